@@ -1,0 +1,218 @@
+"""The one tree of errors, grouped by what the caller must do next.
+
+    SaysoError
+    ├── RetryableError        nothing was done; the same call may be made again later
+    ├── RefusedError          final: the same call gets the same answer, so change the call
+    ├── OutcomeUnknownError   it was sent and no answer came: reconcile, never retry blindly
+    ├── IntegrityError        stored data contradicts itself: stop, and verify the log
+    └── ConfigError           the workspace or the machine must be changed first
+
+Every error carries a stable `Code` (docs/errors.md lists them all, and a test compares), a message
+for the person, and the next step. A `detail` goes to logs only; it never holds a secret.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Code(StrEnum):
+    """Stable names of everything that can go wrong. Never renamed; new ones are added."""
+
+    INVALID_INPUT = "invalid_input"
+    INVALID_MONEY = "invalid_money"
+    CURRENCY_MISMATCH = "currency_mismatch"
+    AMOUNT_TOO_LARGE = "amount_too_large"
+    EMPTY_MESSAGE = "empty_message"
+    MESSAGE_TOO_LONG = "message_too_long"
+    MALFORMED_JSON = "malformed_json"
+    UNKNOWN_ACTION = "unknown_action"
+    UNKNOWN_SUBJECT = "unknown_subject"
+    UNKNOWN_OBJECT = "unknown_object"
+    NOT_OWNER = "not_owner"
+    NOTHING_LEFT = "nothing_left"
+    WRONG_STATE = "wrong_state"
+    NOT_FOUND = "not_found"
+    IDEMPOTENCY_CONFLICT = "idempotency_conflict"
+    ALREADY_DECIDED = "already_decided"
+    STALE_REVISION = "stale_revision"
+    DIGEST_MISMATCH = "digest_mismatch"
+    APPROVAL_EXPIRED = "approval_expired"
+    NOT_AN_APPROVER = "not_an_approver"
+    OWN_REQUEST = "own_request"
+    EDIT_NOT_ALLOWED = "edit_not_allowed"
+    REASON_REQUIRED = "reason_required"
+    POLICY_DENIED = "policy_denied"
+    DEPENDENCY_FAILED = "dependency_failed"
+    NOT_UNDERSTOOD = "not_understood"
+    UNAUTHENTICATED = "unauthenticated"
+    FORBIDDEN = "forbidden"
+    BAD_SIGNATURE = "bad_signature"
+    PROVIDER_REFUSED = "provider_refused"
+    PROVIDER_UNAVAILABLE = "provider_unavailable"
+    PROVIDER_RATE_LIMITED = "provider_rate_limited"
+    OUTCOME_UNKNOWN = "outcome_unknown"
+    NEEDS_REAUTH = "needs_reauth"
+    STORE_BUSY = "store_busy"
+    STORE_READ_ONLY = "store_read_only"
+    STORE_FULL = "store_full"
+    STORE_UNAVAILABLE = "store_unavailable"
+    STORE_VERSION = "store_version"
+    NOT_A_STORE = "not_a_store"
+    ACTION_LOST_LEASE = "action_lost_lease"
+    TAMPERED = "tampered"
+    NOTHING_TO_VERIFY = "nothing_to_verify"
+    KEY_MISMATCH = "key_mismatch"
+    NO_WORKSPACE = "no_workspace"
+    WORKSPACE_EXISTS = "workspace_exists"
+    INVALID_SETTING = "invalid_setting"
+    MISSING_SECRET = "missing_secret"  # noqa: S105  (a code, not a secret)
+    INVALID_POLICY = "invalid_policy"
+    INVALID_ACTION = "invalid_action"
+    INVALID_PLAYBOOK = "invalid_playbook"
+    MISSING_EXTRA = "missing_extra"
+    PORT_IN_USE = "port_in_use"
+    MODEL_FAILED = "model_failed"
+    INTERNAL = "internal"
+
+
+class CodeInfo(NamedTuple):
+    """What a surface needs to know about a code.
+
+    Attributes:
+        title: the problem in a few words, for RFC 9457 `title`.
+        status: the HTTP status that says it.
+    """
+
+    title: str
+    status: int
+
+
+CODES: dict[Code, CodeInfo] = {
+    Code.INVALID_INPUT: CodeInfo("the input is not valid", 422),
+    Code.INVALID_MONEY: CodeInfo("not an amount of money", 422),
+    Code.CURRENCY_MISMATCH: CodeInfo("wrong currency", 422),
+    Code.AMOUNT_TOO_LARGE: CodeInfo("more than is left", 422),
+    Code.EMPTY_MESSAGE: CodeInfo("the message is empty", 422),
+    Code.MESSAGE_TOO_LONG: CodeInfo("the message is too long", 413),
+    Code.MALFORMED_JSON: CodeInfo("not JSON", 400),
+    Code.UNKNOWN_ACTION: CodeInfo("no such action", 404),
+    Code.UNKNOWN_SUBJECT: CodeInfo("the provider knows no such customer", 404),
+    Code.UNKNOWN_OBJECT: CodeInfo("the provider knows no such object", 404),
+    Code.NOT_OWNER: CodeInfo("it belongs to somebody else", 403),
+    Code.NOTHING_LEFT: CodeInfo("nothing is left to do it with", 422),
+    Code.WRONG_STATE: CodeInfo("not possible in this state", 409),
+    Code.NOT_FOUND: CodeInfo("not found", 404),
+    Code.IDEMPOTENCY_CONFLICT: CodeInfo("the key was used for another request", 409),
+    Code.ALREADY_DECIDED: CodeInfo("already decided", 409),
+    Code.STALE_REVISION: CodeInfo("a newer revision exists", 409),
+    Code.DIGEST_MISMATCH: CodeInfo("not what was shown", 409),
+    Code.APPROVAL_EXPIRED: CodeInfo("the time to decide is over", 409),
+    Code.NOT_AN_APPROVER: CodeInfo("not an approver for this", 403),
+    Code.OWN_REQUEST: CodeInfo("nobody approves their own request", 403),
+    Code.EDIT_NOT_ALLOWED: CodeInfo("this change is not allowed", 422),
+    Code.REASON_REQUIRED: CodeInfo("a reason is needed", 422),
+    Code.POLICY_DENIED: CodeInfo("the policy does not allow it", 403),
+    Code.DEPENDENCY_FAILED: CodeInfo("a step it depends on did not succeed", 409),
+    Code.NOT_UNDERSTOOD: CodeInfo("no planner understood the request", 422),
+    Code.UNAUTHENTICATED: CodeInfo("no valid token", 401),
+    Code.FORBIDDEN: CodeInfo("the token may not do this", 403),
+    Code.BAD_SIGNATURE: CodeInfo("the signature does not fit", 401),
+    Code.PROVIDER_REFUSED: CodeInfo("the provider said no", 422),
+    Code.PROVIDER_UNAVAILABLE: CodeInfo("the provider does not answer", 503),
+    Code.PROVIDER_RATE_LIMITED: CodeInfo("the provider asks for a pause", 503),
+    Code.OUTCOME_UNKNOWN: CodeInfo("sent, and no answer came", 504),
+    Code.NEEDS_REAUTH: CodeInfo("the connection must be authorised again", 503),
+    Code.STORE_BUSY: CodeInfo("the database is locked", 503),
+    Code.STORE_READ_ONLY: CodeInfo("the database cannot be written", 503),
+    Code.STORE_FULL: CodeInfo("the disk is full", 507),
+    Code.STORE_UNAVAILABLE: CodeInfo("the database cannot be used", 503),
+    Code.STORE_VERSION: CodeInfo("the database has another version", 503),
+    Code.NOT_A_STORE: CodeInfo("not a Sayso database", 503),
+    Code.ACTION_LOST_LEASE: CodeInfo("another worker took over", 409),
+    Code.TAMPERED: CodeInfo("the log does not verify", 500),
+    Code.NOTHING_TO_VERIFY: CodeInfo("there is nothing to verify", 422),
+    Code.KEY_MISMATCH: CodeInfo("not the expected key", 500),
+    Code.NO_WORKSPACE: CodeInfo("no workspace here", 500),
+    Code.WORKSPACE_EXISTS: CodeInfo("a workspace is here already", 409),
+    Code.INVALID_SETTING: CodeInfo("a setting is wrong", 500),
+    Code.MISSING_SECRET: CodeInfo("a secret is missing", 500),
+    Code.INVALID_POLICY: CodeInfo("the policy is not valid", 500),
+    Code.INVALID_ACTION: CodeInfo("an action is not defined rightly", 500),
+    Code.INVALID_PLAYBOOK: CodeInfo("a playbook is not valid", 500),
+    Code.MISSING_EXTRA: CodeInfo("an optional part is not installed", 500),
+    Code.PORT_IN_USE: CodeInfo("the port is in use", 500),
+    Code.MODEL_FAILED: CodeInfo("the model gave no usable answer", 503),
+    Code.INTERNAL: CodeInfo("an error inside Sayso", 500),
+}
+
+
+class SaysoError(Exception):
+    """Something did not go as asked.
+
+    Args:
+        code: the stable name.
+        message: for the person: lower-case, no full stop, user input in backticks.
+        next_step: what to do about it, as an instruction.
+        detail: for the log, never shown to a customer; holds no secret.
+    """
+
+    def __init__(
+        self, code: Code, message: str, *, next_step: str = "", detail: str = ""
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.next_step = next_step
+        self.detail = detail
+
+    def __str__(self) -> str:
+        tail = f"; {self.next_step}" if self.next_step else ""
+        return f"{self.message}{tail} [{self.code}]"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        state = {"next_step": self.next_step, "detail": self.detail}
+        return (_rebuild, (type(self), self.code, self.message, state))
+
+
+def _rebuild(
+    kind: type[SaysoError], code: Code, message: str, state: dict[str, str]
+) -> SaysoError:
+    return kind(code, message, next_step=state["next_step"], detail=state["detail"])
+
+
+class RetryableError(SaysoError):
+    """Nothing was done; the same call may be made again.
+
+    Args:
+        retry_after_s: how long the other side asks to wait, in seconds, when it said so.
+    """
+
+    def __init__(
+        self,
+        code: Code,
+        message: str,
+        *,
+        next_step: str = "",
+        detail: str = "",
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(code, message, next_step=next_step, detail=detail)
+        self.retry_after_s = retry_after_s
+
+
+class RefusedError(SaysoError):
+    """Final: the same call gets the same answer."""
+
+
+class OutcomeUnknownError(SaysoError):
+    """The call was sent and no answer came, so the effect may or may not exist."""
+
+
+class IntegrityError(SaysoError):
+    """Stored data contradicts itself; nothing more is done until a person has looked."""
+
+
+class ConfigError(SaysoError):
+    """The workspace or the machine must be changed before this can work."""
