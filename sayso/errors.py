@@ -158,9 +158,7 @@ class SaysoError(Exception):
         detail: for the log, never shown to a customer; holds no secret.
     """
 
-    def __init__(
-        self, code: Code, message: str, *, next_step: str = "", detail: str = ""
-    ) -> None:
+    def __init__(self, code: Code, message: str, *, next_step: str = "", detail: str = "") -> None:
         super().__init__(message)
         self.code = code
         self.message = message
@@ -176,9 +174,7 @@ class SaysoError(Exception):
         return (_rebuild, (type(self), self.code, self.message, state))
 
 
-def _rebuild(
-    kind: type[SaysoError], code: Code, message: str, state: dict[str, str]
-) -> SaysoError:
+def _rebuild(kind: type[SaysoError], code: Code, message: str, state: dict[str, str]) -> SaysoError:
     return kind(code, message, next_step=state["next_step"], detail=state["detail"])
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, cast
 
 from sayso.errors import Code, RefusedError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pydantic import GetCoreSchemaHandler
     from pydantic_core import CoreSchema
 
@@ -166,16 +168,16 @@ class Money:
             RefusedError: `invalid_money` when it has another shape.
         """
         match value:
-            case {"amount_minor": int() as amount, "currency": str() as currency, **rest} if (
-                not rest
-            ):
-                return cls(amount, currency)
+            case {"amount_minor": int(amount), "currency": str(currency)}:
+                if len(cast("Mapping[str, object]", value)) == 2:
+                    return cls(amount, currency)
             case _:
-                raise RefusedError(
-                    Code.INVALID_MONEY,
-                    "that is not money",
-                    next_step='write {"amount_minor": 12900, "currency": "USD"}',
-                )
+                pass
+        raise RefusedError(
+            Code.INVALID_MONEY,
+            "that is not money",
+            next_step='write {"amount_minor": 12900, "currency": "USD"}',
+        )
 
     @classmethod
     def __get_pydantic_core_schema__(

@@ -1,0 +1,202 @@
+"""What may be asked: the definition of an action, and what a connector promises about it."""
+
+from __future__ import annotations
+
+import re
+import string
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from sayso.errors import Code, ConfigError, RefusedError
+from sayso.money import Money
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*")
+FORBIDDEN_FIELDS = frozenset(
+    "account api_key connection customer customer_id email email_to payee recipient subject tenant "
+    "to token user user_id".split()
+)
+"""No action takes these: whose money, to whom and by which account is never an argument (SE-1)."""
+
+
+class Args(BaseModel):
+    """Base of an action's arguments: closed (unknown fields are refused), frozen, strict."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, str_max_length=10_000)
+
+
+class Effect(StrEnum):
+    """What an action does to the world, in the order of how much it matters."""
+
+    MONEY_OUT = "money_out"
+    CREDIT = "credit"
+    CANCELLATION = "cancellation"
+    CHANGE = "change"
+    MESSAGE = "message"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guarantee:
+    """How a connector keeps one approved action at one effect, best first.
+
+    Attributes:
+        kind: `idempotent`: the provider drops a repeated key for `retention_s` seconds;
+            `verifiable`: our reference can be looked up before any new try;
+            `at_most_once`: neither, so a lost answer is left to a person.
+        retention_s: seconds for which the provider surely remembers a key; only for `idempotent`.
+        settle_after_s: seconds after which a look-up that finds nothing proves that nothing was
+            done; None when a look-up never proves it.
+    """
+
+    kind: Literal["idempotent", "verifiable", "at_most_once"]
+    retention_s: int | None = None
+    settle_after_s: int | None = None
+
+    @property
+    def sentence(self) -> str:
+        """The guarantee as the approver reads it."""
+        match self.kind:
+            case "idempotent":
+                hours = (self.retention_s or 0) // 3600
+                return f"done once: the provider drops a repeated call for {hours} h"
+            case "verifiable":
+                return "done once: looked up at the provider before any second try"
+            case "at_most_once":
+                return "tried once: if the answer is lost, a person has to look"
+
+
+def idempotent(*, hours: int, settle_after_s: int | None = None) -> Guarantee:
+    """The provider drops a repeated key for that many hours."""
+    return Guarantee(kind="idempotent", retention_s=hours * 3600, settle_after_s=settle_after_s)
+
+
+def verifiable(*, settle_after_s: int) -> Guarantee:
+    """Our reference can be looked up; an empty look-up after that time proves there is none."""
+    return Guarantee(kind="verifiable", settle_after_s=settle_after_s)
+
+
+def at_most_once() -> Guarantee:
+    """Neither keys nor look-ups: tried once, and a lost answer is a person's work."""
+    return Guarantee(kind="at_most_once")
+
+
+FactType = Literal["string", "long", "bool", "decimal"]
+"""The types that a fact has in the policy language (Cedar's names)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """The definition of one action.
+
+    Attributes:
+        name: `connector.verb`, lower-case, such as `stripe.refund`.
+        summary: one line for lists and for the planner, such as `Refund a charge, fully or partly`.
+        args: Pydantic model of the arguments, a subclass of `Args`; it has no field for a customer,
+            payee, account or tenant, since those come from the verified subject.
+        guarantee: what the connector promises.
+        effect: what it does to the world.
+        reversible: whether it can be undone afterwards.
+        sentence: what the card says, a `str.format` template over the fields that the connector
+            resolves (`Resolved.fields`) plus `amount`, such as `Refund {amount} of {charge}`.
+        money_arg: name of the argument that holds the amount, which an approver may lower; None
+            when there is no amount to lower.
+        facts: names and types of the facts that the connector resolves for the policy, which reads
+            them as `context.<name>`.
+
+    Raises:
+        ConfigError: `invalid_action`, when the name, a field or the sentence breaks these rules.
+    """
+
+    name: str
+    summary: str
+    args: type[Args]
+    guarantee: Guarantee
+    effect: Effect
+    reversible: bool
+    sentence: str
+    money_arg: str | None = None
+    facts: Mapping[str, FactType] = field(default_factory=dict[str, FactType])
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise _invalid(self.name, "its name is not `connector.verb`", "rename it")
+        if not issubclass(self.args, Args):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise _invalid(self.name, "its args are no `sayso.Args`", "derive the model from Args")
+        bad = sorted(FORBIDDEN_FIELDS & set(self.args.model_fields))
+        if bad:
+            raise _invalid(
+                self.name,
+                f"its arguments name `{bad[0]}`",
+                "take it from the verified subject when resolving",
+            )
+        if self.money_arg is not None and self.money_arg not in self.args.model_fields:
+            raise _invalid(self.name, f"it has no argument `{self.money_arg}`", "fix `money_arg`")
+        for _, name, _, _ in string.Formatter().parse(self.sentence):
+            if name is not None and not name.isidentifier():
+                raise _invalid(self.name, f"its sentence has `{{{name}}}`", "use plain names")
+
+    @property
+    def connector(self) -> str:
+        """The connector's name, the part before the dot."""
+        return self.name.partition(".")[0]
+
+    @property
+    def verb(self) -> str:
+        """The part after the dot."""
+        return self.name.partition(".")[2]
+
+
+def _invalid(name: str, problem: str, next_step: str) -> ConfigError:
+    return ConfigError(
+        Code.INVALID_ACTION, f"action `{name}` is not valid: {problem}", next_step=next_step
+    )
+
+
+class Assurance(StrEnum):
+    """How strongly the subject was identified, weakest first."""
+
+    UNVERIFIED = "unverified"
+    VERIFIED = "verified"
+    SIGNED_IN = "signed_in"
+
+
+_SUBJECT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:@+-]{0,127}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """The customer on whose behalf something is asked, as the caller verified them.
+
+    Attributes:
+        id: the provider's customer id, such as `cus_…`; 1 to 128 characters of a closed alphabet.
+        assurance: how strongly they were identified.
+
+    Raises:
+        RefusedError: `invalid_input` for an id with other characters.
+    """
+
+    id: str
+    assurance: Assurance = Assurance.VERIFIED
+
+    def __post_init__(self) -> None:
+        if not _SUBJECT_ID.fullmatch(self.id):
+            raise RefusedError(
+                Code.INVALID_INPUT,
+                f"`{self.id[:40]!r}` is no customer id",
+                next_step="pass the provider's id of the customer, such as cus_123",
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actor:
+    """Who did something: a person, a service (a bot's token), the agent, or the system itself."""
+
+    kind: Literal["person", "service", "agent", "system"]
+    id: str
+
+
+FactValue = str | int | bool | Money
+"""A fact's value; `Money` becomes the policy's `decimal` in major units."""

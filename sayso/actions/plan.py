@@ -1,0 +1,83 @@
+"""A plan: ordered steps, what each waits for, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sayso.errors import Code, RefusedError
+from sayso.json import JsonValue
+
+MAX_STEPS = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One action of a plan.
+
+    Attributes:
+        id: unique in the plan, such as `s1`.
+        action: the action's name, such as `stripe.refund`.
+        args: the arguments. In a planner's output objects are handles such as `charge#1`; in a
+            validated plan they are the provider's ids.
+        after: ids of the steps that must have succeeded first.
+        reason: why, in one sentence; shown as the planner's word, never as fact.
+    """
+
+    id: str
+    action: str
+    args: Mapping[str, JsonValue]
+    after: tuple[str, ...] = ()
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a planner proposes for one request.
+
+    Attributes:
+        steps: in the order in which they are to run; a step waits only for earlier ones.
+        planner: who planned, such as `playbook:refund` or `model:openai:gpt-5`.
+        tokens: model tokens that were spent, in and out together; 0 for playbooks.
+        cost_micro_usd: what they cost, in millionths of a US dollar, as far as it is known.
+
+    Raises:
+        RefusedError: `invalid_input` for no step, too many, double ids, or a step that waits for a
+            later or an unknown one.
+    """
+
+    steps: tuple[Step, ...]
+    planner: str
+    tokens: int = 0
+    cost_micro_usd: int = 0
+    notes: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.steps) <= MAX_STEPS:
+            raise RefusedError(
+                Code.INVALID_INPUT, f"a plan has 1 to {MAX_STEPS} steps, not {len(self.steps)}"
+            )
+        seen: set[str] = set()
+        for step in self.steps:
+            if step.id in seen:
+                raise RefusedError(Code.INVALID_INPUT, f"two steps are called `{step.id[:40]}`")
+            for other in step.after:
+                if other not in seen:
+                    raise RefusedError(
+                        Code.INVALID_INPUT, f"step `{step.id[:40]}` waits for no earlier step"
+                    )
+            seen.add(step.id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandOver:
+    """What a planner answers when it cannot plan: a person has to take the request.
+
+    Attributes:
+        reason: why, in words for the person who takes over.
+    """
+
+    reason: str
+    planner: str
+    tokens: int = 0
+    cost_micro_usd: int = 0

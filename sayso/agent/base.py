@@ -1,0 +1,85 @@
+"""The contract of a planner, and what it sees: words, and handles instead of ids."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from sayso.actions.action import Action
+from sayso.actions.plan import HandOver, Plan
+from sayso.actions.snapshot import Record
+from sayso.errors import Code, RefusedError
+
+MAX_MESSAGE_CHARS = 20_000
+"""A longer customer message is refused; it is no request that anybody should act on unseen."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One turn of the conversation. `customer` text is untrusted whatever it says."""
+
+    role: Literal["customer", "agent"]
+    content: str
+
+
+class Handles:
+    """Run-local names of the subject's objects: `charge#1`, `subscription#1`, … newest first.
+
+    The planner sees only these, so that it cannot name an object of anybody else.
+    """
+
+    def __init__(self, records: Iterable[Record]) -> None:
+        self._records: dict[str, Record] = {}
+        counts: dict[str, int] = {}
+        for record in records:
+            counts[record.kind] = counts.get(record.kind, 0) + 1
+            self._records[f"{record.kind}#{counts[record.kind]}"] = record
+
+    @property
+    def records(self) -> Mapping[str, Record]:
+        """The records by handle, in the order of the look-up."""
+        return self._records
+
+    def id_of(self, handle: str) -> str:
+        """The provider's id behind a handle.
+
+        Raises:
+            RefusedError: `unknown_object`, when this run handed out no such handle.
+        """
+        record = self._records.get(handle)
+        if record is None:
+            raise RefusedError(
+                Code.UNKNOWN_OBJECT,
+                f"the plan names `{handle[:40]}`, which the customer does not have",
+                next_step="plan again with the listed objects",
+            )
+        return record.id
+
+
+class Planner(Protocol):
+    """Turns words into a plan over handles, or says honestly that it cannot.
+
+    A planner has no credentials and causes no effect; whatever it answers is validated, grounded,
+    judged and, where the policy says so, shown to a person.
+    """
+
+    @property
+    def name(self) -> str:
+        """Who plans, such as `playbooks` or `model:openai:gpt-5`; recorded with each plan."""
+        ...
+
+    async def plan(
+        self, messages: Sequence[Message], handles: Handles, actions: Sequence[Action]
+    ) -> Plan | HandOver:
+        """Plan the customer's newest request.
+
+        Args:
+            messages: the conversation, oldest first; the last one is the customer's.
+            handles: the subject's objects; object arguments in the plan are handles.
+            actions: the definitions that may be used.
+
+        Raises:
+            RetryableError: `model_failed`: no answer now (time-out, provider down).
+        """
+        ...

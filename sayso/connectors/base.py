@@ -1,0 +1,75 @@
+"""The contract of a connector: how Sayso reaches one provider."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from sayso.actions.action import Action, Args, Subject
+from sayso.actions.snapshot import Absence, Call, Receipt, Record, Resolved
+
+
+class Connector(Protocol):
+    """Reaches one provider with one set of credentials.
+
+    Errors are the whole conversation with the engine, so each method keeps to the tree:
+    `RetryableError` only when surely nothing was done; `RefusedError` when the provider said no;
+    `OutcomeUnknownError` when the request was sent and the answer is missing or unreadable.
+    Anything else is treated as `OutcomeUnknownError` by the engine once the call has begun.
+    """
+
+    @property
+    def name(self) -> str:
+        """The first part of its actions' names, such as `stripe`."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """Version of the connector; a change makes waiting approvals stale."""
+        ...
+
+    @property
+    def actions(self) -> Sequence[Action]:
+        """What it can do."""
+        ...
+
+    async def resolve(self, action: Action, args: Args, subject: Subject) -> Resolved:
+        """Read everything that is needed to judge, show and run the action. Changes nothing.
+
+        Raises:
+            RefusedError: `unknown_subject`, `unknown_object`, `not_owner`, `nothing_left`,
+                `amount_too_large`, `currency_mismatch`, `wrong_state`.
+            RetryableError: the provider cannot be read now.
+        """
+        ...
+
+    async def call(self, call: Call) -> Receipt:
+        """Do it, once per key, from the snapshot alone.
+
+        Raises:
+            RefusedError: `provider_refused`: the provider said no, and nothing was done.
+            RetryableError: surely nothing was done; the engine may call again with the same key.
+            OutcomeUnknownError: sent, and no readable answer.
+        """
+        ...
+
+    async def look_up(self, call: Call) -> Receipt | Absence:
+        """Find the effect of this very call at the provider by our reference. Changes nothing.
+
+        Raises:
+            RetryableError: the provider cannot be read now.
+        """
+        ...
+
+    async def list_records(self, subject: Subject) -> Sequence[Record]:
+        """The subject's objects, newest first, for a planner. Changes nothing.
+
+        Raises:
+            RefusedError: `unknown_subject`.
+            RetryableError: the provider cannot be read now.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of sockets and files."""
+        ...
