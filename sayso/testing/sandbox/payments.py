@@ -1,0 +1,184 @@
+"""Money in: charges and confirmed payment intents, paid with Stripe's own test cards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from sayso.errors import RefusedError
+from sayso.money import exponent_of
+from sayso.testing.sandbox.call import Call, page
+from sayso.testing.sandbox.params import merge_metadata
+from sayso.testing.sandbox.problems import (
+    StripeError,
+    declined,
+    invalid_param,
+    missing_param,
+    missing_resource,
+)
+from sayso.testing.sandbox.rows import Card, Charge, Customer, PaymentIntent
+from sayso.testing.sandbox.shapes import Json
+
+CHARGE_PARAMS = frozenset(
+    {"amount", "currency", "customer", "source", "description", "metadata", "expand"}
+)
+INTENT_PARAMS = frozenset(
+    {
+        "amount",
+        "currency",
+        "customer",
+        "payment_method",
+        "confirm",
+        "off_session",
+        "description",
+        "metadata",
+        "payment_method_types",
+        "automatic_payment_methods",
+        "expand",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestCard:
+    """One of Stripe's test cards, named by the last part of `pm_card_…` and `tok_…`."""
+
+    __test__ = False  # pytest would collect the class for its name
+
+    brand: str
+    last4: str
+    declines: bool = False
+    disputed: bool = False
+
+
+# SOURCE: Stripe docs: Testing, test card tokens and payment methods.
+TEST_CARDS: dict[str, TestCard] = {
+    "visa": TestCard(brand="visa", last4="4242"),
+    "mastercard": TestCard(brand="mastercard", last4="4444"),
+    "amex": TestCard(brand="amex", last4="8431"),
+    "jcb": TestCard(brand="jcb", last4="0505"),
+    "chargeDeclined": TestCard(brand="visa", last4="0002", declines=True),
+    "createDispute": TestCard(brand="visa", last4="0259", disputed=True),
+}
+
+
+def _money(call: Call) -> tuple[int, str]:
+    amount = call.params.amount("amount")
+    if amount is None:
+        raise missing_param("amount")
+    currency = call.params.required("currency").lower()
+    try:
+        exponent_of(currency.upper())
+    except RefusedError as error:
+        raise invalid_param(f"Invalid currency: {currency}.", "currency") from error
+    return amount, currency
+
+
+def _card(call: Call, param: str) -> tuple[str, TestCard]:
+    """The payment method's id and how it behaves."""
+    named = call.params.text(param)
+    customer = call.work.get(Customer, call.params.text("customer"))
+    if named is None and customer is not None:
+        named = customer.payment_method
+    if named is None:
+        raise missing_param(param)
+    kept = call.work.get(Card, named)
+    if kept is not None:
+        return kept.id, TestCard(brand=kept.brand, last4=kept.last4)
+    prefix = "pm_card_" if named.startswith("pm_card_") else "tok_"
+    test_card = TEST_CARDS.get(named.removeprefix(prefix))
+    if test_card is None or not named.startswith(prefix):
+        raise missing_resource("PaymentMethod", named, param, 400)
+    made = Card(
+        id=call.work.new_id("pm"),
+        created=call.now,
+        brand=test_card.brand,
+        last4=test_card.last4,
+        customer=call.params.text("customer"),
+    )
+    return call.work.put(made).id, test_card
+
+
+def _charge(call: Call, card_param: str, intent: str | None) -> Charge:
+    amount, currency = _money(call)
+    customer = call.params.text("customer")
+    if customer is not None:
+        call.need(Customer, customer, param="customer", status=400)
+    card_id, card = _card(call, card_param)
+    return call.work.put(
+        Charge(
+            id=call.work.new_id("ch"),
+            created=call.now,
+            amount=amount,
+            currency=currency,
+            customer=customer,
+            payment_intent=intent,
+            payment_method=card_id,
+            brand=card.brand,
+            last4=card.last4,
+            description=call.params.text("description"),
+            status="failed" if card.declines else "succeeded",
+            disputed=card.disputed,
+            failure_code="card_declined" if card.declines else None,
+            failure_message="Your card was declined." if card.declines else None,
+            metadata=merge_metadata({}, call.params.mapping("metadata")),
+        )
+    )
+
+
+def create_charge(call: Call) -> Json:
+    """POST /v1/charges: a handy way to make something that can be refunded."""
+    charge = _charge(call, "source", None)
+    if charge.status == "failed":
+        raise declined(charge.id, "generic_decline")
+    return call.show(charge)
+
+
+def read_charge(call: Call) -> Json:
+    """GET /v1/charges/{id}."""
+    return call.show(call.need(Charge, call.ids[0]))
+
+
+def list_charges(call: Call) -> Json:
+    """GET /v1/charges, all, of a customer, or of a payment intent."""
+    customer, intent = call.params.text("customer"), call.params.text("payment_intent")
+    rows = call.work.state.rows_of(Charge, intent or customer)
+    return page(call, [row for row in rows if customer is None or row.customer == customer])
+
+
+def create_intent(call: Call) -> Json:
+    """POST /v1/payment_intents with `confirm=true`; anything else is not modelled."""
+    if call.params.flag("confirm") is not True:
+        raise StripeError(
+            400,
+            "This sandbox only makes payment intents that are confirmed at once: pass "
+            "`confirm=true` and a `payment_method`.",
+            param="confirm",
+            began=False,
+        )
+    intent_id = call.work.new_id("pi")
+    charge = _charge(call, "payment_method", intent_id)
+    intent = PaymentIntent(
+        id=intent_id,
+        created=call.now,
+        amount=charge.amount,
+        currency=charge.currency,
+        customer=charge.customer,
+        payment_method=charge.payment_method,
+        latest_charge=charge.id,
+        description=charge.description,
+        metadata=charge.metadata,
+    )
+    if charge.status == "failed":
+        call.work.put(replace(intent, status="requires_payment_method", payment_method=None))
+        raise declined(charge.id, "generic_decline")
+    return call.show(call.work.put(intent))
+
+
+def read_intent(call: Call) -> Json:
+    """GET /v1/payment_intents/{id}."""
+    return call.show(call.need(PaymentIntent, call.ids[0], param="intent"))
+
+
+def list_intents(call: Call) -> Json:
+    """GET /v1/payment_intents, all or of a customer."""
+    return page(call, call.work.state.rows_of(PaymentIntent, call.params.text("customer")))

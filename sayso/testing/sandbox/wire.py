@@ -1,0 +1,139 @@
+"""HTTP/1.1 over a loopback socket, small enough to misbehave on purpose.
+
+A framework would not let a handler close its connection without a byte, or reset it after seven.
+Bodies need a `Content-Length`, which every Stripe SDK sends; chunked ones are refused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from urllib.parse import unquote
+
+from sayso.testing.sandbox.messages import Answer, Delivery, Request
+
+_MAX_HEAD = 64 * 1024
+_MAX_BODY = 4 * 1024 * 1024
+
+Serve = Callable[[Request], Awaitable[Delivery]]
+
+
+class MalformedError(Exception):
+    """Not HTTP as it is spoken here."""
+
+
+async def read_request(reader: asyncio.StreamReader) -> Request | None:
+    """The next request of a connection, or None when it is over.
+
+    Raises:
+        MalformedError: for what is no HTTP/1.1 request with a plain body.
+    """
+    try:
+        head = await reader.readuntil(b"\r\n\r\n")
+    except asyncio.IncompleteReadError:
+        return None
+    except asyncio.LimitOverrunError as error:
+        raise MalformedError("the head is too long") from error
+    first, *lines = head.decode("latin-1").removesuffix("\r\n\r\n").split("\r\n")
+    try:
+        method, target, version = first.split(" ")
+        headers = dict(_header(line) for line in lines)
+        length = int(headers.get("content-length", "0"))
+    except ValueError as error:
+        raise MalformedError("not an HTTP request") from error
+    if version != "HTTP/1.1" or "transfer-encoding" in headers or not 0 <= length <= _MAX_BODY:
+        raise MalformedError("only HTTP/1.1 with a Content-Length is spoken here")
+    try:
+        body = (await reader.readexactly(length)).decode("utf-8")
+    except asyncio.IncompleteReadError:
+        return None
+    except UnicodeDecodeError as error:
+        raise MalformedError("the body is not UTF-8") from error
+    path, _, query = target.partition("?")
+    return Request(method=method, path=unquote(path), query=query, headers=headers, body=body)
+
+
+def _header(line: str) -> tuple[str, str]:
+    name, colon, value = line.partition(":")
+    if not colon:
+        raise ValueError(line)
+    return name.strip().lower(), value.strip()
+
+
+def encode(answer: Answer) -> bytes:
+    """The response as bytes."""
+    reason = HTTPStatus(answer.status).phrase
+    lines = [f"HTTP/1.1 {answer.status} {reason}"]
+    lines += [f"{name}: {value}" for name, value in answer.headers]
+    lines.append(f"Content-Length: {len(answer.body)}")
+    return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + answer.body
+
+
+class Wire:
+    """Serves one listening socket.
+
+    Args:
+        serve: answers a request.
+    """
+
+    def __init__(self, serve: Serve) -> None:
+        self._serve = serve
+        self._connections: set[asyncio.Task[None]] = set()
+
+    async def run(self, listener: socket.socket, stop: asyncio.Event) -> None:
+        """Serve until `stop` is set, then close every connection."""
+        server = await asyncio.start_server(self._connected, sock=listener, limit=_MAX_HEAD)
+        async with server:
+            await stop.wait()
+            server.close()
+            for task in tuple(self._connections):
+                task.cancel()
+            await asyncio.gather(*self._connections, return_exceptions=True)
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._connections.add(task)
+        try:
+            await self._converse(reader, writer)
+        except (ConnectionError, asyncio.CancelledError):
+            writer.transport.abort()
+        finally:
+            self._connections.discard(task)
+            writer.close()
+
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            try:
+                request = await read_request(reader)
+            except MalformedError as error:
+                writer.write(encode(Answer(status=400, body=str(error).encode())))
+                return
+            if request is None:
+                return
+            delivery = await self._serve(request)
+            if not await _deliver(writer, delivery):
+                return
+            if request.headers.get("connection", "").lower() == "close":
+                return
+
+
+async def _deliver(writer: asyncio.StreamWriter, delivery: Delivery) -> bool:
+    """Send it; whether the connection can go on."""
+    if delivery.answer is None:
+        return False
+    data = encode(delivery.answer)
+    if delivery.reset_after_bytes is None:
+        writer.write(data)
+        await writer.drain()
+        return True
+    writer.write(data[: delivery.reset_after_bytes])
+    await writer.drain()
+    # Lingering for zero seconds makes closing send a reset instead of a polite end.
+    raw: socket.socket = writer.get_extra_info("socket")
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
+    return False
