@@ -190,13 +190,5 @@ class Subject:
             )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Actor:
-    """Who did something: a person, a service (a bot's token), the agent, or the system itself."""
-
-    kind: Literal["person", "service", "agent", "system"]
-    id: str
-
-
 FactValue = str | int | bool | Money
 """A fact's value; `Money` becomes the policy's `decimal` in major units."""

@@ -150,6 +150,10 @@ class Ed25519Signer:
             ) from None
         return signer
 
+    def named(self, name: str) -> Ed25519Signer:
+        """The same key under another name: one key signs the logs of all tenants."""
+        return Ed25519Signer(name, self._private_key)
+
     def to_text(self) -> str:
         """The secret key as C2SP writes it, for a file that only its owner can read."""
         secret = bytes([ED25519]) + self._private_key.private_bytes_raw()

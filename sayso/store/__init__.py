@@ -1,1 +1,1 @@
-"""store"""
+"""Rows and transactions on SQLite; knows no domain word."""

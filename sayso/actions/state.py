@@ -1,0 +1,100 @@
+"""The states of an action, and every way from one to another: code and docs share this table."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from sayso.audit.entry import EntryKind
+from sayso.errors import Code, IntegrityError
+
+
+class Status(StrEnum):
+    """Where an action is in its life."""
+
+    PLANNED = "planned"
+    REFUSED = "refused"
+    PENDING_APPROVAL = "pending_approval"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    APPROVED = "approved"
+    EXECUTING = "executing"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    STALE = "stale"
+    COMPENSATED = "compensated"
+
+
+START = "start"
+
+# INVARIANT: `executing` is entered only from `approved`, or again from `executing` and `unknown`
+# for the same intent; so no effect is without a judgement, and no `ask` without an approval.
+TRANSITIONS: dict[str, dict[Status, tuple[EntryKind, ...]]] = {
+    START: {
+        Status.PLANNED: (EntryKind.ACTION_PROPOSED,),
+        Status.REFUSED: (EntryKind.ACTION_REFUSED,),
+        Status.PENDING_APPROVAL: (EntryKind.ACTION_PENDING,),
+        Status.APPROVED: (EntryKind.ACTION_APPROVED,),
+    },
+    Status.PLANNED: {
+        Status.REFUSED: (EntryKind.ACTION_REFUSED,),
+        Status.PENDING_APPROVAL: (EntryKind.ACTION_PENDING,),
+        Status.APPROVED: (EntryKind.ACTION_APPROVED,),
+    },
+    Status.PENDING_APPROVAL: {
+        Status.PENDING_APPROVAL: (EntryKind.ACTION_PENDING, EntryKind.ACTION_EDITED),
+        Status.APPROVED: (EntryKind.ACTION_APPROVED, EntryKind.ACTION_EDITED),
+        Status.REJECTED: (EntryKind.ACTION_REJECTED,),
+        Status.EXPIRED: (EntryKind.ACTION_EXPIRED,),
+        Status.REFUSED: (EntryKind.ACTION_REFUSED,),
+    },
+    Status.APPROVED: {
+        Status.EXECUTING: (EntryKind.ACTION_INTENT,),
+        Status.STALE: (EntryKind.ACTION_STALE,),
+        Status.REFUSED: (EntryKind.ACTION_REFUSED,),
+    },
+    Status.STALE: {
+        Status.PENDING_APPROVAL: (EntryKind.ACTION_PENDING,),
+        Status.APPROVED: (EntryKind.ACTION_APPROVED,),
+        Status.REFUSED: (EntryKind.ACTION_REFUSED,),
+    },
+    Status.EXECUTING: {
+        Status.EXECUTING: (EntryKind.ACTION_INTENT,),
+        Status.APPROVED: (EntryKind.ACTION_APPROVED,),
+        Status.SUCCEEDED: (EntryKind.ACTION_SUCCEEDED, EntryKind.ACTION_RECONCILED),
+        Status.FAILED: (EntryKind.ACTION_FAILED,),
+        Status.UNKNOWN: (EntryKind.ACTION_UNKNOWN,),
+    },
+    Status.UNKNOWN: {
+        Status.UNKNOWN: (EntryKind.ACTION_UNKNOWN,),
+        Status.EXECUTING: (EntryKind.ACTION_INTENT,),
+        Status.SUCCEEDED: (EntryKind.ACTION_RECONCILED, EntryKind.ACTION_RESOLVED),
+        Status.FAILED: (EntryKind.ACTION_RESOLVED,),
+    },
+    Status.SUCCEEDED: {Status.COMPENSATED: (EntryKind.ACTION_COMPENSATED,)},
+    Status.REFUSED: {},
+    Status.REJECTED: {},
+    Status.EXPIRED: {},
+    Status.FAILED: {},
+    Status.COMPENSATED: {},
+}
+
+FINAL = frozenset(
+    status for status in Status if not TRANSITIONS[status] or status is Status.SUCCEEDED
+)
+"""States that the engine leaves alone; `succeeded` can only still be compensated."""
+
+TOLD = FINAL | {Status.UNKNOWN}
+"""States about which the customer can be told something that will not silently turn out untrue."""
+
+
+def check_transition(was: Status | str, to: Status, kind: EntryKind) -> None:
+    """Refuse a change of state that the table does not have.
+
+    Raises:
+        IntegrityError: `wrong_state`; it is a fault in the program, so nothing is written.
+    """
+    if kind not in TRANSITIONS[was].get(to, ()):
+        raise IntegrityError(
+            Code.WRONG_STATE, f"an action cannot go from `{was}` to `{to}` by `{kind}`"
+        )

@@ -1,0 +1,81 @@
+"""The only writer of the audit log."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from sayso.audit.entry import Entry
+from sayso.audit.merkle import Frontier, leaf_hash
+from sayso.audit.note import Checkpoint, Ed25519Signer, sign_checkpoint
+from sayso.errors import Code, ConfigError
+from sayso.ids import Clock, Tenant, to_micros
+from sayso.store.base import Transaction, blob, integer, text
+
+
+class AuditLog:
+    """Appends entries to the tree of their tenant, inside the caller's transaction.
+
+    Args:
+        deployment: the first part of every log's origin; never changes for a database.
+        signer: the key that signs the heads.
+        clock: gives each entry its time.
+
+    Guarantees: an entry, its leaf in the tree and the signed head are committed with the state
+    change that they tell, or none of them is. Units that share a commit share one signature.
+    """
+
+    def __init__(self, deployment: str, signer: Ed25519Signer, clock: Clock) -> None:
+        self._deployment = deployment
+        self._clock = clock
+        self._signer_of = lru_cache(maxsize=1024)(lambda origin: signer.named(origin))
+
+    @property
+    def deployment(self) -> str:
+        """The first part of every log's origin."""
+        return self._deployment
+
+    def origin_of(self, tenant: Tenant) -> str:
+        """The origin line of a tenant's log: `<deployment>/<tenant>`."""
+        return f"{self._deployment}/{tenant}"
+
+    def vkey_of(self, tenant: Tenant) -> str:
+        """The public key that verifies the tenant's heads, as an auditor pins it."""
+        return self._signer_of(self.origin_of(tenant)).vkey
+
+    def append(self, tx: Transaction, tenant: Tenant, entry: Entry) -> int:
+        """Append one entry; returns its index in the tenant's log, from 0.
+
+        Raises:
+            ConfigError: `key_mismatch`, when the database's log was signed by another key.
+        """
+        frontier = self._open(tx, tenant)
+        seq = frontier.size
+        body = entry.body(tenant=tenant, seq=seq, at_micros=to_micros(self._clock.now()))
+        tx.run("log.append", tenant=tenant, seq=seq, body=body.decode())
+        frontier.append(leaf_hash(body))
+        tx.run("log.head_grow", tenant=tenant, size=frontier.size, frontier=frontier.to_bytes())
+        tx.before_commit(f"log.head/{tenant}", lambda final: self._sign(final, tenant))
+        return seq
+
+    def _open(self, tx: Transaction, tenant: Tenant) -> Frontier:
+        row = tx.one("log.head", tenant=tenant)
+        if row is not None:
+            return Frontier.from_bytes(integer(row, "size"), blob(row, "frontier"))
+        tx.run("log.head_insert", tenant=tenant, size=0, frontier=b"")
+        tx.run("log.key_insert", tenant=tenant, vkey=self.vkey_of(tenant), from_size=0)
+        return Frontier()
+
+    def _sign(self, tx: Transaction, tenant: Tenant) -> None:
+        row = tx.one("log.head", tenant=tenant)
+        key = tx.one("log.key", tenant=tenant)
+        origin = self.origin_of(tenant)
+        signer = self._signer_of(origin)
+        if row is None or key is None or text(key, "vkey") != signer.vkey:
+            raise ConfigError(
+                Code.KEY_MISMATCH,
+                "the signing key is not the one that this database's log was signed with",
+                next_step="point `signing.key` at the key that was made with the database",
+            )
+        frontier = Frontier.from_bytes(integer(row, "size"), blob(row, "frontier"))
+        checkpoint = Checkpoint(origin=origin, size=frontier.size, root=frontier.root())
+        tx.run("log.head_sign", tenant=tenant, note=sign_checkpoint(checkpoint, signer))

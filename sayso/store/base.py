@@ -1,0 +1,103 @@
+"""The contract of a store: rows, named queries and transactions. It knows no domain word."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Protocol, TypeAlias, TypeVar
+
+SqlValue: TypeAlias = str | int | bytes | None
+Row: TypeAlias = Mapping[str, SqlValue]
+T = TypeVar("T")
+
+
+class Reader(Protocol):
+    """Reads one consistent snapshot by the names of queries in `store/sql/queries`."""
+
+    def one(self, query: str, /, **params: SqlValue) -> Row | None:
+        """The first row of a named query, or None."""
+        ...
+
+    def all(self, query: str, /, **params: SqlValue) -> list[Row]:
+        """All rows of a named query."""
+        ...
+
+
+class Transaction(Reader, Protocol):
+    """Reads and writes; everything in it is committed together, or nothing is."""
+
+    def run(self, query: str, /, **params: SqlValue) -> int:
+        """Run a named statement; returns how many rows it changed."""
+        ...
+
+    def before_commit(self, key: str, work: Callable[[Transaction], None]) -> None:
+        """Run `work` once per `key` just before the commit that will hold this transaction.
+
+        Where transactions share a commit, they share the call: it is for work that only the last
+        of them needs, such as signing a tree's head.
+        """
+        ...
+
+
+class Store(Protocol):
+    """A database. Units of work are plain functions, so that they can be run on another thread.
+
+    Guarantees: when `write` returns, the unit is durable (it survives a power loss); when it
+    raises, nothing of the unit is stored. Units never see each other half done. A unit may be run on any
+    thread and must touch nothing but its transaction.
+    """
+
+    async def write(self, work: Callable[[Transaction], T]) -> T:
+        """Run a unit of work in a transaction and wait until it is durable.
+
+        Raises:
+            RetryableError: `store_busy`, when another process holds the lock for too long.
+            ConfigError: `store_read_only`, `store_full`, `store_unavailable`.
+        """
+        ...
+
+    async def read(self, work: Callable[[Reader], T]) -> T:
+        """Run a unit that only reads, on one consistent snapshot."""
+        ...
+
+    async def version(self) -> int:
+        """A number that differs after any process has committed; cheap, for wake-ups."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what was handed over, then let go of the database."""
+        ...
+
+
+def text(row: Row, column: str) -> str:
+    """A column that holds text and is never null."""
+    value = row[column]
+    assert isinstance(value, str), column
+    return value
+
+
+def integer(row: Row, column: str) -> int:
+    """A column that holds a whole number and is never null."""
+    value = row[column]
+    assert isinstance(value, int), column
+    return value
+
+
+def blob(row: Row, column: str) -> bytes:
+    """A column that holds bytes and is never null."""
+    value = row[column]
+    assert isinstance(value, bytes), column
+    return value
+
+
+def text_or_none(row: Row, column: str) -> str | None:
+    """A column that holds text or null."""
+    value = row[column]
+    assert value is None or isinstance(value, str), column
+    return value
+
+
+def integer_or_none(row: Row, column: str) -> int | None:
+    """A column that holds a whole number or null."""
+    value = row[column]
+    assert value is None or isinstance(value, int), column
+    return value

@@ -1,0 +1,112 @@
+"""Schema versions: numbered SQL files, applied once each, in order."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from importlib import resources
+from pathlib import Path
+
+from sayso.errors import Code, ConfigError
+
+APPLICATION_ID = 0x53617953
+"""Marks a SQLite file as ours (`SayS`), in its header."""
+
+_FILE = re.compile(r"(\d{4})_(pre|post)_[a-z0-9_]+\.sql")
+
+
+def migration_files(dialect: str) -> list[tuple[int, str]]:
+    """The migrations of a dialect as (number, SQL), lowest first.
+
+    `pre` files run before new code is deployed and must leave old code working; `post` files run
+    after it.
+    """
+    folder = resources.files("sayso.store") / "sql" / dialect
+    found = sorted(
+        (int(match[1]), file.read_text(encoding="utf-8"))
+        for file in folder.iterdir()
+        if (match := _FILE.fullmatch(file.name))
+    )
+    assert [number for number, _ in found] == list(range(1, len(found) + 1)), "numbers have a gap"
+    return found
+
+
+def schema_version() -> int:
+    """The version that this code expects."""
+    return len(migration_files("sqlite"))
+
+
+def migrate(connection: sqlite3.Connection) -> int:
+    """Bring a SQLite file to this code's version; returns the version it had.
+
+    Guarantees: each file is applied in one transaction with its number, so that a crash leaves a
+    version that exists; two processes at once apply it once.
+    """
+    before = _stored_version(connection)
+    if before == 0 and _has_foreign_tables(connection):
+        return before
+    for number, sql in migration_files("sqlite"):
+        connection.execute("begin immediate")
+        try:
+            if number > _stored_version(connection):
+                for statement in _statements(sql):
+                    connection.execute(statement)
+                connection.execute(f"pragma user_version = {number}")
+                connection.execute(f"pragma application_id = {APPLICATION_ID}")
+            connection.execute("commit")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("rollback")
+            raise
+    return before
+
+
+def check_version(connection: sqlite3.Connection, path: Path) -> None:
+    """Refuse a file that is not ours or has another version.
+
+    Raises:
+        ConfigError: `not_a_store`, `store_version`.
+    """
+    version = _stored_version(connection)
+    ours = connection.execute("pragma application_id").fetchone()[0] == APPLICATION_ID
+    if not ours:
+        raise ConfigError(
+            Code.NOT_A_STORE,
+            f"`{path.name}` is a SQLite file of another program",
+            next_step="point `store.url` at a new file",
+        )
+    expected = schema_version()
+    if version > expected:
+        raise ConfigError(
+            Code.STORE_VERSION,
+            f"the database `{path.name}` has version {version}, this Sayso knows {expected}",
+            next_step="upgrade Sayso",
+        )
+    if version < expected:
+        raise ConfigError(
+            Code.STORE_VERSION,
+            f"the database `{path.name}` has version {version}, this Sayso needs {expected}",
+            next_step="run `sayso migrate`",
+        )
+
+
+def _stored_version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("pragma user_version").fetchone()[0])
+
+
+def _has_foreign_tables(connection: sqlite3.Connection) -> bool:
+    row = connection.execute("select count(*) from sqlite_master where type = 'table'").fetchone()
+    return int(row[0]) > 0
+
+
+def _statements(sql: str) -> list[str]:
+    """Split a file into statements; a trigger's body is kept whole."""
+    found: list[str] = []
+    pending = ""
+    for line in sql.splitlines(keepends=True):
+        pending += line
+        if sqlite3.complete_statement(pending):
+            found.append(pending)
+            pending = ""
+    assert not pending.strip() or pending.strip().startswith("--"), "a statement has no end"
+    return found

@@ -1,0 +1,15 @@
+-- name: put
+insert into outbox (tenant, topic, key, version, due_at) values (:tenant, :topic, :key, 1, :now)
+on conflict (tenant, topic, key) do update set version = version + 1, due_at = :now;
+
+-- name: due
+select id, tenant, key, version, state, attempts from outbox
+where topic = :topic and due_at <= :now order by due_at limit :limit;
+
+-- name: lease
+update outbox set due_at = :until, attempts = attempts + 1 where id = :id and due_at <= :now;
+
+-- name: sent
+update outbox set sent_version = :version, state = :state, attempts = 0,
+    due_at = case when version = :version then null else :now end
+where id = :id;

@@ -1,0 +1,45 @@
+-- name: insert
+insert into request (tenant, id, idempotency_key, fingerprint, requester, subject_id, assurance,
+    messages_ref, status, traceparent, due_at, created_at, updated_at, last_seq)
+values (:tenant, :id, :idempotency_key, :fingerprint, :requester, :subject_id, :assurance,
+    :messages_ref, :status, :traceparent, :due_at, :created_at, :updated_at, :last_seq);
+
+-- name: by_id
+select * from request where tenant = :tenant and id = :id;
+
+-- name: by_key
+select * from request where tenant = :tenant and idempotency_key = :idempotency_key;
+
+-- name: page
+select * from request
+where tenant = :tenant and (:after is null or id < :after) order by id desc limit :limit;
+
+-- name: due
+select tenant, id, due_at from request where due_at <= :now order by due_at limit :limit;
+
+-- name: next_due
+select min(due_at) as due_at from request where due_at is not null;
+
+-- name: claim
+update request set fence = fence + 1, attempts = attempts + 1, due_at = :due_at
+where tenant = :tenant and id = :id and fence = :fence and due_at is not null;
+
+-- name: move
+update request set status = :status, planner = coalesce(:planner, planner),
+    plan = coalesce(:plan, plan), reply_ref = coalesce(:reply_ref, reply_ref),
+    tokens = tokens + :tokens, cost_micro_usd = cost_micro_usd + :cost_micro_usd,
+    due_at = :due_at, updated_at = :updated_at, last_seq = :last_seq
+where tenant = :tenant and id = :id and status = :was;
+
+-- name: wake
+update request set due_at = :now
+where tenant = :tenant and id = :id and status = 'acting'
+    and not exists (
+        select 1 from action where action.tenant = :tenant and action.request_id = :id
+            and action.status not in ('refused', 'rejected', 'expired', 'succeeded', 'failed',
+                'unknown', 'compensated'));
+
+-- name: open_actions
+select count(*) as count from action where tenant = :tenant and request_id = :request_id
+    and status not in ('refused', 'rejected', 'expired', 'succeeded', 'failed', 'unknown',
+        'compensated');

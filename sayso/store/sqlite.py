@@ -1,0 +1,310 @@
+"""The store on SQLite: WAL, synchronous FULL, one writing thread whose commits are shared."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sayso.errors import Code, ConfigError, IntegrityError, RetryableError, SaysoError
+from sayso.store.base import Reader, Row, SqlValue, Transaction
+from sayso.store.migrations import check_version, migrate
+from sayso.store.queries import named_queries
+
+T = TypeVar("T")
+
+BUSY_TIMEOUT_S = 5.0
+"""How long a writer waits for another process's commit before it says `store_busy`."""
+MAX_GROUP = 256
+"""How many units of work share one commit at most."""
+_READERS = 2
+
+
+class _SqliteReader:
+    """Named queries on one connection."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._sql = named_queries()
+
+    def one(self, query: str, /, **params: SqlValue) -> Row | None:
+        row: sqlite3.Row | None = self._connection.execute(self._sql[query], params).fetchone()
+        return None if row is None else _as_row(row)
+
+    def all(self, query: str, /, **params: SqlValue) -> list[Row]:
+        cursor = self._connection.execute(self._sql[query], params)
+        return [_as_row(row) for row in cursor.fetchall()]
+
+
+def _as_row(row: sqlite3.Row) -> Row:
+    return dict(zip(row.keys(), row, strict=True))
+
+
+class _SqliteTransaction(_SqliteReader):
+    """One unit of work inside the writer's commit."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        super().__init__(connection)
+        self.finishers: dict[str, Callable[[Transaction], None]] = {}
+
+    def run(self, query: str, /, **params: SqlValue) -> int:
+        return self._connection.execute(self._sql[query], params).rowcount
+
+    def before_commit(self, key: str, work: Callable[[Transaction], None]) -> None:
+        self.finishers.setdefault(key, work)
+
+
+@dataclass(frozen=True, slots=True)
+class _Unit:
+    """A unit of work and who waits for it."""
+
+    work: Callable[[Transaction], Any]
+    future: asyncio.Future[Any]
+    loop: asyncio.AbstractEventLoop
+
+
+class SqliteStore:
+    """One SQLite file, shared by any number of processes on one machine.
+
+    Args:
+        path: the file; `migrate_store` makes it first.
+        create: make or upgrade the schema now, instead of refusing another version.
+
+    Raises:
+        ConfigError: `not_a_store`, `store_version`, `store_unavailable`, `store_read_only`.
+        RetryableError: `store_busy`.
+
+    Guarantees: units run one after the other in the order in which they were handed over; those
+    that wait together share one commit (one fsync). A crash loses only units whose `write` has not
+    returned.
+    """
+
+    def __init__(self, path: Path, *, create: bool = False) -> None:
+        self._path = path
+        connection = open_connection(path, create=create)
+        try:
+            if create:
+                migrate(connection)
+            check_version(connection, path)
+        except sqlite3.Error as error:
+            connection.close()
+            raise store_error(error, path) from error
+        except SaysoError:
+            connection.close()
+            raise
+        self._watcher = open_connection(path, create=False)
+        self._queue: queue.SimpleQueue[_Unit | None] = queue.SimpleQueue()
+        self._closed = False
+        self._local = threading.local()
+        self._reader_connections: list[sqlite3.Connection] = []
+        self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="sayso-read")
+        self._writer = threading.Thread(
+            target=self._write_loop, args=(connection,), name="sayso-write", daemon=True
+        )
+        self._writer.start()
+
+    @property
+    def path(self) -> Path:
+        """The database file."""
+        return self._path
+
+    async def write(self, work: Callable[[Transaction], T]) -> T:
+        if self._closed:
+            raise ConfigError(Code.STORE_UNAVAILABLE, "the database is closed")
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        self._queue.put(_Unit(work, future, loop))
+        return await future
+
+    async def read(self, work: Callable[[Reader], T]) -> T:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._readers, self._read_now, work)
+
+    async def version(self) -> int:
+        # NOTE: data_version counts per connection, so one connection must answer every time. It
+        # reads shared memory only, in microseconds, so no thread is worth it.
+        try:
+            return int(self._watcher.execute("pragma data_version").fetchone()[0])
+        except sqlite3.Error as error:
+            raise store_error(error, self._path) from error
+
+    async def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        self._queue.put(None)
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(None, self._writer.join)
+        self._readers.shutdown(wait=True)
+        for connection in (*self._reader_connections, self._watcher):
+            connection.close()
+
+    def _reader(self) -> sqlite3.Connection:
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = open_connection(self._path, create=False)
+            connection.execute("pragma query_only = on")
+            self._local.connection = connection
+            self._reader_connections.append(connection)
+        return connection
+
+    def _read_now(self, work: Callable[[Reader], T]) -> T:
+        try:
+            connection = self._reader()
+            connection.execute("begin")
+            try:
+                return work(_SqliteReader(connection))
+            finally:
+                connection.execute("rollback")
+        except sqlite3.Error as error:
+            raise store_error(error, self._path) from error
+
+    def _write_loop(self, connection: sqlite3.Connection) -> None:
+        while (unit := self._queue.get()) is not None:
+            group = [unit]
+            ended = False
+            while len(group) < MAX_GROUP:
+                try:
+                    following = self._queue.get_nowait()
+                except queue.Empty:
+                    break
+                if following is None:
+                    ended = True
+                    break
+                group.append(following)
+            self._commit_group(connection, group)
+            if ended:
+                break
+        connection.close()
+
+    def _commit_group(self, connection: sqlite3.Connection, group: list[_Unit]) -> None:
+        results: list[tuple[_Unit, Any, BaseException | None]] = []
+        try:
+            connection.execute("begin immediate")
+            transaction = _SqliteTransaction(connection)
+            results.extend((unit, *_run_unit(connection, transaction, unit)) for unit in group)
+            for finish in transaction.finishers.values():
+                finish(transaction)
+            connection.execute("commit")
+        except BaseException as error:  # noqa: BLE001  (every waiter must hear of it)
+            if connection.in_transaction:
+                connection.execute("rollback")
+            failure = store_error(error, self._path) if isinstance(error, sqlite3.Error) else error
+            results = [(unit, None, failure) for unit in group]
+        _answer(results)
+
+
+def _run_unit(
+    connection: sqlite3.Connection, transaction: _SqliteTransaction, unit: _Unit
+) -> tuple[Any, BaseException | None]:
+    """Run one unit in a savepoint, so that its failure takes back only itself."""
+    connection.execute("savepoint unit")
+    try:
+        result = unit.work(transaction)
+    except sqlite3.Error as error:
+        if not connection.in_transaction:
+            raise  # a full disk takes the whole transaction back: nobody in the group may go on
+        connection.execute("rollback to unit")
+        connection.execute("release unit")
+        if isinstance(error, sqlite3.IntegrityError):
+            return None, error
+        raise
+    except BaseException as error:  # noqa: BLE001  (handed to the caller, whatever it is)
+        connection.execute("rollback to unit")
+        connection.execute("release unit")
+        return None, error
+    connection.execute("release unit")
+    return result, None
+
+
+def _answer(results: Iterable[tuple[_Unit, Any, BaseException | None]]) -> None:
+    """Hand results back, with one call into each event loop."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[_Unit, Any, BaseException | None]]] = {}
+    for item in results:
+        by_loop.setdefault(item[0].loop, []).append(item)
+    for loop, items in by_loop.items():
+        try:
+            loop.call_soon_threadsafe(_resolve, items)
+        except RuntimeError:  # that loop has ended, so nobody waits any more
+            continue
+
+
+def _resolve(items: list[tuple[_Unit, Any, BaseException | None]]) -> None:
+    for unit, result, error in items:
+        if unit.future.done():
+            continue
+        if error is None:
+            unit.future.set_result(result)
+        elif isinstance(error, sqlite3.IntegrityError):
+            unit.future.set_exception(
+                IntegrityError(
+                    Code.TAMPERED,
+                    "the database refused a write that contradicts it",
+                    next_step="run `sayso audit verify`",
+                    detail=str(error),
+                )
+            )
+        else:
+            unit.future.set_exception(error)
+
+
+def open_connection(path: Path, *, create: bool) -> sqlite3.Connection:
+    """Open the file with the settings that durability rests on.
+
+    Raises:
+        ConfigError: `store_unavailable`, `store_read_only`.
+    """
+    mode = "rwc" if create else "rw"
+    try:
+        connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode={mode}",
+            uri=True,
+            isolation_level=None,
+            check_same_thread=False,
+            timeout=BUSY_TIMEOUT_S,
+            cached_statements=256,
+        )
+    except sqlite3.Error as error:
+        raise store_error(error, path) from error
+    connection.row_factory = sqlite3.Row
+    try:
+        connection.execute("pragma foreign_keys = on")
+        # INVARIANT: FULL, or a power loss could forget an intent whose call has left already.
+        connection.execute("pragma synchronous = full")
+        if create:
+            connection.execute("pragma journal_mode = wal")
+    except sqlite3.Error as error:
+        connection.close()
+        raise store_error(error, path) from error
+    return connection
+
+
+def store_error(error: sqlite3.Error, path: Path) -> SaysoError:
+    """Say what SQLite's error means for the caller."""
+    reason = str(error)
+    name = path.name
+    if "locked" in reason or "busy" in reason:
+        return RetryableError(
+            Code.STORE_BUSY,
+            f"the database `{name}` is locked by another program",
+            next_step="close the program that holds it, then try again",
+            detail=reason,
+        )
+    code, problem, step = Code.STORE_UNAVAILABLE, "cannot be used", "check the path and the disk"
+    if "readonly" in reason or "read-only" in reason:
+        code, problem = Code.STORE_READ_ONLY, "cannot be written"
+        step = "give this user write access to the file and its folder"
+    elif "full" in reason:
+        code, problem, step = Code.STORE_FULL, "has no room left", "free some disk space"
+    elif "not a database" in reason or "malformed" in reason:
+        code, problem = Code.NOT_A_STORE, "is no usable SQLite file"
+        step = "point `store.url` at a Sayso database, or restore it from a backup"
+    elif "unable to open" in reason:
+        step = "run `sayso init` here first, or check the path and its permissions"
+    return ConfigError(code, f"the database `{name}` {problem}", next_step=step, detail=reason)
