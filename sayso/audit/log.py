@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from sayso.audit.entry import Entry
 from sayso.audit.merkle import Frontier, leaf_hash
 from sayso.audit.note import Checkpoint, Ed25519Signer, sign_checkpoint
@@ -27,7 +25,8 @@ class AuditLog:
     def __init__(self, deployment: str, signer: Ed25519Signer, clock: Clock) -> None:
         self._deployment = deployment
         self._clock = clock
-        self._signer_of = lru_cache(maxsize=1024)(lambda origin: signer.named(origin))
+        self._signer = signer
+        self._signers: dict[str, Ed25519Signer] = {}
 
     @property
     def deployment(self) -> str:
@@ -37,6 +36,11 @@ class AuditLog:
     def origin_of(self, tenant: Tenant) -> str:
         """The origin line of a tenant's log: `<deployment>/<tenant>`."""
         return f"{self._deployment}/{tenant}"
+
+    def _signer_of(self, origin: str) -> Ed25519Signer:
+        if origin not in self._signers:
+            self._signers[origin] = self._signer.named(origin)
+        return self._signers[origin]
 
     def vkey_of(self, tenant: Tenant) -> str:
         """The public key that verifies the tenant's heads, as an auditor pins it."""

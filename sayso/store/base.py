@@ -42,8 +42,8 @@ class Store(Protocol):
     """A database. Units of work are plain functions, so that they can be run on another thread.
 
     Guarantees: when `write` returns, the unit is durable (it survives a power loss); when it
-    raises, nothing of the unit is stored. Units never see each other half done. A unit may be run on any
-    thread and must touch nothing but its transaction.
+    raises, nothing of the unit is stored. Units never see each other half done. A unit may be run
+    on any thread and must touch nothing but its transaction.
     """
 
     async def write(self, work: Callable[[Transaction], T]) -> T:

@@ -10,6 +10,9 @@ values (:tenant, :id, :idempotency_key, :fingerprint, :requester, :request_id, :
 -- name: by_id
 select * from action where tenant = :tenant and id = :id;
 
+-- name: version
+select last_seq, due_at from action where tenant = :tenant and id = :id;
+
 -- name: by_key
 select * from action where tenant = :tenant and idempotency_key = :idempotency_key;
 
@@ -31,38 +34,26 @@ select tenant, id, due_at from action where due_at <= :now order by due_at limit
 -- name: next_due
 select min(due_at) as due_at from action where due_at is not null;
 
--- name: move
-update action set status = :status, error = :error, due_at = :due_at, attempts = :attempts,
+-- name: update
+update action set status = :status, revision = :revision, args = :args, snapshot = :snapshot,
+    digest = :digest, amount_minor = :amount_minor, currency = :currency, judgement = :judgement,
+    error = :error, receipt = :receipt, call_key = :call_key, call_key_until = :call_key_until,
+    called_at = :called_at, fence = :fence, attempts = :attempts, due_at = :due_at,
     updated_at = :updated_at, last_seq = :last_seq
-where tenant = :tenant and id = :id and status = :was and fence = :fence;
-
--- name: claim
-update action set status = 'executing', fence = fence + 1, attempts = attempts + 1,
-    due_at = :due_at, call_key = :call_key,
-    call_key_until = coalesce(call_key_until, :call_key_until),
-    called_at = coalesce(called_at, :called_at),
-    updated_at = :updated_at, last_seq = :last_seq
-where tenant = :tenant and id = :id and status = :was and fence = :fence;
+where tenant = :tenant and id = :id and last_seq = :was_seq;
 
 -- name: heartbeat
 update action set due_at = :due_at
-where tenant = :tenant and id = :id and status = 'executing' and fence = :fence;
+where tenant = :tenant and id = :id and status = 'executing' and fence = :fence
+    and due_at = :was;
 
--- name: settle
-update action set status = :status, receipt = :receipt, error = :error, due_at = :due_at,
-    attempts = :attempts, updated_at = :updated_at, last_seq = :last_seq
-where tenant = :tenant and id = :id and status = :was and fence = :fence;
-
--- name: revise
-update action set status = :status, revision = :revision, args = :args, snapshot = :snapshot,
-    digest = :digest, amount_minor = :amount_minor, currency = :currency, judgement = :judgement,
-    error = :error, due_at = :due_at, attempts = 0, updated_at = :updated_at, last_seq = :last_seq
-where tenant = :tenant and id = :id and status = :was and fence = :fence
-    and revision = :was_revision;
+-- name: park
+update action set due_at = null where tenant = :tenant and id = :id and last_seq = :last_seq;
 
 -- name: wake_dependents
 update action set due_at = :now
-where tenant = :tenant and request_id = :request_id and status = 'approved' and due_at is null;
+where tenant = :tenant and request_id = :request_id and after <> '[]'
+    and status in ('approved', 'pending_approval');
 
 -- name: history
 select count(*) as count,

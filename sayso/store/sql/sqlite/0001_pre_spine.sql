@@ -111,6 +111,7 @@ create table request (
     subject_id text not null,
     assurance text not null,
     messages_ref text not null,
+    words_ref text not null,
     status text not null,
     planner text,
     plan text,

@@ -1,0 +1,491 @@
+"""Deciding: authenticated people say yes, no or less, each bound to exactly what was shown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from sayso.actions.judging import Judge, Judged
+from sayso.actions.ledger import ActionRow, Ledger, entry_of, get_action
+from sayso.actions.policy import Approver, Outcome
+from sayso.actions.queue import (
+    ApprovalRow,
+    ApprovalStatus,
+    Vote,
+    close_approval,
+    get_approval,
+    put_approval,
+    show_again,
+    votes_of,
+)
+from sayso.actions.reach import Directory, Person, Reach
+from sayso.actions.snapshot import Resolved
+from sayso.actions.state import Status
+from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json
+from sayso.audit.personal import Personal
+from sayso.errors import Code, RefusedError
+from sayso.ids import Clock, IdSource, Tenant, to_micros
+from sayso.json import JsonValue
+from sayso.money import Money
+from sayso.store.base import Reader, Store, Transaction
+from sayso.telemetry import Telemetry
+
+DIGEST_PREFIX = 12
+"""A surface with little room may carry this many hex digits of the digest, never fewer."""
+MAX_REASON_CHARS = 2000
+_REASON_CODE = re.compile(r"[a-z][a-z0-9_]{0,39}")
+
+
+class Choice(StrEnum):
+    """What a person can say."""
+
+    APPROVE = "approve"
+    REJECT = "reject"
+    EDIT = "edit"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """One person's decision about one revision.
+
+    Attributes:
+        approval_id, revision, digest: what was shown; the digest whole or its first 12 digits.
+        choice: yes, no, or less.
+        person: the authenticated person's id.
+        via: the surface, such as `cli`, `http` or `slack`.
+        reason_code: needed for `reject`, such as `not_covered`; stands in the log.
+        reason: free text; sealed beside the log.
+        args: for `edit`, the one argument that is lowered, such as `{"amount": {…}}`.
+    """
+
+    tenant: Tenant
+    approval_id: str
+    revision: int
+    digest: str
+    choice: Choice
+    person: str
+    via: str
+    reason_code: str = ""
+    reason: str = ""
+    args: Mapping[str, JsonValue] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """What came of a decision."""
+
+    action: ActionRow
+    approval: ApprovalRow
+    votes: tuple[Vote, ...]
+
+
+class Approvals:
+    """Takes decisions in; each is one compare-and-set in one transaction with its entry."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        ledger: Ledger,
+        reach: Reach,
+        judge: Judge,
+        directory: Directory,
+        personal: Personal,
+        clock: Clock,
+        ids: IdSource,
+        telemetry: Telemetry,
+    ) -> None:
+        self._store = store
+        self._ledger = ledger
+        self._reach = reach
+        self._judge = judge
+        self._directory = directory
+        self._personal = personal
+        self._clock = clock
+        self._ids = ids
+        self._telemetry = telemetry
+
+    async def decide(self, decision: Decision) -> Decided:
+        """Take one decision; when it returns, it is durable.
+
+        Raises:
+            RefusedError: `not_found`, `already_decided`, `stale_revision`, `digest_mismatch`,
+                `approval_expired`, `not_an_approver`, `own_request`, `reason_required`,
+                `edit_not_allowed`; each attempt is recorded.
+            RetryableError: nothing was decided.
+        """
+        try:
+            return await self._decide(decision)
+        except RefusedError as error:
+            if error.code is not Code.NOT_FOUND:
+                await self._record_refusal(decision, error)
+            raise
+
+    async def _decide(self, decision: Decision) -> Decided:
+        _check_reason(decision)
+        if decision.choice is Choice.EDIT:
+            return await self._edit(decision)
+        row = await self._store.read(
+            lambda reader: get_action(
+                reader,
+                decision.tenant,
+                get_approval(reader, decision.tenant, decision.approval_id).action_id,
+            )
+        )
+        attributes = {"sayso.action": row.name, "sayso.decision": decision.choice.value}
+        with self._telemetry.span("sayso.approve", row.traceparent, attributes):
+            return await self._store.write(lambda tx: self._vote(tx, decision))
+
+    def _vote(self, tx: Transaction, decision: Decision) -> Decided:
+        now = to_micros(self._clock.now())
+        approval, row, person = self._check(tx, decision, now)
+        if decision.choice is Choice.REJECT:
+            return self._reject(tx, decision, approval, row, now)
+        first = tx.run(
+            "approval.vote",
+            tenant=decision.tenant,
+            approval_id=approval.id,
+            revision=approval.revision,
+            person=person.id,
+            decision=decision.choice.value,
+            digest=approval.digest,
+            via=decision.via,
+            at=now,
+        )
+        if first == 0:
+            raise RefusedError(
+                Code.ALREADY_DECIDED,
+                "you have said yes to this already",
+                next_step=f"it waits for {_people_left(approval, self._yes(tx, approval))}",
+            )
+        approvers = self._yes(tx, approval)
+        judgement = self._judge.permits(tx, row, approvers, now)
+        enough = judgement.outcome is Outcome.ALLOW
+        moved = replace(
+            row,
+            status=Status.APPROVED if enough else Status.PENDING_APPROVAL,
+            judgement=row.judgement and replace(row.judgement, rules=judgement.rules)
+            if enough
+            else row.judgement,
+            due_at=now if enough else row.due_at,
+            updated_at=now,
+        )
+        kind = EntryKind.ACTION_APPROVED if enough else EntryKind.ACTION_PENDING
+        return self._store_decision(tx, decision, approval, row, moved, kind, person)
+
+    def _reject(
+        self,
+        tx: Transaction,
+        decision: Decision,
+        approval: ApprovalRow,
+        row: ActionRow,
+        now: int,
+    ) -> Decided:
+        tx.run(
+            "approval.vote",
+            tenant=decision.tenant,
+            approval_id=approval.id,
+            revision=approval.revision,
+            person=decision.person,
+            decision=decision.choice.value,
+            digest=approval.digest,
+            via=decision.via,
+            at=now,
+        )
+        error = {"code": decision.reason_code, "message": "a person said no"}
+        moved = replace(row, status=Status.REJECTED, error=error, due_at=None, updated_at=now)
+        return self._store_decision(
+            tx, decision, approval, row, moved, EntryKind.ACTION_REJECTED, None
+        )
+
+    def _store_decision(
+        self,
+        tx: Transaction,
+        decision: Decision,
+        approval: ApprovalRow,
+        row: ActionRow,
+        moved: ActionRow,
+        kind: EntryKind,
+        person: Person | None,
+    ) -> Decided:
+        status = {
+            Status.APPROVED: ApprovalStatus.APPROVED,
+            Status.REJECTED: ApprovalStatus.REJECTED,
+        }.get(moved.status, ApprovalStatus.PENDING)
+        data: dict[str, Json] = {
+            "decision": decision.choice.value,
+            "via": decision.via,
+            "revision": approval.revision,
+            "approval_status": status.value,
+            "view_sha256": row.snapshot.view_sha256 if row.snapshot else "",
+        }
+        if person is not None:
+            data["roles"] = list[Json](sorted(person.roles))
+        if decision.reason_code:
+            data["reason_code"] = decision.reason_code
+        entry = self._entry(tx, decision, moved, kind, approval.id, data)
+        stored = self._ledger.move(tx, row, moved, entry)
+        assert stored is not None, "read in this very transaction"
+        if status is ApprovalStatus.PENDING:
+            tx.run(
+                "approval.touch",
+                tenant=approval.tenant,
+                id=approval.id,
+                revision=approval.revision,
+                updated_at=stored.updated_at,
+                last_seq=stored.last_seq,
+            )
+            show_again(tx, approval.tenant, approval.id, stored.updated_at)
+        else:
+            close_approval(tx, approval, status, stored)
+        return self._decided(tx, stored, approval.id)
+
+    async def _edit(self, decision: Decision) -> Decided:
+        now = to_micros(self._clock.now())
+        approval, row, person = await self._store.read(
+            lambda reader: self._check(reader, decision, now)
+        )
+        args = self._lowered(row, decision)
+        draft = replace(row, args=args, revision=row.revision + 1)
+        action = self._reach.action(row.name)
+        resolved = await self._reach.resolve(
+            action, self._reach.validate_args(row.name, args), row.subject
+        )
+        with self._telemetry.span("sayso.approve", row.traceparent, {"sayso.decision": "edit"}):
+            return await self._store.write(
+                lambda tx: self._store_edit(tx, decision, approval, row, draft, resolved, person)
+            )
+
+    def _store_edit(
+        self,
+        tx: Transaction,
+        decision: Decision,
+        approval: ApprovalRow,
+        row: ActionRow,
+        draft: ActionRow,
+        resolved: Resolved,
+        person: Person,
+    ) -> Decided:
+        now = to_micros(self._clock.now())
+        self._check(tx, decision, now)
+        judged = self._judge.judge(
+            tx,
+            draft,
+            resolved,
+            now=now,
+            quote=approval.card.quote,
+            approvers=[Approver(person=person.id, roles=person.roles)],
+        )
+        if judged.row.status is Status.REFUSED:
+            raise _edit_refused("the policy does not allow that amount", "choose another amount")
+        status = (
+            ApprovalStatus.APPROVED
+            if judged.row.status is Status.APPROVED
+            else ApprovalStatus.PENDING
+        )
+        data: dict[str, Json] = {
+            "decision": decision.choice.value,
+            "via": decision.via,
+            "revision": judged.row.revision,
+            "roles": list[Json](sorted(person.roles)),
+            "approval_status": status.value,
+            "was_digest": approval.digest,
+        }
+        entry = self._entry(tx, decision, judged.row, EntryKind.ACTION_EDITED, approval.id, data)
+        stored = self._ledger.move(tx, row, judged.row, entry)
+        if stored is None:
+            raise _changed_meanwhile()
+        if judged.card is None:  # small enough to need nobody; the editor's yes is still recorded
+            judged = Judged(row=judged.row, card=approval.card, expires_at=approval.expires_at)
+        put_approval(tx, approval.id, judged, status, stored)
+        tx.run(
+            "approval.vote",
+            tenant=decision.tenant,
+            approval_id=approval.id,
+            revision=stored.revision,
+            person=person.id,
+            decision=Choice.APPROVE.value,
+            digest=stored.digest,
+            via=decision.via,
+            at=now,
+        )
+        return self._decided(tx, stored, approval.id)
+
+    def _lowered(self, row: ActionRow, decision: Decision) -> dict[str, JsonValue]:
+        action = self._reach.action(row.name)
+        args = decision.args or {}
+        if action.money_arg is None or set(args) != {action.money_arg}:
+            allowed = f"only `{action.money_arg}`" if action.money_arg else "nothing"
+            raise _edit_refused(f"{allowed} can be changed here", "approve or reject it")
+        wanted = Money.from_json(args[action.money_arg])
+        present = row.amount
+        if present is None or wanted.currency != present.currency:
+            raise _edit_refused("the currency cannot be changed", "keep the currency")
+        if not 0 < wanted.amount_minor < present.amount_minor:
+            raise _edit_refused(
+                f"`{wanted}` is not less than {present}", "choose a smaller, positive amount"
+            )
+        assert row.snapshot is not None
+        return {**row.args, action.money_arg: wanted.to_json()}
+
+    def _check(
+        self, reader: Reader, decision: Decision, now: int
+    ) -> tuple[ApprovalRow, ActionRow, Person]:
+        """Whether this person may decide this revision now; by the approval's id alone (SL-5)."""
+        approval = get_approval(reader, decision.tenant, decision.approval_id)
+        row = get_action(reader, decision.tenant, approval.action_id)
+        _check_open(reader, approval, decision, now)
+        person = self._directory.person(decision.person)
+        needed = set(approval.roles)
+        if person is None or not person.roles & needed:
+            raise RefusedError(
+                Code.NOT_AN_APPROVER,
+                f"you are not an approver for this; it needs {_join(approval.roles)}",
+                next_step="ask somebody with that role",
+            )
+        if approval.requester == f"{ActorKind.PERSON}:{person.id}":
+            raise RefusedError(
+                Code.OWN_REQUEST,
+                "you asked for this yourself, so somebody else has to decide",
+                next_step="ask another approver",
+            )
+        if len(decision.digest) < DIGEST_PREFIX or not approval.digest.startswith(decision.digest):
+            raise RefusedError(
+                Code.DIGEST_MISMATCH,
+                "this is not what waits for a decision",
+                next_step="load the card again",
+            )
+        return approval, row, person
+
+    def _yes(self, reader: Reader, approval: ApprovalRow) -> list[Approver]:
+        """The people who said yes to this revision and are still approvers now."""
+        return yes_votes(reader, approval, self._directory)
+
+    def _entry(
+        self,
+        tx: Transaction,
+        decision: Decision,
+        row: ActionRow,
+        kind: EntryKind,
+        approval_id: str,
+        data: dict[str, Json],
+    ) -> Entry:
+        now = row.updated_at
+        pseudonym = self._personal.pseudonym(tx, row.tenant, row.subject.id, now)
+        entry = entry_of(
+            row,
+            kind,
+            actor=Actor(kind=ActorKind.PERSON, id=decision.person),
+            pseudonym=pseudonym,
+            approval=approval_id,
+            data=data,
+        )
+        if not decision.reason:
+            return entry
+        ref = self._ids.new("pii")
+        pii = self._personal.seal(tx, row.tenant, row.subject.id, ref, decision.reason)
+        return replace(entry, pii=pii)
+
+    def _decided(self, reader: Reader, row: ActionRow, approval_id: str) -> Decided:
+        approval = get_approval(reader, row.tenant, approval_id)
+        return Decided(action=row, approval=approval, votes=tuple(votes_of(reader, approval)))
+
+    async def _record_refusal(self, decision: Decision, error: RefusedError) -> None:
+        def record(tx: Transaction) -> None:
+            approval = get_approval(tx, decision.tenant, decision.approval_id)
+            row = get_action(tx, decision.tenant, approval.action_id)
+            now = to_micros(self._clock.now())
+            entry = Entry(
+                kind=EntryKind.APPROVAL_REFUSED,
+                actor=Actor(kind=ActorKind.PERSON, id=decision.person),
+                request=row.request_id,
+                approval=approval.id,
+                subject=self._personal.pseudonym(tx, row.tenant, row.subject.id, now),
+                data={
+                    "code": error.code.value,
+                    "decision": decision.choice.value,
+                    "revision": decision.revision,
+                    "via": decision.via,
+                    "of_action": row.id,
+                },
+            )
+            self._ledger.log.append(tx, decision.tenant, entry)
+
+        await self._store.write(record)
+
+
+def yes_votes(reader: Reader, approval: ApprovalRow, directory: Directory) -> list[Approver]:
+    """The distinct people who said yes to the approval's revision and still may."""
+    found: list[Approver] = []
+    for vote in votes_of(reader, approval):
+        if vote.revision != approval.revision or vote.decision != Choice.APPROVE:
+            continue
+        person = directory.person(vote.person)
+        if person is not None:
+            found.append(Approver(person=person.id, roles=person.roles))
+    return found
+
+
+def _check_reason(decision: Decision) -> None:
+    if decision.choice is Choice.REJECT and not decision.reason_code:
+        raise RefusedError(
+            Code.REASON_REQUIRED,
+            "a no needs a reason",
+            next_step="give a reason code such as not_covered",
+        )
+    if decision.reason_code and not _REASON_CODE.fullmatch(decision.reason_code):
+        raise RefusedError(
+            Code.INVALID_INPUT,
+            f"`{decision.reason_code[:40]}` is no reason code",
+            next_step="use lower-case letters, digits and _",
+        )
+    if len(decision.reason) > MAX_REASON_CHARS:
+        raise RefusedError(
+            Code.MESSAGE_TOO_LONG, f"a reason has at most {MAX_REASON_CHARS:,} characters"
+        )
+
+
+def _check_open(reader: Reader, approval: ApprovalRow, decision: Decision, now: int) -> None:
+    if approval.status is not ApprovalStatus.PENDING:
+        by = [vote.person for vote in votes_of(reader, approval)]
+        who = f" by {by[-1]}" if by else ""
+        raise RefusedError(
+            Code.ALREADY_DECIDED, f"this is {approval.status}{who} already", next_step="nothing"
+        )
+    if decision.revision != approval.revision:
+        raise RefusedError(
+            Code.STALE_REVISION,
+            f"revision {decision.revision} is out of date; {approval.revision} is the newest",
+            next_step="load the card again and decide about what it shows now",
+        )
+    if now >= approval.expires_at:
+        raise RefusedError(
+            Code.APPROVAL_EXPIRED,
+            "the time to decide this is over, which counts as no",
+            next_step="propose it again if it is still wanted",
+        )
+
+
+def _edit_refused(problem: str, next_step: str) -> RefusedError:
+    return RefusedError(Code.EDIT_NOT_ALLOWED, problem, next_step=next_step)
+
+
+def _changed_meanwhile() -> RefusedError:
+    return RefusedError(
+        Code.STALE_REVISION, "it changed meanwhile", next_step="load the card again"
+    )
+
+
+def _people_left(approval: ApprovalRow, given: list[Approver]) -> str:
+    left = list(approval.roles)
+    for approver in given:
+        held = next((role for role in left if role in approver.roles), None)
+        if held is not None:
+            left.remove(held)
+    return _join(tuple(left)) if left else "the policy"
+
+
+def _join(roles: tuple[str, ...]) -> str:
+    return " and ".join(role.replace("_", " ") for role in roles)

@@ -1,0 +1,587 @@
+"""The engine: `advance(action_id)` takes an action as far as it can go now, and no effect twice.
+
+Anybody may call it, at least once, at any time, in any process; two at once do no harm. What a
+crash loses at each boundary stands in `docs/life-of-an-action.md`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any, assert_never
+
+from sayso.actions.approvals import yes_votes
+from sayso.actions.digest import call_key
+from sayso.actions.judging import Judge
+from sayso.actions.ledger import ActionRow, Ledger, entry_of, get_action, read_action
+from sayso.actions.policy import Outcome
+from sayso.actions.proposals import Proposals
+from sayso.actions.queue import ApprovalStatus, approval_of, close_approval
+from sayso.actions.reach import Directory, Reach
+from sayso.actions.recovery import CallAgain, Settle, Wait, after_look_up, retry_delay_micros
+from sayso.actions.snapshot import Absence, Call, Receipt
+from sayso.actions.state import FINAL, Status
+from sayso.audit.entry import EntryKind, Json
+from sayso.audit.personal import Personal
+from sayso.errors import (
+    Code,
+    OutcomeUnknownError,
+    RefusedError,
+    RetryableError,
+    SaysoError,
+)
+from sayso.ids import Clock, Tenant, to_micros
+from sayso.store.base import Reader, Store, Transaction
+from sayso.telemetry import Telemetry
+
+MAX_REVISIONS = 10
+"""How often the world may change under an action before it is refused."""
+MAX_RELEASES = 8
+"""How often a call that surely did nothing is made again before the action fails."""
+
+
+class Boundary(StrEnum):
+    """The named places at which a crash test may pull the plug."""
+
+    BEFORE_INTENT = "before_intent"
+    AFTER_INTENT = "after_intent"
+    AFTER_CALL = "after_call"
+    AFTER_OUTCOME = "after_outcome"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSettings:
+    """Times of the engine.
+
+    Attributes:
+        lease_s: after so many seconds without a sign of life another worker takes over.
+        call_timeout_s: after so many seconds without an answer a call's outcome is unknown.
+        fresh_s: a snapshot younger than this is not read again at the claim.
+    """
+
+    lease_s: float = 5.0
+    call_timeout_s: float = 60.0
+    fresh_s: float = 5.0
+
+
+class Engine:
+    """Advances actions. Needs no state of its own: everything stands in the store."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        ledger: Ledger,
+        reach: Reach,
+        judge: Judge,
+        proposals: Proposals,
+        directory: Directory,
+        personal: Personal,
+        clock: Clock,
+        telemetry: Telemetry,
+        settings: EngineSettings | None = None,
+        passing: Callable[[Boundary], None] = lambda boundary: None,
+    ) -> None:
+        self._store = store
+        self._ledger = ledger
+        self._reach = reach
+        self._judge = judge
+        self._proposals = proposals
+        self._directory = directory
+        self._personal = personal
+        self._clock = clock
+        self._telemetry = telemetry
+        self._settings = settings or EngineSettings()
+        self._passing = passing
+
+    async def advance(self, tenant: Tenant, action_id: str) -> ActionRow:
+        """Take an action as far as it can go now; returns it as it then stands.
+
+        Raises:
+            RefusedError: `not_found`.
+            RetryableError: the store or the provider cannot be used now; try again later.
+        """
+        for _ in range(4 * MAX_REVISIONS):
+            row = await self._store.read(lambda reader: get_action(reader, tenant, action_id))
+            if not await self._step(row):
+                return await self._store.read(lambda reader: get_action(reader, tenant, action_id))
+        return await self._store.read(lambda reader: get_action(reader, tenant, action_id))
+
+    async def _step(self, row: ActionRow) -> bool:
+        """One arrow of the life of an action; False when there is nothing to do now."""
+        now = to_micros(self._clock.now())
+        match row.status:
+            case Status.PLANNED | Status.STALE:
+                return await self._judge_again(row)
+            case Status.PENDING_APPROVAL:
+                return await self._store.write(lambda tx: self._expire(tx, row, now))
+            case Status.APPROVED:
+                if row.due_at is None or row.due_at > now:
+                    return False
+                return await self._claim(row)
+            case Status.EXECUTING | Status.UNKNOWN:
+                if row.due_at is None or row.due_at > now:
+                    return False
+                return await self._recover(row)
+            case (
+                Status.REFUSED
+                | Status.REJECTED
+                | Status.EXPIRED
+                | Status.SUCCEEDED
+                | Status.FAILED
+                | Status.COMPENSATED
+            ):
+                return False
+            case _:
+                assert_never(row.status)
+
+    async def _judge_again(self, row: ActionRow) -> bool:
+        if row.revision >= MAX_REVISIONS:
+            return await self._refuse(row, Code.WRONG_STATE, "it changed too often")
+        quote = await self._store.read(lambda reader: self._quote(reader, row))
+        return await self._proposals.settle_planned(row, quote) is not None
+
+    def _quote(self, reader: Reader, row: ActionRow) -> str:
+        if row.reason_ref is not None:
+            return Personal.open(reader, row.tenant, row.reason_ref) or ""
+        approval = approval_of(reader, row)
+        if approval is not None:
+            return approval.card.quote
+        return self._request_words(reader, row)
+
+    def _request_words(self, reader: Reader, row: ActionRow) -> str:
+        if row.request_id is None:
+            return ""
+        found = reader.one("request.by_id", tenant=row.tenant, id=row.request_id)
+        ref = None if found is None else found["words_ref"]
+        return Personal.open(reader, row.tenant, ref) or "" if isinstance(ref, str) else ""
+
+    def _expire(self, tx: Transaction, row: ActionRow, now: int) -> bool:
+        """Close an approval whose time is over, or whose earlier step did not succeed."""
+        approval = approval_of(tx, row)
+        if approval is None or approval.status is not ApprovalStatus.PENDING:
+            return False
+        failed = _failed_before(tx, row)
+        if failed is None and now < approval.expires_at:
+            return False
+        if failed is not None:
+            error = _dependency_error(failed)
+            moved = replace(row, status=Status.REFUSED, error=error, due_at=None, updated_at=now)
+            kind, status = EntryKind.ACTION_REFUSED, ApprovalStatus.SUPERSEDED
+        else:
+            error = {"code": Code.APPROVAL_EXPIRED.value, "message": "nobody decided in time"}
+            moved = replace(row, status=Status.EXPIRED, error=error, due_at=None, updated_at=now)
+            kind, status = EntryKind.ACTION_EXPIRED, ApprovalStatus.EXPIRED
+        data: dict[str, Json] = {"approval_status": status.value, "code": error["code"]}
+        stored = self._move(tx, row, moved, kind, data, approval=approval.id)
+        if stored is not None:
+            close_approval(tx, approval, status, stored)
+        return stored is not None
+
+    # ---- claim: everything that could have changed is checked again --------------------------
+
+    async def _claim(self, row: ActionRow) -> bool:
+        waiting = await self._store.read(lambda reader: _waits_for(reader, row))
+        if waiting is Waits.FAILED:
+            return await self._refuse(
+                row, Code.DEPENDENCY_FAILED, "an earlier step did not succeed"
+            )
+        if waiting is Waits.OPEN:
+            await self._store.write(lambda tx: _park(tx, row))
+            return False
+        changed = await self._changed_world(row)
+        if changed is not None:
+            return await self._make_stale(row, changed)
+        self._passing(Boundary.BEFORE_INTENT)
+        claimed = await self._store.write(lambda tx: self._commit_intent(tx, row))
+        if isinstance(claimed, str):
+            return await self._make_stale(row, claimed)
+        if claimed is None:
+            return False
+        self._passing(Boundary.AFTER_INTENT)
+        await self._call(claimed, _Try.FIRST)
+        return True
+
+    async def _changed_world(self, row: ActionRow) -> str | None:
+        """What changed at the provider since the snapshot, in words; None when nothing did."""
+        assert row.snapshot is not None
+        snapshot = row.snapshot
+        if self._reach.version_of(row.name) != snapshot.connector_version:
+            return "the connector has another version"
+        age = to_micros(self._clock.now()) - snapshot.resolved_at
+        if 0 <= age < int(self._settings.fresh_s * 1e6):
+            return None
+        action = self._reach.action(row.name)
+        args = self._reach.validate_args(row.name, snapshot.resolved.args)
+        with self._telemetry.span("sayso.resolve", row.traceparent, {"sayso.action": row.name}):
+            try:
+                found = await self._reach.resolve(action, args, row.subject)
+            except RefusedError as error:
+                return error.message
+        was = snapshot.resolved
+        for name, value in was.preconditions.items():
+            if found.preconditions.get(name) != value:
+                return f"{name} is not what it was"
+        if (found.owner, found.account, found.payee, found.amount, found.object_id) != (
+            was.owner,
+            was.account,
+            was.payee,
+            was.amount,
+            was.object_id,
+        ):
+            return "the object is not what it was"
+        return None
+
+    def _commit_intent(self, tx: Transaction, row: ActionRow) -> ActionRow | str | None:
+        """Claim with the intent in one transaction; a text says what went stale instead."""
+        now = to_micros(self._clock.now())
+        assert row.snapshot is not None
+        assert row.judgement is not None
+        if row.judgement.policy_version != self._judge.policy_version:
+            return "the policy has changed"
+        approval = approval_of(tx, row)
+        approvers = []
+        if row.judgement.outcome is Outcome.ASK:
+            # INVARIANT: no `ask` passes without an approval bound to the very same digest.
+            if approval is None or approval.status is not ApprovalStatus.APPROVED:
+                return "it is not approved"
+            if approval.digest != row.snapshot.digest:
+                return "the approval was for something else"
+            approvers = yes_votes(tx, approval, self._directory)
+        judgement = self._judge.permits(tx, row, approvers, now)
+        if judgement.outcome is not Outcome.ALLOW:
+            return f"it is not allowed any more: {judgement.explain}"
+        action = self._reach.action(row.name)
+        retention = action.guarantee.retention_s
+        claimed = replace(
+            row,
+            status=Status.EXECUTING,
+            fence=row.fence + 1,
+            due_at=now + int(self._settings.lease_s * 1e6),
+            call_key=call_key(row.tenant, row.id, row.snapshot.digest),
+            call_key_until=None if retention is None else now + retention * 1_000_000,
+            called_at=now,
+            updated_at=now,
+        )
+        data: dict[str, Json] = {
+            "call_key": claimed.call_key,
+            "guarantee": action.guarantee.kind,
+            "rules": list(judgement.rules),
+            "approvers": [approver.person for approver in approvers],
+            "fence": claimed.fence,
+        }
+        approval_id = approval.id if approval is not None else None
+        return self._move(tx, row, claimed, EntryKind.ACTION_INTENT, data, approval=approval_id)
+
+    async def _make_stale(self, row: ActionRow, reason: str) -> bool:
+        def work(tx: Transaction) -> bool:
+            now = to_micros(self._clock.now())
+            error = {"code": Code.STALE_REVISION.value, "message": reason}
+            moved = replace(row, status=Status.STALE, error=error, due_at=now, updated_at=now)
+            approval = approval_of(tx, row)
+            data: dict[str, Json] = {"reason": reason[:500]}
+            approval_id = None if approval is None else approval.id
+            stored = self._move(tx, row, moved, EntryKind.ACTION_STALE, data, approval=approval_id)
+            return stored is not None
+
+        return await self._store.write(work)
+
+    async def _refuse(self, row: ActionRow, code: Code, message: str) -> bool:
+        def work(tx: Transaction) -> bool:
+            now = to_micros(self._clock.now())
+            error = {"code": code.value, "message": message}
+            moved = replace(row, status=Status.REFUSED, error=error, due_at=None, updated_at=now)
+            data: dict[str, Json] = {"code": code.value}
+            return self._move(tx, row, moved, EntryKind.ACTION_REFUSED, data) is not None
+
+        return await self._store.write(work)
+
+    # ---- call and settle -----------------------------------------------------------------------
+
+    async def _call(self, row: ActionRow, which: _Try) -> None:
+        """Call the connector under the lease and write what came of it."""
+        call = _call_of(row)
+        attributes: dict[str, str | int | bool] = {
+            "sayso.action": row.name,
+            "sayso.attempt": row.fence,
+        }
+        with self._telemetry.span("sayso.call", row.traceparent, attributes):
+            keeper = _LeaseKeeper(self._store, self._clock, self._settings.lease_s, row)
+            outcome = await keeper.during(self._outcome_of(call))
+            row = keeper.row
+        self._passing(Boundary.AFTER_CALL)
+        with self._telemetry.span("sayso.settle", row.traceparent, attributes):
+            await self._store.write(lambda tx: self._settle(tx, row, outcome, which))
+        self._passing(Boundary.AFTER_OUTCOME)
+
+    async def _outcome_of(self, call: Call) -> Receipt | SaysoError:
+        try:
+            async with asyncio.timeout(self._settings.call_timeout_s):
+                return await self._reach.call(call)
+        except TimeoutError:
+            return OutcomeUnknownError(Code.OUTCOME_UNKNOWN, "no answer came in time")
+        except (RefusedError, RetryableError, OutcomeUnknownError) as error:
+            return error
+        except Exception as error:  # noqa: BLE001
+            # INVARIANT: once the call has begun, an error that the contract does not know proves
+            # nothing, so the outcome is unknown.
+            return OutcomeUnknownError(
+                Code.OUTCOME_UNKNOWN,
+                "the connector broke off",
+                next_step="the engine looks it up at the provider",
+                detail=f"{type(error).__name__}: {error}",
+            )
+
+    def _settle(
+        self, tx: Transaction, row: ActionRow, outcome: Receipt | SaysoError, which: _Try
+    ) -> ActionRow | None:
+        """Write the outcome; None when another worker took over and ours no longer counts."""
+        now = to_micros(self._clock.now())
+        if isinstance(outcome, Receipt):
+            moved = replace(
+                row,
+                status=Status.SUCCEEDED,
+                receipt=outcome,
+                error=None,
+                due_at=None,
+                updated_at=now,
+            )
+            return self._move(
+                tx, row, moved, EntryKind.ACTION_SUCCEEDED, _receipt_data(outcome, row)
+            )
+        data: dict[str, Json] = {"code": outcome.code.value}
+        error = {"code": outcome.code.value, "message": outcome.message}
+        # INVARIANT: only a first call can be released, since an earlier one of the same intent may
+        # have done it; and a no to a later call proves nothing while that is open.
+        released = isinstance(outcome, RetryableError) and row.attempts + 1 < MAX_RELEASES
+        if isinstance(outcome, RetryableError) and released and which is _Try.FIRST:
+            delay = retry_delay_micros(row.attempts, outcome.retry_after_s)
+            moved = replace(
+                row,
+                status=Status.APPROVED,
+                attempts=row.attempts + 1,
+                error=error,
+                due_at=now + delay,
+                updated_at=now,
+            )
+            data["released"] = "surely nothing was done"
+            return self._move(tx, row, moved, EntryKind.ACTION_APPROVED, data)
+        final = which is _Try.FIRST or (which is _Try.PROVEN and isinstance(outcome, RefusedError))
+        if isinstance(outcome, RefusedError | RetryableError) and final:
+            moved = replace(row, status=Status.FAILED, error=error, due_at=None, updated_at=now)
+            return self._move(tx, row, moved, EntryKind.ACTION_FAILED, data)
+        moved = replace(
+            row,
+            status=Status.UNKNOWN,
+            attempts=row.attempts + 1,
+            error=error,
+            due_at=now + retry_delay_micros(row.attempts, None),
+            updated_at=now,
+        )
+        return self._move(tx, row, moved, EntryKind.ACTION_UNKNOWN, data)
+
+    # ---- recover: a dead worker's action, or an unknown outcome ---------------------------------
+
+    async def _recover(self, row: ActionRow) -> bool:
+        """Find out what became of a call before anything is tried again."""
+        call = _call_of(row)
+        guarantee = self._reach.action(row.name).guarantee
+        with self._telemetry.span("sayso.look_up", row.traceparent, {"sayso.action": row.name}):
+            found: Receipt | Absence | SaysoError
+            try:
+                found = await self._reach.look_up(call)
+            except (RetryableError, OutcomeUnknownError) as error:
+                found = error
+            except RefusedError as error:
+                found = RetryableError(error.code, error.message)
+        move = after_look_up(row, guarantee, found, to_micros(self._clock.now()))
+        match move:
+            case Settle(receipt=receipt):
+                return await self._store.write(lambda tx: self._reconcile(tx, row, receipt))
+            case CallAgain(proven=proven):
+                self._passing(Boundary.BEFORE_INTENT)
+                claimed = await self._store.write(lambda tx: self._claim_again(tx, row))
+                if claimed is None:
+                    return False
+                self._passing(Boundary.AFTER_INTENT)
+                await self._call(claimed, _Try.PROVEN if proven else _Try.AGAIN)
+                return True
+            case Wait(due_at=due_at, reason=reason):
+                await self._store.write(lambda tx: self._stay_unknown(tx, row, due_at, reason))
+                return False
+            case _:
+                assert_never(move)
+
+    def _reconcile(self, tx: Transaction, row: ActionRow, receipt: Receipt) -> bool:
+        now = to_micros(self._clock.now())
+        moved = replace(
+            row,
+            status=Status.SUCCEEDED,
+            receipt=receipt,
+            error=None,
+            due_at=None,
+            updated_at=now,
+        )
+        data = _receipt_data(receipt, row)
+        return self._move(tx, row, moved, EntryKind.ACTION_RECONCILED, data) is not None
+
+    def _claim_again(self, tx: Transaction, row: ActionRow) -> ActionRow | None:
+        now = to_micros(self._clock.now())
+        claimed = replace(
+            row,
+            status=Status.EXECUTING,
+            fence=row.fence + 1,
+            due_at=now + int(self._settings.lease_s * 1e6),
+            updated_at=now,
+        )
+        data: dict[str, Json] = {
+            "call_key": claimed.call_key,
+            "fence": claimed.fence,
+            "again": True,
+        }
+        return self._move(tx, row, claimed, EntryKind.ACTION_INTENT, data)
+
+    def _stay_unknown(
+        self, tx: Transaction, row: ActionRow, due_at: int | None, reason: str
+    ) -> ActionRow | None:
+        now = to_micros(self._clock.now())
+        moved = replace(
+            row,
+            status=Status.UNKNOWN,
+            attempts=row.attempts + 1,
+            error={"code": Code.OUTCOME_UNKNOWN.value, "message": reason},
+            due_at=due_at,
+            updated_at=now,
+        )
+        data: dict[str, Json] = {"reason": reason[:500], "next_look_at": due_at}
+        return self._move(tx, row, moved, EntryKind.ACTION_UNKNOWN, data)
+
+    def _move(
+        self,
+        tx: Transaction,
+        row: ActionRow,
+        moved: ActionRow,
+        kind: EntryKind,
+        data: dict[str, Json],
+        *,
+        approval: str | None = None,
+    ) -> ActionRow | None:
+        pseudonym = self._personal.pseudonym(tx, row.tenant, row.subject.id, moved.updated_at)
+        entry = entry_of(moved, kind, pseudonym=pseudonym, data=data, approval=approval)
+        return self._ledger.move(tx, row, moved, entry)
+
+
+class _Try(StrEnum):
+    """Which try of one intent a call is."""
+
+    FIRST = "first"
+    AGAIN = "again"
+    """An earlier one may have done it; the provider drops the same key."""
+    PROVEN = "proven"
+    """An earlier one surely did nothing."""
+
+
+class Waits(StrEnum):
+    """What the steps before an action say."""
+
+    NOTHING = "nothing"
+    OPEN = "open"
+    FAILED = "failed"
+
+
+def _steps_before(reader: Reader, row: ActionRow) -> list[ActionRow]:
+    if not row.after or row.request_id is None:
+        return []
+    rows = reader.all("action.by_request", tenant=row.tenant, request_id=row.request_id)
+    return [before for before in map(read_action, rows) if before.step in row.after]
+
+
+def _waits_for(reader: Reader, row: ActionRow) -> Waits:
+    before = _steps_before(reader, row)
+    if any(step.status in FINAL and step.status is not Status.SUCCEEDED for step in before):
+        return Waits.FAILED
+    if all(step.status is Status.SUCCEEDED for step in before):
+        return Waits.NOTHING
+    return Waits.OPEN
+
+
+def _failed_before(reader: Reader, row: ActionRow) -> str | None:
+    for step in _steps_before(reader, row):
+        if step.status in FINAL and step.status is not Status.SUCCEEDED:
+            return f"{step.name} is {step.status}"
+    return None
+
+
+def _dependency_error(failed: str) -> dict[str, str]:
+    return {
+        "code": Code.DEPENDENCY_FAILED.value,
+        "message": f"an earlier step did not succeed: {failed}",
+    }
+
+
+def _park(tx: Transaction, row: ActionRow) -> None:
+    """Take an action off the due index until the step it waits for wakes it."""
+    # NOTE: looked at again inside the transaction, or a wake-up between the two would be lost.
+    if _waits_for(tx, row) is Waits.OPEN:
+        tx.run("action.park", tenant=row.tenant, id=row.id, last_seq=row.last_seq)
+
+
+def _call_of(row: ActionRow) -> Call:
+    assert row.snapshot is not None
+    assert row.call_key is not None
+    return Call(
+        tenant=row.tenant,
+        action_id=row.id,
+        action=row.name,
+        subject_id=row.subject.id,
+        resolved=row.snapshot.resolved,
+        idempotency_key=row.call_key,
+    )
+
+
+def _receipt_data(receipt: Receipt, row: ActionRow) -> dict[str, Json]:
+    amount = receipt.amount
+    return {
+        "receipt": receipt.id[:200],
+        "provider_status": receipt.status[:80],
+        "moved": None if amount is None else dict(amount.to_json()),
+        "as_approved": amount == row.amount,
+        "fence": row.fence,
+    }
+
+
+class _LeaseKeeper:
+    """Extends an action's lease while its call is on the way."""
+
+    def __init__(self, store: Store, clock: Clock, lease_s: float, row: ActionRow) -> None:
+        self._store = store
+        self._clock = clock
+        self._lease_s = lease_s
+        self.row = row
+
+    async def during(self, work: Coroutine[Any, Any, Receipt | SaysoError]) -> Receipt | SaysoError:
+        """Await the call; extend the lease at every third of it."""
+        task = asyncio.ensure_future(work)
+        try:
+            while True:
+                done, _ = await asyncio.wait({task}, timeout=self._lease_s / 3)
+                if done:
+                    return task.result()
+                await self._store.write(self._extend)
+        finally:
+            task.cancel()
+
+    def _extend(self, tx: Transaction) -> None:
+        due_at = to_micros(self._clock.now()) + int(self._lease_s * 1e6)
+        extended = tx.run(
+            "action.heartbeat",
+            tenant=self.row.tenant,
+            id=self.row.id,
+            fence=self.row.fence,
+            was=self.row.due_at,
+            due_at=due_at,
+        )
+        if extended == 1:
+            self.row = replace(self.row, due_at=due_at)

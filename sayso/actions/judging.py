@@ -1,0 +1,238 @@
+"""Judging: a resolved action becomes a snapshot, a judgement and, where people decide, a card."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+import orjson
+
+from sayso.actions.action import Args
+from sayso.actions.card import Card, build_card
+from sayso.actions.digest import digest_of, hash_of, resolved_json
+from sayso.actions.ledger import ActionRow, Snapshot
+from sayso.actions.policy import (
+    HISTORY_DAYS,
+    Approver,
+    History,
+    Judgement,
+    Outcome,
+    Policy,
+    Question,
+)
+from sayso.actions.reach import Reach
+from sayso.actions.snapshot import Resolved
+from sayso.actions.state import Status
+from sayso.audit.entry import Json
+from sayso.errors import Code, RefusedError
+from sayso.ids import Entropy, from_micros
+from sayso.store.base import Reader, integer
+
+_HISTORY_MICROS = HISTORY_DAYS * 24 * 3600 * 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """The result: the row in its new state, and the card when people have to decide.
+
+    Attributes:
+        row: with status, snapshot, judgement and error set; not stored yet.
+        card: for `pending_approval`.
+        expires_at: microseconds since 1970, for `pending_approval`.
+    """
+
+    row: ActionRow
+    card: Card | None
+    expires_at: int | None
+
+
+class Judge:
+    """Asks the policy about what was found, inside the transaction that stores the answer.
+
+    Args:
+        policy: decides.
+        reach: knows the definitions.
+        approval_time: how long people have to decide.
+        entropy: salts the digests.
+    """
+
+    def __init__(
+        self, policy: Policy, reach: Reach, approval_time: timedelta, entropy: Entropy
+    ) -> None:
+        self._entropy = entropy
+        self._policy = policy
+        self._reach = reach
+        self._approval_micros = approval_time // timedelta(microseconds=1)
+
+    @property
+    def policy_version(self) -> str:
+        """Version of the policy that judges now."""
+        return self._policy.version
+
+    def question(self, reader: Reader, row: ActionRow, resolved: Resolved, now: int) -> Question:
+        """Everything the policy may look at, with the history as this transaction sees it."""
+        return Question(
+            tenant=row.tenant,
+            action=self._reach.action(row.name),
+            subject=row.subject,
+            resolved=resolved,
+            history=_history(reader, row, resolved, now),
+            planner=row.planner,
+            at=from_micros(now),
+        )
+
+    def permits(
+        self, reader: Reader, row: ActionRow, approvers: Sequence[Approver], now: int
+    ) -> Judgement:
+        """Whether the stored snapshot may run now, with these real approvals."""
+        assert row.snapshot is not None, "only a judged action can be permitted"
+        question = self.question(reader, row, row.snapshot.resolved, now)
+        return self._policy.permits(question, approvers)
+
+    def judge(
+        self,
+        reader: Reader,
+        row: ActionRow,
+        resolved: Resolved,
+        *,
+        now: int,
+        quote: str,
+        approvers: Sequence[Approver] = (),
+    ) -> Judged:
+        """Judge what was resolved for this revision of the row.
+
+        Args:
+            now: microseconds since 1970.
+            quote: the customer's or caller's words for the card.
+            approvers: people who have said yes to this revision already (an editor).
+        """
+        _check_owner(row, resolved)
+        question = self.question(reader, row, resolved, now)
+        judgement = self._policy.judge(question)
+        status, error = _status_of(judgement)
+        if approvers and judgement.outcome is Outcome.ASK:
+            given = self._policy.permits(question, approvers)
+            if given.outcome is Outcome.ALLOW:
+                status = Status.APPROVED
+        card: Card | None = None
+        expires_at: int | None = None
+        if judgement.outcome is Outcome.ASK:
+            expires_at = now + self._approval_micros
+            card = build_card(
+                action=question.action,
+                resolved=resolved,
+                judgement=judgement,
+                history=question.history,
+                subject=(row.subject.id, row.subject.assurance.value),
+                planner=row.planner,
+                quote=quote,
+                deadline=expires_at,
+            )
+        snapshot = self._snapshot(row, resolved, judgement, card, expires_at, now)
+        judged = replace(
+            row,
+            status=status,
+            snapshot=snapshot,
+            judgement=judgement,
+            error=error,
+            due_at=_due(status, expires_at, now),
+            updated_at=now,
+        )
+        return Judged(row=judged, card=card, expires_at=expires_at)
+
+    def _snapshot(
+        self,
+        row: ActionRow,
+        resolved: Resolved,
+        judgement: Judgement,
+        card: Card | None,
+        expires_at: int | None,
+        now: int,
+    ) -> Snapshot:
+        version = self._reach.version_of(row.name)
+        salt = self._entropy(16).hex()
+        view = hash_of({} if card is None else card.to_json())
+        parts: dict[str, Json] = {
+            "tenant": row.tenant,
+            "run": row.request_id,
+            "step": row.step,
+            "action": row.id,
+            "revision": row.revision,
+            "name": row.name,
+            "connector_version": version,
+            "schema_sha256": schema_hash(self._reach.action(row.name).args),
+            "subject": row.subject.id,
+            "assurance": row.subject.assurance.value,
+            "resolved": resolved_json(resolved),
+            "policy_version": judgement.policy_version,
+            "roles": list(judgement.roles),
+            "expires_at": expires_at,
+            "view_sha256": view,
+            "salt": salt,
+        }
+        return Snapshot(
+            resolved=resolved,
+            connector_version=version,
+            resolved_at=now,
+            salt=salt,
+            view_sha256=view,
+            digest=digest_of(parts),
+        )
+
+
+@functools.lru_cache(maxsize=512)
+def schema_hash(args: type[Args]) -> str:
+    """SHA-256 of the arguments' JSON schema: a changed operation makes approvals stale (SE-19)."""
+    encoded = orjson.dumps(args.model_json_schema(), option=orjson.OPT_SORT_KEYS)
+    return hashlib.sha256(encoded).hexdigest()
+
+
+def _check_owner(row: ActionRow, resolved: Resolved) -> None:
+    # INVARIANT: whatever a connector or a policy says, nothing of another customer is judged.
+    if resolved.owner != row.subject.id:
+        raise RefusedError(
+            Code.NOT_OWNER,
+            "that does not belong to this customer",
+            next_step="check the customer and the object",
+            detail=f"owner proof: {resolved.owner_proof}",
+        )
+
+
+def _status_of(judgement: Judgement) -> tuple[Status, dict[str, str] | None]:
+    match judgement.outcome:
+        case Outcome.ALLOW:
+            return Status.APPROVED, None
+        case Outcome.ASK:
+            return Status.PENDING_APPROVAL, None
+        case Outcome.DENY:
+            error = {"code": Code.POLICY_DENIED.value, "message": judgement.explain}
+            return Status.REFUSED, error
+
+
+def _due(status: Status, expires_at: int | None, now: int) -> int | None:
+    match status:
+        case Status.PENDING_APPROVAL:
+            return expires_at
+        case Status.APPROVED:
+            return now
+        case _:
+            return None
+
+
+def _history(reader: Reader, row: ActionRow, resolved: Resolved, now: int) -> History:
+    found = reader.one(
+        "action.history",
+        tenant=row.tenant,
+        subject_id=row.subject.id,
+        name=row.name,
+        currency=None if resolved.amount is None else resolved.amount.currency,
+        since=now - _HISTORY_MICROS,
+        but=row.id,
+    )
+    assert found is not None, "an aggregate always has a row"
+    return History(
+        count_30d=integer(found, "count"), amount_30d_minor=integer(found, "amount_minor")
+    )

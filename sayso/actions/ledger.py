@@ -1,0 +1,359 @@
+"""The rows of actions, and the only functions that change them: never without an entry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import cast
+
+import orjson
+
+from sayso.actions.action import Assurance, Subject
+from sayso.actions.digest import resolved_from_json, resolved_json
+from sayso.actions.policy import Judgement, Outcome
+from sayso.actions.snapshot import Receipt, Resolved
+from sayso.actions.state import START, TOLD, Status, check_transition
+from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json
+from sayso.audit.log import AuditLog
+from sayso.errors import Code, RefusedError
+from sayso.ids import Tenant
+from sayso.json import JsonValue
+from sayso.money import Money
+from sayso.store.base import Reader, Row, Transaction, integer, integer_or_none, text, text_or_none
+
+SYSTEM = Actor(kind=ActorKind.SYSTEM, id="engine")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionRow:
+    """An action as it is stored. Times are microseconds since 1970, UTC."""
+
+    tenant: Tenant
+    id: str
+    idempotency_key: str
+    fingerprint: str
+    requester: str
+    request_id: str | None
+    step: str | None
+    after: tuple[str, ...]
+    name: str
+    subject: Subject
+    args: Mapping[str, JsonValue]
+    reason_ref: str | None
+    planner: str
+    status: Status
+    revision: int
+    snapshot: Snapshot | None
+    judgement: Judgement | None
+    error: Mapping[str, str] | None
+    receipt: Receipt | None
+    call_key: str | None
+    call_key_until: int | None
+    called_at: int | None
+    fence: int
+    attempts: int
+    due_at: int | None
+    traceparent: str | None
+    created_at: int
+    updated_at: int
+    last_seq: int
+
+    @property
+    def amount(self) -> Money | None:
+        """The money it moves, once it is resolved."""
+        return self.snapshot.resolved.amount if self.snapshot else None
+
+    @property
+    def digest(self) -> str | None:
+        """What an approval is bound to, once it is judged."""
+        return self.snapshot.digest if self.snapshot else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """What was judged and shown, and is run: nothing else ever is.
+
+    Attributes:
+        resolved: what the connector read.
+        connector_version: of the connector that read it.
+        resolved_at: when, in microseconds since 1970.
+        salt: keeps the digest from confirming guesses about a person after erasure.
+        view_sha256: of the card; of an empty one when nobody is asked.
+        digest: over all of it, the judgement's version and the requirement.
+    """
+
+    resolved: Resolved
+    connector_version: str
+    resolved_at: int
+    salt: str
+    view_sha256: str
+    digest: str
+
+
+def read_action(row: Row) -> ActionRow:
+    """The typed form of a stored row."""
+    snapshot = text_or_none(row, "snapshot")
+    judgement = text_or_none(row, "judgement")
+    error = text_or_none(row, "error")
+    receipt = text_or_none(row, "receipt")
+    return ActionRow(
+        tenant=Tenant(text(row, "tenant")),
+        id=text(row, "id"),
+        idempotency_key=text(row, "idempotency_key"),
+        fingerprint=text(row, "fingerprint"),
+        requester=text(row, "requester"),
+        request_id=text_or_none(row, "request_id"),
+        step=text_or_none(row, "step"),
+        after=tuple(cast("list[str]", orjson.loads(text(row, "after")))),
+        name=text(row, "name"),
+        subject=Subject(id=text(row, "subject_id"), assurance=Assurance(text(row, "assurance"))),
+        args=cast("dict[str, JsonValue]", orjson.loads(text(row, "args"))),
+        reason_ref=text_or_none(row, "reason_ref"),
+        planner=text(row, "planner"),
+        status=Status(text(row, "status")),
+        revision=integer(row, "revision"),
+        snapshot=None if snapshot is None else _read_snapshot(snapshot),
+        judgement=None if judgement is None else _read_judgement(judgement),
+        error=None if error is None else cast("dict[str, str]", orjson.loads(error)),
+        receipt=None if receipt is None else _read_receipt(receipt),
+        call_key=text_or_none(row, "call_key"),
+        call_key_until=integer_or_none(row, "call_key_until"),
+        called_at=integer_or_none(row, "called_at"),
+        fence=integer(row, "fence"),
+        attempts=integer(row, "attempts"),
+        due_at=integer_or_none(row, "due_at"),
+        traceparent=text_or_none(row, "traceparent"),
+        created_at=integer(row, "created_at"),
+        updated_at=integer(row, "updated_at"),
+        last_seq=integer(row, "last_seq"),
+    )
+
+
+def _read_snapshot(stored: str) -> Snapshot:
+    value = cast("dict[str, JsonValue]", orjson.loads(stored))
+    resolved_at = value["resolved_at"]
+    assert isinstance(resolved_at, int)
+    return Snapshot(
+        resolved=resolved_from_json(cast("dict[str, JsonValue]", value["resolved"])),
+        connector_version=str(value["connector_version"]),
+        resolved_at=resolved_at,
+        salt=str(value["salt"]),
+        view_sha256=str(value["view_sha256"]),
+        digest=str(value["digest"]),
+    )
+
+
+def snapshot_text(snapshot: Snapshot) -> str:
+    """A snapshot as it is stored."""
+    return orjson.dumps(
+        {
+            "resolved": resolved_json(snapshot.resolved),
+            "connector_version": snapshot.connector_version,
+            "resolved_at": snapshot.resolved_at,
+            "salt": snapshot.salt,
+            "view_sha256": snapshot.view_sha256,
+            "digest": snapshot.digest,
+        }
+    ).decode()
+
+
+def judgement_json(judgement: Judgement) -> dict[str, Json]:
+    """A judgement as it is stored, shown and logged."""
+    return {
+        "outcome": judgement.outcome.value,
+        "rules": list(judgement.rules),
+        "explain": judgement.explain,
+        "roles": list(judgement.roles),
+        "policy_version": judgement.policy_version,
+        "errors": list(judgement.errors),
+    }
+
+
+def _read_judgement(stored: str) -> Judgement:
+    value = orjson.loads(stored)
+    return Judgement(
+        outcome=Outcome(value["outcome"]),
+        rules=tuple(value["rules"]),
+        explain=value["explain"],
+        roles=tuple(value["roles"]),
+        policy_version=value["policy_version"],
+        errors=tuple(value["errors"]),
+    )
+
+
+def receipt_json(receipt: Receipt) -> dict[str, JsonValue]:
+    """A receipt as it is stored and shown."""
+    return {
+        "id": receipt.id,
+        "status": receipt.status,
+        "amount": None if receipt.amount is None else receipt.amount.to_json(),
+        "details": receipt.details,
+    }
+
+
+def _read_receipt(stored: str) -> Receipt:
+    value = orjson.loads(stored)
+    amount = value["amount"]
+    return Receipt(
+        id=value["id"],
+        status=value["status"],
+        amount=None if amount is None else Money.from_json(amount),
+        details=value["details"],
+    )
+
+
+def dumps(value: object) -> str:
+    """JSON text for a column."""
+    return orjson.dumps(value).decode()
+
+
+class Ledger:
+    """Inserts and moves actions. Each change writes its entry in the same transaction."""
+
+    def __init__(self, log: AuditLog) -> None:
+        self._log = log
+
+    @property
+    def log(self) -> AuditLog:
+        """The audit log that is written."""
+        return self._log
+
+    def insert(self, tx: Transaction, row: ActionRow, entry: Entry) -> ActionRow:
+        """Store a new action with its first entry."""
+        check_transition(START, row.status, entry.kind)
+        seq = self._log.append(tx, row.tenant, entry)
+        stored = replace(row, last_seq=seq)
+        tx.run("action.insert", **_columns(stored))
+        return stored
+
+    def move(
+        self, tx: Transaction, row: ActionRow, changed: ActionRow, entry: Entry
+    ) -> ActionRow | None:
+        """Change an action from exactly the state it was read in, with the entry that tells it.
+
+        Returns:
+            The row as stored; None when somebody else was faster, and then nothing is written.
+        """
+        check_transition(row.status, changed.status, entry.kind)
+        if not self.is_present(tx, row):
+            return None
+        seq = self._log.append(tx, row.tenant, entry)
+        stored = replace(changed, last_seq=seq)
+        columns = _columns(stored)
+        for fixed in _FIXED:
+            del columns[fixed]
+        done = tx.run(
+            "action.update", **columns, tenant=row.tenant, id=row.id, was_seq=row.last_seq
+        )
+        assert done == 1, "the row changed inside its own transaction"
+        self._wake(tx, stored)
+        return stored
+
+    @staticmethod
+    def is_present(reader: Reader, row: ActionRow) -> bool:
+        """Whether the row is still what was read; an extended lease counts as a change."""
+        present = reader.one("action.version", tenant=row.tenant, id=row.id)
+        if present is None or integer(present, "last_seq") != row.last_seq:
+            return False
+        leased = row.status is Status.EXECUTING
+        return not leased or integer_or_none(present, "due_at") == row.due_at
+
+    def _wake(self, tx: Transaction, row: ActionRow) -> None:
+        """Make due what waited for this state: later steps, and the request itself."""
+        if row.request_id is None or row.status not in TOLD:
+            return
+        tx.run(
+            "action.wake_dependents",
+            tenant=row.tenant,
+            request_id=row.request_id,
+            now=row.updated_at,
+        )
+        tx.run("request.wake", tenant=row.tenant, id=row.request_id, now=row.updated_at)
+
+
+_FIXED = (
+    *("tenant", "id", "idempotency_key", "fingerprint", "requester", "request_id", "step"),
+    *("after", "name", "subject_id", "assurance", "reason_ref", "planner", "created_at"),
+    "traceparent",
+)
+
+
+def _columns(row: ActionRow) -> dict[str, str | int | None]:
+    amount = row.amount
+    return {
+        "tenant": row.tenant,
+        "id": row.id,
+        "idempotency_key": row.idempotency_key,
+        "fingerprint": row.fingerprint,
+        "requester": row.requester,
+        "request_id": row.request_id,
+        "step": row.step,
+        "after": dumps(row.after),
+        "name": row.name,
+        "subject_id": row.subject.id,
+        "assurance": row.subject.assurance.value,
+        "args": dumps(row.args),
+        "reason_ref": row.reason_ref,
+        "planner": row.planner,
+        "status": row.status.value,
+        "revision": row.revision,
+        "snapshot": None if row.snapshot is None else snapshot_text(row.snapshot),
+        "digest": row.digest,
+        "amount_minor": None if amount is None else amount.amount_minor,
+        "currency": None if amount is None else amount.currency,
+        "judgement": None if row.judgement is None else dumps(judgement_json(row.judgement)),
+        "error": None if row.error is None else dumps(row.error),
+        "receipt": None if row.receipt is None else dumps(receipt_json(row.receipt)),
+        "call_key": row.call_key,
+        "call_key_until": row.call_key_until,
+        "called_at": row.called_at,
+        "fence": row.fence,
+        "attempts": row.attempts,
+        "due_at": row.due_at,
+        "traceparent": row.traceparent,
+        "created_at": row.created_at,
+        "updated_at": row.updated_at,
+        "last_seq": row.last_seq,
+    }
+
+
+def get_action(reader: Reader, tenant: Tenant, action_id: str) -> ActionRow:
+    """Read one action.
+
+    Raises:
+        RefusedError: `not_found`.
+    """
+    row = reader.one("action.by_id", tenant=tenant, id=action_id)
+    if row is None:
+        raise RefusedError(
+            Code.NOT_FOUND,
+            f"there is no action `{action_id[:40]}`",
+            next_step="`sayso actions list` shows them all",
+        )
+    return read_action(row)
+
+
+def entry_of(
+    row: ActionRow,
+    kind: EntryKind,
+    *,
+    actor: Actor = SYSTEM,
+    pseudonym: str,
+    approval: str | None = None,
+    data: dict[str, Json] | None = None,
+) -> Entry:
+    """The entry that tells an action's state as `row` has it."""
+    return Entry(
+        kind=kind,
+        actor=actor,
+        action=row.id,
+        request=row.request_id,
+        approval=approval,
+        subject=pseudonym,
+        name=row.name,
+        amount=row.amount,
+        status=row.status.value,
+        rule=",".join(row.judgement.rules)[:200] or None if row.judgement else None,
+        digest=row.digest,
+        data=data or {},
+    )

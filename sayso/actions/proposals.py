@@ -1,0 +1,379 @@
+"""Proposing: a concrete action is resolved, judged and stored, or refused and stored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import orjson
+
+from sayso.actions.action import Subject
+from sayso.actions.digest import hash_of, plain
+from sayso.actions.judging import Judge, Judged
+from sayso.actions.ledger import SYSTEM, ActionRow, Ledger, entry_of, read_action
+from sayso.actions.plan import Step
+from sayso.actions.queue import ApprovalStatus, approval_of, put_approval
+from sayso.actions.reach import Reach
+from sayso.actions.snapshot import Resolved
+from sayso.actions.state import Status
+from sayso.audit.entry import Actor, Entry, EntryKind, Json
+from sayso.audit.personal import Personal
+from sayso.errors import Code, RefusedError
+from sayso.ids import Clock, IdSource, Tenant, to_micros
+from sayso.json import JsonValue
+from sayso.store.base import Store, Transaction
+from sayso.telemetry import Telemetry
+
+MAX_KEY_CHARS = 200
+MAX_REASON_CHARS = 20_000
+_KIND_OF = {
+    Status.REFUSED: EntryKind.ACTION_REFUSED,
+    Status.PENDING_APPROVAL: EntryKind.ACTION_PENDING,
+    Status.APPROVED: EntryKind.ACTION_APPROVED,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """What is asked for.
+
+    Attributes:
+        tenant: whose workspace.
+        requester: who asks: a service token, a person, or the agent for a request.
+        subject: the verified customer.
+        action: the action's name. args: its arguments, as JSON.
+        reason: the customer's or the caller's words; untrusted, sealed beside the log.
+        key: the caller's idempotency key; the same key with the same content is one action.
+        planner: `caller`, or who planned it.
+        request_id, step, after: where it stands in a plan.
+        traceparent: W3C trace context of the asker.
+    """
+
+    tenant: Tenant
+    requester: Actor
+    subject: Subject
+    action: str
+    args: Mapping[str, JsonValue]
+    key: str
+    reason: str = ""
+    planner: str = "caller"
+    request_id: str | None = None
+    step: str | None = None
+    after: tuple[str, ...] = field(default=())
+    traceparent: str | None = None
+
+
+class Proposals:
+    """Takes proposals in. See `docs/life-of-an-action.md`, asked to judged."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        ledger: Ledger,
+        reach: Reach,
+        judge: Judge,
+        personal: Personal,
+        clock: Clock,
+        ids: IdSource,
+        telemetry: Telemetry,
+    ) -> None:
+        self._store = store
+        self._ledger = ledger
+        self._reach = reach
+        self._judge = judge
+        self._personal = personal
+        self._clock = clock
+        self._ids = ids
+        self._telemetry = telemetry
+
+    async def propose(self, proposal: Proposal) -> ActionRow:
+        """Resolve, judge and store one action; the row's status says what came of it.
+
+        Returns:
+            A row that is `approved`, `pending_approval` or `refused`; the earlier row when the key
+            was used before.
+
+        Raises:
+            RefusedError: `unknown_action` or `invalid_input` (recorded), `idempotency_conflict`.
+            RetryableError: the provider cannot be read now; nothing was stored.
+        """
+        fingerprint = _fingerprint(proposal)
+        known = await self._store.read(
+            lambda reader: reader.one(
+                "action.by_key", tenant=proposal.tenant, idempotency_key=proposal.key
+            )
+        )
+        if known is not None:
+            return _same(read_action(known), fingerprint)
+        draft = self._draft(proposal, fingerprint)
+        outcome = await self._resolve_recorded(proposal, draft)
+        with self._telemetry.span("sayso.judge", draft.traceparent, {"sayso.action": draft.name}):
+            return await self._store.write(
+                lambda tx: self._insert(tx, draft, outcome, proposal.requester, proposal.reason)
+            )
+
+    async def dry_run(self, proposal: Proposal) -> Judged:
+        """Resolve and judge without storing anything.
+
+        Raises:
+            RefusedError: whatever refuses it before the policy is asked.
+        """
+        draft = self._draft(proposal, _fingerprint(proposal))
+        resolved = await self._resolve(draft)
+        now = to_micros(self._clock.now())
+        return await self._store.read(
+            lambda reader: self._judge.judge(
+                reader, draft, resolved, now=now, quote=proposal.reason
+            )
+        )
+
+    def submit_steps(
+        self, tx: Transaction, proposals: tuple[Proposal, ...], steps: tuple[Step, ...]
+    ) -> list[ActionRow]:
+        """Store the steps of a plan as `planned`, due now; part of the caller's transaction.
+
+        Resubmitting the same keys stores nothing new.
+        """
+        rows: list[ActionRow] = []
+        for proposal, step in zip(proposals, steps, strict=True):
+            known = tx.one("action.by_key", tenant=proposal.tenant, idempotency_key=proposal.key)
+            if known is not None:
+                rows.append(read_action(known))
+                continue
+            draft = self._draft(proposal, _fingerprint(proposal))
+            pseudonym = self._personal.pseudonym(
+                tx, proposal.tenant, proposal.subject.id, draft.created_at
+            )
+            entry = entry_of(
+                draft,
+                EntryKind.ACTION_PROPOSED,
+                actor=proposal.requester,
+                pseudonym=pseudonym,
+                data={"planner": draft.planner, "step": step.id, "after": list(step.after)},
+            )
+            rows.append(self._ledger.insert(tx, draft, entry))
+        return rows
+
+    async def settle_planned(self, row: ActionRow, quote: str) -> ActionRow | None:
+        """Resolve and judge a `planned` or `stale` action; None when somebody else was faster.
+
+        Raises:
+            RetryableError: the provider cannot be read now; the row stays as it is.
+        """
+        draft = row
+        if row.status is Status.STALE:
+            draft = replace(row, revision=row.revision + 1)
+        try:
+            outcome: Resolved | RefusedError = await self._resolve(draft)
+        except RefusedError as error:
+            outcome = error
+        with self._telemetry.span("sayso.judge", row.traceparent, {"sayso.action": row.name}):
+            return await self._store.write(
+                lambda tx: self._judge_stored(tx, row, draft, outcome, quote)
+            )
+
+    async def _resolve(self, draft: ActionRow) -> Resolved:
+        with self._telemetry.span("sayso.resolve", draft.traceparent, {"sayso.action": draft.name}):
+            action = self._reach.action(draft.name)
+            args = self._reach.validate_args(draft.name, draft.args)
+            resolved = await self._reach.resolve(action, args, draft.subject)
+        if resolved.owner != draft.subject.id:
+            raise RefusedError(
+                Code.NOT_OWNER,
+                "that does not belong to this customer",
+                next_step="check the customer and the object",
+            )
+        return resolved
+
+    async def _resolve_recorded(
+        self, proposal: Proposal, draft: ActionRow
+    ) -> Resolved | RefusedError:
+        try:
+            return await self._resolve(draft)
+        except RefusedError as error:
+            if error.code in {Code.UNKNOWN_ACTION, Code.INVALID_INPUT, Code.INVALID_MONEY}:
+                await self._record_bad_input(proposal, error)
+                raise
+            return error
+
+    async def _record_bad_input(self, proposal: Proposal, error: RefusedError) -> None:
+        def record(tx: Transaction) -> None:
+            now = to_micros(self._clock.now())
+            entry = Entry(
+                kind=EntryKind.ACTION_REFUSED,
+                actor=proposal.requester,
+                request=proposal.request_id,
+                subject=self._personal.pseudonym(tx, proposal.tenant, proposal.subject.id, now),
+                data={"code": error.code.value, "asked_name": proposal.action[:80]},
+            )
+            self._ledger.log.append(tx, proposal.tenant, entry)
+
+        await self._store.write(record)
+
+    def _draft(self, proposal: Proposal, fingerprint: str) -> ActionRow:
+        now = to_micros(self._clock.now())
+        return ActionRow(
+            tenant=proposal.tenant,
+            id=self._ids.new("act"),
+            idempotency_key=proposal.key,
+            fingerprint=fingerprint,
+            requester=f"{proposal.requester.kind}:{proposal.requester.id}",
+            request_id=proposal.request_id,
+            step=proposal.step,
+            after=proposal.after,
+            name=proposal.action,
+            subject=proposal.subject,
+            args=proposal.args,
+            reason_ref=None,
+            planner=proposal.planner,
+            status=Status.PLANNED,
+            revision=1,
+            snapshot=None,
+            judgement=None,
+            error=None,
+            receipt=None,
+            call_key=None,
+            call_key_until=None,
+            called_at=None,
+            fence=0,
+            attempts=0,
+            due_at=now,
+            traceparent=proposal.traceparent or self._telemetry.traceparent(),
+            created_at=now,
+            updated_at=now,
+            last_seq=0,
+        )
+
+    def _insert(
+        self,
+        tx: Transaction,
+        draft: ActionRow,
+        outcome: Resolved | RefusedError,
+        requester: Actor,
+        reason: str,
+    ) -> ActionRow:
+        known = tx.one("action.by_key", tenant=draft.tenant, idempotency_key=draft.idempotency_key)
+        if known is not None:
+            return _same(read_action(known), draft.fingerprint)
+        now = to_micros(self._clock.now())
+        pseudonym = self._personal.pseudonym(tx, draft.tenant, draft.subject.id, now)
+        pii = None
+        if reason:
+            ref = self._ids.new("pii")
+            pii = self._personal.seal(tx, draft.tenant, draft.subject.id, ref, reason)
+            draft = replace(draft, reason_ref=ref)
+        judged = self._judged(tx, draft, outcome, now, reason)
+        approval_id = self._ids.new("apr") if judged.card else None
+        entry = replace(
+            _judged_entry(judged, requester, pseudonym, approval_id, self._reach), pii=pii
+        )
+        stored = self._ledger.insert(tx, judged.row, entry)
+        if approval_id is not None:
+            put_approval(tx, approval_id, judged, ApprovalStatus.PENDING, stored)
+        return stored
+
+    def _judge_stored(
+        self,
+        tx: Transaction,
+        row: ActionRow,
+        draft: ActionRow,
+        outcome: Resolved | RefusedError,
+        quote: str,
+    ) -> ActionRow | None:
+        now = to_micros(self._clock.now())
+        pseudonym = self._personal.pseudonym(tx, row.tenant, row.subject.id, now)
+        judged = self._judged(tx, draft, outcome, now, quote)
+        known = approval_of(tx, row)
+        approval_id = None
+        if judged.card is not None:
+            approval_id = known.id if known else self._ids.new("apr")
+        entry = _judged_entry(judged, SYSTEM, pseudonym, approval_id, self._reach)
+        stored = self._ledger.move(tx, row, judged.row, entry)
+        if stored is not None and approval_id is not None:
+            put_approval(tx, approval_id, judged, ApprovalStatus.PENDING, stored)
+        return stored
+
+    def _judged(
+        self,
+        tx: Transaction,
+        draft: ActionRow,
+        outcome: Resolved | RefusedError,
+        now: int,
+        quote: str,
+    ) -> Judged:
+        if isinstance(outcome, Resolved):
+            return self._judge.judge(tx, draft, outcome, now=now, quote=quote)
+        error = {
+            "code": outcome.code.value,
+            "message": outcome.message,
+            "next_step": outcome.next_step,
+        }
+        refused = replace(draft, status=Status.REFUSED, error=error, due_at=None, updated_at=now)
+        return Judged(row=refused, card=None, expires_at=None)
+
+
+def _judged_entry(
+    judged: Judged, actor: Actor, pseudonym: str, approval_id: str | None, reach: Reach
+) -> Entry:
+    row = judged.row
+    data: dict[str, Json] = {"planner": row.planner}
+    if row.error is not None:
+        data["code"] = row.error["code"]
+    if row.judgement is not None and row.snapshot is not None:
+        resolved = row.snapshot.resolved
+        data |= {
+            "object": f"{resolved.object_kind}:{resolved.object_id}",
+            "account": resolved.account,
+            "owner_proof": resolved.owner_proof,
+            "outcome": row.judgement.outcome.value,
+            "explain": row.judgement.explain,
+            "policy_version": row.judgement.policy_version,
+            "roles": list(row.judgement.roles),
+            "errors": [error[:200] for error in row.judgement.errors],
+            "guarantee": reach.action(row.name).guarantee.kind,
+            "revision": row.revision,
+        }
+    if approval_id is not None:
+        data["approval_status"] = ApprovalStatus.PENDING.value
+    return entry_of(
+        row,
+        _KIND_OF[row.status],
+        actor=actor,
+        pseudonym=pseudonym,
+        approval=approval_id,
+        data=data,
+    )
+
+
+def _fingerprint(proposal: Proposal) -> str:
+    if not 1 <= len(proposal.key) <= MAX_KEY_CHARS:
+        raise RefusedError(
+            Code.INVALID_INPUT, f"an idempotency key has 1 to {MAX_KEY_CHARS} characters"
+        )
+    if len(proposal.reason) > MAX_REASON_CHARS:
+        raise RefusedError(
+            Code.MESSAGE_TOO_LONG,
+            f"a reason has at most {MAX_REASON_CHARS:,} characters",
+            next_step="shorten it",
+        )
+    # NOTE: the arguments' names are the caller's, so they are hashed as text, not as a body.
+    try:
+        args = orjson.dumps(plain(proposal.args), option=orjson.OPT_SORT_KEYS).decode()
+    except (TypeError, RecursionError) as error:
+        raise RefusedError(
+            Code.INVALID_INPUT,
+            "the arguments hold text or numbers that JSON cannot carry",
+            next_step="send plain JSON; money in minor units",
+        ) from error
+    return hash_of([proposal.subject.id, proposal.action, args])
+
+
+def _same(row: ActionRow, fingerprint: str) -> ActionRow:
+    if row.fingerprint != fingerprint:
+        raise RefusedError(
+            Code.IDEMPOTENCY_CONFLICT,
+            "this idempotency key was used for another action",
+            next_step="use a new key for a new action",
+        )
+    return row

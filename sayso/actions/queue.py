@@ -1,0 +1,180 @@
+"""The durable queue of approvals: rows that wait for people, at no cost while they wait."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import cast
+
+import orjson
+
+from sayso.actions.card import Card
+from sayso.actions.judging import Judged
+from sayso.actions.ledger import ActionRow, dumps
+from sayso.errors import Code, RefusedError
+from sayso.ids import Tenant
+from sayso.json import JsonValue
+from sayso.store.base import Reader, Row, SqlValue, Transaction, integer, text
+
+OUTBOX_TOPIC = "approval"
+"""Surfaces that show cards read this topic of the outbox; its keys are approval ids."""
+
+
+class ApprovalStatus(StrEnum):
+    """Where an approval is in its life."""
+
+    PENDING = "pending"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    SUPERSEDED = "superseded"
+    """The action was refused or became stale meanwhile; a new revision may ask again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vote:
+    """What one person said about one revision."""
+
+    person: str
+    decision: str
+    revision: int
+    via: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalRow:
+    """An approval as it is stored. Times are microseconds since 1970, UTC.
+
+    Attributes:
+        revision: rises with every edit and every renewed question.
+        digest: of the snapshot and the card; a decision must carry it.
+        roles: one entry per distinct person needed.
+        requester: who asked; never decides.
+    """
+
+    tenant: Tenant
+    id: str
+    action_id: str
+    revision: int
+    status: ApprovalStatus
+    digest: str
+    card: Card
+    roles: tuple[str, ...]
+    requester: str
+    expires_at: int
+    created_at: int
+    updated_at: int
+    last_seq: int
+
+
+def read_approval(row: Row) -> ApprovalRow:
+    """The typed form of a stored row."""
+    return ApprovalRow(
+        tenant=Tenant(text(row, "tenant")),
+        id=text(row, "id"),
+        action_id=text(row, "action_id"),
+        revision=integer(row, "revision"),
+        status=ApprovalStatus(text(row, "status")),
+        digest=text(row, "digest"),
+        card=Card.from_json(cast("Mapping[str, JsonValue]", orjson.loads(text(row, "view")))),
+        roles=tuple(cast("list[str]", orjson.loads(text(row, "roles")))),
+        requester=text(row, "requester"),
+        expires_at=integer(row, "expires_at"),
+        created_at=integer(row, "created_at"),
+        updated_at=integer(row, "updated_at"),
+        last_seq=integer(row, "last_seq"),
+    )
+
+
+def get_approval(reader: Reader, tenant: Tenant, approval_id: str) -> ApprovalRow:
+    """Read one approval.
+
+    Raises:
+        RefusedError: `not_found`.
+    """
+    row = reader.one("approval.by_id", tenant=tenant, id=approval_id)
+    if row is None:
+        raise RefusedError(
+            Code.NOT_FOUND,
+            f"there is no approval `{approval_id[:40]}`",
+            next_step="`sayso approvals list` shows those that wait",
+        )
+    return read_approval(row)
+
+
+def approval_of(reader: Reader, row: ActionRow) -> ApprovalRow | None:
+    """The approval of an action, if people were ever asked."""
+    found = reader.one("approval.by_action", tenant=row.tenant, action_id=row.id)
+    return None if found is None else read_approval(found)
+
+
+def votes_of(reader: Reader, approval: ApprovalRow) -> list[Vote]:
+    """All votes on an approval, oldest first, of every revision."""
+    rows = reader.all("approval.votes", tenant=approval.tenant, approval_id=approval.id)
+    return [
+        Vote(
+            person=text(row, "person"),
+            decision=text(row, "decision"),
+            revision=integer(row, "revision"),
+            via=text(row, "via"),
+            at=integer(row, "at"),
+        )
+        for row in rows
+    ]
+
+
+def put_approval(
+    tx: Transaction, approval_id: str, judged: Judged, status: ApprovalStatus, stored: ActionRow
+) -> None:
+    """Store or renew the approval of a judged action, and have the surfaces show it."""
+    assert judged.card is not None
+    assert judged.expires_at is not None
+    assert stored.digest is not None
+    known = tx.one("approval.by_id", tenant=stored.tenant, id=approval_id)
+    values: dict[str, SqlValue] = {
+        "tenant": stored.tenant,
+        "id": approval_id,
+        "revision": stored.revision,
+        "status": status.value,
+        "digest": stored.digest,
+        "view": dumps(judged.card.to_json()),
+        "roles": dumps(judged.card.roles),
+        "expires_at": judged.expires_at,
+        "updated_at": stored.updated_at,
+        "last_seq": stored.last_seq,
+    }
+    if known is None:
+        tx.run(
+            "approval.insert",
+            **values,
+            action_id=stored.id,
+            requester=stored.requester,
+            created_at=stored.updated_at,
+        )
+    else:
+        was = read_approval(known)
+        tx.run("approval.revise", **values, was_revision=was.revision, was=was.status.value)
+    show_again(tx, stored.tenant, approval_id, stored.updated_at)
+
+
+def close_approval(
+    tx: Transaction, approval: ApprovalRow, status: ApprovalStatus, stored: ActionRow
+) -> None:
+    """Close an approval with the entry that moved its action."""
+    tx.run(
+        "approval.close",
+        tenant=approval.tenant,
+        id=approval.id,
+        revision=approval.revision,
+        status=status.value,
+        updated_at=stored.updated_at,
+        last_seq=stored.last_seq,
+    )
+    show_again(tx, approval.tenant, approval.id, stored.updated_at)
+
+
+def show_again(tx: Transaction, tenant: Tenant, approval_id: str, now: int) -> None:
+    """Tell the surfaces that what they show of an approval is out of date."""
+    tx.run("outbox.put", tenant=tenant, topic=OUTBOX_TOPIC, key=approval_id, now=now)

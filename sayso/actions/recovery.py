@@ -1,0 +1,100 @@
+"""What may be done about a call whose outcome is not known: the rules, without any I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sayso.actions.action import Guarantee
+from sayso.actions.ledger import ActionRow
+from sayso.actions.snapshot import Absence, Receipt
+from sayso.errors import SaysoError
+
+FIRST_DELAY_S = 1
+MAX_DELAY_S = 3600
+MAX_LOOKS = 40
+"""After so many look-ups in vain, an unknown is left to a person."""
+KEY_MARGIN_S = 600
+"""A key is not trusted in the last minutes of its retention: clocks differ."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settle:
+    """The effect exists: write it down."""
+
+    receipt: Receipt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallAgain:
+    """A second call with the same key can do no harm.
+
+    Attributes:
+        proven: the look-up proved that no earlier call did anything.
+    """
+
+    proven: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """Nothing may be tried; look again at `due_at`, or never by ourselves when it is None."""
+
+    due_at: int | None
+    reason: str
+
+
+def after_look_up(
+    row: ActionRow,
+    guarantee: Guarantee,
+    found: Receipt | Absence | SaysoError,
+    now: int,
+) -> Settle | CallAgain | Wait:
+    """Decide by what the provider was seen to hold.
+
+    Args:
+        row: the action, `executing` with its lease over, or `unknown`.
+        found: the look-up's answer, or why there was none.
+        now: microseconds since 1970.
+
+    Guarantees: calls again only while the provider surely drops the same key, or when it surely
+    has no effect of ours; everything else waits. Source: Stripe keeps keys for at least 24 hours
+    and replays saved errors (docs.stripe.com/api/idempotent_requests).
+    """
+    if isinstance(found, Receipt):
+        return Settle(receipt=found)
+    if isinstance(found, SaysoError):
+        return _look_later(row, now, found.message)
+    called_at = row.called_at or now
+    if found is Absence.ABSENT:
+        if guarantee.settle_after_s is not None:
+            proven_at = called_at + guarantee.settle_after_s * 1_000_000
+            if now >= proven_at:
+                return CallAgain(proven=True)
+            if not _key_is_safe(row, guarantee, now):
+                return Wait(due_at=proven_at, reason="an effect may still appear")
+        if _key_is_safe(row, guarantee, now):
+            return CallAgain(proven=False)
+        return Wait(due_at=None, reason="the provider does not show it; a person has to look")
+    if _key_is_safe(row, guarantee, now):
+        return CallAgain(proven=False)
+    return Wait(due_at=None, reason="the provider cannot be asked; a person has to look")
+
+
+def _key_is_safe(row: ActionRow, guarantee: Guarantee, now: int) -> bool:
+    if guarantee.kind != "idempotent" or row.call_key_until is None:
+        return False
+    return now < row.call_key_until - KEY_MARGIN_S * 1_000_000
+
+
+def _look_later(row: ActionRow, now: int, reason: str) -> Wait:
+    if row.attempts >= MAX_LOOKS:
+        return Wait(due_at=None, reason=f"{reason}; a person has to look")
+    return Wait(due_at=now + retry_delay_micros(row.attempts, None), reason=reason)
+
+
+def retry_delay_micros(attempts: int, retry_after_s: float | None) -> int:
+    """How long to wait before the next try: doubling from one second, or what was asked for."""
+    delay = min(FIRST_DELAY_S * 2 ** min(attempts, 20), MAX_DELAY_S)
+    if retry_after_s is not None:
+        delay = min(max(delay, retry_after_s), MAX_DELAY_S)
+    return int(delay * 1_000_000)
