@@ -85,7 +85,7 @@ class Judgement:
 
     Attributes:
         outcome: `allow`, `ask` or `deny`.
-        rules: ids of the deciding rules, sorted; empty when no rule allows it.
+        rules: ids of the deciding rules, in the order of the text; empty when no rule allows it.
         explain: their explanations, joined; says so when no rule allows it.
         roles: for `ask`, one entry for each distinct person needed: the role that person must
             hold. Two equal entries are two people.

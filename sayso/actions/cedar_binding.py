@@ -1,0 +1,97 @@
+"""The only module that calls `cedarpy`, so that the engine behind our policies can be swapped.
+
+Guarantees: an evaluation that reports any error is never an allow. Cedar itself skips a rule that
+fails, so a `forbid` that cannot be evaluated would otherwise turn into an allow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import cedarpy
+from cedarpy import pst
+
+from sayso.json import JsonObject
+
+Schema = cedarpy.Schema
+RuleSet = cedarpy.PolicySet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What Cedar said to one request.
+
+    Attributes:
+        allowed: true only for a clean `Allow`.
+        rules: ids of the rules that decided: the permits of an allow, the forbids of a deny.
+        errors: what could not be evaluated.
+    """
+
+    allowed: bool
+    rules: frozenset[str]
+    errors: tuple[str, ...]
+
+
+def parse_schema(text: str) -> Schema:
+    """Compile a schema. Raises ValueError when it is none."""
+    return Schema.from_str(text)
+
+
+def parse_rules(text: str) -> pst.PolicySet:
+    """Parse rules into typed nodes.
+
+    NOTE: the parser is recursive and ends the whole process on a nesting of some hundred brackets,
+    so bound the text first (`cedar_rules` does).
+
+    Raises:
+        ValueError: it is no Cedar, or an expression is nested more than 100 deep.
+    """
+    return cedarpy.policies_to_pst(text)
+
+
+def compile_rules(rules: Mapping[str, pst.Template]) -> RuleSet:
+    """Make the set that `evaluate` takes; rules are reported under the ids given here."""
+    return RuleSet.from_pst(
+        pst.PolicySet(templates={}, static_policies=dict(rules), template_links=())
+    )
+
+
+def validate_rules(text: str, schema: Schema) -> list[str]:
+    """Check types and names; the sentences are Cedar's own, empty when all is well."""
+    # cedarpy annotates schema and requests as bare `dict`s, here and in `evaluate`.
+    result = cedarpy.validate_policies(text, schema)  # pyright: ignore[reportUnknownMemberType]
+    if result.validation_passed:
+        return []
+    return [problem.error for problem in result.errors] or ["validation failed"]
+
+
+def evaluate(
+    requests: Sequence[JsonObject], rules: RuleSet, entities_json: str, schema: Schema
+) -> list[Verdict]:
+    """Ask all requests in one call.
+
+    Args:
+        requests: each with `principal`, `action`, `resource` (`{"type", "id"}`) and `context`.
+        rules: from `compile_rules`.
+        entities_json: Cedar's JSON list of the entities that the requests name.
+        schema: requests and entities that do not fit it give an error, never an allow.
+    """
+    ask = cast("list[dict[str, object]]", requests)
+    results = cedarpy.is_authorized_batch(  # pyright: ignore[reportUnknownMemberType]
+        ask, rules, entities_json, schema
+    )
+    return [_verdict(result) for result in results]
+
+
+def _verdict(result: cedarpy.AuthzResult) -> Verdict:
+    errors = tuple(result.diagnostics.errors)
+    decision = result.decision
+    if decision is cedarpy.Decision.NoDecision and not errors:
+        errors = ("no decision",)
+    return Verdict(
+        allowed=decision is cedarpy.Decision.Allow and not errors,
+        rules=frozenset(result.diagnostics.reasons),
+        errors=errors,
+    )
