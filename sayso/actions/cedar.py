@@ -13,6 +13,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import resources
 
 from sayso.actions.action import Action, Assurance, Effect
 from sayso.actions.cedar_binding import Verdict, compile_rules, evaluate, parse_schema
@@ -24,6 +25,9 @@ from sayso.errors import Code, ConfigError
 OWN_OBJECTS_ONLY = "sayso.own-objects-only"
 VERIFIED_ONLY = "sayso.verified-only"
 """The two guards that no text can lift."""
+
+DEFAULT_ROLES = ("support_manager", "finance")
+"""The roles that the default policy names, the least first."""
 
 _GUARDS = {
     OWN_OBJECTS_ONLY: "never on an object that belongs to somebody else",
@@ -215,6 +219,12 @@ class CedarPolicy:
             policy_version=self._version,
             errors=errors,
         )
+
+
+def read_default_policy() -> dict[str, str]:
+    """The texts of the default policy by file name, for `DEFAULT_ROLES` and the Stripe actions."""
+    file = resources.files("sayso.actions") / "policies" / "default.cedar"
+    return {file.name: file.read_text(encoding="utf-8")}
 
 
 def explain_policy(policy: CedarPolicy, question: Question) -> list[Hypothesis]:

@@ -7,7 +7,7 @@ fails, so a `forbid` that cannot be evaluated would otherwise turn into an allow
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import cedarpy
@@ -53,9 +53,9 @@ def parse_rules(text: str) -> pst.PolicySet:
 
 def compile_rules(rules: Mapping[str, pst.Template]) -> RuleSet:
     """Make the set that `evaluate` takes; rules are reported under the ids given here."""
-    return RuleSet.from_pst(
-        pst.PolicySet(templates={}, static_policies=dict(rules), template_links=())
-    )
+    # Cedar numbers rules by position; the ids that people wrote are what a verdict should name.
+    named = {rule: replace(node, id=rule) for rule, node in rules.items()}
+    return RuleSet.from_pst(pst.PolicySet(templates={}, static_policies=named, template_links=()))
 
 
 def validate_rules(text: str, schema: Schema) -> list[str]:

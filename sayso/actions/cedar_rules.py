@@ -120,7 +120,7 @@ def read_rules(
         if isinstance(node, Problem):
             problems.append(node)
             continue
-        found = [*_label_problems(piece, node, nodes), *_type_problems(piece, schema, words)]
+        found = [*_label_problems(piece, node, nodes), *_type_problems(piece, node, schema, words)]
         misuse, named = find_misuse(node, roles, words.attributes)
         found += [_misused(piece, one) for one in misuse]
         named_roles |= named
@@ -228,11 +228,28 @@ def _label_problems(
         )
 
 
-def _type_problems(piece: _Piece, schema: Schema, words: _Words) -> list[Problem]:
+def _type_problems(
+    piece: _Piece, node: pst.Template, schema: Schema, words: _Words
+) -> list[Problem]:
     errors = validate_rules(piece.text, schema)
-    # A wrong name also leaves the rule without an action; only the first is worth reading.
-    sharp = [error for error in errors if _NO_ACTION not in error] or errors[:1]
+    # A wrong name also leaves the rule without an action; only the name is worth reading.
+    sharp = [error for error in errors if _NO_ACTION not in error]
+    if errors and not sharp and not _is_about_groups(node):
+        sharp = errors[:1]
     return [_cedar_problem(piece, error, words) for error in sharp]
+
+
+def _is_about_groups(node: pst.Template) -> bool:
+    """Whether a rule that fits no action waits for one: then it stays, since it can do nothing.
+
+    The groups are a closed list, so this hides no misspelt name, and one policy serves workspaces
+    with and without, say, a connector that sends messages.
+    """
+    match node.action:
+        case pst.ActionIn(entities=entities):
+            return all(entity.id in GROUPS for entity in entities)
+        case _:
+            return False
 
 
 def _cedar_problem(piece: _Piece, error: str, words: _Words) -> Problem:
@@ -240,13 +257,18 @@ def _cedar_problem(piece: _Piece, error: str, words: _Words) -> Problem:
     found = _WORD.search(message)
     word = found[1] if found else ""
     if _NO_ACTION in message:
-        message, step = "it fits no action", "name an action or a group that has one"
+        message, step = (
+            "it fits no action",
+            'name an action, or a group: action in Action::"credit"',
+        )
     elif word in words.fact_homes:
         home = words.fact_homes[word]
         step = f"only {home} knows it: name that action, or write `context has {word} && …`"
+    elif "decimal" in message:
+        step = 'compare money so: context.amount.lessThanOrEqual(decimal("50.00"))'
     else:
         close = difflib.get_close_matches(word, words.all, n=1)
-        step = f"did you mean `{close[0]}`?" if close else "docs/policy.md lists what can be read"
+        step = f"did you mean `{close[0]}`?" if close else "docs/policy.md shows the language"
     return piece.problem(message[:1].lower() + message[1:300], step, word)
 
 
