@@ -1,1 +1,50 @@
-"""connectors"""
+"""How Sayso reaches the world: the contract, and what makes and finds connectors.
+
+Names are imported when they are first used, so that importing this package costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sayso.connectors.arguments import read_args
+    from sayso.connectors.base import Connector
+    from sayso.connectors.registry import Connectors
+    from sayso.connectors.retry import RetryPolicy
+    from sayso.connectors.secret import Secret, resolve_reference
+    from sayso.connectors.setup import Address, AddressBook, Factory, Setup
+
+_HOMES = {
+    "Address": "setup",
+    "AddressBook": "setup",
+    "Connector": "base",
+    "Connectors": "registry",
+    "Factory": "setup",
+    "RetryPolicy": "retry",
+    "Secret": "secret",
+    "Setup": "setup",
+    "read_args": "arguments",
+    "resolve_reference": "secret",
+}
+
+__all__ = [
+    "Address",
+    "AddressBook",
+    "Connector",
+    "Connectors",
+    "Factory",
+    "RetryPolicy",
+    "Secret",
+    "Setup",
+    "read_args",
+    "resolve_reference",
+]
+
+
+def __getattr__(name: str) -> object:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module `{__name__}` has no `{name}`")
+    return getattr(import_module(f"{__name__}.{home}"), name)

@@ -1,0 +1,19 @@
+"""Foreign text made fit for a card: one line, nothing invisible, not too long."""
+
+from __future__ import annotations
+
+import unicodedata
+
+_INVISIBLE = frozenset({"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"})
+
+
+def plain(text: str | None, *, limit: int = 120) -> str:
+    """The text on one line, without characters that hide or reorder others (SE-22).
+
+    Args:
+        text: whatever the provider had; None is an empty text.
+        limit: characters that are kept at most; what is cut ends in `…`.
+    """
+    spaced = " ".join((text or "").split())
+    seen = "".join(char for char in spaced if unicodedata.category(char) not in _INVISIBLE)
+    return seen if len(seen) <= limit else seen[: limit - 1].rstrip() + "…"

@@ -1,0 +1,224 @@
+"""Every connector of one tenant, by name, and every action, by name: how the engine reaches them.
+
+A connector comes from an entry point of the group `sayso.connectors` (its value is a `Factory`), or
+is passed in. Nothing is imported before a connector of that name is set up.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from importlib.metadata import EntryPoint, entry_points
+from typing import cast
+
+from sayso.actions.action import Action, Args, Subject
+from sayso.actions.snapshot import Absence, Call, Receipt, Record, Resolved
+from sayso.connectors.arguments import ECHO_LIMIT, read_args
+from sayso.connectors.base import Connector
+from sayso.connectors.plain import plain
+from sayso.connectors.secret import Secret
+from sayso.connectors.setup import Factory, Setup
+from sayso.errors import Code, ConfigError, RefusedError
+from sayso.ids import Clock
+from sayso.json import JsonObject, JsonValue
+
+GROUP = "sayso.connectors"
+"""The entry point group of connectors."""
+
+
+class Connectors:
+    """The connectors of one tenant.
+
+    Args:
+        connectors: each with its own name.
+
+    Raises:
+        ConfigError: `invalid_action`, when two connectors or two actions have one name, or an
+            action's name does not begin with its connector's.
+    """
+
+    def __init__(self, connectors: Iterable[Connector]) -> None:
+        self._connectors: dict[str, Connector] = {}
+        self._actions: dict[str, Action] = {}
+        for connector in connectors:
+            self._add(connector)
+
+    @classmethod
+    def load(
+        cls,
+        settings: Mapping[str, Mapping[str, JsonValue]],
+        *,
+        clock: Clock,
+        secret: Callable[[str], Secret],
+        own: Iterable[Connector] = (),
+        installed: Iterable[EntryPoint] | None = None,
+    ) -> Connectors:
+        """Make the connectors that a workspace names, and add its own ones.
+
+        Args:
+            settings: `[connectors.NAME]` of sayso.toml, by name.
+            clock: the time.
+            secret: reads the secret a reference names (`resolve_reference`, bound to a workspace).
+            own: further connectors, such as those of the workspace's `actions/*.py`.
+            installed: entry points to look in; those of the group `GROUP` unless a test says so.
+
+        Raises:
+            ConfigError: `invalid_setting` for a connector that is not installed or a wrong setting,
+                `missing_secret`, `missing_extra` when its package cannot be imported,
+                `invalid_action`.
+        """
+        found = entry_points(group=GROUP) if installed is None else installed
+        points = {point.name: point for point in found}
+        registry = cls(())
+
+        def peer(name: str) -> Connector:
+            return registry.connector(name)
+
+        for name, table in settings.items():
+            setup = Setup(clock=clock, settings=table, secret=secret, peer=peer)
+            connector = _factory(name, points)(setup)
+            if connector.name != name:
+                raise _invalid(f"`{name}`", f"it calls itself `{connector.name[:ECHO_LIMIT]}`")
+            registry._add(connector)
+        for connector in own:
+            registry._add(connector)
+        return registry
+
+    def _add(self, connector: Connector) -> None:
+        if connector.name in self._connectors:
+            raise _invalid(f"`{connector.name}`", "two connectors have this name")
+        for action in connector.actions:
+            if action.connector != connector.name:
+                raise _invalid(
+                    f"`{connector.name}`",
+                    f"its action `{action.name}` does not begin with `{connector.name}.`",
+                )
+            if action.name in self._actions:
+                raise _invalid(f"`{connector.name}`", f"two actions are called `{action.name}`")
+            self._actions[action.name] = action
+        self._connectors[connector.name] = connector
+
+    @property
+    def actions(self) -> Sequence[Action]:
+        """Every action, by name."""
+        return [self._actions[name] for name in sorted(self._actions)]
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The names of the connectors, sorted."""
+        return sorted(self._connectors)
+
+    def connector(self, name: str) -> Connector:
+        """The connector of that name.
+
+        Raises:
+            ConfigError: `invalid_setting`, when there is none.
+        """
+        found = self._connectors.get(name)
+        if found is None:
+            raise _no_connector(name, self._connectors)
+        return found
+
+    def action(self, name: str) -> Action:
+        """The action of that name.
+
+        Raises:
+            RefusedError: `unknown_action`, with the nearest name.
+        """
+        found = self._actions.get(name)
+        if found is None:
+            near = difflib.get_close_matches(name[:200], self._actions, 1)
+            raise RefusedError(
+                Code.UNKNOWN_ACTION,
+                f"there is no action `{plain(name, limit=ECHO_LIMIT)}`",
+                next_step=f"did you mean `{near[0]}`?"
+                if near
+                else "`sayso actions list` names them all",
+            )
+        return found
+
+    def version_of(self, name: str) -> str:
+        """The version of the action's connector.
+
+        Raises:
+            RefusedError: `unknown_action`.
+        """
+        return self._of(name).version
+
+    def validate_args(self, name: str, args: JsonObject) -> Args:
+        """The arguments, read by the action's model.
+
+        Raises:
+            RefusedError: `unknown_action`, `invalid_input`.
+        """
+        return read_args(self.action(name), args)
+
+    async def resolve(self, action: Action, args: Args, subject: Subject) -> Resolved:
+        """See `Connector.resolve`."""
+        return await self._of(action.name).resolve(action, args, subject)
+
+    async def call(self, call: Call) -> Receipt:
+        """See `Connector.call`."""
+        return await self._of(call.action).call(call)
+
+    async def look_up(self, call: Call) -> Receipt | Absence:
+        """See `Connector.look_up`."""
+        return await self._of(call.action).look_up(call)
+
+    async def list_records(self, subject: Subject) -> Sequence[Record]:
+        """The subject's objects at every connector, in the connectors' order of names."""
+        found: list[Record] = []
+        for name in self.names:
+            found += await self._connectors[name].list_records(subject)
+        return found
+
+    async def close(self) -> None:
+        """Close every connector; one that fails does not keep the others open."""
+        failed: list[Exception] = []
+        for connector in self._connectors.values():
+            try:
+                await connector.close()
+            except (OSError, RuntimeError) as error:
+                failed.append(error)
+        if failed:
+            raise failed[0]
+
+    def _of(self, action_name: str) -> Connector:
+        return self._connectors[self.action(action_name).connector]
+
+
+def _factory(name: str, points: Mapping[str, EntryPoint]) -> Factory:
+    point = points.get(name)
+    if point is None:
+        raise _no_connector(name, points)
+    try:
+        loaded: object = point.load()
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(
+            Code.MISSING_EXTRA,
+            f"the connector `{name}` cannot be imported from `{point.value[:80]}`",
+            next_step="install or repair the package that brings it",
+            detail=str(error),
+        ) from error
+    if not callable(loaded):
+        raise _invalid(f"`{name}`", f"`{point.value[:80]}` is no factory")
+    return cast("Factory", loaded)
+
+
+def _no_connector(name: str, known: Iterable[str]) -> ConfigError:
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, 1)
+    there = ", ".join(f"`{known_name}`" for known_name in names) or "none"
+    return ConfigError(
+        Code.INVALID_SETTING,
+        f"there is no connector `{plain(name, limit=ECHO_LIMIT)}`",
+        next_step=f"did you mean `{near[0]}`?" if near else f"there are: {there}",
+    )
+
+
+def _invalid(whose: str, problem: str) -> ConfigError:
+    return ConfigError(
+        Code.INVALID_ACTION,
+        f"the connector {whose} is not valid: {problem}",
+        next_step="change the connector's code",
+    )

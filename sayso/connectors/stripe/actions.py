@@ -1,0 +1,131 @@
+"""What the Stripe connector can do, as definitions. Importing this imports no SDK."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from sayso.actions.action import Action, Args, Effect, idempotent, verifiable
+from sayso.money import Money
+
+KEY_HOURS = 24
+"""Stripe keeps an idempotency key for at least this long. Source: Stripe docs: Idempotent
+requests."""
+
+SETTLE_AFTER_S = 120
+"""By then a request that Stripe still worked on has ended: its own SDKs wait 80 s for an answer."""
+
+RefundReason = Literal["duplicate", "fraudulent", "requested_by_customer"]
+
+_PAYMENT = r"^(ch|py|pi)_[A-Za-z0-9_]{1,120}$"
+_SUBSCRIPTION = r"^sub_[A-Za-z0-9_]{1,120}$"
+
+
+class RefundArgs(Args):
+    """Arguments of `stripe.refund`.
+
+    Attributes:
+        charge: `ch_…`, `py_…` or the payment intent `pi_…`.
+        amount: how much; all that is left when absent.
+        reason: what Stripe files it under. `fraudulent` also puts card and e-mail on Stripe's
+            block lists.
+    """
+
+    charge: Annotated[str, Field(pattern=_PAYMENT, description="the payment, such as ch_123")]
+    amount: Annotated[Money | None, Field(description="how much; all that is left if absent")] = (
+        None
+    )
+    reason: Annotated[RefundReason | None, Field(description="Stripe's reason")] = None
+
+
+class CancelArgs(Args):
+    """Arguments of `stripe.cancel_subscription`.
+
+    Attributes:
+        subscription: `sub_…`.
+        when: `now` ends it at once; `period_end` lets the paid period run out.
+    """
+
+    subscription: Annotated[
+        str, Field(pattern=_SUBSCRIPTION, description="the subscription, such as sub_123")
+    ]
+    when: Annotated[Literal["now", "period_end"], Field(description="when it ends")] = "period_end"
+
+
+class CreditArgs(Args):
+    """Arguments of `stripe.credit`.
+
+    Attributes:
+        amount: how much credit towards later invoices.
+        note: what the invoice says about it; the customer may read it.
+    """
+
+    amount: Annotated[Money, Field(description="how much credit")]
+    note: Annotated[str | None, Field(max_length=200, description="why, on the invoice")] = None
+
+
+REFUND = Action(
+    name="stripe.refund",
+    summary="Refund a charge, fully or partly, to the card that paid",
+    args=RefundArgs,
+    guarantee=idempotent(hours=KEY_HOURS, settle_after_s=SETTLE_AFTER_S),
+    effect=Effect.MONEY_OUT,
+    reversible=False,
+    sentence="Refund {amount} of {charge}",
+    money_arg="amount",
+    facts={
+        "tenure_days": "long",
+        "charge_age_days": "long",
+        "charge_amount": "decimal",
+        "refunded_before": "long",
+        "full": "bool",
+        "reason": "string",
+        "livemode": "bool",
+    },
+)
+"""Facts: `tenure_days` since the customer was made · `charge_age_days` · `charge_amount` as paid ·
+`refunded_before`: how many of the customer's newest 100 charges had money refunded already ·
+`full`: nothing of the charge is left afterwards · `reason` or empty · `livemode`."""
+
+CANCEL_SUBSCRIPTION = Action(
+    name="stripe.cancel_subscription",
+    summary="Cancel a subscription, at once or when the paid period ends",
+    args=CancelArgs,
+    # SOURCE: Stripe docs: Idempotent requests: keys have no effect on DELETE, so it is looked up.
+    guarantee=verifiable(settle_after_s=SETTLE_AFTER_S),
+    effect=Effect.CANCELLATION,
+    reversible=False,
+    sentence="Cancel {subscription} {when}",
+    facts={
+        "tenure_days": "long",
+        "subscription_age_days": "long",
+        "days_left": "long",
+        "price": "decimal",
+        "interval": "string",
+        "status": "string",
+        "at_once": "bool",
+        "livemode": "bool",
+    },
+)
+"""Facts: `tenure_days` · `subscription_age_days` · `days_left` of the paid period · `price` per
+`interval` (`month`, `year`, …), 0 when it has none · Stripe's `status` · `at_once` · `livemode`."""
+
+CREDIT = Action(
+    name="stripe.credit",
+    summary="Give account credit towards later invoices",
+    args=CreditArgs,
+    guarantee=idempotent(hours=KEY_HOURS, settle_after_s=SETTLE_AFTER_S),
+    effect=Effect.CREDIT,
+    reversible=True,
+    sentence="Give {amount} of account credit",
+    money_arg="amount",
+    facts={
+        "tenure_days": "long",
+        "credited_before": "long",
+        "credit_left": "decimal",
+        "livemode": "bool",
+    },
+)
+"""Facts: `tenure_days` · `credited_before`: how many of the customer's newest 100 balance changes
+were credits · `credit_left`: credit that is still unused · `livemode`."""

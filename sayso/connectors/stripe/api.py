@@ -1,0 +1,199 @@
+"""The one door to Stripe: the official SDK over our own HTTP client, and its errors made ours.
+
+This module imports the SDK, so nothing imports it before the first call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+import httpx
+import stripe
+
+from sayso.connectors.plain import plain
+from sayso.connectors.retry import RetryPolicy
+from sayso.connectors.secret import Secret
+from sayso.connectors.stripe.problems import explain, unreadable
+from sayso.errors import Code, RefusedError, RetryableError
+
+T = TypeVar("T")
+
+MAX_ANSWER_BYTES = 2 * 1024 * 1024
+_CONNECT_S = 5.0
+_SHAPE_ERRORS = (AttributeError, KeyError, TypeError, ValueError, IndexError)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """The connected account.
+
+    Attributes:
+        id: `acct_…`.
+        title: with its name, as cards show it, such as `acct_1 (ACME EU)`.
+    """
+
+    id: str
+    title: str
+
+
+class _TooLongError(Exception):
+    """The answer is longer than any answer Stripe gives."""
+
+
+class _Transport(stripe.HTTPClient):
+    """The SDK's requests over httpx: no proxies from the environment, no redirects, bounded.
+
+    The SDK's own httpx client reads proxies from the environment and has no bound on an answer.
+    """
+
+    name = "httpx"
+
+    def __init__(self, *, timeout_s: float) -> None:
+        super().__init__()  # pyright: ignore[reportUnknownMemberType]
+        self._total_s = timeout_s
+        self._client = httpx.AsyncClient(
+            timeout=httpx.Timeout(timeout_s, connect=min(_CONNECT_S, timeout_s)),
+            trust_env=False,
+            follow_redirects=False,
+        )
+
+    async def request_async(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        post_data: str | bytes | None = None,
+    ) -> tuple[bytes, int, Mapping[str, str]]:
+        """Send one request and read its whole answer."""
+        try:
+            async with (
+                asyncio.timeout(self._total_s),
+                self._client.stream(
+                    method, url, headers=dict(headers), content=post_data or None
+                ) as response,
+            ):
+                return await _read(response), response.status_code, response.headers
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, _TooLongError) as error:
+            raise stripe.APIConnectionError(  # type: ignore[no-untyped-call]
+                "no usable answer from Stripe"
+            ) from error
+
+    async def close_async(self) -> None:
+        """Close the sockets."""
+        await self._client.aclose()
+
+
+async def _read(response: httpx.Response) -> bytes:
+    body = bytearray()
+    async for chunk in response.aiter_bytes():
+        body += chunk
+        if len(body) > MAX_ANSWER_BYTES:
+            raise _TooLongError
+    return bytes(body)
+
+
+class StripeApi:
+    """Reads and writes at Stripe, with our errors.
+
+    Args:
+        api_key: the key; a restricted one is enough (docs/connectors.md lists its permissions).
+        base_url: where the API is.
+        version: the pinned `Stripe-Version`.
+        timeout_s: seconds for one request, all in all.
+        retry: how reads are repeated; a write is never repeated here, the engine decides that.
+    """
+
+    def __init__(
+        self, *, api_key: Secret, base_url: str, version: str, timeout_s: float, retry: RetryPolicy
+    ) -> None:
+        self._transport = _Transport(timeout_s=timeout_s)
+        self._client = stripe.StripeClient(
+            api_key.reveal(),
+            stripe_version=version,
+            base_addresses={"api": base_url},
+            max_network_retries=0,
+            http_client=self._transport,
+        )
+        self._retry = retry
+        self._account: Account | None = None
+
+    async def read(self, ask: Callable[[stripe.StripeClient], Awaitable[T]]) -> T:
+        """Ask for something that changes nothing.
+
+        Raises:
+            RefusedError: Stripe said no.
+            RetryableError: no usable answer, after the policy's tries.
+        """
+        found = await self.find(ask)
+        if found is None:
+            raise RefusedError(Code.PROVIDER_REFUSED, "stripe has no such object")
+        return found
+
+    async def find(self, ask: Callable[[stripe.StripeClient], Awaitable[T]]) -> T | None:
+        """As `read`, but None when Stripe has no such object."""
+
+        async def attempt() -> T | None:
+            try:
+                return await ask(self._client)
+            except stripe.InvalidRequestError as error:
+                if error.code == "resource_missing":
+                    return None
+                raise explain(error, writing=False) from error
+            except stripe.StripeError as error:
+                raise explain(error, writing=False) from error
+            except _SHAPE_ERRORS as error:
+                raise RetryableError(
+                    Code.PROVIDER_UNAVAILABLE, "stripe's answer cannot be read"
+                ) from error
+
+        return await self._retry.run(attempt)
+
+    async def write(self, ask: Callable[[stripe.StripeClient], Awaitable[T]], *, what: str) -> T:
+        """Do something, once.
+
+        Args:
+            ask: sends it and reads the receipt out of the answer.
+            what: what the answer has to be, for the message, such as `refund`.
+
+        Raises:
+            RefusedError: Stripe said no.
+            RetryableError: it surely did nothing.
+            OutcomeUnknownError: it was sent, and there is no usable answer.
+        """
+        try:
+            return await ask(self._client)
+        except stripe.StripeError as error:
+            raise explain(error, writing=True) from error
+        except _SHAPE_ERRORS as error:
+            raise unreadable(what) from error
+
+    async def account(self) -> Account:
+        """The account that the key belongs to (AU-9), asked once.
+
+        Raises:
+            RefusedError: the key is not accepted, or may not read the account.
+            RetryableError: no usable answer.
+        """
+        if self._account is None:
+            found = await self.read(lambda client: client.v1.accounts.retrieve_current_async())
+            self._account = Account(id=found.id, title=_title(found))
+        return self._account
+
+    async def close(self) -> None:
+        """Close the sockets."""
+        await self._transport.close_async()
+
+
+def _title(account: stripe.Account) -> str:
+    name: str | None = None
+    profile = account.business_profile if "business_profile" in account else None
+    if profile is not None and "name" in profile:
+        name = profile.name
+    settings = account.settings if "settings" in account else None
+    if not name and settings is not None and "dashboard" in settings:
+        name = settings.dashboard.display_name
+    shown = plain(name, limit=60)
+    return f"{account.id} ({shown})" if shown else account.id

@@ -1,0 +1,174 @@
+"""The connector that the engine sees; it opens the SDK with the first call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import urlsplit
+
+from sayso.actions.action import Action, Args, Subject
+from sayso.actions.snapshot import Absence, Call, Receipt, Record, Resolved
+from sayso.connectors.retry import RetryPolicy
+from sayso.connectors.secret import Secret
+from sayso.connectors.setup import Address, Setup
+from sayso.connectors.stripe.actions import CANCEL_SUBSCRIPTION, CREDIT, REFUND
+from sayso.connectors.stripe.credits import Credits
+from sayso.connectors.stripe.customer import read_customer
+from sayso.connectors.stripe.records import list_records
+from sayso.connectors.stripe.refunds import Refunds
+from sayso.connectors.stripe.subscriptions import Cancellations
+from sayso.errors import Code, ConfigError, RefusedError
+from sayso.ids import Clock
+
+if TYPE_CHECKING:
+    from sayso.connectors.stripe.api import StripeApi
+
+API_VERSION = "2026-10-28.endive"
+"""The pinned `Stripe-Version`; the one that stripe-python 16.1 is made for."""
+
+BASE_URL = "https://api.stripe.com"
+TIMEOUT_S = 30.0
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+class _Deed(Protocol):
+    """One action at Stripe."""
+
+    @property
+    def action(self) -> Action: ...
+    async def resolve(self, args: Args, subject: Subject) -> Resolved: ...
+    async def call(self, call: Call) -> Receipt: ...
+    async def look_up(self, call: Call) -> Receipt | Absence: ...
+
+
+class StripeConnector:
+    """Refunds, cancellations and credit at Stripe.
+
+    Args:
+        api_key: a restricted key with the permissions of docs/connectors.md.
+        clock: the time, for ages in days.
+        base_url: where the API is; `http` only on this machine, for a sandbox.
+        timeout_s: seconds for one request, all in all.
+        retry: how reads are repeated.
+
+    Guarantees: makes no connection and imports no SDK before the first call; never repeats a write.
+
+    Raises:
+        ConfigError: `invalid_setting` for a `base_url` that is not safe.
+    """
+
+    def __init__(
+        self,
+        *,
+        api_key: Secret,
+        clock: Clock,
+        base_url: str = BASE_URL,
+        timeout_s: float = TIMEOUT_S,
+        retry: RetryPolicy | None = None,
+    ) -> None:
+        self._api_key = api_key
+        self._clock = clock
+        self._base_url = _checked(base_url)
+        self._timeout_s = timeout_s
+        self._retry = retry or RetryPolicy()
+        self._opened: tuple[StripeApi, dict[str, _Deed]] | None = None
+
+    @property
+    def name(self) -> str:
+        """`stripe`."""
+        return "stripe"
+
+    @property
+    def version(self) -> str:
+        """Ours and the API's, so that a change of either makes waiting approvals stale."""
+        return f"1/{API_VERSION}"
+
+    @property
+    def actions(self) -> Sequence[Action]:
+        """Refund, cancel a subscription, give credit."""
+        return (REFUND, CANCEL_SUBSCRIPTION, CREDIT)
+
+    async def resolve(self, action: Action, args: Args, subject: Subject) -> Resolved:
+        """See `Connector.resolve`."""
+        return await self._deed(action.name).resolve(args, subject)
+
+    async def call(self, call: Call) -> Receipt:
+        """See `Connector.call`."""
+        return await self._deed(call.action).call(call)
+
+    async def look_up(self, call: Call) -> Receipt | Absence:
+        """See `Connector.look_up`."""
+        return await self._deed(call.action).look_up(call)
+
+    async def list_records(self, subject: Subject) -> Sequence[Record]:
+        """See `Connector.list_records`: at most 50 charges and subscriptions."""
+        return await list_records(self._open()[0], subject)
+
+    async def address_of(self, subject: Subject) -> Address:
+        """See `AddressBook.address_of`: the e-mail address of the Stripe customer."""
+        customer = await read_customer(self._open()[0], subject)
+        if not customer.email:
+            raise RefusedError(
+                Code.WRONG_STATE,
+                "stripe has no e-mail address of this customer",
+                next_step="add it to the customer in the Stripe dashboard",
+            )
+        return Address(email=customer.email, name=customer.name)
+
+    async def close(self) -> None:
+        """Close the sockets; the next call opens them again."""
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            await opened[0].close()
+
+    def _deed(self, name: str) -> _Deed:
+        deed = self._open()[1].get(name)
+        if deed is None:
+            raise RefusedError(Code.UNKNOWN_ACTION, f"stripe has no action `{name[:40]}`")
+        return deed
+
+    def _open(self) -> tuple[StripeApi, dict[str, _Deed]]:
+        if self._opened is None:
+            # The SDK takes 200 ms to import, so that only a process that calls Stripe pays for it.
+            from sayso.connectors.stripe.api import StripeApi
+
+            api = StripeApi(
+                api_key=self._api_key,
+                base_url=self._base_url,
+                version=API_VERSION,
+                timeout_s=self._timeout_s,
+                retry=self._retry,
+            )
+            deeds: tuple[_Deed, ...] = (
+                Refunds(api, self._clock),
+                Cancellations(api, self._clock),
+                Credits(api, self._clock),
+            )
+            self._opened = (api, {deed.action.name: deed for deed in deeds})
+        return self._opened
+
+
+def connect(setup: Setup) -> StripeConnector:
+    """Make the connector from `[connectors.stripe]`: `api_key`, `base_url`, `timeout_s`.
+
+    Raises:
+        ConfigError: `missing_secret`, `invalid_setting`.
+    """
+    return StripeConnector(
+        api_key=setup.secret_at("api_key"),
+        clock=setup.clock,
+        base_url=setup.text("base_url", BASE_URL),
+        timeout_s=setup.number("timeout_s", TIMEOUT_S),
+    )
+
+
+def _checked(base_url: str) -> str:
+    parts = urlsplit(base_url)
+    safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
+    if not safe or not parts.hostname or parts.username or parts.query or parts.fragment:
+        raise ConfigError(
+            Code.INVALID_SETTING,
+            f"`{base_url[:60]}` is no safe address of Stripe's API",
+            next_step="use https, or http on this machine for the sandbox",
+        )
+    return base_url.rstrip("/")

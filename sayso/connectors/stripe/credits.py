@@ -1,0 +1,149 @@
+"""`stripe.credit`: account credit that the customer's next invoices use up."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sayso.actions.action import Args, Subject
+from sayso.actions.snapshot import Absence, Call, Receipt, Resolved
+from sayso.connectors.plain import plain
+from sayso.connectors.stripe.actions import CREDIT, CreditArgs
+from sayso.connectors.stripe.currency import from_stripe, to_stripe
+from sayso.connectors.stripe.customer import is_ours, read_customer, reference_of
+from sayso.errors import Code, OutcomeUnknownError, RefusedError
+from sayso.ids import Clock, rfc3339
+from sayso.json import JsonValue
+from sayso.money import Money
+
+if TYPE_CHECKING:
+    import stripe  # only the types: the SDK itself is imported by the first call
+
+    from sayso.connectors.stripe.api import StripeApi
+
+_PAGE = 100
+_MOST_CHANGES = 2_000
+
+
+class Credits:
+    """Credit on the customer's balance.
+
+    Args:
+        api: the door to Stripe.
+        clock: for ages in days.
+    """
+
+    action = CREDIT
+
+    def __init__(self, api: StripeApi, clock: Clock) -> None:
+        self._api = api
+        self._clock = clock
+
+    async def resolve(self, args: Args, subject: Subject) -> Resolved:
+        """Read the customer and say what the credit would be. Changes nothing."""
+        assert isinstance(args, CreditArgs)
+        customer = await read_customer(self._api, subject)
+        amount = args.amount
+        currency = customer.currency.upper() or amount.currency
+        if amount.currency != currency:
+            raise RefusedError(
+                Code.CURRENCY_MISMATCH,
+                f"this customer's balance is in {currency}, not in {amount.currency}",
+                next_step=f"give the credit in {currency}",
+            )
+        if amount.amount_minor <= 0:
+            raise RefusedError(
+                Code.INVALID_INPUT,
+                f"`amount` is {amount}, which is not above zero",
+                next_step="give a credit above zero",
+            )
+        to_stripe(amount)
+        credit_left = from_stripe(max(0, -customer.balance), currency.lower())
+        changes = await self._page(customer.id, None)
+        account = await self._api.account()
+        wanted: dict[str, JsonValue] = {"amount": amount.to_json()}
+        fields = {"credit so far": str(credit_left), "credit afterwards": str(credit_left + amount)}
+        if args.note is not None:
+            wanted["note"] = args.note
+            fields["note on the invoice"] = plain(args.note, limit=200)
+        # NOTE: the balance is no precondition: an invoice may use some of it up at any time, and
+        # the credit is right all the same.
+        return Resolved(
+            args=wanted,
+            object_kind="customer",
+            object_id=customer.id,
+            owner=customer.id,
+            owner_proof="customer.id",
+            account=account.title,
+            payee="the customer's own balance, for later invoices",
+            amount=amount,
+            fields=fields,
+            facts={
+                "tenure_days": customer.tenure_days(self._clock.now()),
+                "credited_before": sum(1 for change in changes.data if change.amount < 0),
+                "credit_left": credit_left,
+                "livemode": customer.livemode,
+            },
+            personal=customer.personal,
+        )
+
+    async def call(self, call: Call) -> Receipt:
+        """Give it, once per key."""
+        args = CreditArgs.model_validate(dict(call.resolved.args))
+        amount, currency = to_stripe(args.amount)
+        params: stripe.params.CustomerBalanceTransactionCreateParams = {
+            # SOURCE: Stripe docs: Customer credit balance: a negative amount is credit.
+            "amount": -amount,
+            "currency": currency,
+            "metadata": reference_of(call),
+        }
+        if args.note is not None:
+            params["description"] = args.note
+
+        async def send(client: stripe.StripeClient) -> Receipt | None:
+            change = await client.v1.customers.balance_transactions.create_async(
+                call.resolved.object_id, params, {"idempotency_key": call.idempotency_key}
+            )
+            return _receipt(change) if is_ours(change.metadata, call) else None
+
+        receipt = await self._api.write(send, what="credit")
+        if receipt is None:
+            raise OutcomeUnknownError(
+                Code.OUTCOME_UNKNOWN,
+                "stripe answered with a credit that is not of this action",
+                next_step="wait for the look-up, or look in the Stripe dashboard",
+            )
+        return receipt
+
+    async def look_up(self, call: Call) -> Receipt | Absence:
+        """The credit of this action among the customer's balance changes."""
+        after: str | None = None
+        for _ in range(_MOST_CHANGES // _PAGE):
+            page = await self._page(call.resolved.object_id, after)
+            for change in page.data:
+                if is_ours(change.metadata, call):
+                    return _receipt(change)
+            # INVARIANT: only a list that was read to its end proves that there is none.
+            if not page.has_more or not page.data:
+                return Absence.ABSENT
+            after = page.data[-1].id
+        return Absence.CANNOT_TELL
+
+    async def _page(
+        self, customer_id: str, after: str | None
+    ) -> stripe.ListObject[stripe.CustomerBalanceTransaction]:
+        params: stripe.params.CustomerBalanceTransactionListParams = {"limit": _PAGE}
+        if after is not None:
+            params["starting_after"] = after
+        return await self._api.read(
+            lambda client: client.v1.customers.balance_transactions.list_async(customer_id, params)
+        )
+
+
+def _receipt(change: stripe.CustomerBalanceTransaction) -> Receipt:
+    given: Money = from_stripe(-change.amount, change.currency)
+    return Receipt(
+        id=change.id,
+        status="applied",
+        amount=given,
+        details={"created": rfc3339(change.created * 1_000_000), "type": change.type},
+    )

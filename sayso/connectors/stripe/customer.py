@@ -1,0 +1,124 @@
+"""The customer and their objects at Stripe: who they are, and whether it is theirs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from sayso.actions.action import Subject
+from sayso.actions.snapshot import Call
+from sayso.connectors.plain import plain
+from sayso.errors import Code, RefusedError
+
+if TYPE_CHECKING:
+    import stripe  # only the types: the SDK itself is imported by the first call
+
+    from sayso.connectors.stripe.api import StripeApi
+
+DAY_S = 86_400
+
+REFERENCE = "sayso_action"
+TENANT = "sayso_tenant"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Customer:
+    """What is needed of Stripe's customer.
+
+    Attributes:
+        id: `cus_…`.
+        created: seconds since 1970.
+        name, email: personal; empty when Stripe has none.
+        balance: Stripe's amount in its own units; negative is credit.
+        currency: lower-case, empty before the first use.
+        livemode: whether it is real money.
+    """
+
+    id: str
+    created: int
+    name: str
+    email: str
+    balance: int
+    currency: str
+    livemode: bool
+
+    def tenure_days(self, now: datetime) -> int:
+        """Whole days since the customer was made."""
+        return days_since(self.created, now)
+
+    @property
+    def personal(self) -> dict[str, str]:
+        """What names the person, for the card."""
+        named = {"customer": plain(self.name), "email": plain(self.email)}
+        return {key: value for key, value in named.items() if value}
+
+
+async def read_customer(api: StripeApi, subject: Subject) -> Customer:
+    """The subject at Stripe.
+
+    Raises:
+        RefusedError: `unknown_subject`, also for a deleted customer.
+        RetryableError: Stripe cannot be read now.
+    """
+    found = await api.find(lambda client: client.v1.customers.retrieve_async(subject.id))
+    if found is None or ("deleted" in found and found.deleted):
+        raise RefusedError(
+            Code.UNKNOWN_SUBJECT,
+            f"stripe knows no customer `{subject.id[:40]}`",
+            next_step="pass the Stripe customer id, such as cus_123",
+        )
+    return Customer(
+        id=found.id,
+        created=found.created,
+        name=found.name or "",
+        email=found.email or "",
+        balance=found.balance or 0,
+        currency=found.currency or "",
+        livemode=found.livemode,
+    )
+
+
+def check_owner(kind: str, object_id: str, owner: object, customer: Customer) -> None:
+    """Refuse what belongs to somebody else.
+
+    Args:
+        kind: what it is, such as `charge`.
+        owner: the `customer` member: an id, an expanded object, or None for nobody's.
+
+    Raises:
+        RefusedError: `not_owner`; its message is the one of an object that does not exist.
+    """
+    if owner != customer.id:
+        raise RefusedError(Code.NOT_OWNER, *_not_theirs(kind, object_id))
+
+
+def unknown_object(kind: str, object_id: str) -> RefusedError:
+    """There is no such object; worded so that nobody learns whether another customer has it."""
+    message, *_ = _not_theirs(kind, object_id)
+    return RefusedError(Code.UNKNOWN_OBJECT, message)
+
+
+def _not_theirs(kind: str, object_id: str) -> tuple[str]:
+    return (f"this customer has no {kind} `{object_id[:40]}`",)
+
+
+def days_since(created: int, now: datetime) -> int:
+    """Whole days from a time in seconds since 1970 until now, never negative."""
+    return max(0, int(now.timestamp()) - created) // DAY_S
+
+
+def reference_of(call: Call) -> dict[str, str]:
+    """Our reference, for Stripe's metadata: two ids, nothing personal."""
+    return {REFERENCE: call.action_id, TENANT: call.tenant}
+
+
+def is_ours(metadata: stripe.StripeObject | None, call: Call) -> bool:
+    """Whether the metadata holds the reference of this very action."""
+    return (
+        metadata is not None
+        and REFERENCE in metadata
+        and metadata[REFERENCE] == call.action_id
+        and TENANT in metadata
+        and metadata[TENANT] == call.tenant
+    )

@@ -1,0 +1,114 @@
+"""What a planner may see of the customer at Stripe: payments and subscriptions, newest first."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from sayso.actions.action import FactValue, Subject
+from sayso.actions.snapshot import Record
+from sayso.connectors.plain import plain
+from sayso.connectors.stripe.currency import from_stripe
+from sayso.connectors.stripe.customer import read_customer
+from sayso.connectors.stripe.refunds import paid_with
+from sayso.connectors.stripe.subscriptions import period_end, price_of, title_of
+from sayso.errors import RefusedError
+from sayso.ids import rfc3339
+
+if TYPE_CHECKING:
+    import stripe  # only the types: the SDK itself is imported by the first call
+
+    from sayso.connectors.stripe.api import StripeApi
+
+MOST_RECORDS = 50
+_NUMBER = re.compile(r"(?<![\w.])#?([A-Z]{0,4}-?\d{3,12})(?![\w.])")
+_ORDER_KEYS = ("order", "order_id", "order_number", "invoice")
+
+
+async def list_records(api: StripeApi, subject: Subject) -> list[Record]:
+    """The newest `MOST_RECORDS` charges and subscriptions together. Changes nothing.
+
+    Raises:
+        RefusedError: `unknown_subject`.
+        RetryableError: Stripe cannot be read now.
+    """
+    customer = await read_customer(api, subject)
+    charges = await api.read(
+        lambda client: client.v1.charges.list_async(
+            {"customer": customer.id, "limit": MOST_RECORDS}
+        )
+    )
+    subscriptions = await api.read(
+        lambda client: client.v1.subscriptions.list_async(
+            {"customer": customer.id, "limit": MOST_RECORDS, "status": "all"}
+        )
+    )
+    dated = [*_charges(charges.data), *_subscriptions(subscriptions.data)]
+    dated.sort(key=lambda pair: pair[0], reverse=True)
+    return [record for _, record in dated[:MOST_RECORDS]]
+
+
+def _charges(charges: list[stripe.Charge]) -> Iterator[tuple[int, Record]]:
+    for charge in charges:
+        try:
+            yield charge.created, _charge(charge)
+        except RefusedError:
+            # Paid in something that is no ISO currency (a stablecoin): no action of ours takes it.
+            continue
+
+
+def _charge(charge: stripe.Charge) -> Record:
+    amount = from_stripe(charge.amount, charge.currency)
+    paid = charge.status == "succeeded"
+    left = from_stripe(charge.amount - charge.amount_refunded if paid else 0, charge.currency)
+    created = rfc3339(charge.created * 1_000_000)
+    described = plain(charge.description) or "payment"
+    status = "disputed" if charge.disputed else "refunded" if charge.refunded else charge.status
+    facts: dict[str, FactValue] = {
+        "amount": amount,
+        "left": left,
+        "created": created,
+        "status": status,
+    }
+    return Record(
+        kind="charge",
+        id=charge.id,
+        title=f"{amount} on {created[:10]}, {described}, {paid_with(charge)}",
+        facts=facts,
+        references=_references(charge),
+    )
+
+
+def _references(charge: stripe.Charge) -> tuple[str, ...]:
+    words = [found[1] for found in _NUMBER.finditer(charge.description or "")]
+    words += [charge.metadata[key] for key in _ORDER_KEYS if key in charge.metadata]
+    words.append(charge.id)
+    if isinstance(charge.payment_intent, str):
+        words.append(charge.payment_intent)
+    return tuple(dict.fromkeys(plain(word, limit=120) for word in words))
+
+
+def _subscriptions(found: list[stripe.Subscription]) -> Iterator[tuple[int, Record]]:
+    for subscription in found:
+        price, interval = price_of(subscription)
+        ends = period_end(subscription)
+        facts: dict[str, FactValue] = {
+            "price": price,
+            "interval": interval,
+            "created": rfc3339(subscription.created * 1_000_000),
+            "status": subscription.status,
+            "ends_with_period": subscription.cancel_at_period_end,
+        }
+        if ends is not None:
+            facts["paid_until"] = rfc3339(ends * 1_000_000)
+        yield (
+            subscription.created,
+            Record(
+                kind="subscription",
+                id=subscription.id,
+                title=f"subscription {title_of(subscription)}, {subscription.status}",
+                facts=facts,
+                references=(subscription.id,),
+            ),
+        )

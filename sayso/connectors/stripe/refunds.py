@@ -1,0 +1,290 @@
+"""`stripe.refund`: what is left of a charge, giving it back, and finding that again."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
+
+from sayso.actions.action import Args, FactValue, Subject
+from sayso.actions.snapshot import Absence, Call, Receipt, Resolved
+from sayso.connectors.plain import plain
+from sayso.connectors.stripe.actions import REFUND, RefundArgs
+from sayso.connectors.stripe.currency import from_stripe, to_stripe
+from sayso.connectors.stripe.customer import (
+    Customer,
+    check_owner,
+    days_since,
+    is_ours,
+    read_customer,
+    reference_of,
+    unknown_object,
+)
+from sayso.errors import Code, OutcomeUnknownError, RefusedError
+from sayso.ids import Clock, rfc3339
+from sayso.json import JsonValue
+from sayso.money import Money
+
+if TYPE_CHECKING:
+    import stripe  # only the types: the SDK itself is imported by the first call
+
+    from sayso.connectors.stripe.api import StripeApi
+
+_PAGE = 100
+_MOST_REFUNDS = 2_000
+
+
+class Refunds:
+    """Refunds of charges.
+
+    Args:
+        api: the door to Stripe.
+        clock: for ages in days.
+    """
+
+    action = REFUND
+
+    def __init__(self, api: StripeApi, clock: Clock) -> None:
+        self._api = api
+        self._clock = clock
+
+    async def resolve(self, args: Args, subject: Subject) -> Resolved:
+        """Read the charge and say what the refund would be. Changes nothing."""
+        assert isinstance(args, RefundArgs)
+        customer = await read_customer(self._api, subject)
+        charge = await self._charge(args.charge, customer)
+        left = _left(charge)
+        amount = args.amount or left
+        _check_amount(amount, left)
+        account = await self._api.account()
+        wanted: dict[str, JsonValue] = {"charge": charge.id, "amount": amount.to_json()}
+        if args.reason is not None:
+            wanted["reason"] = args.reason
+        return Resolved(
+            args=wanted,
+            object_kind="charge",
+            object_id=charge.id,
+            owner=customer.id,
+            owner_proof="charge.customer",
+            account=account.title,
+            payee=f"{paid_with(charge)}, which paid",
+            amount=amount,
+            preconditions={
+                "charge.amount_refunded": charge.amount_refunded,
+                "charge.refunded": charge.refunded,
+                "charge.disputed": charge.disputed,
+            },
+            fields=_fields(charge, amount, left),
+            facts=await self._facts(args, charge, customer, amount),
+            personal=customer.personal,
+        )
+
+    async def _facts(
+        self, args: RefundArgs, charge: stripe.Charge, customer: Customer, amount: Money
+    ) -> dict[str, FactValue]:
+        now = self._clock.now()
+        others = await self._api.read(
+            lambda client: client.v1.charges.list_async({"customer": customer.id, "limit": _PAGE})
+        )
+        return {
+            "tenure_days": customer.tenure_days(now),
+            "charge_age_days": days_since(charge.created, now),
+            "charge_amount": from_stripe(charge.amount, charge.currency),
+            "refunded_before": sum(1 for other in others.data if other.amount_refunded > 0),
+            "full": amount == _left(charge),
+            "reason": args.reason or "",
+            "livemode": charge.livemode,
+        }
+
+    async def _charge(self, payment: str, customer: Customer) -> stripe.Charge:
+        charge_id = payment
+        if payment.startswith("pi_"):
+            intent = await self._api.find(
+                lambda client: client.v1.payment_intents.retrieve_async(payment)
+            )
+            if intent is None:
+                raise unknown_object("payment", payment)
+            check_owner("payment", payment, intent.customer, customer)
+            if not isinstance(intent.latest_charge, str):
+                raise RefusedError(Code.WRONG_STATE, f"nothing was paid with `{payment[:40]}`")
+            charge_id = intent.latest_charge
+        charge = await self._api.find(lambda client: client.v1.charges.retrieve_async(charge_id))
+        if charge is None:
+            raise unknown_object("payment", payment)
+        check_owner("payment", payment, charge.customer, customer)
+        return charge
+
+    async def call(self, call: Call) -> Receipt:
+        """Refund it, once per key."""
+        args = RefundArgs.model_validate(dict(call.resolved.args))
+        assert args.amount is not None, "a resolved refund has its amount"
+        params: stripe.params.RefundCreateParams = {
+            "charge": args.charge,
+            "amount": to_stripe(args.amount)[0],
+            "metadata": reference_of(call),
+        }
+        if args.reason is not None:
+            params["reason"] = args.reason
+
+        async def send(client: stripe.StripeClient) -> Receipt | None:
+            refund = await client.v1.refunds.create_async(
+                params, {"idempotency_key": call.idempotency_key}
+            )
+            return _receipt(refund) if is_ours(refund.metadata, call) else None
+
+        try:
+            receipt = await self._api.write(send, what="refund")
+        except RefusedError as error:
+            return await self._done_before(call, error)
+        if receipt is None:
+            raise OutcomeUnknownError(
+                Code.OUTCOME_UNKNOWN,
+                "stripe answered with a refund that is not of this action",
+                next_step="wait for the look-up, or look in the Stripe dashboard",
+            )
+        return receipt
+
+    async def _done_before(self, call: Call, refusal: RefusedError) -> Receipt:
+        """The refund of an earlier try, when that is why Stripe says no now; else the refusal.
+
+        Only our reference counts: a charge that somebody else refunded is no success of ours.
+        """
+        if refusal.code is not Code.PROVIDER_REFUSED:
+            raise refusal
+        try:
+            found = await self.look_up(call)
+        except RefusedError:
+            raise refusal from None
+        if isinstance(found, Receipt):
+            return found
+        raise refusal
+
+    async def look_up(self, call: Call) -> Receipt | Absence:
+        """The refund of this action among all refunds of the charge."""
+        seen = 0
+        async for refund in self._refunds(call.resolved.object_id):
+            if is_ours(refund.metadata, call):
+                return _receipt(refund)
+            seen += 1
+            if seen >= _MOST_REFUNDS:
+                return Absence.CANNOT_TELL
+        return Absence.ABSENT
+
+    async def _refunds(self, charge_id: str) -> AsyncIterator[stripe.Refund]:
+        """Every refund of the charge, page by page: a list that ends early proves nothing."""
+        after: str | None = None
+        while True:
+            params: stripe.params.RefundListParams = {"charge": charge_id, "limit": _PAGE}
+            if after is not None:
+                params["starting_after"] = after
+            page = await self._page(params)
+            for refund in page.data:
+                yield refund
+            if not page.has_more or not page.data:
+                return
+            after = page.data[-1].id
+
+    async def _page(
+        self, params: stripe.params.RefundListParams
+    ) -> stripe.ListObject[stripe.Refund]:
+        return await self._api.read(lambda client: client.v1.refunds.list_async(params))
+
+
+def _left(charge: stripe.Charge) -> Money:
+    """What can still be given back.
+
+    Raises:
+        RefusedError: `wrong_state` for a charge without money, `nothing_left`.
+    """
+    name = f"`{charge.id[:40]}`"
+    if charge.status != "succeeded" or not charge.captured:
+        raise RefusedError(
+            Code.WRONG_STATE,
+            f"{name} is not paid ({plain(charge.status, limit=20)}), so nothing can be refunded",
+            next_step="choose a charge that was paid",
+        )
+    if charge.disputed:
+        raise RefusedError(
+            Code.WRONG_STATE,
+            f"{name} is disputed: the bank has the money back or decides about it",
+            next_step="answer the dispute in the Stripe dashboard",
+        )
+    captured = charge.amount_captured if "amount_captured" in charge else charge.amount
+    left = from_stripe(captured - charge.amount_refunded, charge.currency)
+    if left.amount_minor <= 0:
+        raise RefusedError(
+            Code.NOTHING_LEFT,
+            f"{name} was refunded in full already",
+            next_step="choose another charge",
+        )
+    return left
+
+
+def _check_amount(amount: Money, left: Money) -> None:
+    if amount.currency != left.currency:
+        raise RefusedError(
+            Code.CURRENCY_MISMATCH,
+            f"the charge was paid in {left.currency}, not in {amount.currency}",
+            next_step=f"give the amount in {left.currency}",
+        )
+    if amount.amount_minor <= 0:
+        raise RefusedError(
+            Code.INVALID_INPUT,
+            f"`amount` is {amount}, which is not above zero",
+            next_step=f"refund from the smallest unit up to {left}",
+        )
+    if amount > left:
+        raise RefusedError(
+            Code.AMOUNT_TOO_LARGE,
+            f"{amount} is more than the {left} that is left",
+            next_step=f"refund at most {left}",
+        )
+
+
+def _fields(charge: stripe.Charge, amount: Money, left: Money) -> dict[str, str]:
+    paid = from_stripe(charge.amount, charge.currency)
+    return {
+        "charge": plain(charge.description) or charge.id,
+        "paid": f"{paid} on {rfc3339(charge.created * 1_000_000)[:10]}",
+        "card": paid_with(charge),
+        "refunded so far": str(paid - left),
+        "left afterwards": str(left - amount),
+        "id": charge.id,
+    }
+
+
+def paid_with(charge: stripe.Charge) -> str:
+    """The payment method in a card's words, such as `Visa ..4242`."""
+    details = charge.payment_method_details if "payment_method_details" in charge else None
+    if details is None:
+        return "the payment method"
+    card = details.card if "card" in details else None
+    if card is None:
+        return plain(details.type.replace("_", " "), limit=40)
+    brand = plain(card.brand or "card", limit=20)
+    return f"{brand.capitalize()} ..{plain(card.last4 or '????', limit=4)}"
+
+
+def _receipt(refund: stripe.Refund) -> Receipt:
+    """What Stripe did.
+
+    Raises:
+        RefusedError: `provider_refused`, when the refund exists but failed, so no money moves.
+    """
+    if refund.status in ("failed", "canceled"):
+        why = refund.failure_reason if "failure_reason" in refund else None
+        raise RefusedError(
+            Code.PROVIDER_REFUSED,
+            f"the refund {refund.status} at stripe: {plain(why or 'no reason given', limit=60)}",
+            next_step="refund another way",
+            detail=refund.id,
+        )
+    return Receipt(
+        id=refund.id,
+        status=refund.status or "unknown",
+        amount=from_stripe(refund.amount, refund.currency),
+        details={
+            "charge": refund.charge if isinstance(refund.charge, str) else None,
+            "reason": refund.reason,
+            "created": rfc3339(refund.created * 1_000_000),
+        },
+    )

@@ -1,0 +1,271 @@
+"""`stripe.cancel_subscription`: ending one, and proving that it was this action that ended it.
+
+How the proof works, since Stripe's idempotency keys have no effect on DELETE and a state alone does
+not say who caused it:
+
+- `period_end` is one POST that sets `cancel_at_period_end` together with our reference in the
+  metadata. Stripe applies both or neither.
+- `now` is a DELETE, which takes no metadata, but carries `cancellation_details[comment]`. Our
+  reference goes there, so it too arrives with the effect or not at all. Writing a reference into
+  the metadata first would prove nothing: somebody else may cancel between the two calls.
+
+So the reference on the subscription is the effect's proof, also when somebody took the cancellation
+back since. A subscription that is cancelled without our reference was cancelled by somebody else
+and is never reported as our success. The metadata has room for one reference, so the one that was
+there when the action was judged is a precondition; when a third one is there now, it may have
+covered ours, and a look-up says that it cannot tell.
+
+Source: Stripe docs: Cancel a subscription; Update a subscription; Idempotent requests.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sayso.actions.action import Args, FactValue, Subject
+from sayso.actions.snapshot import Absence, Call, Receipt, Resolved
+from sayso.connectors.plain import plain
+from sayso.connectors.stripe.actions import CANCEL_SUBSCRIPTION, CancelArgs
+from sayso.connectors.stripe.currency import from_stripe
+from sayso.connectors.stripe.customer import (
+    DAY_S,
+    REFERENCE,
+    Customer,
+    check_owner,
+    days_since,
+    is_ours,
+    read_customer,
+    reference_of,
+    unknown_object,
+)
+from sayso.errors import Code, OutcomeUnknownError, RefusedError
+from sayso.ids import Clock, rfc3339
+from sayso.money import Money
+
+if TYPE_CHECKING:
+    import stripe  # only the types: the SDK itself is imported by the first call
+
+    from sayso.connectors.stripe.api import StripeApi
+
+_OVER = frozenset({"canceled", "incomplete_expired"})
+_COMMENT = "sayso"
+_REFERENCED = f"subscription.metadata.{REFERENCE}"
+
+
+class Cancellations:
+    """Cancellations of subscriptions.
+
+    Args:
+        api: the door to Stripe.
+        clock: for ages in days.
+    """
+
+    action = CANCEL_SUBSCRIPTION
+
+    def __init__(self, api: StripeApi, clock: Clock) -> None:
+        self._api = api
+        self._clock = clock
+
+    async def resolve(self, args: Args, subject: Subject) -> Resolved:
+        """Read the subscription and say what the cancellation would be. Changes nothing."""
+        assert isinstance(args, CancelArgs)
+        customer = await read_customer(self._api, subject)
+        found = await self._read(args.subscription)
+        if found is None:
+            raise unknown_object("subscription", args.subscription)
+        check_owner("subscription", args.subscription, found.customer, customer)
+        _check_state(found, args.when)
+        account = await self._api.account()
+        return Resolved(
+            args={"subscription": found.id, "when": args.when},
+            object_kind="subscription",
+            object_id=found.id,
+            owner=customer.id,
+            owner_proof="subscription.customer",
+            account=account.title,
+            payee="nobody: no money moves",
+            preconditions={
+                "subscription.status": found.status,
+                "subscription.cancel_at_period_end": found.cancel_at_period_end,
+                _REFERENCED: _reference_in(found),
+            },
+            fields=_fields(found, args.when),
+            facts=self._facts(found, args, customer),
+            personal=customer.personal,
+        )
+
+    def _facts(
+        self, found: stripe.Subscription, args: CancelArgs, customer: Customer
+    ) -> dict[str, FactValue]:
+        now = self._clock.now()
+        price, interval = price_of(found)
+        ends = period_end(found)
+        left_s = max(0, ends - int(now.timestamp())) if ends is not None else 0
+        return {
+            "tenure_days": customer.tenure_days(now),
+            "subscription_age_days": days_since(found.created, now),
+            "days_left": left_s // DAY_S,
+            "price": price,
+            "interval": interval,
+            "status": found.status,
+            "at_once": args.when == "now",
+            "livemode": found.livemode,
+        }
+
+    async def _read(self, subscription_id: str) -> stripe.Subscription | None:
+        return await self._api.find(
+            lambda client: client.v1.subscriptions.retrieve_async(subscription_id)
+        )
+
+    async def call(self, call: Call) -> Receipt:
+        """Cancel it, unless it is cancelled already."""
+        args = CancelArgs.model_validate(dict(call.resolved.args))
+        found = await self._read(args.subscription)
+        if found is None:
+            raise unknown_object("subscription", args.subscription)
+        if _is_ours(found, call):
+            return _receipt(found)
+        # INVARIANT: what somebody else has cancelled never gets our reference, and so never looks
+        # like our success.
+        _check_state(found, args.when)
+        try:
+            done = await self._send(call, args)
+        except RefusedError as refusal:
+            return await self._done_before(call, refusal)
+        if done is None:
+            raise OutcomeUnknownError(
+                Code.OUTCOME_UNKNOWN,
+                "stripe's answer does not show the cancellation",
+                next_step="wait for the look-up, or look in the Stripe dashboard",
+            )
+        return done
+
+    async def _send(self, call: Call, args: CancelArgs) -> Receipt | None:
+        key: stripe.RequestOptions = {"idempotency_key": call.idempotency_key}
+
+        async def now(client: stripe.StripeClient) -> Receipt | None:
+            done = await client.v1.subscriptions.cancel_async(
+                args.subscription, {"cancellation_details": {"comment": _comment(call)}}, key
+            )
+            return _receipt(done) if done.status in _OVER and _is_ours(done, call) else None
+
+        async def at_period_end(client: stripe.StripeClient) -> Receipt | None:
+            done = await client.v1.subscriptions.update_async(
+                args.subscription,
+                {"cancel_at_period_end": True, "metadata": reference_of(call)},
+                key,
+            )
+            return _receipt(done) if _is_ours(done, call) else None
+
+        send = now if args.when == "now" else at_period_end
+        return await self._api.write(send, what="cancellation")
+
+    async def _done_before(self, call: Call, refusal: RefusedError) -> Receipt:
+        """The effect of an earlier try, when that is why Stripe says no now; else the refusal."""
+        if refusal.code is not Code.PROVIDER_REFUSED:
+            raise refusal
+        try:
+            found = await self.look_up(call)
+        except RefusedError:
+            raise refusal from None
+        if isinstance(found, Receipt):
+            return found
+        raise refusal
+
+    async def look_up(self, call: Call) -> Receipt | Absence:
+        """Whether the subscription carries the reference of this action."""
+        found = await self._read(call.resolved.object_id)
+        if found is None:
+            return Absence.CANNOT_TELL
+        if _is_ours(found, call):
+            return _receipt(found)
+        if call.resolved.args.get("when") == "now":
+            # What is not over was never ended at once; and what ended with another comment was
+            # ended by somebody else, or somebody has written over ours since.
+            other = found.status in _OVER and _comment_of(found)
+            return Absence.CANNOT_TELL if other else Absence.ABSENT
+        covered = _reference_in(found) != call.resolved.preconditions.get(_REFERENCED)
+        return Absence.CANNOT_TELL if covered else Absence.ABSENT
+
+
+def _check_state(found: stripe.Subscription, when: str) -> None:
+    name = f"`{found.id[:40]}`"
+    if found.status in _OVER:
+        raise RefusedError(Code.WRONG_STATE, f"{name} is cancelled already")
+    if found.cancel_at_period_end and when == "period_end":
+        raise RefusedError(
+            Code.WRONG_STATE,
+            f"{name} ends with its period already",
+            next_step="cancel it `now` to end it sooner",
+        )
+
+
+def _comment(call: Call) -> str:
+    return f"{_COMMENT} {call.tenant} {call.action_id}"
+
+
+def _is_ours(found: stripe.Subscription, call: Call) -> bool:
+    return is_ours(found.metadata, call) or _comment_of(found) == _comment(call)
+
+
+def _reference_in(found: stripe.Subscription) -> str | None:
+    return found.metadata[REFERENCE] if REFERENCE in found.metadata else None
+
+
+def _comment_of(found: stripe.Subscription) -> str:
+    details = found.cancellation_details if "cancellation_details" in found else None
+    return (details.comment or "") if details is not None and "comment" in details else ""
+
+
+def price_of(found: stripe.Subscription) -> tuple[Money, str]:
+    """What it costs per interval, all items together, and the interval (`month`, `year`, …).
+
+    Metered and tiered items have no fixed price and count as nothing.
+    """
+    total, interval = 0, ""
+    for item in found.items.data:
+        quantity = item.quantity if "quantity" in item else None
+        total += (item.price.unit_amount or 0) * (1 if quantity is None else quantity)
+        if item.price.recurring is not None and not interval:
+            interval = item.price.recurring.interval
+    return from_stripe(total, found.currency), interval
+
+
+def period_end(found: stripe.Subscription) -> int | None:
+    """When the paid period ends, seconds since 1970; the latest item counts."""
+    ends = [item.current_period_end for item in found.items.data if "current_period_end" in item]
+    return max(ends, default=None)
+
+
+def title_of(found: stripe.Subscription) -> str:
+    """One line, such as `$12.00 per month`, with the description when it has one."""
+    price, interval = price_of(found)
+    title = f"{price} per {interval}" if interval else str(price)
+    described = plain(found.description) if "description" in found else ""
+    return f"{described}, {title}" if described else title
+
+
+def _fields(found: stripe.Subscription, when: str) -> dict[str, str]:
+    ends = period_end(found)
+    until = rfc3339(ends * 1_000_000)[:10] if ends is not None else "the end of its period"
+    return {
+        "subscription": f"the subscription ({title_of(found)})",
+        "when": "at once" if when == "now" else f"when its paid period ends ({until})",
+        "status": plain(found.status, limit=30),
+        "paid until": until,
+        "id": found.id,
+    }
+
+
+def _receipt(found: stripe.Subscription) -> Receipt:
+    ended = found.ended_at if "ended_at" in found else None
+    ends = period_end(found)
+    return Receipt(
+        id=found.id,
+        status=found.status,
+        details={
+            "cancel_at_period_end": found.cancel_at_period_end,
+            "ended": rfc3339(ended * 1_000_000) if ended is not None else None,
+            "paid until": rfc3339(ends * 1_000_000) if ends is not None else None,
+        },
+    )
