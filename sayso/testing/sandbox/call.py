@@ -52,6 +52,17 @@ class Call:
             raise missing_resource(KIND_NAMES[kind], row_id, param, status)
         return row
 
+    def parent(self, kind: type[R], param: str) -> str | None:
+        """The id a list is narrowed to, or None for all.
+
+        Raises:
+            StripeError: `resource_missing`, when it names nothing.
+        """
+        row_id = self.params.text(param)
+        if row_id is not None:
+            self.need(kind, row_id, param=param, status=400)
+        return row_id
+
     def subscription(self, row_id: str) -> Subscription:
         """The subscription as it is now.
 
@@ -115,7 +126,8 @@ def _position(rows: Sequence[Row], row_id: str, param: str) -> int:
     for index, row in enumerate(rows):
         if row.id == row_id:
             return index
-    raise missing_resource("object", row_id, param, 400)
+    noun = KIND_NAMES[type(rows[0])] if rows else "object"
+    raise missing_resource(noun, row_id, param, 400)
 
 
 def _in_range(params: Params, created: int) -> bool:

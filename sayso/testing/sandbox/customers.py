@@ -7,7 +7,7 @@ from dataclasses import replace
 from sayso.testing.sandbox.books import Effect
 from sayso.testing.sandbox.call import Call, page
 from sayso.testing.sandbox.params import Params, merge_metadata
-from sayso.testing.sandbox.problems import invalid_param, missing_param
+from sayso.testing.sandbox.problems import invalid_param, missing_param, missing_resource
 from sayso.testing.sandbox.rows import BalanceTransaction, Card, Customer
 from sayso.testing.sandbox.shapes import Json
 
@@ -138,7 +138,7 @@ def read_balance_transaction(call: Call) -> Json:
     customer = call.need(Customer, call.ids[0])
     row = call.need(BalanceTransaction, call.ids[1], param="transaction")
     if row.customer != customer.id:
-        return call.show(call.need(BalanceTransaction, "", param="transaction"))
+        raise missing_resource(row.object, row.id, "transaction")
     return call.show(row)
 
 

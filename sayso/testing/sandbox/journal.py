@@ -68,14 +68,25 @@ class Journal:
     Args:
         path: the file, made when absent.
 
+    Raises:
+        ConfigError: `invalid_setting`, when it cannot be opened.
+
     Guarantees: a line is in the operating system's hands when `append` returns, so killing the
     process loses nothing; the end of a torn line is cut off on the next start.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise ConfigError(
+                Code.INVALID_SETTING,
+                f"the books file `{path}` cannot be opened",
+                next_step="name a file in a folder that can be written",
+                detail=str(error),
+            ) from error
 
     def replay(self) -> Iterator[Line]:
         """All whole lines, oldest first.

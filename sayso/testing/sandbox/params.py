@@ -22,7 +22,8 @@ class Params:
     """
 
     def __init__(self, pairs: Iterable[tuple[str, str]]) -> None:
-        self._values = dict(pairs)
+        self._pairs = tuple(pairs)
+        self._values = dict(self._pairs)
 
     @classmethod
     def decode(cls, *encoded: str) -> Params:
@@ -36,7 +37,7 @@ class Params:
     @property
     def fingerprint(self) -> str:
         """Equal exactly when all names and values are equal, in whatever order they came."""
-        return repr(sorted(self._values.items()))
+        return repr(sorted(self._pairs))
 
     def check_known(self, allowed: frozenset[str]) -> None:
         """Refuse names outside of `allowed` (top-level names).
@@ -135,7 +136,7 @@ class Params:
     def strings(self, name: str) -> tuple[str, ...]:
         """The values of `name[0]`, `name[1]`, … or `name[]`, in the order they came."""
         prefix = f"{name}["
-        return tuple(value for key, value in self._values.items() if key.startswith(prefix))
+        return tuple(value for key, value in self._pairs if key.startswith(prefix))
 
     def indexes(self, name: str) -> tuple[str, ...]:
         """The distinct indexes of `name[i][…]`, in the order they came."""

@@ -140,7 +140,8 @@ def read_charge(call: Call) -> Json:
 
 def list_charges(call: Call) -> Json:
     """GET /v1/charges, all, of a customer, or of a payment intent."""
-    customer, intent = call.params.text("customer"), call.params.text("payment_intent")
+    customer = call.parent(Customer, "customer")
+    intent = call.parent(PaymentIntent, "payment_intent")
     rows = call.work.state.rows_of(Charge, intent or customer)
     return page(call, [row for row in rows if customer is None or row.customer == customer])
 
@@ -181,4 +182,4 @@ def read_intent(call: Call) -> Json:
 
 def list_intents(call: Call) -> Json:
     """GET /v1/payment_intents, all or of a customer."""
-    return page(call, call.work.state.rows_of(PaymentIntent, call.params.text("customer")))
+    return page(call, call.work.state.rows_of(PaymentIntent, call.parent(Customer, "customer")))

@@ -108,6 +108,7 @@ def update_refund(call: Call) -> Json:
 
 def list_refunds(call: Call) -> Json:
     """GET /v1/refunds, all, of a charge, or of a payment intent."""
-    charge, intent = call.params.text("charge"), call.params.text("payment_intent")
+    charge = call.parent(Charge, "charge")
+    intent = call.parent(PaymentIntent, "payment_intent")
     rows = call.work.state.rows_of(Refund, charge or intent)
     return page(call, [row for row in rows if intent is None or row.payment_intent == intent])

@@ -71,24 +71,14 @@ class Sandbox:
             control_secret: when set, `/_sandbox/` calls need it as bearer token.
 
         Raises:
-            ConfigError: `port_in_use`, or `invalid_setting` when `books` is no books file.
+            ConfigError: `port_in_use`, or `invalid_setting` when `books` is no books file or
+                cannot be written.
         """
-        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        state = State(books)
         try:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(("127.0.0.1", port))
-            listener.listen(256)
-            state = State(books)
-        except OSError as error:
-            listener.close()
-            raise ConfigError(
-                Code.PORT_IN_USE,
-                f"port {port} cannot be listened on",
-                next_step="choose another port, or 0 for any",
-                detail=str(error),
-            ) from error
+            listener = _listen(port)
         except ConfigError:
-            listener.close()
+            state.close()
             raise
         keys: dict[str, frozenset[str] | None] = {api_key: None, **(restricted_keys or {})}
         provider = Provider(state, clock or SystemClock(), keys)
@@ -180,3 +170,20 @@ class Sandbox:
         assert self._loop is not None
         waiting = self._provider.gate.wait_until_held(count, timeout_s)
         return asyncio.run_coroutine_threadsafe(waiting, self._loop).result()
+
+
+def _listen(port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", port))
+        listener.listen(256)
+    except (OSError, OverflowError) as error:
+        listener.close()
+        raise ConfigError(
+            Code.PORT_IN_USE,
+            f"port {port} cannot be listened on",
+            next_step="choose another port, or 0 for any",
+            detail=str(error),
+        ) from error
+    return listener

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
+from sayso.errors import ConfigError
 from sayso.testing.sandbox.books import Books, Effect, sum_by_currency
 from sayso.testing.sandbox.journal import Journal, Line, Saved
 from sayso.testing.sandbox.rows import KIND_NAMES, Row
@@ -55,8 +56,16 @@ class State:
         self.serial = 0
         self.clock_offset_s = 0.0
         self._journal = Journal(books) if books is not None else None
-        for line in self._journal.replay() if self._journal is not None else ():
-            self._apply(line)
+        if self._journal is not None:
+            self._load(self._journal)
+
+    def _load(self, journal: Journal) -> None:
+        try:
+            for line in journal.replay():
+                self._apply(line)
+        except ConfigError:
+            journal.close()
+            raise
 
     def close(self) -> None:
         """Close the books file."""

@@ -179,7 +179,7 @@ def list_subscriptions(call: Call) -> Json:
     price = call.params.text("price")
     rows = [
         call.roll(row)
-        for row in call.work.state.rows_of(Subscription, call.params.text("customer"))
+        for row in call.work.state.rows_of(Subscription, call.parent(Customer, "customer"))
         if price is None or row.price == price
     ]
     return page(
@@ -255,4 +255,4 @@ def read_price(call: Call) -> Json:
 
 def list_prices(call: Call) -> Json:
     """GET /v1/prices, all or of a product."""
-    return page(call, call.work.state.rows_of(Price, call.params.text("product")))
+    return page(call, call.work.state.rows_of(Price, call.parent(Product, "product")))
