@@ -165,6 +165,13 @@ class Engine:
             return False
         failed = _failed_before(tx, row)
         if failed is None and now < approval.expires_at:
+            tx.run(
+                "action.due_again",
+                tenant=row.tenant,
+                id=row.id,
+                last_seq=row.last_seq,
+                due_at=approval.expires_at,
+            )
             return False
         if failed is not None:
             error = _dependency_error(failed)

@@ -32,7 +32,7 @@ order by id desc limit :limit;
 select tenant, id, due_at from action where due_at <= :now order by due_at limit :limit;
 
 -- name: next_due
-select min(due_at) as due_at from action where due_at is not null;
+select min(due_at) as due_at from action where due_at > :now;
 
 -- name: update
 update action set status = :status, revision = :revision, args = :args, snapshot = :snapshot,
@@ -46,6 +46,9 @@ where tenant = :tenant and id = :id and last_seq = :was_seq;
 update action set due_at = :due_at
 where tenant = :tenant and id = :id and status = 'executing' and fence = :fence
     and due_at = :was;
+
+-- name: due_again
+update action set due_at = :due_at where tenant = :tenant and id = :id and last_seq = :last_seq;
 
 -- name: park
 update action set due_at = null where tenant = :tenant and id = :id and last_seq = :last_seq;

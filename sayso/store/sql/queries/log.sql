@@ -37,3 +37,111 @@ select value from meta where key = :key;
 
 -- name: meta_insert
 insert into meta (key, value) values (:key, :value) on conflict (key) do nothing;
+
+-- The pages differ only in the index that they begin with: SQLite cannot choose one for a
+-- condition that may be absent.
+
+-- name: page
+select seq, body from log_entry
+where tenant = :tenant
+    and (:before is null or seq < :before)
+    and (:action is null or action_id = :action)
+    and (:request is null or request_id = :request)
+    and (:approval is null or approval_id = :approval)
+    and (:subject is null or subject = :subject)
+    and (:kind is null or kind = :kind)
+    and (:actor is null or actor = :actor)
+    and (:name is null or name = :name)
+    and (:status is null or status = :status)
+    and (:rule is null or rule = :rule)
+    and (:digest is null or digest glob :digest)
+    and (:currency is null or currency = :currency)
+    and (:amount_from is null or amount_minor >= :amount_from)
+    and (:amount_to is null or amount_minor <= :amount_to)
+    and (:at_from is null or at >= :at_from)
+    and (:at_to is null or at < :at_to)
+order by seq desc limit :limit;
+
+-- name: page_by_action
+select seq, body from log_entry
+where tenant = :tenant and action_id = :action
+    and (:before is null or seq < :before)
+    and (:action is null or action_id = :action)
+    and (:request is null or request_id = :request)
+    and (:approval is null or approval_id = :approval)
+    and (:subject is null or subject = :subject)
+    and (:kind is null or kind = :kind)
+    and (:actor is null or actor = :actor)
+    and (:name is null or name = :name)
+    and (:status is null or status = :status)
+    and (:rule is null or rule = :rule)
+    and (:digest is null or digest glob :digest)
+    and (:currency is null or currency = :currency)
+    and (:amount_from is null or amount_minor >= :amount_from)
+    and (:amount_to is null or amount_minor <= :amount_to)
+    and (:at_from is null or at >= :at_from)
+    and (:at_to is null or at < :at_to)
+order by seq desc limit :limit;
+
+-- name: page_by_request
+select seq, body from log_entry
+where tenant = :tenant and request_id = :request
+    and (:before is null or seq < :before)
+    and (:action is null or action_id = :action)
+    and (:request is null or request_id = :request)
+    and (:approval is null or approval_id = :approval)
+    and (:subject is null or subject = :subject)
+    and (:kind is null or kind = :kind)
+    and (:actor is null or actor = :actor)
+    and (:name is null or name = :name)
+    and (:status is null or status = :status)
+    and (:rule is null or rule = :rule)
+    and (:digest is null or digest glob :digest)
+    and (:currency is null or currency = :currency)
+    and (:amount_from is null or amount_minor >= :amount_from)
+    and (:amount_to is null or amount_minor <= :amount_to)
+    and (:at_from is null or at >= :at_from)
+    and (:at_to is null or at < :at_to)
+order by seq desc limit :limit;
+
+-- name: page_by_subject
+select seq, body from log_entry
+where tenant = :tenant and subject = :subject
+    and (:before is null or seq < :before)
+    and (:action is null or action_id = :action)
+    and (:request is null or request_id = :request)
+    and (:approval is null or approval_id = :approval)
+    and (:subject is null or subject = :subject)
+    and (:kind is null or kind = :kind)
+    and (:actor is null or actor = :actor)
+    and (:name is null or name = :name)
+    and (:status is null or status = :status)
+    and (:rule is null or rule = :rule)
+    and (:digest is null or digest glob :digest)
+    and (:currency is null or currency = :currency)
+    and (:amount_from is null or amount_minor >= :amount_from)
+    and (:amount_to is null or amount_minor <= :amount_to)
+    and (:at_from is null or at >= :at_from)
+    and (:at_to is null or at < :at_to)
+order by seq desc limit :limit;
+
+-- name: page_by_kind
+select seq, body from log_entry
+where tenant = :tenant and kind = :kind
+    and (:before is null or seq < :before)
+    and (:action is null or action_id = :action)
+    and (:request is null or request_id = :request)
+    and (:approval is null or approval_id = :approval)
+    and (:subject is null or subject = :subject)
+    and (:kind is null or kind = :kind)
+    and (:actor is null or actor = :actor)
+    and (:name is null or name = :name)
+    and (:status is null or status = :status)
+    and (:rule is null or rule = :rule)
+    and (:digest is null or digest glob :digest)
+    and (:currency is null or currency = :currency)
+    and (:amount_from is null or amount_minor >= :amount_from)
+    and (:amount_to is null or amount_minor <= :amount_to)
+    and (:at_from is null or at >= :at_from)
+    and (:at_to is null or at < :at_to)
+order by seq desc limit :limit;

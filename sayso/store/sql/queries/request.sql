@@ -18,18 +18,31 @@ where tenant = :tenant and (:after is null or id < :after) order by id desc limi
 select tenant, id, due_at from request where due_at <= :now order by due_at limit :limit;
 
 -- name: next_due
-select min(due_at) as due_at from request where due_at is not null;
+select min(due_at) as due_at from request where due_at > :now;
 
 -- name: claim
 update request set fence = fence + 1, attempts = attempts + 1, due_at = :due_at
-where tenant = :tenant and id = :id and fence = :fence and due_at is not null;
+where tenant = :tenant and id = :id and fence = :fence and due_at <= :now;
+
+-- name: release
+update request set due_at = :due_at
+where tenant = :tenant and id = :id and fence = :fence;
+
+-- name: park
+update request set attempts = 0, due_at = case
+    when status in ('answered', 'handed_over') then null
+    when exists (
+        select 1 from action where action.tenant = :tenant and action.request_id = :id
+            and action.status not in ('refused', 'rejected', 'expired', 'succeeded', 'failed',
+                'unknown', 'compensated')) then null else :now end
+where tenant = :tenant and id = :id and fence = :fence;
 
 -- name: move
 update request set status = :status, planner = coalesce(:planner, planner),
     plan = coalesce(:plan, plan), reply_ref = coalesce(:reply_ref, reply_ref),
     tokens = tokens + :tokens, cost_micro_usd = cost_micro_usd + :cost_micro_usd,
-    due_at = :due_at, updated_at = :updated_at, last_seq = :last_seq
-where tenant = :tenant and id = :id and status = :was;
+    updated_at = :updated_at, last_seq = :last_seq
+where tenant = :tenant and id = :id and last_seq = :was_seq;
 
 -- name: wake
 update request set due_at = :now
@@ -38,8 +51,3 @@ where tenant = :tenant and id = :id and status = 'acting'
         select 1 from action where action.tenant = :tenant and action.request_id = :id
             and action.status not in ('refused', 'rejected', 'expired', 'succeeded', 'failed',
                 'unknown', 'compensated'));
-
--- name: open_actions
-select count(*) as count from action where tenant = :tenant and request_id = :request_id
-    and status not in ('refused', 'rejected', 'expired', 'succeeded', 'failed', 'unknown',
-        'compensated');

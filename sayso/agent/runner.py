@@ -1,0 +1,132 @@
+"""Running requests: each is a LangGraph thread, advanced under a lease, resumed by its actions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, cast
+
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.types import Command
+
+from sayso.actions.proposals import Proposals
+from sayso.actions.reach import Reach
+from sayso.agent.base import Planner
+from sayso.agent.graph import RunContext, RunState, build_graph
+from sayso.agent.look_up import LookUp
+from sayso.agent.requests import (
+    RequestRow,
+    Requests,
+    RequestStatus,
+    get_request,
+)
+from sayso.errors import RetryableError
+from sayso.ids import Clock, Tenant, to_micros
+from sayso.store.base import Store, integer
+from sayso.telemetry import Telemetry
+
+LEASE = timedelta(minutes=2)
+MAX_ATTEMPTS = 5
+"""After so many failed runs a request is handed to a person."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runner:
+    """Advances requests; safe to call for the same one at once, since the lease admits one."""
+
+    store: Store
+    requests: Requests
+    proposals: Proposals
+    reach: Reach
+    look_up: LookUp
+    planner: Planner
+    saver: BaseCheckpointSaver[str]
+    clock: Clock
+    telemetry: Telemetry
+
+    async def advance(self, tenant: Tenant, request_id: str) -> None:
+        """Take a request as far as it can go now.
+
+        Raises:
+            RetryableError: a provider, the model or the store cannot be used now.
+        """
+        row = await self.store.read(lambda reader: get_request(reader, tenant, request_id))
+        if row.due_at is None or row.status in {
+            RequestStatus.ANSWERED,
+            RequestStatus.HANDED_OVER,
+        }:
+            return
+        lease = LEASE // timedelta(microseconds=1)
+        claimed = await self.store.write(lambda tx: self.requests.claim(tx, row, lease))
+        if claimed is None:
+            return
+        try:
+            with self.telemetry.span("sayso.request", row.traceparent, {}):
+                await self._run(claimed)
+        except RetryableError:
+            await self._release(claimed)
+            raise
+        await self._park(claimed)
+
+    async def _run(self, row: RequestRow) -> None:
+        messages = await self.store.read(lambda reader: self.requests.messages(reader, row))
+        context = RunContext(
+            row=row,
+            messages=messages,
+            give_up=row.attempts >= MAX_ATTEMPTS,
+            store=self.store,
+            requests=self.requests,
+            proposals=self.proposals,
+            reach=self.reach,
+            look_up=self.look_up,
+            planner=self.planner,
+            telemetry=self.telemetry,
+        )
+        graph = build_graph(self.saver)
+        thread = f"{row.tenant}/{row.id}"
+        config = cast("Any", {"configurable": {"thread_id": thread}})
+        state = await graph.aget_state(config)
+        command: Command[Any] | RunState | None
+        if state.interrupts:
+            # NOTE: a resume is given only where a wait is pending; on a fresh thread LangGraph
+            # would silently start over.
+            if not await self._all_told(row):
+                return
+            command = Command(resume={"told": True})
+        elif state.next:
+            command = None
+        elif state.values:
+            command = None
+            if row.status is not RequestStatus.RECEIVED:
+                return
+        else:
+            command = RunState(problems=[], tries=0)
+        await graph.ainvoke(command, config, context=context, durability="exit", version="v2")
+        after = await self.store.read(lambda reader: get_request(reader, row.tenant, row.id))
+        if after.status in {RequestStatus.ANSWERED, RequestStatus.HANDED_OVER}:
+            await self.saver.adelete_thread(thread)
+
+    async def _all_told(self, row: RequestRow) -> bool:
+        found = await self.store.read(
+            lambda reader: reader.one(
+                "request.open_actions", tenant=row.tenant, request_id=row.id
+            )
+        )
+        return found is not None and integer(found, "count") == 0
+
+    async def _release(self, row: RequestRow) -> None:
+        now = to_micros(self.clock.now())
+        await self.store.write(
+            lambda tx: tx.run(
+                "request.release", tenant=row.tenant, id=row.id, fence=row.fence, due_at=now
+            )
+        )
+
+    async def _park(self, row: RequestRow) -> None:
+        """Off the due index until the last action wakes it, or for good when it is answered."""
+        now = to_micros(self.clock.now())
+        await self.store.write(
+            lambda tx: tx.run(
+                "request.park", tenant=row.tenant, id=row.id, fence=row.fence, now=now
+            )
+        )

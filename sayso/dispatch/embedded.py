@@ -1,0 +1,182 @@
+"""The embedded dispatcher: this process calls the handlers of whatever is due.
+
+It is not a queue: it looks at the due index, and correctness never depends on it. What waits for a
+person is a row and costs nothing here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from sayso.errors import SaysoError
+from sayso.ids import Clock, Tenant, monotonic_s, to_micros
+from sayso.store.base import Row, Store, integer_or_none, text
+
+logger = logging.getLogger("sayso.dispatch")
+
+Handler = Callable[[Tenant, str], Awaitable[object]]
+
+POLL_S = 0.25
+"""How often another process's commits are looked for: one read of shared memory, no query."""
+_FIRST_PAUSE_S = 0.5
+_LONGEST_PAUSE_S = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """Something that can be due: `noun` is the query file that knows how to find it."""
+
+    noun: str
+    tenant: Tenant
+    id: str
+
+
+class EmbeddedDispatcher:
+    """Runs due actions and requests in this process.
+
+    Args:
+        handlers: by noun (`action`, `request`): what to call for one that is due; must be
+            idempotent, since two processes may call it at once.
+        at_once: how many run at the same time.
+    """
+
+    def __init__(
+        self, store: Store, handlers: Mapping[str, Handler], clock: Clock, at_once: int = 32
+    ) -> None:
+        self._store = store
+        self._handlers = handlers
+        self._clock = clock
+        self._at_once = at_once
+        self._running: dict[Item, asyncio.Task[None]] = {}
+        self._paused: dict[Item, tuple[float, float]] = {}
+        self._wake = asyncio.Event()
+
+    def wake(self) -> None:
+        """Look at the due index now."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Sweep at once, then serve until cancelled."""
+        seen = -1
+        look_at = 0.0
+        try:
+            while True:
+                version = await self._version()
+                if version != seen or self._wake.is_set() or monotonic_s() >= look_at:
+                    seen = version
+                    self._wake.clear()
+                    look_at = monotonic_s() + await self._sweep_safely()
+                try:
+                    async with asyncio.timeout(min(POLL_S, max(0.0, look_at - monotonic_s()))):
+                        await self._wake.wait()
+                except TimeoutError:
+                    continue
+        finally:
+            await self._stop()
+
+    async def drain(self) -> None:
+        """Run until nothing is due now and nothing runs; for commands that end."""
+        while True:
+            started = await self._start_due()
+            if not self._running:
+                if not started:
+                    return
+                continue
+            await asyncio.wait(list(self._running.values()), return_when=asyncio.FIRST_COMPLETED)
+
+    async def run_now(self, noun: str, tenant: Tenant, item_id: str) -> None:
+        """Run one now, or wait for the run that is under way; errors go to the log."""
+        item = Item(noun=noun, tenant=tenant, id=item_id)
+        task = self._running.get(item) or self._start(item)
+        await asyncio.shield(task)
+
+    async def _version(self) -> int:
+        try:
+            return await self._store.version()
+        except SaysoError:
+            return -2
+
+    async def _sweep_safely(self) -> float:
+        """Start what is due; returns seconds until something will be."""
+        try:
+            await self._start_due()
+            return await self._seconds_to_next()
+        except SaysoError as error:
+            logger.warning("the due index cannot be read: %s", error)
+            return _FIRST_PAUSE_S
+
+    async def _start_due(self) -> int:
+        room = self._at_once - len(self._running)
+        if room <= 0:
+            return 0
+        now = to_micros(self._clock.now())
+        limit = self._at_once * 2 + len(self._paused)
+        started = 0
+        for noun in self._handlers:
+            for row in await self._due(noun, now, limit):
+                item = Item(noun=noun, tenant=Tenant(text(row, "tenant")), id=text(row, "id"))
+                if started >= room:
+                    return started
+                if item in self._running or self._is_paused(item):
+                    continue
+                self._start(item)
+                started += 1
+        return started
+
+    async def _seconds_to_next(self) -> float:
+        soonest = [_LONGEST_PAUSE_S]
+        now = to_micros(self._clock.now())
+        for noun in self._handlers:
+            due_at = await self._next_due(noun, now)
+            if due_at is not None:
+                soonest.append((due_at - now) / 1e6)
+        soonest += [until - monotonic_s() for until, _ in self._paused.values()]
+        return max(0.0, min(soonest))
+
+    async def _due(self, noun: str, now: int, limit: int) -> list[Row]:
+        return await self._store.read(
+            lambda reader: reader.all(f"{noun}.due", now=now, limit=limit)
+        )
+
+    async def _next_due(self, noun: str, now: int) -> int | None:
+        row = await self._store.read(lambda reader: reader.one(f"{noun}.next_due", now=now))
+        return None if row is None else integer_or_none(row, "due_at")
+
+    def _is_paused(self, item: Item) -> bool:
+        until, _ = self._paused.get(item, (0.0, 0.0))
+        return monotonic_s() < until
+
+    def _start(self, item: Item) -> asyncio.Task[None]:
+        task = asyncio.create_task(self._run(item), name=f"sayso {item.noun} {item.id}")
+        self._running[item] = task
+        return task
+
+    async def _run(self, item: Item) -> None:
+        try:
+            await self._handlers[item.noun](item.tenant, item.id)
+            self._paused.pop(item, None)
+        except SaysoError as error:
+            self._pause(item)
+            logger.warning("%s %s: %s", item.noun, item.id, error)
+        except Exception:
+            # The edge of the process: one broken item must not stop the others, and it is retried
+            # with longer and longer pauses.
+            self._pause(item)
+            logger.exception("%s %s failed", item.noun, item.id)
+        finally:
+            self._running.pop(item, None)
+            self._wake.set()
+
+    def _pause(self, item: Item) -> None:
+        _, last = self._paused.get(item, (0.0, _FIRST_PAUSE_S / 2))
+        pause = min(last * 2, _LONGEST_PAUSE_S)
+        self._paused[item] = (monotonic_s() + pause, pause)
+
+    async def _stop(self) -> None:
+        tasks = list(self._running.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

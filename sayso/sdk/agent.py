@@ -1,0 +1,91 @@
+"""The agent floor of an open workspace, loaded with the first request.
+
+LangGraph takes about a second to import; whoever only proposes, decides or reads never pays it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from sayso.actions.proposals import Proposals
+from sayso.agent.requests import Requests
+from sayso.connectors.registry import Connectors
+from sayso.ids import Clock, Tenant
+from sayso.sdk.workspace import Workspace
+from sayso.store.sqlite import SqliteStore
+from sayso.telemetry import Telemetry
+
+if TYPE_CHECKING:
+    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+
+    from sayso.agent.base import Planner
+    from sayso.agent.runner import Runner
+
+
+class AgentFloor:
+    """Makes the planners, the checkpointer and the runner when they are first needed."""
+
+    def __init__(
+        self,
+        *,
+        workspace: Workspace,
+        store: SqliteStore,
+        requests: Requests,
+        proposals: Proposals,
+        connectors: Connectors,
+        clock: Clock,
+        telemetry: Telemetry,
+    ) -> None:
+        self._workspace = workspace
+        self._store = store
+        self._requests = requests
+        self._proposals = proposals
+        self._connectors = connectors
+        self._clock = clock
+        self._telemetry = telemetry
+        self._lock = asyncio.Lock()
+        self._runner: Runner | None = None
+        self._saver: AsyncSqliteSaver | None = None
+
+    async def advance(self, tenant: Tenant, request_id: str) -> None:
+        """See `Runner.advance`."""
+        runner = await self._open()
+        await runner.advance(tenant, request_id)
+
+    async def close(self) -> None:
+        """Close the checkpointer's connection."""
+        if self._saver is not None:
+            await self._saver.conn.close()
+
+    async def _open(self) -> Runner:
+        async with self._lock:
+            if self._runner is None:
+                self._runner = await self._build()
+            return self._runner
+
+    async def _build(self) -> Runner:
+        import aiosqlite  # heavy imports: see the module's docstring
+        from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+
+        from sayso.agent.runner import Runner
+
+        connection = await aiosqlite.connect(self._store.path)
+        await connection.execute("pragma busy_timeout = 5000")
+        await connection.execute("pragma synchronous = full")
+        self._saver = AsyncSqliteSaver(connection)
+        await self._saver.setup()
+        return Runner(
+            store=self._store,
+            requests=self._requests,
+            proposals=self._proposals,
+            reach=self._connectors,
+            look_up=self._connectors,
+            planner=self._planner(),
+            saver=self._saver,
+            clock=self._clock,
+            telemetry=self._telemetry,
+        )
+
+    def _planner(self) -> Planner:
+        raise NotImplementedError

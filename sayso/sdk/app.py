@@ -1,0 +1,529 @@
+"""The SDK: one object that a team's bot, the CLI, the HTTP API and Slack all go through."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Self
+
+from sayso.actions.action import Assurance, Subject
+from sayso.actions.approvals import Choice, Decided, Decision
+from sayso.actions.engine import Boundary, EngineSettings
+from sayso.actions.ledger import ActionRow, get_action, read_action
+from sayso.actions.proposals import Proposal
+from sayso.actions.queue import (
+    ApprovalStatus,
+    approval_of,
+    get_approval,
+    read_approval,
+    votes_of,
+)
+from sayso.actions.state import TOLD, Status
+from sayso.agent.base import Message
+from sayso.agent.reply import outcome_of, write_reply
+from sayso.agent.requests import (
+    Ask,
+    RequestRow,
+    RequestStatus,
+    actions_of,
+    get_request,
+    read_request,
+)
+from sayso.audit.entry import Actor, ActorKind
+from sayso.audit.personal import Personal
+from sayso.connectors.base import Connector
+from sayso.errors import Code, ConfigError, RefusedError
+from sayso.ids import Clock, SystemClock, Tenant, monotonic_s
+from sayso.json import JsonValue
+from sayso.sdk.audit import Audit
+from sayso.sdk.people import SettingsDirectory
+from sayso.sdk.tokens import Scope, Token, Tokens
+from sayso.sdk.views import (
+    ActionView,
+    ApprovalView,
+    RequestView,
+    action_view,
+    approval_view,
+    request_view,
+)
+from sayso.sdk.wiring import House, build_house
+from sayso.sdk.workspace import Workspace
+from sayso.store.base import Reader
+
+MAX_PAGE = 200
+_OPEN = frozenset({Status.PLANNED, Status.APPROVED, Status.EXECUTING, Status.STALE})
+
+
+class Sayso:
+    """An open workspace.
+
+    Use `Sayso.open`; every method may be called from many tasks at once, and any number of
+    processes may have the same workspace open.
+    """
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        *,
+        work: bool = True,
+        connectors: Sequence[Connector] = (),
+        clock: Clock | None = None,
+        engine_settings: EngineSettings | None = None,
+        passing: Callable[[Boundary], None] | None = None,
+    ) -> None:
+        self._workspace = workspace
+        self._work = work
+        self._connectors = tuple(connectors)
+        self._clock = clock or SystemClock()
+        self._engine_settings = engine_settings
+        self._passing = passing
+        self._house: House | None = None
+        self._loop_task: asyncio.Task[None] | None = None
+
+    @classmethod
+    def open(
+        cls,
+        path: str | Path = "sayso.toml",
+        *,
+        environment: Mapping[str, str] | None = None,
+        work: bool = True,
+        connectors: Sequence[Connector] = (),
+    ) -> Self:
+        """Open a workspace: `async with Sayso.open("sayso.toml") as sayso: …`.
+
+        Args:
+            path: the sayso.toml, or its folder.
+            environment: where `env:` references look; the process's variables by default.
+            work: carry out whatever is due while it is open; False only looks and decides.
+            connectors: own connectors, beside those of the workspace.
+
+        Raises:
+            ConfigError: `no_workspace`, `invalid_setting`.
+        """
+        variables = os.environ if environment is None else environment
+        workspace = Workspace.load(Path(path), variables)
+        return cls(workspace, work=work, connectors=connectors)
+
+    async def __aenter__(self) -> Self:
+        self._house = build_house(
+            self._workspace,
+            clock=self._clock,
+            connectors=self._connectors,
+            engine_settings=self._engine_settings,
+            passing=self._passing,
+        )
+        if self._work:
+            self._loop_task = asyncio.create_task(self._house.dispatcher.run())
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        if self._loop_task is not None:
+            self._loop_task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._loop_task
+        if self._house is not None:
+            await self._house.close()
+        self._house = None
+
+    @property
+    def house(self) -> House:
+        """The wired floors, for surfaces.
+
+        Raises:
+            ConfigError: `store_unavailable`, outside of `async with`.
+        """
+        if self._house is None:
+            raise ConfigError(
+                Code.STORE_UNAVAILABLE,
+                "the workspace is not open",
+                next_step="use `async with Sayso.open(…) as sayso:`",
+            )
+        return self._house
+
+    @property
+    def workspace(self) -> Workspace:
+        """The folder and its settings."""
+        return self._workspace
+
+    @property
+    def tokens(self) -> Tokens:
+        """Makes, checks and revokes bearer tokens."""
+        return self.house.tokens
+
+    @property
+    def directory(self) -> SettingsDirectory:
+        """The people who may decide."""
+        return self.house.directory
+
+    @property
+    def audit(self) -> Audit:
+        """Queries, verifies and exports the log."""
+        return Audit(self.house, self._workspace)
+
+    # ---- asking --------------------------------------------------------------------------------
+
+    async def ask(
+        self,
+        subject: str | Subject,
+        messages: str | Sequence[Message],
+        *,
+        key: str | None = None,
+        wait_s: float = 30.0,
+        requester: Actor | None = None,
+        tenant: str | None = None,
+        traceparent: str | None = None,
+    ) -> RequestView:
+        """Plan and act on a customer's words.
+
+        Args:
+            subject: the verified customer.
+            messages: the customer's text, or the conversation, oldest first.
+            key: idempotency key; the same key with the same content is one request.
+            wait_s: wait so long for everything that needs no person; 0 returns at once.
+
+        Returns:
+            The request as it then stands; its `reply` is true now.
+
+        Raises:
+            RefusedError: `empty_message`, `message_too_long`, `idempotency_conflict`.
+        """
+        turns = (
+            (Message(role="customer", content=messages),) if isinstance(messages, str) else messages
+        )
+        row = await self.house.requests.ask(
+            Ask(
+                tenant=self._tenant(tenant),
+                requester=requester or _sdk(),
+                subject=_subject(subject),
+                messages=tuple(turns),
+                key=key or secrets.token_hex(16),
+                traceparent=traceparent,
+            )
+        )
+        if wait_s > 0:
+            await self._settle_request(row, wait_s)
+        return await self.request(row.id, tenant=tenant)
+
+    async def _settle_request(self, row: RequestRow, wait_s: float) -> None:
+        """Carry the request on until only people or the provider are waited for."""
+        house = self.house
+        deadline = monotonic_s() + wait_s
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(wait_s):
+                await house.dispatcher.run_now("request", row.tenant, row.id)
+                while monotonic_s() < deadline:
+                    moving = await house.store.read(lambda reader: _moving(reader, row))
+                    if moving is None:
+                        return
+                    if not moving:
+                        await house.dispatcher.run_now("request", row.tenant, row.id)
+                        return
+                    before = moving
+                    await asyncio.gather(
+                        *(
+                            house.dispatcher.run_now("action", action.tenant, action.id)
+                            for action in moving
+                        )
+                    )
+                    after = await house.store.read(lambda reader: _moving(reader, row))
+                    if after == before:  # what is left waits for something else
+                        return
+
+    async def request(self, request_id: str, *, tenant: str | None = None) -> RequestView:
+        """A request as it stands.
+
+        Raises:
+            RefusedError: `not_found`.
+        """
+        where = self._tenant(tenant)
+        return await self.house.store.read(
+            lambda reader: self._request_view(reader, get_request(reader, where, request_id))
+        )
+
+    async def requests(
+        self, *, limit: int = 50, after: str | None = None, tenant: str | None = None
+    ) -> list[RequestView]:
+        """Requests, newest first; `after` is the id of the last one of the page before."""
+        where = self._tenant(tenant)
+
+        def work(reader: Reader) -> list[RequestView]:
+            rows = reader.all("request.page", tenant=where, after=after, limit=_page(limit))
+            return [self._request_view(reader, read_request(row)) for row in rows]
+
+        return await self.house.store.read(work)
+
+    def _request_view(self, reader: Reader, row: RequestRow) -> RequestView:
+        actions = actions_of(reader, row)
+        views = [action_view(action, _approval_view(reader, action)) for action in actions]
+        reply: str | None = None
+        if row.reply_ref is not None:
+            reply = Personal.open(reader, row.tenant, row.reply_ref)
+        elif row.status is RequestStatus.ACTING and actions:
+            reply = write_reply([outcome_of(action) for action in actions])
+        return request_view(row, views, reply)
+
+    async def propose(
+        self,
+        action: str,
+        args: Mapping[str, JsonValue],
+        *,
+        subject: str | Subject,
+        reason: str = "",
+        key: str | None = None,
+        dry_run: bool = False,
+        wait: bool = True,
+        requester: Actor | None = None,
+        tenant: str | None = None,
+        traceparent: str | None = None,
+    ) -> ActionView:
+        """Propose a concrete action; what the policy allows is done before this returns.
+
+        Args:
+            action: such as `stripe.refund`.
+            args: as the action defines them; never a customer, a payee or a tenant.
+            key: idempotency key; the same key with the same content is one action.
+            dry_run: judge only; nothing is stored or done.
+            wait: carry out what is allowed; False leaves it to the dispatcher.
+
+        Raises:
+            RefusedError: `unknown_action`, `invalid_input`, `idempotency_conflict`; and, for a dry
+                run, whatever refuses it.
+            RetryableError: the provider cannot be read now; nothing was stored.
+        """
+        proposal = Proposal(
+            tenant=self._tenant(tenant),
+            requester=requester or _sdk(),
+            subject=_subject(subject),
+            action=action,
+            args=args,
+            key=key or secrets.token_hex(16),
+            reason=reason,
+            traceparent=traceparent,
+        )
+        if dry_run:
+            judged = await self.house.proposals.dry_run(proposal)
+            return action_view(judged.row)
+        row = await self.house.proposals.propose(proposal)
+        if row.status is Status.APPROVED:
+            if wait:
+                await self.house.dispatcher.run_now("action", row.tenant, row.id)
+            else:
+                self.house.dispatcher.wake()
+        return await self.action(row.id, tenant=tenant, timeline=False)
+
+    async def action(
+        self, action_id: str, *, tenant: str | None = None, timeline: bool = True
+    ) -> ActionView:
+        """An action with its approval and its timeline.
+
+        Raises:
+            RefusedError: `not_found`.
+        """
+        where = self._tenant(tenant)
+
+        def work(reader: Reader) -> ActionView:
+            row = get_action(reader, where, action_id)
+            entries = self.audit.entries_of(reader, where, action_id) if timeline else ()
+            return action_view(row, _approval_view(reader, row), entries)
+
+        return await self.house.store.read(work)
+
+    async def actions(
+        self,
+        *,
+        status: str | None = None,
+        subject: str | None = None,
+        action: str | None = None,
+        limit: int = 50,
+        after: str | None = None,
+        tenant: str | None = None,
+    ) -> list[ActionView]:
+        """Actions, newest first; `after` is the id of the last one of the page before."""
+        where = self._tenant(tenant)
+
+        def work(reader: Reader) -> list[ActionView]:
+            rows = reader.all(
+                "action.page",
+                tenant=where,
+                status=status,
+                subject_id=subject,
+                name=action,
+                after=after,
+                limit=_page(limit),
+            )
+            return [action_view(read_action(row)) for row in rows]
+
+        return await self.house.store.read(work)
+
+    # ---- deciding ------------------------------------------------------------------------------
+
+    async def approval(self, approval_id: str, *, tenant: str | None = None) -> ApprovalView:
+        """An approval with its card and votes.
+
+        Raises:
+            RefusedError: `not_found`.
+        """
+        where = self._tenant(tenant)
+
+        def work(reader: Reader) -> ApprovalView:
+            row = get_approval(reader, where, approval_id)
+            return approval_view(row, votes_of(reader, row))
+
+        return await self.house.store.read(work)
+
+    async def approvals(
+        self,
+        *,
+        status: str | None = ApprovalStatus.PENDING.value,
+        limit: int = 50,
+        after: str | None = None,
+        tenant: str | None = None,
+    ) -> list[ApprovalView]:
+        """Approvals, oldest first; `after` is the id of the last one of the page before."""
+        where = self._tenant(tenant)
+
+        def work(reader: Reader) -> list[ApprovalView]:
+            rows = reader.all(
+                "approval.page", tenant=where, status=status, after=after, limit=_page(limit)
+            )
+            return [approval_view(read_approval(row)) for row in rows]
+
+        return await self.house.store.read(work)
+
+    async def decide(
+        self,
+        approval_id: str,
+        choice: str,
+        *,
+        token: str,
+        revision: int,
+        digest: str,
+        via: str = "sdk",
+        reason_code: str = "",
+        reason: str = "",
+        args: Mapping[str, JsonValue] | None = None,
+    ) -> ActionView:
+        """Decide as the person whose token this is.
+
+        Args:
+            choice: `approve`, `reject` or `edit`.
+            token: a person's token with the scope `approvals:decide`.
+            revision, digest: of the card that the person saw.
+
+        Raises:
+            RefusedError: `unauthenticated`, `forbidden` for a service token, and whatever
+                `Approvals.decide` refuses.
+        """
+        holder = await self.person_of(token)
+        decided = await self.decide_as(
+            Decision(
+                tenant=holder.tenant,
+                approval_id=approval_id,
+                revision=revision,
+                digest=digest,
+                choice=_choice(choice),
+                person=holder.holder,
+                via=via,
+                reason_code=reason_code,
+                reason=reason,
+                args=args,
+            )
+        )
+        return await self.action(decided.action.id, tenant=holder.tenant)
+
+    async def person_of(self, token: str) -> Token:
+        """The person's token behind a secret.
+
+        Raises:
+            RefusedError: `unauthenticated`, `forbidden`.
+        """
+        found = await self.tokens.check(token)
+        if found.kind != "person" or Scope.DECIDE not in found.scopes:
+            raise RefusedError(
+                Code.FORBIDDEN,
+                "only a person's token decides",
+                next_step="make one with `sayso token create --person ID`",
+            )
+        return found
+
+    async def decide_as(self, decision: Decision, *, wait: bool = True) -> Decided:
+        """Decide for a person whom the calling surface has authenticated itself.
+
+        Args:
+            wait: carry out an approved action before returning.
+
+        Raises:
+            RefusedError: see `Approvals.decide`.
+        """
+        decided = await self.house.approvals.decide(decision)
+        row = decided.action
+        self.house.dispatcher.wake()
+        if wait:
+            if row.status is Status.APPROVED:
+                await self.house.dispatcher.run_now("action", row.tenant, row.id)
+            if row.request_id is not None:
+                await self._carry_on(row)
+        return decided
+
+    async def _carry_on(self, row: ActionRow) -> None:
+        """Run what a decision set free in the same request: later steps, then the reply."""
+        assert row.request_id is not None
+        request = await self.house.store.read(
+            lambda reader: get_request(reader, row.tenant, row.request_id or "")
+        )
+        await self._settle_request(request, 30.0)
+
+    def _tenant(self, tenant: str | None) -> Tenant:
+        return self.house.tenant if tenant is None else Tenant(tenant)
+
+
+def _moving(reader: Reader, row: RequestRow) -> list[ActionRow] | None:
+    """The actions of a request that can still go on by themselves.
+
+    Returns:
+        An empty list when all are settled but the reply is not written; None when nothing is left.
+    """
+    present = get_request(reader, row.tenant, row.id)
+    if present.status is not RequestStatus.ACTING:
+        return None
+    actions = actions_of(reader, present)
+    moving = [action for action in actions if action.status in _OPEN and action.due_at is not None]
+    if moving:
+        return moving
+    return [] if all(action.status in TOLD for action in actions) else None
+
+
+def _approval_view(reader: Reader, row: ActionRow) -> ApprovalView | None:
+    found = approval_of(reader, row)
+    return None if found is None else approval_view(found, votes_of(reader, found))
+
+
+def _subject(subject: str | Subject) -> Subject:
+    if isinstance(subject, Subject):
+        return subject
+    return Subject(id=subject, assurance=Assurance.VERIFIED)
+
+
+def _choice(choice: str) -> Choice:
+    try:
+        return Choice(choice)
+    except ValueError:
+        raise RefusedError(
+            Code.INVALID_INPUT,
+            f"`{choice[:40]}` is no decision",
+            next_step="say approve, reject or edit",
+        ) from None
+
+
+def _page(limit: int) -> int:
+    if not 1 <= limit <= MAX_PAGE:
+        raise RefusedError(Code.INVALID_INPUT, f"a page has 1 to {MAX_PAGE} rows")
+    return limit
+
+
+def _sdk() -> Actor:
+    return Actor(kind=ActorKind.SERVICE, id="sdk")

@@ -1,0 +1,207 @@
+"""The auditor's side of the SDK: ask the log, verify it, export it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import orjson
+
+from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, StoredEntry
+from sayso.audit.merkle import LeafHashes, leaf_hash
+from sayso.audit.query import Query, parse_query, read_page
+from sayso.errors import Code, RefusedError
+from sayso.ids import Tenant
+from sayso.sdk.views import EntryView, entry_view
+from sayso.store.base import Reader, Row, Transaction, integer, text
+
+if TYPE_CHECKING:
+    from sayso.audit.verification import Verification
+    from sayso.sdk.wiring import House
+    from sayso.sdk.workspace import Workspace
+
+Progress = Callable[[int, int], None]
+_PAGE = 1000
+
+
+class Audit:
+    """Reads the log of an open workspace; each query and export is itself an entry."""
+
+    def __init__(self, house: House, workspace: Workspace) -> None:
+        self._house = house
+        self._workspace = workspace
+
+    def entries_of(self, reader: Reader, tenant: Tenant, action_id: str) -> list[EntryView]:
+        """All entries about an action, oldest first."""
+        rows = reader.all("log.of_action", tenant=tenant, action=action_id)
+        return [_view(row) for row in rows]
+
+    async def query(
+        self,
+        words: str = "",
+        *,
+        limit: int = 50,
+        before: int | None = None,
+        by: Actor | None = None,
+        tenant: str | None = None,
+    ) -> list[EntryView]:
+        """Entries that fit the qualifiers of `words`, newest first; see `parse_query`.
+
+        Args:
+            before: index of the last entry of the page before.
+            by: who asks; recorded.
+
+        Raises:
+            RefusedError: `invalid_input`.
+        """
+        where = self._tenant(tenant)
+        asked = parse_query(words)
+
+        def work(tx: Transaction) -> list[EntryView]:
+            query = self._by_customer(tx, where, asked)
+            found = [] if query is None else read_page(tx, where, query, limit=limit, before=before)
+            entry = Entry(
+                kind=EntryKind.AUDIT_QUERIED,
+                actor=by or _auditor(),
+                data={"query": words[:500], "found": len(found)},
+            )
+            self._house.log.append(tx, where, entry)
+            return [_stored_view(stored) for stored in found]
+
+        return await self._house.store.write(work)
+
+    def _by_customer(self, reader: Reader, tenant: Tenant, query: Query) -> Query | None:
+        """A customer's id becomes their pseudonym; None when the log knows no such customer."""
+        if query.subject is None or query.subject.startswith("sub_"):
+            return query
+        row = reader.one("personal.subject", tenant=tenant, id=query.subject)
+        return None if row is None else replace(query, subject=text(row, "pseudonym"))
+
+    async def tail(self, limit: int = 20, *, tenant: str | None = None) -> list[EntryView]:
+        """The newest entries, newest first, without leaving an entry of their own."""
+        where = self._tenant(tenant)
+        found = await self._house.store.read(
+            lambda reader: read_page(reader, where, Query(), limit=limit)
+        )
+        return [_stored_view(stored) for stored in found]
+
+    async def checkpoint(self, *, tenant: str | None = None) -> str:
+        """The newest signed head, a C2SP note; keep it elsewhere to prove a later rewrite.
+
+        Raises:
+            RefusedError: `nothing_to_verify`, when the log is empty.
+        """
+        where = self._tenant(tenant)
+        row = await self._house.store.read(lambda reader: reader.one("log.head", tenant=where))
+        if row is None:
+            raise RefusedError(
+                Code.NOTHING_TO_VERIFY,
+                "the log is empty",
+                next_step="propose something first",
+            )
+        return text(row, "note")
+
+    def vkey(self, *, tenant: str | None = None) -> str:
+        """The public key that an auditor pins."""
+        return self._house.log.vkey_of(self._tenant(tenant))
+
+    def verify(
+        self, *, checkpoints: Sequence[bytes] = (), progress: Progress | None = None
+    ) -> Verification:
+        """Verify the database's whole log against the workspace's own key."""
+        from sayso.audit.verify import Trust, verify_path  # only auditors need the verifier
+
+        trust = Trust.parse([self.vkey()], checkpoints)
+        return verify_path(self._workspace.store_path, trust, progress=progress)
+
+    async def export(
+        self, folder: Path, words: str = "", *, by: Actor | None = None, tenant: str | None = None
+    ) -> int:
+        """Write the log, or the entries that fit a query, as a bundle that verifies offline.
+
+        Args:
+            folder: a new folder.
+
+        Returns:
+            How many entries were written.
+
+        Raises:
+            RefusedError: `invalid_input`, `nothing_to_verify`.
+        """
+        where = self._tenant(tenant)
+        asked = parse_query(words)
+        entry = Entry(
+            kind=EntryKind.AUDIT_EXPORTED, actor=by or _auditor(), data={"query": words[:500]}
+        )
+        await self._house.store.write(lambda tx: self._house.log.append(tx, where, entry))
+        return await self._house.store.read(
+            partial(self._write_bundle, folder=folder, tenant=where, asked=asked)
+        )
+
+    def _write_bundle(self, reader: Reader, *, folder: Path, tenant: Tenant, asked: Query) -> int:
+        from sayso.audit.bundle import write_bundle  # only exports need it
+
+        head = reader.one("log.head", tenant=tenant)
+        assert head is not None, "the export has just been recorded"
+        size = integer(head, "size")
+        keys = [text(row, "vkey") for row in reader.all("log.keys", tenant=tenant)]
+        note = text(head, "note")
+        if asked == Query():
+            write_bundle(
+                folder, tenant=tenant, note=note, vkeys=keys, entries=_bodies(reader, tenant, size)
+            )
+            return size
+        query = self._by_customer(reader, tenant, asked)
+        chosen = [] if query is None else list(_matching(reader, tenant, query))
+        if not chosen:
+            raise RefusedError(
+                Code.NOTHING_TO_VERIFY,
+                "no entry fits that query",
+                next_step="loosen it; `sayso audit query` shows what fits",
+            )
+        leaves = [leaf_hash(body) for _, body in _bodies(reader, tenant, size)]
+        write_bundle(
+            folder,
+            tenant=tenant,
+            note=note,
+            vkeys=keys,
+            entries=reversed(chosen),
+            proofs=LeafHashes(leaves),
+        )
+        return len(chosen)
+
+    def _tenant(self, tenant: str | None) -> Tenant:
+        return self._house.tenant if tenant is None else Tenant(tenant)
+
+
+def _bodies(reader: Reader, tenant: Tenant, size: int) -> Iterator[tuple[int, bytes]]:
+    """Every entry's index and exact bytes, in order, a page at a time."""
+    for start in range(0, size, _PAGE):
+        limit = min(_PAGE, size - start)
+        for row in reader.all("log.bodies", tenant=tenant, from_seq=start, limit=limit):
+            yield integer(row, "seq"), text(row, "body").encode()
+
+
+def _matching(reader: Reader, tenant: Tenant, query: Query) -> Iterator[tuple[int, bytes]]:
+    """The entries that fit, newest first."""
+    before: int | None = None
+    while page := read_page(reader, tenant, query, limit=_PAGE, before=before):
+        for stored in page:
+            yield stored.seq, stored.encoded
+        before = page[-1].seq
+
+
+def _auditor() -> Actor:
+    return Actor(kind=ActorKind.SERVICE, id="sdk")
+
+
+def _view(row: Row) -> EntryView:
+    return _stored_view(StoredEntry.read(text(row, "body").encode()))
+
+
+def _stored_view(stored: StoredEntry) -> EntryView:
+    body = cast("Mapping[str, Any]", orjson.loads(stored.encoded))
+    return entry_view(stored, body)

@@ -1,0 +1,252 @@
+"""The external forms of what the store holds: the same in the SDK, the CLI and over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from sayso.actions.ledger import ActionRow, receipt_json
+from sayso.actions.queue import ApprovalRow, Vote
+from sayso.agent.requests import RequestRow
+from sayso.audit.entry import StoredEntry
+from sayso.ids import rfc3339
+from sayso.money import Money
+
+
+class View(BaseModel):
+    """Base of the external forms: frozen, and closed so that a test notices a change."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ErrorView(View):
+    """Why an action did not go on: a stable code, a sentence, and the next step."""
+
+    code: str
+    message: str
+    next_step: str = ""
+
+
+class DecisionView(View):
+    """What the policy said.
+
+    Attributes:
+        outcome: `allow`, `ask` or `deny`. rule: the deciding rules, joined by commas.
+        reason: their explanation. roles: for `ask`, one entry per distinct person needed.
+        policy_version: SHA-256 of the policy that judged.
+    """
+
+    outcome: Literal["allow", "ask", "deny"]
+    rule: str
+    reason: str
+    roles: tuple[str, ...] = ()
+    policy_version: str = ""
+
+
+class ReceiptView(View):
+    """What the provider said it did."""
+
+    id: str
+    status: str
+    amount: Money | None = None
+    details: Mapping[str, Any] = {}
+
+
+class EntryView(View):
+    """One entry of the audit log; `body` is the entry, whose canonical bytes are hashed."""
+
+    seq: int
+    at: str
+    kind: str
+    actor: str
+    leaf: str
+    body: Mapping[str, Any]
+
+
+class VoteView(View):
+    """What one person said about one revision."""
+
+    person: str
+    decision: str
+    revision: int
+    via: str
+    at: str
+
+
+class ApprovalView(View):
+    """An approval with its card.
+
+    Attributes:
+        digest: what a decision must carry, whole or its first 12 digits, with `revision`.
+        card: exactly what the digest covers. roles: one entry per distinct person needed.
+    """
+
+    id: str
+    action_id: str
+    status: str
+    revision: int
+    digest: str
+    roles: tuple[str, ...]
+    card: Mapping[str, Any]
+    votes: tuple[VoteView, ...] = ()
+    expires_at: str
+    created_at: str
+    updated_at: str
+
+
+class ActionView(View):
+    """An action: where it is in its life, what was decided, what came of it."""
+
+    id: str
+    status: str
+    action: str
+    subject: str
+    assurance: str
+    args: Mapping[str, Any]
+    amount: Money | None = None
+    planner: str
+    request_id: str | None = None
+    step: str | None = None
+    revision: int
+    digest: str | None = None
+    decision: DecisionView | None = None
+    approval: ApprovalView | None = None
+    receipt: ReceiptView | None = None
+    error: ErrorView | None = None
+    created_at: str
+    updated_at: str
+    timeline: tuple[EntryView, ...] = ()
+
+
+class RequestView(View):
+    """A request: the plan, its actions, and the reply that is true now.
+
+    Attributes:
+        status: `received`, `acting`, `answered` or `handed_over`.
+        reply: what the customer can be told now; written from the ledger alone.
+        tokens, cost_micro_usd: what planning cost; millionths of a US dollar.
+    """
+
+    id: str
+    status: str
+    subject: str
+    planner: str | None = None
+    plan: Any = None
+    actions: tuple[ActionView, ...] = ()
+    reply: str | None = None
+    tokens: int = 0
+    cost_micro_usd: int = 0
+    created_at: str
+    updated_at: str
+
+
+class TokenView(View):
+    """A token without its secret; `secret` only in the answer that made it."""
+
+    id: str
+    kind: Literal["service", "person"]
+    holder: str
+    scopes: tuple[str, ...]
+    created_at: str
+    expires_at: str
+    revoked: bool = False
+    secret: str | None = None
+
+
+def entry_view(stored: StoredEntry, body: Mapping[str, Any]) -> EntryView:
+    """The external form of an entry."""
+    actor = stored.entry.actor
+    return EntryView(
+        seq=stored.seq,
+        at=rfc3339(stored.at_micros),
+        kind=stored.entry.kind.value,
+        actor=f"{actor.kind}:{actor.id}",
+        leaf=stored.leaf.hex(),
+        body=body,
+    )
+
+
+def approval_view(row: ApprovalRow, votes: Sequence[Vote] = ()) -> ApprovalView:
+    """The external form of an approval."""
+    return ApprovalView(
+        id=row.id,
+        action_id=row.action_id,
+        status=row.status.value,
+        revision=row.revision,
+        digest=row.digest,
+        roles=row.roles,
+        card=row.card.to_json(),
+        votes=tuple(
+            VoteView(
+                person=vote.person,
+                decision=vote.decision,
+                revision=vote.revision,
+                via=vote.via,
+                at=rfc3339(vote.at),
+            )
+            for vote in votes
+        ),
+        expires_at=rfc3339(row.expires_at),
+        created_at=rfc3339(row.created_at),
+        updated_at=rfc3339(row.updated_at),
+    )
+
+
+def action_view(
+    row: ActionRow,
+    approval: ApprovalView | None = None,
+    timeline: Sequence[EntryView] = (),
+) -> ActionView:
+    """The external form of an action."""
+    judgement = row.judgement
+    decision = None
+    if judgement is not None:
+        decision = DecisionView(
+            outcome=judgement.outcome.value,
+            rule=",".join(judgement.rules),
+            reason=judgement.explain,
+            roles=judgement.roles,
+            policy_version=judgement.policy_version,
+        )
+    return ActionView(
+        id=row.id,
+        status=row.status.value,
+        action=row.name,
+        subject=row.subject.id,
+        assurance=row.subject.assurance.value,
+        args=row.args,
+        amount=row.amount,
+        planner=row.planner,
+        request_id=row.request_id,
+        step=row.step,
+        revision=row.revision,
+        digest=row.digest,
+        decision=decision,
+        approval=approval,
+        receipt=None
+        if row.receipt is None
+        else ReceiptView.model_validate(receipt_json(row.receipt)),
+        error=None if row.error is None else ErrorView(**row.error),
+        created_at=rfc3339(row.created_at),
+        updated_at=rfc3339(row.updated_at),
+        timeline=tuple(timeline),
+    )
+
+
+def request_view(row: RequestRow, actions: Sequence[ActionView], reply: str | None) -> RequestView:
+    """The external form of a request."""
+    return RequestView(
+        id=row.id,
+        status=row.status.value,
+        subject=row.subject.id,
+        planner=row.planner,
+        plan=row.plan,
+        actions=tuple(actions),
+        reply=reply,
+        tokens=row.tokens,
+        cost_micro_usd=row.cost_micro_usd,
+        created_at=rfc3339(row.created_at),
+        updated_at=rfc3339(row.updated_at),
+    )

@@ -1,0 +1,205 @@
+"""Putting the floors together: one function that builds everything a workspace needs."""
+
+from __future__ import annotations
+
+import importlib.util
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from sayso.actions.approvals import Approvals
+from sayso.actions.engine import Boundary, Engine, EngineSettings
+from sayso.actions.judging import Judge
+from sayso.actions.ledger import Ledger
+from sayso.actions.proposals import Proposals
+from sayso.agent.requests import Requests
+from sayso.audit.log import AuditLog
+from sayso.audit.personal import Personal
+from sayso.connectors.base import Connector
+from sayso.connectors.registry import Connectors
+from sayso.dispatch.embedded import EmbeddedDispatcher
+from sayso.errors import Code, ConfigError
+from sayso.ids import Clock, IdSource, Tenant
+from sayso.json import JsonValue
+from sayso.sdk.people import SettingsDirectory
+from sayso.sdk.tokens import Tokens
+from sayso.sdk.workspace import Workspace
+from sayso.store.sqlite import SqliteStore
+from sayso.telemetry import Telemetry
+
+if TYPE_CHECKING:
+    from sayso.sdk.agent import AgentFloor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class House:
+    """Everything of an open workspace."""
+
+    tenant: Tenant
+    clock: Clock
+    ids: IdSource
+    store: SqliteStore
+    log: AuditLog
+    connectors: Connectors
+    directory: SettingsDirectory
+    proposals: Proposals
+    approvals: Approvals
+    engine: Engine
+    requests: Requests
+    tokens: Tokens
+    agent: AgentFloor
+    dispatcher: EmbeddedDispatcher
+    telemetry: Telemetry
+
+    async def close(self) -> None:
+        """Close sockets, then the database."""
+        await self.agent.close()
+        await self.connectors.close()
+        await self.store.close()
+
+
+def build_house(
+    workspace: Workspace,
+    *,
+    clock: Clock,
+    connectors: Sequence[Connector] = (),
+    engine_settings: EngineSettings | None = None,
+    passing: Callable[[Boundary], None] | None = None,
+) -> House:
+    """Open a workspace's database and wire the floors to it.
+
+    Raises:
+        ConfigError: whatever is wrong with the settings, the policy, the key or the database.
+        RetryableError: `store_busy`.
+    """
+    from sayso.sdk.agent import AgentFloor  # defers LangGraph to the first request
+
+    settings = workspace.settings
+    tenant = Tenant(settings.workspace.tenant)
+    ids = IdSource(clock)
+    telemetry = Telemetry()
+    reach = load_connectors(workspace, clock, connectors)
+    policy = workspace.policy(tuple(reach.actions))
+    log = AuditLog(settings.workspace.name, workspace.signer(), clock)
+    store = SqliteStore(workspace.store_path)
+    ledger = Ledger(log)
+    personal = Personal(secrets.token_bytes)
+    directory = SettingsDirectory(settings.people)
+    judge = Judge(policy, reach, settings.approvals.time, secrets.token_bytes)
+    proposals = Proposals(
+        store=store,
+        ledger=ledger,
+        reach=reach,
+        judge=judge,
+        personal=personal,
+        clock=clock,
+        ids=ids,
+        telemetry=telemetry,
+    )
+    approvals = Approvals(
+        store=store,
+        ledger=ledger,
+        reach=reach,
+        judge=judge,
+        directory=directory,
+        personal=personal,
+        clock=clock,
+        ids=ids,
+        telemetry=telemetry,
+    )
+    engine = Engine(
+        store=store,
+        ledger=ledger,
+        reach=reach,
+        judge=judge,
+        proposals=proposals,
+        directory=directory,
+        personal=personal,
+        clock=clock,
+        telemetry=telemetry,
+        settings=engine_settings,
+        passing=passing or (lambda boundary: None),
+    )
+    requests = Requests(
+        store=store, log=log, personal=personal, clock=clock, ids=ids, telemetry=telemetry
+    )
+    agent = AgentFloor(
+        workspace=workspace,
+        store=store,
+        requests=requests,
+        proposals=proposals,
+        connectors=reach,
+        clock=clock,
+        telemetry=telemetry,
+    )
+    dispatcher = EmbeddedDispatcher(
+        store, {"action": engine.advance, "request": agent.advance}, clock
+    )
+    return House(
+        tenant=tenant,
+        clock=clock,
+        ids=ids,
+        store=store,
+        log=log,
+        connectors=reach,
+        directory=directory,
+        proposals=proposals,
+        approvals=approvals,
+        engine=engine,
+        requests=requests,
+        tokens=Tokens(store, log, clock, ids),
+        agent=agent,
+        dispatcher=dispatcher,
+        telemetry=telemetry,
+    )
+
+
+def load_connectors(
+    workspace: Workspace, clock: Clock, own: Sequence[Connector] = ()
+) -> Connectors:
+    """The connectors that sayso.toml names, those of its `actions` files, and `own`.
+
+    Raises:
+        ConfigError: `invalid_setting`, `missing_secret`, `missing_extra`, `invalid_action`.
+    """
+    return Connectors.load(
+        cast("Mapping[str, Mapping[str, JsonValue]]", workspace.settings.connectors),
+        clock=clock,
+        secret=workspace.secret,
+        own=[*_workspace_connectors(workspace), *own],
+    )
+
+
+def _workspace_connectors(workspace: Workspace) -> list[Connector]:
+    """The `CONNECTORS` of the workspace's own Python files, such as `actions/loyalty.py`."""
+    found: list[Connector] = []
+    for pattern in workspace.settings.actions:
+        for path in sorted(workspace.folder.glob(pattern)):
+            found += _load_file(path)
+    return found
+
+
+def _load_file(path: Path) -> list[Connector]:
+    spec = importlib.util.spec_from_file_location(f"sayso_workspace_{path.stem}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        # The team's own code: whatever is wrong with it is for its author to read.
+        raise ConfigError(
+            Code.INVALID_ACTION,
+            f"`{path.name}` cannot be loaded: {type(error).__name__}: {error}",
+            next_step=f"correct {path}",
+        ) from error
+    listed = getattr(module, "CONNECTORS", None)
+    if not isinstance(listed, list | tuple) or not listed:
+        raise ConfigError(
+            Code.INVALID_ACTION,
+            f"`{path.name}` lists no connector",
+            next_step="end the file with CONNECTORS = [YourConnector()]",
+        )
+    return cast("list[Connector]", list(cast("Sequence[Connector]", listed)))

@@ -1,0 +1,108 @@
+"""A workspace: the folder that a team keeps in git, with `sayso.toml` in it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sayso.actions.action import Action
+from sayso.actions.policy import Policy
+from sayso.audit.note import Ed25519Signer
+from sayso.connectors.secret import Secret, resolve_reference
+from sayso.errors import Code, ConfigError
+from sayso.settings import FILE_NAME, Settings, read_settings
+
+_SECRET_MODE = 0o600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workspace:
+    """A folder with its settings and the variables its references may name.
+
+    Attributes:
+        folder: absolute.
+        environment: where `env:` references look.
+    """
+
+    folder: Path
+    settings: Settings
+    environment: Mapping[str, str]
+
+    @classmethod
+    def load(cls, path: Path, environment: Mapping[str, str]) -> Workspace:
+        """Read a workspace from its folder or from its sayso.toml.
+
+        Raises:
+            ConfigError: `no_workspace`, `invalid_setting`.
+        """
+        file = path / FILE_NAME if path.is_dir() else path
+        return cls(
+            folder=file.parent.absolute(), settings=read_settings(file), environment=environment
+        )
+
+    @property
+    def store_path(self) -> Path:
+        """The SQLite file."""
+        return self.folder / self.settings.store.url.removeprefix("sqlite:///")
+
+    def secret(self, reference: str) -> Secret:
+        """The secret behind a reference.
+
+        Raises:
+            ConfigError: `missing_secret`.
+        """
+        return resolve_reference(reference, environment=self.environment, base=self.folder)
+
+    def signer(self) -> Ed25519Signer:
+        """The key that signs the log.
+
+        Raises:
+            ConfigError: `missing_secret`, `invalid_setting`.
+        """
+        return Ed25519Signer.from_text(self.secret(self.settings.signing.key).reveal())
+
+    def policy(self, actions: tuple[Action, ...]) -> Policy:
+        """The policy of the workspace, checked against the actions' schema.
+
+        Raises:
+            ConfigError: `invalid_policy`, with file, rule and the next step.
+        """
+        from sayso.actions.cedar import CedarPolicy, read_default_policy  # Cedar loads when used
+
+        section = self.settings.policy
+        texts = read_default_policy() if not section.files else self.texts(section.files, "policy")
+        return CedarPolicy(
+            texts=texts,
+            actions=actions,
+            roles=self.settings.approvals.roles,
+            max_quorum=self.settings.approvals.max_people,
+        )
+
+    def texts(self, patterns: tuple[str, ...], what: str) -> dict[str, str]:
+        """The texts of the workspace's files that match, by relative name.
+
+        Raises:
+            ConfigError: `invalid_setting`, when a pattern matches nothing.
+        """
+        found: dict[str, str] = {}
+        for pattern in patterns:
+            files = sorted(self.folder.glob(pattern))
+            if not files:
+                raise ConfigError(
+                    Code.INVALID_SETTING,
+                    f"no {what} file matches `{pattern}`",
+                    next_step=f"add one, or correct `{what}` in {FILE_NAME}",
+                )
+            for file in files:
+                found[file.relative_to(self.folder).as_posix()] = file.read_text(encoding="utf-8")
+        return found
+
+
+def write_secret_file(path: Path, content: str) -> None:
+    """Write a new file that only its owner can read; never over an existing one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _SECRET_MODE)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(content)

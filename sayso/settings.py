@@ -1,0 +1,225 @@
+"""A workspace's `sayso.toml`, read and checked. Secrets stand in it by reference only."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from sayso.errors import Code, ConfigError
+
+FILE_NAME = "sayso.toml"
+_NAME = r"^[a-z][a-z0-9_-]{0,39}$"
+Name = Annotated[str, Field(pattern=_NAME)]
+Reference = Annotated[str, Field(pattern=r"^(env|file):.+$")]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class WorkspaceSection(_Section):
+    """Who we are: `name` is the first part of every log's origin, and never changes."""
+
+    name: Name = "sayso"
+    tenant: Name = "main"
+
+
+class StoreSection(_Section):
+    """Where the rows are: `sqlite:///FILE`, relative to the workspace."""
+
+    url: Annotated[str, Field(pattern=r"^sqlite:///.+$")] = "sqlite:///sayso.db"
+
+
+class SigningSection(_Section):
+    """The key that signs the log's heads."""
+
+    key: Reference = "file:keys/log.key"
+
+
+class PolicySection(_Section):
+    """Which Cedar files decide; none means the shipped default policy."""
+
+    files: tuple[str, ...] = ()
+
+
+class ApprovalsSection(_Section):
+    """How long people have, and which roles there are, in the order in which they are asked."""
+
+    expires_after_minutes: Annotated[int, Field(ge=1, le=43_200)] = 480
+    roles: tuple[Name, ...] = ("support_manager", "finance")
+    max_people: Annotated[int, Field(ge=1, le=3)] = 3
+
+    @property
+    def time(self) -> timedelta:
+        """How long people have to decide."""
+        return timedelta(minutes=self.expires_after_minutes)
+
+
+class PersonSection(_Section):
+    """Somebody who may decide.
+
+    Attributes:
+        id: stable; stands in the log.
+        roles: what they may decide.
+        slack: `TEAM_ID/USER_ID` of their Slack account, set by whoever knows both.
+        active: false takes every power away at once.
+    """
+
+    id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.@-]{0,63}$")]
+    roles: tuple[Name, ...] = ()
+    slack: Annotated[str, Field(pattern=r"^[A-Z0-9]+/[A-Z0-9]+$")] | None = None
+    active: bool = True
+
+
+class PlannerSection(_Section):
+    """Who plans: playbooks always, then a model where one is named.
+
+    Attributes:
+        playbooks: further playbook files of the workspace, as globs.
+        model: `provider:name` as LangChain's `init_chat_model` takes it.
+        base_url: for servers with an OpenAI-compatible interface.
+        api_key: of the model's provider.
+        timeout_s, max_calls: budget of one request.
+    """
+
+    playbooks: tuple[str, ...] = ()
+    model: str | None = None
+    base_url: str | None = None
+    api_key: Reference | None = None
+    timeout_s: Annotated[float, Field(gt=0, le=300)] = 30.0
+    max_calls: Annotated[int, Field(ge=1, le=20)] = 3
+
+
+class SlackSection(_Section):
+    """The Slack app and the private channel in which approvers are asked.
+
+    Attributes:
+        bot_token, signing_secret: of the Slack app.
+        channel: id of the private channel.
+        api_url: where Slack's Web API is, for tests.
+    """
+
+    bot_token: Reference
+    signing_secret: Reference
+    channel: Annotated[str, Field(pattern=r"^[A-Z0-9]+$")]
+    api_url: str = "https://slack.com/api/"
+
+
+class HttpSection(_Section):
+    """Where `sayso serve` listens; loopback unless said otherwise."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65_535)] = 8390
+
+
+class Settings(_Section):
+    """Everything that `sayso.toml` can say.
+
+    Attributes:
+        connectors: settings by connector name, checked by the connector itself.
+        actions: Python files with own connectors, as globs relative to the workspace.
+    """
+
+    workspace: WorkspaceSection = WorkspaceSection()
+    store: StoreSection = StoreSection()
+    signing: SigningSection = SigningSection()
+    policy: PolicySection = PolicySection()
+    approvals: ApprovalsSection = ApprovalsSection()
+    people: tuple[PersonSection, ...] = ()
+    planner: PlannerSection = PlannerSection()
+    slack: SlackSection | None = None
+    http: HttpSection = HttpSection()
+    connectors: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)
+    actions: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _people_make_sense(self) -> Settings:
+        ids = [person.id for person in self.people]
+        accounts = [person.slack for person in self.people if person.slack]
+        for values, what in ((ids, "id"), (accounts, "slack account")):
+            doubles = sorted({value for value in values if values.count(value) > 1})
+            if doubles:
+                raise ValueError(f"two people have the {what} `{doubles[0]}`")
+        for person in self.people:
+            unknown = sorted(set(person.roles) - set(self.approvals.roles))
+            if unknown:
+                near = difflib.get_close_matches(unknown[0], self.approvals.roles, 1)
+                hint = f"; did you mean `{near[0]}`" if near else ""
+                raise ValueError(f"`{person.id}` has the unknown role `{unknown[0]}`{hint}")
+        return self
+
+
+def read_settings(path: Path) -> Settings:
+    """Read and check a `sayso.toml`.
+
+    Raises:
+        ConfigError: `no_workspace` when there is none, `invalid_setting` with the file, the
+            setting, and the line where TOML itself is broken.
+    """
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        raise ConfigError(
+            Code.NO_WORKSPACE,
+            f"there is no `{path.name}` in `{path.parent}`",
+            next_step="run `sayso init` there, or pass --workspace FOLDER",
+        ) from None
+    except OSError as error:
+        raise ConfigError(
+            Code.NO_WORKSPACE,
+            f"`{path}` cannot be read",
+            next_step="check its permissions",
+            detail=str(error),
+        ) from error
+    try:
+        values = tomllib.loads(raw.decode("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            Code.INVALID_SETTING,
+            f"`{path.name}` is not valid TOML: {error}",
+            next_step="fix that line",
+        ) from error
+    return parse_settings(values, path.name)
+
+
+def parse_settings(values: Mapping[str, object], where: str) -> Settings:
+    """Check settings that are read already.
+
+    Raises:
+        ConfigError: `invalid_setting`, naming the first wrong setting and what is near it.
+    """
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = ".".join(str(part) for part in first["loc"])
+        problem = str(first["msg"]).removeprefix("Value error, ")
+        step = f"correct `{name}` in {where}" if name else f"correct {where}"
+        if first["type"] == "extra_forbidden":
+            problem = "there is no such setting"
+            step = _nearest(first["loc"]) or f"remove `{name}` from {where}"
+        raise ConfigError(
+            Code.INVALID_SETTING,
+            f"`{name}` in {where}: {problem}" if name else f"{where}: {problem}",
+            next_step=step,
+        ) from error
+
+
+def _nearest(location: tuple[int | str, ...]) -> str | None:
+    """A setting of the same section with a similar name."""
+    model: type[BaseModel] = Settings
+    for part in location[:-1]:
+        field = model.model_fields.get(str(part))
+        if field is None:
+            break
+        for candidate in (field.annotation, *getattr(field.annotation, "__args__", ())):
+            if isinstance(candidate, type) and issubclass(candidate, BaseModel):
+                model = candidate
+    near = difflib.get_close_matches(str(location[-1]), model.model_fields, 1)
+    return f"did you mean `{near[0]}`?" if near else None
