@@ -27,7 +27,7 @@ _BLANK = re.compile(r"(?:\s|//[^\n]*)*")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 _ID_IN_TEXT = re.compile(r'@id\s*\(\s*"((?:\\.|[^"\\])*)"')
 _PREFIX = re.compile(r"^(?:Policy parse error: )?(?:for policy `policy\d+`, )?")
-_WORD = re.compile(r'`(?:\w+::)*"?([^`"]+)"?`')
+_WORD = re.compile(r'`(?:\w+::)*"?([^`"]+)"?`|: (\w+)$')
 _NO_ACTION = "unable to find an applicable action"
 _LANGUAGE = (
     "permit forbid when unless principal action resource context like has contains containsAll "
@@ -255,7 +255,7 @@ def _is_about_groups(node: pst.Template) -> bool:
 def _cedar_problem(piece: _Piece, error: str, words: _Words) -> Problem:
     message = _PREFIX.sub("", error)
     found = _WORD.search(message)
-    word = found[1] if found else ""
+    word = (found[1] or found[2]) if found else ""
     if _NO_ACTION in message:
         message, step = (
             "it fits no action",
