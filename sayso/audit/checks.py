@@ -1,0 +1,401 @@
+"""The checks on one tenant's log, whatever it was read from. Nothing here does I/O.
+
+Two kinds of evidence are weighed: what the log says about itself (its signed head), and what was
+kept elsewhere (pinned keys, earlier checkpoints). Only the second kind catches somebody who holds
+the log's own key, or who puts an old copy in its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from sayso.audit.merkle import HASH_BYTES, Frontier
+from sayso.audit.note import Checkpoint, Verifier, open_checkpoint, parse_note
+from sayso.audit.verification import Check, Damage, Findings, LogVerification
+from sayso.audit.walk import Progress, Row, Walk, decode
+from sayso.errors import IntegrityError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trust:
+    """What the caller knows from elsewhere.
+
+    Attributes:
+        keys: the public keys that may sign; empty takes whatever the source lists, which proves
+            only that the source agrees with itself.
+        checkpoints: signed notes seen earlier, exact bytes; each must still hold.
+    """
+
+    keys: tuple[Verifier, ...] = ()
+    checkpoints: tuple[bytes, ...] = ()
+
+    @classmethod
+    def parse(cls, vkeys: Iterable[str] = (), checkpoints: Iterable[bytes] = ()) -> Self:
+        """From the text of keys and the bytes of notes.
+
+        Raises:
+            IntegrityError: `key_mismatch`, when one of the keys is none.
+        """
+        return cls(keys=tuple(map(Verifier.parse, vkeys)), checkpoints=tuple(checkpoints))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedKey:
+    """A key as the source lists it: valid for heads of `from_size` up to below `to_size`."""
+
+    vkey: str
+    from_size: int = 0
+    to_size: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """The newest signed head as the source holds it.
+
+    Attributes:
+        note: the signed note.
+        size, frontier: what stands beside the note in a database; None where there is nothing.
+    """
+
+    note: str | bytes
+    size: int | None = None
+    frontier: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenedHead:
+    """A head that could be read.
+
+    Attributes:
+        checkpoint: what it says.
+        vkey: the key that signed it; empty when no known key did.
+        pinned: whether that key is one of the caller's.
+    """
+
+    checkpoint: Checkpoint
+    vkey: str = ""
+    pinned: bool = False
+
+
+def judge_head(
+    head: Head, origin: str, keys: Sequence[ListedKey], trust: Trust, findings: Findings
+) -> OpenedHead | None:
+    """Read the signed head and judge its origin, its signature and its key.
+
+    Returns:
+        None when it is no signed checkpoint at all.
+    """
+    try:
+        text, signatures = parse_note(head.note)
+        checkpoint = Checkpoint.parse(text)
+    except IntegrityError as error:
+        findings.add(Check.HEAD_IS_NOTE, Damage.EDITED, f"the signed head: {error.message}")
+        return None
+    if checkpoint.origin != origin:
+        message = f"the signed head belongs to `{checkpoint.origin[:80]}`, not to `{origin[:80]}`"
+        findings.add(Check.HEAD_ORIGIN, Damage.FOREIGN_TENANT, message)
+    listed = _listed_verifiers(keys, findings)
+    known = {(key.name, key.key_id): key for key in (*listed, *trust.keys)}
+    signer: Verifier | None = None
+    for line in signatures:
+        key = known.get((line.name, line.key_id))
+        if key is None:
+            continue
+        if not key.accepts(text.encode(), line.signature):
+            message = f"the signature of `{key.vkey[:80]}` does not fit the head"
+            findings.add(Check.HEAD_SIGNED, Damage.BAD_SIGNATURE, message)
+        signer = signer or key
+    if signer is None:
+        message = "the head is signed by a key that nobody lists"
+        findings.add(Check.HEAD_KEY_LISTED, Damage.FORGED, message)
+        return OpenedHead(checkpoint=checkpoint)
+    pinned = signer.vkey in {key.vkey for key in trust.keys}
+    if trust.keys and not pinned:
+        message = f"the head is signed by `{signer.vkey}`, which is none of the pinned keys"
+        findings.add(Check.HEAD_KEY_TRUSTED, Damage.UNKNOWN_KEY, message)
+    _judge_key_range(signer, keys, checkpoint.size, findings)
+    return OpenedHead(checkpoint=checkpoint, vkey=signer.vkey, pinned=pinned)
+
+
+def _listed_verifiers(keys: Sequence[ListedKey], findings: Findings) -> list[Verifier]:
+    listed: list[Verifier] = []
+    for key in keys:
+        try:
+            listed.append(Verifier.parse(key.vkey))
+        except IntegrityError as error:
+            findings.add(Check.HEAD_KEY_LISTED, Damage.EDITED, error.message)
+    return listed
+
+
+def _judge_key_range(
+    signer: Verifier, keys: Sequence[ListedKey], size: int, findings: Findings
+) -> None:
+    listed = next((key for key in keys if key.vkey == signer.vkey), None)
+    if listed is None:
+        message = f"the pinned key `{signer.vkey}` signed the head, and the source lists others"
+        findings.add(Check.HEAD_KEY_LISTED, Damage.EDITED, message)
+    elif size < listed.from_size or (listed.to_size is not None and size >= listed.to_size):
+        message = f"the key of the head is not valid for a log of {size} entries"
+        findings.add(Check.HEAD_KEY_IN_RANGE, Damage.FORGED, message)
+
+
+def peaks_of(head: Head, checkpoint: Checkpoint) -> dict[int, bytes]:
+    """The frontier that leads up to the signed root, cut at the end of each complete subtree.
+
+    Returns:
+        `{size: the frontier's bytes at that size}`; empty when the stored frontier does not lead to
+        the signed root, because then it proves nothing.
+    """
+    if head.frontier is None:
+        return {}
+    try:
+        frontier = Frontier.from_bytes(checkpoint.size, head.frontier)
+    except IntegrityError:
+        return {}
+    if frontier.root() != checkpoint.root:
+        return {}
+    cuts: dict[int, bytes] = {}
+    size, rest = 0, checkpoint.size
+    while rest:
+        size += 1 << (rest.bit_length() - 1)
+        rest = checkpoint.size - size
+        cuts[size] = head.frontier[: HASH_BYTES * (len(cuts) + 1)]
+    return cuts
+
+
+def judge_root(
+    walk: Walk, checkpoint: Checkpoint, peaks: dict[int, bytes], findings: Findings
+) -> None:
+    """Compare what was read with what the head signs, and say where they part."""
+    count, size = walk.frontier.size, checkpoint.size
+    reached = walk.at_marks.get(size)
+    if reached is not None and reached.root() == checkpoint.root:
+        if count > size:
+            message = f"{count - size} entries follow that the head does not sign"
+            findings.add(Check.HEAD_ROOT, Damage.FORGED, message, size, count - 1)
+        return
+    good, bad = 0, size
+    parted = False
+    for cut, peak in peaks.items():
+        own = walk.at_marks.get(cut)
+        if own is None or own.to_bytes() != peak:
+            bad, parted = cut, own is not None
+            break
+        good = cut
+    if count >= size:
+        message = "the entries are not those that the head signs"
+        findings.add(Check.HEAD_ROOT, Damage.EDITED, message, good, bad - 1)
+    elif parted:
+        message = f"{size - count} entries are missing; the head signs {size}"
+        findings.add(Check.HEAD_ROOT, Damage.DELETED, message, good, bad - 1)
+    else:
+        message = f"the log ends at {count}, and its head signs {size} entries"
+        findings.add(Check.HEAD_ROOT, Damage.TRUNCATED, message, good, count)
+
+
+def judge_head_row(head: Head, checkpoint: Checkpoint, findings: Findings) -> None:
+    """Compare what stands beside the signed note with the note."""
+    if head.size is not None and head.size != checkpoint.size:
+        message = f"the head's row says {head.size} entries, its note {checkpoint.size}"
+        findings.add(Check.HEAD_ROW_SIZE, Damage.EDITED, message)
+    if head.frontier is not None and not (peaks_of(head, checkpoint) or checkpoint.size == 0):
+        message = "the stored frontier does not lead to the signed root"
+        findings.add(Check.HEAD_ROW_FRONTIER, Damage.EDITED, message)
+
+
+def judge_checkpoints(
+    checkpoints: Sequence[Checkpoint], walk: Walk, size: int, findings: Findings
+) -> tuple[int, ...]:
+    """Compare the log with what it was at earlier sizes.
+
+    Args:
+        size: how many entries the log has: what its head signs, or what is there when it has none.
+
+    Returns:
+        The sizes at which it still is what it was.
+    """
+    confirmed: list[int] = []
+    for checkpoint in sorted(checkpoints, key=lambda seen: seen.size):
+        own = walk.at_marks.get(checkpoint.size)
+        if checkpoint.size > size or own is None:
+            message = f"the log had {checkpoint.size} entries, and now it has {size}"
+            findings.add(Check.CHECKPOINT_REACHED, Damage.ROLLED_BACK, message, size)
+        elif own.root() != checkpoint.root:
+            message = f"the first {checkpoint.size} entries are not what they were"
+            first = max(confirmed, default=0)
+            last = checkpoint.size - 1
+            findings.add(Check.CHECKPOINT_ROOT, Damage.FORKED, message, first, last)
+        else:
+            confirmed.append(checkpoint.size)
+    return tuple(confirmed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateRow:
+    """A row whose status must be what its last entry says.
+
+    Attributes:
+        table: `action` or `approval`.
+        id: its id.
+        status: what the row says.
+        last_seq: the index of the entry that set it.
+        body: the stored body at that index; None when there is none.
+    """
+
+    table: str
+    id: str
+    status: object
+    last_seq: object
+    body: bytes | None
+
+
+def judge_state(rows: Iterable[StateRow], latest: dict[str, int], findings: Findings) -> int:
+    """Compare each row with the entry it points at.
+
+    Args:
+        latest: for each action, the index of its last entry that carries a status.
+
+    Returns:
+        The number of rows that were compared.
+    """
+    missing = dict(latest)
+    count = 0
+    for row in rows:
+        count += 1
+        fields = decode(row.body) if row.body is not None else None
+        name = f"the {row.table} `{row.id[:64]}`"
+        at = row.last_seq if type(row.last_seq) is int else None
+        if fields is None or fields.get(row.table) != row.id:
+            message = f"{name} points at an entry that is not about it"
+            findings.add(Check.STATE_ENTRY, Damage.STATE_DISAGREES, message, at)
+        elif row.status != _status_of(row.table, fields):
+            message = f"{name} has a status that its last entry does not give it"
+            findings.add(Check.STATE_STATUS, Damage.STATE_DISAGREES, message, at)
+        if row.table == "action":
+            newest = missing.pop(row.id, None)
+            if newest is not None and newest != row.last_seq:
+                message = f"{name} points at another entry than its last"
+                findings.add(Check.STATE_LATEST, Damage.STATE_DISAGREES, message, newest)
+    for action, seq in missing.items():
+        message = f"the action `{action[:64]}` has entries and no row"
+        findings.add(Check.STATE_ROW_PRESENT, Damage.STATE_DISAGREES, message, seq)
+    return count
+
+
+def _status_of(table: str, fields: dict[str, object]) -> object:
+    status = fields.get("status")
+    # An approval waits (`pending`) while its action has the status `pending_approval`.
+    return "pending" if table == "approval" and status == "pending_approval" else status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogSource:
+    """One tenant's log as a database or a full bundle holds it; none of it is trusted.
+
+    Attributes:
+        tenant: whose log.
+        origin: what its head must be called: `<deployment>/<tenant>`.
+        head: the newest signed head; None when there is none.
+        keys: the keys that the source lists.
+        rows: seq, body and projected columns, in the order of seq; read once.
+        columns: the names of the projected columns in each row.
+        state: rows to compare with their entries, read after `rows`; None when there are none.
+    """
+
+    tenant: str
+    origin: str
+    head: Head | None
+    keys: tuple[ListedKey, ...]
+    rows: Iterable[Row]
+    columns: tuple[str, ...] = ()
+    state: Iterable[StateRow] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenCheckpoint:
+    """A checkpoint from outside that could be read; its signature is judged with its log."""
+
+    note: bytes
+    checkpoint: Checkpoint
+
+
+def read_checkpoints(trust: Trust, findings: Findings) -> tuple[SeenCheckpoint, ...]:
+    """The caller's checkpoints, as far as they are any."""
+    seen: list[SeenCheckpoint] = []
+    for note in trust.checkpoints:
+        try:
+            seen.append(SeenCheckpoint(note=note, checkpoint=Checkpoint.parse(parse_note(note)[0])))
+        except IntegrityError as error:
+            message = f"an outside checkpoint: {error.message}"
+            findings.add(Check.CHECKPOINT_READABLE, Damage.UNREADABLE, message)
+    return tuple(seen)
+
+
+def judge_signers(
+    seen: Iterable[SeenCheckpoint], keys: Sequence[ListedKey], trust: Trust, findings: Findings
+) -> None:
+    """Judge who signed the outside checkpoints of one log.
+
+    They are compared with the log in any case: a note that the caller kept is evidence even when
+    the log's keys have been exchanged since.
+    """
+    known = trust.keys or tuple(_listed_verifiers(keys, Findings()))
+    for one in seen:
+        try:
+            open_checkpoint(one.note, known)
+        except IntegrityError as error:
+            message = f"the outside checkpoint at {one.checkpoint.size}: {error.message}"
+            findings.add(Check.CHECKPOINT_SIGNED, Damage.UNKNOWN_KEY, message)
+
+
+def judge_log(
+    source: LogSource,
+    seen: Sequence[SeenCheckpoint],
+    trust: Trust,
+    *,
+    deep: bool = False,
+    progress: Progress | None = None,
+) -> LogVerification:
+    """Every check on one complete log."""
+    findings = Findings()
+    head = source.head
+    opened = head and judge_head(head, source.origin, source.keys, trust, findings)
+    judge_signers(seen, source.keys, trust, findings)
+    peaks = peaks_of(head, opened.checkpoint) if head and opened else {}
+    marks = {*peaks, *(one.checkpoint.size for one in seen)}
+    if opened:
+        marks.add(opened.checkpoint.size)
+    walk = Walk(
+        tenant=source.tenant, marks=marks, columns=source.columns, deep=deep, findings=findings
+    )
+    walk.run(source.rows, opened.checkpoint.size if opened else 0, progress)
+    count = walk.frontier.size
+    if head and opened:
+        judge_root(walk, opened.checkpoint, peaks, findings)
+        judge_head_row(head, opened.checkpoint, findings)
+    elif head is None and count:
+        findings.add(Check.HEAD_PRESENT, Damage.DELETED, "there are entries and no signed head")
+    size = opened.checkpoint.size if opened else count
+    confirmed = judge_checkpoints([one.checkpoint for one in seen], walk, size, findings)
+    if not count and not size:
+        findings.add(Check.LOG_NOT_EMPTY, Damage.EMPTY, "the log has no entries")
+    state_rows = 0
+    if source.state is not None:
+        state_rows = judge_state(source.state, walk.latest, findings)
+    return LogVerification(
+        tenant=source.tenant,
+        origin=opened.checkpoint.origin if opened else "",
+        entries=count,
+        size=opened.checkpoint.size if opened else None,
+        root_hex=opened.checkpoint.root.hex() if opened else "",
+        vkey=opened.vkey if opened else "",
+        pinned=opened.pinned if opened else False,
+        checkpoints=confirmed,
+        state_rows=state_rows,
+        findings=tuple(findings.kept),
+        dropped=findings.dropped,
+        warnings=tuple(findings.warnings),
+        verdict=findings.verdict,
+    )

@@ -1,0 +1,187 @@
+"""Reads the logs of an SQLite database for the verifier: read-only, in one snapshot.
+
+The file may have been made by the person who is being checked. So nothing of it is executed:
+no trigger can run, views are not read, and generated columns are compared, never relied upon.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sayso.audit.checks import Head, ListedKey, LogSource, StateRow
+from sayso.audit.walk import PROJECTIONS, Row
+from sayso.errors import Code, IntegrityError
+
+_NEEDED = {"meta", "log_entry", "log_head", "log_key"}
+_STATE = ("action", "approval")
+_PLAIN = {"id", "tenant", "seq", "body"}
+
+# SOURCE: SQLite documentation, pragma table_xinfo: 2 virtual, 3 stored.
+_VIRTUAL = 2
+
+# One probe per tenant instead of a scan over all entries.
+_TENANTS = """
+with recursive own(tenant) as (
+    select min(tenant) from log_entry
+    union all
+    select (select min(tenant) from log_entry where tenant > own.tenant) from own
+    where own.tenant is not null
+)
+select tenant from own where tenant is not null
+union select tenant from log_head
+union select tenant from log_key
+order by tenant
+"""
+_ROWS = """
+select seq, cast(body as blob){columns} from log_entry where tenant = ? order by seq
+"""
+_STATE_ROWS = """
+select s.id, s.status, s.last_seq, cast(e.body as blob)
+from {table} as s left join log_entry as e on e.tenant = s.tenant and e.seq = s.last_seq
+where s.tenant = ?
+"""
+
+
+class LogDatabase:
+    """An open snapshot of a database with logs. Made by `open_database`.
+
+    Every method raises `sqlite3.Error` when the file is damaged.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        tables = {
+            str(name)
+            for (name,) in connection.execute("select name from sqlite_master where type = 'table'")
+        }
+        if not tables >= _NEEDED:
+            raise IntegrityError(
+                Code.NOT_A_STORE,
+                "the database holds no audit log",
+                next_step="give the path of a Sayso database or of an exported bundle",
+            )
+        self._tables = tables
+        row = connection.execute("select value from meta where key = 'deployment'").fetchone()
+        self._deployment = str(row[0]) if row else ""
+
+    def tenants(self) -> list[str]:
+        """Every tenant that has entries, a head or a key."""
+        return [str(tenant) for (tenant,) in self._connection.execute(_TENANTS)]
+
+    def faults(self) -> list[str]:
+        """What SQLite itself finds inconsistent, such as an index that hides a row. Slow."""
+        found = [str(line) for (line,) in self._connection.execute("pragma integrity_check(10)")]
+        return [] if found == ["ok"] else found
+
+    def log(self, tenant: str, *, deep: bool) -> LogSource:
+        """The log of a tenant.
+
+        Args:
+            deep: whether to read the virtual columns too, which SQLite computes from the body.
+        """
+        columns = self._projected(deep=deep)
+        chosen = "".join(f', "{name}"' for name in columns)
+        head = self._connection.execute(
+            "select size, frontier, cast(note as blob) from log_head where tenant = ?", (tenant,)
+        ).fetchone()
+        keys = self._connection.execute(
+            "select vkey, from_size, to_size from log_key where tenant = ? order by from_size",
+            (tenant,),
+        )
+        return LogSource(
+            tenant=tenant,
+            origin=f"{self._deployment}/{tenant}",
+            head=_head(head) if head else None,
+            keys=tuple(
+                ListedKey(
+                    vkey=str(vkey),
+                    from_size=int(from_size),
+                    to_size=None if to_size is None else int(to_size),
+                )
+                for vkey, from_size, to_size in keys
+            ),
+            rows=self._rows(_ROWS.format(columns=chosen), tenant),
+            columns=columns,
+            state=self._state(tenant),
+        )
+
+    def uncovered(self) -> list[str]:
+        """Columns beside the bodies that no entry says anything about."""
+        names = {name for name, _ in self._columns()}
+        return sorted(names - _PLAIN - PROJECTIONS.keys())
+
+    def _columns(self) -> list[tuple[str, int]]:
+        rows = self._connection.execute("pragma table_xinfo(log_entry)")
+        return [(str(row[1]), int(row[6])) for row in rows]
+
+    def _projected(self, *, deep: bool) -> tuple[str, ...]:
+        return tuple(
+            name
+            for name, hidden in self._columns()
+            if name in PROJECTIONS and (deep or hidden != _VIRTUAL)
+        )
+
+    def _rows(self, statement: str, tenant: str) -> Iterator[Row]:
+        yield from self._connection.execute(statement, (tenant,))
+
+    def _state(self, tenant: str) -> Iterator[StateRow] | None:
+        tables = [table for table in _STATE if table in self._tables]
+        if "action" not in tables:
+            return None
+        return self._state_rows(tables, tenant)
+
+    def _state_rows(self, tables: list[str], tenant: str) -> Iterator[StateRow]:
+        for table in tables:
+            rows = self._connection.execute(_STATE_ROWS.format(table=table), (tenant,))
+            for name, status, last_seq, body in rows:
+                yield StateRow(
+                    table=table,
+                    id=str(name),
+                    status=status,
+                    last_seq=last_seq,
+                    body=body if isinstance(body, bytes) else None,
+                )
+
+
+def _head(row: tuple[object, ...]) -> Head:
+    size, frontier, note = row
+    return Head(
+        note=note if isinstance(note, bytes) else b"",
+        # A value of another type can only be there when the table was exchanged.
+        size=size if isinstance(size, int) else -1,
+        frontier=frontier if isinstance(frontier, bytes) else b"\x00",
+    )
+
+
+@contextmanager
+def open_database(path: Path) -> Generator[LogDatabase]:
+    """Open a database read-only; everything read inside is one snapshot.
+
+    Raises:
+        IntegrityError: `not_a_store`, when it cannot be opened or holds no audit log.
+        sqlite3.Error: when the file is damaged.
+    """
+    uri = f"{path.resolve().as_uri()}?mode=ro"
+    try:
+        connection = sqlite3.connect(uri, uri=True, isolation_level=None)
+    except sqlite3.Error as error:
+        raise IntegrityError(
+            Code.NOT_A_STORE, f"`{path}` cannot be opened", detail=str(error)
+        ) from error
+    try:
+        connection.text_factory = _lenient_text
+        connection.execute("pragma query_only = on")
+        connection.execute("pragma trusted_schema = off")
+        connection.execute("pragma cell_size_check = on")
+        connection.execute("begin")
+        yield LogDatabase(connection)
+    finally:
+        connection.close()
+
+
+def _lenient_text(encoded: bytes) -> str:
+    # Bytes that are no text become a text that agrees with nothing, instead of stopping the walk.
+    return encoded.decode("utf-8", "replace")

@@ -1,0 +1,310 @@
+"""What a verification says: which checks ran, what they found, and what follows from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from sayso.audit.entry import Json
+
+
+class Verdict(StrEnum):
+    """What follows. Each has its exit status, so that a script can tell them apart."""
+
+    VERIFIED = "verified"
+    TAMPERED = "tampered"
+    CANNOT_JUDGE = "cannot_judge"
+
+    @property
+    def exit_status(self) -> int:
+        """0 verified, 1 tampered, 2 cannot judge."""
+        return _EXIT_STATUS[self]
+
+
+_EXIT_STATUS = {Verdict.VERIFIED: 0, Verdict.TAMPERED: 1, Verdict.CANNOT_JUDGE: 2}
+
+
+class Damage(StrEnum):
+    """What kind of harm was found. Closed."""
+
+    EDITED = "edited"
+    """An entry, a head or a projected column was changed."""
+    DELETED = "deleted"
+    """Entries are missing from the middle."""
+    REORDERED = "reordered"
+    """An entry stands where another one was."""
+    TRUNCATED = "truncated"
+    """Entries are missing from the end; the signed head still counts them."""
+    FORGED = "forged"
+    """Something is there that the log's key did not sign."""
+    FORKED = "forked"
+    """The signed log contradicts a checkpoint that was signed earlier: history was rewritten."""
+    ROLLED_BACK = "rolled_back"
+    """The signed log is shorter than a checkpoint seen earlier."""
+    STATE_DISAGREES = "state_disagrees"
+    """An action's or approval's row does not say what its last entry says."""
+    BAD_SIGNATURE = "bad_signature"
+    FOREIGN_TENANT = "foreign_tenant"
+    """An entry or a head belongs to another tenant or deployment."""
+    NON_CANONICAL = "non_canonical"
+    """An entry, or a file of a bundle, is not in the form that the writer writes."""
+    UNKNOWN_KEY = "unknown_key"
+    """The key is not one of those that were named as trusted."""
+    UNREADABLE = "unreadable"
+    """The source cannot be read as what it should be."""
+    EMPTY = "empty"
+    """There is nothing to verify, which is not the same as verified."""
+
+
+UNDECIDED = frozenset({Damage.UNKNOWN_KEY, Damage.UNREADABLE, Damage.EMPTY})
+"""What leaves the verdict open; every other damage means tampered."""
+
+
+class Check(StrEnum):
+    """One question the verifier asks. `tests/audit/test_verify_checks.py` removes each in turn."""
+
+    SOURCE_READABLE = "source_readable"
+    SOURCE_CONSISTENT = "source_consistent"
+    LOG_NOT_EMPTY = "log_not_empty"
+    SEQ_DENSE = "seq_dense"
+    BODY_CANONICAL = "body_canonical"
+    BODY_FORMAT = "body_format"
+    BODY_TENANT = "body_tenant"
+    BODY_SEQ = "body_seq"
+    PROJECTIONS_AGREE = "projections_agree"
+    HEAD_PRESENT = "head_present"
+    HEAD_IS_NOTE = "head_is_note"
+    HEAD_SIGNED = "head_signed"
+    HEAD_KEY_LISTED = "head_key_listed"
+    HEAD_KEY_TRUSTED = "head_key_trusted"
+    HEAD_KEY_IN_RANGE = "head_key_in_range"
+    HEAD_ORIGIN = "head_origin"
+    HEAD_ROOT = "head_root"
+    HEAD_ROW_SIZE = "head_row_size"
+    HEAD_ROW_FRONTIER = "head_row_frontier"
+    CHECKPOINT_READABLE = "checkpoint_readable"
+    CHECKPOINT_SIGNED = "checkpoint_signed"
+    CHECKPOINT_HAS_LOG = "checkpoint_has_log"
+    CHECKPOINT_REACHED = "checkpoint_reached"
+    CHECKPOINT_ROOT = "checkpoint_root"
+    STATE_ENTRY = "state_entry"
+    STATE_STATUS = "state_status"
+    STATE_LATEST = "state_latest"
+    STATE_ROW_PRESENT = "state_row_present"
+    BUNDLE_MANIFEST = "bundle_manifest"
+    ROW_PROVEN = "row_proven"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that is wrong.
+
+    Attributes:
+        check: which question had the wrong answer.
+        damage: what kind of harm it is.
+        message: for a person, one sentence without a full stop.
+        seq: the first index that can be bad, from 0; None when it is about no entry.
+        last_seq: the last index that can be the first bad one, when it is not exactly `seq`.
+    """
+
+    check: Check
+    damage: Damage
+    message: str
+    seq: int | None = None
+    last_seq: int | None = None
+
+    def to_json(self) -> dict[str, Json]:
+        """The finding for `--json`."""
+        return {
+            "check": self.check.value,
+            "damage": self.damage.value,
+            "message": self.message,
+            "seq": self.seq,
+            "last_seq": self.last_seq,
+        }
+
+
+MAX_FINDINGS = 100
+"""More findings of one log are counted, not kept: a log of strangers has millions."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Findings:
+    """Where checks put what they find.
+
+    Attributes:
+        kept: the first `MAX_FINDINGS`, in the order they were found.
+        dropped: how many more there were.
+        warnings: what a reader should know and what is no damage.
+    """
+
+    kept: list[Finding] = field(default_factory=list["Finding"])
+    dropped: int = 0
+    warnings: list[str] = field(default_factory=list[str])
+    decided: bool = False
+    """Whether one of them, kept or not, means tampered."""
+
+    def add(
+        self,
+        check: Check,
+        damage: Damage,
+        message: str,
+        seq: int | None = None,
+        last_seq: int | None = None,
+    ) -> None:
+        """Keep a finding, or count it when there are many."""
+        self.decided = self.decided or damage not in UNDECIDED
+        if len(self.kept) >= MAX_FINDINGS:
+            self.dropped += 1
+            return
+        self.kept.append(
+            Finding(check=check, damage=damage, message=message, seq=seq, last_seq=last_seq)
+        )
+
+    @property
+    def verdict(self) -> Verdict:
+        """What follows from the findings so far."""
+        if self.decided:
+            return Verdict.TAMPERED
+        return Verdict.CANNOT_JUDGE if self.kept else Verdict.VERIFIED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogVerification:
+    """What was found out about one tenant's log.
+
+    Attributes:
+        tenant: whose log.
+        origin: what its signed head calls it; empty when there is no readable head.
+        entries: how many bodies were hashed.
+        size: what the signed head says; None when there is no readable head.
+        root_hex: the root of the signed head, 64 hex digits.
+        vkey: the key that signed the head; empty when none did.
+        pinned: whether that key was named as trusted from outside.
+        checkpoints: the sizes of the outside checkpoints that were confirmed.
+        state_rows: how many rows of actions and approvals were compared.
+        complete: whether all entries up to `size` were seen; False for a filtered bundle.
+        findings: what is wrong, in the order found.
+        dropped: how many findings were not kept.
+        warnings: what is no damage, and worth knowing.
+    """
+
+    tenant: str
+    origin: str = ""
+    entries: int = 0
+    size: int | None = None
+    root_hex: str = ""
+    vkey: str = ""
+    pinned: bool = False
+    checkpoints: tuple[int, ...] = ()
+    state_rows: int = 0
+    complete: bool = True
+    findings: tuple[Finding, ...] = ()
+    dropped: int = 0
+    warnings: tuple[str, ...] = ()
+    verdict: Verdict = Verdict.CANNOT_JUDGE
+
+    @property
+    def first_bad_seq(self) -> int | None:
+        """The lowest index that any finding names, from 0."""
+        return min((found.seq for found in self.findings if found.seq is not None), default=None)
+
+    @property
+    def coverage(self) -> str:
+        """In one sentence, what a verified verdict covers, and what it does not."""
+        if self.complete:
+            what = f"all {self.entries} entries"
+        else:
+            what = f"{self.entries} of {self.size} entries, each by its proof; completeness is not"
+        key = f"by {self.vkey}" if self.pinned else "self-signed: key taken from the source"
+        if not self.checkpoints:
+            anchor = "no outside checkpoint, so a rollback would not show"
+        else:
+            newest = max(self.checkpoints)
+            rest = (self.size or 0) - newest
+            anchor = f"agrees with the outside checkpoint at {newest}, {rest} entries beyond it"
+        return f"{what}; {key}; {anchor}"
+
+    def to_json(self) -> dict[str, Json]:
+        """The verification of this log for `--json`."""
+        return {
+            "tenant": self.tenant,
+            "verdict": self.verdict.value,
+            "origin": self.origin,
+            "entries": self.entries,
+            "size": self.size,
+            "root": self.root_hex,
+            "vkey": self.vkey,
+            "pinned": self.pinned,
+            "checkpoints": list(self.checkpoints),
+            "state_rows": self.state_rows,
+            "complete": self.complete,
+            "first_bad_seq": self.first_bad_seq,
+            "findings": [found.to_json() for found in self.findings],
+            "findings_dropped": self.dropped,
+            "warnings": list(self.warnings),
+            "coverage": self.coverage,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verification:
+    """What was found out about a database or a bundle.
+
+    Attributes:
+        source: the path that was read.
+        logs: one for each tenant.
+        findings: what is wrong and belongs to no single log.
+        warnings: what is no damage, worth knowing, and belongs to no single log.
+        verdict: the worst of all: tampered, else cannot judge, else verified.
+    """
+
+    source: str
+    logs: tuple[LogVerification, ...]
+    findings: tuple[Finding, ...]
+    warnings: tuple[str, ...] = ()
+    verdict: Verdict
+
+    @property
+    def exit_status(self) -> int:
+        """0 verified, 1 tampered, 2 cannot judge."""
+        return self.verdict.exit_status
+
+    @property
+    def all_findings(self) -> tuple[Finding, ...]:
+        """The findings of every log, and those of none."""
+        return (*self.findings, *(found for log in self.logs for found in log.findings))
+
+    @property
+    def entries(self) -> int:
+        """How many bodies were hashed."""
+        return sum(log.entries for log in self.logs)
+
+    def to_json(self) -> dict[str, Json]:
+        """The whole verification for `--json`."""
+        return {
+            "source": self.source,
+            "verdict": self.verdict.value,
+            "entries": self.entries,
+            "findings": [found.to_json() for found in self.findings],
+            "warnings": list(self.warnings),
+            "logs": [log.to_json() for log in self.logs],
+        }
+
+
+def combine(source: str, logs: tuple[LogVerification, ...], findings: Findings) -> Verification:
+    """Put the logs together; nothing to verify is never verified."""
+    verdicts = {findings.verdict, *(log.verdict for log in logs)}
+    if Verdict.TAMPERED in verdicts:
+        verdict = Verdict.TAMPERED
+    elif Verdict.CANNOT_JUDGE in verdicts or not logs:
+        verdict = Verdict.CANNOT_JUDGE
+    else:
+        verdict = Verdict.VERIFIED
+    return Verification(
+        source=source,
+        logs=logs,
+        findings=tuple(findings.kept),
+        warnings=tuple(findings.warnings),
+        verdict=verdict,
+    )

@@ -1,0 +1,389 @@
+"""Verifies a log without trusting the server: `python -m sayso.audit.verify PATH`.
+
+It reads a live database (read-only) or an exported bundle, and imports nothing of what wrote them.
+What it proves, and what only a pinned key or an outside checkpoint can prove, is said in
+`docs/audit-format.md`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sqlite3
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import orjson
+
+from sayso.audit.bundle import BundleReader, Manifest
+from sayso.audit.checks import (
+    Head,
+    ListedKey,
+    LogSource,
+    SeenCheckpoint,
+    Trust,
+    judge_head,
+    judge_log,
+    judge_signers,
+    read_checkpoints,
+)
+from sayso.audit.database import LogDatabase, open_database
+from sayso.audit.merkle import leaf_hash, verify_inclusion
+from sayso.audit.note import Checkpoint
+from sayso.audit.verification import (
+    Check,
+    Damage,
+    Finding,
+    Findings,
+    LogVerification,
+    Verdict,
+    Verification,
+    combine,
+)
+from sayso.audit.walk import Progress, decode
+from sayso.errors import IntegrityError
+
+_T = TypeVar("_T")
+NO_TRUST = Trust()
+
+
+def verify(
+    path: Path,
+    *,
+    trust: Trust = NO_TRUST,
+    tenant: str | None = None,
+    deep: bool = False,
+    progress: Progress | None = None,
+) -> Verification:
+    """Verify a database or a bundle; which of them it is, the path shows.
+
+    Args:
+        path: a file (a database) or a folder (a bundle).
+        trust: pinned keys and earlier checkpoints.
+        tenant: only this log; all of the database's logs when None.
+        deep: read every body as an entry, every column, and SQLite's own consistency as well.
+        progress: told every thousand entries or so.
+
+    Returns:
+        What was found; damage never raises. Nothing to verify gives `cannot_judge`.
+    """
+    if path.is_dir():
+        return verify_bundle(path, trust=trust, deep=deep, progress=progress)
+    return verify_database(path, trust=trust, tenant=tenant, deep=deep, progress=progress)
+
+
+def verify_database(
+    path: Path,
+    *,
+    trust: Trust = NO_TRUST,
+    tenant: str | None = None,
+    deep: bool = False,
+    progress: Progress | None = None,
+) -> Verification:
+    """Verify the logs of an SQLite database, in one snapshot, while others may write to it."""
+    findings = Findings()
+    logs: list[LogVerification] = []
+    try:
+        with open_database(path) as database:
+            seen = read_checkpoints(trust, findings)
+            sources = [
+                database.log(name, deep=deep)
+                for name in database.tenants()
+                if tenant in {None, name}
+            ]
+            _judge_strangers(seen, {source.origin for source in sources}, findings)
+            for source in sources:
+                own = [one for one in seen if one.checkpoint.origin == source.origin]
+                guarded = _guard_source(source, findings)
+                logs.append(judge_log(guarded, own, trust, deep=deep, progress=progress))
+            _judge_whole(database, findings, deep=deep)
+    except (sqlite3.Error, IntegrityError, ValueError) as error:
+        _unreadable(error, findings)
+    if not logs and not findings.kept:
+        findings.add(Check.LOG_NOT_EMPTY, Damage.EMPTY, "there is no log to verify")
+    return combine(str(path), tuple(logs), findings)
+
+
+def _judge_whole(database: LogDatabase, findings: Findings, *, deep: bool) -> None:
+    if not deep:
+        return
+    for fault in database.faults():
+        message = f"SQLite finds the file inconsistent: {fault[:120]}"
+        findings.add(Check.SOURCE_CONSISTENT, Damage.EDITED, message)
+    for column in database.uncovered():
+        findings.warnings.append(f"the column `{column}` is covered by no entry")
+
+
+def _judge_strangers(seen: Sequence[SeenCheckpoint], origins: set[str], findings: Findings) -> None:
+    for one in seen:
+        if one.checkpoint.origin not in origins:
+            message = f"there is a checkpoint of `{one.checkpoint.origin[:80]}` and no such log"
+            findings.add(Check.CHECKPOINT_HAS_LOG, Damage.EMPTY, message)
+
+
+def _guard_source(source: LogSource, findings: Findings) -> LogSource:
+    """The same log; a source that breaks off is a finding, and what was read is still judged."""
+    return LogSource(
+        tenant=source.tenant,
+        origin=source.origin,
+        head=source.head,
+        keys=source.keys,
+        rows=_guard(source.rows, findings),
+        columns=source.columns,
+        state=None if source.state is None else _guard(source.state, findings),
+    )
+
+
+def _guard(rows: Iterable[_T], findings: Findings) -> Iterator[_T]:
+    try:
+        yield from rows
+    except (sqlite3.Error, IntegrityError, OSError) as error:
+        _unreadable(error, findings)
+
+
+def _unreadable(error: Exception, findings: Findings) -> None:
+    message = error.message if isinstance(error, IntegrityError) else str(error)
+    findings.add(Check.SOURCE_READABLE, Damage.UNREADABLE, f"reading broke off: {message}")
+
+
+def verify_bundle(
+    folder: Path,
+    *,
+    trust: Trust = NO_TRUST,
+    deep: bool = False,
+    progress: Progress | None = None,
+) -> Verification:
+    """Verify an exported bundle: a full one to its root, a filtered one row by row."""
+    findings = Findings()
+    logs: tuple[LogVerification, ...] = ()
+    try:
+        reader = BundleReader(folder)
+        # The tenant is the last part of the origin, so one of the two is made from the other.
+        origin = f"{reader.origin.rpartition('/')[0]}/{reader.tenant}"
+        seen = read_checkpoints(trust, findings)
+        _judge_strangers(seen, {origin}, findings)
+        own = [one for one in seen if one.checkpoint.origin == origin]
+        keys = tuple(ListedKey(vkey=vkey) for vkey in reader.vkeys)
+        head = Head(note=reader.note)
+        if reader.full:
+            rows = _guard(enumerate(reader.bodies()), findings)
+            source = LogSource(tenant=reader.tenant, origin=origin, head=head, keys=keys, rows=rows)
+            log = judge_log(source, own, trust, deep=deep, progress=progress)
+            first, last = (0, log.entries - 1) if log.entries else (None, None)
+        else:
+            filtered = _Filtered(reader, findings)
+            log = filtered.judge(origin, head, keys, own, trust, progress)
+            first, last = filtered.first, filtered.last
+        _judge_manifest(reader, log, first, last, findings)
+        logs = (log,)
+    except (IntegrityError, OSError) as error:
+        _unreadable(error, findings)
+    return combine(str(folder), logs, findings)
+
+
+def _judge_manifest(
+    reader: BundleReader,
+    log: LogVerification,
+    first: int | None,
+    last: int | None,
+    findings: Findings,
+) -> None:
+    """Build the manifest again from what was read: no byte of it can say anything else."""
+    expected = Manifest(
+        tenant=reader.tenant,
+        origin=log.origin,
+        full=reader.full,
+        size=log.size or 0,
+        count=log.entries,
+        first=first,
+        last=last,
+        files=reader.digests(),
+    )
+    if expected.encoded() != reader.manifest:
+        message = "the manifest does not describe the files beside it"
+        findings.add(Check.BUNDLE_MANIFEST, Damage.EDITED, message)
+    for name in reader.unknown_files():
+        findings.warnings.append(f"the file `{name[:80]}` is no part of a bundle")
+
+
+class _Filtered:
+    """Judges a filtered bundle row by row."""
+
+    def __init__(self, reader: BundleReader, outer: Findings) -> None:
+        self._reader = reader
+        self._outer = outer
+        self._findings = Findings()
+        self.first: int | None = None
+        self.last: int | None = None
+
+    def judge(
+        self,
+        origin: str,
+        head: Head,
+        keys: Sequence[ListedKey],
+        seen: Sequence[SeenCheckpoint],
+        trust: Trust,
+        progress: Progress | None,
+    ) -> LogVerification:
+        findings = self._findings
+        opened = judge_head(head, origin, keys, trust, findings)
+        judge_signers(seen, keys, trust, findings)
+        count = self._judge_rows(opened.checkpoint if opened else None, progress)
+        if not count:
+            findings.add(Check.LOG_NOT_EMPTY, Damage.EMPTY, "the bundle has no entries")
+        checkpoint = opened.checkpoint if opened else None
+        return LogVerification(
+            tenant=self._reader.tenant,
+            origin=checkpoint.origin if checkpoint else "",
+            entries=count,
+            size=checkpoint.size if checkpoint else None,
+            root_hex=checkpoint.root.hex() if checkpoint else "",
+            vkey=opened.vkey if opened else "",
+            pinned=opened.pinned if opened else False,
+            checkpoints=_compare_equal_sizes(seen, checkpoint, findings),
+            complete=False,
+            findings=tuple(findings.kept),
+            dropped=findings.dropped,
+            warnings=tuple(findings.warnings),
+            verdict=findings.verdict,
+        )
+
+    def _judge_rows(self, checkpoint: Checkpoint | None, progress: Progress | None) -> int:
+        findings, tenant = self._findings, self._reader.tenant
+        size, root = (checkpoint.size, checkpoint.root) if checkpoint else (0, b"")
+        count = 0
+        for row in _guard(self._reader.proven_rows(), self._outer):
+            seq, count = row.seq, count + 1
+            if self.last is not None and seq <= self.last:
+                message = "the entries are not in the order of the log"
+                findings.add(Check.SEQ_DENSE, Damage.REORDERED, message, seq)
+            self.first = seq if self.first is None else self.first
+            self.last = seq
+            fields = decode(row.body)
+            if fields is None:
+                message = "the body is not canonical JSON"
+                findings.add(Check.BODY_CANONICAL, Damage.NON_CANONICAL, message, seq)
+            elif fields.get("seq") != seq:
+                message = "the body has another index"
+                findings.add(Check.BODY_SEQ, Damage.REORDERED, message, seq)
+            elif fields.get("tenant") != tenant:
+                message = "the body belongs to another tenant"
+                findings.add(Check.BODY_TENANT, Damage.FOREIGN_TENANT, message, seq)
+            if not verify_inclusion(leaf_hash(row.body), seq, size, row.proof, root):
+                message = "the proof does not lead from this entry to the signed root"
+                findings.add(Check.ROW_PROVEN, Damage.EDITED, message, seq)
+            if progress is not None and not count & 1023:
+                progress(count, count)
+        return count
+
+
+def _compare_equal_sizes(
+    seen: Sequence[SeenCheckpoint], checkpoint: Checkpoint | None, findings: Findings
+) -> tuple[int, ...]:
+    """Compare the outside checkpoints that have the head's size; the others need every entry."""
+    confirmed: list[int] = []
+    for one in seen:
+        own = one.checkpoint
+        if checkpoint is None or own.size < checkpoint.size:
+            message = f"a filtered bundle cannot be compared with the checkpoint at {own.size}"
+            findings.warnings.append(message)
+        elif own.size > checkpoint.size:
+            message = f"the log had {own.size} entries, and this head has {checkpoint.size}"
+            findings.add(Check.CHECKPOINT_REACHED, Damage.ROLLED_BACK, message)
+        elif own.root != checkpoint.root:
+            message = f"the first {own.size} entries are not what they were"
+            findings.add(Check.CHECKPOINT_ROOT, Damage.FORKED, message, 0, own.size - 1)
+        else:
+            confirmed.append(own.size)
+    return tuple(confirmed)
+
+
+def describe(verification: Verification) -> str:
+    """The verification for a person, ending in a line feed."""
+    lines = [f"{_words(verification.verdict)}: {verification.source}"]
+    for log in verification.logs:
+        lines.append(f"  {log.origin or log.tenant}: {_words(log.verdict)}")
+        lines.append(f"    covers {log.coverage}")
+        if log.state_rows:
+            lines.append(f"    {log.state_rows} rows of actions and approvals compared")
+        lines += [f"    {_describe_finding(found)}" for found in log.findings]
+        lines += [f"    and {log.dropped} more findings"] if log.dropped else []
+        lines += [f"    note: {warning}" for warning in log.warnings]
+    lines += [f"  {_describe_finding(found)}" for found in verification.findings]
+    lines += [f"  note: {warning}" for warning in verification.warnings]
+    return "\n".join(lines) + "\n"
+
+
+def _words(verdict: Verdict) -> str:
+    return verdict.value.replace("_", " ")
+
+
+def _describe_finding(found: Finding) -> str:
+    where = ""
+    if found.seq is not None:
+        where = f" at {found.seq}"
+        if found.last_seq not in {None, found.seq}:
+            where = f" from {found.seq} to {found.last_seq}"
+    return f"{found.damage.value}{where}: {found.message} [{found.check.value}]"
+
+
+def _show_progress(done: int, total: int) -> None:
+    filled = 30 * done // max(total, 1)
+    bar = "#" * filled + "." * (30 - filled)
+    sys.stderr.write(f"\r[{bar}] {done:,} of {total:,} entries")
+    sys.stderr.flush()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m sayso.audit.verify",
+        description="Verify an audit log without trusting the server that wrote it.",
+        epilog="Exit status: 0 verified, 1 tampered, 2 cannot judge.",
+    )
+    parser.add_argument("path", type=Path, help="a Sayso database, or the folder of a bundle")
+    parser.add_argument(
+        "--vkey", action="append", default=[], help="a public key to trust; repeatable"
+    )
+    parser.add_argument(
+        "--checkpoint",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="FILE",
+        help="a signed checkpoint that was kept elsewhere; repeatable",
+    )
+    parser.add_argument("--tenant", help="only this tenant's log")
+    parser.add_argument("--deep", action="store_true", help="check every rule of the format too")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run from the command line; returns 0 verified, 1 tampered, 2 cannot judge."""
+    chosen = _parser().parse_args(arguments)
+    try:
+        notes = [path.read_bytes() for path in chosen.checkpoint]
+        trust = Trust.parse(chosen.vkey, notes)
+    except (OSError, IntegrityError) as error:
+        sys.stderr.write(f"{error}\n")
+        return Verdict.CANNOT_JUDGE.exit_status
+    on_terminal = sys.stderr.isatty()
+    verification = verify(
+        chosen.path,
+        trust=trust,
+        tenant=chosen.tenant,
+        deep=chosen.deep,
+        progress=_show_progress if on_terminal else None,
+    )
+    if on_terminal:
+        sys.stderr.write("\r\x1b[K")
+    if chosen.json:
+        sys.stdout.write(orjson.dumps(verification.to_json()).decode() + "\n")
+    else:
+        sys.stdout.write(describe(verification))
+    return verification.exit_status
+
+
+if __name__ == "__main__":
+    sys.exit(main())
