@@ -79,7 +79,8 @@ class PlaybookPlanner:
         """Plan the newest message; earlier turns are not read."""
         newest = messages[-1] if messages else None
         if newest is None or newest.role != "customer":
-            return self._hand_over("there is no new message of the customer")
+            # A playbook would only say again what it said before.
+            return self._hand_over("the customer has not written anything that is still open")
         return self.plan_text(newest.content, handles, actions)
 
     def plan_text(

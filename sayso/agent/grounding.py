@@ -1,0 +1,363 @@
+"""The guard that every plan passes, whoever planned it: nothing in it may come from nowhere.
+
+Deterministic and free of models. An object must be a handle of this run, an amount must stand in
+the customer's words or follow from a record, an action must be known, and free text must not carry
+ids, links or sums that nobody has seen. What passes holds the provider's ids in place of handles.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from fractions import Fraction
+from itertools import combinations
+from typing import Protocol, cast
+
+from pydantic import ValidationError
+
+from sayso.actions.action import Action
+from sayso.actions.plan import Plan, Step
+from sayso.actions.snapshot import Record
+from sayso.agent.base import Handles, Message
+from sayso.agent.playbooks.amounts import (
+    Mention,
+    normalise,
+    read_amounts,
+    read_shares,
+    share_of,
+    total,
+)
+from sayso.errors import RefusedError
+from sayso.json import JsonObject, JsonValue
+from sayso.money import Money
+
+OBJECT_KINDS = frozenset(
+    "charge subscription order invoice payment item fulfillment ticket".split()
+)
+"""Arguments of these names are objects even when the customer has none of that kind."""
+
+MAX_TEXT_CHARS = 2_000
+MAX_REASON_CHARS = 300
+MAX_SUMMED = 4
+"""At most this many amounts of the message are put together; more sums would prove nothing."""
+
+_STEP_ID = re.compile(r"[a-z][a-z0-9_]{0,15}")
+_HANDLE = re.compile(r"\b[a-z_]+#[0-9]+\b")
+# An id of a provider (`ch_3Qx…`, `gid://…`, a UUID), a long number, a link or an e-mail address.
+_FOREIGN = re.compile(
+    r"\b[A-Za-z]{2,12}_(?=\w*[0-9A-Z])\w{3,}|\bgid://|\b[0-9a-f]{8}-[0-9a-f]{4}-"
+    r"|[0-9][0-9 -]{7,}[0-9]|\b[A-Z]{2}[0-9]{2}[A-Z0-9]{8,}\b|\w+://|\bwww\."
+    r"|[\w.+-]+@[\w-]+\.\w|\b[\w-]+\.(?:com|net|org|io)\b",
+)
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+class ProblemKind(StrEnum):
+    """What is wrong with a plan."""
+
+    UNKNOWN_ACTION = "unknown_action"
+    UNKNOWN_HANDLE = "unknown_handle"
+    WRONG_KIND = "wrong_kind"
+    UNSEEN_AMOUNT = "unseen_amount"
+    AMOUNT_ABOVE_LEFT = "amount_above_left"
+    INVALID_ARGUMENT = "invalid_argument"
+    FOREIGN_TEXT = "foreign_text"
+    TEXT_TOO_LONG = "text_too_long"
+    DOUBLE_STEP = "double_step"
+    INVALID_STEP = "invalid_step"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One thing that is wrong.
+
+    Attributes:
+        step: the step's id, bounded.
+        argument: the argument's name; empty for the step as a whole.
+        message: what is wrong, in words that may be sent back to a model; it repeats no value.
+    """
+
+    kind: ProblemKind
+    step: str
+    argument: str = ""
+    message: str
+
+
+class Definitions(Protocol):
+    """Whoever knows which actions there are, such as the engine's `Reach`."""
+
+    @property
+    def actions(self) -> Sequence[Action]:
+        """Every action that may be used."""
+        ...
+
+
+def ground(
+    plan: Plan, *, handles: Handles, messages: Sequence[Message], reach: Definitions
+) -> Plan | tuple[Problem, ...]:
+    """See `ground_plan`; the actions are those that `reach` knows."""
+    return ground_plan(plan, handles=handles, messages=messages, actions=reach.actions)
+
+
+def ground_plan(
+    plan: Plan, *, handles: Handles, messages: Sequence[Message], actions: Sequence[Action]
+) -> Plan | tuple[Problem, ...]:
+    """Check a plan against what was said and what the customer has.
+
+    Args:
+        plan: over handles, as a planner gave it.
+        handles: of this very run.
+        messages: the conversation; only the customer's turns count as said.
+        actions: what may be used.
+
+    Returns:
+        The plan with the provider's ids in place of handles, or everything that is wrong with it.
+    """
+    known = {action.name: action for action in actions}
+    said = _Said.of(messages, handles)
+    problems: list[Problem] = []
+    steps: list[Step] = []
+    for step in plan.steps:
+        found = list(_step_problems(step, known, said))
+        if not found:
+            checked = _validated(step, known[step.action], handles)
+            if isinstance(checked, Step):
+                steps.append(checked)
+                continue
+            found = [checked]
+        problems += found
+    problems += _across(plan, known, handles)
+    return tuple(problems) if problems else replace(plan, steps=tuple(steps))
+
+
+def describe(problems: Sequence[Problem]) -> str:
+    """All problems, one line each, to be sent back to a model."""
+    return "\n".join(
+        f"- step {item.step}{f', {item.argument}' if item.argument else ''}: {item.message}"
+        for item in problems
+    )
+
+
+def object_kind(action: Action, argument: str, handles: Handles) -> str | None:
+    """The record kind that an argument takes; None when it is no object.
+
+    An action says it with `json_schema_extra={"object": kind}` on the field; else the argument's
+    name is the kind, as in `charge`.
+    """
+    info = action.args.model_fields.get(argument)
+    extra = info.json_schema_extra if info is not None else None
+    if isinstance(extra, Mapping):
+        declared = cast("Mapping[str, object]", extra).get("object")
+        if isinstance(declared, str):
+            return declared
+    kinds = {record.kind for record in handles.records.values()} | OBJECT_KINDS
+    return argument if argument in kinds else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Said:
+    """What the customer said, and what they have."""
+
+    mentions: tuple[Mention, ...]
+    shares: tuple[tuple[int, int], ...]
+    handles: Handles
+
+    @classmethod
+    def of(cls, messages: Sequence[Message], handles: Handles) -> _Said:
+        texts = [normalise(turn.content) for turn in messages if turn.role == "customer"]
+        references = {
+            ref.lstrip("#") for record in handles.records.values() for ref in record.references
+        }
+        mentions = tuple(
+            mention
+            for text in texts
+            for mention in read_amounts(text)
+            if mention.clear and not (mention.bare and mention.text in references)
+        )
+        shares = {(s.numerator, s.denominator) for text in texts for s in read_shares(text)}
+        return cls(mentions=mentions, shares=tuple(shares), handles=handles)
+
+    def allows(self, amount: Money, record: Record | None) -> bool:
+        """Whether the amount was said, or follows from the record or from what was said."""
+        said = {m for m in (x.as_money(amount.currency) for x in self.mentions) if m is not None}
+        if amount in said:
+            return True
+        few = sorted(said, key=lambda money: money.amount_minor)[:MAX_SUMMED]
+        sums = (total(part) for n in range(2, len(few) + 1) for part in combinations(few, n))
+        if amount in sums:
+            return True
+        records = [record] if record is not None else list(self.handles.records.values())
+        return any(amount in self._follows(one) for one in records)
+
+    def _follows(self, record: Record) -> set[Money]:
+        """All of it, what is left of it, and the shares that the customer named."""
+        bases = [record.facts.get(name) for name in ("amount", "left", "price")]
+        amounts = {base for base in bases if isinstance(base, Money)}
+        parts = {share_of(base, Fraction(*share)) for base in amounts for share in self.shares}
+        return amounts | parts
+
+
+def _step_problems(step: Step, known: Mapping[str, Action], said: _Said) -> Iterator[Problem]:
+    action = known.get(step.action)
+    if not _STEP_ID.fullmatch(step.id):
+        yield _problem(ProblemKind.INVALID_STEP, step, "", "the step's id is not like s1")
+    if len(step.reason) > MAX_REASON_CHARS:
+        yield _problem(ProblemKind.TEXT_TOO_LONG, step, "reason", "the reason is too long")
+    elif _FOREIGN.search(normalise(step.reason)) or _CONTROL.search(step.reason):
+        yield _problem(ProblemKind.FOREIGN_TEXT, step, "reason", "the reason holds an id or a link")
+    if action is None:
+        yield _problem(ProblemKind.UNKNOWN_ACTION, step, "", "there is no such action")
+        return
+    record = _record_of(step, action, said.handles)
+    for name, value in step.args.items():
+        if name not in action.args.model_fields:
+            message = "the action has no such argument"
+            yield _problem(ProblemKind.INVALID_ARGUMENT, step, name[:40], message)
+            continue
+        kind = object_kind(action, name, said.handles)
+        if kind is not None:
+            yield from _object_problems(step, name, value, kind, said.handles)
+        else:
+            yield from _value_problems(step, name, value, record, said)
+
+
+def _object_problems(
+    step: Step, name: str, value: JsonValue, kind: str, handles: Handles
+) -> Iterator[Problem]:
+    record = handles.records.get(value) if isinstance(value, str) else None
+    if record is None:
+        message = f"it is none of the customer's objects; use a listed {kind}"
+        yield _problem(ProblemKind.UNKNOWN_HANDLE, step, name, message)
+    elif record.kind != kind:
+        message = f"that is a {record.kind}, and a {kind} is needed"
+        yield _problem(ProblemKind.WRONG_KIND, step, name, message)
+
+
+def _value_problems(
+    step: Step, name: str, value: JsonValue, record: Record | None, said: _Said
+) -> Iterator[Problem]:
+    if isinstance(value, Mapping) and "amount_minor" in value:
+        yield from _money_problems(step, name, value, record, said)
+    elif isinstance(value, Mapping):
+        for inner in value.values():
+            yield from _value_problems(step, name, inner, record, said)
+        yield from _text_problems(step, name, " ".join(map(str, value)), record, said)
+    elif isinstance(value, str):
+        yield from _text_problems(step, name, value, record, said)
+    elif isinstance(value, Sequence):
+        for inner in value:
+            yield from _value_problems(step, name, inner, record, said)
+
+
+def _money_problems(
+    step: Step, name: str, value: JsonObject, record: Record | None, said: _Said
+) -> Iterator[Problem]:
+    try:
+        amount = Money.from_json(value)
+    except RefusedError:
+        yield _problem(ProblemKind.INVALID_ARGUMENT, step, name, "that is no amount of money")
+        return
+    if amount.amount_minor <= 0:
+        yield _problem(ProblemKind.INVALID_ARGUMENT, step, name, "the amount is not above zero")
+    elif not said.allows(amount, record):
+        message = "the customer did not name that amount, and it does not follow from the object"
+        yield _problem(ProblemKind.UNSEEN_AMOUNT, step, name, message)
+
+
+def _text_problems(
+    step: Step, name: str, value: str, record: Record | None, said: _Said
+) -> Iterator[Problem]:
+    text = normalise(value)
+    ids = [one.id for one in said.handles.records.values()]
+    if len(value) > MAX_TEXT_CHARS:
+        yield _problem(ProblemKind.TEXT_TOO_LONG, step, name, "the text is too long")
+    elif (
+        _FOREIGN.search(text)
+        or _HANDLE.search(text)
+        or _CONTROL.search(value)
+        or any(one in value for one in ids)
+    ):
+        message = "the text holds an id, a handle, a link or an address"
+        yield _problem(ProblemKind.FOREIGN_TEXT, step, name, message)
+    for mention in read_amounts(text):
+        if not mention.bare and not _said_in_text(mention, record, said):
+            message = "the text names an amount that nobody has seen"
+            yield _problem(ProblemKind.UNSEEN_AMOUNT, step, name, message)
+            return
+
+
+def _said_in_text(mention: Mention, record: Record | None, said: _Said) -> bool:
+    amounts = (mention.as_money(currency) for currency in sorted(mention.currencies))
+    return any(amount is not None and said.allows(amount, record) for amount in amounts)
+
+
+def _record_of(step: Step, action: Action, handles: Handles) -> Record | None:
+    """The object that the step acts on: the first of its object arguments."""
+    for name, value in step.args.items():
+        if object_kind(action, name, handles) is not None and isinstance(value, str):
+            return handles.records.get(value)
+    return None
+
+
+def _validated(step: Step, action: Action, handles: Handles) -> Step | Problem:
+    """The step with ids in place, as the action's own model reads it."""
+    args = {
+        name: handles.id_of(value)
+        if isinstance(value, str) and object_kind(action, name, handles) is not None
+        else value
+        for name, value in step.args.items()
+    }
+    try:
+        # As JSON: strict models take a plan's values from text as they take them from HTTP.
+        model = action.args.model_validate_json(json.dumps(args, default=dict))
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        place = ".".join(map(str, first["loc"]))[:60]
+        return _problem(ProblemKind.INVALID_ARGUMENT, step, place, first["msg"][:200])
+    clean: dict[str, JsonValue] = model.model_dump(mode="json", exclude_unset=True)
+    return replace(step, args=clean)
+
+
+def _across(plan: Plan, known: Mapping[str, Action], handles: Handles) -> Iterator[Problem]:
+    """What only shows across steps: the same step twice, and more than is left in sum."""
+    seen: list[tuple[str, JsonObject]] = []
+    spent: dict[str, Money] = {}
+    for step in plan.steps:
+        if (step.action, step.args) in seen:
+            yield _problem(ProblemKind.DOUBLE_STEP, step, "", "the plan has this step twice")
+        seen.append((step.action, step.args))
+        action = known.get(step.action)
+        if action is None or action.money_arg is None:
+            continue
+        names = [n for n in step.args if object_kind(action, n, handles) is not None]
+        handle = step.args[names[0]] if names else None
+        record = handles.records.get(handle) if isinstance(handle, str) else None
+        left = record.facts.get("left") if record is not None else None
+        if not isinstance(handle, str) or not isinstance(left, Money):
+            continue
+        amount = _amount_of(step.args.get(action.money_arg), left)
+        if amount is None or amount.currency != left.currency:
+            message = f"the amount must be in {left.currency}"
+            yield _problem(ProblemKind.INVALID_ARGUMENT, step, action.money_arg, message)
+            continue
+        spent[handle] = spent.get(handle, Money(0, left.currency)) + amount
+        if spent[handle] > left:
+            message = "that is more than is left of the object"
+            yield _problem(ProblemKind.AMOUNT_ABOVE_LEFT, step, action.money_arg, message)
+
+
+def _amount_of(value: JsonValue, left: Money) -> Money | None:
+    """The step's amount; no amount means all that is left."""
+    if value is None:
+        return left
+    try:
+        return Money.from_json(value)
+    except RefusedError:
+        return None
+
+
+def _problem(kind: ProblemKind, step: Step, argument: str, message: str) -> Problem:
+    return Problem(kind=kind, step=step.id[:16], argument=argument, message=message)

@@ -1,0 +1,206 @@
+"""The reply to the customer, written from what the ledger holds and from nothing else.
+
+INVARIANT: a sentence says that something was done only where the ledger holds it as succeeded.
+No model writes here, and no words of policy, of approvers or of errors are passed on.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import assert_never
+
+from sayso.actions.ledger import ActionRow
+from sayso.actions.state import Status
+from sayso.errors import Code
+from sayso.money import Money
+
+MAX_LABEL_CHARS = 120
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2066-\u2069]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepOutcome:
+    """What the ledger holds about one step.
+
+    Attributes:
+        action: the action's name.
+        amount: the money that moves, or moved; None when none does or it is not known yet.
+        receipt: the provider's id of the effect; only when there is one.
+        label: the object in the customer's words, such as `Order 1042: blue mug`; may be empty.
+        when: when it takes effect, such as `at once`; may be empty.
+        code: why it did not come to pass, when it did not.
+    """
+
+    action: str
+    status: Status
+    amount: Money | None = None
+    receipt: str | None = None
+    label: str = ""
+    when: str = ""
+    code: Code | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Words:
+    """How an action is called: before, as a thing, and once it is done."""
+
+    thing: str
+    done: str
+    about: str = ""
+    to: str = ""
+    note: str = ""
+
+
+_WORDS: dict[str, _Words] = {
+    "stripe.refund": _Words(
+        thing="the refund",
+        done="we have refunded",
+        about=" for ",
+        note=" It can take some days until your bank shows it.",
+    ),
+    "stripe.cancel_subscription": _Words(
+        thing="the cancellation", done="we have cancelled", about=" of "
+    ),
+    "stripe.credit": _Words(thing="the credit", done="we have credited", to=" to your account"),
+    "email.send_apology": _Words(
+        thing="our apology by e-mail", done="we have sent our apology by e-mail"
+    ),
+}
+_OTHER = _Words(thing="what you asked for", done="we have done what you asked for", about=" for ")
+
+# NOTE: an object of somebody else reads like one that does not exist, so that nobody can probe.
+_NOT_FOUND = "we could not find it in your account"
+_REASONS: dict[Code, str] = {
+    Code.NOTHING_LEFT: "nothing is left of that payment",
+    Code.AMOUNT_TOO_LARGE: "it is more than is left of that payment",
+    Code.CURRENCY_MISMATCH: "that payment was made in another currency",
+    Code.WRONG_STATE: "its present state does not allow it",
+    Code.UNKNOWN_OBJECT: _NOT_FOUND,
+    Code.NOT_OWNER: _NOT_FOUND,
+    Code.DEPENDENCY_FAILED: "an earlier part of your request did not go through",
+}
+
+
+def outcome_of(row: ActionRow) -> StepOutcome:
+    """What a stored action means for the customer."""
+    resolved = row.snapshot.resolved if row.snapshot is not None else None
+    fields: Mapping[str, str] = resolved.fields if resolved is not None else {}
+    receipt = row.receipt if row.status in {Status.SUCCEEDED, Status.COMPENSATED} else None
+    code = row.error.get("code") if row.error is not None else None
+    return StepOutcome(
+        action=row.name,
+        status=row.status,
+        amount=receipt.amount if receipt is not None and receipt.amount else row.amount,
+        receipt=receipt.id if receipt is not None else None,
+        label=fields.get(resolved.object_kind, "") if resolved is not None else "",
+        when=fields.get("when", ""),
+        code=Code(code) if code in set(Code) else None,
+    )
+
+
+def write_reply(outcomes: Sequence[StepOutcome]) -> str:
+    """The reply about all steps of a request, in their order.
+
+    Args:
+        outcomes: one per step; none reads like a hand-over.
+
+    Guarantees: `refunded`, `cancelled`, `credited` and `sent` stand only in a sentence about a step
+    that succeeded, or that succeeded and was taken back.
+    """
+    if not outcomes:
+        return write_hand_over()
+    if len(outcomes) == 1:
+        return _sentence(outcomes[0])
+    lines = "\n".join(f"- {_sentence(outcome)}" for outcome in outcomes)
+    return f"This is where your request stands:\n\n{lines}"
+
+
+def write_hand_over() -> str:
+    """The reply when nobody could plan the request and a person takes it."""
+    return (
+        "Thank you for your message. A person from our team has to look at it and will answer you. "
+        "Nothing has been changed so far."
+    )
+
+
+def _sentence(outcome: StepOutcome) -> str:
+    words = _WORDS.get(outcome.action, _OTHER)
+    thing = _thing(outcome, words)
+    match outcome.status:
+        case Status.SUCCEEDED:
+            text = _done(outcome, words)
+        case Status.COMPENSATED:
+            text = f"{thing} was made and then taken back, so in sum nothing has changed."
+        case Status.PLANNED | Status.STALE:
+            text = f"we are still checking {thing}. Nothing has been done yet."
+        case Status.PENDING_APPROVAL:
+            text = (
+                f"a person from our team has to agree to {thing} first. Nothing has been done yet; "
+                "you will hear from us once it is decided."
+            )
+        case Status.APPROVED | Status.EXECUTING:
+            text = f"{thing} is being worked on and is not confirmed yet."
+        case Status.REJECTED:
+            text = f"our team has looked at {thing} and cannot agree to it. Nothing has been done."
+        case Status.EXPIRED:
+            text = (
+                f"{thing} was not decided in time, so nothing has been done. "
+                "Please write to us again if you still need it."
+            )
+        case Status.REFUSED:
+            text = _refused(outcome, thing)
+        case Status.FAILED:
+            text = f"{thing} did not go through. A person from our team has to look at it."
+        case Status.UNKNOWN:
+            text = (
+                f"we do not know for sure yet whether {thing} went through. We are finding out; "
+                "please do not ask for it a second time meanwhile."
+            )
+        case _:
+            assert_never(outcome.status)
+    return text[0].upper() + text[1:]
+
+
+def _refused(outcome: StepOutcome, thing: str) -> str:
+    reason = _REASONS.get(outcome.code) if outcome.code is not None else None
+    if reason is None:
+        return (
+            f"{thing} cannot be done automatically. Nothing has been done; "
+            "a person from our team can look at it."
+        )
+    return f"{thing} is not possible: {reason}. Nothing has been done."
+
+
+def _thing(outcome: StepOutcome, words: _Words) -> str:
+    amount = f" of {outcome.amount}" if outcome.amount is not None else ""
+    return f"{words.thing}{amount}{_about(outcome, words)}"
+
+
+def _done(outcome: StepOutcome, words: _Words) -> str:
+    label = _clean(outcome.label)
+    if outcome.action == "stripe.cancel_subscription":
+        ends = f"; it ends {_clean(outcome.when)}" if outcome.when else ""
+        return f"{words.done} {label or 'your subscription'}{ends}.{_reference(outcome)}"
+    amount = f" {outcome.amount}" if outcome.amount is not None else ""
+    missing = " you" if outcome.action == "stripe.refund" else ""
+    return (
+        f"{words.done}{amount or missing}{_about(outcome, words)}.{words.note}{_reference(outcome)}"
+    )
+
+
+def _about(outcome: StepOutcome, words: _Words) -> str:
+    label = _clean(outcome.label)
+    return f"{words.about}{label}" if words.about and label else ""
+
+
+def _reference(outcome: StepOutcome) -> str:
+    receipt = _clean(outcome.receipt or "")
+    return f" Your reference is {receipt}." if receipt else ""
+
+
+def _clean(text: str) -> str:
+    """One line of bounded length; a label comes from a provider and may hold anything."""
+    line = _UNPRINTABLE.sub(" ", text).strip()
+    return line if len(line) <= MAX_LABEL_CHARS else f"{line[: MAX_LABEL_CHARS - 1]}…"
