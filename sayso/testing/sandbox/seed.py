@@ -184,8 +184,8 @@ DEMO: tuple[DemoCustomer, ...] = (
     _customer("marco", "Marco Rossi", 540, "visa 4242",
         _charge(149900, "eur", 6, "1036: espresso machine")),
     _customer("nia", "Nia Mensah", 75, "visa 4242",
-        _charge(7900, "gbp", 33, "0988: knife set"),
-        _charge(2500, "gbp", 4, "1041: blue mug")),
+        _charge(2500, "gbp", 4, "1041: blue mug"),
+        _charge(7900, "gbp", 33, "0988: knife set")),
 )
 # fmt: on
 """The demo's customers. Lena paid twice for order 1047; Ana and Ben bought the same thing."""
