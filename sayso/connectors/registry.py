@@ -7,8 +7,9 @@ is passed in. Nothing is imported before a connector of that name is set up.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import cast
 
 from sayso.actions.action import Action, Args, Subject
@@ -50,6 +51,8 @@ class Connectors:
         *,
         clock: Clock,
         secret: Callable[[str], Secret],
+        base: Path = Path(),
+        bearer: Callable[[str], Awaitable[Secret]] | None = None,
         own: Iterable[Connector] = (),
         installed: Iterable[EntryPoint] | None = None,
     ) -> Connectors:
@@ -59,6 +62,8 @@ class Connectors:
             settings: `[connectors.NAME]` of sayso.toml, by name.
             clock: the time.
             secret: reads the secret a reference names (`resolve_reference`, bound to a workspace).
+            base: the workspace's folder, where relative paths start.
+            bearer: gives a fresh access token of a named connection; None when there is no broker.
             own: further connectors, such as those of the workspace's `actions/*.py`.
             installed: entry points to look in; those of the group `GROUP` unless a test says so.
 
@@ -75,7 +80,14 @@ class Connectors:
             return registry.connector(name)
 
         for name, table in settings.items():
-            setup = Setup(clock=clock, settings=table, secret=secret, peer=peer)
+            setup = Setup(
+                clock=clock,
+                settings=table,
+                secret=secret,
+                peer=peer,
+                bearer=bearer or _no_bearer,
+                base=base,
+            )
             connector = _factory(name, points)(setup)
             if connector.name != name:
                 raise _invalid(f"`{name}`", f"it calls itself `{connector.name[:ECHO_LIMIT]}`")
@@ -185,6 +197,14 @@ class Connectors:
 
     def _of(self, action_name: str) -> Connector:
         return self._connectors[self.action(action_name).connector]
+
+
+async def _no_bearer(connection: str) -> Secret:
+    raise RefusedError(
+        Code.NEEDS_REAUTH,
+        f"there is no connection `{plain(connection, limit=ECHO_LIMIT)}`",
+        next_step="authorise it with `sayso connect`",
+    )
 
 
 def _factory(name: str, points: Mapping[str, EntryPoint]) -> Factory:

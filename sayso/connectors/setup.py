@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from sayso.actions.action import Subject
@@ -51,12 +52,16 @@ class Setup:
         secret: reads the secret that a reference names (`resolve_reference`, bound to a workspace).
         peer: another connector of the same tenant by name; to be asked at the first call, since
             it may not be made yet when a factory runs.
+        bearer: a fresh access token of a connection that the token broker keeps, by name.
+        base: the workspace's folder, where relative paths start.
     """
 
     clock: Clock
     settings: Mapping[str, JsonValue]
     secret: Callable[[str], Secret]
     peer: Callable[[str], Connector]
+    bearer: Callable[[str], Awaitable[Secret]]
+    base: Path
 
     def text(self, name: str, default: str | None = None) -> str:
         """A setting that is a text.

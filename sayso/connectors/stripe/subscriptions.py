@@ -209,7 +209,9 @@ def _is_ours(found: stripe.Subscription, call: Call) -> bool:
 
 
 def _reference_in(found: stripe.Subscription) -> str | None:
-    return found.metadata[REFERENCE] if REFERENCE in found.metadata else None
+    if REFERENCE not in found.metadata:
+        return None
+    return str(found.metadata[REFERENCE])
 
 
 def _comment_of(found: stripe.Subscription) -> str:

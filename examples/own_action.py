@@ -1,0 +1,49 @@
+"""An own action with its connector, whole: bonus points of a shop's loyalty scheme.
+
+The shop's own records stand for the provider here; swap them for your API client.
+"""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from sayso.actions.action import Args, Subject, verifiable
+from sayso.actions.snapshot import Absence, Call, Receipt, Resolved
+from sayso.connectors.define import OwnConnector, action
+from sayso.errors import Code, RefusedError
+
+
+class GrantArgs(Args):
+    """How many points; never to whom: that is the verified subject."""
+
+    points: Annotated[int, Field(gt=0, le=1000, description="how many points")]
+
+
+class Loyalty(OwnConnector):
+    """Gives bonus points to members."""
+
+    name = "loyalty"
+
+    def __init__(self, members: set[str]) -> None:
+        super().__init__()
+        self.members = members
+        self.granted: dict[str, int] = {}  # points by our reference
+
+    @action(summary="Give {points} points", guarantee=verifiable(settle_after_s=60))
+    async def grant(self, args: GrantArgs, subject: Subject) -> Resolved:
+        """Read what is needed to judge, show and run it; change nothing."""
+        if subject.id not in self.members:
+            raise RefusedError(Code.UNKNOWN_SUBJECT, "there is no such member")
+        return self.resolved(args, subject, kind="member", account="our shop", payee="their points")
+
+    @grant.calls
+    async def give(self, call: Call) -> Receipt:
+        """Do it, with our reference on it."""
+        self.granted.setdefault(call.action_id, int(call.resolved.fields["points"]))
+        return Receipt(id=call.action_id, status="granted")
+
+    @grant.looks_up
+    async def find(self, call: Call) -> Receipt | Absence:
+        """Find it again by our reference."""
+        found = call.action_id in self.granted
+        return Receipt(id=call.action_id, status="granted") if found else Absence.ABSENT

@@ -1,0 +1,52 @@
+"""What the e-mail connector can do, as definitions."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from sayso.actions.action import Action, Args, Effect, FactType, Guarantee
+
+_FACTS: dict[str, FactType] = {"length": "long", "links": "long"}
+
+
+class MessageArgs(Args):
+    """Arguments of `email.send` and `email.send_apology`. None of them says to whom.
+
+    Attributes:
+        title: fills `{title}` in the configured subject line; one line.
+        body: the text; plain, with links to allowed hosts only.
+    """
+
+    title: Annotated[str, Field(min_length=1, max_length=120, description="the subject line")]
+    body: Annotated[str, Field(min_length=1, max_length=5_000, description="the text, plain")]
+
+
+def actions_with(guarantee: Guarantee) -> tuple[Action, Action]:
+    """`email.send` and `email.send_apology`, with what the transport guarantees.
+
+    Facts: `length` of the text in characters · `links`: how many links it holds. Policies tell the
+    two apart by their names.
+    """
+    send = Action(
+        name="email.send",
+        summary="Write an e-mail to the customer's address on file",
+        args=MessageArgs,
+        guarantee=guarantee,
+        effect=Effect.MESSAGE,
+        reversible=False,
+        sentence="Write to the customer: {title}",
+        facts=_FACTS,
+    )
+    apology = Action(
+        name="email.send_apology",
+        summary="Apologise by e-mail to the customer's address on file",
+        args=MessageArgs,
+        guarantee=guarantee,
+        effect=Effect.MESSAGE,
+        reversible=False,
+        sentence="Apologise to the customer: {title}",
+        facts=_FACTS,
+    )
+    return send, apology

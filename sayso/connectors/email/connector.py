@@ -1,0 +1,197 @@
+"""The connector that the engine sees: it finds the address on file, and hands a message over."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import cast, get_args
+
+from sayso.actions.action import Action, Args, Subject
+from sayso.actions.snapshot import Absence, Call, Receipt, Record, Resolved
+from sayso.connectors.email.actions import MessageArgs, actions_with
+from sayso.connectors.email.files import FileTransport
+from sayso.connectors.email.message import Writer, is_address, masked
+from sayso.connectors.email.smtp import Login, Security, SmtpTransport
+from sayso.connectors.email.transport import Transport
+from sayso.connectors.plain import plain
+from sayso.connectors.setup import Address, AddressBook, Setup
+from sayso.errors import Code, ConfigError, RefusedError
+from sayso.ids import Clock
+
+_ADDRESS_ON_FILE = "address.fingerprint"
+
+
+class EmailConnector:
+    """E-mails to customers.
+
+    Args:
+        book: gives whoever knows the customers' addresses; asked at every call.
+        writer: the sender, the subject line, and where links may lead.
+        transport: how messages leave.
+        clock: for the Date header.
+    """
+
+    def __init__(
+        self, *, book: Callable[[], AddressBook], writer: Writer, transport: Transport, clock: Clock
+    ) -> None:
+        self._book = book
+        self._writer = writer
+        self._transport = transport
+        self._clock = clock
+        self._actions = actions_with(transport.guarantee)
+
+    @property
+    def name(self) -> str:
+        """`email`."""
+        return "email"
+
+    @property
+    def version(self) -> str:
+        """Changes when the same approval would send something else."""
+        return "1"
+
+    @property
+    def actions(self) -> Sequence[Action]:
+        """`email.send` and `email.send_apology`."""
+        return self._actions
+
+    async def resolve(self, action: Action, args: Args, subject: Subject) -> Resolved:
+        """See `Connector.resolve`."""
+        assert isinstance(args, MessageArgs)
+        line, text = self._writer.subject_line(args.title), self._writer.text(args.body)
+        links = self._writer.count_links("body", text)
+        address = await self._address(subject)
+        return Resolved(
+            args={"title": args.title, "body": text},
+            object_kind="mailbox",
+            object_id=subject.id,
+            owner=subject.id,
+            owner_proof="the address on file",
+            account=f"{self._writer.sender} by {self._transport.title}",
+            payee=f"{masked(address.email)}, the address on file",
+            preconditions={_ADDRESS_ON_FILE: _fingerprint(subject, address)},
+            fields={"title": line, "text": text},
+            facts={"length": len(text), "links": links},
+            personal=_personal(address),
+        )
+
+    async def call(self, call: Call) -> Receipt:
+        """See `Connector.call`."""
+        args = MessageArgs.model_validate(dict(call.resolved.args))
+        subject = Subject(id=call.subject_id)
+        address = await self._address(subject)
+        # INVARIANT: the address is not in the log, so it is read again and has to be the one that
+        # was judged and shown.
+        if call.resolved.preconditions.get(_ADDRESS_ON_FILE) != _fingerprint(subject, address):
+            raise RefusedError(
+                Code.WRONG_STATE,
+                "the customer's address on file was changed since this was approved",
+                next_step="ask for it anew",
+            )
+        letter = self._writer.write(
+            title=args.title,
+            body=args.body,
+            recipient=address.email,
+            key=call.idempotency_key,
+            now=self._clock.now(),
+            reference=call.action_id,
+        )
+        return await self._transport.send(letter)
+
+    async def look_up(self, call: Call) -> Receipt | Absence:
+        """See `Connector.look_up`."""
+        return await self._transport.look_up(self._writer.message_id(call.idempotency_key))
+
+    async def list_records(self, subject: Subject) -> Sequence[Record]:
+        """Nothing: a mailbox is not read."""
+        return ()
+
+    async def close(self) -> None:
+        """Nothing is held open."""
+
+    async def _address(self, subject: Subject) -> Address:
+        address = await self._book().address_of(subject)
+        if not is_address(address.email):
+            raise RefusedError(
+                Code.WRONG_STATE,
+                "the customer's address on file is no plain e-mail address",
+                next_step="correct it at the provider",
+            )
+        return address
+
+
+def _personal(address: Address) -> dict[str, str]:
+    named = {"email": address.email}
+    if address.name:
+        named["customer"] = plain(address.name)
+    return named
+
+
+def _fingerprint(subject: Subject, address: Address) -> str:
+    """Enough to notice another address, too little to name it: 32 bits fit many addresses."""
+    text = f"sayso/address/v1\0{subject.id}\0{address.email}"
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def connect(setup: Setup) -> EmailConnector:
+    """Make the connector from `[connectors.email]`.
+
+    Settings: `from`, `from_name`, `title` (the subject line with `{title}`), `links` (hosts),
+    `address_from` (a connector), `transport` (`file` or `smtp`), `folder`; for SMTP `host`, `port`,
+    `security`, `user`, `password` (a reference) or `token` (a connection of the token broker).
+
+    Raises:
+        ConfigError: `invalid_setting`, `missing_secret`.
+    """
+    sender, template = setup.text("from"), setup.text("title", "{title}")
+    if not is_address(sender):
+        raise setup.invalid("from", "a plain e-mail address")
+    if "{title}" not in template or "\n" in template or "\r" in template:
+        raise setup.invalid("title", "one line with `{title}` in it")
+    writer = Writer(
+        sender=sender,
+        sender_name=plain(setup.text("from_name", ""), limit=60),
+        title_template=template,
+        link_hosts=frozenset(host.lower() for host in setup.texts("links")),
+    )
+    source = setup.text("address_from", "stripe")
+
+    def book() -> AddressBook:
+        peer = setup.peer(source)
+        if not isinstance(peer, AddressBook):
+            raise ConfigError(
+                Code.INVALID_SETTING,
+                f"the connector `{source[:40]}` knows no addresses",
+                next_step="set `address_from` to one that does, such as `stripe`",
+            )
+        return peer
+
+    return EmailConnector(book=book, writer=writer, transport=_transport(setup), clock=setup.clock)
+
+
+def _transport(setup: Setup) -> Transport:
+    kind = setup.text("transport", "file")
+    if kind == "file":
+        return FileTransport(setup.base / Path(setup.text("folder", "outbox")))
+    security = setup.text("security", "starttls")
+    if kind != "smtp":
+        raise setup.invalid("transport", "`file` or `smtp`")
+    if security not in get_args(Security):
+        raise setup.invalid("security", "`starttls`, `tls` or `none`")
+    return SmtpTransport(
+        host=setup.text("host"),
+        port=int(setup.number("port", 465 if security == "tls" else 587)),
+        security=cast("Security", security),
+        login=_login(setup),
+    )
+
+
+def _login(setup: Setup) -> Login | None:
+    if "user" not in setup.settings:
+        return None
+    user = setup.text("user")
+    if "token" in setup.settings:
+        connection = setup.text("token")
+        return Login(user=user, bearer=lambda: setup.bearer(connection))
+    return Login(user=user, password=setup.secret_at("password"))
