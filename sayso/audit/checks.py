@@ -265,23 +265,25 @@ def judge_state(rows: Iterable[StateRow], latest: dict[str, int], findings: Find
     for row in rows:
         count += 1
         fields = decode(row.body) if row.body is not None else None
-        name = f"the {row.table} `{row.id[:64]}`"
-        at = row.last_seq if type(row.last_seq) is int else None
         if fields is None or fields.get(row.table) != row.id:
-            message = f"{name} points at an entry that is not about it"
-            findings.add(Check.STATE_ENTRY, Damage.STATE_DISAGREES, message, at)
+            message = "points at an entry that is not about it"
+            _add_state(Check.STATE_ENTRY, row, message, findings)
         elif row.status != _status_of(row.table, fields):
-            message = f"{name} has a status that its last entry does not give it"
-            findings.add(Check.STATE_STATUS, Damage.STATE_DISAGREES, message, at)
-        if row.table == "action":
-            newest = missing.pop(row.id, None)
-            if newest is not None and newest != row.last_seq:
-                message = f"{name} points at another entry than its last"
-                findings.add(Check.STATE_LATEST, Damage.STATE_DISAGREES, message, newest)
+            message = "has a status that its last entry does not give it"
+            _add_state(Check.STATE_STATUS, row, message, findings)
+        if row.table == "action" and missing.pop(row.id, row.last_seq) != row.last_seq:
+            message = "points at another entry than its last"
+            _add_state(Check.STATE_LATEST, row, message, findings)
     for action, seq in missing.items():
         message = f"the action `{action[:64]}` has entries and no row"
         findings.add(Check.STATE_ROW_PRESENT, Damage.STATE_DISAGREES, message, seq)
     return count
+
+
+def _add_state(check: Check, row: StateRow, message: str, findings: Findings) -> None:
+    at = row.last_seq if type(row.last_seq) is int else None
+    message = f"the {row.table} `{row.id[:64]}` {message}"
+    findings.add(check, Damage.STATE_DISAGREES, message, at)
 
 
 def _status_of(table: str, fields: dict[str, object]) -> object:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
 from itertools import islice
 from typing import TypeAlias, cast
@@ -23,6 +23,7 @@ Progress = Callable[[int, int], None]
 # SOURCE: the encoding of `canonical_bytes`; written out because the hot loop cannot call it.
 _OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
 _BATCH = 1024
+_dumps = orjson.dumps
 
 
 class Walk:
@@ -89,10 +90,11 @@ class Walk:
         while self._marks and self._marks[-1] <= self.frontier.size:
             self.at_marks[self._marks.pop()] = self.frontier.copy()
 
-    def _leaves(self, batch: list[Row]) -> Iterator[bytes]:
+    def _leaves(self, batch: list[Row]) -> list[bytes]:
         """The leaf hashes of a batch. This is the loop that decides the speed of everything."""
-        tenant, latest, deep = self._tenant, self.latest, self._deep
-        special = deep or bool(self._columns)
+        tenant, latest = self._tenant, self.latest
+        special = self._deep or bool(self._columns)
+        leaves: list[bytes] = []
         for row in batch:
             seq, body = row[0], row[1]
             if type(body) is not bytes:
@@ -100,26 +102,28 @@ class Walk:
             if seq != self._expected:
                 self._judge_gap(seq)
             self._expected += 1
+            leaves.append(sha256(b"\x00" + body).digest())
             fields = decode(body)
             if fields is None:
                 message = "the body is not canonical JSON"
                 self._add(Check.BODY_CANONICAL, Damage.NON_CANONICAL, message)
-            else:
-                if fields.get("seq") != seq or type(fields.get("seq")) is not int:
-                    self._add(Check.BODY_SEQ, Damage.REORDERED, "the body has another index")
-                if fields.get("tenant") != tenant:
-                    message = "the body belongs to another tenant"
-                    self._add(Check.BODY_TENANT, Damage.FOREIGN_TENANT, message)
-                at = fields.get("at")
-                if type(at) is int:
-                    self._earlier += at < self._last_at
-                    self._last_at = at
-                action = fields.get("action")
-                if type(action) is str and "status" in fields and _is_about_action(fields):
-                    latest[action] = self._expected - 1
-                if special:
-                    self._judge_special(row, body, fields)
-            yield sha256(b"\x00" + body).digest()
+                continue
+            get = fields.get
+            own, at, action = get("seq"), get("at"), get("action")
+            if own != seq or type(own) is not int:
+                self._add(Check.BODY_SEQ, Damage.REORDERED, "the body has another index")
+            if get("tenant") != tenant:
+                message = "the body belongs to another tenant"
+                self._add(Check.BODY_TENANT, Damage.FOREIGN_TENANT, message)
+            if type(at) is int:
+                if at < self._last_at:
+                    self._earlier += 1
+                self._last_at = at
+            if type(action) is str and "status" in fields and is_about_action(fields):
+                latest[action] = self._expected - 1
+            if special:
+                self._judge_special(row, body, fields)
+        return leaves
 
     def _add(self, check: Check, damage: Damage, message: str) -> None:
         self._findings.add(check, damage, message, self._expected - 1)
@@ -149,16 +153,18 @@ class Walk:
 def decode(body: bytes) -> dict[str, object] | None:
     """The fields of a body, or None when the bytes are not what encoding its fields gives."""
     try:
-        fields: object = orjson.loads(body)
-        if type(fields) is not dict or orjson.dumps(fields, option=_OPTIONS) != body:
+        fields: dict[str, object] = orjson.loads(body)
+        if _dumps(fields, None, _OPTIONS) != body or type(fields) is not dict:
             return None
     except (ValueError, TypeError):
         return None
-    return cast("dict[str, object]", fields) if len(body) <= MAX_BODY_BYTES else None
+    return fields if len(body) <= MAX_BODY_BYTES else None
 
 
-def _is_about_action(fields: dict[str, object]) -> bool:
-    return str(fields.get("kind")).startswith("action.")
+def is_about_action(fields: dict[str, object]) -> bool:
+    """Whether the entry moves an action, and does not only mention it."""
+    kind = fields.get("kind")
+    return type(kind) is str and kind[:7] == "action."
 
 
 PROJECTIONS: dict[str, tuple[str, ...]] = {
