@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Self, cast
 
 from sayso.audit.merkle import HASH_BYTES, Frontier
 from sayso.audit.note import Checkpoint, Verifier, open_checkpoint, parse_note
@@ -287,9 +287,14 @@ def _add_state(check: Check, row: StateRow, message: str, findings: Findings) ->
 
 
 def _status_of(table: str, fields: dict[str, object]) -> object:
+    """The status that an entry gives a row: an approval's stands in its data, where it has one."""
     status = fields.get("status")
-    # An approval waits (`pending`) while its action has the status `pending_approval`.
-    return "pending" if table == "approval" and status == "pending_approval" else status
+    if table != "approval":
+        return status
+    data = fields.get("data")
+    if isinstance(data, dict) and "approval_status" in data:
+        return cast("dict[str, object]", data)["approval_status"]
+    return "pending" if status == "pending_approval" else status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
