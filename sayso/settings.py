@@ -81,14 +81,14 @@ class PlannerSection(_Section):
     """Who plans: playbooks always, then a model where one is named.
 
     Attributes:
-        playbooks: further playbook files of the workspace, as globs.
+        playbooks: folder of the workspace's own playbooks.
         model: `provider:name` as LangChain's `init_chat_model` takes it.
         base_url: for servers with an OpenAI-compatible interface.
         api_key: of the model's provider.
         timeout_s, max_calls: budget of one request.
     """
 
-    playbooks: tuple[str, ...] = ()
+    playbooks: str = "playbooks"
     model: str | None = None
     base_url: str | None = None
     api_key: Reference | None = None

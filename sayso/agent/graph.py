@@ -25,7 +25,7 @@ from sayso.actions.plan import HandOver, Plan, Step
 from sayso.actions.proposals import Proposal, Proposals
 from sayso.actions.reach import Reach
 from sayso.agent.base import Handles, Message, Planner
-from sayso.agent.grounding import Problem, ground
+from sayso.agent.grounding import ground_plan
 from sayso.agent.look_up import LookUp
 from sayso.agent.reply import outcome_of, write_hand_over, write_reply
 from sayso.agent.requests import (
@@ -148,12 +148,15 @@ async def _validate(state: RunState, runtime: _Runtime) -> Command[Any]:
     stored = state.get("plan")
     assert stored is not None, "only a plan is validated"
     handles = await context.known()
-    grounded = ground(
-        plan_from_json(stored), handles=handles, messages=context.messages, reach=context.reach
+    grounded = ground_plan(
+        plan_from_json(stored),
+        messages=context.messages,
+        handles=handles,
+        actions=context.reach.actions,
     )
     if isinstance(grounded, Plan):
         return Command(goto="submit", update={"plan": plan_json(grounded), "problems": []})
-    problems = [_say(problem) for problem in grounded]
+    problems = [f"{item.step} {item.argument}: {item.message}" for item in grounded.items]
     if state.get("tries", 0) >= MAX_TRIES:
         return _to_person("no plan passed the checks: " + "; ".join(problems))
     return Command(goto="plan", update={"problems": problems, "plan": None})
@@ -265,10 +268,6 @@ async def _hand_over(state: RunState, runtime: _Runtime) -> None:
 
 def _to_person(reason: str) -> Command[Any]:
     return Command(goto="hand_over", update={"hand_over": reason})
-
-
-def _say(problem: Problem) -> str:
-    return f"{problem.step}: {problem.message}"
 
 
 def plan_json(plan: Plan) -> dict[str, Any]:

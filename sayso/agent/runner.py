@@ -108,9 +108,7 @@ class Runner:
 
     async def _all_told(self, row: RequestRow) -> bool:
         found = await self.store.read(
-            lambda reader: reader.one(
-                "request.open_actions", tenant=row.tenant, request_id=row.id
-            )
+            lambda reader: reader.one("request.open_actions", tenant=row.tenant, request_id=row.id)
         )
         return found is not None and integer(found, "count") == 0
 

@@ -65,6 +65,14 @@ class AuditLog:
         row = tx.one("log.head", tenant=tenant)
         if row is not None:
             return Frontier.from_bytes(integer(row, "size"), blob(row, "frontier"))
+        tx.run("log.meta_insert", key="deployment", value=self._deployment)
+        known = tx.one("log.meta", key="deployment")
+        if known is None or text(known, "value") != self._deployment:
+            raise ConfigError(
+                Code.KEY_MISMATCH,
+                f"this database belongs to another workspace than `{self._deployment}`",
+                next_step="keep `workspace.name` as it was when the database was made",
+            )
         tx.run("log.head_insert", tenant=tenant, size=0, frontier=b"")
         tx.run("log.key_insert", tenant=tenant, vkey=self.vkey_of(tenant), from_size=0)
         return Frontier()

@@ -88,4 +88,8 @@ class AgentFloor:
         )
 
     def _planner(self) -> Planner:
-        raise NotImplementedError
+        """Playbooks, then the model where sayso.toml names one."""
+        from sayso.agent.playbooks import load_playbooks  # read and trained with the first request
+
+        section = self._workspace.settings.planner
+        return load_playbooks(self._workspace.folder / section.playbooks)

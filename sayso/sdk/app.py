@@ -70,13 +70,15 @@ class Sayso:
         workspace: Workspace,
         *,
         work: bool = True,
+        act: bool = True,
         connectors: Sequence[Connector] = (),
         clock: Clock | None = None,
         engine_settings: EngineSettings | None = None,
         passing: Callable[[Boundary], None] | None = None,
     ) -> None:
         self._workspace = workspace
-        self._work = work
+        self._work = work and act
+        self._act = act
         self._connectors = tuple(connectors)
         self._clock = clock or SystemClock()
         self._engine_settings = engine_settings
@@ -91,6 +93,7 @@ class Sayso:
         *,
         environment: Mapping[str, str] | None = None,
         work: bool = True,
+        act: bool = True,
         connectors: Sequence[Connector] = (),
     ) -> Self:
         """Open a workspace: `async with Sayso.open("sayso.toml") as sayso: …`.
@@ -99,6 +102,8 @@ class Sayso:
             path: the sayso.toml, or its folder.
             environment: where `env:` references look; the process's variables by default.
             work: carry out whatever is due while it is open; False only looks and decides.
+            act: False is for looking only: no provider's secret is read, so nothing can be
+                proposed, decided or carried out.
             connectors: own connectors, beside those of the workspace.
 
         Raises:
@@ -106,12 +111,13 @@ class Sayso:
         """
         variables = os.environ if environment is None else environment
         workspace = Workspace.load(Path(path), variables)
-        return cls(workspace, work=work, connectors=connectors)
+        return cls(workspace, work=work, act=act, connectors=connectors)
 
     async def __aenter__(self) -> Self:
         self._house = build_house(
             self._workspace,
             clock=self._clock,
+            act=self._act,
             connectors=self._connectors,
             engine_settings=self._engine_settings,
             passing=self._passing,

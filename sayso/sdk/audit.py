@@ -109,13 +109,29 @@ class Audit:
         return self._house.log.vkey_of(self._tenant(tenant))
 
     def verify(
-        self, *, checkpoints: Sequence[bytes] = (), progress: Progress | None = None
+        self,
+        *,
+        checkpoints: Sequence[bytes] = (),
+        deep: bool = False,
+        progress: Progress | None = None,
+        tenant: str | None = None,
     ) -> Verification:
-        """Verify the database's whole log against the workspace's own key."""
-        from sayso.audit.verify import Trust, verify_path  # only auditors need the verifier
+        """Verify a tenant's whole log in the database, with the workspace's own key pinned.
 
-        trust = Trust.parse([self.vkey()], checkpoints)
-        return verify_path(self._workspace.store_path, trust, progress=progress)
+        Args:
+            checkpoints: signed heads seen earlier; a log that was rewritten since is found out.
+        """
+        from sayso.audit.checks import Trust  # only auditors need the verifier
+        from sayso.audit.verify import verify_database
+
+        where = self._tenant(tenant)
+        return verify_database(
+            self._workspace.store_path,
+            trust=Trust.parse([self.vkey(tenant=where)], checkpoints),
+            tenant=where,
+            deep=deep,
+            progress=progress,
+        )
 
     async def export(
         self, folder: Path, words: str = "", *, by: Actor | None = None, tenant: str | None = None

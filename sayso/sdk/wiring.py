@@ -13,6 +13,7 @@ from sayso.actions.approvals import Approvals
 from sayso.actions.engine import Boundary, Engine, EngineSettings
 from sayso.actions.judging import Judge
 from sayso.actions.ledger import Ledger
+from sayso.actions.policy import Approver, Judgement, Outcome, Policy, Question
 from sayso.actions.proposals import Proposals
 from sayso.agent.requests import Requests
 from sayso.audit.log import AuditLog
@@ -64,11 +65,15 @@ def build_house(
     workspace: Workspace,
     *,
     clock: Clock,
+    act: bool = True,
     connectors: Sequence[Connector] = (),
     engine_settings: EngineSettings | None = None,
     passing: Callable[[Boundary], None] | None = None,
 ) -> House:
     """Open a workspace's database and wire the floors to it.
+
+    Args:
+        act: False wires no connector and a policy that denies all, for looking only.
 
     Raises:
         ConfigError: whatever is wrong with the settings, the policy, the key or the database.
@@ -80,8 +85,8 @@ def build_house(
     tenant = Tenant(settings.workspace.tenant)
     ids = IdSource(clock)
     telemetry = Telemetry()
-    reach = load_connectors(workspace, clock, connectors)
-    policy = workspace.policy(tuple(reach.actions))
+    reach = load_connectors(workspace, clock, connectors) if act else Connectors(())
+    policy: Policy = workspace.policy(tuple(reach.actions)) if act else _NoPolicy()
     log = AuditLog(settings.workspace.name, workspace.signer(), clock)
     store = SqliteStore(workspace.store_path)
     ledger = Ledger(log)
@@ -154,6 +159,22 @@ def build_house(
         dispatcher=dispatcher,
         telemetry=telemetry,
     )
+
+
+class _NoPolicy:
+    """Denies everything; stands where nothing is to be judged."""
+
+    @property
+    def version(self) -> str:
+        return "none"
+
+    def judge(self, question: Question) -> Judgement:
+        return Judgement(
+            outcome=Outcome.DENY, rules=(), explain="opened for looking only", policy_version="none"
+        )
+
+    def permits(self, question: Question, approvers: Sequence[Approver]) -> Judgement:
+        return self.judge(question)
 
 
 def load_connectors(

@@ -1,0 +1,108 @@
+"""A workspace in a temporary folder with the in-memory shop, for tests of the floors below."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sayso.actions.engine import Boundary
+from sayso.audit.note import Ed25519Signer
+from sayso.connectors.base import Connector
+from sayso.ids import Clock
+from sayso.sdk.app import Sayso
+from sayso.sdk.workspace import Workspace
+from sayso.settings import parse_settings
+from sayso.store.migrations import migrate
+from sayso.store.sqlite import open_connection
+from sayso.testing.clock import FakeClock
+from sayso.testing.shop import Shop
+
+POLICY = """
+@id("small") @explain("up to 50 runs by itself, three times in 30 days")
+permit (principal, action == Action::"shop.refund", resource)
+when { context.amount.lessThanOrEqual(decimal("50.00")) && context.count30d < 3 };
+
+@id("manager") @explain("up to 500 once a support manager says yes")
+permit (principal, action == Action::"shop.refund", resource)
+when {
+  context.amount.lessThanOrEqual(decimal("500.00")) &&
+  context.approvedBy.contains("support_manager")
+};
+
+@id("two") @explain("more once two people say yes, one of them from finance")
+permit (principal, action == Action::"shop.refund", resource)
+when { context.approvals >= 2 && context.approvedBy.contains("finance") };
+"""
+PEOPLE = (
+    {"id": "maria", "roles": ["support_manager"], "slack": "T1/U1"},
+    {"id": "noor", "roles": ["support_manager"]},
+    {"id": "finn", "roles": ["finance"], "slack": "T1/U2"},
+    {"id": "idle", "roles": ["support_manager"], "active": False},
+)
+
+
+def make_shop_workspace(folder: Path, policy: str = POLICY, **tables: object) -> Workspace:
+    """A workspace whose only connector is to be passed in; key, policy and database are made."""
+    (folder / "keys").mkdir(parents=True, exist_ok=True)
+    key = folder / "keys" / "log.key"
+    if not key.exists():
+        key.write_text(Ed25519Signer.generate("test").to_text())
+    (folder / "policy.cedar").write_text(policy)
+    values: dict[str, object] = {
+        "workspace": {"name": "test"},
+        "policy": {"files": ["policy.cedar"]},
+        "people": list(PEOPLE),
+        **tables,
+    }
+    workspace = Workspace(
+        folder=folder, settings=parse_settings(values, "sayso.toml"), environment={}
+    )
+    path = workspace.store_path
+    if not path.exists():
+        _make_schema(path)
+    return workspace
+
+
+def _make_schema(path: Path) -> None:
+    connection = open_connection(path, create=True)
+    migrate(connection)
+    connection.close()
+
+
+@dataclass(kw_only=True)
+class ShopHouse:
+    """An open workspace with its shop and its clock."""
+
+    sayso: Sayso
+    shop: Shop
+    clock: FakeClock
+    workspace: Workspace
+
+
+@asynccontextmanager
+async def open_shop(
+    folder: Path,
+    *,
+    shop: Shop | None = None,
+    clock: Clock | None = None,
+    work: bool = False,
+    policy: str = POLICY,
+    passing: Callable[[Boundary], None] | None = None,
+    **tables: object,
+) -> AsyncGenerator[ShopHouse]:
+    """Open a shop workspace; `work=False` runs only what a call asks for."""
+    store_shop = shop or Shop()
+    fake = clock if isinstance(clock, FakeClock) else FakeClock()
+    connector: Connector = store_shop
+    workspace = make_shop_workspace(folder, policy, **tables)
+    sayso = Sayso(
+        workspace,
+        work=work,
+        connectors=[connector],
+        clock=clock or fake,
+        passing=passing,
+    )
+    async with sayso:
+        yield ShopHouse(sayso=sayso, shop=store_shop, clock=fake, workspace=workspace)
