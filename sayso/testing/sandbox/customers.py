@@ -94,7 +94,7 @@ def create_balance_transaction(call: Call) -> Json:
     amount = call.params.integer("amount")
     if amount is None:
         raise missing_param("amount")
-    currency = call.params.required("currency").lower()
+    currency = call.params.currency("currency")
     description, metadata = call.params.text("description"), call.params.mapping("metadata")
     customer = call.need(Customer, call.ids[0])
     if customer.currency not in (None, currency):

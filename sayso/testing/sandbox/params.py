@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from urllib.parse import parse_qsl
 
+from sayso.errors import RefusedError
+from sayso.money import exponent_of
 from sayso.testing.sandbox.problems import invalid_param, missing_param, unknown_param
 
+_MAX_DIGITS = 12
 _TRUTHS = {"true": True, "false": False}
 
 
@@ -78,7 +81,7 @@ class Params:
         if value is None:
             return None
         digits = value.removeprefix("-")
-        if not (digits.isascii() and digits.isdigit() and len(digits) < 16):
+        if not (digits.isascii() and digits.isdigit() and len(digits) <= _MAX_DIGITS):
             raise invalid_param(f"Invalid integer: {value}", name, "parameter_invalid_integer")
         return int(value)
 
@@ -95,6 +98,19 @@ class Params:
                 name,
                 "parameter_invalid_integer",
             )
+        return value
+
+    def currency(self, name: str) -> str:
+        """An ISO 4217 code in lower case; required.
+
+        Raises:
+            StripeError: `parameter_missing`, or for no currency in use.
+        """
+        value = self.required(name).lower()
+        try:
+            exponent_of(value.upper())
+        except RefusedError as error:
+            raise invalid_param(f"Invalid currency: {value}.", name) from error
         return value
 
     def flag(self, name: str) -> bool | None:

@@ -182,6 +182,11 @@ def declined(charge: str, decline_code: str) -> StripeError:
     )
 
 
+def key_too_long() -> StripeError:
+    """An idempotency key of more than 255 characters."""
+    return StripeError(400, "Idempotency keys may have at most 255 characters.", began=False)
+
+
 def other_parameters(key: str) -> StripeError:
     """The idempotency key was first used with other parameters."""
     return StripeError(

@@ -23,6 +23,7 @@ from sayso.testing.sandbox.problems import (
     broken,
     invalid_key,
     key_in_use,
+    key_too_long,
     no_key,
     not_permitted,
     other_endpoint,
@@ -38,6 +39,7 @@ from sayso.testing.sandbox.state import State, Work
 KEY_LIFETIME_S = 24 * 3600
 """How long an idempotency key is remembered. Source: Stripe docs: Idempotent requests."""
 
+_MAX_KEY = 255
 _HTML = b"<html><body><h1>We'll be right back</h1></body></html>"
 
 
@@ -150,6 +152,8 @@ class Provider:
         route, ids = found
         if granted is not None and not _permits(granted, route):
             raise not_permitted(request.api_key, ACCOUNT_ID, f"rak_{route.permission}")
+        if len(request.idempotency_key) > _MAX_KEY:
+            raise key_too_long()
         params = Params.decode(request.query, request.body)
         params.check_known(route.params)
         # SOURCE: Stripe docs: keys have an effect on POST only.

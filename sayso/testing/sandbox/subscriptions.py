@@ -228,7 +228,7 @@ def create_price(call: Call) -> Json:
     amount = call.params.integer("unit_amount")
     if amount is None:
         raise missing_param("unit_amount")
-    currency, product = call.params.required("currency"), call.params.required("product")
+    currency, product = call.params.currency("currency"), call.params.required("product")
     interval = call.params.choice("recurring[interval]", _INTERVALS)
     count = call.params.amount("recurring[interval_count]") or 1
     call.need(Product, product, param="product", status=400)
@@ -239,7 +239,7 @@ def create_price(call: Call) -> Json:
                 created=call.now,
                 product=product,
                 unit_amount=amount,
-                currency=currency.lower(),
+                currency=currency,
                 interval=cast("Interval | None", interval),
                 interval_count=count,
                 metadata=merge_metadata({}, call.params.mapping("metadata")),

@@ -7,6 +7,7 @@ Bodies need a `Content-Length`, which every Stripe SDK sends; chunked ones are r
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import struct
 from collections.abc import Awaitable, Callable
@@ -15,6 +16,7 @@ from urllib.parse import unquote
 
 from sayso.testing.sandbox.messages import Answer, Delivery, Request
 
+_LOG = logging.getLogger(__name__)
 _MAX_HEAD = 64 * 1024
 _MAX_BODY = 4 * 1024 * 1024
 
@@ -105,6 +107,14 @@ class Wire:
             self._connections.discard(task)
             writer.close()
 
+    async def _answer(self, request: Request) -> Delivery:
+        try:
+            return await self._serve(request)
+        except Exception:  # noqa: BLE001  (the edge: it is logged and answered)
+            # A bug here must not look like one of the faults that were asked for.
+            _LOG.exception("the sandbox failed at %s %s", request.method, request.path)
+            return Delivery(answer=Answer(status=501, body=b"the sandbox failed; see its log"))
+
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:
             try:
@@ -114,7 +124,7 @@ class Wire:
                 return
             if request is None:
                 return
-            delivery = await self._serve(request)
+            delivery = await self._answer(request)
             if not await _deliver(writer, delivery):
                 return
             if request.headers.get("connection", "").lower() == "close":

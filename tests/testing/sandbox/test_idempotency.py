@@ -200,3 +200,10 @@ def test_a_rate_limit_comes_before_the_key(client: stripe.StripeClient, sandbox:
     assert caught.value.headers is not None
     assert caught.value.headers["Retry-After"] == "7"
     assert refund.amount == 500
+
+
+def test_a_key_has_at_most_255_characters(client: stripe.StripeClient) -> None:
+    """Stripe docs: Idempotent requests: keys are up to 255 characters long."""
+    client.v1.refunds.create(REFUND, {"idempotency_key": "k" * 255})
+    with pytest.raises(stripe.InvalidRequestError):
+        client.v1.refunds.create(REFUND, {"idempotency_key": "k" * 256})

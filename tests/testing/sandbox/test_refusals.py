@@ -99,6 +99,25 @@ def _param_of(error: stripe.InvalidRequestError) -> str | None:
             "currency",
         ),
         (
+            _post("/v1/customers/cus_demo_ana/balance_transactions", amount=-5, currency="zzz"),
+            400,
+            None,
+            "currency",
+        ),
+        (
+            _refund(charge="ch_demo_ana_1", amount=10**13),
+            400,
+            "parameter_invalid_integer",
+            "amount",
+        ),
+        (_refund(charge="ch_demo_ana_1", amount=10**11), 400, None, "amount"),
+        (
+            _post("/v1/charges", amount=10**8, currency="usd", source="tok_visa"),
+            400,
+            "amount_too_large",
+            "amount",
+        ),
+        (
             _post("/v1/products", id="prod_demo_plus", name="Plus"),
             400,
             "resource_already_exists",
