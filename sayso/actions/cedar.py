@@ -11,12 +11,19 @@ import hashlib
 import itertools
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 
 from sayso.actions.action import Action, Assurance, Effect
-from sayso.actions.cedar_binding import Verdict, compile_rules, evaluate, parse_schema
+from sayso.actions.cedar_binding import (
+    Entities,
+    Verdict,
+    compile_rules,
+    evaluate,
+    parse_entities,
+    parse_schema,
+)
 from sayso.actions.cedar_rules import Problem, Rules, read_rules
 from sayso.actions.cedar_schema import Request, build_request, schema_text
 from sayso.actions.policy import Approver, Judgement, Outcome, Question
@@ -55,6 +62,14 @@ class Hypothesis:
     errors: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """A question that passed our own guards, ready for Cedar."""
+
+    request: Request
+    entities: Entities
+
+
 class CedarPolicy:
     """A `Policy` whose rules are Cedar texts, checked as a whole when it is made.
 
@@ -90,7 +105,7 @@ class CedarPolicy:
         self._explains = rules.explains
         self._order = {rule: place for place, rule in enumerate(rules.nodes)}
         self._rule_set = compile_rules(rules.nodes)
-        self._levels = _levels(_asked_roles(roles, rules), max_quorum)
+        self._hypotheticals = _hypotheticals(_asked_roles(roles, rules), max_quorum)
         self._version = _version(texts, text, roles, max_quorum)
 
     @property
@@ -107,14 +122,14 @@ class CedarPolicy:
         if isinstance(request, Judgement):
             return request
         forbids: frozenset[str] | None = None
-        for level in self._levels:
-            for roles, verdict in zip(level, self._ask(request, level), strict=True):
-                if verdict.errors:
-                    return self._failed(verdict.errors)
-                if verdict.allowed:
-                    outcome = Outcome.ASK if roles else Outcome.ALLOW
-                    return self._judgement(outcome, verdict.rules, roles=roles)
-                forbids = verdict.rules if forbids is None else forbids & verdict.rules
+        for roles in self._hypotheticals:
+            verdict = self._evaluate(request, len(roles), frozenset(roles))
+            if verdict.errors:
+                return self._failed(verdict.errors)
+            if verdict.allowed:
+                outcome = Outcome.ASK if roles else Outcome.ALLOW
+                return self._judgement(outcome, verdict.rules, roles=roles)
+            forbids = verdict.rules if forbids is None else forbids & verdict.rules
         # Only a rule that forbids it whoever approves is the reason; else no rule allows it.
         return self._judgement(Outcome.DENY, forbids or frozenset())
 
@@ -132,7 +147,7 @@ class CedarPolicy:
             if approver.person and roles:
                 held[approver.person] = roles
         union = frozenset(itertools.chain.from_iterable(held.values()))
-        verdict = self._evaluate(request, [(len(held), union)])[0]
+        verdict = self._evaluate(request, len(held), union)
         if verdict.errors:
             return self._failed(verdict.errors)
         outcome = Outcome.ALLOW if verdict.allowed else Outcome.DENY
@@ -144,16 +159,14 @@ class CedarPolicy:
         if isinstance(request, Judgement):
             return [_hypothesis((), request)]
         answers: list[Hypothesis] = []
-        for level in self._levels:
-            for roles, verdict in zip(level, self._ask(request, level), strict=True):
-                outcome = Outcome.ALLOW if verdict.allowed else Outcome.DENY
-                failed = self._failed(verdict.errors) if verdict.errors else None
-                answers.append(
-                    _hypothesis(roles, failed or self._judgement(outcome, verdict.rules))
-                )
+        for roles in self._hypotheticals:
+            verdict = self._evaluate(request, len(roles), frozenset(roles))
+            outcome = Outcome.ALLOW if verdict.allowed else Outcome.DENY
+            failed = self._failed(verdict.errors) if verdict.errors else None
+            answers.append(_hypothesis(roles, failed or self._judgement(outcome, verdict.rules)))
         return answers
 
-    def _request(self, question: Question) -> Request | Judgement:
+    def _request(self, question: Question) -> _Asked | Judgement:
         """Pass the guards of our own and build the request, or say why it is denied."""
         action = self._actions.get(question.action.name)
         if action is None:
@@ -166,29 +179,21 @@ class CedarPolicy:
             return self._guarded(VERIFIED_ONLY)
         try:
             request = build_request(question, action)
+            if request.errors:
+                return self._failed(request.errors)
+            entities = parse_entities(json.dumps(request.entities), self._schema)
         except Exception as error:  # noqa: BLE001  (a guard that fails must deny, whatever it was)
             return self._failed((f"the question could not be read: {type(error).__name__}",))
-        return self._failed(request.errors) if request.errors else request
+        return _Asked(request=request, entities=entities)
 
-    def _ask(self, request: Request, level: Sequence[tuple[str, ...]]) -> list[Verdict]:
-        return self._evaluate(request, [(len(roles), frozenset(roles)) for roles in level])
-
-    def _evaluate(
-        self, request: Request, approvals: Sequence[tuple[int, frozenset[str]]]
-    ) -> list[Verdict]:
+    def _evaluate(self, asked: _Asked, approvals: int, roles: frozenset[str]) -> Verdict:
+        context = asked.request.context | {"approvals": approvals, "approvedBy": sorted(roles)}
+        request = asked.request.parts | {"context": context}
         try:
-            requests = [
-                {
-                    **request.parts,
-                    "context": {**request.context, "approvals": count, "approvedBy": sorted(roles)},
-                }
-                for count, roles in approvals
-            ]
-            entities = json.dumps(request.entities)
-            return evaluate(requests, self._rule_set, entities, self._schema)
+            return evaluate(request, self._rule_set, asked.entities, self._schema)
         except Exception as error:  # noqa: BLE001  (a guard that fails must deny, whatever it was)
             reason = f"Cedar failed: {type(error).__name__}: {error!s:.200}"
-            return [Verdict(allowed=False, rules=frozenset(), errors=(reason,))] * len(approvals)
+            return Verdict(allowed=False, rules=frozenset(), errors=(reason,))
 
     def _judgement(
         self, outcome: Outcome, rules: Iterable[str], *, roles: tuple[str, ...] = ()
@@ -282,21 +287,17 @@ def _asked_roles(roles: Sequence[str], rules: Rules) -> list[str]:
     return [role for role in roles if role in rules.named_roles or role == unnamed]
 
 
-def _levels(roles: Sequence[str], max_quorum: int) -> list[list[tuple[str, ...]]]:
-    """For 0, 1, … people: the roles they might hold, least first.
+def _hypotheticals(roles: Sequence[str], max_quorum: int) -> list[tuple[str, ...]]:
+    """Who might say yes: nobody, each one role, each two, …; fewest people and least roles first.
 
     Rules see the number of people and the set of their roles, so combinations that differ in
     neither are asked once.
     """
-    return [list(_distinct(roles, people)) for people in range(max_quorum + 1)]
-
-
-def _distinct(roles: Sequence[str], people: int) -> Iterator[tuple[str, ...]]:
-    seen: set[frozenset[str]] = set()
-    for combination in itertools.combinations_with_replacement(roles, people):
-        if frozenset(combination) not in seen:
-            seen.add(frozenset(combination))
-            yield combination
+    found: dict[tuple[int, frozenset[str]], tuple[str, ...]] = {}
+    for people in range(max_quorum + 1):
+        for combination in itertools.combinations_with_replacement(roles, people):
+            found.setdefault((people, frozenset(combination)), combination)
+    return list(found.values())
 
 
 def _version(texts: Mapping[str, str], schema: str, roles: Sequence[str], max_quorum: int) -> str:

@@ -6,7 +6,7 @@ fails, so a `forbid` that cannot be evaluated would otherwise turn into an allow
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -17,6 +17,7 @@ from sayso.json import JsonObject
 
 Schema = cedarpy.Schema
 RuleSet = cedarpy.PolicySet
+Entities = cedarpy.Entities
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,29 +61,35 @@ def compile_rules(rules: Mapping[str, pst.Template]) -> RuleSet:
 
 def validate_rules(text: str, schema: Schema) -> list[str]:
     """Check types and names; the sentences are Cedar's own, empty when all is well."""
-    # cedarpy annotates schema and requests as bare `dict`s, here and in `evaluate`.
+    # cedarpy annotates schema and request as bare `dict`s, here and below.
     result = cedarpy.validate_policies(text, schema)  # pyright: ignore[reportUnknownMemberType]
     if result.validation_passed:
         return []
     return [problem.error for problem in result.errors] or ["validation failed"]
 
 
-def evaluate(
-    requests: Sequence[JsonObject], rules: RuleSet, entities_json: str, schema: Schema
-) -> list[Verdict]:
-    """Ask all requests in one call.
+def parse_entities(entities_json: str, schema: Schema) -> Entities:
+    """Compile Cedar's JSON list of entities. Raises ValueError when they do not fit the schema."""
+    return Entities.from_json_str(  # pyright: ignore[reportUnknownMemberType]
+        entities_json, schema
+    )
+
+
+def evaluate(request: JsonObject, rules: RuleSet, entities: Entities, schema: Schema) -> Verdict:
+    """Ask one request.
 
     Args:
-        requests: each with `principal`, `action`, `resource` (`{"type", "id"}`) and `context`.
+        request: `principal`, `action`, `resource` (`{"type", "id"}`) and `context`; one that does
+            not fit the schema gives an error, never an allow.
         rules: from `compile_rules`.
-        entities_json: Cedar's JSON list of the entities that the requests name.
-        schema: requests and entities that do not fit it give an error, never an allow.
+        entities: those that the request names.
+        schema: what rules, entities and request were made for.
     """
-    ask = cast("list[dict[str, object]]", requests)
-    results = cedarpy.is_authorized_batch(  # pyright: ignore[reportUnknownMemberType]
-        ask, rules, entities_json, schema
+    ask = cast("dict[str, object]", request)
+    result = cedarpy.is_authorized(  # pyright: ignore[reportUnknownMemberType]
+        ask, rules, entities, schema
     )
-    return [_verdict(result) for result in results]
+    return _verdict(result)
 
 
 def _verdict(result: cedarpy.AuthzResult) -> Verdict:
