@@ -226,10 +226,16 @@ class CedarPolicy:
         )
 
 
-def read_default_policy() -> dict[str, str]:
-    """The texts of the default policy by file name, for `DEFAULT_ROLES` and the Stripe actions."""
-    file = resources.files("sayso.actions") / "policies" / "default.cedar"
-    return {file.name: file.read_text(encoding="utf-8")}
+def read_default_policy(actions: Iterable[Action] = ()) -> dict[str, str]:
+    """The texts of the default policy by file name, for `DEFAULT_ROLES`.
+
+    `default.cedar` needs the Stripe actions; a connector with rules of its own brings its file only
+    when one of its actions is there, since a rule about an unknown action is refused.
+    """
+    folder = resources.files("sayso.actions") / "policies"
+    names = ["default.cedar", *sorted({f"{action.connector}.cedar" for action in actions})]
+    files = [folder / name for name in names]
+    return {file.name: file.read_text(encoding="utf-8") for file in files if file.is_file()}
 
 
 def explain_policy(policy: CedarPolicy, question: Question) -> list[Hypothesis]:

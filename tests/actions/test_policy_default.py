@@ -11,17 +11,28 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from policy_cases import NOON, action, people, person, with_facts
 
-from sayso.actions.action import Action, Assurance, Effect, FactType, FactValue, Subject
+from sayso.actions.action import (
+    Action,
+    Assurance,
+    Effect,
+    FactType,
+    FactValue,
+    Subject,
+    at_most_once,
+)
 from sayso.actions.cedar import DEFAULT_ROLES, CedarPolicy, explain_policy, read_default_policy
 from sayso.actions.cedar_schema import build_request
 from sayso.actions.policy import Approver, History, Judgement, Outcome, Question
 from sayso.actions.snapshot import Resolved
+from sayso.connectors.email.actions import actions_with
 from sayso.connectors.stripe.actions import CANCEL_SUBSCRIPTION, CREDIT, REFUND
 from sayso.money import Money
 
-MAIL = action("email.some", Effect.MESSAGE, {})
-SHIPPED = (REFUND, CANCEL_SUBSCRIPTION, CREDIT, MAIL)
-DEFAULT = CedarPolicy(read_default_policy(), SHIPPED, DEFAULT_ROLES)
+SEND, APOLOGY = actions_with(at_most_once())
+STRIPE = (REFUND, CANCEL_SUBSCRIPTION, CREDIT)
+SHIPPED = (*STRIPE, SEND, APOLOGY)
+TEXTS = read_default_policy(SHIPPED)
+DEFAULT = CedarPolicy(TEXTS, SHIPPED, DEFAULT_ROLES)
 
 MANAGER = ("support_manager",)
 FINANCE = ("finance",)
@@ -107,9 +118,12 @@ def lately(asked: Question, count: int, amount_minor: int) -> Question:
         (credit(5_00, "SEK"), TWO, "credit-two"),
         (ask(CANCEL_SUBSCRIPTION), (), "cancel-at-period-end"),
         (ask(CANCEL_SUBSCRIPTION, at_once=True), MANAGER, "cancel-now-manager"),
-        (ask(MAIL), (), "message-few"),
-        (ask(MAIL, history=(5, 0)), MANAGER, "message-manager"),
-        (ask(MAIL, assurance=Assurance.UNVERIFIED), MANAGER, "message-manager"),
+        (ask(APOLOGY, links=0), (), "apology-auto"),
+        (ask(APOLOGY, links=0, history=(2, 0)), (), "apology-auto"),
+        (ask(APOLOGY, links=0, history=(3, 0)), MANAGER, "message-manager"),
+        (ask(APOLOGY, links=1), MANAGER, "message-manager"),
+        (ask(APOLOGY, links=0, assurance=Assurance.UNVERIFIED), MANAGER, "message-manager"),
+        (ask(SEND, links=0), MANAGER, "message-manager"),
     ],
 )
 def test_the_default_limits(asked: Question, roles: tuple[str, ...], rule: str) -> None:
@@ -123,14 +137,16 @@ def test_the_default_limits(asked: Question, roles: tuple[str, ...], rule: str) 
 
 def test_the_default_policy_fits_the_shipped_actions_alone() -> None:
     """A workspace with Stripe and nothing else starts with it."""
-    alone = CedarPolicy(read_default_policy(), SHIPPED[:3], DEFAULT_ROLES)
+    texts = read_default_policy(STRIPE)
+    assert list(texts) == ["default.cedar"]
+    alone = CedarPolicy(texts, STRIPE, DEFAULT_ROLES)
     assert alone.judge(refund(18_50)).outcome is Outcome.ALLOW
 
 
 def test_an_action_that_the_default_policy_does_not_know_is_denied() -> None:
     """A new connector moves no money before somebody wrote a rule for it."""
     new = action("bank.transfer", Effect.MONEY_OUT, {})
-    wide = CedarPolicy(read_default_policy(), (*SHIPPED, new), DEFAULT_ROLES)
+    wide = CedarPolicy(TEXTS, (*SHIPPED, new), DEFAULT_ROLES)
     assert wide.judge(ask(new, Money(1, "USD"))).outcome is Outcome.DENY
 
 
@@ -235,7 +251,7 @@ def test_the_compiled_rules_answer_as_the_text_does(asked: Question, role: tuple
     context = {**request.context, "approvals": len(role), "approvedBy": list(role)}
     plain = cedarpy.is_authorized(  # pyright: ignore[reportUnknownMemberType]
         {**request.parts, "context": context},
-        read_default_policy()["default.cedar"],
+        "\n".join(TEXTS.values()),
         request.entities,  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     )
     ours = DEFAULT.permits(asked, [person(name, name) for name in role])
