@@ -13,90 +13,103 @@ MAX_CHARS = 1_200
 """A longer letter is nothing for sentence rules."""
 
 
-def _any(words: str) -> re.Pattern[str]:
-    return re.compile(rf"(?:{words})", re.IGNORECASE)
+def _any(*patterns: str) -> re.Pattern[str]:
+    return re.compile("|".join(f"(?:{pattern})" for pattern in patterns), re.IGNORECASE)
 
 
+_ACTIONS = r"(?:refund|cancel|credit)"
+_DONE_WORDS = r"(?:refunded|cancel+ed|credited|reimbursed)"
+_PEOPLE = (
+    r"(?:sister|brother|mother|father|mom|mum|dad|wife|husband|friend|colleague|neighbou?r|boss|"
+    r"son|daughter|partner|client|customer|girlfriend|boyfriend|flatmate|roommate|parents?|"
+    r"grandm\w+|grandf\w+|uncle|aunt|cousin)"
+)
 _INJECTION = _any(
     r"\b(?:ignore|disregard|forget|override|bypass)\b[^.!?\n]{0,40}\b(?:instruction|rule|polic|"
-    r"prompt|previous|above|prior|limit|check|guard|approval)"
-    r"|(?:^|\n|[\[<(*#`])\s*/?(?:system|assistant|developer|admin|tool|inst)\b\s*[\]>:*)#]"
-    r"|\b(?:system|developer|admin)\s*(?:prompt|message|override|mode|note)\b|\bsystem\s*:"
-    r"|\bassistant\s*:|<\|?\w+\|?>|```|\bjailbreak|\byou are now\b|\bact as\b|\bpretend\b"
-    r"|\bnew (?:instruction|rule|polic)|\b(?:policy|approval)s? (?:is|are|was|has been) "
-    r"(?:disabled|off|not needed|waived|granted|given)|\bpre-?approved\b|\balready approved\b"
-    r"|\b(?:auto|self)-?approve|\bapprove (?:this|it|the|my)\b|\bwithout (?:asking|approval)"
-    r"|\b(?:charge|subscription|order)#[0-9]|\b[a-z]+\.[a-z]+_?[a-z]*\(|[{}]"
-    r"|\bi am (?:the|your|a|an) (?:\w+ )?(?:manager|admin|developer|ceo|cfo|owner|supervisor|"
-    r"engineer|employee|agent)\b|\b(?:manager|supervisor|boss|ceo) (?:said|says|told|approved)"
+    r"prompt|previous|above|prior|limit|check|guard|approval)",
+    r"(?:^|\n|[\[<(*#`])\s*/?(?:system|assistant|developer|admin|tool|inst)\b\s*[\]>:*)#]",
+    r"\b(?:system|developer|admin)\s*(?:prompt|message|override|mode|note)\b",
+    r"\b(?:system|assistant)\s*:",
+    r"<[|/]?\w+\|?>|```|[{}]",
+    r"\bjailbreak|\byou are now\b|\bact as\b|\bpretend\b|\bnew (?:instruction|rule|polic)",
+    r"\b(?:policy|approval)s? (?:is|are|was|has been) (?:disabled|off|not needed|waived|granted)",
+    r"\b(?:pre-?|un|auto-?|self-?)?approved?\b|\bwithout (?:asking|approval)",
+    r"\b(?:charge|subscription|order)#[0-9]|\b[a-z]+\.[a-z]+_?[a-z]*\(",
+    r"\bi am (?:the|your|a|an) (?:\w+ )?(?:manager|admin|developer|ceo|cfo|owner|supervisor|"
+    r"engineer|employee|agent)\b",
+    r"\b(?:manager|supervisor|boss|ceo) (?:said|says|told)",
 )
 _OTHERS = _any(
-    r"\b(?:my|his|her|their|our|a|the) (?:sister|brother|mother|father|mom|mum|dad|wife|husband|"
-    r"friend|colleague|neighbou?r|boss|son|daughter|partner|client|customer|girlfriend|boyfriend|"
-    r"flatmate|roommate|parents?|grandm\w+|grandf\w+|uncle|aunt|cousin)\b"
-    r"|\bon behalf of\b|\bsomeone else|\bsomebody else|\b(?:another|other) (?:customer|person|"
-    r"account|user)|\b(?:all|every|each) (?:customers?|users?|accounts?|orders?|charges?)\b"
-    r"|\b(?:his|her|their) (?:order|account|card|subscription|charge|refund|payment)"
-    r"|\b(?:different|another|new|other) (?:bank|card|account|paypal|iban)\b"
-    r"|\bto (?:my|the|this|a) (?:bank|paypal|iban|bitcoin|crypto|wallet|other|new|friend)"
-    r"|\b[\w.+-]+@[\w-]+\.\w+|https?://|\biban\b|\bcus_"
+    rf"\b(?:my|his|her|their|our|a|the) {_PEOPLE}\b",
+    r"\bon behalf of\b|\bsome(?:one|body) else",
+    r"\b(?:another|other) (?:customer|person|account|user)",
+    r"\b(?:all|every|each) (?:customers?|users?|accounts?|orders?|charges?)\b",
+    r"\b(?:his|her|their) (?:order|account|card|subscription|charge|refund|payment)",
+    r"\b(?:different|another|new|other) (?:bank|card|account|paypal|iban)\b",
+    r"\bto (?:my|the|this|a) (?:bank|paypal|iban|bitcoin|crypto|wallet|other|new|friend)",
+    r"\b[\w.+-]+@[\w-]+\.\w+|https?://|\biban\b|\bcus_",
 )
 _QUESTION = _any(
     r"(?:^|[.!?;\n]\s*)(?:(?:hi|hello|hey|ok|okay|please|sorry|tell me|just|well|so|and|but)\W+)*"
-    r"(?:where|why|how|who|whom|whose|which|when(?! (?:i|it|the|my|they|we)\b)|"
-    r"what(?! (?:a|i|we)\b)"
-    r"|did|do|does|has|have|is|are|was|were|will|should|am i|shall)(?:n't|'s|'re)?\b"
-    r"(?! (?:not|need|you dare)\b)"
-    r"|(?:,\s*|\b(?:and|but|so|also|or|then)\s+)(?:where|why|how|who|what|(?:did|do|have|are|will) "
-    r"(?:you|they|i|we)|(?:does|is|has|will|was) (?:it|there|this|that|my|the))\b"
-    r"|\b(?:how|where|what|when|whether|which|why) (?:do|does|did|to|can|could|would|should|is|are|"
-    r"i|my|the|long|much|many|about|kind|case|situation)\b|\bi (?:wonder|was wondering|would like "
-    r"to know|want to know|need to know)\b|\bwondering\b|\bany (?:news|update|idea)|\bis it "
-    r"(?:possible|true|ok|allowed)|\b(?:question|info|information|details|policy|policies) "
-    r"(?:about|on|for|regarding)|\bam i (?:eligible|able|entitled|allowed)"
-    r"|\b(?:can|could|would) you (?:please )?(?:tell|explain|confirm|check|say|let me know|clarify|"
-    r"show|describe|look into|inform)\b|\bcan i (?:check|see|know|ask|cancel any|still)\b"
-    r"|\b(?:see|check|know|learn|understand|tell me|find out) (?:if|whether|in|about|the|your|what|"
-    r"how|when)\b"
+    r"(?:where|why|how|who|whom|whose|which|when(?! (?:i|it|the|my|they|we)\b)"
+    rf"|what(?! (?:a|i|we)\b)|did|do(?! (?:please|{_ACTIONS})\b)|does|has|have|is|are|was|were"
+    r"|will|should|am i|shall)(?:n't|'s|'re)?\b(?! (?:not|need|you dare)\b)",
+    r"(?:,\s*|\b(?:and|but|so|also|or|then)\s+)(?:where|why|how|who|what|(?:did|do|have|are|will) "
+    r"(?:you|they|i|we)|(?:does|is|has|will|was) (?:it|there|this|that|my|the))\b",
+    r"\b(?:how|where|when|whether|which|why) (?:do|does|did|to|can|could|would|should|is|are|i|my"
+    r"|long|much|many|about)\b",
+    r"\bwhat (?:do|does|did|to|can|could|would|should|is|are|about|kind)\b",
+    r"\bi (?:wonder|was wondering|would like to know|want to know|need to know)\b|\bwondering\b",
+    r"\bany (?:news|update|idea)|\bis it (?:possible|true|ok|allowed)",
+    r"\b(?:question|info|information|details|policy|policies) (?:about|on|for|regarding)",
+    r"\bam i (?:eligible|able|entitled|allowed)|\bguarantees?\b",
+    r"\b(?:can|could|would) you (?:please )?(?:tell|explain|confirm|check|say|let me know|clarify|"
+    r"show|describe|look into|inform)\b|\bcan i (?:check|see|know|ask|cancel any|still)\b",
+    r"\b(?:what|which|in|under)(?: \w+)? (?:circumstance|case|situation|condition)s?\b",
+    r"\b(?:see|check|know|learn|understand|tell me|find out) (?:if|whether|in|about|the|your|what|"
+    r"how|when)\b",
 )
 _CONDITION = _any(
-    r"\bif\b(?! (?:you |it is |it's )?(?:could|can|would|possible|at all))|\bunless\b|\bin case\b"
-    r"|\bwhen(?:ever)? (?:it|the|they|you)\b|\bas soon as (?:it|the|they|you)\b|\botherwise\b"
-    r"|\bor else\b|\beither\b|\bonce (?:it|the|they|you)\b|\bmaybe\b|\bperhaps\b|\bthinking (?:of|"
-    r"about)\b|\bconsidering\b|\bmight\b|\bnot sure\b|\bprobably\b|\bby the way\b|\bsuppose\b"
-    r"|\bafter (?:it|the|they|you)\b|\buntil (?:it|the|they|you)\b|\bnext (?:week|month|year)\b"
-    r"|\btomorrow\b"
+    r"\bif\b(?! (?:you |it is |it's )?(?:could|can|would|possible|at all))",
+    r"\bwhen(?:ever)? (?:it|the|they|you)\b(?! (?:\w+ )?(?:ends|runs out|expires)\b)",
+    r"\b(?:as soon as|once|after|until) (?:it|the|they|you)\b",
+    r"\bunless\b|\bin case\b|\botherwise\b|\bor else\b|\beither\b|\bsuppose\b",
+    r"\bmaybe\b|\bperhaps\b|\bthinking (?:of|about)\b|\bconsidering\b|\bmight\b|\bprobably\b",
+    r"\bnot sure\b|\bby the way\b|\bnext (?:week|month|year)\b|\btomorrow\b",
 )
 _DONE = _any(
     r"\b(?:already|previously|yesterday|last week|last month) (?:been )?(?:refunded|cancel|"
-    r"credited|requested|asked|received|got)|\b(?:you|they|someone|has|have|was|were|been|got|is|are|being)"
-    r" (?:already |just |been |not )*(?:refunded|cancel+ed|credited|reimbursed)\b"
-    r"|\b(?:thanks|thank you)(?: so much| very much)? for (?:the|my|your|refund|cancel|sending|"
-    r"giving|crediting)|\b(?:refund|cancell?ation|credit)\b[^.!?,]{0,12}\b(?:arrived|came|received|"
-    r"showing|show up|pending|status|processed|went through|missing|late|policy|fee|fees|terms|"
-    r"rejected|denied|declined|failed|confirmation|request|amount was|was|has|hasn't|did|didn't|"
-    r"is|still|yet)\b"
-    r"|\b(?:waiting|waited|wait|expect|expecting|status of|track|tracking|receive[d]?|got|about|"
+    r"credited|requested|asked|received|got)",
+    r"\b(?:you|they|someone|has|have|was|were|been|got|is|are|being) (?:already |just |been |not )*"
+    rf"{_DONE_WORDS}\b",
+    r"\b(?:thanks|thank you)(?: so much| very much)? for (?:the|my|your|refund|cancel|sending|"
+    r"giving|crediting)",
+    r"\b(?:refund|cancell?ation|credit)\b[^.!?,]{0,12}\b(?:arrived|came|received|showing|show up|"
+    r"pending|status|processed|went through|missing|policy|fee|fees|terms|rejected|denied|declined|"
+    r"failed|confirmation|request|amount was|was|has|hasn't|did|didn't|is|still|yet)\b",
+    r"\b(?:waiting|waited|wait|expect|expecting|status of|track|tracking|receive[d]?|got|about|"
     r"confirm\w*|update on|missing|chasing|promised|check)\b[^.!?,]{0,12}\b(?:refund|cancell?ation|"
-    r"credit|reimbursement|money back)\b|\bi (?:requested|asked for|applied for) (?:a |the |my )?"
-    r"(?:refund|cancel|credit)|\b(?:haven't|have not|didn't|did not|never) (?:yet )?(?:received?|"
-    r"gotten|got|get|seen?) (?:my|the|a|any) (?:refund|money|credit|cancel)"
+    r"credit|reimbursement|money back)\b|\bstill waiting\b",
+    r"\bi (?:requested|asked for|applied for) (?:a |the |my )?(?:refund|cancel|credit)",
+    r"\b(?:haven't|have not|didn't|did not|never) (?:yet )?(?:received?|got|gotten|get|seen?) "
+    r"(?:my|the|a|any) (?:refund|money|credit|cancel)",
 )
 _THREAT = _any(
     r"\b(?:lawyer|attorney|solicitor|sue|suing|court|legal action|police|fraud\w*|scam\w*|stolen|"
-    r"chargeback|charge back|dispute|hacked|unauthori[sz]ed|kill|bomb|suicide|ombudsman|gdpr)\b"
+    r"chargeback|charge back|dispute|hacked|unauthori[sz]ed|not authori[sz]\w*|kill|bomb|suicide|"
+    r"ombudsman|gdpr)\b"
 )
 _RETHINK = _any(
-    r"\bchanged my mind\b[^.!?]{0,20}\bkeep\b|\bkeep (?:it|my|the)\b|\bno need\b|\bnever ?mind\b"
-    r"|\binstead\b|\brather than\b|\breplacement\b|\bexchange\b|\breactivate\b|\bundo\b|\bresume\b"
-    r"|\brenew (?:it|my|the)\b|\bre-?subscribe\b|\bhold off\b|\bnot (?:yet|anymore needed)\b"
-    r"|\bjust kidding\b|\bonly joking\b|\bforget (?:it|about)\b"
+    r"\bchanged my mind\b[^.!?]{0,20}\bkeep\b|\bkeep (?:it|my|the)\b|\bhold off\b",
+    r"\bno need\b|\bnever ?mind\b|\binstead\b|\brather than\b|\bforget (?:it|about)\b",
+    r"\breplacement\b|\bexchange\b|\breactivate\b|\bundo\b|\bresume\b|\bre-?subscribe\b",
+    r"\brenew (?:it|my|the)\b|\bnot (?:yet|anymore needed)\b|\b(?:just kidding|only joking)\b",
 )
 _QUOTED = re.compile(
     r'"[^"]*"|“[^”]*”|«[^»]*»|„[^“”]*[“”]|(?<!\w)\'[^\']{12,}\'(?!\w)|^\s*>.*$', re.MULTILINE
 )
 _NEGATOR = re.compile(
-    r"\b(?:not|never|no|without|don't|dont|doesn't|didn't|won't|can't|cannot|isn't|wasn't|shouldn't"
+    r"\b(?:not|never|no|without|dont|cannot|\w+n't"
     r"|stop|avoid|refuse|against|nor|neither|decline|hate)\b",
     re.IGNORECASE,
 )

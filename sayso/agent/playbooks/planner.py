@@ -26,7 +26,8 @@ THRESHOLD = 0.5
 """The classifier must give the playbook that the rules name at least this probability."""
 
 _REQUEST = re.compile(
-    r"\b(?:please|can you|could you|would you|will you|i want|i'd like|i would like|i need|i wish|"
+    r"\b(?:please|can you|could you|would you|will you|i'd (?:also )?like|"
+    r"i (?:also |just |really |still )?(?:want|need|wish|would like)|"
     r"give me|send me|make|let me|change|update|add|remove|delete|upgrade|downgrade|move|ship|"
     r"resend|book|transfer|pay|switch|close|reset|tell)\b",
     re.IGNORECASE,
