@@ -29,7 +29,11 @@ class Loyalty(OwnConnector):
         self.members = members
         self.granted: dict[str, int] = {}  # points by our reference
 
-    @action(summary="Give {points} points", guarantee=verifiable(settle_after_s=60))
+    @action(
+        summary="Give points",
+        sentence="Give {points} points",
+        guarantee=verifiable(settle_after_s=60),
+    )
     async def grant(self, args: GrantArgs, subject: Subject) -> Resolved:
         """Read what is needed to judge, show and run it; change nothing."""
         if subject.id not in self.members:

@@ -1,0 +1,62 @@
+"""An authorised connection to a provider, as it is configured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import urlsplit
+
+from sayso.connectors.secret import Secret
+from sayso.errors import Code, ConfigError
+
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+AuthMethod = Literal["client_secret_basic", "client_secret_post", "none"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """One authorised connection to a provider.
+
+    Attributes:
+        id: unique over tenants, such as `main/mail/send`; the key of its token row (AU-10, AU-19).
+        grant: how fresh tokens are come by.
+        token_endpoint: https, or http on this machine.
+        client_id, client_secret: of our registration there.
+        scopes: what is asked for.
+        auth_method: how the client shows its secret; by default as the secret allows.
+        authorization_endpoint, redirect_uri: for connecting by a person; exact.
+
+    Raises:
+        ConfigError: `invalid_setting` for an address that is not safe.
+    """
+
+    id: str
+    grant: Literal["refresh_token", "client_credentials"]
+    token_endpoint: str
+    client_id: str
+    client_secret: Secret | None = None
+    scopes: tuple[str, ...] = ()
+    auth_method: AuthMethod | None = None
+    authorization_endpoint: str = ""
+    redirect_uri: str = ""
+
+    def __post_init__(self) -> None:
+        _check_url("token_endpoint", self.token_endpoint)
+        for name, url in (
+            ("authorization_endpoint", self.authorization_endpoint),
+            ("redirect_uri", self.redirect_uri),
+        ):
+            if url:
+                _check_url(name, url)
+
+
+def _check_url(name: str, url: str) -> None:
+    parts = urlsplit(url)
+    safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
+    if not safe or not parts.hostname or parts.username or parts.fragment:
+        raise ConfigError(
+            Code.INVALID_SETTING,
+            f"the connection's `{name}` is no safe address",
+            next_step="use https, or http on this machine",
+        )
