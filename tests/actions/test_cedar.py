@@ -151,6 +151,14 @@ def test_two_people_with_the_same_role_are_two_entries_and_two_people() -> None:
     assert policy(text).permits(asked, [ann, bob]).outcome is Outcome.ALLOW
 
 
+def test_a_person_who_is_named_twice_holds_the_roles_of_both() -> None:
+    """In any order; the rules see one person with two roles."""
+    text = rule('context.approvals == 1 && context.approvedBy.containsAll(["finance"])')
+    twice = [person("ann", "support_manager"), person("ann", "finance")]
+    for given in (twice, twice[::-1]):
+        assert policy(text).permits(question(), given).outcome is Outcome.ALLOW
+
+
 def test_three_people_are_asked_when_a_rule_wants_three() -> None:
     """The quorum goes as far as it was configured, and not further."""
     text = rule('context.approvals >= 3 && context.approvedBy.contains("finance")')

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import datetime
 
 import pytest
 from policy_cases import (
+    ACTIONS,
     CANCEL,
     FACTS,
     GREET,
@@ -23,6 +25,9 @@ from policy_cases import (
 
 from sayso.actions.action import Assurance, Effect, FactValue
 from sayso.actions.cedar import OWN_OBJECTS_ONLY, VERIFIED_ONLY, CedarPolicy
+from sayso.actions.cedar_binding import compile_rules, evaluate, parse_entities, parse_schema
+from sayso.actions.cedar_rules import read_rules
+from sayso.actions.cedar_schema import build_request, schema_text
 from sayso.actions.policy import Outcome, Question
 from sayso.money import Money
 
@@ -128,6 +133,22 @@ def test_an_erroring_forbid_does_not_become_an_allow() -> None:
         assert judgement.outcome is Outcome.DENY
         assert "`broken`" in judgement.errors[0]
         assert "overflow" in judgement.errors[0]
+
+
+def test_a_verdict_with_an_error_is_not_allowed_even_where_cedar_says_allow() -> None:
+    """Nobody above can forget to look at the errors."""
+    schema = parse_schema(schema_text(ACTIONS))
+    text = rule("true") + rule(OVERFLOW, effect="forbid", name="broken")
+    rules, problems = read_rules({"p": text}, ACTIONS, ROLES, schema)
+    assert problems == []
+    built = build_request(question(), REFUND)
+    context = built.context | {"approvals": 0, "approvedBy": []}
+    entities = parse_entities(json.dumps(built.entities), schema)
+    verdict = evaluate(
+        built.parts | {"context": context}, compile_rules(rules.nodes), entities, schema
+    )
+    assert verdict.rules == {"r"}  # the permit, so Cedar's own answer was Allow
+    assert (verdict.allowed, len(verdict.errors)) == (False, 1)
 
 
 def test_an_erroring_permit_beside_a_good_one_is_a_deny_too() -> None:
