@@ -22,6 +22,8 @@ from sayso.money import Money
 from sayso.store.base import Reader, Row, Transaction, integer, integer_or_none, text, text_or_none
 
 SYSTEM = Actor(kind=ActorKind.SYSTEM, id="engine")
+OUTBOX_TOPIC = "approval"
+"""Surfaces that show cards read this topic of the outbox; its keys are approval ids."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -259,8 +261,20 @@ class Ledger:
         return not leased or integer_or_none(present, "due_at") == row.due_at
 
     def _wake(self, tx: Transaction, row: ActionRow) -> None:
-        """Make due what waited for this state: later steps, and the request itself."""
-        if row.request_id is None or row.status not in TOLD:
+        """Make due what waited for this state: later steps, the request, and shown cards."""
+        if row.status not in TOLD:
+            return
+        asked = tx.one("approval.by_action", tenant=row.tenant, action_id=row.id)
+        if asked is not None:
+            approval_id = text(asked, "id")
+            tx.run(
+                "outbox.put",
+                tenant=row.tenant,
+                topic=OUTBOX_TOPIC,
+                key=approval_id,
+                now=row.updated_at,
+            )
+        if row.request_id is None:
             return
         tx.run(
             "action.wake_dependents",

@@ -11,14 +11,12 @@ import orjson
 
 from sayso.actions.card import Card
 from sayso.actions.judging import Judged
+from sayso.actions.ledger import OUTBOX_TOPIC as OUTBOX_TOPIC
 from sayso.actions.ledger import ActionRow, dumps
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant
 from sayso.json import JsonValue
 from sayso.store.base import Reader, Row, SqlValue, Transaction, integer, text
-
-OUTBOX_TOPIC = "approval"
-"""Surfaces that show cards read this topic of the outbox; its keys are approval ids."""
 
 
 class ApprovalStatus(StrEnum):
