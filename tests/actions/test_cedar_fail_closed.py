@@ -29,6 +29,7 @@ from sayso.actions.cedar_binding import compile_rules, evaluate, parse_entities,
 from sayso.actions.cedar_rules import read_rules
 from sayso.actions.cedar_schema import build_request, schema_text
 from sayso.actions.policy import Outcome, Question
+from sayso.json import JsonValue
 from sayso.money import Money
 
 
@@ -142,10 +143,13 @@ def test_a_verdict_with_an_error_is_not_allowed_even_where_cedar_says_allow() ->
     rules, problems = read_rules({"p": text}, ACTIONS, ROLES, schema)
     assert problems == []
     built = build_request(question(), REFUND)
-    context = built.context | {"approvals": 0, "approvedBy": []}
+    nobody: dict[str, JsonValue] = {"approvals": 0, "approvedBy": []}
     entities = parse_entities(json.dumps(built.entities), schema)
     verdict = evaluate(
-        built.parts | {"context": context}, compile_rules(rules.nodes), entities, schema
+        built.parts | {"context": built.context | nobody},
+        compile_rules(rules.nodes),
+        entities,
+        schema,
     )
     assert verdict.rules == {"r"}  # the permit, so Cedar's own answer was Allow
     assert (verdict.allowed, len(verdict.errors)) == (False, 1)
