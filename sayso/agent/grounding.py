@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from fractions import Fraction
 from itertools import combinations
-from typing import Protocol, cast
+from typing import cast
 
 from pydantic import ValidationError
 
@@ -86,25 +86,24 @@ class Problem:
     message: str
 
 
-class Definitions(Protocol):
-    """Whoever knows which actions there are, such as the engine's `Reach`."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problems:
+    """Why a plan does not pass; never empty."""
+
+    items: tuple[Problem, ...]
 
     @property
-    def actions(self) -> Sequence[Action]:
-        """Every action that may be used."""
-        ...
-
-
-def ground(
-    plan: Plan, *, handles: Handles, messages: Sequence[Message], reach: Definitions
-) -> Plan | tuple[Problem, ...]:
-    """See `ground_plan`; the actions are those that `reach` knows."""
-    return ground_plan(plan, handles=handles, messages=messages, actions=reach.actions)
+    def text(self) -> str:
+        """All of it, one line each, fit to be sent back to a model."""
+        return "\n".join(
+            f"- step {item.step}{f', {item.argument}' if item.argument else ''}: {item.message}"
+            for item in self.items
+        )
 
 
 def ground_plan(
     plan: Plan, *, handles: Handles, messages: Sequence[Message], actions: Sequence[Action]
-) -> Plan | tuple[Problem, ...]:
+) -> Plan | Problems:
     """Check a plan against what was said and what the customer has.
 
     Args:
@@ -130,15 +129,7 @@ def ground_plan(
             found = [checked]
         problems += found
     problems += _across(plan, known, handles)
-    return tuple(problems) if problems else replace(plan, steps=tuple(steps))
-
-
-def describe(problems: Sequence[Problem]) -> str:
-    """All problems, one line each, to be sent back to a model."""
-    return "\n".join(
-        f"- step {item.step}{f', {item.argument}' if item.argument else ''}: {item.message}"
-        for item in problems
-    )
+    return Problems(items=tuple(problems)) if problems else replace(plan, steps=tuple(steps))
 
 
 def object_kind(action: Action, argument: str, handles: Handles) -> str | None:

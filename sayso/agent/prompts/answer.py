@@ -1,0 +1,201 @@
+"""The form of a model's answer, made from the action definitions and this run's handles.
+
+A model can only name what the schema lists: the connected actions, the customer's own objects by
+handle, and amounts as decimal text. What it answers is read by the same models again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal, cast, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic.fields import FieldInfo
+
+from sayso.actions.action import Action
+from sayso.actions.plan import MAX_STEPS, HandOver, Plan, Step
+from sayso.agent.base import Handles
+from sayso.agent.grounding import object_kind
+from sayso.errors import RefusedError
+from sayso.json import JsonValue
+from sayso.money import Money
+
+AMOUNT = r"^[0-9]{1,12}(\.[0-9]{1,4})?$"
+_DROPPED = frozenset(
+    "default discriminator title minLength maxLength minItems maxItems format examples".split()
+)
+
+
+class _Closed(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DecimalAmount(_Closed):
+    """Money as a model writes it: decimal text in major units."""
+
+    amount: str = Field(pattern=AMOUNT, description='major units as text, such as "18.50"')
+    currency: str = Field(pattern="^[A-Z]{3}$", description="ISO 4217, such as USD")
+
+    def to_money(self) -> Money:
+        """The amount in whole minor units.
+
+        Raises:
+            RefusedError: `invalid_money`, when it has more decimals than the currency.
+        """
+        return Money.parse(self.amount, self.currency)
+
+
+class _StepForm(_Closed):
+    action: str
+    args: BaseModel
+    after: tuple[int, ...] = ()
+    reason: str = Field(default="", max_length=300)
+
+
+class _AnswerForm(_Closed):
+    steps: tuple[_StepForm, ...]
+    hand_over: str | None = Field(default=None, max_length=500)
+
+
+class UnreadableError(Exception):
+    """The answer does not have the form; the message says where, and repeats no value."""
+
+
+class AnswerForm:
+    """What a model may answer in this run.
+
+    Args:
+        actions: those that may be used; one that needs an object of a kind which the customer does
+            not have is left out.
+        handles: of this run.
+    """
+
+    def __init__(self, actions: Sequence[Action], handles: Handles) -> None:
+        forms = [(action, _args_form(action, handles)) for action in actions]
+        self.actions = tuple(action for action, form in forms if form is not None)
+        steps = [_step_form(action, form) for action, form in forms if form is not None]
+        self._model = _answer_form(steps) if steps else None
+
+    def schema(self) -> dict[str, Any]:
+        """JSON Schema with everything required and closed, as strict modes of providers want it."""
+        assert self._model is not None, "without an action there is nothing to ask a model"
+        schema = cast("dict[str, Any]", _strict(self._model.model_json_schema()))
+        return {"title": "plan", "description": "The plan for the newest request.", **schema}
+
+    def read(self, answer: object, planner: str) -> Plan | HandOver:
+        """The answer as a plan over handles.
+
+        Raises:
+            UnreadableError: when it has another form.
+        """
+        assert self._model is not None, "without an action there is nothing to ask a model"
+        try:
+            form = self._model.model_validate(answer)
+            if not form.steps:
+                why = form.hand_over or "the model planned nothing and gave no reason"
+                return HandOver(reason=why, planner=planner)
+            return Plan(steps=tuple(_read_steps(form)), planner=planner)
+        except ValidationError as error:
+            first = error.errors(include_input=False, include_url=False)[0]
+            place = ".".join(map(str, first["loc"]))[:80]
+            raise UnreadableError(f"{place}: {first['msg'][:200]}") from error
+        except RefusedError as error:
+            raise UnreadableError(error.message) from error
+
+
+def _read_steps(form: _AnswerForm) -> list[Step]:
+    return [
+        Step(
+            id=f"s{number}",
+            action=step.action,
+            args=_read_args(step.args),
+            after=tuple(f"s{other}" for other in step.after),
+            reason=step.reason,
+        )
+        for number, step in enumerate(form.steps, 1)
+    ]
+
+
+def _read_args(args: BaseModel) -> dict[str, JsonValue]:
+    """The arguments as JSON; null means left out."""
+    read: dict[str, JsonValue] = {}
+    plain = cast("dict[str, JsonValue]", args.model_dump(mode="json", exclude_none=True))
+    for name in plain:
+        value: object = getattr(args, name)
+        read[name] = value.to_money().to_json() if isinstance(value, DecimalAmount) else plain[name]
+    return read
+
+
+def _args_form(action: Action, handles: Handles) -> type[BaseModel] | None:
+    """The arguments' form; None when a needed object is none that the customer has."""
+    fields: dict[str, Any] = {}
+    for name, info in action.args.model_fields.items():
+        kind = object_kind(action, name, handles)
+        annotation: Any = _annotation(info)
+        description = info.description
+        if kind is not None:
+            names = tuple(h for h, record in handles.records.items() if record.kind == kind)
+            if not names:
+                if info.is_required():
+                    return None
+                continue
+            annotation = Literal[names]
+            description = f"handle of a {kind}, exactly as listed"
+        elif _is_money(info):
+            annotation = DecimalAmount
+        described = Field(default=... if info.is_required() else None, description=description)
+        fields[name] = (annotation if info.is_required() else annotation | None, described)
+    name = re.sub(r"\W", "_", action.name)
+    return create_model(f"{name}_args", __base__=_Closed, **fields)
+
+
+def _annotation(info: FieldInfo) -> Any:
+    """The field's type with its limits; a pattern of provider ids means nothing for handles."""
+    return Annotated[info.annotation, *info.metadata] if info.metadata else info.annotation
+
+
+def _is_money(info: FieldInfo) -> bool:
+    return info.annotation is Money or Money in get_args(info.annotation)
+
+
+def _step_form(action: Action, args: type[BaseModel]) -> type[_StepForm]:
+    fields: dict[str, Any] = {"action": (Literal[action.name], ...), "args": (args, ...)}
+    return create_model(re.sub(r"\W", "_", action.name), __base__=_StepForm, **fields)
+
+
+def _answer_form(steps: Sequence[type[_StepForm]]) -> type[_AnswerForm]:
+    union: Any = steps[0]
+    for step in steps[1:]:
+        union = union | step
+    if len(steps) > 1:
+        union = Annotated[union, Field(discriminator="action")]
+    listed: Any = tuple[union, ...]
+    fields: dict[str, Any] = {"steps": (listed, Field(max_length=MAX_STEPS))}
+    return create_model("plan", __base__=_AnswerForm, **fields)
+
+
+def _strict(schema: object) -> object:
+    """The schema without what strict modes refuse; every property required, no further ones.
+
+    Source: OpenAI docs: Structured Outputs, supported schemas.
+    """
+    if isinstance(schema, list):
+        return [_strict(part) for part in cast("list[object]", schema)]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        return {"$ref": cast("Mapping[str, object]", schema)["$ref"]}
+    kept: dict[str, object] = {}
+    for name, value in cast("Mapping[str, object]", schema).items():
+        if name in ("properties", "$defs") and isinstance(value, dict):
+            inner = cast("Mapping[str, object]", value)
+            kept[name] = {key: _strict(part) for key, part in inner.items()}
+        elif name == "oneOf":
+            kept["anyOf"] = _strict(value)
+        elif name not in _DROPPED:
+            kept[name] = _strict(value)
+    if "properties" in kept:
+        kept["required"] = list(cast("Mapping[str, object]", kept["properties"]))
+        kept["additionalProperties"] = False
+    return kept
