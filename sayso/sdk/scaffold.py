@@ -1,0 +1,167 @@
+"""Making a workspace: the files of `sayso init`, the database, and the first approver's token."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from sayso.actions.action import at_most_once
+from sayso.actions.cedar import read_default_policy
+from sayso.audit.entry import Actor, ActorKind
+from sayso.audit.note import Ed25519Signer
+from sayso.connectors.email.actions import actions_with
+from sayso.errors import Code, ConfigError, SaysoError
+from sayso.sdk.app import Sayso
+from sayso.sdk.tokens import MAX_DAYS, Scope
+from sayso.sdk.workspace import Workspace, write_secret_file
+from sayso.settings import FILE_NAME, read_settings
+from sayso.store.sqlite import SqliteStore
+
+TOKEN_FILE = ".sayso/person.token"  # noqa: S105  (a path, not a secret)
+"""Where the first approver's token is kept, readable by its owner only."""
+
+FIRST_SCOPES = frozenset(Scope)
+"""What the first approver's token opens; it ends after `MAX_DAYS` days like every other."""
+
+_PERSON = re.compile(r"[a-z0-9][a-z0-9_.@-]{0,63}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scaffold:
+    """A workspace that was just made.
+
+    Attributes:
+        folder: absolute.
+        files: what was written, relative to it, in order.
+        approver: the first person who may decide.
+        vkey: the public key of the log, for auditors to pin.
+    """
+
+    folder: Path
+    files: tuple[str, ...]
+    approver: str
+    vkey: str
+
+
+def workspace_name(folder: Path) -> str:
+    """A name for the log's origin, made from the folder's."""
+    plain = re.sub(r"[^a-z0-9_-]+", "-", folder.absolute().name.lower()).strip("-_")[:40]
+    return plain if plain[:1].isalpha() else "sayso"
+
+
+def template(name: str) -> str:
+    """One of the texts that `init` writes."""
+    return (resources.files("sayso.sdk") / "template" / name).read_text(encoding="utf-8")
+
+
+async def create_workspace(folder: Path, *, approver: str, settings: str | None = None) -> Scaffold:
+    """Make a workspace in a folder, which may exist and hold other files.
+
+    Args:
+        approver: the first person's id, with both roles of the default policy.
+        settings: another text for `sayso.toml` than the template.
+
+    Raises:
+        ConfigError: `workspace_exists`, naming the file that is there already; `invalid_setting`
+            for an approver's id that is none or a folder that cannot be written.
+
+    Guarantees: whatever fails, the files that were written are taken away again.
+    """
+    if not _PERSON.fullmatch(approver):
+        raise ConfigError(
+            Code.INVALID_SETTING,
+            f"`{approver[:40]}` is no id of a person",
+            next_step="use lower-case letters, digits and . _ @ -, such as --approver maria",
+        )
+    folder = folder.absolute()
+    name = workspace_name(folder)
+    signer = Ed25519Signer.generate(name)
+    files = _files(name, approver, settings)
+    _refuse_existing(folder, (*files, "keys/log.key", TOKEN_FILE, "sayso.db"))
+    written: list[Path] = []
+    try:
+        _write(folder, files, signer, written)
+        vkey = await _make_database(folder, approver, written)
+    except (OSError, SaysoError) as error:
+        for path in reversed(written):
+            path.unlink(missing_ok=True)
+        if isinstance(error, SaysoError):
+            raise
+        raise ConfigError(
+            Code.INVALID_SETTING,
+            f"a workspace cannot be written to `{folder}`",
+            next_step="choose a folder that this user may write to",
+            detail=str(error),
+        ) from error
+    names = (*files, "keys/log.key", "sayso.db", TOKEN_FILE)
+    return Scaffold(folder=folder, files=names, approver=approver, vkey=vkey)
+
+
+def _files(name: str, approver: str, settings: str | None) -> dict[str, str]:
+    """The files by relative path; sayso.toml last, since it is what makes it a workspace."""
+    policies = read_default_policy(actions_with(at_most_once()))
+    text = settings or template(FILE_NAME)
+    return {
+        **{f"policies/{file}": policy for file, policy in policies.items()},
+        "playbooks/goodwill.toml.example": template("playbook.toml"),
+        "actions/points.py.example": template("action.py"),
+        FILE_NAME: text.replace("{name}", name).replace("{approver}", approver),
+    }
+
+
+def _refuse_existing(folder: Path, names: tuple[str, ...]) -> None:
+    for name in (FILE_NAME, *names):
+        if (folder / name).exists():
+            raise ConfigError(
+                Code.WORKSPACE_EXISTS,
+                f"`{folder / name}` is there already",
+                next_step="use it with `sayso check`, or choose another folder",
+            )
+
+
+def _write(
+    folder: Path, files: Mapping[str, str], signer: Ed25519Signer, written: list[Path]
+) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    key = folder / "keys" / "log.key"
+    write_secret_file(key, signer.to_text() + "\n")
+    written.append(key)
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as file:
+            written.append(path)
+            file.write(content)
+    _ignore_secrets(folder / ".gitignore", written)
+
+
+def _ignore_secrets(path: Path, written: list[Path]) -> None:
+    """Add what git must not see to a .gitignore, which may be there already."""
+    if not path.exists():
+        written.append(path)
+    with path.open("a", encoding="utf-8") as file:
+        file.write(("\n" if file.tell() else "") + template("gitignore"))
+
+
+async def _make_database(folder: Path, approver: str, written: list[Path]) -> str:
+    workspace = Workspace(folder=folder, settings=read_settings(folder / FILE_NAME), environment={})
+    path = workspace.store_path
+    written += [path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")]
+    store = SqliteStore(path, create=True)
+    await store.close()
+    async with Sayso(workspace, act=False) as sayso:
+        _, secret = await sayso.tokens.create(
+            sayso.house.tenant,
+            "person",
+            approver,
+            FIRST_SCOPES,
+            days=MAX_DAYS,
+            by=Actor(kind=ActorKind.SERVICE, id="cli"),
+        )
+        token = folder / TOKEN_FILE
+        write_secret_file(token, secret + "\n")
+        written.append(token)
+        return sayso.audit.vkey()

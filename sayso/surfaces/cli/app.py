@@ -1,0 +1,162 @@
+"""The commands by name, and what stands around every one of them: errors, exit status, version.
+
+A command's module is imported only when that command runs; for all others the line of help below
+is enough.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated
+
+import typer
+
+from sayso.errors import SaysoError
+from sayso.surfaces.cli.outside import Outside
+from sayso.surfaces.cli.problem import (
+    FAILED,
+    OK,
+    exit_status,
+    internal,
+    problem_json,
+    problem_text,
+    usage,
+)
+from sayso.surfaces.cli.root import Root
+
+COMMANDS: dict[str, str] = {
+    "demo": "See it work: customers' words to proven refunds, with nothing to set up.",
+    "init": "Make a workspace: settings, policy, signing key, database, the first approver.",
+    "check": "Check all of a workspace, and list everything that is wrong.",
+    "ask": "Plan and act on a customer's words.",
+    "propose": "Propose a concrete action; what the policy allows is done at once.",
+    "approvals": "Decide what waits for a person: list, show, approve, reject, edit.",
+    "actions": "Look at actions: list, show.",
+    "audit": "Ask, verify and export the log: tail, query, verify, export, checkpoint.",
+    "token": "Make, list and revoke tokens: create, list, revoke.",
+    "serve": "Serve the HTTP API, Slack's clicks, and whatever is due.",
+    "sandbox": "Run a Stripe-compatible provider on this machine until Ctrl-C.",
+    "migrate": "Bring the database to this version.",
+    "doctor": "Say what is installed and how the database is set up.",
+}
+"""Every command with its line of help; a test compares them with the modules."""
+
+_MODULES = "sayso.surfaces.cli.commands"
+
+
+def build_app(outside: Outside, wanted: frozenset[str]) -> typer.Typer:
+    """The root command.
+
+    Args:
+        wanted: names of the commands whose modules are loaded; the others are only named.
+    """
+    app = typer.Typer(
+        name="sayso",
+        help="Support agents that act, on your say-so.",
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    )
+
+    @app.callback()
+    def root(  # pyright: ignore[reportUnusedFunction]
+        context: typer.Context,
+        show_version: Annotated[  # noqa: ARG001  (its callback does it)
+            bool,
+            typer.Option(
+                "--version", callback=_print_version, is_eager=True, help="Print the version."
+            ),
+        ] = False,
+        debug: Annotated[
+            bool, typer.Option("--debug", hidden=True, help="Show tracebacks.")
+        ] = False,
+    ) -> None:
+        context.obj = Root(outside=outside, debug=debug)
+
+    for name, line in COMMANDS.items():
+        if name in wanted:
+            found: object = import_module(f"{_MODULES}.{name}").app
+            assert isinstance(found, typer.Typer)
+            app.add_typer(found, name=name if found.registered_groups or _is_group(found) else None)
+        else:
+            app.command(name, help=line)(_unloaded)
+    return app
+
+
+def _is_group(found: typer.Typer) -> bool:
+    return len(found.registered_commands) > 1
+
+
+def _unloaded() -> None:
+    raise AssertionError("a command that is run is loaded first")
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        sys.stdout.write(f"sayso {installed_version()}\n")
+        raise typer.Exit
+
+
+def installed_version() -> str:
+    """The version of the installed distribution."""
+    try:
+        return version("sayso")
+    except PackageNotFoundError:  # run from a source tree that is not installed
+        return "0+source"
+
+
+def main(outside: Outside, argv: Sequence[str] | None = None) -> int:
+    """Run a command line; the exit status. It never lets a traceback through."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    debug = "--debug" in words[:1] or os.environ.get("SAYSO_DEBUG") == "1"
+    # NOTE: a library's warning is for whoever debugs; the commands say themselves what matters.
+    logging.basicConfig(level=logging.WARNING if debug else logging.CRITICAL)
+    command = next((word for word in words if not word.startswith("-")), None)
+    try:
+        app = build_app(outside, frozenset({command} if command else ()))
+        status: object = app(words, standalone_mode=False, prog_name="sayso")
+        return status if isinstance(status, int) else OK
+    except Exception as error:
+        # The edge of the process: whatever happened becomes a status and two lines.
+        if debug:
+            raise
+        return _explain(error, as_json="--json" in words, command=command)
+    except KeyboardInterrupt:
+        sys.stderr.write("stopped\n")
+        return 130
+
+
+def _explain(error: Exception, *, as_json: bool, command: str | None) -> int:
+    if isinstance(error, BrokenPipeError):
+        # SOURCE: Python docs, signal: note on SIGPIPE; else the interpreter complains at exit.
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    if isinstance(error, typer.Abort):
+        sys.stderr.write("stopped\n")
+        return FAILED
+    if isinstance(error, typer.TyperException):
+        hint = f"see `sayso {command} --help`" if command in COMMANDS else "see `sayso --help`"
+        found: SaysoError = usage(_lower(error.format_message()), hint)
+    elif isinstance(error, SaysoError):
+        found = error
+    else:
+        found = internal(error)
+    if as_json:
+        from sayso.surfaces.cli.output import Out
+
+        Out(as_json=True).document(problem_json(found))
+    sys.stderr.write(problem_text(found) + "\n")
+    return exit_status(found)
+
+
+def _lower(message: str) -> str:
+    text = message.strip().rstrip(".").replace("'", "`")
+    return text[:1].lower() + text[1:]

@@ -1,0 +1,68 @@
+"""`sayso init`."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sayso.sdk.scaffold import Scaffold, create_workspace
+from sayso.surfaces.cli.options import JsonOption
+from sayso.surfaces.cli.output import Out
+from sayso.surfaces.cli.place import run, user_id
+
+app = typer.Typer()
+
+
+@app.command()
+def init(
+    folder: Annotated[
+        Path, typer.Argument(metavar="[FOLDER]", help="Where; made when it is not there.")
+    ] = Path(),
+    approver: Annotated[
+        str | None,
+        typer.Option(
+            "--approver", metavar="ID", help="The first person who may decide; else your user name."
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Make a workspace: settings, policy, signing key, database, the first approver."""
+    out = Out(as_json=as_json)
+    made = run(create_workspace(folder, approver=approver or user_id()))
+    steps = _next_steps(made)
+    if as_json:
+        out.document(
+            {
+                "folder": str(made.folder),
+                "files": list(made.files),
+                "approver": made.approver,
+                "vkey": made.vkey,
+                "next": steps,
+            }
+        )
+        return 0
+    out.line(f"A workspace is in {made.folder}")
+    for name in made.files:
+        out.line(f"  {name}")
+    out.line()
+    out.line(f"{made.approver} may decide, by the token in .sayso/person.token (90 days).")
+    out.line(f"Auditors pin this key: {made.vkey}")
+    out.line()
+    out.line("Next:")
+    for step in steps:
+        out.line(f"  {step}")
+    return 0
+
+
+def _next_steps(made: Scaffold) -> list[str]:
+    here = made.folder == Path.cwd()
+    enter = "" if here else f"cd {shlex.quote(os.path.relpath(made.folder))} && "
+    return [
+        f"{enter}export STRIPE_API_KEY=sk_test_…",
+        "sayso check",
+        'sayso ask "Please refund order 1042" --subject cus_…',
+    ]

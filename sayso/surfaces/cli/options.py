@@ -1,0 +1,45 @@
+"""The options that many commands share, written once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print one JSON document; problems too.", show_default=False)
+]
+WorkspaceOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--workspace",
+        "-w",
+        metavar="FOLDER",
+        help="The workspace; else SAYSO_WORKSPACE, else the nearest sayso.toml upwards.",
+    ),
+]
+SubjectOption = Annotated[
+    str,
+    typer.Option(
+        "--subject", "-s", metavar="ID", help="The verified customer, by the provider's id."
+    ),
+]
+AssuranceOption = Annotated[
+    str,
+    typer.Option(
+        "--assurance",
+        metavar="LEVEL",
+        help="How strongly they were identified: unverified, verified or signed_in.",
+    ),
+]
+KeyOption = Annotated[
+    str | None,
+    typer.Option(
+        "--key", metavar="KEY", help="Idempotency key: the same key is the same thing, done once."
+    ),
+]
+LimitOption = Annotated[int, typer.Option("--limit", "-n", metavar="N", help="How many, to 200.")]
+AfterOption = Annotated[
+    str | None, typer.Option("--after", metavar="ID", help="Go on after this id, a page further.")
+]

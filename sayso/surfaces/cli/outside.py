@@ -1,0 +1,87 @@
+"""What the commands are given from outside, since a surface knows neither its neighbours nor the
+sandbox: `sayso/__main__.py` is the one place that knows all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from sayso.sdk.app import Sayso
+
+
+class BookedEffect(Protocol):
+    """One thing that really happened at the provider; see `sayso.testing.sandbox.Effect`."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def id(self) -> str: ...
+    @property
+    def target(self) -> str: ...
+    @property
+    def amount(self) -> int: ...
+    @property
+    def currency(self) -> str: ...
+
+
+class Books(Protocol):
+    """What a provider says really happened."""
+
+    @property
+    def effects(self) -> Sequence[BookedEffect]: ...
+    @property
+    def money_out(self) -> Mapping[str, int]: ...
+    @property
+    def credits(self) -> Mapping[str, int]: ...
+
+
+class Provider(Protocol):
+    """A running sandbox."""
+
+    @property
+    def url(self) -> str:
+        """Such as `http://127.0.0.1:40123`."""
+        ...
+
+    @property
+    def api_key(self) -> str:
+        """The key it accepts."""
+        ...
+
+    def books(self) -> Books:
+        """What really happened there."""
+        ...
+
+    def stop(self) -> None:
+        """Close it."""
+        ...
+
+
+class SlackCards(Protocol):
+    """A Slack channel in which cards are shown and clicked."""
+
+    async def card(self, approval_id: str) -> str:
+        """The newest card of an approval as text; waits until it is posted."""
+        ...
+
+    async def click(self, approval_id: str, choice: str) -> str:
+        """Click yes (`approve`) or no (`reject`); returns what Slack then shows."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outside:
+    """The neighbours, each as a function that imports it when called.
+
+    Attributes:
+        start_sandbox: port (0 for any) and seed (`demo` or `empty`) to a running provider.
+        serve: an open workspace, host and port; serves until it is stopped.
+        open_slack: an open workspace and its `[slack]` settings to the cards in a fake Slack.
+    """
+
+    start_sandbox: Callable[[int, str], Provider]
+    serve: Callable[[Sayso, str, int], None]
+    open_slack: Callable[[Sayso], AbstractAsyncContextManager[SlackCards]]

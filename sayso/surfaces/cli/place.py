@@ -1,0 +1,101 @@
+"""Where a command works: which workspace, with whose token, and what it runs in."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import os
+import re
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+import orjson
+from sayso.errors import Code, ConfigError, RefusedError
+from sayso.json import JsonValue
+from sayso.settings import FILE_NAME
+
+T = TypeVar("T")
+TOKEN_FILE = Path(".sayso") / "person.token"
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run a command's asynchronous part."""
+    return asyncio.run(work)
+
+
+def find_workspace(option: Path | None) -> Path:
+    """The workspace's folder: the option, else `SAYSO_WORKSPACE`, else upwards from here.
+
+    Raises:
+        ConfigError: `no_workspace`.
+    """
+    named = option or (Path(value) if (value := os.environ.get("SAYSO_WORKSPACE")) else None)
+    if named is not None:
+        if not named.exists():
+            raise ConfigError(
+                Code.NO_WORKSPACE,
+                f"there is no folder `{named}`",
+                next_step=f"make a workspace with `sayso init {named}`, or correct the path",
+            )
+        return named
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / FILE_NAME).is_file():
+            return folder
+    raise ConfigError(
+        Code.NO_WORKSPACE,
+        f"there is no `{FILE_NAME}` here or above",
+        next_step="run `sayso init`, pass --workspace FOLDER, or look around with `sayso demo`",
+    )
+
+
+def person_token(folder: Path) -> str:
+    """The token of the person at the keyboard: `SAYSO_TOKEN`, else the workspace's file.
+
+    Raises:
+        RefusedError: `unauthenticated`, when there is neither.
+    """
+    if token := os.environ.get("SAYSO_TOKEN", "").strip():
+        return token
+    try:
+        return (folder / TOKEN_FILE).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise RefusedError(
+            Code.UNAUTHENTICATED,
+            "only a person decides, and there is no token of one",
+            next_step="set SAYSO_TOKEN to what `sayso token create --person ID` prints",
+            detail=str(error),
+        ) from error
+
+
+def user_id() -> str:
+    """The name of the operating system's user as an id of sayso.toml."""
+    try:
+        name = getpass.getuser()
+    except (OSError, KeyError):  # a container may run as a number without a name
+        name = ""
+    return re.sub(r"[^a-z0-9_.@-]+", "-", name.lower()).strip("-_.@")[:64] or "manager"
+
+
+def read_json_object(text: str, option: str) -> dict[str, JsonValue]:
+    """A JSON object from an option.
+
+    Raises:
+        RefusedError: `malformed_json`, with where it breaks.
+    """
+    try:
+        value: object = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise RefusedError(
+            Code.MALFORMED_JSON,
+            f"`{option}` is not JSON: {error.msg} at character {error.pos + 1}",
+            next_step="write one object in quotes, such as '{\"charge\": \"ch_123\"}'",
+        ) from error
+    if not isinstance(value, dict):
+        raise RefusedError(
+            Code.MALFORMED_JSON,
+            f"`{option}` is no JSON object",
+            next_step="write one object in quotes, such as '{\"charge\": \"ch_123\"}'",
+        )
+    return value  # pyright: ignore[reportUnknownVariableType]  (JSON: keys are strings)

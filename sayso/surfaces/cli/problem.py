@@ -1,0 +1,64 @@
+"""How a command says what went wrong: two lines for a person, one document for a program."""
+
+from __future__ import annotations
+
+from sayso.errors import (
+    CODES,
+    Code,
+    ConfigError,
+    IntegrityError,
+    RetryableError,
+    SaysoError,
+)
+
+OK, FAILED, USAGE, LATER = 0, 1, 2, 3
+"""Exit status: done · refused, failed or not verified · usage or settings · try again later."""
+
+_USAGE_CODES = frozenset({Code.MALFORMED_JSON, Code.INTERNAL})
+
+
+def exit_status(error: SaysoError) -> int:
+    """The exit status that says what the caller must do next."""
+    if isinstance(error, RetryableError):
+        return LATER
+    if isinstance(error, ConfigError) or error.code in _USAGE_CODES:
+        return USAGE
+    return FAILED
+
+
+def problem_text(error: SaysoError) -> str:
+    """The lines for a person: what is wrong, the code, and the next step."""
+    lines = [f"error: {error.message} [{error.code}]"]
+    if error.next_step:
+        lines.append(f"next: {error.next_step}")
+    return "\n".join(lines)
+
+
+def problem_json(error: SaysoError) -> dict[str, object]:
+    """The RFC 9457 problem, as the HTTP API words it."""
+    info = CODES[error.code]
+    return {
+        "type": f"urn:sayso:error:{error.code}",
+        "title": info.title,
+        "status": info.status,
+        "detail": error.message,
+        "code": error.code.value,
+        "next_step": error.next_step,
+        "retryable": isinstance(error, RetryableError),
+        "stop": isinstance(error, IntegrityError),
+    }
+
+
+def internal(error: BaseException) -> SaysoError:
+    """The error for what nobody foresaw; its text may hold anything, so only its kind is told."""
+    return ConfigError(
+        Code.INTERNAL,
+        f"an error inside Sayso: {type(error).__name__}",
+        next_step="run it again with `sayso --debug …` and report what it shows",
+        detail=str(error),
+    )
+
+
+def usage(message: str, next_step: str = "see `sayso --help`") -> ConfigError:
+    """The error for a command that is written wrongly."""
+    return ConfigError(Code.INVALID_INPUT, message, next_step=next_step)
