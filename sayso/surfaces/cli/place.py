@@ -8,14 +8,21 @@ import os
 import re
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
+from sayso.actions.action import Assurance, Subject
+from sayso.audit.entry import Actor, ActorKind
 from sayso.errors import Code, ConfigError, RefusedError
 from sayso.json import JsonValue
 from sayso.settings import FILE_NAME
 
+if TYPE_CHECKING:
+    from sayso.sdk.app import Sayso
+
 T = TypeVar("T")
+CLI = Actor(kind=ActorKind.SERVICE, id="cli")
+"""Who asks when nobody in particular does."""
 TOKEN_FILE = Path(".sayso") / "person.token"
 
 
@@ -99,3 +106,32 @@ def read_json_object(text: str, option: str) -> dict[str, JsonValue]:
             next_step="write one object in quotes, such as '{\"charge\": \"ch_123\"}'",
         )
     return value  # pyright: ignore[reportUnknownVariableType]  (JSON: keys are strings)
+
+
+def subject_of(subject: str, assurance: str) -> Subject:
+    """The customer that the options name.
+
+    Raises:
+        RefusedError: `invalid_input`.
+    """
+    try:
+        level = Assurance(assurance)
+    except ValueError:
+        raise RefusedError(
+            Code.INVALID_INPUT,
+            f"`{assurance[:40]}` is no level of assurance",
+            next_step="use unverified, verified or signed_in",
+        ) from None
+    return Subject(id=subject, assurance=level)
+
+
+async def requester(sayso: Sayso) -> Actor:
+    """Who asks: the holder of `SAYSO_TOKEN` where one is set, else this command line.
+
+    Raises:
+        RefusedError: `unauthenticated`, for a token that opens nothing.
+    """
+    token = os.environ.get("SAYSO_TOKEN", "").strip()
+    if token:
+        return (await sayso.tokens.check(token)).actor
+    return CLI

@@ -1,0 +1,108 @@
+"""The card in a terminal: the same typed fields as everywhere, in the order in which one decides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, cast
+
+from sayso.actions.approvals import DIGEST_PREFIX
+from sayso.actions.card import Card
+from sayso.json import JsonValue
+from sayso.sdk.views import ApprovalView
+from sayso.surfaces.cli.output import Out, local_time, one_line
+
+if TYPE_CHECKING:
+    from rich.panel import Panel
+
+Rows = list[tuple[str, str]]
+
+
+def read_card(approval: ApprovalView) -> Card:
+    """The typed card of an approval."""
+    return Card.from_json(cast("Mapping[str, JsonValue]", approval.card))
+
+
+def card_rows(approval: ApprovalView) -> Rows:
+    """Label and value, in order; what is not known says so."""
+    card = read_card(approval)
+    once = "it can be undone" if card.reversible else "it cannot be undone"
+    rows = [
+        ("Amount", "no money moves" if card.amount is None else str(card.amount)),
+        ("Goes to", card.payee),
+        *((_label(label), value) for label, value in card.fields if label != "amount"),
+        ("Customer", " · ".join(value for _, value in card.customer)),
+        ("History", card.history),
+        ("Why you", f"{card.why} ({', '.join(card.rules) or 'no rule'})"),
+        ("Account", card.account),
+        ("Guarantee", f"{card.guarantee}; {once}"),
+        ("Planned by", card.planner),
+        ("Wrote", f"“{card.quote}” (not verified)" if card.quote else "nothing"),
+        ("If yes", card.title),
+        ("If no", card.on_no),
+        ("No answer", f"by {local_time(card.deadline)} counts as no"),
+        ("Needs", needs(approval)),
+        (
+            "This card",
+            f"{approval.id} · revision {approval.revision} · {approval.digest[:DIGEST_PREFIX]}",
+        ),
+    ]
+    return [(label, one_line(value, limit=700) or "unknown") for label, value in rows]
+
+
+def needs(approval: ApprovalView) -> str:
+    """Who has to say yes, and who has."""
+    roles = " and ".join(role.replace("_", " ") for role in approval.roles) or "nobody"
+    given = [
+        vote.person
+        for vote in approval.votes
+        if vote.decision == "approve" and vote.revision == approval.revision
+    ]
+    said = f"; yes from {', '.join(given)}" if given else ""
+    return f"{roles}{said}"
+
+
+def show_card(out: Out, approval: ApprovalView) -> None:
+    """Show a card; a panel in a terminal, else aligned lines."""
+    if out.as_json:
+        return
+    if out.tty:
+        out.console.print(card_panel(approval))
+        return
+    out.line(one_line(read_card(approval).title))
+    out.pairs(card_rows(approval))
+
+
+def card_panel(approval: ApprovalView) -> Panel:
+    """The card as Rich draws it."""
+    from rich import box  # only in a terminal
+    from rich.panel import Panel
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for label, value in card_rows(approval):
+        grid.add_row(label, Text(value, style=_ROW_STYLES.get(label, "")))
+    title = Text(one_line(read_card(approval).title, limit=70), style="bold")
+    return Panel(
+        grid,
+        title=title,
+        title_align="left",
+        subtitle=Text("needs a person's yes or no", style="yellow"),
+        subtitle_align="right",
+        border_style="yellow",
+        box=box.ROUNDED,
+    )
+
+
+_ROW_STYLES = {"Amount": "bold", "Goes to": "bold", "Wrote": "italic", "This card": "dim"}
+
+
+def _label(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def labels(rows: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """The rows by label, for whoever looks one up."""
+    return dict(rows)

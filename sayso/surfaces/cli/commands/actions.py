@@ -1,0 +1,93 @@
+"""`sayso actions list|show`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from sayso.actions.state import Status
+from sayso.errors import Code, RefusedError
+from sayso.sdk.app import Sayso
+from sayso.sdk.views import ActionView
+from sayso.surfaces.cli.options import AfterOption, JsonOption, LimitOption, WorkspaceOption
+from sayso.surfaces.cli.output import Out, local_time
+from sayso.surfaces.cli.place import find_workspace, run
+from sayso.surfaces.cli.show import show_action, show_timeline
+
+app = typer.Typer(help="Look at actions: list, show.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_actions(
+    status: Annotated[
+        str | None, typer.Option("--status", metavar="STATUS", help="Only in this state.")
+    ] = None,
+    subject: Annotated[
+        str | None, typer.Option("--subject", "-s", metavar="ID", help="Only of this customer.")
+    ] = None,
+    action: Annotated[
+        str | None, typer.Option("--action", metavar="NAME", help="Only this kind.")
+    ] = None,
+    limit: LimitOption = 50,
+    after: AfterOption = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """List actions, newest first."""
+    out = Out(as_json=as_json)
+    folder = find_workspace(workspace)
+    if status is not None and status not in set(Status):
+        raise RefusedError(
+            Code.INVALID_INPUT,
+            f"`{status[:40]}` is no state of an action",
+            next_step="use one of " + ", ".join(Status),
+        )
+
+    async def work() -> list[ActionView]:
+        async with Sayso.open(folder, act=False) as sayso:
+            return await sayso.actions(
+                status=status, subject=subject, action=action, limit=limit, after=after
+            )
+
+    found = run(work())
+    if as_json:
+        out.document({"actions": found, "after": found[-1].id if len(found) == limit else None})
+    elif not found:
+        out.line("No action fits." if status or subject or action else "Nothing was asked yet.")
+        out.line("Ask something: sayso ask \"Please refund order 1042\" --subject cus_…")
+    else:
+        out.table(
+            ["id", "status", "what", "customer", "amount", "at"], [_row(one) for one in found]
+        )
+    return 0
+
+
+def _row(action: ActionView) -> list[str]:
+    amount = "" if action.amount is None else str(action.amount)
+    at = local_time(action.created_at)[:16]
+    return [action.id, action.status, action.action, action.subject, amount, at]
+
+
+@app.command()
+def show(
+    action_id: Annotated[str, typer.Argument(metavar="ID", help="The action, act_….")],
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Show an action with everything the log says about it."""
+    out = Out(as_json=as_json)
+    folder = find_workspace(workspace)
+
+    async def work() -> ActionView:
+        async with Sayso.open(folder, act=False) as sayso:
+            return await sayso.action(action_id)
+
+    action = run(work())
+    if as_json:
+        out.document(action)
+        return 0
+    show_action(out, action)
+    out.line()
+    show_timeline(out, action.timeline)
+    return 0

@@ -1,0 +1,218 @@
+"""`sayso approvals list|show|approve|reject|edit`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sayso.json import JsonValue
+from sayso.money import Money
+from sayso.sdk.app import Sayso
+from sayso.sdk.views import ActionView, ApprovalView
+from sayso.surfaces.cli.card import needs, read_card, show_card
+from sayso.surfaces.cli.options import AfterOption, JsonOption, LimitOption, WorkspaceOption
+from sayso.surfaces.cli.output import Out, local_time
+from sayso.surfaces.cli.place import find_workspace, person_token, run
+from sayso.surfaces.cli.problem import usage
+from sayso.surfaces.cli.show import show_action, status_of, warn_refused
+
+app = typer.Typer(
+    help="Decide what waits for a person: list, show, approve, reject, edit.",
+    no_args_is_help=True,
+)
+
+IdArgument = Annotated[str, typer.Argument(metavar="ID", help="The approval, apr_….")]
+DigestOption = Annotated[
+    str | None,
+    typer.Option(
+        "--digest",
+        metavar="HEX",
+        help="Insist on this card: at least 12 digits of its digest. Else it is the one shown now.",
+    ),
+]
+ReasonOption = Annotated[
+    str, typer.Option("--reason", metavar="TEXT", help="Why, in words; kept beside the log.")
+]
+
+
+@app.command("list")
+def list_approvals(
+    status: Annotated[
+        str,
+        typer.Option("--status", metavar="STATUS", help="pending, or any other; `all` for all."),
+    ] = "pending",
+    limit: LimitOption = 50,
+    after: AfterOption = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """List what waits for a decision, oldest first."""
+    out = Out(as_json=as_json)
+    folder = find_workspace(workspace)
+
+    async def work() -> list[ApprovalView]:
+        async with Sayso.open(folder, act=False) as sayso:
+            wanted = None if status == "all" else status
+            return await sayso.approvals(status=wanted, limit=limit, after=after)
+
+    found = run(work())
+    if as_json:
+        out.document({"approvals": found, "after": found[-1].id if len(found) == limit else None})
+    elif not found:
+        out.line("Nothing waits for a decision.")
+        out.line("See what was done with `sayso actions list`, or all with `--status all`.")
+    else:
+        columns = ["id", "status", "what", "amount", "needs", "answer by"]
+        out.table(columns, [_row(one) for one in found])
+        out.line(f"next: sayso approvals show {found[0].id}")
+    return 0
+
+
+def _row(approval: ApprovalView) -> list[str]:
+    card = read_card(approval)
+    amount = "" if card.amount is None else str(card.amount)
+    by = local_time(approval.expires_at)[:16]
+    return [approval.id, approval.status, card.title, amount, needs(approval), by]
+
+
+@app.command()
+def show(
+    approval_id: IdArgument, workspace: WorkspaceOption = None, as_json: JsonOption = False
+) -> int:
+    """Show one card, exactly as it would be decided about."""
+    out = Out(as_json=as_json)
+    folder = find_workspace(workspace)
+
+    async def work() -> ApprovalView:
+        async with Sayso.open(folder, act=False) as sayso:
+            return await sayso.approval(approval_id)
+
+    approval = run(work())
+    if as_json:
+        out.document(approval)
+        return 0
+    show_card(out, approval)
+    if approval.status == "pending":
+        out.line(f"yes:  sayso approvals approve {approval.id}")
+        out.line(f"no:   sayso approvals reject {approval.id} --reason-code not_covered")
+        if read_card(approval).may_lower:
+            out.line(f"less: sayso approvals edit {approval.id} --amount …")
+    else:
+        out.line(f"this is {approval.status}")
+    return 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Say:
+    """What is to be decided, as the options say it."""
+
+    approval_id: str
+    choice: str
+    digest: str | None
+    reason_code: str = ""
+    reason: str = ""
+    amount: str | None = None
+
+
+@app.command()
+def approve(
+    approval_id: IdArgument,
+    digest: DigestOption = None,
+    reason: ReasonOption = "",
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Say yes to the card that is shown, once."""
+    say = _Say(approval_id=approval_id, choice="approve", digest=digest, reason=reason)
+    return _decide(say, workspace, Out(as_json=as_json))
+
+
+@app.command()
+def reject(
+    approval_id: IdArgument,
+    reason_code: Annotated[
+        str,
+        typer.Option(
+            "--reason-code", metavar="CODE", help="Why, as a word for the log, such as not_covered."
+        ),
+    ],
+    digest: DigestOption = None,
+    reason: ReasonOption = "",
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Say no to the card that is shown."""
+    say = _Say(
+        approval_id=approval_id,
+        choice="reject",
+        digest=digest,
+        reason_code=reason_code,
+        reason=reason,
+    )
+    return _decide(say, workspace, Out(as_json=as_json))
+
+
+@app.command()
+def edit(
+    approval_id: IdArgument,
+    amount: Annotated[
+        str, typer.Option("--amount", metavar="AMOUNT", help="Less than asked, such as 50.00.")
+    ],
+    digest: DigestOption = None,
+    reason: ReasonOption = "",
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Say yes to less: a new revision, judged again, with your yes on it."""
+    say = _Say(
+        approval_id=approval_id, choice="edit", digest=digest, reason=reason, amount=amount
+    )
+    return _decide(say, workspace, Out(as_json=as_json))
+
+
+def _decide(say: _Say, workspace: Path | None, out: Out) -> int:
+    folder = find_workspace(workspace)
+    token = person_token(folder)
+
+    async def work() -> ActionView:
+        async with Sayso.open(folder, work=False) as sayso:
+            await sayso.person_of(token)
+            shown = await sayso.approval(say.approval_id)
+            show_card(out, shown)
+            return await sayso.decide(
+                shown.id,
+                say.choice,
+                token=token,
+                revision=shown.revision,
+                digest=say.digest or shown.digest,
+                via="cli",
+                reason_code=say.reason_code,
+                reason=say.reason,
+                args=_lowered(sayso, shown, say.amount),
+            )
+
+    action = run(work())
+    if out.as_json:
+        out.document(action)
+    else:
+        out.line()
+        show_action(out, action)
+    warn_refused(out, action)
+    return status_of(action)
+
+
+def _lowered(
+    sayso: Sayso, shown: ApprovalView, amount: str | None
+) -> Mapping[str, JsonValue] | None:
+    """The lowered argument, in the card's currency."""
+    if amount is None:
+        return None
+    card = read_card(shown)
+    if card.amount is None or not card.may_lower:
+        raise usage("this card has no amount to lower", "approve or reject it")
+    name = sayso.house.connectors.action(card.action).money_arg or "amount"
+    return {name: Money.parse(amount, card.amount.currency).to_json()}

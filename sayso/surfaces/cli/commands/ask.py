@@ -1,0 +1,59 @@
+"""`sayso ask`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from sayso.sdk.app import Sayso
+from sayso.sdk.views import RequestView
+from sayso.surfaces.cli.options import (
+    AssuranceOption,
+    JsonOption,
+    KeyOption,
+    SubjectOption,
+    WorkspaceOption,
+)
+from sayso.surfaces.cli.output import Out
+from sayso.surfaces.cli.place import find_workspace, requester, run, subject_of
+from sayso.surfaces.cli.show import show_request, status_of, warn_refused
+
+app = typer.Typer()
+
+
+@app.command()
+def ask(
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="What the customer wrote.")],
+    subject: SubjectOption,
+    assurance: AssuranceOption = "verified",
+    key: KeyOption = None,
+    wait: Annotated[
+        float,
+        typer.Option(
+            "--wait", metavar="S", min=0, max=600, help="Wait so many seconds for what needs nobody."
+        ),
+    ] = 30.0,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Plan and act on a customer's words."""
+    out = Out(as_json=as_json)
+    folder = find_workspace(workspace)
+    who = subject_of(subject, assurance)
+
+    async def work() -> RequestView:
+        async with Sayso.open(folder, work=False) as sayso:
+            return await sayso.ask(
+                who, text, key=key, wait_s=wait, requester=await requester(sayso)
+            )
+
+    out.note("planning …")
+    request = run(work())
+    if as_json:
+        out.document(request)
+    else:
+        show_request(out, request)
+    for action in request.actions:
+        warn_refused(out, action)
+    return status_of(*request.actions)

@@ -1,0 +1,72 @@
+"""`sayso propose`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sayso.sdk.app import Sayso
+from sayso.sdk.views import ActionView
+from sayso.surfaces.cli.options import (
+    AssuranceOption,
+    JsonOption,
+    KeyOption,
+    SubjectOption,
+    WorkspaceOption,
+)
+from sayso.surfaces.cli.output import Out
+from sayso.surfaces.cli.place import find_workspace, read_json_object, requester, run, subject_of
+from sayso.surfaces.cli.show import show_action, status_of, warn_refused
+
+app = typer.Typer()
+
+
+@app.command()
+def propose(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Such as stripe.refund.")],
+    subject: SubjectOption,
+    args: Annotated[
+        str,
+        typer.Option("--args", metavar="JSON", help="Its arguments; money in minor units."),
+    ] = "{}",
+    reason: Annotated[
+        str, typer.Option("--reason", metavar="TEXT", help="The customer's or your words.")
+    ] = "",
+    assurance: AssuranceOption = "verified",
+    key: KeyOption = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Judge only; store and do nothing.")
+    ] = False,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Propose a concrete action; what the policy allows is done at once."""
+    out = Out(as_json=as_json)
+    values = read_json_object(args, "--args")
+    folder = find_workspace(workspace)
+    who = subject_of(subject, assurance)
+
+    async def work() -> ActionView:
+        async with Sayso.open(folder, work=False) as sayso:
+            return await sayso.propose(
+                name,
+                values,
+                subject=who,
+                reason=reason,
+                key=key,
+                dry_run=dry_run,
+                requester=await requester(sayso),
+            )
+
+    out.note("reading the provider and judging …")
+    action = run(work())
+    if as_json:
+        out.document(action)
+    else:
+        if dry_run:
+            out.line("judged only: nothing was stored or done")
+        show_action(out, action)
+    warn_refused(out, action)
+    return status_of(action)

@@ -1,0 +1,95 @@
+"""Actions and requests as text, and the exit status that says what became of them."""
+
+from __future__ import annotations
+
+from sayso.sdk.views import ActionView, EntryView, RequestView
+from sayso.surfaces.cli.output import Out, local_time, many_lines, one_line
+from sayso.surfaces.cli.problem import FAILED, OK
+
+_NOT_DONE = frozenset({"refused", "failed", "unknown"})
+
+
+def status_of(*actions: ActionView) -> int:
+    """1 when one was refused, failed, or nobody knows; else 0."""
+    return FAILED if any(action.status in _NOT_DONE for action in actions) else OK
+
+
+def decision_text(action: ActionView) -> str:
+    """What the policy said, by which rule."""
+    decision = action.decision
+    if decision is None:
+        return ""
+    rule = f" by {decision.rule}" if decision.rule else ""
+    return f"{decision.outcome}{rule}: {decision.reason}"
+
+
+def receipt_text(action: ActionView) -> str:
+    """What the provider said it did."""
+    receipt = action.receipt
+    if receipt is None:
+        return ""
+    amount = "" if receipt.amount is None else f", {receipt.amount}"
+    return f"{receipt.id} {receipt.status}{amount}"
+
+
+def show_action(out: Out, action: ActionView) -> None:
+    """Print one action, and what to do next about it."""
+    approval = action.approval
+    waiting = approval is not None and action.status == "pending_approval"
+    out.pairs(
+        [
+            ("action", action.id),
+            ("status", action.status),
+            ("what", action.action),
+            ("customer", f"{action.subject} ({action.assurance})"),
+            ("amount", "" if action.amount is None else str(action.amount)),
+            ("decision", decision_text(action)),
+            ("receipt", receipt_text(action)),
+            ("why not", "" if action.error is None else _error_text(action)),
+            ("approval", "" if approval is None else f"{approval.id} ({approval.status})"),
+        ]
+    )
+    if waiting and approval is not None:
+        out.line(f"next: sayso approvals show {approval.id}")
+
+
+def warn_refused(out: Out, action: ActionView) -> None:
+    """Say on stderr, as every error, why an action did not come to pass."""
+    if action.status not in _NOT_DONE or action.error is None:
+        return
+    out.warn(f"error: {one_line(action.error.message)} [{action.error.code}]")
+    if action.error.next_step:
+        out.warn(f"next: {one_line(action.error.next_step)}")
+
+
+def _error_text(action: ActionView) -> str:
+    assert action.error is not None
+    return f"{action.error.message} [{action.error.code}]"
+
+
+def show_request(out: Out, request: RequestView) -> None:
+    """Print a request: its plan, what became of each step, and the reply."""
+    cost = f"{request.tokens} tokens" if request.tokens else "no model"
+    out.pairs(
+        [
+            ("request", request.id),
+            ("status", request.status),
+            ("planned by", f"{request.planner or 'nobody'} ({cost})"),
+        ]
+    )
+    for action in request.actions:
+        out.line()
+        show_action(out, action)
+    if request.reply:
+        out.line()
+        out.line("Reply to the customer:")
+        for line in many_lines(request.reply).splitlines():
+            out.line(f"  {line}")
+
+
+def show_timeline(out: Out, entries: tuple[EntryView, ...]) -> None:
+    """Print an action's entries, oldest first."""
+    out.table(
+        ["at", "kind", "by", "entry"],
+        [[local_time(one.at), one.kind, one.actor, str(one.seq)] for one in entries],
+    )
