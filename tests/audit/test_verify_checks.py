@@ -1,0 +1,327 @@
+"""Each question the verifier asks is needed: without it, something that is wrong would verify.
+
+For every check there is a case that only this check finds. The case is judged twice: by the
+verifier, which must find it, and by a copy from which exactly this check was removed, which must
+not. A check without a case, or a case that another check finds too, fails here.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import sqlite3
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import pytest
+from audit.small_log import SmallLog, editing, frontier_of, signer_of
+
+import sayso.audit
+from sayso.audit.bundle import (
+    CHECKPOINT,
+    ENTRIES,
+    MANIFEST,
+    PROOFS,
+    VKEYS,
+    Digester,
+    Manifest,
+    write_bundle,
+)
+from sayso.audit.checks import Trust
+from sayso.audit.entry import read_canonical
+from sayso.audit.merkle import LeafHashes, leaf_hash
+from sayso.audit.note import Checkpoint, sign_checkpoint
+from sayso.audit.verification import Check, Verdict
+from sayso.audit.verify import verify
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wrong:
+    """Something wrong: where it is, and what the auditor holds against it."""
+
+    path: Path
+    keys: tuple[str, ...] = ()
+    notes: tuple[bytes, ...] = ()
+    deep: bool = False
+
+
+Case = Callable[[Path], Wrong]
+
+
+def _plain(
+    folder: Path, change: Callable[[sqlite3.Connection, SmallLog], None], *, deep: bool = False
+) -> Wrong:
+    """A log of entries without state, changed by somebody who can write the database."""
+    log = SmallLog(8, plain=True)
+    path = log.write(folder / "log.db")
+    with editing(path) as database:
+        change(database, log)
+    return Wrong(path=path, deep=deep)
+
+
+def _resigned(old: bytes, new: bytes, *, deep: bool = False) -> Case:
+    """A body that the key's holder changed and signed."""
+
+    def change(database: sqlite3.Connection, log: SmallLog) -> None:
+        assert old in log.bodies[5]
+        log.bodies[5] = log.bodies[5].replace(old, new)
+        log.store_bodies(database)
+        log.store_head(database)
+
+    return lambda folder: _plain(folder, change, deep=deep)
+
+
+def _sql(statement: str, *values: object) -> Case:
+    """A log of entries without state, changed by one statement."""
+
+    def change(database: sqlite3.Connection, _log: SmallLog) -> None:
+        database.execute(statement, values)
+
+    return lambda folder: _plain(folder, change)
+
+
+def _state_sql(statement: str) -> Case:
+    """A log with state, changed by one statement."""
+
+    def case(folder: Path) -> Wrong:
+        path = SmallLog(8).write(folder / "log.db")
+        with editing(path) as database:
+            database.execute(statement)
+        return Wrong(path=path)
+
+    return case
+
+
+def _not_a_database(folder: Path) -> Wrong:
+    good = SmallLog(4).write(folder / "log.db")
+    # The state of the second table cannot be read; what stands before it is whole.
+    with editing(good) as database:
+        database.execute("alter table approval rename column status to other")
+    return Wrong(path=good)
+
+
+def _hidden_from_index(folder: Path) -> Wrong:
+    path = SmallLog(8, plain=True).write(folder / "log.db")
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("create index by_kind on log_entry (kind)")
+    connection.execute("pragma writable_schema = on")
+    connection.execute(
+        "update sqlite_master set sql = 'create index by_kind on log_entry (body)'"
+        " where name = 'by_kind'"
+    )
+    connection.close()
+    return Wrong(path=path, deep=True)
+
+
+def _gap(database: sqlite3.Connection, log: SmallLog) -> None:
+    log.bodies[7] = log.bodies[7].replace(b'"seq":7', b'"seq":9')
+    log.store_bodies(database)
+    database.execute("update log_entry set seq = 9 where seq = 7")
+    log.store_head(database)
+
+
+def _head(change: Callable[[SmallLog], None]) -> Case:
+    """A head that is signed once more after a change."""
+
+    def case(database: sqlite3.Connection, log: SmallLog) -> None:
+        change(log)
+        log.store_head(database)
+
+    return lambda folder: _plain(folder, case)
+
+
+def _other_origin(log: SmallLog) -> None:
+    log.origin = "rival/main"
+
+
+def _other_key(log: SmallLog) -> None:
+    log.signer = signer_of(log.origin, seed=2)
+
+
+def _bad_signature(database: sqlite3.Connection, log: SmallLog) -> None:
+    note = log.note()
+    at = note.rindex(" ") + 40
+    other = "A" if note[at] != "A" else "B"
+    database.execute("update log_head set note = ?", (note[:at] + other + note[at + 1 :],))
+
+
+def _edited(database: sqlite3.Connection, log: SmallLog) -> None:
+    log.bodies[5] = log.bodies[5].replace(b"agt_1", b"agt_2")
+    log.store_bodies(database)
+
+
+def _outside(make: Callable[[SmallLog], str], *, pin: bool = False) -> Case:
+    """An untouched log, and a note from elsewhere that does not go with it."""
+
+    def case(folder: Path) -> Wrong:
+        log = SmallLog(8, plain=True)
+        path = log.write(folder / "log.db")
+        keys = (log.signer.vkey,) if pin else ()
+        return Wrong(path=path, keys=keys, notes=(make(log).encode(),))
+
+    return case
+
+
+def _pinned_other(folder: Path) -> Wrong:
+    log = SmallLog(8, plain=True)
+    return Wrong(path=log.write(folder / "log.db"), keys=(signer_of("other").vkey,))
+
+
+def _note_of(log: SmallLog, *, size: int = 8, root: bytes | None = None, key: int = 1) -> str:
+    own = frontier_of(log.bodies[:size]).root()
+    checkpoint = Checkpoint(origin=log.origin, size=size, root=root or own)
+    return sign_checkpoint(checkpoint, signer_of(log.origin, key))
+
+
+def _wrong_manifest(folder: Path) -> Wrong:
+    log = SmallLog(4)
+    write_bundle(
+        folder / "bundle",
+        tenant=log.tenant,
+        note=log.note(),
+        vkeys=[log.signer.vkey],
+        entries=enumerate(log.bodies),
+    )
+    path = folder / "bundle" / MANIFEST
+    path.write_bytes(path.read_bytes().replace(b'"count":4', b'"count":5'))
+    return Wrong(path=folder / "bundle")
+
+
+def _wrong_proof(folder: Path) -> Wrong:
+    log = SmallLog(4)
+    bundle = folder / "bundle"
+    write_bundle(
+        bundle,
+        tenant=log.tenant,
+        note=log.note(),
+        vkeys=[log.signer.vkey],
+        entries=[(2, log.bodies[2])],
+        proofs=LeafHashes(list(map(leaf_hash, log.bodies))),
+    )
+    path = bundle / ENTRIES
+    path.write_bytes(path.read_bytes().replace(b"agt_1", b"agt_2"))
+    rebuild_manifest(bundle)
+    return Wrong(path=bundle)
+
+
+def rebuild_manifest(bundle: Path) -> None:
+    """Make the manifest fit the files again, as anybody can."""
+    fields = read_canonical((bundle / MANIFEST).read_bytes()[:-1])
+    assert isinstance(fields, dict)
+    digests = [Digester(name) for name in sorted((ENTRIES, CHECKPOINT, VKEYS, PROOFS))]
+    for digester in digests:
+        name = digester.digest().name
+        if (bundle / name).exists():
+            digester.add((bundle / name).read_bytes())
+    manifest = Manifest(
+        tenant=cast("str", fields["tenant"]),
+        origin=cast("str", fields["origin"]),
+        full=bool(fields["full"]),
+        size=cast("int", fields["size"]),
+        count=cast("int", fields["count"]),
+        first=cast("int | None", fields["first"]),
+        last=cast("int | None", fields["last"]),
+        files=tuple(one.digest() for one in digests if (bundle / one.digest().name).exists()),
+    )
+    (bundle / MANIFEST).write_bytes(manifest.encoded())
+
+
+CASES: dict[Check, Case] = {
+    Check.SOURCE_READABLE: _not_a_database,
+    Check.SOURCE_CONSISTENT: _hidden_from_index,
+    Check.LOG_NOT_EMPTY: _state_sql("insert into log_key values ('empty', 'x+y+z', 0, null)"),
+    Check.SEQ_DENSE: lambda folder: _plain(folder, _gap),
+    Check.BODY_CANONICAL: _resigned(b'"seq":5', b'"seq": 5'),
+    Check.BODY_FORMAT: _resigned(b',"kind":"audit', b',"data":{"x":1.5},"kind":"audit', deep=True),
+    Check.BODY_TENANT: _resigned(b'"tenant":"main"', b'"tenant":"rival"'),
+    Check.BODY_SEQ: _resigned(b'"seq":5', b'"seq":6'),
+    Check.PROJECTIONS_AGREE: _sql("update log_entry set kind = 'action.failed' where seq = 5"),
+    Check.HEAD_PRESENT: _sql("delete from log_head"),
+    Check.HEAD_IS_NOTE: _sql("update log_head set note = note || ' '"),
+    Check.HEAD_SIGNED: lambda folder: _plain(folder, _bad_signature),
+    Check.HEAD_KEY_LISTED: _head(_other_key),
+    Check.HEAD_KEY_TRUSTED: _pinned_other,
+    Check.HEAD_KEY_IN_RANGE: _sql("update log_key set to_size = 8"),
+    Check.HEAD_ORIGIN: _head(_other_origin),
+    Check.HEAD_ROOT: lambda folder: _plain(folder, _edited),
+    Check.HEAD_ROW_SIZE: _sql("update log_head set size = 7"),
+    Check.HEAD_ROW_FRONTIER: _sql("update log_head set frontier = zeroblob(32)"),
+    Check.CHECKPOINT_READABLE: _outside(lambda log: log.note() + "\n"),
+    Check.CHECKPOINT_SIGNED: _outside(lambda log: _note_of(log, key=2), pin=True),
+    Check.CHECKPOINT_HAS_LOG: _outside(lambda _: SmallLog(tenant="gone").note()),
+    Check.CHECKPOINT_REACHED: _outside(lambda log: _note_of(log, size=12, root=b"\1" * 32)),
+    Check.CHECKPOINT_ROOT: _outside(lambda log: _note_of(log, size=4, root=b"\1" * 32)),
+    Check.STATE_ENTRY: _state_sql("update approval set last_seq = 6 where id = 'apr_0'"),
+    Check.STATE_STATUS: _state_sql("update action set status = 'failed' where id = 'act_0'"),
+    Check.STATE_LATEST: _state_sql(
+        "update action set status = 'approved', last_seq = 2 where id = 'act_0'"
+    ),
+    Check.STATE_ROW_PRESENT: _state_sql("delete from action where id = 'act_0'"),
+    Check.BUNDLE_MANIFEST: _wrong_manifest,
+    Check.ROW_PROVEN: _wrong_proof,
+}
+
+
+def test_every_check_has_a_case() -> None:
+    """A new check cannot be added without showing what it is for."""
+    assert CASES.keys() == set(Check)
+
+
+@pytest.mark.parametrize("check", Check)
+def test_only_this_check_finds_the_case(
+    check: Check, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the check it is found; without it, it would verify."""
+    wrong = CASES[check](tmp_path)
+    verification = verify(wrong.path, trust=Trust.parse(wrong.keys, wrong.notes), deep=wrong.deep)
+    assert {found.check for found in verification.all_findings} == {check}
+    assert verification.verdict is not Verdict.VERIFIED
+    verdict = _verdict_without(check, wrong, tmp_path / "mutant", monkeypatch)
+    assert verdict == Verdict.VERIFIED.value
+
+
+class _Remove(ast.NodeTransformer):
+    """Takes out the statements that report one check."""
+
+    def __init__(self, check: Check) -> None:
+        self._check = check
+        self.removed = 0
+
+    def visit_Expr(self, node: ast.Expr) -> ast.stmt:
+        """Replace `….add(Check.THIS, …)` by nothing."""
+        call = node.value
+        if isinstance(call, ast.Call) and any(
+            isinstance(argument, ast.Attribute)
+            and argument.attr == self._check.name
+            and isinstance(argument.value, ast.Name)
+            and argument.value.id == "Check"
+            for argument in call.args
+        ):
+            self.removed += 1
+            return ast.copy_location(ast.Pass(), node)
+        return node
+
+
+def _verdict_without(
+    check: Check, wrong: Wrong, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> str:
+    """The verdict of a copy of the verifier that lacks one check."""
+    package = f"without_{check.value}"
+    (folder / package).mkdir(parents=True)
+    source = Path(str(sayso.audit.__file__)).parent
+    remove = _Remove(check)
+    for name in ("__init__", "verification", "walk", "checks", "database", "bundle", "verify"):
+        text = (source / f"{name}.py").read_text()
+        for copied in ("verification", "walk", "checks", "database", "bundle"):
+            text = text.replace(f"from sayso.audit.{copied} ", f"from {package}.{copied} ")
+        tree = remove.visit(ast.parse(text))
+        (folder / package / f"{name}.py").write_text(ast.unparse(tree))
+    assert remove.removed, f"nothing reports {check}"
+    monkeypatch.setattr(sys, "path", [str(folder), *sys.path])
+    checks = importlib.import_module(f"{package}.checks")
+    verifier = importlib.import_module(f"{package}.verify")
+    trust = checks.Trust.parse(wrong.keys, wrong.notes)
+    return str(verifier.verify(wrong.path, trust=trust, deep=wrong.deep).verdict.value)
