@@ -1,0 +1,1 @@
+"""Conformance suites that judge an implementation from the outside."""

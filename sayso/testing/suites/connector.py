@@ -1,0 +1,294 @@
+"""What every connector has to keep, as tests that any plugin can run.
+
+A plugin's test file is its bench and three lines:
+
+    @asynccontextmanager
+    async def my_bench() -> AsyncGenerator[ConnectorBench, None]:
+        yield ConnectorBench(connector=..., cases=(...), effects=lambda: len(books))
+
+    class TestMine(ConnectorSuite):
+        def bench(self) -> AbstractAsyncContextManager[ConnectorBench]:
+            return my_bench()
+
+The tests run with plain pytest; each opens the bench anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, suppress
+from dataclasses import dataclass, replace
+
+from sayso.actions.action import Action, FactType, FactValue, Subject
+from sayso.actions.snapshot import Absence, Call, Receipt, Resolved
+from sayso.connectors.base import Connector
+from sayso.connectors.registry import Connectors
+from sayso.errors import RefusedError, RetryableError, SaysoError
+from sayso.json import JsonObject
+from sayso.money import Money
+
+NOBODY = Subject(id="nobody-of-that-name")
+"""A subject that no provider knows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One action that can be done on a fresh bench.
+
+    Attributes:
+        action: its name.
+        args: its arguments, as JSON.
+        subject: on whose behalf.
+    """
+
+    action: str
+    args: JsonObject
+    subject: Subject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectorBench:
+    """A connector on a provider that a test may change.
+
+    Attributes:
+        connector: under test.
+        cases: at least one per action.
+        effects: how many effects the provider has had since it began; its own count, not ours.
+        unreachable: the same connector with nobody at the other end, when there is a network
+            between; None when there is none.
+        knows_subjects: whether `resolve` can tell that a subject does not exist.
+    """
+
+    connector: Connector
+    cases: tuple[Case, ...]
+    effects: Callable[[], int]
+    unreachable: Connector | None = None
+    knows_subjects: bool = True
+
+
+class ConnectorSuite:
+    """The promises of `sayso.connectors.base.Connector`, judged one by one."""
+
+    def bench(self) -> AbstractAsyncContextManager[ConnectorBench]:
+        """A fresh provider with the connector on it; a subclass gives it."""
+        raise NotImplementedError
+
+    def test_the_registry_takes_it_and_every_action_has_a_case(self) -> None:
+        """Its definitions are valid, and none of them is left unjudged."""
+
+        async def check(bench: ConnectorBench) -> None:
+            registry = Connectors([bench.connector])
+            named = {action.name for action in registry.actions}
+            assert named, "it has no action"
+            assert {case.action for case in bench.cases} == named
+            assert bench.connector.version
+
+        self._run(check)
+
+    def test_resolving_changes_nothing_and_tells_all(self) -> None:
+        """`resolve` only reads; its snapshot is whole, typed as declared, and repeatable."""
+
+        async def check(bench: ConnectorBench) -> None:
+            for case in bench.cases:
+                action, resolved = await _resolve(bench, case)
+                again = (await _resolve(bench, case))[1]
+                assert bench.effects() == 0, f"{case.action} did something while resolving"
+                assert again == resolved, f"{case.action} resolves differently each time"
+                _check_snapshot(action, resolved, case.subject)
+
+        self._run(check)
+
+    def test_what_was_resolved_resolves_again_from_its_own_arguments(self) -> None:
+        """Nothing is left open: judged again, the snapshot's arguments give the same snapshot."""
+
+        async def check(bench: ConnectorBench) -> None:
+            for case in bench.cases:
+                _, resolved = await _resolve(bench, case)
+                _, again = await _resolve(bench, replace(case, args=resolved.args))
+                assert again == resolved
+
+        self._run(check)
+
+    def test_one_key_is_one_effect(self) -> None:
+        """A second try is dropped by its key, or found by the look-up that has to come first."""
+        self._each(_one_key_is_one_effect)
+
+    def test_a_look_up_finds_what_the_call_did_and_nothing_else(self) -> None:
+        """Before the call nothing is found, after it the effect, and by its own reference only."""
+        self._each(_look_up_is_exact)
+
+    def test_two_equal_actions_stay_two(self) -> None:
+        """The same arguments under another key are another effect or refused, never dropped."""
+        self._each(_two_stay_two)
+
+    def test_an_unknown_subject_is_refused(self) -> None:
+        """Nobody's action never reaches the provider's books."""
+
+        async def check(bench: ConnectorBench) -> None:
+            if not bench.knows_subjects:
+                return
+            for case in bench.cases:
+                error = await _error_of(_resolve(bench, replace(case, subject=NOBODY)))
+                assert isinstance(error, RefusedError), f"{case.action}: {error!r}"
+            assert bench.effects() == 0
+
+        self._run(check)
+
+    def test_records_are_well_formed(self) -> None:
+        """A planner gets at most 50 records, each with a title, and nobody's are none."""
+
+        async def check(bench: ConnectorBench) -> None:
+            for case in bench.cases:
+                records = await bench.connector.list_records(case.subject)
+                assert len(records) <= 50
+                assert all(record.kind and record.id and record.title for record in records)
+                assert len({record.id for record in records}) == len(records)
+            with suppress(RefusedError):
+                assert not await bench.connector.list_records(NOBODY)
+            assert bench.effects() == 0
+
+        self._run(check)
+
+    def test_with_nobody_at_the_other_end_it_says_that_nothing_was_done(self) -> None:
+        """No connection is a `RetryableError` everywhere: not a refusal, not an unknown."""
+
+        async def check(bench: ConnectorBench) -> None:
+            away = bench.unreachable
+            if away is None:
+                return
+            for case in bench.cases:
+                call = _call(case, (await _resolve(bench, case))[1], 1)
+                assert isinstance(await _error_of(away.call(call)), RetryableError)
+            assert bench.effects() == 0
+            await away.close()
+
+        self._run(check)
+
+    def _each(self, judge: Callable[[ConnectorBench, Case], Awaitable[None]]) -> None:
+        async def count() -> int:
+            async with self.bench() as bench:
+                return len(bench.cases)
+
+        for index in range(asyncio.run(count())):
+
+            async def check(bench: ConnectorBench, index: int = index) -> None:
+                await judge(bench, bench.cases[index])
+
+            self._run(check)
+
+    def _run(self, check: Callable[[ConnectorBench], Awaitable[None]]) -> None:
+        async def opened() -> None:
+            async with self.bench() as bench:
+                await check(bench)
+                await bench.connector.close()
+
+        asyncio.run(opened())
+
+
+async def _one_key_is_one_effect(bench: ConnectorBench, case: Case) -> None:
+    action, resolved = await _resolve(bench, case)
+    call = _call(case, resolved, 1)
+    receipt = await bench.connector.call(call)
+    assert receipt.id
+    assert receipt.status
+    assert receipt.amount == resolved.amount
+    assert bench.effects() == 1
+    match action.guarantee.kind:
+        case "idempotent":
+            assert (await bench.connector.call(call)).id == receipt.id
+        case "verifiable":
+            found = await bench.connector.look_up(call)
+            assert isinstance(found, Receipt)
+            assert found.id == receipt.id
+        case "at_most_once":
+            pass
+    assert bench.effects() == 1
+
+
+async def _look_up_is_exact(bench: ConnectorBench, case: Case) -> None:
+    action, resolved = await _resolve(bench, case)
+    call, other = _call(case, resolved, 1), _call(case, resolved, 2)
+    before = await bench.connector.look_up(call)
+    sure = action.guarantee.settle_after_s is not None
+    assert before is (Absence.ABSENT if sure else Absence.CANNOT_TELL)
+    receipt = await bench.connector.call(call)
+    found, others = await bench.connector.look_up(call), await bench.connector.look_up(other)
+    if action.guarantee.kind == "at_most_once":
+        assert found is Absence.CANNOT_TELL
+    else:
+        assert isinstance(found, Receipt), f"{case.action} is not found again: {found}"
+        assert (found.id, found.amount) == (receipt.id, receipt.amount)
+    assert not isinstance(others, Receipt), f"{case.action}: another's effect is taken for its own"
+    assert bench.effects() == 1
+
+
+async def _two_stay_two(bench: ConnectorBench, case: Case) -> None:
+    _, resolved = await _resolve(bench, case)
+    await bench.connector.call(_call(case, resolved, 1))
+    try:
+        await bench.connector.call(_call(case, resolved, 2))
+    except RefusedError:
+        assert bench.effects() == 1
+    else:
+        assert bench.effects() == 2
+
+
+async def _resolve(bench: ConnectorBench, case: Case) -> tuple[Action, Resolved]:
+    registry = Connectors([bench.connector])
+    action = registry.action(case.action)
+    args = registry.validate_args(case.action, case.args)
+    return action, await bench.connector.resolve(action, args, case.subject)
+
+
+def _call(case: Case, resolved: Resolved, number: int) -> Call:
+    return Call(
+        tenant="main",
+        action_id=f"act_{number:026d}",
+        action=case.action,
+        subject_id=case.subject.id,
+        resolved=resolved,
+        idempotency_key=f"{number:064x}",
+    )
+
+
+async def _error_of(asked: Awaitable[object]) -> SaysoError | None:
+    """Our error, or None; anything else is a broken promise and goes through."""
+    try:
+        await asked
+    except SaysoError as error:
+        return error
+    return None
+
+
+def _check_snapshot(action: Action, resolved: Resolved, subject: Subject) -> None:
+    name = action.name
+    assert resolved.owner == subject.id, f"{name}: it is not the subject's"
+    for part in ("object_kind", "object_id", "owner_proof", "account", "payee"):
+        assert getattr(resolved, part), f"{name}: the snapshot has no {part}"
+    shown = {**resolved.fields, "amount": str(resolved.amount)}
+    assert action.sentence.format(**shown)
+    assert set(resolved.facts) == set(action.facts), f"{name}: other facts than declared"
+    for fact, kind in action.facts.items():
+        assert _is_of(resolved.facts[fact], kind), f"{name}: the fact `{fact}` is no {kind}"
+    written = json.dumps(
+        [dict(resolved.args), dict(resolved.preconditions), dict(resolved.fields), resolved.payee]
+    )
+    for what, value in resolved.personal.items():
+        assert value not in written, f"{name}: `{what}` is personal, and stands outside `personal`"
+    if action.money_arg is not None:
+        amount = Money.from_json(resolved.args[action.money_arg])
+        assert amount == resolved.amount
+
+
+def _is_of(value: FactValue, kind: FactType) -> bool:
+    match kind:
+        case "bool":
+            return isinstance(value, bool)
+        case "long":
+            return isinstance(value, int) and not isinstance(value, bool)
+        case "string":
+            return isinstance(value, str)
+        case "decimal":
+            return isinstance(value, Money)

@@ -1,0 +1,41 @@
+"""Our own connectors, judged by the suite that ships for everybody's."""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager
+
+from connectors.benches import example_bench, file_bench, smtp_bench, stripe_bench
+
+from sayso.testing.suites.connector import ConnectorBench, ConnectorSuite
+
+
+class TestStripe(ConnectorSuite):
+    """Stripe, on the sandbox."""
+
+    def bench(self) -> AbstractAsyncContextManager[ConnectorBench]:
+        """See `ConnectorSuite.bench`."""
+        return stripe_bench()
+
+
+class TestEmailFiles(ConnectorSuite):
+    """E-mail into a folder."""
+
+    def bench(self) -> AbstractAsyncContextManager[ConnectorBench]:
+        """See `ConnectorSuite.bench`."""
+        return file_bench()
+
+
+class TestEmailSmtp(ConnectorSuite):
+    """E-mail over SMTP."""
+
+    def bench(self) -> AbstractAsyncContextManager[ConnectorBench]:
+        """See `ConnectorSuite.bench`."""
+        return smtp_bench()
+
+
+class TestExample(ConnectorSuite):
+    """examples/own_action.py."""
+
+    def bench(self) -> AbstractAsyncContextManager[ConnectorBench]:
+        """See `ConnectorSuite.bench`."""
+        return example_bench()
