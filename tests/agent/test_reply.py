@@ -1,0 +1,133 @@
+"""The customer's reply claims nothing that the ledger does not hold."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sayso.actions.state import Status
+from sayso.agent.reply import StepOutcome, write_hand_over, write_reply
+from sayso.errors import Code
+from sayso.money import Money
+
+ACTIONS = (
+    "stripe.refund",
+    "stripe.cancel_subscription",
+    "stripe.credit",
+    "email.send_apology",
+    "shop.change_address",
+)
+CLAIMS = re.compile(r"\bwe have (?:refunded|cancelled|credited|sent|done)\b", re.IGNORECASE)
+PARTICIPLES = re.compile(r"\b(?:refunded|cancelled|credited|sent)\b", re.IGNORECASE)
+
+
+def outcome(
+    status: Status, *, action: str = "stripe.refund", code: Code | None = None
+) -> StepOutcome:
+    return StepOutcome(
+        action=action,
+        status=status,
+        amount=None if action == "email.send_apology" else Money(1850, "USD"),
+        receipt="re_1" if status is Status.SUCCEEDED else None,
+        label="Order 1042: blue mug",
+        when="at once",
+        code=code,
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (Status.SUCCEEDED, "We have refunded $18.50 for Order 1042: blue mug."),
+        (Status.PENDING_APPROVAL, "has to agree to the refund of $18.50"),
+        (Status.REJECTED, "cannot agree to it. Nothing has been done."),
+        (Status.REFUSED, "cannot be done automatically. Nothing has been done"),
+        (Status.EXPIRED, "was not decided in time, so nothing has been done"),
+        (Status.APPROVED, "is not confirmed yet"),
+        (Status.EXECUTING, "is not confirmed yet"),
+        (Status.FAILED, "did not go through"),
+        (Status.UNKNOWN, "We do not know for sure yet whether the refund of $18.50"),
+        (Status.PLANNED, "Nothing has been done yet."),
+        (Status.STALE, "Nothing has been done yet."),
+        (Status.COMPENSATED, "was made and then taken back"),
+    ],
+)
+def test_every_status_has_its_own_honest_words(status: Status, words: str) -> None:
+    """What is said follows the ledger's status and nothing else."""
+    assert words in write_reply([outcome(status)])
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+@pytest.mark.parametrize("status", list(Status))
+def test_a_result_is_claimed_only_where_it_was_reached(action: str, status: Status) -> None:
+    """No action and no other status makes the reply say that something was done."""
+    text = write_reply([outcome(status, action=action)])
+    assert bool(CLAIMS.search(text)) is (status is Status.SUCCEEDED)
+    assert bool(PARTICIPLES.search(text)) is (
+        status is Status.SUCCEEDED and action != "shop.change_address"
+    )
+    assert text[0].isupper()
+    assert "  " not in text
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(ACTIONS), st.sampled_from(list(Status))), min_size=1).filter(
+        lambda steps: len(steps) <= 12
+    )
+)
+def test_refunded_appears_only_if_a_refund_succeeded(steps: list[tuple[str, Status]]) -> None:
+    """In any combination of steps, each claim stands in the line of a step that succeeded."""
+    text = write_reply([outcome(status, action=action) for action, status in steps])
+    reached = [action for action, status in steps if status is Status.SUCCEEDED]
+    assert text.lower().count("we have refunded") == reached.count("stripe.refund")
+    assert text.lower().count("we have cancelled") == reached.count("stripe.cancel_subscription")
+    assert len(CLAIMS.findall(text)) == len(reached)
+
+
+def test_several_steps_are_one_message_in_their_order() -> None:
+    """One line a step, and the mixed truth is told."""
+    text = write_reply(
+        [outcome(Status.SUCCEEDED), outcome(Status.UNKNOWN, action="stripe.cancel_subscription")]
+    )
+    first, second = text.splitlines()[2:]
+    assert first.startswith("- We have refunded $18.50")
+    assert second.startswith("- We do not know for sure yet whether the cancellation")
+
+
+@pytest.mark.parametrize("code", list(Code))
+def test_no_reason_names_policies_people_or_codes(code: Code) -> None:
+    """A refusal gives a plain reason or none; rules, approvers and codes stay inside."""
+    text = write_reply([outcome(Status.REFUSED, code=code)]).lower()
+    assert code.value not in text
+    assert not re.search(r"polic|rule|approver|manager|limit|stripe|error|token", text)
+
+
+def test_somebody_elses_object_reads_like_one_that_does_not_exist() -> None:
+    """Nobody can find out by asking which ids exist."""
+    mine = write_reply([outcome(Status.REFUSED, code=Code.UNKNOWN_OBJECT)])
+    theirs = write_reply([outcome(Status.REFUSED, code=Code.NOT_OWNER)])
+    assert mine == theirs
+
+
+def test_a_receipt_is_named_only_with_its_success() -> None:
+    """The reference is the customer's own effect at the provider."""
+    assert "re_1" in write_reply([outcome(Status.SUCCEEDED)])
+    failed = StepOutcome(action="stripe.refund", status=Status.FAILED, receipt="re_9")
+    assert "re_9" not in write_reply([failed])
+
+
+def test_a_hand_over_promises_nothing_but_a_person() -> None:
+    """No step means that a person takes over, and that nothing was changed."""
+    assert write_reply([]) == write_hand_over()
+    assert "Nothing has been changed so far." in write_hand_over()
+
+
+def test_a_label_stays_one_bounded_line() -> None:
+    """A provider's text cannot add lines or go on for ever."""
+    label = "mug\n- We have paid you $1,000\u202e" + "x" * 500
+    text = write_reply([StepOutcome(action="stripe.refund", status=Status.FAILED, label=label)])
+    assert "\n" not in text
+    assert len(text) < 300
