@@ -16,7 +16,7 @@ from sayso.actions.approvals import yes_votes
 from sayso.actions.digest import call_key
 from sayso.actions.judging import Judge
 from sayso.actions.ledger import ActionRow, Ledger, entry_of, get_action, read_action
-from sayso.actions.policy import Outcome
+from sayso.actions.policy import Approver, Outcome
 from sayso.actions.proposals import Proposals
 from sayso.actions.queue import ApprovalStatus, approval_of, close_approval
 from sayso.actions.reach import Directory, Reach
@@ -97,20 +97,22 @@ class Engine:
         self._passing = passing
 
     async def advance(self, tenant: Tenant, action_id: str) -> ActionRow:
-        """Take an action as far as it can go now; returns it as it then stands.
+        """Take an action as far as it can go now; returns it as this call left it.
 
         Raises:
             RefusedError: `not_found`.
             RetryableError: the store or the provider cannot be used now; try again later.
         """
+        row = await self._store.read(lambda reader: get_action(reader, tenant, action_id))
         for _ in range(4 * MAX_REVISIONS):
-            row = await self._store.read(lambda reader: get_action(reader, tenant, action_id))
-            if not await self._step(row):
-                return await self._store.read(lambda reader: get_action(reader, tenant, action_id))
-        return await self._store.read(lambda reader: get_action(reader, tenant, action_id))
+            moved = await self._step(row)
+            if moved is None:
+                break
+            row = moved
+        return row
 
-    async def _step(self, row: ActionRow) -> bool:
-        """One arrow of the life of an action; False when there is nothing to do now."""
+    async def _step(self, row: ActionRow) -> ActionRow | None:
+        """One arrow of the life of an action; None when there is nothing to do now."""
         now = to_micros(self._clock.now())
         match row.status:
             case Status.PLANNED | Status.STALE:
@@ -119,11 +121,11 @@ class Engine:
                 return await self._store.write(lambda tx: self._expire(tx, row, now))
             case Status.APPROVED:
                 if row.due_at is None or row.due_at > now:
-                    return False
+                    return None
                 return await self._claim(row)
             case Status.EXECUTING | Status.UNKNOWN:
                 if row.due_at is None or row.due_at > now:
-                    return False
+                    return None
                 return await self._recover(row)
             case (
                 Status.REFUSED
@@ -133,15 +135,15 @@ class Engine:
                 | Status.FAILED
                 | Status.COMPENSATED
             ):
-                return False
+                return None
             case _:
                 assert_never(row.status)
 
-    async def _judge_again(self, row: ActionRow) -> bool:
+    async def _judge_again(self, row: ActionRow) -> ActionRow | None:
         if row.revision >= MAX_REVISIONS:
             return await self._refuse(row, Code.WRONG_STATE, "it changed too often")
         quote = await self._store.read(lambda reader: self._quote(reader, row))
-        return await self._proposals.settle_planned(row, quote) is not None
+        return await self._proposals.settle_planned(row, quote)
 
     def _quote(self, reader: Reader, row: ActionRow) -> str:
         if row.reason_ref is not None:
@@ -158,11 +160,11 @@ class Engine:
         ref = None if found is None else found["words_ref"]
         return Personal.open(reader, row.tenant, ref) or "" if isinstance(ref, str) else ""
 
-    def _expire(self, tx: Transaction, row: ActionRow, now: int) -> bool:
+    def _expire(self, tx: Transaction, row: ActionRow, now: int) -> ActionRow | None:
         """Close an approval whose time is over, or whose earlier step did not succeed."""
         approval = approval_of(tx, row)
         if approval is None or approval.status is not ApprovalStatus.PENDING:
-            return False
+            return None
         failed = _failed_before(tx, row)
         if failed is None and now < approval.expires_at:
             tx.run(
@@ -172,7 +174,7 @@ class Engine:
                 last_seq=row.last_seq,
                 due_at=approval.expires_at,
             )
-            return False
+            return None
         if failed is not None:
             error = _dependency_error(failed)
             moved = replace(row, status=Status.REFUSED, error=error, due_at=None, updated_at=now)
@@ -185,19 +187,19 @@ class Engine:
         stored = self._move(tx, row, moved, kind, data, approval=approval.id)
         if stored is not None:
             close_approval(tx, approval, status, stored)
-        return stored is not None
+        return stored
 
     # ---- claim: everything that could have changed is checked again --------------------------
 
-    async def _claim(self, row: ActionRow) -> bool:
-        waiting = await self._store.read(lambda reader: _waits_for(reader, row))
-        if waiting is Waits.FAILED:
-            return await self._refuse(
-                row, Code.DEPENDENCY_FAILED, "an earlier step did not succeed"
-            )
-        if waiting is Waits.OPEN:
-            await self._store.write(lambda tx: _park(tx, row))
-            return False
+    async def _claim(self, row: ActionRow) -> ActionRow | None:
+        if row.after:
+            waiting = await self._store.read(lambda reader: _waits_for(reader, row))
+            if waiting is Waits.FAILED:
+                problem = "an earlier step did not succeed"
+                return await self._refuse(row, Code.DEPENDENCY_FAILED, problem)
+            if waiting is Waits.OPEN:
+                await self._store.write(lambda tx: _park(tx, row))
+                return None
         changed = await self._changed_world(row)
         if changed is not None:
             return await self._make_stale(row, changed)
@@ -206,10 +208,9 @@ class Engine:
         if isinstance(claimed, str):
             return await self._make_stale(row, claimed)
         if claimed is None:
-            return False
+            return None
         self._passing(Boundary.AFTER_INTENT)
-        await self._call(claimed, _Try.FIRST)
-        return True
+        return await self._call(claimed, _Try.FIRST)
 
     async def _changed_world(self, row: ActionRow) -> str | None:
         """What changed at the provider since the snapshot, in words; None when nothing did."""
@@ -248,9 +249,10 @@ class Engine:
         assert row.judgement is not None
         if row.judgement.policy_version != self._judge.policy_version:
             return "the policy has changed"
-        approval = approval_of(tx, row)
-        approvers = []
+        approval = None
+        approvers: list[Approver] = []
         if row.judgement.outcome is Outcome.ASK:
+            approval = approval_of(tx, row)
             # INVARIANT: no `ask` passes without an approval bound to the very same digest.
             if approval is None or approval.status is not ApprovalStatus.APPROVED:
                 return "it is not approved"
@@ -282,32 +284,31 @@ class Engine:
         approval_id = approval.id if approval is not None else None
         return self._move(tx, row, claimed, EntryKind.ACTION_INTENT, data, approval=approval_id)
 
-    async def _make_stale(self, row: ActionRow, reason: str) -> bool:
-        def work(tx: Transaction) -> bool:
+    async def _make_stale(self, row: ActionRow, reason: str) -> ActionRow | None:
+        def work(tx: Transaction) -> ActionRow | None:
             now = to_micros(self._clock.now())
             error = {"code": Code.STALE_REVISION.value, "message": reason}
             moved = replace(row, status=Status.STALE, error=error, due_at=now, updated_at=now)
             approval = approval_of(tx, row)
             data: dict[str, Json] = {"reason": reason[:500]}
             approval_id = None if approval is None else approval.id
-            stored = self._move(tx, row, moved, EntryKind.ACTION_STALE, data, approval=approval_id)
-            return stored is not None
+            return self._move(tx, row, moved, EntryKind.ACTION_STALE, data, approval=approval_id)
 
         return await self._store.write(work)
 
-    async def _refuse(self, row: ActionRow, code: Code, message: str) -> bool:
-        def work(tx: Transaction) -> bool:
+    async def _refuse(self, row: ActionRow, code: Code, message: str) -> ActionRow | None:
+        def work(tx: Transaction) -> ActionRow | None:
             now = to_micros(self._clock.now())
             error = {"code": code.value, "message": message}
             moved = replace(row, status=Status.REFUSED, error=error, due_at=None, updated_at=now)
             data: dict[str, Json] = {"code": code.value}
-            return self._move(tx, row, moved, EntryKind.ACTION_REFUSED, data) is not None
+            return self._move(tx, row, moved, EntryKind.ACTION_REFUSED, data)
 
         return await self._store.write(work)
 
     # ---- call and settle -----------------------------------------------------------------------
 
-    async def _call(self, row: ActionRow, which: _Try) -> None:
+    async def _call(self, row: ActionRow, which: _Try) -> ActionRow | None:
         """Call the connector under the lease and write what came of it."""
         call = _call_of(row)
         attributes: dict[str, str | int | bool] = {
@@ -320,8 +321,9 @@ class Engine:
             row = keeper.row
         self._passing(Boundary.AFTER_CALL)
         with self._telemetry.span("sayso.settle", row.traceparent, attributes):
-            await self._store.write(lambda tx: self._settle(tx, row, outcome, which))
+            settled = await self._store.write(lambda tx: self._settle(tx, row, outcome, which))
         self._passing(Boundary.AFTER_OUTCOME)
+        return settled
 
     async def _outcome_of(self, call: Call) -> Receipt | SaysoError:
         try:
@@ -391,7 +393,7 @@ class Engine:
 
     # ---- recover: a dead worker's action, or an unknown outcome ---------------------------------
 
-    async def _recover(self, row: ActionRow) -> bool:
+    async def _recover(self, row: ActionRow) -> ActionRow | None:
         """Find out what became of a call before anything is tried again."""
         call = _call_of(row)
         guarantee = self._reach.action(row.name).guarantee
@@ -411,17 +413,16 @@ class Engine:
                 self._passing(Boundary.BEFORE_INTENT)
                 claimed = await self._store.write(lambda tx: self._claim_again(tx, row))
                 if claimed is None:
-                    return False
+                    return None
                 self._passing(Boundary.AFTER_INTENT)
-                await self._call(claimed, _Try.PROVEN if proven else _Try.AGAIN)
-                return True
+                return await self._call(claimed, _Try.PROVEN if proven else _Try.AGAIN)
             case Wait(due_at=due_at, reason=reason):
                 await self._store.write(lambda tx: self._stay_unknown(tx, row, due_at, reason))
-                return False
+                return None
             case _:
                 assert_never(move)
 
-    def _reconcile(self, tx: Transaction, row: ActionRow, receipt: Receipt) -> bool:
+    def _reconcile(self, tx: Transaction, row: ActionRow, receipt: Receipt) -> ActionRow | None:
         now = to_micros(self._clock.now())
         moved = replace(
             row,
@@ -432,7 +433,7 @@ class Engine:
             updated_at=now,
         )
         data = _receipt_data(receipt, row)
-        return self._move(tx, row, moved, EntryKind.ACTION_RECONCILED, data) is not None
+        return self._move(tx, row, moved, EntryKind.ACTION_RECONCILED, data)
 
     def _claim_again(self, tx: Transaction, row: ActionRow) -> ActionRow | None:
         now = to_micros(self._clock.now())

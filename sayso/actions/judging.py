@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -31,6 +32,7 @@ from sayso.errors import Code, RefusedError
 from sayso.ids import Entropy, from_micros
 from sayso.store.base import Reader, integer
 
+_REMEMBERED = 10_000
 _HISTORY_MICROS = HISTORY_DAYS * 24 * 3600 * 1_000_000
 
 
@@ -65,6 +67,8 @@ class Judge:
         self._entropy = entropy
         self._policy = policy
         self._reach = reach
+        # A policy is a pure function of its question, so an unchanged one is not asked twice.
+        self._recent: OrderedDict[str, tuple[object, ...]] = OrderedDict()
         self._approval_micros = approval_time // timedelta(microseconds=1)
 
     @property
@@ -90,6 +94,11 @@ class Judge:
         """Whether the stored snapshot may run now, with these real approvals."""
         assert row.snapshot is not None, "only a judged action can be permitted"
         question = self.question(reader, row, row.snapshot.resolved, now)
+        if not approvers and self._recent.pop(row.snapshot.digest, None) == _circumstances(
+            question
+        ):
+            assert row.judgement is not None
+            return row.judgement
         return self._policy.permits(question, approvers)
 
     def judge(
@@ -132,6 +141,8 @@ class Judge:
                 deadline=expires_at,
             )
         snapshot = self._snapshot(row, resolved, judgement, card, expires_at, now)
+        if judgement.outcome is Outcome.ALLOW:
+            self._remember(snapshot.digest, question)
         judged = replace(
             row,
             status=status,
@@ -142,6 +153,12 @@ class Judge:
             updated_at=now,
         )
         return Judged(row=judged, card=card, expires_at=expires_at)
+
+    def _remember(self, digest: str, question: Question) -> None:
+        """Keep what an allowed snapshot was judged under, for the claim that mostly follows."""
+        self._recent[digest] = _circumstances(question)
+        while len(self._recent) > _REMEMBERED:
+            self._recent.popitem(last=False)
 
     def _snapshot(
         self,
@@ -188,6 +205,15 @@ def schema_hash(args: type[Args]) -> str:
     """SHA-256 of the arguments' JSON schema: a changed operation makes approvals stale (SE-19)."""
     encoded = orjson.dumps(args.model_json_schema(), option=orjson.OPT_SORT_KEYS)
     return hashlib.sha256(encoded).hexdigest()
+
+
+def _circumstances(question: Question) -> tuple[object, ...]:
+    """The parts of a question that are not in the snapshot's digest."""
+    return (
+        question.history,
+        question.planner,
+        question.at.replace(minute=0, second=0, microsecond=0),
+    )
 
 
 def _check_owner(row: ActionRow, resolved: Resolved) -> None:

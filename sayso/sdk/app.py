@@ -14,6 +14,7 @@ from sayso.actions.action import Assurance, Subject
 from sayso.actions.approvals import Choice, Decided, Decision
 from sayso.actions.engine import Boundary, EngineSettings
 from sayso.actions.ledger import ActionRow, get_action, read_action
+from sayso.actions.policy import Outcome
 from sayso.actions.proposals import Proposal
 from sayso.actions.queue import (
     ApprovalStatus,
@@ -504,6 +505,8 @@ def _moving(reader: Reader, row: RequestRow) -> list[ActionRow] | None:
 
 
 def _approval_view(reader: Reader, row: ActionRow) -> ApprovalView | None:
+    if row.judgement is None or row.judgement.outcome is not Outcome.ASK:
+        return None
     found = approval_of(reader, row)
     return None if found is None else approval_view(found, votes_of(reader, found))
 

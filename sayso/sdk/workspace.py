@@ -72,7 +72,7 @@ class Workspace:
         from sayso.actions.cedar import CedarPolicy, read_default_policy  # Cedar loads when used
 
         section = self.settings.policy
-        texts = read_default_policy() if not section.files else self.texts(section.files, "policy")
+        texts = read_default_policy(actions) if not section.files else self.texts(section.files, "policy")
         return CedarPolicy(
             texts=texts,
             actions=actions,
