@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from audit.small_log import SmallLog, editing, frontier_of
 
-from sayso.audit.bundle import write_bundle
+from sayso.audit.bundle import CHECKPOINT, VKEYS, write_bundle
 from sayso.audit.checks import Head, ListedKey, LogSource, Trust, judge_log
 from sayso.audit.merkle import LeafHashes, leaf_hash
 from sayso.audit.verification import Verdict
@@ -75,7 +75,9 @@ def test_no_bit_of_a_bundle_can_change(filtered: bool, tmp_path: Path) -> None:
         proofs=LeafHashes(list(map(leaf_hash, log.bodies))) if filtered else None,
     )
     assert verify_bundle(bundle).verdict is Verdict.VERIFIED
-    for path in sorted(bundle.iterdir()):
+    # The head and the keys of a filtered bundle are read as those of a full one.
+    once = {CHECKPOINT, VKEYS} if filtered else set[str]()
+    for path in sorted(path for path in bundle.iterdir() if path.name not in once):
         whole = path.read_bytes()
         for flipped in flips(whole):
             path.write_bytes(flipped)
