@@ -214,7 +214,7 @@ class Verifier:
             raise IntegrityError(
                 Code.KEY_MISMATCH,
                 f"`{vkey[:60]}` is no public key of a log",
-                next_step="copy the whole line that `sayso audit key` shows",
+                next_step="copy the whole line, `name+id+key`, without blanks",
                 detail=error.message,
             ) from None
         return verifier

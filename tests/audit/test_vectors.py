@@ -60,9 +60,10 @@ def test_proofs() -> None:
     roots: list[bytes] = [bytes.fromhex(head["root_hex"]) for head in LOG["heads"]]
     for one in LOG["inclusion"]:
         leaf = bytes.fromhex(LOG["leaves_hex"][one["seq"]])
-        assert verify_inclusion(leaf, one["seq"], one["size"], _hashes(one), roots[one["size"]])
+        seq, size = int(one["seq"]), int(one["size"])
+        assert verify_inclusion(leaf, seq, size, _hashes(one), roots[size])
     for one in LOG["consistency"]:
-        old, new = one["old"], one["new"]
+        old, new = int(one["old"]), int(one["new"])
         assert verify_consistency(old, roots[old], new, roots[new], _hashes(one))
 
 
