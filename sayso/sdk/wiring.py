@@ -189,6 +189,7 @@ def load_connectors(
         cast("Mapping[str, Mapping[str, JsonValue]]", workspace.settings.connectors),
         clock=clock,
         secret=workspace.secret,
+        base=workspace.folder,
         own=[*_workspace_connectors(workspace), *own],
     )
 
