@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,12 @@ def _start_sandbox(port: int, seed: str) -> Provider:
     return Sandbox.start(port, seed="demo" if seed == "demo" else "empty")
 
 
+def _customer_names() -> Mapping[str, str]:
+    from sayso.testing.sandbox import DEMO
+
+    return {customer.customer_id: customer.name for customer in DEMO}
+
+
 def _serve(sayso: Sayso, host: str, port: int) -> None:
     raise NotImplementedError
 
@@ -29,7 +35,12 @@ def _open_slack(sayso: Sayso) -> AbstractAsyncContextManager[SlackCards]:
     raise NotImplementedError
 
 
-OUTSIDE = Outside(start_sandbox=_start_sandbox, serve=_serve, open_slack=_open_slack)
+OUTSIDE = Outside(
+    start_sandbox=_start_sandbox,
+    customer_names=_customer_names,
+    serve=_serve,
+    open_slack=_open_slack,
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

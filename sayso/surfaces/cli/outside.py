@@ -78,10 +78,12 @@ class Outside:
 
     Attributes:
         start_sandbox: port (0 for any) and seed (`demo` or `empty`) to a running provider.
+        customer_names: the demo seed's customers, name by id.
         serve: an open workspace, host and port; serves until it is stopped.
         open_slack: an open workspace and its `[slack]` settings to the cards in a fake Slack.
     """
 
     start_sandbox: Callable[[int, str], Provider]
+    customer_names: Callable[[], Mapping[str, str]]
     serve: Callable[[Sayso, str, int], None]
     open_slack: Callable[[Sayso], AbstractAsyncContextManager[SlackCards]]

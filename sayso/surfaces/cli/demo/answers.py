@@ -1,0 +1,144 @@
+"""Who answers a card in the demo: the person at the terminal, a flag, or a click in Slack."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from sayso.errors import RefusedError
+from sayso.money import Money
+from sayso.sdk.views import ApprovalView
+from sayso.surfaces.cli.card import read_card
+from sayso.surfaces.cli.demo.stage import Stage
+from sayso.surfaces.cli.outside import SlackCards
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What was said to a card.
+
+    Attributes:
+        choice: `approve`, `reject` or `edit`.
+        words: what was said, for the reader.
+        error: why it was not taken, when it was not.
+    """
+
+    choice: str
+    words: str
+    error: str = ""
+
+
+class Answers(Protocol):
+    """Decides about one card at a time."""
+
+    async def answer(self, stage: Stage, approval: ApprovalView) -> Answer:
+        """Decide; when it returns, the decision is durable or the answer has its error."""
+        ...
+
+
+class FlagAnswers:
+    """Answers every card alike.
+
+    Args:
+        choice: `approve` or `reject`.
+        reason_code: for a no.
+        words: how it is told.
+    """
+
+    def __init__(self, choice: str, reason_code: str, words: str) -> None:
+        self._choice = choice
+        self._reason_code = reason_code
+        self._words = words
+
+    async def answer(self, stage: Stage, approval: ApprovalView) -> Answer:
+        """See `Answers.answer`."""
+        return await _say(stage, approval, self._choice, self._words, self._reason_code)
+
+
+class AskedAnswers:
+    """Asks the person at the terminal.
+
+    Args:
+        ask: shows a question and returns the line that was typed.
+    """
+
+    def __init__(self, ask: Callable[[str], str]) -> None:
+        self._ask = ask
+
+    async def answer(self, stage: Stage, approval: ApprovalView) -> Answer:
+        """See `Answers.answer`; an end of the input counts as no."""
+        card = read_card(approval)
+        choices = "yes / no / less" if card.may_lower else "yes / no"
+        while True:
+            # NOTE: it blocks the loop on purpose: nothing else is to happen while one decides.
+            word = self._line(f"  {choices}? ").lower()
+            if word in {"y", "yes"}:
+                return await _say(stage, approval, "approve", "yes")
+            if word in {"n", "no", ""}:
+                return await _say(stage, approval, "reject", "no", "declined_at_terminal")
+            if word in {"l", "less"} and card.amount is not None and card.may_lower:
+                lowered = await self._less(stage, approval, card.amount)
+                if lowered is not None:
+                    return lowered
+
+    async def _less(self, stage: Stage, approval: ApprovalView, most: Money) -> Answer | None:
+        """Ask for the smaller amount; None when it is none."""
+        text = self._line(f"  how much, less than {most} (such as 10.00)? ")
+        try:
+            amount = Money.parse(text, most.currency)
+        except RefusedError:
+            return None
+        said = await _say(stage, approval, "edit", f"less: {amount}", amount=amount)
+        return None if said.error else said
+
+    def _line(self, question: str) -> str:
+        try:
+            return self._ask(question).strip()
+        except EOFError:
+            return "n"
+
+
+class SlackAnswers:
+    """Clicks every card in Slack, as flags or the terminal say.
+
+    Args:
+        cards: the channel.
+        choose: yes (`approve`) or no (`reject`), from the card as Slack shows it.
+    """
+
+    def __init__(self, cards: SlackCards, choose: Callable[[str], str]) -> None:
+        self._cards = cards
+        self._choose = choose
+
+    async def answer(self, stage: Stage, approval: ApprovalView) -> Answer:
+        """See `Answers.answer`."""
+        choice = self._choose(await self._cards.card(approval.id))
+        shown = await self._cards.click(approval.id, choice)
+        word = "yes" if choice == "approve" else "no"
+        return Answer(choice=choice, words=f"{word}, by a click in Slack; there: {shown}")
+
+
+async def _say(
+    stage: Stage,
+    approval: ApprovalView,
+    choice: str,
+    words: str,
+    reason_code: str = "",
+    amount: Money | None = None,
+) -> Answer:
+    """Decide through the SDK, bound to exactly the card that was shown."""
+    try:
+        await stage.sayso.decide(
+            approval.id,
+            choice,
+            token=stage.token,
+            revision=approval.revision,
+            digest=approval.digest,
+            via="cli",
+            reason_code=reason_code,
+            args=None if amount is None else {"amount": amount.to_json()},
+        )
+    except RefusedError as error:
+        return Answer(choice=choice, words=words, error=f"{error.message} [{error.code}]")
+    return Answer(choice=choice, words=words)

@@ -1,0 +1,200 @@
+"""The demo on a terminal: what happens as it happens, and the table at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from rich import box
+from rich.padding import Padding
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from sayso.money import Money
+from sayso.sdk.views import ActionView, ApprovalView, RequestView
+from sayso.surfaces.cli.card import card_panel
+from sayso.surfaces.cli.demo.answers import Answer
+from sayso.surfaces.cli.demo.messages import CustomerMessage
+from sayso.surfaces.cli.demo.tally import ENDS, Tally, Told
+from sayso.surfaces.cli.output import Out, many_lines, one_line
+from sayso.surfaces.cli.show import receipt_text
+
+_INDENT = 2
+_END_STYLES = {
+    "done": "green",
+    "declined": "red",
+    "refused": "red",
+    "waiting": "yellow",
+    "handed over": "cyan",
+    "failed": "bold red",
+}
+_OUTCOME_STYLES = {"allow": "green", "ask": "yellow", "deny": "red"}
+
+
+class Screen:
+    """A `Watcher` that writes for a person.
+
+    Args:
+        total: how many messages there are.
+        names: customers' names by id.
+    """
+
+    def __init__(self, out: Out, total: int, names: Mapping[str, str]) -> None:
+        self._console = out.console
+        self._total = total
+        self._names = names
+
+    def opening(self, url: str) -> None:
+        """Say what is about to happen."""
+        self._console.print()
+        self._console.print(Text("Sayso", style="bold"), Text("demo", style="dim"))
+        self._console.print(
+            Text(
+                f"{self._total} customers' messages · a Stripe-compatible sandbox on {url} · "
+                "no account, no key, no network"
+            )
+        )
+
+    def asked(self, number: int, message: CustomerMessage) -> None:
+        """See `Watcher.asked`."""
+        name = self._names.get(message.subject, "")
+        title = f"{number}/{self._total}  {name}  {message.subject}".replace("    ", "  ")
+        self._console.print()
+        self._console.print(Rule(Text(one_line(title), style="bold"), align="left", style="dim"))
+        self._row("wrote", Text(f"“{one_line(message.text, limit=400)}”", style="italic"))
+
+    def judged(self, request: RequestView, handed_over: str) -> None:
+        """See `Watcher.judged`."""
+        planner = request.planner or "nobody"
+        if handed_over:
+            self._row("plan", Text(f"none: {one_line(handed_over)}"))
+            return
+        for action in request.actions:
+            self._row("plan", Text(f"{_what(action)}  by {planner}"))
+            self._decision(action)
+
+    def _decision(self, action: ActionView) -> None:
+        decision = action.decision
+        if decision is None:
+            if action.error is None:
+                self._row("decision", Text("after the step before it", style="dim"))
+            return
+        text = Text(decision.outcome, style=_OUTCOME_STYLES[decision.outcome])
+        text.append(f"  {decision.rule or 'no rule'}  ", style="default")
+        text.append(one_line(decision.reason), style="dim")
+        self._row("decision", text)
+
+    def card(self, approval: ApprovalView) -> None:
+        """See `Watcher.card`."""
+        self._console.print(Padding(card_panel(approval), (0, 0, 0, _INDENT)))
+
+    def answered(self, answer: Answer) -> None:
+        """See `Watcher.answered`."""
+        self._row("answer", Text(one_line(answer.words, limit=1000), style="bold"))
+        if answer.error:
+            self._row("not taken", Text(one_line(answer.error), style="red"))
+
+    def ended(self, told: Told) -> None:
+        """See `Watcher.ended`."""
+        end = Text(told.end, style=_END_STYLES[told.end])
+        if told.request is None:
+            end.append(f"  {one_line(told.refused)}", style="default")
+            self._row("result", end)
+            return
+        actions = told.request.actions
+        if len(actions) <= 1:
+            detail = _detail(actions[0]) if actions else "to a person of the team"
+            end.append(f"  {detail}", style="default")
+            self._row("result", end)
+        else:
+            for action in actions:
+                line = Text(_SAID.get(action.status, action.status))
+                self._row("result", line.append(f"  {action.action}  {_detail(action)}"))
+        if told.request.reply:
+            self._row("reply", Text(many_lines(told.request.reply), style="default"))
+
+    def _row(self, label: str, value: Text) -> None:
+        grid = Table.grid(padding=(0, 2))
+        grid.add_column(width=9, style="dim", no_wrap=True)
+        grid.add_column(overflow="fold")
+        grid.add_row(label, value)
+        self._console.print(Padding(grid, (0, 0, 0, _INDENT)))
+
+    def closing(self, tally: Tally) -> None:
+        """Print the table, the log's verification and the comparison of the books."""
+        self._console.print()
+        self._console.print(Rule(Text("What it comes to", style="bold"), align="left", style="dim"))
+        self._console.print(Padding(_summary(tally), (0, 0, 0, _INDENT)))
+        self._verdict(
+            tally.log.exit_status == 0,
+            f"the log is {tally.log.verdict.replace('_', ' ')}",
+            "; ".join(log.coverage for log in tally.log.logs),
+        )
+        for finding in tally.log.all_findings[:5]:
+            self._console.print(Text(f"      {finding.message}", style="red"))
+        books = tally.books
+        self._verdict(
+            books.agree,
+            "the provider's books agree" if books.agree else "the provider's books differ",
+            f"{books.effects} effects there and here; refunded {_sums(books.provider_out)}; "
+            f"credited {_sums(books.provider_credit)}",
+        )
+        for difference in books.differences[:20]:
+            self._console.print(Text(f"      {difference}", style="red"))
+
+    def _verdict(self, good: bool, what: str, detail: str) -> None:
+        mark = Text("  ✓ " if good else "  ✗ ", style="bold green" if good else "bold red")
+        self._console.print(mark.append(what, style="bold").append(f": {detail}", style="default"))
+
+
+_SAID = {"succeeded": "done", "rejected": "declined", "pending_approval": "waiting"}
+
+
+def _what(action: ActionView) -> str:
+    """The action in one line: its name, and its amount or its other arguments."""
+    if action.amount is not None:
+        return f"{action.action}  {action.amount}"
+    return action.action
+
+
+def _detail(action: ActionView) -> str:
+    """What became of an action, with the proof of it."""
+    if action.receipt is not None:
+        return receipt_text(action)
+    if action.error is not None:
+        return f"{one_line(action.error.message)} [{action.error.code}]"
+    approval = action.approval
+    if action.status == "pending_approval" and approval is not None:
+        given = {vote.person for vote in approval.votes if vote.decision == "approve"}
+        if given:
+            left = len(approval.roles) - len(given)
+            more = "one more person" if left == 1 else f"{left} more people"
+            return f"yes from {', '.join(sorted(given))}; {more} must agree too"
+        return "for a person's answer"
+    return "a person said no; nothing was done" if action.status == "rejected" else action.status
+
+
+def _summary(tally: Tally) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", show_edge=False)
+    for column in ("asked", *ENDS):
+        if column != "failed" or tally.ends["failed"]:
+            table.add_column(column, justify="right")
+    for column in ("money out", "credited", "planning", "time"):
+        table.add_column(column)
+    cells = [Text(str(len(tally.told)))]
+    for end in ENDS:
+        if end != "failed" or tally.ends[end]:
+            cells.append(Text(str(tally.ends[end]), style=_END_STYLES[end]))
+    cost = f"${tally.cost_micro_usd / 1_000_000:.4f}" if tally.tokens else "$0, no model"
+    table.add_row(
+        *cells,
+        Text(_sums(tally.books.ledger_out, "\n"), style="bold"),
+        Text(_sums(tally.books.ledger_credit, "\n")),
+        cost,
+        f"{tally.seconds:.1f} s",
+    )
+    return table
+
+
+def _sums(sums: Mapping[str, int], joint: str = ", ") -> str:
+    return joint.join(str(Money(sums[one], one)) for one in sorted(sums)) or "nothing"

@@ -1,0 +1,236 @@
+"""What the demo adds up: how the messages ended, and whether the provider's books agree."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sayso.actions.action import Effect
+from sayso.money import Money
+from sayso.sdk.app import MAX_PAGE, Sayso
+from sayso.sdk.views import ActionView, RequestView
+from sayso.surfaces.cli.demo.answers import Answer
+from sayso.surfaces.cli.demo.messages import CustomerMessage
+from sayso.surfaces.cli.outside import Books
+
+if TYPE_CHECKING:
+    from sayso.audit.verification import Verification
+
+ENDS = ("done", "declined", "refused", "waiting", "handed over", "failed")
+"""How a message can end; each ends in one way, the first below that fits one of its steps."""
+
+_CANCELS = frozenset({"cancel", "cancel_at_period_end"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """One message from the words to the reply.
+
+    Attributes:
+        request: as it stands at the end; None when the message was not even taken.
+        refused: why it was not taken.
+        handed_over: why a person has to take it.
+        answers: what was said to its cards, in order.
+    """
+
+    message: CustomerMessage
+    request: RequestView | None
+    refused: str = ""
+    handed_over: str = ""
+    answers: tuple[Answer, ...] = ()
+
+    @property
+    def end(self) -> str:
+        """How it ended; one of `ENDS`."""
+        if self.request is None:
+            return "refused"
+        if self.request.status == "handed_over":
+            return "handed over"
+        states = {action.status for action in self.request.actions}
+        if states & {"failed", "unknown", "stale", "planned", "executing"}:
+            return "failed"
+        if "pending_approval" in states:
+            return "waiting"
+        if "refused" in states:
+            return "refused"
+        return "declined" if states & {"rejected", "expired"} else "done"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """The provider's own books beside the ledger; minor units by currency.
+
+    Attributes:
+        differences: what only one of them knows, or knows otherwise; empty when they agree.
+    """
+
+    provider_out: Mapping[str, int]
+    ledger_out: Mapping[str, int]
+    provider_credit: Mapping[str, int]
+    ledger_credit: Mapping[str, int]
+    effects: int
+    differences: tuple[str, ...]
+
+    @property
+    def agree(self) -> bool:
+        """Whether they agree to the cent and to the last effect."""
+        return not self.differences
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """The whole demo, added up.
+
+    Attributes:
+        seconds: from the first message to the last reply.
+    """
+
+    told: tuple[Told, ...]
+    books: Comparison
+    log: Verification
+    seconds: float
+
+    @property
+    def ends(self) -> Counter[str]:
+        """How many messages ended how."""
+        return Counter(told.end for told in self.told)
+
+    @property
+    def tokens(self) -> int:
+        """Model tokens that planning took."""
+        return sum(told.request.tokens for told in self.told if told.request)
+
+    @property
+    def cost_micro_usd(self) -> int:
+        """What planning cost, in millionths of a US dollar."""
+        return sum(told.request.cost_micro_usd for told in self.told if told.request)
+
+    @property
+    def ok(self) -> bool:
+        """Whether the log verifies and the books agree."""
+        return self.log.exit_status == 0 and self.books.agree
+
+
+async def every_action(sayso: Sayso) -> list[ActionView]:
+    """All actions of the workspace."""
+    found: list[ActionView] = []
+    after: str | None = None
+    while page := await sayso.actions(limit=MAX_PAGE, after=after):
+        found += page
+        after = page[-1].id
+    return found
+
+
+async def compare_books(sayso: Sayso, books: Books) -> Comparison:
+    """Compare every effect that the provider booked with every one that the ledger holds."""
+    done = [one for one in await every_action(sayso) if one.status == "succeeded"]
+    effect_of = {
+        action.name: action.effect
+        for action in sayso.house.connectors.actions
+        if action.connector == "stripe"
+    }
+    ledger: dict[str, Money | None] = {}
+    out: Counter[str] = Counter()
+    credit: Counter[str] = Counter()
+    for one in done:
+        effect = effect_of.get(one.action)
+        if effect is None or one.receipt is None:
+            continue
+        ledger[one.receipt.id] = one.receipt.amount
+        if one.receipt.amount is not None and effect in {Effect.MONEY_OUT, Effect.CREDIT}:
+            sums = out if effect is Effect.MONEY_OUT else credit
+            sums[one.receipt.amount.currency] += one.receipt.amount.amount_minor
+    booked: dict[str, Money | None] = {}
+    for effect in books.effects:
+        money = None
+        if effect.currency and effect.kind not in _CANCELS:
+            money = Money(effect.amount, effect.currency.upper())
+        booked[effect.id] = money
+    return Comparison(
+        provider_out=_upper(books.money_out),
+        ledger_out=dict(out),
+        provider_credit=_upper(books.credits),
+        ledger_credit=dict(credit),
+        effects=len(books.effects),
+        differences=(
+            *_differences(booked, ledger),
+            *_sums("refunded", _upper(books.money_out), out),
+            *_sums("credited", _upper(books.credits), credit),
+        ),
+    )
+
+
+def _upper(sums: Mapping[str, int]) -> dict[str, int]:
+    return {currency.upper(): amount for currency, amount in sums.items()}
+
+
+def _differences(
+    booked: Mapping[str, Money | None], ledger: Mapping[str, Money | None]
+) -> Iterable[str]:
+    for key in sorted(booked.keys() | ledger.keys()):
+        if key not in ledger:
+            yield f"the provider did {key} and the ledger knows nothing of it"
+        elif key not in booked:
+            yield f"the ledger holds {key} and the provider knows nothing of it"
+        elif booked[key] != ledger[key]:
+            yield f"{key} is {booked[key]} at the provider and {ledger[key]} in the ledger"
+
+
+def _sums(what: str, provider: Mapping[str, int], ledger: Mapping[str, int]) -> Iterable[str]:
+    for currency in sorted(provider.keys() | ledger.keys()):
+        theirs, ours = provider.get(currency, 0), ledger.get(currency, 0)
+        if theirs != ours:
+            yield (
+                f"the provider {what} {Money(theirs, currency)}, "
+                f"the ledger holds {Money(ours, currency)}"
+            )
+
+
+def tally_json(tally: Tally, names: Mapping[str, str]) -> dict[str, object]:
+    """The one document of `sayso demo --json`."""
+    books = tally.books
+    return {
+        "messages": [_told_json(told, names) for told in tally.told],
+        "summary": {
+            "asked": len(tally.told),
+            **{end.replace(" ", "_"): tally.ends[end] for end in ENDS},
+            "money_out": _money_list(books.ledger_out),
+            "credited": _money_list(books.ledger_credit),
+            "tokens": tally.tokens,
+            "cost_micro_usd": tally.cost_micro_usd,
+            "seconds": round(tally.seconds, 3),
+        },
+        "log": tally.log.to_json(),
+        "books": {
+            "agree": books.agree,
+            "effects": books.effects,
+            "provider": {
+                "money_out": _money_list(books.provider_out),
+                "credited": _money_list(books.provider_credit),
+            },
+            "differences": list(books.differences),
+        },
+        "ok": tally.ok,
+    }
+
+
+def _told_json(told: Told, names: Mapping[str, str]) -> dict[str, object]:
+    return {
+        "subject": told.message.subject,
+        "customer": names.get(told.message.subject),
+        "text": told.message.text,
+        "end": told.end,
+        "refused": told.refused or None,
+        "handed_over": told.handed_over or None,
+        "answers": [
+            {"choice": one.choice, "words": one.words, "error": one.error or None}
+            for one in told.answers
+        ],
+        "request": told.request,
+    }
+
+
+def _money_list(sums: Mapping[str, int]) -> list[dict[str, int | str]]:
+    return [Money(amount, currency).to_json() for currency, amount in sorted(sums.items())]
