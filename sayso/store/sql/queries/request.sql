@@ -28,6 +28,11 @@ where tenant = :tenant and id = :id and fence = :fence and due_at <= :now;
 update request set due_at = :due_at
 where tenant = :tenant and id = :id and fence = :fence;
 
+-- name: open_actions
+select count(*) as count from action where tenant = :tenant and request_id = :request_id
+    and status not in ('refused', 'rejected', 'expired', 'succeeded', 'failed', 'unknown',
+        'compensated');
+
 -- name: park
 update request set attempts = 0, due_at = case
     when status in ('answered', 'handed_over') then null
