@@ -59,7 +59,7 @@ def explain(error: stripe.StripeError, *, writing: bool) -> SaysoError:
         )
     if status == 403:
         return _not_permitted(error, detail)
-    if status == 409 and error.code == "idempotency_key_in_use":
+    if status == 409 and code_of(error) == "idempotency_key_in_use":
         return RetryableError(
             Code.PROVIDER_UNAVAILABLE,
             "stripe is still working on an earlier try of this very call",
@@ -79,13 +79,21 @@ def explain(error: stripe.StripeError, *, writing: bool) -> SaysoError:
 def refused(error: stripe.StripeError, detail: str = "") -> RefusedError:
     """Stripe understood and said no, in its own words and with its code."""
     words = plain(error.user_message, limit=200).rstrip(".") or "no reason given"
-    code = f" ({error.code})" if error.code else ""
+    code = f" ({code_of(error)})" if code_of(error) else ""
     return RefusedError(
         Code.PROVIDER_REFUSED,
         f"stripe said no: {words}{code}",
         next_step="look at the object in the Stripe dashboard, then ask anew",
         detail=detail,
     )
+
+
+def code_of(error: stripe.StripeError) -> str:
+    """Stripe's code, or empty. NOTE: the SDK copies it to `code` for some statuses only."""
+    if error.code:
+        return error.code
+    found = error.error
+    return (found.code or "") if found is not None and "code" in found else ""
 
 
 def unreadable(what: str) -> OutcomeUnknownError:
