@@ -7,6 +7,7 @@ is enough.
 from __future__ import annotations
 
 import contextlib
+import io
 import logging
 import os
 import sys
@@ -114,6 +115,9 @@ def installed_version() -> str:
 
 def main(outside: Outside, argv: Sequence[str] | None = None) -> int:
     """Run a command line; the exit status. It never lets a traceback through."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # an old terminal shows `?` instead of failing
     words = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in words[:1] or os.environ.get("SAYSO_DEBUG") == "1"
     # NOTE: a library's warning is for whoever debugs; the commands say themselves what matters.

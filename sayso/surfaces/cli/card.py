@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
 
 from sayso.actions.approvals import DIGEST_PREFIX
@@ -13,6 +13,7 @@ from sayso.surfaces.cli.output import Out, local_time, one_line
 
 if TYPE_CHECKING:
     from rich.panel import Panel
+    from rich.table import Table
 
 Rows = list[tuple[str, str]]
 
@@ -23,27 +24,26 @@ def read_card(approval: ApprovalView) -> Card:
 
 
 def card_rows(approval: ApprovalView) -> Rows:
-    """Label and value, in order; what is not known says so."""
+    """Label and value, in the order in which one decides; what is not known says so."""
     card = read_card(approval)
     once = "it can be undone" if card.reversible else "it cannot be undone"
     rows = [
         ("Amount", "no money moves" if card.amount is None else str(card.amount)),
         ("Goes to", card.payee),
         *((_label(label), value) for label, value in card.fields if label != "amount"),
-        ("Customer", " · ".join(value for _, value in card.customer)),
         ("History", card.history),
-        ("Why you", f"{card.why} ({', '.join(card.rules) or 'no rule'})"),
         ("Account", card.account),
-        ("Guarantee", f"{card.guarantee}; {once}"),
-        ("Planned by", card.planner),
+        ("Customer", " · ".join(value for _, value in card.customer)),
+        ("Why you", f"{card.why} ({', '.join(card.rules) or 'no rule'})"),
         ("Wrote", f"“{card.quote}” (not verified)" if card.quote else "nothing"),
-        ("If yes", card.title),
-        ("If no", card.on_no),
+        ("Yes", f"{card.guarantee}; {once}"),
+        ("No", card.on_no),
         ("No answer", f"by {local_time(card.deadline)} counts as no"),
         ("Needs", needs(approval)),
         (
             "This card",
-            f"{approval.id} · revision {approval.revision} · {approval.digest[:DIGEST_PREFIX]}",
+            f"{approval.id} · revision {approval.revision} · "
+            f"{approval.digest[:DIGEST_PREFIX]} · planned by {card.planner}",
         ),
     ]
     return [(label, one_line(value, limit=700) or "unknown") for label, value in rows]
@@ -73,20 +73,17 @@ def show_card(out: Out, approval: ApprovalView) -> None:
 
 
 def card_panel(approval: ApprovalView) -> Panel:
-    """The card as Rich draws it."""
+    """The card as Rich draws it: the typed facts in two columns, then what needs a whole line."""
     from rich import box  # only in a terminal
+    from rich.console import Group
     from rich.panel import Panel
-    from rich.table import Table
     from rich.text import Text
 
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="dim", no_wrap=True)
-    grid.add_column(overflow="fold")
-    for label, value in card_rows(approval):
-        grid.add_row(label, Text(value, style=_ROW_STYLES.get(label, "")))
+    rows = card_rows(approval)
+    split = next(place for place, (label, _) in enumerate(rows) if label == _FIRST_WIDE)
     title = Text(one_line(read_card(approval).title, limit=70), style="bold")
     return Panel(
-        grid,
+        Group(_facts(rows[:split]), _sentences(rows[split:])),
         title=title,
         title_align="left",
         subtitle=Text("needs a person's yes or no", style="yellow"),
@@ -96,13 +93,46 @@ def card_panel(approval: ApprovalView) -> Panel:
     )
 
 
+_FIRST_WIDE = "Customer"
+"""From here on a row takes the card's whole width."""
+
+
+def _facts(rows: Rows) -> Table:
+    """Short values, two pairs a line; a long one has the line for itself."""
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table.grid(padding=(0, 2))
+    for ratio in (0, 1, 0, 1):
+        grid.add_column(
+            style="" if ratio else "dim", no_wrap=not ratio, overflow="fold", ratio=ratio or None
+        )
+    cells: list[Text | str] = []
+    for label, value in rows:
+        cells += [label, Text(value, style=_ROW_STYLES.get(label, ""))]
+        if len(cells) == 4:
+            grid.add_row(*cells)
+            cells = []
+    grid.add_row(*cells)
+    grid.expand = True
+    return grid
+
+
+def _sentences(rows: Rows) -> Table:
+    """Long values, one a line."""
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for label, value in rows:
+        grid.add_row(label, Text(value, style=_ROW_STYLES.get(label, "")))
+    return grid
+
+
 _ROW_STYLES = {"Amount": "bold", "Goes to": "bold", "Wrote": "italic", "This card": "dim"}
 
 
 def _label(text: str) -> str:
     return text[:1].upper() + text[1:]
-
-
-def labels(rows: Sequence[tuple[str, str]]) -> dict[str, str]:
-    """The rows by label, for whoever looks one up."""
-    return dict(rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
@@ -100,8 +101,20 @@ def _answers(choice: str | None, out: Out) -> Answers:
         case _:
             pass
     if out.tty and sys.stdin.isatty():
-        return AskedAnswers(input)
+        return AskedAnswers(_input)
     return FlagAnswers("reject", "nobody_at_terminal", "no, since nobody is at a terminal")
+
+
+def _input(question: str) -> str:
+    """A line from the terminal; Ctrl-C ends the demo at once.
+
+    NOTE: asyncio's own handler only cancels the task, and a blocking read goes on after it.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return input(question)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 class _Silent(Watcher):

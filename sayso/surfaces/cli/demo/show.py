@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from rich import box
+from rich.console import RenderableType
 from rich.padding import Padding
 from rich.rule import Rule
 from rich.table import Table
@@ -86,7 +87,7 @@ class Screen:
 
     def card(self, approval: ApprovalView) -> None:
         """See `Watcher.card`."""
-        self._console.print(Padding(card_panel(approval), (0, 0, 0, _INDENT)))
+        self._print(card_panel(approval))
 
     def answered(self, answer: Answer) -> None:
         """See `Watcher.answered`."""
@@ -118,17 +119,21 @@ class Screen:
         grid.add_column(width=9, style="dim", no_wrap=True)
         grid.add_column(overflow="fold")
         grid.add_row(label, value)
-        self._console.print(Padding(grid, (0, 0, 0, _INDENT)))
+        self._print(grid)
 
     def closing(self, tally: Tally) -> None:
         """Print the table, the log's verification and the comparison of the books."""
         self._console.print()
         self._console.print(Rule(Text("What it comes to", style="bold"), align="left", style="dim"))
-        self._console.print(Padding(_summary(tally), (0, 0, 0, _INDENT)))
+        self._print(_summary(tally))
+        self._row("planning", Text(_planning(tally)))
+        self._row("time", Text(f"{tally.seconds:.1f} s"))
+        states = sum(log.state_rows for log in tally.log.logs)
         self._verdict(
             tally.log.exit_status == 0,
             f"the log is {tally.log.verdict.replace('_', ' ')}",
-            "; ".join(log.coverage for log in tally.log.logs),
+            f"{tally.log.entries} entries under one signed root; {states} states say what their "
+            "last entry says",
         )
         for finding in tally.log.all_findings[:5]:
             self._console.print(Text(f"      {finding.message}", style="red"))
@@ -143,8 +148,15 @@ class Screen:
             self._console.print(Text(f"      {difference}", style="red"))
 
     def _verdict(self, good: bool, what: str, detail: str) -> None:
-        mark = Text("  ✓ " if good else "  ✗ ", style="bold green" if good else "bold red")
-        self._console.print(mark.append(what, style="bold").append(f": {detail}", style="default"))
+        grid = Table.grid(padding=(0, 1))
+        grid.add_column(width=1)
+        grid.add_column(overflow="fold")
+        mark = Text("✓" if good else "✗", style="bold green" if good else "bold red")
+        grid.add_row(mark, Text(what, style="bold").append(f": {detail}", style="not bold"))
+        self._print(grid)
+
+    def _print(self, what: RenderableType) -> None:
+        self._console.print(Padding(what, (0, 0, 0, _INDENT), expand=False))
 
 
 _SAID = {"succeeded": "done", "rejected": "declined", "pending_approval": "waiting"}
@@ -176,24 +188,25 @@ def _detail(action: ActionView) -> str:
 
 def _summary(tally: Tally) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", show_edge=False)
-    for column in ("asked", *ENDS):
-        if column != "failed" or tally.ends["failed"]:
-            table.add_column(column, justify="right")
-    for column in ("money out", "credited", "planning", "time"):
-        table.add_column(column)
-    cells = [Text(str(len(tally.told)))]
-    for end in ENDS:
-        if end != "failed" or tally.ends[end]:
-            cells.append(Text(str(tally.ends[end]), style=_END_STYLES[end]))
-    cost = f"${tally.cost_micro_usd / 1_000_000:.4f}" if tally.tokens else "$0, no model"
+    ends = [end for end in ENDS if end != "failed" or tally.ends[end]]
+    for column in ("asked", *ends):
+        table.add_column(column, justify="right", no_wrap=True)
+    for column in ("money out", "credited"):
+        table.add_column(column, justify="right", no_wrap=True)
     table.add_row(
-        *cells,
+        Text(str(len(tally.told))),
+        *(Text(str(tally.ends[end]), style=_END_STYLES[end]) for end in ends),
         Text(_sums(tally.books.ledger_out, "\n"), style="bold"),
         Text(_sums(tally.books.ledger_credit, "\n")),
-        cost,
-        f"{tally.seconds:.1f} s",
     )
     return table
+
+
+def _planning(tally: Tally) -> str:
+    """What planning cost."""
+    if not tally.tokens:
+        return "$0.00, by playbooks alone, without a model"
+    return f"${tally.cost_micro_usd / 1_000_000:.4f}, {tally.tokens:,} tokens"
 
 
 def _sums(sums: Mapping[str, int], joint: str = ", ") -> str:
