@@ -86,6 +86,8 @@ class PlannerSection(_Section):
         base_url: for servers with an OpenAI-compatible interface.
         api_key: of the model's provider.
         timeout_s, max_calls: budget of one request.
+        micro_usd_per_million_in, micro_usd_per_million_out: what tokens cost, in whole millionths
+            of a US dollar per million tokens ($2.50 is 2500000); 0 when it is not to be counted.
     """
 
     playbooks: str = "playbooks"
@@ -94,6 +96,8 @@ class PlannerSection(_Section):
     api_key: Reference | None = None
     timeout_s: Annotated[float, Field(gt=0, le=300)] = 30.0
     max_calls: Annotated[int, Field(ge=1, le=20)] = 3
+    micro_usd_per_million_in: Annotated[int, Field(ge=0)] = 0
+    micro_usd_per_million_out: Annotated[int, Field(ge=0)] = 0
 
 
 class SlackSection(_Section):

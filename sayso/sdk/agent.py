@@ -89,7 +89,21 @@ class AgentFloor:
 
     def _planner(self) -> Planner:
         """Playbooks, then the model where sayso.toml names one."""
+        from sayso.agent.models import ModelSettings, PlannerChain, Price, open_model
         from sayso.agent.playbooks import load_playbooks  # read and trained with the first request
 
         section = self._workspace.settings.planner
-        return load_playbooks(self._workspace.folder / section.playbooks)
+        playbooks = load_playbooks(self._workspace.folder / section.playbooks)
+        if section.model is None:
+            return playbooks
+        settings = ModelSettings(
+            model=section.model,
+            base_url=section.base_url,
+            api_key=None if section.api_key is None else self._workspace.secret(section.api_key),
+            timeout_s=section.timeout_s,
+            max_calls=section.max_calls,
+            price=Price(
+                input=section.micro_usd_per_million_in, output=section.micro_usd_per_million_out
+            ),
+        )
+        return PlannerChain(planners=(playbooks, open_model(settings)))

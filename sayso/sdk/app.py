@@ -8,7 +8,7 @@ import os
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from sayso.actions.action import Assurance, Subject
 from sayso.actions.approvals import Choice, Decided, Decision
@@ -54,6 +54,9 @@ from sayso.sdk.views import (
 from sayso.sdk.wiring import House, build_house
 from sayso.sdk.workspace import Workspace
 from sayso.store.base import Reader
+
+if TYPE_CHECKING:
+    from sayso.sdk.sync import SyncSayso
 
 MAX_PAGE = 200
 _OPEN = frozenset({Status.PLANNED, Status.APPROVED, Status.EXECUTING, Status.STALE})
@@ -113,6 +116,20 @@ class Sayso:
         variables = os.environ if environment is None else environment
         workspace = Workspace.load(Path(path), variables)
         return cls(workspace, work=work, act=act, connectors=connectors)
+
+    @classmethod
+    def sync(
+        cls,
+        path: str | Path = "sayso.toml",
+        *,
+        environment: Mapping[str, str] | None = None,
+        work: bool = True,
+        connectors: Sequence[Connector] = (),
+    ) -> SyncSayso:
+        """The same for synchronous code: `with Sayso.sync("sayso.toml") as sayso: …`."""
+        from sayso.sdk.sync import SyncSayso  # it stands on this module
+
+        return SyncSayso.open(path, environment=environment, work=work, connectors=connectors)
 
     async def __aenter__(self) -> Self:
         self._house = build_house(
