@@ -226,9 +226,11 @@ class Completion:
         status: HTTP status; anything but 200 is sent as an error of that kind.
         finish_reason: `stop`, `length` or `content_filter`.
         refusal: the model's words when it refuses.
+        tool: arguments of one call of the tool that was offered, instead of a text.
     """
 
     content: object = ""
+    tool: object = None
     status: int = 200
     finish_reason: str = "stop"
     refusal: str | None = None
@@ -303,29 +305,28 @@ class FakeOpenAI:
         completion = self.completions.pop(0)
         if completion.status != 200:
             return completion.status, _problem("as scripted")
-        return 200, _completion(completion, len(self.requests))
+        return 200, _completion(completion, self.requests)
 
 
 def _problem(message: str) -> dict[str, Any]:
     return {"error": {"message": message, "type": "fake_error", "param": None, "code": None}}
 
 
-def _completion(completion: Completion, number: int) -> dict[str, Any]:
+def _completion(completion: Completion, requests: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     content = completion.content
     text = content if isinstance(content, str) else json.dumps(content)
-    message = {"role": "assistant", "content": text, "refusal": completion.refusal}
+    message: dict[str, Any] = {"role": "assistant", "content": text, "refusal": completion.refusal}
+    if completion.tool is not None:
+        name = requests[-1]["tools"][0]["function"]["name"]
+        function = {"name": name, "arguments": json.dumps(completion.tool)}
+        call = {"id": f"call-{len(requests)}", "type": "function", "function": function}
+        message = {**message, "content": None, "tool_calls": [call]}
+    choice: dict[str, Any] = {"index": 0, "message": message, "logprobs": None}
     return {
-        "id": f"chatcmpl-{number}",
+        "id": f"chatcmpl-{len(requests)}",
         "object": "chat.completion",
-        "created": 1_764_000_000 + number,
+        "created": 1_764_000_000 + len(requests),
         "model": "fake",
-        "choices": [
-            {
-                "index": 0,
-                "message": message,
-                "logprobs": None,
-                "finish_reason": completion.finish_reason,
-            }
-        ],
+        "choices": [{**choice, "finish_reason": completion.finish_reason}],
         "usage": {"prompt_tokens": 400, "completion_tokens": 50, "total_tokens": 450},
     }

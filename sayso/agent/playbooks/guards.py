@@ -87,9 +87,9 @@ _DONE = _any(
     r"\b(?:refund|cancell?ation|credit)\b[^.!?,]{0,12}\b(?:arrived|came|received|showing|show up|"
     r"pending|status|processed|went through|missing|policy|fee|fees|terms|rejected|denied|declined|"
     r"failed|confirmation|request|amount was|was|has|hasn't|did|didn't|is|still|yet)\b",
-    r"\b(?:waiting|waited|wait|expect|expecting|status of|track|tracking|receive[d]?|got|about|"
-    r"confirm\w*|update on|missing|chasing|promised|check)\b[^.!?,]{0,12}\b(?:refund|cancell?ation|"
-    r"credit|reimbursement|money back)\b|\bstill waiting\b",
+    r"\b(?:waiting|waited|wait|expect|expecting|status of|track|tracking|"
+    r"(?<!to )(?<!i )received?|got|about|confirm\w*|update on|missing|chasing|promised|check)\b"
+    r"[^.!?,]{0,12}\b(?:refund|cancell?ation|credit|reimbursement|money back)\b|\bstill waiting\b",
     r"\bi (?:requested|asked for|applied for) (?:a |the |my )?(?:refund|cancel|credit)",
     r"\b(?:haven't|have not|didn't|did not|never) (?:yet )?(?:received?|got|gotten|get|seen?) "
     r"(?:my|the|a|any) (?:refund|money|credit|cancel)",

@@ -1,0 +1,246 @@
+"""A request from words to a reply: planned, submitted, waited for, answered from the ledger."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from support.house import ShopHouse, open_shop
+
+from sayso.actions.action import Action
+from sayso.actions.approvals import Choice, Decision
+from sayso.actions.plan import HandOver, Plan, Step
+from sayso.agent.base import Handles, Message
+from sayso.errors import Code, RetryableError
+from sayso.ids import Tenant
+from sayso.money import Money
+from sayso.sdk.views import RequestView
+
+MAIN = Tenant("main")
+
+
+class Scripted:
+    """A planner whose answers a test gives; it keeps what it was shown."""
+
+    name = "scripted"
+
+    def __init__(self, *answers: Plan | HandOver | RetryableError) -> None:
+        self.answers = list(answers)
+        self.seen: list[tuple[list[Message], list[str]]] = []
+
+    async def plan(
+        self, messages: Sequence[Message], handles: Handles, actions: Sequence[Action]
+    ) -> Plan | HandOver:
+        self.seen.append((list(messages), list(handles.records)))
+        answer = self.answers.pop(0)
+        if isinstance(answer, RetryableError):
+            raise answer
+        return answer
+
+
+def refund(amount: int | None, *, order: str = "order#1", step: str = "s1") -> Step:
+    """A step that refunds, over a handle."""
+    money = None if amount is None else {"amount_minor": amount, "currency": "USD"}
+    return Step(id=step, action="shop.refund", args={"order": order, "amount": money})
+
+
+def plan(*steps: Step) -> Plan:
+    """A plan of the scripted planner."""
+    return Plan(steps=steps, planner="scripted")
+
+
+def stock(house: ShopHouse) -> None:
+    """One order of $100 of cus_1 and one of cus_2."""
+    house.shop.books.add("o1", "cus_1", Money(10_000, "USD"))
+    house.shop.books.add("o2", "cus_2", Money(10_000, "USD"))
+
+
+async def decide(house: ShopHouse, view: RequestView, choice: Choice) -> None:
+    """Decide the first waiting approval of a request as maria."""
+    waiting = [action.approval for action in view.actions if action.status == "pending_approval"]
+    shown = waiting[0]
+    assert shown is not None
+    await house.sayso.decide_as(
+        Decision(
+            tenant=MAIN,
+            approval_id=shown.id,
+            revision=shown.revision,
+            digest=shown.digest,
+            choice=choice,
+            person="maria",
+            via="test",
+            reason_code="" if choice is Choice.APPROVE else "not_covered",
+        )
+    )
+
+
+async def test_an_allowed_plan_is_done_and_the_reply_says_so(tmp_path: Path) -> None:
+    """asked → told in one call, where the policy lets everything run."""
+    async with open_shop(tmp_path, planner=Scripted(plan(refund(2000)))) as house:
+        stock(house)
+        view = await house.sayso.ask("cus_1", "please give me back $20.00 of order o1")
+        assert view.status == "answered"
+        assert view.reply is not None
+        assert "$20.00" in view.reply
+        assert house.shop.books.paid_out_minor == 2000
+
+
+async def test_what_needs_a_person_waits_and_the_reply_claims_nothing(tmp_path: Path) -> None:
+    """pending has its own wording; after the yes the final reply tells the result."""
+    async with open_shop(tmp_path, planner=Scripted(plan(refund(10_000)))) as house:
+        stock(house)
+        view = await house.sayso.ask("cus_1", "refund $100.00 please")
+        assert view.status == "acting"
+        assert view.reply is not None
+        assert "Nothing has been done yet" in view.reply
+        assert house.shop.books.payouts == []
+        await decide(house, view, Choice.APPROVE)
+        after = await house.sayso.request(view.id)
+        assert after.status == "answered"
+        assert house.shop.books.paid_out_minor == 10_000
+
+
+async def test_a_no_ends_the_request_with_an_honest_reply(tmp_path: Path) -> None:
+    """rejected is final, nothing moves, and the customer is told."""
+    async with open_shop(tmp_path, planner=Scripted(plan(refund(10_000)))) as house:
+        stock(house)
+        view = await house.sayso.ask("cus_1", "refund $100.00 please")
+        await decide(house, view, Choice.REJECT)
+        after = await house.sayso.request(view.id)
+        assert after.status == "answered"
+        assert after.actions[0].status == "rejected"
+        assert house.shop.books.payouts == []
+
+
+async def test_the_planner_sees_only_the_customers_own_objects(tmp_path: Path) -> None:
+    """The model sees handles of the verified subject, never an id (SE-1)."""
+    planner = Scripted(HandOver(reason="no idea", planner="scripted"))
+    async with open_shop(tmp_path, planner=planner) as house:
+        stock(house)
+        await house.sayso.ask("cus_1", "hello")
+        _, handles = planner.seen[0]
+        assert handles == ["order#1"]
+
+
+async def test_a_plan_over_another_customers_object_goes_back_once_and_then_to_a_person(
+    tmp_path: Path,
+) -> None:
+    """Grounding: an id instead of a handle is refused twice, and nothing was proposed."""
+    planner = Scripted(plan(refund(None, order="o2")), plan(refund(None, order="order#2")))
+    async with open_shop(tmp_path, planner=planner) as house:
+        stock(house)
+        view = await house.sayso.ask("cus_1", "refund order o2")
+        assert view.status == "handed_over"
+        assert view.actions == ()
+        assert len(planner.seen) == 2
+        assert planner.seen[1][0][-1].role == "agent"
+
+
+async def test_a_refused_plan_can_be_corrected(tmp_path: Path) -> None:
+    """validate → plan → validate: the second answer counts."""
+    planner = Scripted(plan(refund(9_999)), plan(refund(2_000)))
+    async with open_shop(tmp_path, planner=planner) as house:
+        stock(house)
+        view = await house.sayso.ask("cus_1", "give me $20.00 back for o1")
+        assert view.status == "answered"
+        assert house.shop.books.paid_out_minor == 2000
+
+
+async def test_what_nobody_understands_becomes_an_honest_hand_over(tmp_path: Path) -> None:
+    """The hand-over is recorded with its reason, and the reply says that nothing was changed."""
+    planner = Scripted(HandOver(reason="a question", planner="scripted"))
+    async with open_shop(tmp_path, planner=planner) as house:
+        stock(house)
+        view = await house.sayso.ask("cus_1", "where is my order?")
+        assert view.status == "handed_over"
+        entries = await house.sayso.audit.query("kind:request.handed_over")
+        assert len(entries) == 1
+        assert house.shop.books.payouts == []
+
+
+async def test_a_planner_that_does_not_answer_is_asked_again_and_then_a_person_takes_over(
+    tmp_path: Path,
+) -> None:
+    """RetryableError: retried with pauses, and after five runs handed over, never lost."""
+    failing = [RetryableError(Code.MODEL_FAILED, "no answer") for _ in range(6)]
+    async with open_shop(tmp_path, planner=Scripted(*failing)) as house:
+        stock(house)
+        view = await house.sayso.ask("cus_1", "refund please", wait_s=0)
+        for _ in range(6):
+            await house.sayso.house.dispatcher.run_now("request", MAIN, view.id)
+        assert (await house.sayso.request(view.id)).status == "handed_over"
+
+
+async def test_a_later_step_waits_for_the_earlier_one_and_fails_with_it(tmp_path: Path) -> None:
+    """A step with `after` runs only once the earlier one succeeded."""
+    second = Step(
+        id="s2",
+        action="shop.refund",
+        args={"order": "order#1", "amount": {"amount_minor": 1000, "currency": "USD"}},
+        after=("s1",),
+    )
+    words = "refund $100.00, and then $10.00"
+    async with open_shop(tmp_path, planner=Scripted(plan(refund(9_000), second))) as house:
+        stock(house)
+        view = await house.sayso.ask("cus_1", words.replace("$100.00", "$90.00"))
+        assert [action.status for action in view.actions] == ["pending_approval", "approved"]
+        await decide(house, view, Choice.REJECT)
+        after = await house.sayso.request(view.id)
+        assert [action.status for action in after.actions] == ["rejected", "refused"]
+        assert after.status == "answered"
+        assert house.shop.books.payouts == []
+
+
+async def test_the_same_key_is_one_request(tmp_path: Path) -> None:
+    """A repeated webhook plans and acts once; other words under the key are refused."""
+    async with open_shop(tmp_path, planner=Scripted(plan(refund(2000)))) as house:
+        stock(house)
+        first = await house.sayso.ask("cus_1", "$20.00 back please", key="ticket-7")
+        again = await house.sayso.ask("cus_1", "$20.00 back please", key="ticket-7")
+        assert again.id == first.id
+        assert house.shop.books.paid_out_minor == 2000
+        with pytest.raises(Exception, match="idempotency_conflict"):
+            await house.sayso.ask("cus_1", "$30.00 back please", key="ticket-7")
+
+
+async def test_two_runs_of_one_request_at_once_propose_once(tmp_path: Path) -> None:
+    """LangGraph has no thread lock; the lease on our row admits one."""
+    async with open_shop(tmp_path, planner=Scripted(plan(refund(2000)))) as house:
+        stock(house)
+        view = await house.sayso.ask("cus_1", "$20.00 back please", wait_s=0)
+        agent = house.sayso.house.agent
+        await asyncio.gather(*(agent.advance(MAIN, view.id) for _ in range(5)))
+        settled = await house.sayso.request(view.id)
+        assert len(settled.actions) == 1
+
+
+async def test_a_request_goes_on_in_another_process(tmp_path: Path) -> None:
+    """The wait is a row and a checkpoint: closing everything loses nothing."""
+    async with open_shop(tmp_path, planner=Scripted(plan(refund(10_000)))) as house:
+        stock(house)
+        shop = house.shop
+        view = await house.sayso.ask("cus_1", "refund $100.00 please")
+    async with open_shop(tmp_path, shop=shop, planner=Scripted()) as house:
+        await decide(house, await house.sayso.request(view.id), Choice.APPROVE)
+        after = await house.sayso.request(view.id)
+        assert after.status == "answered"
+        assert shop.books.paid_out_minor == 10_000
+
+
+async def test_no_words_of_the_customer_are_in_the_log_or_in_the_checkpoints(
+    tmp_path: Path,
+) -> None:
+    """Personal text stands beside the log, encrypted; checkpoints hold ids and states only."""
+    marker = "zebra-crossing-7"
+    async with open_shop(tmp_path, planner=Scripted(plan(refund(10_000)))) as house:
+        stock(house)
+        await house.sayso.ask("cus_1", f"refund $100.00 please, says {marker}")
+        path = house.workspace.store_path
+    raw = path.read_bytes() + path.with_name(path.name + "-wal").read_bytes() if (
+        path.with_name(path.name + "-wal").exists()
+    ) else path.read_bytes()
+    held = raw.count(marker.encode())
+    # Only the card's quote (state, erasable) may hold the words in clear.
+    assert held <= 2
