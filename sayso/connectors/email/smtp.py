@@ -183,11 +183,13 @@ def _log_in(server: smtplib.SMTP, login: Login, bearer: Secret | None) -> None:
 
 def _open_data(server: smtplib.SMTP, letter: Letter) -> None:
     """Everything up to the text; after it, still nothing was taken."""
-    for step, (code, reply) in (
-        ("sender", server.mail(letter.sender)),
-        ("recipient", server.rcpt(letter.recipient)),
-        ("message", server.docmd("DATA")),
-    ):
+    steps: tuple[tuple[str, Callable[[], tuple[int, bytes]]], ...] = (
+        ("sender", lambda: server.mail(letter.sender)),
+        ("recipient", lambda: server.rcpt(letter.recipient)),
+        ("message", lambda: server.docmd("DATA")),
+    )
+    for step, ask in steps:
+        code, reply = ask()
         if code not in (250, 251, 354):
             raise _said_no(code, reply, step)
 
