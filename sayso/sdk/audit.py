@@ -39,6 +39,20 @@ class Audit:
         rows = reader.all("log.of_action", tenant=tenant, action=action_id)
         return [_view(row) for row in rows]
 
+    async def about_request(
+        self, request_id: str, *, after: int = -1, tenant: str | None = None
+    ) -> list[EntryView]:
+        """The entries about a request and its actions behind the index `after`, oldest first.
+
+        Following something is not a query of an auditor, so it leaves no entry of its own.
+        """
+        where = self._tenant(tenant)
+        query = Query(request=request_id)
+        found = await self._house.store.read(
+            lambda reader: read_page(reader, where, query, limit=_PAGE)
+        )
+        return [_stored_view(stored) for stored in reversed(found) if stored.seq > after]
+
     async def query(
         self,
         words: str = "",

@@ -1,0 +1,107 @@
+"""Routes of actions: concrete ones, without a planner."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+
+from sayso.sdk.views import ActionView
+from sayso.surfaces.http import examples
+from sayso.surfaces.http.auth import Open, Proposer, Reader
+from sayso.surfaces.http.documents import asked, problems, shown
+from sayso.surfaces.http.edge import GuardedRoute
+from sayso.surfaces.http.keys import KeyIfMeant, Trace, bound_key, missing_key
+from sayso.surfaces.http.shapes import ActionBody, ActionPage, ActionsQuery, NoQuery, ProposeQuery
+
+router = APIRouter(tags=["actions"], route_class=GuardedRoute)
+
+
+@router.post(
+    "/v1/actions",
+    status_code=201,
+    summary="Propose a concrete action",
+    responses={
+        200: shown(
+            "a dry run: how it would be judged; its id is not stored",
+            {**examples.ACTION, "approval": None},
+            model=ActionView,
+        ),
+        201: shown("stored and judged; what the policy allows is done already", examples.ACTION),
+        **problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
+    },
+    openapi_extra=asked(refund=examples.PROPOSE),
+)
+async def propose(
+    request: Request,
+    response: Response,
+    sayso: Open,
+    token: Proposer,
+    trace: Trace,
+    query: Annotated[ProposeQuery, Query()],
+    body: ActionBody,
+    key: KeyIfMeant = None,
+) -> ActionView:
+    """Scope: `actions:propose`. `Idempotency-Key` is needed unless `dry_run` is true.
+
+    An action that the policy or the provider refuses is stored as `refused`, with the reason, and
+    answered with 201 like any other; only what cannot be judged at all is a problem.
+    """
+    if key is None and not query.dry_run:
+        raise missing_key()
+    view = await sayso.propose(
+        body.action,
+        body.args,
+        subject=body.subject.subject(),
+        reason=body.reason,
+        key=None if key is None else bound_key(token, key),
+        dry_run=query.dry_run,
+        requester=token.actor,
+        tenant=token.tenant,
+        traceparent=trace,
+    )
+    if query.dry_run:
+        response.status_code = 200
+    else:
+        root = str(request.scope.get("root_path", ""))
+        response.headers["Location"] = f"{root}/v1/actions/{view.id}"
+    return view
+
+
+@router.get(
+    "/v1/actions",
+    summary="List actions, newest first",
+    responses={
+        200: shown("a page", examples.page(examples.ACTION)),
+        **problems(401, 403, 422, 503),
+    },
+)
+async def list_actions(
+    sayso: Open, token: Reader, query: Annotated[ActionsQuery, Query()]
+) -> ActionPage:
+    """Scope: `actions:read`."""
+    items = await sayso.actions(
+        status=None if query.status is None else query.status.value,
+        subject=query.subject,
+        action=query.action,
+        limit=query.limit,
+        after=query.after,
+        tenant=token.tenant,
+    )
+    more = len(items) == query.limit
+    return ActionPage(items=tuple(items), next_after=items[-1].id if more else None)
+
+
+@router.get(
+    "/v1/actions/{action_id}",
+    summary="An action with its timeline",
+    responses={
+        200: shown("the action, its approval, and every entry about it", examples.DONE),
+        **problems(401, 403, 404, 422, 503),
+    },
+)
+async def show_action(
+    action_id: str, sayso: Open, token: Reader, _query: Annotated[NoQuery, Query()]
+) -> ActionView:
+    """Scope: `actions:read`."""
+    return await sayso.action(action_id, tenant=token.tenant)

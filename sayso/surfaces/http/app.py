@@ -1,0 +1,69 @@
+"""The app: every route of docs/http-api.md over one open workspace."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+
+from sayso.errors import SaysoError
+from sayso.sdk.app import Sayso
+from sayso.surfaces.http import actions, approvals, audit, operations, requests
+from sayso.surfaces.http.changes import Changes
+from sayso.surfaces.http.documents import finish_document
+from sayso.surfaces.http.edge import Edge
+from sayso.surfaces.http.events import HEARTBEAT_S
+from sayso.surfaces.http.problem import on_http_error, on_invalid, on_sayso_error
+
+API_VERSION = "1.0.0"
+"""Of the contract, which only grows; not of the package."""
+
+
+class HttpApi(FastAPI):
+    """A FastAPI app whose OpenAPI document names our errors instead of FastAPI's."""
+
+    def openapi(self) -> dict[str, Any]:
+        """The document of `/openapi.json`."""
+        if self.openapi_schema is None:
+            self.openapi_schema = finish_document(super().openapi())
+        return self.openapi_schema
+
+
+def _operation_id(route: APIRoute) -> str:
+    """What a generated client calls the operation, such as `list_actions`."""
+    return route.name
+
+
+def create_app(sayso: Sayso, *, heartbeat_s: float = HEARTBEAT_S) -> FastAPI:
+    """The HTTP API of a workspace, to be served or mounted into another app.
+
+    Args:
+        sayso: must be open, in the same event loop, while calls are served.
+        heartbeat_s: seconds of silence after which an event stream sends a comment.
+    """
+    app = HttpApi(
+        title="Sayso",
+        version=API_VERSION,
+        summary="Support agents that act, on your say-so.",
+        description="Errors are RFC 9457 problems with a stable `code`; lists are paged by "
+        "`limit` and `after`; money is in minor units; times are RFC 3339 in UTC.",
+        docs_url=None,  # they load scripts from elsewhere
+        redoc_url=None,
+        redirect_slashes=False,
+        generate_unique_id_function=_operation_id,
+        # FastAPI's own spans would hold query strings, in which customers' ids stand.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
+    )
+    app.state.sayso = sayso
+    app.state.changes = Changes(sayso)
+    app.state.heartbeat_s = heartbeat_s
+    for part in (requests, actions, approvals, audit, operations):
+        app.include_router(part.router)
+    app.add_middleware(Edge)
+    app.add_exception_handler(SaysoError, on_sayso_error)
+    app.add_exception_handler(HTTPException, on_http_error)
+    app.add_exception_handler(RequestValidationError, on_invalid)
+    return app

@@ -1,0 +1,134 @@
+"""Who calls: a bearer token, checked before the body is read, then its scopes.
+
+The tenant and the person come from the token alone. A service token never decides (AU-16), whatever
+its scopes say.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from fastapi import Depends, Request, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from sayso.errors import Code, RefusedError
+from sayso.sdk.app import Sayso
+from sayso.sdk.tokens import Scope, Token
+from sayso.surfaces.http.problem import HttpError
+
+_CREDENTIALS = re.compile(r"bearer +([!-~]{1,400})", re.IGNORECASE)
+_REALM = 'Bearer realm="sayso"'
+
+BEARER = HTTPBearer(
+    scheme_name="token",
+    bearerFormat="csk",
+    description="`csk_…`, made with `sayso token create`; the tenant and the person come from it",
+    auto_error=False,
+)
+
+
+def sayso_of(request: Request) -> Sayso:
+    """The open workspace that the app was made for."""
+    found: object = request.app.state.sayso
+    assert isinstance(found, Sayso)
+    return found
+
+
+Open = Annotated[Sayso, Depends(sayso_of)]
+
+
+async def admit(request: Request) -> Token:
+    """The token of a call.
+
+    Raises:
+        HttpError: 401 `unauthenticated` when there is none or it is not valid now; 403 `forbidden`
+            when its person is marked as inactive.
+    """
+    sayso = sayso_of(request)
+    given = request.headers.getlist("authorization")
+    match = _CREDENTIALS.fullmatch(given[0]) if len(given) == 1 else None
+    if match is None:
+        raise _unauthenticated(
+            "the call carries no bearer token" if not given else "the call carries no one token",
+            "send `Authorization: Bearer csk_…`; make one with `sayso token create`",
+        )
+    try:
+        token = await sayso.tokens.check(match[1])
+    except RefusedError as error:
+        challenge = {"WWW-Authenticate": f'{_REALM}, error="invalid_token"'}
+        raise HttpError(error, headers=challenge) from error
+    if token.kind == "person" and _is_inactive(sayso, token.holder):
+        raise HttpError(
+            RefusedError(
+                Code.FORBIDDEN,
+                "the person behind this token is not active any more",
+                next_step="revoke the token, or set `active` in sayso.toml",
+            )
+        )
+    return token
+
+
+def _unauthenticated(message: str, next_step: str) -> HttpError:
+    # SOURCE: RFC 6750 §3: without credentials the challenge names no error.
+    return HttpError(
+        RefusedError(Code.UNAUTHENTICATED, message, next_step=next_step),
+        headers={"WWW-Authenticate": _REALM},
+    )
+
+
+def _is_inactive(sayso: Sayso, person_id: str) -> bool:
+    people = sayso.workspace.settings.people
+    return any(person.id == person_id and not person.active for person in people)
+
+
+class Needs:
+    """A dependency: the call's token, which must have one of the scopes.
+
+    Args:
+        scopes: any of them is enough.
+        person: only a person's token will do.
+    """
+
+    def __init__(self, *scopes: Scope, person: bool = False) -> None:
+        self._scopes = scopes
+        self._person = person
+
+    async def __call__(
+        self,
+        request: Request,
+        _shown: Annotated[HTTPAuthorizationCredentials | None, Security(BEARER)],
+    ) -> Token:
+        """The token.
+
+        Raises:
+            HttpError: 403 `forbidden`.
+        """
+        token: object = request.state.token
+        assert isinstance(token, Token)
+        if self._person and token.kind != "person":
+            raise self._forbidden(
+                "only a person's token decides", "make one with `sayso token create --person ID`"
+            )
+        if not token.scopes.intersection(self._scopes):
+            names = " or ".join(f"`{scope.value}`" for scope in self._scopes)
+            raise self._forbidden(
+                f"this token has not the scope {names}", "make a token with that scope"
+            )
+        return token
+
+    def _forbidden(self, message: str, next_step: str) -> HttpError:
+        scopes = " ".join(scope.value for scope in self._scopes)
+        challenge = f'{_REALM}, error="insufficient_scope", scope="{scopes}"'
+        return HttpError(
+            RefusedError(Code.FORBIDDEN, message, next_step=next_step),
+            headers={"WWW-Authenticate": challenge},
+        )
+
+
+Proposer = Annotated[Token, Depends(Needs(Scope.PROPOSE))]
+Reader = Annotated[Token, Depends(Needs(Scope.READ))]
+Decider = Annotated[Token, Depends(Needs(Scope.DECIDE, person=True))]
+Viewer = Annotated[Token, Depends(Needs(Scope.READ, Scope.DECIDE))]
+"""Whoever may decide may also see what about."""
+Auditor = Annotated[Token, Depends(Needs(Scope.AUDIT))]

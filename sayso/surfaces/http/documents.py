@@ -1,0 +1,139 @@
+"""The OpenAPI document: our problems in place of FastAPI's errors, and what examples cannot be made
+from models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+from pydantic import BaseModel
+
+from sayso.errors import CODES, Code
+from sayso.surfaces.http.problem import MEDIA_TYPE, Problem
+from sayso.surfaces.http.shapes import EventView
+
+Responses: TypeAlias = dict[int | str, dict[str, Any]]
+Document: TypeAlias = dict[str, Any]
+
+_MONEY = {
+    "type": "object",
+    "title": "Money",
+    "description": "Whole minor units of one ISO 4217 currency.",
+    "properties": {
+        "amount_minor": {"type": "integer", "examples": [12900]},
+        "currency": {"type": "string", "pattern": "^[A-Z]{3}$", "examples": ["USD"]},
+    },
+    "required": ["amount_minor", "currency"],
+    "additionalProperties": False,
+}
+_WITH_MONEY = ("ActionView", "ReceiptView")
+
+_EXAMPLES: Mapping[int, tuple[Code, str, str]] = {
+    400: (
+        Code.INVALID_INPUT,
+        "`Idempotency-Key` is missing",
+        "send the header Idempotency-Key with a new UUID for each new call",
+    ),
+    401: (
+        Code.UNAUTHENTICATED,
+        "the token is unknown, ended or revoked",
+        "make one with `sayso token create`",
+    ),
+    403: (
+        Code.FORBIDDEN,
+        "this token has not the scope `actions:read`",
+        "make a token with that scope",
+    ),
+    404: (Code.NOT_FOUND, "there is no action `act_1`", ""),
+    409: (
+        Code.IDEMPOTENCY_CONFLICT,
+        "this idempotency key was used for another action",
+        "use a new key for a new action",
+    ),
+    413: (Code.MESSAGE_TOO_LONG, "a body has at most 1,048,576 bytes", "send less"),
+    415: (
+        Code.INVALID_INPUT,
+        "the body is not marked as JSON",
+        "send `Content-Type: application/json`",
+    ),
+    422: (Code.INVALID_INPUT, "`acton` is no field of this call", "did you mean `action`?"),
+    503: (
+        Code.STORE_BUSY,
+        "the database `sayso.db` is locked by another program",
+        "close the program that holds it, then try again",
+    ),
+    507: (Code.STORE_FULL, "the database `sayso.db` has no room left", "free some disk space"),
+}
+
+
+def problems(*statuses: int) -> Responses:
+    """The error responses of a route; `default` stands for whatever goes wrong inside."""
+    found: Responses = {status: _problem(status, *_EXAMPLES[status]) for status in statuses}
+    found["default"] = _problem(
+        500,
+        Code.INTERNAL,
+        "something went wrong inside Sayso",
+        "look for 3f1c9a6be2d04857 in the server's log, and report it",
+    )
+    return found
+
+
+def _problem(status: int, code: Code, message: str, next_step: str) -> dict[str, Any]:
+    example = Problem(
+        type=f"urn:sayso:error:{code.value}",
+        title=CODES[code].title,
+        status=status,
+        detail=message,
+        code=code.value,
+        next_step=next_step,
+        instance="urn:sayso:problem:3f1c9a6be2d04857",
+    )
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {
+        "description": CODES[code].title,
+        "content": {MEDIA_TYPE: {"schema": schema, "example": example.model_dump()}},
+    }
+
+
+def shown(
+    description: str, example: object, *, model: type[BaseModel] | None = None
+) -> dict[str, Any]:
+    """A response with an example; `model` where the route's own is that of another status."""
+    response: dict[str, Any] = {
+        "description": description,
+        "content": {"application/json": {"example": example}},
+    }
+    return response if model is None else {**response, "model": model}
+
+
+def asked(**examples: Mapping[str, Any]) -> dict[str, Any]:
+    """The examples of a request's body, by name, for `openapi_extra`."""
+    named = {name: {"value": value} for name, value in examples.items()}
+    return {"requestBody": {"content": {"application/json": {"examples": named}}}}
+
+
+def finish_document(document: Document) -> Document:
+    """Put in what FastAPI cannot know, and take out what is not so."""
+    schemas: Document = document["components"]["schemas"]
+    for unused in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(unused, None)
+    schemas["Problem"] = Problem.model_json_schema()
+    schemas["Money"] = _MONEY
+    schemas["EventView"] = EventView.model_json_schema()
+    for name in _WITH_MONEY:
+        schemas[name]["properties"]["amount"] = {
+            "anyOf": [{"$ref": "#/components/schemas/Money"}, {"type": "null"}]
+        }
+    _name_streams(document)
+    return document
+
+
+def _name_streams(document: Document) -> None:
+    """FastAPI describes streams by OpenAPI 3.2's `itemSchema`, in a document that says 3.1."""
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            for response in operation["responses"].values():
+                stream = response.get("content", {}).get("text/event-stream")
+                if stream is not None:
+                    stream.pop("itemSchema", None)
+                    stream["schema"] = {"type": "string", "description": "`EventView` as `data`"}

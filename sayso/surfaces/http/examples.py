@@ -1,0 +1,127 @@
+"""Examples of the OpenAPI document; a test reads each with the model that it stands for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_SUBJECT = {"id": "cus_demo_ana", "assurance": "signed_in"}
+_AMOUNT = {"amount_minor": 12900, "currency": "USD"}
+_DIGEST = "dc5621f6e920daf79f551b55a78e3a10ab11761f283a4cb2de53d6c8c8000265"
+_AT = "2026-11-25T12:00:00.000000Z"
+_ACTION_ID = "act_01m8997dg07f10mebp3hxcmnxk"
+_APPROVAL_ID = "apr_01m8997dg0jw1993dqct7cjj2z"
+_REQUEST_ID = "req_01m8997dg0jw1993dqct7cjj2z"
+
+ASK: dict[str, Any] = {
+    "subject": _SUBJECT,
+    "messages": [{"role": "customer", "content": "Please refund order 1042, the mug is broken."}],
+}
+PROPOSE: dict[str, Any] = {
+    "subject": _SUBJECT,
+    "action": "stripe.refund",
+    "args": {"charge": "ch_demo_ana_1", "amount": _AMOUNT},
+    "reason": "the mug arrived broken",
+}
+APPROVE: dict[str, Any] = {"decision": "approve", "revision": 1, "digest": _DIGEST}
+REJECT: dict[str, Any] = {
+    "decision": "reject",
+    "revision": 1,
+    "digest": _DIGEST[:12],
+    "reason_code": "not_covered",
+    "reason": "the return window is over",
+}
+EDIT: dict[str, Any] = {
+    "decision": "edit",
+    "revision": 1,
+    "digest": _DIGEST,
+    "args": {"amount": {"amount_minor": 6450, "currency": "USD"}},
+}
+APPROVAL: dict[str, Any] = {
+    "id": _APPROVAL_ID,
+    "action_id": _ACTION_ID,
+    "status": "pending",
+    "revision": 1,
+    "digest": _DIGEST,
+    "roles": ["support_manager"],
+    "card": {"title": "Refund $129.00 of Visa ..4242, 2026-11-12", "effect": "money_out"},
+    "votes": [],
+    "expires_at": "2026-11-25T20:00:00.000000Z",
+    "created_at": _AT,
+    "updated_at": _AT,
+}
+ENTRY: dict[str, Any] = {
+    "seq": 7,
+    "at": _AT,
+    "kind": "action.pending",
+    "actor": "service:bot",
+    "leaf": "5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef",
+    "body": {"v": 1, "seq": 7, "kind": "action.pending", "action": _ACTION_ID},
+}
+ACTION: dict[str, Any] = {
+    "id": _ACTION_ID,
+    "status": "pending_approval",
+    "action": "stripe.refund",
+    "subject": "cus_demo_ana",
+    "assurance": "signed_in",
+    "args": {"charge": "ch_demo_ana_1", "amount": _AMOUNT},
+    "amount": _AMOUNT,
+    "planner": "caller",
+    "request_id": None,
+    "step": None,
+    "revision": 1,
+    "digest": _DIGEST,
+    "decision": {
+        "outcome": "ask",
+        "rule": "refund-manager",
+        "reason": "A refund of up to 500 once a support manager has approved",
+        "roles": ["support_manager"],
+        "policy_version": "f5e5c71877a195c7104cdecd1aa62e1c3cb706508468595c398ce837f94b1683",
+    },
+    "approval": APPROVAL,
+    "receipt": None,
+    "error": None,
+    "created_at": _AT,
+    "updated_at": _AT,
+    "timeline": [],
+}
+DONE: dict[str, Any] = {
+    **ACTION,
+    "status": "succeeded",
+    "approval": {**APPROVAL, "status": "approved"},
+    "receipt": {"id": "re_1", "status": "succeeded", "amount": _AMOUNT, "details": {}},
+    "timeline": [ENTRY],
+}
+REQUEST: dict[str, Any] = {
+    "id": _REQUEST_ID,
+    "status": "acting",
+    "subject": "cus_demo_ana",
+    "planner": "playbooks",
+    "plan": {"steps": [{"id": "s1", "action": "stripe.refund"}]},
+    "actions": [{**ACTION, "planner": "playbooks", "request_id": _REQUEST_ID, "step": "s1"}],
+    "reply": "Your refund of $129.00 is being looked at by a colleague.",
+    "tokens": 0,
+    "cost_micro_usd": 0,
+    "created_at": _AT,
+    "updated_at": _AT,
+}
+CHECKPOINT = """sayso/main
+8
+CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=
+
+— sayso/main Az3grlgtzPICa5OS8npVmf1Myq/5IZniMp+ZJurmRDeOoRDe4URYN7u5/Zhcyv2q1gGzGku9nTo\
++zyWE+xeMcTOAYQ8=
+"""
+METRICS = """# HELP sayso_approvals_pending Approvals that wait for people.
+# TYPE sayso_approvals_pending gauge
+sayso_approvals_pending 3
+"""
+EVENTS = f"""event: action
+data: {{"seq":7,"at":"{_AT}","kind":"action.pending","request_id":"{_REQUEST_ID}",\
+"action_id":"{_ACTION_ID}","approval_id":"{_APPROVAL_ID}","status":"pending_approval"}}
+id: 7
+"""
+
+
+def page(item: dict[str, Any]) -> dict[str, Any]:
+    """A last page of one item."""
+    return {"items": [item], "next_after": None}

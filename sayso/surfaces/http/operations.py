@@ -1,0 +1,119 @@
+"""Routes of operators: alive, ready, and a few figures."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request, Security
+from fastapi.responses import PlainTextResponse
+from fastapi.security import HTTPAuthorizationCredentials
+
+from sayso.ids import Tenant
+from sayso.sdk.figures import Figures, read_figures
+from sayso.sdk.tokens import Scope
+from sayso.store.base import Transaction
+from sayso.surfaces.http import examples
+from sayso.surfaces.http.auth import BEARER, Needs, Open, admit, sayso_of
+from sayso.surfaces.http.documents import problems, shown
+from sayso.surfaces.http.edge import PlainRoute
+from sayso.surfaces.http.shapes import HealthView
+
+router = APIRouter(tags=["operations"], route_class=PlainRoute)
+
+_OK = {"status": "ok"}
+_READ = Needs(Scope.READ)
+_PROXY_HEADERS = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
+
+
+@router.get(
+    "/healthz",
+    summary="Whether the process answers",
+    responses={200: shown("it does", _OK)},
+)
+async def show_health() -> HealthView:
+    """No token needed."""
+    return HealthView(status="ok")
+
+
+@router.get(
+    "/readyz",
+    summary="Whether the database can be written",
+    responses={200: shown("it can", _OK), **problems(503, 507)},
+)
+async def show_readiness(sayso: Open) -> HealthView:
+    """No token needed. Takes the database's write lock once and changes nothing."""
+
+    def work(tx: Transaction) -> None:
+        tx.one("log.head", tenant=sayso.house.tenant)
+
+    await sayso.house.store.write(work)
+    return HealthView(status="ok")
+
+
+async def _seen_by(
+    request: Request,
+    shown: Annotated[HTTPAuthorizationCredentials | None, Security(BEARER)],
+) -> Tenant:
+    """Whose figures the caller may see: the token's tenant, or the workspace's on this machine."""
+    if "authorization" not in request.headers and _is_local(request):
+        return sayso_of(request).house.tenant
+    request.state.token = await admit(request)
+    return (await _READ(request, shown)).tenant
+
+
+def _is_local(request: Request) -> bool:
+    """Whether the call comes from this machine and was meant for it.
+
+    A proxy on this machine speaks for others, and a web page can point a name of its own at the
+    loopback address; so neither a proxy's header nor another name passes.
+    """
+    if any(name in request.headers for name in _PROXY_HEADERS):
+        return False
+    host = request.url.hostname or ""
+    client = "" if request.client is None else request.client.host
+    return (host == "localhost" or _is_loopback(host)) and _is_loopback(client)
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False
+
+
+@router.get(
+    "/metrics",
+    summary="A few figures in Prometheus' text format",
+    response_class=PlainTextResponse,
+    responses={
+        200: {
+            "description": "gauges of one tenant",
+            "content": {"text/plain": {"example": examples.METRICS}},
+        },
+        **problems(401, 403, 503),
+    },
+)
+async def show_metrics(
+    sayso: Open, tenant: Annotated[Tenant, Depends(_seen_by)]
+) -> PlainTextResponse:
+    """Scope: `actions:read`; from the same machine, without a proxy, no token is needed."""
+    figures = await read_figures(sayso.house, tenant)
+    return PlainTextResponse(_prometheus(figures), media_type="text/plain; version=0.0.4")
+
+
+def _prometheus(figures: Figures) -> str:
+    lines = ["# HELP sayso_actions Actions by status.", "# TYPE sayso_actions gauge"]
+    lines += [
+        f'sayso_actions{{status="{status.value}"}} {count}'
+        for status, count in figures.actions.items()
+    ]
+    lines += [
+        "# HELP sayso_approvals_pending Approvals that wait for people.",
+        "# TYPE sayso_approvals_pending gauge",
+        f"sayso_approvals_pending {figures.pending}",
+        "# HELP sayso_log_entries Entries of the audit log.",
+        "# TYPE sayso_log_entries gauge",
+        f"sayso_log_entries {figures.entries}",
+    ]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,141 @@
+"""Routes of requests: words that are planned and acted on."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+
+from sayso.sdk.views import RequestView
+from sayso.surfaces.http import examples
+from sayso.surfaces.http.auth import Open, Proposer, Reader
+from sayso.surfaces.http.changes import Changes
+from sayso.surfaces.http.documents import asked, problems, shown
+from sayso.surfaces.http.edge import GuardedRoute
+from sayso.surfaces.http.events import follow
+from sayso.surfaces.http.keys import Key, Trace, bound_key
+from sayso.surfaces.http.shapes import AskBody, AskQuery, NoQuery, RequestPage, RequestsQuery
+
+router = APIRouter(tags=["requests"], route_class=GuardedRoute)
+
+
+@router.post(
+    "/v1/requests",
+    status_code=202,
+    summary="Plan and act on a customer's words",
+    responses={
+        202: shown("stored; it goes on by itself, also after a crash", examples.REQUEST),
+        **problems(400, 401, 403, 409, 413, 415, 422, 503),
+    },
+    openapi_extra=asked(words=examples.ASK),
+)
+async def ask(
+    request: Request,
+    response: Response,
+    sayso: Open,
+    token: Proposer,
+    key: Key,
+    trace: Trace,
+    query: Annotated[AskQuery, Query()],
+    body: AskBody,
+) -> RequestView:
+    """Scope: `actions:propose`.
+
+    Poll the request, follow its events, or pass `wait`. What a person has to approve stays
+    `pending_approval`, and `reply` says so truthfully until then.
+    """
+    view = await sayso.ask(
+        body.subject.subject(),
+        body.conversation(),
+        key=bound_key(token, key),
+        wait_s=query.wait,
+        requester=token.actor,
+        tenant=token.tenant,
+        traceparent=trace,
+    )
+    sayso.house.dispatcher.wake()
+    root = str(request.scope.get("root_path", ""))
+    response.headers["Location"] = f"{root}/v1/requests/{view.id}"
+    return view
+
+
+@router.get(
+    "/v1/requests",
+    summary="List requests, newest first",
+    responses={
+        200: shown("a page", examples.page(examples.REQUEST)),
+        **problems(401, 403, 422, 503),
+    },
+)
+async def list_requests(
+    sayso: Open, token: Reader, query: Annotated[RequestsQuery, Query()]
+) -> RequestPage:
+    """Scope: `actions:read`."""
+    items = await sayso.requests(limit=query.limit, after=query.after, tenant=token.tenant)
+    more = len(items) == query.limit
+    return RequestPage(items=tuple(items), next_after=items[-1].id if more else None)
+
+
+@router.get(
+    "/v1/requests/{request_id}",
+    summary="A request as it stands",
+    responses={
+        200: shown("the request, its plan, its actions and the reply", examples.REQUEST),
+        **problems(401, 403, 404, 422, 503),
+    },
+)
+async def show_request(
+    request_id: str, sayso: Open, token: Reader, _query: Annotated[NoQuery, Query()]
+) -> RequestView:
+    """Scope: `actions:read`."""
+    return await sayso.request(request_id, tenant=token.tenant)
+
+
+async def _known(request_id: str, sayso: Open, token: Reader) -> RequestView:
+    """The request, before the stream begins: an unknown one is an ordinary 404."""
+    return await sayso.request(request_id, tenant=token.tenant)
+
+
+@router.get(
+    "/v1/requests/{request_id}/events",
+    summary="Follow a request until it ends",
+    response_class=EventSourceResponse,
+    responses={
+        200: {
+            "description": "`request` and `action` events, one for each change; then `end` with "
+            "the request itself. Comments keep the connection open meanwhile.",
+            "content": {"text/event-stream": {"example": examples.EVENTS}},
+        },
+        **problems(401, 403, 404, 422, 503),
+    },
+)
+async def follow_request(
+    request: Request,
+    known: Annotated[RequestView, Depends(_known)],
+    sayso: Open,
+    token: Reader,
+    _query: Annotated[NoQuery, Query()],
+    last_event_id: Annotated[
+        str | None,
+        Header(
+            alias="Last-Event-ID",
+            pattern=r"^[0-9]{1,15}$",
+            description="the id of the last event that was seen; only later ones are sent",
+        ),
+    ] = None,
+) -> AsyncIterator[ServerSentEvent]:
+    """Scope: `actions:read`."""
+    changes: object = request.app.state.changes
+    assert isinstance(changes, Changes)
+    async for event in follow(
+        request,
+        sayso=sayso,
+        changes=changes,
+        token=token,
+        request_id=known.id,
+        after=-1 if last_event_id is None else int(last_event_id),
+        heartbeat_s=float(request.app.state.heartbeat_s),
+    ):
+        yield event

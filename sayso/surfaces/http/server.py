@@ -1,0 +1,160 @@
+"""Serving the app: one port, loopback unless said otherwise, and a quiet, orderly end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import ipaddress
+import signal
+import socket
+import threading
+from collections.abc import Callable, Generator
+
+import uvicorn
+from uvicorn.server import HANDLED_SIGNALS
+
+from sayso.errors import Code, ConfigError
+from sayso.sdk.app import Sayso
+from sayso.surfaces.http.app import create_app
+from sayso.surfaces.http.changes import Changes
+
+GRACE_S = 10
+"""How long calls that are under way may still take when the server is told to end."""
+_BACKLOG = 2048
+
+
+def listen(host: str, port: int, *, allow_remote: bool = False) -> socket.socket:
+    """Take the port, before anything else is begun.
+
+    Args:
+        host: a name or an address of this machine.
+        port: 0 takes any free one.
+        allow_remote: other machines may reach it; put TLS in front.
+
+    Raises:
+        ConfigError: `port_in_use`; `invalid_setting` for a host that other machines reach without
+            `allow_remote`, or that is not of this machine.
+    """
+    if not allow_remote and not _is_loopback(host):
+        raise ConfigError(
+            Code.INVALID_SETTING,
+            f"other machines could reach `{host[:60]}`, and tokens would travel unencrypted",
+            next_step="use 127.0.0.1, or put TLS in front and pass --allow-remote",
+        )
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        raise _cannot_listen(host, port, error) from error
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _cannot_listen(host: str, port: int, error: OSError) -> ConfigError:
+    if error.errno == errno.EADDRINUSE:
+        return ConfigError(
+            Code.PORT_IN_USE,
+            f"port {port} is in use by another program",
+            next_step="stop that program, or pass another --port",
+        )
+    return ConfigError(
+        Code.INVALID_SETTING,
+        f"`{host[:60]}` port {port} cannot be used: {(error.strerror or 'unknown').lower()}",
+        next_step="use an address of this machine and a port above 1023",
+    )
+
+
+async def serve(
+    sayso: Sayso,
+    host: str = "127.0.0.1",
+    port: int = 8390,
+    *,
+    allow_remote: bool = False,
+    ready: Callable[[str], None] | None = None,
+    listener: socket.socket | None = None,
+) -> None:
+    """Serve the HTTP API until SIGTERM, SIGINT or cancellation; prints nothing.
+
+    Args:
+        sayso: open, in this event loop.
+        host, port, allow_remote: see `listen`.
+        ready: gets the bound URL, such as `http://127.0.0.1:8390`, once calls are answered.
+        listener: a socket from `listen`, for callers that took the port earlier; `host` and
+            `port` are not used then.
+
+    Raises:
+        ConfigError: see `listen`.
+
+    Guarantees: on a signal no new call is taken, those under way get `GRACE_S` seconds, event
+    streams end at once; then this returns, so that the caller can close the workspace.
+    """
+    taken = listener or listen(host, port, allow_remote=allow_remote)
+    app = create_app(sayso)
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,  # its lines would hold query strings
+        lifespan="off",
+        ws="none",
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=GRACE_S,
+    )
+    changes: object = app.state.changes
+    assert isinstance(changes, Changes)
+    server = _Server(config, changes, ready)
+    running = asyncio.create_task(server.serve(sockets=[taken]))
+    try:
+        await asyncio.shield(running)
+    except asyncio.CancelledError:
+        server.should_exit = True
+        await running
+        raise
+    finally:
+        taken.close()
+
+
+class _Server(uvicorn.Server):
+    """Says when it is ready, ends event streams first, and lets its caller clean up."""
+
+    def __init__(
+        self, config: uvicorn.Config, changes: Changes, ready: Callable[[str], None] | None
+    ) -> None:
+        super().__init__(config)
+        self._changes = changes
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self._ready is not None and sockets:
+            self._ready(_url(sockets[0]))
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await self._changes.stop()
+        await super().shutdown(sockets)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Like uvicorn's, but a caught signal is not raised again: the workspace is still open."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {sig: signal.signal(sig, self.handle_exit) for sig in HANDLED_SIGNALS}
+        try:
+            yield
+        finally:
+            for sig, handler in before.items():
+                signal.signal(sig, handler)
+
+
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -1,0 +1,235 @@
+"""What comes in and what pages look like, as closed models: an unknown field is refused."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
+
+from sayso.actions.action import Assurance, Subject
+from sayso.actions.queue import ApprovalStatus
+from sayso.actions.state import Status
+from sayso.agent.base import Message
+from sayso.sdk.views import ActionView, ApprovalView, EntryView, RequestView, View
+
+MAX_PAGE = 200
+MAX_AUDIT_PAGE = 1000
+MAX_WAIT_S = 60.0
+_MAX_SEQ = 2**53 - 1
+
+Short = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Limit = Annotated[int, Field(ge=1, le=MAX_PAGE, description="rows on this page")]
+After = Annotated[
+    str | None,
+    Field(max_length=80, description="`next_after` of the page before; none for the first page"),
+]
+
+
+class _Body(BaseModel):
+    """Strict: a number is no string, and `true` is no number."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class _Query(BaseModel):
+    """Query parameters are text, so they are converted; but a misspelt one is refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SubjectBody(_Body):
+    """The customer on whose behalf something is asked, as the caller has verified them."""
+
+    id: Short = Field(description="the provider's id of the customer, such as `cus_…`")
+    assurance: Literal["signed_in", "verified", "unverified"] = Field(
+        description="how strongly the caller has identified them"
+    )
+    attributes: dict[str, JsonValue] | None = Field(
+        default=None, description="reserved: accepted, and read by nothing yet"
+    )
+
+    def subject(self) -> Subject:
+        """The subject as the floors below know it.
+
+        Raises:
+            RefusedError: `invalid_input` for an id with other characters.
+        """
+        return Subject(id=self.id, assurance=Assurance(self.assurance))
+
+
+class MessageBody(_Body):
+    """One turn of the conversation."""
+
+    role: Literal["customer", "agent"]
+    content: str
+
+
+class AskBody(_Body):
+    """Words to plan and act on."""
+
+    subject: SubjectBody
+    messages: list[MessageBody] = Field(
+        min_length=1, description="oldest first; the last one is the customer's"
+    )
+    context: dict[str, JsonValue] | None = Field(
+        default=None, description="reserved: accepted, and read by nothing yet"
+    )
+
+    def conversation(self) -> tuple[Message, ...]:
+        """The turns as the floors below know them."""
+        return tuple(Message(role=turn.role, content=turn.content) for turn in self.messages)
+
+
+class ActionBody(_Body):
+    """A concrete action."""
+
+    subject: SubjectBody
+    action: Short = Field(description="such as `stripe.refund`")
+    args: dict[str, JsonValue] = Field(
+        description="as the action defines them; never a customer, a payee or a tenant"
+    )
+    reason: str = Field(default="", description="the customer's or the caller's words")
+
+
+class DecisionBody(_Body):
+    """What a person says about the card they saw."""
+
+    decision: Literal["approve", "reject", "edit"]
+    revision: int = Field(ge=1, description="of the card that was seen")
+    digest: str = Field(
+        pattern="^[0-9a-f]{12,64}$", description="of that card, whole or its first 12 digits"
+    )
+    reason_code: str = Field(
+        default="", max_length=40, description="needed for `reject`, such as `not_covered`"
+    )
+    reason: str = Field(default="", description="free text for the record")
+    args: dict[str, JsonValue] | None = Field(
+        default=None, description="for `edit`: the one argument that is lowered"
+    )
+
+
+class NoQuery(_Query):
+    """No query parameters."""
+
+
+class AskQuery(_Query):
+    """How long the answer may take."""
+
+    wait: float = Field(
+        default=0,
+        ge=0,
+        le=MAX_WAIT_S,
+        allow_inf_nan=False,
+        description="wait so many seconds for everything that needs no person",
+    )
+
+
+class ProposeQuery(_Query):
+    """Whether it is meant."""
+
+    dry_run: bool = Field(default=False, description="judge only; nothing is stored or done")
+
+
+class RequestsQuery(_Query):
+    """A page of requests."""
+
+    limit: Limit = 50
+    after: After = None
+
+
+class ActionsQuery(_Query):
+    """A page of actions, narrowed by everything that is given."""
+
+    status: Status | None = None
+    subject: Annotated[str | None, Field(max_length=200, description="a customer's id")] = None
+    action: Annotated[str | None, Field(max_length=200, description="such as `stripe.refund`")] = (
+        None
+    )
+    limit: Limit = 50
+    after: After = None
+
+
+class ApprovalsQuery(_Query):
+    """A page of approvals."""
+
+    status: ApprovalStatus | None = None
+    limit: Limit = 50
+    after: After = None
+
+
+class EntriesQuery(_Query):
+    """A page of the audit log."""
+
+    q: str = Field(
+        default="",
+        max_length=500,
+        description="qualifiers such as `actor:maria amount:>100.00USD created:2026-11-01..`",
+    )
+    limit: int = Field(default=50, ge=1, le=MAX_AUDIT_PAGE, description="entries on this page")
+    after: int | None = Field(
+        default=None, ge=0, le=_MAX_SEQ, description="`next_after` of the page before"
+    )
+
+
+class ActionPage(View):
+    """Actions, newest first."""
+
+    items: tuple[ActionView, ...]
+    next_after: str | None
+
+
+class RequestPage(View):
+    """Requests, newest first."""
+
+    items: tuple[RequestView, ...]
+    next_after: str | None
+
+
+class ApprovalPage(View):
+    """Approvals, oldest first."""
+
+    items: tuple[ApprovalView, ...]
+    next_after: str | None
+
+
+class EntryPage(View):
+    """Entries of the audit log, newest first."""
+
+    items: tuple[EntryView, ...]
+    next_after: int | None
+
+
+class HealthView(View):
+    """Whether it is alive, or ready."""
+
+    status: Literal["ok"]
+
+
+class EventView(View):
+    """One change of a request or of one of its actions, as the log holds it.
+
+    Attributes:
+        seq: index in the log; also the event's id, so that a stream can be taken up again.
+        kind: of the entry, such as `action.succeeded`.
+        status: of the action from here on, or of the request when `action_id` is null.
+    """
+
+    seq: int
+    at: str
+    kind: str
+    request_id: str
+    action_id: str | None
+    approval_id: str | None
+    status: str | None
+
+
+def _fields(*models: type[BaseModel]) -> frozenset[str]:
+    return frozenset(name for model in models for name in model.model_fields)
+
+
+BODY_FIELDS = _fields(SubjectBody, MessageBody, AskBody, ActionBody, DecisionBody)
+"""Every field of a body, for hints about misspelt ones."""
+QUERY_FIELDS = _fields(
+    AskQuery, ProposeQuery, RequestsQuery, ActionsQuery, ApprovalsQuery, EntriesQuery
+)
+"""Every query parameter, likewise."""

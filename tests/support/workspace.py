@@ -1,0 +1,73 @@
+"""A workspace as a team has it: a folder with a real `sayso.toml`, a key and a database.
+
+`make_workspace(tmp_path, stripe_url=sandbox.url)` gives one with the Stripe connector against the
+sandbox, e-mail into `outbox/`, the default policy and four people: maria and noor (support
+managers), finn (finance) and idle (a support manager who is not active any more). Open it with
+`Sayso(make_workspace(…))`, or hand its folder to whatever reads a workspace. `policy` replaces the
+default policy, `more` is appended to the sayso.toml. For a provider in memory see
+`support.house.open_shop`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from sayso.audit.note import Ed25519Signer
+from sayso.sdk.workspace import Workspace, write_secret_file
+from sayso.settings import FILE_NAME
+from sayso.store.migrations import migrate
+from sayso.store.sqlite import open_connection
+from sayso.testing.sandbox import API_KEY
+
+PEOPLE: Mapping[str, Sequence[str]] = {
+    "maria": ["support_manager"],
+    "noor": ["support_manager"],
+    "finn": ["finance"],
+    "idle": ["support_manager"],
+}
+"""Roles by person; whoever is called `idle` is not active."""
+
+_TOML = """\
+[workspace]
+name = "test"
+
+[connectors.email]
+from = "support@example.com"
+transport = "file"
+folder = "outbox"
+"""
+
+
+def make_workspace(
+    folder: Path,
+    *,
+    stripe_url: str | None = None,
+    people: Mapping[str, Sequence[str]] = PEOPLE,
+    policy: str | None = None,
+    more: str = "",
+) -> Workspace:
+    """A workspace in a new folder; see the module's docstring."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_secret_file(folder / "keys" / "log.key", Ed25519Signer.generate("test").to_text())
+    parts = [_TOML]
+    if stripe_url is not None:
+        parts.append(
+            f'[connectors.stripe]\napi_key = "env:STRIPE_KEY"\nbase_url = "{stripe_url}"\n'
+        )
+    if policy is not None:
+        (folder / "policy.cedar").write_text(policy, encoding="utf-8")
+        parts.append('[policy]\nfiles = ["policy.cedar"]\n')
+    parts += [_person(name, roles) for name, roles in people.items()]
+    (folder / FILE_NAME).write_text("\n".join([*parts, more]), encoding="utf-8")
+    workspace = Workspace.load(folder, {"STRIPE_KEY": API_KEY})
+    connection = open_connection(workspace.store_path, create=True)
+    migrate(connection)
+    connection.close()
+    return workspace
+
+
+def _person(name: str, roles: Sequence[str]) -> str:
+    held = ", ".join(f'"{role}"' for role in roles)
+    active = "" if name != "idle" else "active = false\n"
+    return f'[[people]]\nid = "{name}"\nroles = [{held}]\n{active}'
