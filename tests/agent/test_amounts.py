@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from fractions import Fraction
 
 import pytest
@@ -99,3 +100,11 @@ def test_no_text_makes_the_reader_fail(text: str) -> None:
     """Any text gives mentions that are clear or not, in the order of the text."""
     starts = [mention.start for mention in read_amounts(normalise(text))]
     assert starts == sorted(starts)
+
+
+@pytest.mark.parametrize("piece", ["1 ", "1,", "$1", "12,345.", "1,000.x", "half ", "-$1 "])
+def test_long_messages_are_read_in_time_that_grows_with_their_length(piece: str) -> None:
+    """The longest message that is taken cannot keep a worker busy."""
+    before = time.process_time()
+    read_amounts(normalise(piece * (20_000 // len(piece))))
+    assert time.process_time() - before < 1.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -238,9 +239,11 @@ async def test_no_words_of_the_customer_are_in_the_log_or_in_the_checkpoints(
         stock(house)
         await house.sayso.ask("cus_1", f"refund $100.00 please, says {marker}")
         path = house.workspace.store_path
-    raw = path.read_bytes() + path.with_name(path.name + "-wal").read_bytes() if (
-        path.with_name(path.name + "-wal").exists()
-    ) else path.read_bytes()
-    held = raw.count(marker.encode())
-    # Only the card's quote (state, erasable) may hold the words in clear.
-    assert held <= 2
+    connection = sqlite3.connect(path)
+    bodies = connection.execute("select body from log_entry").fetchall()
+    saved = connection.execute("select checkpoint, metadata from checkpoints").fetchall()
+    writes = connection.execute("select value from writes").fetchall()
+    connection.close()
+    assert bodies
+    assert saved
+    assert marker not in repr((bodies, saved, writes))

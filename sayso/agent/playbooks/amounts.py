@@ -181,7 +181,10 @@ def _codes_of(mark: str) -> frozenset[str]:
 
 def _follows_a_number(text: str, start: int, *, has_sign: bool) -> bool:
     """Whether digits and a space stand before, as in `1 299,00 €`: one number or two?"""
-    return not has_sign and re.search(r"[0-9][ \u00a0\u202f]$", text[:start]) is not None
+    return (
+        not has_sign
+        and re.fullmatch(r"[0-9][ \u00a0\u202f]", text[max(0, start - 2) : start]) is not None
+    )
 
 
 def _plain_digits(digits: str) -> str:
