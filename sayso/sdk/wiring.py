@@ -15,6 +15,7 @@ from sayso.actions.judging import Judge
 from sayso.actions.ledger import Ledger
 from sayso.actions.policy import Approver, Judgement, Outcome, Policy, Question
 from sayso.actions.proposals import Proposals
+from sayso.agent.base import Planner
 from sayso.agent.requests import Requests
 from sayso.audit.log import AuditLog
 from sayso.audit.personal import Personal
@@ -69,6 +70,8 @@ def build_house(
     connectors: Sequence[Connector] = (),
     engine_settings: EngineSettings | None = None,
     passing: Callable[[Boundary], None] | None = None,
+    planner: Planner | None = None,
+    telemetry: Telemetry | None = None,
 ) -> House:
     """Open a workspace's database and wire the floors to it.
 
@@ -84,7 +87,7 @@ def build_house(
     settings = workspace.settings
     tenant = Tenant(settings.workspace.tenant)
     ids = IdSource(clock)
-    telemetry = Telemetry()
+    telemetry = telemetry or Telemetry()
     reach = load_connectors(workspace, clock, connectors) if act else Connectors(())
     policy: Policy = workspace.policy(tuple(reach.actions)) if act else _NoPolicy()
     log = AuditLog(settings.workspace.name, workspace.signer(), clock)
@@ -138,6 +141,7 @@ def build_house(
         connectors=reach,
         clock=clock,
         telemetry=telemetry,
+        planner=planner,
     )
     dispatcher = EmbeddedDispatcher(
         store, {"action": engine.advance, "request": agent.advance}, clock
@@ -199,11 +203,16 @@ def _workspace_connectors(workspace: Workspace) -> list[Connector]:
     found: list[Connector] = []
     for pattern in workspace.settings.actions:
         for path in sorted(workspace.folder.glob(pattern)):
-            found += _load_file(path)
+            found += load_actions_file(path)
     return found
 
 
-def _load_file(path: Path) -> list[Connector]:
+def load_actions_file(path: Path) -> list[Connector]:
+    """The connectors that one Python file of a workspace lists.
+
+    Raises:
+        ConfigError: `invalid_action`, whatever is wrong with it.
+    """
     spec = importlib.util.spec_from_file_location(f"sayso_workspace_{path.stem}", path)
     assert spec is not None
     assert spec.loader is not None
@@ -224,4 +233,4 @@ def _load_file(path: Path) -> list[Connector]:
             f"`{path.name}` lists no connector",
             next_step="end the file with CONNECTORS = [YourConnector()]",
         )
-    return cast("list[Connector]", list(cast("Sequence[Connector]", listed)))
+    return list(cast("Sequence[Connector]", listed))

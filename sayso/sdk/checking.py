@@ -1,0 +1,245 @@
+"""Checking a workspace as a whole: every problem at once, without calling any provider."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from pydantic import ValidationError
+
+from sayso.actions.action import Action
+from sayso.connectors.base import Connector
+from sayso.connectors.registry import Connectors
+from sayso.connectors.secret import Secret
+from sayso.errors import Code, ConfigError, SaysoError
+from sayso.ids import SystemClock, Tenant
+from sayso.json import JsonValue
+from sayso.sdk.wiring import load_actions_file
+from sayso.sdk.workspace import Workspace
+from sayso.settings import FILE_NAME
+from sayso.store.base import text
+from sayso.store.sqlite import SqliteStore
+
+_REFERENCE = re.compile(r"^(env|file|vault):.+$")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckProblem:
+    """One thing that is wrong with a workspace.
+
+    Attributes:
+        place: the file, or the part of sayso.toml, in which it is.
+        code, message, next_step: as the error says them.
+        warning: it works as it is, and is worth knowing.
+    """
+
+    place: str
+    code: Code
+    message: str
+    next_step: str
+    warning: bool = False
+
+
+async def check_workspace(
+    path: Path, environment: Mapping[str, str]
+) -> tuple[list[str], list[CheckProblem]]:
+    """Check settings, secrets, connectors, own actions, policy, playbooks, people and database.
+
+    Args:
+        path: the workspace's folder, or its sayso.toml.
+        environment: where `env:` references look.
+
+    Returns:
+        What was looked at, and what is wrong, in the order of looking. Wrong settings end it, since
+        all else depends on them.
+
+    Raises:
+        ConfigError: `no_workspace`.
+    """
+    try:
+        workspace = Workspace.load(path, environment)
+    except ConfigError as error:
+        if error.code is Code.NO_WORKSPACE:
+            raise
+        return [FILE_NAME], list(_setting_problems(error))
+    checker = _Checker(workspace)
+    checker.secrets()
+    checker.connectors()
+    checker.own_actions()
+    checker.policy()
+    checker.playbooks()
+    checker.people()
+    await checker.database()
+    return checker.looked_at, checker.problems
+
+
+def _setting_problems(error: ConfigError) -> Iterator[CheckProblem]:
+    """The first problem as the settings say it, and the others that Pydantic found with it."""
+    yield _problem(FILE_NAME, error)
+    cause = error.__cause__
+    if not isinstance(cause, ValidationError):
+        return
+    for other in cause.errors(include_url=False)[1:]:
+        name = ".".join(str(part) for part in other["loc"])
+        reason = str(other["msg"]).removeprefix("Value error, ")
+        yield CheckProblem(
+            place=FILE_NAME,
+            code=Code.INVALID_SETTING,
+            message=f"`{name}` in {FILE_NAME}: {reason}",
+            next_step=f"correct `{name}` in {FILE_NAME}",
+        )
+
+
+def _problem(place: str, error: SaysoError) -> CheckProblem:
+    return CheckProblem(
+        place=place, code=error.code, message=error.message, next_step=error.next_step
+    )
+
+
+class _Checker:
+    """Goes through one workspace; keeps what it looked at and what is wrong."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._settings = workspace.settings
+        self._actions: list[Action] = []
+        self.looked_at: list[str] = [FILE_NAME]
+        self.problems: list[CheckProblem] = []
+
+    def _try(self, place: str, work: Callable[[], None]) -> None:
+        self.looked_at.append(place)
+        try:
+            work()
+        except SaysoError as error:
+            self.problems.append(_problem(place, error))
+
+    def secrets(self) -> None:
+        """Every reference can be read; the signing key is one."""
+        self._try("[signing]", lambda: self._signer())
+        planner, slack = self._settings.planner, self._settings.slack
+        references = {"[planner]": [planner.api_key], "[slack]": []}
+        if slack is not None:
+            references["[slack]"] = [slack.bot_token, slack.signing_secret]
+        for place, found in references.items():
+            for reference in found:
+                if reference is not None:
+                    self._try(place, lambda reference=reference: self._secret(reference))
+
+    def _signer(self) -> None:
+        self._workspace.signer()
+
+    def _secret(self, reference: str) -> None:
+        self._workspace.secret(reference)
+
+    def connectors(self) -> None:
+        """Each connector can be made; its secrets are looked up apart from its other settings."""
+        for name, table in self._settings.connectors.items():
+            place = f"[connectors.{name}]"
+            for value in cast("Mapping[str, object]", table).values():
+                if isinstance(value, str) and _REFERENCE.match(value):
+                    self._try(place, lambda value=value: self._secret(value))
+            self._try(place, lambda name=name, table=table: self._connector(name, table))
+
+    def _connector(self, name: str, table: Mapping[str, JsonValue]) -> None:
+        # Secrets are checked already, so a missing one must not hide what else is wrong.
+        made = Connectors.load(
+            {name: table},
+            clock=SystemClock(),
+            secret=lambda reference: Secret("not read"),
+            base=self._workspace.folder,
+        )
+        self._actions += made.actions
+
+    def own_actions(self) -> None:
+        """Each Python file can be loaded, and its actions are defined rightly."""
+        for pattern in self._settings.actions:
+            for path in sorted(self._workspace.folder.glob(pattern)):
+                self._try(self._name(path), lambda path=path: self._own(load_actions_file(path)))
+
+    def _own(self, connectors: list[Connector]) -> None:
+        self._actions += Connectors(connectors).actions
+
+    def policy(self) -> None:
+        """The policy fits the actions. Names the files, since it is judged as a whole."""
+        files = self._settings.policy.files
+        place = ", ".join(files) if files else "the default policy"
+
+        def work() -> None:
+            self._workspace.policy(tuple(self._actions))
+
+        self._try(place, work)
+
+    def playbooks(self) -> None:
+        """Each playbook is valid, and plans actions that there are."""
+        from sayso.agent.playbooks.file import read_playbook  # loads the planner's parts
+
+        folder = self._workspace.folder / self._settings.planner.playbooks
+        names = [action.name for action in self._actions]
+        for path in sorted(folder.glob("*.toml")):
+
+            def work(path: Path = path) -> None:
+                playbook = read_playbook(path.read_text("utf-8"), source=self._name(path))
+                for step in playbook.steps:
+                    if step.action not in names and not step.optional:
+                        near = difflib.get_close_matches(step.action, names, 1)
+                        raise ConfigError(
+                            Code.INVALID_PLAYBOOK,
+                            f"playbook `{self._name(path)}` plans `{step.action}`, "
+                            "which no connector has",
+                            next_step=f"did you mean `{near[0]}`?" if near else "correct `action`",
+                        )
+
+            self._try(self._name(path), work)
+
+    def people(self) -> None:
+        """Somebody holds each role; a role without anybody is worth knowing, and no error."""
+        held = {role for person in self._settings.people if person.active for role in person.roles}
+        for role in self._settings.approvals.roles:
+            if role not in held:
+                self.problems.append(
+                    CheckProblem(
+                        place="[[people]]",
+                        code=Code.INVALID_SETTING,
+                        message=f"nobody holds the role `{role}`, so nobody can give its yes",
+                        next_step=f"give somebody the role under [[people]] in {FILE_NAME}",
+                        warning=True,
+                    )
+                )
+
+    async def database(self) -> None:
+        """The database is there, has this version, and its log was signed by this key."""
+        place = self._workspace.store_path.name
+        self.looked_at.append(place)
+        try:
+            store = SqliteStore(self._workspace.store_path)
+            try:
+                await self._check_key(store)
+            finally:
+                await store.close()
+        except SaysoError as error:
+            self.problems.append(_problem(place, error))
+
+    async def _check_key(self, store: SqliteStore) -> None:
+        tenant = Tenant(self._settings.workspace.tenant)
+        row = await store.read(lambda reader: reader.one("log.key", tenant=tenant))
+        if row is None:
+            return
+        try:
+            signer = self._workspace.signer()
+        except SaysoError:
+            return  # said already
+        ours = signer.named(f"{self._settings.workspace.name}/{tenant}").vkey
+        if text(row, "vkey") != ours:
+            raise ConfigError(
+                Code.KEY_MISMATCH,
+                f"`{self._workspace.store_path.name}` was signed by another key, or for another "
+                "`workspace.name`",
+                next_step="bring back the key and the name with which it was made",
+            )
+
+    def _name(self, path: Path) -> str:
+        return path.relative_to(self._workspace.folder).as_posix()

@@ -1,0 +1,104 @@
+"""`sayso doctor`."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sqlite3
+from contextlib import closing
+from importlib.metadata import version
+from pathlib import Path
+
+import typer
+
+from sayso.errors import Code, ConfigError, SaysoError
+from sayso.sdk.workspace import Workspace
+from sayso.store.migrations import migrate, schema_version
+from sayso.store.sqlite import open_connection
+from sayso.surfaces.cli.app import installed_version
+from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
+from sayso.surfaces.cli.output import Out
+from sayso.surfaces.cli.place import find_workspace
+from sayso.surfaces.cli.problem import OK, USAGE
+
+app = typer.Typer()
+_PACKAGES = ("langgraph", "stripe", "cedarpy", "pydantic", "cryptography")
+_SYNCHRONOUS = {0: "off", 1: "normal", 2: "full", 3: "extra"}
+
+
+@app.command()
+def doctor(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int:
+    """Say what is installed and how the database is set up."""
+    out = Out(as_json=as_json)
+    facts: list[tuple[str, str]] = [
+        ("sayso", installed_version()),
+        ("python", platform.python_version()),
+        ("sqlite", sqlite3.sqlite_version),
+        *((name, version(name)) for name in _PACKAGES),
+    ]
+    wrong: list[SaysoError] = []
+    try:
+        loaded = Workspace.load(find_workspace(workspace), os.environ)
+        facts.append(("workspace", str(loaded.folder)))
+        facts += _database_facts(loaded.store_path, wrong)
+        facts.append(("log key", _key(loaded)))
+    except SaysoError as error:
+        wrong.append(error)
+    if as_json:
+        problems = [{"code": one.code.value, "detail": one.message} for one in wrong]
+        out.document({"ok": not wrong, "facts": dict(facts), "problems": problems})
+    else:
+        out.pairs(facts)
+    for one in wrong:
+        out.warn(f"error: {one.message} [{one.code}]")
+        out.warn(f"next: {one.next_step}")
+    return USAGE if wrong else OK
+
+
+def _key(loaded: Workspace) -> str:
+    section = loaded.settings.workspace
+    return loaded.signer().named(f"{section.name}/{section.tenant}").vkey
+
+
+def _database_facts(path: Path, wrong: list[SaysoError]) -> list[tuple[str, str]]:
+    """How SQLite is set up, as this program opens it, and whether the log's guards are there."""
+    with closing(open_connection(path, create=False)) as connection:
+        try:
+            found = int(connection.execute("pragma user_version").fetchone()[0])
+            journal = str(connection.execute("pragma journal_mode").fetchone()[0])
+            level = int(connection.execute("pragma synchronous").fetchone()[0])
+            missing = sorted(_expected_guards() - _guards(connection))
+        except sqlite3.Error as error:
+            raise ConfigError(
+                Code.NOT_A_STORE,
+                f"the database `{path.name}` cannot be read",
+                next_step="restore it from a backup, or point `store.url` at another file",
+                detail=str(error),
+            ) from error
+    if missing:
+        wrong.append(
+            ConfigError(
+                Code.STORE_VERSION,
+                f"the database lacks the guard `{missing[0]}`, which keeps its log unchanged",
+                next_step="run `sayso migrate`, then `sayso audit verify`",
+            )
+        )
+    return [
+        ("database", f"{path} ({path.stat().st_size:,} bytes)"),
+        ("version", f"{found} of {schema_version()}"),
+        ("journal", journal),
+        ("fsync", _SYNCHRONOUS.get(level, str(level))),
+        ("guards", "all there" if not missing else f"missing: {', '.join(missing)}"),
+    ]
+
+
+def _guards(connection: sqlite3.Connection) -> set[str]:
+    rows = connection.execute("select name from sqlite_master where type = 'trigger'").fetchall()
+    return {str(row[0]) for row in rows}
+
+
+def _expected_guards() -> set[str]:
+    """The triggers that a new database has."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        migrate(connection)
+        return _guards(connection)

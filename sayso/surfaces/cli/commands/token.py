@@ -1,0 +1,149 @@
+"""`sayso token create|list|revoke`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from sayso.errors import Code, RefusedError
+from sayso.ids import rfc3339
+from sayso.sdk.app import Sayso
+from sayso.sdk.tokens import MAX_DAYS, Kind, Scope, Token
+from sayso.sdk.views import TokenView
+from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
+from sayso.surfaces.cli.output import Out, local_time
+from sayso.surfaces.cli.place import CLI, find_workspace, run
+from sayso.surfaces.cli.problem import usage
+
+app = typer.Typer(
+    help="Make, list and revoke tokens: create, list, revoke.", no_args_is_help=True
+)
+_DEFAULT = {
+    "service": frozenset({Scope.PROPOSE, Scope.READ}),
+    "person": frozenset({Scope.DECIDE, Scope.READ}),
+}
+
+
+@app.command()
+def create(
+    service: Annotated[
+        str | None,
+        typer.Option("--service", metavar="NAME", help="For a program: it proposes and reads."),
+    ] = None,
+    person: Annotated[
+        str | None,
+        typer.Option("--person", metavar="ID", help="For a person of sayso.toml: they decide."),
+    ] = None,
+    scope: Annotated[
+        list[str] | None,
+        typer.Option("--scope", metavar="SCOPE", help="What it opens; may be given repeatedly."),
+    ] = None,
+    days: Annotated[
+        int, typer.Option("--days", metavar="N", help="Until it ends, 1 to 90.")
+    ] = MAX_DAYS,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Make a token; its secret is shown once and stored nowhere."""
+    out = Out(as_json=as_json)
+    if (service is None) == (person is None):
+        raise usage("a token is for a service or for a person", "give --service or --person")
+    kind: Kind = "person" if person is not None else "service"
+    holder = person or service or ""
+    scopes = frozenset(map(_scope, scope)) if scope else _DEFAULT[kind]
+    folder = find_workspace(workspace)
+
+    async def work() -> tuple[Token, str]:
+        async with Sayso.open(folder, act=False) as sayso:
+            if kind == "person" and sayso.directory.person(holder) is None:
+                raise RefusedError(
+                    Code.NOT_FOUND,
+                    f"`{holder[:40]}` is no active person of this workspace",
+                    next_step="add them under [[people]] in sayso.toml first",
+                )
+            return await sayso.tokens.create(
+                sayso.house.tenant, kind, holder, scopes, days=days, by=CLI
+            )
+
+    token, secret = run(work())
+    if as_json:
+        out.document(_view(token, secret))
+        return 0
+    out.line(secret)
+    out.warn(f"{token.id} for {kind} {holder}, until {local_time(rfc3339(token.expires_at))}.")
+    out.warn("This is the only time it is shown; keep it where secrets are kept.")
+    return 0
+
+
+@app.command("list")
+def list_tokens(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int:
+    """List the tokens, oldest first, without their secrets."""
+    out = Out(as_json=as_json)
+    folder = find_workspace(workspace)
+
+    async def work() -> list[Token]:
+        async with Sayso.open(folder, act=False) as sayso:
+            return await sayso.tokens.list(sayso.house.tenant)
+
+    found = run(work())
+    if as_json:
+        out.document({"tokens": [_view(token) for token in found]})
+    elif not found:
+        out.line("There is no token yet. Make one with `sayso token create --service NAME`.")
+    else:
+        out.table(["id", "kind", "holder", "scopes", "until", "state"], list(map(_row, found)))
+    return 0
+
+
+@app.command()
+def revoke(
+    token_id: Annotated[str, typer.Argument(metavar="ID", help="The token, tok_….")],
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """End a token now."""
+    out = Out(as_json=as_json)
+    folder = find_workspace(workspace)
+
+    async def work() -> None:
+        async with Sayso.open(folder, act=False) as sayso:
+            await sayso.tokens.revoke(sayso.house.tenant, token_id, by=CLI)
+
+    run(work())
+    if as_json:
+        out.document({"id": token_id, "revoked": True})
+    else:
+        out.line(f"{token_id} opens nothing any more.")
+    return 0
+
+
+def _scope(word: str) -> Scope:
+    try:
+        return Scope(word)
+    except ValueError:
+        raise RefusedError(
+            Code.INVALID_INPUT,
+            f"`{word[:40]}` is no scope",
+            next_step="use " + ", ".join(Scope),
+        ) from None
+
+
+def _view(token: Token, secret: str | None = None) -> TokenView:
+    return TokenView(
+        id=token.id,
+        kind=token.kind,
+        holder=token.holder,
+        scopes=tuple(sorted(token.scopes)),
+        created_at=rfc3339(token.created_at),
+        expires_at=rfc3339(token.expires_at),
+        revoked=token.revoked_at is not None,
+        secret=secret,
+    )
+
+
+def _row(token: Token) -> list[str]:
+    state = "revoked" if token.revoked_at is not None else "live"
+    scopes = " ".join(sorted(token.scopes))
+    until = local_time(rfc3339(token.expires_at))[:16]
+    return [token.id, token.kind, token.holder, scopes, until, state]
