@@ -36,7 +36,9 @@ class AgentFloor:
         connectors: Connectors,
         clock: Clock,
         telemetry: Telemetry,
+        planner: Planner | None = None,
     ) -> None:
+        self._own_planner = planner
         self._workspace = workspace
         self._store = store
         self._requests = requests
@@ -81,7 +83,7 @@ class AgentFloor:
             proposals=self._proposals,
             reach=self._connectors,
             look_up=self._connectors,
-            planner=self._planner(),
+            planner=self._own_planner or self._planner(),
             saver=self._saver,
             clock=self._clock,
             telemetry=self._telemetry,

@@ -24,7 +24,7 @@ from sayso.actions.queue import (
     votes_of,
 )
 from sayso.actions.state import TOLD, Status
-from sayso.agent.base import Message
+from sayso.agent.base import Message, Planner
 from sayso.agent.reply import outcome_of, write_reply
 from sayso.agent.requests import (
     Ask,
@@ -54,6 +54,7 @@ from sayso.sdk.views import (
 from sayso.sdk.wiring import House, build_house
 from sayso.sdk.workspace import Workspace
 from sayso.store.base import Reader
+from sayso.telemetry import Telemetry
 
 if TYPE_CHECKING:
     from sayso.sdk.sync import SyncSayso
@@ -79,7 +80,11 @@ class Sayso:
         clock: Clock | None = None,
         engine_settings: EngineSettings | None = None,
         passing: Callable[[Boundary], None] | None = None,
+        planner: Planner | None = None,
+        telemetry: Telemetry | None = None,
     ) -> None:
+        self._planner = planner
+        self._telemetry = telemetry
         self._workspace = workspace
         self._work = work and act
         self._act = act
@@ -139,6 +144,8 @@ class Sayso:
             connectors=self._connectors,
             engine_settings=self._engine_settings,
             passing=self._passing,
+            planner=self._planner,
+            telemetry=self._telemetry,
         )
         if self._work:
             self._loop_task = asyncio.create_task(self._house.dispatcher.run())

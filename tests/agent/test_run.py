@@ -16,6 +16,7 @@ from sayso.actions.plan import HandOver, Plan, Step
 from sayso.agent.base import Handles, Message
 from sayso.errors import Code, RetryableError
 from sayso.ids import Tenant
+from sayso.json import JsonValue
 from sayso.money import Money
 from sayso.sdk.views import RequestView
 
@@ -43,7 +44,7 @@ class Scripted:
 
 def refund(amount: int | None, *, order: str = "order#1", step: str = "s1") -> Step:
     """A step that refunds, over a handle."""
-    money = None if amount is None else {"amount_minor": amount, "currency": "USD"}
+    money: JsonValue = None if amount is None else {"amount_minor": amount, "currency": "USD"}
     return Step(id=step, action="shop.refund", args={"order": order, "amount": money})
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sayso.actions.engine import Boundary
+from sayso.agent.base import Planner
 from sayso.audit.note import Ed25519Signer
 from sayso.connectors.base import Connector
 from sayso.ids import Clock
@@ -16,6 +17,7 @@ from sayso.sdk.workspace import Workspace
 from sayso.settings import parse_settings
 from sayso.store.migrations import migrate
 from sayso.store.sqlite import open_connection
+from sayso.telemetry import Telemetry
 from sayso.testing.clock import FakeClock
 from sayso.testing.shop import Shop
 
@@ -90,6 +92,8 @@ async def open_shop(
     work: bool = False,
     policy: str = POLICY,
     passing: Callable[[Boundary], None] | None = None,
+    planner: Planner | None = None,
+    telemetry: Telemetry | None = None,
     **tables: object,
 ) -> AsyncGenerator[ShopHouse]:
     """Open a shop workspace; `work=False` runs only what a call asks for."""
@@ -103,6 +107,8 @@ async def open_shop(
         connectors=[connector],
         clock=clock or fake,
         passing=passing,
+        planner=planner,
+        telemetry=telemetry,
     )
     async with sayso:
         yield ShopHouse(sayso=sayso, shop=store_shop, clock=fake, workspace=workspace)

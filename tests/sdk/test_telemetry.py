@@ -1,0 +1,76 @@
+"""Spans: one trace from the customer's words to the outcome, and nothing personal in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from support.house import open_shop
+
+from sayso.actions.approvals import Choice, Decision
+from sayso.errors import ConfigError
+from sayso.ids import Tenant
+from sayso.money import Money
+from sayso.sdk.exporters import start_exporting
+from sayso.telemetry import Telemetry
+
+
+def collect() -> tuple[Telemetry, InMemorySpanExporter, TracerProvider]:
+    """Telemetry that keeps its spans in memory."""
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    return Telemetry(provider), exporter, provider
+
+
+async def test_one_trace_joins_what_happens_before_and_after_the_wait(tmp_path: Path) -> None:
+    """propose in one task, approve in another: resolve, judge, approve, call, settle, one trace."""
+    telemetry, exporter, provider = collect()
+    async with open_shop(tmp_path, telemetry=telemetry) as house:
+        house.shop.books.add("o1", "cus_1", Money(20_000, "USD"))
+        with provider.get_tracer("bot").start_as_current_span("bot"):
+            view = await house.sayso.propose(
+                "shop.refund", {"order": "o1"}, subject="cus_1", reason="secret words"
+            )
+        shown = view.approval
+        assert shown is not None
+        await house.sayso.decide_as(
+            Decision(
+                tenant=Tenant("main"),
+                approval_id=shown.id,
+                revision=shown.revision,
+                digest=shown.digest,
+                choice=Choice.APPROVE,
+                person="maria",
+                via="test",
+            )
+        )
+    spans = [span for span in exporter.get_finished_spans() if span.name.startswith("sayso.")]
+    names = [span.name for span in spans]
+    for name in ("resolve", "judge", "approve", "call", "settle"):
+        assert f"sayso.{name}" in names
+    assert len({_trace_of(span) for span in spans}) == 1
+    told = repr([dict(span.attributes or {}) for span in spans])
+    assert "secret words" not in told
+    assert "cus_1" not in told
+
+
+def _trace_of(span: ReadableSpan) -> int:
+    assert span.context is not None
+    return int(span.context.trace_id)
+
+
+def test_without_the_variables_nothing_is_exported() -> None:
+    """No exporter is set up unless somebody asks for it."""
+    start_exporting({})()
+    start_exporting({"OTEL_TRACES_EXPORTER": "none"})()
+    start_exporting({"OTEL_SDK_DISABLED": "true", "OTEL_TRACES_EXPORTER": "console"})()
+
+
+def test_an_unknown_exporter_is_refused_with_the_next_step() -> None:
+    """A misspelt variable is said, not ignored."""
+    with pytest.raises(ConfigError, match="console, otlp or none"):
+        start_exporting({"OTEL_TRACES_EXPORTER": "consle"})
