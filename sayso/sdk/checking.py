@@ -6,13 +6,13 @@ import difflib
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import cast
 
 from pydantic import ValidationError
 
 from sayso.actions.action import Action
-from sayso.connectors.base import Connector
 from sayso.connectors.registry import Connectors
 from sayso.connectors.secret import Secret
 from sayso.errors import Code, ConfigError, SaysoError
@@ -119,7 +119,7 @@ class _Checker:
 
     def secrets(self) -> None:
         """Every reference can be read; the signing key is one."""
-        self._try("[signing]", lambda: self._signer())
+        self._try("[signing]", self._signer)
         planner, slack = self._settings.planner, self._settings.slack
         references = {"[planner]": [planner.api_key], "[slack]": []}
         if slack is not None:
@@ -127,7 +127,7 @@ class _Checker:
         for place, found in references.items():
             for reference in found:
                 if reference is not None:
-                    self._try(place, lambda reference=reference: self._secret(reference))
+                    self._try(place, partial(self._secret, reference))
 
     def _signer(self) -> None:
         self._workspace.signer()
@@ -141,8 +141,8 @@ class _Checker:
             place = f"[connectors.{name}]"
             for value in cast("Mapping[str, object]", table).values():
                 if isinstance(value, str) and _REFERENCE.match(value):
-                    self._try(place, lambda value=value: self._secret(value))
-            self._try(place, lambda name=name, table=table: self._connector(name, table))
+                    self._try(place, partial(self._secret, value))
+            self._try(place, partial(self._connector, name, table))
 
     def _connector(self, name: str, table: Mapping[str, JsonValue]) -> None:
         # Secrets are checked already, so a missing one must not hide what else is wrong.
@@ -158,10 +158,10 @@ class _Checker:
         """Each Python file can be loaded, and its actions are defined rightly."""
         for pattern in self._settings.actions:
             for path in sorted(self._workspace.folder.glob(pattern)):
-                self._try(self._name(path), lambda path=path: self._own(load_actions_file(path)))
+                self._try(self._name(path), partial(self._own, path))
 
-    def _own(self, connectors: list[Connector]) -> None:
-        self._actions += Connectors(connectors).actions
+    def _own(self, path: Path) -> None:
+        self._actions += Connectors(load_actions_file(path)).actions
 
     def policy(self) -> None:
         """The policy fits the actions. Names the files, since it is judged as a whole."""

@@ -76,7 +76,7 @@ async def create_workspace(folder: Path, *, approver: str, settings: str | None 
             f"`{approver[:40]}` is no id of a person",
             next_step="use lower-case letters, digits and . _ @ -, such as --approver maria",
         )
-    folder = folder.absolute()
+    folder = folder.absolute()  # noqa: ASYNC240  (asks the process, not the disk)
     name = workspace_name(folder)
     signer = Ed25519Signer.generate(name)
     files = _files(name, approver, settings)

@@ -69,7 +69,7 @@ def build_app(outside: Outside, wanted: frozenset[str]) -> typer.Typer:
     @app.callback()
     def root(  # pyright: ignore[reportUnusedFunction]
         context: typer.Context,
-        show_version: Annotated[  # noqa: ARG001  (its callback does it)
+        show_version: Annotated[
             bool,
             typer.Option(
                 "--version", callback=_print_version, is_eager=True, help="Print the version."

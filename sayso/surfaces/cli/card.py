@@ -1,4 +1,4 @@
-"""The card in a terminal: the same typed fields as everywhere, in the order in which one decides."""
+"""The card in a terminal: the typed fields that every surface shows, in the order of deciding."""
 
 from __future__ import annotations
 
@@ -42,8 +42,14 @@ def card_rows(approval: ApprovalView) -> Rows:
         ("Needs", needs(approval)),
         (
             "This card",
-            f"{approval.id} · revision {approval.revision} · "
-            f"{approval.digest[:DIGEST_PREFIX]} · planned by {card.planner}",
+            " · ".join(
+                (
+                    approval.id,
+                    f"revision {approval.revision}",
+                    approval.digest[:DIGEST_PREFIX],
+                    f"planned by {card.planner}",
+                )
+            ),
         ),
     ]
     return [(label, one_line(value, limit=700) or "unknown") for label, value in rows]
@@ -113,7 +119,8 @@ def _facts(rows: Rows) -> Table:
         if len(cells) == 4:
             grid.add_row(*cells)
             cells = []
-    grid.add_row(*cells)
+    if cells:
+        grid.add_row(*cells)
     grid.expand = True
     return grid
 

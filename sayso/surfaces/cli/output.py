@@ -85,8 +85,7 @@ class Out:
         widths = [max(map(width_of, cells)) for cells in zip(heads, *clean, strict=True)]
         for row in (heads, *clean):
             padded = (
-                cell + " " * (wide - width_of(cell))
-                for cell, wide in zip(row, widths, strict=True)
+                cell + " " * (wide - width_of(cell)) for cell, wide in zip(row, widths, strict=True)
             )
             self.line("  ".join(padded).rstrip())
 
@@ -182,5 +181,5 @@ def width_of(text: str) -> int:
 
 def local_time(value: str) -> str:
     """An RFC 3339 time in this machine's zone, to the second."""
-    moment = datetime.fromisoformat(value.replace("Z", "+00:00"))
+    moment = datetime.fromisoformat(value)
     return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
+
 from sayso.actions.action import Assurance, Subject
 from sayso.audit.entry import Actor, ActorKind
 from sayso.errors import Code, ConfigError, RefusedError
@@ -97,13 +98,13 @@ def read_json_object(text: str, option: str) -> dict[str, JsonValue]:
         raise RefusedError(
             Code.MALFORMED_JSON,
             f"`{option}` is not JSON: {error.msg} at character {error.pos + 1}",
-            next_step="write one object in quotes, such as '{\"charge\": \"ch_123\"}'",
+            next_step='write one object in quotes, such as \'{"charge": "ch_123"}\'',
         ) from error
     if not isinstance(value, dict):
         raise RefusedError(
             Code.MALFORMED_JSON,
             f"`{option}` is no JSON object",
-            next_step="write one object in quotes, such as '{\"charge\": \"ch_123\"}'",
+            next_step='write one object in quotes, such as \'{"charge": "ch_123"}\'',
         )
     return value  # pyright: ignore[reportUnknownVariableType]  (JSON: keys are strings)
 

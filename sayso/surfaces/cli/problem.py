@@ -6,7 +6,6 @@ from sayso.errors import (
     CODES,
     Code,
     ConfigError,
-    IntegrityError,
     RetryableError,
     SaysoError,
 )
@@ -35,7 +34,7 @@ def problem_text(error: SaysoError) -> str:
 
 
 def problem_json(error: SaysoError) -> dict[str, object]:
-    """The RFC 9457 problem, as the HTTP API words it."""
+    """The RFC 9457 problem, in the words of the HTTP API."""
     info = CODES[error.code]
     return {
         "type": f"urn:sayso:error:{error.code}",
@@ -44,8 +43,6 @@ def problem_json(error: SaysoError) -> dict[str, object]:
         "detail": error.message,
         "code": error.code.value,
         "next_step": error.next_step,
-        "retryable": isinstance(error, RetryableError),
-        "stop": isinstance(error, IntegrityError),
     }
 
 

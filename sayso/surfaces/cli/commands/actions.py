@@ -55,7 +55,7 @@ def list_actions(
         out.document({"actions": found, "after": found[-1].id if len(found) == limit else None})
     elif not found:
         out.line("No action fits." if status or subject or action else "Nothing was asked yet.")
-        out.line("Ask something: sayso ask \"Please refund order 1042\" --subject cus_…")
+        out.line('Ask something: sayso ask "Please refund order 1042" --subject cus_…')
     else:
         out.table(
             ["id", "status", "what", "customer", "amount", "at"], [_row(one) for one in found]

@@ -168,9 +168,7 @@ def edit(
     as_json: JsonOption = False,
 ) -> int:
     """Say yes to less: a new revision, judged again, with your yes on it."""
-    say = _Say(
-        approval_id=approval_id, choice="edit", digest=digest, reason=reason, amount=amount
-    )
+    say = _Say(approval_id=approval_id, choice="edit", digest=digest, reason=reason, amount=amount)
     return _decide(say, workspace, Out(as_json=as_json))
 
 

@@ -31,7 +31,11 @@ def ask(
     wait: Annotated[
         float,
         typer.Option(
-            "--wait", metavar="S", min=0, max=600, help="Wait so many seconds for what needs nobody."
+            "--wait",
+            metavar="S",
+            min=0,
+            max=600,
+            help="Wait so many seconds for what needs nobody.",
         ),
     ] = 30.0,
     workspace: WorkspaceOption = None,

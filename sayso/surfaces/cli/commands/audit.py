@@ -47,7 +47,8 @@ def query(
     words: Annotated[
         list[str],
         typer.Argument(
-            metavar="WORDS…", help="Such as actor:maria amount:>100USD created:2026-11-01..2026-11-30."
+            metavar="WORDS…",
+            help="Such as actor:maria amount:>100USD created:2026-11-01..2026-11-30.",
         ),
     ],
     limit: Annotated[
@@ -90,12 +91,15 @@ def verify(
     path: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[PATH]", help="A database or an exported folder; else the workspace's database."
+            metavar="PATH",
+            help="A database or an exported folder; else the workspace's database.",
         ),
     ] = None,
     vkey: Annotated[
         list[str] | None,
-        typer.Option("--vkey", metavar="KEY", help="A public key that may have signed; repeatable."),
+        typer.Option(
+            "--vkey", metavar="KEY", help="A public key that may have signed; repeatable."
+        ),
     ] = None,
     checkpoint: Annotated[
         list[Path] | None,

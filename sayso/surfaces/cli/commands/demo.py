@@ -20,8 +20,8 @@ from sayso.surfaces.cli.demo.show import Screen
 from sayso.surfaces.cli.demo.stage import open_stage
 from sayso.surfaces.cli.demo.tally import Told, tally_json
 from sayso.surfaces.cli.options import JsonOption
-from sayso.surfaces.cli.outside import Outside
 from sayso.surfaces.cli.output import Out
+from sayso.surfaces.cli.outside import Outside
 from sayso.surfaces.cli.place import run
 from sayso.surfaces.cli.problem import FAILED, OK, usage
 from sayso.surfaces.cli.root import outside_of

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from pathlib import Path
 from typing import Annotated
@@ -20,7 +19,7 @@ app = typer.Typer()
 @app.command()
 def init(
     folder: Annotated[
-        Path, typer.Argument(metavar="[FOLDER]", help="Where; made when it is not there.")
+        Path, typer.Argument(metavar="FOLDER", help="Where; made when it is not there.")
     ] = Path(),
     approver: Annotated[
         str | None,
@@ -59,8 +58,11 @@ def init(
 
 
 def _next_steps(made: Scaffold) -> list[str]:
-    here = made.folder == Path.cwd()
-    enter = "" if here else f"cd {shlex.quote(os.path.relpath(made.folder))} && "
+    here = Path.cwd()
+    shown = made.folder
+    if shown.is_relative_to(here):
+        shown = shown.relative_to(here)
+    enter = "" if made.folder == here else f"cd {shlex.quote(str(shown))} && "
     return [
         f"{enter}export STRIPE_API_KEY=sk_test_…",
         "sayso check",

@@ -34,7 +34,7 @@ def sandbox(
     out = Out(as_json=as_json)
     stopped = threading.Event()
 
-    def stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  (signal's own form)
+    def stop(number: int, frame: FrameType | None) -> None:
         stopped.set()
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}

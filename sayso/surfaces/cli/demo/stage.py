@@ -51,9 +51,7 @@ async def open_stage(
         folder = Path(temporary) / "demo" if keep is None else keep
         provider = outside.start_sandbox(0, "demo")
         try:
-            text = template(FILE_NAME).replace(
-                _API_KEY, f'{_API_KEY}\nbase_url = "{provider.url}"'
-            )
+            text = template(FILE_NAME).replace(_API_KEY, f'{_API_KEY}\nbase_url = "{provider.url}"')
             await create_workspace(folder, approver=PERSON, settings=text + settings)
             workspace = Workspace.load(folder, {"STRIPE_API_KEY": provider.api_key})
             token = (folder / TOKEN_FILE).read_text(encoding="utf-8").strip()

@@ -13,7 +13,7 @@ from sayso.sdk.app import MAX_PAGE, Sayso
 from sayso.sdk.views import ActionView, RequestView
 from sayso.surfaces.cli.demo.answers import Answer
 from sayso.surfaces.cli.demo.messages import CustomerMessage
-from sayso.surfaces.cli.outside import Books
+from sayso.surfaces.cli.outside import BookedEffect, Books
 
 if TYPE_CHECKING:
     from sayso.audit.verification import Verification
@@ -142,12 +142,7 @@ async def compare_books(sayso: Sayso, books: Books) -> Comparison:
         if one.receipt.amount is not None and effect in {Effect.MONEY_OUT, Effect.CREDIT}:
             sums = out if effect is Effect.MONEY_OUT else credit
             sums[one.receipt.amount.currency] += one.receipt.amount.amount_minor
-    booked: dict[str, Money | None] = {}
-    for effect in books.effects:
-        money = None
-        if effect.currency and effect.kind not in _CANCELS:
-            money = Money(effect.amount, effect.currency.upper())
-        booked[effect.id] = money
+    booked = {effect.id: _money(effect) for effect in books.effects}
     return Comparison(
         provider_out=_upper(books.money_out),
         ledger_out=dict(out),
@@ -160,6 +155,12 @@ async def compare_books(sayso: Sayso, books: Books) -> Comparison:
             *_sums("credited", _upper(books.credits), credit),
         ),
     )
+
+
+def _money(effect: BookedEffect) -> Money | None:
+    if not effect.currency or effect.kind in _CANCELS:
+        return None
+    return Money(effect.amount, effect.currency.upper())
 
 
 def _upper(sums: Mapping[str, int]) -> dict[str, int]:
