@@ -1,6 +1,7 @@
 """An own action with its connector, whole: bonus points of a shop's loyalty scheme.
 
-The shop's own records stand for the provider here; swap them for your API client.
+The shop's own records stand for the provider here; swap them for your API client. As a file of a
+workspace (`actions = ["actions/*.py"]` in sayso.toml) it is found by its `CONNECTORS`.
 """
 
 from typing import Annotated
@@ -11,6 +12,8 @@ from sayso.actions.action import Args, Subject, verifiable
 from sayso.actions.snapshot import Absence, Call, Receipt, Resolved
 from sayso.connectors.define import OwnConnector, action
 from sayso.errors import Code, RefusedError
+
+LOOKED_UP = verifiable(settle_after_s=60)
 
 
 class GrantArgs(Args):
@@ -29,11 +32,7 @@ class Loyalty(OwnConnector):
         self.members = members
         self.granted: dict[str, int] = {}  # points by our reference
 
-    @action(
-        summary="Give points",
-        sentence="Give {points} points",
-        guarantee=verifiable(settle_after_s=60),
-    )
+    @action(summary="Give points", sentence="Give {points} points", guarantee=LOOKED_UP)
     async def grant(self, args: GrantArgs, subject: Subject) -> Resolved:
         """Read what is needed to judge, show and run it; change nothing."""
         if subject.id not in self.members:
@@ -51,3 +50,6 @@ class Loyalty(OwnConnector):
         """Find it again by our reference."""
         found = call.action_id in self.granted
         return Receipt(id=call.action_id, status="granted") if found else Absence.ABSENT
+
+
+CONNECTORS = [Loyalty({"ana", "ben"})]

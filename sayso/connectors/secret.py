@@ -15,7 +15,8 @@ _MAX_FILE_BYTES = 65_536
 class Secret:
     """A value that is shown as `***` however it is printed.
 
-    `repr`, `str`, `format` and `%` give `***`; JSON encoders and `pickle` get no value to write.
+    `repr`, `str`, `format` and `%` give `***`, and so does a pickled one; a JSON encoder refuses
+    it, or writes `***` when it is told to write what it does not know as text.
     Two secrets are equal when their values are.
 
     Args:
@@ -50,8 +51,13 @@ class Secret:
         return hash((Secret, self._value))
 
     def __reduce__(self) -> tuple[type[Secret], tuple[str]]:
-        # NOTE: `copy` goes this way too, so a copied secret is a hidden one; pass the object on.
         return (Secret, (HIDDEN,))
+
+    def __copy__(self) -> Secret:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Secret:
+        return self
 
     def __dir__(self) -> list[str]:
         return ["reveal"]

@@ -1,0 +1,266 @@
+"""The registry: connectors by entry point, actions by name, and mistakes said early."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tomllib
+from collections.abc import Mapping
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+
+import pytest
+from connectors.benches import FakeAddressBook, email_over, stripe_on
+
+from sayso.actions.action import Action, Args, Effect, Subject, at_most_once, verifiable
+from sayso.actions.snapshot import Call, Receipt, Resolved
+from sayso.connectors.define import OwnConnector, action
+from sayso.connectors.email import EmailConnector, FileTransport
+from sayso.connectors.registry import GROUP, Connectors
+from sayso.connectors.secret import Secret
+from sayso.errors import Code, ConfigError, RefusedError
+from sayso.json import JsonValue
+from sayso.testing.clock import FakeClock
+from sayso.testing.sandbox import Sandbox
+
+ROOT = Path(__file__).parents[2]
+
+
+class NoArgs(Args):
+    """Nothing."""
+
+
+class Fine(OwnConnector):
+    """A connector with one action."""
+
+    name = "fine"
+
+    @action(summary="Do it", guarantee=at_most_once())
+    async def do(self, args: NoArgs, subject: Subject) -> Resolved:
+        """Read."""
+        return self.resolved(args, subject, kind="thing", account="here", payee="nobody")
+
+    @do.calls
+    async def done(self, call: Call) -> Receipt:
+        """Do."""
+        return Receipt(id=call.action_id, status="done")
+
+
+class Stray(Fine):
+    """Its action bears another connector's name."""
+
+    name = "stray"
+
+    @property
+    def actions(self) -> list[Action]:
+        """Of another."""
+        return list(Fine().actions)
+
+
+def load(
+    settings: Mapping[str, Mapping[str, JsonValue]],
+    *points: EntryPoint,
+    base: Path = ROOT,
+) -> Connectors:
+    return Connectors.load(
+        settings,
+        clock=FakeClock(),
+        secret=lambda reference: Secret(f"secret of {reference}"),
+        base=base,
+        installed=points or None,
+    )
+
+
+def test_the_built_in_connectors_are_entry_points() -> None:
+    """pyproject.toml declares them, and the installed package says the same."""
+    text = (ROOT / "pyproject.toml").read_text()
+    declared = tomllib.loads(text)["project"]["entry-points"][GROUP]
+    installed = {point.name: point.value for point in entry_points(group=GROUP)}
+    assert declared.items() <= installed.items()
+    assert set(declared) == {"email", "stripe"}
+
+
+def test_only_the_connectors_that_are_named_are_made() -> None:
+    """A workspace without `[connectors.email]` has no e-mail action."""
+    found = load({"stripe": {"api_key": "env:STRIPE_KEY"}})
+    assert found.names == ["stripe"]
+    assert [one.name for one in found.actions] == [
+        "stripe.cancel_subscription",
+        "stripe.credit",
+        "stripe.refund",
+    ]
+    assert found.version_of("stripe.refund").startswith("1/")
+
+
+async def test_email_writes_to_the_address_that_stripe_has(tmp_path: Path) -> None:
+    """The two are wired by name, whichever comes first in the file."""
+    with Sandbox.start(seed="demo") as sandbox:
+        found = Connectors.load(
+            {
+                "email": {"from": "support@shop.example", "folder": "out", "title": "Hi: {title}"},
+                "stripe": {"api_key": "env:KEY", "base_url": sandbox.url},
+            },
+            clock=FakeClock(),
+            secret=lambda reference: Secret(sandbox.api_key),
+            base=tmp_path,
+        )
+        args = found.validate_args("email.send_apology", {"title": "Sorry", "body": "Sorry."})
+        subject = Subject(id="cus_demo_ben")
+        resolved = await found.resolve(found.action("email.send_apology"), args, subject)
+        assert resolved.personal["email"] == "ben@example.com"
+        call = Call(
+            tenant="main",
+            action_id="act_1",
+            action="email.send_apology",
+            subject_id=subject.id,
+            resolved=resolved,
+            idempotency_key="k",
+        )
+        await found.call(call)
+        assert isinstance(await found.look_up(call), Receipt)
+        assert [record.kind for record in await found.list_records(subject)][:1] == ["charge"]
+        await found.close()
+    (path,) = (tmp_path / "out").glob("*.eml")
+    assert b"To: ben@example.com" in path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("settings", "code", "words"),
+    [
+        ({"strpe": {}}, Code.INVALID_SETTING, "did you mean `stripe`?"),
+        ({"shopify": {}}, Code.INVALID_SETTING, "there are: `email`, `stripe`"),
+        ({"stripe": {}}, Code.MISSING_SECRET, "set `api_key"),
+        ({"stripe": {"api_key": 5}}, Code.INVALID_SETTING, "set `api_key` to a text"),
+        (
+            {"stripe": {"api_key": "env:K", "base_url": "http://stripe.example"}},
+            Code.INVALID_SETTING,
+            "use https",
+        ),
+        (
+            {"stripe": {"api_key": "env:K", "timeout_s": -1}},
+            Code.INVALID_SETTING,
+            "a number above zero",
+        ),
+        ({"email": {}}, Code.INVALID_SETTING, "set `from`"),
+        ({"email": {"from": "a@b\nc"}}, Code.INVALID_SETTING, "a plain e-mail address"),
+        ({"email": {"from": "a@b.c", "title": "Hi"}}, Code.INVALID_SETTING, "`{title}`"),
+        ({"email": {"from": "a@b.c", "links": "x"}}, Code.INVALID_SETTING, "a list of texts"),
+        ({"email": {"from": "a@b.c", "transport": "x"}}, Code.INVALID_SETTING, "`smtp`"),
+        (
+            {"email": {"from": "a@b.c", "transport": "smtp", "host": "m.example", "user": "u"}},
+            Code.MISSING_SECRET,
+            "password",
+        ),
+    ],
+)
+def test_a_wrong_setting_names_the_next_step(
+    settings: Mapping[str, Mapping[str, JsonValue]], code: Code, words: str
+) -> None:
+    """`sayso check` shows these before anything runs."""
+    with pytest.raises(ConfigError) as caught:
+        load(settings)
+    assert caught.value.code is code
+    assert words in caught.value.next_step
+
+
+@pytest.mark.parametrize(
+    ("value", "code"),
+    [
+        ("nowhere.at.all:connect", Code.MISSING_EXTRA),
+        ("sayso.connectors.stripe:missing", Code.MISSING_EXTRA),
+        ("sayso.connectors.registry:GROUP", Code.INVALID_ACTION),
+        ("sayso.connectors.stripe:connect", Code.INVALID_ACTION),
+    ],
+)
+def test_a_broken_plugin_is_named(value: str, code: Code) -> None:
+    """Not importable, no factory, or another name than the one it is installed under."""
+    with pytest.raises(ConfigError) as caught:
+        load({"mine": {"api_key": "env:K"}}, EntryPoint(name="mine", value=value, group=GROUP))
+    assert caught.value.code is code
+    assert "mine" in caught.value.message or "`sayso" in caught.value.message
+
+
+@pytest.mark.parametrize("connectors", [(Fine(), Fine()), (Stray(),)], ids=["twice", "stray"])
+def test_names_are_unique_and_begin_with_the_connectors(
+    connectors: tuple[OwnConnector, ...],
+) -> None:
+    """A connector cannot take over another's name or action."""
+    with pytest.raises(ConfigError) as caught:
+        Connectors(connectors)
+    assert caught.value.code is Code.INVALID_ACTION
+
+
+def test_an_unknown_action_is_refused_with_the_nearest_name() -> None:
+    """And a name of any length or content is repeated in 40 harmless characters."""
+    found = Connectors([Fine()])
+    with pytest.raises(RefusedError) as caught:
+        found.action("fine.doo")
+    assert caught.value.code is Code.UNKNOWN_ACTION
+    assert caught.value.next_step == "did you mean `fine.do`?"
+    with pytest.raises(RefusedError) as caught:
+        found.validate_args("x\n\u202e" * 500, {})
+    assert len(caught.value.message) < 80
+
+
+async def test_a_peer_without_addresses_is_a_wrong_setting(tmp_path: Path) -> None:
+    """`address_from` has to name a connector that knows addresses."""
+    found = Connectors.load(
+        {"email": {"from": "a@shop.example", "address_from": "fine"}},
+        clock=FakeClock(),
+        secret=Secret,
+        base=tmp_path,
+        own=[Fine()],
+    )
+    args = found.validate_args("email.send", {"title": "t", "body": "b"})
+    with pytest.raises(ConfigError):
+        await found.resolve(found.action("email.send"), args, Subject(id="cus_1"))
+
+
+def test_the_guarantee_of_email_is_that_of_its_transport(tmp_path: Path) -> None:
+    """What the approver reads is what the transport can keep."""
+    connector: EmailConnector = email_over(FileTransport(tmp_path), FakeAddressBook())
+    assert {one.guarantee.kind for one in connector.actions} == {"verifiable"}
+
+
+def test_an_own_action_says_what_it_lacks() -> None:
+    """No call, a promise without a look-up, arguments that are none: said when it is made."""
+
+    class NoCall(OwnConnector):
+        name = "bad"
+
+        @action(summary="x", guarantee=at_most_once())
+        async def do(self, args: NoArgs, subject: Subject) -> Resolved:
+            raise NotImplementedError
+
+    class NoLookUp(OwnConnector):
+        name = "bad"
+
+        @action(summary="x", guarantee=verifiable(settle_after_s=1), effect=Effect.CREDIT)
+        async def do(self, args: NoArgs, subject: Subject) -> Resolved:
+            raise NotImplementedError
+
+        @do.calls
+        async def done(self, call: Call) -> Receipt:
+            raise NotImplementedError
+
+    for kind, words in ((NoCall, "nothing calls it"), (NoLookUp, "nothing looks it up")):
+        with pytest.raises(ConfigError) as caught:
+            kind()
+        assert caught.value.code is Code.INVALID_ACTION
+        assert words in caught.value.message
+
+
+def test_importing_the_package_imports_no_sdk() -> None:
+    """`import sayso.connectors` and a made Stripe connector cost no SDK, HTTP or OAuth library."""
+    code = (
+        "import sys, sayso.connectors\n"
+        "assert not {'pydantic', 'tenacity', 'httpx'} & set(sys.modules), 'package'\n"
+        "import sayso.connectors.stripe, sayso.connectors.email, sayso.connectors.oauth\n"
+        "assert not {'stripe', 'httpx', 'authlib'} & set(sys.modules), 'connectors'\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+def test_a_connector_opens_nothing_before_its_first_call() -> None:
+    """Making one needs no network and no provider."""
+    assert stripe_on("http://127.0.0.1:1", "sk_test_nobody").name == "stripe"
