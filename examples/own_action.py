@@ -8,10 +8,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from sayso.actions.action import Args, Subject, verifiable
-from sayso.actions.snapshot import Absence, Call, Receipt, Resolved
+from sayso import Absence, Args, Call, Code, Receipt, RefusedError, Resolved, Subject, verifiable
 from sayso.connectors.define import OwnConnector, action
-from sayso.errors import Code, RefusedError
 
 LOOKED_UP = verifiable(settle_after_s=60)
 

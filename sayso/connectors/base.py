@@ -16,6 +16,9 @@ class Connector(Protocol):
     `RetryableError` only when surely nothing was done; `RefusedError` when the provider said no;
     `OutcomeUnknownError` when the request was sent and the answer is missing or unreadable.
     Anything else is treated as `OutcomeUnknownError` by the engine once the call has begun.
+
+    An error speaks for the one request that failed. After an earlier try with the same key whose
+    outcome is unknown, a `RetryableError` or `RefusedError` says nothing about that try.
     """
 
     @property
@@ -58,6 +61,8 @@ class Connector(Protocol):
 
         Raises:
             RetryableError: the provider cannot be read now.
+            RefusedError: `provider_refused`: the effect is there, and the provider says that it
+                failed (a refund that bounced), so that a person has to look.
         """
         ...
 

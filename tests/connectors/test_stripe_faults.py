@@ -22,6 +22,7 @@ from sayso.json import JsonObject
 from sayso.testing.sandbox import Fault, FaultKind
 
 REFUND: tuple[str, JsonObject] = ("stripe.refund", {"charge": "ch_demo_ana_1"})
+REFUND_BY_INTENT: tuple[str, JsonObject] = ("stripe.refund", {"charge": "pi_demo_ana_1"})
 CREDIT: tuple[str, JsonObject] = (
     "stripe.credit",
     {"amount": {"amount_minor": 500, "currency": "USD"}},
@@ -327,20 +328,48 @@ async def test_a_wrong_key_is_refused_without_repeating_it() -> None:
     assert "0123456789" not in shown
 
 
-READS = frozenset(
-    {"account_read", "customer_read", "charge_read", "payment_intent_read", "subscription_read"}
+NEEDED = frozenset(
+    {
+        "customer_write",
+        "charge_read",
+        "payment_intent_read",
+        "refund_write",
+        "subscription_write",
+    }
 )
+"""What docs/connectors.md tells people to give to a restricted key."""
 
 
-async def test_a_restricted_key_is_told_which_permission_it_lacks() -> None:
-    """Least privilege (SE-14): outside the list it is a 403, which names what to add."""
-    async with open_desk(restricted=READS) as desk:
-        call = await desk.plan(*REFUND)
-        outcome = await desk.outcome(call)
-        assert isinstance(outcome, RefusedError)
-        assert outcome.code is Code.PROVIDER_REFUSED
-        assert "`rak_" in outcome.next_step
-        assert effects(desk) == 0
+async def everything(desk: Desk) -> list[Receipt | SaysoError]:
+    found: list[Receipt | SaysoError] = []
+    for number, asked in enumerate((REFUND_BY_INTENT, CREDIT, AT_END), start=1):
+        try:
+            found.append(await desk.outcome(await desk.plan(*asked, number=number)))
+        except SaysoError as error:
+            found.append(error)
+    return found
+
+
+async def test_the_documented_permissions_are_enough() -> None:
+    """Least privilege (SE-14): a key with them alone does everything, and names its account."""
+    async with open_desk(restricted=NEEDED) as desk:
+        assert all(isinstance(outcome, Receipt) for outcome in await everything(desk))
+        resolved = await desk.resolve("stripe.refund", {"charge": "ch_demo_ana_2"})
+        assert resolved.account == "acct_sandbox"
+        assert await desk.connectors.list_records(ANA)
+
+
+@pytest.mark.parametrize("missing", sorted(NEEDED))
+async def test_a_restricted_key_is_told_which_permission_it_lacks(missing: str) -> None:
+    """None of them is too much: without it something is a 403, which names what to add."""
+    async with open_desk(restricted=NEEDED - {missing}) as desk:
+        errors = [one for one in await everything(desk) if isinstance(one, SaysoError)]
+        assert errors
+        for error in errors:
+            assert isinstance(error, RefusedError)
+            assert error.code is Code.PROVIDER_REFUSED
+            noun = missing.rpartition("_")[0]
+            assert f"`rak_{noun}_" in error.next_step
 
 
 async def test_nothing_personal_leaves_with_a_call() -> None:
