@@ -1,0 +1,13 @@
+"""Slack: cards with a yes, a no and a less, for people whom sayso.toml links to their accounts.
+
+    async with create_slack_app(sayso) as slack:  # posts and updates cards while it is open
+        routes = [Route("/slack/events", slack)]  # takes Slack's signed requests
+
+docs/slack.md says how to set it up, what a card shows, who may decide and what a crash loses.
+"""
+
+from sayso.surfaces.slack.app import SlackApp, create_slack_app
+from sayso.surfaces.slack.blocks import check_blocks
+from sayso.surfaces.slack.card import Message, build_message
+
+__all__ = ["Message", "SlackApp", "build_message", "check_blocks", "create_slack_app"]

@@ -1,0 +1,188 @@
+"""The surface as one object: an ASGI app for Slack's requests, and the task that sends cards."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncGenerator, Callable
+from typing import Self
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from sayso.actions.queue import show_again
+from sayso.errors import Code, ConfigError, SaysoError
+from sayso.ids import monotonic_s, to_micros
+from sayso.sdk.app import Sayso
+from sayso.store.base import Transaction
+from sayso.surfaces.slack.answers import Answer, ephemeral_text
+from sayso.surfaces.slack.bolt import Bolt
+from sayso.surfaces.slack.deciding import Deciding
+from sayso.surfaces.slack.identity import Home, Identities
+from sayso.surfaces.slack.notifier import Notifier
+from sayso.surfaces.slack.pace import Pace
+from sayso.surfaces.slack.payload import Click, Submission
+from sayso.surfaces.slack.replays import Replays
+from sayso.surfaces.slack.web import SlackWeb
+
+logger = logging.getLogger("sayso.slack")
+
+MAX_BODY_BYTES = 512 * 1024
+_TELL_TIMEOUT_S = 5.0
+_TELL_TRIES = 3
+
+
+class SlackApp:
+    """Answers Slack at any path it is mounted at, and while it is entered, sends cards.
+
+    Make one with `create_slack_app`. Served alone by an ASGI server, it enters itself (lifespan).
+    """
+
+    def __init__(
+        self,
+        sayso: Sayso,
+        *,
+        pace: Pace | None = None,
+        monotonic: Callable[[], float] = monotonic_s,
+    ) -> None:
+        section = sayso.workspace.settings.slack
+        if section is None:
+            raise ConfigError(
+                Code.INVALID_SETTING,
+                "sayso.toml has no `[slack]`",
+                next_step="add it as docs/slack.md shows",
+            )
+        self._sayso = sayso
+        self._web = SlackWeb(section.api_url, sayso.workspace.secret(section.bot_token))
+        home = Home(self._web)
+        identities = Identities(sayso.directory, self._web, home, monotonic)
+        self._deciding = Deciding(sayso, self._web, identities)
+        self._bolt = Bolt(
+            sayso.workspace.secret(section.signing_secret),
+            Replays(monotonic),
+            self._on_click,
+            self._on_submit,
+        )
+        self.notifier = Notifier(sayso, self._web, home, section.channel, pace=pace)
+        self._telling: set[asyncio.Task[None]] = set()
+        self._sending: asyncio.Task[None] | None = None
+        self._asgi = Starlette(
+            routes=[Route("/{path:path}", self._handle, methods=["POST"])],
+            lifespan=self._lifespan,
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        await self._asgi(scope, receive, send)
+
+    async def __aenter__(self) -> Self:
+        """Start sending cards."""
+        self._sending = asyncio.create_task(self.notifier.run(), name="sayso slack notifier")
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        """Stop sending cards, finish what people are being told, close the connections."""
+        if self._sending is not None:
+            self._sending.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._sending
+            self._sending = None
+        await self.told()
+        self._bolt.close()
+        await self._web.close()
+
+    async def told(self) -> None:
+        """Wait until everybody who clicked so far has been told; for tests and for the end."""
+        while self._telling:
+            await asyncio.gather(*self._telling)
+
+    @contextlib.asynccontextmanager
+    async def _lifespan(self, app: Starlette) -> AsyncGenerator[None]:
+        async with self:
+            yield
+
+    async def _handle(self, request: Request) -> Response:
+        raw = bytearray()
+        async for part in request.stream():
+            raw += part
+            if len(raw) > MAX_BODY_BYTES:
+                return Response(status_code=413)
+        reply = await self._bolt.answer(bytes(raw), dict(request.headers))
+        media_type = "application/json" if reply.json else "text/plain"
+        return Response(reply.body, status_code=reply.status, media_type=media_type)
+
+    async def _on_click(self, click: Click) -> Answer:
+        answer = await self._deciding.click(click)
+        self._tell(click, answer)
+        return answer
+
+    async def _on_submit(self, form: Submission) -> Answer:
+        answer = await self._deciding.submit(form)
+        self._tell(None, answer)
+        return answer
+
+    def _tell(self, click: Click | None, answer: Answer) -> None:
+        """Tell the person and refresh the card, without making Slack wait for it."""
+        task = asyncio.create_task(self._tell_now(click, answer))
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
+
+    async def _tell_now(self, click: Click | None, answer: Answer) -> None:
+        try:
+            if answer.refresh is not None:
+                await self._show_again(answer.refresh)
+            if click is not None and click.channel is not None and answer.tell:
+                await self._say(click.channel, click.account.user, answer.tell)
+        except SaysoError as error:
+            logger.warning("somebody who clicked could not be told: %s", error)
+
+    async def _say(self, channel: str, user: str, text: str) -> None:
+        """An answer that only they see; it has no buttons, since it is lost on reload (SL-17)."""
+        arguments = {"channel": channel, "user": user, "text": ephemeral_text(text)}
+        for tried in range(_TELL_TRIES):
+            try:
+                await self._web.call(
+                    "chat.postEphemeral",
+                    {**arguments, "mrkdwn": False, "parse": "none", "link_names": False},
+                    timeout_s=_TELL_TIMEOUT_S,
+                )
+            except SaysoError as error:
+                pause = getattr(error, "retry_after_s", None)
+                if pause is None or tried == _TELL_TRIES - 1:
+                    raise
+                await self.notifier.pace.sleep(min(pause, 30.0))
+            else:
+                return
+
+    async def _show_again(self, approval_id: str) -> None:
+        house = self._sayso.house
+        now = to_micros(house.clock.now())
+
+        def work(tx: Transaction) -> None:
+            if tx.one("approval.by_id", tenant=house.tenant, id=approval_id) is not None:
+                show_again(tx, house.tenant, approval_id, now)
+
+        await house.store.write(work)
+
+
+def create_slack_app(
+    sayso: Sayso, *, pace: Pace | None = None, monotonic: Callable[[], float] = monotonic_s
+) -> SlackApp:
+    """The Slack surface of an open workspace, as its `[slack]` section says.
+
+    Args:
+        sayso: open for as long as the app is used.
+        pace: how fast cards are sent; one post and one update a second unless a test says so.
+        monotonic: seconds of a clock that never jumps.
+
+    Returns:
+        An ASGI app for `/slack/events`, and an async context manager that sends cards.
+
+    Raises:
+        ConfigError: `invalid_setting` without `[slack]`; `missing_secret`.
+    """
+    return SlackApp(sayso, pace=pace, monotonic=monotonic)

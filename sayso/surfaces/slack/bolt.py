@@ -1,0 +1,144 @@
+"""Bolt: checks Slack's signature, tells what kind of request it is, and hands it on.
+
+NOTE: this is Bolt's synchronous `App`, run on threads of ours. `AsyncApp` needs aiohttp, which is
+no dependency of ours. Nothing of Bolt's own client is used, so all that a thread does is to check,
+to find the handler, and to wait for it in the event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+import orjson
+from slack_bolt import App, BoltRequest, BoltResponse
+from slack_bolt.authorization import AuthorizeResult
+from slack_sdk import WebClient
+
+from sayso.connectors.secret import Secret
+from sayso.errors import RefusedError
+from sayso.surfaces.slack.answers import Answer
+from sayso.surfaces.slack.payload import Click, Submission, read_click, read_submission
+from sayso.surfaces.slack.replays import Replays, Reply
+
+logger = logging.getLogger("sayso.slack")
+
+LONGEST_S = 2.8
+"""Slack waits 3 s for an answer; whatever is not done by then is answered with an error."""
+_AT_ONCE = 32
+_TIMESTAMP = re.compile(r"[0-9]{1,12}")
+_SIGNATURE = "x-slack-signature"
+_OURS = re.compile(r"sayso\..*")
+_FIRST = "sayso_first"
+
+OnClick = Callable[[Click], Awaitable[Answer]]
+OnSubmit = Callable[[Submission], Awaitable[Answer]]
+
+
+class Bolt:
+    """Answers raw signed requests.
+
+    Args:
+        on_click, on_submit: run in the event loop of `answer`; they commit before they return.
+    """
+
+    def __init__(
+        self, signing_secret: Secret, replays: Replays, on_click: OnClick, on_submit: OnSubmit
+    ) -> None:
+        self._replays = replays
+        self._on_click = on_click
+        self._on_submit = on_submit
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="sayso-slack")
+        self._app = self._make_app(signing_secret)
+
+    def _make_app(self, signing_secret: Secret) -> App:
+        app = App(
+            name="sayso",
+            logger=logging.getLogger("sayso.slack.bolt"),
+            signing_secret=signing_secret.reveal(),
+            # NOTE: `authorize` in place of a token, or every first click would wait for auth.test;
+            # the client is never called, and its token is not the real one.
+            client=WebClient(token=None),
+            authorize=_authorize,
+            before_authorize=self._only_once,
+            process_before_response=True,
+            ssl_check_enabled=False,
+            attaching_function_token_enabled=False,
+        )
+        # Bolt leaves the parameters of its own types open.
+        app.block_action(_OURS)(self._clicked)  # pyright: ignore[reportUnknownMemberType]
+        app.view_submission(_OURS)(self._submitted)  # pyright: ignore[reportUnknownMemberType]
+        return app
+
+    async def answer(self, raw: bytes, headers: Mapping[str, str]) -> Reply:
+        """The answer to one request, at the latest when Slack is about to give up.
+
+        Guarantees: 200 only when what was decided is durable, or when nothing was to be decided.
+        """
+        if not _TIMESTAMP.fullmatch(headers.get("x-slack-request-timestamp", "")):
+            # NOTE: Bolt 1.30.0 answers 500 to a timestamp that is no number.
+            return Reply(status=401)
+        try:
+            request = BoltRequest(body=raw.decode("utf-8"), headers=dict(headers))
+        except (ValueError, RecursionError):
+            return Reply(status=400)
+        self._loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(LONGEST_S):
+                response = await self._loop.run_in_executor(
+                    self._threads, self._app.dispatch, request
+                )
+        except TimeoutError:
+            response = BoltResponse(status=503)
+        reply = Reply(
+            status=response.status, body=response.body, json=response.body.startswith("{")
+        )
+        if _FIRST in request.context:
+            self._replays.settle(headers.get(_SIGNATURE, ""), reply)
+        return reply
+
+    def close(self) -> None:
+        """Let the threads end."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _only_once(self, req: BoltRequest, next: Callable[[], None]) -> BoltResponse | None:  # noqa: A002
+        """Runs after the signature was found good, before anything else (SL-6)."""
+        earlier = self._replays.claim(req.headers[_SIGNATURE][0])
+        if earlier is None:
+            req.context[_FIRST] = True
+            next()
+            return None
+        try:
+            reply = earlier.result(LONGEST_S)
+        except TimeoutError:
+            return BoltResponse(status=503)
+        return BoltResponse(status=reply.status, body=reply.body)
+
+    def _clicked(self, body: dict[str, object]) -> BoltResponse:
+        return self._in_loop(lambda: self._on_click(read_click(body)))
+
+    def _submitted(self, body: dict[str, object]) -> BoltResponse:
+        return self._in_loop(lambda: self._on_submit(read_submission(body)))
+
+    def _in_loop(self, work: Callable[[], Awaitable[Answer]]) -> BoltResponse:
+        assert self._loop is not None
+
+        async def run() -> Answer:
+            try:
+                return await work()
+            except RefusedError as error:
+                logger.warning("a request was not understood: %s (%s)", error, error.detail)
+                return Answer(status=400)
+
+        answer = asyncio.run_coroutine_threadsafe(run(), self._loop).result()
+        body = "" if answer.body is None else orjson.dumps(answer.body).decode()
+        return BoltResponse(status=answer.status, body=body)
+
+
+def _authorize(enterprise_id: str | None, team_id: str | None) -> AuthorizeResult:
+    """Bolt wants to know whose token to use; it uses none, and people are checked by us."""
+    return AuthorizeResult(enterprise_id=enterprise_id, team_id=team_id, bot_token="unused")  # noqa: S106

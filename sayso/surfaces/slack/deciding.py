@@ -1,0 +1,228 @@
+"""Clicks and forms become decisions: looked up by the approval's id, committed, then answered."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+
+from sayso.actions.approvals import MAX_REASON_CHARS, Choice, Decided, Decision
+from sayso.actions.card import Card
+from sayso.actions.queue import ApprovalStatus
+from sayso.errors import Code, RefusedError, RetryableError, SaysoError
+from sayso.ids import rfc3339, to_micros
+from sayso.json import JsonValue
+from sayso.money import Money
+from sayso.sdk.app import Sayso
+from sayso.sdk.views import ApprovalView
+from sayso.surfaces.slack import forms
+from sayso.surfaces.slack.answers import (
+    NOT_CONFIRMED,
+    NOTHING_DECIDED,
+    Answer,
+    decided_text,
+    refusal_text,
+)
+from sayso.surfaces.slack.card import APPROVE, LOWER, REJECT
+from sayso.surfaces.slack.identity import Identified, Identities
+from sayso.surfaces.slack.payload import Account, Click, Submission
+from sayso.surfaces.slack.pointer import Pointer
+from sayso.surfaces.slack.web import SlackWeb
+
+logger = logging.getLogger("sayso.slack")
+
+DECIDE_BUDGET_S = 1.5
+"""SOURCE: SL-2: what the database has of the 3 s that Slack waits."""
+EDIT_BUDGET_S = 2.2
+"""A lower amount reads the provider again before anything is written."""
+OPEN_BUDGET_S = 1.5
+VIA = "slack"
+
+_STALE = frozenset({Code.STALE_REVISION, Code.DIGEST_MISMATCH, Code.ALREADY_DECIDED})
+
+
+class Deciding:
+    """Answers clicks and forms.
+
+    Guarantees: when an answer acknowledges a decision, the decision is durable. When it does not,
+    the person sees an error, and the card shows what is so.
+    """
+
+    def __init__(self, sayso: Sayso, web: SlackWeb, identities: Identities) -> None:
+        self._sayso = sayso
+        self._web = web
+        self._identities = identities
+
+    async def click(self, click: Click) -> Answer:
+        """Answer a click on a card's button."""
+        try:
+            pointer = Pointer.read(click.value)
+            who = await self._identities.identify(click.account)
+            if who.person is None:
+                return await self._turn_away(click.account, who, pointer, click.action_id)
+            if click.action_id == APPROVE:
+                decided = await self._decide(pointer, who.person.id, Choice.APPROVE)
+                return Answer(tell=decided_text(decided))
+            if click.action_id in {REJECT, LOWER}:
+                return await self._open(click, pointer, who)
+            raise RefusedError(Code.INVALID_INPUT, "this button is not one of ours")
+        except RefusedError as error:
+            return _refused(error, click.value)
+        except (SaysoError, TimeoutError) as error:
+            return _failed(error)
+
+    async def submit(self, form: Submission) -> Answer:
+        """Answer a form: errors go to their field, everything else replaces the form."""
+        try:
+            pointer = Pointer.read(form.metadata)
+            who = await self._identities.identify(form.account)
+            if who.person is None:
+                answer = await self._turn_away(form.account, who, pointer, form.callback_id)
+                return _as_note("Not possible", answer)
+            if form.callback_id == forms.REJECT_FORM:
+                return await self._reject(form, pointer, who.person.id)
+            if form.callback_id == forms.LOWER_FORM:
+                return await self._lower(form, pointer, who.person.id)
+            raise RefusedError(Code.INVALID_INPUT, "this form is not one of ours")
+        except RefusedError as error:
+            return _as_note("Not possible", _refused(error, form.metadata))
+        except (SaysoError, TimeoutError) as error:
+            return _failed(error)
+
+    async def _decide(
+        self,
+        pointer: Pointer,
+        person: str,
+        choice: Choice,
+        *,
+        code: str = "",
+        reason: str = "",
+        args: Mapping[str, JsonValue] | None = None,
+        budget_s: float = DECIDE_BUDGET_S,
+    ) -> Decided:
+        decision = Decision(
+            tenant=self._sayso.house.tenant,
+            approval_id=pointer.approval_id,
+            revision=pointer.revision,
+            digest=pointer.digest,
+            choice=choice,
+            person=person,
+            via=VIA,
+            reason_code=code,
+            reason=reason,
+            args=args,
+        )
+        # INVARIANT: nothing is acknowledged before this returns, and it returns after the commit.
+        async with asyncio.timeout(budget_s):
+            return await self._sayso.decide_as(decision, wait=False)
+
+    async def _turn_away(
+        self, account: Account, who: Identified, pointer: Pointer, wanted: str
+    ) -> Answer:
+        """Refuse an account that is no approver, and have that recorded like any refusal."""
+        choice = {REJECT: Choice.REJECT, LOWER: Choice.EDIT}.get(wanted, Choice.APPROVE)
+        try:
+            await self._decide(pointer, account.actor, choice, code="not_given")
+        except RefusedError as error:
+            if error.code is not Code.NOT_AN_APPROVER:
+                raise
+            return Answer(
+                tell=f"You may not decide this: {who.refusal}. Nothing was changed by your click."
+            )
+        raise AssertionError("an account without a person has decided")
+
+    async def _open(self, click: Click, pointer: Pointer, who: Identified) -> Answer:
+        """Show the form that the button stands for, if there is still something to decide."""
+        assert who.person is not None
+        approval = await self._current(pointer)
+        if not who.person.roles & set(approval.roles):
+            nobody = Identified(
+                person=None, refusal=f"it needs {' and '.join(approval.roles)}".replace("_", " ")
+            )
+            return await self._turn_away(click.account, nobody, pointer, click.action_id)
+        if click.action_id == REJECT:
+            view = forms.reject_form(approval)
+        else:
+            amount = Card.from_json(approval.card).amount
+            if amount is None:
+                raise RefusedError(Code.EDIT_NOT_ALLOWED, "there is no amount to lower")
+            view = forms.lower_form(approval, amount)
+        await self._web.call(
+            "views.open",
+            {"trigger_id": click.trigger_id, "view": view},
+            timeout_s=OPEN_BUDGET_S,
+        )
+        return Answer()
+
+    async def _current(self, pointer: Pointer) -> ApprovalView:
+        """The approval, if it waits and is what was shown.
+
+        Raises:
+            RefusedError: as a decision would be refused.
+        """
+        async with asyncio.timeout(DECIDE_BUDGET_S):
+            approval = await self._sayso.approval(pointer.approval_id)
+        if approval.status != ApprovalStatus.PENDING:
+            by = f" by {approval.votes[-1].person}" if approval.votes else ""
+            raise RefusedError(Code.ALREADY_DECIDED, f"this is {approval.status}{by} already")
+        if pointer.revision != approval.revision or not approval.digest.startswith(pointer.digest):
+            raise RefusedError(Code.STALE_REVISION, "the card shows something else by now")
+        if rfc3339(to_micros(self._sayso.house.clock.now())) >= approval.expires_at:
+            raise RefusedError(Code.APPROVAL_EXPIRED, "the time to decide is over: it counts as no")
+        return approval
+
+    async def _reject(self, form: Submission, pointer: Pointer, person: str) -> Answer:
+        code = form.inputs.get(forms.CODE, "")
+        if code not in forms.REASON_CODES:
+            return _field_error(forms.CODE, "choose a reason")
+        reason = form.inputs.get(forms.REASON, "")
+        if len(reason) > MAX_REASON_CHARS:
+            return _field_error(forms.REASON, f"at most {MAX_REASON_CHARS:,} characters")
+        decided = await self._decide(pointer, person, Choice.REJECT, code=code, reason=reason)
+        return _as_note("Done", Answer(tell=decided_text(decided)))
+
+    async def _lower(self, form: Submission, pointer: Pointer, person: str) -> Answer:
+        approval = await self._current(pointer)
+        card = Card.from_json(approval.card)
+        name = self._sayso.house.connectors.action(card.action).money_arg
+        if card.amount is None or name is None:
+            raise RefusedError(Code.EDIT_NOT_ALLOWED, "there is no amount to lower")
+        try:
+            wanted = Money.parse(form.inputs.get(forms.AMOUNT, "").strip(), card.amount.currency)
+            decided = await self._decide(
+                pointer,
+                person,
+                Choice.EDIT,
+                args={name: wanted.to_json()},
+                budget_s=EDIT_BUDGET_S,
+            )
+        except RefusedError as error:
+            if error.code in {Code.INVALID_MONEY, Code.EDIT_NOT_ALLOWED, Code.AMOUNT_TOO_LARGE}:
+                return _field_error(forms.AMOUNT, f"{error.message}; {error.next_step}")
+            raise
+        except RetryableError as error:
+            return _field_error(forms.AMOUNT, f"nothing was decided: {error.message}; send again")
+        return _as_note("Done", Answer(tell=decided_text(decided)))
+
+
+def _refused(error: RefusedError, value: str) -> Answer:
+    refresh = value.partition(".")[0] if error.code in _STALE else None
+    return Answer(tell=refusal_text(error), refresh=refresh)
+
+
+def _failed(error: SaysoError | TimeoutError) -> Answer:
+    """Neither decided nor refused: no acknowledgement, so Slack shows that it failed (SL-2)."""
+    logger.warning("a click could not be answered: %s", str(error) or "the time was over")
+    # NOTE: a write that was handed over may still be committed after its time is over.
+    tell = NOT_CONFIRMED if isinstance(error, TimeoutError) else NOTHING_DECIDED
+    return Answer(status=503, tell=tell)
+
+
+def _field_error(block_id: str, problem: str) -> Answer:
+    return Answer(body={"response_action": "errors", "errors": {block_id: problem[:150]}})
+
+
+def _as_note(title: str, answer: Answer) -> Answer:
+    """The same, told in the place of the form instead of in the channel."""
+    view = forms.note(title, answer.tell)
+    return Answer(body={"response_action": "update", "view": view}, refresh=answer.refresh)

@@ -1,0 +1,145 @@
+"""Whose click it is: an account becomes a person only through sayso.toml, checked each time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from sayso.actions.reach import Person
+from sayso.errors import RetryableError
+from sayso.json import JsonObject
+from sayso.sdk.people import SettingsDirectory
+from sayso.surfaces.slack.payload import Account
+from sayso.surfaces.slack.web import SlackRefusedError, SlackWeb
+
+FRESH_S = 300.0
+"""SOURCE: SL-10: a deactivated account decides nothing after five minutes."""
+TIMEOUT_S = 1.0
+_MOST_KEPT = 10_000
+_FOREIGN = "this account belongs to another workspace"
+_FLAGS = (
+    ("deleted", "this Slack account is deactivated"),
+    ("is_bot", "a bot decides nothing"),
+    ("is_app_user", "an app decides nothing"),
+    ("is_restricted", "guests decide nothing"),
+    ("is_ultra_restricted", "guests decide nothing"),
+    ("is_stranger", "members of other organisations decide nothing"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identified:
+    """An account with what we know of it.
+
+    Attributes:
+        person: who it is; None when nobody, or nobody who may decide by this account.
+        refusal: why not, in words for the person who clicked.
+    """
+
+    person: Person | None
+    refusal: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bot:
+    """Who we are in Slack.
+
+    Attributes:
+        user: our bot's user id, which wrote our cards.
+        places: the ids of our workspace and, on Enterprise Grid, of our enterprise.
+    """
+
+    user: str
+    places: frozenset[str]
+
+
+class Home:
+    """Asks Slack once who we are, and keeps it."""
+
+    def __init__(self, web: SlackWeb) -> None:
+        self._web = web
+        self._bot: Bot | None = None
+
+    async def read(self) -> Bot:
+        """Who we are.
+
+        Raises:
+            RetryableError: Slack does not say now.
+            SlackRefusedError: the token is not valid.
+        """
+        if self._bot is None:
+            answer = await self._web.read("auth.test", {}, timeout_s=TIMEOUT_S)
+            places = (answer.get("team_id"), answer.get("enterprise_id"))
+            self._bot = Bot(
+                user=str(answer.get("user_id", "")),
+                places=frozenset(place for place in places if isinstance(place, str)),
+            )
+        return self._bot
+
+
+class Identities:
+    """Finds the person behind an account.
+
+    Args:
+        monotonic_s: seconds of a clock that never jumps, for the age of what Slack said.
+    """
+
+    def __init__(
+        self,
+        directory: SettingsDirectory,
+        web: SlackWeb,
+        home: Home,
+        monotonic_s: Callable[[], float],
+    ) -> None:
+        self._directory = directory
+        self._web = web
+        self._home = home
+        self._monotonic_s = monotonic_s
+        self._known: dict[tuple[str, str], tuple[float, str]] = {}
+
+    async def identify(self, account: Account) -> Identified:
+        """The person behind an account, or why there is none (SL-8, SL-9).
+
+        Raises:
+            RetryableError: Slack does not say what kind of account it is, so nobody decides.
+        """
+        # INVARIANT: never by name or e-mail, which whoever runs a Slack account can change.
+        person = self._directory.by_slack(account.owner, account.user)
+        if person is None:
+            return Identified(
+                person=None, refusal="this Slack account is not linked to an approver"
+            )
+        if account.owner not in (await self._home.read()).places:
+            return Identified(person=None, refusal=_FOREIGN)
+        refusal = await self._refusal(account)
+        return Identified(person=None if refusal else person, refusal=refusal)
+
+    async def _refusal(self, account: Account) -> str:
+        key = (account.owner, account.user)
+        now = self._monotonic_s()
+        known = self._known.get(key)
+        if known is not None and now - known[0] < FRESH_S:
+            return known[1]
+        try:
+            answer = await self._web.read("users.info", {"user": account.user}, timeout_s=TIMEOUT_S)
+        except SlackRefusedError as error:
+            if error.error in {"user_not_found", "user_not_visible"}:
+                return "slack does not know this account here"
+            raise RetryableError(error.code, error.message, detail=error.detail) from error
+        refusal = _refusal_of(answer, account, (await self._home.read()).places)
+        if len(self._known) >= _MOST_KEPT:
+            self._known.clear()
+        self._known[key] = (now, refusal)
+        return refusal
+
+
+def _refusal_of(answer: JsonObject, account: Account, places: frozenset[str]) -> str:
+    user = answer.get("user")
+    if not isinstance(user, Mapping) or user.get("id") != account.user:
+        return "slack does not know this account here"
+    for flag, refusal in _FLAGS:
+        if user.get(flag, False) is not False:
+            return refusal
+    grid = user.get("enterprise_user")
+    homes = [user.get("team_id"), grid.get("enterprise_id") if isinstance(grid, Mapping) else None]
+    return "" if any(home in places for home in homes if isinstance(home, str)) else _FOREIGN

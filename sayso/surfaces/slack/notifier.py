@@ -1,0 +1,225 @@
+"""The owner of the messages: brings what the channel shows to what the store says, and only that.
+
+A row of the outbox per approval says that something changed; its version rises with each change,
+and only the newest state is ever sent (SL-14). Slack being down decides nothing (SL-7): the row
+stays due, and is tried again with longer and longer pauses.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+from typing import cast
+
+import orjson
+
+from sayso.actions.queue import OUTBOX_TOPIC
+from sayso.errors import RetryableError, SaysoError
+from sayso.ids import Tenant, to_micros
+from sayso.json import JsonObject
+from sayso.sdk.app import Sayso
+from sayso.sdk.views import ApprovalView
+from sayso.store.base import Row, integer, text
+from sayso.surfaces.slack.card import Message, build_message
+from sayso.surfaces.slack.channel import Channel
+from sayso.surfaces.slack.identity import Home
+from sayso.surfaces.slack.pace import Bucket, Pace
+from sayso.surfaces.slack.web import SlackRefusedError, SlackWeb
+
+logger = logging.getLogger("sayso.slack")
+
+CHANNEL_FRESH_S = 300.0
+_BATCH = 100
+_LONGEST_LEASE_S = 60.0
+_LOOK_ANYWAY_S = 1.0
+"""Rows also become due by the mere passing of time, which no commit announces."""
+_BEFORE_S = 120
+"""How far Slack's clock may be behind ours when an earlier post is looked for."""
+_GONE = frozenset({"message_not_found", "cant_update_message", "edit_window_closed"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """A card that is out of date.
+
+    Attributes:
+        id: of the outbox row. version: the change that made it due.
+        attempts: tries to send it that nobody has heard the end of.
+        ts: of the message in the channel; None when none is known.
+    """
+
+    id: int
+    tenant: Tenant
+    approval_id: str
+    version: int
+    attempts: int
+    ts: str | None
+
+
+class Notifier:
+    """Sends cards of one workspace to one channel. Any number of processes may run one.
+
+    Args:
+        channel: the channel's id.
+        pace: how fast.
+    """
+
+    def __init__(
+        self, sayso: Sayso, web: SlackWeb, home: Home, channel: str, *, pace: Pace | None = None
+    ) -> None:
+        self.pace = pace or Pace()
+        self._sayso = sayso
+        self._channel_id = channel
+        self._channel = Channel(web, home, channel, self.pace.timeout_s)
+        self._posts = Bucket(self.pace.post_every_s, self.pace.monotonic)
+        self._updates = Bucket(self.pace.update_every_s, self.pace.monotonic)
+        self._checked_until = 0.0
+        self._tried: set[int] = set()
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        seen, look_at = -1, 0.0
+        while True:
+            wait_s = self.pace.look_every_s
+            try:
+                version = await self._sayso.house.store.version()
+                if version != seen or self.pace.monotonic() >= look_at:
+                    next_s = await self.step()
+                    look_at = self.pace.monotonic() + (_LOOK_ANYWAY_S if next_s is None else next_s)
+                    seen = version if next_s is None else -1
+                    wait_s = wait_s if next_s is None else next_s
+            except SaysoError as error:
+                logger.warning("cards cannot be sent now: %s (%s)", error, error.detail)
+            except Exception:
+                # The edge of the process: one strange card must not stop all others; its row is
+                # leased, so it is tried again later.
+                logger.exception("a card could not be made")
+            await self.pace.sleep(wait_s)
+
+    async def drain(self) -> None:
+        """Send until nothing is due now; what failed is due again later."""
+        while (wait_s := await self.step()) is not None:
+            await self.pace.sleep(wait_s)
+
+    async def step(self) -> float | None:
+        """Send at most one new card and one changed card, of those that are due.
+
+        Returns:
+            Seconds until the next step is worth it; None when nothing is due now.
+        """
+        waits: list[float] = []
+        due = await self._due()
+        if due:
+            await self._check_channel()
+        for bucket, rows in (
+            (self._updates, [row for row in due if row.ts is not None]),
+            (self._posts, [row for row in due if row.ts is None]),
+        ):
+            if not rows:
+                continue
+            if bucket.wait_s <= 0:
+                await self._try(rows[0], bucket)
+            waits.append(bucket.wait_s)
+        return min(waits) if waits else None
+
+    async def _check_channel(self) -> None:
+        """Make sure that nobody else reads the channel; what is known is used for five minutes."""
+        now = self.pace.monotonic()
+        if now < self._checked_until:
+            return
+        await self._channel.check_private()
+        self._checked_until = now + CHANNEL_FRESH_S
+
+    async def _due(self) -> list[Due]:
+        now = self._now()
+        rows = await self._sayso.house.store.read(
+            lambda reader: reader.all("outbox.due", topic=OUTBOX_TOPIC, now=now, limit=_BATCH)
+        )
+        tenant = self._sayso.house.tenant
+        return [row for row in map(self._read, rows) if row.tenant == tenant]
+
+    def _read(self, row: Row) -> Due:
+        state = cast("JsonObject", orjson.loads(text(row, "state")))
+        ts = state.get("ts")
+        # A card in another channel, from before the settings were changed, is left alone.
+        ours = state.get("channel") == self._channel_id
+        return Due(
+            id=integer(row, "id"),
+            tenant=Tenant(text(row, "tenant")),
+            approval_id=text(row, "key"),
+            version=integer(row, "version"),
+            attempts=integer(row, "attempts"),
+            ts=ts if ours and isinstance(ts, str) else None,
+        )
+
+    async def _try(self, row: Due, bucket: Bucket) -> None:
+        """Lease one row and send it; failures leave it due again when the lease is over."""
+        if not await self._lease(row):
+            return
+        mine = row.id in self._tried
+        self._tried.add(row.id)
+        if row.ts is None and row.attempts > 0 and not mine:
+            # Another process began to post it, and may be at it still: one lease later its call is
+            # over, and whatever it posted is found.
+            return
+        bucket.take()
+        try:
+            ts = await self._send(row)
+        except RetryableError as error:
+            bucket.pause(error.retry_after_s or 0.0)
+            logger.info("a card is sent later: %s", error)
+        except SaysoError as error:
+            logger.warning("a card could not be sent: %s (%s)", error, error.detail)
+        else:
+            await self._sent(row, ts)
+
+    async def _send(self, row: Due) -> str:
+        """Bring one card up to date; returns its `ts`."""
+        approval, message = await self._message(row)
+        if row.ts is not None:
+            return await self._update(row.ts, message)
+        if row.attempts > 0:
+            created = datetime.fromisoformat(approval.created_at)
+            since_s = to_micros(created) // 1_000_000 - _BEFORE_S
+            found = await self._channel.find(row.approval_id, since_s)
+            if found is not None:
+                return await self._update(found, message)
+        return await self._channel.post(message)
+
+    async def _update(self, ts: str, message: Message) -> str:
+        try:
+            await self._channel.update(ts, message)
+        except SlackRefusedError as error:
+            if error.error not in _GONE:
+                raise
+            # Somebody deleted it, and a decision that waits must not be lost with it.
+            return await self._channel.post(message)
+        return ts
+
+    async def _message(self, row: Due) -> tuple[ApprovalView, Message]:
+        # NOTE: read after the row, so what is sent is never older than the version it is sent for.
+        known = await self._sayso.approval(row.approval_id, tenant=row.tenant)
+        action = await self._sayso.action(known.action_id, tenant=row.tenant, timeline=False)
+        approval = action.approval or known
+        return approval, build_message(approval, action)
+
+    def _now(self) -> int:
+        return to_micros(self._sayso.house.clock.now())
+
+    async def _lease(self, row: Due) -> bool:
+        now = self._now()
+        lease_s = min(self.pace.lease_s * 2 ** min(row.attempts, 10), _LONGEST_LEASE_S)
+        until = now + int(lease_s * 1e6)
+        leased = await self._sayso.house.store.write(
+            lambda tx: tx.run("outbox.lease", id=row.id, now=now, until=until)
+        )
+        return leased == 1
+
+    async def _sent(self, row: Due, ts: str) -> None:
+        now = self._now()
+        state = orjson.dumps({"channel": self._channel_id, "ts": ts}).decode()
+        await self._sayso.house.store.write(
+            lambda tx: tx.run("outbox.sent", id=row.id, version=row.version, state=state, now=now)
+        )
+        self._tried.discard(row.id)

@@ -1,0 +1,105 @@
+"""What became of an approval, in the words of its card."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sayso.actions.queue import ApprovalStatus
+from sayso.actions.state import Status
+from sayso.sdk.views import ActionView, ApprovalView
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a card begins.
+
+    Attributes:
+        lead: before the title, with a colon and a blank; empty while it waits for the first vote.
+        text: what there is to say about it; it may hold foreign text, which is escaped later.
+        asks: whether people can still decide, and buttons are shown.
+    """
+
+    lead: str
+    text: str = ""
+    asks: bool = False
+
+
+def outcome_of(approval: ApprovalView, action: ActionView | None) -> Outcome:
+    """What the card says of this approval now.
+
+    Args:
+        action: as it is now; None when only the approval is known.
+    """
+    yes = _people(approval, "approve")
+    match ApprovalStatus(approval.status):
+        case ApprovalStatus.PENDING:
+            if not yes:
+                return Outcome(lead="Yes or no? ", asks=True)
+            return Outcome(
+                lead="One more yes? ",
+                text=f"{yes} said yes already; somebody else has to, too.",
+                asks=True,
+            )
+        case ApprovalStatus.REJECTED:
+            code = action.error.code if action is not None and action.error is not None else ""
+            reason = f" Reason: {code.replace('_', ' ')}." if code else ""
+            who = _people(approval, "reject") or "a person"
+            return Outcome(lead=f"Rejected by {who}: ", text=f"{who} said no.{reason}")
+        case ApprovalStatus.EXPIRED:
+            return Outcome(lead="Expired: ", text="Nobody decided in time, which counts as no.")
+        case ApprovalStatus.SUPERSEDED:
+            return Outcome(lead="Withdrawn: ", text=_why(action, "It is no longer wanted."))
+        case ApprovalStatus.APPROVED:
+            return _after_yes(f"{yes or 'nobody'} said yes.", yes or "nobody", action)
+
+
+def _after_yes(said: str, who: str, action: ActionView | None) -> Outcome:
+    if action is None:
+        return Outcome(lead=f"Approved by {who}: ", text=said)
+    match Status(action.status):
+        case Status.SUCCEEDED | Status.COMPENSATED:
+            return Outcome(lead="Done: ", text=f"{said} {_receipt(action)}")
+        case Status.FAILED:
+            return Outcome(lead="Failed: ", text=f"{said} {_why(action, 'The provider said no.')}")
+        case Status.UNKNOWN:
+            return Outcome(
+                lead="Outcome unknown: ",
+                text=f"{said} It was sent and no answer came; it is looked up at the provider, and"
+                " never done a second time blindly.",
+            )
+        case Status.REFUSED:
+            return Outcome(
+                lead="Not done: ", text=f"{said} {_why(action, 'It is not allowed any more.')}"
+            )
+        case Status.STALE:
+            return Outcome(
+                lead="Changed meanwhile: ",
+                text=f"{said} {_why(action, 'The object changed.')} It is judged again.",
+            )
+        case _:
+            return Outcome(lead=f"Approved by {who}: ", text=f"{said} It is being done now.")
+
+
+def _receipt(action: ActionView) -> str:
+    receipt = action.receipt
+    if receipt is None:
+        return "It is done."
+    money = f", {receipt.amount}" if receipt.amount else ""
+    undone = " It was undone later." if action.status == Status.COMPENSATED else ""
+    return f"The provider's receipt: {receipt.id} ({receipt.status}{money}).{undone}"
+
+
+def _why(action: ActionView | None, otherwise: str) -> str:
+    if action is None or action.error is None:
+        return otherwise
+    return f"Why: {action.error.message}."
+
+
+def _people(approval: ApprovalView, decision: str) -> str:
+    """Who said so about the present revision, once each, in the order in which they did."""
+    found = dict.fromkeys(
+        vote.person
+        for vote in approval.votes
+        if vote.decision == decision and vote.revision == approval.revision
+    )
+    return " and ".join(found)

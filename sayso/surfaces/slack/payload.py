@@ -1,0 +1,174 @@
+"""What Slack sends when somebody clicks or submits, read at once into values of our own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from sayso.errors import Code, RefusedError
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class _Named(_Part):
+    id: str = Field(min_length=1, max_length=40)
+
+
+class _User(_Named):
+    team_id: str | None = None
+
+
+class _Button(_Part):
+    action_id: str
+    value: str = Field(default="", max_length=2000)
+
+
+class _Option(_Part):
+    value: str
+
+
+class _Input(_Part):
+    value: str | None = None
+    selected_option: _Option | None = None
+
+
+class _State(_Part):
+    values: Mapping[str, Mapping[str, _Input]] = Field(
+        default_factory=dict[str, Mapping[str, _Input]]
+    )
+
+
+class _View(_Part):
+    callback_id: str
+    private_metadata: str = Field(default="", max_length=3000)
+    state: _State = _State()
+
+
+class _Interaction(_Part):
+    user: _User
+    team: _Named | None = None
+    enterprise: _Named | None = None
+
+
+class _BlockActions(_Interaction):
+    type: Literal["block_actions"]
+    actions: tuple[_Button, ...] = Field(min_length=1, max_length=1)
+    trigger_id: str = ""
+    channel: _Named | None = None
+
+
+class _ViewSubmission(_Interaction):
+    type: Literal["view_submission"]
+    view: _View
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """The Slack account that did it.
+
+    Attributes:
+        owner: the enterprise's id where there is one, else the workspace's; with `user`, it is the
+            key of sayso.toml (SL-8).
+        user: the user's id.
+    """
+
+    owner: str
+    user: str
+
+    @property
+    def actor(self) -> str:
+        """How an account without a person stands in the log.
+
+        INVARIANT: no person's id has a colon or a slash, so this one decides nothing, ever.
+        """
+        return f"slack:{self.owner}/{self.user}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Click:
+    """A click on a button of a card."""
+
+    account: Account
+    action_id: str
+    value: str
+    trigger_id: str
+    channel: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """A form that was sent.
+
+    Attributes:
+        callback_id: which form. metadata: what it was opened with.
+        inputs: the text or the chosen value by block id; empty texts where nothing was given.
+    """
+
+    account: Account
+    callback_id: str
+    metadata: str
+    inputs: Mapping[str, str]
+
+
+def read_click(body: Mapping[str, object]) -> Click:
+    """A `block_actions` payload.
+
+    Raises:
+        RefusedError: `invalid_input`, when it has another shape.
+    """
+    try:
+        found = _BlockActions.model_validate(body)
+    except ValidationError as error:
+        raise _strange(error) from error
+    return Click(
+        account=_account(found),
+        action_id=found.actions[0].action_id,
+        value=found.actions[0].value,
+        trigger_id=found.trigger_id,
+        channel=found.channel.id if found.channel else None,
+    )
+
+
+def read_submission(body: Mapping[str, object]) -> Submission:
+    """A `view_submission` payload.
+
+    Raises:
+        RefusedError: `invalid_input`, when it has another shape.
+    """
+    try:
+        found = _ViewSubmission.model_validate(body)
+    except ValidationError as error:
+        raise _strange(error) from error
+    inputs: dict[str, str] = {}
+    for block_id, elements in found.view.state.values.items():
+        for element in elements.values():
+            chosen = element.selected_option
+            inputs[block_id] = chosen.value if chosen else element.value or ""
+    return Submission(
+        account=_account(found),
+        callback_id=found.view.callback_id,
+        metadata=found.view.private_metadata,
+        inputs=inputs,
+    )
+
+
+def _account(found: _Interaction) -> Account:
+    team = found.team.id if found.team else None
+    enterprise = found.enterprise.id if found.enterprise else None
+    owner = enterprise or found.user.team_id or team
+    if owner is None:
+        raise RefusedError(Code.INVALID_INPUT, "slack did not say whose account this is")
+    return Account(owner=owner, user=found.user.id)
+
+
+def _strange(error: ValidationError) -> RefusedError:
+    first = error.errors(include_url=False, include_input=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return RefusedError(
+        Code.INVALID_INPUT, "slack sent something that is not understood", detail=where
+    )

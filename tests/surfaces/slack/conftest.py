@@ -1,0 +1,25 @@
+"""Fixtures: a fake Slack, and a rig with the Slack app before it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from sayso.testing.slack import FakeSlack
+from surfaces.slack.rig import Rig, open_rig
+
+
+@pytest.fixture
+def slack() -> Iterator[FakeSlack]:
+    """A fake Slack with our team and our channel."""
+    with FakeSlack.start() as running:
+        yield running
+
+
+@pytest.fixture
+async def rig(tmp_path: Path, slack: FakeSlack) -> AsyncIterator[Rig]:
+    """An open shop whose cards go to the fake Slack."""
+    async with open_rig(tmp_path, slack) as opened:
+        yield opened

@@ -1,0 +1,148 @@
+"""A shop workspace with a fake Slack and the Slack app, all over real sockets."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from support.house import ShopHouse, open_shop
+
+from sayso.money import Money
+from sayso.sdk.views import ActionView, ApprovalView
+from sayso.surfaces.slack import SlackApp, create_slack_app
+from sayso.surfaces.slack.pace import Pace
+from sayso.testing.slack import CHANNEL, SIGNING_SECRET, TOKEN, Delivery, FakeSlack, PostedMessage
+
+APPROVE, REJECT, LOWER = "sayso.approve", "sayso.reject", "sayso.lower"
+PEOPLE = (
+    {"id": "maria", "roles": ["support_manager"], "slack": "T1/UMARIA"},
+    {"id": "finn", "roles": ["finance"], "slack": "T1/UFINN"},
+    {"id": "intern", "roles": [], "slack": "T1/UINTERN"},
+    {"id": "gone", "roles": ["support_manager"], "slack": "T1/UGONE", "active": False},
+    {"id": "grid", "roles": ["support_manager"], "slack": "E1/UGRID"},
+    *({"id": f"m{n}", "roles": ["support_manager"], "slack": f"T1/UM{n}"} for n in range(10)),
+)
+ACCOUNTS = tuple(str(person["slack"]).partition("/")[2] for person in PEOPLE)
+
+
+class Ticks:
+    """A monotonic clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.slept: list[float] = []
+
+    def __call__(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        """Move the clock instead of waiting."""
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+@dataclass(kw_only=True)
+class Rig:
+    """Everything that a test of the surface touches."""
+
+    house: ShopHouse
+    slack: FakeSlack
+    app: SlackApp
+    ticks: Ticks
+    orders: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+
+    async def ask(self, amount_minor: int = 129_00, reason: str = "my mug broke") -> ApprovalView:
+        """Propose a refund that people have to decide, and send its card."""
+        order = f"o{next(self.orders)}"
+        customer = f"cus_{order}"
+        self.house.shop.books.add(order, customer, Money(amount_minor, "USD"))
+        action = await self.house.sayso.propose(
+            "shop.refund", {"order": order}, subject=customer, reason=reason
+        )
+        assert action.approval is not None
+        await self.send()
+        return action.approval
+
+    async def send(self) -> None:
+        """Send every card that is due."""
+        await self.app.notifier.drain()
+
+    async def work(self) -> None:
+        """Carry out what is approved, then send what changed."""
+        await self.house.sayso.house.dispatcher.drain()
+        await self.send()
+
+    def card(self, approval: ApprovalView) -> PostedMessage:
+        """The message of an approval."""
+        return self.slack.message_of(approval.id)
+
+    async def approval(self, approval: ApprovalView) -> ApprovalView:
+        """The approval as it is now."""
+        return await self.house.sayso.approval(approval.id)
+
+    async def action(self, approval: ApprovalView) -> ActionView:
+        """Its action as it is now."""
+        return await self.house.sayso.action(approval.action_id)
+
+    async def click(
+        self, approval: ApprovalView, action_id: str = APPROVE, user: str = "UMARIA"
+    ) -> Delivery:
+        """Click on the card, and wait until the person has been told."""
+        delivery = await self.slack.click(self.card(approval), action_id, user=user)
+        await self.app.told()
+        return delivery
+
+    @property
+    def told(self) -> list[str]:
+        """What people were told so far."""
+        return [told.text for told in self.slack.ephemerals]
+
+    async def refusals(self, approval: ApprovalView) -> list[tuple[str, str]]:
+        """Who was refused what about an approval: actor and code, oldest first."""
+        found: list[tuple[str, str]] = []
+        for entry in await self.house.sayso.audit.tail(500):
+            if entry.kind == "approval.refused" and entry.body["approval"] == approval.id:
+                found.append((entry.actor, str(entry.body["data"]["code"])))
+        return sorted(found)
+
+
+def settings(slack: FakeSlack, folder: Path) -> dict[str, object]:
+    """The `[slack]` section, with its secrets in files."""
+    (folder / "keys").mkdir(parents=True, exist_ok=True)
+    (folder / "keys" / "slack.token").write_text(TOKEN)
+    (folder / "keys" / "slack.secret").write_text(SIGNING_SECRET)
+    return {
+        "bot_token": "file:keys/slack.token",
+        "signing_secret": "file:keys/slack.secret",
+        "channel": CHANNEL,
+        "api_url": slack.api_url,
+    }
+
+
+@asynccontextmanager
+async def open_rig(
+    folder: Path,
+    slack: FakeSlack,
+    *,
+    make: Callable[[Ticks], Pace] | None = None,
+    **tables: object,
+) -> AsyncGenerator[Rig]:
+    """Open everything; cards are sent only when a test says so, without pauses."""
+    ticks = Ticks()
+    pace = (
+        make(ticks)
+        if make
+        else Pace(post_every_s=0, update_every_s=0, monotonic=ticks, sleep=ticks.sleep)
+    )
+    for account in ACCOUNTS:
+        slack.add_user(account)
+    async with open_shop(
+        folder, people=list(PEOPLE), slack=settings(slack, folder), **tables
+    ) as house:
+        app = create_slack_app(house.sayso, pace=pace, monotonic=ticks)
+        async with slack.serve(app):
+            yield Rig(house=house, slack=slack, app=app, ticks=ticks)
+        await app.__aexit__()

@@ -1,0 +1,276 @@
+"""Decisions by clicks and forms: one each, committed before the answer, and told to everybody."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from pathlib import Path
+
+import pytest
+
+from sayso.testing.slack import FakeSlack, render
+from surfaces.slack.rig import APPROVE, LOWER, REJECT, Rig, open_rig
+
+
+async def test_a_yes_is_done_once_and_the_card_tells_the_receipt(rig: Rig) -> None:
+    """SL-2, SL-3: yes, decided, done; the card shows decider and receipt, without buttons."""
+    approval = await rig.ask()
+    card = rig.card(approval)
+    assert "[Approve $129.00] [Reject…] [Lower amount…]" in render(card)
+
+    delivery = await rig.click(approval)
+
+    assert delivery.acknowledged
+    assert (await rig.approval(approval)).status == "approved"
+    assert rig.told == ["Your yes counts: Refund $129.00 of order o1 is done now, once."]
+    await rig.work()
+    assert rig.house.shop.books.paid_out_minor == 129_00
+    text = render(rig.card(approval))
+    assert text.startswith("Done: Refund $129.00 of order o1")
+    assert "maria said yes." in text
+    assert "pay_1" in text
+    assert rig.card(approval).buttons == {}
+
+
+async def test_fifty_clicks_by_ten_people_are_one_decision_and_all_are_told(rig: Rig) -> None:
+    """SL-1: exactly one click decides; the other 49 are told who was first."""
+    approval = await rig.ask()
+    card = rig.card(approval)
+    clicks = [
+        rig.slack.click(card, APPROVE, user=f"UM{number % 10}") for number in range(50)
+    ]
+
+    deliveries = await asyncio.gather(*clicks)
+    await rig.app.told()
+
+    assert [delivery.status for delivery in deliveries] == [200] * 50
+    assert len((await rig.approval(approval)).votes) == 1
+    counted = [text for text in rig.told if text.startswith("Your yes counts")]
+    late = [text for text in rig.told if "already" in text and " by m" in text]
+    assert (len(counted), len(late)) == (1, 49)
+    await rig.work()
+    assert rig.house.shop.books.paid_out_minor == 129_00
+
+
+async def test_five_cards_decided_in_random_order_do_not_touch_each_other(rig: Rig) -> None:
+    """SL-5: a click decides the approval that it names, whatever else waits in the channel."""
+    approvals = [await rig.ask(100_00 + number) for number in range(5)]
+    order = list(enumerate(approvals))
+    random.Random(5).shuffle(order)
+    wanted: dict[str, str] = {}
+    for place, approval in order:
+        if place % 2:
+            await rig.click(approval, REJECT)
+            view = rig.slack.views[-1]
+            await rig.slack.submit_view(view, {"code": "not_covered"})
+            wanted[approval.id] = "rejected"
+        else:
+            await rig.click(approval)
+            wanted[approval.id] = "approved"
+        for other in approvals:
+            now = (await rig.approval(other)).status
+            assert now == wanted.get(other.id, "pending")
+
+
+async def test_a_no_needs_a_reason_code(rig: Rig) -> None:
+    """SL-21: the form cannot be sent without a code, and a client that does so is refused."""
+    approval = await rig.ask()
+    await rig.click(approval, REJECT)
+    view = rig.slack.views[0]
+    assert "[Reject]" in render(view)
+    with pytest.raises(LookupError):
+        await rig.slack.submit_view(view, {})
+
+    forged = {
+        "type": "view_submission",
+        "user": {"id": "UMARIA", "team_id": "T1"},
+        "team": {"id": "T1"},
+        "view": {**view.view, "id": view.id, "state": {"values": {}}},
+    }
+    answer = await rig.slack.deliver(forged)
+
+    assert answer.json == {"response_action": "errors", "errors": {"code": "choose a reason"}}
+    assert (await rig.approval(approval)).status == "pending"
+
+
+async def test_a_no_ends_it_and_its_code_reaches_the_action(rig: Rig) -> None:
+    """SL-21: the code stands at the action, for the planner; the text does not."""
+    approval = await rig.ask()
+    await rig.click(approval, REJECT)
+    await rig.slack.submit_view(
+        rig.slack.views[0], {"code": "duplicate", "reason": "paid on Monday"}
+    )
+
+    action = await rig.action(approval)
+    assert action.error is not None
+    assert (action.status, action.error.code) == ("rejected", "duplicate")
+    assert "paid on Monday" not in str(action.timeline)
+    assert "Your no counts" in render(rig.slack.views[0])
+    await rig.work()
+    text = render(rig.card(approval))
+    assert text.startswith("Rejected by maria: ")
+    assert "Reason: duplicate." in text
+    assert rig.house.shop.books.payouts == []
+
+
+async def test_less_is_a_new_revision_with_the_editors_yes(rig: Rig) -> None:
+    """SL-22: less is judged again, counts as the editor's yes, and the old card is dead."""
+    approval = await rig.ask(129_00)
+    old = rig.card(approval).buttons[APPROVE]
+    await rig.click(approval, LOWER)
+    delivery = await rig.slack.submit_view(rig.slack.views[0], {"amount": "80.50"})
+
+    assert delivery.acknowledged
+    now = await rig.approval(approval)
+    assert (now.revision, now.status) == (approval.revision + 1, "approved")
+    assert now.digest != approval.digest
+    await rig.work()
+    assert rig.house.shop.books.paid_out_minor == 80_50
+    late = await rig.slack.click(rig.card(approval), APPROVE, user="UM1", value=old)
+    assert late.acknowledged
+    await rig.app.told()
+    assert "Too late" in rig.told[-1]
+
+
+@pytest.mark.parametrize("amount", ["129.00", "500", "0", "-5", "12.345", "all", "", "1e2"])
+async def test_more_or_nonsense_is_an_error_at_the_field(rig: Rig, amount: str) -> None:
+    """SL-22: money only goes down; the problem stands at the field and nothing changes."""
+    approval = await rig.ask(129_00)
+    await rig.click(approval, LOWER)
+    await rig.slack.submit_view(rig.slack.views[0], {"amount": amount})
+
+    assert list(rig.slack.views[0].errors) == ["amount"]
+    now = await rig.approval(approval)
+    assert (now.status, now.revision) == ("pending", approval.revision)
+
+
+async def test_two_people_are_needed_and_one_counts_once(rig: Rig) -> None:
+    """SL-13: a second yes of the same person changes nothing; another person's does."""
+    approval = await rig.ask(900_00)
+    await rig.click(approval, user="UMARIA")
+    assert "it still waits for somebody else" in rig.told[-1]
+    await rig.send()
+    assert "maria said yes already" in render(rig.card(approval))
+    await rig.click(approval, user="UMARIA")
+    assert "you have said yes to this already" in rig.told[-1]
+    assert (await rig.approval(approval)).status == "pending"
+
+    await rig.click(approval, user="UFINN")
+
+    assert (await rig.approval(approval)).status == "approved"
+    assert {vote.person for vote in (await rig.approval(approval)).votes} == {"maria", "finn"}
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [
+        ("pending", "Your yes counts"),
+        ("approved", "already"),
+        ("rejected", "already"),
+        ("expired by row", "already"),
+        ("expired by clock", "the time to decide this is over"),
+        ("revised", "It has changed"),
+        ("done", "already"),
+    ],
+)
+@pytest.mark.parametrize("restarted", [False, True])
+async def test_every_click_is_answered_in_every_state(
+    tmp_path: Path, slack: FakeSlack, state: str, expected: str, restarted: bool
+) -> None:
+    """SL-3: done, decided, expired, changed: 0 silent paths, also after a restart."""
+    async with open_rig(tmp_path, slack) as rig:
+        approval = await rig.ask(900_00 if state == "revised" else 129_00)
+        value = rig.card(approval).buttons[APPROVE]
+        if state in {"approved", "done"}:
+            await rig.click(approval, user="UM1")
+        if state == "done":
+            await rig.work()
+        if state == "rejected":
+            await rig.click(approval, REJECT, user="UM1")
+            await slack.submit_view(slack.views[0], {"code": "other"})
+        if state == "revised":
+            await rig.click(approval, LOWER, user="UM1")
+            await slack.submit_view(slack.views[0], {"amount": "800"})
+        if state.startswith("expired"):
+            rig.house.clock.advance(hours=9)
+        if state == "expired by row":
+            await rig.work()
+            assert render(rig.card(approval)).startswith("Expired: ")
+        clock = rig.house.clock
+        if not restarted:
+            await _late_click(rig, approval.id, value, expected)
+    if restarted:
+        async with open_rig(tmp_path, slack, shop=rig.house.shop, clock=clock) as again:
+            await _late_click(again, approval.id, value, expected)
+
+
+async def _late_click(rig: Rig, approval_id: str, value: str, expected: str) -> None:
+    message = rig.slack.message_of(approval_id)
+    delivery = await rig.slack.click(message, APPROVE, user="UMARIA", value=value)
+    await rig.app.told()
+    assert delivery.acknowledged
+    assert expected in rig.told[-1]
+
+
+async def test_a_form_that_is_sent_too_late_says_so_in_its_place(rig: Rig) -> None:
+    """SL-3: somebody else decided while the form was open; the form tells it."""
+    approval = await rig.ask()
+    await rig.click(approval, REJECT, user="UM1")
+    await rig.click(approval, APPROVE, user="UM2")
+    await rig.slack.submit_view(rig.slack.views[0], {"code": "other"})
+
+    assert "this is approved by m2 already" in render(rig.slack.views[0])
+    assert (await rig.approval(approval)).status == "approved"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "nonsense",
+        "apr_00000000000000000000000000.1.0123456789ab",
+        "{id}.2.{digest}",
+        "{id}.1.000000000000",
+        "{id}.1.{short}",
+        "{id}.1.{digest}0",
+        "{id}.01.{digest}",
+        "{id}.-1.{digest}",
+        "{id}.1.{digest}\n",
+        "{id}' or 1=1.1.{digest}",
+    ],
+)
+async def test_a_forged_button_decides_nothing(rig: Rig, value: str) -> None:
+    """SL-4: any part of the value that is not what waits is refused, and told."""
+    approval = await rig.ask()
+    digest = approval.digest[:12]
+    forged = value.format(id=approval.id, digest=digest, short=digest[:11])
+
+    for action in (APPROVE, REJECT, LOWER):
+        answer = await rig.slack.click(
+            rig.card(approval), action, user="UMARIA", value=forged
+        )
+        await rig.app.told()
+        assert answer.acknowledged
+    assert len(rig.told) == 3
+    assert rig.slack.views == []
+    assert (await rig.approval(approval)).status == "pending"
+
+
+async def test_an_old_card_is_refused_and_shown_again(rig: Rig) -> None:
+    """SL-4: a click on revision 1 after revision 2 is refused, and the card is sent anew."""
+    approval = await rig.ask(900_00)
+    old = rig.card(approval).buttons[APPROVE]
+    await rig.click(approval, LOWER, user="UM1")
+    await rig.slack.submit_view(rig.slack.views[0], {"amount": "800"})
+    await rig.send()
+    updates = len(rig.slack.calls("chat.update"))
+
+    await rig.slack.click(rig.card(approval), APPROVE, user="UFINN", value=old)
+    await rig.app.told()
+    await rig.send()
+
+    assert "It has changed" in rig.told[-1]
+    assert len(rig.slack.calls("chat.update")) == updates + 1
+    assert (await rig.approval(approval)).status == "pending"
+    await rig.click(approval, user="UFINN")
+    assert (await rig.approval(approval)).status == "approved"
