@@ -20,6 +20,8 @@ CANARY = "canary-7f3a9"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holder:
+    """Something that keeps a secret."""
+
     key: Secret
 
 

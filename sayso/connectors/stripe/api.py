@@ -6,6 +6,7 @@ This module imports the SDK, so nothing imports it before the first call.
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -111,6 +112,7 @@ class StripeApi:
     def __init__(
         self, *, api_key: Secret, base_url: str, version: str, timeout_s: float, retry: RetryPolicy
     ) -> None:
+        _quieten()
         self._transport = _Transport(timeout_s=timeout_s)
         self._client = stripe.StripeClient(
             api_key.reveal(),
@@ -189,6 +191,13 @@ class StripeApi:
     async def close(self) -> None:
         """Close the sockets."""
         await self._transport.close_async()
+
+
+def _quieten() -> None:
+    """Keep the SDK from logging whole answers: at DEBUG they hold names and addresses (AU-17)."""
+    log = logging.getLogger("stripe")
+    if log.level < logging.WARNING:
+        log.setLevel(logging.WARNING)
 
 
 async def _account_of(client: stripe.StripeClient) -> Account:

@@ -1,0 +1,79 @@
+"""With every logger at DEBUG, no secret and no personal word of a customer is written (AU-17)."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+from connectors.benches import ANA, email_over
+from connectors.stripe_desk import open_desk
+from connectors.test_email import plan as plan_letter
+from connectors.test_email import smtp
+from connectors.test_oauth import open_office
+
+from sayso.connectors.email import FileTransport, Login
+from sayso.connectors.secret import Secret
+from sayso.errors import SaysoError
+from sayso.json import JsonObject
+from sayso.testing.mail import MailCatcher
+from sayso.testing.sandbox import API_KEY, Fault
+
+REFUND: JsonObject = {"charge": "ch_demo_ana_1"}
+
+
+@pytest.fixture(autouse=True)
+def _everything_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+
+
+def written(caplog: pytest.LogCaptureFixture) -> str:
+    assert caplog.records, "nothing was logged at all, so this test proves nothing"
+    return caplog.text
+
+
+async def test_stripe_logs_no_key_and_no_customer(caplog: pytest.LogCaptureFixture) -> None:
+    """Reads, a call, a lost answer and a look-up."""
+    async with open_desk() as desk:
+        call = await desk.plan("stripe.refund", REFUND)
+        desk.sandbox.add_faults(Fault(kind="drop_after"))
+        await desk.outcome(call)
+        await desk.look_up(call)
+        await desk.connectors.list_records(ANA)
+    for canary in (API_KEY, "ana@example.com", "Torres"):
+        assert canary not in written(caplog)
+
+
+async def test_the_broker_logs_no_token(caplog: pytest.LogCaptureFixture) -> None:
+    """A refresh that works and one that is refused."""
+    async with open_office() as office:
+        await office.authorised()
+        office.clock.advance(hours=2)
+        bearer = await office.broker().bearer(office.connection)
+        row = await office.store.read(office.connection.id)
+        assert row is not None
+        assert row.token is not None
+        assert row.token.refresh is not None
+        refresh = row.token.refresh.reveal()
+        office.idp.revoke(refresh)
+        office.clock.advance(hours=2)
+        with pytest.raises(SaysoError):
+            await office.broker().bearer(office.connection)
+    for canary in (bearer.reveal(), refresh, "not a secret"):
+        assert canary not in written(caplog)
+
+
+async def test_email_logs_no_password_and_no_address(
+    caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    """Over SMTP with a login, and into a folder."""
+    logging.getLogger(__name__).debug("the log is open")
+    async with MailCatcher.start(passwords={"ann": "hunter2"}) as mail:
+        for transport in (
+            smtp(mail, Login(user="ann", password=Secret("hunter2"))),
+            FileTransport(tmp_path),
+        ):
+            connector = email_over(transport)
+            await connector.call(await plan_letter(connector))
+    for canary in ("hunter2", "ana@example.com", "Torres"):
+        assert canary not in written(caplog)
