@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Callable, Mapping, Sequence
+from socket import socket
 from typing import TYPE_CHECKING
 
 from sayso.surfaces.cli.app import main as run_commands
-from sayso.surfaces.cli.outside import Outside, Provider, SlackCards
+from sayso.surfaces.cli.outside import Outside, Provider, SlackStage
 
 if TYPE_CHECKING:
     from sayso.sdk.app import Sayso
+
+SLACK_PATH = "/slack/events"
+"""Where Slack sends clicks and forms to, under the address of `sayso serve`."""
 
 # The imports below stand in functions because a command must load only what it uses (rule 31).
 
@@ -27,19 +30,38 @@ def _customer_names() -> Mapping[str, str]:
     return {customer.customer_id: customer.name for customer in DEMO}
 
 
-def _serve(sayso: Sayso, host: str, port: int) -> None:
-    raise NotImplementedError
+def _listen(host: str, port: int, allow_remote: bool) -> socket:
+    from sayso.surfaces.http import listen
+
+    return listen(host, port, allow_remote=allow_remote)
 
 
-def _open_slack(sayso: Sayso) -> AbstractAsyncContextManager[SlackCards]:
-    raise NotImplementedError
+async def _serve(sayso: Sayso, listener: socket, ready: Callable[[str], None]) -> None:
+    from sayso.surfaces.http import create_app, serve
+
+    app = create_app(sayso)
+    if sayso.workspace.settings.slack is None:
+        await serve(sayso, listener=listener, ready=ready, app=app)
+        return
+    from sayso.surfaces.slack import create_slack_app
+
+    async with create_slack_app(sayso) as slack:
+        app.mount(SLACK_PATH, slack)
+        await serve(sayso, listener=listener, ready=ready, app=app)
+
+
+def _start_slack() -> SlackStage:
+    from sayso.testing.slack_stage import SlackStage as FakeSlackStage
+
+    return FakeSlackStage()
 
 
 OUTSIDE = Outside(
     start_sandbox=_start_sandbox,
     customer_names=_customer_names,
+    listen=_listen,
     serve=_serve,
-    open_slack=_open_slack,
+    start_slack=_start_slack,
 )
 
 

@@ -3,9 +3,10 @@ sandbox: `sayso/__main__.py` is the one place that knows all of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from socket import socket
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -63,13 +64,26 @@ class Provider(Protocol):
 class SlackCards(Protocol):
     """A Slack channel in which cards are shown and clicked."""
 
-    async def card(self, approval_id: str) -> str:
-        """The newest card of an approval as text; waits until it is posted."""
+    async def card(self, approval_id: str, revision: int) -> str:
+        """A revision of a card as text; waits until it is posted."""
         ...
 
     async def click(self, approval_id: str, choice: str) -> str:
-        """Click yes (`approve`) or no (`reject`); returns what Slack then shows."""
+        """Click yes (`approve`) or no (`reject`); returns what the card then says."""
         ...
+
+
+class SlackStage(Protocol):
+    """A Slack of the demo's own; see `sayso.testing.slack_stage`."""
+
+    @property
+    def settings(self) -> str: ...
+    @property
+    def environment(self) -> Mapping[str, str]: ...
+    @property
+    def account(self) -> str: ...
+    def open(self, sayso: Sayso) -> AbstractAsyncContextManager[SlackCards]: ...
+    def stop(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,11 +93,14 @@ class Outside:
     Attributes:
         start_sandbox: port (0 for any) and seed (`demo` or `empty`) to a running provider.
         customer_names: the demo seed's customers, name by id.
-        serve: an open workspace, host and port; serves until it is stopped.
-        open_slack: an open workspace and its `[slack]` settings to the cards in a fake Slack.
+        listen: host, port and whether other machines may reach it, to a bound socket.
+        serve: an open workspace, a bound socket, and who is told the URL once calls are answered;
+            ends with SIGINT or SIGTERM. Slack's requests are taken too when `[slack]` is set.
+        start_slack: a fake Slack, running.
     """
 
     start_sandbox: Callable[[int, str], Provider]
     customer_names: Callable[[], Mapping[str, str]]
-    serve: Callable[[Sayso, str, int], None]
-    open_slack: Callable[[Sayso], AbstractAsyncContextManager[SlackCards]]
+    listen: Callable[[str, int, bool], socket]
+    serve: Callable[[Sayso, socket, Callable[[str], None]], Awaitable[None]]
+    start_slack: Callable[[], SlackStage]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sayso.errors import Code
 from sayso.sdk.views import ActionView, EntryView, RequestView
 from sayso.surfaces.cli.output import Out, local_time, many_lines, one_line
 from sayso.surfaces.cli.problem import FAILED, OK
@@ -32,8 +33,12 @@ def receipt_text(action: ActionView) -> str:
     return f"{receipt.id} {receipt.status}{amount}"
 
 
-def show_action(out: Out, action: ActionView) -> None:
-    """Print one action, and what to do next about it."""
+def show_action(out: Out, action: ActionView, *, why: bool = False) -> None:
+    """Print one action, and what to do next about it.
+
+    Args:
+        why: also why it did not come to pass, where no error says so beside it.
+    """
     approval = action.approval
     waiting = approval is not None and action.status == "pending_approval"
     out.pairs(
@@ -45,7 +50,7 @@ def show_action(out: Out, action: ActionView) -> None:
             ("amount", "" if action.amount is None else str(action.amount)),
             ("decision", decision_text(action)),
             ("receipt", receipt_text(action)),
-            ("why not", "" if action.error is None else _error_text(action)),
+            ("why not", _error_text(action) if why else ""),
             ("approval", "" if approval is None else f"{approval.id} ({approval.status})"),
         ]
     )
@@ -63,8 +68,13 @@ def warn_refused(out: Out, action: ActionView) -> None:
 
 
 def _error_text(action: ActionView) -> str:
-    assert action.error is not None
-    return f"{action.error.message} [{action.error.code}]"
+    return "" if action.error is None else f"{action.error.message} [{action.error.code}]"
+
+
+def warn_handed_over(out: Out, reason: str) -> None:
+    """Say on stderr, as every error, that nobody but a person can go on."""
+    out.warn(f"error: no planner acts on this: {one_line(reason)} [{Code.NOT_UNDERSTOOD}]")
+    out.warn("next: a person has to answer the customer; nothing was changed")
 
 
 def show_request(out: Out, request: RequestView) -> None:

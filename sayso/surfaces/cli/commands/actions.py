@@ -87,7 +87,7 @@ def show(
     if as_json:
         out.document(action)
         return 0
-    show_action(out, action)
+    show_action(out, action, why=True)
     out.line()
     show_timeline(out, action.timeline)
     return 0

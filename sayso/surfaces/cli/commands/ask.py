@@ -17,7 +17,9 @@ from sayso.surfaces.cli.options import (
 )
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.place import find_workspace, requester, run, subject_of
-from sayso.surfaces.cli.show import show_request, status_of, warn_refused
+from sayso.surfaces.cli.problem import FAILED
+from sayso.surfaces.cli.reason import hand_over_reason
+from sayso.surfaces.cli.show import show_request, status_of, warn_handed_over, warn_refused
 
 app = typer.Typer()
 
@@ -41,23 +43,30 @@ def ask(
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Plan and act on a customer's words."""
+    """Plan and act on a customer's words.
+
+    Exit status 1 also when nobody but a person can answer.
+    """
     out = Out(as_json=as_json)
     folder = find_workspace(workspace)
     who = subject_of(subject, assurance)
 
-    async def work() -> RequestView:
+    async def work() -> tuple[RequestView, str]:
         async with Sayso.open(folder, work=False) as sayso:
-            return await sayso.ask(
+            asked = await sayso.ask(
                 who, text, key=key, wait_s=wait, requester=await requester(sayso)
             )
+            return asked, await hand_over_reason(sayso, asked)
 
     out.note("planning …")
-    request = run(work())
+    request, handed_over = run(work())
     if as_json:
         out.document(request)
     else:
         show_request(out, request)
     for action in request.actions:
         warn_refused(out, action)
+    if handed_over:
+        warn_handed_over(out, handed_over)
+        return FAILED
     return status_of(*request.actions)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,13 @@ from typing import Annotated
 import typer
 
 from sayso.sdk.views import ApprovalView, RequestView
-from sayso.surfaces.cli.demo.answers import Answer, Answers, AskedAnswers, FlagAnswers
+from sayso.surfaces.cli.demo.answers import (
+    Answer,
+    Answers,
+    AskedAnswers,
+    FlagAnswers,
+    SlackAnswers,
+)
 from sayso.surfaces.cli.demo.messages import CustomerMessage, own_messages, read_messages
 from sayso.surfaces.cli.demo.play import Watcher, play
 from sayso.surfaces.cli.demo.show import Screen
@@ -21,12 +27,13 @@ from sayso.surfaces.cli.demo.stage import open_stage
 from sayso.surfaces.cli.demo.tally import Told, tally_json
 from sayso.surfaces.cli.options import JsonOption
 from sayso.surfaces.cli.output import Out
-from sayso.surfaces.cli.outside import Outside
+from sayso.surfaces.cli.outside import Outside, SlackStage
 from sayso.surfaces.cli.place import run
 from sayso.surfaces.cli.problem import FAILED, OK, usage
 from sayso.surfaces.cli.root import outside_of
 
 app = typer.Typer()
+_YES = frozenset({"y", "yes"})
 
 
 @app.command()
@@ -58,31 +65,46 @@ def demo(
         raise usage("--yes and --no exclude each other", "choose one")
     wanted = own_messages() if messages is None else read_messages(messages)
     out = Out(as_json=as_json)
-    plan = _Plan(outside=outside_of(context), messages=wanted, slack=slack, keep=keep)
-    choice = "approve" if yes else "reject" if no else None
-    return run(_demo(plan, choice, out))
+    plan = _Plan(
+        outside=outside_of(context),
+        messages=wanted,
+        choice="approve" if yes else "reject" if no else None,
+        slack=slack,
+        keep=keep,
+    )
+    return run(_demo(plan, out))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Plan:
-    """What the options ask for."""
+    """What the options ask for; `choice` is None where nobody said it beforehand."""
 
     outside: Outside
     messages: Sequence[CustomerMessage]
+    choice: str | None
     slack: bool
     keep: Path | None
 
 
-async def _demo(plan: _Plan, choice: str | None, out: Out) -> int:
+async def _demo(plan: _Plan, out: Out) -> int:
     names = plan.outside.customer_names()
+    screen = Screen(out, len(plan.messages), names, panels=not plan.slack)
     async with AsyncExitStack() as stack:
-        stage = await stack.enter_async_context(open_stage(plan.outside, keep=plan.keep))
-        answers = _answers(choice, out)
+        slack: SlackStage | None = None
+        if plan.slack:
+            slack = plan.outside.start_slack()
+            stack.callback(slack.stop)
+        stage = await stack.enter_async_context(
+            open_stage(plan.outside, keep=plan.keep, slack=slack)
+        )
+        answers = _answers(plan.choice, out)
+        if slack is not None:
+            cards = await stack.enter_async_context(slack.open(stage.sayso))
+            answers = SlackAnswers(cards, _slack_choice(plan.choice, screen, out))
         if out.as_json:
             tally = await play(stage, plan.messages, answers, _Silent())
             out.document(tally_json(tally, names))
             return OK if tally.ok else FAILED
-        screen = Screen(out, len(plan.messages), names)
         screen.opening(stage.provider.url)
         tally = await play(stage, plan.messages, answers, screen)
         screen.closing(tally)
@@ -100,9 +122,31 @@ def _answers(choice: str | None, out: Out) -> Answers:
             return FlagAnswers("reject", "declined_by_flag", "no, by --no")
         case _:
             pass
-    if out.tty and sys.stdin.isatty():
+    if _is_asked(out):
         return AskedAnswers(_input)
     return FlagAnswers("reject", "nobody_at_terminal", "no, since nobody is at a terminal")
+
+
+def _slack_choice(choice: str | None, screen: Screen, out: Out) -> Callable[[str], str]:
+    """Shows a card as Slack does, and says which of its buttons is clicked."""
+
+    def choose(text: str) -> str:
+        if not out.as_json:
+            screen.slack_card(text)
+        if choice is not None:
+            return choice
+        if not _is_asked(out):
+            return "reject"
+        try:
+            return "approve" if _input("  click yes / no? ").strip().lower() in _YES else "reject"
+        except EOFError:
+            return "reject"
+
+    return choose
+
+
+def _is_asked(out: Out) -> bool:
+    return out.tty and sys.stdin.isatty()
 
 
 def _input(question: str) -> str:

@@ -22,11 +22,13 @@ class Answer:
         choice: `approve`, `reject` or `edit`.
         words: what was said, for the reader.
         error: why it was not taken, when it was not.
+        shown: what the place of the answer shows afterwards, where that is not the terminal.
     """
 
     choice: str
     words: str
     error: str = ""
+    shown: str = ""
 
 
 class Answers(Protocol):
@@ -113,10 +115,13 @@ class SlackAnswers:
 
     async def answer(self, stage: Stage, approval: ApprovalView) -> Answer:
         """See `Answers.answer`."""
-        choice = self._choose(await self._cards.card(approval.id))
-        shown = await self._cards.click(approval.id, choice)
+        choice = self._choose(await self._cards.card(approval.id, approval.revision))
         word = "yes" if choice == "approve" else "no"
-        return Answer(choice=choice, words=f"{word}, by a click in Slack; there: {shown}")
+        try:
+            shown = await self._cards.click(approval.id, choice)
+        except LookupError as error:  # Slack is no place for this decision
+            return Answer(choice=choice, words=word, error=str(error))
+        return Answer(choice=choice, words=f"{word}, by a click in Slack", shown=shown)
 
 
 async def _say(

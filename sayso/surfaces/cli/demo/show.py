@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from rich import box
 from rich.console import RenderableType
 from rich.padding import Padding
+from rich.panel import Panel
 from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
@@ -38,9 +39,13 @@ class Screen:
     Args:
         total: how many messages there are.
         names: customers' names by id.
+        panels: whether cards are drawn here; not where Slack shows them.
     """
 
-    def __init__(self, out: Out, total: int, names: Mapping[str, str]) -> None:
+    def __init__(
+        self, out: Out, total: int, names: Mapping[str, str], *, panels: bool = True
+    ) -> None:
+        self._panels = panels
         self._console = out.console
         self._total = total
         self._names = names
@@ -87,13 +92,29 @@ class Screen:
 
     def card(self, approval: ApprovalView) -> None:
         """See `Watcher.card`."""
-        self._print(card_panel(approval))
+        if self._panels:
+            self._print(card_panel(approval))
+
+    def slack_card(self, text: str) -> None:
+        """Show a card as Slack's channel shows it."""
+        self._print(
+            Panel(
+                Text(many_lines(text)),
+                title=Text("Slack, the approvers' channel", style="bold"),
+                title_align="left",
+                border_style="magenta",
+                box=box.ROUNDED,
+            )
+        )
 
     def answered(self, answer: Answer) -> None:
         """See `Watcher.answered`."""
         self._row("answer", Text(one_line(answer.words, limit=1000), style="bold"))
         if answer.error:
             self._row("not taken", Text(one_line(answer.error), style="red"))
+        if answer.shown:
+            first = [line for line in answer.shown.splitlines() if line.strip("= ")][:2]
+            self._row("in Slack", Text(one_line(" · ".join(first)), style="magenta"))
 
     def ended(self, told: Told) -> None:
         """See `Watcher.ended`."""

@@ -12,11 +12,12 @@ from sayso.sdk.app import Sayso
 from sayso.sdk.scaffold import TOKEN_FILE, create_workspace, template
 from sayso.sdk.workspace import Workspace
 from sayso.settings import FILE_NAME
-from sayso.surfaces.cli.outside import Outside, Provider
+from sayso.surfaces.cli.outside import Outside, Provider, SlackStage
 
 PERSON = "you"
 """Who decides in the demo. They hold both roles and are still one person of the two."""
 
+_SLACK_ACCOUNT = '# slack = "T0123/U0456"'
 _API_KEY = 'api_key = "env:STRIPE_API_KEY"'
 
 
@@ -36,13 +37,13 @@ class Stage:
 
 @asynccontextmanager
 async def open_stage(
-    outside: Outside, *, keep: Path | None, settings: str = ""
+    outside: Outside, *, keep: Path | None, slack: SlackStage | None = None
 ) -> AsyncGenerator[Stage]:
     """Start the sandbox, make a workspace for it, and open that.
 
     Args:
         keep: where the workspace stays afterwards; None takes a temporary folder.
-        settings: further text for sayso.toml.
+        slack: a Slack in which the person has an account.
 
     Raises:
         ConfigError: `workspace_exists`, `invalid_setting`.
@@ -51,11 +52,20 @@ async def open_stage(
         folder = Path(temporary) / "demo" if keep is None else keep
         provider = outside.start_sandbox(0, "demo")
         try:
-            text = template(FILE_NAME).replace(_API_KEY, f'{_API_KEY}\nbase_url = "{provider.url}"')
-            await create_workspace(folder, approver=PERSON, settings=text + settings)
-            workspace = Workspace.load(folder, {"STRIPE_API_KEY": provider.api_key})
+            text = _settings(provider.url, slack)
+            await create_workspace(folder, approver=PERSON, settings=text)
+            environment = {} if slack is None else dict(slack.environment)
+            workspace = Workspace.load(folder, environment | {"STRIPE_API_KEY": provider.api_key})
             token = (folder / TOKEN_FILE).read_text(encoding="utf-8").strip()
             async with Sayso(workspace, work=False) as sayso:
                 yield Stage(sayso=sayso, provider=provider, folder=folder, token=token)
         finally:
             provider.stop()
+
+
+def _settings(url: str, slack: SlackStage | None) -> str:
+    """The sayso.toml of `init`, pointed at the sandbox and, where there is one, at the Slack."""
+    text = template(FILE_NAME).replace(_API_KEY, f'{_API_KEY}\nbase_url = "{url}"')
+    if slack is None:
+        return text
+    return text.replace(_SLACK_ACCOUNT, f'slack = "{slack.account}"') + slack.settings

@@ -1,0 +1,74 @@
+"""`sayso serve`."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from sayso.sdk.app import Sayso
+from sayso.sdk.workspace import Workspace
+from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
+from sayso.surfaces.cli.output import Out
+from sayso.surfaces.cli.place import find_workspace, run
+from sayso.surfaces.cli.root import outside_of
+
+app = typer.Typer()
+
+
+@app.command()
+def serve(
+    context: typer.Context,
+    host: Annotated[
+        str | None, typer.Option("--host", metavar="HOST", help="Else [http] host of sayso.toml.")
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            "--port",
+            metavar="PORT",
+            min=0,
+            max=65_535,
+            help="Else [http] port of sayso.toml; 0 takes any free one.",
+        ),
+    ] = None,
+    allow_remote: Annotated[
+        bool,
+        typer.Option("--allow-remote", help="Other machines may reach it; put TLS in front."),
+    ] = False,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Serve the HTTP API, Slack's clicks, and whatever is due."""
+    out = Out(as_json=as_json)
+    outside = outside_of(context)
+    loaded = Workspace.load(find_workspace(workspace), os.environ)
+    section = loaded.settings.http
+    # A server's log is what its operator has, so warnings go to stderr here.
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, force=True)
+    # The port first: nothing that is due may begin in a server that cannot serve.
+    listener = outside.listen(
+        host or section.host, section.port if port is None else port, allow_remote
+    )
+
+    def ready(url: str) -> None:
+        slack = loaded.settings.slack is not None
+        if as_json:
+            out.document({"url": url, "openapi": f"{url}/openapi.json", "slack": slack})
+            return
+        out.line(f"Serving {url} until Ctrl-C.")
+        out.line(f"  API description  {url}/openapi.json")
+        if slack:
+            out.line(f"  Slack            {url}/slack/events")
+        out.line("  a token          sayso token create --service NAME")
+
+    async def work() -> None:
+        async with Sayso(loaded) as sayso:
+            await outside.serve(sayso, listener, ready)
+
+    with listener:
+        run(work())
+    return 0
