@@ -22,7 +22,7 @@ from bench import crash_langgraph
 from bench.crash_judge import Faults
 from bench.crash_plan import MODES, Plan
 from bench.crash_run import Ran, open_lane, run_once
-from bench.place import working_folder
+from bench.place import with_bytecode, working_folder
 from bench.report import Report, Row, print_report, show_progress
 
 
@@ -112,6 +112,8 @@ def _folder(keep: Path | None) -> Generator[Path]:
 def run(runs: int, *, peer_runs: int, seed: int, lanes: int, keep: Path | None = None) -> Report:
     """The campaign, then the peer."""
     with _folder(keep) as folder:
+        os.environ.update(with_bytecode(folder / "bytecode"))
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
         campaign = Campaign(folder, seed, runs)
         begin = time.perf_counter()
         campaign.run(lanes)

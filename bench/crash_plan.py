@@ -69,7 +69,7 @@ class Plan:
             number=number,
             mode=MODES[number % len(MODES)],
             passing=chance.randint(1, len(STEPS)),
-            kill_after_s=chance.uniform(0.0, 0.5),
+            kill_after_s=chance.uniform(0.0, 0.35),
             held_path=chance.choice(HELD_PATHS),
             released_late=chance.random() < 0.5,
             order=tuple(order),

@@ -1,4 +1,4 @@
-"""A worker of the crash campaign: `python -m bench.crash_worker FOLDER PLAN first|again`.
+"""The workers of the crash campaign, each a process of its own.
 
 `first` asks for everything and dies where the plan says. `again` opens the same workspace, sweeps
 until nothing is open, asks for everything once more as a caller would that got no answer, and
@@ -11,10 +11,11 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 from bench.crash_plan import AMOUNTS, Plan, Step
 from bench.place import open_workspace
@@ -32,6 +33,10 @@ LIMIT_S = 30.0
 TABLES: dict[str, object] = {"people": [{"id": "maria", "roles": ["support_manager"]}]}
 _OPEN = (Status.PLANNED, Status.STALE, Status.APPROVED, Status.EXECUTING, Status.UNKNOWN)
 _NEXT_LOOK_S = 0.02
+
+Role = Literal["first", "again"]
+Line: TypeAlias = "Connection[tuple[str, ...], str]"
+"""To the campaign. Whatever was sent before a death has been told to a caller."""
 
 
 class AheadClock:
@@ -55,11 +60,6 @@ def tables_of(url: str) -> dict[str, object]:
     return TABLES | {"connectors": {"stripe": {"api_key": "file:keys/stripe", "base_url": url}}}
 
 
-def say(*words: object) -> None:
-    """Tell the campaign, at once: whatever was said before a death has been told to a caller."""
-    print(*words, flush=True)
-
-
 def dies_at(boundary: Boundary | None, passing: int) -> Callable[[Boundary], None]:
     """Kills this process at that passing of the boundary."""
     seen = 0
@@ -76,9 +76,10 @@ def dies_at(boundary: Boundary | None, passing: int) -> Callable[[Boundary], Non
 class Caller:
     """A bot that wants four things for its customer, and a manager who says yes."""
 
-    def __init__(self, sayso: Sayso, plan: Plan) -> None:
+    def __init__(self, sayso: Sayso, plan: Plan, line: Line) -> None:
         self._sayso = sayso
         self._plan = plan
+        self._line = line
 
     async def ask_all(self) -> None:
         """Ask for everything, with the same keys each time."""
@@ -95,10 +96,10 @@ class Caller:
             key=self._plan.key(step),
             reason="I would like my money back, please",
         )
-        say("told", step, view.id, view.status)
+        self._line.send(("told", view.id, view.status))
         if view.status == "pending_approval":
             view = await self._say_yes(view)
-            say("told", step, view.id, view.status)
+            self._line.send(("told", view.id, view.status))
 
     def _action(self, step: Step) -> tuple[str, dict[str, JsonValue]]:
         amount: JsonValue = {"amount_minor": AMOUNTS[step], "currency": "USD"}
@@ -160,7 +161,7 @@ async def sweep(sayso: Sayso, clock: AheadClock | None, limit_s: float) -> bool:
     return False
 
 
-async def work_first(folder: Path, url: str, plan: Plan) -> None:
+async def work_first(folder: Path, url: str, plan: Plan, line: Line) -> None:
     """Ask for everything; the plan's death comes on the way."""
     boundary = Boundary(plan.mode) if plan.mode in list(Boundary) else None
     sayso = Sayso(
@@ -169,12 +170,11 @@ async def work_first(folder: Path, url: str, plan: Plan) -> None:
         passing=dies_at(boundary, plan.passing),
     )
     async with sayso:
-        say("ready")
-        await Caller(sayso, plan).ask_all()
-    say("done")
+        line.send(("ready",))
+        await Caller(sayso, plan, line).ask_all()
 
 
-async def work_again(folder: Path, url: str, plan: Plan) -> None:
+async def work_again(folder: Path, url: str, plan: Plan, line: Line) -> None:
     """Recover, repeat the requests, and recover what came of that."""
     clock = AheadClock()
     sayso = Sayso(
@@ -185,30 +185,23 @@ async def work_again(folder: Path, url: str, plan: Plan) -> None:
         passing=dies_at(plan.again, 1),
     )
     async with sayso:
-        say("ready")
         for row in await read_rows(sayso):
             clock.advance_to(integer(row, "updated_at"))
-        caller = Caller(sayso, plan)
+        caller = Caller(sayso, plan, line)
         if plan.caller_first:
             await caller.ask_all()
         if plan.holds is not None:
             await sweep(sayso, None, 3 * LEASE_S)
-            say("swept")
-            await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
+            line.send(("swept",))
+            await asyncio.get_running_loop().run_in_executor(None, line.recv)
         settled = await sweep(sayso, clock, LIMIT_S)
-        say("settled" if settled else "open")
+        line.send(("settled" if settled else "open",))
         await caller.ask_all()
         settled = await sweep(sayso, clock, LIMIT_S)
-        say("settled" if settled else "open")
-    say("done")
+        line.send(("settled" if settled else "open",))
 
 
-def main() -> None:
-    """Run a worker; see the module."""
-    folder, url, plan, role = Path(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4]
-    work = work_first if role == "first" else work_again
-    asyncio.run(work(folder, url, Plan.from_json(plan)))
-
-
-if __name__ == "__main__":
-    main()
+def work(role: Role, folder: Path, url: str, plan: Plan, line: Line) -> None:
+    """Be a worker; the target of its process."""
+    doing = work_first if role == "first" else work_again
+    asyncio.run(doing(folder, url, plan, line))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -21,6 +22,16 @@ def working_folder() -> Generator[Path]:
     """A temporary folder below the working directory, since /tmp may be memory."""
     with tempfile.TemporaryDirectory(prefix=".bench-", dir=Path.cwd()) as folder:
         yield Path(folder)
+
+
+def with_bytecode(folder: Path) -> dict[str, str]:
+    """The environment in which processes keep their bytecode in `folder`.
+
+    Some machines forbid bytecode in general, and every start would compile all it imports.
+    """
+    forbidden = {"PYTHONDONTWRITEBYTECODE"}
+    kept = {name: value for name, value in os.environ.items() if name not in forbidden}
+    return kept | {"PYTHONPYCACHEPREFIX": str(folder)}
 
 
 def filesystem_of(folder: Path) -> str:
