@@ -1,0 +1,72 @@
+"""The tools that judge the whole tree: each is one test, and its words are the failure."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+from tree import ROOT
+
+pytestmark = pytest.mark.house
+
+_LIMIT_S = 280
+_WIDTH = 240
+_IMPORT_LINTER = (
+    "import sys; from importlinter.cli import lint_imports_command;"
+    "sys.exit(lint_imports_command(['--no-cache', '--no-logo']))"
+)
+
+
+def ask(*words: str) -> None:
+    """Run this interpreter with the words; fail with all it said unless it is content.
+
+    Guarantees: nothing is read from standard input, and the wait is bounded.
+    """
+    environment = {
+        **os.environ,
+        "NO_COLOR": "1",
+        "COLUMNS": "200",
+        "PYRIGHT_PYTHON_IGNORE_WARNINGS": "1",
+    }
+    done = subprocess.run(
+        [sys.executable, *words],
+        cwd=ROOT,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=_LIMIT_S,
+        check=False,
+    )
+    if done.returncode != 0:
+        lines = [line[:_WIDTH] for line in done.stdout.splitlines()]
+        pytest.fail("\n".join([f"exit status {done.returncode}", *lines]), pytrace=False)
+
+
+def test_ruff_finds_nothing() -> None:
+    """Style 29: the rules of pyproject.toml hold."""
+    ask("-m", "ruff", "check", "--no-fix", "--output-format=concise", ".")
+
+
+def test_every_file_is_formatted() -> None:
+    """Style 29: one format, a hundred columns."""
+    ask("-m", "ruff", "format", "--check", ".")
+
+
+def test_mypy_finds_nothing() -> None:
+    """Style 10: mypy strict over package, tests, benches and examples."""
+    ask("-m", "mypy")
+
+
+def test_pyright_finds_nothing() -> None:
+    """Style 10: pyright strict over the same files; its node comes with the wheel."""
+    ask("-m", "pyright", "--pythonpath", sys.executable)
+
+
+@pytest.mark.promise("house:floors")
+def test_imports_go_down_only() -> None:
+    """Design 3: every module has a floor, surfaces stay apart, the verifier stands alone."""
+    ask("-c", _IMPORT_LINTER)

@@ -1,0 +1,140 @@
+"""House rules that no tool knows, read from the source."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from tree import PACKAGE, TESTS, dotted, is_test, read_python
+
+MOST_LINES = 600
+
+JSON_EDGE = {
+    # where bytes, rows or foreign libraries' values come in or go out
+    "sayso/actions/engine.py": "the type of a coroutine, which has two unused parameters",
+    "sayso/agent/graph.py": "LangGraph's state is JSON",
+    "sayso/agent/models.py": "options of LangChain's models",
+    "sayso/agent/prompts/answer.py": "builds a Pydantic model while it runs",
+    "sayso/agent/runner.py": "LangGraph's configuration",
+    "sayso/audit/query.py": "a query's values by their field",
+    "sayso/connectors/arguments.py": "Pydantic's error details",
+    "sayso/connectors/exchange.py": "Authlib's token is a dict",
+    "sayso/settings.py": "a connector's own settings, which it reads itself",
+    "sayso/store/sqlite.py": "results of units of work of every type, in one queue",
+}
+"""Modules that may say `Any`, and why; whole folders follow."""
+JSON_EDGE_FOLDERS = ("sayso/sdk/", "sayso/surfaces/", "sayso/testing/")
+"""Views, HTTP bodies, the terminal, and fakes that speak foreign JSON."""
+
+CLOCKS = {
+    "datetime.now",
+    "datetime.datetime.now",
+    "datetime.utcnow",
+    "date.today",
+    "time.time",
+    "time.time_ns",
+}
+ENVIRONMENT = {"os.environ", "os.getenv", "environ", "getenv"}
+OWN_CLOCK = {"sayso/ids.py": "SystemClock, the one that surfaces hand down"}
+ABOVE = ("sayso/surfaces/", "sayso/sdk/", "sayso/testing/", "sayso/__main__.py")
+"""Where the time and the environment are read to be handed down."""
+
+
+def in_package() -> Iterator[tuple[str, ast.AST]]:
+    """Every node of every module of the package."""
+    for name, tree in read_python(PACKAGE):
+        for node in ast.walk(tree):
+            yield name, node
+
+
+def place(name: str, node: ast.AST) -> str:
+    """`file:line`, for a failure's text."""
+    return f"{name}:{getattr(node, 'lineno', 1)}"
+
+
+def test_no_file_is_long() -> None:
+    """Style 1: split by idea; 400 lines are the aim, 600 the end."""
+    long = {
+        path.relative_to(PACKAGE.parent).as_posix(): lines
+        for path in PACKAGE.rglob("*.py")
+        if (lines := len(path.read_text(encoding="utf-8").splitlines())) > MOST_LINES
+    }
+    assert not long
+
+
+def test_any_stays_at_the_edge() -> None:
+    """Style 10: `Any` where foreign values come in, nowhere else; and no stale exception."""
+    found = {
+        name
+        for name, node in in_package()
+        if isinstance(node, ast.Name)
+        and node.id == "Any"
+        and not name.startswith(JSON_EDGE_FOLDERS)
+    }
+    assert found - JSON_EDGE.keys() == set()
+    assert JSON_EDGE.keys() - found == set()
+
+
+def test_time_and_environment_are_arguments() -> None:
+    """Style 13: nothing below the SDK asks the machine what time it is, or what is set."""
+    found = [
+        place(name, node)
+        for name, node in in_package()
+        if isinstance(node, ast.Attribute | ast.Name)
+        and dotted(node) in CLOCKS | ENVIRONMENT
+        and not name.startswith(ABOVE)
+        and name not in OWN_CLOCK
+    ]
+    assert found == []
+
+
+def test_every_test_says_what_it_proves() -> None:
+    """Style 21: a sentence as name, and a line with the promise."""
+    silent = [
+        place(name, node)
+        for name, tree in read_python(TESTS)
+        for node in ast.walk(tree)
+        if is_test(node) and not ast.get_docstring(node)  # type: ignore[arg-type]
+    ]
+    assert silent == []
+
+
+def test_no_test_sleeps() -> None:
+    """Style 27: wait for what is meant; `sleep(0)` only lets others go on."""
+    sleepers = [
+        place(name, node)
+        for name, tree in read_python(TESTS)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and dotted(node.func) in {"time.sleep", "asyncio.sleep", "anyio.sleep", "sleep"}
+        and not (node.args and isinstance(node.args[0], ast.Constant) and node.args[0].value == 0)
+    ]
+    assert sleepers == []
+
+
+def test_nothing_of_ours_is_patched() -> None:
+    """Style 23: fakes, not patches; foreign constants may be shortened."""
+    patched = [
+        place(name, node)
+        for name, tree in read_python(TESTS)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and dotted(node.func).endswith("monkeypatch.setattr")
+        and ast.unparse(node.args[0]).strip("'\"").startswith("sayso")
+    ]
+    assert patched == []
+
+
+def test_no_template_trusts_its_text() -> None:
+    """WC-9: nothing marks foreign text as safe HTML."""
+    trusting = [
+        path.relative_to(PACKAGE.parent).as_posix()
+        for path in PACKAGE.rglob("*")
+        if path.is_file()
+        and path.suffix in {".py", ".html", ".jinja", ".j2", ".md", ".txt"}
+        and any(
+            word in path.read_text(encoding="utf-8").replace(" ", "")
+            for word in ("|safe", "Markup(", "hx-vals=js:")
+        )
+    ]
+    assert trusting == []

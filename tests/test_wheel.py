@@ -1,0 +1,76 @@
+"""What is installed is what stands here: the tests judge the wheel, not a lucky folder."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tarfile
+import zipfile
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+from tree import PACKAGE, ROOT
+
+import sayso
+
+DATA = {".sql", ".cedar", ".toml", ".md", ".jsonl", ".typed", ".html", ".css", ".js", ""}
+
+
+def source_files() -> Mapping[str, bytes]:
+    """Everything of the package, by its path inside."""
+    return {
+        path.relative_to(PACKAGE).as_posix(): path.read_bytes()
+        for path in PACKAGE.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+
+
+@pytest.mark.skipif("CI" not in os.environ, reason="an editable install is fine while writing")
+def test_ci_runs_the_built_wheel() -> None:
+    """Style 30: the package that is tested was built and installed."""
+    assert "site-packages" in Path(str(sayso.__file__)).parts
+
+
+def test_what_is_installed_is_this_source() -> None:
+    """Every file, data too, opens through importlib.resources with the bytes that stand here."""
+    installed = files("sayso")
+    source = source_files()
+    differing = [
+        name
+        for name, content in source.items()
+        if not (found := installed.joinpath(name)).is_file() or found.read_bytes() != content
+    ]
+    assert differing == []
+    kinds = {Path(name).suffix for name in source} - {".py"}
+    assert kinds <= DATA, "a new kind of data: say here that it belongs into the wheel"
+    assert "py.typed" in source
+
+
+@pytest.mark.house
+def test_wheel_and_sdist_hold_everything(tmp_path: Path) -> None:
+    """Built without a network: the package whole in both, the tests and their lock in the sdist."""
+    built = subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-d", str(tmp_path)],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert built.returncode == 0, built.stdout + built.stderr
+    package = {f"sayso/{name}" for name in source_files()}
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+    assert package <= names
+    assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
+    assert not [name for name in names if not name.startswith(("sayso/", "sayso-"))]
+    (sdist,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    assert package <= names
+    assert {"pyproject.toml", "uv.lock", "README.md", "tests/conftest.py", ".ci/run"} <= names
