@@ -162,7 +162,7 @@ def build_card(
         deadline: microseconds since 1970.
     """
     title = sentence_of(action, resolved)
-    label = "again" if action.reversible else "not"
+    undone = "it can be undone" if action.reversible else "it cannot be undone"
     return Card(
         title=title,
         action=action.name,
@@ -184,7 +184,7 @@ def build_card(
         roles=judgement.roles,
         quote=_cut(quote),
         planner=planner,
-        on_yes=f"{title}; {action.guarantee.sentence}; it can {label} be undone",
+        on_yes=f"{title}; {action.guarantee.sentence}; {undone}",
         on_no=_on_no(action.effect),
         deadline=rfc3339(deadline),
         may_lower=action.money_arg is not None,

@@ -75,7 +75,7 @@ async def test_the_card_shows_a_masked_address_and_the_log_gets_no_address() -> 
     call = await plan(email_over(FileTransport(Path("unused"))))
     resolved = call.resolved
     assert resolved.payee == "a…@example.com, the address on file"
-    assert resolved.personal == {"email": "ana@example.com", "customer": "Ana Torres"}
+    assert resolved.personal == {"email": "ana@example.com", "name": "Ana Torres"}
     assert len(str(resolved.preconditions["address.fingerprint"])) == 8
 
 

@@ -50,7 +50,7 @@ async def test_a_refund_names_what_is_left_and_leaves_nothing_open() -> None:
     }
     assert found.fields["charge"] == "Order 1031: cast-iron pan"
     assert found.fields["left afterwards"] == "€0.00"
-    assert found.personal == {"customer": "Chloé Martin", "email": "chloe@example.com"}
+    assert found.personal == {"name": "Chloé Martin", "email": "chloe@example.com"}
 
 
 async def test_the_policy_gets_the_facts_of_a_refund() -> None:

@@ -84,7 +84,7 @@ class TellsPersonalThings(Sound):
     async def resolve(self, action: Action, args: Args, subject: Subject) -> Resolved:
         """Read too much."""
         found = await super().resolve(action, args, subject)
-        return replace(found, payee="Ana Torres", personal={"customer": "Ana Torres"})
+        return replace(found, payee="Ana Torres", personal={"name": "Ana Torres"})
 
 
 class DoesItTwice(Sound):

@@ -124,7 +124,7 @@ class EmailConnector:
 def _personal(address: Address) -> dict[str, str]:
     named = {"email": address.email}
     if address.name:
-        named["customer"] = plain(address.name)
+        named["name"] = plain(address.name)
     return named
 
 

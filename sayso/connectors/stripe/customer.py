@@ -50,7 +50,7 @@ class Customer:
     @property
     def personal(self) -> dict[str, str]:
         """What names the person, for the card."""
-        named = {"customer": plain(self.name), "email": plain(self.email)}
+        named = {"name": plain(self.name), "email": plain(self.email)}
         return {key: value for key, value in named.items() if value}
 
 

@@ -11,7 +11,7 @@ import io
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated
@@ -19,6 +19,7 @@ from typing import Annotated
 import typer
 
 from sayso.errors import SaysoError
+from sayso.sdk.exporters import start_exporting
 from sayso.surfaces.cli.outside import Outside
 from sayso.surfaces.cli.problem import (
     FAILED,
@@ -123,7 +124,9 @@ def main(outside: Outside, argv: Sequence[str] | None = None) -> int:
     # NOTE: a library's warning is for whoever debugs; the commands say themselves what matters.
     logging.basicConfig(level=logging.WARNING if debug else logging.CRITICAL)
     command = next((word for word in words if not word.startswith("-")), None)
+    stop_exporting: Callable[[], None] = _nothing
     try:
+        stop_exporting = start_exporting(os.environ)
         app = build_app(outside, frozenset({command} if command else ()))
         status: object = app(words, standalone_mode=False, prog_name="sayso")
         return status if isinstance(status, int) else OK
@@ -135,6 +138,12 @@ def main(outside: Outside, argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("stopped\n")
         return 130
+    finally:
+        stop_exporting()
+
+
+def _nothing() -> None:
+    return None
 
 
 def _explain(error: Exception, *, as_json: bool, command: str | None) -> int:
