@@ -33,17 +33,17 @@ from sayso.surfaces.cli.problem import (
 from sayso.surfaces.cli.root import Root
 
 COMMANDS: dict[str, str] = {
-    "demo": "See it work: customers' words to proven refunds, with nothing to set up.",
-    "init": "Make a workspace: settings, policy, signing key, database, the first approver.",
-    "check": "Check all of a workspace, and list everything that is wrong.",
+    "demo": "See it work: from customers' words to proven refunds.",
+    "init": "Make a workspace: settings, policy, key, database, approver.",
+    "check": "Check a workspace, and list everything that is wrong.",
     "ask": "Plan and act on a customer's words.",
-    "propose": "Propose a concrete action; what the policy allows is done at once.",
-    "approvals": "Decide what waits for a person: list, show, approve, reject, edit.",
+    "propose": "Propose a concrete action; what the policy allows is done.",
+    "approvals": "Decide what waits: list, show, approve, reject, edit.",
     "actions": "Look at actions: list, show.",
-    "audit": "Ask, verify and export the log: tail, query, verify, export, checkpoint.",
-    "token": "Make, list and revoke tokens: create, list, revoke.",
-    "serve": "Serve the HTTP API, Slack's clicks, and whatever is due.",
-    "sandbox": "Run a Stripe-compatible provider on this machine until Ctrl-C.",
+    "audit": "Ask and prove: tail, query, verify, export, checkpoint.",
+    "token": "Tokens of programs and people: create, list, revoke.",
+    "serve": "Serve the HTTP API, Slack's clicks, and what is due.",
+    "sandbox": "Run a Stripe-compatible provider here, until Ctrl-C.",
     "migrate": "Bring the database to this version.",
     "doctor": "Say what is installed and how the database is set up.",
 }
@@ -64,7 +64,7 @@ def build_app(outside: Outside, wanted: frozenset[str]) -> typer.Typer:
         add_completion=False,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
-        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+        context_settings={"help_option_names": ["-h", "--help"]},
     )
 
     @app.callback()

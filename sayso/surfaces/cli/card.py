@@ -47,7 +47,7 @@ def card_rows(approval: ApprovalView) -> Rows:
                     approval.id,
                     f"revision {approval.revision}",
                     approval.digest[:DIGEST_PREFIX],
-                    f"planned by {card.planner}",
+                    f"by {card.planner}",
                 )
             ),
         ),

@@ -21,7 +21,7 @@ from sayso.surfaces.cli.problem import usage
 from sayso.surfaces.cli.show import show_action, status_of, warn_refused
 
 app = typer.Typer(
-    help="Decide what waits for a person: list, show, approve, reject, edit.",
+    help="Decide what waits: list, show, approve, reject, edit.",
     no_args_is_help=True,
 )
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sayso.audit.verification import Verification
 
 app = typer.Typer(
-    help="Ask, verify and export the log: tail, query, verify, export, checkpoint.",
+    help="Ask and prove: tail, query, verify, export, checkpoint.",
     no_args_is_help=True,
 )
 _SHOWN = 10

@@ -17,7 +17,7 @@ app = typer.Typer()
 
 @app.command()
 def check(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int:
-    """Check all of a workspace, and list everything that is wrong."""
+    """Check a workspace, and list everything that is wrong."""
     out = Out(as_json=as_json)
     folder = find_workspace(workspace)
     looked_at, found = run(check_workspace(folder, os.environ))

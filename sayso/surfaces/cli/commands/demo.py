@@ -60,7 +60,7 @@ def demo(
     ] = None,
     as_json: JsonOption = False,
 ) -> int:
-    """See it work: customers' words to proven refunds, with nothing to set up."""
+    """See it work: from customers' words to proven refunds."""
     if yes and no:
         raise usage("--yes and --no exclude each other", "choose one")
     wanted = own_messages() if messages is None else read_messages(messages)

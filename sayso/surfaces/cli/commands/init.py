@@ -29,7 +29,7 @@ def init(
     ] = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Make a workspace: settings, policy, signing key, database, the first approver."""
+    """Make a workspace: settings, policy, key, database, approver."""
     out = Out(as_json=as_json)
     made = run(create_workspace(folder, approver=approver or user_id()))
     steps = _next_steps(made)

@@ -41,7 +41,7 @@ def propose(
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Propose a concrete action; what the policy allows is done at once."""
+    """Propose a concrete action; what the policy allows is done."""
     out = Out(as_json=as_json)
     values = read_json_object(args, "--args")
     folder = find_workspace(workspace)

@@ -28,7 +28,7 @@ def sandbox(
     ] = "demo",
     as_json: JsonOption = False,
 ) -> int:
-    """Run a Stripe-compatible provider on this machine until Ctrl-C."""
+    """Run a Stripe-compatible provider here, until Ctrl-C."""
     if seed not in {"demo", "empty"}:
         raise usage(f"there is no seed `{seed[:40]}`", "use demo or empty")
     out = Out(as_json=as_json)

@@ -42,7 +42,7 @@ def serve(
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Serve the HTTP API, Slack's clicks, and whatever is due."""
+    """Serve the HTTP API, Slack's clicks, and what is due."""
     out = Out(as_json=as_json)
     outside = outside_of(context)
     loaded = Workspace.load(find_workspace(workspace), os.environ)

@@ -85,9 +85,11 @@ class Screen:
             if action.error is None:
                 self._row("decision", Text("after the step before it", style="dim"))
             return
-        text = Text(decision.outcome, style=_OUTCOME_STYLES[decision.outcome])
-        text.append(f"  {decision.rule or 'no rule'}  ", style="default")
-        text.append(one_line(decision.reason), style="dim")
+        text = Text.assemble(
+            (decision.outcome, _OUTCOME_STYLES[decision.outcome]),
+            f"  {decision.rule or 'no rule'}  ",
+            (one_line(decision.reason), "dim"),
+        )
         self._row("decision", text)
 
     def card(self, approval: ApprovalView) -> None:

@@ -1,0 +1,182 @@
+"""`sayso init`, `check`, `migrate` and `doctor`: a workspace that works, and what is said when not."""
+
+from __future__ import annotations
+
+import sqlite3
+import stat
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from surfaces.cli.line import Line, Place
+
+from sayso.errors import Code
+
+
+def test_init_makes_a_workspace_that_checks(place: Place) -> None:
+    """What `init` writes is right as it stands, once the Stripe key is there."""
+    document = place.line.done("check")
+    assert document["ok"] is True
+    assert document["problems"] == []
+    assert "sayso.db" in document["looked_at"]
+
+
+def test_init_keeps_secrets_from_others_and_from_git(place: Place) -> None:
+    """The key and the token are 0600, and .gitignore names both, and every database."""
+    for name in ("keys/log.key", ".sayso/person.token"):
+        assert stat.S_IMODE((place.folder / name).stat().st_mode) == 0o600
+    ignored = (place.folder / ".gitignore").read_text().split()
+    assert {"keys/", ".sayso/", "*.db"} <= set(ignored)
+
+
+def test_init_says_what_to_do_next(line: Line, tmp_path: Path) -> None:
+    """Three commands, in the order in which they are needed."""
+    ran = line("init", str(tmp_path / "shop"))
+    assert ran.status == 0
+    after = ran.out.partition("Next:")[2]
+    assert ["STRIPE_API_KEY" in after, "sayso check" in after, "sayso ask" in after] == [True] * 3
+    assert "PRIVATE+KEY" not in ran.out
+    assert "csk_" not in ran.out
+
+
+def test_init_refuses_a_workspace_that_is_there(place: Place) -> None:
+    """Nothing of an existing workspace is touched."""
+    before = {path: path.read_bytes() for path in place.folder.rglob("*") if path.is_file()}
+    place.line("init").refused("workspace_exists", 2)
+    assert {path: path.read_bytes() for path in place.folder.rglob("*") if path.is_file()} == before
+
+
+def test_init_that_fails_leaves_nothing(line: Line, tmp_path: Path) -> None:
+    """Nothing half done: a file where a folder is needed takes everything back."""
+    (tmp_path / "policies").write_text("not a folder")
+    line("init", str(tmp_path)).refused("invalid_setting", 2)
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["policies"]
+
+
+def test_init_keeps_what_a_gitignore_says_already(line: Line, tmp_path: Path) -> None:
+    """A repository's own .gitignore is added to, never replaced."""
+    (tmp_path / ".gitignore").write_text("node_modules/\n")
+    line.done("init", str(tmp_path))
+    assert (tmp_path / ".gitignore").read_text().startswith("node_modules/\n\n# Sayso")
+
+
+@pytest.mark.parametrize("approver", ["", "Maria", "a b", "a" * 65, "../x"])
+def test_init_refuses_an_approver_that_is_no_id(
+    line: Line, tmp_path: Path, approver: str
+) -> None:
+    """The id stands in the log for ever, so it is checked before anything is written."""
+    words = ("init", str(tmp_path / "shop"), "--approver", approver)
+    if approver:
+        line(*words).refused("invalid_setting", 2)
+        assert not (tmp_path / "shop").exists()
+    else:
+        assert line(*words).status == 0  # empty is as good as left out
+
+
+def test_check_names_the_missing_variable(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A missing STRIPE_API_KEY is named, and everything else is still looked at."""
+    monkeypatch.delenv("STRIPE_API_KEY")
+    ran = place.line("check", "--json")
+    assert ran.status == 2
+    (problem,) = ran.json["problems"]
+    assert (problem["code"], problem["place"]) == ("missing_secret", "[connectors.stripe]")
+    assert "STRIPE_API_KEY" in problem["detail"]
+    assert "sayso.db" in ran.json["looked_at"]
+
+
+def test_check_lists_every_problem_at_once(place: Place) -> None:
+    """Policy, playbook, own action, key, role and connector: one run names all of them."""
+    place.edit_settings('folder = "outbox"', 'foldr = "outbox"\nfrom = "nobody"')
+    place.edit_settings('from = "support@example.com"\n', "")
+    place.edit_settings('["support_manager", "finance"]\n# slack', '["support_manager"]\n# slack')
+    place.edit_settings("[workspace]", 'actions = ["actions/*.py"]\n\n[workspace]')
+    (place.folder / "actions" / "bad.py").write_text("import nothing_like_this\n")
+    (place.folder / "playbooks" / "bad.toml").write_text("version = 1\nname = 3\n")
+    policy = place.folder / "policies" / "default.cedar"
+    policy.write_text(policy.read_text().replace("context.tenure_days", "context.tenure_dayz"))
+    (place.folder / "keys" / "log.key").write_text("no key\n")
+    ran = place.line("check", "--json")
+    assert ran.status == 2
+    found = {(one["place"], one["code"]) for one in ran.json["problems"]}
+    assert found >= {
+        ("[signing]", "invalid_setting"),
+        ("[connectors.email]", "invalid_setting"),
+        ("actions/bad.py", "invalid_action"),
+        ("playbooks/bad.toml", "invalid_playbook"),
+        ("policies/*.cedar", "invalid_policy"),
+        ("[[people]]", "invalid_setting"),
+    }
+    assert all(one["next_step"] for one in ran.json["problems"])
+
+
+def test_check_names_every_wrong_setting(place: Place) -> None:
+    """sayso.toml is wrong in two places, and both are said, with what is near."""
+    place.edit_settings("expires_after_minutes", "expires_after_minute")
+    place.edit_settings('tenant = "main"', 'tenant = "Main Shop"')
+    ran = place.line("check", "--json")
+    assert ran.status == 2
+    text = " ".join(one["detail"] + one["next_step"] for one in ran.json["problems"])
+    assert len(ran.json["problems"]) == 2
+    assert "workspace.tenant" in text
+    assert "expires_after_minute" in text
+
+
+def test_the_examples_that_init_writes_are_right(place: Place) -> None:
+    """Renamed as they say themselves, the own action and the playbook pass the check."""
+    for name in ("actions/points.py", "playbooks/goodwill.toml"):
+        (place.folder / f"{name}.example").rename(place.folder / name)
+    place.edit_settings("[workspace]", 'actions = ["actions/*.py"]\n\n[workspace]')
+    document = place.line.done("check")
+    assert {"actions/points.py", "playbooks/goodwill.toml"} <= set(document["looked_at"])
+
+
+def test_check_notices_another_key(place: Place) -> None:
+    """A database whose log another key signed is not written to by mistake."""
+    place.line.done("init", str(place.folder / "other"))
+    other = place.folder / "other" / "keys" / "log.key"
+    (place.folder / "keys" / "log.key").write_bytes(other.read_bytes())
+    ran = place.line("check", "--json")
+    assert (ran.status, [one["code"] for one in ran.json["problems"]]) == (2, ["key_mismatch"])
+
+
+def test_migrate_makes_a_missing_database(place: Place) -> None:
+    """A database that is not there is named with its next step, and `migrate` makes it."""
+    place.database.unlink()
+    place.line("approvals", "list").refused("store_unavailable", 2)
+    assert place.line.done("migrate")["version"] >= 1
+    assert place.line.done("approvals", "list") == {"approvals": [], "after": None}
+
+
+@pytest.mark.parametrize(("version", "step"), [(99, "upgrade Sayso"), (0, "sayso migrate")])
+def test_another_version_of_the_database_is_refused(
+    place: Place, version: int, step: str
+) -> None:
+    """Too new or too old: nothing is read or written, and the next step differs."""
+    with closing(sqlite3.connect(place.database)) as connection:
+        connection.execute(f"pragma user_version = {version}")
+    assert step in place.line("approvals", "list").refused("store_version", 2).err
+
+
+def test_a_file_that_is_no_database_is_named(place: Place) -> None:
+    """Another file under the database's name is refused as what it is."""
+    place.database.write_bytes(b"not a database, " * 500)
+    place.line("actions", "list").refused(Code.NOT_A_STORE, 2)
+    place.line("migrate").refused(Code.NOT_A_STORE, 2)
+
+
+def test_doctor_shows_how_the_database_is_set_up(place: Place) -> None:
+    """Durability and the log's guards are what an operator asks for first."""
+    facts = place.line.done("doctor")["facts"]
+    assert (facts["fsync"], facts["journal"], facts["guards"]) == ("full", "wal", "all there")
+    assert facts["log key"].startswith("shop/main+")
+
+
+def test_doctor_misses_a_guard(place: Place) -> None:
+    """A trigger that somebody dropped is named."""
+    with closing(sqlite3.connect(place.database)) as connection:
+        name = connection.execute("select name from sqlite_master where type = 'trigger'")
+        connection.execute(f"drop trigger {name.fetchone()[0]}")
+        connection.commit()
+    ran = place.line("doctor")
+    ran.refused("store_version", 2)
+    assert "missing: " in ran.out

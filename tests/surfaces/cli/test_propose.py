@@ -1,0 +1,185 @@
+"""`sayso propose` and `ask`: what is done, and every bad input of the bars."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+
+import pytest
+from surfaces.cli.line import SUBJECT, Place
+
+REFUND = ("propose", "stripe.refund")
+
+
+def test_what_the_policy_allows_is_done_at_once(place: Place) -> None:
+    """A small refund: decision, rule, receipt; and the provider's books show one effect."""
+    ran = place.refund()
+    assert ran.status == 0
+    assert (ran.json["status"], ran.json["decision"]["rule"]) == ("succeeded", "refund-small")
+    (effect,) = place.sandbox.books().effects
+    assert (effect.id, effect.amount) == (ran.json["receipt"]["id"], 1500)
+
+
+def test_the_same_key_is_the_same_action(place: Place) -> None:
+    """Idempotency: two calls with one key are one refund; another content is a conflict."""
+    first, second = place.refund(key="k1"), place.refund(key="k1")
+    assert first.json["id"] == second.json["id"]
+    assert len(place.sandbox.books().effects) == 1
+    place.refund(minor=1600, key="k1").refused("idempotency_conflict")
+
+
+def test_a_dry_run_stores_and_does_nothing(place: Place) -> None:
+    """It shows the decision, and neither the ledger nor the provider has anything of it."""
+    ran = place.line(*REFUND, *SUBJECT, "--args", '{"charge": "ch_demo_ana_2"}', "--dry-run")
+    assert ran.status == 0
+    assert "allow by refund-small" in ran.out
+    assert place.line.done("actions", "list")["actions"] == []
+    assert not place.sandbox.books().effects
+
+
+def test_it_reads_well_without_json(place: Place) -> None:
+    """One fact a line, and what to do next about what waits."""
+    ran = place.line(*REFUND, *SUBJECT, "--args", '{"charge": "ch_demo_ana_1"}')
+    assert ran.status == 0
+    assert "status    pending_approval" in ran.out
+    assert "decision  ask by refund-manager: " in ran.out
+    assert "next: sayso approvals show apr_" in ran.out
+
+
+REFUSED = [
+    ("cus_nobody", "ch_demo_ana_2", 100, "USD", "unknown_subject"),
+    ("cus_demo_ana", "ch_nothing", 100, "USD", "unknown_object"),
+    ("cus_demo_ana", "ch_demo_ben_1", 100, "USD", "not_owner"),
+    ("cus_demo_ana", "ch_demo_ana_2", 4501, "USD", "amount_too_large"),
+    ("cus_demo_ana", "ch_demo_ana_2", 100, "EUR", "currency_mismatch"),
+    ("cus_demo_ana", "ch_demo_ana_2", 0, "USD", "invalid_input"),
+    ("cus_demo_ana", "ch_demo_ana_2", -100, "USD", "invalid_input"),
+    ("cus_demo_ana", "ch_demo_ana_2", 2**63, "USD", "invalid_input"),
+    ("cus_demo_ana", "ch_demo_ana_2", 2**64, "USD", "invalid_input"),
+    ("cus_demo_ana", "ch_demo_ana_2", 100, "XXX", "invalid_input"),
+    ("cus_demo_ella", "ch_demo_ella_1", 100, "EUR", "nothing_left"),
+]
+
+
+@pytest.mark.parametrize(("subject", "charge", "minor", "currency", "code"), REFUSED)
+def test_a_bad_refund_is_refused_with_its_code(
+    place: Place, subject: str, charge: str, minor: int, currency: str, code: str
+) -> None:
+    """Issue 2, Bars: a clear error, exit status 1, and nothing at the provider."""
+    money = f'{{"amount_minor": {minor}, "currency": "{currency}"}}'
+    args = f'{{"charge": "{charge}", "amount": {money}}}'
+    place.line(*REFUND, "--subject", subject, "--args", args).refused(code)
+    assert not place.sandbox.books().effects
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "status"),
+    [
+        ((*SUBJECT, "--args", '{"charge":'), "malformed_json", 2),
+        ((*SUBJECT, "--args", "[1]"), "malformed_json", 2),
+        ((*SUBJECT, "--args", '{"charge": "ch_demo_ana_2", "customer": "x"}'), "invalid_input", 1),
+        ((*SUBJECT, "--args", '{"charge": "\\ud800"}'), "malformed_json", 2),
+        (("--subject", "cus demo", "--args", "{}"), "invalid_input", 1),
+        (("--subject", "cus\x1b[2J", "--args", "{}"), "invalid_input", 1),
+        ((*SUBJECT, "--assurance", "sure"), "invalid_input", 1),
+    ],
+)
+def test_arguments_that_are_none_are_refused(
+    place: Place, words: tuple[str, ...], code: str, status: int
+) -> None:
+    """What the command line itself cannot read is usage; what the action refuses is a refusal."""
+    ran = place.line(*REFUND, *words).refused(code, status)
+    assert "\x1b" not in ran.err
+
+
+def test_an_unknown_action_names_the_nearest(place: Place) -> None:
+    """A misspelt action is answered with the one that is meant."""
+    ran = place.line("propose", "stripe.refnd", *SUBJECT).refused("unknown_action")
+    assert "`stripe.refund`" in ran.err
+
+
+def test_a_refusal_is_an_action_in_json(place: Place) -> None:
+    """It is recorded, so stdout holds the action with its error, and the status is 1."""
+    ran = place.refund("ch_demo_ben_1")
+    assert ran.status == 1
+    assert (ran.json["status"], ran.json["error"]["code"]) == ("refused", "not_owner")
+
+
+def test_without_the_key_nothing_is_proposed(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Acting needs the provider's secret; looking does not."""
+    monkeypatch.delenv("STRIPE_API_KEY")
+    assert "STRIPE_API_KEY" in place.line(*REFUND, *SUBJECT).refused("missing_secret", 2).err
+    assert place.line("approvals", "list").status == 0
+
+
+def test_a_locked_database_is_said_and_can_be_tried_again(place: Place) -> None:
+    """Another program holds the write lock: exit status 3, and nothing happened at Stripe."""
+    with closing(sqlite3.connect(place.database, isolation_level=None)) as other:
+        other.execute("begin immediate")
+        args = '{"charge": "ch_demo_ana_2"}'
+        place.line(*REFUND, *SUBJECT, "--args", args).refused("store_busy", 3)
+        assert place.line("actions", "list").status == 0  # readers are never kept waiting
+    assert not place.sandbox.books().effects
+
+
+def test_a_read_only_database_is_said(place: Place) -> None:
+    """A file that SQLite may not write (as its header says, which binds even root)."""
+    with closing(sqlite3.connect(place.database)) as connection:
+        connection.execute("pragma wal_checkpoint(truncate)")
+    content = bytearray(place.database.read_bytes())
+    content[18] = 3  # SOURCE: SQLite file format: a write version above 2 is read-only
+    place.database.write_bytes(content)
+    args = '{"charge": "ch_demo_ana_2"}'
+    place.line(*REFUND, *SUBJECT, "--args", args).refused("store_read_only", 2)
+    assert not place.sandbox.books().effects
+
+
+def test_two_processes_share_one_database(place: Place) -> None:
+    """Two real processes with one key, at once: one action, one effect, and a log that verifies."""
+    words = (*REFUND, *SUBJECT, "--args", '{"charge": "ch_demo_ana_2"}', "--key", "same", "--json")
+    both = [place.process(*words) for _ in range(2)]
+    for process in both:
+        _, errors = process.communicate(timeout=30)
+        assert process.returncode == 0, errors
+    assert len(place.line.done("actions", "list")["actions"]) == 1
+    assert len(place.sandbox.books().effects) == 1
+    assert place.line("audit", "verify").status == 0
+
+
+def test_words_become_a_refund_and_a_true_reply(place: Place) -> None:
+    """`ask`: planned by a playbook, done, and the reply holds the receipt."""
+    document = place.line.done("ask", "Please refund order 0977", *SUBJECT)
+    (action,) = document["actions"]
+    assert action["status"] == "succeeded"
+    assert action["receipt"]["id"] in document["reply"]
+
+
+@pytest.mark.parametrize(
+    ("text", "subject", "code"),
+    [
+        ("", "cus_demo_ana", "empty_message"),
+        (" \n\t ", "cus_demo_ana", "empty_message"),
+        ("a" * 100_000, "cus_demo_ana", "message_too_long"),
+        ("Please refund order 0977", "cus_nobody", "not_understood"),
+        ("أريد استرداد المبلغ \u202e😀👩\u200d🚀", "cus_demo_ana", "not_understood"),
+        ("\udcff\udcfe", "cus_demo_ana", "invalid_input"),
+    ],
+)
+def test_words_that_cannot_be_acted_on_are_said(
+    place: Place, text: str, subject: str, code: str
+) -> None:
+    """Issue 2, Bars: empty, 100 kB, emoji, right-to-left and broken text, an unknown customer."""
+    place.line("ask", text, "--subject", subject).refused(code)
+    assert not place.sandbox.books().effects
+
+
+def test_a_token_says_who_asks(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With SAYSO_TOKEN the holder asks, so that they cannot approve it; a wrong one is refused."""
+    token = (place.folder / ".sayso" / "person.token").read_text().strip()
+    monkeypatch.setenv("SAYSO_TOKEN", token)
+    approval = place.pending()
+    place.line("approvals", "approve", str(approval["id"])).refused("own_request")
+    monkeypatch.setenv("SAYSO_TOKEN", token + "x")
+    place.line(*REFUND, *SUBJECT).refused("unauthenticated")

@@ -1,0 +1,131 @@
+"""What a command loads (rule 31), and what the root command says."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from surfaces.cli.line import Line, Place, clean_environment
+
+from sayso.surfaces.cli.app import COMMANDS
+
+HEAVY = {
+    "fastapi",
+    "langchain",
+    "langchain_core",
+    "langgraph",
+    "slack_bolt",
+    "starlette",
+    "stripe",
+    "uvicorn",
+}
+_PROBE = "import sys\nfrom sayso.__main__ import main\nmain(sys.argv[1:])\n"
+
+
+def _loaded(folder: Path, *words: str, code: str = _PROBE) -> set[str]:
+    """The top-level modules that a fresh process has after a command."""
+    report = "print('\\n@@', ' '.join({name.partition('.')[0] for name in sys.modules}))"
+    ran = subprocess.run(
+        [sys.executable, "-c", f"{code}{report}", *words],
+        cwd=folder,
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return set(ran.stdout.rpartition("@@")[2].split())
+
+
+def test_help_loads_next_to_nothing(tmp_path: Path) -> None:
+    """`sayso --help` stays under 0.4 s because neither Pydantic nor Rich is loaded (issue 2)."""
+    loaded = _loaded(tmp_path, "--help")
+    assert not loaded & (HEAVY | {"cedarpy", "cryptography", "pydantic", "rich"})
+    assert "typer" in loaded
+
+
+@pytest.mark.parametrize("words", [("approvals", "list"), ("actions", "list"), ("audit", "tail")])
+def test_looking_loads_nothing_heavy(place: Place, words: tuple[str, ...]) -> None:
+    """Commands that only look load neither LangGraph, Stripe, the web stack nor Cedar (issue 2)."""
+    assert not _loaded(place.folder, *words) & (HEAVY | {"cedarpy", "rich"})
+
+
+def test_importing_sayso_loads_next_to_nothing(tmp_path: Path) -> None:
+    """`import sayso` stays under 0.3 s: names are imported when they are used (PEP 562)."""
+    loaded = _loaded(tmp_path, code="import sys, sayso\n")
+    assert not loaded & (HEAVY | {"pydantic", "opentelemetry", "typer"})
+
+
+def test_help_names_every_command(line: Line) -> None:
+    """The root help has a line for each command, and nothing is cut off."""
+    ran = line("--help")
+    assert ran.status == 0
+    for name, words in COMMANDS.items():
+        assert any(
+            shown.split() == [name, *words.split()] for shown in ran.out.splitlines()
+        ), name
+
+
+def test_the_version_is_the_installed_one(line: Line) -> None:
+    """`--version` prints one line."""
+    ran = line("--version")
+    assert (ran.status, ran.out.split()[0]) == (0, "sayso")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("nope",),
+        ("approvals", "nope"),
+        ("propose",),
+        ("ask", "hi"),
+        ("approvals", "list", "--limit", "many"),
+        ("--nope",),
+    ],
+)
+def test_a_command_written_wrongly_is_a_usage_error(line: Line, words: tuple[str, ...]) -> None:
+    """Exit status 2, one line that says what, one that says where to look."""
+    line(*words).refused("invalid_input", 2)
+
+
+def test_a_usage_error_is_a_problem_document_in_json(line: Line) -> None:
+    """With `--json`, stdout holds one RFC 9457 problem whatever went wrong."""
+    ran = line("propose", "--json")
+    assert (ran.status, ran.json["code"]) == (2, "invalid_input")
+    assert ran.json["type"] == "urn:sayso:error:invalid_input"
+    assert set(ran.json) == {"type", "title", "status", "detail", "code", "next_step"}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("approvals", "list"),
+        ("actions", "show", "act_1"),
+        ("audit", "tail"),
+        ("audit", "verify"),
+        ("check",),
+        ("migrate",),
+        ("token", "list"),
+        ("ask", "hi", "--subject", "cus_1"),
+        ("serve",),
+    ],
+)
+def test_without_a_workspace_the_next_step_is_init(
+    line: Line, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    """A missing workspace is named as such by every command that needs one (issue 2, Bars)."""
+    monkeypatch.chdir(tmp_path)
+    assert "sayso init" in line(*words).refused("no_workspace", 2).err
+
+
+def test_a_workspace_is_found_upwards_by_variable_and_by_option(
+    place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The nearest sayso.toml upwards, else SAYSO_WORKSPACE; `--workspace` beats both."""
+    monkeypatch.chdir(place.folder / "policies")
+    assert place.line("approvals", "list").status == 0
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SAYSO_WORKSPACE", str(place.folder))
+    assert place.line("approvals", "list").status == 0
+    place.line("approvals", "list", "-w", str(tmp_path / "none")).refused("no_workspace", 2)
