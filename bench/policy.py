@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from sayso.actions.action import FactValue, Subject
-from sayso.actions.cedar import DEFAULT_ROLES, CedarPolicy, read_default_policy
+from sayso.actions.cedar.policy import DEFAULT_ROLES, CedarPolicy, read_default_policy
 from sayso.actions.policy import Approver, History, Outcome, Question
 from sayso.actions.snapshot import Resolved
 from sayso.connectors.stripe.actions import CANCEL_SUBSCRIPTION, CREDIT, REFUND

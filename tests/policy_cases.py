@@ -16,7 +16,7 @@ from sayso.actions.action import (
     Subject,
     at_most_once,
 )
-from sayso.actions.cedar import CedarPolicy
+from sayso.actions.cedar.policy import CedarPolicy
 from sayso.actions.policy import Approver, History, Question
 from sayso.actions.snapshot import Resolved
 from sayso.money import Money

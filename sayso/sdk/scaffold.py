@@ -9,7 +9,7 @@ from importlib import resources
 from pathlib import Path
 
 from sayso.actions.action import at_most_once
-from sayso.actions.cedar import read_default_policy
+from sayso.actions.cedar.policy import read_default_policy
 from sayso.audit.entry import Actor, ActorKind
 from sayso.audit.note import Ed25519Signer
 from sayso.connectors.email.actions import actions_with

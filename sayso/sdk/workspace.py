@@ -69,10 +69,17 @@ class Workspace:
         Raises:
             ConfigError: `invalid_policy`, with file, rule and the next step.
         """
-        from sayso.actions.cedar import CedarPolicy, read_default_policy  # Cedar loads when used
+        from sayso.actions.cedar.policy import (  # Cedar loads when used
+            CedarPolicy,
+            read_default_policy,
+        )
 
         section = self.settings.policy
-        texts = read_default_policy(actions) if not section.files else self.texts(section.files, "policy")
+        texts = (
+            read_default_policy(actions)
+            if not section.files
+            else self.texts(section.files, "policy")
+        )
         return CedarPolicy(
             texts=texts,
             actions=actions,

@@ -25,7 +25,7 @@ from policy_cases import (
 )
 
 from sayso.actions.action import Assurance, Effect
-from sayso.actions.cedar import OWN_OBJECTS_ONLY, CedarPolicy, explain_policy
+from sayso.actions.cedar.policy import OWN_OBJECTS_ONLY, CedarPolicy, explain_policy
 from sayso.actions.policy import Approver, Outcome, Policy, Question
 from sayso.money import Money
 

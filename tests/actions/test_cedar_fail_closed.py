@@ -24,10 +24,10 @@ from policy_cases import (
 )
 
 from sayso.actions.action import Assurance, Effect, FactValue
-from sayso.actions.cedar import OWN_OBJECTS_ONLY, VERIFIED_ONLY, CedarPolicy
-from sayso.actions.cedar_binding import compile_rules, evaluate, parse_entities, parse_schema
-from sayso.actions.cedar_rules import read_rules
-from sayso.actions.cedar_schema import build_request, schema_text
+from sayso.actions.cedar.binding import compile_rules, evaluate, parse_entities, parse_schema
+from sayso.actions.cedar.policy import OWN_OBJECTS_ONLY, VERIFIED_ONLY, CedarPolicy
+from sayso.actions.cedar.rules import read_rules
+from sayso.actions.cedar.schema import build_request, schema_text
 from sayso.actions.policy import Outcome, Question
 from sayso.json import JsonValue
 from sayso.money import Money

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from policy_cases import ACTIONS, ROLES, SAMPLE, action, policy, rule
 
 from sayso.actions.action import Effect, FactType
-from sayso.actions.cedar import CedarPolicy, read_default_policy
-from sayso.actions.cedar_binding import parse_schema
-from sayso.actions.cedar_rules import read_rules
-from sayso.actions.cedar_schema import schema_text
+from sayso.actions.cedar.binding import parse_schema
+from sayso.actions.cedar.policy import CedarPolicy, read_default_policy
+from sayso.actions.cedar.rules import read_rules
+from sayso.actions.cedar.schema import schema_text
 from sayso.errors import Code, ConfigError
 
 DEFAULT = read_default_policy()["default.cedar"]

@@ -20,8 +20,13 @@ from sayso.actions.action import (
     Subject,
     at_most_once,
 )
-from sayso.actions.cedar import DEFAULT_ROLES, CedarPolicy, explain_policy, read_default_policy
-from sayso.actions.cedar_schema import build_request
+from sayso.actions.cedar.policy import (
+    DEFAULT_ROLES,
+    CedarPolicy,
+    explain_policy,
+    read_default_policy,
+)
+from sayso.actions.cedar.schema import build_request
 from sayso.actions.policy import Approver, History, Judgement, Outcome, Question
 from sayso.actions.snapshot import Resolved
 from sayso.connectors.email.actions import actions_with

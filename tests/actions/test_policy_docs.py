@@ -8,7 +8,7 @@ from pathlib import Path
 from policy_cases import ACTIONS, ROLES, question, rule
 
 from sayso.actions.action import Effect, at_most_once
-from sayso.actions.cedar import (
+from sayso.actions.cedar.policy import (
     DEFAULT_ROLES,
     OWN_OBJECTS_ONLY,
     VERIFIED_ONLY,
@@ -16,8 +16,8 @@ from sayso.actions.cedar import (
     explain_policy,
     read_default_policy,
 )
-from sayso.actions.cedar_rules import MAX_RULE_DEPTH, MAX_RULE_TOKENS
-from sayso.actions.cedar_schema import CONTEXT_FIELDS, ENTITY_ATTRIBUTES, schema_text
+from sayso.actions.cedar.rules import MAX_RULE_DEPTH, MAX_RULE_TOKENS
+from sayso.actions.cedar.schema import CONTEXT_FIELDS, ENTITY_ATTRIBUTES, schema_text
 from sayso.connectors.email.actions import actions_with
 from sayso.connectors.stripe.actions import CANCEL_SUBSCRIPTION, CREDIT, REFUND
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from importlib import resources
 
 from sayso.actions.action import Action, Assurance, Effect
-from sayso.actions.cedar_binding import (
+from sayso.actions.cedar.binding import (
     Entities,
     Verdict,
     compile_rules,
@@ -24,8 +24,8 @@ from sayso.actions.cedar_binding import (
     parse_entities,
     parse_schema,
 )
-from sayso.actions.cedar_rules import Problem, Rules, read_rules
-from sayso.actions.cedar_schema import Request, build_request, schema_text
+from sayso.actions.cedar.rules import Problem, Rules, read_rules
+from sayso.actions.cedar.schema import Request, build_request, schema_text
 from sayso.actions.policy import Approver, Judgement, Outcome, Question
 from sayso.errors import Code, ConfigError
 
@@ -232,7 +232,7 @@ def read_default_policy(actions: Iterable[Action] = ()) -> dict[str, str]:
     `default.cedar` needs the Stripe actions; a connector with rules of its own brings its file only
     when one of its actions is there, since a rule about an unknown action is refused.
     """
-    folder = resources.files("sayso.actions") / "policies"
+    folder = resources.files("sayso.actions.cedar") / "policies"
     names = ["default.cedar", *sorted({f"{action.connector}.cedar" for action in actions})]
     files = [folder / name for name in names]
     return {file.name: file.read_text(encoding="utf-8") for file in files if file.is_file()}

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from cedarpy import pst
 
 from sayso.actions.action import Action
-from sayso.actions.cedar_binding import Schema, parse_rules, validate_rules
-from sayso.actions.cedar_schema import CONTEXT_FIELDS, ENTITY_ATTRIBUTES, GROUPS
-from sayso.actions.cedar_words import Misuse, find_misuse
+from sayso.actions.cedar.binding import Schema, parse_rules, validate_rules
+from sayso.actions.cedar.schema import CONTEXT_FIELDS, ENTITY_ATTRIBUTES, GROUPS
+from sayso.actions.cedar.words import Misuse, find_misuse
 
 RESERVED_PREFIX = "sayso."
 """Ids that begin so are the guards that no text can lift."""
