@@ -23,6 +23,7 @@ from sayso.actions.queue import (
     read_approval,
     votes_of,
 )
+from sayso.actions.resolution import Resolution
 from sayso.actions.state import TOLD, Status
 from sayso.agent.base import Message, Planner
 from sayso.agent.reply import outcome_of, write_reply
@@ -499,6 +500,47 @@ class Sayso:
             if row.request_id is not None:
                 await self._carry_on(row)
         return decided
+
+    async def resolve(
+        self,
+        action_id: str,
+        outcome: str,
+        *,
+        token: str,
+        evidence: str,
+        receipt_id: str = "",
+        via: str = "sdk",
+    ) -> ActionView:
+        """Settle an unknown outcome as the person whose token this is.
+
+        Args:
+            outcome: `succeeded` or `failed`, as it was seen at the provider.
+            evidence: where it was seen; sealed beside the log.
+            receipt_id: the provider's id of the effect, for `succeeded`.
+
+        Raises:
+            RefusedError: see `Resolutions.resolve`; `unauthenticated`, `forbidden`.
+        """
+        if outcome not in {"succeeded", "failed"}:
+            raise RefusedError(
+                Code.INVALID_INPUT,
+                f"`{outcome[:40]}` is no outcome",
+                next_step="say succeeded or failed",
+            )
+        holder = await self.person_of(token)
+        row = await self.house.resolutions.resolve(
+            Resolution(
+                tenant=holder.tenant,
+                action_id=action_id,
+                outcome="succeeded" if outcome == "succeeded" else "failed",
+                evidence=evidence,
+                receipt_id=receipt_id,
+                person=holder.holder,
+                via=via,
+            )
+        )
+        self.house.dispatcher.wake()
+        return await self.action(row.id, tenant=holder.tenant)
 
     async def _carry_on(self, row: ActionRow) -> None:
         """Run what a decision set free in the same request: later steps, then the reply."""

@@ -15,6 +15,7 @@ from sayso.actions.judging import Judge
 from sayso.actions.ledger import Ledger
 from sayso.actions.policy import Approver, Judgement, Outcome, Policy, Question
 from sayso.actions.proposals import Proposals
+from sayso.actions.resolution import Resolutions
 from sayso.agent.base import Planner
 from sayso.agent.requests import Requests
 from sayso.audit.log import AuditLog
@@ -48,6 +49,7 @@ class House:
     directory: SettingsDirectory
     proposals: Proposals
     approvals: Approvals
+    resolutions: Resolutions
     engine: Engine
     requests: Requests
     tokens: Tokens
@@ -117,6 +119,14 @@ def build_house(
         ids=ids,
         telemetry=telemetry,
     )
+    resolutions = Resolutions(
+        store=store,
+        ledger=ledger,
+        directory=directory,
+        personal=personal,
+        clock=clock,
+        ids=ids,
+    )
     engine = Engine(
         store=store,
         ledger=ledger,
@@ -156,6 +166,7 @@ def build_house(
         directory=directory,
         proposals=proposals,
         approvals=approvals,
+        resolutions=resolutions,
         engine=engine,
         requests=requests,
         tokens=Tokens(store, log, clock, ids),

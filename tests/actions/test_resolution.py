@@ -1,0 +1,109 @@
+"""A person settles what nobody could know, with evidence, once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from support.house import ShopHouse, open_shop
+
+from sayso.actions.action import at_most_once
+from sayso.actions.resolution import Resolution
+from sayso.audit.entry import Actor, ActorKind
+from sayso.errors import RefusedError
+from sayso.ids import Tenant
+from sayso.money import Money
+from sayso.sdk.views import ActionView
+from sayso.testing.shop import Shop, ShopFault
+
+
+async def lose_an_answer(house: ShopHouse) -> ActionView:
+    """An action whose outcome is unknown for good."""
+    house.shop.books.add("o1", "cus_1", Money(10_000, "USD"))
+    house.shop.faults.append(ShopFault.LOST_AFTER)
+    view = await house.sayso.propose(
+        "shop.refund",
+        {"order": "o1", "amount": {"amount_minor": 2000, "currency": "USD"}},
+        subject="cus_1",
+        requester=Actor(kind=ActorKind.PERSON, id="noor"),
+    )
+    assert view.status == "unknown"
+    return view
+
+
+def found(
+    view: ActionView,
+    outcome: Literal["succeeded", "failed"] = "succeeded",
+    person: str = "maria",
+    evidence: str = "seen on the shop's page of payouts",
+    receipt: str = "pay_1",
+) -> Resolution:
+    """What maria found out."""
+    return Resolution(
+        tenant=Tenant("main"),
+        action_id=view.id,
+        outcome=outcome,
+        evidence=evidence,
+        receipt_id=receipt,
+        person=person,
+        via="test",
+    )
+
+
+@pytest.mark.parametrize("outcome", ["succeeded", "failed"])
+async def test_a_person_settles_an_unknown_with_evidence(
+    tmp_path: Path, outcome: Literal["succeeded", "failed"]
+) -> None:
+    """unknown → succeeded or failed by a person; recorded, and the log verifies."""
+    async with open_shop(tmp_path, shop=Shop(at_most_once())) as house:
+        view = await lose_an_answer(house)
+        await house.sayso.house.resolutions.resolve(found(view, outcome))
+        settled = await house.sayso.action(view.id)
+        assert settled.status == outcome
+        last = settled.timeline[-1]
+        assert (last.kind, last.actor) == ("action.resolved", "person:maria")
+        assert "payouts" not in str(last.body)
+        checked = house.sayso.audit.verify()
+        assert checked.verdict == "verified", checked.all_findings
+        assert len(house.shop.books.calls) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"person": "noor"}, "own_request"),
+        ({"person": "idle"}, "not_an_approver"),
+        ({"person": "nobody"}, "not_an_approver"),
+        ({"evidence": "  "}, "reason_required"),
+        ({"receipt": ""}, "reason_required"),
+    ],
+)
+async def test_who_may_not_or_shows_nothing_settles_nothing(
+    tmp_path: Path, change: dict[str, str], code: str
+) -> None:
+    """The requester, an inactive or unknown person, and a claim without evidence are refused."""
+    async with open_shop(tmp_path, shop=Shop(at_most_once())) as house:
+        view = await lose_an_answer(house)
+        with pytest.raises(RefusedError) as refused:
+            await house.sayso.house.resolutions.resolve(_changed(view, change))
+        assert refused.value.code == code
+        assert (await house.sayso.action(view.id)).status == "unknown"
+
+
+async def test_only_an_unknown_is_settled_and_only_once(tmp_path: Path) -> None:
+    """A second resolution is refused; what is settled stays settled."""
+    async with open_shop(tmp_path, shop=Shop(at_most_once())) as house:
+        view = await lose_an_answer(house)
+        await house.sayso.house.resolutions.resolve(found(view))
+        with pytest.raises(RefusedError, match="wrong_state"):
+            await house.sayso.house.resolutions.resolve(found(view, "failed"))
+
+
+def _changed(view: ActionView, change: dict[str, str]) -> Resolution:
+    return found(
+        view,
+        person=change.get("person", "maria"),
+        evidence=change.get("evidence", "seen"),
+        receipt=change.get("receipt", "pay_1"),
+    )
