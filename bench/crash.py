@@ -29,8 +29,9 @@ from bench.report import Report, Row, print_report, show_progress
 class Campaign:
     """All runs, shared out to lanes that each have their own provider."""
 
-    def __init__(self, folder: Path, seed: int, runs: int) -> None:
+    def __init__(self, folder: Path, seed: int, runs: int, *, sabotaged: bool = False) -> None:
         self._folder = folder
+        self._sabotaged = sabotaged
         self._plans: queue.SimpleQueue[Plan] = queue.SimpleQueue()
         for number in range(runs):
             self._plans.put(Plan.draw(seed, number))
@@ -54,7 +55,8 @@ class Campaign:
 
     def _serve(self, number: int) -> None:
         try:
-            with open_lane(self._folder / f"lane-{number}") as lane:
+            folder = self._folder / f"lane-{number}"
+            with open_lane(folder, sabotaged=self._sabotaged) as lane:
                 while not self.broken:
                     self.ran.append(run_once(lane, self._plans.get_nowait()))
                     self._show()
@@ -109,12 +111,20 @@ def _folder(keep: Path | None) -> Generator[Path]:
     yield keep
 
 
-def run(runs: int, *, peer_runs: int, seed: int, lanes: int, keep: Path | None = None) -> Report:
+def run(
+    runs: int,
+    *,
+    peer_runs: int,
+    seed: int,
+    lanes: int,
+    keep: Path | None = None,
+    sabotaged: bool = False,
+) -> Report:
     """The campaign, then the peer."""
     with _folder(keep) as folder:
         os.environ.update(with_bytecode(folder / "bytecode"))
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-        campaign = Campaign(folder, seed, runs)
+        campaign = Campaign(folder, seed, runs, sabotaged=sabotaged)
         begin = time.perf_counter()
         campaign.run(lanes)
         took_s = time.perf_counter() - begin
@@ -135,6 +145,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1, help="the same seed kills the same way")
     parser.add_argument("--lanes", type=int, default=os.cpu_count() or 1, help="runs at once")
     parser.add_argument("--keep", type=Path, help="a new folder for the workspaces of bad runs")
+    parser.add_argument(
+        "--sabotage",
+        action="store_true",
+        help="let the provider do refunds twice, to see that it is found",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON document")
     arguments = parser.parse_args(argv)
     made = run(
@@ -143,6 +158,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         seed=arguments.seed,
         lanes=arguments.lanes,
         keep=arguments.keep,
+        sabotaged=arguments.sabotage,
     )
     return print_report(made, as_json=arguments.json)
 

@@ -27,22 +27,28 @@ _RELEASED_S = 0.05
 _MAX_WORKERS = 4
 _FORK = multiprocessing.get_context("forkserver")
 _FORK.set_forkserver_preload(
-    ["bench.crash_worker", "sayso.connectors.stripe.api", "sayso.actions.cedar"]
+    ["bench.crash_worker", "sayso.connectors.stripe.api", "sayso.actions.cedar.policy"]
 )
 
 
 @dataclass(slots=True, kw_only=True)
 class Lane:
-    """A provider and the workspace that each of its runs starts from."""
+    """A provider and the workspace that each of its runs starts from.
+
+    Attributes:
+        vkey: the public key of the log.
+        sabotaged: the provider does every refund twice, so that the campaign has to find it.
+    """
 
     folder: Path
     sandbox: SandboxControl
     template: Path
     vkey: str
+    sabotaged: bool = False
 
 
 @contextmanager
-def open_lane(folder: Path) -> Generator[Lane]:
+def open_lane(folder: Path, *, sabotaged: bool = False) -> Generator[Lane]:
     """Start a sandbox in a process of its own, and make the workspace once."""
     folder.mkdir(parents=True)
     command = [sys.executable, "-m", "sayso.testing.sandbox", "--seed", "demo"]
@@ -57,7 +63,13 @@ def open_lane(folder: Path) -> Generator[Lane]:
             origin = f"{workspace.settings.workspace.name}/{DEFAULT_TENANT}"
             vkey = workspace.signer().named(origin).vkey
             control = SandboxControl(url, timeout_s=WAIT_S)
-            yield Lane(folder=folder, sandbox=control, template=template, vkey=vkey)
+            yield Lane(
+                folder=folder,
+                sandbox=control,
+                template=template,
+                vkey=vkey,
+                sabotaged=sabotaged,
+            )
         finally:
             process.terminate()
 
@@ -84,6 +96,8 @@ def run_once(lane: Lane, plan: Plan) -> Ran:
     folder = lane.folder / f"run-{plan.number}"
     shutil.copytree(lane.template, folder)
     lane.sandbox.add(*plan.rows(int(time.time())))
+    if lane.sabotaged:
+        lane.sandbox.add_faults(Fault(kind="do_twice", path="/v1/refunds", times=9))
     ran = Ran(plan=plan)
     path = open_workspace(folder, **tables_of(lane.sandbox.url)).store_path
     _first(lane, folder, ran)

@@ -1,0 +1,59 @@
+"""Every bench runs, with tiny numbers, and prints its document."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+TIMEOUT_S = 120
+BENCHES = {
+    "overhead": ["--actions", "4", "--rounds", "1"],
+    "crash": ["--runs", "2", "--peer-runs", "1", "--lanes", "1"],
+    "startup": ["--rounds", "1"],
+}
+CASES = {
+    "overhead": {"sayso, one at a time, p50", "sayso, 32 at once"},
+    "crash": {"double", "lost", "disagree", "unverified"},
+    "startup": {"import sayso", "sayso --help"},
+}
+
+
+def run_bench(name: str, *more: str) -> tuple[int, dict[str, Any]]:
+    """Its exit status and its document."""
+    done = subprocess.run(
+        [sys.executable, "-m", f"bench.{name}", "--json", *BENCHES[name], *more],
+        cwd=ROOT,
+        check=False,
+        stdout=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        timeout=TIMEOUT_S,
+    )
+    return done.returncode, cast("dict[str, Any]", json.loads(done.stdout))
+
+
+@pytest.mark.parametrize("name", BENCHES)
+def test_a_bench_prints_one_document_and_its_exit_status_says_whether_it_is_ok(name: str) -> None:
+    """design.md section 7: `{"name", "rows": [{"case", "value", "unit", "ratio_to"?}], "ok"}`."""
+    status, document = run_bench(name)
+    assert set(document) == {"name", "rows", "ok"}
+    assert document["name"] == name
+    assert status == (0 if document["ok"] else 1)
+    rows = cast("list[dict[str, Any]]", document["rows"])
+    assert CASES[name] <= {row["case"] for row in rows}
+    for row in rows:
+        assert {"case", "value", "unit"} <= set(row) <= {"case", "value", "unit", "ratio_to"}
+        assert row["value"] >= 0
+
+
+def test_the_crash_campaign_finds_what_a_provider_did_twice() -> None:
+    """A campaign that says 0 of everything is worth something only if it can say otherwise."""
+    status, document = run_bench("crash", "--sabotage", "--peer-runs", "0", "--runs", "1")
+    values = {row["case"]: row["value"] for row in document["rows"]}
+    assert status == 1
+    assert values["double"] > 0
