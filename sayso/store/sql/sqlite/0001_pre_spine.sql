@@ -270,13 +270,16 @@ create table token (
 ) strict;
 
 -- OAuth tokens of connections, sealed by the vault; the lease keeps refreshes single.
+-- `sealed` is null while the first token is fetched; only a person takes a row away.
 create table connection_token (
     tenant text not null,
     connection text not null,
-    sealed blob not null,
     version integer not null,
-    state text not null,
+    state text not null check (state in ('active', 'needs_reauth')),
+    sealed blob,
+    refresh_started_at integer,
     lease_owner text,
     lease_until integer,
-    primary key (tenant, connection)
+    primary key (tenant, connection),
+    check ((lease_owner is null) = (lease_until is null))
 ) strict;
