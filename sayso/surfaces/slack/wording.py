@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import unicodedata
 
 _HIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"})
@@ -17,7 +18,7 @@ _HIDDEN_RANGES = (
     (0xFFA0, 0xFFA0),
     (0xE0100, 0xE01EF),
 )
-_ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+_ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 
 def show_hidden(text: str, *, lines: bool = False) -> str:
@@ -32,13 +33,14 @@ def show_hidden(text: str, *, lines: bool = False) -> str:
     return "".join(_shown(char, lines=lines) for char in text)
 
 
+@functools.lru_cache(maxsize=8192)
 def _shown(char: str, *, lines: bool) -> str:
     if char == " " or (lines and char == "\n"):
         return char
     point = ord(char)
     hidden = (
         unicodedata.category(char) in _HIDDEN_CATEGORIES
-        or (char.isspace())
+        or char.isspace()
         or any(first <= point <= last for first, last in _HIDDEN_RANGES)
     )
     return f"[U+{point:04X}]" if hidden else char
@@ -49,7 +51,12 @@ def escape(text: str) -> str:
 
     Source: Slack docs, Formatting text: Escaping.
     """
-    return "".join(_ESCAPES.get(char, char) for char in text)
+    return text.translate(_ESCAPES)
+
+
+@functools.lru_cache(maxsize=8192)
+def _piece(char: str, *, lines: bool) -> str:
+    return escape(_shown(char, lines=lines))
 
 
 def fit(text: str, limit: int, *, more: str = "", lines: bool = False) -> str:
@@ -69,7 +76,7 @@ def fit(text: str, limit: int, *, more: str = "", lines: bool = False) -> str:
     room = limit - len(_count(len(text), more))
     kept = -1
     for place, char in enumerate(text):
-        piece = escape(_shown(char, lines=lines))
+        piece = _piece(char, lines=lines)
         if size + len(piece) > room and kept < 0:
             kept = place
         size += len(piece)

@@ -17,6 +17,7 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.ready = asyncio.Event()
+        self.over = asyncio.Event()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None]:
@@ -26,10 +27,27 @@ class _Server(uvicorn.Server):
         await super().startup(sockets=sockets)
         self.ready.set()
 
+    async def main_loop(self) -> None:
+        # NOTE: uvicorn's own loop looks for its end ten times a second, which tests would wait for.
+        await self.on_tick(0)
+        await self.over.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # NOTE: uvicorn waits a tenth of a second for clients to notice; ours are gone by now.
+        for server in self.servers:
+            server.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        tasks = list(self.server_state.tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
 
 def loopback() -> socket.socket:
     """A listening socket on a free port of 127.0.0.1."""
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    # NOTE: asyncio switches Nagle's delay off only where the protocol is named: 40 ms an answer.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", 0))
     listener.listen(256)
@@ -57,7 +75,6 @@ async def serve_on_loopback(
             task.result()
         yield f"http://127.0.0.1:{sock.getsockname()[1]}"
     finally:
-        server.should_exit = True
-        server.force_exit = True
+        server.over.set()
         await asyncio.gather(task, return_exceptions=True)
         sock.close()

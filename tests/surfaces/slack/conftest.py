@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from surfaces.slack.rig import Rig, open_rig
 
 from sayso.testing.slack import FakeSlack
-from surfaces.slack.rig import Rig, open_rig
 
 
 @pytest.fixture

@@ -14,18 +14,23 @@ from sayso.money import Money
 from sayso.sdk.views import ActionView, ApprovalView
 from sayso.surfaces.slack import SlackApp, create_slack_app
 from sayso.surfaces.slack.pace import Pace
+from sayso.testing.clock import FakeClock
+from sayso.testing.shop import Shop
 from sayso.testing.slack import CHANNEL, SIGNING_SECRET, TOKEN, Delivery, FakeSlack, PostedMessage
 
 APPROVE, REJECT, LOWER = "sayso.approve", "sayso.reject", "sayso.lower"
-PEOPLE = (
+PEOPLE: tuple[dict[str, object], ...] = (
     {"id": "maria", "roles": ["support_manager"], "slack": "T1/UMARIA"},
     {"id": "finn", "roles": ["finance"], "slack": "T1/UFINN"},
     {"id": "intern", "roles": [], "slack": "T1/UINTERN"},
     {"id": "gone", "roles": ["support_manager"], "slack": "T1/UGONE", "active": False},
     {"id": "grid", "roles": ["support_manager"], "slack": "E1/UGRID"},
-    *({"id": f"m{n}", "roles": ["support_manager"], "slack": f"T1/UM{n}"} for n in range(10)),
+    *(
+        dict[str, object](id=f"m{n}", roles=["support_manager"], slack=f"T1/UM{n}")
+        for n in range(10)
+    ),
 )
-ACCOUNTS = tuple(str(person["slack"]).partition("/")[2] for person in PEOPLE)
+ACCOUNTS = ("UMARIA", "UFINN", "UINTERN", "UGONE", "UGRID", *(f"UM{n}" for n in range(10)))
 
 
 class Ticks:
@@ -56,6 +61,14 @@ class Rig:
 
     async def ask(self, amount_minor: int = 129_00, reason: str = "my mug broke") -> ApprovalView:
         """Propose a refund that people have to decide, and send its card."""
+        approval = await self.ask_quietly(amount_minor, reason)
+        await self.send()
+        return approval
+
+    async def ask_quietly(
+        self, amount_minor: int = 129_00, reason: str = "my mug broke"
+    ) -> ApprovalView:
+        """The same without sending anything to Slack."""
         order = f"o{next(self.orders)}"
         customer = f"cus_{order}"
         self.house.shop.books.add(order, customer, Money(amount_minor, "USD"))
@@ -63,7 +76,6 @@ class Rig:
             "shop.refund", {"order": order}, subject=customer, reason=reason
         )
         assert action.approval is not None
-        await self.send()
         return action.approval
 
     async def send(self) -> None:
@@ -102,14 +114,14 @@ class Rig:
 
     async def refusals(self, approval: ApprovalView) -> list[tuple[str, str]]:
         """Who was refused what about an approval: actor and code, oldest first."""
-        found: list[tuple[str, str]] = []
-        for entry in await self.house.sayso.audit.tail(500):
-            if entry.kind == "approval.refused" and entry.body["approval"] == approval.id:
-                found.append((entry.actor, str(entry.body["data"]["code"])))
-        return sorted(found)
+        return sorted(
+            (entry.actor, str(entry.body["data"]["code"]))
+            for entry in await self.house.sayso.audit.tail(500)
+            if entry.kind == "approval.refused" and entry.body["approval"] == approval.id
+        )
 
 
-def settings(slack: FakeSlack, folder: Path) -> dict[str, object]:
+def settings_for(api_url: str, folder: Path) -> dict[str, object]:
     """The `[slack]` section, with its secrets in files."""
     (folder / "keys").mkdir(parents=True, exist_ok=True)
     (folder / "keys" / "slack.token").write_text(TOKEN)
@@ -118,7 +130,7 @@ def settings(slack: FakeSlack, folder: Path) -> dict[str, object]:
         "bot_token": "file:keys/slack.token",
         "signing_secret": "file:keys/slack.secret",
         "channel": CHANNEL,
-        "api_url": slack.api_url,
+        "api_url": api_url,
     }
 
 
@@ -128,7 +140,8 @@ async def open_rig(
     slack: FakeSlack,
     *,
     make: Callable[[Ticks], Pace] | None = None,
-    **tables: object,
+    shop: Shop | None = None,
+    clock: FakeClock | None = None,
 ) -> AsyncGenerator[Rig]:
     """Open everything; cards are sent only when a test says so, without pauses."""
     ticks = Ticks()
@@ -140,7 +153,11 @@ async def open_rig(
     for account in ACCOUNTS:
         slack.add_user(account)
     async with open_shop(
-        folder, people=list(PEOPLE), slack=settings(slack, folder), **tables
+        folder,
+        shop=shop,
+        clock=clock,
+        people=list(PEOPLE),
+        slack=settings_for(slack.api_url, folder),
     ) as house:
         app = create_slack_app(house.sayso, pace=pace, monotonic=ticks)
         async with slack.serve(app):

@@ -1,0 +1,56 @@
+"""A process that serves the Slack app and kills itself at a named place: `killed.py FOLDER URL AT`.
+
+It prints its address once it serves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+
+from support.house import make_shop_workspace
+from surfaces.slack.rig import PEOPLE, settings_for
+
+from sayso.actions.approvals import Decided, Decision
+from sayso.money import Money
+from sayso.sdk.app import Sayso
+from sayso.surfaces.slack import create_slack_app
+from sayso.testing.clock import FakeClock
+from sayso.testing.shop import Shop
+from sayso.testing.slack.serving import serve_on_loopback
+
+
+class DyingSayso(Sayso):
+    """Dies just before or just after a decision is committed."""
+
+    at = ""
+
+    async def decide_as(self, decision: Decision, *, wait: bool = True) -> Decided:
+        if self.at == "before_commit":
+            os.kill(os.getpid(), signal.SIGKILL)
+        decided = await super().decide_as(decision, wait=wait)
+        if self.at == "after_commit":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return decided
+
+
+async def main(folder: Path, api_url: str, at: str) -> None:
+    """Serve until killed."""
+    shop = Shop()
+    shop.books.add("o1", "cus_o1", Money(129_00, "USD"))
+    workspace = make_shop_workspace(
+        folder, people=list(PEOPLE), slack=settings_for(api_url, folder)
+    )
+    sayso = DyingSayso(workspace, work=False, connectors=[shop], clock=FakeClock())
+    sayso.at = at
+    async with sayso, serve_on_loopback(create_slack_app(sayso)) as url:
+        sys.stdout.write(f"{url}\n")
+        sys.stdout.flush()
+        await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Path(sys.argv[1]), sys.argv[2], sys.argv[3]))

@@ -1,0 +1,361 @@
+"""The card as a pure function: valid for every input, and nothing foreign is ever rendered."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, cast
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from slack_sdk.models.blocks import Block
+
+from sayso.actions.card import Card
+from sayso.json import JsonObject, JsonValue
+from sayso.money import Money
+from sayso.sdk.views import ActionView, ApprovalView, ErrorView, ReceiptView, VoteView
+from sayso.surfaces.slack import build_message, check_blocks
+from sayso.surfaces.slack.blocks import check_view
+from sayso.surfaces.slack.forms import lower_form, note, reject_form
+from sayso.surfaces.slack.wording import escape, fit, show_hidden
+
+ID = "apr_01m8997dg01t8nczra0j7efdc6"
+DIGEST = "ab" * 32
+AT = "2026-11-25T12:00:00.000000Z"
+HOSTILE = (
+    "<!channel> <!here> <@U1> <#C1> <!subteam^S1> <https://evil.example|bank.com>",
+    "*bold* `code` ```pre``` _it_ ~no~ > quote :smile: @here",
+    "\u202egro.live\u202c \u2066x\u2069 zero\u200bwidth \U000e0041\U000e0042 \ufeff",
+    "&lt;!channel&gt; &amp;amp; &#60;!here&#62;",
+    "first line\nAmount: $1.00\r\nGoes to: you\u2028next\x0bmore\x00",
+    "\u3164\u2800\u115f\u00ad\u034f",
+)
+
+
+def card(**changes: Any) -> Card:
+    """A plain card."""
+    fields: dict[str, Any] = {
+        "title": "Refund $129.00 of Order 1042",
+        "action": "stripe.refund",
+        "effect": "money_out",
+        "reversible": False,
+        "guarantee": "done once: the provider drops a repeated call for 24 h",
+        "amount": Money(129_00, "USD"),
+        "payee": "Visa ..4242, which paid",
+        "account": "acct_1 (Acme)",
+        "fields": (("order", "1042: blue mug"), ("paid", "$129.00")),
+        "customer": (("id", "cus_1"), ("identified", "signed in"), ("name", "Dana Ruiz")),
+        "history": "none like it in 30 days",
+        "why": "Up to $500 once a support manager has approved",
+        "rules": ("refund-manager",),
+        "roles": ("support_manager",),
+        "quote": "my mug broke, please refund me",
+        "planner": "playbooks",
+        "on_yes": "Refund $129.00 of Order 1042; done once; it can not be undone",
+        "on_no": "no money moves, and the customer is told that it was declined",
+        "deadline": AT,
+        "may_lower": True,
+    }
+    return Card(**{**fields, **changes})
+
+
+def approval(
+    shown: Card, status: str = "pending", votes: tuple[VoteView, ...] = ()
+) -> ApprovalView:
+    """An approval with that card."""
+    return ApprovalView(
+        id=ID,
+        action_id="act_1",
+        status=status,
+        revision=3,
+        digest=DIGEST,
+        roles=shown.roles,
+        card=shown.to_json(),
+        votes=votes,
+        expires_at=AT,
+        created_at=AT,
+        updated_at=AT,
+    )
+
+
+def action(status: str, **changes: Any) -> ActionView:
+    """Its action in some state."""
+    fields: dict[str, Any] = {
+        "id": "act_1",
+        "status": status,
+        "action": "stripe.refund",
+        "subject": "cus_1",
+        "assurance": "verified",
+        "args": {},
+        "planner": "playbooks",
+        "revision": 3,
+        "created_at": AT,
+        "updated_at": AT,
+    }
+    return ActionView(**{**fields, **changes})
+
+
+def vote(decision: str, person: str = "maria") -> VoteView:
+    """Somebody's vote about the present revision."""
+    return VoteView(person=person, decision=decision, revision=3, via="slack", at=AT)
+
+
+def texts(value: JsonValue) -> Iterator[str]:
+    """Every text that a message shows."""
+    if isinstance(value, Mapping):
+        text = value.get("text")
+        if isinstance(text, str):
+            yield text
+        for inner in value.values():
+            yield from texts(inner)
+    elif isinstance(value, Sequence) and not isinstance(value, str):
+        for inner in value:
+            yield from texts(inner)
+
+
+MARKUP = re.compile(r"[<>]|&(?!(?:amp|lt|gt);)")
+
+
+def assert_clean(blocks: Sequence[JsonObject], fallback: str) -> None:
+    """No markup, nothing invisible, no mrkdwn, and valid for both checkers."""
+    assert check_blocks(blocks) == []
+    for block in blocks:
+        parsed = Block.parse(dict(block))  # pyright: ignore[reportUnknownMemberType]
+        assert parsed is not None
+        parsed.to_dict()  # pyright: ignore[reportUnknownMemberType]
+    for text in (*texts(cast("JsonValue", blocks)), fallback):
+        assert not MARKUP.search(text)
+        assert show_hidden(text, lines=True) == text
+    assert "mrkdwn" not in str(blocks)
+
+
+words = st.one_of(st.text(max_size=30), st.sampled_from((*HOSTILE, "x" * 5000, "<" * 900)))
+pairs = st.lists(st.tuples(words, words), max_size=24).map(tuple)
+
+
+@st.composite
+def cards(draw: st.DrawFn) -> Card:
+    """Any card at all, hostile ones included."""
+    amount = draw(
+        st.one_of(st.none(), st.integers(1, 10**12).map(lambda minor: Money(minor, "USD")))
+    )
+    return card(
+        **{name: draw(words) for name in ("title", "payee", "account", "history", "why", "quote")},
+        **{name: draw(words) for name in ("planner", "on_yes", "on_no", "deadline", "action")},
+        amount=amount,
+        fields=draw(pairs),
+        customer=draw(pairs),
+        rules=draw(st.lists(words, max_size=5).map(tuple)),
+        roles=draw(st.lists(words, max_size=3).map(tuple)),
+        may_lower=draw(st.booleans()),
+    )
+
+
+STATES = (
+    ("pending", "pending_approval"),
+    ("approved", "succeeded"),
+    ("approved", "failed"),
+    ("approved", "unknown"),
+    ("approved", "stale"),
+    ("approved", "executing"),
+    ("rejected", "rejected"),
+    ("expired", "expired"),
+    ("superseded", "refused"),
+)
+
+
+@settings(max_examples=230, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(shown=cards(), foreign=words)
+def test_every_card_is_valid_and_nothing_foreign_is_rendered(shown: Card, foreign: str) -> None:
+    """SL-18, SL-20: thousands of messages of random cards: 0 invalid, 0 mentions, 0 hidden."""
+    receipt = ReceiptView(id=foreign, status=foreign, amount=shown.amount)
+    error = ErrorView(code=foreign, message=foreign)
+    for status, state in STATES:
+        now = action(state, receipt=receipt, error=error)
+        message = build_message(approval(shown, status, (vote("approve", "maria"),)), now)
+        assert_clean(message.blocks, message.text)
+        has_buttons = any(block["type"] == "actions" for block in message.blocks)
+        assert has_buttons == (status == "pending")
+    for view in (reject_form(approval(shown)), note("Not possible", foreign)):
+        assert check_view(view) == []
+    if shown.amount is not None:
+        assert check_view(lower_form(approval(shown), shown.amount)) == []
+
+
+def test_the_card_shows_what_a_decision_needs() -> None:
+    """SL-18: verb, money, payee, customer, why, history, quote, consequences, deadline, digest."""
+    message = build_message(approval(card()))
+    text = "\n".join(texts(cast("JsonValue", message.blocks)))
+    for part in (
+        "Yes or no? Refund $129.00 of Order 1042",
+        "Money: $129.00",
+        "Goes to: Visa ..4242, which paid",
+        "From account: acct_1 (Acme)",
+        "Customer identified: signed in",
+        "Why you: Up to $500",
+        "Needs 1 person: support manager",
+        "Before: none like it",
+        "Customer wrote (not verified)",
+        "my mug broke, please refund me",
+        "Yes: Refund $129.00",
+        "No: no money moves",
+        "No answer by 2026-11-25 12:00 UTC: counts as no.",
+        "Approve $129.00",
+        f"{ID} · revision 3 · digest abababababab",
+    ):
+        assert part in text
+    assert [block["type"] for block in message.blocks] == [
+        *("header", "section", "section", "rich_text", "context", "actions", "context")
+    ]
+
+
+def test_missing_values_are_shown_as_unknown() -> None:
+    """SL-18: a field without a value says so; it is never left out."""
+    shown = card(payee="", account=" ", fields=(("order", ""),), quote="", customer=(("id", "\n"),))
+    text = "\n".join(texts(cast("JsonValue", build_message(approval(shown)).blocks)))
+    assert "Goes to: unknown" in text
+    assert "From account: unknown" in text
+    assert "Order: unknown" in text
+    assert "nothing was passed on" in text
+
+
+def test_long_texts_are_cut_with_a_count_and_a_way_to_the_rest() -> None:
+    """SL-19: 40,000 characters make a valid card that says what is missing."""
+    message = build_message(approval(card(quote="a" * 40_000)))
+    assert_clean(message.blocks, message.text)
+    text = "\n".join(texts(cast("JsonValue", message.blocks)))
+    found = re.search(r"\(\+([0-9,]+) characters in `sayso approvals show (apr_[a-z0-9]+)`\)", text)
+    assert found is not None
+    assert int(found[1].replace(",", "")) + text.count("a" * 100) * 100 >= 39_900
+    assert found[2] == ID
+
+
+def test_too_many_fields_are_counted() -> None:
+    """SL-19: fields beyond the room are not left out silently."""
+    shown = card(fields=tuple((f"field {number}", "x") for number in range(60)))
+    text = "\n".join(texts(cast("JsonValue", build_message(approval(shown)).blocks)))
+    assert "Not shown: 47 more fields in `sayso approvals show" in text
+
+
+@pytest.mark.parametrize(
+    ("status", "now", "votes", "expected"),
+    [
+        ("pending", None, (), "Yes or no? "),
+        ("pending", None, ("approve",), "maria said yes already"),
+        ("approved", "approved", ("approve",), "Approved by maria: "),
+        ("approved", "executing", ("approve",), "It is being done now."),
+        ("approved", "succeeded", ("approve",), "receipt: re_1 (succeeded, $129.00)"),
+        ("approved", "failed", ("approve",), "Why: the card was closed."),
+        ("approved", "unknown", ("approve",), "never done a second time blindly"),
+        ("approved", "stale", ("approve",), "Changed meanwhile: "),
+        ("approved", "refused", ("approve",), "Not done: "),
+        ("approved", "compensated", ("approve",), "It was undone later."),
+        ("rejected", "rejected", ("reject",), "Reason: not covered."),
+        ("expired", "expired", (), "Nobody decided in time, which counts as no."),
+        ("superseded", "refused", (), "Withdrawn: "),
+    ],
+)
+def test_each_outcome_has_its_words(
+    status: str, now: str | None, votes: tuple[str, ...], expected: str
+) -> None:
+    """SL-3, SL-14: what became of it stands on the card, with who decided."""
+    error = ErrorView(
+        code="not_covered" if status == "rejected" else "x", message="the card was closed"
+    )
+    receipt = ReceiptView(id="re_1", status="succeeded", amount=Money(129_00, "USD"))
+    done = action(now, error=error, receipt=receipt) if now else None
+    message = build_message(approval(card(), status, tuple(vote(word) for word in votes)), done)
+    assert expected in "\n".join(texts(cast("JsonValue", message.blocks)))
+
+
+def test_the_buttons_carry_the_pointer_alone() -> None:
+    """SL-4: id, revision and twelve digits; no amount, no payee, no reason."""
+    message = build_message(approval(card()))
+    buttons = next(block for block in message.blocks if block["type"] == "actions")["elements"]
+    assert {button["value"] for button in cast("list[dict[str, str]]", buttons)} == {
+        f"{ID}.3.abababababab"
+    }
+
+
+def test_hidden_characters_become_chips() -> None:
+    """SL-18: right-to-left override, zero width, TAG and blank letters are shown by number."""
+    assert show_hidden("a\u202eb\u200bc\U000e0041\u3164\ufe0f") == (
+        "a[U+202E]b[U+200B]c[U+E0041][U+3164][U+FE0F]"
+    )
+    assert show_hidden("a\nb", lines=True) == "a\nb"
+    assert show_hidden("a\nb") == "a[U+000A]b"
+    assert show_hidden("Zürich 東京 عربي 🙂") == "Zürich 東京 عربي 🙂"
+
+
+@given(text=st.text(max_size=300), limit=st.integers(60, 200))
+def test_cut_texts_count_what_is_missing(text: str, limit: int) -> None:
+    """SL-19: what is kept and what is counted are together the whole text."""
+    shown = fit(text, limit)
+    assert len(shown) <= limit
+    found = re.fullmatch(r"(.*?) … \(\+([0-9,]+) characters\)", shown)
+    if found is not None and "characters)" not in text:
+        left = int(found[2].replace(",", ""))
+        assert escape(show_hidden(text[: len(text) - left])) == found[1]
+
+
+def _section(**changes: Any) -> dict[str, Any]:
+    return {"type": "section", "text": {"type": "plain_text", "text": "x"}, **changes}
+
+
+def _button(**changes: Any) -> dict[str, Any]:
+    text = {"type": "plain_text", "text": "x"}
+    return {"type": "button", "action_id": "a", "text": text, **changes}
+
+
+def _plain(size: int) -> dict[str, Any]:
+    return {"type": "plain_text", "text": "x" * size}
+
+
+BROKEN: dict[str, list[dict[str, Any]]] = {
+    "a field over 2,000": [_section(fields=[_plain(2001)])],
+    "an empty text": [_section(text=_plain(0))],
+    "mrkdwn in a header": [{"type": "header", "text": {"type": "mrkdwn", "text": "x"}}],
+    "mrkdwn in a button": [
+        {"type": "actions", "elements": [_button(text={"type": "mrkdwn", "text": "x"})]}
+    ],
+    "no elements": [{"type": "actions", "elements": []}],
+    "one action_id twice": [{"type": "actions", "elements": [_button(), _button()]}],
+    "one block_id twice": [_section(block_id="b"), _section(block_id="b")],
+    "51 blocks": [_section()] * 51,
+    "an unknown element": [{"type": "actions", "elements": [{"type": "slider", "action_id": "a"}]}],
+    "an unknown block": [{"type": "wheel"}],
+    "extra keys": [_section(colour="red")],
+    "no block": [],
+    "a header over 150": [{"type": "header", "text": _plain(151)}],
+    "a button over 75": [{"type": "actions", "elements": [_button(text=_plain(76))]}],
+    "a value over 2,000": [{"type": "actions", "elements": [_button(value="x" * 2001)]}],
+    "11 fields": [_section(fields=[_plain(1)] * 11)],
+    "a section without a text": [{"type": "section"}],
+    "mrkdwn of ours": [_section(text={"type": "mrkdwn", "text": "x"})],
+    "unescaped markup": [_section(text={"type": "plain_text", "text": "<!channel>"})],
+    "13,001 characters": [_section(text=_plain(2901))] * 5,
+    "an input in a message": [{"type": "input", "label": _plain(1), "element": _button()}],
+    "a link in a rich text": [
+        {
+            "type": "rich_text",
+            "elements": [
+                {"type": "rich_text_quote", "elements": [{"type": "link", "url": "https://x"}]}
+            ],
+        }
+    ],
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_the_offline_check_finds(name: str) -> None:
+    """SL-20: each thing that Slack refuses, or that we forbid, is found before it is sent."""
+    assert check_blocks(BROKEN[name])
+
+
+def test_a_long_option_is_found() -> None:
+    """SL-20: an option text of 76 characters in a form."""
+    form = reject_form(approval(card()))
+    blocks = cast("list[dict[str, Any]]", form["blocks"])
+    blocks[1]["element"]["options"][0]["text"] = _plain(76)
+    assert check_view(form) == ["/blocks/1/element/options/0: has 76 characters, over 75"]

@@ -1,0 +1,114 @@
+"""What a failing database and a dying process leave behind: never a click acknowledged in vain."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+from surfaces.slack import killed
+from surfaces.slack.rig import APPROVE, REJECT, Rig, open_rig
+
+from sayso.testing.slack import Delivery, FakeSlack
+
+TESTS = Path(__file__).parents[2]
+
+
+async def test_a_failing_database_is_no_acknowledgement(rig: Rig) -> None:
+    """SL-2: the commit fails, so the answer is an error and nothing has changed."""
+    approval = await rig.ask()
+    with sqlite3.connect(rig.house.workspace.store_path) as database:
+        database.execute(
+            "create trigger broken before insert on vote begin select raise(abort, 'broken'); end"
+        )
+    database.close()
+
+    delivery = await rig.click(approval)
+
+    assert delivery.status == 503
+    assert "Nothing was decided" in rig.told[-1]
+    assert (await rig.approval(approval)).status == "pending"
+    again = await rig.slack.replay(delivery)
+    assert again.status == 503, "what failed is not remembered as answered"
+
+
+async def test_a_locked_database_is_an_error_within_slacks_patience(rig: Rig) -> None:
+    """SL-2: the database has 1.5 s; then the answer is an error, never a late acknowledgement."""
+    approval = await rig.ask()
+    lock = sqlite3.connect(rig.house.workspace.store_path, isolation_level=None)
+    lock.execute("begin immediate")
+
+    delivery = await rig.click(approval)
+
+    lock.execute("rollback")
+    lock.close()
+    assert delivery.status == 503
+    assert 1.4 < delivery.latency_s < 2.5
+    assert "not confirmed" in rig.told[-1]
+
+
+async def test_a_form_of_a_failing_database_stays_open(rig: Rig) -> None:
+    """SL-2: the same for a form: Slack shows that it failed, and the form is still there."""
+    approval = await rig.ask()
+    await rig.click(approval, REJECT)
+    with sqlite3.connect(rig.house.workspace.store_path) as database:
+        database.execute(
+            "create trigger broken before insert on vote begin select raise(abort, 'broken'); end"
+        )
+    database.close()
+
+    delivery = await rig.slack.submit_view(rig.slack.views[0], {"code": "other"})
+
+    assert delivery.status == 503
+    assert rig.slack.views[0].open
+    assert (await rig.approval(approval)).status == "pending"
+
+
+@pytest.mark.parametrize("at", ["before_commit", "after_commit"])
+async def test_a_killed_process_never_leaves_an_acknowledged_click_undecided(
+    tmp_path: Path, slack: FakeSlack, at: str
+) -> None:
+    """SL-2: kill -9 around the commit: no acknowledgement, and the next click is told what is."""
+    async with open_rig(tmp_path, slack) as rig:
+        approval = await rig.ask()
+        shop = rig.house.shop
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, killed.__file__, str(tmp_path), slack.api_url, at),
+        stdout=asyncio.subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(TESTS)},
+    )
+    assert process.stdout is not None
+    url = (await asyncio.wait_for(process.stdout.readline(), 20)).decode().strip()
+    slack.events_url = f"{url}/slack/events"
+    with pytest.raises(httpx.HTTPError):
+        await slack.click(slack.message_of(approval.id), APPROVE, user="UMARIA")
+    assert await asyncio.wait_for(process.wait(), 10) == -9
+
+    async with open_rig(tmp_path, slack, shop=shop) as rig:
+        assert (await rig.approval(approval)).status == (
+            "approved" if at == "after_commit" else "pending"
+        )
+        await rig.click(approval, user="UM1")
+        expected = "already" if at == "after_commit" else "Your yes counts"
+        assert expected in rig.told[-1]
+        await rig.work()
+        assert shop.books.paid_out_minor == 129_00
+
+
+async def test_twenty_clicks_a_second_are_answered_fast(rig: Rig) -> None:
+    """SL-2: 20 clicks at once on a cold cache are all answered well within Slack's patience."""
+    approvals = [await rig.ask(60_00 + number) for number in range(20)]
+    clicks = [
+        rig.slack.click(rig.card(approval), APPROVE, user=f"UM{number % 10}")
+        for number, approval in enumerate(approvals)
+    ]
+
+    deliveries: list[Delivery] = await asyncio.gather(*clicks)
+
+    assert all(delivery.acknowledged for delivery in deliveries)
+    assert max(delivery.latency_s for delivery in deliveries) < 2.0
+    await rig.app.told()

@@ -1,0 +1,222 @@
+"""The owner of the messages: newest state only, one card, at Slack's pace, whatever goes wrong."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from surfaces.slack.rig import APPROVE, LOWER, Rig, Ticks, open_rig
+
+from sayso.surfaces.slack.pace import Pace
+from sayso.testing.slack import CHANNEL, FakeSlack, FaultKind, SlackFault, render
+
+
+@pytest.fixture
+async def slow(tmp_path: Path, slack: FakeSlack) -> AsyncIterator[Rig]:
+    """A rig at Slack's real pace, on a clock that is moved instead of waited for."""
+
+    def make(ticks: Ticks) -> Pace:
+        return Pace(monotonic=ticks, sleep=ticks.sleep)
+
+    async with open_rig(tmp_path, slack, make=make) as opened:
+        yield opened
+
+
+async def test_twenty_changes_in_a_second_are_two_updates_at_most(slow: Rig) -> None:
+    """SL-14: only the newest state is sent, and it names who decided."""
+    rig = slow
+    approval = await rig.ask(900_00)
+    house = rig.house.sayso.house
+    for _ in range(19):
+        await house.store.write(
+            lambda tx: tx.run("outbox.put", tenant="main", topic="approval", key=approval.id, now=0)
+        )
+        await rig.app.notifier.step()
+    await rig.click(approval, user="UMARIA")
+    rig.house.clock.advance(milliseconds=1)
+    await rig.click(approval, user="UFINN")
+    await rig.send()
+
+    assert len(rig.slack.calls("chat.update")) <= 2
+    assert "maria and finn said yes." in render(rig.card(approval))
+    assert rig.card(approval).buttons == {}
+
+
+async def test_an_outcome_follows_the_decision(rig: Rig) -> None:
+    """SL-14: deciding elsewhere updates the card too, and again when it is done."""
+    approval = await rig.ask()
+    await rig.click(approval)
+    await rig.send()
+    assert render(rig.card(approval)).startswith("Approved by maria: ")
+    assert "It is being done now." in render(rig.card(approval))
+    await rig.work()
+    assert render(rig.card(approval)).startswith("Done: ")
+
+
+async def test_a_lost_answer_to_a_post_is_one_card(tmp_path: Path, slack: FakeSlack) -> None:
+    """SL-15: posted, and the answer lost: the card is found by its metadata, not posted again."""
+
+    def make(ticks: Ticks) -> Pace:
+        return Pace(
+            post_every_s=0, update_every_s=0, timeout_s=0.2, monotonic=ticks, sleep=ticks.sleep
+        )
+
+    async with open_rig(tmp_path, slack, make=make) as rig:
+        slack.add_faults(SlackFault(kind=FaultKind.DONE_THEN_HANGS, method="chat.postMessage"))
+        approval = await rig.ask()
+        assert len(slack.messages) == 1
+        rig.house.clock.advance(seconds=30)
+        await rig.send()
+
+        assert len(slack.messages) == 1
+        assert len(slack.calls("chat.postMessage")) == 1
+        assert (await rig.click(approval)).acknowledged
+        await rig.send()
+        assert render(rig.card(approval)).startswith("Approved by maria: ")
+
+
+async def test_a_crash_while_posting_is_one_card(tmp_path: Path, slack: FakeSlack) -> None:
+    """SL-15: another process takes over a post that was begun, once that one must be over."""
+    async with open_rig(tmp_path, slack) as rig:
+        approval = await rig.ask()
+        # As a process leaves it that dies between Slack's answer and its own commit.
+        store = rig.house.sayso.house.store
+        await store.write(
+            lambda tx: tx.run("outbox.put", tenant="main", topic="approval", key=approval.id, now=0)
+        )
+        rows = await store.read(
+            lambda reader: reader.all("outbox.due", topic="approval", now=10**17, limit=5)
+        )
+        row_id = rows[0]["id"]
+        await store.write(lambda tx: tx.run("outbox.sent", id=row_id, version=0, state="{}", now=0))
+        await store.write(lambda tx: tx.run("outbox.lease", id=row_id, now=0, until=1))
+        clock = rig.house.clock
+    async with open_rig(tmp_path, slack, clock=clock) as again:
+        await again.send()
+        assert len(slack.calls("chat.postMessage")) == 1, "the other may still be at it"
+        clock.advance(seconds=60)
+        await again.send()
+        assert len(slack.messages) == 1
+        assert len(slack.calls("chat.update")) == 1
+
+
+async def test_sixty_cards_at_once_keep_the_pace_and_none_is_lost(slow: Rig) -> None:
+    """SL-16: one post a second, `Retry-After` honoured, at a pace of 200 in four minutes."""
+    rig = slow
+    rig.slack.add_faults(
+        SlackFault(kind=FaultKind.RATE_LIMITED, method="chat.postMessage", retry_after_s=7, times=3)
+    )
+    for number in range(60):
+        await rig.ask_quietly(60_00 + number)
+    began = rig.ticks.now
+    for _ in range(6):
+        await rig.send()
+        rig.house.clock.advance(seconds=30)
+
+    assert len(rig.slack.messages) == 60
+    assert rig.ticks.now - began < 60 * 240 / 200 + 30
+    assert 7.0 in rig.ticks.slept
+    assert min(rig.ticks.slept) > 0
+    assert sum(rig.ticks.slept) >= 59
+
+
+async def test_slack_being_down_decides_nothing_and_loses_nothing(rig: Rig) -> None:
+    """SL-7: an hour without Slack: nothing approved, and every card is delivered afterwards."""
+    rig.slack.add_faults(SlackFault(kind=FaultKind.SERVER_ERROR, times=None))
+    approvals = [await rig.ask_quietly() for _ in range(3)]
+    for _ in range(12):
+        with pytest.raises(Exception, match="slack"):
+            await rig.send()
+        rig.house.clock.advance(minutes=5)
+    for approval in approvals:
+        assert (await rig.approval(approval)).status == "pending"
+
+    rig.slack.clear_faults()
+    rig.house.clock.advance(seconds=61)
+    await rig.send()
+
+    assert len(rig.slack.messages) == 3
+    assert rig.house.shop.books.payouts == []
+
+
+async def test_a_refused_post_is_tried_again_later(rig: Rig) -> None:
+    """SL-7: `not_in_channel` decides nothing; once the bot is invited the card comes."""
+    rig.slack.add_faults(
+        SlackFault(kind=FaultKind.REFUSED, method="chat.postMessage", error="not_in_channel")
+    )
+    approval = await rig.ask_quietly()
+    await rig.send()
+    assert rig.slack.messages == []
+    assert (await rig.approval(approval)).status == "pending"
+    rig.house.clock.advance(seconds=11)
+    await rig.send()
+    assert len(rig.slack.messages) == 1
+
+
+async def test_a_shared_channel_gets_no_cards(rig: Rig) -> None:
+    """SL-11: a channel that another organisation reads gets nothing, from then on."""
+    await rig.ask()
+    rig.slack.set_channel(CHANNEL, is_ext_shared=True)
+    rig.ticks.now += 301
+    await rig.ask_quietly()
+    with pytest.raises(Exception, match="shared"):
+        await rig.send()
+    assert len(rig.slack.messages) == 1
+    rig.slack.set_channel(CHANNEL, is_ext_shared=False)
+    await rig.send()
+    assert len(rig.slack.messages) == 2
+
+
+async def test_a_deleted_card_that_still_waits_is_posted_again(rig: Rig) -> None:
+    """SL-7: a decision that waits is not lost with a message that somebody removed."""
+    approval = await rig.ask(900_00)
+    rig.slack.delete(rig.card(approval))
+    house = rig.house.sayso.house
+    await house.store.write(
+        lambda tx: tx.run("outbox.put", tenant="main", topic="approval", key=approval.id, now=0)
+    )
+    await rig.send()
+    assert rig.card(approval).buttons
+
+
+async def test_messages_cannot_unfurl_mention_or_parse(rig: Rig) -> None:
+    """SL-17, SL-18: everything is sent with Slack's parsing off; answers have no buttons."""
+    approval = await rig.ask(reason="<!channel> <@U1> https://evil.example")
+    await rig.click(approval)
+    await rig.send()
+    for call in (*rig.slack.calls("chat.postMessage"), *rig.slack.calls("chat.update")):
+        assert call.arguments["unfurl_links"] is False
+        assert call.arguments["unfurl_media"] is False
+        assert call.arguments["parse"] == "none"
+        assert call.arguments["mrkdwn"] is False
+    assert all(not told.blocks for told in rig.slack.ephemerals)
+
+
+async def test_the_running_notifier_serves_by_itself(tmp_path: Path, slack: FakeSlack) -> None:
+    """SL-7: while the app is entered, cards come and change without anybody asking."""
+
+    def make(ticks: Ticks) -> Pace:
+        return Pace(post_every_s=0, update_every_s=0, look_every_s=0.01)
+
+    async with open_rig(tmp_path, slack, make=make) as rig, rig.app:
+        slack.add_faults(SlackFault(kind=FaultKind.SERVER_ERROR, method="conversations.info"))
+        approval = await rig.ask_quietly()
+        assert await slack.wait_until(lambda: len(slack.messages) == 1)
+        await slack.click(rig.card(approval), APPROVE, user="UMARIA")
+        assert await slack.wait_until(lambda: not slack.messages[0].buttons)
+        await asyncio.wait_for(rig.house.sayso.house.dispatcher.drain(), 5)
+        assert await slack.wait_until(lambda: render(slack.messages[0]).startswith("Done"))
+
+
+async def test_less_shows_the_new_revision_on_the_same_card(rig: Rig) -> None:
+    """SL-22: a lower amount that still needs somebody is one card, with the new amount."""
+    approval = await rig.ask(900_00)
+    await rig.click(approval, LOWER)
+    await rig.slack.submit_view(rig.slack.views[0], {"amount": "800.00"})
+    await rig.send()
+    assert len(rig.slack.messages) == 1
+    text = render(rig.card(approval))
+    assert "[Approve $800.00]" in text
+    assert "revision 2" in text

@@ -1,0 +1,125 @@
+"""Signed requests: what does not come from Slack, or came before, runs nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+
+import httpx
+from surfaces.slack.rig import APPROVE, Rig
+
+from sayso.json import JsonValue
+from sayso.testing.slack.deliveries import encode, sign
+from sayso.testing.slack.interactions import click_payload
+
+
+def payload(rig: Rig, value: str) -> dict[str, JsonValue]:
+    """A click's payload by maria."""
+    made = click_payload(
+        rig.slack.messages[0],
+        APPROVE,
+        value,
+        user="UMARIA",
+        team="T1",
+        enterprise=None,
+        trigger_id="1.a",
+    )
+    return dict(made)
+
+
+async def test_a_replay_runs_nothing(rig: Rig) -> None:
+    """SL-6: the same bytes again get the first answer again; nobody is told a second time."""
+    approval = await rig.ask()
+    first = await rig.click(approval)
+    again = await asyncio.gather(*(rig.slack.replay(first) for _ in range(5)))
+    await rig.app.told()
+
+    assert [delivery.status for delivery in again] == [200] * 5
+    assert len(rig.told) == 1
+    assert await rig.refusals(approval) == []
+
+
+async def test_a_replay_beside_the_first_waits_for_its_answer(rig: Rig) -> None:
+    """SL-6: ten at once are one run and ten equal answers."""
+    approval = await rig.ask()
+    body = encode(payload(rig, rig.card(approval).buttons[APPROVE]))
+    at = str(int(datetime.now(UTC).timestamp()))
+    headers = {
+        "content-type": "application/x-www-form-urlencoded",
+        "x-slack-request-timestamp": at,
+        "x-slack-signature": sign(rig.slack.signing_secret, at, body),
+    }
+    async with httpx.AsyncClient() as client:
+        posts = [
+            client.post(rig.slack.events_url, content=body, headers=headers) for _ in range(10)
+        ]
+        answers = await asyncio.gather(*posts)
+    await rig.app.told()
+
+    assert {answer.status_code for answer in answers} == {200}
+    assert len(rig.told) == 1
+
+
+async def test_a_replay_after_ten_minutes_is_forgotten_but_decides_nothing(rig: Rig) -> None:
+    """SL-6: the memory ends after ten minutes; the store's compare-and-set does not."""
+    approval = await rig.ask()
+    first = await rig.click(approval)
+    rig.ticks.now += 601
+    await rig.slack.replay(first)
+    await rig.app.told()
+
+    assert "already" in rig.told[-1]
+    assert len((await rig.approval(approval)).votes) == 1
+
+
+async def test_only_fresh_and_well_signed_requests_are_answered(rig: Rig) -> None:
+    """SL-6: stale, from the future, not a number, wrong secret or body: 401, nothing runs."""
+    approval = await rig.ask()
+    click = payload(rig, rig.card(approval).buttons[APPROVE])
+    now = int(datetime.now(UTC).timestamp())
+    stamps = (str(now - 301), str(now + 310), "abc", "", "1e9", "9" * 5000, "١٢٣", "-1", "0x1")
+    for stamp in stamps:
+        signed = sign(rig.slack.signing_secret, stamp, encode(click))
+        answer = await _post(rig, encode(click), stamp, signed)
+        assert answer == 401, stamp[:20]
+    for signature in ("", "v0=", "v0=" + "0" * 64, sign("another", str(now), encode(click))):
+        assert await _post(rig, encode(click), str(now), signature) == 401
+    good = sign(rig.slack.signing_secret, str(now), encode(click))
+    assert await _post(rig, encode(click) + b"&x=1", str(now), good) == 401
+
+    assert rig.told == []
+    assert (await rig.approval(approval)).status == "pending"
+    assert await _post(rig, encode(click), str(now), good) == 200
+
+
+async def _post(rig: Rig, body: bytes, stamp: str, signature: str) -> int:
+    headers = [
+        (b"content-type", b"application/x-www-form-urlencoded"),
+        (b"x-slack-request-timestamp", stamp.encode()),
+        (b"x-slack-signature", signature.encode()),
+    ]
+    async with httpx.AsyncClient() as client:
+        answer = await client.post(rig.slack.events_url, content=body, headers=headers)
+    return answer.status_code
+
+
+async def test_what_is_signed_and_strange_is_refused_without_an_accident(rig: Rig) -> None:
+    """SL-6: other kinds, missing parts and broken JSON are never acknowledged."""
+    await rig.ask()
+    strange: list[dict[str, JsonValue]] = [
+        {},
+        {"type": "block_actions"},
+        {**payload(rig, "x"), "user": None},
+        {**payload(rig, "x"), "actions": []},
+        {**payload(rig, "x"), "team": None, "user": {"id": "U1"}},
+        {"type": "view_submission", "view": {"callback_id": "sayso.reject"}},
+        {"type": "shortcut", "callback_id": "sayso.approve"},
+        {**payload(rig, "x"), "actions": [{"type": "button", "action_id": "other.thing"}]},
+    ]
+    for body in strange:
+        assert (await rig.slack.deliver(body)).status >= 400, body
+    now = str(int(datetime.now(UTC).timestamp()))
+    for raw in (b"payload=%7B", b"{", b"\xff", b"[" * 100_000):
+        signed = sign(rig.slack.signing_secret, now, raw)
+        assert await _post(rig, raw, now, signed) in {400, 401, 404}
+    assert await _post(rig, b"x" * 600_000, now, "v0=") == 413
