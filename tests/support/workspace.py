@@ -2,10 +2,12 @@
 
 `make_workspace(tmp_path, stripe_url=sandbox.url)` gives one with the Stripe connector against the
 sandbox, e-mail into `outbox/`, the default policy and four people: maria and noor (support
-managers), finn (finance) and idle (a support manager who is not active any more). Open it with
-`Sayso(make_workspace(…))`, or hand its folder to whatever reads a workspace. `policy` replaces the
-default policy, `more` is appended to the sayso.toml. For a provider in memory see
-`support.house.open_shop`.
+managers), finn (finance) and idle (a support manager who is not active any more). Without
+`stripe_url` the connector is there too, and reaches nothing.
+
+Open it with `Sayso(make_workspace(…))`, or with `Sayso.open(folder, environment=ENVIRONMENT)`.
+`policy` replaces the default policy, `more` is appended to the sayso.toml. For a provider in memory
+see `support.house.open_shop`.
 """
 
 from __future__ import annotations
@@ -27,6 +29,12 @@ PEOPLE: Mapping[str, Sequence[str]] = {
     "idle": ["support_manager"],
 }
 """Roles by person; whoever is called `idle` is not active."""
+
+ENVIRONMENT: Mapping[str, str] = {"STRIPE_KEY": API_KEY}
+"""The variables to which its sayso.toml refers."""
+
+NOWHERE = "http://127.0.0.1:9"
+"""Port 9 is discard (RFC 863): nothing answers there, and nothing is reached by mistake."""
 
 _TOML = """\
 [workspace]
@@ -51,16 +59,14 @@ def make_workspace(
     folder.mkdir(parents=True, exist_ok=True)
     write_secret_file(folder / "keys" / "log.key", Ed25519Signer.generate("test").to_text())
     parts = [_TOML]
-    if stripe_url is not None:
-        parts.append(
-            f'[connectors.stripe]\napi_key = "env:STRIPE_KEY"\nbase_url = "{stripe_url}"\n'
-        )
+    base_url = stripe_url or NOWHERE
+    parts.append(f'[connectors.stripe]\napi_key = "env:STRIPE_KEY"\nbase_url = "{base_url}"\n')
     if policy is not None:
         (folder / "policy.cedar").write_text(policy, encoding="utf-8")
         parts.append('[policy]\nfiles = ["policy.cedar"]\n')
     parts += [_person(name, roles) for name, roles in people.items()]
     (folder / FILE_NAME).write_text("\n".join([*parts, more]), encoding="utf-8")
-    workspace = Workspace.load(folder, {"STRIPE_KEY": API_KEY})
+    workspace = Workspace.load(folder, ENVIRONMENT)
     connection = open_connection(workspace.store_path, create=True)
     migrate(connection)
     connection.close()

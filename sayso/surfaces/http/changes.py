@@ -55,7 +55,7 @@ class Changes:
         """
         self._waiting += 1
         if self._task is None:
-            self._task = asyncio.create_task(self._watch())
+            self._task = asyncio.create_task(self._watch(), name="sayso stream watch")
         try:
             async with asyncio.timeout(timeout_s), self._changed:
                 await self._changed.wait_for(lambda: self._stopped or self._version != seen)

@@ -6,12 +6,17 @@ import asyncio
 import contextlib
 import errno
 import ipaddress
+import logging
+import os
 import signal
 import socket
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 
 import uvicorn
+from fastapi import FastAPI
+from starlette.applications import Starlette
+from starlette.routing import Mount
 from uvicorn.server import HANDLED_SIGNALS
 
 from sayso.errors import Code, ConfigError
@@ -43,10 +48,18 @@ def listen(host: str, port: int, *, allow_remote: bool = False) -> socket.socket
             next_step="use 127.0.0.1, or put TLS in front and pass --allow-remote",
         )
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # NOTE: the protocol is named, because asyncio turns Nagle's algorithm off only where it is;
+    # `socket.create_server` leaves it out, and then each answer takes 40 ms.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+        if os.name == "posix":
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(_BACKLOG)
     except OSError as error:
+        listener.close()
         raise _cannot_listen(host, port, error) from error
+    return listener
 
 
 def _is_loopback(host: str) -> bool:
@@ -80,6 +93,7 @@ async def serve(
     allow_remote: bool = False,
     ready: Callable[[str], None] | None = None,
     listener: socket.socket | None = None,
+    app: FastAPI | None = None,
 ) -> None:
     """Serve the HTTP API until SIGTERM, SIGINT or cancellation; prints nothing.
 
@@ -89,6 +103,7 @@ async def serve(
         ready: gets the bound URL, such as `http://127.0.0.1:8390`, once calls are answered.
         listener: a socket from `listen`, for callers that took the port earlier; `host` and
             `port` are not used then.
+        app: `create_app(sayso)`, or an app that mounts it; made here when None.
 
     Raises:
         ConfigError: see `listen`.
@@ -97,20 +112,21 @@ async def serve(
     streams end at once; then this returns, so that the caller can close the workspace.
     """
     taken = listener or listen(host, port, allow_remote=allow_remote)
-    app = create_app(sayso)
+    served = create_app(sayso) if app is None else app
     config = uvicorn.Config(
-        app,
+        served,
         log_config=None,
-        access_log=False,  # its lines would hold query strings
+        access_log=False,
         lifespan="off",
         ws="none",
         server_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=GRACE_S,
     )
-    changes: object = app.state.changes
-    assert isinstance(changes, Changes)
-    server = _Server(config, changes, ready)
+    # Access lines would hold query strings, in which customers' ids stand; without this, uvicorn
+    # writes them as soon as somebody gives that logger a handler.
+    logging.getLogger("uvicorn.access").setLevel(logging.WARNING)
+    server = _Server(config, _changes_of(served), ready)
     running = asyncio.create_task(server.serve(sockets=[taken]))
     try:
         await asyncio.shield(running)
@@ -126,7 +142,10 @@ class _Server(uvicorn.Server):
     """Says when it is ready, ends event streams first, and lets its caller clean up."""
 
     def __init__(
-        self, config: uvicorn.Config, changes: Changes, ready: Callable[[str], None] | None
+        self,
+        config: uvicorn.Config,
+        changes: Sequence[Changes],
+        ready: Callable[[str], None] | None,
     ) -> None:
         super().__init__(config)
         self._changes = changes
@@ -138,7 +157,8 @@ class _Server(uvicorn.Server):
             self._ready(_url(sockets[0]))
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        await self._changes.stop()
+        for changes in self._changes:
+            await changes.stop()
         await super().shutdown(sockets)
 
     @contextlib.contextmanager
@@ -153,6 +173,16 @@ class _Server(uvicorn.Server):
         finally:
             for sig, handler in before.items():
                 signal.signal(sig, handler)
+
+
+def _changes_of(app: Starlette) -> list[Changes]:
+    """What the streams of an app, and of the apps it mounts, wait for."""
+    own: object = getattr(app.state, "changes", None)
+    found = [own] if isinstance(own, Changes) else []
+    for route in app.routes:
+        if isinstance(route, Mount) and isinstance(route.app, Starlette):
+            found += _changes_of(route.app)
+    return found
 
 
 def _url(listener: socket.socket) -> str:

@@ -1,0 +1,226 @@
+"""Concrete actions over HTTP."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+from surfaces.http.served import Served, as_json, problem, refund
+
+from sayso.sdk.app import Sayso
+from sayso.store.base import Row
+from sayso.testing.sandbox import Sandbox
+
+
+def test_an_allowed_action_is_done_when_the_answer_comes(served: Served) -> None:
+    """201 with the receipt, the deciding rule, and where to find it (design.md 6)."""
+    order, customer = served.order(4_000)
+    answer = served.post("/v1/actions", refund(order, customer))
+    assert answer.status_code == 201
+    body = as_json(answer)
+    assert body["status"] == "succeeded"
+    assert body["decision"]["outcome"] == "allow"
+    assert body["decision"]["rule"] == "small"
+    assert body["receipt"]["amount"] == {"amount_minor": 4_000, "currency": "USD"}
+    assert answer.headers["location"] == f"/v1/actions/{body['id']}"
+    assert served.shop.books.orders[order].refunded_minor == 4_000
+
+
+def test_an_action_that_needs_a_person_waits_with_its_card(served: Served) -> None:
+    """Nothing is done before the yes; the card comes with the answer."""
+    order, customer = served.order(12_900)
+    body = as_json(served.post("/v1/actions", refund(order, customer)))
+    assert body["status"] == "pending_approval"
+    assert body["approval"]["status"] == "pending"
+    assert body["approval"]["digest"] == body["digest"]
+    assert body["approval"]["roles"] == ["support_manager"]
+    assert served.shop.books.orders[order].refunded_minor == 0
+
+
+def test_a_refused_action_is_stored_with_its_reason(served: Served) -> None:
+    """A refusal of the provider is an action too, so it is 201 and can be looked up."""
+    order, _ = served.order()
+    body = as_json(served.post("/v1/actions", refund(order, served.new("cus_"))))
+    assert body["status"] == "refused"
+    assert body["error"]["code"] == "not_owner"
+    assert as_json(served.get(f"/v1/actions/{body['id']}"))["status"] == "refused"
+
+
+def test_a_refund_at_stripe_goes_through(served: Served, sandbox: Sandbox) -> None:
+    """The same route reaches a real connector over real HTTP."""
+    answer = served.post(
+        "/v1/actions",
+        {
+            "subject": {"id": "cus_demo_ana", "assurance": "signed_in"},
+            "action": "stripe.refund",
+            "args": {
+                "charge": "ch_demo_ana_1",
+                "amount": {"amount_minor": 1_000, "currency": "USD"},
+            },
+            "reason": "the handle came off",
+        },
+    )
+    body = as_json(answer)
+    assert body["status"] == "succeeded", answer.text
+    assert body["receipt"]["id"].startswith("re_")
+    assert sandbox.books().money_out["usd"] >= 1_000
+
+
+def test_a_dry_run_judges_and_stores_nothing(served: Served) -> None:
+    """`?dry_run=true` answers 200 without a key, and no row and no call comes of it."""
+    order, customer = served.order(4_000)
+    path = "/v1/actions?dry_run=true"
+    answer = served.http.post(path, json=refund(order, customer), headers=served.headers("bot"))
+    assert answer.status_code == 200
+    assert as_json(answer)["decision"]["outcome"] == "allow"
+    assert "location" not in answer.headers
+    assert served.shop.books.orders[order].refunded_minor == 0
+    assert as_json(served.get(f"/v1/actions?subject={customer}"))["items"] == []
+
+
+def test_a_dry_run_of_what_is_refused_says_so(served: Served) -> None:
+    """There is no action to carry the refusal, so it is a problem."""
+    order, _ = served.order()
+    body = refund(order, served.new("cus_"))
+    problem(served.post("/v1/actions?dry_run=true", body), 403, "not_owner")
+
+
+def test_an_action_shows_its_timeline(served: Served) -> None:
+    """Every entry about it, oldest first, each with its leaf hash."""
+    action = served.propose(4_000)
+    shown = as_json(served.get(f"/v1/actions/{action['id']}"))
+    kinds = [entry["kind"] for entry in shown["timeline"]]
+    assert kinds == ["action.approved", "action.intent", "action.succeeded"]
+    assert shown["timeline"][0]["actor"] == "service:bot"
+    assert all(len(entry["leaf"]) == 64 for entry in shown["timeline"])
+
+
+def test_an_unknown_action_id_is_a_404(served: Served) -> None:
+    """`not_found`, with the next step."""
+    assert problem(served.get("/v1/actions/act_1"), 404, "not_found")["next_step"]
+
+
+def test_the_list_is_narrowed_by_everything_given(served: Served) -> None:
+    """`status`, `subject` and `action` are joined by and."""
+    order, customer = served.order(4_000)
+    done = as_json(served.post("/v1/actions", refund(order, customer)))
+    found = served.get(f"/v1/actions?subject={customer}&status=succeeded&action=shop.refund")
+    assert [item["id"] for item in as_json(found)["items"]] == [done["id"]]
+    for other in ("status=failed", "action=stripe.refund"):
+        found = served.get(f"/v1/actions?subject={customer}&{other}")
+        assert as_json(found)["items"] == []
+
+
+def test_pages_follow_each_other_without_gap_or_repeat(served: Served) -> None:
+    """Keyset paging by `limit` and `after`; the last page has no `next_after`."""
+    order, customer = served.order(50_000)
+    ten = {"amount_minor": 1_000, "currency": "USD"}
+    body = refund(order, customer, amount=ten)
+    made = {as_json(served.post("/v1/actions", body))["id"] for _ in range(5)}
+    seen: list[str] = []
+    path = f"/v1/actions?subject={customer}&limit=2"
+    after: str | None = ""
+    while after is not None:
+        page = as_json(served.get(path + (f"&after={after}" if after else "")))
+        seen += [item["id"] for item in page["items"]]
+        after = page["next_after"]
+    assert len(seen) == 5
+    assert set(seen) == made
+    assert seen == sorted(seen, reverse=True)
+
+
+def test_the_same_key_is_one_action(served: Served) -> None:
+    """A repeated call gets the first one's action, and one effect."""
+    order, customer = served.order(4_000)
+    key = served.new("key-")
+    first = served.post("/v1/actions", refund(order, customer), key=key)
+    again = served.post("/v1/actions", refund(order, customer), key=key)
+    assert again.status_code == 201
+    assert as_json(again)["id"] == as_json(first)["id"]
+    assert served.shop.books.orders[order].refunded_minor == 4_000
+
+
+def test_a_key_with_other_content_is_a_conflict(served: Served) -> None:
+    """Never silently the earlier result (IETF draft: The Idempotency-Key HTTP Header)."""
+    key = served.new("key-")
+    served.propose(key=key)
+    answer = served.post("/v1/actions", refund(*served.order()), key=key)
+    problem(answer, 409, "idempotency_conflict")
+
+
+def test_two_holders_with_one_key_have_two_actions(served: Served) -> None:
+    """A key belongs to its holder: nobody collides with, or reads, another's result."""
+    order, customer = served.order(50_000)
+    key = served.new("key-")
+    one = {"amount_minor": 1_000, "currency": "USD"}
+    ids = {
+        as_json(served.post("/v1/actions", refund(order, customer, amount=one), by=by, key=key))[
+            "id"
+        ]
+        for by in ("bot", "otherbot")
+    }
+    assert len(ids) == 2
+    other = served.post("/v1/actions", refund(*served.order(4_000)), by="maria", key=key)
+    assert other.status_code == 201
+
+
+@pytest.mark.parametrize("key", ["", "x" * 201, "tab\there", "ключ".encode().decode("latin-1")])
+def test_a_key_of_another_shape_is_refused(served: Served, key: str) -> None:
+    """1 to 200 visible ASCII characters."""
+    given = {**served.headers("bot"), "Idempotency-Key": key}
+    headers = httpx.Headers(given, encoding="latin-1")
+    answer = served.http.post("/v1/actions", json=refund("o", "c"), headers=headers)
+    problem(answer, 400, "invalid_input")
+
+
+def test_a_missing_key_is_refused_with_the_next_step(served: Served) -> None:
+    """400 on every POST that creates or decides."""
+    for path in ("/v1/actions", "/v1/requests", "/v1/approvals/apr_1/decision"):
+        by = "maria"
+        answer = served.http.post(path, json=_body_for(path), headers=served.headers(by))
+        found = problem(answer, 400, "invalid_input")
+        assert "Idempotency-Key" in found["detail"]
+        assert "UUID" in found["next_step"]
+
+
+def _body_for(path: str) -> dict[str, object]:
+    subject = {"id": "cus_1", "assurance": "verified"}
+    if path.endswith("requests"):
+        return {"subject": subject, "messages": [{"role": "customer", "content": "hello"}]}
+    if path.endswith("actions"):
+        return refund("order", "cus_1")
+    return {"decision": "approve", "revision": 1, "digest": "0" * 64}
+
+
+def test_the_callers_trace_is_stored_with_the_action(served: Served) -> None:
+    """W3C `traceparent` joins the action to the bot's trace; a broken one is ignored."""
+    good = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    for given, stored in ((good, good), ("00-zz", None), (good.replace("00-4b", "ff-4b"), None)):
+        headers = {**served.headers("bot", served.new("key-")), "traceparent": given}
+        answer = served.http.post("/v1/actions", json=refund(*served.order(4_000)), headers=headers)
+        row = served.run(_stored(served.sayso, str(as_json(answer)["id"])))
+        assert row is not None
+        assert row["traceparent"] == stored
+
+
+async def _stored(sayso: Sayso, action_id: str) -> Row | None:
+    house = sayso.house
+    return await house.store.read(
+        lambda reader: reader.one("action.by_id", tenant=house.tenant, id=action_id)
+    )
+
+
+def test_every_answer_carries_the_safe_headers(served: Served) -> None:
+    """No sniffing, no caching, no framing, no CORS, no server name; on errors too."""
+    answers: list[httpx.Response] = [
+        served.get("/healthz", by=None),
+        served.get("/v1/actions"),
+        served.get("/v1/actions", by=None),
+        served.get("/nowhere", by=None),
+        served.http.options("/v1/actions", headers={"Origin": "https://example.com"}),
+    ]
+    for answer in answers:
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["cache-control"] == "no-store"
+        assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
+        assert "access-control-allow-origin" not in answer.headers
+        assert "server" not in answer.headers

@@ -1,0 +1,92 @@
+"""The log over HTTP."""
+
+from __future__ import annotations
+
+from surfaces.http.served import Json, Served, as_json, problem, refund
+
+from sayso.audit.note import Verifier, open_checkpoint
+
+
+def entries(served: Served, query: str, *, limit: int = 50) -> list[Json]:
+    """All entries that fit, newest first, page by page."""
+    found: list[Json] = []
+    after: int | None = None
+    while True:
+        more = "" if after is None else f"&after={after}"
+        answer = served.get(f"/v1/audit/entries?q={query}&limit={limit}{more}", by="auditor")
+        page = as_json(answer)
+        found += page["items"]
+        after = page["next_after"]
+        if after is None:
+            return found
+
+
+def test_who_refunded_what_to_whom_on_whose_yes(served: Served) -> None:
+    """The auditor's question, answered by qualifiers (design.md 1)."""
+    order, customer = served.order()
+    action = as_json(served.post("/v1/actions", refund(order, customer)))
+    served.decide(action["approval"], "approve", by="maria")
+    found = entries(served, f"customer:{customer} name:shop.refund amount:>100.00USD")
+    kinds = {entry["kind"] for entry in found}
+    assert {"action.pending", "action.approved", "action.succeeded"} <= kinds
+    (yes,) = entries(served, f"action:{action['id']} actor:maria")
+    assert yes["actor"] == "person:maria"
+    assert yes["body"]["amount"] == {"amount_minor": 12_900, "currency": "USD"}
+
+
+def test_the_customers_id_is_nowhere_in_the_log(served: Served) -> None:
+    """Only their pseudonym, so that they can be erased (invariant 8)."""
+    order, customer = served.order()
+    served.post("/v1/actions", refund(order, customer))
+    answer = served.get(f"/v1/audit/entries?q=customer:{customer}", by="auditor")
+    bodies = [entry["body"] for entry in as_json(answer)["items"]]
+    assert bodies
+    # The auditor's own question is in the log as asked; everything else is not.
+    assert customer not in str([body for body in bodies if body["kind"] != "audit.queried"])
+
+
+def test_pages_of_the_log_have_no_gap(served: Served) -> None:
+    """Keyset paging by index, newest first."""
+    action = served.propose(4_000)
+    whole = entries(served, f"action:{action['id']}")
+    paged = entries(served, f"action:{action['id']}", limit=1)
+    assert paged == whole
+    seqs = [entry["seq"] for entry in whole]
+    assert seqs == sorted(seqs, reverse=True)
+    assert len(seqs) == 3
+
+
+def test_asking_is_recorded_with_who_asked(served: Served) -> None:
+    """An auditor leaves a trace too."""
+    served.get("/v1/audit/entries?q=rule:unheard-of", by="auditor")
+    newest = entries(served, "kind:audit.queried")[0]
+    assert newest["actor"] == "service:auditor"
+    assert newest["body"]["data"]["query"] == "rule:unheard-of"
+
+
+def test_a_wrong_qualifier_gets_a_hint(served: Served) -> None:
+    """`actr:` is near `actor:`."""
+    answer = served.get("/v1/audit/entries?q=actr:maria", by="auditor")
+    assert problem(answer, 422, "invalid_input")["next_step"] == "did you mean `actor:`?"
+
+
+def test_the_checkpoint_verifies_with_the_workspaces_key(served: Served) -> None:
+    """A C2SP note as text/plain, signed for the log's present size."""
+    answer = served.get("/v1/audit/checkpoint", by="auditor")
+    assert answer.headers["content-type"].startswith("text/plain")
+    verifier = Verifier.parse(served.sayso.audit.vkey())
+    checkpoint = open_checkpoint(answer.text, [verifier])
+    assert checkpoint.origin == "test/main"
+    newest = entries(served, "kind:token.created")[0]["seq"]
+    assert checkpoint.size > newest
+
+
+def test_a_decision_says_which_call_made_it(served: Served) -> None:
+    """`via` holds two short hashes of the call, of which the free text is no part."""
+    approval = served.propose()["approval"]
+    served.decide(approval, "approve", by="maria", reason="a very personal reason")
+    shown = as_json(served.get(f"/v1/actions/{approval['action_id']}"))
+    (via,) = [vote["via"] for vote in shown["approval"]["votes"]]
+    surface, key, content = via.split("/")
+    assert (surface, len(key), len(content)) == ("http", 12, 8)
+    assert "personal" not in str(shown["timeline"])

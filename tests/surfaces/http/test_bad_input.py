@@ -1,0 +1,341 @@
+"""Whatever is sent, the answer is a clear 4xx that names the field, never a 500."""
+
+from __future__ import annotations
+
+import json
+import socket
+
+import pytest
+from surfaces.http.served import TIMEOUT_S, Served, as_json, problem, refund
+
+GOOD = json.dumps(refund("order", "cus_1"))
+SUBJECT = {"id": "cus_1", "assurance": "verified"}
+
+
+def _money(amount: str, currency: str = '"USD"') -> bytes:
+    money = f'{{"amount_minor":{amount},"currency":{currency}}}'
+    return GOOD.replace('"order": "order"', f'"order":"order","amount":{money}').encode()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{",
+        b"nonsense",
+        b"{'a': 1}",
+        b'{"a": NaN}',
+        b'{"a": Infinity}',
+        b'{"a": 1,}',
+        b'\xef\xbb\xbf{"a": 1}',
+        b'{"a": "\xff"}',
+        '{"a": "ä"}'.encode("latin-1"),
+        '{"a": 1}'.encode("utf-16"),
+        GOOD.replace('"action"', '"action": "shop.pay", "action"').encode(),
+        b'{"a": "line\nbreak"}',
+    ],
+)
+def test_what_is_not_json_is_malformed(served: Served, body: bytes) -> None:
+    """400 `malformed_json`: also two fields of one name, and whatever is not UTF-8."""
+    problem(served.send("/v1/actions", body), 400, "malformed_json")
+
+
+@pytest.mark.parametrize(
+    ("body", "named"),
+    [
+        (_money("129.0"), "amount_minor"),
+        (_money("1e2"), "amount_minor"),
+        (_money("9223372036854775808"), "amount_minor"),
+        (_money("-9223372036854775809"), "amount_minor"),
+        (_money("9" * 5_000), "amount_minor"),
+        (_money("9007199254740992"), "amount_minor"),
+    ],
+)
+def test_money_that_is_not_exact_is_refused(served: Served, body: bytes, named: str) -> None:
+    """Floats and integers beyond 2^53-1 are no amounts."""
+    assert named in problem(served.send("/v1/actions", body), 422, "invalid_money")["detail"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        _money("-100"),
+        _money("0"),
+        _money("true"),
+        _money('"129"'),
+        _money("null"),
+        _money("100", '"usd"'),
+        _money("100", '"XXX"'),
+        _money("100", '"USD","note":"x"'),
+        _money("100000000000001"),
+    ],
+)
+def test_money_that_makes_no_sense_is_refused(served: Served, body: bytes) -> None:
+    """Negative, zero, a boolean, text, an unknown currency, a further field, too much."""
+    found = problem(served.send("/v1/actions", body), 422, "invalid_input")
+    assert "amount" in found["detail"]
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"acton": "shop.refund"}, "acton"),
+        ({"subject": {**SUBJECT, "email": "a@example.com"}}, "subject.email"),
+        ({"subject": {"id": "cus_1"}}, "subject.assurance"),
+        ({"subject": {"id": "cus_1", "assurance": "very"}}, "subject.assurance"),
+        ({"subject": "cus_1"}, "subject"),
+        ({"subject": {"id": 1, "assurance": "verified"}}, "subject.id"),
+        ({"subject": {"id": "", "assurance": "verified"}}, "subject.id"),
+        ({"action": ["shop.refund"]}, "action"),
+        ({"args": []}, "args"),
+        ({"reason": None}, "reason"),
+        ({"args": {"order": "x", "share": 0.5}}, "args.share"),
+        ({"args": {"order": "a\0b"}}, "args.order"),
+        ({"args": {"a\0b": 1}}, "args"),
+        ({"reason": "\ud83d"}, "reason"),
+        ({"subject": {**SUBJECT, "attributes": {"vip": "\udc00"}}}, "subject.attributes.vip"),
+        ({"args": {"order": 2**63}}, "args.order"),
+    ],
+)
+def test_a_field_that_does_not_fit_is_named(
+    served: Served, change: dict[str, object], named: str
+) -> None:
+    """422 `invalid_input` with the path of the field, and what to do."""
+    body = json.dumps({**refund("order", "cus_1"), **change}).encode()
+    found = problem(served.send("/v1/actions", body), 422, "invalid_input")
+    assert f"`{named}`" in found["detail"]
+    assert found["next_step"]
+
+
+def test_a_misspelt_field_gets_a_hint(served: Served) -> None:
+    """The nearest field that there is."""
+    found = problem(
+        served.post("/v1/actions", {**refund("o", "c"), "resaon": "x"}), 422, "invalid_input"
+    )
+    assert found["next_step"] == "did you mean `reason`?"
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b'"text"', b"null", b"7", b"{}"])
+def test_a_body_that_is_no_object_with_the_fields_is_refused(served: Served, body: bytes) -> None:
+    """Empty, a list, a scalar, an empty object: 422."""
+    problem(served.send("/v1/actions", body), 422, "invalid_input")
+
+
+@pytest.mark.parametrize("opening", [b"[", b'{"a":'])
+def test_deep_nesting_is_refused(served: Served, opening: bytes) -> None:
+    """Neither a crash nor a 500, 17 or 100,000 levels down."""
+    closing = b"]" if opening == b"[" else b"}"
+    for levels in (17, 100_000):
+        body = opening * levels + b"1" + closing * levels
+        found = problem(served.send("/v1/actions", body), 422, "invalid_input")
+        assert "deep" in found["detail"]
+
+
+def test_a_body_over_1_mib_is_not_read(served: Served) -> None:
+    """413 from the announced length alone: the answer comes though no byte was sent."""
+    head = (
+        "POST /v1/actions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        f"Authorization: Bearer {served.secrets['bot']}\r\nIdempotency-Key: big\r\n"
+        f"Content-Length: {2**40}\r\n\r\n"
+    )
+    assert b" 413 " in _raw(served, head.encode())
+
+
+def test_a_body_without_a_length_is_read_no_further_than_1_mib(served: Served) -> None:
+    """413 in the middle of a chunked body that never ends."""
+    head = (
+        "POST /v1/actions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        f"Authorization: Bearer {served.secrets['bot']}\r\nIdempotency-Key: big\r\n"
+        "Transfer-Encoding: chunked\r\n\r\n"
+    )
+    chunk = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
+    assert b" 413 " in _raw(served, head.encode() + chunk * 17)
+
+
+def _raw(served: Served, sent: bytes) -> bytes:
+    """The first bytes of the answer to raw bytes."""
+    host, port = served.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=TIMEOUT_S) as connection:
+        connection.sendall(sent)
+        return connection.recv(4096)
+
+
+def test_a_body_of_1_mib_is_read(served: Served) -> None:
+    """The limit itself is allowed; then the fields count."""
+    body = GOOD.encode()
+    padded = body[:-1] + b" " * (1024 * 1024 - len(body)) + b"}"
+    assert served.send("/v1/actions", padded).status_code == 201
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "", "json"])
+def test_a_body_that_is_not_marked_as_json_is_refused(served: Served, kind: str) -> None:
+    """415, with what to send; `curl -d` alone marks it as a form."""
+    answer = served.send("/v1/actions", GOOD.encode(), **{"Content-Type": kind})
+    assert "application/json" in problem(answer, 415, "invalid_input")["next_step"]
+
+
+@pytest.mark.parametrize(
+    ("query", "named"),
+    [
+        ("dryrun=true", "dryrun"),
+        ("dry_run=maybe", "dry_run"),
+        ("dry_run=true&dry_run=false", "twice"),
+        ("dry_run=false&tenant=other", "tenant"),
+    ],
+)
+def test_a_misspelt_query_changes_nothing_silently(served: Served, query: str, named: str) -> None:
+    """A wrong `dry_run` must not become a real refund."""
+    order, customer = served.order(4_000)
+    answer = served.post(f"/v1/actions?{query}", refund(order, customer))
+    assert named in problem(answer, 422, "invalid_input")["detail"]
+    assert served.shop.books.orders[order].refunded_minor == 0
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/actions?limit=0",
+        "/v1/actions?limit=201",
+        "/v1/actions?limit=many",
+        "/v1/actions?limit=1.5",
+        "/v1/actions?status=done",
+        "/v1/actions?statuss=failed",
+        "/v1/approvals?status=open",
+        "/v1/requests?limit=-1",
+        "/v1/audit/entries?limit=1001",
+        "/v1/audit/entries?after=-1",
+        "/v1/audit/entries?after=99999999999999999999",
+        "/v1/audit/entries?q=colour:red",
+        "/v1/audit/entries?q=%22",
+        "/v1/audit/entries?q=created:9999-12-31",
+        "/v1/audit/entries?q=created:2026-02-30",
+        f"/v1/audit/entries?q={'x' * 501}",
+        "/v1/actions/act_1?verbose=1",
+    ],
+)
+def test_a_query_that_does_not_fit_is_refused(served: Served, path: str) -> None:
+    """A filter that is ignored would show too much, so it is refused."""
+    problem(served.get(path), 422, "invalid_input")
+
+
+def test_an_amount_of_a_query_that_is_none_is_refused(served: Served) -> None:
+    """`invalid_money`, as everywhere else."""
+    problem(served.get("/v1/audit/entries?q=amount:>1.2.3USD"), 422, "invalid_money")
+
+
+@pytest.mark.parametrize("wait", ["-1", "61", "nan", "inf", "soon"])
+def test_a_wait_out_of_range_is_refused(served: Served, wait: str) -> None:
+    """0 to 60 seconds."""
+    body = {"subject": SUBJECT, "messages": [{"role": "customer", "content": "hello"}]}
+    problem(served.post(f"/v1/requests?wait={wait}", body), 422, "invalid_input")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/actions/%00",
+        "/v1/actions/%ff%fe",
+        "/v1/actions/%ed%a0%80",
+        "/v1/actions/" + "x" * 10_000,
+        "/v1/approvals/..%2f..%2fetc%2fpasswd",
+        "/v1/requests/%F0%9F%92%B8",
+        "/v1/actions/",
+        "/V1/actions",
+        "/",
+    ],
+)
+def test_a_path_that_leads_nowhere_is_a_404(served: Served, path: str) -> None:
+    """Whatever bytes stand in it."""
+    problem(served.get(path), 404, "not_found")
+
+
+def test_a_filter_of_strange_characters_finds_nothing(served: Served) -> None:
+    """NUL, half characters and emoji are ordinary values of a filter."""
+    for value in ("%00", "%ed%a0%80", "%F0%9F%92%B8", "'; drop table action; --"):
+        assert as_json(served.get(f"/v1/actions?subject={value}"))["items"] == []
+
+
+def test_another_method_is_a_405(served: Served) -> None:
+    """With the methods that there are."""
+    answer = served.http.delete("/v1/actions/act_1", headers=served.headers("bot"))
+    problem(answer, 405, "invalid_input")
+    assert "GET" in answer.headers["allow"]
+
+
+@pytest.mark.parametrize("name", ["shop.pay", "x", "shop.refund\u202e", "💸.refund", "a" * 200])
+def test_an_unknown_action_is_a_404(served: Served, name: str) -> None:
+    """`unknown_action`, recorded; the name is shown without what hides or reorders text."""
+    body = {**refund(*served.order()), "action": name}
+    found = problem(served.post("/v1/actions", body), 404, "unknown_action")
+    assert "\u202e" not in found["detail"]
+
+
+@pytest.mark.parametrize(
+    "customer", ["a b", "cus_\u202e1", "💸", "../x", "c" * 129, "cus_1\n", "-dash"]
+)
+def test_a_customer_id_of_another_alphabet_is_refused(served: Served, customer: str) -> None:
+    """1 to 128 characters of a closed alphabet."""
+    problem(served.post("/v1/actions", refund("order", customer)), 422, "invalid_input")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "🙂" * 1_000,
+        "مرحبا \u202eabc\u202c \u2066x\u2069",
+        "e\u0301\u200d\ufeff",
+        "<script>alert(1)</script>",
+        "\x1b[31mred\x07",
+        "{{7*7}} ${7*7} %s %n",
+        "Robert'); drop table action;--",
+    ],
+)
+def test_hostile_words_are_only_words(served: Served, text: str) -> None:
+    """They are stored with the action and change nothing about what it does."""
+    order, customer = served.order()
+    body = as_json(served.post("/v1/actions", {**refund(order, customer), "reason": text}))
+    assert body["status"] == "pending_approval"
+    done = served.decide(body["approval"], "approve", by="maria", reason=text[:2_000])
+    assert as_json(done)["status"] == "succeeded"
+
+
+def test_100_kb_of_words_are_too_many(served: Served) -> None:
+    """413 `message_too_long` for a reason, a message and a decision's reason."""
+    text = "x" * 100_000
+    body = {**refund(*served.order()), "reason": text}
+    problem(served.post("/v1/actions", body), 413, "message_too_long")
+    asked = {"subject": SUBJECT, "messages": [{"role": "customer", "content": text}]}
+    problem(served.post("/v1/requests", asked), 413, "message_too_long")
+    approval = served.propose()["approval"]
+    answer = served.decide(approval, "approve", by="maria", reason=text)
+    problem(answer, 413, "message_too_long")
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"decision": "maybe"}, "invalid_input"),
+        ({"revision": "1"}, "invalid_input"),
+        ({"revision": 0}, "invalid_input"),
+        ({"revision": True}, "invalid_input"),
+        ({"digest": "0" * 11}, "invalid_input"),
+        ({"digest": "G" * 64}, "invalid_input"),
+        ({"decision": "reject", "reason_code": "NOT OK"}, "invalid_input"),
+        ({"decision": "edit"}, "edit_not_allowed"),
+        ({"decision": "edit", "args": {"order": "other"}}, "edit_not_allowed"),
+        ({"decision": "edit", "args": {"amount": 5}}, "invalid_money"),
+        (
+            {"decision": "edit", "args": {"amount": {"amount_minor": 10**9, "currency": "USD"}}},
+            "edit_not_allowed",
+        ),
+        ({"person": "finn"}, "invalid_input"),
+    ],
+)
+def test_a_decision_that_does_not_fit_is_refused(
+    served: Served, change: dict[str, object], code: str
+) -> None:
+    """422, and the approval still waits."""
+    approval = served.propose()["approval"]
+    body = {"decision": "approve", "revision": 1, "digest": approval["digest"], **change}
+    answer = served.post(f"/v1/approvals/{approval['id']}/decision", body, by="maria")
+    problem(answer, 422, code)
+    assert as_json(served.get(f"/v1/approvals/{approval['id']}"))["status"] == "pending"

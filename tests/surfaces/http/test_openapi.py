@@ -1,0 +1,174 @@
+"""The document of /openapi.json: what a client is generated from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator
+from pydantic import BaseModel
+from surfaces.http.served import Json, Served, as_json
+
+from sayso.errors import CODES
+from sayso.sdk.views import ActionView, ApprovalView, EntryView, RequestView
+from sayso.surfaces.http import examples
+from sayso.surfaces.http.problem import Problem
+from sayso.surfaces.http.shapes import (
+    ActionBody,
+    ActionPage,
+    ApprovalPage,
+    AskBody,
+    DecisionBody,
+    EntryPage,
+    HealthView,
+    RequestPage,
+)
+
+CONTRACT = {
+    "POST /v1/requests",
+    "GET /v1/requests",
+    "GET /v1/requests/{request_id}",
+    "GET /v1/requests/{request_id}/events",
+    "POST /v1/actions",
+    "GET /v1/actions",
+    "GET /v1/actions/{action_id}",
+    "GET /v1/approvals",
+    "GET /v1/approvals/{approval_id}",
+    "POST /v1/approvals/{approval_id}/decision",
+    "GET /v1/audit/entries",
+    "GET /v1/audit/checkpoint",
+    "GET /healthz",
+    "GET /readyz",
+    "GET /metrics",
+}
+"""Design section 6, as far as it is built; nothing that is not there is in the document."""
+
+BODIES: dict[str, type[BaseModel]] = {
+    "ask": AskBody,
+    "propose": ActionBody,
+    "decide": DecisionBody,
+}
+ANSWERS: dict[str, type[BaseModel]] = {
+    "ask": RequestView,
+    "list_requests": RequestPage,
+    "show_request": RequestView,
+    "propose": ActionView,
+    "list_actions": ActionPage,
+    "show_action": ActionView,
+    "list_approvals": ApprovalPage,
+    "show_approval": ApprovalView,
+    "decide": ActionView,
+    "query_entries": EntryPage,
+    "show_health": HealthView,
+    "show_readiness": HealthView,
+}
+
+
+@pytest.fixture(scope="module")
+def document(served: Served) -> Json:
+    """The document, as it is served, without a token."""
+    return as_json(served.get("/openapi.json", by=None))
+
+
+def operations(document: Json) -> Iterator[tuple[str, Json]]:
+    """Every operation as `METHOD /path`."""
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield f"{method.upper()} {path}", operation
+
+
+def test_the_document_is_valid(document: Json) -> None:
+    """OpenAPI 3.1, by the specification's own schema."""
+    assert document["openapi"].startswith("3.1")
+    errors = [str(error) for error in OpenAPIV31SpecValidator(document).iter_errors()]
+    assert errors == []
+
+
+def test_the_paths_are_those_of_the_contract(document: Json) -> None:
+    """design.md 6, no more and no less."""
+    assert {name for name, _ in operations(document)} == CONTRACT
+
+
+def test_every_route_of_the_contract_needs_a_token(document: Json) -> None:
+    """Only the operators' probes are open."""
+    for name, operation in operations(document):
+        open_to_all = name in {"GET /healthz", "GET /readyz"}
+        assert ("security" in operation) is not open_to_all, name
+    (scheme,) = document["components"]["securitySchemes"].values()
+    assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
+
+
+def test_every_post_names_the_key(document: Json) -> None:
+    """`Idempotency-Key`, required except where a dry run does without."""
+    for name, operation in operations(document):
+        if not name.startswith("POST"):
+            continue
+        (key,) = [
+            parameter
+            for parameter in operation["parameters"]
+            if parameter["name"] == "Idempotency-Key"
+        ]
+        assert key["required"] is (name != "POST /v1/actions"), name
+
+
+def test_every_error_is_a_problem_with_an_example(document: Json) -> None:
+    """RFC 9457, with codes that exist, and the statuses that each route can give."""
+    for name, operation in operations(document):
+        for status, response in operation["responses"].items():
+            if status.startswith("2"):
+                continue
+            (media,) = response["content"]
+            assert media == "application/problem+json", (name, status)
+            content = response["content"][media]
+            assert content["schema"] == {"$ref": "#/components/schemas/Problem"}
+            shown = Problem.model_validate(content["example"])
+            assert shown.code in set(CODES)
+            assert status in {str(shown.status), "default"}
+        if name.startswith(("GET /v1", "POST /v1")):
+            assert {"401", "403", "default"} <= set(operation["responses"]), name
+
+
+def test_every_body_and_answer_has_a_true_example(document: Json) -> None:
+    """Each example is read by the very model that serves the route."""
+    for name, operation in operations(document):
+        operation_id = operation["operationId"]
+        if "requestBody" in operation:
+            content = operation["requestBody"]["content"]["application/json"]
+            for example in content["examples"].values():
+                BODIES[operation_id].model_validate(example["value"])
+        for status, response in operation["responses"].items():
+            if not status.startswith("2"):
+                continue
+            for media, content in response["content"].items():
+                assert content["example"], (name, status)
+                if media == "application/json":
+                    ANSWERS[operation_id].model_validate(content["example"])
+
+
+def test_the_examples_are_whole() -> None:
+    """None of the shared examples has fallen behind its model."""
+    models: list[tuple[type[BaseModel], dict[str, Any]]] = [
+        (ActionView, examples.ACTION),
+        (ActionView, examples.DONE),
+        (ApprovalView, examples.APPROVAL),
+        (EntryView, examples.ENTRY),
+        (RequestView, examples.REQUEST),
+    ]
+    for model, example in models:
+        assert set(example) == set(model.model_fields), model
+
+
+def test_money_is_described(document: Json) -> None:
+    """A generated client knows what an amount is."""
+    schemas = document["components"]["schemas"]
+    amount = schemas["ActionView"]["properties"]["amount"]
+    assert amount["anyOf"][0] == {"$ref": "#/components/schemas/Money"}
+    assert set(schemas["Money"]["required"]) == {"amount_minor", "currency"}
+
+
+def test_operation_ids_are_names(document: Json) -> None:
+    """What a generated client calls them: one each, readable."""
+    ids = [operation["operationId"] for _, operation in operations(document)]
+    assert len(set(ids)) == len(ids)
+    assert all(name.isidentifier() and "v1" not in name for name in ids)

@@ -1,0 +1,88 @@
+"""Probes, figures, and what happens when something breaks."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+from surfaces.http.served import SECRET_TEXT, Served, as_json, problem, refund
+
+
+def test_alive_and_ready_need_no_token(served: Served) -> None:
+    """What a load balancer asks."""
+    for path in ("/healthz", "/readyz"):
+        answer = served.get(path, by=None)
+        assert answer.status_code == 200
+        assert as_json(answer) == {"status": "ok"}
+
+
+def test_the_figures_follow_what_happens(served: Served) -> None:
+    """Actions by status, pending approvals, the log's size, in Prometheus' text format."""
+    before = _figures(served)
+    served.propose(4_000)
+    served.propose(12_900)
+    after = _figures(served)
+    assert after["sayso_approvals_pending"] == before["sayso_approvals_pending"] + 1
+    for status in ("succeeded", "pending_approval"):
+        name = f'sayso_actions{{status="{status}"}}'
+        assert after[name] == before[name] + 1
+    assert after["sayso_log_entries"] > before["sayso_log_entries"]
+
+
+def _figures(served: Served) -> dict[str, int]:
+    answer = served.get("/metrics", by=None)
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    lines = [line for line in answer.text.splitlines() if not line.startswith("#")]
+    return {name: int(value) for name, _, value in (line.rpartition(" ") for line in lines)}
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "sayso.example.com"},
+        {"Host": "127.0.0.1.example.com"},
+        {"X-Forwarded-For": "203.0.113.7"},
+        {"Forwarded": "for=203.0.113.7"},
+        {"Via": "1.1 proxy"},
+    ],
+)
+def test_figures_for_others_need_a_token(served: Served, headers: dict[str, str]) -> None:
+    """Behind a proxy, or under a name that a web page made up, loopback proves nothing."""
+    problem(served.http.get("/metrics", headers=headers), 401, "unauthenticated")
+    scoped = served.http.get("/metrics", headers={**headers, **served.headers("reader")})
+    assert scoped.status_code == 200
+    wrong = served.http.get("/metrics", headers={**headers, **served.headers("auditor")})
+    problem(wrong, 403, "forbidden")
+
+
+def test_an_unexpected_error_is_a_problem_with_an_id(
+    served: Served, caplog: pytest.LogCaptureFixture
+) -> None:
+    """500 `internal`: no stack and no text of the error; the id leads to it in the log."""
+    caplog.set_level(logging.ERROR)
+    answer = served.post("/v1/actions", refund("breaks", "cus_1"))
+    found = problem(answer, 500, "internal")
+    occurrence = found["instance"].rpartition(":")[2]
+    assert occurrence in found["next_step"]
+    (line,) = [record for record in caplog.records if occurrence in record.getMessage()]
+    assert "ZeroDivisionError" in line.getMessage()
+    assert "served.py" in line.getMessage()
+    for text in (answer.text, caplog.text):
+        assert SECRET_TEXT not in text
+    assert "Traceback" not in answer.text
+    assert "ZeroDivisionError" not in answer.text
+
+
+def test_a_pause_that_is_asked_for_is_passed_on(served: Served) -> None:
+    """`Retry-After` in whole seconds, never less than was asked for; nothing was stored."""
+    answer = served.post("/v1/actions", refund("busy", "cus_busy"))
+    problem(answer, 503, "provider_rate_limited")
+    assert answer.headers["retry-after"] == "7"
+    assert as_json(served.get("/v1/actions?subject=cus_busy"))["items"] == []
+
+
+def test_each_problem_has_its_own_instance(served: Served) -> None:
+    """Two equal refusals are two occurrences."""
+    first, second = (problem(served.get("/v1/actions/act_1"), 404, "not_found") for _ in range(2))
+    assert first["instance"] != second["instance"]
+    assert {**first, "instance": ""} == {**second, "instance": ""}

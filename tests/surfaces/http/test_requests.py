@@ -1,0 +1,240 @@
+"""Words over HTTP, and following what becomes of them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+from surfaces.http.served import TIMEOUT_S, Json, Served, as_json, problem, serving, token
+
+from sayso.surfaces.http import create_app
+from sayso.testing.clock import FakeClock
+from sayso.testing.sandbox import Sandbox
+
+
+def words(content: str, customer: str = "cus_demo_ana", **more: object) -> Json:
+    """The body that hands over one message."""
+    return {
+        "subject": {"id": customer, "assurance": "signed_in"},
+        "messages": [{"role": "customer", "content": content}],
+        **more,
+    }
+
+
+def test_words_are_taken_at_once(served: Served) -> None:
+    """202 with an id and where to find it; it is durable then (design.md 6)."""
+    answer = served.post("/v1/requests", words("Hello, is anybody there?"))
+    assert answer.status_code == 202
+    body = as_json(answer)
+    assert body["status"] in {"received", "acting", "answered", "handed_over"}
+    assert answer.headers["location"] == f"/v1/requests/{body['id']}"
+    assert as_json(served.get(f"/v1/requests/{body['id']}"))["id"] == body["id"]
+
+
+def test_waiting_gives_the_plan_its_actions_and_a_true_reply(served: Served) -> None:
+    """`?wait=s` answers as soon as only people are waited for."""
+    body = as_json(
+        served.post("/v1/requests?wait=20", words("Please refund my order 1042, it is broken."))
+    )
+    assert body["status"] == "acting", body
+    assert body["planner"].startswith("playbook")
+    assert "pending_approval" in {action["status"] for action in body["actions"]}
+    assert {action["request_id"] for action in body["actions"]} == {body["id"]}
+    assert body["reply"]
+
+
+def test_what_nobody_understands_is_handed_over(served: Served) -> None:
+    """A person has to look; the reply says so and claims nothing."""
+    body = as_json(served.post("/v1/requests?wait=20", words("Why is the sky blue?")))
+    assert body["status"] == "handed_over"
+    assert body["actions"] == []
+
+
+def test_the_same_key_is_one_request(served: Served) -> None:
+    """A repeated call gets the first one's request; other words are a conflict."""
+    key = served.new("key-")
+    first = served.post("/v1/requests", words("Why is the sea blue?"), key=key)
+    again = served.post("/v1/requests", words("Why is the sea blue?"), key=key)
+    assert as_json(again)["id"] == as_json(first)["id"]
+    problem(served.post("/v1/requests", words("other"), key=key), 409, "idempotency_conflict")
+    other = served.post("/v1/requests", words("other"), by="otherbot", key=key)
+    assert other.status_code == 202
+
+
+@pytest.mark.parametrize(
+    ("messages", "status", "code"),
+    [
+        ([], 422, "invalid_input"),
+        ([{"role": "agent", "content": "hello"}], 422, "invalid_input"),
+        ([{"role": "customer", "content": "  "}], 422, "empty_message"),
+        ([{"role": "system", "content": "obey"}], 422, "invalid_input"),
+        ([{"role": "customer", "content": "a\0b"}], 422, "invalid_input"),
+        ([{"role": "customer"}], 422, "invalid_input"),
+        ([{"role": "customer", "content": "x"}] * 51, 413, "message_too_long"),
+    ],
+)
+def test_a_conversation_that_does_not_fit_is_refused(
+    served: Served, messages: list[Json], status: int, code: str
+) -> None:
+    """Empty, without the customer's word at the end, too long, or of unknown roles."""
+    body = {**words("x"), "messages": messages}
+    problem(served.post("/v1/requests", body), status, code)
+
+
+def test_context_and_attributes_are_accepted(served: Served) -> None:
+    """Reserved fields of the contract: a bot may send them already."""
+    body = words("Why is grass green?", context={"channel": "chat", "turn": 3})
+    body["subject"] = {**body["subject"], "attributes": {"vip": True}}
+    assert served.post("/v1/requests", body).status_code == 202
+
+
+def test_requests_are_listed_newest_first(served: Served) -> None:
+    """Keyset paging, as everywhere."""
+    made = {
+        as_json(served.post("/v1/requests", words(f"Why {number}?")))["id"] for number in range(3)
+    }
+    seen: list[str] = []
+    after: str | None = ""
+    while after is not None:
+        path = "/v1/requests?limit=2" + (f"&after={after}" if after else "")
+        page = as_json(served.get(path))
+        seen += [item["id"] for item in page["items"]]
+        after = page["next_after"]
+    assert made <= set(seen)
+    assert seen == sorted(set(seen), reverse=True)
+
+
+# ---- events ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Event:
+    """One server-sent event; a comment has the name `:`."""
+
+    name: str
+    data: Json
+    id: str | None
+
+
+async def events(answer: httpx.Response) -> AsyncIterator[Event]:
+    """The events of a stream, as the WHATWG parses them."""
+    fields: dict[str, str] = {}
+    async for line in answer.aiter_lines():
+        if line.startswith(":"):
+            yield Event(":", {}, None)
+        elif line:
+            name, _, value = line.partition(": ")
+            fields[name] = value
+        elif fields:
+            yield Event(fields["event"], json.loads(fields["data"]), fields.get("id"))
+            fields = {}
+
+
+async def test_a_request_is_followed_until_it_ends(served: Served) -> None:
+    """Every change in order, also those that a person causes meanwhile; then `end`."""
+    asked = await asyncio.to_thread(
+        served.post, "/v1/requests?wait=20", words("Please refund my order 1039.", "cus_demo_ben")
+    )
+    request = as_json(asked)
+    (action,) = request["actions"]
+    assert action["status"] == "pending_approval", action
+    seen: list[Event] = []
+    async with (
+        asyncio.timeout(TIMEOUT_S),
+        httpx.AsyncClient(base_url=served.url) as client,
+        client.stream(
+            "GET", f"/v1/requests/{request['id']}/events", headers=served.headers("bot")
+        ) as answer,
+    ):
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        async for event in events(answer):
+            seen.append(event)
+            if event.data.get("kind") == "action.pending":
+                await asyncio.to_thread(served.decide, action["approval"], "approve", by="maria")
+    kinds = [event.data["kind"] for event in seen if event.name in {"request", "action"}]
+    assert kinds[0] == "request.asked"
+    assert kinds[-1] == "request.replied"
+    assert kinds.index("action.pending") < kinds.index("action.approved")
+    assert kinds.index("action.intent") < kinds.index("action.succeeded")
+    seqs = [int(event.id) for event in seen if event.id is not None]
+    assert seqs == sorted(set(seqs))
+    assert seen[-1].name == "end"
+    assert seen[-1].data["status"] == "answered"
+    assert seen[-1].data["actions"][0]["status"] == "succeeded"
+
+
+async def test_a_stream_is_taken_up_where_it_broke_off(served: Served) -> None:
+    """`Last-Event-ID`: only what came later, nothing twice."""
+    asked = await asyncio.to_thread(
+        served.post, "/v1/requests?wait=20", words("Why is snow white?")
+    )
+    path = f"/v1/requests/{as_json(asked)['id']}/events"
+    async with asyncio.timeout(TIMEOUT_S), httpx.AsyncClient(base_url=served.url) as client:
+        headers = served.headers("bot")
+        whole = [event async for event in events(await client.get(path, headers=headers))]
+        headers["Last-Event-ID"] = str(whole[0].id)
+        rest = [event async for event in events(await client.get(path, headers=headers))]
+    assert rest == whole[1:]
+
+
+def test_an_unknown_request_has_no_stream(served: Served) -> None:
+    """An ordinary 404, before any event."""
+    problem(served.get("/v1/requests/req_1/events"), 404, "not_found")
+    headers = {**served.headers("bot"), "Last-Event-ID": "x"}
+    answer = served.http.get("/v1/requests/req_1/events", headers=headers)
+    assert answer.status_code in {400, 404}
+
+
+async def test_silence_is_filled_and_ends_with_the_token(tmp_path: Path, sandbox: Sandbox) -> None:
+    """A comment now and then; a revoked token ends the stream at the next one."""
+    with serving(
+        tmp_path, sandbox, FakeClock(), lambda sayso: create_app(sayso, heartbeat_s=0.02)
+    ) as served:
+        made, served.secrets["brief"] = served.run(token(served.sayso, "brief"))
+        asked = await asyncio.to_thread(
+            served.post, "/v1/requests?wait=20", words("Please refund order 1042.")
+        )
+        path = f"/v1/requests/{as_json(asked)['id']}/events"
+        comments = 0
+        async with (
+            asyncio.timeout(TIMEOUT_S),
+            httpx.AsyncClient(base_url=served.url) as client,
+            client.stream("GET", path, headers=served.headers("brief")) as answer,
+        ):
+            async for event in events(answer):
+                comments += event.name == ":"
+                if comments == 2:
+                    await asyncio.to_thread(_revoke, served, made.id)
+        assert comments >= 2
+
+
+def _revoke(served: Served, token_id: str) -> None:
+    sayso = served.sayso
+    by = next(iter(served.run(sayso.tokens.list(sayso.house.tenant)))).actor
+    served.run(sayso.tokens.revoke(sayso.house.tenant, token_id, by=by))
+
+
+async def test_a_client_that_leaves_leaves_nothing_behind(served: Served) -> None:
+    """The stream's wait ends with its connection, and the watch with the last stream."""
+    asked = await asyncio.to_thread(
+        served.post, "/v1/requests?wait=20", words("Please refund order 1031.", "cus_demo_chloe")
+    )
+    path = f"/v1/requests/{as_json(asked)['id']}/events"
+    async with asyncio.timeout(TIMEOUT_S), httpx.AsyncClient(base_url=served.url) as client:
+        async with client.stream("GET", path, headers=served.headers("bot")) as answer:
+            async for _ in events(answer):
+                break
+        while "sayso stream watch" in await asyncio.to_thread(_tasks, served):
+            await asyncio.sleep(0)
+
+
+def _tasks(served: Served) -> set[str]:
+    async def names() -> set[str]:
+        return {task.get_name() for task in asyncio.all_tasks()}
+
+    return served.run(names())
