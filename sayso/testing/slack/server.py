@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from urllib.parse import parse_qsl
 
 import orjson
 from starlette.applications import Starlette
@@ -96,5 +97,5 @@ async def _arguments(request: Request) -> JsonObject:
     if request.headers.get("content-type", "").startswith("application/json"):
         value: JsonValue = orjson.loads(raw or b"{}")
         return value if isinstance(value, Mapping) else {}
-    async with request.form() as form:
-        return {key: value for key, value in form.items() if isinstance(value, str)}
+    form = parse_qsl(raw.decode(), keep_blank_values=True)
+    return {key: orjson.loads(text) if text[:1] in {"{", "["} else text for key, text in form}
