@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -16,7 +17,8 @@ from sayso.errors import Code, ConfigError
 FILE_NAME = "sayso.toml"
 _NAME = r"^[a-z][a-z0-9_-]{0,39}$"
 Name = Annotated[str, Field(pattern=_NAME)]
-Reference = Annotated[str, Field(pattern=r"^(env|file):.+$")]
+_REFERENCE = r"^(env|file):.+$"
+Reference = Annotated[str, Field(pattern=_REFERENCE)]
 
 
 class _Section(BaseModel):
@@ -122,11 +124,56 @@ class HttpSection(_Section):
     port: Annotated[int, Field(ge=0, le=65_535)] = 8390
 
 
+class ConnectionSection(_Section):
+    """An OAuth connection to a provider, under the name by which connectors ask for its token.
+
+    Attributes:
+        grant: `client_credentials` for the client itself, `refresh_token` for what a person has
+            authorised.
+        token_endpoint: https, or http on this machine.
+        client_id, client_secret: of our registration there.
+        scopes: what is asked for.
+        auth_method: how the client shows its secret; by default as the secret allows.
+        authorization_endpoint, redirect_uri: for connecting by a person; exact.
+    """
+
+    grant: Literal["refresh_token", "client_credentials"]
+    token_endpoint: str
+    client_id: Annotated[str, Field(min_length=1)]
+    client_secret: Reference | None = None
+    # SOURCE: RFC 6749 §3.3, so that two scopes cannot be written as one
+    scopes: tuple[Annotated[str, Field(pattern=r"^[!#-\[\]-~]+$")], ...] = ()
+    auth_method: Literal["client_secret_basic", "client_secret_post", "none"] | None = None
+    authorization_endpoint: str = ""
+    redirect_uri: str = ""
+
+    @model_validator(mode="after")
+    def _client_has_a_secret(self) -> ConnectionSection:
+        # SOURCE: RFC 6749 §4.4: only a confidential client may ask in its own name.
+        if self.grant == "client_credentials" and self.client_secret is None:
+            raise ValueError("`client_credentials` needs a `client_secret`")
+        return self
+
+
+class VaultSection(_Section):
+    """The key that seals connections' tokens in the database; needed with the first connection.
+
+    Attributes:
+        key: 32 bytes in base64; seals and opens.
+        older_keys: those that were `key` before; open only.
+    """
+
+    key: Reference = "file:keys/vault.key"
+    older_keys: tuple[Reference, ...] = ()
+
+
 class Settings(_Section):
     """Everything that `sayso.toml` can say.
 
     Attributes:
-        connectors: settings by connector name, checked by the connector itself.
+        connectors: settings by connector name, checked by the connector itself; `token`, where a
+            connector has it, names one of `connections`.
+        connections: OAuth connections by name.
         actions: Python files with own connectors, as globs relative to the workspace.
     """
 
@@ -139,7 +186,9 @@ class Settings(_Section):
     planner: PlannerSection = PlannerSection()
     slack: SlackSection | None = None
     http: HttpSection = HttpSection()
+    vault: VaultSection = VaultSection()
     connectors: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)
+    connections: Mapping[Name, ConnectionSection] = Field(default_factory=dict)
     actions: tuple[str, ...] = ()
 
     @model_validator(mode="after")
@@ -157,6 +206,25 @@ class Settings(_Section):
                 hint = f"; did you mean `{near[0]}`" if near else ""
                 raise ValueError(f"`{person.id}` has the unknown role `{unknown[0]}`{hint}")
         return self
+
+    @model_validator(mode="after")
+    def _tokens_have_connections(self) -> Settings:
+        for connector, table in self.connectors.items():
+            token = table.get("token")
+            if not isinstance(token, str) or re.match(_REFERENCE, token):
+                continue
+            if token not in self.connections:
+                raise ValueError(f"`connectors.{connector}`: {no_connection(token, self)}")
+        return self
+
+
+def no_connection(name: str, settings: Settings) -> str:
+    """Says that there is no connection of that name, and which one may be meant."""
+    near = difflib.get_close_matches(name[:40], settings.connections, 1)
+    hint = f"; did you mean `{near[0]}`" if near else "; name one under [connections]"
+    # INVARIANT: what can be no name may be a pasted token, so it is not repeated.
+    said = f"`{name}`" if re.match(_NAME, name) else "of such a name"
+    return f"there is no connection {said}{hint}"
 
 
 def read_settings(path: Path) -> Settings:

@@ -23,6 +23,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -31,7 +32,7 @@ from sayso.connectors.connection import Connection
 from sayso.connectors.retry import RetryPolicy, Sleep
 from sayso.connectors.secret import Secret
 from sayso.connectors.tokens import Token, TokenRow, TokenStore
-from sayso.errors import Code, RefusedError, RetryableError
+from sayso.errors import Code, RefusedError, RetryableError, SaysoError
 from sayso.ids import Clock
 
 MAX_MARGIN_S = 60.0
@@ -127,7 +128,8 @@ class TokenBroker:
             usable = self._usable(row)
             if usable is not None:
                 return usable
-            row = self._checked(connection, row)
+            check_usable(connection, row)
+            row = row or TokenRow(connection=connection.id, version=0)
             if await self._lease(connection, row):
                 return await self._whole(self._refresh(connection, row))
             if waited >= self._settings.patience_s:
@@ -153,14 +155,6 @@ class TokenBroker:
         margin *= 0.5 + 0.5 * self._settings.dice()
         age = (self._clock.now() - token.issued_at).total_seconds()
         return age < token.lifetime_s - margin
-
-    def _checked(self, connection: Connection, row: TokenRow | None) -> TokenRow:
-        """The row when a refresh can help, an empty one when none is needed before."""
-        if row is not None and row.state == "needs_reauth":
-            raise _needs_reauth(connection)
-        if connection.grant == "refresh_token" and (row is None or _refresh_of(row) is None):
-            raise _needs_reauth(connection)
-        return row or TokenRow(connection=connection.id, version=0)
 
     async def _lease(self, connection: Connection, row: TokenRow) -> bool:
         now = self._clock.now()
@@ -258,6 +252,29 @@ class TokenBroker:
         """Keep what a person has just authorised (`OAuthExchange.redeem`)."""
         self._unwritten.pop(connection.id, None)
         await self._store.put(connection.id, token)
+
+    async def close(self) -> None:
+        """Let the refreshes that have begun end, and try once more to write what is unwritten.
+
+        To be called before the store closes: a rotated token that nobody wrote is lost.
+        """
+        await asyncio.gather(*self._refreshes, return_exceptions=True)
+        for connection, (version, token) in list(self._unwritten.items()):
+            with suppress(SaysoError):
+                await self._store.write(connection, version=version, owner=self._owner, token=token)
+                del self._unwritten[connection]
+
+
+def check_usable(connection: Connection, row: TokenRow | None) -> None:
+    """Make sure that a token is there or can be fetched without a person.
+
+    Raises:
+        RefusedError: `needs_reauth`.
+    """
+    if row is not None and row.state == "needs_reauth":
+        raise _needs_reauth(connection)
+    if connection.grant == "refresh_token" and (row is None or _refresh_of(row) is None):
+        raise _needs_reauth(connection)
 
 
 def _refresh_of(row: TokenRow) -> Secret | None:

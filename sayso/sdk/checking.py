@@ -18,6 +18,7 @@ from sayso.connectors.secret import Secret
 from sayso.errors import Code, ConfigError, SaysoError
 from sayso.ids import SystemClock, Tenant
 from sayso.json import JsonValue
+from sayso.sdk.connections import check_token, read_connection, read_vault
 from sayso.sdk.wiring import load_actions_file
 from sayso.sdk.workspace import Workspace
 from sayso.settings import FILE_NAME
@@ -47,7 +48,7 @@ class CheckProblem:
 async def check_workspace(
     path: Path, environment: Mapping[str, str]
 ) -> tuple[list[str], list[CheckProblem]]:
-    """Check settings, secrets, connectors, own actions, policy, playbooks, people and database.
+    """Check a workspace, from its settings and secrets to its people and its database.
 
     Args:
         path: the workspace's folder, or its sayso.toml.
@@ -68,6 +69,7 @@ async def check_workspace(
         return [FILE_NAME], list(_setting_problems(error))
     checker = _Checker(workspace)
     checker.secrets()
+    checker.connections()
     checker.connectors()
     checker.own_actions()
     checker.policy()
@@ -134,6 +136,19 @@ class _Checker:
 
     def _secret(self, reference: str) -> None:
         self._workspace.secret(reference)
+
+    def connections(self) -> None:
+        """Each connection is a safe one, with its secret; the first one needs the vault's key."""
+        for name in self._settings.connections:
+            self._try(f"[connections.{name}]", partial(self._connection, name))
+        if self._settings.connections:
+            self._try("[vault]", self._vault)
+
+    def _connection(self, name: str) -> None:
+        read_connection(self._workspace, name)
+
+    def _vault(self) -> None:
+        read_vault(self._workspace)
 
     def connectors(self) -> None:
         """Each connector can be made; its secrets are looked up apart from its other settings."""
@@ -218,6 +233,7 @@ class _Checker:
             store = SqliteStore(self._workspace.store_path)
             try:
                 await self._check_key(store)
+                await self._check_tokens(store)
             finally:
                 await store.close()
         except SaysoError as error:
@@ -240,6 +256,16 @@ class _Checker:
                 "`workspace.name`",
                 next_step="bring back the key and the name with which it was made",
             )
+
+    async def _check_tokens(self, store: SqliteStore) -> None:
+        said = {problem.place for problem in self.problems}
+        for name in self._settings.connections:
+            place = f"[connections.{name}]"
+            if not said & {place, "[vault]"}:
+                try:
+                    await check_token(self._workspace, name, store)
+                except SaysoError as error:
+                    self.problems.append(_problem(place, error))
 
     def _name(self, path: Path) -> str:
         return path.relative_to(self._workspace.folder).as_posix()

@@ -26,6 +26,7 @@ from sayso.dispatch.embedded import EmbeddedDispatcher
 from sayso.errors import Code, ConfigError
 from sayso.ids import Clock, IdSource, Tenant
 from sayso.json import JsonValue
+from sayso.sdk.connections import Connections
 from sayso.sdk.people import SettingsDirectory
 from sayso.sdk.tokens import Tokens
 from sayso.sdk.workspace import Workspace
@@ -46,6 +47,7 @@ class House:
     store: SqliteStore
     log: AuditLog
     connectors: Connectors
+    connections: Connections | None
     directory: SettingsDirectory
     proposals: Proposals
     approvals: Approvals
@@ -61,6 +63,8 @@ class House:
         """Close sockets, then the database."""
         await self.agent.close()
         await self.connectors.close()
+        if self.connections is not None:
+            await self.connections.close()
         await self.store.close()
 
 
@@ -90,10 +94,13 @@ def build_house(
     tenant = Tenant(settings.workspace.tenant)
     ids = IdSource(clock)
     telemetry = telemetry or Telemetry()
-    reach = load_connectors(workspace, clock, connectors) if act else Connectors(())
+    connections = Connections(workspace, clock) if act else None
+    reach = load_connectors(workspace, clock, connectors, connections) if act else Connectors(())
     policy: Policy = workspace.policy(tuple(reach.actions)) if act else _NoPolicy()
     log = AuditLog(settings.workspace.name, workspace.signer(), clock)
     store = SqliteStore(workspace.store_path)
+    if connections is not None:
+        connections.use(store)
     ledger = Ledger(log)
     personal = Personal(secrets.token_bytes)
     directory = SettingsDirectory(settings.people)
@@ -163,6 +170,7 @@ def build_house(
         store=store,
         log=log,
         connectors=reach,
+        connections=connections,
         directory=directory,
         proposals=proposals,
         approvals=approvals,
@@ -193,7 +201,10 @@ class _NoPolicy:
 
 
 def load_connectors(
-    workspace: Workspace, clock: Clock, own: Sequence[Connector] = ()
+    workspace: Workspace,
+    clock: Clock,
+    own: Sequence[Connector] = (),
+    connections: Connections | None = None,
 ) -> Connectors:
     """The connectors that sayso.toml names, those of its `actions` files, and `own`.
 
@@ -205,6 +216,7 @@ def load_connectors(
         clock=clock,
         secret=workspace.secret,
         base=workspace.folder,
+        bearer=connections.bearer_for_call if connections is not None else None,
         own=[*_workspace_connectors(workspace), *own],
     )
 

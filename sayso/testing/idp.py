@@ -64,6 +64,7 @@ class FakeIdp:
         lifetime_s: of the access tokens it gives.
         calls: how often the token endpoint was asked.
         revocations: how many families were revoked for reuse.
+        mark: stands in every token it gives from now on, for tests that look for them.
     """
 
     def __init__(self, *, lifetime_s: int) -> None:
@@ -71,6 +72,7 @@ class FakeIdp:
         self.lifetime_s = lifetime_s
         self.calls = 0
         self.revocations = 0
+        self.mark = ""
         self._serial = 0
         self._families: dict[str, str | None] = {}  # family to its live refresh token
         self._family_of: dict[str, str] = {}
@@ -127,11 +129,11 @@ class FakeIdp:
 
     def _access(self) -> str:
         self._serial += 1
-        return f"at-{self._serial}"
+        return f"at-{self.mark}{self._serial}"
 
     def _rotate(self, family: str) -> str:
         self._serial += 1
-        refresh = f"rt-{self._serial}"
+        refresh = f"rt-{self.mark}{self._serial}"
         self._families[family] = refresh
         self._family_of[refresh] = family
         return refresh
