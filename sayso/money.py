@@ -35,7 +35,7 @@ _TWO_PLACES = frozenset(
     "TMT TOP TRY TTD TWD TZS UAH USD UYU UZS VES WST XCD YER ZAR ZMW ZWG".split()
 )
 _SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
-_PLAIN_NUMBER = re.compile(r"-?\d{1,15}(\.\d{1,4})?")
+_PLAIN_NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,4})?")
 
 
 def exponent_of(currency: str) -> int:

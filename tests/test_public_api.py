@@ -28,4 +28,4 @@ def test_every_public_name_can_be_imported(name: str) -> None:
 def test_another_name_is_an_attribute_error() -> None:
     """A misspelt name fails as it does in any module."""
     with pytest.raises(AttributeError, match="has no `Saiso`"):
-        _ = sayso.Saiso  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
+        _ = sayso.Saiso  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]

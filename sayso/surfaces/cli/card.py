@@ -9,7 +9,8 @@ from sayso.actions.approvals import DIGEST_PREFIX
 from sayso.actions.card import Card
 from sayso.json import JsonValue
 from sayso.sdk.views import ApprovalView
-from sayso.surfaces.cli.output import Out, local_time, one_line
+from sayso.surfaces.cli.output import Out, local_time
+from sayso.surfaces.cli.words import one_line
 
 if TYPE_CHECKING:
     from rich.panel import Panel

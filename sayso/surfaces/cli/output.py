@@ -1,27 +1,22 @@
-"""Where a command's words go: one JSON document, plain text, or more in a terminal.
-
-INVARIANT: foreign text (customers, providers, models) is shown without characters that a terminal
-would obey, and is never read as markup.
-"""
+"""Where a command's words go: one JSON document, plain text, or more in a terminal."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import sys
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, TextIO
 
 import orjson
 
+from sayso.surfaces.cli.words import one_line, width_of
+
 if TYPE_CHECKING:
     from rich.console import Console
 
 WIDTH = 100
-_HIDDEN = frozenset({"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"})
-_JOINER = "\u200d"  # holds emoji together, and moves nothing
 
 
 class Out:
@@ -153,30 +148,6 @@ _STYLES = {
 def style_of(word: str) -> str:
     """The colour of a state; none for any other word."""
     return _STYLES.get(word, "")
-
-
-def one_line(text: str, limit: int = 200) -> str:
-    """Foreign text on one line, with nothing in it that a terminal obeys or that hides."""
-    spaced = " ".join(text.split())
-    seen = "".join(
-        char for char in spaced if char == _JOINER or unicodedata.category(char) not in _HIDDEN
-    )
-    return seen if len(seen) <= limit else seen[: limit - 1] + "…"
-
-
-def many_lines(text: str) -> str:
-    """Foreign text with its own line breaks, otherwise as `one_line`."""
-    return "\n".join(one_line(line, limit=2000) for line in text.splitlines())
-
-
-def width_of(text: str) -> int:
-    """How many terminal cells a text takes; wide East Asian characters take two."""
-    if text.isascii():
-        return len(text)
-    return sum(
-        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1
-        for char in text
-    )
 
 
 def local_time(value: str) -> str:

@@ -9,6 +9,9 @@ from sayso.errors import (
     RetryableError,
     SaysoError,
 )
+from sayso.surfaces.cli.words import one_line
+
+_LINE = 1000
 
 OK, FAILED, USAGE, LATER = 0, 1, 2, 3
 """Exit status: done · refused, failed or not verified · usage or settings · try again later."""
@@ -27,10 +30,13 @@ def exit_status(error: SaysoError) -> int:
 
 def problem_text(error: SaysoError) -> str:
     """The lines for a person: what is wrong, the code, and the next step."""
-    lines = [f"error: {error.message} [{error.code}]"]
-    if error.next_step:
-        lines.append(f"next: {error.next_step}")
-    return "\n".join(lines)
+    step = one_line(next_step(error.code, error.next_step), limit=_LINE)
+    return f"error: {one_line(error.message, limit=_LINE)} [{error.code}]\nnext: {step}"
+
+
+def next_step(code: str, step: str) -> str:
+    """The next step; where nobody named one, where the code is explained."""
+    return step or f"docs/errors.md says what `{code}` means"
 
 
 def problem_json(error: SaysoError) -> dict[str, object]:

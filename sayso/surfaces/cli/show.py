@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from sayso.errors import Code
 from sayso.sdk.views import ActionView, EntryView, RequestView
-from sayso.surfaces.cli.output import Out, local_time, many_lines, one_line
-from sayso.surfaces.cli.problem import FAILED, OK
+from sayso.surfaces.cli.output import Out, local_time
+from sayso.surfaces.cli.problem import FAILED, OK, next_step
+from sayso.surfaces.cli.words import many_lines, one_line
 
 _NOT_DONE = frozenset({"refused", "failed", "unknown"})
 
@@ -63,8 +64,7 @@ def warn_refused(out: Out, action: ActionView) -> None:
     if action.status not in _NOT_DONE or action.error is None:
         return
     out.warn(f"error: {one_line(action.error.message)} [{action.error.code}]")
-    if action.error.next_step:
-        out.warn(f"next: {one_line(action.error.next_step)}")
+    out.warn(f"next: {one_line(next_step(action.error.code, action.error.next_step))}")
 
 
 def _error_text(action: ActionView) -> str:

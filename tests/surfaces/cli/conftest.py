@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from surfaces.cli.line import Line, Place
 
+from sayso.sdk.scaffold import create_workspace
 from sayso.testing.sandbox import Sandbox
 
 
@@ -17,6 +19,31 @@ def line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) ->
     for name in ("SAYSO_WORKSPACE", "SAYSO_TOKEN", "STRIPE_API_KEY"):
         monkeypatch.delenv(name, raising=False)
     return Line(capsys)
+
+
+@pytest.fixture(scope="session")
+def still_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Sandbox]]:
+    """One workspace and its sandbox, for all tests in which nothing may ever happen."""
+    folder = tmp_path_factory.mktemp("still") / "shop"
+    asyncio.run(create_workspace(folder, approver="maria"))
+    with Sandbox.start(seed="demo") as sandbox:
+        yield folder, sandbox
+
+
+@pytest.fixture
+def still(
+    line: Line, still_shop: tuple[Path, Sandbox], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Place]:
+    """A workspace that is shared by tests of refusals; it must be still afterwards."""
+    folder, sandbox = still_shop
+    found = Place(folder=folder, sandbox=sandbox, line=line)
+    settings = folder / "sayso.toml"
+    if "# base_url" in settings.read_text(encoding="utf-8"):
+        found.edit_settings("# base_url", f'base_url = "{sandbox.url}"  #')
+    monkeypatch.setenv("STRIPE_API_KEY", sandbox.api_key)
+    monkeypatch.chdir(folder)
+    yield found
+    assert not sandbox.books().effects, "a refusal had an effect"
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -114,7 +113,7 @@ def start(*words: str, cwd: Path, **variables: str) -> subprocess.Popen[str]:
     )
 
 
-def clean_environment() -> Mapping[str, str]:
+def clean_environment() -> dict[str, str]:
     """This process's variables without ours."""
     ours = {"SAYSO_WORKSPACE", "SAYSO_TOKEN", "STRIPE_API_KEY"}
     return {name: value for name, value in os.environ.items() if name not in ours}

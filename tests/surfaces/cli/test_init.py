@@ -1,4 +1,4 @@
-"""`sayso init`, `check`, `migrate` and `doctor`: a workspace that works, and what is said when not."""
+"""`sayso init`, `check`, `migrate` and `doctor`: a workspace that works, or what is wrong."""
 
 from __future__ import annotations
 
@@ -61,9 +61,7 @@ def test_init_keeps_what_a_gitignore_says_already(line: Line, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("approver", ["", "Maria", "a b", "a" * 65, "../x"])
-def test_init_refuses_an_approver_that_is_no_id(
-    line: Line, tmp_path: Path, approver: str
-) -> None:
+def test_init_refuses_an_approver_that_is_no_id(line: Line, tmp_path: Path, approver: str) -> None:
     """The id stands in the log for ever, so it is checked before anything is written."""
     words = ("init", str(tmp_path / "shop"), "--approver", approver)
     if approver:
@@ -148,9 +146,7 @@ def test_migrate_makes_a_missing_database(place: Place) -> None:
 
 
 @pytest.mark.parametrize(("version", "step"), [(99, "upgrade Sayso"), (0, "sayso migrate")])
-def test_another_version_of_the_database_is_refused(
-    place: Place, version: int, step: str
-) -> None:
+def test_another_version_of_the_database_is_refused(place: Place, version: int, step: str) -> None:
     """Too new or too old: nothing is read or written, and the next step differs."""
     with closing(sqlite3.connect(place.database)) as connection:
         connection.execute(f"pragma user_version = {version}")

@@ -28,13 +28,11 @@ def test_the_same_key_is_the_same_action(place: Place) -> None:
     place.refund(minor=1600, key="k1").refused("idempotency_conflict")
 
 
-def test_a_dry_run_stores_and_does_nothing(place: Place) -> None:
+def test_a_dry_run_stores_and_does_nothing(still: Place) -> None:
     """It shows the decision, and neither the ledger nor the provider has anything of it."""
-    ran = place.line(*REFUND, *SUBJECT, "--args", '{"charge": "ch_demo_ana_2"}', "--dry-run")
+    ran = still.line(*REFUND, *SUBJECT, "--args", '{"charge": "ch_demo_ana_2"}', "--dry-run")
     assert ran.status == 0
     assert "allow by refund-small" in ran.out
-    assert place.line.done("actions", "list")["actions"] == []
-    assert not place.sandbox.books().effects
 
 
 def test_it_reads_well_without_json(place: Place) -> None:
@@ -63,13 +61,12 @@ REFUSED = [
 
 @pytest.mark.parametrize(("subject", "charge", "minor", "currency", "code"), REFUSED)
 def test_a_bad_refund_is_refused_with_its_code(
-    place: Place, subject: str, charge: str, minor: int, currency: str, code: str
+    still: Place, subject: str, charge: str, minor: int, currency: str, code: str
 ) -> None:
     """Issue 2, Bars: a clear error, exit status 1, and nothing at the provider."""
     money = f'{{"amount_minor": {minor}, "currency": "{currency}"}}'
     args = f'{{"charge": "{charge}", "amount": {money}}}'
-    place.line(*REFUND, "--subject", subject, "--args", args).refused(code)
-    assert not place.sandbox.books().effects
+    still.line(*REFUND, "--subject", subject, "--args", args).refused(code)
 
 
 @pytest.mark.parametrize(
@@ -85,43 +82,40 @@ def test_a_bad_refund_is_refused_with_its_code(
     ],
 )
 def test_arguments_that_are_none_are_refused(
-    place: Place, words: tuple[str, ...], code: str, status: int
+    still: Place, words: tuple[str, ...], code: str, status: int
 ) -> None:
     """What the command line itself cannot read is usage; what the action refuses is a refusal."""
-    ran = place.line(*REFUND, *words).refused(code, status)
+    ran = still.line(*REFUND, *words).refused(code, status)
     assert "\x1b" not in ran.err
 
 
-def test_an_unknown_action_names_the_nearest(place: Place) -> None:
+def test_an_unknown_action_names_the_nearest(still: Place) -> None:
     """A misspelt action is answered with the one that is meant."""
-    ran = place.line("propose", "stripe.refnd", *SUBJECT).refused("unknown_action")
+    ran = still.line("propose", "stripe.refnd", *SUBJECT).refused("unknown_action")
     assert "`stripe.refund`" in ran.err
 
 
-def test_a_refusal_is_an_action_in_json(place: Place) -> None:
+def test_a_refusal_is_an_action_in_json(still: Place) -> None:
     """It is recorded, so stdout holds the action with its error, and the status is 1."""
-    ran = place.refund("ch_demo_ben_1")
+    ran = still.refund("ch_demo_ben_1")
     assert ran.status == 1
     assert (ran.json["status"], ran.json["error"]["code"]) == ("refused", "not_owner")
 
 
-def test_without_the_key_nothing_is_proposed(
-    place: Place, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_the_key_nothing_is_proposed(still: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """Acting needs the provider's secret; looking does not."""
     monkeypatch.delenv("STRIPE_API_KEY")
-    assert "STRIPE_API_KEY" in place.line(*REFUND, *SUBJECT).refused("missing_secret", 2).err
-    assert place.line("approvals", "list").status == 0
+    assert "STRIPE_API_KEY" in still.line(*REFUND, *SUBJECT).refused("missing_secret", 2).err
+    assert still.line("approvals", "list").status == 0
 
 
-def test_a_locked_database_is_said_and_can_be_tried_again(place: Place) -> None:
+def test_a_locked_database_is_said_and_can_be_tried_again(still: Place) -> None:
     """Another program holds the write lock: exit status 3, and nothing happened at Stripe."""
-    with closing(sqlite3.connect(place.database, isolation_level=None)) as other:
+    with closing(sqlite3.connect(still.database, isolation_level=None)) as other:
         other.execute("begin immediate")
         args = '{"charge": "ch_demo_ana_2"}'
-        place.line(*REFUND, *SUBJECT, "--args", args).refused("store_busy", 3)
-        assert place.line("actions", "list").status == 0  # readers are never kept waiting
-    assert not place.sandbox.books().effects
+        still.line(*REFUND, *SUBJECT, "--args", args).refused("store_busy", 3)
+        assert still.line("actions", "list").status == 0  # readers are never kept waiting
 
 
 def test_a_read_only_database_is_said(place: Place) -> None:
@@ -140,9 +134,8 @@ def test_two_processes_share_one_database(place: Place) -> None:
     """Two real processes with one key, at once: one action, one effect, and a log that verifies."""
     words = (*REFUND, *SUBJECT, "--args", '{"charge": "ch_demo_ana_2"}', "--key", "same", "--json")
     both = [place.process(*words) for _ in range(2)]
-    for process in both:
-        _, errors = process.communicate(timeout=30)
-        assert process.returncode == 0, errors
+    told = [process.communicate(timeout=30) for process in both]
+    assert [process.returncode for process in both] == [0, 0], told
     assert len(place.line.done("actions", "list")["actions"]) == 1
     assert len(place.sandbox.books().effects) == 1
     assert place.line("audit", "verify").status == 0
@@ -168,11 +161,10 @@ def test_words_become_a_refund_and_a_true_reply(place: Place) -> None:
     ],
 )
 def test_words_that_cannot_be_acted_on_are_said(
-    place: Place, text: str, subject: str, code: str
+    still: Place, text: str, subject: str, code: str
 ) -> None:
     """Issue 2, Bars: empty, 100 kB, emoji, right-to-left and broken text, an unknown customer."""
-    place.line("ask", text, "--subject", subject).refused(code)
-    assert not place.sandbox.books().effects
+    still.line("ask", text, "--subject", subject).refused(code)
 
 
 def test_a_token_says_who_asks(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,16 +21,17 @@ HEAVY = {
     "stripe",
     "uvicorn",
 }
+LOOKING = [["approvals", "list"], ["actions", "list"], ["audit", "tail"], ["audit", "verify"]]
 _PROBE = "import sys\nfrom sayso.__main__ import main\nmain(sys.argv[1:])\n"
 
 
-def _loaded(folder: Path, *words: str, code: str = _PROBE) -> set[str]:
+def _loaded(folder: Path, *words: str, code: str = _PROBE, **variables: str) -> set[str]:
     """The top-level modules that a fresh process has after a command."""
     report = "print('\\n@@', ' '.join({name.partition('.')[0] for name in sys.modules}))"
     ran = subprocess.run(
         [sys.executable, "-c", f"{code}{report}", *words],
         cwd=folder,
-        env=clean_environment(),
+        env=clean_environment() | variables,
         capture_output=True,
         text=True,
         check=True,
@@ -45,10 +46,20 @@ def test_help_loads_next_to_nothing(tmp_path: Path) -> None:
     assert "typer" in loaded
 
 
-@pytest.mark.parametrize("words", [("approvals", "list"), ("actions", "list"), ("audit", "tail")])
-def test_looking_loads_nothing_heavy(place: Place, words: tuple[str, ...]) -> None:
+def test_looking_loads_nothing_heavy(still: Place) -> None:
     """Commands that only look load neither LangGraph, Stripe, the web stack nor Cedar (issue 2)."""
-    assert not _loaded(place.folder, *words) & (HEAVY | {"cedarpy", "rich"})
+    code = "import sys\nfrom sayso.__main__ import main\n"
+    code += "".join(f"main({words!r})\n" for words in LOOKING)
+    assert not _loaded(still.folder, code=code) & (HEAVY | {"cedarpy", "rich"})
+
+
+def test_proposing_loads_no_planner_and_no_web_stack(still: Place) -> None:
+    """`propose` of what Stripe refuses loads the Stripe SDK for its call, and nothing beside it."""
+    words = ("propose", "stripe.refund", "--subject", "cus_demo_ana", "--args")
+    key = still.sandbox.api_key
+    assert not _loaded(still.folder, *words, "{}", STRIPE_API_KEY=key) & (HEAVY | {"rich"})
+    args = '{"charge": "ch_nothing"}'
+    assert _loaded(still.folder, *words, args, STRIPE_API_KEY=key) & HEAVY == {"stripe"}
 
 
 def test_importing_sayso_loads_next_to_nothing(tmp_path: Path) -> None:
@@ -62,9 +73,7 @@ def test_help_names_every_command(line: Line) -> None:
     ran = line("--help")
     assert ran.status == 0
     for name, words in COMMANDS.items():
-        assert any(
-            shown.split() == [name, *words.split()] for shown in ran.out.splitlines()
-        ), name
+        assert any(shown.split() == [name, *words.split()] for shown in ran.out.splitlines()), name
 
 
 def test_the_version_is_the_installed_one(line: Line) -> None:

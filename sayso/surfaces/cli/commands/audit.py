@@ -12,8 +12,9 @@ from sayso.errors import Code, ConfigError, IntegrityError, RefusedError
 from sayso.sdk.app import Sayso
 from sayso.sdk.views import EntryView
 from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
-from sayso.surfaces.cli.output import Out, local_time, one_line, style_of
+from sayso.surfaces.cli.output import Out, local_time, style_of
 from sayso.surfaces.cli.place import CLI, find_workspace, run
+from sayso.surfaces.cli.words import one_line
 
 if TYPE_CHECKING:
     from sayso.audit.verification import Verification

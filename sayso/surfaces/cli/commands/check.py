@@ -11,6 +11,7 @@ from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.place import find_workspace, run
 from sayso.surfaces.cli.problem import OK, USAGE
+from sayso.surfaces.cli.words import one_line
 
 app = typer.Typer()
 
@@ -46,8 +47,9 @@ def check(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int
         out.line(f"{'wrong' if bad else 'fine':<6} {place}")
     for one in found:
         out.warn("")
-        out.warn(f"{'note' if one.warning else 'error'}: {one.place}: {one.message} [{one.code}]")
-        out.warn(f"next: {one.next_step}")
+        kind = "note" if one.warning else "error"
+        out.warn(f"{kind}: {one.place}: {one_line(one.message, limit=1000)} [{one.code}]")
+        out.warn(f"next: {one_line(one.next_step, limit=1000)}")
     if not wrong:
         out.line()
         out.line('All fine. next: sayso ask "…" --subject cus_…')

@@ -19,7 +19,7 @@ from sayso.surfaces.cli.app import installed_version
 from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.place import find_workspace
-from sayso.surfaces.cli.problem import OK, USAGE
+from sayso.surfaces.cli.problem import OK, USAGE, problem_text
 
 app = typer.Typer()
 _PACKAGES = ("langgraph", "stripe", "cedarpy", "pydantic", "cryptography")
@@ -50,8 +50,7 @@ def doctor(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> in
     else:
         out.pairs(facts)
     for one in wrong:
-        out.warn(f"error: {one.message} [{one.code}]")
-        out.warn(f"next: {one.next_step}")
+        out.warn(problem_text(one))
     return USAGE if wrong else OK
 
 

@@ -18,8 +18,9 @@ from sayso.surfaces.cli.card import card_panel
 from sayso.surfaces.cli.demo.answers import Answer
 from sayso.surfaces.cli.demo.messages import CustomerMessage
 from sayso.surfaces.cli.demo.tally import ENDS, Tally, Told
-from sayso.surfaces.cli.output import Out, many_lines, one_line
+from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.show import receipt_text
+from sayso.surfaces.cli.words import many_lines, one_line
 
 _INDENT = 2
 _END_STYLES = {

@@ -1,0 +1,36 @@
+"""Foreign text on a terminal.
+
+INVARIANT: text of customers, providers and models is shown without characters that a terminal would
+obey or that hide others, and is never read as markup.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+_HIDDEN = frozenset({"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"})
+_JOINER = "\u200d"  # holds emoji together, and moves nothing
+
+
+def one_line(text: str, limit: int = 200) -> str:
+    """Foreign text on one line, with nothing in it that a terminal obeys or that hides."""
+    spaced = " ".join(text.split())
+    seen = "".join(
+        char for char in spaced if char == _JOINER or unicodedata.category(char) not in _HIDDEN
+    )
+    return seen if len(seen) <= limit else seen[: limit - 1] + "…"
+
+
+def many_lines(text: str) -> str:
+    """Foreign text with its own line breaks, otherwise as `one_line`."""
+    return "\n".join(one_line(line, limit=2000) for line in text.splitlines())
+
+
+def width_of(text: str) -> int:
+    """How many terminal cells a text takes; wide East Asian characters take two."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1
+        for char in text
+    )

@@ -1,0 +1,56 @@
+"""Writes the reference part of docs/cli.md: `python tests/surfaces/cli/reference.py`."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import sys
+from pathlib import Path
+
+from sayso.__main__ import main
+from sayso.surfaces.cli.app import COMMANDS
+
+DOCUMENT = Path(__file__).parents[3] / "docs" / "cli.md"
+START = "## Reference\n"
+GROUPS = {
+    "approvals": ("list", "show", "approve", "reject", "edit"),
+    "actions": ("list", "show"),
+    "audit": ("tail", "query", "verify", "export", "checkpoint"),
+    "token": ("create", "list", "revoke"),
+}
+
+
+def help_of(*words: str) -> str:
+    """What `sayso WORDS --help` prints, without blanks at the ends of lines."""
+    shown = io.StringIO()
+    with contextlib.redirect_stdout(shown):
+        assert main([*words, "--help"]) == 0
+    return "\n".join(line.rstrip() for line in shown.getvalue().strip().splitlines())
+
+
+def reference() -> str:
+    """Every command with its help, in the order of the root help."""
+    sections = (
+        f"### sayso {' '.join(words)}\n\n```text\n{help_of(*words)}\n```\n"
+        for words in every_command()
+    )
+    return "\n".join([START, *sections])
+
+
+def every_command() -> list[tuple[str, ...]]:
+    """The words of each command that does something."""
+    found: list[tuple[str, ...]] = []
+    for name in COMMANDS:
+        found += [(name, verb) for verb in GROUPS.get(name, ())] or [(name,)]
+    return found
+
+
+def rewrite() -> None:
+    """Put the present reference into the document."""
+    head = DOCUMENT.read_text(encoding="utf-8").partition(START)[0]
+    DOCUMENT.write_text(head + reference(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    rewrite()
+    sys.stdout.write(f"{DOCUMENT.name} is up to date\n")

@@ -1,0 +1,172 @@
+"""`sayso approvals` and `actions`: what waits, what is shown, and what a decision is bound to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from surfaces.cli.line import Line, Place
+
+
+def test_empty_lists_say_what_to_do(place: Place) -> None:
+    """Nothing there yet is said in words, with a command to go on with; JSON stays a list."""
+    assert "Nothing waits for a decision." in place.line("approvals", "list").out
+    assert "sayso ask" in place.line("actions", "list").out
+    assert place.line.done("approvals", "list") == {"approvals": [], "after": None}
+
+
+def test_the_list_names_what_waits(place: Place) -> None:
+    """Aligned columns without colour when nobody looks at a terminal, and the next step."""
+    approval = place.pending()
+    ran = place.line("approvals", "list")
+    head, row, step = ran.out.splitlines()
+    assert head.split()[:3] == ["ID", "STATUS", "WHAT"]
+    assert row.startswith(f"{approval['id']}  pending  Refund $129.00 of Order 1042")
+    assert "support manager" in row
+    assert step == f"next: sayso approvals show {approval['id']}"
+    assert "\x1b" not in ran.out
+
+
+def test_the_card_shows_every_field(place: Place) -> None:
+    """approvals-and-console.md 1.3: all typed fields, unverified words, both consequences."""
+    approval = place.pending()
+    shown = place.line("approvals", "show", str(approval["id"])).out
+    for label in (
+        *("Amount", "Goes to", "Charge", "Paid", "History", "Account", "Customer", "Why you"),
+        *("Wrote", "Yes", "No", "No answer", "Needs", "This card"),
+    ):
+        assert any(line.startswith(f"{label} ") for line in shown.splitlines()), label
+    assert str(approval["digest"])[:12] in shown
+    assert "sayso approvals approve" in shown
+
+
+def test_yes_does_it_once(place: Place) -> None:
+    """The card is shown first, then exactly that happens; a second yes is told who was first."""
+    approval = place.pending()
+    ran = place.line("approvals", "approve", str(approval["id"]))
+    assert ran.status == 0
+    assert ran.out.index("This card") < ran.out.index("status    succeeded")
+    again = place.line("approvals", "approve", str(approval["id"])).refused("already_decided")
+    assert "maria" in again.err
+    assert [effect.amount for effect in place.sandbox.books().effects] == [12900]
+
+
+def test_no_needs_a_reason_and_moves_nothing(place: Place) -> None:
+    """Without `--reason-code` it is a usage error; with it, the action is rejected."""
+    approval_id = str(place.pending()["id"])
+    place.line("approvals", "reject", approval_id).refused("invalid_input", 2)
+    place.line("approvals", "reject", approval_id, "--reason-code", "No!").refused("invalid_input")
+    words = ("approvals", "reject", approval_id, "--reason-code", "not_covered", "--reason", "old")
+    assert place.line.done(*words)["status"] == "rejected"
+    assert not place.sandbox.books().effects
+
+
+def test_less_pays_exactly_that(place: Place) -> None:
+    """An edit downwards is a yes to the smaller amount."""
+    approval_id = str(place.pending()["id"])
+    document = place.line.done("approvals", "edit", approval_id, "--amount", "50.00")
+    assert document["status"] == "succeeded"
+    assert [effect.amount for effect in place.sandbox.books().effects] == [5000]
+
+
+NOT_LESS = [
+    ("129.00", "edit_not_allowed"),
+    ("200", "edit_not_allowed"),
+    ("0", "edit_not_allowed"),
+    ("50.005", "invalid_money"),
+    ("1e2", "invalid_money"),
+    ("$50", "invalid_money"),
+    ("\u0665\u0660", "invalid_money"),
+    (str(2**63), "invalid_money"),
+]
+
+
+def test_less_must_be_less(place: Place) -> None:
+    """More, the same, nothing, or what is no amount: refused, and it still waits."""
+    approval_id = str(place.pending()["id"])
+    for amount, code in NOT_LESS:
+        place.line("approvals", "edit", approval_id, "--amount", amount).refused(code)
+    assert len(place.line.done("approvals", "list")["approvals"]) == 1
+    assert not place.sandbox.books().effects
+
+
+def test_a_digest_insists_on_what_was_seen(place: Place) -> None:
+    """SL-4 in the terminal: another digest, or too short a one, decides nothing."""
+    approval = place.pending()
+    words = ("approvals", "approve", str(approval["id"]), "--digest")
+    for digest in ("0" * 12, str(approval["digest"])[:11]):
+        place.line(*words, digest).refused("digest_mismatch")
+    assert place.line(*words, str(approval["digest"])[:12]).status == 0
+
+
+def test_only_a_person_decides(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No token, a wrong one, and a service's one each decide nothing (AU-16)."""
+    words = ("approvals", "approve", str(place.pending()["id"]))
+    monkeypatch.setenv("SAYSO_TOKEN", "csk_nothing")
+    place.line(*words).refused("unauthenticated")
+    secret = str(place.line.done("token", "create", "--service", "bot")["secret"])
+    monkeypatch.setenv("SAYSO_TOKEN", secret)
+    place.line(*words).refused("forbidden")
+    monkeypatch.delenv("SAYSO_TOKEN")
+    (place.folder / ".sayso" / "person.token").unlink()
+    place.line(*words).refused("unauthenticated")
+    assert not place.sandbox.books().effects
+
+
+def test_what_does_not_exist_is_not_found(place: Place) -> None:
+    """Ids of nothing, of another kind, or of strange characters."""
+    for word in ("apr_nothing", "act_nothing", "\x1b[31m", "'; drop table approval; --"):
+        assert "\x1b" not in place.line("approvals", "show", word).refused("not_found").err
+        place.line("actions", "show", word).refused("not_found")
+    place.line("approvals", "approve", "apr_nothing").refused("not_found")
+
+
+def test_an_action_shows_its_whole_life(place: Place) -> None:
+    """`actions show`: the receipt, and one line for each entry of the log."""
+    action_id = str(place.refund().json["id"])
+    ran = place.line("actions", "show", action_id)
+    assert ran.status == 0
+    kinds = ("action.approved", "action.intent", "action.succeeded")
+    places = [ran.out.index(kind) for kind in kinds]
+    assert places == sorted(places)
+    timeline = place.line.done("actions", "show", action_id)["timeline"]
+    assert [entry["kind"] for entry in timeline] == list(kinds)
+    assert all(entry["at"].endswith("Z") for entry in timeline)
+
+
+def test_actions_are_listed_by_state_customer_and_page(place: Place) -> None:
+    """Newest first; the next page begins after the last id of this one."""
+    first, second = place.refund(minor=100).json["id"], place.refund(minor=200).json["id"]
+    page = place.line.done("actions", "list", "--limit", "1")
+    assert [one["id"] for one in page["actions"]] == [second]
+    after = str(page["after"])
+    rest = place.line.done("actions", "list", "--limit", "1", "--after", after)
+    assert [one["id"] for one in rest["actions"]] == [first]
+    assert place.line.done("actions", "list", "--status", "failed")["actions"] == []
+    assert "No action fits." in place.line("actions", "list", "-s", "cus_demo_ben").out
+    place.line("actions", "list", "--status", "gone").refused("invalid_input")
+    place.line("actions", "list", "--limit", "0").refused("invalid_input")
+
+
+def test_looking_needs_no_secret_of_a_provider(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An auditor's machine does not have the Stripe key, and can look all the same."""
+    approval_id = str(place.pending()["id"])
+    monkeypatch.delenv("STRIPE_API_KEY")
+    for words in (
+        ("approvals", "list"),
+        ("approvals", "show", approval_id),
+        ("actions", "list"),
+        ("audit", "tail"),
+        ("audit", "verify"),
+        ("token", "list"),
+    ):
+        assert place.line(*words).status == 0, words
+    place.line("approvals", "approve", approval_id).refused("missing_secret", 2)
+
+
+def test_problems_are_documents_in_json(line: Line, tmp_path: Path) -> None:
+    """A refused decision with `--json` is a problem on stdout and two lines on stderr."""
+    ran = line("approvals", "list", "-w", str(tmp_path), "--json").refused("no_workspace", 2)
+    assert ran.json["code"] == "no_workspace"

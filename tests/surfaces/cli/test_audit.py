@@ -1,0 +1,122 @@
+"""`sayso audit` and `token`: asking, proving, exporting, and who may do what."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from surfaces.cli.line import Place
+
+
+def test_the_log_is_asked_by_qualifiers(place: Place) -> None:
+    """Newest first; the question itself becomes an entry; a misspelt qualifier is named."""
+    place.refund()
+    place.refund("ch_demo_ben_1")
+    found = place.line.done("audit", "query", "kind:action.refused")["entries"]
+    assert [entry["kind"] for entry in found] == ["action.refused"]
+    assert "audit.queried" in place.line("audit", "tail", "-n", "1").out
+    assert "No entry fits" in place.line("audit", "query", "rule:nothing").out
+    assert "did you mean" in place.line("audit", "query", "kund:x").refused("invalid_input").err
+
+
+def test_a_true_log_verifies(place: Place) -> None:
+    """Exit status 0, what it covers, and what it does not."""
+    place.refund()
+    ran = place.line("audit", "verify")
+    assert ran.status == 0
+    assert ran.out.startswith("verified: ")
+    assert "no outside checkpoint" in ran.out
+    assert place.line.done("audit", "verify", "--deep")["verdict"] == "verified"
+
+
+def test_a_changed_log_is_tampered_with(place: Place) -> None:
+    """Exit status 1, and the first bad entry, for a byte that somebody changed past the guards."""
+    place.refund()
+    with closing(sqlite3.connect(place.database, isolation_level=None)) as connection:
+        for (name,) in connection.execute(
+            "select name from sqlite_master where type = 'trigger'"
+        ).fetchall():
+            connection.execute(f"drop trigger {name}")
+        connection.execute(
+            "update log_entry set body = replace(body, 'refund-small', 'refund-large') "
+            "where body like '%action.approved%'"
+        )
+    ran = place.line("audit", "verify")
+    assert ran.status == 1
+    assert ran.out.startswith("tampered: ")
+    assert place.line("audit", "verify", "--json").json["verdict"] == "tampered"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("nothing-there",),
+        (".", "--vkey", "no key"),
+        ("--checkpoint", "no-file"),
+        ("policies",),
+    ],
+)
+def test_what_cannot_be_judged_is_neither(place: Place, words: tuple[str, ...]) -> None:
+    """Exit status 2 and never 1: no verdict is not a verdict."""
+    place.refund()
+    assert place.line("audit", "verify", *words).status == 2
+
+
+def test_an_export_verifies_elsewhere(place: Place, tmp_path: Path) -> None:
+    """A folder, a public key and an earlier checkpoint: no server and no workspace needed."""
+    place.refund()
+    note = place.line("audit", "checkpoint").out
+    (tmp_path / "head.txt").write_text(note)
+    folder = tmp_path / "bundle"
+    document = place.line.done("audit", "export", str(folder))
+    key = str(document["vkey"])
+    words = ("audit", "verify", str(folder), "--vkey", key)
+    ran = place.line(*words, "--checkpoint", str(tmp_path / "head.txt"))
+    assert ran.status == 0
+    assert "agrees with the outside checkpoint" in ran.out
+    place.line("audit", "export", str(folder)).refused("invalid_input")
+    other = key[:-4] + ("AAAA" if key[-4:] != "AAAA" else "BBBB")
+    assert place.line("audit", "verify", str(folder), "--vkey", other).status == 2
+
+
+def test_an_empty_log_is_nothing_to_verify(still: Place, tmp_path: Path) -> None:
+    """A filtered export without a match is refused, and leaves no folder that looks like proof."""
+    words = ("audit", "export", str(tmp_path / "none"), "--query", "rule:nothing")
+    still.line(*words).refused("nothing_to_verify")
+
+
+def test_a_token_is_made_shown_once_and_revoked(place: Place) -> None:
+    """The secret is alone on stdout, so that a script can keep it; the list never has it."""
+    ran = place.line("token", "create", "--service", "bot", "--days", "7")
+    assert ran.status == 0
+    secret = ran.out.strip()
+    assert secret.startswith("csk_")
+    assert secret not in place.line("token", "list").out
+    (first, token) = place.line.done("token", "list")["tokens"]
+    assert (first["holder"], token["holder"]) == ("maria", "bot")
+    assert token["scopes"] == ["actions:propose", "actions:read"]
+    assert place.line("token", "revoke", str(token["id"])).status == 0
+    place.line("token", "revoke", str(token["id"])).refused("not_found")
+    assert "revoked" in place.line("token", "list").out
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "status"),
+    [
+        ((), "invalid_input", 2),
+        (("--service", "bot", "--person", "maria"), "invalid_input", 2),
+        (("--person", "nobody"), "not_found", 1),
+        (("--service", "bot", "--scope", "approvals:decide"), "invalid_input", 1),
+        (("--service", "bot", "--scope", "all"), "invalid_input", 1),
+        (("--service", "bot", "--days", "91"), "invalid_input", 1),
+        (("--service", "bot", "--days", "0"), "invalid_input", 1),
+    ],
+)
+def test_a_token_that_must_not_be_is_refused(
+    still: Place, words: tuple[str, ...], code: str, status: int
+) -> None:
+    """A service never decides, nobody unknown decides, and no token lives for ever."""
+    still.line("token", "create", *words).refused(code, status)
+    assert len(still.line.done("token", "list")["tokens"]) == 1

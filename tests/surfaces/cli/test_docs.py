@@ -1,0 +1,49 @@
+"""docs/cli.md is what the command line says of itself (rule 28)."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import pytest
+import typer
+from surfaces.cli.line import Line
+from surfaces.cli.reference import DOCUMENT, GROUPS, START, every_command, help_of, reference
+
+from sayso.surfaces.cli.app import COMMANDS
+
+
+@pytest.fixture(autouse=True)
+def width(monkeypatch: pytest.MonkeyPatch, line: Line) -> None:
+    """The document is 80 columns wide, whatever the terminal that runs the tests."""
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERMINAL_WIDTH", "80")
+
+
+def test_the_document_has_every_help_as_it_is() -> None:
+    """Each command with its options; running reference.py brings the document up to date."""
+    text = DOCUMENT.read_text(encoding="utf-8")
+    assert START + text.partition(START)[2] == reference()
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_root_help_says_what_the_command_says(name: str) -> None:
+    """The line that stands in for a module is the module's own first line."""
+    assert COMMANDS[name] in " ".join(help_of(name).split())
+
+
+@pytest.mark.parametrize("name", GROUPS)
+def test_the_document_misses_no_command_of_a_group(name: str) -> None:
+    """A new verb has to be documented."""
+    app: object = import_module(f"sayso.surfaces.cli.commands.{name}").app
+    assert isinstance(app, typer.Typer)
+    verbs: list[str] = []
+    for command in app.registered_commands:
+        assert command.callback is not None
+        verbs.append(command.name or command.callback.__name__)
+    assert tuple(verbs) == GROUPS[name]
+
+
+def test_every_command_takes_json() -> None:
+    """One JSON document of every command (issue 2)."""
+    for words in every_command():
+        assert "--json" in help_of(*words), words

@@ -1,0 +1,79 @@
+"""`sayso serve` and `sandbox`: real processes with real ports, and an orderly end."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import httpx
+import orjson
+import pytest
+from surfaces.cli.line import Line, Place, start
+
+
+@contextmanager
+def running(process: subprocess.Popen[str]) -> Generator[dict[str, Any]]:
+    """The document that a server prints when it is ready; it is told to end afterwards."""
+    assert process.stdout is not None
+    try:
+        lines = iter(process.stdout.readline, "}\n")
+        yield cast("dict[str, Any]", orjson.loads("".join(lines) + "}"))
+    finally:
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=20)
+    assert (process.returncode, errors) == (0, "")
+
+
+def test_serve_and_the_command_line_share_a_workspace(place: Place) -> None:
+    """The API proposes, the command line approves, the API shows it done; Ctrl-C ends it."""
+    secret = str(place.line.done("token", "create", "--service", "bot")["secret"])
+    headers = {"Authorization": f"Bearer {secret}", "Idempotency-Key": "k1"}
+    with running(place.process("serve", "--port", "0", "--json")) as ready:
+        with httpx.Client(base_url=str(ready["url"]), headers=headers, trust_env=False) as client:
+            assert client.get("/openapi.json").status_code == 200
+            body = {
+                "subject": {"id": "cus_demo_ana", "assurance": "verified"},
+                "action": "stripe.refund",
+                "args": {"charge": "ch_demo_ana_1"},
+            }
+            proposed = client.post("/v1/actions", json=body)
+            assert proposed.status_code == 201, proposed.text
+            approval_id = proposed.json()["approval"]["id"]
+            assert place.line("approvals", "approve", approval_id).status == 0
+            shown = client.get(f"/v1/actions/{proposed.json()['id']}").json()
+            assert shown["status"] == "succeeded"
+        taken = str(ready["url"]).rpartition(":")[2]
+        place.line("serve", "--port", taken).refused("port_in_use", 2)
+
+
+def test_serve_is_closed_to_other_machines(place: Place) -> None:
+    """Only loopback, unless somebody says that TLS stands in front."""
+    place.line("serve", "--host", "0.0.0.0", "--port", "0").refused("invalid_setting", 2)
+    place.line("serve", "--port", "70000").refused("invalid_input", 2)
+
+
+def test_the_sandbox_serves_until_it_is_told_to_end(tmp_path: Path) -> None:
+    """It says how to point a workspace at it, and Ctrl-C ends it with status 0."""
+    with running(start("sandbox", "--port", "0", "--json", cwd=tmp_path)) as ready:
+        answer = httpx.get(
+            f"{ready['url']}/v1/customers/cus_demo_ana",
+            headers={"Authorization": f"Bearer {ready['api_key']}"},
+            trust_env=False,
+        )
+        assert answer.json()["id"] == "cus_demo_ana"
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "code"), [("--seed", "all", "invalid_input"), ("--port", "", "port_in_use")]
+)
+def test_a_sandbox_that_cannot_start_says_why(
+    line: Line, option: str, value: str, code: str
+) -> None:
+    """A port in use, and a seed that there is not."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        line("sandbox", option, value or str(taken.getsockname()[1])).refused(code, 2)
