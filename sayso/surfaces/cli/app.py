@@ -119,7 +119,7 @@ def main(outside: Outside, argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # an old terminal shows `?` instead of failing
-    words = list(sys.argv[1:] if argv is None else argv)
+    words = list(sys.argv[1:] if argv is None else argv) or ["--help"]
     debug = "--debug" in words[:1] or os.environ.get("SAYSO_DEBUG") == "1"
     # NOTE: a library's warning is for whoever debugs; the commands say themselves what matters.
     logging.basicConfig(level=logging.WARNING if debug else logging.CRITICAL)
@@ -134,7 +134,7 @@ def main(outside: Outside, argv: Sequence[str] | None = None) -> int:
         # The edge of the process: whatever happened becomes a status and two lines.
         if debug:
             raise
-        return _explain(error, as_json="--json" in words, command=command)
+        return _explain(error, as_json="--json" in words)
     except KeyboardInterrupt:
         sys.stderr.write("stopped\n")
         return 130
@@ -146,7 +146,7 @@ def _nothing() -> None:
     return None
 
 
-def _explain(error: Exception, *, as_json: bool, command: str | None) -> int:
+def _explain(error: Exception, *, as_json: bool) -> int:
     if isinstance(error, BrokenPipeError):
         # SOURCE: Python docs, signal: note on SIGPIPE; else the interpreter complains at exit.
         with contextlib.suppress(OSError):
@@ -156,8 +156,9 @@ def _explain(error: Exception, *, as_json: bool, command: str | None) -> int:
         sys.stderr.write("stopped\n")
         return FAILED
     if isinstance(error, typer.TyperException):
-        hint = f"see `sayso {command} --help`" if command in COMMANDS else "see `sayso --help`"
-        found: SaysoError = usage(_lower(error.format_message()), hint)
+        # NOTE: Typer's usage errors know where they arose, but their class is not public.
+        path = getattr(getattr(error, "ctx", None), "command_path", "sayso")
+        found: SaysoError = usage(_lower(error.format_message()), f"see `{path} --help`")
     elif isinstance(error, SaysoError):
         found = error
     else:

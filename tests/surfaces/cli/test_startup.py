@@ -76,6 +76,14 @@ def test_help_names_every_command(line: Line) -> None:
         assert any(shown.split() == [name, *words.split()] for shown in ran.out.splitlines()), name
 
 
+def test_no_words_at_all_are_answered_with_help(line: Line) -> None:
+    """`sayso` alone shows what there is; a group alone says where its commands are."""
+    assert line().out == line("--help").out
+    assert "`sayso approvals --help`" in line("approvals").refused("invalid_input", 2).err
+    ran = line("approvals", "reject", "apr_1").refused("invalid_input", 2)
+    assert "`sayso approvals reject --help`" in ran.err
+
+
 def test_the_version_is_the_installed_one(line: Line) -> None:
     """`--version` prints one line."""
     ran = line("--version")

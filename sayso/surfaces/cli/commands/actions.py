@@ -15,7 +15,7 @@ from sayso.surfaces.cli.output import Out, local_time
 from sayso.surfaces.cli.place import find_workspace, run
 from sayso.surfaces.cli.show import show_action, show_timeline
 
-app = typer.Typer(help="Look at actions: list, show.", no_args_is_help=True)
+app = typer.Typer(help="Look at actions: list, show.")
 
 
 @app.command("list")

@@ -22,7 +22,6 @@ from sayso.surfaces.cli.show import show_action, status_of, warn_refused
 
 app = typer.Typer(
     help="Decide what waits: list, show, approve, reject, edit.",
-    no_args_is_help=True,
 )
 
 IdArgument = Annotated[str, typer.Argument(metavar="ID", help="The approval, apr_….")]

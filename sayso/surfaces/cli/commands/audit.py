@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     help="Ask and prove: tail, query, verify, export, checkpoint.",
-    no_args_is_help=True,
 )
 _SHOWN = 10
 

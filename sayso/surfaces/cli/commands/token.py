@@ -16,7 +16,7 @@ from sayso.surfaces.cli.output import Out, local_time
 from sayso.surfaces.cli.place import CLI, find_workspace, run
 from sayso.surfaces.cli.problem import usage
 
-app = typer.Typer(help="Tokens of programs and people: create, list, revoke.", no_args_is_help=True)
+app = typer.Typer(help="Tokens of programs and people: create, list, revoke.")
 _DEFAULT = {
     "service": frozenset({Scope.PROPOSE, Scope.READ}),
     "person": frozenset({Scope.DECIDE, Scope.READ}),
