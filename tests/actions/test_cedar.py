@@ -72,6 +72,7 @@ def test_it_is_a_policy() -> None:
     assert len(judge.version) == 64
 
 
+@pytest.mark.promise("policy:named")
 def test_a_judgement_names_its_rule_its_reason_and_its_version() -> None:
     """What the card and the log show comes from the rule that decided."""
     sample = policy()
@@ -88,6 +89,7 @@ def test_several_deciding_rules_are_named_in_the_order_of_the_text() -> None:
     assert judgement.explain == "Because of zebra; Because of ape"
 
 
+@pytest.mark.promise("policy:no-rule-no")
 def test_what_no_rule_allows_is_denied_and_says_so() -> None:
     """No rule means no (fail closed)."""
     judgement = policy(rule("context.hour == 3")).judge(question())
@@ -95,6 +97,7 @@ def test_what_no_rule_allows_is_denied_and_says_so() -> None:
     assert judgement.explain == "no rule allows it"
 
 
+@pytest.mark.promise("policy:forbid")
 @pytest.mark.parametrize("outcome", ["allow", "ask"])
 def test_a_forbid_wins_over_every_permit_and_every_approval(outcome: str) -> None:
     """A forbid without an exception cannot be approved away."""
@@ -151,6 +154,7 @@ def test_two_people_with_the_same_role_are_two_entries_and_two_people() -> None:
     assert policy(text).permits(asked, [ann, bob]).outcome is Outcome.ALLOW
 
 
+@pytest.mark.promise("policy:people")
 def test_a_person_who_is_named_twice_holds_the_roles_of_both() -> None:
     """In any order; the rules see one person with two roles."""
     text = rule('context.approvals == 1 && context.approvedBy.containsAll(["finance"])')
@@ -170,6 +174,7 @@ def test_three_people_are_asked_when_a_rule_wants_three() -> None:
     assert policy(text, max_quorum=2).judge(question()).outcome is Outcome.DENY
 
 
+@pytest.mark.promise("policy:people")
 @pytest.mark.parametrize(
     "approvers",
     [
@@ -185,6 +190,7 @@ def test_people_without_the_needed_role_do_not_count(approvers: list[Approver]) 
     assert policy().permits(question(usd(50_01)), approvers).outcome is Outcome.DENY
 
 
+@pytest.mark.promise("policy:people")
 def test_a_person_with_an_undeclared_role_is_not_a_second_person() -> None:
     """Only people who may approve at all are counted by `context.approvals`."""
     asked = question(usd(900_00))
@@ -315,6 +321,7 @@ def test_roles_that_no_rule_names_cost_no_hypotheticals() -> None:
     assert anyone.judge(question()).roles == ("agent", "agent")
 
 
+@pytest.mark.promise("policy:nobody")
 def test_with_no_role_declared_nobody_can_be_asked() -> None:
     """An empty approver list means nobody."""
     alone = CedarPolicy({"p": rule("context.approvals >= 1")}, ACTIONS, ())

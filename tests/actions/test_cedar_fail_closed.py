@@ -37,6 +37,7 @@ def usd(amount_minor: int) -> Money:
     return Money(amount_minor, "USD")
 
 
+@pytest.mark.promise("policy:assurance")
 @pytest.mark.parametrize("effect", [effect for effect in Effect if effect is not Effect.MESSAGE])
 def test_an_unverified_customer_gets_messages_only(effect: Effect) -> None:
     """SE-2: no text and no approval lifts an unverified customer above a reply."""
@@ -55,6 +56,7 @@ def test_an_unverified_customer_may_get_a_message() -> None:
     assert policy().judge(asked).outcome is Outcome.ALLOW
 
 
+@pytest.mark.promise("policy:owner")
 def test_the_owner_guard_holds_whatever_the_text_says() -> None:
     """SE-1: an object of somebody else is never touched, approvals or not."""
     open_door = policy(rule("true", of=""))
@@ -72,6 +74,7 @@ def _without(fact: str) -> Question:
     return question(facts={name: value for name, value in FACTS.items() if name != fact})
 
 
+@pytest.mark.promise("policy:error-denies")
 @pytest.mark.parametrize(
     ("asked", "error"),
     [
@@ -110,6 +113,7 @@ def test_whatever_cannot_be_evaluated_is_denied_with_its_reason(
         assert "could not be evaluated" in judgement.explain
 
 
+@pytest.mark.promise("policy:error-denies")
 def test_an_exception_while_reading_the_question_is_a_deny() -> None:
     """A snapshot with a hole in it, as a faulty connector might make one."""
 
@@ -124,6 +128,7 @@ def test_an_exception_while_reading_the_question_is_a_deny() -> None:
     assert judgement.errors == ("the question could not be read: RuntimeError",)
 
 
+@pytest.mark.promise("policy:error-denies")
 def test_an_erroring_forbid_does_not_become_an_allow() -> None:
     """Cedar skips a rule that fails and answers Allow; here the error decides."""
     text = rule("true") + rule(OVERFLOW, effect="forbid", name="broken")
@@ -136,6 +141,7 @@ def test_an_erroring_forbid_does_not_become_an_allow() -> None:
         assert "overflow" in judgement.errors[0]
 
 
+@pytest.mark.promise("policy:error-denies")
 def test_a_verdict_with_an_error_is_not_allowed_even_where_cedar_says_allow() -> None:
     """Nobody above can forget to look at the errors."""
     schema = parse_schema(schema_text(ACTIONS))
@@ -155,12 +161,14 @@ def test_a_verdict_with_an_error_is_not_allowed_even_where_cedar_says_allow() ->
     assert (verdict.allowed, len(verdict.errors)) == (False, 1)
 
 
+@pytest.mark.promise("policy:error-denies")
 def test_an_erroring_permit_beside_a_good_one_is_a_deny_too() -> None:
     """A policy that half works is a policy nobody has read."""
     text = rule("true") + rule(OVERFLOW, name="broken")
     assert policy(text).judge(question()).outcome is Outcome.DENY
 
 
+@pytest.mark.promise("policy:error-denies")
 def test_an_error_that_only_an_approval_brings_out_is_a_deny() -> None:
     """A hypothetical that cannot be evaluated is not passed over for a later one."""
     text = rule(f"context.approvals == 1 && {OVERFLOW}", effect="forbid", name="broken")

@@ -32,6 +32,7 @@ def labelled(head: str, body: str = "principal, action, resource") -> str:
     return f'@id("r") @explain("Because")\n{head} ({body});'
 
 
+@pytest.mark.promise("policy:misspelt")
 @pytest.mark.parametrize(
     ("condition", "message", "next_step"),
     [

@@ -74,6 +74,7 @@ async def test_an_allowed_action_is_done_at_once(tmp_path: Path) -> None:
         assert kinds == ["action.approved", "action.intent", "action.succeeded"]
 
 
+@pytest.mark.promise("engine:same-key")
 async def test_the_same_key_is_one_action_and_other_content_under_it_is_refused(
     tmp_path: Path,
 ) -> None:
@@ -88,6 +89,7 @@ async def test_the_same_key_is_one_action_and_other_content_under_it_is_refused(
         assert len(house.shop.books.payouts) == 1
 
 
+@pytest.mark.promise("engine:own-key")
 async def test_two_legitimate_equal_refunds_both_succeed(tmp_path: Path) -> None:
     """The call's key derives from the action, not from its content (saleor/apps#2446)."""
     async with open_shop(tmp_path) as house:
@@ -101,6 +103,7 @@ async def test_two_legitimate_equal_refunds_both_succeed(tmp_path: Path) -> None
 GUARANTEES = [idempotent(hours=24), verifiable(settle_after_s=60), at_most_once()]
 
 
+@pytest.mark.promise("engine:one-effect:lost-answer")
 @pytest.mark.parametrize("guarantee", GUARANTEES, ids=lambda guarantee: guarantee.kind)
 async def test_a_lost_answer_becomes_unknown_and_is_never_done_twice(
     tmp_path: Path, guarantee: Guarantee
@@ -118,6 +121,7 @@ async def test_a_lost_answer_becomes_unknown_and_is_never_done_twice(
         assert settled.status == expected
 
 
+@pytest.mark.promise("engine:one-effect:lost-answer")
 @pytest.mark.parametrize("guarantee", GUARANTEES, ids=lambda guarantee: guarantee.kind)
 async def test_a_lost_request_is_made_again_only_where_that_is_safe(
     tmp_path: Path, guarantee: Guarantee
@@ -134,6 +138,7 @@ async def test_a_lost_request_is_made_again_only_where_that_is_safe(
         assert settled.status == ("succeeded" if done else "unknown")
 
 
+@pytest.mark.promise("engine:one-effect:key-forgotten")
 async def test_an_unknown_key_is_not_repeated_once_the_provider_may_have_forgotten_it(
     tmp_path: Path,
 ) -> None:
@@ -162,6 +167,7 @@ async def test_a_no_from_the_provider_is_final(tmp_path: Path) -> None:
         assert len(house.shop.books.calls) == 1
 
 
+@pytest.mark.promise("engine:unknown")
 async def test_a_no_to_a_second_try_proves_nothing(tmp_path: Path) -> None:
     """The first answer was lost, the retry is refused: the look-up decides, not the refusal."""
     shop = Shop(verifiable(settle_after_s=1))
@@ -185,6 +191,7 @@ async def test_what_surely_did_nothing_is_tried_again_later(tmp_path: Path) -> N
         assert len(house.shop.books.payouts) == 1
 
 
+@pytest.mark.promise("engine:unknown")
 async def test_an_error_that_the_contract_does_not_know_is_an_unknown_outcome(
     tmp_path: Path,
 ) -> None:
@@ -202,6 +209,7 @@ class PlugPulledError(Exception):
     """Stands for the power cut at a boundary."""
 
 
+@pytest.mark.promise("engine:one-effect")
 @pytest.mark.parametrize("boundary", list(Boundary))
 async def test_a_crash_at_any_boundary_leaves_one_effect_and_the_truth(
     tmp_path: Path, boundary: Boundary
@@ -225,6 +233,7 @@ async def test_a_crash_at_any_boundary_leaves_one_effect_and_the_truth(
         assert found.verdict == "verified", found.all_findings
 
 
+@pytest.mark.promise("engine:one-effect:workers")
 async def test_many_callers_of_advance_at_once_make_one_call(tmp_path: Path) -> None:
     """`advance` may be called by anybody, at any time, any number of times."""
     async with open_shop(tmp_path) as house:
@@ -240,6 +249,7 @@ async def test_many_callers_of_advance_at_once_make_one_call(tmp_path: Path) -> 
         assert len(house.shop.books.calls) == 1
 
 
+@pytest.mark.promise("engine:one-effect:workers")
 async def test_a_worker_that_wakes_after_its_lease_changes_nothing(tmp_path: Path) -> None:
     """Fencing: another worker took over and settled; the late answer is dropped."""
     shop = Shop(idempotent(hours=24))

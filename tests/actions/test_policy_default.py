@@ -91,6 +91,7 @@ def lately(asked: Question, count: int, amount_minor: int) -> Question:
     return replace(asked, history=History(count_30d=count, amount_30d_minor=amount_minor))
 
 
+@pytest.mark.promise("policy:default")
 @pytest.mark.parametrize(
     ("asked", "roles", "rule"),
     [
@@ -140,6 +141,7 @@ def test_the_default_limits(asked: Question, roles: tuple[str, ...], rule: str) 
     assert judgement.errors == ()
 
 
+@pytest.mark.promise("policy:default")
 def test_the_default_policy_fits_the_shipped_actions_alone() -> None:
     """A workspace with Stripe and nothing else starts with it."""
     texts = read_default_policy(STRIPE)
@@ -148,6 +150,7 @@ def test_the_default_policy_fits_the_shipped_actions_alone() -> None:
     assert alone.judge(refund(18_50)).outcome is Outcome.ALLOW
 
 
+@pytest.mark.promise("policy:no-rule-no")
 def test_an_action_that_the_default_policy_does_not_know_is_denied() -> None:
     """A new connector moves no money before somebody wrote a rule for it."""
     new = action("bank.transfer", Effect.MONEY_OUT, {})
@@ -199,6 +202,7 @@ def with_amount(asked: Question, amount_minor: int) -> Question:
     return replace(asked, resolved=replace(asked.resolved, amount=amount))
 
 
+@pytest.mark.promise("policy:monotone")
 @settings(deadline=None)
 @given(asked=questions(), amount_minor=AMOUNTS, approvers=APPROVERS)
 def test_raising_the_amount_never_makes_a_decision_laxer(
@@ -213,6 +217,7 @@ def test_raising_the_amount_never_makes_a_decision_laxer(
         assert DEFAULT.permits(less, approvers).outcome is Outcome.ALLOW
 
 
+@pytest.mark.promise("policy:monotone")
 @settings(deadline=None)
 @given(asked=questions(), approvers=APPROVERS, more=APPROVERS)
 def test_another_yes_never_turns_an_allow_into_a_deny(
@@ -236,6 +241,7 @@ def test_what_is_asked_for_is_enough_and_nothing_less_is(asked: Question) -> Non
         assert DEFAULT.permits(asked, fewer).outcome is Outcome.DENY
 
 
+@pytest.mark.promise("policy:people")
 @settings(deadline=None)
 @given(asked=questions(), approvers=APPROVERS)
 def test_the_order_and_the_repetition_of_approvals_mean_nothing(

@@ -51,6 +51,7 @@ def found(
     )
 
 
+@pytest.mark.promise("approvals:settle")
 @pytest.mark.parametrize("outcome", ["succeeded", "failed"])
 async def test_a_person_settles_an_unknown_with_evidence(
     tmp_path: Path, outcome: Literal["succeeded", "failed"]
@@ -91,6 +92,7 @@ async def test_who_may_not_or_shows_nothing_settles_nothing(
         assert (await house.sayso.action(view.id)).status == "unknown"
 
 
+@pytest.mark.promise("approvals:settle")
 async def test_only_an_unknown_is_settled_and_only_once(tmp_path: Path) -> None:
     """A second resolution is refused; what is settled stays settled."""
     async with open_shop(tmp_path, shop=Shop(at_most_once())) as house:

@@ -66,6 +66,7 @@ def test_an_amount_that_was_said_or_follows_passes(words: str, minor: int) -> No
     assert isinstance(ground(refund(charge="charge#1", amount=usd(minor)), words=words), Plan)
 
 
+@pytest.mark.promise("agent:grounded")
 @pytest.mark.parametrize(
     ("words", "minor"),
     [
@@ -88,6 +89,7 @@ def test_an_amount_from_nowhere_is_refused(words: str, minor: int) -> None:
     }
 
 
+@pytest.mark.promise("agent:grounded")
 def test_the_agents_words_are_no_source_of_an_amount() -> None:
     """Only what the customer wrote counts as said; a bot can be talked into writing anything."""
     plan = Plan(steps=(refund(charge="charge#1", amount=usd(5000)),), planner="test")
@@ -96,6 +98,7 @@ def test_the_agents_words_are_no_source_of_an_amount() -> None:
     assert kinds(result) == {ProblemKind.UNSEEN_AMOUNT}
 
 
+@pytest.mark.promise("agent:handles")
 @pytest.mark.parametrize(
     "handle", ["ch_mug1", "ch_3QxSomebodyElse1", "charge#3", "charge#0", "", " charge#1", "1042", 7]
 )
@@ -199,6 +202,7 @@ WORDS = (
 )
 
 
+@pytest.mark.promise("agent:hostile-plan")
 @pytest.mark.parametrize("words", WORDS)
 def test_two_thousand_hostile_plans_bring_nothing_foreign_through(words: str) -> None:
     """Whatever an obedient planner tries: own ids, seen amounts, known actions, or nothing."""

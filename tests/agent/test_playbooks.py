@@ -55,6 +55,7 @@ def test_held_out_requests_are_planned_rightly_or_handed_over() -> None:
     assert planned >= 0.9 * len(ASKED)
 
 
+@pytest.mark.promise("agent:not-asked-for")
 @pytest.mark.parametrize("words", NOT_ASKED)
 def test_what_nobody_asked_for_is_never_planned(words: str) -> None:
     """Questions, negations, injections, other people, other languages: a person takes over."""

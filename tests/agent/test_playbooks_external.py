@@ -108,6 +108,7 @@ def test_hardly_any_message_out_of_scope_is_planned(name: str, most: float, leas
     assert found.planned >= least * found.in_scope
 
 
+@pytest.mark.promise("agent:not-asked-for")
 def test_public_attack_strings_plan_nothing() -> None:
     """No attack string of the collection makes a playbook plan, alone or beside a real request."""
     lines = (DATA / "attacks" / "strings.jsonl").read_text("utf-8").splitlines()

@@ -38,6 +38,7 @@ def outcome(
     )
 
 
+@pytest.mark.promise("agent:reply")
 @pytest.mark.parametrize(
     ("status", "words"),
     [
@@ -60,6 +61,7 @@ def test_every_status_has_its_own_honest_words(status: Status, words: str) -> No
     assert words in write_reply([outcome(status)])
 
 
+@pytest.mark.promise("agent:reply")
 @pytest.mark.parametrize("action", ACTIONS)
 @pytest.mark.parametrize("status", list(Status))
 def test_a_result_is_claimed_only_where_it_was_reached(action: str, status: Status) -> None:
@@ -73,6 +75,7 @@ def test_a_result_is_claimed_only_where_it_was_reached(action: str, status: Stat
     assert "  " not in text
 
 
+@pytest.mark.promise("agent:reply")
 @given(
     st.lists(st.tuples(st.sampled_from(ACTIONS), st.sampled_from(list(Status))), min_size=1).filter(
         lambda steps: len(steps) <= 12
@@ -97,6 +100,7 @@ def test_several_steps_are_one_message_in_their_order() -> None:
     assert second.startswith("- We do not know for sure yet whether the cancellation")
 
 
+@pytest.mark.promise("agent:reply:discreet")
 @pytest.mark.parametrize("code", list(Code))
 def test_no_reason_names_policies_people_or_codes(code: Code) -> None:
     """A refusal gives a plain reason or none; rules, approvers and codes stay inside."""
@@ -105,6 +109,7 @@ def test_no_reason_names_policies_people_or_codes(code: Code) -> None:
     assert not re.search(r"polic|rule|approver|manager|limit|stripe|error|token", text)
 
 
+@pytest.mark.promise("agent:reply:discreet")
 def test_somebody_elses_object_reads_like_one_that_does_not_exist() -> None:
     """Nobody can find out by asking which ids exist."""
     mine = write_reply([outcome(Status.REFUSED, code=Code.UNKNOWN_OBJECT)])

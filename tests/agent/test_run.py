@@ -116,6 +116,7 @@ async def test_a_no_ends_the_request_with_an_honest_reply(tmp_path: Path) -> Non
         assert house.shop.books.payouts == []
 
 
+@pytest.mark.promise("agent:handles")
 async def test_the_planner_sees_only_the_customers_own_objects(tmp_path: Path) -> None:
     """The model sees handles of the verified subject, never an id (SE-1)."""
     planner = Scripted(HandOver(reason="no idea", planner="scripted"))
@@ -126,6 +127,7 @@ async def test_the_planner_sees_only_the_customers_own_objects(tmp_path: Path) -
         assert handles == ["order#1"]
 
 
+@pytest.mark.promise("agent:hostile-plan")
 async def test_a_plan_over_another_customers_object_goes_back_once_and_then_to_a_person(
     tmp_path: Path,
 ) -> None:
@@ -150,6 +152,7 @@ async def test_a_refused_plan_can_be_corrected(tmp_path: Path) -> None:
         assert house.shop.books.paid_out_minor == 2000
 
 
+@pytest.mark.promise("agent:hand-over")
 async def test_what_nobody_understands_becomes_an_honest_hand_over(tmp_path: Path) -> None:
     """The hand-over is recorded with its reason, and the reply says that nothing was changed."""
     planner = Scripted(HandOver(reason="a question", planner="scripted"))
@@ -195,6 +198,7 @@ async def test_a_later_step_waits_for_the_earlier_one_and_fails_with_it(tmp_path
         assert house.shop.books.payouts == []
 
 
+@pytest.mark.promise("agent:request-once")
 async def test_the_same_key_is_one_request(tmp_path: Path) -> None:
     """A repeated webhook plans and acts once; other words under the key are refused."""
     async with open_shop(tmp_path, planner=Scripted(plan(refund(2000)))) as house:
@@ -207,6 +211,7 @@ async def test_the_same_key_is_one_request(tmp_path: Path) -> None:
             await house.sayso.ask("cus_1", "$30.00 back please", key="ticket-7")
 
 
+@pytest.mark.promise("agent:request-once")
 async def test_two_runs_of_one_request_at_once_propose_once(tmp_path: Path) -> None:
     """LangGraph has no thread lock; the lease on our row admits one."""
     async with open_shop(tmp_path, planner=Scripted(plan(refund(2000)))) as house:
@@ -218,6 +223,7 @@ async def test_two_runs_of_one_request_at_once_propose_once(tmp_path: Path) -> N
         assert len(settled.actions) == 1
 
 
+@pytest.mark.promise("agent:request-goes-on")
 async def test_a_request_goes_on_in_another_process(tmp_path: Path) -> None:
     """The wait is a row and a checkpoint: closing everything loses nothing."""
     async with open_shop(tmp_path, planner=Scripted(plan(refund(10_000)))) as house:
@@ -231,6 +237,7 @@ async def test_a_request_goes_on_in_another_process(tmp_path: Path) -> None:
         assert shop.books.paid_out_minor == 10_000
 
 
+@pytest.mark.promise("agent:nothing-personal")
 async def test_no_words_of_the_customer_are_in_the_log_or_in_the_checkpoints(
     tmp_path: Path,
 ) -> None:

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from sayso.audit.entry import FORMAT_VERSION, EntryKind, StoredEntry
 from sayso.audit.verification import Verdict
 
@@ -33,6 +35,7 @@ def _run(folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.promise("audit:second-verifier")
 def test_the_second_verifier_of_the_page_verifies_the_bundle(tmp_path: Path) -> None:
     """It imports nothing of ours, prints what the page says, and finds an edited body."""
     assert "sayso" not in _block("python")

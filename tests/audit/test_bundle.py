@@ -53,6 +53,7 @@ def test_a_full_bundle_verifies_to_the_root(tmp_path: Path) -> None:
     assert (log.complete, log.entries, log.checkpoints, log.pinned) == (True, 12, (8,), True)
 
 
+@pytest.mark.promise("audit:export")
 def test_a_filtered_bundle_verifies_row_by_row_and_says_so(tmp_path: Path) -> None:
     """Each row by its proof; that nothing was left out is not claimed."""
     manifest = write(tmp_path / "out", range(4, 8))
@@ -65,6 +66,7 @@ def test_a_filtered_bundle_verifies_row_by_row_and_says_so(tmp_path: Path) -> No
     assert log.checkpoints == (12,)
 
 
+@pytest.mark.promise("audit:empty")
 def test_a_filtered_bundle_without_entries_is_not_verified(tmp_path: Path) -> None:
     """Nothing to verify is never a yes."""
     write(tmp_path / "out", range(0))

@@ -61,6 +61,7 @@ values = st.recursive(
 )
 
 
+@pytest.mark.promise("audit:one-encoding")
 @given(values)
 def test_the_encoding_is_that_of_rfc_8785(value: object) -> None:
     """On the profile, the fast encoder and the reference implementation agree on every byte."""
@@ -114,6 +115,7 @@ def test_the_limits_themselves_are_allowed() -> None:
         assert read_canonical(canonical_bytes(value)) == value
 
 
+@pytest.mark.promise("audit:one-encoding")
 @pytest.mark.parametrize(
     "encoded",
     [

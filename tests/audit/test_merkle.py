@@ -73,6 +73,7 @@ HASHES = list(map(leaf_hash, CT_LEAVES))
 LEAVES = [leaf_hash(bytes([at])) for at in range(70)]
 
 
+@pytest.mark.promise("audit:tree")
 def test_the_roots_are_those_of_certificate_transparency() -> None:
     """Its published vectors, at every size, and the empty tree."""
     frontier = Frontier()
@@ -82,6 +83,7 @@ def test_the_roots_are_those_of_certificate_transparency() -> None:
         assert frontier.root().hex() == root
 
 
+@pytest.mark.promise("audit:tree")
 def test_the_proofs_are_those_of_certificate_transparency() -> None:
     """Byte for byte, in its order."""
     source = LeafHashes(HASHES)

@@ -128,6 +128,7 @@ def test_what_no_writer_writes_is_refused(name: str) -> None:
     assert _code(MALFORMED[name]) in {Code.TAMPERED, Code.BAD_SIGNATURE}
 
 
+@pytest.mark.promise("audit:bits")
 def test_no_flipped_bit_of_a_note_is_accepted() -> None:
     """Exhaustive over the note's bytes."""
     encoded = NOTE.encode()

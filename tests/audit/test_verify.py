@@ -16,6 +16,7 @@ from sayso.audit.verification import MAX_FINDINGS, Check, Damage, Verdict
 from sayso.audit.verify import main, verify
 
 
+@pytest.mark.promise("audit:verifier-alone")
 def test_the_verifier_imports_nothing_of_the_server() -> None:
     """An auditor needs no store, no network client and no agent to run it."""
     script = (
@@ -61,6 +62,7 @@ def test_a_pinned_key_of_one_log_does_not_vouch_for_another(tmp_path: Path) -> N
     assert [log.pinned for log in verification.logs] == [True, False]
 
 
+@pytest.mark.promise("audit:verifier-alone")
 def test_without_a_pinned_key_it_says_whose_word_that_is(tmp_path: Path) -> None:
     """Self-signed is said in the sentence a person reads."""
     log = SmallLog(8)
@@ -80,6 +82,7 @@ def test_what_is_no_database_cannot_be_judged(content: bytes, tmp_path: Path) ->
     assert not (tmp_path / "nowhere.db").exists()
 
 
+@pytest.mark.promise("audit:empty")
 def test_a_database_without_logs_is_empty_and_not_verified(tmp_path: Path) -> None:
     """Empty input is never a yes."""
     path = tmp_path / "log.db"

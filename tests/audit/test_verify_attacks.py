@@ -214,6 +214,7 @@ ATTACKS: dict[str, Attack] = {
 }
 
 
+@pytest.mark.promise("audit:attacks")
 def test_the_matrix_has_its_fifteen_attacks() -> None:
     """Origin: the tamper matrix of the audit design; none may be dropped silently."""
     assert len(ATTACKS) == 15
@@ -234,6 +235,7 @@ def test_an_untouched_log_verifies(tmp_path: Path) -> None:
         assert verification.logs[0].checkpoints == ((20, 40) if trust.keys else ())
 
 
+@pytest.mark.promise("audit:attacks")
 @pytest.mark.parametrize("name", ATTACKS)
 def test_an_attack_is_noticed(name: str, tmp_path: Path) -> None:
     """Each attack gets its class, its place and its exit status; see the table above."""

@@ -265,11 +265,13 @@ CASES: dict[Check, Case] = {
 }
 
 
+@pytest.mark.promise("audit:verifier-tested")
 def test_every_check_has_a_case() -> None:
     """A new check cannot be added without showing what it is for."""
     assert CASES.keys() == set(Check)
 
 
+@pytest.mark.promise("audit:verifier-tested")
 @pytest.mark.parametrize("check", Check)
 def test_only_this_check_finds_the_case(
     check: Check, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -35,6 +35,7 @@ def _verdict(log: SmallLog, bodies: list[bytes], note: bytes, frontier: bytes) -
     return judge_log(source, (), Trust()).verdict
 
 
+@pytest.mark.promise("audit:bits")
 def test_no_bit_of_a_body_can_change() -> None:
     """The root covers every bit of every body."""
     log = SmallLog(4)
@@ -50,6 +51,7 @@ def test_no_bit_of_a_body_can_change() -> None:
     assert tried > 5_000
 
 
+@pytest.mark.promise("audit:bits")
 def test_no_bit_of_the_head_can_change() -> None:
     """The strict parser leaves no byte of the note or the frontier without a meaning."""
     log = SmallLog(4)
@@ -60,6 +62,7 @@ def test_no_bit_of_the_head_can_change() -> None:
         assert _verdict(log, log.bodies, note, flipped) is Verdict.TAMPERED
 
 
+@pytest.mark.promise("audit:bits")
 @pytest.mark.parametrize("filtered", [False, True])
 def test_no_bit_of_a_bundle_can_change(filtered: bool, tmp_path: Path) -> None:
     """Every file of a bundle, the manifest included."""
@@ -85,6 +88,7 @@ def test_no_bit_of_a_bundle_can_change(filtered: bool, tmp_path: Path) -> None:
         path.write_bytes(whole)
 
 
+@pytest.mark.promise("audit:bits")
 def test_no_bit_of_the_database_file_changes_the_log_unnoticed(tmp_path: Path) -> None:
     """A flipped bit anywhere in the file is found, or it changes nothing that the log says.
 

@@ -51,6 +51,7 @@ def test_a_bench_prints_one_document_and_its_exit_status_says_whether_it_is_ok(n
         assert row["value"] >= 0
 
 
+@pytest.mark.promise("bench:crash")
 def test_the_crash_campaign_finds_what_a_provider_did_twice() -> None:
     """A campaign that says 0 of everything is worth something only if it can say otherwise."""
     status, document = run_bench("crash", "--sabotage", "--peer-runs", "0", "--runs", "1")

@@ -32,6 +32,7 @@ def written(caplog: pytest.LogCaptureFixture) -> str:
     return caplog.text
 
 
+@pytest.mark.promise("secrets:logs")
 async def test_stripe_logs_no_key_and_no_customer(caplog: pytest.LogCaptureFixture) -> None:
     """Reads, a call, a lost answer and a look-up."""
     async with open_desk() as desk:
@@ -44,6 +45,7 @@ async def test_stripe_logs_no_key_and_no_customer(caplog: pytest.LogCaptureFixtu
         assert canary not in written(caplog)
 
 
+@pytest.mark.promise("secrets:logs")
 async def test_the_broker_logs_no_token(caplog: pytest.LogCaptureFixture) -> None:
     """A refresh that works and one that is refused."""
     async with open_office() as office:
@@ -63,6 +65,7 @@ async def test_the_broker_logs_no_token(caplog: pytest.LogCaptureFixture) -> Non
         assert canary not in written(caplog)
 
 
+@pytest.mark.promise("secrets:logs")
 async def test_email_logs_no_password_and_no_address(
     caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:

@@ -67,6 +67,7 @@ def test_the_test_file_of_the_page_runs_and_passes(tmp_path: Path) -> None:
     assert "9 passed" in done.stdout
 
 
+@pytest.mark.promise("connectors:own-action")
 def test_the_example_is_short() -> None:
     """A connector in under 30 lines of code, docstrings and comments not counted."""
     source = (EXAMPLES / "own_action.py").read_text()

@@ -55,6 +55,7 @@ def smtp(mail: MailCatcher, login: Login | None = None) -> SmtpTransport:
     return SmtpTransport(host=mail.host, port=mail.port, security="none", login=login, timeout_s=5)
 
 
+@pytest.mark.promise("connectors:email:recipient")
 async def test_a_message_goes_to_the_address_on_file_as_plain_text(tmp_path: Path) -> None:
     """One recipient, one sender, the configured subject line, text/plain, and nothing else."""
     connector = email_over(FileTransport(tmp_path))
@@ -79,6 +80,7 @@ async def test_the_card_shows_a_masked_address_and_the_log_gets_no_address() -> 
     assert len(str(resolved.preconditions["address.fingerprint"])) == 8
 
 
+@pytest.mark.promise("connectors:email:recipient")
 async def test_a_changed_address_is_not_written_to(tmp_path: Path) -> None:
     """What was approved for one address never goes to another one (SE-7, SE-21)."""
     book = FakeAddressBook()
@@ -117,6 +119,7 @@ def test_a_title_is_one_visible_line(title: str) -> None:
     assert caught.value.code is Code.INVALID_INPUT
 
 
+@pytest.mark.promise("connectors:email:links")
 @pytest.mark.parametrize(
     "text",
     [

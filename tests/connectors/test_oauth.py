@@ -103,6 +103,7 @@ async def test_a_fresh_token_is_used_as_it_is() -> None:
         assert office.idp.calls == 0
 
 
+@pytest.mark.promise("tokens:one-refresh")
 @pytest.mark.parametrize("processes", [1, 8])
 async def test_many_callers_make_one_token_call(processes: int) -> None:
     """An expired rotating token and 160 callers: one call, no revocation (AU-3)."""
@@ -116,6 +117,7 @@ async def test_many_callers_make_one_token_call(processes: int) -> None:
         assert (office.idp.calls, office.idp.revocations) == (1, 0)
 
 
+@pytest.mark.promise("tokens:margin")
 async def test_a_short_life_does_not_mean_endless_refreshing() -> None:
     """The margin is a fifth of a 30 s life, not 60 s, so the new token is good at once (AU-4)."""
     async with open_office(lifetime_s=30) as office:
@@ -133,6 +135,7 @@ async def test_a_short_life_does_not_mean_endless_refreshing() -> None:
         assert (office.idp.calls, office.idp.revocations) == (1, 0)
 
 
+@pytest.mark.promise("tokens:one-refresh")
 async def test_eight_processes_live_through_many_short_lives() -> None:
     """Life after life, with everybody asking: one call each, and the family lives on."""
     async with open_office(lifetime_s=10) as office:
@@ -162,6 +165,7 @@ async def test_a_caller_that_gives_up_does_not_lose_the_new_token() -> None:
         assert (office.idp.calls, office.idp.revocations) == (1, 0)
 
 
+@pytest.mark.promise("tokens:crash")
 async def test_a_crash_before_the_call_recovers_when_the_lease_is_over() -> None:
     """The lease was taken and the process died: another one refreshes, once (AU-5)."""
     async with open_office() as office:
@@ -176,6 +180,7 @@ async def test_a_crash_before_the_call_recovers_when_the_lease_is_over() -> None
         assert (office.idp.calls, office.idp.revocations) == (1, 0)
 
 
+@pytest.mark.promise("tokens:crash")
 async def test_a_crash_between_call_and_write_ends_in_needs_reauth_and_no_loop() -> None:
     """The provider rotated and nobody wrote it: the stored token is tried once, and kept (AU-5)."""
     async with open_office() as office:
@@ -244,6 +249,7 @@ async def test_a_store_that_cannot_write_does_not_lose_the_rotated_token() -> No
         assert (office.idp.calls, office.idp.revocations) == (2, 0)
 
 
+@pytest.mark.promise("tokens:race")
 async def test_the_loser_of_a_race_uses_the_winners_token() -> None:
     """`invalid_grant` after another one refreshed: read again, use theirs, mark nothing (AU-6)."""
     async with open_office() as office:
@@ -276,6 +282,7 @@ async def test_the_loser_of_a_race_uses_the_winners_token() -> None:
         assert stored.state == "active"
 
 
+@pytest.mark.promise("tokens:race")
 @pytest.mark.parametrize(
     "fault",
     [
@@ -336,6 +343,7 @@ async def test_a_wrong_client_secret_does_not_condemn_the_grant() -> None:
         assert "wrong-but-secret" not in f"{caught.value} {caught.value.detail} {row!r}"
 
 
+@pytest.mark.promise("tokens:client")
 async def test_a_hundred_callers_share_one_client_credentials_token() -> None:
     """One token per connection for the client's own grant too (AU-19)."""
     async with open_office(grant="client_credentials") as office:
@@ -357,6 +365,7 @@ async def test_a_connection_that_nobody_authorised_needs_a_person() -> None:
         assert office.idp.calls == 0
 
 
+@pytest.mark.promise("tokens:pkce")
 async def test_connecting_uses_a_challenge_and_a_state() -> None:
     """S256 is in the address, the state must come back, and the code is redeemed (AU-2)."""
     async with open_office() as office:

@@ -55,6 +55,7 @@ def effects(desk: Desk) -> int:
     return len(desk.sandbox.books().effects)
 
 
+@pytest.mark.promise("connectors:proof")
 @ALL
 @pytest.mark.parametrize(
     "kind", ["answer_500_after", "drop_after", "reset_after_bytes", "html_garbage"]
@@ -170,6 +171,7 @@ async def test_a_key_that_came_with_other_parameters_is_unknown() -> None:
         assert isinstance(await desk.outcome(call), OutcomeUnknownError)
 
 
+@pytest.mark.promise("engine:own-key")
 async def test_two_equal_partial_refunds_stay_two() -> None:
     """The same amount of the same charge twice is two effects, each with its own reference."""
     half: JsonObject = {
@@ -198,6 +200,7 @@ async def test_the_key_is_gone_after_a_day_but_our_refund_is_still_ours() -> Non
         assert effects(desk) == 1
 
 
+@pytest.mark.promise("connectors:proof")
 async def test_somebody_elses_refund_is_never_our_success() -> None:
     """A charge that was refunded meanwhile is a refusal, in Stripe's words."""
     async with open_desk() as desk:
@@ -211,6 +214,7 @@ async def test_somebody_elses_refund_is_never_our_success() -> None:
         assert await desk.look_up(ours) is Absence.ABSENT
 
 
+@pytest.mark.promise("connectors:proof")
 @pytest.mark.parametrize("theirs", [NOW, AT_END], ids=["now", "at_end"])
 async def test_somebody_elses_cancellation_is_never_our_success(
     theirs: tuple[str, JsonObject],
@@ -303,6 +307,7 @@ async def test_reads_are_asked_again_since_they_change_nothing() -> None:
         assert pauses == [0.125, 3.0]
 
 
+@pytest.mark.promise("connectors:no-repeat")
 async def test_a_write_is_never_repeated_by_the_connector() -> None:
     """Whether to try again is the engine's decision, whatever the read policy says."""
 
@@ -350,6 +355,7 @@ async def everything(desk: Desk) -> list[Receipt | SaysoError]:
     return found
 
 
+@pytest.mark.promise("connectors:least-privilege")
 async def test_the_documented_permissions_are_enough() -> None:
     """Least privilege (SE-14): a key with them alone does everything, and names its account."""
     async with open_desk(restricted=NEEDED) as desk:
@@ -359,6 +365,7 @@ async def test_the_documented_permissions_are_enough() -> None:
         assert await desk.connectors.list_records(ANA)
 
 
+@pytest.mark.promise("connectors:least-privilege")
 @pytest.mark.parametrize("missing", sorted(NEEDED))
 async def test_a_restricted_key_is_told_which_permission_it_lacks(missing: str) -> None:
     """None of them is too much: without it something is a 403, which names what to add."""
@@ -372,6 +379,7 @@ async def test_a_restricted_key_is_told_which_permission_it_lacks(missing: str) 
             assert f"`rak_{noun}_" in error.next_step
 
 
+@pytest.mark.promise("connectors:nothing-personal")
 async def test_nothing_personal_leaves_with_a_call() -> None:
     """Metadata and key hold two ids of ours, and neither name nor address of the customer."""
     async with open_desk() as desk:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from contextlib import AbstractAsyncContextManager
 
+import pytest
 from connectors.benches import example_bench, file_bench, smtp_bench, stripe_bench
 
 from sayso.testing.suites.connector import ConnectorBench, ConnectorSuite
 
 
+@pytest.mark.promise("connectors:suite")
 class TestStripe(ConnectorSuite):
     """Stripe, on the sandbox."""
 
@@ -17,6 +19,7 @@ class TestStripe(ConnectorSuite):
         return stripe_bench()
 
 
+@pytest.mark.promise("connectors:suite")
 class TestEmailFiles(ConnectorSuite):
     """E-mail into a folder."""
 
@@ -25,6 +28,7 @@ class TestEmailFiles(ConnectorSuite):
         return file_bench()
 
 
+@pytest.mark.promise("connectors:suite")
 class TestEmailSmtp(ConnectorSuite):
     """E-mail over SMTP."""
 
@@ -33,6 +37,7 @@ class TestEmailSmtp(ConnectorSuite):
         return smtp_bench()
 
 
+@pytest.mark.promise("connectors:suite")
 class TestExample(ConnectorSuite):
     """examples/own_action.py."""
 

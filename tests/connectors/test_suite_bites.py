@@ -182,6 +182,7 @@ def test_a_sound_connector_passes() -> None:
     assert not broken_promises(suite_on(Sound))
 
 
+@pytest.mark.promise("connectors:suite-bites")
 @pytest.mark.parametrize(
     ("kind", "promise"),
     [

@@ -49,6 +49,7 @@ def test_the_form_on_disk_stays_as_it_is() -> None:
     assert opened(vault(), GOLDEN) == PLAIN
 
 
+@pytest.mark.promise("vault:place")
 @pytest.mark.parametrize(
     ("tenant", "connection"),
     [
@@ -101,6 +102,7 @@ def test_what_was_cut_does_not_open(length: int) -> None:
         opened(vault(), sealed_by(vault())[:length])
 
 
+@pytest.mark.promise("vault:rotation")
 def test_a_new_key_seals_and_an_older_one_still_opens() -> None:
     """Rotation: the old key reads, the new one writes, and the old one alone cannot follow."""
     old, rotated = vault(KEY), vault(OTHER, KEY)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+import pytest
 from support.house import make_shop_workspace
 
 from sayso.money import Money
@@ -19,6 +20,7 @@ def open_sync(folder: Path, shop: Shop) -> SyncSayso:
     return SyncSayso(Sayso(workspace, work=False, connectors=[shop]))
 
 
+@pytest.mark.promise("sdk:sync")
 def test_synchronous_code_proposes_and_reads(tmp_path: Path) -> None:
     """propose, action, approvals and the log work without a line of asyncio."""
     shop = Shop()
@@ -35,6 +37,7 @@ def test_synchronous_code_proposes_and_reads(tmp_path: Path) -> None:
         assert sayso.audit_query("kind:action.succeeded")
 
 
+@pytest.mark.promise("sdk:sync")
 def test_several_threads_may_share_it(tmp_path: Path) -> None:
     """Each call blocks its own thread only."""
     shop = Shop()

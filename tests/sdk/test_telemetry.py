@@ -26,6 +26,7 @@ def collect() -> tuple[Telemetry, InMemorySpanExporter, TracerProvider]:
     return Telemetry(provider), exporter, provider
 
 
+@pytest.mark.promise("telemetry:one-trace")
 async def test_one_trace_joins_what_happens_before_and_after_the_wait(tmp_path: Path) -> None:
     """propose in one task, approve in another: resolve, judge, approve, call, settle, one trace."""
     telemetry, exporter, provider = collect()

@@ -13,6 +13,7 @@ from surfaces.cli.line import Line, Place
 from sayso.errors import Code
 
 
+@pytest.mark.promise("cli:init")
 def test_init_makes_a_workspace_that_checks(place: Place) -> None:
     """What `init` writes is right as it stands, once the Stripe key is there."""
     document = place.line.done("check")
@@ -21,6 +22,7 @@ def test_init_makes_a_workspace_that_checks(place: Place) -> None:
     assert "sayso.db" in document["looked_at"]
 
 
+@pytest.mark.promise("cli:init")
 def test_init_keeps_secrets_from_others_and_from_git(place: Place) -> None:
     """The key and the token are 0600, and .gitignore names both, and every database."""
     for name in ("keys/log.key", ".sayso/person.token"):
@@ -46,6 +48,7 @@ def test_init_refuses_a_workspace_that_is_there(place: Place) -> None:
     assert {path: path.read_bytes() for path in place.folder.rglob("*") if path.is_file()} == before
 
 
+@pytest.mark.promise("cli:init")
 def test_init_that_fails_leaves_nothing(line: Line, tmp_path: Path) -> None:
     """Nothing half done: a file where a folder is needed takes everything back."""
     (tmp_path / "policies").write_text("not a folder")
@@ -82,6 +85,7 @@ def test_check_names_the_missing_variable(place: Place, monkeypatch: pytest.Monk
     assert "sayso.db" in ran.json["looked_at"]
 
 
+@pytest.mark.promise("cli:check")
 def test_check_lists_every_problem_at_once(place: Place) -> None:
     """Policy, playbook, own action, key, role and connector: one run names all of them."""
     place.edit_settings('folder = "outbox"', 'foldr = "outbox"\nfrom = "nobody"')

@@ -39,6 +39,7 @@ def _loaded(folder: Path, *words: str, code: str = _PROBE, **variables: str) -> 
     return set(ran.stdout.rpartition("@@")[2].split())
 
 
+@pytest.mark.promise("cli:light")
 def test_help_loads_next_to_nothing(tmp_path: Path) -> None:
     """`sayso --help` stays under 0.4 s because neither Pydantic nor Rich is loaded (issue 2)."""
     loaded = _loaded(tmp_path, "--help")
@@ -46,6 +47,7 @@ def test_help_loads_next_to_nothing(tmp_path: Path) -> None:
     assert "typer" in loaded
 
 
+@pytest.mark.promise("cli:light")
 def test_looking_loads_nothing_heavy(still: Place) -> None:
     """Commands that only look load neither LangGraph, Stripe, the web stack nor Cedar (issue 2)."""
     code = "import sys\nfrom sayso.__main__ import main\n"
@@ -62,6 +64,7 @@ def test_proposing_loads_no_planner_and_no_web_stack(still: Place) -> None:
     assert _loaded(still.folder, *words, args, STRIPE_API_KEY=key) & HEAVY == {"stripe"}
 
 
+@pytest.mark.promise("cli:light")
 def test_importing_sayso_loads_next_to_nothing(tmp_path: Path) -> None:
     """`import sayso` stays under 0.3 s: names are imported when they are used (PEP 562)."""
     loaded = _loaded(tmp_path, code="import sys, sayso\n")

@@ -36,6 +36,7 @@ def test_an_action_that_needs_a_person_waits_with_its_card(served: Served) -> No
     assert served.shop.books.orders[order].refunded_minor == 0
 
 
+@pytest.mark.promise("refusals:recorded")
 def test_a_refused_action_is_stored_with_its_reason(served: Served) -> None:
     """A refusal of the provider is an action too, so it is 201 and can be looked up."""
     order, _ = served.order()
@@ -128,6 +129,7 @@ def test_pages_follow_each_other_without_gap_or_repeat(served: Served) -> None:
     assert seen == sorted(seen, reverse=True)
 
 
+@pytest.mark.promise("engine:same-key")
 def test_the_same_key_is_one_action(served: Served) -> None:
     """A repeated call gets the first one's action, and one effect."""
     order, customer = served.order(4_000)
@@ -139,6 +141,7 @@ def test_the_same_key_is_one_action(served: Served) -> None:
     assert served.shop.books.orders[order].refunded_minor == 4_000
 
 
+@pytest.mark.promise("engine:same-key")
 def test_a_key_with_other_content_is_a_conflict(served: Served) -> None:
     """Never silently the earlier result (IETF draft: The Idempotency-Key HTTP Header)."""
     key = served.new("key-")

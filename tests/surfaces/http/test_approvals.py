@@ -30,6 +30,7 @@ def test_a_no_needs_a_reason_and_ends_it(served: Served) -> None:
     assert as_json(answer)["status"] == "rejected"
 
 
+@pytest.mark.promise("approvals:less")
 def test_less_is_judged_again_and_done(served: Served) -> None:
     """An edit lowers the amount; the new revision is what runs."""
     action = served.propose(20_000)
@@ -41,6 +42,7 @@ def test_less_is_judged_again_and_done(served: Served) -> None:
     assert body["receipt"]["amount"] == half
 
 
+@pytest.mark.promise("approvals:people")
 def test_two_people_are_needed_for_more(served: Served) -> None:
     """The first yes leaves it pending; the second one, of finance, lets it run."""
     action = served.propose(90_000)
@@ -72,6 +74,7 @@ def test_the_same_decision_sent_again_gets_the_same_answer(
     assert len(served.shop.books.payouts) - before == (0 if decision == "reject" else 1)
 
 
+@pytest.mark.promise("approvals:people")
 def test_a_repeated_first_yes_of_two_is_no_second_one(served: Served) -> None:
     """The repeat is answered from the ledger and does not count towards the quorum."""
     action = served.propose(90_000)
@@ -111,6 +114,7 @@ def test_a_key_is_its_holders_own(served: Served) -> None:
     assert "maria" in problem(answer, 409, "already_decided")["detail"]
 
 
+@pytest.mark.promise("approvals:once")
 async def test_two_at_once_and_exactly_one_wins(served: Served) -> None:
     """Eight clients, two people, one approval: one 200, one effect, else `already_decided`."""
     action = await asyncio.to_thread(served.propose)
@@ -153,6 +157,7 @@ async def test_one_call_sent_twice_at_once_is_one_decision(served: Served) -> No
     assert len(served.shop.books.payouts) == before + 1
 
 
+@pytest.mark.promise("approvals:bound")
 def test_what_was_not_shown_cannot_be_approved(served: Served) -> None:
     """Another digest, another revision: 409 with the next step, and it still waits."""
     action = served.propose()
@@ -172,6 +177,7 @@ def test_twelve_digits_of_the_digest_are_enough(served: Served) -> None:
     assert served.decide(short, "approve", by="maria").status_code == 200
 
 
+@pytest.mark.promise("approvals:not-own")
 def test_nobody_approves_their_own_request(served: Served) -> None:
     """A person who proposed cannot decide, another one can (invariant 5)."""
     approval = served.propose(by="maria")["approval"]
@@ -179,6 +185,7 @@ def test_nobody_approves_their_own_request(served: Served) -> None:
     assert served.decide(approval, "approve", by="noor").status_code == 200
 
 
+@pytest.mark.promise("approvals:role")
 def test_the_wrong_role_cannot_decide(served: Served) -> None:
     """Finance is no support manager; neither is somebody whom sayso.toml does not list."""
     approval = served.propose()["approval"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from surfaces.http.served import Json, Served, as_json, problem, refund
 
 from sayso.audit.note import Verifier, open_checkpoint
@@ -21,6 +22,7 @@ def entries(served: Served, query: str, *, limit: int = 50) -> list[Json]:
             return found
 
 
+@pytest.mark.promise("http:auditor")
 def test_who_refunded_what_to_whom_on_whose_yes(served: Served) -> None:
     """The auditor's question, answered by qualifiers (design.md 1)."""
     order, customer = served.order()
@@ -34,6 +36,7 @@ def test_who_refunded_what_to_whom_on_whose_yes(served: Served) -> None:
     assert yes["body"]["amount"] == {"amount_minor": 12_900, "currency": "USD"}
 
 
+@pytest.mark.promise("http:pseudonym")
 def test_the_customers_id_is_nowhere_in_the_log(served: Served) -> None:
     """Only their pseudonym, so that they can be erased (invariant 8)."""
     order, customer = served.order()
@@ -56,6 +59,7 @@ def test_pages_of_the_log_have_no_gap(served: Served) -> None:
     assert len(seqs) == 3
 
 
+@pytest.mark.promise("http:auditor")
 def test_asking_is_recorded_with_who_asked(served: Served) -> None:
     """An auditor leaves a trace too."""
     served.get("/v1/audit/entries?q=rule:unheard-of", by="auditor")

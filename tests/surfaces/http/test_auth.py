@@ -42,6 +42,7 @@ WITHOUT = {
 }
 
 
+@pytest.mark.promise("http:closed")
 @pytest.mark.parametrize("path", [*GETS, *(f"POST {path}" for path in POSTS)])
 def test_without_a_token_nothing_opens(served: Served, path: str) -> None:
     """401 with a challenge that names no error (RFC 6750 §3), before the body is looked at."""
@@ -51,6 +52,7 @@ def test_without_a_token_nothing_opens(served: Served, path: str) -> None:
     assert answer.headers["www-authenticate"] == 'Bearer realm="sayso"'
 
 
+@pytest.mark.promise("http:closed")
 @pytest.mark.parametrize("path", GETS)
 def test_a_read_needs_its_scope(served: Served, path: str) -> None:
     """403 with `insufficient_scope` for each token without it."""
@@ -62,6 +64,7 @@ def test_a_read_needs_its_scope(served: Served, path: str) -> None:
         assert 'error="insufficient_scope"' in answer.headers["www-authenticate"]
 
 
+@pytest.mark.promise("http:closed")
 @pytest.mark.parametrize("path", POSTS)
 def test_a_change_needs_its_scope(served: Served, path: str) -> None:
     """Likewise for each POST."""
@@ -70,6 +73,7 @@ def test_a_change_needs_its_scope(served: Served, path: str) -> None:
         problem(served.post(path, body, by=holder), 403, "forbidden")
 
 
+@pytest.mark.promise("approvals:service")
 def test_a_service_token_never_decides(served: Served) -> None:
     """AU-16: neither by its scopes, which cannot hold it, nor if a row says otherwise."""
     approval = served.propose()["approval"]
@@ -106,6 +110,7 @@ def test_two_tokens_are_none(served: Served) -> None:
     problem(served.http.get("/v1/actions", headers=headers), 401, "unauthenticated")
 
 
+@pytest.mark.promise("http:hidden")
 def test_a_token_in_the_query_opens_nothing(served: Served) -> None:
     """AU-17: query strings end up in logs."""
     secret = served.secrets["bot"]
@@ -119,6 +124,7 @@ def test_the_scheme_is_read_without_regard_to_case(served: Served) -> None:
     assert served.http.get("/v1/actions", headers=headers).status_code == 200
 
 
+@pytest.mark.promise("http:closed")
 def test_an_ended_token_opens_nothing(served: Served) -> None:
     """A token of one day, made two days ago."""
     _, served.secrets["ended"] = served.run(token(served.sayso, "ended", days_ago=2))
@@ -127,6 +133,7 @@ def test_an_ended_token_opens_nothing(served: Served) -> None:
     assert 'error="invalid_token"' in answer.headers["www-authenticate"]
 
 
+@pytest.mark.promise("http:closed")
 def test_a_revoked_token_opens_nothing_at_once(served: Served) -> None:
     """The next call after the revocation is refused."""
     made, served.secrets["revoked"] = served.run(token(served.sayso, "revoked"))
@@ -142,6 +149,7 @@ def test_somebody_who_left_loses_every_power(served: Served) -> None:
     problem(served.decide(approval, "approve", by="idle"), 403, "forbidden")
 
 
+@pytest.mark.promise("http:tenant")
 def test_another_tenant_sees_and_decides_nothing_of_this_one(served: Served) -> None:
     """Invariant 9: the tenant comes from the token, and ids of others are not found."""
     everything = frozenset(Scope) - {Scope.ADMIN}
@@ -174,6 +182,7 @@ def test_the_requester_is_the_tokens_holder(served: Served) -> None:
     assert shown["timeline"][0]["actor"] == "service:otherbot"
 
 
+@pytest.mark.promise("http:hidden")
 def test_no_log_line_holds_a_token_or_a_body(
     served: Served, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -17,6 +17,7 @@ def _money(amount: str, currency: str = '"USD"') -> bytes:
     return GOOD.replace('"order": "order"', f'"order":"order","amount":{money}').encode()
 
 
+@pytest.mark.promise("http:bad-input")
 @pytest.mark.parametrize(
     "body",
     [
@@ -39,6 +40,7 @@ def test_what_is_not_json_is_malformed(served: Served, body: bytes) -> None:
     problem(served.send("/v1/actions", body), 400, "malformed_json")
 
 
+@pytest.mark.promise("http:bad-input")
 @pytest.mark.parametrize(
     ("body", "named"),
     [
@@ -55,6 +57,7 @@ def test_money_that_is_not_exact_is_refused(served: Served, body: bytes, named: 
     assert named in problem(served.send("/v1/actions", body), 422, "invalid_money")["detail"]
 
 
+@pytest.mark.promise("http:bad-input")
 @pytest.mark.parametrize(
     "body",
     [
@@ -120,6 +123,7 @@ def test_a_body_that_is_no_object_with_the_fields_is_refused(served: Served, bod
     problem(served.send("/v1/actions", body), 422, "invalid_input")
 
 
+@pytest.mark.promise("http:bad-input")
 @pytest.mark.parametrize("opening", [b"[", b'{"a":'])
 def test_deep_nesting_is_refused(served: Served, opening: bytes) -> None:
     """Neither a crash nor a 500, 17 or 100,000 levels down."""
@@ -130,6 +134,7 @@ def test_deep_nesting_is_refused(served: Served, opening: bytes) -> None:
         assert "deep" in found["detail"]
 
 
+@pytest.mark.promise("http:bad-input")
 def test_a_body_over_1_mib_is_not_read(served: Served) -> None:
     """413 from the announced length alone: the answer comes though no byte was sent."""
     head = (
@@ -298,6 +303,7 @@ def test_hostile_words_are_only_words(served: Served, text: str) -> None:
     assert as_json(done)["status"] == "succeeded"
 
 
+@pytest.mark.promise("http:bad-input")
 def test_100_kb_of_words_are_too_many(served: Served) -> None:
     """413 `message_too_long` for a reason, a message and a decision's reason."""
     text = "x" * 100_000

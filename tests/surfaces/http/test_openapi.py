@@ -85,6 +85,7 @@ def test_the_document_is_valid(document: Json) -> None:
     assert errors == []
 
 
+@pytest.mark.promise("http:contract")
 def test_the_paths_are_those_of_the_contract(document: Json) -> None:
     """design.md 6, no more and no less."""
     assert {name for name, _ in operations(document)} == CONTRACT
@@ -112,6 +113,7 @@ def test_every_post_names_the_key(document: Json) -> None:
         assert key["required"] is (name != "POST /v1/actions"), name
 
 
+@pytest.mark.promise("http:contract")
 def test_every_error_is_a_problem_with_an_example(document: Json) -> None:
     """RFC 9457, with codes that exist, and the statuses that each route can give."""
     for name, operation in operations(document):

@@ -43,6 +43,7 @@ def test_answers_are_not_held_back() -> None:
         assert listener.proto == socket.IPPROTO_TCP
 
 
+@pytest.mark.promise("http:closed")
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.1.2.3", "example.com", "", "127.1.evil"])
 def test_a_host_that_others_reach_is_refused(host: str) -> None:
     """Unless it is said in so many words (AU-15: tokens travel unencrypted here)."""

@@ -165,6 +165,7 @@ STATES = (
 )
 
 
+@pytest.mark.promise("slack:plain-text")
 @settings(max_examples=230, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(shown=cards(), foreign=words)
 def test_every_card_is_valid_and_nothing_foreign_is_rendered(shown: Card, foreign: str) -> None:
@@ -220,6 +221,7 @@ def test_missing_values_are_shown_as_unknown() -> None:
     assert "nothing was passed on" in text
 
 
+@pytest.mark.promise("slack:cut")
 def test_long_texts_are_cut_with_a_count_and_a_way_to_the_rest() -> None:
     """SL-19: 40,000 characters make a valid card that says what is missing."""
     message = build_message(approval(card(quote="a" * 40_000)))
@@ -231,6 +233,7 @@ def test_long_texts_are_cut_with_a_count_and_a_way_to_the_rest() -> None:
     assert found[2] == ID
 
 
+@pytest.mark.promise("slack:cut")
 def test_too_many_fields_are_counted() -> None:
     """SL-19: fields beyond the room are not left out silently."""
     shown = card(fields=tuple((f"field {number}", "x") for number in range(60)))
@@ -269,6 +272,7 @@ def test_each_outcome_has_its_words(
     assert expected in "\n".join(texts(cast("JsonValue", message.blocks)))
 
 
+@pytest.mark.promise("slack:pointer")
 def test_the_buttons_carry_the_pointer_alone() -> None:
     """SL-4: id, revision and twelve digits; no amount, no payee, no reason."""
     message = build_message(approval(card()))
@@ -278,6 +282,7 @@ def test_the_buttons_carry_the_pointer_alone() -> None:
     }
 
 
+@pytest.mark.promise("slack:plain-text")
 def test_hidden_characters_become_chips() -> None:
     """SL-18: right-to-left override, zero width, TAG and blank letters are shown by number."""
     assert show_hidden("a\u202eb\u200bc\U000e0041\u3164\ufe0f") == (
@@ -288,6 +293,7 @@ def test_hidden_characters_become_chips() -> None:
     assert show_hidden("Zürich 東京 عربي 🙂") == "Zürich 東京 عربي 🙂"
 
 
+@pytest.mark.promise("slack:cut")
 @given(text=st.text(max_size=300), limit=st.integers(60, 200))
 def test_cut_texts_count_what_is_missing(text: str, limit: int) -> None:
     """SL-19: what is kept and what is counted are together the whole text."""
@@ -347,6 +353,7 @@ BROKEN: dict[str, list[dict[str, Any]]] = {
 }
 
 
+@pytest.mark.promise("slack:valid")
 @pytest.mark.parametrize("name", BROKEN)
 def test_the_offline_check_finds(name: str) -> None:
     """SL-20: each thing that Slack refuses, or that we forbid, is found before it is sent."""

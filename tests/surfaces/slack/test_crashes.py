@@ -18,6 +18,7 @@ from sayso.testing.slack import Delivery, FakeSlack
 TESTS = Path(__file__).parents[2]
 
 
+@pytest.mark.promise("slack:commit-first")
 async def test_a_failing_database_is_no_acknowledgement(rig: Rig) -> None:
     """SL-2: the commit fails, so the answer is an error and nothing has changed."""
     approval = await rig.ask()
@@ -36,6 +37,7 @@ async def test_a_failing_database_is_no_acknowledgement(rig: Rig) -> None:
     assert again.status == 503, "what failed is not remembered as answered"
 
 
+@pytest.mark.promise("slack:commit-first")
 async def test_a_locked_database_is_an_error_within_slacks_patience(rig: Rig) -> None:
     """SL-2: the database has 1.5 s; then the answer is an error, never a late acknowledgement."""
     approval = await rig.ask()
@@ -51,6 +53,7 @@ async def test_a_locked_database_is_an_error_within_slacks_patience(rig: Rig) ->
     assert "not confirmed" in rig.told[-1]
 
 
+@pytest.mark.promise("slack:commit-first")
 async def test_a_form_of_a_failing_database_stays_open(rig: Rig) -> None:
     """SL-2: the same for a form: Slack shows that it failed, and the form is still there."""
     approval = await rig.ask()
@@ -68,6 +71,7 @@ async def test_a_form_of_a_failing_database_stays_open(rig: Rig) -> None:
     assert (await rig.approval(approval)).status == "pending"
 
 
+@pytest.mark.promise("slack:commit-first")
 @pytest.mark.parametrize("at", ["before_commit", "after_commit"])
 async def test_a_killed_process_never_leaves_an_acknowledged_click_undecided(
     tmp_path: Path, slack: FakeSlack, at: str

@@ -33,6 +33,7 @@ async def test_a_yes_is_done_once_and_the_card_tells_the_receipt(rig: Rig) -> No
     assert rig.card(approval).buttons == {}
 
 
+@pytest.mark.promise("approvals:once")
 async def test_fifty_clicks_by_ten_people_are_one_decision_and_all_are_told(rig: Rig) -> None:
     """SL-1: exactly one click decides; the other 49 are told who was first."""
     approval = await rig.ask()
@@ -51,6 +52,7 @@ async def test_fifty_clicks_by_ten_people_are_one_decision_and_all_are_told(rig:
     assert rig.house.shop.books.paid_out_minor == 129_00
 
 
+@pytest.mark.promise("slack:by-id")
 async def test_five_cards_decided_in_random_order_do_not_touch_each_other(rig: Rig) -> None:
     """SL-5: a click decides the approval that it names, whatever else waits in the channel."""
     approvals = [await rig.ask(100_00 + number) for number in range(5)]
@@ -71,6 +73,7 @@ async def test_five_cards_decided_in_random_order_do_not_touch_each_other(rig: R
             assert now == wanted.get(other.id, "pending")
 
 
+@pytest.mark.promise("approvals:reason")
 async def test_a_no_needs_a_reason_code(rig: Rig) -> None:
     """SL-21: the form cannot be sent without a code, and a client that does so is refused."""
     approval = await rig.ask()
@@ -92,6 +95,7 @@ async def test_a_no_needs_a_reason_code(rig: Rig) -> None:
     assert (await rig.approval(approval)).status == "pending"
 
 
+@pytest.mark.promise("approvals:reason")
 async def test_a_no_ends_it_and_its_code_reaches_the_action(rig: Rig) -> None:
     """SL-21: the code stands at the action, for the planner; the text does not."""
     approval = await rig.ask()
@@ -112,6 +116,7 @@ async def test_a_no_ends_it_and_its_code_reaches_the_action(rig: Rig) -> None:
     assert rig.house.shop.books.payouts == []
 
 
+@pytest.mark.promise("approvals:less")
 async def test_less_is_a_new_revision_with_the_editors_yes(rig: Rig) -> None:
     """SL-22: less is judged again, counts as the editor's yes, and the old card is dead."""
     approval = await rig.ask(129_00)
@@ -131,6 +136,7 @@ async def test_less_is_a_new_revision_with_the_editors_yes(rig: Rig) -> None:
     assert "Too late" in rig.told[-1]
 
 
+@pytest.mark.promise("approvals:less")
 async def test_more_or_nonsense_is_an_error_at_the_field(rig: Rig) -> None:
     """SL-22: money only goes down; the problem stands at the field and nothing changes."""
     approval = await rig.ask(129_00)
@@ -145,6 +151,7 @@ async def test_more_or_nonsense_is_an_error_at_the_field(rig: Rig) -> None:
     assert (now.status, now.revision) == ("pending", approval.revision)
 
 
+@pytest.mark.promise("approvals:people")
 async def test_two_people_are_needed_and_one_counts_once(rig: Rig) -> None:
     """SL-13: a second yes of the same person changes nothing; another person's does."""
     approval = await rig.ask(900_00)
@@ -162,6 +169,7 @@ async def test_two_people_are_needed_and_one_counts_once(rig: Rig) -> None:
     assert {vote.person for vote in (await rig.approval(approval)).votes} == {"maria", "finn"}
 
 
+@pytest.mark.promise("slack:told")
 @pytest.mark.parametrize("restarted", [False, True])
 async def test_every_click_is_answered_in_every_state(
     tmp_path: Path, slack: FakeSlack, restarted: bool
@@ -223,6 +231,7 @@ async def _click_them_all(rig: Rig, cards: dict[str, tuple[str, str]]) -> None:
         assert expected[state] in rig.told[-1]
 
 
+@pytest.mark.promise("slack:told")
 async def test_a_form_that_is_sent_too_late_says_so_in_its_place(rig: Rig) -> None:
     """SL-3: somebody else decided while the form was open; the form tells it."""
     approval = await rig.ask()
@@ -249,6 +258,7 @@ FORGED = (
 )
 
 
+@pytest.mark.promise("approvals:bound")
 async def test_a_forged_button_decides_nothing(rig: Rig) -> None:
     """SL-4: any part of the value that is not what waits is refused, and told."""
     approval = await rig.ask()
@@ -264,6 +274,7 @@ async def test_a_forged_button_decides_nothing(rig: Rig) -> None:
     assert (await rig.approval(approval)).status == "pending"
 
 
+@pytest.mark.promise("approvals:bound")
 async def test_an_old_card_is_refused_and_shown_again(rig: Rig) -> None:
     """SL-4: a click on revision 1 after revision 2 is refused, and the card is sent anew."""
     approval = await rig.ask(900_00)

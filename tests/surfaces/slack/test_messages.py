@@ -24,6 +24,7 @@ async def slow(tmp_path: Path, slack: FakeSlack) -> AsyncIterator[Rig]:
         yield opened
 
 
+@pytest.mark.promise("slack:newest")
 async def test_twenty_changes_in_a_second_are_two_updates_at_most(slow: Rig) -> None:
     """SL-14: only the newest state is sent, and it names who decided."""
     rig = slow
@@ -55,6 +56,7 @@ async def test_an_outcome_follows_the_decision(rig: Rig) -> None:
     assert render(rig.card(approval)).startswith("Done: ")
 
 
+@pytest.mark.promise("slack:one-card")
 async def test_a_lost_answer_to_a_post_is_one_card(tmp_path: Path, slack: FakeSlack) -> None:
     """SL-15: posted, and the answer lost: the card is found by its metadata, not posted again."""
 
@@ -77,6 +79,7 @@ async def test_a_lost_answer_to_a_post_is_one_card(tmp_path: Path, slack: FakeSl
         assert render(rig.card(approval)).startswith("Approved by maria: ")
 
 
+@pytest.mark.promise("slack:one-card")
 async def test_a_crash_while_posting_is_one_card(tmp_path: Path, slack: FakeSlack) -> None:
     """SL-15: another process takes over a post that was begun, once that one must be over."""
     async with open_rig(tmp_path, slack) as rig:
@@ -102,6 +105,7 @@ async def test_a_crash_while_posting_is_one_card(tmp_path: Path, slack: FakeSlac
         assert len(slack.calls("chat.update")) == 1
 
 
+@pytest.mark.promise("slack:pace")
 async def test_sixty_cards_at_once_keep_the_pace_and_none_is_lost(slow: Rig) -> None:
     """SL-16: one post a second, `Retry-After` honoured, at a pace of 200 in four minutes."""
     rig = slow
@@ -122,6 +126,7 @@ async def test_sixty_cards_at_once_keep_the_pace_and_none_is_lost(slow: Rig) -> 
     assert sum(rig.ticks.slept) >= 59
 
 
+@pytest.mark.promise("slack:fail-closed")
 async def test_slack_being_down_decides_nothing_and_loses_nothing(rig: Rig) -> None:
     """SL-7: an hour without Slack: nothing approved, and every card is delivered afterwards."""
     rig.slack.add_faults(SlackFault(kind=FaultKind.SERVER_ERROR, times=None))
@@ -155,6 +160,7 @@ async def test_a_refused_post_is_tried_again_later(rig: Rig) -> None:
     assert len(rig.slack.messages) == 1
 
 
+@pytest.mark.promise("slack:shared")
 async def test_a_shared_channel_gets_no_cards(rig: Rig) -> None:
     """SL-11: a channel that another organisation reads gets nothing, from then on."""
     await rig.ask()
@@ -181,6 +187,7 @@ async def test_a_deleted_card_that_still_waits_is_posted_again(rig: Rig) -> None
     assert rig.card(approval).buttons
 
 
+@pytest.mark.promise("slack:plain-text")
 async def test_messages_cannot_unfurl_mention_or_parse(rig: Rig) -> None:
     """SL-17, SL-18: everything is sent with Slack's parsing off; answers have no buttons."""
     approval = await rig.ask(reason="<!channel> <@U1> https://evil.example")

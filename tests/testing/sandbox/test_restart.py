@@ -19,6 +19,7 @@ from sayso.testing.sandbox import Fault, Sandbox, SandboxControl
 REFUND: RefundCreateParams = {"charge": "ch_demo_ana_1", "amount": 500}
 
 
+@pytest.mark.promise("sandbox:truth")
 def test_killing_the_process_loses_nothing(shop: Shop, tmp_path: Path) -> None:
     """kill -9 between effect and answer: after the restart the effect and its answer are there."""
     books = tmp_path / "books.jsonl"
@@ -46,6 +47,7 @@ def test_killing_the_process_loses_nothing(shop: Shop, tmp_path: Path) -> None:
     assert (after.effects[1].calls, after.money_out) == (2, {"usd": 500})
 
 
+@pytest.mark.promise("sandbox:truth")
 def test_killing_before_the_effect_leaves_none(shop: Shop, tmp_path: Path) -> None:
     """kill -9 before the effect: the restarted provider has never heard of it."""
     books = tmp_path / "books.jsonl"

@@ -1,0 +1,102 @@
+"""Parts of the docs that are made from code: `python tests/generated.py` writes them.
+
+A part stands between `<!-- made: NAME -->` and `<!-- end: NAME -->`. tests/test_docs.py compares,
+so a page that fell behind fails.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from itertools import groupby
+from pathlib import Path
+
+from promises import PROMISES
+
+from sayso.actions.state import FINAL, START, TOLD, TRANSITIONS, Status
+
+DOCS = Path(__file__).parents[1] / "docs"
+
+
+def _promises() -> Iterator[str]:
+    areas = groupby(sorted(PROMISES.items()), key=lambda item: item[0].partition(":")[0])
+    yield "| promise | what holds | origin |"
+    yield "|---|---|---|"
+    for _, items in areas:
+        for name, promise in items:
+            yield f"| `{name}` | {promise.sentence} | {promise.origin} |"
+
+
+def _states() -> Iterator[str]:
+    yield "| from | to | the entry that says so |"
+    yield "|---|---|---|"
+    for was, ways in TRANSITIONS.items():
+        shown = "(new)" if was == START else f"`{was}`"
+        if not ways:
+            yield f"| {shown} | | final |"
+        for to, kinds in ways.items():
+            yield f"| {shown} | `{to}` | {', '.join(f'`{kind}`' for kind in kinds)} |"
+
+
+def _diagram() -> Iterator[str]:
+    yield "```mermaid"
+    yield "stateDiagram-v2"
+    for was, ways in TRANSITIONS.items():
+        start = "[*]" if was == START else str(was)
+        yield from (f"    {start} --> {to}" for to in ways)
+        if was != START and not ways:
+            yield f"    {start} --> [*]"
+    yield "```"
+
+
+def _ends() -> Iterator[str]:
+    yield f"- The engine leaves alone: {_listed(FINAL)}."
+    yield f"- The customer can be told about: {_listed(TOLD)}."
+
+
+def _listed(states: frozenset[Status]) -> str:
+    return ", ".join(f"`{state}`" for state in Status if state in states)
+
+
+PARTS: Mapping[tuple[str, str], Callable[[], Iterator[str]]] = {
+    ("promises.md", "promises"): _promises,
+    ("life-of-an-action.md", "states"): _states,
+    ("life-of-an-action.md", "diagram"): _diagram,
+    ("life-of-an-action.md", "ends"): _ends,
+}
+"""Which part of which page is made by what."""
+
+
+def with_parts(page: str, text: str) -> str:
+    """The page's text with its parts made anew.
+
+    Raises:
+        ValueError: the page has no place for a part.
+    """
+    for (name, part), make in PARTS.items():
+        if name != page:
+            continue
+        pattern = rf"(<!-- made: {part} -->\n).*?(<!-- end: {part} -->)"
+        body = "\n".join(make())
+        text, found = re.subn(
+            pattern, lambda place, body=body: f"{place[1]}{body}\n{place[2]}", text, flags=re.DOTALL
+        )
+        if found != 1:
+            raise ValueError(f"{page} has {found} places for `{part}`")
+    return text
+
+
+def pages() -> list[str]:
+    """The pages that have made parts."""
+    return sorted({page for page, _ in PARTS})
+
+
+def main() -> None:
+    """Write every made part."""
+    for page in pages():
+        path = DOCS / page
+        path.write_text(with_parts(page, path.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

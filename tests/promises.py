@@ -1,0 +1,345 @@
+"""What Sayso promises: each promise has a test that claims it, and each claim is a promise here.
+
+A test claims one by `@pytest.mark.promise("area:feature")`, on the function, its class or its
+module. `tests/test_promises.py` ties the two; docs/promises.md is made of this file by
+`python tests/generated.py`. A promise that no test proves yet does not stand here but under "Open"
+in docs/promises.md.
+
+Origins: `invariant n` and `design n` of the design (docs/life-of-an-action.md tells it), `SE-n`,
+`AU-n`, `SL-n` and `WC-n` of the numbered security requirements, `audit n` of the log's design,
+`issue 2` of the bars, `style n` of the house.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Promise(NamedTuple):
+    """One sentence that a test proves.
+
+    Attributes:
+        sentence: what holds, in the present tense.
+        origin: where it was asked for.
+    """
+
+    sentence: str
+    origin: str
+
+
+PROMISES: dict[str, Promise] = {
+    # ---- the engine ------------------------------------------------------------------------
+    "engine:one-effect": Promise(
+        "An approved action has at most one effect at the provider, whichever boundary between "
+        "intent, call and outcome its worker stops at.",
+        "invariant 2",
+    ),
+    "engine:one-effect:workers": Promise(
+        "Any number of callers may advance an action at once, and one that wakes after its lease "
+        "changes nothing.",
+        "invariant 2",
+    ),
+    "engine:one-effect:lost-answer": Promise(
+        "A lost answer becomes `unknown` and is never made good by a second effect, under each of "
+        "the three guarantees.",
+        "invariant 2, SE-8",
+    ),
+    "engine:one-effect:key-forgotten": Promise(
+        "Once the provider may have forgotten the key, only a look-up or a person decides.",
+        "SE-9",
+    ),
+    "engine:unknown": Promise(
+        "What may have had its effect is `unknown`, never `failed`, until a look-up proves it.",
+        "design 2.8, SE-9",
+    ),
+    "engine:same-key": Promise(
+        "A caller's key is one action, and cannot be turned to other content.", "design 2.1"
+    ),
+    "engine:own-key": Promise(
+        "Two equal actions are two: the provider's key comes from the action, not its content.",
+        "SE-8",
+    ),
+    "states:approved-first": Promise(
+        "No way through the states reaches a call without `approved` before it, and every try "
+        "writes its intent.",
+        "invariant 1",
+    ),
+    "states:closed": Promise(
+        "A change of state that the table does not have is refused, and nothing is written.",
+        "invariant 3",
+    ),
+    "states:page": Promise(
+        "The page about an action's life shows the very table that the code uses.", "issue 2"
+    ),
+    # ---- the policy ------------------------------------------------------------------------
+    "policy:no-rule-no": Promise("What no rule allows is denied, and says so.", "design 2.4"),
+    "policy:error-denies": Promise(
+        "Whatever cannot be evaluated is denied: an error is never an allow, approved or not.",
+        "invariant 10, SE-23",
+    ),
+    "policy:owner": Promise(
+        "An object of somebody else is never touched, whatever the text and the approvals say.",
+        "SE-1",
+    ),
+    "policy:assurance": Promise("An unverified customer gets messages only.", "SE-2"),
+    "policy:nobody": Promise("With no role declared, nobody can be asked.", "invariant 5"),
+    "policy:people": Promise(
+        "Approvals are counted by person and needed role, in any order, however often one clicks.",
+        "invariant 5, SL-13",
+    ),
+    "policy:monotone": Promise(
+        "A higher amount never makes a decision laxer, and another yes never turns an allow into "
+        "a deny.",
+        "issue 2",
+    ),
+    "policy:forbid": Promise("A forbid wins over every permit and every approval.", "design 2.4"),
+    "policy:named": Promise(
+        "A judgement names the deciding rule, its words and the policy's version.", "design 2.4"
+    ),
+    "policy:misspelt": Promise(
+        "A misspelt word in a rule is refused with file, line and the next step.", "design 5"
+    ),
+    "policy:default": Promise(
+        "The shipped policy decides refunds, credit, cancellations and messages at the limits "
+        "that it documents.",
+        "issue 2",
+    ),
+    # ---- planning --------------------------------------------------------------------------
+    "agent:handles": Promise(
+        "A planner sees the verified customer's own objects, under handles, and no provider's id.",
+        "invariant 4, SE-1",
+    ),
+    "agent:hostile-plan": Promise(
+        "A planner that obeys every attacker gets nothing foreign past the guard.",
+        "invariant 4, SE-5",
+    ),
+    "agent:grounded": Promise(
+        "An amount comes from the customer's words or the records, never from nowhere.", "SE-3"
+    ),
+    "agent:closed-form": Promise(
+        "A model answers in a closed form that lists only what the customer has.", "SE-3"
+    ),
+    "agent:words-are-data": Promise(
+        "A customer's text cannot leave its place in a prompt.", "SE-3"
+    ),
+    "agent:budget": Promise(
+        "A model's calls are limited; when they are used up, a person takes over.", "SE-16"
+    ),
+    "agent:not-asked-for": Promise(
+        "Playbooks plan nothing that nobody asked for: questions, negations, injections, other "
+        "people.",
+        "issue 2",
+    ),
+    "agent:hand-over": Promise(
+        "What no planner understands becomes an honest, recorded hand-over to a person.", "issue 2"
+    ),
+    "agent:reply": Promise("A reply claims a result only where the ledger holds it.", "design 2.9"),
+    "agent:reply:discreet": Promise(
+        "A reply names no policy, person or code, and does not tell which ids exist.", "design 2.9"
+    ),
+    "agent:request-once": Promise("A request is proposed once, by whoever runs it.", "invariant 2"),
+    "agent:request-goes-on": Promise(
+        "A request that waited goes on in another process.", "issue 2"
+    ),
+    "agent:nothing-personal": Promise(
+        "No word of the customer is in the log or in the checkpoints.", "invariant 8"
+    ),
+    # ---- the log ---------------------------------------------------------------------------
+    "audit:tree": Promise(
+        "The log is an RFC 6962 tree: roots and proofs are those of Certificate Transparency.",
+        "audit 4.2",
+    ),
+    "audit:one-encoding": Promise(
+        "An entry has one encoding, that of RFC 8785; every other is refused.", "audit 4.1"
+    ),
+    "audit:attacks": Promise("Each of the fifteen attacks on a log is noticed.", "audit 4.9"),
+    "audit:bits": Promise(
+        "No flipped bit of an entry, head, note, bundle or database file goes unnoticed.",
+        "audit 4.9",
+    ),
+    "audit:verifier-alone": Promise(
+        "The verifier needs neither server nor key, and imports nothing of the server.",
+        "audit 4.6",
+    ),
+    "audit:verifier-tested": Promise(
+        "Each of the verifier's checks finds a case that no other check finds.", "audit 4.9"
+    ),
+    "audit:second-verifier": Promise(
+        "The page about the format is enough for a second verifier, which verifies our bundles.",
+        "audit 4.6",
+    ),
+    "audit:empty": Promise("What is empty is never called verified.", "audit 4.6"),
+    "audit:export": Promise(
+        "A filtered export proves each of its rows and says that it is not whole.", "audit 4.8"
+    ),
+    # ---- connectors ------------------------------------------------------------------------
+    "connectors:suite": Promise(
+        "Every shipped connector keeps the contract, by the suite that ships for everybody's.",
+        "issue 2",
+    ),
+    "connectors:suite-bites": Promise(
+        "The suite finds a connector that breaks a promise.", "style 26"
+    ),
+    "connectors:proof": Promise(
+        "After a lost answer the effect is found at Stripe by our reference, and somebody else's "
+        "is never taken for it.",
+        "SE-8, SE-9",
+    ),
+    "connectors:no-repeat": Promise("A connector never repeats a write by itself.", "issue 2"),
+    "connectors:least-privilege": Promise(
+        "The documented permissions are enough, and each one is needed.", "SE-14"
+    ),
+    "connectors:nothing-personal": Promise(
+        "Metadata and keys at the provider hold ids of ours, and nothing of the customer.",
+        "invariant 8",
+    ),
+    "connectors:email:recipient": Promise(
+        "A message goes to the approved address on file, or not at all.", "SE-7, SE-21"
+    ),
+    "connectors:email:links": Promise("Links lead to allowed hosts only.", "SE-21"),
+    "connectors:own-action": Promise(
+        "An own action with its connector takes under thirty lines.", "issue 2"
+    ),
+    "secrets:hidden": Promise(
+        "No way of printing, logging, copying or encoding shows a secret.", "invariant 6, AU-17"
+    ),
+    "secrets:logs": Promise(
+        "With every logger at DEBUG, no secret and no customer is written.", "invariant 6, AU-17"
+    ),
+    # ---- tokens ----------------------------------------------------------------------------
+    "tokens:one-refresh": Promise(
+        "Any number of callers and processes make one refresh, and no grant is revoked.", "AU-3"
+    ),
+    "tokens:margin": Promise("A short-lived token is not refreshed without end.", "AU-4"),
+    "tokens:crash": Promise(
+        "A crash during a refresh recovers or ends in `needs_reauth`, never in a loop.", "AU-5"
+    ),
+    "tokens:race": Promise(
+        "The loser of a race uses the winner's token, and an outage changes nothing.", "AU-6"
+    ),
+    "tokens:client": Promise("One token is shared per client and scopes.", "AU-19"),
+    "tokens:pkce": Promise(
+        "Connecting always sends an S256 challenge and checks the state.", "AU-2"
+    ),
+    # ---- a person decides ------------------------------------------------------------------
+    "approvals:bound": Promise(
+        "A decision about another digest, another revision or an old card decides nothing.",
+        "invariant 1, SE-6, SL-4",
+    ),
+    "approvals:once": Promise(
+        "However many people click at once, one decision stands and the others are told.",
+        "invariant 2, SL-1",
+    ),
+    "approvals:not-own": Promise("Nobody decides their own request.", "invariant 5"),
+    "approvals:role": Promise(
+        "Only a listed, active person with the needed role decides.", "invariant 5, SL-9"
+    ),
+    "approvals:service": Promise("A service's token never decides.", "invariant 5, AU-16"),
+    "approvals:people": Promise("A quorum counts people, not clicks or accounts.", "SL-13"),
+    "approvals:reason": Promise("A no needs a reason code, which reaches the action.", "SL-21"),
+    "approvals:less": Promise(
+        "An edit only lowers the amount, is judged again, and the old card is dead.", "SL-22"
+    ),
+    "approvals:settle": Promise(
+        "A person settles an unknown outcome with evidence, once.", "design 2.8"
+    ),
+    "refusals:recorded": Promise(
+        "An action that is refused and a decision that is refused are recorded with the reason.",
+        "invariant 7",
+    ),
+    # ---- Slack -----------------------------------------------------------------------------
+    "slack:commit-first": Promise(
+        "A click is acknowledged after its decision is durable, kill -9 included, or answered "
+        "with an error in time.",
+        "SL-2",
+    ),
+    "slack:told": Promise("Every click is answered visibly, in every state.", "SL-3"),
+    "slack:pointer": Promise("A button carries a pointer and no facts.", "SL-4"),
+    "slack:by-id": Promise("A click decides the approval that it names and no other.", "SL-5"),
+    "slack:signed": Promise(
+        "Only fresh, well-signed requests are answered, and a replay runs nothing.", "SL-6"
+    ),
+    "slack:fail-closed": Promise(
+        "Slack down, an account that cannot be checked, or nobody listed: nothing is decided and "
+        "no card is lost.",
+        "SL-7, invariant 10",
+    ),
+    "slack:linked": Promise(
+        "Only an account that sayso.toml names, with its workspace, is a person.", "SL-8"
+    ),
+    "slack:guests": Promise("Guests, bots and strangers decide nothing.", "SL-9"),
+    "slack:left": Promise("A deactivated account is refused within five minutes.", "SL-10"),
+    "slack:shared": Promise("A channel that others read gets no cards.", "SL-11"),
+    "slack:newest": Promise(
+        "The newest state is what is sent, however many changes came before.", "SL-14"
+    ),
+    "slack:one-card": Promise("A lost answer or a crash while posting makes one card.", "SL-15"),
+    "slack:pace": Promise("Cards keep Slack's pace and none is lost.", "SL-16"),
+    "slack:plain-text": Promise(
+        "Foreign text is shown as text: no mention, link, hidden or reordered character works.",
+        "SL-18",
+    ),
+    "slack:cut": Promise("A long text is cut with a count and a way to the rest.", "SL-19"),
+    "slack:valid": Promise("Every card is checked before it is sent.", "SL-20"),
+    # ---- HTTP ------------------------------------------------------------------------------
+    "http:closed": Promise(
+        "Nothing opens without a live token of the right scope, and only loopback is served "
+        "unless it is said.",
+        "AU-15",
+    ),
+    "http:tenant": Promise(
+        "A token of another tenant sees and decides nothing of this one.", "invariant 9"
+    ),
+    "http:hidden": Promise(
+        "No token is taken from an address, and no log line holds a token or a body.", "AU-17"
+    ),
+    "http:bad-input": Promise(
+        "Bad JSON, bad money, deep nesting and large bodies are refused by code, and nothing is "
+        "half done.",
+        "issue 2",
+    ),
+    "http:contract": Promise("The paths and errors are those of the contract.", "design 6"),
+    "http:auditor": Promise(
+        "Who refunded what to whom, on whose yes, is one query, which is recorded itself.",
+        "design 1",
+    ),
+    "http:pseudonym": Promise("The customer's id is nowhere in the log.", "invariant 8"),
+    # ---- keys at rest ----------------------------------------------------------------------
+    "vault:place": Promise(
+        "A sealed token opens at its own row and nowhere else, and stands nowhere in clear.",
+        "AU-7, invariant 9",
+    ),
+    "vault:rotation": Promise("A new key seals while an older one still opens.", "AU-8"),
+    # ---- the rest --------------------------------------------------------------------------
+    "sdk:sync": Promise("Synchronous code, on several threads, has the same SDK.", "issue 2"),
+    "telemetry:one-trace": Promise(
+        "One trace joins what happens before and after the wait, with nothing personal in it.",
+        "issue 2, invariant 6",
+    ),
+    "sandbox:truth": Promise(
+        "The sandbox's books survive kill -9 before and after an effect, and tell which it was.",
+        "style 26",
+    ),
+    "cli:light": Promise(
+        "Help, `import sayso` and the commands that only look load nothing heavy.", "issue 2"
+    ),
+    "cli:check": Promise(
+        "`sayso check` finds every problem of a workspace, each with its next step.", "design 5"
+    ),
+    "cli:init": Promise(
+        "`sayso init` makes a workspace that checks, keeps secrets from others and from git, or "
+        "leaves nothing.",
+        "design 5",
+    ),
+    "bench:crash": Promise("The crash campaign finds what a provider did twice.", "style 26"),
+    "house:floors": Promise(
+        "Imports go down only: every module has a floor, surfaces do not know each other.",
+        "design 3",
+    ),
+    "house:wheel": Promise(
+        "What is tested in CI is the built wheel, with all its data.", "style 30"
+    ),
+    "house:codes": Promise(
+        "Every error code is documented with its status and class, and none is unused.", "style 15"
+    ),
+}
