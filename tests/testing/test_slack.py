@@ -68,7 +68,8 @@ def call(client: WebClient, method: str, **arguments: object) -> dict[str, Any]:
 
 def refusal(error: pytest.ExceptionInfo[SlackApiError]) -> str:
     """Slack's word."""
-    return str(cast("dict[str, Any]", error.value.response)["error"])
+    answer = cast("dict[str, Any]", error.value.response)  # pyright: ignore[reportUnknownMemberType]
+    return str(answer["error"])
 
 
 def test_slacks_own_client_posts_updates_and_finds(slack: FakeSlack, client: WebClient) -> None:

@@ -115,7 +115,7 @@ def _why(card: Card, approval: ApprovalView) -> str:
     return (
         f"Why you: {fit(card.why, 400, more=where)}. {fit(_needed(card.roles), 200)}. "
         f"Before: {fit(card.history, 200, more=where)}."
-        + (f" Decided by {rules} once people say yes." if card.rules else "")
+        + (f" Rule, once people say yes: {rules}." if card.rules else "")
     )
 
 

@@ -36,7 +36,7 @@ def outcome_of(approval: ApprovalView, action: ActionView | None) -> Outcome:
             if not yes:
                 return Outcome(lead="Yes or no? ", asks=True)
             return Outcome(
-                lead="One more yes? ",
+                lead="Another yes? ",
                 text=f"{yes} said yes already; somebody else has to, too.",
                 asks=True,
             )

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 from surfaces.slack.rig import APPROVE, LOWER, REJECT, Rig
 
+from sayso.audit.entry import Actor, ActorKind
 from sayso.errors import Code, ConfigError
+from sayso.money import Money
 from sayso.settings import parse_settings
 from sayso.testing.slack import FaultKind, SlackFault
 
@@ -68,6 +70,25 @@ async def test_roles_activity_and_requesters_are_checked(rig: Rig) -> None:
             assert rig.told[-1].startswith("You may not decide this")
     assert rig.slack.views == []
     assert (await rig.approval(approval)).status == "pending"
+
+
+async def test_nobody_decides_about_their_own_request(rig: Rig) -> None:
+    """SL-9: who asked for it clicks in vain, however right their role is."""
+    rig.house.shop.books.add("mine", "cus_mine", Money(129_00, "USD"))
+    action = await rig.house.sayso.propose(
+        "shop.refund",
+        {"order": "mine"},
+        subject="cus_mine",
+        requester=Actor(kind=ActorKind.PERSON, id="maria"),
+    )
+    assert action.approval is not None
+    await rig.send()
+    await rig.click(action.approval)
+
+    assert "you asked for this yourself" in rig.told[-1]
+    assert await rig.refusals(action.approval) == [("person:maria", "own_request")]
+    await rig.click(action.approval, user="UM1")
+    assert "Your yes counts" in rig.told[-1]
 
 
 async def test_a_deactivated_account_is_refused_after_five_minutes(rig: Rig) -> None:

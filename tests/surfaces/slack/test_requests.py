@@ -6,6 +6,8 @@ import asyncio
 from datetime import UTC, datetime
 
 import httpx
+from starlette.applications import Starlette
+from starlette.routing import Route
 from surfaces.slack.rig import APPROVE, Rig
 
 from sayso.json import JsonValue
@@ -101,6 +103,17 @@ async def _post(rig: Rig, body: bytes, stamp: str, signature: str) -> int:
     async with httpx.AsyncClient() as client:
         answer = await client.post(rig.slack.events_url, content=body, headers=headers)
     return answer.status_code
+
+
+async def test_it_answers_wherever_it_is_mounted(rig: Rig) -> None:
+    """SL-27: as a route of another app, with Slack's check of the address, and only by POST."""
+    other = Starlette(routes=[Route("/slack/events", rig.app)])
+    async with rig.slack.serve(other):
+        greeting = await rig.slack.deliver({"type": "url_verification", "challenge": "c1"})
+        async with httpx.AsyncClient() as client:
+            got = await client.get(rig.slack.events_url)
+    assert greeting.json == {"challenge": "c1"}
+    assert got.status_code == 405
 
 
 async def test_what_is_signed_and_strange_is_refused_without_an_accident(rig: Rig) -> None:
