@@ -18,6 +18,7 @@ from sayso.store.base import Reader, SqlValue, text
 
 MAX_PAGE = 1000
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_DAY_MICROS = timedelta(days=1) // timedelta(microseconds=1)
 _DIGEST = re.compile(r"[0-9a-f]{6,64}")
 
 
@@ -141,13 +142,9 @@ def _amount(query: Query, value: str) -> Query:
 
 def _created(query: Query, value: str) -> Query:
     first, dots, last = value.partition("..")
-    begin = _day(first) if first else None
-    end = _day(last or (first if not dots else "")) if (last or not dots) else None
-    return replace(
-        query,
-        at_from=None if begin is None else to_micros(begin),
-        at_to=None if end is None else to_micros(end + timedelta(days=1)),
-    )
+    begin = to_micros(_day(first)) if first else None
+    end = to_micros(_day(last or first)) + _DAY_MICROS if last or not dots else None
+    return replace(query, at_from=begin, at_to=end)
 
 
 def _day(value: str) -> datetime:

@@ -13,36 +13,30 @@ from typing import TYPE_CHECKING, Self
 from sayso.actions.action import Assurance, Subject
 from sayso.actions.approvals import Choice, Decided, Decision
 from sayso.actions.engine import Boundary, EngineSettings
-from sayso.actions.ledger import ActionRow, get_action, read_action
-from sayso.actions.policy import Outcome
+from sayso.actions.ledger import get_action, read_action
 from sayso.actions.proposals import Proposal
 from sayso.actions.queue import (
     ApprovalStatus,
-    approval_of,
     get_approval,
     read_approval,
-    votes_of,
 )
 from sayso.actions.resolution import Resolution
-from sayso.actions.state import TOLD, Status
+from sayso.actions.state import Status
 from sayso.agent.base import Message, Planner
-from sayso.agent.reply import outcome_of, write_reply
 from sayso.agent.requests import (
     Ask,
-    RequestRow,
-    RequestStatus,
-    actions_of,
     get_request,
     read_request,
 )
 from sayso.audit.entry import Actor, ActorKind
-from sayso.audit.personal import Personal
 from sayso.connectors.base import Connector
 from sayso.errors import Code, ConfigError, RefusedError
-from sayso.ids import Clock, SystemClock, Tenant, monotonic_s
+from sayso.ids import Clock, SystemClock, Tenant
 from sayso.json import JsonValue
 from sayso.sdk.audit import Audit
 from sayso.sdk.people import SettingsDirectory
+from sayso.sdk.settling import carry_on, settle_request
+from sayso.sdk.showing import show_action, show_approval, show_request
 from sayso.sdk.tokens import Scope, Token, Tokens
 from sayso.sdk.views import (
     ActionView,
@@ -50,7 +44,6 @@ from sayso.sdk.views import (
     RequestView,
     action_view,
     approval_view,
-    request_view,
 )
 from sayso.sdk.wiring import House, build_house
 from sayso.sdk.workspace import Workspace
@@ -237,33 +230,8 @@ class Sayso:
             )
         )
         if wait_s > 0:
-            await self._settle_request(row, wait_s)
+            await settle_request(self.house, row, wait_s)
         return await self.request(row.id, tenant=tenant)
-
-    async def _settle_request(self, row: RequestRow, wait_s: float) -> None:
-        """Carry the request on until only people or the provider are waited for."""
-        house = self.house
-        deadline = monotonic_s() + wait_s
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(wait_s):
-                await house.dispatcher.run_now("request", row.tenant, row.id)
-                while monotonic_s() < deadline:
-                    moving = await house.store.read(lambda reader: _moving(reader, row))
-                    if moving is None:
-                        return
-                    if not moving:
-                        await house.dispatcher.run_now("request", row.tenant, row.id)
-                        return
-                    before = moving
-                    await asyncio.gather(
-                        *(
-                            house.dispatcher.run_now("action", action.tenant, action.id)
-                            for action in moving
-                        )
-                    )
-                    after = await house.store.read(lambda reader: _moving(reader, row))
-                    if after == before:  # what is left waits for something else
-                        return
 
     async def request(self, request_id: str, *, tenant: str | None = None) -> RequestView:
         """A request as it stands.
@@ -273,7 +241,7 @@ class Sayso:
         """
         where = self._tenant(tenant)
         return await self.house.store.read(
-            lambda reader: self._request_view(reader, get_request(reader, where, request_id))
+            lambda reader: show_request(reader, get_request(reader, where, request_id))
         )
 
     async def requests(
@@ -284,19 +252,9 @@ class Sayso:
 
         def work(reader: Reader) -> list[RequestView]:
             rows = reader.all("request.page", tenant=where, after=after, limit=_page(limit))
-            return [self._request_view(reader, read_request(row)) for row in rows]
+            return [show_request(reader, read_request(row)) for row in rows]
 
         return await self.house.store.read(work)
-
-    def _request_view(self, reader: Reader, row: RequestRow) -> RequestView:
-        actions = actions_of(reader, row)
-        views = [action_view(action, _approval_view(reader, action)) for action in actions]
-        reply: str | None = None
-        if row.reply_ref is not None:
-            reply = Personal.open(reader, row.tenant, row.reply_ref)
-        elif row.status is RequestStatus.ACTING and actions:
-            reply = write_reply([outcome_of(action) for action in actions])
-        return request_view(row, views, reply)
 
     async def propose(
         self,
@@ -357,12 +315,11 @@ class Sayso:
         """
         where = self._tenant(tenant)
 
-        def work(reader: Reader) -> ActionView:
-            row = get_action(reader, where, action_id)
-            entries = self.audit.entries_of(reader, where, action_id) if timeline else ()
-            return action_view(row, _approval_view(reader, row), entries)
-
-        return await self.house.store.read(work)
+        return await self.house.store.read(
+            lambda reader: show_action(
+                reader, get_action(reader, where, action_id), timeline=timeline
+            )
+        )
 
     async def actions(
         self,
@@ -401,11 +358,9 @@ class Sayso:
         """
         where = self._tenant(tenant)
 
-        def work(reader: Reader) -> ApprovalView:
-            row = get_approval(reader, where, approval_id)
-            return approval_view(row, votes_of(reader, row))
-
-        return await self.house.store.read(work)
+        return await self.house.store.read(
+            lambda reader: show_approval(reader, get_approval(reader, where, approval_id))
+        )
 
     async def approvals(
         self,
@@ -498,7 +453,7 @@ class Sayso:
             if row.status is Status.APPROVED:
                 await self.house.dispatcher.run_now("action", row.tenant, row.id)
             if row.request_id is not None:
-                await self._carry_on(row)
+                await carry_on(self.house, row)
         return decided
 
     async def resolve(
@@ -542,39 +497,8 @@ class Sayso:
         self.house.dispatcher.wake()
         return await self.action(row.id, tenant=holder.tenant)
 
-    async def _carry_on(self, row: ActionRow) -> None:
-        """Run what a decision set free in the same request: later steps, then the reply."""
-        assert row.request_id is not None
-        request = await self.house.store.read(
-            lambda reader: get_request(reader, row.tenant, row.request_id or "")
-        )
-        await self._settle_request(request, 30.0)
-
     def _tenant(self, tenant: str | None) -> Tenant:
         return self.house.tenant if tenant is None else Tenant(tenant)
-
-
-def _moving(reader: Reader, row: RequestRow) -> list[ActionRow] | None:
-    """The actions of a request that can still go on by themselves.
-
-    Returns:
-        An empty list when all are settled but the reply is not written; None when nothing is left.
-    """
-    present = get_request(reader, row.tenant, row.id)
-    if present.status is not RequestStatus.ACTING:
-        return None
-    actions = actions_of(reader, present)
-    moving = [action for action in actions if action.status in _OPEN and action.due_at is not None]
-    if moving:
-        return moving
-    return [] if all(action.status in TOLD for action in actions) else None
-
-
-def _approval_view(reader: Reader, row: ActionRow) -> ApprovalView | None:
-    if row.judgement is None or row.judgement.outcome is not Outcome.ASK:
-        return None
-    found = approval_of(reader, row)
-    return None if found is None else approval_view(found, votes_of(reader, found))
 
 
 def _subject(subject: str | Subject) -> Subject:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
-import orjson
-
-from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, StoredEntry
+from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind
 from sayso.audit.merkle import LeafHashes, leaf_hash
 from sayso.audit.query import Query, parse_query, read_page
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant
-from sayso.sdk.views import EntryView, entry_view
-from sayso.store.base import Reader, Row, Transaction, integer, text
+from sayso.sdk.showing import show_entry
+from sayso.sdk.views import EntryView
+from sayso.store.base import Reader, Transaction, integer, text
 
 if TYPE_CHECKING:
     from sayso.audit.verification import Verification
@@ -34,11 +33,6 @@ class Audit:
         self._house = house
         self._workspace = workspace
 
-    def entries_of(self, reader: Reader, tenant: Tenant, action_id: str) -> list[EntryView]:
-        """All entries about an action, oldest first."""
-        rows = reader.all("log.of_action", tenant=tenant, action=action_id)
-        return [_view(row) for row in rows]
-
     async def about_request(
         self, request_id: str, *, after: int = -1, tenant: str | None = None
     ) -> list[EntryView]:
@@ -51,7 +45,7 @@ class Audit:
         found = await self._house.store.read(
             lambda reader: read_page(reader, where, query, limit=_PAGE)
         )
-        return [_stored_view(stored) for stored in reversed(found) if stored.seq > after]
+        return [show_entry(stored) for stored in reversed(found) if stored.seq > after]
 
     async def query(
         self,
@@ -83,7 +77,7 @@ class Audit:
                 data={"query": words[:500], "found": len(found)},
             )
             self._house.log.append(tx, where, entry)
-            return [_stored_view(stored) for stored in found]
+            return [show_entry(stored) for stored in found]
 
         return await self._house.store.write(work)
 
@@ -100,7 +94,7 @@ class Audit:
         found = await self._house.store.read(
             lambda reader: read_page(reader, where, Query(), limit=limit)
         )
-        return [_stored_view(stored) for stored in found]
+        return [show_entry(stored) for stored in found]
 
     async def checkpoint(self, *, tenant: str | None = None) -> str:
         """The newest signed head, a C2SP note; keep it elsewhere to prove a later rewrite.
@@ -226,12 +220,3 @@ def _matching(reader: Reader, tenant: Tenant, query: Query) -> Iterator[tuple[in
 
 def _auditor() -> Actor:
     return Actor(kind=ActorKind.SERVICE, id="sdk")
-
-
-def _view(row: Row) -> EntryView:
-    return _stored_view(StoredEntry.read(text(row, "body").encode()))
-
-
-def _stored_view(stored: StoredEntry) -> EntryView:
-    body = cast("Mapping[str, Any]", orjson.loads(stored.encoded))
-    return entry_view(stored, body)

@@ -1,0 +1,68 @@
+"""Carrying a request on until only people, time or a provider are waited for."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING
+
+from sayso.actions.ledger import ActionRow
+from sayso.actions.state import TOLD, Status
+from sayso.agent.requests import RequestRow, RequestStatus, actions_of, get_request
+from sayso.store.base import Reader
+
+if TYPE_CHECKING:
+    from sayso.sdk.wiring import House
+
+CARRY_ON_S = 30.0
+_OPEN = frozenset({Status.PLANNED, Status.APPROVED, Status.EXECUTING, Status.STALE})
+
+
+async def settle_request(house: House, row: RequestRow, wait_s: float) -> None:
+    """Run the request and whatever of it is due, for so many seconds at most.
+
+    What is not settled by then goes on with the dispatcher of this or of another process.
+    """
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(wait_s):
+            await house.dispatcher.run_now("request", row.tenant, row.id)
+            before: list[ActionRow] = []
+            while (
+                moving := await house.store.read(lambda reader: _moving(reader, row))
+            ) is not None:
+                if not moving:
+                    await house.dispatcher.run_now("request", row.tenant, row.id)
+                    return
+                if moving == before:  # what is left waits for something else
+                    return
+                before = moving
+                runs = (
+                    house.dispatcher.run_now("action", action.tenant, action.id)
+                    for action in moving
+                )
+                await asyncio.gather(*runs)
+
+
+async def carry_on(house: House, row: ActionRow) -> None:
+    """Run what a decision about one action set free: later steps of its plan, then the reply."""
+    request_id = row.request_id
+    if request_id is None:
+        return
+    request = await house.store.read(lambda reader: get_request(reader, row.tenant, request_id))
+    await settle_request(house, request, CARRY_ON_S)
+
+
+def _moving(reader: Reader, row: RequestRow) -> list[ActionRow] | None:
+    """The actions of a request that can still go on by themselves.
+
+    Returns:
+        An empty list when all are settled but the reply is not written; None when nothing is left.
+    """
+    present = get_request(reader, row.tenant, row.id)
+    if present.status is not RequestStatus.ACTING:
+        return None
+    actions = actions_of(reader, present)
+    moving = [action for action in actions if action.status in _OPEN and action.due_at is not None]
+    if moving:
+        return moving
+    return [] if all(action.status in TOLD for action in actions) else None

@@ -1,0 +1,65 @@
+"""Reading rows into their external forms, inside one snapshot of the database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+import orjson
+
+from sayso.actions.ledger import ActionRow
+from sayso.actions.policy import Outcome
+from sayso.actions.queue import ApprovalRow, approval_of, votes_of
+from sayso.agent.reply import outcome_of, write_reply
+from sayso.agent.requests import RequestRow, RequestStatus, actions_of
+from sayso.audit.entry import StoredEntry
+from sayso.audit.personal import Personal
+from sayso.sdk.views import (
+    ActionView,
+    ApprovalView,
+    EntryView,
+    RequestView,
+    action_view,
+    approval_view,
+    entry_view,
+    request_view,
+)
+from sayso.store.base import Reader, text
+
+
+def show_action(reader: Reader, row: ActionRow, *, timeline: bool) -> ActionView:
+    """An action with its approval and, if wanted, its entries."""
+    entries: list[EntryView] = []
+    if timeline:
+        stored = reader.all("log.of_action", tenant=row.tenant, action=row.id)
+        entries = [show_entry(StoredEntry.read(text(one, "body").encode())) for one in stored]
+    return action_view(row, _approval_of(reader, row), entries)
+
+
+def show_approval(reader: Reader, row: ApprovalRow) -> ApprovalView:
+    """An approval with its votes."""
+    return approval_view(row, votes_of(reader, row))
+
+
+def show_request(reader: Reader, row: RequestRow) -> RequestView:
+    """A request with its actions and the reply that is true now."""
+    actions = actions_of(reader, row)
+    views = [action_view(action, _approval_of(reader, action)) for action in actions]
+    reply: str | None = None
+    if row.reply_ref is not None:
+        reply = Personal.open(reader, row.tenant, row.reply_ref)
+    elif row.status is RequestStatus.ACTING and actions:
+        reply = write_reply([outcome_of(action) for action in actions])
+    return request_view(row, views, reply)
+
+
+def show_entry(stored: StoredEntry) -> EntryView:
+    """An entry of the log."""
+    return entry_view(stored, cast("Mapping[str, Any]", orjson.loads(stored.encoded)))
+
+
+def _approval_of(reader: Reader, row: ActionRow) -> ApprovalView | None:
+    if row.judgement is None or row.judgement.outcome is not Outcome.ASK:
+        return None
+    found = approval_of(reader, row)
+    return None if found is None else show_approval(reader, found)
