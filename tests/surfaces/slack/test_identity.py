@@ -12,6 +12,7 @@ from sayso.settings import parse_settings
 from sayso.testing.slack import FaultKind, SlackFault
 
 
+@pytest.mark.promise("slack:linked")
 async def test_an_unlinked_account_is_refused_and_recorded(rig: Rig) -> None:
     """SL-8: a member of the channel whom sayso.toml does not name decides nothing, by no button."""
     rig.slack.add_user("USTRANGE", email="maria@example.com")
@@ -27,6 +28,7 @@ async def test_an_unlinked_account_is_refused_and_recorded(rig: Rig) -> None:
     assert await rig.refusals(approval) == [who] * 3
 
 
+@pytest.mark.promise("slack:linked")
 async def test_the_same_user_id_in_another_workspace_is_somebody_else(rig: Rig) -> None:
     """SL-8: the key is workspace and user together."""
     approval = await rig.ask()
@@ -38,6 +40,7 @@ async def test_the_same_user_id_in_another_workspace_is_somebody_else(rig: Rig) 
     assert (await rig.approval(approval)).status == "pending"
 
 
+@pytest.mark.promise("slack:guests")
 async def test_guests_bots_and_strangers_decide_nothing(rig: Rig) -> None:
     """SL-9: each flag refuses a linked person with the right role, and is recorded."""
     approval = await rig.ask()
@@ -91,6 +94,7 @@ async def test_nobody_decides_about_their_own_request(rig: Rig) -> None:
     assert "Your yes counts" in rig.told[-1]
 
 
+@pytest.mark.promise("slack:left")
 async def test_a_deactivated_account_is_refused_after_five_minutes(rig: Rig) -> None:
     """SL-10: what Slack said of an account is used for five minutes, and then asked anew."""
     approval = await rig.ask(900_00)
@@ -107,6 +111,7 @@ async def test_a_deactivated_account_is_refused_after_five_minutes(rig: Rig) -> 
     assert "deactivated" in rig.told[-1]
 
 
+@pytest.mark.promise("slack:fail-closed")
 async def test_nobody_decides_while_slack_does_not_say_who_it_is(rig: Rig) -> None:
     """SL-7, SL-9: without an answer about the account the click visibly fails."""
     approval = await rig.ask()
@@ -138,6 +143,7 @@ def test_one_account_is_one_person() -> None:
     assert caught.value.code is Code.INVALID_SETTING
 
 
+@pytest.mark.promise("slack:fail-closed")
 async def test_nobody_listed_is_nobody(rig: Rig) -> None:
     """SL-7: an approval whose roles nobody has cannot be decided by anybody in the channel."""
     approval = await rig.ask(129_00)

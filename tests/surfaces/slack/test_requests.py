@@ -6,6 +6,7 @@ import asyncio
 from datetime import UTC, datetime
 
 import httpx
+import pytest
 from starlette.applications import Starlette
 from starlette.routing import Route
 from surfaces.slack.rig import APPROVE, Rig
@@ -29,6 +30,7 @@ def payload(rig: Rig, value: str) -> dict[str, JsonValue]:
     return dict(made)
 
 
+@pytest.mark.promise("slack:signed")
 async def test_a_replay_runs_nothing(rig: Rig) -> None:
     """SL-6: the same bytes again get the first answer again; nobody is told a second time."""
     approval = await rig.ask()
@@ -41,6 +43,7 @@ async def test_a_replay_runs_nothing(rig: Rig) -> None:
     assert await rig.refusals(approval) == []
 
 
+@pytest.mark.promise("slack:signed")
 async def test_a_replay_beside_the_first_waits_for_its_answer(rig: Rig) -> None:
     """SL-6: ten at once are one run and ten equal answers."""
     approval = await rig.ask()
@@ -74,6 +77,7 @@ async def test_a_replay_after_ten_minutes_is_forgotten_but_decides_nothing(rig: 
     assert len((await rig.approval(approval)).votes) == 1
 
 
+@pytest.mark.promise("slack:signed")
 async def test_only_fresh_and_well_signed_requests_are_answered(rig: Rig) -> None:
     """SL-6: stale, from the future, not a number, wrong secret or body: 401, nothing runs."""
     approval = await rig.ask()
