@@ -211,7 +211,6 @@ def test_a_misspelt_query_changes_nothing_silently(served: Served, query: str, n
         "/v1/audit/entries?after=99999999999999999999",
         "/v1/audit/entries?q=colour:red",
         "/v1/audit/entries?q=%22",
-        "/v1/audit/entries?q=created:9999-12-31",
         "/v1/audit/entries?q=created:2026-02-30",
         f"/v1/audit/entries?q={'x' * 501}",
         "/v1/actions/act_1?verbose=1",
