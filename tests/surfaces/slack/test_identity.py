@@ -12,6 +12,7 @@ from sayso.settings import parse_settings
 from sayso.testing.slack import FaultKind, SlackFault
 
 
+@pytest.mark.promise("refusals:recorded")
 @pytest.mark.promise("slack:linked")
 async def test_an_unlinked_account_is_refused_and_recorded(rig: Rig) -> None:
     """SL-8: a member of the channel whom sayso.toml does not name decides nothing, by no button."""
@@ -64,6 +65,7 @@ async def test_guests_bots_and_strangers_decide_nothing(rig: Rig) -> None:
     assert await rig.refusals(approval) == [who] * len(flags)
 
 
+@pytest.mark.promise("approvals:role")
 async def test_roles_activity_and_requesters_are_checked(rig: Rig) -> None:
     """SL-9: an inactive person, one without the role, and a wrong role decide nothing."""
     approval = await rig.ask(129_00)
@@ -135,6 +137,7 @@ async def test_the_enterprise_is_the_key_on_enterprise_grid(rig: Rig) -> None:
     assert (await rig.approval(approval)).status == "pending"
 
 
+@pytest.mark.promise("approvals:people")
 def test_one_account_is_one_person() -> None:
     """SL-13: settings in which two people share a Slack account are refused."""
     people = [{"id": "a", "slack": "T1/U1"}, {"id": "b", "slack": "T1/U1"}]

@@ -1,0 +1,152 @@
+"""The pages say what the code does: parts that are made from it, and tables that are compared."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import defaultdict
+from functools import cache
+
+import pytest
+from generated import pages, with_parts
+from tree import PACKAGE, ROOT, dotted, read_python
+
+from sayso.actions.state import Status
+from sayso.errors import CODES, Code, SaysoError
+from sayso.surfaces.cli.app import COMMANDS
+
+DOCS = ROOT / "docs"
+CLASSES = {kind.__name__ for kind in SaysoError.__subclasses__()}
+RECORDED = "recorded"
+CHOSEN_ELSEWHERE = {
+    # the code is picked first and the class is written once, after the branches
+    Code.STORE_READ_ONLY: {"ConfigError"},
+    Code.STORE_FULL: {"ConfigError"},
+}
+
+
+@cache
+def raised() -> dict[Code, set[str]]:
+    """Which classes are made with which code, anywhere in the package."""
+    found: dict[Code, set[str]] = defaultdict(set)
+    for name, tree in read_python(PACKAGE):
+        if name == "sayso/errors.py":
+            continue
+        for node in ast.walk(tree):
+            for code in _codes_in(node) if isinstance(node, ast.Attribute) else ():
+                found.setdefault(code, set())
+            if isinstance(node, ast.Call) and dotted(node.func) in CLASSES and node.args:
+                for code in _codes_in(node.args[0]):
+                    found[code].add(dotted(node.func))
+    return {code: classes | CHOSEN_ELSEWHERE.get(code, set()) for code, classes in found.items()}
+
+
+def _codes_in(part: ast.expr) -> set[Code]:
+    return {
+        Code[node.attr]
+        for node in ast.walk(part)
+        if isinstance(node, ast.Attribute)
+        and dotted(node.value) == "Code"
+        and node.attr in Code.__members__
+    }
+
+
+@cache
+def documented() -> dict[str, list[str]]:
+    """The rows of docs/errors.md: code to its other cells."""
+    text = (DOCS / "errors.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| (\d+) \| (.+?) \| (.+?) \| (.+?) \|$", text, re.MULTILINE)
+    return {code: list(cells) for code, *cells in rows}
+
+
+@pytest.mark.promise("house:codes")
+def test_every_code_is_documented_once_in_order() -> None:
+    """Style 15: the page has exactly the codes that there are."""
+    assert list(documented()) == [code.value for code in Code]
+    assert list(CODES) == list(Code)
+
+
+@pytest.mark.promise("house:codes")
+def test_no_code_is_unused() -> None:
+    """A code that nothing says is a promise about nothing."""
+    assert set(Code) - raised().keys() == set()
+
+
+@pytest.mark.promise("house:codes")
+@pytest.mark.parametrize("code", list(Code))
+def test_a_code_has_the_documented_status_and_classes(code: Code) -> None:
+    """Callers choose what to do by them, so the page must not be wrong."""
+    status, classes, when, step = documented()[code.value]
+    assert int(status) == CODES[code].status
+    written = set(classes.split(", "))
+    assert written - {RECORDED} == raised()[code]
+    assert written <= CLASSES | {RECORDED}
+    assert when
+    assert step
+
+
+def test_every_class_is_explained() -> None:
+    """The first table tells what a caller does about each."""
+    text = (DOCS / "errors.md").read_text(encoding="utf-8")
+    assert [kind for kind in CLASSES if f"| `{kind}` |" not in text] == []
+
+
+@pytest.mark.promise("states:page")
+@pytest.mark.parametrize("page", pages())
+def test_what_is_made_from_code_is_up_to_date(page: str) -> None:
+    """`python tests/generated.py` writes it."""
+    text = (DOCS / page).read_text(encoding="utf-8")
+    assert text == with_parts(page, text)
+
+
+def test_every_state_is_told() -> None:
+    """The page about an action's life names each in its prose, too."""
+    text = (DOCS / "life-of-an-action.md").read_text(encoding="utf-8")
+    prose = re.sub(r"<!-- made: .*?<!-- end: \w+ -->", "", text, flags=re.DOTALL)
+    assert [state for state in Status if f"`{state}`" not in prose] == []
+
+
+def test_the_glossary_has_the_fields_words() -> None:
+    """Style 5: one word per thing, each explained once."""
+    text = (DOCS / "glossary.md").read_text(encoding="utf-8")
+    words = re.findall(r"^\| \*\*(.+?)\*\* \|", text, re.MULTILINE)
+    needed = (
+        "action step plan policy rule approval decision approver connector credential entry "
+        "checkpoint proof outcome attempt reconcile limit playbook rollout"
+    ).split()
+    assert [word for word in needed if word not in words] == []
+    assert len(words) == len(set(words))
+
+
+def test_ci_runs_the_readmes_test_command() -> None:
+    """What a reader runs is what is run for us, to the letter."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    run = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    last = run.rstrip().splitlines()[-1]
+    assert last.startswith("uv run ")
+    assert last in readme.splitlines()
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    """Every relative link of README, docs and the files beside them."""
+    broken = [
+        f"{page.relative_to(ROOT)}: {target}"
+        for page in [*ROOT.glob("*.md"), *DOCS.rglob("*.md")]
+        for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text(encoding="utf-8"))
+        if "://" not in target
+        and not target.startswith("mailto:")
+        and not (page.parent / target).exists()
+    ]
+    assert broken == []
+
+
+def test_every_command_that_is_named_exists() -> None:
+    """A next step, or a page, that names a command which is not there helps nobody."""
+    places = [*ROOT.glob("*.md"), *DOCS.rglob("*.md"), *PACKAGE.rglob("*.py")]
+    missing = [
+        f"{place.relative_to(ROOT)}: sayso {command}"
+        for place in places
+        for command in re.findall(r"`(?:uv run )?sayso ([a-z]+)", place.read_text(encoding="utf-8"))
+        if command not in COMMANDS
+    ]
+    assert missing == []
