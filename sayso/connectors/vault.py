@@ -93,6 +93,11 @@ class Vault:
         return sealed.startswith(MAGIC + self._kid)
 
 
+def new_key(entropy: Entropy) -> Secret:
+    """A key for `Vault`, as it stands in a file."""
+    return Secret(base64.b64encode(entropy(KEY_BYTES)).decode())
+
+
 def _box(secret: Secret) -> tuple[bytes, AESGCM]:
     """A key's name and its cipher."""
     try:

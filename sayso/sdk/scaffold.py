@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from secrets import token_bytes
 
 from sayso.actions.action import at_most_once
 from sayso.actions.cedar.policy import read_default_policy
 from sayso.audit.entry import Actor, ActorKind
 from sayso.audit.note import Ed25519Signer
 from sayso.connectors.email.actions import actions_with
+from sayso.connectors.vault import new_key
 from sayso.errors import Code, ConfigError, SaysoError
 from sayso.sdk.app import Sayso
 from sayso.sdk.tokens import MAX_DAYS, Scope
@@ -22,6 +24,8 @@ from sayso.store.sqlite import SqliteStore
 
 TOKEN_FILE = ".sayso/person.token"  # noqa: S105  (a path, not a secret)
 """Where the first approver's token is kept, readable by its owner only."""
+
+_KEYS = ("keys/log.key", "keys/vault.key")
 
 FIRST_SCOPES = frozenset(Scope)
 """What the first approver's token opens; it ends after `MAX_DAYS` days like every other."""
@@ -80,7 +84,7 @@ async def create_workspace(folder: Path, *, approver: str, settings: str | None 
     name = workspace_name(folder)
     signer = Ed25519Signer.generate(name)
     files = _files(name, approver, settings)
-    _refuse_existing(folder, (*files, "keys/log.key", TOKEN_FILE, "sayso.db"))
+    _refuse_existing(folder, (*files, *_KEYS, TOKEN_FILE, "sayso.db"))
     written: list[Path] = []
     try:
         _write(folder, files, signer, written)
@@ -96,7 +100,7 @@ async def create_workspace(folder: Path, *, approver: str, settings: str | None 
             next_step="choose a folder that this user may write to",
             detail=str(error),
         ) from error
-    names = (*files, "keys/log.key", "sayso.db", TOKEN_FILE)
+    names = (*files, *_KEYS, "sayso.db", TOKEN_FILE)
     return Scaffold(folder=folder, files=names, approver=approver, vkey=vkey)
 
 
@@ -126,9 +130,9 @@ def _write(
     folder: Path, files: Mapping[str, str], signer: Ed25519Signer, written: list[Path]
 ) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    key = folder / "keys" / "log.key"
-    write_secret_file(key, signer.to_text() + "\n")
-    written.append(key)
+    for name, key in zip(_KEYS, (signer.to_text(), new_key(token_bytes).reveal()), strict=True):
+        write_secret_file(folder / name, key + "\n")
+        written.append(folder / name)
     for name, content in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import secrets
 from collections.abc import AsyncGenerator, Callable
 from contextlib import closing
@@ -14,7 +13,7 @@ import pytest
 from sayso.connectors.secret import Secret
 from sayso.connectors.token_rows import SqlTokenStore
 from sayso.connectors.tokens import MemoryTokenStore, Token, TokenStore
-from sayso.connectors.vault import Vault
+from sayso.connectors.vault import Vault, new_key
 from sayso.errors import Code, ConfigError, IntegrityError
 from sayso.ids import Tenant
 from sayso.store.sqlite import SqliteStore, open_connection
@@ -25,11 +24,7 @@ NEXT_MINUTE = START + timedelta(minutes=1)
 MAIN = Tenant("main")
 
 
-def new_key() -> Secret:
-    return Secret(base64.b64encode(secrets.token_bytes(32)).decode())
-
-
-KEY = new_key()
+KEY = new_key(secrets.token_bytes)
 
 
 def vault(key: Secret = KEY, *older: Secret) -> Vault:
@@ -242,7 +237,7 @@ async def test_tenants_do_not_see_each_other(database: SqliteStore) -> None:
 
 async def test_a_new_key_takes_over_under_a_running_refresh(database: SqliteStore) -> None:
     """Rotation: every row is sealed anew, no version moves, and then the old key may go (AU-8)."""
-    old_key, key = new_key(), new_key()
+    old_key, key = new_key(secrets.token_bytes), new_key(secrets.token_bytes)
     before = SqlTokenStore(database, vault(old_key), MAIN)
     await before.put(MAIL, token("a"))
     await before.put("main/crm", token("b"))
@@ -263,8 +258,10 @@ async def test_a_new_key_takes_over_under_a_running_refresh(database: SqliteStor
 
 async def test_a_row_that_does_not_open_does_not_stop_the_others(database: SqliteStore) -> None:
     """One of a lost key, one that was tampered with, one good: the good one is sealed anew."""
-    old_key, key = new_key(), new_key()
-    await SqlTokenStore(database, vault(new_key()), MAIN).put("main/lost", token("lost"))
+    old_key, key = new_key(secrets.token_bytes), new_key(secrets.token_bytes)
+    await SqlTokenStore(database, vault(new_key(secrets.token_bytes)), MAIN).put(
+        "main/lost", token("lost")
+    )
     before = SqlTokenStore(database, vault(old_key), MAIN)
     await before.put("main/bent", token("bent"))
     await before.put(MAIL, token("a"))

@@ -1,0 +1,159 @@
+"""A process that asks for bearers: one line of JSON tells it how, one line of JSON is its answer.
+
+It says `ready` once everything is imported and open, and begins with the next line, which says when
+the clock of all began. Where `die_at` is given it says the place's name there, and waits to be
+killed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import secrets
+import sys
+from collections.abc import Coroutine
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Literal
+
+from sayso.connectors.connection import Connection
+from sayso.connectors.exchange import OAuthExchange
+from sayso.connectors.oauth import BrokerSettings, TokenBroker
+from sayso.connectors.secret import Secret
+from sayso.connectors.token_rows import SqlTokenStore
+from sayso.connectors.tokens import Token
+from sayso.connectors.vault import Vault
+from sayso.errors import SaysoError
+from sayso.ids import Tenant
+from sayso.store.sqlite import SqliteStore
+from sayso.testing.clock import START
+from sayso.testing.idp import CLIENT_ID, CLIENT_SECRET
+
+TENANT = Tenant("main")
+Grant = Literal["refresh_token", "client_credentials"]
+DieAt = Literal["leased", "answered"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What a process does.
+
+    Attributes:
+        database, key: where the tokens are, and the vault's key.
+        token_endpoint, grant: of the connection.
+        pace: how much faster the clock runs, so that a life in whole seconds is a short one.
+        calls: how many bearers it asks for at least.
+        lives: it asks on until it was given so many different ones.
+        die_at: where it stops to be killed; `leased` is after `refresh_started_at` is written and
+            before the call, `answered` after the provider's answer and before the write.
+    """
+
+    database: str
+    key: str
+    token_endpoint: str
+    grant: Grant
+    pace: float = 1.0
+    calls: int = 1
+    lives: int = 1
+    die_at: DieAt | None = None
+
+    def line(self) -> str:
+        """The job as a line."""
+        return json.dumps(asdict(self))
+
+
+class FastClock:
+    """The same time in every process: `START`, and what has passed since then at a pace.
+
+    Args:
+        began: in seconds since 1970 of the machine's clock.
+    """
+
+    def __init__(self, began: float, pace: float) -> None:
+        self._began, self._pace = began, pace
+
+    def now(self) -> datetime:
+        """The time now, aware, in UTC."""
+        passed_s = datetime.now(UTC).timestamp() - self._began
+        return START + timedelta(seconds=passed_s * self._pace)
+
+
+class StoppingExchange(OAuthExchange):
+    """Stops where the job says."""
+
+    die_at: DieAt | None = None
+
+    async def refresh(self, connection: Connection, refresh: Secret) -> Token:
+        return await self._stopping(super().refresh(connection, refresh))
+
+    async def client_credentials(self, connection: Connection) -> Token:
+        return await self._stopping(super().client_credentials(connection))
+
+    async def _stopping(self, asking: Coroutine[object, object, Token]) -> Token:
+        if self.die_at == "leased":
+            asking.close()
+            await stop("leased")
+        token = await asking
+        if self.die_at == "answered":
+            await stop("answered")
+        return token
+
+
+async def stop(place: str) -> None:
+    """Say where we are, and wait for the end."""
+    tell(place)
+    await asyncio.Event().wait()
+
+
+def tell(words: str) -> None:
+    sys.stdout.write(words + "\n")
+    sys.stdout.flush()
+
+
+def connection_of(token_endpoint: str, grant: Grant) -> Connection:
+    """The connection that every process has."""
+    return Connection(
+        id="main/mail",
+        grant=grant,
+        token_endpoint=token_endpoint,
+        client_id=CLIENT_ID,
+        client_secret=Secret(CLIENT_SECRET),
+    )
+
+
+def rows_on(store: SqliteStore, key: str) -> SqlTokenStore:
+    """The rows, with a vault of that key."""
+    return SqlTokenStore(store, Vault(Secret(key), entropy=secrets.token_bytes), TENANT)
+
+
+async def work(job: Job) -> None:
+    """Ask, count, and tell."""
+    store = SqliteStore(Path(job.database))
+    tell("ready")
+    clock = FastClock(float(await asyncio.to_thread(sys.stdin.readline)), job.pace)
+    exchange = StoppingExchange(clock=clock)
+    exchange.die_at = job.die_at
+    broker = TokenBroker(
+        store=rows_on(store, job.key),
+        exchange=exchange,
+        clock=clock,
+        owner=f"process-{os.getpid()}",
+        settings=BrokerSettings(lease_s=30.0 * job.pace),
+    )
+    connection = connection_of(job.token_endpoint, job.grant)
+    calls, bearers, errors = 0, set[str](), list[str]()
+    while calls < job.calls or len(bearers) < job.lives:
+        calls += 1
+        try:
+            bearers.add((await broker.bearer(connection)).reveal())
+        except SaysoError as error:
+            errors.append(str(error))
+    await broker.close()
+    await store.close()
+    tell(json.dumps({"calls": calls, "bearers": sorted(bearers), "errors": errors}))
+
+
+if __name__ == "__main__":
+    asyncio.run(work(Job(**json.loads(sys.stdin.readline()))))
