@@ -25,6 +25,9 @@ from bench.crash_run import Ran, open_lane, run_once
 from bench.place import with_bytecode, working_folder
 from bench.report import Report, Row, print_report, show_progress
 
+MAX_SHOWN = 20
+"""How many faults are told one by one on standard error."""
+
 
 class Campaign:
     """All runs, shared out to lanes that each have their own provider."""
@@ -96,7 +99,7 @@ def report(ran: Sequence[Ran], took_s: float, peer: tuple[int, int]) -> Report:
     if runs:
         case = f"langgraph interrupt + SqliteSaver, killed after the call {runs} times: double"
         rows.append(Row(case=case, value=doubled, unit="effects"))
-    for sentence in faults.all():
+    for sentence in faults.all()[:MAX_SHOWN]:
         print(sentence, file=sys.stderr)
     return Report(name="crash", rows=rows, ok=not faults.all() and survived < len(ran))
 

@@ -102,7 +102,9 @@ def judge(
     trust = Trust.parse([vkey], heads)
     verified = verify_database(path, trust=trust, deep=True)
     if verified.verdict is not Verdict.VERIFIED:
-        faults.unverified.append(f"run {plan.number}: {verified.to_json()}")
+        logs = [finding for log in verified.logs for finding in log.findings]
+        why = "; ".join(finding.message for finding in (*verified.findings, *logs))
+        faults.unverified.append(f"run {plan.number}: {verified.verdict}: {why[:400]}")
     return faults
 
 

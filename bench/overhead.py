@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import cast
 
 from bench import disk, overhead_sayso
-from bench.place import filesystem_of, working_folder
+from bench.place import filesystem_of, with_bytecode, working_folder
 from bench.report import Report, Row, median, percentile, print_report, show_progress
 from bench.stopwatch import Taken
 from sayso.json import JsonValue
@@ -52,10 +52,16 @@ def measure_here(name: str, folder: Path, actions: int, at_once: int) -> Taken:
 
 
 def measure(name: str, folder: Path, actions: int, at_once: int) -> Taken:
-    """Measure in a process of its own."""
+    """Measure in a process of its own; all of them share their bytecode."""
     command = [sys.executable, "-m", "bench.overhead", "--one", name, "--folder", str(folder)]
     command += ["--actions", str(actions), "--at-once", str(at_once)]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, timeout=TIMEOUT_S)
+    done = subprocess.run(
+        command,
+        check=True,
+        stdout=subprocess.PIPE,
+        timeout=TIMEOUT_S,
+        env=with_bytecode(folder.parent / "bytecode"),
+    )
     return Taken.from_json(cast("dict[str, JsonValue]", json.loads(done.stdout)))
 
 
