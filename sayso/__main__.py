@@ -43,10 +43,13 @@ async def _serve(sayso: Sayso, listener: socket, ready: Callable[[str], None]) -
     if sayso.workspace.settings.slack is None:
         await serve(sayso, listener=listener, ready=ready, app=app)
         return
+    from starlette.routing import Route
+
     from sayso.surfaces.slack import create_slack_app
 
     async with create_slack_app(sayso) as slack:
-        app.mount(SLACK_PATH, slack)
+        # NOTE: a mount would answer the exact path with a redirect, which Slack does not follow.
+        app.router.routes.append(Route(SLACK_PATH, slack))
         await serve(sayso, listener=listener, ready=ready, app=app)
 
 

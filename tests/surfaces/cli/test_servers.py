@@ -17,8 +17,12 @@ from surfaces.cli.line import Line, Place, start
 
 
 @contextmanager
-def running(process: subprocess.Popen[str]) -> Generator[dict[str, Any]]:
-    """The document that a server prints when it is ready; it is told to end afterwards."""
+def running(process: subprocess.Popen[str], *, quiet: bool = True) -> Generator[dict[str, Any]]:
+    """The document that a server prints when it is ready; it is told to end afterwards.
+
+    Args:
+        quiet: nothing may have been logged.
+    """
     assert process.stdout is not None
     try:
         lines = iter(process.stdout.readline, "}\n")
@@ -26,7 +30,8 @@ def running(process: subprocess.Popen[str]) -> Generator[dict[str, Any]]:
     finally:
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=20)
-    assert (process.returncode, errors) == (0, "")
+    assert process.returncode == 0, errors
+    assert not quiet or errors == ""
 
 
 def test_serve_and_the_command_line_share_a_workspace(place: Place) -> None:
@@ -77,3 +82,18 @@ def test_a_sandbox_that_cannot_start_says_why(
     """A port in use, and a seed that there is not."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         line("sandbox", option, value or str(taken.getsockname()[1])).refused(code, 2)
+
+
+def test_slack_reaches_a_serving_workspace_without_a_redirect(place: Place) -> None:
+    """Slack follows no redirect: what it posts is answered at the very path, and must be signed."""
+    (place.folder / "slack.secret").write_text("secret")
+    more = (
+        '\n[slack]\nbot_token = "file:slack.secret"\nsigning_secret = "file:slack.secret"\n'
+        'channel = "C1"\napi_url = "http://127.0.0.1:9/api/"\n'
+    )
+    with (place.folder / "sayso.toml").open("a", encoding="utf-8") as file:
+        file.write(more)
+    process = place.process("serve", "--port", "0", "--json")
+    with running(process, quiet=False) as ready:
+        answer = httpx.post(f"{ready['url']}/slack/events", content=b"{}", trust_env=False)
+        assert answer.status_code == 401
