@@ -285,5 +285,5 @@ def _needs_reauth(connection: Connection) -> RefusedError:
     return RefusedError(
         Code.NEEDS_REAUTH,
         f"the connection `{connection.id[:40]}` has to be authorised",
-        next_step="authorise it with `sayso connect`",
+        next_step="authorise it, as docs/connectors.md says",
     )

@@ -203,7 +203,7 @@ async def _no_bearer(connection: str) -> Secret:
     raise RefusedError(
         Code.NEEDS_REAUTH,
         f"there is no connection `{plain(connection, limit=ECHO_LIMIT)}`",
-        next_step="authorise it with `sayso connect`",
+        next_step="name it under [connections] in sayso.toml",
     )
 
 

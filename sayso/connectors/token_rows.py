@@ -126,7 +126,7 @@ class SqlTokenStore:
             anew = self._vault.seal(self._vault.open(sealed, **place), **place)
         except IntegrityError:
             return 0  # one row that was tampered with must not stop the other connections
-        return tx.run("connection.reseal", sealed=anew, **place)
+        return tx.run("connection.reseal", sealed=anew, before=sealed, **place)
 
     async def _changed(
         self, query: str, connection: str, version: int, owner: str, **params: SqlValue

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from secrets import token_bytes
 
 import pytest
 from connectors.benches import EXAMPLES
@@ -17,7 +18,11 @@ from sayso.connectors.registry import Connectors
 from sayso.connectors.secret import Secret
 from sayso.connectors.stripe.actions import CANCEL_SUBSCRIPTION, CREDIT, REFUND
 from sayso.connectors.stripe.connector import API_VERSION
+from sayso.connectors.vault import new_key
 from sayso.ids import SystemClock
+from sayso.sdk.connections import Connections
+from sayso.sdk.workspace import Workspace, write_secret_file
+from sayso.settings import ConnectionSection, VaultSection, parse_settings
 
 DOC = (EXAMPLES.parent / "docs" / "connectors.md").read_text()
 BLOCKS: list[tuple[str, str]] = re.findall(r"```(\w+)\n(.*?)```", DOC, re.DOTALL)
@@ -48,6 +53,24 @@ def test_the_settings_of_the_page_make_the_connectors(tmp_path: Path) -> None:
         base=tmp_path,
     )
     assert found.names == ["email", "stripe"]
+
+
+def test_the_connection_of_the_page_opens_with_the_key_of_the_page(tmp_path: Path) -> None:
+    """The TOML of the page makes a workspace with a connection and a vault."""
+    text = "\n".join(body for kind, body in BLOCKS if kind == "toml" and "entry-points" not in body)
+    settings = parse_settings(tomllib.loads(text), "docs/connectors.md")
+    write_secret_file(tmp_path / "keys" / "vault.key", new_key(token_bytes).reveal())
+    secrets = {"MAIL_CLIENT_SECRET": "from the page"}
+    workspace = Workspace(folder=tmp_path, settings=settings, environment=secrets)
+    found = Connections(workspace, SystemClock()).find("mail")
+    assert found.grant == "client_credentials"
+    assert found.client_secret == Secret("from the page")
+
+
+def test_every_setting_of_a_connection_is_documented() -> None:
+    """A new setting without a row about it fails here."""
+    names = {*ConnectionSection.model_fields, *VaultSection.model_fields}
+    assert [name for name in sorted(names) if f"`{name}`" not in DOC] == []
 
 
 def test_the_test_file_of_the_page_runs_and_passes(tmp_path: Path) -> None:

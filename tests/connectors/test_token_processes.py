@@ -146,6 +146,7 @@ async def race(job: Job) -> list[Told]:
         return [Told(**json.loads(await heard(process))) for process in processes]
 
 
+@pytest.mark.promise("tokens:one-refresh")
 @pytest.mark.parametrize("lives", [1, 8], ids=["sixty-calls", "eight-lives"])
 async def test_eight_processes_share_a_token_that_lives_for_0_3_s(
     tmp_path: Path, lives: int
@@ -176,6 +177,7 @@ async def test_eight_processes_share_a_token_that_lives_for_0_3_s(
         assert (row.state, row.version, row.lease_owner) == ("active", 1 + site.idp.calls, None)
 
 
+@pytest.mark.promise("tokens:client")
 @pytest.mark.parametrize("grant", get_args(Grant))
 async def test_eight_processes_make_one_call_for_a_token_that_lives_for_an_hour(
     tmp_path: Path, grant: Grant
@@ -214,6 +216,7 @@ async def kill_at(site: Site, place: Killed) -> None:
     site.idp.release()
 
 
+@pytest.mark.promise("tokens:crash")
 async def test_a_process_killed_before_its_call_is_followed_by_another(tmp_path: Path) -> None:
     """The stored token was not used: after the lease it is tried once, and works (AU-5)."""
     async with open_site(tmp_path, lifetime_s=3600) as site:
@@ -228,6 +231,7 @@ async def test_a_process_killed_before_its_call_is_followed_by_another(tmp_path:
         assert (await site.row()).refresh_started_at is None
 
 
+@pytest.mark.promise("tokens:crash")
 @pytest.mark.parametrize("place", ["called", "answered"])
 async def test_a_process_killed_after_its_call_ends_in_needs_reauth(
     tmp_path: Path, place: Killed

@@ -188,6 +188,7 @@ def rows_of(store: SqliteStore, sql: str, *values: object) -> list[tuple[object,
         return [tuple(row) for row in connection.execute(sql, values)]
 
 
+@pytest.mark.promise("vault:place")
 async def test_no_token_stands_in_the_file_in_clear(database: SqliteStore, tmp_path: Path) -> None:
     """Neither in the database nor in its write-ahead log (AU-7)."""
     tokens = SqlTokenStore(database, vault(), MAIN)
@@ -199,6 +200,7 @@ async def test_no_token_stands_in_the_file_in_clear(database: SqliteStore, tmp_p
     assert [name for name, content in files.items() if b"-canary" in content] == []
 
 
+@pytest.mark.promise("vault:place")
 @pytest.mark.parametrize("column", ["connection", "tenant"])
 async def test_rows_that_were_swapped_do_not_open(database: SqliteStore, column: str) -> None:
     """Two connections or two tenants with exchanged blobs: both are refused, none is used."""
@@ -235,6 +237,7 @@ async def test_tenants_do_not_see_each_other(database: SqliteStore) -> None:
     assert row.token == token("mine")
 
 
+@pytest.mark.promise("vault:rotation")
 async def test_a_new_key_takes_over_under_a_running_refresh(database: SqliteStore) -> None:
     """Rotation: every row is sealed anew, no version moves, and then the old key may go (AU-8)."""
     old_key, key = new_key(secrets.token_bytes), new_key(secrets.token_bytes)

@@ -41,9 +41,9 @@ where tenant = :tenant and connection = :connection and version = :version
 insert into connection_token (tenant, connection, version, state, sealed)
 values (:tenant, :connection, 1, 'active', :sealed)
 on conflict (tenant, connection) do update
-set sealed = excluded.sealed, version = version + 1, state = 'active', refresh_started_at = null,
-    lease_owner = null, lease_until = null;
+set sealed = excluded.sealed, version = connection_token.version + 1, state = 'active',
+    refresh_started_at = null, lease_owner = null, lease_until = null;
 
 -- name: reseal
 update connection_token set sealed = :sealed
-where tenant = :tenant and connection = :connection;
+where tenant = :tenant and connection = :connection and sealed = :before;
