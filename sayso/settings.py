@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from sayso.errors import Code, ConfigError
 
@@ -33,9 +33,27 @@ class WorkspaceSection(_Section):
 
 
 class StoreSection(_Section):
-    """Where the rows are: `sqlite:///FILE`, relative to the workspace."""
+    """Where the rows are.
 
-    url: Annotated[str, Field(pattern=r"^sqlite:///.+$")] = "sqlite:///sayso.db"
+    Attributes:
+        url: `sqlite:///FILE`, relative to the workspace; `postgresql://USER@HOST/DATABASE`; or a
+            reference to such a URL, which is where one with a password belongs.
+    """
+
+    url: Annotated[str, Field(pattern=r"^(sqlite:///.+|postgres(ql)?://.*|(env|file):.+)$")] = (
+        "sqlite:///sayso.db"
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _holds_no_password(cls, url: str) -> str:
+        authority = url.partition("://")[2].partition("/")[0].partition("?")[0]
+        user = authority.rpartition("@")[0]
+        if url.startswith("postgres") and (":" in user or "password=" in url):
+            raise ValueError(
+                "a password does not belong here; write `env:DATABASE_URL` and put the URL there"
+            )
+        return url
 
 
 class SigningSection(_Section):

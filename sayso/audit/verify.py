@@ -86,23 +86,62 @@ def verify_database(
     logs: list[LogVerification] = []
     try:
         with open_database(path) as database:
-            seen = read_checkpoints(trust, findings)
-            sources = [
+            sources = (
                 database.log(name, deep=deep)
                 for name in database.tenants()
                 if tenant in {None, name}
-            ]
-            _judge_strangers(seen, {source.origin for source in sources}, findings)
-            for source in sources:
-                own = [one for one in seen if one.checkpoint.origin == source.origin]
-                guarded = _guard_source(source, findings)
-                logs.append(judge_log(guarded, own, trust, deep=deep, progress=progress))
+            )
+            logs.extend(_judge_sources(sources, trust, findings, deep=deep, progress=progress))
             _judge_whole(database, findings, deep=deep)
     except (sqlite3.Error, IntegrityError, ValueError) as error:
         _unreadable(error, findings)
+    return _combine(str(path), logs, findings)
+
+
+def verify_sources(
+    name: str,
+    sources: Iterable[LogSource],
+    *,
+    trust: Trust = NO_TRUST,
+    deep: bool = False,
+    progress: Progress | None = None,
+) -> Verification:
+    """Verify logs that somebody else reads, such as those on a server.
+
+    Args:
+        name: what they are read from, for the report.
+        sources: all logs that are to be judged; reading one may raise `IntegrityError`.
+    """
+    findings = Findings()
+    logs: list[LogVerification] = []
+    try:
+        logs.extend(_judge_sources(sources, trust, findings, deep=deep, progress=progress))
+    except (IntegrityError, ValueError) as error:
+        _unreadable(error, findings)
+    return _combine(name, logs, findings)
+
+
+def _judge_sources(
+    found: Iterable[LogSource],
+    trust: Trust,
+    findings: Findings,
+    *,
+    deep: bool,
+    progress: Progress | None,
+) -> Iterator[LogVerification]:
+    seen = read_checkpoints(trust, findings)
+    sources = list(found)
+    _judge_strangers(seen, {source.origin for source in sources}, findings)
+    for source in sources:
+        own = [one for one in seen if one.checkpoint.origin == source.origin]
+        guarded = _guard_source(source, findings)
+        yield judge_log(guarded, own, trust, deep=deep, progress=progress)
+
+
+def _combine(name: str, logs: Sequence[LogVerification], findings: Findings) -> Verification:
     if not logs and not findings.kept:
         findings.add(Check.LOG_NOT_EMPTY, Damage.EMPTY, "there is no log to verify")
-    return combine(str(path), tuple(logs), findings)
+    return combine(name, tuple(logs), findings)
 
 
 def _judge_whole(database: LogDatabase, findings: Findings, *, deep: bool) -> None:

@@ -6,19 +6,19 @@ LangGraph takes about a second to import; whoever only proposes, decides or read
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 from sayso.actions.proposals import Proposals
 from sayso.agent.requests import Requests
 from sayso.connectors.registry import Connectors
 from sayso.ids import Clock, Tenant
+from sayso.sdk.database import open_saver
 from sayso.sdk.workspace import Workspace
-from sayso.store.sqlite import SqliteStore
+from sayso.store.base import Store
 from sayso.telemetry import Telemetry
 
 if TYPE_CHECKING:
-    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
-
     from sayso.agent.base import Planner
     from sayso.agent.runner import Runner
 
@@ -30,7 +30,7 @@ class AgentFloor:
         self,
         *,
         workspace: Workspace,
-        store: SqliteStore,
+        store: Store,
         requests: Requests,
         proposals: Proposals,
         connectors: Connectors,
@@ -48,7 +48,7 @@ class AgentFloor:
         self._telemetry = telemetry
         self._lock = asyncio.Lock()
         self._runner: Runner | None = None
-        self._saver: AsyncSqliteSaver | None = None
+        self._opened = AsyncExitStack()
 
     async def advance(self, tenant: Tenant, request_id: str) -> None:
         """See `Runner.advance`."""
@@ -57,8 +57,7 @@ class AgentFloor:
 
     async def close(self) -> None:
         """Close the checkpointer's connection."""
-        if self._saver is not None:
-            await self._saver.conn.close()
+        await self._opened.aclose()
 
     async def _open(self) -> Runner:
         async with self._lock:
@@ -67,16 +66,9 @@ class AgentFloor:
             return self._runner
 
     async def _build(self) -> Runner:
-        import aiosqlite  # heavy imports: see the module's docstring
-        from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+        from sayso.agent.runner import Runner  # a heavy import: see the module's docstring
 
-        from sayso.agent.runner import Runner
-
-        connection = await aiosqlite.connect(self._store.path)
-        await connection.execute("pragma busy_timeout = 5000")
-        await connection.execute("pragma synchronous = full")
-        self._saver = AsyncSqliteSaver(connection)
-        await self._saver.setup()
+        saver = await open_saver(self._workspace, self._opened)
         return Runner(
             store=self._store,
             requests=self._requests,
@@ -84,7 +76,7 @@ class AgentFloor:
             reach=self._connectors,
             look_up=self._connectors,
             planner=self._own_planner or self._planner(),
-            saver=self._saver,
+            saver=saver,
             clock=self._clock,
             telemetry=self._telemetry,
         )

@@ -13,7 +13,9 @@ from sayso.audit.merkle import LeafHashes, leaf_hash
 from sayso.audit.query import Query, parse_query, read_page
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant
+from sayso.sdk.database import is_postgres, open_snapshot, store_name
 from sayso.sdk.showing import show_entry
+from sayso.sdk.stored_log import read_sources
 from sayso.sdk.views import EntryView
 from sayso.store.base import Reader, Transaction, integer, text
 
@@ -130,16 +132,17 @@ class Audit:
             checkpoints: signed heads seen earlier; a log that was rewritten since is found out.
         """
         from sayso.audit.checks import Trust  # only auditors need the verifier
-        from sayso.audit.verify import verify_database
+        from sayso.audit.verify import verify_database, verify_sources
 
         where = self._tenant(tenant)
-        return verify_database(
-            self._workspace.store_path,
-            trust=Trust.parse([self.vkey(tenant=where)], checkpoints),
-            tenant=where,
-            deep=deep,
-            progress=progress,
-        )
+        trust = Trust.parse([self.vkey(tenant=where)], checkpoints)
+        if not is_postgres(self._workspace):
+            path = self._workspace.store_path
+            return verify_database(path, trust=trust, tenant=where, deep=deep, progress=progress)
+        with open_snapshot(self._workspace) as reader:
+            sources = read_sources(reader, where)
+            name = store_name(self._workspace)
+            return verify_sources(name, sources, trust=trust, deep=deep, progress=progress)
 
     async def export(
         self, folder: Path, words: str = "", *, by: Actor | None = None, tenant: str | None = None

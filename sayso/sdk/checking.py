@@ -19,11 +19,11 @@ from sayso.errors import Code, ConfigError, SaysoError
 from sayso.ids import SystemClock, Tenant
 from sayso.json import JsonValue
 from sayso.sdk.connections import check_token, read_connection, read_vault
+from sayso.sdk.database import open_store, store_name
 from sayso.sdk.wiring import load_actions_file
 from sayso.sdk.workspace import Workspace
 from sayso.settings import FILE_NAME
-from sayso.store.base import text
-from sayso.store.sqlite import SqliteStore
+from sayso.store.base import Store, text
 
 _REFERENCE = re.compile(r"^(env|file|vault):.+$")
 
@@ -227,10 +227,10 @@ class _Checker:
 
     async def database(self) -> None:
         """The database is there, has this version, and its log was signed by this key."""
-        place = self._workspace.store_path.name
+        place = store_name(self._workspace)
         self.looked_at.append(place)
         try:
-            store = SqliteStore(self._workspace.store_path)
+            store = open_store(self._workspace)
             try:
                 await self._check_key(store)
                 await self._check_tokens(store)
@@ -239,7 +239,7 @@ class _Checker:
         except SaysoError as error:
             self.problems.append(_problem(place, error))
 
-    async def _check_key(self, store: SqliteStore) -> None:
+    async def _check_key(self, store: Store) -> None:
         tenant = Tenant(self._settings.workspace.tenant)
         row = await store.read(lambda reader: reader.one("log.key", tenant=tenant))
         if row is None:
@@ -252,12 +252,12 @@ class _Checker:
         if text(row, "vkey") != ours:
             raise ConfigError(
                 Code.KEY_MISMATCH,
-                f"`{self._workspace.store_path.name}` was signed by another key, or for another "
+                f"`{store_name(self._workspace)}` was signed by another key, or for another "
                 "`workspace.name`",
                 next_step="bring back the key and the name with which it was made",
             )
 
-    async def _check_tokens(self, store: SqliteStore) -> None:
+    async def _check_tokens(self, store: Store) -> None:
         said = {problem.place for problem in self.problems}
         for name in self._settings.connections:
             place = f"[connections.{name}]"

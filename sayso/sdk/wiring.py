@@ -27,10 +27,11 @@ from sayso.errors import Code, ConfigError
 from sayso.ids import Clock, IdSource, Tenant
 from sayso.json import JsonValue
 from sayso.sdk.connections import Connections
+from sayso.sdk.database import open_store
 from sayso.sdk.people import SettingsDirectory
 from sayso.sdk.tokens import Tokens
 from sayso.sdk.workspace import Workspace
-from sayso.store.sqlite import SqliteStore
+from sayso.store.base import Store
 from sayso.telemetry import Telemetry
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class House:
     tenant: Tenant
     clock: Clock
     ids: IdSource
-    store: SqliteStore
+    store: Store
     log: AuditLog
     connectors: Connectors
     connections: Connections | None
@@ -98,7 +99,7 @@ def build_house(
     reach = load_connectors(workspace, clock, connectors, connections) if act else Connectors(())
     policy: Policy = workspace.policy(tuple(reach.actions)) if act else _NoPolicy()
     log = AuditLog(settings.workspace.name, workspace.signer(), clock)
-    store = SqliteStore(workspace.store_path)
+    store = open_store(workspace)
     if connections is not None:
         connections.use(store)
     ledger = Ledger(log)

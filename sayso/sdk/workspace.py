@@ -43,9 +43,39 @@ class Workspace:
         )
 
     @property
+    def store_url(self) -> str:
+        """Where the rows are, with references followed; may hold a password.
+
+        Raises:
+            ConfigError: `missing_secret`, `invalid_setting`.
+        """
+        url = self.settings.store.url
+        if not url.startswith(("env:", "file:")):
+            return url
+        found = self.secret(url).reveal()
+        if not found.startswith(("sqlite:///", "postgresql://", "postgres://")):
+            raise ConfigError(
+                Code.INVALID_SETTING,
+                f"`store.url`: what `{url}` holds is no URL of a database",
+                next_step="write it as postgresql://USER:PASSWORD@HOST:PORT/DATABASE",
+            )
+        return found
+
+    @property
     def store_path(self) -> Path:
-        """The SQLite file."""
-        return self.folder / self.settings.store.url.removeprefix("sqlite:///")
+        """The SQLite file.
+
+        Raises:
+            ConfigError: `invalid_setting`, when the rows are on PostgreSQL.
+        """
+        url = self.store_url
+        if not url.startswith("sqlite:///"):
+            raise ConfigError(
+                Code.INVALID_SETTING,
+                "this needs a SQLite file, and `store.url` names a PostgreSQL server",
+                next_step="set `store.url` to sqlite:///FILE",
+            )
+        return self.folder / url.removeprefix("sqlite:///")
 
     def secret(self, reference: str) -> Secret:
         """The secret behind a reference.

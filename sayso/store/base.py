@@ -26,7 +26,10 @@ class Transaction(Reader, Protocol):
     """Reads and writes; everything in it is committed together, or nothing is."""
 
     def run(self, query: str, /, **params: SqlValue) -> int:
-        """Run a named statement; returns how many rows it changed."""
+        """Run a named statement; returns how many rows it changed.
+
+        A query marked `(count unread)` may return -1 instead, without waiting for the database.
+        """
         ...
 
     def before_commit(self, key: str, work: Callable[[Transaction], None]) -> None:
@@ -46,17 +49,24 @@ class Store(Protocol):
     on any thread and must touch nothing but its transaction.
     """
 
-    async def write(self, work: Callable[[Transaction], T]) -> T:
+    async def write(self, work: Callable[[Transaction], T], *, tenant: str | None = None) -> T:
         """Run a unit of work in a transaction and wait until it is durable.
 
+        Args:
+            tenant: the only tenant whose rows the unit may see or change, where the database can
+                hold it to that (docs/stores.md); None for a unit that says so in each statement.
+
         Raises:
-            RetryableError: `store_busy`, when another process holds the lock for too long.
+            RetryableError: `store_busy`, when another process holds the lock for too long;
+                `store_unavailable`, when the connection to a server was lost.
+            OutcomeUnknownError: `store_unavailable`, when it was lost while the server committed
+                and the server does not come back in time to be asked.
             ConfigError: `store_read_only`, `store_full`, `store_unavailable`.
         """
         ...
 
-    async def read(self, work: Callable[[Reader], T]) -> T:
-        """Run a unit that only reads, on one consistent snapshot."""
+    async def read(self, work: Callable[[Reader], T], *, tenant: str | None = None) -> T:
+        """Run a unit that only reads, on one consistent snapshot; `tenant` as with `write`."""
         ...
 
     async def version(self) -> int:

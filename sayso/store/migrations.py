@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
@@ -15,25 +16,51 @@ APPLICATION_ID = 0x53617953
 _FILE = re.compile(r"(\d{4})_(pre|post)_[a-z0-9_]+\.sql")
 
 
-def migration_files(dialect: str) -> list[tuple[int, str]]:
-    """The migrations of a dialect as (number, SQL), lowest first.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Migration:
+    """One numbered file.
 
-    `pre` files run before new code is deployed and must leave old code working; `post` files run
-    after it.
+    Attributes:
+        name: the file's, such as `0001_pre_spine`.
+        phase: `pre` files run before new code is deployed and must leave old code working; `post`
+            files run after it.
     """
+
+    number: int
+    name: str
+    phase: str
+    sql: str
+
+
+def read_migrations(dialect: str) -> list[Migration]:
+    """The migrations of a dialect, lowest first."""
     folder = resources.files("sayso.store") / "sql" / dialect
     found = sorted(
-        (int(match[1]), file.read_text(encoding="utf-8"))
-        for file in folder.iterdir()
-        if (match := _FILE.fullmatch(file.name))
+        (
+            Migration(
+                number=int(match[1]),
+                name=file.name.removesuffix(".sql"),
+                phase=match[2],
+                sql=file.read_text(encoding="utf-8"),
+            )
+            for file in folder.iterdir()
+            if (match := _FILE.fullmatch(file.name))
+        ),
+        key=lambda migration: migration.number,
     )
-    assert [number for number, _ in found] == list(range(1, len(found) + 1)), "numbers have a gap"
+    numbers = [migration.number for migration in found]
+    assert numbers == list(range(1, len(found) + 1)), "numbers have a gap"
     return found
 
 
-def schema_version() -> int:
+def migration_files(dialect: str) -> list[tuple[int, str]]:
+    """The migrations of a dialect as (number, SQL), lowest first."""
+    return [(migration.number, migration.sql) for migration in read_migrations(dialect)]
+
+
+def schema_version(dialect: str = "sqlite") -> int:
     """The version that this code expects."""
-    return len(migration_files("sqlite"))
+    return len(migration_files(dialect))
 
 
 def migrate(connection: sqlite3.Connection) -> int:

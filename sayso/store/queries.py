@@ -1,26 +1,83 @@
-"""Named SQL, read once from the files in `store/sql/queries`."""
+"""Named SQL, read once from the files in `store/sql/queries`; both stores run the same text."""
 
 from __future__ import annotations
 
 import functools
 import re
+from dataclasses import dataclass
 from importlib import resources
 
-_NAME = re.compile(r"^-- name: ([a-z][a-z0-9_]*)$", re.MULTILINE)
+_NAME = re.compile(r"^-- name: ([a-z][a-z0-9_]*)( \(count unread\))?$", re.MULTILINE)
+_PLAIN_INSERT = re.compile(r"insert\s+into\b(?!.*\bon\s+conflict\b)(?!.*\bselect\b)", re.DOTALL)
+
+# Literals, quoted names, comments and casts are stepped over, so that a colon in them is no
+# parameter.
+_PARAMETER = re.compile(
+    r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/|::|:([a-z_][a-z0-9_]*)", re.DOTALL
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """A query in PostgreSQL's own form.
+
+    Attributes:
+        name: `file.name`; unique.
+        sql: with `$1`, `$2` … for the parameters.
+        parameters: their names, in that order.
+        count: how many rows it changes when it does not fail, where that is known beforehand or
+            nobody asks (-1); None where the server has to say.
+    """
+
+    name: str
+    sql: str
+    parameters: tuple[str, ...] = ()
+    count: int | None = None
 
 
 @functools.cache
 def named_queries() -> dict[str, str]:
     """Every query by `file.name`, such as `action.by_id`; parameters are written `:name`."""
-    found: dict[str, str] = {}
+    return {name: sql for name, (sql, _) in _read().items()}
+
+
+@functools.cache
+def numbered_queries() -> dict[str, Statement]:
+    """The same queries with numbered parameters.
+
+    A query whose name is followed by `(count unread)` is one whose count no caller reads: its
+    answer need not be waited for, and `run` returns -1.
+    """
+    return {name: _numbered(name, sql, unread) for name, (sql, unread) in _read().items()}
+
+
+@functools.cache
+def _read() -> dict[str, tuple[str, bool]]:
+    found: dict[str, tuple[str, bool]] = {}
     folder = resources.files("sayso.store") / "sql" / "queries"
     for file in sorted(folder.iterdir(), key=lambda item: item.name):
         if not file.name.endswith(".sql"):
             continue
         noun = file.name.removesuffix(".sql")
         parts = _NAME.split(file.read_text(encoding="utf-8"))
-        for name, sql in zip(parts[1::2], parts[2::2], strict=True):
+        for name, unread, sql in zip(parts[1::3], parts[2::3], parts[3::3], strict=True):
             key = f"{noun}.{name}"
             assert key not in found, f"two queries are called {key}"
-            found[key] = sql.strip().rstrip(";")
+            found[key] = (sql.strip().rstrip(";"), bool(unread))
     return found
+
+
+def _numbered(name: str, sql: str, unread: bool) -> Statement:
+    parameters: list[str] = []
+
+    def number(match: re.Match[str]) -> str:
+        parameter: str | None = match[1]
+        if parameter is None:
+            return "" if match[0].startswith(("--", "/*")) else match[0]
+        if parameter not in parameters:
+            parameters.append(parameter)
+        return f"${parameters.index(parameter) + 1}"
+
+    numbered = _PARAMETER.sub(number, sql).strip().rstrip(";")
+    count = -1 if unread else 1 if _PLAIN_INSERT.match(numbered) else None
+    return Statement(name=name, sql=numbered, parameters=tuple(parameters), count=count)

@@ -114,7 +114,7 @@ class SqliteStore:
         """The database file."""
         return self._path
 
-    async def write(self, work: Callable[[Transaction], T]) -> T:
+    async def write(self, work: Callable[[Transaction], T], *, tenant: str | None = None) -> T:
         if self._closed:
             raise ConfigError(Code.STORE_UNAVAILABLE, "the database is closed")
         loop = asyncio.get_running_loop()
@@ -122,7 +122,7 @@ class SqliteStore:
         self._queue.put(_Unit(work, future, loop))
         return await future
 
-    async def read(self, work: Callable[[Reader], T]) -> T:
+    async def read(self, work: Callable[[Reader], T], *, tenant: str | None = None) -> T:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._readers, self._read_now, work)
 

@@ -63,7 +63,7 @@ class PostgresServer:
 
     def create(self) -> None:
         """Make the data folder."""
-        if self._as:
+        if "user" in self._as and "group" in self._as:
             os.chown(self._folder, self._as["user"], self._as["group"])
         options = ("-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C")
         self._run("initdb", "-D", self._data, *options, "--no-sync", "--no-instructions")

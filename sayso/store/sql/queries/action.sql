@@ -22,10 +22,10 @@ select * from action where tenant = :tenant and request_id = :request_id order b
 -- name: page
 select * from action
 where tenant = :tenant
-    and (:after is null or id < :after)
-    and (:status is null or status = :status)
-    and (:subject_id is null or subject_id = :subject_id)
-    and (:name is null or name = :name)
+    and (cast(:after as text) is null or id < :after)
+    and (cast(:status as text) is null or status = :status)
+    and (cast(:subject_id as text) is null or subject_id = :subject_id)
+    and (cast(:name as text) is null or name = :name)
 order by id desc limit :limit;
 
 -- name: due
@@ -53,20 +53,23 @@ update action set due_at = :due_at where tenant = :tenant and id = :id and last_
 -- name: park
 update action set due_at = null where tenant = :tenant and id = :id and last_seq = :last_seq;
 
--- name: wake_dependents
+-- name: wake_dependents (count unread)
 update action set due_at = :now
 where tenant = :tenant and request_id = :request_id and after <> '[]'
     and status in ('approved', 'pending_approval');
 
 -- name: history
 select count(*) as count,
-    coalesce(sum(case when currency is :currency then amount_minor else 0 end), 0) as amount_minor
+    cast(coalesce(sum(
+        case when coalesce(currency, '') = coalesce(:currency, '') then amount_minor else 0 end), 0)
+        as bigint) as amount_minor
 from action
 where tenant = :tenant and subject_id = :subject_id and name = :name and created_at >= :since
     and id <> :but
     and status in ('pending_approval', 'approved', 'executing', 'unknown', 'succeeded', 'stale');
 
 -- name: money_out
-select currency, name, sum(amount_minor) as amount_minor, count(*) as count from action
+select currency, name, cast(sum(amount_minor) as bigint) as amount_minor, count(*) as count
+from action
 where tenant = :tenant and status = 'succeeded' and amount_minor is not null
 group by currency, name order by currency, name;

@@ -14,8 +14,8 @@ order by id desc limit 1;
 -- name: page
 select * from approval
 where tenant = :tenant
-    and (:after is null or id > :after)
-    and (:status is null or status = :status)
+    and (cast(:after as text) is null or id > :after)
+    and (cast(:status as text) is null or status = :status)
 order by id limit :limit;
 
 -- name: close

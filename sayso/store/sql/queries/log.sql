@@ -4,10 +4,10 @@ select size, frontier, note from log_head where tenant = :tenant;
 -- name: head_insert
 insert into log_head (tenant, size, frontier, note) values (:tenant, :size, :frontier, '');
 
--- name: head_grow
+-- name: head_grow (count unread)
 update log_head set size = :size, frontier = :frontier where tenant = :tenant;
 
--- name: head_sign
+-- name: head_sign (count unread)
 update log_head set note = :note where tenant = :tenant;
 
 -- name: append
@@ -29,13 +29,35 @@ order by seq limit :limit;
 -- name: tenants
 select tenant, size from log_head order by tenant;
 
+-- name: rows_to_verify
+select seq, body, at, kind, actor, action_id, request_id, approval_id, subject, name, status,
+    rule, digest, amount_minor, currency
+from log_entry where tenant = :tenant and seq >= :from_seq
+order by seq limit :limit;
+
+-- name: tenants_to_verify
+select tenant from log_head
+union select tenant from log_key
+union select tenant from log_entry where seq = 0
+order by tenant;
+
+-- name: actions_to_verify
+select s.id, s.status, s.last_seq, e.body
+from action s left join log_entry e on e.tenant = s.tenant and e.seq = s.last_seq
+where s.tenant = :tenant and s.id > :after order by s.id limit :limit;
+
+-- name: approvals_to_verify
+select s.id, s.status, s.last_seq, e.body
+from approval s left join log_entry e on e.tenant = s.tenant and e.seq = s.last_seq
+where s.tenant = :tenant and s.id > :after order by s.id limit :limit;
+
 -- name: of_action
 select seq, body from log_entry where tenant = :tenant and action_id = :action order by seq;
 
 -- name: meta
 select value from meta where key = :key;
 
--- name: meta_insert
+-- name: meta_insert (count unread)
 insert into meta (key, value) values (:key, :value) on conflict (key) do nothing;
 
 -- The pages differ only in the index that they begin with: SQLite cannot choose one for a
@@ -44,104 +66,104 @@ insert into meta (key, value) values (:key, :value) on conflict (key) do nothing
 -- name: page
 select seq, body from log_entry
 where tenant = :tenant
-    and (:before is null or seq < :before)
-    and (:action is null or action_id = :action)
-    and (:request is null or request_id = :request)
-    and (:approval is null or approval_id = :approval)
-    and (:subject is null or subject = :subject)
-    and (:kind is null or kind = :kind)
-    and (:actor is null or actor = :actor)
-    and (:name is null or name = :name)
-    and (:status is null or status = :status)
-    and (:rule is null or rule = :rule)
-    and (:digest is null or digest glob :digest)
-    and (:currency is null or currency = :currency)
-    and (:amount_from is null or amount_minor >= :amount_from)
-    and (:amount_to is null or amount_minor <= :amount_to)
-    and (:at_from is null or at >= :at_from)
-    and (:at_to is null or at < :at_to)
+    and (cast(:before as bigint) is null or seq < :before)
+    and (cast(:action as text) is null or action_id = :action)
+    and (cast(:request as text) is null or request_id = :request)
+    and (cast(:approval as text) is null or approval_id = :approval)
+    and (cast(:subject as text) is null or subject = :subject)
+    and (cast(:kind as text) is null or kind = :kind)
+    and (cast(:actor as text) is null or actor = :actor)
+    and (cast(:name as text) is null or name = :name)
+    and (cast(:status as text) is null or status = :status)
+    and (cast(:rule as text) is null or rule = :rule)
+    and (cast(:digest as text) is null or substr(digest, 1, length(:digest) - 1) || '*' = :digest)
+    and (cast(:currency as text) is null or currency = :currency)
+    and (cast(:amount_from as bigint) is null or amount_minor >= :amount_from)
+    and (cast(:amount_to as bigint) is null or amount_minor <= :amount_to)
+    and (cast(:at_from as bigint) is null or at >= :at_from)
+    and (cast(:at_to as bigint) is null or at < :at_to)
 order by seq desc limit :limit;
 
 -- name: page_by_action
 select seq, body from log_entry
 where tenant = :tenant and action_id = :action
-    and (:before is null or seq < :before)
-    and (:action is null or action_id = :action)
-    and (:request is null or request_id = :request)
-    and (:approval is null or approval_id = :approval)
-    and (:subject is null or subject = :subject)
-    and (:kind is null or kind = :kind)
-    and (:actor is null or actor = :actor)
-    and (:name is null or name = :name)
-    and (:status is null or status = :status)
-    and (:rule is null or rule = :rule)
-    and (:digest is null or digest glob :digest)
-    and (:currency is null or currency = :currency)
-    and (:amount_from is null or amount_minor >= :amount_from)
-    and (:amount_to is null or amount_minor <= :amount_to)
-    and (:at_from is null or at >= :at_from)
-    and (:at_to is null or at < :at_to)
+    and (cast(:before as bigint) is null or seq < :before)
+    and (cast(:action as text) is null or action_id = :action)
+    and (cast(:request as text) is null or request_id = :request)
+    and (cast(:approval as text) is null or approval_id = :approval)
+    and (cast(:subject as text) is null or subject = :subject)
+    and (cast(:kind as text) is null or kind = :kind)
+    and (cast(:actor as text) is null or actor = :actor)
+    and (cast(:name as text) is null or name = :name)
+    and (cast(:status as text) is null or status = :status)
+    and (cast(:rule as text) is null or rule = :rule)
+    and (cast(:digest as text) is null or substr(digest, 1, length(:digest) - 1) || '*' = :digest)
+    and (cast(:currency as text) is null or currency = :currency)
+    and (cast(:amount_from as bigint) is null or amount_minor >= :amount_from)
+    and (cast(:amount_to as bigint) is null or amount_minor <= :amount_to)
+    and (cast(:at_from as bigint) is null or at >= :at_from)
+    and (cast(:at_to as bigint) is null or at < :at_to)
 order by seq desc limit :limit;
 
 -- name: page_by_request
 select seq, body from log_entry
 where tenant = :tenant and request_id = :request
-    and (:before is null or seq < :before)
-    and (:action is null or action_id = :action)
-    and (:request is null or request_id = :request)
-    and (:approval is null or approval_id = :approval)
-    and (:subject is null or subject = :subject)
-    and (:kind is null or kind = :kind)
-    and (:actor is null or actor = :actor)
-    and (:name is null or name = :name)
-    and (:status is null or status = :status)
-    and (:rule is null or rule = :rule)
-    and (:digest is null or digest glob :digest)
-    and (:currency is null or currency = :currency)
-    and (:amount_from is null or amount_minor >= :amount_from)
-    and (:amount_to is null or amount_minor <= :amount_to)
-    and (:at_from is null or at >= :at_from)
-    and (:at_to is null or at < :at_to)
+    and (cast(:before as bigint) is null or seq < :before)
+    and (cast(:action as text) is null or action_id = :action)
+    and (cast(:request as text) is null or request_id = :request)
+    and (cast(:approval as text) is null or approval_id = :approval)
+    and (cast(:subject as text) is null or subject = :subject)
+    and (cast(:kind as text) is null or kind = :kind)
+    and (cast(:actor as text) is null or actor = :actor)
+    and (cast(:name as text) is null or name = :name)
+    and (cast(:status as text) is null or status = :status)
+    and (cast(:rule as text) is null or rule = :rule)
+    and (cast(:digest as text) is null or substr(digest, 1, length(:digest) - 1) || '*' = :digest)
+    and (cast(:currency as text) is null or currency = :currency)
+    and (cast(:amount_from as bigint) is null or amount_minor >= :amount_from)
+    and (cast(:amount_to as bigint) is null or amount_minor <= :amount_to)
+    and (cast(:at_from as bigint) is null or at >= :at_from)
+    and (cast(:at_to as bigint) is null or at < :at_to)
 order by seq desc limit :limit;
 
 -- name: page_by_subject
 select seq, body from log_entry
 where tenant = :tenant and subject = :subject
-    and (:before is null or seq < :before)
-    and (:action is null or action_id = :action)
-    and (:request is null or request_id = :request)
-    and (:approval is null or approval_id = :approval)
-    and (:subject is null or subject = :subject)
-    and (:kind is null or kind = :kind)
-    and (:actor is null or actor = :actor)
-    and (:name is null or name = :name)
-    and (:status is null or status = :status)
-    and (:rule is null or rule = :rule)
-    and (:digest is null or digest glob :digest)
-    and (:currency is null or currency = :currency)
-    and (:amount_from is null or amount_minor >= :amount_from)
-    and (:amount_to is null or amount_minor <= :amount_to)
-    and (:at_from is null or at >= :at_from)
-    and (:at_to is null or at < :at_to)
+    and (cast(:before as bigint) is null or seq < :before)
+    and (cast(:action as text) is null or action_id = :action)
+    and (cast(:request as text) is null or request_id = :request)
+    and (cast(:approval as text) is null or approval_id = :approval)
+    and (cast(:subject as text) is null or subject = :subject)
+    and (cast(:kind as text) is null or kind = :kind)
+    and (cast(:actor as text) is null or actor = :actor)
+    and (cast(:name as text) is null or name = :name)
+    and (cast(:status as text) is null or status = :status)
+    and (cast(:rule as text) is null or rule = :rule)
+    and (cast(:digest as text) is null or substr(digest, 1, length(:digest) - 1) || '*' = :digest)
+    and (cast(:currency as text) is null or currency = :currency)
+    and (cast(:amount_from as bigint) is null or amount_minor >= :amount_from)
+    and (cast(:amount_to as bigint) is null or amount_minor <= :amount_to)
+    and (cast(:at_from as bigint) is null or at >= :at_from)
+    and (cast(:at_to as bigint) is null or at < :at_to)
 order by seq desc limit :limit;
 
 -- name: page_by_kind
 select seq, body from log_entry
 where tenant = :tenant and kind = :kind
-    and (:before is null or seq < :before)
-    and (:action is null or action_id = :action)
-    and (:request is null or request_id = :request)
-    and (:approval is null or approval_id = :approval)
-    and (:subject is null or subject = :subject)
-    and (:kind is null or kind = :kind)
-    and (:actor is null or actor = :actor)
-    and (:name is null or name = :name)
-    and (:status is null or status = :status)
-    and (:rule is null or rule = :rule)
-    and (:digest is null or digest glob :digest)
-    and (:currency is null or currency = :currency)
-    and (:amount_from is null or amount_minor >= :amount_from)
-    and (:amount_to is null or amount_minor <= :amount_to)
-    and (:at_from is null or at >= :at_from)
-    and (:at_to is null or at < :at_to)
+    and (cast(:before as bigint) is null or seq < :before)
+    and (cast(:action as text) is null or action_id = :action)
+    and (cast(:request as text) is null or request_id = :request)
+    and (cast(:approval as text) is null or approval_id = :approval)
+    and (cast(:subject as text) is null or subject = :subject)
+    and (cast(:kind as text) is null or kind = :kind)
+    and (cast(:actor as text) is null or actor = :actor)
+    and (cast(:name as text) is null or name = :name)
+    and (cast(:status as text) is null or status = :status)
+    and (cast(:rule as text) is null or rule = :rule)
+    and (cast(:digest as text) is null or substr(digest, 1, length(:digest) - 1) || '*' = :digest)
+    and (cast(:currency as text) is null or currency = :currency)
+    and (cast(:amount_from as bigint) is null or amount_minor >= :amount_from)
+    and (cast(:amount_to as bigint) is null or amount_minor <= :amount_to)
+    and (cast(:at_from as bigint) is null or at >= :at_from)
+    and (cast(:at_to as bigint) is null or at < :at_to)
 order by seq desc limit :limit;

@@ -1,6 +1,6 @@
--- name: put
+-- name: put (count unread)
 insert into outbox (tenant, topic, key, version, due_at) values (:tenant, :topic, :key, 1, :now)
-on conflict (tenant, topic, key) do update set version = version + 1, due_at = :now;
+on conflict (tenant, topic, key) do update set version = outbox.version + 1, due_at = :now;
 
 -- name: due
 select id, tenant, key, version, state, attempts from outbox
@@ -11,5 +11,5 @@ update outbox set due_at = :until, attempts = attempts + 1 where id = :id and du
 
 -- name: sent
 update outbox set sent_version = :version, state = :state, attempts = 0,
-    due_at = case when version = :version then null else :now end
+    due_at = case when version = :version then null else cast(:now as bigint) end
 where id = :id;

@@ -12,7 +12,8 @@ select * from request where tenant = :tenant and idempotency_key = :idempotency_
 
 -- name: page
 select * from request
-where tenant = :tenant and (:after is null or id < :after) order by id desc limit :limit;
+where tenant = :tenant and (cast(:after as text) is null or id < :after)
+order by id desc limit :limit;
 
 -- name: due
 select tenant, id, due_at from request where due_at <= :now order by due_at limit :limit;
@@ -39,7 +40,7 @@ update request set attempts = 0, due_at = case
     when exists (
         select 1 from action where action.tenant = :tenant and action.request_id = :id
             and action.status not in ('refused', 'rejected', 'expired', 'succeeded', 'failed',
-                'unknown', 'compensated')) then null else :now end
+                'unknown', 'compensated')) then null else cast(:now as bigint) end
 where tenant = :tenant and id = :id and fence = :fence;
 
 -- name: move
@@ -49,7 +50,7 @@ update request set status = :status, planner = coalesce(:planner, planner),
     updated_at = :updated_at, last_seq = :last_seq
 where tenant = :tenant and id = :id and last_seq = :was_seq;
 
--- name: wake
+-- name: wake (count unread)
 update request set due_at = :now
 where tenant = :tenant and id = :id and status = 'acting'
     and not exists (

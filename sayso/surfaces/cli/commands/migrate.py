@@ -6,9 +6,9 @@ import os
 
 import typer
 
+from sayso.sdk.database import is_postgres, open_store, store_name
 from sayso.sdk.workspace import Workspace
 from sayso.store.migrations import schema_version
-from sayso.store.sqlite import SqliteStore
 from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.place import find_workspace, run
@@ -20,16 +20,18 @@ app = typer.Typer()
 def migrate(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int:
     """Bring the database to this version."""
     out = Out(as_json=as_json)
-    path = Workspace.load(find_workspace(workspace), os.environ).store_path
+    loaded = Workspace.load(find_workspace(workspace), os.environ)
+    version = schema_version("postgres" if is_postgres(loaded) else "sqlite")
+    name = str(store_name(loaded) if is_postgres(loaded) else loaded.store_path)
 
     async def work() -> None:
-        store = SqliteStore(path, create=True)
+        store = open_store(loaded, create=True)
         await store.close()
 
     out.note("bringing the database to this version …")
     run(work())
     if as_json:
-        out.document({"database": str(path), "version": schema_version()})
+        out.document({"database": name, "version": version})
     else:
-        out.line(f"{path.name} has version {schema_version()}.")
+        out.line(f"{store_name(loaded)} has version {version}.")
     return 0

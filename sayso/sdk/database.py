@@ -1,0 +1,146 @@
+"""The database of a workspace: SQLite, or PostgreSQL where the extra is installed."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import AsyncExitStack, contextmanager
+from typing import TYPE_CHECKING
+
+from sayso.errors import Code, ConfigError
+from sayso.sdk.workspace import Workspace
+from sayso.store.base import Reader, Store
+from sayso.store.sqlite import SqliteStore
+
+if TYPE_CHECKING:
+    from langgraph.checkpoint.base import BaseCheckpointSaver
+
+    from sayso.store.postgres import PostgresStore
+
+
+def open_store(workspace: Workspace, *, create: bool = False) -> Store:
+    """Open a workspace's database.
+
+    Args:
+        create: make or upgrade the schema first, instead of refusing another version.
+
+    Raises:
+        ConfigError: `missing_extra`, and whatever is wrong with the database.
+        RetryableError: `store_busy`, `store_unavailable`.
+    """
+    if not is_postgres(workspace):
+        return SqliteStore(workspace.store_path, create=create)
+    return _open_postgres(workspace.store_url, create=create)
+
+
+def is_postgres(workspace: Workspace) -> bool:
+    """Whether the workspace's rows are on PostgreSQL."""
+    return workspace.store_url.startswith("postgres")
+
+
+def store_name(workspace: Workspace) -> str:
+    """What to call the database in a message; holds no secret."""
+    return "PostgreSQL" if is_postgres(workspace) else workspace.store_path.name
+
+
+def _open_postgres(url: str, *, create: bool) -> PostgresStore:
+    try:
+        from sayso.store.postgres import PostgresStore  # needs an extra
+    except ImportError as error:
+        raise _missing_extra(error) from error
+    if create:
+        from sayso.store.postgres_schema import migrate_postgres  # as above
+
+        migrate_postgres(url)
+        _make_threads(url)
+    return PostgresStore(url)
+
+
+@contextmanager
+def open_snapshot(workspace: Workspace) -> Generator[Reader]:
+    """One consistent snapshot of a PostgreSQL database, read on this thread.
+
+    Raises:
+        ConfigError: `missing_extra`, `store_unavailable`.
+        RetryableError: `store_unavailable`.
+    """
+    try:
+        from sayso.store.postgres import open_reader  # needs an extra
+    except ImportError as error:
+        raise _missing_extra(error) from error
+    with open_reader(workspace.store_url) as reader:
+        yield reader
+
+
+def _make_threads(url: str) -> None:
+    """Make the planner's own tables, so that workers never change the schema."""
+    try:
+        from langgraph.checkpoint.postgres import PostgresSaver  # heavy, and needs an extra
+        from psycopg.rows import dict_row
+    except ImportError as error:
+        raise _missing_extra(error) from error
+    from sayso.store.postgres_connection import APP_ROLE, OWNER_ROLE, SCHEMA, connect_plainly
+
+    with connect_plainly(url) as connection:
+        connection.row_factory = dict_row
+        connection.execute(f"set role {OWNER_ROLE}")  # pyright: ignore[reportArgumentType, reportCallIssue]
+        connection.execute(f"set search_path to {SCHEMA}, pg_temp")  # pyright: ignore[reportArgumentType, reportCallIssue]
+        PostgresSaver(connection).setup()
+        connection.execute(
+            f"grant select, insert, update, delete on checkpoints, checkpoint_blobs,"  # pyright: ignore[reportArgumentType, reportCallIssue]
+            f" checkpoint_writes to {APP_ROLE}"
+        )
+
+
+async def open_saver(workspace: Workspace, stack: AsyncExitStack) -> BaseCheckpointSaver[str]:
+    """The planner's checkpointer in the same database, on a connection of its own.
+
+    Args:
+        stack: closes it.
+    """
+    if is_postgres(workspace):
+        return await _open_postgres_saver(workspace.store_url, stack)
+    import aiosqlite  # heavy imports: only planning needs them
+    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+
+    connection = await stack.enter_async_context(aiosqlite.connect(workspace.store_path))
+    await connection.execute("pragma busy_timeout = 5000")
+    await connection.execute("pragma synchronous = full")
+    saver = AsyncSqliteSaver(connection)
+    await saver.setup()
+    return saver
+
+
+async def _open_postgres_saver(url: str, stack: AsyncExitStack) -> BaseCheckpointSaver[str]:
+    try:
+        from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver  # needs an extra
+        from psycopg import AsyncConnection
+        from psycopg.rows import DictRow, dict_row
+        from psycopg_pool import AsyncConnectionPool
+    except ImportError as error:
+        raise _missing_extra(error) from error
+    from sayso.store.postgres_connection import planner_options
+
+    async def check(connection: AsyncConnection[DictRow]) -> None:
+        await connection.execute("select 1")
+
+    # A pool, since it replaces connections that a restart of the server has ended.
+    pool = AsyncConnectionPool(
+        planner_options(url),
+        connection_class=AsyncConnection[DictRow],
+        min_size=1,
+        max_size=4,
+        open=False,
+        check=check,
+        kwargs={"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row},
+    )
+    await stack.enter_async_context(pool)
+    return AsyncPostgresSaver(pool)
+
+
+def _missing_extra(error: ImportError) -> ConfigError:
+    return ConfigError(
+        Code.MISSING_EXTRA,
+        "PostgreSQL needs an optional part",
+        next_step="pip install 'sayso[postgres]'",
+        detail=str(error),
+    )

@@ -1,0 +1,108 @@
+"""Feeds the verifier with the logs of a store that it cannot open by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+from sayso.audit.checks import Head, ListedKey, LogSource, StateRow
+from sayso.errors import Code, IntegrityError, SaysoError
+from sayso.store.base import (
+    Reader,
+    Row,
+    SqlValue,
+    blob,
+    integer,
+    integer_or_none,
+    text,
+    text_or_none,
+)
+
+T = TypeVar("T")
+
+_PAGE = 1000
+# The columns beside `seq` and `body` that the query `log.rows_to_verify` reads.
+_COLUMNS = tuple(
+    "at kind actor action_id request_id approval_id subject name status rule digest amount_minor"
+    " currency".split()
+)
+_STATE = {"action": "log.actions_to_verify", "approval": "log.approvals_to_verify"}
+
+
+def read_sources(reader: Reader, tenant: str | None) -> Iterator[LogSource]:
+    """The logs of a snapshot, read page by page while they are judged.
+
+    Args:
+        reader: must stay open until the last row has been judged.
+        tenant: only this log; all when None.
+    """
+    known = _readable(lambda: reader.all("log.tenants_to_verify"))
+    for name in (text(row, "tenant") for row in known):
+        if tenant in {None, name}:
+            yield _source(reader, name)
+
+
+def _source(reader: Reader, tenant: str) -> LogSource:
+    head = _readable(lambda: reader.one("log.head", tenant=tenant))
+    keys = _readable(lambda: reader.all("log.keys", tenant=tenant))
+    deployment = _readable(lambda: reader.one("log.meta", key="deployment"))
+    return LogSource(
+        tenant=tenant,
+        origin=f"{text(deployment, 'value') if deployment else ''}/{tenant}",
+        head=_head(head) if head else None,
+        keys=tuple(
+            ListedKey(
+                vkey=text(row, "vkey"),
+                from_size=integer(row, "from_size"),
+                to_size=integer_or_none(row, "to_size"),
+            )
+            for row in keys
+        ),
+        rows=_rows(reader, tenant),
+        columns=_COLUMNS,
+        state=_state(reader, tenant),
+    )
+
+
+def _head(row: Row) -> Head:
+    return Head(
+        note=text(row, "note").encode(), size=integer(row, "size"), frontier=blob(row, "frontier")
+    )
+
+
+def _rows(reader: Reader, tenant: str) -> Iterator[tuple[object, ...]]:
+    start = 0
+    while page := _page(reader, "log.rows_to_verify", tenant=tenant, from_seq=start):
+        for row in page:
+            yield (row["seq"], text(row, "body").encode(), *(row[name] for name in _COLUMNS))
+        start = integer(page[-1], "seq") + 1
+
+
+def _state(reader: Reader, tenant: str) -> Iterator[StateRow]:
+    for table, query in _STATE.items():
+        after = ""
+        while page := _page(reader, query, tenant=tenant, after=after):
+            for row in page:
+                body = text_or_none(row, "body")
+                yield StateRow(
+                    table=table,
+                    id=text(row, "id"),
+                    status=text(row, "status"),
+                    last_seq=integer(row, "last_seq"),
+                    body=None if body is None else body.encode(),
+                )
+            after = text(page[-1], "id")
+
+
+def _page(reader: Reader, query: str, **params: SqlValue) -> list[Row]:
+    return _readable(lambda: reader.all(query, limit=_PAGE, **params))
+
+
+def _readable(ask: Callable[[], T]) -> T:
+    """An error of the store becomes one that the verifier reports instead of passing on."""
+    try:
+        return ask()
+    except SaysoError as error:
+        raise IntegrityError(
+            Code.NOT_A_STORE, f"the log cannot be read: {error.message}", detail=error.detail
+        ) from error

@@ -1,0 +1,169 @@
+"""The store on PostgreSQL: one writer at a time in the whole fleet, whose commits are shared."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TypeVar
+
+import psycopg
+
+from sayso.errors import Code, ConfigError
+from sayso.store.base import Reader, Transaction
+from sayso.store.postgres_connection import connect
+from sayso.store.postgres_errors import ConnectionLostError, store_error
+from sayso.store.postgres_listener import Listener
+from sayso.store.postgres_schema import check_version, migrate_postgres
+from sayso.store.postgres_session import Session
+from sayso.store.postgres_writer import CHANNEL, PostgresReader, Writer, patiently
+from sayso.store.queries import Statement
+from sayso.store.units import Unit, WaitingUnits
+
+T = TypeVar("T")
+
+_READERS = 4
+_READ_PATIENCE_S = 5.0
+_READ_IDLE_TIMEOUT_S = 300
+"""An export writes files between its queries, and holds nobody up."""
+_BEGIN = Statement(
+    name="~snapshot", sql="begin transaction isolation level repeatable read, read only"
+)
+_END = Statement(name="~end", sql="rollback")
+
+
+class PostgresStore:
+    """One PostgreSQL database, shared by any number of processes and machines.
+
+    Args:
+        url: `postgresql://…`; several hosts are tried until one takes writes.
+        create: make or upgrade the schema first, instead of refusing another version.
+
+    Raises:
+        ConfigError: `store_version`, `store_unavailable`, `store_read_only`, `invalid_setting`.
+        RetryableError: `store_unavailable`, while the server cannot be reached.
+
+    Guarantees: units of all processes run one after the other, those of one process in the order
+    in which they were handed over; those that wait together share one commit. A crash, of this
+    process or of the server, loses only units whose `write` has not returned. A unit whose
+    connection breaks fails with `store_unavailable` and is not stored; where the connection breaks
+    while it commits, the database is asked whether it did.
+    """
+
+    def __init__(self, url: str, *, create: bool = False) -> None:
+        self._url = url
+        if create:
+            migrate_postgres(url)
+        self._units = WaitingUnits()
+        self._writer = Writer(self._open_writer, self._units, self._committed)
+        self._listener = Listener(
+            lambda: connect(url), CHANNEL, own_pid=lambda: self._writer.backend_pid
+        )
+        self._local = threading.local()
+        self._reading: list[Session] = []
+        self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="sayso-read")
+        self._thread = threading.Thread(target=self._writer.run, name="sayso-write", daemon=True)
+        self._thread.start()
+
+    async def write(self, work: Callable[[Transaction], T], *, tenant: str | None = None) -> T:
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        unit = Unit(work=work, tenant=tenant, future=future, loop=loop)
+        if not self._units.add(unit):
+            raise ConfigError(Code.STORE_UNAVAILABLE, "the database is closed")
+        return await future
+
+    async def read(self, work: Callable[[Reader], T], *, tenant: str | None = None) -> T:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._readers, self._read_now, work, tenant)
+
+    async def version(self) -> int:
+        return self._listener.number()
+
+    async def close(self) -> None:
+        if self._units.closed:
+            return
+        self._units.close()
+        await asyncio.get_running_loop().run_in_executor(None, self._shut_down)
+
+    def _shut_down(self) -> None:
+        self._thread.join()
+        self._readers.shutdown(wait=True)
+        for session in self._reading:
+            session.close()
+        self._listener.close()
+
+    def _committed(self) -> None:
+        self._listener.grow()
+
+    def _open_writer(self) -> Session:
+        connection = connect(self._url)
+        try:
+            check_version(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return Session(connection)
+
+    def _begin_read(self) -> Session:
+        """This thread's session in a fresh snapshot; a connection that has died is replaced."""
+        session: Session | None = getattr(self._local, "session", None)
+        if session is None or session.is_lost:
+            session = _open_session(self._url)
+            self._local.session = session
+            self._reading = [known for known in self._reading if not known.is_lost]
+            self._reading.append(session)
+        session.send(_BEGIN)
+        session.sync()
+        return session
+
+    def _read_now(self, work: Callable[[Reader], T], tenant: str | None) -> T:
+        try:
+            session = patiently(self._begin_read, patience_s=_READ_PATIENCE_S)
+            try:
+                return work(PostgresReader(session, tenant))
+            finally:
+                _end(session)
+        except Exception as error:
+            meant = store_error(error)
+            if meant is error:
+                raise
+            raise meant from error
+
+
+@contextmanager
+def open_reader(url: str) -> Generator[Reader]:
+    """One consistent snapshot on a connection of its own, for this thread; closed at the end.
+
+    Errors of the database become errors of ours, as with `PostgresStore.read`.
+    """
+    session = _open_session(url)
+    try:
+        session.send(_BEGIN)
+        session.sync()
+        yield PostgresReader(session, None)
+    except (psycopg.Error, ConnectionLostError) as error:
+        raise store_error(error) from error
+    finally:
+        session.close()
+
+
+def _open_session(url: str) -> Session:
+    idle = {"idle_in_transaction_session_timeout": f"{_READ_IDLE_TIMEOUT_S}s"}
+    return Session(connect(url, settings=idle))
+
+
+def _end(session: Session) -> None:
+    """Let go of the snapshot, after an error too."""
+    for statement in (None, _END):
+        if session.is_lost:
+            return
+        try:
+            if statement is not None:
+                session.send(statement)
+            session.sync()
+        except Exception as error:  # noqa: BLE001  (told by the unit; the snapshot ends either way)
+            if not isinstance(error, psycopg.Error):
+                return

@@ -1,0 +1,131 @@
+"""Opening connections to PostgreSQL, with the settings that durability and waiting rest on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+import psycopg
+from psycopg import conninfo
+
+from sayso.errors import Code, ConfigError, RetryableError
+from sayso.store.postgres_errors import store_error
+
+PgConnection: TypeAlias = "psycopg.Connection[Any]"
+
+SCHEMA = "sayso"
+APP_ROLE = "sayso_app"
+OWNER_ROLE = "sayso_owner"
+LOCK_TIMEOUT_S = 5
+"""How long a writer waits for another process's commit before it says `store_busy`."""
+STATEMENT_TIMEOUT_S = 30
+IDLE_TIMEOUT_S = 10
+"""How long a writer that stands still may hold everybody up before the server ends it."""
+
+# SOURCE: PostgreSQL documentation, libpq connection parameters. A URL may say otherwise.
+_CONNECT: Mapping[str, str] = {
+    "application_name": "sayso",
+    "connect_timeout": "5",
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "20000",
+}
+_SESSION: Mapping[str, str] = {
+    "role": APP_ROLE,
+    "search_path": f"{SCHEMA}, pg_temp",
+    "default_transaction_isolation": "read committed",
+    "lock_timeout": f"{LOCK_TIMEOUT_S}s",
+    "statement_timeout": f"{STATEMENT_TIMEOUT_S}s",
+    "idle_in_transaction_session_timeout": f"{IDLE_TIMEOUT_S}s",
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+    "jit": "off",
+}
+# INVARIANT: anything weaker could forget an intent whose call has left already.
+_DURABLE = {"on", "remote_apply"}
+
+
+def connect(url: str, *, writes: bool = True, settings: Mapping[str, str] = {}) -> PgConnection:
+    """Open a connection in autocommit mode that acts as `sayso_app`.
+
+    Args:
+        writes: whether only a server that takes writes will do.
+        settings: of the session, in place of ours.
+
+    Raises:
+        ConfigError: `store_unavailable`, `store_version` when nothing was migrated yet.
+        RetryableError: `store_unavailable`, while the server cannot be reached.
+    """
+    connection = connect_plainly(url, writes=writes)
+    try:
+        _set_up(connection, {**_SESSION, **settings})
+    except BaseException as error:
+        connection.close()
+        if isinstance(error, psycopg.errors.InvalidParameterValue):
+            raise ConfigError(
+                Code.STORE_VERSION,
+                "the database has no Sayso schema yet",
+                next_step="run `sayso migrate`",
+                detail=str(error),
+            ) from error
+        raise store_error(error) from error
+    return connection
+
+
+def planner_options(url: str) -> str:
+    """The connection string for the planner's own tables: the same role and schema."""
+    options = f"-c role={APP_ROLE} -c search_path={SCHEMA},pg_temp"
+    given = conninfo.conninfo_to_dict(url).get("options")
+    return conninfo.make_conninfo(url, options=f"{given} {options}" if given else options)
+
+
+def connect_plainly(url: str, *, writes: bool = True) -> PgConnection:
+    """Open a connection as the URL's own login, without any setting of the session.
+
+    Raises:
+        ConfigError: `invalid_setting`, `store_unavailable`.
+        RetryableError: `store_unavailable`, while the server cannot be reached.
+    """
+    try:
+        parameters = conninfo.conninfo_to_dict(url)
+    except psycopg.Error:
+        # NOTE: without the cause: libpq quotes the part it does not like, which may be a password.
+        raise ConfigError(
+            Code.INVALID_SETTING,
+            "`store.url` is no PostgreSQL URL",
+            next_step="write it as postgresql://USER@HOST:PORT/DATABASE",
+        ) from None
+    wanted = {**_CONNECT, **({"target_session_attrs": "read-write"} if writes else {})}
+    try:
+        return psycopg.connect(
+            conninfo.make_conninfo("", **{**wanted, **parameters}),
+            autocommit=True,
+            prepare_threshold=None,
+        )
+    except psycopg.OperationalError as error:
+        detail = str(error).strip()
+        if error.sqlstate is None and not _is_refusal(detail):
+            raise RetryableError(
+                Code.STORE_UNAVAILABLE,
+                "the database server cannot be reached",
+                next_step="check `store.url` and that the server runs, then try again",
+                detail=detail,
+            ) from error
+        raise store_error(error) from error
+
+
+def _is_refusal(detail: str) -> bool:
+    """Whether the server answered, and said that waiting will not help."""
+    words = ("does not exist", "authentication failed", "no password supplied", "pg_hba.conf")
+    return any(word in detail for word in words)
+
+
+def _set_up(connection: PgConnection, settings: Mapping[str, str]) -> None:
+    calls = ", ".join(["set_config(%s, %s, false)"] * len(settings))
+    values = [part for pair in settings.items() for part in pair]
+    connection.execute(f"select {calls}", values)  # pyright: ignore[reportArgumentType, reportCallIssue]
+    row = connection.execute("show synchronous_commit").fetchone()
+    if row is None or row[0] not in _DURABLE:
+        connection.execute("set synchronous_commit = on")

@@ -1,0 +1,88 @@
+"""What PostgreSQL's errors mean for the caller."""
+
+from __future__ import annotations
+
+import psycopg
+from psycopg import errors
+
+from sayso.errors import Code, ConfigError, IntegrityError, RetryableError, SaysoError
+
+_BUSY = (
+    errors.LockNotAvailable,
+    errors.QueryCanceled,
+    errors.DeadlockDetected,
+    errors.SerializationFailure,
+    errors.TooManyConnections,
+)
+_OTHER_SCHEMA = (
+    errors.UndefinedTable,
+    errors.UndefinedColumn,
+    errors.UndefinedFunction,
+    errors.InvalidSchemaName,
+)
+
+
+class ConnectionLostError(Exception):
+    """The connection broke; whatever it had not committed is undone by the server."""
+
+
+def is_replanned(error: BaseException) -> bool:
+    """Whether a migration has just changed a table under a prepared statement."""
+    return isinstance(error, errors.FeatureNotSupported) and "cached plan" in str(error)
+
+
+def lost(detail: str = "") -> RetryableError:
+    """The server went away before anything was committed."""
+    return RetryableError(
+        Code.STORE_UNAVAILABLE,
+        "the connection to the database was lost, and nothing was stored",
+        next_step="try again",
+        detail=detail,
+    )
+
+
+def store_error(error: BaseException) -> BaseException:
+    """Say what an error of PostgreSQL or of its driver means; other errors stay as they are."""
+    if isinstance(error, ConnectionLostError):
+        return lost(str(error))
+    if isinstance(error, psycopg.Error):
+        return _of_driver(error)
+    return error
+
+
+def _of_driver(error: psycopg.Error) -> SaysoError:
+    detail = str(error).strip()
+    if isinstance(error, errors.IntegrityError):
+        return IntegrityError(
+            Code.TAMPERED,
+            "the database refused a write that contradicts it",
+            next_step="run `sayso audit verify`",
+            detail=detail,
+        )
+    if isinstance(error, _BUSY) or is_replanned(error):
+        return RetryableError(
+            Code.STORE_BUSY,
+            "the database is busy",
+            next_step="try again; if it stays so, see who holds locks in pg_stat_activity",
+            detail=detail,
+        )
+    code, problem, step = _lasting(error)
+    return ConfigError(code, f"the database {problem}", next_step=step, detail=detail)
+
+
+def _lasting(error: psycopg.Error) -> tuple[Code, str, str]:
+    match error:
+        case errors.DiskFull() | errors.OutOfMemory():
+            return Code.STORE_FULL, "has no room left", "free some disk space on its server"
+        case errors.ReadOnlySqlTransaction():
+            return Code.STORE_READ_ONLY, "cannot be written", "point `store.url` at the primary"
+        case errors.InsufficientPrivilege():
+            step = "run `sayso migrate` as the owner, and `grant sayso_app` to this login"
+            return Code.STORE_READ_ONLY, "does not let this login do that", step
+        case errors.InvalidCatalogName():
+            return Code.STORE_UNAVAILABLE, "does not exist", "create it, then run `sayso migrate`"
+        case _ if isinstance(error, _OTHER_SCHEMA):
+            return Code.STORE_VERSION, "has other tables than expected", "run `sayso migrate`"
+        case _:
+            step = "check `store.url` and that the server runs"
+            return Code.STORE_UNAVAILABLE, "cannot be used", step

@@ -1,0 +1,114 @@
+"""Schema versions on PostgreSQL: the same numbered files, applied once each, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import resources
+
+import psycopg
+
+from sayso.errors import Code, ConfigError
+from sayso.store.migrations import Migration, read_migrations
+from sayso.store.postgres_connection import (
+    OWNER_ROLE,
+    SCHEMA,
+    PgConnection,
+    connect_plainly,
+)
+from sayso.store.postgres_errors import store_error
+
+MIGRATION_LOCK = 0x53617954
+LOCK_TIMEOUT_S = 5
+"""How long a migration waits for a table; those behind it in the line wait as long."""
+
+
+def migrate_postgres(
+    url: str, *, only_pre: bool = False, migrations: Sequence[Migration] | None = None
+) -> int:
+    """Bring a database to this code's version; returns the version it had.
+
+    Args:
+        url: of a login that may create roles and schemas, or for which that has been done.
+        only_pre: stop before the first `post` file: what may run before new code is deployed.
+        migrations: all there are; ours when None.
+
+    Guarantees: each file is applied in one transaction with its number, so that a crash leaves a
+    version that exists; two processes at once apply it once. Workers never run this.
+
+    Raises:
+        ConfigError: `store_unavailable`, `store_read_only`.
+        RetryableError: `store_busy`, when a table stays locked; nothing of that file is applied.
+    """
+    known = read_migrations("postgres") if migrations is None else migrations
+    with connect_plainly(url) as connection:
+        try:
+            connection.execute("set lock_timeout = '60s'")
+            connection.execute("select pg_advisory_lock(%s)", [MIGRATION_LOCK])
+            _prepare(connection)
+            before = _applied(connection)
+            for migration in known[before:]:
+                if only_pre and migration.phase == "post":
+                    break
+                _apply(connection, migration)
+        except psycopg.Error as error:
+            raise store_error(error) from error
+    return before
+
+
+def check_version(connection: PgConnection, migrations: Sequence[Migration] | None = None) -> None:
+    """Refuse a database whose version does not fit this code.
+
+    A fleet is upgraded one worker after the other, so a newer database is taken as long as only
+    `pre` files are new to this code, and an older one as long as only `post` files are missing.
+
+    Raises:
+        ConfigError: `store_version`.
+    """
+    known = read_migrations("postgres") if migrations is None else migrations
+    try:
+        rows = connection.execute("select number, name from migration order by number").fetchall()
+    except psycopg.Error as error:
+        raise store_error(error) from error
+    missing = known[len(rows) :]
+    if any(migration.phase == "pre" for migration in missing):
+        raise ConfigError(
+            Code.STORE_VERSION,
+            f"the database has version {len(rows)}, this Sayso needs {len(known)}",
+            next_step="run `sayso migrate`",
+        )
+    if any("_post_" in name for _, name in rows[len(known) :]):
+        raise ConfigError(
+            Code.STORE_VERSION,
+            f"the database has version {len(rows)}, this Sayso knows {len(known)}",
+            next_step="upgrade Sayso",
+        )
+
+
+def _prepare(connection: PgConnection) -> None:
+    """Make the roles, the schema and the list of what was applied."""
+    found = connection.execute("select to_regclass(%s)", [f"{SCHEMA}.migration"]).fetchone()
+    if found is None or found[0] is None:
+        file = resources.files("sayso.store") / "sql" / "postgres" / "roles.sql"
+        with connection.transaction():
+            connection.execute(file.read_bytes())
+
+
+def _applied(connection: PgConnection) -> int:
+    row = connection.execute(f"select count(*) from {SCHEMA}.migration").fetchone()  # noqa: S608  # pyright: ignore[reportArgumentType, reportCallIssue]
+    assert row is not None
+    return int(row[0])
+
+
+def _apply(connection: PgConnection, migration: Migration) -> None:
+    with connection.transaction():
+        connection.execute(
+            f"set local role {OWNER_ROLE};"  # pyright: ignore[reportArgumentType, reportCallIssue]
+            f"set local search_path to {SCHEMA}, pg_temp;"
+            f"set local lock_timeout = '{LOCK_TIMEOUT_S}s';"
+            "set local statement_timeout = 0;"
+        )
+        connection.execute(migration.sql.encode())
+        connection.execute(
+            "insert into migration (number, name) values (%s, %s)",
+            [migration.number, migration.name],
+        )

@@ -1,0 +1,368 @@
+"""The writing thread of the PostgreSQL store: groups of units, one commit each."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
+
+import psycopg
+
+from sayso.errors import Code, OutcomeUnknownError, RetryableError, SaysoError
+from sayso.store.base import Row, SqlValue, Transaction, integer
+from sayso.store.postgres_errors import ConnectionLostError, lost, store_error
+from sayso.store.postgres_session import Answer, Session
+from sayso.store.queries import Statement, numbered_queries
+from sayso.store.units import Outcome, Unit, WaitingUnits, answer
+
+logger = logging.getLogger("sayso.store")
+T = TypeVar("T")
+
+PATIENCE_S = 20.0
+"""How long a server that went away is waited for before units fail."""
+WRITER_LOCK = 0x53617953
+"""The advisory lock that one writer of a database holds at a time (`SayS`)."""
+ALL_TENANTS = "*"
+CHANNEL = "sayso"
+_FIRST_PAUSE_S = 0.05
+_LONGEST_PAUSE_S = 1.0
+
+_BEGIN = Statement(name="~begin", sql="begin")
+_LOCK = Statement(name="~lock", sql=f"select pg_advisory_xact_lock({WRITER_LOCK})")
+_SAVEPOINT = Statement(name="~savepoint", sql="savepoint unit")
+_DEFERRED = Statement(name="~deferred", sql="set constraints all deferred")
+_IMMEDIATE = Statement(name="~immediate", sql="set constraints all immediate")
+_RELEASE = Statement(name="~release", sql="release unit")
+_UNDO = Statement(name="~undo", sql="rollback to unit")
+_ROLLBACK = Statement(name="~rollback", sql="rollback")
+_TENANT = Statement(
+    name="~tenant", sql="select set_config('app.tenant', $1, true)", parameters=("tenant",)
+)
+_MARK = Statement(
+    name="~mark",
+    sql="insert into commit_mark (writer, number) values ($1, $2)"
+    " on conflict (writer) do update set number = excluded.number, at = now()",
+    parameters=("writer", "number"),
+)
+_MARKED = Statement(
+    name="~marked",
+    sql="select number from commit_mark where writer = $1",
+    parameters=("writer",),
+)
+_FORGET = Statement(
+    name="~forget",
+    sql="delete from commit_mark where writer = $1 or at < now() - interval '7 days'",
+    parameters=("writer",),
+)
+_NOTIFY = Statement(name="~notify", sql=f"notify {CHANNEL}")
+# NOTE: a statement_timeout that strikes while a commit waits for its standby makes PostgreSQL
+# answer COMMIT with a mere warning, although the standby has nothing.
+_NO_TIMEOUT = Statement(name="~no_timeout", sql="set local statement_timeout = 0")
+_COMMIT = Statement(name="~commit", sql="commit")
+
+
+def patiently(
+    attempt: Callable[[], T],
+    *,
+    also_busy: bool = False,
+    give_up: Callable[[], bool] = lambda: False,
+    patience_s: float = PATIENCE_S,
+) -> T:
+    """Try again, at growing intervals, while the server cannot be reached.
+
+    Args:
+        attempt: has no effect when it raises.
+        also_busy: whether to go on while a lock is held, too.
+        give_up: asked before each pause.
+
+    Raises:
+        SaysoError: what the last attempt raised.
+    """
+    deadline = time.monotonic() + patience_s
+    pause = _FIRST_PAUSE_S
+    while True:
+        try:
+            return attempt()
+        except ConnectionLostError as error:
+            failure = lost(str(error))
+        except RetryableError as error:
+            if error.code is not Code.STORE_UNAVAILABLE and not also_busy:
+                raise
+            failure = error
+        if time.monotonic() + pause > deadline or give_up():
+            raise failure
+        time.sleep(pause)
+        pause = min(pause * 2, _LONGEST_PAUSE_S)
+
+
+class PostgresReader:
+    """Named queries in one transaction.
+
+    Args:
+        bound: the only tenant whose rows may be seen or written; when None, each statement is held
+            to the tenant that it names, and one that names none sees all.
+    """
+
+    def __init__(self, session: Session, bound: str | None, scope: str | None = None) -> None:
+        self._session = session
+        self._statements = numbered_queries()
+        self._bound = bound
+        self.scope = scope
+        """The tenant that the transaction is set to now, where that is known."""
+
+    def one(self, query: str, /, **params: SqlValue) -> Row | None:
+        rows = self.all(query, **params)
+        return rows[0] if rows else None
+
+    def all(self, query: str, /, **params: SqlValue) -> list[Row]:
+        return self._session.rows(self._send(self._statements[query], params))
+
+    def _send(self, statement: Statement, params: Mapping[str, SqlValue]) -> Answer:
+        named = params.get("tenant")
+        wanted = self._bound or (named if isinstance(named, str) else ALL_TENANTS)
+        if wanted != self.scope:
+            self._session.send(_TENANT, {"tenant": wanted})
+            self.scope = wanted
+        return self._session.send(statement, params)
+
+
+class _PostgresTransaction(PostgresReader):
+    """One unit of work inside the writer's commit."""
+
+    def __init__(self, session: Session, bound: str | None, scope: str | None) -> None:
+        super().__init__(session, bound, scope)
+        self.finishers: dict[str, Callable[[Transaction], None]] = {}
+
+    def run(self, query: str, /, **params: SqlValue) -> int:
+        statement = self._statements[query]
+        sent = self._send(statement, params)
+        return self._session.count(sent) if statement.count is None else statement.count
+
+    def before_commit(self, key: str, work: Callable[[Transaction], None]) -> None:
+        self.finishers.setdefault(key, work)
+
+
+class Writer:
+    """Runs the units of this process one after the other on its own connection.
+
+    Args:
+        connect: opens a session.
+        units: where they wait.
+        committed: called after each commit, before its units hear of it.
+    """
+
+    def __init__(
+        self, connect: Callable[[], Session], units: WaitingUnits, committed: Callable[[], None]
+    ) -> None:
+        self._connect = connect
+        self._units = units
+        self._committed = committed
+        self._session: Session | None = connect()
+        self._name = secrets.token_hex(16)
+        self._number = 0
+
+    @property
+    def backend_pid(self) -> int | None:
+        """The server's process for the writing connection, while there is one."""
+        session = self._session
+        return None if session is None or session.is_lost else session.backend_pid
+
+    def run(self) -> None:
+        """Serve until the line is closed and empty."""
+        while group := self._units.take():
+            try:
+                answer(self._commit(group))
+            except BaseException as error:  # noqa: BLE001  (every waiter must hear of it)
+                self._let_go()
+                answer([Outcome(unit=unit, error=error) for unit in group])
+        self._leave()
+
+    def _commit(self, group: Sequence[Unit]) -> list[Outcome]:
+        try:
+            session = self._begin()
+        except SaysoError as error:
+            waiting = [*group, *self._units.take_all()]
+            return [Outcome(unit=unit, error=error) for unit in waiting]
+        done = _Group(session)
+        try:
+            for at, unit in enumerate(group):
+                done.run(unit)
+                if session.is_lost:
+                    self._units.put_back(group[at + 1 :])
+                    raise ConnectionLostError
+            done.finish()
+        except BaseException as error:  # noqa: BLE001  (every waiter must hear of it)
+            self._undo(session)
+            return done.all_failed(store_error(error))
+        return self._end(session, done)
+
+    def _end(self, session: Session, done: _Group) -> list[Outcome]:
+        """Commit, and find out whether it happened when the answer is lost."""
+        self._number += 1
+        commit: Answer | None = None
+        try:
+            session.send(_MARK, {"writer": self._name, "number": self._number})
+            session.send(_NOTIFY)
+            session.send(_NO_TIMEOUT)
+            commit = session.send(_COMMIT)
+            session.sync()
+        except BaseException as error:  # noqa: BLE001  (every waiter must hear of it)
+            if not session.is_lost:
+                self._undo(session)
+                return done.all_failed(store_error(error))
+            if commit is None:
+                return done.all_failed(lost(str(error)))
+            if commit.tag != b"COMMIT":
+                doubt = self._settle_doubt(str(error))
+                if doubt is not None:
+                    return done.all_failed(doubt)
+        else:
+            assert commit.tag == b"COMMIT", commit.tag
+        self._committed()
+        return done.outcomes
+
+    def _begin(self) -> Session:
+        """A session inside a transaction that holds the lock of all writers.
+
+        Nothing of a unit has run yet, so a connection that turns out to be dead is replaced.
+        """
+        return patiently(self._try_begin, give_up=lambda: self._units.closed)
+
+    def _try_begin(self) -> Session:
+        session = self._session
+        if session is None or session.is_lost:
+            session = self._session = self._connect()
+        try:
+            session.send(_BEGIN)
+            session.send(_LOCK)
+            session.sync()
+        except ConnectionLostError:
+            raise
+        except Exception as error:
+            self._undo(session)
+            raise store_error(error) from error
+        return session
+
+    def _undo(self, session: Session) -> None:
+        """Take the open transaction back, whatever state it is in."""
+        if session.is_lost:
+            return
+        try:
+            session.sync()
+        except Exception as error:  # noqa: BLE001  (it has been told already)
+            logger.debug("undone after: %s", error)
+        try:
+            session.send(_ROLLBACK)
+            session.sync()
+        except Exception as error:  # noqa: BLE001  (the server undoes it with the connection)
+            logger.debug("the connection is given up: %s", error)
+            session.close()
+
+    def _settle_doubt(self, detail: str) -> SaysoError | None:
+        """Ask the database whether the last group was committed; None when it was.
+
+        The lock is waited for first: while the lost connection's transaction still holds it, it
+        may yet be committed.
+        """
+        try:
+            number = patiently(self._last_number, also_busy=True)
+        except SaysoError as error:
+            return OutcomeUnknownError(
+                Code.STORE_UNAVAILABLE,
+                "the connection was lost while the database committed, and it cannot be asked",
+                next_step="look at the action once the database is back; do not repeat it blindly",
+                detail=f"{detail}; {error.detail}",
+            )
+        return None if number == self._number else lost(detail)
+
+    def _last_number(self) -> int:
+        """The number of the last group of this writer that was committed; 0 for none."""
+        session = self._try_begin()
+        try:
+            marked = session.rows(session.send(_MARKED, {"writer": self._name}))
+        except psycopg.Error as error:
+            raise store_error(error) from error
+        finally:
+            self._undo(session)
+        return integer(marked[0], "number") if marked else 0
+
+    def _let_go(self) -> None:
+        if self._session is not None:
+            self._session.close()
+            self._session = None
+
+    def _leave(self) -> None:
+        session = self._session
+        if session is None or session.is_lost:
+            return
+        try:
+            session.send(_FORGET, {"writer": self._name})
+            session.sync()
+        except Exception as error:  # noqa: BLE001  (a mark too many does no harm)
+            logger.debug("the writer's mark stays: %s", error)
+        session.close()
+
+
+class _Group:
+    """Units that share one commit."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._scope: str | None = None
+        self._finishers: dict[str, Callable[[Transaction], None]] = {}
+        self.outcomes: list[Outcome] = []
+
+    def all_failed(self, error: BaseException) -> list[Outcome]:
+        """The same units; those that had failed by themselves keep their own error."""
+        return [Outcome(unit=done.unit, error=done.error or error) for done in self.outcomes]
+
+    def run(self, unit: Unit) -> None:
+        """Run one unit in a savepoint, so that its failure takes back only itself.
+
+        Constraints that wait are checked at its end, so that it answers for them alone.
+        """
+        session = self._session
+        transaction = _PostgresTransaction(session, unit.tenant, self._scope)
+        result: object = None
+        failure: BaseException | None = None
+        try:
+            session.send(_SAVEPOINT)
+            session.send(_DEFERRED)
+            result = unit.work(transaction)
+            session.send(_IMMEDIATE)
+            session.send(_RELEASE)
+            session.sync()
+        except BaseException as error:  # noqa: BLE001  (handed to the caller, whatever it is)
+            failure = store_error(error)
+            self._undo_unit()
+        self.outcomes.append(Outcome(unit=unit, result=result, error=failure))
+        if failure is None:
+            self._scope = transaction.scope
+            for key, work in transaction.finishers.items():
+                self._finishers.setdefault(key, work)
+
+    def finish(self) -> None:
+        """Run what was to be run once before the commit."""
+        transaction = _PostgresTransaction(self._session, None, self._scope)
+        for work in self._finishers.values():
+            work(transaction)
+
+    def _undo_unit(self) -> None:
+        # INVARIANT: the tenant that a unit had set is undone with it, so it is not known any more.
+        self._scope = None
+        if self._session.is_lost:
+            return
+        try:
+            self._session.sync()
+        except ConnectionLostError:
+            return
+        except Exception as error:  # noqa: BLE001  (it has been told already)
+            logger.debug("a unit is undone after: %s", error)
+        try:
+            self._session.send(_UNDO)
+            self._session.send(_RELEASE)
+            self._session.sync()
+        except ConnectionLostError:
+            return

@@ -1,0 +1,105 @@
+"""Units of work that wait for a writing thread, and their answers on the way back."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sayso.store.base import Transaction
+
+MAX_GROUP = 256
+"""How many units of work share one commit at most."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unit:
+    """A unit of work and who waits for it."""
+
+    work: Callable[[Transaction], Any]
+    tenant: str | None
+    future: asyncio.Future[Any]
+    loop: asyncio.AbstractEventLoop
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a unit returned, or why it failed."""
+
+    unit: Unit
+    result: Any = None
+    error: BaseException | None = None
+
+
+class WaitingUnits:
+    """A line of units: any thread adds, one thread takes them out in groups."""
+
+    def __init__(self) -> None:
+        self._units: deque[Unit] = deque()
+        self._changed = threading.Condition()
+        self._closed = False
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._closed
+
+    def add(self, unit: Unit) -> bool:
+        """Put a unit at the end; False when the line is closed."""
+        with self._changed:
+            if self._closed:
+                return False
+            self._units.append(unit)
+            self._changed.notify()
+            return True
+
+    def put_back(self, units: Sequence[Unit]) -> None:
+        """Put units that have not run at the front again, in their order."""
+        with self._changed:
+            self._units.extendleft(reversed(units))
+
+    def take(self) -> list[Unit]:
+        """Wait for units and take those that wait together; empty once closed and served."""
+        with self._changed:
+            self._changed.wait_for(lambda: bool(self._units) or self._closed)
+            count = min(len(self._units), MAX_GROUP)
+            return [self._units.popleft() for _ in range(count)]
+
+    def take_all(self) -> list[Unit]:
+        """Take whatever waits now, without waiting."""
+        with self._changed:
+            found = list(self._units)
+            self._units.clear()
+            return found
+
+    def close(self) -> None:
+        """Take no more; what waits is still served."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+
+
+def answer(outcomes: Iterable[Outcome]) -> None:
+    """Hand outcomes back, with one call into each event loop."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[Outcome]] = {}
+    for outcome in outcomes:
+        by_loop.setdefault(outcome.unit.loop, []).append(outcome)
+    for loop, items in by_loop.items():
+        try:
+            loop.call_soon_threadsafe(_resolve, items)
+        except RuntimeError:  # that loop has ended, so nobody waits any more
+            continue
+
+
+def _resolve(outcomes: Sequence[Outcome]) -> None:
+    for outcome in outcomes:
+        future = outcome.unit.future
+        if future.done():
+            continue
+        if outcome.error is None:
+            future.set_result(outcome.result)
+        else:
+            future.set_exception(outcome.error)
