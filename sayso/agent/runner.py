@@ -1,5 +1,8 @@
 """Running requests: each is a LangGraph thread, advanced under a lease, resumed by its actions."""
 
+# NOTE: LangGraph's own overloads are partly untyped, which strict pyright reports at every call.
+# pyright: reportUnknownMemberType=false
+
 from __future__ import annotations
 
 from dataclasses import dataclass
