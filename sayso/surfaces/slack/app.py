@@ -99,6 +99,9 @@ class SlackApp:
         """Wait until everybody who clicked so far has been told; for tests and for the end."""
         while self._telling:
             await asyncio.gather(*self._telling)
+            # NOTE: since Python 3.12 gather of finished tasks does not yield, and what empties the
+            # set is their callback, which needs a turn of the loop.
+            await asyncio.sleep(0)
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, app: Starlette) -> AsyncGenerator[None]:
