@@ -52,6 +52,11 @@ class PostgresServer:
         self._settings = {**_SETTINGS, "unix_socket_directories": str(folder), **settings}
         self._as = _server_user()
 
+    @property
+    def folder(self) -> Path:
+        """Where its data, its socket and its log are."""
+        return self._folder
+
     def url(self, database: str = "postgres", user: str = "postgres") -> str:
         """The URL of a database, as `store.url` takes it."""
         return f"postgresql://{user}@/{database}?host={self._folder}"
@@ -85,6 +90,13 @@ class PostgresServer:
         """Stop and start it; every connection is lost."""
         self.stop(mode)
         self.start()
+
+    def remove(self) -> None:
+        """Stop it and delete its folder."""
+        try:
+            self.stop("immediate")
+        finally:
+            shutil.rmtree(self._folder, ignore_errors=True)
 
     def run(self, database: str, sql: str) -> str:
         """Run SQL as the superuser through `psql`; returns its output, without headers."""
@@ -140,7 +152,7 @@ def run_postgres(
         try:
             yield server
         finally:
-            server.stop("immediate")
+            server.remove()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

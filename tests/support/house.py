@@ -13,6 +13,7 @@ from sayso.audit.note import Ed25519Signer
 from sayso.connectors.base import Connector
 from sayso.ids import Clock
 from sayso.sdk.app import Sayso
+from sayso.sdk.database import is_postgres
 from sayso.sdk.workspace import Workspace
 from sayso.settings import parse_settings
 from sayso.store.migrations import migrate
@@ -37,6 +38,9 @@ when {
 permit (principal, action == Action::"shop.refund", resource)
 when { context.approvals >= 2 && context.approvedBy.contains("finance") };
 """
+STORE_URLS = ["sqlite:///sayso.db"]
+"""The last is where a new shop keeps its rows; a PostgreSQL database must be migrated already."""
+
 PEOPLE = (
     {"id": "maria", "roles": ["support_manager"], "slack": "T1/U1"},
     {"id": "noor", "roles": ["support_manager"]},
@@ -54,6 +58,7 @@ def make_shop_workspace(folder: Path, policy: str = POLICY, **tables: object) ->
     (folder / "policy.cedar").write_text(policy)
     values: dict[str, object] = {
         "workspace": {"name": "test"},
+        "store": {"url": STORE_URLS[-1]},
         "policy": {"files": ["policy.cedar"]},
         "people": list(PEOPLE),
         **tables,
@@ -61,9 +66,8 @@ def make_shop_workspace(folder: Path, policy: str = POLICY, **tables: object) ->
     workspace = Workspace(
         folder=folder, settings=parse_settings(values, "sayso.toml"), environment={}
     )
-    path = workspace.store_path
-    if not path.exists():
-        _make_schema(path)
+    if not is_postgres(workspace) and not workspace.store_path.exists():
+        _make_schema(workspace.store_path)
     return workspace
 
 

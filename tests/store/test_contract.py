@@ -1,0 +1,187 @@
+"""What `sayso.store.base` promises, on every store."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from sayso.errors import Code, IntegrityError, SaysoError
+from sayso.store.base import Reader, Store, Transaction, integer, text
+
+OpenStore = Callable[[], Store]
+
+
+def put(key: str, value: str = "v") -> Callable[[Transaction], int]:
+    """A unit that stores one value, unless the key has one."""
+    return lambda tx: tx.run("log.meta_insert", key=key, value=value)
+
+
+def get(key: str) -> Callable[[Reader], str | None]:
+    """A unit that reads it."""
+
+    def work(reader: Reader) -> str | None:
+        row = reader.one("log.meta", key=key)
+        return None if row is None else text(row, "value")
+
+    return work
+
+
+def enter(seq: int, tenant: str = "main") -> Callable[[Transaction], int]:
+    """A unit that appends a bare entry."""
+    body = f'{{"kind":"k","seq":{seq},"tenant":"{tenant}"}}'
+    return lambda tx: tx.run("log.append", tenant=tenant, seq=seq, body=body)
+
+
+async def test_what_was_written_is_read_by_every_other_connection(stores: OpenStore) -> None:
+    """When `write` returns, everybody sees the unit."""
+    first, second = stores(), stores()
+    await first.write(put("k"))
+    assert await second.read(get("k")) == "v"
+
+
+async def test_a_unit_that_fails_takes_back_only_itself(store: Store) -> None:
+    """Units that share a commit do not share a fate."""
+
+    def fail(tx: Transaction) -> None:
+        put("bad")(tx)
+        raise LookupError("no")
+
+    results = await asyncio.gather(
+        store.write(put("a")), store.write(fail), store.write(put("b")), return_exceptions=True
+    )
+    assert isinstance(results[1], LookupError)
+    found = [await store.read(get(key)) for key in ("a", "bad", "b")]
+    assert found == ["v", None, "v"]
+
+
+async def test_units_run_in_the_order_in_which_they_were_handed_over(store: Store) -> None:
+    """One after the other, so that each sees what the one before did."""
+    ran: list[int] = []
+    await asyncio.gather(*(store.write(lambda tx, at=at: ran.append(at)) for at in range(50)))
+    assert ran == list(range(50))
+
+
+async def test_counts_say_whether_a_compare_and_set_won(store: Store) -> None:
+    """`run` returns how many rows it changed."""
+
+    def lease(owner: str) -> Callable[[Transaction], int]:
+        return lambda tx: tx.run(
+            "connection.lease_first", tenant="t", connection="c", owner=owner, until=9, now=1
+        )
+
+    assert await store.write(lease("a")) == 1
+    assert await store.write(lease("b")) == 0
+
+
+@pytest.mark.parametrize("seq", [1, -1, 5])
+async def test_an_entry_with_another_index_than_the_next_is_refused(store: Store, seq: int) -> None:
+    """The log has no gap and no second entry at an index."""
+    with pytest.raises(IntegrityError) as caught:
+        await store.write(enter(seq))
+    assert caught.value.code is Code.TAMPERED
+    await store.write(enter(0))
+    with pytest.raises(IntegrityError):
+        await store.write(enter(0))
+
+
+async def test_each_tenant_has_its_own_indexes(store: Store) -> None:
+    """One tree per tenant."""
+    await store.write(enter(0, "a"))
+    await store.write(enter(0, "b"))
+    await store.write(enter(1, "a"))
+    rows = await store.read(
+        lambda reader: reader.all("log.bodies", tenant="a", from_seq=0, limit=10)
+    )
+    assert [integer(row, "seq") for row in rows] == [0, 1]
+
+
+async def test_a_read_sees_one_moment(stores: OpenStore) -> None:
+    """What is committed while a read runs is not in it."""
+    store = stores()
+    loop = asyncio.get_running_loop()
+
+    def work(reader: Reader) -> list[str | None]:
+        before = get("k")(reader)
+        asyncio.run_coroutine_threadsafe(store.write(put("k")), loop).result(10)
+        return [before, get("k")(reader)]
+
+    assert await store.read(work) == [None, None]
+    assert await store.read(get("k")) == "v"
+
+
+async def test_work_before_the_commit_is_done_once_per_key(store: Store) -> None:
+    """Units that share a commit share it; a unit that failed asks for nothing."""
+    signed: list[str] = []
+
+    def unit(key: str, *, fails: bool = False) -> Callable[[Transaction], None]:
+        def work(tx: Transaction) -> None:
+            tx.before_commit(key, lambda final: signed.append(key))
+            if fails:
+                raise LookupError
+
+        return work
+
+    await asyncio.gather(
+        *(store.write(unit(key)) for key in ("x", "x", "y")), return_exceptions=True
+    )
+    assert set(signed) == {"x", "y"}
+    assert len(signed) <= 3
+
+
+async def test_a_failure_before_the_commit_fails_every_unit_of_it(store: Store) -> None:
+    """Without a signature there is no entry."""
+
+    def work(tx: Transaction) -> None:
+        put("k")(tx)
+        tx.before_commit("sign", lambda final: 1 // 0)
+
+    with pytest.raises(ZeroDivisionError):
+        await store.write(work)
+    assert await store.read(get("k")) is None
+
+
+async def test_the_version_changes_with_every_process_that_commits(stores: OpenStore) -> None:
+    """Wake-ups: nobody misses a commit, whoever made it."""
+    ours, theirs = stores(), stores()
+
+    async def changed(since: int) -> int:
+        async with asyncio.timeout(10):
+            while (now := await ours.version()) == since:
+                await asyncio.sleep(0)
+            return now
+
+    seen = await ours.version()
+    await ours.write(put("a"))
+    seen = await changed(seen)
+    await theirs.write(put("b"))
+    await changed(seen)
+
+
+async def test_text_numbers_and_bytes_come_back_as_they_were(store: Store) -> None:
+    """Every kind of value, at its ends; ids are ordered by their bytes."""
+    frontier = bytes(range(256))
+
+    def work(tx: Transaction) -> None:
+        tx.run("log.head_insert", tenant="ä🦊'\"\\", size=2**53, frontier=frontier)
+        tx.run("log.head_insert", tenant="Z", size=-1, frontier=b"")
+        tx.run("log.head_insert", tenant="a", size=0, frontier=b"\x00")
+
+    await store.write(work)
+    row = await store.read(lambda reader: reader.one("log.head", tenant="ä🦊'\"\\"))
+    assert row == {"size": 2**53, "frontier": frontier, "note": ""}
+    rows = await store.read(lambda reader: reader.all("log.tenants"))
+    assert [text(row, "tenant") for row in rows] == ["Z", "a", "ä🦊'\"\\"]
+
+
+async def test_a_closed_store_says_so_and_finishes_what_it_was_handed(stores: OpenStore) -> None:
+    """`close` waits for what waits."""
+    store = stores()
+    waiting = [asyncio.ensure_future(store.write(put(f"k{at}"))) for at in range(20)]
+    await asyncio.sleep(0)
+    await store.close()
+    await asyncio.gather(*waiting)
+    with pytest.raises(SaysoError) as caught:
+        await store.write(put("late"))
+    assert caught.value.code is Code.STORE_UNAVAILABLE

@@ -1,0 +1,84 @@
+"""One PostgreSQL server for all tests of a run, and a fresh database for each test."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import secrets
+import tempfile
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from sayso.store.postgres_connection import connect_plainly
+from sayso.store.postgres_schema import migrate_postgres
+from sayso.testing.postgres import PostgresServer, find_postgres
+
+TEMPLATE = "sayso_template"
+
+# The tests end processes, not the power: what the kernel holds survives.
+FAST: Mapping[str, str] = {"fsync": "off"}
+
+
+@contextmanager
+def shared_server(folder: Path) -> Generator[PostgresServer]:
+    """A server that several test processes share: the first starts it, the last ends it.
+
+    Args:
+        folder: the same for all of them.
+    """
+    server = _join(folder)
+    try:
+        yield server
+    finally:
+        _leave(folder, server)
+
+
+def _join(folder: Path) -> PostgresServer:
+    with _locked(folder / "postgres.json") as file:
+        known = json.loads(file.read_text() or '{"users": 0}')
+        if known["users"]:
+            server = PostgresServer(Path(known["folder"]), find_postgres(), FAST)
+        else:
+            place = Path(tempfile.mkdtemp(prefix="sayso-pg-"))
+            server = PostgresServer(place, find_postgres(), FAST)
+            server.create()
+            server.start()
+            server.run("postgres", f"create database {TEMPLATE}")
+            migrate_postgres(server.url(TEMPLATE))
+        users = int(known["users"]) + 1
+        file.write_text(json.dumps({"users": users, "folder": str(server.folder)}))
+    return server
+
+
+def _leave(folder: Path, server: PostgresServer) -> None:
+    with _locked(folder / "postgres.json") as file:
+        known = json.loads(file.read_text())
+        known["users"] -= 1
+        file.write_text(json.dumps(known))
+        if not known["users"]:
+            server.remove()
+
+
+@contextmanager
+def _locked(path: Path) -> Generator[Path]:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield path
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def fresh_database(server: PostgresServer) -> Generator[str]:
+    """The URL of a new, migrated database; dropped at the end."""
+    name = f"t_{secrets.token_hex(6)}"
+    with connect_plainly(server.url()) as admin:
+        admin.execute(f"create database {name} template {TEMPLATE}".encode())
+    try:
+        yield server.url(name)
+    finally:
+        with connect_plainly(server.url()) as admin:
+            admin.execute(f"drop database {name} with (force)".encode())
