@@ -14,7 +14,7 @@ DOCUMENT = Path(__file__).parents[3] / "docs" / "cli.md"
 START = "## Reference\n"
 GROUPS = {
     "approvals": ("list", "show", "approve", "reject", "edit"),
-    "actions": ("list", "show"),
+    "actions": ("list", "show", "resolve"),
     "audit": ("tail", "query", "verify", "export", "checkpoint"),
     "token": ("create", "list", "revoke"),
 }

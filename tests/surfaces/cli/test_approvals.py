@@ -170,3 +170,12 @@ def test_problems_are_documents_in_json(line: Line, tmp_path: Path) -> None:
     """A refused decision with `--json` is a problem on stdout and two lines on stderr."""
     ran = line("approvals", "list", "-w", str(tmp_path), "--json").refused("no_workspace", 2)
     assert ran.json["code"] == "no_workspace"
+
+
+def test_only_an_unknown_outcome_is_settled_by_a_person(place: Place) -> None:
+    """`actions resolve` needs evidence and a receipt, and leaves what is known alone."""
+    done = place.refund().json
+    words = ("actions", "resolve", str(done["id"]), "--outcome")
+    place.line(*words, "succeeded", "--evidence", "seen").refused("reason_required")
+    place.line(*words, "maybe", "--evidence", "seen").refused("invalid_input")
+    place.line(*words, "failed", "--evidence", "seen").refused("wrong_state")

@@ -1,4 +1,4 @@
-"""`sayso actions list|show`."""
+"""`sayso actions list|show|resolve`."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from sayso.sdk.app import Sayso
 from sayso.sdk.views import ActionView
 from sayso.surfaces.cli.options import AfterOption, JsonOption, LimitOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out, local_time
-from sayso.surfaces.cli.place import find_workspace, run
+from sayso.surfaces.cli.place import find_workspace, person_token, run
 from sayso.surfaces.cli.show import show_action, show_timeline
 
-app = typer.Typer(help="Look at actions: list, show.")
+app = typer.Typer(help="Look at actions, and settle what is unknown: list, show, resolve.")
 
 
 @app.command("list")
@@ -90,4 +90,45 @@ def show(
     show_action(out, action, why=True)
     out.line()
     show_timeline(out, action.timeline)
+    return 0
+
+
+@app.command()
+def resolve(
+    action_id: Annotated[str, typer.Argument(metavar="ID", help="The action, act_….")],
+    outcome: Annotated[
+        str,
+        typer.Option("--outcome", metavar="OUTCOME", help="What was seen: succeeded or failed."),
+    ],
+    evidence: Annotated[
+        str, typer.Option("--evidence", metavar="TEXT", help="Where it was seen at the provider.")
+    ],
+    receipt: Annotated[
+        str,
+        typer.Option("--receipt", metavar="ID", help="The provider's id of it, for succeeded."),
+    ] = "",
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Settle an unknown outcome as a person who has looked at the provider."""
+    out = Out(as_json=as_json)
+    folder = find_workspace(workspace)
+    token = person_token(folder)
+
+    async def work() -> ActionView:
+        async with Sayso.open(folder, act=False) as sayso:
+            return await sayso.resolve(
+                action_id,
+                outcome,
+                token=token,
+                evidence=evidence,
+                receipt_id=receipt,
+                via="cli",
+            )
+
+    action = run(work())
+    if as_json:
+        out.document(action)
+    else:
+        show_action(out, action, why=True)
     return 0
