@@ -18,7 +18,7 @@ BARE = "python -c pass"
 CASES: dict[str, list[str]] = {
     BARE: ["-c", "pass"],
     "import sayso": ["-c", "import sayso"],
-    "import sayso; sayso.Sayso": ["-c", "from sayso import Sayso"],
+    "from sayso import Sayso": ["-c", "from sayso import Sayso"],
     "sayso --help": ["-m", "sayso", "--help"],
 }
 BARS_S = {"import sayso": 0.3, "sayso --help": 0.4}
