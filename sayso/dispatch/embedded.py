@@ -17,7 +17,8 @@ from sayso.store.base import Row, Store, integer_or_none, text
 
 logger = logging.getLogger("sayso.dispatch")
 
-Handler = Callable[[Tenant, str], Awaitable[object]]
+Handler = Callable[[Tenant, str], Awaitable[bool]]
+"""Takes one item as far as it goes now; says whether others may have become due by it."""
 
 POLL_S = 0.25
 """How often another process's commits are looked for: one read of shared memory, no query."""
@@ -155,8 +156,9 @@ class EmbeddedDispatcher:
         return task
 
     async def _run(self, item: Item) -> None:
+        more = True
         try:
-            await self._handlers[item.noun](item.tenant, item.id)
+            more = await self._handlers[item.noun](item.tenant, item.id)
             self._paused.pop(item, None)
         except SaysoError as error:
             self._pause(item)
@@ -167,8 +169,11 @@ class EmbeddedDispatcher:
             self._pause(item)
             logger.exception("%s %s failed", item.noun, item.id)
         finally:
+            was_full = len(self._running) >= self._at_once
             self._running.pop(item, None)
-            self._wake.set()
+            # A look at the due index costs reads, so not after every action that stands alone.
+            if more or was_full:
+                self._wake.set()
 
     def _pause(self, item: Item) -> None:
         _, last = self._paused.get(item, (0.0, _FIRST_PAUSE_S / 2))

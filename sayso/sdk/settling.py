@@ -7,7 +7,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from sayso.actions.ledger import ActionRow
-from sayso.actions.state import TOLD, Status
+from sayso.actions.state import FINAL, Status
 from sayso.agent.requests import RequestRow, RequestStatus, actions_of, get_request
 from sayso.store.base import Reader
 
@@ -65,4 +65,4 @@ def _moving(reader: Reader, row: RequestRow) -> list[ActionRow] | None:
     moving = [action for action in actions if action.status in _OPEN and action.due_at is not None]
     if moving:
         return moving
-    return [] if all(action.status in TOLD for action in actions) else None
+    return [] if all(action.status in FINAL for action in actions) else None

@@ -161,8 +161,17 @@ def build_house(
         telemetry=telemetry,
         planner=planner,
     )
+
+    async def advance_action(tenant: Tenant, action_id: str) -> bool:
+        row = await engine.advance(tenant, action_id)
+        return row.request_id is not None  # later steps of its plan, or the reply
+
+    async def advance_request(tenant: Tenant, request_id: str) -> bool:
+        await agent.advance(tenant, request_id)
+        return True
+
     dispatcher = EmbeddedDispatcher(
-        store, {"action": engine.advance, "request": agent.advance}, clock
+        store, {"action": advance_action, "request": advance_request}, clock
     )
     return House(
         tenant=tenant,

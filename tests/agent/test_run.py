@@ -19,6 +19,7 @@ from sayso.ids import Tenant
 from sayso.json import JsonValue
 from sayso.money import Money
 from sayso.sdk.views import RequestView
+from sayso.testing.shop import ShopFault
 
 MAIN = Tenant("main")
 
@@ -255,3 +256,22 @@ async def test_no_words_of_the_customer_are_in_the_log_or_in_the_checkpoints(
     assert bodies
     assert saved
     assert marker not in repr((bodies, saved, writes))
+
+
+async def test_an_unknown_outcome_keeps_the_request_open_until_it_is_known(tmp_path: Path) -> None:
+    """Unknown has its own wording; the reply that claims a result waits for the ledger."""
+    async with open_shop(tmp_path, planner=Scripted(plan(refund(2000)))) as house:
+        stock(house)
+        house.shop.faults.append(ShopFault.LOST_AFTER)
+        view = await house.sayso.ask("cus_1", "$20.00 back please")
+        assert view.status == "acting"
+        assert view.reply is not None
+        assert "We have done" not in view.reply
+        house.clock.advance(minutes=2)
+        await house.sayso.house.dispatcher.run_now("action", MAIN, view.actions[0].id)
+        await house.sayso.house.dispatcher.drain()
+        after = await house.sayso.request(view.id)
+        assert after.status == "answered"
+        assert after.reply is not None
+        assert "We have done what you asked for $20.00" in after.reply
+        assert house.shop.books.paid_out_minor == 2000

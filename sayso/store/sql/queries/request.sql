@@ -31,7 +31,7 @@ where tenant = :tenant and id = :id and fence = :fence;
 
 -- name: open_actions
 select count(*) as count from action where tenant = :tenant and request_id = :request_id
-    and status not in ('refused', 'rejected', 'expired', 'succeeded', 'failed', 'unknown',
+    and status not in ('refused', 'rejected', 'expired', 'succeeded', 'failed',
         'compensated');
 
 -- name: park
@@ -40,7 +40,7 @@ update request set attempts = 0, due_at = case
     when exists (
         select 1 from action where action.tenant = :tenant and action.request_id = :id
             and action.status not in ('refused', 'rejected', 'expired', 'succeeded', 'failed',
-                'unknown', 'compensated')) then null else cast(:now as bigint) end
+                'compensated')) then null else cast(:now as bigint) end
 where tenant = :tenant and id = :id and fence = :fence;
 
 -- name: move
@@ -56,4 +56,4 @@ where tenant = :tenant and id = :id and status = 'acting'
     and not exists (
         select 1 from action where action.tenant = :tenant and action.request_id = :id
             and action.status not in ('refused', 'rejected', 'expired', 'succeeded', 'failed',
-                'unknown', 'compensated'));
+                'compensated'));
