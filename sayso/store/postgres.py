@@ -25,7 +25,7 @@ from sayso.store.units import Unit, WaitingUnits
 T = TypeVar("T")
 
 _READERS = 4
-_READ_PATIENCE_S = 5.0
+BUSY_TIMEOUT_S = 5.0
 _READ_IDLE_TIMEOUT_S = 300
 """An export writes files between its queries, and holds nobody up."""
 _BEGIN = Statement(
@@ -40,6 +40,8 @@ class PostgresStore:
     Args:
         url: `postgresql://…`; several hosts are tried until one takes writes.
         create: make or upgrade the schema first, instead of refusing another version.
+        busy_timeout_s: how long a writer waits for the commits of others before it says
+            `store_busy`, and a reader for a server that went away.
 
     Raises:
         ConfigError: `store_version`, `store_unavailable`, `store_read_only`, `invalid_setting`.
@@ -52,8 +54,11 @@ class PostgresStore:
     while it commits, the database is asked whether it did.
     """
 
-    def __init__(self, url: str, *, create: bool = False) -> None:
+    def __init__(
+        self, url: str, *, create: bool = False, busy_timeout_s: float = BUSY_TIMEOUT_S
+    ) -> None:
         self._url = url
+        self._busy_timeout_s = busy_timeout_s
         if create:
             migrate_postgres(url)
         self._units = WaitingUnits()
@@ -99,7 +104,8 @@ class PostgresStore:
         self._listener.grow()
 
     def _open_writer(self) -> Session:
-        connection = connect(self._url)
+        waits = {"lock_timeout": f"{round(self._busy_timeout_s * 1000)}ms"}
+        connection = connect(self._url, settings=waits)
         try:
             check_version(connection)
         except BaseException:
@@ -121,7 +127,7 @@ class PostgresStore:
 
     def _read_now(self, work: Callable[[Reader], T], tenant: str | None) -> T:
         try:
-            session = patiently(self._begin_read, patience_s=_READ_PATIENCE_S)
+            session = patiently(self._begin_read, patience_s=self._busy_timeout_s)
             try:
                 return work(PostgresReader(session, tenant))
             finally:

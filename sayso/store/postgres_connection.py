@@ -16,8 +16,6 @@ PgConnection: TypeAlias = "psycopg.Connection[Any]"
 SCHEMA = "sayso"
 APP_ROLE = "sayso_app"
 OWNER_ROLE = "sayso_owner"
-LOCK_TIMEOUT_S = 5
-"""How long a writer waits for another process's commit before it says `store_busy`."""
 STATEMENT_TIMEOUT_S = 30
 IDLE_TIMEOUT_S = 10
 """How long a writer that stands still may hold everybody up before the server ends it."""
@@ -35,7 +33,6 @@ _SESSION: Mapping[str, str] = {
     "role": APP_ROLE,
     "search_path": f"{SCHEMA}, pg_temp",
     "default_transaction_isolation": "read committed",
-    "lock_timeout": f"{LOCK_TIMEOUT_S}s",
     "statement_timeout": f"{STATEMENT_TIMEOUT_S}s",
     "idle_in_transaction_session_timeout": f"{IDLE_TIMEOUT_S}s",
     "tcp_keepalives_idle": "10",
@@ -91,12 +88,7 @@ def connect_plainly(url: str, *, writes: bool = True) -> PgConnection:
     try:
         parameters = conninfo.conninfo_to_dict(url)
     except psycopg.Error:
-        # NOTE: without the cause: libpq quotes the part it does not like, which may be a password.
-        raise ConfigError(
-            Code.INVALID_SETTING,
-            "`store.url` is no PostgreSQL URL",
-            next_step="write it as postgresql://USER@HOST:PORT/DATABASE",
-        ) from None
+        raise _bad_url() from None
     wanted = {**_CONNECT, **({"target_session_attrs": "read-write"} if writes else {})}
     try:
         return psycopg.connect(
@@ -106,6 +98,8 @@ def connect_plainly(url: str, *, writes: bool = True) -> PgConnection:
         )
     except psycopg.OperationalError as error:
         detail = str(error).strip()
+        if error.sqlstate is None and "invalid " in detail:
+            raise _bad_url() from None
         if error.sqlstate is None and not _is_refusal(detail):
             raise RetryableError(
                 Code.STORE_UNAVAILABLE,
@@ -114,6 +108,15 @@ def connect_plainly(url: str, *, writes: bool = True) -> PgConnection:
                 detail=detail,
             ) from error
         raise store_error(error) from error
+
+
+def _bad_url() -> ConfigError:
+    # NOTE: without libpq's words: it quotes the part it does not like, which may be a password.
+    return ConfigError(
+        Code.INVALID_SETTING,
+        "`store.url` is no PostgreSQL URL",
+        next_step="write it as postgresql://USER@HOST:PORT/DATABASE",
+    )
 
 
 def _is_refusal(detail: str) -> bool:

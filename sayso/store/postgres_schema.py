@@ -18,12 +18,16 @@ from sayso.store.postgres_connection import (
 from sayso.store.postgres_errors import store_error
 
 MIGRATION_LOCK = 0x53617954
-LOCK_TIMEOUT_S = 5
+LOCK_TIMEOUT_S = 5.0
 """How long a migration waits for a table; those behind it in the line wait as long."""
 
 
 def migrate_postgres(
-    url: str, *, only_pre: bool = False, migrations: Sequence[Migration] | None = None
+    url: str,
+    *,
+    only_pre: bool = False,
+    migrations: Sequence[Migration] | None = None,
+    lock_timeout_s: float = LOCK_TIMEOUT_S,
 ) -> int:
     """Bring a database to this code's version; returns the version it had.
 
@@ -31,6 +35,7 @@ def migrate_postgres(
         url: of a login that may create roles and schemas, or for which that has been done.
         only_pre: stop before the first `post` file: what may run before new code is deployed.
         migrations: all there are; ours when None.
+        lock_timeout_s: how long to wait for a table that others use.
 
     Guarantees: each file is applied in one transaction with its number, so that a crash leaves a
     version that exists; two processes at once apply it once. Workers never run this.
@@ -49,7 +54,7 @@ def migrate_postgres(
             for migration in known[before:]:
                 if only_pre and migration.phase == "post":
                     break
-                _apply(connection, migration)
+                _apply(connection, migration, lock_timeout_s)
         except psycopg.Error as error:
             raise store_error(error) from error
     return before
@@ -99,12 +104,12 @@ def _applied(connection: PgConnection) -> int:
     return int(row[0])
 
 
-def _apply(connection: PgConnection, migration: Migration) -> None:
+def _apply(connection: PgConnection, migration: Migration, lock_timeout_s: float) -> None:
     with connection.transaction():
         connection.execute(
             f"set local role {OWNER_ROLE};"  # pyright: ignore[reportArgumentType, reportCallIssue]
             f"set local search_path to {SCHEMA}, pg_temp;"
-            f"set local lock_timeout = '{LOCK_TIMEOUT_S}s';"
+            f"set local lock_timeout = '{round(lock_timeout_s * 1000)}ms';"
             "set local statement_timeout = 0;"
         )
         connection.execute(migration.sql.encode())

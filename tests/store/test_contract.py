@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -59,7 +60,11 @@ async def test_a_unit_that_fails_takes_back_only_itself(store: Store) -> None:
 async def test_units_run_in_the_order_in_which_they_were_handed_over(store: Store) -> None:
     """One after the other, so that each sees what the one before did."""
     ran: list[int] = []
-    await asyncio.gather(*(store.write(lambda tx, at=at: ran.append(at)) for at in range(50)))
+
+    def note(tx: Transaction, at: int) -> None:
+        ran.append(at)
+
+    await asyncio.gather(*(store.write(partial(note, at=at)) for at in range(50)))
     assert ran == list(range(50))
 
 
@@ -133,9 +138,12 @@ async def test_work_before_the_commit_is_done_once_per_key(store: Store) -> None
 async def test_a_failure_before_the_commit_fails_every_unit_of_it(store: Store) -> None:
     """Without a signature there is no entry."""
 
+    def fail(final: Transaction) -> None:
+        raise ZeroDivisionError
+
     def work(tx: Transaction) -> None:
         put("k")(tx)
-        tx.before_commit("sign", lambda final: 1 // 0)
+        tx.before_commit("sign", fail)
 
     with pytest.raises(ZeroDivisionError):
         await store.write(work)

@@ -1,0 +1,192 @@
+"""Migrations of PostgreSQL, and workers of two versions on one database."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Generator
+from dataclasses import replace
+from functools import partial
+
+import pytest
+from support.postgres import fresh_database
+
+from sayso.errors import Code, ConfigError, RetryableError
+from sayso.settings import parse_settings
+from sayso.store.base import Row, Transaction
+from sayso.store.migrations import Migration, migrate, read_migrations
+from sayso.store.postgres import PostgresStore
+from sayso.store.postgres_connection import connect, connect_plainly
+from sayso.store.postgres_schema import check_version, migrate_postgres
+from sayso.testing.postgres import PostgresServer
+
+OURS = read_migrations("postgres")
+ADDS = Migration(
+    number=len(OURS) + 1,
+    name="0002_pre_adds",
+    phase="pre",
+    sql="alter table meta add column more text; alter table log_head add column more bigint;",
+)
+ENDS = Migration(
+    number=len(OURS) + 2, name="0003_post_ends", phase="post", sql="drop index personal_by_subject;"
+)
+
+
+@pytest.fixture
+def empty_url(postgres_server: PostgresServer) -> Generator[str]:
+    """A database with nothing in it."""
+    with fresh_database(postgres_server) as url:
+        with connect_plainly(url) as owner:
+            owner.execute("drop schema sayso cascade")
+        yield url
+
+
+def version(url: str) -> int:
+    """How many files were applied."""
+    with connect_plainly(url) as owner:
+        row = owner.execute("select count(*) from sayso.migration").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def test_the_dialects_have_the_same_tables_and_columns(empty_url: str) -> None:
+    """A table that only one store has would be a difference that no test sees."""
+    migrate_postgres(empty_url)
+    with connect_plainly(empty_url) as owner:
+        rows = owner.execute(
+            "select table_name, column_name from information_schema.columns"
+            " where table_schema = 'sayso'"
+        ).fetchall()
+    found = {f"{table}.{column}" for table, column in rows}
+    assert found - sqlite_columns() == {
+        "commit_mark.writer",
+        "commit_mark.number",
+        "commit_mark.at",
+        "migration.number",
+        "migration.name",
+        "migration.applied_at",
+    }
+    assert sqlite_columns() - found == {"log_entry.id"}
+
+
+def sqlite_columns() -> set[str]:
+    """`table.column` of a new SQLite file."""
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    migrate(connection)
+    tables = connection.execute(
+        "select name from sqlite_master where type = 'table' and name not like 'sqlite%'"
+    ).fetchall()
+    found = {
+        f"{table}.{row[1]}"
+        for (table,) in tables
+        for row in connection.execute(f"pragma table_xinfo({table})")
+    }
+    connection.close()
+    return found
+
+
+async def test_many_that_migrate_at_once_apply_each_file_once(empty_url: str) -> None:
+    """Also the roles, which belong to the whole server."""
+    before = await asyncio.gather(
+        *(asyncio.to_thread(migrate_postgres, empty_url) for _ in range(4))
+    )
+    assert sorted(before) == [0, *[len(OURS)] * 3]
+    assert version(empty_url) == len(OURS)
+
+
+def test_a_file_that_fails_leaves_the_version_before(empty_url: str) -> None:
+    """Each file is one transaction."""
+    broken = replace(ADDS, sql=ADDS.sql + "select 1 / 0;")
+    with pytest.raises(ConfigError):
+        migrate_postgres(empty_url, migrations=[*OURS, broken])
+    assert version(empty_url) == len(OURS)
+    migrate_postgres(empty_url, migrations=[*OURS, ADDS])
+    assert version(empty_url) == len(OURS) + 1
+
+
+async def test_a_database_that_was_never_migrated_says_so(empty_url: str) -> None:
+    """A worker makes no table."""
+    with pytest.raises(ConfigError) as caught:
+        PostgresStore(empty_url)
+    assert caught.value.code is Code.STORE_VERSION
+
+
+def test_only_pre_files_run_before_new_code(empty_url: str) -> None:
+    """`pre`, then the workers one by one, then `post`."""
+    files = [*OURS, ADDS, ENDS]
+    migrate_postgres(empty_url, only_pre=True, migrations=files)
+    assert version(empty_url) == len(OURS) + 1
+    with connect(empty_url) as connection:
+        check_version(connection, files)
+        check_version(connection, OURS)
+        migrate_postgres(empty_url, migrations=files)
+        check_version(connection, files)
+        with pytest.raises(ConfigError) as caught:
+            check_version(connection, OURS)
+    assert caught.value.code is Code.STORE_VERSION
+
+
+def test_new_code_refuses_a_schema_without_its_pre_files(postgres_url: str) -> None:
+    """It would miss columns."""
+    with connect(postgres_url) as connection, pytest.raises(ConfigError) as caught:
+        check_version(connection, [*OURS, ADDS])
+    assert caught.value.next_step == "run `sayso migrate`"
+
+
+def head(tx: Transaction, tenant: str) -> Row | None:
+    """A unit that reads one row."""
+    return tx.one("log.head", tenant=tenant)
+
+
+async def test_a_worker_goes_on_while_a_migration_changes_its_tables(postgres_url: str) -> None:
+    """Old code on the new schema: at most one unit is told to try again."""
+    store = PostgresStore(postgres_url)
+    for at in range(3):
+        await store.write(partial(head, tenant=f"t{at}"))
+        await store.write(lambda tx: tx.all("token.page", tenant="t"))
+    widened = replace(ADDS, sql="alter table token add column more text;")
+    await asyncio.to_thread(migrate_postgres, postgres_url, migrations=[*OURS, widened])
+    with pytest.raises(RetryableError) as caught:
+        await store.write(lambda tx: tx.all("token.page", tenant="t"))
+    assert caught.value.code is Code.STORE_BUSY
+    assert await store.write(lambda tx: tx.all("token.page", tenant="t")) == []
+    await store.close()
+
+
+def test_a_migration_does_not_wait_for_ever_behind_a_reader(postgres_url: str) -> None:
+    """Everybody else would wait behind it: it gives up, and nothing is half done."""
+    with connect_plainly(postgres_url) as reader, reader.transaction():
+        reader.execute("lock table sayso.meta in access share mode")
+        with pytest.raises(RetryableError) as caught:
+            migrate_postgres(postgres_url, migrations=[*OURS, ADDS], lock_timeout_s=0.1)
+    assert caught.value.code is Code.STORE_BUSY
+    assert version(postgres_url) == len(OURS)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["postgresql://me:secret@host/db", "postgresql://host/db?password=secret", "mysql://host/db"],
+)
+def test_a_url_with_a_password_does_not_stand_in_the_settings(url: str) -> None:
+    """Secrets come by reference: `env:DATABASE_URL`."""
+    with pytest.raises(ConfigError) as caught:
+        parse_settings({"store": {"url": url}}, "sayso.toml")
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["sqlite:///x.db", "postgresql://me@host/db", "postgresql:///db?host=/tmp", "env:DATABASE_URL"],
+)
+def test_urls_of_both_stores_are_settings(url: str) -> None:
+    """And references to them."""
+    assert parse_settings({"store": {"url": url}}, "sayso.toml").store.url == url
+
+
+@pytest.mark.parametrize("url", ["postgresql://h:secret@:x/", "postgresql://[secret"])
+def test_what_is_wrong_with_a_url_is_said_without_quoting_it(url: str) -> None:
+    """libpq quotes the part it does not like, which may be the password."""
+    with pytest.raises(ConfigError) as caught:
+        PostgresStore(url)
+    said = f"{caught.value} {caught.value.detail} {caught.value.__cause__}"
+    assert "secret" not in said
