@@ -76,13 +76,13 @@ def with_parts(page: str, text: str) -> str:
     for (name, part), make in PARTS.items():
         if name != page:
             continue
-        pattern = rf"(<!-- made: {part} -->\n).*?(<!-- end: {part} -->)"
+        place = rf"(?<=<!-- made: {part} -->\n).*?(?=<!-- end: {part} -->)"
+        found = re.findall(place, text, flags=re.DOTALL)
+        if len(found) != 1:
+            raise ValueError(f"{page} has {len(found)} places for `{part}`")
+        before, after = text.split(f"<!-- made: {part} -->\n{found[0]}")
         body = "\n".join(make())
-        text, found = re.subn(
-            pattern, lambda place, body=body: f"{place[1]}{body}\n{place[2]}", text, flags=re.DOTALL
-        )
-        if found != 1:
-            raise ValueError(f"{page} has {found} places for `{part}`")
+        text = f"{before}<!-- made: {part} -->\n{body}\n{after}"
     return text
 
 
