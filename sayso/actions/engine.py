@@ -437,11 +437,14 @@ class Engine:
 
     def _claim_again(self, tx: Transaction, row: ActionRow) -> ActionRow | None:
         now = to_micros(self._clock.now())
+        # INVARIANT: `called_at` is of the newest call, from which absence needs `settle_after_s` to
+        # be proof; `call_key_until` stays the first call's, from which the provider counts.
         claimed = replace(
             row,
             status=Status.EXECUTING,
             fence=row.fence + 1,
             due_at=now + int(self._settings.lease_s * 1e6),
+            called_at=now,
             updated_at=now,
         )
         data: dict[str, Json] = {

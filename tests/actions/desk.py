@@ -1,0 +1,137 @@
+"""What the tests of this folder do over and over: propose, decide as somebody, look at the rows."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+
+import orjson
+from support.house import ShopHouse
+
+from sayso.actions.approvals import Choice, Decided, Decision
+from sayso.audit.entry import Actor
+from sayso.errors import RefusedError
+from sayso.ids import Tenant
+from sayso.json import JsonValue
+from sayso.money import Money
+from sayso.sdk.views import ActionView, ApprovalView
+
+MAIN = Tenant("main")
+USD = "USD"
+ASKED = 12_900
+"""Minor units that one support manager may allow."""
+
+
+def usd(minor: int) -> dict[str, JsonValue]:
+    """Money as a caller writes it."""
+    return {"amount_minor": minor, "currency": USD}
+
+
+def stock(house: ShopHouse, *orders: str, customer: str = "cus_1") -> None:
+    """Orders of $1,000 each; `o1` unless others are named."""
+    for order in orders or ("o1",):
+        house.shop.books.add(order, customer, Money(100_000, USD))
+
+
+async def propose(
+    house: ShopHouse,
+    minor: int = ASKED,
+    *,
+    order: str = "o1",
+    requester: Actor | None = None,
+    wait: bool = True,
+    key: str | None = None,
+) -> ActionView:
+    """Propose a refund of an order of customer `cus_1`."""
+    return await house.sayso.propose(
+        "shop.refund",
+        {"order": order, "amount": usd(minor)},
+        subject="cus_1",
+        reason="it broke",
+        requester=requester,
+        wait=wait,
+        key=key,
+    )
+
+
+async def shown(house: ShopHouse, view: ActionView) -> ApprovalView:
+    """The approval as a surface shows it now."""
+    found = (await house.sayso.action(view.id)).approval
+    assert found is not None
+    return found
+
+
+def say(
+    card: ApprovalView,
+    person: str = "maria",
+    choice: Choice = Choice.APPROVE,
+    *,
+    revision: int | None = None,
+    digest: str | None = None,
+    reason_code: str = "",
+    args: Mapping[str, JsonValue] | None = None,
+) -> Decision:
+    """A decision about what `card` shows."""
+    return Decision(
+        tenant=MAIN,
+        approval_id=card.id,
+        revision=card.revision if revision is None else revision,
+        digest=card.digest if digest is None else digest,
+        choice=choice,
+        person=person,
+        via="test",
+        reason_code=reason_code or ("not_covered" if choice is Choice.REJECT else ""),
+        args=args,
+    )
+
+
+async def decide(house: ShopHouse, decision: Decision, *, wait: bool = True) -> Decided:
+    """Decide as a surface does that has authenticated the person."""
+    return await house.sayso.decide_as(decision, wait=wait)
+
+
+async def code_of(house: ShopHouse, decision: Decision) -> str:
+    """The code with which a decision is refused; `done` when it is taken."""
+    try:
+        await decide(house, decision)
+    except RefusedError as error:
+        return error.code.value
+    return "done"
+
+
+async def advance(house: ShopHouse, view: ActionView) -> ActionView:
+    """Take the action as far as it can go now."""
+    await house.sayso.house.engine.advance(MAIN, view.id)
+    return await house.sayso.action(view.id)
+
+
+async def settle(house: ShopHouse, view: ActionView, *, tries: int = 12) -> ActionView:
+    """Let the clock pass every wait of the engine and advance after each."""
+    for _ in range(tries):
+        await house.sayso.house.engine.advance(MAIN, view.id)
+        house.clock.advance(minutes=70)
+    return await house.sayso.action(view.id)
+
+
+def open_rows(house: ShopHouse) -> sqlite3.Connection:
+    """The database behind the engine's back, with the triggers that guard it dropped."""
+    connection = sqlite3.connect(house.workspace.store_path, isolation_level=None)
+    for (name,) in connection.execute("select name from sqlite_master where type = 'trigger'"):
+        connection.execute(f"drop trigger {name}")
+    return connection
+
+
+def bodies(house: ShopHouse) -> list[dict[str, JsonValue]]:
+    """Every body of the log, oldest first, read from the file itself."""
+    connection = sqlite3.connect(house.workspace.store_path)
+    try:
+        rows = connection.execute("select body from log_entry order by seq").fetchall()
+    finally:
+        connection.close()
+    return [orjson.loads(body) for (body,) in rows]
+
+
+def assert_verified(house: ShopHouse) -> None:
+    """The whole log verifies with the workspace's own key pinned, and agrees with the rows."""
+    found = house.sayso.audit.verify()
+    assert found.verdict == "verified", found.all_findings

@@ -1,0 +1,54 @@
+"""After a lost answer: what an empty look-up proves, and for how long."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from actions.desk import advance, propose, stock
+from support.house import open_shop
+
+from sayso.actions.action import Guarantee, verifiable
+from sayso.actions.snapshot import Absence, Call, Receipt
+from sayso.ids import Clock
+from sayso.testing.clock import FakeClock
+from sayso.testing.shop import Shop, ShopFault
+
+
+class SlowToShow(Shop):
+    """Its look-up shows a payout only some seconds after the call, within what it declares."""
+
+    def __init__(self, guarantee: Guarantee, clock: Clock, delay_s: int) -> None:
+        super().__init__(guarantee)
+        self._clock = clock
+        self._delay_s = delay_s
+        self._paid_at: list[float] = []
+
+    async def call(self, call: Call) -> Receipt:
+        try:
+            return await super().call(call)
+        finally:
+            missing = len(self.books.payouts) - len(self._paid_at)
+            self._paid_at += [self._clock.now().timestamp()] * missing
+
+    async def look_up(self, call: Call) -> Receipt | Absence:
+        now = self._clock.now().timestamp()
+        if any(now < at + self._delay_s for at in self._paid_at):
+            return Absence.ABSENT
+        return await super().look_up(call)
+
+
+@pytest.mark.promise("engine:one-effect:lost-answer")
+async def test_an_empty_look_up_proves_nothing_about_the_newest_call(tmp_path: Path) -> None:
+    """SE-9: the time until absence is proof counts from the last call, not from the first."""
+    clock = FakeClock()
+    shop = SlowToShow(verifiable(settle_after_s=60), clock, delay_s=50)
+    async with open_shop(tmp_path, shop=shop, clock=clock) as house:
+        stock(house)
+        shop.faults += [ShopFault.LOST_BEFORE, ShopFault.LOST_AFTER]
+        view = await propose(house, 2000)
+        for _ in range(30):
+            clock.advance(seconds=20)
+            view = await advance(house, view)
+        assert view.status == "succeeded"
+        assert len(shop.books.payouts) == 1
