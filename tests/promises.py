@@ -172,6 +172,18 @@ PROMISES: dict[str, Promise] = {
     "audit:export": Promise(
         "A filtered export proves each of its rows and says that it is not whole.", "audit 4.8"
     ),
+    # ---- the store -------------------------------------------------------------------------
+    "store:durable": Promise(
+        "What was written is seen by everybody once `write` has returned.", "invariant 3"
+    ),
+    "store:unit": Promise(
+        "A unit is stored whole or not at all, also among units that share its commit.",
+        "invariant 3",
+    ),
+    "store:signed": Promise("Without a signed head no entry is committed.", "invariant 10"),
+    "store:no-gap": Promise(
+        "The log has no gap and no second entry at an index, per tenant.", "audit 4.4"
+    ),
     # ---- connectors ------------------------------------------------------------------------
     "connectors:suite": Promise(
         "Every shipped connector keeps the contract, by the suite that ships for everybody's.",
@@ -319,6 +331,33 @@ PROMISES: dict[str, Promise] = {
     "sandbox:truth": Promise(
         "The sandbox's books survive kill -9 before and after an effect, and tell which it was.",
         "style 26",
+    ),
+    "demo:books": Promise(
+        "The demo ends with a verified log, and the provider's own books agree with the ledger to "
+        "the cent.",
+        "issue 2",
+    ),
+    "demo:never-hangs": Promise(
+        "Without a flag and without a terminal the demo says no to every card.", "issue 2"
+    ),
+    "demo:bad-line": Promise(
+        "A malformed line in the middle of a file is named, and nothing is half done.", "issue 2"
+    ),
+    "cli:bad-input": Promise(
+        "Bad refunds, words and databases are refused with a code and a status that is not 0, and "
+        "nothing is at the provider.",
+        "issue 2",
+    ),
+    "cli:shared": Promise(
+        "Real processes share one workspace: one key is one action, one effect, a verified log.",
+        "issue 2, invariant 2",
+    ),
+    "cli:exit-status": Promise(
+        "`audit verify` ends with 0 verified, 1 tampered, 2 cannot judge.", "audit 4.6"
+    ),
+    "cli:documented": Promise(
+        "The page about the command line is its own help, and every command takes `--json`.",
+        "style 28",
     ),
     "cli:light": Promise(
         "Help, `import sayso` and the commands that only look load nothing heavy.", "issue 2"

@@ -225,6 +225,7 @@ async def test_rows_that_were_swapped_do_not_open(database: SqliteStore, column:
         assert caught.value.code is Code.TAMPERED
 
 
+@pytest.mark.promise("vault:place")
 async def test_tenants_do_not_see_each_other(database: SqliteStore) -> None:
     """The same name is two rows."""
     mine = SqlTokenStore(database, vault(), MAIN)

@@ -35,6 +35,7 @@ def enter(seq: int, tenant: str = "main") -> Callable[[Transaction], int]:
     return lambda tx: tx.run("log.append", tenant=tenant, seq=seq, body=body)
 
 
+@pytest.mark.promise("store:durable")
 async def test_what_was_written_is_read_by_every_other_connection(stores: OpenStore) -> None:
     """When `write` returns, everybody sees the unit."""
     first, second = stores(), stores()
@@ -42,6 +43,7 @@ async def test_what_was_written_is_read_by_every_other_connection(stores: OpenSt
     assert await second.read(get("k")) == "v"
 
 
+@pytest.mark.promise("store:unit")
 async def test_a_unit_that_fails_takes_back_only_itself(store: Store) -> None:
     """Units that share a commit do not share a fate."""
 
@@ -80,6 +82,7 @@ async def test_counts_say_whether_a_compare_and_set_won(store: Store) -> None:
     assert await store.write(lease("b")) == 0
 
 
+@pytest.mark.promise("store:no-gap")
 @pytest.mark.parametrize("seq", [1, -1, 5])
 async def test_an_entry_with_another_index_than_the_next_is_refused(store: Store, seq: int) -> None:
     """The log has no gap and no second entry at an index."""
@@ -91,6 +94,7 @@ async def test_an_entry_with_another_index_than_the_next_is_refused(store: Store
         await store.write(enter(0))
 
 
+@pytest.mark.promise("store:no-gap")
 async def test_each_tenant_has_its_own_indexes(store: Store) -> None:
     """One tree per tenant."""
     await store.write(enter(0, "a"))
@@ -135,6 +139,7 @@ async def test_work_before_the_commit_is_done_once_per_key(store: Store) -> None
     assert len(signed) <= 3
 
 
+@pytest.mark.promise("store:signed")
 async def test_a_failure_before_the_commit_fails_every_unit_of_it(store: Store) -> None:
     """Without a signature there is no entry."""
 

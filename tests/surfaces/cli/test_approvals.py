@@ -81,6 +81,7 @@ NOT_LESS = [
 ]
 
 
+@pytest.mark.promise("approvals:less")
 def test_less_must_be_less(place: Place) -> None:
     """More, the same, nothing, or what is no amount: refused, and it still waits."""
     approval_id = str(place.pending()["id"])
@@ -90,6 +91,7 @@ def test_less_must_be_less(place: Place) -> None:
     assert not place.sandbox.books().effects
 
 
+@pytest.mark.promise("approvals:bound")
 def test_a_digest_insists_on_what_was_seen(place: Place) -> None:
     """SL-4 in the terminal: another digest, or too short a one, decides nothing."""
     approval = place.pending()
@@ -99,6 +101,7 @@ def test_a_digest_insists_on_what_was_seen(place: Place) -> None:
     assert place.line(*words, str(approval["digest"])[:12]).status == 0
 
 
+@pytest.mark.promise("approvals:service")
 def test_only_a_person_decides(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """No token, a wrong one, and a service's one each decide nothing (AU-16)."""
     words = ("approvals", "approve", str(place.pending()["id"]))

@@ -21,6 +21,7 @@ def test_the_log_is_asked_by_qualifiers(place: Place) -> None:
     assert "did you mean" in place.line("audit", "query", "kund:x").refused("invalid_input").err
 
 
+@pytest.mark.promise("cli:exit-status")
 def test_a_true_log_verifies(place: Place) -> None:
     """Exit status 0, what it covers, and what it does not."""
     place.refund()
@@ -31,6 +32,7 @@ def test_a_true_log_verifies(place: Place) -> None:
     assert place.line.done("audit", "verify", "--deep")["verdict"] == "verified"
 
 
+@pytest.mark.promise("cli:exit-status")
 def test_a_changed_log_is_tampered_with(place: Place) -> None:
     """Exit status 1, and the first bad entry, for a byte that somebody changed past the guards."""
     place.refund()
@@ -49,6 +51,7 @@ def test_a_changed_log_is_tampered_with(place: Place) -> None:
     assert place.line("audit", "verify", "--json").json["verdict"] == "tampered"
 
 
+@pytest.mark.promise("cli:exit-status")
 @pytest.mark.parametrize(
     "words",
     [
@@ -64,6 +67,7 @@ def test_what_cannot_be_judged_is_neither(place: Place, words: tuple[str, ...]) 
     assert place.line("audit", "verify", *words).status == 2
 
 
+@pytest.mark.promise("audit:verifier-alone")
 def test_an_export_verifies_elsewhere(place: Place, tmp_path: Path) -> None:
     """A folder, a public key and an earlier checkpoint: no server and no workspace needed."""
     place.refund()

@@ -26,6 +26,7 @@ def _ends(document: dict[str, Any]) -> dict[str, list[str]]:
     return found
 
 
+@pytest.mark.promise("demo:books")
 def test_yes_to_everything_is_proven_to_the_cent(line: Line, here: Path) -> None:
     """What the ledger holds is what the provider booked; two people stay two people."""
     document = line.done("demo", "--yes")
@@ -47,6 +48,7 @@ def test_yes_to_everything_is_proven_to_the_cent(line: Line, here: Path) -> None
     assert not list(here.iterdir())
 
 
+@pytest.mark.promise("demo:never-hangs")
 def test_nobody_at_a_terminal_means_no(line: Line, here: Path) -> None:
     """Without a flag and without a terminal it never hangs: every card gets a no with a reason."""
     ran = line("demo")
@@ -89,6 +91,7 @@ def test_messages_come_from_a_file_and_stay_text(line: Line, here: Path) -> None
     again.refused("workspace_exists", 2)
 
 
+@pytest.mark.promise("demo:bad-line")
 @pytest.mark.parametrize(
     ("content", "code", "where"),
     [

@@ -19,6 +19,7 @@ def width(monkeypatch: pytest.MonkeyPatch, line: Line) -> None:
     monkeypatch.setenv("TERMINAL_WIDTH", "80")
 
 
+@pytest.mark.promise("cli:documented")
 def test_the_document_has_every_help_as_it_is() -> None:
     """Each command with its options; running reference.py brings the document up to date."""
     text = DOCUMENT.read_text(encoding="utf-8")
@@ -43,6 +44,7 @@ def test_the_document_misses_no_command_of_a_group(name: str) -> None:
     assert tuple(verbs) == GROUPS[name]
 
 
+@pytest.mark.promise("cli:documented")
 def test_every_command_takes_json() -> None:
     """One JSON document of every command (issue 2)."""
     for words in every_command():

@@ -59,6 +59,7 @@ REFUSED = [
 ]
 
 
+@pytest.mark.promise("cli:bad-input")
 @pytest.mark.parametrize(("subject", "charge", "minor", "currency", "code"), REFUSED)
 def test_a_bad_refund_is_refused_with_its_code(
     still: Place, subject: str, charge: str, minor: int, currency: str, code: str
@@ -109,6 +110,7 @@ def test_without_the_key_nothing_is_proposed(still: Place, monkeypatch: pytest.M
     assert still.line("approvals", "list").status == 0
 
 
+@pytest.mark.promise("cli:bad-input")
 def test_a_locked_database_is_said_and_can_be_tried_again(still: Place) -> None:
     """Another program holds the write lock: exit status 3, and nothing happened at Stripe."""
     with closing(sqlite3.connect(still.database, isolation_level=None)) as other:
@@ -118,6 +120,7 @@ def test_a_locked_database_is_said_and_can_be_tried_again(still: Place) -> None:
         assert still.line("actions", "list").status == 0  # readers are never kept waiting
 
 
+@pytest.mark.promise("cli:bad-input")
 def test_a_read_only_database_is_said(place: Place) -> None:
     """A file that SQLite may not write (as its header says, which binds even root)."""
     with closing(sqlite3.connect(place.database)) as connection:
@@ -130,6 +133,7 @@ def test_a_read_only_database_is_said(place: Place) -> None:
     assert not place.sandbox.books().effects
 
 
+@pytest.mark.promise("cli:shared")
 def test_two_processes_share_one_database(place: Place) -> None:
     """Two real processes with one key, at once: one action, one effect, and a log that verifies."""
     words = (*REFUND, *SUBJECT, "--args", '{"charge": "ch_demo_ana_2"}', "--key", "same", "--json")
@@ -149,6 +153,7 @@ def test_words_become_a_refund_and_a_true_reply(place: Place) -> None:
     assert action["receipt"]["id"] in document["reply"]
 
 
+@pytest.mark.promise("cli:bad-input")
 @pytest.mark.parametrize(
     ("text", "subject", "code"),
     [

@@ -34,6 +34,7 @@ def running(process: subprocess.Popen[str], *, quiet: bool = True) -> Generator[
     assert not quiet or errors == ""
 
 
+@pytest.mark.promise("cli:shared")
 def test_serve_and_the_command_line_share_a_workspace(place: Place) -> None:
     """The API proposes, the command line approves, the API shows it done; Ctrl-C ends it."""
     secret = str(place.line.done("token", "create", "--service", "bot")["secret"])
@@ -56,6 +57,7 @@ def test_serve_and_the_command_line_share_a_workspace(place: Place) -> None:
         place.line("serve", "--port", taken).refused("port_in_use", 2)
 
 
+@pytest.mark.promise("http:closed")
 def test_serve_is_closed_to_other_machines(place: Place) -> None:
     """Only loopback, unless somebody says that TLS stands in front."""
     place.line("serve", "--host", "0.0.0.0", "--port", "0").refused("invalid_setting", 2)
