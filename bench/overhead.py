@@ -1,4 +1,4 @@
-"""What an allowed action costs: `python -m bench.overhead [--json] [--actions N] [--rounds N]`.
+"""What an allowed action costs: `python -m bench.overhead [--json] [--actions N] [--sync-ms MS]`.
 
 Propose to succeeded on SQLite with everything on, beside LangGraph doing the same flow and beside
 the bare commits of the same disk. Each measurement is a process of its own; the candidates take
@@ -20,6 +20,7 @@ from typing import cast
 from bench import disk, overhead_sayso
 from bench.place import filesystem_of, with_bytecode, working_folder
 from bench.report import Report, Row, median, percentile, print_report, show_progress
+from bench.slow_disk import SlowDisk, build
 from bench.stopwatch import Taken
 from sayso.json import JsonValue
 
@@ -51,8 +52,11 @@ def measure_here(name: str, folder: Path, actions: int, at_once: int) -> Taken:
             return asyncio.run(overhead_langgraph.measure_tasks(folder, actions, at_once))
 
 
-def measure(name: str, folder: Path, actions: int, at_once: int) -> Taken:
+def measure(
+    name: str, folder: Path, actions: int, at_once: int, slow: SlowDisk | None = None
+) -> Taken:
     """Measure in a process of its own; all of them share their bytecode."""
+    variables = {} if slow is None else slow.variables(folder.with_suffix(".syncs"))
     command = [sys.executable, "-m", "bench.overhead", "--one", name, "--folder", str(folder)]
     command += ["--actions", str(actions), "--at-once", str(at_once)]
     done = subprocess.run(
@@ -60,36 +64,57 @@ def measure(name: str, folder: Path, actions: int, at_once: int) -> Taken:
         check=True,
         stdout=subprocess.PIPE,
         timeout=TIMEOUT_S,
-        env=with_bytecode(folder.parent / "bytecode"),
+        env={**with_bytecode(folder.parent / "bytecode"), **variables},
     )
     return Taken.from_json(cast("dict[str, JsonValue]", json.loads(done.stdout)))
 
 
-def run(actions: int, rounds: int) -> Report:
-    """Measure every candidate in turn, `rounds` times."""
+def run(actions: int, rounds: int, sync_ms: float | None = None) -> Report:
+    """Measure every candidate in turn, `rounds` times; with `sync_ms`, on a disk of that speed."""
     cases: list[Case] = [("disk", 1)]
     cases += [(name, at_once) for at_once in AT_ONCE for name in ("sayso", *LANGGRAPH)]
     taken: defaultdict[Case, list[Taken]] = defaultdict(list)
     with working_folder() as folder:
         filesystem = filesystem_of(folder)
+        slow = None if sync_ms is None else build(folder, sync_ms)
         for turn in range(rounds):
             for name, at_once in cases:
                 show_progress(f"round {turn + 1} of {rounds}: {name}, {at_once} at once")
                 place = folder / f"{turn}-{name}-{at_once}"
-                taken[name, at_once].append(measure(name, place, actions, at_once))
+                taken[name, at_once].append(measure(name, place, actions, at_once, slow))
+        syncs = {} if slow is None else _syncs(folder, cases, actions)
     show_progress("")
-    return report(taken, filesystem)
+    if slow is not None:
+        filesystem = f"{filesystem} with {slow.sync_ms:g} ms for each sync"
+    return report(taken, filesystem, syncs)
 
 
-def report(taken: Rounds, filesystem: str) -> Report:
-    """The rows, and whether the bars are met."""
+def _syncs(folder: Path, cases: Sequence[Case], actions: int) -> dict[Case, float]:
+    """Syncs per action in the first round, as counted outside of the programs."""
+    return {
+        (name, at_once): int((folder / f"0-{name}-{at_once}.syncs").read_text()) / actions
+        for name, at_once in cases
+    }
+
+
+def report(taken: Rounds, filesystem: str, syncs: Mapping[Case, float] | None = None) -> Report:
+    """The rows, and whether the bars are met.
+
+    On a disk of a set speed (`syncs` given) the latency has no bar: it is the disk's.
+    """
     p50 = _ms(taken["sayso", 1], 50)
     last = taken["sayso", AT_ONCE[-1]]
     ratio = _ratio(last, taken[_faster(taken, AT_ONCE[-1])])
     rows = [*_disk_rows(taken, filesystem), *_one_rows(taken)]
     for at_once in AT_ONCE:
         rows += _throughput_rows(taken, at_once)
-    ok = p50 < P50_BAR_MS and ratio >= RATIO_BAR and filesystem not in _MEMORY
+    rows += [
+        Row(case=f"{name}, {at_once} at once, syncs per action", value=count, unit="syncs")
+        for (name, at_once), count in (syncs or {}).items()
+        if name != "disk"
+    ]
+    fast = p50 < P50_BAR_MS or bool(syncs)
+    ok = fast and ratio >= RATIO_BAR and filesystem not in _MEMORY
     return Report(name="overhead", rows=rows, ok=ok)
 
 
@@ -177,6 +202,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="one JSON document")
     parser.add_argument("--actions", type=int, default=400, help="per measurement")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument(
+        "--sync-ms", type=float, help="give every candidate a disk whose syncs take so long"
+    )
     parser.add_argument("--one", help=argparse.SUPPRESS)
     parser.add_argument("--at-once", type=int, default=1, help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
@@ -185,7 +213,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         took = measure_here(arguments.one, arguments.folder, arguments.actions, arguments.at_once)
         print(json.dumps(took.to_json()))
         return 0
-    return print_report(run(arguments.actions, arguments.rounds), as_json=arguments.json)
+    found = run(arguments.actions, arguments.rounds, arguments.sync_ms)
+    return print_report(found, as_json=arguments.json)
 
 
 if __name__ == "__main__":

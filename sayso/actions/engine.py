@@ -111,6 +111,20 @@ class Engine:
             row = moved
         return row
 
+    def claim_in(self, tx: Transaction, row: ActionRow) -> ActionRow | str | None:
+        """Commit the intent of an action that was judged in this very transaction.
+
+        Returns:
+            The claimed row, for `call_claimed`; a text or None when it cannot be claimed now.
+        """
+        self._passing(Boundary.BEFORE_INTENT)
+        return self._commit_intent(tx, row)
+
+    async def call_claimed(self, row: ActionRow) -> ActionRow | None:
+        """Make the call of a row that `claim_in` has claimed, and write what came of it."""
+        self._passing(Boundary.AFTER_INTENT)
+        return await self._call(row, _Try.FIRST)
+
     async def _step(self, row: ActionRow) -> ActionRow | None:
         """One arrow of the life of an action; None when there is nothing to do now."""
         now = to_micros(self._clock.now())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 import orjson
@@ -63,6 +63,24 @@ class Proposal:
     traceparent: str | None = None
 
 
+Claim = Callable[[Transaction, ActionRow], ActionRow | str | None]
+"""Commits the intent of an approved action in the transaction that it is given."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposed:
+    """What came of a proposal.
+
+    Attributes:
+        row: as it is stored.
+        claimed: the intent stands in the same commit, so whoever proposed it has to make the call;
+            if that process dies, the lease ends and another one looks it up.
+    """
+
+    row: ActionRow
+    claimed: bool = False
+
+
 class Proposals:
     """Takes proposals in. See `docs/life-of-an-action.md`, asked to judged."""
 
@@ -87,12 +105,15 @@ class Proposals:
         self._ids = ids
         self._telemetry = telemetry
 
-    async def propose(self, proposal: Proposal) -> ActionRow:
+    async def propose(self, proposal: Proposal, claim: Claim | None = None) -> Proposed:
         """Resolve, judge and store one action; the row's status says what came of it.
 
+        Args:
+            claim: commits the intent of what the policy allows in the very same commit.
+
         Returns:
-            A row that is `approved`, `pending_approval` or `refused`; the earlier row when the key
-            was used before.
+            A row that is `approved` (or claimed), `pending_approval` or `refused`; the earlier row
+            when the key was used before.
 
         Raises:
             RefusedError: `unknown_action` or `invalid_input` (recorded), `idempotency_conflict`.
@@ -105,12 +126,12 @@ class Proposals:
             )
         )
         if known is not None:
-            return _same(read_action(known), fingerprint)
+            return Proposed(row=_same(read_action(known), fingerprint))
         draft = self._draft(proposal, fingerprint)
         outcome = await self._resolve_recorded(proposal, draft)
         with self._telemetry.span("sayso.judge", draft.traceparent, {"sayso.action": draft.name}):
             return await self._store.write(
-                lambda tx: self._insert(tx, draft, outcome, proposal.requester, proposal.reason)
+                lambda tx: self._insert(tx, draft, outcome, proposal, claim)
             )
 
     async def dry_run(self, proposal: Proposal) -> Judged:
@@ -250,15 +271,16 @@ class Proposals:
         tx: Transaction,
         draft: ActionRow,
         outcome: Resolved | RefusedError,
-        requester: Actor,
-        reason: str,
-    ) -> ActionRow:
+        proposal: Proposal,
+        claim: Claim | None,
+    ) -> Proposed:
         known = tx.one("action.by_key", tenant=draft.tenant, idempotency_key=draft.idempotency_key)
         if known is not None:
-            return _same(read_action(known), draft.fingerprint)
+            return Proposed(row=_same(read_action(known), draft.fingerprint))
         now = to_micros(self._clock.now())
         pseudonym = self._personal.pseudonym(tx, draft.tenant, draft.subject.id, now)
         pii = None
+        reason = proposal.reason
         if reason:
             ref = self._ids.new("pii")
             pii = self._personal.seal(tx, draft.tenant, draft.subject.id, ref, reason)
@@ -266,12 +288,17 @@ class Proposals:
         judged = self._judged(tx, draft, outcome, now, reason)
         approval_id = self._ids.new("apr") if judged.card else None
         entry = replace(
-            _judged_entry(judged, requester, pseudonym, approval_id, self._reach), pii=pii
+            _judged_entry(judged, proposal.requester, pseudonym, approval_id, self._reach), pii=pii
         )
         stored = self._ledger.insert(tx, judged.row, entry)
         if approval_id is not None:
             put_approval(tx, approval_id, judged, ApprovalStatus.PENDING, stored)
-        return stored
+        if claim is None or stored.status is not Status.APPROVED or stored.after:
+            return Proposed(row=stored)
+        claimed = claim(tx, stored)
+        if isinstance(claimed, ActionRow):
+            return Proposed(row=claimed, claimed=True)
+        return Proposed(row=stored)
 
     def _judge_stored(
         self,

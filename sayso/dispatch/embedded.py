@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from sayso.errors import SaysoError
 from sayso.ids import Clock, Tenant, monotonic_s, to_micros
@@ -94,6 +95,13 @@ class EmbeddedDispatcher:
         task = self._running.get(item) or self._start(item)
         await asyncio.shield(task)
 
+    async def adopt(
+        self, noun: str, tenant: Tenant, item_id: str, work: Coroutine[Any, Any, bool]
+    ) -> None:
+        """Run work on one item that its caller has claimed, under the same care as any other."""
+        item = Item(noun=noun, tenant=tenant, id=item_id)
+        await asyncio.shield(self._start(item, work))
+
     async def _version(self) -> int:
         try:
             return await self._store.version()
@@ -150,15 +158,17 @@ class EmbeddedDispatcher:
         until, _ = self._paused.get(item, (0.0, 0.0))
         return monotonic_s() < until
 
-    def _start(self, item: Item) -> asyncio.Task[None]:
-        task = asyncio.create_task(self._run(item), name=f"sayso {item.noun} {item.id}")
+    def _start(
+        self, item: Item, work: Coroutine[Any, Any, bool] | None = None
+    ) -> asyncio.Task[None]:
+        task = asyncio.create_task(self._run(item, work), name=f"sayso {item.noun} {item.id}")
         self._running[item] = task
         return task
 
-    async def _run(self, item: Item) -> None:
+    async def _run(self, item: Item, work: Coroutine[Any, Any, bool] | None) -> None:
         more = True
         try:
-            more = await self._handlers[item.noun](item.tenant, item.id)
+            more = await (work or self._handlers[item.noun](item.tenant, item.id))
             self._paused.pop(item, None)
         except SaysoError as error:
             self._pause(item)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self
 from sayso.actions.action import Assurance, Subject
 from sayso.actions.approvals import Choice, Decided, Decision
 from sayso.actions.engine import Boundary, EngineSettings
-from sayso.actions.ledger import get_action, read_action
+from sayso.actions.ledger import ActionRow, get_action, read_action
 from sayso.actions.proposals import Proposal
 from sayso.actions.queue import (
     ApprovalStatus,
@@ -297,13 +297,21 @@ class Sayso:
         if dry_run:
             judged = await self.house.proposals.dry_run(proposal)
             return action_view(judged.row)
-        row = await self.house.proposals.propose(proposal)
-        if row.status is Status.APPROVED:
+        claim = self.house.engine.claim_in if wait else None
+        proposed = await self.house.proposals.propose(proposal, claim)
+        row = proposed.row
+        if proposed.claimed:
+            await self.house.dispatcher.adopt("action", row.tenant, row.id, self._finish(row))
+        elif row.status is Status.APPROVED:
             if wait:
                 await self.house.dispatcher.run_now("action", row.tenant, row.id)
             else:
                 self.house.dispatcher.wake()
         return await self.action(row.id, tenant=tenant, timeline=False)
+
+    async def _finish(self, row: ActionRow) -> bool:
+        await self.house.engine.call_claimed(row)
+        return False
 
     async def action(
         self, action_id: str, *, tenant: str | None = None, timeline: bool = True

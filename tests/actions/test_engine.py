@@ -225,7 +225,10 @@ async def test_a_crash_at_any_boundary_leaves_one_effect_and_the_truth(
 
     async with open_shop(tmp_path, shop=shop, passing=pull) as house:
         stock(house)
-        view = await propose(house)
+        if boundary is Boundary.BEFORE_INTENT:  # nothing was committed, so the caller comes again
+            with pytest.raises(PlugPulledError):
+                await propose(house, key="k1")
+        view = await propose(house, key="k1")
         settled = await settle(house, view)
         assert settled.status == "succeeded"
         assert len(shop.books.payouts) == 1
