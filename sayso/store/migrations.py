@@ -67,15 +67,20 @@ def migrate(connection: sqlite3.Connection) -> int:
     """Bring a SQLite file to this code's version; returns the version it had.
 
     Guarantees: each file is applied in one transaction with its number, so that a crash leaves a
-    version that exists; two processes at once apply it once.
+    version that exists; two processes at once apply it once. Another program's file is left as
+    it is.
     """
-    before = _stored_version(connection)
-    if before == 0 and _has_foreign_tables(connection):
-        return before
+    before: int | None = None
     for number, sql in migration_files("sqlite"):
         connection.execute("begin immediate")
         try:
-            if number > _stored_version(connection):
+            # INVARIANT: looked at under the lock, or another process's tables would look foreign.
+            if belongs_to_another(connection):
+                connection.execute("rollback")
+                return _stored_version(connection)
+            version = _stored_version(connection)
+            before = version if before is None else before
+            if number > version:
                 for statement in _statements(sql):
                     connection.execute(statement)
                 connection.execute(f"pragma user_version = {number}")
@@ -85,7 +90,15 @@ def migrate(connection: sqlite3.Connection) -> int:
             if connection.in_transaction:
                 connection.execute("rollback")
             raise
-    return before
+    return before or 0
+
+
+def belongs_to_another(connection: sqlite3.Connection) -> bool:
+    """Whether the file was made by another program: not marked as ours, and not empty."""
+    if connection.execute("pragma application_id").fetchone()[0] == APPLICATION_ID:
+        return False
+    row = connection.execute("select count(*) from sqlite_master").fetchone()
+    return _stored_version(connection) > 0 or int(row[0]) > 0
 
 
 def check_version(connection: sqlite3.Connection, path: Path) -> None:
@@ -119,11 +132,6 @@ def check_version(connection: sqlite3.Connection, path: Path) -> None:
 
 def _stored_version(connection: sqlite3.Connection) -> int:
     return int(connection.execute("pragma user_version").fetchone()[0])
-
-
-def _has_foreign_tables(connection: sqlite3.Connection) -> bool:
-    row = connection.execute("select count(*) from sqlite_master where type = 'table'").fetchone()
-    return int(row[0]) > 0
 
 
 def _statements(sql: str) -> list[str]:

@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-import queue
+import logging
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from sayso.errors import Code, ConfigError, IntegrityError, RetryableError, SaysoError
 from sayso.store.base import Reader, Row, SqlValue, Transaction
-from sayso.store.migrations import check_version, migrate
+from sayso.store.migrations import belongs_to_another, check_version, migrate
 from sayso.store.queries import named_queries
+from sayso.store.units import Outcome, Unit, WaitingUnits, answer
 
+logger = logging.getLogger("sayso.store")
 T = TypeVar("T")
 
 BUSY_TIMEOUT_S = 5.0
 """How long a writer waits for another process's commit before it says `store_busy`."""
-MAX_GROUP = 256
-"""How many units of work share one commit at most."""
 _READERS = 2
+# Errors that come from what one unit asked for, not from the file.
+_OWN_ERRORS = (
+    sqlite3.IntegrityError,
+    sqlite3.ProgrammingError,
+    sqlite3.InterfaceError,
+    sqlite3.DataError,
+)
 
 
 class _SqliteReader:
@@ -60,21 +66,15 @@ class _SqliteTransaction(_SqliteReader):
         self.finishers.setdefault(key, work)
 
 
-@dataclass(frozen=True, slots=True)
-class _Unit:
-    """A unit of work and who waits for it."""
-
-    work: Callable[[Transaction], Any]
-    future: asyncio.Future[Any]
-    loop: asyncio.AbstractEventLoop
-
-
 class SqliteStore:
     """One SQLite file, shared by any number of processes on one machine.
 
     Args:
         path: the file; `migrate_store` makes it first.
         create: make or upgrade the schema now, instead of refusing another version.
+        busy_timeout_s: how long a writer waits for another process's commit before it says
+            `store_busy`.
+        prepare: given the writing connection once it is open, such as to limit the file's size.
 
     Raises:
         ConfigError: `not_a_store`, `store_version`, `store_unavailable`, `store_read_only`.
@@ -82,25 +82,32 @@ class SqliteStore:
 
     Guarantees: units run one after the other in the order in which they were handed over; those
     that wait together share one commit (one fsync). A crash loses only units whose `write` has not
-    returned.
+    returned. A unit whose waiter is cancelled before its turn does not run.
     """
 
-    def __init__(self, path: Path, *, create: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        create: bool = False,
+        busy_timeout_s: float = BUSY_TIMEOUT_S,
+        prepare: Callable[[sqlite3.Connection], None] = lambda connection: None,
+    ) -> None:
         self._path = path
-        connection = open_connection(path, create=create)
+        connection = open_connection(path, create=create, busy_timeout_s=busy_timeout_s)
         try:
             if create:
                 migrate(connection)
             check_version(connection, path)
+            prepare(connection)
+            self._watcher = open_connection(path, create=False)
         except sqlite3.Error as error:
             connection.close()
             raise store_error(error, path) from error
         except SaysoError:
             connection.close()
             raise
-        self._watcher = open_connection(path, create=False)
-        self._queue: queue.SimpleQueue[_Unit | None] = queue.SimpleQueue()
-        self._closed = False
+        self._units = WaitingUnits()
         self._local = threading.local()
         self._reader_connections: list[sqlite3.Connection] = []
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="sayso-read")
@@ -115,14 +122,15 @@ class SqliteStore:
         return self._path
 
     async def write(self, work: Callable[[Transaction], T], *, tenant: str | None = None) -> T:
-        if self._closed:
-            raise ConfigError(Code.STORE_UNAVAILABLE, "the database is closed")
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        self._queue.put(_Unit(work, future, loop))
+        if not self._units.add(Unit(work=work, tenant=tenant, future=future, loop=loop)):
+            raise _closed()
         return await future
 
     async def read(self, work: Callable[[Reader], T], *, tenant: str | None = None) -> T:
+        if self._units.closed:
+            raise _closed()
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._readers, self._read_now, work)
 
@@ -135,10 +143,9 @@ class SqliteStore:
             raise store_error(error, self._path) from error
 
     async def close(self) -> None:
-        if self._closed:
+        if self._units.closed:
             return
-        self._closed = True
-        self._queue.put(None)
+        self._units.close()
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(None, self._writer.join)
         self._readers.shutdown(wait=True)
@@ -166,95 +173,75 @@ class SqliteStore:
             raise store_error(error, self._path) from error
 
     def _write_loop(self, connection: sqlite3.Connection) -> None:
-        while (unit := self._queue.get()) is not None:
-            group = [unit]
-            ended = False
-            while len(group) < MAX_GROUP:
-                try:
-                    following = self._queue.get_nowait()
-                except queue.Empty:
-                    break
-                if following is None:
-                    ended = True
-                    break
-                group.append(following)
-            self._commit_group(connection, group)
-            if ended:
-                break
+        while group := self._units.take():
+            answer(self._commit(connection, group))
         connection.close()
 
-    def _commit_group(self, connection: sqlite3.Connection, group: list[_Unit]) -> None:
-        results: list[tuple[_Unit, Any, BaseException | None]] = []
+    def _commit(self, connection: sqlite3.Connection, group: Sequence[Unit]) -> list[Outcome]:
+        done: list[Outcome] = []
+        transaction = _SqliteTransaction(connection)
         try:
             connection.execute("begin immediate")
-            transaction = _SqliteTransaction(connection)
-            results.extend((unit, *_run_unit(connection, transaction, unit)) for unit in group)
+            done.extend(
+                _run_unit(connection, transaction, unit)
+                for unit in group
+                if not unit.future.cancelled()
+            )
             for finish in transaction.finishers.values():
                 finish(transaction)
             connection.execute("commit")
         except BaseException as error:  # noqa: BLE001  (every waiter must hear of it)
-            if connection.in_transaction:
-                connection.execute("rollback")
-            failure = store_error(error, self._path) if isinstance(error, sqlite3.Error) else error
-            results = [(unit, None, failure) for unit in group]
-        _answer(results)
+            _roll_back(connection)
+            if isinstance(error, sqlite3.IntegrityError) and len(group) > 1:
+                # Foreign keys are checked at the commit, which does not say whose is broken.
+                return [one for unit in group for one in self._commit(connection, [unit])]
+            own = {id(outcome.unit): outcome.error for outcome in done}
+            done = [Outcome(unit=unit, error=own.get(id(unit)) or error) for unit in group]
+        return [self._in_our_words(outcome) for outcome in done]
+
+    def _in_our_words(self, outcome: Outcome) -> Outcome:
+        if not isinstance(outcome.error, sqlite3.Error):
+            return outcome
+        meant = store_error(outcome.error, self._path)
+        meant.__cause__ = outcome.error
+        return Outcome(unit=outcome.unit, error=meant)
 
 
 def _run_unit(
-    connection: sqlite3.Connection, transaction: _SqliteTransaction, unit: _Unit
-) -> tuple[Any, BaseException | None]:
+    connection: sqlite3.Connection, transaction: _SqliteTransaction, unit: Unit
+) -> Outcome:
     """Run one unit in a savepoint, so that its failure takes back only itself."""
+    finishers = dict(transaction.finishers)
     connection.execute("savepoint unit")
     try:
         result = unit.work(transaction)
-    except sqlite3.Error as error:
-        if not connection.in_transaction:
+    except BaseException as error:  # handed to the caller, whatever it is
+        of_the_file = isinstance(error, sqlite3.Error) and not isinstance(error, _OWN_ERRORS)
+        if of_the_file or not connection.in_transaction:
             raise  # a full disk takes the whole transaction back: nobody in the group may go on
         connection.execute("rollback to unit")
         connection.execute("release unit")
-        if isinstance(error, sqlite3.IntegrityError):
-            return None, error
-        raise
-    except BaseException as error:  # noqa: BLE001  (handed to the caller, whatever it is)
-        connection.execute("rollback to unit")
-        connection.execute("release unit")
-        return None, error
+        transaction.finishers = finishers
+        return Outcome(unit=unit, error=error)
     connection.execute("release unit")
-    return result, None
+    return Outcome(unit=unit, result=result)
 
 
-def _answer(results: Iterable[tuple[_Unit, Any, BaseException | None]]) -> None:
-    """Hand results back, with one call into each event loop."""
-    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[_Unit, Any, BaseException | None]]] = {}
-    for item in results:
-        by_loop.setdefault(item[0].loop, []).append(item)
-    for loop, items in by_loop.items():
-        try:
-            loop.call_soon_threadsafe(_resolve, items)
-        except RuntimeError:  # that loop has ended, so nobody waits any more
-            continue
+def _roll_back(connection: sqlite3.Connection) -> None:
+    try:
+        if connection.in_transaction:
+            connection.execute("rollback")
+    except sqlite3.Error as error:  # the waiters hear of what came before
+        logger.warning("a transaction could not be rolled back: %s", error)
 
 
-def _resolve(items: list[tuple[_Unit, Any, BaseException | None]]) -> None:
-    for unit, result, error in items:
-        if unit.future.done():
-            continue
-        if error is None:
-            unit.future.set_result(result)
-        elif isinstance(error, sqlite3.IntegrityError):
-            unit.future.set_exception(
-                IntegrityError(
-                    Code.TAMPERED,
-                    "the database refused a write that contradicts it",
-                    next_step="run `sayso audit verify`",
-                    detail=str(error),
-                )
-            )
-        else:
-            unit.future.set_exception(error)
+def _closed() -> ConfigError:
+    return ConfigError(Code.STORE_UNAVAILABLE, "the database is closed")
 
 
-def open_connection(path: Path, *, create: bool) -> sqlite3.Connection:
+def open_connection(
+    path: Path, *, create: bool, busy_timeout_s: float = BUSY_TIMEOUT_S
+) -> sqlite3.Connection:
     """Open the file with the settings that durability rests on.
 
     Raises:
@@ -267,7 +254,7 @@ def open_connection(path: Path, *, create: bool) -> sqlite3.Connection:
             uri=True,
             isolation_level=None,
             check_same_thread=False,
-            timeout=BUSY_TIMEOUT_S,
+            timeout=busy_timeout_s,
             cached_statements=256,
         )
     except sqlite3.Error as error:
@@ -277,7 +264,7 @@ def open_connection(path: Path, *, create: bool) -> sqlite3.Connection:
         connection.execute("pragma foreign_keys = on")
         # INVARIANT: FULL, or a power loss could forget an intent whose call has left already.
         connection.execute("pragma synchronous = full")
-        if create:
+        if create and not belongs_to_another(connection):
             connection.execute("pragma journal_mode = wal")
     except sqlite3.Error as error:
         connection.close()
@@ -289,6 +276,13 @@ def store_error(error: sqlite3.Error, path: Path) -> SaysoError:
     """Say what SQLite's error means for the caller."""
     reason = str(error)
     name = path.name
+    if isinstance(error, sqlite3.IntegrityError):
+        return IntegrityError(
+            Code.TAMPERED,
+            "the database refused a write that contradicts it",
+            next_step="run `sayso audit verify`",
+            detail=reason,
+        )
     if "locked" in reason or "busy" in reason:
         return RetryableError(
             Code.STORE_BUSY,

@@ -62,11 +62,18 @@ class WaitingUnits:
             self._units.extendleft(reversed(units))
 
     def take(self) -> list[Unit]:
-        """Wait for units and take those that wait together; empty once closed and served."""
+        """Wait for units and take those that wait together; empty once closed and served.
+
+        A unit whose waiter has been cancelled is left out.
+        """
         with self._changed:
-            self._changed.wait_for(lambda: bool(self._units) or self._closed)
-            count = min(len(self._units), MAX_GROUP)
-            return [self._units.popleft() for _ in range(count)]
+            while True:
+                self._changed.wait_for(lambda: bool(self._units) or self._closed)
+                count = min(len(self._units), MAX_GROUP)
+                taken = [self._units.popleft() for _ in range(count)]
+                wanted = [unit for unit in taken if not unit.future.cancelled()]
+                if wanted or not taken:
+                    return wanted
 
     def take_all(self) -> list[Unit]:
         """Take whatever waits now, without waiting."""
@@ -101,5 +108,10 @@ def _resolve(outcomes: Sequence[Outcome]) -> None:
             continue
         if outcome.error is None:
             future.set_result(outcome.result)
+        elif isinstance(outcome.error, StopIteration):
+            # NOTE: no future takes it, and the waiters after this one would never hear.
+            unfit = RuntimeError("a unit of work raised StopIteration")
+            unfit.__cause__ = outcome.error
+            future.set_exception(unfit)
         else:
             future.set_exception(outcome.error)
