@@ -163,13 +163,22 @@ def _open_session(url: str) -> Session:
 
 def _end(session: Session) -> None:
     """Let go of the snapshot, after an error too."""
-    for statement in (None, _END):
+    for _ in range(2):
         if session.is_lost:
             return
         try:
-            if statement is not None:
-                session.send(statement)
+            session.send(_END)
             session.sync()
-        except Exception as error:  # noqa: BLE001  (told by the unit; the snapshot ends either way)
-            if not isinstance(error, psycopg.Error):
-                return
+        except psycopg.Error:  # told by the unit already; the sync has cleared it
+            _clear(session)
+        except ConnectionLostError:
+            return
+        else:
+            return
+
+
+def _clear(session: Session) -> None:
+    try:
+        session.sync()
+    except (psycopg.Error, ConnectionLostError):
+        return
