@@ -39,7 +39,7 @@ COMMANDS: dict[str, str] = {
     "ask": "Plan and act on a customer's words.",
     "propose": "Propose a concrete action; what the policy allows is done.",
     "approvals": "Decide what waits: list, show, approve, reject, edit.",
-    "actions": "Look at actions, and settle what is unknown: list, show, resolve.",
+    "actions": "Look at actions, settle unknown ones: list, show, resolve.",
     "audit": "Ask and prove: tail, query, verify, export, checkpoint.",
     "token": "Tokens of programs and people: create, list, revoke.",
     "serve": "Serve the HTTP API, Slack's clicks, and what is due.",

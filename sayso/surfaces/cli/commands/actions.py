@@ -15,7 +15,7 @@ from sayso.surfaces.cli.output import Out, local_time
 from sayso.surfaces.cli.place import find_workspace, person_token, run
 from sayso.surfaces.cli.show import show_action, show_timeline
 
-app = typer.Typer(help="Look at actions, and settle what is unknown: list, show, resolve.")
+app = typer.Typer(help="Look at actions, settle unknown ones: list, show, resolve.")
 
 
 @app.command("list")
