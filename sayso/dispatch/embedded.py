@@ -14,7 +14,7 @@ from typing import Any
 
 from sayso.errors import SaysoError
 from sayso.ids import Clock, Tenant, monotonic_s, to_micros
-from sayso.store.base import Row, Store, integer_or_none, text
+from sayso.store.base import Row, Store, integer, integer_or_none, text
 
 logger = logging.getLogger("sayso.dispatch")
 
@@ -43,17 +43,29 @@ class EmbeddedDispatcher:
         handlers: by noun (`action`, `request`): what to call for one that is due; must be
             idempotent, since two processes may call it at once.
         at_once: how many run at the same time.
+        monotonic: seconds of a clock that never jumps, for the pauses.
+        poll_s: how often the store's version is looked at.
     """
 
     def __init__(
-        self, store: Store, handlers: Mapping[str, Handler], clock: Clock, at_once: int = 32
+        self,
+        store: Store,
+        handlers: Mapping[str, Handler],
+        clock: Clock,
+        at_once: int = 32,
+        *,
+        monotonic: Callable[[], float] = monotonic_s,
+        poll_s: float = POLL_S,
     ) -> None:
         self._store = store
         self._handlers = handlers
         self._clock = clock
         self._at_once = at_once
+        self._monotonic = monotonic
+        self._poll_s = poll_s
         self._running: dict[Item, asyncio.Task[None]] = {}
         self._paused: dict[Item, tuple[float, float]] = {}
+        self._served: dict[Item, int] = {}
         self._wake = asyncio.Event()
 
     def wake(self) -> None:
@@ -67,12 +79,13 @@ class EmbeddedDispatcher:
         try:
             while True:
                 version = await self._version()
-                if version != seen or self._wake.is_set() or monotonic_s() >= look_at:
+                if version != seen or self._wake.is_set() or self._monotonic() >= look_at:
                     seen = version
                     self._wake.clear()
-                    look_at = monotonic_s() + await self._sweep_safely()
+                    look_at = self._monotonic() + await self._sweep_safely()
+                left_s = max(0.0, look_at - self._monotonic())
                 try:
-                    async with asyncio.timeout(min(POLL_S, max(0.0, look_at - monotonic_s()))):
+                    async with asyncio.timeout(min(self._poll_s, left_s)):
                         await self._wake.wait()
                 except TimeoutError:
                     continue
@@ -82,7 +95,7 @@ class EmbeddedDispatcher:
     async def drain(self) -> None:
         """Run until nothing is due now and nothing runs; for commands that end."""
         while True:
-            started = await self._start_due()
+            started = await self._start_due(self._now(), self._monotonic())
             if not self._running:
                 if not started:
                     return
@@ -110,40 +123,56 @@ class EmbeddedDispatcher:
 
     async def _sweep_safely(self) -> float:
         """Start what is due; returns seconds until something will be."""
+        # INVARIANT: one `now` for both, or what falls due between them would be looked for late.
+        now, moment = self._now(), self._monotonic()
         try:
-            await self._start_due()
-            return await self._seconds_to_next()
+            await self._start_due(now, moment)
+            return await self._seconds_to_next(now, moment)
         except SaysoError as error:
             logger.warning("the due index cannot be read: %s", error)
             return _FIRST_PAUSE_S
 
-    async def _start_due(self) -> int:
-        room = self._at_once - len(self._running)
-        if room <= 0:
+    async def _start_due(self, now: int, moment: float) -> int:
+        if len(self._running) >= self._at_once:
             return 0
-        now = to_micros(self._clock.now())
         limit = self._at_once * 2 + len(self._paused)
-        started = 0
+        due: dict[Item, int] = {}
+        complete = True
         for noun in self._handlers:
-            for row in await self._due(noun, now, limit):
+            rows = await self._due(noun, now, limit)
+            complete = complete and len(rows) < limit
+            for row in rows:
                 item = Item(noun=noun, tenant=Tenant(text(row, "tenant")), id=text(row, "id"))
-                if started >= room:
-                    return started
-                if item in self._running or self._is_paused(item):
-                    continue
-                self._start(item)
-                started += 1
-        return started
+                due[item] = integer(row, "due_at")
+        if complete:
+            self._forget_but(due, moment)
+        room = max(0, self._at_once - len(self._running))
+        ready = [item for item in due if item not in self._running and self._may(item, moment)]
+        for item in ready[:room]:
+            self._start(item, due_at=due[item])
+        return len(ready[:room])
 
-    async def _seconds_to_next(self) -> float:
+    def _forget_but(self, due: Mapping[Item, int], moment: float) -> None:
+        """What is not due any more, whoever saw to it, starts afresh when it is again."""
+        self._served = {item: at for item, at in self._served.items() if item in due}
+        self._paused = {
+            item: pause
+            for item, pause in self._paused.items()
+            if item in due or item in self._running or pause[0] > moment
+        }
+
+    async def _seconds_to_next(self, now: int, moment: float) -> float:
         soonest = [_LONGEST_PAUSE_S]
-        now = to_micros(self._clock.now())
         for noun in self._handlers:
             due_at = await self._next_due(noun, now)
             if due_at is not None:
                 soonest.append((due_at - now) / 1e6)
-        soonest += [until - monotonic_s() for until, _ in self._paused.values()]
+        # A pause that is over has been acted upon, or waits for room, and a run's end wakes.
+        soonest += [until - moment for until, _ in self._paused.values() if until > moment]
         return max(0.0, min(soonest))
+
+    def _now(self) -> int:
+        return to_micros(self._clock.now())
 
     async def _due(self, noun: str, now: int, limit: int) -> list[Row]:
         return await self._store.read(
@@ -154,22 +183,29 @@ class EmbeddedDispatcher:
         row = await self._store.read(lambda reader: reader.one(f"{noun}.next_due", now=now))
         return None if row is None else integer_or_none(row, "due_at")
 
-    def _is_paused(self, item: Item) -> bool:
-        until, _ = self._paused.get(item, (0.0, 0.0))
-        return monotonic_s() < until
+    def _may(self, item: Item, moment: float) -> bool:
+        until, _ = self._paused.get(item, (moment, 0.0))
+        return moment >= until
 
     def _start(
-        self, item: Item, work: Coroutine[Any, Any, bool] | None = None
+        self,
+        item: Item,
+        work: Coroutine[Any, Any, bool] | None = None,
+        *,
+        due_at: int | None = None,
     ) -> asyncio.Task[None]:
-        task = asyncio.create_task(self._run(item, work), name=f"sayso {item.noun} {item.id}")
+        running = self._run(item, work, due_at)
+        task = asyncio.create_task(running, name=f"sayso {item.noun} {item.id}")
         self._running[item] = task
         return task
 
-    async def _run(self, item: Item, work: Coroutine[Any, Any, bool] | None) -> None:
+    async def _run(
+        self, item: Item, work: Coroutine[Any, Any, bool] | None, due_at: int | None
+    ) -> None:
         more = True
         try:
             more = await (work or self._handlers[item.noun](item.tenant, item.id))
-            self._paused.pop(item, None)
+            self._succeeded(item, due_at)
         except SaysoError as error:
             self._pause(item)
             logger.warning("%s %s: %s", item.noun, item.id, error)
@@ -185,10 +221,19 @@ class EmbeddedDispatcher:
             if more or was_full:
                 self._wake.set()
 
+    def _succeeded(self, item: Item, due_at: int | None) -> None:
+        if due_at is not None and self._served.get(item) == due_at:
+            # Run twice, and due for the same moment still: it gets no further at this pace.
+            self._pause(item)
+            return
+        self._paused.pop(item, None)
+        if due_at is not None:
+            self._served[item] = due_at
+
     def _pause(self, item: Item) -> None:
         _, last = self._paused.get(item, (0.0, _FIRST_PAUSE_S / 2))
         pause = min(last * 2, _LONGEST_PAUSE_S)
-        self._paused[item] = (monotonic_s() + pause, pause)
+        self._paused[item] = (self._monotonic() + pause, pause)
 
     async def _stop(self) -> None:
         tasks = list(self._running.values())

@@ -1,0 +1,365 @@
+"""The embedded dispatcher: what is due is run, whoever made it due, and nothing spins."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+from support.house import open_shop
+
+from sayso.dispatch.embedded import EmbeddedDispatcher
+from sayso.errors import Code, RetryableError
+from sayso.ids import DEFAULT_TENANT, Tenant, to_micros
+from sayso.money import Money
+from sayso.store.base import Reader, Store, Transaction
+from sayso.store.sqlite import SqliteStore
+from sayso.testing.clock import FakeClock
+
+T = TypeVar("T")
+
+
+class CountedStore:
+    """A store that counts how often it is asked; it can be unreadable for a while."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.reads = 0
+        self.polls = 0
+        self.broken = False
+
+    async def write(self, work: Callable[[Transaction], T], *, tenant: str | None = None) -> T:
+        """Hand it on."""
+        return await self._store.write(work, tenant=tenant)
+
+    async def read(self, work: Callable[[Reader], T], *, tenant: str | None = None) -> T:
+        """Count it, and hand it on."""
+        self.reads += 1
+        if self.broken:
+            raise RetryableError(Code.STORE_BUSY, "the database is locked")
+        return await self._store.read(work, tenant=tenant)
+
+    async def version(self) -> int:
+        """Count it, and hand it on."""
+        self.polls += 1
+        return await self._store.version()
+
+    async def close(self) -> None:
+        """Close it."""
+        await self._store.close()
+
+
+@dataclass(kw_only=True)
+class Bench:
+    """A dispatcher over real rows, with clocks that a test moves."""
+
+    path: Path
+    store: CountedStore
+    clock: FakeClock
+    seconds: float = 0.0
+    ran: list[str] = field(default_factory=list[str])
+    broken: set[str] = field(default_factory=set[str])
+    sticky: set[str] = field(default_factory=set[str])
+    gates: dict[str, asyncio.Event] = field(default_factory=dict[str, asyncio.Event])
+
+    def dispatcher(self, at_once: int = 32) -> EmbeddedDispatcher:
+        """A fresh one, such as a restart makes."""
+        return EmbeddedDispatcher(
+            self.store,
+            {"action": self.handle, "request": self.handle},
+            self.clock,
+            at_once,
+            monotonic=lambda: self.seconds,
+            poll_s=0.001,
+        )
+
+    async def handle(self, tenant: Tenant, item_id: str) -> bool:
+        """Note the run; then wait, fail, leave it due, or be done with it."""
+        self.ran.append(item_id)
+        if item_id in self.gates:
+            await self.gates[item_id].wait()
+        if item_id in self.broken:
+            raise LookupError(item_id)
+        if item_id not in self.sticky:
+            self.change(f"update request set due_at = null where id = '{item_id}'")
+        return True
+
+    def change(self, statement: str) -> None:
+        """What another process commits."""
+        connection = sqlite3.connect(self.path)
+        with connection:
+            connection.execute(statement)
+        connection.close()
+
+    def add(self, item_id: str, *, in_s: float = 0.0) -> None:
+        """A request that is due, or will be."""
+        due_at = to_micros(self.clock.now()) + round(in_s * 1e6)
+        self.change(
+            "insert into request (tenant, id, idempotency_key, fingerprint, requester, subject_id,"
+            " assurance, messages_ref, words_ref, status, due_at, created_at, updated_at, last_seq)"
+            f" values ('main', '{item_id}', '{item_id}', '', '', '', '', '', '', 'open',"
+            f" {due_at}, 0, 0, 0)"
+        )
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        """Let the loop go round until it holds, ten seconds at most."""
+        async with asyncio.timeout(10):
+            while not holds():
+                await asyncio.sleep(0)
+
+    async def has_run(self, times: int) -> None:
+        """Let the loop go round until handlers were called that often."""
+        await self.until(lambda: len(self.ran) >= times)
+
+    async def polled(self, times: int = 25) -> None:
+        """Let the dispatcher look at the version some more times."""
+        before = self.store.polls
+        await self.until(lambda: self.store.polls >= before + times)
+
+    @asynccontextmanager
+    async def serving(self, at_once: int = 32) -> AsyncGenerator[EmbeddedDispatcher]:
+        """A dispatcher that runs; stopped at the end."""
+        dispatcher = self.dispatcher(at_once)
+        task = asyncio.create_task(dispatcher.run())
+        yield dispatcher
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.fixture
+async def bench(tmp_path: Path) -> AsyncGenerator[Bench]:
+    """A bench with nothing due."""
+    path = tmp_path / "sayso.db"
+    store = CountedStore(SqliteStore(path, create=True))
+    yield Bench(path=path, store=store, clock=FakeClock())
+    await store.close()
+
+
+async def test_what_is_due_when_it_starts_is_run(bench: Bench) -> None:
+    """The first sweep finds what a process that died left behind (decision 5)."""
+    bench.add("a")
+    bench.add("b", in_s=-3600)
+    async with bench.serving():
+        await bench.until(lambda: len(bench.ran) == 2)
+    assert bench.ran == ["b", "a"]
+
+
+async def test_an_allowed_refund_of_a_process_that_ended_is_paid_after_a_restart(
+    tmp_path: Path,
+) -> None:
+    """Nobody has to ask again: the row is enough (docs/life-of-an-action.md)."""
+    async with open_shop(tmp_path) as first:
+        first.shop.books.add("o1", "cus_1", Money(100_000, "USD"))
+        view = await first.sayso.propose(
+            "shop.refund",
+            {"order": "o1", "amount": {"amount_minor": 2000, "currency": "USD"}},
+            subject="cus_1",
+            wait=False,
+        )
+    assert first.shop.books.payouts == []
+    async with open_shop(tmp_path, shop=first.shop, clock=first.clock) as second:
+        await second.sayso.house.dispatcher.drain()
+        assert (await second.sayso.action(view.id)).status == "succeeded"
+    assert len(first.shop.books.payouts) == 1
+
+
+async def test_another_processs_commit_is_picked_up(bench: Bench) -> None:
+    """A poll of the version finds it; nobody has to wake this process (POLL_S)."""
+    async with bench.serving():
+        await bench.polled()
+        bench.add("theirs")
+        await bench.until(lambda: bench.ran == ["theirs"])
+
+
+async def test_what_becomes_due_with_time_is_run_then(bench: Bench) -> None:
+    """It is looked at when its time comes, without a commit, and not before."""
+    bench.add("later", in_s=30)
+    async with bench.serving():
+        await bench.polled()
+        assert bench.ran == []
+        bench.clock.advance(seconds=30)
+        bench.seconds += 30
+        await bench.until(lambda: bench.ran == ["later"])
+
+
+async def test_looking_for_commits_asks_no_query(bench: Bench) -> None:
+    """Idle costs one read of shared memory per poll (POLL_S)."""
+    bench.add("later", in_s=3600)
+    async with bench.serving():
+        await bench.polled()
+        before = bench.store.reads
+        await bench.polled(100)
+        assert bench.store.reads == before
+
+
+async def test_one_broken_item_stops_no_other(bench: Bench) -> None:
+    """Its error is logged at the edge, and the others run."""
+    bench.broken.add("bad")
+    for name in ("bad", "a", "b"):
+        bench.add(name)
+    async with bench.serving():
+        await bench.until(lambda: {"a", "b"} <= set(bench.ran))
+        bench.add("c")
+        await bench.until(lambda: "c" in bench.ran)
+    assert bench.ran.count("bad") == 1
+
+
+async def test_a_broken_item_is_tried_again_with_growing_pauses(bench: Bench) -> None:
+    """0.5 s, doubled each time, a minute at most; mended, it is done."""
+    bench.broken.add("bad")
+    bench.add("bad")
+    async with bench.serving():
+        await bench.until(lambda: len(bench.ran) == 1)
+        for number, pause in enumerate((0.5, 1, 2, 4, 8, 16, 32, 60, 60), start=1):
+            await bench.polled(5)
+            bench.seconds += pause - 0.01
+            await bench.polled(5)
+            assert len(bench.ran) == number, pause
+            bench.seconds += 0.02
+            await bench.has_run(number + 1)
+        bench.broken.clear()
+        await bench.polled(5)
+        bench.seconds += 60
+        await bench.until(lambda: len(bench.ran) == 11)
+        await bench.polled()
+    assert len(bench.ran) == 11
+
+
+async def test_what_stays_due_is_not_run_in_a_circle(bench: Bench) -> None:
+    """A handler that gets no further is asked twice at once, then at growing pauses."""
+    bench.sticky.add("stuck")
+    bench.add("stuck")
+    async with bench.serving():
+        await bench.until(lambda: len(bench.ran) == 2)
+        await bench.polled()
+        before = bench.store.reads
+        await bench.polled(100)
+        assert (len(bench.ran), bench.store.reads) == (2, before)
+        bench.seconds += 0.6
+        await bench.until(lambda: len(bench.ran) == 3)
+        await bench.polled()
+        bench.seconds += 0.6
+        await bench.polled()
+        assert len(bench.ran) == 3
+
+
+async def test_an_item_that_moves_on_each_time_is_never_held_up(bench: Bench) -> None:
+    """Progress shows as another due time; only standing still costs a pause."""
+    bench.sticky.add("long")
+    bench.add("long")
+    async with bench.serving() as dispatcher:
+        for number in range(1, 20):
+            await bench.has_run(number)
+            bench.change("update request set due_at = due_at - 1")
+            dispatcher.wake()
+
+
+async def test_a_pause_of_what_another_process_settled_costs_nothing(bench: Bench) -> None:
+    """When it is over and nothing is due, it is forgotten instead of asked about for ever."""
+    bench.broken.add("bad")
+    bench.add("bad")
+    async with bench.serving():
+        await bench.until(lambda: bench.ran == ["bad"])
+        bench.change("update request set due_at = null")
+        await bench.polled()
+        bench.seconds += 1
+        await bench.polled()
+        before = bench.store.reads
+        await bench.polled(100)
+        assert bench.store.reads == before
+
+
+async def test_a_long_second_try_is_not_watched_in_a_circle(bench: Bench) -> None:
+    """While the retry of a broken item runs, its old pause asks for nothing."""
+    bench.broken.add("bad")
+    bench.add("bad")
+    async with bench.serving():
+        await bench.until(lambda: bench.ran == ["bad"])
+        await bench.polled()
+        bench.gates["bad"] = asyncio.Event()
+        bench.seconds += 1
+        await bench.until(lambda: bench.ran == ["bad"] * 2)
+        await bench.polled()
+        before = bench.store.reads
+        await bench.polled(100)
+        assert bench.store.reads == before
+        bench.gates["bad"].set()
+
+
+async def test_no_more_run_at_once_than_allowed_and_the_rest_follows(bench: Bench) -> None:
+    """`at_once` bounds it; a run that ends makes room, without a look in between."""
+    names = [f"r{at}" for at in range(9)]
+    for name in names:
+        bench.gates[name] = asyncio.Event()
+        bench.add(name)
+    async with bench.serving(at_once=3):
+        await bench.until(lambda: len(bench.ran) == 3)
+        await bench.polled()
+        before = bench.store.reads
+        await bench.polled(50)
+        assert (len(bench.ran), bench.store.reads) == (3, before)
+        for gate in bench.gates.values():
+            gate.set()
+        await bench.until(lambda: len(bench.ran) == 9)
+    assert sorted(bench.ran) == names
+
+
+async def test_drain_ends_when_only_what_cannot_be_done_is_left(bench: Bench) -> None:
+    """For commands that end: broken items and those that stay due do not keep it."""
+    bench.broken.add("bad")
+    bench.sticky.add("stuck")
+    for name in ("bad", "stuck", "a", "b"):
+        bench.add(name)
+    bench.add("later", in_s=60)
+    async with asyncio.timeout(10):
+        await bench.dispatcher(at_once=2).drain()
+    assert {"a", "b"} <= set(bench.ran)
+    assert "later" not in bench.ran
+    assert bench.ran.count("bad") == 1
+    assert bench.ran.count("stuck") == 2
+
+
+async def test_run_now_of_what_runs_waits_for_that_run(bench: Bench) -> None:
+    """One run, and whoever asks waits for its end; a waiter that goes away does not end it."""
+    gate = bench.gates["a"] = asyncio.Event()
+    dispatcher = bench.dispatcher()
+    waiting = [
+        asyncio.create_task(dispatcher.run_now("request", DEFAULT_TENANT, "a")) for _ in range(3)
+    ]
+    await bench.until(lambda: bench.ran == ["a"])
+    waiting[0].cancel()
+    await asyncio.wait([waiting[0]])
+    assert not any(task.done() for task in waiting[1:])
+    gate.set()
+    await asyncio.gather(*waiting[1:])
+    assert bench.ran == ["a"]
+
+
+async def test_an_index_that_cannot_be_read_is_asked_again(bench: Bench) -> None:
+    """A locked database costs a pause, not the dispatcher."""
+    bench.store.broken = True
+    bench.add("a")
+    async with bench.serving():
+        await bench.polled()
+        assert bench.ran == []
+        bench.store.broken = False
+        bench.seconds += 1
+        await bench.until(lambda: bench.ran == ["a"])
+
+
+async def test_stopping_cancels_what_runs_and_waits_for_it(bench: Bench) -> None:
+    """No task outlives the dispatcher; what was cut short is still due."""
+    bench.gates["a"] = asyncio.Event()
+    bench.add("a")
+    before = asyncio.all_tasks()
+    async with bench.serving():
+        await bench.until(lambda: bench.ran == ["a"])
+    assert asyncio.all_tasks() == before
+    bench.gates.clear()
+    await bench.dispatcher().drain()
+    assert bench.ran == ["a", "a"]
