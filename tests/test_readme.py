@@ -1,0 +1,73 @@
+"""What the README shows is run, in the order in which it stands there."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+from tree import ROOT
+
+from sayso.testing.sandbox import API_KEY, Sandbox
+
+TIMEOUT_S = 60
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    """The code blocks of a language, in order."""
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+
+
+def run(words: list[str], folder: Path) -> str:
+    """Run a command in a folder, as a reader would; its output."""
+    done = subprocess.run(
+        words,
+        cwd=folder,
+        env={**os.environ, "STRIPE_API_KEY": API_KEY},
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr or done.stdout
+    return done.stdout
+
+
+def as_here(line: str) -> list[str]:
+    """A line of the README as a command of this environment."""
+    words = shlex.split(line, comments=True)
+    assert words[:2] == ["uv", "run"], line
+    if words[2] == "sayso":
+        return [sys.executable, "-m", "sayso", *words[3:]]
+    assert words[2] == "python", line
+    return [sys.executable, *words[3:]]
+
+
+def test_a_reader_gets_from_init_to_a_verified_bundle(tmp_path: Path) -> None:
+    """init, the Python lines, a query, an export and the offline verifier, all as printed."""
+    init, auditor = blocks("sh")[2], blocks("sh")[3]
+    (code,) = blocks("python")
+    with Sandbox.start(seed="demo") as sandbox:
+        run(as_here(init.splitlines()[0]), tmp_path)
+        settings = tmp_path / "shop" / "sayso.toml"
+        text = settings.read_text(encoding="utf-8")
+        settings.write_text(
+            re.sub(r'# base_url = "[^"]*"', f'base_url = "{sandbox.url}"', text), encoding="utf-8"
+        )
+        imports, _, body = code.partition("\n\n")
+        script = tmp_path / "bot.py"
+        script.write_text(
+            f"import asyncio\n{imports}\n\n\nasync def main():\n"
+            f"{textwrap.indent(body, '    ')}\n\nasyncio.run(main())\n",
+            encoding="utf-8",
+        )
+        told = run([sys.executable, str(script)], tmp_path)
+        assert told.startswith("acting ")
+        assert "$129.00" in told
+        shown = [run(as_here(line), tmp_path) for line in auditor.strip().splitlines()]
+    assert "verified" in shown[-1]
