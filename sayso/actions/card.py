@@ -172,11 +172,13 @@ def build_card(
         amount=resolved.amount,
         payee=resolved.payee or "unknown",
         account=resolved.account or "unknown",
-        fields=tuple((name.replace("_", " "), value) for name, value in resolved.fields.items()),
+        fields=tuple(
+            (name.replace("_", " "), str(value)) for name, value in resolved.fields.items()
+        ),
         customer=(
             ("id", subject[0]),
             ("identified", subject[1].replace("_", " ")),
-            *resolved.personal.items(),
+            *((name, str(value)) for name, value in resolved.personal.items()),
         ),
         history=_history(history, resolved),
         why=judgement.explain,

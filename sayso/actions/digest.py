@@ -38,6 +38,15 @@ def call_key(tenant: str, action_id: str, digest: str) -> str:
     return "sayso_" + hashlib.sha256(parts.encode()).hexdigest()[:40]
 
 
+def is_text(words: str) -> bool:
+    """Whether it is Unicode text; a lone surrogate is not, and can be stored nowhere."""
+    try:
+        words.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def plain(value: JsonValue) -> Json:
     """JSON as the log's profile holds it: NFC text, whole numbers, lists and dicts.
 
@@ -80,9 +89,9 @@ def resolved_json(resolved: Resolved) -> dict[str, Json]:
         "payee": resolved.payee,
         "amount": None if resolved.amount is None else dict(resolved.amount.to_json()),
         "preconditions": pairs(resolved.preconditions),
-        "fields": [[name, plain(value)] for name, value in resolved.fields.items()],
+        "fields": [[name, plain(str(value))] for name, value in resolved.fields.items()],
         "facts": pairs(resolved.facts),
-        "personal": pairs(resolved.personal),
+        "personal": pairs({name: str(value) for name, value in resolved.personal.items()}),
     }
 
 

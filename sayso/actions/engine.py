@@ -13,16 +13,25 @@ from enum import StrEnum
 from typing import Any, assert_never
 
 from sayso.actions.approvals import yes_votes
+from sayso.actions.binding import found_tampering
+from sayso.actions.calls import Try, call_of, check_claimed, receipt_data
 from sayso.actions.digest import call_key
-from sayso.actions.judging import Judge
-from sayso.actions.ledger import ActionRow, Ledger, entry_of, get_action, read_action
+from sayso.actions.judging import Judge, schema_hash
+from sayso.actions.ledger import ActionRow, Ledger, entry_of, get_action
 from sayso.actions.policy import Approver, Outcome
 from sayso.actions.proposals import Proposals
-from sayso.actions.queue import ApprovalStatus, approval_of, close_approval
+from sayso.actions.queue import (
+    ApprovalRow,
+    ApprovalStatus,
+    approval_of,
+    close_approval,
+    supersede_approval,
+)
 from sayso.actions.reach import Directory, Reach
 from sayso.actions.recovery import CallAgain, Settle, Wait, after_look_up, retry_delay_micros
-from sayso.actions.snapshot import Absence, Call, Receipt
-from sayso.actions.state import FINAL, Status
+from sayso.actions.snapshot import Absence, Call, Receipt, difference
+from sayso.actions.state import Status
+from sayso.actions.waiting import Waits, dependency_error, failed_before, park, waits_for
 from sayso.audit.entry import EntryKind, Json
 from sayso.audit.personal import Personal
 from sayso.errors import (
@@ -123,7 +132,7 @@ class Engine:
     async def call_claimed(self, row: ActionRow) -> ActionRow | None:
         """Make the call of a row that `claim_in` has claimed, and write what came of it."""
         self._passing(Boundary.AFTER_INTENT)
-        return await self._call(row, _Try.FIRST)
+        return await self._call(row, Try.FIRST)
 
     async def _step(self, row: ActionRow) -> ActionRow | None:
         """One arrow of the life of an action; None when there is nothing to do now."""
@@ -179,7 +188,7 @@ class Engine:
         approval = approval_of(tx, row)
         if approval is None or approval.status is not ApprovalStatus.PENDING:
             return None
-        failed = _failed_before(tx, row)
+        failed = failed_before(tx, row)
         if failed is None and now < approval.expires_at:
             tx.run(
                 "action.due_again",
@@ -190,7 +199,7 @@ class Engine:
             )
             return None
         if failed is not None:
-            error = _dependency_error(failed)
+            error = dependency_error(failed)
             moved = replace(row, status=Status.REFUSED, error=error, due_at=None, updated_at=now)
             kind, status = EntryKind.ACTION_REFUSED, ApprovalStatus.SUPERSEDED
         else:
@@ -207,12 +216,12 @@ class Engine:
 
     async def _claim(self, row: ActionRow) -> ActionRow | None:
         if row.after:
-            waiting = await self._store.read(lambda reader: _waits_for(reader, row))
+            waiting = await self._store.read(lambda reader: waits_for(reader, row))
             if waiting is Waits.FAILED:
                 problem = "an earlier step did not succeed"
                 return await self._refuse(row, Code.DEPENDENCY_FAILED, problem)
             if waiting is Waits.OPEN:
-                await self._store.write(lambda tx: _park(tx, row))
+                await self._store.write(lambda tx: park(tx, row))
                 return None
         changed = await self._changed_world(row)
         if changed is not None:
@@ -223,8 +232,9 @@ class Engine:
             return await self._make_stale(row, claimed)
         if claimed is None:
             return None
+        check_claimed(claimed)
         self._passing(Boundary.AFTER_INTENT)
-        return await self._call(claimed, _Try.FIRST)
+        return await self._call(claimed, Try.FIRST)
 
     async def _changed_world(self, row: ActionRow) -> str | None:
         """What changed at the provider since the snapshot, in words; None when nothing did."""
@@ -232,46 +242,38 @@ class Engine:
         snapshot = row.snapshot
         if self._reach.version_of(row.name) != snapshot.connector_version:
             return "the connector has another version"
+        action = self._reach.action(row.name)
+        if schema_hash(action.args) != snapshot.schema_sha256:
+            return "the action takes other arguments now"
         age = to_micros(self._clock.now()) - snapshot.resolved_at
         if 0 <= age < int(self._settings.fresh_s * 1e6):
             return None
-        action = self._reach.action(row.name)
-        args = self._reach.validate_args(row.name, snapshot.resolved.args)
         with self._telemetry.span("sayso.resolve", row.traceparent, {"sayso.action": row.name}):
             try:
+                args = self._reach.validate_args(row.name, snapshot.resolved.args)
                 found = await self._reach.resolve(action, args, row.subject)
             except RefusedError as error:
                 return error.message
-        was = snapshot.resolved
-        for name, value in was.preconditions.items():
-            if found.preconditions.get(name) != value:
-                return f"{name} is not what it was"
-        if (found.owner, found.account, found.payee, found.amount, found.object_id) != (
-            was.owner,
-            was.account,
-            was.payee,
-            was.amount,
-            was.object_id,
-        ):
-            return "the object is not what it was"
-        return None
+        return difference(snapshot.resolved, found)
 
     def _commit_intent(self, tx: Transaction, row: ActionRow) -> ActionRow | str | None:
         """Claim with the intent in one transaction; a text says what went stale instead."""
         now = to_micros(self._clock.now())
+        approval = approval_of(tx, row)
+        tampered = found_tampering(tx, row, approval)
+        if tampered is not None:
+            return self._stop(tx, row, approval, tampered)
         assert row.snapshot is not None
         assert row.judgement is not None
         if row.judgement.policy_version != self._judge.policy_version:
             return "the policy has changed"
-        approval = None
         approvers: list[Approver] = []
         if row.judgement.outcome is Outcome.ASK:
-            approval = approval_of(tx, row)
             # INVARIANT: no `ask` passes without an approval bound to the very same digest.
             if approval is None or approval.status is not ApprovalStatus.APPROVED:
                 return "it is not approved"
-            if approval.digest != row.snapshot.digest:
-                return "the approval was for something else"
+            if now >= approval.expires_at:
+                return "the time of the approval is over"
             approvers = yes_votes(tx, approval, self._directory)
         judgement = self._judge.permits(tx, row, approvers, now)
         if judgement.outcome is not Outcome.ALLOW:
@@ -295,20 +297,54 @@ class Engine:
             "approvers": [approver.person for approver in approvers],
             "fence": claimed.fence,
         }
-        approval_id = approval.id if approval is not None else None
+        asked = approval if row.judgement.outcome is Outcome.ASK else None
+        approval_id = asked.id if asked is not None else None
         return self._move(tx, row, claimed, EntryKind.ACTION_INTENT, data, approval=approval_id)
+
+    def _stop(
+        self, tx: Transaction, row: ActionRow, approval: ApprovalRow | None, problem: str
+    ) -> ActionRow | None:
+        """End what was tampered with: refused before its call, for a person to look at after it."""
+        now = to_micros(self._clock.now())
+        called = row.status is not Status.APPROVED
+        kind = EntryKind.ACTION_UNKNOWN if called else EntryKind.ACTION_REFUSED
+        moved = replace(
+            row,
+            status=Status.UNKNOWN if called else Status.REFUSED,
+            error={"code": Code.TAMPERED.value, "message": problem},
+            due_at=None,
+            updated_at=now,
+        )
+        pseudonym = self._personal.pseudonym(tx, row.tenant, row.subject.id, now)
+        # What was tampered with is not repeated in the log as if it were known.
+        bare = replace(moved, snapshot=None, judgement=None)
+        data: dict[str, Json] = {"code": Code.TAMPERED.value, "reason": problem}
+        superseded = approval is not None and not called
+        if superseded:
+            data["approval_status"] = ApprovalStatus.SUPERSEDED.value
+        approval_id = approval.id if approval is not None else None
+        entry = entry_of(bare, kind, pseudonym=pseudonym, data=data, approval=approval_id)
+        stored = self._ledger.move(tx, row, moved, entry)
+        if stored is not None and approval is not None and superseded:
+            supersede_approval(tx, approval, stored)
+        return stored
 
     async def _make_stale(self, row: ActionRow, reason: str) -> ActionRow | None:
         def work(tx: Transaction) -> ActionRow | None:
             now = to_micros(self._clock.now())
+            approval = approval_of(tx, row)
+            tampered = found_tampering(tx, row, approval)
+            if tampered is not None:
+                return self._stop(tx, row, approval, tampered)
             error = {"code": Code.STALE_REVISION.value, "message": reason}
             moved = replace(row, status=Status.STALE, error=error, due_at=now, updated_at=now)
-            approval = approval_of(tx, row)
             data: dict[str, Json] = {"reason": reason[:500]}
-            approval_id = None if approval is None else approval.id
-            return self._move(tx, row, moved, EntryKind.ACTION_STALE, data, approval=approval_id)
+            return self._move_superseding(tx, row, moved, EntryKind.ACTION_STALE, data)
 
-        return await self._store.write(work)
+        stored = await self._store.write(work)
+        if stored is not None and stored.status is not Status.STALE:
+            check_claimed(stored)
+        return stored
 
     async def _refuse(self, row: ActionRow, code: Code, message: str) -> ActionRow | None:
         def work(tx: Transaction) -> ActionRow | None:
@@ -316,15 +352,15 @@ class Engine:
             error = {"code": code.value, "message": message}
             moved = replace(row, status=Status.REFUSED, error=error, due_at=None, updated_at=now)
             data: dict[str, Json] = {"code": code.value}
-            return self._move(tx, row, moved, EntryKind.ACTION_REFUSED, data)
+            return self._move_superseding(tx, row, moved, EntryKind.ACTION_REFUSED, data)
 
         return await self._store.write(work)
 
     # ---- call and settle -----------------------------------------------------------------------
 
-    async def _call(self, row: ActionRow, which: _Try) -> ActionRow | None:
+    async def _call(self, row: ActionRow, which: Try) -> ActionRow | None:
         """Call the connector under the lease and write what came of it."""
-        call = _call_of(row)
+        call = call_of(row)
         attributes: dict[str, str | int | bool] = {
             "sayso.action": row.name,
             "sayso.attempt": row.fence,
@@ -358,7 +394,7 @@ class Engine:
             )
 
     def _settle(
-        self, tx: Transaction, row: ActionRow, outcome: Receipt | SaysoError, which: _Try
+        self, tx: Transaction, row: ActionRow, outcome: Receipt | SaysoError, which: Try
     ) -> ActionRow | None:
         """Write the outcome; None when another worker took over and ours no longer counts."""
         now = to_micros(self._clock.now())
@@ -372,14 +408,14 @@ class Engine:
                 updated_at=now,
             )
             return self._move(
-                tx, row, moved, EntryKind.ACTION_SUCCEEDED, _receipt_data(outcome, row)
+                tx, row, moved, EntryKind.ACTION_SUCCEEDED, receipt_data(outcome, row)
             )
         data: dict[str, Json] = {"code": outcome.code.value}
         error = {"code": outcome.code.value, "message": outcome.message}
         # INVARIANT: only a first call can be released, since an earlier one of the same intent may
         # have done it; and a no to a later call proves nothing while that is open.
         released = isinstance(outcome, RetryableError) and row.attempts + 1 < MAX_RELEASES
-        if isinstance(outcome, RetryableError) and released and which is _Try.FIRST:
+        if isinstance(outcome, RetryableError) and released and which is Try.FIRST:
             delay = retry_delay_micros(row.attempts, outcome.retry_after_s)
             moved = replace(
                 row,
@@ -391,7 +427,7 @@ class Engine:
             )
             data["released"] = "surely nothing was done"
             return self._move(tx, row, moved, EntryKind.ACTION_APPROVED, data)
-        final = which is _Try.FIRST or (which is _Try.PROVEN and isinstance(outcome, RefusedError))
+        final = which is Try.FIRST or (which is Try.PROVEN and isinstance(outcome, RefusedError))
         if isinstance(outcome, RefusedError | RetryableError) and final:
             moved = replace(row, status=Status.FAILED, error=error, due_at=None, updated_at=now)
             return self._move(tx, row, moved, EntryKind.ACTION_FAILED, data)
@@ -409,7 +445,7 @@ class Engine:
 
     async def _recover(self, row: ActionRow) -> ActionRow | None:
         """Find out what became of a call before anything is tried again."""
-        call = _call_of(row)
+        call = call_of(row)
         guarantee = self._reach.action(row.name).guarantee
         with self._telemetry.span("sayso.look_up", row.traceparent, {"sayso.action": row.name}):
             found: Receipt | Absence | SaysoError
@@ -428,8 +464,9 @@ class Engine:
                 claimed = await self._store.write(lambda tx: self._claim_again(tx, row))
                 if claimed is None:
                     return None
+                check_claimed(claimed)
                 self._passing(Boundary.AFTER_INTENT)
-                return await self._call(claimed, _Try.PROVEN if proven else _Try.AGAIN)
+                return await self._call(claimed, Try.PROVEN if proven else Try.AGAIN)
             case Wait(due_at=due_at, reason=reason):
                 await self._store.write(lambda tx: self._stay_unknown(tx, row, due_at, reason))
                 return None
@@ -446,11 +483,15 @@ class Engine:
             due_at=None,
             updated_at=now,
         )
-        data = _receipt_data(receipt, row)
+        data = receipt_data(receipt, row)
         return self._move(tx, row, moved, EntryKind.ACTION_RECONCILED, data)
 
     def _claim_again(self, tx: Transaction, row: ActionRow) -> ActionRow | None:
         now = to_micros(self._clock.now())
+        approval = approval_of(tx, row)
+        tampered = found_tampering(tx, row, approval)
+        if tampered is not None:
+            return self._stop(tx, row, approval, tampered)
         # INVARIANT: `called_at` is of the newest call, from which absence needs `settle_after_s` to
         # be proof; `call_key_until` stays the first call's, from which the provider counts.
         claimed = replace(
@@ -483,6 +524,24 @@ class Engine:
         data: dict[str, Json] = {"reason": reason[:500], "next_look_at": due_at}
         return self._move(tx, row, moved, EntryKind.ACTION_UNKNOWN, data)
 
+    def _move_superseding(
+        self,
+        tx: Transaction,
+        row: ActionRow,
+        moved: ActionRow,
+        kind: EntryKind,
+        data: dict[str, Json],
+    ) -> ActionRow | None:
+        """Move an action whose yes, if there is one, does not hold any more."""
+        approval = approval_of(tx, row)
+        if approval is None or approval.status is ApprovalStatus.SUPERSEDED:
+            return self._move(tx, row, moved, kind, data)
+        data = {**data, "approval_status": ApprovalStatus.SUPERSEDED.value}
+        stored = self._move(tx, row, moved, kind, data, approval=approval.id)
+        if stored is not None:
+            supersede_approval(tx, approval, stored)
+        return stored
+
     def _move(
         self,
         tx: Transaction,
@@ -496,85 +555,6 @@ class Engine:
         pseudonym = self._personal.pseudonym(tx, row.tenant, row.subject.id, moved.updated_at)
         entry = entry_of(moved, kind, pseudonym=pseudonym, data=data, approval=approval)
         return self._ledger.move(tx, row, moved, entry)
-
-
-class _Try(StrEnum):
-    """Which try of one intent a call is."""
-
-    FIRST = "first"
-    AGAIN = "again"
-    """An earlier one may have done it; the provider drops the same key."""
-    PROVEN = "proven"
-    """An earlier one surely did nothing."""
-
-
-class Waits(StrEnum):
-    """What the steps before an action say."""
-
-    NOTHING = "nothing"
-    OPEN = "open"
-    FAILED = "failed"
-
-
-def _steps_before(reader: Reader, row: ActionRow) -> list[ActionRow]:
-    if not row.after or row.request_id is None:
-        return []
-    rows = reader.all("action.by_request", tenant=row.tenant, request_id=row.request_id)
-    return [before for before in map(read_action, rows) if before.step in row.after]
-
-
-def _waits_for(reader: Reader, row: ActionRow) -> Waits:
-    before = _steps_before(reader, row)
-    if any(step.status in FINAL and step.status is not Status.SUCCEEDED for step in before):
-        return Waits.FAILED
-    if all(step.status is Status.SUCCEEDED for step in before):
-        return Waits.NOTHING
-    return Waits.OPEN
-
-
-def _failed_before(reader: Reader, row: ActionRow) -> str | None:
-    for step in _steps_before(reader, row):
-        if step.status in FINAL and step.status is not Status.SUCCEEDED:
-            return f"{step.name} is {step.status}"
-    return None
-
-
-def _dependency_error(failed: str) -> dict[str, str]:
-    return {
-        "code": Code.DEPENDENCY_FAILED.value,
-        "message": f"an earlier step did not succeed: {failed}",
-    }
-
-
-def _park(tx: Transaction, row: ActionRow) -> None:
-    """Take an action off the due index until the step it waits for wakes it."""
-    # NOTE: looked at again inside the transaction, or a wake-up between the two would be lost.
-    if _waits_for(tx, row) is Waits.OPEN:
-        tx.run("action.park", tenant=row.tenant, id=row.id, last_seq=row.last_seq)
-
-
-def _call_of(row: ActionRow) -> Call:
-    assert row.snapshot is not None
-    assert row.call_key is not None
-    return Call(
-        tenant=row.tenant,
-        action_id=row.id,
-        action=row.name,
-        subject_id=row.subject.id,
-        resolved=row.snapshot.resolved,
-        idempotency_key=row.call_key,
-    )
-
-
-def _receipt_data(receipt: Receipt, row: ActionRow) -> dict[str, Json]:
-    amount = receipt.amount
-    return {
-        "receipt": receipt.id[:200],
-        "provider_status": receipt.status[:80],
-        "moved": None if amount is None else dict(amount.to_json()),
-        "as_approved": amount == row.amount,
-        "fence": row.fence,
-    }
 
 
 class _LeaseKeeper:

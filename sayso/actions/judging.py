@@ -13,7 +13,7 @@ import orjson
 
 from sayso.actions.action import Args
 from sayso.actions.card import Card, build_card
-from sayso.actions.digest import digest_of, hash_of, resolved_json
+from sayso.actions.digest import digest_of, hash_of, resolved_from_json, resolved_json
 from sayso.actions.ledger import ActionRow, Snapshot
 from sayso.actions.policy import (
     HISTORY_DAYS,
@@ -119,6 +119,7 @@ class Judge:
             approvers: people who have said yes to this revision already (an editor).
         """
         _check_owner(row, resolved)
+        _check_kept(resolved)
         question = self.question(reader, row, resolved, now)
         judgement = self._policy.judge(question)
         status, error = _status_of(judgement)
@@ -169,35 +170,46 @@ class Judge:
         expires_at: int | None,
         now: int,
     ) -> Snapshot:
-        version = self._reach.version_of(row.name)
-        salt = self._entropy(16).hex()
-        view = hash_of({} if card is None else card.to_json())
-        parts: dict[str, Json] = {
-            "tenant": row.tenant,
-            "run": row.request_id,
-            "step": row.step,
-            "action": row.id,
-            "revision": row.revision,
-            "name": row.name,
-            "connector_version": version,
-            "schema_sha256": schema_hash(self._reach.action(row.name).args),
-            "subject": row.subject.id,
-            "assurance": row.subject.assurance.value,
-            "resolved": resolved_json(resolved),
-            "policy_version": judgement.policy_version,
-            "roles": list(judgement.roles),
-            "expires_at": expires_at,
-            "view_sha256": view,
-            "salt": salt,
-        }
-        return Snapshot(
+        snapshot = Snapshot(
             resolved=resolved,
-            connector_version=version,
+            connector_version=self._reach.version_of(row.name),
+            schema_sha256=schema_hash(self._reach.action(row.name).args),
             resolved_at=now,
-            salt=salt,
-            view_sha256=view,
-            digest=digest_of(parts),
+            salt=self._entropy(16).hex(),
+            view_sha256=hash_of({} if card is None else card.to_json()),
+            digest="",
         )
+        return replace(snapshot, digest=bound_digest(row, snapshot, judgement, expires_at))
+
+
+def bound_digest(
+    row: ActionRow, snapshot: Snapshot, judgement: Judgement, expires_at: int | None
+) -> str:
+    """The digest over everything that is judged, shown and run; made here and checked by it.
+
+    Args:
+        row: with the revision that was judged.
+        expires_at: of the approval; None when nobody is asked.
+    """
+    parts: dict[str, Json] = {
+        "tenant": row.tenant,
+        "run": row.request_id,
+        "step": row.step,
+        "action": row.id,
+        "revision": row.revision,
+        "name": row.name,
+        "connector_version": snapshot.connector_version,
+        "schema_sha256": snapshot.schema_sha256,
+        "subject": row.subject.id,
+        "assurance": row.subject.assurance.value,
+        "resolved": resolved_json(snapshot.resolved),
+        "policy_version": judgement.policy_version,
+        "roles": list(judgement.roles),
+        "expires_at": expires_at,
+        "view_sha256": snapshot.view_sha256,
+        "salt": snapshot.salt,
+    }
+    return digest_of(parts)
 
 
 @functools.lru_cache(maxsize=512)
@@ -224,6 +236,17 @@ def _check_owner(row: ActionRow, resolved: Resolved) -> None:
             "that does not belong to this customer",
             next_step="check the customer and the object",
             detail=f"owner proof: {resolved.owner_proof}",
+        )
+
+
+def _check_kept(resolved: Resolved) -> None:
+    # INVARIANT: what is judged is what is stored, or the claim could not tell it from tampering.
+    stored = resolved_json(resolved)
+    if resolved_json(resolved_from_json(stored)) != stored:
+        raise RefusedError(
+            Code.INVALID_INPUT,
+            "the connector resolved a value that cannot be kept",
+            next_step="have it give texts, whole numbers, booleans and money only",
         )
 
 

@@ -78,6 +78,7 @@ class Snapshot:
     Attributes:
         resolved: what the connector read.
         connector_version: of the connector that read it.
+        schema_sha256: of the arguments' JSON schema that it was read by.
         resolved_at: when, in microseconds since 1970.
         salt: keeps the digest from confirming guesses about a person after erasure.
         view_sha256: of the card; of an empty one when nobody is asked.
@@ -86,6 +87,7 @@ class Snapshot:
 
     resolved: Resolved
     connector_version: str
+    schema_sha256: str
     resolved_at: int
     salt: str
     view_sha256: str
@@ -138,6 +140,7 @@ def _read_snapshot(stored: str) -> Snapshot:
     return Snapshot(
         resolved=resolved_from_json(cast("dict[str, JsonValue]", value["resolved"])),
         connector_version=str(value["connector_version"]),
+        schema_sha256=str(value["schema_sha256"]),
         resolved_at=resolved_at,
         salt=str(value["salt"]),
         view_sha256=str(value["view_sha256"]),
@@ -151,6 +154,7 @@ def snapshot_text(snapshot: Snapshot) -> str:
         {
             "resolved": resolved_json(snapshot.resolved),
             "connector_version": snapshot.connector_version,
+            "schema_sha256": snapshot.schema_sha256,
             "resolved_at": snapshot.resolved_at,
             "salt": snapshot.salt,
             "view_sha256": snapshot.view_sha256,

@@ -18,6 +18,8 @@ from sayso.ids import Tenant
 from sayso.json import JsonValue
 from sayso.store.base import Reader, Row, SqlValue, Transaction, integer, text
 
+_CHANGED = "the approval changed inside its own transaction"
+
 
 class ApprovalStatus(StrEnum):
     """Where an approval is in its life."""
@@ -153,7 +155,8 @@ def put_approval(
         )
     else:
         was = read_approval(known)
-        tx.run("approval.revise", **values, was_revision=was.revision, was=was.status.value)
+        done = tx.run("approval.revise", **values, was_revision=was.revision, was=was.status.value)
+        assert done == 1, _CHANGED
     show_again(tx, stored.tenant, approval_id, stored.updated_at)
 
 
@@ -161,7 +164,7 @@ def close_approval(
     tx: Transaction, approval: ApprovalRow, status: ApprovalStatus, stored: ActionRow
 ) -> None:
     """Close an approval with the entry that moved its action."""
-    tx.run(
+    done = tx.run(
         "approval.close",
         tenant=approval.tenant,
         id=approval.id,
@@ -170,6 +173,30 @@ def close_approval(
         updated_at=stored.updated_at,
         last_seq=stored.last_seq,
     )
+    assert done == 1, _CHANGED
+    show_again(tx, approval.tenant, approval.id, stored.updated_at)
+
+
+def supersede_approval(tx: Transaction, approval: ApprovalRow, stored: ActionRow) -> None:
+    """Take back an open or a given yes with the entry that moved its action."""
+    if approval.status not in {ApprovalStatus.PENDING, ApprovalStatus.APPROVED}:
+        return
+    done = tx.run(
+        "approval.revise",
+        tenant=approval.tenant,
+        id=approval.id,
+        revision=approval.revision,
+        status=ApprovalStatus.SUPERSEDED.value,
+        digest=approval.digest,
+        view=dumps(approval.card.to_json()),
+        roles=dumps(approval.roles),
+        expires_at=approval.expires_at,
+        updated_at=stored.updated_at,
+        last_seq=stored.last_seq,
+        was_revision=approval.revision,
+        was=approval.status.value,
+    )
+    assert done == 1, _CHANGED
     show_again(tx, approval.tenant, approval.id, stored.updated_at)
 
 

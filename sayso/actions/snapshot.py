@@ -48,6 +48,28 @@ class Resolved:
     personal: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
+def difference(was: Resolved, found: Resolved, *, lowered: bool = False) -> str | None:
+    """What changed at the provider between two reads, in words; None when nothing did.
+
+    Args:
+        lowered: whether the second read asks for another amount.
+    """
+    for name, value in was.preconditions.items():
+        if found.preconditions.get(name) != value:
+            return f"{name} is not what it was"
+    if (found.owner, found.account, found.payee, found.object_kind, found.object_id) != (
+        was.owner,
+        was.account,
+        was.payee,
+        was.object_kind,
+        was.object_id,
+    ):
+        return "the object is not what it was"
+    if found.amount != was.amount and not lowered:
+        return "the amount is not what it was"
+    return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
     """What the provider said it did, read back.
