@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from sayso.actions.digest import is_text
 from sayso.actions.judging import Judge, Judged
 from sayso.actions.ledger import ActionRow, Ledger, entry_of, get_action
 from sayso.actions.policy import Approver, Outcome
@@ -21,9 +22,9 @@ from sayso.actions.queue import (
     votes_of,
 )
 from sayso.actions.reach import Directory, Person, Reach
-from sayso.actions.snapshot import Resolved
+from sayso.actions.snapshot import Resolved, difference
 from sayso.actions.state import Status
-from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json
+from sayso.audit.entry import MAX_INT, Actor, ActorKind, Entry, EntryKind, Json
 from sayso.audit.personal import Personal
 from sayso.errors import Code, RefusedError
 from sayso.ids import Clock, IdSource, Tenant, to_micros
@@ -35,6 +36,7 @@ from sayso.telemetry import Telemetry
 DIGEST_PREFIX = 12
 """A surface with little room may carry this many hex digits of the digest, never fewer."""
 MAX_REASON_CHARS = 2000
+_MAX_ECHO = 200
 _REASON_CODE = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
@@ -247,12 +249,17 @@ class Approvals:
         approval, row, person = await self._store.read(
             lambda reader: self._check(reader, decision, now)
         )
-        args = self._lowered(row, decision)
+        args, wanted = self._lowered(row, decision)
         draft = replace(row, args=args, revision=row.revision + 1)
         action = self._reach.action(row.name)
         resolved = await self._reach.resolve(
             action, self._reach.validate_args(row.name, args), row.subject
         )
+        # INVARIANT: the editor's yes covers what the card showed, except for the lower amount.
+        assert row.snapshot is not None
+        changed = difference(row.snapshot.resolved, resolved, lowered=True)
+        if changed is not None or resolved.amount != wanted:
+            raise _changed_meanwhile()
         with self._telemetry.span("sayso.approve", row.traceparent, {"sayso.decision": "edit"}):
             return await self._store.write(
                 lambda tx: self._store_edit(tx, decision, approval, row, draft, resolved, person)
@@ -313,7 +320,7 @@ class Approvals:
         )
         return self._decided(tx, stored, approval.id)
 
-    def _lowered(self, row: ActionRow, decision: Decision) -> dict[str, JsonValue]:
+    def _lowered(self, row: ActionRow, decision: Decision) -> tuple[dict[str, JsonValue], Money]:
         action = self._reach.action(row.name)
         args = decision.args or {}
         if action.money_arg is None or set(args) != {action.money_arg}:
@@ -328,7 +335,7 @@ class Approvals:
                 f"`{wanted}` is not less than {present}", "choose a smaller, positive amount"
             )
         assert row.snapshot is not None
-        return {**row.args, action.money_arg: wanted.to_json()}
+        return {**row.args, action.money_arg: wanted.to_json()}, wanted
 
     def _check(
         self, reader: Reader, decision: Decision, now: int
@@ -399,15 +406,15 @@ class Approvals:
             now = to_micros(self._clock.now())
             entry = Entry(
                 kind=EntryKind.APPROVAL_REFUSED,
-                actor=Actor(kind=ActorKind.PERSON, id=decision.person),
+                actor=Actor(kind=ActorKind.PERSON, id=_storable(decision.person)),
                 request=row.request_id,
                 approval=approval.id,
                 subject=self._personal.pseudonym(tx, row.tenant, row.subject.id, now),
                 data={
                     "code": error.code.value,
                     "decision": decision.choice.value,
-                    "revision": decision.revision,
-                    "via": decision.via,
+                    "revision": max(-1, min(decision.revision, MAX_INT)),
+                    "via": _storable(decision.via),
                     "of_action": row.id,
                 },
             )
@@ -428,6 +435,11 @@ def yes_votes(reader: Reader, approval: ApprovalRow, directory: Directory) -> li
     return found
 
 
+def _storable(words: str) -> str:
+    """Foreign text as the log can hold it, so that no attempt goes unrecorded."""
+    return words[:_MAX_ECHO].encode(errors="replace").decode()
+
+
 def _check_reason(decision: Decision) -> None:
     if decision.choice is Choice.REJECT and not decision.reason_code:
         raise RefusedError(
@@ -445,11 +457,17 @@ def _check_reason(decision: Decision) -> None:
         raise RefusedError(
             Code.MESSAGE_TOO_LONG, f"a reason has at most {MAX_REASON_CHARS:,} characters"
         )
+    if not is_text(decision.reason):
+        raise RefusedError(
+            Code.INVALID_INPUT,
+            "the reason holds text that is not Unicode",
+            next_step="remove the lone surrogates",
+        )
 
 
 def _check_open(reader: Reader, approval: ApprovalRow, decision: Decision, now: int) -> None:
     if approval.status is not ApprovalStatus.PENDING:
-        by = [vote.person for vote in votes_of(reader, approval)]
+        by = _deciders(reader, approval)
         who = f" by {by[-1]}" if by else ""
         raise RefusedError(
             Code.ALREADY_DECIDED, f"this is {approval.status}{who} already", next_step="nothing"
@@ -468,13 +486,25 @@ def _check_open(reader: Reader, approval: ApprovalRow, decision: Decision, now: 
         )
 
 
+def _deciders(reader: Reader, approval: ApprovalRow) -> list[str]:
+    """Whose word made it what it is; nobody's when it expired or was superseded."""
+    word = {ApprovalStatus.APPROVED: Choice.APPROVE, ApprovalStatus.REJECTED: Choice.REJECT}
+    return [
+        vote.person
+        for vote in votes_of(reader, approval)
+        if vote.revision == approval.revision and vote.decision == word.get(approval.status)
+    ]
+
+
 def _edit_refused(problem: str, next_step: str) -> RefusedError:
     return RefusedError(Code.EDIT_NOT_ALLOWED, problem, next_step=next_step)
 
 
 def _changed_meanwhile() -> RefusedError:
     return RefusedError(
-        Code.STALE_REVISION, "it changed meanwhile", next_step="load the card again"
+        Code.STALE_REVISION,
+        "it changed meanwhile",
+        next_step="load the card again; a yes to a card that is out of date makes a new one",
     )
 
 

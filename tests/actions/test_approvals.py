@@ -1,0 +1,516 @@
+"""People decide: once, only those who may, and only about exactly what was shown."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from actions.desk import (
+    ASKED,
+    MAIN,
+    advance,
+    assert_verified,
+    bodies,
+    code_of,
+    decide,
+    propose,
+    say,
+    shown,
+    stock,
+    usd,
+)
+from support.house import PEOPLE, POLICY, ShopHouse, open_shop
+
+from sayso.actions.approvals import Choice, Decision
+from sayso.actions.engine import MAX_REVISIONS
+from sayso.audit.entry import Actor, ActorKind
+from sayso.errors import RefusedError
+from sayso.json import JsonValue
+from sayso.sdk.views import ActionView, ApprovalView
+from sayso.testing.shop import ShopFault
+
+BIG = 60_000
+"""Minor units for which two people are needed, one of them from finance."""
+CROWD = tuple({"id": f"p{number}", "roles": ["support_manager"]} for number in range(10))
+
+
+def less(card: ApprovalView, args: dict[str, JsonValue], person: str = "maria") -> Decision:
+    """An edit."""
+    return say(card, person, Choice.EDIT, args=args)
+
+
+def refusals(house: ShopHouse) -> list[str]:
+    """Codes of the recorded attempts that were refused, oldest first."""
+    return [
+        str(body["data"]["code"])
+        for body in bodies(house)
+        if body["kind"] == "approval.refused" and isinstance(body["data"], dict)
+    ]
+
+
+async def ask(house: ShopHouse, minor: int = ASKED) -> tuple[ActionView, ApprovalView]:
+    """An action that waits for people, and its card."""
+    if not house.shop.books.orders:
+        stock(house)
+    view = await propose(house, minor)
+    assert view.status == "pending_approval"
+    return view, await shown(house, view)
+
+
+# ---- once ------------------------------------------------------------------------------------
+
+
+@pytest.mark.promise("approvals:once")
+async def test_of_fifty_clicks_by_ten_people_one_decides_and_the_others_are_told(
+    tmp_path: Path,
+) -> None:
+    """SL-1: yes and no at once; one stands, and every other click hears whose it was."""
+    async with open_shop(tmp_path, people=list(CROWD)) as house:
+        view, card = await ask(house)
+        clicks = [
+            say(card, f"p{number % 10}", Choice.REJECT if number % 3 else Choice.APPROVE)
+            for number in range(50)
+        ]
+        answers = await asyncio.gather(
+            *(decide(house, click) for click in clicks), return_exceptions=True
+        )
+        taken = [answer for answer in answers if not isinstance(answer, BaseException)]
+        told = [answer for answer in answers if isinstance(answer, RefusedError)]
+        assert (len(taken), len(told)) == (1, 49)
+        decider = taken[0].votes[0].person
+        assert {error.code.value for error in told} == {"already_decided"}
+        assert all(f"by {decider} already" in error.message for error in told)
+        assert len(house.shop.books.payouts) == (taken[0].action.status == "approved")
+        assert refusals(house) == ["already_decided"] * 49
+        assert (await house.sayso.action(view.id)).status in {"succeeded", "rejected"}
+        assert_verified(house)
+
+
+@pytest.mark.promise("approvals:once")
+async def test_who_did_not_decide_is_not_named_as_the_decider(tmp_path: Path) -> None:
+    """A yes of two that were needed did not make it expire, and the last yes not the no."""
+    async with open_shop(tmp_path) as house:
+        view, card = await ask(house, BIG)
+        await decide(house, say(card, "finn"))
+        house.clock.advance(hours=9)
+        await advance(house, view)
+        with pytest.raises(RefusedError, match="this is expired already"):
+            await decide(house, say(card, "finn"))
+
+
+async def test_two_approvals_of_one_request_do_not_touch_each_other(tmp_path: Path) -> None:
+    """SL-5: a decision is about the approval that it names; the other one waits on."""
+    async with open_shop(tmp_path) as house:
+        stock(house)
+        first, second = await propose(house), await propose(house, ASKED + 1)
+        one, two = await shown(house, first), await shown(house, second)
+        crossed = say(one, digest=two.digest)
+        assert await code_of(house, crossed) == "digest_mismatch"
+        await decide(house, say(one, choice=Choice.REJECT))
+        assert (await house.sayso.action(second.id)).status == "pending_approval"
+        await decide(house, say(two))
+        assert (await house.sayso.action(second.id)).status == "succeeded"
+        assert (await house.sayso.action(first.id)).status == "rejected"
+        assert house.shop.books.paid_out_minor == ASKED + 1
+
+
+# ---- who -------------------------------------------------------------------------------------
+
+
+@pytest.mark.promise("approvals:people")
+async def test_a_quorum_counts_people_and_needs_their_roles(tmp_path: Path) -> None:
+    """SL-13: the same person twice is one, and two without finance are not enough."""
+    people = [*PEOPLE, {"id": "fiona", "roles": ["finance", "support_manager"]}]
+    async with open_shop(tmp_path, people=people) as house:
+        view, card = await ask(house, BIG)
+        await decide(house, say(card, "fiona"))
+        for _ in range(3):
+            assert await code_of(house, say(card, "fiona")) == "already_decided"
+        assert (await house.sayso.action(view.id)).status == "pending_approval"
+        assert house.shop.books.payouts == []
+        await decide(house, say(card, "finn"))
+        assert (await house.sayso.action(view.id)).status == "succeeded"
+        assert (await shown(house, view)).status == "approved"
+
+
+@pytest.mark.promise("approvals:people")
+async def test_two_yes_of_one_role_do_not_stand_for_another(tmp_path: Path) -> None:
+    """Two support managers are two people and still nobody from finance."""
+    async with open_shop(tmp_path, policy=POLICY.replace("{ context.approvals >= 2 &&", "{")) as ho:
+        _, card = await ask(ho, BIG)
+        assert set(card.roles) == {"finance"}
+        assert await code_of(ho, say(card, "maria")) == "not_an_approver"
+        assert await code_of(ho, say(card, "noor")) == "not_an_approver"
+        assert ho.shop.books.payouts == []
+
+
+@pytest.mark.promise("approvals:not-own")
+@pytest.mark.parametrize("choice", list(Choice))
+async def test_the_requester_decides_nothing_about_the_own_request(
+    tmp_path: Path, choice: Choice
+) -> None:
+    """Invariant 5: neither yes, nor no, nor less."""
+    async with open_shop(tmp_path) as house:
+        stock(house)
+        view = await propose(house, requester=Actor(kind=ActorKind.PERSON, id="maria"))
+        card = await shown(house, view)
+        decision = say(card, "maria", choice, args={"amount": usd(100)})
+        assert await code_of(house, decision) == "own_request"
+        assert refusals(house) == ["own_request"]
+        assert (await house.sayso.action(view.id)).status == "pending_approval"
+        await decide(house, say(card, "noor"))
+        assert len(house.shop.books.payouts) == 1
+
+
+@pytest.mark.promise("approvals:role")
+@pytest.mark.parametrize("person", ["idle", "finn", "nobody", "", "Maria", "maria "])
+async def test_who_is_inactive_unknown_or_without_the_role_decides_nothing(
+    tmp_path: Path, person: str
+) -> None:
+    """Invariant 5, SL-9: and the attempt is recorded under the name that was given."""
+    async with open_shop(tmp_path) as house:
+        view, card = await ask(house)
+        for choice in Choice:
+            decision = say(card, person, choice, args={"amount": usd(100)})
+            assert await code_of(house, decision) == "not_an_approver"
+        assert refusals(house) == ["not_an_approver"] * 3
+        assert (await house.sayso.action(view.id)).status == "pending_approval"
+
+
+@pytest.mark.promise("approvals:role")
+@pytest.mark.parametrize("people", [[], [{"id": "finn", "roles": ["finance"]}]])
+async def test_where_nobody_has_the_role_nobody_decides(
+    tmp_path: Path, people: list[dict[str, object]]
+) -> None:
+    """Invariant 5: an empty list means nobody, never everybody."""
+    async with open_shop(tmp_path, people=people) as house:
+        _, card = await ask(house)
+        for person in ("maria", "finn", "sdk", "engine", ""):
+            assert await code_of(house, say(card, person)) == "not_an_approver"
+        assert house.shop.books.payouts == []
+
+
+# ---- about what ------------------------------------------------------------------------------
+
+
+@pytest.mark.promise("approvals:bound")
+async def test_every_digest_but_the_one_shown_is_refused(tmp_path: Path) -> None:
+    """SE-6, SL-4: one wrong digit at any place, too few digits, or more than there are."""
+    async with open_shop(tmp_path) as house:
+        _, card = await ask(house)
+        good = card.digest
+        wrong = [
+            good[:place] + ("0" if good[place] != "0" else "1") + good[place + 1 :]
+            for place in range(64)
+        ]
+        wrong += [digest[:12] for digest in wrong[:12]]
+        short = [good[:length] for length in range(12)]
+        odd = [good.upper(), good + "0", good[1:], " " + good, "*" * 64, "%" * 64, good[:12] + "%"]
+        for digest in [*wrong, *short, *odd]:
+            if digest == good.upper() == good:
+                continue
+            assert await code_of(house, say(card, digest=digest)) == "digest_mismatch", digest
+        assert house.shop.books.payouts == []
+        await decide(house, say(card, digest=good[:12]))
+        assert len(house.shop.books.payouts) == 1
+
+
+@pytest.mark.promise("approvals:bound")
+@pytest.mark.parametrize("revision", [0, 2, -1, 2**31, 2**53, 2**63, -(2**70)])
+async def test_every_revision_but_the_newest_is_refused_and_recorded(
+    tmp_path: Path, revision: int
+) -> None:
+    """SL-4, invariant 7: also a number that the log cannot hold."""
+    async with open_shop(tmp_path) as house:
+        _, card = await ask(house)
+        assert await code_of(house, say(card, revision=revision)) == "stale_revision"
+        assert refusals(house) == ["stale_revision"]
+
+
+async def test_after_its_time_nobody_decides_and_expired_is_the_end(tmp_path: Path) -> None:
+    """Silence is no: before and after the engine has noticed, and nothing reopens it."""
+    async with open_shop(tmp_path) as house:
+        view, card = await ask(house)
+        house.clock.advance(hours=8)
+        late = [say(card, "noor", choice, args={"amount": usd(100)}) for choice in Choice]
+        assert [await code_of(house, each) for each in late] == ["approval_expired"] * 3
+        assert (await advance(house, view)).status == "expired"
+        house.clock.advance(hours=-7)
+        assert [await code_of(house, each) for each in late] == ["already_decided"] * 3
+        assert (await advance(house, view)).status == "expired"
+        assert house.shop.books.calls == []
+        assert_verified(house)
+
+
+@pytest.mark.promise("approvals:reason")
+async def test_a_no_without_a_reason_is_no_decision(tmp_path: Path) -> None:
+    """SL-21: and the attempt is recorded."""
+    async with open_shop(tmp_path) as house:
+        view, card = await ask(house)
+        no = Decision(
+            tenant=MAIN,
+            approval_id=card.id,
+            revision=card.revision,
+            digest=card.digest,
+            choice=Choice.REJECT,
+            person="maria",
+            via="test",
+        )
+        assert await code_of(house, no) == "reason_required"
+        assert await code_of(house, say(card, reason_code="Not Covered!")) == "invalid_input"
+        assert refusals(house) == ["reason_required", "invalid_input"]
+        assert (await house.sayso.action(view.id)).status == "pending_approval"
+
+
+@pytest.mark.promise("refusals:recorded")
+async def test_an_attempt_with_text_that_cannot_be_stored_is_refused_and_recorded(
+    tmp_path: Path,
+) -> None:
+    """Invariant 7: a lone surrogate in any field of a decision is no way around the record."""
+    async with open_shop(tmp_path) as house:
+        _, card = await ask(house)
+        base = say(card, choice=Choice.REJECT)
+        odd = "\ud800"
+        for decision in (
+            replace(base, reason=odd),
+            replace(base, person=odd),
+            replace(base, via=odd, revision=7),
+            replace(base, reason="x" * 2001),
+            replace(base, person="p" * 100_000),
+        ):
+            assert await code_of(house, decision) != "done"
+        assert len(refusals(house)) == 5
+        assert house.shop.books.payouts == []
+        assert_verified(house)
+
+
+# ---- less ------------------------------------------------------------------------------------
+
+
+@pytest.mark.promise("approvals:less")
+@pytest.mark.parametrize(
+    ("args", "code"),
+    [
+        ({"amount": usd(ASKED + 1)}, "edit_not_allowed"),
+        ({"amount": usd(ASKED)}, "edit_not_allowed"),
+        ({"amount": usd(0)}, "edit_not_allowed"),
+        ({"amount": usd(-1)}, "edit_not_allowed"),
+        ({"amount": {"amount_minor": 100, "currency": "EUR"}}, "edit_not_allowed"),
+        ({"amount": {"amount_minor": 100, "currency": "usd"}}, "invalid_money"),
+        ({"order": "o2"}, "edit_not_allowed"),
+        ({"amount": usd(100), "order": "o2"}, "edit_not_allowed"),
+        ({}, "edit_not_allowed"),
+        ({"amount": 100}, "invalid_money"),
+        ({"amount": None}, "invalid_money"),
+        ({"amount": {"amount_minor": 99.5, "currency": "USD"}}, "invalid_money"),
+        ({"amount": {"amount_minor": 100.0, "currency": "USD"}}, "invalid_money"),
+        ({"amount": {"amount_minor": True, "currency": "USD"}}, "invalid_money"),
+        ({"amount": {"amount_minor": "100", "currency": "USD"}}, "invalid_money"),
+        ({"amount": {"amount_minor": 100, "currency": "USD", "payee": "me"}}, "invalid_money"),
+    ],
+)
+async def test_an_edit_only_lowers_the_amount(
+    tmp_path: Path, args: dict[str, JsonValue], code: str
+) -> None:
+    """SL-22: never more, never as much, never another thing; recorded with its code."""
+    async with open_shop(tmp_path) as house:
+        stock(house, "o1", "o2")
+        view, card = await ask(house)
+        assert await code_of(house, less(card, args)) == code
+        assert refusals(house) == [code]
+        assert (await shown(house, view)).revision == 1
+        assert house.shop.books.calls == []
+
+
+@pytest.mark.promise("approvals:less")
+async def test_an_edit_is_a_new_revision_and_the_old_card_is_dead(tmp_path: Path) -> None:
+    """SL-22: it is judged again, its digest is another, and only that one is decided."""
+    async with open_shop(tmp_path) as house:
+        view, old = await ask(house, BIG)
+        await decide(house, less(old, {"amount": usd(BIG - 1)}, "finn"))
+        new = await shown(house, view)
+        assert (new.revision, new.status) == (2, "pending")
+        assert new.digest != old.digest
+        assert await code_of(house, say(old, "maria")) == "stale_revision"
+        assert await code_of(house, say(old, "maria", revision=2)) == "digest_mismatch"
+        assert house.shop.books.calls == []
+        await decide(house, say(new, "maria"))
+        assert house.shop.books.paid_out_minor == BIG - 1
+        assert_verified(house)
+
+
+@pytest.mark.promise("approvals:less")
+async def test_an_edit_that_needs_nobody_runs_at_once(tmp_path: Path) -> None:
+    """The lowered amount is judged as a new one; the editor's yes is recorded."""
+    async with open_shop(tmp_path) as house:
+        view, card = await ask(house)
+        await decide(house, less(card, {"amount": usd(4000)}))
+        done = await house.sayso.action(view.id)
+        assert done.status == "succeeded"
+        assert house.shop.books.paid_out_minor == 4000
+        assert [vote.person for vote in (await house.sayso.approval(card.id)).votes] == ["maria"]
+        assert_verified(house)
+
+
+@pytest.mark.promise("approvals:less")
+async def test_of_an_edit_and_a_yes_at_once_exactly_one_wins(tmp_path: Path) -> None:
+    """Compare-and-set on the revision: the books hold the amount of whoever won."""
+    async with open_shop(tmp_path) as house:
+        stock(house)
+        for _ in range(6):
+            before = house.shop.books.paid_out_minor
+            view, card = await ask(house)
+            answers = await asyncio.gather(
+                decide(house, less(card, {"amount": usd(9000)})),
+                decide(house, say(card, "noor")),
+                return_exceptions=True,
+            )
+            assert sum(isinstance(answer, RefusedError) for answer in answers) == 1
+            done = await house.sayso.action(view.id)
+            assert done.status == "succeeded"
+            assert done.amount is not None
+            assert house.shop.books.paid_out_minor - before == done.amount.amount_minor
+            assert done.amount.amount_minor == (ASKED if done.revision == 1 else 9000)
+        assert_verified(house)
+
+
+@pytest.mark.promise("approvals:less")
+async def test_an_edit_of_what_changed_meanwhile_is_no_yes_to_what_nobody_saw(
+    tmp_path: Path,
+) -> None:
+    """SE-6: the editor's yes covers what the card showed, so a moved object is not edited."""
+    async with open_shop(tmp_path) as house:
+        view, card = await ask(house)
+        house.shop.books.orders["o1"].refunded_minor = 5000
+        assert await code_of(house, less(card, {"amount": usd(9000)})) == "stale_revision"
+        assert house.shop.books.calls == []
+        assert (await house.sayso.action(view.id)).status == "pending_approval"
+
+
+# ---- between the yes and the run -------------------------------------------------------------
+
+
+async def _yes_that_waits(house: ShopHouse) -> tuple[ActionView, ApprovalView]:
+    """Approved by maria, and not carried out yet."""
+    view, card = await ask(house)
+    await decide(house, say(card), wait=False)
+    assert (await house.sayso.action(view.id)).status == "approved"
+    return view, card
+
+
+async def _asked_again(house: ShopHouse, view: ActionView, old: ApprovalView) -> None:
+    """It went stale, nothing was called, and a new revision waits; the old card is dead."""
+    again = await advance(house, view)
+    assert again.status == "pending_approval"
+    kinds = [entry.kind for entry in again.timeline]
+    assert kinds[-2:] == ["action.stale", "action.pending"]
+    assert house.shop.books.calls == []
+    new = await shown(house, view)
+    assert (new.revision, new.status) == (old.revision + 1, "pending")
+    assert new.digest != old.digest
+    assert await code_of(house, say(old, "noor")) == "stale_revision"
+    assert_verified(house)
+
+
+@pytest.mark.promise("approvals:bound")
+async def test_the_yes_of_somebody_who_was_deactivated_meanwhile_is_asked_for_again(
+    tmp_path: Path,
+) -> None:
+    """Design 2.6: the approver must still be one at the claim."""
+    async with open_shop(tmp_path) as house:
+        view, card = await _yes_that_waits(house)
+    gone = [{**person, "active": person["id"] != "maria"} for person in PEOPLE]
+    async with open_shop(tmp_path, shop=house.shop, clock=house.clock, people=gone) as later:
+        await _asked_again(later, view, card)
+        await decide(later, say(await shown(later, view), "noor"))
+        assert house.shop.books.paid_out_minor == ASKED
+
+
+@pytest.mark.promise("approvals:bound")
+async def test_a_yes_under_another_policy_is_asked_for_again(tmp_path: Path) -> None:
+    """Design 2.6: whatever the new text says, the old answer is not used."""
+    async with open_shop(tmp_path) as house:
+        view, card = await _yes_that_waits(house)
+    other = POLICY.replace("up to 500 once", "up to five hundred once")
+    async with open_shop(tmp_path, shop=house.shop, clock=house.clock, policy=other) as later:
+        await _asked_again(later, view, card)
+
+
+@pytest.mark.promise("approvals:bound")
+async def test_a_yes_to_what_changed_at_the_provider_is_asked_for_again(tmp_path: Path) -> None:
+    """Decision 3: after `fresh_s` the provider is read again."""
+    async with open_shop(tmp_path) as house:
+        view, card = await _yes_that_waits(house)
+        house.clock.advance(seconds=6)
+        house.shop.books.orders["o1"].refunded_minor = 1
+        await _asked_again(house, view, card)
+
+
+@pytest.mark.promise("approvals:bound")
+async def test_a_clock_that_went_back_makes_nothing_fresh(tmp_path: Path) -> None:
+    """Decision 3: a snapshot from the future is read again."""
+    async with open_shop(tmp_path) as house:
+        view, card = await ask(house)
+        house.clock.advance(seconds=-30)
+        house.shop.books.orders["o1"].refunded_minor = 1
+        await decide(house, say(card), wait=False)
+        await _asked_again(house, view, card)
+
+
+@pytest.mark.promise("approvals:bound")
+async def test_a_yes_whose_time_is_over_before_it_could_run_is_asked_for_again(
+    tmp_path: Path,
+) -> None:
+    """Design 2.6: expiry is checked again at the claim."""
+    async with open_shop(tmp_path) as house:
+        view, card = await _yes_that_waits(house)
+        house.clock.advance(hours=9)
+        await _asked_again(house, view, card)
+
+
+async def test_what_changes_for_ever_ends(tmp_path: Path) -> None:
+    """After the last revision it is refused, with the reason, and its card is closed."""
+    async with open_shop(tmp_path) as house:
+        view, _ = await ask(house)
+        for number in range(2 * MAX_REVISIONS):
+            now = await house.sayso.action(view.id)
+            if now.status != "pending_approval":
+                break
+            await decide(house, say(await shown(house, view)), wait=False)
+            house.clock.advance(seconds=6)
+            house.shop.books.orders["o1"].refunded_minor = number + 1
+            await advance(house, view)
+        ended = await house.sayso.action(view.id)
+        assert (ended.status, ended.revision) == ("refused", MAX_REVISIONS)
+        assert (await shown(house, view)).status == "superseded"
+        assert house.shop.books.calls == []
+        assert_verified(house)
+
+
+async def test_a_card_whose_action_was_refused_after_the_yes_is_not_shown_as_approved(
+    tmp_path: Path,
+) -> None:
+    """Asked again, the policy says no: the yes of before stands on no card."""
+    async with open_shop(tmp_path) as house:
+        view, card = await _yes_that_waits(house)
+    nothing = '@id("none") @explain("nothing") forbid (principal, action, resource);'
+    async with open_shop(tmp_path, shop=house.shop, clock=house.clock, policy=nothing) as later:
+        assert (await advance(later, view)).status == "refused"
+        assert (await later.sayso.approval(card.id)).status == "superseded"
+        assert_verified(later)
+
+
+async def test_a_provider_that_was_away_at_the_yes_is_called_once_later(tmp_path: Path) -> None:
+    """A released call is claimed and checked anew; the yes is still the same."""
+    async with open_shop(tmp_path) as house:
+        view, card = await ask(house)
+        house.shop.faults += [ShopFault.UNREACHABLE] * 3
+        await decide(house, say(card))
+        for _ in range(5):
+            house.clock.advance(seconds=20)
+            await advance(house, view)
+        assert (await house.sayso.action(view.id)).status == "succeeded"
+        assert len(house.shop.books.payouts) == 1
+        assert len(set(house.shop.books.calls)) == 1
