@@ -24,6 +24,7 @@ from sayso.store.base import Row, Store, Transaction, integer, integer_or_none, 
 
 PREFIX = "csk"
 MAX_DAYS = 90
+MAX_HOLDER_CHARS = 200
 
 
 class Scope(StrEnum):
@@ -90,9 +91,15 @@ class Tokens:
         Raises:
             RefusedError: `invalid_input`, also for a service token that could decide.
         """
+        if not _is_name(holder):
+            raise RefusedError(
+                Code.INVALID_INPUT,
+                f"a token's holder is a name of 1 to {MAX_HOLDER_CHARS} printable characters",
+                next_step="give the person's id as in sayso.toml, or the service's name",
+            )
         if not 1 <= days <= MAX_DAYS:
             raise RefusedError(Code.INVALID_INPUT, f"a token lives 1 to {MAX_DAYS} days")
-        if kind == "service" and not scopes <= SERVICE_SCOPES:
+        if kind != "person" and not scopes <= SERVICE_SCOPES:
             raise RefusedError(
                 Code.INVALID_INPUT,
                 "a service token can never decide or administer",
@@ -206,6 +213,13 @@ def _hash(secret: str) -> bytes:
     return hashlib.sha256(secret.encode()).digest()
 
 
+def _is_name(holder: str) -> bool:
+    # Printable leaves out control characters and lone surrogates, which no log could hold.
+    return bool(holder.strip()) and len(holder) <= MAX_HOLDER_CHARS and holder.isprintable()
+
+
 def _well_formed(secret: str) -> bool:
+    if not secret.isascii():
+        return False
     body, _, crc = secret.rpartition("_")
     return secret.startswith(f"{PREFIX}_") and crc == f"{zlib.crc32(body.encode()):08x}"
