@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from sayso.actions.digest import is_text
+from sayso.actions.digest import is_text, storable
 from sayso.actions.judging import Judge, Judged
 from sayso.actions.ledger import ActionRow, Ledger, entry_of, get_action
 from sayso.actions.policy import Approver, Outcome
@@ -36,7 +36,6 @@ from sayso.telemetry import Telemetry
 DIGEST_PREFIX = 12
 """A surface with little room may carry this many hex digits of the digest, never fewer."""
 MAX_REASON_CHARS = 2000
-_MAX_ECHO = 200
 _REASON_CODE = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
@@ -406,7 +405,7 @@ class Approvals:
             now = to_micros(self._clock.now())
             entry = Entry(
                 kind=EntryKind.APPROVAL_REFUSED,
-                actor=Actor(kind=ActorKind.PERSON, id=_storable(decision.person)),
+                actor=Actor(kind=ActorKind.PERSON, id=storable(decision.person)),
                 request=row.request_id,
                 approval=approval.id,
                 subject=self._personal.pseudonym(tx, row.tenant, row.subject.id, now),
@@ -414,7 +413,7 @@ class Approvals:
                     "code": error.code.value,
                     "decision": decision.choice.value,
                     "revision": max(-1, min(decision.revision, MAX_INT)),
-                    "via": _storable(decision.via),
+                    "via": storable(decision.via),
                     "of_action": row.id,
                 },
             )
@@ -433,11 +432,6 @@ def yes_votes(reader: Reader, approval: ApprovalRow, directory: Directory) -> li
         if person is not None:
             found.append(Approver(person=person.id, roles=person.roles))
     return found
-
-
-def _storable(words: str) -> str:
-    """Foreign text as the log can hold it, so that no attempt goes unrecorded."""
-    return words[:_MAX_ECHO].encode(errors="replace").decode()
 
 
 def _check_reason(decision: Decision) -> None:

@@ -47,6 +47,11 @@ def is_text(words: str) -> bool:
     return True
 
 
+def storable(words: str, most: int = 200) -> str:
+    """Foreign text as the log can hold it, so that no refused attempt goes unrecorded."""
+    return words[:most].encode(errors="replace").decode()
+
+
 def plain(value: JsonValue) -> Json:
     """JSON as the log's profile holds it: NFC text, whole numbers, lists and dicts.
 

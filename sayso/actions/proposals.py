@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import orjson
 
 from sayso.actions.action import Subject
-from sayso.actions.digest import hash_of, plain
+from sayso.actions.digest import hash_of, is_text, plain, storable
 from sayso.actions.judging import Judge, Judged
 from sayso.actions.ledger import SYSTEM, ActionRow, Ledger, entry_of, read_action
 from sayso.actions.plan import Step
@@ -116,10 +116,15 @@ class Proposals:
             when the key was used before.
 
         Raises:
-            RefusedError: `unknown_action` or `invalid_input` (recorded), `idempotency_conflict`.
+            RefusedError: `unknown_action`, `invalid_input`, `invalid_money` or `message_too_long`
+                (recorded, without a row), `idempotency_conflict`.
             RetryableError: the provider cannot be read now; nothing was stored.
         """
-        fingerprint = _fingerprint(proposal)
+        try:
+            fingerprint = _fingerprint(proposal)
+        except RefusedError as error:
+            await self._record_bad_input(proposal, error)
+            raise
         known = await self._store.read(
             lambda reader: reader.one(
                 "action.by_key", tenant=proposal.tenant, idempotency_key=proposal.key
@@ -226,7 +231,7 @@ class Proposals:
                 actor=proposal.requester,
                 request=proposal.request_id,
                 subject=self._personal.pseudonym(tx, proposal.tenant, proposal.subject.id, now),
-                data={"code": error.code.value, "asked_name": proposal.action[:80]},
+                data={"code": error.code.value, "asked_name": storable(proposal.action, 80)},
             )
             self._ledger.log.append(tx, proposal.tenant, entry)
 
@@ -377,6 +382,12 @@ def _fingerprint(proposal: Proposal) -> str:
     if not 1 <= len(proposal.key) <= MAX_KEY_CHARS:
         raise RefusedError(
             Code.INVALID_INPUT, f"an idempotency key has 1 to {MAX_KEY_CHARS} characters"
+        )
+    if not is_text(proposal.key + proposal.reason) or "\0" in proposal.key:
+        raise RefusedError(
+            Code.INVALID_INPUT,
+            "the key or the reason holds what is not text",
+            next_step="remove the lone surrogates, and NUL from the key",
         )
     if len(proposal.reason) > MAX_REASON_CHARS:
         raise RefusedError(
