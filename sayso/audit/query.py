@@ -10,14 +10,16 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sayso.audit.entry import StoredEntry
+from sayso.audit.entry import MAX_INT, StoredEntry
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant, to_micros
 from sayso.money import Money
 from sayso.store.base import Reader, SqlValue, text
 
 MAX_PAGE = 1000
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_NUMBER = r"[0-9]+(?:\.[0-9]+)?"
+_AMOUNT = re.compile(rf"(?:(>|<)?({_NUMBER})|({_NUMBER})\.\.({_NUMBER}))([A-Z]{{3}})")
 _DAY_MICROS = timedelta(days=1) // timedelta(microseconds=1)
 _DIGEST = re.compile(r"[0-9a-f]{6,64}")
 
@@ -59,15 +61,20 @@ def parse_query(words: str) -> Query:
         words: `qualifier:value` separated by blanks; quotes hold blanks together. The qualifiers:
             `actor kind name status rule digest action request approval customer amount created`.
             `amount:>100.00USD` (also `<`, `..`), `created:2026-11-01..2026-11-24` in UTC days.
+            Each qualifier stands once, since all that is given must hold.
 
     Raises:
         RefusedError: `invalid_input`, naming the word, with what is near it.
     """
     query = Query()
     try:
+        words.encode()
         parts = shlex.split(words)
+    except UnicodeEncodeError as error:
+        raise _bad(ascii(words), "remove the lone surrogates") from error
     except ValueError as error:
         raise _bad(words, str(error)) from error
+    seen: set[str] = set()
     for part in parts:
         qualifier, colon, value = part.partition(":")
         reader = _QUALIFIERS.get(qualifier)
@@ -75,6 +82,9 @@ def parse_query(words: str) -> Query:
             near = difflib.get_close_matches(qualifier, _QUALIFIERS, 1)
             hint = f"did you mean `{near[0]}:`?" if near else "use " + " ".join(_QUALIFIERS)
             raise _bad(part, hint)
+        if qualifier in seen:
+            raise _bad(part, f"write `{qualifier}:` once; ranges are written with `..`")
+        seen.add(qualifier)
         query = reader(query, value)
     return query
 
@@ -87,6 +97,9 @@ def read_page(
     Args:
         limit: 1 to 1000.
         before: the index of the last entry of the page before.
+
+    Raises:
+        RefusedError: `invalid_input`, for another limit.
     """
     if not 1 <= limit <= MAX_PAGE:
         raise RefusedError(Code.INVALID_INPUT, f"a page has 1 to {MAX_PAGE} entries")
@@ -99,6 +112,8 @@ def read_page(
         if params[name] is not None:
             statement = f"log.page_by_{name}"
             break
+    if before is not None:
+        before = min(before, MAX_INT)  # no database has more, and none takes much larger numbers
     rows = reader.all(statement, tenant=tenant, before=before, limit=limit, **params)
     return [StoredEntry.read(text(row, "body").encode()) for row in rows]
 
@@ -123,13 +138,15 @@ def _digest(query: Query, value: str) -> Query:
 
 def _amount(query: Query, value: str) -> Query:
     """`>100.00USD`, `<20EUR`, `10..20USD` or `129.00USD`, in major units."""
-    match = re.fullmatch(r"(>|<)?([0-9.]+?)(?:\.\.([0-9.]+))?([A-Z]{3})", value)
+    match = _AMOUNT.fullmatch(value)
     if match is None:
         raise _bad(f"amount:{value}", "write amount:>100.00USD or amount:10..20USD")
-    sign, first, last, currency = match.groups()
-    low = Money.parse(first, currency).amount_minor
+    sign, one, first, last, currency = match.groups()
+    low = Money.parse(one or first, currency).amount_minor
     if last is not None:
         high = Money.parse(last, currency).amount_minor
+        if high < low:
+            raise _bad(f"amount:{value}", "write the smaller first")
         return replace(query, currency=currency, amount_from=low, amount_to=high)
     match sign:
         case ">":
@@ -142,8 +159,10 @@ def _amount(query: Query, value: str) -> Query:
 
 def _created(query: Query, value: str) -> Query:
     first, dots, last = value.partition("..")
-    begin = to_micros(_day(first)) if first else None
+    begin = to_micros(_day(first)) if first or not last else None
     end = to_micros(_day(last or first)) + _DAY_MICROS if last or not dots else None
+    if begin is not None and end is not None and end <= begin:
+        raise _bad(f"created:{value}", "write the earlier first")
     return replace(query, at_from=begin, at_to=end)
 
 
