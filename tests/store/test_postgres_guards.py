@@ -9,20 +9,29 @@ from functools import partial
 import psycopg
 import pytest
 from psycopg import errors
+from support.postgres import fresh_database
 
 from sayso.errors import Code, IntegrityError, RefusedError, SaysoError
 from sayso.store.base import Reader, SqlValue, Transaction, text
 from sayso.store.postgres import PostgresStore
 from sayso.store.postgres_connection import PgConnection, connect, connect_plainly
 from sayso.store.queries import numbered_queries
+from sayso.testing.postgres import PostgresServer
 
 GUARDED = ("log_entry", "log_head", "action")
 
 
-@pytest.fixture
-def filled(postgres_url: str) -> str:
-    """A database with one row in each guarded table."""
-    with connect(postgres_url) as connection:
+@pytest.fixture(scope="module")
+def filled(postgres_server: PostgresServer) -> Generator[str]:
+    """A database with one row in each guarded table, for all tests that must not change it."""
+    with fresh_database(postgres_server) as url:
+        fill(url)
+        yield url
+
+
+def fill(url: str) -> None:
+    """One row in each guarded table."""
+    with connect(url) as connection:
         connection.execute("set app.tenant = 'a'")
         connection.execute(
             "insert into log_entry (tenant, seq, body) values ('a', 0, '{\"kind\":\"k\"}')"
@@ -35,7 +44,6 @@ def filled(postgres_url: str) -> str:
             " subject_id, assurance, args, planner, status, created_at, updated_at, last_seq)"
             " values ('a', 'act', 'k', 'f', 'r', 'n', 's', 'x', '{}', 'p', 'approved', 1, 1, 0)"
         )
-    return postgres_url
 
 
 @pytest.fixture
