@@ -131,6 +131,7 @@ class Engine:
 
     async def call_claimed(self, row: ActionRow) -> ActionRow | None:
         """Make the call of a row that `claim_in` has claimed, and write what came of it."""
+        check_claimed(row)
         self._passing(Boundary.AFTER_INTENT)
         return await self._call(row, Try.FIRST)
 

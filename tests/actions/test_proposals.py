@@ -72,7 +72,7 @@ async def test_two_proposals_with_one_key_and_other_content_at_once_are_one_and_
         assert len(house.shop.books.payouts) == 1
 
 
-AMOUNT = {"amount_minor": 100, "currency": "USD"}
+AMOUNT: dict[str, JsonValue] = {"amount_minor": 100, "currency": "USD"}
 MALFORMED: dict[str, object] = {
     "float": {"order": "o1", "amount": {"amount_minor": 99.5, "currency": "USD"}},
     "whole-float": {"order": "o1", "amount": {"amount_minor": 100.0, "currency": "USD"}},

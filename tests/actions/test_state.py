@@ -1,0 +1,285 @@
+"""The table of states: nothing beside it happens, and all of it does."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from actions.desk import (
+    ASKED,
+    MAIN,
+    USD,
+    advance,
+    assert_verified,
+    bodies,
+    decide,
+    propose,
+    say,
+    settle,
+    shown,
+    stock,
+    usd,
+)
+from support.house import ShopHouse, open_shop
+
+from sayso.actions.action import Subject, at_most_once
+from sayso.actions.approvals import Choice
+from sayso.actions.engine import Boundary
+from sayso.actions.ledger import Ledger, get_action
+from sayso.actions.plan import Step
+from sayso.actions.proposals import Proposal
+from sayso.actions.resolution import Resolution
+from sayso.actions.state import START, TRANSITIONS, Status, check_transition
+from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind
+from sayso.errors import IntegrityError
+from sayso.json import JsonValue
+from sayso.money import Money
+from sayso.sdk.views import ActionView
+from sayso.store.base import Transaction
+from sayso.testing.shop import Shop, ShopFault
+
+Way = tuple[str, Status, EntryKind]
+TABLE: set[Way] = {
+    (was, to, kind)
+    for was, ways in TRANSITIONS.items()
+    for to, kinds in ways.items()
+    for kind in kinds
+}
+LATER: set[Way] = {(Status.SUCCEEDED, Status.COMPENSATED, EntryKind.ACTION_COMPENSATED)}
+"""Ways that the table has and nothing takes yet."""
+
+
+@pytest.mark.promise("states:closed")
+async def test_the_ledger_writes_nothing_that_the_table_does_not_have(tmp_path: Path) -> None:
+    """Invariant 3: every other pair of states, and every other entry about it, is refused."""
+    async with open_shop(tmp_path) as house:
+        stock(house)
+        view = await propose(house)
+        before = len(bodies(house))
+        ledger = Ledger(house.sayso.house.log)
+
+        def work(tx: Transaction) -> int:
+            row = get_action(tx, MAIN, view.id)
+            refused = 0
+            for was in Status:
+                for to in Status:
+                    for kind in set(EntryKind) - set(TRANSITIONS[was].get(to, ())):
+                        with pytest.raises(IntegrityError, match="wrong_state"):
+                            check_transition(was, to, kind)
+                        entry = Entry(
+                            kind=kind,
+                            actor=Actor(kind=ActorKind.SYSTEM, id="engine"),
+                            action=row.id,
+                            status=to.value,
+                        )
+                        with pytest.raises(IntegrityError, match="wrong_state"):
+                            ledger.move(
+                                tx, replace(row, status=was), replace(row, status=to), entry
+                            )
+                        refused += 1
+            return refused
+
+        refused = await house.sayso.house.store.write(work)
+        pairs = sum(1 for was, _, _ in TABLE if was != START)
+        assert refused == len(Status) ** 2 * len(EntryKind) - pairs
+        assert len(bodies(house)) == before
+        assert (await house.sayso.action(view.id)).status == "pending_approval"
+
+
+# ---- every way of the table is taken ---------------------------------------------------------
+
+
+def _step(name: str, minor: int, *after: str, order: str = "o1") -> Step:
+    args: dict[str, JsonValue] = {"order": order, "amount": usd(minor)}
+    return Step(id=name, action="shop.refund", args=args, after=after)
+
+
+async def _submit(house: ShopHouse, *steps: Step) -> list[ActionView]:
+    proposals = tuple(
+        Proposal(
+            tenant=MAIN,
+            requester=Actor(kind=ActorKind.SERVICE, id="sdk"),
+            subject=Subject(id="cus_1"),
+            action=step.action,
+            args=step.args,
+            key=f"plan-{step.id}",
+            request_id="req_1",
+            step=step.id,
+            after=step.after,
+        )
+        for step in steps
+    )
+    rows = await house.sayso.house.store.write(
+        lambda tx: house.sayso.house.proposals.submit_steps(tx, proposals, steps)
+    )
+    return [await advance(house, await house.sayso.action(row.id)) for row in rows]
+
+
+async def _resolve(house: ShopHouse, view: ActionView, *, done: bool) -> None:
+    await house.sayso.house.resolutions.resolve(
+        Resolution(
+            tenant=MAIN,
+            action_id=view.id,
+            outcome="succeeded" if done else "failed",
+            evidence="seen",
+            receipt_id="pay_1",
+            person="maria",
+            via="test",
+        )
+    )
+
+
+async def _steps(house: ShopHouse) -> None:
+    """planned → refused, pending, approved; a rejected step takes the later two with it."""
+    views = await _submit(
+        house,
+        _step("s1", ASKED),
+        _step("s2", 1000, "s1"),
+        _step("s3", ASKED, "s1"),
+        _step("s4", 1000, order="missing"),
+    )
+    card = await shown(house, views[0])
+    await house.sayso.house.approvals.decide(say(card, choice=Choice.REJECT))
+    for view in views:
+        await advance(house, view)
+
+
+async def _people(house: ShopHouse) -> None:
+    """A quorum, an edit that waits, one that runs, silence, and a plain refusal."""
+    view = await propose(house, 60_000)
+    await decide(house, say(await shown(house, view), "finn"))
+    await decide(
+        house, say(await shown(house, view), "finn", Choice.EDIT, args={"amount": usd(59_000)})
+    )
+    view = await propose(house)
+    await decide(
+        house, say(await shown(house, view), choice=Choice.EDIT, args={"amount": usd(4000)})
+    )
+    view = await propose(house)
+    house.clock.advance(hours=9)
+    await advance(house, view)
+    await propose(house, 2000, order="missing")
+
+
+async def _changes(house: ShopHouse) -> None:
+    """stale → pending, approved, refused."""
+    small = await propose(house, 1000, wait=False)
+    asked = await propose(house)
+    await decide(house, say(await shown(house, asked)), wait=False)
+    order = house.shop.books.orders["o1"]
+    house.clock.advance(seconds=6)
+    order.refunded_minor += 1
+    await advance(house, small)
+    await advance(house, asked)
+    last = await propose(house, 1000, wait=False)
+    house.clock.advance(seconds=6)
+    order.refunded_minor = order.paid.amount_minor
+    await advance(house, last)
+
+
+async def _provider(house: ShopHouse) -> None:
+    """Away, a no, and lost answers that a look-up settles or a second try does."""
+    for fault in (
+        ShopFault.UNREACHABLE,
+        ShopFault.SAYS_NO,
+        ShopFault.LOST_AFTER,
+        ShopFault.LOST_BEFORE,
+    ):
+        house.shop.faults.append(fault)
+        await settle(house, await propose(house, 100), tries=3)
+        house.clock.advance(hours=24 * 31)
+
+
+async def _nobody_knows(house: ShopHouse) -> None:
+    """A provider that cannot be asked: the second look changes nothing, a person settles it."""
+    for done in (True, False):
+        house.shop.faults.append(ShopFault.LOST_AFTER)
+        view = await settle(house, await propose(house, 100), tries=2)
+        await _resolve(house, view, done=done)
+
+
+FLOWS: list[Callable[[ShopHouse], Awaitable[None]]] = [_steps, _people, _changes, _provider]
+
+
+class PlugPulledError(Exception):
+    """Stands for the power cut at a boundary."""
+
+
+async def _crash(folder: Path, at: Boundary) -> ShopHouse:
+    armed = [True]
+
+    def pull(boundary: Boundary) -> None:
+        if boundary is at and armed:
+            armed.clear()
+            raise PlugPulledError
+
+    async with open_shop(folder, passing=pull) as house:
+        stock(house)
+        view = await propose(house, 100, wait=False)
+        with contextlib.suppress(PlugPulledError):
+            await advance(house, view)
+        house.clock.advance(minutes=1)
+        assert (await advance(house, view)).status == "succeeded"
+        assert_verified(house)
+    return house
+
+
+def _ways(house: ShopHouse) -> set[Way]:
+    """The ways that the log tells."""
+    status: dict[str, str] = {}
+    found: set[Way] = set()
+    for body in bodies(house):
+        action, to = body.get("action"), body.get("status")
+        if isinstance(action, str) and isinstance(to, str):
+            found.add((status.get(action, START), Status(to), EntryKind(str(body["kind"]))))
+            status[action] = to
+    return found
+
+
+def _assert_rebuilt(house: ShopHouse) -> None:
+    """Invariant 3: replaying the log gives the rows, of actions and of approvals."""
+    actions: dict[str, JsonValue] = {}
+    approvals: dict[str, JsonValue] = {}
+    for body in bodies(house):
+        action, approval, data = body.get("action"), body.get("approval"), body.get("data")
+        if isinstance(action, str) and "status" in body:
+            actions[action] = body["status"]
+        if isinstance(approval, str) and isinstance(data, dict) and "approval_status" in data:
+            approvals[approval] = data["approval_status"]
+    connection = sqlite3.connect(house.workspace.store_path)
+    rows = connection.execute("select id, status from action").fetchall()
+    cards = connection.execute("select id, status from approval").fetchall()
+    connection.close()
+    assert dict(rows) == actions
+    assert dict(cards) == approvals
+
+
+@pytest.mark.promise("states:closed")
+async def test_every_way_of_the_table_is_taken_and_the_log_rebuilds_the_rows(
+    tmp_path: Path,
+) -> None:
+    """Invariant 3, both ways: no dead arrow in the table, and no state that the log cannot give."""
+    houses: list[ShopHouse] = []
+    for flow in FLOWS:
+        async with open_shop(tmp_path / flow.__name__) as house:
+            house.shop.books.add("o1", "cus_1", Money(500_000, USD))
+            await flow(house)
+            assert_verified(house)
+            houses.append(house)
+    shop = Shop(at_most_once())
+    async with open_shop(tmp_path / "unknown", shop=shop) as house:
+        stock(house)
+        await _nobody_knows(house)
+        assert_verified(house)
+        houses.append(house)
+    houses += [await _crash(tmp_path / boundary.value, boundary) for boundary in Boundary]
+    taken: set[Way] = set()
+    for house in houses:
+        _assert_rebuilt(house)
+        taken |= _ways(house)
+    assert taken - TABLE == set()
+    assert TABLE - taken == LATER
