@@ -92,7 +92,7 @@ class Personal:
             plain = AESGCM(blob(row, "key")).decrypt(
                 blob(row, "nonce"), blob(row, "ciphertext"), _bound_to(tenant, ref)
             )
-        except InvalidTag as error:
+        except (InvalidTag, ValueError) as error:  # ValueError: no key, or no nonce, has that size
             raise IntegrityError(
                 Code.TAMPERED,
                 "personal text does not open with its key",
