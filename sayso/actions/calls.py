@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
 
 from sayso.actions.ledger import ActionRow
@@ -48,6 +49,17 @@ def call_of(row: ActionRow) -> Call:
         resolved=row.snapshot.resolved,
         idempotency_key=row.call_key,
     )
+
+
+def last_called(row: ActionRow) -> ActionRow:
+    """The row, with the last moment at which its newest call may have been on its way.
+
+    A worker that is gone may have called for as long as its lease held, so that is when the time
+    begins after which an empty look-up proves something.
+    """
+    if row.status is not Status.EXECUTING or row.due_at is None:
+        return row
+    return replace(row, called_at=max(row.called_at or 0, row.due_at))
 
 
 def receipt_data(receipt: Receipt, row: ActionRow) -> dict[str, Json]:

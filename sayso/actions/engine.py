@@ -7,16 +7,17 @@ crash loses at each boundary stands in `docs/life-of-an-action.md`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any, assert_never
+from typing import assert_never
 
 from sayso.actions.approvals import yes_votes
 from sayso.actions.binding import found_tampering
-from sayso.actions.calls import Try, call_of, check_claimed, receipt_data
+from sayso.actions.calls import Try, call_of, check_claimed, last_called, receipt_data
 from sayso.actions.digest import call_key
 from sayso.actions.judging import Judge, schema_hash
+from sayso.actions.lease import LeaseKeeper
 from sayso.actions.ledger import ActionRow, Ledger, entry_of, get_action
 from sayso.actions.policy import Approver, Outcome
 from sayso.actions.proposals import Proposals
@@ -367,7 +368,7 @@ class Engine:
             "sayso.attempt": row.fence,
         }
         with self._telemetry.span("sayso.call", row.traceparent, attributes):
-            keeper = _LeaseKeeper(self._store, self._clock, self._settings.lease_s, row)
+            keeper = LeaseKeeper(self._store, self._clock, self._settings.lease_s, row)
             outcome = await keeper.during(self._outcome_of(call))
             row = keeper.row
         self._passing(Boundary.AFTER_CALL)
@@ -437,6 +438,7 @@ class Engine:
             status=Status.UNKNOWN,
             attempts=row.attempts + 1,
             error=error,
+            called_at=now,
             due_at=now + retry_delay_micros(row.attempts, None),
             updated_at=now,
         )
@@ -446,6 +448,7 @@ class Engine:
 
     async def _recover(self, row: ActionRow) -> ActionRow | None:
         """Find out what became of a call before anything is tried again."""
+        row = last_called(row)
         call = call_of(row)
         guarantee = self._reach.action(row.name).guarantee
         with self._telemetry.span("sayso.look_up", row.traceparent, {"sayso.action": row.name}):
@@ -493,8 +496,9 @@ class Engine:
         tampered = found_tampering(tx, row, approval)
         if tampered is not None:
             return self._stop(tx, row, approval, tampered)
-        # INVARIANT: `called_at` is of the newest call, from which absence needs `settle_after_s` to
-        # be proof; `call_key_until` stays the first call's, from which the provider counts.
+        # INVARIANT: `called_at` is the last moment of the newest call, from which absence needs
+        # `settle_after_s` to be proof; `call_key_until` stays the first call's, from which the
+        # provider counts.
         claimed = replace(
             row,
             status=Status.EXECUTING,
@@ -556,38 +560,3 @@ class Engine:
         pseudonym = self._personal.pseudonym(tx, row.tenant, row.subject.id, moved.updated_at)
         entry = entry_of(moved, kind, pseudonym=pseudonym, data=data, approval=approval)
         return self._ledger.move(tx, row, moved, entry)
-
-
-class _LeaseKeeper:
-    """Extends an action's lease while its call is on the way."""
-
-    def __init__(self, store: Store, clock: Clock, lease_s: float, row: ActionRow) -> None:
-        self._store = store
-        self._clock = clock
-        self._lease_s = lease_s
-        self.row = row
-
-    async def during(self, work: Coroutine[Any, Any, Receipt | SaysoError]) -> Receipt | SaysoError:
-        """Await the call; extend the lease at every third of it."""
-        task = asyncio.ensure_future(work)
-        try:
-            while True:
-                done, _ = await asyncio.wait({task}, timeout=self._lease_s / 3)
-                if done:
-                    return task.result()
-                await self._store.write(self._extend)
-        finally:
-            task.cancel()
-
-    def _extend(self, tx: Transaction) -> None:
-        due_at = to_micros(self._clock.now()) + int(self._lease_s * 1e6)
-        extended = tx.run(
-            "action.heartbeat",
-            tenant=self.row.tenant,
-            id=self.row.id,
-            fence=self.row.fence,
-            was=self.row.due_at,
-            due_at=due_at,
-        )
-        if extended == 1:
-            self.row = replace(self.row, due_at=due_at)

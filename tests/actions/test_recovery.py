@@ -9,10 +9,15 @@ from actions.desk import advance, propose, stock
 from support.house import open_shop
 
 from sayso.actions.action import Guarantee, verifiable
+from sayso.actions.engine import Boundary
 from sayso.actions.snapshot import Absence, Call, Receipt
 from sayso.ids import Clock
 from sayso.testing.clock import FakeClock
 from sayso.testing.shop import Shop, ShopFault
+
+
+class PlugPulledError(Exception):
+    """Stands for the power cut at a boundary."""
 
 
 class SlowToShow(Shop):
@@ -49,6 +54,38 @@ async def test_an_empty_look_up_proves_nothing_about_the_newest_call(tmp_path: P
         view = await propose(house, 2000)
         for _ in range(30):
             clock.advance(seconds=20)
+            view = await advance(house, view)
+        assert view.status == "succeeded"
+        assert len(shop.books.payouts) == 1
+
+
+@pytest.mark.promise("engine:one-effect:lost-answer")
+@pytest.mark.parametrize("dies", [False, True], ids=["answer lost", "worker dies"])
+async def test_the_time_until_absence_is_proof_counts_from_the_end_of_a_slow_call(
+    tmp_path: Path, dies: bool
+) -> None:
+    """SE-9: the effect may come as late as the call ends, not only when its intent was written."""
+    clock = FakeClock()
+    shop = SlowToShow(verifiable(settle_after_s=60), clock, delay_s=58)
+    alive = [True]
+
+    async def take_long(call: Call) -> None:
+        clock.advance(seconds=4 if dies else 59)
+        shop.on_call = None
+
+    def pull(at: Boundary) -> None:
+        if dies and at is Boundary.AFTER_CALL and alive:
+            alive.clear()
+            raise PlugPulledError
+
+    async with open_shop(tmp_path, shop=shop, clock=clock, passing=pull) as house:
+        stock(house)
+        shop.on_call = take_long
+        if not dies:
+            shop.faults.append(ShopFault.LOST_AFTER)
+        view = await propose(house, 2000)
+        for _ in range(200):
+            clock.advance(seconds=1)
             view = await advance(house, view)
         assert view.status == "succeeded"
         assert len(shop.books.payouts) == 1

@@ -1,0 +1,187 @@
+"""The lease of a call: kept while the worker lives, lost without harm when it cannot be kept."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+from actions.desk import MAIN, USD, stock, usd
+from support.house import ShopHouse, open_shop
+
+from sayso.actions.action import at_most_once
+from sayso.actions.lease import LeaseKeeper
+from sayso.actions.ledger import ActionRow, get_action
+from sayso.actions.snapshot import Absence, Call, Receipt
+from sayso.errors import Code, ConfigError, RetryableError, SaysoError
+from sayso.ids import to_micros
+from sayso.money import Money
+from sayso.store.base import Reader, Store, Transaction
+from sayso.testing.shop import Shop
+
+T = TypeVar("T")
+PAID = Receipt(id="pay_1", status="paid", amount=Money(100, USD))
+SHORT_S = 0.003
+BUSY = RetryableError(Code.STORE_BUSY, "the database is locked by another program")
+FULL = ConfigError(Code.STORE_FULL, "the database has no room left")
+
+
+class CountingStore:
+    """A store that counts what is written through it, and fails where it is told to.
+
+    Args:
+        failure: what each write raises; None to hand it on.
+    """
+
+    def __init__(self, store: Store, failure: SaysoError | None = None) -> None:
+        self._store = store
+        self._failure = failure
+        self._tried = asyncio.Condition()
+        self.tries = 0
+
+    async def write(self, work: Callable[[Transaction], T], *, tenant: str | None = None) -> T:
+        try:
+            if self._failure is not None:
+                raise self._failure
+            return await self._store.write(work, tenant=tenant)
+        finally:
+            async with self._tried:
+                self.tries += 1
+                self._tried.notify_all()
+
+    async def read(self, work: Callable[[Reader], T], *, tenant: str | None = None) -> T:
+        return await self._store.read(work, tenant=tenant)
+
+    async def version(self) -> int:
+        return await self._store.version()
+
+    async def close(self) -> None:
+        return None
+
+    async def tried(self, count: int) -> None:
+        """Wait for so many writes."""
+        async with self._tried:
+            await self._tried.wait_for(lambda: self.tries >= count)
+
+
+async def executing(house: ShopHouse) -> ActionRow:
+    """An action whose worker died within its call, so that the lease is nobody's."""
+    stock(house)
+    caught: list[ActionRow] = []
+
+    async def die(call: Call) -> None:
+        caught.append(await row_of(house, call.action_id))
+        raise asyncio.CancelledError
+
+    house.shop.on_call = die
+    with pytest.raises(asyncio.CancelledError):
+        await house.sayso.propose(
+            "shop.refund", {"order": "o1", "amount": usd(100)}, subject="cus_1"
+        )
+    house.shop.on_call = None
+    return caught[0]
+
+
+async def row_of(house: ShopHouse, action_id: str) -> ActionRow:
+    """The stored action."""
+    return await house.sayso.house.store.read(lambda reader: get_action(reader, MAIN, action_id))
+
+
+async def test_a_call_that_takes_long_keeps_its_lease(tmp_path: Path) -> None:
+    """Invariant 2: nobody takes over from a worker that shows signs of life."""
+    async with open_shop(tmp_path) as house:
+        row = await executing(house)
+        store = CountingStore(house.sayso.house.store)
+        keeper = LeaseKeeper(store, house.clock, SHORT_S, row)
+
+        async def call() -> Receipt:
+            house.clock.advance(seconds=60)
+            await store.tried(store.tries + 2)
+            await house.sayso.house.engine.advance(MAIN, row.id)  # not due: nothing to take over
+            return PAID
+
+        house.clock.advance(seconds=-10)
+        assert await keeper.during(call()) is PAID
+        kept = await row_of(house, row.id)
+        assert kept.fence == row.fence
+        assert kept.due_at == keeper.row.due_at
+        assert kept.due_at == to_micros(house.clock.now()) + int(SHORT_S * 1e6)
+
+
+@pytest.mark.parametrize("failure", [BUSY, FULL], ids=lambda failure: failure.code)
+async def test_a_lease_that_cannot_be_extended_does_not_break_the_call_off(
+    tmp_path: Path, failure: SaysoError
+) -> None:
+    """The answer of a call under way is never thrown away because the database is busy or full."""
+    async with open_shop(tmp_path) as house:
+        row = await executing(house)
+        store = CountingStore(house.sayso.house.store, failure)
+        keeper = LeaseKeeper(store, house.clock, SHORT_S, row)
+
+        async def call() -> Receipt:
+            await store.tried(3)
+            return PAID
+
+        assert await keeper.during(call()) is PAID
+        assert keeper.row == row
+
+
+async def test_a_lease_that_another_worker_took_is_not_taken_back(tmp_path: Path) -> None:
+    """Fencing: the beats of a worker that was overtaken move nothing."""
+    shop = Shop(at_most_once())
+    async with open_shop(tmp_path, shop=shop) as house:
+        row = await executing(house)
+        house.clock.advance(seconds=6)
+        await house.sayso.house.engine.advance(MAIN, row.id)
+        taken = await row_of(house, row.id)
+        assert taken.status == "unknown"
+        store = CountingStore(house.sayso.house.store)
+        keeper = LeaseKeeper(store, house.clock, SHORT_S, row)
+
+        async def call() -> Receipt:
+            await store.tried(3)
+            return PAID
+
+        assert await keeper.during(call()) is PAID
+        assert await row_of(house, row.id) == taken
+
+
+class LookedAtLater(Shop):
+    """Something happens to the action while this shop is asked about it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.meanwhile: Callable[[], Awaitable[object]] | None = None
+
+    async def look_up(self, call: Call) -> Receipt | Absence:
+        found = await super().look_up(call)
+        if self.meanwhile is not None:
+            await self.meanwhile()
+        return found
+
+
+async def test_a_look_up_that_a_beat_overtakes_changes_nothing(tmp_path: Path) -> None:
+    """The lease seemed over, but the worker was only slow: its beat counts, so it goes on."""
+    shop = LookedAtLater()
+    async with open_shop(tmp_path, shop=shop) as house:
+        row = await executing(house)
+        store = CountingStore(house.sayso.house.store)
+        keeper = LeaseKeeper(store, house.clock, 0.03, row)
+
+        async def take_over_too_late() -> Receipt:
+            house.clock.advance(seconds=6)
+            shop.meanwhile = lambda: store.tried(store.tries + 1)
+            await house.sayso.house.engine.advance(MAIN, row.id)
+            return PAID
+
+        assert await keeper.during(take_over_too_late()) is PAID
+        kept = await row_of(house, row.id)
+        assert (kept.status, kept.fence, kept.due_at) == ("executing", 1, keeper.row.due_at)
+        assert shop.books.calls == []
+        shop.meanwhile = None
+        house.clock.advance(minutes=2)
+        await house.sayso.house.engine.advance(MAIN, row.id)
+        assert (await row_of(house, row.id)).status == "succeeded"
+        assert len(shop.books.payouts) == 1
