@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from actions.desk import advance, propose, stock
+from actions.desk import advance, assert_verified, propose, stock
 from support.house import open_shop
 
 from sayso.actions.action import Guarantee, verifiable
@@ -89,3 +89,23 @@ async def test_the_time_until_absence_is_proof_counts_from_the_end_of_a_slow_cal
             view = await advance(house, view)
         assert view.status == "succeeded"
         assert len(shop.books.payouts) == 1
+
+
+async def test_a_worker_that_slept_before_its_call_does_not_make_it(tmp_path: Path) -> None:
+    """Its lease ended between intent and call, so another one may have made it meanwhile."""
+    clock = FakeClock()
+    shop = Shop(verifiable(settle_after_s=60))
+
+    def sleep(boundary: Boundary) -> None:
+        if boundary is Boundary.AFTER_INTENT:
+            clock.advance(minutes=2)
+
+    async with open_shop(tmp_path, shop=shop, clock=clock, passing=sleep) as slow:
+        stock(slow)
+        view = await propose(slow, 2000)
+        assert view.status == "executing"
+        assert shop.books.calls == []
+    async with open_shop(tmp_path, shop=shop, clock=clock) as other:
+        assert (await advance(other, view)).status == "succeeded"
+        assert len(shop.books.payouts) == 1
+        assert_verified(other)
