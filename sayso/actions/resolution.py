@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
-from sayso.actions.ledger import ActionRow, Ledger, entry_of, get_action
+from sayso.actions.digest import is_text, storable
+from sayso.actions.ledger import ActionRow, Ledger, entry_of, get_action, read_action
 from sayso.actions.reach import Directory
 from sayso.actions.snapshot import Receipt
 from sayso.actions.state import Status
-from sayso.audit.entry import Actor, ActorKind, EntryKind, Json
+from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json
 from sayso.audit.personal import Personal
 from sayso.errors import Code, RefusedError
 from sayso.ids import Clock, IdSource, Tenant, to_micros
@@ -64,10 +66,38 @@ class Resolutions:
 
         Raises:
             RefusedError: `not_found`, `wrong_state` when it is not unknown (any more),
-                `not_an_approver`, `own_request`, `reason_required` without evidence or receipt.
+                `not_an_approver`, `own_request`, `reason_required` without evidence or receipt;
+                each attempt about an action that there is is recorded.
         """
-        _check_evidence(resolution)
-        return await self._store.write(lambda tx: self._settle(tx, resolution))
+        try:
+            _check_evidence(resolution)
+            return await self._store.write(lambda tx: self._settle(tx, resolution))
+        except RefusedError as error:
+            await self._store.write(
+                partial(self._record_refusal, resolution=resolution, error=error)
+            )
+            raise
+
+    def _record_refusal(self, tx: Transaction, resolution: Resolution, error: RefusedError) -> None:
+        found = tx.one("action.by_id", tenant=resolution.tenant, id=storable(resolution.action_id))
+        if found is None:
+            return
+        row = read_action(found)
+        now = to_micros(self._clock.now())
+        entry = Entry(
+            kind=EntryKind.APPROVAL_REFUSED,
+            actor=Actor(kind=ActorKind.PERSON, id=storable(resolution.person)),
+            request=row.request_id,
+            subject=self._personal.pseudonym(tx, row.tenant, row.subject.id, now),
+            data={
+                "code": error.code.value,
+                "decision": "resolve",
+                "outcome": resolution.outcome,
+                "via": storable(resolution.via),
+                "of_action": row.id,
+            },
+        )
+        self._ledger.log.append(tx, row.tenant, entry)
 
     def _settle(self, tx: Transaction, resolution: Resolution) -> ActionRow:
         row = get_action(tx, resolution.tenant, resolution.action_id)
@@ -121,6 +151,12 @@ def _result(row: ActionRow, resolution: Resolution) -> ActionRow:
 
 
 def _check_evidence(resolution: Resolution) -> None:
+    if not is_text(resolution.evidence + resolution.receipt_id + resolution.via):
+        raise RefusedError(
+            Code.INVALID_INPUT,
+            "the evidence or the receipt holds what is not text",
+            next_step="remove the lone surrogates",
+        )
     if not resolution.evidence.strip():
         raise RefusedError(
             Code.REASON_REQUIRED,

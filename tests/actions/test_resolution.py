@@ -78,17 +78,26 @@ async def test_a_person_settles_an_unknown_with_evidence(
         ({"person": "nobody"}, "not_an_approver"),
         ({"evidence": "  "}, "reason_required"),
         ({"receipt": ""}, "reason_required"),
+        ({"evidence": "\ud800"}, "invalid_input"),
+        ({"receipt": "x" * 201}, "invalid_input"),
+        ({"evidence": "x" * 4001}, "message_too_long"),
     ],
 )
 async def test_who_may_not_or_shows_nothing_settles_nothing(
     tmp_path: Path, change: dict[str, str], code: str
 ) -> None:
-    """The requester, an inactive or unknown person, and a claim without evidence are refused."""
+    """The requester, an inactive or unknown person, and a claim without evidence are refused.
+
+    Invariant 7: each attempt is recorded with its code.
+    """
     async with open_shop(tmp_path, shop=Shop(at_most_once())) as house:
         view = await lose_an_answer(house)
         with pytest.raises(RefusedError) as refused:
             await house.sayso.house.resolutions.resolve(_changed(view, change))
         assert refused.value.code == code
+        (entry,) = await house.sayso.audit.tail(1)
+        assert (entry.kind, entry.body["data"]["code"]) == ("approval.refused", code)
+        assert entry.body["data"]["of_action"] == view.id
         assert (await house.sayso.action(view.id)).status == "unknown"
 
 
