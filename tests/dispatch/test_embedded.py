@@ -274,6 +274,27 @@ async def test_a_pause_of_what_another_process_settled_costs_nothing(bench: Benc
         assert bench.store.reads == before
 
 
+async def test_what_was_settled_and_fails_again_begins_with_the_first_pause(bench: Bench) -> None:
+    """Pauses grow within one run of failures; the next trouble is another one."""
+    bench.broken.add("bad")
+    bench.add("bad")
+    async with bench.serving() as dispatcher:
+        for number in range(1, 5):
+            await bench.has_run(number)
+            await bench.polled(5)
+            bench.seconds += 10
+        await bench.has_run(5)
+        bench.change("update request set due_at = null")
+        bench.seconds += 100
+        await bench.polled()
+        bench.change("update request set due_at = 0")
+        await bench.has_run(6)
+        await bench.polled(5)
+        bench.seconds += 0.6
+        dispatcher.wake()
+        await bench.has_run(7)
+
+
 async def test_a_long_second_try_is_not_watched_in_a_circle(bench: Bench) -> None:
     """While the retry of a broken item runs, its old pause asks for nothing."""
     bench.broken.add("bad")

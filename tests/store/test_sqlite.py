@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
 from sayso.errors import Code, ConfigError, IntegrityError, RetryableError, SaysoError
 from sayso.store.base import Reader, SqlValue, Transaction, text
 from sayso.store.sqlite import SqliteStore, open_connection
+
+T = TypeVar("T")
 
 # A token whose entry is not there: foreign keys are checked when the commit comes.
 _ORPHAN: dict[str, SqlValue] = {
@@ -170,11 +173,17 @@ async def test_whatever_a_unit_raises_reaches_its_waiter(
         raise kind
 
     with pytest.raises(BaseException) as caught:
-        await store.write(work)
+        await bounded(store.write(work))
     error = caught.value
     assert isinstance(error, kind) or isinstance(error.__cause__, kind)
     assert await store.write(put("k")) == 1
     assert await store.read(get("bad")) is None
+
+
+async def bounded(waiting: Awaitable[T]) -> T:
+    """Wait ten seconds at most."""
+    async with asyncio.timeout(10):
+        return await waiting
 
 
 async def test_the_last_waiter_hears_although_one_raised_stop_iteration(store: SqliteStore) -> None:
