@@ -26,6 +26,8 @@ from sayso.telemetry import Telemetry
 
 MAX_KEY_CHARS = 200
 MAX_REASON_CHARS = 20_000
+_WITHOUT_A_ROW = frozenset({Code.UNKNOWN_ACTION, Code.INVALID_INPUT, Code.INVALID_MONEY})
+"""What the caller wrote cannot be an action at all, so there is only the entry."""
 _KIND_OF = {
     Status.REFUSED: EntryKind.ACTION_REFUSED,
     Status.PENDING_APPROVAL: EntryKind.ACTION_PENDING,
@@ -117,14 +119,17 @@ class Proposals:
 
         Raises:
             RefusedError: `unknown_action`, `invalid_input`, `invalid_money` or `message_too_long`
-                (recorded, without a row), `idempotency_conflict`.
+                (recorded, without a row), `idempotency_conflict` (recorded).
             RetryableError: the provider cannot be read now; nothing was stored.
         """
         try:
-            fingerprint = _fingerprint(proposal)
+            return await self._propose(proposal, claim)
         except RefusedError as error:
-            await self._record_bad_input(proposal, error)
+            await self._record_refusal(proposal, error)
             raise
+
+    async def _propose(self, proposal: Proposal, claim: Claim | None) -> Proposed:
+        fingerprint = _fingerprint(proposal)
         known = await self._store.read(
             lambda reader: reader.one(
                 "action.by_key", tenant=proposal.tenant, idempotency_key=proposal.key
@@ -133,11 +138,25 @@ class Proposals:
         if known is not None:
             return Proposed(row=_same(read_action(known), fingerprint))
         draft = self._draft(proposal, fingerprint)
-        outcome = await self._resolve_recorded(proposal, draft)
+        try:
+            outcome: Resolved | RefusedError = await self._resolve(draft)
+        except RefusedError as error:
+            if error.code in _WITHOUT_A_ROW:
+                raise
+            outcome = error
         with self._telemetry.span("sayso.judge", draft.traceparent, {"sayso.action": draft.name}):
-            return await self._store.write(
-                lambda tx: self._insert(tx, draft, outcome, proposal, claim)
-            )
+            try:
+                return await self._store.write(
+                    lambda tx: self._insert(tx, draft, outcome, proposal, claim)
+                )
+            except RefusedError as error:
+                if isinstance(outcome, RefusedError) or error.code is Code.IDEMPOTENCY_CONFLICT:
+                    raise
+                # What a connector gave can be neither judged nor kept, which is a no to the action.
+                unfit = error
+                return await self._store.write(
+                    lambda tx: self._insert(tx, draft, unfit, proposal, None)
+                )
 
     async def dry_run(self, proposal: Proposal) -> Judged:
         """Resolve and judge without storing anything.
@@ -195,9 +214,17 @@ class Proposals:
         except RefusedError as error:
             outcome = error
         with self._telemetry.span("sayso.judge", row.traceparent, {"sayso.action": row.name}):
-            return await self._store.write(
-                lambda tx: self._judge_stored(tx, row, draft, outcome, quote)
-            )
+            try:
+                return await self._store.write(
+                    lambda tx: self._judge_stored(tx, row, draft, outcome, quote)
+                )
+            except RefusedError as error:
+                if isinstance(outcome, RefusedError):
+                    raise
+                unfit = error  # else it would stay due, and be judged in vain, for ever
+                return await self._store.write(
+                    lambda tx: self._judge_stored(tx, row, draft, unfit, quote)
+                )
 
     async def _resolve(self, draft: ActionRow) -> Resolved:
         with self._telemetry.span("sayso.resolve", draft.traceparent, {"sayso.action": draft.name}):
@@ -212,23 +239,12 @@ class Proposals:
             )
         return resolved
 
-    async def _resolve_recorded(
-        self, proposal: Proposal, draft: ActionRow
-    ) -> Resolved | RefusedError:
-        try:
-            return await self._resolve(draft)
-        except RefusedError as error:
-            if error.code in {Code.UNKNOWN_ACTION, Code.INVALID_INPUT, Code.INVALID_MONEY}:
-                await self._record_bad_input(proposal, error)
-                raise
-            return error
-
-    async def _record_bad_input(self, proposal: Proposal, error: RefusedError) -> None:
+    async def _record_refusal(self, proposal: Proposal, error: RefusedError) -> None:
         def record(tx: Transaction) -> None:
             now = to_micros(self._clock.now())
             entry = Entry(
                 kind=EntryKind.ACTION_REFUSED,
-                actor=proposal.requester,
+                actor=replace(proposal.requester, id=storable(proposal.requester.id, 200)),
                 request=proposal.request_id,
                 subject=self._personal.pseudonym(tx, proposal.tenant, proposal.subject.id, now),
                 data={"code": error.code.value, "asked_name": storable(proposal.action, 80)},

@@ -1,0 +1,121 @@
+"""Connectors that answer what can be neither judged nor kept, and keys used for something else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import cast
+
+import pytest
+from actions.desk import MAIN, assert_verified, bodies, propose, stock, usd
+from support.house import ShopHouse, open_shop
+
+from sayso.actions.action import Action, Args, Subject
+from sayso.actions.ledger import get_action
+from sayso.actions.plan import Step
+from sayso.actions.proposals import Proposal
+from sayso.actions.snapshot import Resolved
+from sayso.audit.entry import Actor, ActorKind
+from sayso.errors import Code, RefusedError
+from sayso.testing.shop import Shop
+
+UNFIT: dict[str, dict[str, object]] = {
+    "fact is a float": {"facts": {"paid": 0.5}},
+    "precondition is a list": {"preconditions": {"order.refunded": [1]}},
+    "proof is huge": {"owner_proof": "x" * 70_000},
+    "object is no text": {"object_id": "\ud800"},
+    "account is no text": {"account": "\udfff"},
+    "name is no text": {"personal": {"name": "\ud800"}},
+}
+
+
+class Unfit(Shop):
+    """Resolves something that the contract does not allow."""
+
+    def __init__(self, changed: dict[str, object]) -> None:
+        super().__init__()
+        self._changed = changed
+
+    async def resolve(self, action: Action, args: Args, subject: Subject) -> Resolved:
+        found = await super().resolve(action, args, subject)
+        return replace(found, **cast("dict[str, str]", self._changed))
+
+
+def refusals(house: ShopHouse) -> list[object]:
+    """The codes of the proposals that the log says were refused, oldest first."""
+    found: list[object] = []
+    for body in bodies(house):
+        data = body.get("data", {})
+        assert isinstance(data, dict)
+        if body["kind"] == "action.refused":
+            found.append(data["code"])
+    return found
+
+
+@pytest.mark.parametrize("case", UNFIT)
+async def test_what_a_connector_gives_that_cannot_be_kept_is_a_recorded_no(
+    tmp_path: Path, case: str
+) -> None:
+    """Invariants 7 and 10: nothing is called, the action is refused, and the log says so."""
+    shop = Unfit(UNFIT[case])
+    async with open_shop(tmp_path, shop=shop) as house:
+        stock(house)
+        view = await propose(house, 2000)
+        assert view.status == "refused"
+        assert refusals(house) == [Code.INVALID_INPUT]
+        assert shop.books.calls == []
+        assert_verified(house)
+
+
+@pytest.mark.parametrize("case", UNFIT)
+async def test_a_step_of_which_that_is_so_does_not_stay_due_for_ever(
+    tmp_path: Path, case: str
+) -> None:
+    """A planned step ends as refused, so that its request can be answered."""
+    shop = Unfit(UNFIT[case])
+    async with open_shop(tmp_path, shop=shop) as house:
+        stock(house)
+        step = Step(id="s1", action="shop.refund", args={"order": "o1", "amount": usd(2000)})
+        planned = Proposal(
+            tenant=MAIN,
+            requester=Actor(kind=ActorKind.AGENT, id="agent"),
+            subject=Subject(id="cus_1"),
+            action=step.action,
+            args=step.args,
+            key="k1",
+            request_id="req_1",
+            step=step.id,
+        )
+        floors = house.sayso.house
+        (row,) = await floors.store.write(
+            lambda tx: floors.proposals.submit_steps(tx, (planned,), (step,))
+        )
+        await floors.engine.advance(MAIN, row.id)
+        stored = await floors.store.read(lambda reader: get_action(reader, MAIN, row.id))
+        assert (stored.status, stored.due_at) == ("refused", None)
+        assert refusals(house) == [Code.INVALID_INPUT]
+        assert_verified(house)
+
+
+@pytest.mark.promise("engine:same-key")
+async def test_other_content_under_a_used_key_is_a_recorded_no(tmp_path: Path) -> None:
+    """Invariant 7: whoever tries to turn a key to something else leaves a trace."""
+    async with open_shop(tmp_path) as house:
+        stock(house)
+        await propose(house, 2000, key="k1")
+        with pytest.raises(RefusedError, match="idempotency_conflict"):
+            await propose(house, 2001, key="k1")
+        assert refusals(house) == [Code.IDEMPOTENCY_CONFLICT]
+        assert len(house.shop.books.payouts) == 1
+        assert_verified(house)
+
+
+async def test_who_cannot_be_named_in_the_log_is_still_refused_and_recorded(tmp_path: Path) -> None:
+    """Invariant 7: a requester's id that is no text is no way around the record."""
+    async with open_shop(tmp_path) as house:
+        stock(house)
+        nameless = Actor(kind=ActorKind.SERVICE, id="\ud800")
+        with pytest.raises(RefusedError):
+            await propose(house, 2000, requester=nameless)
+        assert refusals(house) == [Code.INVALID_INPUT]
+        assert house.shop.books.calls == []
