@@ -215,6 +215,31 @@ async def test_a_unit_whose_waiter_is_cancelled_before_its_turn_does_not_run(
     assert await store.read(get("cancelled")) is None
 
 
+async def test_a_unit_that_is_cancelled_while_it_waits_for_a_lock_does_not_run(
+    tmp_path: Path,
+) -> None:
+    """The same when the writer has it in hand and another process holds the file."""
+    begun = threading.Event()
+
+    def watch(statement: str) -> None:
+        if statement == "begin immediate":
+            begun.set()
+
+    path = tmp_path / "sayso.db"
+    store = SqliteStore(path, create=True, prepare=lambda writer: writer.set_trace_callback(watch))
+    other = open_connection(path, create=False)
+    other.execute("begin immediate")
+    waiting = asyncio.ensure_future(store.write(put("cancelled")))
+    assert await asyncio.get_running_loop().run_in_executor(None, begun.wait, 10)
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    other.execute("rollback")
+    other.close()
+    assert await store.write(put("k")) == 1
+    assert await store.read(get("cancelled")) is None
+    await store.close()
+
+
 async def test_a_store_with_only_cancelled_units_goes_on(store: SqliteStore) -> None:
     """A line of cancelled units is no end of the writing thread."""
     gate = Gate()
