@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
@@ -19,26 +20,27 @@ from sayso.audit.entry import Actor, ActorKind
 from sayso.errors import Code, RefusedError
 from sayso.testing.shop import Shop
 
-UNFIT: dict[str, dict[str, object]] = {
-    "fact is a float": {"facts": {"paid": 0.5}},
-    "precondition is a list": {"preconditions": {"order.refunded": [1]}},
-    "proof is huge": {"owner_proof": "x" * 70_000},
-    "object is no text": {"object_id": "\ud800"},
-    "account is no text": {"account": "\udfff"},
-    "name is no text": {"personal": {"name": "\ud800"}},
+FLOATS = cast("dict[str, int]", {"paid": 0.5})
+LISTS = cast("dict[str, int]", {"order.refunded": [1]})
+UNFIT: dict[str, Callable[[Resolved], Resolved]] = {
+    "fact is a float": lambda found: replace(found, facts=FLOATS),
+    "precondition is a list": lambda found: replace(found, preconditions=LISTS),
+    "proof is huge": lambda found: replace(found, owner_proof="x" * 70_000),
+    "object is no text": lambda found: replace(found, object_id="\ud800"),
+    "account is no text": lambda found: replace(found, account="\udfff"),
+    "name is no text": lambda found: replace(found, personal={"name": "\ud800"}),
 }
 
 
 class Unfit(Shop):
     """Resolves something that the contract does not allow."""
 
-    def __init__(self, changed: dict[str, object]) -> None:
+    def __init__(self, changed: Callable[[Resolved], Resolved]) -> None:
         super().__init__()
         self._changed = changed
 
     async def resolve(self, action: Action, args: Args, subject: Subject) -> Resolved:
-        found = await super().resolve(action, args, subject)
-        return replace(found, **cast("dict[str, str]", self._changed))
+        return self._changed(await super().resolve(action, args, subject))
 
 
 def refusals(house: ShopHouse) -> list[object]:
