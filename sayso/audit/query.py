@@ -20,6 +20,7 @@ MAX_PAGE = 1000
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _NUMBER = r"[0-9]+(?:\.[0-9]+)?"
 _AMOUNT = re.compile(rf"(?:(>|<)?({_NUMBER})|({_NUMBER})\.\.({_NUMBER}))([A-Z]{{3}})")
+_PLAIN = re.compile(r"[A-Za-z0-9_.:<>-]{1,80}")
 _DAY_MICROS = timedelta(days=1) // timedelta(microseconds=1)
 _DIGEST = re.compile(r"[0-9a-f]{6,64}")
 
@@ -87,6 +88,28 @@ def parse_query(words: str) -> Query:
         seen.add(qualifier)
         query = reader(query, value)
     return query
+
+
+def loggable(words: str, subject: str | None) -> str:
+    """A query as the log may keep it for ever: no customer's id, no address, no free text.
+
+    Args:
+        words: a query that `parse_query` accepts.
+        subject: the pseudonym of the customer it names; None when the log knows no such customer.
+
+    Returns:
+        The same words, with the pseudonym for the customer and `…` for a value that is no plain
+        name, number, day or id.
+    """
+    told: list[str] = []
+    for part in shlex.split(words):
+        qualifier, _, value = part.partition(":")
+        if qualifier == "customer":
+            value = subject or "unknown"
+        elif not _PLAIN.fullmatch(value):
+            value = "…"
+        told.append(f"{qualifier}:{value}")
+    return " ".join(told)[:500]
 
 
 def read_page(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind
 from sayso.audit.merkle import LeafHashes, leaf_hash
-from sayso.audit.query import Query, parse_query, read_page
+from sayso.audit.query import Query, loggable, parse_query, read_page
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant
 from sayso.sdk.database import is_postgres, open_snapshot, store_name
@@ -76,7 +76,7 @@ class Audit:
             entry = Entry(
                 kind=EntryKind.AUDIT_QUERIED,
                 actor=by or _auditor(),
-                data={"query": words[:500], "found": len(found)},
+                data={"query": _told(words, query), "found": len(found)},
             )
             self._house.log.append(tx, where, entry)
             return [show_entry(stored) for stored in found]
@@ -160,10 +160,15 @@ class Audit:
         """
         where = self._tenant(tenant)
         asked = parse_query(words)
-        entry = Entry(
-            kind=EntryKind.AUDIT_EXPORTED, actor=by or _auditor(), data={"query": words[:500]}
-        )
-        await self._house.store.write(lambda tx: self._house.log.append(tx, where, entry))
+
+        def record(tx: Transaction) -> None:
+            told = _told(words, self._by_customer(tx, where, asked))
+            entry = Entry(
+                kind=EntryKind.AUDIT_EXPORTED, actor=by or _auditor(), data={"query": told}
+            )
+            self._house.log.append(tx, where, entry)
+
+        await self._house.store.write(record)
         return await self._house.store.read(
             partial(self._write_bundle, folder=folder, tenant=where, asked=asked)
         )
@@ -219,6 +224,10 @@ def _matching(reader: Reader, tenant: Tenant, query: Query) -> Iterator[tuple[in
         for stored in page:
             yield stored.seq, stored.encoded
         before = page[-1].seq
+
+
+def _told(words: str, query: Query | None) -> str:
+    return loggable(words, None if query is None else query.subject)
 
 
 def _auditor() -> Actor:
