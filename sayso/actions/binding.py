@@ -6,16 +6,21 @@ was changed behind the engine's back is found before anything leaves.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import cast
 
 import orjson
 
-from sayso.actions.digest import hash_of
+from sayso.actions.digest import call_key, hash_of
 from sayso.actions.judging import bound_digest
 from sayso.actions.ledger import ActionRow
-from sayso.actions.policy import Outcome
+from sayso.actions.policy import Approver, Outcome
 from sayso.actions.queue import ApprovalRow
+from sayso.actions.state import Status
+from sayso.audit.entry import ActorKind
 from sayso.store.base import Reader, text
+
+_CALLED = frozenset({Status.EXECUTING, Status.UNKNOWN})
 
 
 def found_tampering(reader: Reader, row: ActionRow, approval: ApprovalRow | None) -> str | None:
@@ -25,7 +30,8 @@ def found_tampering(reader: Reader, row: ActionRow, approval: ApprovalRow | None
         approval: the action's, if people were ever asked.
 
     Guarantees: an answer of None means that the snapshot, the card and the requirement are, byte
-    for byte, those of the digest that the action's last entry of the log carries (SE-6).
+    for byte, those of the digest that the action's last entry of the log carries (SE-6), and
+    that this entry gave the action its status.
     """
     if row.snapshot is None or row.judgement is None:
         return "there is no snapshot"
@@ -39,15 +45,41 @@ def found_tampering(reader: Reader, row: ActionRow, approval: ApprovalRow | None
     expires_at = None if shown is None else shown.expires_at
     if bound_digest(row, row.snapshot, row.judgement, expires_at) != row.snapshot.digest:
         return "the snapshot is not what the digest covers"
-    if _recorded_digest(reader, row) != row.snapshot.digest:
+    if row.status in _CALLED and row.call_key != call_key(row.tenant, row.id, row.snapshot.digest):
+        return "the key of the call is another"
+    last = _last_entry(reader, row)
+    if last.get("digest") != row.snapshot.digest:
         return "the log has another digest"
+    if last.get("status") != row.status.value:
+        return "the log has another status"
     return None
 
 
-def _recorded_digest(reader: Reader, row: ActionRow) -> object:
+def forged_votes(reader: Reader, row: ActionRow, approvers: Sequence[Approver]) -> str | None:
+    """What is wrong with the yes of these people, in words; None when each stands in the log.
+
+    Guarantees: an answer of None means that each said yes, or lowered the amount, by an entry of
+    their own that carries this very digest (invariant 1).
+    """
+    recorded: set[object] = set()
+    for found in reader.all("log.of_action", tenant=row.tenant, action=row.id):
+        match orjson.loads(text(found, "body")):
+            case {
+                "actor": {"kind": ActorKind.PERSON.value, "id": person},
+                "digest": digest,
+                "data": {"decision": "approve" | "edit"},
+            } if digest == row.digest:
+                recorded.add(person)
+            case _:
+                continue
+    missing = {approver.person for approver in approvers} - recorded
+    return "a vote is not in the log" if missing else None
+
+
+def _last_entry(reader: Reader, row: ActionRow) -> dict[str, object]:
     found = reader.one("log.bodies", tenant=row.tenant, from_seq=row.last_seq, limit=1)
     if found is None:
-        return None
+        return {}
     body = cast("dict[str, object]", orjson.loads(text(found, "body")))
     about = (body.get("seq"), body.get("action"))
-    return body.get("digest") if about == (row.last_seq, row.id) else None
+    return body if about == (row.last_seq, row.id) else {}

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import assert_never
 
 from sayso.actions.approvals import yes_votes
-from sayso.actions.binding import found_tampering
+from sayso.actions.binding import forged_votes, found_tampering
 from sayso.actions.calls import Try, call_of, check_claimed, last_called, receipt_data
 from sayso.actions.digest import call_key
 from sayso.actions.judging import Judge, schema_hash
@@ -277,6 +277,9 @@ class Engine:
             if now >= approval.expires_at:
                 return "the time of the approval is over"
             approvers = yes_votes(tx, approval, self._directory)
+            forged = forged_votes(tx, row, approvers)
+            if forged is not None:
+                return self._stop(tx, row, approval, forged)
         judgement = self._judge.permits(tx, row, approvers, now)
         if judgement.outcome is not Outcome.ALLOW:
             return f"it is not allowed any more: {judgement.explain}"
