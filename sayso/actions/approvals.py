@@ -24,13 +24,13 @@ from sayso.actions.queue import (
 from sayso.actions.reach import Directory, Person, Reach
 from sayso.actions.snapshot import Resolved, difference
 from sayso.actions.state import Status
-from sayso.audit.entry import MAX_INT, Actor, ActorKind, Entry, EntryKind, Json
+from sayso.audit.entry import MAX_INT, Actor, ActorKind, Entry, EntryKind, Json, StoredEntry
 from sayso.audit.personal import Personal
 from sayso.errors import Code, RefusedError
 from sayso.ids import Clock, IdSource, Tenant, to_micros
 from sayso.json import JsonValue
 from sayso.money import Money
-from sayso.store.base import Reader, Store, Transaction
+from sayso.store.base import Reader, Store, Transaction, text
 from sayso.telemetry import Telemetry
 
 DIGEST_PREFIX = 12
@@ -461,8 +461,8 @@ def _check_reason(decision: Decision) -> None:
 
 def _check_open(reader: Reader, approval: ApprovalRow, decision: Decision, now: int) -> None:
     if approval.status is not ApprovalStatus.PENDING:
-        by = _deciders(reader, approval)
-        who = f" by {by[-1]}" if by else ""
+        by = _decider(reader, approval)
+        who = f" by {by}" if by else ""
         raise RefusedError(
             Code.ALREADY_DECIDED, f"this is {approval.status}{who} already", next_step="nothing"
         )
@@ -480,14 +480,17 @@ def _check_open(reader: Reader, approval: ApprovalRow, decision: Decision, now: 
         )
 
 
-def _deciders(reader: Reader, approval: ApprovalRow) -> list[str]:
-    """Whose word made it what it is; nobody's when it expired or was superseded."""
-    word = {ApprovalStatus.APPROVED: Choice.APPROVE, ApprovalStatus.REJECTED: Choice.REJECT}
-    return [
-        vote.person
-        for vote in votes_of(reader, approval)
-        if vote.revision == approval.revision and vote.decision == word.get(approval.status)
-    ]
+def _decider(reader: Reader, approval: ApprovalRow) -> str | None:
+    """Whose word made it what it is; None when it expired or was superseded."""
+    if approval.status not in {ApprovalStatus.APPROVED, ApprovalStatus.REJECTED}:
+        return None
+    # NOTE: the votes do not say it: two of one moment have no order, and a no after the same
+    # person's yes is only in the log.
+    found = reader.one("log.bodies", tenant=approval.tenant, from_seq=approval.last_seq, limit=1)
+    if found is None:
+        return None
+    entry = StoredEntry.read(text(found, "body").encode()).entry
+    return entry.actor.id if entry.approval == approval.id else None
 
 
 def _edit_refused(problem: str, next_step: str) -> RefusedError:

@@ -135,6 +135,19 @@ async def test_a_quorum_counts_people_and_needs_their_roles(tmp_path: Path) -> N
         assert (await shown(house, view)).status == "approved"
 
 
+async def test_who_said_yes_may_still_say_no_and_is_named_for_it(tmp_path: Path) -> None:
+    """The last word of a person counts, and the others hear whose it was (SL-1)."""
+    async with open_shop(tmp_path) as house:
+        stock(house)
+        view, card = await ask(house, 60_000)
+        await decide(house, say(card, "maria"))
+        await decide(house, say(card, "maria", Choice.REJECT))
+        assert (await shown(house, view)).status == "rejected"
+        with pytest.raises(RefusedError, match="rejected by maria already"):
+            await decide(house, say(card, "finn"))
+        assert house.shop.books.calls == []
+
+
 @pytest.mark.promise("approvals:people")
 async def test_two_yes_of_one_role_do_not_stand_for_another(tmp_path: Path) -> None:
     """Two support managers are two people and still nobody from finance."""
