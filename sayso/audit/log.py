@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 from sayso.audit.entry import Entry
 from sayso.audit.merkle import Frontier, leaf_hash
-from sayso.audit.note import Checkpoint, Ed25519Signer, sign_checkpoint
-from sayso.errors import Code, ConfigError
+from sayso.audit.note import (
+    Checkpoint,
+    Ed25519Signer,
+    Verifier,
+    open_checkpoint,
+    sign_checkpoint,
+)
+from sayso.errors import Code, ConfigError, IntegrityError
 from sayso.ids import Clock, Tenant, to_micros
 from sayso.store.base import Transaction, blob, integer, text
+
+_REMEMBERED = 10_000
+
+_Head: TypeAlias = tuple[int, bytes]
+"""The size of a tree and its frontier, as they are stored."""
 
 
 class AuditLog:
@@ -20,6 +33,8 @@ class AuditLog:
 
     Guarantees: an entry, its leaf in the tree and the signed head are committed with the state
     change that they tell, or none of them is. Units that share a commit share one signature.
+    A head that this key has not signed is never built upon: entries that were put beside it, by
+    whoever can write the database, are not signed along.
     """
 
     def __init__(self, deployment: str, signer: Ed25519Signer, clock: Clock) -> None:
@@ -27,6 +42,8 @@ class AuditLog:
         self._clock = clock
         self._signer = signer
         self._signers: dict[str, Ed25519Signer] = {}
+        self._own: dict[Tenant, dict[_Head, None]] = {}
+        """What this writer has made of a tenant's tree since it last signed or checked it."""
 
     @property
     def deployment(self) -> str:
@@ -51,20 +68,28 @@ class AuditLog:
 
         Raises:
             ConfigError: `key_mismatch`, when the database's log was signed by another key.
+            IntegrityError: `tampered` or `bad_signature`, when the tree is not the signed one.
         """
         frontier = self._open(tx, tenant)
         seq = frontier.size
         body = entry.body(tenant=tenant, seq=seq, at_micros=to_micros(self._clock.now()))
         tx.run("log.append", tenant=tenant, seq=seq, body=body.decode())
         frontier.append(leaf_hash(body))
-        tx.run("log.head_grow", tenant=tenant, size=frontier.size, frontier=frontier.to_bytes())
+        encoded = frontier.to_bytes()
+        tx.run("log.head_grow", tenant=tenant, size=frontier.size, frontier=encoded)
+        self._remember(tenant, (frontier.size, encoded))
         tx.before_commit(f"log.head/{tenant}", lambda final: self._sign(final, tenant))
         return seq
 
     def _open(self, tx: Transaction, tenant: Tenant) -> Frontier:
         row = tx.one("log.head", tenant=tenant)
         if row is not None:
-            return Frontier.from_bytes(integer(row, "size"), blob(row, "frontier"))
+            head = (integer(row, "size"), blob(row, "frontier"))
+            frontier = Frontier.from_bytes(*head)
+            if head not in self._own.get(tenant, ()):
+                self._check_signed(tx, tenant, frontier, text(row, "note"))
+                self._own[tenant] = {head: None}
+            return frontier
         tx.run("log.meta_insert", key="deployment", value=self._deployment)
         known = tx.one("log.meta", key="deployment")
         if known is None or text(known, "value") != self._deployment:
@@ -77,17 +102,47 @@ class AuditLog:
         tx.run("log.key_insert", tenant=tenant, vkey=self.vkey_of(tenant), from_size=0)
         return Frontier()
 
-    def _sign(self, tx: Transaction, tenant: Tenant) -> None:
-        row = tx.one("log.head", tenant=tenant)
+    def _remember(self, tenant: Tenant, head: _Head) -> None:
+        own = self._own.setdefault(tenant, {})
+        own[head] = None
+        if len(own) > _REMEMBERED:  # commits that fail again and again leave them behind
+            del own[next(iter(own))]
+
+    def _check_signed(self, tx: Transaction, tenant: Tenant, frontier: Frontier, note: str) -> None:
+        # INVARIANT: what another process left is built upon only as far as our key signed it, or
+        # an entry that was put there by hand would be signed with the next one.
+        signer = self._pinned_signer(tx, tenant)
+        signed = open_checkpoint(note, [Verifier.parse(signer.vkey)])
+        present = Checkpoint(
+            origin=self.origin_of(tenant), size=frontier.size, root=frontier.root()
+        )
+        if signed != present:
+            raise IntegrityError(
+                Code.TAMPERED,
+                f"the log of `{tenant}` was changed by another program than Sayso",
+                next_step="run `sayso audit verify`, and restore the database from a backup",
+                detail=f"signed at {signed.size} entries, found {present.size}",
+            )
+
+    def _pinned_signer(self, tx: Transaction, tenant: Tenant) -> Ed25519Signer:
         key = tx.one("log.key", tenant=tenant)
-        origin = self.origin_of(tenant)
-        signer = self._signer_of(origin)
-        if row is None or key is None or text(key, "vkey") != signer.vkey:
+        signer = self._signer_of(self.origin_of(tenant))
+        if key is None or text(key, "vkey") != signer.vkey:
             raise ConfigError(
                 Code.KEY_MISMATCH,
                 "the signing key is not the one that this database's log was signed with",
                 next_step="point `signing.key` at the key that was made with the database",
             )
-        frontier = Frontier.from_bytes(integer(row, "size"), blob(row, "frontier"))
-        checkpoint = Checkpoint(origin=origin, size=frontier.size, root=frontier.root())
+        return signer
+
+    def _sign(self, tx: Transaction, tenant: Tenant) -> None:
+        signer = self._pinned_signer(tx, tenant)
+        row = tx.one("log.head", tenant=tenant)
+        assert row is not None, "the entry that asked for it has just grown it"
+        head = (integer(row, "size"), blob(row, "frontier"))
+        frontier = Frontier.from_bytes(*head)
+        checkpoint = Checkpoint(
+            origin=self.origin_of(tenant), size=frontier.size, root=frontier.root()
+        )
         tx.run("log.head_sign", tenant=tenant, note=sign_checkpoint(checkpoint, signer))
+        self._own[tenant] = {head: None}
