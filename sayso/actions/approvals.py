@@ -351,7 +351,7 @@ class Approvals:
                 f"you are not an approver for this; it needs {_join(approval.roles)}",
                 next_step="ask somebody with that role",
             )
-        if approval.requester == f"{ActorKind.PERSON}:{person.id}":
+        if f"{ActorKind.PERSON}:{person.id}" in _requesters(reader, approval, row):
             raise RefusedError(
                 Code.OWN_REQUEST,
                 "you asked for this yourself, so somebody else has to decide",
@@ -478,6 +478,16 @@ def _check_open(reader: Reader, approval: ApprovalRow, decision: Decision, now: 
             "the time to decide this is over, which counts as no",
             next_step="propose it again if it is still wanted",
         )
+
+
+def _requesters(reader: Reader, approval: ApprovalRow, row: ActionRow) -> set[str]:
+    """Who asked for it: whoever proposed it, and whoever's request it was planned for (SL-13)."""
+    found = {approval.requester, row.requester}
+    if row.request_id is not None:
+        request = reader.one("request.by_id", tenant=row.tenant, id=row.request_id)
+        if request is not None:
+            found.add(text(request, "requester"))
+    return found
 
 
 def _decider(reader: Reader, approval: ApprovalRow) -> str | None:
