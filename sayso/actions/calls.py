@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from enum import StrEnum
 
-from sayso.actions.ledger import ActionRow
-from sayso.actions.snapshot import Call, Receipt
+from sayso.actions.digest import storable
+from sayso.actions.ledger import ActionRow, dumps, receipt_json
+from sayso.actions.reach import Reach
+from sayso.actions.snapshot import Absence, Call, Receipt
 from sayso.actions.state import Status
 from sayso.audit.entry import Json
-from sayso.errors import Code, IntegrityError
+from sayso.errors import (
+    Code,
+    IntegrityError,
+    OutcomeUnknownError,
+    RefusedError,
+    RetryableError,
+    SaysoError,
+)
 
 
 class Try(StrEnum):
@@ -51,6 +61,58 @@ def call_of(row: ActionRow) -> Call:
     )
 
 
+async def outcome_of(reach: Reach, call: Call, timeout_s: float) -> Receipt | SaysoError:
+    """Make the call; whatever comes of it is an outcome that can be written down."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            return _kept(await reach.call(call))
+    except TimeoutError:
+        return OutcomeUnknownError(Code.OUTCOME_UNKNOWN, "no answer came in time")
+    except (RefusedError, RetryableError, OutcomeUnknownError) as error:
+        return error
+    except Exception as error:  # noqa: BLE001
+        # INVARIANT: once the call has begun, an error that the contract does not know proves
+        # nothing, so the outcome is unknown.
+        return OutcomeUnknownError(
+            Code.OUTCOME_UNKNOWN,
+            "the connector broke off",
+            next_step="the engine looks it up at the provider",
+            detail=f"{type(error).__name__}: {error}",
+        )
+
+
+async def look_up(reach: Reach, call: Call, timeout_s: float) -> Receipt | Absence | SaysoError:
+    """Look for the effect of a call; an error says that nothing was learnt, whatever it was."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            found = await reach.look_up(call)
+        return _kept(found) if isinstance(found, Receipt) else Absence(found)
+    except TimeoutError:
+        return RetryableError(Code.PROVIDER_UNAVAILABLE, "the look-up took too long")
+    except (RetryableError, OutcomeUnknownError) as error:
+        return error
+    except RefusedError as error:
+        return RetryableError(error.code, error.message)
+    except Exception as error:  # noqa: BLE001
+        # It is counted like any other look-up in vain, so that a person gets it in the end.
+        return RetryableError(
+            Code.PROVIDER_UNAVAILABLE,
+            "the look-up broke off",
+            next_step="the engine looks again later",
+            detail=f"{type(error).__name__}: {error}",
+        )
+
+
+def _kept(receipt: Receipt) -> Receipt:
+    """The receipt as it can be stored: an effect is never untold because its receipt is odd."""
+    fit = replace(receipt, id=storable(str(receipt.id)), status=storable(str(receipt.status), 80))
+    try:
+        dumps(receipt_json(fit))
+    except TypeError:
+        return replace(fit, details={})
+    return fit
+
+
 def last_called(row: ActionRow) -> ActionRow:
     """The row, with the last moment at which its newest call may have been on its way.
 
@@ -66,8 +128,8 @@ def receipt_data(receipt: Receipt, row: ActionRow) -> dict[str, Json]:
     """What the log says of a receipt."""
     amount = receipt.amount
     return {
-        "receipt": receipt.id[:200],
-        "provider_status": receipt.status[:80],
+        "receipt": receipt.id,
+        "provider_status": receipt.status,
         "moved": None if amount is None else dict(amount.to_json()),
         "as_approved": amount == row.amount,
         "fence": row.fence,

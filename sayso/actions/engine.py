@@ -6,7 +6,6 @@ crash loses at each boundary stands in `docs/life-of-an-action.md`.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -14,8 +13,16 @@ from typing import assert_never
 
 from sayso.actions.approvals import yes_votes
 from sayso.actions.binding import forged_votes, found_tampering
-from sayso.actions.calls import Try, call_of, check_claimed, last_called, receipt_data
-from sayso.actions.digest import call_key
+from sayso.actions.calls import (
+    Try,
+    call_of,
+    check_claimed,
+    last_called,
+    look_up,
+    outcome_of,
+    receipt_data,
+)
+from sayso.actions.digest import call_key, storable
 from sayso.actions.judging import Judge, schema_hash
 from sayso.actions.lease import LeaseKeeper
 from sayso.actions.ledger import ActionRow, Ledger, entry_of, get_action
@@ -30,14 +37,13 @@ from sayso.actions.queue import (
 )
 from sayso.actions.reach import Directory, Reach
 from sayso.actions.recovery import CallAgain, Settle, Wait, after_look_up, retry_delay_micros
-from sayso.actions.snapshot import Absence, Call, Receipt, difference
+from sayso.actions.snapshot import Receipt, difference
 from sayso.actions.state import Status
 from sayso.actions.waiting import Waits, dependency_error, failed_before, park, waits_for
 from sayso.audit.entry import EntryKind, Json
 from sayso.audit.personal import Personal
 from sayso.errors import (
     Code,
-    OutcomeUnknownError,
     RefusedError,
     RetryableError,
     SaysoError,
@@ -50,6 +56,8 @@ MAX_REVISIONS = 10
 """How often the world may change under an action before it is refused."""
 MAX_RELEASES = 8
 """How often a call that surely did nothing is made again before the action fails."""
+_MOST = 500
+"""So many characters of a provider's words are kept."""
 
 
 class Boundary(StrEnum):
@@ -341,9 +349,9 @@ class Engine:
             tampered = found_tampering(tx, row, approval)
             if tampered is not None:
                 return self._stop(tx, row, approval, tampered)
-            error = {"code": Code.STALE_REVISION.value, "message": reason}
+            error = {"code": Code.STALE_REVISION.value, "message": storable(reason, _MOST)}
             moved = replace(row, status=Status.STALE, error=error, due_at=now, updated_at=now)
-            data: dict[str, Json] = {"reason": reason[:500]}
+            data: dict[str, Json] = {"reason": storable(reason, _MOST)}
             return self._move_superseding(tx, row, moved, EntryKind.ACTION_STALE, data)
 
         stored = await self._store.write(work)
@@ -376,31 +384,15 @@ class Engine:
             if row.due_at is None or to_micros(self._clock.now()) >= row.due_at:
                 return None
             keeper = LeaseKeeper(self._store, self._clock, self._settings.lease_s, row)
-            outcome = await keeper.during(self._outcome_of(call))
+            outcome = await keeper.during(
+                outcome_of(self._reach, call, self._settings.call_timeout_s)
+            )
             row = keeper.row
         self._passing(Boundary.AFTER_CALL)
         with self._telemetry.span("sayso.settle", row.traceparent, attributes):
             settled = await self._store.write(lambda tx: self._settle(tx, row, outcome, which))
         self._passing(Boundary.AFTER_OUTCOME)
         return settled
-
-    async def _outcome_of(self, call: Call) -> Receipt | SaysoError:
-        try:
-            async with asyncio.timeout(self._settings.call_timeout_s):
-                return await self._reach.call(call)
-        except TimeoutError:
-            return OutcomeUnknownError(Code.OUTCOME_UNKNOWN, "no answer came in time")
-        except (RefusedError, RetryableError, OutcomeUnknownError) as error:
-            return error
-        except Exception as error:  # noqa: BLE001
-            # INVARIANT: once the call has begun, an error that the contract does not know proves
-            # nothing, so the outcome is unknown.
-            return OutcomeUnknownError(
-                Code.OUTCOME_UNKNOWN,
-                "the connector broke off",
-                next_step="the engine looks it up at the provider",
-                detail=f"{type(error).__name__}: {error}",
-            )
 
     def _settle(
         self, tx: Transaction, row: ActionRow, outcome: Receipt | SaysoError, which: Try
@@ -420,7 +412,7 @@ class Engine:
                 tx, row, moved, EntryKind.ACTION_SUCCEEDED, receipt_data(outcome, row)
             )
         data: dict[str, Json] = {"code": outcome.code.value}
-        error = {"code": outcome.code.value, "message": outcome.message}
+        error = {"code": outcome.code.value, "message": storable(outcome.message, _MOST)}
         # INVARIANT: only a first call can be released, since an earlier one of the same intent may
         # have done it; and a no to a later call proves nothing while that is open.
         released = isinstance(outcome, RetryableError) and row.attempts + 1 < MAX_RELEASES
@@ -459,13 +451,7 @@ class Engine:
         call = call_of(row)
         guarantee = self._reach.action(row.name).guarantee
         with self._telemetry.span("sayso.look_up", row.traceparent, {"sayso.action": row.name}):
-            found: Receipt | Absence | SaysoError
-            try:
-                found = await self._reach.look_up(call)
-            except (RetryableError, OutcomeUnknownError) as error:
-                found = error
-            except RefusedError as error:
-                found = RetryableError(error.code, error.message)
+            found = await look_up(self._reach, call, self._settings.call_timeout_s)
         move = after_look_up(row, guarantee, found, to_micros(self._clock.now()))
         match move:
             case Settle(receipt=receipt):
@@ -529,11 +515,11 @@ class Engine:
             row,
             status=Status.UNKNOWN,
             attempts=row.attempts + 1,
-            error={"code": Code.OUTCOME_UNKNOWN.value, "message": reason},
+            error={"code": Code.OUTCOME_UNKNOWN.value, "message": storable(reason, _MOST)},
             due_at=due_at,
             updated_at=now,
         )
-        data: dict[str, Json] = {"reason": reason[:500], "next_look_at": due_at}
+        data: dict[str, Json] = {"reason": storable(reason, _MOST), "next_look_at": due_at}
         return self._move(tx, row, moved, EntryKind.ACTION_UNKNOWN, data)
 
     def _move_superseding(

@@ -354,8 +354,8 @@ class Proposals:
             return self._judge.judge(tx, draft, outcome, now=now, quote=quote)
         error = {
             "code": outcome.code.value,
-            "message": outcome.message,
-            "next_step": outcome.next_step,
+            "message": storable(outcome.message, 500),
+            "next_step": storable(outcome.next_step, 500),
         }
         refused = replace(draft, status=Status.REFUSED, error=error, due_at=None, updated_at=now)
         return Judged(row=refused, card=None, expires_at=None)

@@ -13,6 +13,7 @@ FIRST_DELAY_S = 1
 MAX_DELAY_S = 3600
 MAX_LOOKS = 40
 """After so many look-ups in vain, an unknown is left to a person."""
+_MOST = 300
 KEY_MARGIN_S = 600
 """A key is not trusted in the last minutes of its retention: clocks differ."""
 
@@ -88,7 +89,7 @@ def _key_is_safe(row: ActionRow, guarantee: Guarantee, now: int) -> bool:
 
 def _look_later(row: ActionRow, now: int, reason: str) -> Wait:
     if row.attempts >= MAX_LOOKS:
-        return Wait(due_at=None, reason=f"{reason}; a person has to look")
+        return Wait(due_at=None, reason=f"{reason[:_MOST]}; a person has to look")
     return Wait(due_at=now + retry_delay_micros(row.attempts, None), reason=reason)
 
 

@@ -1,0 +1,194 @@
+"""Odd answers of connectors: an effect stays told, and what is not known goes to a person."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import cast
+
+import pytest
+from actions.desk import assert_verified, propose, settle, stock
+from support.house import open_shop
+
+from sayso.actions.action import at_most_once, verifiable
+from sayso.actions.calls import look_up, outcome_of
+from sayso.actions.recovery import MAX_LOOKS
+from sayso.actions.snapshot import Absence, Call, Receipt
+from sayso.connectors.registry import Connectors
+from sayso.errors import (
+    Code,
+    OutcomeUnknownError,
+    RefusedError,
+    RetryableError,
+    SaysoError,
+)
+from sayso.json import JsonValue
+from sayso.money import Money
+from sayso.testing.shop import Shop, ShopFault
+
+ODD_TEXT = "\ud800 \0 \u202e " + "x" * 100_000
+DETAILS = cast("dict[str, JsonValue]", {"at": object(), "\ud800": 2**70})
+ODD: dict[str, Callable[[Receipt], object]] = {
+    "id": lambda receipt: replace(receipt, id=ODD_TEXT),
+    "number": lambda receipt: replace(receipt, id=cast("str", 7)),
+    "status": lambda receipt: replace(receipt, status=ODD_TEXT),
+    "details": lambda receipt: replace(receipt, details=DETAILS),
+}
+
+
+class Odd(Shop):
+    """Does what it is asked and answers in its own way.
+
+    Args:
+        change: what becomes of each receipt.
+    """
+
+    def __init__(self, change: Callable[[Receipt], object]) -> None:
+        super().__init__(verifiable(settle_after_s=60))
+        self._change = change
+
+    async def call(self, call: Call) -> Receipt:
+        return cast("Receipt", self._change(await super().call(call)))
+
+    async def look_up(self, call: Call) -> Receipt | Absence:
+        found = await super().look_up(call)
+        return found if isinstance(found, Absence) else cast("Receipt", self._change(found))
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["answered", "looked-up"])
+@pytest.mark.parametrize("case", ODD)
+async def test_an_effect_with_an_odd_receipt_is_still_told(
+    tmp_path: Path, case: str, lost: bool
+) -> None:
+    """Design 2.8: it happened, so it is written as done, with as much as can be kept."""
+    shop = Odd(ODD[case])
+    async with open_shop(tmp_path, shop=shop) as house:
+        stock(house)
+        shop.faults += [ShopFault.LOST_AFTER] if lost else []
+        view = await settle(house, await propose(house, 2000), tries=3)
+        assert view.status == "succeeded"
+        assert view.receipt is not None
+        assert view.receipt.amount == Money(2000, "USD")
+        assert len(shop.books.payouts) == 1
+        assert_verified(house)
+
+
+async def test_no_receipt_at_all_is_an_unknown_outcome(tmp_path: Path) -> None:
+    """It may have done it; only what can be looked up says so."""
+    shop = Odd(lambda receipt: None)
+    async with open_shop(tmp_path, shop=shop) as house:
+        stock(house)
+        view = await propose(house, 2000)
+        assert view.status == "unknown"
+        assert (await settle(house, view)).status == "unknown"
+        assert len(shop.books.calls) == 1
+
+
+class Broken(Shop):
+    """Its look-up fails with whatever it is told to."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(verifiable(settle_after_s=60))
+        self._error = error
+        self.looks = 0
+
+    async def look_up(self, call: Call) -> Receipt | Absence:
+        self.looks += 1
+        raise self._error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ZeroDivisionError("a bug"),
+        RetryableError(Code.PROVIDER_UNAVAILABLE, ODD_TEXT),
+        RefusedError(Code.PROVIDER_REFUSED, ODD_TEXT),
+        OutcomeUnknownError(Code.OUTCOME_UNKNOWN, ODD_TEXT),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+async def test_a_look_up_that_always_fails_is_left_to_a_person_in_the_end(
+    tmp_path: Path, error: BaseException
+) -> None:
+    """SE-9: looked for with longer and longer pauses, then never again; and called only once."""
+    shop = Broken(error)
+    async with open_shop(tmp_path, shop=shop) as house:
+        stock(house)
+        shop.faults.append(ShopFault.LOST_AFTER)
+        view = await settle(house, await propose(house, 2000), tries=MAX_LOOKS + 5)
+        assert view.status == "unknown"
+        assert view.error is not None
+        assert "a person has to look" in view.error.message
+        assert shop.looks == MAX_LOOKS
+        assert len(shop.books.calls) == 1
+        assert_verified(house)
+
+
+class Says(Shop):
+    """Answers each call, or each question about an order, with one error."""
+
+    def __init__(self, error: SaysoError, *, reading: bool) -> None:
+        super().__init__(at_most_once())
+        self._error = error
+        if reading:
+            self.resolve = self._fail  # type: ignore[method-assign,assignment]
+        else:
+            self.call = self._fail  # type: ignore[method-assign,assignment]
+
+    async def _fail(self, *asked: object) -> Receipt:
+        raise self._error
+
+
+@pytest.mark.parametrize(
+    ("error", "reading", "status"),
+    [
+        (RefusedError(Code.PROVIDER_REFUSED, ODD_TEXT, next_step=ODD_TEXT), False, "failed"),
+        (RetryableError(Code.PROVIDER_UNAVAILABLE, ODD_TEXT), False, "failed"),
+        (OutcomeUnknownError(Code.OUTCOME_UNKNOWN, ODD_TEXT), False, "unknown"),
+        (RefusedError(Code.UNKNOWN_OBJECT, ODD_TEXT, next_step=ODD_TEXT), True, "refused"),
+    ],
+    ids=["no", "not now", "unknown", "not to be read"],
+)
+async def test_a_providers_words_never_keep_an_outcome_from_being_written(
+    tmp_path: Path, error: SaysoError, reading: bool, status: str
+) -> None:
+    """Invariant 7: whatever text comes with a no, the no stands in the row and in the log."""
+    async with open_shop(tmp_path, shop=Says(error, reading=reading)) as house:
+        stock(house)
+        view = await settle(house, await propose(house, 2000))
+        assert view.status == status
+        assert view.error is not None
+        assert len(view.error.message) <= 600
+        assert_verified(house)
+
+
+class Hangs(Shop):
+    """Never answers."""
+
+    async def call(self, call: Call) -> Receipt:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def look_up(self, call: Call) -> Receipt | Absence:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
+async def test_a_provider_that_never_answers_is_not_waited_for_without_end(tmp_path: Path) -> None:
+    """A call becomes unknown, a look-up is tried again later."""
+    async with open_shop(tmp_path) as house:
+        stock(house)
+        caught: list[Call] = []
+
+        async def catch(call: Call) -> None:
+            caught.append(call)
+
+        house.shop.on_call = catch
+        await propose(house, 2000)
+        reach = Connectors([Hangs()])
+        called = await outcome_of(reach, caught[0], timeout_s=0.01)
+        assert isinstance(called, OutcomeUnknownError)
+        looked = await look_up(reach, caught[0], timeout_s=0.01)
+        assert isinstance(looked, RetryableError)
