@@ -131,6 +131,10 @@ class EmbeddedDispatcher:
         except SaysoError as error:
             logger.warning("the due index cannot be read: %s", error)
             return _FIRST_PAUSE_S
+        except Exception:
+            # The edge of the process: whatever is wrong with it, what is due later must be run.
+            logger.exception("the due index cannot be read")
+            return _FIRST_PAUSE_S
 
     async def _start_due(self, now: int, moment: float) -> int:
         if len(self._running) >= self._at_once:

@@ -31,7 +31,7 @@ class CountedStore:
         self._store = store
         self.reads = 0
         self.polls = 0
-        self.broken = False
+        self.trouble: Exception | None = None
 
     async def write(self, work: Callable[[Transaction], T], *, tenant: str | None = None) -> T:
         """Hand it on."""
@@ -40,8 +40,8 @@ class CountedStore:
     async def read(self, work: Callable[[Reader], T], *, tenant: str | None = None) -> T:
         """Count it, and hand it on."""
         self.reads += 1
-        if self.broken:
-            raise RetryableError(Code.STORE_BUSY, "the database is locked")
+        if self.trouble is not None:
+            raise self.trouble
         return await self._store.read(work, tenant=tenant)
 
     async def version(self) -> int:
@@ -361,14 +361,21 @@ async def test_run_now_of_what_runs_waits_for_that_run(bench: Bench) -> None:
     assert bench.ran == ["a"]
 
 
-async def test_an_index_that_cannot_be_read_is_asked_again(bench: Bench) -> None:
-    """A locked database costs a pause, not the dispatcher."""
-    bench.store.broken = True
+@pytest.mark.parametrize(
+    "trouble",
+    [RetryableError(Code.STORE_BUSY, "the database is locked"), AssertionError("due_at")],
+    ids=lambda trouble: type(trouble).__name__,
+)
+async def test_an_index_that_cannot_be_read_is_asked_again(
+    bench: Bench, trouble: Exception
+) -> None:
+    """A locked database, or a row that cannot be read, costs a pause, not the dispatcher."""
+    bench.store.trouble = trouble
     bench.add("a")
     async with bench.serving():
         await bench.polled()
         assert bench.ran == []
-        bench.store.broken = False
+        bench.store.trouble = None
         bench.seconds += 1
         await bench.until(lambda: bench.ran == ["a"])
 
