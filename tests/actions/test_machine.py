@@ -9,17 +9,19 @@ import asyncio
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 from actions.desk import MAIN, assert_verified, bodies, say, usd
+from actions.slow_shop import SlowToShow
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from support.house import PEOPLE, ShopHouse, open_shop
+from support.house import PEOPLE, POLICY, ShopHouse, open_shop
 
 from sayso.actions.action import Guarantee, at_most_once, idempotent, verifiable
 from sayso.actions.approvals import Choice
@@ -30,18 +32,74 @@ from sayso.testing.clock import FakeClock
 from sayso.testing.shop import Shop, ShopFault
 
 T = TypeVar("T")
-EXAMPLES = int(os.environ.get("SAYSO_MACHINE_EXAMPLES", "40"))
+EXAMPLES = int(os.environ.get("SAYSO_MACHINE_EXAMPLES", "30"))
 STEPS = int(os.environ.get("SAYSO_MACHINE_STEPS", "25"))
 ORDERS = ("o1", "o2")
-AMOUNTS = st.sampled_from((1, 4999, 5000, 5001, 12_900, 50_000, 50_001, 90_000, 300_000))
+AMOUNTS = st.sampled_from((1, 2000, 5000, 5001, 12_900, 20_000, 30_000, 50_001))
+TIMES = st.sampled_from((1, None, 1, 3, 6, 30, 61, None, 3600, 32_400, 90_000, -3, -7200))
+"""How the clock moves before everybody advances; None: it does not and nobody does."""
 GUARANTEES = (
     idempotent(hours=24),
     idempotent(hours=24, settle_after_s=60),
     verifiable(settle_after_s=60),
+    verifiable(settle_after_s=60),
     at_most_once(),
 )
-FAULTS = st.sampled_from([fault for fault in ShopFault if fault is not ShopFault.TWICE])
+Wrong = ShopFault | Boundary
+_LOST: list[Wrong] = [ShopFault.LOST_AFTER, ShopFault.LOST_BEFORE, ShopFault.LOST_AFTER]
+_OTHER: list[Wrong] = [ShopFault.SAYS_NO, ShopFault.UNREACHABLE, ShopFault.BREAKS, *Boundary]
+_HAPPENS = [*_LOST, *_OTHER]
+WRONG = st.lists(st.sampled_from(_HAPPENS), max_size=2)
 """A provider that breaks its own promise is not in the game."""
+MANY = POLICY.replace("context.count30d < 3", "context.count30d < 30")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ask:
+    """A refund is proposed; `again` with the key of the one before."""
+
+    order: str
+    minor: int
+    wait: bool
+    again: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Say:
+    """Somebody decides about one of the cards, open ones only or any."""
+
+    which: int
+    person: str
+    choice: Choice
+    minor: int
+    wait: bool
+    any_card: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """Somebody comes or goes, or the provider pays something back by hand."""
+
+    person: str | None
+    order: str
+
+
+Event = Ask | Say | Change | None
+_ORDER = st.sampled_from(ORDERS)
+_RARELY = st.sampled_from((False, False, False, True))
+_CHOICES = (Choice.APPROVE, Choice.APPROVE, Choice.APPROVE, Choice.EDIT, Choice.REJECT)
+_ASK = st.builds(Ask, order=_ORDER, minor=AMOUNTS, wait=st.booleans(), again=_RARELY)
+_SAY = st.builds(
+    Say,
+    which=st.integers(0, 5),
+    person=st.sampled_from(("maria", "finn", "noor", "maria", "idle")),
+    choice=st.sampled_from(_CHOICES),
+    minor=AMOUNTS,
+    wait=st.booleans(),
+    any_card=_RARELY,
+)
+_CHANGE = st.builds(Change, person=st.sampled_from((None, None, "maria", "finn")), order=_ORDER)
+EVENTS: st.SearchStrategy[Event] = st.one_of(_ASK, _SAY, _ASK, _SAY, st.none(), _CHANGE)
 
 
 class PlugPulledError(Exception):
@@ -59,6 +117,7 @@ class Lives(RuleBasedStateMachine):
         self._clock = FakeClock()
         self._pull_at: Boundary | None = None
         self._away: set[str] = set()
+        self._proposed = 0
         self._shop = Shop()
         self._house: ShopHouse | None = None
 
@@ -75,11 +134,11 @@ class Lives(RuleBasedStateMachine):
         assert self._house is not None
         return self._house
 
-    @initialize(guarantee=st.sampled_from(GUARANTEES))
-    def open(self, guarantee: Guarantee) -> None:
-        self._shop = Shop(guarantee)
+    @initialize(guarantee=st.sampled_from(GUARANTEES), shows_after=st.sampled_from((58, 20, 0)))
+    def open(self, guarantee: Guarantee, shows_after: int) -> None:
+        self._shop = SlowToShow(guarantee, self._clock, shows_after)
         for order in ORDERS:
-            self._shop.books.add(order, "cus_1", Money(200_000, "USD"))
+            self._shop.books.add(order, "cus_1", Money(10_000_000, "USD"))
         self._run(self._reopen())
 
     async def _reopen(self) -> None:
@@ -93,6 +152,7 @@ class Lives(RuleBasedStateMachine):
                 shop=self._shop,
                 clock=self._clock,
                 passing=self._passing,
+                policy=MANY,
                 people=people,
             )
         )
@@ -106,55 +166,58 @@ class Lives(RuleBasedStateMachine):
 
     # ---- what can happen ----------------------------------------------------------------------
 
-    @rule(order=st.sampled_from(ORDERS), minor=AMOUNTS, wait=st.booleans(), key=st.integers(0, 30))
-    def propose(self, order: str, minor: int, wait: bool, key: int) -> None:
+    @rule(event=EVENTS, goes_wrong=WRONG, then=TIMES, callers=st.integers(1, 3))
+    def happens(
+        self, event: Event, goes_wrong: Sequence[Wrong], then: int | None, callers: int
+    ) -> None:
+        """One rule for all, or whole lives would pass in which nobody may propose."""
+        for wrong in goes_wrong:
+            if isinstance(wrong, Boundary):
+                self._pull_at = wrong
+            else:
+                self._shop.faults.append(wrong)
+        match event:
+            case Ask():
+                self._ask(event)
+            case Say():
+                self._say(event)
+            case Change():
+                self._change(event)
+            case None:
+                pass
+        if then is not None:
+            self._clock.advance(seconds=then)
+            self._run(self._advance_all(callers))
+
+    def _ask(self, event: Ask) -> None:
+        self._proposed += not event.again
         self._try(
             self.house.sayso.propose(
                 "shop.refund",
-                {"order": order, "amount": usd(minor)},
+                {"order": event.order, "amount": usd(event.minor)},
                 subject="cus_1",
                 reason="it broke",
-                wait=wait,
-                key=f"k{key}",
+                wait=event.wait,
+                key=f"k{self._proposed}",
             )
         )
 
-    @rule(data=st.data(), choice=st.sampled_from(Choice), wait=st.booleans(), old=st.booleans())
-    def decide(self, data: st.DataObject, choice: Choice, wait: bool, old: bool) -> None:
-        cards = self._run(self.house.sayso.approvals(status=None))
-        if not cards:
-            return
-        card = data.draw(st.sampled_from(cards), label="card")
-        person = data.draw(st.sampled_from(["maria", "noor", "finn", "idle"]), label="person")
-        args = {"amount": usd(data.draw(AMOUNTS, label="less"))}
-        decision = say(card, person, choice, args=args, revision=1 if old else None)
-        self._try(self.house.sayso.decide_as(decision, wait=wait))
+    def _say(self, event: Say) -> None:
+        cards = self._run(self.house.sayso.approvals(status=None if event.any_card else "pending"))
+        if cards:
+            card = cards[event.which % len(cards)]
+            args = {"amount": usd(event.minor)}
+            decision = say(card, event.person, event.choice, args=args)
+            self._try(self.house.sayso.decide_as(decision, wait=event.wait))
 
-    @rule(fault=FAULTS)
-    def provider_fails_next(self, fault: ShopFault) -> None:
-        self._shop.faults.append(fault)
-
-    @rule(boundary=st.sampled_from(Boundary))
-    def plug_is_pulled_next(self, boundary: Boundary) -> None:
-        self._pull_at = boundary
-
-    @rule(seconds=st.sampled_from((1, 4, 6, 61, 3600, 9 * 3600, 25 * 3600, -3, -30, -7200)))
-    def clock_moves(self, seconds: int) -> None:
-        self._clock.advance(seconds=seconds)
-
-    @rule(order=st.sampled_from(ORDERS), minor=st.sampled_from((1, 50_000)))
-    def refund_by_hand(self, order: str, minor: int) -> None:
-        known = self._shop.books.orders[order]
-        known.refunded_minor = min(known.refunded_minor + minor, known.paid.amount_minor)
-
-    @rule(person=st.sampled_from(["maria", "noor", "finn"]))
-    def person_goes_or_comes_back(self, person: str) -> None:
-        self._away ^= {person}
-        self._run(self._reopen())
-
-    @rule(callers=st.integers(1, 4))
-    def advance(self, callers: int) -> None:
-        self._run(self._advance_all(callers))
+    def _change(self, event: Change) -> None:
+        if event.person is None:
+            known = self._shop.books.orders[event.order]
+            left = known.paid.amount_minor - known.refunded_minor
+            known.refunded_minor += min(1, left)
+        else:
+            self._away ^= {event.person}
+            self._run(self._reopen())
 
     async def _advance_all(self, callers: int) -> None:
         engine = self.house.sayso.house.engine

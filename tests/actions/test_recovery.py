@@ -6,41 +6,18 @@ from pathlib import Path
 
 import pytest
 from actions.desk import advance, assert_verified, propose, stock
+from actions.slow_shop import SlowToShow
 from support.house import open_shop
 
-from sayso.actions.action import Guarantee, verifiable
+from sayso.actions.action import verifiable
 from sayso.actions.engine import Boundary
-from sayso.actions.snapshot import Absence, Call, Receipt
-from sayso.ids import Clock
+from sayso.actions.snapshot import Call
 from sayso.testing.clock import FakeClock
 from sayso.testing.shop import Shop, ShopFault
 
 
 class PlugPulledError(Exception):
     """Stands for the power cut at a boundary."""
-
-
-class SlowToShow(Shop):
-    """Its look-up shows a payout only some seconds after the call, within what it declares."""
-
-    def __init__(self, guarantee: Guarantee, clock: Clock, delay_s: int) -> None:
-        super().__init__(guarantee)
-        self._clock = clock
-        self._delay_s = delay_s
-        self._paid_at: list[float] = []
-
-    async def call(self, call: Call) -> Receipt:
-        try:
-            return await super().call(call)
-        finally:
-            missing = len(self.books.payouts) - len(self._paid_at)
-            self._paid_at += [self._clock.now().timestamp()] * missing
-
-    async def look_up(self, call: Call) -> Receipt | Absence:
-        now = self._clock.now().timestamp()
-        if any(now < at + self._delay_s for at in self._paid_at):
-            return Absence.ABSENT
-        return await super().look_up(call)
 
 
 @pytest.mark.promise("engine:one-effect:lost-answer")
