@@ -67,9 +67,3 @@ from action
 where tenant = :tenant and subject_id = :subject_id and name = :name and created_at >= :since
     and id <> :but
     and status in ('pending_approval', 'approved', 'executing', 'unknown', 'succeeded', 'stale');
-
--- name: money_out
-select currency, name, cast(sum(amount_minor) as bigint) as amount_minor, count(*) as count
-from action
-where tenant = :tenant and status = 'succeeded' and amount_minor is not null
-group by currency, name order by currency, name;
