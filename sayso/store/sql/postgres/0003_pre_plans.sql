@@ -1,0 +1,1 @@
+-- Plans: what happens to the other steps when one fails.

@@ -1,0 +1,1 @@
+-- The stop switch: what must not be carried out now.

@@ -1,0 +1,1 @@
+-- Dispatch: priorities, rates and timers.

@@ -1,0 +1,1 @@
+-- Publishing: where checkpoints went, and who witnessed them.
