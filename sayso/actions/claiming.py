@@ -1,0 +1,106 @@
+"""Claiming: a call's intent is committed once everything that could have changed is checked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sayso.actions.approvals import yes_votes
+from sayso.actions.binding import forged_votes, found_tampering
+from sayso.actions.digest import call_key
+from sayso.actions.judging import Judge
+from sayso.actions.ledger import ActionRow
+from sayso.actions.moves import Moves
+from sayso.actions.policy import Approver, Outcome
+from sayso.actions.queue import ApprovalStatus, approval_of
+from sayso.actions.reach import Directory, Reach
+from sayso.actions.state import Status
+from sayso.audit.entry import EntryKind, Json
+from sayso.store.base import Transaction
+
+
+class Claims:
+    """Commits intents as part of the caller's transaction."""
+
+    def __init__(
+        self, *, moves: Moves, judge: Judge, reach: Reach, directory: Directory, lease_s: float
+    ) -> None:
+        self._moves = moves
+        self._judge = judge
+        self._reach = reach
+        self._directory = directory
+        self._lease_s = lease_s
+
+    def commit_intent(self, tx: Transaction, row: ActionRow) -> ActionRow | str | None:
+        """Claim with the intent in one transaction; a text says what went stale instead."""
+        now = self._moves.now()
+        approval = approval_of(tx, row)
+        tampered = found_tampering(tx, row, approval)
+        if tampered is not None:
+            return self._moves.end_tampered(tx, row, approval, tampered)
+        assert row.snapshot is not None
+        assert row.judgement is not None
+        if row.judgement.policy_version != self._judge.policy_version:
+            return "the policy has changed"
+        approvers: list[Approver] = []
+        if row.judgement.outcome is Outcome.ASK:
+            # INVARIANT: no `ask` passes without an approval bound to the very same digest.
+            if approval is None or approval.status is not ApprovalStatus.APPROVED:
+                return "it is not approved"
+            if now >= approval.expires_at:
+                return "the time of the approval is over"
+            approvers = yes_votes(tx, approval, self._directory)
+            forged = forged_votes(tx, row, approvers)
+            if forged is not None:
+                return self._moves.end_tampered(tx, row, approval, forged)
+        judgement = self._judge.permits(tx, row, approvers, now)
+        if judgement.outcome is not Outcome.ALLOW:
+            return f"it is not allowed any more: {judgement.explain}"
+        action = self._reach.action(row.name)
+        retention = action.guarantee.retention_s
+        claimed = replace(
+            row,
+            status=Status.EXECUTING,
+            fence=row.fence + 1,
+            due_at=now + int(self._lease_s * 1e6),
+            call_key=call_key(row.tenant, row.id, row.snapshot.digest),
+            call_key_until=None if retention is None else now + retention * 1_000_000,
+            called_at=now,
+            updated_at=now,
+        )
+        data: dict[str, Json] = {
+            "call_key": claimed.call_key,
+            "guarantee": action.guarantee.kind,
+            "rules": list(judgement.rules),
+            "approvers": [approver.person for approver in approvers],
+            "fence": claimed.fence,
+        }
+        asked = approval if row.judgement.outcome is Outcome.ASK else None
+        approval_id = asked.id if asked is not None else None
+        return self._moves.move(
+            tx, row, claimed, EntryKind.ACTION_INTENT, data, approval=approval_id
+        )
+
+    def claim_again(self, tx: Transaction, row: ActionRow) -> ActionRow | None:
+        """Claim for a second call of the same intent, under the same key."""
+        now = self._moves.now()
+        approval = approval_of(tx, row)
+        tampered = found_tampering(tx, row, approval)
+        if tampered is not None:
+            return self._moves.end_tampered(tx, row, approval, tampered)
+        # INVARIANT: `called_at` is the last moment of the newest call, from which absence needs
+        # `settle_after_s` to be proof; `call_key_until` stays the first call's, from which the
+        # provider counts.
+        claimed = replace(
+            row,
+            status=Status.EXECUTING,
+            fence=row.fence + 1,
+            due_at=now + int(self._lease_s * 1e6),
+            called_at=now,
+            updated_at=now,
+        )
+        data: dict[str, Json] = {
+            "call_key": claimed.call_key,
+            "fence": claimed.fence,
+            "again": True,
+        }
+        return self._moves.move(tx, row, claimed, EntryKind.ACTION_INTENT, data)

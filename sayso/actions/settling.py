@@ -1,0 +1,107 @@
+"""Settling: what came of a call, or of a look-up, is written down."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sayso.actions.calls import Try, receipt_data
+from sayso.actions.digest import storable
+from sayso.actions.ledger import ActionRow
+from sayso.actions.moves import Moves
+from sayso.actions.recovery import retry_delay_micros
+from sayso.actions.snapshot import Receipt
+from sayso.actions.state import Status
+from sayso.audit.entry import EntryKind, Json
+from sayso.errors import Code, RefusedError, RetryableError, SaysoError
+from sayso.store.base import Transaction
+
+MAX_RELEASES = 8
+"""How often a call that surely did nothing is made again before the action fails."""
+_MOST = 500
+"""So many characters of a provider's words are kept."""
+
+
+class Settlements:
+    """Settles calls as part of the caller's transaction."""
+
+    def __init__(self, moves: Moves) -> None:
+        self._moves = moves
+
+    def settle(
+        self, tx: Transaction, row: ActionRow, outcome: Receipt | SaysoError, which: Try
+    ) -> ActionRow | None:
+        """Write the outcome; None when another worker took over and ours no longer counts."""
+        now = self._moves.now()
+        if isinstance(outcome, Receipt):
+            moved = replace(
+                row,
+                status=Status.SUCCEEDED,
+                receipt=outcome,
+                error=None,
+                due_at=None,
+                updated_at=now,
+            )
+            return self._moves.move(
+                tx, row, moved, EntryKind.ACTION_SUCCEEDED, receipt_data(outcome, row)
+            )
+        data: dict[str, Json] = {"code": outcome.code.value}
+        error = {"code": outcome.code.value, "message": storable(outcome.message, _MOST)}
+        # INVARIANT: only a first call can be released, since an earlier one of the same intent may
+        # have done it; and a no to a later call proves nothing while that is open.
+        released = isinstance(outcome, RetryableError) and row.attempts + 1 < MAX_RELEASES
+        if isinstance(outcome, RetryableError) and released and which is Try.FIRST:
+            delay = retry_delay_micros(row.attempts, outcome.retry_after_s)
+            moved = replace(
+                row,
+                status=Status.APPROVED,
+                attempts=row.attempts + 1,
+                error=error,
+                due_at=now + delay,
+                updated_at=now,
+            )
+            data["released"] = "surely nothing was done"
+            return self._moves.move(tx, row, moved, EntryKind.ACTION_APPROVED, data)
+        final = which is Try.FIRST or (which is Try.PROVEN and isinstance(outcome, RefusedError))
+        if isinstance(outcome, RefusedError | RetryableError) and final:
+            moved = replace(row, status=Status.FAILED, error=error, due_at=None, updated_at=now)
+            return self._moves.move(tx, row, moved, EntryKind.ACTION_FAILED, data)
+        moved = replace(
+            row,
+            status=Status.UNKNOWN,
+            attempts=row.attempts + 1,
+            error=error,
+            called_at=now,
+            due_at=now + retry_delay_micros(row.attempts, None),
+            updated_at=now,
+        )
+        return self._moves.move(tx, row, moved, EntryKind.ACTION_UNKNOWN, data)
+
+    def reconcile(self, tx: Transaction, row: ActionRow, receipt: Receipt) -> ActionRow | None:
+        """The look-up found the effect."""
+        now = self._moves.now()
+        moved = replace(
+            row,
+            status=Status.SUCCEEDED,
+            receipt=receipt,
+            error=None,
+            due_at=None,
+            updated_at=now,
+        )
+        data = receipt_data(receipt, row)
+        return self._moves.move(tx, row, moved, EntryKind.ACTION_RECONCILED, data)
+
+    def stay_unknown(
+        self, tx: Transaction, row: ActionRow, due_at: int | None, reason: str
+    ) -> ActionRow | None:
+        """Nothing was learnt: look again at `due_at`, or leave it to a person when that is None."""
+        now = self._moves.now()
+        moved = replace(
+            row,
+            status=Status.UNKNOWN,
+            attempts=row.attempts + 1,
+            error={"code": Code.OUTCOME_UNKNOWN.value, "message": storable(reason, _MOST)},
+            due_at=due_at,
+            updated_at=now,
+        )
+        data: dict[str, Json] = {"reason": storable(reason, _MOST), "next_look_at": due_at}
+        return self._moves.move(tx, row, moved, EntryKind.ACTION_UNKNOWN, data)
