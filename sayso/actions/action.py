@@ -83,6 +83,22 @@ def at_most_once() -> Guarantee:
     return Guarantee(kind="at_most_once")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undo:
+    """How an action is taken back: by another action of the same connector.
+
+    It goes the whole way of any action (resolved, judged, called once), so it can be refused too.
+
+    Attributes:
+        action: its name, such as `stripe.take_back_credit`.
+        args: its arguments by name: `receipt` stands for the id of the effect's receipt, `object`
+            for the id of the object that was acted on.
+    """
+
+    action: str
+    args: Mapping[str, Literal["receipt", "object"]]
+
+
 FactType = Literal["string", "long", "bool", "decimal"]
 """The types that a fact has in the policy language (Cedar's names)."""
 
@@ -105,6 +121,7 @@ class Action:
             when there is no amount to lower.
         facts: names and types of the facts that the connector resolves for the policy, which reads
             them as `context.<name>`.
+        undo: how it is taken back when another step of its plan fails; None when it cannot be.
 
     Raises:
         ConfigError: `invalid_action`, when the name, a field or the sentence breaks these rules.
@@ -119,6 +136,7 @@ class Action:
     sentence: str
     money_arg: str | None = None
     facts: Mapping[str, FactType] = field(default_factory=dict[str, FactType])
+    undo: Undo | None = None
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
@@ -134,6 +152,8 @@ class Action:
             )
         if self.money_arg is not None and self.money_arg not in self.args.model_fields:
             raise _invalid(self.name, f"it has no argument `{self.money_arg}`", "fix `money_arg`")
+        if self.undo is not None and self.undo.action.partition(".")[0] != self.connector:
+            raise _invalid(self.name, "another connector's action undoes it", "fix `undo`")
         for _, name, _, _ in string.Formatter().parse(self.sentence):
             if name is not None and not name.isidentifier():
                 raise _invalid(self.name, f"its sentence has `{{{name}}}`", "use plain names")

@@ -25,7 +25,14 @@ from sayso.actions.recovery import CallAgain, Settle, Wait, after_look_up
 from sayso.actions.settling import Settlements
 from sayso.actions.snapshot import difference
 from sayso.actions.state import Status
-from sayso.actions.waiting import Waits, park, waits_for
+from sayso.actions.waiting import (
+    Waits,
+    dependency_error,
+    failed_before,
+    park,
+    stands_alone,
+    waits_for,
+)
 from sayso.audit.personal import Personal
 from sayso.errors import Code, RefusedError
 from sayso.ids import Clock, Tenant, to_micros
@@ -157,6 +164,12 @@ class Engine:
     async def _judge_again(self, row: ActionRow) -> ActionRow | None:
         if row.revision >= MAX_REVISIONS:
             return await self._refuse(row, Code.WRONG_STATE, "it changed too often")
+        if not stands_alone(row):
+            failed = await self._store.read(lambda reader: failed_before(reader, row))
+            if failed is not None:
+                return await self._refuse(
+                    row, Code.DEPENDENCY_FAILED, dependency_error(failed)["message"]
+                )
         quote = await self._store.read(lambda reader: self._quote(reader, row))
         return await self._proposals.settle_planned(row, quote)
 
@@ -178,10 +191,10 @@ class Engine:
     # ---- claim: everything that could have changed is checked again --------------------------
 
     async def _claim(self, row: ActionRow) -> ActionRow | None:
-        if row.after:
+        if not stands_alone(row):
             waiting = await self._store.read(lambda reader: waits_for(reader, row))
             if waiting is Waits.FAILED:
-                problem = "an earlier step did not succeed"
+                problem = "another step of its plan did not succeed"
                 return await self._refuse(row, Code.DEPENDENCY_FAILED, problem)
             if waiting is Waits.OPEN:
                 await self._store.write(lambda tx: park(tx, row))

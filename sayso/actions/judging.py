@@ -27,6 +27,7 @@ from sayso.actions.policy import (
 from sayso.actions.reach import Reach
 from sayso.actions.snapshot import Resolved
 from sayso.actions.state import Status
+from sayso.actions.undoing import takes_back
 from sayso.audit.entry import Json
 from sayso.errors import Code, RefusedError
 from sayso.ids import Entropy, from_micros
@@ -86,6 +87,7 @@ class Judge:
             history=_history(reader, row, resolved, now),
             planner=row.planner,
             at=from_micros(now),
+            undoes=takes_back(reader, self._reach, row),
         )
 
     def permits(
@@ -209,6 +211,8 @@ def bound_digest(
         "view_sha256": snapshot.view_sha256,
         "salt": snapshot.salt,
     }
+    if row.undoes is not None:
+        parts["undoes"] = row.undoes
     return digest_of(parts)
 
 
@@ -224,6 +228,7 @@ def _circumstances(question: Question) -> tuple[object, ...]:
     return (
         question.history,
         question.planner,
+        question.undoes,
         question.at.replace(minute=0, second=0, microsecond=0),
     )
 

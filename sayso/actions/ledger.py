@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -10,9 +10,10 @@ import orjson
 
 from sayso.actions.action import Assurance, Subject
 from sayso.actions.digest import resolved_from_json, resolved_json
+from sayso.actions.plan import OnFailure
 from sayso.actions.policy import Judgement, Outcome
 from sayso.actions.snapshot import Receipt, Resolved
-from sayso.actions.state import START, TOLD, Status, check_transition
+from sayso.actions.state import FINAL, START, TOLD, Status, check_transition
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json
 from sayso.audit.log import AuditLog
 from sayso.errors import Code, RefusedError
@@ -59,6 +60,8 @@ class ActionRow:
     created_at: int
     updated_at: int
     last_seq: int
+    on_failure: OnFailure = OnFailure.CONTINUE
+    undoes: str | None = None
 
     @property
     def amount(self) -> Money | None:
@@ -130,6 +133,8 @@ def read_action(row: Row) -> ActionRow:
         created_at=integer(row, "created_at"),
         updated_at=integer(row, "updated_at"),
         last_seq=integer(row, "last_seq"),
+        on_failure=OnFailure(text(row, "on_failure")),
+        undoes=text_or_none(row, "undoes"),
     )
 
 
@@ -213,11 +218,21 @@ def dumps(value: object) -> str:
     return orjson.dumps(value).decode()
 
 
-class Ledger:
-    """Inserts and moves actions. Each change writes its entry in the same transaction."""
+StepEnded = Callable[["Ledger", Transaction, ActionRow], None]
+"""Told in the same transaction about a step that has ended, where its plan stops or undoes."""
 
-    def __init__(self, log: AuditLog) -> None:
+
+class Ledger:
+    """Inserts and moves actions. Each change writes its entry in the same transaction.
+
+    Args:
+        log: is written with each change.
+        step_ended: see `StepEnded`.
+    """
+
+    def __init__(self, log: AuditLog, step_ended: StepEnded | None = None) -> None:
         self._log = log
+        self._step_ended = step_ended
 
     @property
     def log(self) -> AuditLog:
@@ -253,6 +268,9 @@ class Ledger:
         )
         assert done == 1, "the row changed inside its own transaction"
         self._wake(tx, stored)
+        planned = stored.on_failure is not OnFailure.CONTINUE or stored.undoes is not None
+        if planned and stored.status in FINAL and self._step_ended is not None:
+            self._step_ended(self, tx, stored)
         return stored
 
     @staticmethod
@@ -292,7 +310,7 @@ class Ledger:
 _FIXED = (
     *("tenant", "id", "idempotency_key", "fingerprint", "requester", "request_id", "step"),
     *("after", "name", "subject_id", "assurance", "reason_ref", "planner", "created_at"),
-    "traceparent",
+    *("traceparent", "on_failure", "undoes"),
 )
 
 
@@ -332,6 +350,8 @@ def _columns(row: ActionRow) -> dict[str, str | int | None]:
         "created_at": row.created_at,
         "updated_at": row.updated_at,
         "last_seq": row.last_seq,
+        "on_failure": row.on_failure.value,
+        "undoes": row.undoes,
     }
 
 

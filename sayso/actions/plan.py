@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from sayso.errors import Code, RefusedError
 from sayso.json import JsonValue
@@ -31,6 +32,21 @@ class Step:
     reason: str = ""
 
 
+class OnFailure(StrEnum):
+    """What happens to the other steps of a plan when one of them does not succeed.
+
+    Steps that wait for it (`after`) are refused in any case. A failure is whatever ends a step
+    without success: refused, rejected, expired or failed; `unknown` is not one until it is settled.
+    """
+
+    CONTINUE = "continue"
+    """They go on."""
+    STOP = "stop"
+    """Those that have not begun are refused."""
+    UNDO = "undo"
+    """As `stop`, and once nothing is under way what was done is taken back, the newest first."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What a planner proposes for one request.
@@ -40,6 +56,7 @@ class Plan:
         planner: who planned, such as `playbook:refund` or `model:openai:gpt-5`.
         tokens: model tokens that were spent, in and out together; 0 for playbooks.
         cost_micro_usd: what they cost, in millionths of a US dollar, as far as it is known.
+        on_failure: what happens to the other steps when one does not succeed.
 
     Raises:
         RefusedError: `invalid_input` for no step, too many, double ids, or a step that waits for a
@@ -51,6 +68,7 @@ class Plan:
     tokens: int = 0
     cost_micro_usd: int = 0
     notes: Mapping[str, str] = field(default_factory=dict[str, str])
+    on_failure: OnFailure = OnFailure.CONTINUE
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.steps) <= MAX_STEPS:

@@ -68,6 +68,8 @@ class Question:
         history: what was done for this customer lately.
         planner: `caller` for a concrete action, else the planner's name.
         at: the moment of the judgement, aware UTC.
+        undoes: whether it takes back what a plan did, of which another step failed; read from the
+            ledger, so nobody can claim it.
     """
 
     tenant: str
@@ -77,6 +79,7 @@ class Question:
     history: History
     planner: str
     at: datetime
+    undoes: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

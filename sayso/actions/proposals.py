@@ -11,7 +11,7 @@ from sayso.actions.action import Subject
 from sayso.actions.digest import hash_of, is_text, plain, storable
 from sayso.actions.judging import Judge, Judged
 from sayso.actions.ledger import SYSTEM, ActionRow, Ledger, entry_of, read_action
-from sayso.actions.plan import Step
+from sayso.actions.plan import OnFailure, Step
 from sayso.actions.queue import ApprovalStatus, approval_of, put_approval
 from sayso.actions.reach import Reach
 from sayso.actions.snapshot import Resolved
@@ -47,7 +47,7 @@ class Proposal:
         reason: the customer's or the caller's words; untrusted, sealed beside the log.
         key: the caller's idempotency key; the same key with the same content is one action.
         planner: `caller`, or who planned it.
-        request_id, step, after: where it stands in a plan.
+        request_id, step, after, on_failure: where it stands in a plan.
         traceparent: W3C trace context of the asker.
     """
 
@@ -62,6 +62,7 @@ class Proposal:
     request_id: str | None = None
     step: str | None = None
     after: tuple[str, ...] = field(default=())
+    on_failure: OnFailure = OnFailure.CONTINUE
     traceparent: str | None = None
 
 
@@ -285,6 +286,7 @@ class Proposals:
             created_at=now,
             updated_at=now,
             last_seq=0,
+            on_failure=proposal.on_failure,
         )
 
     def _insert(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from sayso.actions.ledger import ActionRow, read_action
-from sayso.actions.state import FINAL, Status
+from sayso.actions.ledger import ActionRow
+from sayso.actions.plan import OnFailure
+from sayso.actions.state import FINAL, TOLD, Status
+from sayso.actions.undoing import has_failed, plan_of
 from sayso.errors import Code
 from sayso.store.base import Reader, Transaction
 
@@ -18,16 +20,22 @@ class Waits(StrEnum):
     FAILED = "failed"
 
 
-def _steps_before(reader: Reader, row: ActionRow) -> list[ActionRow]:
-    if not row.after or row.request_id is None:
-        return []
-    rows = reader.all("action.by_request", tenant=row.tenant, request_id=row.request_id)
-    return [before for before in map(read_action, rows) if before.step in row.after]
+def stands_alone(row: ActionRow) -> bool:
+    """Whether no other action is asked before this one runs."""
+    return not row.after and row.on_failure is OnFailure.CONTINUE
 
 
 def waits_for(reader: Reader, row: ActionRow) -> Waits:
     """What the steps before an action say now; a step that is not there has not succeeded."""
-    before = _steps_before(reader, row)
+    if stands_alone(row):
+        return Waits.NOTHING
+    plan = plan_of(reader, row)
+    before = [step for step in plan if step.step in row.after]
+    if row.undoes is not None:
+        # What takes back goes on when the one before it could not, or all the others would stand.
+        return Waits.NOTHING if all(step.status in TOLD for step in before) else Waits.OPEN
+    if row.on_failure is not OnFailure.CONTINUE and any(map(has_failed, plan)):
+        return Waits.FAILED
     if len(before) < len(set(row.after)):
         return Waits.FAILED
     if any(step.status in FINAL and step.status is not Status.SUCCEEDED for step in before):
@@ -38,9 +46,13 @@ def waits_for(reader: Reader, row: ActionRow) -> Waits:
 
 
 def failed_before(reader: Reader, row: ActionRow) -> str | None:
-    """The step before it that did not succeed, in words; None when there is none."""
-    for step in _steps_before(reader, row):
-        if step.status in FINAL and step.status is not Status.SUCCEEDED:
+    """The step because of which it must not run, in words; None when there is none."""
+    if stands_alone(row) or row.undoes is not None:
+        return None
+    together = row.on_failure is not OnFailure.CONTINUE
+    for step in plan_of(reader, row):
+        failed = step.status in FINAL and step.status is not Status.SUCCEEDED
+        if (failed and step.step in row.after) or (together and has_failed(step)):
             return f"{step.name} is {step.status}"
     return None
 
@@ -49,7 +61,7 @@ def dependency_error(failed: str) -> dict[str, str]:
     """The error of an action whose earlier step did not succeed."""
     return {
         "code": Code.DEPENDENCY_FAILED.value,
-        "message": f"an earlier step did not succeed: {failed}",
+        "message": f"another step of its plan did not succeed: {failed}",
     }
 
 

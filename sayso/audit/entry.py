@@ -166,6 +166,8 @@ class EntryKind(StrEnum):
     ACTION_RECONCILED = "action.reconciled"
     ACTION_RESOLVED = "action.resolved"
     ACTION_COMPENSATED = "action.compensated"
+    PLAN_UNDOING = "plan.undoing"
+    """A step of a plan failed, so what the others did is taken back, where that can be done."""
     APPROVAL_REFUSED = "approval.refused"
     """Somebody tried to decide and was not allowed to; the approval itself is unchanged."""
     AUDIT_QUERIED = "audit.queried"

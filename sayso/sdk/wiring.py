@@ -16,6 +16,7 @@ from sayso.actions.ledger import Ledger
 from sayso.actions.policy import Approver, Judgement, Outcome, Policy, Question
 from sayso.actions.proposals import Proposals
 from sayso.actions.resolution import Resolutions
+from sayso.actions.undoing import Undoing
 from sayso.agent.base import Planner
 from sayso.agent.requests import Requests
 from sayso.audit.log import AuditLog
@@ -102,8 +103,9 @@ def build_house(
     store = open_store(workspace)
     if connections is not None:
         connections.use(store)
-    ledger = Ledger(log)
     personal = Personal(secrets.token_bytes)
+    undoing = Undoing(reach=reach, personal=personal, ids=ids)
+    ledger = Ledger(log, undoing.step_ended)
     directory = SettingsDirectory(settings.people)
     judge = Judge(policy, reach, settings.approvals.time, secrets.token_bytes)
     proposals = Proposals(

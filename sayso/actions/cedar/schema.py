@@ -34,6 +34,7 @@ CONTEXT_FIELDS: tuple[ContextField, ...] = tuple(
         ("count30d", "Long", "this action for this customer in the last 30 days, without this one"),
         ("amount30d", "decimal", "the sum of those in this currency, in major units"),
         ("hour", "Long", "hour of the day in UTC, 0 to 23"),
+        ("undoes", "Bool", "whether it takes back what a plan did, of which another step failed"),
         ("planner", "String", "`caller` for a concrete action, else the planner's name"),
     )
 )
@@ -139,6 +140,7 @@ def build_request(question: Question, action: Action) -> Request:
         "amount": _amount(action, amount, errors),
         "currency": currency,
         "planner": question.planner,
+        "undoes": question.undoes,
         "hour": _hour(question, errors),
         **_history(question, currency, errors),
     }

@@ -1,11 +1,12 @@
 -- name: insert
 insert into action (tenant, id, idempotency_key, fingerprint, requester, request_id, step, after,
     name, subject_id, assurance, args, reason_ref, planner, status, revision, snapshot, digest,
-    amount_minor, currency, judgement, error, due_at, traceparent, created_at, updated_at, last_seq)
+    amount_minor, currency, judgement, error, due_at, traceparent, created_at, updated_at, last_seq,
+    on_failure, undoes)
 values (:tenant, :id, :idempotency_key, :fingerprint, :requester, :request_id, :step, :after,
     :name, :subject_id, :assurance, :args, :reason_ref, :planner, :status, :revision, :snapshot,
     :digest, :amount_minor, :currency, :judgement, :error, :due_at, :traceparent, :created_at,
-    :updated_at, :last_seq);
+    :updated_at, :last_seq, :on_failure, :undoes);
 
 -- name: by_id
 select * from action where tenant = :tenant and id = :id;
@@ -57,6 +58,11 @@ update action set due_at = null where tenant = :tenant and id = :id and last_seq
 update action set due_at = :now
 where tenant = :tenant and request_id = :request_id and after <> '[]'
     and status in ('approved', 'pending_approval');
+
+-- name: wake_plan (count unread)
+update action set due_at = :now
+where tenant = :tenant and request_id = :request_id and undoes is null
+    and status in ('planned', 'stale', 'approved', 'pending_approval');
 
 -- name: history
 select count(*) as count,
