@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
@@ -167,6 +167,12 @@ class Action:
     def verb(self) -> str:
         """The part after the dot."""
         return self.name.partition(".")[2]
+
+
+def plannable(actions: Sequence[Action]) -> list[Action]:
+    """Those a planner may ask for: what only takes another one back is not for planning."""
+    undoing = {action.undo.action for action in actions if action.undo is not None}
+    return [action for action in actions if action.name not in undoing]
 
 
 def _invalid(name: str, problem: str, next_step: str) -> ConfigError:

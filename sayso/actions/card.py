@@ -163,6 +163,8 @@ def build_card(
     """
     title = sentence_of(action, resolved)
     undone = "it can be undone" if action.reversible else "it cannot be undone"
+    if action.undo is not None:
+        undone = f"`{action.undo.action}` takes it back"
     return Card(
         title=title,
         action=action.name,

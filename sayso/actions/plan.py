@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -45,6 +45,11 @@ class OnFailure(StrEnum):
     """Those that have not begun are refused."""
     UNDO = "undo"
     """As `stop`, and once nothing is under way what was done is taken back, the newest first."""
+
+    @classmethod
+    def strictest(cls, several: Iterable[OnFailure]) -> OnFailure:
+        """What holds for a plan that was put together from several."""
+        return max(several, key=list(cls).index, default=cls.CONTINUE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,8 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 from langgraph.types import Command, interrupt
 
-from sayso.actions.plan import HandOver, Plan, Step
+from sayso.actions.action import plannable
+from sayso.actions.plan import HandOver, OnFailure, Plan, Step
 from sayso.actions.proposals import Proposal, Proposals
 from sayso.actions.reach import Reach
 from sayso.agent.base import Handles, Message, Planner
@@ -127,7 +128,8 @@ async def _plan(state: RunState, runtime: _Runtime) -> Command[Any]:
         messages.append(Message(role="agent", content=told))
     with context.telemetry.span("sayso.plan", None, {"sayso.planner": context.planner.name}):
         try:
-            answer = await context.planner.plan(messages, handles, context.reach.actions)
+            actions = plannable(context.reach.actions)
+            answer = await context.planner.plan(messages, handles, actions)
         except RetryableError as error:
             if context.give_up:
                 return _to_person(f"the planner does not answer: {error.message}")
@@ -152,7 +154,7 @@ async def _validate(state: RunState, runtime: _Runtime) -> Command[Any]:
         plan_from_json(stored),
         messages=context.messages,
         handles=handles,
-        actions=context.reach.actions,
+        actions=plannable(context.reach.actions),
     )
     if isinstance(grounded, Plan):
         return Command(goto="submit", update={"plan": plan_json(grounded), "problems": []})
@@ -187,6 +189,7 @@ def _store_plan(
             request_id=row.id,
             step=step.id,
             after=step.after,
+            on_failure=plan.on_failure,
             traceparent=row.traceparent,
         )
         for step in plan.steps
@@ -203,6 +206,7 @@ def _store_plan(
         data={
             "planner": plan.planner,
             "steps": steps,
+            "on_failure": plan.on_failure.value,
             "tokens": state.get("tokens", 0),
             "cost_micro_usd": state.get("cost_micro_usd", 0),
         },
@@ -236,7 +240,7 @@ async def _reply(state: RunState, runtime: _Runtime) -> None:
             RequestStatus.ANSWERED,
             EntryKind.REQUEST_REPLIED,
             data={"outcomes": [f"{key} {value}" for key, value in outcomes.items()]},
-            reply=write_reply([outcome_of(action) for action in actions]),
+            reply=write_reply([outcome_of(step) for step in actions if step.undoes is None]),
         )
 
     await context.store.write(work)
@@ -275,6 +279,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
     return {
         "planner": plan.planner,
         "notes": dict(plan.notes),
+        "on_failure": plan.on_failure.value,
         "steps": [
             {
                 "id": step.id,
@@ -303,4 +308,5 @@ def plan_from_json(value: dict[str, Any]) -> Plan:
         ),
         planner=value["planner"],
         notes=value["notes"],
+        on_failure=OnFailure(value.get("on_failure", OnFailure.CONTINUE)),
     )

@@ -108,7 +108,19 @@ class Connectors:
             if action.name in self._actions:
                 raise _invalid(f"`{connector.name}`", f"two actions are called `{action.name}`")
             self._actions[action.name] = action
+        for action in connector.actions:
+            self._check_undo(action)
         self._connectors[connector.name] = connector
+
+    def _check_undo(self, action: Action) -> None:
+        if action.undo is None:
+            return
+        name = action.undo.action
+        undo = self._actions.get(name)
+        if undo is None:
+            raise _invalid(f"`{action.connector}`", f"it has no `{name}` to undo `{action.name}`")
+        if not set(action.undo.args) <= set(undo.args.model_fields):
+            raise _invalid(f"`{action.connector}`", f"`{name}` does not take what undoes by it")
 
     @property
     def actions(self) -> Sequence[Action]:

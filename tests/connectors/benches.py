@@ -11,6 +11,8 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Protocol, cast
 
+import httpx
+
 from sayso.actions.action import Subject
 from sayso.connectors.base import Connector
 from sayso.connectors.email import EmailConnector, FileTransport, SmtpTransport, Transport, Writer
@@ -26,6 +28,7 @@ from sayso.testing.sandbox import Sandbox
 from sayso.testing.suites.connector import Case, ConnectorBench
 
 ANA = Subject(id="cus_demo_ana")
+BEN = Subject(id="cus_demo_ben")
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
@@ -53,6 +56,8 @@ def stripe_on(
 async def stripe_bench() -> AsyncGenerator[ConnectorBench, None]:
     """Stripe on a sandbox with the demo's customers."""
     with Sandbox.start(seed="demo") as sandbox:
+        credit = await _something_to_take_back(sandbox)
+        before = len(sandbox.books().effects)
         yield ConnectorBench(
             connector=stripe_on(sandbox.url, sandbox.api_key),
             cases=(
@@ -79,10 +84,28 @@ async def stripe_bench() -> AsyncGenerator[ConnectorBench, None]:
                     )
                     for when in ("now", "period_end")
                 ),
+                Case(
+                    action="stripe.keep_subscription",
+                    args={"subscription": "sub_demo_ben"},
+                    subject=BEN,
+                ),
+                Case(action="stripe.take_back_credit", args={"credit": credit}, subject=BEN),
             ),
-            effects=lambda: len(sandbox.books().effects),
+            effects=lambda: len(sandbox.books().effects) - before,
             unreachable=stripe_on(f"http://127.0.0.1:{closed_port()}", "sk_test_nobody"),
         )
+
+
+async def _something_to_take_back(sandbox: Sandbox) -> str:
+    """A subscription that ends with its period, and a credit; returns the credit's id."""
+    headers = {"Authorization": f"Bearer {sandbox.api_key}"}
+    async with httpx.AsyncClient(base_url=sandbox.url, headers=headers) as client:
+        await client.post("/v1/subscriptions/sub_demo_ben", data={"cancel_at_period_end": "true"})
+        answer = await client.post(
+            f"/v1/customers/{BEN.id}/balance_transactions",
+            data={"amount": "-700", "currency": "usd"},
+        )
+    return str(answer.json()["id"])
 
 
 class FakeAddressBook:

@@ -87,9 +87,11 @@ def test_only_the_connectors_that_are_named_are_made() -> None:
     assert [one.name for one in found.actions] == [
         "stripe.cancel_subscription",
         "stripe.credit",
+        "stripe.keep_subscription",
         "stripe.refund",
+        "stripe.take_back_credit",
     ]
-    assert found.version_of("stripe.refund").startswith("1/")
+    assert found.version_of("stripe.refund").startswith("2/")
 
 
 async def test_email_writes_to_the_address_that_stripe_has(tmp_path: Path) -> None:

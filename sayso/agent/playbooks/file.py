@@ -11,7 +11,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from sayso.actions.plan import MAX_STEPS
+from sayso.actions.plan import MAX_STEPS, OnFailure
 from sayso.errors import Code, ConfigError
 
 TomlValue: TypeAlias = str | int | bool | Mapping[str, str | int | bool]
@@ -99,6 +99,8 @@ class Playbook(_Closed):
         never: regular expressions; none may be found in the same sentence.
         asks: sentences that ask for it, at least three; the classifier learns from them.
         none: sentences that sound alike and do not ask for it.
+        on_failure: what happens to the other steps when one does not succeed: they go on
+            (`continue`), are not begun (`stop`), or are taken back as well (`undo`).
     """
 
     version: Literal[1]
@@ -110,6 +112,7 @@ class Playbook(_Closed):
     none: tuple[Sentence, ...] = ()
     slots: Mapping[Name, Slot] = Field(default_factory=dict[str, Slot])
     steps: tuple[StepTemplate, ...] = Field(default=(), max_length=MAX_STEPS)
+    on_failure: OnFailure = OnFailure.CONTINUE
 
     @model_validator(mode="after")
     def _fits_together(self) -> Playbook:

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from sayso.actions.action import Action
-from sayso.actions.plan import MAX_STEPS, HandOver, Plan, Step
+from sayso.actions.plan import MAX_STEPS, HandOver, OnFailure, Plan, Step
 from sayso.agent.base import MAX_MESSAGE_CHARS, Handles, Message
 from sayso.agent.playbooks import guards
 from sayso.agent.playbooks.amounts import normalise, read_amounts
@@ -112,7 +112,11 @@ class PlaybookPlanner:
         if len(steps) > MAX_STEPS:
             return self._hand_over(f"the request takes more than {MAX_STEPS} steps")
         names = "+".join(dict.fromkeys(ask.playbook.name for ask in asks))
-        return Plan(steps=tuple(steps), planner=f"playbook:{names}")
+        return Plan(
+            steps=tuple(steps),
+            planner=f"playbook:{names}",
+            on_failure=OnFailure.strictest(ask.playbook.on_failure for ask in asks),
+        )
 
     def read_asks(self, text: str) -> tuple[Ask, ...] | Trouble:
         """What a normalised message asks for, or why no playbook may answer it."""

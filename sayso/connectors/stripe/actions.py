@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from sayso.actions.action import Action, Args, Effect, idempotent, verifiable
+from sayso.actions.action import Action, Args, Effect, Undo, idempotent, verifiable
 from sayso.money import Money
 
 KEY_HOURS = 24
@@ -19,6 +19,7 @@ SETTLE_AFTER_S = 120
 RefundReason = Literal["duplicate", "fraudulent", "requested_by_customer"]
 
 _PAYMENT = r"^(ch|py|pi)_[A-Za-z0-9_]{1,120}$"
+_BALANCE_CHANGE = r"^cbtxn_[A-Za-z0-9_]{1,120}$"
 _SUBSCRIPTION = r"^sub_[A-Za-z0-9_]{1,120}$"
 
 
@@ -65,6 +66,30 @@ class CreditArgs(Args):
     note: Annotated[str | None, Field(max_length=200, description="why, on the invoice")] = None
 
 
+class KeepArgs(Args):
+    """Arguments of `stripe.keep_subscription`.
+
+    Attributes:
+        subscription: `sub_…`, which ends with its paid period as it is.
+    """
+
+    subscription: Annotated[
+        str, Field(pattern=_SUBSCRIPTION, description="the subscription, such as sub_123")
+    ]
+
+
+class TakeBackCreditArgs(Args):
+    """Arguments of `stripe.take_back_credit`.
+
+    Attributes:
+        credit: `cbtxn_…`, the balance change that gave it.
+    """
+
+    credit: Annotated[
+        str, Field(pattern=_BALANCE_CHANGE, description="the credit, such as cbtxn_123")
+    ]
+
+
 REFUND = Action(
     name="stripe.refund",
     summary="Refund a charge, fully or partly, to the card that paid",
@@ -97,6 +122,7 @@ CANCEL_SUBSCRIPTION = Action(
     effect=Effect.CANCELLATION,
     reversible=False,
     sentence="Cancel {subscription} {when}",
+    undo=Undo(action="stripe.keep_subscription", args={"subscription": "receipt"}),
     facts={
         "tenure_days": "long",
         "subscription_age_days": "long",
@@ -119,6 +145,7 @@ CREDIT = Action(
     effect=Effect.CREDIT,
     reversible=True,
     sentence="Give {amount} of account credit",
+    undo=Undo(action="stripe.take_back_credit", args={"credit": "receipt"}),
     money_arg="amount",
     facts={
         "tenure_days": "long",
@@ -129,3 +156,28 @@ CREDIT = Action(
 )
 """Facts: `tenure_days` · `credited_before`: how many of the customer's newest 100 balance changes
 were credits · `credit_left`: credit that is still unused · `livemode`."""
+
+KEEP_SUBSCRIPTION = Action(
+    name="stripe.keep_subscription",
+    summary="Let a subscription go on that was to end with its paid period",
+    args=KeepArgs,
+    guarantee=idempotent(hours=KEY_HOURS, settle_after_s=SETTLE_AFTER_S),
+    effect=Effect.CHANGE,
+    reversible=True,
+    sentence="Let {subscription} go on",
+    facts={"status": "string", "livemode": "bool"},
+)
+"""Facts: Stripe's `status` · `livemode`."""
+
+TAKE_BACK_CREDIT = Action(
+    name="stripe.take_back_credit",
+    summary="Take back account credit that was given",
+    args=TakeBackCreditArgs,
+    guarantee=idempotent(hours=KEY_HOURS, settle_after_s=SETTLE_AFTER_S),
+    effect=Effect.CHANGE,
+    reversible=False,
+    sentence="Take back {amount} of account credit",
+    facts={"credit_left": "decimal", "livemode": "bool"},
+)
+"""Facts: `credit_left`: credit that is still unused; less than the amount when invoices have used
+some of it up, and then the next invoice is higher · `livemode`."""

@@ -11,9 +11,17 @@ from sayso.actions.snapshot import Absence, Call, Receipt, Record, Resolved
 from sayso.connectors.retry import RetryPolicy
 from sayso.connectors.secret import Secret
 from sayso.connectors.setup import Address, Setup
-from sayso.connectors.stripe.actions import CANCEL_SUBSCRIPTION, CREDIT, REFUND
+from sayso.connectors.stripe.actions import (
+    CANCEL_SUBSCRIPTION,
+    CREDIT,
+    KEEP_SUBSCRIPTION,
+    REFUND,
+    TAKE_BACK_CREDIT,
+)
+from sayso.connectors.stripe.credit_return import CreditReturns
 from sayso.connectors.stripe.credits import Credits
 from sayso.connectors.stripe.customer import read_customer
+from sayso.connectors.stripe.keeping import Keeping
 from sayso.connectors.stripe.records import list_records
 from sayso.connectors.stripe.refunds import Refunds
 from sayso.connectors.stripe.subscriptions import Cancellations
@@ -81,12 +89,12 @@ class StripeConnector:
     @property
     def version(self) -> str:
         """Ours and the API's, so that a change of either makes waiting approvals stale."""
-        return f"1/{API_VERSION}"
+        return f"2/{API_VERSION}"
 
     @property
     def actions(self) -> Sequence[Action]:
-        """Refund, cancel a subscription, give credit."""
-        return (REFUND, CANCEL_SUBSCRIPTION, CREDIT)
+        """Refund, cancel a subscription, give credit, and what takes the last two back."""
+        return (REFUND, CANCEL_SUBSCRIPTION, CREDIT, KEEP_SUBSCRIPTION, TAKE_BACK_CREDIT)
 
     async def resolve(self, action: Action, args: Args, subject: Subject) -> Resolved:
         """See `Connector.resolve`."""
@@ -143,6 +151,8 @@ class StripeConnector:
                 Refunds(api, self._clock),
                 Cancellations(api, self._clock),
                 Credits(api, self._clock),
+                Keeping(api),
+                CreditReturns(api),
             )
             self._opened = (api, {deed.action.name: deed for deed in deeds})
         return self._opened

@@ -13,7 +13,6 @@ from sayso.connectors.stripe.customer import is_ours, read_customer, reference_o
 from sayso.errors import Code, OutcomeUnknownError, RefusedError
 from sayso.ids import Clock, rfc3339
 from sayso.json import JsonValue
-from sayso.money import Money
 
 if TYPE_CHECKING:
     import stripe  # only the types: the SDK itself is imported by the first call
@@ -58,7 +57,7 @@ class Credits:
             )
         to_stripe(amount)
         credit_left = from_stripe(max(0, -customer.balance), currency.lower())
-        changes = await self._page(customer.id, None)
+        changes = await balance_page(self._api, customer.id)
         account = await self._api.account()
         wanted: dict[str, JsonValue] = {"amount": amount.to_json()}
         fields = {"credit so far": str(credit_left), "credit afterwards": str(credit_left + amount)}
@@ -103,7 +102,7 @@ class Credits:
             change = await client.v1.customers.balance_transactions.create_async(
                 call.resolved.object_id, params, {"idempotency_key": call.idempotency_key}
             )
-            return _receipt(change) if is_ours(change.metadata, call) else None
+            return receipt_of(change) if is_ours(change.metadata, call) else None
 
         receipt = await self._api.write(send, what="credit")
         if receipt is None:
@@ -116,34 +115,41 @@ class Credits:
 
     async def look_up(self, call: Call) -> Receipt | Absence:
         """The credit of this action among the customer's balance changes."""
-        after: str | None = None
-        for _ in range(_MOST_CHANGES // _PAGE):
-            page = await self._page(call.resolved.object_id, after)
-            for change in page.data:
-                if is_ours(change.metadata, call):
-                    return _receipt(change)
-            # INVARIANT: only a list that was read to its end proves that there is none.
-            if not page.has_more or not page.data:
-                return Absence.ABSENT
-            after = page.data[-1].id
-        return Absence.CANNOT_TELL
-
-    async def _page(
-        self, customer_id: str, after: str | None
-    ) -> stripe.ListObject[stripe.CustomerBalanceTransaction]:
-        params: stripe.params.CustomerBalanceTransactionListParams = {"limit": _PAGE}
-        if after is not None:
-            params["starting_after"] = after
-        return await self._api.read(
-            lambda client: client.v1.customers.balance_transactions.list_async(customer_id, params)
-        )
+        return await look_up_change(self._api, call)
 
 
-def _receipt(change: stripe.CustomerBalanceTransaction) -> Receipt:
-    given: Money = from_stripe(-change.amount, change.currency)
+async def balance_page(
+    api: StripeApi, customer_id: str, after: str | None = None
+) -> stripe.ListObject[stripe.CustomerBalanceTransaction]:
+    """Up to 100 changes of a customer's balance, newest first."""
+    params: stripe.params.CustomerBalanceTransactionListParams = {"limit": _PAGE}
+    if after is not None:
+        params["starting_after"] = after
+    return await api.read(
+        lambda client: client.v1.customers.balance_transactions.list_async(customer_id, params)
+    )
+
+
+async def look_up_change(api: StripeApi, call: Call) -> Receipt | Absence:
+    """The change of a balance that carries the reference of this action."""
+    after: str | None = None
+    for _ in range(_MOST_CHANGES // _PAGE):
+        page = await balance_page(api, call.resolved.object_id, after)
+        for change in page.data:
+            if is_ours(change.metadata, call):
+                return receipt_of(change)
+        # INVARIANT: only a list that was read to its end proves that there is none.
+        if not page.has_more or not page.data:
+            return Absence.ABSENT
+        after = page.data[-1].id
+    return Absence.CANNOT_TELL
+
+
+def receipt_of(change: stripe.CustomerBalanceTransaction) -> Receipt:
+    """A change of a balance as a receipt; the amount without its sign."""
     return Receipt(
         id=change.id,
         status="applied",
-        amount=given,
+        amount=from_stripe(abs(change.amount), change.currency),
         details={"created": rfc3339(change.created * 1_000_000), "type": change.type},
     )

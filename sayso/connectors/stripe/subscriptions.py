@@ -47,9 +47,11 @@ if TYPE_CHECKING:
 
     from sayso.connectors.stripe.api import StripeApi
 
-_OVER = frozenset({"canceled", "incomplete_expired"})
+OVER = frozenset({"canceled", "incomplete_expired"})
+"""States of a subscription that has ended for good."""
 _COMMENT = "sayso"
-_REFERENCED = f"subscription.metadata.{REFERENCE}"
+REFERENCED = f"subscription.metadata.{REFERENCE}"
+"""The precondition that holds the reference that was there when the action was judged."""
 
 
 class Cancellations:
@@ -70,7 +72,7 @@ class Cancellations:
         """Read the subscription and say what the cancellation would be. Changes nothing."""
         assert isinstance(args, CancelArgs)
         customer = await read_customer(self._api, subject)
-        found = await self._read(args.subscription)
+        found = await read_subscription(self._api, args.subscription)
         if found is None:
             raise unknown_object("subscription", args.subscription)
         check_owner("subscription", args.subscription, found.customer, customer)
@@ -87,7 +89,7 @@ class Cancellations:
             preconditions={
                 "subscription.status": found.status,
                 "subscription.cancel_at_period_end": found.cancel_at_period_end,
-                _REFERENCED: _reference_in(found),
+                REFERENCED: reference_in(found),
             },
             fields=_fields(found, args.when),
             facts=self._facts(found, args, customer),
@@ -112,19 +114,14 @@ class Cancellations:
             "livemode": found.livemode,
         }
 
-    async def _read(self, subscription_id: str) -> stripe.Subscription | None:
-        return await self._api.find(
-            lambda client: client.v1.subscriptions.retrieve_async(subscription_id)
-        )
-
     async def call(self, call: Call) -> Receipt:
         """Cancel it, unless it is cancelled already."""
         args = CancelArgs.model_validate(dict(call.resolved.args))
-        found = await self._read(args.subscription)
+        found = await read_subscription(self._api, args.subscription)
         if found is None:
             raise unknown_object("subscription", args.subscription)
         if _is_ours(found, call):
-            return _receipt(found)
+            return receipt_of(found)
         # INVARIANT: what somebody else has cancelled never gets our reference, and so never looks
         # like our success.
         _check_state(found, args.when)
@@ -147,7 +144,7 @@ class Cancellations:
             done = await client.v1.subscriptions.cancel_async(
                 args.subscription, {"cancellation_details": {"comment": _comment(call)}}, key
             )
-            return _receipt(done) if done.status in _OVER and _is_ours(done, call) else None
+            return receipt_of(done) if done.status in OVER and _is_ours(done, call) else None
 
         async def at_period_end(client: stripe.StripeClient) -> Receipt | None:
             done = await client.v1.subscriptions.update_async(
@@ -155,7 +152,7 @@ class Cancellations:
                 {"cancel_at_period_end": True, "metadata": reference_of(call)},
                 key,
             )
-            return _receipt(done) if _is_ours(done, call) else None
+            return receipt_of(done) if _is_ours(done, call) else None
 
         send = now if args.when == "now" else at_period_end
         return await self._api.write(send, what="cancellation")
@@ -174,23 +171,28 @@ class Cancellations:
 
     async def look_up(self, call: Call) -> Receipt | Absence:
         """Whether the subscription carries the reference of this action."""
-        found = await self._read(call.resolved.object_id)
+        found = await read_subscription(self._api, call.resolved.object_id)
         if found is None:
             return Absence.CANNOT_TELL
         if _is_ours(found, call):
-            return _receipt(found)
+            return receipt_of(found)
         if call.resolved.args.get("when") == "now":
             # What is not over was never ended at once; and what ended with another comment was
             # ended by somebody else, or somebody has written over ours since.
-            other = found.status in _OVER and _comment_of(found)
+            other = found.status in OVER and _comment_of(found)
             return Absence.CANNOT_TELL if other else Absence.ABSENT
-        covered = _reference_in(found) != call.resolved.preconditions.get(_REFERENCED)
+        covered = reference_in(found) != call.resolved.preconditions.get(REFERENCED)
         return Absence.CANNOT_TELL if covered else Absence.ABSENT
+
+
+async def read_subscription(api: StripeApi, subscription_id: str) -> stripe.Subscription | None:
+    """The subscription; None when Stripe has no such one."""
+    return await api.find(lambda client: client.v1.subscriptions.retrieve_async(subscription_id))
 
 
 def _check_state(found: stripe.Subscription, when: str) -> None:
     name = f"`{found.id[:40]}`"
-    if found.status in _OVER:
+    if found.status in OVER:
         raise RefusedError(Code.WRONG_STATE, f"{name} is cancelled already")
     if found.cancel_at_period_end and when == "period_end":
         raise RefusedError(
@@ -208,7 +210,8 @@ def _is_ours(found: stripe.Subscription, call: Call) -> bool:
     return is_ours(found.metadata, call) or _comment_of(found) == _comment(call)
 
 
-def _reference_in(found: stripe.Subscription) -> str | None:
+def reference_in(found: stripe.Subscription) -> str | None:
+    """The reference in its metadata, whosever it is."""
     if REFERENCE not in found.metadata:
         return None
     return str(found.metadata[REFERENCE])
@@ -259,7 +262,8 @@ def _fields(found: stripe.Subscription, when: str) -> dict[str, str]:
     }
 
 
-def _receipt(found: stripe.Subscription) -> Receipt:
+def receipt_of(found: stripe.Subscription) -> Receipt:
+    """The subscription as it is now, as the receipt of a change."""
     ended = found.ended_at if "ended_at" in found else None
     ends = period_end(found)
     return Receipt(

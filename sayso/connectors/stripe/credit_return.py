@@ -1,0 +1,113 @@
+"""`stripe.take_back_credit`: credit that was given is taken back from the customer's balance."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sayso.actions.action import Args, Subject
+from sayso.actions.snapshot import Absence, Call, Receipt, Resolved
+from sayso.connectors.stripe.actions import TAKE_BACK_CREDIT, TakeBackCreditArgs
+from sayso.connectors.stripe.credits import balance_page, look_up_change, receipt_of
+from sayso.connectors.stripe.currency import from_stripe, to_stripe
+from sayso.connectors.stripe.customer import (
+    Customer,
+    is_ours,
+    read_customer,
+    reference_of,
+    unknown_object,
+)
+from sayso.errors import Code, OutcomeUnknownError, RefusedError
+from sayso.money import Money
+
+if TYPE_CHECKING:
+    import stripe  # only the types: the SDK itself is imported by the first call
+
+    from sayso.connectors.stripe.api import StripeApi
+
+TAKES_BACK = "sayso_takes_back"
+"""In the metadata: the credit that a change of the balance takes back."""
+
+
+class CreditReturns:
+    """Takes credit back, once for each credit.
+
+    Args:
+        api: the door to Stripe.
+    """
+
+    action = TAKE_BACK_CREDIT
+
+    def __init__(self, api: StripeApi) -> None:
+        self._api = api
+
+    async def resolve(self, args: Args, subject: Subject) -> Resolved:
+        """Read the credit; refused when it was taken back already. Changes nothing."""
+        assert isinstance(args, TakeBackCreditArgs)
+        customer = await read_customer(self._api, subject)
+        given = await self._given(customer, args.credit)
+        account = await self._api.account()
+        currency = given.currency
+        amount: Money = from_stripe(-given.amount, currency)
+        left = from_stripe(max(0, -customer.balance), currency)
+        return Resolved(
+            args={"credit": given.id},
+            object_kind="customer",
+            object_id=customer.id,
+            owner=customer.id,
+            owner_proof="customer.balance_transactions",
+            account=account.title,
+            payee="nobody: the customer's own balance falls",
+            amount=amount,
+            fields={"credit": given.id, "credit left": str(left)},
+            facts={"credit_left": left, "livemode": customer.livemode},
+            personal=customer.personal,
+        )
+
+    async def _given(self, customer: Customer, credit: str) -> stripe.CustomerBalanceTransaction:
+        given = await self._api.find(
+            lambda client: client.v1.customers.balance_transactions.retrieve_async(
+                customer.id, credit
+            )
+        )
+        if given is None:
+            raise unknown_object("credit", credit)
+        if given.amount >= 0:
+            raise RefusedError(Code.WRONG_STATE, f"`{credit[:40]}` gave no credit")
+        changes = await balance_page(self._api, customer.id)
+        if any(_takes_back(change.metadata, given.id) for change in changes.data):
+            raise RefusedError(Code.NOTHING_LEFT, f"`{credit[:40]}` was taken back already")
+        return given
+
+    async def call(self, call: Call) -> Receipt:
+        """Take it back, once per key."""
+        assert call.resolved.amount is not None
+        amount, currency = to_stripe(call.resolved.amount)
+        params: stripe.params.CustomerBalanceTransactionCreateParams = {
+            # SOURCE: Stripe docs: Customer credit balance: a positive amount takes credit away.
+            "amount": amount,
+            "currency": currency,
+            "metadata": {**reference_of(call), TAKES_BACK: str(call.resolved.args["credit"])},
+        }
+
+        async def send(client: stripe.StripeClient) -> Receipt | None:
+            change = await client.v1.customers.balance_transactions.create_async(
+                call.resolved.object_id, params, {"idempotency_key": call.idempotency_key}
+            )
+            return receipt_of(change) if is_ours(change.metadata, call) else None
+
+        receipt = await self._api.write(send, what="balance change")
+        if receipt is None:
+            raise OutcomeUnknownError(
+                Code.OUTCOME_UNKNOWN,
+                "stripe answered with a balance change that is not of this action",
+                next_step="wait for the look-up, or look in the Stripe dashboard",
+            )
+        return receipt
+
+    async def look_up(self, call: Call) -> Receipt | Absence:
+        """The change of this action among the customer's balance changes."""
+        return await look_up_change(self._api, call)
+
+
+def _takes_back(metadata: stripe.StripeObject | None, credit: str) -> bool:
+    return metadata is not None and TAKES_BACK in metadata and metadata[TAKES_BACK] == credit
