@@ -73,6 +73,7 @@ class Code(StrEnum):
     INVALID_PLAYBOOK = "invalid_playbook"
     MISSING_EXTRA = "missing_extra"
     PORT_IN_USE = "port_in_use"
+    PLACE_UNAVAILABLE = "place_unavailable"
     MODEL_FAILED = "model_failed"
     INTERNAL = "internal"
 
@@ -143,6 +144,7 @@ CODES: dict[Code, CodeInfo] = {
     Code.INVALID_PLAYBOOK: CodeInfo("a playbook is not valid", 500),
     Code.MISSING_EXTRA: CodeInfo("an optional part is not installed", 500),
     Code.PORT_IN_USE: CodeInfo("the port is in use", 500),
+    Code.PLACE_UNAVAILABLE: CodeInfo("a place for checkpoints cannot be reached", 503),
     Code.MODEL_FAILED: CodeInfo("the model gave no usable answer", 503),
     Code.INTERNAL: CodeInfo("an error inside Sayso", 500),
 }

@@ -169,6 +169,19 @@ PROMISES: dict[str, Promise] = {
         "audit 4.6",
     ),
     "audit:empty": Promise("What is empty is never called verified.", "audit 4.6"),
+    "audit:witness": Promise(
+        "A witness cosigns only what follows from the last checkpoint that it saw, and never "
+        "forgets it.",
+        "audit 4.5",
+    ),
+    "audit:published": Promise(
+        "Signed heads are kept where the database's administrator cannot write, and a history that "
+        "contradicts one of them is noticed there.",
+        "audit 4.5",
+    ),
+    "audit:published:unreachable": Promise(
+        "A place that cannot be reached holds up neither the log nor another place.", "audit 4.5"
+    ),
     "audit:export": Promise(
         "A filtered export proves each of its rows and says that it is not whole.", "audit 4.8"
     ),

@@ -7,8 +7,6 @@ lets somebody change a note without changing its meaning.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -19,6 +17,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from sayso.audit.merkle import HASH_BYTES
+from sayso.audit.strict64 import decode64, encode64
 from sayso.errors import Code, ConfigError, IntegrityError
 
 ED25519 = 1
@@ -51,7 +50,7 @@ class Checkpoint:
 
     def text(self) -> str:
         """The three lines that are signed, each ending in a line feed."""
-        return f"{self.origin}\n{self.size}\n{_encode(self.root)}\n"
+        return f"{self.origin}\n{self.size}\n{encode64(self.root)}\n"
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -115,7 +114,7 @@ class Ed25519Signer:
         self._name = name
         self._private_key = private_key
         self._key_id = key_id_of(name, public)
-        self._vkey = f"{name}+{self._key_id.hex()}+{_encode(public)}"
+        self._vkey = f"{name}+{self._key_id.hex()}+{encode64(public)}"
 
     @classmethod
     def generate(cls, name: str) -> Self:
@@ -157,7 +156,7 @@ class Ed25519Signer:
     def to_text(self) -> str:
         """The secret key as C2SP writes it, for a file that only its owner can read."""
         secret = bytes([ED25519]) + self._private_key.private_bytes_raw()
-        return f"PRIVATE+KEY+{self._name}+{self._key_id.hex()}+{_encode(secret)}"
+        return f"PRIVATE+KEY+{self._name}+{self._key_id.hex()}+{encode64(secret)}"
 
     def __repr__(self) -> str:
         return f"Ed25519Signer({self._vkey!r})"
@@ -182,6 +181,29 @@ class Ed25519Signer:
         return self._private_key.sign(message)
 
 
+class NoteKey(Protocol):
+    """A public key of any kind that can judge signature lines of a note."""
+
+    @property
+    def vkey(self) -> str:
+        """The key as C2SP writes it."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """The key's name."""
+        ...
+
+    @property
+    def key_id(self) -> bytes:
+        """The four bytes that tell keys of one name apart."""
+        ...
+
+    def accepts(self, message: bytes, signature: bytes) -> bool:
+        """Whether this key made the signature over exactly this message."""
+        ...
+
+
 class Verifier:
     """A public key that can judge the signatures of one signer."""
 
@@ -191,7 +213,7 @@ class Verifier:
         self._key = Ed25519PublicKey.from_public_bytes(public_key)
         typed = bytes([ED25519]) + public_key
         self._key_id = key_id_of(name, typed)
-        self._vkey = f"{name}+{self._key_id.hex()}+{_encode(typed)}"
+        self._vkey = f"{name}+{self._key_id.hex()}+{encode64(typed)}"
 
     @classmethod
     def parse(cls, vkey: str) -> Self:
@@ -259,7 +281,7 @@ class SignatureLine:
 
     def text(self) -> str:
         """The line, ending in a line feed."""
-        return f"{_SIGNATURE_START}{self.name} {_encode(self.key_id + self.signature)}\n"
+        return f"{_SIGNATURE_START}{self.name} {encode64(self.key_id + self.signature)}\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -272,7 +294,7 @@ class OpenedNote:
     """
 
     text: str
-    verified_by: tuple[Verifier, ...]
+    verified_by: tuple[NoteKey, ...]
 
 
 def key_id_of(name: str, typed_public_key: bytes) -> bytes:
@@ -341,7 +363,7 @@ def _parse_signature(line: str) -> SignatureLine:
     return SignatureLine(name=name, key_id=decoded[:4], signature=decoded[4:])
 
 
-def open_note(note: str | bytes, verifiers: Iterable[Verifier]) -> OpenedNote:
+def open_note(note: str | bytes, verifiers: Iterable[NoteKey]) -> OpenedNote:
     """The text of a note that at least one of the keys signed.
 
     Signatures of other keys are passed over, since witnesses add theirs.
@@ -354,7 +376,7 @@ def open_note(note: str | bytes, verifiers: Iterable[Verifier]) -> OpenedNote:
     Source: c2sp.org/signed-note.
     """
     text, signatures = parse_note(note)
-    known: dict[tuple[str, bytes], Verifier] = {}
+    known: dict[tuple[str, bytes], NoteKey] = {}
     for verifier in verifiers:
         other = known.setdefault((verifier.name, verifier.key_id), verifier)
         if other.vkey != verifier.vkey:
@@ -363,7 +385,7 @@ def open_note(note: str | bytes, verifiers: Iterable[Verifier]) -> OpenedNote:
                 Code.KEY_MISMATCH, f"two different keys have the name and id of `{other.vkey}`"
             )
     message = text.encode()
-    accepted: list[Verifier] = []
+    accepted: list[NoteKey] = []
     for line in signatures:
         key = known.get((line.name, line.key_id))
         if key is None:
@@ -382,7 +404,7 @@ def open_note(note: str | bytes, verifiers: Iterable[Verifier]) -> OpenedNote:
     return OpenedNote(text=text, verified_by=tuple(accepted))
 
 
-def open_checkpoint(note: str | bytes, verifiers: Iterable[Verifier]) -> Checkpoint:
+def open_checkpoint(note: str | bytes, verifiers: Iterable[NoteKey]) -> Checkpoint:
     """The checkpoint of a note that at least one of the keys signed.
 
     Raises:
@@ -391,17 +413,9 @@ def open_checkpoint(note: str | bytes, verifiers: Iterable[Verifier]) -> Checkpo
     return Checkpoint.parse(open_note(note, verifiers).text)
 
 
-def _encode(data: bytes) -> str:
-    return base64.b64encode(data).decode("ascii")
-
-
 def _decode(text: str) -> bytes:
-    try:
-        decoded = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        _malformed("its base64")
-    if _encode(decoded) != text:
-        # NOTE: b64decode ignores the unused low bits of the last digit.
+    decoded = decode64(text)
+    if decoded is None:
         _malformed("its base64")
     return decoded
 

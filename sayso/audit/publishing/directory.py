@@ -1,0 +1,149 @@
+"""A directory as a place: a share, a mounted bucket, another machine's disk."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import re
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sayso.audit.note import MAX_NOTE_BYTES, Checkpoint, parse_note
+from sayso.audit.publishing.base import Submission
+from sayso.audit.tilepath import index_path
+from sayso.audit.witness.records import sync_folder
+from sayso.errors import Code, ConfigError, IntegrityError, RetryableError
+
+_SUFFIX = ".checkpoint"
+_LOCK = "lock"
+_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@-]{0,127}")
+
+
+class DirectoryPlace:
+    """Keeps each checkpoint as a file of its own that is never written again.
+
+    `acme/main/x001/x204/331.checkpoint` is the log `acme/main` at 1,204,331 entries.
+
+    Args:
+        name: what the settings call it.
+        folder: must exist: a share that is not mounted must not become a folder of this disk.
+
+    Guarantees: when `publish` returns, the file and its name are on the disk, whole. A file is
+    made under its name only when it is complete, and never replaced. Two writers wait for each
+    other. The file system must have hard links.
+    """
+
+    def __init__(self, name: str, folder: Path) -> None:
+        self._name = name
+        self._folder = folder
+
+    @property
+    def name(self) -> str:
+        """What the settings call it."""
+        return self._name
+
+    async def publish(self, submission: Submission) -> str:
+        """Keep the checkpoint; see `Place`."""
+        return await asyncio.to_thread(self._keep, submission.checkpoint, submission.note)
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+    def _keep(self, checkpoint: Checkpoint, note: str) -> str:
+        path = _path_of(self._folder, checkpoint.origin, checkpoint.size)
+        try:
+            if not self._folder.is_dir():
+                raise FileNotFoundError(2, "no such folder", str(self._folder))
+            with _locked(self._folder):
+                if not path.exists():
+                    _create(path, note.encode(), self._folder)
+                    return note
+                kept = _read_note(path)
+        except OSError as error:
+            raise RetryableError(
+                Code.PLACE_UNAVAILABLE,
+                f"the directory `{self._name}` cannot be written: {(error.strerror or '').lower()}",
+                next_step="mount it, make room, or correct its path",
+                detail=str(error),
+            ) from error
+        if Checkpoint.parse(parse_note(kept)[0]) != checkpoint:
+            raise IntegrityError(
+                Code.TAMPERED,
+                f"`{path}` has another tree of {checkpoint.size} entries",
+                next_step="run `sayso audit verify --published` with that directory",
+            )
+        return kept
+
+
+def read_published(folder: Path, newest: int = 1000) -> Iterator[bytes]:
+    """The notes that a directory keeps, per log the newest ones, largest size first.
+
+    What is no note is given too: it is for the verifier to say so.
+
+    Raises:
+        OSError: the folder cannot be read.
+    """
+    if not folder.is_dir():
+        raise NotADirectoryError(20, "no such folder", str(folder))
+    for log in sorted({*_logs(folder)}):
+        files = sorted(log.rglob(f"*{_SUFFIX}"), key=lambda path: _size_of(log, path))
+        for path in reversed(files[-newest:]):
+            yield path.read_bytes()[: 2 * MAX_NOTE_BYTES]
+
+
+def _logs(folder: Path) -> Iterator[Path]:
+    for path in folder.glob("*/*"):
+        if path.is_dir():
+            yield path
+
+
+def _size_of(log: Path, path: Path) -> int:
+    digits = "".join(path.relative_to(log).with_suffix("").parts).replace("x", "")
+    return int(digits) if digits.isdecimal() else -1
+
+
+def _path_of(folder: Path, origin: str, size: int) -> Path:
+    parts = origin.split("/")
+    if len(parts) != 2 or not all(_PART.fullmatch(part) for part in parts):
+        raise ConfigError(
+            Code.INVALID_SETTING,
+            f"the log `{origin[:80]}` cannot be the name of a folder",
+            next_step="use letters, digits, dots, colons, @ and hyphens",
+        )
+    return folder.joinpath(*parts, *f"{index_path(size)}{_SUFFIX}".split("/"))
+
+
+def _read_note(path: Path) -> str:
+    with path.open("rb") as file:
+        return file.read(2 * MAX_NOTE_BYTES).decode(errors="replace")
+
+
+def _create(path: Path, content: bytes, top: Path) -> None:
+    """Make a file under its name at once, whole and durable; never over another one."""
+    made = [parent for parent in (path.parent, *path.parent.parents) if not parent.exists()]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for parent in made:
+        sync_folder(parent.parent)
+    beside = top / ".new"
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    try:
+        os.write(descriptor, content)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    # Fails where the name is taken, which a rename would not.
+    os.link(beside, path)
+    beside.unlink()
+    sync_folder(path.parent)
+
+
+@contextmanager
+def _locked(folder: Path) -> Generator[None]:
+    descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
