@@ -116,7 +116,7 @@ def resolve(
     token = person_token(folder)
 
     async def work() -> ActionView:
-        async with Sayso.open(folder, act=False) as sayso:
+        async with Sayso.open(folder) as sayso:
             return await sayso.resolve(
                 action_id,
                 outcome,

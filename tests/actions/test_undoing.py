@@ -1,0 +1,278 @@
+"""Plans that stop or undo themselves: what one failed step does to the others."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import cast
+
+import pytest
+from actions.desk import ASKED, MAIN, assert_verified, bodies, say, shown, stock, usd
+from support.house import POLICY, ShopHouse, open_shop
+
+from sayso.actions.action import Subject
+from sayso.actions.approvals import Choice
+from sayso.actions.engine import Boundary
+from sayso.actions.plan import OnFailure, Step
+from sayso.actions.proposals import Proposal
+from sayso.audit.entry import Actor, ActorKind
+from sayso.sdk.views import ActionView
+from sayso.testing.gift_shop import GiftShop
+from sayso.testing.shop import ShopFault
+
+RULES = (
+    POLICY.replace("count30d < 3", "count30d < 300")
+    + """
+@id("gift") @explain("gifts up to 50 run by themselves")
+permit (principal, action == Action::"shop.gift", resource)
+when { context.amount.lessThanOrEqual(decimal("50.00")) };
+
+@id("gift-manager") @explain("larger ones once a support manager says yes")
+permit (principal, action == Action::"shop.gift", resource)
+when { context.approvedBy.contains("support_manager") };
+
+@id("take-back") @explain("takes back what a failed plan did")
+permit (principal, action, resource) when { context.undoes };
+"""
+)
+
+
+@asynccontextmanager
+async def open_gifts(folder: Path, shop: GiftShop | None = None) -> AsyncGenerator[ShopHouse]:
+    """A workspace on the gift shop with one order of $1,000."""
+    async with open_shop(folder, shop=shop or GiftShop(), policy=RULES) as house:
+        stock(house)
+        yield house
+
+
+def gifts_of(house: ShopHouse) -> GiftShop:
+    """The shop with its books of gifts."""
+    return cast("GiftShop", house.shop)
+
+
+def gift(name: str, minor: int, *after: str) -> Step:
+    """A step that gives a gift."""
+    return Step(id=name, action="shop.gift", args={"amount": usd(minor)}, after=after)
+
+
+def refund(name: str, minor: int, *after: str) -> Step:
+    """A step that refunds a part of the order; nothing takes it back."""
+    args = {"order": "o1", "amount": usd(minor)}
+    return Step(id=name, action="shop.refund", args=args, after=after)
+
+
+async def submit(house: ShopHouse, mode: OnFailure, *steps: Step) -> list[str]:
+    """Hand a plan in, as the agent does, and run what is due."""
+    proposals = tuple(
+        Proposal(
+            tenant=MAIN,
+            requester=Actor(kind=ActorKind.AGENT, id="agent"),
+            subject=Subject(id="cus_1"),
+            action=step.action,
+            args=step.args,
+            key=f"plan/{step.id}",
+            request_id="req_1",
+            step=step.id,
+            after=step.after,
+            on_failure=mode,
+        )
+        for step in steps
+    )
+    rows = await house.sayso.house.store.write(
+        lambda tx: house.sayso.house.proposals.submit_steps(tx, proposals, steps)
+    )
+    await house.sayso.house.dispatcher.drain()
+    return [row.id for row in rows]
+
+
+async def plan_of(house: ShopHouse) -> dict[str, ActionView]:
+    """Every action of the plan by its step, those that take back included."""
+    page = await house.sayso.actions()
+    return {view.step: view for view in page if view.step is not None}
+
+
+async def states(house: ShopHouse) -> dict[str, str]:
+    """The state of each step."""
+    return {step: view.status for step, view in (await plan_of(house)).items()}
+
+
+@pytest.mark.promise("plans:undo")
+async def test_a_failed_step_takes_the_others_back_the_newest_first(tmp_path: Path) -> None:
+    """Two gifts were given when the refund fails, so both are taken back, the second one first."""
+    async with open_gifts(tmp_path) as house:
+        house.shop.faults = [ShopFault.SAYS_NO]
+        await submit(
+            house,
+            OnFailure.UNDO,
+            gift("s1", 1000),
+            gift("s2", 2000, "s1"),
+            refund("s3", 1000, "s2"),
+        )
+        assert await states(house) == {
+            "s1": "compensated",
+            "s2": "compensated",
+            "s3": "failed",
+            "s2-undo": "succeeded",
+            "s1-undo": "succeeded",
+        }
+        assert gifts_of(house).taken == ["gift_2", "gift_1"]
+        kinds = [body["kind"] for body in bodies(house)]
+        assert kinds.count("plan.undoing") == 1
+        assert kinds.count("action.compensated") == 2
+        assert_verified(house)
+
+
+@pytest.mark.promise("plans:undo")
+async def test_what_cannot_be_taken_back_stands_and_the_log_says_so(tmp_path: Path) -> None:
+    """A refund is final; the gift beside it is taken back all the same."""
+    async with open_gifts(tmp_path) as house:
+        house.shop.faults = [None, ShopFault.SAYS_NO]  # type: ignore[list-item]
+        paid, given, failed = await submit(
+            house, OnFailure.UNDO, refund("s1", 500), gift("s2", 700, "s1"), refund("s3", 9, "s2")
+        )
+        assert await states(house) == {
+            "s1": "succeeded",
+            "s2": "compensated",
+            "s3": "failed",
+            "s2-undo": "succeeded",
+        }
+        (told,) = [body for body in bodies(house) if body["kind"] == "plan.undoing"]
+        assert told["data"] == {
+            "because": f"{failed} shop.refund",
+            "takes_back": [f"{given} shop.gift"],
+            "stands": [f"{paid} shop.refund"],
+        }
+        assert house.shop.books.paid_out_minor == 500
+
+
+@pytest.mark.promise("plans:stop")
+async def test_a_plan_that_stops_begins_nothing_more_and_takes_nothing_back(
+    tmp_path: Path,
+) -> None:
+    """The step beside the failed one waited for a person, who is not asked any more."""
+    async with open_gifts(tmp_path) as house:
+        house.shop.faults = [ShopFault.SAYS_NO]
+        await submit(
+            house, OnFailure.STOP, gift("s1", 1000), gift("s2", 6000), refund("s3", 1000, "s1")
+        )
+        assert await states(house) == {"s1": "succeeded", "s2": "refused", "s3": "failed"}
+        view = (await plan_of(house))["s2"]
+        assert view.error is not None
+        assert view.error.code == "dependency_failed"
+        assert (await shown(house, view)).status == "superseded"
+        assert gifts_of(house).taken == []
+
+
+async def test_a_plan_that_goes_on_is_not_touched(tmp_path: Path) -> None:
+    """By default a failure concerns only what waits for the failed step."""
+    async with open_gifts(tmp_path) as house:
+        house.shop.faults = [ShopFault.SAYS_NO]
+        await submit(
+            house, OnFailure.CONTINUE, refund("s1", 1000), gift("s2", 1000), gift("s3", 1, "s1")
+        )
+        assert await states(house) == {"s1": "failed", "s2": "succeeded", "s3": "refused"}
+
+
+@pytest.mark.promise("plans:undo")
+async def test_a_no_to_one_step_takes_the_others_back(tmp_path: Path) -> None:
+    """The manager says no to the second step after the first was done."""
+    async with open_gifts(tmp_path) as house:
+        await submit(house, OnFailure.UNDO, gift("s1", 1000), refund("s2", ASKED))
+        assert await states(house) == {"s1": "succeeded", "s2": "pending_approval"}
+        card = await shown(house, (await plan_of(house))["s2"])
+        await house.sayso.decide_as(say(card, choice=Choice.REJECT), wait=False)
+        await house.sayso.house.dispatcher.drain()
+        assert await states(house) == {
+            "s1": "compensated",
+            "s2": "rejected",
+            "s1-undo": "succeeded",
+        }
+
+
+@pytest.mark.promise("plans:undo")
+async def test_nothing_is_taken_back_while_an_outcome_is_unknown(tmp_path: Path) -> None:
+    """The lost gift may have been given; once it is known, both are taken back."""
+    async with open_gifts(tmp_path) as house:
+        gifts_of(house).gift_faults = [None, ShopFault.LOST_AFTER]  # type: ignore[list-item]
+        house.shop.faults = [ShopFault.SAYS_NO]
+        await submit(
+            house, OnFailure.UNDO, gift("s1", 1000), gift("s2", 2000, "s1"), refund("s3", 9, "s1")
+        )
+        assert await states(house) == {"s1": "succeeded", "s2": "unknown", "s3": "failed"}
+        house.clock.advance(minutes=5)
+        await house.sayso.house.dispatcher.drain()
+        found = await states(house)
+        assert (found["s1"], found["s2"]) == ("compensated", "compensated")
+        assert len(gifts_of(house).gifts) == 2
+        assert all(given.taken_by for given in gifts_of(house).gifts)
+
+
+@pytest.mark.promise("plans:undo")
+async def test_one_that_cannot_be_taken_back_does_not_keep_the_others(tmp_path: Path) -> None:
+    """Somebody took the second gift back by hand; the first is taken back all the same."""
+    async with open_gifts(tmp_path) as house:
+        await submit(
+            house, OnFailure.UNDO, gift("s1", 1000), gift("s2", 2000, "s1"), refund("s3", ASKED)
+        )
+        gifts_of(house).gifts[1].taken_by = "somebody"
+        card = await shown(house, (await plan_of(house))["s3"])
+        await house.sayso.decide_as(say(card, choice=Choice.REJECT), wait=False)
+        await house.sayso.house.dispatcher.drain()
+        assert await states(house) == {
+            "s1": "compensated",
+            "s2": "succeeded",
+            "s3": "rejected",
+            "s2-undo": "refused",
+            "s1-undo": "succeeded",
+        }
+
+
+@pytest.mark.promise("plans:undo:rights")
+async def test_nobody_takes_back_by_asking_for_it(tmp_path: Path) -> None:
+    """`context.undoes` is read from the ledger: a caller who asks for the same is denied."""
+    async with open_gifts(tmp_path) as house:
+        await submit(house, OnFailure.UNDO, gift("s1", 1000))
+        asked = await house.sayso.propose("shop.take_gift", {"gift": "gift_1"}, subject="cus_1")
+        assert (asked.status, asked.error and asked.error.code) == ("refused", "policy_denied")
+        assert gifts_of(house).taken == []
+
+
+class PlugPulledError(Exception):
+    """Ends a run as a crash would: nothing after it is done."""
+
+
+@pytest.mark.promise("plans:undo")
+@pytest.mark.parametrize("boundary", Boundary)
+@pytest.mark.parametrize("passing", [1, 2, 3, 4, 5])
+async def test_a_crash_on_the_way_back_takes_nothing_back_twice(
+    tmp_path: Path, boundary: Boundary, passing: int
+) -> None:
+    """The plug is pulled at one boundary of one of the five calls; another process goes on."""
+    shop = GiftShop()
+    shop.faults = [ShopFault.SAYS_NO] * 2  # a no that is lost is said again
+    left = passing
+
+    def pull(at: Boundary) -> None:
+        nonlocal left
+        left -= at is boundary
+        if left == 0:
+            left = -1
+            raise PlugPulledError
+
+    async with open_shop(tmp_path, shop=shop, policy=RULES, passing=pull) as house:
+        stock(house)
+        await submit(
+            house, OnFailure.UNDO, gift("s1", 1000), gift("s2", 2000, "s1"), refund("s3", 9, "s2")
+        )
+        clock = house.clock
+    async with open_shop(tmp_path, shop=shop, policy=RULES, clock=clock) as house:
+        for _ in range(12):
+            clock.advance(minutes=3)
+            await house.sayso.house.dispatcher.drain()
+        found = await states(house)
+        assert (found["s1"], found["s2"], found["s3"]) == ("compensated", "compensated", "failed")
+        assert shop.taken == ["gift_2", "gift_1"]
+        assert len(shop.gifts) == 2
+        assert house.shop.books.payouts == []
+        assert_verified(house)
