@@ -17,8 +17,6 @@ from sayso.errors import Code, ConfigError, IntegrityError
 from sayso.ids import Clock, Tenant, to_micros
 from sayso.store.base import Transaction, blob, integer, text
 
-_REMEMBERED = 10_000
-
 _Head: TypeAlias = tuple[int, bytes]
 """The size of a tree and its frontier, as they are stored."""
 
@@ -42,8 +40,8 @@ class AuditLog:
         self._clock = clock
         self._signer = signer
         self._signers: dict[str, Ed25519Signer] = {}
-        self._own: dict[Tenant, dict[_Head, None]] = {}
-        """What this writer has made of a tenant's tree since it last signed or checked it."""
+        self._own: dict[Tenant, _Head] = {}
+        """What this writer last signed; it may not have been committed, and then is not found."""
 
     @property
     def deployment(self) -> str:
@@ -70,25 +68,33 @@ class AuditLog:
             ConfigError: `key_mismatch`, when the database's log was signed by another key.
             IntegrityError: `tampered` or `bad_signature`, when the tree is not the signed one.
         """
-        frontier = self._open(tx, tenant)
+        frontier = self._grown(tx, tenant)
         seq = frontier.size
         body = entry.body(tenant=tenant, seq=seq, at_micros=to_micros(self._clock.now()))
         tx.run("log.append", tenant=tenant, seq=seq, body=body.decode())
+        frontier = frontier.copy()
         frontier.append(leaf_hash(body))
-        encoded = frontier.to_bytes()
-        tx.run("log.head_grow", tenant=tenant, size=frontier.size, frontier=encoded)
-        self._remember(tenant, (frontier.size, encoded))
+        tx.remember((self, tenant), frontier)
         tx.before_commit(f"log.head/{tenant}", lambda final: self._sign(final, tenant))
         return seq
+
+    def _grown(self, tx: Transaction, tenant: Tenant) -> Frontier:
+        """The tree with what the units before this one have appended in the same commit."""
+        # INVARIANT: whoever writes holds the database's only writing lock from its first read of
+        # the head to its commit, so within a commit nobody else can have changed it.
+        grown = tx.recall((self, tenant))
+        if not isinstance(grown, Frontier):
+            grown = self._open(tx, tenant)
+            tx.remember((self, tenant), grown)
+        return grown
 
     def _open(self, tx: Transaction, tenant: Tenant) -> Frontier:
         row = tx.one("log.head", tenant=tenant)
         if row is not None:
             head = (integer(row, "size"), blob(row, "frontier"))
             frontier = Frontier.from_bytes(*head)
-            if head not in self._own.get(tenant, ()):
+            if head != self._own.get(tenant):
                 self._check_signed(tx, tenant, frontier, text(row, "note"))
-                self._own[tenant] = {head: None}
             return frontier
         tx.run("log.meta_insert", key="deployment", value=self._deployment)
         known = tx.one("log.meta", key="deployment")
@@ -101,12 +107,6 @@ class AuditLog:
         tx.run("log.head_insert", tenant=tenant, size=0, frontier=b"")
         tx.run("log.key_insert", tenant=tenant, vkey=self.vkey_of(tenant), from_size=0)
         return Frontier()
-
-    def _remember(self, tenant: Tenant, head: _Head) -> None:
-        own = self._own.setdefault(tenant, {})
-        own[head] = None
-        if len(own) > _REMEMBERED:  # commits that fail again and again leave them behind
-            del own[next(iter(own))]
 
     def _check_signed(self, tx: Transaction, tenant: Tenant, frontier: Frontier, note: str) -> None:
         # INVARIANT: what another process left is built upon only as far as our key signed it, or
@@ -137,12 +137,11 @@ class AuditLog:
 
     def _sign(self, tx: Transaction, tenant: Tenant) -> None:
         signer = self._pinned_signer(tx, tenant)
-        row = tx.one("log.head", tenant=tenant)
-        assert row is not None, "the entry that asked for it has just grown it"
-        head = (integer(row, "size"), blob(row, "frontier"))
-        frontier = Frontier.from_bytes(*head)
+        frontier = self._grown(tx, tenant)
+        encoded = frontier.to_bytes()
         checkpoint = Checkpoint(
             origin=self.origin_of(tenant), size=frontier.size, root=frontier.root()
         )
-        tx.run("log.head_sign", tenant=tenant, note=sign_checkpoint(checkpoint, signer))
-        self._own[tenant] = {head: None}
+        note = sign_checkpoint(checkpoint, signer)
+        tx.run("log.head_sign", tenant=tenant, note=note, size=frontier.size, frontier=encoded)
+        self._own[tenant] = (frontier.size, encoded)

@@ -40,6 +40,19 @@ class Transaction(Reader, Protocol):
         """
         ...
 
+    def recall(self, key: object) -> object | None:
+        """What this unit, or an earlier one of the same commit, has remembered under `key`."""
+        ...
+
+    def remember(self, key: object, value: object) -> None:
+        """Keep a value for this unit and those after it that share its commit.
+
+        Nobody else writes before that commit, so what was read or written once need not be read
+        again. It is forgotten with the commit, and what a unit that fails remembered with the
+        unit; so a value that changes has to be remembered anew, never changed in place.
+        """
+        ...
+
 
 class Store(Protocol):
     """A database. Units of work are plain functions, so that they can be run on another thread.

@@ -15,7 +15,7 @@ from sayso.store.base import Row, SqlValue, Transaction, integer
 from sayso.store.postgres_errors import ConnectionLostError, lost, store_error
 from sayso.store.postgres_session import Answer, Session
 from sayso.store.queries import Statement, numbered_queries
-from sayso.store.units import Outcome, Unit, WaitingUnits, answer
+from sayso.store.units import Outcome, Shared, Unit, WaitingUnits, answer
 
 logger = logging.getLogger("sayso.store")
 T = TypeVar("T")
@@ -131,9 +131,11 @@ class PostgresReader:
 class _PostgresTransaction(PostgresReader):
     """One unit of work inside the writer's commit."""
 
-    def __init__(self, session: Session, bound: str | None, scope: str | None) -> None:
+    def __init__(
+        self, session: Session, bound: str | None, scope: str | None, shared: Shared
+    ) -> None:
         super().__init__(session, bound, scope)
-        self.finishers: dict[str, Callable[[Transaction], None]] = {}
+        self.shared = shared
 
     def run(self, query: str, /, **params: SqlValue) -> int:
         statement = self._statements[query]
@@ -141,7 +143,13 @@ class _PostgresTransaction(PostgresReader):
         return self._session.count(sent) if statement.count is None else statement.count
 
     def before_commit(self, key: str, work: Callable[[Transaction], None]) -> None:
-        self.finishers.setdefault(key, work)
+        self.shared.finishers.setdefault(key, work)
+
+    def recall(self, key: object) -> object | None:
+        return self.shared.memory.get(key)
+
+    def remember(self, key: object, value: object) -> None:
+        self.shared.memory[key] = value
 
 
 class Writer:
@@ -311,7 +319,7 @@ class _Group:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._scope: str | None = None
-        self._finishers: dict[str, Callable[[Transaction], None]] = {}
+        self._shared = Shared()
         self.outcomes: list[Outcome] = []
 
     def all_failed(self, error: BaseException) -> list[Outcome]:
@@ -324,7 +332,7 @@ class _Group:
         Constraints that wait are checked at its end, so that it answers for them alone.
         """
         session = self._session
-        transaction = _PostgresTransaction(session, unit.tenant, self._scope)
+        transaction = _PostgresTransaction(session, unit.tenant, self._scope, self._shared.copy())
         result: object = None
         failure: BaseException | None = None
         try:
@@ -340,13 +348,12 @@ class _Group:
         self.outcomes.append(Outcome(unit=unit, result=result, error=failure))
         if failure is None:
             self._scope = transaction.scope
-            for key, work in transaction.finishers.items():
-                self._finishers.setdefault(key, work)
+            self._shared = transaction.shared
 
     def finish(self) -> None:
         """Run what was to be run once before the commit."""
-        transaction = _PostgresTransaction(self._session, None, self._scope)
-        for work in self._finishers.values():
+        transaction = _PostgresTransaction(self._session, None, self._scope, self._shared)
+        for work in self._shared.finishers.values():
             work(transaction)
 
     def _undo_unit(self) -> None:

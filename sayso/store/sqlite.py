@@ -15,7 +15,7 @@ from sayso.errors import Code, ConfigError, IntegrityError, RetryableError, Says
 from sayso.store.base import Reader, Row, SqlValue, Transaction
 from sayso.store.migrations import belongs_to_another, check_version, migrate
 from sayso.store.queries import named_queries
-from sayso.store.units import Outcome, Unit, WaitingUnits, answer
+from sayso.store.units import Outcome, Shared, Unit, WaitingUnits, answer
 
 logger = logging.getLogger("sayso.store")
 T = TypeVar("T")
@@ -57,13 +57,19 @@ class _SqliteTransaction(_SqliteReader):
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         super().__init__(connection)
-        self.finishers: dict[str, Callable[[Transaction], None]] = {}
+        self.shared = Shared()
 
     def run(self, query: str, /, **params: SqlValue) -> int:
         return self._connection.execute(self._sql[query], params).rowcount
 
     def before_commit(self, key: str, work: Callable[[Transaction], None]) -> None:
-        self.finishers.setdefault(key, work)
+        self.shared.finishers.setdefault(key, work)
+
+    def recall(self, key: object) -> object | None:
+        return self.shared.memory.get(key)
+
+    def remember(self, key: object, value: object) -> None:
+        self.shared.memory[key] = value
 
 
 class SqliteStore:
@@ -187,7 +193,7 @@ class SqliteStore:
                 for unit in group
                 if not unit.future.cancelled()
             )
-            for finish in transaction.finishers.values():
+            for finish in transaction.shared.finishers.values():
                 finish(transaction)
             connection.execute("commit")
         except BaseException as error:  # noqa: BLE001  (every waiter must hear of it)
@@ -211,7 +217,7 @@ def _run_unit(
     connection: sqlite3.Connection, transaction: _SqliteTransaction, unit: Unit
 ) -> Outcome:
     """Run one unit in a savepoint, so that its failure takes back only itself."""
-    finishers = dict(transaction.finishers)
+    before = transaction.shared.copy()
     connection.execute("savepoint unit")
     try:
         result = unit.work(transaction)
@@ -221,7 +227,7 @@ def _run_unit(
             raise  # a full disk takes the whole transaction back: nobody in the group may go on
         connection.execute("rollback to unit")
         connection.execute("release unit")
-        transaction.finishers = finishers
+        transaction.shared = before
         return Outcome(unit=unit, error=error)
     connection.execute("release unit")
     return Outcome(unit=unit, result=result)

@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sayso.store.base import Transaction
@@ -32,6 +32,20 @@ class Outcome:
     unit: Unit
     result: Any = None
     error: BaseException | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Shared:
+    """What units of one commit share: the work before it, and what they remember meanwhile."""
+
+    finishers: dict[str, Callable[[Transaction], None]] = field(
+        default_factory=dict[str, "Callable[[Transaction], None]"]
+    )
+    memory: dict[object, object] = field(default_factory=dict[object, object])
+
+    def copy(self) -> Shared:
+        """The same as a unit finds it, to go back to when the unit fails."""
+        return Shared(finishers=self.finishers.copy(), memory=self.memory.copy())
 
 
 class WaitingUnits:

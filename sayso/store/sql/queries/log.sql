@@ -4,11 +4,8 @@ select size, frontier, note from log_head where tenant = :tenant;
 -- name: head_insert
 insert into log_head (tenant, size, frontier, note) values (:tenant, :size, :frontier, '');
 
--- name: head_grow (count unread)
-update log_head set size = :size, frontier = :frontier where tenant = :tenant;
-
 -- name: head_sign (count unread)
-update log_head set note = :note where tenant = :tenant;
+update log_head set note = :note, size = :size, frontier = :frontier where tenant = :tenant;
 
 -- name: append
 insert into log_entry (tenant, seq, body) values (:tenant, :seq, :body);
