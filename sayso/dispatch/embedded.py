@@ -8,32 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
+from sayso.dispatch.base import Handler, Item
 from sayso.errors import SaysoError
 from sayso.ids import Clock, Tenant, monotonic_s, to_micros
 from sayso.store.base import Row, Store, integer, integer_or_none, text
 
 logger = logging.getLogger("sayso.dispatch")
 
-Handler = Callable[[Tenant, str], Awaitable[bool]]
-"""Takes one item as far as it goes now; says whether others may have become due by it."""
-
 POLL_S = 0.25
 """How often another process's commits are looked for: one read of shared memory, no query."""
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 60.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
-    """Something that can be due: `noun` is the query file that knows how to find it."""
-
-    noun: str
-    tenant: Tenant
-    id: str
 
 
 class EmbeddedDispatcher:
@@ -45,6 +33,7 @@ class EmbeddedDispatcher:
         at_once: how many run at the same time.
         monotonic: seconds of a clock that never jumps, for the pauses.
         poll_s: how often the store's version is looked at.
+        grace_s: how long what runs may still take when `run` is cancelled.
     """
 
     def __init__(
@@ -56,6 +45,7 @@ class EmbeddedDispatcher:
         *,
         monotonic: Callable[[], float] = monotonic_s,
         poll_s: float = POLL_S,
+        grace_s: float = 0.0,
     ) -> None:
         self._store = store
         self._handlers = handlers
@@ -63,10 +53,16 @@ class EmbeddedDispatcher:
         self._at_once = at_once
         self._monotonic = monotonic
         self._poll_s = poll_s
+        self._grace_s = grace_s
         self._running: dict[Item, asyncio.Task[None]] = {}
         self._paused: dict[Item, tuple[float, float]] = {}
         self._served: dict[Item, int] = {}
         self._wake = asyncio.Event()
+
+    @property
+    def runs_here(self) -> bool:
+        """Yes: whoever proposes may claim in the same commit."""
+        return True
 
     def wake(self) -> None:
         """Look at the due index now."""
@@ -180,11 +176,11 @@ class EmbeddedDispatcher:
 
     async def _due(self, noun: str, now: int, limit: int) -> list[Row]:
         return await self._store.read(
-            lambda reader: reader.all(f"{noun}.due", now=now, limit=limit)
+            lambda reader: reader.all(f"dispatch.due_{noun}", now=now, limit=limit)
         )
 
     async def _next_due(self, noun: str, now: int) -> int | None:
-        row = await self._store.read(lambda reader: reader.one(f"{noun}.next_due", now=now))
+        row = await self._store.read(lambda reader: reader.one(f"dispatch.next_{noun}", now=now))
         return None if row is None else integer_or_none(row, "due_at")
 
     def _may(self, item: Item, moment: float) -> bool:
@@ -241,6 +237,8 @@ class EmbeddedDispatcher:
 
     async def _stop(self) -> None:
         tasks = list(self._running.values())
+        if tasks and self._grace_s:
+            await asyncio.wait(tasks, timeout=self._grace_s)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

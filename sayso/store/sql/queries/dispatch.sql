@@ -1,0 +1,39 @@
+-- name: due_action
+select tenant, id, due_at from action
+where due_at - priority * 30000000 <= :now and due_at <= :now
+order by due_at - priority * 30000000 limit :limit;
+
+-- name: due_request
+select tenant, id, due_at from request
+where due_at - priority * 30000000 <= :now and due_at <= :now
+order by due_at - priority * 30000000 limit :limit;
+
+-- name: next_action
+select min(due_at) as due_at from action where due_at > :now;
+
+-- name: next_request
+select min(due_at) as due_at from request where due_at > :now;
+
+-- name: left_action
+select tenant, id, nudges, nudge_at from action
+where due_at - priority * 30000000 <= :now and due_at <= :now and nudge_at <= :now
+order by due_at - priority * 30000000 limit :limit;
+
+-- name: left_request
+select tenant, id, nudges, nudge_at from request
+where due_at - priority * 30000000 <= :now and due_at <= :now and nudge_at <= :now
+order by due_at - priority * 30000000 limit :limit;
+
+-- name: nudge_action
+update action set nudges = nudges + 1, nudge_at = :until
+where tenant = :tenant and id = :id and nudge_at = :was and due_at <= :now;
+
+-- name: nudge_request
+update request set nudges = nudges + 1, nudge_at = :until
+where tenant = :tenant and id = :id and nudge_at = :was and due_at <= :now;
+
+-- name: state_of_action
+select due_at, status, last_seq from action where tenant = :tenant and id = :id;
+
+-- name: state_of_request
+select due_at, status, last_seq from request where tenant = :tenant and id = :id;
