@@ -47,7 +47,7 @@ from sayso.sdk.views import (
 )
 from sayso.sdk.wiring import House, build_house
 from sayso.sdk.workspace import Workspace
-from sayso.store.base import Reader
+from sayso.store.base import Reader, Store
 from sayso.telemetry import Telemetry
 
 if TYPE_CHECKING:
@@ -76,9 +76,11 @@ class Sayso:
         passing: Callable[[Boundary], None] | None = None,
         planner: Planner | None = None,
         telemetry: Telemetry | None = None,
+        store: Store | None = None,
     ) -> None:
         self._planner = planner
         self._telemetry = telemetry
+        self._store = store
         self._workspace = workspace
         self._work = work and act
         self._act = act
@@ -140,6 +142,7 @@ class Sayso:
             passing=self._passing,
             planner=self._planner,
             telemetry=self._telemetry,
+            store=self._store,
         )
         if self._work:
             self._loop_task = asyncio.create_task(self._house.dispatcher.run())

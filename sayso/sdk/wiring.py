@@ -80,11 +80,13 @@ def build_house(
     passing: Callable[[Boundary], None] | None = None,
     planner: Planner | None = None,
     telemetry: Telemetry | None = None,
+    store: Store | None = None,
 ) -> House:
     """Open a workspace's database and wire the floors to it.
 
     Args:
         act: False wires no connector and a policy that denies all, for looking only.
+        store: an open database of this workspace, instead of opening it; closed with the house.
 
     Raises:
         ConfigError: whatever is wrong with the settings, the policy, the key or the database.
@@ -100,7 +102,7 @@ def build_house(
     reach = load_connectors(workspace, clock, connectors, connections) if act else Connectors(())
     policy: Policy = workspace.policy(tuple(reach.actions)) if act else _NoPolicy()
     log = AuditLog(settings.workspace.name, workspace.signer(), clock)
-    store = open_store(workspace)
+    store = store or open_store(workspace)
     if connections is not None:
         connections.use(store)
     personal = Personal(secrets.token_bytes)
