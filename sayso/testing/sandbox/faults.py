@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
+from dataclasses import dataclass
 from typing import Literal
+
+from sayso.testing.faults.aim import Aim
 
 FaultKind = Literal[
     "answer_500_before",
@@ -39,13 +39,17 @@ FaultKind = Literal[
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
+class Fault(Aim):
     """One thing that goes wrong the next `times` times a matching call comes.
+
+    What happens between a caller and any provider is `sayso.testing.faults.HttpFault`; these are
+    the provider's own, which also decide what is kept under an idempotency key.
 
     Attributes:
         kind: see `FaultKind`.
         method: `GET`, `POST`, `DELETE`, or `*`.
         path: a shell pattern over the path, such as `/v1/refunds` or `/v1/customers/*`.
+        skip: how many matching calls are let through first.
         times: how many calls it spoils, 1 or more.
         seconds: for slow: how long to wait, real time.
         after_bytes: for reset_after_bytes: how much of the answer still leaves.
@@ -55,41 +59,6 @@ class Fault:
     kind: FaultKind
     method: str = "POST"
     path: str = "/v1/*"
-    times: int = 1
     seconds: float = 0.0
     after_bytes: int = 0
     retry_after_s: int = 1
-
-    def matches(self, method: str, path: str) -> bool:
-        """Whether the call is one of those it spoils."""
-        return self.method in ("*", method) and fnmatchcase(path, self.path)
-
-
-class FaultQueue:
-    """The faults that wait for their calls; the oldest that matches is taken first."""
-
-    def __init__(self) -> None:
-        self._waiting: list[Fault] = []
-
-    def add(self, faults: Iterable[Fault]) -> None:
-        """Queue behind what waits already."""
-        self._waiting.extend(fault for fault in faults if fault.times > 0)
-
-    def clear(self) -> None:
-        """Forget all of them."""
-        self._waiting.clear()
-
-    def waiting(self) -> tuple[Fault, ...]:
-        """What still waits, oldest first."""
-        return tuple(self._waiting)
-
-    def take(self, method: str, path: str) -> Fault | None:
-        """The fault for this call, used up by one, or None."""
-        for index, fault in enumerate(self._waiting):
-            if fault.matches(method, path):
-                if fault.times > 1:
-                    self._waiting[index] = replace(fault, times=fault.times - 1)
-                else:
-                    del self._waiting[index]
-                return fault
-        return None

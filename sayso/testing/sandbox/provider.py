@@ -11,9 +11,10 @@ from datetime import datetime, timedelta
 import orjson
 
 from sayso.ids import Clock, Entropy
+from sayso.testing.faults.aim import FaultQueue
 from sayso.testing.sandbox.call import Call
 from sayso.testing.sandbox.expand import expand
-from sayso.testing.sandbox.faults import Fault, FaultQueue
+from sayso.testing.sandbox.faults import Fault
 from sayso.testing.sandbox.gate import Gate
 from sayso.testing.sandbox.journal import Line, Saved
 from sayso.testing.sandbox.messages import Answer, Delivery, Request
@@ -77,7 +78,7 @@ class Provider:
         entropy: Entropy = secrets.token_bytes,
     ) -> None:
         self.state = state
-        self.faults = FaultQueue()
+        self.faults: FaultQueue[Fault] = FaultQueue()
         self.gate = Gate()
         self.lock = threading.RLock()
         self._clock = clock
