@@ -7,10 +7,11 @@ the log's own key, or who puts an old copy in its place.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self, cast
+from typing import Self, TypeAlias, cast
 
+from sayso.audit.latest import StatedRow
 from sayso.audit.merkle import HASH_BYTES, Frontier
 from sayso.audit.note import Checkpoint, Verifier, open_checkpoint, parse_note
 from sayso.audit.verification import Check, Damage, Findings, LogVerification
@@ -232,57 +233,51 @@ def judge_checkpoints(
     return tuple(confirmed)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StateRow:
-    """A row whose status must be what its last entry says.
+StateRow: TypeAlias = "tuple[str, object, object]"
+"""`(id, status, last_seq)`: a row whose status must be what its last entry says."""
 
-    Attributes:
-        table: `action` or `approval`.
-        id: its id.
-        status: what the row says.
-        last_seq: the index of the entry that set it.
-        body: the stored body at that index; None when there is none.
-    """
-
-    table: str
-    id: str
-    status: object
-    last_seq: object
-    body: bytes | None
+BodyAt = Callable[[object], "bytes | None"]
+"""The stored body at an index; None when there is none."""
 
 
-def judge_state(rows: Iterable[StateRow], latest: dict[str, int], findings: Findings) -> int:
+def judge_state(
+    rows: Mapping[str, Iterable[StateRow]], walk: Walk, body_at: BodyAt, findings: Findings
+) -> int:
     """Compare each row with the entry it points at.
 
     Args:
-        latest: for each action, the index of its last entry that carries a status.
+        rows: of each table, `action` and `approval`.
+        walk: over the same log, done; what it noted about the state is used up.
 
     Returns:
         The number of rows that were compared.
     """
-    missing = dict(latest)
-    count = 0
-    for row in rows:
-        count += 1
-        fields = decode(row.body) if row.body is not None else None
-        if fields is None or fields.get(row.table) != row.id:
-            message = "points at an entry that is not about it"
-            _add_state(Check.STATE_ENTRY, row, message, findings)
-        elif row.status != _status_of(row.table, fields):
-            message = "has a status that its last entry does not give it"
-            _add_state(Check.STATE_STATUS, row, message, findings)
-        if row.table == "action" and missing.pop(row.id, row.last_seq) != row.last_seq:
-            message = "points at another entry than its last"
-            _add_state(Check.STATE_LATEST, row, message, findings)
-    for action, seq in missing.items():
+    for table, latest in (("action", walk.actions), ("approval", walk.approvals)):
+        # NOTE: for nearly every row the walk has just read the entry, so it is not read again.
+        for row in latest.disagreeing(rows.get(table, ())):
+            _judge_row(table, row, body_at(row.last_seq), findings)
+            if table == "action" and row.latest not in {None, row.last_seq}:
+                message = "points at another entry than its last"
+                _add_state(Check.STATE_LATEST, table, row, message, findings)
+    for action, seq in walk.actions.unstated():
         message = f"the action `{action[:64]}` has entries and no row"
         findings.add(Check.STATE_ROW_PRESENT, Damage.STATE_DISAGREES, message, seq)
-    return count
+    return walk.actions.stated + walk.approvals.stated
 
 
-def _add_state(check: Check, row: StateRow, message: str, findings: Findings) -> None:
+def _judge_row(table: str, row: StatedRow, body: bytes | None, findings: Findings) -> None:
+    fields = decode(body) if body is not None else None
+    if fields is None or fields.get(table) != row.id:
+        message = "points at an entry that is not about it"
+        _add_state(Check.STATE_ENTRY, table, row, message, findings)
+    elif row.status != _status_of(table, fields):
+        message = "has a status that its last entry does not give it"
+        _add_state(Check.STATE_STATUS, table, row, message, findings)
+
+
+def _add_state(check: Check, table: str, row: StatedRow, message: str, findings: Findings) -> None:
     at = row.last_seq if type(row.last_seq) is int else None
-    message = f"the {row.table} `{row.id[:64]}` {message}"
+    message = f"the {table} `{row.id[:64]}` {message}"
     findings.add(check, Damage.STATE_DISAGREES, message, at)
 
 
@@ -308,7 +303,9 @@ class LogSource:
         keys: the keys that the source lists.
         rows: seq, body and projected columns, in the order of seq; read once.
         columns: the names of the projected columns in each row.
-        state: rows to compare with their entries, read after `rows`; None when there are none.
+        state: rows of `action` and `approval` to compare with their entries, read after `rows`;
+            None when there are none.
+        body_at: the stored body at an index, asked for while `state` is read.
     """
 
     tenant: str
@@ -317,7 +314,8 @@ class LogSource:
     keys: tuple[ListedKey, ...]
     rows: Iterable[Row]
     columns: tuple[str, ...] = ()
-    state: Iterable[StateRow] | None = None
+    state: Mapping[str, Iterable[StateRow]] | None = None
+    body_at: BodyAt = lambda _: None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -390,7 +388,7 @@ def judge_log(
         findings.add(Check.LOG_NOT_EMPTY, Damage.EMPTY, "the log has no entries")
     state_rows = 0
     if source.state is not None:
-        state_rows = judge_state(source.state, walk.latest, findings)
+        state_rows = judge_state(source.state, walk, source.body_at, findings)
     return LogVerification(
         tenant=source.tenant,
         origin=opened.checkpoint.origin if opened else "",

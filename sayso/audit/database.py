@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from sayso.audit.checks import Head, ListedKey, LogSource, StateRow
@@ -38,11 +39,8 @@ order by tenant
 _ROWS = """
 select seq, cast(body as blob){columns} from log_entry where tenant = ? order by seq
 """
-_STATE_ROWS = """
-select s.id, s.status, s.last_seq, cast(e.body as blob)
-from {table} as s left join log_entry as e on e.tenant = s.tenant and e.seq = s.last_seq
-where s.tenant = ?
-"""
+_STATE_ROWS = "select id, status, last_seq from {table} where tenant = ?"
+_BODY = "select cast(body as blob) from log_entry where tenant = ? and seq = ?"
 
 
 class LogDatabase:
@@ -106,6 +104,7 @@ class LogDatabase:
             rows=self._rows(_ROWS.format(columns=chosen), tenant),
             columns=columns,
             state=self._state(tenant),
+            body_at=partial(self._body_at, tenant),
         )
 
     def uncovered(self) -> list[str]:
@@ -127,23 +126,22 @@ class LogDatabase:
     def _rows(self, statement: str, tenant: str) -> Iterator[Row]:
         yield from self._connection.execute(statement, (tenant,))
 
-    def _state(self, tenant: str) -> Iterator[StateRow] | None:
-        tables = [table for table in _STATE if table in self._tables]
-        if "action" not in tables:
+    def _state(self, tenant: str) -> dict[str, Iterator[StateRow]] | None:
+        if "action" not in self._tables:
             return None
-        return self._state_rows(tables, tenant)
+        tables = [table for table in _STATE if table in self._tables]
+        return {table: self._state_rows(table, tenant) for table in tables}
 
-    def _state_rows(self, tables: list[str], tenant: str) -> Iterator[StateRow]:
-        for table in tables:
-            rows = self._connection.execute(_STATE_ROWS.format(table=table), (tenant,))
-            for name, status, last_seq, body in rows:
-                yield StateRow(
-                    table=table,
-                    id=str(name),
-                    status=status,
-                    last_seq=last_seq,
-                    body=body if isinstance(body, bytes) else None,
-                )
+    def _state_rows(self, table: str, tenant: str) -> Iterator[StateRow]:
+        rows = self._connection.execute(_STATE_ROWS.format(table=table), (tenant,))
+        for name, status, last_seq in rows:
+            yield str(name), status, last_seq
+
+    def _body_at(self, tenant: str, seq: object) -> bytes | None:
+        if type(seq) is not int:
+            return None
+        row = self._connection.execute(_BODY, (tenant, seq)).fetchone()
+        return row[0] if row and isinstance(row[0], bytes) else None
 
 
 def _head(row: tuple[object, ...]) -> Head:

@@ -170,7 +170,10 @@ def _guard_source(source: LogSource, findings: Findings) -> LogSource:
         keys=source.keys,
         rows=_guard(source.rows, findings),
         columns=source.columns,
-        state=None if source.state is None else _guard(source.state, findings),
+        state=None
+        if source.state is None
+        else {table: _guard(rows, findings) for table, rows in source.state.items()},
+        body_at=source.body_at,
     )
 
 

@@ -10,6 +10,7 @@ from typing import TypeAlias, cast
 import orjson
 
 from sayso.audit.entry import MAX_BODY_BYTES, StoredEntry
+from sayso.audit.latest import LatestStatus
 from sayso.audit.merkle import Frontier
 from sayso.audit.verification import Check, Damage, Findings
 from sayso.errors import IntegrityError
@@ -23,7 +24,6 @@ Progress = Callable[[int, int], None]
 # SOURCE: the encoding of `canonical_bytes`; written out because the hot loop cannot call it.
 _OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
 _BATCH = 1024
-_dumps = orjson.dumps
 
 
 class Walk:
@@ -54,6 +54,9 @@ class Walk:
         self._tenant = tenant
         self._marks = sorted(set(marks), reverse=True)
         self._columns = tuple(columns)
+        paths = [PROJECTIONS[name] for name in self._columns]
+        self._first_keys = [path[0] for path in paths]
+        self._second_keys = [(at, path[1]) for at, path in enumerate(paths) if len(path) > 1]
         self._deep = deep
         self._findings = findings
         self._expected = 0
@@ -61,8 +64,10 @@ class Walk:
         self._earlier = 0
         self.frontier = Frontier()
         self.at_marks: dict[int, Frontier] = {}
-        self.latest: dict[str, int] = {}
-        """For each action, the index of its last entry that carries a status."""
+        self.actions = LatestStatus()
+        """For each action, its last entry that carries a status."""
+        self.approvals = LatestStatus()
+        """For each approval, its last entry that says the approval's own status."""
 
     def run(self, rows: Iterable[Row], total: int, progress: Progress | None = None) -> None:
         """Walk over the rows, in the order of their index.
@@ -90,81 +95,109 @@ class Walk:
         while self._marks and self._marks[-1] <= self.frontier.size:
             self.at_marks[self._marks.pop()] = self.frontier.copy()
 
-    def _leaves(self, batch: list[Row]) -> list[bytes]:
+    def _leaves(self, batch: list[Row]) -> list[bytes]:  # noqa: C901  (calls would cost much)
         """The leaf hashes of a batch. This is the loop that decides the speed of everything."""
-        tenant, latest = self._tenant, self.latest
-        special = self._deep or bool(self._columns)
+        tenant, special = self._tenant, self._deep or bool(self._columns)
+        loads, dumps, options, hasher = orjson.loads, orjson.dumps, _OPTIONS, sha256
+        expected, last_at, actions = self._expected, self._last_at, self.actions.recent
         leaves: list[bytes] = []
         for row in batch:
             seq, body = row[0], row[1]
             if type(body) is not bytes:
                 body = str(body).encode(errors="replace")
-            if seq != self._expected:
-                self._judge_gap(seq)
-            self._expected += 1
-            leaves.append(sha256(b"\x00" + body).digest())
-            fields = decode(body)
-            if fields is None:
+            if seq != expected:
+                expected = self._judge_gap(seq, expected)
+            expected += 1
+            leaves.append(hasher(b"\x00" + body).digest())
+            # NOTE: `decode`, written out: a call for each entry costs a tenth of the whole walk.
+            try:
+                fields = loads(body)
+                canonical = dumps(fields, None, options) == body and len(body) <= MAX_BODY_BYTES
+            except (ValueError, TypeError):
+                fields, canonical = None, False
+            if not canonical or type(fields) is not dict:
                 message = "the body is not canonical JSON"
-                self._add(Check.BODY_CANONICAL, Damage.NON_CANONICAL, message)
+                self._add(Check.BODY_CANONICAL, Damage.NON_CANONICAL, message, expected - 1)
                 continue
+            fields = cast("dict[str, object]", fields)
             get = fields.get
-            own, at, action = get("seq"), get("at"), get("action")
+            own, at = get("seq"), get("at")
             if own != seq or type(own) is not int:
-                self._add(Check.BODY_SEQ, Damage.REORDERED, "the body has another index")
+                message = "the body has another index"
+                self._add(Check.BODY_SEQ, Damage.REORDERED, message, expected - 1)
             if get("tenant") != tenant:
                 message = "the body belongs to another tenant"
-                self._add(Check.BODY_TENANT, Damage.FOREIGN_TENANT, message)
+                self._add(Check.BODY_TENANT, Damage.FOREIGN_TENANT, message, expected - 1)
             if type(at) is int:
-                if at < self._last_at:
+                if at < last_at:
                     self._earlier += 1
-                self._last_at = at
-            if type(action) is str and "status" in fields and is_about_action(fields):
-                latest[action] = self._expected - 1
+                last_at = at
+            if "status" in fields:
+                kind, action = get("kind"), get("action")
+                if type(action) is str and type(kind) is str and kind[:7] == "action.":
+                    actions[action] = (expected - 1, fields["status"])
+            if "approval" in fields:
+                self._note_approval(get, expected - 1)
             if special:
-                self._judge_special(row, body, fields)
+                self._judge_special(row, body, fields, expected - 1)
+        self._expected, self._last_at = expected, last_at
+        self.actions.spill_if_many()
+        self.approvals.spill_if_many()
         return leaves
 
-    def _add(self, check: Check, damage: Damage, message: str) -> None:
-        self._findings.add(check, damage, message, self._expected - 1)
+    def _note_approval(self, get: Callable[[str], object], seq: int) -> None:
+        data, approval = get("data"), get("approval")
+        if type(data) is dict and "approval_status" in data and type(approval) is str:
+            decided = cast("dict[str, object]", data)["approval_status"]
+            self.approvals.recent[approval] = (seq, decided)
 
-    def _judge_gap(self, seq: object) -> None:
-        if type(seq) is int and seq > self._expected:
-            missing = f"{self._expected} to {seq - 1}"
-            message = f"the entries {missing} are missing"
-            self._findings.add(Check.SEQ_DENSE, Damage.DELETED, message, self._expected, seq - 1)
-            self._expected = seq
-        else:
-            message = f"the index `{seq!r:.40}` stands where {self._expected} should"
-            self._findings.add(Check.SEQ_DENSE, Damage.REORDERED, message, self._expected)
+    def _add(self, check: Check, damage: Damage, message: str, seq: int) -> None:
+        self._findings.add(check, damage, message, seq)
 
-    def _judge_special(self, row: Row, body: bytes, fields: dict[str, object]) -> None:
-        for name, stored in zip(self._columns, row[2:], strict=True):
-            if stored != _projection(name, fields):
-                message = f"the column `{name}` does not say what the body says"
-                self._add(Check.PROJECTIONS_AGREE, Damage.EDITED, message)
+    def _judge_gap(self, seq: object, expected: int) -> int:
+        """Say what is wrong with the index of a row; returns where the walk goes on."""
+        if type(seq) is int and seq > expected:
+            message = f"the entries {expected} to {seq - 1} are missing"
+            self._findings.add(Check.SEQ_DENSE, Damage.DELETED, message, expected, seq - 1)
+            return seq
+        message = f"the index `{seq!r:.40}` stands where {expected} should"
+        self._findings.add(Check.SEQ_DENSE, Damage.REORDERED, message, expected)
+        return expected
+
+    def _judge_special(self, row: Row, body: bytes, fields: dict[str, object], seq: int) -> None:
+        if self._columns and row[2:] != self._projected(fields):
+            self._judge_columns(row, fields, seq)
         if self._deep:
             try:
                 StoredEntry.read(body)
             except IntegrityError as error:
-                self._add(Check.BODY_FORMAT, Damage.NON_CANONICAL, error.message)
+                self._add(Check.BODY_FORMAT, Damage.NON_CANONICAL, error.message, seq)
+
+    def _projected(self, fields: dict[str, object]) -> tuple[object, ...]:
+        """All columns at once, since in nearly every row all of them agree."""
+        values: list[object] = list(map(fields.get, self._first_keys))
+        for at, key in self._second_keys:
+            value = values[at]
+            inner = cast("dict[str, object]", value).get(key) if isinstance(value, dict) else None
+            values[at] = inner
+        return tuple(values)
+
+    def _judge_columns(self, row: Row, fields: dict[str, object], seq: int) -> None:
+        for name, stored, own in zip(self._columns, row[2:], self._projected(fields), strict=True):
+            if stored != own:
+                message = f"the column `{name}` does not say what the body says"
+                self._add(Check.PROJECTIONS_AGREE, Damage.EDITED, message, seq)
 
 
 def decode(body: bytes) -> dict[str, object] | None:
     """The fields of a body, or None when the bytes are not what encoding its fields gives."""
     try:
         fields: dict[str, object] = orjson.loads(body)
-        if _dumps(fields, None, _OPTIONS) != body or type(fields) is not dict:
+        if orjson.dumps(fields, None, _OPTIONS) != body or type(fields) is not dict:
             return None
     except (ValueError, TypeError):
         return None
     return fields if len(body) <= MAX_BODY_BYTES else None
-
-
-def is_about_action(fields: dict[str, object]) -> bool:
-    """Whether the entry moves an action, and does not only mention it."""
-    kind = fields.get("kind")
-    return type(kind) is str and kind[:7] == "action."
 
 
 PROJECTIONS: dict[str, tuple[str, ...]] = {
@@ -186,11 +219,3 @@ PROJECTIONS: dict[str, tuple[str, ...]] = {
     "currency": ("amount", "currency"),
 }
 """For each column that may stand beside a body, where the body has the same value."""
-
-
-def _projection(name: str, fields: dict[str, object]) -> object:
-    path = PROJECTIONS[name]
-    value = fields.get(path[0])
-    if len(path) == 1:
-        return value
-    return cast("dict[str, object]", value).get(path[1]) if isinstance(value, dict) else None

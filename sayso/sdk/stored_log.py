@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TypeVar
 
 from sayso.audit.checks import Head, ListedKey, LogSource, StateRow
@@ -15,7 +16,6 @@ from sayso.store.base import (
     integer,
     integer_or_none,
     text,
-    text_or_none,
 )
 
 T = TypeVar("T")
@@ -60,7 +60,8 @@ def _source(reader: Reader, tenant: str) -> LogSource:
         ),
         rows=_rows(reader, tenant),
         columns=_COLUMNS,
-        state=_state(reader, tenant),
+        state={table: _state_rows(reader, query, tenant) for table, query in _STATE.items()},
+        body_at=partial(_body_at, reader, tenant),
     )
 
 
@@ -78,20 +79,19 @@ def _rows(reader: Reader, tenant: str) -> Iterator[tuple[object, ...]]:
         start = integer(page[-1], "seq") + 1
 
 
-def _state(reader: Reader, tenant: str) -> Iterator[StateRow]:
-    for table, query in _STATE.items():
-        after = ""
-        while page := _page(reader, query, tenant=tenant, after=after):
-            for row in page:
-                body = text_or_none(row, "body")
-                yield StateRow(
-                    table=table,
-                    id=text(row, "id"),
-                    status=text(row, "status"),
-                    last_seq=integer(row, "last_seq"),
-                    body=None if body is None else body.encode(),
-                )
-            after = text(page[-1], "id")
+def _state_rows(reader: Reader, query: str, tenant: str) -> Iterator[StateRow]:
+    after = ""
+    while page := _page(reader, query, tenant=tenant, after=after):
+        for row in page:
+            yield text(row, "id"), row["status"], row["last_seq"]
+        after = text(page[-1], "id")
+
+
+def _body_at(reader: Reader, tenant: str, seq: object) -> bytes | None:
+    if type(seq) is not int:
+        return None
+    row = _readable(lambda: reader.one("log.bodies", tenant=tenant, from_seq=seq, limit=1))
+    return text(row, "body").encode() if row is not None and row["seq"] == seq else None
 
 
 def _page(reader: Reader, query: str, **params: SqlValue) -> list[Row]:

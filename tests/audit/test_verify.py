@@ -31,7 +31,7 @@ def test_the_verifier_imports_nothing_of_the_server() -> None:
     assert own == {
         *("audit", "errors", "money"),
         *(f"audit.{name}" for name in ("entry", "merkle", "note", "bundle", "database")),
-        *(f"audit.{name}" for name in ("checks", "walk", "verification", "verify")),
+        *(f"audit.{name}" for name in ("checks", "walk", "latest", "verification", "verify")),
     }
     assert shown[1:] in ([], [""])
 

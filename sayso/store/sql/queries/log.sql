@@ -11,13 +11,16 @@ update log_head set note = :note, size = :size, frontier = :frontier where tenan
 insert into log_entry (tenant, seq, body) values (:tenant, :seq, :body);
 
 -- name: key
-select vkey from log_key where tenant = :tenant and to_size is null;
+select vkey from log_key where tenant = :tenant order by from_size desc limit 1;
 
 -- name: key_insert
 insert into log_key (tenant, vkey, from_size) values (:tenant, :vkey, :from_size);
 
 -- name: keys
 select vkey, from_size, to_size from log_key where tenant = :tenant order by from_size;
+
+-- name: signing_key
+select key, value from meta where key like 'signing_key/%' order by key desc limit 1;
 
 -- name: bodies
 select seq, body from log_entry where tenant = :tenant and seq >= :from_seq
@@ -39,14 +42,12 @@ union select tenant from log_entry where seq = 0
 order by tenant;
 
 -- name: actions_to_verify
-select s.id, s.status, s.last_seq, e.body
-from action s left join log_entry e on e.tenant = s.tenant and e.seq = s.last_seq
-where s.tenant = :tenant and s.id > :after order by s.id limit :limit;
+select id, status, last_seq from action
+where tenant = :tenant and id > :after order by id limit :limit;
 
 -- name: approvals_to_verify
-select s.id, s.status, s.last_seq, e.body
-from approval s left join log_entry e on e.tenant = s.tenant and e.seq = s.last_seq
-where s.tenant = :tenant and s.id > :after order by s.id limit :limit;
+select id, status, last_seq from approval
+where tenant = :tenant and id > :after order by id limit :limit;
 
 -- name: of_action
 select seq, body from log_entry where tenant = :tenant and action_id = :action order by seq;
