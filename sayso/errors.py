@@ -45,6 +45,8 @@ class Code(StrEnum):
     REASON_REQUIRED = "reason_required"
     POLICY_DENIED = "policy_denied"
     DEPENDENCY_FAILED = "dependency_failed"
+    STOPPED = "stopped"
+    UNSETTLED = "unsettled"
     NOT_UNDERSTOOD = "not_understood"
     UNAUTHENTICATED = "unauthenticated"
     FORBIDDEN = "forbidden"
@@ -116,6 +118,8 @@ CODES: dict[Code, CodeInfo] = {
     Code.REASON_REQUIRED: CodeInfo("a reason is needed", 422),
     Code.POLICY_DENIED: CodeInfo("the policy does not allow it", 403),
     Code.DEPENDENCY_FAILED: CodeInfo("a step it depends on did not succeed", 409),
+    Code.STOPPED: CodeInfo("held by a stop", 409),
+    Code.UNSETTLED: CodeInfo("another action on the same object is not settled", 409),
     Code.NOT_UNDERSTOOD: CodeInfo("no planner understood the request", 422),
     Code.UNAUTHENTICATED: CodeInfo("no valid token", 401),
     Code.FORBIDDEN: CodeInfo("the token may not do this", 403),

@@ -81,6 +81,16 @@ class ApprovalsSection(_Section):
         return timedelta(minutes=self.expires_after_minutes)
 
 
+class StopSection(_Section):
+    """Who lets stopped actions go on; two people of these roles, one after the other.
+
+    Attributes:
+        roles: those of `approvals.roles` when empty. Everybody with a role may stop.
+    """
+
+    roles: tuple[Name, ...] = ()
+
+
 class PersonSection(_Section):
     """Somebody who may decide.
 
@@ -200,6 +210,7 @@ class Settings(_Section):
     signing: SigningSection = SigningSection()
     policy: PolicySection = PolicySection()
     approvals: ApprovalsSection = ApprovalsSection()
+    stop: StopSection = StopSection()
     people: tuple[PersonSection, ...] = ()
     planner: PlannerSection = PlannerSection()
     slack: SlackSection | None = None
@@ -217,12 +228,13 @@ class Settings(_Section):
             doubles = sorted({value for value in values if values.count(value) > 1})
             if doubles:
                 raise ValueError(f"two people have the {what} `{doubles[0]}`")
-        for person in self.people:
-            unknown = sorted(set(person.roles) - set(self.approvals.roles))
+        named = [(f"`{person.id}`", person.roles) for person in self.people]
+        for who, roles in (*named, ("`stop.roles`", self.stop.roles)):
+            unknown = sorted(set(roles) - set(self.approvals.roles))
             if unknown:
                 near = difflib.get_close_matches(unknown[0], self.approvals.roles, 1)
                 hint = f"; did you mean `{near[0]}`" if near else ""
-                raise ValueError(f"`{person.id}` has the unknown role `{unknown[0]}`{hint}")
+                raise ValueError(f"{who} has the unknown role `{unknown[0]}`{hint}")
         return self
 
     @model_validator(mode="after")

@@ -6,7 +6,9 @@ from dataclasses import replace
 
 from sayso.actions.approvals import yes_votes
 from sayso.actions.binding import forged_votes, found_tampering
+from sayso.actions.calls import Try
 from sayso.actions.digest import call_key
+from sayso.actions.holding import Holds, obstacle_to, stop_on
 from sayso.actions.judging import Judge
 from sayso.actions.ledger import ActionRow
 from sayso.actions.moves import Moves
@@ -29,9 +31,19 @@ class Claims:
         self._reach = reach
         self._directory = directory
         self._lease_s = lease_s
+        self._holds = Holds(moves)
 
     def commit_intent(self, tx: Transaction, row: ActionRow) -> ActionRow | str | None:
-        """Claim with the intent in one transaction; a text says what went stale instead."""
+        """Claim with the intent in one transaction; a text says what went stale instead.
+
+        Returns:
+            The row as claimed, or as held (`is_held`) while it must not be called.
+        """
+        # INVARIANT: read in the transaction that commits the intent, so that no intent stands in
+        # the log after a stop that it falls under.
+        obstacle = obstacle_to(tx, row)
+        if obstacle is not None:
+            return self._holds.hold(tx, row, obstacle)
         now = self._moves.now()
         approval = approval_of(tx, row)
         tampered = found_tampering(tx, row, approval)
@@ -81,7 +93,10 @@ class Claims:
         )
 
     def claim_again(self, tx: Transaction, row: ActionRow) -> ActionRow | None:
-        """Claim for a second call of the same intent, under the same key."""
+        """Claim for a second call of the same intent, under the same key; or hold, as above."""
+        stop = stop_on(tx, row)
+        if stop is not None:
+            return self._holds.take_back(tx, row, stop, Try.AGAIN)
         now = self._moves.now()
         approval = approval_of(tx, row)
         tampered = found_tampering(tx, row, approval)

@@ -14,6 +14,7 @@ from typing import assert_never
 from sayso.actions.calls import Try, call_of, check_claimed, last_called, look_up, outcome_of
 from sayso.actions.claiming import Claims
 from sayso.actions.ending import Endings
+from sayso.actions.holding import Holds, Obstacle, stop_on
 from sayso.actions.judging import Judge, schema_hash
 from sayso.actions.lease import LeaseKeeper
 from sayso.actions.ledger import ActionRow, Ledger, get_action
@@ -41,6 +42,9 @@ from sayso.telemetry import Telemetry
 
 MAX_REVISIONS = 10
 """How often the world may change under an action before it is refused."""
+PROMPT_S = 0.5
+"""A call that leaves so long after its claim looks for stops once more, so that one holds within a
+second whatever a worker was kept by."""
 
 
 class Boundary(StrEnum):
@@ -102,6 +106,7 @@ class Engine:
         )
         self._endings = Endings(moves)
         self._settlements = Settlements(moves)
+        self._holds = Holds(moves)
 
     async def advance(self, tenant: Tenant, action_id: str) -> ActionRow:
         """Take an action as far as it can go now; returns it as this call left it.
@@ -206,8 +211,8 @@ class Engine:
         claimed = await self._store.write(lambda tx: self._claims.commit_intent(tx, row))
         if isinstance(claimed, str):
             return await self._make_stale(row, claimed)
-        if claimed is None:
-            return None
+        if claimed is None or claimed.is_held:
+            return claimed
         check_claimed(claimed)
         self._passing(Boundary.AFTER_INTENT)
         return await self._call(claimed, Try.FIRST)
@@ -222,7 +227,8 @@ class Engine:
         if schema_hash(action.args) != snapshot.schema_sha256:
             return "the action takes other arguments now"
         age = to_micros(self._clock.now()) - snapshot.resolved_at
-        if 0 <= age < int(self._settings.fresh_s * 1e6):
+        # What it waited for while it was held may have changed the very object.
+        if row.held_by is None and 0 <= age < int(self._settings.fresh_s * 1e6):
             return None
         with self._telemetry.span("sayso.resolve", row.traceparent, {"sayso.action": row.name}):
             try:
@@ -253,8 +259,13 @@ class Engine:
         with self._telemetry.span("sayso.call", row.traceparent, attributes):
             # INVARIANT: who slept past the lease may have been looked up and replaced, so calls
             # nothing any more; whoever takes over decides by what the provider holds.
-            if row.due_at is None or to_micros(self._clock.now()) >= row.due_at:
+            now = to_micros(self._clock.now())
+            if row.due_at is None or now >= row.due_at:
                 return None
+            if now - (row.called_at or 0) >= int(PROMPT_S * 1e6):
+                stop = await self._store.read(lambda reader: stop_on(reader, row))
+                if stop is not None:
+                    return await self._take_back(row, stop, which)
             keeper = LeaseKeeper(self._store, self._clock, self._settings.lease_s, row)
             outcome = await keeper.during(
                 outcome_of(self._reach, call, self._settings.call_timeout_s)
@@ -267,6 +278,9 @@ class Engine:
             )
         self._passing(Boundary.AFTER_OUTCOME)
         return settled
+
+    async def _take_back(self, row: ActionRow, stop: Obstacle, which: Try) -> ActionRow | None:
+        return await self._store.write(lambda tx: self._holds.take_back(tx, row, stop, which))
 
     # ---- recover: a dead worker's action, or an unknown outcome ---------------------------------
 
@@ -286,8 +300,8 @@ class Engine:
             case CallAgain(proven=proven):
                 self._passing(Boundary.BEFORE_INTENT)
                 claimed = await self._store.write(lambda tx: self._claims.claim_again(tx, row))
-                if claimed is None:
-                    return None
+                if claimed is None or claimed.is_held:
+                    return claimed
                 check_claimed(claimed)
                 self._passing(Boundary.AFTER_INTENT)
                 return await self._call(claimed, Try.PROVEN if proven else Try.AGAIN)

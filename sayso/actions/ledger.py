@@ -9,11 +9,11 @@ from typing import cast
 import orjson
 
 from sayso.actions.action import Assurance, Subject
-from sayso.actions.digest import resolved_from_json, resolved_json
+from sayso.actions.digest import hash_of, resolved_from_json, resolved_json
 from sayso.actions.plan import OnFailure
 from sayso.actions.policy import Judgement, Outcome
 from sayso.actions.snapshot import Receipt, Resolved
-from sayso.actions.state import FINAL, START, TOLD, Status, check_transition
+from sayso.actions.state import CALLED, FINAL, START, TOLD, Status, check_transition
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json
 from sayso.audit.log import AuditLog
 from sayso.errors import Code, RefusedError
@@ -62,6 +62,21 @@ class ActionRow:
     last_seq: int
     on_failure: OnFailure = OnFailure.CONTINUE
     undoes: str | None = None
+    held_by: str | None = None
+
+    @property
+    def is_held(self) -> bool:
+        """Whether it waits for a stop, or for another action that has the same object."""
+        return self.held_by is not None and self.due_at is None
+
+    @property
+    def object_key(self) -> str | None:
+        """Names the provider's object that it acts on, once it is resolved."""
+        if self.snapshot is None:
+            return None
+        found = self.snapshot.resolved
+        connector = self.name.partition(".")[0]
+        return hash_of([connector, found.account, found.object_kind, found.object_id])
 
     @property
     def amount(self) -> Money | None:
@@ -135,6 +150,7 @@ def read_action(row: Row) -> ActionRow:
         last_seq=integer(row, "last_seq"),
         on_failure=OnFailure(text(row, "on_failure")),
         undoes=text_or_none(row, "undoes"),
+        held_by=text_or_none(row, "held_by"),
     )
 
 
@@ -259,7 +275,9 @@ class Ledger:
         if not self.is_present(tx, row):
             return None
         seq = self._log.append(tx, row.tenant, entry)
-        stored = replace(changed, last_seq=seq)
+        # What held it is over with the move, unless it is the move that holds it.
+        held_by = changed.held_by if changed.held_by != row.held_by else None
+        stored = replace(changed, last_seq=seq, held_by=held_by)
         columns = _columns(stored)
         for fixed in _FIXED:
             del columns[fixed]
@@ -267,6 +285,8 @@ class Ledger:
             "action.update", **columns, tenant=row.tenant, id=row.id, was_seq=row.last_seq
         )
         assert done == 1, "the row changed inside its own transaction"
+        if row.status in CALLED and stored.status not in CALLED:
+            tx.run("action.wake_held", tenant=row.tenant, id=row.id, now=stored.updated_at)
         self._wake(tx, stored)
         planned = stored.on_failure is not OnFailure.CONTINUE or stored.undoes is not None
         if planned and stored.status in FINAL and self._step_ended is not None:
@@ -352,6 +372,8 @@ def _columns(row: ActionRow) -> dict[str, str | int | None]:
         "last_seq": row.last_seq,
         "on_failure": row.on_failure.value,
         "undoes": row.undoes,
+        "held_by": row.held_by,
+        "occupies": row.object_key if row.status in CALLED else None,
     }
 
 

@@ -320,7 +320,7 @@ class Proposals:
             return Proposed(row=stored)
         claimed = claim(tx, stored)
         if isinstance(claimed, ActionRow):
-            return Proposed(row=claimed, claimed=True)
+            return Proposed(row=claimed, claimed=not claimed.is_held)
         return Proposed(row=stored)
 
     def _judge_stored(

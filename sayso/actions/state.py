@@ -49,6 +49,7 @@ TRANSITIONS: dict[str, dict[Status, tuple[EntryKind, ...]]] = {
         Status.REFUSED: (EntryKind.ACTION_REFUSED,),
     },
     Status.APPROVED: {
+        Status.APPROVED: (EntryKind.ACTION_HELD,),
         Status.EXECUTING: (EntryKind.ACTION_INTENT,),
         Status.STALE: (EntryKind.ACTION_STALE,),
         Status.REFUSED: (EntryKind.ACTION_REFUSED,),
@@ -60,7 +61,7 @@ TRANSITIONS: dict[str, dict[Status, tuple[EntryKind, ...]]] = {
     },
     Status.EXECUTING: {
         Status.EXECUTING: (EntryKind.ACTION_INTENT,),
-        Status.APPROVED: (EntryKind.ACTION_APPROVED,),
+        Status.APPROVED: (EntryKind.ACTION_APPROVED, EntryKind.ACTION_HELD),
         Status.SUCCEEDED: (EntryKind.ACTION_SUCCEEDED, EntryKind.ACTION_RECONCILED),
         Status.FAILED: (EntryKind.ACTION_FAILED,),
         Status.UNKNOWN: (EntryKind.ACTION_UNKNOWN,),
@@ -83,6 +84,9 @@ FINAL = frozenset(
     status for status in Status if not TRANSITIONS[status] or status is Status.SUCCEEDED
 )
 """States that the engine leaves alone; `succeeded` can only still be compensated."""
+
+CALLED = frozenset({Status.EXECUTING, Status.UNKNOWN})
+"""States in which an effect may come to be, or may be there: the action has its object in hand."""
 
 TOLD = FINAL | {Status.UNKNOWN}
 """States about which the customer can be told something that will not silently turn out untrue."""

@@ -34,9 +34,12 @@ from sayso.errors import Code, ConfigError, RefusedError
 from sayso.ids import Clock, SystemClock, Tenant
 from sayso.json import JsonValue
 from sayso.sdk.audit import Audit
+from sayso.sdk.paging import page_of
 from sayso.sdk.people import SettingsDirectory
 from sayso.sdk.settling import carry_on, settle_request
 from sayso.sdk.showing import show_action, show_approval, show_request
+from sayso.sdk.stopping import held_view
+from sayso.sdk.switch import StopSwitch
 from sayso.sdk.tokens import Scope, Token, Tokens
 from sayso.sdk.views import (
     ActionView,
@@ -53,11 +56,10 @@ from sayso.telemetry import Telemetry
 if TYPE_CHECKING:
     from sayso.sdk.sync import SyncSayso
 
-MAX_PAGE = 200
 _OPEN = frozenset({Status.PLANNED, Status.APPROVED, Status.EXECUTING, Status.STALE})
 
 
-class Sayso:
+class Sayso(StopSwitch):
     """An open workspace.
 
     Use `Sayso.open`; every method may be called from many tasks at once, and any number of
@@ -254,7 +256,7 @@ class Sayso:
         where = self._tenant(tenant)
 
         def work(reader: Reader) -> list[RequestView]:
-            rows = reader.all("request.page", tenant=where, after=after, limit=_page(limit))
+            rows = reader.all("request.page", tenant=where, after=after, limit=page_of(limit))
             return [show_request(reader, read_request(row)) for row in rows]
 
         return await self.house.store.read(work)
@@ -353,9 +355,10 @@ class Sayso:
                 subject_id=subject,
                 name=action,
                 after=after,
-                limit=_page(limit),
+                limit=page_of(limit),
             )
-            return [action_view(read_action(row)) for row in rows]
+            found = map(read_action, rows)
+            return [action_view(row, held=held_view(reader, row)) for row in found]
 
         return await self.house.store.read(work)
 
@@ -386,7 +389,7 @@ class Sayso:
 
         def work(reader: Reader) -> list[ApprovalView]:
             rows = reader.all(
-                "approval.page", tenant=where, status=status, after=after, limit=_page(limit)
+                "approval.page", tenant=where, status=status, after=after, limit=page_of(limit)
             )
             return [approval_view(read_approval(row)) for row in rows]
 
@@ -494,7 +497,7 @@ class Sayso:
                 next_step="say succeeded or failed",
             )
         holder = await self.person_of(token)
-        row = await self.house.resolutions.resolve(
+        return await self.resolve_as(
             Resolution(
                 tenant=holder.tenant,
                 action_id=action_id,
@@ -505,8 +508,16 @@ class Sayso:
                 via=via,
             )
         )
+
+    async def resolve_as(self, resolution: Resolution) -> ActionView:
+        """Settle an unknown outcome for a person whom the calling surface has authenticated.
+
+        Raises:
+            RefusedError: see `Resolutions.resolve`.
+        """
+        row = await self.house.resolutions.resolve(resolution)
         self.house.dispatcher.wake()
-        return await self.action(row.id, tenant=holder.tenant)
+        return await self.action(row.id, tenant=row.tenant)
 
     def _tenant(self, tenant: str | None) -> Tenant:
         return self.house.tenant if tenant is None else Tenant(tenant)
@@ -527,12 +538,6 @@ def _choice(choice: str) -> Choice:
             f"`{choice[:40]}` is no decision",
             next_step="say approve, reject or edit",
         ) from None
-
-
-def _page(limit: int) -> int:
-    if not 1 <= limit <= MAX_PAGE:
-        raise RefusedError(Code.INVALID_INPUT, f"a page has 1 to {MAX_PAGE} rows")
-    return limit
 
 
 def _sdk() -> Actor:

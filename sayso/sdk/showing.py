@@ -14,6 +14,7 @@ from sayso.agent.reply import outcome_of, write_reply
 from sayso.agent.requests import RequestRow, RequestStatus, actions_of
 from sayso.audit.entry import StoredEntry
 from sayso.audit.personal import Personal
+from sayso.sdk.stopping import held_view
 from sayso.sdk.views import (
     ActionView,
     ApprovalView,
@@ -33,7 +34,7 @@ def show_action(reader: Reader, row: ActionRow, *, timeline: bool) -> ActionView
     if timeline:
         stored = reader.all("log.of_action", tenant=row.tenant, action=row.id)
         entries = [show_entry(StoredEntry.read(text(one, "body").encode())) for one in stored]
-    return action_view(row, _approval_of(reader, row), entries)
+    return action_view(row, _approval_of(reader, row), entries, held_view(reader, row))
 
 
 def show_approval(reader: Reader, row: ApprovalRow) -> ApprovalView:
@@ -44,7 +45,7 @@ def show_approval(reader: Reader, row: ApprovalRow) -> ApprovalView:
 def show_request(reader: Reader, row: RequestRow) -> RequestView:
     """A request with its actions and the reply that is true now."""
     actions = actions_of(reader, row)
-    views = [action_view(action, _approval_of(reader, action)) for action in actions]
+    views = [show_action(reader, action, timeline=False) for action in actions]
     reply: str | None = None
     if row.reply_ref is not None:
         reply = Personal.open(reader, row.tenant, row.reply_ref)

@@ -33,12 +33,13 @@ class Scope(StrEnum):
     PROPOSE = "actions:propose"
     READ = "actions:read"
     DECIDE = "approvals:decide"
+    STOP = "stop"
     AUDIT = "audit:read"
     ADMIN = "admin"
 
 
-SERVICE_SCOPES = frozenset({Scope.PROPOSE, Scope.READ, Scope.AUDIT})
-"""All that a service token can ever have; deciding is not among them."""
+SERVICE_SCOPES = frozenset({Scope.PROPOSE, Scope.READ, Scope.AUDIT, Scope.STOP})
+"""All that a service token can ever have; deciding and resuming are not among them."""
 
 Kind = Literal["service", "person"]
 

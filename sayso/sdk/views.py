@@ -96,6 +96,42 @@ class ApprovalView(View):
     updated_at: str
 
 
+class HeldView(View):
+    """What an approved action waits for, without losing its yes.
+
+    Attributes:
+        by: the stop, `stp_…`, or the other action on the same object, `act_…`.
+        code: `stopped` or `unsettled`. reason: the same in words.
+    """
+
+    by: str
+    code: Literal["stopped", "unsettled"]
+    reason: str
+
+
+class StopView(View):
+    """A stop: what it holds, who engaged it, and the two people who let it go on.
+
+    Attributes:
+        status: `in_force`, `resume_asked` (by one person, and still in force), `released`.
+        target: the connector's, action's or customer's id; empty for `all` and `tenant`.
+        held: how many actions of the tenant wait for it now.
+    """
+
+    id: str
+    status: Literal["in_force", "resume_asked", "released"]
+    scope: Literal["all", "tenant", "connector", "action", "customer"]
+    target: str
+    reason: str
+    held: int
+    engaged_by: str
+    engaged_at: str
+    asked_by: str | None = None
+    asked_at: str | None = None
+    released_by: str | None = None
+    released_at: str | None = None
+
+
 class ActionView(View):
     """An action: where it is in its life, what was decided, what came of it."""
 
@@ -115,6 +151,7 @@ class ActionView(View):
     approval: ApprovalView | None = None
     receipt: ReceiptView | None = None
     error: ErrorView | None = None
+    held: HeldView | None = None
     created_at: str
     updated_at: str
     timeline: tuple[EntryView, ...] = ()
@@ -198,6 +235,7 @@ def action_view(
     row: ActionRow,
     approval: ApprovalView | None = None,
     timeline: Sequence[EntryView] = (),
+    held: HeldView | None = None,
 ) -> ActionView:
     """The external form of an action."""
     judgement = row.judgement
@@ -229,6 +267,7 @@ def action_view(
         if row.receipt is None
         else ReceiptView.model_validate(receipt_json(row.receipt)),
         error=None if row.error is None else ErrorView(**row.error),
+        held=held,
         created_at=rfc3339(row.created_at),
         updated_at=rfc3339(row.updated_at),
         timeline=tuple(timeline),

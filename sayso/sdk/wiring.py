@@ -16,6 +16,7 @@ from sayso.actions.ledger import Ledger
 from sayso.actions.policy import Approver, Judgement, Outcome, Policy, Question
 from sayso.actions.proposals import Proposals
 from sayso.actions.resolution import Resolutions
+from sayso.actions.stopping import Stops
 from sayso.actions.undoing import Undoing
 from sayso.agent.base import Planner
 from sayso.agent.requests import Requests
@@ -54,6 +55,7 @@ class House:
     proposals: Proposals
     approvals: Approvals
     resolutions: Resolutions
+    stops: Stops
     engine: Engine
     requests: Requests
     tokens: Tokens
@@ -139,6 +141,16 @@ def build_house(
         clock=clock,
         ids=ids,
     )
+    stops = Stops(
+        store=store,
+        log=log,
+        directory=directory,
+        personal=personal,
+        clock=clock,
+        ids=ids,
+        operator=tenant,
+        roles=settings.stop.roles or settings.approvals.roles,
+    )
     engine = Engine(
         store=store,
         ledger=ledger,
@@ -189,6 +201,7 @@ def build_house(
         proposals=proposals,
         approvals=approvals,
         resolutions=resolutions,
+        stops=stops,
         engine=engine,
         requests=requests,
         tokens=Tokens(store, log, clock, ids),

@@ -202,7 +202,25 @@ async def _nobody_knows(house: ShopHouse) -> None:
         await _resolve(house, view, done=done)
 
 
-FLOWS: list[Callable[[ShopHouse], Awaitable[None]]] = [_steps, _people, _changes, _provider]
+async def _stopped(house: ShopHouse) -> None:
+    """Held before its claim; and taken back after it, since the call had not left."""
+    house.shop.books.add("o2", "cus_1", Money(500_000, USD))
+    view = await propose(house, 100, order="o2", wait=False)
+    inside = house.sayso.house
+    row = await inside.store.read(lambda reader: get_action(reader, MAIN, view.id))
+    claimed = await inside.store.write(lambda tx: inside.engine.claim_in(tx, row))
+    assert claimed is not None
+    assert not isinstance(claimed, str)
+    await house.sayso.stop()
+    house.clock.advance(seconds=1)
+    await inside.engine.call_claimed(claimed)
+    await propose(house, 100)
+
+
+FLOWS: list[Callable[[ShopHouse], Awaitable[None]]] = [
+    *(_steps, _people, _changes),
+    *(_provider, _stopped),
+]
 
 
 class PlugPulledError(Exception):

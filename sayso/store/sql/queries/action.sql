@@ -40,7 +40,7 @@ update action set status = :status, revision = :revision, args = :args, snapshot
     digest = :digest, amount_minor = :amount_minor, currency = :currency, judgement = :judgement,
     error = :error, receipt = :receipt, call_key = :call_key, call_key_until = :call_key_until,
     called_at = :called_at, fence = :fence, attempts = :attempts, due_at = :due_at,
-    updated_at = :updated_at, last_seq = :last_seq
+    updated_at = :updated_at, last_seq = :last_seq, held_by = :held_by, occupies = :occupies
 where tenant = :tenant and id = :id and last_seq = :was_seq;
 
 -- name: heartbeat
@@ -53,6 +53,14 @@ update action set due_at = :due_at where tenant = :tenant and id = :id and last_
 
 -- name: park
 update action set due_at = null where tenant = :tenant and id = :id and last_seq = :last_seq;
+
+-- name: hold
+update action set due_at = null, held_by = :held_by
+where tenant = :tenant and id = :id and last_seq = :last_seq;
+
+-- name: wake_held (count unread)
+update action set due_at = :now
+where tenant = :tenant and held_by = :id and due_at is null;
 
 -- name: wake_dependents (count unread)
 update action set due_at = :now

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from sayso.actions.action import Effect
 from sayso.money import Money
-from sayso.sdk.app import MAX_PAGE, Sayso
+from sayso.sdk.app import Sayso
+from sayso.sdk.paging import MAX_PAGE
 from sayso.sdk.views import ActionView, RequestView
 from sayso.surfaces.cli.demo.answers import Answer
 from sayso.surfaces.cli.demo.messages import CustomerMessage

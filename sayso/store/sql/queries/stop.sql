@@ -1,0 +1,48 @@
+-- name: insert
+insert into stop (tenant, id, home, scope, target, reason, engaged_by, engaged_at, idempotency_key,
+    last_seq)
+values (:tenant, :id, :home, :scope, :target, :reason, :engaged_by, :engaged_at, :idempotency_key,
+    :last_seq);
+
+-- name: by_id
+select * from stop where tenant in (:tenant, '*') and id = :id;
+
+-- name: by_key
+select * from stop where tenant = :tenant and idempotency_key = :idempotency_key;
+
+-- name: page
+select * from stop
+where tenant in (:tenant, '*')
+    and (cast(:after as text) is null or id < :after)
+    and (cast(:released as bigint) is null or (:released = 1) = (released_at is not null))
+order by id desc limit :limit;
+
+-- What keeps an action from being called now: a stop that holds it, or another action that has the
+-- same object in its hands. A scope that this program does not know holds everything.
+-- name: obstacles
+select stopping.id, 'stopped' as code from (
+    select id from stop
+    where tenant in (:tenant, '*') and released_at is null
+        and (scope not in ('connector', 'action', 'customer') or target = case scope
+            when 'connector' then :connector when 'action' then :name else :subject_id end)
+    order by engaged_at, id limit 1) as stopping
+union all
+select holding.id, 'unsettled' as code from (
+    select id from action
+    where tenant = :tenant and occupies = :occupies and id <> :action_id
+    order by id limit 1) as holding;
+
+-- name: ask
+update stop set asked_by = :by, asked_at = :at, asked_key = :key, last_seq = :last_seq
+where tenant = :tenant and id = :id and last_seq = :was_seq;
+
+-- name: release
+update stop set released_by = :by, released_at = :at, released_key = :key, last_seq = :last_seq
+where tenant = :tenant and id = :id and last_seq = :was_seq;
+
+-- name: held
+select count(*) as count from action
+where tenant = :tenant and held_by = :id and due_at is null;
+
+-- name: wake_held
+update action set due_at = :now where held_by = :id and due_at is null;

@@ -1,0 +1,199 @@
+"""Actions on the same object at the provider: one after the other, and never one for ever."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from actions.desk import MAIN, advance, assert_verified, propose, stock, usd
+from actions.test_resolution import found
+from support.house import POLICY, ShopHouse, open_shop
+
+from sayso.actions.action import Subject, at_most_once, verifiable
+from sayso.actions.plan import Step
+from sayso.actions.proposals import Proposal
+from sayso.actions.snapshot import Call
+from sayso.actions.state import FINAL
+from sayso.audit.entry import Actor, ActorKind
+from sayso.ids import to_micros
+from sayso.sdk.views import ActionView
+from sayso.store.base import Reader, integer_or_none, text
+from sayso.testing.shop import Shop, ShopFault
+
+OFTEN = POLICY.replace("count30d < 3", "count30d < 9")
+AGENT = Actor(kind=ActorKind.AGENT, id="agent")
+
+
+async def serve(house: ShopHouse) -> None:
+    """Advance what the due index names, and nothing else, until it names nothing."""
+    engine = house.sayso.house.engine
+    for _ in range(200):
+        now = to_micros(house.clock.now())
+
+        def look(reader: Reader, now: int = now) -> tuple[list[str], int | None]:
+            due = [text(row, "id") for row in reader.all("action.due", now=now, limit=99)]
+            later = reader.one("action.next_due", now=now)
+            return due, None if later is None else integer_or_none(later, "due_at")
+
+        due, later = await house.sayso.house.store.read(look)
+        for action_id in due:
+            await engine.advance(MAIN, action_id)
+        if not due:
+            if later is None:
+                return
+            house.clock.advance(microseconds=later - now)
+    raise AssertionError("something stays due for ever")
+
+
+@pytest.mark.promise("object:one-at-a-time")
+async def test_two_equal_partial_refunds_both_succeed_one_after_the_other(tmp_path: Path) -> None:
+    """The second waits while the first is called, and is judged with what that one has left."""
+    async with open_shop(tmp_path) as house:
+        stock(house, "o1", "o2")
+        inside: list[ActionView] = []
+
+        async def meanwhile(call: Call) -> None:
+            house.shop.on_call = None
+            inside.append(await propose(house, 2000))
+            inside.append(await propose(house, 2000, order="o2"))
+
+        house.shop.on_call = meanwhile
+        first = await propose(house, 2000)
+        second, other = inside
+        assert (first.status, other.status) == ("succeeded", "succeeded")
+        assert second.held is not None
+        assert (second.held.code, second.held.by) == ("unsettled", first.id)
+        assert "executing" in second.held.reason
+        await serve(house)
+        second = await house.sayso.action(second.id)
+        assert (second.status, second.revision) == ("succeeded", 2)
+        assert [payout.amount.amount_minor for payout in house.shop.books.payouts] == [2000] * 3
+        assert_verified(house)
+
+
+@pytest.mark.promise("object:one-at-a-time")
+async def test_a_repeated_request_is_one(tmp_path: Path) -> None:
+    """The same key while the first is being called is the same action, and one effect."""
+    async with open_shop(tmp_path) as house:
+        stock(house)
+        inside: list[ActionView] = []
+
+        async def again(call: Call) -> None:
+            house.shop.on_call = None
+            inside.append(await propose(house, 2000, key="k", wait=False))
+
+        house.shop.on_call = again
+        first = await propose(house, 2000, key="k")
+        await serve(house)
+        assert inside[0].id == first.id
+        assert len(house.shop.books.payouts) == 1
+
+
+@pytest.mark.promise("object:one-at-a-time")
+async def test_calls_on_one_object_never_overlap(tmp_path: Path) -> None:
+    """Three at once from two workers: each call has the object for itself."""
+    shop = Shop()
+    under_way: list[str] = []
+
+    async def watch(call: Call) -> None:
+        assert under_way == []
+        under_way.append(call.action_id)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        under_way.clear()
+
+    async with (
+        open_shop(tmp_path, shop=shop) as one,
+        open_shop(tmp_path, shop=shop, clock=one.clock) as two,
+    ):
+        stock(one)
+        shop.on_call = watch
+        await asyncio.gather(*(propose(house, 1000) for house in (one, two, one)))
+        await asyncio.gather(serve(one), serve(two))
+        assert len(shop.books.payouts) == 3
+        assert_verified(one)
+
+
+@pytest.mark.promise("object:freed")
+@pytest.mark.parametrize("outcome", ["succeeded", "failed"])
+async def test_a_persons_word_frees_the_object(tmp_path: Path, outcome: str) -> None:
+    """An unknown that nobody can look up holds its own object only, until it is resolved."""
+    async with open_shop(tmp_path, shop=Shop(at_most_once())) as house:
+        stock(house, "o1", "o2")
+        house.shop.faults.append(ShopFault.LOST_AFTER)
+        lost = await propose(house, 2000)
+        waits = await propose(house, 2000)
+        assert (await propose(house, 2000, order="o2")).status == "succeeded"
+        await serve(house)
+        waits = await house.sayso.action(waits.id)
+        assert waits.held is not None
+        assert waits.held.by == lost.id
+        assert "unknown" in waits.held.reason
+        word = found(lost) if outcome == "succeeded" else found(lost, "failed", receipt="")
+        await house.sayso.resolve_as(word)
+        await serve(house)
+        assert (await house.sayso.action(waits.id)).status == "succeeded"
+        assert_verified(house)
+
+
+@pytest.mark.promise("object:freed")
+async def test_a_look_up_frees_the_object(tmp_path: Path) -> None:
+    """What the engine finds out by itself wakes what waits, without anybody's polling."""
+    async with open_shop(tmp_path, shop=Shop(verifiable(settle_after_s=60))) as house:
+        stock(house)
+        house.shop.faults.append(ShopFault.LOST_AFTER)
+        lost = await propose(house, 2000)
+        waits = await propose(house, 2000)
+        assert waits.held is not None
+        house.clock.advance(seconds=2)
+        assert (await advance(house, lost)).status == "succeeded"
+        assert (await house.sayso.action(waits.id)).held is None
+        await serve(house)
+        assert (await house.sayso.action(waits.id)).status == "succeeded"
+
+
+@pytest.mark.promise("object:freed")
+@pytest.mark.parametrize("lost", range(4))
+async def test_plans_and_objects_never_wait_in_a_circle(tmp_path: Path, lost: int) -> None:
+    """Two plans whose steps cross over two objects, with an answer lost at each place in turn."""
+    shop = Shop(verifiable(settle_after_s=60))
+    async with open_shop(tmp_path, shop=shop, policy=OFTEN) as house:
+        stock(house, "o1", "o2")
+        for request, orders in (("req_1", ("o1", "o2")), ("req_2", ("o2", "o1"))):
+            await _submit(house, request, orders)
+        house.shop.faults += [ShopFault.LOST_BEFORE] * lost + [ShopFault.LOST_AFTER]
+        await serve(house)
+        views = await house.sayso.actions()
+        assert {view.status for view in views} <= FINAL
+        assert sum(view.status == "succeeded" for view in views) == 4
+        assert len(house.shop.books.payouts) == 4
+        assert_verified(house)
+
+
+async def _submit(house: ShopHouse, request: str, orders: tuple[str, str]) -> None:
+    steps = tuple(
+        Step(
+            id=f"s{place}",
+            action="shop.refund",
+            args={"order": order, "amount": usd(1000)},
+            after=("s0",) if place else (),
+        )
+        for place, order in enumerate(orders)
+    )
+    proposals = tuple(
+        Proposal(
+            tenant=MAIN,
+            requester=AGENT,
+            subject=Subject(id="cus_1"),
+            action=step.action,
+            args=step.args,
+            key=f"{request}:{step.id}",
+            request_id=request,
+            step=step.id,
+            after=step.after,
+        )
+        for step in steps
+    )
+    inside = house.sayso.house
+    await inside.store.write(lambda tx: inside.proposals.submit_steps(tx, proposals, steps))
