@@ -11,9 +11,18 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self, TypeAlias, cast
 
+from sayso.audit.anchors import Witnessed, judge_anchors, read_witnessed
+from sayso.audit.keys import (
+    KeyHistory,
+    ListedKey,
+    judge_head_key,
+    judge_keys,
+    listed_verifiers,
+)
 from sayso.audit.latest import StatedRow
 from sayso.audit.merkle import HASH_BYTES, Frontier
 from sayso.audit.note import Checkpoint, Verifier, open_checkpoint, parse_note
+from sayso.audit.policyfile import WitnessPolicy
 from sayso.audit.verification import Check, Damage, Findings, LogVerification
 from sayso.audit.walk import Progress, Row, Walk, decode
 from sayso.errors import IntegrityError
@@ -27,28 +36,42 @@ class Trust:
         keys: the public keys that may sign; empty takes whatever the source lists, which proves
             only that the source agrees with itself.
         checkpoints: signed notes seen earlier, exact bytes; each must still hold.
+        witnessed: notes from elsewhere that count as far as witnesses of the policy cosigned them.
+        policy: which witnesses count; its logs' keys are among `keys`.
     """
 
     keys: tuple[Verifier, ...] = ()
     checkpoints: tuple[bytes, ...] = ()
+    witnessed: tuple[bytes, ...] = ()
+    policy: WitnessPolicy | None = None
 
     @classmethod
-    def parse(cls, vkeys: Iterable[str] = (), checkpoints: Iterable[bytes] = ()) -> Self:
-        """From the text of keys and the bytes of notes.
+    def parse(
+        cls,
+        vkeys: Iterable[str] = (),
+        checkpoints: Iterable[bytes] = (),
+        *,
+        witnessed: Iterable[bytes] = (),
+        policy: WitnessPolicy | None = None,
+    ) -> Self:
+        """From the text of keys, the bytes of notes and a policy.
 
         Raises:
             IntegrityError: `key_mismatch`, when one of the keys is none.
         """
-        return cls(keys=tuple(map(Verifier.parse, vkeys)), checkpoints=tuple(checkpoints))
+        keys = {key.vkey: key for key in map(Verifier.parse, vkeys)}
+        keys |= {key.vkey: key for key in (policy.log_keys() if policy else ())}
+        return cls(
+            keys=tuple(keys.values()),
+            checkpoints=tuple(checkpoints),
+            witnessed=tuple(witnessed),
+            policy=policy,
+        )
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListedKey:
-    """A key as the source lists it: valid for heads of `from_size` up to below `to_size`."""
-
-    vkey: str
-    from_size: int = 0
-    to_size: int | None = None
+    @property
+    def pinned(self) -> frozenset[str]:
+        """The keys that may sign, as C2SP writes them."""
+        return frozenset(key.vkey for key in self.keys)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,19 +94,22 @@ class OpenedHead:
 
     Attributes:
         checkpoint: what it says.
-        vkey: the key that signed it; empty when no known key did.
-        pinned: whether that key is one of the caller's.
+        signer: the key that signed it; None when no known key did.
     """
 
     checkpoint: Checkpoint
-    vkey: str = ""
-    pinned: bool = False
+    signer: Verifier | None = None
+
+    @property
+    def vkey(self) -> str:
+        """The key that signed it, as C2SP writes it; empty when no known key did."""
+        return self.signer.vkey if self.signer else ""
 
 
-def judge_head(
+def open_head(
     head: Head, origin: str, keys: Sequence[ListedKey], trust: Trust, findings: Findings
 ) -> OpenedHead | None:
-    """Read the signed head and judge its origin, its signature and its key.
+    """Read the signed head and judge its origin and its signature; whose key it is comes later.
 
     Returns:
         None when it is no signed checkpoint at all.
@@ -97,7 +123,7 @@ def judge_head(
     if checkpoint.origin != origin:
         message = f"the signed head belongs to `{checkpoint.origin[:80]}`, not to `{origin[:80]}`"
         findings.add(Check.HEAD_ORIGIN, Damage.FOREIGN_TENANT, message)
-    listed = _listed_verifiers(keys, findings)
+    listed = listed_verifiers(keys, findings)
     known = {(key.name, key.key_id): key for key in (*listed, *trust.keys)}
     signer: Verifier | None = None
     for line in signatures:
@@ -111,35 +137,19 @@ def judge_head(
     if signer is None:
         message = "the head is signed by a key that nobody lists"
         findings.add(Check.HEAD_KEY_LISTED, Damage.FORGED, message)
-        return OpenedHead(checkpoint=checkpoint)
-    pinned = signer.vkey in {key.vkey for key in trust.keys}
-    if trust.keys and not pinned:
-        message = f"the head is signed by `{signer.vkey}`, which is none of the pinned keys"
-        findings.add(Check.HEAD_KEY_TRUSTED, Damage.UNKNOWN_KEY, message)
-    _judge_key_range(signer, keys, checkpoint.size, findings)
-    return OpenedHead(checkpoint=checkpoint, vkey=signer.vkey, pinned=pinned)
-
-
-def _listed_verifiers(keys: Sequence[ListedKey], findings: Findings) -> list[Verifier]:
-    listed: list[Verifier] = []
-    for key in keys:
-        try:
-            listed.append(Verifier.parse(key.vkey))
-        except IntegrityError as error:
-            findings.add(Check.HEAD_KEY_LISTED, Damage.EDITED, error.message)
-    return listed
-
-
-def _judge_key_range(
-    signer: Verifier, keys: Sequence[ListedKey], size: int, findings: Findings
-) -> None:
-    listed = next((key for key in keys if key.vkey == signer.vkey), None)
-    if listed is None:
+    elif signer.vkey not in {key.vkey for key in listed}:
         message = f"the pinned key `{signer.vkey}` signed the head, and the source lists others"
         findings.add(Check.HEAD_KEY_LISTED, Damage.EDITED, message)
-    elif size < listed.from_size or (listed.to_size is not None and size >= listed.to_size):
-        message = f"the key of the head is not valid for a log of {size} entries"
-        findings.add(Check.HEAD_KEY_IN_RANGE, Damage.FORGED, message)
+    return OpenedHead(checkpoint=checkpoint, signer=signer)
+
+
+def judge_opened(
+    opened: OpenedHead | None, history: KeyHistory, trust: Trust, findings: Findings
+) -> bool:
+    """Judge the key of a head; returns whether the caller trusts it."""
+    if opened is None or opened.signer is None:
+        return False
+    return judge_head_key(opened.signer, opened.checkpoint.size, history, trust.pinned, findings)
 
 
 def peaks_of(head: Head, checkpoint: Checkpoint) -> dict[int, bytes]:
@@ -305,6 +315,7 @@ class LogSource:
         columns: the names of the projected columns in each row.
         state: rows of `action` and `approval` to compare with their entries, read after `rows`;
             None when there are none.
+        witnessed: notes that the source keeps with cosignatures; they count by those alone.
         body_at: the stored body at an index, asked for while `state` is read.
     """
 
@@ -315,6 +326,7 @@ class LogSource:
     rows: Iterable[Row]
     columns: tuple[str, ...] = ()
     state: Mapping[str, Iterable[StateRow]] | None = None
+    witnessed: tuple[bytes, ...] = ()
     body_at: BodyAt = lambda _: None
 
 
@@ -339,20 +351,42 @@ def read_checkpoints(trust: Trust, findings: Findings) -> tuple[SeenCheckpoint, 
 
 
 def judge_signers(
-    seen: Iterable[SeenCheckpoint], keys: Sequence[ListedKey], trust: Trust, findings: Findings
+    seen: Iterable[SeenCheckpoint], history: KeyHistory, trust: Trust, findings: Findings
 ) -> None:
     """Judge who signed the outside checkpoints of one log.
 
     They are compared with the log in any case: a note that the caller kept is evidence even when
     the log's keys have been exchanged since.
     """
-    known = trust.keys or tuple(_listed_verifiers(keys, Findings()))
+    ranged = {period.key.vkey for period in history.periods}
     for one in seen:
+        own = history.at(one.checkpoint.size)
+        known = [key for key in trust.keys if key.vkey not in ranged]
+        if own is not None and (history.pinned or not trust.keys):
+            known.append(own)
         try:
             open_checkpoint(one.note, known)
         except IntegrityError as error:
             message = f"the outside checkpoint at {one.checkpoint.size}: {error.message}"
             findings.add(Check.CHECKPOINT_SIGNED, Damage.UNKNOWN_KEY, message)
+
+
+def witnessed_notes(
+    source: LogSource, seen: Sequence[SeenCheckpoint], trust: Trust
+) -> tuple[Witnessed, ...]:
+    """Every note of a log that may carry cosignatures: the log's own, and those from elsewhere."""
+    if trust.policy is None:
+        return ()
+    own = () if source.head is None else (as_bytes(source.head.note),)
+    return (
+        *read_witnessed((*own, *source.witnessed, *trust.witnessed), source.origin),
+        *(Witnessed(note=one.note, checkpoint=one.checkpoint, compared=True) for one in seen),
+    )
+
+
+def as_bytes(note: str | bytes) -> bytes:
+    """A note's exact bytes."""
+    return note.encode() if isinstance(note, str) else note
 
 
 def judge_log(
@@ -366,10 +400,11 @@ def judge_log(
     """Every check on one complete log."""
     findings = Findings()
     head = source.head
-    opened = head and judge_head(head, source.origin, source.keys, trust, findings)
-    judge_signers(seen, source.keys, trust, findings)
+    opened = open_head(head, source.origin, source.keys, trust, findings) if head else None
     peaks = peaks_of(head, opened.checkpoint) if head and opened else {}
+    witnessed = witnessed_notes(source, seen, trust)
     marks = {*peaks, *(one.checkpoint.size for one in seen)}
+    marks |= {one.checkpoint.size for one in witnessed}
     if opened:
         marks.add(opened.checkpoint.size)
     walk = Walk(
@@ -377,6 +412,9 @@ def judge_log(
     )
     walk.run(source.rows, opened.checkpoint.size if opened else 0, progress)
     count = walk.frontier.size
+    history = judge_keys(source.keys, walk.rotations, source.origin, trust.pinned, findings)
+    pinned = judge_opened(opened, history, trust, findings)
+    judge_signers(seen, history, trust, findings)
     if head and opened:
         judge_root(walk, opened.checkpoint, peaks, findings)
         judge_head_row(head, opened.checkpoint, findings)
@@ -386,6 +424,9 @@ def judge_log(
     confirmed = judge_checkpoints([one.checkpoint for one in seen], walk, size, findings)
     if not count and not size:
         findings.add(Check.LOG_NOT_EMPTY, Damage.EMPTY, "the log has no entries")
+    anchor = None
+    if trust.policy is not None:
+        anchor = judge_anchors(witnessed, trust.policy, walk.root_at, size, findings)
     state_rows = 0
     if source.state is not None:
         state_rows = judge_state(source.state, walk, source.body_at, findings)
@@ -396,8 +437,10 @@ def judge_log(
         size=opened.checkpoint.size if opened else None,
         root_hex=opened.checkpoint.root.hex() if opened else "",
         vkey=opened.vkey if opened else "",
-        pinned=opened.pinned if opened else False,
+        pinned=pinned,
+        note=as_bytes(head.note).decode() if head and opened else "",
         checkpoints=confirmed,
+        anchor=anchor,
         state_rows=state_rows,
         findings=tuple(findings.kept),
         dropped=findings.dropped,

@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from sayso.audit.checks import Head, ListedKey, LogSource, StateRow
+from sayso.audit.checks import Head, LogSource, StateRow
+from sayso.audit.keys import ListedKey
 from sayso.audit.walk import PROJECTIONS, Row
 from sayso.errors import Code, IntegrityError
 
@@ -40,6 +41,7 @@ _ROWS = """
 select seq, cast(body as blob){columns} from log_entry where tenant = ? order by seq
 """
 _STATE_ROWS = "select id, status, last_seq from {table} where tenant = ?"
+_WITNESSED = "select cast(note as blob) from publication where tenant = ? order by place"
 _BODY = "select cast(body as blob) from log_entry where tenant = ? and seq = ?"
 
 
@@ -104,8 +106,16 @@ class LogDatabase:
             rows=self._rows(_ROWS.format(columns=chosen), tenant),
             columns=columns,
             state=self._state(tenant),
+            witnessed=self._witnessed(tenant),
             body_at=partial(self._body_at, tenant),
         )
+
+    def _witnessed(self, tenant: str) -> tuple[bytes, ...]:
+        """The notes with cosignatures that publishing left; each counts by those alone."""
+        if "publication" not in self._tables:
+            return ()
+        rows = self._connection.execute(_WITNESSED, (tenant,))
+        return tuple(note for (note,) in rows if isinstance(note, bytes))
 
     def uncovered(self) -> list[str]:
         """Columns beside the bodies that no entry says anything about."""

@@ -176,6 +176,10 @@ class EntryKind(StrEnum):
     STOP_RELEASED = "stop.released"
     STOP_REFUSED = "stop.refused"
     """Somebody tried to stop or to resume and was not allowed to; every stop is unchanged."""
+    KEY_ROTATED = "key.rotated"
+    """Another key signs from here on; see sayso/audit/rotation.py."""
+    LOG_HEAD = "log.head"
+    """What the head of another tenant's log was; only in the log of logs."""
     AUDIT_QUERIED = "audit.queried"
     AUDIT_EXPORTED = "audit.exported"
     TOKEN_CREATED = "token.created"  # noqa: S105  (a kind, not a secret)

@@ -6,16 +6,14 @@ from typing import TypeAlias
 
 from sayso.audit.entry import Entry
 from sayso.audit.merkle import Frontier, leaf_hash
-from sayso.audit.note import (
-    Checkpoint,
-    Ed25519Signer,
-    Verifier,
-    open_checkpoint,
-    sign_checkpoint,
-)
+from sayso.audit.note import Checkpoint, Verifier, open_checkpoint, sign_checkpoint
+from sayso.audit.signer import LogSigner, public_part
 from sayso.errors import Code, ConfigError, IntegrityError
 from sayso.ids import Clock, Tenant, to_micros
 from sayso.store.base import Transaction, blob, integer, text
+
+FIRST_KEY = "signing_key/000001"
+"""Under which name a database keeps the key that its first log began with."""
 
 _Head: TypeAlias = tuple[int, bytes]
 """The size of a tree and its frontier, as they are stored."""
@@ -28,6 +26,7 @@ class AuditLog:
         deployment: the first part of every log's origin; never changes for a database.
         signer: the key that signs the heads.
         clock: gives each entry its time.
+        successor: the key that signs from the entry on that introduces it, while there is one.
 
     Guarantees: an entry, its leaf in the tree and the signed head are committed with the state
     change that they tell, or none of them is. Units that share a commit share one signature.
@@ -35,11 +34,18 @@ class AuditLog:
     whoever can write the database, are not signed along.
     """
 
-    def __init__(self, deployment: str, signer: Ed25519Signer, clock: Clock) -> None:
+    def __init__(
+        self,
+        deployment: str,
+        signer: LogSigner,
+        clock: Clock,
+        *,
+        successor: LogSigner | None = None,
+    ) -> None:
         self._deployment = deployment
         self._clock = clock
-        self._signer = signer
-        self._signers: dict[str, Ed25519Signer] = {}
+        self._keys = (signer,) if successor is None else (signer, successor)
+        self._signers: dict[str, tuple[LogSigner, ...]] = {}
         self._own: dict[Tenant, _Head] = {}
         """What this writer last signed; it may not have been committed, and then is not found."""
 
@@ -52,14 +58,16 @@ class AuditLog:
         """The origin line of a tenant's log: `<deployment>/<tenant>`."""
         return f"{self._deployment}/{tenant}"
 
-    def _signer_of(self, origin: str) -> Ed25519Signer:
+    def signers_of(self, tenant: Tenant) -> tuple[LogSigner, ...]:
+        """The keys at hand under the tenant's name: the signer, then its successor if any."""
+        origin = self.origin_of(tenant)
         if origin not in self._signers:
-            self._signers[origin] = self._signer.named(origin)
+            self._signers[origin] = tuple(key.named(origin) for key in self._keys)
         return self._signers[origin]
 
     def vkey_of(self, tenant: Tenant) -> str:
         """The public key that verifies the tenant's heads, as an auditor pins it."""
-        return self._signer_of(self.origin_of(tenant)).vkey
+        return self.signers_of(tenant)[0].vkey
 
     def append(self, tx: Transaction, tenant: Tenant, entry: Entry) -> int:
         """Append one entry; returns its index in the tenant's log, from 0.
@@ -77,6 +85,14 @@ class AuditLog:
         tx.remember((self, tenant), frontier)
         tx.before_commit(f"log.head/{tenant}", lambda final: self._sign(final, tenant))
         return seq
+
+    def tree(self, tx: Transaction, tenant: Tenant) -> Frontier:
+        """The tenant's tree as it is in this transaction; a copy.
+
+        Raises:
+            ConfigError, IntegrityError: as `append`.
+        """
+        return self._grown(tx, tenant).copy()
 
     def _grown(self, tx: Transaction, tenant: Tenant) -> Frontier:
         """The tree with what the units before this one have appended in the same commit."""
@@ -104,9 +120,21 @@ class AuditLog:
                 f"this database belongs to another workspace than `{self._deployment}`",
                 next_step="keep `workspace.name` as it was when the database was made",
             )
+        vkey = self._first_vkey(tx, tenant)
         tx.run("log.head_insert", tenant=tenant, size=0, frontier=b"")
-        tx.run("log.key_insert", tenant=tenant, vkey=self.vkey_of(tenant), from_size=0)
+        tx.run("log.key_insert", tenant=tenant, vkey=vkey, from_size=0)
         return Frontier()
+
+    def _first_vkey(self, tx: Transaction, tenant: Tenant) -> str:
+        # INVARIANT: one key signs all logs of a database, so a process that holds another one
+        # cannot begin a log here either.
+        signers = self.signers_of(tenant)
+        tx.run("log.meta_insert", key=FIRST_KEY, value=public_part(signers[0].vkey))
+        known = tx.one("log.signing_key")
+        for signer in signers:
+            if known is not None and text(known, "value") == public_part(signer.vkey):
+                return signer.vkey
+        raise _wrong_key()
 
     def _check_signed(self, tx: Transaction, tenant: Tenant, frontier: Frontier, note: str) -> None:
         # INVARIANT: what another process left is built upon only as far as our key signed it, or
@@ -124,16 +152,12 @@ class AuditLog:
                 detail=f"signed at {signed.size} entries, found {present.size}",
             )
 
-    def _pinned_signer(self, tx: Transaction, tenant: Tenant) -> Ed25519Signer:
+    def _pinned_signer(self, tx: Transaction, tenant: Tenant) -> LogSigner:
         key = tx.one("log.key", tenant=tenant)
-        signer = self._signer_of(self.origin_of(tenant))
-        if key is None or text(key, "vkey") != signer.vkey:
-            raise ConfigError(
-                Code.KEY_MISMATCH,
-                "the signing key is not the one that this database's log was signed with",
-                next_step="point `signing.key` at the key that was made with the database",
-            )
-        return signer
+        for signer in self.signers_of(tenant):
+            if key is not None and text(key, "vkey") == signer.vkey:
+                return signer
+        raise _wrong_key()
 
     def _sign(self, tx: Transaction, tenant: Tenant) -> None:
         signer = self._pinned_signer(tx, tenant)
@@ -145,3 +169,11 @@ class AuditLog:
         note = sign_checkpoint(checkpoint, signer)
         tx.run("log.head_sign", tenant=tenant, note=note, size=frontier.size, frontier=encoded)
         self._own[tenant] = (frontier.size, encoded)
+
+
+def _wrong_key() -> ConfigError:
+    return ConfigError(
+        Code.KEY_MISMATCH,
+        "the signing key is not the one that this database's log was signed with",
+        next_step="point `signing.key` at the key that was made with the database",
+    )

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from sayso.audit.entry import Json
+from sayso.ids import rfc3339
 
 
 class Verdict(StrEnum):
@@ -50,13 +51,15 @@ class Damage(StrEnum):
     """An entry, or a file of a bundle, is not in the form that the writer writes."""
     UNKNOWN_KEY = "unknown_key"
     """The key is not one of those that were named as trusted."""
+    UNWITNESSED = "unwitnessed"
+    """The policy asks for cosignatures that no checkpoint has."""
     UNREADABLE = "unreadable"
     """The source cannot be read as what it should be."""
     EMPTY = "empty"
     """There is nothing to verify, which is not the same as verified."""
 
 
-UNDECIDED = frozenset({Damage.UNKNOWN_KEY, Damage.UNREADABLE, Damage.EMPTY})
+UNDECIDED = frozenset({Damage.UNKNOWN_KEY, Damage.UNWITNESSED, Damage.UNREADABLE, Damage.EMPTY})
 """What leaves the verdict open; every other damage means tampered."""
 
 
@@ -78,6 +81,8 @@ class Check(StrEnum):
     HEAD_KEY_LISTED = "head_key_listed"
     HEAD_KEY_TRUSTED = "head_key_trusted"
     HEAD_KEY_IN_RANGE = "head_key_in_range"
+    KEY_ROTATION = "key_rotation"
+    KEY_INTRODUCED = "key_introduced"
     HEAD_ORIGIN = "head_origin"
     HEAD_ROOT = "head_root"
     HEAD_ROW_SIZE = "head_row_size"
@@ -87,6 +92,10 @@ class Check(StrEnum):
     CHECKPOINT_HAS_LOG = "checkpoint_has_log"
     CHECKPOINT_REACHED = "checkpoint_reached"
     CHECKPOINT_ROOT = "checkpoint_root"
+    COSIGNATURE_FITS = "cosignature_fits"
+    ANCHOR_PRESENT = "anchor_present"
+    ANCHOR_REACHED = "anchor_reached"
+    ANCHOR_ROOT = "anchor_root"
     STATE_ENTRY = "state_entry"
     STATE_STATUS = "state_status"
     STATE_LATEST = "state_latest"
@@ -170,6 +179,21 @@ class Findings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AnchoredAt:
+    """How far others vouch for a log.
+
+    Attributes:
+        size: how many entries the checkpoint covers that they cosigned.
+        witnesses: who, by the policy's names, sorted.
+        at_s: when the last of them said so; whole seconds since 1970, UTC.
+    """
+
+    size: int
+    witnesses: tuple[str, ...]
+    at_s: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LogVerification:
     """What was found out about one tenant's log.
 
@@ -181,7 +205,9 @@ class LogVerification:
         root_hex: the root of the signed head, 64 hex digits.
         vkey: the key that signed the head; empty when none did.
         pinned: whether that key was named as trusted from outside.
+        note: the signed head, exact; empty when there is no readable one.
         checkpoints: the sizes of the outside checkpoints that were confirmed.
+        anchor: how far witnesses vouch for it, by the caller's policy; None for not at all.
         state_rows: how many rows of actions and approvals were compared.
         complete: whether all entries up to `size` were seen; False for a filtered bundle.
         findings: what is wrong, in the order found.
@@ -196,7 +222,9 @@ class LogVerification:
     root_hex: str = ""
     vkey: str = ""
     pinned: bool = False
+    note: str = ""
     checkpoints: tuple[int, ...] = ()
+    anchor: AnchoredAt | None = None
     state_rows: int = 0
     complete: bool = True
     findings: tuple[Finding, ...] = ()
@@ -223,7 +251,15 @@ class LogVerification:
             newest = max(self.checkpoints)
             rest = (self.size or 0) - newest
             anchor = f"agrees with the outside checkpoint at {newest}, {rest} entries beyond it"
-        return f"{what}; {key}; {anchor}"
+        return f"{what}; {key}; {anchor}{self._witnessed()}"
+
+    def _witnessed(self) -> str:
+        if self.anchor is None:
+            return ""
+        at = rfc3339(self.anchor.at_s * 1_000_000)[:19] + "Z"
+        who = ", ".join(self.anchor.witnesses)
+        rest = (self.size or 0) - self.anchor.size
+        return f"; anchored to {self.anchor.size:,} by {who} at {at}, {rest:,} unanchored"
 
     def to_json(self) -> dict[str, Json]:
         """The verification of this log for `--json`."""
@@ -237,6 +273,14 @@ class LogVerification:
             "vkey": self.vkey,
             "pinned": self.pinned,
             "checkpoints": list(self.checkpoints),
+            "anchored": None
+            if self.anchor is None
+            else {
+                "size": self.anchor.size,
+                "witnesses": list(self.anchor.witnesses),
+                "at": rfc3339(self.anchor.at_s * 1_000_000),
+                "unanchored": (self.size or 0) - self.anchor.size,
+            },
             "state_rows": self.state_rows,
             "complete": self.complete,
             "first_bad_seq": self.first_bad_seq,

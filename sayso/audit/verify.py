@@ -19,16 +19,18 @@ import orjson
 from sayso.audit.bundle import BundleReader, Manifest
 from sayso.audit.checks import (
     Head,
-    ListedKey,
     LogSource,
     SeenCheckpoint,
     Trust,
-    judge_head,
+    as_bytes,
     judge_log,
+    judge_opened,
     judge_signers,
+    open_head,
     read_checkpoints,
 )
 from sayso.audit.database import LogDatabase, open_database
+from sayso.audit.keys import ListedKey, listed_history
 from sayso.audit.merkle import leaf_hash, verify_inclusion
 from sayso.audit.note import Checkpoint
 from sayso.audit.verification import (
@@ -173,6 +175,7 @@ def _guard_source(source: LogSource, findings: Findings) -> LogSource:
         state=None
         if source.state is None
         else {table: _guard(rows, findings) for table, rows in source.state.items()},
+        witnessed=source.witnessed,
         body_at=source.body_at,
     )
 
@@ -269,8 +272,10 @@ class _Filtered:
         progress: Progress | None,
     ) -> LogVerification:
         findings = self._findings
-        opened = judge_head(head, origin, keys, trust, findings)
-        judge_signers(seen, keys, trust, findings)
+        opened = open_head(head, origin, keys, trust, findings)
+        history = listed_history(keys, trust.pinned)
+        pinned = judge_opened(opened, history, trust, findings)
+        judge_signers(seen, history, trust, findings)
         count = self._judge_rows(opened.checkpoint if opened else None, progress)
         if not count:
             findings.add(Check.LOG_NOT_EMPTY, Damage.EMPTY, "the bundle has no entries")
@@ -282,7 +287,8 @@ class _Filtered:
             size=checkpoint.size if checkpoint else None,
             root_hex=checkpoint.root.hex() if checkpoint else "",
             vkey=opened.vkey if opened else "",
-            pinned=opened.pinned if opened else False,
+            pinned=pinned,
+            note=as_bytes(head.note).decode() if opened else "",
             checkpoints=_compare_equal_sizes(seen, checkpoint, findings),
             complete=False,
             findings=tuple(findings.kept),

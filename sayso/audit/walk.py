@@ -12,6 +12,7 @@ import orjson
 from sayso.audit.entry import MAX_BODY_BYTES, StoredEntry
 from sayso.audit.latest import LatestStatus
 from sayso.audit.merkle import Frontier
+from sayso.audit.rotation import ROTATED, RotationEntry
 from sayso.audit.verification import Check, Damage, Findings
 from sayso.errors import IntegrityError
 
@@ -64,6 +65,9 @@ class Walk:
         self._earlier = 0
         self.frontier = Frontier()
         self.at_marks: dict[int, Frontier] = {}
+        self.rotations: list[RotationEntry] = []
+        """The changes of keys, in their order."""
+        self._noted_rotations: list[tuple[int, int, object]] = []
         self.actions = LatestStatus()
         """For each action, its last entry that carries a status."""
         self.approvals = LatestStatus()
@@ -79,7 +83,10 @@ class Walk:
         frontier = self.frontier
         self._keep_mark()
         while batch := list(islice(source, self._room())):
-            frontier.extend(self._leaves(batch))
+            leaves = self._leaves(batch)
+            if self._noted_rotations:
+                self._keep_rotations(leaves)
+            frontier.extend(leaves)
             self._keep_mark()
             if progress is not None:
                 progress(frontier.size, max(total, frontier.size))
@@ -87,6 +94,19 @@ class Walk:
             self._findings.warnings.append(
                 f"{self._earlier} entries carry an earlier time than the one before them"
             )
+
+    def root_at(self, size: int) -> bytes | None:
+        """The root at one of the marks; None where it was not reached."""
+        found = self.at_marks.get(size)
+        return None if found is None else found.root()
+
+    def _keep_rotations(self, leaves: list[bytes]) -> None:
+        for at, seq, data in self._noted_rotations:
+            before = self.frontier.copy()
+            before.extend(leaves[:at])
+            note = cast("dict[str, object]", data).get("note") if isinstance(data, dict) else None
+            self.rotations.append(RotationEntry(seq=seq, note=note, root=before.root()))
+        self._noted_rotations.clear()
 
     def _room(self) -> int:
         return min(_BATCH, self._marks[-1] - self.frontier.size) if self._marks else _BATCH
@@ -136,6 +156,8 @@ class Walk:
                 kind, action = get("kind"), get("action")
                 if type(action) is str and type(kind) is str and kind[:7] == "action.":
                     actions[action] = (expected - 1, fields["status"])
+            elif get("kind") == ROTATED:
+                self._noted_rotations.append((len(leaves) - 1, expected - 1, get("data")))
             if "approval" in fields:
                 self._note_approval(get, expected - 1)
             if special:
@@ -198,6 +220,11 @@ def decode(body: bytes) -> dict[str, object] | None:
     except (ValueError, TypeError):
         return None
     return fields if len(body) <= MAX_BODY_BYTES else None
+
+
+def is_about_action(kind: object) -> bool:
+    """Whether an entry of that kind moves an action, and does not only mention it."""
+    return type(kind) is str and kind[:7] == "action."
 
 
 PROJECTIONS: dict[str, tuple[str, ...]] = {

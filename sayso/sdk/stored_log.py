@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TypeVar
 
-from sayso.audit.checks import Head, ListedKey, LogSource, StateRow
+from sayso.audit.checks import Head, LogSource, StateRow
+from sayso.audit.keys import ListedKey
 from sayso.errors import Code, IntegrityError, SaysoError
 from sayso.store.base import (
     Reader,
@@ -61,6 +62,10 @@ def _source(reader: Reader, tenant: str) -> LogSource:
         rows=_rows(reader, tenant),
         columns=_COLUMNS,
         state={table: _state_rows(reader, query, tenant) for table, query in _STATE.items()},
+        witnessed=tuple(
+            text(row, "note").encode()
+            for row in _readable(lambda: reader.all("publication.of_tenant", tenant=tenant))
+        ),
         body_at=partial(_body_at, reader, tenant),
     )
 

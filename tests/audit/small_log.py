@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind
 from sayso.audit.merkle import Frontier, leaf_hash
 from sayso.audit.note import Checkpoint, Ed25519Signer, sign_checkpoint
+from sayso.audit.rotation import Rotation
 
 DEPLOYMENT = "acme"
 AGENT = Actor(kind=ActorKind.AGENT, id="agt_1")
@@ -29,6 +30,7 @@ create table log_head (tenant text primary key, size integer not null, frontier 
     note text not null) strict;
 create table log_key (tenant text not null, vkey text not null, from_size integer not null,
     to_size integer, primary key (tenant, vkey)) strict;
+create table publication (tenant text, place text, note text);
 create table action (tenant text, id text, status text, revision integer,
     last_seq integer not null, primary key (tenant, id));
 create table approval (tenant text, id text, status text, last_seq integer not null,
@@ -66,6 +68,11 @@ def plain_entry() -> Entry:
     return Entry(kind=EntryKind.AUDIT_QUERIED, actor=AGENT)
 
 
+def rotation_entry(note: str) -> Entry:
+    """An entry that changes the key, by this note."""
+    return Entry(kind=EntryKind.KEY_ROTATED, actor=AGENT, data={"note": note})
+
+
 def bodies_of(tenant: str, entries: Sequence[Entry]) -> list[bytes]:
     """The bodies of a log with these entries, a second apart."""
     return [
@@ -98,6 +105,7 @@ class SmallLog:
         self.signer = signer_of(self.origin, seed)
         entries = [plain_entry() if plain else entry_at(seq) for seq in range(count)]
         self.bodies = bodies_of(tenant, entries)
+        self.keys = [(self.signer.vkey, 0)]
         self.plain = plain
 
     def note(self, size: int | None = None) -> str:
@@ -112,13 +120,28 @@ class SmallLog:
             if not database.execute("select 1 from sqlite_master").fetchone():
                 database.executescript(SCHEMA)
                 database.execute("insert into meta values ('deployment', ?)", (DEPLOYMENT,))
-            key = (self.tenant, self.signer.vkey)
-            database.execute("insert into log_key values (?, ?, 0, null)", key)
+            for vkey, from_size in self.keys:
+                key = (self.tenant, vkey, from_size)
+                database.execute("insert into log_key values (?, ?, ?, null)", key)
             self.store_bodies(database)
             self.store_head(database)
             if not self.plain:
                 self.store_state(database)
         return path
+
+    def append(self, entry: Entry) -> None:
+        """Add one more entry."""
+        seq = len(self.bodies)
+        at_micros = 1_764_072_000_000_000 + seq * 1_000_000
+        self.bodies.append(entry.body(tenant=self.tenant, seq=seq, at_micros=at_micros))
+
+    def rotate(self, seed: int) -> None:
+        """Have another key sign from here on, by an entry that both keys sign."""
+        new, tree = signer_of(self.origin, seed), frontier_of(self.bodies)
+        rotation = Rotation(origin=self.origin, size=tree.size, root=tree.root(), vkey=new.vkey)
+        self.append(rotation_entry(rotation.signed(self.signer, new)))
+        self.keys.append((new.vkey, len(self.bodies)))
+        self.signer = new
 
     def store_bodies(self, database: sqlite3.Connection) -> None:
         """Put these bodies in the place of those that are there."""

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from audit.small_log import SmallLog, editing, frontier_of, signer_of
+from audit.small_log import SmallLog, editing, frontier_of, rotation_entry, signer_of
 
 import sayso.audit
 from sayso.audit.bundle import (
@@ -31,9 +31,11 @@ from sayso.audit.bundle import (
     write_bundle,
 )
 from sayso.audit.checks import Trust
+from sayso.audit.cosignature import Ed25519Cosigner
 from sayso.audit.entry import read_canonical
 from sayso.audit.merkle import LeafHashes, leaf_hash
-from sayso.audit.note import Checkpoint, sign_checkpoint
+from sayso.audit.note import Checkpoint, parse_note, sign_checkpoint
+from sayso.audit.policyfile import WitnessPolicy
 from sayso.audit.verification import Check, Verdict
 from sayso.audit.verify import verify
 
@@ -46,6 +48,7 @@ class Wrong:
     keys: tuple[str, ...] = ()
     notes: tuple[bytes, ...] = ()
     deep: bool = False
+    policy: WitnessPolicy | None = None
 
 
 Case = Callable[[Path], Wrong]
@@ -128,6 +131,7 @@ def _head(change: Callable[[SmallLog], None]) -> Case:
 
     def case(database: sqlite3.Connection, log: SmallLog) -> None:
         change(log)
+        log.store_bodies(database)
         log.store_head(database)
 
     return lambda folder: _plain(folder, case)
@@ -174,6 +178,36 @@ def _note_of(log: SmallLog, *, size: int = 8, root: bytes | None = None, key: in
     own = frontier_of(log.bodies[:size]).root()
     checkpoint = Checkpoint(origin=log.origin, size=size, root=root or own)
     return sign_checkpoint(checkpoint, signer_of(log.origin, key))
+
+
+def _signed_by_the_key_before(folder: Path) -> Wrong:
+    log = SmallLog(8, plain=True)
+    before = log.signer
+    log.rotate(seed=2)
+    log.signer = before
+    return Wrong(path=log.write(folder / "log.db"))
+
+
+def _witnessed(
+    *, size: int, root: bytes | None = None, wrong_line: bool = False, quorum: str = "none"
+) -> Case:
+    """A log of 8 beside which stands what a witness cosigned, of this size (0: nothing)."""
+
+    def case(folder: Path) -> Wrong:
+        log = SmallLog(8, plain=True)
+        path = log.write(folder / "log.db")
+        witness = Ed25519Cosigner.generate("witness.example/w")
+        policy = WitnessPolicy.parse(f"witness w {witness.vkey}\nquorum {quorum}\n")
+        if size:
+            note = _note_of(log, size=size, root=root)
+            text = parse_note(note)[0]
+            line = witness.cosign("other" + text if wrong_line else text, 1_764_072_000)
+            with editing(path) as database:
+                row = ("main", "finance", note + line.text())
+                database.execute("insert into publication values (?, ?, ?)", row)
+        return Wrong(path=path, policy=policy)
+
+    return case
 
 
 def _wrong_manifest(folder: Path) -> Wrong:
@@ -244,7 +278,11 @@ CASES: dict[Check, Case] = {
     Check.HEAD_SIGNED: lambda folder: _plain(folder, _bad_signature),
     Check.HEAD_KEY_LISTED: _head(_other_key),
     Check.HEAD_KEY_TRUSTED: _pinned_other,
-    Check.HEAD_KEY_IN_RANGE: _sql("update log_key set to_size = 8"),
+    Check.HEAD_KEY_IN_RANGE: _signed_by_the_key_before,
+    Check.KEY_ROTATION: _head(lambda log: log.append(rotation_entry("nonsense"))),
+    Check.KEY_INTRODUCED: _sql(
+        "insert into log_key values ('main', ?, 5, null)", signer_of("acme/main", 2).vkey
+    ),
     Check.HEAD_ORIGIN: _head(_other_origin),
     Check.HEAD_ROOT: lambda folder: _plain(folder, _edited),
     Check.HEAD_ROW_SIZE: _sql("update log_head set size = 7"),
@@ -260,6 +298,10 @@ CASES: dict[Check, Case] = {
         "update action set status = 'approved', last_seq = 2 where id = 'act_0'"
     ),
     Check.STATE_ROW_PRESENT: _state_sql("delete from action where id = 'act_0'"),
+    Check.COSIGNATURE_FITS: _witnessed(size=8, wrong_line=True),
+    Check.ANCHOR_PRESENT: _witnessed(size=0, quorum="w"),
+    Check.ANCHOR_REACHED: _witnessed(size=12),
+    Check.ANCHOR_ROOT: _witnessed(size=4, root=b"\1" * 32),
     Check.BUNDLE_MANIFEST: _wrong_manifest,
     Check.ROW_PROVEN: _wrong_proof,
 }
@@ -278,7 +320,8 @@ def test_only_this_check_finds_the_case(
 ) -> None:
     """With the check it is found; without it, it would verify."""
     wrong = CASES[check](tmp_path)
-    verification = verify(wrong.path, trust=Trust.parse(wrong.keys, wrong.notes), deep=wrong.deep)
+    trust = Trust.parse(wrong.keys, wrong.notes, policy=wrong.policy)
+    verification = verify(wrong.path, trust=trust, deep=wrong.deep)
     assert {found.check for found in verification.all_findings} == {check}
     assert verification.verdict is not Verdict.VERIFIED
     verdict = _verdict_without(check, wrong, tmp_path / "mutant", monkeypatch)
@@ -315,15 +358,16 @@ def _verdict_without(
     (folder / package).mkdir(parents=True)
     source = Path(str(sayso.audit.__file__)).parent
     remove = _Remove(check)
-    for name in ("__init__", "verification", "walk", "checks", "database", "bundle", "verify"):
+    copied = ("verification", "walk", "rotation", "keys", "anchors", "checks", "database", "bundle")
+    for name in ("__init__", *copied, "verify"):
         text = (source / f"{name}.py").read_text()
-        for copied in ("verification", "walk", "checks", "database", "bundle"):
-            text = text.replace(f"from sayso.audit.{copied} ", f"from {package}.{copied} ")
+        for module in copied:
+            text = text.replace(f"from sayso.audit.{module} ", f"from {package}.{module} ")
         tree = remove.visit(ast.parse(text))
         (folder / package / f"{name}.py").write_text(ast.unparse(tree))
     assert remove.removed, f"nothing reports {check}"
     monkeypatch.setattr(sys, "path", [str(folder), *sys.path])
     checks = importlib.import_module(f"{package}.checks")
     verifier = importlib.import_module(f"{package}.verify")
-    trust = checks.Trust.parse(wrong.keys, wrong.notes)
+    trust = checks.Trust.parse(wrong.keys, wrong.notes, policy=wrong.policy)
     return str(verifier.verify(wrong.path, trust=trust, deep=wrong.deep).verdict.value)
