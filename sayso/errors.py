@@ -60,6 +60,7 @@ class Code(StrEnum):
     STORE_READ_ONLY = "store_read_only"
     STORE_FULL = "store_full"
     STORE_UNAVAILABLE = "store_unavailable"
+    ENGINE_UNAVAILABLE = "engine_unavailable"
     STORE_VERSION = "store_version"
     NOT_A_STORE = "not_a_store"
     ACTION_LOST_LEASE = "action_lost_lease"
@@ -133,6 +134,7 @@ CODES: dict[Code, CodeInfo] = {
     Code.STORE_READ_ONLY: CodeInfo("the database cannot be written", 503),
     Code.STORE_FULL: CodeInfo("the disk is full", 507),
     Code.STORE_UNAVAILABLE: CodeInfo("the database cannot be used", 503),
+    Code.ENGINE_UNAVAILABLE: CodeInfo("the fleet's engine cannot be used", 503),
     Code.STORE_VERSION: CodeInfo("the database has another version", 503),
     Code.NOT_A_STORE: CodeInfo("not a Sayso database", 503),
     Code.ACTION_LOST_LEASE: CodeInfo("another worker took over", 409),

@@ -91,6 +91,19 @@ class StopSection(_Section):
     roles: tuple[Name, ...] = ()
 
 
+class DispatchSection(_Section):
+    """Who runs what is due.
+
+    Attributes:
+        engine: `embedded`: every process that has the workspace open to work, such as
+            `sayso serve`; `fleet`: the processes of `sayso worker`, on PostgreSQL.
+        keep_minutes: how long the fleet's engine keeps what it has delivered.
+    """
+
+    engine: Literal["embedded", "fleet"] = "embedded"
+    keep_minutes: Annotated[int, Field(ge=1, le=43_200)] = 60
+
+
 class PersonSection(_Section):
     """Somebody who may decide.
 
@@ -210,6 +223,7 @@ class Settings(_Section):
     signing: SigningSection = SigningSection()
     policy: PolicySection = PolicySection()
     approvals: ApprovalsSection = ApprovalsSection()
+    dispatch: DispatchSection = DispatchSection()
     stop: StopSection = StopSection()
     people: tuple[PersonSection, ...] = ()
     planner: PlannerSection = PlannerSection()

@@ -31,7 +31,7 @@ from sayso.agent.requests import (
 from sayso.audit.entry import Actor, ActorKind
 from sayso.connectors.base import Connector
 from sayso.errors import Code, ConfigError, RefusedError
-from sayso.ids import Clock, SystemClock, Tenant
+from sayso.ids import Clock, Tenant
 from sayso.json import JsonValue
 from sayso.sdk.audit import Audit
 from sayso.sdk.paging import page_of
@@ -51,6 +51,7 @@ from sayso.sdk.views import (
 from sayso.sdk.wiring import House, build_house
 from sayso.sdk.workspace import Workspace
 from sayso.store.base import Reader, Store
+from sayso.store.clock import ServerClock, TimeSource
 from sayso.telemetry import Telemetry
 
 if TYPE_CHECKING:
@@ -87,11 +88,11 @@ class Sayso(StopSwitch):
         self._work = work and act
         self._act = act
         self._connectors = tuple(connectors)
-        self._clock = clock or SystemClock()
+        self._own_clock = clock
         self._engine_settings = engine_settings
         self._passing = passing
         self._house: House | None = None
-        self._loop_task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     @classmethod
     def open(
@@ -135,9 +136,10 @@ class Sayso(StopSwitch):
         return SyncSayso.open(path, environment=environment, work=work, connectors=connectors)
 
     async def __aenter__(self) -> Self:
+        clock = self._own_clock or ServerClock()
         self._house = build_house(
             self._workspace,
-            clock=self._clock,
+            clock=clock,
             act=self._act,
             connectors=self._connectors,
             engine_settings=self._engine_settings,
@@ -146,15 +148,24 @@ class Sayso(StopSwitch):
             telemetry=self._telemetry,
             store=self._store,
         )
+        store = self._house.store
+        if isinstance(clock, ServerClock) and isinstance(store, TimeSource):
+            try:
+                await clock.set_by(store)
+            except BaseException:
+                await self._house.close()
+                raise
+            self._tasks.append(asyncio.create_task(clock.follow(store)))
         if self._work:
-            self._loop_task = asyncio.create_task(self._house.dispatcher.run())
+            self._tasks.append(asyncio.create_task(self._house.dispatcher.run()))
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        if self._loop_task is not None:
-            self._loop_task.cancel()
+        for task in self._tasks:
+            task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await self._loop_task
+                await task
+        self._tasks.clear()
         if self._house is not None:
             await self._house.close()
         self._house = None
@@ -302,7 +313,8 @@ class Sayso(StopSwitch):
         if dry_run:
             judged = await self.house.proposals.dry_run(proposal)
             return action_view(judged.row)
-        claim = self.house.engine.claim_in if wait else None
+        here = self.house.dispatcher.runs_here
+        claim = self.house.engine.claim_in if wait and here else None
         proposed = await self.house.proposals.propose(proposal, claim)
         row = proposed.row
         if proposed.claimed:

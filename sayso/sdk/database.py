@@ -27,9 +27,27 @@ def open_store(workspace: Workspace, *, create: bool = False) -> Store:
         ConfigError: `missing_extra`, and whatever is wrong with the database.
         RetryableError: `store_busy`, `store_unavailable`.
     """
+    fleet = is_fleet(workspace)
     if not is_postgres(workspace):
         return SqliteStore(workspace.store_path, create=create)
-    return _open_postgres(workspace.store_url, create=create)
+    return _open_postgres(workspace.store_url, create=create, fleet=fleet)
+
+
+def is_fleet(workspace: Workspace) -> bool:
+    """Whether what is due is run by the workers of a fleet.
+
+    Raises:
+        ConfigError: `invalid_setting`, when the rows are not on PostgreSQL.
+    """
+    if workspace.settings.dispatch.engine != "fleet":
+        return False
+    if not is_postgres(workspace):
+        raise ConfigError(
+            Code.INVALID_SETTING,
+            "`dispatch.engine` is `fleet`, which needs PostgreSQL, and `store.url` names a file",
+            next_step="set `store.url` to a postgresql:// URL, or `dispatch.engine` to `embedded`",
+        )
+    return True
 
 
 def is_postgres(workspace: Workspace) -> bool:
@@ -42,7 +60,7 @@ def store_name(workspace: Workspace) -> str:
     return "PostgreSQL" if is_postgres(workspace) else workspace.store_path.name
 
 
-def _open_postgres(url: str, *, create: bool) -> PostgresStore:
+def _open_postgres(url: str, *, create: bool, fleet: bool) -> PostgresStore:
     try:
         from sayso.store.postgres import PostgresStore  # needs an extra
     except ImportError as error:
@@ -52,7 +70,20 @@ def _open_postgres(url: str, *, create: bool) -> PostgresStore:
 
         migrate_postgres(url)
         _make_threads(url)
-    return PostgresStore(url)
+        if fleet:
+            _make_fleet(url)
+    # The schema hands over what becomes due by a session of this setting.
+    return PostgresStore(url, settings={"app.dispatch": "fleet"} if fleet else {})
+
+
+def _make_fleet(url: str) -> None:
+    """Make the engine's own tables, so that workers never change the schema."""
+    from sayso.dispatch.fleet.contract import check_package
+
+    check_package()
+    from sayso.dispatch.fleet.schema import migrate_fleet  # needs an extra
+
+    migrate_fleet(url)
 
 
 @contextmanager

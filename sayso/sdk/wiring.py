@@ -24,12 +24,14 @@ from sayso.audit.log import AuditLog
 from sayso.audit.personal import Personal
 from sayso.connectors.base import Connector
 from sayso.connectors.registry import Connectors
+from sayso.dispatch.base import Dispatcher, Handler
 from sayso.dispatch.embedded import EmbeddedDispatcher
+from sayso.dispatch.fleet.remote import RemoteDispatcher
 from sayso.errors import Code, ConfigError
 from sayso.ids import Clock, IdSource, Tenant
 from sayso.json import JsonValue
 from sayso.sdk.connections import Connections
-from sayso.sdk.database import open_store
+from sayso.sdk.database import is_fleet, open_store
 from sayso.sdk.people import SettingsDirectory
 from sayso.sdk.tokens import Tokens
 from sayso.sdk.workspace import Workspace
@@ -60,7 +62,8 @@ class House:
     requests: Requests
     tokens: Tokens
     agent: AgentFloor
-    dispatcher: EmbeddedDispatcher
+    handlers: Mapping[str, Handler]
+    dispatcher: Dispatcher
     telemetry: Telemetry
 
     async def close(self) -> None:
@@ -186,8 +189,11 @@ def build_house(
         await agent.advance(tenant, request_id)
         return True
 
-    dispatcher = EmbeddedDispatcher(
-        store, {"action": advance_action, "request": advance_request}, clock
+    handlers: dict[str, Handler] = {"action": advance_action, "request": advance_request}
+    dispatcher: Dispatcher = (
+        RemoteDispatcher(store, clock)
+        if is_fleet(workspace)
+        else EmbeddedDispatcher(store, handlers, clock)
     )
     return House(
         tenant=tenant,
@@ -206,6 +212,7 @@ def build_house(
         requests=requests,
         tokens=Tokens(store, log, clock, ids),
         agent=agent,
+        handlers=handlers,
         dispatcher=dispatcher,
         telemetry=telemetry,
     )

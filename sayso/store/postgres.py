@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
@@ -12,7 +12,7 @@ from typing import TypeVar
 import psycopg
 
 from sayso.errors import Code, ConfigError
-from sayso.store.base import Reader, Transaction
+from sayso.store.base import Reader, Transaction, integer
 from sayso.store.postgres_connection import connect
 from sayso.store.postgres_errors import ConnectionLostError, store_error
 from sayso.store.postgres_listener import Listener
@@ -32,6 +32,9 @@ _BEGIN = Statement(
     name="~snapshot", sql="begin transaction isolation level repeatable read, read only"
 )
 _END = Statement(name="~end", sql="rollback")
+_TIME = Statement(
+    name="~time", sql="select (extract(epoch from clock_timestamp()) * 1000000)::bigint as now"
+)
 
 
 class PostgresStore:
@@ -42,6 +45,7 @@ class PostgresStore:
         create: make or upgrade the schema first, instead of refusing another version.
         busy_timeout_s: how long a writer waits for the commits of others before it says
             `store_busy`, and a reader for a server that went away.
+        settings: of the writing session, for what the schema itself looks at.
 
     Raises:
         ConfigError: `store_version`, `store_unavailable`, `store_read_only`, `invalid_setting`.
@@ -55,9 +59,15 @@ class PostgresStore:
     """
 
     def __init__(
-        self, url: str, *, create: bool = False, busy_timeout_s: float = BUSY_TIMEOUT_S
+        self,
+        url: str,
+        *,
+        create: bool = False,
+        busy_timeout_s: float = BUSY_TIMEOUT_S,
+        settings: Mapping[str, str] = {},
     ) -> None:
         self._url = url
+        self._settings = settings
         self._busy_timeout_s = busy_timeout_s
         if create:
             migrate_postgres(url)
@@ -87,6 +97,11 @@ class PostgresStore:
     async def version(self) -> int:
         return self._listener.number()
 
+    async def time(self) -> int:
+        """Microseconds since 1970, UTC, by the server's clock."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._readers, self._time_now)
+
     async def close(self) -> None:
         if self._units.closed:
             return
@@ -105,7 +120,7 @@ class PostgresStore:
 
     def _open_writer(self) -> Session:
         waits = {"lock_timeout": f"{round(self._busy_timeout_s * 1000)}ms"}
-        connection = connect(self._url, settings=waits)
+        connection = connect(self._url, settings={**waits, **self._settings})
         try:
             check_version(connection)
         except BaseException:
@@ -125,11 +140,20 @@ class PostgresStore:
         session.sync()
         return session
 
+    def _time_now(self) -> int:
+        def work(session: Session) -> int:
+            return integer(session.rows(session.send(_TIME))[0], "now")
+
+        return self._in_snapshot(work)
+
     def _read_now(self, work: Callable[[Reader], T], tenant: str | None) -> T:
+        return self._in_snapshot(lambda session: work(PostgresReader(session, tenant)))
+
+    def _in_snapshot(self, work: Callable[[Session], T]) -> T:
         try:
             session = patiently(self._begin_read, patience_s=self._busy_timeout_s)
             try:
-                return work(PostgresReader(session, tenant))
+                return work(session)
             finally:
                 _end(session)
         except Exception as error:

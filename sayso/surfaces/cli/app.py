@@ -43,6 +43,7 @@ COMMANDS: dict[str, str] = {
     "audit": "Ask and prove: tail, query, verify, export, checkpoint.",
     "token": "Tokens of programs and people: create, list, revoke.",
     "serve": "Serve the HTTP API, Slack's clicks, and what is due.",
+    "worker": "Carry out what is due, beside other workers, until told to end.",
     "sandbox": "Run a Stripe-compatible provider here, until Ctrl-C.",
     "migrate": "Bring the database to this version.",
     "doctor": "Say what is installed and how the database is set up.",

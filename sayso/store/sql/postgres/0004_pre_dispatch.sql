@@ -62,7 +62,7 @@ begin
                 to_json(tg_table_name::text), to_json(new.tenant), to_json(new.id)],
             -- INVARIANT: a new id for each wake: the engine runs each id once.
             workflow_id => format('sayso:%s:%s:%s', new.tenant, new.id, new.wakes),
-            app_version => '1',
+            app_version => 'sayso-1',
             -- Lower is earlier: the rank in whole seconds, since the end of 2023.
             priority => greatest(1, least(2147483647,
                 (new.due_at - new.priority * 30000000) / 1000000 - 1700000000))::integer,

@@ -14,15 +14,16 @@ select min(due_at) as due_at from action where due_at > :now;
 -- name: next_request
 select min(due_at) as due_at from request where due_at > :now;
 
--- name: left_action
-select tenant, id, nudges, nudge_at from action
-where due_at - priority * 30000000 <= :now and due_at <= :now and nudge_at <= :now
-order by due_at - priority * 30000000 limit :limit;
-
--- name: left_request
-select tenant, id, nudges, nudge_at from request
-where due_at - priority * 30000000 <= :now and due_at <= :now and nudge_at <= :now
-order by due_at - priority * 30000000 limit :limit;
+-- name: left
+select * from (
+    select 'action' as noun, tenant, id, nudges, nudge_at from action
+    where due_at - priority * 30000000 <= :now and due_at <= :now and nudge_at <= :now
+    order by due_at - priority * 30000000 limit :limit) as actions
+union all
+select * from (
+    select 'request' as noun, tenant, id, nudges, nudge_at from request
+    where due_at - priority * 30000000 <= :now and due_at <= :now and nudge_at <= :now
+    order by due_at - priority * 30000000 limit :limit) as requests;
 
 -- name: nudge_action
 update action set nudges = nudges + 1, nudge_at = :until

@@ -1,0 +1,83 @@
+"""What is relied upon of DBOS, in one place, and the check that it is there.
+
+`dbos.enqueue_workflow` is a documented function of its schema, called inside our transactions by
+the trigger of `0004_pre_dispatch.sql`; the names here stand in that file too (a test compares).
+"""
+
+from __future__ import annotations
+
+import re
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+from sayso.errors import Code, ConfigError
+
+if TYPE_CHECKING:
+    from sayso.store.postgres_connection import PgConnection
+
+SCHEMA = "dbos"
+QUEUE = "sayso"
+WORKFLOW = "sayso.advance"
+APPLICATION = "sayso"
+APPLICATION_VERSION = "sayso-1"
+"""INVARIANT: pinned. By default it is a hash of the code, and a worker takes nothing of another
+one's version (docs/decisions/0013). All applications of a database share these names."""
+ARGUMENTS = (
+    *("workflow_name", "queue_name", "positional_args", "workflow_id", "app_version"),
+    *("priority", "application_name"),
+)
+_MAJOR, _MINOR = 3, 4
+
+
+def check_package() -> None:
+    """Refuse a DBOS that was never tried.
+
+    Raises:
+        ConfigError: `missing_extra`; `engine_unavailable` for another version.
+    """
+    try:
+        found = version("dbos")
+    except PackageNotFoundError as error:
+        raise ConfigError(
+            Code.MISSING_EXTRA,
+            "a fleet needs an optional part",
+            next_step="pip install 'sayso[fleet]'",
+            detail=str(error),
+        ) from error
+    numbers = [int(part) for part in re.findall(r"\d+", found)[:2]]
+    if len(numbers) < 2 or numbers[0] != _MAJOR or numbers[1] < _MINOR:
+        raise _unavailable(f"DBOS {found} is installed", f"dbos>={_MAJOR}.{_MINOR},<{_MAJOR + 1}")
+
+
+def check_schema(connection: PgConnection) -> None:
+    """Refuse a database in which nothing can be handed over.
+
+    Raises:
+        ConfigError: `engine_unavailable`.
+    """
+    row = connection.execute(
+        "select bool_or(p.proargnames @> %s::text[]"
+        " and has_function_privilege(p.oid, 'execute')) from pg_proc p"
+        " join pg_namespace n on n.oid = p.pronamespace"
+        " where n.nspname = %s and p.proname = 'enqueue_workflow'",
+        [list(ARGUMENTS), SCHEMA],
+    ).fetchone()
+    if row is None or not row[0]:
+        raise _unavailable(
+            f"the database has no `{SCHEMA}.enqueue_workflow` as it is called here",
+            '`sayso migrate`, with [dispatch] engine = "fleet"',
+        )
+
+
+def unusable(error: Exception) -> ConfigError:
+    """What any other trouble with the engine is to its operator."""
+    return _unavailable(f"DBOS does not start: {type(error).__name__}", "the detail", str(error))
+
+
+def _unavailable(problem: str, needs: str, detail: str = "") -> ConfigError:
+    return ConfigError(
+        Code.ENGINE_UNAVAILABLE,
+        f"the fleet's engine cannot be used: {problem}",
+        next_step=f"see {needs}; until then the workers' own sweep carries everything",
+        detail=detail,
+    )

@@ -1,0 +1,179 @@
+"""A worker of the fleet: runs what the engine delivers, and sweeps up what it does not."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from sayso.dispatch.base import Handler, Item
+from sayso.dispatch.fleet.sweep import Sweep
+from sayso.errors import SaysoError
+from sayso.ids import Clock, Tenant, monotonic_s
+from sayso.store.base import Store
+
+logger = logging.getLogger("sayso.dispatch")
+
+SWEEP_S = 0.5
+"""How often the due index is looked at although nobody has committed anything."""
+LOOK_S = 0.05
+"""How often the store is asked for commits: a number in this process, no query."""
+GRACE_S = 25.0
+"""How long what runs may still take when the worker is told to end."""
+_AGAIN_S = 30.0
+_CLEAN_S = 60.0
+
+
+class Engine(Protocol):
+    """What hands items to this worker."""
+
+    async def start(self) -> None:
+        """Begin; raises `ConfigError` when it cannot."""
+        ...
+
+    async def stop(self, grace_s: float) -> None:
+        """Deliver no more, and wait for what was delivered."""
+        ...
+
+    async def delete_before(self, moment: datetime) -> int:
+        """Forget deliveries of before."""
+        ...
+
+
+class FleetWorker:
+    """Runs due items of all tenants, together with the other workers.
+
+    Args:
+        handlers: by noun (`action`, `request`); see `Handler`.
+        engine: made with this worker's `deliver`.
+        at_once: how many items run here at the same time, whoever brought them.
+        keep: how long deliveries are kept to be looked at.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        handlers: Mapping[str, Handler],
+        clock: Clock,
+        engine: Callable[[FleetWorker], Engine],
+        *,
+        at_once: int = 32,
+        keep: timedelta = timedelta(hours=1),
+        grace_s: float = GRACE_S,
+        monotonic: Callable[[], float] = monotonic_s,
+    ) -> None:
+        self._store = store
+        self._handlers = handlers
+        self._clock = clock
+        self._at_once = at_once
+        self._keep = keep
+        self._grace_s = grace_s
+        self._monotonic = monotonic
+        self._sweep = Sweep(store, clock)
+        self._running: dict[Item, asyncio.Task[None]] = {}
+        self._ended = asyncio.Event()
+        self._engine = engine(self)
+        self.has_engine = False
+        """Whether the engine delivers; the sweep alone carries everything while it does not."""
+
+    async def run(self, stop: asyncio.Event, ready: Callable[[], None] = lambda: None) -> None:
+        """Serve until `stop`, then end what runs."""
+        await self._start_engine()
+        ready()
+        chores = asyncio.create_task(self._keep_house())
+        try:
+            await self._serve(stop)
+        finally:
+            chores.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await chores
+            await self._end()
+
+    async def deliver(self, noun: str, tenant: str, item_id: str) -> None:
+        """Run one item now, or wait for the run that is under way; errors go to the log."""
+        item = Item(noun=noun, tenant=Tenant(tenant), id=item_id)
+        if noun not in self._handlers:
+            logger.warning("nothing here runs a `%s`", noun)
+            return
+        await asyncio.shield(self._running.get(item) or self._start(item))
+
+    async def _serve(self, stop: asyncio.Event) -> None:
+        seen, look_at = -1, 0.0
+        while not stop.is_set():
+            with contextlib.suppress(SaysoError):
+                version = await self._store.version()
+                if version != seen or self._monotonic() >= look_at or self._ended.is_set():
+                    seen = version
+                    self._ended.clear()
+                    look_at = self._monotonic() + SWEEP_S
+                    await self._sweep_safely()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_S):
+                    await stop.wait()
+
+    async def _sweep_safely(self) -> None:
+        room = self._at_once - len(self._running)
+        if room <= 0:
+            return
+        try:
+            for item in await self._sweep.take(room):
+                if item not in self._running:
+                    self._start(item)
+        except SaysoError as error:
+            logger.warning("the due index cannot be read: %s", error)
+        except Exception:
+            # The edge of the process: whatever is wrong with it, what is due later must be run.
+            logger.exception("the due index cannot be read")
+
+    def _start(self, item: Item) -> asyncio.Task[None]:
+        task = asyncio.create_task(self._run(item), name=f"sayso {item.noun} {item.id}")
+        self._running[item] = task
+        return task
+
+    async def _run(self, item: Item) -> None:
+        try:
+            await self._handlers[item.noun](item.tenant, item.id)
+        except SaysoError as error:
+            logger.warning("%s %s: %s", item.noun, item.id, error)
+        except Exception:
+            # The edge of the process: one broken item must not stop the others. It stays due, and
+            # the sweep takes it again after longer and longer pauses.
+            logger.exception("%s %s failed", item.noun, item.id)
+        finally:
+            if len(self._running) >= self._at_once:
+                self._ended.set()
+            self._running.pop(item, None)
+
+    # ---- the engine ----------------------------------------------------------------------------
+
+    async def _start_engine(self) -> None:
+        try:
+            await self._engine.start()
+            self.has_engine = True
+        except SaysoError as error:
+            logger.error("%s; next: %s (%s)", error, error.next_step, error.detail)  # noqa: TRY400
+
+    async def _keep_house(self) -> None:
+        while True:
+            await asyncio.sleep(_CLEAN_S if self.has_engine else _AGAIN_S)
+            if not self.has_engine:
+                await self._start_engine()
+                continue
+            try:
+                await self._engine.delete_before(self._clock.now() - self._keep)
+            except Exception:
+                # The edge of the process: what is not deleted now is next time.
+                logger.exception("old deliveries cannot be deleted")
+
+    async def _end(self) -> None:
+        if self.has_engine:
+            await self._engine.stop(self._grace_s)
+        tasks = list(self._running.values())
+        if tasks:
+            await asyncio.wait(tasks, timeout=self._grace_s)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,56 @@
+"""`sayso worker`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from typing import Annotated
+
+import typer
+
+from sayso.sdk.app import Sayso
+from sayso.sdk.working import work
+from sayso.sdk.workspace import Workspace
+from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
+from sayso.surfaces.cli.output import Out
+from sayso.surfaces.cli.place import find_workspace, run
+
+app = typer.Typer()
+
+
+@app.command()
+def worker(
+    at_once: Annotated[
+        int,
+        typer.Option(
+            "--at-once", metavar="N", min=1, max=1000, help="How many actions run here at once."
+        ),
+    ] = 32,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Carry out what is due, beside other workers, until told to end."""
+    out = Out(as_json=as_json)
+    loaded = Workspace.load(find_workspace(workspace), os.environ)
+    # A server's log is what its operator has, so warnings go to stderr here.
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, force=True)
+
+    def ready(engine: str) -> None:
+        if as_json:
+            out.document({"pid": os.getpid(), "engine": engine, "at_once": at_once})
+        else:
+            out.line(f"Working, {at_once} at once ({engine}), until SIGTERM or Ctrl-C.")
+
+    async def serve() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for told in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(told, stop.set)
+        async with Sayso(loaded, work=False) as sayso:
+            await work(sayso, stop, at_once=at_once, ready=ready)
+
+    run(serve())
+    return 0

@@ -1,0 +1,58 @@
+"""A PostgreSQL database with the fleet's engine in it, for each test a fresh one."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+from dispatch.stage import Stage, make_stage
+from support.postgres import TEMPLATE, shared_server
+
+from sayso.dispatch.fleet.schema import migrate_fleet
+from sayso.store.postgres_connection import connect_plainly
+from sayso.testing.postgres import PostgresServer
+
+
+@pytest.fixture(scope="session")
+def postgres_server(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Generator[PostgresServer]:
+    """One server for the whole run, whatever the number of test processes."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if hasattr(request.config, "workerinput") else base
+    with shared_server(shared) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def fleet_template(postgres_server: PostgresServer) -> str:
+    """A database that `sayso migrate` has made for a fleet; copied, never used."""
+    name = f"fleet_{secrets.token_hex(6)}"
+    postgres_server.run("postgres", f"create database {name} template {TEMPLATE}")
+    migrate_fleet(postgres_server.url(name))
+    return name
+
+
+@pytest.fixture
+def fleet_url(postgres_server: PostgresServer, fleet_template: str) -> Generator[str]:
+    """The URL of a fresh database of a fleet."""
+    name = f"t_{secrets.token_hex(6)}"
+    with connect_plainly(postgres_server.url()) as admin:
+        admin.execute(f"create database {name} template {fleet_template}".encode())
+    try:
+        yield postgres_server.url(name)
+    finally:
+        with connect_plainly(postgres_server.url()) as admin:
+            admin.execute(f"drop database {name} with (force)".encode())
+
+
+@pytest.fixture
+def stage(fleet_url: str, tmp_path: Path) -> Generator[Stage]:
+    """A workspace of a fleet on that database; every process of it is ended afterwards."""
+    made = make_stage(tmp_path, fleet_url)
+    try:
+        yield made
+    finally:
+        made.end_all()
