@@ -7,12 +7,13 @@ from collections.abc import Generator
 from functools import partial
 
 import pytest
-from support.cutting import PORT, Cutter, Side, cutting_proxy
 from support.postgres import FAST
 
 from sayso.errors import Code, RetryableError
 from sayso.store.base import Reader, Transaction
 from sayso.store.postgres import PostgresStore
+from sayso.testing.faults import Points
+from sayso.testing.faults.postgres import PostgresCutter, Side, cutting_proxy, end_connections
 from sayso.testing.postgres import PostgresServer, run_postgres
 
 
@@ -43,13 +44,13 @@ def has(reader: Reader, key: str) -> bool:
 
 @pytest.mark.parametrize("side", ["request", "answer"])
 async def test_a_lost_commit_is_looked_up_before_anybody_is_answered(
-    own_server: PostgresServer, url: str, side: Side
+    own_server: PostgresServer, side: Side
 ) -> None:
     """The connection breaks while it commits: the database is asked whether it did."""
     with cutting_proxy(own_server) as cutter:
-        store = PostgresStore(f"{url}&port={PORT}", create=True)
+        store = PostgresStore(cutter.url(), create=True)
         key = f"commit-{side}"
-        cutter.arm(lambda piece: b"~commit" in piece, side)
+        cutter.passing = Points(cutter.strike(side), name="Bind ~commit", at=1)
         if side == "answer":
             await store.write(lambda tx: put(tx, key))
         else:
@@ -62,31 +63,34 @@ async def test_a_lost_commit_is_looked_up_before_anybody_is_answered(
 
 
 @pytest.mark.parametrize("side", ["request", "answer"])
-async def test_a_connection_cut_at_any_statement_never_makes_write_lie(
-    own_server: PostgresServer, url: str, side: Side
+async def test_a_connection_cut_at_any_message_never_makes_write_lie(
+    own_server: PostgresServer, side: Side
 ) -> None:
-    """Every piece that a unit sends is cut once: stored if and only if `write` returned."""
+    """Every message that a unit sends is cut once: stored if and only if `write` returned."""
     with cutting_proxy(own_server) as cutter:
-        store = PostgresStore(f"{url}&port={PORT}", create=True)
-        outcomes = [await _cut_at(store, cutter, at, side) for at in range(1, 12)]
-        assert cutter.cuts >= 5
+        store = PostgresStore(cutter.url(), create=True)
+        await store.write(lambda tx: put(tx, f"prepared-{side}"))
+        cutter.passing = points = Points()
+        await store.write(lambda tx: put(tx, f"counted-{side}"))
+        messages = points.counted
+        outcomes = [await _cut_at(store, cutter, at, side) for at in range(1, messages + 1)]
+        assert cutter.cuts == messages
         assert True in outcomes
         assert False in outcomes
         await store.close()
 
 
-async def _cut_at(store: PostgresStore, cutter: Cutter, at: int, side: Side) -> bool:
+async def _cut_at(store: PostgresStore, cutter: PostgresCutter, at: int, side: Side) -> bool:
     key = f"{side}-{at}"
     await store.write(lambda tx: None)
-    start = cutter.pieces
-    cutter.arm(lambda piece: cutter.pieces == start + at, side)
+    cutter.passing = Points(cutter.strike(side), at=at)
     try:
         await store.write(lambda tx: put(tx, key))
     except RetryableError:
         stored = False
     else:
         stored = True
-    cutter.arm(lambda piece: False, side)
+    cutter.passing = Points()
     assert await store.read(lambda reader: has(reader, key)) == stored
     return stored
 
@@ -101,7 +105,7 @@ async def test_units_that_had_not_run_are_run_after_the_connection_is_back(
     def unit(tx: Transaction, at: int) -> None:
         ran.append(at)
         if at == 1:
-            own_server.run("postgres", END_ALL)
+            end_connections(own_server)
         put(tx, f"later-{at}")
 
     results = await asyncio.gather(
@@ -115,12 +119,6 @@ async def test_units_that_had_not_run_are_run_after_the_connection_is_back(
         found = await store.read(partial(has, key=f"later-{at}"))
         assert found == (kind is type(None))
     await store.close()
-
-
-END_ALL = (
-    "select pg_terminate_backend(pid) from pg_stat_activity"
-    " where application_name = 'sayso' and pid <> pg_backend_pid()"
-)
 
 
 @pytest.mark.parametrize("mode", ["fast", "immediate"])

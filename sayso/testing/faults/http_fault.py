@@ -33,7 +33,7 @@ HttpFaultKind = Literal[
 |---|---|---|
 | drop_before | nothing | the connection closes without a byte |
 | answer_before | nothing | `status` |
-| cut_request | the first `after_bytes` bytes of the request | the connection closes without a byte |
+| cut_request | its first `after_bytes` bytes | the connection closes without a byte |
 | drop_after | the request | the connection closes without a byte |
 | answer_after | the request | `status` |
 | reset_after_bytes | the request | `after_bytes` bytes of the answer, then a TCP reset |
@@ -94,7 +94,7 @@ QUICK_FAULTS: tuple[HttpFault, ...] = (
     HttpFault(kind="redirect", status=307),
     HttpFault(kind="do_twice"),
 )
-"""Every fault that needs no waiting. 429 after the effect is a provider's lie: see docs/faults.md."""
+"""Every fault that needs no waiting. 429 after the effect is a lie of the provider's."""
 
 
 def waiting_faults(timeout_s: float) -> tuple[HttpFault, ...]:

@@ -1,4 +1,4 @@
-"""`FaultProxy`: stands in front of any provider and lets what it is told go wrong, over real HTTP."""
+"""`FaultProxy`: stands in front of any provider, over real HTTP, and misbehaves as it is told."""
 
 from __future__ import annotations
 

@@ -167,8 +167,9 @@ def open_upstream(upstream: SplitResult, timeout_s: float) -> socket.socket:
     kinds = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}
     connection = kinds[upstream.scheme](upstream.hostname or "", upstream.port, timeout=timeout_s)
     connection.connect()
-    assert connection.sock is not None
-    return connection.sock
+    provider: socket.socket | None = connection.sock
+    assert provider is not None
+    return provider
 
 
 def hand_on(request: RawRequest, upstream: SplitResult, timeout_s: float) -> RawAnswer:
