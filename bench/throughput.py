@@ -42,14 +42,15 @@ class Run:
     """One run: its folder, its server, its counters and what it has found."""
 
     def __init__(
-        self, folder: Path, syncs: Syncs, server: Server | None, actions: int, pgbench_s: int
+        self, folder: Path, syncs: Syncs, server: Server | None, asked: argparse.Namespace
     ) -> None:
         self.folder = folder
         self.syncs = syncs
         self.server = server
         self.found = Found()
-        self._actions = actions
-        self._pgbench_s = pgbench_s
+        self._actions: int = asked.actions
+        self._pgbench_s: int = asked.pgbench_s
+        self._here: bool = asked.here
         self._places = 0
 
     def note_filesystems(self, stores: Sequence[str]) -> None:
@@ -78,7 +79,8 @@ class Run:
             limits.setdefault(POSTGRES, []).append(insert)
             limits.setdefault(f"{POSTGRES} -N", []).append(update)
             return
-        commits = measure("disk", self.new_place(SQLITE, "disk"), LIMIT_COMMITS, 1, self.syncs)
+        place = self.new_place(SQLITE, "disk")
+        commits = measure("disk", place, LIMIT_COMMITS, 1, self.syncs, here=self._here)
         if commits is not None:
             limits.setdefault(SQLITE, []).append(commits.per_s)
 
@@ -86,7 +88,7 @@ class Run:
         """One candidate, once."""
         place = self.new_place(store, f"{name}-{at_once}")
         actions = self._actions * MORE_AT_ONCE[at_once]
-        flow = measure(name, place, actions, at_once, self.syncs)
+        flow = measure(name, place, actions, at_once, self.syncs, here=self._here)
         self.found.flows.setdefault((store, name, at_once), []).append(flow)
         if place.url and self.server is not None:
             self.server.drop_database(place.url)
@@ -128,7 +130,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         folder = stack.enter_context(working_folder())
         syncs = stack.enter_context(build_syncs(arguments.sync_ms))
         server = stack.enter_context(run_server(syncs)) if POSTGRES in stores else None
-        run = Run(folder, syncs, server, arguments.actions, arguments.pgbench_s)
+        run = Run(folder, syncs, server, arguments)
         run.note_filesystems(stores)
         if arguments.settled:
             numbers = sorted(int(number) for number in arguments.settled.split(","))
@@ -148,6 +150,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--settled", help="numbers of settled actions, such as 1000,1000000")
     parser.add_argument("--sync-ms", type=float, help="give everybody a disk of that speed")
     parser.add_argument("--pgbench-s", type=int, default=PGBENCH_S, help="seconds of each pgbench")
+    parser.add_argument("--here", action="store_true", help="no process for each; a quick look")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     parser.add_argument("--at-once", type=int, default=1, help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)

@@ -92,11 +92,18 @@ def _in_tasks(
     return asyncio.run(run())
 
 
-def measure(name: str, place: Place, actions: int, at_once: int, syncs: Syncs) -> Flow | None:
+def measure(
+    name: str, place: Place, actions: int, at_once: int, syncs: Syncs, *, here: bool = False
+) -> Flow | None:
     """Measure in a process of its own; None when it fails or takes too long.
 
     On SQLite the syncs of that process count, on PostgreSQL those of the server's.
+
+    Args:
+        here: in this process instead, for a quick look.
     """
+    if here:
+        return measure_here(name, place, actions, at_once)
     own = syncs.counter(f"{name}.syncs") if place.store == SQLITE else None
     counter = own or place.syncs
     command = [sys.executable, "-m", "bench.throughput", "--one", name, "--url", place.url]

@@ -111,7 +111,6 @@ class SqliteTarget:
 
     def settle(self) -> None:
         self._connection.execute("commit")
-        self._connection.execute("analyze")
         self._connection.execute("pragma wal_checkpoint(truncate)")
         self._connection.close()
 
@@ -158,8 +157,9 @@ class PostgresTarget:
 class Copies:
     """The first action, taken apart."""
 
-    def __init__(self, target: Target, place: Place) -> None:
+    def __init__(self, target: Target, place: Place, first: int) -> None:
         self._target = target
+        self._first = first
         workspace = throughput_sayso.workspace_in(place)
         self._tenant = workspace.settings.workspace.tenant
         self._log = AuditLog(workspace.settings.workspace.name, workspace.signer(), SystemClock())
@@ -174,7 +174,7 @@ class Copies:
         self._tree = Frontier.from_bytes(size, frontier)
 
     def _read_first(self) -> None:
-        customer = f"cus_{FIRST}"
+        customer = f"cus_{self._first}"
         subject = self._target.read("subject", "id = :customer", {"customer": customer})[0]
         action = self._target.read("action", "subject_id = :customer", {"customer": customer})[0]
         named = {"customer": customer, "action": str(action["id"])}
@@ -191,7 +191,7 @@ class Copies:
         snapshot = cast("dict[str, str]", orjson.loads(str(action["snapshot"])))
         self._named = {
             **named,
-            "order": f"o{FIRST}",
+            "order": f"o{self._first}",
             "reason": str(action["reason_ref"]),
             "c": _sealed_digest(self._bodies[0]),
             "key": str(action["idempotency_key"]),
@@ -205,7 +205,7 @@ class Copies:
         for first in range(0, count, BATCH):
             tables: dict[str, Table] = {}
             for number in range(first, min(first + BATCH, count)):
-                self._add(tables, FIRST + 1 + number)
+                self._add(tables, self._first + 1 + number)
             for table, (columns, rows) in tables.items():
                 self._target.write(table, columns, rows)
             checkpoint = Checkpoint(
@@ -360,15 +360,20 @@ def _open_target(place: Place) -> Generator[Target]:
 def fill(place: Place, count: int, *, settled: bool) -> float:
     """Make a workspace with so many actions, settled or waiting; returns the seconds it took."""
     throughput_sayso.new_workspace(place)
+    return add(place, count, settled=settled, first=FIRST)
 
-    async def first() -> None:
+
+def add(place: Place, count: int, *, settled: bool, first: int) -> float:
+    """Add so many to a workspace, numbered on from `first`, which has ten digits."""
+
+    async def do_first() -> None:
         async with throughput_sayso.open_async_peer(place) as peer:
-            approval = await peer.propose(FIRST)
+            approval = await peer.propose(first)
             if settled:
                 await peer.approve(approval)
 
-    asyncio.run(first())
+    asyncio.run(do_first())
     begin = time.perf_counter()
     with _open_target(place) as target:
-        Copies(target, place).write(count - 1)
+        Copies(target, place, first).write(count - 1)
     return time.perf_counter() - begin

@@ -20,11 +20,12 @@ from sayso.money import Money
 from sayso.sdk.app import Sayso
 from sayso.sdk.database import open_store
 from sayso.sdk.tokens import Scope
+from sayso.sdk.views import ApprovalView
 from sayso.sdk.workspace import Workspace, write_secret_file
 from sayso.testing.shop import Shop
 
 PERSON = "ana"
-PAID_MINOR = 50_000
+PAID = Money(50_000, "USD")
 REFUND_MINOR = 20_000
 
 
@@ -39,7 +40,7 @@ class SaysoPeer:
 
     async def propose(self, number: int) -> str:
         """Propose a refund that needs a manager; returns the approval's id."""
-        self.shop.books.add(f"o{number}", f"cus_{number}", Money(PAID_MINOR, "USD"))
+        self.shop.books.add(f"o{number}", f"cus_{number}", PAID)
         view = await self.sayso.propose(
             "shop.refund",
             {"order": f"o{number}", "amount": {"amount_minor": REFUND_MINOR, "currency": "USD"}},
@@ -47,8 +48,12 @@ class SaysoPeer:
             reason="it arrived broken",
         )
         assert view.approval is not None, view
-        self._cards[view.approval.id] = (view.approval.revision, view.approval.digest)
+        self.remember(view.approval)
         return view.approval.id
+
+    def remember(self, approval: ApprovalView) -> None:
+        """The person sees the card."""
+        self._cards[approval.id] = (approval.revision, approval.digest)
 
     async def approve(self, handle: str) -> None:
         """Decide with the token, as the person who saw the card."""

@@ -105,6 +105,20 @@ class Server:
         """Throw it away, so that the next candidate finds the server as the first one did."""
         self._postgres.run("postgres", f"drop database {_name_of(url)} with (force)")
 
+    def processes(self) -> list[int]:
+        """The server's processes now: the postmaster and its children."""
+        file = self.folder / "data" / "postmaster.pid"
+        first = int(file.read_text(encoding="utf-8").split()[0])
+        found = [first]
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                text = stat.read_text(encoding="utf-8", errors="replace")
+            except OSError:
+                continue  # it has ended
+            if int(text.rpartition(")")[2].split()[1]) == first:
+                found.append(int(stat.parent.name))
+        return found
+
     def insert_rate(self, clients: int, seconds: int) -> float:
         """One row per transaction, by pgbench with a custom script; transactions in a second."""
         url = self.new_database()

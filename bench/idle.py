@@ -1,0 +1,85 @@
+"""What a server uses when nobody asks: `python -m bench.idle [--json] [--seconds S]`.
+
+`sayso serve` on an empty workspace, on SQLite and on PostgreSQL; the processor time of the process,
+as the kernel counts it. On PostgreSQL that of the database's own processes is printed too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+from bench import throughput_sayso
+from bench.place import working_folder
+from bench.report import Report, Row, print_report, show_progress
+from bench.throughput_flow import Place
+from bench.throughput_server import Server, build_syncs, run_server
+from bench.waiting_server import cpu_of, serve
+
+SQLITE, POSTGRES = "sqlite", "postgres"
+BAR_PERCENT = 1.0
+SETTLE_S = 2.0
+"""What starts has to be over: imports that are deferred, the first sweep."""
+
+
+def measure(place: Place, seconds: float, server: Server | None = None) -> tuple[float, float]:
+    """Per cent of a core of the server, and of the database's processes."""
+    throughput_sayso.new_workspace(place)
+    with serve(place) as served:
+        time.sleep(SETTLE_S)
+        database = [] if server is None else server.processes()
+        before, begin = _together(database), time.perf_counter()
+        own = served.idle_share(seconds)
+        spent = _together(database) - before
+        return own, spent / (time.perf_counter() - begin) * 100
+
+
+def report(found: dict[str, tuple[float, float]]) -> Report:
+    """The rows, and whether every server keeps below the bar."""
+    rows: list[Row] = []
+    for store, (own, database) in found.items():
+        outcome = "met" if own <= BAR_PERCENT else "NOT MET"
+        case = f"sayso serve on {store}, idle, at most {BAR_PERCENT:g} % of a core: {outcome}"
+        rows.append(Row(case=case, value=own, unit="%"))
+        if store == POSTGRES:
+            rows.append(Row(case="the PostgreSQL server meanwhile", value=database, unit="%"))
+    ok = bool(found) and all(own <= BAR_PERCENT for own, _ in found.values())
+    return Report(name="idle", rows=rows, ok=ok)
+
+
+def run(stores: Sequence[str], seconds: float) -> dict[str, tuple[float, float]]:
+    """Measure on each store."""
+    found: dict[str, tuple[float, float]] = {}
+    with ExitStack() as stack:
+        folder = stack.enter_context(working_folder())
+        for store in stores:
+            show_progress(f"{store}: idle for {seconds:g} s")
+            place, server = Place(store=store, folder=folder / store), None
+            if store == POSTGRES:
+                syncs = stack.enter_context(build_syncs(None))
+                server = stack.enter_context(run_server(syncs))
+                place = Place(store=store, folder=folder / store, url=server.new_database())
+            found[store] = measure(place, seconds, server)
+    show_progress("")
+    return found
+
+
+def _together(processes: Sequence[int]) -> float:
+    return sum(cpu_of(pid) for pid in processes)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measure and print; the exit status is 0 when the bar is met."""
+    parser = argparse.ArgumentParser(prog="python -m bench.idle", description=__doc__)
+    parser.add_argument("--json", action="store_true", help="one JSON document")
+    parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--stores", default=f"{SQLITE},{POSTGRES}")
+    asked = parser.parse_args(argv)
+    return print_report(report(run(asked.stores.split(","), asked.seconds)), as_json=asked.json)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
