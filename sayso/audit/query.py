@@ -1,27 +1,33 @@
-"""Asking the log: qualifiers such as `actor:maria amount:>100USD`, newest entries first."""
+"""What an auditor can ask for: qualifiers such as `actor:maria amount:>100USD`, and words."""
 
 from __future__ import annotations
 
 import difflib
 import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sayso.audit.entry import MAX_INT, StoredEntry
+from sayso.audit.entry import ActorKind
+from sayso.audit.fields import Fields, inner, text_or_none
+from sayso.audit.walk import is_about_action
+from sayso.audit.words import Phrase, texts_of, words_of
 from sayso.errors import Code, RefusedError
-from sayso.ids import Tenant, to_micros
+from sayso.ids import to_micros
 from sayso.money import Money
-from sayso.store.base import Reader, SqlValue, text
 
-MAX_PAGE = 1000
+ENDS = frozenset("succeeded failed unknown refused rejected expired stale compensated".split())
+"""What `outcome:` finds beside the outcomes of a judgement: `unknown` and `stale` are no ends, but
+what somebody who asks for outcomes wants to hear of."""
+
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _NUMBER = r"[0-9]+(?:\.[0-9]+)?"
 _AMOUNT = re.compile(rf"(?:(>|<)?({_NUMBER})|({_NUMBER})\.\.({_NUMBER}))([A-Z]{{3}})")
 _PLAIN = re.compile(r"[A-Za-z0-9_.:<>-]{1,80}")
 _DAY_MICROS = timedelta(days=1) // timedelta(microseconds=1)
+_SAME = ("action", "request", "approval", "subject", "kind", "name", "status")
 _DIGEST = re.compile(r"[0-9a-f]{6,64}")
 
 
@@ -32,10 +38,15 @@ class Query:
     Attributes:
         action, request, approval: ids.
         subject: the customer's pseudonym, `sub_…`.
-        kind, actor, name, status, rule: exactly.
+        kind, actor, name, status: exactly.
+        actor_kind: with `actor`: `person`, `service`, `agent` or `system`.
+        rule: one of the rules that decided.
+        approver: the person who decided: yes, no, or less.
+        outcome: of the judgement (`allow`, `ask`, `deny`), or the status an action ended with.
         digest: its first digits, 6 to 64.
         currency, amount_from, amount_to: minor units, both ends included.
         at_from, at_to: microseconds since 1970; from included, to excluded.
+        phrases: each must stand, as whole words one after the other, in one text of the entry.
     """
 
     action: str | None = None
@@ -46,13 +57,17 @@ class Query:
     actor: str | None = None
     name: str | None = None
     status: str | None = None
+    actor_kind: str | None = None
     rule: str | None = None
+    approver: str | None = None
+    outcome: str | None = None
     digest: str | None = None
     currency: str | None = None
     amount_from: int | None = None
     amount_to: int | None = None
     at_from: int | None = None
     at_to: int | None = None
+    phrases: tuple[Phrase, ...] = ()
 
 
 def parse_query(words: str) -> Query:
@@ -60,9 +75,13 @@ def parse_query(words: str) -> Query:
 
     Args:
         words: `qualifier:value` separated by blanks; quotes hold blanks together. The qualifiers:
-            `actor kind name status rule digest action request approval customer amount created`.
-            `amount:>100.00USD` (also `<`, `..`), `created:2026-11-01..2026-11-24` in UTC days.
-            Each qualifier stands once, since all that is given must hold.
+            `actor approver kind name status outcome rule digest action request approval customer
+            amount created text`.
+            `amount:>100.00USD` (also `<`, `..`), `created:2026-11-01..2026-11-24` in UTC days,
+            `actor:maria` or `actor:person:maria`.
+            Each qualifier stands once, since all that is given must hold. Anything without a
+            colon is looked for in the texts of the entry, and so is what `text:` gives:
+            `disputed`, `disput*`, `"by the bank"`.
 
     Raises:
         RefusedError: `invalid_input`, naming the word, with what is near it.
@@ -78,8 +97,11 @@ def parse_query(words: str) -> Query:
     seen: set[str] = set()
     for part in parts:
         qualifier, colon, value = part.partition(":")
+        if not colon or qualifier == "text":
+            query = _text(query, value if colon else part)
+            continue
         reader = _QUALIFIERS.get(qualifier)
-        if not colon or not value or reader is None:
+        if not value or reader is None:
             near = difflib.get_close_matches(qualifier, _QUALIFIERS, 1)
             hint = f"did you mean `{near[0]}:`?" if near else "use " + " ".join(_QUALIFIERS)
             raise _bad(part, hint)
@@ -103,8 +125,10 @@ def loggable(words: str, subject: str | None) -> str:
     """
     told: list[str] = []
     for part in shlex.split(words):
-        qualifier, _, value = part.partition(":")
-        if qualifier == "customer":
+        qualifier, colon, value = part.partition(":")
+        if not colon or qualifier == "text":
+            qualifier, value = "text", "…"  # anybody's words, so anybody's name
+        elif qualifier == "customer":
             value = subject or "unknown"
         elif not _PLAIN.fullmatch(value):
             value = "…"
@@ -112,33 +136,71 @@ def loggable(words: str, subject: str | None) -> str:
     return " ".join(told)[:500]
 
 
-def read_page(
-    reader: Reader, tenant: Tenant, query: Query, *, limit: int, before: int | None = None
-) -> list[StoredEntry]:
-    """A page of entries, newest first.
+def fits(query: Query, fields: Fields) -> bool:
+    """Whether an entry is what is asked for.
 
     Args:
-        limit: 1 to 1000.
-        before: the index of the last entry of the page before.
-
-    Raises:
-        RefusedError: `invalid_input`, for another limit.
+        fields: of the entry's body.
     """
-    if not 1 <= limit <= MAX_PAGE:
-        raise RefusedError(Code.INVALID_INPUT, f"a page has 1 to {MAX_PAGE} entries")
-    params: dict[str, SqlValue] = {
-        name: getattr(query, name) for name in Query.__dataclass_fields__
-    }
-    params["digest"] = None if query.digest is None else f"{query.digest}*"
-    statement = "log.page"
-    for name in ("action", "request", "subject", "kind"):
-        if params[name] is not None:
-            statement = f"log.page_by_{name}"
-            break
-    if before is not None:
-        before = min(before, MAX_INT)  # no database has more, and none takes much larger numbers
-    rows = reader.all(statement, tenant=tenant, before=before, limit=limit, **params)
-    return [StoredEntry.read(text(row, "body").encode()) for row in rows]
+    get = fields.get
+    for name in _SAME:
+        asked = getattr(query, name)
+        if asked is not None and get(name) != asked:
+            return False
+    actor, data = inner(fields, "actor"), inner(fields, "data")
+    return (
+        (query.actor is None or actor.get("id") == query.actor)
+        and (query.actor_kind is None or actor.get("kind") == query.actor_kind)
+        and (query.rule is None or query.rule in rules_of(fields))
+        and (query.approver is None or approver_of(fields) == query.approver)
+        and (query.outcome is None or query.outcome in {data.get("outcome"), ended_as(fields)})
+        and (query.digest is None or str(get("digest") or "").startswith(query.digest))
+        and _within(get("at"), query.at_from, None if query.at_to is None else query.at_to - 1)
+        and _amount_fits(query, inner(fields, "amount"))
+        and (not query.phrases or _has_phrases(query.phrases, fields))
+    )
+
+
+def rules_of(fields: Fields) -> tuple[str, ...]:
+    """The rules that decided, one by one, and as the entry writes them together."""
+    rule = text_or_none(fields, "rule")
+    if rule is None:
+        return ()
+    return (rule,) if "," not in rule else (rule, *rule.split(","))
+
+
+def approver_of(fields: Fields) -> str | None:
+    """The person whose decision an entry tells."""
+    actor = inner(fields, "actor")
+    decided = "decision" in inner(fields, "data") and actor.get("kind") == "person"
+    if not decided or not is_about_action(fields.get("kind")):
+        return None
+    return text_or_none(actor, "id")
+
+
+def ended_as(fields: Fields) -> str | None:
+    """The status that an action ended with, where the entry is about that."""
+    status = text_or_none(fields, "status")
+    return status if status in ENDS and is_about_action(fields.get("kind")) else None
+
+
+def _amount_fits(query: Query, amount: Fields) -> bool:
+    if query.currency is not None and amount.get("currency") != query.currency:
+        return False
+    return _within(amount.get("amount_minor"), query.amount_from, query.amount_to)
+
+
+def _within(value: object, low: int | None, high: int | None) -> bool:
+    if low is None and high is None:
+        return True
+    return (
+        isinstance(value, int) and (low is None or value >= low) and (high is None or value <= high)
+    )
+
+
+def _has_phrases(phrases: Iterable[Phrase], fields: Fields) -> bool:
+    texts = [words_of(one) for one in texts_of(fields)]
+    return all(any(phrase.stands_in(words) for words in texts) for phrase in phrases)
 
 
 def _plain(field: str) -> Callable[[Query, str], Query]:
@@ -150,7 +212,17 @@ def _plain(field: str) -> Callable[[Query, str], Query]:
 
 
 def _actor(query: Query, value: str) -> Query:
-    return replace(query, actor=value.rpartition(":")[2])
+    kind, colon, name = value.partition(":")
+    if colon and kind in set(ActorKind) and name:
+        return replace(query, actor=name, actor_kind=kind)
+    return replace(query, actor=value)
+
+
+def _text(query: Query, value: str) -> Query:
+    phrase = Phrase.parse(value)
+    if phrase is None:
+        raise _bad(value, "give a word of letters or digits to look for")
+    return replace(query, phrases=(*query.phrases, phrase))
 
 
 def _digest(query: Query, value: str) -> Query:
@@ -204,9 +276,11 @@ def _bad(part: str, hint: str) -> RefusedError:
 
 _QUALIFIERS: dict[str, Callable[[Query, str], Query]] = {
     "actor": _actor,
+    "approver": _plain("approver"),
     "kind": _plain("kind"),
     "name": _plain("name"),
     "status": _plain("status"),
+    "outcome": _plain("outcome"),
     "rule": _plain("rule"),
     "digest": _digest,
     "action": _plain("action"),

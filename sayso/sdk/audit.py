@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind
 from sayso.audit.merkle import LeafHashes, leaf_hash
-from sayso.audit.query import Query, loggable, parse_query, read_page
+from sayso.audit.pages import read_page
+from sayso.audit.query import Query, loggable, parse_query
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant
 from sayso.sdk.database import is_postgres, open_snapshot, store_name

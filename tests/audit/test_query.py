@@ -12,10 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind
+from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json
+from sayso.audit.index import LogIndex
 from sayso.audit.log import AuditLog
 from sayso.audit.note import Ed25519Signer
-from sayso.audit.query import MAX_PAGE, Query, parse_query, read_page
+from sayso.audit.pages import MAX_PAGE, read_page
+from sayso.audit.query import Query, parse_query
 from sayso.errors import Code, RefusedError, SaysoError
 from sayso.ids import Tenant, to_micros
 from sayso.money import Money
@@ -43,7 +45,18 @@ def entry(number: int) -> Entry:
         status=("approved", "succeeded")[number % 2],
         rule=("small", "manager")[number % 2],
         digest=f"{number:02x}" * 32,
+        data=data_of(number),
     )
+
+
+def data_of(number: int) -> dict[str, Json]:
+    """What else the entry says: a decision on each third one, an outcome, and some texts."""
+    data: dict[str, Json] = {"note": f"Straße {number} of the café, re_{number:04d}"}
+    if number % 3 == 1:
+        data["decision"] = "approve"
+    if number % 5 == 0:
+        data |= {"outcome": "ask", "told": ["the charge was disputed", {"by": "by the bank"}]}
+    return data
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +64,7 @@ class Asked:
     """A store with `COUNT` entries, one a day from the start of the fake clock."""
 
     store: SqliteStore
+    index: LogIndex | None
 
     async def about(self, query: Query, limit: int = MAX_PAGE) -> list[int]:
         """The indexes of what fits, newest first, collected page by page."""
@@ -64,13 +78,15 @@ class Asked:
 
     async def _page(self, query: Query, limit: int, before: int | None) -> list[int]:
         stored = await self.store.read(
-            lambda reader: read_page(reader, MAIN, query, limit=limit, before=before)
+            lambda reader: read_page(
+                reader, MAIN, query, limit=limit, before=before, index=self.index
+            )
         )
         return [one.seq for one in stored]
 
 
-@pytest.fixture
-async def asked(tmp_path: Path) -> AsyncGenerator[Asked]:
+@pytest.fixture(params=["no index", "half an index", "a whole index"])
+async def asked(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncGenerator[Asked]:
     """The log that is asked; another tenant's has the same entries."""
     store = SqliteStore(tmp_path / "log.db", create=True)
     clock = FakeClock()
@@ -83,7 +99,14 @@ async def asked(tmp_path: Path) -> AsyncGenerator[Asked]:
             clock.advance(days=1)
 
     await store.write(add)
-    yield Asked(store=store)
+    covered = {"no index": None, "half an index": COUNT // 2, "a whole index": COUNT}[request.param]
+    index = None if covered is None else LogIndex(None, MAIN)
+    if index is not None and covered is not None:
+        filled = index
+        assert await store.read(lambda reader: filled.fill(reader, covered)) == 0
+    yield Asked(store=store, index=index)
+    if index is not None:
+        index.close()
     await store.close()
 
 
@@ -91,6 +114,25 @@ FITS: list[tuple[str, Callable[[int], bool]]] = [
     ("", lambda n: True),
     ("actor:maria", lambda n: n % 2 == 0),
     ("actor:person:finn", lambda n: n % 2 == 1),
+    ("actor:service:finn", lambda n: False),
+    ("actor:agent:", lambda n: False),
+    ("approver:finn", lambda n: n % 3 == 1 and n % 2 == 1),
+    ("approver:finn amount:>10EUR", lambda n: n > 10 and n % 6 == 1 and n % 4 != 0),
+    ("outcome:ask", lambda n: n % 5 == 0),
+    ("outcome:succeeded", lambda n: n % 2 == 1),
+    ("outcome:approved", lambda n: False),
+    ("disputed", lambda n: n % 5 == 0),
+    ("DISPUTED status:succeeded", lambda n: n % 10 == 5),
+    ("disput*", lambda n: n % 5 == 0),
+    ("disput", lambda n: False),
+    ("'was disputed'", lambda n: n % 5 == 0),
+    ("'disputed was'", lambda n: False),
+    ("'disputed by'", lambda n: False),
+    ("text:re_0007", lambda n: n == 7),
+    ("strasse 12", lambda n: n == 12),
+    ("caf*", lambda n: True),
+    ("café re", lambda n: True),
+    ("sub_0", lambda n: False),
     ("kind:action.approved", lambda n: n % 3 == 1),
     ("name:shop.refund", lambda n: n % 2 == 0),
     ("status:succeeded", lambda n: n % 2 == 1),
@@ -141,7 +183,8 @@ REFUSED = {
     "acter:maria": "did you mean `actor:`?",
     "amout:>5USD": "did you mean `amount:`?",
     "subject:cus_1": "use actor",
-    "maria": "use actor",
+    "!!": "a word of letters or digits",
+    "text:": "a word of letters or digits",
     "actor:": "did you mean `actor:`?",
     ":maria": "use actor",
     "zzz:1": "use actor",

@@ -14,8 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, StoredEntry
+from sayso.audit.index import LogIndex
 from sayso.audit.log import AuditLog
-from sayso.audit.query import MAX_PAGE, Query, parse_query, read_page
+from sayso.audit.pages import MAX_PAGE, read_page
+from sayso.audit.query import Query, parse_query
 from sayso.ids import Tenant, to_micros
 from sayso.money import Money
 from sayso.store.base import Transaction
@@ -57,20 +59,25 @@ class Filled:
     """A store with a log, and the same entries as a list, newest first."""
 
     store: SqliteStore
+    index: LogIndex | None
     entries: list[StoredEntry]
 
     def page(self, query: Query, limit: int = MAX_PAGE, before: int | None = None) -> list[int]:
         """The indexes of a page."""
         found = asyncio.run(
             self.store.read(
-                lambda reader: read_page(reader, MAIN, query, limit=limit, before=before)
+                lambda reader: read_page(
+                    reader, MAIN, query, limit=limit, before=before, index=self.index
+                )
             )
         )
         return [stored.seq for stored in found]
 
 
-@pytest.fixture(scope="module")
-def filled(tmp_path_factory: pytest.TempPathFactory) -> Generator[Filled]:
+@pytest.fixture(scope="module", params=[None, SIZE - 50], ids=["no index", "an index"])
+def filled(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Generator[Filled]:
     """A log of three entries a day, beside the log of another tenant."""
     store = SqliteStore(tmp_path_factory.mktemp("query") / "sayso.db", create=True)
     clock = FakeClock()
@@ -87,7 +94,13 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Generator[Filled]:
             clock.advance(hours=8)
 
     asyncio.run(store.write(work))
-    yield Filled(store=store, entries=entries)
+    index = LogIndex(None, MAIN) if request.param else None
+    if index is not None:
+        covering = index
+        asyncio.run(store.read(lambda reader: covering.fill(reader, request.param)))
+    yield Filled(store=store, index=index, entries=entries)
+    if index is not None:
+        index.close()
     asyncio.run(store.close())
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from sayso.audit.entry import EntryKind
-from sayso.audit.query import Query, read_page
+from sayso.audit.pages import read_page
+from sayso.audit.query import Query
 from sayso.sdk.app import Sayso
 from sayso.sdk.views import RequestView
 

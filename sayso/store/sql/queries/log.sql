@@ -58,110 +58,34 @@ select value from meta where key = :key;
 -- name: meta_insert (count unread)
 insert into meta (key, value) values (:key, :value) on conflict (key) do nothing;
 
--- The pages differ only in the index that they begin with: SQLite cannot choose one for a
--- condition that may be absent.
-
 -- name: page
-select seq, body from log_entry
-where tenant = :tenant
-    and (cast(:before as bigint) is null or seq < :before)
-    and (cast(:action as text) is null or action_id = :action)
-    and (cast(:request as text) is null or request_id = :request)
-    and (cast(:approval as text) is null or approval_id = :approval)
-    and (cast(:subject as text) is null or subject = :subject)
-    and (cast(:kind as text) is null or kind = :kind)
-    and (cast(:actor as text) is null or actor = :actor)
-    and (cast(:name as text) is null or name = :name)
-    and (cast(:status as text) is null or status = :status)
-    and (cast(:rule as text) is null or rule = :rule)
-    and (cast(:digest as text) is null or substr(digest, 1, length(:digest) - 1) || '*' = :digest)
-    and (cast(:currency as text) is null or currency = :currency)
-    and (cast(:amount_from as bigint) is null or amount_minor >= :amount_from)
-    and (cast(:amount_to as bigint) is null or amount_minor <= :amount_to)
-    and (cast(:at_from as bigint) is null or at >= :at_from)
-    and (cast(:at_to as bigint) is null or at < :at_to)
+select seq, body from log_entry where tenant = :tenant and seq >= :low and seq < :before
 order by seq desc limit :limit;
 
 -- name: page_by_action
 select seq, body from log_entry
-where tenant = :tenant and action_id = :action
-    and (cast(:before as bigint) is null or seq < :before)
-    and (cast(:action as text) is null or action_id = :action)
-    and (cast(:request as text) is null or request_id = :request)
-    and (cast(:approval as text) is null or approval_id = :approval)
-    and (cast(:subject as text) is null or subject = :subject)
-    and (cast(:kind as text) is null or kind = :kind)
-    and (cast(:actor as text) is null or actor = :actor)
-    and (cast(:name as text) is null or name = :name)
-    and (cast(:status as text) is null or status = :status)
-    and (cast(:rule as text) is null or rule = :rule)
-    and (cast(:digest as text) is null or substr(digest, 1, length(:digest) - 1) || '*' = :digest)
-    and (cast(:currency as text) is null or currency = :currency)
-    and (cast(:amount_from as bigint) is null or amount_minor >= :amount_from)
-    and (cast(:amount_to as bigint) is null or amount_minor <= :amount_to)
-    and (cast(:at_from as bigint) is null or at >= :at_from)
-    and (cast(:at_to as bigint) is null or at < :at_to)
+where tenant = :tenant and action_id = :action and seq >= :low and seq < :before
 order by seq desc limit :limit;
 
 -- name: page_by_request
 select seq, body from log_entry
-where tenant = :tenant and request_id = :request
-    and (cast(:before as bigint) is null or seq < :before)
-    and (cast(:action as text) is null or action_id = :action)
-    and (cast(:request as text) is null or request_id = :request)
-    and (cast(:approval as text) is null or approval_id = :approval)
-    and (cast(:subject as text) is null or subject = :subject)
-    and (cast(:kind as text) is null or kind = :kind)
-    and (cast(:actor as text) is null or actor = :actor)
-    and (cast(:name as text) is null or name = :name)
-    and (cast(:status as text) is null or status = :status)
-    and (cast(:rule as text) is null or rule = :rule)
-    and (cast(:digest as text) is null or substr(digest, 1, length(:digest) - 1) || '*' = :digest)
-    and (cast(:currency as text) is null or currency = :currency)
-    and (cast(:amount_from as bigint) is null or amount_minor >= :amount_from)
-    and (cast(:amount_to as bigint) is null or amount_minor <= :amount_to)
-    and (cast(:at_from as bigint) is null or at >= :at_from)
-    and (cast(:at_to as bigint) is null or at < :at_to)
+where tenant = :tenant and request_id = :request and seq >= :low and seq < :before
 order by seq desc limit :limit;
 
 -- name: page_by_subject
 select seq, body from log_entry
-where tenant = :tenant and subject = :subject
-    and (cast(:before as bigint) is null or seq < :before)
-    and (cast(:action as text) is null or action_id = :action)
-    and (cast(:request as text) is null or request_id = :request)
-    and (cast(:approval as text) is null or approval_id = :approval)
-    and (cast(:subject as text) is null or subject = :subject)
-    and (cast(:kind as text) is null or kind = :kind)
-    and (cast(:actor as text) is null or actor = :actor)
-    and (cast(:name as text) is null or name = :name)
-    and (cast(:status as text) is null or status = :status)
-    and (cast(:rule as text) is null or rule = :rule)
-    and (cast(:digest as text) is null or substr(digest, 1, length(:digest) - 1) || '*' = :digest)
-    and (cast(:currency as text) is null or currency = :currency)
-    and (cast(:amount_from as bigint) is null or amount_minor >= :amount_from)
-    and (cast(:amount_to as bigint) is null or amount_minor <= :amount_to)
-    and (cast(:at_from as bigint) is null or at >= :at_from)
-    and (cast(:at_to as bigint) is null or at < :at_to)
+where tenant = :tenant and subject = :subject and seq >= :low and seq < :before
 order by seq desc limit :limit;
 
 -- name: page_by_kind
 select seq, body from log_entry
-where tenant = :tenant and kind = :kind
-    and (cast(:before as bigint) is null or seq < :before)
-    and (cast(:action as text) is null or action_id = :action)
-    and (cast(:request as text) is null or request_id = :request)
-    and (cast(:approval as text) is null or approval_id = :approval)
-    and (cast(:subject as text) is null or subject = :subject)
-    and (cast(:kind as text) is null or kind = :kind)
-    and (cast(:actor as text) is null or actor = :actor)
-    and (cast(:name as text) is null or name = :name)
-    and (cast(:status as text) is null or status = :status)
-    and (cast(:rule as text) is null or rule = :rule)
-    and (cast(:digest as text) is null or substr(digest, 1, length(:digest) - 1) || '*' = :digest)
-    and (cast(:currency as text) is null or currency = :currency)
-    and (cast(:amount_from as bigint) is null or amount_minor >= :amount_from)
-    and (cast(:amount_to as bigint) is null or amount_minor <= :amount_to)
-    and (cast(:at_from as bigint) is null or at >= :at_from)
-    and (cast(:at_to as bigint) is null or at < :at_to)
+where tenant = :tenant and kind = :kind and seq >= :low and seq < :before
 order by seq desc limit :limit;
+
+-- name: bodies_at
+select body from log_entry where tenant = :tenant and seq in (
+    :s0, :s1, :s2, :s3, :s4, :s5, :s6, :s7, :s8, :s9, :s10, :s11, :s12, :s13, :s14, :s15,
+    :s16, :s17, :s18, :s19, :s20, :s21, :s22, :s23, :s24, :s25, :s26, :s27, :s28, :s29, :s30, :s31,
+    :s32, :s33, :s34, :s35, :s36, :s37, :s38, :s39, :s40, :s41, :s42, :s43, :s44, :s45, :s46, :s47,
+    :s48, :s49, :s50, :s51, :s52, :s53, :s54, :s55, :s56, :s57, :s58, :s59, :s60, :s61, :s62, :s63
+) order by seq desc;
