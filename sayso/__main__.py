@@ -10,6 +10,7 @@ from sayso.surfaces.cli.app import main as run_commands
 from sayso.surfaces.cli.outside import Outside, Provider, SlackStage
 
 if TYPE_CHECKING:
+    from sayso.audit.witness.witness import Witness
     from sayso.sdk.app import Sayso
 
 SLACK_PATH = "/slack/events"
@@ -59,12 +60,19 @@ def _start_slack() -> SlackStage:
     return FakeSlackStage()
 
 
+async def _serve_witness(witness: Witness, listener: socket, ready: Callable[[], None]) -> None:
+    from sayso.surfaces.witness import serve_witness
+
+    await serve_witness(witness, listener, ready)
+
+
 OUTSIDE = Outside(
     start_sandbox=_start_sandbox,
     customer_names=_customer_names,
     listen=_listen,
     serve=_serve,
     start_slack=_start_slack,
+    serve_witness=_serve_witness,
 )
 
 

@@ -19,6 +19,8 @@ _NAME = r"^[a-z][a-z0-9_-]{0,39}$"
 Name = Annotated[str, Field(pattern=_NAME)]
 _REFERENCE = r"^(env|file):.+$"
 Reference = Annotated[str, Field(pattern=_REFERENCE)]
+KeyReference = Annotated[str, Field(pattern=r"^(env|file|kms):.+$")]
+_WITNESS = r"^(https://|http://(127\.0\.0\.1|localhost|\[::1\])[:/]).+$"
 
 
 class _Section(BaseModel):
@@ -57,9 +59,68 @@ class StoreSection(_Section):
 
 
 class SigningSection(_Section):
-    """The key that signs the log's heads."""
+    """The keys that sign the log's heads.
 
-    key: Reference = "file:keys/log.key"
+    Attributes:
+        key: the one that signs now: `env:`, `file:`, or `kms:` and the address that the extra
+            `kms` knows the key by.
+        public_key: of a key in a KMS, 32 bytes of Ed25519 in base64.
+        next_key: the one that `sayso audit rotate-key` hands the logs over to.
+        next_public_key: likewise of that one.
+    """
+
+    key: KeyReference = "file:keys/log.key"
+    public_key: str | None = None
+    next_key: KeyReference | None = None
+    next_public_key: str | None = None
+
+
+class PlaceSection(_Section):
+    """A place outside of the database where signed heads are kept.
+
+    Attributes:
+        name: what messages call it.
+        directory: a folder that is there already, such as a mounted share.
+        witness: the address of a witness (c2sp.org/tlog-witness), https or on this machine.
+        key: the witness's public key, as it prints it.
+    """
+
+    name: Name
+    directory: Annotated[str, Field(min_length=1)] | None = None
+    witness: Annotated[str, Field(pattern=_WITNESS)] | None = None
+    key: str | None = None
+
+    @model_validator(mode="after")
+    def _is_one_of_both(self) -> PlaceSection:
+        if (self.directory is None) == (self.witness is None):
+            raise ValueError("a place has a `directory` or a `witness`")
+        if (self.witness is None) != (self.key is None):
+            raise ValueError("a `witness` has a `key`, and a `directory` has none")
+        return self
+
+
+class PublishingSection(_Section):
+    """Where signed heads go, and how often: after so many seconds or entries, what comes first.
+
+    Attributes:
+        logs_every_s: how often a log's head is entered into the log of logs.
+        second_key: an ML-DSA-44 key that signs published heads as well.
+    """
+
+    every_s: Annotated[float, Field(ge=0.1, le=86_400)] = 10.0
+    every_entries: Annotated[int, Field(ge=1, le=1_000_000)] = 1000
+    logs_every_s: Annotated[float, Field(ge=1, le=86_400)] = 60.0
+    second_key: Reference | None = None
+    places: tuple[PlaceSection, ...] = ()
+
+    @field_validator("places")
+    @classmethod
+    def _have_names(cls, places: tuple[PlaceSection, ...]) -> tuple[PlaceSection, ...]:
+        names = [place.name for place in places]
+        doubles = sorted({name for name in names if names.count(name) > 1})
+        if doubles:
+            raise ValueError(f"two places have the name `{doubles[0]}`")
+        return places
 
 
 class PolicySection(_Section):
@@ -221,6 +282,7 @@ class Settings(_Section):
     workspace: WorkspaceSection = WorkspaceSection()
     store: StoreSection = StoreSection()
     signing: SigningSection = SigningSection()
+    publishing: PublishingSection = PublishingSection()
     policy: PolicySection = PolicySection()
     approvals: ApprovalsSection = ApprovalsSection()
     dispatch: DispatchSection = DispatchSection()

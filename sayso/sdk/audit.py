@@ -21,6 +21,7 @@ from sayso.sdk.views import EntryView
 from sayso.store.base import Reader, Transaction, integer, text
 
 if TYPE_CHECKING:
+    from sayso.audit.policyfile import WitnessPolicy
     from sayso.audit.verification import Verification
     from sayso.sdk.wiring import House
     from sayso.sdk.workspace import Workspace
@@ -122,7 +123,10 @@ class Audit:
     def verify(
         self,
         *,
+        vkeys: Sequence[str] = (),
         checkpoints: Sequence[bytes] = (),
+        witnessed: Sequence[bytes] = (),
+        policy: WitnessPolicy | None = None,
         deep: bool = False,
         progress: Progress | None = None,
         tenant: str | None = None,
@@ -130,13 +134,22 @@ class Audit:
         """Verify a tenant's whole log in the database, with the workspace's own key pinned.
 
         Args:
+            vkeys: the keys to pin instead; then every log of the database is verified.
             checkpoints: signed heads seen earlier; a log that was rewritten since is found out.
+            witnessed: notes that count as far as witnesses of the policy cosigned them.
+            policy: which keys and witnesses count; its keys are pinned, as with `vkeys`.
+
+        Raises:
+            IntegrityError: `key_mismatch`, when one of the keys is none.
         """
         from sayso.audit.checks import Trust  # only auditors need the verifier
         from sayso.audit.verify import verify_database, verify_sources
 
-        where = self._tenant(tenant)
-        trust = Trust.parse([self.vkey(tenant=where)], checkpoints)
+        where: Tenant | None = self._tenant(tenant)
+        if tenant is None and (vkeys or (policy and policy.logs)):
+            where = None
+        keys = vkeys or (() if policy and policy.logs else [self.vkey(tenant=tenant)])
+        trust = Trust.parse(keys, checkpoints, witnessed=witnessed, policy=policy)
         if not is_postgres(self._workspace):
             path = self._workspace.store_path
             return verify_database(path, trust=trust, tenant=where, deep=deep, progress=progress)

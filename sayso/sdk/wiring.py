@@ -106,7 +106,9 @@ def build_house(
     connections = Connections(workspace, clock) if act else None
     reach = load_connectors(workspace, clock, connectors, connections) if act else Connectors(())
     policy: Policy = workspace.policy(tuple(reach.actions)) if act else _NoPolicy()
-    log = AuditLog(settings.workspace.name, workspace.signer(), clock)
+    log = AuditLog(
+        settings.workspace.name, workspace.signer(), clock, successor=workspace.next_signer()
+    )
     store = store or open_store(workspace)
     if connections is not None:
         connections.use(store)

@@ -10,6 +10,7 @@ from pathlib import Path
 from sayso.actions.action import Action
 from sayso.actions.policy import Policy
 from sayso.audit.note import Ed25519Signer
+from sayso.audit.signer import LogSigner
 from sayso.connectors.secret import Secret, resolve_reference
 from sayso.errors import Code, ConfigError
 from sayso.settings import FILE_NAME, Settings, read_settings
@@ -85,13 +86,33 @@ class Workspace:
         """
         return resolve_reference(reference, environment=self.environment, base=self.folder)
 
-    def signer(self) -> Ed25519Signer:
+    def signer(self) -> LogSigner:
         """The key that signs the log.
 
         Raises:
-            ConfigError: `missing_secret`, `invalid_setting`.
+            ConfigError: `missing_secret`, `invalid_setting`, `missing_extra`.
         """
-        return Ed25519Signer.from_text(self.secret(self.settings.signing.key).reveal())
+        section = self.settings.signing
+        return self._signer(section.key, section.public_key, "signing.public_key")
+
+    def next_signer(self) -> LogSigner | None:
+        """The key that signs the log once it is handed over; None when there is none yet.
+
+        Raises:
+            ConfigError: `missing_secret`, `invalid_setting`, `missing_extra`.
+        """
+        section = self.settings.signing
+        if section.next_key is None:
+            return None
+        return self._signer(section.next_key, section.next_public_key, "signing.next_public_key")
+
+    def _signer(self, reference: str, public_key: str | None, setting: str) -> LogSigner:
+        if reference.startswith("kms:"):
+            from sayso.audit.kms import open_kms_signer  # needs an extra
+
+            name, address = self.settings.workspace.name, reference.removeprefix("kms:")
+            return open_kms_signer(name, address, public_key, setting)
+        return Ed25519Signer.from_text(self.secret(reference).reveal())
 
     def policy(self, actions: tuple[Action, ...]) -> Policy:
         """The policy of the workspace, checked against the actions' schema.

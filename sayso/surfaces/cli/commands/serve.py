@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from sayso.sdk.app import Sayso
+from sayso.sdk.publishing import publishing
 from sayso.sdk.workspace import Workspace
 from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out
@@ -66,7 +67,7 @@ def serve(
         out.line("  a token          sayso token create --service NAME")
 
     async def work() -> None:
-        async with Sayso(loaded) as sayso:
+        async with Sayso(loaded) as sayso, publishing(sayso):
             await outside.serve(sayso, listener, ready)
 
     with listener:

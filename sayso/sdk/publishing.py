@@ -1,0 +1,156 @@
+"""Publishes the heads of an open workspace to the places that its settings name."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sayso.errors import Code, ConfigError, IntegrityError
+from sayso.ids import Tenant, rfc3339
+from sayso.sdk.views import View
+from sayso.settings import PlaceSection
+from sayso.store.base import Reader, integer, text
+
+if TYPE_CHECKING:
+    from sayso.audit.cosignature import MlDsaCosigner
+    from sayso.audit.publishing.base import Place
+    from sayso.audit.publishing.publisher import PlaceState, Publisher
+    from sayso.sdk.app import Sayso
+    from sayso.sdk.workspace import Workspace
+
+
+class PublicationView(View):
+    """How far a place outside is behind the log.
+
+    Attributes:
+        place: its name.
+        size: how many entries the place has seen; 0 for none.
+        lag: how many it has not.
+        at: when it saw them.
+        checkpoint: the signed head as the place keeps it, with cosignatures.
+    """
+
+    place: str
+    size: int
+    lag: int
+    at: str | None
+    checkpoint: str | None
+
+
+def build_publisher(sayso: Sayso) -> Publisher:
+    """A publisher for the places of the settings; it begins nothing by itself.
+
+    Raises:
+        ConfigError: `invalid_setting`, `missing_secret`.
+    """
+    from sayso.audit.publishing.publisher import Pace, Publisher  # only servers publish
+
+    workspace = sayso.workspace
+    section = workspace.settings.publishing
+    return Publisher(
+        sayso.house.store,
+        [_place(workspace, place) for place in section.places],
+        sayso.house.clock,
+        pace=Pace(every_s=section.every_s, every_entries=section.every_entries),
+        second=_second(workspace),
+    )
+
+
+@asynccontextmanager
+async def publishing(sayso: Sayso) -> AsyncGenerator[None]:
+    """Publish in the background while the block runs; does nothing where no place is named.
+
+    Raises:
+        ConfigError: `invalid_setting`, `missing_secret`, before the block begins.
+    """
+    if not sayso.workspace.settings.publishing.places:
+        yield
+        return
+    task = asyncio.create_task(build_publisher(sayso).run(), name="publishing")
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def publish_now(sayso: Sayso) -> list[PlaceState]:
+    """One try of every place with every log.
+
+    Raises:
+        ConfigError: `invalid_setting`, `missing_secret`.
+    """
+    publisher = build_publisher(sayso)
+    try:
+        return await publisher.publish_now()
+    finally:
+        await publisher.close()
+
+
+def _place(workspace: Workspace, section: PlaceSection) -> Place:
+    from sayso.audit.cosignature import CosignatureVerifier
+    from sayso.audit.publishing.directory import DirectoryPlace
+    from sayso.audit.publishing.witness_place import WitnessPlace
+
+    if section.directory is not None:
+        return DirectoryPlace(section.name, workspace.folder / Path(section.directory))
+    assert section.witness is not None
+    assert section.key is not None
+    try:
+        key = CosignatureVerifier.parse(section.key)
+    except IntegrityError as error:
+        raise ConfigError(
+            Code.INVALID_SETTING,
+            f"`publishing.places`, `{section.name}`: {error.message}",
+            next_step=error.next_step,
+        ) from error
+    return WitnessPlace(section.name, section.witness, key)
+
+
+def _second(workspace: Workspace) -> MlDsaCosigner | None:
+    from sayso.audit.cosignature import MlDsaCosigner, read_cosigner
+
+    reference = workspace.settings.publishing.second_key
+    if reference is None:
+        return None
+    found = read_cosigner(workspace.secret(reference).reveal())
+    if not isinstance(found, MlDsaCosigner):
+        raise ConfigError(
+            Code.INVALID_SETTING,
+            "`publishing.second_key` is no ML-DSA-44 key",
+            next_step="make one with `sayso audit second-key FILE`",
+        )
+    return found
+
+
+async def read_publications(sayso: Sayso, tenant: Tenant) -> list[PublicationView]:
+    """How far each place of the settings is behind a tenant's log."""
+    places = [place.name for place in sayso.workspace.settings.publishing.places]
+
+    def work(reader: Reader) -> list[PublicationView]:
+        head = reader.one("log.head", tenant=tenant)
+        size = 0 if head is None else integer(head, "size")
+        rows = {
+            text(row, "place"): row for row in reader.all("publication.of_tenant", tenant=tenant)
+        }
+        found: list[PublicationView] = []
+        for name in places:
+            row = rows.get(name)
+            published = 0 if row is None else integer(row, "size")
+            found.append(
+                PublicationView(
+                    place=name,
+                    size=published,
+                    lag=max(size - published, 0),
+                    at=None if row is None else rfc3339(integer(row, "at")),
+                    checkpoint=None if row is None else text(row, "note"),
+                )
+            )
+        return found
+
+    return await sayso.house.store.read(work, tenant=tenant)

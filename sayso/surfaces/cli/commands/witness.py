@@ -1,0 +1,90 @@
+"""`sayso witness`."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sayso.errors import Code, ConfigError
+from sayso.surfaces.cli.options import JsonOption
+from sayso.surfaces.cli.output import Out
+from sayso.surfaces.cli.place import run
+from sayso.surfaces.cli.root import outside_of
+
+app = typer.Typer()
+
+
+@app.command()
+def witness(
+    context: typer.Context,
+    store: Annotated[
+        Path, typer.Option("--store", metavar="DIR", help="What it remembers; a folder of its own.")
+    ],
+    key: Annotated[
+        list[Path], typer.Option("--key", metavar="FILE", help="Its secret key; repeatable.")
+    ],
+    logs: Annotated[
+        Path,
+        typer.Option("--logs", metavar="FILE", help="A policy whose `log` lines name its logs."),
+    ],
+    host: Annotated[str, typer.Option("--host", metavar="HOST")] = "127.0.0.1",
+    port: Annotated[
+        int,
+        typer.Option("--port", metavar="PORT", min=0, max=65_535, help="0 takes any free one."),
+    ] = 8391,
+    allow_remote: Annotated[
+        bool,
+        typer.Option("--allow-remote", help="Other machines may reach it; put TLS in front."),
+    ] = False,
+    as_json: JsonOption = False,
+) -> int:
+    """Witness other departments' logs: cosign heads that follow from the last one seen."""
+    from sayso.audit.cosignature import read_cosigner
+    from sayso.audit.policyfile import WitnessPolicy
+    from sayso.audit.witness.records import open_records
+    from sayso.audit.witness.witness import Witness
+    from sayso.ids import SystemClock
+
+    out = Out(as_json=as_json)
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, force=True)
+    cosigners = [read_cosigner(_read(file)) for file in key]
+    policy = WitnessPolicy.read(logs)
+    outside = outside_of(context)
+    with (
+        open_records(store) as records,
+        outside.listen(host, port, allow_remote) as listener,
+    ):
+        own = Witness(cosigners, policy, records, SystemClock())
+        address = listener.getsockname()[:2]
+        url = f"http://{f'[{address[0]}]' if ':' in address[0] else address[0]}:{address[1]}"
+
+        def ready() -> None:
+            if as_json:
+                out.document({"url": url, "vkeys": own.vkeys, "logs": own.origins})
+                return
+            out.line(f"Witnessing at {url} until Ctrl-C.")
+            for vkey in own.vkeys:
+                out.line(f"  key  {vkey}")
+            for origin in own.origins:
+                out.line(f"  log  {origin}")
+
+        async def work() -> None:
+            await outside.serve_witness(own, listener, ready)
+
+        run(work())
+    return 0
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            Code.MISSING_SECRET,
+            f"the key `{file}` cannot be read",
+            next_step="make one with `sayso audit make-key FILE --name NAME --for witness`",
+        ) from error

@@ -1,0 +1,1 @@
+"""The longer ones of the commands under `sayso audit`."""

@@ -1,0 +1,95 @@
+"""`sayso audit make-key` and `sayso audit rotate-key`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sayso.audit.cosignature import Ed25519Cosigner, MlDsaCosigner
+from sayso.audit.note import Ed25519Signer
+from sayso.errors import Code, ConfigError, RefusedError
+from sayso.sdk.app import Sayso
+from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
+from sayso.surfaces.cli.output import Out
+from sayso.surfaces.cli.place import CLI, find_workspace, run
+
+
+class KeyKind(StrEnum):
+    """What a key is for."""
+
+    LOG = "log"
+    ML_DSA = "ml-dsa"
+    WITNESS = "witness"
+
+
+_MAKERS: dict[KeyKind, Callable[[str], Ed25519Signer | Ed25519Cosigner | MlDsaCosigner]] = {
+    KeyKind.LOG: Ed25519Signer.generate,
+    KeyKind.ML_DSA: MlDsaCosigner.generate,
+    KeyKind.WITNESS: Ed25519Cosigner.generate,
+}
+
+
+def make_key(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A new file for the secret key.")],
+    name: Annotated[
+        str,
+        typer.Option(
+            "--name", metavar="NAME", help="The workspace's name, or the witness's address."
+        ),
+    ],
+    kind: Annotated[
+        KeyKind, typer.Option("--for", help="A log, its second signature, or a witness.")
+    ] = KeyKind.LOG,
+    as_json: JsonOption = False,
+) -> int:
+    """Make a key in a new file that only its owner can read, and print the public one."""
+    from sayso.sdk.workspace import write_secret_file
+
+    made = _MAKERS[kind](name)
+    try:
+        write_secret_file(file, f"{made.to_text()}\n")
+    except OSError as error:
+        raise ConfigError(
+            Code.INVALID_SETTING,
+            f"`{file}` cannot be made: {(error.strerror or '').lower()}",
+            next_step="name a file that is not there yet",
+        ) from error
+    out = Out(as_json=as_json)
+    if as_json:
+        out.document({"file": str(file.absolute()), "vkey": made.vkey})
+    else:
+        out.line(made.vkey)
+    return 0
+
+
+def rotate_key(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int:
+    """Have `signing.next_key` sign every log from here on; an entry in each says so."""
+    from sayso.audit.rotate import rotate_key as hand_over  # only this command needs it
+
+    out = Out(as_json=as_json)
+    folder = find_workspace(workspace)
+
+    async def work() -> list[tuple[str, str]]:
+        async with Sayso.open(folder, act=False) as sayso:
+            log = sayso.house.log
+            tenants = await sayso.house.store.write(lambda tx: hand_over(tx, log, CLI))
+            if not tenants:
+                raise RefusedError(
+                    Code.NOTHING_TO_VERIFY,
+                    "there is no log yet",
+                    next_step="set `signing.key` to the new key",
+                )
+            return [(tenant, log.signers_of(tenant)[-1].vkey) for tenant in tenants]
+
+    changed = run(work())
+    if as_json:
+        out.document({"logs": [{"tenant": tenant, "vkey": vkey} for tenant, vkey in changed]})
+        return 0
+    for tenant, vkey in changed:
+        out.line(f"{tenant}: {vkey}")
+    out.line("now set `signing.key` to what `signing.next_key` is, and remove `next_key`")
+    return 0

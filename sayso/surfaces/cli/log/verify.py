@@ -1,0 +1,200 @@
+"""`sayso audit verify`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sayso.errors import Code, ConfigError, IntegrityError, RefusedError
+from sayso.sdk.app import Sayso
+from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
+from sayso.surfaces.cli.output import Out, style_of
+from sayso.surfaces.cli.place import find_workspace, run
+from sayso.surfaces.cli.words import one_line
+
+if TYPE_CHECKING:
+    from sayso.audit.policyfile import WitnessPolicy
+    from sayso.audit.verification import Verification
+
+_SHOWN = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Held:
+    """What the auditor holds against the log.
+
+    Attributes:
+        keys: public keys.
+        seen: signed heads that must still hold.
+        witnessed: notes that count by their cosignatures.
+        policy: which witnesses count.
+    """
+
+    keys: tuple[str, ...]
+    seen: tuple[bytes, ...]
+    witnessed: tuple[bytes, ...]
+    policy: WitnessPolicy | None
+
+
+def verify(
+    path: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="PATH",
+            help="A database or an exported folder; else the workspace's database.",
+        ),
+    ] = None,
+    vkey: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--vkey", metavar="KEY", help="A public key that may have signed; repeatable."
+        ),
+    ] = None,
+    checkpoint: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--checkpoint", metavar="FILE", help="A signed head kept elsewhere; repeatable."
+        ),
+    ] = None,
+    published: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--published", metavar="DIR", help="A directory heads are published to; repeatable."
+        ),
+    ] = None,
+    policy: Annotated[
+        Path | None,
+        typer.Option("--policy", metavar="FILE", help="Which keys, and how many witnesses."),
+    ] = None,
+    ask_witnesses: Annotated[
+        bool,
+        typer.Option("--ask-witnesses", help="Get the newest heads from the policy's witnesses."),
+    ] = False,
+    state: Annotated[
+        Path | None,
+        typer.Option("--state", metavar="FILE", help="Remember what verified, for the next time."),
+    ] = None,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Read every entry and column, not only their hashes.")
+    ] = False,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Verify the log: exit status 0 verified, 1 tampered, 2 cannot judge."""
+    out = Out(as_json=as_json)
+    try:
+        held = _held(vkey, checkpoint, published, policy, state, ask_witnesses, out)
+        if path is None:
+            found = _verify_workspace(find_workspace(workspace), held, deep, out)
+        else:
+            found = _verify_path(path, held, deep, out)
+    except OSError as error:
+        raise ConfigError(
+            Code.NOTHING_TO_VERIFY,
+            f"`{error.filename}` cannot be read: {error.strerror}",
+            next_step="check the path of what you hold against the log",
+        ) from error
+    except (RefusedError, IntegrityError) as error:
+        # For a verdict, 1 means tampered and nothing else; this is no verdict.
+        raise ConfigError(error.code, error.message, next_step=error.next_step) from error
+    if state is not None:
+        from sayso.audit.memory import remember  # only auditors need it
+
+        remember(state, found)
+    if as_json:
+        out.document(found.to_json())
+    else:
+        _show_verdict(out, found)
+    return found.exit_status
+
+
+def _held(
+    vkeys: list[str] | None,
+    checkpoints: list[Path] | None,
+    published: list[Path] | None,
+    policy: Path | None,
+    state: Path | None,
+    ask_witnesses: bool,
+    out: Out,
+) -> _Held:
+    # Only this command needs them.
+    from sayso.audit.memory import read_memory
+    from sayso.audit.policyfile import WitnessPolicy
+    from sayso.audit.publishing.directory import read_published
+
+    seen = [file.read_bytes() for file in checkpoints or ()]
+    for folder in published or ():
+        seen += read_published(folder)
+    if state is not None:
+        seen += read_memory(state).checkpoints()
+    rules = WitnessPolicy.read(policy) if policy is not None else None
+    witnessed: tuple[bytes, ...] = ()
+    if ask_witnesses:
+        if rules is None:
+            raise ConfigError(
+                Code.INVALID_SETTING,
+                "without a policy nobody knows whom to ask",
+                next_step="pass --policy FILE",
+            )
+        from sayso.audit.publishing.asking import ask_all  # needs the network
+
+        witnessed, silent = run(ask_all(rules))
+        for name in silent:
+            out.note(f"the witness `{name}` gave no checkpoint")
+    return _Held(keys=tuple(vkeys or ()), seen=tuple(seen), witnessed=witnessed, policy=rules)
+
+
+def _verify_workspace(folder: Path, held: _Held, deep: bool, out: Out) -> Verification:
+    async def work() -> Verification:
+        async with Sayso.open(folder, act=False) as sayso:
+            return sayso.audit.verify(
+                vkeys=held.keys,
+                checkpoints=held.seen,
+                witnessed=held.witnessed,
+                policy=held.policy,
+                deep=deep,
+                progress=_progress(out),
+            )
+
+    return run(work())
+
+
+def _verify_path(path: Path, held: _Held, deep: bool, out: Out) -> Verification:
+    from sayso.audit.checks import Trust  # only this command needs the verifier
+    from sayso.audit.verify import verify as verify_source
+
+    trust = Trust.parse(held.keys, held.seen, witnessed=held.witnessed, policy=held.policy)
+    return verify_source(path, trust=trust, deep=deep, progress=_progress(out))
+
+
+def _progress(out: Out) -> Callable[[int, int], None]:
+    def say(done: int, total: int) -> None:
+        if not done & 0xFFFF:
+            out.note(f"{done:,} of {total:,} entries …")
+
+    return say
+
+
+def _show_verdict(out: Out, found: Verification) -> None:
+    verdict = found.verdict.replace("_", " ")
+    if out.tty:
+        from rich.text import Text  # only in a terminal
+
+        out.console.print(Text(f"{verdict}: {found.source}", style=style_of(found.verdict)))
+    else:
+        out.line(f"{verdict}: {found.source}")
+    for log in found.logs:
+        out.line(f"  {one_line(log.origin or log.tenant)}: {log.coverage}")
+        out.line(f"  root {log.root_hex}")
+        for warning in log.warnings:
+            out.line(f"  note: {one_line(warning)}")
+    for finding in found.all_findings[:_SHOWN]:
+        where = "" if finding.seq is None else f"entry {finding.seq}: "
+        out.line(f"  {finding.damage}: {where}{one_line(finding.message)} ({finding.check})")
+    hidden = len(found.all_findings) - _SHOWN
+    if hidden > 0:
+        out.line(f"  and {hidden} more; --json lists them")
