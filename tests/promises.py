@@ -304,6 +304,33 @@ PROMISES: dict[str, Promise] = {
     "store:no-gap": Promise(
         "The log has no gap and no second entry at an index, per tenant.", "audit 4.4"
     ),
+    # ---- the fleet -------------------------------------------------------------------------
+    "fleet:shared": Promise(
+        "Any number of workers share what is due, and each of it has one effect.", "issue 3"
+    ),
+    "fleet:recovered": Promise(
+        "What a killed worker had in hand is taken over by another one once its lease is over.",
+        "issue 3, invariant 2",
+    ),
+    "fleet:fenced": Promise(
+        "A worker that stood still past its lease, and goes on, changes nothing.",
+        "issue 3, invariant 2",
+    ),
+    "fleet:drained": Promise(
+        "A worker that is told to end takes nothing new and finishes what it does.", "issue 3"
+    ),
+    "fleet:approved": Promise(
+        "A yes hands the action to the fleet in its own transaction.", "issue 3"
+    ),
+    "fleet:sweep": Promise(
+        "Whatever the engine loses, or when there is no engine, the workers' sweep finds it.",
+        "issue 3",
+    ),
+    "fleet:engine": Promise(
+        "To the engine each worker is its own executor of one pinned version, and it holds ids "
+        "only.",
+        "issue 3",
+    ),
     # ---- connectors ------------------------------------------------------------------------
     "connectors:suite": Promise(
         "Every shipped connector keeps the contract, by the suite that ships for everybody's.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -35,17 +36,24 @@ def fleet_template(postgres_server: PostgresServer) -> str:
     return name
 
 
+@contextmanager
+def fresh_fleet(server: PostgresServer, template: str) -> Generator[str]:
+    """The URL of a fresh database of a fleet; dropped at the end."""
+    name = f"t_{secrets.token_hex(6)}"
+    with connect_plainly(server.url()) as admin:
+        admin.execute(f"create database {name} template {template}".encode())
+    try:
+        yield server.url(name)
+    finally:
+        with connect_plainly(server.url()) as admin:
+            admin.execute(f"drop database {name} with (force)".encode())
+
+
 @pytest.fixture
 def fleet_url(postgres_server: PostgresServer, fleet_template: str) -> Generator[str]:
     """The URL of a fresh database of a fleet."""
-    name = f"t_{secrets.token_hex(6)}"
-    with connect_plainly(postgres_server.url()) as admin:
-        admin.execute(f"create database {name} template {fleet_template}".encode())
-    try:
-        yield postgres_server.url(name)
-    finally:
-        with connect_plainly(postgres_server.url()) as admin:
-            admin.execute(f"drop database {name} with (force)".encode())
+    with fresh_fleet(postgres_server, fleet_template) as url:
+        yield url
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""`sayso worker` with a lease of one second: `quick_worker.py FOLDER AT_ONCE`."""
+"""A worker like `sayso worker`, with a lease of one second, for a fork to run."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import signal
-import sys
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 from sayso.actions.engine import EngineSettings
@@ -15,20 +15,17 @@ from sayso.sdk.working import work
 from sayso.sdk.workspace import Workspace
 
 
-async def main(folder: Path, at_once: int) -> None:
-    """Work until SIGTERM."""
+def quick_worker(folder: str, at_once: int, log: str, ready: Connection) -> None:
+    """Work until SIGTERM; `ready` is told which engine delivers."""
+    os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT), 2)
+    logging.basicConfig(level=logging.WARNING, force=True)
+    asyncio.run(_work(Path(folder), at_once, ready))
+
+
+async def _work(folder: Path, at_once: int, ready: Connection) -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     workspace = Workspace.load(folder, os.environ)
     settings = EngineSettings(lease_s=1.0)
     async with Sayso(workspace, work=False, engine_settings=settings) as sayso:
-        await work(
-            sayso,
-            stop,
-            at_once=at_once,
-            ready=lambda engine: print(f'{{"engine": "{engine}"\n}}', flush=True),
-        )
-
-
-logging.basicConfig(level=logging.WARNING)
-asyncio.run(main(Path(sys.argv[1]), int(sys.argv[2])))
+        await work(sayso, stop, at_once=at_once, ready=ready.send)

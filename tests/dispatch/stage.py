@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
 import os
 import select
 import signal
@@ -11,11 +12,13 @@ import sys
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
 import orjson
+from dispatch.quick_worker import quick_worker
 
 from sayso.audit.note import Ed25519Signer
 from sayso.sdk.app import Sayso
@@ -50,29 +53,50 @@ id = "finn"
 roles = ["finance"]
 """
 PATIENCE_S = 30.0
-LEASE_S = 1.0
+_FORKS = multiprocessing.get_context("forkserver")
+_FORKS.set_forkserver_preload(["dbos", "dispatch.quick_worker"])
 
 
-@dataclass(kw_only=True)
 class Worker:
-    """A real process that works."""
+    """A real process that works: `sayso worker`, or a fork that need not import everything anew."""
 
-    process: subprocess.Popen[str]
-    engine: str = ""
+    def __init__(self, process: subprocess.Popen[str] | BaseProcess) -> None:
+        self._process = process
+        self.engine = ""
 
     @property
     def pid(self) -> int:
         """Its process id."""
-        return self.process.pid
+        pid = self._process.pid
+        assert pid is not None
+        return pid
+
+    @property
+    def runs(self) -> bool:
+        """Whether it has not ended."""
+        if isinstance(self._process, BaseProcess):
+            return self._process.exitcode is None
+        return self._process.poll() is None
 
     def kill(self) -> None:
         """kill -9."""
-        self.process.kill()
-        self.process.wait()
+        self._process.kill()
+        self.wait()
 
     def tell(self, what: signal.Signals) -> None:
         """Send a signal."""
-        self.process.send_signal(what)
+        os.kill(self.pid, what)
+
+    def wait(self, timeout_s: float = 40.0) -> int | None:
+        """Wait for its end; its status."""
+        if isinstance(self._process, BaseProcess):
+            self._process.join(timeout_s)
+            return self._process.exitcode
+        return self._process.wait(timeout_s)
+
+    async def ended(self) -> int | None:
+        """The same, while this process goes on."""
+        return await asyncio.to_thread(self.wait)
 
 
 @dataclass(kw_only=True)
@@ -88,34 +112,40 @@ class Stage:
         """The provider's folder."""
         return self.folder / "till"
 
-    def worker(self, *words: str, **environment: str) -> Worker:
+    def worker(self, *words: str) -> Worker:
         """`sayso worker` as a process, once it is ready."""
-        return self._started([sys.executable, "-m", "sayso", "worker", *words], environment)
-
-    def quick_worker(self, at_once: int = 32) -> Worker:
-        """The same with a lease of one second, so that a test need not wait for five."""
-        script = str(HERE / "quick_worker.py")
-        return self._started([sys.executable, script, str(self.folder), str(at_once)], {})
-
-    def _started(self, command: list[str], environment: dict[str, str]) -> Worker:
-        if "sayso" in command:
-            command = [*command, "--json", "-w", str(self.folder)]
-        with (self.folder / f"log{len(self.workers)}").open("w") as log:
+        command = [sys.executable, "-m", "sayso", "worker", *words, "--json", "-w"]
+        with self._log_file().open("w") as log:
             process = subprocess.Popen(
-                command,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-                env={**os.environ, **environment},
+                [*command, str(self.folder)], stdout=subprocess.PIPE, stderr=log, text=True
             )
-        worker = Worker(process=process)
+        worker = Worker(process)
         self.workers.append(worker)
         assert process.stdout is not None
         ready, _, _ = select.select([process.stdout], [], [], PATIENCE_S)
         assert ready, self.log()
         said = "".join(iter(process.stdout.readline, "}\n"))
+        process.stdout.close()
         worker.engine = orjson.loads(said + "}")["engine"]
         return worker
+
+    def quick_worker(self, at_once: int = 32) -> Worker:
+        """The same with a lease of one second, from a process that has imported all it needs."""
+        told, tells = _FORKS.Pipe(duplex=False)
+        process = _FORKS.Process(
+            target=quick_worker, args=(str(self.folder), at_once, str(self._log_file()), tells)
+        )
+        process.start()
+        worker = Worker(process)
+        self.workers.append(worker)
+        tells.close()
+        assert told.poll(PATIENCE_S), self.log()
+        worker.engine = told.recv()
+        told.close()
+        return worker
+
+    def _log_file(self) -> Path:
+        return self.folder / f"log{len(self.workers)}"
 
     def log(self) -> str:
         """What all workers wrote to their logs."""
@@ -175,15 +205,11 @@ class Stage:
     def end_all(self) -> None:
         """End every process that is left."""
         for worker in self.workers:
-            if worker.process.poll() is None:
+            if worker.runs:
                 worker.kill()
-            if worker.process.stdout is not None:
-                worker.process.stdout.close()
 
 
-async def refund(
-    sayso: Sayso, who: str, cents: int = 100, **more: Any
-) -> ActionView:
+async def refund(sayso: Sayso, who: str, cents: int = 100, **more: Any) -> ActionView:
     """Propose a refund for one member, and leave it to the fleet."""
     more = {"wait": False, **more}
     return await sayso.propose("till.refund", {"cents": cents}, subject=who, **more)

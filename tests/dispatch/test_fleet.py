@@ -3,22 +3,202 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
+from collections import Counter
+from collections.abc import Generator
+from pathlib import Path
 
-from dispatch.stage import Stage, refund
+import pytest
+from dispatch.conftest import fresh_fleet
+from dispatch.stage import Stage, Worker, make_stage, refund
 
-ASK = 9000
-"""Cents for which a manager is asked."""
+from sayso.actions.approvals import Choice, Decision
+from sayso.sdk.app import Sayso
+from sayso.testing.postgres import PostgresServer
 
 
-async def test_what_is_proposed_is_run_by_a_worker(stage: Stage) -> None:
-    """`sayso serve` and its like only hand over; one worker runs it (issue 3)."""
-    worker = stage.worker()
-    assert worker.engine == "dbos", stage.log()
+@pytest.fixture(scope="module")
+def crew(
+    postgres_server: PostgresServer, fleet_template: str, tmp_path_factory: pytest.TempPathFactory
+) -> Generator[Stage]:
+    """A stage that several tests share, since a worker takes some seconds to start."""
+    with fresh_fleet(postgres_server, fleet_template) as url:
+        made = make_stage(tmp_path_factory.mktemp("crew"), url)
+        yield made
+        made.end_all()
+
+
+def two_of(crew: Stage) -> list[Worker]:
+    """Two quick workers that run; dead ones are replaced."""
+    crew.let_go()
+    running = [worker for worker in crew.workers if worker.runs]
+    return running + [crew.quick_worker() for _ in range(2 - len(running))]
+
+
+def effects(crew: Stage, action_id: str) -> int:
+    """How often the provider did it."""
+    return Counter(line[0] for line in crew.lines("effects"))[action_id]
+
+
+def verified(sayso: Sayso) -> bool:
+    """Whether the log holds and tells what the rows say."""
+    found = sayso.audit.verify()
+    assert not found.all_findings
+    return found.verdict == "verified"
+
+
+@pytest.mark.promise("fleet:shared")
+async def test_two_workers_share_what_is_due(crew: Stage) -> None:
+    """Each is done once, by whichever has room; both the engine and the sweep may bring it."""
+    two = two_of(crew)
+    assert [worker.engine for worker in two] == ["dbos", "dbos"], crew.log()
+    async with crew.open() as sayso:
+        crew.hold("before")
+        views = await asyncio.gather(*(refund(sayso, f"m{at}") for at in range(50)))
+        await crew.until(lambda: len(crew.lines("calls")) == 50)
+        crew.let_go()
+        await crew.settled(sayso, [view.id for view in views])
+        assert verified(sayso)
+    assert sorted(line[0] for line in crew.lines("effects")) == sorted(view.id for view in views)
+    assert {int(line[1]) for line in crew.lines("effects")} == {worker.pid for worker in two}
+
+
+@pytest.mark.promise("fleet:recovered")
+@pytest.mark.parametrize("where", ["before", "after"])
+async def test_another_worker_takes_over_from_one_that_was_killed(crew: Stage, where: str) -> None:
+    """kill -9 beside the call: whoever is left looks it up, and it is done once (invariant 2)."""
+    two = two_of(crew)
+    async with crew.open() as sayso:
+        crew.hold(where)
+        view = await refund(sayso, f"killed-{where}")
+        holder = await crew.holder()
+        next(worker for worker in two if worker.pid == holder).kill()
+        crew.let_go()
+        await crew.settled(sayso, [view.id])
+        assert verified(sayso)
+    assert effects(crew, view.id) == 1
+
+
+@pytest.mark.promise("fleet:fenced")
+async def test_a_worker_that_stood_still_past_its_lease_changes_nothing(crew: Stage) -> None:
+    """SIGSTOP inside the call, until another one has settled it; woken, it is fenced off."""
+    two = two_of(crew)
+    async with crew.open() as sayso:
+        crew.hold("after")
+        view = await refund(sayso, "stopped")
+        holder = await crew.holder()
+        stopped = next(worker for worker in two if worker.pid == holder)
+        stopped.tell(signal.SIGSTOP)
+        crew.let_go()
+        await crew.settled(sayso, [view.id])
+        told = (await sayso.action(view.id)).timeline
+        stopped.tell(signal.SIGCONT)
+        after = await refund(sayso, "after-stop")
+        await crew.settled(sayso, [after.id])
+        stopped.tell(signal.SIGTERM)
+        assert await stopped.ended() == 0
+        assert (await sayso.action(view.id)).timeline == told
+        assert verified(sayso)
+    assert effects(crew, view.id) == 1
+
+
+@pytest.mark.promise("fleet:drained")
+async def test_a_worker_that_is_told_to_end_finishes_what_it_does(crew: Stage) -> None:
+    """SIGTERM: no new work, the call that is under way is written down, and the status is 0."""
+    for worker in two_of(crew):
+        worker.kill()
+    only = crew.quick_worker()
+    async with crew.open() as sayso:
+        crew.hold("after")
+        view = await refund(sayso, "drained")
+        assert await crew.holder() == only.pid
+        only.tell(signal.SIGTERM)
+        late = await refund(sayso, "late")
+        crew.let_go()
+        assert await only.ended() == 0
+        assert (await sayso.action(view.id)).status == "succeeded"
+        assert (await sayso.action(late.id)).status == "approved"
+    assert [line for line in crew.lines("calls") if line[1] == str(only.pid)] == [
+        [line[0], str(only.pid)] for line in crew.lines("calls")[-1:]
+    ]
+
+
+@pytest.mark.promise("fleet:approved")
+async def test_what_a_person_approves_is_run_by_a_worker(crew: Stage) -> None:
+    """The yes and its delivery are one transaction; whoever said it sees the outcome."""
+    two_of(crew)
+    async with crew.open() as sayso:
+        asked = await refund(sayso, "asked", 9000)
+        assert asked.approval is not None
+        shown = await sayso.approval(asked.approval.id)
+        await sayso.decide_as(
+            Decision(
+                tenant=sayso.house.tenant,
+                approval_id=shown.id,
+                revision=shown.revision,
+                digest=shown.digest,
+                choice=Choice.APPROVE,
+                person="maria",
+                via="test",
+            )
+        )
+        assert (await sayso.action(asked.id)).status == "succeeded"
+    assert effects(crew, asked.id) == 1
+
+
+@pytest.mark.promise("fleet:sweep")
+async def test_what_the_engine_loses_is_found(stage: Stage) -> None:
+    """Its tables emptied, or its deliveries of a version nobody has: everything still settles."""
     async with stage.open() as sayso:
-        done = await refund(sayso, "m1", wait=True)
-        assert done.status == "succeeded", stage.log()
-    assert stage.lines("effects") == [[done.id, str(worker.pid)]]
+        lost = await refund(sayso, "lost")
+        assert stage.sql("delete from dbos.workflow_status returning 1") == [(1,)]
+        other = await refund(sayso, "other-version")
+        stage.sql("update dbos.workflow_status set application_version = 'sayso-0'")
+        stage.quick_worker()
+        await stage.settled(sayso, [lost.id, other.id])
+        for table in ("workflow_status", "queues", "application_versions", "workflow_input"):
+            stage.sql(f"delete from dbos.{table}")
+        emptied = await refund(sayso, "emptied")
+        await stage.settled(sayso, [emptied.id])
+    assert len(stage.lines("effects")) == 3
+
+
+@pytest.mark.promise("fleet:sweep")
+async def test_a_fleet_without_its_engine_goes_on(stage: Stage) -> None:
+    """The schema gone: what hands over does not fail, a worker says so, and its sweep works."""
+    stage.sql("drop schema dbos cascade")
+    async with stage.open() as sayso:
+        before = await refund(sayso, "before")
+        worker = stage.worker()
+        assert worker.engine == "sweep"
+        assert "engine_unavailable" in stage.log()
+        asked = await refund(sayso, "asked", wait=True)
+        await stage.settled(sayso, [before.id, asked.id])
+        assert verified(sayso)
+    assert len(stage.lines("effects")) == 2
+
+
+@pytest.mark.promise("fleet:engine")
+async def test_a_worker_is_one_process_to_the_engine(stage: Stage, tmp_path: Path) -> None:
+    """Executor id per process, version pinned, no notices, only ids in its tables."""
+    worker = stage.worker("--at-once", "4")
+    async with stage.open() as sayso:
+        view = await refund(sayso, "m1")
+        await stage.settled(sayso, [view.id])
+        await stage.until(lambda: stage.sql(_DELIVERED) != [])
+    (row,) = stage.sql(_DELIVERED)
+    assert row[0] == f"sayso:main:{view.id}:1"
+    assert f"-{worker.pid}-" in row[1]
+    assert row[2:] == ("sayso-1", "sayso", f'["action","main","{view.id}"]')
+    assert stage.sql("select worker_concurrency from dbos.queues") == [(4,)]
     worker.tell(signal.SIGTERM)
-    assert await asyncio.to_thread(worker.process.wait, 20) == 0
-    assert stage.log() == ""
+    assert await worker.ended() == 0
+    assert stage.log() == "", os.listdir(tmp_path)
+
+
+_DELIVERED = (
+    "select workflow_uuid, executor_id, application_version, application_name,"
+    " workflow_input.inputs::json ->> 'positionalArgs' from dbos.workflow_status"
+    " join dbos.workflow_input using (workflow_uuid) where status = 'SUCCESS'"
+)
