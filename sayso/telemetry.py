@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 
-from opentelemetry import trace
+from opentelemetry import metrics, trace
+from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import Span, TracerProvider
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
@@ -18,10 +19,15 @@ _FIELD = "traceparent"
 
 
 class Telemetry:
-    """Makes spans with one provider; the global one unless a test passes its own."""
+    """Makes spans and counts; with the global providers unless a test passes its own."""
 
-    def __init__(self, provider: TracerProvider | None = None) -> None:
+    def __init__(
+        self, provider: TracerProvider | None = None, meters: MeterProvider | None = None
+    ) -> None:
         self._tracer = trace.get_tracer("sayso", tracer_provider=provider)
+        self._left = metrics.get_meter("sayso", meter_provider=meters).create_counter(
+            "sayso.actions.left", description="actions whose outcome was left to a person"
+        )
 
     @contextmanager
     def span(
@@ -41,6 +47,10 @@ class Telemetry:
             name, context=context, attributes=attributes, record_exception=False
         ) as span:
             yield span
+
+    def count_left(self, action: str) -> None:
+        """Count an action, by its name, whose outcome only a person can still find out."""
+        self._left.add(1, {"sayso.action": action})
 
     def traceparent(self) -> str | None:
         """The W3C trace context of the running span, to be stored; None outside of one."""

@@ -133,49 +133,11 @@ PROMISES: dict[str, Promise] = {
         "person's word, and never waits in a circle.",
         "issue 3",
     ),
-    # ---- the stop switch, and what waits for its own object ------------------------------------
-    "stop:holds": Promise(
-        "From the commit of a stop on, no worker of any process makes a claim under it: all, a "
-        "tenant, a connector, an action, a customer.",
-        "SE-11",
+    "unknown:alarm": Promise(
+        "An outcome that is left to a person is logged as a warning and counted, once.", "issue 3"
     ),
-    "stop:prompt": Promise(
-        "A claimed call that has not left within half a second looks for stops once more, and is "
-        "taken back under one.",
-        "SE-11",
-    ),
-    "stop:under-way": Promise(
-        "A call that is under way when a stop is committed is finished and settled.", "SE-11"
-    ),
-    "stop:second-call": Promise(
-        "Under a stop a lost answer is looked up, and never called a second time.", "SE-11, SE-9"
-    ),
-    "stop:resumed": Promise(
-        "What was held runs once after the resume without a new yes, if all that its claim checks "
-        "still holds.",
-        "SE-11, SE-7",
-    ),
-    "stop:two-people": Promise(
-        "A stop ends by the word of two people with the role, one after the other, and by nothing "
-        "else.",
-        "SE-11",
-    ),
-    "stop:fail-closed": Promise(
-        "Where the stops cannot be read, nothing is called.", "invariant 10, SE-23"
-    ),
-    "stop:crash": Promise(
-        "A process that is killed between hold and resume loses nothing, and the next one makes "
-        "one effect.",
-        "SE-11, invariant 2",
-    ),
-    "object:one-at-a-time": Promise(
-        "While an action on a provider's object is being called or is unknown, no other action on "
-        "that object is; everything else goes on.",
-        "issue 3",
-    ),
-    "object:freed": Promise(
-        "What waits for its object goes on by the very transaction that settles it, also by a "
-        "person's word, and never waits in a circle.",
+    "card:guarantee": Promise(
+        "Every card says in words what `once` rests on, with the time for which a key is kept.",
         "issue 3",
     ),
     # ---- the policy ------------------------------------------------------------------------

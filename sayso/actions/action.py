@@ -61,11 +61,11 @@ class Guarantee:
         match self.kind:
             case "idempotent":
                 hours = (self.retention_s or 0) // 3600
-                return f"done once: the provider drops a repeated call for {hours} h"
+                return f"done once (idempotent, {hours} h): the provider drops a repeated call"
             case "verifiable":
-                return "done once: looked up at the provider before any second try"
+                return "done once (verifiable): looked up at the provider before any second try"
             case "at_most_once":
-                return "tried once: if the answer is lost, a person has to look"
+                return "tried once (at most once): if the answer is lost, a person has to look"
 
 
 def idempotent(*, hours: int, settle_after_s: int | None = None) -> Guarantee:

@@ -6,6 +6,7 @@ crash loses at each boundary stands in `docs/life-of-an-action.md`.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -39,6 +40,8 @@ from sayso.errors import Code, RefusedError
 from sayso.ids import Clock, Tenant, to_micros
 from sayso.store.base import Reader, Store, Transaction
 from sayso.telemetry import Telemetry
+
+logger = logging.getLogger("sayso.engine")
 
 MAX_REVISIONS = 10
 """How often the world may change under an action before it is refused."""
@@ -306,9 +309,13 @@ class Engine:
                 self._passing(Boundary.AFTER_INTENT)
                 return await self._call(claimed, Try.PROVEN if proven else Try.AGAIN)
             case Wait(due_at=due_at, reason=reason):
-                await self._store.write(
+                stayed = await self._store.write(
                     lambda tx: self._settlements.stay_unknown(tx, row, due_at, reason)
                 )
+                if stayed is not None and due_at is None:
+                    # Once per action: from here on it is not due, so nobody comes by again.
+                    logger.warning("%s %s is unknown, and left to a person", row.name, row.id)
+                    self._telemetry.count_left(row.name)
                 return None
             case _:
                 assert_never(move)

@@ -19,11 +19,15 @@ class Figures:
         actions: how many have each status; every status is there, with 0 where there are none.
         pending: approvals that wait for people.
         entries: entries of the audit log.
+        left: actions whose outcome only a person can still find out.
+        stops: stops in force that hold the tenant.
     """
 
     actions: Mapping[Status, int]
     pending: int
     entries: int
+    left: int
+    stops: int
 
 
 async def read_figures(house: House, tenant: Tenant) -> Figures:
@@ -43,6 +47,13 @@ async def read_figures(house: House, tenant: Tenant) -> Figures:
             actions=counts,
             pending=0 if pending is None else integer(pending, "count"),
             entries=0 if head is None else integer(head, "size"),
+            left=_count(reader, "figures.left", tenant),
+            stops=_count(reader, "figures.stops", tenant),
         )
 
     return await house.store.read(work)
+
+
+def _count(reader: Reader, query: str, tenant: Tenant) -> int:
+    found = reader.one(query, tenant=tenant)
+    return 0 if found is None else integer(found, "count")

@@ -54,7 +54,7 @@ def check_target(house: House, workspace: Workspace, scope: StopScope, target: s
         return
     if not known and not workspace.settings.actions:
         known = set(workspace.settings.connectors)
-    if not known or name in known:
+    if not target or not known or name in known:
         return
     near = difflib.get_close_matches(name, known, 1)
     raise RefusedError(

@@ -1,6 +1,7 @@
 """Bearer tokens: made once, stored as hashes, each with a kind, scopes and an end.
 
-A service token proposes and reads; only a person's token decides (AU-16).
+A service token proposes, reads and, with a scope for it, stops; only a person's token decides and
+resumes (AU-16).
 """
 
 from __future__ import annotations
@@ -192,6 +193,21 @@ class Tokens:
         """All tokens of a tenant, oldest first."""
         rows = await self._store.read(lambda reader: reader.all("token.page", tenant=tenant))
         return [_read(row) for row in rows]
+
+
+def may_stop(token: Token) -> Token:
+    """The same token, when its holder may stop: a scope of its own, or deciding.
+
+    Raises:
+        RefusedError: `forbidden`.
+    """
+    if not token.scopes & {Scope.STOP, Scope.DECIDE}:
+        raise RefusedError(
+            Code.FORBIDDEN,
+            "this token may not stop anything",
+            next_step="make one with the scope `stop`",
+        )
+    return token
 
 
 def _read(row: Row) -> Token:

@@ -40,6 +40,8 @@ COMMANDS: dict[str, str] = {
     "propose": "Propose a concrete action; what the policy allows is done.",
     "approvals": "Decide what waits: list, show, approve, reject, edit.",
     "actions": "Look at actions, settle unknown ones: list, show, resolve.",
+    "stop": "Stop at once, and see what is stopped: list.",
+    "resume": "Let what is stopped go on: one asks, another confirms.",
     "audit": "Ask, prove, publish: tail, query, verify, export, checkpoint, publish, keys.",
     "witness": "Witness other departments' logs over HTTP.",
     "token": "Tokens of programs and people: create, list, revoke.",
@@ -95,7 +97,7 @@ def build_app(outside: Outside, wanted: frozenset[str]) -> typer.Typer:
 
 
 def _is_group(found: typer.Typer) -> bool:
-    return len(found.registered_commands) > 1
+    return len(found.registered_commands) > 1 or found.registered_callback is not None
 
 
 def _unloaded() -> None:

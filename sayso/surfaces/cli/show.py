@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sayso.errors import Code
-from sayso.sdk.views import ActionView, EntryView, RequestView
+from sayso.sdk.views import ActionView, EntryView, RequestView, StopView
 from sayso.surfaces.cli.output import Out, local_time
 from sayso.surfaces.cli.problem import FAILED, OK, next_step
 from sayso.surfaces.cli.words import many_lines, one_line
@@ -52,11 +52,36 @@ def show_action(out: Out, action: ActionView, *, why: bool = False) -> None:
             ("decision", decision_text(action)),
             ("receipt", receipt_text(action)),
             ("why not", _error_text(action) if why else ""),
+            ("held", "" if action.held is None else f"{action.held.reason} ({action.held.by})"),
             ("approval", "" if approval is None else f"{approval.id} ({approval.status})"),
         ]
     )
     if waiting and approval is not None:
         out.line(f"next: sayso approvals show {approval.id}")
+
+
+def show_stop(out: Out, stop: StopView) -> None:
+    """Print a stop, and what to do next about it."""
+    asked = "" if stop.asked_at is None else f"{stop.asked_by}, {local_time(stop.asked_at)}"
+    ended = (
+        "" if stop.released_at is None else f"{stop.released_by}, {local_time(stop.released_at)}"
+    )
+    out.pairs(
+        [
+            ("stop", stop.id),
+            ("status", stop.status),
+            ("what", f"{stop.scope} {stop.target}".strip()),
+            ("reason", stop.reason),
+            ("by", f"{stop.engaged_by}, {local_time(stop.engaged_at)}"),
+            ("asked by", asked),
+            ("released by", ended),
+            ("held", f"{stop.held:,} actions" if stop.released_at is None else ""),
+        ]
+    )
+    if stop.status == "resume_asked":
+        out.line(f"next: another person runs sayso resume {stop.id}")
+    elif stop.status == "in_force":
+        out.line(f"next: two people run sayso resume {stop.id}, one after the other")
 
 
 def warn_refused(out: Out, action: ActionView) -> None:

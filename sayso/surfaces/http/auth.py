@@ -131,4 +131,7 @@ Reader = Annotated[Token, Depends(Needs(Scope.READ))]
 Decider = Annotated[Token, Depends(Needs(Scope.DECIDE, person=True))]
 Viewer = Annotated[Token, Depends(Needs(Scope.READ, Scope.DECIDE))]
 """Whoever may decide may also see what about."""
+Stopper = Annotated[Token, Depends(Needs(Scope.STOP, Scope.DECIDE))]
+Resumer = Decider
+Watcher = Annotated[Token, Depends(Needs(Scope.READ, Scope.DECIDE, Scope.STOP))]
 Auditor = Annotated[Token, Depends(Needs(Scope.AUDIT))]

@@ -36,6 +36,33 @@ EDIT: dict[str, Any] = {
     "digest": _DIGEST,
     "args": {"amount": {"amount_minor": 6450, "currency": "USD"}},
 }
+RESOLVE: dict[str, Any] = {
+    "outcome": "succeeded",
+    "evidence": "the page of refunds at Stripe shows it, 2026-11-25 12:10",
+    "receipt_id": "re_1",
+}
+RESOLVE_FAILED: dict[str, Any] = {
+    "outcome": "failed",
+    "evidence": "Stripe's support has confirmed in ticket 4711 that it never arrived",
+}
+STOP_ALL: dict[str, Any] = {"scope": "all", "reason": "INC-7: refunds go out twice"}
+STOP_CONNECTOR: dict[str, Any] = {"scope": "connector", "target": "stripe", "reason": "INC-7"}
+_STOP_ID = "stp_01m8997dg0jw1993dqct7cjj2z"
+RESUME: dict[str, Any] = {"stop": _STOP_ID}
+STOP: dict[str, Any] = {
+    "id": _STOP_ID,
+    "status": "in_force",
+    "scope": "connector",
+    "target": "stripe",
+    "reason": "INC-7",
+    "held": 3,
+    "engaged_by": "person:maria",
+    "engaged_at": _AT,
+    "asked_by": None,
+    "asked_at": None,
+    "released_by": None,
+    "released_at": None,
+}
 APPROVAL: dict[str, Any] = {
     "id": _APPROVAL_ID,
     "action_id": _ACTION_ID,
@@ -80,6 +107,7 @@ ACTION: dict[str, Any] = {
     "approval": APPROVAL,
     "receipt": None,
     "error": None,
+    "held": None,
     "created_at": _AT,
     "updated_at": _AT,
     "timeline": [],

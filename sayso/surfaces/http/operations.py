@@ -115,5 +115,11 @@ def _prometheus(figures: Figures) -> str:
         "# HELP sayso_log_entries Entries of the audit log.",
         "# TYPE sayso_log_entries gauge",
         f"sayso_log_entries {figures.entries}",
+        "# HELP sayso_actions_left Actions whose outcome only a person can still find out.",
+        "# TYPE sayso_actions_left gauge",
+        f"sayso_actions_left {figures.left}",
+        "# HELP sayso_stops Stops in force.",
+        "# TYPE sayso_stops gauge",
+        f"sayso_stops {figures.stops}",
     ]
     return "\n".join(lines) + "\n"

@@ -8,9 +8,12 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 
 from sayso.actions.action import Assurance, Subject
 from sayso.actions.queue import ApprovalStatus
+from sayso.actions.resolution import MAX_EVIDENCE_CHARS, MAX_RECEIPT_CHARS
 from sayso.actions.state import Status
+from sayso.actions.stopping import MAX_REASON_CHARS as MAX_STOP_REASON
+from sayso.actions.stopping import MAX_TARGET_CHARS
 from sayso.agent.base import Message
-from sayso.sdk.views import ActionView, ApprovalView, EntryView, RequestView, View
+from sayso.sdk.views import ActionView, ApprovalView, EntryView, RequestView, StopView, View
 
 MAX_PAGE = 200
 MAX_AUDIT_PAGE = 1000
@@ -108,6 +111,38 @@ class DecisionBody(_Body):
     )
 
 
+class ResolveBody(_Body):
+    """What a person saw at the provider about an unknown outcome."""
+
+    outcome: Literal["succeeded", "failed"]
+    evidence: str = Field(
+        min_length=1, max_length=MAX_EVIDENCE_CHARS, description="where it was seen; sealed"
+    )
+    receipt_id: str = Field(
+        default="",
+        max_length=MAX_RECEIPT_CHARS,
+        description="the provider's id of the effect; needed for `succeeded`",
+    )
+
+
+class StopBody(_Body):
+    """What is to be stopped."""
+
+    scope: Literal["all", "tenant", "connector", "action", "customer"]
+    target: str = Field(
+        default="",
+        max_length=MAX_TARGET_CHARS,
+        description="which connector, action or customer; none for `all` and `tenant`",
+    )
+    reason: str = Field(default="", max_length=MAX_STOP_REASON, description="for whoever looks")
+
+
+class ResumeBody(_Body):
+    """Which stop may end."""
+
+    stop: Short = Field(description="the stop's id, `stp_…`")
+
+
 class NoQuery(_Query):
     """No query parameters."""
 
@@ -157,6 +192,16 @@ class ApprovalsQuery(_Query):
     after: After = None
 
 
+class StopsQuery(_Query):
+    """A page of stops."""
+
+    released: Annotated[
+        bool | None, Field(description="true: those that ended; false: those in force")
+    ] = None
+    limit: Limit = 50
+    after: After = None
+
+
 class EntriesQuery(_Query):
     """A page of the audit log."""
 
@@ -199,6 +244,13 @@ class EntryPage(View):
     next_after: int | None
 
 
+class StopPage(View):
+    """Stops, newest first."""
+
+    items: tuple[StopView, ...]
+    next_after: str | None
+
+
 class HealthView(View):
     """Whether it is alive, or ready."""
 
@@ -228,8 +280,10 @@ def _fields(*models: type[BaseModel]) -> frozenset[str]:
 
 
 BODY_FIELDS = _fields(SubjectBody, MessageBody, AskBody, ActionBody, DecisionBody)
+BODY_FIELDS |= _fields(ResolveBody, StopBody, ResumeBody)
 """Every field of a body, for hints about misspelt ones."""
 QUERY_FIELDS = _fields(
     AskQuery, ProposeQuery, RequestsQuery, ActionsQuery, ApprovalsQuery, EntriesQuery
 )
+QUERY_FIELDS |= _fields(StopsQuery)
 """Every query parameter, likewise."""

@@ -65,7 +65,7 @@ def _after_yes(said: str, who: str, action: ActionView | None) -> Outcome:
             return Outcome(
                 lead="Outcome unknown: ",
                 text=f"{said} It was sent and no answer came; it is looked up at the provider, and"
-                " never done a second time blindly.",
+                f" never done a second time blindly. {_why(action, 'Nobody knows yet.')}",
             )
         case Status.REFUSED:
             return Outcome(
@@ -75,6 +75,12 @@ def _after_yes(said: str, who: str, action: ActionView | None) -> Outcome:
             return Outcome(
                 lead="Changed meanwhile: ",
                 text=f"{said} {_why(action, 'The object changed.')} It is judged again.",
+            )
+        case _ if action.held is not None:
+            return Outcome(
+                lead="Held: ",
+                text=f"{said} It waits: {action.held.reason}. It goes on by itself after that, if"
+                " everything still holds.",
             )
         case _:
             return Outcome(lead=f"Approved by {who}: ", text=f"{said} It is being done now.")

@@ -16,8 +16,12 @@ GROUPS = {
     "approvals": ("list", "show", "approve", "reject", "edit"),
     "actions": ("list", "show", "resolve"),
     "audit": ("tail", "query", "verify", "export", "checkpoint"),
+    "stop": ("list",),
     "token": ("create", "list", "revoke"),
 }
+
+ALONE = frozenset({"stop"})
+"""Groups that do something without a further word, too."""
 
 
 def help_of(*words: str) -> str:
@@ -41,7 +45,9 @@ def every_command() -> list[tuple[str, ...]]:
     """The words of each command that does something."""
     found: list[tuple[str, ...]] = []
     for name in COMMANDS:
-        found += [(name, verb) for verb in GROUPS.get(name, ())] or [(name,)]
+        if name in ALONE or name not in GROUPS:
+            found.append((name,))
+        found += [(name, verb) for verb in GROUPS.get(name, ())]
     return found
 
 

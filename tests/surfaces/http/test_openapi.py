@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from surfaces.http.served import Json, Served, as_json
 
 from sayso.errors import CODES
-from sayso.sdk.views import ActionView, ApprovalView, EntryView, RequestView
+from sayso.sdk.views import ActionView, ApprovalView, EntryView, RequestView, StopView
 from sayso.surfaces.http import examples
 from sayso.surfaces.http.problem import Problem
 from sayso.surfaces.http.shapes import (
@@ -23,6 +23,10 @@ from sayso.surfaces.http.shapes import (
     EntryPage,
     HealthView,
     RequestPage,
+    ResolveBody,
+    ResumeBody,
+    StopBody,
+    StopPage,
 )
 
 CONTRACT = {
@@ -36,6 +40,10 @@ CONTRACT = {
     "GET /v1/approvals",
     "GET /v1/approvals/{approval_id}",
     "POST /v1/approvals/{approval_id}/decision",
+    "POST /v1/actions/{action_id}/resolve",
+    "POST /v1/stop",
+    "POST /v1/resume",
+    "GET /v1/stops",
     "GET /v1/audit/entries",
     "GET /v1/audit/checkpoint",
     "GET /healthz",
@@ -48,6 +56,9 @@ BODIES: dict[str, type[BaseModel]] = {
     "ask": AskBody,
     "propose": ActionBody,
     "decide": DecisionBody,
+    "resolve": ResolveBody,
+    "stop": StopBody,
+    "resume": ResumeBody,
 }
 ANSWERS: dict[str, type[BaseModel]] = {
     "ask": RequestView,
@@ -59,6 +70,10 @@ ANSWERS: dict[str, type[BaseModel]] = {
     "list_approvals": ApprovalPage,
     "show_approval": ApprovalView,
     "decide": ActionView,
+    "resolve": ActionView,
+    "stop": StopView,
+    "resume": StopView,
+    "list_stops": StopPage,
     "query_entries": EntryPage,
     "show_health": HealthView,
     "show_readiness": HealthView,

@@ -40,7 +40,7 @@ def card(**changes: Any) -> Card:
         "action": "stripe.refund",
         "effect": "money_out",
         "reversible": False,
-        "guarantee": "done once: the provider drops a repeated call for 24 h",
+        "guarantee": "done once (idempotent, 24 h): the provider drops a repeated call",
         "amount": Money(129_00, "USD"),
         "payee": "Visa ..4242, which paid",
         "account": "acct_1 (Acme)",

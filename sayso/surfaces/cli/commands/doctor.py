@@ -23,6 +23,7 @@ from sayso.surfaces.cli.problem import OK, USAGE, problem_text
 
 app = typer.Typer()
 _PACKAGES = ("langgraph", "stripe", "cedarpy", "pydantic", "cryptography")
+_MOST_STOPS = 5
 _SYNCHRONOUS = {0: "off", 1: "normal", 2: "full", 3: "extra"}
 
 
@@ -67,6 +68,7 @@ def _database_facts(path: Path, wrong: list[SaysoError]) -> list[tuple[str, str]
             journal = str(connection.execute("pragma journal_mode").fetchone()[0])
             level = int(connection.execute("pragma synchronous").fetchone()[0])
             missing = sorted(_expected_guards() - _guards(connection))
+            waiting = _waiting_facts(connection) if found == schema_version() else []
         except sqlite3.Error as error:
             raise ConfigError(
                 Code.NOT_A_STORE,
@@ -88,6 +90,24 @@ def _database_facts(path: Path, wrong: list[SaysoError]) -> list[tuple[str, str]
         ("journal", journal),
         ("fsync", _SYNCHRONOUS.get(level, str(level))),
         ("guards", "all there" if not missing else f"missing: {', '.join(missing)}"),
+        *waiting,
+    ]
+
+
+def _waiting_facts(connection: sqlite3.Connection) -> list[tuple[str, str]]:
+    """What waits for people: stops in force, and outcomes that nobody knows."""
+    stops = connection.execute(
+        "select id, trim(scope || ' ' || target) from stop where released_at is null order by id"
+    ).fetchall()
+    unknown, left = connection.execute(
+        "select count(*), coalesce(sum(due_at is null and held_by is null), 0) from action"
+        " where status = 'unknown'"
+    ).fetchone()
+    shown = ", ".join(f"{what} ({stop_id})" for stop_id, what in stops[:_MOST_STOPS])
+    more = f" and {len(stops) - _MOST_STOPS} more" if len(stops) > _MOST_STOPS else ""
+    return [
+        ("stopped", f"{shown}{more}" if stops else "nothing"),
+        ("unknown", f"{unknown:,} actions, {left:,} left to a person" if unknown else "none"),
     ]
 
 

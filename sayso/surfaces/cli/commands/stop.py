@@ -1,0 +1,119 @@
+"""`sayso stop` and `sayso stop list`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from sayso.audit.entry import Actor
+from sayso.errors import RefusedError
+from sayso.sdk.app import Sayso
+from sayso.sdk.tokens import may_stop
+from sayso.sdk.views import StopView
+from sayso.surfaces.cli.options import AfterOption, JsonOption, LimitOption, WorkspaceOption
+from sayso.surfaces.cli.output import Out, local_time
+from sayso.surfaces.cli.place import CLI, find_workspace, person_token, run
+from sayso.surfaces.cli.problem import OK, usage
+from sayso.surfaces.cli.show import show_stop
+
+app = typer.Typer(help="Stop at once, and see what is stopped: list.")
+
+
+@app.callback(invoke_without_command=True)
+def stop(
+    context: typer.Context,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Every tenant of the database.", show_default=False)
+    ] = False,
+    tenant: Annotated[
+        bool, typer.Option("--tenant", help="The workspace's tenant.", show_default=False)
+    ] = False,
+    connector: Annotated[
+        str | None, typer.Option("--connector", metavar="NAME", help="One connector.")
+    ] = None,
+    action: Annotated[
+        str | None, typer.Option("--action", metavar="NAME", help="One kind of action.")
+    ] = None,
+    customer: Annotated[
+        str | None, typer.Option("--customer", metavar="ID", help="One customer.")
+    ] = None,
+    reason: Annotated[
+        str, typer.Option("--reason", metavar="TEXT", help="Why, for whoever looks.")
+    ] = "",
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Stop at once, until two people resume. Calls under way are finished; the rest waits."""
+    if context.invoked_subcommand is not None:
+        return OK
+    named = [
+        *([("all", "")] if everything else []),
+        *([("tenant", "")] if tenant else []),
+        *([("connector", connector)] if connector is not None else []),
+        *([("action", action)] if action is not None else []),
+        *([("customer", customer)] if customer is not None else []),
+    ]
+    if len(named) != 1:
+        raise usage(
+            "say what to stop, one thing at a time",
+            "give --all, --tenant, --connector NAME, --action NAME or --customer ID",
+        )
+    scope, target = named[0]
+    out = Out(as_json=as_json)
+    folder = find_workspace(workspace)
+
+    async def work() -> StopView:
+        async with Sayso.open(folder, act=False) as sayso:
+            try:
+                by = await _stopper(sayso, person_token(folder))
+            except RefusedError as error:
+                # A brake must not depend on a token; whoever stands at the machine may pull it.
+                out.note(f"stopped by the command line of this machine: {error.message}")
+                by = CLI
+            return await sayso.stop(scope, target, reason=reason, by=by, via="cli")
+
+    found = run(work())
+    if as_json:
+        out.document(found)
+    else:
+        show_stop(out, found)
+    return OK
+
+
+async def _stopper(sayso: Sayso, secret: str) -> Actor:
+    return may_stop(await sayso.tokens.check(secret)).actor
+
+
+@app.command("list")
+def list_stops(
+    ended: Annotated[
+        bool, typer.Option("--ended", help="Those that were released, too.", show_default=False)
+    ] = False,
+    limit: LimitOption = 50,
+    after: AfterOption = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """List the stops in force, newest first."""
+    out = Out(as_json=as_json)
+    folder = find_workspace(workspace)
+
+    async def work() -> list[StopView]:
+        async with Sayso.open(folder, act=False) as sayso:
+            return await sayso.stops(released=None if ended else False, limit=limit, after=after)
+
+    found = run(work())
+    if as_json:
+        out.document({"stops": found, "after": found[-1].id if len(found) == limit else None})
+    elif not found:
+        out.line("Nothing is stopped.")
+    else:
+        out.table(["id", "status", "what", "held", "by", "at", "reason"], list(map(_row, found)))
+    return OK
+
+
+def _row(stop: StopView) -> list[str]:
+    what = f"{stop.scope} {stop.target}".strip()
+    at = local_time(stop.engaged_at)[:16]
+    return [stop.id, stop.status, what, str(stop.held), stop.engaged_by, at, stop.reason]

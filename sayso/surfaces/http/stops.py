@@ -1,0 +1,98 @@
+"""Routes of the stop switch: one call stops, two people resume."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from sayso.actions.stopping import Resumption
+from sayso.sdk.views import StopView
+from sayso.surfaces.http import examples
+from sayso.surfaces.http.auth import Open, Resumer, Stopper, Watcher
+from sayso.surfaces.http.documents import asked, problems, shown
+from sayso.surfaces.http.edge import GuardedRoute
+from sayso.surfaces.http.keys import Key, bound_key
+from sayso.surfaces.http.shapes import NoQuery, ResumeBody, StopBody, StopPage, StopsQuery
+
+router = APIRouter(tags=["stops"], route_class=GuardedRoute)
+_VIA_DIGITS = 12
+
+
+@router.post(
+    "/v1/stop",
+    status_code=201,
+    summary="Stop at once",
+    responses={
+        201: shown("in force, in every process", examples.STOP),
+        **problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
+    },
+    openapi_extra=asked(connector=examples.STOP_CONNECTOR, all=examples.STOP_ALL),
+)
+async def stop(
+    sayso: Open, token: Stopper, key: Key, _query: Annotated[NoQuery, Query()], body: StopBody
+) -> StopView:
+    """Scope: `stop`, or `approvals:decide` of a person with a role.
+
+    Calls under way are finished; everything else that falls under it is held, and keeps its yes.
+    """
+    return await sayso.stop(
+        body.scope,
+        body.target,
+        reason=body.reason,
+        key=bound_key(token, key),
+        by=token.actor,
+        via=_via(key),
+        tenant=token.tenant,
+    )
+
+
+@router.post(
+    "/v1/resume",
+    summary="Ask for the end of a stop, or confirm it as another person",
+    responses={
+        200: shown("asked for, or released", {**examples.STOP, "status": "resume_asked"}),
+        **problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
+    },
+    openapi_extra=asked(resume=examples.RESUME),
+)
+async def resume(
+    sayso: Open, token: Resumer, key: Key, _query: Annotated[NoQuery, Query()], body: ResumeBody
+) -> StopView:
+    """Scope: `approvals:decide`, which only a person's token can have.
+
+    The first person asks, another one confirms; the same call sent again changes nothing.
+    """
+    return await sayso.resume_as(
+        Resumption(
+            tenant=token.tenant,
+            stop_id=body.stop,
+            person=token.holder,
+            via=_via(key),
+            key=bound_key(token, key),
+        )
+    )
+
+
+@router.get(
+    "/v1/stops",
+    summary="List stops, newest first",
+    responses={
+        200: shown("a page", examples.page(examples.STOP)),
+        **problems(401, 403, 422, 503),
+    },
+)
+async def list_stops(
+    sayso: Open, token: Watcher, query: Annotated[StopsQuery, Query()]
+) -> StopPage:
+    """Scope: `actions:read`, `approvals:decide` or `stop`. Without `released`, of both kinds."""
+    items = await sayso.stops(
+        released=query.released, limit=query.limit, after=query.after, tenant=token.tenant
+    )
+    more = len(items) == query.limit
+    return StopPage(items=tuple(items), next_after=items[-1].id if more else None)
+
+
+def _via(key: str) -> str:
+    return f"http/{hashlib.sha256(key.encode()).hexdigest()[:_VIA_DIGITS]}"

@@ -1,0 +1,106 @@
+"""What only a person can still find out is seen: in the log, in the figures, and on the cards."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from actions.desk import MAIN, advance, decide, propose, say, settle, shown, stock
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from support.house import open_shop
+
+from sayso.actions.action import Guarantee, at_most_once, idempotent, verifiable
+from sayso.sdk.figures import read_figures
+from sayso.surfaces.cli.card import card_rows
+from sayso.surfaces.slack.card import build_message
+from sayso.telemetry import Telemetry
+from sayso.testing.shop import Shop, ShopFault
+
+
+def counted(reader: InMemoryMetricReader) -> dict[str, int]:
+    """What was counted, by action."""
+    data = reader.get_metrics_data()
+    assert data is not None
+    told: Any = orjson.loads(data.to_json())
+    scope = told["resource_metrics"][0]["scope_metrics"][0]
+    (metric,) = scope["metrics"]
+    assert metric["name"] == "sayso.actions.left"
+    points = metric["data"]["data_points"]
+    return {point["attributes"]["sayso.action"]: point["value"] for point in points}
+
+
+@pytest.mark.promise("unknown:alarm")
+async def test_an_outcome_left_to_a_person_raises_one_alarm(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A warning and a count, once, however often the action is advanced; a gauge until settled."""
+    reader = InMemoryMetricReader()
+    telemetry = Telemetry(meters=MeterProvider(metric_readers=[reader]))
+    shop = Shop(at_most_once())
+    async with open_shop(tmp_path, shop=shop, telemetry=telemetry) as house:
+        stock(house)
+        shop.faults.append(ShopFault.LOST_AFTER)
+        with caplog.at_level(logging.WARNING, "sayso.engine"):
+            view = await settle(house, await propose(house, 2000), tries=4)
+        assert view.status == "unknown"
+        told = [record.getMessage() for record in caplog.records]
+        assert told == [f"shop.refund {view.id} is unknown, and left to a person"]
+        assert counted(reader) == {"shop.refund": 1}
+        figures = await read_figures(house.sayso.house, MAIN)
+        assert (figures.left, figures.stops) == (1, 0)
+        await house.sayso.stop()
+        assert (await read_figures(house.sayso.house, MAIN)).stops == 1
+
+
+async def test_a_decided_card_says_what_its_action_waits_for(tmp_path: Path) -> None:
+    """The channel sees that a yes is held by a stop, and later that nobody knows the outcome."""
+    shop = Shop(at_most_once())
+    async with open_shop(tmp_path, shop=shop) as house:
+        stock(house)
+        view = await propose(house)
+        await house.sayso.stop(reason="INC-7")
+        await decide(house, say(await shown(house, view)))
+        view = await house.sayso.action(view.id)
+        card = build_message(await shown(house, view), view)
+        assert "Held: " in str(card.blocks)
+        assert "INC-7" in str(card.blocks)
+
+
+async def test_the_card_of_an_unknown_outcome_says_that_a_person_has_to_look(
+    tmp_path: Path,
+) -> None:
+    """Nobody waits in vain for a look-up that will not come."""
+    shop = Shop(at_most_once())
+    async with open_shop(tmp_path, shop=shop) as house:
+        stock(house)
+        shop.faults.append(ShopFault.LOST_AFTER)
+        view = await propose(house)
+        await decide(house, say(await shown(house, view)))
+        house.clock.advance(seconds=5)
+        view = await advance(house, view)
+        card = build_message(await shown(house, view), view)
+        assert "a person has to look" in str(card.blocks)
+
+
+@pytest.mark.promise("card:guarantee")
+@pytest.mark.parametrize(
+    ("guarantee", "words"),
+    [
+        (idempotent(hours=24), "done once (idempotent, 24 h)"),
+        (verifiable(settle_after_s=60), "done once (verifiable)"),
+        (at_most_once(), "tried once (at most once)"),
+    ],
+)
+async def test_the_approver_reads_what_once_rests_on(
+    tmp_path: Path, guarantee: Guarantee, words: str
+) -> None:
+    """Design 2.7: the guarantee that the connector declares is on the card, in each surface."""
+    async with open_shop(tmp_path, shop=Shop(guarantee)) as house:
+        stock(house)
+        card = await shown(house, await propose(house))
+        assert words in dict(card_rows(card))["Yes"]
+        assert words in str(build_message(card).blocks)

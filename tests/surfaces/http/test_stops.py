@@ -1,0 +1,153 @@
+"""The stop switch over HTTP, and a person's word about an unknown outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+import pytest
+from surfaces.http.served import OPERATOR, Json, Served, as_json, problem
+
+from sayso.sdk.tokens import Scope
+from sayso.testing.shop import ShopFault
+
+
+@pytest.fixture
+def brake(served: Served) -> Generator[Served]:
+    """The served workspace with a service that may only stop; nothing stays stopped behind it."""
+    if "brake" not in served.secrets:
+        made = served.run(
+            served.sayso.tokens.create(
+                served.sayso.house.tenant,
+                "service",
+                "brake",
+                frozenset({Scope.STOP}),
+                days=1,
+                by=OPERATOR,
+            )
+        )
+        served.secrets["brake"] = made[1]
+    yield served
+    for stop in as_json(served.get("/v1/stops?released=false"))["items"]:
+        for person in ("maria", "finn", "noor"):
+            served.post("/v1/resume", {"stop": stop["id"]}, by=person)
+
+
+def stop(served: Served, by: str = "brake", **body: object) -> Json:
+    """Stop the shop, unless something else is named."""
+    wanted = body or {"scope": "connector", "target": "shop", "reason": "INC-7"}
+    answer = served.post("/v1/stop", wanted, by=by)
+    assert answer.status_code == 201, answer.text
+    return as_json(answer)
+
+
+@pytest.mark.promise("stop:two-people")
+def test_a_service_stops_and_two_people_resume(brake: Served) -> None:
+    """SE-11 over HTTP: held with its reason, asked, confirmed, and then done without a new yes."""
+    stopped = stop(brake)
+    assert (stopped["engaged_by"], stopped["status"]) == ("service:brake", "in_force")
+    action = brake.propose(4000)
+    assert action["status"] == "approved"
+    assert action["held"]["by"] == stopped["id"]
+    assert "INC-7" in action["held"]["reason"]
+    problem(brake.post("/v1/resume", {"stop": stopped["id"]}, by="brake"), 403, "forbidden")
+    asked = brake.post("/v1/resume", {"stop": stopped["id"]}, by="maria")
+    assert as_json(asked)["status"] == "resume_asked"
+    assert as_json(brake.get(f"/v1/actions/{action['id']}"))["held"] is not None
+    problem(brake.post("/v1/resume", {"stop": stopped["id"]}, by="maria"), 403, "own_request")
+    ended = as_json(brake.post("/v1/resume", {"stop": stopped["id"]}, by="finn"))
+    assert (ended["status"], ended["asked_by"], ended["released_by"]) == (
+        "released",
+        "maria",
+        "finn",
+    )
+    assert ended["held"] == 0
+    house = brake.sayso.house
+    brake.run(house.dispatcher.run_now("action", house.tenant, action["id"]))
+    assert as_json(brake.get(f"/v1/actions/{action['id']}"))["status"] == "succeeded"
+
+
+def test_a_call_sent_again_is_one(brake: Served) -> None:
+    """`Idempotency-Key`: one stop, one word of one person; other content is a conflict."""
+    key = brake.new("key-")
+    body = {"scope": "action", "target": "shop.refund"}
+    first, again = (brake.post("/v1/stop", body, by="brake", key=key) for _ in range(2))
+    assert as_json(first) == as_json(again)
+    other = {**body, "reason": "another"}
+    problem(brake.post("/v1/stop", other, by="brake", key=key), 409, "idempotency_conflict")
+    word = {"stop": as_json(first)["id"]}
+    key = brake.new("key-")
+    asked, repeated = (brake.post("/v1/resume", word, by="maria", key=key) for _ in range(2))
+    assert as_json(asked) == as_json(repeated)
+
+
+@pytest.mark.parametrize("by", ["bot", "proposer", "reader", "auditor", "lister"])
+def test_other_tokens_stop_nothing(brake: Served, by: str) -> None:
+    """A scope of its own, or a person who decides."""
+    problem(brake.post("/v1/stop", {"scope": "all"}, by=by), 403, "forbidden")
+    problem(brake.post("/v1/resume", {"stop": "stp_1"}, by=by), 403, "forbidden")
+
+
+def test_what_does_not_fit_is_a_problem(brake: Served) -> None:
+    """RFC 9457 with our codes; nothing is stopped by a call that is not understood."""
+    problem(brake.post("/v1/stop", {"scope": "everything"}, by="maria"), 422, "invalid_input")
+    problem(brake.post("/v1/stop", {"scope": "connector"}, by="maria"), 422, "invalid_input")
+    missing = {"scope": "connector", "target": "shops"}
+    assert (
+        "did you mean"
+        in problem(brake.post("/v1/stop", missing, by="maria"), 404, "not_found")["next_step"]
+    )
+    problem(brake.post("/v1/stop", {"scope": "all"}, by="stranger"), 403, "not_an_approver")
+    problem(brake.post("/v1/resume", {"stop": "stp_none"}, by="maria"), 404, "not_found")
+    assert as_json(brake.get("/v1/stops?released=false"))["items"] == []
+
+
+def test_stops_are_listed_in_pages(brake: Served) -> None:
+    """Newest first, those in force or those that ended, by keyset."""
+    made = [stop(brake)["id"], stop(brake, scope="tenant")["id"]]
+    page = as_json(brake.get("/v1/stops?released=false&limit=1", by="noor"))
+    more = as_json(brake.get(f"/v1/stops?released=false&limit=1&after={page['next_after']}"))
+    assert {page["items"][0]["id"], more["items"][0]["id"]} == set(made)
+    assert "sayso_stops 2" in brake.get("/metrics").text
+
+
+def _lost(served: Served) -> Json:
+    """An action whose answer is lost, looked at before anything is known."""
+    served.shop.faults.append(ShopFault.LOST_BEFORE)
+    action = served.propose(4000)
+    assert action["status"] == "unknown"
+    return action
+
+
+def test_a_person_settles_an_unknown_outcome(served: Served) -> None:
+    """200 with the action; the evidence is sealed, and the same call again is the same answer."""
+    action = _lost(served)
+    path, key = f"/v1/actions/{action['id']}/resolve", served.new("key-")
+    word = {"outcome": "failed", "evidence": "not on the page of payouts"}
+    done = served.post(path, word, by="maria", key=key)
+    assert done.status_code == 200, done.text
+    assert as_json(done)["status"] == "failed"
+    assert "payouts" not in done.text
+    assert as_json(served.post(path, word, by="maria", key=key)) == as_json(done)
+    other = {"outcome": "succeeded", "evidence": "there", "receipt_id": "pay_1"}
+    problem(served.post(path, other, by="maria", key=key), 409, "idempotency_conflict")
+    problem(served.post(path, other, by="finn"), 409, "wrong_state")
+
+
+def test_only_people_with_a_role_settle(served: Served) -> None:
+    """AU-16: a service token never does; evidence is needed, and a receipt for what exists."""
+    action = _lost(served)
+    path = f"/v1/actions/{action['id']}/resolve"
+    word = {"outcome": "failed", "evidence": "not there"}
+    problem(served.post(path, word, by="bot"), 403, "forbidden")
+    problem(served.post(path, word, by="stranger"), 403, "not_an_approver")
+    problem(
+        served.post(path, {"outcome": "failed", "evidence": ""}, by="maria"), 422, "invalid_input"
+    )
+    problem(
+        served.post(path, {"outcome": "succeeded", "evidence": "there"}, by="maria"),
+        422,
+        "reason_required",
+    )
+    problem(served.post("/v1/actions/act_none/resolve", word, by="maria"), 404, "not_found")
+    done = {"outcome": "succeeded", "evidence": "there", "receipt_id": "pay_9"}
+    assert as_json(served.post(path, done, by="maria"))["receipt"]["id"] == "pay_9"
