@@ -18,9 +18,6 @@ from sayso.ids import Tenant
 from sayso.store.base import Reader, Row, SqlValue, text
 
 MAX_PAGE = 1000
-UNINDEXED = 256
-"""So many of the newest entries are rather read than taken into the index."""
-
 _FEW = 64
 _MANY = 1000
 _LED_BY = ("action", "request", "subject", "kind")
@@ -66,7 +63,7 @@ def _candidates(
     reader: Reader, tenant: Tenant, query: Query, limit: int, before: int, index: LogIndex | None
 ) -> Generator[bytes]:
     """Bodies, newest first, among which are all that fit."""
-    match = match_of(query) if index is not None and _needs_index(query) else ""
+    match = match_of(query) if index is not None and needs_index(query) else ""
     if index is None or not (match or query.at_from or query.at_to):
         yield from _walk(reader, tenant, query, limit, 0, before)
         return
@@ -82,7 +79,7 @@ def _candidates(
             before = found[-1]
 
 
-def _needs_index(query: Query) -> bool:
+def needs_index(query: Query) -> bool:
     """Whether the log's own indexes leave much to read through."""
     if query.action is not None or query.request is not None:
         return False

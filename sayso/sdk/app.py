@@ -34,6 +34,7 @@ from sayso.errors import Code, ConfigError, RefusedError
 from sayso.ids import Clock, Tenant
 from sayso.json import JsonValue
 from sayso.sdk.audit import Audit
+from sayso.sdk.log_index import LogIndexes
 from sayso.sdk.paging import page_of
 from sayso.sdk.people import SettingsDirectory
 from sayso.sdk.settling import carry_on, settle_request
@@ -92,6 +93,7 @@ class Sayso(StopSwitch):
         self._engine_settings = engine_settings
         self._passing = passing
         self._house: House | None = None
+        self._indexes = LogIndexes(workspace.folder / ".sayso" / "index")
         self._tasks: list[asyncio.Task[None]] = []
 
     @classmethod
@@ -168,6 +170,7 @@ class Sayso(StopSwitch):
         self._tasks.clear()
         if self._house is not None:
             await self._house.close()
+        self._indexes.close()
         self._house = None
 
     @property
@@ -203,7 +206,7 @@ class Sayso(StopSwitch):
     @property
     def audit(self) -> Audit:
         """Queries, verifies and exports the log."""
-        return Audit(self.house, self._workspace)
+        return Audit(self.house, self._workspace, self._indexes)
 
     # ---- asking --------------------------------------------------------------------------------
 

@@ -8,13 +8,16 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind
+from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json, StoredEntry
+from sayso.audit.index import LogIndex
 from sayso.audit.merkle import LeafHashes, leaf_hash
-from sayso.audit.pages import read_page
+from sayso.audit.pages import needs_index, read_page
+from sayso.audit.proof import EntryProof
 from sayso.audit.query import Query, loggable, parse_query
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant
 from sayso.sdk.database import is_postgres, open_snapshot, store_name
+from sayso.sdk.log_index import LogIndexes, prove_all, size_of, unindexed, unproven
 from sayso.sdk.showing import show_entry
 from sayso.sdk.stored_log import read_sources
 from sayso.sdk.views import EntryView
@@ -33,9 +36,10 @@ _PAGE = 1000
 class Audit:
     """Reads the log of an open workspace; each query and export is itself an entry."""
 
-    def __init__(self, house: House, workspace: Workspace) -> None:
+    def __init__(self, house: House, workspace: Workspace, indexes: LogIndexes) -> None:
         self._house = house
         self._workspace = workspace
+        self._indexes = indexes
 
     async def about_request(
         self, request_id: str, *, after: int = -1, tenant: str | None = None
@@ -57,6 +61,7 @@ class Audit:
         *,
         limit: int = 50,
         before: int | None = None,
+        verified: bool = False,
         by: Actor | None = None,
         tenant: str | None = None,
     ) -> list[EntryView]:
@@ -64,26 +69,74 @@ class Audit:
 
         Args:
             before: index of the last entry of the page before.
+            verified: give each entry its `proof`, a C2SP tlog-proof against the newest head, which
+                has been checked; a log that does not fit its head is an error.
             by: who asks; recorded.
 
         Raises:
             RefusedError: `invalid_input`.
+            IntegrityError: `tampered`, `bad_signature` or `key_mismatch`, with `verified` only.
         """
         where = self._tenant(tenant)
         asked = parse_query(words)
+        query = await self._house.store.read(lambda reader: self._by_customer(reader, where, asked))
+        found: list[StoredEntry] = []
+        proofs: list[EntryProof] = []
+        if query is not None:
+            found, proofs = await self._page(where, query, limit, before, verified=verified)
 
-        def work(tx: Transaction) -> list[EntryView]:
-            query = self._by_customer(tx, where, asked)
-            found = [] if query is None else read_page(tx, where, query, limit=limit, before=before)
-            entry = Entry(
-                kind=EntryKind.AUDIT_QUERIED,
-                actor=by or _auditor(),
-                data={"query": _told(words, query), "found": len(found)},
-            )
+        def record(tx: Transaction) -> None:
+            # NOTE: a unit of its own, since a long search must not keep those who write waiting.
+            data: dict[str, Json] = {"query": _told(words, query), "found": len(found)}
+            entry = Entry(kind=EntryKind.AUDIT_QUERIED, actor=by or _auditor(), data=data)
             self._house.log.append(tx, where, entry)
-            return [show_entry(stored) for stored in found]
 
-        return await self._house.store.write(work)
+        await self._house.store.write(record)
+        views = [show_entry(stored) for stored in found]
+        if not verified:
+            return views
+        return [
+            view.model_copy(update={"proof": proof.text()})
+            for view, proof in zip(views, proofs, strict=True)
+        ]
+
+    async def _page(
+        self, tenant: Tenant, query: Query, limit: int, before: int | None, *, verified: bool
+    ) -> tuple[list[StoredEntry], list[EntryProof]]:
+        store, index = self._house.store, None
+        if verified or needs_index(query):
+            index = await self._indexes.filled(store, tenant)
+        if not verified:
+            found = await store.read(
+                lambda reader: read_page(
+                    reader, tenant, query, limit=limit, before=before, index=index
+                )
+            )
+            return found, []
+        if index is None:
+            raise unindexed()
+        for attempt in (1, 2):
+            page = await store.read(partial(self._proven_page, tenant, query, limit, before, index))
+            if page is not None:
+                return page
+            if attempt == 1:  # perhaps it is only the index that is wrong
+                index.forget()
+                await self._indexes.filled(store, tenant)
+        raise unproven()
+
+    def _proven_page(
+        self,
+        tenant: Tenant,
+        query: Query,
+        limit: int,
+        before: int | None,
+        index: LogIndex,
+        reader: Reader,
+    ) -> tuple[list[StoredEntry], list[EntryProof]] | None:
+        index.fill(reader, size_of(reader, tenant))  # what came since
+        found = read_page(reader, tenant, query, limit=limit, before=before, index=index)
+        proofs = prove_all(reader, tenant, index, self.vkey(tenant=tenant), found)
+        return None if proofs is None else (found, proofs)
 
     def _by_customer(self, reader: Reader, tenant: Tenant, query: Query) -> Query | None:
         """A customer's id becomes their pseudonym; None when the log knows no such customer."""

@@ -55,7 +55,11 @@ class ReceiptView(View):
 
 
 class EntryView(View):
-    """One entry of the audit log; `body` is the entry, whose canonical bytes are hashed."""
+    """One entry of the audit log; `body` is the entry, whose canonical bytes are hashed.
+
+    Attributes:
+        proof: in a verified query, a C2SP tlog-proof that these bytes stand in the log.
+    """
 
     seq: int
     at: str
@@ -63,6 +67,7 @@ class EntryView(View):
     actor: str
     leaf: str
     body: Mapping[str, Any]
+    proof: str | None = None
 
 
 class VoteView(View):

@@ -29,11 +29,18 @@ async def query_entries(
 ) -> EntryPage:
     """Scope: `audit:read`. Each query is itself recorded.
 
-    Qualifiers of `q`: `actor kind name status rule digest action request approval customer amount
-    created`, such as `amount:>100.00USD` and `created:2026-11-01..2026-11-24`.
+    Qualifiers of `q`: `actor approver kind name status outcome rule digest action request approval
+    customer amount created text`, such as `amount:>100.00USD` and `created:2026-11-01..2026-11-24`.
+    Words without a colon are looked for in the texts of the entries; `disput*` is the beginning of
+    one. With `verified`, each entry carries a `proof` (C2SP tlog-proof) that was checked.
     """
     items = await sayso.audit.query(
-        query.q, limit=query.limit, before=query.after, by=token.actor, tenant=token.tenant
+        query.q,
+        limit=query.limit,
+        before=query.after,
+        verified=query.verified,
+        by=token.actor,
+        tenant=token.tenant,
     )
     more = len(items) == query.limit
     return EntryPage(items=tuple(items), next_after=items[-1].seq if more else None)

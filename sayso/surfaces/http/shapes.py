@@ -208,7 +208,11 @@ class EntriesQuery(_Query):
     q: str = Field(
         default="",
         max_length=500,
-        description="qualifiers such as `actor:maria amount:>100.00USD created:2026-11-01..`",
+        description="qualifiers such as `approver:maria amount:>100.00USD created:2026-11-01..`,"
+        " and words to look for",
+    )
+    verified: bool = Field(
+        default=False, description="prove each entry against the newest signed head"
     )
     limit: int = Field(default=50, ge=1, le=MAX_AUDIT_PAGE, description="entries on this page")
     after: int | None = Field(

@@ -17,7 +17,7 @@ from sayso.surfaces.cli.output import Out, local_time
 from sayso.surfaces.cli.place import CLI, find_workspace, run
 
 app = typer.Typer(
-    help="Ask, prove, publish: tail, query, verify, export, checkpoint, publish, keys.",
+    help="Ask the log, prove it, publish its heads, change its key.",
 )
 
 
@@ -44,7 +44,7 @@ def query(
         list[str],
         typer.Argument(
             metavar="WORDS…",
-            help="Such as actor:maria amount:>100USD created:2026-11-01..2026-11-30.",
+            help="Such as approver:maria amount:>100USD created:2026-11-01..2026-11-30 disputed.",
         ),
     ],
     limit: Annotated[
@@ -53,6 +53,9 @@ def query(
     before: Annotated[
         int | None, typer.Option("--before", metavar="SEQ", help="Go on before this entry.")
     ] = None,
+    verified: Annotated[
+        bool, typer.Option("--verified", help="Prove each entry against the newest signed head.")
+    ] = False,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> int:
@@ -62,9 +65,18 @@ def query(
 
     async def work() -> list[EntryView]:
         async with Sayso.open(folder, act=False) as sayso:
-            return await sayso.audit.query(" ".join(words), limit=limit, before=before, by=CLI)
+            return await sayso.audit.query(
+                _as_typed(words), limit=limit, before=before, verified=verified, by=CLI
+            )
 
     return _show_entries(out, run(work()), "No entry fits. Loosen the query, or see `audit tail`.")
+
+
+def _as_typed(words: list[str]) -> str:
+    """The words as one query: one argument is a whole query, several are held together each."""
+    if len(words) == 1:
+        return words[0]
+    return " ".join(f'"{word}"' if " " in word and '"' not in word else word for word in words)
 
 
 def _show_entries(out: Out, found: list[EntryView], empty: str) -> int:

@@ -1,0 +1,122 @@
+"""The indexes of a workspace's logs: opened when they are first needed, filled before each use."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from sayso.audit.entry import StoredEntry
+from sayso.audit.index import LogIndex
+from sayso.audit.note import Verifier, open_checkpoint
+from sayso.audit.proof import EntryProof, prove
+from sayso.errors import Code, ConfigError, IntegrityError
+from sayso.ids import Tenant
+from sayso.store.base import Reader, Store, integer, text
+
+logger = logging.getLogger("sayso.audit")
+
+
+class LogIndexes:
+    """Opens and fills the index of each tenant's log.
+
+    Args:
+        folder: where the files are, one for each tenant; made if need be. Where nothing can be
+            written, they are temporary, and gone with the process.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._open: dict[Tenant, LogIndex | None] = {}
+
+    async def filled(self, store: Store, tenant: Tenant) -> LogIndex | None:
+        """The index with all that the log holds now; None where SQLite has no full-text search.
+
+        The first time, and after the file was deleted, this reads the whole log.
+        """
+        index = self._of(tenant)
+        if index is None:
+            return None
+        try:
+            while await store.read(lambda reader: index.fill(reader, size_of(reader, tenant))):
+                pass
+        except sqlite3.OperationalError as error:
+            # Another process fills it, or the disk is full: what is missing is read from the log.
+            logger.warning("the index of `%s` is behind the log: %s", tenant, error)
+        return index
+
+    def close(self) -> None:
+        """Let go of the files."""
+        with self._lock:
+            for index in self._open.values():
+                if index is not None:
+                    index.close()
+            self._open.clear()
+
+    def _of(self, tenant: Tenant) -> LogIndex | None:
+        with self._lock:
+            if tenant not in self._open:
+                self._open[tenant] = self._make(tenant)
+            return self._open[tenant]
+
+    def _make(self, tenant: Tenant) -> LogIndex | None:
+        path = self._folder / f"{tenant.replace(':', '%3a')}.db"
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            return LogIndex(path, tenant)
+        except (OSError, sqlite3.Error) as error:
+            logger.warning("no index can be kept in %s: %s", self._folder, error)
+        try:
+            return LogIndex(None, tenant)
+        except sqlite3.Error as error:
+            logger.warning("no index at all: %s", error)
+            return None
+
+
+def size_of(reader: Reader, tenant: Tenant) -> int:
+    """How many entries a log has."""
+    head = reader.one("log.head", tenant=tenant)
+    return 0 if head is None else integer(head, "size")
+
+
+def prove_all(
+    reader: Reader,
+    tenant: Tenant,
+    index: LogIndex,
+    vkey: str,
+    found: Sequence[StoredEntry],
+) -> list[EntryProof] | None:
+    """The proof of each entry against the newest head; None when the index does not lead to it.
+
+    Raises:
+        IntegrityError: when the head is not signed by the key.
+    """
+    head = reader.one("log.head", tenant=tenant)
+    if head is None:
+        return []
+    note = text(head, "note")
+    checkpoint = open_checkpoint(note, [Verifier.parse(vkey)])
+    proofs = [prove(index.hashes, note, checkpoint, one.seq, one.encoded) for one in found]
+    whole = [proof for proof in proofs if proof is not None]
+    return whole if len(whole) == len(found) else None
+
+
+def unproven() -> IntegrityError:
+    """What to say when rows do not lead to the signed head."""
+    return IntegrityError(
+        Code.TAMPERED,
+        "the log holds entries that its signed head does not cover",
+        next_step="run `sayso audit verify`",
+    )
+
+
+def unindexed() -> ConfigError:
+    """What to say where there is nothing to prove with."""
+    return ConfigError(
+        Code.MISSING_EXTRA,
+        "this Python's SQLite has no full-text search, so entries cannot be proven one by one",
+        next_step="use a Python whose SQLite has FTS5, or `sayso audit verify`",
+    )
