@@ -25,7 +25,7 @@ from sayso.ids import SystemClock
 from sayso.testing.clock import FakeClock
 from sayso.testing.mail import MailCatcher
 from sayso.testing.sandbox import Sandbox
-from sayso.testing.suites.connector import Case, ConnectorBench
+from sayso.testing.suites.connector import Case, ConnectorBench, HttpProvider
 
 ANA = Subject(id="cus_demo_ana")
 BEN = Subject(id="cus_demo_ben")
@@ -93,6 +93,10 @@ async def stripe_bench() -> AsyncGenerator[ConnectorBench, None]:
             ),
             effects=lambda: len(sandbox.books().effects) - before,
             unreachable=stripe_on(f"http://127.0.0.1:{closed_port()}", "sk_test_nobody"),
+            http=HttpProvider(
+                url=sandbox.url,
+                connect=lambda url, timeout_s: stripe_on(url, sandbox.api_key, timeout_s=timeout_s),
+            ),
         )
 
 

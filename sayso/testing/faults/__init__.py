@@ -9,6 +9,7 @@ are modules of their own, since they load what they break.
 
 from sayso.testing.faults.aim import Aim
 from sayso.testing.faults.http_fault import (
+    LIES,
     QUICK_FAULTS,
     HttpFault,
     HttpFaultKind,
@@ -18,6 +19,7 @@ from sayso.testing.faults.http_proxy import FaultProxy, PassedRequest
 from sayso.testing.faults.points import Points
 
 __all__ = [
+    "LIES",
     "QUICK_FAULTS",
     "Aim",
     "FaultProxy",

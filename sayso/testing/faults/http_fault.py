@@ -82,7 +82,6 @@ QUICK_FAULTS: tuple[HttpFault, ...] = (
     HttpFault(kind="answer_before", status=503),
     HttpFault(kind="cut_request", after_bytes=60),
     HttpFault(kind="drop_after"),
-    HttpFault(kind="answer_after", status=429, retry_after_s=1),
     HttpFault(kind="answer_after", status=500),
     HttpFault(kind="answer_after", status=503),
     HttpFault(kind="reset_after_bytes", after_bytes=40),
@@ -92,9 +91,15 @@ QUICK_FAULTS: tuple[HttpFault, ...] = (
     HttpFault(kind="empty"),
     HttpFault(kind="redirect", status=302),
     HttpFault(kind="redirect", status=307),
-    HttpFault(kind="do_twice"),
 )
-"""Every fault that needs no waiting. 429 after the effect is a lie of the provider's."""
+"""Every fault that needs no waiting and that every guarantee can stand."""
+
+LIES: tuple[HttpFault, ...] = (
+    HttpFault(kind="do_twice"),
+    HttpFault(kind="answer_after", status=429, retry_after_s=1),
+)
+"""The request is repeated on the way, or 429 is said although it was done: only a provider that
+drops a repeated key has one effect then."""
 
 
 def waiting_faults(timeout_s: float) -> tuple[HttpFault, ...]:

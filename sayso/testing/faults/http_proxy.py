@@ -143,6 +143,13 @@ class FaultProxy:
             if method in ("*", request.method) and fnmatchcase(request.path, path)
         )
 
+    def wait_until_reached(self, count: int, timeout_s: float = 5.0) -> bool:
+        """Wait until the provider has answered so many requests; False when it did not in time."""
+        with self._changed:
+            return self._changed.wait_for(
+                lambda: sum(exchange.reached for exchange in self._exchanges) >= count, timeout_s
+            )
+
     def refuse(self) -> None:
         """Refuse connections from now on, and end those that are open."""
         if self._listener is None:
@@ -246,7 +253,9 @@ class FaultProxy:
             _LOG.warning("the provider behind the proxy did not answer: %s", error)
             found = answer(502, b"the provider behind the proxy did not answer")
         else:
-            exchange.reached += 1
+            with self._changed:
+                exchange.reached += 1
+                self._changed.notify_all()
         if exchange.answer is None:
             exchange.answer = found
 

@@ -10,6 +10,7 @@ A plugin's test file is its bench and three lines:
         def bench(self) -> AbstractAsyncContextManager[ConnectorBench]:
             return my_bench()
 
+A bench that names its provider's address (`http`) is judged under every fault of the network, too.
 The tests run with plain pytest; each opens the bench anew.
 """
 
@@ -17,55 +18,36 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from sayso.actions.action import Action, FactType, FactValue, Subject
-from sayso.actions.snapshot import Absence, Call, Receipt, Resolved
-from sayso.connectors.base import Connector
+from sayso.actions.snapshot import Absence, Receipt, Resolved
 from sayso.connectors.registry import Connectors
-from sayso.errors import RefusedError, RetryableError, SaysoError
-from sayso.json import JsonObject
+from sayso.errors import RefusedError, RetryableError
 from sayso.money import Money
+from sayso.testing.faults import LIES, QUICK_FAULTS
+from sayso.testing.suites.bench import (
+    Case,
+    ConnectorBench,
+    HttpProvider,
+    call_for,
+    error_of,
+    resolve_case,
+)
+from sayso.testing.suites.http_faults import (
+    REFUSED,
+    Fault,
+    check_time_outs,
+    check_under_faults,
+    is_before,
+)
+
+__all__ = ["NOBODY", "Case", "ConnectorBench", "ConnectorSuite", "HttpProvider"]
 
 NOBODY = Subject(id="nobody-of-that-name")
 """A subject that no provider knows."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    """One action that can be done on a fresh bench.
-
-    Attributes:
-        action: its name.
-        args: its arguments, as JSON.
-        subject: on whose behalf.
-    """
-
-    action: str
-    args: JsonObject
-    subject: Subject
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConnectorBench:
-    """A connector on a provider that a test may change.
-
-    Attributes:
-        connector: under test.
-        cases: at least one per action.
-        effects: how many effects the provider has had since it began; its own count, not ours.
-        unreachable: the same connector with nobody at the other end, when there is a network
-            between; None when there is none.
-        knows_subjects: whether `resolve` can tell that a subject does not exist.
-    """
-
-    connector: Connector
-    cases: tuple[Case, ...]
-    effects: Callable[[], int]
-    unreachable: Connector | None = None
-    knows_subjects: bool = True
 
 
 class ConnectorSuite:
@@ -92,8 +74,8 @@ class ConnectorSuite:
 
         async def check(bench: ConnectorBench) -> None:
             for case in bench.cases:
-                action, resolved = await _resolve(bench, case)
-                again = (await _resolve(bench, case))[1]
+                action, resolved = await resolve_case(bench, case)
+                again = (await resolve_case(bench, case))[1]
                 assert bench.effects() == 0, f"{case.action} did something while resolving"
                 assert again == resolved, f"{case.action} resolves differently each time"
                 _check_snapshot(action, resolved, case.subject)
@@ -105,8 +87,8 @@ class ConnectorSuite:
 
         async def check(bench: ConnectorBench) -> None:
             for case in bench.cases:
-                _, resolved = await _resolve(bench, case)
-                _, again = await _resolve(bench, replace(case, args=resolved.args))
+                _, resolved = await resolve_case(bench, case)
+                _, again = await resolve_case(bench, replace(case, args=resolved.args))
                 assert again == resolved
 
         self._run(check)
@@ -130,7 +112,7 @@ class ConnectorSuite:
             if not bench.knows_subjects:
                 return
             for case in bench.cases:
-                error = await _error_of(_resolve(bench, replace(case, subject=NOBODY)))
+                error = await error_of(resolve_case(bench, replace(case, subject=NOBODY)))
                 assert isinstance(error, RefusedError), f"{case.action}: {error!r}"
             assert bench.effects() == 0
 
@@ -159,12 +141,27 @@ class ConnectorSuite:
             if away is None:
                 return
             for case in bench.cases:
-                call = _call(case, (await _resolve(bench, case))[1], 1)
-                assert isinstance(await _error_of(away.call(call)), RetryableError)
+                call = call_for(case, (await resolve_case(bench, case))[1], 1)
+                assert isinstance(await error_of(away.call(call)), RetryableError)
             assert bench.effects() == 0
             await away.close()
 
         self._run(check)
+
+    def test_what_never_reached_the_provider_is_made_good_once(self) -> None:
+        """Lost requests, 429, 5xx and refused connections: never a no, and one effect at last."""
+        self._under((REFUSED, *(fault for fault in QUICK_FAULTS if is_before(fault))))
+
+    def test_an_effect_whose_answer_is_lost_is_never_done_again(self) -> None:
+        """Dropped, cut, unreadable and redirected answers: one effect, found or dropped by key."""
+        self._under((*(fault for fault in QUICK_FAULTS if not is_before(fault)), *LIES))
+
+    def test_an_answer_that_does_not_end_is_an_unknown_outcome(self) -> None:
+        """Slow, trickling and endless answers end by the connector's own time-out."""
+        asyncio.run(check_time_outs(self.bench))
+
+    def _under(self, faults: Iterable[Fault]) -> None:
+        asyncio.run(check_under_faults(self.bench, faults))
 
     def _each(self, judge: Callable[[ConnectorBench, Case], Awaitable[None]]) -> None:
         async def count() -> int:
@@ -188,8 +185,8 @@ class ConnectorSuite:
 
 
 async def _one_key_is_one_effect(bench: ConnectorBench, case: Case) -> None:
-    action, resolved = await _resolve(bench, case)
-    call = _call(case, resolved, 1)
+    action, resolved = await resolve_case(bench, case)
+    call = call_for(case, resolved, 1)
     receipt = await bench.connector.call(call)
     assert receipt.id
     assert receipt.status
@@ -208,8 +205,8 @@ async def _one_key_is_one_effect(bench: ConnectorBench, case: Case) -> None:
 
 
 async def _look_up_is_exact(bench: ConnectorBench, case: Case) -> None:
-    action, resolved = await _resolve(bench, case)
-    call, other = _call(case, resolved, 1), _call(case, resolved, 2)
+    action, resolved = await resolve_case(bench, case)
+    call, other = call_for(case, resolved, 1), call_for(case, resolved, 2)
     before = await bench.connector.look_up(call)
     sure = action.guarantee.settle_after_s is not None
     assert before is (Absence.ABSENT if sure else Absence.CANNOT_TELL)
@@ -225,41 +222,14 @@ async def _look_up_is_exact(bench: ConnectorBench, case: Case) -> None:
 
 
 async def _two_stay_two(bench: ConnectorBench, case: Case) -> None:
-    _, resolved = await _resolve(bench, case)
-    await bench.connector.call(_call(case, resolved, 1))
+    _, resolved = await resolve_case(bench, case)
+    await bench.connector.call(call_for(case, resolved, 1))
     try:
-        await bench.connector.call(_call(case, resolved, 2))
+        await bench.connector.call(call_for(case, resolved, 2))
     except RefusedError:
         assert bench.effects() == 1
     else:
         assert bench.effects() == 2
-
-
-async def _resolve(bench: ConnectorBench, case: Case) -> tuple[Action, Resolved]:
-    registry = Connectors([bench.connector])
-    action = registry.action(case.action)
-    args = registry.validate_args(case.action, case.args)
-    return action, await bench.connector.resolve(action, args, case.subject)
-
-
-def _call(case: Case, resolved: Resolved, number: int) -> Call:
-    return Call(
-        tenant="main",
-        action_id=f"act_{number:026d}",
-        action=case.action,
-        subject_id=case.subject.id,
-        resolved=resolved,
-        idempotency_key=f"{number:064x}",
-    )
-
-
-async def _error_of(asked: Awaitable[object]) -> SaysoError | None:
-    """Our error, or None; anything else is a broken promise and goes through."""
-    try:
-        await asked
-    except SaysoError as error:
-        return error
-    return None
 
 
 def _check_snapshot(action: Action, resolved: Resolved, subject: Subject) -> None:
