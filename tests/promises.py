@@ -251,6 +251,23 @@ PROMISES: dict[str, Promise] = {
     "audit:published:unreachable": Promise(
         "A place that cannot be reached holds up neither the log nor another place.", "audit 4.5"
     ),
+    "audit:rotation": Promise(
+        "Another key signs a log only from the entry on in which the key before it vouches for it.",
+        "audit 4.5",
+    ),
+    "audit:one-key": Promise(
+        "A process with another signing key begins no log in a database, not even a new tenant's.",
+        "audit 4.5",
+    ),
+    "audit:anchored": Promise(
+        "The verifier says how far enough witnesses vouch for a log, and what they saw convicts "
+        "even the holder of the key.",
+        "audit 4.6",
+    ),
+    "audit:memory": Promise(
+        "A verification that is remembered shows any later change of what was verified.",
+        "audit 4.6",
+    ),
     "audit:export": Promise(
         "A filtered export proves each of its rows and says that it is not whole.", "audit 4.8"
     ),

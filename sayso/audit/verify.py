@@ -16,10 +16,12 @@ from typing import TypeVar
 
 import orjson
 
+from sayso.audit.anchors import judge_anchors, read_witnessed
 from sayso.audit.bundle import BundleReader, Manifest
 from sayso.audit.checks import (
     Head,
     LogSource,
+    OpenedHead,
     SeenCheckpoint,
     Trust,
     as_bytes,
@@ -34,6 +36,7 @@ from sayso.audit.keys import ListedKey, listed_history
 from sayso.audit.merkle import leaf_hash, verify_inclusion
 from sayso.audit.note import Checkpoint
 from sayso.audit.verification import (
+    AnchoredAt,
     Check,
     Damage,
     Finding,
@@ -276,6 +279,7 @@ class _Filtered:
         history = listed_history(keys, trust.pinned)
         pinned = judge_opened(opened, history, trust, findings)
         judge_signers(seen, history, trust, findings)
+        anchor = self._judge_anchor(head, opened, trust)
         count = self._judge_rows(opened.checkpoint if opened else None, progress)
         if not count:
             findings.add(Check.LOG_NOT_EMPTY, Damage.EMPTY, "the bundle has no entries")
@@ -290,12 +294,25 @@ class _Filtered:
             pinned=pinned,
             note=as_bytes(head.note).decode() if opened else "",
             checkpoints=_compare_equal_sizes(seen, checkpoint, findings),
+            anchor=anchor,
             complete=False,
             findings=tuple(findings.kept),
             dropped=findings.dropped,
             warnings=tuple(findings.warnings),
             verdict=findings.verdict,
         )
+
+    def _judge_anchor(
+        self, head: Head, opened: OpenedHead | None, trust: Trust
+    ) -> AnchoredAt | None:
+        """Only what was cosigned at the head's own size, or beyond it, can be compared."""
+        if trust.policy is None or opened is None:
+            return None
+        own = opened.checkpoint
+        notes = read_witnessed((as_bytes(head.note), *trust.witnessed), own.origin)
+        notes = tuple(one for one in notes if one.checkpoint.size >= own.size)
+        roots = {own.size: own.root}
+        return judge_anchors(notes, trust.policy, roots.get, own.size, self._findings)
 
     def _judge_rows(self, checkpoint: Checkpoint | None, progress: Progress | None) -> int:
         findings, tenant = self._findings, self._reader.tenant

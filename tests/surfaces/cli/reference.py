@@ -15,7 +15,10 @@ START = "## Reference\n"
 GROUPS = {
     "approvals": ("list", "show", "approve", "reject", "edit"),
     "actions": ("list", "show", "resolve"),
-    "audit": ("tail", "query", "verify", "export", "checkpoint"),
+    "audit": (
+        *("tail", "query", "export", "checkpoint"),
+        *("verify", "publish", "make-key", "rotate-key"),
+    ),
     "stop": ("list",),
     "token": ("create", "list", "revoke"),
 }

@@ -42,7 +42,7 @@ def witness(
     ] = False,
     as_json: JsonOption = False,
 ) -> int:
-    """Witness other departments' logs: cosign heads that follow from the last one seen."""
+    """Witness others' logs: cosign what follows from before."""
     from sayso.audit.cosignature import read_cosigner
     from sayso.audit.policyfile import WitnessPolicy
     from sayso.audit.witness.records import open_records
