@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -122,6 +122,39 @@ class Approvals:
         except RefusedError as error:
             if error.code is not Code.NOT_FOUND:
                 await self._record_refusal(decision, error)
+            raise
+
+    async def decide_together(self, decisions: Sequence[Decision]) -> list[Decided]:
+        """Take one person's decisions about the steps of one plan, all of them or none.
+
+        Args:
+            decisions: yes or no to steps of one request, each with the digest of its own card.
+
+        Raises:
+            RefusedError: as `decide` does, for the first one that cannot be taken; `invalid_input`
+                when they are not of one person and one plan, `edit_not_allowed` for an edit.
+        """
+        refused: list[Decision] = []
+
+        def work(tx: Transaction) -> list[Decided]:
+            refused.clear()
+            _check_one_plan(tx, decisions)
+            taken: list[Decided] = []
+            for decision in decisions:
+                try:
+                    taken.append(self._vote(tx, decision))
+                except RefusedError:
+                    refused.append(decision)
+                    raise
+            return taken
+
+        try:
+            for decision in decisions:
+                _check_reason(decision)
+            return await self._store.write(work)
+        except RefusedError as error:
+            if refused and error.code is not Code.NOT_FOUND:
+                await self._record_refusal(refused[0], error)
             raise
 
     async def _decide(self, decision: Decision) -> Decided:
@@ -432,6 +465,29 @@ def yes_votes(reader: Reader, approval: ApprovalRow, directory: Directory) -> li
         if person is not None:
             found.append(Approver(person=person.id, roles=person.roles))
     return found
+
+
+def _check_one_plan(reader: Reader, decisions: Sequence[Decision]) -> None:
+    if any(decision.choice is Choice.EDIT for decision in decisions):
+        raise _edit_refused("a step is lowered by itself", "edit it, then decide about the others")
+    tenants = {decision.tenant for decision in decisions}
+    people = {decision.person for decision in decisions}
+    cards = {decision.approval_id for decision in decisions}
+    plans = {
+        get_action(
+            reader,
+            decision.tenant,
+            get_approval(reader, decision.tenant, decision.approval_id).action_id,
+        ).request_id
+        for decision in decisions
+    }
+    alone = len(tenants) == len(people) == len(plans) == 1 and None not in plans
+    if not alone or len(cards) < len(decisions):
+        raise RefusedError(
+            Code.INVALID_INPUT,
+            "these are not decisions of one person about different steps of one plan",
+            next_step="send one decision for each step of one request",
+        )
 
 
 def _check_reason(decision: Decision) -> None:

@@ -485,6 +485,24 @@ class Sayso(StopSwitch):
                 await carry_on(self.house, row)
         return decided
 
+    async def decide_plan(
+        self, decisions: Sequence[Decision], *, wait: bool = True
+    ) -> list[ActionView]:
+        """Take a person's decisions about steps of one plan together, or none of them.
+
+        The calling surface has authenticated the person; see `decide_as`.
+
+        Raises:
+            RefusedError: see `Approvals.decide_together`.
+        """
+        taken = await self.house.approvals.decide_together(decisions)
+        self.house.dispatcher.wake()
+        if wait:
+            await carry_on(self.house, taken[0].action)
+        return [
+            await self.action(decided.action.id, tenant=decided.action.tenant) for decided in taken
+        ]
+
     async def resolve(
         self,
         action_id: str,

@@ -28,7 +28,9 @@ async def settle_request(house: House, row: RequestRow, wait_s: float) -> None:
             await house.dispatcher.run_now("request", row.tenant, row.id)
             before: list[ActionRow] = []
             while (
-                moving := await house.store.read(lambda reader: _moving(reader, row))
+                moving := await house.store.read(
+                    lambda reader: _moving(reader, row, to_micros(house.clock.now()))
+                )
             ) is not None:
                 if not moving:
                     await house.dispatcher.run_now("request", row.tenant, row.id)
@@ -52,7 +54,7 @@ async def carry_on(house: House, row: ActionRow) -> None:
     await settle_request(house, request, CARRY_ON_S)
 
 
-def _moving(reader: Reader, row: RequestRow) -> list[ActionRow] | None:
+def _moving(reader: Reader, row: RequestRow, now: int) -> list[ActionRow] | None:
     """The actions of a request that can still go on by themselves.
 
     Returns:
@@ -62,7 +64,14 @@ def _moving(reader: Reader, row: RequestRow) -> list[ActionRow] | None:
     if present.status is not RequestStatus.ACTING:
         return None
     actions = actions_of(reader, present)
-    moving = [action for action in actions if action.status in _OPEN and action.due_at is not None]
+    moving = [action for action in actions if _goes_on(action, now)]
     if moving:
         return moving
     return [] if all(action.status in FINAL for action in actions) else None
+
+
+def _goes_on(action: ActionRow, now: int) -> bool:
+    if action.status is Status.PENDING_APPROVAL:
+        # Due before its time is over: another step has failed, so nobody is to be asked any more.
+        return action.due_at is not None and action.due_at <= now
+    return action.status in _OPEN and action.due_at is not None

@@ -50,7 +50,7 @@ def show_request(reader: Reader, row: RequestRow) -> RequestView:
     if row.reply_ref is not None:
         reply = Personal.open(reader, row.tenant, row.reply_ref)
     elif row.status is RequestStatus.ACTING and actions:
-        reply = write_reply([outcome_of(action) for action in actions])
+        reply = write_reply([outcome_of(step) for step in actions if step.undoes is None])
     return request_view(row, views, reply)
 
 

@@ -138,7 +138,13 @@ class StopView(View):
 
 
 class ActionView(View):
-    """An action: where it is in its life, what was decided, what came of it."""
+    """An action: where it is in its life, what was decided, what came of it.
+
+    Attributes:
+        step, after, on_failure: its place in a plan: which steps it waits for, and what happens to
+            the others when it fails (`continue`, `stop`, `undo`).
+        undoes: the action that this one takes back.
+    """
 
     id: str
     status: str
@@ -150,6 +156,9 @@ class ActionView(View):
     planner: str
     request_id: str | None = None
     step: str | None = None
+    after: tuple[str, ...] = ()
+    on_failure: str = "continue"
+    undoes: str | None = None
     revision: int
     digest: str | None = None
     decision: DecisionView | None = None
@@ -264,6 +273,9 @@ def action_view(
         planner=row.planner,
         request_id=row.request_id,
         step=row.step,
+        after=row.after,
+        on_failure=row.on_failure.value,
+        undoes=row.undoes,
         revision=row.revision,
         digest=row.digest,
         decision=decision,

@@ -38,7 +38,7 @@ COMMANDS: dict[str, str] = {
     "check": "Check a workspace, and list everything that is wrong.",
     "ask": "Plan and act on a customer's words.",
     "propose": "Propose a concrete action; what the policy allows is done.",
-    "approvals": "Decide what waits: list, show, approve, reject, edit.",
+    "approvals": "Decide what waits: list, show, approve, reject, edit, plan.",
     "actions": "Look at actions, settle unknown ones: list, show, resolve.",
     "stop": "Stop at once, and see what is stopped: list.",
     "resume": "Let what is stopped go on: one asks, another confirms.",

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 
 from sayso.errors import SaysoError
 from sayso.sdk.app import Sayso
-from sayso.surfaces.http import actions, approvals, audit, operations, requests
+from sayso.surfaces.http import actions, approvals, audit, operations, plans, requests
 from sayso.surfaces.http import resolving as resolving
 from sayso.surfaces.http import stops as stops
 from sayso.surfaces.http.changes import Changes
@@ -62,7 +62,7 @@ def create_app(sayso: Sayso, *, heartbeat_s: float = HEARTBEAT_S) -> FastAPI:
     app.state.sayso = sayso
     app.state.changes = Changes(sayso)
     app.state.heartbeat_s = heartbeat_s
-    for part in (requests, actions, approvals, audit, operations):
+    for part in (requests, plans, actions, approvals, audit, operations):
         app.include_router(part.router)
     app.include_router(resolving.router)
     app.include_router(stops.router)

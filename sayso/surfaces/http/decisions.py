@@ -115,6 +115,11 @@ def _mark(key: str, body: DecisionBody) -> str:
         ],
         option=orjson.OPT_SORT_KEYS,
     )
+    return make_mark(key, content)
+
+
+def make_mark(key: str, content: bytes) -> str:
+    """How the ledger remembers a call: `http/KEY/CONTENT`, two short hashes."""
     return f"http/{_hash(key.encode(), _KEY_DIGITS)}/{_hash(content, _CONTENT_DIGITS)}"
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 
 from sayso.actions.action import Assurance, Subject
+from sayso.actions.plan import MAX_STEPS
 from sayso.actions.queue import ApprovalStatus
 from sayso.actions.resolution import MAX_EVIDENCE_CHARS, MAX_RECEIPT_CHARS
 from sayso.actions.state import Status
@@ -109,6 +110,26 @@ class DecisionBody(_Body):
     args: dict[str, JsonValue] | None = Field(
         default=None, description="for `edit`: the one argument that is lowered"
     )
+
+
+class StepDecisionBody(_Body):
+    """What a person says about the card of one step."""
+
+    approval: Short = Field(description="the step's approval, `apr_…`")
+    decision: Literal["approve", "reject"]
+    revision: int = Field(ge=1, description="of the card that was seen")
+    digest: str = Field(
+        pattern="^[0-9a-f]{12,64}$", description="of that card, whole or its first 12 digits"
+    )
+    reason_code: str = Field(
+        default="", max_length=40, description="needed for `reject`, such as `not_covered`"
+    )
+
+
+class PlanDecisionBody(_Body):
+    """What a person says about steps of one plan; steps that are left out stay as they are."""
+
+    decisions: list[StepDecisionBody] = Field(min_length=1, max_length=MAX_STEPS)
 
 
 class ResolveBody(_Body):

@@ -1,4 +1,4 @@
-"""`sayso approvals list|show|approve|reject|edit`."""
+"""`sayso approvals list|show|approve|reject|edit|plan`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from sayso.money import Money
 from sayso.sdk.app import Sayso
 from sayso.sdk.views import ActionView, ApprovalView
 from sayso.surfaces.cli.card import needs, read_card, show_card
+from sayso.surfaces.cli.commands.plan import plan
 from sayso.surfaces.cli.options import AfterOption, JsonOption, LimitOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out, local_time
 from sayso.surfaces.cli.place import find_workspace, person_token, run
@@ -21,8 +22,9 @@ from sayso.surfaces.cli.problem import usage
 from sayso.surfaces.cli.show import show_action, status_of, warn_refused
 
 app = typer.Typer(
-    help="Decide what waits: list, show, approve, reject, edit.",
+    help="Decide what waits: list, show, approve, reject, edit, plan.",
 )
+app.command()(plan)
 
 IdArgument = Annotated[str, typer.Argument(metavar="ID", help="The approval, apr_….")]
 DigestOption = Annotated[

@@ -1,0 +1,148 @@
+"""`sayso approvals plan`: the steps of one plan on one card, decided together."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from sayso.actions.approvals import Choice, Decision
+from sayso.sdk.app import Sayso
+from sayso.sdk.tokens import Token
+from sayso.sdk.views import ActionView, ApprovalView, RequestView
+from sayso.surfaces.cli.card import needs, show_card
+from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
+from sayso.surfaces.cli.output import Out
+from sayso.surfaces.cli.place import find_workspace, person_token, run
+from sayso.surfaces.cli.problem import usage
+from sayso.surfaces.cli.show import status_of, warn_refused
+
+_ALL = "all"
+_MODES = {
+    "continue": "the others go on when one fails; what waits for it is refused",
+    "stop": "when one fails, none of the others is begun",
+    "undo": "when one fails, none of the others is begun, and what was done is taken back",
+}
+
+
+def plan(
+    request_id: Annotated[str, typer.Argument(metavar="REQUEST", help="The request, req_….")],
+    yes: Annotated[
+        list[str] | None,
+        typer.Option("--yes", metavar="STEP", help="Say yes to this step; `all` for all the rest."),
+    ] = None,
+    no: Annotated[
+        list[str] | None,
+        typer.Option("--no", metavar="STEP", help="Say no to this step; `all` for all the rest."),
+    ] = None,
+    reason_code: Annotated[
+        str,
+        typer.Option("--reason-code", metavar="CODE", help="Why no, such as not_covered."),
+    ] = "not_covered",
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Show the steps of a plan on one card, or decide about them together or not at all."""
+    out = Out(as_json=as_json)
+    folder = find_workspace(workspace)
+    choices = _choices(yes or [], no or [])
+    token = person_token(folder) if choices else ""
+
+    async def work() -> tuple[RequestView, list[ActionView]]:
+        async with Sayso.open(folder, work=False, act=bool(choices)) as sayso:
+            if not choices:
+                return await sayso.request(request_id), []
+            holder = await sayso.person_of(token)
+            shown = await sayso.request(request_id, tenant=holder.tenant)
+            decided = await sayso.decide_plan(_decisions(shown, holder, choices, reason_code))
+            return await sayso.request(request_id, tenant=holder.tenant), decided
+
+    request, decided = run(work())
+    if as_json:
+        out.document(request)
+        return status_of(*decided)
+    show_plan(out, request)
+    for action in decided:
+        warn_refused(out, action)
+    return status_of(*decided)
+
+
+def _choices(yes: list[str], no: list[str]) -> dict[str, Choice]:
+    """What is said about each step; one that is named twice is an error."""
+    named = [*yes, *no]
+    double = sorted({step for step in named if named.count(step) > 1})
+    if double:
+        raise usage(f"`{double[0]}` is named twice", "name each step once")
+    return dict.fromkeys(yes, Choice.APPROVE) | dict.fromkeys(no, Choice.REJECT)
+
+
+def _decisions(
+    request: RequestView, holder: Token, choices: dict[str, Choice], reason_code: str
+) -> list[Decision]:
+    waiting = {action.step: approval for action, approval in _waiting(request) if action.step}
+    unknown = sorted(set(choices) - set(waiting) - {_ALL})
+    if unknown:
+        there = ", ".join(f"`{step}`" for step in waiting) or "none"
+        raise usage(f"no step `{unknown[0]}` waits for a decision", f"those that do: {there}")
+    found: list[Decision] = []
+    for step, approval in waiting.items():
+        choice = choices.get(step, choices.get(_ALL))
+        if choice is None:
+            continue
+        found.append(
+            Decision(
+                tenant=holder.tenant,
+                approval_id=approval.id,
+                revision=approval.revision,
+                digest=approval.digest,
+                choice=choice,
+                person=holder.holder,
+                via="cli",
+                reason_code=reason_code if choice is Choice.REJECT else "",
+            )
+        )
+    if not found:
+        raise usage("no step waits for a decision", f"see `sayso approvals plan {request.id}`")
+    return found
+
+
+def _waiting(request: RequestView) -> list[tuple[ActionView, ApprovalView]]:
+    return [
+        (action, action.approval)
+        for action in request.actions
+        if action.approval is not None and action.status == "pending_approval"
+    ]
+
+
+def show_plan(out: Out, request: RequestView) -> None:
+    """Print the steps in their order, then the card of each that waits."""
+    out.line(f"plan of {request.id}, by {request.planner or 'nobody yet'}")
+    if not request.actions:
+        out.line("It has no steps: it was handed over to a person, or is still being planned.")
+        return
+    columns = ["step", "what", "amount", "after", "status", "needs"]
+    out.table(columns, [_row(action) for action in request.actions])
+    mode = next((action.on_failure for action in request.actions if action.undoes is None), "")
+    out.line(f"on failure: {_MODES.get(mode, mode)}")
+    waiting = _waiting(request)
+    for action, approval in waiting:
+        out.line()
+        out.line(f"step {action.step}")
+        show_card(out, approval)
+    if waiting:
+        some = waiting[0][0].step
+        out.line(f"all:  sayso approvals plan {request.id} --yes all")
+        out.line(f"part: sayso approvals plan {request.id} --no {some} --yes all")
+
+
+def _row(action: ActionView) -> list[str]:
+    approval = action.approval
+    waits = approval is not None and action.status == "pending_approval"
+    return [
+        action.step or "",
+        action.action,
+        "" if action.amount is None else str(action.amount),
+        ", ".join(action.after),
+        action.status,
+        needs(approval) if waits and approval is not None else "",
+    ]

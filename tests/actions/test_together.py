@@ -1,0 +1,76 @@
+"""Decisions about several steps of a plan: all of them or none, each bound to its own card."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from actions.desk import ASKED, assert_verified, bodies, propose, say, shown
+from actions.test_undoing import open_gifts, plan_of, refund, states, submit
+from support.house import ShopHouse
+
+from sayso.actions.approvals import Choice, Decision
+from sayso.actions.plan import OnFailure
+from sayso.errors import Code, RefusedError
+
+pytestmark = pytest.mark.promise("plans:together")
+
+
+async def two_waiting(house: ShopHouse) -> tuple[Decision, Decision]:
+    """A plan of two steps that wait, and maria's yes to each."""
+    await submit(house, OnFailure.CONTINUE, refund("s1", ASKED), refund("s2", ASKED + 1))
+    plan = await plan_of(house)
+    return say(await shown(house, plan["s1"])), say(await shown(house, plan["s2"]))
+
+
+async def refused_code(house: ShopHouse, *decisions: Decision) -> Code:
+    """The code with which they are refused, all of them."""
+    with pytest.raises(RefusedError) as caught:
+        await house.sayso.house.approvals.decide_together(decisions)
+    assert set((await states(house)).values()) == {"pending_approval"}
+    return caught.value.code
+
+
+async def test_one_of_two_that_cannot_be_taken_stops_both(tmp_path: Path) -> None:
+    """A digest of another card, an old revision, a stranger's word: nothing is decided."""
+    async with open_gifts(tmp_path) as house:
+        one, two = await two_waiting(house)
+        for bad, code in (
+            (replace(two, digest=one.digest), Code.DIGEST_MISMATCH),
+            (replace(two, revision=7), Code.STALE_REVISION),
+            (replace(two, choice=Choice.REJECT, reason_code=""), Code.REASON_REQUIRED),
+        ):
+            assert await refused_code(house, one, bad) == code
+        strangers = (replace(one, person="idle"), replace(two, person="idle"))
+        assert await refused_code(house, *strangers) == Code.NOT_AN_APPROVER
+        refusals = [body for body in bodies(house) if body["kind"] == "approval.refused"]
+        assert len(refusals) == 3
+        assert_verified(house)
+
+
+async def test_a_part_may_be_approved_and_the_rest_rejected(tmp_path: Path) -> None:
+    """Partial approval: one commit holds the yes to one step and the no to the other."""
+    async with open_gifts(tmp_path) as house:
+        one, two = await two_waiting(house)
+        no = replace(two, choice=Choice.REJECT, reason_code="not_covered")
+        taken = await house.sayso.house.approvals.decide_together([one, no])
+        assert [decided.action.status for decided in taken] == ["approved", "rejected"]
+        await house.sayso.house.dispatcher.drain()
+        assert await states(house) == {"s1": "succeeded", "s2": "rejected"}
+        assert house.shop.books.paid_out_minor == ASKED
+        assert_verified(house)
+
+
+async def test_only_steps_of_one_plan_by_one_person_go_together(tmp_path: Path) -> None:
+    """Another action's approval, two people, one card twice, an edit, nothing at all."""
+    async with open_gifts(tmp_path) as house:
+        one, two = await two_waiting(house)
+        alone = say(await shown(house, await propose(house, ASKED, wait=False)))
+        assert await refused_code(house, one, alone) == Code.INVALID_INPUT
+        assert await refused_code(house, alone) == Code.INVALID_INPUT
+        assert await refused_code(house, one, replace(two, person="noor")) == Code.INVALID_INPUT
+        assert await refused_code(house, one, one) == Code.INVALID_INPUT
+        assert await refused_code(house) == Code.INVALID_INPUT
+        edit = replace(two, choice=Choice.EDIT)
+        assert await refused_code(house, one, edit) == Code.EDIT_NOT_ALLOWED

@@ -1,0 +1,103 @@
+"""`sayso approvals plan`: one card for the steps of a plan, and a plan that undoes what it did."""
+
+from __future__ import annotations
+
+import pytest
+from surfaces.cli.line import SUBJECT, Place
+
+GOODWILL = r"""
+version = 1
+name = "goodwill"
+summary = "the customer leaves with a refund and a credit, or with nothing of it"
+on_failure = "undo"
+match = ['\bgoodwill package\b']
+asks = [
+  "please send me the goodwill package",
+  "I take the goodwill package for order 1042",
+  "yes to the goodwill package",
+]
+
+[slots.charge]
+type = "object"
+kind = "charge"
+needs = "left"
+
+[slots.amount]
+type = "money"
+required = true
+
+[slots.subscription]
+type = "object"
+kind = "subscription"
+
+[[steps]]
+action = "stripe.cancel_subscription"
+args = { subscription = "{subscription}", when = "period_end" }
+
+[[steps]]
+action = "stripe.refund"
+args = { charge = "{charge}" }
+
+[[steps]]
+action = "stripe.credit"
+args = { amount = "{amount}" }
+after = [2]
+"""
+WORDS = "I take the goodwill package for order 1042 with $40 of credit"
+
+
+@pytest.fixture
+def plan(place: Place) -> str:
+    """A request with two steps that wait, and one that was done."""
+    (place.folder / "playbooks").mkdir(exist_ok=True)
+    (place.folder / "playbooks" / "goodwill.toml").write_text(GOODWILL, encoding="utf-8")
+    request = place.line("ask", WORDS, *SUBJECT, "--json").json
+    assert [step["status"] for step in request["actions"]] == [
+        "succeeded",
+        "pending_approval",
+        "pending_approval",
+    ], request
+    return str(request["id"])
+
+
+def test_the_plan_is_one_card(place: Place, plan: str) -> None:
+    """Each step with its state, what a failure does, and the cards of those that wait."""
+    shown = place.line("approvals", "plan", plan).out
+    assert "on failure: when one fails, none of the others is begun, and what was done" in shown
+    assert shown.count("This card") == 2
+    assert "--no s2 --yes all" in shown
+
+
+def test_yes_to_all_is_one_decision(place: Place, plan: str) -> None:
+    """Both steps are approved in one commit and carried out in their order."""
+    request = place.line.done("approvals", "plan", plan, "--yes", "all")
+    assert [step["status"] for step in request["actions"]] == ["succeeded"] * 3
+    kinds = [effect.kind for effect in place.sandbox.books().effects]
+    assert kinds == ["cancel_at_period_end", "refund", "balance_credit"]
+
+
+@pytest.mark.promise("plans:undo")
+def test_a_no_to_a_part_takes_the_cancellation_back_at_stripe(place: Place, plan: str) -> None:
+    """All or nothing: the subscription goes on at Stripe, and the reply says so."""
+    ran = place.line("approvals", "plan", plan, "--no", "s2", "--json")
+    steps = {step["step"]: step["status"] for step in ran.json["actions"]}
+    assert steps == {
+        "s1": "compensated",
+        "s2": "rejected",
+        "s3": "refused",
+        "s1-undo": "succeeded",
+    }
+    effects = place.sandbox.books().effects
+    assert [effect.kind for effect in effects] == ["cancel_at_period_end", "keep"]
+    assert "was made and then taken back" in ran.json["reply"]
+    assert place.line("audit", "verify").status == 0
+
+
+def test_bad_steps_are_refused_before_anything_is_decided(place: Place, plan: str) -> None:
+    """An unknown step, one that is named twice, one that does not wait."""
+    decide = ("approvals", "plan", plan)
+    place.line(*decide, "--yes", "s9").refused("invalid_input", 2)
+    place.line(*decide, "--yes", "s1").refused("invalid_input", 2)
+    place.line(*decide, "--yes", "s2", "--no", "s2").refused("invalid_input", 2)
+    place.line("approvals", "plan", "req_nobody").refused("not_found")
+    assert place.line.done("actions", "list", "--status", "pending_approval")["actions"]

@@ -1,0 +1,120 @@
+"""Deciding about a plan over HTTP: together, once per key, bound to the cards of this plan."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from surfaces.http.served import Json, Served, as_json, problem
+
+from sayso.actions.action import Subject
+from sayso.actions.plan import Plan, Step
+from sayso.actions.proposals import Proposal
+from sayso.agent.base import Message
+from sayso.agent.graph import plan_json
+from sayso.agent.requests import AGENT, Ask, RequestStatus
+from sayso.audit.entry import Actor, ActorKind, EntryKind
+from sayso.ids import Tenant
+from sayso.store.base import Transaction
+
+pytestmark = pytest.mark.promise("plans:together")
+BOT = Actor(kind=ActorKind.SERVICE, id="bot")
+
+
+@pytest.fixture
+def request_id(served: Served) -> str:
+    """A request whose two steps wait for a manager."""
+    first, customer = served.order()
+    house = served.sayso.house
+    tenant = Tenant("main")
+
+    async def make() -> str:
+        row = await house.requests.ask(
+            Ask(
+                tenant=tenant,
+                requester=BOT,
+                subject=Subject(id=customer),
+                messages=(Message(role="customer", content="both, please"),),
+                key=served.new("ask-"),
+            )
+        )
+        steps = tuple(
+            Step(id=f"s{number}", action="shop.refund", args={"order": first, "amount": amount})
+            for number, amount in enumerate(
+                ({"amount_minor": 6000 + more, "currency": "USD"} for more in (0, 1)), 1
+            )
+        )
+        proposals = tuple(
+            Proposal(
+                tenant=tenant,
+                requester=AGENT,
+                subject=row.subject,
+                action=step.action,
+                args=step.args,
+                key=f"{row.id}/{step.id}",
+                request_id=row.id,
+                step=step.id,
+            )
+            for step in steps
+        )
+
+        def store(tx: Transaction) -> None:
+            house.proposals.submit_steps(tx, proposals, steps)
+            house.requests.move(
+                tx,
+                replace(row),
+                RequestStatus.ACTING,
+                EntryKind.REQUEST_PLANNED,
+                data={},
+                planner="test",
+                plan=plan_json(Plan(steps=steps, planner="test")),
+            )
+
+        await house.store.write(store)
+        await house.dispatcher.drain()
+        return row.id
+
+    return served.run(make())
+
+
+def decisions(served: Served, request_id: str, *choices: str) -> Json:
+    """The body that says these about the request's steps, in their order."""
+    request = as_json(served.get(f"/v1/requests/{request_id}"))
+    said = []
+    for action, choice in zip(request["actions"], choices, strict=False):
+        card = action["approval"]
+        one = {"approval": card["id"], "decision": choice, "revision": card["revision"]}
+        one["digest"] = card["digest"]
+        said.append(one | ({"reason_code": "not_covered"} if choice == "reject" else {}))
+    return {"decisions": said}
+
+
+def test_a_part_is_approved_and_the_call_can_be_repeated(served: Served, request_id: str) -> None:
+    """Yes to one and no to the other; the same call again changes nothing and says the same."""
+    body = decisions(served, request_id, "approve", "reject")
+    path, key = f"/v1/requests/{request_id}/decision", served.new("key-")
+    before = len(served.shop.books.payouts)
+    first = as_json(served.post(path, body, by="maria", key=key))
+    assert [step["status"] for step in first["actions"]] == ["succeeded", "rejected"]
+    again = served.post(path, body, by="maria", key=key)
+    assert (again.status_code, as_json(again)["actions"]) == (200, first["actions"])
+    assert len(served.shop.books.payouts) - before == 1
+    problem(served.post(path, body, by="maria"), 409, "already_decided")
+    other = decisions(served, request_id, "reject", "reject")
+    problem(served.post(path, other, by="maria", key=key), 409, "idempotency_conflict")
+
+
+def test_nothing_is_decided_when_one_is_not_of_the_plan(served: Served, request_id: str) -> None:
+    """An approval of somewhere else, another digest, a bot's token."""
+    path = f"/v1/requests/{request_id}/decision"
+    body = decisions(served, request_id, "approve", "approve")
+    stranger = served.propose()["approval"]
+    strange = {**body["decisions"][1], "approval": stranger["id"], "digest": stranger["digest"]}
+    mixed = {"decisions": [body["decisions"][0], strange]}
+    problem(served.post(path, mixed, by="maria"), 404, "not_found")
+    wrong = {"decisions": [body["decisions"][0], {**body["decisions"][1], "digest": "0" * 64}]}
+    problem(served.post(path, wrong, by="maria"), 409, "digest_mismatch")
+    problem(served.post(path, body, by="bot"), 403, "forbidden")
+    problem(served.post(path, {"decisions": []}, by="maria"), 422, "invalid_input")
+    request = as_json(served.get(f"/v1/requests/{request_id}"))
+    assert {step["status"] for step in request["actions"]} == {"pending_approval"}
