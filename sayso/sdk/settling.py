@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sayso.actions.ledger import ActionRow
 from sayso.actions.state import FINAL, Status
 from sayso.agent.requests import RequestRow, RequestStatus, actions_of, get_request
+from sayso.ids import to_micros
 from sayso.store.base import Reader
 
 if TYPE_CHECKING:

@@ -36,6 +36,11 @@ EDIT: dict[str, Any] = {
     "digest": _DIGEST,
     "args": {"amount": {"amount_minor": 6450, "currency": "USD"}},
 }
+APPROVE_PLAN: dict[str, Any] = {
+    "decisions": [
+        {"approval": _APPROVAL_ID, "decision": "approve", "revision": 1, "digest": _DIGEST}
+    ]
+}
 RESOLVE: dict[str, Any] = {
     "outcome": "succeeded",
     "evidence": "the page of refunds at Stripe shows it, 2026-11-25 12:10",
