@@ -1,8 +1,8 @@
 """Kills workers and counts what came of it: `python -m bench.crash --runs N [--json]`.
 
-Each run asks for two refunds, a cancellation and a credit, over the official Stripe SDK, at a
-sandbox in another process; a worker is killed with SIGKILL, a new one opens the same workspace,
-and then the provider's books, the ledger and the log are compared. docs/benchmarks.md says how.
+Every boundary, every guarantee, SQLite and PostgreSQL, 1 and 4 workers, with approvals in it;
+then the connector to Stripe at the sandbox; then the same refund in other packages. Effects are
+counted at the provider. docs/benchmarks.md says how.
 """
 
 from __future__ import annotations
@@ -13,95 +13,100 @@ import queue
 import sys
 import threading
 import time
-from collections import Counter
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench import crash_langgraph
-from bench.crash_judge import Faults
-from bench.crash_plan import MODES, Plan
-from bench.crash_run import Ran, open_lane, run_once
+from bench.crash_bank import run_bank
+from bench.crash_connector import GUARANTEES
+from bench.crash_lane import Lane, Ran, StoreKind, Stores, run_lane, serving
+from bench.crash_peers import NAMES, PeerRan, run_peers
+from bench.crash_stripe_campaign import run_stripe
+from bench.crash_table import Result, print_result
 from bench.place import with_bytecode, working_folder
-from bench.report import Report, Row, print_report, show_progress
+from bench.report import show_progress
 
-MAX_SHOWN = 20
-"""How many faults are told one by one on standard error."""
+FAST = {"fsync": "off"}
+"""Workers are killed here, not the server, and not the power: what the kernel has, it keeps."""
+STORES: tuple[StoreKind, ...] = ("sqlite", "postgres")
+
+
+def lanes_of(stores: Sequence[StoreKind], workers: Sequence[int]) -> list[Lane]:
+    """Every lane, so ordered that the first ones differ most."""
+    return [
+        Lane(store=store, workers=count, guarantee=guarantee)
+        for guarantee in GUARANTEES
+        for count in workers
+        for store in stores
+    ]
+
+
+def shares(runs: int, lanes: int) -> list[int]:
+    """So many runs for each lane."""
+    return [runs // lanes + (number < runs % lanes) for number in range(lanes)]
 
 
 class Campaign:
-    """All runs, shared out to lanes that each have their own provider."""
+    """All lanes, a few at once, each with a bank of its own.
 
-    def __init__(self, folder: Path, seed: int, runs: int, *, sabotaged: bool = False) -> None:
+    Args:
+        sabotaged: the bank does every refund twice, so that the campaign has to find it.
+    """
+
+    def __init__(self, folder: Path, stores: Stores, seed: int, *, sabotaged: bool = False) -> None:
         self._folder = folder
+        self._stores = stores
+        self._seed = seed
         self._sabotaged = sabotaged
-        self._plans: queue.SimpleQueue[Plan] = queue.SimpleQueue()
-        for number in range(runs):
-            self._plans.put(Plan.draw(seed, number))
-        self._runs = runs
+        self._work: queue.SimpleQueue[tuple[Lane, int]] = queue.SimpleQueue()
+        self._runs = 0
+        self._done = 0
+        self._lock = threading.Lock()
         self.ran: list[Ran] = []
         self.broken: list[BaseException] = []
 
-    def run(self, lanes: int) -> None:
+    def run(self, lanes: Sequence[Lane], runs: int, at_once: int) -> None:
         """Do all runs.
 
         Raises:
             BaseException: whatever broke a lane.
         """
-        threads = [threading.Thread(target=self._serve, args=(lane,)) for lane in range(lanes)]
+        for lane, share in zip(lanes, shares(runs, len(lanes)), strict=True):
+            if share:
+                self._work.put((lane, share))
+        self._runs = runs
+        threads = [threading.Thread(target=self._serve) for _ in range(at_once)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
         if self.broken:
             raise self.broken[0]
+        order = [lane.name for lane in lanes]
+        self.ran.sort(key=lambda ran: order.index(ran.lane.name))
 
-    def _serve(self, number: int) -> None:
+    def _serve(self) -> None:
         try:
-            folder = self._folder / f"lane-{number}"
-            with open_lane(folder, sabotaged=self._sabotaged) as lane:
-                while not self.broken:
-                    self.ran.append(run_once(lane, self._plans.get_nowait()))
-                    self._show()
+            while not self.broken:
+                lane, runs = self._work.get_nowait()
+                folder = self._folder / lane.name.replace(", ", "_").replace(" ", "_")
+                with run_bank() as bank:
+                    if self._sabotaged:
+                        bank.fault("twice")
+                    ran = run_lane(
+                        lane, folder, self._stores, bank, str(self._seed), runs, self._show
+                    )
+                self.ran.append(ran)
         except queue.Empty:
             return
         except BaseException as error:  # noqa: BLE001  (raised again by `run`)
             self.broken.append(error)
 
-    def _show(self) -> None:
-        found = sum(len(ran.faults.all()) for ran in self.ran)
-        show_progress(f"{len(self.ran)} of {self._runs} runs, {found} faults")
-
-
-def report(ran: Sequence[Ran], took_s: float, peer: tuple[int, int]) -> Report:
-    """The table.
-
-    Args:
-        peer: how many runs LangGraph had, and how many effects too many there were.
-    """
-    faults = Faults()
-    for one in ran:
-        faults.add(one.faults)
-    survived = sum(1 for one in ran if one.killed == 0)
-    modes = Counter(one.plan.mode for one in ran if one.killed)
-    rows = [
-        Row(case="double", value=len(faults.double), unit="effects"),
-        Row(case="lost", value=len(faults.lost), unit="actions"),
-        Row(case="disagree", value=len(faults.disagree), unit="actions"),
-        Row(case="unverified", value=len(faults.unverified), unit="logs"),
-        Row(case="runs", value=len(ran), unit="runs"),
-        Row(case="workers killed", value=sum(one.killed for one in ran), unit="processes"),
-        Row(case="runs in which nobody died", value=survived, unit="runs"),
-        *(Row(case=f"killed: {mode}", value=modes[mode], unit="runs") for mode in MODES),
-        Row(case="time of a run", value=took_s / max(1, len(ran)), unit="s"),
-    ]
-    runs, doubled = peer
-    if runs:
-        case = f"langgraph interrupt + SqliteSaver, killed after the call {runs} times: double"
-        rows.append(Row(case=case, value=doubled, unit="effects"))
-    for sentence in faults.all()[:MAX_SHOWN]:
-        print(sentence, file=sys.stderr)
-    return Report(name="crash", rows=rows, ok=not faults.all() and survived < len(ran))
+    def _show(self, ran: Ran) -> None:
+        with self._lock:
+            self._done += 1
+            found = sum(len(one.faults.all()) for one in self.ran)
+            show_progress(f"{self._done} of {self._runs} runs, {found} faults; {ran.lane.name}")
 
 
 @contextmanager
@@ -114,40 +119,49 @@ def _folder(keep: Path | None) -> Generator[Path]:
     yield keep
 
 
-def run(
-    runs: int,
-    *,
-    peer_runs: int,
-    seed: int,
-    lanes: int,
-    keep: Path | None = None,
-    sabotaged: bool = False,
-) -> Report:
-    """The campaign, then the peer."""
-    with _folder(keep) as folder:
+def run(arguments: argparse.Namespace) -> Result:
+    """The lanes, Stripe's lane, and the peers."""
+    lanes = lanes_of(arguments.stores, arguments.workers)
+    wanted: list[StoreKind] = [store for store in STORES if store in arguments.stores]
+    with _folder(arguments.keep) as folder, serving(wanted, FAST) as stores:
         os.environ.update(with_bytecode(folder / "bytecode"))
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-        campaign = Campaign(folder, seed, runs, sabotaged=sabotaged)
         begin = time.perf_counter()
-        campaign.run(lanes)
+        campaign = Campaign(folder, stores, arguments.seed, sabotaged=arguments.sabotage)
+        campaign.run(lanes, arguments.runs, arguments.lanes)
         took_s = time.perf_counter() - begin
-        doubled = 0
-        if peer_runs:
-            show_progress("langgraph")
-            with open_lane(folder / "peer") as lane:
-                doubled = crash_langgraph.doubles(lane.folder, lane.sandbox, peer_runs)
+        stripe = run_stripe(
+            folder,
+            arguments.seed,
+            arguments.stripe_runs,
+            arguments.lanes,
+            sabotaged=arguments.sabotage,
+        )
+        peers = _run_peers(folder, arguments.peer_runs, arguments.peers, stores)
         show_progress("")
-        return report(campaign.ran, took_s, (peer_runs, doubled))
+    return Result(ran=campaign.ran, stripe=stripe, peers=peers, took_s=took_s)
+
+
+def _run_peers(folder: Path, runs: int, names: Sequence[str], stores: Stores) -> list[PeerRan]:
+    if not runs:
+        return []
+    show: Callable[[str], None] = show_progress
+    with run_bank() as bank:
+        return run_peers(folder / "peers", bank, runs, stores.make_plain, names=names, on_peer=show)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run and print; the exit status is 0 when nothing is wrong."""
     parser = argparse.ArgumentParser(prog="python -m bench.crash", description=__doc__)
-    parser.add_argument("--runs", type=int, default=200)
-    parser.add_argument("--peer-runs", type=int, default=5, help="of LangGraph; 0 leaves it out")
-    parser.add_argument("--seed", type=int, default=1, help="the same seed kills the same way")
-    parser.add_argument("--lanes", type=int, default=os.cpu_count() or 1, help="runs at once")
-    parser.add_argument("--keep", type=Path, help="a new folder for the workspaces of bad runs")
+    parser.add_argument("--runs", type=int, default=2000, help="spread over all lanes")
+    parser.add_argument("--stripe-runs", type=int, default=70, help="at the sandbox of Stripe")
+    parser.add_argument("--peer-runs", type=int, default=5, help="of each peer, mode and moment")
+    parser.add_argument("--peers", nargs="*", default=list(NAMES), choices=list(NAMES))
+    parser.add_argument("--stores", nargs="+", default=list(STORES), choices=STORES)
+    parser.add_argument("--workers", nargs="+", type=int, default=[1, 4])
+    parser.add_argument("--seed", type=int, default=1, help="the same seed draws the same plans")
+    parser.add_argument("--lanes", type=int, default=4, help="lanes at once")
+    parser.add_argument("--keep", type=Path, help="a new folder for the workspaces of bad lanes")
     parser.add_argument(
         "--sabotage",
         action="store_true",
@@ -155,15 +169,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--json", action="store_true", help="one JSON document")
     arguments = parser.parse_args(argv)
-    made = run(
-        arguments.runs,
-        peer_runs=arguments.peer_runs,
-        seed=arguments.seed,
-        lanes=arguments.lanes,
-        keep=arguments.keep,
-        sabotaged=arguments.sabotage,
-    )
-    return print_report(made, as_json=arguments.json)
+    return print_result(run(arguments), as_json=arguments.json)
 
 
 if __name__ == "__main__":

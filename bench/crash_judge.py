@@ -1,27 +1,14 @@
-"""Compares what three witnesses say after a run: the provider, the ledger and the log."""
+"""Compares what three witnesses say of a lane: the bank, the ledger and the log."""
 
 from __future__ import annotations
 
-import json
-import sqlite3
-from collections.abc import Mapping, Sequence
-from contextlib import closing
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import cast
 
-from bench.crash_plan import AMOUNTS, STEPS, Plan, Step
-from sayso.audit.checks import Trust
-from sayso.audit.verification import Verdict
-from sayso.audit.verify import verify_database
-from sayso.testing.sandbox import Books, Effect, EffectKind
-
-KINDS: dict[Step, EffectKind] = {
-    "small": "refund",
-    "big": "refund",
-    "cancel": "cancel_at_period_end",
-    "credit": "balance_credit",
-}
+from bench.crash_bank import Refund
+from bench.crash_ledger import Kept
+from bench.crash_plan import Wish
 
 
 @dataclass(slots=True, kw_only=True)
@@ -29,10 +16,12 @@ class Faults:
     """What is wrong, each with a sentence.
 
     Attributes:
-        double: effects at the provider beyond the one that was asked for.
-        lost: asked for and not done, done and not in the ledger, told to the caller and gone, or
-            left open for ever.
-        disagree: amount, receipt or reference differ between provider and ledger.
+        double: effects at the bank beyond the one that was asked for.
+        lost: asked for and never done although the guarantee promises it; done and not
+            `succeeded` in the ledger; told to the caller and gone; left open for ever; a worker
+            that hung or failed.
+        disagree: amount, receipt or reference differ between bank and ledger; the ledger says
+            `succeeded` and there is nothing; an effect nobody asked for; the sums differ.
         unverified: the log does not verify, or does not hold a head that was seen earlier.
     """
 
@@ -53,81 +42,67 @@ class Faults:
         return [*self.double, *self.lost, *self.disagree, *self.unverified]
 
 
-def read_ledger(path: Path) -> dict[str, sqlite3.Row]:
-    """The actions by the caller's key, read past the program that wrote them."""
-    with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
-        connection.row_factory = sqlite3.Row
-        rows = connection.execute("select * from action").fetchall()
-    return {row["idempotency_key"]: row for row in rows}
-
-
-def read_head(path: Path) -> bytes | None:
-    """The newest signed head; None before the first entry."""
-    with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
-        row = connection.execute("select note from log_head").fetchone()
-    return None if row is None else str(row[0]).encode()
-
-
 def judge(
-    plan: Plan,
-    path: Path,
-    books: Books,
-    *,
-    vkey: str,
-    heads: Sequence[bytes],
+    wishes: Iterable[Wish],
+    refunds: Sequence[Refund],
+    ledger: Sequence[Kept],
     told: Mapping[str, str],
 ) -> Faults:
-    """Judge a finished run.
+    """Judge a finished lane.
 
     Args:
-        path: of the database.
-        books: of the provider.
-        vkey: the log's public key.
-        heads: signed heads that were seen after each death.
+        refunds: the bank's books, of this lane only.
+        ledger: every action, after a person has settled what only a person can.
         told: by action id, the last status that a caller was told.
     """
     faults = Faults()
-    ledger = read_ledger(path)
-    effects = [effect for effect in books.effects if effect.customer == plan.customer]
-    for step in STEPS:
-        _judge_step(faults, plan, step, ledger.get(plan.key(step)), effects)
-    known = {plan.target(step) for step in STEPS}
-    strange = [one for one in effects if one.target not in known or one.kind not in KINDS.values()]
-    faults.disagree += [f"run {plan.number}: nobody asked for {one}" for one in strange]
-    by_id = {row["id"]: row["status"] for row in ledger.values()}
-    for action, status in told.items():
-        now = by_id.get(action)
-        if now is None or (status == "succeeded" and now != "succeeded"):
-            faults.lost.append(f"run {plan.number}: told {status}, and {action} is {now}")
-    trust = Trust.parse([vkey], heads)
-    verified = verify_database(path, trust=trust, deep=True)
-    if verified.verdict is not Verdict.VERIFIED:
-        logs = [finding for log in verified.logs for finding in log.findings]
-        why = "; ".join(finding.message for finding in (*verified.findings, *logs))
-        faults.unverified.append(f"run {plan.number}: {verified.verdict}: {why[:400]}")
+    by_order: dict[str, list[Refund]] = defaultdict(list)
+    for refund in refunds:
+        by_order[refund.order].append(refund)
+    by_key = {row.key: row for row in ledger}
+    asked = {wish.key: wish for wish in wishes}
+    for wish in asked.values():
+        _judge_wish(faults, wish, by_key.get(wish.key), by_order.get(wish.key, []))
+    for order in by_order.keys() - asked.keys():
+        faults.disagree.append(f"nobody asked for {by_order[order]}")
+    for key in by_key.keys() - asked.keys():
+        faults.disagree.append(f"nobody asked for {by_key[key]}")
+    _judge_told(faults, ledger, told)
+    paid = sum(refund.amount for refund in refunds)
+    ours = sum(row.amount for row in ledger if row.status == "succeeded")
+    if paid != ours:
+        faults.disagree.append(f"the bank has paid {paid} cents, the ledger says {ours}")
     return faults
 
 
-def _judge_step(
-    faults: Faults,
-    plan: Plan,
-    step: Step,
-    row: sqlite3.Row | None,
-    effects: Sequence[Effect],
-) -> None:
-    name = f"run {plan.number} {plan.mode}, {step}"
-    done = [one for one in effects if (one.kind, one.target) == (KINDS[step], plan.target(step))]
+def _judge_told(faults: Faults, ledger: Sequence[Kept], told: Mapping[str, str]) -> None:
+    by_id = {row.id: row.status for row in ledger}
+    for action, status in told.items():
+        now = by_id.get(action)
+        if now is None or (status in ("succeeded", "failed") and now != status):
+            faults.lost.append(f"told {status}, and {action} is {now}")
+
+
+def _judge_wish(faults: Faults, wish: Wish, row: Kept | None, done: Sequence[Refund]) -> None:
+    name = f"{wish.guarantee} {wish.key}"
     if len(done) > 1:
         faults.double += [f"{name}: {one.id} is one too many" for one in done[1:]]
-    status = None if row is None else row["status"]
+    status = None if row is None else row.status
     if not done:
-        faults.lost.append(f"{name}: never done, the ledger says {status}")
+        _judge_undone(faults, wish, name, status)
         return
     if row is None or status != "succeeded":
         faults.lost.append(f"{name}: done, and the ledger says {status}")
         return
-    effect, receipt = done[0], cast("dict[str, str]", json.loads(row["receipt"]))
-    provider = (effect.amount, effect.id, effect.metadata.get("sayso_action"))
-    ours = (row["amount_minor"] or 0, receipt["id"], row["id"])
-    if provider != ours or effect.amount != AMOUNTS[step]:
-        faults.disagree.append(f"{name}: the provider has {provider}, the ledger {ours}")
+    bank = (done[0].amount, done[0].id, done[0].reference)
+    ours = (row.amount, row.receipt_id, row.id)
+    if bank != ours or row.amount != wish.amount:
+        faults.disagree.append(f"{name}: the bank has {bank}, the ledger {ours}")
+
+
+def _judge_undone(faults: Faults, wish: Wish, name: str, status: str | None) -> None:
+    if status == "succeeded":
+        faults.disagree.append(f"{name}: never done, and the ledger says {status}")
+    elif not (wish.guarantee == "at_most_once" and status == "failed"):
+        # At most once may be never: a person has then looked, and the ledger says `failed`.
+        faults.lost.append(f"{name}: never done, and the ledger says {status}")

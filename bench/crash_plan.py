@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import random
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Literal
 
+from bench.crash_bank import Order
+from bench.crash_connector import GuaranteeKind
 from sayso.actions.engine import Boundary
-from sayso.testing.sandbox.rows import Charge, Customer, Row, Subscription
 
-_DAY = 86_400
-
-Step = Literal["small", "big", "cancel", "credit"]
 Mode = Literal[
     "before_intent",
     "after_intent",
@@ -21,132 +18,117 @@ Mode = Literal[
     "any_time",
     "hold_before",
     "hold_after",
+    "key_forgotten",
 ]
-STEPS: tuple[Step, ...] = ("small", "big", "cancel", "credit")
 MODES: tuple[Mode, ...] = (
     *("before_intent", "after_intent", "after_call", "after_outcome"),
-    *("any_time", "hold_before", "hold_after"),
+    *("any_time", "hold_before", "hold_after", "key_forgotten"),
 )
-AMOUNTS: dict[Step, int] = {"small": 2000, "big": 12_000, "cancel": 0, "credit": 1500}
-"""Minor units of US dollars that each step moves."""
-HELD_PATHS = ("/v1/refunds", "/v1/subscriptions/*", "/v1/customers/*/balance_transactions")
+AMOUNTS = (2000, 12_000, 1999, 12_001)
+"""Minor units of US dollars that a run's requests ask for: the policy allows up to 5000, and a
+manager says yes to the rest."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What one caller wants, under one key for ever.
+
+    Attributes:
+        key: the caller's idempotency key; also the order's id, so each has an order of its own.
+    """
+
+    key: str
+    customer: str
+    amount: int
+    guarantee: GuaranteeKind
+
+    @property
+    def order(self) -> Order:
+        """The order that is paid back."""
+        return Order(id=self.key, customer=self.customer, paid=50_000)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """One run.
+    """One run: one worker that dies.
 
     Attributes:
-        number: of the run, from 0; its customer is made from it.
-        mode: when the first worker dies.
+        number: of the run in its lane, from 0.
+        mode: when the worker dies.
+        victim: which of the lane's workers.
         passing: at a boundary: the how-manieth passing of it, from 1.
-        kill_after_s: for `any_time`, seconds after the worker is ready.
-        held_path: for `hold_…`, the call during which the worker dies.
-        released_late: the provider goes on only while the next worker is at work.
-        order: of the steps; all at once instead when `at_once`.
-        caller_first: the caller repeats its requests before anything has been swept.
-        again: the boundary at which the second worker dies too, at its first passing.
+        kill_after_s: for `any_time`, seconds after everything was asked.
+        hold_s: for `hold_…`: how long the bank holds the call, so that it goes on after the death.
+        doubled: every wish is asked for at two workers at once, where there are two.
+        two_clicks: every yes is given at two workers at once.
+        again: the boundary at which the worker that replaces the victim dies too.
     """
 
     number: int
     mode: Mode
+    victim: int
     passing: int
     kill_after_s: float
-    held_path: str
-    released_late: bool
-    order: tuple[Step, ...]
-    at_once: bool
-    caller_first: bool
+    hold_s: float
+    doubled: bool
+    two_clicks: bool
     again: Boundary | None
 
     @classmethod
-    def draw(cls, seed: int, number: int) -> Plan:
+    def draw(cls, seed: str, number: int) -> Plan:
         """The run of that number; every mode has its turn."""
         chance = random.Random(f"{seed}/{number}")
-        order = list(STEPS)
-        chance.shuffle(order)
         return cls(
             number=number,
             mode=MODES[number % len(MODES)],
-            passing=chance.randint(1, len(STEPS)),
-            kill_after_s=chance.uniform(0.0, 0.35),
-            held_path=chance.choice(HELD_PATHS),
-            released_late=chance.random() < 0.5,
-            order=tuple(order),
-            at_once=chance.random() < 0.5,
-            caller_first=chance.random() < 0.3,
-            again=chance.choice(list(Boundary)) if chance.random() < 0.3 else None,
+            victim=chance.randrange(1024),
+            passing=chance.choice((1, 1, 2)),
+            kill_after_s=chance.uniform(0.0, 0.06),
+            hold_s=chance.choice((0.2, 0.7)),
+            doubled=chance.random() < 0.5,
+            two_clicks=chance.random() < 0.3,
+            again=chance.choice(list(Boundary)) if chance.random() < 0.2 else None,
         )
 
-    def to_json(self) -> str:
-        """For the worker's command line."""
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def from_json(cls, text: str) -> Plan:
-        """As `to_json` wrote it."""
-        value = json.loads(text)
-        value["order"] = tuple(value["order"])
-        value["again"] = None if value["again"] is None else Boundary(value["again"])
-        return cls(**value)
+    @property
+    def holds(self) -> Literal["before", "after"] | None:
+        """When the bank holds the victim's call, for a mode that has it."""
+        match self.mode:
+            case "hold_before":
+                return "before"
+            case "hold_after":
+                return "after"
+            case _:
+                return None
 
     @property
-    def holds(self) -> Literal["hold_before", "hold_after"] | None:
-        """The provider's fault, for a mode that has one."""
-        return self.mode if self.mode in ("hold_before", "hold_after") else None
+    def boundary(self) -> Boundary | None:
+        """Where the victim kills itself; `key_forgotten` is a death whose recovery comes so late
+        that the bank has forgotten the key."""
+        if self.mode == "key_forgotten":
+            return Boundary.AFTER_CALL
+        return Boundary(self.mode) if self.mode in list(Boundary) else None
 
-    @property
-    def customer(self) -> str:
-        """The customer's id at the provider."""
-        return f"cus_run_{self.number}"
-
-    @property
-    def subscription(self) -> str:
-        """The subscription's id."""
-        return f"sub_run_{self.number}"
-
-    def charge(self, step: Step) -> str:
-        """The id of the charge that the step refunds."""
-        return f"ch_run_{self.number}_{step}"
-
-    def key(self, step: Step) -> str:
-        """The caller's idempotency key."""
-        return f"run-{self.number}-{step}"
-
-    def target(self, step: Step) -> str:
-        """What the provider's books name as the target of the step's effect."""
-        match step:
-            case "small" | "big":
-                return self.charge(step)
-            case "cancel":
-                return self.subscription
-            case "credit":
-                return self.customer
-
-    def rows(self, now: int) -> tuple[Row, ...]:
-        """The customer, two charges and a subscription, as the provider has them before."""
-        created = now - 400 * _DAY
-        charges = [
-            Charge(
-                id=self.charge(step),
-                created=now - 10 * _DAY,
-                amount=amount,
-                currency="usd",
-                customer=self.customer,
-                description=f"Order {self.number} {step}",
+    def more_wishes(self, guarantee: GuaranteeKind, batch: int) -> list[Wish]:
+        """Two small ones more, for a victim that has not come to its moment yet."""
+        return [
+            Wish(
+                key=f"run-{self.number}-more-{batch}-{index}",
+                customer=f"cus_{self.number}_{batch}_{index}",
+                amount=AMOUNTS[0],
+                guarantee=guarantee,
             )
-            for step, amount in (("small", 9000), ("big", 30_000))
-            if step in STEPS
+            for index in range(2)
         ]
-        subscription = Subscription(
-            id=self.subscription,
-            created=created,
-            customer=self.customer,
-            item=f"si_run_{self.number}",
-            price="price_demo_basic",
-            currency="usd",
-            period_start=now - 5 * _DAY,
-            period_end=now + 25 * _DAY,
-        )
-        customer = Customer(id=self.customer, created=created, name="Kim Run", currency="usd")
-        return (customer, *charges, subscription)
+
+    def wishes(self, guarantee: GuaranteeKind) -> list[Wish]:
+        """What is asked for in this run."""
+        return [
+            Wish(
+                key=f"run-{self.number}-{index}",
+                customer=f"cus_{self.number}_{index}",
+                amount=amount,
+                guarantee=guarantee,
+            )
+            for index, amount in enumerate(AMOUNTS)
+        ]

@@ -1,9 +1,7 @@
-"""The workers of the crash campaign, each a process of its own.
+"""A worker of the crash campaign and of the soak: one process with the workspace open.
 
-`first` asks for everything and dies where the plan says. `again` opens the same workspace, sweeps
-until nothing is open, asks for everything once more as a caller would that got no answer, and
-sweeps again. It waits by putting its own clock forward to the next due time, since leases and
-settling times would be minutes; while a call is held it waits in real time.
+It does what a `sayso serve` does (asks, decides, and dispatches whatever is due), but takes its
+orders over a pipe, so that a bench can have many and kill any of them.
 """
 
 from __future__ import annotations
@@ -11,197 +9,304 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from bench.crash_plan import AMOUNTS, Plan, Step
-from bench.place import open_workspace
+from bench.crash_connector import POLICY, BankConnector
+from bench.crash_plan import Wish
 from sayso.actions.approvals import Choice, Decision
 from sayso.actions.engine import Boundary, EngineSettings
-from sayso.actions.state import Status
-from sayso.ids import monotonic_s, to_micros
-from sayso.json import JsonValue
+from sayso.actions.resolution import Resolution
+from sayso.audit.note import Ed25519Signer
+from sayso.audit.verification import Verdict
+from sayso.errors import RefusedError, SaysoError
 from sayso.sdk.app import Sayso
 from sayso.sdk.views import ActionView
-from sayso.store.base import Row, SqlValue, integer, text
+from sayso.sdk.workspace import Workspace, write_secret_file
+from sayso.settings import parse_settings
 
-LEASE_S = 0.3
-LIMIT_S = 30.0
-TABLES: dict[str, object] = {"people": [{"id": "maria", "roles": ["support_manager"]}]}
-_OPEN = (Status.PLANNED, Status.STALE, Status.APPROVED, Status.EXECUTING, Status.UNKNOWN)
-_NEXT_LOOK_S = 0.02
-
-Role = Literal["first", "again"]
-Line: TypeAlias = "Connection[tuple[str, ...], str]"
-"""To the campaign. Whatever was sent before a death has been told to a caller."""
+PERSON = "maria"
 
 
-class AheadClock:
-    """The machine's clock, put forward."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Post:
+    """Where a worker works.
+
+    Attributes:
+        store_url: as `store.url` in sayso.toml.
+        bank_url: of the provider.
+        lease_s: None leaves the engine's own.
+        settle_after_s: of the actions that can be looked up.
+        work: False only asks and decides, and leaves what is due to others.
+    """
+
+    folder: Path
+    store_url: str
+    bank_url: str
+    lease_s: float | None
+    settle_after_s: int
+    work: bool = True
+
+
+# ---- what a bench says -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """Propose a refund."""
+
+    wish: Wish
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Yes:
+    """Approve the card that was shown."""
+
+    key: str
+    approval_id: str
+    revision: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settle:
+    """A person has looked at the bank. `receipt_id` is empty when nothing is there."""
+
+    action_id: str
+    receipt_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arm:
+    """Die at that passing of the boundary, counted from now."""
+
+    boundary: Boundary
+    passing: int
+
+
+Order: TypeAlias = Ask | Yes | Settle | Arm | None
+"""None ends the worker."""
+
+
+# ---- what a worker says ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What a caller was told; `card` is set while a yes is missing."""
+
+    key: str
+    action_id: str
+    status: str
+    card: Yes | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """What was asked could not be done now. `final`: asking again will not help."""
+
+    key: str
+    code: str
+    final: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calling:
+    """A call leaves (`calling`), or its answer is there (`called`)."""
+
+    moment: Literal["calling", "called"] | str
+    action_id: str
+
+
+Said: TypeAlias = Told | Failed | Calling | Literal["ready"]
+Line: TypeAlias = "Connection[Said, Order]"
+
+
+def open_bank_workspace(post: Post, *, create: bool = False) -> Workspace:
+    """The workspace of a lane, with the policy of `crash_connector`."""
+    if create:
+        (post.folder / "policy").mkdir(parents=True)
+        (post.folder / "policy" / "bank.cedar").write_text(POLICY, encoding="utf-8")
+        key = Ed25519Signer.generate("bench").to_text()
+        write_secret_file(post.folder / "keys" / "log.key", key)
+    values: dict[str, object] = {
+        "workspace": {"name": "bench"},
+        "store": {"url": post.store_url},
+        "policy": {"files": ["policy/*.cedar"]},
+        "people": [{"id": PERSON, "roles": ["support_manager"]}],
+    }
+    settings = parse_settings(values, "sayso.toml")
+    return Workspace(folder=post.folder.absolute(), settings=settings, environment={})
+
+
+class Trap:
+    """Kills this process at a boundary, once armed."""
 
     def __init__(self) -> None:
-        self._ahead = timedelta()
+        self._armed: Arm | None = None
+        self._seen = 0
 
-    def now(self) -> datetime:
-        """The time now, aware, in UTC."""
-        return datetime.now(UTC) + self._ahead
+    def arm(self, order: Arm) -> None:
+        """Count from now."""
+        self._armed, self._seen = order, 0
 
-    def advance_to(self, micros: int) -> None:
-        """Put it forward to a time in microseconds since 1970; never back."""
-        behind = micros - to_micros(self.now())
-        self._ahead += timedelta(microseconds=max(0, behind))
-
-
-def tables_of(url: str) -> dict[str, object]:
-    """The workspace's settings for a sandbox."""
-    return TABLES | {"connectors": {"stripe": {"api_key": "file:keys/stripe", "base_url": url}}}
-
-
-def dies_at(boundary: Boundary | None, passing: int) -> Callable[[Boundary], None]:
-    """Kills this process at that passing of the boundary."""
-    seen = 0
-
-    def pass_by(here: Boundary) -> None:
-        nonlocal seen
-        seen += here is boundary
-        if here is boundary and seen == passing:
+    def pass_by(self, here: Boundary) -> None:
+        """The engine passes a boundary."""
+        if self._armed is None or here is not self._armed.boundary:
+            return
+        self._seen += 1
+        if self._seen == self._armed.passing:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    return pass_by
 
+class Worker:
+    """Takes orders and answers, many at once."""
 
-class Caller:
-    """A bot that wants four things for its customer, and a manager who says yes."""
-
-    def __init__(self, sayso: Sayso, plan: Plan, line: Line) -> None:
+    def __init__(self, sayso: Sayso, line: Line, trap: Trap) -> None:
         self._sayso = sayso
-        self._plan = plan
         self._line = line
+        self._trap = trap
+        self._ended = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
 
-    async def ask_all(self) -> None:
-        """Ask for everything, with the same keys each time."""
-        if self._plan.at_once:
-            await asyncio.gather(*(self._ask(step) for step in self._plan.order))
-            return
-        for step in self._plan.order:
-            await self._ask(step)
+    async def serve(self) -> None:
+        """Until the bench says so, or is gone."""
+        loop = asyncio.get_running_loop()
+        loop.add_reader(self._line.fileno(), self._read)
+        self._line.send("ready")
+        await self._ended.wait()
+        loop.remove_reader(self._line.fileno())
+        await asyncio.gather(*self._tasks)
 
-    async def _ask(self, step: Step) -> None:
-        view = await self._sayso.propose(
-            *self._action(step),
-            subject=self._plan.customer,
-            key=self._plan.key(step),
-            reason="I would like my money back, please",
-        )
-        self._line.send(("told", view.id, view.status))
+    def _read(self) -> None:
+        try:
+            while self._line.poll():
+                order = self._line.recv()
+                if order is None:
+                    self._ended.set()
+                elif isinstance(order, Arm):
+                    self._trap.arm(order)
+                else:
+                    task = asyncio.create_task(self._take(order))
+                    self._tasks.add(task)
+                    task.add_done_callback(self._tasks.discard)
+        except (EOFError, OSError):
+            self._ended.set()
+
+    async def _take(self, order: Ask | Yes | Settle) -> None:
+        try:
+            said: Said = await self._do(order)
+        except SaysoError as error:
+            final = isinstance(error, RefusedError)
+            said = Failed(key=_key_of(order), code=error.code.value, final=final)
+        except Exception:  # noqa: BLE001
+            # A bug is no refusal: the worker ends, and the bench counts that against us.
+            traceback.print_exc()
+            os._exit(1)
+        self._line.send(said)
+
+    async def _do(self, order: Ask | Yes | Settle) -> Told:
+        match order:
+            case Ask(wish=wish):
+                view = await self._sayso.propose(
+                    f"bank.{wish.guarantee}",
+                    {
+                        "order": wish.key,
+                        "amount": {"amount_minor": wish.amount, "currency": "USD"},
+                    },
+                    subject=wish.customer,
+                    key=wish.key,
+                    reason="I would like my money back, please",
+                )
+                return await self._tell(wish.key, view)
+            case Yes(key=key):
+                decided = await self._sayso.decide_as(
+                    Decision(
+                        tenant=self._sayso.house.tenant,
+                        approval_id=order.approval_id,
+                        revision=order.revision,
+                        digest=order.digest,
+                        choice=Choice.APPROVE,
+                        person=PERSON,
+                        via="bench",
+                    )
+                )
+                return await self._tell(key, await self._sayso.action(decided.action.id))
+            case Settle():
+                row = await self._sayso.house.resolutions.resolve(
+                    Resolution(
+                        tenant=self._sayso.house.tenant,
+                        action_id=order.action_id,
+                        outcome="succeeded" if order.receipt_id else "failed",
+                        evidence="looked at the bank",
+                        person=PERSON,
+                        via="bench",
+                        receipt_id=order.receipt_id,
+                    )
+                )
+                return Told(key=row.id, action_id=row.id, status=row.status)
+
+    async def _tell(self, key: str, view: ActionView) -> Told:
+        card = None
         if view.status == "pending_approval":
-            view = await self._say_yes(view)
-            self._line.send(("told", view.id, view.status))
-
-    def _action(self, step: Step) -> tuple[str, dict[str, JsonValue]]:
-        amount: JsonValue = {"amount_minor": AMOUNTS[step], "currency": "USD"}
-        match step:
-            case "small" | "big":
-                return "stripe.refund", {"charge": self._plan.charge(step), "amount": amount}
-            case "cancel":
-                return "stripe.cancel_subscription", {"subscription": self._plan.subscription}
-            case "credit":
-                return "stripe.credit", {"amount": amount}
-
-    async def _say_yes(self, view: ActionView) -> ActionView:
-        shown = (await self._sayso.action(view.id)).approval
-        assert shown is not None
-        await self._sayso.decide_as(
-            Decision(
-                tenant=self._sayso.house.tenant,
-                approval_id=shown.id,
-                revision=shown.revision,
-                digest=shown.digest,
-                choice=Choice.APPROVE,
-                person="maria",
-                via="bench",
-            )
-        )
-        return await self._sayso.action(view.id)
+            shown = (await self._sayso.action(view.id)).approval
+            if shown is not None:
+                card = Yes(
+                    key=key,
+                    approval_id=shown.id,
+                    revision=shown.revision,
+                    digest=shown.digest,
+                )
+        return Told(key=key, action_id=view.id, status=view.status, card=card)
 
 
-async def read_rows(sayso: Sayso) -> list[Row]:
-    """The actions as they are stored."""
-    house = sayso.house
-    anything: dict[str, SqlValue] = dict.fromkeys(("after", "status", "subject_id", "name"))
-    return await house.store.read(
-        lambda reader: reader.all("action.page", tenant=house.tenant, limit=200, **anything)
-    )
+def _key_of(order: Ask | Yes | Settle) -> str:
+    match order:
+        case Ask(wish=wish):
+            return wish.key
+        case Yes(key=key):
+            return key
+        case Settle(action_id=action_id):
+            return action_id
 
 
-async def sweep(sayso: Sayso, clock: AheadClock | None, limit_s: float) -> bool:
-    """Carry on whatever is open.
+async def _work(post: Post, name: str, line: Line) -> None:
+    trap = Trap()
 
-    Args:
-        clock: put forward to the next due time; None waits in real time.
+    def on_call(moment: str, action_id: str) -> None:
+        line.send(Calling(moment=moment, action_id=action_id))
 
-    Returns:
-        Whether nothing is open any more; what waits for a person's yes is not open.
-    """
-    deadline = monotonic_s() + limit_s
-    while monotonic_s() < deadline:
-        await sayso.house.dispatcher.drain()
-        rows = [row for row in await read_rows(sayso) if text(row, "status") in _OPEN]
-        if not rows:
-            return True
-        due = [row["due_at"] for row in rows if isinstance(row["due_at"], int)]
-        if not due:
-            return False  # only a person could go on
-        if clock is not None:
-            clock.advance_to(min(due))
-        await asyncio.sleep(_NEXT_LOOK_S)
-    return False
-
-
-async def work_first(folder: Path, url: str, plan: Plan, line: Line) -> None:
-    """Ask for everything; the plan's death comes on the way."""
-    boundary = Boundary(plan.mode) if plan.mode in list(Boundary) else None
+    settings = None if post.lease_s is None else EngineSettings(lease_s=post.lease_s)
     sayso = Sayso(
-        open_workspace(folder, **tables_of(url)),
-        engine_settings=EngineSettings(lease_s=LEASE_S),
-        passing=dies_at(boundary, plan.passing),
+        open_bank_workspace(post),
+        work=post.work,
+        connectors=[BankConnector(post.bank_url, name, post.settle_after_s, on_call)],
+        engine_settings=settings,
+        passing=trap.pass_by,
     )
     async with sayso:
-        line.send(("ready",))
-        await Caller(sayso, plan, line).ask_all()
+        await Worker(sayso, line, trap).serve()
 
 
-async def work_again(folder: Path, url: str, plan: Plan, line: Line) -> None:
-    """Recover, repeat the requests, and recover what came of that."""
-    clock = AheadClock()
-    sayso = Sayso(
-        open_workspace(folder, **tables_of(url)),
-        work=False,
-        clock=clock,
-        engine_settings=EngineSettings(lease_s=LEASE_S),
-        passing=dies_at(plan.again, 1),
-    )
-    async with sayso:
-        for row in await read_rows(sayso):
-            clock.advance_to(integer(row, "updated_at"))
-        caller = Caller(sayso, plan, line)
-        if plan.caller_first:
-            await caller.ask_all()
-        if plan.holds is not None:
-            await sweep(sayso, None, 3 * LEASE_S)
-            line.send(("swept",))
-            await asyncio.get_running_loop().run_in_executor(None, line.recv)
-        settled = await sweep(sayso, clock, LIMIT_S)
-        line.send(("settled" if settled else "open",))
-        await caller.ask_all()
-        settled = await sweep(sayso, clock, LIMIT_S)
-        line.send(("settled" if settled else "open",))
-
-
-def work(role: Role, folder: Path, url: str, plan: Plan, line: Line) -> None:
+def work(post: Post, name: str, line: Line) -> None:
     """Be a worker; the target of its process."""
-    doing = work_first if role == "first" else work_again
-    asyncio.run(doing(folder, url, plan, line))
+    asyncio.run(_work(post, name, line))
+
+
+def verify_log(post: Post, heads: Sequence[bytes], line: Connection[str, str]) -> None:
+    """Verify the log deeply; sends what is wrong, or nothing. The target of a process."""
+
+    async def verify() -> str:
+        async with Sayso(open_bank_workspace(post), act=False) as sayso:
+            found = sayso.audit.verify(checkpoints=heads, deep=True)
+        if found.verdict is Verdict.VERIFIED:
+            return ""
+        findings = [*found.findings, *(one for log in found.logs for one in log.findings)]
+        words = "; ".join(finding.message for finding in findings)
+        return f"{found.verdict}: {words[:400]}"
+
+    line.send(asyncio.run(verify()))

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 TIMEOUT_S = 120
 BENCHES = {
     "overhead": ["--actions", "4", "--rounds", "1"],
-    "crash": ["--runs", "2", "--peer-runs", "1", "--lanes", "1"],
+    "crash": "--runs 1 --stores sqlite --workers 1 --peer-runs 0 --stripe-runs 1".split(),
     "startup": ["--rounds", "1"],
 }
 CASES = {
@@ -54,7 +54,7 @@ def test_a_bench_prints_one_document_and_its_exit_status_says_whether_it_is_ok(n
 @pytest.mark.promise("bench:crash")
 def test_the_crash_campaign_finds_what_a_provider_did_twice() -> None:
     """A campaign that says 0 of everything is worth something only if it can say otherwise."""
-    status, document = run_bench("crash", "--sabotage", "--peer-runs", "0", "--runs", "1")
+    status, document = run_bench("crash", "--sabotage", "--stripe-runs", "0")
     values = {row["case"]: row["value"] for row in document["rows"]}
     assert status == 1
     assert values["double"] > 0
