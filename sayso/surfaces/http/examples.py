@@ -101,6 +101,9 @@ ACTION: dict[str, Any] = {
     "planner": "caller",
     "request_id": None,
     "step": None,
+    "after": [],
+    "on_failure": "continue",
+    "undoes": None,
     "revision": 1,
     "digest": _DIGEST,
     "decision": {

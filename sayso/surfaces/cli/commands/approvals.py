@@ -24,7 +24,6 @@ from sayso.surfaces.cli.show import show_action, status_of, warn_refused
 app = typer.Typer(
     help="Decide what waits: list, show, approve, reject, edit, plan.",
 )
-app.command()(plan)
 
 IdArgument = Annotated[str, typer.Argument(metavar="ID", help="The approval, apr_….")]
 DigestOption = Annotated[
@@ -215,3 +214,6 @@ def _lowered(
         raise usage("this card has no amount to lower", "approve or reject it")
     name = sayso.house.connectors.action(card.action).money_arg or "amount"
     return {name: Money.parse(amount, card.amount.currency).to_json()}
+
+
+app.command()(plan)
