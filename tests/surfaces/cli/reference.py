@@ -13,7 +13,7 @@ from sayso.surfaces.cli.app import COMMANDS
 DOCUMENT = Path(__file__).parents[3] / "docs" / "cli.md"
 START = "## Reference\n"
 GROUPS = {
-    "approvals": ("list", "show", "approve", "reject", "edit"),
+    "approvals": ("list", "show", "approve", "reject", "edit", "plan"),
     "actions": ("list", "show", "resolve"),
     "audit": (
         *("tail", "query", "export", "checkpoint"),
