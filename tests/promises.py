@@ -268,6 +268,11 @@ PROMISES: dict[str, Promise] = {
         "A verification that is remembered shows any later change of what was verified.",
         "audit 4.6",
     ),
+    "audit:oracle": Promise(
+        "Go's own note and tlog packages verify our checkpoints, proofs and tiles, where a Go is "
+        "installed.",
+        "audit 4.6",
+    ),
     "audit:export": Promise(
         "A filtered export proves each of its rows and says that it is not whole.", "audit 4.8"
     ),
