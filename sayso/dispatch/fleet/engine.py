@@ -24,14 +24,18 @@ from sayso.dispatch.fleet.contract import (
 )
 from sayso.dispatch.fleet.schema import quiet
 from sayso.errors import SaysoError
+from sayso.ids import monotonic_s
 from sayso.store.postgres_connection import connect
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-POLL_S = 1.0
-"""How often each worker asks for deliveries; at one second an idle worker uses about one percent of
-a core. Whoever somebody waits for is not found by this poll (`hand_over` in the schema)."""
+IDLE_POLL_S = 2.0
+"""How often each worker asks for deliveries while there are none: DBOS only polls, and a look costs
+some milliseconds. What somebody waits for is not found by it (`hand_over` in the schema)."""
+BUSY_POLL_S = 0.1
+_BUSY_FOR_S = 10.0
+"""After so long without a delivery the pace is that of an idle fleet again."""
 _SCHEDULES_POLL_S = 3600.0
 _BATCH = 1000
 
@@ -48,12 +52,23 @@ class DbosEngine:
         at_once: how many deliveries this process takes at the same time.
     """
 
-    def __init__(self, url: str, deliver: Deliver, at_once: int, poll_s: float = POLL_S) -> None:
+    def __init__(
+        self,
+        url: str,
+        deliver: Deliver,
+        at_once: int,
+        *,
+        monotonic: Callable[[], float] = monotonic_s,
+    ) -> None:
         self._url = url
         self._deliver = deliver
         self._at_once = at_once
-        self._poll_s = poll_s
+        self._monotonic = monotonic
         self._pool: Engine | None = None
+        self._delivered = 0
+        self._seen = 0
+        self._last = 0.0
+        self._busy = False
 
     async def start(self) -> None:
         """Begin to take deliveries.
@@ -68,6 +83,21 @@ class DbosEngine:
         """Take no more, and wait for what was delivered; the event loop must go on meanwhile."""
         if self._pool is not None:
             await asyncio.to_thread(self._stop, grace_s)
+
+    async def tend(self) -> None:
+        """Ask often while there is something to deliver, and seldom while there is not.
+
+        To be called about every second. The pace is one for the whole fleet, a row of the engine's.
+        """
+        now = self._monotonic()
+        if self._delivered != self._seen:
+            self._seen, self._last = self._delivered, now
+            if not self._busy:
+                self._busy = True
+                await asyncio.to_thread(_set_pace, BUSY_POLL_S)
+        elif self._busy and now - self._last > _BUSY_FOR_S:
+            self._busy = False
+            await asyncio.to_thread(_set_pace, IDLE_POLL_S)
 
     async def delete_before(self, moment: datetime) -> int:
         """Delete what was handed over before; returns how many deliveries that were.
@@ -98,24 +128,23 @@ class DbosEngine:
                     "executor_id": f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex}",
                     "enable_otlp": False,
                     "log_level": "WARNING",
-                    "log_level": "WARNING",
                     "max_executor_threads": self._at_once + 4,
                     "scheduler_polling_interval_sec": _SCHEDULES_POLL_S,
                 }
             )
 
-            deliver = self._deliver
-
             @DBOS.workflow(name=WORKFLOW)
             def advance(noun: str, tenant: str, item_id: str) -> None:  # pyright: ignore[reportUnusedFunction]
-                asyncio.run_coroutine_threadsafe(deliver(noun, tenant, item_id), loop).result()
+                self._delivered += 1
+                running = self._deliver(noun, tenant, item_id)
+                asyncio.run_coroutine_threadsafe(running, loop).result()
 
             DBOS.listen_queues([QUEUE])
             DBOS.launch()
             DBOS.register_queue(
                 QUEUE,
                 worker_concurrency=self._at_once,
-                polling_interval_sec=self._poll_s,
+                polling_interval_sec=IDLE_POLL_S,
                 on_conflict="always_update",
             )
         except Exception as error:
@@ -145,3 +174,13 @@ class DbosEngine:
             deleted += len(found)
             if len(found) < _BATCH:
                 return deleted
+
+
+def _set_pace(poll_s: float) -> None:
+    from dbos import DBOS
+
+    queue = DBOS.retrieve_queue(QUEUE)
+    if queue is None:  # somebody emptied its tables
+        DBOS.register_queue(QUEUE, polling_interval_sec=poll_s)
+    else:
+        queue.set_polling_interval_sec(poll_s)

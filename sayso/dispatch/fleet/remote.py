@@ -17,8 +17,9 @@ from sayso.store.base import Row, Store, integer_or_none, text
 PATIENCE_S = 10.0
 """How long somebody is kept waiting for the fleet; what is not settled then goes on without them.
 """
-LOOK_S = 0.02
-"""How often the store is asked for changes: a number in this process, no query."""
+FIRST_LOOK_S = 0.02
+LONGEST_LOOK_S = 0.25
+"""The pauses between two looks of one waiter; each look that follows a commit is a read."""
 
 
 class RemoteDispatcher:
@@ -65,7 +66,7 @@ class RemoteDispatcher:
     async def run_now(self, noun: str, tenant: Tenant, item_id: str) -> None:
         """Wait until a worker has taken the item as far as it goes now, `patience_s` at most."""
         deadline = self._monotonic() + self._patience_s
-        seen = -1
+        seen, pause = -1, FIRST_LOOK_S
         while self._monotonic() < deadline:
             version = await self._store.version()
             if version != seen:
@@ -77,7 +78,8 @@ class RemoteDispatcher:
                 )
                 if row is None or self._is_at_rest(noun, row):
                     return
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.3, LONGEST_LOOK_S)
 
     def _is_at_rest(self, noun: str, row: Row) -> bool:
         due_at = integer_or_none(row, "due_at")

@@ -19,7 +19,6 @@ from sayso.store.postgres_connection import APP_ROLE, OWNER_ROLE, connect_plainl
 from sayso.store.postgres_errors import store_error
 
 
-
 def migrate_fleet(url: str) -> None:
     """Bring the engine's schema to the version that is installed, and let workers use it.
 

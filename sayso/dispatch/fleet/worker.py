@@ -17,12 +17,13 @@ from sayso.store.base import Store
 
 logger = logging.getLogger("sayso.dispatch")
 
-SWEEP_S = 0.5
+SWEEP_S = 1.0
 """How often the due index is looked at although nobody has committed anything."""
-LOOK_S = 0.05
+LOOK_S = 0.1
 """How often the store is asked for commits: a number in this process, no query."""
 GRACE_S = 25.0
 """How long what runs may still take when the worker is told to end."""
+_CHORES_S = 1.0
 _AGAIN_S = 30.0
 _CLEAN_S = 60.0
 
@@ -36,6 +37,10 @@ class Engine(Protocol):
 
     async def stop(self, grace_s: float) -> None:
         """Deliver no more, and wait for what was delivered."""
+        ...
+
+    async def tend(self) -> None:
+        """Whatever it has to do about once a second."""
         ...
 
     async def delete_before(self, moment: datetime) -> int:
@@ -157,16 +162,22 @@ class FleetWorker:
             logger.error("%s; next: %s (%s)", error, error.next_step, error.detail)  # noqa: TRY400
 
     async def _keep_house(self) -> None:
+        clean_at = again_at = self._monotonic() + _AGAIN_S
         while True:
-            await asyncio.sleep(_CLEAN_S if self.has_engine else _AGAIN_S)
-            if not self.has_engine:
-                await self._start_engine()
-                continue
+            await asyncio.sleep(_CHORES_S)
+            now = self._monotonic()
             try:
-                await self._engine.delete_before(self._clock.now() - self._keep)
+                if self.has_engine:
+                    await self._engine.tend()
+                elif now >= again_at:
+                    again_at = now + _AGAIN_S
+                    await self._start_engine()
+                if self.has_engine and now >= clean_at:
+                    clean_at = now + _CLEAN_S
+                    await self._engine.delete_before(self._clock.now() - self._keep)
             except Exception:
-                # The edge of the process: what is not deleted now is next time.
-                logger.exception("old deliveries cannot be deleted")
+                # The edge of the process: what is not done now is next time.
+                logger.exception("the engine cannot be tended")
 
     async def _end(self) -> None:
         if self.has_engine:

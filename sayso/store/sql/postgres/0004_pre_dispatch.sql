@@ -70,7 +70,7 @@ begin
         -- From 7 on somebody waits for it, so whichever worker has heard of the commit takes it
         -- without waiting for the engine's next poll.
         if new.priority < 7 then
-            new.nudge_at := now_us + 2000000;
+            new.nudge_at := now_us + 3000000;
         end if;
     exception when others then
         null;  -- INVARIANT: an engine that is not there stops nothing; the sweep has it at once.
