@@ -22,7 +22,7 @@ from sayso.actions.queue import ApprovalStatus, approval_of, show_again
 from sayso.actions.state import Status
 from sayso.audit.entry import EntryKind, Json
 from sayso.errors import Code
-from sayso.store.base import Reader, Transaction, text
+from sayso.store.base import Reader, Row, Transaction, integer, text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +53,13 @@ def obstacle_to(reader: Reader, row: ActionRow) -> Obstacle | None:
         occupies=row.object_key,
         action_id=row.id,
     )
-    obstacles = [Obstacle(id=text(one, "id"), code=Code(text(one, "code"))) for one in found]
-    return min(obstacles, key=lambda one: one.code is not Code.STOPPED, default=None)
+    first = min(found, key=_place, default=None)
+    return None if first is None else Obstacle(id=text(first, "id"), code=Code(text(first, "code")))
+
+
+def _place(row: Row) -> tuple[str, int, str]:
+    """Stops before actions (`stopped` < `unsettled`), the older ones first."""
+    return text(row, "code"), integer(row, "engaged_at"), text(row, "id")
 
 
 def stop_on(reader: Reader, row: ActionRow) -> Obstacle | None:

@@ -285,6 +285,14 @@ class Ledger:
             "action.update", **columns, tenant=row.tenant, id=row.id, was_seq=row.last_seq
         )
         assert done == 1, "the row changed inside its own transaction"
+        if row.held_by is not None:
+            # Whoever put it back may have died before the others were: each takes some along.
+            tx.run(
+                "action.wake_more",
+                tenant=row.tenant,
+                held_by=row.held_by,
+                now=stored.updated_at,
+            )
         if row.status in CALLED and stored.status not in CALLED:
             tx.run("action.wake_held", tenant=row.tenant, id=row.id, now=stored.updated_at)
         self._wake(tx, stored)

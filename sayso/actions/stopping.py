@@ -165,6 +165,7 @@ class Stops:
     Args:
         operator: the tenant whose people and services may stop every tenant.
         roles: a person with one of these may have a part in a resumption.
+        batch: so many held actions are put back in one transaction.
     """
 
     def __init__(
@@ -178,6 +179,7 @@ class Stops:
         ids: IdSource,
         operator: Tenant,
         roles: Iterable[str],
+        batch: int = 1000,
     ) -> None:
         self._store = store
         self._log = log
@@ -187,6 +189,7 @@ class Stops:
         self._ids = ids
         self._operator = operator
         self._roles = frozenset(roles)
+        self._batch = batch
 
     async def engage(self, order: StopOrder) -> StopRow:
         """Stop at once: when this returns, no claim that follows it makes a call under it.
@@ -202,7 +205,9 @@ class Stops:
     async def resume(self, resumption: Resumption) -> StopRow:
         """Ask for the end of a stop, or confirm it as another person than who asked.
 
-        What it held is due again in the same transaction; its claims check everything anew.
+        What it held is due again, the first thousand in the same transaction and the others in
+        further ones, so that nobody is held up; its claims check everything anew. A crash between
+        them loses nothing: each action that goes on puts back some of those that are left.
 
         Raises:
             RefusedError: `not_found`; `forbidden` for a stop of all from another tenant;
@@ -211,7 +216,16 @@ class Stops:
         """
         person = Actor(kind=ActorKind.PERSON, id=resumption.person)
         work = partial(self._resume, resumption=resumption)
-        return await self._recorded(work, resumption.tenant, person)
+        row = await self._recorded(work, resumption.tenant, person)
+        while not row.in_force:
+            woken = await self._store.write(lambda tx: self._wake(tx, row))
+            if woken < self._batch:
+                break
+        return row
+
+    def _wake(self, tx: Transaction, row: StopRow) -> int:
+        now = to_micros(self._clock.now())
+        return tx.run("stop.wake_held", id=row.id, now=now, limit=self._batch)
 
     # ---- engaging ------------------------------------------------------------------------------
 
@@ -298,7 +312,7 @@ class Stops:
                 next_step=f"ask another approver to run `sayso resume {row.id}`",
             )
         released = self._write(tx, row, resumption, EntryKind.STOP_RELEASED, "stop.release")
-        tx.run("stop.wake_held", id=row.id, now=released.released_at)
+        self._wake(tx, released)
         return released
 
     def _resumer(self, person_id: str) -> Person:

@@ -21,7 +21,7 @@ from sayso.sdk.views import ActionView
 from sayso.store.base import Reader, integer_or_none, text
 from sayso.testing.shop import Shop, ShopFault
 
-OFTEN = POLICY.replace("count30d < 3", "count30d < 9")
+OFTEN = POLICY.replace("count30d < 3", "count30d < 99")
 AGENT = Actor(kind=ActorKind.AGENT, id="agent")
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import secrets
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from actions.desk import (
@@ -19,21 +23,25 @@ from actions.desk import (
     stock,
     usd,
 )
+from actions.test_same_object import OFTEN, serve
 from support.house import ShopHouse, open_shop
 
 from sayso.actions.action import verifiable
 from sayso.actions.engine import Boundary
 from sayso.actions.ledger import get_action
 from sayso.actions.snapshot import Call
-from sayso.actions.stopping import Resumption
+from sayso.actions.stopping import Resumption, Stops
 from sayso.audit.entry import Actor, ActorKind
+from sayso.audit.personal import Personal
 from sayso.errors import RefusedError, SaysoError
-from sayso.ids import Tenant
+from sayso.ids import Tenant, to_micros
 from sayso.json import JsonValue
 from sayso.sdk.views import ActionView, StopView
+from sayso.store.base import Reader, Store, Transaction
 from sayso.testing.clock import FakeClock
 from sayso.testing.shop import Shop, ShopFault
 
+T = TypeVar("T")
 MARIA = Actor(kind=ActorKind.PERSON, id="maria")
 SCOPES = [
     ("all", ""),
@@ -42,6 +50,10 @@ SCOPES = [
     ("action", "shop.refund"),
     ("customer", "cus_1"),
 ]
+
+
+class PlugPulledError(Exception):
+    """Stands for the power cut."""
 
 
 async def stop(house: ShopHouse, scope: str = "all", target: str = "") -> StopView:
@@ -79,6 +91,15 @@ async def refused(house: ShopHouse, stopped: StopView, person: str, key: str = "
 def kinds(house: ShopHouse, view: ActionView) -> list[str]:
     """The kinds of an action's entries, oldest first."""
     return [str(body["kind"]) for body in bodies(house) if body.get("action") == view.id]
+
+
+async def _make_due(house: ShopHouse, view: ActionView) -> None:
+    def work(tx: Transaction) -> None:
+        row = get_action(tx, MAIN, view.id)
+        now = to_micros(house.clock.now())
+        tx.run("action.due_again", tenant=MAIN, id=row.id, last_seq=row.last_seq, due_at=now)
+
+    await house.sayso.house.store.write(work)
 
 
 @pytest.mark.promise("stop:holds")
@@ -128,8 +149,9 @@ async def test_a_held_yes_runs_after_the_resume_without_a_new_one(tmp_path: Path
         assert view.held is not None
         assert view.approval is not None
         assert view.approval.status == "approved"
-        for _ in range(3):
-            await advance(house, view)
+        for _ in range(3):  # as a step of its plan would put it back
+            await _make_due(house, view)
+            assert (await advance(house, view)).held == view.held
         assert kinds(house, view).count("action.held") == 1
         house.clock.advance(hours=2)
         await resume(house, stopped)
@@ -406,3 +428,58 @@ async def test_a_stop_that_means_nothing_is_refused(
         with pytest.raises(RefusedError):
             await house.sayso.stop(scope, target, reason=reason)
         assert await house.sayso.stops(released=None) == []
+
+
+class _CutStore:
+    """A store whose process dies after so many writes."""
+
+    def __init__(self, store: Store, writes: int) -> None:
+        self._store = store
+        self._left = writes
+
+    async def write(self, work: Callable[[Transaction], T], *, tenant: str | None = None) -> T:
+        self._left -= 1
+        if self._left < 0:
+            raise PlugPulledError
+        return await self._store.write(work, tenant=tenant)
+
+    async def read(self, work: Callable[[Reader], T], *, tenant: str | None = None) -> T:
+        return await self._store.read(work, tenant=tenant)
+
+    async def version(self) -> int:
+        return await self._store.version()
+
+    async def close(self) -> None:
+        await self._store.close()
+
+
+@pytest.mark.promise("stop:crash")
+@pytest.mark.parametrize("writes", [1, 2, 9], ids=["at once", "later", "not at all"])
+async def test_a_crash_while_many_are_put_back_strands_none(tmp_path: Path, writes: int) -> None:
+    """They are put back in batches; each that goes on takes some of the others along."""
+    async with open_shop(tmp_path, policy=OFTEN) as house:
+        orders = [f"o{number}" for number in range(15)]
+        stock(house, *orders)
+        stopped = await stop(house)
+        for order in orders:
+            await propose(house, 100, order=order)
+        inside = house.sayso.house
+        stops = Stops(
+            store=_CutStore(inside.store, writes),
+            log=inside.log,
+            directory=inside.directory,
+            personal=Personal(secrets.token_bytes),
+            clock=house.clock,
+            ids=inside.ids,
+            operator=MAIN,
+            roles=["support_manager"],
+            batch=2,
+        )
+        await resume(house, stopped, "maria")
+        with contextlib.suppress(PlugPulledError):
+            await stops.resume(
+                Resumption(tenant=MAIN, stop_id=stopped.id, person="noor", via="test", key="k")
+            )
+        await serve(house)
+        assert len(house.shop.books.payouts) == len(orders)
+        assert_verified(house)

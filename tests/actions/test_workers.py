@@ -7,6 +7,7 @@ end only what the due index names is advanced, so a wake-up that was lost shows 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import tempfile
 from collections import Counter
@@ -30,7 +31,8 @@ from sayso.actions.ledger import ActionRow, read_action
 from sayso.actions.plan import Step
 from sayso.actions.proposals import Proposal
 from sayso.actions.snapshot import Call
-from sayso.actions.state import FINAL, Status
+from sayso.actions.state import CALLED, FINAL, Status
+from sayso.actions.stopping import Resumption
 from sayso.audit.entry import Actor, ActorKind
 from sayso.errors import Code, RefusedError, SaysoError
 from sayso.ids import to_micros
@@ -76,6 +78,7 @@ class Plans(RuleBasedStateMachine):
         self._shop = Shop()
         self._pull_at: Boundary | None = None
         self._plans = 0
+        self._words = 0
         self._refusals: Counter[str] = Counter()
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
@@ -236,6 +239,25 @@ class Plans(RuleBasedStateMachine):
         self._away = {"idle", *away}
         self._houses[worker] = self._run(self._start(worker))
 
+    @rule(worker=WORKERS, scope=st.sampled_from((("all", ""), ("connector", "shop"))))
+    def stop(self, worker: int, scope: tuple[str, str]) -> None:
+        if len(self._run(self._houses[0].sayso.stops())) < 2:
+            self._run(self._houses[worker].sayso.stop(*scope))
+
+    @rule(worker=WORKERS, people=st.permutations(("maria", "noor", "finn")))
+    def resume(self, worker: int, people: list[str]) -> None:
+        """Somebody may be away, or the same person may say it twice; then it goes on holding."""
+        for stop in self._run(self._houses[worker].sayso.stops()):
+            for person in people[:2]:
+                self._try(self._say_resume(worker, stop.id, person), "stop.refused")
+
+    async def _say_resume(self, worker: int, stop_id: str, person: str) -> None:
+        self._words += 1
+        word = Resumption(
+            tenant=MAIN, stop_id=stop_id, person=person, via="test", key=f"{self._words}"
+        )
+        await self._houses[worker].sayso.resume_as(word)
+
     @rule(at_once=st.lists(WORKERS, min_size=1, max_size=4))
     def advance(self, at_once: list[int]) -> None:
         self._run(self._advance_all(at_once))
@@ -305,6 +327,28 @@ class Plans(RuleBasedStateMachine):
         assert set(paid) <= intents
 
     @invariant()
+    def no_claim_is_made_while_something_is_stopped(self) -> None:
+        if not self._houses:
+            return
+        in_force: set[object] = set()
+        for body in bodies(self._houses[0]):
+            data = body.get("data", {})
+            assert isinstance(data, dict)
+            if body["kind"] == "stop.engaged":
+                in_force.add(data["stop"])
+            elif body["kind"] == "stop.released":
+                in_force.remove(data["stop"])
+            assert not (in_force and body["kind"] == "action.intent")
+
+    @invariant()
+    def calls_have_their_object_for_themselves(self) -> None:
+        if not self._houses:
+            return
+        rows = self._run(self._rows())
+        in_hand = Counter(row.object_key for row in rows if row.status in CALLED)
+        assert all(count == 1 for count in in_hand.values()), in_hand
+
+    @invariant()
     def every_row_is_what_its_last_entry_says(self) -> None:
         if not self._houses:
             return
@@ -338,6 +382,12 @@ class Plans(RuleBasedStateMachine):
         """Serve what the due index names, and nothing else, until it names nothing."""
         self._pull_at = self._shop.on_call = None
         self._shop.faults.clear()
+        self._away = {"idle"}
+        self._houses[0] = await self._start(0)
+        for stop in await self._houses[0].sayso.stops():
+            for person in ("maria", "noor", "finn"):
+                with contextlib.suppress(RefusedError):
+                    await self._say_resume(0, stop.id, person)
         engine = self._houses[0].sayso.house.engine
         for _ in range(500):
             due, waits = await self._due()
@@ -388,6 +438,7 @@ def _waits_for_a_person(row: ActionRow, rows: list[ActionRow]) -> bool:
     before = [
         other for other in rows if other.request_id == row.request_id and other.step in row.after
     ]
+    before += [other for other in rows if row.is_held and other.id == row.held_by]
     return row.status is Status.APPROVED and any(
         other.status is Status.UNKNOWN or _waits_for_a_person(other, rows) for other in before
     )

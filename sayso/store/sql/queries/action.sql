@@ -62,6 +62,12 @@ where tenant = :tenant and id = :id and last_seq = :last_seq;
 update action set due_at = :now
 where tenant = :tenant and held_by = :id and due_at is null;
 
+-- name: wake_more (count unread)
+update action set due_at = :now
+where tenant = :tenant and id in (
+    select id from action
+    where tenant = :tenant and held_by = :held_by and due_at is null limit 10);
+
 -- name: wake_dependents (count unread)
 update action set due_at = :now
 where tenant = :tenant and request_id = :request_id and after <> '[]'

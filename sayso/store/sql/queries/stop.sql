@@ -20,17 +20,13 @@ order by id desc limit :limit;
 -- What keeps an action from being called now: a stop that holds it, or another action that has the
 -- same object in its hands. A scope that this program does not know holds everything.
 -- name: obstacles
-select stopping.id, 'stopped' as code from (
-    select id from stop
-    where tenant in (:tenant, '*') and released_at is null
-        and (scope not in ('connector', 'action', 'customer') or target = case scope
-            when 'connector' then :connector when 'action' then :name else :subject_id end)
-    order by engaged_at, id limit 1) as stopping
+select id, 'stopped' as code, engaged_at from stop
+where tenant in (:tenant, '*') and released_at is null
+    and (scope not in ('connector', 'action', 'customer') or target = case scope
+        when 'connector' then :connector when 'action' then :name else :subject_id end)
 union all
-select holding.id, 'unsettled' as code from (
-    select id from action
-    where tenant = :tenant and occupies = :occupies and id <> :action_id
-    order by id limit 1) as holding;
+select id, 'unsettled' as code, created_at from action
+where tenant = :tenant and occupies = :occupies and id <> :action_id;
 
 -- name: ask
 update stop set asked_by = :by, asked_at = :at, asked_key = :key, last_seq = :last_seq
@@ -45,4 +41,6 @@ select count(*) as count from action
 where tenant = :tenant and held_by = :id and due_at is null;
 
 -- name: wake_held
-update action set due_at = :now where held_by = :id and due_at is null;
+update action set due_at = :now
+where (tenant, id) in (
+    select tenant, id from action where held_by = :id and due_at is null limit :limit);
