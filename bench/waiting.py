@@ -30,6 +30,9 @@ IDLE_BAR_PERCENT = 1.0
 IDLE_S = 20.0
 PAGE = 50
 FIRST_SETTLED = 8_000_000_000
+FIRST_FEW = 7_000_000_000
+GROWTH_BAR = 2.0
+"""How many times a decision may take what it takes with nothing else waiting."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +44,7 @@ class Waited:
         waiting_bytes: of the database, for each that waits.
         page_s, deep_page_s: of the first page of the queue, and of one in its middle.
         decide_s: of a decision over HTTP, until the action is executed.
+        decide_alone_s: the same in the same workspace, before anything else waited.
         idle_percent: of a core, with nobody asking.
     """
 
@@ -52,6 +56,7 @@ class Waited:
     page_s: Sequence[float]
     deep_page_s: Sequence[float]
     decide_s: Sequence[float]
+    decide_alone_s: Sequence[float]
     idle_percent: float
 
 
@@ -59,13 +64,17 @@ def measure(place: Place, server: Server | None, asked: argparse.Namespace) -> W
     """Fill a workspace, then serve it a few times."""
     approvals, settled, calls = int(asked.approvals), int(asked.settled), int(asked.calls)
     throughput_sayso.new_workspace(place)
+    token = asyncio.run(_token(place))
+    add(place, calls, settled=False, first=FIRST_FEW)
+    with serve(place) as served:
+        few, _ = _pages(served, token, "", 1)
+        alone = [_decide(served, token, item) for item in few]
     if settled:
         add(place, settled, settled=True, first=FIRST_SETTLED)
     empty = database_bytes(place, server)
     show_progress(f"{place.store}: {approvals:,} approvals")
     filled_s = add(place, approvals, settled=False, first=FIRST)
     waiting_bytes = (database_bytes(place, server) - empty) / approvals
-    token = asyncio.run(_token(place))
     ready: list[float] = []
     for _ in range(asked.starts - 1):
         with serve(place) as served:
@@ -90,6 +99,7 @@ def measure(place: Place, server: Server | None, asked: argparse.Namespace) -> W
         page_s=pages,
         deep_page_s=deep,
         decide_s=decided,
+        decide_alone_s=alone,
         idle_percent=idle_percent,
     )
 
@@ -143,6 +153,7 @@ def report(found: dict[str, Waited], approvals: int, settled: int) -> Report:
             (f"first page of {PAGE}, p50", _ms(waited.page_s, 50), "ms", PAGE_BAR_MS),
             (f"page of {PAGE} in the middle, p50", _ms(waited.deep_page_s, 50), "ms", PAGE_BAR_MS),
             ("idle, share of a core", waited.idle_percent, "%", IDLE_BAR_PERCENT),
+            ("decision to executed, to one alone, p50", _growth(waited), "times", GROWTH_BAR),
         ]
         for case, value, unit, bar in barred:
             holds = value < bar or (unit == "%" and value <= bar)
@@ -166,6 +177,10 @@ def report(found: dict[str, Waited], approvals: int, settled: int) -> Report:
             Row(case=f"{what}: filled in (by the bench)", value=waited.filled_s, unit="s"),
         ]
     return Report(name="waiting", rows=rows, ok=bool(met) and all(met))
+
+
+def _growth(waited: Waited) -> float:
+    return _ms(waited.decide_s, 50) / _ms(waited.decide_alone_s, 50)
 
 
 def _ms(seconds: Sequence[float], percent: int) -> float:
