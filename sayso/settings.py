@@ -83,9 +83,12 @@ class PlaceSection(_Section):
         directory: a folder that is there already, such as a mounted share.
         witness: the address of a witness (c2sp.org/tlog-witness), https or on this machine.
         key: the witness's public key, as it prints it.
+        only_logs: only the log of logs goes there, which vouches for all others: for a witness
+            that does not know each tenant.
     """
 
     name: Name
+    only_logs: bool = False
     directory: Annotated[str, Field(min_length=1)] | None = None
     witness: Annotated[str, Field(pattern=_WITNESS)] | None = None
     key: str | None = None

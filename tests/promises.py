@@ -273,6 +273,11 @@ PROMISES: dict[str, Promise] = {
         "installed.",
         "audit 4.6",
     ),
+    "audit:log-of-logs": Promise(
+        "One anchored log of logs vouches for every tenant: a log that is dropped or rewritten "
+        "contradicts it.",
+        "audit 4.2",
+    ),
     "audit:export": Promise(
         "A filtered export proves each of its rows and says that it is not whole.", "audit 4.8"
     ),

@@ -20,6 +20,7 @@ from sayso.audit.keys import (
     listed_verifiers,
 )
 from sayso.audit.latest import StatedRow
+from sayso.audit.logs import EnteredHead, judge_entered
 from sayso.audit.merkle import HASH_BYTES, Frontier
 from sayso.audit.note import Checkpoint, Verifier, open_checkpoint, parse_note
 from sayso.audit.policyfile import WitnessPolicy
@@ -315,6 +316,7 @@ class LogSource:
         columns: the names of the projected columns in each row.
         state: rows of `action` and `approval` to compare with their entries, read after `rows`;
             None when there are none.
+        entered: heads of this log in the source's log of logs.
         witnessed: notes that the source keeps with cosignatures; they count by those alone.
         body_at: the stored body at an index, asked for while `state` is read.
     """
@@ -326,6 +328,7 @@ class LogSource:
     rows: Iterable[Row]
     columns: tuple[str, ...] = ()
     state: Mapping[str, Iterable[StateRow]] | None = None
+    entered: tuple[EnteredHead, ...] = ()
     witnessed: tuple[bytes, ...] = ()
     body_at: BodyAt = lambda _: None
 
@@ -405,6 +408,7 @@ def judge_log(
     witnessed = witnessed_notes(source, seen, trust)
     marks = {*peaks, *(one.checkpoint.size for one in seen)}
     marks |= {one.checkpoint.size for one in witnessed}
+    marks |= {one.size for one in source.entered}
     if opened:
         marks.add(opened.checkpoint.size)
     walk = Walk(
@@ -427,6 +431,9 @@ def judge_log(
     anchor = None
     if trust.policy is not None:
         anchor = judge_anchors(witnessed, trust.policy, walk.root_at, size, findings)
+    if source.entered:
+        roots = {one: at.root() for one, at in walk.at_marks.items()}
+        judge_entered(source.entered, roots, size, findings)
     state_rows = 0
     if source.state is not None:
         state_rows = judge_state(source.state, walk, source.body_at, findings)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from sayso.audit.checks import Head, LogSource, StateRow
 from sayso.audit.keys import ListedKey
+from sayso.audit.logs import LOGS, EnteredHead, read_entered
 from sayso.audit.walk import PROJECTIONS, Row
 from sayso.errors import Code, IntegrityError
 
@@ -42,6 +43,7 @@ select seq, cast(body as blob){columns} from log_entry where tenant = ? order by
 """
 _STATE_ROWS = "select id, status, last_seq from {table} where tenant = ?"
 _WITNESSED = "select cast(note as blob) from publication where tenant = ? order by place"
+_ENTERED = "select cast(body as blob) from log_entry where tenant = ? order by seq"
 _BODY = "select cast(body as blob) from log_entry where tenant = ? and seq = ?"
 
 
@@ -64,12 +66,20 @@ class LogDatabase:
                 next_step="give the path of a Sayso database or of an exported bundle",
             )
         self._tables = tables
+        self._entered: dict[str, tuple[EnteredHead, ...]] | None = None
         row = connection.execute("select value from meta where key = 'deployment'").fetchone()
         self._deployment = str(row[0]) if row else ""
 
     def tenants(self) -> list[str]:
         """Every tenant that has entries, a head or a key."""
         return [str(tenant) for (tenant,) in self._connection.execute(_TENANTS)]
+
+    def entered(self) -> dict[str, tuple[EnteredHead, ...]]:
+        """The heads that the log of logs has, by tenant."""
+        if self._entered is None:
+            rows = self._connection.execute(_ENTERED, (LOGS,))
+            self._entered = read_entered(row[0] for row in rows if isinstance(row[0], bytes))
+        return self._entered
 
     def faults(self) -> list[str]:
         """What SQLite itself finds inconsistent, such as an index that hides a row. Slow."""
@@ -106,6 +116,7 @@ class LogDatabase:
             rows=self._rows(_ROWS.format(columns=chosen), tenant),
             columns=columns,
             state=self._state(tenant),
+            entered=self.entered().get(tenant, ()),
             witnessed=self._witnessed(tenant),
             body_at=partial(self._body_at, tenant),
         )

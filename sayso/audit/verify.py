@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import sqlite3
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -33,6 +33,7 @@ from sayso.audit.checks import (
 )
 from sayso.audit.database import LogDatabase, open_database
 from sayso.audit.keys import ListedKey, listed_history
+from sayso.audit.logs import judge_dropped
 from sayso.audit.merkle import leaf_hash, verify_inclusion
 from sayso.audit.note import Checkpoint
 from sayso.audit.verification import (
@@ -97,6 +98,8 @@ def verify_database(
                 if tenant in {None, name}
             )
             logs.extend(_judge_sources(sources, trust, findings, deep=deep, progress=progress))
+            if tenant is None:
+                judge_dropped(database.entered(), database.tenants(), findings)
             _judge_whole(database, findings, deep=deep)
     except (sqlite3.Error, IntegrityError, ValueError) as error:
         _unreadable(error, findings)
@@ -108,6 +111,7 @@ def verify_sources(
     sources: Iterable[LogSource],
     *,
     trust: Trust = NO_TRUST,
+    entered: Collection[str] = (),
     deep: bool = False,
     progress: Progress | None = None,
 ) -> Verification:
@@ -116,11 +120,13 @@ def verify_sources(
     Args:
         name: what they are read from, for the report.
         sources: all logs that are to be judged; reading one may raise `IntegrityError`.
+        entered: the tenants in the log of logs, each of which must be among the sources.
     """
     findings = Findings()
     logs: list[LogVerification] = []
     try:
         logs.extend(_judge_sources(sources, trust, findings, deep=deep, progress=progress))
+        judge_dropped(entered, [log.tenant for log in logs], findings)
     except (IntegrityError, ValueError) as error:
         _unreadable(error, findings)
     return _combine(name, logs, findings)
@@ -178,6 +184,7 @@ def _guard_source(source: LogSource, findings: Findings) -> LogSource:
         state=None
         if source.state is None
         else {table: _guard(rows, findings) for table, rows in source.state.items()},
+        entered=source.entered,
         witnessed=source.witnessed,
         body_at=source.body_at,
     )

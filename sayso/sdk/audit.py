@@ -19,7 +19,7 @@ from sayso.ids import Tenant
 from sayso.sdk.database import is_postgres, open_snapshot, store_name
 from sayso.sdk.log_index import LogIndexes, prove_all, size_of, unindexed, unproven
 from sayso.sdk.showing import show_entry
-from sayso.sdk.stored_log import read_sources
+from sayso.sdk.stored_log import read_entered_heads, read_sources
 from sayso.sdk.views import EntryView
 from sayso.store.base import Reader, Transaction, integer, text
 
@@ -208,8 +208,15 @@ class Audit:
             return verify_database(path, trust=trust, tenant=where, deep=deep, progress=progress)
         with open_snapshot(self._workspace) as reader:
             sources = read_sources(reader, where)
-            name = store_name(self._workspace)
-            return verify_sources(name, sources, trust=trust, deep=deep, progress=progress)
+            entered = read_entered_heads(reader) if where is None else ()
+            return verify_sources(
+                store_name(self._workspace),
+                sources,
+                trust=trust,
+                entered=entered,
+                deep=deep,
+                progress=progress,
+            )
 
     async def export(
         self, folder: Path, words: str = "", *, by: Actor | None = None, tenant: str | None = None

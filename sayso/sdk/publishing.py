@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sayso.audit.logs import LOGS
 from sayso.errors import Code, ConfigError, IntegrityError
 from sayso.ids import Tenant, rfc3339
 from sayso.sdk.views import View
@@ -47,15 +48,23 @@ def build_publisher(sayso: Sayso) -> Publisher:
     Raises:
         ConfigError: `invalid_setting`, `missing_secret`.
     """
-    from sayso.audit.publishing.publisher import Pace, Publisher  # only servers publish
+    # Only servers publish.
+    from sayso.audit.publishing.log_of_logs import LogOfLogs
+    from sayso.audit.publishing.publisher import Pace, Publisher
 
     workspace = sayso.workspace
     section = workspace.settings.publishing
-    return Publisher(
+    store, pace = (
         sayso.house.store,
-        [_place(workspace, place) for place in section.places],
+        Pace(every_s=section.every_s, every_entries=section.every_entries),
+    )
+    return Publisher(
+        store,
+        [LogOfLogs(store, sayso.house.log), *(_place(workspace, one) for one in section.places)],
         sayso.house.clock,
-        pace=Pace(every_s=section.every_s, every_entries=section.every_entries),
+        pace=pace,
+        paces={LOGS: Pace(every_s=section.logs_every_s, every_entries=100_000)},
+        only_logs=[place.name for place in section.places if place.only_logs],
         second=_second(workspace),
     )
 

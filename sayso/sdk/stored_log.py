@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from sayso.audit.checks import Head, LogSource, StateRow
 from sayso.audit.keys import ListedKey
+from sayso.audit.logs import LOGS, EnteredHead, read_entered
 from sayso.errors import Code, IntegrityError, SaysoError
 from sayso.store.base import (
     Reader,
@@ -38,12 +39,25 @@ def read_sources(reader: Reader, tenant: str | None) -> Iterator[LogSource]:
         tenant: only this log; all when None.
     """
     known = _readable(lambda: reader.all("log.tenants_to_verify"))
+    entered = read_entered_heads(reader)
     for name in (text(row, "tenant") for row in known):
         if tenant in {None, name}:
-            yield _source(reader, name)
+            yield _source(reader, name, entered.get(name, ()))
 
 
-def _source(reader: Reader, tenant: str) -> LogSource:
+def read_entered_heads(reader: Reader) -> dict[str, tuple[EnteredHead, ...]]:
+    """The heads that the log of logs has, by tenant."""
+    return read_entered(text(row, "body").encode() for row in _pages(reader, LOGS))
+
+
+def _pages(reader: Reader, tenant: str) -> Iterator[Row]:
+    start = 0
+    while page := _page(reader, "log.bodies", tenant=tenant, from_seq=start):
+        yield from page
+        start = integer(page[-1], "seq") + 1
+
+
+def _source(reader: Reader, tenant: str, entered: tuple[EnteredHead, ...]) -> LogSource:
     head = _readable(lambda: reader.one("log.head", tenant=tenant))
     keys = _readable(lambda: reader.all("log.keys", tenant=tenant))
     deployment = _readable(lambda: reader.one("log.meta", key="deployment"))
@@ -62,6 +76,7 @@ def _source(reader: Reader, tenant: str) -> LogSource:
         rows=_rows(reader, tenant),
         columns=_COLUMNS,
         state={table: _state_rows(reader, query, tenant) for table, query in _STATE.items()},
+        entered=entered,
         witnessed=tuple(
             text(row, "note").encode()
             for row in _readable(lambda: reader.all("publication.of_tenant", tenant=tenant))

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind
+from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json
 from sayso.audit.merkle import Frontier, leaf_hash
 from sayso.audit.note import Checkpoint, Ed25519Signer, sign_checkpoint
 from sayso.audit.rotation import Rotation
+from sayso.audit.strict64 import encode64
 
 DEPLOYMENT = "acme"
 AGENT = Actor(kind=ActorKind.AGENT, id="agt_1")
@@ -71,6 +72,12 @@ def plain_entry() -> Entry:
 def rotation_entry(note: str) -> Entry:
     """An entry that changes the key, by this note."""
     return Entry(kind=EntryKind.KEY_ROTATED, actor=AGENT, data={"note": note})
+
+
+def head_entry(tenant: str, size: int, root: bytes) -> Entry:
+    """An entry of the log of logs."""
+    data: dict[str, Json] = {"tenant": tenant, "size": size, "root": encode64(root)}
+    return Entry(kind=EntryKind.LOG_HEAD, actor=AGENT, data=data)
 
 
 def bodies_of(tenant: str, entries: Sequence[Entry]) -> list[bytes]:

@@ -43,13 +43,13 @@ REAL_WITNESS = "remora.n621.de+da77ade7+BOvN63jn/bLvkieywe8R6UYAtVtNbZpXh34x7onl
 
 def test_a_checkpoint_of_the_public_network_opens_with_its_log_and_its_witness() -> None:
     """Not ours at all: log, witness and signatures are of others (tlog-cosignature)."""
-    keys = [Verifier.parse(REAL_LOG), CosignatureVerifier.parse(REAL_WITNESS)]
-    opened = open_note(REAL, keys)
-    assert list(opened.verified_by) == keys
+    log, witness = Verifier.parse(REAL_LOG), CosignatureVerifier.parse(REAL_WITNESS)
+    opened = open_note(REAL, [log, witness])
+    assert opened.verified_by == (log, witness)
     assert Checkpoint.parse(opened.text).size == 1_432_088_532
     (line,) = [line for line in parse_note(REAL)[1] if line.name == "remora.n621.de"]
     assert time_of(line.signature) == 1_779_573_024
-    assert not keys[1].accepts(opened.text.encode() + b"x\n", line.signature)
+    assert not witness.accepts(opened.text.encode() + b"x\n", line.signature)
 
 
 COSIGNERS: list[Ed25519Cosigner | MlDsaCosigner] = [

@@ -17,7 +17,14 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from audit.small_log import SmallLog, editing, frontier_of, rotation_entry, signer_of
+from audit.small_log import (
+    SmallLog,
+    editing,
+    frontier_of,
+    head_entry,
+    rotation_entry,
+    signer_of,
+)
 
 import sayso.audit
 from sayso.audit.bundle import (
@@ -33,6 +40,7 @@ from sayso.audit.bundle import (
 from sayso.audit.checks import Trust
 from sayso.audit.cosignature import Ed25519Cosigner
 from sayso.audit.entry import read_canonical
+from sayso.audit.logs import LOGS
 from sayso.audit.merkle import LeafHashes, leaf_hash
 from sayso.audit.note import Checkpoint, parse_note, sign_checkpoint
 from sayso.audit.policyfile import WitnessPolicy
@@ -210,6 +218,18 @@ def _witnessed(
     return case
 
 
+def _entered(tenant: str, size: int) -> Case:
+    """A log of 8, and a log of logs that knows it, or another one, otherwise."""
+
+    def case(folder: Path) -> Wrong:
+        path = SmallLog(8, plain=True).write(folder / "log.db")
+        logs = SmallLog(0, tenant=LOGS, plain=True)
+        logs.append(head_entry(tenant, size, b"\1" * 32))
+        return Wrong(path=logs.write(path))
+
+    return case
+
+
 def _wrong_manifest(folder: Path) -> Wrong:
     log = SmallLog(4)
     write_bundle(
@@ -302,6 +322,9 @@ CASES: dict[Check, Case] = {
     Check.ANCHOR_PRESENT: _witnessed(size=0, quorum="w"),
     Check.ANCHOR_REACHED: _witnessed(size=12),
     Check.ANCHOR_ROOT: _witnessed(size=4, root=b"\1" * 32),
+    Check.ENTERED_HAS_LOG: _entered("gone", 8),
+    Check.ENTERED_REACHED: _entered("main", 12),
+    Check.ENTERED_ROOT: _entered("main", 4),
     Check.BUNDLE_MANIFEST: _wrong_manifest,
     Check.ROW_PROVEN: _wrong_proof,
 }
@@ -358,7 +381,17 @@ def _verdict_without(
     (folder / package).mkdir(parents=True)
     source = Path(str(sayso.audit.__file__)).parent
     remove = _Remove(check)
-    copied = ("verification", "walk", "rotation", "keys", "anchors", "checks", "database", "bundle")
+    copied = (
+        "verification",
+        "logs",
+        "walk",
+        "rotation",
+        "keys",
+        "anchors",
+        "checks",
+        "database",
+        "bundle",
+    )
     for name in ("__init__", *copied, "verify"):
         text = (source / f"{name}.py").read_text()
         for module in copied:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -12,6 +12,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 from tenacity.wait import wait_exponential_jitter
 
 from sayso.audit.cosignature import MlDsaCosigner
+from sayso.audit.logs import LOGS
 from sayso.audit.publishing.base import Place, Submission
 from sayso.audit.publishing.reading import (
     Published,
@@ -72,6 +73,9 @@ class Publisher:
 
     Args:
         places: each is served by itself, so one that does not answer holds no other up.
+        pace: how often a head goes to a place.
+        paces: likewise of single places, by name.
+        only_logs: names of places that get the log of logs alone.
         second: signs published heads with ML-DSA-44 as well; None for Ed25519 alone.
 
     Guarantees: only what the log has signed is published. A place's row is written after the
@@ -86,12 +90,16 @@ class Publisher:
         clock: Clock,
         *,
         pace: Pace | None = None,
+        paces: Mapping[str, Pace] | None = None,
+        only_logs: Collection[str] = (),
         second: MlDsaCosigner | None = None,
     ) -> None:
         self._store = store
         self._places = tuple(places)
         self._clock = clock
         self._pace = pace or Pace()
+        self._paces = dict(paces or {})
+        self._only_logs = frozenset(only_logs)
         self._second = second
         self._problems: dict[tuple[str, str], SaysoError] = {}
 
@@ -121,21 +129,21 @@ class Publisher:
             How far each is; `problem` says what failed.
         """
         for place in self._places:
-            for tenant in await read_tenants(self._store):
+            for tenant in await self._tenants(place):
                 await self._try(place, tenant, due=_always)
         return await self.states()
 
     async def publish_due(self) -> None:
         """One try of every place with every log that is due."""
         for place in self._places:
-            for tenant in await read_tenants(self._store):
-                await self._try(place, tenant, due=self._due)
+            for tenant in await self._tenants(place):
+                await self._try(place, tenant, due=partial(self._due, place))
 
     async def states(self) -> list[PlaceState]:
         """How far each place is behind each log, by name."""
         found: list[PlaceState] = []
-        for tenant in await read_tenants(self._store):
-            for place in self._places:
+        for place in self._places:
+            for tenant in await self._tenants(place):
                 head, published = await read_pair(self._store, tenant, place.name)
                 problem = self._problems.get((place.name, tenant))
                 found.append(
@@ -150,8 +158,18 @@ class Publisher:
                 )
         return found
 
+    def _pace_of(self, place: Place) -> Pace:
+        return self._paces.get(place.name, self._pace)
+
+    async def _tenants(self, place: Place) -> list[Tenant]:
+        """Whose logs go to a place; the log of logs does not hold its own heads."""
+        tenants = await read_tenants(self._store)
+        if place.name in self._only_logs:
+            return [tenant for tenant in tenants if tenant == LOGS]
+        return [tenant for tenant in tenants if tenant != place.name]
+
     async def _serve(self, place: Place) -> None:
-        poll_s = min(1.0, self._pace.every_s)
+        poll_s = min(1.0, self._pace_of(place).every_s)
         while True:
             async for attempt in AsyncRetrying(
                 wait=wait_exponential_jitter(initial=FIRST_PAUSE_S, max=LONGEST_PAUSE_S),
@@ -166,8 +184,8 @@ class Publisher:
         """Serve every log that is due; one that fails holds no other up."""
         retry: RetryableError | None = None
         try:
-            for tenant in await read_tenants(self._store):
-                error = await self._try(place, tenant, due=self._due)
+            for tenant in await self._tenants(place):
+                error = await self._try(place, tenant, due=partial(self._due, place))
                 retry = error if isinstance(error, RetryableError) else retry
         except SaysoError as error:  # the database itself; the next round may find it well
             logger.warning("publishing to %s: %s", place.name, error.message)
@@ -241,16 +259,17 @@ class Publisher:
         at_s = to_micros(self._clock.now()) // 1_000_000
         return head.note + self._second.named(head.checkpoint.origin).cosign(text, at_s).text()
 
-    def _due(self, head: SignedHead, published: Published | None) -> bool:
+    def _due(self, place: Place, head: SignedHead, published: Published | None) -> bool:
         if published is None:
             return True
         added = head.checkpoint.size - published.size
         if added < 0:
             return True  # somebody shortened the log
+        pace = self._pace_of(place)
         waited = to_micros(self._clock.now()) - published.at_micros
         # A clock that was put back counts as having waited, or nothing would go out for long.
-        late = waited >= self._pace.every_s * 1e6 or waited < 0
-        return added > 0 and (late or added >= self._pace.every_entries)
+        late = waited >= pace.every_s * 1e6 or waited < 0
+        return added > 0 and (late or added >= pace.every_entries)
 
 
 def _always(_head: SignedHead, _published: Published | None) -> bool:
