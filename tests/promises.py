@@ -320,6 +320,9 @@ PROMISES: dict[str, Promise] = {
         "only.",
         "issue 3",
     ),
+    "dispatch:priority": Promise(
+        "What somebody waits for is run before batch work, and nothing waits for ever.", "issue 3"
+    ),
     # ---- connectors ------------------------------------------------------------------------
     "connectors:suite": Promise(
         "Every shipped connector keeps the contract, by the suite that ships for everybody's.",

@@ -12,6 +12,7 @@ from sayso.actions.action import Assurance, Subject
 from sayso.actions.digest import hash_of, resolved_from_json, resolved_json
 from sayso.actions.plan import OnFailure
 from sayso.actions.policy import Judgement, Outcome
+from sayso.actions.priority import NORMAL
 from sayso.actions.snapshot import Receipt, Resolved
 from sayso.actions.state import CALLED, FINAL, START, TOLD, Status, check_transition
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json
@@ -63,6 +64,7 @@ class ActionRow:
     on_failure: OnFailure = OnFailure.CONTINUE
     undoes: str | None = None
     held_by: str | None = None
+    priority: int = NORMAL
 
     @property
     def is_held(self) -> bool:
@@ -151,6 +153,7 @@ def read_action(row: Row) -> ActionRow:
         on_failure=OnFailure(text(row, "on_failure")),
         undoes=text_or_none(row, "undoes"),
         held_by=text_or_none(row, "held_by"),
+        priority=integer(row, "priority"),
     )
 
 
@@ -338,7 +341,7 @@ class Ledger:
 _FIXED = (
     *("tenant", "id", "idempotency_key", "fingerprint", "requester", "request_id", "step"),
     *("after", "name", "subject_id", "assurance", "reason_ref", "planner", "created_at"),
-    *("traceparent", "on_failure", "undoes"),
+    *("traceparent", "on_failure", "undoes", "priority"),
 )
 
 
@@ -381,6 +384,7 @@ def _columns(row: ActionRow) -> dict[str, str | int | None]:
         "on_failure": row.on_failure.value,
         "undoes": row.undoes,
         "held_by": row.held_by,
+        "priority": row.priority,
         "occupies": row.object_key if row.status in CALLED else None,
     }
 

@@ -12,6 +12,7 @@ from sayso.actions.digest import hash_of, is_text, plain, storable
 from sayso.actions.judging import Judge, Judged
 from sayso.actions.ledger import SYSTEM, ActionRow, Ledger, entry_of, read_action
 from sayso.actions.plan import OnFailure, Step
+from sayso.actions.priority import NORMAL, check_priority
 from sayso.actions.queue import ApprovalStatus, approval_of, put_approval
 from sayso.actions.reach import Reach
 from sayso.actions.snapshot import Resolved
@@ -49,6 +50,7 @@ class Proposal:
         planner: `caller`, or who planned it.
         request_id, step, after, on_failure: where it stands in a plan.
         traceparent: W3C trace context of the asker.
+        priority: 0 to 9; see `sayso.actions.priority`.
     """
 
     tenant: Tenant
@@ -64,6 +66,7 @@ class Proposal:
     after: tuple[str, ...] = field(default=())
     on_failure: OnFailure = OnFailure.CONTINUE
     traceparent: str | None = None
+    priority: int = NORMAL
 
 
 Claim = Callable[[Transaction, ActionRow], ActionRow | str | None]
@@ -287,6 +290,7 @@ class Proposals:
             updated_at=now,
             last_seq=0,
             on_failure=proposal.on_failure,
+            priority=check_priority(proposal.priority),
         )
 
     def _insert(

@@ -191,6 +191,7 @@ def _store_plan(
             after=step.after,
             on_failure=plan.on_failure,
             traceparent=row.traceparent,
+            priority=row.priority,
         )
         for step in plan.steps
     )

@@ -12,6 +12,7 @@ import orjson
 from sayso.actions.action import Assurance, Subject
 from sayso.actions.digest import hash_of
 from sayso.actions.ledger import SYSTEM, ActionRow, dumps, read_action
+from sayso.actions.priority import WAITED_FOR, check_priority
 from sayso.agent.base import MAX_MESSAGE_CHARS, Message
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json, PiiRef
 from sayso.audit.log import AuditLog
@@ -64,6 +65,7 @@ class RequestRow:
     created_at: int
     updated_at: int
     last_seq: int
+    priority: int
 
 
 def read_request(row: Row) -> RequestRow:
@@ -90,6 +92,7 @@ def read_request(row: Row) -> RequestRow:
         created_at=integer(row, "created_at"),
         updated_at=integer(row, "updated_at"),
         last_seq=integer(row, "last_seq"),
+        priority=integer(row, "priority"),
     )
 
 
@@ -128,6 +131,7 @@ class Ask:
     Attributes:
         messages: the conversation, oldest first; the last one is the customer's.
         key: the caller's idempotency key.
+        priority: 0 to 9, of the request and of the actions that come of it.
     """
 
     tenant: Tenant
@@ -136,6 +140,7 @@ class Ask:
     messages: tuple[Message, ...]
     key: str
     traceparent: str | None = None
+    priority: int = WAITED_FOR
 
 
 class Requests:
@@ -226,6 +231,7 @@ class Requests:
             created_at=now,
             updated_at=now,
             last_seq=seq,
+            priority=check_priority(ask.priority),
         )
         return get_request(tx, ask.tenant, request_id)
 

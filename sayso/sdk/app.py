@@ -14,6 +14,7 @@ from sayso.actions.action import Assurance, Subject
 from sayso.actions.approvals import Choice, Decided, Decision
 from sayso.actions.engine import Boundary, EngineSettings
 from sayso.actions.ledger import ActionRow, get_action, read_action
+from sayso.actions.priority import NORMAL, WAITED_FOR
 from sayso.actions.proposals import Proposal
 from sayso.actions.queue import (
     ApprovalStatus,
@@ -217,6 +218,7 @@ class Sayso(StopSwitch):
         *,
         key: str | None = None,
         wait_s: float = 30.0,
+        priority: int = WAITED_FOR,
         requester: Actor | None = None,
         tenant: str | None = None,
         traceparent: str | None = None,
@@ -228,6 +230,8 @@ class Sayso(StopSwitch):
             messages: the customer's text, or the conversation, oldest first.
             key: idempotency key; the same key with the same content is one request.
             wait_s: wait so long for everything that needs no person; 0 returns at once.
+            priority: 0 to 9, when not everything can be run at once: 9 first, and each step counts
+                as 30 seconds of waiting.
 
         Returns:
             The request as it then stands; its `reply` is true now.
@@ -246,6 +250,7 @@ class Sayso(StopSwitch):
                 messages=tuple(turns),
                 key=key or secrets.token_hex(16),
                 traceparent=traceparent,
+                priority=priority,
             )
         )
         if wait_s > 0:
@@ -285,6 +290,7 @@ class Sayso(StopSwitch):
         key: str | None = None,
         dry_run: bool = False,
         wait: bool = True,
+        priority: int | None = None,
         requester: Actor | None = None,
         tenant: str | None = None,
         traceparent: str | None = None,
@@ -297,6 +303,7 @@ class Sayso(StopSwitch):
             key: idempotency key; the same key with the same content is one action.
             dry_run: judge only; nothing is stored or done.
             wait: carry out what is allowed; False leaves it to the dispatcher.
+            priority: as with `ask`; 7 when you wait for it, else 5, unless said.
 
         Raises:
             RefusedError: `unknown_action`, `invalid_input`, `idempotency_conflict`; and, for a dry
@@ -312,6 +319,7 @@ class Sayso(StopSwitch):
             key=key or secrets.token_hex(16),
             reason=reason,
             traceparent=traceparent,
+            priority=(WAITED_FOR if wait else NORMAL) if priority is None else priority,
         )
         if dry_run:
             judged = await self.house.proposals.dry_run(proposal)

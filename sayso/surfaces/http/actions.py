@@ -54,6 +54,7 @@ async def propose(
         body.args,
         subject=body.subject.subject(),
         reason=body.reason,
+        priority=body.priority,
         key=None if key is None else bound_key(token, key),
         dry_run=query.dry_run,
         requester=token.actor,

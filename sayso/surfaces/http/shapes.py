@@ -93,6 +93,12 @@ class ActionBody(_Body):
         description="as the action defines them; never a customer, a payee or a tenant"
     )
     reason: str = Field(default="", description="the customer's or the caller's words")
+    priority: int | None = Field(
+        default=None,
+        ge=0,
+        le=9,
+        description="9 is served first when not everything can be run at once; 7 unless said",
+    )
 
 
 class DecisionBody(_Body):

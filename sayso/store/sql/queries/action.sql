@@ -2,11 +2,11 @@
 insert into action (tenant, id, idempotency_key, fingerprint, requester, request_id, step, after,
     name, subject_id, assurance, args, reason_ref, planner, status, revision, snapshot, digest,
     amount_minor, currency, judgement, error, due_at, traceparent, created_at, updated_at, last_seq,
-    on_failure, undoes)
+    on_failure, undoes, priority)
 values (:tenant, :id, :idempotency_key, :fingerprint, :requester, :request_id, :step, :after,
     :name, :subject_id, :assurance, :args, :reason_ref, :planner, :status, :revision, :snapshot,
     :digest, :amount_minor, :currency, :judgement, :error, :due_at, :traceparent, :created_at,
-    :updated_at, :last_seq, :on_failure, :undoes);
+    :updated_at, :last_seq, :on_failure, :undoes, :priority);
 
 -- name: by_id
 select * from action where tenant = :tenant and id = :id;

@@ -1,8 +1,9 @@
 -- name: insert
 insert into request (tenant, id, idempotency_key, fingerprint, requester, subject_id, assurance,
-    messages_ref, words_ref, status, traceparent, due_at, created_at, updated_at, last_seq)
+    messages_ref, words_ref, status, traceparent, due_at, created_at, updated_at, last_seq, priority)
 values (:tenant, :id, :idempotency_key, :fingerprint, :requester, :subject_id, :assurance,
-    :messages_ref, :words_ref, :status, :traceparent, :due_at, :created_at, :updated_at, :last_seq);
+    :messages_ref, :words_ref, :status, :traceparent, :due_at, :created_at, :updated_at, :last_seq,
+    :priority);
 
 -- name: by_id
 select * from request where tenant = :tenant and id = :id;
