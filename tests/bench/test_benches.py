@@ -16,11 +16,13 @@ BENCHES = {
     "overhead": ["--actions", "4", "--rounds", "1"],
     "crash": "--runs 1 --stores sqlite --workers 1 --peer-runs 0 --stripe-runs 1".split(),
     "startup": ["--rounds", "1"],
+    "tamper": [],
 }
 CASES = {
     "overhead": {"sayso, one at a time, p50", "sayso, 32 at once"},
     "crash": {"double", "lost", "disagree", "unverified"},
     "startup": {"import sayso", "sayso --help"},
+    "tamper": {"edit a body", "caught: witness", "missed with a checkpoint outside"},
 }
 
 

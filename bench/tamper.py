@@ -1,0 +1,93 @@
+"""Who notices a changed past: `python -m bench.tamper [--json]`.
+
+Fifteen attacks on a log of 40 entries, each verified four times: the database by itself, with the
+log's key pinned, with a head that was published to a directory before the attack, and with what a
+witness cosigned before it. A row says in how many of the four it was caught; the last rows count
+the attacks that each of the four catches. It is ok only if the last two catch all fifteen, and if
+nothing is said against the log before the attack.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+from bench.report import Report, Row
+
+# The attacks are those of the tests, so that the two cannot differ.
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+from audit.attacks import ATTACKS
+from audit.small_log import SmallLog, editing
+
+from sayso.audit.checks import Trust
+from sayso.audit.cosignature import Ed25519Cosigner
+from sayso.audit.note import parse_note
+from sayso.audit.policyfile import WitnessPolicy
+from sayso.audit.verification import Verdict
+from sayso.audit.verify import verify
+
+ALONE, PINNED, OUTSIDE, WITNESSED = "alone", "key pinned", "checkpoint outside", "witness"
+WAYS = (ALONE, PINNED, OUTSIDE, WITNESSED)
+
+
+def held_against(log: SmallLog) -> dict[str, Trust]:
+    """What the auditor has in each of the four ways, from before the attack."""
+    witness = Ed25519Cosigner.generate("witness.example/w")
+    note = log.note()
+    cosigned = note + witness.cosign(parse_note(note)[0], 1_764_072_000).text()
+    policy = WitnessPolicy.parse(f"log {log.signer.vkey}\nwitness w {witness.vkey}\nquorum w\n")
+    key = log.signer.vkey
+    return {
+        ALONE: Trust(),
+        PINNED: Trust.parse([key]),
+        OUTSIDE: Trust.parse([key], [note.encode()]),
+        WITNESSED: Trust.parse(witnessed=[cosigned.encode()], policy=policy),
+    }
+
+
+def attack(name: str, folder: Path) -> set[str]:
+    """The ways in which an attack is caught."""
+    log = SmallLog()
+    path = log.write(folder / "log.db")
+    held = held_against(log)
+    for way, trust in held.items():
+        assert verify(path, trust=trust, deep=True).verdict is Verdict.VERIFIED, way
+    with editing(path) as database:
+        ATTACKS[name].change(database, log)
+    # NOTE: `cannot judge` is no alarm, so it does not count as caught.
+    return {
+        way for way, trust in held.items() if verify(path, trust=trust).verdict is Verdict.TAMPERED
+    }
+
+
+def measure() -> Report:
+    """The whole matrix."""
+    caught: dict[str, set[str]] = {}
+    for name in ATTACKS:
+        with tempfile.TemporaryDirectory() as folder:
+            caught[name] = attack(name, Path(folder))
+    rows = [Row(case=name, value=len(ways), unit=_words(ways)) for name, ways in caught.items()]
+    counts = {way: sum(way in ways for ways in caught.values()) for way in WAYS}
+    rows += [Row(case=f"caught: {way}", value=counts[way], unit="of 15") for way in WAYS]
+    rows.append(Row(case="missed with a checkpoint outside", value=15 - counts[OUTSIDE], unit=""))
+    ok = len(ATTACKS) == 15 and counts[OUTSIDE] == counts[WITNESSED] == 15
+    return Report(name="tamper", rows=rows, ok=ok)
+
+
+def _words(ways: set[str]) -> str:
+    missed = [way for way in WAYS if way not in ways]
+    return f"of 4 (missed: {', '.join(missed)})" if missed else "of 4"
+
+
+def main() -> int:
+    """Run from the command line; 0 when every attack is caught from outside."""
+    report = measure()
+    text = json.dumps(report.to_json()) if "--json" in sys.argv[1:] else report.table()
+    sys.stdout.write(f"{text}\n")
+    return 0 if report.ok else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
