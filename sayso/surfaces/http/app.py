@@ -11,9 +11,16 @@ from starlette.exceptions import HTTPException
 
 from sayso.errors import SaysoError
 from sayso.sdk.app import Sayso
-from sayso.surfaces.http import actions, approvals, audit, operations, plans, requests
-from sayso.surfaces.http import resolving as resolving
-from sayso.surfaces.http import stops as stops
+from sayso.surfaces.http import (
+    actions,
+    approvals,
+    audit,
+    operations,
+    plans,
+    requests,
+    resolving,
+    stops,
+)
 from sayso.surfaces.http.changes import Changes
 from sayso.surfaces.http.documents import finish_document
 from sayso.surfaces.http.edge import Edge
@@ -62,10 +69,8 @@ def create_app(sayso: Sayso, *, heartbeat_s: float = HEARTBEAT_S) -> FastAPI:
     app.state.sayso = sayso
     app.state.changes = Changes(sayso)
     app.state.heartbeat_s = heartbeat_s
-    for part in (requests, plans, actions, approvals, audit, operations):
+    for part in (requests, plans, actions, resolving, approvals, stops, audit, operations):
         app.include_router(part.router)
-    app.include_router(resolving.router)
-    app.include_router(stops.router)
     app.add_middleware(Edge)
     app.add_exception_handler(SaysoError, on_sayso_error)
     app.add_exception_handler(HTTPException, on_http_error)

@@ -47,7 +47,7 @@ alter table action add column held_by text collate "C";
 -- or its outcome is unknown, and null else.
 alter table action add column occupies text collate "C";
 
-create index action_held on action (held_by) where held_by is not null;
+create index action_held on action (held_by) where held_by is not null and due_at is null;
 create index action_occupies on action (tenant, occupies) where occupies is not null;
 
 -- Puts every table that has a tenant under row security, and every trigger on ALWAYS, as the first

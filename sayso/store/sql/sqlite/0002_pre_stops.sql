@@ -49,5 +49,5 @@ alter table action add column held_by text;
 -- or its outcome is unknown, and null else.
 alter table action add column occupies text;
 
-create index action_held on action (held_by) where held_by is not null;
+create index action_held on action (held_by) where held_by is not null and due_at is null;
 create index action_occupies on action (tenant, occupies) where occupies is not null;
