@@ -16,6 +16,7 @@ from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
+from pydantic import TypeAdapter
 
 from sayso.actions.action import Action, Args, Guarantee, Subject, idempotent
 from sayso.actions.snapshot import Absence, Call, Receipt, Record, Resolved
@@ -24,6 +25,7 @@ from sayso.json import JsonValue
 from sayso.money import Money
 from sayso.testing.shop import Books, Order, Payout, RefundArgs, Shop
 
+_OBJECT = TypeAdapter(dict[str, Any])
 _RATE_LIMITED = 429
 _DONE = (200, 201)
 
@@ -217,12 +219,11 @@ class HttpShop(Shop):
         if httpx.codes.is_client_error(answer.status_code):
             raise RefusedError(Code.PROVIDER_REFUSED, "the shop said no")
         try:
-            body = answer.json() if answer.status_code in _DONE else None
-        except ValueError:
-            body = None
-        if not isinstance(body, dict):
-            raise _unknown("the answer cannot be read")
-        return body
+            if answer.status_code in _DONE:
+                return _OBJECT.validate_json(answer.content)
+        except ValueError as error:
+            raise _unknown("the answer cannot be read") from error
+        raise _unknown("the shop does not say what it did")
 
 
 def _receipt(payout: Mapping[str, Any]) -> Receipt:

@@ -96,7 +96,13 @@ class Child:
         return value
 
     def resume(self) -> None:
-        """Let a stopped one go on."""
+        """Let a stopped one go on.
+
+        Raises:
+            ChildError: it is dead.
+        """
+        if self._ended:
+            raise ChildError("the child is dead")
         os.kill(self._pid, signal.SIGCONT)
 
     def close(self) -> None:

@@ -74,7 +74,8 @@ class FailingDisk:
     """A disk that takes no byte more: every write of this process to a file fails with EFBIG.
 
     `fail` is a strike. While it lasts, nothing of this process can write to a file, so it belongs
-    just before a commit (the point `unit end` of a `TappedStore`), and `mend` right after.
+    just before a commit (the point `unit end` of a `TappedStore`), and `mend` right after (`failed`
+    and `committed`).
     """
 
     def __init__(self) -> None:

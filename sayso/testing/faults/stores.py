@@ -12,6 +12,7 @@ Passing = Callable[[str], None]
 
 UNIT_END = "unit end"
 COMMITTED = "committed"
+FAILED = "failed"
 
 
 class TappedStore:
@@ -23,11 +24,12 @@ class TappedStore:
     | `write QUERY` | before a named query or statement of a unit that writes |
     | `unit end` | after a unit's last statement, before anything is committed |
     | `committed` | after the commit, before whoever waits hears of it |
+    | `failed` | after a unit that writes has failed, before whoever waits hears of it |
 
     Args:
         store: the real one; closed with this one.
-        passing: called with the name, on the store's own thread (`committed`: on the caller's); an
-            error that it raises is raised there. A `Points`, usually.
+        passing: called with the name, on the store's own thread (`committed` and `failed`: on
+            the caller's); an error that it raises is raised there. A `Points`, usually.
     """
 
     def __init__(self, store: Store, passing: Passing) -> None:
@@ -40,7 +42,11 @@ class TappedStore:
             self._pass(UNIT_END)
             return result
 
-        result = await self._store.write(tapped, tenant=tenant)
+        try:
+            result = await self._store.write(tapped, tenant=tenant)
+        except Exception:
+            self._pass(FAILED)
+            raise
         self._pass(COMMITTED)
         return result
 

@@ -1,0 +1,38 @@
+"""What runs in the children of `test_faults.py`, which die or stand still on the way."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from actions.fault_life import SMALL, Bot, open_bot
+from support.house import make_shop_workspace
+
+from sayso.sdk.database import open_store
+from sayso.testing.clock import FileClock
+from sayso.testing.faults import Points
+from sayso.testing.faults.stores import TappedStore
+from sayso.testing.http_shop import HttpShop
+
+
+async def live_by_statements(points: Points, folder: str, url: str) -> None:
+    """A whole life that passes each statement of its store."""
+    place = Path(folder)
+    workspace = make_shop_workspace(place)
+    store = TappedStore(open_store(workspace), points)
+    clock = FileClock(place / "clock")
+    async with open_bot(workspace, HttpShop(url), clock, store=store) as bot:
+        await bot.live()
+
+
+async def ask_for_small(points: Points, folder: str, url: str) -> str:
+    """One allowed refund, past the engine's boundaries; the status that its caller is told."""
+    place = Path(folder)
+    clock = FileClock(place / "clock")
+    workspace = make_shop_workspace(place)
+    async with open_bot(workspace, HttpShop(url), clock, passing=points) as bot:
+        return await _ask(bot)
+
+
+async def _ask(bot: Bot) -> str:
+    view = await bot.ask_for("small", SMALL)
+    return "" if view is None else view.status

@@ -1,0 +1,43 @@
+"""docs/faults.md says what is true, and its programs run as they stand."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from sayso.testing.faults import HttpFaultKind
+
+PAGE = (Path(__file__).parents[3] / "docs" / "faults.md").read_text(encoding="utf-8")
+PROGRAMS: list[str] = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+SUITE, *OTHERS = PROGRAMS
+
+
+def test_the_test_file_of_the_page_runs_and_passes(tmp_path: Path) -> None:
+    """What a connector author copies is a whole test file."""
+    (tmp_path / "test_mine.py").write_text(SUITE)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    assert "12 passed" in done.stdout
+
+
+@pytest.mark.parametrize("program", OTHERS, ids=range(len(OTHERS)))
+def test_each_program_of_the_page_runs(program: str) -> None:
+    """As it stands, its own assertions included."""
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=30)
+
+
+def test_every_kind_of_fault_is_named() -> None:
+    """A new kind without a row about it fails here."""
+    assert [kind for kind in get_args(HttpFaultKind) if f"`{kind}`" not in PAGE] == []
