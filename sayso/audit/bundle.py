@@ -96,11 +96,16 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProvenRow:
-    """One entry of a filtered bundle: its index, its body, and the proof that leads to the root."""
+    """One entry of a filtered export: its index, its body, and the proof that leads to the root.
+
+    Attributes:
+        agrees: whether what stands beside the body says the same as the body.
+    """
 
     seq: int
     body: bytes
     proof: tuple[bytes, ...]
+    agrees: bool = True
 
 
 class Digester:

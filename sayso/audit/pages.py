@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 
 import orjson
@@ -75,7 +75,7 @@ def _candidates(
             yield from _walk(reader, tenant, query, limit, low, before)
             return
         while found := index.find(match, low=low, before=before, limit=max(limit, _FEW)):
-            yield from _bodies_at(reader, tenant, found)
+            yield from bodies_at(reader, tenant, found)
             before = found[-1]
 
 
@@ -107,13 +107,14 @@ def _walk(
         step = min(step * 4, _MANY)
 
 
-def _bodies_at(reader: Reader, tenant: Tenant, seqs: list[int]) -> Iterator[bytes]:
-    """The bodies at these indexes, in their order; `_FEW` in one question."""
+def bodies_at(reader: Reader, tenant: Tenant, seqs: Sequence[int]) -> Iterator[bytes]:
+    """The bodies at these indexes, in their order, which rises or falls throughout."""
+    rising = len(seqs) > 1 and seqs[0] < seqs[-1]
     for start in range(0, len(seqs), _FEW):
         asked = seqs[start : start + _FEW]
         numbers: dict[str, SqlValue] = {
             f"s{at}": asked[at] if at < len(asked) else None for at in range(_FEW)
         }
         rows: list[Row] = reader.all("log.bodies_at", tenant=tenant, **numbers)
-        for row in rows:
+        for row in reversed(rows) if rising else rows:
             yield text(row, "body").encode()

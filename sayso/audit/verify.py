@@ -12,12 +12,12 @@ import sqlite3
 import sys
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import orjson
 
 from sayso.audit.anchors import judge_anchors, read_witnessed
-from sayso.audit.bundle import BundleReader, Manifest
+from sayso.audit.bundle import BundleReader, Manifest, ProvenRow
 from sayso.audit.checks import (
     Head,
     LogSource,
@@ -62,10 +62,11 @@ def verify(
     deep: bool = False,
     progress: Progress | None = None,
 ) -> Verification:
-    """Verify a database or a bundle; which of them it is, the path shows.
+    """Verify a database, a bundle or an exported file; which of them it is, the path shows.
 
     Args:
-        path: a file (a database) or a folder (a bundle).
+        path: a folder (a bundle) or a file: a database, or an export whose rows prove themselves
+            (OCSF, CloudEvents, Parquet, an evidence pack).
         trust: pinned keys and earlier checkpoints.
         tenant: only this log; all of the database's logs when None.
         deep: read every body as an entry, every column, and SQLite's own consistency as well.
@@ -76,6 +77,8 @@ def verify(
     """
     if path.is_dir():
         return verify_bundle(path, trust=trust, deep=deep, progress=progress)
+    if _is_export(path):
+        return verify_file(path, trust=trust, progress=progress)
     return verify_database(path, trust=trust, tenant=tenant, deep=deep, progress=progress)
 
 
@@ -237,6 +240,44 @@ def verify_bundle(
     return combine(str(folder), logs, findings)
 
 
+def verify_file(
+    path: Path, *, trust: Trust = NO_TRUST, progress: Progress | None = None
+) -> Verification:
+    """Verify a file of rows that carry their proofs, row by row; nothing shows what is missing.
+
+    Raises:
+        ConfigError: `missing_extra`, for a Parquet file without pyarrow.
+    """
+    from sayso.audit.exports.reading import ProvenFile  # only exported files need it
+
+    findings = Findings()
+    logs: tuple[LogVerification, ...] = ()
+    try:
+        reader = ProvenFile(path)
+        origin = reader.note.partition("\n")[0]
+        seen = read_checkpoints(trust, findings)
+        _judge_strangers(seen, {origin}, findings)
+        own = [one for one in seen if one.checkpoint.origin == origin]
+        keys = tuple(ListedKey(vkey=vkey) for vkey in reader.vkeys)
+        # The tenant is the last part of the origin, so one of the two is made from the other.
+        expected = f"{origin.rpartition('/')[0]}/{reader.tenant}"
+        head = Head(note=reader.note)
+        filtered = _Filtered(reader, findings)
+        logs = (filtered.judge(expected, head, keys, own, trust, progress),)
+    except (IntegrityError, OSError) as error:
+        _unreadable(error, findings)
+    return combine(str(path), logs, findings)
+
+
+def _is_export(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            start = file.read(16)
+    except OSError:
+        return False
+    return start.startswith((b"{", b"PAR1", b"<!doctype html>"))
+
+
 def _judge_manifest(
     reader: BundleReader,
     log: LogVerification,
@@ -262,10 +303,18 @@ def _judge_manifest(
         findings.warnings.append(f"the file `{name[:80]}` is no part of a bundle")
 
 
-class _Filtered:
-    """Judges a filtered bundle row by row."""
+class _ProvenRows(Protocol):
+    """What holds rows that carry their proofs."""
 
-    def __init__(self, reader: BundleReader, outer: Findings) -> None:
+    tenant: str
+
+    def proven_rows(self) -> Iterator[ProvenRow]: ...
+
+
+class _Filtered:
+    """Judges a filtered export row by row."""
+
+    def __init__(self, reader: _ProvenRows, outer: Findings) -> None:
         self._reader = reader
         self._outer = outer
         self._findings = Findings()
@@ -345,6 +394,9 @@ class _Filtered:
             if not verify_inclusion(leaf_hash(row.body), seq, size, row.proof, root):
                 message = "the proof does not lead from this entry to the signed root"
                 findings.add(Check.ROW_PROVEN, Damage.EDITED, message, seq)
+            if not row.agrees:
+                message = "what stands beside the body says something else than the body"
+                findings.add(Check.PROJECTIONS_AGREE, Damage.EDITED, message, seq)
             if progress is not None and not count & 1023:
                 progress(count, count)
         return count

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sayso.actions.ledger import get_action
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json, StoredEntry
 from sayso.audit.index import LogIndex
-from sayso.audit.merkle import LeafHashes, leaf_hash
 from sayso.audit.pages import needs_index, read_page
 from sayso.audit.proof import EntryProof
 from sayso.audit.query import Query, loggable, parse_query
 from sayso.errors import Code, RefusedError
-from sayso.ids import Tenant
+from sayso.ids import Tenant, to_micros
 from sayso.sdk.database import is_postgres, open_snapshot, store_name
+from sayso.sdk.exporting import ExportFormat, Source, nothing_fits, write_export
 from sayso.sdk.log_index import LogIndexes, prove_all, size_of, unindexed, unproven
+from sayso.sdk.log_tree import LogTree
 from sayso.sdk.showing import show_entry
 from sayso.sdk.stored_log import read_entered_heads, read_sources
 from sayso.sdk.views import EntryView
-from sayso.store.base import Reader, Transaction, integer, text
+from sayso.store.base import Reader, Transaction, text
 
 if TYPE_CHECKING:
     from sayso.audit.policyfile import WitnessPolicy
@@ -135,7 +137,8 @@ class Audit:
     ) -> tuple[list[StoredEntry], list[EntryProof]] | None:
         index.fill(reader, size_of(reader, tenant))  # what came since
         found = read_page(reader, tenant, query, limit=limit, before=before, index=index)
-        proofs = prove_all(reader, tenant, index, self.vkey(tenant=tenant), found)
+        vkeys = [signer.vkey for signer in self._house.log.signers_of(tenant)]
+        proofs = prove_all(reader, tenant, index, vkeys, found)
         return None if proofs is None else (found, proofs)
 
     def _by_customer(self, reader: Reader, tenant: Tenant, query: Query) -> Query | None:
@@ -168,6 +171,11 @@ class Audit:
                 next_step="propose something first",
             )
         return text(row, "note")
+
+    @property
+    def tree(self) -> LogTree:
+        """Proofs and tiles, for those who verify from outside."""
+        return LogTree(self._house, self._indexes)
 
     def vkey(self, *, tenant: str | None = None) -> str:
         """The public key that an auditor pins."""
@@ -219,85 +227,92 @@ class Audit:
             )
 
     async def export(
-        self, folder: Path, words: str = "", *, by: Actor | None = None, tenant: str | None = None
+        self,
+        path: Path,
+        words: str = "",
+        *,
+        format: str = "jsonl",  # noqa: A002  (the word of the command line)
+        by: Actor | None = None,
+        tenant: str | None = None,
     ) -> int:
-        """Write the log, or the entries that fit a query, as a bundle that verifies offline.
+        """Write the log, or the entries that fit a query, so that it verifies offline.
 
         Args:
-            folder: a new folder.
+            path: a new folder for `jsonl`, a new file for the other formats.
+            format: `jsonl` (a bundle of the exact bytes), `parquet`, `ocsf` or `cloudevents`;
+                docs/audit-exports.md tells their fields.
 
         Returns:
             How many entries were written.
 
         Raises:
             RefusedError: `invalid_input`, `nothing_to_verify`.
+            ConfigError: `missing_extra`, for `parquet`.
+            IntegrityError: when the log does not fit its signed head.
         """
-        where = self._tenant(tenant)
+        where, kind = self._tenant(tenant), ExportFormat.named(format)
         asked = parse_query(words)
 
+        def record(tx: Transaction) -> Query | None:
+            query = self._by_customer(tx, where, asked)
+            data: dict[str, Json] = {"query": _told(words, query), "format": kind.value}
+            self._record_export(tx, where, by, data)
+            return query
+
+        query = await self._house.store.write(record)
+        if query is None:
+            raise nothing_fits()
+        index = await self._indexes.filled(self._house.store, where)
+        key = self.vkey(tenant=where)
+        return await self._house.store.read(
+            lambda reader: write_export(Source.open(reader, where, key, index), path, kind, query)
+        )
+
+    async def evidence(
+        self, action_id: str, path: Path, *, by: Actor | None = None, tenant: str | None = None
+    ) -> int:
+        """Write everything about one action as a page to read, to print and to verify offline.
+
+        Args:
+            path: a new file, such as `pack.html`.
+
+        Returns:
+            How many entries are in it.
+
+        Raises:
+            RefusedError: `not_found`, `invalid_input`.
+            IntegrityError: when the log does not fit its signed head.
+        """
+        from sayso.audit.evidence.page import render  # only packs need it
+        from sayso.audit.exports.rows import new_file
+        from sayso.sdk.evidence import gather
+
+        where, actor = self._tenant(tenant), by or _auditor()
+
         def record(tx: Transaction) -> None:
-            told = _told(words, self._by_customer(tx, where, asked))
-            entry = Entry(
-                kind=EntryKind.AUDIT_EXPORTED, actor=by or _auditor(), data={"query": told}
-            )
-            self._house.log.append(tx, where, entry)
+            get_action(tx, where, action_id)
+            data: dict[str, Json] = {"format": "evidence", "of_action": action_id}
+            self._record_export(tx, where, by, data)
 
         await self._house.store.write(record)
-        return await self._house.store.read(
-            partial(self._write_bundle, folder=folder, tenant=where, asked=asked)
+        index = await self._indexes.filled(self._house.store, where)
+        key, now = self.vkey(tenant=where), to_micros(self._house.clock.now())
+        made_by = f"{actor.kind}:{actor.id}"
+        found = await self._house.store.read(
+            lambda reader: gather(Source.open(reader, where, key, index), action_id, now, made_by)
         )
+        with new_file(path) as file:
+            file.write(render(found))
+        return len(found.rows)
 
-    def _write_bundle(self, reader: Reader, *, folder: Path, tenant: Tenant, asked: Query) -> int:
-        from sayso.audit.bundle import write_bundle  # only exports need it
-
-        head = reader.one("log.head", tenant=tenant)
-        assert head is not None, "the export has just been recorded"
-        size = integer(head, "size")
-        keys = [text(row, "vkey") for row in reader.all("log.keys", tenant=tenant)]
-        note = text(head, "note")
-        if asked == Query():
-            write_bundle(
-                folder, tenant=tenant, note=note, vkeys=keys, entries=_bodies(reader, tenant, size)
-            )
-            return size
-        query = self._by_customer(reader, tenant, asked)
-        chosen = [] if query is None else list(_matching(reader, tenant, query))
-        if not chosen:
-            raise RefusedError(
-                Code.NOTHING_TO_VERIFY,
-                "no entry fits that query",
-                next_step="loosen it; `sayso audit query` shows what fits",
-            )
-        leaves = [leaf_hash(body) for _, body in _bodies(reader, tenant, size)]
-        write_bundle(
-            folder,
-            tenant=tenant,
-            note=note,
-            vkeys=keys,
-            entries=reversed(chosen),
-            proofs=LeafHashes(leaves),
-        )
-        return len(chosen)
+    def _record_export(
+        self, tx: Transaction, tenant: Tenant, by: Actor | None, data: dict[str, Json]
+    ) -> None:
+        entry = Entry(kind=EntryKind.AUDIT_EXPORTED, actor=by or _auditor(), data=data)
+        self._house.log.append(tx, tenant, entry)
 
     def _tenant(self, tenant: str | None) -> Tenant:
         return self._house.tenant if tenant is None else Tenant(tenant)
-
-
-def _bodies(reader: Reader, tenant: Tenant, size: int) -> Iterator[tuple[int, bytes]]:
-    """Every entry's index and exact bytes, in order, a page at a time."""
-    for start in range(0, size, _PAGE):
-        limit = min(_PAGE, size - start)
-        for row in reader.all("log.bodies", tenant=tenant, from_seq=start, limit=limit):
-            yield integer(row, "seq"), text(row, "body").encode()
-
-
-def _matching(reader: Reader, tenant: Tenant, query: Query) -> Iterator[tuple[int, bytes]]:
-    """The entries that fit, newest first."""
-    before: int | None = None
-    while page := read_page(reader, tenant, query, limit=_PAGE, before=before):
-        for stored in page:
-            yield stored.seq, stored.encoded
-        before = page[-1].seq
 
 
 def _told(words: str, query: Query | None) -> str:

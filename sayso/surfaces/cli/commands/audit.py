@@ -11,6 +11,7 @@ from sayso.sdk.app import Sayso
 from sayso.sdk.views import EntryView
 from sayso.surfaces.cli.log.keys import make_key, rotate_key
 from sayso.surfaces.cli.log.publish import publish
+from sayso.surfaces.cli.log.tiles import tiles
 from sayso.surfaces.cli.log.verify import verify
 from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out, local_time
@@ -96,29 +97,65 @@ def _row(entry: EntryView) -> list[str]:
 
 @app.command()
 def export(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A new folder.")],
+    path: Annotated[
+        Path, typer.Argument(metavar="PATH", help="A new folder, or a new file: see --format.")
+    ],
     words: Annotated[
         str, typer.Option("--query", metavar="WORDS", help="Only the entries that fit.")
     ] = "",
+    form: Annotated[
+        str,
+        typer.Option(
+            "--format", metavar="NAME", help="jsonl (a folder), parquet, ocsf or cloudevents."
+        ),
+    ] = "jsonl",
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Write the log as a folder that verifies offline; the export is an entry itself."""
+    """Write the log so that it verifies offline; the export is an entry itself."""
     out = Out(as_json=as_json)
     place = find_workspace(workspace)
 
     async def work() -> tuple[int, str]:
         async with Sayso.open(place, act=False) as sayso:
-            count = await sayso.audit.export(folder, words, by=CLI)
+            count = await sayso.audit.export(path, words, format=form, by=CLI)
             return count, sayso.audit.vkey()
 
     out.note("writing …")
     count, key = run(work())
-    if as_json:
-        out.document({"folder": str(folder.absolute()), "entries": count, "vkey": key})
+    return _show_written(out, path, count, key)
+
+
+@app.command()
+def evidence(
+    action: Annotated[str, typer.Argument(metavar="ACTION", help="The id, act_….")],
+    path: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="A new file, such as pack.html.")
+    ],
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Write all about one action as a page to read, to print, and to verify offline."""
+    out = Out(as_json=as_json)
+    place = find_workspace(workspace)
+
+    async def work() -> tuple[int, str]:
+        async with Sayso.open(place, act=False) as sayso:
+            count = await sayso.audit.evidence(action, path, by=CLI)
+            return count, sayso.audit.vkey()
+
+    count, key = run(work())
+    return _show_written(out, path, count, key)
+
+
+def _show_written(out: Out, path: Path, count: int, key: str) -> int:
+    if out.as_json:
+        # `folder` is what the path was called when folders were all there was.
+        where = str(path.absolute())
+        out.document({"path": where, "folder": where, "entries": count, "vkey": key})
     else:
-        out.line(f"{count} entries are in {folder}")
-        out.line(f"verify anywhere: sayso audit verify {folder} --vkey {key}")
+        out.line(f"{count} entries are in {path}")
+        out.line(f"verify anywhere: sayso audit verify {path} --vkey {key}")
     return 0
 
 
@@ -143,5 +180,6 @@ def checkpoint(workspace: WorkspaceOption = None, as_json: JsonOption = False) -
 
 app.command("verify")(verify)
 app.command("publish")(publish)
+app.command("tiles")(tiles)
 app.command("make-key")(make_key)
 app.command("rotate-key")(rotate_key)

@@ -1,0 +1,1 @@
+"""The log in other people's formats; every row carries what proves it."""

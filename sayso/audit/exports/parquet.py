@@ -1,0 +1,166 @@
+"""Entries as a Parquet file: a column for each field, the exact bytes, and the proofs.
+
+pyarrow is an extra; it is imported only where a file is written or read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from importlib import import_module
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from sayso.audit.bundle import ProvenRow
+from sayso.audit.entry import StoredEntry
+from sayso.audit.exports.rows import ExportRow, new_file
+from sayso.audit.proof import EntryProof
+from sayso.errors import Code, ConfigError, IntegrityError
+
+FORMAT = b"sayso-audit-parquet/1"
+_ROWS = 10_000
+"""Rows of one group: what is held in memory at a time."""
+
+
+def write_parquet(path: Path, rows: Iterable[ExportRow]) -> int:
+    """Write the rows, zstd-compressed; returns how many.
+
+    The file's own key-value metadata has `sayso.format`, `sayso.note` (the signed head) and
+    `sayso.vkey`.
+
+    Raises:
+        RefusedError: `invalid_input`, when the file exists.
+        ConfigError: `missing_extra`.
+
+    Guarantees: the file appears whole and on disk, or not at all.
+    """
+    arrow, parquet = _arrow()
+    source = iter(rows)
+    first = next(source, None)
+    assert first is not None, "an export holds the entry about itself"
+    schema = _schema(arrow).with_metadata(
+        {
+            b"sayso.format": FORMAT,
+            b"sayso.note": first.proof.note.encode(),
+            b"sayso.vkey": first.vkey.encode(),
+        }
+    )
+    count = 0
+    with (
+        new_file(path) as file,
+        parquet.ParquetWriter(file, schema, compression="zstd") as writer,
+    ):
+        group = [first, *islice(source, _ROWS - 1)]
+        while group:
+            writer.write_batch(
+                arrow.RecordBatch.from_pylist([_record(row) for row in group], schema=schema)
+            )
+            count += len(group)
+            group = list(islice(source, _ROWS))
+    return count
+
+
+def read_parquet(path: Path) -> tuple[str, str, Iterator[ProvenRow]]:
+    """The signed head, the key, and the rows.
+
+    Raises:
+        ConfigError: `missing_extra`.
+        IntegrityError: `not_a_store`, when it is no such file.
+    """
+    arrow, parquet = _arrow()
+    try:
+        file = parquet.ParquetFile(path)
+        metadata: dict[bytes, bytes] = file.schema_arrow.metadata or {}
+        if metadata.get(b"sayso.format") != FORMAT or file.schema_arrow != _schema(arrow):
+            raise IntegrityError(Code.NOT_A_STORE, f"`{path}` is no export of an audit log")
+        note, vkey = metadata[b"sayso.note"].decode(), metadata[b"sayso.vkey"].decode()
+    except (arrow.ArrowException, OSError, KeyError, UnicodeDecodeError) as error:
+        raise IntegrityError(
+            Code.NOT_A_STORE, f"`{path}` cannot be read as Parquet", detail=str(error)
+        ) from error
+    return note, vkey, _read_rows(arrow, file, note, vkey)
+
+
+def _read_rows(arrow: Any, file: Any, note: str, vkey: str) -> Iterator[ProvenRow]:
+    try:
+        for batch in file.iter_batches(_ROWS):
+            times = batch.column("at").cast(arrow.int64()).to_pylist()
+            for record, at in zip(batch.drop_columns(["at"]).to_pylist(), times, strict=True):
+                yield _read_row({**record, "at": at}, note, vkey)
+    except (arrow.ArrowException, OSError) as error:
+        raise IntegrityError(
+            Code.TAMPERED, "the Parquet file is damaged", detail=str(error)
+        ) from error
+
+
+def _read_row(record: dict[str, Any], note: str, vkey: str) -> ProvenRow:
+    seq = record["seq"] if isinstance(record["seq"], int) else -1
+    body = str(record["body"]).encode()
+    hashes = tuple(bytes(one) for one in record["proof"] or ())
+    try:
+        row = ExportRow(
+            stored=StoredEntry.read(body),
+            proof=EntryProof(seq=seq, hashes=hashes, note=note),
+            origin="",
+            vkey=vkey,
+        )
+        agrees = _record(row) == record
+    except IntegrityError:
+        agrees = False
+    return ProvenRow(seq=seq, body=body, proof=hashes, agrees=agrees)
+
+
+def _schema(arrow: Any) -> Any:
+    text, number = arrow.string(), arrow.int64()
+    fields = [
+        ("seq", number),
+        ("at", arrow.timestamp("us", tz="UTC")),
+        *((name, text) for name in ("kind", "actor_kind", "actor")),
+        *((name, text) for name in ("action", "request", "approval", "subject", "name")),
+        *((name, text) for name in ("status", "rule", "digest")),
+        ("amount_minor", number),
+        ("currency", text),
+        ("data", text),
+        ("body", text),
+        ("proof", arrow.list_(arrow.binary())),
+    ]
+    return arrow.schema(fields)
+
+
+def _record(row: ExportRow) -> dict[str, object]:
+    stored, entry = row.stored, row.stored.entry
+    return {
+        "seq": stored.seq,
+        "at": stored.at_micros,
+        "kind": entry.kind.value,
+        "actor_kind": entry.actor.kind.value,
+        "actor": entry.actor.id,
+        "action": entry.action,
+        "request": entry.request,
+        "approval": entry.approval,
+        "subject": entry.subject,
+        "name": entry.name,
+        "status": entry.status,
+        "rule": entry.rule,
+        "digest": entry.digest,
+        "amount_minor": None if entry.amount is None else entry.amount.amount_minor,
+        "currency": None if entry.amount is None else entry.amount.currency,
+        "data": orjson.dumps(entry.data, option=orjson.OPT_SORT_KEYS).decode(),
+        "body": stored.encoded.decode(),
+        "proof": list(row.proof.hashes),
+    }
+
+
+def _arrow() -> tuple[Any, Any]:
+    try:
+        # Heavy, needs an extra, and has no types: whatever it gives is `Any`.
+        return import_module("pyarrow"), import_module("pyarrow.parquet")
+    except ImportError as error:
+        raise ConfigError(
+            Code.MISSING_EXTRA,
+            "Parquet files need an optional part",
+            next_step="pip install 'sayso[parquet]'",
+            detail=str(error),
+        ) from error

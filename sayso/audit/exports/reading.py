@@ -1,0 +1,123 @@
+"""Reads what the exports wrote, for the verifier: rows with their proofs, whatever the format."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from pathlib import Path
+from typing import cast
+
+import orjson
+
+from sayso.audit.bundle import ProvenRow
+from sayso.audit.entry import MAX_BODY_BYTES, Json, StoredEntry, canonical_bytes
+from sayso.audit.evidence.reading import DOCTYPE, read_evidence
+from sayso.audit.exports.cloudevents import to_cloudevent
+from sayso.audit.exports.ocsf import to_ocsf
+from sayso.audit.exports.parquet import read_parquet
+from sayso.audit.exports.rows import ExportRow, Mapper
+from sayso.audit.fields import inner, text_or_none
+from sayso.audit.proof import EntryProof
+from sayso.audit.walk import decode
+from sayso.errors import Code, IntegrityError, RefusedError
+
+_MAX_LINE_BYTES = 4 * MAX_BODY_BYTES
+
+
+class ProvenFile:
+    """An exported file whose rows prove themselves.
+
+    Attributes:
+        tenant, note, vkeys: as the first row has them; rows with others are refused.
+
+    Raises:
+        IntegrityError: `not_a_store`, when it is no such file; `tampered`, when it is broken.
+        ConfigError: `missing_extra`, for a Parquet file without pyarrow.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.note = ""
+        self.vkeys: tuple[str, ...] = ()
+        self._rows = self._open()
+        self._first = next(self._rows, None)
+        fields = None if self._first is None else decode(self._first.body)
+        self.tenant = (text_or_none(fields, "tenant") or "") if fields else ""
+
+    def _open(self) -> Iterator[ProvenRow]:
+        start = self._start()
+        if start.startswith(b"PAR1"):
+            self.note, vkey, rows = read_parquet(self._path)
+            self.vkeys = (vkey,)
+            return rows
+        if start.startswith(DOCTYPE):
+            evidence = read_evidence(self._path.read_bytes())
+            self.note, self.vkeys = evidence.note, evidence.vkeys
+            return evidence.proven_rows()
+        return self._events()
+
+    def _start(self) -> bytes:
+        with self._path.open("rb") as file:
+            return file.read(64)
+
+    def _events(self) -> Iterator[ProvenRow]:
+        for number, line in enumerate(self._lines()):
+            row, note, vkey = _read_event(line)
+            if number == 0:
+                self.note, self.vkeys = note, (vkey,)
+            elif (note, (vkey,)) != (self.note, self.vkeys):
+                raise IntegrityError(Code.TAMPERED, "the rows belong to different exports")
+            yield row
+
+    def _lines(self) -> Iterator[bytes]:
+        with self._path.open("rb") as file:
+            while line := file.readline(_MAX_LINE_BYTES):
+                if not line.endswith(b"\n"):
+                    raise IntegrityError(Code.TAMPERED, "the file ends in the middle of a line")
+                yield line
+
+    def proven_rows(self) -> Iterator[ProvenRow]:
+        """The rows, once."""
+        if self._first is not None:
+            yield self._first
+        yield from self._rows
+
+
+def _read_event(line: bytes) -> tuple[ProvenRow, str, str]:
+    """The row, the signed head and the key of one line of OCSF or CloudEvents."""
+    try:
+        value: object = orjson.loads(line)
+        fields = inner({"event": value}, "event")
+        if fields.get("specversion") == "1.0":
+            mapper, body = to_cloudevent, canonical_bytes(cast("Json", fields["data"]))
+            text = base64.b64decode(str(fields["logproof"]), validate=True).decode()
+            vkey = str(fields["logvkey"])
+        else:
+            proven = inner(inner(fields, "unmapped"), "sayso")
+            mapper, body = to_ocsf, str(fields["raw_data"]).encode()
+            text, vkey = str(proven["proof"]), str(proven["vkey"])
+    except (ValueError, KeyError, RefusedError) as error:
+        raise IntegrityError(
+            Code.NOT_A_STORE,
+            "a line is no exported event with its proof",
+            next_step="give a database, a bundle, or a file that `sayso audit export` wrote",
+            detail=repr(error),
+        ) from error
+    proof = EntryProof.parse(text)
+    row = ProvenRow(
+        seq=proof.seq,
+        body=body,
+        proof=proof.hashes,
+        agrees=_agrees(value, mapper, body, proof, vkey),
+    )
+    return row, proof.note, vkey
+
+
+def _agrees(event: object, mapper: Mapper, body: bytes, proof: EntryProof, vkey: str) -> bool:
+    """Whether the event is what its own body gives, whatever the order of its fields."""
+    try:
+        stored = StoredEntry.read(body)
+    except IntegrityError:
+        return False
+    origin = proof.note.partition("\n")[0]
+    return event == mapper(ExportRow(stored=stored, proof=proof, origin=origin, vkey=vkey))

@@ -1,0 +1,82 @@
+"""Gathers what an evidence pack holds: entries, what was shown, and the words beside the log."""
+
+from __future__ import annotations
+
+import orjson
+
+from sayso.actions.ledger import get_action
+from sayso.audit.entry import EntryKind, Json, StoredEntry
+from sayso.audit.evidence.data import Evidence, Words
+from sayso.audit.pages import read_page
+from sayso.audit.personal import Personal
+from sayso.audit.proof import prove
+from sayso.audit.query import Query
+from sayso.sdk.exporting import Source, not_signed
+from sayso.store.base import text
+
+_MOST = 1000
+
+
+def gather(source: Source, action_id: str, made_at: int, made_by: str) -> Evidence:
+    """Everything about an action, each entry with its proof.
+
+    Raises:
+        RefusedError: `not_found`.
+        IntegrityError: `tampered`, when an entry does not lead to the signed head.
+    """
+    row = get_action(source.reader, source.tenant, action_id)
+    entries = _entries(source, action_id, row.request_id)
+    hashes, checkpoint = source.hashes(), source.checkpoint
+    rows: list[tuple[bytes, tuple[bytes, ...]]] = []
+    for one in entries:
+        proof = prove(hashes, source.note, checkpoint, one.seq, one.encoded)
+        if proof is None:
+            raise not_signed(one.seq)
+        rows.append((one.encoded, proof.hashes))
+    return Evidence(
+        action=action_id,
+        customer=row.subject.id,
+        made_at=made_at,
+        made_by=made_by,
+        note=source.note,
+        vkeys=source.vkeys,
+        rows=tuple(rows),
+        cards=_cards(source, action_id),
+        words=tuple(
+            Words(seq=one.seq, text=Personal.open(source.reader, source.tenant, one.entry.pii.ref))
+            for one in entries
+            if one.entry.pii is not None
+        ),
+    )
+
+
+def _entries(source: Source, action_id: str, request_id: str | None) -> list[StoredEntry]:
+    """The action's entries, those of its request, and refused decisions about it."""
+    found = _page(source, Query(action=action_id))
+    if request_id is not None:
+        found += [
+            one
+            for one in _page(source, Query(request=request_id))
+            if one.entry.kind.value.startswith("request.")
+        ]
+    approvals = {one.entry.approval for one in found if one.entry.approval is not None}
+    for approval in sorted(approvals):
+        query = Query(approval=approval, kind=EntryKind.APPROVAL_REFUSED.value)
+        found += _page(source, query)
+    by_seq = {one.seq: one for one in found}
+    return [by_seq[seq] for seq in sorted(by_seq)]
+
+
+def _page(source: Source, query: Query) -> list[StoredEntry]:
+    before = source.checkpoint.size
+    return read_page(
+        source.reader, source.tenant, query, limit=_MOST, before=before, index=source.index
+    )
+
+
+def _cards(source: Source, action_id: str) -> tuple[dict[str, Json], ...]:
+    row = source.reader.one("approval.by_action", tenant=source.tenant, action_id=action_id)
+    if row is None:
+        return ()
+    card: dict[str, Json] = orjson.loads(text(row, "view"))
+    return (card,)

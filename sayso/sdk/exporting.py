@@ -1,0 +1,208 @@
+"""Writes the log, or a part of it, in the formats that others read."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from sayso.audit.entry import StoredEntry
+from sayso.audit.index import LogIndex
+from sayso.audit.merkle import HashSource, LeafHashes, leaf_hash
+from sayso.audit.note import Checkpoint, Verifier, open_checkpoint
+from sayso.audit.pages import bodies_at, read_page
+from sayso.audit.proof import prove
+from sayso.audit.query import Query
+from sayso.errors import Code, IntegrityError, RefusedError
+from sayso.ids import Tenant
+from sayso.store.base import Reader, integer, text
+
+_PAGE = 1000
+
+
+class ExportFormat(StrEnum):
+    """The formats of an export."""
+
+    JSONL = "jsonl"
+    """A folder with the exact bodies: docs/audit-format.md, section 5."""
+    PARQUET = "parquet"
+    OCSF = "ocsf"
+    CLOUDEVENTS = "cloudevents"
+
+    @classmethod
+    def named(cls, name: str) -> ExportFormat:
+        """The format with that name.
+
+        Raises:
+            RefusedError: `invalid_input`.
+        """
+        try:
+            return cls(name)
+        except ValueError:
+            raise RefusedError(
+                Code.INVALID_INPUT,
+                f"`{name[:40]}` is no format of an export",
+                next_step=f"use one of {' '.join(cls)}",
+            ) from None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A log at one signed head, as an export reads it.
+
+    Attributes:
+        vkey: the key that is to have signed the head; `vkeys`: all that the log lists.
+        index: of the log, covering the head; None where there can be none.
+    """
+
+    reader: Reader
+    tenant: Tenant
+    note: str
+    vkey: str
+    vkeys: tuple[str, ...]
+    index: LogIndex | None
+
+    @classmethod
+    def open(cls, reader: Reader, tenant: Tenant, vkey: str, index: LogIndex | None) -> Source:
+        """The log as the reader sees it; it must have entries."""
+        head = reader.one("log.head", tenant=tenant)
+        assert head is not None, "the export has just been recorded"
+        if index is not None:
+            index.fill(reader, integer(head, "size"))
+        keys = tuple(text(row, "vkey") for row in reader.all("log.keys", tenant=tenant))
+        return cls(
+            reader=reader,
+            tenant=tenant,
+            note=text(head, "note"),
+            vkey=vkey,
+            vkeys=keys,
+            index=index,
+        )
+
+    @property
+    def checkpoint(self) -> Checkpoint:
+        """The signed head.
+
+        Raises:
+            IntegrityError: when the key did not sign it.
+        """
+        return open_checkpoint(self.note, [Verifier.parse(self.vkey)])
+
+    def entries(self, query: Query) -> Iterator[tuple[int, bytes]]:
+        """Index and exact body of what fits, in the order of the log."""
+        size = self.checkpoint.size
+        if query == Query():
+            yield from self._all(size)
+            return
+        chosen = array("q")
+        before: int | None = size
+        while page := read_page(
+            self.reader, self.tenant, query, limit=_PAGE, before=before, index=self.index
+        ):
+            chosen.extend(one.seq for one in page)
+            before = page[-1].seq
+        chosen.reverse()
+        for body in bodies_at(self.reader, self.tenant, chosen):
+            yield StoredEntry.read(body).seq, body
+
+    def hashes(self) -> HashSource:
+        """The hashes that proofs are made of."""
+        if self.index is not None:
+            return self.index.hashes
+        leaves = [leaf_hash(body) for _, body in self._all(self.checkpoint.size)]
+        return LeafHashes(leaves)
+
+    def _all(self, size: int) -> Iterator[tuple[int, bytes]]:
+        for start in range(0, size, _PAGE):
+            limit = min(_PAGE, size - start)
+            rows = self.reader.all("log.bodies", tenant=self.tenant, from_seq=start, limit=limit)
+            for row in rows:
+                yield integer(row, "seq"), text(row, "body").encode()
+
+
+def write_export(source: Source, path: Path, kind: ExportFormat, query: Query) -> int:
+    """Write what fits; returns how many entries.
+
+    Raises:
+        RefusedError: `invalid_input`, when the path exists; `nothing_to_verify`, when nothing fits.
+        ConfigError: `missing_extra`.
+        IntegrityError: `tampered`, when the log does not fit its head; nothing is left behind.
+    """
+    entries = source.entries(query)
+    first = next(entries, None)
+    if first is None:
+        raise nothing_fits()
+    chain = _chain(first, entries)
+    if kind is ExportFormat.JSONL:
+        return _write_bundle(source, path, query, chain)
+    return _write_rows(source, path, kind, chain)
+
+
+def _write_bundle(
+    source: Source, path: Path, query: Query, entries: Iterator[tuple[int, bytes]]
+) -> int:
+    from sayso.audit.bundle import write_bundle  # only exports need it
+
+    manifest = write_bundle(
+        path,
+        tenant=source.tenant,
+        note=source.note,
+        vkeys=source.vkeys,
+        entries=entries,
+        proofs=None if query == Query() else source.hashes(),
+    )
+    return manifest.count
+
+
+def _write_rows(
+    source: Source, path: Path, kind: ExportFormat, entries: Iterator[tuple[int, bytes]]
+) -> int:
+    from sayso.audit.exports.cloudevents import to_cloudevent  # only exports need them
+    from sayso.audit.exports.ocsf import to_ocsf
+    from sayso.audit.exports.parquet import write_parquet
+    from sayso.audit.exports.rows import ExportRow, write_events
+
+    checkpoint, hashes = source.checkpoint, source.hashes()
+
+    def rows() -> Iterator[ExportRow]:
+        for seq, body in entries:
+            proof = prove(hashes, source.note, checkpoint, seq, body)
+            if proof is None:
+                raise not_signed(seq)
+            yield ExportRow(
+                stored=StoredEntry.read(body),
+                proof=proof,
+                origin=checkpoint.origin,
+                vkey=source.vkey,
+            )
+
+    if kind is ExportFormat.PARQUET:
+        return write_parquet(path, rows())
+    return write_events(path, rows(), to_ocsf if kind is ExportFormat.OCSF else to_cloudevent)
+
+
+def _chain(
+    first: tuple[int, bytes], rest: Iterator[tuple[int, bytes]]
+) -> Iterator[tuple[int, bytes]]:
+    yield first
+    yield from rest
+
+
+def nothing_fits() -> RefusedError:
+    """What to say when an export would be empty."""
+    return RefusedError(
+        Code.NOTHING_TO_VERIFY,
+        "no entry fits that query",
+        next_step="loosen it; `sayso audit query` shows what fits",
+    )
+
+
+def not_signed(seq: int) -> IntegrityError:
+    """What to say when an entry does not lead to the signed head."""
+    return IntegrityError(
+        Code.TAMPERED,
+        f"the entry {seq} is not the one that the checkpoint signs",
+        next_step="run `sayso audit verify`",
+    )

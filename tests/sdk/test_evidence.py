@@ -1,0 +1,204 @@
+"""The evidence pack: a page that a person reads, and that proves every byte it shows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from support.house import ShopHouse, open_shop
+
+from sayso.actions.approvals import Choice, Decision
+from sayso.audit.checks import Trust
+from sayso.audit.evidence.html import shown
+from sayso.audit.evidence.reading import read_evidence
+from sayso.audit.verification import Verdict
+from sayso.audit.verify import verify
+from sayso.errors import Code, RefusedError
+from sayso.money import Money
+
+HOSTILE = (
+    "</pre></script><script>alert(1)</script><img src=x onerror=alert(2)>"
+    ' "><svg/onload=alert(3)> \u202eesrever\u202c &amp; <!-- \u0007'
+)
+ALLOWED = set(
+    "html head meta title style body header div h1 h2 h3 p span small dl dt dd section table thead"
+    " tbody tr th td code pre blockquote strong br ul li footer".split()
+)
+
+
+class Tags(HTMLParser):
+    """The elements and attributes of a page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+        self.attributes: set[str] = set()
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """An element begins."""
+        self.names.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+
+    def handle_data(self, data: str) -> None:
+        """Text that a reader sees."""
+        self.text += data
+
+
+@dataclass(frozen=True, kw_only=True)
+class Packed:
+    """A workspace with an action that a person allowed, and the pack about it."""
+
+    house: ShopHouse
+    action: str
+    path: Path
+
+    def verdict(self, path: Path | None = None) -> Verdict:
+        """Judged with the log's own key pinned."""
+        trust = Trust.parse([self.house.sayso.audit.vkey()])
+        return verify(path or self.path, trust=trust).verdict
+
+
+@pytest.fixture
+async def packed(tmp_path: Path) -> AsyncGenerator[Packed]:
+    """A refund of 300, with hostile words of the customer and of the manager."""
+    async with open_shop(tmp_path) as house:
+        house.shop.books.add("o1", "cus_1", Money(30000, "USD"))
+        action = await house.sayso.propose(
+            "shop.refund", {"order": "o1"}, subject="cus_1", reason=HOSTILE
+        )
+        assert action.approval is not None
+        for person in ("idle", "maria"):  # the first one may not
+            decision = Decision(
+                tenant=house.sayso.house.tenant,
+                approval_id=action.approval.id,
+                revision=1,
+                digest=action.approval.digest,
+                choice=Choice.APPROVE,
+                person=person,
+                via="slack/T1/U1",
+                reason=f"fine {HOSTILE}",
+            )
+            try:
+                await house.sayso.decide_as(decision)
+            except RefusedError:
+                assert person == "idle"
+        path = tmp_path / "pack.html"
+        await house.sayso.audit.evidence(action.id, path)
+        yield Packed(house=house, action=action.id, path=path)
+
+
+async def test_the_pack_tells_who_asked_saw_decided_ran_and_what_came(packed: Packed) -> None:
+    """Everything that an auditor asks about one action, on one page."""
+    page = Tags()
+    page.feed(packed.path.read_text())
+    for told in (
+        packed.action,
+        "Refund $300.00 of order o1",
+        "cus_1",
+        "service:sdk",
+        "up to 500 once a support manager says yes",
+        "maria",
+        "slack/T1/U1",
+        "approve, refused: not_an_approver",
+        "pay_1",
+        "succeeded",
+        "proven: its digest is in the log",
+        "action.intent",
+        "sayso_",
+    ):
+        assert told in page.text, told
+
+
+async def test_the_pack_verifies_without_the_server(packed: Packed) -> None:
+    """With the pinned key; with another key nothing is judged."""
+    found = verify(packed.path, trust=Trust.parse([packed.house.sayso.audit.vkey()]))
+    assert found.verdict is Verdict.VERIFIED, found.all_findings
+    assert found.entries == 5
+    assert found.logs[0].pinned
+
+
+async def test_hostile_words_are_only_words(packed: Packed) -> None:
+    """No script, no handler, nothing from outside, and no mark that turns a line around."""
+    content = packed.path.read_text()
+    page = Tags()
+    page.feed(content)
+    assert page.names <= ALLOWED, page.names - ALLOWED
+    assert page.attributes <= {
+        "lang",
+        "charset",
+        "http-equiv",
+        "content",
+        "name",
+        "class",
+        "hidden",
+    }
+    assert "\u202e" not in content
+    assert "\u27e8U+202E\u27e9" in content
+    assert "default-src 'none'" in content
+    assert not re.search(r"(src|href)\s*=\s*[\"']", content)
+    assert "<script>alert(1)</script>" in page.text  # to be read, not to be run
+
+
+@given(st.text())
+def test_no_text_gets_out_of_its_place(text: str) -> None:
+    """Whatever somebody writes, it is text in the page."""
+    page = Tags()
+    page.feed(f"<p>{shown(text)}</p>")
+    page.close()
+    assert page.names == {"p"}
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@given(data=st.data())
+async def test_no_byte_of_the_page_can_change_unseen(packed: Packed, data: st.DataObject) -> None:
+    """What a person reads is what is proven: the page is made again from its data."""
+    content = packed.path.read_bytes()
+    at = data.draw(st.integers(0, len(content) - 1))
+    changed = bytearray(content)
+    changed[at] ^= 1 << data.draw(st.integers(0, 7))
+    other = packed.path.with_name("changed.html")
+    other.write_bytes(bytes(changed))
+    assert packed.verdict(other) is not Verdict.VERIFIED
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("<strong>maria</strong>", "<strong>marta</strong>"),
+        ("Refund $300.00 of order o1</h1>", "Refund $900.00 of order o1</h1>"),
+        ("</body>", "<p>and more</p></body>"),
+    ],
+)
+async def test_an_edited_page_is_tampered_with(packed: Packed, old: str, new: str) -> None:
+    """Although the data in it is still proven."""
+    content = packed.path.read_text()
+    assert old in content
+    other = packed.path.with_name("edited.html")
+    other.write_text(content.replace(old, new))
+    assert packed.verdict(other) is Verdict.TAMPERED
+
+
+async def test_the_pack_is_an_entry_and_is_never_written_over(packed: Packed) -> None:
+    """Whoever makes one leaves a trace; an unknown action gives none."""
+    audit = packed.house.sayso.audit
+    (newest,) = await audit.query("kind:audit.exported")
+    assert newest.body["data"] == {"format": "evidence", "of_action": packed.action}
+    with pytest.raises(RefusedError, match="exists already"):
+        await audit.evidence(packed.action, packed.path)
+    with pytest.raises(RefusedError) as refused:
+        await audit.evidence("act_unknown", packed.path.with_name("other.html"))
+    assert refused.value.code is Code.NOT_FOUND
+
+
+async def test_the_same_evidence_gives_the_same_page(packed: Packed) -> None:
+    """The page has no other source than its data."""
+    read = read_evidence(packed.path.read_bytes())
+    assert read.agrees
+    assert read.evidence.words[0].text == HOSTILE
