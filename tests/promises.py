@@ -278,6 +278,10 @@ PROMISES: dict[str, Promise] = {
         "contradicts it.",
         "audit 4.2",
     ),
+    "http:tree": Promise(
+        "Tiles and proofs over HTTP lead to the signed head, without trust in the server.",
+        "audit 4.6",
+    ),
     "audit:export": Promise(
         "A filtered export proves each of its rows and says that it is not whole.", "audit 4.8"
     ),

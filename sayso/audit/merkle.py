@@ -149,6 +149,11 @@ class LeafHashes:
         return self._levels[level][index]
 
 
+def root_at(source: HashSource, size: int) -> bytes:
+    """The root over the first `size` leaves, 32 bytes."""
+    return _subtree(source, 0, size) if size else EMPTY_ROOT
+
+
 def inclusion_proof(source: HashSource, index: int, size: int) -> tuple[bytes, ...]:
     """The hashes that lead from the leaf at `index` to the root of the first `size` leaves.
 

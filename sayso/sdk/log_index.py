@@ -86,19 +86,19 @@ def prove_all(
     reader: Reader,
     tenant: Tenant,
     index: LogIndex,
-    vkey: str,
+    vkeys: Sequence[str],
     found: Sequence[StoredEntry],
 ) -> list[EntryProof] | None:
     """The proof of each entry against the newest head; None when the index does not lead to it.
 
     Raises:
-        IntegrityError: when the head is not signed by the key.
+        IntegrityError: when the head is not signed by one of the keys.
     """
     head = reader.one("log.head", tenant=tenant)
     if head is None:
         return []
     note = text(head, "note")
-    checkpoint = open_checkpoint(note, [Verifier.parse(vkey)])
+    checkpoint = open_checkpoint(note, map(Verifier.parse, vkeys))
     proofs = [prove(index.hashes, note, checkpoint, one.seq, one.encoded) for one in found]
     whole = [proof for proof in proofs if proof is not None]
     return whole if len(whole) == len(found) else None

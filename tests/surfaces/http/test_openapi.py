@@ -13,6 +13,7 @@ from surfaces.http.served import Json, Served, as_json
 from sayso.errors import CODES
 from sayso.sdk.views import ActionView, ApprovalView, EntryView, RequestView, StopView
 from sayso.surfaces.http import examples
+from sayso.surfaces.http.log_tree import PublicationPage
 from sayso.surfaces.http.problem import Problem
 from sayso.surfaces.http.shapes import (
     ActionBody,
@@ -48,6 +49,9 @@ CONTRACT = {
     "GET /v1/stops",
     "GET /v1/audit/entries",
     "GET /v1/audit/checkpoint",
+    "GET /v1/audit/proof",
+    "GET /v1/audit/publications",
+    "GET /v1/audit/tile/{path}",
     "GET /healthz",
     "GET /readyz",
     "GET /metrics",
@@ -79,6 +83,7 @@ ANSWERS: dict[str, type[BaseModel]] = {
     "resume": StopView,
     "list_stops": StopPage,
     "query_entries": EntryPage,
+    "list_publications": PublicationPage,
     "show_health": HealthView,
     "show_readiness": HealthView,
 }
