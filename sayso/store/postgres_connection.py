@@ -17,7 +17,7 @@ SCHEMA = "sayso"
 APP_ROLE = "sayso_app"
 OWNER_ROLE = "sayso_owner"
 STATEMENT_TIMEOUT_S = 30
-IDLE_TIMEOUT_S = 10
+IDLE_TIMEOUT_S = 3
 """How long a writer that stands still may hold everybody up before the server ends it."""
 
 # SOURCE: PostgreSQL documentation, libpq connection parameters. A URL may say otherwise.

@@ -108,10 +108,13 @@ class Session:
     def wait(self, answer: Answer) -> pq.abc.PGresult:
         """Wait until an answer has been read."""
         if self._is_awaited(answer):
+            # INVARIANT: a sync, not a flush. Until one comes the server counts us as active, and
+            # `idle_in_transaction_session_timeout` never ends a writer that stands still.
             try:
-                self._pg.send_flush_request()
+                self._pg.pipeline_sync()
             except psycopg.OperationalError as error:
                 raise self._lose(str(error)) from error
+            self._open.append(None)
             self._flush()
             while self._is_awaited(answer):
                 self._receive()
