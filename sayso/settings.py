@@ -18,6 +18,7 @@ FILE_NAME = "sayso.toml"
 _NAME = r"^[a-z][a-z0-9_-]{0,39}$"
 Name = Annotated[str, Field(pattern=_NAME)]
 _REFERENCE = r"^(env|file):.+$"
+RATE = r"^[1-9][0-9]{0,5}/(s|m|h)$"
 Reference = Annotated[str, Field(pattern=_REFERENCE)]
 KeyReference = Annotated[str, Field(pattern=r"^(env|file|kms):.+$")]
 _WITNESS = r"^(https://|http://(127\.0\.0\.1|localhost|\[::1\])[:/]).+$"
@@ -168,6 +169,24 @@ class DispatchSection(_Section):
     keep_minutes: Annotated[int, Field(ge=1, le=43_200)] = 60
 
 
+Rate = Annotated[str, Field(pattern=RATE)]
+
+
+class RatesSection(_Section):
+    """How many calls leave at most, by all workers together; off unless said.
+
+    Attributes:
+        tenant: for each tenant, such as `10/s`, `100/m` or `1000/h`.
+        tenants: by tenant, in place of that.
+        connectors: by connector, for all tenants together; for those that have a table of their
+            own, `rate` in `[connectors.NAME]` says the same.
+    """
+
+    tenant: Rate | None = None
+    tenants: Mapping[Name, Rate] = Field(default_factory=dict)
+    connectors: Mapping[Name, Rate] = Field(default_factory=dict)
+
+
 class PersonSection(_Section):
     """Somebody who may decide.
 
@@ -277,7 +296,8 @@ class Settings(_Section):
 
     Attributes:
         connectors: settings by connector name, checked by the connector itself; `token`, where a
-            connector has it, names one of `connections`.
+            connector has it, names one of `connections`; `rate`, which every connector has, is
+            how many of its calls leave at most, such as `25/s`.
         connections: OAuth connections by name.
         actions: Python files with own connectors, as globs relative to the workspace.
     """
@@ -289,6 +309,7 @@ class Settings(_Section):
     policy: PolicySection = PolicySection()
     approvals: ApprovalsSection = ApprovalsSection()
     dispatch: DispatchSection = DispatchSection()
+    rates: RatesSection = RatesSection()
     stop: StopSection = StopSection()
     people: tuple[PersonSection, ...] = ()
     planner: PlannerSection = PlannerSection()
@@ -315,6 +336,22 @@ class Settings(_Section):
                 hint = f"; did you mean `{near[0]}`" if near else ""
                 raise ValueError(f"{who} has the unknown role `{unknown[0]}`{hint}")
         return self
+
+    @model_validator(mode="after")
+    def _rates_are_rates(self) -> Settings:
+        for connector, table in self.connectors.items():
+            rate = table.get("rate", "1/s")
+            if not isinstance(rate, str) or not re.match(RATE, rate):
+                raise ValueError(f"`connectors.{connector}.rate`: write such as 25/s or 100/m")
+        return self
+
+    @property
+    def connector_tables(self) -> dict[str, dict[str, Any]]:
+        """The settings that the connectors themselves check, by connector."""
+        return {
+            name: {key: value for key, value in table.items() if key != "rate"}
+            for name, table in self.connectors.items()
+        }
 
     @model_validator(mode="after")
     def _tokens_have_connections(self) -> Settings:

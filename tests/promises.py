@@ -327,6 +327,18 @@ PROMISES: dict[str, Promise] = {
     "dispatch:priority": Promise(
         "What somebody waits for is run before batch work, and nothing waits for ever.", "issue 3"
     ),
+    "rates:held": Promise(
+        "No more calls leave than a connector's and a tenant's rate say; what waits keeps its state "
+        "and gets no entry.",
+        "issue 3",
+    ),
+    "rates:shared": Promise("All workers take from the same buckets.", "issue 3"),
+    "rates:off": Promise("Without a rate nothing is asked and nothing is kept.", "issue 3"),
+    "rates:priority": Promise(
+        "Who waits at a chat is before batch work in the line for a rate, and nothing stands in it "
+        "for ever.",
+        "issue 3",
+    ),
     # ---- connectors ------------------------------------------------------------------------
     "connectors:suite": Promise(
         "Every shipped connector keeps the contract, by the suite that ships for everybody's.",

@@ -14,6 +14,7 @@ from sayso.actions.ledger import ActionRow
 from sayso.actions.moves import Moves
 from sayso.actions.policy import Approver, Outcome
 from sayso.actions.queue import ApprovalStatus, approval_of
+from sayso.actions.rates import Rates
 from sayso.actions.reach import Directory, Reach
 from sayso.actions.state import Status
 from sayso.audit.entry import EntryKind, Json
@@ -24,13 +25,21 @@ class Claims:
     """Commits intents as part of the caller's transaction."""
 
     def __init__(
-        self, *, moves: Moves, judge: Judge, reach: Reach, directory: Directory, lease_s: float
+        self,
+        *,
+        moves: Moves,
+        judge: Judge,
+        reach: Reach,
+        directory: Directory,
+        lease_s: float,
+        rates: Rates,
     ) -> None:
         self._moves = moves
         self._judge = judge
         self._reach = reach
         self._directory = directory
         self._lease_s = lease_s
+        self._rates = rates
         self._holds = Holds(moves)
 
     def commit_intent(self, tx: Transaction, row: ActionRow) -> ActionRow | str | None:
@@ -67,6 +76,8 @@ class Claims:
         judgement = self._judge.permits(tx, row, approvers, now)
         if judgement.outcome is not Outcome.ALLOW:
             return f"it is not allowed any more: {judgement.explain}"
+        if self._rates.puts_off(tx, row, now):
+            return None
         action = self._reach.action(row.name)
         retention = action.guarantee.retention_s
         claimed = replace(
@@ -102,6 +113,8 @@ class Claims:
         tampered = found_tampering(tx, row, approval)
         if tampered is not None:
             return self._moves.end_tampered(tx, row, approval, tampered)
+        if self._rates.puts_off(tx, row, now):
+            return None
         # INVARIANT: `called_at` is the last moment of the newest call, from which absence needs
         # `settle_after_s` to be proof; `call_key_until` stays the first call's, from which the
         # provider counts.

@@ -22,6 +22,7 @@ from sayso.actions.ledger import ActionRow, Ledger, get_action
 from sayso.actions.moves import Moves
 from sayso.actions.proposals import Proposals
 from sayso.actions.queue import approval_of
+from sayso.actions.rates import Rates
 from sayso.actions.reach import Directory, Reach
 from sayso.actions.recovery import CallAgain, Settle, Wait, after_look_up
 from sayso.actions.settling import Settlements
@@ -90,6 +91,7 @@ class Engine:
         clock: Clock,
         telemetry: Telemetry,
         settings: EngineSettings | None = None,
+        rates: Rates | None = None,
         passing: Callable[[Boundary], None] = lambda boundary: None,
     ) -> None:
         self._store = store
@@ -106,6 +108,7 @@ class Engine:
             reach=reach,
             directory=directory,
             lease_s=self._settings.lease_s,
+            rates=rates or Rates(),
         )
         self._endings = Endings(moves)
         self._settlements = Settlements(moves)

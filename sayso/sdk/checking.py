@@ -152,7 +152,7 @@ class _Checker:
 
     def connectors(self) -> None:
         """Each connector can be made; its secrets are looked up apart from its other settings."""
-        for name, table in self._settings.connectors.items():
+        for name, table in self._settings.connector_tables.items():
             place = f"[connectors.{name}]"
             for value in cast("Mapping[str, object]", table).values():
                 if isinstance(value, str) and _REFERENCE.match(value):

@@ -15,6 +15,7 @@ from sayso.actions.judging import Judge
 from sayso.actions.ledger import Ledger
 from sayso.actions.policy import Approver, Judgement, Outcome, Policy, Question
 from sayso.actions.proposals import Proposals
+from sayso.actions.rates import Rate, Rates
 from sayso.actions.resolution import Resolutions
 from sayso.actions.stopping import Stops
 from sayso.actions.undoing import Undoing
@@ -35,6 +36,7 @@ from sayso.sdk.database import is_fleet, open_store
 from sayso.sdk.people import SettingsDirectory
 from sayso.sdk.tokens import Tokens
 from sayso.sdk.workspace import Workspace
+from sayso.settings import Settings
 from sayso.store.base import Store
 from sayso.telemetry import Telemetry
 
@@ -167,6 +169,7 @@ def build_house(
         clock=clock,
         telemetry=telemetry,
         settings=engine_settings,
+        rates=_rates(settings),
         passing=passing or (lambda boundary: None),
     )
     requests = Requests(
@@ -220,6 +223,17 @@ def build_house(
     )
 
 
+def _rates(settings: Settings) -> Rates:
+    tables = settings.connectors.items()
+    said = {name: str(table["rate"]) for name, table in tables if "rate" in table}
+    connectors = {**settings.rates.connectors, **said}
+    return Rates(
+        connectors={name: Rate.parse(rate) for name, rate in connectors.items()},
+        tenant=None if settings.rates.tenant is None else Rate.parse(settings.rates.tenant),
+        tenants={name: Rate.parse(rate) for name, rate in settings.rates.tenants.items()},
+    )
+
+
 class _NoPolicy:
     """Denies everything; stands where nothing is to be judged."""
 
@@ -248,7 +262,7 @@ def load_connectors(
         ConfigError: `invalid_setting`, `missing_secret`, `missing_extra`, `invalid_action`.
     """
     return Connectors.load(
-        cast("Mapping[str, Mapping[str, JsonValue]]", workspace.settings.connectors),
+        cast("Mapping[str, Mapping[str, JsonValue]]", workspace.settings.connector_tables),
         clock=clock,
         secret=workspace.secret,
         base=workspace.folder,

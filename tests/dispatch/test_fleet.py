@@ -200,3 +200,22 @@ _DELIVERED = (
     " workflow_input.inputs::json ->> 'positionalArgs' from dbos.workflow_status"
     " join dbos.workflow_input using (workflow_uuid) where status = 'SUCCESS'"
 )
+
+
+@pytest.mark.promise("rates:shared")
+async def test_a_fleet_keeps_to_one_rate(stage: Stage) -> None:
+    """Two workers and 12 calls at 6/s: by their intents, no more than that in any second."""
+    with (stage.folder / "sayso.toml").open("a") as file:
+        file.write('[rates.connectors]\ntill = "6/s"\n')
+    stage.quick_worker()
+    stage.quick_worker()
+    async with stage.open() as sayso:
+        views = await asyncio.gather(*(refund(sayso, f"m{at}") for at in range(12)))
+        await stage.settled(sayso, [view.id for view in views])
+    began = [row[0] for row in stage.sql(_INTENTS)]
+    assert len(began) == 12
+    # Six at once, then one each 1/6 s; the workers' clocks differ by a few milliseconds.
+    assert began[11] - began[0] >= 950_000
+
+
+_INTENTS = "select at from sayso.log_entry where kind = 'action.intent' order by seq"
