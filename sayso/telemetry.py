@@ -7,15 +7,23 @@ process; without one, spans cost next to nothing. Nothing personal is ever an at
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from opentelemetry import metrics, trace
 from opentelemetry.metrics import MeterProvider
-from opentelemetry.trace import Span, TracerProvider
+from opentelemetry.trace import (
+    INVALID_SPAN,
+    NoOpTracerProvider,
+    ProxyTracerProvider,
+    Span,
+    TracerProvider,
+)
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 _PROPAGATOR = TraceContextTextMapPropagator()
 _FIELD = "traceparent"
+_DEAF = (ProxyTracerProvider, NoOpTracerProvider)
+_NOTHING = nullcontext(INVALID_SPAN)
 
 
 class Telemetry:
@@ -24,15 +32,20 @@ class Telemetry:
     def __init__(
         self, provider: TracerProvider | None = None, meters: MeterProvider | None = None
     ) -> None:
+        self._provider = provider
         self._tracer = trace.get_tracer("sayso", tracer_provider=provider)
         self._left = metrics.get_meter("sayso", meter_provider=meters).create_counter(
             "sayso.actions.left", description="actions whose outcome was left to a person"
         )
 
-    @contextmanager
+    @property
+    def records(self) -> bool:
+        """Whether anybody may hear of the spans; a provider can be set at any time."""
+        return not isinstance(self._provider or trace.get_tracer_provider(), _DEAF)
+
     def span(
         self, name: str, traceparent: str | None, attributes: Mapping[str, str | int | bool]
-    ) -> Generator[Span]:
+    ) -> AbstractContextManager[Span]:
         """A span under the running one, or under the stored `traceparent` where none is running.
 
         Args:
@@ -40,6 +53,14 @@ class Telemetry:
             traceparent: W3C trace context stored with the action.
             attributes: ids, names and states only.
         """
+        if traceparent is None and not self.records:
+            return _NOTHING
+        return self._span(name, traceparent, attributes)
+
+    @contextmanager
+    def _span(
+        self, name: str, traceparent: str | None, attributes: Mapping[str, str | int | bool]
+    ) -> Generator[Span]:
         context = None
         if traceparent and not trace.get_current_span().get_span_context().is_valid:
             context = _PROPAGATOR.extract({_FIELD: traceparent})

@@ -161,16 +161,20 @@ class Approvals:
         _check_reason(decision)
         if decision.choice is Choice.EDIT:
             return await self._edit(decision)
-        row = await self._store.read(
-            lambda reader: get_action(
-                reader,
-                decision.tenant,
-                get_approval(reader, decision.tenant, decision.approval_id).action_id,
-            )
-        )
-        attributes = {"sayso.action": row.name, "sayso.decision": decision.choice.value}
-        with self._telemetry.span("sayso.approve", row.traceparent, attributes):
+        traceparent: str | None = None
+        attributes = {"sayso.decision": decision.choice.value}
+        if self._telemetry.records:  # only a span needs to know before the vote what it is about
+            row = await self._store.read(lambda reader: self._asked(reader, decision))
+            traceparent = row.traceparent
+            attributes["sayso.action"] = row.name
+        with self._telemetry.span("sayso.approve", traceparent, attributes):
             return await self._store.write(lambda tx: self._vote(tx, decision))
+
+    @staticmethod
+    def _asked(reader: Reader, decision: Decision) -> ActionRow:
+        """The action that the decision is about."""
+        approval = get_approval(reader, decision.tenant, decision.approval_id)
+        return get_action(reader, decision.tenant, approval.action_id)
 
     def _vote(self, tx: Transaction, decision: Decision) -> Decided:
         now = to_micros(self._clock.now())
@@ -194,7 +198,8 @@ class Approvals:
                 "you have said yes to this already",
                 next_step=f"it waits for {_people_left(approval, self._yes(tx, approval))}",
             )
-        approvers = self._yes(tx, approval)
+        votes = votes_of(tx, approval)
+        approvers = approvers_of(votes, approval, self._directory)
         judgement = self._judge.permits(tx, row, approvers, now)
         enough = judgement.outcome is Outcome.ALLOW
         moved = replace(
@@ -207,7 +212,7 @@ class Approvals:
             updated_at=now,
         )
         kind = EntryKind.ACTION_APPROVED if enough else EntryKind.ACTION_PENDING
-        return self._store_decision(tx, decision, approval, row, moved, kind, person)
+        return self._store_decision(tx, decision, approval, row, moved, kind, person, votes)
 
     def _reject(
         self,
@@ -230,9 +235,8 @@ class Approvals:
         )
         error = {"code": decision.reason_code, "message": "a person said no"}
         moved = replace(row, status=Status.REJECTED, error=error, due_at=None, updated_at=now)
-        return self._store_decision(
-            tx, decision, approval, row, moved, EntryKind.ACTION_REJECTED, None
-        )
+        kind, votes = EntryKind.ACTION_REJECTED, votes_of(tx, approval)
+        return self._store_decision(tx, decision, approval, row, moved, kind, None, votes)
 
     def _store_decision(
         self,
@@ -243,6 +247,7 @@ class Approvals:
         moved: ActionRow,
         kind: EntryKind,
         person: Person | None,
+        votes: Sequence[Vote],
     ) -> Decided:
         status = {
             Status.APPROVED: ApprovalStatus.APPROVED,
@@ -272,9 +277,10 @@ class Approvals:
                 last_seq=stored.last_seq,
             )
             show_again(tx, approval.tenant, approval.id, stored.updated_at)
+            left = replace(approval, updated_at=stored.updated_at, last_seq=stored.last_seq)
         else:
-            close_approval(tx, approval, status, stored)
-        return self._decided(tx, stored, approval.id)
+            left = close_approval(tx, approval, status, stored)
+        return Decided(action=stored, approval=left, votes=tuple(votes))
 
     async def _edit(self, decision: Decision) -> Decided:
         now = to_micros(self._clock.now())
@@ -308,7 +314,7 @@ class Approvals:
         person: Person,
     ) -> Decided:
         now = to_micros(self._clock.now())
-        self._check(tx, decision, now)
+        known, _, _ = self._check(tx, decision, now)
         judged = self._judge.judge(
             tx,
             draft,
@@ -338,7 +344,7 @@ class Approvals:
             raise _changed_meanwhile()
         if judged.card is None:  # small enough to need nobody; the editor's yes is still recorded
             judged = Judged(row=judged.row, card=approval.card, expires_at=approval.expires_at)
-        put_approval(tx, approval.id, judged, status, stored)
+        put_approval(tx, approval.id, judged, status, stored, known=known)
         tx.run(
             "approval.vote",
             tenant=decision.tenant,
@@ -457,8 +463,15 @@ class Approvals:
 
 def yes_votes(reader: Reader, approval: ApprovalRow, directory: Directory) -> list[Approver]:
     """The distinct people who said yes to the approval's revision and still may."""
+    return approvers_of(votes_of(reader, approval), approval, directory)
+
+
+def approvers_of(
+    votes: Sequence[Vote], approval: ApprovalRow, directory: Directory
+) -> list[Approver]:
+    """Those of the voters who said yes to the approval's revision and still may."""
     found: list[Approver] = []
-    for vote in votes_of(reader, approval):
+    for vote in votes:
         if vote.revision != approval.revision or vote.decision != Choice.APPROVE:
             continue
         person = directory.person(vote.person)

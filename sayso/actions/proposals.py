@@ -319,7 +319,7 @@ class Proposals:
         )
         stored = self._ledger.insert(tx, judged.row, entry)
         if approval_id is not None:
-            put_approval(tx, approval_id, judged, ApprovalStatus.PENDING, stored)
+            put_approval(tx, approval_id, judged, ApprovalStatus.PENDING, stored, known=None)
         if claim is None or stored.status is not Status.APPROVED or stored.after:
             return Proposed(row=stored)
         claimed = claim(tx, stored)
@@ -345,7 +345,7 @@ class Proposals:
         entry = _judged_entry(judged, SYSTEM, pseudonym, approval_id, self._reach)
         stored = self._ledger.move(tx, row, judged.row, entry)
         if stored is not None and approval_id is not None:
-            put_approval(tx, approval_id, judged, ApprovalStatus.PENDING, stored)
+            put_approval(tx, approval_id, judged, ApprovalStatus.PENDING, stored, known=known)
         return stored
 
     def _judged(

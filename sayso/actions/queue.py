@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import cast
 
@@ -126,13 +126,22 @@ def votes_of(reader: Reader, approval: ApprovalRow) -> list[Vote]:
 
 
 def put_approval(
-    tx: Transaction, approval_id: str, judged: Judged, status: ApprovalStatus, stored: ActionRow
+    tx: Transaction,
+    approval_id: str,
+    judged: Judged,
+    status: ApprovalStatus,
+    stored: ActionRow,
+    *,
+    known: ApprovalRow | None,
 ) -> None:
-    """Store or renew the approval of a judged action, and have the surfaces show it."""
+    """Store or renew the approval of a judged action, and have the surfaces show it.
+
+    Args:
+        known: as this transaction has read it; None when the action has none yet.
+    """
     assert judged.card is not None
     assert judged.expires_at is not None
     assert stored.digest is not None
-    known = tx.one("approval.by_id", tenant=stored.tenant, id=approval_id)
     values: dict[str, SqlValue] = {
         "tenant": stored.tenant,
         "id": approval_id,
@@ -154,16 +163,17 @@ def put_approval(
             created_at=stored.updated_at,
         )
     else:
-        was = read_approval(known)
-        done = tx.run("approval.revise", **values, was_revision=was.revision, was=was.status.value)
+        done = tx.run(
+            "approval.revise", **values, was_revision=known.revision, was=known.status.value
+        )
         assert done == 1, _CHANGED
     show_again(tx, stored.tenant, approval_id, stored.updated_at)
 
 
 def close_approval(
     tx: Transaction, approval: ApprovalRow, status: ApprovalStatus, stored: ActionRow
-) -> None:
-    """Close an approval with the entry that moved its action."""
+) -> ApprovalRow:
+    """Close an approval with the entry that moved its action; returns it as stored."""
     done = tx.run(
         "approval.close",
         tenant=approval.tenant,
@@ -175,6 +185,7 @@ def close_approval(
     )
     assert done == 1, _CHANGED
     show_again(tx, approval.tenant, approval.id, stored.updated_at)
+    return replace(approval, status=status, updated_at=stored.updated_at, last_seq=stored.last_seq)
 
 
 def supersede_approval(tx: Transaction, approval: ApprovalRow, stored: ActionRow) -> None:

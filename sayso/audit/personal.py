@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -16,6 +17,12 @@ from sayso.store.base import Reader, Transaction, blob, text
 
 ALGORITHM = "A256GCM"
 _NONCE_BYTES = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Subject:
+    pseudonym: str
+    key: bytes
 
 
 class Personal:
@@ -35,9 +42,9 @@ class Personal:
         Args:
             now: whole microseconds since 1970, for a subject that is new.
         """
-        row = tx.one("personal.subject", tenant=tenant, id=subject_id)
-        if row is not None:
-            return text(row, "pseudonym")
+        known = _subject(tx, tenant, subject_id)
+        if known is not None:
+            return known.pseudonym
         key = self._entropy(32)
         mac = hmac.digest(key, f"{tenant}\0{subject_id}".encode(), hashlib.sha256)
         pseudonym = "sub_" + base64.b32encode(mac[:15]).decode().lower()
@@ -49,6 +56,7 @@ class Personal:
             key=key,
             created_at=now,
         )
+        tx.remember((_Subject, tenant, subject_id), _Subject(pseudonym=pseudonym, key=key))
         return pseudonym
 
     def seal(
@@ -62,17 +70,17 @@ class Personal:
         Returns:
             What the entry says about it.
         """
-        row = tx.one("personal.subject", tenant=tenant, id=subject_id)
-        if row is None:
+        subject = _subject(tx, tenant, subject_id)
+        if subject is None:
             raise RefusedError(Code.UNKNOWN_SUBJECT, "the subject has no key")
         nonce = self._entropy(_NONCE_BYTES)
-        cipher = AESGCM(blob(row, "key"))
+        cipher = AESGCM(subject.key)
         ciphertext = cipher.encrypt(nonce, plain.encode(), _bound_to(tenant, ref))
         tx.run(
             "personal.seal",
             tenant=tenant,
             ref=ref,
-            pseudonym=text(row, "pseudonym"),
+            pseudonym=subject.pseudonym,
             nonce=nonce,
             ciphertext=ciphertext,
         )
@@ -100,6 +108,23 @@ class Personal:
                 detail=repr(error),
             ) from error
         return plain.decode()
+
+
+def _subject(tx: Transaction, tenant: Tenant, subject_id: str) -> _Subject | None:
+    """The subject as it is stored; read once per commit.
+
+    NOTE: never kept longer, since a subject that another process erases must not live on here, and
+    whoever erases one must have it forgotten: `tx.remember((_Subject, tenant, id), None)`.
+    """
+    known = tx.recall((_Subject, tenant, subject_id))
+    if isinstance(known, _Subject):
+        return known
+    row = tx.one("personal.subject", tenant=tenant, id=subject_id)
+    if row is None:
+        return None
+    found = _Subject(pseudonym=text(row, "pseudonym"), key=blob(row, "key"))
+    tx.remember((_Subject, tenant, subject_id), found)
+    return found
 
 
 def _bound_to(tenant: Tenant, ref: str) -> bytes:

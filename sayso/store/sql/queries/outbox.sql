@@ -2,6 +2,13 @@
 insert into outbox (tenant, topic, key, version, due_at) values (:tenant, :topic, :key, 1, :now)
 on conflict (tenant, topic, key) do update set version = outbox.version + 1, due_at = :now;
 
+-- name: put_for_action (count unread)
+insert into outbox (tenant, topic, key, version, due_at)
+select tenant, :topic, id, 1, cast(:now as bigint) from approval
+where tenant = :tenant and action_id = :action_id
+    and id = (select max(id) from approval where tenant = :tenant and action_id = :action_id)
+on conflict (tenant, topic, key) do update set version = outbox.version + 1, due_at = :now;
+
 -- name: due
 select id, tenant, key, version, state, attempts from outbox
 where topic = :topic and due_at <= :now order by due_at limit :limit;
