@@ -11,6 +11,8 @@ import hashlib
 import itertools
 import json
 import re
+import threading
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -43,6 +45,8 @@ _GUARDS = {
 _NOT_EVALUATED = "the policy could not be evaluated, so nothing is done"
 _ROLE = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _LARGEST_QUORUM = 5
+_REMEMBERED = 1000
+"""So many requests' answers are kept, some kilobytes each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,12 +66,17 @@ class Hypothesis:
     errors: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class _Asked:
-    """A question that passed our own guards, ready for Cedar."""
+    """A question that passed our own guards, ready for Cedar, and what was answered so far.
+
+    Attributes:
+        verdicts: by the number of people and the set of their roles.
+    """
 
     request: Request
     entities: Entities
+    verdicts: dict[tuple[int, frozenset[str]], Verdict]
 
 
 class CedarPolicy:
@@ -107,6 +116,8 @@ class CedarPolicy:
         self._rule_set = compile_rules(rules.nodes)
         self._hypotheticals = _hypotheticals(_asked_roles(roles, rules), max_quorum)
         self._version = _version(texts, text, roles, max_quorum)
+        self._recent: OrderedDict[tuple[str, str], _Asked] = OrderedDict()
+        self._recent_lock = threading.Lock()
 
     @property
     def version(self) -> str:
@@ -181,12 +192,41 @@ class CedarPolicy:
             request = build_request(question, action)
             if request.errors:
                 return self._failed(request.errors)
-            entities = parse_entities(json.dumps(request.entities), self._schema)
+            return self._asked(request)
         except Exception as error:  # noqa: BLE001  (a guard that fails must deny, whatever it was)
             return self._failed((f"the question could not be read: {type(error).__name__}",))
-        return _Asked(request=request, entities=entities)
+
+    def _asked(self, request: Request) -> _Asked:
+        """The question as it was asked before, or anew.
+
+        The rules are fixed and see nothing but the request, so the very same request has the very
+        same answer: mostly what was judged is asked again when people have said yes, and again at
+        the claim. The whole request is the key, so that none can stand for another.
+        """
+        entities_json = json.dumps(request.entities)
+        key = (json.dumps((request.parts, request.context)), entities_json)
+        with self._recent_lock:
+            asked = self._recent.get(key)
+            if asked is not None:
+                self._recent.move_to_end(key)
+                return asked
+        entities = parse_entities(entities_json, self._schema)
+        asked = _Asked(request=request, entities=entities, verdicts={})
+        with self._recent_lock:
+            self._recent[key] = asked
+            if len(self._recent) > _REMEMBERED:
+                self._recent.popitem(last=False)
+        return asked
 
     def _evaluate(self, asked: _Asked, approvals: int, roles: frozenset[str]) -> Verdict:
+        known = asked.verdicts.get((approvals, roles))
+        if known is None:
+            known = self._ask(asked, approvals, roles)
+            if not known.errors:
+                asked.verdicts[approvals, roles] = known
+        return known
+
+    def _ask(self, asked: _Asked, approvals: int, roles: frozenset[str]) -> Verdict:
         context = asked.request.context | {"approvals": approvals, "approvedBy": sorted(roles)}
         request = asked.request.parts | {"context": context}
         try:
