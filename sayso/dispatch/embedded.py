@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from sayso.dispatch.base import Handler, Item
@@ -22,6 +23,20 @@ POLL_S = 0.25
 """How often another process's commits are looked for: one read of shared memory, no query."""
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Pause:
+    """Why an item that is due is not run: until a moment of the monotonic clock, of that length.
+
+    Attributes:
+        due_at: it was run in vain for this; when it is due for another moment, it got further.
+            None after an error, which may have moved it.
+    """
+
+    until: float
+    length_s: float
+    due_at: int | None
 
 
 class EmbeddedDispatcher:
@@ -55,7 +70,7 @@ class EmbeddedDispatcher:
         self._poll_s = poll_s
         self._grace_s = grace_s
         self._running: dict[Item, asyncio.Task[None]] = {}
-        self._paused: dict[Item, tuple[float, float]] = {}
+        self._paused: dict[Item, _Pause] = {}
         self._served: dict[Item, int] = {}
         self._wake = asyncio.Event()
 
@@ -147,7 +162,11 @@ class EmbeddedDispatcher:
         if complete:
             self._forget_but(due, moment)
         room = max(0, self._at_once - len(self._running))
-        ready = [item for item in due if item not in self._running and self._may(item, moment)]
+        ready = [
+            item
+            for item, due_at in due.items()
+            if item not in self._running and self._may(item, due_at, moment)
+        ]
         for item in ready[:room]:
             self._start(item, due_at=due[item])
         return len(ready[:room])
@@ -158,7 +177,7 @@ class EmbeddedDispatcher:
         self._paused = {
             item: pause
             for item, pause in self._paused.items()
-            if item in due or item in self._running or pause[0] > moment
+            if item in due or item in self._running or pause.until > moment
         }
 
     async def _seconds_to_next(self, now: int, moment: float) -> float:
@@ -168,7 +187,7 @@ class EmbeddedDispatcher:
             if due_at is not None:
                 soonest.append((due_at - now) / 1e6)
         # A pause that is over has been acted upon, or waits for room, and a run's end wakes.
-        soonest += [until - moment for until, _ in self._paused.values() if until > moment]
+        soonest += [pause.until - moment for pause in self._paused.values() if pause.until > moment]
         return max(0.0, min(soonest))
 
     def _now(self) -> int:
@@ -183,9 +202,11 @@ class EmbeddedDispatcher:
         row = await self._store.read(lambda reader: reader.one(f"dispatch.next_{noun}", now=now))
         return None if row is None else integer_or_none(row, "due_at")
 
-    def _may(self, item: Item, moment: float) -> bool:
-        until, _ = self._paused.get(item, (moment, 0.0))
-        return moment >= until
+    def _may(self, item: Item, due_at: int, moment: float) -> bool:
+        pause = self._paused.get(item)
+        if pause is None or moment >= pause.until:
+            return True
+        return pause.due_at is not None and pause.due_at != due_at
 
     def _start(
         self,
@@ -205,7 +226,7 @@ class EmbeddedDispatcher:
         more = True
         try:
             more = await (work or self._handlers[item.noun](item.tenant, item.id))
-            self._succeeded(item, due_at)
+            await self._succeeded(item, due_at)
         except SaysoError as error:
             self._pause(item)
             logger.warning("%s %s: %s", item.noun, item.id, error)
@@ -221,19 +242,30 @@ class EmbeddedDispatcher:
             if more or was_full:
                 self._wake.set()
 
-    def _succeeded(self, item: Item, due_at: int | None) -> None:
-        if due_at is not None and self._served.get(item) == due_at:
+    async def _succeeded(self, item: Item, due_at: int | None) -> None:
+        again = due_at is not None and self._served.get(item) == due_at
+        if again and await self._due_at(item) == due_at:
             # Run twice, and due for the same moment still: it gets no further at this pace.
-            self._pause(item)
+            self._pause(item, due_at)
             return
         self._paused.pop(item, None)
-        if due_at is not None:
+        if again or due_at is None:
+            self._served.pop(item, None)
+        else:
             self._served[item] = due_at
 
-    def _pause(self, item: Item) -> None:
-        _, last = self._paused.get(item, (0.0, _FIRST_PAUSE_S / 2))
-        pause = min(last * 2, _LONGEST_PAUSE_S)
-        self._paused[item] = (self._monotonic() + pause, pause)
+    async def _due_at(self, item: Item) -> int | None:
+        query = f"dispatch.state_of_{item.noun}"
+        row = await self._store.read(
+            lambda reader: reader.one(query, tenant=item.tenant, id=item.id)
+        )
+        return None if row is None else integer_or_none(row, "due_at")
+
+    def _pause(self, item: Item, due_at: int | None = None) -> None:
+        last = self._paused.get(item)
+        length_s = _FIRST_PAUSE_S if last is None else min(last.length_s * 2, _LONGEST_PAUSE_S)
+        until = self._monotonic() + length_s
+        self._paused[item] = _Pause(until=until, length_s=length_s, due_at=due_at)
 
     async def _stop(self) -> None:
         tasks = list(self._running.values())

@@ -259,6 +259,30 @@ async def test_an_item_that_moves_on_each_time_is_never_held_up(bench: Bench) ->
             dispatcher.wake()
 
 
+async def test_what_stood_still_and_then_moved_on_is_run_at_once(bench: Bench) -> None:
+    """The pause was for one due time; another one shows progress, whoever made it."""
+    bench.sticky.add("stuck")
+    bench.add("stuck")
+    async with bench.serving():
+        await bench.until(lambda: len(bench.ran) == 2)
+        await bench.polled()
+        bench.change("update request set due_at = due_at - 1")
+        await bench.has_run(3)
+
+
+async def test_what_failed_keeps_its_pause_when_its_due_time_moved(bench: Bench) -> None:
+    """A run that breaks off may have moved it, which is no progress."""
+    bench.broken.add("bad")
+    bench.add("bad")
+    async with bench.serving():
+        await bench.until(lambda: bench.ran == ["bad"])
+        bench.change("update request set due_at = due_at - 1")
+        await bench.polled(100)
+        assert bench.ran == ["bad"]
+        bench.seconds += 0.6
+        await bench.has_run(2)
+
+
 async def test_a_pause_of_what_another_process_settled_costs_nothing(bench: Bench) -> None:
     """When it is over and nothing is due, it is forgotten instead of asked about for ever."""
     bench.broken.add("bad")
