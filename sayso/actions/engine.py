@@ -122,6 +122,13 @@ class Engine:
             RetryableError: the store or the provider cannot be used now; try again later.
         """
         row = await self._store.read(lambda reader: get_action(reader, tenant, action_id))
+        return await self.advance_row(row)
+
+    async def advance_row(self, row: ActionRow) -> ActionRow:
+        """The same for a row that was just stored or read; somebody else may have moved it since.
+
+        INVARIANT: whatever is stored is compared with the row first, so an old one does nothing.
+        """
         for _ in range(4 * MAX_REVISIONS):
             moved = await self._step(row)
             if moved is None:

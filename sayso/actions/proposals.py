@@ -13,7 +13,7 @@ from sayso.actions.judging import Judge, Judged
 from sayso.actions.ledger import SYSTEM, ActionRow, Ledger, entry_of, read_action
 from sayso.actions.plan import OnFailure, Step
 from sayso.actions.priority import NORMAL, check_priority
-from sayso.actions.queue import ApprovalStatus, approval_of, put_approval
+from sayso.actions.queue import ApprovalRow, ApprovalStatus, approval_of, put_approval
 from sayso.actions.reach import Reach
 from sayso.actions.snapshot import Resolved
 from sayso.actions.state import Status
@@ -51,6 +51,8 @@ class Proposal:
         request_id, step, after, on_failure: where it stands in a plan.
         traceparent: W3C trace context of the asker.
         priority: 0 to 9; see `sayso.actions.priority`.
+        is_new: nobody can have used the key before, so no earlier action is looked for before the
+            provider is asked; the transaction that stores it looks in any case.
     """
 
     tenant: Tenant
@@ -67,6 +69,7 @@ class Proposal:
     on_failure: OnFailure = OnFailure.CONTINUE
     traceparent: str | None = None
     priority: int = NORMAL
+    is_new: bool = False
 
 
 Claim = Callable[[Transaction, ActionRow], ActionRow | str | None]
@@ -79,11 +82,14 @@ class Proposed:
 
     Attributes:
         row: as it is stored.
+        approval: the question to people that was stored with it; None when it asks nobody, or
+            when the row was stored earlier.
         claimed: the intent stands in the same commit, so whoever proposed it has to make the call;
             if that process dies, the lease ends and another one looks it up.
     """
 
     row: ActionRow
+    approval: ApprovalRow | None = None
     claimed: bool = False
 
 
@@ -134,11 +140,13 @@ class Proposals:
 
     async def _propose(self, proposal: Proposal, claim: Claim | None) -> Proposed:
         fingerprint = _fingerprint(proposal)
-        known = await self._store.read(
-            lambda reader: reader.one(
-                "action.by_key", tenant=proposal.tenant, idempotency_key=proposal.key
+        known = None
+        if not proposal.is_new:
+            known = await self._store.read(
+                lambda reader: reader.one(
+                    "action.by_key", tenant=proposal.tenant, idempotency_key=proposal.key
+                )
             )
-        )
         if known is not None:
             return Proposed(row=_same(read_action(known), fingerprint))
         draft = self._draft(proposal, fingerprint)
@@ -318,10 +326,12 @@ class Proposals:
             _judged_entry(judged, proposal.requester, pseudonym, approval_id, self._reach), pii=pii
         )
         stored = self._ledger.insert(tx, judged.row, entry)
+        asked: ApprovalRow | None = None
         if approval_id is not None:
-            put_approval(tx, approval_id, judged, ApprovalStatus.PENDING, stored, known=None)
+            pending = ApprovalStatus.PENDING
+            asked = put_approval(tx, approval_id, judged, pending, stored, known=None)
         if claim is None or stored.status is not Status.APPROVED or stored.after:
-            return Proposed(row=stored)
+            return Proposed(row=stored, approval=asked)
         claimed = claim(tx, stored)
         if isinstance(claimed, ActionRow):
             return Proposed(row=claimed, claimed=not claimed.is_held)

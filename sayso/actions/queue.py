@@ -133,7 +133,7 @@ def put_approval(
     stored: ActionRow,
     *,
     known: ApprovalRow | None,
-) -> None:
+) -> ApprovalRow:
     """Store or renew the approval of a judged action, and have the surfaces show it.
 
     Args:
@@ -142,25 +142,40 @@ def put_approval(
     assert judged.card is not None
     assert judged.expires_at is not None
     assert stored.digest is not None
+    approval = ApprovalRow(
+        tenant=stored.tenant,
+        id=approval_id,
+        action_id=stored.id,
+        revision=stored.revision,
+        status=status,
+        digest=stored.digest,
+        card=judged.card,
+        roles=judged.card.roles,
+        requester=stored.requester if known is None else known.requester,
+        expires_at=judged.expires_at,
+        created_at=stored.updated_at if known is None else known.created_at,
+        updated_at=stored.updated_at,
+        last_seq=stored.last_seq,
+    )
     values: dict[str, SqlValue] = {
-        "tenant": stored.tenant,
-        "id": approval_id,
-        "revision": stored.revision,
-        "status": status.value,
-        "digest": stored.digest,
-        "view": dumps(judged.card.to_json()),
-        "roles": dumps(judged.card.roles),
-        "expires_at": judged.expires_at,
-        "updated_at": stored.updated_at,
-        "last_seq": stored.last_seq,
+        "tenant": approval.tenant,
+        "id": approval.id,
+        "revision": approval.revision,
+        "status": approval.status.value,
+        "digest": approval.digest,
+        "view": dumps(approval.card.to_json()),
+        "roles": dumps(approval.roles),
+        "expires_at": approval.expires_at,
+        "updated_at": approval.updated_at,
+        "last_seq": approval.last_seq,
     }
     if known is None:
         tx.run(
             "approval.insert",
             **values,
-            action_id=stored.id,
-            requester=stored.requester,
-            created_at=stored.updated_at,
+            action_id=approval.action_id,
+            requester=approval.requester,
+            created_at=approval.created_at,
         )
     else:
         done = tx.run(
@@ -168,6 +183,7 @@ def put_approval(
         )
         assert done == 1, _CHANGED
     show_again(tx, stored.tenant, approval_id, stored.updated_at)
+    return approval
 
 
 def close_approval(

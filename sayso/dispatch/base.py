@@ -11,6 +11,9 @@ from sayso.ids import Tenant
 Handler = Callable[[Tenant, str], Awaitable[bool]]
 """Takes one item as far as it goes now; says whether others may have become due by it."""
 
+Begin = Callable[[], Coroutine[Any, Any, bool]]
+"""Begins the run of one item; says the same."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
@@ -41,8 +44,15 @@ class Dispatcher(Protocol):
         """Serve until cancelled."""
         ...
 
-    async def run_now(self, noun: str, tenant: Tenant, item_id: str) -> None:
-        """Have one run now, and wait until it has got as far as it goes; errors go to the log."""
+    async def run_now(
+        self, noun: str, tenant: Tenant, item_id: str, begin: Begin | None = None
+    ) -> None:
+        """Have one run now, and wait until it has got as far as it goes; errors go to the log.
+
+        Args:
+            begin: what to run in place of the handler where it `runs_here`, for a caller that has
+                read the item already.
+        """
         ...
 
     async def adopt(

@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sayso.dispatch.base import Handler, Item
+from sayso.dispatch.base import Begin, Handler, Item
 from sayso.errors import SaysoError
 from sayso.ids import Clock, Tenant, monotonic_s, to_micros
 from sayso.store.base import Row, Store, integer, integer_or_none, text
@@ -113,10 +113,12 @@ class EmbeddedDispatcher:
                 continue
             await asyncio.wait(list(self._running.values()), return_when=asyncio.FIRST_COMPLETED)
 
-    async def run_now(self, noun: str, tenant: Tenant, item_id: str) -> None:
+    async def run_now(
+        self, noun: str, tenant: Tenant, item_id: str, begin: Begin | None = None
+    ) -> None:
         """Run one now, or wait for the run that is under way; errors go to the log."""
         item = Item(noun=noun, tenant=tenant, id=item_id)
-        task = self._running.get(item) or self._start(item)
+        task = self._running.get(item) or self._start(item, begin() if begin else None)
         await asyncio.shield(task)
 
     async def adopt(

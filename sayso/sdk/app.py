@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self
 from sayso.actions.action import Assurance, Subject
 from sayso.actions.approvals import Choice, Decided, Decision
 from sayso.actions.engine import Boundary, EngineSettings
-from sayso.actions.ledger import ActionRow, get_action, read_action
+from sayso.actions.ledger import get_action, read_action
 from sayso.actions.priority import NORMAL, WAITED_FOR
 from sayso.actions.proposals import Proposal
 from sayso.actions.queue import (
@@ -38,7 +38,7 @@ from sayso.sdk.audit import Audit
 from sayso.sdk.log_index import LogIndexes
 from sayso.sdk.paging import page_of
 from sayso.sdk.people import SettingsDirectory
-from sayso.sdk.settling import carry_on, settle_request
+from sayso.sdk.settling import call_claimed, carry_on, carry_out, settle_request
 from sayso.sdk.showing import show_action, show_approval, show_request
 from sayso.sdk.stopping import held_view
 from sayso.sdk.switch import StopSwitch
@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from sayso.sdk.sync import SyncSayso
 
 _OPEN = frozenset({Status.PLANNED, Status.APPROVED, Status.EXECUTING, Status.STALE})
+_SETTLED = frozenset({Status.SUCCEEDED, Status.FAILED})
 
 
 class Sayso(StopSwitch):
@@ -320,6 +321,7 @@ class Sayso(StopSwitch):
             reason=reason,
             traceparent=traceparent,
             priority=(WAITED_FOR if wait else NORMAL) if priority is None else priority,
+            is_new=not key,
         )
         if dry_run:
             judged = await self.house.proposals.dry_run(proposal)
@@ -329,17 +331,17 @@ class Sayso(StopSwitch):
         proposed = await self.house.proposals.propose(proposal, claim)
         row = proposed.row
         if proposed.claimed:
-            await self.house.dispatcher.adopt("action", row.tenant, row.id, self._finish(row))
+            settled = await call_claimed(self.house, row)
+            if settled is not None and settled.status in _SETTLED:
+                return action_view(settled)
+        elif proposed.approval is not None:
+            return action_view(row, approval_view(proposed.approval))
         elif row.status is Status.APPROVED:
             if wait:
                 await self.house.dispatcher.run_now("action", row.tenant, row.id)
             else:
                 self.house.dispatcher.wake()
         return await self.action(row.id, tenant=tenant, timeline=False)
-
-    async def _finish(self, row: ActionRow) -> bool:
-        await self.house.engine.call_claimed(row)
-        return False
 
     async def action(
         self, action_id: str, *, tenant: str | None = None, timeline: bool = True
@@ -488,7 +490,7 @@ class Sayso(StopSwitch):
         self.house.dispatcher.wake()
         if wait:
             if row.status is Status.APPROVED:
-                await self.house.dispatcher.run_now("action", row.tenant, row.id)
+                await carry_out(self.house, row)
             if row.request_id is not None:
                 await carry_on(self.house, row)
         return decided

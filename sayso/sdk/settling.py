@@ -46,6 +46,29 @@ async def settle_request(house: House, row: RequestRow, wait_s: float) -> None:
                 await asyncio.gather(*runs)
 
 
+async def call_claimed(house: House, row: ActionRow) -> ActionRow | None:
+    """Make the call of a claimed row; returns what was stored of it, None when not by us."""
+    settled: ActionRow | None = None
+
+    async def call() -> bool:
+        nonlocal settled
+        settled = await house.engine.call_claimed(row)
+        return False
+
+    await house.dispatcher.adopt("action", row.tenant, row.id, call())
+    return settled
+
+
+async def carry_out(house: House, row: ActionRow) -> None:
+    """Take a row that was just stored as far as it goes now."""
+
+    async def advance() -> bool:
+        done = await house.engine.advance_row(row)
+        return done.request_id is not None
+
+    await house.dispatcher.run_now("action", row.tenant, row.id, advance)
+
+
 async def carry_on(house: House, row: ActionRow) -> None:
     """Run what a decision about one action set free: later steps of its plan, then the reply."""
     request_id = row.request_id

@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from sayso.actions.state import Status
+from sayso.dispatch.base import Begin
 from sayso.ids import Clock, Tenant, monotonic_s, to_micros
 from sayso.store.base import Row, Store, integer_or_none, text
 
@@ -63,7 +64,9 @@ class RemoteDispatcher:
         work.close()
         raise AssertionError("nothing is claimed where nothing runs")
 
-    async def run_now(self, noun: str, tenant: Tenant, item_id: str) -> None:
+    async def run_now(
+        self, noun: str, tenant: Tenant, item_id: str, begin: Begin | None = None
+    ) -> None:
         """Wait until a worker has taken the item as far as it goes now, `patience_s` at most."""
         deadline = self._monotonic() + self._patience_s
         seen, pause = -1, FIRST_LOOK_S
