@@ -282,6 +282,13 @@ PROMISES: dict[str, Promise] = {
         "Tiles and proofs over HTTP lead to the signed head, without trust in the server.",
         "audit 4.6",
     ),
+    "cli:anchored": Promise(
+        "`audit verify` says how far witnesses vouch for the log, and asks them itself.",
+        "audit 4.6",
+    ),
+    "cli:rotation": Promise(
+        "The signing key is changed by command, and every step verifies.", "audit 4.5"
+    ),
     "audit:export": Promise(
         "A filtered export proves each of its rows and says that it is not whole.", "audit 4.8"
     ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,7 @@ from sayso.sdk.exporting import ExportFormat, Source, nothing_fits, write_export
 from sayso.sdk.log_index import LogIndexes, prove_all, size_of, unindexed, unproven
 from sayso.sdk.log_tree import LogTree
 from sayso.sdk.showing import show_entry
-from sayso.sdk.stored_log import read_entered_heads, read_sources
+from sayso.sdk.stored_log import own_vkeys, read_entered_heads, read_sources, tenants_of
 from sayso.sdk.views import EntryView
 from sayso.store.base import Reader, Transaction, text
 
@@ -192,13 +192,14 @@ class Audit:
         progress: Progress | None = None,
         tenant: str | None = None,
     ) -> Verification:
-        """Verify a tenant's whole log in the database, with the workspace's own key pinned.
+        """Verify every log of the database, or one tenant's, with the workspace's own key pinned.
 
         Args:
-            vkeys: the keys to pin instead; then every log of the database is verified.
+            vkeys: the keys to pin instead.
             checkpoints: signed heads seen earlier; a log that was rewritten since is found out.
             witnessed: notes that count as far as witnesses of the policy cosigned them.
             policy: which keys and witnesses count; its keys are pinned, as with `vkeys`.
+            tenant: only this log; all of the database's when None.
 
         Raises:
             IntegrityError: `key_mismatch`, when one of the keys is none.
@@ -206,17 +207,18 @@ class Audit:
         from sayso.audit.checks import Trust  # only auditors need the verifier
         from sayso.audit.verify import verify_database, verify_sources
 
-        where: Tenant | None = self._tenant(tenant)
-        if tenant is None and (vkeys or (policy and policy.logs)):
-            where = None
-        keys = vkeys or (() if policy and policy.logs else [self.vkey(tenant=tenant)])
-        trust = Trust.parse(keys, checkpoints, witnessed=witnessed, policy=policy)
+        def trusting(tenants: Iterable[str]) -> Trust:
+            own = () if policy and policy.logs else own_vkeys(self._house.log, tenants)
+            return Trust.parse(vkeys or own, checkpoints, witnessed=witnessed, policy=policy)
+
         if not is_postgres(self._workspace):
             path = self._workspace.store_path
-            return verify_database(path, trust=trust, tenant=where, deep=deep, progress=progress)
+            trust = trusting([tenant] if tenant else tenants_of(path))
+            return verify_database(path, trust=trust, tenant=tenant, deep=deep, progress=progress)
         with open_snapshot(self._workspace) as reader:
-            sources = read_sources(reader, where)
-            entered = read_entered_heads(reader) if where is None else ()
+            sources = list(read_sources(reader, tenant))
+            trust = trusting(source.tenant for source in sources)
+            entered = read_entered_heads(reader) if tenant is None else ()
             return verify_sources(
                 store_name(self._workspace),
                 sources,

@@ -137,6 +137,27 @@ def _second(workspace: Workspace) -> MlDsaCosigner | None:
     return found
 
 
+async def read_log_keys(sayso: Sayso) -> list[tuple[str, str]]:
+    """Each tenant that has a log, and the public key that signs it now.
+
+    The tenants of this workspace and the log of logs are there even before their first entry.
+    """
+    log = sayso.house.log
+
+    def work(reader: Reader) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for row in reader.all("log.tenants"):
+            key = reader.one("log.key", tenant=text(row, "tenant"))
+            found[text(row, "tenant")] = "" if key is None else text(key, "vkey")
+        return found
+
+    stored = await sayso.house.store.read(work)
+    for tenant in (sayso.house.tenant, Tenant(LOGS)):
+        if tenant not in stored:
+            stored[tenant] = log.vkey_of(tenant)
+    return sorted(stored.items())
+
+
 async def read_publications(sayso: Sayso, tenant: Tenant) -> list[PublicationView]:
     """How far each place of the settings is behind a tenant's log."""
     places = [place.name for place in sayso.workspace.settings.publishing.places]

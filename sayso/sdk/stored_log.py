@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import contextlib
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
 from sayso.audit.checks import Head, LogSource, StateRow
+from sayso.audit.database import open_database
 from sayso.audit.keys import ListedKey
+from sayso.audit.log import AuditLog
 from sayso.audit.logs import LOGS, EnteredHead, read_entered
-from sayso.errors import Code, IntegrityError, SaysoError
+from sayso.errors import Code, ConfigError, IntegrityError, SaysoError
+from sayso.ids import Tenant
 from sayso.store.base import (
     Reader,
     Row,
@@ -43,6 +49,24 @@ def read_sources(reader: Reader, tenant: str | None) -> Iterator[LogSource]:
     for name in (text(row, "tenant") for row in known):
         if tenant in {None, name}:
             yield _source(reader, name, entered.get(name, ()))
+
+
+def tenants_of(path: Path) -> list[str]:
+    """The tenants that have a log in a SQLite file; none where it cannot be read."""
+    try:
+        with open_database(path) as database:
+            return database.tenants()
+    except (sqlite3.Error, IntegrityError):
+        return []  # the verifier says so
+
+
+def own_vkeys(log: AuditLog, tenants: Iterable[str]) -> list[str]:
+    """The workspace's own key under the name of each log; names that fit no note have none."""
+    found: list[str] = []
+    for tenant in tenants:
+        with contextlib.suppress(ConfigError):
+            found += [signer.vkey for signer in log.signers_of(Tenant(tenant))[:1]]
+    return found
 
 
 def read_entered_heads(reader: Reader) -> dict[str, tuple[EnteredHead, ...]]:

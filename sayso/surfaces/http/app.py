@@ -15,6 +15,7 @@ from sayso.surfaces.http import (
     actions,
     approvals,
     audit,
+    log_tree,
     operations,
     plans,
     requests,
@@ -69,7 +70,17 @@ def create_app(sayso: Sayso, *, heartbeat_s: float = HEARTBEAT_S) -> FastAPI:
     app.state.sayso = sayso
     app.state.changes = Changes(sayso)
     app.state.heartbeat_s = heartbeat_s
-    for part in (requests, plans, actions, resolving, approvals, stops, audit, operations):
+    for part in (
+        requests,
+        plans,
+        actions,
+        resolving,
+        approvals,
+        stops,
+        audit,
+        log_tree,
+        operations,
+    ):
         app.include_router(part.router)
     app.add_middleware(Edge)
     app.add_exception_handler(SaysoError, on_sayso_error)

@@ -17,7 +17,7 @@ GROUPS = {
     "actions": ("list", "show", "resolve"),
     "audit": (
         *("tail", "query", "export", "checkpoint"),
-        *("verify", "publish", "tiles", "make-key", "rotate-key"),
+        *("verify", "publish", "tiles", "keys", "make-key", "rotate-key"),
     ),
     "stop": ("list",),
     "token": ("create", "list", "revoke"),

@@ -9,7 +9,7 @@ import typer
 
 from sayso.sdk.app import Sayso
 from sayso.sdk.views import EntryView
-from sayso.surfaces.cli.log.keys import make_key, rotate_key
+from sayso.surfaces.cli.log.keys import keys, make_key, rotate_key
 from sayso.surfaces.cli.log.publish import publish
 from sayso.surfaces.cli.log.tiles import tiles
 from sayso.surfaces.cli.log.verify import verify
@@ -181,5 +181,6 @@ def checkpoint(workspace: WorkspaceOption = None, as_json: JsonOption = False) -
 app.command("verify")(verify)
 app.command("publish")(publish)
 app.command("tiles")(tiles)
+app.command("keys")(keys)
 app.command("make-key")(make_key)
 app.command("rotate-key")(rotate_key)

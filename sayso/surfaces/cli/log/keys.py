@@ -1,4 +1,4 @@
-"""`sayso audit make-key` and `sayso audit rotate-key`."""
+"""`sayso audit keys`, `make-key` and `rotate-key`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from sayso.audit.cosignature import Ed25519Cosigner, MlDsaCosigner
 from sayso.audit.note import Ed25519Signer
 from sayso.errors import Code, ConfigError, RefusedError
 from sayso.sdk.app import Sayso
+from sayso.sdk.publishing import read_log_keys
 from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.place import CLI, find_workspace, run
@@ -92,4 +93,21 @@ def rotate_key(workspace: WorkspaceOption = None, as_json: JsonOption = False) -
     for tenant, vkey in changed:
         out.line(f"{tenant}: {vkey}")
     out.line("now set `signing.key` to what `signing.next_key` is, and remove `next_key`")
+    return 0
+
+
+def keys(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int:
+    """Print the key of each log as a line of a policy, for witnesses and auditors."""
+    out = Out(as_json=as_json)
+    folder = find_workspace(workspace)
+
+    async def work() -> list[tuple[str, str]]:
+        async with Sayso.open(folder, act=False) as sayso:
+            return await read_log_keys(sayso)
+
+    found = run(work())
+    if as_json:
+        out.document({"logs": [{"tenant": tenant, "vkey": vkey} for tenant, vkey in found]})
+    for _, vkey in () if as_json else found:
+        out.line(f"log {vkey}")
     return 0

@@ -1,0 +1,174 @@
+"""Two departments: one keeps the log, the other witnesses it, and an auditor trusts neither."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import time
+from collections.abc import Generator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from surfaces.cli.line import Place
+from surfaces.cli.test_servers import running
+
+
+def append(place: Place, text: str) -> None:
+    """Add to the settings."""
+    file = place.folder / "sayso.toml"
+    file.write_text(file.read_text(encoding="utf-8") + text, encoding="utf-8")
+
+
+def log_key(place: Place) -> str:
+    """The log's public key."""
+    return str(place.line.done("audit", "checkpoint")["vkey"])
+
+
+@contextmanager
+def witnessing(place: Place, folder: Path) -> Generator[dict[str, Any]]:
+    """Run `sayso witness` as another department would, for this log."""
+    folder.mkdir()
+    name = "witness.example/finance"
+    key = folder / "witness.key"
+    place.line.done("audit", "make-key", str(key), "--name", name, "--for", "witness")
+    (folder / "logs").write_text(f"{place.line('audit', 'keys').out}quorum none\n")
+    words = ("--store", str(folder / "seen"), "--key", str(key), "--logs", str(folder / "logs"))
+    with running(place.process("witness", *words, "--port", "0", "--json")) as ready:
+        append(
+            place,
+            '\n[publishing]\nevery_s = 0.1\n[[publishing.places]]\nname = "finance"\n'
+            f'witness = "{ready["url"]}"\nkey = "{ready["vkeys"][0]}"\n',
+        )
+        yield ready
+
+
+def auditors_policy(place: Place, witness: dict[str, Any], file: Path) -> str:
+    """What the auditor keeps: the log's key, and that this witness must have cosigned."""
+    line = f"witness finance {witness['vkeys'][0]} {witness['url']}"
+    file.write_text(f"{place.line('audit', 'keys').out}{line}\nquorum finance\n")
+    return str(file)
+
+
+@pytest.mark.promise("cli:anchored")
+def test_an_auditor_sees_how_far_a_witness_vouches(place: Place, tmp_path: Path) -> None:
+    """Publish, go on, verify: anchored up to there, by whom and when, the rest unanchored."""
+    place.line("audit", "query", "kind:x")
+    with witnessing(place, tmp_path / "finance") as witness:
+        policy = auditors_policy(place, witness, tmp_path / "policy")
+        assert place.line("audit", "verify", "--policy", policy).status == 2
+        places = place.line.done("audit", "publish")["places"]
+        state = next(one for one in places if one["place"] == "finance" and one["tenant"] == "main")
+        assert (state["lag"], state["problem"]) == (0, None)
+        place.line("audit", "query", "kind:x")
+        memory = str(tmp_path / "memory")
+        words = ("audit", "verify", "--policy", policy, "--state", memory)
+        ran = place.line(*words)
+        assert ran.status == 0, ran.out
+        assert f"anchored to {state['size']} by finance at" in ran.out
+        assert "unanchored" in ran.out
+        assert place.line(*words, "--ask-witnesses").status == 0
+        shutil.copy(place.database, tmp_path / "old.db")
+        place.line("audit", "query", "kind:x")
+        assert place.line(*words).status == 0
+        rolled_back = place.line("audit", "verify", str(tmp_path / "old.db"), *words[2:])
+        assert rolled_back.status == 1
+        assert "rolled_back" in rolled_back.out
+        assert place.line(*words).status == 0  # what was wrong is not remembered
+
+
+@pytest.mark.promise("cli:anchored")
+def test_what_the_database_holds_back_the_witness_tells(place: Place, tmp_path: Path) -> None:
+    """An old copy, with all its rows, against what the witness itself has seen."""
+    place.line("audit", "query", "kind:x")
+    with witnessing(place, tmp_path / "finance") as witness:
+        policy = auditors_policy(place, witness, tmp_path / "policy")
+        place.line.done("audit", "publish")
+        shutil.copy(place.database, tmp_path / "old.db")
+        place.line("audit", "query", "kind:x")
+        place.line.done("audit", "publish")
+        old = ("audit", "verify", str(tmp_path / "old.db"), "--policy", policy)
+        assert place.line(*old).status == 0
+        asked = place.line(*old, "--ask-witnesses")
+        assert asked.status == 1
+        assert "finance saw" in asked.out
+
+
+def test_serve_publishes_by_itself(place: Place, tmp_path: Path) -> None:
+    """In the background, while it answers; and the log of logs goes along."""
+    (tmp_path / "share").mkdir()
+    append(
+        place,
+        '\n[publishing]\nevery_s = 0.1\n[[publishing.places]]\nname = "share"\n'
+        f'directory = "{tmp_path / "share"}"\n',
+    )
+    place.line("audit", "query", "kind:x")
+    with running(place.process("serve", "--port", "0", "--json")):
+        logs = tmp_path / "share" / "shop"
+        tenants = ("main", "sayso:logs")
+        for _ in range(3000):
+            if all(list(logs.glob(f"{tenant}/*.checkpoint")) for tenant in tenants):
+                break
+            time.sleep(0.01)
+    published = ("--published", str(tmp_path / "share"))
+    assert place.line("audit", "verify", *published).status == 0
+    with closing(sqlite3.connect(place.database)) as rows:
+        assert rows.execute("select count(*) from publication").fetchone()[0] >= 3
+
+
+@pytest.mark.promise("cli:rotation")
+def test_the_signing_key_is_changed_by_command(place: Place, tmp_path: Path) -> None:
+    """Make a key, set it as the next one, rotate, set it as the key: each step verifies."""
+    old = log_key(place) if place.line("audit", "query", "kind:x").status == 0 else ""
+    place.line("audit", "rotate-key").refused("wrong_state")
+    made = place.line.done("audit", "make-key", "keys/next.key", "--name", "shop")
+    assert (place.folder / "keys" / "next.key").stat().st_mode & 0o777 == 0o600
+    place.line("audit", "make-key", "keys/next.key", "--name", "shop").refused("invalid_setting", 2)
+    place.edit_settings(
+        'key = "file:keys/log.key"', 'key = "file:keys/log.key"\nnext_key = "file:keys/next.key"  #'
+    )
+    changed = place.line.done("audit", "rotate-key")["logs"]
+    assert changed[0]["tenant"] == "main"
+    assert changed[0]["vkey"].endswith(made["vkey"].rpartition("+")[2])
+    assert place.line("audit", "verify", "--vkey", old).status == 0
+    place.line("audit", "query", "kind:x")
+    place.edit_settings('key = "file:keys/log.key"', 'key = "file:keys/next.key"')
+    place.edit_settings("next_key", "# next_key")
+    place.line("audit", "query", "kind:x")
+    for vkey in (old, changed[0]["vkey"]):
+        assert place.line("audit", "verify", "--vkey", vkey, "--deep").status == 0
+    place.edit_settings('key = "file:keys/next.key"', 'key = "file:keys/log.key"')
+    place.line("audit", "query", "kind:x").refused("key_mismatch", 2)
+
+
+def test_a_log_is_written_as_tiles(place: Place, tmp_path: Path) -> None:
+    """And brought up to the newest head by the same command."""
+    folder = tmp_path / "tiles"
+    for _ in range(2):
+        place.line("audit", "query", "kind:x")
+        place.line.done("audit", "tiles", str(folder))
+        checkpoint = (folder / "checkpoint").read_text(encoding="utf-8")
+        assert checkpoint == place.line.done("audit", "checkpoint")["checkpoint"]
+        size = int(checkpoint.split("\n")[1])
+        assert (folder / f"tile/0/000.p/{size}").stat().st_size == 32 * size
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("audit", "publish"),
+        ("audit", "verify", "--policy", "nowhere"),
+        ("audit", "verify", "--ask-witnesses"),
+        ("audit", "verify", "--published", "nowhere"),
+        ("audit", "verify", "--state", "sayso.toml"),
+        ("witness", "--store", "w", "--key", "nowhere", "--logs", "nowhere"),
+        ("witness", "--store", "w", "--key", "sayso.toml", "--logs", "nowhere"),
+        ("audit", "make-key", "nowhere.key", "--name", "a b"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(place: Place, words: tuple[str, ...]) -> None:
+    """Status 2, a code and a next step; for a verdict, 1 means tampered and nothing else."""
+    ran = place.line(*words)
+    assert ran.status == 2, (ran.out, ran.err)
+    assert "next: " in ran.err
