@@ -1,0 +1,96 @@
+"""What publishing and changes of keys ask of a store, on both of them."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from pathlib import Path
+
+from audit.small_log import AGENT, plain_entry, signer_of
+
+from sayso.audit.log import AuditLog
+from sayso.audit.logs import LOGS
+from sayso.audit.publishing.base import Place
+from sayso.audit.publishing.directory import DirectoryPlace
+from sayso.audit.publishing.log_of_logs import LogOfLogs
+from sayso.audit.publishing.publisher import Publisher
+from sayso.audit.publishing.reading import prove_consistency, read_pair
+from sayso.audit.rotate import rotate_key
+from sayso.ids import Tenant
+from sayso.store.base import Reader, Store, Transaction, integer, text
+from sayso.testing.clock import FakeClock
+
+ONE, TWO = Tenant("one"), Tenant("two")
+
+
+def make_log(seed: int = 1, successor: int | None = None) -> AuditLog:
+    """A writer with these keys."""
+    later = None if successor is None else signer_of("acme", successor)
+    return AuditLog("acme", signer_of("acme", seed), FakeClock(), successor=later)
+
+
+async def grow(store: Store, log: AuditLog, tenant: Tenant, count: int) -> None:
+    """Append so many entries, each in a unit that may see its tenant alone."""
+    enter = partial(log.append, tenant=tenant, entry=plain_entry())
+    await asyncio.gather(*(store.write(enter, tenant=tenant) for _ in range(count)))
+
+
+async def test_heads_are_published_and_proven(store: Store, tmp_path: Path) -> None:
+    """Rows of places, the log of logs, and a proof from what was published last."""
+    log = make_log()
+    places: list[Place] = [LogOfLogs(store, log), DirectoryPlace("share", tmp_path)]
+    publisher = Publisher(store, places, FakeClock())
+    for _ in range(2):
+        await grow(store, log, ONE, 3)
+        await grow(store, log, TWO, 2)
+        assert {state.problem for state in await publisher.publish_now()} == {""}
+    states = await publisher.publish_now()
+    assert {(state.place, state.tenant) for state in states} == {
+        (LOGS, "one"),
+        (LOGS, "two"),
+        ("share", "one"),
+        ("share", "two"),
+        ("share", LOGS),
+    }
+    _, published = await read_pair(store, ONE, "share")
+    assert published is not None
+    assert published.size == 6
+    await grow(store, log, ONE, 5)
+    tail = await prove_consistency(store, ONE, 6, 11, published)
+    assert tail == await prove_consistency(store, ONE, 6, 11, None)
+
+
+async def test_what_was_published_is_not_taken_back(store: Store) -> None:
+    """A smaller size changes nothing, whoever comes second."""
+
+    def keep(tx: Transaction, size: int) -> None:
+        tx.run(
+            "publication.keep", tenant=ONE, place="p", size=size, frontier=b"", note="n", at=size
+        )
+
+    for size in (5, 3, 7, 7):
+        await store.write(partial(keep, size=size), tenant=ONE)
+
+    def sizes(reader: Reader) -> list[int]:
+        return [integer(row, "size") for row in reader.all("publication.of_tenant", tenant=ONE)]
+
+    assert await store.read(sizes, tenant=ONE) == [7]
+
+
+async def test_all_logs_change_their_key_together(store: Store) -> None:
+    """Each row of a key is added, none is changed; the next key signs at once."""
+    log = make_log(1, successor=2)
+    for tenant in (ONE, TWO):
+        await grow(store, log, tenant, 2)
+    assert await store.write(partial(rotate_key, log=log, actor=AGENT)) == [ONE, TWO]
+    for tenant in (ONE, TWO, Tenant("three")):
+        await grow(store, make_log(2), tenant, 1)
+
+    def keys(reader: Reader) -> list[tuple[str, int]]:
+        rows = reader.all("log.keys", tenant=ONE)
+        return [(text(row, "vkey"), integer(row, "from_size")) for row in rows]
+
+    assert await store.read(keys, tenant=ONE) == [
+        (signer_of("acme/one", 1).vkey, 0),
+        (signer_of("acme/one", 2).vkey, 3),
+    ]
