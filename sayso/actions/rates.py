@@ -10,9 +10,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from sayso.actions.ledger import ActionRow, Ledger
+from sayso.actions.ledger import ActionRow
 from sayso.actions.priority import HIGHEST, WAITED_FOR
-from sayso.store.base import Transaction, integer
+from sayso.actions.state import Status
+from sayso.store.base import Transaction, integer, integer_or_none
 
 PATTERN = r"[1-9][0-9]{0,5}/(s|m|h)"
 _MICROS: Mapping[str, int] = {"s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000}
@@ -76,7 +77,7 @@ class Rates:
         wanted = self._of(row)
         if not wanted:
             return False
-        if not Ledger.is_present(tx, row):
+        if not _is_present(tx, row):
             return False  # somebody else was faster, as the claim finds out
         lane = _lane(row, now)
         waited = row.due_at is not None and row.due_at > row.updated_at
@@ -155,6 +156,15 @@ class _Bucket:
         """Take the next place in the line, each as far from the one before as the rate says."""
         ends_at = min(self.slot(now) + self.rate.every_micros, now + _FARTHEST_MICROS)
         tx.run("rate.put", bucket=self.line, next_at=ends_at)
+
+
+def _is_present(tx: Transaction, row: ActionRow) -> bool:
+    present = tx.one("dispatch.state_of_action", tenant=row.tenant, id=row.id)
+    if present is None or integer(present, "last_seq") != row.last_seq:
+        return False
+    # An extended lease counts as a change.
+    leased = row.status is Status.EXECUTING
+    return not leased or integer_or_none(present, "due_at") == row.due_at
 
 
 def _stored(tx: Transaction, bucket: str, most: int) -> int:
