@@ -275,27 +275,21 @@ class Ledger:
             The row as stored; None when somebody else was faster, and then nothing is written.
         """
         check_transition(row.status, changed.status, entry.kind)
+        if not self.is_present(tx, row):
+            return None
+        # NOTE: the entry first: SQLite looks through all rows of the tables that refer to entries
+        # when an entry is stored for which one of them waits already.
+        seq = self._log.append(tx, row.tenant, entry)
         # What held it is over with the move, unless it is the move that holds it.
         held_by = changed.held_by if changed.held_by != row.held_by else None
-        seq = self._log.next_seq(tx, row.tenant)
         stored = replace(changed, last_seq=seq, held_by=held_by)
         columns = _columns(stored)
         for fixed in _FIXED:
             del columns[fixed]
-        # An extended lease counts as a change; what else sets `due_at` leaves a state as it is.
-        leased = row.due_at if row.status is Status.EXECUTING else None
         done = tx.run(
-            "action.update",
-            **columns,
-            tenant=row.tenant,
-            id=row.id,
-            was_seq=row.last_seq,
-            was_due=leased,
+            "action.update", **columns, tenant=row.tenant, id=row.id, was_seq=row.last_seq
         )
-        if done == 0:
-            return None
-        appended = self._log.append(tx, row.tenant, entry)
-        assert appended == seq, "nobody else appends in this transaction"
+        assert done == 1, "the row changed inside its own transaction"
         if row.held_by is not None:
             # Whoever put it back may have died before the others were: each takes some along.
             tx.run(
@@ -311,6 +305,15 @@ class Ledger:
         if planned and stored.status in FINAL and self._step_ended is not None:
             self._step_ended(self, tx, stored)
         return stored
+
+    @staticmethod
+    def is_present(reader: Reader, row: ActionRow) -> bool:
+        """Whether the row is still what was read; an extended lease counts as a change."""
+        present = reader.one("action.version", tenant=row.tenant, id=row.id)
+        if present is None or integer(present, "last_seq") != row.last_seq:
+            return False
+        leased = row.status is Status.EXECUTING
+        return not leased or integer_or_none(present, "due_at") == row.due_at
 
     def _wake(self, tx: Transaction, row: ActionRow) -> None:
         """Make due what waited for this state: later steps, the request, and shown cards."""

@@ -94,14 +94,6 @@ class AuditLog:
         """
         return self._grown(tx, tenant).copy()
 
-    def next_seq(self, tx: Transaction, tenant: Tenant) -> int:
-        """The index that the next entry will get.
-
-        Raises:
-            ConfigError, IntegrityError: as `append`.
-        """
-        return self._grown(tx, tenant).size
-
     def _grown(self, tx: Transaction, tenant: Tenant) -> Frontier:
         """The tree with what the units before this one have appended in the same commit."""
         # INVARIANT: whoever writes holds the database's only writing lock from its first read of

@@ -11,6 +11,9 @@ values (:tenant, :id, :idempotency_key, :fingerprint, :requester, :request_id, :
 -- name: by_id
 select * from action where tenant = :tenant and id = :id;
 
+-- name: version
+select last_seq, due_at from action where tenant = :tenant and id = :id;
+
 -- name: by_key
 select * from action where tenant = :tenant and idempotency_key = :idempotency_key;
 
@@ -38,8 +41,7 @@ update action set status = :status, revision = :revision, args = :args, snapshot
     error = :error, receipt = :receipt, call_key = :call_key, call_key_until = :call_key_until,
     called_at = :called_at, fence = :fence, attempts = :attempts, due_at = :due_at,
     updated_at = :updated_at, last_seq = :last_seq, held_by = :held_by, occupies = :occupies
-where tenant = :tenant and id = :id and last_seq = :was_seq
-    and (cast(:was_due as bigint) is null or due_at = :was_due);
+where tenant = :tenant and id = :id and last_seq = :was_seq;
 
 -- name: heartbeat
 update action set due_at = :due_at
