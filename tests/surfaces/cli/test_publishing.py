@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-import time
+import threading
 from collections.abc import Generator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -106,11 +106,11 @@ def test_serve_publishes_by_itself(place: Place, tmp_path: Path) -> None:
     place.line("audit", "query", "kind:x")
     with running(place.process("serve", "--port", "0", "--json")):
         logs = tmp_path / "share" / "shop"
-        tenants = ("main", "sayso:logs")
+        tenants, pause = ("main", "sayso:logs"), threading.Event()
         for _ in range(3000):
             if all(list(logs.glob(f"{tenant}/*.checkpoint")) for tenant in tenants):
                 break
-            time.sleep(0.01)
+            pause.wait(0.01)
     published = ("--published", str(tmp_path / "share"))
     assert place.line("audit", "verify", *published).status == 0
     with closing(sqlite3.connect(place.database)) as rows:
