@@ -346,6 +346,13 @@ PROMISES: dict[str, Promise] = {
         "for ever.",
         "issue 3",
     ),
+    "approvals:reminded": Promise(
+        "People who do not decide in time are reminded once, whatever is restarted meanwhile.",
+        "issue 3",
+    ),
+    "approvals:escalated": Promise(
+        "After that another role may decide too, as the log says, and no fewer people.", "issue 3"
+    ),
     # ---- connectors ------------------------------------------------------------------------
     "connectors:suite": Promise(
         "Every shipped connector keeps the contract, by the suite that ships for everybody's.",

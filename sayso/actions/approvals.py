@@ -22,6 +22,7 @@ from sayso.actions.queue import (
     votes_of,
 )
 from sayso.actions.reach import Directory, Person, Reach
+from sayso.actions.reminding import counted_roles
 from sayso.actions.snapshot import Resolved, difference
 from sayso.actions.state import Status
 from sayso.audit.entry import MAX_INT, Actor, ActorKind, Entry, EntryKind, Json, StoredEntry
@@ -199,7 +200,7 @@ class Approvals:
                 next_step=f"it waits for {_people_left(approval, self._yes(tx, approval))}",
             )
         votes = votes_of(tx, approval)
-        approvers = approvers_of(votes, approval, self._directory)
+        approvers = approvers_of(tx, votes, approval, self._directory)
         judgement = self._judge.permits(tx, row, approvers, now)
         enough = judgement.outcome is Outcome.ALLOW
         moved = replace(
@@ -321,7 +322,7 @@ class Approvals:
             resolved,
             now=now,
             quote=approval.card.quote,
-            approvers=[Approver(person=person.id, roles=person.roles)],
+            approvers=[Approver(person=person.id, roles=counted_roles(tx, approval, person.roles))],
         )
         if judged.row.status is Status.REFUSED:
             raise _edit_refused("the policy does not allow that amount", "choose another amount")
@@ -384,7 +385,7 @@ class Approvals:
         _check_open(reader, approval, decision, now)
         person = self._directory.person(decision.person)
         needed = set(approval.roles)
-        if person is None or not person.roles & needed:
+        if person is None or not counted_roles(reader, approval, person.roles) & needed:
             raise RefusedError(
                 Code.NOT_AN_APPROVER,
                 f"you are not an approver for this; it needs {_join(approval.roles)}",
@@ -463,11 +464,11 @@ class Approvals:
 
 def yes_votes(reader: Reader, approval: ApprovalRow, directory: Directory) -> list[Approver]:
     """The distinct people who said yes to the approval's revision and still may."""
-    return approvers_of(votes_of(reader, approval), approval, directory)
+    return approvers_of(reader, votes_of(reader, approval), approval, directory)
 
 
 def approvers_of(
-    votes: Sequence[Vote], approval: ApprovalRow, directory: Directory
+    reader: Reader, votes: Sequence[Vote], approval: ApprovalRow, directory: Directory
 ) -> list[Approver]:
     """Those of the voters who said yes to the approval's revision and still may."""
     found: list[Approver] = []
@@ -476,7 +477,8 @@ def approvers_of(
             continue
         person = directory.person(vote.person)
         if person is not None:
-            found.append(Approver(person=person.id, roles=person.roles))
+            roles = counted_roles(reader, approval, person.roles)
+            found.append(Approver(person=person.id, roles=roles))
     return found
 
 

@@ -25,6 +25,7 @@ from sayso.actions.queue import approval_of
 from sayso.actions.rates import Rates
 from sayso.actions.reach import Directory, Reach
 from sayso.actions.recovery import CallAgain, Settle, Wait, after_look_up
+from sayso.actions.reminding import Reminders
 from sayso.actions.settling import Settlements
 from sayso.actions.snapshot import difference
 from sayso.actions.state import Status
@@ -92,6 +93,7 @@ class Engine:
         telemetry: Telemetry,
         settings: EngineSettings | None = None,
         rates: Rates | None = None,
+        reminders: Reminders | None = None,
         passing: Callable[[Boundary], None] = lambda boundary: None,
     ) -> None:
         self._store = store
@@ -100,6 +102,7 @@ class Engine:
         self._clock = clock
         self._telemetry = telemetry
         self._settings = settings or EngineSettings()
+        self._reminders = reminders
         self._passing = passing
         moves = Moves(ledger=ledger, personal=personal, clock=clock)
         self._claims = Claims(
@@ -158,7 +161,7 @@ class Engine:
             case Status.PLANNED | Status.STALE:
                 return await self._judge_again(row)
             case Status.PENDING_APPROVAL:
-                return await self._store.write(lambda tx: self._endings.expire(tx, row, now))
+                return await self._store.write(lambda tx: self._expire(tx, row, now))
             case Status.APPROVED:
                 if row.due_at is None or row.due_at > now:
                     return None
@@ -178,6 +181,12 @@ class Engine:
                 return None
             case _:
                 assert_never(row.status)
+
+    def _expire(self, tx: Transaction, row: ActionRow, now: int) -> ActionRow | None:
+        expired = self._endings.expire(tx, row, now)
+        if expired is None and self._reminders is not None:
+            self._reminders.tell(tx, row, now)
+        return expired
 
     async def _judge_again(self, row: ActionRow) -> ActionRow | None:
         if row.revision >= MAX_REVISIONS:

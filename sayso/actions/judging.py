@@ -60,10 +60,17 @@ class Judge:
         reach: knows the definitions.
         approval_time: how long people have to decide.
         entropy: salts the digests.
+        first_look: after how long a card that nobody decides about is looked at first, when that
+            is before the end of `approval_time`.
     """
 
     def __init__(
-        self, policy: Policy, reach: Reach, approval_time: timedelta, entropy: Entropy
+        self,
+        policy: Policy,
+        reach: Reach,
+        approval_time: timedelta,
+        entropy: Entropy,
+        first_look: timedelta | None = None,
     ) -> None:
         self._entropy = entropy
         self._policy = policy
@@ -71,6 +78,8 @@ class Judge:
         # A policy is a pure function of its question, so an unchanged one is not asked twice.
         self._recent: OrderedDict[str, tuple[object, ...]] = OrderedDict()
         self._approval_micros = approval_time // timedelta(microseconds=1)
+        first = approval_time if first_look is None else min(first_look, approval_time)
+        self._first_look_micros = first // timedelta(microseconds=1)
 
     @property
     def policy_version(self) -> str:
@@ -152,7 +161,7 @@ class Judge:
             snapshot=snapshot,
             judgement=judgement,
             error=error,
-            due_at=_due(status, expires_at, now),
+            due_at=_due(status, now + self._first_look_micros, now),
             updated_at=now,
         )
         return Judged(row=judged, card=card, expires_at=expires_at)
@@ -266,10 +275,10 @@ def _status_of(judgement: Judgement) -> tuple[Status, dict[str, str] | None]:
             return Status.REFUSED, error
 
 
-def _due(status: Status, expires_at: int | None, now: int) -> int | None:
+def _due(status: Status, first_look_at: int, now: int) -> int | None:
     match status:
         case Status.PENDING_APPROVAL:
-            return expires_at
+            return first_look_at
         case Status.APPROVED:
             return now
         case _:

@@ -16,7 +16,7 @@ from sayso.actions.ledger import ActionRow, dumps
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant
 from sayso.json import JsonValue
-from sayso.store.base import Reader, Row, SqlValue, Transaction, integer, text
+from sayso.store.base import Reader, Row, SqlValue, Transaction, integer, integer_or_none, text
 
 _CHANGED = "the approval changed inside its own transaction"
 
@@ -52,6 +52,8 @@ class ApprovalRow:
         digest: of the snapshot and the card; a decision must carry it.
         roles: one entry per distinct person needed.
         requester: who asked; never decides.
+        reminded_seq, escalated_seq: of the entries that say that people were called once more, and
+            that another role may decide; of an earlier revision perhaps.
     """
 
     tenant: Tenant
@@ -67,6 +69,8 @@ class ApprovalRow:
     created_at: int
     updated_at: int
     last_seq: int
+    reminded_seq: int | None = None
+    escalated_seq: int | None = None
 
 
 def read_approval(row: Row) -> ApprovalRow:
@@ -85,6 +89,8 @@ def read_approval(row: Row) -> ApprovalRow:
         created_at=integer(row, "created_at"),
         updated_at=integer(row, "updated_at"),
         last_seq=integer(row, "last_seq"),
+        reminded_seq=integer_or_none(row, "reminded_seq"),
+        escalated_seq=integer_or_none(row, "escalated_seq"),
     )
 
 

@@ -6,6 +6,7 @@ import importlib.util
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -16,6 +17,7 @@ from sayso.actions.ledger import Ledger
 from sayso.actions.policy import Approver, Judgement, Outcome, Policy, Question
 from sayso.actions.proposals import Proposals
 from sayso.actions.rates import Rate, Rates
+from sayso.actions.reminding import Reminders, Timers
 from sayso.actions.resolution import Resolutions
 from sayso.actions.stopping import Stops
 from sayso.actions.undoing import Undoing
@@ -118,7 +120,8 @@ def build_house(
     undoing = Undoing(reach=reach, personal=personal, ids=ids)
     ledger = Ledger(log, undoing.step_ended)
     directory = SettingsDirectory(settings.people)
-    judge = Judge(policy, reach, settings.approvals.time, secrets.token_bytes)
+    timers = _timers(settings)
+    judge = Judge(policy, reach, timers.time, secrets.token_bytes, timers.first)
     proposals = Proposals(
         store=store,
         ledger=ledger,
@@ -170,6 +173,7 @@ def build_house(
         telemetry=telemetry,
         settings=engine_settings,
         rates=_rates(settings),
+        reminders=Reminders(ledger=ledger, personal=personal, timers=timers),
         passing=passing or (lambda boundary: None),
     )
     requests = Requests(
@@ -220,6 +224,20 @@ def build_house(
         handlers=handlers,
         dispatcher=dispatcher,
         telemetry=telemetry,
+    )
+
+
+def _timers(settings: Settings) -> Timers:
+    section = settings.approvals
+
+    def after(minutes: int | None) -> timedelta | None:
+        return None if minutes is None else timedelta(minutes=minutes)
+
+    return Timers(
+        time=section.time,
+        remind_after=after(section.remind_after_minutes),
+        escalate_after=after(section.escalate_after_minutes),
+        escalate_to=section.escalate_to,
     )
 
 

@@ -38,3 +38,7 @@ select due_at, status, last_seq from action where tenant = :tenant and id = :id;
 
 -- name: state_of_request
 select due_at, status, last_seq from request where tenant = :tenant and id = :id;
+
+-- name: told
+update approval set reminded_seq = :reminded_seq, escalated_seq = :escalated_seq
+where tenant = :tenant and id = :id and status = 'pending';

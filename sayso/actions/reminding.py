@@ -1,0 +1,166 @@
+"""Reminding: people who do not decide in time are reminded, and then somebody else may decide too.
+
+Timers are rows, not tasks: the action is due when the next one is, so that whichever worker looks
+then tells, and a restart forgets nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import cast
+
+import orjson
+
+from sayso.actions.ledger import SYSTEM, ActionRow, Ledger
+from sayso.actions.queue import ApprovalRow, ApprovalStatus, approval_of
+from sayso.audit.entry import Entry, EntryKind, Json
+from sayso.audit.personal import Personal
+from sayso.store.base import Reader, Transaction, text
+
+REMINDER_TOPIC = "reminder"
+"""The topic of the outbox for surfaces that can call people; its keys are approval ids."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timers:
+    """When people are reminded, and when somebody else is asked as well.
+
+    Attributes:
+        time: how long people have to decide in all.
+        remind_after: after the card was shown; None never reminds.
+        escalate_after: the same for asking `escalate_to`.
+        escalate_to: the role whose members may decide from then on, as if they held the roles that
+            are asked. Each of them still counts once, and nobody decides about their own request.
+    """
+
+    time: timedelta
+    remind_after: timedelta | None = None
+    escalate_after: timedelta | None = None
+    escalate_to: str | None = None
+
+    @property
+    def first(self) -> timedelta:
+        """After how long a shown card is looked at for the first time."""
+        given = (self.remind_after, self.escalate_after, self.time)
+        return min(one for one in given if one is not None)
+
+    def left(self, approval: ApprovalRow, told: set[EntryKind]) -> list[tuple[int, EntryKind]]:
+        """What has still to be told, with its time in microseconds since 1970."""
+        shown_at = approval.expires_at - _micros(self.time)
+        wanted = (
+            (self.remind_after, EntryKind.APPROVAL_REMINDED),
+            (self.escalate_after, EntryKind.APPROVAL_ESCALATED),
+        )
+        return [
+            (shown_at + _micros(after), kind)
+            for after, kind in wanted
+            if after is not None and kind not in told
+        ]
+
+
+class Reminders:
+    """Tells as part of the caller's transaction, each time once."""
+
+    def __init__(self, *, ledger: Ledger, personal: Personal, timers: Timers) -> None:
+        self._ledger = ledger
+        self._personal = personal
+        self._timers = timers
+
+    def tell(self, tx: Transaction, row: ActionRow, now: int) -> None:
+        """Tell what is to be told by now about an action that waits for people.
+
+        Guarantees: the entry, the message to the surfaces and the next timer are one transaction;
+        the state of the action and of its approval stays as it is.
+        """
+        if self._timers.remind_after is None and self._timers.escalate_after is None:
+            return
+        approval = approval_of(tx, row)
+        if approval is None or approval.status is not ApprovalStatus.PENDING:
+            return
+        left = self._timers.left(approval, _told(tx, approval))
+        for _, kind in (timer for timer in left if timer[0] <= now < approval.expires_at):
+            approval = self._tell(tx, row, approval, kind, now)
+        later = [at for at, _ in left if at > now]
+        tx.run(
+            "action.due_again",
+            tenant=row.tenant,
+            id=row.id,
+            last_seq=row.last_seq,
+            due_at=min([*later, approval.expires_at]),
+        )
+
+    def _tell(
+        self, tx: Transaction, row: ActionRow, approval: ApprovalRow, kind: EntryKind, now: int
+    ) -> ApprovalRow:
+        data: dict[str, Json] = {"of_action": row.id, "revision": approval.revision}
+        if kind is EntryKind.APPROVAL_ESCALATED:
+            data["role"] = self._timers.escalate_to
+        entry = Entry(
+            kind=kind,
+            actor=SYSTEM,
+            request=row.request_id,
+            approval=approval.id,
+            subject=self._personal.pseudonym(tx, row.tenant, row.subject.id, now),
+            data=data,
+        )
+        seq = self._ledger.log.append(tx, row.tenant, entry)
+        if kind is EntryKind.APPROVAL_ESCALATED:
+            told = replace(approval, escalated_seq=seq)
+        else:
+            told = replace(approval, reminded_seq=seq)
+        tx.run(
+            "dispatch.told",
+            tenant=row.tenant,
+            id=approval.id,
+            reminded_seq=told.reminded_seq,
+            escalated_seq=told.escalated_seq,
+        )
+        tx.run("outbox.put", tenant=row.tenant, topic=REMINDER_TOPIC, key=approval.id, now=now)
+        return told
+
+
+def escalated_to(reader: Reader, approval: ApprovalRow) -> str | None:
+    """The role that may decide beside those that are asked; None when there is none.
+
+    Guarantees: the log says so, for the present revision; what only the row says counts nothing.
+    """
+    body = _entry_of(reader, approval, approval.escalated_seq, EntryKind.APPROVAL_ESCALATED)
+    role = body.get("role")
+    return role if isinstance(role, str) else None
+
+
+def counted_roles(reader: Reader, approval: ApprovalRow, roles: frozenset[str]) -> frozenset[str]:
+    """The roles that somebody's word counts for, once it was escalated to them."""
+    extra = escalated_to(reader, approval)
+    return roles | set(approval.roles) if extra is not None and extra in roles else roles
+
+
+def _told(reader: Reader, approval: ApprovalRow) -> set[EntryKind]:
+    seqs = (
+        (EntryKind.APPROVAL_REMINDED, approval.reminded_seq),
+        (EntryKind.APPROVAL_ESCALATED, approval.escalated_seq),
+    )
+    return {kind for kind, seq in seqs if _entry_of(reader, approval, seq, kind)}
+
+
+def _entry_of(
+    reader: Reader, approval: ApprovalRow, seq: int | None, kind: EntryKind
+) -> dict[str, object]:
+    """The data of that entry about the present revision; empty when it is another one."""
+    if seq is None:
+        return {}
+    found = reader.one("log.bodies", tenant=approval.tenant, from_seq=seq, limit=1)
+    if found is None:
+        return {}
+    match orjson.loads(text(found, "body")):
+        case {"seq": at, "kind": said, "approval": of, "data": {"revision": revision} as data}:
+            about = (at, said, of, revision)
+            wanted = (seq, kind.value, approval.id, approval.revision)
+            return cast("dict[str, object]", data) if about == wanted else {}
+        case _:
+            return {}
+
+
+def _micros(time: timedelta) -> int:
+    return time // timedelta(microseconds=1)
