@@ -131,7 +131,7 @@ class Caller:
 async def read_rows(sayso: Sayso) -> list[Row]:
     """The actions as they are stored."""
     house = sayso.house
-    anything: dict[str, SqlValue] = dict.fromkeys(("after", "status", "subject_id", "name"))
+    anything: dict[str, SqlValue] = dict.fromkeys(("after", "name"))
     return await house.store.read(
         lambda reader: reader.all("action.page", tenant=house.tenant, limit=200, **anything)
     )

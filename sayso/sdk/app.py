@@ -52,7 +52,7 @@ from sayso.sdk.views import (
 )
 from sayso.sdk.wiring import House, build_house
 from sayso.sdk.workspace import Workspace
-from sayso.store.base import Reader, Store
+from sayso.store.base import Reader, SqlValue, Store
 from sayso.store.clock import ServerClock, TimeSource
 from sayso.telemetry import Telemetry
 
@@ -373,15 +373,20 @@ class Sayso(StopSwitch):
         where = self._tenant(tenant)
 
         def work(reader: Reader) -> list[ActionView]:
-            rows = reader.all(
-                "action.page",
-                tenant=where,
-                status=status,
-                subject_id=subject,
-                name=action,
-                after=after,
-                limit=page_of(limit),
-            )
+            page: dict[str, SqlValue] = {
+                "tenant": where,
+                "name": action,
+                "after": after,
+                "limit": page_of(limit),
+            }
+            if subject is not None:
+                rows = reader.all(
+                    "action.page_of_subject", **page, status=status, subject_id=subject
+                )
+            elif status is not None:
+                rows = reader.all("action.page_of_status", **page, status=status)
+            else:
+                rows = reader.all("action.page", **page)
             found = map(read_action, rows)
             return [action_view(row, held=held_view(reader, row)) for row in found]
 
@@ -413,8 +418,11 @@ class Sayso(StopSwitch):
         where = self._tenant(tenant)
 
         def work(reader: Reader) -> list[ApprovalView]:
-            rows = reader.all(
-                "approval.page", tenant=where, status=status, after=after, limit=page_of(limit)
+            page: dict[str, SqlValue] = {"tenant": where, "after": after, "limit": page_of(limit)}
+            rows = (
+                reader.all("approval.page", **page)
+                if status is None
+                else reader.all("approval.page_of_status", **page, status=status)
             )
             return [approval_view(read_approval(row)) for row in rows]
 

@@ -280,8 +280,6 @@ class Plans(RuleBasedStateMachine):
             page = reader.all(
                 "action.page",
                 tenant=MAIN,
-                status=None,
-                subject_id=None,
                 name=None,
                 after=None,
                 limit=1000,

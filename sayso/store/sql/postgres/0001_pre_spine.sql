@@ -206,7 +206,7 @@ create table approval (
 );
 
 create index approval_by_status on approval (tenant, status, id);
-create index approval_by_action on approval (tenant, action_id);
+create index approval_by_action on approval (tenant, action_id, id);
 
 -- One row per person and revision: the primary key is what makes a quorum count people.
 create table vote (

@@ -23,11 +23,26 @@ select * from action where tenant = :tenant and request_id = :request_id order b
 -- name: page
 select * from action
 where tenant = :tenant
-    and (cast(:after as text) is null or id < :after)
-    and (cast(:status as text) is null or status = :status)
-    and (cast(:subject_id as text) is null or subject_id = :subject_id)
+    and id < coalesce(cast(:after as text), '~')
     and (cast(:name as text) is null or name = :name)
 order by id desc limit :limit;
+
+-- Queries of their own, as in approval.sql: each walks the index of what it is asked for.
+-- name: page_of_status
+select * from action
+where tenant = :tenant and status = :status
+    and id < coalesce(cast(:after as text), '~')
+    and (cast(:name as text) is null or name = :name)
+order by id desc limit :limit;
+
+-- `id || ''` keeps the primary key out of it: a customer has few actions, the tenant has many.
+-- name: page_of_subject
+select * from action
+where tenant = :tenant and subject_id = :subject_id
+    and id || '' < coalesce(cast(:after as text), '~')
+    and (cast(:status as text) is null or status = :status)
+    and (cast(:name as text) is null or name = :name)
+order by id || '' desc limit :limit;
 
 -- name: due
 select tenant, id, due_at from action where due_at <= :now order by due_at limit :limit;

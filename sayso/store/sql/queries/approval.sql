@@ -14,8 +14,15 @@ order by id desc limit 1;
 -- name: page
 select * from approval
 where tenant = :tenant
-    and (cast(:after as text) is null or id > :after)
-    and (cast(:status as text) is null or status = :status)
+    and id > coalesce(cast(:after as text), '')
+order by id limit :limit;
+
+-- A query of its own: `or` and a parameter that may be null would keep SQLite off the index, and
+-- those that wait would be looked for behind all that were ever decided.
+-- name: page_of_status
+select * from approval
+where tenant = :tenant and status = :status
+    and id > coalesce(cast(:after as text), '')
 order by id limit :limit;
 
 -- name: close

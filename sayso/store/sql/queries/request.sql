@@ -13,7 +13,7 @@ select * from request where tenant = :tenant and idempotency_key = :idempotency_
 
 -- name: page
 select * from request
-where tenant = :tenant and (cast(:after as text) is null or id < :after)
+where tenant = :tenant and id < coalesce(cast(:after as text), '~')
 order by id desc limit :limit;
 
 -- name: due

@@ -212,7 +212,7 @@ create table approval (
 ) strict;
 
 create index approval_by_status on approval (tenant, status, id);
-create index approval_by_action on approval (tenant, action_id);
+create index approval_by_action on approval (tenant, action_id, id);
 
 create trigger approval_moves_with_an_entry before update of status, revision, digest on approval
 when new.last_seq <= old.last_seq
