@@ -19,9 +19,10 @@ from pathlib import Path
 
 from bench.crash_bank import run_bank
 from bench.crash_connector import GUARANTEES
+from bench.crash_crew import FORK, PRELOADED
 from bench.crash_lane import Lane, Ran, StoreKind, Stores, run_lane, serving
 from bench.crash_peers import NAMES, PeerRan, run_peers
-from bench.crash_stripe_campaign import run_stripe
+from bench.crash_stripe_campaign import STRIPE_PRELOADED, run_stripe
 from bench.crash_table import Result, print_result
 from bench.place import with_bytecode, working_folder
 from bench.report import show_progress
@@ -123,6 +124,8 @@ def run(arguments: argparse.Namespace) -> Result:
     """The lanes, Stripe's lane, and the peers."""
     lanes = lanes_of(arguments.stores, arguments.workers)
     wanted: list[StoreKind] = [store for store in STORES if store in arguments.stores]
+    if arguments.stripe_runs:
+        FORK.set_forkserver_preload([*PRELOADED, *STRIPE_PRELOADED])
     with _folder(arguments.keep) as folder, serving(wanted, FAST) as stores:
         os.environ.update(with_bytecode(folder / "bytecode"))
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)

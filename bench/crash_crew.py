@@ -30,25 +30,23 @@ from bench.crash_worker import (
     Told,
     verify_log,
     work,
+    work_in_fleet,
 )
 
 FORK = multiprocessing.get_context("forkserver")
-FORK.set_forkserver_preload(
-    [
-        "anyio._backends._asyncio",
-        "anyio.streams.tls",
-        "anyio.to_thread",
-        "bench.crash_stripe_worker",
-        "bench.crash_worker",
-        "certifi",
-        "httpcore",
-        "sayso.actions.cedar.policy",
-        "sayso.audit.verify",
-        "sayso.connectors.stripe.api",
-        "sayso.sdk.agent",
-        "sayso.store.postgres",
-    ]
-)
+PRELOADED = [
+    "anyio._backends._asyncio",
+    "anyio.streams.tls",
+    "anyio.to_thread",
+    "bench.crash_worker",
+    "certifi",
+    "httpcore",
+    "sayso.actions.cedar.policy",
+    "sayso.audit.verify",
+    "sayso.sdk.agent",
+    "sayso.store.postgres",
+]
+FORK.set_forkserver_preload(PRELOADED)
 """Workers are forked from a clean server that has only imported the modules: a start takes
 milliseconds, and no socket, thread or database is shared."""
 
@@ -64,6 +62,13 @@ StartWorker = Callable[[Post, str, "Connection[Said, Order]"], BaseProcess]
 def start_embedded(post: Post, name: str, line: Connection[Said, Order]) -> BaseProcess:
     """A process that runs the embedded dispatcher, as each `sayso serve` does."""
     process = FORK.Process(target=work, args=(post, name, line), daemon=True)
+    process.start()
+    return process
+
+
+def start_fleet_worker(post: Post, name: str, line: Connection[Said, Order]) -> BaseProcess:
+    """A process that does what `sayso worker` does."""
+    process = FORK.Process(target=work_in_fleet, args=(post, name, line), daemon=True)
     process.start()
     return process
 
@@ -118,7 +123,6 @@ class Crew:
 
     Args:
         start: how a worker starts.
-        on_death: called for every worker that has died, when it has been replaced.
     """
 
     def __init__(
@@ -140,7 +144,8 @@ class Crew:
         self.problems: list[str] = []
         self.refused: Counter[str] = Counter()
         self.settling: set[str] = set()
-        self.on_called: Callable[[Member, Calling], None] = lambda member, said: None
+        self.paused: list[Member] = []
+        self.on_called: Callable[[Member, str], None] = lambda member, action_id: None
         self.members = [self._hire() for _ in range(size)]
 
     # ---- workers -----------------------------------------------------------------------------
@@ -183,6 +188,8 @@ class Crew:
 
     def stop(self) -> None:
         """End every worker in order."""
+        for member in list(self.paused):
+            self.wake(member)
         for member in self.members:
             _send(member, None)
         for member in self.members:
@@ -217,8 +224,20 @@ class Crew:
         self._order(self.anybody(), action_id, Settle(action_id=action_id, receipt_id=receipt_id))
 
     def anybody(self) -> Member:
-        """Some worker."""
-        return self._chance.choice(self.members)
+        """Some worker that is awake."""
+        return self._chance.choice([one for one in self.members if one not in self.paused])
+
+    def pause(self, member: Member) -> None:
+        """SIGSTOP; whoever asked it loses patience and asks another one."""
+        os.kill(member.pid, signal.SIGSTOP)
+        self.paused.append(member)
+        for key in member.asked & self.callers.keys():
+            self._ask_again(key, 0.0)
+
+    def wake(self, member: Member) -> None:
+        """SIGCONT."""
+        self.paused.remove(member)
+        os.kill(member.pid, signal.SIGCONT)
 
     def _order(self, member: Member, key: str, order: Order) -> None:
         member.asked.add(key)
@@ -260,7 +279,7 @@ class Crew:
                     member.calling.add(action_id)
                 else:
                     member.calling.discard(action_id)
-                    self.on_called(member, said)
+                    self.on_called(member, action_id)
             case Told():
                 self._hear_told(member, said)
             case Failed(key=key, code=code):
@@ -288,7 +307,8 @@ class Crew:
     def _deciders(self, asked: Member, caller: Caller) -> Sequence[Member]:
         if caller.two_clicks and len(self.members) > 1:
             return self._chance.sample(self.members, 2)
-        return [self._chance.choice((asked, self.anybody()))]
+        other = self.anybody()
+        return [other if asked in self.paused else self._chance.choice((asked, other))]
 
 
 def _send(member: Member, order: Order) -> None:

@@ -88,7 +88,9 @@ class Stores:
             server.run("postgres", f"create database {_TEMPLATE}")
             migrate_postgres(server.url(_TEMPLATE))
 
-    def make(self, folder: Path, store: StoreKind, name: str) -> tuple[str, Ledger]:
+    def make(
+        self, folder: Path, store: StoreKind, name: str, *, fleet: bool = False
+    ) -> tuple[str, Ledger]:
         """The URL of a new, migrated database, and who reads it past the program."""
         if store == "sqlite":
             path = folder / "sayso.db"
@@ -99,6 +101,10 @@ class Stores:
         assert self._server is not None
         self._server.run("postgres", f"create database {name} template {_TEMPLATE}")
         url = self._server.url(name)
+        if fleet:
+            from sayso.dispatch.fleet.schema import migrate_fleet  # needs an extra
+
+            migrate_fleet(url)
         return url, Ledger(PostgresDatabase(url))
 
     def make_plain(self, name: str) -> str:
@@ -292,16 +298,18 @@ def make_post(
     *,
     lease_s: float | None = LEASE_S,
     settle_after_s: int = SETTLE_AFTER_S,
+    dispatch: Literal["embedded", "fleet"] = "embedded",
 ) -> tuple[Post, Ledger]:
     """A new workspace with its database."""
     folder.mkdir(parents=True)
-    url, ledger = stores.make(folder, store, name)
+    url, ledger = stores.make(folder, store, name, fleet=dispatch == "fleet")
     post = Post(
         folder=folder,
         store_url=url,
         bank_url=bank.url,
         lease_s=lease_s,
         settle_after_s=settle_after_s,
+        dispatch=dispatch,
     )
     open_bank_workspace(post, create=True)
     return post, ledger

@@ -16,6 +16,9 @@ from bench.crash_stripe_plan import STEPS, Plan
 from bench.crash_stripe_run import Ran, open_lane, run_once
 from bench.report import show_progress
 
+STRIPE_PRELOADED = ("bench.crash_stripe_worker", "sayso.connectors.stripe.api")
+"""What its workers need beside the others' modules."""
+
 
 @dataclass(slots=True, kw_only=True)
 class StripeRan:

@@ -7,6 +7,7 @@ orders over a pipe, so that a bench can have many and kill any of them.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import traceback
@@ -26,6 +27,7 @@ from sayso.audit.verification import Verdict
 from sayso.errors import RefusedError, SaysoError
 from sayso.sdk.app import Sayso
 from sayso.sdk.views import ActionView
+from sayso.sdk.working import work as carry_out
 from sayso.sdk.workspace import Workspace, write_secret_file
 from sayso.settings import parse_settings
 
@@ -42,6 +44,7 @@ class Post:
         lease_s: None leaves the engine's own.
         settle_after_s: of the actions that can be looked up.
         work: False only asks and decides, and leaves what is due to others.
+        dispatch: as `dispatch.engine` in sayso.toml.
     """
 
     folder: Path
@@ -50,6 +53,7 @@ class Post:
     lease_s: float | None
     settle_after_s: int
     work: bool = True
+    dispatch: Literal["embedded", "fleet"] = "embedded"
 
 
 # ---- what a bench says -----------------------------------------------------------------------
@@ -137,6 +141,7 @@ def open_bank_workspace(post: Post, *, create: bool = False) -> Workspace:
         "workspace": {"name": "bench"},
         "store": {"url": post.store_url},
         "policy": {"files": ["policy/*.cedar"]},
+        "dispatch": {"engine": post.dispatch},
         "people": [{"id": PERSON, "roles": ["support_manager"]}],
     }
     settings = parse_settings(values, "sayso.toml")
@@ -274,27 +279,53 @@ def _key_of(order: Ask | Yes | Settle) -> str:
             return action_id
 
 
-async def _work(post: Post, name: str, line: Line) -> None:
-    trap = Trap()
+def _quieten() -> None:
+    # Take-overs and a busy database are what is wanted here; what is broken still shows.
+    logging.getLogger("sayso.dispatch").setLevel(logging.ERROR)
+
+
+def _open(post: Post, name: str, line: Line, trap: Trap, *, work: bool) -> Sayso:
+    _quieten()
 
     def on_call(moment: str, action_id: str) -> None:
         line.send(Calling(moment=moment, action_id=action_id))
 
     settings = None if post.lease_s is None else EngineSettings(lease_s=post.lease_s)
-    sayso = Sayso(
+    return Sayso(
         open_bank_workspace(post),
-        work=post.work,
+        work=work,
         connectors=[BankConnector(post.bank_url, name, post.settle_after_s, on_call)],
         engine_settings=settings,
         passing=trap.pass_by,
     )
-    async with sayso:
+
+
+async def _work(post: Post, name: str, line: Line) -> None:
+    trap = Trap()
+    async with _open(post, name, line, trap, work=post.work) as sayso:
         await Worker(sayso, line, trap).serve()
 
 
 def work(post: Post, name: str, line: Line) -> None:
-    """Be a worker; the target of its process."""
+    """Be a worker that also asks and decides; the target of its process."""
     asyncio.run(_work(post, name, line))
+
+
+async def _work_in_fleet(post: Post, name: str, line: Line) -> None:
+    stop = asyncio.Event()
+
+    def told() -> None:
+        # The bench says only one thing to it; and a line that ends means the same.
+        stop.set()
+
+    asyncio.get_running_loop().add_reader(line.fileno(), told)
+    async with _open(post, name, line, Trap(), work=False) as sayso:
+        await carry_out(sayso, stop, ready=lambda engine: line.send("ready"))
+
+
+def work_in_fleet(post: Post, name: str, line: Line) -> None:
+    """Be what `sayso worker` is; the target of its process."""
+    asyncio.run(_work_in_fleet(post, name, line))
 
 
 def verify_log(post: Post, heads: Sequence[bytes], line: Connection[str, str]) -> None:
