@@ -77,7 +77,13 @@ def life_of(number: int) -> Life:
 
 def bodies(count: int) -> Iterator[tuple[str, Life | None, bytes]]:
     """`(kind, the action's life, body)` of each entry; the first one opens the log."""
-    opened: dict[str, object] = {"v": 1, "tenant": TENANT, "seq": 0, "at": BEGIN, "kind": "log.opened"}
+    opened: dict[str, object] = {
+        "v": 1,
+        "tenant": TENANT,
+        "seq": 0,
+        "at": BEGIN,
+        "kind": "log.opened",
+    }
     opened["actor"] = {"id": "sayso", "kind": "system"}
     yield "log.opened", None, orjson.dumps(opened, option=_OPTIONS)
     seq, number = 1, 0
@@ -209,6 +215,11 @@ def batches(count: int, frontier: Frontier) -> Iterator[Batch]:
         show_progress(f"building: {frontier.size:,} of {count:,} entries")
 
 
+def signer_of(workspace: Workspace) -> Ed25519Signer:
+    """The key that `make_workspace` made."""
+    return Ed25519Signer.from_text((workspace.folder / "keys" / "log.key").read_text("ascii"))
+
+
 def head_of(frontier: Frontier, signer: Ed25519Signer) -> tuple[str, str]:
     """The signed head and the key that signed it."""
     own = signer.named(f"{DEPLOYMENT}/{TENANT}")
@@ -269,7 +280,7 @@ def build_sqlite(workspace: Workspace, count: int) -> Built:
             [approval_row(*one) for one in batch.approvals],
         )
         connection.execute("commit")
-    note, vkey = head_of(frontier, workspace.signer())
+    note, vkey = head_of(frontier, signer_of(workspace))
     with connection:
         connection.execute("insert into meta values ('deployment', ?)", (DEPLOYMENT,))
         connection.execute("insert into log_key values (?, ?, 0, null)", (TENANT, vkey))

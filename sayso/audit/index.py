@@ -30,7 +30,7 @@ FILL = 8192
 
 _BUSY_S = 10.0
 _PAGE = 1024
-_VERSION = 1
+_VERSION = 2
 _SCHEMA = """
 pragma journal_mode = wal;
 begin immediate;
@@ -44,8 +44,14 @@ create table if not exists tile (
 ) without rowid;
 create virtual table if not exists term using fts5(
     words, content = '', columnsize = 0, detail = none, tokenize = 'ascii');
-pragma user_version = 1;
+pragma user_version = 2;
 commit;
+"""
+_DROP = """
+drop table if exists state;
+drop table if exists zone;
+drop table if exists tile;
+drop table if exists term;
 """
 _ZONE = """
 insert into zone values (:first, :low, :high) on conflict (first)
@@ -153,8 +159,10 @@ class LogIndex:
         try:
             # NOTE: not FULL: what a power loss takes is taken in again.
             connection.execute("pragma synchronous = normal")
-            if connection.execute("pragma user_version").fetchone()[0] != _VERSION:
-                connection.executescript(_SCHEMA)
+            version = connection.execute("pragma user_version").fetchone()[0]
+            if version != _VERSION:
+                # Of an older version is of no use: its terms are others.
+                connection.executescript((_DROP if version else "") + _SCHEMA)
         except BaseException:
             connection.close()
             raise

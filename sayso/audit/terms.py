@@ -15,6 +15,8 @@ from sayso.audit.fields import Fields, inner, text_or_none
 from sayso.audit.query import Query, approver_of, ended_as, rules_of
 from sayso.audit.words import texts_of, words_of
 
+_LOWEST = 6
+"""Amounts below 32 minor units are not told apart by their number of binary digits."""
 _NAMED = ("kind", "name", "status", "approval", "subject")
 
 
@@ -60,9 +62,7 @@ def match_of(query: Query) -> str:
         open_end = "*" if len(query.digest) < 12 else ""
         parts.append(_quoted("d" + query.digest[:12]) + open_end)
     if query.currency is not None:
-        low, high = query.amount_from, query.amount_to
-        alternatives = [_quoted(one) for one in _range_terms(query.currency, low, high)]
-        parts.append(f"({' OR '.join(alternatives)})")
+        parts.append(_range_match(query.currency, query.amount_from, query.amount_to))
     for phrase in query.phrases:
         *whole, last = map(_word, phrase.words)
         parts += map(_quoted, whole)
@@ -90,34 +90,39 @@ def _word(word: str) -> str:
 def _amount_terms(amount: Fields) -> Iterator[str]:
     minor, currency = amount.get("amount_minor"), amount.get("currency")
     if isinstance(minor, int) and isinstance(currency, str):
-        yield from (_coarse(currency, minor), _fine(currency, minor))
+        yield _term("currency", currency)
+        yield _fine(currency, minor)
+        for bits in range(_LOWEST, max(minor, 0).bit_length() + 1):
+            yield _at_least(currency, bits)
 
 
-def _range_terms(currency: str, low: int | None, high: int | None) -> list[str]:
-    """The terms that together cover the amounts from `low` to `high`."""
-    low = 0 if low is None else max(low, 0)
+def _range_match(currency: str, low: int | None, high: int | None) -> str:
+    """What finds all amounts from `low` to `high`, with few terms: each of them is looked up."""
+    low = 0 if low is None else min(max(low, 0), MAX_INT)
     high = MAX_INT if high is None else max(min(high, MAX_INT), 0)
-    terms: list[str] = []
+    if low <= high and high.bit_length() - low.bit_length() <= 1:
+        alternatives = [_quoted(_fine(currency, at)) for at in _steps(low, high)]
+        return f"({' OR '.join(alternatives)})"
+    found = _quoted(_term("currency", currency))
+    if high.bit_length() < MAX_INT.bit_length() and high.bit_length() + 1 >= _LOWEST:
+        found = f"({found} NOT {_quoted(_at_least(currency, high.bit_length() + 1))})"
+    if low.bit_length() >= _LOWEST:
+        found += f" AND {_quoted(_at_least(currency, low.bit_length()))}"
+    return found
+
+
+def _steps(low: int, high: int) -> Iterator[int]:
+    """One amount of each class of `_fine` from `low` to `high`."""
     at = low
     while at <= high:
-        end = (1 << at.bit_length()) - 1  # of the amounts with as many binary digits
-        if at == low and at.bit_length() > 3 and at != (end + 1) >> 1:
-            terms += _fine_terms(currency, at, min(high, end))
-        elif end > high and at.bit_length() > 3:
-            terms += _fine_terms(currency, at, high)
-        else:
-            terms.append(_coarse(currency, at))
-        at = end + 1
-    return terms or [_coarse(currency, low)]
+        yield at
+        width = 1 << max(at.bit_length() - 3, 0)
+        at += width - at % width
 
 
-def _fine_terms(currency: str, low: int, high: int) -> list[str]:
-    step = 1 << (low.bit_length() - 3)
-    return [_fine(currency, at) for at in range(low - low % step, high + 1, step)]
-
-
-def _coarse(currency: str, minor: int) -> str:
-    return _term("amount", f"{currency}{max(minor, 0).bit_length()}")
+def _at_least(currency: str, bits: int) -> str:
+    """The amounts of that many binary digits, and all higher ones."""
+    return _term("amount", f"{currency}>{bits}")
 
 
 def _fine(currency: str, minor: int) -> str:
