@@ -353,6 +353,20 @@ PROMISES: dict[str, Promise] = {
     "approvals:escalated": Promise(
         "After that another role may decide too, as the log says, and no fewer people.", "issue 3"
     ),
+    "fleet:contract": Promise(
+        "What is relied upon of the engine is checked before it is used, and another version is not.",
+        "issue 3",
+    ),
+    "fleet:grants": Promise(
+        "A worker may change rows of the engine's tables, and nothing of its schema.", "issue 3"
+    ),
+    "fleet:kept": Promise(
+        "Deliveries are deleted after a time, whatever became of them.", "issue 3"
+    ),
+    "fleet:clock": Promise(
+        "On PostgreSQL leases go by the server's clock; a machine's own may say anything.",
+        "issue 3",
+    ),
     # ---- connectors ------------------------------------------------------------------------
     "connectors:suite": Promise(
         "Every shipped connector keeps the contract, by the suite that ships for everybody's.",

@@ -219,3 +219,23 @@ async def test_a_fleet_keeps_to_one_rate(stage: Stage) -> None:
 
 
 _INTENTS = "select at from sayso.log_entry where kind = 'action.intent' order by seq"
+
+
+@pytest.mark.promise("fleet:recovered")
+async def test_workers_outlive_every_lost_connection(crew: Stage) -> None:
+    """All are cut inside the call, the engine's too: they come back, and it is done once."""
+    two_of(crew)
+    async with crew.open() as sayso:
+        crew.hold("after")
+        view = await refund(sayso, "cut")
+        await crew.holder()
+        cut = crew.sql(
+            "select pg_terminate_backend(pid) from pg_stat_activity"
+            " where datname = current_database() and pid <> pg_backend_pid()"
+        )
+        assert len(cut) > 4
+        crew.let_go()
+        later = await refund(sayso, "after-cut")
+        await crew.settled(sayso, [view.id, later.id])
+        assert verified(sayso)
+    assert (effects(crew, view.id), effects(crew, later.id)) == (1, 1)

@@ -7,6 +7,7 @@ the trigger of `0004_pre_dispatch.sql`; the names here stand in that file too (a
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
@@ -29,14 +30,17 @@ ARGUMENTS = (
 _MAJOR, _MINOR = 3, 4
 
 
-def check_package() -> None:
+def check_package(find: Callable[[str], str] = version) -> None:
     """Refuse a DBOS that was never tried.
+
+    Args:
+        find: the version of an installed package.
 
     Raises:
         ConfigError: `missing_extra`; `engine_unavailable` for another version.
     """
     try:
-        found = version("dbos")
+        found = find("dbos")
     except PackageNotFoundError as error:
         raise ConfigError(
             Code.MISSING_EXTRA,

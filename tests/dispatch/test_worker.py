@@ -1,0 +1,198 @@
+"""A worker's own loop, with an engine that a test plays; and `sayso worker` without a fleet."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from dispatch.stage import Stage, make_stage, refund
+from dispatch.test_embedded import Bench
+from dispatch.test_priority import bench as bench  # the fixture
+
+from sayso.dispatch.fleet.worker import FleetWorker
+from sayso.errors import Code, ConfigError
+from sayso.sdk.app import Sayso
+from sayso.sdk.database import open_store
+from sayso.sdk.workspace import Workspace
+
+
+@dataclass(kw_only=True)
+class PlayedEngine:
+    """Delivers what a test says, and can be broken."""
+
+    worker: FleetWorker | None = None
+    broken: bool = False
+    calls: list[str] = field(default_factory=list[str])
+
+    async def start(self) -> None:
+        """Begin, or not."""
+        self.calls.append("start")
+        if self.broken:
+            raise ConfigError(Code.ENGINE_UNAVAILABLE, "broken")
+
+    async def stop(self, grace_s: float) -> None:
+        """End."""
+        self.calls.append("stop")
+
+    async def tend(self) -> None:
+        """Nothing."""
+
+    async def delete_before(self, moment: datetime) -> int:
+        """Nothing."""
+        return 0
+
+
+@asynccontextmanager
+async def working(
+    bench: Bench, engine: PlayedEngine, *, at_once: int = 32, grace_s: float = 5.0
+) -> AsyncGenerator[tuple[FleetWorker, asyncio.Event]]:
+    """A worker over the bench's rows; told to end afterwards."""
+
+    def made(worker: FleetWorker) -> PlayedEngine:
+        engine.worker = worker
+        return engine
+
+    worker = FleetWorker(
+        bench.store,
+        {"action": bench.handle, "request": bench.handle},
+        bench.clock,
+        made,
+        at_once=at_once,
+        grace_s=grace_s,
+        monotonic=lambda: bench.seconds,
+    )
+    stop = asyncio.Event()
+    running = asyncio.create_task(worker.run(stop))
+    yield worker, stop
+    stop.set()
+    for gate in bench.gates.values():
+        gate.set()
+    await running
+
+
+async def test_what_is_due_is_swept_without_any_engine(bench: Bench) -> None:
+    """The engine cannot be used; everything runs, and it is tried again later."""
+    engine = PlayedEngine(broken=True)
+    bench.add("a")
+    async with working(bench, engine) as (worker, _):
+        await bench.until(lambda: bench.ran == ["a"])
+        bench.add("b")
+        await bench.until(lambda: bench.ran == ["a", "b"])
+        assert not worker.has_engine
+    assert engine.calls == ["start"]
+
+
+async def test_one_item_that_both_bring_runs_once(bench: Bench) -> None:
+    """The engine delivers what the sweep has begun: it waits for that run."""
+    engine = PlayedEngine()
+    gate = bench.gates["a"] = asyncio.Event()
+    bench.add("a")
+    async with working(bench, engine) as (worker, _):
+        await bench.until(lambda: bench.ran == ["a"])
+        delivery = asyncio.create_task(worker.deliver("request", "main", "a"))
+        await asyncio.sleep(0)
+        assert not delivery.done()
+        gate.set()
+        await delivery
+    assert bench.ran == ["a"]
+
+
+async def test_the_sweep_leaves_what_was_handed_over_just_now(bench: Bench) -> None:
+    """Until its time is over: then whoever was to come for it is not waited for any longer."""
+    bench.add("a")
+    bench.change("update request set nudge_at = due_at + 3000000")
+    async with working(bench, PlayedEngine()):
+        bench.add("b")
+        await bench.until(lambda: bench.ran == ["b"])
+        bench.clock.advance(seconds=3)
+        bench.seconds += 3
+        await bench.until(lambda: bench.ran == ["b", "a"])
+
+
+async def test_what_stays_due_is_taken_after_longer_and_longer_pauses(bench: Bench) -> None:
+    """2 s, doubled each time, a minute at most; by the rows, so all workers keep to it."""
+    bench.broken.add("a")
+    bench.add("a")
+    async with working(bench, PlayedEngine()):
+        await bench.has_run(1)
+        for number, pause in enumerate((2, 4, 8, 16, 32, 60, 60), start=1):
+            bench.clock.advance(seconds=pause - 0.01)
+            bench.seconds += pause - 0.01
+            bench.add(f"mark{number}")
+            await bench.until(lambda at=number: f"mark{at}" in bench.ran)  # type: ignore[misc]
+            assert bench.ran.count("a") == number, pause
+            bench.clock.advance(seconds=0.02)
+            bench.seconds += 1.02
+            await bench.until(lambda at=number: bench.ran.count("a") == at + 1)  # type: ignore[misc]
+
+
+async def test_no_more_run_at_once_than_the_worker_has_room_for(bench: Bench) -> None:
+    """What is left stays for others, untouched, until there is room."""
+    names = [f"r{at}" for at in range(5)]
+    for name in names:
+        bench.gates[name] = asyncio.Event()
+        bench.add(name)
+    async with working(bench, PlayedEngine(), at_once=2):
+        await bench.has_run(2)
+        await bench.polled(3)
+        assert len(bench.ran) == 2
+        bench.gates[bench.ran[0]].set()
+        await bench.has_run(3)
+        for gate in bench.gates.values():
+            gate.set()
+        await bench.until(lambda: sorted(bench.ran) == names)
+
+
+async def test_a_worker_that_ends_gives_up_what_takes_too_long(bench: Bench) -> None:
+    """After the grace it is left to its lease, and to whoever looks next."""
+    bench.gates["a"] = asyncio.Event()
+    bench.add("a")
+    engine = PlayedEngine()
+    async with working(bench, engine, grace_s=0.01) as (_, stop):
+        await bench.has_run(1)
+        stop.set()
+        await bench.until(lambda: "stop" in engine.calls)
+        bench.gates.clear()
+    assert bench.ran == ["a"]
+
+
+@pytest.mark.promise("fleet:drained")
+async def test_a_worker_works_without_a_fleet_too(tmp_path: Path) -> None:
+    """`sayso worker` on SQLite is the dispatcher that `sayso serve` has, by itself."""
+    stage = make_stage(tmp_path, "sqlite:///sayso.db")
+    toml = stage.folder / "sayso.toml"
+    toml.write_text(toml.read_text().replace('engine = "fleet"', 'engine = "embedded"'))
+    store = open_store(Workspace.load(stage.folder, {}), create=True)
+    await store.close()
+    try:
+        async with Sayso.open(stage.folder, work=False) as sayso:
+            view = await refund(sayso, "m1")
+            worker = stage.worker()
+            assert worker.engine == "embedded"
+            await stage.settled(sayso, [view.id])
+            stage.hold("after")
+            held = await refund(sayso, "m2")
+            await stage.holder()
+            worker.tell(signal.SIGTERM)
+            stage.let_go()
+            assert await worker.ended() == 0
+            assert (await sayso.action(held.id)).status == "succeeded"
+    finally:
+        stage.end_all()
+    assert len(stage.lines("calls")) == 2
+    assert stage.log() == ""
+
+
+def test_a_fleet_needs_a_server(tmp_path: Path) -> None:
+    """A file is no place for workers on several machines."""
+    stage: Stage = make_stage(tmp_path, "sqlite:///sayso.db")
+    with pytest.raises(ConfigError) as caught:
+        open_store(Workspace.load(stage.folder, {}))
+    assert caught.value.code is Code.INVALID_SETTING
+    assert "dispatch.engine" in caught.value.message
