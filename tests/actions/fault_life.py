@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 
 from actions.desk import ASKED, MAIN, USD, say, usd
 
-from sayso.actions.action import Guarantee, idempotent
+from sayso.actions.action import Guarantee, at_most_once, idempotent, verifiable
 from sayso.actions.engine import Boundary
 from sayso.errors import Code, SaysoError
 from sayso.ids import Clock
@@ -24,6 +24,11 @@ from sayso.testing.clock import FakeClock
 from sayso.testing.faults.judge import Effect, Told, find_problems
 from sayso.testing.shop import Books, Shop
 
+VERIFIABLE = verifiable(settle_after_s=60)
+"""The shop drops no repeated key then, so that a second call shows."""
+GUARANTEES: dict[str, Guarantee] = {
+    one.kind: one for one in (idempotent(hours=24, settle_after_s=60), VERIFIABLE, at_most_once())
+}
 SMALL = 2_000
 """Minor units that the policy allows at once."""
 _ORDERS = {"small": "o1", "big": "o2"}
@@ -116,7 +121,7 @@ async def open_bot(
 
 def stocked(guarantee: Guarantee | None = None) -> Shop:
     """A shop with its orders."""
-    shop = Shop(guarantee or idempotent(hours=24, settle_after_s=60))
+    shop = Shop(guarantee or VERIFIABLE)
     put_orders(shop.books)
     return shop
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from actions.fault_life import SMALL, Bot, open_bot
+from actions.fault_life import GUARANTEES, SMALL, VERIFIABLE, Bot, open_bot
 from support.house import make_shop_workspace
 
 from sayso.sdk.database import open_store
@@ -20,16 +20,17 @@ async def live_by_statements(points: Points, folder: str, url: str) -> None:
     workspace = make_shop_workspace(place)
     store = TappedStore(open_store(workspace), points)
     clock = FileClock(place / "clock")
-    async with open_bot(workspace, HttpShop(url), clock, store=store) as bot:
+    async with open_bot(workspace, HttpShop(url, VERIFIABLE), clock, store=store) as bot:
         await bot.live()
 
 
-async def ask_for_small(points: Points, folder: str, url: str) -> str:
+async def ask_for_small(points: Points, folder: str, url: str, kind: str = "verifiable") -> str:
     """One allowed refund, past the engine's boundaries; the status that its caller is told."""
     place = Path(folder)
     clock = FileClock(place / "clock")
     workspace = make_shop_workspace(place)
-    async with open_bot(workspace, HttpShop(url), clock, passing=points) as bot:
+    shop = HttpShop(url, GUARANTEES[kind])
+    async with open_bot(workspace, shop, clock, passing=points) as bot:
         return await _ask(bot)
 
 

@@ -15,7 +15,9 @@ from pathlib import Path
 import pytest
 from actions.desk import ASKED, MAIN
 from actions.fault_life import (
+    GUARANTEES,
     SMALL,
+    VERIFIABLE,
     effects_of,
     judge_the_end,
     open_bot,
@@ -25,7 +27,7 @@ from actions.fault_life import (
 from support.house import make_shop_workspace
 from support.postgres import FAST
 
-from sayso.actions.action import Guarantee, at_most_once, idempotent, verifiable
+from sayso.actions.action import Guarantee
 from sayso.actions.engine import Boundary
 from sayso.errors import Code
 from sayso.sdk.database import open_store
@@ -49,12 +51,7 @@ from sayso.testing.http_shop import HttpShop, ShopServer
 from sayso.testing.postgres import PostgresServer, run_postgres
 
 EVERY = int(os.environ.get("SAYSO_FAULTS_EVERY", "0"))
-GUARANTEES = [
-    idempotent(hours=24, settle_after_s=60),
-    verifiable(settle_after_s=60),
-    at_most_once(),
-]
-BY_GUARANTEE = pytest.mark.parametrize("guarantee", GUARANTEES, ids=lambda one: one.kind)
+BY_GUARANTEE = pytest.mark.parametrize("guarantee", GUARANTEES.values(), ids=lambda one: one.kind)
 TWICE = HttpFault(kind="do_twice")
 """NOTE: a 429 after the effect is not in the game: by the contract nothing was done then."""
 
@@ -125,7 +122,7 @@ async def test_a_provider_that_is_away_costs_time_only(
 async def test_a_look_up_that_goes_wrong_proves_nothing(tmp_path: Path, fault: HttpFault) -> None:
     """The answer is lost, and then the look-ups too: no second call before absence is proven."""
     clock = FakeClock()
-    guarantee = verifiable(settle_after_s=60)
+    guarantee = VERIFIABLE
     workspace = make_shop_workspace(tmp_path)
     with ShopServer(guarantee) as server, FaultProxy.start(server.url) as proxy:
         put_orders(server.books)
@@ -163,7 +160,7 @@ async def test_kill_9_at_a_boundary_leaves_one_effect(
         put_orders(server.books)
         FileClock(tmp_path / "clock")
         work = "actions.fault_work:ask_for_small"
-        passed = crash_at(work, boundary, str(tmp_path), server.url)
+        passed = crash_at(work, boundary, str(tmp_path), server.url, guarantee.kind)
         assert passed[-1] == boundary
         await judge_the_end(workspace, HttpShop(server.url, guarantee), clock, (), server.books)
 
@@ -176,11 +173,11 @@ async def test_a_process_that_stood_still_past_its_lease_does_no_second_thing(
     """SIGSTOP, another worker takes over and settles, SIGCONT: fenced, and told the truth."""
     clock = FileClock(tmp_path / "clock")
     workspace = make_shop_workspace(tmp_path)
-    with ShopServer() as server:
+    with ShopServer(VERIFIABLE) as server:
         put_orders(server.books)
         work = "actions.fault_work:ask_for_small"
         with paused_at(work, boundary, str(tmp_path), server.url) as child:
-            async with open_bot(workspace, HttpShop(server.url), clock) as other:
+            async with open_bot(workspace, HttpShop(server.url, VERIFIABLE), clock) as other:
                 (view,) = await other.sayso.actions(limit=9)
                 for _ in range(4):
                     clock.advance(minutes=2)
@@ -198,7 +195,7 @@ async def test_a_process_that_stood_still_past_its_lease_does_no_second_thing(
 @pytest.mark.promise("engine:one-effect")
 async def test_kill_9_in_any_statement_loses_nothing(tmp_path: Path) -> None:
     """Every statement, end of a unit and commit of a life is once the last of a process."""
-    with ShopServer() as counting:
+    with ShopServer(VERIFIABLE) as counting:
         put_orders(counting.books)
         place = folder_in(tmp_path, 0)
         _, whole = run_child("actions.fault_work:live_by_statements", place, counting.url)
@@ -206,14 +203,16 @@ async def test_kill_9_in_any_statement_loses_nothing(tmp_path: Path) -> None:
     for at in range(1, len(whole) + 1, stride(37)):
         place = folder_in(tmp_path, at)
         clock = FakeClock()
-        with ShopServer() as server:
+        with ShopServer(VERIFIABLE) as server:
             put_orders(server.books)
             passed = crash_at(
                 "actions.fault_work:live_by_statements", "*", place, server.url, nth=at
             )
             assert passed == whole[:at]
             workspace = make_shop_workspace(Path(place))
-            await judge_the_end(workspace, HttpShop(server.url), clock, (), server.books)
+            await judge_the_end(
+                workspace, HttpShop(server.url, VERIFIABLE), clock, (), server.books
+            )
 
 
 def folder_in(tmp_path: Path, at: int) -> str:
