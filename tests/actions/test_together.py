@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from actions.desk import ASKED, assert_verified, bodies, propose, say, shown
+from actions.desk import ASKED, assert_verified, bodies, propose, run_due, say, shown
 from actions.test_undoing import open_gifts, plan_of, refund, states, submit
 from support.house import ShopHouse
 
@@ -56,7 +56,7 @@ async def test_a_part_may_be_approved_and_the_rest_rejected(tmp_path: Path) -> N
         no = replace(two, choice=Choice.REJECT, reason_code="not_covered")
         taken = await house.sayso.house.approvals.decide_together([one, no])
         assert [decided.action.status for decided in taken] == ["approved", "rejected"]
-        await house.sayso.house.dispatcher.drain()
+        await run_due(house)
         assert await states(house) == {"s1": "succeeded", "s2": "rejected"}
         assert house.shop.books.paid_out_minor == ASKED
         assert_verified(house)
