@@ -80,6 +80,15 @@ def test_nothing_of_a_cosigned_checkpoint_can_change(
         assert not key.accepts(message, short)
 
 
+@pytest.mark.parametrize("cosigner", COSIGNERS, ids=["ed25519", "ml-dsa-44"])
+def test_a_time_beyond_2_to_the_63_is_none(cosigner: Ed25519Cosigner | MlDsaCosigner) -> None:
+    """SOURCE: tlog-cosignature: it must not exceed 2^63 - 1."""
+    text = parse_note(SmallLog(8).note())[0]
+    key = CosignatureVerifier.parse(cosigner.vkey)
+    for at_s, fits in ((2**63 - 1, True), (2**63, False)):
+        assert key.accepts(text.encode(), cosigner.cosign(text, at_s).signature) is fits
+
+
 def test_the_two_kinds_of_a_name_are_two_keys() -> None:
     """The type byte is part of the key's id."""
     seeds = {CosignatureVerifier.parse(one.vkey).key_id for one in COSIGNERS}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
@@ -186,6 +189,43 @@ def test_it_remembers_after_it_ended(tmp_path: Path) -> None:
         assert Checkpoint.parse(open_note(kept, keys).text).size == 20
 
 
+COSIGN_FOR_EVER = """
+import sys
+from pathlib import Path
+from audit.test_witness import ask, make_witness
+from sayso.audit.witness.records import open_records
+
+with open_records(Path(sys.argv[1])) as records:
+    witness = make_witness(records)
+    old = int(witness.add_checkpoint(ask(0, 40)).body) if len(sys.argv) > 2 else 0
+    for size in range(old + 1, 41):
+        assert witness.add_checkpoint(ask(old, size)).status == 200
+        print(size, flush=True)
+        old = size
+"""
+
+
+@pytest.mark.promise("audit:witness")
+def test_nothing_it_cosigned_is_forgotten_by_kill_9(tmp_path: Path) -> None:
+    """What left with a cosignature is on the disk, and the next process goes on from there."""
+    tests = Path(__file__).parent.parent
+    environment = {**os.environ, "PYTHONPATH": f"{tests}{os.pathsep}{tests.parent}"}
+    heard = 0
+    for more in ([], ["again"], ["again"]):
+        command = [sys.executable, "-c", COSIGN_FOR_EVER, str(tmp_path), *more]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment)
+        assert process.stdout is not None
+        for _ in range(4):
+            heard = int(process.stdout.readline())
+        process.kill()
+        rest = process.communicate()[0].split(b"\n")[:-1]
+        heard = int(rest[-1]) if rest else heard
+        with open_records(tmp_path) as records:
+            newest = records.newest(LOG.origin)
+        assert newest is not None
+        assert newest[0].size >= heard
+
+
 @pytest.mark.parametrize("damage", [b"", b"acme/main\n4\n", b"\x00" * 100])
 def test_a_damaged_record_is_never_taken_for_none(tmp_path: Path, damage: bytes) -> None:
     """Invariant 10: without its memory it cosigns nothing."""
@@ -197,6 +237,19 @@ def test_a_damaged_record_is_never_taken_for_none(tmp_path: Path, damage: bytes)
         witness = make_witness(records)
         assert witness.add_checkpoint(ask(0, 12)).status == 500
         assert witness.newest(LOG.origin).status == 500
+
+
+def test_a_record_of_another_log_is_a_damaged_one(tmp_path: Path) -> None:
+    """Somebody who swaps two records would have the witness start again from another size."""
+    other = SmallLog(40, tenant="other")
+    with open_records(tmp_path) as records:
+        witness = make_witness(records, LOG.signer.vkey, other.signer.vkey)
+        assert witness.add_checkpoint(ask(0, 20)).status == 200
+        (record,) = tmp_path.glob("*.checkpoint")
+        assert witness.add_checkpoint(ask(0, 8, other)).status == 200
+        (second,) = set(tmp_path.glob("*.checkpoint")) - {record}
+        record.write_bytes(second.read_bytes())
+        assert witness.add_checkpoint(ask(8, 12)).status == 500
 
 
 def test_lines_that_anybody_adds_do_not_get_into_the_record(records: WitnessRecords) -> None:
