@@ -16,7 +16,7 @@ GROUPS = {
     "approvals": ("list", "show", "approve", "reject", "edit", "plan"),
     "actions": ("list", "show", "resolve"),
     "audit": (
-        *("tail", "query", "export", "checkpoint"),
+        *("tail", "query", "export", "evidence", "checkpoint"),
         *("verify", "publish", "tiles", "keys", "make-key", "rotate-key"),
     ),
     "stop": ("list",),
