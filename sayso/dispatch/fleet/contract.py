@@ -22,7 +22,7 @@ WORKFLOW = "sayso.advance"
 APPLICATION = "sayso"
 APPLICATION_VERSION = "sayso-1"
 """INVARIANT: pinned. By default it is a hash of the code, and a worker takes nothing of another
-one's version (docs/decisions/0013). All applications of a database share these names."""
+one's version (docs/decisions/0014). All applications of a database share these names."""
 ARGUMENTS = (
     *("workflow_name", "queue_name", "positional_args", "workflow_id", "app_version"),
     *("priority", "application_name"),
