@@ -29,14 +29,16 @@ FILL = 8192
 """How many entries are taken in at once, in one commit."""
 
 _BUSY_S = 10.0
+_FEW_NEW = 20_000
+"""So many new entries are left as they are."""
 _PAGE = 1024
-_VERSION = 2
+_VERSION = 3
 _SCHEMA = """
 pragma journal_mode = wal;
 begin immediate;
 create table if not exists state (
-    id integer primary key check (id = 1), size integer not null);
-insert or ignore into state values (1, 0);
+    id integer primary key check (id = 1), size integer not null, tidy integer not null);
+insert or ignore into state values (1, 0, 0);
 create table if not exists zone (
     first integer primary key, min_at integer not null, max_at integer not null);
 create table if not exists tile (
@@ -44,7 +46,7 @@ create table if not exists tile (
 ) without rowid;
 create virtual table if not exists term using fts5(
     words, content = '', columnsize = 0, detail = none, tokenize = 'ascii');
-pragma user_version = 2;
+pragma user_version = 3;
 commit;
 """
 _DROP = """
@@ -109,6 +111,7 @@ class LogIndex:
                     if self._is_of_another_log(reader, size):
                         self._empty()
                     self._take_in(reader, size)
+                    self._tidy(size)
             return max(size - self.size, 0)
 
     def forget(self) -> None:
@@ -191,7 +194,7 @@ class LogIndex:
         return row is None or leaf_hash(text(row, "body").encode()) != own
 
     def _empty(self) -> None:
-        self._connection.execute("update state set size = 0")
+        self._connection.execute("update state set size = 0, tidy = 0")
         self._connection.execute("delete from zone")
         self._connection.execute("delete from tile")
         self._connection.execute("insert into term (term) values ('delete-all')")
@@ -213,6 +216,16 @@ class LogIndex:
             )
             self._connection.execute("update state set size = ?", (end,))
             self._hashes = TileHashes(self._tile)
+
+    def _tidy(self, size: int) -> None:
+        """Merge the lists of terms into one, once in a while: asking is several times faster then.
+
+        It costs about a microsecond for each entry, so it waits until a quarter is new.
+        """
+        now, tidy = self._connection.execute("select size, tidy from state").fetchone()
+        if now == size and now - tidy > max(tidy // 4, _FEW_NEW):
+            self._connection.execute("insert into term (term) values ('optimize')")
+            self._connection.execute("update state set tidy = ?", (now,))
 
     def _note(self, start: int, bodies: list[Fields]) -> None:
         self._connection.executemany(

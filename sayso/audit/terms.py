@@ -103,12 +103,14 @@ def _range_match(currency: str, low: int | None, high: int | None) -> str:
     if low <= high and high.bit_length() - low.bit_length() <= 1:
         alternatives = [_quoted(_fine(currency, at)) for at in _steps(low, high)]
         return f"({' OR '.join(alternatives)})"
-    found = _quoted(_term("currency", currency))
-    if high.bit_length() < MAX_INT.bit_length() and high.bit_length() + 1 >= _LOWEST:
-        found = f"({found} NOT {_quoted(_at_least(currency, high.bit_length() + 1))})"
+    # The amounts of a currency are the longest list, so it is read only where nothing is shorter.
+    shortest = _term("currency", currency)
     if low.bit_length() >= _LOWEST:
-        found += f" AND {_quoted(_at_least(currency, low.bit_length()))}"
-    return found
+        shortest = _at_least(currency, low.bit_length())
+    above = high.bit_length() + 1
+    if above > MAX_INT.bit_length() or above < _LOWEST:
+        return _quoted(shortest)
+    return f"({_quoted(shortest)} NOT {_quoted(_at_least(currency, above))})"
 
 
 def _steps(low: int, high: int) -> Iterator[int]:

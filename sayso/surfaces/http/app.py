@@ -15,6 +15,7 @@ from sayso.surfaces.http import (
     actions,
     approvals,
     audit,
+    exports,
     log_tree,
     operations,
     plans,
@@ -78,6 +79,7 @@ def create_app(sayso: Sayso, *, heartbeat_s: float = HEARTBEAT_S) -> FastAPI:
         approvals,
         stops,
         audit,
+        exports,
         log_tree,
         operations,
     ):

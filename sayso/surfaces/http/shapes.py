@@ -247,6 +247,15 @@ class EntriesQuery(_Query):
     )
 
 
+class ExportBody(_Body):
+    """What of the log is wanted, and how."""
+
+    q: str = Field(
+        default="", max_length=500, description="as in `GET /v1/audit/entries`; all when empty"
+    )
+    format: Literal["jsonl", "parquet", "ocsf", "cloudevents"] = "jsonl"
+
+
 class ActionPage(View):
     """Actions, newest first."""
 
@@ -311,7 +320,7 @@ def _fields(*models: type[BaseModel]) -> frozenset[str]:
 
 
 BODY_FIELDS = _fields(SubjectBody, MessageBody, AskBody, ActionBody, DecisionBody)
-BODY_FIELDS |= _fields(ResolveBody, StopBody, ResumeBody)
+BODY_FIELDS |= _fields(ResolveBody, StopBody, ResumeBody, ExportBody)
 """Every field of a body, for hints about misspelt ones."""
 QUERY_FIELDS = _fields(
     AskQuery, ProposeQuery, RequestsQuery, ActionsQuery, ApprovalsQuery, EntriesQuery

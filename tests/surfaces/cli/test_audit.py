@@ -124,3 +124,38 @@ def test_a_token_that_must_not_be_is_refused(
     """A service never decides, nobody unknown decides, and no token lives for ever."""
     still.line("token", "create", *words).refused(code, status)
     assert len(still.line.done("token", "list")["tokens"]) == 1
+
+
+@pytest.mark.parametrize("form", ["jsonl", "parquet", "ocsf", "cloudevents"])
+def test_each_format_is_written_and_verifies(place: Place, form: str) -> None:
+    """The line that it prints is the line that verifies it."""
+    place.refund()
+    path = place.folder / f"out.{form}"
+    key = place.line.done("audit", "export", str(path), "--format", form)["vkey"]
+    ran = place.line("audit", "verify", str(path), "--vkey", key)
+    assert ran.status == 0, ran.out
+    assert "by " + key in ran.out
+    place.line("audit", "export", str(path), "--format", "xml").refused("invalid_input")
+
+
+def test_the_evidence_of_an_action_is_one_page(place: Place) -> None:
+    """Written once, verified by its path, never over another file."""
+    action = place.refund().json["id"]
+    path = place.folder / "pack.html"
+    found = place.line.done("audit", "evidence", action, "-o", str(path))
+    assert path.read_text().startswith("<!doctype html>")
+    assert place.line("audit", "verify", str(path), "--vkey", found["vkey"]).status == 0
+    path.write_text(path.read_text().replace("succeeded", "refused"))
+    assert place.line("audit", "verify", str(path), "--vkey", found["vkey"]).status == 1
+    place.line("audit", "evidence", action, "-o", str(path)).refused("invalid_input")
+    place.line("audit", "evidence", "act_0", "-o", str(path) + "2").refused("not_found")
+
+
+def test_words_and_phrases_are_looked_for(place: Place) -> None:
+    """One argument is a whole query; several are held together each."""
+    place.refund()
+    found = place.line.done("audit", "query", "kind:action.succeeded", "verified customer")
+    assert found["entries"] == []
+    found = place.line.done("audit", "query", "--verified", "kind:action.succeeded engine")
+    assert [entry["kind"] for entry in found["entries"]] == ["action.succeeded"]
+    assert found["entries"][0]["proof"].startswith("c2sp.org/tlog-proof@v1\nindex ")

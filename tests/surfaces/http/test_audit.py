@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import zipfile
+from pathlib import Path
+
 import pytest
 from surfaces.http.served import Json, Served, as_json, problem, refund
 
+from sayso.audit.checks import Trust
+from sayso.audit.entry import canonical_bytes
 from sayso.audit.note import Verifier, open_checkpoint
+from sayso.audit.proof import EntryProof
+from sayso.audit.verification import Verdict
+from sayso.audit.verify import verify
 
 
 def entries(served: Served, query: str, *, limit: int = 50) -> list[Json]:
@@ -94,3 +102,62 @@ def test_a_decision_says_which_call_made_it(served: Served) -> None:
     surface, key, content = via.split("/")
     assert (surface, len(key), len(content)) == ("http", 12, 8)
     assert "personal" not in str(shown["timeline"])
+
+
+@pytest.mark.parametrize("form", ["jsonl", "parquet", "ocsf", "cloudevents"])
+def test_an_export_verifies_where_it_arrives(served: Served, form: str, tmp_path: Path) -> None:
+    """A part of the log as a file, which proves itself with the pinned key alone."""
+    served.propose(4_000)
+    body = {"q": "name:shop.refund", "format": form}
+    answer = served.post("/v1/audit/exports", body, by="auditor")
+    assert answer.status_code == 200
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    path = tmp_path / "got"
+    path.write_bytes(answer.content)
+    if form == "jsonl":
+        with zipfile.ZipFile(path) as archive:
+            archive.extractall(tmp_path / "folder")
+        path = tmp_path / "folder" / "log"
+    found = verify(path, trust=Trust.parse([served.sayso.audit.vkey()]))
+    assert found.verdict is Verdict.VERIFIED, found.all_findings
+    newest = entries(served, "kind:audit.exported", limit=5)[0]
+    assert newest["actor"] == "service:auditor"
+    assert newest["body"]["data"] == {"query": "name:shop.refund", "format": form}
+
+
+def test_the_evidence_of_an_action_verifies_where_it_arrives(
+    served: Served, tmp_path: Path
+) -> None:
+    """To be saved, not shown: the page is no page of the server's own."""
+    action = served.propose(4_000)
+    answer = served.get(f"/v1/actions/{action['id']}/evidence", by="auditor")
+    assert answer.headers["content-type"].startswith("text/html")
+    assert answer.headers["content-disposition"].startswith("attachment")
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    path = tmp_path / "pack.html"
+    path.write_bytes(answer.content)
+    trust = Trust.parse([served.sayso.audit.vkey()])
+    assert verify(path, trust=trust).verdict is Verdict.VERIFIED
+    problem(served.get("/v1/actions/act_1/evidence", by="auditor"), 404, "not_found")
+    problem(served.get(f"/v1/actions/{action['id']}/evidence", by=None), 401, "unauthenticated")
+
+
+def test_a_verified_query_proves_each_entry(served: Served) -> None:
+    """`verified=true`: a C2SP tlog-proof beside each body."""
+    action = served.propose(4_000)
+    answer = served.get(f"/v1/audit/entries?q=action:{action['id']}&verified=true", by="auditor")
+    keys = [Verifier.parse(served.sayso.audit.vkey())]
+    for item in as_json(answer)["items"]:
+        body = canonical_bytes(item["body"])
+        assert EntryProof.parse(item["proof"]).verify(body, keys).size > item["seq"]
+
+
+def test_an_export_that_cannot_be_is_a_problem(served: Served) -> None:
+    """An unknown format, a wrong query, and nothing that fits."""
+    answer = served.post("/v1/audit/exports", {"format": "xml"}, by="auditor")
+    problem(answer, 422, "invalid_input")
+    answer = served.post("/v1/audit/exports", {"q": "actr:maria"}, by="auditor")
+    problem(answer, 422, "invalid_input")
+    answer = served.post("/v1/audit/exports", {"q": "rule:unheard-of"}, by="auditor")
+    assert answer.status_code in {404, 409, 422}
+    problem(answer, answer.status_code, "nothing_to_verify")

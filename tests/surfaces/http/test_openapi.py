@@ -22,6 +22,7 @@ from sayso.surfaces.http.shapes import (
     AskBody,
     DecisionBody,
     EntryPage,
+    ExportBody,
     HealthView,
     PlanDecisionBody,
     RequestPage,
@@ -48,6 +49,8 @@ CONTRACT = {
     "POST /v1/resume",
     "GET /v1/stops",
     "GET /v1/audit/entries",
+    "POST /v1/audit/exports",
+    "GET /v1/actions/{action_id}/evidence",
     "GET /v1/audit/checkpoint",
     "GET /v1/audit/proof",
     "GET /v1/audit/publications",
@@ -66,6 +69,7 @@ BODIES: dict[str, type[BaseModel]] = {
     "resolve": ResolveBody,
     "stop": StopBody,
     "resume": ResumeBody,
+    "export_log": ExportBody,
 }
 ANSWERS: dict[str, type[BaseModel]] = {
     "ask": RequestView,

@@ -1,0 +1,109 @@
+"""Routes that hand out the log as files: exports, and the evidence of one action."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from fastapi.responses import FileResponse
+from starlette.background import BackgroundTask
+from starlette.concurrency import run_in_threadpool
+
+from sayso.surfaces.http.auth import Auditor, Open
+from sayso.surfaces.http.documents import asked, problems
+from sayso.surfaces.http.edge import GuardedRoute
+from sayso.surfaces.http.keys import Key
+from sayso.surfaces.http.shapes import ExportBody, NoQuery
+
+router = APIRouter(tags=["audit"], route_class=GuardedRoute)
+
+_MEDIA = {
+    "jsonl": ("log.zip", "application/zip"),
+    "parquet": ("log.parquet", "application/vnd.apache.parquet"),
+    "ocsf": ("log.ocsf.jsonl", "application/x-ndjson"),
+    "cloudevents": ("log.cloudevents.jsonl", "application/x-ndjson"),
+}
+
+
+def _file(example: str) -> dict[str, Any]:
+    return {"schema": {"type": "string", "format": "binary"}, "example": example}
+
+
+_FILES = {
+    "application/zip": _file("PK…"),
+    "application/vnd.apache.parquet": _file("PAR1…"),
+    "application/x-ndjson": _file('{"specversion":"1.0","id":"7","type":"sayso.action.approved"}'),
+}
+
+
+@router.post(
+    "/v1/audit/exports",
+    summary="Take the log, or a part of it, as a file that verifies offline",
+    response_class=FileResponse,
+    responses={
+        200: {"description": "the file; a zipped folder for `jsonl`", "content": _FILES},
+        **problems(400, 401, 403, 413, 415, 422, 503),
+    },
+    openapi_extra=asked(
+        all={}, refunds={"q": "name:stripe.refund created:2026-11-01..", "format": "ocsf"}
+    ),
+)
+async def export_log(
+    sayso: Open, token: Auditor, _key: Key, _query: Annotated[NoQuery, Query()], body: ExportBody
+) -> FileResponse:
+    """Scope: `audit:read`. Each call gives the log as it is then, and is itself recorded.
+
+    docs/audit-exports.md tells the fields of each format; `sayso audit verify` verifies them all.
+    """
+    name, media = _MEDIA[body.format]
+    folder = Path(await run_in_threadpool(tempfile.mkdtemp, prefix="sayso-export-"))
+    try:
+        path = folder / ("log" if body.format == "jsonl" else name)
+        await sayso.audit.export(
+            path, body.q, format=body.format, by=token.actor, tenant=token.tenant
+        )
+        if body.format == "jsonl":
+            await run_in_threadpool(shutil.make_archive, str(path), "zip", folder, "log")
+            path = folder / name
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return _answer(folder, path, name, media)
+
+
+@router.get(
+    "/v1/actions/{action_id}/evidence",
+    summary="Everything about one action on a page that verifies offline",
+    response_class=FileResponse,
+    responses={
+        200: {
+            "description": "a self-contained page to read, to print and to verify",
+            "content": {"text/html": _file("<!doctype html>")},
+        },
+        **problems(401, 403, 404, 422, 503),
+    },
+)
+async def show_evidence(
+    sayso: Open, token: Auditor, action_id: str, _query: Annotated[NoQuery, Query()]
+) -> FileResponse:
+    """Scope: `audit:read`. It holds the customer's words, opened; each call is itself recorded."""
+    folder = Path(await run_in_threadpool(tempfile.mkdtemp, prefix="sayso-export-"))
+    try:
+        path = folder / "evidence.html"
+        await sayso.audit.evidence(action_id, path, by=token.actor, tenant=token.tenant)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return _answer(folder, path, "evidence.html", "text/html")
+
+
+def _answer(folder: Path, path: Path, name: str, media: str) -> FileResponse:
+    return FileResponse(
+        path,
+        media_type=media,
+        filename=name,
+        background=BackgroundTask(shutil.rmtree, folder, ignore_errors=True),
+    )
