@@ -15,6 +15,7 @@ from sayso.actions.queue import (
     ApprovalRow,
     ApprovalStatus,
     Vote,
+    ahead_of_votes,
     close_approval,
     get_approval,
     put_approval,
@@ -199,6 +200,11 @@ class Approvals:
                 "you have said yes to this already",
                 next_step=f"it waits for {_people_left(approval, self._yes(tx, approval))}",
             )
+        ahead_of_votes(tx, approval)
+        if row.snapshot is not None:
+            self._judge.ahead(tx, row, row.snapshot.resolved, now)
+        self._personal.ahead(tx, row.tenant, row.subject.id)
+        self._ledger.ahead(tx, row)
         votes = votes_of(tx, approval)
         approvers = approvers_of(tx, votes, approval, self._directory)
         judgement = self._judge.permits(tx, row, approvers, now)

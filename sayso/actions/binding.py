@@ -18,9 +18,16 @@ from sayso.actions.policy import Approver, Outcome
 from sayso.actions.queue import ApprovalRow
 from sayso.actions.state import Status
 from sayso.audit.entry import ActorKind
-from sayso.store.base import Reader, text
+from sayso.store.base import Reader, Transaction, text
 
 _CALLED = frozenset({Status.EXECUTING, Status.UNKNOWN})
+
+
+def ahead_of_checks(tx: Transaction, row: ActionRow) -> None:
+    """Say that `found_tampering` and `forged_votes` come next; see `Transaction.ahead`."""
+    tx.ahead("log.bodies", tenant=row.tenant, from_seq=row.last_seq, limit=1)
+    if row.judgement is not None and row.judgement.outcome is Outcome.ASK:
+        tx.ahead("log.of_action", tenant=row.tenant, action=row.id)
 
 
 def found_tampering(reader: Reader, row: ActionRow, approval: ApprovalRow | None) -> str | None:

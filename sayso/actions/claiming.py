@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 from sayso.actions.approvals import yes_votes
-from sayso.actions.binding import forged_votes, found_tampering
+from sayso.actions.binding import ahead_of_checks, forged_votes, found_tampering
 from sayso.actions.calls import Try
 from sayso.actions.digest import call_key
-from sayso.actions.holding import Holds, obstacle_to, stop_on
+from sayso.actions.holding import Holds, ahead_of_obstacles, obstacle_to, stop_on
 from sayso.actions.judging import Judge
 from sayso.actions.ledger import ActionRow
 from sayso.actions.moves import Moves
 from sayso.actions.policy import Approver, Outcome
-from sayso.actions.queue import ApprovalStatus, approval_of
+from sayso.actions.queue import ApprovalStatus, ahead_of_approval, approval_of
 from sayso.actions.rates import Rates
 from sayso.actions.reach import Directory, Reach
 from sayso.actions.state import Status
@@ -50,10 +50,11 @@ class Claims:
         """
         # INVARIANT: read in the transaction that commits the intent, so that no intent stands in
         # the log after a stop that it falls under.
+        now = self._moves.now()
+        self._ahead(tx, row, now)
         obstacle = obstacle_to(tx, row)
         if obstacle is not None:
             return self._holds.hold(tx, row, obstacle)
-        now = self._moves.now()
         approval = approval_of(tx, row)
         tampered = found_tampering(tx, row, approval)
         if tampered is not None:
@@ -102,6 +103,15 @@ class Claims:
         return self._moves.move(
             tx, row, claimed, EntryKind.ACTION_INTENT, data, approval=approval_id
         )
+
+    def _ahead(self, tx: Transaction, row: ActionRow, now: int) -> None:
+        """Say what is read before the intent is written; see `Transaction.ahead`."""
+        ahead_of_obstacles(tx, row)
+        ahead_of_approval(tx, row)
+        ahead_of_checks(tx, row)
+        if row.snapshot is not None:
+            self._judge.ahead(tx, row, row.snapshot.resolved, now)
+        self._moves.ahead(tx, row)
 
     def claim_again(self, tx: Transaction, row: ActionRow) -> ActionRow | None:
         """Claim for a second call of the same intent, under the same key; or hold, as above."""

@@ -22,7 +22,7 @@ from sayso.actions.queue import ApprovalStatus, approval_of, show_again
 from sayso.actions.state import Status
 from sayso.audit.entry import EntryKind, Json
 from sayso.errors import Code
-from sayso.store.base import Reader, Row, Transaction, integer, text
+from sayso.store.base import Reader, Row, SqlValue, Transaction, integer, text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,15 +44,7 @@ def obstacle_to(reader: Reader, row: ActionRow) -> Obstacle | None:
     Guarantees: reads the committed rows each time, so a stop holds from its commit on; whatever
     goes wrong with the read goes wrong with the claim, and then nothing is called.
     """
-    found = reader.all(
-        "stop.obstacles",
-        tenant=row.tenant,
-        connector=row.name.partition(".")[0],
-        name=row.name,
-        subject_id=row.subject.id,
-        occupies=row.object_key,
-        action_id=row.id,
-    )
+    found = reader.all("stop.obstacles", **_obstacle_params(row))
     first = min(found, key=_place, default=None)
     return None if first is None else Obstacle(id=text(first, "id"), code=Code(text(first, "code")))
 
@@ -60,6 +52,22 @@ def obstacle_to(reader: Reader, row: ActionRow) -> Obstacle | None:
 def _place(row: Row) -> tuple[str, int, str]:
     """Stops before actions (`stopped` < `unsettled`), the older ones first."""
     return text(row, "code"), integer(row, "engaged_at"), text(row, "id")
+
+
+def _obstacle_params(row: ActionRow) -> dict[str, SqlValue]:
+    return {
+        "tenant": row.tenant,
+        "connector": row.name.partition(".")[0],
+        "name": row.name,
+        "subject_id": row.subject.id,
+        "occupies": row.object_key,
+        "action_id": row.id,
+    }
+
+
+def ahead_of_obstacles(tx: Transaction, row: ActionRow) -> None:
+    """Say that `obstacle_to` will be asked next; see `Transaction.ahead`."""
+    tx.ahead("stop.obstacles", **_obstacle_params(row))
 
 
 def stop_on(reader: Reader, row: ActionRow) -> Obstacle | None:

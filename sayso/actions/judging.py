@@ -31,7 +31,7 @@ from sayso.actions.undoing import takes_back
 from sayso.audit.entry import Json
 from sayso.errors import Code, RefusedError
 from sayso.ids import Entropy, from_micros
-from sayso.store.base import Reader, integer
+from sayso.store.base import Reader, SqlValue, Transaction, integer
 
 _REMEMBERED = 10_000
 _HISTORY_MICROS = HISTORY_DAYS * 24 * 3600 * 1_000_000
@@ -98,6 +98,10 @@ class Judge:
             at=from_micros(now),
             undoes=takes_back(reader, self._reach, row),
         )
+
+    def ahead(self, tx: Transaction, row: ActionRow, resolved: Resolved, now: int) -> None:
+        """Say that it will be judged next, at this very moment; see `Transaction.ahead`."""
+        tx.ahead("action.history", **_history_params(row, resolved, now))
 
     def permits(
         self, reader: Reader, row: ActionRow, approvers: Sequence[Approver], now: int
@@ -285,16 +289,19 @@ def _due(status: Status, first_look_at: int, now: int) -> int | None:
             return None
 
 
+def _history_params(row: ActionRow, resolved: Resolved, now: int) -> dict[str, SqlValue]:
+    return {
+        "tenant": row.tenant,
+        "subject_id": row.subject.id,
+        "name": row.name,
+        "currency": None if resolved.amount is None else resolved.amount.currency,
+        "since": now - _HISTORY_MICROS,
+        "but": row.id,
+    }
+
+
 def _history(reader: Reader, row: ActionRow, resolved: Resolved, now: int) -> History:
-    found = reader.one(
-        "action.history",
-        tenant=row.tenant,
-        subject_id=row.subject.id,
-        name=row.name,
-        currency=None if resolved.amount is None else resolved.amount.currency,
-        since=now - _HISTORY_MICROS,
-        but=row.id,
-    )
+    found = reader.one("action.history", **_history_params(row, resolved, now))
     assert found is not None, "an aggregate always has a row"
     return History(
         count_30d=integer(found, "count"), amount_30d_minor=integer(found, "amount_minor")

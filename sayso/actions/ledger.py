@@ -286,10 +286,7 @@ class Ledger:
         columns = _columns(stored)
         for fixed in _FIXED:
             del columns[fixed]
-        done = tx.run(
-            "action.update", **columns, tenant=row.tenant, id=row.id, was_seq=row.last_seq
-        )
-        assert done == 1, "the row changed inside its own transaction"
+        tx.run("action.update", **columns, tenant=row.tenant, id=row.id, was_seq=row.last_seq)
         if row.held_by is not None:
             # Whoever put it back may have died before the others were: each takes some along.
             tx.run(
@@ -305,6 +302,11 @@ class Ledger:
         if planned and stored.status in FINAL and self._step_ended is not None:
             self._step_ended(self, tx, stored)
         return stored
+
+    @staticmethod
+    def ahead(tx: Transaction, row: ActionRow) -> None:
+        """Say that the row will be moved next; see `Transaction.ahead`."""
+        tx.ahead("action.version", tenant=row.tenant, id=row.id)
 
     @staticmethod
     def is_present(reader: Reader, row: ActionRow) -> bool:

@@ -26,6 +26,11 @@ class Moves:
         """Microseconds since 1970, UTC."""
         return to_micros(self._clock.now())
 
+    def ahead(self, tx: Transaction, row: ActionRow) -> None:
+        """Say that the row will be moved next; see `Transaction.ahead`."""
+        self._personal.ahead(tx, row.tenant, row.subject.id)
+        self._ledger.ahead(tx, row)
+
     def move(
         self,
         tx: Transaction,
@@ -37,6 +42,7 @@ class Moves:
         approval: str | None = None,
     ) -> ActionRow | None:
         """Store the moved row with an entry; None when somebody else was faster."""
+        self.ahead(tx, row)
         pseudonym = self._personal.pseudonym(tx, row.tenant, row.subject.id, moved.updated_at)
         entry = entry_of(moved, kind, pseudonym=pseudonym, data=data, approval=approval)
         return self._ledger.move(tx, row, moved, entry)

@@ -309,18 +309,23 @@ class Proposals:
         proposal: Proposal,
         claim: Claim | None,
     ) -> Proposed:
-        known = tx.one("action.by_key", tenant=draft.tenant, idempotency_key=draft.idempotency_key)
+        now = to_micros(self._clock.now())
+        by_key = {"tenant": draft.tenant, "idempotency_key": draft.idempotency_key}
+        tx.ahead("action.by_key", **by_key)
+        self._personal.ahead(tx, draft.tenant, draft.subject.id)
+        if isinstance(outcome, Resolved):
+            self._judge.ahead(tx, draft, outcome, now)
+        known = tx.one("action.by_key", **by_key)
         if known is not None:
             return Proposed(row=_same(read_action(known), draft.fingerprint))
-        now = to_micros(self._clock.now())
-        pseudonym = self._personal.pseudonym(tx, draft.tenant, draft.subject.id, now)
-        pii = None
         reason = proposal.reason
         if reason:
-            ref = self._ids.new("pii")
-            pii = self._personal.seal(tx, draft.tenant, draft.subject.id, ref, reason)
-            draft = replace(draft, reason_ref=ref)
+            draft = replace(draft, reason_ref=self._ids.new("pii"))
         judged = self._judged(tx, draft, outcome, now, reason)
+        pseudonym = self._personal.pseudonym(tx, draft.tenant, draft.subject.id, now)
+        pii = None
+        if draft.reason_ref is not None:
+            pii = self._personal.seal(tx, draft.tenant, draft.subject.id, draft.reason_ref, reason)
         approval_id = self._ids.new("apr") if judged.card else None
         entry = replace(
             _judged_entry(judged, proposal.requester, pseudonym, approval_id, self._reach), pii=pii

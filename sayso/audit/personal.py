@@ -36,6 +36,12 @@ class Personal:
     def __init__(self, entropy: Entropy) -> None:
         self._entropy = entropy
 
+    @staticmethod
+    def ahead(tx: Transaction, tenant: Tenant, subject_id: str) -> None:
+        """Say that the subject will be asked for next; see `Transaction.ahead`."""
+        if tx.recall((_Subject, tenant, subject_id)) is None:
+            tx.ahead("personal.subject", tenant=tenant, id=subject_id)
+
     def pseudonym(self, tx: Transaction, tenant: Tenant, subject_id: str, now: int) -> str:
         """The name under which the log knows a subject, such as `sub_…`; makes it if needed.
 

@@ -29,6 +29,16 @@ class Transaction(Reader, Protocol):
         """Run a named statement; returns how many rows it changed.
 
         A query marked `(count unread)` may return -1 instead, without waiting for the database.
+        One marked `(one row)` returns 1; where it changed another number of rows, its unit fails
+        with `tampered`, at its end at the latest.
+        """
+        ...
+
+    def ahead(self, query: str, /, **params: SqlValue) -> None:
+        """Say that this very query will be read next, before anything is written.
+
+        Several of them cost one wait for a server in place of one each. A write forgets those that
+        were not read, since it may change their answers.
         """
         ...
 

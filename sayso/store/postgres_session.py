@@ -33,10 +33,15 @@ _NO_VALUES: Mapping[str, SqlValue] = {}
 
 @dataclass(slots=True, eq=False)
 class Answer:
-    """The answer to one statement; empty until it has been read."""
+    """The answer to one statement; empty until it has been read.
+
+    Attributes:
+        is_asked_for: the server has been told to send it.
+    """
 
     name: str
     prepares: bool = False
+    is_asked_for: bool = False
     result: pq.abc.PGresult | None = None
 
     @property
@@ -108,14 +113,8 @@ class Session:
     def wait(self, answer: Answer) -> pq.abc.PGresult:
         """Wait until an answer has been read."""
         if self._is_awaited(answer):
-            # INVARIANT: a sync, not a flush. Until one comes the server counts us as active, and
-            # `idle_in_transaction_session_timeout` never ends a writer that stands still.
-            try:
-                self._pg.pipeline_sync()
-            except psycopg.OperationalError as error:
-                raise self._lose(str(error)) from error
-            self._open.append(None)
-            self._flush()
+            if not answer.is_asked_for:
+                self._ask()
             while self._is_awaited(answer):
                 self._receive()
         if self._failed is not None:
@@ -125,12 +124,7 @@ class Session:
 
     def sync(self) -> None:
         """Wait for everything that was sent; afterwards the session takes statements again."""
-        try:
-            self._pg.pipeline_sync()
-        except psycopg.OperationalError as error:
-            raise self._lose(str(error)) from error
-        self._open.append(None)
-        self._flush()
+        self._ask()
         while self._open:
             self._receive()
         failed, self._failed = self._failed, None
@@ -141,6 +135,20 @@ class Session:
         """Let go of the connection; an open transaction is undone by the server."""
         self.is_lost = True
         self._connection.close()
+
+    def _ask(self) -> None:
+        """Have the server send the answers to everything that was sent."""
+        # INVARIANT: a sync, not a flush. Until one comes the server counts us as active, and
+        # `idle_in_transaction_session_timeout` never ends a writer that stands still.
+        try:
+            self._pg.pipeline_sync()
+        except psycopg.OperationalError as error:
+            raise self._lose(str(error)) from error
+        for answer in self._open:
+            if answer is not None:
+                answer.is_asked_for = True
+        self._open.append(None)
+        self._flush()
 
     def _is_awaited(self, answer: Answer) -> bool:
         return answer.result is None and self._failed is None

@@ -15,7 +15,7 @@ from sayso.store.base import Row, SqlValue, Transaction, integer
 from sayso.store.postgres_errors import ConnectionLostError, lost, store_error
 from sayso.store.postgres_session import Answer, Session
 from sayso.store.queries import Statement, numbered_queries
-from sayso.store.units import Outcome, Shared, Unit, WaitingUnits, answer
+from sayso.store.units import Outcome, Shared, Unit, WaitingUnits, answer, not_one_row
 
 logger = logging.getLogger("sayso.store")
 T = TypeVar("T")
@@ -136,11 +136,35 @@ class _PostgresTransaction(PostgresReader):
     ) -> None:
         super().__init__(session, bound, scope)
         self.shared = shared
+        self._checked: list[Answer] = []
+        self._sent: dict[tuple[str, frozenset[tuple[str, SqlValue]]], Answer] = {}
+
+    def ahead(self, query: str, /, **params: SqlValue) -> None:
+        key = (query, frozenset(params.items()))
+        if key not in self._sent:
+            self._sent[key] = self._send(self._statements[query], params)
+
+    def all(self, query: str, /, **params: SqlValue) -> list[Row]:
+        sent = self._sent.pop((query, frozenset(params.items())), None) if self._sent else None
+        return super().all(query, **params) if sent is None else self._session.rows(sent)
 
     def run(self, query: str, /, **params: SqlValue) -> int:
+        self._sent.clear()
         statement = self._statements[query]
         sent = self._send(statement, params)
+        if statement.is_checked:
+            self._checked.append(sent)
         return self._session.count(sent) if statement.count is None else statement.count
+
+    def check_counts(self) -> None:
+        """Fail when a statement that has to change one row has changed another number.
+
+        Raises:
+            IntegrityError: `tampered`.
+        """
+        for sent in self._checked:
+            if self._session.count(sent) != 1:
+                raise not_one_row(sent.name)
 
     def before_commit(self, key: str, work: Callable[[Transaction], None]) -> None:
         self.shared.finishers.setdefault(key, work)
@@ -339,9 +363,9 @@ class _Group:
             session.send(_SAVEPOINT)
             session.send(_DEFERRED)
             result = unit.work(transaction)
-            session.send(_IMMEDIATE)
+            session.wait(session.send(_IMMEDIATE))
+            transaction.check_counts()
             session.send(_RELEASE)
-            session.sync()
         except BaseException as error:  # noqa: BLE001  (handed to the caller, whatever it is)
             failure = store_error(error)
             self._undo_unit()

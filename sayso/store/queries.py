@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from importlib import resources
 
-_NAME = re.compile(r"^-- name: ([a-z][a-z0-9_]*)( \(count unread\))?$", re.MULTILINE)
+_NAME = re.compile(r"^-- name: ([a-z][a-z0-9_]*)(?: \((count unread|one row)\))?$", re.MULTILINE)
 _PLAIN_INSERT = re.compile(r"insert\s+into\b(?!.*\bon\s+conflict\b)(?!.*\bselect\b)", re.DOTALL)
 
 # Literals, quoted names, comments and casts are stepped over, so that a colon in them is no
@@ -27,12 +27,14 @@ class Statement:
         parameters: their names, in that order.
         count: how many rows it changes when it does not fail, where that is known beforehand or
             nobody asks (-1); None where the server has to say.
+        is_checked: it has to change `count` rows, or its unit fails at its end.
     """
 
     name: str
     sql: str
     parameters: tuple[str, ...] = ()
     count: int | None = None
+    is_checked: bool = False
 
 
 @functools.cache
@@ -46,28 +48,29 @@ def numbered_queries() -> dict[str, Statement]:
     """The same queries with numbered parameters.
 
     A query whose name is followed by `(count unread)` is one whose count no caller reads: its
-    answer need not be waited for, and `run` returns -1.
+    answer need not be waited for, and `run` returns -1. With `(one row)`, `run` returns 1 without
+    waiting, and the unit fails at its end when it was another number.
     """
-    return {name: _numbered(name, sql, unread) for name, (sql, unread) in _read().items()}
+    return {name: _numbered(name, sql, mark) for name, (sql, mark) in _read().items()}
 
 
 @functools.cache
-def _read() -> dict[str, tuple[str, bool]]:
-    found: dict[str, tuple[str, bool]] = {}
+def _read() -> dict[str, tuple[str, str | None]]:
+    found: dict[str, tuple[str, str | None]] = {}
     folder = resources.files("sayso.store") / "sql" / "queries"
     for file in sorted(folder.iterdir(), key=lambda item: item.name):
         if not file.name.endswith(".sql"):
             continue
         noun = file.name.removesuffix(".sql")
         parts = _NAME.split(file.read_text(encoding="utf-8"))
-        for name, unread, sql in zip(parts[1::3], parts[2::3], parts[3::3], strict=True):
+        for name, mark, sql in zip(parts[1::3], parts[2::3], parts[3::3], strict=True):
             key = f"{noun}.{name}"
             assert key not in found, f"two queries are called {key}"
-            found[key] = (sql.strip().rstrip(";"), bool(unread))
+            found[key] = (sql.strip().rstrip(";"), mark)
     return found
 
 
-def _numbered(name: str, sql: str, unread: bool) -> Statement:
+def _numbered(name: str, sql: str, mark: str | None) -> Statement:
     parameters: list[str] = []
 
     def number(match: re.Match[str]) -> str:
@@ -79,5 +82,12 @@ def _numbered(name: str, sql: str, unread: bool) -> Statement:
         return f"${parameters.index(parameter) + 1}"
 
     numbered = _PARAMETER.sub(number, sql).strip().rstrip(";")
-    count = -1 if unread else 1 if _PLAIN_INSERT.match(numbered) else None
-    return Statement(name=name, sql=numbered, parameters=tuple(parameters), count=count)
+    one_row = mark == "one row"
+    known = 1 if one_row or _PLAIN_INSERT.match(numbered) else None
+    return Statement(
+        name=name,
+        sql=numbered,
+        parameters=tuple(parameters),
+        count=-1 if mark == "count unread" else known,
+        is_checked=one_row,
+    )

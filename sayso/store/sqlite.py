@@ -14,8 +14,8 @@ from typing import TypeVar
 from sayso.errors import Code, ConfigError, IntegrityError, RetryableError, SaysoError
 from sayso.store.base import Reader, Row, SqlValue, Transaction
 from sayso.store.migrations import belongs_to_another, check_version, migrate
-from sayso.store.queries import named_queries
-from sayso.store.units import Outcome, Shared, Unit, WaitingUnits, answer
+from sayso.store.queries import named_queries, numbered_queries
+from sayso.store.units import Outcome, Shared, Unit, WaitingUnits, answer, not_one_row
 
 logger = logging.getLogger("sayso.store")
 T = TypeVar("T")
@@ -60,7 +60,13 @@ class _SqliteTransaction(_SqliteReader):
         self.shared = Shared()
 
     def run(self, query: str, /, **params: SqlValue) -> int:
-        return self._connection.execute(self._sql[query], params).rowcount
+        count = self._connection.execute(self._sql[query], params).rowcount
+        if count != 1 and numbered_queries()[query].is_checked:
+            raise not_one_row(query)
+        return count
+
+    def ahead(self, query: str, /, **params: SqlValue) -> None:
+        return None  # there is no server to wait for
 
     def before_commit(self, key: str, work: Callable[[Transaction], None]) -> None:
         self.shared.finishers.setdefault(key, work)

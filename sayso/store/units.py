@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from sayso.errors import Code, IntegrityError
 from sayso.store.base import Transaction
 
 MAX_GROUP = 256
@@ -101,6 +102,16 @@ class WaitingUnits:
         with self._changed:
             self._closed = True
             self._changed.notify()
+
+
+def not_one_row(query: str) -> IntegrityError:
+    """Why a unit fails whose `(one row)` statement has changed another number of rows."""
+    return IntegrityError(
+        Code.TAMPERED,
+        "a row changed inside the transaction that writes it",
+        next_step="run `sayso audit verify`",
+        detail=query,
+    )
 
 
 def answer(outcomes: Iterable[Outcome]) -> None:

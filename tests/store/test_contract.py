@@ -82,6 +82,46 @@ async def test_counts_say_whether_a_compare_and_set_won(store: Store) -> None:
     assert await store.write(lease("b")) == 0
 
 
+async def test_what_has_to_change_one_row_fails_its_unit_alone(store: Store) -> None:
+    """A `(one row)` statement that finds none takes its unit back, and no other one."""
+
+    def close(tx: Transaction) -> None:
+        put("bad")(tx)
+        tx.run(
+            "approval.close",
+            tenant="t",
+            id="no",
+            revision=1,
+            status="approved",
+            updated_at=1,
+            last_seq=1,
+        )
+
+    results = await asyncio.gather(
+        store.write(put("a")), store.write(close), store.write(put("b")), return_exceptions=True
+    )
+    assert isinstance(results[1], IntegrityError)
+    assert results[1].code is Code.TAMPERED
+    found = [await store.read(get(key)) for key in ("a", "bad", "b")]
+    assert found == ["v", None, "v"]
+
+
+async def test_what_is_said_to_be_read_next_is_read_as_it_is_then(store: Store) -> None:
+    """In any order and number, also what nobody reads; a write in between is seen."""
+
+    def work(tx: Transaction) -> list[str | None]:
+        put("one")(tx)
+        for key in ("one", "two", "three", "one"):
+            tx.ahead("log.meta", key=key)
+        found = [get("two")(tx), get("one")(tx), get("one")(tx)]
+        tx.ahead("log.meta", key="two")
+        put("two")(tx)
+        return [*found, get("two")(tx), get("three")(tx)]
+
+    assert await store.write(work) == [None, "v", "v", "v", None]
+    assert await store.write(work) == ["v", "v", "v", "v", None]
+
+
 @pytest.mark.promise("store:no-gap")
 @pytest.mark.parametrize("seq", [1, -1, 5])
 async def test_an_entry_with_another_index_than_the_next_is_refused(store: Store, seq: int) -> None:

@@ -89,6 +89,9 @@ class _TappedTransaction(_TappedReader):
         self._passing(f"{self._word} {query}")
         return self._tx.run(query, **params)
 
+    def ahead(self, query: str, /, **params: SqlValue) -> None:
+        self._tx.ahead(query, **params)
+
     def before_commit(self, key: str, work: Callable[[Transaction], None]) -> None:
         passing = self._passing
         self._tx.before_commit(key, lambda tx: work(_TappedTransaction(tx, passing)))

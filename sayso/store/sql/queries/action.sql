@@ -50,7 +50,7 @@ select tenant, id, due_at from action where due_at <= :now order by due_at limit
 -- name: next_due
 select min(due_at) as due_at from action where due_at > :now;
 
--- name: update
+-- name: update (one row)
 update action set status = :status, revision = :revision, args = :args, snapshot = :snapshot,
     digest = :digest, amount_minor = :amount_minor, currency = :currency, judgement = :judgement,
     error = :error, receipt = :receipt, call_key = :call_key, call_key_until = :call_key_until,

@@ -25,16 +25,16 @@ where tenant = :tenant and status = :status
     and id > coalesce(cast(:after as text), '')
 order by id limit :limit;
 
--- name: close
+-- name: close (one row)
 update approval set status = :status, updated_at = :updated_at, last_seq = :last_seq
 where tenant = :tenant and id = :id and revision = :revision and status = 'pending';
 
--- name: revise
+-- name: revise (one row)
 update approval set revision = :revision, status = :status, digest = :digest, view = :view,
     roles = :roles, expires_at = :expires_at, updated_at = :updated_at, last_seq = :last_seq
 where tenant = :tenant and id = :id and revision = :was_revision and status = :was;
 
--- name: touch
+-- name: touch (count unread)
 update approval set updated_at = :updated_at, last_seq = :last_seq
 where tenant = :tenant and id = :id and revision = :revision and status = 'pending';
 
