@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import multiprocessing
 import os
 import select
@@ -178,7 +179,7 @@ class Stage:
         deadline = monotonic() + PATIENCE_S
         while not holds():
             assert monotonic() < deadline, self.log()
-            await asyncio.sleep(0.02)
+            await a_moment()
 
     @asynccontextmanager
     async def open(self) -> AsyncGenerator[Sayso]:
@@ -194,7 +195,7 @@ class Stage:
             found = [await sayso.action(one, timeline=False) for one in left]
             left = [one.id for one in found if one.status != status]
             assert monotonic() < deadline, ([one.status for one in found], self.log())
-            await asyncio.sleep(0.02)
+            await a_moment()
 
     def sql(self, statement: str) -> list[tuple[Any, ...]]:
         """Run a statement as the superuser."""
@@ -207,6 +208,13 @@ class Stage:
         for worker in self.workers:
             if worker.runs:
                 worker.kill()
+
+
+async def a_moment() -> None:
+    """Let other processes go on, before their files and rows are looked at again."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(0.02):
+            await asyncio.Event().wait()
 
 
 async def refund(sayso: Sayso, who: str, cents: int = 100, **more: Any) -> ActionView:

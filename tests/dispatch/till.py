@@ -5,6 +5,7 @@ Each effect is a line of `effects`, each call a line of `calls`. A file `hold` w
 """
 
 import asyncio
+import contextlib
 import os
 from pathlib import Path
 from typing import Annotated
@@ -76,7 +77,9 @@ async def _held(where: str) -> None:
         return
     (FOLDER / "held").write_text(str(os.getpid()))
     while hold.exists():
-        await asyncio.sleep(0.01)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0.01):
+                await asyncio.Event().wait()
 
 
 CONNECTORS = [Till()]
