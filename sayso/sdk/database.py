@@ -64,7 +64,7 @@ def _open_postgres(url: str, *, create: bool, fleet: bool) -> PostgresStore:
     try:
         from sayso.store.postgres import PostgresStore  # needs an extra
     except ImportError as error:
-        raise _missing_extra(error) from error
+        raise missing_postgres(error) from error
     if create:
         from sayso.store.postgres_schema import migrate_postgres  # as above
 
@@ -97,7 +97,7 @@ def open_snapshot(workspace: Workspace) -> Generator[Reader]:
     try:
         from sayso.store.postgres import open_reader  # needs an extra
     except ImportError as error:
-        raise _missing_extra(error) from error
+        raise missing_postgres(error) from error
     with open_reader(workspace.store_url) as reader:
         yield reader
 
@@ -108,7 +108,7 @@ def _make_threads(url: str) -> None:
         from langgraph.checkpoint.postgres import PostgresSaver  # heavy, and needs an extra
         from psycopg.rows import dict_row
     except ImportError as error:
-        raise _missing_extra(error) from error
+        raise missing_postgres(error) from error
     from sayso.store.postgres_connection import APP_ROLE, OWNER_ROLE, SCHEMA, connect_plainly
 
     with connect_plainly(url) as connection:
@@ -148,7 +148,7 @@ async def _open_postgres_saver(url: str, stack: AsyncExitStack) -> BaseCheckpoin
         from psycopg.rows import DictRow, dict_row
         from psycopg_pool import AsyncConnectionPool
     except ImportError as error:
-        raise _missing_extra(error) from error
+        raise missing_postgres(error) from error
     from sayso.store.postgres_connection import planner_options
 
     async def check(connection: AsyncConnection[DictRow]) -> None:
@@ -168,7 +168,8 @@ async def _open_postgres_saver(url: str, stack: AsyncExitStack) -> BaseCheckpoin
     return AsyncPostgresSaver(pool)
 
 
-def _missing_extra(error: ImportError) -> ConfigError:
+def missing_postgres(error: ImportError) -> ConfigError:
+    """What to say where the extra is not installed."""
     return ConfigError(
         Code.MISSING_EXTRA,
         "PostgreSQL needs an optional part",

@@ -13,7 +13,7 @@ import psycopg
 
 from sayso.errors import Code, ConfigError
 from sayso.store.base import Reader, Transaction, integer
-from sayso.store.postgres_connection import connect
+from sayso.store.postgres_connection import AUDITOR_ROLE, connect, connect_plainly
 from sayso.store.postgres_errors import ConnectionLostError, store_error
 from sayso.store.postgres_listener import Listener
 from sayso.store.postgres_schema import check_version, migrate_postgres
@@ -32,6 +32,7 @@ _BEGIN = Statement(
     name="~snapshot", sql="begin transaction isolation level repeatable read, read only"
 )
 _END = Statement(name="~end", sql="rollback")
+_IS_AUDITOR = "select pg_has_role(current_user, %s, 'member')"
 _TIME = Statement(
     name="~time", sql="select (extract(epoch from clock_timestamp()) * 1000000)::bigint as now"
 )
@@ -164,12 +165,15 @@ class PostgresStore:
 
 
 @contextmanager
-def open_reader(url: str) -> Generator[Reader]:
+def open_reader(url: str, *, auditor: bool = False) -> Generator[Reader]:
     """One consistent snapshot on a connection of its own, for this thread; closed at the end.
 
     Errors of the database become errors of ours, as with `PostgresStore.read`.
+
+    Args:
+        auditor: act as `sayso_auditor`, if the login may, and take a server that only reads.
     """
-    session = _open_session(url)
+    session = _open_auditor(url) if auditor else _open_session(url)
     try:
         session.send(_BEGIN)
         session.sync()
@@ -183,6 +187,15 @@ def open_reader(url: str) -> Generator[Reader]:
 def _open_session(url: str) -> Session:
     idle = {"idle_in_transaction_session_timeout": f"{_READ_IDLE_TIMEOUT_S}s"}
     return Session(connect(url, settings=idle))
+
+
+def _open_auditor(url: str) -> Session:
+    with connect_plainly(url, writes=False) as connection:
+        found = connection.execute(_IS_AUDITOR, (AUDITOR_ROLE,)).fetchone()
+    settings = {"idle_in_transaction_session_timeout": f"{_READ_IDLE_TIMEOUT_S}s"}
+    if found and found[0]:
+        settings["role"] = AUDITOR_ROLE
+    return Session(connect(url, writes=False, settings=settings))
 
 
 def _end(session: Session) -> None:

@@ -16,6 +16,7 @@ PgConnection: TypeAlias = "psycopg.Connection[Any]"
 SCHEMA = "sayso"
 APP_ROLE = "sayso_app"
 OWNER_ROLE = "sayso_owner"
+AUDITOR_ROLE = "sayso_auditor"
 STATEMENT_TIMEOUT_S = 30
 IDLE_TIMEOUT_S = 3
 """How long a writer that stands still may hold everybody up before the server ends it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,11 +42,11 @@ class _Held:
 
 
 def verify(
-    path: Annotated[
-        Path | None,
+    source: Annotated[
+        str | None,
         typer.Argument(
             metavar="PATH",
-            help="A database or an exported folder; else the workspace's database.",
+            help="A database, postgresql://…, env:NAME of one, or an export; else the workspace.",
         ),
     ] = None,
     vkey: Annotated[
@@ -88,10 +89,10 @@ def verify(
     out = Out(as_json=as_json)
     try:
         held = _held(vkey, checkpoint, published, policy, state, ask_witnesses, out)
-        if path is None:
+        if source is None:
             found = _verify_workspace(find_workspace(workspace), held, deep, out)
         else:
-            found = _verify_path(path, held, deep, out)
+            found = _verify_source(source, held, deep, out)
     except OSError as error:
         raise ConfigError(
             Code.NOTHING_TO_VERIFY,
@@ -163,12 +164,31 @@ def _verify_workspace(folder: Path, held: _Held, deep: bool, out: Out) -> Verifi
     return run(work())
 
 
-def _verify_path(path: Path, held: _Held, deep: bool, out: Out) -> Verification:
+def _verify_source(source: str, held: _Held, deep: bool, out: Out) -> Verification:
     from sayso.audit.checks import Trust  # only this command needs the verifier
     from sayso.audit.verify import verify as verify_source
 
     trust = Trust.parse(held.keys, held.seen, witnessed=held.witnessed, policy=held.policy)
-    return verify_source(path, trust=trust, deep=deep, progress=_progress(out))
+    url = _url_in(source)
+    if url is not None:
+        from sayso.sdk.verifying import verify_postgres  # as above
+
+        return verify_postgres(url, trust=trust, deep=deep, progress=_progress(out))
+    return verify_source(Path(source), trust=trust, deep=deep, progress=_progress(out))
+
+
+def _url_in(source: str) -> str | None:
+    """The URL of a server, given as such or, to keep its password to itself, as `env:NAME`."""
+    if source.startswith("env:"):
+        name = source.removeprefix("env:")
+        source = os.environ.get(name, "")
+        if not source:
+            raise ConfigError(
+                Code.MISSING_SECRET,
+                f"the variable `{name[:40]}` is not set",
+                next_step="set it to the URL of the database",
+            )
+    return source if source.startswith(("postgresql://", "postgres://")) else None
 
 
 def _progress(out: Out) -> Callable[[int, int], None]:

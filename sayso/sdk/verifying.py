@@ -1,0 +1,50 @@
+"""Verifies the logs of a PostgreSQL database by its URL, without a workspace."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from sayso.sdk.database import missing_postgres
+from sayso.sdk.stored_log import read_entered_heads, read_sources
+
+if TYPE_CHECKING:
+    from sayso.audit.checks import Trust
+    from sayso.audit.verification import Verification
+
+Progress = Callable[[int, int], None]
+
+
+def verify_postgres(
+    url: str,
+    *,
+    trust: Trust,
+    tenant: str | None = None,
+    deep: bool = False,
+    progress: Progress | None = None,
+) -> Verification:
+    """Verify the logs of a database in one snapshot, while others write to it.
+
+    A login that is a member of `sayso_auditor` is enough: it reads the log and the state, and
+    nothing personal. A standby will do.
+
+    Args:
+        url: `postgresql://…`.
+        tenant: only this log; all of the database's when None.
+
+    Raises:
+        ConfigError: `missing_extra`, `invalid_setting`, `store_unavailable`, `store_version`.
+        RetryableError: `store_unavailable`.
+    """
+    from sayso.audit.verify import verify_sources  # only auditors need the verifier
+
+    try:
+        from sayso.store.postgres import open_reader  # needs an extra
+    except ImportError as error:
+        raise missing_postgres(error) from error
+    with open_reader(url, auditor=True) as reader:
+        sources = list(read_sources(reader, tenant))
+        entered = read_entered_heads(reader) if tenant is None else ()
+        return verify_sources(
+            "PostgreSQL", sources, trust=trust, entered=entered, deep=deep, progress=progress
+        )

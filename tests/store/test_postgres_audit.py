@@ -1,0 +1,114 @@
+"""The auditor on PostgreSQL: the index, proofs and exports, and a login that can only read."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Generator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from actions import test_engine
+from support.house import STORE_URLS, ShopHouse, open_shop
+from surfaces.cli.line import Line
+
+from sayso.audit.checks import Trust
+from sayso.audit.verification import Verdict
+from sayso.audit.verify import verify
+from sayso.errors import Code, ConfigError, SaysoError
+from sayso.sdk.verifying import verify_postgres
+from sayso.store.postgres_connection import connect_plainly
+
+
+@pytest.fixture(autouse=True)
+def rows_on_postgres(postgres_url: str) -> Generator[None]:
+    """Shops of this module keep their rows on PostgreSQL."""
+    STORE_URLS.append(postgres_url)
+    yield
+    STORE_URLS.remove(postgres_url)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lived:
+    """A shop in which something has happened."""
+
+    house: ShopHouse
+    url: str
+    folder: Path
+
+
+@pytest.fixture
+async def lived(tmp_path: Path, postgres_url: str) -> AsyncGenerator[Lived]:
+    """One refund that ran."""
+    async with open_shop(tmp_path) as house:
+        test_engine.stock(house)
+        await test_engine.propose(house)
+        yield Lived(house=house, url=postgres_url, folder=tmp_path)
+
+
+@pytest.fixture
+def auditor_url(postgres_url: str) -> Generator[str]:
+    """A login that is a member of `sayso_auditor`, and of nothing else."""
+    with connect_plainly(postgres_url) as owner:
+        owner.execute("create role reader login in role sayso_auditor")
+    yield postgres_url.replace("postgres@", "reader@")
+    with connect_plainly(postgres_url) as owner:
+        owner.execute("drop role reader")
+
+
+async def test_words_proofs_and_exports_are_as_on_sqlite(lived: Lived) -> None:
+    """The index is a file of the reader; the server needs no extension."""
+    audit = lived.house.sayso.audit
+    found = await audit.query("rule:small outcome:succeeded engine", verified=True)
+    assert [entry.kind for entry in found] == ["action.succeeded"]
+    assert (found[0].proof or "").startswith("c2sp.org/tlog-proof@v1\n")
+    for form in ("jsonl", "parquet", "ocsf", "cloudevents"):
+        path = lived.folder / f"out.{form}"
+        await audit.export(path, "name:shop.refund", format=form)
+        assert verify(path, trust=Trust.parse([audit.vkey()])).verdict is Verdict.VERIFIED
+    action = found[0].body["action"]
+    await audit.evidence(action, lived.folder / "pack.html")
+    pack = verify(lived.folder / "pack.html", trust=Trust.parse([audit.vkey()]))
+    assert pack.verdict is Verdict.VERIFIED
+
+
+async def test_an_auditors_login_verifies_without_the_workspace(
+    lived: Lived, auditor_url: str
+) -> None:
+    """SELECT on the log and the state is all it takes; a changed row is found."""
+    trust = Trust.parse([lived.house.sayso.audit.vkey()])
+    found = verify_postgres(auditor_url, trust=trust, deep=True)
+    assert found.verdict is Verdict.VERIFIED, found.all_findings
+    assert found.logs[0].pinned
+    assert found.logs[0].state_rows > 0
+    with connect_plainly(lived.url) as owner:
+        owner.execute("set search_path to sayso; set app.tenant = '*'")
+        owner.execute("alter table log_entry disable trigger all")
+        owner.execute("update log_entry set body = replace(body, 'shop.refund', 'shop.refumd')")
+    assert verify_postgres(auditor_url, trust=trust).verdict is Verdict.TAMPERED
+
+
+async def test_the_command_line_takes_the_url_or_its_name(
+    lived: Lived,
+    auditor_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """`env:NAME` keeps a password out of the list of processes."""
+    line = Line(capsys)
+    ran = line("audit", "verify", auditor_url, "--vkey", lived.house.sayso.audit.vkey())
+    assert ran.status == 0, ran.out + ran.err
+    assert ran.out.startswith("verified: PostgreSQL")
+    assert "reader" not in ran.out
+    monkeypatch.setenv("AUDIT_URL", auditor_url)
+    assert line("audit", "verify", "env:AUDIT_URL", "--json").json["verdict"] == "verified"
+    line("audit", "verify", "env:NOT_SET").refused("missing_secret", 2)
+
+
+def test_an_unreachable_server_is_no_verdict() -> None:
+    """Neither verified nor tampered."""
+    with pytest.raises(SaysoError) as refused:
+        verify_postgres("postgresql://x@/x?host=/nowhere", trust=Trust())
+    assert refused.value.code is Code.STORE_UNAVAILABLE
+    with pytest.raises(ConfigError) as bad:
+        verify_postgres("postgresql://x@/x?nonsense=1", trust=Trust())
+    assert bad.value.code is Code.INVALID_SETTING
