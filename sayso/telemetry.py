@@ -20,9 +20,12 @@ from opentelemetry.trace import (
 )
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from sayso.ids import monotonic_s
+
 _PROPAGATOR = TraceContextTextMapPropagator()
 _FIELD = "traceparent"
 _DEAF = (ProxyTracerProvider, NoOpTracerProvider)
+_ASK_EVERY_S = 1.0
 _NOTHING = nullcontext(INVALID_SPAN)
 
 
@@ -33,6 +36,8 @@ class Telemetry:
         self, provider: TracerProvider | None = None, meters: MeterProvider | None = None
     ) -> None:
         self._provider = provider
+        self._heard = False
+        self._ask_at = 0.0
         self._tracer = trace.get_tracer("sayso", tracer_provider=provider)
         self._left = metrics.get_meter("sayso", meter_provider=meters).create_counter(
             "sayso.actions.left", description="actions whose outcome was left to a person"
@@ -40,8 +45,14 @@ class Telemetry:
 
     @property
     def records(self) -> bool:
-        """Whether anybody may hear of the spans; a provider can be set at any time."""
-        return not isinstance(self._provider or trace.get_tracer_provider(), _DEAF)
+        """Whether anybody may hear of the spans; a global provider is noticed within a second."""
+        # OpenTelemetry looks into the environment whenever it is asked, which took longer than all
+        # that a span costs which nobody hears.
+        now = monotonic_s()
+        if not self._heard and now >= self._ask_at:
+            self._ask_at = now + _ASK_EVERY_S
+            self._heard = not isinstance(self._provider or trace.get_tracer_provider(), _DEAF)
+        return self._heard
 
     def span(
         self, name: str, traceparent: str | None, attributes: Mapping[str, str | int | bool]
