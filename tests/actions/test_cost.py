@@ -1,0 +1,56 @@
+"""What an action costs the database, counted in SQLite's own steps, whatever the machine does."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from support.house import make_shop_workspace
+
+from sayso.money import Money
+from sayso.sdk.app import Sayso
+from sayso.store.sqlite import SqliteStore
+from sayso.testing.clock import FakeClock
+from sayso.testing.shop import Shop
+
+FEW, MANY = 10, 120
+
+
+class Steps:
+    """Counts the steps of SQLite's virtual machine on the writing connection, in tens."""
+
+    def __init__(self) -> None:
+        self.tens = 0
+
+    def watch(self, connection: sqlite3.Connection) -> None:
+        """Begin to count."""
+        connection.set_progress_handler(self._passed, 10)
+
+    def _passed(self) -> int:
+        self.tens += 1
+        return 0
+
+
+async def test_an_action_costs_the_same_among_few_and_among_many(tmp_path: Path) -> None:
+    """No statement of it walks through the rows of the others."""
+    steps, shop = Steps(), Shop()
+    workspace = make_shop_workspace(tmp_path)
+    store = SqliteStore(workspace.store_path, prepare=steps.watch)
+    async with Sayso(
+        workspace, work=False, connectors=[shop], clock=FakeClock(), store=store
+    ) as sayso:
+
+        async def cost(number: int) -> int:
+            shop.books.add(f"o{number}", f"cus_{number}", Money(10_000, "USD"))
+            before = steps.tens
+            view = await sayso.propose(
+                "shop.refund",
+                {"order": f"o{number}", "amount": Money(1_000, "USD").to_json()},
+                subject=f"cus_{number}",
+            )
+            assert view.status == "succeeded"
+            return steps.tens - before
+
+        costs = [await cost(number) for number in range(MANY)]
+    await store.close()
+    assert max(costs[FEW:]) < 1.5 * max(costs[2:FEW]), costs
