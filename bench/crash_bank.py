@@ -12,7 +12,7 @@ time. `BankControl` is the bench's side of it.
 | GET /refunds?reference=R | the refunds with our reference |
 | GET /books | every refund, and how many calls came |
 | POST /faults `{"worker", "when", "seconds"}` | hold that worker's next refund; do all `twice` |
-| POST /forget | forget every key, as providers do after a day or so |
+| POST /forget `{"worker"}` | forget the keys of what that worker did, as after a day or so |
 | POST /held `{"worker", "timeout_s"}` | wait until that worker's refund is held |
 """
 
@@ -105,7 +105,7 @@ class Bank:
             case "POST", ["faults"]:
                 return _answer(self._fault(body))
             case "POST", ["forget"]:
-                return _answer(self._forget())
+                return _answer(self._forget(body["worker"]))
             case "POST", ["held"]:
                 return _answer({"held": await self._held(body["worker"], body["timeout_s"])})
             case _:
@@ -142,12 +142,13 @@ class Bank:
             self._state.held[body["worker"]] = asyncio.Event()
         return {}
 
-    def _forget(self) -> object:
-        # What is under way is not a day old.
-        done = [key for key, refund in self._state.keys.items() if refund is not None]
-        for key in done:
-            del self._state.keys[key]
-        return {"forgotten": len(done)}
+    def _forget(self, worker: str) -> object:
+        # Not everybody's: a provider keeps a key while calls with it are still being repeated.
+        keys = self._state.keys
+        old = [key for key, done in keys.items() if done is not None and done.worker == worker]
+        for key in old:
+            del keys[key]
+        return {"forgotten": len(old)}
 
     async def _held(self, worker: str, timeout_s: float) -> bool:
         try:
@@ -249,9 +250,9 @@ class BankControl:
         """Hold the worker's next refund; or do every refund twice from now on."""
         self.ask("POST", "/faults", {"when": when, "worker": worker, "seconds": seconds})
 
-    def forget_keys(self) -> None:
-        """Forget the keys of everything that is done."""
-        self.ask("POST", "/forget")
+    def forget_keys(self, worker: str = "") -> None:
+        """Forget the keys of everything that the worker has done."""
+        self.ask("POST", "/forget", {"worker": worker})
 
     def wait_until_held(self, worker: str, timeout_s: float) -> bool:
         """Wait until the worker's refund is held; False when none came in time."""

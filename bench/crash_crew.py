@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import random
 import signal
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -50,6 +51,27 @@ FORK.set_forkserver_preload(PRELOADED)
 """Workers are forked from a clean server that has only imported the modules: a start takes
 milliseconds, and no socket, thread or database is shared."""
 
+FORK_LOCK = threading.Lock()
+# NOTE: multiprocessing lets every start look for all that have ended. Two threads that read the
+# same child's status at once would get it once, and 255 for the other.
+
+
+def start_process(target: Callable[..., None], args: tuple[object, ...]) -> BaseProcess:
+    """A process forked from the clean server; may be called from several threads."""
+    process = FORK.Process(target=target, args=args, daemon=True)
+    with FORK_LOCK:
+        process.start()
+    return process
+
+
+def exit_status(process: BaseProcess, timeout_s: float) -> int | None:
+    """How a process of `start_process` ended; negative for a signal, None while it has not."""
+    wait([process.sentinel], timeout_s)
+    with FORK_LOCK:
+        process.join(0)
+        return process.exitcode
+
+
 READY_S = 30.0
 _PATIENCE_S = 0.1
 _END_S = 30.0
@@ -61,16 +83,12 @@ StartWorker = Callable[[Post, str, "Connection[Said, Order]"], BaseProcess]
 
 def start_embedded(post: Post, name: str, line: Connection[Said, Order]) -> BaseProcess:
     """A process that runs the embedded dispatcher, as each `sayso serve` does."""
-    process = FORK.Process(target=work, args=(post, name, line), daemon=True)
-    process.start()
-    return process
+    return start_process(work, (post, name, line))
 
 
 def start_fleet_worker(post: Post, name: str, line: Connection[Said, Order]) -> BaseProcess:
     """A process that does what `sayso worker` does."""
-    process = FORK.Process(target=work_in_fleet, args=(post, name, line), daemon=True)
-    process.start()
-    return process
+    return start_process(work_in_fleet, (post, name, line))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -175,8 +193,7 @@ class Crew:
             self.pump(0.05)
 
     def _bury(self, member: Member) -> None:
-        member.process.join(_END_S)
-        status = member.process.exitcode
+        status = exit_status(member.process, _END_S)
         if status != -signal.SIGKILL:
             self.problems.append(f"worker {member.name} ended with {status}")
         member.line.close()
@@ -193,13 +210,12 @@ class Crew:
         for member in self.members:
             _send(member, None)
         for member in self.members:
-            member.process.join(_END_S)
-            if member.process.exitcode is None:
+            status = exit_status(member.process, _END_S)
+            if status is None:
                 self.problems.append(f"worker {member.name} did not end")
-                member.process.kill()
-                member.process.join()
-            elif member.process.exitcode != 0:
-                self.problems.append(f"worker {member.name} ended with {member.process.exitcode}")
+                os.kill(member.pid, signal.SIGKILL)
+            elif status != 0:
+                self.problems.append(f"worker {member.name} ended with {status}")
             member.line.close()
 
     # ---- callers -----------------------------------------------------------------------------
@@ -321,14 +337,13 @@ def _send(member: Member, order: Order) -> None:
 def verify(post: Post, heads: Sequence[bytes]) -> str:
     """What is wrong with the log, in a process of its own; empty when it verifies."""
     ours, theirs = FORK.Pipe()
-    process = FORK.Process(target=verify_log, args=(post, heads, theirs), daemon=True)
-    process.start()
+    process = start_process(verify_log, (post, heads, theirs))
     theirs.close()
     try:
         found: str = ours.recv() if ours.poll(_VERIFY_S) else "the verifier hung"
     except EOFError:
         found = "the verifier ended without a word"
-    process.kill()
-    process.join()
+    if exit_status(process, _END_S) is None:
+        process.kill()
     ours.close()
     return found

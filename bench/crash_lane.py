@@ -184,7 +184,7 @@ class LaneRun:
         if victim in crew.members:
             crew.kill(victim)
         if plan.mode == "key_forgotten":
-            self._bank.forget_keys()
+            self._bank.forget_keys(victim.name)
         ran.runs += 1
         ran.modes[plan.mode] += as_planned
         ran.elsewhere += not as_planned

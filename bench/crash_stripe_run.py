@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from bench.crash_crew import FORK
+from bench.crash_crew import FORK, exit_status, start_process
 from bench.crash_judge import Faults
 from bench.crash_stripe_judge import judge, read_head
 from bench.crash_stripe_plan import Plan
@@ -127,10 +127,8 @@ class _Worker:
         self._lane = lane
         self._ran = ran
         self.line, theirs = FORK.Pipe()
-        self.process = FORK.Process(
-            target=work, args=(role, folder, lane.sandbox.url, ran.plan, theirs), daemon=True
-        )
-        self.process.start()
+        self.process = start_process(work, (role, folder, lane.sandbox.url, ran.plan, theirs))
+        self.status: int | None = None
         theirs.close()
         self._watch = threading.Timer(WAIT_S, self._end)
         self._watch.start()
@@ -159,10 +157,10 @@ class _Worker:
                     self.line.send("go")
                 case _:
                     settled = said == ("settled",)
-        self.process.join(WAIT_S)
+        self.status = exit_status(self.process, WAIT_S)
         self._watch.cancel()
         self.line.close()
-        self._ran.killed += self.process.exitcode == -signal.SIGKILL
+        self._ran.killed += self.status == -signal.SIGKILL
         return settled
 
 
@@ -190,7 +188,7 @@ def _again(lane: Lane, folder: Path, ran: Ran) -> bool:
     settled = worker.hear_out()
     if ran.killed > killed:
         return False
-    status = worker.process.exitcode
+    status = worker.status
     if status != 0:
         ran.faults.lost.append(f"run {ran.plan.number}: a worker ended with {status}")
     if not settled:

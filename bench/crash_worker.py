@@ -280,8 +280,10 @@ def _key_of(order: Ask | Yes | Settle) -> str:
 
 
 def _quieten() -> None:
-    # Take-overs and a busy database are what is wanted here; what is broken still shows.
+    # Take-overs, a busy database and unknown outcomes are what is wanted here; what is broken
+    # still shows.
     logging.getLogger("sayso.dispatch").setLevel(logging.ERROR)
+    logging.getLogger("sayso.engine").setLevel(logging.CRITICAL)
 
 
 def _open(post: Post, name: str, line: Line, trap: Trap, *, work: bool) -> Sayso:
