@@ -28,7 +28,7 @@ class AirlockPeer:
 
     def __init__(self) -> None:
         self.modes = {
-            "key": "Effect(key_param=…): the bank drops a repeated key; reconcile_on_startup, RETRY",
+            "key": "Effect(key_param=…): the bank drops repeated keys; reconcile_on_startup, RETRY",
             "probe": "Effect(verify=…): the bank is asked; reconcile_on_startup, RETRY",
             "neither": "no Effect: at most once; reconcile_on_startup, RETRY",
         }

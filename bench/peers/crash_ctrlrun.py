@@ -31,8 +31,8 @@ class CtrlrunPeer:
 
     def __init__(self) -> None:
         self.modes = {
-            "reconcile": "@protect(effect=…, reconcile=…): the bank is asked before a second try",
-            "effect key": "@protect(effect=…) alone: an unknown outcome waits for `ctrlrun resolve`",
+            "reconcile": "@protect(effect=…, reconcile=…): the bank is asked before a new try",
+            "effect key": "@protect(effect=…) alone: what is unknown waits for `ctrlrun resolve`",
         }
 
     def first(self, spot: Spot, bank: BankDoor) -> None:

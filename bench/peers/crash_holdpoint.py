@@ -18,7 +18,7 @@ class HoldpointPeer:
 
     def __init__(self) -> None:
         self.modes = {
-            "key and verify": "guard(verify=…) and current_action_id() as the bank's key; recover()",
+            "key and verify": "guard(verify=…) and current_action_id() as bank's key; recover()",
             "neither": "guard() alone; recover()",
         }
 

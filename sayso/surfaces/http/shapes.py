@@ -319,11 +319,19 @@ def _fields(*models: type[BaseModel]) -> frozenset[str]:
     return frozenset(name for model in models for name in model.model_fields)
 
 
-BODY_FIELDS = _fields(SubjectBody, MessageBody, AskBody, ActionBody, DecisionBody)
-BODY_FIELDS |= _fields(ResolveBody, StopBody, ResumeBody, ExportBody)
+BODY_FIELDS = _fields(
+    SubjectBody,
+    MessageBody,
+    AskBody,
+    ActionBody,
+    DecisionBody,
+    ResolveBody,
+    StopBody,
+    ResumeBody,
+    ExportBody,
+)
 """Every field of a body, for hints about misspelt ones."""
 QUERY_FIELDS = _fields(
-    AskQuery, ProposeQuery, RequestsQuery, ActionsQuery, ApprovalsQuery, EntriesQuery
+    AskQuery, ProposeQuery, RequestsQuery, ActionsQuery, ApprovalsQuery, EntriesQuery, StopsQuery
 )
-QUERY_FIELDS |= _fields(StopsQuery)
 """Every query parameter, likewise."""
