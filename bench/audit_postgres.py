@@ -24,15 +24,15 @@ from sayso.audit.note import Ed25519Signer
 def build_postgres(url: str, signer: Ed25519Signer, count: int) -> Built:
     """Fill an empty database that has its schema.
 
-    The trigger fills the columns beside the body, as it does for every entry.
+    The trigger fills the columns beside the body, as it does for every entry. The login must be a
+    superuser: COPY knows no row security.
     """
-    from sayso.store.postgres_connection import OWNER_ROLE, connect_plainly  # needs an extra
+    from sayso.store.postgres_connection import connect_plainly  # needs an extra
 
     begin = time.perf_counter()
     frontier = Frontier()
     with connect_plainly(url) as connection:
         for setting in (
-            f"set role {OWNER_ROLE}",
             "set search_path to sayso, pg_temp",
             "set app.tenant = '*'",
             "set synchronous_commit = off",
