@@ -17,6 +17,7 @@ from sayso.actions.engine import Boundary
 from sayso.actions.plan import OnFailure, Step
 from sayso.actions.proposals import Proposal
 from sayso.audit.entry import Actor, ActorKind
+from sayso.json import JsonValue
 from sayso.sdk.views import ActionView
 from sayso.testing.gift_shop import GiftShop
 from sayso.testing.shop import ShopFault
@@ -58,7 +59,7 @@ def gift(name: str, minor: int, *after: str) -> Step:
 
 def refund(name: str, minor: int, *after: str) -> Step:
     """A step that refunds a part of the order; nothing takes it back."""
-    args = {"order": "o1", "amount": usd(minor)}
+    args: dict[str, JsonValue] = {"order": "o1", "amount": usd(minor)}
     return Step(id=name, action="shop.refund", args=args, after=after)
 
 

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from vectors.make_audit_vectors import write_vectors
 
-from sayso.audit.checks import Head, ListedKey, LogSource, Trust, judge_log
+from sayso.audit.checks import Head, LogSource, Trust, judge_log
 from sayso.audit.entry import StoredEntry, canonical_bytes, read_canonical
+from sayso.audit.keys import ListedKey
 from sayso.audit.merkle import Frontier, leaf_hash, verify_consistency, verify_inclusion
 from sayso.audit.note import Ed25519Signer, Verifier, open_checkpoint, sign_checkpoint
 from sayso.audit.verification import Damage, LogVerification, Verdict

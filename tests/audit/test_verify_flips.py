@@ -11,7 +11,8 @@ import pytest
 from audit.small_log import SmallLog, editing, frontier_of
 
 from sayso.audit.bundle import CHECKPOINT, VKEYS, write_bundle
-from sayso.audit.checks import Head, ListedKey, LogSource, Trust, judge_log
+from sayso.audit.checks import Head, LogSource, Trust, judge_log
+from sayso.audit.keys import ListedKey
 from sayso.audit.merkle import LeafHashes, leaf_hash
 from sayso.audit.verification import Verdict
 from sayso.audit.verify import verify, verify_bundle

@@ -15,6 +15,7 @@ from sayso.agent.graph import plan_json
 from sayso.agent.requests import AGENT, Ask, RequestStatus
 from sayso.audit.entry import Actor, ActorKind, EntryKind
 from sayso.ids import Tenant
+from sayso.json import JsonValue
 from sayso.store.base import Transaction
 
 pytestmark = pytest.mark.promise("plans:together")
@@ -38,11 +39,12 @@ def request_id(served: Served) -> str:
                 key=served.new("ask-"),
             )
         )
+        amounts: list[dict[str, JsonValue]] = [
+            {"amount_minor": 6000 + more, "currency": "USD"} for more in (0, 1)
+        ]
         steps = tuple(
             Step(id=f"s{number}", action="shop.refund", args={"order": first, "amount": amount})
-            for number, amount in enumerate(
-                ({"amount_minor": 6000 + more, "currency": "USD"} for more in (0, 1)), 1
-            )
+            for number, amount in enumerate(amounts, 1)
         )
         proposals = tuple(
             Proposal(
@@ -80,7 +82,7 @@ def request_id(served: Served) -> str:
 def decisions(served: Served, request_id: str, *choices: str) -> Json:
     """The body that says these about the request's steps, in their order."""
     request = as_json(served.get(f"/v1/requests/{request_id}"))
-    said = []
+    said: list[Json] = []
     for action, choice in zip(request["actions"], choices, strict=False):
         card = action["approval"]
         one = {"approval": card["id"], "decision": choice, "revision": card["revision"]}
