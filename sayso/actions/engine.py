@@ -27,7 +27,7 @@ from sayso.actions.reach import Directory, Reach
 from sayso.actions.recovery import CallAgain, Settle, Wait, after_look_up
 from sayso.actions.reminding import Reminders
 from sayso.actions.settling import Settlements
-from sayso.actions.snapshot import difference
+from sayso.actions.snapshot import Receipt, difference
 from sayso.actions.state import Status
 from sayso.actions.waiting import (
     Waits,
@@ -226,6 +226,8 @@ class Engine:
             if waiting is Waits.OPEN:
                 await self._store.write(lambda tx: park(tx, row))
                 return None
+        if row.call_key is not None and (done := await self._done_after_all(row)) is not None:
+            return done
         changed = await self._changed_world(row)
         if changed is not None:
             return await self._make_stale(row, changed)
@@ -238,6 +240,18 @@ class Engine:
         check_claimed(claimed)
         self._passing(Boundary.AFTER_INTENT)
         return await self._call(claimed, Try.FIRST)
+
+    async def _done_after_all(self, row: ActionRow) -> ActionRow | None:
+        """Settle a released action whose effect exists, although the provider said it did nothing.
+
+        Else its own effect would make it stale, and the new revision would have a new key.
+        """
+        attributes: dict[str, str | int | bool] = {"sayso.action": row.name}
+        with self._telemetry.span("sayso.look_up", row.traceparent, attributes):
+            found = await look_up(self._reach, call_of(row), self._settings.call_timeout_s)
+        if not isinstance(found, Receipt):
+            return None
+        return await self._store.write(lambda tx: self._settlements.reconcile(tx, row, found))
 
     async def _changed_world(self, row: ActionRow) -> str | None:
         """What changed at the provider since the snapshot, in words; None when nothing did."""

@@ -53,6 +53,7 @@ TRANSITIONS: dict[str, dict[Status, tuple[EntryKind, ...]]] = {
         Status.EXECUTING: (EntryKind.ACTION_INTENT,),
         Status.STALE: (EntryKind.ACTION_STALE,),
         Status.REFUSED: (EntryKind.ACTION_REFUSED,),
+        Status.SUCCEEDED: (EntryKind.ACTION_RECONCILED,),
     },
     Status.STALE: {
         Status.PENDING_APPROVAL: (EntryKind.ACTION_PENDING,),
