@@ -48,6 +48,9 @@ class Code(StrEnum):
     STOPPED = "stopped"
     UNSETTLED = "unsettled"
     NOT_UNDERSTOOD = "not_understood"
+    ERASED = "erased"
+    LEGAL_HOLD = "legal_hold"
+    SUBJECT_IN_USE = "subject_in_use"
     UNAUTHENTICATED = "unauthenticated"
     FORBIDDEN = "forbidden"
     BAD_SIGNATURE = "bad_signature"
@@ -122,6 +125,9 @@ CODES: dict[Code, CodeInfo] = {
     Code.STOPPED: CodeInfo("held by a stop", 409),
     Code.UNSETTLED: CodeInfo("another action on the same object is not settled", 409),
     Code.NOT_UNDERSTOOD: CodeInfo("no planner understood the request", 422),
+    Code.ERASED: CodeInfo("the customer was erased", 410),
+    Code.LEGAL_HOLD: CodeInfo("a legal hold keeps it", 409),
+    Code.SUBJECT_IN_USE: CodeInfo("something of this customer is under way", 409),
     Code.UNAUTHENTICATED: CodeInfo("no valid token", 401),
     Code.FORBIDDEN: CodeInfo("the token may not do this", 403),
     Code.BAD_SIGNATURE: CodeInfo("the signature does not fit", 401),

@@ -175,6 +175,54 @@ class StopSection(_Section):
     roles: tuple[Name, ...] = ()
 
 
+Days = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,4}d$")]
+LIMITS_LOOK_BACK_DAYS = 31
+"""Limits look at what was done for a customer in the last 30 days, so that has to be there."""
+
+
+class RetentionSection(_Section):
+    """How long personal text of what has ended is kept, and who may erase it earlier.
+
+    Attributes:
+        requests: such as `400d`; kept for good unless said.
+        tenants: by tenant, in place of that.
+        floor: never less, whatever the others say; at least 31d.
+        roles: a person with one of these erases, exports and holds; those of `approvals.roles`
+            when empty.
+        erased_list: the list of erased customers outside the database, which tells a restored
+            backup whom to erase again; belongs where backups of the database do not go.
+    """
+
+    requests: Days | None = None
+    tenants: Mapping[str, Days] = Field(default_factory=dict)
+    floor: Days = f"{LIMITS_LOOK_BACK_DAYS}d"
+    roles: tuple[Name, ...] = ()
+    erased_list: str = ".sayso/erased.jsonl"
+
+    @model_validator(mode="after")
+    def _never_below_the_floor(self) -> RetentionSection:
+        floor = days_of(self.floor)
+        if floor < LIMITS_LOOK_BACK_DAYS:
+            raise ValueError(
+                f"`floor` is at least {LIMITS_LOOK_BACK_DAYS}d, since limits look back that far"
+            )
+        said = {"requests": self.requests, **{f"tenants.{k}": v for k, v in self.tenants.items()}}
+        for name, value in said.items():
+            if value is not None and days_of(value) < floor:
+                raise ValueError(f"`{name}` is below the floor of {floor}d")
+        return self
+
+    def kept_for(self, tenant: str) -> timedelta | None:
+        """How long a tenant's personal text is kept; None for good."""
+        said = self.tenants.get(tenant, self.requests)
+        return None if said is None else timedelta(days=days_of(said))
+
+
+def days_of(said: str) -> int:
+    """The number of days in `90d`."""
+    return int(said.removesuffix("d"))
+
+
 class DispatchSection(_Section):
     """Who runs what is due.
 
@@ -330,6 +378,7 @@ class Settings(_Section):
     dispatch: DispatchSection = DispatchSection()
     rates: RatesSection = RatesSection()
     stop: StopSection = StopSection()
+    retention: RetentionSection = RetentionSection()
     people: tuple[PersonSection, ...] = ()
     planner: PlannerSection = PlannerSection()
     slack: SlackSection | None = None
@@ -348,7 +397,11 @@ class Settings(_Section):
             if doubles:
                 raise ValueError(f"two people have the {what} `{doubles[0]}`")
         named = [(f"`{person.id}`", person.roles) for person in self.people]
-        for who, roles in (*named, ("`stop.roles`", self.stop.roles)):
+        sections = (
+            ("`stop.roles`", self.stop.roles),
+            ("`retention.roles`", self.retention.roles),
+        )
+        for who, roles in (*named, *sections):
             unknown = sorted(set(roles) - set(self.approvals.roles))
             if unknown:
                 near = difflib.get_close_matches(unknown[0], self.approvals.roles, 1)

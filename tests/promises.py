@@ -278,17 +278,6 @@ PROMISES: dict[str, Promise] = {
         "contradicts it.",
         "audit 4.2",
     ),
-    "http:tree": Promise(
-        "Tiles and proofs over HTTP lead to the signed head, without trust in the server.",
-        "audit 4.6",
-    ),
-    "cli:anchored": Promise(
-        "`audit verify` says how far witnesses vouch for the log, and asks them itself.",
-        "audit 4.6",
-    ),
-    "cli:rotation": Promise(
-        "The signing key is changed by command, and every step verifies.", "audit 4.5"
-    ),
     "audit:export": Promise(
         "A filtered export proves each of its rows and says that it is not whole.", "audit 4.8"
     ),
@@ -335,8 +324,8 @@ PROMISES: dict[str, Promise] = {
         "What somebody waits for is run before batch work, and nothing waits for ever.", "issue 3"
     ),
     "rates:held": Promise(
-        "No more calls leave than a connector's and a tenant's rate say; what waits keeps its state "
-        "and gets no entry.",
+        "No more calls leave than a connector's and a tenant's rate say; what waits keeps its "
+        "state and gets no entry.",
         "issue 3",
     ),
     "rates:shared": Promise("All workers take from the same buckets.", "issue 3"),
@@ -354,7 +343,7 @@ PROMISES: dict[str, Promise] = {
         "After that another role may decide too, as the log says, and no fewer people.", "issue 3"
     ),
     "fleet:contract": Promise(
-        "What is relied upon of the engine is checked before it is used, and another version is not.",
+        "What is relied upon of the engine is checked before it is used; another version is not.",
         "issue 3",
     ),
     "fleet:grants": Promise(
@@ -494,6 +483,10 @@ PROMISES: dict[str, Promise] = {
         "issue 2",
     ),
     "http:contract": Promise("The paths and errors are those of the contract.", "design 6"),
+    "http:tree": Promise(
+        "Tiles and proofs over HTTP lead to the signed head, without trust in the server.",
+        "audit 4.6",
+    ),
     "http:auditor": Promise(
         "Who refunded what to whom, on whose yes, is one query, which is recorded itself.",
         "design 1",
@@ -534,6 +527,13 @@ PROMISES: dict[str, Promise] = {
     "cli:shared": Promise(
         "Real processes share one workspace: one key is one action, one effect, a verified log.",
         "issue 2, invariant 2",
+    ),
+    "cli:anchored": Promise(
+        "`audit verify` says how far witnesses vouch for the log, and asks them itself.",
+        "audit 4.6",
+    ),
+    "cli:rotation": Promise(
+        "The signing key is changed by command, and every step verifies.", "audit 4.5"
     ),
     "cli:exit-status": Promise(
         "`audit verify` ends with 0 verified, 1 tampered, 2 cannot judge.", "audit 4.6"

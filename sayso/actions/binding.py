@@ -40,6 +40,9 @@ def found_tampering(reader: Reader, row: ActionRow, approval: ApprovalRow | None
     for byte, those of the digest that the action's last entry of the log carries (SE-6), and
     that this entry gave the action its status.
     """
+    if row.erased_seq is not None or (approval is not None and approval.erased_seq is not None):
+        # INVARIANT: what a person said yes to is gone, so nothing can be shown to be it.
+        return "what was approved was erased"
     if row.snapshot is None or row.judgement is None:
         return "there is no snapshot"
     asked = row.judgement.outcome is Outcome.ASK

@@ -36,6 +36,8 @@ class Card:
         on_yes, on_no: what happens then.
         deadline: RFC 3339; no answer by then counts as no.
         may_lower: whether the amount may be lowered.
+        salt: keeps its hash, which is in the log, from confirming guesses about a person once the
+            card itself is erased.
     """
 
     title: str
@@ -58,6 +60,7 @@ class Card:
     on_no: str
     deadline: str
     may_lower: bool
+    salt: str
     version: int = field(default=1)
 
     def to_json(self) -> dict[str, Json]:
@@ -84,6 +87,7 @@ class Card:
             "on_no": self.on_no,
             "deadline": self.deadline,
             "may_lower": self.may_lower,
+            "salt": self.salt,
         }
 
     @classmethod
@@ -125,6 +129,7 @@ class Card:
             on_no=words("on_no"),
             deadline=words("deadline"),
             may_lower=value["may_lower"] is True,
+            salt=words("salt"),
         )
 
 
@@ -153,6 +158,7 @@ def build_card(
     planner: str,
     quote: str,
     deadline: int,
+    salt: str,
 ) -> Card:
     """The card of an action that needs people.
 
@@ -160,6 +166,7 @@ def build_card(
         subject: the customer's id and assurance.
         quote: the customer's or the caller's words, untrusted.
         deadline: microseconds since 1970.
+        salt: random, in hex.
     """
     title = sentence_of(action, resolved)
     undone = "it can be undone" if action.reversible else "it cannot be undone"
@@ -192,6 +199,7 @@ def build_card(
         on_no=_on_no(action.effect),
         deadline=rfc3339(deadline),
         may_lower=action.money_arg is not None,
+        salt=salt,
     )
 
 

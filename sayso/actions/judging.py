@@ -155,6 +155,7 @@ class Judge:
                 planner=row.planner,
                 quote=quote,
                 deadline=expires_at,
+                salt=self._entropy(16).hex(),
             )
         snapshot = self._snapshot(row, resolved, judgement, card, expires_at, now)
         if judgement.outcome is Outcome.ALLOW:

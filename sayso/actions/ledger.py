@@ -65,6 +65,8 @@ class ActionRow:
     undoes: str | None = None
     held_by: str | None = None
     priority: int = NORMAL
+    erased_seq: int | None = None
+    """The entry with which its personal part went; then it is final, and has none of it."""
 
     @property
     def is_held(self) -> bool:
@@ -154,6 +156,7 @@ def read_action(row: Row) -> ActionRow:
         undoes=text_or_none(row, "undoes"),
         held_by=text_or_none(row, "held_by"),
         priority=integer(row, "priority"),
+        erased_seq=integer_or_none(row, "erased_seq"),
     )
 
 

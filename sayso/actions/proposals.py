@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import orjson
 
 from sayso.actions.action import Subject
-from sayso.actions.digest import hash_of, is_text, plain, storable
+from sayso.actions.digest import erased_key, hash_of, is_text, plain, storable
 from sayso.actions.judging import Judge, Judged
 from sayso.actions.ledger import SYSTEM, ActionRow, Ledger, entry_of, read_action
 from sayso.actions.plan import OnFailure, Step
@@ -22,11 +22,13 @@ from sayso.audit.personal import Personal
 from sayso.errors import Code, RefusedError
 from sayso.ids import Clock, IdSource, Tenant, to_micros
 from sayso.json import JsonValue
-from sayso.store.base import Store, Transaction
+from sayso.store.base import Reader, Row, Store, Transaction
 from sayso.telemetry import Telemetry
 
 MAX_KEY_CHARS = 200
 MAX_REASON_CHARS = 20_000
+_TELLING_CHARS = 6
+"""A customer's id of so many characters is taken for theirs wherever it stands in another id."""
 _WITHOUT_A_ROW = frozenset({Code.UNKNOWN_ACTION, Code.INVALID_INPUT, Code.INVALID_MONEY})
 """What the caller wrote cannot be an action at all, so there is only the entry."""
 _KIND_OF = {
@@ -143,9 +145,7 @@ class Proposals:
         known = None
         if not proposal.is_new:
             known = await self._store.read(
-                lambda reader: reader.one(
-                    "action.by_key", tenant=proposal.tenant, idempotency_key=proposal.key
-                )
+                lambda reader: _by_key(reader, proposal.tenant, proposal.key)
             )
         if known is not None:
             return Proposed(row=_same(read_action(known), fingerprint))
@@ -194,7 +194,7 @@ class Proposals:
         """
         rows: list[ActionRow] = []
         for proposal, step in zip(proposals, steps, strict=True):
-            known = tx.one("action.by_key", tenant=proposal.tenant, idempotency_key=proposal.key)
+            known = _by_key(tx, proposal.tenant, proposal.key)
             if known is not None:
                 rows.append(read_action(known))
                 continue
@@ -310,12 +310,11 @@ class Proposals:
         claim: Claim | None,
     ) -> Proposed:
         now = to_micros(self._clock.now())
-        by_key = {"tenant": draft.tenant, "idempotency_key": draft.idempotency_key}
-        tx.ahead("action.by_key", **by_key)
+        tx.ahead("action.by_key", **_key_params(draft.tenant, draft.idempotency_key))
         self._personal.ahead(tx, draft.tenant, draft.subject.id)
         if isinstance(outcome, Resolved):
             self._judge.ahead(tx, draft, outcome, now)
-        known = tx.one("action.by_key", **by_key)
+        known = _by_key(tx, draft.tenant, draft.idempotency_key)
         if known is not None:
             return Proposed(row=_same(read_action(known), draft.fingerprint))
         reason = proposal.reason
@@ -392,7 +391,7 @@ def _judged_entry(
     if row.judgement is not None and row.snapshot is not None:
         resolved = row.snapshot.resolved
         data |= {
-            "object": f"{resolved.object_kind}:{resolved.object_id}",
+            "object": _object_of(resolved, row.subject.id, pseudonym),
             "account": resolved.account,
             "owner_proof": resolved.owner_proof,
             "outcome": row.judgement.outcome.value,
@@ -413,6 +412,14 @@ def _judged_entry(
         approval=approval_id,
         data=data,
     )
+
+
+def _object_of(resolved: Resolved, subject_id: str, pseudonym: str) -> str:
+    """The object as the log names it for good: a customer's own id is their pseudonym there."""
+    kind, named = resolved.object_kind, resolved.object_id
+    if named == subject_id or len(subject_id) >= _TELLING_CHARS:
+        named = named.replace(subject_id, pseudonym)
+    return f"{kind}:{named}"
 
 
 def _fingerprint(proposal: Proposal) -> str:
@@ -444,7 +451,25 @@ def _fingerprint(proposal: Proposal) -> str:
     return hash_of([proposal.subject.id, proposal.action, args])
 
 
+def _by_key(reader: Reader, tenant: Tenant, key: str) -> Row | None:
+    return reader.one("action.by_key", **_key_params(tenant, key))
+
+
+def _key_params(tenant: Tenant, key: str) -> dict[str, str]:
+    return {
+        "tenant": tenant,
+        "idempotency_key": key,
+        "erased_key": erased_key(tenant, key),
+    }
+
+
 def _same(row: ActionRow, fingerprint: str) -> ActionRow:
+    if row.erased_seq is not None:
+        raise RefusedError(
+            Code.ERASED,
+            "this idempotency key was used for a customer who was erased",
+            next_step="use a new key for a new action",
+        )
     if row.fingerprint != fingerprint:
         raise RefusedError(
             Code.IDEMPOTENCY_CONFLICT,

@@ -52,6 +52,7 @@ class ApprovalRow:
         requester: who asked; never decides.
         reminded_seq, escalated_seq: of the entries that say that people were called once more, and
             that another role may decide; of an earlier revision perhaps.
+        erased_seq: of the entry with which what was shown is gone; the digest stays.
     """
 
     tenant: Tenant
@@ -69,6 +70,7 @@ class ApprovalRow:
     last_seq: int
     reminded_seq: int | None = None
     escalated_seq: int | None = None
+    erased_seq: int | None = None
 
 
 def read_approval(row: Row) -> ApprovalRow:
@@ -89,6 +91,7 @@ def read_approval(row: Row) -> ApprovalRow:
         last_seq=integer(row, "last_seq"),
         reminded_seq=integer_or_none(row, "reminded_seq"),
         escalated_seq=integer_or_none(row, "escalated_seq"),
+        erased_seq=integer_or_none(row, "erased_seq"),
     )
 
 

@@ -13,7 +13,7 @@ from enum import StrEnum
 from functools import partial
 
 from sayso.actions.action import Subject
-from sayso.actions.digest import is_text, storable
+from sayso.actions.digest import erased_key, is_text, storable
 from sayso.actions.reach import Directory, Person
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json
 from sayso.audit.log import AuditLog
@@ -230,7 +230,12 @@ class Stops:
     # ---- engaging ------------------------------------------------------------------------------
 
     def _engage(self, tx: Transaction, order: StopOrder) -> StopRow:
-        known = tx.one("stop.by_key", tenant=order.tenant, idempotency_key=order.key)
+        known = tx.one(
+            "stop.by_key",
+            tenant=order.tenant,
+            idempotency_key=order.key,
+            erased_key=erased_key(order.tenant, order.key),
+        )
         if known is not None:
             return _same(read_stop(known), order)
         self._check_stopper(order)

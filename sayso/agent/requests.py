@@ -10,7 +10,7 @@ from typing import cast
 import orjson
 
 from sayso.actions.action import Assurance, Subject
-from sayso.actions.digest import hash_of
+from sayso.actions.digest import erased_key, hash_of
 from sayso.actions.ledger import SYSTEM, ActionRow, dumps, read_action
 from sayso.actions.priority import WAITED_FOR, check_priority
 from sayso.agent.base import MAX_MESSAGE_CHARS, Message
@@ -66,6 +66,7 @@ class RequestRow:
     updated_at: int
     last_seq: int
     priority: int
+    erased_seq: int | None = None
 
 
 def read_request(row: Row) -> RequestRow:
@@ -93,6 +94,7 @@ def read_request(row: Row) -> RequestRow:
         updated_at=integer(row, "updated_at"),
         last_seq=integer(row, "last_seq"),
         priority=integer(row, "priority"),
+        erased_seq=integer_or_none(row, "erased_seq"),
     )
 
 
@@ -185,9 +187,20 @@ class Requests:
     def _insert(
         self, tx: Transaction, ask: Ask, conversation: list[Json], fingerprint: str
     ) -> RequestRow:
-        known = tx.one("request.by_key", tenant=ask.tenant, idempotency_key=ask.key)
+        known = tx.one(
+            "request.by_key",
+            tenant=ask.tenant,
+            idempotency_key=ask.key,
+            erased_key=erased_key(ask.tenant, ask.key),
+        )
         if known is not None:
             found = read_request(known)
+            if found.erased_seq is not None:
+                raise RefusedError(
+                    Code.ERASED,
+                    "this idempotency key was used for a customer who was erased",
+                    next_step="use a new key for a new request",
+                )
             if found.fingerprint != fingerprint:
                 raise RefusedError(
                     Code.IDEMPOTENCY_CONFLICT,

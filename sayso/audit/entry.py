@@ -188,6 +188,19 @@ class EntryKind(StrEnum):
     AUDIT_EXPORTED = "audit.exported"
     TOKEN_CREATED = "token.created"  # noqa: S105  (a kind, not a secret)
     TOKEN_REVOKED = "token.revoked"  # noqa: S105  (a kind, not a secret)
+    SUBJECT_ERASING = "subject.erasing"
+    """The subject's key is destroyed with this entry; what stands in clear goes from here on."""
+    SUBJECT_ERASED = "subject.erased"
+    """Nothing of the subject is left in the rows."""
+    SUBJECT_EXPORTED = "subject.exported"
+    SUBJECT_HELD = "subject.held"
+    """Nothing of the subject is erased from here on, until two people release the hold."""
+    SUBJECT_RELEASE_ASKED = "subject.release_asked"
+    SUBJECT_RELEASED = "subject.released"
+    SUBJECT_REFUSED = "subject.refused"
+    """Somebody tried to erase, to hold or to export, and was not allowed to."""
+    RETENTION_SWEPT = "retention.swept"
+    """Personal text that was kept long enough is gone."""
 
 
 class ActorKind(StrEnum):

@@ -17,6 +17,7 @@ from sayso.store.base import Reader, Transaction, blob, text
 
 ALGORITHM = "A256GCM"
 _NONCE_BYTES = 12
+_PREFIX = "sub_"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,13 +48,20 @@ class Personal:
 
         Args:
             now: whole microseconds since 1970, for a subject that is new.
+
+        Raises:
+            RefusedError: `subject_in_use`, while the subject is being erased.
         """
         known = _subject(tx, tenant, subject_id)
         if known is not None:
             return known.pseudonym
+        if subject_id.startswith(_PREFIX) and tx.one(
+            "erasure.blanked", tenant=tenant, subject_id=subject_id
+        ):
+            return subject_id  # it stands in a row for somebody who was erased
         key = self._entropy(32)
         mac = hmac.digest(key, f"{tenant}\0{subject_id}".encode(), hashlib.sha256)
-        pseudonym = "sub_" + base64.b32encode(mac[:15]).decode().lower()
+        pseudonym = _PREFIX + base64.b32encode(mac[:15]).decode().lower()
         tx.run(
             "personal.subject_insert",
             tenant=tenant,
@@ -93,6 +101,12 @@ class Personal:
         return PiiRef(ref=ref, alg=ALGORITHM, c=hashlib.sha256(ciphertext).hexdigest())
 
     @staticmethod
+    def destroy_key(tx: Transaction, tenant: Tenant, subject_id: str) -> None:
+        """Delete a subject's key: from this commit on nobody opens what was sealed with it."""
+        tx.run("erasure.destroy_key", tenant=tenant, id=subject_id)
+        tx.remember((_Subject, tenant, subject_id), None)
+
+    @staticmethod
     def open(reader: Reader, tenant: Tenant, ref: str) -> str | None:
         """The text behind a reference; None when its subject was erased.
 
@@ -128,6 +142,12 @@ def _subject(tx: Transaction, tenant: Tenant, subject_id: str) -> _Subject | Non
     row = tx.one("personal.subject", tenant=tenant, id=subject_id)
     if row is None:
         return None
+    if row["key"] is None:
+        raise RefusedError(
+            Code.SUBJECT_IN_USE,
+            "this customer is being erased",
+            next_step="wait until `sayso audit erasures` says that it is done",
+        )
     found = _Subject(pseudonym=text(row, "pseudonym"), key=blob(row, "key"))
     tx.remember((_Subject, tenant, subject_id), found)
     return found

@@ -19,6 +19,8 @@ from sayso.store.base import Store
 from sayso.telemetry import Telemetry
 
 if TYPE_CHECKING:
+    from langgraph.checkpoint.base import BaseCheckpointSaver
+
     from sayso.agent.base import Planner
     from sayso.agent.runner import Runner
 
@@ -48,12 +50,20 @@ class AgentFloor:
         self._telemetry = telemetry
         self._lock = asyncio.Lock()
         self._runner: Runner | None = None
+        self._saver: BaseCheckpointSaver[str] | None = None
         self._opened = AsyncExitStack()
 
     async def advance(self, tenant: Tenant, request_id: str) -> None:
         """See `Runner.advance`."""
         runner = await self._open()
         await runner.advance(tenant, request_id)
+
+    async def forget(self, threads: list[str]) -> None:
+        """Delete what was planned in these threads; those that there are not are no error."""
+        async with self._lock:
+            saver = await self._open_saver()
+        for thread in threads:
+            await saver.adelete_thread(thread)
 
     async def close(self) -> None:
         """Close the checkpointer's connection."""
@@ -65,10 +75,15 @@ class AgentFloor:
                 self._runner = await self._build()
             return self._runner
 
+    async def _open_saver(self) -> BaseCheckpointSaver[str]:
+        if self._saver is None:
+            self._saver = await open_saver(self._workspace, self._opened)
+        return self._saver
+
     async def _build(self) -> Runner:
         from sayso.agent.runner import Runner  # a heavy import: see the module's docstring
 
-        saver = await open_saver(self._workspace, self._opened)
+        saver = await self._open_saver()
         return Runner(
             store=self._store,
             requests=self._requests,

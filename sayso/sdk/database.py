@@ -136,6 +136,7 @@ async def open_saver(workspace: Workspace, stack: AsyncExitStack) -> BaseCheckpo
     connection = await stack.enter_async_context(aiosqlite.connect(workspace.store_path))
     await connection.execute("pragma busy_timeout = 5000")
     await connection.execute("pragma synchronous = full")
+    await connection.execute("pragma secure_delete = on")
     saver = AsyncSqliteSaver(connection)
     await saver.setup()
     return saver

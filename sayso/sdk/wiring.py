@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, cast
 
 from sayso.actions.approvals import Approvals
 from sayso.actions.engine import Boundary, Engine, EngineSettings
+from sayso.actions.erasing import OpenActions
 from sayso.actions.judging import Judge
 from sayso.actions.ledger import Ledger
 from sayso.actions.policy import Approver, Judgement, Outcome, Policy, Question
@@ -23,6 +24,8 @@ from sayso.actions.stopping import Stops
 from sayso.actions.undoing import Undoing
 from sayso.agent.base import Planner
 from sayso.agent.requests import Requests
+from sayso.audit.erasing import Erasures
+from sayso.audit.holds import Holds
 from sayso.audit.log import AuditLog
 from sayso.audit.personal import Personal
 from sayso.connectors.base import Connector
@@ -36,6 +39,9 @@ from sayso.json import JsonValue
 from sayso.sdk.connections import Connections
 from sayso.sdk.database import is_fleet, open_store
 from sayso.sdk.people import SettingsDirectory
+from sayso.sdk.subjects.erased_list import ErasedList
+from sayso.sdk.subjects.eraser import Eraser
+from sayso.sdk.subjects.roles import has_role, roles_of
 from sayso.sdk.tokens import Tokens
 from sayso.sdk.workspace import Workspace
 from sayso.settings import Settings
@@ -64,6 +70,8 @@ class House:
     stops: Stops
     engine: Engine
     requests: Requests
+    eraser: Eraser
+    holds: Holds
     tokens: Tokens
     agent: AgentFloor
     handlers: Mapping[str, Handler]
@@ -190,6 +198,25 @@ def build_house(
         planner=planner,
     )
 
+    may_erase = roles_of(settings)
+    eraser = Eraser(
+        store=store,
+        log=log,
+        erasures=Erasures(log=log, personal=personal, clock=clock, ids=ids),
+        open_actions=OpenActions(ledger=ledger, personal=personal, clock=clock),
+        requests=requests,
+        threads=agent,
+        clock=clock,
+        listed=ErasedList(workspace.folder / settings.retention.erased_list),
+    )
+    holds = Holds(
+        log=log,
+        personal=personal,
+        clock=clock,
+        ids=ids,
+        may_release=lambda person: has_role(directory, person, may_erase),
+    )
+
     async def advance_action(tenant: Tenant, action_id: str) -> bool:
         row = await engine.advance(tenant, action_id)
         return row.request_id is not None  # later steps of its plan, or the reply
@@ -219,6 +246,8 @@ def build_house(
         stops=stops,
         engine=engine,
         requests=requests,
+        eraser=eraser,
+        holds=holds,
         tokens=Tokens(store, log, clock, ids),
         agent=agent,
         handlers=handlers,

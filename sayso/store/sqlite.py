@@ -154,6 +154,29 @@ class SqliteStore:
         except sqlite3.Error as error:
             raise store_error(error, self._path) from error
 
+    async def scrub(self, *, rewrite: bool = False) -> bool:
+        """See `sayso.store.scrubbing.Scrubbed`.
+
+        Raises:
+            RetryableError: `store_busy`. ConfigError: `store_full`, with `rewrite` only.
+        """
+        if self._units.closed:
+            raise _closed()
+        return await asyncio.to_thread(self._scrub_now, rewrite)
+
+    def _scrub_now(self, rewrite: bool) -> bool:
+        connection = open_connection(self._path, create=False)
+        try:
+            if rewrite:
+                connection.execute("vacuum")
+            # NOTE: TRUNCATE waits for readers of older states, and says when it could not.
+            busy = connection.execute("pragma wal_checkpoint(truncate)").fetchone()[0]
+        except sqlite3.Error as error:
+            raise store_error(error, self._path) from error
+        finally:
+            connection.close()
+        return int(busy) == 0
+
     async def close(self) -> None:
         if self._units.closed:
             return
@@ -276,6 +299,8 @@ def open_connection(
         connection.execute("pragma foreign_keys = on")
         # INVARIANT: FULL, or a power loss could forget an intent whose call has left already.
         connection.execute("pragma synchronous = full")
+        # What is overwritten or deleted is zeroed in the file: docs/erasure.md rests on it.
+        connection.execute("pragma secure_delete = on")
         if create and not belongs_to_another(connection):
             connection.execute("pragma journal_mode = wal")
     except sqlite3.Error as error:

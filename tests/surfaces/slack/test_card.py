@@ -56,6 +56,7 @@ def card(**changes: Any) -> Card:
         "on_no": "no money moves, and the customer is told that it was declined",
         "deadline": AT,
         "may_lower": True,
+        "salt": "00",
     }
     return Card(**{**fields, **changes})
 

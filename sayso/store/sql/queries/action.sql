@@ -15,7 +15,8 @@ select * from action where tenant = :tenant and id = :id;
 select last_seq, due_at from action where tenant = :tenant and id = :id;
 
 -- name: by_key
-select * from action where tenant = :tenant and idempotency_key = :idempotency_key;
+select * from action
+where tenant = :tenant and idempotency_key in (:idempotency_key, :erased_key);
 
 -- name: by_request
 select * from action where tenant = :tenant and request_id = :request_id order by id;

@@ -1,5 +1,9 @@
+-- Without a key while the subject is being erased.
 -- name: subject
-select id, pseudonym, key from subject where tenant = :tenant and id = :id;
+select id, pseudonym, key from subject where tenant = :tenant and id = :id
+union all
+select subject_id, pseudonym, null from erasure
+where tenant = :tenant and subject_id = :id;
 
 -- name: subject_insert
 insert into subject (tenant, id, pseudonym, key, created_at)

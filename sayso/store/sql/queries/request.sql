@@ -9,7 +9,8 @@ values (:tenant, :id, :idempotency_key, :fingerprint, :requester, :subject_id, :
 select * from request where tenant = :tenant and id = :id;
 
 -- name: by_key
-select * from request where tenant = :tenant and idempotency_key = :idempotency_key;
+select * from request
+where tenant = :tenant and idempotency_key in (:idempotency_key, :erased_key);
 
 -- name: page
 select * from request

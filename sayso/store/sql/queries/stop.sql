@@ -8,7 +8,8 @@ values (:tenant, :id, :home, :scope, :target, :reason, :engaged_by, :engaged_at,
 select * from stop where tenant in (:tenant, '*') and id = :id;
 
 -- name: by_key
-select * from stop where tenant = :tenant and idempotency_key = :idempotency_key;
+select * from stop
+where tenant = :tenant and idempotency_key in (:idempotency_key, :erased_key);
 
 -- name: page
 select * from stop

@@ -1,0 +1,205 @@
+"""Legal holds: while one is in force, nothing of the subject is erased or swept.
+
+One person places a hold at once; two people end it, as with a stop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json
+from sayso.audit.log import AuditLog
+from sayso.audit.personal import Personal
+from sayso.errors import Code, RefusedError
+from sayso.ids import Clock, IdSource, Tenant, to_micros
+from sayso.store.base import (
+    Reader,
+    Row,
+    Transaction,
+    integer,
+    integer_or_none,
+    text,
+    text_or_none,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldRow:
+    """A hold as it is stored. Times are microseconds since 1970, UTC.
+
+    Attributes:
+        pseudonym: whose text it keeps. reason: a code.
+        placed_by, asked_by, released_by: ids of people; the last two are distinct.
+    """
+
+    tenant: Tenant
+    id: str
+    pseudonym: str
+    reason: str
+    placed_by: str
+    placed_at: int
+    asked_by: str | None
+    asked_at: int | None
+    released_by: str | None
+    released_at: int | None
+    last_seq: int
+
+    @property
+    def in_force(self) -> bool:
+        """Whether it keeps anything now."""
+        return self.released_at is None
+
+
+def read_hold(row: Row) -> HoldRow:
+    """The typed form of a stored row."""
+    return HoldRow(
+        tenant=Tenant(text(row, "tenant")),
+        id=text(row, "id"),
+        pseudonym=text(row, "pseudonym"),
+        reason=text(row, "reason"),
+        placed_by=text(row, "placed_by"),
+        placed_at=integer(row, "placed_at"),
+        asked_by=text_or_none(row, "asked_by"),
+        asked_at=integer_or_none(row, "asked_at"),
+        released_by=text_or_none(row, "released_by"),
+        released_at=integer_or_none(row, "released_at"),
+        last_seq=integer(row, "last_seq"),
+    )
+
+
+def get_hold(reader: Reader, tenant: Tenant, hold_id: str) -> HoldRow:
+    """Read one hold.
+
+    Raises:
+        RefusedError: `not_found`.
+    """
+    row = reader.one("hold.by_id", tenant=tenant, id=hold_id)
+    if row is None:
+        raise RefusedError(
+            Code.NOT_FOUND,
+            f"there is no hold `{hold_id[:40]}`",
+            next_step="`sayso audit holds` shows those in force",
+        )
+    return read_hold(row)
+
+
+def check_free(reader: Reader, tenant: Tenant, pseudonym: str) -> None:
+    """Refuse what a hold forbids.
+
+    Raises:
+        RefusedError: `legal_hold`, naming the hold.
+    """
+    row = reader.one("hold.in_force", tenant=tenant, pseudonym=pseudonym)
+    if row is None:
+        return
+    found = read_hold(row)
+    raise RefusedError(
+        Code.LEGAL_HOLD,
+        f"the legal hold {found.id} ({found.reason}) keeps what there is of this customer",
+        next_step=f"have two people release it: `sayso audit release {found.id}`",
+    )
+
+
+class Holds:
+    """Places and releases holds, as part of the caller's transaction.
+
+    Args:
+        may_release: whether somebody has a say in a release now.
+    """
+
+    def __init__(
+        self,
+        *,
+        log: AuditLog,
+        personal: Personal,
+        clock: Clock,
+        ids: IdSource,
+        may_release: Callable[[str], bool],
+    ) -> None:
+        self._log = log
+        self._personal = personal
+        self._clock = clock
+        self._ids = ids
+        self._may_release = may_release
+
+    def place(
+        self, tx: Transaction, tenant: Tenant, subject_id: str, reason: str, person: str
+    ) -> HoldRow:
+        """Keep everything of a subject from now on, also of one who is not known yet."""
+        now = to_micros(self._clock.now())
+        pseudonym = self._personal.pseudonym(tx, tenant, subject_id, now)
+        hold_id = self._ids.new("hld")
+        seq = self._append(
+            tx, tenant, EntryKind.SUBJECT_HELD, pseudonym, person, hold_id, {"reason": reason}
+        )
+        tx.run(
+            "hold.insert",
+            tenant=tenant,
+            id=hold_id,
+            pseudonym=pseudonym,
+            reason=reason,
+            placed_by=person,
+            placed_at=now,
+            last_seq=seq,
+        )
+        return get_hold(tx, tenant, hold_id)
+
+    def release(self, tx: Transaction, tenant: Tenant, hold_id: str, person: str) -> HoldRow:
+        """Ask for the end of a hold, or confirm it as another person than who asked.
+
+        Raises:
+            RefusedError: `not_found`, `already_decided`, `own_request` for the same person's
+                second word.
+        """
+        row = get_hold(tx, tenant, hold_id)
+        if not row.in_force:
+            raise RefusedError(
+                Code.ALREADY_DECIDED,
+                f"this hold was released by {row.asked_by} and {row.released_by} already",
+                next_step="nothing",
+            )
+        if row.asked_by is None or not self._may_release(row.asked_by):
+            # Nobody has asked, or who did has no say any more.
+            return self._step(tx, row, EntryKind.SUBJECT_RELEASE_ASKED, "hold.ask", person)
+        if row.asked_by == person:
+            raise RefusedError(
+                Code.OWN_REQUEST,
+                "you asked for this yourself, so somebody else has to confirm it",
+                next_step=f"ask another person to run `sayso audit release {row.id}`",
+            )
+        return self._step(tx, row, EntryKind.SUBJECT_RELEASED, "hold.release", person)
+
+    def _step(
+        self, tx: Transaction, row: HoldRow, kind: EntryKind, query: str, person: str
+    ) -> HoldRow:
+        seq = self._append(tx, row.tenant, kind, row.pseudonym, person, row.id, {})
+        done = tx.run(
+            query,
+            tenant=row.tenant,
+            id=row.id,
+            by=person,
+            at=to_micros(self._clock.now()),
+            last_seq=seq,
+            was_seq=row.last_seq,
+        )
+        assert done == 1, "read in this very transaction"
+        return get_hold(tx, row.tenant, row.id)
+
+    def _append(
+        self,
+        tx: Transaction,
+        tenant: Tenant,
+        kind: EntryKind,
+        pseudonym: str,
+        person: str,
+        hold_id: str,
+        data: dict[str, Json],
+    ) -> int:
+        entry = Entry(
+            kind=kind,
+            actor=Actor(kind=ActorKind.PERSON, id=person),
+            subject=pseudonym,
+            data={"hold": hold_id, **data},
+        )
+        return self._log.append(tx, tenant, entry)

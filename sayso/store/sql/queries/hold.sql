@@ -1,0 +1,26 @@
+-- name: insert
+insert into hold (tenant, id, pseudonym, reason, placed_by, placed_at, last_seq)
+values (:tenant, :id, :pseudonym, :reason, :placed_by, :placed_at, :last_seq);
+
+-- name: by_id
+select * from hold where tenant = :tenant and id = :id;
+
+-- name: in_force
+select * from hold where tenant = :tenant and pseudonym = :pseudonym and released_at is null
+order by id limit 1;
+
+-- name: of_subject
+select * from hold where tenant = :tenant and pseudonym = :pseudonym order by id;
+
+-- name: page
+select * from hold where tenant = :tenant and id < coalesce(cast(:after as text), '~')
+    and (:released = 1 or released_at is null)
+order by id desc limit :limit;
+
+-- name: ask
+update hold set asked_by = :by, asked_at = :at, last_seq = :last_seq
+where tenant = :tenant and id = :id and last_seq = :was_seq;
+
+-- name: release
+update hold set released_by = :by, released_at = :at, last_seq = :last_seq
+where tenant = :tenant and id = :id and last_seq = :was_seq;
