@@ -1,12 +1,21 @@
-"""What holds for every test: the same cases each time in CI, and no clock that fails a property."""
+"""What holds for every test: the same cases each time in CI, and no clock that fails a property.
+
+And one PostgreSQL server for all that ask for one.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Generator
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
+from support.house import STORE_URLS
+from support.postgres import fresh_database, shared_server
+
+from sayso.testing.postgres import PostgresServer
 
 # NOTE: `bench` is not in the wheel, and its tests import it. At the end of the path, so that
 # `sayso` stays the installed one.
@@ -16,3 +25,30 @@ sys.path.append(str(Path(__file__).resolve().parent.parent))
 settings.register_profile("here", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "here")
+
+
+@pytest.fixture(scope="session")
+def postgres_server(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Generator[PostgresServer]:
+    """One server for the whole run, whatever the number of test processes."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if hasattr(request.config, "workerinput") else base
+    with shared_server(shared) as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PostgresServer) -> Generator[str]:
+    """The URL of a fresh, migrated database."""
+    with fresh_database(postgres_server) as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def store_url(request: pytest.FixtureRequest) -> Generator[str]:
+    """Where new shops keep their rows in this test; each runs on either store."""
+    found = STORE_URLS[0] if request.param == "sqlite" else request.getfixturevalue("postgres_url")
+    STORE_URLS.append(found)
+    yield found
+    STORE_URLS.remove(found)

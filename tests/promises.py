@@ -281,6 +281,28 @@ PROMISES: dict[str, Promise] = {
     "audit:export": Promise(
         "A filtered export proves each of its rows and says that it is not whole.", "audit 4.8"
     ),
+    # ---- what is owed to customers ---------------------------------------------------------
+    "subjects:erased": Promise(
+        "A customer is erased from every row, and the log still verifies.", "invariant 8"
+    ),
+    "subjects:erased:crash": Promise(
+        "An erasure that a crash interrupts at any step is taken up again, and said once.",
+        "invariant 8",
+    ),
+    "subjects:held": Promise(
+        "Nothing of a customer under a legal hold is erased or swept until two people release it.",
+        "issue 4",
+    ),
+    "subjects:access": Promise(
+        "A customer can be shown all that is held about them, and nobody else's.", "issue 4"
+    ),
+    "subjects:restored": Promise(
+        "Who was erased and is back from a backup is erased again, and never unnoticed.", "issue 4"
+    ),
+    "subjects:swept": Promise(
+        "What has ended is blanked when it was kept long enough, down to the customer's key.",
+        "issue 4",
+    ),
     # ---- the store -------------------------------------------------------------------------
     "store:durable": Promise(
         "What was written is seen by everybody once `write` has returned.", "invariant 3"
@@ -534,6 +556,10 @@ PROMISES: dict[str, Promise] = {
     ),
     "cli:rotation": Promise(
         "The signing key is changed by command, and every step verifies.", "audit 4.5"
+    ),
+    "cli:subjects": Promise(
+        "Access, erasure and legal holds work from the command line, for people with the role.",
+        "issue 4",
     ),
     "cli:exit-status": Promise(
         "`audit verify` ends with 0 verified, 1 tampered, 2 cannot judge.", "audit 4.6"

@@ -65,7 +65,7 @@ class Card:
 
     def to_json(self) -> dict[str, Json]:
         """The exact form that is hashed, stored and shown."""
-        return {
+        shown: dict[str, Json] = {
             "version": self.version,
             "title": self.title,
             "action": self.action,
@@ -87,8 +87,9 @@ class Card:
             "on_no": self.on_no,
             "deadline": self.deadline,
             "may_lower": self.may_lower,
-            "salt": self.salt,
         }
+        # Cards of before there were salts are hashed as they were, and erased ones have none.
+        return shown | {"salt": self.salt} if self.salt else shown
 
     @classmethod
     def from_json(cls, value: Mapping[str, JsonValue]) -> Card:
@@ -129,7 +130,7 @@ class Card:
             on_no=words("on_no"),
             deadline=words("deadline"),
             may_lower=value["may_lower"] is True,
-            salt=words("salt"),
+            salt=str(value.get("salt", "")),
         )
 
 

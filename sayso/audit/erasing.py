@@ -28,6 +28,8 @@ from sayso.store.base import (
     text_or_none,
 )
 
+RETENTION = Actor(kind=ActorKind.SYSTEM, id="retention")
+"""Who acts when settings, or a restored backup, make it necessary."""
 _REASON = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 

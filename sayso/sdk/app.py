@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from sayso.actions.action import Assurance, Subject
-from sayso.actions.approvals import Choice, Decided, Decision
+from sayso.actions.action import Subject
+from sayso.actions.approvals import Decided, Decision
 from sayso.actions.engine import Boundary, EngineSettings
 from sayso.actions.ledger import get_action, read_action
 from sayso.actions.priority import NORMAL, WAITED_FOR
@@ -41,6 +41,7 @@ from sayso.sdk.people import SettingsDirectory
 from sayso.sdk.settling import call_claimed, carry_on, carry_out, settle_request
 from sayso.sdk.showing import show_action, show_approval, show_request
 from sayso.sdk.stopping import held_view
+from sayso.sdk.subjects.front import Subjects
 from sayso.sdk.switch import StopSwitch
 from sayso.sdk.tokens import Scope, Token, Tokens
 from sayso.sdk.views import (
@@ -51,6 +52,7 @@ from sayso.sdk.views import (
     approval_view,
 )
 from sayso.sdk.wiring import House, build_house
+from sayso.sdk.words import as_choice, as_subject
 from sayso.sdk.workspace import Workspace
 from sayso.store.base import Reader, SqlValue, Store
 from sayso.store.clock import ServerClock, TimeSource
@@ -210,6 +212,11 @@ class Sayso(StopSwitch):
         """Queries, verifies and exports the log."""
         return Audit(self.house, self._workspace, self._indexes)
 
+    @property
+    def subjects(self) -> Subjects:
+        """Erases customers, shows them what is held, keeps legal holds, sweeps what is old."""
+        return Subjects(self.house, self._workspace)
+
     # ---- asking --------------------------------------------------------------------------------
 
     async def ask(
@@ -247,7 +254,7 @@ class Sayso(StopSwitch):
             Ask(
                 tenant=self._tenant(tenant),
                 requester=requester or _sdk(),
-                subject=_subject(subject),
+                subject=as_subject(subject),
                 messages=tuple(turns),
                 key=key or secrets.token_hex(16),
                 traceparent=traceparent,
@@ -314,7 +321,7 @@ class Sayso(StopSwitch):
         proposal = Proposal(
             tenant=self._tenant(tenant),
             requester=requester or _sdk(),
-            subject=_subject(subject),
+            subject=as_subject(subject),
             action=action,
             args=args,
             key=key or secrets.token_hex(16),
@@ -459,7 +466,7 @@ class Sayso(StopSwitch):
                 approval_id=approval_id,
                 revision=revision,
                 digest=digest,
-                choice=_choice(choice),
+                choice=as_choice(choice),
                 person=holder.holder,
                 via=via,
                 reason_code=reason_code,
@@ -572,23 +579,6 @@ class Sayso(StopSwitch):
 
     def _tenant(self, tenant: str | None) -> Tenant:
         return self.house.tenant if tenant is None else Tenant(tenant)
-
-
-def _subject(subject: str | Subject) -> Subject:
-    if isinstance(subject, Subject):
-        return subject
-    return Subject(id=subject, assurance=Assurance.VERIFIED)
-
-
-def _choice(choice: str) -> Choice:
-    try:
-        return Choice(choice)
-    except ValueError:
-        raise RefusedError(
-            Code.INVALID_INPUT,
-            f"`{choice[:40]}` is no decision",
-            next_step="say approve, reject or edit",
-        ) from None
 
 
 def _sdk() -> Actor:

@@ -69,7 +69,7 @@ def _open_postgres(url: str, *, create: bool, fleet: bool) -> PostgresStore:
         from sayso.store.postgres_schema import migrate_postgres  # as above
 
         migrate_postgres(url)
-        _make_threads(url)
+        make_threads(url)
         if fleet:
             _make_fleet(url)
     # The schema hands over what becomes due by a session of this setting.
@@ -102,7 +102,7 @@ def open_snapshot(workspace: Workspace) -> Generator[Reader]:
         yield reader
 
 
-def _make_threads(url: str) -> None:
+def make_threads(url: str) -> None:
     """Make the planner's own tables, so that workers never change the schema."""
     try:
         from langgraph.checkpoint.postgres import PostgresSaver  # heavy, and needs an extra

@@ -42,6 +42,7 @@ from sayso.sdk.people import SettingsDirectory
 from sayso.sdk.subjects.erased_list import ErasedList
 from sayso.sdk.subjects.eraser import Eraser
 from sayso.sdk.subjects.roles import has_role, roles_of
+from sayso.sdk.subjects.sweeper import Sweeper
 from sayso.sdk.tokens import Tokens
 from sayso.sdk.workspace import Workspace
 from sayso.settings import Settings
@@ -71,6 +72,7 @@ class House:
     engine: Engine
     requests: Requests
     eraser: Eraser
+    sweeper: Sweeper
     holds: Holds
     tokens: Tokens
     agent: AgentFloor
@@ -201,7 +203,6 @@ def build_house(
     may_erase = roles_of(settings)
     eraser = Eraser(
         store=store,
-        log=log,
         erasures=Erasures(log=log, personal=personal, clock=clock, ids=ids),
         open_actions=OpenActions(ledger=ledger, personal=personal, clock=clock),
         requests=requests,
@@ -209,6 +210,7 @@ def build_house(
         clock=clock,
         listed=ErasedList(workspace.folder / settings.retention.erased_list),
     )
+    sweeper = Sweeper(store=store, log=log, personal=personal, threads=agent, clock=clock)
     holds = Holds(
         log=log,
         personal=personal,
@@ -247,6 +249,7 @@ def build_house(
         engine=engine,
         requests=requests,
         eraser=eraser,
+        sweeper=sweeper,
         holds=holds,
         tokens=Tokens(store, log, clock, ids),
         agent=agent,

@@ -9,22 +9,11 @@ from pathlib import Path
 
 import pytest
 from dispatch.stage import Stage, make_stage
-from support.postgres import TEMPLATE, shared_server
+from support.postgres import TEMPLATE
 
 from sayso.dispatch.fleet.schema import migrate_fleet
 from sayso.store.postgres_connection import connect_plainly
 from sayso.testing.postgres import PostgresServer
-
-
-@pytest.fixture(scope="session")
-def postgres_server(
-    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
-) -> Generator[PostgresServer]:
-    """One server for the whole run, whatever the number of test processes."""
-    base = tmp_path_factory.getbasetemp()
-    shared = base.parent if hasattr(request.config, "workerinput") else base
-    with shared_server(shared) as server:
-        yield server
 
 
 @pytest.fixture(scope="session")

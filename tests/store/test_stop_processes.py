@@ -12,7 +12,7 @@ import orjson
 import pytest
 from actions.desk import MAIN, usd
 from store.stop_worker import OFTEN, stocked
-from support.house import STORE_URLS, ShopHouse, open_shop
+from support.house import ShopHouse, open_shop
 
 from sayso.actions.stopping import Resumption
 from sayso.ids import SystemClock
@@ -24,18 +24,8 @@ WORKER = Path(__file__).with_name("stop_worker.py")
 TESTS = WORKER.parents[1]
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-def url(request: pytest.FixtureRequest) -> Generator[str]:
-    """Where the rows are."""
-    sqlite = request.param == "sqlite"
-    found = "sqlite:///sayso.db" if sqlite else str(request.getfixturevalue("postgres_url"))
-    STORE_URLS.append(found)
-    yield found
-    STORE_URLS.remove(found)
-
-
 @pytest.fixture
-async def house(url: str, tmp_path: Path) -> AsyncGenerator[ShopHouse]:
+async def house(store_url: str, tmp_path: Path) -> AsyncGenerator[ShopHouse]:
     """This process's own view of the workspace."""
     async with open_shop(
         tmp_path, shop=stocked(tmp_path), clock=SystemClock(), policy=OFTEN
@@ -61,10 +51,10 @@ class Worker:
 
 
 @contextmanager
-def worker(folder: Path, url: str) -> Generator[Worker]:
+def worker(folder: Path, store_url: str) -> Generator[Worker]:
     """A process of `stop_worker.py`; killed at the end, if it still runs."""
     with subprocess.Popen(
-        [sys.executable, str(WORKER), str(folder), url],
+        [sys.executable, str(WORKER), str(folder), store_url],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -91,10 +81,10 @@ async def resume(house: ShopHouse, stopped: StopView) -> None:
 
 @pytest.mark.promise("stop:holds")
 async def test_once_a_stop_is_committed_no_other_process_calls(
-    house: ShopHouse, url: str, tmp_path: Path
+    house: ShopHouse, store_url: str, tmp_path: Path
 ) -> None:
     """SE-11: no intent follows the stop in the log, and no call follows it at the provider."""
-    with worker(tmp_path, url) as other:
+    with worker(tmp_path, store_url) as other:
         assert [other.propose(f"a{number}")[1] for number in range(3)] == ["done"] * 3
         stopped = await house.sayso.stop(reason="INC-7")
         before = calls(tmp_path)
@@ -118,11 +108,11 @@ async def test_once_a_stop_is_committed_no_other_process_calls(
 
 @pytest.mark.promise("stop:crash")
 async def test_a_worker_killed_between_hold_and_resume_loses_nothing(
-    house: ShopHouse, url: str, tmp_path: Path
+    house: ShopHouse, store_url: str, tmp_path: Path
 ) -> None:
     """kill -9 after the hold: the row waits, the resume makes it due, and there is one effect."""
     stopped = await house.sayso.stop(reason="INC-7")
-    with worker(tmp_path, url) as other:
+    with worker(tmp_path, store_url) as other:
         action_id, what = other.propose("k")
         assert what == "held"
         other.process.kill()

@@ -11,6 +11,7 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from sayso.sdk.database import make_threads
 from sayso.store.postgres_connection import connect_plainly
 from sayso.store.postgres_schema import migrate_postgres
 from sayso.testing.postgres import PostgresServer, find_postgres
@@ -47,6 +48,7 @@ def _join(folder: Path) -> PostgresServer:
             server.start()
             server.run("postgres", f"create database {TEMPLATE}")
             migrate_postgres(server.url(TEMPLATE))
+            make_threads(server.url(TEMPLATE))
         users = int(known["users"]) + 1
         file.write_text(json.dumps({"users": users, "folder": str(server.folder)}))
     return server

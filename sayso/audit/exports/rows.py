@@ -61,8 +61,11 @@ def write_events(path: Path, rows: Iterable[ExportRow], mapper: Mapper) -> int:
 
 
 @contextmanager
-def new_file(path: Path) -> Generator[BinaryIO]:
+def new_file(path: Path, mode: int = 0o666) -> Generator[BinaryIO]:
     """A file that gets its name when it is complete and on disk.
+
+    Args:
+        mode: who may read it, less the umask.
 
     Raises:
         RefusedError: `invalid_input`, when there is one of that name.
@@ -73,7 +76,7 @@ def new_file(path: Path) -> Generator[BinaryIO]:
         )
     unseen = path.parent / f".{path.name}.{secrets.token_hex(4)}"
     try:
-        with unseen.open("xb") as file:
+        with os.fdopen(os.open(unseen, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())

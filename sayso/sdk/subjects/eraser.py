@@ -22,10 +22,7 @@ from sayso.agent.erasing import (
     thread_of,
 )
 from sayso.agent.requests import Requests
-from sayso.audit.entry import Entry, EntryKind
 from sayso.audit.erasing import ErasureOrder, ErasureRow, Erasures, read_erasure
-from sayso.audit.log import AuditLog
-from sayso.errors import RefusedError
 from sayso.ids import Clock, to_micros
 from sayso.sdk.subjects.erased_list import ErasedList
 from sayso.store.base import Reader, Store, Transaction, text
@@ -59,7 +56,6 @@ class Eraser:
     """
 
     store: Store
-    log: AuditLog
     erasures: Erasures
     open_actions: OpenActions
     requests: Requests
@@ -72,13 +68,9 @@ class Eraser:
         """Erase a customer; None when nothing is held under that id.
 
         Raises:
-            RefusedError: `legal_hold`, `subject_in_use`; recorded.
+            RefusedError: `legal_hold`, `subject_in_use`.
         """
-        try:
-            begun = await self.store.write(partial(self._begin, order=order))
-        except RefusedError as error:
-            await self._record_refusal(order, error)
-            raise
+        begun = await self.store.write(partial(self._begin, order=order))
         return None if begun is None else await self.resume(begun)
 
     async def resume(self, row: ErasureRow) -> ErasureRow:
@@ -149,14 +141,6 @@ class Eraser:
         self.passing("requests")
         await store.write(lambda tx: blank_stops(tx, mark, subject_id))
         self.passing("stops")
-
-    async def _record_refusal(self, order: ErasureOrder, error: RefusedError) -> None:
-        entry = Entry(
-            kind=EntryKind.SUBJECT_REFUSED,
-            actor=order.by,
-            data={"code": error.code.value, "asked": "erase", "reason": order.reason},
-        )
-        await self.store.write(lambda tx: self.log.append(tx, order.tenant, entry))
 
 
 def _under_way(reader: Reader) -> list[ErasureRow]:

@@ -18,6 +18,7 @@ GROUPS = {
     "audit": (
         *("tail", "query", "export", "evidence", "checkpoint"),
         *("verify", "publish", "tiles", "keys", "make-key", "rotate-key"),
+        *("erase", "erasures", "subject", "hold", "holds", "release", "sweep"),
     ),
     "stop": ("list",),
     "token": ("create", "list", "revoke"),

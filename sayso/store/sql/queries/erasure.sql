@@ -153,5 +153,15 @@ where s.tenant = :tenant and s.created_at < :before
         and h.pseudonym = s.pseudonym and h.released_at is null)
 limit :limit;
 
--- name: tenants
-select distinct tenant from log_head order by tenant;
+-- name: idle
+select s.id from subject s
+where s.tenant = :tenant and s.id = :id
+    and not exists (select 1 from action a where a.tenant = s.tenant and a.subject_id = s.id)
+    and not exists (select 1 from request r where r.tenant = s.tenant and r.subject_id = s.id)
+    and not exists (select 1 from stop t where t.tenant = s.tenant and t.scope = 'customer'
+        and t.target = s.id)
+    and not exists (select 1 from hold h where h.tenant = s.tenant
+        and h.pseudonym = s.pseudonym and h.released_at is null);
+
+-- name: entries_of
+select body from log_entry where tenant = :tenant and subject = :pseudonym order by seq;

@@ -14,7 +14,7 @@ select * from hold where tenant = :tenant and pseudonym = :pseudonym order by id
 
 -- name: page
 select * from hold where tenant = :tenant and id < coalesce(cast(:after as text), '~')
-    and (:released = 1 or released_at is null)
+    and (cast(:released as bigint) = 1 or released_at is null)
 order by id desc limit :limit;
 
 -- name: ask

@@ -1,4 +1,4 @@
-"""`sayso audit tail|query|verify|export|checkpoint|publish|make-key|rotate-key`."""
+"""`sayso audit …`: the auditor's commands, and those of whoever answers to customers."""
 
 from __future__ import annotations
 
@@ -11,6 +11,15 @@ from sayso.sdk.app import Sayso
 from sayso.sdk.views import EntryView
 from sayso.surfaces.cli.log.keys import keys, make_key, rotate_key
 from sayso.surfaces.cli.log.publish import publish
+from sayso.surfaces.cli.log.subjects import (
+    erase,
+    erasures,
+    hold,
+    holds,
+    release,
+    subject,
+    sweep,
+)
 from sayso.surfaces.cli.log.tiles import tiles
 from sayso.surfaces.cli.log.verify import verify
 from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
@@ -18,7 +27,7 @@ from sayso.surfaces.cli.output import Out, local_time
 from sayso.surfaces.cli.place import CLI, find_workspace, run
 
 app = typer.Typer(
-    help="Ask the log, prove it, publish its heads, change its key.",
+    help="Ask the log, prove it, publish its heads, erase a customer, change its key.",
 )
 
 
@@ -184,3 +193,5 @@ app.command("tiles")(tiles)
 app.command("keys")(keys)
 app.command("make-key")(make_key)
 app.command("rotate-key")(rotate_key)
+for _command in (erase, erasures, subject, hold, holds, release, sweep):
+    app.command()(_command)

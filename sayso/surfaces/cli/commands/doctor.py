@@ -11,7 +11,8 @@ from pathlib import Path
 
 import typer
 
-from sayso.errors import Code, ConfigError, SaysoError
+from sayso.errors import Code, ConfigError, RefusedError, SaysoError
+from sayso.sdk.subjects.erased_list import read_list
 from sayso.sdk.workspace import Workspace
 from sayso.store.migrations import migrate, schema_version
 from sayso.store.sqlite import open_connection
@@ -42,6 +43,7 @@ def doctor(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> in
         loaded = Workspace.load(find_workspace(workspace), os.environ)
         facts.append(("workspace", str(loaded.folder)))
         facts += _database_facts(loaded.store_path, wrong)
+        facts.append(("erased", _erased(loaded, wrong)))
         facts.append(("log key", _key(loaded)))
     except SaysoError as error:
         wrong.append(error)
@@ -58,6 +60,32 @@ def doctor(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> in
 def _key(loaded: Workspace) -> str:
     section = loaded.settings.workspace
     return loaded.signer().named(f"{section.name}/{section.tenant}").vkey
+
+
+def _erased(loaded: Workspace, wrong: list[SaysoError]) -> str:
+    """How many customers were erased, and whether a restored backup brought some of them back."""
+    listed = set(read_list(loaded.folder / loaded.settings.retention.erased_list))
+    with closing(open_connection(loaded.store_path, create=False)) as connection:
+        back = sum(
+            connection.execute(
+                "select 1 from subject where tenant = ? and pseudonym = ?", one
+            ).fetchone()
+            is not None
+            for one in listed
+        )
+    if back:
+        wrong.append(
+            RefusedError(
+                Code.ERASED,
+                f"{_customers(back, 'erased ')} {'is' if back == 1 else 'are'} back from a backup",
+                next_step="run `sayso audit sweep`, or a server, which erases them again",
+            )
+        )
+    return f"{_customers(len(listed))}, {back or 'nobody'} {'are' if back > 1 else 'is'} back"
+
+
+def _customers(count: int, which: str = "") -> str:
+    return f"{count} {which}customer{'' if count == 1 else 's'}"
 
 
 def _database_facts(path: Path, wrong: list[SaysoError]) -> list[tuple[str, str]]:

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from sayso.sdk.app import Sayso
+from sayso.sdk.subjects.keeping import keeping
 from sayso.sdk.working import work
 from sayso.sdk.workspace import Workspace
 from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
@@ -49,7 +50,7 @@ def worker(
         loop = asyncio.get_running_loop()
         for told in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(told, stop.set)
-        async with Sayso(loaded, work=False) as sayso:
+        async with Sayso(loaded, work=False) as sayso, keeping(sayso):
             await work(sayso, stop, at_once=at_once, ready=ready)
 
     run(serve())

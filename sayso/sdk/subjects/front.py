@@ -1,0 +1,239 @@
+"""What the law asks of whoever keeps a customer's words, as a part of the SDK's front."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from sayso.audit.entry import Entry, EntryKind, Json
+from sayso.audit.erasing import ErasureOrder, check_reason, read_erasure
+from sayso.audit.holds import get_hold, read_hold
+from sayso.errors import Code, RefusedError
+from sayso.ids import Tenant, rfc3339, to_micros
+from sayso.sdk.paging import page_of
+from sayso.sdk.subjects.access import gather_subject, nothing_held
+from sayso.sdk.subjects.restored import Restored
+from sayso.sdk.subjects.roles import check_role, roles_of
+from sayso.sdk.subjects.views import (
+    ErasureView,
+    HeldAgainView,
+    HoldView,
+    SweepView,
+    erasure_view,
+    hold_view,
+)
+from sayso.sdk.tokens import Scope, Token
+from sayso.store.base import Transaction, text
+
+if TYPE_CHECKING:
+    from sayso.sdk.wiring import House
+    from sayso.sdk.workspace import Workspace
+
+
+class Subjects:
+    """Erases customers, shows them what is held, holds what a court wants, sweeps what is old.
+
+    Whoever does one of these is a person with one of the roles of `[retention] roles`; each try is
+    an entry of the log, under the customer's pseudonym.
+    """
+
+    def __init__(self, house: House, workspace: Workspace) -> None:
+        self._house = house
+        self._workspace = workspace
+
+    # ---- erasing -------------------------------------------------------------------------------
+
+    async def erase(
+        self,
+        subject_id: str,
+        *,
+        reason: str,
+        by: Token,
+        key: str | None = None,
+        rewrite: bool = False,
+        via: str = "sdk",
+    ) -> ErasureView:
+        """Erase a customer: the key of their text first, then all that names or quotes them.
+
+        Args:
+            reason: a code such as `subject_request`, which stands in the log for good.
+            by: the person's token, as `Sayso.person_of` gives it.
+            key: idempotency key; the same key is the same erasure.
+            rewrite: have SQLite write its whole file anew afterwards.
+
+        Raises:
+            RefusedError: `not_an_approver`, `reason_required`, `legal_hold`, `subject_in_use`,
+                `not_found` where nothing is held.
+            ConfigError: `invalid_setting`, when the list of erased customers cannot be written;
+                the erasure has begun then, and goes on with the next try.
+        """
+        async with self._recorded("erase", by):
+            order = ErasureOrder(
+                tenant=by.tenant,
+                subject_id=subject_id,
+                reason=check_reason(reason),
+                by=by.actor,
+                via=via,
+                key=key or secrets.token_hex(16),
+            )
+            done = await self._house.eraser.erase(order)
+            if done is None:
+                raise nothing_held()
+        return erasure_view(done, await self._house.eraser.scrub(rewrite=rewrite))
+
+    async def erasures(
+        self, *, limit: int = 50, after: str | None = None, tenant: str | None = None
+    ) -> list[ErasureView]:
+        """Erasures, newest first; `after` is the id of the last one of the page before."""
+        where = self._tenant(tenant)
+        rows = await self._house.store.read(
+            lambda reader: reader.all(
+                "erasure.page", tenant=where, after=after, limit=page_of(limit)
+            )
+        )
+        return [erasure_view(read_erasure(row)) for row in rows]
+
+    async def finish(self) -> list[ErasureView]:
+        """Finish erasures that a crash left under way."""
+        return [erasure_view(row) for row in await self._house.eraser.resume_all()]
+
+    async def erase_restored(self) -> HeldAgainView:
+        """Erase again whom a restored backup brought back, by the list outside the database."""
+        return await Restored(self._house.store, self._house.eraser).erase_again()
+
+    # ---- access --------------------------------------------------------------------------------
+
+    async def export(self, subject_id: str, *, by: Token) -> dict[str, Any]:
+        """Everything that is held about a customer, in clear; that it was asked for is an entry.
+
+        Raises:
+            RefusedError: `not_an_approver`, `not_found`.
+        """
+        tenant, now = by.tenant, to_micros(self._house.clock.now())
+
+        def work(tx: Transaction) -> dict[str, Any]:
+            found = gather_subject(tx, tenant, subject_id, now)
+            counts: dict[str, Json] = {
+                name: len(rows) for name, rows in found.items() if isinstance(rows, (list, dict))
+            }
+            entry = Entry(
+                kind=EntryKind.SUBJECT_EXPORTED,
+                actor=by.actor,
+                subject=str(found["pseudonym"]),
+                data={"counts": counts},
+            )
+            self._house.log.append(tx, tenant, entry)
+            return found
+
+        async with self._recorded("export", by):
+            return await self._house.store.write(work)
+
+    # ---- holding -------------------------------------------------------------------------------
+
+    async def hold(self, subject_id: str, *, reason: str, by: Token) -> HoldView:
+        """Keep everything of a customer from now on, also of one who is not known yet.
+
+        Raises:
+            RefusedError: `not_an_approver`, `reason_required`.
+        """
+        async with self._recorded("hold", by):
+            code = check_reason(reason)
+            row = await self._house.store.write(
+                lambda tx: self._house.holds.place(tx, by.tenant, subject_id, code, by.holder)
+            )
+        return hold_view(row)
+
+    async def release(self, hold_id: str, *, by: Token) -> HoldView:
+        """Ask for the end of a hold, or confirm it as another person.
+
+        Raises:
+            RefusedError: `not_an_approver`, `not_found`, `own_request`, `already_decided`.
+        """
+        async with self._recorded("release", by):
+            row = await self._house.store.write(
+                lambda tx: self._house.holds.release(tx, by.tenant, hold_id, by.holder)
+            )
+        return hold_view(row)
+
+    async def holds(
+        self,
+        *,
+        released: bool = False,
+        limit: int = 50,
+        after: str | None = None,
+        tenant: str | None = None,
+    ) -> list[HoldView]:
+        """Holds, newest first; those in force unless `released` asks for all."""
+        where = self._tenant(tenant)
+        rows = await self._house.store.read(
+            lambda reader: reader.all(
+                "hold.page", tenant=where, after=after, released=int(released), limit=page_of(limit)
+            )
+        )
+        return [hold_view(read_hold(row)) for row in rows]
+
+    async def hold_of(self, hold_id: str, *, tenant: str | None = None) -> HoldView:
+        """One hold.
+
+        Raises:
+            RefusedError: `not_found`.
+        """
+        where = self._tenant(tenant)
+        return hold_view(
+            await self._house.store.read(lambda reader: get_hold(reader, where, hold_id))
+        )
+
+    # ---- sweeping ------------------------------------------------------------------------------
+
+    async def sweep(self, *, tenant: str | None = None) -> SweepView:
+        """Blank what is older than `[retention]` says; nothing where it says nothing."""
+        where = self._tenant(tenant)
+        kept = self._workspace.settings.retention.kept_for(where)
+        if kept is None:
+            return SweepView(before=None)
+        before = to_micros(self._house.clock.now() - kept)
+        swept = await self._house.sweeper.sweep(where, before)
+        return SweepView(
+            before=rfc3339(before),
+            actions=swept.actions,
+            requests=swept.requests,
+            subjects=swept.subjects,
+        )
+
+    async def sweep_all(self) -> None:
+        """Sweep every tenant that has a log."""
+        rows = await self._house.store.read(lambda reader: reader.all("log.tenants"))
+        for row in rows:
+            await self.sweep(tenant=text(row, "tenant"))
+
+    @property
+    def keeps(self) -> timedelta | None:
+        """How long the workspace's own tenant's personal text is kept; None for good."""
+        return self._workspace.settings.retention.kept_for(self._house.tenant)
+
+    @asynccontextmanager
+    async def _recorded(self, asked: str, by: Token) -> AsyncGenerator[None]:
+        """Let only who may, and make every refusal inside an entry."""
+        try:
+            if by.kind != "person" or Scope.DECIDE not in by.scopes:
+                raise RefusedError(
+                    Code.FORBIDDEN,
+                    "only a person with a role does this",
+                    next_step="use the token of somebody who may decide",
+                )
+            check_role(self._house.directory, by.holder, roles_of(self._workspace.settings))
+            yield
+        except RefusedError as error:
+            entry = Entry(
+                kind=EntryKind.SUBJECT_REFUSED,
+                actor=by.actor,
+                data={"asked": asked, "code": error.code.value},
+            )
+            await self._house.store.write(lambda tx: self._house.log.append(tx, by.tenant, entry))
+            raise
+
+    def _tenant(self, tenant: str | None) -> Tenant:
+        return self._house.tenant if tenant is None else Tenant(tenant)

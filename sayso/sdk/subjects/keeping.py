@@ -1,0 +1,52 @@
+"""Retention beside a server: what crashes left is finished, backups are told, what is old goes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from sayso.errors import SaysoError
+
+if TYPE_CHECKING:
+    from sayso.sdk.app import Sayso
+
+logger = logging.getLogger("sayso.retention")
+EVERY_S = 6 * 3600.0
+
+
+@asynccontextmanager
+async def keeping(sayso: Sayso, every_s: float = EVERY_S) -> AsyncGenerator[None]:
+    """Look after erasures and retention in the background while the block runs.
+
+    Args:
+        every_s: how often what is old is swept.
+    """
+    task = asyncio.create_task(_keep(sayso, every_s), name="retention")
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def keep_once(sayso: Sayso) -> None:
+    """One round: finish, erase again, sweep."""
+    subjects = sayso.subjects
+    await subjects.finish()
+    await subjects.erase_restored()
+    await subjects.sweep_all()
+
+
+async def _keep(sayso: Sayso, every_s: float) -> None:
+    while True:
+        try:
+            await keep_once(sayso)
+        except SaysoError as error:
+            # Tried again with the next round; doctor and `audit erasures` show what is left.
+            logger.warning("retention could not be looked after: %s", error)
+        await asyncio.sleep(every_s)

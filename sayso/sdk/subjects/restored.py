@@ -1,0 +1,64 @@
+"""Restored backups: whoever was erased since one was made is in it again, and is erased again."""
+
+from __future__ import annotations
+
+import logging
+
+from sayso.audit.erasing import RETENTION, ErasureOrder
+from sayso.errors import SaysoError
+from sayso.ids import Tenant
+from sayso.sdk.subjects.eraser import Eraser
+from sayso.sdk.subjects.views import HeldAgainView
+from sayso.store.base import Reader, Store, text
+
+logger = logging.getLogger("sayso.retention")
+REASON = "restored_backup"
+
+
+class Restored:
+    """Compares the database with the list of erased customers that is kept outside of it."""
+
+    def __init__(self, store: Store, eraser: Eraser) -> None:
+        self._store = store
+        self._eraser = eraser
+
+    async def find(self) -> list[tuple[Tenant, str, str]]:
+        """Customers of the list of whom the database has a key: tenant, pseudonym, id."""
+        listed = list(self._eraser.listed.read())
+
+        def work(reader: Reader) -> list[tuple[Tenant, str, str]]:
+            found: list[tuple[Tenant, str, str]] = []
+            for tenant, pseudonym in listed:
+                row = reader.one("erasure.subject_named", tenant=tenant, pseudonym=pseudonym)
+                if row is not None:
+                    found.append((tenant, pseudonym, text(row, "id")))
+            return found
+
+        return await self._store.read(work) if listed else []
+
+    async def erase_again(self) -> HeldAgainView:
+        """Erase whom `find` finds; those of whom something is under way are said, and logged."""
+        erased, left = 0, list[tuple[str, str]]()
+        for tenant, pseudonym, subject_id in await self.find():
+            order = ErasureOrder(
+                tenant=tenant,
+                subject_id=subject_id,
+                reason=REASON,
+                by=RETENTION,
+                via="retention",
+                key=f"restored/{pseudonym}",
+            )
+            try:
+                await self._eraser.erase(order)
+                erased += 1
+            except SaysoError as error:
+                left.append((pseudonym, error.message))
+                logger.warning(
+                    "%s was erased, is back from a backup, and cannot be erased again now: %s",
+                    pseudonym,
+                    error.message,
+                )
+        if erased:
+            logger.warning("%d erased customers were back from a backup; erased again", erased)
+            await self._eraser.scrub()
+        return HeldAgainView(erased=erased, left=tuple(left))

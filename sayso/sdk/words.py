@@ -1,0 +1,30 @@
+"""What callers say in words, as the floors below know it."""
+
+from __future__ import annotations
+
+from sayso.actions.action import Assurance, Subject
+from sayso.actions.approvals import Choice
+from sayso.errors import Code, RefusedError
+
+
+def as_subject(subject: str | Subject) -> Subject:
+    """A customer; one that is given by id alone was verified by the caller."""
+    if isinstance(subject, Subject):
+        return subject
+    return Subject(id=subject, assurance=Assurance.VERIFIED)
+
+
+def as_choice(choice: str) -> Choice:
+    """A decision.
+
+    Raises:
+        RefusedError: `invalid_input`.
+    """
+    try:
+        return Choice(choice)
+    except ValueError:
+        raise RefusedError(
+            Code.INVALID_INPUT,
+            f"`{choice[:40]}` is no decision",
+            next_step="say approve, reject or edit",
+        ) from None

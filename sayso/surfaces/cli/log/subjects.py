@@ -1,0 +1,257 @@
+"""`sayso audit erase|erasures|subject|hold|holds|release|sweep`: what is owed to customers."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import orjson
+import typer
+
+from sayso.audit.exports.rows import new_file
+from sayso.sdk.app import Sayso
+from sayso.sdk.subjects.views import ErasureView, HoldView, SweepView
+from sayso.sdk.tokens import Token
+from sayso.surfaces.cli.options import (
+    AfterOption,
+    JsonOption,
+    KeyOption,
+    LimitOption,
+    WorkspaceOption,
+)
+from sayso.surfaces.cli.output import Out, local_time
+from sayso.surfaces.cli.place import find_workspace, person_token, run
+from sayso.surfaces.cli.problem import OK, usage
+
+T = TypeVar("T")
+CustomerArgument = Annotated[
+    str, typer.Argument(metavar="CUSTOMER", help="The customer's id at the provider.")
+]
+ReasonOption = Annotated[
+    str,
+    typer.Option("--reason", metavar="CODE", help="Why: small letters and _, in the log for good."),
+]
+
+
+def erase(
+    customer: CustomerArgument,
+    reason: ReasonOption = "subject_request",
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Do not ask again.", show_default=False)
+    ] = False,
+    rewrite: Annotated[
+        bool,
+        typer.Option(
+            "--rewrite", help="SQLite: write the whole file anew as well.", show_default=False
+        ),
+    ] = False,
+    key: KeyOption = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Erase a customer for good; the log still verifies, and says that it was done."""
+    out = Out(as_json=as_json)
+    if not yes:
+        _ask(out, f"Erase everything of {customer} for good? It cannot be undone. [y/N] ")
+
+    async def work(sayso: Sayso, by: Token) -> ErasureView:
+        return await sayso.subjects.erase(
+            customer, reason=reason, by=by, key=key, rewrite=rewrite, via="cli"
+        )
+
+    found = _as_person(workspace, work)
+    if as_json:
+        out.document(found)
+        return OK
+    out.pairs(
+        [
+            ("erasure", found.id),
+            ("status", found.status),
+            ("customer", found.subject),
+            ("entries", f"{found.begun_seq} and {found.done_seq}"),
+            ("files", "hold nothing of it" if found.scrubbed else "see docs/erasure.md"),
+        ]
+    )
+    return OK
+
+
+def erasures(
+    limit: LimitOption = 50,
+    after: AfterOption = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """List who was erased, by pseudonym, newest first."""
+    out = Out(as_json=as_json)
+
+    async def work(sayso: Sayso) -> list[ErasureView]:
+        return await sayso.subjects.erasures(limit=limit, after=after)
+
+    found = _looking(workspace, work)
+    if as_json:
+        more = found[-1].id if len(found) == limit else None
+        out.document({"erasures": found, "after": more})
+    elif not found:
+        out.line("Nobody was erased.")
+    else:
+        rows = [
+            [one.id, one.status, one.subject, one.reason, one.by, local_time(one.begun_at)[:16]]
+            for one in found
+        ]
+        out.table(["id", "status", "customer", "reason", "by", "at"], rows)
+    return OK
+
+
+def subject(
+    customer: CustomerArgument,
+    path: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="A new file, such as ana.json.")
+    ],
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Write all that is held about a customer, for their own request to see it."""
+    out = Out(as_json=as_json)
+
+    async def work(sayso: Sayso, by: Token) -> dict[str, Any]:
+        return await sayso.subjects.export(customer, by=by)
+
+    found = _as_person(workspace, work)
+    with new_file(path, mode=0o600) as file:
+        file.write(orjson.dumps(found, option=orjson.OPT_INDENT_2) + b"\n")
+    counts = {name: len(rows) for name, rows in found.items() if isinstance(rows, (list, dict))}
+    if as_json:
+        out.document({"path": str(path.absolute()), "counts": counts})
+    else:
+        told = ", ".join(f"{count} {name}" for name, count in counts.items())
+        out.line(f"{told} are in {path}, in clear; hand it over by a safe way.")
+    return OK
+
+
+def hold(
+    customer: CustomerArgument,
+    reason: ReasonOption,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Keep everything of a customer until two people release it."""
+    out = Out(as_json=as_json)
+
+    async def work(sayso: Sayso, by: Token) -> HoldView:
+        return await sayso.subjects.hold(customer, reason=reason, by=by)
+
+    return _show_hold(out, _as_person(workspace, work))
+
+
+def release(
+    hold_id: Annotated[str, typer.Argument(metavar="HOLD", help="The hold, hld_….")],
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Let a legal hold end: one asks, another confirms."""
+    out = Out(as_json=as_json)
+
+    async def work(sayso: Sayso, by: Token) -> HoldView:
+        return await sayso.subjects.release(hold_id, by=by)
+
+    return _show_hold(out, _as_person(workspace, work))
+
+
+def holds(
+    ended: Annotated[
+        bool, typer.Option("--ended", help="Those that were released, too.", show_default=False)
+    ] = False,
+    limit: LimitOption = 50,
+    after: AfterOption = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """List the legal holds in force, newest first."""
+    out = Out(as_json=as_json)
+
+    async def work(sayso: Sayso) -> list[HoldView]:
+        return await sayso.subjects.holds(released=ended, limit=limit, after=after)
+
+    found = _looking(workspace, work)
+    if as_json:
+        out.document({"holds": found, "after": found[-1].id if len(found) == limit else None})
+    elif not found:
+        out.line("Nothing is held.")
+    else:
+        rows = [[one.id, one.status, one.subject, one.reason, one.placed_by] for one in found]
+        out.table(["id", "status", "customer", "reason", "by"], rows)
+    return OK
+
+
+def sweep(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int:
+    """Blank now what is older than [retention] of sayso.toml says; servers do it by themselves."""
+    out = Out(as_json=as_json)
+
+    async def work(sayso: Sayso) -> SweepView:
+        await sayso.subjects.finish()
+        await sayso.subjects.erase_restored()
+        return await sayso.subjects.sweep()
+
+    found = _looking(workspace, work)
+    if as_json:
+        out.document(found)
+    elif found.before is None:
+        out.line("Everything is kept for good; set `[retention] requests` in sayso.toml.")
+    else:
+        out.line(
+            f"From before {local_time(found.before)[:16]}: {found.actions} actions,"
+            f" {found.requests} requests and the keys of {found.subjects} customers are gone."
+        )
+    return OK
+
+
+def _as_person(workspace: Path | None, work: Callable[[Sayso, Token], Awaitable[T]]) -> T:
+    folder = find_workspace(workspace)
+    secret = person_token(folder)
+
+    async def inside() -> T:
+        async with Sayso.open(folder, act=False) as sayso:
+            return await work(sayso, await sayso.person_of(secret))
+
+    return run(inside())
+
+
+def _looking(workspace: Path | None, work: Callable[[Sayso], Awaitable[T]]) -> T:
+    folder = find_workspace(workspace)
+
+    async def inside() -> T:
+        async with Sayso.open(folder, act=False) as sayso:
+            return await work(sayso)
+
+    return run(inside())
+
+
+def _ask(out: Out, question: str) -> None:
+    if not (out.tty and sys.stdin.isatty()):
+        raise usage("nobody is there to be asked whether to erase", "pass --yes")
+    if input(question).strip().lower() not in {"y", "yes"}:
+        raise usage("nothing was erased", "answer y, or pass --yes")
+
+
+def _show_hold(out: Out, found: HoldView) -> int:
+    if out.as_json:
+        out.document(found)
+        return OK
+    out.pairs(
+        [
+            ("hold", found.id),
+            ("status", found.status),
+            ("customer", found.subject),
+            ("reason", found.reason),
+            ("by", f"{found.placed_by}, {local_time(found.placed_at)}"),
+            ("asked by", found.asked_by or ""),
+            ("released by", found.released_by or ""),
+        ]
+    )
+    if found.status == "release_asked":
+        out.line(f"next: another person runs sayso audit release {found.id}")
+    elif found.status == "in_force":
+        out.line(f"next: two people run sayso audit release {found.id}, one after the other")
+    return OK

@@ -1,0 +1,112 @@
+"""`sayso audit erase|subject|hold|…`: what is owed to customers, from the command line."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import orjson
+import pytest
+from surfaces.cli.line import Place
+from surfaces.cli.test_stop import second_person
+
+ANA = "cus_demo_ana"
+PRIVACY = """roles = ["support_manager", "finance", "privacy"]
+
+[retention]
+roles = ["privacy"]
+
+"""
+
+
+@pytest.mark.promise("cli:subjects")
+def test_a_customer_is_shown_what_is_held_and_then_erased(place: Place) -> None:
+    """Invariant 8, from outside: the export has it, then nothing has, and the log verifies."""
+    done = place.refund(reason="says Ana Quispe").json
+    assert done["status"] == "succeeded", done
+    place.pending()
+    asked = place.line.done("ask", "Please refund order 1042, it arrived broken", "--subject", ANA)
+    shown = place.line.done("audit", "subject", ANA, "-o", "ana.json")
+    assert shown["counts"]["actions"] == 2 + len(asked["actions"])
+    file = place.folder / "ana.json"
+    assert file.stat().st_mode & 0o077 == 0, "for nobody else to read"
+    assert "Quispe" in file.read_text(encoding="utf-8")
+    place.line("audit", "subject", ANA, "-o", "ana.json").refused("invalid_input")
+    erased = place.line.done("audit", "erase", ANA, "--yes")
+    assert erased["status"] == "erased"
+    assert erased["scrubbed"] is True
+    dump = "\n".join(sqlite3.connect(place.database).iterdump())
+    assert ANA not in dump
+    assert "Quispe" not in dump
+    after = place.line.done("actions", "show", done["id"])
+    assert after["subject"] == erased["subject"]
+    assert after["receipt"]["id"] == done["receipt"]["id"]
+    assert place.line("audit", "verify", "--deep").status == 0
+    listed = place.line("audit", "erasures").out.splitlines()
+    assert listed[1].split()[:4] == [erased["id"], "erased", erased["subject"], "subject_request"]
+    place.line("audit", "erase", ANA, "--yes").refused("not_found")
+
+
+def test_nobody_is_erased_without_a_yes_or_a_person(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No terminal to ask, a person without the role, no token: nothing is erased."""
+    place.refund()
+    place.line("audit", "erase", ANA).refused("invalid_input", 2)
+    place.line("audit", "erase", ANA, "--yes", "--reason", "She asked").refused("reason_required")
+    place.edit_settings('roles = ["support_manager", "finance"]\n\n', PRIVACY)
+    place.line("audit", "erase", ANA, "--yes").refused("not_an_approver")
+    refused = place.line.done("audit", "query", "kind:subject.refused")["entries"]
+    assert [one["body"]["data"]["code"] for one in refused] == [
+        "not_an_approver",
+        "reason_required",
+    ]
+    (place.folder / ".sayso" / "person.token").unlink()
+    place.line("audit", "erase", ANA, "--yes").refused("unauthenticated")
+    assert ANA in "\n".join(sqlite3.connect(place.database).iterdump())
+
+
+def test_a_hold_needs_one_person_and_its_end_two(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While it is in force an erasure is refused, with the command that would end it."""
+    other = second_person(place)
+    place.refund()
+    assert "Nothing is held." in place.line("audit", "holds").out
+    hold = place.line.done("audit", "hold", ANA, "--reason", "litigation")
+    refused = place.line("audit", "erase", ANA, "--yes").refused("legal_hold")
+    assert f"sayso audit release {hold['id']}" in refused.err
+    assert "next: another person runs" in place.line("audit", "release", hold["id"]).out
+    place.line("audit", "release", hold["id"]).refused("own_request")
+    monkeypatch.setenv("SAYSO_TOKEN", other)
+    assert place.line.done("audit", "release", hold["id"])["status"] == "released"
+    assert len(place.line.done("audit", "holds", "--ended")["holds"]) == 1
+    assert place.line.done("audit", "erase", ANA, "--yes")["status"] == "erased"
+
+
+def test_a_sweep_says_what_is_kept(place: Place) -> None:
+    """For good unless sayso.toml says otherwise; never less than limits look back."""
+    assert "kept for good" in place.line("audit", "sweep").out
+    place.edit_settings("[[people]]", '[retention]\nrequests = "90d"\n\n[[people]]')
+    place.refund()
+    swept = place.line.done("audit", "sweep")
+    assert (swept["actions"], swept["requests"], swept["subjects"]) == (0, 0, 0)
+    place.edit_settings('requests = "90d"', 'requests = "30d"')
+    refused = place.line("audit", "sweep")
+    assert refused.status != 0
+    assert "below the floor of 31d" in refused.err
+
+
+def test_doctor_tells_of_customers_who_are_back_from_a_backup(place: Place) -> None:
+    """Nobody comes back unnoticed, whether a server runs or not."""
+    place.refund()
+    backup = place.database.read_bytes()
+    erased = place.line.done("audit", "erase", ANA, "--yes")
+    assert place.line.done("doctor")["facts"]["erased"] == "1 customer, nobody is back"
+    place.database.write_bytes(backup)
+    told = place.line("doctor", "--json")
+    assert told.status != 0
+    assert [one["code"] for one in orjson.loads(told.out)["problems"]] == ["erased"]
+    assert "1 erased customer is back" in told.out
+    assert erased["subject"] not in told.err
+    place.line.done("audit", "sweep")
+    assert place.line.done("doctor")["facts"]["erased"] == "1 customer, nobody is back"
