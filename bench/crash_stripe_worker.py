@@ -19,7 +19,7 @@ from typing import Literal, TypeAlias
 
 from bench.crash_stripe_plan import AMOUNTS, Plan, Step
 from bench.place import open_workspace
-from sayso.actions.approvals import Choice, Decision
+from sayso.actions.decision import Choice, Decision
 from sayso.actions.engine import Boundary, EngineSettings
 from sayso.actions.state import Status
 from sayso.ids import monotonic_s, to_micros

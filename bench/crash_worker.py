@@ -19,7 +19,7 @@ from typing import Literal, TypeAlias
 
 from bench.crash_connector import POLICY, BankConnector
 from bench.crash_plan import Wish
-from sayso.actions.approvals import Choice, Decision
+from sayso.actions.decision import Choice, Decision
 from sayso.actions.engine import Boundary, EngineSettings
 from sayso.actions.resolution import Resolution
 from sayso.audit.note import Ed25519Signer

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 
-from sayso.actions.digest import is_text, storable
+from sayso.actions.decision import (
+    Choice,
+    Decision,
+    changed_meanwhile,
+    check_decision,
+    check_one_plan,
+    check_reason,
+    edit_refused,
+    join_roles,
+    lowered_args,
+)
+from sayso.actions.digest import storable
 from sayso.actions.judging import Judge, Judged
 from sayso.actions.ledger import ActionRow, Ledger, entry_of, get_action
 from sayso.actions.policy import Approver, Outcome
@@ -26,53 +35,12 @@ from sayso.actions.reach import Directory, Person, Reach
 from sayso.actions.reminding import counted_roles
 from sayso.actions.snapshot import Resolved, difference
 from sayso.actions.state import Status
-from sayso.audit.entry import MAX_INT, Actor, ActorKind, Entry, EntryKind, Json, StoredEntry
+from sayso.audit.entry import MAX_INT, Actor, ActorKind, Entry, EntryKind, Json
 from sayso.audit.personal import Personal
 from sayso.errors import Code, RefusedError
-from sayso.ids import Clock, IdSource, Tenant, to_micros
-from sayso.json import JsonValue
-from sayso.money import Money
-from sayso.store.base import Reader, Store, Transaction, text
+from sayso.ids import Clock, IdSource, to_micros
+from sayso.store.base import Reader, Store, Transaction
 from sayso.telemetry import Telemetry
-
-DIGEST_PREFIX = 12
-"""A surface with little room may carry this many hex digits of the digest, never fewer."""
-MAX_REASON_CHARS = 2000
-_REASON_CODE = re.compile(r"[a-z][a-z0-9_]{0,39}")
-
-
-class Choice(StrEnum):
-    """What a person can say."""
-
-    APPROVE = "approve"
-    REJECT = "reject"
-    EDIT = "edit"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
-    """One person's decision about one revision.
-
-    Attributes:
-        approval_id, revision, digest: what was shown; the digest whole or its first 12 digits.
-        choice: yes, no, or less.
-        person: the authenticated person's id.
-        via: the surface, such as `cli`, `http` or `slack`.
-        reason_code: needed for `reject`, such as `not_covered`; stands in the log.
-        reason: free text; sealed beside the log.
-        args: for `edit`, the one argument that is lowered, such as `{"amount": {…}}`.
-    """
-
-    tenant: Tenant
-    approval_id: str
-    revision: int
-    digest: str
-    choice: Choice
-    person: str
-    via: str
-    reason_code: str = ""
-    reason: str = ""
-    args: Mapping[str, JsonValue] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +108,7 @@ class Approvals:
 
         def work(tx: Transaction) -> list[Decided]:
             refused.clear()
-            _check_one_plan(tx, decisions)
+            check_one_plan(tx, decisions)
             taken: list[Decided] = []
             for decision in decisions:
                 try:
@@ -152,7 +120,7 @@ class Approvals:
 
         try:
             for decision in decisions:
-                _check_reason(decision)
+                check_reason(decision)
             return await self._store.write(work)
         except RefusedError as error:
             if refused and error.code is not Code.NOT_FOUND:
@@ -160,7 +128,7 @@ class Approvals:
             raise
 
     async def _decide(self, decision: Decision) -> Decided:
-        _check_reason(decision)
+        check_reason(decision)
         if decision.choice is Choice.EDIT:
             return await self._edit(decision)
         traceparent: str | None = None
@@ -180,7 +148,7 @@ class Approvals:
 
     def _vote(self, tx: Transaction, decision: Decision) -> Decided:
         now = to_micros(self._clock.now())
-        approval, row, person = self._check(tx, decision, now)
+        approval, row, person = check_decision(tx, self._directory, decision, now)
         if decision.choice is Choice.REJECT:
             return self._reject(tx, decision, approval, row, now)
         first = tx.run(
@@ -292,9 +260,9 @@ class Approvals:
     async def _edit(self, decision: Decision) -> Decided:
         now = to_micros(self._clock.now())
         approval, row, person = await self._store.read(
-            lambda reader: self._check(reader, decision, now)
+            lambda reader: check_decision(reader, self._directory, decision, now)
         )
-        args, wanted = self._lowered(row, decision)
+        args, wanted = lowered_args(self._reach.action(row.name), row, decision)
         draft = replace(row, args=args, revision=row.revision + 1)
         action = self._reach.action(row.name)
         resolved = await self._reach.resolve(
@@ -304,7 +272,7 @@ class Approvals:
         assert row.snapshot is not None
         changed = difference(row.snapshot.resolved, resolved, lowered=True)
         if changed is not None or resolved.amount != wanted:
-            raise _changed_meanwhile()
+            raise changed_meanwhile()
         with self._telemetry.span("sayso.approve", row.traceparent, {"sayso.decision": "edit"}):
             return await self._store.write(
                 lambda tx: self._store_edit(tx, decision, approval, row, draft, resolved, person)
@@ -321,7 +289,7 @@ class Approvals:
         person: Person,
     ) -> Decided:
         now = to_micros(self._clock.now())
-        known, _, _ = self._check(tx, decision, now)
+        known, _, _ = check_decision(tx, self._directory, decision, now)
         judged = self._judge.judge(
             tx,
             draft,
@@ -331,7 +299,7 @@ class Approvals:
             approvers=[Approver(person=person.id, roles=counted_roles(tx, approval, person.roles))],
         )
         if judged.row.status is Status.REFUSED:
-            raise _edit_refused("the policy does not allow that amount", "choose another amount")
+            raise edit_refused("the policy does not allow that amount", "choose another amount")
         status = (
             ApprovalStatus.APPROVED
             if judged.row.status is Status.APPROVED
@@ -348,7 +316,7 @@ class Approvals:
         entry = self._entry(tx, decision, judged.row, EntryKind.ACTION_EDITED, approval.id, data)
         stored = self._ledger.move(tx, row, judged.row, entry)
         if stored is None:
-            raise _changed_meanwhile()
+            raise changed_meanwhile()
         if judged.card is None:  # small enough to need nobody; the editor's yes is still recorded
             judged = Judged(row=judged.row, card=approval.card, expires_at=approval.expires_at)
         put_approval(tx, approval.id, judged, status, stored, known=known)
@@ -364,52 +332,6 @@ class Approvals:
             at=now,
         )
         return self._decided(tx, stored, approval.id)
-
-    def _lowered(self, row: ActionRow, decision: Decision) -> tuple[dict[str, JsonValue], Money]:
-        action = self._reach.action(row.name)
-        args = decision.args or {}
-        if action.money_arg is None or set(args) != {action.money_arg}:
-            allowed = f"only `{action.money_arg}`" if action.money_arg else "nothing"
-            raise _edit_refused(f"{allowed} can be changed here", "approve or reject it")
-        wanted = Money.from_json(args[action.money_arg])
-        present = row.amount
-        if present is None or wanted.currency != present.currency:
-            raise _edit_refused("the currency cannot be changed", "keep the currency")
-        if not 0 < wanted.amount_minor < present.amount_minor:
-            raise _edit_refused(
-                f"`{wanted}` is not less than {present}", "choose a smaller, positive amount"
-            )
-        assert row.snapshot is not None
-        return {**row.args, action.money_arg: wanted.to_json()}, wanted
-
-    def _check(
-        self, reader: Reader, decision: Decision, now: int
-    ) -> tuple[ApprovalRow, ActionRow, Person]:
-        """Whether this person may decide this revision now; by the approval's id alone (SL-5)."""
-        approval = get_approval(reader, decision.tenant, decision.approval_id)
-        row = get_action(reader, decision.tenant, approval.action_id)
-        _check_open(reader, approval, decision, now)
-        person = self._directory.person(decision.person)
-        needed = set(approval.roles)
-        if person is None or not counted_roles(reader, approval, person.roles) & needed:
-            raise RefusedError(
-                Code.NOT_AN_APPROVER,
-                f"you are not an approver for this; it needs {_join(approval.roles)}",
-                next_step="ask somebody with that role",
-            )
-        if f"{ActorKind.PERSON}:{person.id}" in _requesters(reader, approval, row):
-            raise RefusedError(
-                Code.OWN_REQUEST,
-                "you asked for this yourself, so somebody else has to decide",
-                next_step="ask another approver",
-            )
-        if len(decision.digest) < DIGEST_PREFIX or not approval.digest.startswith(decision.digest):
-            raise RefusedError(
-                Code.DIGEST_MISMATCH,
-                "this is not what waits for a decision",
-                next_step="load the card again",
-            )
-        return approval, row, person
 
     def _yes(self, reader: Reader, approval: ApprovalRow) -> list[Approver]:
         """The people who said yes to this revision and are still approvers now."""
@@ -488,118 +410,10 @@ def approvers_of(
     return found
 
 
-def _check_one_plan(reader: Reader, decisions: Sequence[Decision]) -> None:
-    if any(decision.choice is Choice.EDIT for decision in decisions):
-        raise _edit_refused("a step is lowered by itself", "edit it, then decide about the others")
-    tenants = {decision.tenant for decision in decisions}
-    people = {decision.person for decision in decisions}
-    cards = {decision.approval_id for decision in decisions}
-    plans = {
-        get_action(
-            reader,
-            decision.tenant,
-            get_approval(reader, decision.tenant, decision.approval_id).action_id,
-        ).request_id
-        for decision in decisions
-    }
-    alone = len(tenants) == len(people) == len(plans) == 1 and None not in plans
-    if not alone or len(cards) < len(decisions):
-        raise RefusedError(
-            Code.INVALID_INPUT,
-            "these are not decisions of one person about different steps of one plan",
-            next_step="send one decision for each step of one request",
-        )
-
-
-def _check_reason(decision: Decision) -> None:
-    if decision.choice is Choice.REJECT and not decision.reason_code:
-        raise RefusedError(
-            Code.REASON_REQUIRED,
-            "a no needs a reason",
-            next_step="give a reason code such as not_covered",
-        )
-    if decision.reason_code and not _REASON_CODE.fullmatch(decision.reason_code):
-        raise RefusedError(
-            Code.INVALID_INPUT,
-            f"`{decision.reason_code[:40]}` is no reason code",
-            next_step="use lower-case letters, digits and _",
-        )
-    if len(decision.reason) > MAX_REASON_CHARS:
-        raise RefusedError(
-            Code.MESSAGE_TOO_LONG, f"a reason has at most {MAX_REASON_CHARS:,} characters"
-        )
-    if not is_text(decision.reason):
-        raise RefusedError(
-            Code.INVALID_INPUT,
-            "the reason holds text that is not Unicode",
-            next_step="remove the lone surrogates",
-        )
-
-
-def _check_open(reader: Reader, approval: ApprovalRow, decision: Decision, now: int) -> None:
-    if approval.status is not ApprovalStatus.PENDING:
-        by = _decider(reader, approval)
-        who = f" by {by}" if by else ""
-        raise RefusedError(
-            Code.ALREADY_DECIDED, f"this is {approval.status}{who} already", next_step="nothing"
-        )
-    if decision.revision != approval.revision:
-        raise RefusedError(
-            Code.STALE_REVISION,
-            f"revision {decision.revision} is out of date; {approval.revision} is the newest",
-            next_step="load the card again and decide about what it shows now",
-        )
-    if now >= approval.expires_at:
-        raise RefusedError(
-            Code.APPROVAL_EXPIRED,
-            "the time to decide this is over, which counts as no",
-            next_step="propose it again if it is still wanted",
-        )
-
-
-def _requesters(reader: Reader, approval: ApprovalRow, row: ActionRow) -> set[str]:
-    """Who asked for it: whoever proposed it, and whoever's request it was planned for (SL-13)."""
-    found = {approval.requester, row.requester}
-    if row.request_id is not None:
-        request = reader.one("request.by_id", tenant=row.tenant, id=row.request_id)
-        if request is not None:
-            found.add(text(request, "requester"))
-    return found
-
-
-def _decider(reader: Reader, approval: ApprovalRow) -> str | None:
-    """Whose word made it what it is; None when it expired or was superseded."""
-    if approval.status not in {ApprovalStatus.APPROVED, ApprovalStatus.REJECTED}:
-        return None
-    # NOTE: the votes do not say it: two of one moment have no order, and a no after the same
-    # person's yes is only in the log.
-    found = reader.one("log.bodies", tenant=approval.tenant, from_seq=approval.last_seq, limit=1)
-    if found is None:
-        return None
-    entry = StoredEntry.read(text(found, "body").encode()).entry
-    return entry.actor.id if entry.approval == approval.id else None
-
-
-def _edit_refused(problem: str, next_step: str) -> RefusedError:
-    return RefusedError(Code.EDIT_NOT_ALLOWED, problem, next_step=next_step)
-
-
-def _changed_meanwhile() -> RefusedError:
-    return RefusedError(
-        Code.STALE_REVISION,
-        "it changed meanwhile",
-        next_step="load the card again; a yes to a card that is out of date makes a new one",
-    )
-
-
 def _people_left(approval: ApprovalRow, given: list[Approver]) -> str:
     left = list(approval.roles)
     for approver in given:
         held = next((role for role in left if role in approver.roles), None)
         if held is not None:
             left.remove(held)
-    return _join(tuple(left)) if left else "the policy"
-
-
-def _join(roles: tuple[str, ...]) -> str:
-    return " and ".join(role.replace("_", " ") for role in roles)
+    return join_roles(tuple(left)) if left else "the policy"

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from sayso.actions.action import Subject
-from sayso.actions.approvals import Decided, Decision
+from sayso.actions.approvals import Decided
+from sayso.actions.decision import Decision
 from sayso.actions.engine import Boundary, EngineSettings
 from sayso.actions.ledger import get_action, read_action
 from sayso.actions.priority import NORMAL, WAITED_FOR

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sayso.actions.action import Assurance, Subject
-from sayso.actions.approvals import Choice
+from sayso.actions.decision import Choice
 from sayso.errors import Code, RefusedError
 
 

@@ -9,7 +9,8 @@ from functools import partial
 import orjson
 from support.house import ShopHouse
 
-from sayso.actions.approvals import Choice, Decided, Decision
+from sayso.actions.approvals import Decided
+from sayso.actions.decision import Choice, Decision
 from sayso.audit.entry import Actor
 from sayso.errors import RefusedError
 from sayso.ids import Tenant, to_micros

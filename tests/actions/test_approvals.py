@@ -23,7 +23,7 @@ from actions.desk import (
 )
 from support.house import PEOPLE, POLICY, ShopHouse, open_shop
 
-from sayso.actions.approvals import Choice, Decision
+from sayso.actions.decision import Choice, Decision
 from sayso.actions.engine import MAX_REVISIONS
 from sayso.audit.entry import Actor, ActorKind
 from sayso.errors import RefusedError

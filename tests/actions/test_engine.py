@@ -9,7 +9,7 @@ import pytest
 from support.house import ShopHouse, open_shop
 
 from sayso.actions.action import Guarantee, at_most_once, idempotent, verifiable
-from sayso.actions.approvals import Choice, Decision
+from sayso.actions.decision import Choice, Decision
 from sayso.actions.engine import Boundary
 from sayso.actions.snapshot import Call
 from sayso.ids import Tenant

@@ -10,7 +10,7 @@ from actions.desk import ASKED, MAIN, code_of, decide, open_rows, say, shown, st
 from support.house import ShopHouse, open_shop
 
 from sayso.actions.action import Subject
-from sayso.actions.approvals import Choice
+from sayso.actions.decision import Choice
 from sayso.actions.plan import Step
 from sayso.actions.proposals import Proposal
 from sayso.agent.base import Message

@@ -13,7 +13,7 @@ from actions.desk import ASKED, MAIN, assert_verified, bodies, decide, propose, 
 from support.house import POLICY, ShopHouse, open_shop
 
 from sayso.actions.action import Subject
-from sayso.actions.approvals import Choice
+from sayso.actions.decision import Choice
 from sayso.actions.plan import Step
 from sayso.actions.proposals import Proposal
 from sayso.audit.entry import Actor, ActorKind

@@ -27,7 +27,7 @@ from actions.desk import (
 from support.house import ShopHouse, open_shop
 
 from sayso.actions.action import Subject, at_most_once
-from sayso.actions.approvals import Choice
+from sayso.actions.decision import Choice
 from sayso.actions.engine import Boundary
 from sayso.actions.ledger import Ledger, get_action
 from sayso.actions.plan import Step

@@ -10,7 +10,7 @@ from actions.desk import ASKED, assert_verified, bodies, propose, run_due, say, 
 from actions.test_undoing import open_gifts, plan_of, refund, states, submit
 from support.house import ShopHouse
 
-from sayso.actions.approvals import Choice, Decision
+from sayso.actions.decision import Choice, Decision
 from sayso.actions.plan import OnFailure
 from sayso.errors import Code, RefusedError
 

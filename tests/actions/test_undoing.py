@@ -12,7 +12,7 @@ from actions.desk import ASKED, MAIN, assert_verified, bodies, run_due, say, sho
 from support.house import POLICY, ShopHouse, open_shop
 
 from sayso.actions.action import Subject
-from sayso.actions.approvals import Choice
+from sayso.actions.decision import Choice
 from sayso.actions.engine import Boundary
 from sayso.actions.plan import OnFailure, Step
 from sayso.actions.proposals import Proposal

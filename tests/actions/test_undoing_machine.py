@@ -24,7 +24,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from support.house import ShopHouse, open_shop
 
 from sayso.actions.action import Guarantee, Subject, at_most_once, idempotent, verifiable
-from sayso.actions.approvals import Choice
+from sayso.actions.decision import Choice
 from sayso.actions.engine import Boundary
 from sayso.actions.ledger import ActionRow, read_action
 from sayso.actions.plan import OnFailure, Step

@@ -11,7 +11,7 @@ import pytest
 from support.house import ShopHouse, open_shop
 
 from sayso.actions.action import Action
-from sayso.actions.approvals import Choice, Decision
+from sayso.actions.decision import Choice, Decision
 from sayso.actions.plan import HandOver, Plan, Step
 from sayso.agent.base import Handles, Message
 from sayso.errors import Code, RetryableError

@@ -11,7 +11,7 @@ import pytest
 from dispatch.conftest import fresh_fleet
 from dispatch.stage import Stage, Worker, make_stage, refund
 
-from sayso.actions.approvals import Choice, Decision
+from sayso.actions.decision import Choice, Decision
 from sayso.sdk.app import Sayso
 from sayso.testing.postgres import PostgresServer
 

@@ -12,7 +12,7 @@ import pytest
 from support.house import ShopHouse, open_shop
 
 from sayso.actions.action import Action
-from sayso.actions.approvals import Choice, Decision
+from sayso.actions.decision import Choice, Decision
 from sayso.actions.erasing import is_erased
 from sayso.actions.ledger import get_action
 from sayso.actions.plan import HandOver, Plan, Step

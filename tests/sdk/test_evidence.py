@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.house import ShopHouse, open_shop
 
-from sayso.actions.approvals import Choice, Decision
+from sayso.actions.decision import Choice, Decision
 from sayso.audit.checks import Trust
 from sayso.audit.evidence.html import shown
 from sayso.audit.evidence.reading import read_evidence

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
 
-from sayso.actions.approvals import DIGEST_PREFIX
 from sayso.actions.card import Card
+from sayso.actions.decision import DIGEST_PREFIX
 from sayso.json import JsonValue
 from sayso.sdk.views import ApprovalView
 from sayso.surfaces.cli.output import Out, local_time

@@ -7,7 +7,7 @@ from typing import Annotated
 import orjson
 from fastapi import APIRouter, Query
 
-from sayso.actions.approvals import DIGEST_PREFIX, Choice, Decision
+from sayso.actions.decision import DIGEST_PREFIX, Choice, Decision
 from sayso.errors import Code, RefusedError
 from sayso.sdk.app import Sayso
 from sayso.sdk.tokens import Token

@@ -6,8 +6,9 @@ import asyncio
 import logging
 from collections.abc import Mapping
 
-from sayso.actions.approvals import MAX_REASON_CHARS, Choice, Decided, Decision
+from sayso.actions.approvals import Decided
 from sayso.actions.card import Card
+from sayso.actions.decision import MAX_REASON_CHARS, Choice, Decision
 from sayso.actions.queue import ApprovalStatus
 from sayso.errors import Code, RefusedError, RetryableError, SaysoError
 from sayso.ids import rfc3339, to_micros

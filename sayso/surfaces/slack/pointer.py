@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Self
 
-from sayso.actions.approvals import DIGEST_PREFIX
+from sayso.actions.decision import DIGEST_PREFIX
 from sayso.errors import Code, RefusedError
 
 _SHAPE = re.compile(r"(apr_[0-9a-z]{26})\.([1-9][0-9]{0,5})\.([0-9a-f]{12})")

@@ -14,7 +14,8 @@ from pathlib import Path
 from support.house import make_shop_workspace
 from surfaces.slack.rig import PEOPLE, settings_for
 
-from sayso.actions.approvals import Decided, Decision
+from sayso.actions.approvals import Decided
+from sayso.actions.decision import Decision
 from sayso.money import Money
 from sayso.sdk.app import Sayso
 from sayso.surfaces.slack import create_slack_app

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from sayso.actions.approvals import Choice, Decision
+from sayso.actions.decision import Choice, Decision
 from sayso.sdk.app import Sayso
 from sayso.sdk.tokens import Token
 from sayso.sdk.views import ActionView, ApprovalView, RequestView

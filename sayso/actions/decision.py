@@ -1,0 +1,232 @@
+"""A decision, and what is checked before it counts: whose it is, about what, and until when."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sayso.actions.action import Action
+from sayso.actions.digest import is_text
+from sayso.actions.ledger import ActionRow, get_action
+from sayso.actions.queue import ApprovalRow, ApprovalStatus, get_approval
+from sayso.actions.reach import Directory, Person
+from sayso.actions.reminding import counted_roles
+from sayso.audit.entry import ActorKind, StoredEntry
+from sayso.errors import Code, RefusedError
+from sayso.ids import Tenant
+from sayso.json import JsonValue
+from sayso.money import Money
+from sayso.store.base import Reader, text
+
+DIGEST_PREFIX = 12
+"""A surface with little room may carry this many hex digits of the digest, never fewer."""
+MAX_REASON_CHARS = 2000
+_REASON_CODE = re.compile(r"[a-z][a-z0-9_]{0,39}")
+
+
+class Choice(StrEnum):
+    """What a person can say."""
+
+    APPROVE = "approve"
+    REJECT = "reject"
+    EDIT = "edit"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """One person's decision about one revision.
+
+    Attributes:
+        approval_id, revision, digest: what was shown; the digest whole or its first 12 digits.
+        choice: yes, no, or less.
+        person: the authenticated person's id.
+        via: the surface, such as `cli`, `http` or `slack`.
+        reason_code: needed for `reject`, such as `not_covered`; stands in the log.
+        reason: free text; sealed beside the log.
+        args: for `edit`, the one argument that is lowered, such as `{"amount": {…}}`.
+    """
+
+    tenant: Tenant
+    approval_id: str
+    revision: int
+    digest: str
+    choice: Choice
+    person: str
+    via: str
+    reason_code: str = ""
+    reason: str = ""
+    args: Mapping[str, JsonValue] | None = None
+
+
+def check_decision(
+    reader: Reader, directory: Directory, decision: Decision, now: int
+) -> tuple[ApprovalRow, ActionRow, Person]:
+    """Whether this person may decide this revision now; by the approval's id alone (SL-5).
+
+    Raises:
+        RefusedError: `not_found`, `already_decided`, `stale_revision`, `approval_expired`,
+            `not_an_approver`, `own_request`, `digest_mismatch`.
+    """
+    approval = get_approval(reader, decision.tenant, decision.approval_id)
+    row = get_action(reader, decision.tenant, approval.action_id)
+    _check_open(reader, approval, decision, now)
+    person = directory.person(decision.person)
+    needed = set(approval.roles)
+    if person is None or not counted_roles(reader, approval, person.roles) & needed:
+        raise RefusedError(
+            Code.NOT_AN_APPROVER,
+            f"you are not an approver for this; it needs {join_roles(approval.roles)}",
+            next_step="ask somebody with that role",
+        )
+    if f"{ActorKind.PERSON}:{person.id}" in _requesters(reader, approval, row):
+        raise RefusedError(
+            Code.OWN_REQUEST,
+            "you asked for this yourself, so somebody else has to decide",
+            next_step="ask another approver",
+        )
+    if len(decision.digest) < DIGEST_PREFIX or not approval.digest.startswith(decision.digest):
+        raise RefusedError(
+            Code.DIGEST_MISMATCH,
+            "this is not what waits for a decision",
+            next_step="load the card again",
+        )
+    return approval, row, person
+
+
+def lowered_args(
+    action: Action, row: ActionRow, decision: Decision
+) -> tuple[dict[str, JsonValue], Money]:
+    """The arguments and the amount that an edit asks for.
+
+    Raises:
+        RefusedError: `edit_not_allowed` for anything but a smaller, positive amount.
+    """
+    args = decision.args or {}
+    if action.money_arg is None or set(args) != {action.money_arg}:
+        allowed = f"only `{action.money_arg}`" if action.money_arg else "nothing"
+        raise edit_refused(f"{allowed} can be changed here", "approve or reject it")
+    wanted = Money.from_json(args[action.money_arg])
+    present = row.amount
+    if present is None or wanted.currency != present.currency:
+        raise edit_refused("the currency cannot be changed", "keep the currency")
+    if not 0 < wanted.amount_minor < present.amount_minor:
+        raise edit_refused(
+            f"`{wanted}` is not less than {present}", "choose a smaller, positive amount"
+        )
+    assert row.snapshot is not None
+    return {**row.args, action.money_arg: wanted.to_json()}, wanted
+
+
+def check_one_plan(reader: Reader, decisions: Sequence[Decision]) -> None:
+    """Whether these are one person's about different steps of one plan, and no edit among them."""
+    if any(decision.choice is Choice.EDIT for decision in decisions):
+        raise edit_refused("a step is lowered by itself", "edit it, then decide about the others")
+    tenants = {decision.tenant for decision in decisions}
+    people = {decision.person for decision in decisions}
+    cards = {decision.approval_id for decision in decisions}
+    plans = {
+        get_action(
+            reader,
+            decision.tenant,
+            get_approval(reader, decision.tenant, decision.approval_id).action_id,
+        ).request_id
+        for decision in decisions
+    }
+    alone = len(tenants) == len(people) == len(plans) == 1 and None not in plans
+    if not alone or len(cards) < len(decisions):
+        raise RefusedError(
+            Code.INVALID_INPUT,
+            "these are not decisions of one person about different steps of one plan",
+            next_step="send one decision for each step of one request",
+        )
+
+
+def check_reason(decision: Decision) -> None:
+    """Whether a no has its reason, and both can be kept."""
+    if decision.choice is Choice.REJECT and not decision.reason_code:
+        raise RefusedError(
+            Code.REASON_REQUIRED,
+            "a no needs a reason",
+            next_step="give a reason code such as not_covered",
+        )
+    if decision.reason_code and not _REASON_CODE.fullmatch(decision.reason_code):
+        raise RefusedError(
+            Code.INVALID_INPUT,
+            f"`{decision.reason_code[:40]}` is no reason code",
+            next_step="use lower-case letters, digits and _",
+        )
+    if len(decision.reason) > MAX_REASON_CHARS:
+        raise RefusedError(
+            Code.MESSAGE_TOO_LONG, f"a reason has at most {MAX_REASON_CHARS:,} characters"
+        )
+    if not is_text(decision.reason):
+        raise RefusedError(
+            Code.INVALID_INPUT,
+            "the reason holds text that is not Unicode",
+            next_step="remove the lone surrogates",
+        )
+
+
+def _check_open(reader: Reader, approval: ApprovalRow, decision: Decision, now: int) -> None:
+    if approval.status is not ApprovalStatus.PENDING:
+        by = _decider(reader, approval)
+        who = f" by {by}" if by else ""
+        raise RefusedError(
+            Code.ALREADY_DECIDED, f"this is {approval.status}{who} already", next_step="nothing"
+        )
+    if decision.revision != approval.revision:
+        raise RefusedError(
+            Code.STALE_REVISION,
+            f"revision {decision.revision} is out of date; {approval.revision} is the newest",
+            next_step="load the card again and decide about what it shows now",
+        )
+    if now >= approval.expires_at:
+        raise RefusedError(
+            Code.APPROVAL_EXPIRED,
+            "the time to decide this is over, which counts as no",
+            next_step="propose it again if it is still wanted",
+        )
+
+
+def _requesters(reader: Reader, approval: ApprovalRow, row: ActionRow) -> set[str]:
+    """Who asked for it: whoever proposed it, and whoever's request it was planned for (SL-13)."""
+    found = {approval.requester, row.requester}
+    if row.request_id is not None:
+        request = reader.one("request.by_id", tenant=row.tenant, id=row.request_id)
+        if request is not None:
+            found.add(text(request, "requester"))
+    return found
+
+
+def _decider(reader: Reader, approval: ApprovalRow) -> str | None:
+    """Whose word made it what it is; None when it expired or was superseded."""
+    if approval.status not in {ApprovalStatus.APPROVED, ApprovalStatus.REJECTED}:
+        return None
+    # NOTE: the votes do not say it: two of one moment have no order, and a no after the same
+    # person's yes is only in the log.
+    found = reader.one("log.bodies", tenant=approval.tenant, from_seq=approval.last_seq, limit=1)
+    if found is None:
+        return None
+    entry = StoredEntry.read(text(found, "body").encode()).entry
+    return entry.actor.id if entry.approval == approval.id else None
+
+
+def edit_refused(problem: str, next_step: str) -> RefusedError:
+    """An edit that is not allowed, with what is."""
+    return RefusedError(Code.EDIT_NOT_ALLOWED, problem, next_step=next_step)
+
+
+def changed_meanwhile() -> RefusedError:
+    """What was shown does not hold any more."""
+    return RefusedError(
+        Code.STALE_REVISION,
+        "it changed meanwhile",
+        next_step="load the card again; a yes to a card that is out of date makes a new one",
+    )
+
+
+def join_roles(roles: tuple[str, ...]) -> str:
+    """Roles as a sentence names them."""
+    return " and ".join(role.replace("_", " ") for role in roles)
