@@ -42,7 +42,7 @@ COMMANDS: dict[str, str] = {
     "actions": "Look at actions, settle unknown ones: list, show, resolve.",
     "stop": "Stop at once, and see what is stopped: list.",
     "resume": "Let what is stopped go on: one asks, another confirms.",
-    "audit": "Ask the log, prove it, publish its heads, erase a customer, change its key.",
+    "audit": "Ask the log, prove it, publish its heads, erase a customer.",
     "witness": "Witness others' logs: cosign what follows from before.",
     "token": "Tokens of programs and people: create, list, revoke.",
     "serve": "Serve the HTTP API, Slack's clicks, and what is due.",

@@ -43,17 +43,17 @@ join subject s on s.tenant = p.tenant and s.pseudonym = p.pseudonym
 where p.tenant = :tenant and p.pseudonym = :pseudonym order by p.ref;
 
 -- name: anything_of
-select 1 as found from action where tenant = :tenant and subject_id = :subject_id
-union all select 1 from request where tenant = :tenant and subject_id = :subject_id
-union all select 1 from stop
+select cast(1 as bigint) as found from action where tenant = :tenant and subject_id = :subject_id
+union all select cast(1 as bigint) from request where tenant = :tenant and subject_id = :subject_id
+union all select cast(1 as bigint) from stop
 where tenant = :tenant and scope = 'customer' and target = :subject_id
 limit 1;
 
 -- name: blanked
-select 1 as found from action
+select cast(1 as bigint) as found from action
 where tenant = :tenant and subject_id = :subject_id and erased_seq is not null
 union all
-select 1 from request
+select cast(1 as bigint) from request
 where tenant = :tenant and subject_id = :subject_id and erased_seq is not null
 limit 1;
 

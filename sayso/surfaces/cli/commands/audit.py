@@ -27,7 +27,7 @@ from sayso.surfaces.cli.output import Out, local_time
 from sayso.surfaces.cli.place import CLI, find_workspace, run
 
 app = typer.Typer(
-    help="Ask the log, prove it, publish its heads, erase a customer, change its key.",
+    help="Ask the log, prove it, publish its heads, erase a customer.",
 )
 
 
