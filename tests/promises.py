@@ -379,6 +379,10 @@ PROMISES: dict[str, Promise] = {
         "issue 3",
     ),
     # ---- connectors ------------------------------------------------------------------------
+    "connectors:stripe-described": Promise(
+        "What we say to Stripe, and what the sandbox answers, has the form that Stripe describes.",
+        "issue 2",
+    ),
     "connectors:suite": Promise(
         "Every shipped connector keeps the contract, by the suite that ships for everybody's.",
         "issue 2",

@@ -64,6 +64,14 @@ def gather_subject(reader: Reader, tenant: Tenant, subject_id: str, made_at: int
     }
 
 
+def counts_of(found: Mapping[str, Any]) -> dict[str, int]:
+    """How many of each kind a gathered customer has."""
+    return {
+        name: len(found[name])
+        for name in ("requests", "actions", "approvals", "stops", "texts", "entries")
+    }
+
+
 def nothing_held() -> RefusedError:
     """Nothing is there to show, to erase or to hold."""
     return RefusedError(

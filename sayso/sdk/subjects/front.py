@@ -8,13 +8,13 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from sayso.audit.entry import Entry, EntryKind, Json
+from sayso.audit.entry import Entry, EntryKind
 from sayso.audit.erasing import ErasureOrder, check_reason, read_erasure
 from sayso.audit.holds import get_hold, read_hold
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant, rfc3339, to_micros
 from sayso.sdk.paging import page_of
-from sayso.sdk.subjects.access import gather_subject, nothing_held
+from sayso.sdk.subjects.access import counts_of, gather_subject, nothing_held
 from sayso.sdk.subjects.restored import Restored
 from sayso.sdk.subjects.roles import check_role, roles_of
 from sayso.sdk.subjects.views import (
@@ -116,14 +116,11 @@ class Subjects:
 
         def work(tx: Transaction) -> dict[str, Any]:
             found = gather_subject(tx, tenant, subject_id, now)
-            counts: dict[str, Json] = {
-                name: len(rows) for name, rows in found.items() if isinstance(rows, (list, dict))
-            }
             entry = Entry(
                 kind=EntryKind.SUBJECT_EXPORTED,
                 actor=by.actor,
                 subject=str(found["pseudonym"]),
-                data={"counts": counts},
+                data={"counts": dict(counts_of(found))},
             )
             self._house.log.append(tx, tenant, entry)
             return found

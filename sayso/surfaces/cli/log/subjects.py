@@ -12,6 +12,7 @@ import typer
 
 from sayso.audit.exports.rows import new_file
 from sayso.sdk.app import Sayso
+from sayso.sdk.subjects.access import counts_of
 from sayso.sdk.subjects.views import ErasureView, HoldView, SweepView
 from sayso.sdk.tokens import Token
 from sayso.surfaces.cli.options import (
@@ -121,7 +122,7 @@ def subject(
     found = _as_person(workspace, work)
     with new_file(path, mode=0o600) as file:
         file.write(orjson.dumps(found, option=orjson.OPT_INDENT_2) + b"\n")
-    counts = {name: len(rows) for name, rows in found.items() if isinstance(rows, (list, dict))}
+    counts = counts_of(found)
     if as_json:
         out.document({"path": str(path.absolute()), "counts": counts})
     else:
