@@ -44,6 +44,11 @@ PROMISES: dict[str, Promise] = {
         "the three guarantees.",
         "invariant 2, SE-8",
     ),
+    "engine:one-effect:denied": Promise(
+        "What a provider did and denied is found by a look-up, and gets no second effect under a "
+        "new key, as long as absence is not proven.",
+        "SE-9",
+    ),
     "engine:one-effect:key-forgotten": Promise(
         "Once the provider may have forgotten the key, only a look-up or a person decides.",
         "SE-9",

@@ -24,10 +24,10 @@ from sayso.actions.proposals import Proposals
 from sayso.actions.queue import approval_of
 from sayso.actions.rates import Rates
 from sayso.actions.reach import Directory, Reach
-from sayso.actions.recovery import CallAgain, Settle, Wait, after_look_up
+from sayso.actions.recovery import CallAgain, Settle, Wait, after_look_up, not_proven
 from sayso.actions.reminding import Reminders
 from sayso.actions.settling import Settlements
-from sayso.actions.snapshot import Receipt, difference
+from sayso.actions.snapshot import Absence, Receipt, difference
 from sayso.actions.state import Status
 from sayso.actions.waiting import (
     Waits,
@@ -38,7 +38,7 @@ from sayso.actions.waiting import (
     waits_for,
 )
 from sayso.audit.personal import Personal
-from sayso.errors import Code, RefusedError
+from sayso.errors import Code, RefusedError, RetryableError, SaysoError
 from sayso.ids import Clock, Tenant, to_micros
 from sayso.store.base import Reader, Store, Transaction
 from sayso.telemetry import Telemetry
@@ -218,6 +218,15 @@ class Engine:
     # ---- claim: everything that could have changed is checked again --------------------------
 
     async def _claim(self, row: ActionRow) -> ActionRow | None:
+        unproven: str | None = None
+        if row.call_key is not None:
+            found = await self._look_up(row)
+            if isinstance(found, Receipt):
+                return await self._store.write(
+                    lambda tx: self._settlements.reconcile(tx, row, found)
+                )
+            guarantee = self._reach.action(row.name).guarantee
+            unproven = not_proven(row, guarantee, found, to_micros(self._clock.now()))
         if not stands_alone(row):
             waiting = await self._store.read(lambda reader: waits_for(reader, row))
             if waiting is Waits.FAILED:
@@ -226,32 +235,22 @@ class Engine:
             if waiting is Waits.OPEN:
                 await self._store.write(lambda tx: park(tx, row))
                 return None
-        if row.call_key is not None and (done := await self._done_after_all(row)) is not None:
-            return done
         changed = await self._changed_world(row)
         if changed is not None:
-            return await self._make_stale(row, changed)
+            return await self._make_stale(row, changed, unproven)
         self._passing(Boundary.BEFORE_INTENT)
         claimed = await self._store.write(lambda tx: self._claims.commit_intent(tx, row))
         if isinstance(claimed, str):
-            return await self._make_stale(row, claimed)
+            return await self._make_stale(row, claimed, unproven)
         if claimed is None or claimed.is_held:
             return claimed
         check_claimed(claimed)
         self._passing(Boundary.AFTER_INTENT)
         return await self._call(claimed, Try.FIRST)
 
-    async def _done_after_all(self, row: ActionRow) -> ActionRow | None:
-        """Settle a released action whose effect exists, although the provider said it did nothing.
-
-        Else its own effect would make it stale, and the new revision would have a new key.
-        """
-        attributes: dict[str, str | int | bool] = {"sayso.action": row.name}
-        with self._telemetry.span("sayso.look_up", row.traceparent, attributes):
-            found = await look_up(self._reach, call_of(row), self._settings.call_timeout_s)
-        if not isinstance(found, Receipt):
-            return None
-        return await self._store.write(lambda tx: self._settlements.reconcile(tx, row, found))
+    async def _look_up(self, row: ActionRow) -> Receipt | Absence | SaysoError:
+        with self._telemetry.span("sayso.look_up", row.traceparent, {"sayso.action": row.name}):
+            return await look_up(self._reach, call_of(row), self._settings.call_timeout_s)
 
     async def _changed_world(self, row: ActionRow) -> str | None:
         """What changed at the provider since the snapshot, in words; None when nothing did."""
@@ -274,7 +273,17 @@ class Engine:
                 return error.message
         return difference(snapshot.resolved, found)
 
-    async def _make_stale(self, row: ActionRow, reason: str) -> ActionRow | None:
+    async def _make_stale(
+        self, row: ActionRow, reason: str, unproven: str | None
+    ) -> ActionRow | None:
+        # INVARIANT: a new revision has a new key, so a provider that did it and said that it had
+        # not would do it again; nor is the change its own effect.
+        if unproven is not None:
+            raise RetryableError(
+                Code.PROVIDER_UNAVAILABLE,
+                f"an earlier call may still turn out to have done it: {unproven}",
+                next_step="the engine looks again",
+            )
         stored = await self._store.write(lambda tx: self._endings.make_stale(tx, row, reason))
         if stored is not None and stored.status is not Status.STALE:
             check_claimed(stored)
@@ -323,10 +332,8 @@ class Engine:
     async def _recover(self, row: ActionRow) -> ActionRow | None:
         """Find out what became of a call before anything is tried again."""
         row = last_called(row)
-        call = call_of(row)
         guarantee = self._reach.action(row.name).guarantee
-        with self._telemetry.span("sayso.look_up", row.traceparent, {"sayso.action": row.name}):
-            found = await look_up(self._reach, call, self._settings.call_timeout_s)
+        found = await self._look_up(row)
         move = after_look_up(row, guarantee, found, to_micros(self._clock.now()))
         match move:
             case Settle(receipt=receipt):

@@ -81,6 +81,22 @@ def after_look_up(
     return Wait(due_at=None, reason="the provider cannot be asked; a person has to look")
 
 
+def not_proven(
+    row: ActionRow, guarantee: Guarantee, found: Absence | SaysoError, now: int
+) -> str | None:
+    """Why a call that was released may still have done it, in words; None when nothing says so.
+
+    The provider's word that surely nothing was done is what a release rests on. Where a look-up can
+    prove it, the proof is waited for before anything is asked for under a new key.
+    """
+    if isinstance(found, SaysoError):
+        return found.message
+    if found is Absence.CANNOT_TELL or guarantee.settle_after_s is None:
+        return None
+    proven_at = (row.called_at or 0) + guarantee.settle_after_s * 1_000_000
+    return "an effect may still appear" if now < proven_at else None
+
+
 def _key_is_safe(row: ActionRow, guarantee: Guarantee, now: int) -> bool:
     if guarantee.kind != "idempotent" or row.call_key_until is None:
         return False

@@ -12,7 +12,7 @@ from sayso.actions.recovery import retry_delay_micros
 from sayso.actions.snapshot import Receipt
 from sayso.actions.state import Status
 from sayso.audit.entry import EntryKind, Json
-from sayso.errors import Code, RefusedError, RetryableError, SaysoError
+from sayso.errors import Code, IntegrityError, RefusedError, RetryableError, SaysoError
 from sayso.store.base import Transaction
 
 MAX_RELEASES = 8
@@ -56,6 +56,7 @@ class Settlements:
                 status=Status.APPROVED,
                 attempts=row.attempts + 1,
                 error=error,
+                called_at=now,
                 due_at=now + delay,
                 updated_at=now,
             )
@@ -77,7 +78,15 @@ class Settlements:
         return self._moves.move(tx, row, moved, EntryKind.ACTION_UNKNOWN, data)
 
     def reconcile(self, tx: Transaction, row: ActionRow, receipt: Receipt) -> ActionRow | None:
-        """The look-up found the effect."""
+        """The look-up found the effect.
+
+        Raises:
+            IntegrityError: `wrong_state`; nothing of ours is found of what was never called.
+        """
+        if row.call_key is None:
+            raise IntegrityError(
+                Code.WRONG_STATE, "an action without an intent cannot have had its effect"
+            )
         now = self._moves.now()
         moved = replace(
             row,

@@ -27,6 +27,8 @@ class ShopFault(StrEnum):
     SAYS_NO = "says_no"
     UNREACHABLE = "unreachable"
     """Surely nothing was sent."""
+    DENIES = "denies"
+    """Does it, and answers like `UNREACHABLE`: a lie that no connector can tell from the truth."""
     BREAKS = "breaks"
     """The connector raises an error that the contract does not know, after doing it."""
     TWICE = "twice"
@@ -161,6 +163,8 @@ class Shop:
         payout = self._pay(call, forget=fault is ShopFault.TWICE)
         if fault is ShopFault.LOST_AFTER:
             raise OutcomeUnknownError(Code.OUTCOME_UNKNOWN, "no answer came")
+        if fault is ShopFault.DENIES:
+            raise RetryableError(Code.PROVIDER_UNAVAILABLE, "the shop is closed")
         if fault is ShopFault.BREAKS:
             raise ZeroDivisionError("a bug in the connector")
         return Receipt(id=payout.id, status="paid", amount=payout.amount)

@@ -2,16 +2,37 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
-from actions.desk import advance, assert_verified, propose, stock
+from actions.desk import (
+    ASKED,
+    MAIN,
+    advance,
+    assert_verified,
+    bodies,
+    decide,
+    propose,
+    say,
+    shown,
+    stock,
+    usd,
+)
 from actions.slow_shop import SlowToShow
-from support.house import open_shop
+from support.house import ShopHouse, open_shop
 
-from sayso.actions.action import verifiable
+from sayso.actions.action import Guarantee, at_most_once, idempotent, verifiable
+from sayso.actions.decision import Choice
 from sayso.actions.engine import Boundary
-from sayso.actions.snapshot import Call
+from sayso.actions.ledger import Ledger, get_action
+from sayso.actions.moves import Moves
+from sayso.actions.settling import Settlements
+from sayso.actions.snapshot import Absence, Call, Receipt
+from sayso.audit.personal import Personal
+from sayso.errors import Code, IntegrityError, RetryableError
+from sayso.money import Money
+from sayso.store.base import Transaction
 from sayso.testing.clock import FakeClock
 from sayso.testing.shop import Shop, ShopFault
 
@@ -86,3 +107,164 @@ async def test_a_worker_that_slept_before_its_call_does_not_make_it(tmp_path: Pa
         assert (await advance(other, view)).status == "succeeded"
         assert len(shop.books.payouts) == 1
         assert_verified(other)
+
+
+PROVABLE = [
+    idempotent(hours=24),
+    idempotent(hours=24, settle_after_s=60),
+    verifiable(settle_after_s=60),
+]
+
+
+class BlindAtFirst(Shop):
+    """Its look-up breaks off as long as `blind` says so."""
+
+    blind = True
+
+    async def look_up(self, call: Call) -> Receipt | Absence:
+        if self.blind:
+            raise RetryableError(Code.PROVIDER_UNAVAILABLE, "the list cannot be read")
+        return await super().look_up(call)
+
+
+def kinds_of(house: ShopHouse) -> list[str]:
+    """The kinds of all entries about actions, oldest first."""
+    return [kind for body in bodies(house) if (kind := str(body["kind"])).startswith("action.")]
+
+
+@pytest.mark.promise("engine:one-effect:denied")
+@pytest.mark.parametrize("guarantee", PROVABLE, ids=["key", "key and look-up", "look-up"])
+async def test_what_a_provider_did_and_denied_is_found_and_not_done_again(
+    tmp_path: Path, guarantee: Guarantee
+) -> None:
+    """SE-9: its own effect is no change of the world that would make a revision with a new key."""
+    async with open_shop(tmp_path, shop=Shop(guarantee)) as house:
+        stock(house)
+        house.shop.faults.append(ShopFault.DENIES)
+        view = await propose(house, 2000)
+        assert view.status == "approved"
+        house.clock.advance(seconds=10)
+        view = await advance(house, view)
+        assert (view.status, view.revision) == ("succeeded", 1)
+        assert len(house.shop.books.payouts) == len(house.shop.books.calls) == 1
+        assert kinds_of(house)[-1] == "action.reconciled"
+        assert_verified(house)
+
+
+@pytest.mark.promise("engine:one-effect:denied")
+async def test_a_look_up_in_vain_makes_no_new_revision_of_what_was_denied(tmp_path: Path) -> None:
+    """SE-9: while nobody can look, what changed at the provider may be the action's own effect."""
+    shop = BlindAtFirst(verifiable(settle_after_s=60))
+    async with open_shop(tmp_path, shop=shop) as house:
+        stock(house)
+        shop.faults.append(ShopFault.DENIES)
+        view = await propose(house, 2000)
+        house.clock.advance(seconds=10)
+        with pytest.raises(RetryableError, match="may still turn out"):
+            await advance(house, view)
+        shop.blind = False
+        view = await advance(house, view)
+        assert (view.status, view.revision) == ("succeeded", 1)
+        assert len(shop.books.payouts) == 1
+
+
+@pytest.mark.promise("engine:one-effect:denied")
+async def test_an_empty_look_up_makes_no_new_revision_before_it_proves_absence(
+    tmp_path: Path,
+) -> None:
+    """SE-9: the guarantee says from when on an empty look-up is proof, also of a denied call."""
+    clock = FakeClock()
+    shop = SlowToShow(verifiable(settle_after_s=60), clock, delay_s=50)
+    async with open_shop(tmp_path, shop=shop, clock=clock) as house:
+        stock(house)
+        shop.faults.append(ShopFault.DENIES)
+        view = await propose(house, 2000)
+        clock.advance(seconds=10)
+        with pytest.raises(RetryableError, match="may still appear"):
+            await advance(house, view)
+        clock.advance(seconds=45)
+        view = await advance(house, view)
+        assert (view.status, view.revision) == ("succeeded", 1)
+        assert len(shop.books.payouts) == 1
+
+
+async def test_what_was_surely_not_done_is_judged_anew_once_that_is_proven(tmp_path: Path) -> None:
+    """Waiting for the proof strands nothing: a changed object is judged as it is then."""
+    async with open_shop(tmp_path, shop=Shop(verifiable(settle_after_s=60))) as house:
+        stock(house)
+        house.shop.faults.append(ShopFault.UNREACHABLE)
+        view = await propose(house, 2000)
+        house.shop.books.orders["o1"].refunded_minor = 1
+        house.clock.advance(seconds=61)
+        view = await advance(house, view)
+        assert (view.status, view.revision) == ("succeeded", 2)
+        assert len(house.shop.books.payouts) == 1
+
+
+@pytest.mark.promise("engine:one-effect:denied")
+async def test_an_edit_after_a_denied_call_tells_what_was_done_and_does_not_do_it_again(
+    tmp_path: Path,
+) -> None:
+    """A look-up that shows it late: what counts is the effect, and the log says that it is more."""
+    clock = FakeClock()
+    shop = SlowToShow(idempotent(hours=24), clock, delay_s=50)
+    async with open_shop(tmp_path, shop=shop, clock=clock) as house:
+        stock(house)
+        shop.faults.append(ShopFault.DENIES)
+        view = await propose(house)
+        await decide(house, say(await shown(house, view)))
+        clock.advance(seconds=10)
+        view = await advance(house, view)
+        assert (view.status, view.revision) == ("pending_approval", 2)
+        clock.advance(seconds=50)
+        card = await shown(house, view)
+        await decide(house, say(card, "noor", Choice.EDIT, args={"amount": usd(6000)}))
+        view = await house.sayso.action(view.id)
+        assert (view.status, view.revision) == ("succeeded", 3)
+        assert view.receipt is not None
+        assert view.receipt.amount == Money(ASKED, "USD")
+        assert shop.books.paid_out_minor == ASKED
+        told = bodies(house)[-1]
+        data = told["data"]
+        assert isinstance(data, dict)
+        assert (told["kind"], data["as_approved"]) == ("action.reconciled", False)
+        assert_verified(house)
+
+
+@pytest.mark.promise("states:approved-first")
+async def test_nothing_is_found_of_what_was_never_called(tmp_path: Path) -> None:
+    """Invariant 1: the way from `approved` to `succeeded` is open after an intent only."""
+    async with open_shop(tmp_path) as house:
+        stock(house)
+        view = await propose(house, 2000, wait=False)
+        inside = house.sayso.house
+        settlements = Settlements(
+            Moves(ledger=Ledger(inside.log), personal=Personal(os.urandom), clock=house.clock)
+        )
+
+        def find(tx: Transaction) -> object:
+            return settlements.reconcile(
+                tx, get_action(tx, MAIN, view.id), Receipt(id="pay_1", status="paid")
+            )
+
+        with pytest.raises(IntegrityError, match="wrong_state"):
+            await inside.store.write(find)
+        assert (await house.sayso.action(view.id)).status == "approved"
+
+
+async def test_where_nothing_can_be_looked_up_a_denial_is_believed(tmp_path: Path) -> None:
+    """At most once rests on the connector's word: what it says surely did not happen is tried anew,
+    and the log holds each try, so that a lie of the provider can be shown to it.
+    """
+    async with open_shop(tmp_path, shop=Shop(at_most_once())) as house:
+        stock(house)
+        house.shop.faults.append(ShopFault.UNREACHABLE)
+        view = await propose(house, 2000)
+        house.clock.advance(seconds=2)
+        view = await advance(house, view)
+        assert (view.status, view.revision) == ("succeeded", 1)
+        assert len(house.shop.books.payouts) == 1
+        assert kinds_of(house) == [
+            *("action.approved", "action.intent", "action.approved"),
+            *("action.intent", "action.succeeded"),
+        ]

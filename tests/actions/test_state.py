@@ -182,12 +182,13 @@ async def _changes(house: ShopHouse) -> None:
 
 
 async def _provider(house: ShopHouse) -> None:
-    """Away, a no, and lost answers that a look-up settles or a second try does."""
+    """Away, a no, lost answers that a look-up settles or a second try does, and a denied effect."""
     for fault in (
         ShopFault.UNREACHABLE,
         ShopFault.SAYS_NO,
         ShopFault.LOST_AFTER,
         ShopFault.LOST_BEFORE,
+        ShopFault.DENIES,
     ):
         house.shop.faults.append(fault)
         await settle(house, await propose(house, 100), tries=3)

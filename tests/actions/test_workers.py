@@ -205,6 +205,9 @@ class Plans(RuleBasedStateMachine):
 
     @rule(faults=st.lists(FAULTS, min_size=1, max_size=3))
     def provider_fails_next(self, faults: list[ShopFault]) -> None:
+        if self._shop.actions[0].guarantee.kind == "at_most_once":
+            # Nothing can be looked up there, so the provider's word is all there is.
+            faults = [fault for fault in faults if fault is not ShopFault.DENIES]
         self._shop.faults += faults
 
     @rule(boundary=st.sampled_from(Boundary))
