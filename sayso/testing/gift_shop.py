@@ -115,7 +115,8 @@ class GiftShop(Shop):
             raise RefusedError(Code.PROVIDER_REFUSED, "the shop said no")
         if fault is ShopFault.LOST_BEFORE:
             raise OutcomeUnknownError(Code.OUTCOME_UNKNOWN, "no answer came")
-        gift = self._find(call) or (self._give(call) if _gives(call) else self._take(call))
+        known = self._find(call) if self._guarantee.kind == "idempotent" else None
+        gift = known or (self._give(call) if _gives(call) else self._take(call))
         if fault is ShopFault.LOST_AFTER:
             raise OutcomeUnknownError(Code.OUTCOME_UNKNOWN, "no answer came")
         return _receipt(gift)

@@ -1,4 +1,5 @@
-"""Random lives of plans that stop or undo themselves: faults, crashes, decisions, a moving clock.
+"""Random lives of plans that stop or undo themselves: faults, crashes, decisions, a moving clock,
+stops that are engaged and released at any time, and people who settle what nobody else can know.
 
 `SAYSO_UNDOING_EXAMPLES=2000` runs longer. At the end everything that is due is run to its end, and
 the shop's own books say whether each gift was given once and, where the plan says so, taken once.
@@ -11,7 +12,7 @@ import os
 import tempfile
 from collections import Counter
 from collections.abc import Coroutine
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -29,7 +30,9 @@ from sayso.actions.engine import Boundary
 from sayso.actions.ledger import ActionRow, read_action
 from sayso.actions.plan import OnFailure, Step
 from sayso.actions.proposals import Proposal
+from sayso.actions.resolution import Resolution
 from sayso.actions.state import FINAL, Status
+from sayso.actions.stopping import Resumption
 from sayso.audit.entry import Actor, ActorKind
 from sayso.errors import SaysoError
 from sayso.testing.clock import FakeClock
@@ -50,6 +53,13 @@ FAULTS = st.lists(
     min_size=1,
     max_size=3,
 )
+SCOPES = st.sampled_from(
+    (
+        *(("all", ""), ("connector", "shop"), ("customer", "cus_1")),
+        *(("action", "shop.gift"), ("action", "shop.take_gift"), ("action", "shop.refund")),
+    )
+)
+_DONE = frozenset({Status.SUCCEEDED, Status.COMPENSATED})
 BAD = frozenset({Status.REFUSED, Status.REJECTED, Status.EXPIRED, Status.FAILED})
 
 
@@ -66,6 +76,7 @@ class Undoings(RuleBasedStateMachine):
         self._house: ShopHouse | None = None
         self._pull_at: Boundary | None = None
         self._plans: list[OnFailure] = []
+        self._words = 0
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         return self._runner.run(work)
@@ -149,6 +160,54 @@ class Undoings(RuleBasedStateMachine):
     def gifts_fail_next(self, gifts: list[ShopFault]) -> None:
         self._shop.gift_faults += gifts
 
+    @rule(scope=SCOPES)
+    def stop(self, scope: tuple[str, str]) -> None:
+        if len(self._run(self.house.sayso.stops())) < 2:
+            self._run(self.house.sayso.stop(*scope))
+
+    @rule(people=st.lists(st.sampled_from(("maria", "noor")), min_size=1, max_size=3))
+    def resume(self, people: list[str]) -> None:
+        self._run(self._resume(people))
+
+    async def _resume(self, people: list[str]) -> None:
+        for stop in await self.house.sayso.stops():
+            for person in people:
+                self._words += 1
+                word = Resumption(
+                    tenant=MAIN, stop_id=stop.id, person=person, via="test", key=f"{self._words}"
+                )
+                with suppress(SaysoError):
+                    await self.house.sayso.resume_as(word)
+
+    @rule(which=st.integers(0, 9))
+    def person_settles(self, which: int) -> None:
+        """By what the shop's books say."""
+        rows = [row for row in self._run(self._rows()) if row.status is Status.UNKNOWN]
+        if rows:
+            self._run(self._settle(rows[which % len(rows)]))
+
+    async def _settle(self, row: ActionRow) -> None:
+        done = self._receipts().get(row.id)
+        resolution = Resolution(
+            tenant=MAIN,
+            action_id=row.id,
+            outcome="succeeded" if done else "failed",
+            evidence="seen in the books",
+            receipt_id=done or "",
+            person="maria",
+            via="test",
+        )
+        with suppress(SaysoError):
+            await self.house.sayso.house.resolutions.resolve(resolution)
+
+    def _receipts(self) -> dict[str, str]:
+        """The provider's own id of each effect, by the action that had it."""
+        return (
+            {one.reference: one.id for one in self._shop.gifts}
+            | {one.taken_by: one.id for one in self._shop.gifts if one.taken_by}
+            | {one.reference: one.id for one in self._shop.books.payouts}
+        )
+
     @rule(boundary=st.sampled_from(Boundary))
     def plug_is_pulled_next(self, boundary: Boundary) -> None:
         self._pull_at = boundary
@@ -197,6 +256,7 @@ class Undoings(RuleBasedStateMachine):
         if self._house is None:
             return
         given = Counter(one.reference for one in self._shop.gifts)
+        given += Counter(one.reference for one in self._shop.books.payouts)
         assert all(count == 1 for count in given.values())
         assert len(set(self._shop.taken)) == len(self._shop.taken)
         rows = {row.id: row for row in self._run(self._rows())}
@@ -220,6 +280,9 @@ class Undoings(RuleBasedStateMachine):
         self._folder.cleanup()
 
     async def _to_the_end(self) -> None:
+        await self._resume(["maria", "noor"])
+        await self._resume(["maria", "noor"])
+        assert await self.house.sayso.stops() == []
         for _ in range(12):
             await run_due(self.house)
             self._clock.advance(hours=2)
@@ -227,6 +290,9 @@ class Undoings(RuleBasedStateMachine):
         for number, mode in enumerate(self._plans, 1):
             plan = [row for row in rows if row.request_id == f"req_{number}"]
             self._check_plan(mode, plan, unknown=any(row.status is Status.UNKNOWN for row in rows))
+        known = {row.id: row.status for row in rows}
+        for action_id in self._receipts():
+            assert known[action_id] in {*_DONE, Status.UNKNOWN}
         if self._plans:
             assert_verified(self.house)
 

@@ -1,0 +1,121 @@
+"""A fleet in more than one trouble at once: a stop, a dead worker, a rate, a restart."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+
+import pytest
+from dispatch.stage import Stage, Worker, refund
+
+from sayso.actions.stopping import Resumption
+from sayso.sdk.app import Sayso
+
+
+async def resume(sayso: Sayso, stop_id: str) -> None:
+    """Two people let it go on."""
+    for person in ("maria", "finn"):
+        word = Resumption(
+            tenant=sayso.house.tenant, stop_id=stop_id, person=person, via="test", key=person
+        )
+        await sayso.resume_as(word)
+
+
+def by_pid(workers: list[Worker], pid: int) -> Worker:
+    """The worker that is that process."""
+    return next(worker for worker in workers if worker.pid == pid)
+
+
+@pytest.mark.promise("stop:crash")
+@pytest.mark.promise("stop:second-call")
+@pytest.mark.parametrize("where", ["before", "after"])
+async def test_what_a_dead_worker_had_in_hand_is_looked_up_under_a_stop_and_not_called_again(
+    stage: Stage, where: str
+) -> None:
+    """kill -9 beside the call, and a stop before anybody takes over: what was done is settled by
+    its look-up; what was not waits for two people, and is done once then.
+    """
+    stage.hold(where)
+    two = [stage.quick_worker(), stage.quick_worker()]
+    async with stage.open() as sayso:
+        view = await refund(sayso, "killed")
+        holder = await stage.holder()
+        stop = await sayso.stop("connector", "till", reason="INC-7")
+        by_pid(two, holder).kill()
+        stage.let_go()
+        waiting = await refund(sayso, "under-stop")
+        status = "succeeded" if where == "after" else "unknown"
+        await stage.settled(sayso, [view.id], status)
+        found = await sayso.action(view.id)
+        if where == "before":
+            assert found.held is not None
+            assert found.held.code == "stopped"
+        assert len(stage.lines("calls")) == 1
+        assert (await sayso.action(waiting.id)).status == "approved"
+        await resume(sayso, stop.id)
+        await stage.settled(sayso, [view.id, waiting.id])
+        assert sayso.audit.verify().verdict == "verified"
+    assert Counter(line[0] for line in stage.lines("effects")) == {view.id: 1, waiting.id: 1}
+    assert len(stage.lines("calls")) == (2 if where == "after" else 3)
+
+
+@pytest.mark.promise("stop:holds")
+@pytest.mark.promise("stop:resumed")
+async def test_a_stop_holds_in_every_worker_and_the_resume_reaches_them_all(stage: Stage) -> None:
+    """Work streams to two workers: from the commit of the stop on, nothing more is claimed."""
+    workers = [stage.quick_worker(), stage.quick_worker()]
+    async with stage.open() as sayso:
+        first = [await refund(sayso, f"m{at}") for at in range(10)]
+        stop = await sayso.stop(reason="INC-7")
+        under = [await refund(sayso, f"n{at}") for at in range(10)]
+        engaged = stage.sql("select min(seq) from sayso.log_entry where kind = 'stop.engaged'")
+        workers[0].kill()  # a restart forgets no stop
+        stage.quick_worker()
+        await stage.until(
+            lambda: (
+                stage.sql("select count(*) from sayso.action where held_by is not null")[0][0]
+                >= len(under)
+            )
+        )
+        late = stage.sql(_INTENTS_AFTER.format(seq=engaged[0][0]))
+        assert late == [(0,)]
+        await resume(sayso, stop.id)
+        await stage.settled(sayso, [view.id for view in (*first, *under)])
+    effects = Counter(line[0] for line in stage.lines("effects"))
+    assert effects == {view.id: 1 for view in (*first, *under)}
+
+
+_INTENTS_AFTER = "select count(*) from sayso.log_entry where kind = 'action.intent' and seq > {seq}"
+
+
+@pytest.mark.promise("rates:priority")
+@pytest.mark.promise("rates:shared")
+async def test_a_rate_and_its_line_outlive_every_worker(stage: Stage) -> None:
+    """All workers are killed in the middle of a slow line, and somebody at a chat comes: the next
+    one takes the chat first, keeps the rate over the restart, and loses nobody.
+    """
+    with (stage.folder / "sayso.toml").open("a") as file:
+        file.write('[rates.connectors]\ntill = "4/s"\n')
+    first = stage.quick_worker()
+    async with stage.open() as sayso:
+        batch = await asyncio.gather(*(refund(sayso, f"m{at}", priority=1) for at in range(14)))
+        await stage.until(lambda: len(stage.lines("effects")) >= 5)
+        first.kill()
+        done = {line[0] for line in stage.lines("effects")}
+        chat = await refund(sayso, "chat", priority=9)
+        stage.quick_worker()
+        await stage.settled(sayso, [chat.id, *(view.id for view in batch)])
+        assert sayso.audit.verify().verdict == "verified"
+    order = [line[0] for line in stage.lines("effects")]
+    assert Counter(order) == {one.id: 1 for one in (chat, *batch)}
+    rest = [one for one in order if one not in done]
+    # Beside those that leave at once with it, and one that the dead worker had claimed.
+    assert chat.id in rest[:5]
+    began = [row[0] for row in stage.sql(_INTENTS)]
+    assert len(began) >= 15
+    for at in range(len(began) - 5):
+        # Four leave at once, so six of them take two intervals of a quarter of a second.
+        assert began[at + 5] - began[at] >= 450_000
+
+
+_INTENTS = "select at from sayso.log_entry where kind = 'action.intent' order by seq"
