@@ -86,6 +86,12 @@ class AuditLog:
         tx.before_commit(f"log.head/{tenant}", lambda final: self._sign(final, tenant))
         return seq
 
+    def hand_over(self, tx: Transaction, tenant: Tenant, *, from_size: int) -> None:
+        """Have the successor sign the tenant's heads from this commit on."""
+        successor = self.signers_of(tenant)[-1]
+        tx.run("log.key_insert", tenant=tenant, vkey=successor.vkey, from_size=from_size)
+        tx.remember((self, tenant, "signer"), successor)
+
     def tree(self, tx: Transaction, tenant: Tenant) -> Frontier:
         """The tenant's tree as it is in this transaction; a copy.
 
@@ -105,12 +111,16 @@ class AuditLog:
         return grown
 
     def _open(self, tx: Transaction, tenant: Tenant) -> Frontier:
+        # One wait for both, while all other writers wait for this one.
+        tx.ahead("log.head", tenant=tenant)
+        tx.ahead("log.key", tenant=tenant)
         row = tx.one("log.head", tenant=tenant)
         if row is not None:
             head = (integer(row, "size"), blob(row, "frontier"))
+            signer = self._pinned_signer(tx, tenant)
             frontier = Frontier.from_bytes(*head)
             if head != self._own.get(tenant):
-                self._check_signed(tx, tenant, frontier, text(row, "note"))
+                self._check_signed(signer, tenant, frontier, text(row, "note"))
             return frontier
         tx.run("log.meta_insert", key="deployment", value=self._deployment)
         known = tx.one("log.meta", key="deployment")
@@ -136,10 +146,11 @@ class AuditLog:
                 return signer.vkey
         raise _wrong_key()
 
-    def _check_signed(self, tx: Transaction, tenant: Tenant, frontier: Frontier, note: str) -> None:
+    def _check_signed(
+        self, signer: LogSigner, tenant: Tenant, frontier: Frontier, note: str
+    ) -> None:
         # INVARIANT: what another process left is built upon only as far as our key signed it, or
         # an entry that was put there by hand would be signed with the next one.
-        signer = self._pinned_signer(tx, tenant)
         signed = open_checkpoint(note, [Verifier.parse(signer.vkey)])
         present = Checkpoint(
             origin=self.origin_of(tenant), size=frontier.size, root=frontier.root()
@@ -153,9 +164,12 @@ class AuditLog:
             )
 
     def _pinned_signer(self, tx: Transaction, tenant: Tenant) -> LogSigner:
-        key = tx.one("log.key", tenant=tenant)
+        """Whose key the database names as the newest of this log; read once in a commit."""
+        known = tx.recall((self, tenant, "signer"))
+        key = None if known is not None else tx.one("log.key", tenant=tenant)
         for signer in self.signers_of(tenant):
-            if key is not None and text(key, "vkey") == signer.vkey:
+            if signer is known or (key is not None and text(key, "vkey") == signer.vkey):
+                tx.remember((self, tenant, "signer"), signer)
                 return signer
         raise _wrong_key()
 

@@ -52,4 +52,4 @@ def _hand_over(tx: Transaction, log: AuditLog, tenant: Tenant, actor: Actor) -> 
     entry = Entry(kind=EntryKind.KEY_ROTATED, actor=actor, data={"note": rotation.signed(old, new)})
     seq = log.append(tx, tenant, entry)
     assert seq == tree.size, "nobody else appends in this transaction"
-    tx.run("log.key_insert", tenant=tenant, vkey=new.vkey, from_size=seq + 1)
+    log.hand_over(tx, tenant, from_size=seq + 1)

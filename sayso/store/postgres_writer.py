@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 import psycopg
@@ -211,12 +211,13 @@ class Writer:
                 answer([Outcome(unit=unit, error=error) for unit in group])
         self._leave()
 
-    def _commit(self, group: Sequence[Unit]) -> list[Outcome]:
+    def _commit(self, group: list[Unit]) -> list[Outcome]:
         try:
             session = self._begin()
         except SaysoError as error:
             waiting = [*group, *self._units.take_all()]
             return [Outcome(unit=unit, error=error) for unit in waiting]
+        self._units.join(group)
         done = _Group(session)
         try:
             for at, unit in enumerate(group):

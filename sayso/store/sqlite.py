@@ -6,7 +6,7 @@ import asyncio
 import logging
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -209,14 +209,21 @@ class SqliteStore:
 
     def _write_loop(self, connection: sqlite3.Connection) -> None:
         while group := self._units.take():
-            answer(self._commit(connection, group))
+            answer(self._commit(connection, group, join=self._units.join))
         connection.close()
 
-    def _commit(self, connection: sqlite3.Connection, group: Sequence[Unit]) -> list[Outcome]:
+    def _commit(
+        self,
+        connection: sqlite3.Connection,
+        group: list[Unit],
+        *,
+        join: Callable[[list[Unit]], None] = lambda group: None,
+    ) -> list[Outcome]:
         done: list[Outcome] = []
         transaction = _SqliteTransaction(connection)
         try:
             connection.execute("begin immediate")
+            join(group)
             done.extend(
                 _run_unit(connection, transaction, unit)
                 for unit in group

@@ -90,6 +90,18 @@ class WaitingUnits:
                 if wanted or not taken:
                     return wanted
 
+    def join(self, group: list[Unit]) -> None:
+        """Add what waits now to a group that was taken, without waiting.
+
+        For a writer that has just got the lock it waited for: what came meanwhile need not wait
+        for it a second time.
+        """
+        with self._changed:
+            while self._units and len(group) < MAX_GROUP:
+                unit = self._units.popleft()
+                if not unit.future.cancelled():
+                    group.append(unit)
+
     def take_all(self) -> list[Unit]:
         """Take whatever waits now, without waiting."""
         with self._changed:

@@ -137,3 +137,30 @@ async def test_a_writer_that_waits_too_long_says_busy(postgres_url: str) -> None
     await store.write(lambda tx: ran.append(2))
     assert ran == [2]
     await store.close()
+
+
+WAITS = (
+    "select count(*) from pg_locks join pg_database on pg_database.oid = database"
+    " where datname = current_database() and locktype = 'advisory' and not granted"
+)
+
+
+async def test_units_that_come_while_the_lock_is_waited_for_share_its_commit(
+    postgres_url: str,
+) -> None:
+    """Issue 4: a process takes its turn with all that waits by then, not with what came first."""
+    store = PostgresStore(postgres_url)
+    with connect_plainly(postgres_url) as other:
+        other.execute("select pg_advisory_lock(%s)", [WRITER_LOCK])
+        waiting = [asyncio.ensure_future(store.write(partial(put, key="first")))]
+        await asyncio.sleep(0)
+        while other.execute(WAITS).fetchone() != (1,):
+            continue
+        more = (store.write(partial(put, key=f"later-{at}")) for at in range(7))
+        waiting += [asyncio.ensure_future(one) for one in more]
+        await asyncio.sleep(0)
+        other.execute("select pg_advisory_unlock(%s)", [WRITER_LOCK])
+        await asyncio.gather(*waiting)
+        marks = other.execute("select number from sayso.commit_mark").fetchall()
+    assert marks == [(1,)]
+    await store.close()

@@ -240,6 +240,33 @@ async def test_a_unit_that_is_cancelled_while_it_waits_for_a_lock_does_not_run(
     await store.close()
 
 
+async def test_units_that_come_while_the_lock_is_waited_for_share_its_commit(
+    tmp_path: Path,
+) -> None:
+    """Issue 4: whoever waits for another process waits once, not once for each group."""
+    begun = threading.Event()
+    said: list[str] = []
+
+    def watch(statement: str) -> None:
+        said.append(statement)
+        if statement == "begin immediate":
+            begun.set()
+
+    path = tmp_path / "sayso.db"
+    store = SqliteStore(path, create=True, prepare=lambda writer: writer.set_trace_callback(watch))
+    other = open_connection(path, create=False)
+    other.execute("begin immediate")
+    waiting = [asyncio.ensure_future(store.write(put("first")))]
+    assert await asyncio.get_running_loop().run_in_executor(None, begun.wait, 10)
+    waiting += [asyncio.ensure_future(store.write(put(f"later-{at}"))) for at in range(7)]
+    await asyncio.sleep(0)
+    other.execute("rollback")
+    other.close()
+    assert await asyncio.gather(*waiting) == [1] * 8
+    assert said.count("commit") == 1
+    await store.close()
+
+
 async def test_a_store_with_only_cancelled_units_goes_on(store: SqliteStore) -> None:
     """A line of cancelled units is no end of the writing thread."""
     gate = Gate()
