@@ -111,6 +111,18 @@ async def test_a_directory_keeps_each_checkpoint_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.promise("audit:published")
+async def test_a_checkpoint_is_not_written_over_after_a_kill_between_its_two_names(
+    tmp_path: Path,
+) -> None:
+    """Issue 4: killed after the link, before the first name is gone, and the next one goes on."""
+    place = DirectoryPlace("share", tmp_path)
+    first = await keep(place, 7)
+    os.link(tmp_path / "acme/main/007.checkpoint", tmp_path / ".new")
+    second = await keep(place, 8)
+    assert [note.decode() for note in read_published(tmp_path)] == [second, first]
+
+
+@pytest.mark.promise("audit:published")
 async def test_a_directory_refuses_a_second_tree_of_one_size(tmp_path: Path) -> None:
     """What was published is never written again."""
     place = DirectoryPlace("share", tmp_path)

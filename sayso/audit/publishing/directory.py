@@ -127,7 +127,9 @@ def _create(path: Path, content: bytes, top: Path) -> None:
     for parent in made:
         sync_folder(parent.parent)
     beside = top / ".new"
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    # NOTE: whoever died after the link has left it as a second name of a published file.
+    beside.unlink(missing_ok=True)
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
     try:
         os.write(descriptor, content)
         os.fsync(descriptor)
