@@ -243,6 +243,11 @@ PROMISES: dict[str, Promise] = {
         "audit 4.6",
     ),
     "audit:empty": Promise("What is empty is never called verified.", "audit 4.6"),
+    "audit:rebuilt": Promise(
+        "Rows of actions, approvals, votes, requests and stops that are rebuilt from the log equal "
+        "the stored ones, and one that somebody changed by hand is found, on both stores.",
+        "invariant 3, SE-6",
+    ),
     "audit:witness": Promise(
         "A witness cosigns only what follows from the last checkpoint that it saw, and never "
         "forgets it.",

@@ -17,7 +17,7 @@ from sayso.actions.decision import (
     lowered_args,
 )
 from sayso.actions.digest import storable
-from sayso.actions.judging import Judge, Judged
+from sayso.actions.judging import Judge, Judged, judged_data
 from sayso.actions.ledger import ActionRow, Ledger, entry_of, get_action
 from sayso.actions.policy import Approver, Outcome
 from sayso.actions.queue import (
@@ -312,6 +312,7 @@ class Approvals:
             "roles": list[Json](sorted(person.roles)),
             "approval_status": status.value,
             "was_digest": approval.digest,
+            "judged": judged_data(judged.row),
         }
         entry = self._entry(tx, decision, judged.row, EntryKind.ACTION_EDITED, approval.id, data)
         stored = self._ledger.move(tx, row, judged.row, entry)

@@ -198,6 +198,17 @@ class Judge:
         return replace(snapshot, digest=bound_digest(row, snapshot, judgement, expires_at))
 
 
+def judged_data(row: ActionRow) -> dict[str, Json]:
+    """What the log says of an action's judgement."""
+    assert row.judgement is not None, "only of what was judged"
+    return {
+        "outcome": row.judgement.outcome.value,
+        "explain": row.judgement.explain,
+        "policy_version": row.judgement.policy_version,
+        "roles": list[Json](row.judgement.roles),
+    }
+
+
 def bound_digest(
     row: ActionRow, snapshot: Snapshot, judgement: Judgement, expires_at: int | None
 ) -> str:

@@ -418,7 +418,16 @@ def entry_of(
     approval: str | None = None,
     data: dict[str, Json] | None = None,
 ) -> Entry:
-    """The entry that tells an action's state as `row` has it."""
+    """The entry that tells an action's state as `row` has it.
+
+    INVARIANT: whatever of the row its entries determine is rebuilt from them by
+    `sayso.audit.rebuild`, so what changes here has to stand in an entry (invariant 3).
+    """
+    said: dict[str, Json] = {
+        "revision": row.revision,
+        "error": row.error["code"] if row.error else None,
+        **(data or {}),
+    }
     return Entry(
         kind=kind,
         actor=actor,
@@ -431,5 +440,5 @@ def entry_of(
         status=row.status.value,
         rule=",".join(row.judgement.rules)[:200] or None if row.judgement else None,
         digest=row.digest,
-        data=data or {},
+        data=said,
     )

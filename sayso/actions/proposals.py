@@ -9,7 +9,7 @@ import orjson
 
 from sayso.actions.action import Subject
 from sayso.actions.digest import erased_key, hash_of, is_text, plain, storable
-from sayso.actions.judging import Judge, Judged
+from sayso.actions.judging import Judge, Judged, judged_data
 from sayso.actions.ledger import SYSTEM, ActionRow, Ledger, entry_of, read_action
 from sayso.actions.plan import OnFailure, Step
 from sayso.actions.priority import NORMAL, check_priority
@@ -394,13 +394,9 @@ def _judged_entry(
             "object": _object_of(resolved, row.subject.id, pseudonym),
             "account": resolved.account,
             "owner_proof": resolved.owner_proof,
-            "outcome": row.judgement.outcome.value,
-            "explain": row.judgement.explain,
-            "policy_version": row.judgement.policy_version,
-            "roles": list(row.judgement.roles),
+            **judged_data(row),
             "errors": [error[:200] for error in row.judgement.errors],
             "guarantee": reach.action(row.name).guarantee.kind,
-            "revision": row.revision,
         }
     if approval_id is not None:
         data["approval_status"] = ApprovalStatus.PENDING.value

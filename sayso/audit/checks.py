@@ -24,6 +24,7 @@ from sayso.audit.logs import EnteredHead, judge_entered
 from sayso.audit.merkle import HASH_BYTES, Frontier
 from sayso.audit.note import Checkpoint, Verifier, open_checkpoint, parse_note
 from sayso.audit.policyfile import WitnessPolicy
+from sayso.audit.stored_rows import StoredRow
 from sayso.audit.verification import Check, Damage, Findings, LogVerification
 from sayso.audit.walk import Progress, Row, Walk, decode
 from sayso.errors import IntegrityError
@@ -316,6 +317,7 @@ class LogSource:
         columns: the names of the projected columns in each row.
         state: rows of `action` and `approval` to compare with their entries, read after `rows`;
             None when there are none.
+        stored: whole rows of the tables that the log determines, read last, in a deep walk only.
         entered: heads of this log in the source's log of logs.
         witnessed: notes that the source keeps with cosignatures; they count by those alone.
         body_at: the stored body at an index, asked for while `state` is read.
@@ -328,6 +330,7 @@ class LogSource:
     rows: Iterable[Row]
     columns: tuple[str, ...] = ()
     state: Mapping[str, Iterable[StateRow]] | None = None
+    stored: Mapping[str, Iterable[StoredRow]] | None = None
     entered: tuple[EnteredHead, ...] = ()
     witnessed: tuple[bytes, ...] = ()
     body_at: BodyAt = lambda _: None
@@ -437,6 +440,9 @@ def judge_log(
     state_rows = 0
     if source.state is not None:
         state_rows = judge_state(source.state, walk, source.body_at, findings)
+    rebuilt_rows = 0
+    if source.stored is not None and walk.rebuilt is not None:
+        rebuilt_rows = walk.rebuilt.compare(source.stored, findings)
     return LogVerification(
         tenant=source.tenant,
         origin=opened.checkpoint.origin if opened else "",
@@ -449,6 +455,7 @@ def judge_log(
         checkpoints=confirmed,
         anchor=anchor,
         state_rows=state_rows,
+        rebuilt_rows=rebuilt_rows,
         findings=tuple(findings.kept),
         dropped=findings.dropped,
         warnings=tuple(findings.warnings),

@@ -15,6 +15,8 @@ from pathlib import Path
 from sayso.audit.checks import Head, LogSource, StateRow
 from sayso.audit.keys import ListedKey
 from sayso.audit.logs import LOGS, EnteredHead, read_entered
+from sayso.audit.rebuild import TABLES
+from sayso.audit.stored_rows import StoredRow
 from sayso.audit.walk import PROJECTIONS, Row
 from sayso.errors import Code, IntegrityError
 
@@ -44,6 +46,19 @@ select seq, cast(body as blob){columns} from log_entry where tenant = ? order by
 _STATE_ROWS = "select id, status, last_seq from {table} where tenant = ?"
 _WITNESSED = "select cast(note as blob) from publication where tenant = ? order by place"
 _ENTERED = "select cast(body as blob) from log_entry where tenant = ? order by seq"
+_WHOLE = "select r.*{more} from {table} r{joins} where r.{home} = ?"
+_SUBJECT = """
+    left join subject s on s.tenant = r.{home} and s.id = r.{column}
+    left join erasure e on e.tenant = r.{home} and e.subject_id = r.{column}
+"""
+_OF_SUBJECT = ", s.key as subject_key, e.pseudonym as erasing_as"
+_SUBJECT_IN = {"action": "subject_id", "request": "subject_id", "stop": "target"}
+_CARD = """
+    left join approval p on p.tenant = r.tenant and p.action_id = r.id
+"""
+_OF_CARD = """, p.view as card, p.digest as card_digest, p.expires_at as card_expires_at,
+    p.erased_seq as card_erased_seq
+"""
 _BODY = "select cast(body as blob) from log_entry where tenant = ? and seq = ?"
 
 
@@ -116,6 +131,7 @@ class LogDatabase:
             rows=self._rows(_ROWS.format(columns=chosen), tenant),
             columns=columns,
             state=self._state(tenant),
+            stored=self._stored(tenant) if deep else None,
             entered=self.entered().get(tenant, ()),
             witnessed=self._witnessed(tenant),
             body_at=partial(self._body_at, tenant),
@@ -157,6 +173,31 @@ class LogDatabase:
         rows = self._connection.execute(_STATE_ROWS.format(table=table), (tenant,))
         for name, status, last_seq in rows:
             yield str(name), status, last_seq
+
+    def _stored(self, tenant: str) -> dict[str, Iterator[StoredRow]]:
+        """Whole rows, of as many tables and with as much beside them as the database has."""
+        found: dict[str, Iterator[StoredRow]] = {}
+        for table in (table for table in TABLES if table in self._tables):
+            home = "home" if table == "stop" else "tenant"
+            more = joins = ""
+            if table in _SUBJECT_IN and self._tables >= {"subject", "erasure"}:
+                more += _OF_SUBJECT
+                joins += _SUBJECT.format(home=home, column=_SUBJECT_IN[table])
+            if table == "action" and "view" in self._columns_of("approval"):
+                more += _OF_CARD
+                joins += _CARD
+            statement = _WHOLE.format(more=more, table=table, joins=joins, home=home)
+            found[table] = self._whole_rows(statement, tenant)
+        return found
+
+    def _columns_of(self, table: str) -> set[str]:
+        return {str(row[1]) for row in self._connection.execute(f"pragma table_info({table})")}
+
+    def _whole_rows(self, statement: str, tenant: str) -> Iterator[StoredRow]:
+        found = self._connection.execute(statement, (tenant,))
+        columns = [str(column[0]) for column in found.description]
+        for row in found:
+            yield dict(zip(columns, row, strict=True))
 
     def _body_at(self, tenant: str, seq: object) -> bytes | None:
         if type(seq) is not int:

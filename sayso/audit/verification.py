@@ -43,7 +43,7 @@ class Damage(StrEnum):
     ROLLED_BACK = "rolled_back"
     """The signed log is shorter than a checkpoint seen earlier."""
     STATE_DISAGREES = "state_disagrees"
-    """An action's or approval's row does not say what its last entry says."""
+    """A row does not say what the entries about it say."""
     BAD_SIGNATURE = "bad_signature"
     FOREIGN_TENANT = "foreign_tenant"
     """An entry or a head belongs to another tenant or deployment."""
@@ -103,6 +103,8 @@ class Check(StrEnum):
     STATE_STATUS = "state_status"
     STATE_LATEST = "state_latest"
     STATE_ROW_PRESENT = "state_row_present"
+    STATE_REBUILT = "state_rebuilt"
+    STATE_BOUND = "state_bound"
     BUNDLE_MANIFEST = "bundle_manifest"
     ROW_PROVEN = "row_proven"
 
@@ -212,6 +214,8 @@ class LogVerification:
         checkpoints: the sizes of the outside checkpoints that were confirmed.
         anchor: how far witnesses vouch for it, by the caller's policy; None for not at all.
         state_rows: how many rows of actions and approvals were compared.
+        rebuilt_rows: how many rows were compared with all that the entries say of them; 0 where
+            the walk was not deep, or there are no rows.
         complete: whether all entries up to `size` were seen; False for a filtered bundle.
         findings: what is wrong, in the order found.
         dropped: how many findings were not kept.
@@ -229,6 +233,7 @@ class LogVerification:
     checkpoints: tuple[int, ...] = ()
     anchor: AnchoredAt | None = None
     state_rows: int = 0
+    rebuilt_rows: int = 0
     complete: bool = True
     findings: tuple[Finding, ...] = ()
     dropped: int = 0
@@ -285,6 +290,7 @@ class LogVerification:
                 "unanchored": (self.size or 0) - self.anchor.size,
             },
             "state_rows": self.state_rows,
+            "rebuilt_rows": self.rebuilt_rows,
             "complete": self.complete,
             "first_bad_seq": self.first_bad_seq,
             "findings": [found.to_json() for found in self.findings],

@@ -187,6 +187,9 @@ def _guard_source(source: LogSource, findings: Findings) -> LogSource:
         state=None
         if source.state is None
         else {table: _guard(rows, findings) for table, rows in source.state.items()},
+        stored=None
+        if source.stored is None
+        else {table: _guard(rows, findings) for table, rows in source.stored.items()},
         entered=source.entered,
         witnessed=source.witnessed,
         body_at=source.body_at,

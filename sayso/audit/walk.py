@@ -12,6 +12,7 @@ import orjson
 from sayso.audit.entry import MAX_BODY_BYTES, StoredEntry
 from sayso.audit.latest import LatestStatus
 from sayso.audit.merkle import Frontier
+from sayso.audit.rebuilt import Rebuilt
 from sayso.audit.rotation import ROTATED, RotationEntry
 from sayso.audit.verification import Check, Damage, Findings
 from sayso.errors import IntegrityError
@@ -72,6 +73,8 @@ class Walk:
         """For each action, its last entry that carries a status."""
         self.approvals = LatestStatus()
         """For each approval, its last entry that says the approval's own status."""
+        self.rebuilt = Rebuilt() if deep else None
+        """The rows as the entries give them; only in a deep walk."""
 
     def run(self, rows: Iterable[Row], total: int, progress: Progress | None = None) -> None:
         """Walk over the rows, in the order of their index.
@@ -166,6 +169,8 @@ class Walk:
         self._expected, self._last_at = expected, last_at
         self.actions.spill_if_many()
         self.approvals.spill_if_many()
+        if self.rebuilt is not None:
+            self.rebuilt.spill_if_many()
         return leaves
 
     def _note_approval(self, get: Callable[[str], object], seq: int) -> None:
@@ -190,7 +195,8 @@ class Walk:
     def _judge_special(self, row: Row, body: bytes, fields: dict[str, object], seq: int) -> None:
         if self._columns and row[2:] != self._projected(fields):
             self._judge_columns(row, fields, seq)
-        if self._deep:
+        if self.rebuilt is not None:
+            self.rebuilt.note(fields, seq)
             try:
                 StoredEntry.read(body)
             except IntegrityError as error:

@@ -14,6 +14,7 @@ from sayso.audit.database import open_database
 from sayso.audit.keys import ListedKey
 from sayso.audit.log import AuditLog
 from sayso.audit.logs import LOGS, EnteredHead, read_entered
+from sayso.audit.stored_rows import StoredRow
 from sayso.errors import Code, ConfigError, IntegrityError, SaysoError
 from sayso.ids import Tenant
 from sayso.store.base import (
@@ -34,21 +35,36 @@ _COLUMNS = tuple(
     "at kind actor action_id request_id approval_id subject name status rule digest amount_minor"
     " currency".split()
 )
+_WHOLE = {
+    "action": "log.whole_actions",
+    "approval": "log.whole_approvals",
+    "request": "log.whole_requests",
+    "stop": "log.whole_stops",
+}
+_WHOLE_OF_AUDITOR = {
+    "action": "log.whole_actions_of_auditor",
+    "approval": "log.whole_approvals",
+    "stop": "log.whole_stops_of_auditor",
+}
 _STATE = {"action": "log.actions_to_verify", "approval": "log.approvals_to_verify"}
 
 
-def read_sources(reader: Reader, tenant: str | None) -> Iterator[LogSource]:
+def read_sources(
+    reader: Reader, tenant: str | None, *, auditor: bool = False
+) -> Iterator[LogSource]:
     """The logs of a snapshot, read page by page while they are judged.
 
     Args:
         reader: must stay open until the last row has been judged.
         tenant: only this log; all when None.
+        auditor: read only what `sayso_auditor` may: neither votes nor requests, and no key of a
+            subject.
     """
     known = _readable(lambda: reader.all("log.tenants_to_verify"))
     entered = read_entered_heads(reader)
     for name in (text(row, "tenant") for row in known):
         if tenant in {None, name}:
-            yield _source(reader, name, entered.get(name, ()))
+            yield _source(reader, name, entered.get(name, ()), auditor=auditor)
 
 
 def tenants_of(path: Path) -> list[str]:
@@ -81,7 +97,9 @@ def _pages(reader: Reader, tenant: str) -> Iterator[Row]:
         start = integer(page[-1], "seq") + 1
 
 
-def _source(reader: Reader, tenant: str, entered: tuple[EnteredHead, ...]) -> LogSource:
+def _source(
+    reader: Reader, tenant: str, entered: tuple[EnteredHead, ...], *, auditor: bool
+) -> LogSource:
     head = _readable(lambda: reader.one("log.head", tenant=tenant))
     keys = _readable(lambda: reader.all("log.keys", tenant=tenant))
     deployment = _readable(lambda: reader.one("log.meta", key="deployment"))
@@ -100,6 +118,7 @@ def _source(reader: Reader, tenant: str, entered: tuple[EnteredHead, ...]) -> Lo
         rows=_rows(reader, tenant),
         columns=_COLUMNS,
         state={table: _state_rows(reader, query, tenant) for table, query in _STATE.items()},
+        stored=_stored(reader, tenant, auditor=auditor),
         entered=entered,
         witnessed=tuple(
             text(row, "note").encode()
@@ -129,6 +148,34 @@ def _state_rows(reader: Reader, query: str, tenant: str) -> Iterator[StateRow]:
         for row in page:
             yield text(row, "id"), row["status"], row["last_seq"]
         after = text(page[-1], "id")
+
+
+def _stored(reader: Reader, tenant: str, *, auditor: bool) -> dict[str, Iterator[StoredRow]]:
+    if auditor:
+        return {
+            table: _whole_rows(reader, query, tenant) for table, query in _WHOLE_OF_AUDITOR.items()
+        }
+    found = {table: _whole_rows(reader, query, tenant) for table, query in _WHOLE.items()}
+    return {**found, "vote": _votes(reader, tenant)}
+
+
+def _whole_rows(reader: Reader, query: str, tenant: str) -> Iterator[StoredRow]:
+    after = ""
+    while page := _page(reader, query, tenant=tenant, after=after):
+        yield from page
+        after = text(page[-1], "id")
+
+
+def _votes(reader: Reader, tenant: str) -> Iterator[StoredRow]:
+    after: dict[str, SqlValue] = {"after": "", "revision": 0, "person": ""}
+    while page := _page(reader, "log.whole_votes", tenant=tenant, **after):
+        yield from page
+        last = page[-1]
+        after = {
+            "after": text(last, "approval_id"),
+            "revision": integer(last, "revision"),
+            "person": text(last, "person"),
+        }
 
 
 def _body_at(reader: Reader, tenant: str, seq: object) -> bytes | None:

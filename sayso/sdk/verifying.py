@@ -26,7 +26,7 @@ def verify_postgres(
     """Verify the logs of a database in one snapshot, while others write to it.
 
     A login that is a member of `sayso_auditor` is enough: it reads the log and the state, and
-    nothing personal. A standby will do.
+    nothing personal, and so neither votes nor requests are compared with it. A standby will do.
 
     Args:
         url: `postgresql://…`.
@@ -43,7 +43,7 @@ def verify_postgres(
     except ImportError as error:
         raise missing_postgres(error) from error
     with open_reader(url, auditor=True) as reader:
-        sources = list(read_sources(reader, tenant))
+        sources = list(read_sources(reader, tenant, auditor=True))
         entered = read_entered_heads(reader) if tenant is None else ()
         return verify_sources(
             "PostgreSQL", sources, trust=trust, entered=entered, deep=deep, progress=progress

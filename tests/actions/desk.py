@@ -154,6 +154,6 @@ def bodies(house: ShopHouse) -> list[dict[str, JsonValue]]:
 
 
 def assert_verified(house: ShopHouse) -> None:
-    """The whole log verifies with the workspace's own key pinned, and agrees with the rows."""
-    found = house.sayso.audit.verify()
+    """The whole log verifies with the key pinned, and all rows are those that it gives."""
+    found = house.sayso.audit.verify(deep=True)
     assert found.verdict == "verified", found.all_findings

@@ -10,30 +10,42 @@ import os
 import tempfile
 from collections import Counter
 from collections.abc import Coroutine, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import orjson
 import pytest
 from actions.desk import MAIN, assert_verified, bodies, say, usd
 from actions.slow_shop import SlowToShow
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from support.house import PEOPLE, POLICY, ShopHouse, open_shop
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
+from support.house import PEOPLE, POLICY, STORE_URLS, ShopHouse, open_shop
+from support.postgres import fresh_database
 
 from sayso.actions.action import Guarantee, at_most_once, idempotent, verifiable
 from sayso.actions.decision import Choice
 from sayso.actions.engine import Boundary
 from sayso.errors import SaysoError
+from sayso.json import JsonValue
 from sayso.money import Money
+from sayso.store.postgres_connection import connect_plainly
 from sayso.testing.clock import FakeClock
+from sayso.testing.postgres import PostgresServer
 from sayso.testing.shop import Shop, ShopFault
 
 T = TypeVar("T")
 EXAMPLES = int(os.environ.get("SAYSO_MACHINE_EXAMPLES", "30"))
 STEPS = int(os.environ.get("SAYSO_MACHINE_STEPS", "25"))
+ON_POSTGRES = max(1, EXAMPLES // 6)
 ORDERS = ("o1", "o2")
 AMOUNTS = st.sampled_from((1, 2000, 5000, 5001, 12_900, 20_000, 30_000, 50_001))
 TIMES = st.sampled_from((1, None, 1, 3, 6, 30, 61, None, 3600, 32_400, 90_000, -3, -7200))
@@ -120,6 +132,10 @@ class Lives(RuleBasedStateMachine):
         self._proposed = 0
         self._shop = Shop()
         self._house: ShopHouse | None = None
+
+    def log(self) -> list[dict[str, JsonValue]]:
+        """Every body of the log, oldest first."""
+        return bodies(self.house)
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         return self._runner.run(work)
@@ -240,7 +256,7 @@ class Lives(RuleBasedStateMachine):
             return
         counts = Counter(payout.reference for payout in self._shop.books.payouts)
         assert all(count == 1 for count in counts.values()), counts
-        log = bodies(self._house)
+        log = self.log()
         intents = {str(body["action"]) for body in log if body["kind"] == "action.intent"}
         assert set(counts) <= intents
 
@@ -250,7 +266,7 @@ class Lives(RuleBasedStateMachine):
             return
         asked: set[object] = set()
         approved: set[object] = set()
-        for body in bodies(self._house):
+        for body in self.log():
             data, digest = body.get("data"), body.get("digest")
             if body["kind"] == "action.pending" or (
                 body["kind"] == "action.edited" and body["status"] == "pending_approval"
@@ -270,7 +286,7 @@ class Lives(RuleBasedStateMachine):
         try:
             if self._house is not None:
                 self._run(self._check_the_end())
-                if bodies(self.house):
+                if self.log():
                     assert_verified(self.house)
         finally:
             self._run(self._stack.aclose())
@@ -300,6 +316,43 @@ class Lives(RuleBasedStateMachine):
         assert kind != "verifiable" or not open_ends, open_ends
 
 
+class LivesOnPostgres(Lives):
+    """The same lives, each in a fresh database of a server."""
+
+    server: PostgresServer
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._database = ExitStack()
+        self._url = self._database.enter_context(fresh_database(self.server))
+        STORE_URLS.append(self._url)
+
+    def log(self) -> list[dict[str, JsonValue]]:
+        """Every body of the log, oldest first."""
+        with connect_plainly(self._url) as reader:
+            rows = reader.execute("select body from sayso.log_entry order by seq").fetchall()
+        return [orjson.loads(body) for (body,) in rows]
+
+    def teardown(self) -> None:
+        """The server keeps nothing of it."""
+        try:
+            super().teardown()
+        finally:
+            STORE_URLS.remove(self._url)
+            self._database.close()
+
+
+@pytest.mark.promise("audit:rebuilt")
+def test_lives_on_postgresql_end_with_the_rows_that_their_log_gives(
+    postgres_server: PostgresServer,
+) -> None:
+    """Invariant 3 on the other store: after whatever happened, rebuilt rows equal stored ones."""
+    LivesOnPostgres.server = postgres_server
+    run_state_machine_as_test(  # pyright: ignore[reportUnknownMemberType]
+        LivesOnPostgres, settings=settings(TestLives.settings, max_examples=ON_POSTGRES)
+    )
+
+
 TestLives = Lives.TestCase
 TestLives.settings = settings(
     max_examples=EXAMPLES,
@@ -310,4 +363,5 @@ TestLives.settings = settings(
 TestLives.pytestmark = [  # type: ignore[attr-defined]
     pytest.mark.promise("engine:one-effect"),
     pytest.mark.promise("approvals:bound"),
+    pytest.mark.promise("audit:rebuilt"),
 ]

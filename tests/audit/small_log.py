@@ -60,7 +60,7 @@ def entry_at(seq: int) -> Entry:
         approval=f"apr_{number}" if step in {1, 2} else None,
         name="shop.refund",
         status=status,
-        data={"approval_status": approval_status} if approval_status else {},
+        data={"revision": 1, **({"approval_status": approval_status} if approval_status else {})},
     )
 
 

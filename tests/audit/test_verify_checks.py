@@ -94,14 +94,14 @@ def _sql(statement: str, *values: object) -> Case:
     return lambda folder: _plain(folder, change)
 
 
-def _state_sql(statement: str) -> Case:
+def _state_sql(statement: str, *, deep: bool = False) -> Case:
     """A log with state, changed by one statement."""
 
     def case(folder: Path) -> Wrong:
         path = SmallLog(8).write(folder / "log.db")
         with editing(path) as database:
             database.execute(statement)
-        return Wrong(path=path)
+        return Wrong(path=path, deep=deep)
 
     return case
 
@@ -318,6 +318,10 @@ CASES: dict[Check, Case] = {
         "update action set status = 'approved', last_seq = 2 where id = 'act_0'"
     ),
     Check.STATE_ROW_PRESENT: _state_sql("delete from action where id = 'act_0'"),
+    Check.STATE_REBUILT: _state_sql("update action set revision = 2", deep=True),
+    Check.STATE_BOUND: _state_sql(
+        "alter table action add column snapshot text default '{}'", deep=True
+    ),
     Check.COSIGNATURE_FITS: _witnessed(size=8, wrong_line=True),
     Check.ANCHOR_PRESENT: _witnessed(size=0, quorum="w"),
     Check.ANCHOR_REACHED: _witnessed(size=12),
@@ -385,6 +389,7 @@ def _verdict_without(
         "verification",
         "logs",
         "walk",
+        "rebuilt",
         "rotation",
         "keys",
         "anchors",

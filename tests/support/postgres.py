@@ -74,11 +74,16 @@ def _locked(path: Path) -> Generator[Path]:
 
 
 @contextmanager
-def fresh_database(server: PostgresServer) -> Generator[str]:
-    """The URL of a new, migrated database; dropped at the end."""
+def fresh_database(server: PostgresServer, *, template: str = TEMPLATE) -> Generator[str]:
+    """The URL of a new, migrated database; dropped at the end.
+
+    Args:
+        template: the URL or the name of another one that it begins as; nobody may be in there.
+    """
+    origin = template.partition("?")[0].rpartition("/")[2]
     name = f"t_{secrets.token_hex(6)}"
     with connect_plainly(server.url()) as admin:
-        admin.execute(f"create database {name} template {TEMPLATE}".encode())
+        admin.execute(f"create database {name} template {origin}".encode())
     try:
         yield server.url(name)
     finally:

@@ -89,3 +89,44 @@ select body from log_entry where tenant = :tenant and seq in (
     :s32, :s33, :s34, :s35, :s36, :s37, :s38, :s39, :s40, :s41, :s42, :s43, :s44, :s45, :s46, :s47,
     :s48, :s49, :s50, :s51, :s52, :s53, :s54, :s55, :s56, :s57, :s58, :s59, :s60, :s61, :s62, :s63
 ) order by seq desc;
+
+-- Whole rows, to be compared with all that the entries say of them. Who only reads the log as an
+-- auditor sees neither the keys of subjects nor votes and requests.
+-- name: whole_actions
+select r.*, s.key as subject_key, e.pseudonym as erasing_as, p.view as card,
+    p.digest as card_digest, p.expires_at as card_expires_at, p.erased_seq as card_erased_seq
+from action r
+left join subject s on s.tenant = r.tenant and s.id = r.subject_id
+left join erasure e on e.tenant = r.tenant and e.subject_id = r.subject_id
+left join approval p on p.tenant = r.tenant and p.action_id = r.id
+where r.tenant = :tenant and r.id > :after order by r.id limit :limit;
+
+-- name: whole_actions_of_auditor
+select r.*, p.view as card, p.digest as card_digest, p.expires_at as card_expires_at,
+    p.erased_seq as card_erased_seq
+from action r
+left join approval p on p.tenant = r.tenant and p.action_id = r.id
+where r.tenant = :tenant and r.id > :after order by r.id limit :limit;
+
+-- name: whole_approvals
+select * from approval where tenant = :tenant and id > :after order by id limit :limit;
+
+-- name: whole_votes
+select * from vote
+where tenant = :tenant and (approval_id, revision, person) > (:after, :revision, :person)
+order by approval_id, revision, person limit :limit;
+
+-- name: whole_requests
+select r.*, s.key as subject_key, e.pseudonym as erasing_as from request r
+left join subject s on s.tenant = r.tenant and s.id = r.subject_id
+left join erasure e on e.tenant = r.tenant and e.subject_id = r.subject_id
+where r.tenant = :tenant and r.id > :after order by r.id limit :limit;
+
+-- name: whole_stops
+select r.*, s.key as subject_key, e.pseudonym as erasing_as from stop r
+left join subject s on s.tenant = r.home and s.id = r.target
+left join erasure e on e.tenant = r.home and e.subject_id = r.target
+where r.home = :tenant and r.id > :after order by r.id limit :limit;
+
+-- name: whole_stops_of_auditor
+select * from stop where home = :tenant and id > :after order by id limit :limit;

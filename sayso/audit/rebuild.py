@@ -1,0 +1,200 @@
+"""What the rows of a database must hold, by the entries of its log alone.
+
+An entry says some columns of one or several rows. Said in the order of the log, the later word
+over the earlier one, they are what the stored rows are compared with. `docs/audit-format.md` lists
+the columns. What no entry says, such as when something is due next, is not compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TypeAlias, cast
+
+State: TypeAlias = "dict[str, object]"
+"""Columns with their values; plain JSON."""
+
+Fields: TypeAlias = "dict[str, object]"
+"""A body, decoded."""
+
+UNSAID: object = ["unsaid"]
+"""Stands where an entry changes a column and does not say to what; older logs have such entries."""
+
+SEQ, JUDGED = ".seq", ".judged"
+"""Beside the columns: the last entry that says anything, and the revision that was judged."""
+
+# The first word counts: who asked is whoever proposed it, and a person votes once on a revision.
+_FIRST = {
+    "action": frozenset({"requester", "request_id", "name", "planner", "step", "after", "undoes"}),
+    "approval": frozenset({"action_id"}),
+    "vote": frozenset({"decision", "digest", "via"}),
+    "request": frozenset({"requester", "assurance", "words_ref"}),
+    "stop": frozenset({"scope", "target", "reason", "engaged_by"}),
+}
+_JUDGED = ("outcome", "explain", "policy_version", "roles")
+_REQUEST_STATUS = {
+    "request.asked": "received",
+    "request.planned": "acting",
+    "request.replied": "answered",
+    "request.handed_over": "handed_over",
+}
+_DECISIONS = {"approve": "approve", "edit": "approve", "reject": "reject"}
+
+
+def said_by(fields: Fields, seq: int) -> Iterator[tuple[str, str, State]]:
+    """`(table, id, columns)` of each row about which an entry says something."""
+    family, _, _ = str(fields.get("kind")).partition(".")
+    say = _SAYING.get(family)
+    if say is not None:
+        data = fields.get("data")
+        inner = cast("Fields", data) if isinstance(data, dict) else {}
+        for table, name, state in say(fields, inner, seq):
+            state[SEQ] = seq
+            yield table, name, state
+
+
+def add(table: str, known: State, later: State) -> None:
+    """Say what a later entry, or a later part of the log, says of the same row."""
+    first = _FIRST[table]
+    same_digest = JUDGED in known and known.get("digest") == later.get("digest")
+    for column, value in later.items():
+        if not ((column in first and column in known) or (column == JUDGED and same_digest)):
+            known[column] = value
+
+
+def vote_id(approval: object, revision: object, person: object) -> str:
+    """What a vote is called here: it has no id of its own."""
+    return f"{approval} {revision} {person}"
+
+
+# ---- what each kind says -----------------------------------------------------------------------
+
+_Said = Iterator[tuple[str, str, State]]
+
+
+def _of_action(fields: Fields, data: Fields, seq: int) -> _Said:
+    action, approval = fields.get("action"), fields.get("approval")
+    if type(action) is not str or "status" not in fields:
+        return
+    state: State = {
+        "status": fields["status"],
+        "last_seq": seq,
+        "name": fields.get("name"),
+        "request_id": fields.get("request"),
+        "subject": fields.get("subject"),
+        "requester": _who(fields),
+    }
+    if data.get("code") != "tampered":  # else the entry leaves out what it cannot vouch for
+        state |= {"digest": fields.get("digest"), "rule": fields.get("rule"), **_amount(fields)}
+    for column in ("planner", "step", "after", "undoes", "revision", "error", "call_key", "fence"):
+        if column in data:
+            state[column] = data[column]
+    if "revision" in data:
+        state[JUDGED] = data["revision"]
+    state |= _judgement(fields, data)
+    if "receipt" in data and fields["status"] != "failed":  # a person may name one of a failure
+        state["receipt"] = data["receipt"]
+        state["receipt_status"] = data.get("provider_status", UNSAID)
+        state["receipt_amount"] = data.get("moved", UNSAID)
+    yield "action", action, state
+    if type(approval) is str and "approval_status" in data:
+        yield "approval", approval, _approval(fields, data)
+        if data.get("decision") in _DECISIONS:
+            name = vote_id(approval, data.get("revision"), _actor(fields).get("id"))
+            yield "vote", name, _vote(fields, data)
+
+
+def _judgement(fields: Fields, data: Fields) -> State:
+    if fields.get("kind") == "action.edited":
+        judged = data.get("judged")
+        said = cast("Fields", judged) if isinstance(judged, dict) else {}
+        return {column: said.get(column, UNSAID) for column in _JUDGED}
+    # NOTE: `action.resolved` has an outcome of another sort.
+    if "policy_version" not in data:
+        return {}
+    return {column: data.get(column, UNSAID) for column in _JUDGED}
+
+
+def _approval(fields: Fields, data: Fields) -> State:
+    state: State = {"status": data["approval_status"], "action_id": fields.get("action")}
+    edited = fields.get("kind") == "action.edited"
+    if edited or (fields.get("kind") == "action.pending" and "decision" not in data):
+        state["digest"] = fields.get("digest")
+        if "revision" in data:
+            state["revision"] = data["revision"]
+        judged = _judgement(fields, data)
+        if judged.get("outcome") != "allow":  # an edit that needs nobody leaves the card as it was
+            state["roles"] = judged.get("roles", UNSAID)
+    return state
+
+
+def _vote(fields: Fields, data: Fields) -> State:
+    return {
+        "decision": _DECISIONS[str(data["decision"])],
+        "digest": fields.get("digest"),
+        "via": data.get("via"),
+    }
+
+
+def _of_request(fields: Fields, data: Fields, seq: int) -> _Said:
+    request, kind = fields.get("request"), str(fields.get("kind"))
+    if type(request) is not str or kind not in _REQUEST_STATUS:
+        return
+    state: State = {
+        "status": _REQUEST_STATUS[kind],
+        "last_seq": seq,
+        "subject": fields.get("subject"),
+        "requester": _who(fields),
+    }
+    for column in ("assurance", "words_ref", "steps"):
+        if column in data:
+            state[column] = data[column]
+    if data.get("planner"):
+        state["planner"] = data["planner"]
+    pii = fields.get("pii")
+    if kind in {"request.replied", "request.handed_over"} and isinstance(pii, dict):
+        state["reply_ref"] = cast("Fields", pii).get("ref")
+    yield "request", request, state
+
+
+def _of_stop(fields: Fields, data: Fields, seq: int) -> _Said:
+    stop, kind = data.get("stop"), fields.get("kind")
+    if type(stop) is not str:
+        return
+    state: State = {"last_seq": seq, "scope": data.get("scope")}
+    if kind == "stop.engaged":
+        state |= {"engaged_by": _who(fields), "asked_by": None, "released_by": None}
+        state |= {column: data[column] for column in ("target", "reason") if column in data}
+        if "subject" in fields:
+            state["subject"] = fields["subject"]
+    elif kind == "stop.resume_asked":
+        state["asked_by"] = _actor(fields).get("id")
+    elif kind == "stop.released":
+        state |= {"asked_by": data.get("asked_by"), "released_by": _actor(fields).get("id")}
+    else:
+        return
+    yield "stop", stop, state
+
+
+_SAYING: Mapping[str, Callable[[Fields, Fields, int], _Said]] = {
+    "action": _of_action,
+    "request": _of_request,
+    "stop": _of_stop,
+}
+TABLES = tuple(_FIRST)
+"""The tables that are compared."""
+
+
+def _actor(fields: Fields) -> Fields:
+    actor = fields.get("actor")
+    return cast("Fields", actor) if isinstance(actor, dict) else {}
+
+
+def _who(fields: Fields) -> str:
+    actor = _actor(fields)
+    return f"{actor.get('kind')}:{actor.get('id')}"
+
+
+def _amount(fields: Fields) -> State:
+    amount = fields.get("amount")
+    money = cast("Fields", amount) if isinstance(amount, dict) else {}
+    return {"amount_minor": money.get("amount_minor"), "currency": money.get("currency")}

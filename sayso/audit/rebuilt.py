@@ -1,0 +1,127 @@
+"""Rows that are rebuilt from the log, in memory that does not grow with it, and compared."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Mapping
+from typing import cast
+
+import orjson
+
+from sayso.audit.rebuild import SEQ, TABLES, UNSAID, Fields, State, add, said_by
+from sayso.audit.stored_rows import StoredRow, binding_fault, name_of, said_in
+from sayso.audit.verification import Check, Damage, Findings
+
+_KEPT = 5_000
+"""Rows in memory; the entries about one mostly stand close together, so few are kept in parts."""
+
+_PARTS = "create table part (place text, name text, state blob)"
+_INDEX = "create index part_of on part (place, name)"
+_STATED = "create table stated (place text, name text, primary key (place, name)) without rowid"
+_OF = "select state from part where place = ? and name = ? order by rowid"
+_UNSTATED = """
+select place, name, max(rowid) from part
+where (place, name) not in (select place, name from stated) group by place, name order by 3
+"""
+_STATE = "select state from part where rowid = ?"
+
+
+class Rebuilt:
+    """What the entries that were read so far say of the rows.
+
+    Most of it is kept in a temporary file, which SQLite makes and removes.
+    """
+
+    def __init__(self) -> None:
+        self._recent: dict[tuple[str, str], State] = {}
+        self._file: sqlite3.Connection | None = None
+
+    def note(self, fields: Fields, seq: int) -> None:
+        """Take in the next entry of the log."""
+        for table, name, state in said_by(fields, seq):
+            known = self._recent.setdefault((table, name), state)
+            if known is not state:
+                add(table, known, state)
+
+    def spill_if_many(self) -> None:
+        """Move what is in memory to the file, if it is much; for the end of each batch."""
+        if len(self._recent) > _KEPT:
+            self._spill()
+
+    def compare(self, stored: Mapping[str, Iterable[StoredRow]], findings: Findings) -> int:
+        """Compare the rows of a database with those that the log gives; once, at the end.
+
+        Returns:
+            How many rows were compared.
+        """
+        file = self._spill()
+        file.execute(_INDEX)
+        file.execute(_STATED)
+        compared = 0
+        for table in (table for table in TABLES if table in stored):
+            for row in stored[table]:
+                compared += 1
+                _judge(table, row, self._rebuilt(file, table, name_of(table, row)), findings)
+        unread: set[str] = set()
+        for place, name, last in file.execute(_UNSTATED):
+            if place not in stored:
+                unread.add(str(place))
+            elif place != "action":  # a missing action is found by its last entry already
+                state = orjson.loads(file.execute(_STATE, (last,)).fetchone()[0])
+                message = f"the {place} `{name[:120]}` has entries and no row"
+                findings.add(Check.STATE_REBUILT, Damage.STATE_DISAGREES, message, state[SEQ])
+        findings.warnings.extend(
+            f"there are entries about rows of `{table}`, which cannot be read here"
+            for table in sorted(unread)
+        )
+        return compared
+
+    def _rebuilt(self, file: sqlite3.Connection, table: str, name: str) -> State | None:
+        file.execute("insert or ignore into stated values (?, ?)", (table, name))
+        found: State | None = None
+        for (part,) in file.execute(_OF, (table, name)):
+            state = cast("State", orjson.loads(part))
+            if found is None:
+                found = state
+            else:
+                add(table, found, state)
+        return found
+
+    def _spill(self) -> sqlite3.Connection:
+        if self._file is None:
+            # An empty name is a file of its own in the system's folder for such files.
+            self._file = sqlite3.connect("", isolation_level=None)
+            self._file.execute("pragma synchronous = off")
+            self._file.execute("pragma journal_mode = off")
+            self._file.execute(_PARTS)
+            self._file.execute("begin")
+        rows = ((table, name, orjson.dumps(state)) for (table, name), state in self._recent.items())
+        self._file.executemany("insert into part values (?, ?, ?)", rows)
+        self._recent.clear()
+        return self._file
+
+
+def _judge(table: str, row: StoredRow, rebuilt: State | None, findings: Findings) -> None:
+    name = name_of(table, row)
+    if rebuilt is None:
+        message = f"the {table} `{name[:120]}` stands in no entry"
+        findings.add(Check.STATE_REBUILT, Damage.STATE_DISAGREES, message)
+        return
+    seq = cast("int", rebuilt[SEQ])
+    own = said_in(table, row)
+    wrong = [
+        column
+        for column, value in rebuilt.items()
+        if column in own and value != UNSAID and own[column] != value
+    ]
+    # The status and the last entry of these are judged by themselves.
+    known = {"status", "last_seq"} if table in {"action", "approval"} else set[str]()
+    if columns := sorted(set(wrong) - known):
+        listed = ", ".join(f"`{column}`" for column in columns)
+        message = f"the {table} `{name[:120]}` is not what its entries say: {listed}"
+        findings.add(Check.STATE_REBUILT, Damage.STATE_DISAGREES, message, seq)
+        return
+    fault = binding_fault(row, rebuilt) if table == "action" and not wrong else None
+    if fault is not None:
+        message = fault.format(name[:64])
+        findings.add(Check.STATE_BOUND, Damage.STATE_DISAGREES, message, seq)
