@@ -6,7 +6,7 @@ from actions.desk import MAIN, decide, propose, run_due, say, shown, stock, usd
 from agent.test_run import Scripted, plan, refund
 from support.house import ShopHouse
 
-from sayso.actions.approvals import Choice
+from sayso.actions.decision import Choice
 from sayso.actions.stopping import Resumption
 from sayso.audit.entry import Actor, ActorKind
 from sayso.audit.erasing import ErasureOrder
