@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 
 from sayso.audit.erasing import RETENTION, ErasureOrder
 from sayso.errors import SaysoError
@@ -15,6 +16,22 @@ logger = logging.getLogger("sayso.retention")
 REASON = "restored_backup"
 
 
+async def find_restored(
+    store: Store, listed: Iterable[tuple[Tenant, str]]
+) -> list[tuple[Tenant, str, str]]:
+    """Erased customers of whom the database has a key again: tenant, pseudonym, id."""
+
+    def work(reader: Reader) -> list[tuple[Tenant, str, str]]:
+        found: list[tuple[Tenant, str, str]] = []
+        for tenant, pseudonym in listed:
+            row = reader.one("erasure.subject_named", tenant=tenant, pseudonym=pseudonym)
+            if row is not None:
+                found.append((tenant, pseudonym, text(row, "id")))
+        return found
+
+    return await store.read(work)
+
+
 class Restored:
     """Compares the database with the list of erased customers that is kept outside of it."""
 
@@ -22,24 +39,12 @@ class Restored:
         self._store = store
         self._eraser = eraser
 
-    async def find(self) -> list[tuple[Tenant, str, str]]:
-        """Customers of the list of whom the database has a key: tenant, pseudonym, id."""
-        listed = list(self._eraser.listed.read())
-
-        def work(reader: Reader) -> list[tuple[Tenant, str, str]]:
-            found: list[tuple[Tenant, str, str]] = []
-            for tenant, pseudonym in listed:
-                row = reader.one("erasure.subject_named", tenant=tenant, pseudonym=pseudonym)
-                if row is not None:
-                    found.append((tenant, pseudonym, text(row, "id")))
-            return found
-
-        return await self._store.read(work) if listed else []
-
     async def erase_again(self) -> HeldAgainView:
-        """Erase whom `find` finds; those of whom something is under way are said, and logged."""
+        """Erase whom `find_restored` finds; those of whom something is under way are said, and logged."""
         erased, left = 0, list[tuple[str, str]]()
-        for tenant, pseudonym, subject_id in await self.find():
+        for tenant, pseudonym, subject_id in await find_restored(
+            self._store, self._eraser.listed.read()
+        ):
             order = ErasureOrder(
                 tenant=tenant,
                 subject_id=subject_id,

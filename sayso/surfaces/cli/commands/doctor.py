@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import platform
 import sqlite3
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from sayso.errors import Code, ConfigError, RefusedError, SaysoError
+from sayso.sdk.database import is_fleet, is_postgres, missing_postgres, open_store
 from sayso.sdk.subjects.erased_list import read_list
+from sayso.sdk.subjects.restored import find_restored
 from sayso.sdk.workspace import Workspace
-from sayso.store.migrations import migrate, schema_version
+from sayso.store.migrations import migrate, read_migrations, schema_version
 from sayso.store.sqlite import open_connection
 from sayso.surfaces.cli.app import installed_version
 from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.place import find_workspace
 from sayso.surfaces.cli.problem import OK, USAGE, problem_text
+
+if TYPE_CHECKING:
+    from sayso.store.postgres_connection import PgConnection
 
 app = typer.Typer()
 _PACKAGES = ("langgraph", "stripe", "cedarpy", "pydantic", "cryptography")
@@ -42,8 +50,12 @@ def doctor(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> in
     try:
         loaded = Workspace.load(find_workspace(workspace), os.environ)
         facts.append(("workspace", str(loaded.folder)))
-        facts += _database_facts(loaded.store_path, wrong)
-        facts.append(("erased", _erased(loaded, wrong)))
+        if is_postgres(loaded):
+            facts += _server_facts(loaded, wrong)
+        else:
+            facts += _database_facts(loaded.store_path, wrong)
+        if not wrong:
+            facts.append(("erased", asyncio.run(_erased(loaded, wrong))))
         facts.append(("log key", _key(loaded)))
     except SaysoError as error:
         wrong.append(error)
@@ -62,17 +74,14 @@ def _key(loaded: Workspace) -> str:
     return loaded.signer().named(f"{section.name}/{section.tenant}").vkey
 
 
-def _erased(loaded: Workspace, wrong: list[SaysoError]) -> str:
+async def _erased(loaded: Workspace, wrong: list[SaysoError]) -> str:
     """How many customers were erased, and whether a restored backup brought some of them back."""
     listed = set(read_list(loaded.folder / loaded.settings.retention.erased_list))
-    with closing(open_connection(loaded.store_path, create=False)) as connection:
-        back = sum(
-            connection.execute(
-                "select 1 from subject where tenant = ? and pseudonym = ?", one
-            ).fetchone()
-            is not None
-            for one in listed
-        )
+    store = open_store(loaded)
+    try:
+        back = len(await find_restored(store, listed))
+    finally:
+        await store.close()
     if back:
         wrong.append(
             RefusedError(
@@ -96,7 +105,9 @@ def _database_facts(path: Path, wrong: list[SaysoError]) -> list[tuple[str, str]
             journal = str(connection.execute("pragma journal_mode").fetchone()[0])
             level = int(connection.execute("pragma synchronous").fetchone()[0])
             missing = sorted(_expected_guards() - _guards(connection))
-            waiting = _waiting_facts(connection) if found == schema_version() else []
+            waiting = []
+            if found == schema_version():
+                waiting = _waiting_facts(lambda sql: connection.execute(sql).fetchall())
         except sqlite3.Error as error:
             raise ConfigError(
                 Code.NOT_A_STORE,
@@ -105,32 +116,93 @@ def _database_facts(path: Path, wrong: list[SaysoError]) -> list[tuple[str, str]
                 detail=str(error),
             ) from error
     if missing:
-        wrong.append(
-            ConfigError(
-                Code.STORE_VERSION,
-                f"the database lacks the guard `{missing[0]}`, which keeps its log unchanged",
-                next_step="run `sayso migrate`, then `sayso audit verify`",
-            )
-        )
+        wrong.append(_unguarded(missing[0]))
     return [
         ("database", f"{path} ({path.stat().st_size:,} bytes)"),
         ("version", f"{found} of {schema_version()}"),
         ("journal", journal),
         ("fsync", _SYNCHRONOUS.get(level, str(level))),
-        ("guards", "all there" if not missing else f"missing: {', '.join(missing)}"),
+        ("guards", _named(missing)),
         *waiting,
     ]
 
 
-def _waiting_facts(connection: sqlite3.Connection) -> list[tuple[str, str]]:
+def _unguarded(name: str) -> ConfigError:
+    return ConfigError(
+        Code.STORE_VERSION,
+        f"the database lacks the guard `{name}`, which keeps its log unchanged",
+        next_step="run `sayso migrate`, then `sayso audit verify`",
+    )
+
+
+def _named(missing: Sequence[str]) -> str:
+    return "all there" if not missing else f"missing: {', '.join(missing)}"
+
+
+def _server_facts(loaded: Workspace, wrong: list[SaysoError]) -> list[tuple[str, str]]:
+    """The same of a PostgreSQL database, and of the engine of a fleet in it."""
+    try:
+        from sayso.store.postgres_setup import open_setup, read_setup  # needs an extra
+    except ImportError as error:
+        raise missing_postgres(error) from error
+    known = len(read_migrations("postgres"))
+    with open_setup(loaded.store_url) as connection:
+        setup = read_setup(connection)
+        waiting = []
+        if setup.version == known:
+            waiting = _waiting_facts(lambda sql: connection.execute(sql.encode()).fetchall())
+        engine = [("engine", _engine(connection, wrong))] if is_fleet(loaded) else []
+    if setup.version < known:
+        wrong.append(
+            ConfigError(
+                Code.STORE_VERSION,
+                f"the database has version {setup.version}, this Sayso has {known}",
+                next_step="run `sayso migrate`",
+            )
+        )
+    elif setup.missing:
+        wrong.append(_unguarded(setup.missing[0]))
+    if setup.shared:
+        wrong.append(
+            ConfigError(
+                Code.STORE_VERSION,
+                f"row security of `{setup.shared[0]}` is off, which keeps tenants apart",
+                next_step=f"alter table sayso.{setup.shared[0]} enable, and force, row security",
+            )
+        )
+    return [
+        ("database", f"PostgreSQL {setup.server}, login {setup.login}"),
+        ("version", f"{setup.version} of {known}"),
+        ("commits", f"synchronous; the server's default is {setup.commits}"),
+        ("guards", _named(setup.missing)),
+        ("tenants", "kept apart" if not setup.shared else f"not in {', '.join(setup.shared)}"),
+        *engine,
+        *waiting,
+    ]
+
+
+def _engine(connection: PgConnection, wrong: list[SaysoError]) -> str:
+    """Whether the fleet's engine can be used with this database."""
+    from sayso.dispatch.fleet.contract import check_package, check_schema  # as above
+
+    try:
+        check_package()
+        check_schema(connection)
+    except SaysoError as error:
+        wrong.append(error)
+        return "none: the workers' sweep carries everything"
+    return f"dbos {version('dbos')}"
+
+
+def _waiting_facts(ask: Callable[[str], Sequence[Sequence[Any]]]) -> list[tuple[str, str]]:
     """What waits for people: stops in force, and outcomes that nobody knows."""
-    stops = connection.execute(
+    stops = ask(
         "select id, trim(scope || ' ' || target) from stop where released_at is null order by id"
-    ).fetchall()
-    unknown, left = connection.execute(
-        "select count(*), coalesce(sum(due_at is null and held_by is null), 0) from action"
-        " where status = 'unknown'"
-    ).fetchone()
+    )
+    ((unknown, left),) = ask(
+        "select count(*), count(case when due_at is null and held_by is null then 1 end)"
+        " from action where status = 'unknown'"
+    )
     shown = ", ".join(f"{what} ({stop_id})" for stop_id, what in stops[:_MOST_STOPS])
     more = f" and {len(stops) - _MOST_STOPS} more" if len(stops) > _MOST_STOPS else ""
     return [

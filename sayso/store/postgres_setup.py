@@ -1,0 +1,90 @@
+"""How a PostgreSQL database is set up: its version, what guards its log, and its durability."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import psycopg
+
+from sayso.store.migrations import read_migrations
+from sayso.store.postgres_connection import SCHEMA, PgConnection, connect
+from sayso.store.postgres_errors import store_error
+
+_GUARD = re.compile(r"^create trigger (\w+)", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostgresSetup:
+    """What an operator wants to know about the database behind a workspace.
+
+    Attributes:
+        server: the server's version.
+        login: who connects; rows are read and written as `sayso_app`.
+        version: how many migrations are applied, of those that this code knows.
+        commits: the server's default of `synchronous_commit`; ours is never weaker than `on`.
+        missing: guards that are not there, or are switched off.
+        shared: tables whose rows are not held to one tenant, though they have one.
+    """
+
+    server: str
+    login: str
+    version: int
+    commits: str
+    missing: tuple[str, ...]
+    shared: tuple[str, ...]
+
+
+@contextmanager
+def open_setup(url: str) -> Generator[PgConnection]:
+    """A connection as workers have it, for looking only, at the rows of all tenants.
+
+    Raises:
+        ConfigError: `store_unavailable`, `store_version` when nothing was migrated yet.
+        RetryableError: `store_unavailable`.
+    """
+    with connect(url, writes=False) as connection:
+        try:
+            connection.execute("set default_transaction_read_only = on; set app.tenant = '*'")
+            yield connection
+        except psycopg.Error as error:
+            raise store_error(error) from error
+
+
+def read_setup(connection: PgConnection) -> PostgresSetup:
+    """Look at the catalogs; reads no row of a customer."""
+    row = connection.execute(
+        "select current_setting('server_version'), session_user, s.reset_val,"
+        " (select count(*) from migration) from pg_settings s where s.name = 'synchronous_commit'"
+    ).fetchone()
+    assert row is not None
+    there = connection.execute(
+        "select tgname from pg_trigger t join pg_class c on c.oid = t.tgrelid"
+        " where c.relnamespace = %s::regnamespace and not tgisinternal and tgenabled <> 'D'",
+        [SCHEMA],
+    ).fetchall()
+    shared = connection.execute(
+        "select c.relname from pg_class c join pg_attribute a on a.attrelid = c.oid"
+        " where c.relnamespace = %s::regnamespace and c.relkind = 'r' and a.attname = 'tenant'"
+        " and not (c.relrowsecurity and c.relforcerowsecurity) order by 1",
+        [SCHEMA],
+    ).fetchall()
+    return PostgresSetup(
+        server=str(row[0]),
+        login=str(row[1]),
+        version=int(row[3]),
+        commits=str(row[2]),
+        missing=tuple(sorted(expected_guards() - {str(name) for (name,) in there})),
+        shared=tuple(str(name) for (name,) in shared),
+    )
+
+
+def expected_guards() -> set[str]:
+    """The triggers that a database of this version has."""
+    return {
+        name
+        for migration in read_migrations("postgres")
+        for name in _GUARD.findall(migration.sql.lower())
+    }
