@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from actions.desk import ASKED, assert_verified, bodies, propose, run_due, say, shown
+from actions.desk import ASKED, assert_verified, bodies, propose, run_due, say, shown, usd
 from actions.test_undoing import open_gifts, plan_of, refund, states, submit
 from support.house import ShopHouse
 
@@ -74,3 +74,37 @@ async def test_only_steps_of_one_plan_by_one_person_go_together(tmp_path: Path) 
         assert await refused_code(house) == Code.INVALID_INPUT
         edit = replace(two, choice=Choice.EDIT)
         assert await refused_code(house, one, edit) == Code.EDIT_NOT_ALLOWED
+
+
+@pytest.mark.parametrize("mode", [OnFailure.CONTINUE, OnFailure.STOP])
+async def test_a_step_whose_time_is_over_keeps_no_word_about_the_others_alive(
+    tmp_path: Path, mode: OnFailure
+) -> None:
+    """One card was renewed by an edit, the other one ran out: together they are refused, whether
+    or not anybody has looked at the clock; what becomes of the renewed one, the plan says.
+    """
+    async with open_gifts(tmp_path) as house:
+        await submit(house, mode, refund("s1", ASKED), refund("s2", 60_000))
+        house.clock.advance(hours=7)
+        plan = await plan_of(house)
+        less = {"amount": usd(59_000)}
+        edit = say(await shown(house, plan["s2"]), "finn", Choice.EDIT, args=less)
+        await house.sayso.decide_as(edit, wait=False)
+        one = say(await shown(house, plan["s1"]))
+        two = say(await shown(house, plan["s2"]))
+        house.clock.advance(hours=2)
+        assert await refused_code(house, two, one) == Code.APPROVAL_EXPIRED
+        await run_due(house)
+        found = await states(house)
+        waits = mode is OnFailure.CONTINUE
+        assert found == {"s1": "expired", "s2": "pending_approval" if waits else "refused"}
+        late = [replace(two, choice=Choice.REJECT, reason_code="late"), one]
+        with pytest.raises(RefusedError) as caught:
+            await house.sayso.house.approvals.decide_together(late)
+        assert caught.value.code is Code.ALREADY_DECIDED
+        if waits:
+            await house.sayso.house.approvals.decide_together([two])
+            await run_due(house)
+            assert await states(house) == {"s1": "expired", "s2": "succeeded"}
+        assert house.shop.books.paid_out_minor == (59_000 if waits else 0)
+        assert_verified(house)

@@ -1,0 +1,280 @@
+"""A plan taken back under a stop, timers, and a person's word, with trouble in any statement.
+
+Who asks does what docs/errors.md says: on an error the same thing is said again, under the same key
+where it has one. `SAYSO_FAULTS_EVERY=1` takes every statement; without it a sweep takes some.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections import Counter
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from contextlib import asynccontextmanager
+from itertools import count
+from pathlib import Path
+
+import pytest
+from actions.desk import ASKED, MAIN, assert_verified, bodies, run_due, say, shown, usd
+from actions.test_reminding import PEOPLE, TIMERS, told
+from actions.test_undoing import RULES, gift, plan_of, refund, submit
+from support.house import ShopHouse, make_shop_workspace
+
+from sayso.actions.action import verifiable
+from sayso.actions.decision import Choice
+from sayso.actions.plan import OnFailure
+from sayso.actions.resolution import Resolution
+from sayso.actions.stopping import Resumption
+from sayso.audit.entry import Actor, ActorKind
+from sayso.errors import Code, RefusedError, SaysoError
+from sayso.money import Money
+from sayso.sdk.app import Sayso
+from sayso.testing.clock import FakeClock
+from sayso.testing.faults import Points
+from sayso.testing.faults.sqlite import SqliteTrouble, fail_statement
+from sayso.testing.faults.stores import TappedStore
+from sayso.testing.faults.sweep import sweep
+from sayso.testing.gift_shop import GiftShop
+from sayso.testing.shop import ShopFault
+
+
+@contextlib.contextmanager
+def accepted() -> Generator[None]:
+    """What is said again may be refused as said already."""
+    try:
+        yield
+    except RefusedError as error:
+        if error.code not in SAID_ALREADY:
+            raise
+
+
+EVERY = int(os.environ.get("SAYSO_FAULTS_EVERY", "0"))
+TRIES = 4
+SAID_ALREADY = {Code.ALREADY_DECIDED, Code.WRONG_STATE}
+"""What somebody is told who says again what was taken, although its answer was lost."""
+Act = Callable[["Life"], Awaitable[None]]
+
+
+class PlugPulledError(Exception):
+    """Ends a process as a crash would: nothing after it is done."""
+
+
+class Life:
+    """Acts one after the other, each until it is done, in as many processes as that takes."""
+
+    def __init__(self, folder: Path, points: Points) -> None:
+        self.workspace = make_shop_workspace(folder, RULES, people=PEOPLE, approvals=TIMERS)
+        self.clock = FakeClock()
+        self.shop = GiftShop(verifiable(settle_after_s=60))
+        for order in ("o1", "o2", "o3"):
+            self.shop.books.add(order, "cus_1", Money(100_000, "USD"))
+        self.codes: set[Code] = set()
+        self.kept: dict[str, str] = {}
+        self._points = points
+        self._house: ShopHouse | None = None
+
+    @property
+    def house(self) -> ShopHouse:
+        """The process that lives now."""
+        assert self._house is not None
+        return self._house
+
+    @asynccontextmanager
+    async def process(self) -> AsyncGenerator[None]:
+        """A process of its own, which does only what it is asked for."""
+        trouble = SqliteTrouble(self.workspace.store_path)
+        store = TappedStore(trouble.store, self._points)
+        sayso = Sayso(
+            self.workspace, work=False, connectors=[self.shop], clock=self.clock, store=store
+        )
+        async with sayso:
+            self._house = ShopHouse(
+                sayso=sayso, shop=self.shop, clock=self.clock, workspace=self.workspace
+            )
+            yield
+
+    async def live(self) -> None:
+        """All acts."""
+        left = list(ACTS)
+        for _ in range(TRIES):
+            with contextlib.suppress(PlugPulledError):
+                async with self.process():
+                    while left:
+                        await self._do(left[0])
+                        left.pop(0)
+            if not left:
+                return
+        raise AssertionError(f"never done: {left[0].__name__}")
+
+    async def _do(self, act: Act) -> None:
+        for _ in range(TRIES):
+            try:
+                return await act(self)
+            except SaysoError as error:
+                self.codes.add(error.code)
+        raise AssertionError(f"never done: {act.__name__}")
+
+
+async def plans(life: Life) -> None:
+    """Two gifts, then a refund about which people are asked."""
+    await submit(
+        life.house,
+        OnFailure.UNDO,
+        *(gift("s1", 1000), gift("s2", 2000, "s1"), refund("s3", ASKED, "s2")),
+    )
+
+
+async def is_reminded(life: Life) -> None:
+    """Nobody decides for two hours."""
+    if "waited" not in life.kept:
+        life.clock.advance(hours=2)
+        life.kept["waited"] = "yes"
+    await run_due(life.house)
+
+
+async def is_stopped(life: Life) -> None:
+    """Before anybody says no."""
+    stop = await life.house.sayso.stop("connector", "shop", reason="INC-7", key="stop-1")
+    life.kept["stop"] = stop.id
+
+
+async def director_says_no(life: Life) -> None:
+    """Dora, to whom it was escalated; so the gifts have to be taken back."""
+    card = await shown(life.house, (await plan_of(life.house))["s3"])
+    if card.status == "pending":
+        with accepted():
+            await life.house.sayso.decide_as(say(card, "dora", Choice.REJECT), wait=False)
+    await run_due(life.house)
+    assert life.shop.taken == []
+
+
+async def two_resume(life: Life) -> None:
+    """Maria asks, finn confirms."""
+    for person in ("maria", "finn"):
+        word = Resumption(
+            tenant=MAIN, stop_id=life.kept["stop"], person=person, via="test", key=person
+        )
+        with accepted():
+            await life.house.sayso.resume_as(word)
+    assert await life.house.sayso.stops() == []
+    await run_due(life.house)
+
+
+async def loses_an_answer(life: Life) -> None:
+    """Another refund, of which nobody knows the outcome, until maria says what she has seen."""
+    if "lost" not in life.kept:
+        life.shop.faults.append(ShopFault.LOST_AFTER)
+        life.kept["lost"] = "yes"
+    view = await life.house.sayso.propose(
+        "shop.refund", {"order": "o2", "amount": usd(2000)}, subject="cus_1", key="lost"
+    )
+    view = await life.house.sayso.action(view.id)
+    while view.status not in {"unknown", "succeeded"}:
+        life.clock.advance(seconds=6)
+        await life.house.sayso.house.engine.advance(MAIN, view.id)
+        view = await life.house.sayso.action(view.id)
+    life.kept["unknown"] = view.id
+    resolution = Resolution(
+        tenant=MAIN,
+        action_id=view.id,
+        outcome="succeeded",
+        evidence="seen in the books",
+        receipt_id=life.shop.books.payouts[-1].id,
+        person="maria",
+        via="test",
+    )
+    with accepted():
+        await life.house.sayso.house.resolutions.resolve(resolution)
+
+
+async def lowers(life: Life) -> None:
+    """A card of which maria allows less, which needs nobody then."""
+    view = await life.house.sayso.propose(
+        "shop.refund",
+        {"order": "o3", "amount": usd(ASKED)},
+        subject="cus_1",
+        key="lower",
+        requester=Actor(kind=ActorKind.AGENT, id="agent"),
+    )
+    view = await life.house.sayso.action(view.id)
+    if view.status == "pending_approval":
+        card = await shown(life.house, view)
+        args = {"amount": usd(4000)}
+        await life.house.sayso.decide_as(say(card, "maria", Choice.EDIT, args=args), wait=False)
+    await run_due(life.house)
+
+
+ACTS: tuple[Act, ...] = (
+    *(plans, is_reminded, is_stopped, director_says_no, two_resume),
+    *(loses_an_answer, lowers),
+)
+
+
+async def judge(life: Life) -> None:
+    """Trouble is over: another process runs what is left, and all is as it was said, once."""
+    async with life.process():
+        life.clock.advance(minutes=5)
+        await run_due(life.house)
+        found = {step: view.status for step, view in (await plan_of(life.house)).items()}
+        assert found == {
+            "s1": "compensated",
+            "s2": "compensated",
+            "s3": "rejected",
+            "s2-undo": "succeeded",
+            "s1-undo": "succeeded",
+        }
+        assert life.shop.taken == ["gift_2", "gift_1"]
+        assert len(life.shop.gifts) == 2
+        paid = [(one.order, one.amount.amount_minor) for one in life.shop.books.payouts]
+        assert paid == [("o2", 2000), ("o3", 4000)]
+        lost = await life.house.sayso.action(life.kept["unknown"])
+        assert lost.status == "succeeded"
+        assert told(life.house) == ["approval.reminded", "approval.escalated"]
+        kinds = Counter(str(body["kind"]) for body in bodies(life.house))
+        once = ("stop.engaged", "stop.released", "plan.undoing", "action.edited", "action.rejected")
+        assert {kind: kinds[kind] for kind in once} == dict.fromkeys(once, 1)
+        assert kinds["action.compensated"] == 2
+        assert_verified(life.house)
+
+
+async def sweep_lives(
+    folder: Path, strike: Callable[[], None], name: str, every: int
+) -> tuple[set[Code], tuple[str, ...]]:
+    """A life with the trouble at each point; the codes that were told, and where it struck."""
+    codes: set[Code] = set()
+    numbers = count()
+
+    async def one(at: int) -> Points:
+        points = Points(strike, name=name, at=at)
+        life = Life(folder / str(next(numbers)), points)
+        await life.live()
+        await judge(life)
+        codes.update(life.codes)
+        return points
+
+    found = await sweep(one, first=1 + every // 2, every=every)
+    return codes, found.struck
+
+
+@pytest.mark.promise("plans:undo")
+@pytest.mark.promise("stop:crash")
+async def test_a_statement_that_fails_under_a_plan_a_stop_or_a_word_is_made_good(
+    tmp_path: Path,
+) -> None:
+    """Whoever spoke is told `store_unavailable`, says it again, and it counts once."""
+    codes, struck = await sweep_lives(tmp_path, fail_statement, "[rw]*", EVERY or 97)
+    assert codes - SAID_ALREADY <= {Code.STORE_UNAVAILABLE}
+    assert struck
+
+
+@pytest.mark.promise("plans:undo")
+@pytest.mark.promise("stop:crash")
+async def test_a_crash_anywhere_in_a_plan_a_stop_or_a_word_loses_nothing(tmp_path: Path) -> None:
+    """In each statement, before and after each commit: the next process goes on."""
+
+    def pull() -> None:
+        raise PlugPulledError
+
+    codes, struck = await sweep_lives(tmp_path, pull, "*", EVERY or 101)
+    assert codes <= SAID_ALREADY
+    assert struck
