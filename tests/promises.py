@@ -314,6 +314,11 @@ PROMISES: dict[str, Promise] = {
         "issue 4",
     ),
     # ---- the store -------------------------------------------------------------------------
+    "store:failover": Promise(
+        "After a failover to a standby that has what was answered, everybody goes on there, and it "
+        "holds what `write` said.",
+        "issue 3",
+    ),
     "store:durable": Promise(
         "What was written is seen by everybody once `write` has returned.", "invariant 3"
     ),

@@ -73,6 +73,17 @@ class PostgresServer:
         options = ("-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C")
         self._run("initdb", "-D", self._data, *options, "--no-sync", "--no-instructions")
 
+    def create_standby(self, primary: PostgresServer) -> None:
+        """Make the data folder a copy of a running server, which it follows once it is started."""
+        if "user" in self._as and "group" in self._as:
+            os.chown(self._folder, self._as["user"], self._as["group"])
+        source = ("-h", str(primary.folder), "-U", "postgres", "-X", "stream", "-c", "fast")
+        self._run("pg_basebackup", "-D", self._data, *source, "--write-recovery-conf", "--no-sync")
+
+    def promote(self) -> None:
+        """Let a standby follow nobody any more and take writes; waits until it does."""
+        self._run("pg_ctl", "promote", "-w", "-D", self._data)
+
     def start(self) -> None:
         """Start it and wait until it answers.
 
