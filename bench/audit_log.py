@@ -231,16 +231,19 @@ def action_row(life: Life, status: str, last: int) -> tuple[object, ...]:
     """The columns of `ACTION_COLUMNS`."""
     at = BEGIN + last * STEP_MICROS
     return (
-        *(TENANT, life.action, life.action, "-", "service:bench", life.name, life.subject),
+        *(TENANT, life.action, life.action, "-", "agent:agent", life.name, life.subject),
         *("verified", "{}", "playbook", status, life.digest, life.amount, life.currency, at, at),
+        life.action if status in _CALLED else None,
+        f'{{"id":"{life.receipt}"}}' if status == "succeeded" else None,
         last,
     )
 
 
 ACTION_COLUMNS = (
     "tenant id idempotency_key fingerprint requester name subject_id assurance args planner status"
-    " digest amount_minor currency created_at updated_at last_seq"
+    " digest amount_minor currency created_at updated_at call_key receipt last_seq"
 ).split()
+_CALLED = {"executing", "succeeded", "failed"}
 
 
 def approval_row(life: Life, status: str, last: int) -> tuple[object, ...]:
@@ -256,6 +259,18 @@ APPROVAL_COLUMNS = (
     "tenant id action_id revision status digest view roles requester expires_at created_at"
     " updated_at last_seq"
 ).split()
+
+
+def vote_rows(batch: Batch) -> list[tuple[object, ...]]:
+    """Rows of the columns of `VOTE_COLUMNS`: one yes to each approved one."""
+    return [
+        (TENANT, life.approval, 1, life.approver, "approve", life.digest, "slack", BEGIN)
+        for life, status, _ in batch.approvals
+        if status == "approved"
+    ]
+
+
+VOTE_COLUMNS = "tenant approval_id revision person decision digest via at".split()
 
 
 def build_sqlite(workspace: Workspace, count: int) -> Built:
@@ -279,6 +294,7 @@ def build_sqlite(workspace: Workspace, count: int) -> Built:
             APPROVAL_COLUMNS,
             [approval_row(*one) for one in batch.approvals],
         )
+        _insert(connection, "vote", VOTE_COLUMNS, vote_rows(batch))
         connection.execute("commit")
     note, vkey = head_of(frontier, signer_of(workspace))
     with connection:

@@ -10,11 +10,13 @@ from bench.audit_log import (
     APPROVAL_COLUMNS,
     DEPLOYMENT,
     TENANT,
+    VOTE_COLUMNS,
     Built,
     action_row,
     approval_row,
     batches,
     head_of,
+    vote_rows,
 )
 from bench.report import show_progress
 from sayso.audit.merkle import Frontier
@@ -46,6 +48,7 @@ def build_postgres(url: str, signer: Ed25519Signer, count: int) -> Built:
                 _copy(cursor, "action", ACTION_COLUMNS, actions)
                 approvals = [approval_row(*one) for one in batch.approvals]
                 _copy(cursor, "approval", APPROVAL_COLUMNS, approvals)
+                _copy(cursor, "vote", VOTE_COLUMNS, vote_rows(batch))
         note, vkey = head_of(frontier, signer)
         connection.execute("insert into meta values ('deployment', %s)", (DEPLOYMENT,))
         connection.execute("insert into log_key values (%s, %s, 0, null)", (TENANT, vkey))

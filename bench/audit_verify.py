@@ -40,18 +40,18 @@ def peak_memory_kb() -> int:
     return 0
 
 
-def verifier_of(target: str) -> Callable[[], Verification]:
+def verifier_of(target: str, *, deep: bool) -> Callable[[], Verification]:
     """How to verify a file, or a database by its URL."""
     if not target.startswith("postgresql:"):
-        return lambda: verify(Path(target))
+        return lambda: verify(Path(target), deep=deep)
     from sayso.sdk.verifying import verify_postgres  # needs an extra
 
-    return lambda: verify_postgres(target, trust=Trust())
+    return lambda: verify_postgres(target, trust=Trust(), deep=deep)
 
 
 def main() -> int:
-    """`python -m bench.audit_verify PATH_OR_URL`."""
-    work = verifier_of(sys.argv[1])
+    """`python -m bench.audit_verify PATH_OR_URL [--deep]`."""
+    work = verifier_of(sys.argv[1], deep="--deep" in sys.argv)
     before = floor_us()
     idle_kb = peak_memory_kb()
     cpu, begin = time.process_time(), time.perf_counter()
@@ -63,6 +63,7 @@ def main() -> int:
         "verdict": found.verdict.value,
         "entries": found.entries,
         "state_rows": sum(log.state_rows for log in found.logs),
+        "rebuilt_rows": sum(log.rebuilt_rows for log in found.logs),
         "wall_s": wall_s,
         "cpu_s": cpu_s,
         "floor_us": floor,

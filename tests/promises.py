@@ -128,6 +128,11 @@ PROMISES: dict[str, Promise] = {
         "one effect.",
         "SE-11, invariant 2",
     ),
+    "guards:closed": Promise(
+        "While any one guard cannot be evaluated (log, signed head, state, stops, rates, votes, "
+        "approvals, subjects, history, policy, directory, signing key, clock), nothing is called.",
+        "invariant 10, SE-23",
+    ),
     "object:one-at-a-time": Promise(
         "While an action on a provider's object is being called or is unknown, no other action on "
         "that object is; everything else goes on.",

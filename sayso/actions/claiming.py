@@ -16,6 +16,7 @@ from sayso.actions.policy import Approver, Outcome
 from sayso.actions.queue import ApprovalStatus, ahead_of_approval, approval_of
 from sayso.actions.rates import Rates
 from sayso.actions.reach import Directory, Reach
+from sayso.actions.recovery import SKEW_MICROS
 from sayso.actions.state import Status
 from sayso.audit.entry import EntryKind, Json
 from sayso.store.base import Transaction
@@ -59,6 +60,9 @@ class Claims:
         tampered = found_tampering(tx, row, approval)
         if tampered is not None:
             return self._moves.end_tampered(tx, row, approval, tampered)
+        if now < row.updated_at - SKEW_MICROS:
+            # INVARIANT: deadlines and histories mean nothing before the moment they were set at.
+            return "the clock is behind the time at which it was judged"
         assert row.snapshot is not None
         assert row.judgement is not None
         if row.judgement.policy_version != self._judge.policy_version:

@@ -16,6 +16,8 @@ MAX_LOOKS = 40
 _MOST = 300
 KEY_MARGIN_S = 600
 """A key is not trusted in the last minutes of its retention: clocks differ."""
+SKEW_MICROS = 30_000_000
+"""A clock that is further behind than this decides nothing that depends on time (SE-23)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +68,10 @@ def after_look_up(
     if isinstance(found, SaysoError):
         return _look_later(row, now, found.message)
     called_at = row.called_at or now
+    if now < called_at - SKEW_MICROS:
+        # INVARIANT: nobody can say how long ago the call was, so neither is the key surely known
+        # nor its absence proven.
+        return _look_later(row, now, "the clock is behind the time of the call")
     if found is Absence.ABSENT:
         if guarantee.settle_after_s is not None:
             proven_at = called_at + guarantee.settle_after_s * 1_000_000
