@@ -1,0 +1,123 @@
+"""The fifteen attacks on a PostgreSQL database, by somebody with every right on its server."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from typing import Any, cast
+
+import psycopg
+import pytest
+from audit.attacks import ATTACKS, OK, TAMPERED
+from audit.small_log import DEPLOYMENT, SIZE, SmallLog
+from surfaces.cli.line import Line
+
+from sayso.audit.checks import Trust
+from sayso.sdk.verifying import verify_postgres
+from sayso.store.postgres_connection import connect_plainly
+
+# A superuser takes every guard away, but for the one that fills the columns beside the body.
+GUARDS_OFF = """
+set search_path to sayso, pg_temp;
+set app.tenant = '*';
+alter table log_entry disable trigger all;
+alter table log_entry enable trigger log_entry_is_dense;
+alter table log_head disable trigger all;
+alter table log_key disable trigger all;
+alter table action disable trigger all;
+alter table approval disable trigger all;
+"""
+# What the attacks write for the small tables of SQLite, in the words of the real ones.
+IN_OTHER_WORDS = {
+    "insert or replace into log_head values (?, ?, ?, ?)": (
+        "insert into log_head (tenant, size, frontier, note) values (?, ?, ?, ?)"
+        " on conflict (tenant) do update set size = excluded.size, frontier = excluded.frontier,"
+        " note = excluded.note"
+    ),
+    "insert into action values (?, ?, ?, ?, ?)": (
+        "insert into action (tenant, id, status, revision, last_seq, idempotency_key, fingerprint,"
+        " requester, name, subject_id, assurance, args, planner, created_at, updated_at)"
+        " values (?, ?, ?, ?, ?, gen_random_uuid()::text, '', '', '', '', '', '', '', 0, 0)"
+    ),
+    "insert into approval values (?, ?, ?, ?)": (
+        "insert into approval (tenant, id, status, last_seq, action_id, revision, digest, view,"
+        " roles, requester, expires_at, created_at, updated_at)"
+        " values (?, ?, ?, ?, '', 1, '', '', '', '', 0, 0, 0)"
+    ),
+}
+
+
+class Translated:
+    """Takes the statements of the attacks, which are written for SQLite."""
+
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        self._connection = connection
+
+    def execute(self, statement: str, values: Sequence[object] = ()) -> None:
+        """Run one."""
+        words = re.sub(r"\s+", " ", IN_OTHER_WORDS.get(statement, statement)).replace("?", "%s")
+        self._connection.execute(words.encode(), list(values) or None)
+
+
+@contextmanager
+def superuser(url: str) -> Generator[sqlite3.Connection]:
+    """A connection that no guard stops; what it did is committed at the end."""
+    with connect_plainly(url) as connection:
+        connection.execute(GUARDS_OFF)
+        with connection.transaction():
+            yield cast("sqlite3.Connection", Translated(connection))
+
+
+def write(log: SmallLog, url: str) -> None:
+    """Put the small log into the database."""
+    with superuser(url) as database:
+        database.execute("insert into meta values ('deployment', ?)", (DEPLOYMENT,))
+        for vkey, from_size in log.keys:
+            key = (log.tenant, vkey, from_size)
+            database.execute("insert into log_key values (?, ?, ?, null)", key)
+        log.store_bodies(database)
+        log.store_head(database)
+        log.store_state(database)
+
+
+def test_an_untouched_log_verifies_on_postgresql(postgres_url: str) -> None:
+    """No false alarm: what the attacks below change is a log in which nothing is wrong."""
+    log = SmallLog()
+    write(log, postgres_url)
+    trust = Trust.parse([log.signer.vkey], [log.note(20).encode(), log.note().encode()])
+    found = verify_postgres(postgres_url, trust=trust, deep=True)
+    assert found.verdict is OK, found.all_findings
+    assert (found.logs[0].entries, found.logs[0].state_rows) == (SIZE, 20)
+
+
+@pytest.mark.promise("audit:attacks")
+@pytest.mark.parametrize("name", ATTACKS)
+def test_an_attack_on_the_server_is_noticed(name: str, postgres_url: str) -> None:
+    """Issue 4: a superuser with the triggers off is caught, as whoever edits a SQLite file is."""
+    attack, log = ATTACKS[name], SmallLog()
+    write(log, postgres_url)
+    key, seen = log.signer.vkey, log.note().encode()
+    with superuser(postgres_url) as database:
+        attack.change(database, log)
+    assert verify_postgres(postgres_url, trust=Trust()).verdict is attack.alone
+    assert verify_postgres(postgres_url, trust=Trust.parse([key])).verdict is attack.pinned
+    found = verify_postgres(postgres_url, trust=Trust.parse([key], [seen]))
+    assert found.verdict is TAMPERED
+    assert attack.outside in {one.damage for one in found.all_findings}
+
+
+@pytest.mark.parametrize("name", ["edit a body", "delete from the middle", "cut the end off"])
+def test_the_command_line_says_so_with_its_exit_status(
+    name: str, postgres_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`sayso audit verify postgresql://…` ends with 1, and names the damage."""
+    log = SmallLog()
+    write(log, postgres_url)
+    line = Line(capsys)
+    assert line("audit", "verify", postgres_url, "--vkey", log.signer.vkey).status == 0
+    with superuser(postgres_url) as database:
+        ATTACKS[name].change(database, log)
+    ran = line("audit", "verify", postgres_url, "--vkey", log.signer.vkey, "--json")
+    assert (ran.status, ran.json["verdict"]) == (1, "tampered")
