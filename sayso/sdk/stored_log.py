@@ -6,8 +6,9 @@ import contextlib
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from operator import itemgetter
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from sayso.audit.checks import Head, LogSource, StateRow
 from sayso.audit.database import open_database
@@ -136,9 +137,10 @@ def _head(row: Row) -> Head:
 
 def _rows(reader: Reader, tenant: str) -> Iterator[tuple[object, ...]]:
     start = 0
+    columns = cast("Callable[[Row], tuple[object, ...]]", itemgetter(*_COLUMNS))
     while page := _page(reader, "log.rows_to_verify", tenant=tenant, from_seq=start):
         for row in page:
-            yield (row["seq"], text(row, "body").encode(), *(row[name] for name in _COLUMNS))
+            yield (row["seq"], text(row, "body").encode(), *columns(row))
         start = integer(page[-1], "seq") + 1
 
 

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import select
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import psycopg
 from psycopg import errors, pq
+from psycopg.adapt import Transformer
 
 from sayso.errors import Code, RefusedError
 from sayso.store.base import Row, SqlValue
@@ -69,7 +70,10 @@ class Session:
         self._failed: psycopg.Error | None = None
         self._prepared: set[str] = set()
         self._generation = 0
-        self._columns: dict[str, list[tuple[str, Callable[[bytes], SqlValue]]]] = {}
+        self._names: dict[str, list[str]] = {}
+        # Decodes in C where psycopg is installed so. Without the connection, whose encoding may be
+        # another than the UTF-8 that we send.
+        self._decoder = Transformer()
         self._poll = select.poll()
         self._poll.register(self._pg.socket, select.POLLIN)
         self.is_lost = False
@@ -101,10 +105,12 @@ class Session:
     def rows(self, answer: Answer) -> list[Row]:
         """Wait for an answer; its rows."""
         result = self.wait(answer)
-        columns = self._columns.get(answer.name)
-        if columns is None:
-            columns = self._columns[answer.name] = _columns_of(result)
-        return [_row(result, row, columns) for row in range(result.ntuples)]
+        names = self._names.get(answer.name)
+        if names is None:
+            names = self._names[answer.name] = _names_of(result)
+        self._decoder.set_pgresult(result)
+        rows = self._decoder.load_rows(0, result.ntuples, tuple)
+        return [dict(zip(names, row, strict=True)) for row in rows]
 
     def count(self, answer: Answer) -> int:
         """Wait for an answer; how many rows were changed."""
@@ -183,7 +189,7 @@ class Session:
         if is_replanned(error):  # a migration changed a table: everything is prepared anew
             self._generation += 1
             self._prepared.clear()
-            self._columns.clear()
+            self._names.clear()
 
     def _next_result(self) -> pq.abc.PGresult | None:
         try:
@@ -229,41 +235,6 @@ def encode(value: SqlValue) -> bytes | None:
             return value.to_bytes(8, "big", signed=True)
 
 
-def _columns_of(result: pq.abc.PGresult) -> list[tuple[str, Callable[[bytes], SqlValue]]]:
-    columns: list[tuple[str, Callable[[bytes], SqlValue]]] = []
-    for at in range(result.nfields):
-        name = result.fname(at)
-        assert name is not None
-        columns.append((name.decode(), _DECODERS[result.ftype(at)]))
-    return columns
-
-
-def _row(
-    result: pq.abc.PGresult, row: int, columns: Sequence[tuple[str, Callable[[bytes], SqlValue]]]
-) -> Row:
-    found: dict[str, SqlValue] = {}
-    for at, (name, decode) in enumerate(columns):
-        raw = result.get_value(row, at)
-        found[name] = None if raw is None else decode(raw)
-    return found
-
-
-def _integer(raw: bytes) -> SqlValue:
-    return int.from_bytes(raw, "big", signed=True)
-
-
-def _text(raw: bytes) -> SqlValue:
-    return raw.decode()
-
-
-def _bytes(raw: bytes) -> SqlValue:
-    return raw
-
-
-# SOURCE: pg_type.dat: bytea 17, bigint 20, integer 23, text 25. The schema has no other type.
-_DECODERS: Mapping[int, Callable[[bytes], SqlValue]] = {
-    17: _bytes,
-    20: _integer,
-    23: _integer,
-    25: _text,
-}
+def _names_of(result: pq.abc.PGresult) -> list[str]:
+    names = [result.fname(at) for at in range(result.nfields)]
+    return [name.decode() for name in names if name is not None]
