@@ -40,7 +40,7 @@ class Restored:
         self._eraser = eraser
 
     async def erase_again(self) -> HeldAgainView:
-        """Erase whom `find_restored` finds; those of whom something is under way are said, and logged."""
+        """Erase whom `find_restored` finds; who cannot be erased now is said, and logged."""
         erased, left = 0, list[tuple[str, str]]()
         for tenant, pseudonym, subject_id in await find_restored(
             self._store, self._eraser.listed.read()
