@@ -53,6 +53,7 @@ class Life:
     failed: bool
     digest: str
     receipt: str
+    rule: str
 
 
 def life_of(number: int) -> Life:
@@ -72,6 +73,7 @@ def life_of(number: int) -> Life:
         failed=seed % 13 == 0,
         digest=sha256(b"d%d" % number).hexdigest(),
         receipt=f"re_{tail[:14]}",
+        rule=("refund-manager", "credit-manager", "two-people")[number % 11 % 3],
     )
 
 
@@ -89,7 +91,7 @@ def bodies(count: int) -> Iterator[tuple[str, Life | None, bytes]]:
     seq, number = 1, 0
     while seq < count:
         life = life_of(number)
-        for kind, fields in islice(_steps(life, number), count - seq):
+        for kind, fields in islice(_steps(life), count - seq):
             fields |= {
                 "v": 1,
                 "tenant": TENANT,
@@ -107,11 +109,10 @@ def bodies(count: int) -> Iterator[tuple[str, Life | None, bytes]]:
         number += 1
 
 
-def _steps(life: Life, number: int) -> Iterator[tuple[str, dict[str, object]]]:
+def _steps(life: Life) -> Iterator[tuple[str, dict[str, object]]]:
     system = {"id": "sayso", "kind": "system"}
     agent = {"id": "agent", "kind": "agent"}
     person = {"id": life.approver, "kind": "person"}
-    rule = ("refund-manager", "credit-manager", "two-people")[number % 11 % 3]
     judged: dict[str, object] = {
         "account": "acct_1",
         "explain": "up to 500 once a support manager says yes",
@@ -124,13 +125,13 @@ def _steps(life: Life, number: int) -> Iterator[tuple[str, dict[str, object]]]:
         "roles": ["support_manager"],
     }
     yield "action.proposed", {"actor": agent, "status": "planned", "data": {"planner": "playbook"}}
-    yield "action.judged", {"actor": system, "rule": rule, "data": judged}
+    yield "action.judged", {"actor": system, "rule": life.rule, "data": judged}
     yield (
         "action.pending",
         {
             "actor": system,
             "status": "pending_approval",
-            "rule": rule,
+            "rule": life.rule,
             "approval": life.approval,
             "data": {"approval_status": "pending", "roles": ["support_manager"]},
         },
@@ -141,7 +142,7 @@ def _steps(life: Life, number: int) -> Iterator[tuple[str, dict[str, object]]]:
         {
             "actor": person,
             "status": "approved",
-            "rule": rule,
+            "rule": life.rule,
             "approval": life.approval,
             "data": decided,
         },
@@ -234,6 +235,7 @@ def action_row(life: Life, status: str, last: int) -> tuple[object, ...]:
         *(TENANT, life.action, life.action, "-", "agent:agent", life.name, life.subject),
         *("verified", "{}", "playbook", status, life.digest, life.amount, life.currency, at, at),
         life.action if status in _CALLED else None,
+        f'{{"rules":["{life.rule}"]}}' if status in _ASKED else None,
         f'{{"id":"{life.receipt}"}}' if status == "succeeded" else None,
         last,
     )
@@ -241,9 +243,11 @@ def action_row(life: Life, status: str, last: int) -> tuple[object, ...]:
 
 ACTION_COLUMNS = (
     "tenant id idempotency_key fingerprint requester name subject_id assurance args planner status"
-    " digest amount_minor currency created_at updated_at call_key receipt last_seq"
+    " digest amount_minor currency created_at updated_at call_key judgement receipt last_seq"
 ).split()
 _CALLED = {"executing", "succeeded", "failed"}
+_ASKED = {"pending_approval", "approved"}
+"""States of which the last entry says the rule."""
 
 
 def approval_row(life: Life, status: str, last: int) -> tuple[object, ...]:

@@ -192,6 +192,11 @@ PROMISES: dict[str, Promise] = {
         "A planner that obeys every attacker gets nothing foreign past the guard.",
         "invariant 4, SE-5",
     ),
+    "agent:hostile-books": Promise(
+        "Hostile plans, through guard, policy and engine or past the guard's back, move nobody "
+        "else's money at the provider, and nothing that neither a rule nor a person allowed.",
+        "invariant 4, SE-5",
+    ),
     "agent:grounded": Promise(
         "An amount comes from the customer's words or the records, never from nowhere.", "SE-3"
     ),

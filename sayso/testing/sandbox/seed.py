@@ -221,11 +221,12 @@ def demo_rows(now: int) -> tuple[Row, ...]:
             )
         )
     for customer in DEMO:
-        rows += _customer_rows(customer, now)
+        rows += customer_rows(customer, now)
     return tuple(rows)
 
 
-def _customer_rows(who: DemoCustomer, now: int) -> list[Row]:
+def customer_rows(who: DemoCustomer, now: int) -> list[Row]:
+    """A customer as provider objects; `now` as in `demo_rows`."""
     created = now - who.days * _DAY
     card = f"pm_demo_{who.who}"
     currency = who.charges[0].currency if who.charges else "usd"
