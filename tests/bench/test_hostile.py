@@ -6,8 +6,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from bench.hostile import Campaign, open_campaign, run
 
+from bench.hostile import Campaign, open_campaign, run
 from sayso.testing.sandbox import API_KEY
 
 PLANS = 600
