@@ -48,6 +48,14 @@ def as_here(line: str) -> list[str]:
     return [sys.executable, *words[3:]]
 
 
+def test_the_command_that_runs_the_tests_is_the_same_everywhere() -> None:
+    """README, CONTRIBUTING and CI: what a reader runs is what judges a change."""
+    command = "uv run --no-editable --group dev --all-extras pytest -n auto"
+    for name in ("README.md", "CONTRIBUTING.md", ".ci/run"):
+        lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
+        assert [line for line in lines if "--all-extras pytest" in line] == [command], name
+
+
 def test_a_reader_gets_from_init_to_a_verified_bundle(tmp_path: Path) -> None:
     """init, the Python lines, a query, an export and the offline verifier, all as printed."""
     init, auditor = blocks("sh")[2], blocks("sh")[3]
