@@ -438,6 +438,11 @@ PROMISES: dict[str, Promise] = {
     "secrets:hidden": Promise(
         "No way of printing, logging, copying or encoding shows a secret.", "invariant 6, AU-17"
     ),
+    "secrets:forty": Promise(
+        "Forty seeded secrets come out nowhere in a full run with failures: not in prompts, cards, "
+        "entries, exports, spans, logs, tracebacks, rows or answers over HTTP.",
+        "invariant 6, AU-17",
+    ),
     "secrets:logs": Promise(
         "With every logger at DEBUG, no secret and no customer is written.", "invariant 6, AU-17"
     ),

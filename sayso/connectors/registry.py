@@ -16,6 +16,7 @@ from sayso.actions.action import Action, Args, Subject
 from sayso.actions.snapshot import Absence, Call, Receipt, Record, Resolved
 from sayso.connectors.arguments import ECHO_LIMIT, read_args
 from sayso.connectors.base import Connector
+from sayso.connectors.hiding import Hiding
 from sayso.connectors.plain import plain
 from sayso.connectors.secret import Secret
 from sayso.connectors.setup import Factory, Setup
@@ -30,6 +31,8 @@ GROUP = "sayso.connectors"
 class Connectors:
     """The connectors of one tenant.
 
+    Guarantees: nothing that a connector raises says a secret that it was given.
+
     Args:
         connectors: each with its own name.
 
@@ -39,6 +42,7 @@ class Connectors:
     """
 
     def __init__(self, connectors: Iterable[Connector]) -> None:
+        self._hiding = Hiding()
         self._connectors: dict[str, Connector] = {}
         self._actions: dict[str, Action] = {}
         for connector in connectors:
@@ -83,9 +87,9 @@ class Connectors:
             setup = Setup(
                 clock=clock,
                 settings=table,
-                secret=secret,
+                secret=registry._hiding.reading(secret),
                 peer=peer,
-                bearer=bearer or _no_bearer,
+                bearer=registry._hiding.fetching(bearer or _no_bearer),
                 base=base,
             )
             connector = _factory(name, points)(setup)
@@ -94,6 +98,7 @@ class Connectors:
             registry._add(connector)
         for connector in own:
             registry._add(connector)
+        registry._hiding.listen()
         return registry
 
     def _add(self, connector: Connector) -> None:
@@ -179,25 +184,26 @@ class Connectors:
 
     async def resolve(self, action: Action, args: Args, subject: Subject) -> Resolved:
         """See `Connector.resolve`."""
-        return await self._of(action.name).resolve(action, args, subject)
+        return await self._hiding.over(self._of(action.name).resolve(action, args, subject))
 
     async def call(self, call: Call) -> Receipt:
         """See `Connector.call`."""
-        return await self._of(call.action).call(call)
+        return await self._hiding.over(self._of(call.action).call(call))
 
     async def look_up(self, call: Call) -> Receipt | Absence:
         """See `Connector.look_up`."""
-        return await self._of(call.action).look_up(call)
+        return await self._hiding.over(self._of(call.action).look_up(call))
 
     async def list_records(self, subject: Subject) -> Sequence[Record]:
         """The subject's objects at every connector, in the connectors' order of names."""
         found: list[Record] = []
         for name in self.names:
-            found += await self._connectors[name].list_records(subject)
+            found += await self._hiding.over(self._connectors[name].list_records(subject))
         return found
 
     async def close(self) -> None:
         """Close every connector; one that fails does not keep the others open."""
+        self._hiding.stop()
         failed: list[Exception] = []
         for connector in self._connectors.values():
             try:
