@@ -614,6 +614,10 @@ PROMISES: dict[str, Promise] = {
         "design 5",
     ),
     "bench:crash": Promise("The crash campaign finds what a provider did twice.", "style 26"),
+    "bench:log-crash": Promise(
+        "Processes that are killed while they write, export and publish leave one whole log.",
+        "issue 4",
+    ),
     "house:floors": Promise(
         "Imports go down only: every module has a floor, surfaces do not know each other.",
         "design 3",

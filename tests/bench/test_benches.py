@@ -15,14 +15,18 @@ TIMEOUT_S = 120
 BENCHES = {
     "overhead": ["--actions", "4", "--rounds", "1"],
     "crash": "--runs 1 --stores sqlite --workers 1 --peer-runs 0 --stripe-runs 1".split(),
+    "log_crash": "--runs 1 --store sqlite".split(),
     "startup": ["--rounds", "1"],
     "tamper": [],
+    "writers": "--store sqlite --rounds 1 --seconds 0.2".split(),
 }
 CASES = {
     "overhead": {"sayso, one at a time, p50", "sayso, 32 at once"},
     "crash": {"double", "lost", "disagree", "unverified"},
+    "log_crash": {"gaps", "roots", "histories", "states", "exports", "lost", "unverified"},
     "startup": {"import sayso", "sayso --help"},
     "tamper": {"edit a body", "caught: witness", "missed with a checkpoint outside"},
+    "writers": {"1 task: what is shipped, on a file", "8 tasks: state only, on a file"},
 }
 
 
@@ -60,3 +64,23 @@ def test_the_crash_campaign_finds_what_a_provider_did_twice() -> None:
     values = {row["case"]: row["value"] for row in document["rows"]}
     assert status == 1
     assert values["double"] > 0
+
+
+@pytest.mark.promise("bench:log-crash")
+def test_the_log_crash_campaign_finds_what_was_changed_by_hand() -> None:
+    """The same of the campaign that kills those who write, export and publish."""
+    status, document = run_bench("log_crash", "--sabotage")
+    values = {row["case"]: row["value"] for row in document["rows"]}
+    assert status == 1
+    assert min(values["roots"], values["states"], values["unverified"]) > 0
+
+
+@pytest.mark.promise("bench:log-crash")
+@pytest.mark.parametrize("store", ["sqlite", "postgres"])
+def test_a_short_log_crash_campaign_finds_nothing(store: str) -> None:
+    """Issue 4: kill -9 while two processes write, export and publish one log."""
+    status, document = run_bench("log_crash", "--runs", "5", "--store", store)
+    values = {row["case"]: row["value"] for row in document["rows"]}
+    assert status == 0, document
+    assert values[f"{store}: runs"] == 5
+    assert values[f"{store}: entries"] > 0

@@ -1,0 +1,88 @@
+"""The judge of the log crash campaign: a witness that finds nothing must be able to find it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from audit.attacks import change_body
+from audit.small_log import SIZE, SmallLog, editing, frontier_of
+
+from bench.crash_ledger import SqliteDatabase
+from bench.log_crash_judge import Faults, Log, Tree
+
+TOLD = [f"act_{number}" for number in range(SIZE // 4)]
+
+
+def judge(path: Path) -> set[str]:
+    """The names of the faults, with what was seen and told before the change."""
+    faults = Faults()
+    found = Log(SqliteDatabase(path), faults)
+    seen = SmallLog()
+    assert found.judge_heads([seen.note(20), seen.note()]) == 2
+    found.judge_states()
+    found.judge_told(TOLD)
+    return {name for name, lines in faults.named().items() if lines}
+
+
+def test_the_tree_of_the_judge_is_that_of_the_log() -> None:
+    """RFC 6962, written a second time."""
+    bodies = SmallLog().bodies
+    tree = Tree(bodies)
+    for size in range(SIZE + 1):
+        assert tree.root(size) == frontier_of(bodies[:size]).root()
+
+
+def test_an_untouched_log_has_no_fault(tmp_path: Path) -> None:
+    """What is reported is there."""
+    log = SmallLog()
+    assert judge(log.write(tmp_path / "log.db")) == set()
+
+
+def _edit(database: sqlite3.Connection, log: SmallLog) -> None:
+    change_body(log, 13)
+    log.store_bodies(database)
+
+
+def _fork(database: sqlite3.Connection, log: SmallLog) -> None:
+    change_body(log, 13)
+    log.store_bodies(database)
+    log.store_head(database)
+
+
+def _lose_the_end(database: sqlite3.Connection, log: SmallLog) -> None:
+    log.bodies = log.bodies[:36]
+    log.store_bodies(database)
+    log.store_head(database)
+    log.store_state(database)
+
+
+def _gap(database: sqlite3.Connection, log: SmallLog) -> None:
+    database.execute("update log_entry set seq = 40 where seq = 39")
+
+
+def _state(database: sqlite3.Connection, log: SmallLog) -> None:
+    database.execute("update approval set status = 'pending' where id = 'apr_3'")
+
+
+@pytest.mark.parametrize(
+    ("change", "names"),
+    [
+        (_edit, {"roots", "histories"}),
+        (_fork, {"histories"}),
+        (_lose_the_end, {"histories", "lost"}),
+        (_gap, {"gaps"}),
+        (_state, {"states"}),
+    ],
+)
+def test_each_fault_is_found(
+    change: Callable[[sqlite3.Connection, SmallLog], None], names: set[str], tmp_path: Path
+) -> None:
+    """Issue 4: dense log, true root, one history, every row as its last entry says."""
+    log = SmallLog()
+    path = log.write(tmp_path / "log.db")
+    with editing(path) as database:
+        change(database, log)
+    assert judge(path) == names
