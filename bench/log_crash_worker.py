@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from bench.overhead_sayso import POLICY
-from sayso.actions.approvals import Choice, Decision
+from sayso.actions.decision import Choice, Decision
 from sayso.audit.note import Ed25519Signer
 from sayso.errors import RefusedError, RetryableError
 from sayso.money import Money
