@@ -49,6 +49,7 @@ class Code(StrEnum):
     UNSETTLED = "unsettled"
     NOT_UNDERSTOOD = "not_understood"
     ERASED = "erased"
+    PRUNED = "pruned"
     LEGAL_HOLD = "legal_hold"
     SUBJECT_IN_USE = "subject_in_use"
     UNAUTHENTICATED = "unauthenticated"
@@ -126,6 +127,7 @@ CODES: dict[Code, CodeInfo] = {
     Code.UNSETTLED: CodeInfo("another action on the same object is not settled", 409),
     Code.NOT_UNDERSTOOD: CodeInfo("no planner understood the request", 422),
     Code.ERASED: CodeInfo("the customer was erased", 410),
+    Code.PRUNED: CodeInfo("the entry is only in a sealed segment", 410),
     Code.LEGAL_HOLD: CodeInfo("a legal hold keeps it", 409),
     Code.SUBJECT_IN_USE: CodeInfo("something of this customer is under way", 409),
     Code.UNAUTHENTICATED: CodeInfo("no valid token", 401),

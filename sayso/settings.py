@@ -180,8 +180,12 @@ LIMITS_LOOK_BACK_DAYS = 31
 """Limits look at what was done for a customer in the last 30 days, so that has to be there."""
 
 
+LOG_FLOOR_DAYS = 183
+"""SOURCE: Regulation (EU) 2024/1689 (AI Act), Art. 19 and 26(6): logs are kept for six months."""
+
+
 class RetentionSection(_Section):
-    """How long personal text of what has ended is kept, and who may erase it earlier.
+    """How long personal text and the log's entries are kept, and who may erase earlier.
 
     Attributes:
         requests: such as `400d`; kept for good unless said.
@@ -191,6 +195,11 @@ class RetentionSection(_Section):
             when empty.
         erased_list: the list of erased customers outside the database, which tells a restored
             backup whom to erase again; belongs where backups of the database do not go.
+        log: how long the log's entries stay in the database, such as `400d`; for good unless said.
+        log_tenants: by tenant, in place of that.
+        log_floor: never less, whatever the others say; at least 183d, and 365d for PCI DSS 10.5.1.
+        segments: the folder of the sealed segments, into which entries are written before they
+            may go; all servers of a database need the same one.
     """
 
     requests: Days | None = None
@@ -198,6 +207,10 @@ class RetentionSection(_Section):
     floor: Days = f"{LIMITS_LOOK_BACK_DAYS}d"
     roles: tuple[Name, ...] = ()
     erased_list: str = ".sayso/erased.jsonl"
+    log: Days | None = None
+    log_tenants: Mapping[str, Days] = Field(default_factory=dict)
+    log_floor: Days = f"{LOG_FLOOR_DAYS}d"
+    segments: str = ".sayso/segments"
 
     @model_validator(mode="after")
     def _never_below_the_floor(self) -> RetentionSection:
@@ -215,6 +228,22 @@ class RetentionSection(_Section):
     def kept_for(self, tenant: str) -> timedelta | None:
         """How long a tenant's personal text is kept; None for good."""
         said = self.tenants.get(tenant, self.requests)
+        return None if said is None else timedelta(days=days_of(said))
+
+    @model_validator(mode="after")
+    def _log_never_below_its_floor(self) -> RetentionSection:
+        floor = days_of(self.log_floor)
+        if floor < LOG_FLOOR_DAYS:
+            raise ValueError(f"`log_floor` is at least {LOG_FLOOR_DAYS}d")
+        named = {"log": self.log, **{f"log_tenants.{k}": v for k, v in self.log_tenants.items()}}
+        for name, value in named.items():
+            if value is not None and days_of(value) < floor:
+                raise ValueError(f"`{name}` is below the floor of {floor}d")
+        return self
+
+    def log_kept_for(self, tenant: str) -> timedelta | None:
+        """How long a tenant's log stays in the database; None for good."""
+        said = self.log_tenants.get(tenant, self.log)
         return None if said is None else timedelta(days=days_of(said))
 
 

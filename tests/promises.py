@@ -301,6 +301,32 @@ PROMISES: dict[str, Promise] = {
     "audit:export": Promise(
         "A filtered export proves each of its rows and says that it is not whole.", "audit 4.8"
     ),
+    "audit:sealed": Promise(
+        "A segment of the log is sealed in a file that proves itself before any of its entries may "
+        "leave the database.",
+        "audit 4.8",
+    ),
+    "audit:sealed:crash": Promise(
+        "A crash at any step of sealing or pruning loses no entry, and the next run goes on.",
+        "issue 4",
+    ),
+    "audit:sealed:covered": Promise(
+        "The verifier says which entries it read, which of them from sealed files, and which are "
+        "covered by their hashes only.",
+        "audit 4.6",
+    ),
+    "audit:pruned": Promise(
+        "The database gives up entries only with the entry that tells of it, in order, and never "
+        "before 183 days.",
+        "audit 4.8, issue 4",
+    ),
+    "audit:pruned:told": Promise(
+        "Who asks for an entry that is only in a sealed segment is told so, with the file.",
+        "audit 4.8",
+    ),
+    "audit:pruned:held": Promise(
+        "While a legal hold is in force, nothing of the tenant's log is pruned.", "audit 4.8"
+    ),
     # ---- what is owed to customers ---------------------------------------------------------
     "subjects:erased": Promise(
         "A customer is erased from every row, and the log still verifies.", "invariant 8"
@@ -590,6 +616,10 @@ PROMISES: dict[str, Promise] = {
     ),
     "cli:rotation": Promise(
         "The signing key is changed by command, and every step verifies.", "audit 4.5"
+    ),
+    "cli:segments": Promise(
+        "The log is sealed, pruned and verified by command, and what forbids it is said.",
+        "issue 4",
     ),
     "cli:subjects": Promise(
         "Access, erasure and legal holds work from the command line, for people with the role.",

@@ -4,10 +4,11 @@
     checkpoint      the signed head that the entries belong to
     vkeys           the public keys, one per line
     proofs.jsonl    only in a filtered bundle: one inclusion proof per line of entries.jsonl
+    segments.jsonl  only in a full bundle of a pruned log: what is kept of the entries before
     manifest.json   what the bundle is, with the SHA-256 of each other file
 
 A full bundle holds every entry of the head and verifies to its root; a filtered one holds some, and
-each verifies by its own proof.
+each verifies by its own proof. A full one of a pruned log (version 2) holds those that are left.
 """
 
 from __future__ import annotations
@@ -26,15 +27,25 @@ from typing import BinaryIO, NoReturn
 from sayso.audit.entry import MAX_BODY_BYTES, Json, canonical_bytes, read_canonical
 from sayso.audit.merkle import Frontier, HashSource, inclusion_proof, leaf_hash, verify_inclusion
 from sayso.audit.note import Checkpoint, Verifier, open_checkpoint
+from sayso.audit.sealed import (
+    SealedSegment,
+    decode_sealed,
+    encode_sealed,
+    frontier_at,
+    pruned_size,
+)
 from sayso.errors import Code, IntegrityError, RefusedError
 
 FORMAT = "sayso-audit-bundle"
 BUNDLE_VERSION = 1
+PRUNED_VERSION = 2
+"""Of a full bundle of a pruned log; every other one is of version 1."""
 
 ENTRIES = "entries.jsonl"
 CHECKPOINT = "checkpoint"
 VKEYS = "vkeys"
 PROOFS = "proofs.jsonl"
+SEGMENTS = "segments.jsonl"
 MANIFEST = "manifest.json"
 
 _MAX_LINE_BYTES = MAX_BODY_BYTES + 1
@@ -72,6 +83,7 @@ class Manifest:
     first: int | None
     last: int | None
     files: tuple[FileDigest, ...]
+    version: int = BUNDLE_VERSION
 
     def encoded(self) -> bytes:
         """The manifest's one form: canonical JSON and a line feed."""
@@ -81,7 +93,7 @@ class Manifest:
         ]
         fields: dict[str, Json] = {
             "format": FORMAT,
-            "version": BUNDLE_VERSION,
+            "version": self.version,
             "tenant": self.tenant,
             "origin": self.origin,
             "full": self.full,
@@ -146,11 +158,15 @@ class BundleReader:
         self.tenant = _text(fields, "tenant")
         self.origin = _text(fields, "origin")
         self.full = fields.get("full") is True
+        self.version = PRUNED_VERSION if fields.get("version") == PRUNED_VERSION else BUNDLE_VERSION
         self.note = self._digested(CHECKPOINT)
         lines = self._digested(VKEYS).decode("utf-8", "replace").split("\n")
         if lines.pop() != "" or not lines:
             _malformed(VKEYS)
         self.vkeys = tuple(lines)
+        self.sealed: tuple[SealedSegment | None, ...] | None = None
+        if self.version == PRUNED_VERSION:
+            self.sealed = tuple(decode_sealed(line) for line in self._lines(SEGMENTS))
 
     def _fields(self) -> dict[str, Json]:
         try:
@@ -159,10 +175,12 @@ class BundleReader:
             _malformed(MANIFEST)
         if not isinstance(fields, dict):
             _malformed(MANIFEST)
-        if fields.get("format") != FORMAT or fields.get("version") != BUNDLE_VERSION:
+        version = fields.get("version")
+        known = version == BUNDLE_VERSION or (version == PRUNED_VERSION and fields.get("full"))
+        if fields.get("format") != FORMAT or not known:
             raise IntegrityError(
                 Code.NOT_A_STORE,
-                f"`{self._folder}` is no bundle of version {BUNDLE_VERSION}",
+                f"`{self._folder}` is no bundle of version {BUNDLE_VERSION} or {PRUNED_VERSION}",
                 next_step="use the version of Sayso that wrote it, or a newer one",
             )
         return fields
@@ -226,7 +244,7 @@ class BundleReader:
 
     def unknown_files(self) -> list[str]:
         """Names in the folder that this format does not know."""
-        known = {ENTRIES, CHECKPOINT, VKEYS, PROOFS, MANIFEST}
+        known = {ENTRIES, CHECKPOINT, VKEYS, PROOFS, SEGMENTS, MANIFEST}
         return sorted(path.name for path in self._folder.iterdir() if path.name not in known)
 
 
@@ -255,12 +273,19 @@ def _unhash(encoded: Json) -> bytes:
 class BundleWriter:
     """Writes the entries of one bundle into a folder that nobody sees yet."""
 
-    def __init__(self, folder: Path, checkpoint: Checkpoint, proofs: HashSource | None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        checkpoint: Checkpoint,
+        proofs: HashSource | None,
+        kept: Sequence[SealedSegment] = (),
+    ) -> None:
         self._folder = folder
+        self._version = PRUNED_VERSION if kept else BUNDLE_VERSION
         self._checkpoint = checkpoint
         self._proofs = proofs
         self._digests: list[FileDigest] = []
-        self._frontier = Frontier()
+        self._frontier = frontier_at(kept, pruned_size(kept)) if kept else Frontier()
         self._first: int | None = None
         self._last: int | None = None
         self._count = 0
@@ -292,7 +317,8 @@ class BundleWriter:
             _sync(file)
         self._digests.append(bodies.digest())
         if self._proofs is None and (
-            self._count != self._checkpoint.size or self._frontier.root() != self._checkpoint.root
+            self._frontier.size != self._checkpoint.size
+            or self._frontier.root() != self._checkpoint.root
         ):
             raise IntegrityError(
                 Code.TAMPERED,
@@ -301,8 +327,8 @@ class BundleWriter:
             )
 
     def _note_full(self, seq: int, body: bytes) -> None:
-        if seq != self._count:
-            raise IntegrityError(Code.TAMPERED, f"the entry {self._count} is missing")
+        if seq != self._frontier.size:
+            raise IntegrityError(Code.TAMPERED, f"the entry {self._frontier.size} is missing")
         self._frontier.append(leaf_hash(body))
         self._note(seq)
 
@@ -337,6 +363,7 @@ class BundleWriter:
             first=self._first,
             last=self._last,
             files=tuple(sorted(self._digests, key=lambda digest: digest.name)),
+            version=self._version,
         )
 
 
@@ -348,6 +375,7 @@ def write_bundle(
     vkeys: Sequence[str],
     entries: Iterable[tuple[int, bytes]],
     proofs: HashSource | None = None,
+    kept: Sequence[SealedSegment] = (),
 ) -> Manifest:
     """Write a bundle, and check what is written against the signed head.
 
@@ -359,6 +387,7 @@ def write_bundle(
         entries: index and exact body, in the order of the log. All of them, from 0 up to the size
             of the head, unless `proofs` is given.
         proofs: the tree's hashes; makes a filtered bundle with one inclusion proof per entry.
+        kept: the sealed segments of a pruned log, whose entries begin where those end.
 
     Raises:
         RefusedError: `invalid_input`, when the folder exists, or the entries are out of order.
@@ -377,9 +406,11 @@ def write_bundle(
     unseen = folder.parent / f".{folder.name}.{secrets.token_hex(4)}"
     unseen.mkdir()
     try:
-        writer = BundleWriter(unseen, checkpoint, proofs)
+        writer = BundleWriter(unseen, checkpoint, proofs, kept)
         writer.write_small(CHECKPOINT, note.encode())
         writer.write_small(VKEYS, "".join(f"{vkey}\n" for vkey in vkeys).encode())
+        if kept:
+            writer.write_small(SEGMENTS, b"".join(encode_sealed(one) + b"\n" for one in kept))
         writer.write_entries(entries)
         manifest = writer.manifest(tenant)
         writer.write_small(MANIFEST, manifest.encoded())

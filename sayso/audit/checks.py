@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self, TypeAlias, cast
 
 from sayso.audit.anchors import Witnessed, judge_anchors, read_witnessed
@@ -24,6 +25,8 @@ from sayso.audit.logs import EnteredHead, judge_entered
 from sayso.audit.merkle import HASH_BYTES, Frontier
 from sayso.audit.note import Checkpoint, Verifier, open_checkpoint, parse_note
 from sayso.audit.policyfile import WitnessPolicy
+from sayso.audit.sealed import PRUNED, SealedSegment
+from sayso.audit.sealed_checks import SealedPart
 from sayso.audit.stored_rows import StoredRow
 from sayso.audit.verification import Check, Damage, Findings, LogVerification
 from sayso.audit.walk import Progress, Row, Walk, decode
@@ -40,12 +43,14 @@ class Trust:
         checkpoints: signed notes seen earlier, exact bytes; each must still hold.
         witnessed: notes from elsewhere that count as far as witnesses of the policy cosigned them.
         policy: which witnesses count; its logs' keys are among `keys`.
+        segments: the folder of the sealed segments' files; None when they are not at hand.
     """
 
     keys: tuple[Verifier, ...] = ()
     checkpoints: tuple[bytes, ...] = ()
     witnessed: tuple[bytes, ...] = ()
     policy: WitnessPolicy | None = None
+    segments: Path | None = None
 
     @classmethod
     def parse(
@@ -55,8 +60,9 @@ class Trust:
         *,
         witnessed: Iterable[bytes] = (),
         policy: WitnessPolicy | None = None,
+        segments: Path | None = None,
     ) -> Self:
-        """From the text of keys, the bytes of notes and a policy.
+        """From the text of keys, the bytes of notes, a policy and a folder.
 
         Raises:
             IntegrityError: `key_mismatch`, when one of the keys is none.
@@ -68,6 +74,7 @@ class Trust:
             checkpoints=tuple(checkpoints),
             witnessed=tuple(witnessed),
             policy=policy,
+            segments=segments,
         )
 
     @property
@@ -232,7 +239,12 @@ def judge_checkpoints(
     confirmed: list[int] = []
     for checkpoint in sorted(checkpoints, key=lambda seen: seen.size):
         own = walk.at_marks.get(checkpoint.size)
-        if checkpoint.size > size or own is None:
+        if checkpoint.size in walk.unseen:
+            message = (
+                f"the checkpoint at {checkpoint.size} can only be compared with a sealed segment"
+            )
+            findings.add(Check.CHECKPOINT_COMPARED, Damage.PRUNED, message)
+        elif checkpoint.size > size or own is None:
             message = f"the log had {checkpoint.size} entries, and now it has {size}"
             findings.add(Check.CHECKPOINT_REACHED, Damage.ROLLED_BACK, message, size)
         elif own.root() != checkpoint.root:
@@ -254,19 +266,31 @@ BodyAt = Callable[[object], "bytes | None"]
 
 def judge_state(
     rows: Mapping[str, Iterable[StateRow]], walk: Walk, body_at: BodyAt, findings: Findings
-) -> int:
+) -> tuple[int, int]:
     """Compare each row with the entry it points at.
+
+    A row whose entry was pruned points at the entry about the pruning instead. It is compared with
+    its last entry where that was read from a sealed segment.
 
     Args:
         rows: of each table, `action` and `approval`.
         walk: over the same log, done; what it noted about the state is used up.
 
     Returns:
-        The number of rows that were compared.
+        The number of rows that were compared, and of those that could not be.
     """
+    pruned = pruned_sizes(walk)
+    uncompared = 0
     for table, latest in (("action", walk.actions), ("approval", walk.approvals)):
         # NOTE: for nearly every row the walk has just read the entry, so it is not read again.
         for row in latest.disagreeing(rows.get(table, ())):
+            if row.last_seq in pruned and (row.latest or 0) < pruned[row.last_seq]:
+                if row.latest is None and (walk.skipped or table == "approval"):
+                    uncompared += 1
+                    continue
+                if row.latest is not None:
+                    _judge_status(table, row, row.latest_status, findings)
+                    continue
             _judge_row(table, row, body_at(row.last_seq), findings)
             if table == "action" and row.latest not in {None, row.last_seq}:
                 message = "points at another entry than its last"
@@ -274,7 +298,19 @@ def judge_state(
     for action, seq in walk.actions.unstated():
         message = f"the action `{action[:64]}` has entries and no row"
         findings.add(Check.STATE_ROW_PRESENT, Damage.STATE_DISAGREES, message, seq)
-    return walk.actions.stated + walk.approvals.stated
+    return walk.actions.stated + walk.approvals.stated - uncompared, uncompared
+
+
+def pruned_sizes(walk: Walk) -> dict[object, int]:
+    """For each entry about pruning, the lowest index that was left."""
+    found: dict[object, int] = {}
+    for seq, kind, data in walk.sealings:
+        match data:
+            case {"size": int(size)} if kind == PRUNED:
+                found[seq] = size
+            case _:
+                pass
+    return found
 
 
 def _judge_row(table: str, row: StatedRow, body: bytes | None, findings: Findings) -> None:
@@ -282,7 +318,12 @@ def _judge_row(table: str, row: StatedRow, body: bytes | None, findings: Finding
     if fields is None or fields.get(table) != row.id:
         message = "points at an entry that is not about it"
         _add_state(Check.STATE_ENTRY, table, row, message, findings)
-    elif row.status != _status_of(table, fields):
+    else:
+        _judge_status(table, row, _status_of(table, fields), findings)
+
+
+def _judge_status(table: str, row: StatedRow, status: object, findings: Findings) -> None:
+    if row.status != status:
         message = "has a status that its last entry does not give it"
         _add_state(Check.STATE_STATUS, table, row, message, findings)
 
@@ -321,6 +362,8 @@ class LogSource:
         entered: heads of this log in the source's log of logs.
         witnessed: notes that the source keeps with cosignatures; they count by those alone.
         body_at: the stored body at an index, asked for while `state` is read.
+        sealed: the rows of sealed segments, with None in the place of one that can be no segment;
+            None where the source lists none, whatever the entries say.
     """
 
     tenant: str
@@ -334,6 +377,7 @@ class LogSource:
     entered: tuple[EnteredHead, ...] = ()
     witnessed: tuple[bytes, ...] = ()
     body_at: BodyAt = lambda _: None
+    sealed: tuple[SealedSegment | None, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -414,14 +458,18 @@ def judge_log(
     marks |= {one.size for one in source.entered}
     if opened:
         marks.add(opened.checkpoint.size)
+    sealed = SealedPart(source.sealed, source.tenant, source.origin, trust.segments, findings)
+    marks |= sealed.marks
     walk = Walk(
         tenant=source.tenant, marks=marks, columns=source.columns, deep=deep, findings=findings
     )
+    sealed.walk(walk, opened.checkpoint.size if opened else 0)
     walk.run(source.rows, opened.checkpoint.size if opened else 0, progress)
     count = walk.frontier.size
     history = judge_keys(source.keys, walk.rotations, source.origin, trust.pinned, findings)
     pinned = judge_opened(opened, history, trust, findings)
     judge_signers(seen, history, trust, findings)
+    sealed.judge(walk, history)
     if head and opened:
         judge_root(walk, opened.checkpoint, peaks, findings)
         judge_head_row(head, opened.checkpoint, findings)
@@ -433,20 +481,29 @@ def judge_log(
         findings.add(Check.LOG_NOT_EMPTY, Damage.EMPTY, "the log has no entries")
     anchor = None
     if trust.policy is not None:
-        anchor = judge_anchors(witnessed, trust.policy, walk.root_at, size, findings)
+        reached = [one for one in witnessed if one.checkpoint.size not in walk.unseen]
+        anchor = judge_anchors(reached, trust.policy, walk.root_at, size, findings)
     if source.entered:
         roots = {one: at.root() for one, at in walk.at_marks.items()}
-        judge_entered(source.entered, roots, size, findings)
-    state_rows = 0
+        entered = [one for one in source.entered if one.size not in walk.unseen]
+        judge_entered(entered, roots, size, findings)
+    if walk.unseen:
+        findings.warnings.append(
+            f"{len(walk.unseen)} earlier sizes lie among entries that were not read"
+        )
+    state_rows = uncompared = 0
     if source.state is not None:
-        state_rows = judge_state(source.state, walk, source.body_at, findings)
+        state_rows, uncompared = judge_state(source.state, walk, source.body_at, findings)
     rebuilt_rows = 0
     if source.stored is not None and walk.rebuilt is not None:
-        rebuilt_rows = walk.rebuilt.compare(source.stored, findings)
+        unread = walk.skipped > 0
+        rebuilt_rows = walk.rebuilt.compare(
+            source.stored, findings, unread=unread, pruned=pruned_sizes(walk)
+        )
     return LogVerification(
         tenant=source.tenant,
         origin=opened.checkpoint.origin if opened else "",
-        entries=count,
+        entries=count - walk.skipped,
         size=opened.checkpoint.size if opened else None,
         root_hex=opened.checkpoint.root.hex() if opened else "",
         vkey=opened.vkey if opened else "",
@@ -456,6 +513,10 @@ def judge_log(
         anchor=anchor,
         state_rows=state_rows,
         rebuilt_rows=rebuilt_rows,
+        complete=not walk.skipped,
+        pruned_to=sealed.pruned_to,
+        segments=sealed.files,
+        uncompared_rows=uncompared,
         findings=tuple(findings.kept),
         dropped=findings.dropped,
         warnings=tuple(findings.warnings),

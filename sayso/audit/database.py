@@ -16,6 +16,7 @@ from sayso.audit.checks import Head, LogSource, StateRow
 from sayso.audit.keys import ListedKey
 from sayso.audit.logs import LOGS, EnteredHead, read_entered
 from sayso.audit.rebuild import TABLES
+from sayso.audit.sealed import SealedSegment, parse_sealed
 from sayso.audit.stored_rows import StoredRow
 from sayso.audit.walk import PROJECTIONS, Row
 from sayso.errors import Code, IntegrityError
@@ -58,6 +59,10 @@ _CARD = """
 """
 _OF_CARD = """, p.view as card, p.digest as card_digest, p.expires_at as card_expires_at,
     p.erased_seq as card_erased_seq
+"""
+_SEGMENTS = """
+select first, count, root, tile, rotations, file, bytes, sha256, sealed_seq, pruned_to
+from log_segment where tenant = ? order by first
 """
 _BODY = "select cast(body as blob) from log_entry where tenant = ? and seq = ?"
 
@@ -135,7 +140,17 @@ class LogDatabase:
             entered=self.entered().get(tenant, ()),
             witnessed=self._witnessed(tenant),
             body_at=partial(self._body_at, tenant),
+            sealed=self._sealed(tenant),
         )
+
+    def _sealed(self, tenant: str) -> tuple[SealedSegment | None, ...]:
+        if "log_segment" not in self._tables:
+            return ()
+        names = (
+            "first count root tile rotations file length sha256_hex sealed_seq pruned_to".split()
+        )
+        rows = self._connection.execute(_SEGMENTS, (tenant,))
+        return tuple(parse_sealed(**dict(zip(names, row, strict=True))) for row in rows)
 
     def _witnessed(self, tenant: str) -> tuple[bytes, ...]:
         """The notes with cosignatures that publishing left; each counts by those alone."""

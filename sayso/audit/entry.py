@@ -184,6 +184,12 @@ class EntryKind(StrEnum):
     """Another key signs from here on; see sayso/audit/rotation.py."""
     LOG_HEAD = "log.head"
     """What the head of another tenant's log was; only in the log of logs."""
+    LOG_SEALED = "log.sealed"
+    """A segment of the log stands in a file as well; the entry names it."""
+    LOG_PRUNED = "log.pruned"
+    """The entries of a sealed segment are not in the database any more, with this entry."""
+    LOG_REFUSED = "log.refused"
+    """Somebody tried to seal or to prune, and was not allowed to."""
     AUDIT_QUERIED = "audit.queried"
     AUDIT_EXPORTED = "audit.exported"
     TOKEN_CREATED = "token.created"  # noqa: S105  (a kind, not a secret)

@@ -18,6 +18,7 @@ import orjson
 
 from sayso.audit.fields import Fields
 from sayso.audit.merkle import leaf_hash
+from sayso.audit.segment_rows import pruned_to, read_segments
 from sayso.audit.terms import terms_of
 from sayso.audit.tiles import WIDTH, TileHashes, TileWriter
 from sayso.ids import Tenant
@@ -32,13 +33,14 @@ _BUSY_S = 10.0
 _FEW_NEW = 20_000
 """So many new entries are left as they are."""
 _PAGE = 1024
-_VERSION = 3
+_VERSION = 4
 _SCHEMA = """
 pragma journal_mode = wal;
 begin immediate;
 create table if not exists state (
-    id integer primary key check (id = 1), size integer not null, tidy integer not null);
-insert or ignore into state values (1, 0, 0);
+    id integer primary key check (id = 1), first integer not null, size integer not null,
+    tidy integer not null);
+insert or ignore into state values (1, 0, 0, 0);
 create table if not exists zone (
     first integer primary key, min_at integer not null, max_at integer not null);
 create table if not exists tile (
@@ -46,7 +48,7 @@ create table if not exists tile (
 ) without rowid;
 create virtual table if not exists term using fts5(
     words, content = '', columnsize = 0, detail = none, tokenize = 'ascii');
-pragma user_version = 3;
+pragma user_version = 4;
 commit;
 """
 _DROP = """
@@ -106,13 +108,21 @@ class LogIndex:
         """
         with self._lock:
             self._hashes = TileHashes(self._tile)  # another process may have added to the last tile
-            if self.size < size or self._is_of_another_log(reader, size):
+            low = pruned_to(reader, self._tenant)
+            if self.size < size or self._is_useless(reader, low, size):
                 with self._writing():
-                    if self._is_of_another_log(reader, size):
+                    if self._is_useless(reader, low, size):
                         self._empty()
+                        self._begin_at(reader, low)
                     self._take_in(reader, size)
                     self._tidy(size)
             return max(size - self.size, 0)
+
+    @property
+    def first(self) -> int:
+        """The lowest index that it covers; what is below was pruned from the log."""
+        with self._lock:
+            return int(self._connection.execute("select first from state").fetchone()[0])
 
     def forget(self) -> None:
         """Begin again: what is in it does not fit the log."""
@@ -181,20 +191,32 @@ class LogIndex:
             self._connection.execute("rollback")
             raise
 
+    def _is_useless(self, reader: Reader, low: int, size: int) -> bool:
+        """Whether it has words of entries that were pruned, or is of another log."""
+        return self.first < low or self._is_of_another_log(reader, size)
+
+    def _begin_at(self, reader: Reader, low: int) -> None:
+        """Begin at the log's lowest index, with the hashes that are kept of what is below."""
+        writer = TileWriter({})
+        for one in read_segments(reader, self._tenant) if low else ():
+            writer.extend_tiles(one.tiles[: max(one.pruned_to - one.first, 0) // WIDTH])
+        self._connection.executemany("insert into tile values (?, ?, ?)", writer.tiles())
+        self._connection.execute("update state set first = ?, size = ?", (low, low))
+
     def _is_of_another_log(self, reader: Reader, size: int) -> bool:
         """Whether the newest entry that both have is not the same one.
 
         The index may be ahead: another process took in what this reader does not see yet.
         """
         newest = min(self.size, size) - 1
-        if newest < 0:
+        if newest < self.first:
             return False
         row = reader.one("log.bodies", tenant=self._tenant, from_seq=newest, limit=1)
         own = self._hashes.hash_of(0, newest)
         return row is None or leaf_hash(text(row, "body").encode()) != own
 
     def _empty(self) -> None:
-        self._connection.execute("update state set size = 0, tidy = 0")
+        self._connection.execute("update state set first = 0, size = 0, tidy = 0")
         self._connection.execute("delete from zone")
         self._connection.execute("delete from tile")
         self._connection.execute("insert into term (term) values ('delete-all')")
@@ -203,7 +225,7 @@ class LogIndex:
     def _take_in(self, reader: Reader, size: int) -> None:
         begin = self.size
         end = min(size, begin + FILL)
-        writer = TileWriter(self._partial_tiles())
+        writer = TileWriter({0: (begin // WIDTH, b""), **self._partial_tiles()})
         for start in range(begin, end, _PAGE):
             limit = min(_PAGE, end - start)
             rows = reader.all("log.bodies", tenant=self._tenant, from_seq=start, limit=limit)

@@ -17,7 +17,8 @@ create table stated (id text, status, last_seq);
 # are those of the row that has it.
 _LATEST = "create table latest as select id, max(seq) as seq, status from noted group by id"
 _DISAGREEING = """
-select s.id, s.status, s.last_seq, l.seq from stated as s left join latest as l on l.id = s.id
+select s.id, s.status, s.last_seq, l.seq, l.status
+from stated as s left join latest as l on l.id = s.id
 where l.seq is not s.last_seq or l.status is not s.status or s.status is null
 order by s.rowid
 """
@@ -32,12 +33,14 @@ class StatedRow(NamedTuple):
     Attributes:
         id, status, last_seq: as the row has them.
         latest: the index of the last entry that sets a status; None when there is none.
+        latest_status: the status that it sets.
     """
 
     id: str
     status: object
     last_seq: object
     latest: int | None
+    latest_status: object
 
 
 class LatestStatus:
@@ -63,8 +66,8 @@ class LatestStatus:
         file = self._spill()
         file.executemany("insert into stated values (?, ?, ?)", self._counted(rows))
         file.execute(_LATEST)
-        for name, status, last_seq, latest in file.execute(_DISAGREEING):
-            yield StatedRow(name, status, last_seq, latest)
+        for name, status, last_seq, latest, latest_status in file.execute(_DISAGREEING):
+            yield StatedRow(name, status, last_seq, latest, latest_status)
 
     def unstated(self) -> Iterator[tuple[str, int]]:
         """What has entries and no row, with its last entry; after `disagreeing`."""

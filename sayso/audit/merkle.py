@@ -71,6 +71,17 @@ class Frontier:
             size += 1
         self._size = size
 
+    def append_tree(self, root: bytes, level: int) -> None:
+        """Add a complete subtree of `1 << level` leaves by its root; the size is a multiple."""
+        assert not self._size & ((1 << level) - 1), "a subtree stands at a multiple of its size"
+        peaks = self._peaks
+        bits = self._size >> level
+        self._size += 1 << level
+        while bits & 1:
+            root = node_hash(peaks.pop(), root)
+            bits >>= 1
+        peaks.append(root)
+
     def root(self) -> bytes:
         """The root over all leaves so far, 32 bytes."""
         if not self._peaks:
@@ -248,6 +259,45 @@ def verify_inclusion(
         at >>= 1
         last >>= 1
     return last == 0 and node == root
+
+
+def subtree_proof(source: HashSource, level: int, index: int, size: int) -> tuple[bytes, ...]:
+    """The hashes that lead from a complete subtree to the root of the first `size` leaves.
+
+    Args:
+        level, index: the subtree over the leaves `[index << level, (index + 1) << level)`.
+
+    Returns:
+        The inclusion proof of its first leaf without the hashes inside the subtree.
+    """
+    first = index << level
+    if not 0 <= first <= size - (1 << level):
+        raise RefusedError(Code.INVALID_INPUT, f"a log of {size} entries has no such subtree")
+    proof: list[bytes] = []
+    begin, end = 0, size
+    while end - begin > 1 << level:
+        middle = begin + _split(end - begin)
+        if first < middle:
+            proof.append(_subtree(source, middle, end))
+            end = middle
+        else:
+            proof.append(_subtree(source, begin, middle))
+            begin = middle
+    proof.reverse()
+    return tuple(proof)
+
+
+def verify_subtree(
+    node: bytes, level: int, index: int, size: int, proof: Sequence[bytes], root: bytes
+) -> bool:
+    """Whether the proof shows that `node` is that complete subtree under the root.
+
+    What stands above the level is shaped like a tree over as many leaves as there are subtrees,
+    the last of which may be incomplete; so it is an inclusion proof in that tree.
+    """
+    if not 0 <= (index + 1) << level <= size:
+        return False
+    return verify_inclusion(node, index, -(-size >> level), proof, root)
 
 
 def verify_consistency(

@@ -19,8 +19,11 @@ Fields: TypeAlias = "dict[str, object]"
 UNSAID: object = ["unsaid"]
 """Stands where an entry changes a column and does not say to what; older logs have such entries."""
 
-SEQ, JUDGED = ".seq", ".judged"
-"""Beside the columns: the last entry that says anything, and the revision that was judged."""
+SEQ, JUDGED, BEGUN = ".seq", ".judged", ".begun"
+"""Beside the columns: the last entry that says anything, the revision that was judged, and whether
+the first entry is the one with which such a row begins."""
+
+_BEGINS = frozenset({"action.proposed", "request.asked", "stop.engaged"})
 
 # The first word counts: who asked is whoever proposed it, and a person votes once on a revision.
 _FIRST = {
@@ -48,17 +51,26 @@ def said_by(fields: Fields, seq: int) -> Iterator[tuple[str, str, State]]:
         data = fields.get("data")
         inner = cast("Fields", data) if isinstance(data, dict) else {}
         for table, name, state in say(fields, inner, seq):
-            state[SEQ] = seq
+            state |= {SEQ: seq, BEGUN: fields.get("kind") in _BEGINS}
             yield table, name, state
 
 
 def add(table: str, known: State, later: State) -> None:
     """Say what a later entry, or a later part of the log, says of the same row."""
-    first = _FIRST[table]
+    first = _FIRST[table] | {BEGUN}
     same_digest = JUDGED in known and known.get("digest") == later.get("digest")
     for column, value in later.items():
         if not ((column in first and column in known) or (column == JUDGED and same_digest)):
             known[column] = value
+
+
+def without_beginning(table: str, state: State) -> State:
+    """What is left of a row's columns when its first entries were not read.
+
+    Those that the first word counts for are not known, nor what was judged first.
+    """
+    left_out = _FIRST[table] | {JUDGED}
+    return {column: value for column, value in state.items() if column not in left_out}
 
 
 def vote_id(approval: object, revision: object, person: object) -> str:

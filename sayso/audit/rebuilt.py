@@ -8,7 +8,17 @@ from typing import cast
 
 import orjson
 
-from sayso.audit.rebuild import SEQ, TABLES, UNSAID, Fields, State, add, said_by
+from sayso.audit.rebuild import (
+    BEGUN,
+    SEQ,
+    TABLES,
+    UNSAID,
+    Fields,
+    State,
+    add,
+    said_by,
+    without_beginning,
+)
 from sayso.audit.stored_rows import StoredRow, binding_fault, name_of, said_in
 from sayso.audit.verification import Check, Damage, Findings
 
@@ -24,6 +34,7 @@ select place, name, max(rowid) from part
 where (place, name) not in (select place, name from stated) group by place, name order by 3
 """
 _STATE = "select state from part where rowid = ?"
+_NOTHING: Mapping[object, int] = {}
 
 
 class Rebuilt:
@@ -48,8 +59,21 @@ class Rebuilt:
         if len(self._recent) > _KEPT:
             self._spill()
 
-    def compare(self, stored: Mapping[str, Iterable[StoredRow]], findings: Findings) -> int:
+    def compare(
+        self,
+        stored: Mapping[str, Iterable[StoredRow]],
+        findings: Findings,
+        *,
+        unread: bool = False,
+        pruned: Mapping[object, int] = _NOTHING,
+    ) -> int:
         """Compare the rows of a database with those that the log gives; once, at the end.
+
+        Args:
+            unread: whether entries at the beginning were taken by their hashes only: of a row that
+                began there only what later entries say is compared.
+            pruned: for each entry about pruning, the lowest index that was left; rows whose last
+                entry went point at it.
 
         Returns:
             How many rows were compared.
@@ -60,19 +84,27 @@ class Rebuilt:
         compared = 0
         for table in (table for table in TABLES if table in stored):
             for row in stored[table]:
+                rebuilt = self._rebuilt(file, table, name_of(table, row))
+                if rebuilt is None and unread:
+                    continue
+                if rebuilt is not None:
+                    if unread and not rebuilt[BEGUN]:
+                        rebuilt = without_beginning(table, rebuilt)
+                    if cast("int", rebuilt[SEQ]) < pruned.get(row.get("last_seq"), 0):
+                        rebuilt["last_seq"] = row.get("last_seq")
                 compared += 1
-                _judge(table, row, self._rebuilt(file, table, name_of(table, row)), findings)
-        unread: set[str] = set()
+                _judge(table, row, rebuilt, findings)
+        hidden: set[str] = set()
         for place, name, last in file.execute(_UNSTATED):
             if place not in stored:
-                unread.add(str(place))
+                hidden.add(str(place))
             elif place != "action":  # a missing action is found by its last entry already
                 state = orjson.loads(file.execute(_STATE, (last,)).fetchone()[0])
                 message = f"the {place} `{name[:120]}` has entries and no row"
                 findings.add(Check.STATE_REBUILT, Damage.STATE_DISAGREES, message, state[SEQ])
         findings.warnings.extend(
             f"there are entries about rows of `{table}`, which cannot be read here"
-            for table in sorted(unread)
+            for table in sorted(hidden)
         )
         return compared
 

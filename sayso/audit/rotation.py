@@ -92,12 +92,13 @@ class RotationEntry:
     Attributes:
         seq: its index.
         note: its `data.note`, whatever that is.
-        root: the root over the entries before it, as they were read.
+        root: the root over the entries before it, as they were read; None where they were not, and
+            only the note's own word for it is there.
     """
 
     seq: int
     note: object
-    root: bytes
+    root: bytes | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +129,8 @@ def follow_rotations(
             if not isinstance(entry.note, str):
                 raise _not_a_rotation()
             rotation = Rotation.open(entry.note, current.key)
-            if (rotation.origin, rotation.size, rotation.root) != (origin, entry.seq, entry.root):
+            root = rotation.root if entry.root is None else entry.root
+            if (rotation.origin, rotation.size, rotation.root) != (origin, entry.seq, root):
                 raise IntegrityError(Code.TAMPERED, "it was made for another history")
             if rotation.vkey in {period.key.vkey for period in periods}:
                 raise IntegrityError(Code.TAMPERED, "it goes back to an older key")

@@ -33,6 +33,11 @@ class TileWriter:
         for leaf in leaves:
             self._push(0, leaf)
 
+    def extend_tiles(self, roots: Iterable[bytes]) -> None:
+        """Add full tiles of leaf hashes by their roots only, in the order of the log."""
+        for root in roots:
+            self._push(1, root)
+
     def tiles(self) -> Iterator[tuple[int, int, bytes]]:
         """`(level, number, hashes)` of every tile that was changed; full ones first."""
         yield from self._full

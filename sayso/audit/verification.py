@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import groupby
 
 from sayso.audit.entry import Json
 from sayso.ids import rfc3339
@@ -53,13 +54,17 @@ class Damage(StrEnum):
     """The key is not one of those that were named as trusted."""
     UNWITNESSED = "unwitnessed"
     """The policy asks for cosignatures that no checkpoint has."""
+    PRUNED = "pruned"
+    """What would have to be read is only in a sealed segment, whose file is not there."""
     UNREADABLE = "unreadable"
     """The source cannot be read as what it should be."""
     EMPTY = "empty"
     """There is nothing to verify, which is not the same as verified."""
 
 
-UNDECIDED = frozenset({Damage.UNKNOWN_KEY, Damage.UNWITNESSED, Damage.UNREADABLE, Damage.EMPTY})
+UNDECIDED = frozenset(
+    {Damage.UNKNOWN_KEY, Damage.UNWITNESSED, Damage.PRUNED, Damage.UNREADABLE, Damage.EMPTY}
+)
 """What leaves the verdict open; every other damage means tampered."""
 
 
@@ -92,6 +97,7 @@ class Check(StrEnum):
     CHECKPOINT_HAS_LOG = "checkpoint_has_log"
     CHECKPOINT_REACHED = "checkpoint_reached"
     CHECKPOINT_ROOT = "checkpoint_root"
+    CHECKPOINT_COMPARED = "checkpoint_compared"
     COSIGNATURE_FITS = "cosignature_fits"
     ANCHOR_PRESENT = "anchor_present"
     ANCHOR_REACHED = "anchor_reached"
@@ -105,6 +111,14 @@ class Check(StrEnum):
     STATE_ROW_PRESENT = "state_row_present"
     STATE_REBUILT = "state_rebuilt"
     STATE_BOUND = "state_bound"
+    SEGMENT_ROW = "segment_row"
+    SEGMENT_SEALED = "segment_sealed"
+    SEGMENT_PRUNED = "segment_pruned"
+    SEGMENT_PRESENT = "segment_present"
+    SEGMENT_FORM = "segment_form"
+    SEGMENT_DIGEST = "segment_digest"
+    SEGMENT_ROOT = "segment_root"
+    SEGMENT_SIGNED = "segment_signed"
     BUNDLE_MANIFEST = "bundle_manifest"
     ROW_PROVEN = "row_proven"
 
@@ -198,6 +212,31 @@ class AnchoredAt:
     at_s: int
 
 
+class FileState(StrEnum):
+    """What was found where a sealed segment's file should be."""
+
+    VERIFIED = "read and verified"
+    MISSING = "missing"
+    DAMAGED = "damaged"
+    NOT_AT_HAND = "not at hand, covered by their hashes only"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentFile:
+    """A sealed segment of a log.
+
+    Attributes:
+        first, last: the indexes of its entries.
+        file: the name of its file.
+        state: what was found there.
+    """
+
+    first: int
+    last: int
+    file: str
+    state: FileState
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogVerification:
     """What was found out about one tenant's log.
@@ -217,6 +256,9 @@ class LogVerification:
         rebuilt_rows: how many rows were compared with all that the entries say of them; 0 where
             the walk was not deep, or there are no rows.
         complete: whether all entries up to `size` were seen; False for a filtered bundle.
+        pruned_to: the lowest index that the source still holds.
+        segments: the sealed segments, in order.
+        uncompared_rows: how many rows of actions and approvals point at entries that were not read.
         findings: what is wrong, in the order found.
         dropped: how many findings were not kept.
         warnings: what is no damage, and worth knowing.
@@ -235,6 +277,9 @@ class LogVerification:
     state_rows: int = 0
     rebuilt_rows: int = 0
     complete: bool = True
+    pruned_to: int = 0
+    segments: tuple[SegmentFile, ...] = ()
+    uncompared_rows: int = 0
     findings: tuple[Finding, ...] = ()
     dropped: int = 0
     warnings: tuple[str, ...] = ()
@@ -248,10 +293,14 @@ class LogVerification:
     @property
     def coverage(self) -> str:
         """In one sentence, what a verified verdict covers, and what it does not."""
-        if self.complete:
+        if self.pruned_to:
+            size = self.size or self.pruned_to
+            what = f"verified {self.pruned_to:,} to {size - 1:,}"
+        elif self.complete:
             what = f"all {self.entries} entries"
         else:
             what = f"{self.entries} of {self.size} entries, each by its proof; completeness is not"
+        what += self._sealed()
         key = f"by {self.vkey}" if self.pinned else "self-signed: key taken from the source"
         if not self.checkpoints:
             anchor = "no outside checkpoint, so a rollback would not show"
@@ -260,6 +309,22 @@ class LogVerification:
             rest = (self.size or 0) - newest
             anchor = f"agrees with the outside checkpoint at {newest}, {rest} entries beyond it"
         return f"{what}; {key}; {anchor}{self._witnessed()}"
+
+    def _sealed(self) -> str:
+        """What is in files, and what was found there; those of pruned entries in any case."""
+        said = ""
+        told = [
+            one
+            for one in self.segments
+            if one.first < self.pruned_to or one.state is not FileState.NOT_AT_HAND
+        ]
+        for state, run in groupby(told, key=lambda one: one.state):
+            files = list(run)
+            name = files[0].file if len(files) == 1 else f"{files[0].file} to {files[-1].file}"
+            said += f"; {files[0].first:,} to {files[-1].last:,} sealed in {name}: {state.value}"
+        if self.uncompared_rows:
+            said += f"; {self.uncompared_rows:,} rows of ended actions not compared"
+        return said
 
     def _witnessed(self) -> str:
         if self.anchor is None:
@@ -292,6 +357,18 @@ class LogVerification:
             "state_rows": self.state_rows,
             "rebuilt_rows": self.rebuilt_rows,
             "complete": self.complete,
+            "pruned_to": self.pruned_to,
+            "segments": [
+                {
+                    "first": one.first,
+                    "last": one.last,
+                    "file": one.file,
+                    "state": one.state.name.lower(),
+                    "pruned": one.first < self.pruned_to,
+                }
+                for one in self.segments
+            ],
+            "uncompared_rows": self.uncompared_rows,
             "first_bad_seq": self.first_bad_seq,
             "findings": [found.to_json() for found in self.findings],
             "findings_dropped": self.dropped,

@@ -11,6 +11,7 @@ import argparse
 import sqlite3
 import sys
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -36,6 +37,8 @@ from sayso.audit.keys import ListedKey, listed_history
 from sayso.audit.logs import judge_dropped
 from sayso.audit.merkle import leaf_hash, verify_inclusion
 from sayso.audit.note import Checkpoint
+from sayso.audit.one_segment import is_segment_file, judge_segment_file
+from sayso.audit.sealed import pruned_size
 from sayso.audit.verification import (
     AnchoredAt,
     Check,
@@ -48,7 +51,7 @@ from sayso.audit.verification import (
     combine,
 )
 from sayso.audit.walk import Progress, decode
-from sayso.errors import IntegrityError
+from sayso.errors import Code, IntegrityError
 
 _T = TypeVar("_T")
 NO_TRUST = Trust()
@@ -65,8 +68,8 @@ def verify(
     """Verify a database, a bundle or an exported file; which of them it is, the path shows.
 
     Args:
-        path: a folder (a bundle) or a file: a database, or an export whose rows prove themselves
-            (OCSF, CloudEvents, Parquet, an evidence pack).
+        path: a folder (a bundle) or a file: a database, a sealed segment, or an export whose rows
+            prove themselves (OCSF, CloudEvents, Parquet, an evidence pack).
         trust: pinned keys and earlier checkpoints.
         tenant: only this log; all of the database's logs when None.
         deep: read every body as an entry, every column, and SQLite's own consistency as well.
@@ -77,6 +80,8 @@ def verify(
     """
     if path.is_dir():
         return verify_bundle(path, trust=trust, deep=deep, progress=progress)
+    if is_segment_file(path):
+        return verify_segment(path, trust=trust, deep=deep, progress=progress)
     if _is_export(path):
         return verify_file(path, trust=trust, progress=progress)
     return verify_database(path, trust=trust, tenant=tenant, deep=deep, progress=progress)
@@ -177,23 +182,12 @@ def _judge_strangers(seen: Sequence[SeenCheckpoint], origins: set[str], findings
 
 def _guard_source(source: LogSource, findings: Findings) -> LogSource:
     """The same log; a source that breaks off is a finding, and what was read is still judged."""
-    return LogSource(
-        tenant=source.tenant,
-        origin=source.origin,
-        head=source.head,
-        keys=source.keys,
-        rows=_guard(source.rows, findings),
-        columns=source.columns,
-        state=None
-        if source.state is None
-        else {table: _guard(rows, findings) for table, rows in source.state.items()},
-        stored=None
-        if source.stored is None
-        else {table: _guard(rows, findings) for table, rows in source.stored.items()},
-        entered=source.entered,
-        witnessed=source.witnessed,
-        body_at=source.body_at,
-    )
+    state, stored = source.state, source.stored
+    if state is not None:
+        state = {table: _guard(rows, findings) for table, rows in state.items()}
+    if stored is not None:
+        stored = {table: _guard(rows, findings) for table, rows in stored.items()}
+    return replace(source, rows=_guard(source.rows, findings), state=state, stored=stored)
 
 
 def _guard(rows: Iterable[_T], findings: Findings) -> Iterator[_T]:
@@ -228,19 +222,48 @@ def verify_bundle(
         keys = tuple(ListedKey(vkey=vkey) for vkey in reader.vkeys)
         head = Head(note=reader.note)
         if reader.full:
-            rows = _guard(enumerate(reader.bodies()), findings)
-            source = LogSource(tenant=reader.tenant, origin=origin, head=head, keys=keys, rows=rows)
+            begin = pruned_size([one for one in reader.sealed or () if one is not None])
+            counted = _Counted(reader.bodies(), begin)
+            source = LogSource(
+                tenant=reader.tenant,
+                origin=origin,
+                head=head,
+                keys=keys,
+                rows=_guard(counted, findings),
+                sealed=reader.sealed,
+            )
             log = judge_log(source, own, trust, deep=deep, progress=progress)
-            first, last = (0, log.entries - 1) if log.entries else (None, None)
+            first, last = (begin, counted.end - 1) if counted.end > begin else (None, None)
+            count = counted.end - begin
         else:
             filtered = _Filtered(reader, findings)
             log = filtered.judge(origin, head, keys, own, trust, progress)
-            first, last = filtered.first, filtered.last
-        _judge_manifest(reader, log, first, last, findings)
+            first, last, count = filtered.first, filtered.last, log.entries
+        _judge_manifest(reader, log, (first, last, count), findings)
         logs = (log,)
     except (IntegrityError, OSError) as error:
         _unreadable(error, findings)
     return combine(str(folder), logs, findings)
+
+
+def verify_segment(
+    path: Path,
+    *,
+    trust: Trust = NO_TRUST,
+    deep: bool = False,
+    progress: Progress | None = None,
+) -> Verification:
+    """Verify the file of one sealed segment against the checkpoint in it."""
+    findings = Findings()
+    logs: tuple[LogVerification, ...] = ()
+    try:
+        logs = (judge_segment_file(path, trust, deep=deep, progress=progress),)
+    except IntegrityError as error:
+        if error.code is Code.TAMPERED:
+            findings.add(Check.SEGMENT_FORM, Damage.EDITED, error.message)
+        else:
+            _unreadable(error, findings)
+    return combine(str(path), logs, findings)
 
 
 def verify_file(
@@ -284,26 +307,40 @@ def _is_export(path: Path) -> bool:
 def _judge_manifest(
     reader: BundleReader,
     log: LogVerification,
-    first: int | None,
-    last: int | None,
+    held: tuple[int | None, int | None, int],
     findings: Findings,
 ) -> None:
     """Build the manifest again from what was read: no byte of it can say anything else."""
+    first, last, count = held
     expected = Manifest(
         tenant=reader.tenant,
         origin=log.origin,
         full=reader.full,
         size=log.size or 0,
-        count=log.entries,
+        count=count,
         first=first,
         last=last,
         files=reader.digests(),
+        version=reader.version,
     )
     if expected.encoded() != reader.manifest:
         message = "the manifest does not describe the files beside it"
         findings.add(Check.BUNDLE_MANIFEST, Damage.EDITED, message)
     for name in reader.unknown_files():
         findings.warnings.append(f"the file `{name[:80]}` is no part of a bundle")
+
+
+class _Counted:
+    """Bodies as rows, from an index on; `end` is the index behind the last one that was read."""
+
+    def __init__(self, bodies: Iterable[bytes], begin: int) -> None:
+        self._bodies = bodies
+        self.end = begin
+
+    def __iter__(self) -> Iterator[tuple[int, bytes]]:
+        for body in self._bodies:
+            self.end += 1
+            yield self.end - 1, body
 
 
 class _ProvenRows(Protocol):
@@ -480,6 +517,9 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="a signed checkpoint that was kept elsewhere; repeatable",
     )
+    parser.add_argument(
+        "--segments", type=Path, metavar="DIR", help="the folder of the sealed segments' files"
+    )
     parser.add_argument("--tenant", help="only this tenant's log")
     parser.add_argument("--deep", action="store_true", help="check every rule of the format too")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
@@ -491,7 +531,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = _parser().parse_args(arguments)
     try:
         notes = [path.read_bytes() for path in chosen.checkpoint]
-        trust = Trust.parse(chosen.vkey, notes)
+        trust = Trust.parse(chosen.vkey, notes, segments=chosen.segments)
     except (OSError, IntegrityError) as error:
         sys.stderr.write(f"{error}\n")
         return Verdict.CANNOT_JUDGE.exit_status

@@ -14,6 +14,7 @@ from sayso.audit.latest import LatestStatus
 from sayso.audit.merkle import Frontier
 from sayso.audit.rebuilt import Rebuilt
 from sayso.audit.rotation import ROTATED, RotationEntry
+from sayso.audit.sealed import PRUNED, SEALED, TILE_LEVEL
 from sayso.audit.verification import Check, Damage, Findings
 from sayso.errors import IntegrityError
 
@@ -26,6 +27,7 @@ Progress = Callable[[int, int], None]
 # SOURCE: the encoding of `canonical_bytes`; written out because the hot loop cannot call it.
 _OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
 _BATCH = 1024
+_NOTED = (ROTATED, SEALED, PRUNED)
 
 
 class Walk:
@@ -40,6 +42,7 @@ class Walk:
         tenant: whose log.
         marks: sizes at which the frontier is kept.
         columns: the names of the projected columns that follow seq and body in a row.
+        begin: the index of the first entry; the frontier is that of what is walked alone.
         deep: whether to read every body as an entry of the format.
         findings: where to put what is wrong.
     """
@@ -50,6 +53,7 @@ class Walk:
         tenant: str,
         marks: Iterable[int],
         columns: Sequence[str] = (),
+        begin: int = 0,
         deep: bool = False,
         findings: Findings,
     ) -> None:
@@ -61,14 +65,20 @@ class Walk:
         self._second_keys = [(at, path[1]) for at, path in enumerate(paths) if len(path) > 1]
         self._deep = deep
         self._findings = findings
-        self._expected = 0
+        self._expected = begin
         self._last_at = 0
         self._earlier = 0
         self.frontier = Frontier()
         self.at_marks: dict[int, Frontier] = {}
         self.rotations: list[RotationEntry] = []
         """The changes of keys, in their order."""
-        self._noted_rotations: list[tuple[int, int, object]] = []
+        self.sealings: list[tuple[int, str, object]] = []
+        """The entries that tell of sealing and pruning: index, kind and data."""
+        self.skipped = 0
+        """How many entries were taken by their hashes only."""
+        self.unseen: set[int] = set()
+        """The marks among those, at which nothing is known."""
+        self._noted: list[tuple[int, int, object, object]] = []
         self.actions = LatestStatus()
         """For each action, its last entry that carries a status."""
         self.approvals = LatestStatus()
@@ -87,8 +97,8 @@ class Walk:
         self._keep_mark()
         while batch := list(islice(source, self._room())):
             leaves = self._leaves(batch)
-            if self._noted_rotations:
-                self._keep_rotations(leaves)
+            if self._noted:
+                self._keep_noted(leaves)
             frontier.extend(leaves)
             self._keep_mark()
             if progress is not None:
@@ -98,18 +108,40 @@ class Walk:
                 f"{self._earlier} entries carry an earlier time than the one before them"
             )
 
+    def run_sealed(self, bodies: Iterable[tuple[int, bytes]], total: int) -> None:
+        """Walk over entries that stand in a file, beside which there are no columns."""
+        columns, self._columns = self._columns, ()
+        try:
+            self.run(bodies, total)
+        finally:
+            self._columns = columns
+
+    def skip(self, tiles: Iterable[bytes], rotations: Iterable[RotationEntry]) -> None:
+        """Take the next entries by the roots of each 256 of them."""
+        for tile in tiles:
+            self.frontier.append_tree(tile, TILE_LEVEL)
+            while self._marks and self._marks[-1] < self.frontier.size:
+                self.unseen.add(self._marks.pop())
+            self._keep_mark()
+            self.skipped += 1 << TILE_LEVEL
+        self._expected = self.frontier.size
+        self.rotations.extend(rotations)
+
     def root_at(self, size: int) -> bytes | None:
         """The root at one of the marks; None where it was not reached."""
         found = self.at_marks.get(size)
         return None if found is None else found.root()
 
-    def _keep_rotations(self, leaves: list[bytes]) -> None:
-        for at, seq, data in self._noted_rotations:
+    def _keep_noted(self, leaves: list[bytes]) -> None:
+        for at, seq, kind, data in self._noted:
+            if kind != ROTATED:
+                self.sealings.append((seq, str(kind), data))
+                continue
             before = self.frontier.copy()
             before.extend(leaves[:at])
             note = cast("dict[str, object]", data).get("note") if isinstance(data, dict) else None
             self.rotations.append(RotationEntry(seq=seq, note=note, root=before.root()))
-        self._noted_rotations.clear()
+        self._noted.clear()
 
     def _room(self) -> int:
         return min(_BATCH, self._marks[-1] - self.frontier.size) if self._marks else _BATCH
@@ -160,8 +192,8 @@ class Walk:
                 kind, action = get("kind"), get("action")
                 if type(action) is str and type(kind) is str and kind[:7] == "action.":
                     actions[action] = (expected - 1, fields["status"])
-            elif get("kind") == ROTATED:
-                self._noted_rotations.append((len(leaves) - 1, expected - 1, get("data")))
+            elif get("kind") in _NOTED:
+                self._noted.append((len(leaves) - 1, expected - 1, get("kind"), get("data")))
             if "approval" in fields:
                 self._note_approval(get, expected - 1)
             if special:

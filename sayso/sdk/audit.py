@@ -14,12 +14,14 @@ from sayso.audit.index import LogIndex
 from sayso.audit.pages import needs_index, read_page
 from sayso.audit.proof import EntryProof
 from sayso.audit.query import Query, loggable, parse_query
+from sayso.audit.segment_rows import pruned_to
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant, to_micros
 from sayso.sdk.database import is_postgres, open_snapshot, store_name
 from sayso.sdk.exporting import ExportFormat, Source, nothing_fits, write_export
 from sayso.sdk.log_index import LogIndexes, prove_all, size_of, unindexed, unproven
 from sayso.sdk.log_tree import LogTree
+from sayso.sdk.segments import LogSegments
 from sayso.sdk.showing import show_entry
 from sayso.sdk.stored_log import own_vkeys, read_entered_heads, read_sources, tenants_of
 from sayso.sdk.views import EntryView
@@ -148,6 +150,11 @@ class Audit:
         row = reader.one("personal.subject", tenant=tenant, id=query.subject)
         return None if row is None else replace(query, subject=text(row, "pseudonym"))
 
+    async def pruned_to(self, *, tenant: str | None = None) -> int:
+        """The lowest index that is in the database; what is below is in sealed segments only."""
+        where = self._tenant(tenant)
+        return await self._house.store.read(lambda reader: pruned_to(reader, where))
+
     async def tail(self, limit: int = 20, *, tenant: str | None = None) -> list[EntryView]:
         """The newest entries, newest first, without leaving an entry of their own."""
         where = self._tenant(tenant)
@@ -177,6 +184,11 @@ class Audit:
         """Proofs and tiles, for those who verify from outside."""
         return LogTree(self._house, self._indexes)
 
+    @property
+    def segments(self) -> LogSegments:
+        """Seals the log in files, and takes out of the database what was kept long enough."""
+        return LogSegments(self._house, self._workspace)
+
     def vkey(self, *, tenant: str | None = None) -> str:
         """The public key that an auditor pins."""
         return self._house.log.vkey_of(self._tenant(tenant))
@@ -188,6 +200,7 @@ class Audit:
         checkpoints: Sequence[bytes] = (),
         witnessed: Sequence[bytes] = (),
         policy: WitnessPolicy | None = None,
+        segments: Path | None = None,
         deep: bool = False,
         progress: Progress | None = None,
         tenant: str | None = None,
@@ -199,6 +212,7 @@ class Audit:
             checkpoints: signed heads seen earlier; a log that was rewritten since is found out.
             witnessed: notes that count as far as witnesses of the policy cosigned them.
             policy: which keys and witnesses count; its keys are pinned, as with `vkeys`.
+            segments: the folder of the sealed segments' files; the workspace's own when None.
             tenant: only this log; all of the database's when None.
 
         Raises:
@@ -209,7 +223,13 @@ class Audit:
 
         def trusting(tenants: Iterable[str]) -> Trust:
             own = () if policy and policy.logs else own_vkeys(self._house.log, tenants)
-            return Trust.parse(vkeys or own, checkpoints, witnessed=witnessed, policy=policy)
+            return Trust.parse(
+                vkeys or own,
+                checkpoints,
+                witnessed=witnessed,
+                policy=policy,
+                segments=segments or self._workspace.segments_path,
+            )
 
         if not is_postgres(self._workspace):
             path = self._workspace.store_path

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import orjson
 
-from sayso.actions.ledger import get_action
+from sayso.actions.ledger import ActionRow, get_action
 from sayso.audit.entry import EntryKind, Json, StoredEntry
 from sayso.audit.evidence.data import Evidence, Words
-from sayso.audit.pages import read_page
+from sayso.audit.pages import bodies_at, read_page
 from sayso.audit.personal import Personal
 from sayso.audit.proof import prove
 from sayso.audit.query import Query
+from sayso.errors import Code, RefusedError
 from sayso.sdk.exporting import Source, not_signed
 from sayso.store.base import text
 
@@ -21,11 +22,13 @@ def gather(source: Source, action_id: str, made_at: int, made_by: str) -> Eviden
     """Everything about an action, each entry with its proof.
 
     Raises:
-        RefusedError: `not_found`.
+        RefusedError: `not_found`; `pruned`, when the first of its entries is not in the database.
         IntegrityError: `tampered`, when an entry does not lead to the signed head.
     """
     row = get_action(source.reader, source.tenant, action_id)
     entries = _entries(source, action_id, row.request_id)
+    if not any(one.entry.kind is EntryKind.ACTION_PROPOSED for one in entries) and source.low:
+        raise _pruned(source, row)
     hashes, checkpoint = source.hashes(), source.checkpoint
     rows: list[tuple[bytes, tuple[bytes, ...]]] = []
     for one in entries:
@@ -47,6 +50,18 @@ def gather(source: Source, action_id: str, made_at: int, made_by: str) -> Eviden
             for one in entries
             if one.entry.pii is not None
         ),
+    )
+
+
+def _pruned(source: Source, row: ActionRow) -> RefusedError:
+    """Says where the entries are: the action's last one, as far as the row still tells."""
+    found = list(bodies_at(source.reader, source.tenant, [row.last_seq]))
+    data = StoredEntry.read(found[0]).entry.data if found else {}
+    file = data.get("file", "the sealed segments before it")
+    return RefusedError(
+        Code.PRUNED,
+        f"entries of `{row.id}` were kept long enough, and are not in the database any more",
+        next_step=f"they are in {file}; see docs/audit-retention.md",
     )
 
 

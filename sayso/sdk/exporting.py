@@ -15,8 +15,10 @@ from sayso.audit.note import Checkpoint, Verifier, open_checkpoint
 from sayso.audit.pages import bodies_at, read_page
 from sayso.audit.proof import prove
 from sayso.audit.query import Query
+from sayso.audit.segment_rows import pruned_to, read_segments
 from sayso.errors import Code, IntegrityError, RefusedError
 from sayso.ids import Tenant
+from sayso.sdk.log_index import unindexed
 from sayso.store.base import Reader, integer, text
 
 _PAGE = 1000
@@ -107,15 +109,26 @@ class Source:
         for body in bodies_at(self.reader, self.tenant, chosen):
             yield StoredEntry.read(body).seq, body
 
+    @property
+    def low(self) -> int:
+        """The lowest index that is still in the database."""
+        return pruned_to(self.reader, self.tenant)
+
     def hashes(self) -> HashSource:
-        """The hashes that proofs are made of."""
+        """The hashes that proofs are made of.
+
+        Raises:
+            ConfigError: `missing_extra`, for a pruned log without an index.
+        """
         if self.index is not None:
             return self.index.hashes
+        if self.low:
+            raise unindexed()
         leaves = [leaf_hash(body) for _, body in self._all(self.checkpoint.size)]
         return LeafHashes(leaves)
 
     def _all(self, size: int) -> Iterator[tuple[int, bytes]]:
-        for start in range(0, size, _PAGE):
+        for start in range(self.low, size, _PAGE):
             limit = min(_PAGE, size - start)
             rows = self.reader.all("log.bodies", tenant=self.tenant, from_seq=start, limit=limit)
             for row in rows:
@@ -145,13 +158,15 @@ def _write_bundle(
 ) -> int:
     from sayso.audit.bundle import write_bundle  # only exports need it
 
+    whole = query == Query()
     manifest = write_bundle(
         path,
         tenant=source.tenant,
         note=source.note,
         vkeys=source.vkeys,
         entries=entries,
-        proofs=None if query == Query() else source.hashes(),
+        proofs=None if whole else source.hashes(),
+        kept=read_segments(source.reader, source.tenant) if whole and source.low else (),
     )
     return manifest.count
 

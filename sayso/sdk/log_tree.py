@@ -11,7 +11,15 @@ from sayso.audit.index import LogIndex
 from sayso.audit.merkle import HashSource, consistency_proof, leaf_hash, root_at
 from sayso.audit.note import Checkpoint, parse_note
 from sayso.audit.proof import prove
-from sayso.audit.tilefiles import WIDTH, TileName, bundle_bytes, tile_bytes, write_tiles
+from sayso.audit.segment_rows import check_present, pruned_to
+from sayso.audit.tilefiles import (
+    WIDTH,
+    TileName,
+    bundle_bytes,
+    tile_bytes,
+    tiles_of,
+    write_tiles,
+)
 from sayso.audit.witness.request import AddCheckpoint
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant
@@ -41,13 +49,14 @@ class LogTree:
         """That an entry stands under the newest signed head, as a C2SP tlog-proof.
 
         Raises:
-            RefusedError: `not_found`, when there is no such entry.
+            RefusedError: `not_found`, when there is no such entry; `pruned`.
             IntegrityError: `tampered`, when the rows do not lead to the head.
         """
 
         def work(reader: Reader, hashes: HashSource, head: Checkpoint, note: str) -> str | None:
             if not 0 <= seq < head.size:
                 raise _nothing(f"there is no entry {seq}; the log has {head.size}")
+            check_present(reader, tenant, seq)
             proof = prove(hashes, note, head, seq, _bodies(reader, tenant, seq, 1)[0])
             return None if proof is None else proof.text()
 
@@ -65,9 +74,11 @@ class LogTree:
             IntegrityError: `tampered`, when the rows do not lead to the head.
         """
 
-        def work(_: Reader, hashes: HashSource, head: Checkpoint, note: str) -> str | None:
+        def work(reader: Reader, hashes: HashSource, head: Checkpoint, note: str) -> str | None:
             if root_at(hashes, head.size) != head.root:
                 return None
+            if old_size % WIDTH:  # of what was pruned, the hashes of each 256 entries are kept
+                check_present(reader, tenant, old_size)
             proof = consistency_proof(hashes, old_size, head.size) if old_size else ()
             return AddCheckpoint(old_size=old_size, proof=proof, note=note).encoded().decode()
 
@@ -84,6 +95,8 @@ class LogTree:
         def work(reader: Reader, hashes: HashSource, head: Checkpoint, _: str) -> bytes | None:
             if name is None or name.end > head.size:
                 raise _nothing(f"there is no tile `{path[:60]}`")
+            if not name.level:
+                check_present(reader, tenant, name.index * WIDTH)
             bodies = (
                 _bodies(reader, tenant, name.index * WIDTH, name.width) if not name.level else []
             )
@@ -100,12 +113,16 @@ class LogTree:
 
         Raises:
             OSError: the folder cannot be written.
+            RefusedError: `pruned`, when the folder lacks tiles that only a sealed segment has.
             IntegrityError: `tampered`, when the rows do not lead to the head.
         """
 
         def work(reader: Reader, hashes: HashSource, head: Checkpoint, note: str) -> int | None:
             if root_at(hashes, head.size) != head.root:
                 return None
+            for missing in tiles_of(pruned_to(reader, tenant)):
+                if not missing.level and not (folder / "tile" / missing.path()).exists():
+                    check_present(reader, tenant, missing.index * WIDTH)
             return write_tiles(folder, note, head.size, hashes, partial(_bodies, reader, tenant))
 
         return await self._with_hashes(tenant, work)

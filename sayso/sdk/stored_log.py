@@ -15,6 +15,7 @@ from sayso.audit.database import open_database
 from sayso.audit.keys import ListedKey
 from sayso.audit.log import AuditLog
 from sayso.audit.logs import LOGS, EnteredHead, read_entered
+from sayso.audit.segment_rows import parse_row
 from sayso.audit.stored_rows import StoredRow
 from sayso.errors import Code, ConfigError, IntegrityError, SaysoError
 from sayso.ids import Tenant
@@ -126,6 +127,10 @@ def _source(
             for row in _readable(lambda: reader.all("publication.of_tenant", tenant=tenant))
         ),
         body_at=partial(_body_at, reader, tenant),
+        sealed=tuple(
+            parse_row(row)
+            for row in _readable(lambda: reader.all("segment.of_tenant", tenant=tenant))
+        ),
     )
 
 

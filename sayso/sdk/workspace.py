@@ -63,6 +63,11 @@ class Workspace:
         return found
 
     @property
+    def segments_path(self) -> Path:
+        """The folder of the sealed segments' files, with a folder for each tenant."""
+        return self.folder / self.settings.retention.segments
+
+    @property
     def store_path(self) -> Path:
         """The SQLite file.
 

@@ -31,6 +31,9 @@ create table log_head (tenant text primary key, size integer not null, frontier 
     note text not null) strict;
 create table log_key (tenant text not null, vkey text not null, from_size integer not null,
     to_size integer, primary key (tenant, vkey)) strict;
+create table log_segment (tenant text, first integer, count integer, root blob, tile blob,
+    rotations text, file text, bytes integer, sha256 text, sealed_seq integer, pruned_to integer,
+    pruned_seq integer, primary key (tenant, first)) strict;
 create table publication (tenant text, place text, note text);
 create table action (tenant text, id text, status text, revision integer,
     last_seq integer not null, primary key (tenant, id));
@@ -104,6 +107,9 @@ class SmallLog:
         seed: chooses the key.
     """
 
+    dropped = 0
+    """So many bodies, from the first one on, are not written."""
+
     def __init__(
         self, count: int = SIZE, *, tenant: str = "main", plain: bool = False, seed: int = 1
     ) -> None:
@@ -153,7 +159,7 @@ class SmallLog:
     def store_bodies(self, database: sqlite3.Connection) -> None:
         """Put these bodies in the place of those that are there."""
         database.execute("delete from log_entry where tenant = ?", (self.tenant,))
-        for seq, body in enumerate(self.bodies):
+        for seq, body in enumerate(self.bodies[self.dropped :], self.dropped):
             database.execute(
                 "insert into log_entry (tenant, seq, body, kind) values (?, ?, ?, ?)",
                 (self.tenant, seq, body.decode(), _kind_of(body)),

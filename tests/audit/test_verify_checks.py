@@ -8,15 +8,17 @@ not. A check without a case, or a case that another check finds too, fails here.
 from __future__ import annotations
 
 import ast
+import gzip
 import importlib
 import sqlite3
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
 import pytest
+from audit.sealed_log import SealedLog
 from audit.small_log import (
     SmallLog,
     editing,
@@ -44,6 +46,7 @@ from sayso.audit.logs import LOGS
 from sayso.audit.merkle import LeafHashes, leaf_hash
 from sayso.audit.note import Checkpoint, parse_note, sign_checkpoint
 from sayso.audit.policyfile import WitnessPolicy
+from sayso.audit.segment import WrittenSegment
 from sayso.audit.verification import Check, Verdict
 from sayso.audit.verify import verify
 
@@ -57,6 +60,7 @@ class Wrong:
     notes: tuple[bytes, ...] = ()
     deep: bool = False
     policy: WitnessPolicy | None = None
+    segments: Path | None = None
 
 
 Case = Callable[[Path], Wrong]
@@ -283,6 +287,79 @@ def rebuild_manifest(bundle: Path) -> None:
     (bundle / MANIFEST).write_bytes(manifest.encoded())
 
 
+def _segment_sql(statement: str) -> Case:
+    """A log with sealed segments whose files are not at hand, changed by one statement."""
+
+    def case(folder: Path) -> Wrong:
+        path = SealedLog(folder).write(folder / "log.db")
+        with editing(path) as database:
+            database.execute(statement)
+        return Wrong(path=path)
+
+    return case
+
+
+def _deleted_as_if_pruned(folder: Path) -> Wrong:
+    path = SealedLog(folder).write(folder / "log.db")
+    with editing(path) as database:
+        database.execute("delete from log_entry where seq < 256")
+        database.execute("update log_segment set pruned_to = 256 where first = 0")
+    return Wrong(path=path)
+
+
+def _segment_file(change: Callable[[Path], object]) -> Case:
+    """A log of which a segment is pruned, and whose file was changed."""
+
+    def case(folder: Path) -> Wrong:
+        log = SealedLog(folder)
+        log.prune(256)
+        change(log.folder / log.rows[0].segment.file)
+        return Wrong(path=log.write(folder / "log.db"), segments=log.files)
+
+    return case
+
+
+def _other_file(make: Callable[[SealedLog], tuple[WrittenSegment, str]]) -> Case:
+    """A log whose key's holder entered a file that does not go with it."""
+
+    def case(folder: Path) -> Wrong:
+        log = SealedLog(folder)
+        root, tile = log.rows[1].segment.root, log.rows[1].segment.tile
+        del log.bodies[-1], log.rows[-1]
+        written, name = make(log)
+        log.enter(256, replace(written, root=root, tile=tile), name)
+        return Wrong(path=log.write(folder / "log.db"), segments=log.files)
+
+    return case
+
+
+def _flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def _pack_again(path: Path) -> None:
+    path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes()), 1, mtime=1))
+
+
+def _other_bodies(log: SealedLog) -> tuple[WrittenSegment, str]:
+    bodies = log.bodies[256:512]
+    bodies[7] = bodies[7].replace(b"agt_1", b"agt_2")
+    return log.write_file(256, bodies)
+
+
+def _other_checkpoint(log: SealedLog) -> tuple[WrittenSegment, str]:
+    return log.write_file(256, log.bodies[256:512], note=_note_of(log, size=513, key=2))
+
+
+def _checkpoint_among_the_pruned(folder: Path) -> Wrong:
+    log = SealedLog(folder)
+    seen = log.note(100).encode()
+    log.prune(256)
+    return Wrong(path=log.write(folder / "log.db"), notes=(seen,))
+
+
 CASES: dict[Check, Case] = {
     Check.SOURCE_READABLE: _not_a_database,
     Check.SOURCE_CONSISTENT: _hidden_from_index,
@@ -329,6 +406,15 @@ CASES: dict[Check, Case] = {
     Check.ENTERED_HAS_LOG: _entered("gone", 8),
     Check.ENTERED_REACHED: _entered("main", 12),
     Check.ENTERED_ROOT: _entered("main", 4),
+    Check.CHECKPOINT_COMPARED: _checkpoint_among_the_pruned,
+    Check.SEGMENT_ROW: _segment_sql("update log_segment set tile = zeroblob(32) where first = 256"),
+    Check.SEGMENT_SEALED: _segment_sql("update log_segment set bytes = bytes + 1"),
+    Check.SEGMENT_PRUNED: _deleted_as_if_pruned,
+    Check.SEGMENT_PRESENT: _segment_file(Path.unlink),
+    Check.SEGMENT_FORM: _segment_file(_flip),
+    Check.SEGMENT_DIGEST: _segment_file(_pack_again),
+    Check.SEGMENT_ROOT: _other_file(_other_bodies),
+    Check.SEGMENT_SIGNED: _other_file(_other_checkpoint),
     Check.BUNDLE_MANIFEST: _wrong_manifest,
     Check.ROW_PROVEN: _wrong_proof,
 }
@@ -347,7 +433,7 @@ def test_only_this_check_finds_the_case(
 ) -> None:
     """With the check it is found; without it, it would verify."""
     wrong = CASES[check](tmp_path)
-    trust = Trust.parse(wrong.keys, wrong.notes, policy=wrong.policy)
+    trust = Trust.parse(wrong.keys, wrong.notes, policy=wrong.policy, segments=wrong.segments)
     verification = verify(wrong.path, trust=trust, deep=wrong.deep)
     assert {found.check for found in verification.all_findings} == {check}
     assert verification.verdict is not Verdict.VERIFIED
@@ -393,7 +479,10 @@ def _verdict_without(
         "rotation",
         "keys",
         "anchors",
+        "sealed",
+        "sealed_checks",
         "checks",
+        "one_segment",
         "database",
         "bundle",
     )
@@ -407,5 +496,7 @@ def _verdict_without(
     monkeypatch.setattr(sys, "path", [str(folder), *sys.path])
     checks = importlib.import_module(f"{package}.checks")
     verifier = importlib.import_module(f"{package}.verify")
-    trust = checks.Trust.parse(wrong.keys, wrong.notes, policy=wrong.policy)
+    trust = checks.Trust.parse(
+        wrong.keys, wrong.notes, policy=wrong.policy, segments=wrong.segments
+    )
     return str(verifier.verify(wrong.path, trust=trust, deep=wrong.deep).verdict.value)

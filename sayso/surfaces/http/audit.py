@@ -43,7 +43,9 @@ async def query_entries(
         tenant=token.tenant,
     )
     more = len(items) == query.limit
-    return EntryPage(items=tuple(items), next_after=items[-1].seq if more else None)
+    low = await sayso.audit.pruned_to(tenant=token.tenant)
+    last = items[-1].seq if more else None
+    return EntryPage(items=tuple(items), next_after=last, pruned_to=low)
 
 
 @router.get(

@@ -278,10 +278,14 @@ class ApprovalPage(View):
 
 
 class EntryPage(View):
-    """Entries of the audit log, newest first."""
+    """Entries of the audit log, newest first.
+
+    Those below `pruned_to` are in sealed segments only.
+    """
 
     items: tuple[EntryView, ...]
     next_after: int | None
+    pruned_to: int = 0
 
 
 class StopPage(View):

@@ -11,6 +11,7 @@ from sayso.sdk.app import Sayso
 from sayso.sdk.views import EntryView
 from sayso.surfaces.cli.log.keys import keys, make_key, rotate_key
 from sayso.surfaces.cli.log.publish import publish
+from sayso.surfaces.cli.log.segments import prune, seal
 from sayso.surfaces.cli.log.subjects import (
     erase,
     erasures,
@@ -73,13 +74,20 @@ def query(
     out = Out(as_json=as_json)
     folder = find_workspace(workspace)
 
-    async def work() -> list[EntryView]:
+    async def work() -> tuple[list[EntryView], int]:
         async with Sayso.open(folder, act=False) as sayso:
-            return await sayso.audit.query(
+            found = await sayso.audit.query(
                 _as_typed(words), limit=limit, before=before, verified=verified, by=CLI
             )
+            return found, await sayso.audit.pruned_to()
 
-    return _show_entries(out, run(work()), "No entry fits. Loosen the query, or see `audit tail`.")
+    found, low = run(work())
+    if low and len(found) < limit:
+        out.note(
+            f"entries below {low:,} are in sealed segments only; `sayso audit seal` lists them"
+        )
+    empty = "No entry fits. Loosen the query, or see `audit tail`."
+    return _show_entries(out, found, empty, low)
 
 
 def _as_typed(words: list[str]) -> str:
@@ -89,9 +97,10 @@ def _as_typed(words: list[str]) -> str:
     return " ".join(f'"{word}"' if " " in word and '"' not in word else word for word in words)
 
 
-def _show_entries(out: Out, found: list[EntryView], empty: str) -> int:
+def _show_entries(out: Out, found: list[EntryView], empty: str, low: int = 0) -> int:
     if out.as_json:
-        out.document({"entries": found, "before": found[-1].seq if found else None})
+        before = found[-1].seq if found else None
+        out.document({"entries": found, "before": before, "pruned_to": low})
     elif not found:
         out.line(empty)
     else:
@@ -189,6 +198,8 @@ def checkpoint(workspace: WorkspaceOption = None, as_json: JsonOption = False) -
 
 app.command("verify")(verify)
 app.command("publish")(publish)
+app.command("seal")(seal)
+app.command("prune")(prune)
 app.command("tiles")(tiles)
 app.command("keys")(keys)
 app.command("make-key")(make_key)

@@ -11,6 +11,7 @@ import typer
 
 from sayso.sdk.app import Sayso
 from sayso.sdk.publishing import publishing
+from sayso.sdk.segments import sealing
 from sayso.sdk.subjects.keeping import keeping
 from sayso.sdk.workspace import Workspace
 from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
@@ -68,7 +69,7 @@ def serve(
         out.line("  a token          sayso token create --service NAME")
 
     async def work() -> None:
-        async with Sayso(loaded) as sayso, publishing(sayso), keeping(sayso):
+        async with Sayso(loaded) as sayso, publishing(sayso), keeping(sayso), sealing(sayso):
             await outside.serve(sayso, listener, ready)
 
     with listener:

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from sayso.sdk.app import Sayso
+from sayso.sdk.segments import sealing
 from sayso.sdk.subjects.keeping import keeping
 from sayso.sdk.working import work
 from sayso.sdk.workspace import Workspace
@@ -50,7 +51,7 @@ def worker(
         loop = asyncio.get_running_loop()
         for told in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(told, stop.set)
-        async with Sayso(loaded, work=False) as sayso, keeping(sayso):
+        async with Sayso(loaded, work=False) as sayso, keeping(sayso), sealing(sayso):
             await work(sayso, stop, at_once=at_once, ready=ready)
 
     run(serve())

@@ -33,12 +33,14 @@ class _Held:
         seen: signed heads that must still hold.
         witnessed: notes that count by their cosignatures.
         policy: which witnesses count.
+        segments: the folder of the sealed segments' files.
     """
 
     keys: tuple[str, ...]
     seen: tuple[bytes, ...]
     witnessed: tuple[bytes, ...]
     policy: WitnessPolicy | None
+    segments: Path | None
 
 
 def verify(
@@ -79,6 +81,14 @@ def verify(
         Path | None,
         typer.Option("--state", metavar="FILE", help="Remember what verified, for the next time."),
     ] = None,
+    segments: Annotated[
+        Path | None,
+        typer.Option(
+            "--segments",
+            metavar="DIR",
+            help="Where the files of sealed segments are; a workspace knows its own.",
+        ),
+    ] = None,
     deep: Annotated[
         bool, typer.Option("--deep", help="Read every entry and column, not only their hashes.")
     ] = False,
@@ -88,7 +98,7 @@ def verify(
     """Verify the log: exit status 0 verified, 1 tampered, 2 cannot judge."""
     out = Out(as_json=as_json)
     try:
-        held = _held(vkey, checkpoint, published, policy, state, ask_witnesses, out)
+        held = _held(vkey, checkpoint, published, policy, state, segments, ask_witnesses, out)
         if source is None:
             found = _verify_workspace(find_workspace(workspace), held, deep, out)
         else:
@@ -119,6 +129,7 @@ def _held(
     published: list[Path] | None,
     policy: Path | None,
     state: Path | None,
+    segments: Path | None,
     ask_witnesses: bool,
     out: Out,
 ) -> _Held:
@@ -146,7 +157,19 @@ def _held(
         witnessed, silent = run(ask_all(rules))
         for name in silent:
             out.note(f"the witness `{name}` gave no checkpoint")
-    return _Held(keys=tuple(vkeys or ()), seen=tuple(seen), witnessed=witnessed, policy=rules)
+    if segments is not None and not segments.is_dir():
+        raise ConfigError(
+            Code.NOTHING_TO_VERIFY,
+            f"there is no folder `{segments}`",
+            next_step="give the folder that has a folder of segments for each tenant",
+        )
+    return _Held(
+        keys=tuple(vkeys or ()),
+        seen=tuple(seen),
+        witnessed=witnessed,
+        policy=rules,
+        segments=segments,
+    )
 
 
 def _verify_workspace(folder: Path, held: _Held, deep: bool, out: Out) -> Verification:
@@ -157,6 +180,7 @@ def _verify_workspace(folder: Path, held: _Held, deep: bool, out: Out) -> Verifi
                 checkpoints=held.seen,
                 witnessed=held.witnessed,
                 policy=held.policy,
+                segments=held.segments,
                 deep=deep,
                 progress=_progress(out),
             )
@@ -168,7 +192,13 @@ def _verify_source(source: str, held: _Held, deep: bool, out: Out) -> Verificati
     from sayso.audit.checks import Trust  # only this command needs the verifier
     from sayso.audit.verify import verify as verify_source
 
-    trust = Trust.parse(held.keys, held.seen, witnessed=held.witnessed, policy=held.policy)
+    trust = Trust.parse(
+        held.keys,
+        held.seen,
+        witnessed=held.witnessed,
+        policy=held.policy,
+        segments=held.segments,
+    )
     url = _url_in(source)
     if url is not None:
         from sayso.sdk.verifying import verify_postgres  # as above

@@ -1,0 +1,242 @@
+"""Seals and prunes the logs of an open workspace: for people who ask, and beside a server."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind
+from sayso.audit.logs import LOGS
+from sayso.audit.pruning import Pruned, Pruner
+from sayso.audit.sealed import SealedSegment
+from sayso.audit.sealing import Sealer, Segments
+from sayso.audit.segment import SEGMENT_ENTRIES
+from sayso.audit.segment_rows import read_segments
+from sayso.errors import Code, RefusedError, RetryableError, SaysoError
+from sayso.ids import Tenant
+from sayso.sdk.subjects.roles import check_role, roles_of
+from sayso.sdk.tokens import Scope, Token
+from sayso.sdk.views import View
+from sayso.store.base import text
+
+if TYPE_CHECKING:
+    from sayso.sdk.app import Sayso
+    from sayso.sdk.wiring import House
+    from sayso.sdk.workspace import Workspace
+
+logger = logging.getLogger("sayso.retention")
+EVERY_S = 60.0
+"""How often a server looks whether there is something to seal or to prune."""
+RETENTION = Actor(kind=ActorKind.SYSTEM, id="retention")
+Progress = Callable[[int, int], None]
+
+
+class SegmentView(View):
+    """A sealed segment.
+
+    Attributes:
+        first, last: the indexes of its entries.
+        file: the name of its file, in the tenant's folder. bytes, sha256: of the file.
+        sealed_seq: the entry that tells of it.
+        pruned_to: the lowest of its indexes that is still in the database; `last + 1` for none.
+        at_hand: whether the file is where it should be on this machine; it was not read.
+    """
+
+    first: int
+    last: int
+    file: str
+    bytes: int
+    sha256: str
+    sealed_seq: int
+    pruned_to: int
+    at_hand: bool
+
+
+class PrunedView(View):
+    """What pruning did: the entries from `first` to below `to` went.
+
+    Attributes:
+        blocked: why it went no further, as code and words; None when nothing more was due.
+    """
+
+    first: int
+    to: int
+    blocked: str | None = None
+    blocked_by: str | None = None
+    next_step: str | None = None
+
+
+class LogSegments:
+    """Seals and prunes logs; who does it is a person with one of the roles of `[retention]`.
+
+    Args:
+        entries: in a segment, of a log that has none yet.
+    """
+
+    def __init__(
+        self, house: House, workspace: Workspace, *, entries: int = SEGMENT_ENTRIES
+    ) -> None:
+        self._house = house
+        self._workspace = workspace
+        self._segments = Segments(folder=workspace.segments_path, entries=entries)
+
+    async def sealed(self, *, tenant: str | None = None) -> list[SegmentView]:
+        """The sealed segments of a log, oldest first."""
+        where = self._tenant(tenant)
+        found = await self._house.store.read(lambda reader: read_segments(reader, where))
+        return [self._view(where, one) for one in found]
+
+    async def seal(
+        self,
+        *,
+        by: Token,
+        again: bool = False,
+        progress: Progress = lambda done, total: None,
+    ) -> list[SegmentView]:
+        """Write every full segment of the log that is in no file yet; returns those.
+
+        Args:
+            by: the person's token, as `Sayso.person_of` gives it.
+            again: also those whose file is lost, as long as their entries are in the database.
+
+        Raises:
+            RefusedError: `forbidden`, `not_an_approver`; recorded.
+            RetryableError, ConfigError, IntegrityError: as `Sealer.seal`.
+        """
+        await self._check(by, "seal")
+        found = await self._sealer().seal(by.tenant, by.actor, again=again, progress=progress)
+        return [self._view(by.tenant, one) for one in found]
+
+    async def prune(
+        self, *, by: Token, progress: Progress = lambda done, total: None
+    ) -> PrunedView:
+        """Take out of the database what was kept for as long as `[retention] log` says.
+
+        Raises:
+            RefusedError: `forbidden`, `not_an_approver`, and `legal_hold` where a hold keeps all
+                that is due; recorded.
+            RetryableError, IntegrityError: as `Pruner.prune`.
+        """
+        await self._check(by, "prune")
+        done = await self._pruner().prune(by.tenant, by.actor, progress=progress)
+        if done.blocked is not None and done.blocked.code is Code.LEGAL_HOLD:
+            await self._record(by, "prune", done.blocked)
+            if done.to == done.first:
+                raise done.blocked
+        return _pruned_view(done)
+
+    async def keep(self) -> None:
+        """Seal and prune every log that has a retention; what fails is logged and tried again."""
+        for row in await self._house.store.read(lambda reader: reader.all("log.tenants")):
+            tenant = Tenant(text(row, "tenant"))
+            if self._workspace.settings.retention.log_kept_for(tenant) is None:
+                continue
+            try:
+                await self._sealer().seal(tenant, RETENTION)
+                done = await self._pruner().prune(tenant, RETENTION)
+            except RetryableError as error:
+                logger.info("the log of %s is looked after later: %s", tenant, error)
+            except SaysoError as error:
+                logger.warning("the log of %s is not sealed: %s", tenant, error)
+            else:
+                if done.blocked is not None:
+                    logger.info("the log of %s stays as it is: %s", tenant, done.blocked)
+
+    def _sealer(self) -> Sealer:
+        return Sealer(self._house.store, self._house.log, self._segments)
+
+    def _pruner(self) -> Pruner:
+        return Pruner(
+            self._house.store,
+            self._house.log,
+            self._house.clock,
+            self._segments,
+            kept_for=self._workspace.settings.retention.log_kept_for,
+            places=self._places,
+        )
+
+    def _places(self, tenant: Tenant) -> Sequence[str]:
+        """The places that get a tenant's log; what they have not seen stays."""
+        places = self._workspace.settings.publishing.places
+        if tenant == LOGS:
+            return [place.name for place in places]
+        own = [place.name for place in places if not place.only_logs]
+        return [*own, LOGS] if places else own
+
+    async def _check(self, by: Token, asked: str) -> None:
+        try:
+            if by.kind != "person" or Scope.DECIDE not in by.scopes:
+                raise RefusedError(
+                    Code.FORBIDDEN,
+                    "only a person with a role does this",
+                    next_step="use the token of somebody who may decide",
+                )
+            check_role(self._house.directory, by.holder, roles_of(self._workspace.settings))
+        except RefusedError as error:
+            await self._record(by, asked, error)
+            raise
+
+    async def _record(self, by: Token, asked: str, error: SaysoError) -> None:
+        entry = Entry(
+            kind=EntryKind.LOG_REFUSED,
+            actor=by.actor,
+            data={"asked": asked, "code": error.code.value},
+        )
+        await self._house.store.write(lambda tx: self._house.log.append(tx, by.tenant, entry))
+
+    def _view(self, tenant: Tenant, one: SealedSegment) -> SegmentView:
+        return SegmentView(
+            first=one.first,
+            last=one.end - 1,
+            file=one.file,
+            bytes=one.length,
+            sha256=one.sha256_hex,
+            sealed_seq=one.sealed_seq,
+            pruned_to=one.pruned_to,
+            at_hand=self._segments.path(tenant, one.file).exists(),
+        )
+
+    def _tenant(self, tenant: str | None) -> Tenant:
+        return self._house.tenant if tenant is None else Tenant(tenant)
+
+
+@asynccontextmanager
+async def sealing(sayso: Sayso, every_s: float = EVERY_S) -> AsyncGenerator[None]:
+    """Seal and prune in the background while the block runs, where `[retention] log` says so."""
+    retention = sayso.workspace.settings.retention
+    if retention.log is None and not retention.log_tenants:
+        yield
+        return
+    task = asyncio.create_task(_keep(sayso, every_s), name="sealing")
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def _keep(sayso: Sayso, every_s: float) -> None:
+    while True:
+        try:
+            await sayso.audit.segments.keep()
+        except SaysoError as error:  # the database itself; the next round may find it well
+            logger.warning("logs could not be looked after: %s", error)
+        except Exception:  # whatever it is, it must not end retention for good
+            logger.exception("sealing broke off")
+        await asyncio.sleep(every_s)
+
+
+def _pruned_view(done: Pruned) -> PrunedView:
+    blocked = done.blocked
+    return PrunedView(
+        first=done.first,
+        to=done.to,
+        blocked=None if blocked is None else blocked.message,
+        blocked_by=None if blocked is None else blocked.code.value,
+        next_step=None if blocked is None else blocked.next_step,
+    )

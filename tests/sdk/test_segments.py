@@ -1,0 +1,223 @@
+"""A workspace whose log is sealed and pruned: what people are told, and what still verifies."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from actions.desk import MAIN, decide, propose, run_due, say, stock
+from audit.small_log import plain_entry
+from support.house import ShopHouse, open_shop
+from support.lived import live, planner
+
+from sayso.actions.decision import Choice
+from sayso.actions.stopping import Resumption
+from sayso.audit.checks import Trust
+from sayso.audit.entry import Actor, ActorKind
+from sayso.audit.verification import Check, Damage, FileState, Verdict
+from sayso.audit.verify import verify
+from sayso.errors import Code, RefusedError
+from sayso.sdk.segments import LogSegments
+from sayso.sdk.tokens import Scope, Token
+from sayso.store.base import Transaction
+from sayso.testing.clock import START, FakeClock
+
+ENTRIES = 256
+OPERATOR = Actor(kind=ActorKind.SERVICE, id="operator")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Old:
+    """A shop in which much happened two years ago, and nothing is open any more."""
+
+    house: ShopHouse
+    segments: LogSegments
+    person: Token
+    action: str
+    """One that was done, all of whose entries are in the first segment."""
+
+    @property
+    def files(self) -> Path:
+        return self.house.workspace.segments_path
+
+    async def prune(self) -> None:
+        self.house.clock.advance(days=401)
+        done = await self.segments.prune(by=self.person)
+        assert (done.to, done.blocked) == (ENTRIES, None), done
+
+
+@pytest.fixture
+async def old(tmp_path: Path) -> AsyncGenerator[Old]:
+    clock = FakeClock(START)
+    clock.advance(days=-1000)
+    async with open_shop(
+        tmp_path / "shop", clock=clock, planner=planner(), retention={"log": "400d"}
+    ) as house:
+        stock(house, "o0")
+        done = await propose(house, 500, order="o0")
+        await live(house)
+        await _end_all(house)
+        await _pad(house, 400)
+        person, _ = await house.sayso.tokens.create(
+            MAIN, "person", "maria", frozenset({Scope.DECIDE}), days=1, by=OPERATOR
+        )
+        yield Old(
+            house=house,
+            segments=LogSegments(house.sayso.house, house.workspace, entries=ENTRIES),
+            person=person,
+            action=done.id,
+        )
+
+
+async def _end_all(house: ShopHouse) -> None:
+    """Say no to what waits, and let what is stopped go on."""
+    for approval in await house.sayso.approvals():
+        await decide(house, say(approval, choice=Choice.REJECT))
+    for stop in await house.sayso.stops(released=None):
+        for person in ("maria", "noor"):
+            word = Resumption(tenant=MAIN, stop_id=stop.id, person=person, via="test", key=person)
+            await house.sayso.resume_as(word)
+    await run_due(house)
+
+
+async def _pad(house: ShopHouse, count: int) -> None:
+    def work(tx: Transaction) -> None:
+        for _ in range(count):
+            house.sayso.house.log.append(tx, MAIN, plain_entry())
+
+    await house.sayso.house.store.write(work)
+
+
+@pytest.mark.promise("audit:sealed:covered")
+async def test_rows_are_compared_with_entries_that_are_only_in_files(old: Old) -> None:
+    """Invariant 3: with the files at hand a deep verification is as whole as before."""
+    await old.segments.seal(by=old.person)
+    audit = old.house.sayso.audit
+    before = audit.verify(deep=True)
+    assert before.verdict is Verdict.VERIFIED, before.all_findings
+    await old.prune()
+    after = audit.verify(deep=True)
+    assert after.verdict is Verdict.VERIFIED, after.all_findings
+    (log,) = (one for one in after.logs if one.tenant == MAIN)
+    (same,) = (one for one in before.logs if one.tenant == MAIN)
+    assert (log.state_rows, log.rebuilt_rows) == (same.state_rows, same.rebuilt_rows)
+    assert log.uncompared_rows == 0
+
+
+@pytest.mark.promise("audit:sealed:covered")
+async def test_a_row_changed_by_hand_after_its_entries_went_is_found(old: Old) -> None:
+    """Invariant 3: its entries are read from their file, and say otherwise."""
+    await old.segments.seal(by=old.person)
+    await old.prune()
+    database = sqlite3.connect(old.house.workspace.store_path, isolation_level=None)
+    database.execute("drop trigger action_moves_with_an_entry")
+    database.execute("update action set status = 'failed' where id = ?", (old.action,))
+    database.close()
+    found = old.house.sayso.audit.verify()
+    assert found.verdict is Verdict.TAMPERED
+    assert [one.check for one in found.all_findings] == [Check.STATE_STATUS]
+
+
+@pytest.mark.promise("audit:sealed:covered")
+async def test_a_missing_file_leaves_the_verdict_open(old: Old) -> None:
+    """Audit 4.6: missing is not changed, and is not verified either."""
+    await old.segments.seal(by=old.person)
+    await old.prune()
+    (file,) = old.files.glob("*/*.tar.gz")
+    away = file.rename(old.house.workspace.folder / "away")
+    found = old.house.sayso.audit.verify(deep=True)
+    assert found.exit_status == 2
+    assert [(one.check, one.damage) for one in found.all_findings] == [
+        (Check.SEGMENT_PRESENT, Damage.PRUNED)
+    ]
+    log = next(log for log in found.logs if log.tenant == MAIN)
+    assert log.segments[0].state is FileState.MISSING
+    assert log.uncompared_rows > 10, "rows of which no entry was read are counted, not passed over"
+    content = bytearray(away.read_bytes())
+    content[len(content) // 3] ^= 1
+    file.write_bytes(content)
+    assert old.house.sayso.audit.verify().exit_status == 1
+
+
+@pytest.mark.promise("audit:pruned:told")
+async def test_what_was_pruned_is_told_with_where_it_is(old: Old) -> None:
+    """Audit 4.8: a clear answer with a next step, and never an empty one that looks whole."""
+    await old.segments.seal(by=old.person)
+    await old.prune()
+    audit, (segment,) = old.house.sayso.audit, await old.segments.sealed()
+    assert segment.pruned_to == ENTRIES
+    asked = (
+        audit.evidence(old.action, old.house.workspace.folder / "pack.html"),
+        audit.tree.prove_inclusion(MAIN, 3),
+        audit.tree.prove_consistency(MAIN, 100),
+        audit.tree.tile(MAIN, "entries/000"),
+        audit.tree.write(MAIN, old.house.workspace.folder / "tiles"),
+    )
+    for one in asked:
+        with pytest.raises(RefusedError) as caught:
+            await one
+        assert caught.value.code is Code.PRUNED
+        assert segment.file in caught.value.next_step
+    assert await audit.pruned_to() == ENTRIES
+    assert await audit.query(f"action:{old.action}") == []
+    assert await audit.query("kind:log.pruned", verified=True)
+    assert await audit.tree.prove_inclusion(MAIN, ENTRIES)
+    assert await audit.tree.prove_consistency(MAIN, ENTRIES)
+    assert len(await audit.tree.tile(MAIN, "1/000.p/1")) == 32
+
+
+@pytest.mark.promise("audit:pruned:told")
+async def test_an_export_holds_what_is_left_and_verifies_to_the_head(old: Old) -> None:
+    """Audit 4.8: a bundle of version 2, whole with the files, and honest without them."""
+    await old.segments.seal(by=old.person)
+    await old.prune()
+    audit, folder = old.house.sayso.audit, old.house.workspace.folder
+    count = await audit.export(folder / "bundle")
+    keys = [audit.vkey()]
+    for segments, complete in ((None, False), (old.files, True)):
+        found = verify(folder / "bundle", trust=Trust.parse(keys, segments=segments), deep=True)
+        assert found.verdict is Verdict.VERIFIED, found.all_findings
+        assert found.logs[0].complete is complete
+        assert found.logs[0].entries == count + (ENTRIES if complete else 0)
+    await audit.export(folder / "rows.jsonl", format="ocsf")
+    assert verify(folder / "rows.jsonl", trust=Trust.parse(keys)).verdict is Verdict.VERIFIED
+    kept = folder / "bundle" / "segments.jsonl"
+    kept.write_bytes(kept.read_bytes().replace(b'"root":"', b'"root":"A', 1))
+    assert verify(folder / "bundle", trust=Trust.parse(keys)).exit_status == 1
+
+
+@pytest.mark.promise("audit:sealed")
+async def test_one_file_verifies_by_itself(old: Old) -> None:
+    """Audit 4.8: against the checkpoint in it, with nothing of the database."""
+    await old.segments.seal(by=old.person)
+    (file,) = old.files.glob("*/*.tar.gz")
+    found = verify(file, trust=Trust.parse([old.house.sayso.audit.vkey()]))
+    assert found.verdict is Verdict.VERIFIED, found.all_findings
+    assert (found.entries, found.logs[0].pinned) == (ENTRIES, True)
+
+
+@pytest.mark.promise("audit:pruned:held")
+async def test_who_may_not_is_refused_and_recorded(old: Old) -> None:
+    """Invariant 7: nobody without a role seals or prunes, and the try is an entry."""
+    service, _ = await old.house.sayso.tokens.create(
+        MAIN, "service", "bot", frozenset({Scope.AUDIT}), days=1, by=OPERATOR
+    )
+    for work in (old.segments.seal, old.segments.prune):
+        with pytest.raises(RefusedError) as caught:
+            await work(by=service)
+        assert caught.value.code is Code.FORBIDDEN
+    refused = await old.house.sayso.audit.query("kind:log.refused")
+    assert [one.body["data"]["asked"] for one in refused] == ["prune", "seal"]
+
+
+@pytest.mark.promise("audit:pruned")
+async def test_a_server_seals_and_prunes_by_itself(old: Old) -> None:
+    """Issue 4: at its own pace, beside everything else; a log without a retention is let alone."""
+    await old.segments.keep()
+    old.house.clock.advance(days=401)
+    assert [one.pruned_to for one in await old.segments.sealed()] == [0]
+    await old.segments.keep()
+    assert [one.pruned_to for one in await old.segments.sealed()] == [ENTRIES]
