@@ -7,7 +7,7 @@ from pathlib import Path
 from sayso.audit.checks import Head, Trust, judge_opened, open_head
 from sayso.audit.keys import ListedKey, listed_history
 from sayso.audit.merkle import verify_subtree
-from sayso.audit.segment import SegmentReader
+from sayso.audit.segment import SegmentReader, is_segment_name, segment_name
 from sayso.audit.verification import (
     Check,
     Damage,
@@ -60,6 +60,10 @@ def judge_segment_file(
         elif (head.size, head.origin) != (info.size, info.origin):
             message = f"the checkpoint in `{path.name}` is not the one that it tells of"
             findings.add(Check.SEGMENT_SIGNED, Damage.FORGED, message)
+        named = segment_name(info.first, info.count, reader.digest[1])
+        if is_segment_name(path.name) and path.name != named:
+            message = f"the file `{path.name}` is another one than its name says"
+            findings.add(Check.SEGMENT_DIGEST, Damage.EDITED, message)
     whole = findings.verdict is not Verdict.TAMPERED
     return LogVerification(
         tenant=info.tenant,
