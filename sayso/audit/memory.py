@@ -44,7 +44,7 @@ class AuditorMemory:
         """
         notes = dict(self.notes)
         for log in verification.logs:
-            if log.verdict is Verdict.VERIFIED and log.complete and log.note:
+            if log.verdict is Verdict.VERIFIED and log.is_whole and log.note:
                 known = notes.get(log.origin)
                 if known is None or _size(known) <= (log.size or 0):
                     notes[log.origin] = log.note

@@ -110,6 +110,15 @@ class _Hashed:
     rotations: tuple[KeptRotation, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Placed:
+    """The file of a segment, under its name: the `at`-th of the log."""
+
+    at: int
+    written: WrittenSegment
+    path: Path
+
+
 class Sealer:
     """Seals the full segments of logs.
 
@@ -169,10 +178,10 @@ class Sealer:
             chunks = await self._hash(tenant, plan)
             done: list[SealedSegment] = []
             for at in wanted:
-                written, path = await self._place(tenant, plan, chunks, at, folder)
-                await asyncio.to_thread(self._check, path, plan, chunks[at].root)
+                placed = await self._place(tenant, plan, chunks, at, folder)
+                await asyncio.to_thread(self._check, placed.path, plan, chunks[at].root)
                 self._passing("checked")
-                done.append(await self._record(tenant, plan, chunks[at], at, written, path, by))
+                done.append(await self._record(tenant, plan, chunks[at], placed, by))
                 self._passing("recorded")
                 progress((at + 1) * plan.count, plan.full * plan.count)
             return done
@@ -219,11 +228,11 @@ class Sealer:
 
     async def _place(
         self, tenant: Tenant, plan: _Plan, chunks: list[_Hashed], at: int, folder: Path
-    ) -> tuple[WrittenSegment, Path]:
+    ) -> _Placed:
         first, count = at * plan.count, plan.count
         left = await asyncio.to_thread(self._left, plan, chunks[at].root, first, folder)
         if left is not None:
-            return left
+            return _Placed(at=at, written=left[0], path=left[1])
         proof = inclusion_proof(LeafHashes([one.root for one in chunks]), at, len(chunks))
         info = SegmentInfo(
             tenant=tenant, origin=plan.origin, first=first, count=count, size=plan.head.size
@@ -253,7 +262,7 @@ class Sealer:
             beside.unlink(missing_ok=True)
             raise _unwritable(folder, error) from error
         self._passing("placed")
-        return written, path
+        return _Placed(at=at, written=written, path=path)
 
     def _left(
         self, plan: _Plan, root: bytes, first: int, folder: Path
@@ -270,58 +279,43 @@ class Sealer:
         return check_file(path, plan.origin, root, map(Verifier.parse, plan.vkeys))
 
     async def _record(
-        self,
-        tenant: Tenant,
-        plan: _Plan,
-        chunk: _Hashed,
-        at: int,
-        written: WrittenSegment,
-        path: Path,
-        by: Actor,
+        self, tenant: Tenant, plan: _Plan, chunk: _Hashed, placed: _Placed, by: Actor
     ) -> SealedSegment:
-        first = at * plan.count
+        written, first = placed.written, placed.at * plan.count
+        file: dict[str, str | int] = {
+            "file": placed.path.name,
+            "bytes": written.length,
+            "sha256": written.sha256_hex,
+        }
         data: dict[str, Json] = {
             "first": first,
             "count": plan.count,
             "root": encode64(written.root),
-            "file": path.name,
-            "bytes": written.length,
-            "sha256": written.sha256_hex,
+            **file,
         }
+        entry = Entry(kind=EntryKind.LOG_SEALED, actor=by, data=data)
 
         def work(tx: Transaction) -> SealedSegment:
             known = read_segments(tx, tenant)
-            file: dict[str, SqlValue] = {
-                "file": path.name,
-                "bytes": written.length,
-                "sha256": written.sha256_hex,
-            }
-            seq = self._log.append(
-                tx, tenant, Entry(kind=EntryKind.LOG_SEALED, actor=by, data=data)
-            )
-            if at < len(known):
-                was = known[at].sealed_seq
-                tx.run(
-                    "segment.replace_file",
-                    tenant=tenant,
-                    first=first,
-                    sealed_seq=seq,
-                    was_seq=was,
-                    **file,
-                )
+            again = known[placed.at : placed.at + 1]
+            if again != list(plan.known[placed.at : placed.at + 1]) or len(known) < placed.at:
+                raise _sealed_meanwhile()
+            seq = self._log.append(tx, tenant, entry)
+            row: dict[str, SqlValue] = {"first": first, "sealed_seq": seq, **file}
+            if again:
+                was = again[0].sealed_seq
+                tx.run("segment.replace_file", tenant=tenant, was_seq=was, **row)
             else:
                 tx.run(
                     "segment.insert",
                     tenant=tenant,
-                    first=first,
                     count=plan.count,
                     root=written.root,
                     tile=written.tile,
                     rotations=encode_rotations(chunk.rotations),
-                    sealed_seq=seq,
-                    **file,
+                    **row,
                 )
-            return read_segments(tx, tenant)[at]
+            return read_segments(tx, tenant)[placed.at]
 
         return await self._store.write(work, tenant=tenant)
 
@@ -397,6 +391,14 @@ def _not_the_signed(tenant: Tenant) -> IntegrityError:
         Code.TAMPERED,
         f"the log of `{tenant}` does not lead to its signed head, so nothing of it is sealed",
         next_step="run `sayso audit verify`",
+    )
+
+
+def _sealed_meanwhile() -> RetryableError:
+    return RetryableError(
+        Code.STORE_BUSY,
+        "another process sealed or pruned this log meanwhile, into another folder",
+        next_step="have all servers use one folder of segments; see docs/audit-retention.md",
     )
 
 

@@ -291,6 +291,11 @@ class LogVerification:
         return min((found.seq for found in self.findings if found.seq is not None), default=None)
 
     @property
+    def is_whole(self) -> bool:
+        """Whether the whole tree was compared with its head, of pruned entries the hashes."""
+        return self.complete or self.pruned_to > 0
+
+    @property
     def coverage(self) -> str:
         """In one sentence, what a verified verdict covers, and what it does not."""
         if self.pruned_to:

@@ -13,7 +13,7 @@ from sayso.store.migrations import read_migrations
 from sayso.store.postgres_connection import SCHEMA, PgConnection, connect
 from sayso.store.postgres_errors import store_error
 
-_GUARD = re.compile(r"^create trigger (\w+)", re.MULTILINE)
+_GUARD = re.compile(r"^(create|drop) trigger (\w+)", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +27,7 @@ class PostgresSetup:
         commits: the server's default of `synchronous_commit`; ours is never weaker than `on`.
         missing: guards that are not there, or are switched off.
         shared: tables whose rows are not held to one tenant, though they have one.
+        deleters: roles, beside the owner, that may change or delete entries of the log.
     """
 
     server: str
@@ -35,6 +36,7 @@ class PostgresSetup:
     commits: str
     missing: tuple[str, ...]
     shared: tuple[str, ...]
+    deleters: tuple[str, ...]
 
 
 @contextmanager
@@ -71,6 +73,13 @@ def read_setup(connection: PgConnection) -> PostgresSetup:
         " and not (c.relrowsecurity and c.relforcerowsecurity) order by 1",
         [SCHEMA],
     ).fetchall()
+    deleters = connection.execute(
+        "select distinct coalesce(r.rolname, 'public') from pg_class c"
+        " cross join aclexplode(c.relacl) a left join pg_roles r on r.oid = a.grantee"
+        " where c.oid = to_regclass(%s) and a.grantee <> c.relowner"
+        " and a.privilege_type in ('UPDATE', 'DELETE', 'TRUNCATE') order by 1",
+        [f"{SCHEMA}.log_entry"],
+    ).fetchall()
     return PostgresSetup(
         server=str(row[0]),
         login=str(row[1]),
@@ -78,13 +87,14 @@ def read_setup(connection: PgConnection) -> PostgresSetup:
         commits=str(row[2]),
         missing=tuple(sorted(expected_guards() - {str(name) for (name,) in there})),
         shared=tuple(str(name) for (name,) in shared),
+        deleters=tuple(str(name) for (name,) in deleters),
     )
 
 
 def expected_guards() -> set[str]:
     """The triggers that a database of this version has."""
-    return {
-        name
-        for migration in read_migrations("postgres")
-        for name in _GUARD.findall(migration.sql.lower())
-    }
+    found: set[str] = set()
+    for migration in read_migrations("postgres"):
+        for what, name in _GUARD.findall(migration.sql.lower()):
+            (found.add if what == "create" else found.discard)(name)
+    return found

@@ -6,8 +6,8 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from store.segment_keeper import Keeper
 from store.segment_worker import open_new_store
-from store.test_segments import Keeper
 
 from sayso.audit.verification import Verdict
 from sayso.testing.faults.crash import crash_at, run_child

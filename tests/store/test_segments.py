@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
 
 import pytest
-from audit.small_log import plain_entry, signer_of
+from store.segment_keeper import MARIA, RIVAL, TENANT, Keeper
 
 from sayso.audit.checks import LogSource, Trust
-from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind
 from sayso.audit.index import LogIndex
-from sayso.audit.log import AuditLog
 from sayso.audit.merkle import (
     consistency_proof,
     inclusion_proof,
@@ -23,167 +19,13 @@ from sayso.audit.merkle import (
     verify_consistency,
     verify_inclusion,
 )
-from sayso.audit.note import Checkpoint, parse_note
-from sayso.audit.pruning import Pruned, Pruner
-from sayso.audit.sealed import SealedSegment, pruned_size
+from sayso.audit.sealed import pruned_size
 from sayso.audit.sealing import Sealer, Segments, locked_folder
-from sayso.audit.segment_rows import read_segments
-from sayso.audit.verification import Check, FileState, Verdict, Verification
+from sayso.audit.verification import Check, FileState, Verdict
 from sayso.audit.verify import verify_sources
-from sayso.errors import Code, IntegrityError, RetryableError
-from sayso.ids import Tenant
+from sayso.errors import Code, ConfigError, IntegrityError, RetryableError
 from sayso.sdk.stored_log import read_sources
-from sayso.store.base import Reader, Store, Transaction, integer, text
-from sayso.testing.clock import FakeClock
-
-TENANT, RIVAL = Tenant("main"), Tenant("rival")
-MARIA = Actor(kind=ActorKind.PERSON, id="maria")
-LONG_AGO = datetime(2024, 1, 1, tzinfo=UTC)
-
-
-class Keeper:
-    """A log on a store, with what seals and prunes it; entries are two years old."""
-
-    def __init__(
-        self, store: Store, folder: Path, *, entries: int = 256, start: datetime = LONG_AGO
-    ) -> None:
-        self.store = store
-        self.clock = FakeClock(start)
-        self.log = AuditLog("acme", signer_of("acme"), self.clock)
-        self.segments = Segments(folder=folder, entries=entries)
-
-    async def enter(self, count: int, tenant: Tenant = TENANT) -> None:
-        """Append so many entries in one commit."""
-
-        def work(tx: Transaction) -> None:
-            for _ in range(count):
-                self.log.append(tx, tenant, plain_entry())
-
-        await self.store.write(work)
-
-    async def seal(self, tenant: Tenant = TENANT, *, again: bool = False) -> list[SealedSegment]:
-        return await Sealer(self.store, self.log, self.segments).seal(tenant, MARIA, again=again)
-
-    def path(self, segment: SealedSegment) -> Path:
-        return self.segments.path(TENANT, segment.file)
-
-    def mark(self, tx: Transaction, *, size: int, first: int = 0) -> None:
-        """What a program does that wants to prune whatever forbids it."""
-        entry = Entry(kind=EntryKind.LOG_PRUNED, actor=MARIA, data={"size": size})
-        seq = self.log.append(tx, TENANT, entry)
-        tx.run(
-            "segment.prune", tenant=TENANT, first=first, to=first + 256, was=first, pruned_seq=seq
-        )
-
-    async def place_hold(self) -> str:
-        def work(tx: Transaction) -> None:
-            entry = Entry(kind=EntryKind.SUBJECT_HELD, actor=MARIA)
-            tx.run(
-                "hold.insert",
-                tenant=TENANT,
-                id="hld_1",
-                pseudonym="sub_1",
-                reason="litigation",
-                placed_by="maria",
-                placed_at=1,
-                last_seq=self.log.append(tx, TENANT, entry),
-            )
-
-        await self.store.write(work)
-        return "hld_1"
-
-    async def release_hold(self, hold: str) -> None:
-        def work(tx: Transaction) -> None:
-            for query, by in (("hold.ask", "maria"), ("hold.release", "noor")):
-                row = tx.one("hold.by_id", tenant=TENANT, id=hold)
-                assert row is not None
-                seq = self.log.append(tx, TENANT, plain_entry())
-                was = row["last_seq"]
-                tx.run(query, tenant=TENANT, id=hold, by=by, at=1, last_seq=seq, was_seq=was)
-
-        await self.store.write(work)
-
-    async def begin_erasure(self, erasure: str) -> None:
-        def work(tx: Transaction) -> None:
-            entry = Entry(kind=EntryKind.SUBJECT_ERASING, actor=MARIA)
-            tx.run(
-                "erasure.begin",
-                tenant=TENANT,
-                id=erasure,
-                pseudonym="sub_1",
-                subject_id="cus_1",
-                reason="subject_request",
-                asked_by="person:maria",
-                key_sha256="k",
-                begun_seq=self.log.append(tx, TENANT, entry),
-                begun_at=1,
-            )
-
-        await self.store.write(work)
-
-    async def publish(self, place: str) -> None:
-        def work(tx: Transaction) -> None:
-            row = tx.one("log.head", tenant=TENANT)
-            assert row is not None
-            tx.run(
-                "publication.keep",
-                tenant=TENANT,
-                place=place,
-                size=row["size"],
-                frontier=row["frontier"],
-                note=row["note"],
-                at=1,
-            )
-
-        await self.store.write(work)
-
-    async def head(self) -> Checkpoint:
-        row = await self.store.read(lambda reader: reader.one("log.head", tenant=TENANT))
-        assert row is not None
-        return Checkpoint.parse(parse_note(text(row, "note"))[0])
-
-    async def bodies(self) -> dict[int, bytes]:
-        rows = await self.store.read(
-            lambda reader: reader.all("log.bodies", tenant=TENANT, from_seq=0, limit=100_000)
-        )
-        return {integer(row, "seq"): text(row, "body").encode() for row in rows}
-
-    async def prune(self, tenant: Tenant = TENANT, *, places: tuple[str, ...] = ()) -> Pruned:
-        self.clock.advance(days=401)
-        pruner = Pruner(
-            self.store,
-            self.log,
-            self.clock,
-            self.segments,
-            kept_for=lambda _: timedelta(days=400),
-            places=lambda _: places,
-        )
-        return await pruner.prune(tenant, MARIA)
-
-    async def verify(self, *, at_hand: bool = True, notes: Sequence[bytes] = ()) -> Verification:
-        """As an auditor does, who has the key, and the files or not."""
-        trust = Trust.parse(
-            [self.log.vkey_of(TENANT), self.log.vkey_of(RIVAL)],
-            notes,
-            segments=self.segments.folder if at_hand else None,
-        )
-        return await self.store.read(
-            lambda reader: verify_sources("the store", read_sources(reader, None), trust=trust)
-        )
-
-    async def rows(self, tenant: Tenant = TENANT) -> list[SealedSegment]:
-        return await self.store.read(lambda reader: read_segments(reader, tenant))
-
-    async def indexes(self, tenant: Tenant = TENANT) -> list[int]:
-        rows = await self.store.read(
-            lambda reader: reader.all("log.bodies", tenant=tenant, from_seq=0, limit=100_000)
-        )
-        return [int(str(row["seq"])) for row in rows]
-
-
-def append_at(seq: int, tx: Transaction) -> None:
-    """Put an entry at that index, beside the log's only writer."""
-    tx.run("log.append", tenant=TENANT, seq=seq, body="{}")
+from sayso.store.base import Reader, Store
 
 
 @pytest.fixture
@@ -285,67 +127,6 @@ async def test_what_has_not_ended_keeps_what_it_points_at(keeper: Keeper) -> Non
     assert row["begun_seq"] == 302, "it points at the entry that tells of the pruning"
 
 
-@pytest.mark.promise("audit:pruned")
-@pytest.mark.parametrize("size", [0, 256, 512])
-async def test_nothing_is_marked_without_its_entry(keeper: Keeper, size: int) -> None:
-    """Audit 4.4: the database refuses it, whoever asks; also out of order."""
-    await keeper.enter(600)
-    await keeper.seal()
-    with pytest.raises(IntegrityError):
-        await keeper.store.write(
-            lambda tx: tx.run(
-                "segment.prune", tenant=TENANT, first=256, to=512, was=256, pruned_seq=601
-            )
-        )
-    with pytest.raises(IntegrityError):
-        await keeper.store.write(lambda tx: keeper.mark(tx, size=size, first=256))
-    assert await keeper.indexes() == list(range(602))
-
-
-@pytest.mark.promise("audit:pruned")
-async def test_no_entry_goes_that_is_younger_than_half_a_year(store: Store, tmp_path: Path) -> None:
-    """AI Act, Art. 19: by the database's own clock, whatever a program believes."""
-    keeper = Keeper(store, tmp_path, start=datetime.now(UTC) - timedelta(days=182))
-    await keeper.enter(300)
-    await keeper.seal()
-    with pytest.raises(IntegrityError):
-        await keeper.prune()
-    assert len(await keeper.indexes()) == 301
-
-
-@pytest.mark.promise("audit:pruned")
-async def test_the_first_index_is_not_taken_a_second_time(keeper: Keeper) -> None:
-    """Audit 4.4: dense from the first entry on, also when that is gone."""
-    await keeper.enter(300)
-    await keeper.seal()
-    await keeper.prune()
-    for seq in (0, 1, 255, 303):
-        with pytest.raises(IntegrityError):
-            await keeper.store.write(partial(append_at, seq))
-
-
-@pytest.mark.promise("audit:sealed")
-async def test_a_segment_needs_its_entry(keeper: Keeper) -> None:
-    """Audit 4.8: no row of a segment without the entry that tells of its file."""
-    await keeper.enter(300)
-    with pytest.raises(IntegrityError):
-        await keeper.store.write(
-            lambda tx: tx.run(
-                "segment.insert",
-                tenant=TENANT,
-                first=0,
-                count=256,
-                root=bytes(32),
-                tile=bytes(32),
-                rotations="[]",
-                file="x",
-                bytes=1,
-                sha256="",
-                sealed_seq=299,
-            )
-        )
-
-
 @pytest.mark.promise("audit:sealed")
 @pytest.mark.parametrize("damage", ["flip", "cut", "swap", "gone"])
 async def test_a_file_that_is_not_what_was_sealed_keeps_its_entries(
@@ -408,6 +189,34 @@ async def test_only_one_process_seals_a_log(keeper: Keeper) -> None:
     with locked_folder(folder), pytest.raises(RetryableError) as caught:
         await keeper.seal()
     assert caught.value.code is Code.STORE_BUSY
+
+
+@pytest.mark.promise("audit:sealed")
+async def test_two_machines_with_folders_of_their_own_seal_once(
+    keeper: Keeper, tmp_path: Path
+) -> None:
+    """Audit 4.8: whoever is second is told, and neither entry nor row is written over."""
+    await keeper.enter(300)
+    folders = (keeper.segments, Segments(folder=tmp_path / "elsewhere", entries=256))
+    done = await asyncio.gather(
+        *(Sealer(keeper.store, keeper.log, one).seal(TENANT, MARIA) for one in folders),
+        return_exceptions=True,
+    )
+    sealed = [one for one in done if isinstance(one, list) and one]
+    assert len(sealed) == 1
+    assert await keeper.rows() == sealed[0]
+    assert await keeper.indexes() == list(range(301))
+
+
+@pytest.mark.promise("audit:sealed")
+async def test_a_folder_that_cannot_be_written_is_said(keeper: Keeper) -> None:
+    """Rule 16: with the setting to correct, and nothing entered into the log."""
+    await keeper.enter(300)
+    keeper.segments.folder.write_text("a file")
+    with pytest.raises(ConfigError) as caught:
+        await keeper.seal()
+    assert "retention.segments" in caught.value.next_step
+    assert len(await keeper.indexes()) == 300
 
 
 @pytest.mark.promise("audit:sealed")

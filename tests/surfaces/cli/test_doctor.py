@@ -61,6 +61,8 @@ def test_it_shows_how_the_server_is_set_up(on_server: tuple[Place, str]) -> None
             "action_is_never_deleted",
         ),
         ("alter table sayso.approval no force row level security", "approval"),
+        ("grant delete on sayso.log_entry to sayso_app", "sayso_app"),
+        ("drop trigger log_entry_is_only_pruned on sayso.log_entry", "log_entry_is_only_pruned"),
         (
             "delete from sayso.migration where number = (select max(number) from sayso.migration)",
             "",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -79,6 +81,7 @@ def test_a_log_is_sealed_pruned_and_verified(place: Place) -> None:
     verified = place.line("audit", "verify")
     assert verified.status == 0
     assert "read and verified" in verified.out
+    assert place.line.done("doctor")["facts"]["segments"] == "2 sealed, 512 entries pruned"
     alone = place.line("audit", "verify", str(place.database))
     assert alone.status == 0
     assert "not at hand, covered by their hashes only" in alone.out
@@ -89,8 +92,19 @@ def test_a_log_is_sealed_pruned_and_verified(place: Place) -> None:
     assert place.line("audit", "verify", str(file)).status == 0
     file.rename(place.folder / "away")
     assert place.line("audit", "verify").status == 2
+    assert file.name in place.line("doctor").refused("invalid_setting", 2).err
     file.write_bytes((place.folder / "away").read_bytes()[:-9])
     assert place.line("audit", "verify").status == 1
+
+
+def test_doctor_knows_a_guard_by_more_than_its_name(place: Place) -> None:
+    """Audit 4.4: one that was put in the place of another lets everything through."""
+    with closing(sqlite3.connect(place.database, isolation_level=None)) as connection:
+        connection.execute("drop trigger log_entry_is_only_pruned")
+        connection.execute(
+            "create trigger log_entry_is_only_pruned before delete on log_entry begin select 1; end"
+        )
+    assert "log_entry_is_only_pruned" in place.line("doctor").refused("store_version", 2).err
 
 
 @pytest.mark.promise("cli:segments")

@@ -8,17 +8,22 @@ import platform
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
+from sayso.audit.sealing import Segments
+from sayso.audit.segment_rows import read_segments
 from sayso.errors import Code, ConfigError, RefusedError, SaysoError
+from sayso.ids import Tenant
 from sayso.sdk.database import is_fleet, is_postgres, missing_postgres, open_store
 from sayso.sdk.subjects.erased_list import read_list
 from sayso.sdk.subjects.restored import find_restored
 from sayso.sdk.workspace import Workspace
+from sayso.store.base import text
 from sayso.store.migrations import migrate, read_migrations, schema_version
 from sayso.store.sqlite import open_connection
 from sayso.surfaces.cli.app import installed_version
@@ -56,6 +61,7 @@ def doctor(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> in
             facts += _database_facts(loaded.store_path, wrong)
         if not wrong:
             facts.append(("erased", asyncio.run(_erased(loaded, wrong))))
+            facts.append(("segments", asyncio.run(_segments(loaded, wrong))))
         facts.append(("log key", _key(loaded)))
     except SaysoError as error:
         wrong.append(error)
@@ -93,6 +99,32 @@ async def _erased(loaded: Workspace, wrong: list[SaysoError]) -> str:
     return f"{_customers(len(listed))}, {back or 'nobody'} {'are' if back > 1 else 'is'} back"
 
 
+async def _segments(loaded: Workspace, wrong: list[SaysoError]) -> str:
+    """How far the logs are sealed and pruned, and whether each file is where it should be."""
+    store = open_store(loaded)
+    folder = Segments(folder=loaded.segments_path)
+    sealed = pruned = 0
+    try:
+        for row in await store.read(lambda reader: reader.all("log.tenants")):
+            tenant = Tenant(text(row, "tenant"))
+            for one in await store.read(partial(read_segments, tenant=tenant)):
+                sealed += 1
+                pruned += one.pruned_to - one.first
+                if one.is_pruned and not folder.path(tenant, one.file).exists():
+                    wrong.append(_lost(one.file))
+    finally:
+        await store.close()
+    return f"{sealed:,} sealed, {pruned:,} entries pruned" if sealed else "none"
+
+
+def _lost(file: str) -> ConfigError:
+    return ConfigError(
+        Code.INVALID_SETTING,
+        f"the sealed segment `{file}` is not in its folder, and its entries are in no database",
+        next_step="put its copy back, or correct `retention.segments`",
+    )
+
+
 def _customers(count: int, which: str = "") -> str:
     return f"{count} {which}customer{'' if count == 1 else 's'}"
 
@@ -104,7 +136,7 @@ def _database_facts(path: Path, wrong: list[SaysoError]) -> list[tuple[str, str]
             found = int(connection.execute("pragma user_version").fetchone()[0])
             journal = str(connection.execute("pragma journal_mode").fetchone()[0])
             level = int(connection.execute("pragma synchronous").fetchone()[0])
-            missing = sorted(_expected_guards() - _guards(connection))
+            missing = sorted(name for name, _ in _expected_guards() - _guards(connection))
             waiting = []
             if found == schema_version():
                 waiting = _waiting_facts(lambda sql: connection.execute(sql).fetchall())
@@ -170,6 +202,15 @@ def _server_facts(loaded: Workspace, wrong: list[SaysoError]) -> list[tuple[str,
                 next_step=f"alter table sayso.{setup.shared[0]} enable, and force, row security",
             )
         )
+    if setup.deleters:
+        wrong.append(
+            ConfigError(
+                Code.STORE_VERSION,
+                f"`{setup.deleters[0]}` may change or delete entries of the log",
+                next_step=f"revoke update, delete, truncate on sayso.log_entry"
+                f" from {setup.deleters[0]}",
+            )
+        )
     return [
         ("database", f"PostgreSQL {setup.server}, login {setup.login}"),
         ("version", f"{setup.version} of {known}"),
@@ -211,12 +252,13 @@ def _waiting_facts(ask: Callable[[str], Sequence[Sequence[Any]]]) -> list[tuple[
     ]
 
 
-def _guards(connection: sqlite3.Connection) -> set[str]:
-    rows = connection.execute("select name from sqlite_master where type = 'trigger'").fetchall()
-    return {str(row[0]) for row in rows}
+def _guards(connection: sqlite3.Connection) -> set[tuple[str, str]]:
+    """The triggers by name and text, since one of the same name may let everything through."""
+    rows = connection.execute("select name, sql from sqlite_master where type = 'trigger'")
+    return {(str(name), str(sql)) for name, sql in rows.fetchall()}
 
 
-def _expected_guards() -> set[str]:
+def _expected_guards() -> set[tuple[str, str]]:
     """The triggers that a new database has."""
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
         migrate(connection)

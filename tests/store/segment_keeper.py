@@ -1,0 +1,168 @@
+"""A log on a store, with what seals and prunes it, for tests that look at both."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from audit.small_log import plain_entry, signer_of
+
+from sayso.audit.checks import Trust
+from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind
+from sayso.audit.log import AuditLog
+from sayso.audit.note import Checkpoint, parse_note
+from sayso.audit.pruning import Pruned, Pruner
+from sayso.audit.sealed import SealedSegment
+from sayso.audit.sealing import Sealer, Segments
+from sayso.audit.segment_rows import read_segments
+from sayso.audit.verification import Verification
+from sayso.audit.verify import verify_sources
+from sayso.ids import Tenant
+from sayso.sdk.stored_log import read_sources
+from sayso.store.base import Store, Transaction, integer, text
+from sayso.testing.clock import FakeClock
+
+TENANT, RIVAL = Tenant("main"), Tenant("rival")
+MARIA = Actor(kind=ActorKind.PERSON, id="maria")
+LONG_AGO = datetime(2024, 1, 1, tzinfo=UTC)
+
+
+class Keeper:
+    """A log on a store, with what seals and prunes it; entries are two years old."""
+
+    def __init__(
+        self, store: Store, folder: Path, *, entries: int = 256, start: datetime = LONG_AGO
+    ) -> None:
+        self.store = store
+        self.clock = FakeClock(start)
+        self.log = AuditLog("acme", signer_of("acme"), self.clock)
+        self.segments = Segments(folder=folder, entries=entries)
+
+    async def enter(self, count: int, tenant: Tenant = TENANT) -> None:
+        """Append so many entries in one commit."""
+
+        def work(tx: Transaction) -> None:
+            for _ in range(count):
+                self.log.append(tx, tenant, plain_entry())
+
+        await self.store.write(work)
+
+    async def seal(self, tenant: Tenant = TENANT, *, again: bool = False) -> list[SealedSegment]:
+        return await Sealer(self.store, self.log, self.segments).seal(tenant, MARIA, again=again)
+
+    def path(self, segment: SealedSegment) -> Path:
+        return self.segments.path(TENANT, segment.file)
+
+    def mark(self, tx: Transaction, *, size: int, first: int = 0) -> None:
+        """What a program does that wants to prune whatever forbids it."""
+        entry = Entry(kind=EntryKind.LOG_PRUNED, actor=MARIA, data={"size": size})
+        seq = self.log.append(tx, TENANT, entry)
+        tx.run(
+            "segment.prune", tenant=TENANT, first=first, to=first + 256, was=first, pruned_seq=seq
+        )
+
+    async def place_hold(self) -> str:
+        def work(tx: Transaction) -> None:
+            entry = Entry(kind=EntryKind.SUBJECT_HELD, actor=MARIA)
+            tx.run(
+                "hold.insert",
+                tenant=TENANT,
+                id="hld_1",
+                pseudonym="sub_1",
+                reason="litigation",
+                placed_by="maria",
+                placed_at=1,
+                last_seq=self.log.append(tx, TENANT, entry),
+            )
+
+        await self.store.write(work)
+        return "hld_1"
+
+    async def release_hold(self, hold: str) -> None:
+        def work(tx: Transaction) -> None:
+            for query, by in (("hold.ask", "maria"), ("hold.release", "noor")):
+                row = tx.one("hold.by_id", tenant=TENANT, id=hold)
+                assert row is not None
+                seq = self.log.append(tx, TENANT, plain_entry())
+                was = row["last_seq"]
+                tx.run(query, tenant=TENANT, id=hold, by=by, at=1, last_seq=seq, was_seq=was)
+
+        await self.store.write(work)
+
+    async def begin_erasure(self, erasure: str) -> None:
+        def work(tx: Transaction) -> None:
+            entry = Entry(kind=EntryKind.SUBJECT_ERASING, actor=MARIA)
+            tx.run(
+                "erasure.begin",
+                tenant=TENANT,
+                id=erasure,
+                pseudonym="sub_1",
+                subject_id="cus_1",
+                reason="subject_request",
+                asked_by="person:maria",
+                key_sha256="k",
+                begun_seq=self.log.append(tx, TENANT, entry),
+                begun_at=1,
+            )
+
+        await self.store.write(work)
+
+    async def publish(self, place: str) -> None:
+        def work(tx: Transaction) -> None:
+            row = tx.one("log.head", tenant=TENANT)
+            assert row is not None
+            tx.run(
+                "publication.keep",
+                tenant=TENANT,
+                place=place,
+                size=row["size"],
+                frontier=row["frontier"],
+                note=row["note"],
+                at=1,
+            )
+
+        await self.store.write(work)
+
+    async def head(self) -> Checkpoint:
+        row = await self.store.read(lambda reader: reader.one("log.head", tenant=TENANT))
+        assert row is not None
+        return Checkpoint.parse(parse_note(text(row, "note"))[0])
+
+    async def bodies(self) -> dict[int, bytes]:
+        rows = await self.store.read(
+            lambda reader: reader.all("log.bodies", tenant=TENANT, from_seq=0, limit=100_000)
+        )
+        return {integer(row, "seq"): text(row, "body").encode() for row in rows}
+
+    async def prune(self, tenant: Tenant = TENANT, *, places: tuple[str, ...] = ()) -> Pruned:
+        self.clock.advance(days=401)
+        pruner = Pruner(
+            self.store,
+            self.log,
+            self.clock,
+            self.segments,
+            kept_for=lambda _: timedelta(days=400),
+            places=lambda _: places,
+        )
+        return await pruner.prune(tenant, MARIA)
+
+    async def verify(self, *, at_hand: bool = True, notes: Sequence[bytes] = ()) -> Verification:
+        """As an auditor does, who has the key, and the files or not."""
+        trust = Trust.parse(
+            [self.log.vkey_of(TENANT), self.log.vkey_of(RIVAL)],
+            notes,
+            segments=self.segments.folder if at_hand else None,
+        )
+        return await self.store.read(
+            lambda reader: verify_sources("the store", read_sources(reader, None), trust=trust)
+        )
+
+    async def rows(self, tenant: Tenant = TENANT) -> list[SealedSegment]:
+        return await self.store.read(lambda reader: read_segments(reader, tenant))
+
+    async def indexes(self, tenant: Tenant = TENANT) -> list[int]:
+        rows = await self.store.read(
+            lambda reader: reader.all("log.bodies", tenant=tenant, from_seq=0, limit=100_000)
+        )
+        return [int(str(row["seq"])) for row in rows]
