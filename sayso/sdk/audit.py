@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,7 +21,7 @@ from sayso.sdk.exporting import ExportFormat, Source, nothing_fits, write_export
 from sayso.sdk.log_index import LogIndexes, prove_all, size_of, unindexed, unproven
 from sayso.sdk.log_tree import LogTree
 from sayso.sdk.segments import LogSegments
-from sayso.sdk.showing import show_entry
+from sayso.sdk.showing import by_customer, show_entry
 from sayso.sdk.stored_log import own_vkeys, read_entered_heads, read_sources, tenants_of
 from sayso.sdk.views import EntryView
 from sayso.store.base import Reader, Transaction, text
@@ -83,7 +82,7 @@ class Audit:
         """
         where = self._tenant(tenant)
         asked = parse_query(words)
-        query = await self._house.store.read(lambda reader: self._by_customer(reader, where, asked))
+        query = await self._house.store.read(lambda reader: by_customer(reader, where, asked))
         found: list[StoredEntry] = []
         proofs: list[EntryProof] = []
         if query is not None:
@@ -142,13 +141,6 @@ class Audit:
         vkeys = [signer.vkey for signer in self._house.log.signers_of(tenant)]
         proofs = prove_all(reader, tenant, index, vkeys, found)
         return None if proofs is None else (found, proofs)
-
-    def _by_customer(self, reader: Reader, tenant: Tenant, query: Query) -> Query | None:
-        """A customer's id becomes their pseudonym; None when the log knows no such customer."""
-        if query.subject is None or query.subject.startswith("sub_"):
-            return query
-        row = reader.one("personal.subject", tenant=tenant, id=query.subject)
-        return None if row is None else replace(query, subject=text(row, "pseudonym"))
 
     async def pruned_to(self, *, tenant: str | None = None) -> int:
         """The lowest index that is in the database; what is below is in sealed segments only."""
@@ -276,7 +268,7 @@ class Audit:
         asked = parse_query(words)
 
         def record(tx: Transaction) -> Query | None:
-            query = self._by_customer(tx, where, asked)
+            query = by_customer(tx, where, asked)
             data: dict[str, Json] = {"query": _told(words, query), "format": kind.value}
             self._record_export(tx, where, by, data)
             return query

@@ -5,22 +5,28 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections import deque
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind
+import orjson
+
+from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json, StoredEntry
 from sayso.audit.logs import LOGS
 from sayso.audit.pruning import Pruned, Pruner
+from sayso.audit.query import Query, fits, loggable, parse_query
 from sayso.audit.sealed import SealedSegment
 from sayso.audit.sealing import Sealer, Segments
-from sayso.audit.segment import SEGMENT_ENTRIES
+from sayso.audit.segment import SEGMENT_ENTRIES, SegmentReader
 from sayso.audit.segment_rows import read_segments
-from sayso.errors import Code, RefusedError, RetryableError, SaysoError
+from sayso.errors import Code, IntegrityError, RefusedError, RetryableError, SaysoError
 from sayso.ids import Tenant
+from sayso.sdk.showing import by_customer, show_entry
 from sayso.sdk.subjects.roles import check_role, roles_of
 from sayso.sdk.tokens import Scope, Token
-from sayso.sdk.views import View
+from sayso.sdk.views import EntryView, View
 from sayso.store.base import text
 
 if TYPE_CHECKING:
@@ -89,6 +95,43 @@ class LogSegments:
         where = self._tenant(tenant)
         found = await self._house.store.read(lambda reader: read_segments(reader, where))
         return [self._view(where, one) for one in found]
+
+    async def query(
+        self, file: Path, words: str = "", *, limit: int = 50, by: Actor, tenant: str | None = None
+    ) -> list[EntryView]:
+        """Entries of one sealed file that fit the words, newest first; the question is an entry.
+
+        The file is verified first, against the checkpoint in it and with the workspace's own keys.
+
+        Raises:
+            RefusedError: `invalid_input`, for words that are no query, or another log's file.
+            IntegrityError: when the file is not whole and right.
+        """
+        from sayso.audit.checks import Trust  # only whoever reads a file needs the verifier
+        from sayso.audit.verification import Verdict
+        from sayso.audit.verify import verify_segment
+
+        where, asked = self._tenant(tenant), parse_query(words)
+        keys = [signer.vkey for signer in self._house.log.signers_of(where)]
+        listed = await self._house.store.read(lambda reader: reader.all("log.keys", tenant=where))
+        trust = Trust.parse([*keys, *(text(row, "vkey") for row in listed)])
+        verified = await asyncio.to_thread(verify_segment, file, trust=trust)
+        if verified.verdict is not Verdict.VERIFIED:
+            raise IntegrityError(
+                Code.TAMPERED,
+                f"the segment `{file.name}` does not verify",
+                next_step=f"run `sayso audit verify {file}`",
+            )
+        query = await self._house.store.read(lambda reader: by_customer(reader, where, asked))
+        found = [] if query is None else await asyncio.to_thread(_fitting, file, query, limit)
+        data: dict[str, Json] = {
+            "query": loggable(words, None if query is None else query.subject),
+            "found": len(found),
+            "file": file.name[:200],
+        }
+        entry = Entry(kind=EntryKind.AUDIT_QUERIED, actor=by, data=data)
+        await self._house.store.write(lambda tx: self._house.log.append(tx, where, entry))
+        return [show_entry(stored) for stored in found]
 
     async def seal(
         self,
@@ -229,6 +272,13 @@ async def _keep(sayso: Sayso, every_s: float) -> None:
         except Exception:  # whatever it is, it must not end retention for good
             logger.exception("sealing broke off")
         await asyncio.sleep(every_s)
+
+
+def _fitting(file: Path, query: Query, limit: int) -> list[StoredEntry]:
+    newest: deque[bytes] = deque(maxlen=limit)
+    with SegmentReader(file) as reader:
+        newest.extend(body for body in reader.bodies() if fits(query, orjson.loads(body)))
+    return [StoredEntry.read(body) for body in reversed(newest)]
 
 
 def _pruned_view(done: Pruned) -> PrunedView:

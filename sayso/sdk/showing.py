@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, cast
 
 import orjson
@@ -14,6 +15,8 @@ from sayso.agent.reply import outcome_of, write_reply
 from sayso.agent.requests import RequestRow, RequestStatus, actions_of
 from sayso.audit.entry import StoredEntry
 from sayso.audit.personal import Personal
+from sayso.audit.query import Query
+from sayso.ids import Tenant
 from sayso.sdk.stopping import held_view
 from sayso.sdk.views import (
     ActionView,
@@ -52,6 +55,14 @@ def show_request(reader: Reader, row: RequestRow) -> RequestView:
     elif row.status is RequestStatus.ACTING and actions:
         reply = write_reply([outcome_of(step) for step in actions if step.undoes is None])
     return request_view(row, views, reply)
+
+
+def by_customer(reader: Reader, tenant: Tenant, query: Query) -> Query | None:
+    """A customer's id becomes their pseudonym; None when the log knows no such customer."""
+    if query.subject is None or query.subject.startswith("sub_"):
+        return query
+    row = reader.one("personal.subject", tenant=tenant, id=query.subject)
+    return None if row is None else replace(query, subject=text(row, "pseudonym"))
 
 
 def show_entry(stored: StoredEntry) -> EntryView:

@@ -19,7 +19,7 @@ from sayso.audit.checks import Trust
 from sayso.audit.entry import Actor, ActorKind
 from sayso.audit.verification import Check, Damage, FileState, Verdict
 from sayso.audit.verify import verify
-from sayso.errors import Code, RefusedError
+from sayso.errors import Code, IntegrityError, RefusedError
 from sayso.sdk.segments import LogSegments
 from sayso.sdk.tokens import Scope, Token
 from sayso.store.base import Transaction
@@ -187,6 +187,26 @@ async def test_an_export_holds_what_is_left_and_verifies_to_the_head(old: Old) -
     kept = folder / "bundle" / "segments.jsonl"
     kept.write_bytes(kept.read_bytes().replace(b'"root":"', b'"root":"A', 1))
     assert verify(folder / "bundle", trust=Trust.parse(keys)).exit_status == 1
+
+
+@pytest.mark.promise("audit:pruned:told")
+async def test_a_pruned_action_is_asked_for_in_its_file(old: Old) -> None:
+    """Audit 4.8: with the words of every query, once the file has verified; an entry of its own."""
+    await old.segments.seal(by=old.person)
+    before = await old.house.sayso.audit.query(f"action:{old.action}")
+    await old.prune()
+    (file,) = old.files.glob("*/*.tar.gz")
+    found = await old.segments.query(file, f"action:{old.action}", by=OPERATOR)
+    assert found == before
+    assert len(await old.segments.query(file, "customer:cus_1", limit=3, by=OPERATOR)) == 3
+    asked, *_ = await old.house.sayso.audit.query("kind:audit.queried")
+    assert (asked.body["data"]["found"], asked.body["data"]["file"]) == (3, file.name)
+    assert "cus_1" not in asked.body["data"]["query"], "the log names customers by pseudonym"
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(IntegrityError):
+        await old.segments.query(file, "", by=OPERATOR)
 
 
 @pytest.mark.promise("audit:sealed")

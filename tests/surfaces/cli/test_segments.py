@@ -78,6 +78,9 @@ def test_a_log_is_sealed_pruned_and_verified(place: Place) -> None:
     assert shown.count("  no") == 2
     asked = place.line.done("audit", "query", "kind:log.pruned")
     assert asked["pruned_to"] == 512
+    one = str(min((place.folder / ".sayso" / "segments").glob("*/*.tar.gz")))
+    inside = place.line.done("audit", "query", "kind:audit.queried", "--segment", one, "-n", "2")
+    assert [entry["seq"] for entry in inside["entries"]] == [255, 254]
     verified = place.line("audit", "verify")
     assert verified.status == 0
     assert "read and verified" in verified.out

@@ -64,6 +64,10 @@ def query(
     before: Annotated[
         int | None, typer.Option("--before", metavar="SEQ", help="Go on before this entry.")
     ] = None,
+    segment: Annotated[
+        Path | None,
+        typer.Option("--segment", metavar="FILE", help="Ask a sealed segment, not the database."),
+    ] = None,
     verified: Annotated[
         bool, typer.Option("--verified", help="Prove each entry against the newest signed head.")
     ] = False,
@@ -76,6 +80,9 @@ def query(
 
     async def work() -> tuple[list[EntryView], int]:
         async with Sayso.open(folder, act=False) as sayso:
+            if segment is not None:
+                asked = sayso.audit.segments.query
+                return await asked(segment, _as_typed(words), limit=limit, by=CLI), 0
             found = await sayso.audit.query(
                 _as_typed(words), limit=limit, before=before, verified=verified, by=CLI
             )
