@@ -18,6 +18,7 @@ from audit.sealed_log import COUNT, SealedLog
 from audit.small_log import frontier_of
 from hypothesis import given
 from hypothesis import strategies as st
+from vectors.make_sealed_vectors import write_sealed
 
 from sayso.audit.checks import Trust
 from sayso.audit.entry import MAX_BODY_BYTES
@@ -34,6 +35,7 @@ from sayso.audit.verification import Check, Damage, FileState, Verdict
 from sayso.audit.verify import verify
 from sayso.errors import Code, IntegrityError
 
+SEALED = Path(__file__).parents[1] / "vectors" / "sealed"
 Members = dict[str, bytes]
 
 
@@ -320,3 +322,23 @@ def test_a_subtree_is_proven_in_every_tree_that_has_it(
     grown.append_tree(node, level)
     grown.extend(leaves[(index + 1) << level :])
     assert grown.root() == whole
+
+
+@pytest.mark.promise("audit:sealed")
+def test_the_vectors_are_read_and_are_what_is_written_inside(tmp_path: Path) -> None:
+    """Style 25: the committed bytes are read for ever, by whatever zlib they were packed."""
+    key = SealedLog(tmp_path / "own").signer.vkey
+    write_sealed(tmp_path / "new")
+    files = sorted((SEALED / "segments" / "main").glob("*.tar.gz"))
+    new = sorted((tmp_path / "new" / "segments" / "main").glob("*.tar.gz"))
+    assert [gzip.decompress(one.read_bytes()) for one in files] == [
+        gzip.decompress(one.read_bytes()) for one in new
+    ]
+    for file in files:
+        assert verify(file, trust=Trust.parse([key])).verdict is Verdict.VERIFIED
+    trust = Trust.parse([key], segments=SEALED / "segments")
+    found = verify(SEALED / "bundle", trust=trust, deep=True)
+    assert found.verdict is Verdict.VERIFIED, found.all_findings
+    assert found.logs[0].complete
+    alone = verify(SEALED / "bundle", trust=Trust.parse([key]))
+    assert (alone.verdict, alone.logs[0].complete) == (Verdict.VERIFIED, False)
