@@ -42,10 +42,12 @@ roles = ["support_manager"]
 """
 
 
-def write_settings(place: Place) -> None:
+def write_settings(place: Place, *, fleet: bool = False) -> None:
     """The files that a served workspace has, beside those that `new_workspace` wrote."""
-    url = place.url or "sqlite:///sayso.db"
-    (place.folder / "sayso.toml").write_text(TOML.format(url=url, person=PERSON), encoding="utf-8")
+    text = TOML.format(url=place.url or "sqlite:///sayso.db", person=PERSON)
+    if fleet:
+        text += '\n[dispatch]\nengine = "fleet"\n'
+    (place.folder / "sayso.toml").write_text(text, encoding="utf-8")
     (place.folder / "actions").mkdir(exist_ok=True)
     text = "from bench.waiting_shop import CONNECTORS\n\n__all__ = ['CONNECTORS']\n"
     (place.folder / "actions" / "shop.py").write_text(text, encoding="utf-8")
@@ -66,6 +68,11 @@ class Served:
     def close(self) -> None:
         """Let go of the connection."""
         self._connection.close()
+
+    @property
+    def pid(self) -> int:
+        """Of its process."""
+        return self._process.pid
 
     @property
     def resident_mb(self) -> float:
@@ -144,6 +151,30 @@ def serve(place: Place) -> Generator[Served]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+@contextmanager
+def run_worker(place: Place) -> Generator[int]:
+    """Start a worker of a fleet on the workspace; its process id, once it works."""
+    write_settings(place, fleet=True)
+    environment = with_bytecode(place.folder.parent / "bytecode") | {"PYTHONPATH": str(ROOT)}
+    with (place.folder / "worker.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "sayso", "worker", "--json"],
+            cwd=place.folder,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=log,
+        )
+    assert process.stdout is not None
+    try:
+        said = b"".join(iter(process.stdout.readline, b"}\n"))
+        assert b"dbos" in said, (said, (place.folder / "worker.log").read_text()[-1000:])
+        yield process.pid
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
 
 
 def _is_ready(port: int) -> bool:

@@ -68,6 +68,7 @@ def test_a_server_that_is_busy_while_idle_is_not_ok() -> None:
     """Nothing idle uses more than one per cent of a core."""
     assert idle.report({"sqlite": (0.9, 0.0), "postgres": (1.0, 3.0)}).ok
     assert not idle.report({"sqlite": (0.9, 0.0), "postgres": (1.1, 0.0)}).ok
+    assert not idle.report({"postgres": (0.3, 0.0), "fleet": (1.1, 0.0)}).ok
 
 
 def test_processor_time_is_that_of_the_process() -> None:

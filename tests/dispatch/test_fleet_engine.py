@@ -174,3 +174,14 @@ async def test_what_is_taken_back_is_not_handed_over(stage: Stage) -> None:
         with pytest.raises(LookupError):
             await sayso.house.store.write(work)
     assert stage.sql("select count(*) from dbos.workflow_status") == [(0,)]
+
+
+@pytest.mark.promise("fleet:contract")
+def test_the_installed_engine_has_what_is_slowed_down() -> None:
+    """Issue 3: an idle worker stays below one per cent of a core; without these it would not."""
+    from dbos import _workflow_commands as jobs
+    from dbos._dbos import DBOSRegistry
+
+    queue = DBOSRegistry().get_internal_queue()
+    assert isinstance(vars(queue)["_polling_interval_sec"], float)
+    assert isinstance(vars(jobs)["_BACKGROUND_JOBS_INTERVAL_SEC"], float)
