@@ -556,6 +556,12 @@ PROMISES: dict[str, Promise] = {
     "http:tenant": Promise(
         "A token of another tenant sees and decides nothing of this one.", "invariant 9"
     ),
+    "tenants:apart": Promise(
+        "Two tenants in one database, with the same customers, orders and keys, read and change "
+        "nothing of each other: SDK, HTTP, command line, index, proofs, exports and evidence, on "
+        "both stores.",
+        "invariant 9, SE-17",
+    ),
     "http:hidden": Promise(
         "No token is taken from an address, and no log line holds a token or a body.", "AU-17"
     ),

@@ -1,0 +1,40 @@
+"""The command line of one tenant, beside another one in the same database."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from surfaces.cli.line import Place
+
+_IDS = re.compile(r"(?:act|apr|stp)_[0-9a-z]{26}")
+LISTS = (
+    *(("actions", "list"), ("approvals", "list"), ("stop", "list"), ("audit", "tail")),
+    *(("audit", "query", "kind:action.pending"), ("audit", "query", "customer:cus_demo_ana")),
+)
+
+
+@pytest.mark.promise("tenants:apart")
+def test_commands_show_and_find_nothing_of_another_tenant(place: Place) -> None:
+    """Invariant 9: the same key for the same customer in the same file, and two actions of two."""
+    first = place.refund("ch_demo_ana_1", 12_900, key="k").json
+    place.line.done("stop", "--connector", "email", "--reason", "a word of the first")
+    place.edit_settings('tenant = "main"', 'tenant = "rival"')
+    second = place.refund("ch_demo_ana_1", 12_900, key="k").json
+    assert second["id"] != first["id"]
+    assert second["approval"]["id"] != first["approval"]["id"]
+    told = ""
+    for words in LISTS:
+        ran = place.line(*words, "--json")
+        assert ran.status == 0, (words, ran.err)
+        told += ran.out
+    export = place.folder / "evidence"
+    place.line.done("audit", "export", str(export))
+    told += "".join(file.read_text() for file in export.iterdir())
+    assert second["id"] in told
+    assert not {first["id"], first["approval"]["id"]} & set(_IDS.findall(told))
+    assert "a word of the first" not in told
+    place.line("actions", "show", first["id"], "--json").refused("not_found")
+    place.line("approvals", "show", first["approval"]["id"], "--json").refused("not_found")
+    pack = str(place.folder / "pack.html")
+    place.line("audit", "evidence", first["id"], "-o", pack, "--json").refused("not_found")
