@@ -513,6 +513,11 @@ PROMISES: dict[str, Promise] = {
         "An action that is refused and a decision that is refused are recorded with the reason.",
         "invariant 7",
     ),
+    "refusals:turned-away": Promise(
+        "A call that HTTP refuses before anything is asked is recorded by its code; a flood makes "
+        "one entry a minute.",
+        "invariant 7",
+    ),
     # ---- Slack -----------------------------------------------------------------------------
     "slack:commit-first": Promise(
         "A click is acknowledged after its decision is durable, kill -9 included, or answered "

@@ -207,6 +207,8 @@ class EntryKind(StrEnum):
     """Somebody tried to erase, to hold or to export, and was not allowed to."""
     RETENTION_SWEPT = "retention.swept"
     """Personal text that was kept long enough is gone."""
+    CALLS_TURNED_AWAY = "calls.turned_away"
+    """Calls that a surface refused before anything was asked; told together, once a minute."""
 
 
 class ActorKind(StrEnum):

@@ -28,6 +28,7 @@ from sayso.surfaces.http.documents import finish_document
 from sayso.surfaces.http.edge import Edge
 from sayso.surfaces.http.events import HEARTBEAT_S
 from sayso.surfaces.http.problem import on_http_error, on_invalid, on_sayso_error
+from sayso.surfaces.http.turned_away import TurnedAway
 
 API_VERSION = "1.0.0"
 """Of the contract, which only grows; not of the package."""
@@ -70,6 +71,7 @@ def create_app(sayso: Sayso, *, heartbeat_s: float = HEARTBEAT_S) -> FastAPI:
     )
     app.state.sayso = sayso
     app.state.changes = Changes(sayso)
+    app.state.turned_away = TurnedAway(sayso)
     app.state.heartbeat_s = heartbeat_s
     for part in (
         requests,

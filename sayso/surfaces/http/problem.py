@@ -16,6 +16,8 @@ from starlette.types import Scope
 
 from sayso.connectors.plain import plain
 from sayso.errors import CODES, Code, RefusedError, RetryableError, SaysoError
+from sayso.sdk.tokens import Token
+from sayso.surfaces.http.turned_away import TurnedAway
 from sayso.surfaces.http.wording import explain
 
 logger = logging.getLogger("sayso.http")
@@ -114,14 +116,24 @@ async def on_http_error(request: Request, error: Exception) -> ProblemResponse:
     """The handler for `HttpError`, and for what FastAPI and Starlette refuse themselves."""
     assert isinstance(error, HTTPException)
     if isinstance(error, HttpError):
+        await _note(request, error.error.code)
         return respond(request.scope, error.error, status=error.status_code, headers=error.headers)
     code, message, next_step = _words(request, error.status_code)
+    await _note(request, code)
     return respond(
         request.scope,
         RefusedError(code, message, next_step=next_step),
         status=error.status_code,
         headers=error.headers,
     )
+
+
+async def _note(request: Request, code: Code) -> None:
+    """Have it recorded: nothing below will see this call (invariant 7)."""
+    turned_away: object = request.app.state.turned_away
+    assert isinstance(turned_away, TurnedAway)
+    token: object = getattr(request.state, "token", None)
+    await turned_away.note(code, token if isinstance(token, Token) else None)
 
 
 def _words(request: Request, status: int) -> tuple[Code, str, str]:
@@ -142,4 +154,5 @@ async def on_invalid(request: Request, error: Exception) -> ProblemResponse:
     """The handler for what does not fit a route's models: 400 for headers, else 422."""
     assert isinstance(error, RequestValidationError)
     status, refusal = explain(error.errors())
+    await _note(request, refusal.code)
     return respond(request.scope, refusal, status=status)

@@ -11,7 +11,8 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator
+from typing import TypeVar
 
 import uvicorn
 from fastapi import FastAPI
@@ -23,6 +24,9 @@ from sayso.errors import Code, ConfigError
 from sayso.sdk.app import Sayso
 from sayso.surfaces.http.app import create_app
 from sayso.surfaces.http.changes import Changes
+from sayso.surfaces.http.turned_away import TurnedAway
+
+T = TypeVar("T")
 
 GRACE_S = 10
 """How long calls that are under way may still take when the server is told to end."""
@@ -126,7 +130,7 @@ async def serve(
     # Access lines would hold query strings, in which customers' ids stand; without this, uvicorn
     # writes them as soon as somebody gives that logger a handler.
     logging.getLogger("uvicorn.access").setLevel(logging.WARNING)
-    server = _Server(config, _changes_of(served), ready)
+    server = _Server(config, served, ready)
     running = asyncio.create_task(server.serve(sockets=[taken]))
     try:
         await asyncio.shield(running)
@@ -144,11 +148,11 @@ class _Server(uvicorn.Server):
     def __init__(
         self,
         config: uvicorn.Config,
-        changes: Sequence[Changes],
+        app: Starlette,
         ready: Callable[[str], None] | None,
     ) -> None:
         super().__init__(config)
-        self._changes = changes
+        self._app = app
         self._ready = ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -157,9 +161,11 @@ class _Server(uvicorn.Server):
             self._ready(_url(sockets[0]))
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        for changes in self._changes:
+        for changes in _parts_of(self._app, "changes", Changes):
             await changes.stop()
         await super().shutdown(sockets)
+        for turned_away in _parts_of(self._app, "turned_away", TurnedAway):
+            await turned_away.flush()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None]:
@@ -175,13 +181,13 @@ class _Server(uvicorn.Server):
                 signal.signal(sig, handler)
 
 
-def _changes_of(app: Starlette) -> list[Changes]:
-    """What the streams of an app, and of the apps it mounts, wait for."""
-    own: object = getattr(app.state, "changes", None)
-    found = [own] if isinstance(own, Changes) else []
+def _parts_of(app: Starlette, name: str, kind: type[T]) -> list[T]:
+    """What an app, and the apps it mounts, keep under a name."""
+    own: object = getattr(app.state, name, None)
+    found = [own] if isinstance(own, kind) else []
     for route in app.routes:
         if isinstance(route, Mount) and isinstance(route.app, Starlette):
-            found += _changes_of(route.app)
+            found += _parts_of(route.app, name, kind)
     return found
 
 
