@@ -8,8 +8,8 @@ from typing import Any, TypeAlias
 import psycopg
 from psycopg import conninfo
 
-from sayso.errors import Code, ConfigError, RetryableError
-from sayso.store.postgres_errors import store_error
+from sayso.errors import Code, ConfigError
+from sayso.store.postgres_errors import is_lost, store_error, unreachable
 
 PgConnection: TypeAlias = "psycopg.Connection[Any]"
 
@@ -68,6 +68,8 @@ def connect(url: str, *, writes: bool = True, settings: Mapping[str, str] = {}) 
                 next_step="run `sayso migrate`",
                 detail=str(error),
             ) from error
+        if is_lost(error):
+            raise unreachable(str(error).strip()) from error
         raise store_error(error) from error
     return connection
 
@@ -102,12 +104,7 @@ def connect_plainly(url: str, *, writes: bool = True) -> PgConnection:
         if error.sqlstate is None and "invalid " in detail:
             raise _bad_url() from None
         if error.sqlstate is None and not _is_refusal(detail):
-            raise RetryableError(
-                Code.STORE_UNAVAILABLE,
-                "the database server cannot be reached",
-                next_step="check `store.url` and that the server runs, then try again",
-                detail=detail,
-            ) from error
+            raise unreachable(detail) from error
         raise store_error(error) from error
 
 

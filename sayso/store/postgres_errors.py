@@ -31,6 +31,23 @@ def is_replanned(error: BaseException) -> bool:
     return isinstance(error, errors.FeatureNotSupported) and "cached plan" in str(error)
 
 
+def is_lost(error: BaseException) -> bool:
+    """Whether the connection broke under a statement, or the server ended it as it stopped."""
+    if isinstance(error, (errors.AdminShutdown, errors.CrashShutdown, errors.CannotConnectNow)):
+        return True
+    return isinstance(error, psycopg.OperationalError) and error.sqlstate is None
+
+
+def unreachable(detail: str) -> RetryableError:
+    """There is no connection, and so nothing was asked."""
+    return RetryableError(
+        Code.STORE_UNAVAILABLE,
+        "the database server cannot be reached",
+        next_step="check `store.url` and that the server runs, then try again",
+        detail=detail,
+    )
+
+
 def lost(detail: str = "") -> RetryableError:
     """The server went away before anything was committed."""
     return RetryableError(

@@ -15,7 +15,7 @@ from sayso.store.postgres_connection import (
     PgConnection,
     connect_plainly,
 )
-from sayso.store.postgres_errors import store_error
+from sayso.store.postgres_errors import is_lost, store_error, unreachable
 
 MIGRATION_LOCK = 0x53617954
 LOCK_TIMEOUT_S = 5.0
@@ -68,11 +68,14 @@ def check_version(connection: PgConnection, migrations: Sequence[Migration] | No
 
     Raises:
         ConfigError: `store_version`.
+        RetryableError: `store_unavailable`, when the connection breaks meanwhile.
     """
     known = read_migrations("postgres") if migrations is None else migrations
     try:
         rows = connection.execute("select number, name from migration order by number").fetchall()
     except psycopg.Error as error:
+        if is_lost(error):
+            raise unreachable(str(error).strip()) from error
         raise store_error(error) from error
     missing = known[len(rows) :]
     if any(migration.phase == "pre" for migration in missing):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Generator
 from functools import partial
+from itertools import count
 
 import pytest
 from support.postgres import FAST
@@ -93,6 +95,26 @@ async def _cut_at(store: PostgresStore, cutter: PostgresCutter, at: int, side: S
     cutter.passing = Points()
     assert await store.read(lambda reader: has(reader, key)) == stored
     return stored
+
+
+@pytest.mark.parametrize("side", ["request", "answer"])
+async def test_a_connection_that_breaks_while_it_is_made_can_be_made_again(
+    own_server: PostgresServer, url: str, side: Side
+) -> None:
+    """Each message of its set-up is cut once: try again, it says; no setting is wrong."""
+    await PostgresStore(url, create=True).close()
+    with cutting_proxy(own_server) as cutter:
+        opened: PostgresStore | None = None
+        for at in count(1):
+            cutter.passing = Points(cutter.strike(side), at=at)
+            with contextlib.suppress(RetryableError):
+                opened = PostgresStore(cutter.url())
+            if opened is not None:
+                break
+        assert cutter.cuts == at - 1 > 6
+        cutter.passing = Points()
+        assert opened is not None
+        await opened.close()
 
 
 async def test_units_that_had_not_run_are_run_after_the_connection_is_back(
