@@ -2,7 +2,7 @@
 
 A row that is blanked keeps its ids, its status, its amount, its receipt's id and its digests, and
 names the entry with which the rest went (`erased_seq`). So its digest can still be found in the
-log, and nobody can take the row for one that was tampered with: `is_erased` says which it is.
+log, and nobody can take the row for one that was tampered with: the verifier looks for that entry.
 """
 
 from __future__ import annotations
@@ -29,15 +29,14 @@ from sayso.actions.moves import Moves
 from sayso.actions.queue import show_again
 from sayso.actions.snapshot import Resolved
 from sayso.actions.state import CALLED, Status
-from sayso.audit.entry import EntryKind, Json, StoredEntry
+from sayso.audit.entry import Json
 from sayso.audit.personal import Personal
 from sayso.errors import Code, RefusedError
 from sayso.ids import Clock, Tenant
-from sayso.store.base import Reader, Transaction, integer, text
+from sayso.store.base import Reader, Transaction, text
 
 GONE = "erased"
 """Stands where a text was that a form cannot do without."""
-_ERASING = frozenset({EntryKind.SUBJECT_ERASING, EntryKind.RETENTION_SWEPT})
 _KEPT_OF_A_CARD = frozenset(
     "version action effect reversible guarantee amount account why rules roles planner deadline "
     "may_lower".split()
@@ -208,20 +207,3 @@ def blank_card(view: Mapping[str, Json]) -> dict[str, Json]:
         "salt": "",
     }
     return Card.from_json({**kept, **said}).to_json()
-
-
-def is_erased(reader: Reader, row: ActionRow) -> bool:
-    """Whether a row without its personal part lost it by an erasure that the log tells of.
-
-    Guarantees: True only when the entry that the row names is an erasure's, and is about this
-    subject (or is a sweep, which is about all that was old); otherwise the row was tampered with.
-    """
-    if row.erased_seq is None:
-        return False
-    found = reader.one("log.bodies", tenant=row.tenant, from_seq=row.erased_seq, limit=1)
-    if found is None or integer(found, "seq") != row.erased_seq:
-        return False
-    entry = StoredEntry.read(text(found, "body").encode()).entry
-    if entry.kind not in _ERASING:
-        return False
-    return entry.kind is EntryKind.RETENTION_SWEPT or entry.subject == row.subject.id

@@ -22,6 +22,8 @@ from sayso.audit.rebuild import (
 from sayso.audit.stored_rows import StoredRow, binding_fault, name_of, said_in
 from sayso.audit.verification import Check, Damage, Findings
 
+_ERASING = {"subject.erasing", "retention.swept"}
+"""With which entries rows lose their personal part; what one says is kept under its index."""
 _KEPT = 5_000
 """Rows in memory; the entries about one mostly stand close together, so few are kept in parts."""
 
@@ -53,6 +55,8 @@ class Rebuilt:
             known = self._recent.setdefault((table, name), state)
             if known is not state:
                 add(table, known, state)
+        if fields.get("kind") in _ERASING:
+            self._recent["erasing", str(seq)] = {"subject": fields.get("subject")}
 
     def spill_if_many(self) -> None:
         """Move what is in memory to the file, if it is much; for the end of each batch."""
@@ -94,8 +98,12 @@ class Rebuilt:
                         rebuilt["last_seq"] = row.get("last_seq")
                 compared += 1
                 _judge(table, row, rebuilt, findings)
+                if not unread:
+                    _judge_erased(file, table, row, findings)
         hidden: set[str] = set()
         for place, name, last in file.execute(_UNSTATED):
+            if place == "erasing":
+                continue
             if place not in stored:
                 hidden.add(str(place))
             elif place != "action":  # a missing action is found by its last entry already
@@ -157,3 +165,16 @@ def _judge(table: str, row: StoredRow, rebuilt: State | None, findings: Findings
     if fault is not None:
         message = fault.format(name[:64])
         findings.add(Check.STATE_BOUND, Damage.STATE_DISAGREES, message, seq)
+
+
+def _judge_erased(file: sqlite3.Connection, table: str, row: StoredRow, findings: Findings) -> None:
+    """Whether a row that says that it was erased was: by an entry about its subject, or a sweep."""
+    seq = row.get("erased_seq")
+    if seq is None:
+        return
+    found = file.execute(_OF, ("erasing", str(seq))).fetchone()
+    about = None if found is None else orjson.loads(found[0])["subject"]
+    own = said_in(table, row).get("subject")
+    if found is None or (about is not None and own is not None and own != about):
+        message = f"the {table} `{name_of(table, row)[:120]}` was erased by no entry"
+        findings.add(Check.STATE_ERASED, Damage.STATE_DISAGREES, message)

@@ -111,6 +111,7 @@ class Check(StrEnum):
     STATE_ROW_PRESENT = "state_row_present"
     STATE_REBUILT = "state_rebuilt"
     STATE_BOUND = "state_bound"
+    STATE_ERASED = "state_erased"
     SEGMENT_ROW = "segment_row"
     SEGMENT_SEALED = "segment_sealed"
     SEGMENT_PRUNED = "segment_pruned"

@@ -183,6 +183,21 @@ def test_what_the_digest_covers_is_found_as_well(what: str, copy: Path) -> None:
     _assert_found(verify(copy, deep=True), {Check.STATE_BOUND})
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        f"update action set erased_seq = 0 where id = {_BLANKED}",
+        f"update action set erased_seq = 0, snapshot = null where id = {_SUCCEEDED}",
+        "update approval set erased_seq = 1, view = '{}' where erased_seq is null",
+        "update request set erased_seq = 1 where erased_seq is null",
+    ],
+)
+def test_nothing_passes_for_erased_without_an_erasure(change: str, copy: Path) -> None:
+    """Invariant 8: what a row lost by hand was lost by no entry, and cannot be made to look so."""
+    _change(copy, change)
+    _assert_found(verify(copy, deep=True), {Check.STATE_ERASED})
+
+
 def test_customers_whose_names_are_exchanged_are_found(copy: Path) -> None:
     """The pseudonym is derived from the id by the subject's key, so no other row can lend it."""
     _change(copy, "update subject set pseudonym = 'sub_x' where id = 'cus_1'")

@@ -399,6 +399,9 @@ CASES: dict[Check, Case] = {
     Check.STATE_BOUND: _state_sql(
         "alter table action add column snapshot text default '{}'", deep=True
     ),
+    Check.STATE_ERASED: _state_sql(
+        "alter table action add column erased_seq integer default 3", deep=True
+    ),
     Check.COSIGNATURE_FITS: _witnessed(size=8, wrong_line=True),
     Check.ANCHOR_PRESENT: _witnessed(size=0, quorum="w"),
     Check.ANCHOR_REACHED: _witnessed(size=12),
