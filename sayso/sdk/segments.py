@@ -15,11 +15,8 @@ import orjson
 
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json, StoredEntry
 from sayso.audit.logs import LOGS
-from sayso.audit.pruning import Pruned, Pruner
 from sayso.audit.query import Query, fits, loggable, parse_query
 from sayso.audit.sealed import SealedSegment
-from sayso.audit.sealing import Sealer, Segments
-from sayso.audit.segment import SEGMENT_ENTRIES, SegmentReader
 from sayso.audit.segment_rows import read_segments
 from sayso.errors import Code, IntegrityError, RefusedError, RetryableError, SaysoError
 from sayso.ids import Tenant
@@ -30,6 +27,8 @@ from sayso.sdk.views import EntryView, View
 from sayso.store.base import text
 
 if TYPE_CHECKING:
+    from sayso.audit.pruning import Pruned, Pruner
+    from sayso.audit.sealing import Sealer, Segments
     from sayso.sdk.app import Sayso
     from sayso.sdk.wiring import House
     from sayso.sdk.workspace import Workspace
@@ -80,15 +79,13 @@ class LogSegments:
     """Seals and prunes logs; who does it is a person with one of the roles of `[retention]`.
 
     Args:
-        entries: in a segment, of a log that has none yet.
+        entries: in a segment, of a log that has none yet; 65,536 when None.
     """
 
-    def __init__(
-        self, house: House, workspace: Workspace, *, entries: int = SEGMENT_ENTRIES
-    ) -> None:
+    def __init__(self, house: House, workspace: Workspace, *, entries: int | None = None) -> None:
         self._house = house
         self._workspace = workspace
-        self._segments = Segments(folder=workspace.segments_path, entries=entries)
+        self._entries = entries
 
     async def sealed(self, *, tenant: str | None = None) -> list[SegmentView]:
         """The sealed segments of a log, oldest first."""
@@ -189,15 +186,26 @@ class LogSegments:
                 if done.blocked is not None:
                     logger.info("the log of %s stays as it is: %s", tenant, done.blocked)
 
+    def _files(self) -> Segments:
+        from sayso.audit.sealing import Segments  # few commands need files
+        from sayso.audit.segment import SEGMENT_ENTRIES
+
+        entries = self._entries or SEGMENT_ENTRIES
+        return Segments(folder=self._workspace.segments_path, entries=entries)
+
     def _sealer(self) -> Sealer:
-        return Sealer(self._house.store, self._house.log, self._segments)
+        from sayso.audit.sealing import Sealer  # as above
+
+        return Sealer(self._house.store, self._house.log, self._files())
 
     def _pruner(self) -> Pruner:
+        from sayso.audit.pruning import Pruner  # as above
+
         return Pruner(
             self._house.store,
             self._house.log,
             self._house.clock,
-            self._segments,
+            self._files(),
             kept_for=self._workspace.settings.retention.log_kept_for,
             places=self._places,
         )
@@ -240,7 +248,7 @@ class LogSegments:
             sha256=one.sha256_hex,
             sealed_seq=one.sealed_seq,
             pruned_to=one.pruned_to,
-            at_hand=self._segments.path(tenant, one.file).exists(),
+            at_hand=self._files().path(tenant, one.file).exists(),
         )
 
     def _tenant(self, tenant: str | None) -> Tenant:
@@ -275,6 +283,8 @@ async def _keep(sayso: Sayso, every_s: float) -> None:
 
 
 def _fitting(file: Path, query: Query, limit: int) -> list[StoredEntry]:
+    from sayso.audit.segment import SegmentReader  # as above
+
     newest: deque[bytes] = deque(maxlen=limit)
     with SegmentReader(file) as reader:
         newest.extend(body for body in reader.bodies() if fits(query, orjson.loads(body)))
