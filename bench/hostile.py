@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import sys
 from collections import Counter
 from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -24,6 +25,7 @@ from bench.place import make_workspace, working_folder
 from bench.report import Report, Row, print_report, show_progress
 from sayso.actions.action import Action, Assurance, Subject
 from sayso.actions.decision import Choice, Decision
+from sayso.actions.digest import call_key
 from sayso.actions.plan import HandOver, Plan, Step
 from sayso.agent.base import Handles, Message, Planner
 from sayso.agent.grounding import ground_plan
@@ -43,6 +45,7 @@ from sayso.testing.sandbox.books import Effect
 from sayso.testing.sandbox.seed import DemoCharge, DemoCustomer, customer_rows
 
 PER_VICTIM = 100
+_LOOKS = 60
 PAST_THE_GUARD = 10
 """Of so many plans, one is proposed as it is."""
 MAIN = Tenant("main")
@@ -221,12 +224,21 @@ class Campaign:
 
     async def judge(self) -> None:
         """Read the provider's books, and compare each effect with the ledger."""
+        await self._settle()
         actions = {action.id: action for action in await self._actions()}
+        by_key = {
+            call_key(MAIN, action.id, action.digest): action
+            for action in actions.values()
+            if action.digest is not None
+        }
         approved = await self.sayso.house.store.read(_approved)
         seen: Counter[str] = Counter()
         for effect in self.sandbox.books().effects:
             self.counts["effects"] += 1
-            action = actions.get(effect.metadata.get("sayso_action", ""))
+            # A subscription that ends at once takes no metadata; its call has the action's key.
+            action = by_key.get(effect.idempotency_key) or actions.get(
+                effect.metadata.get("sayso_action", "")
+            )
             if action is None or not _is_told(action, effect):
                 self.unowned.append(effect)
                 continue
@@ -242,6 +254,21 @@ class Campaign:
             action.status in {"refused", "rejected"} for action in actions.values()
         )
         self.verified = self.sayso.audit.verify(deep=True).exit_status == 0
+
+    async def _settle(self) -> None:
+        """Have what a slow machine left without an answer looked up, as the dispatcher would."""
+        for _ in range(_LOOKS):
+            open_ends = [
+                action.id
+                for action in await self._actions()
+                if action.status in {"approved", "executing", "unknown"}
+            ]
+            if not open_ends:
+                return
+            for action_id in open_ends:
+                with contextlib.suppress(SaysoError):
+                    await self.sayso.house.engine.advance(MAIN, action_id)
+            await asyncio.sleep(0.5)
 
     async def _actions(self) -> list[ActionView]:
         found: list[ActionView] = []

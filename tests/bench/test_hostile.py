@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from bench.hostile import Campaign, open_campaign, run
-from sayso.testing.sandbox import API_KEY
+from sayso.testing.sandbox import API_KEY, Fault
 
 PLANS = 600
 """`python -m bench.hostile --plans 50000` takes more."""
@@ -46,8 +46,17 @@ async def test_the_campaign_finds_what_should_not_have_been_done(tmp_path: Path)
             subject="cus_demo_ana",
         )
         assert done.status == "succeeded"
+        campaign.sandbox.add_faults(Fault(kind="drop_after"))
+        lost = await campaign.sayso.propose(
+            "stripe.refund",
+            {"charge": "ch_demo_chloe_1", "amount": {"amount_minor": 100, "currency": "EUR"}},
+            subject="cus_demo_chloe",
+        )
+        assert lost.status == "unknown"
         await campaign.judge()
-        assert [effect.customer for effect in campaign.foreign] == ["cus_demo_ana"]
+        assert campaign.unowned == []  # its effect is looked up, and told
+        by_standers = [effect.customer for effect in campaign.foreign]
+        assert by_standers == ["cus_demo_ana", "cus_demo_chloe"]
         assert not campaign.report().ok
         campaign.foreign.clear()
         await _refund_by_hand(campaign, "ch_demo_ben_1")

@@ -80,7 +80,7 @@ def test_a_librarys_log_line_that_repeats_it_is_hidden(
     hiding: Hiding, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Stripe's library writes what the provider said, at INFO."""
-    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, logger="stripe")
     hiding.listen()
     try:
         logging.getLogger("stripe").info("error_message=%s", f"no such key {KEY}")

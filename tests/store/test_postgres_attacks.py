@@ -39,12 +39,14 @@ IN_OTHER_WORDS = {
     "insert into action values (?, ?, ?, ?, ?)": (
         "insert into action (tenant, id, status, revision, last_seq, idempotency_key, fingerprint,"
         " requester, name, subject_id, assurance, args, planner, created_at, updated_at)"
-        " values (?, ?, ?, ?, ?, gen_random_uuid()::text, '', '', '', '', '', '', '', 0, 0)"
+        " values (?, ?, ?, ?, ?, gen_random_uuid()::text, '', 'agent:agt_1',"
+        " 'shop.refund', '', '', '', '', 0, 0)"
     ),
     "insert into approval values (?, ?, ?, ?)": (
         "insert into approval (tenant, id, status, last_seq, action_id, revision, digest, view,"
-        " roles, requester, expires_at, created_at, updated_at)"
-        " values (?, ?, ?, ?, '', 1, '', '', '', '', 0, 0, 0)"
+        " roles, requester, expires_at, created_at, updated_at) select tenant, id, status,"
+        " last_seq, replace(id, 'apr', 'act'), 1, '', '', '', '', 0, 0, 0"
+        " from (values (?, ?, ?, ?::bigint)) as given (tenant, id, status, last_seq)"
     ),
 }
 
