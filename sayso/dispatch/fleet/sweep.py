@@ -9,6 +9,9 @@ from sayso.ids import Clock, Tenant, to_micros
 from sayso.store.base import Reader, Store, Transaction, integer, text
 
 FIRST_BACK_OFF_S = 2
+SAME_BACK_OFFS = 2
+"""How many pauses more are as short as the first one. Where workers die one after the other, each
+with what it took over, a pause that grows at once would be most of the time until it is settled."""
 LONGEST_BACK_OFF_S = 60
 
 
@@ -29,9 +32,9 @@ class Sweep:
     async def take(self, room: int) -> list[Item]:
         """At most so many items, those of the highest rank first.
 
-        Guarantees: no other worker's sweep takes them for the next two seconds, and for twice as
-        long with each time that a row stays due for the same moment. A look that finds nothing
-        writes nothing.
+        Guarantees: no other worker's sweep takes them for the next two seconds, nor the next two
+        times, and for twice as long with each time after that for which a row stays due for the
+        same moment. A look that finds nothing writes nothing.
         """
         now = to_micros(self._clock.now())
         left = await self._store.read(lambda reader: _look(reader, now, room))
@@ -72,5 +75,6 @@ def _take(tx: Transaction, left: list[_Left], now: int) -> list[Item]:
 
 
 def _back_off_micros(nudges: int) -> int:
-    seconds: int = min(FIRST_BACK_OFF_S * 2 ** min(nudges, 10), LONGEST_BACK_OFF_S)
+    doubled = min(max(0, nudges - SAME_BACK_OFFS), 10)
+    seconds: int = min(FIRST_BACK_OFF_S * 2**doubled, LONGEST_BACK_OFF_S)
     return seconds * 1_000_000
