@@ -2,7 +2,8 @@
 
 Two processes share a database and write to it through the SDK; one of them also publishes heads,
 asks with proofs, or exports, and is killed by SIGKILL at a random moment of that; in four runs of
-ten the other one dies as well. docs/benchmarks.md says what is looked at afterwards.
+ten the other one dies as well, and in one of ten the PostgreSQL server crashes under it.
+docs/benchmarks.md says what is looked at afterwards.
 """
 
 from __future__ import annotations
@@ -15,15 +16,16 @@ import sqlite3
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from bench.crash_crew import FORK, PRELOADED, exit_status, start_process
-from bench.crash_lane import StoreKind, Stores, serving
+from bench.crash_lane import StoreKind, Stores
 from bench.crash_ledger import Database, PostgresDatabase, SqliteDatabase
 from bench.log_crash_judge import Faults, Log
 from bench.log_crash_worker import (
@@ -46,12 +48,15 @@ from sayso.audit.publishing.directory import read_published
 from sayso.audit.verification import Verdict
 from sayso.audit.verify import verify
 from sayso.sdk.verifying import verify_postgres
+from sayso.testing.postgres import PostgresServer, run_postgres
 
 BOTH_DIE = 0.4
+SERVER_CRASHES = 0.1
 LONGEST_S = 1.0
 """Most are killed in the first quarter of it; a job that is over by then has begun anew."""
 READY_S, END_S = 60.0, 30.0
 FAST = {"fsync": "off"}
+"""Processes are killed here, and not the power: what the kernel has, it keeps."""
 _HEADS = "select note from log_head"
 STORES: tuple[StoreKind, ...] = ("sqlite", "postgres")
 _HELD_EVERY = 20
@@ -72,11 +77,12 @@ class Member:
 
 @dataclass(slots=True, kw_only=True)
 class Ran:
-    """What a lane came to."""
+    """What a lane came to; `crashes` of the server."""
 
     store: StoreKind
     runs: int = 0
     killed: int = 0
+    crashes: int = 0
     jobs: Counter[str] = field(default_factory=Counter[str])
     exports: Counter[str] = field(default_factory=Counter[str])
     entries: int = 0
@@ -87,12 +93,24 @@ class Ran:
 
 
 class Lane:
-    """Two workers on one database, which are killed and replaced."""
+    """Two workers on one database, which are killed and replaced.
 
-    def __init__(self, post: Post, database: Database, store: StoreKind, seed: int) -> None:
+    Args:
+        crash: ends the server as a crash would, and starts it again; None for a file.
+    """
+
+    def __init__(
+        self,
+        post: Post,
+        database: Database,
+        store: StoreKind,
+        seed: int,
+        crash: Callable[[], None] | None,
+    ) -> None:
         self._post = post
         self._database = database
         self._seed = seed
+        self._crash = crash
         self._members: list[Member | None] = [None, None]
         self._started = 0
         self._told: set[str] = set()
@@ -154,6 +172,9 @@ class Lane:
         if chance.random() < BOTH_DIE:
             self._pump(chance.random() ** 2 * LONGEST_S)
             self._kill(1)
+        if self._crash is not None and chance.random() < SERVER_CRASHES:
+            self._crash()
+            self.ran.crashes += 1
         self.ran.runs += 1
         self.ran.jobs[job] += 1
         self._heads += [str(note) for (note,) in self._database.all(_HEADS)]
@@ -279,20 +300,37 @@ def sabotage(ran_on: StoreKind, post: Post) -> None:
 
 
 def run_store(
-    store: StoreKind, stores: Stores, folder: Path, runs: int, seed: int, *, sabotaged: bool
+    store: StoreKind,
+    server: PostgresServer | None,
+    folder: Path,
+    runs: int,
+    seed: int,
+    *,
+    sabotaged: bool,
 ) -> Ran:
     """One lane, in a new folder."""
     folder.mkdir(parents=True)
+    stores = Stores(server)
     url, _ = stores.make(folder, store, "log_crash")
     post = Post(folder=folder, store_url=url)
     open_workspace(post, create=True)
     on_a_file = store == "sqlite"
     database = SqliteDatabase(folder / "sayso.db") if on_a_file else PostgresDatabase(url)
-    lane = Lane(post, database, store, seed)
+    crash = None if server is None else partial(server.restart, "immediate")
+    lane = Lane(post, database, store, seed, crash)
     lane.run(runs)
     if sabotaged:
         sabotage(store, post)
     return lane.judge()
+
+
+@contextmanager
+def _serving(store: StoreKind) -> Generator[PostgresServer | None]:
+    if store == "sqlite":
+        yield None
+        return
+    with run_postgres(settings=FAST) as server:
+        yield server
 
 
 def report(rans: Sequence[Ran]) -> Report:
@@ -302,6 +340,7 @@ def report(rans: Sequence[Ran]) -> Report:
         counts: dict[str, float] = {
             "runs": ran.runs,
             "processes killed": ran.killed,
+            "crashes of the server": ran.crashes,
             "entries": ran.entries,
             "heads seen or published": ran.heads,
             "rows of state": ran.rows,
@@ -331,11 +370,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     wanted: list[StoreKind] = [store for store in STORES if asked.store in {None, store}]
     FORK.set_forkserver_preload([*PRELOADED, "bench.log_crash_worker", "pyarrow.parquet"])
     rans: list[Ran] = []
-    with working_folder() as folder, serving(wanted, FAST) as stores:
+    with working_folder() as folder:
         os.environ.update(with_bytecode(folder / "bytecode"))
         for store in wanted:
-            where = folder / store
-            ran = run_store(store, stores, where, asked.runs, asked.seed, sabotaged=asked.sabotage)
+            with _serving(store) as server:
+                ran = run_store(
+                    store,
+                    server,
+                    folder / store,
+                    asked.runs,
+                    asked.seed,
+                    sabotaged=asked.sabotage,
+                )
             rans.append(ran)
     show_progress("")
     for ran in rans:

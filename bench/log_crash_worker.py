@@ -18,7 +18,7 @@ from typing import TypeAlias
 from bench.overhead_sayso import POLICY
 from sayso.actions.decision import Choice, Decision
 from sayso.audit.note import Ed25519Signer
-from sayso.errors import RefusedError, RetryableError
+from sayso.errors import OutcomeUnknownError, RefusedError, RetryableError
 from sayso.money import Money
 from sayso.sdk.app import Sayso
 from sayso.sdk.publishing import publish_now
@@ -119,8 +119,8 @@ class Worker:
             await asyncio.sleep(PAUSE_S)
             try:
                 await self._refund(order, 20_000 if asks else 2_000)
-            except RetryableError:
-                continue  # another process had the lock for too long
+            except (RetryableError, OutcomeUnknownError):
+                continue  # another process had the lock for too long, or the server is away
 
     async def _refund(self, order: str, amount: int) -> None:
         view = await self._sayso.propose(
@@ -152,7 +152,7 @@ class Worker:
             self._line.send(Begun(name=name))
             try:
                 done = await self._job(job, name)()
-            except RetryableError:
+            except (RetryableError, OutcomeUnknownError):
                 continue
             except RefusedError:
                 done = 0  # nothing to export yet
