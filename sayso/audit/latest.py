@@ -64,7 +64,7 @@ class LatestStatus:
     def disagreeing(self, rows: Iterable[tuple[str, object, object]]) -> Iterator[StatedRow]:
         """The rows, `(id, status, last_seq)`, that are not what the last entry says, in order."""
         file = self._spill()
-        file.executemany("insert into stated values (?, ?, ?)", self._counted(rows))
+        self.stated += file.executemany("insert into stated values (?, ?, ?)", rows).rowcount
         file.execute(_LATEST)
         for name, status, last_seq, latest, latest_status in file.execute(_DISAGREEING):
             yield StatedRow(name, status, last_seq, latest, latest_status)
@@ -72,11 +72,6 @@ class LatestStatus:
     def unstated(self) -> Iterator[tuple[str, int]]:
         """What has entries and no row, with its last entry; after `disagreeing`."""
         yield from self._spill().execute(_UNSTATED)
-
-    def _counted(self, rows: Iterable[tuple[str, object, object]]) -> Iterator[tuple[object, ...]]:
-        for row in rows:
-            self.stated += 1
-            yield row
 
     def _spill(self) -> sqlite3.Connection:
         if self._file is None:

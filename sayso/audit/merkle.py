@@ -58,18 +58,22 @@ class Frontier:
         peaks.append(leaf)
 
     def extend(self, leaves: Iterable[bytes]) -> None:
-        """Add leaf hashes in order: the same as `append` for each."""
-        peaks = self._peaks
-        size = self._size
-        for leaf in leaves:
-            bits = size
-            node = leaf
-            while bits & 1:
-                node = sha256(b"\x01" + peaks.pop() + node).digest()
-                bits >>= 1
-            peaks.append(node)
-            size += 1
-        self._size = size
+        """Add leaf hashes in order: the same as `append` for each, level by level."""
+        nodes, bits, peaks = list(leaves), self._size, self._peaks
+        self._size += len(nodes)
+        single: list[bytes] = []
+        while nodes:
+            if bits & 1:
+                nodes.insert(0, peaks.pop())
+            if len(nodes) & 1:
+                single.append(nodes.pop())
+            each = iter(nodes)
+            nodes = [
+                sha256(b"\x01" + left + right).digest()
+                for left, right in zip(each, each, strict=True)
+            ]
+            bits >>= 1
+        peaks.extend(reversed(single))
 
     def append_tree(self, root: bytes, level: int) -> None:
         """Add a complete subtree of `1 << level` leaves by its root; the size is a multiple."""

@@ -154,7 +154,8 @@ class Walk:
         """The leaf hashes of a batch. This is the loop that decides the speed of everything."""
         tenant, special = self._tenant, self._deep or bool(self._columns)
         loads, dumps, options, hasher = orjson.loads, orjson.dumps, _OPTIONS, sha256
-        expected, last_at, actions = self._expected, self._last_at, self.actions.recent
+        expected, last_at = self._expected, self._last_at
+        actions, approvals = self.actions.recent, self.approvals.recent
         leaves: list[bytes] = []
         for row in batch:
             seq, body = row[0], row[1]
@@ -195,7 +196,9 @@ class Walk:
             elif get("kind") in _NOTED:
                 self._noted.append((len(leaves) - 1, expected - 1, get("kind"), get("data")))
             if "approval" in fields:
-                self._note_approval(get, expected - 1)
+                data, approval = get("data"), get("approval")
+                if type(data) is dict and "approval_status" in data and type(approval) is str:
+                    approvals[approval] = (expected - 1, data["approval_status"])
             if special:
                 self._judge_special(row, body, fields, expected - 1)
         self._expected, self._last_at = expected, last_at
@@ -204,12 +207,6 @@ class Walk:
         if self.rebuilt is not None:
             self.rebuilt.spill_if_many()
         return leaves
-
-    def _note_approval(self, get: Callable[[str], object], seq: int) -> None:
-        data, approval = get("data"), get("approval")
-        if type(data) is dict and "approval_status" in data and type(approval) is str:
-            decided = cast("dict[str, object]", data)["approval_status"]
-            self.approvals.recent[approval] = (seq, decided)
 
     def _add(self, check: Check, damage: Damage, message: str, seq: int) -> None:
         self._findings.add(check, damage, message, seq)
