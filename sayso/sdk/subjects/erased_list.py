@@ -24,11 +24,6 @@ class ErasedList:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    @property
-    def path(self) -> Path:
-        """The file."""
-        return self._path
-
     def add(self, tenant: Tenant, pseudonym: str, at: int) -> None:
         """Add a line, unless it is there already.
 

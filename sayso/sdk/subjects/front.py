@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from sayso.audit.entry import Entry, EntryKind
@@ -26,7 +25,7 @@ from sayso.sdk.subjects.views import (
     hold_view,
 )
 from sayso.sdk.tokens import Scope, Token
-from sayso.store.base import Transaction, text
+from sayso.store.base import text
 
 if TYPE_CHECKING:
     from sayso.sdk.wiring import House
@@ -114,19 +113,20 @@ class Subjects:
         """
         tenant, now = by.tenant, to_micros(self._house.clock.now())
 
-        def work(tx: Transaction) -> dict[str, Any]:
-            found = gather_subject(tx, tenant, subject_id, now)
+        async with self._recorded("export", by):
+            # NOTE: the entry is a unit of its own, since opening many texts must not keep those who
+            # write waiting; nothing is handed out before it is committed.
+            found = await self._house.store.read(
+                lambda reader: gather_subject(reader, tenant, subject_id, now)
+            )
             entry = Entry(
                 kind=EntryKind.SUBJECT_EXPORTED,
                 actor=by.actor,
                 subject=str(found["pseudonym"]),
                 data={"counts": dict(counts_of(found))},
             )
-            self._house.log.append(tx, tenant, entry)
-            return found
-
-        async with self._recorded("export", by):
-            return await self._house.store.write(work)
+            await self._house.store.write(lambda tx: self._house.log.append(tx, tenant, entry))
+        return found
 
     # ---- holding -------------------------------------------------------------------------------
 
@@ -190,9 +190,11 @@ class Subjects:
         where = self._tenant(tenant)
         kept = self._workspace.settings.retention.kept_for(where)
         if kept is None:
+            await self._house.eraser.scrub()
             return SweepView(before=None)
         before = to_micros(self._house.clock.now() - kept)
         swept = await self._house.sweeper.sweep(where, before)
+        await self._house.eraser.scrub()
         return SweepView(
             before=rfc3339(before),
             actions=swept.actions,
@@ -205,11 +207,6 @@ class Subjects:
         rows = await self._house.store.read(lambda reader: reader.all("log.tenants"))
         for row in rows:
             await self.sweep(tenant=text(row, "tenant"))
-
-    @property
-    def keeps(self) -> timedelta | None:
-        """How long the workspace's own tenant's personal text is kept; None for good."""
-        return self._workspace.settings.retention.kept_for(self._house.tenant)
 
     @asynccontextmanager
     async def _recorded(self, asked: str, by: Token) -> AsyncGenerator[None]:

@@ -49,4 +49,6 @@ async def _keep(sayso: Sayso, every_s: float) -> None:
         except SaysoError as error:
             # Tried again with the next round; doctor and `audit erasures` show what is left.
             logger.warning("retention could not be looked after: %s", error)
+        except Exception:  # whatever it is, it must not end retention for good
+            logger.exception("retention broke off")
         await asyncio.sleep(every_s)

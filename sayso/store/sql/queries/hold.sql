@@ -9,9 +9,6 @@ select * from hold where tenant = :tenant and id = :id;
 select * from hold where tenant = :tenant and pseudonym = :pseudonym and released_at is null
 order by id limit 1;
 
--- name: of_subject
-select * from hold where tenant = :tenant and pseudonym = :pseudonym order by id;
-
 -- name: page
 select * from hold where tenant = :tenant and id < coalesce(cast(:after as text), '~')
     and (cast(:released as bigint) = 1 or released_at is null)
