@@ -40,7 +40,7 @@ delete from personal where tenant = :tenant and ref = :ref;
 -- name: texts_of
 select p.ref, p.nonce, p.ciphertext, s.key from personal p
 join subject s on s.tenant = p.tenant and s.pseudonym = p.pseudonym
-where p.tenant = :tenant and p.pseudonym = :pseudonym order by p.ref;
+where p.tenant = :tenant and p.pseudonym = :pseudonym order by p.ref || '';
 
 -- name: anything_of
 select cast(1 as bigint) as found from action where tenant = :tenant and subject_id = :subject_id
@@ -57,11 +57,13 @@ select cast(1 as bigint) from request
 where tenant = :tenant and subject_id = :subject_id and erased_seq is not null
 limit 1;
 
+-- As in action.sql, `id || ''` keeps the primary key out of it: a customer has few rows, the tenant
+-- has many.
 -- name: open_actions
 select * from action
 where tenant = :tenant and subject_id = :subject_id
     and status not in ('refused', 'rejected', 'expired', 'succeeded', 'failed', 'compensated')
-order by id;
+order by id || '';
 
 -- name: open_requests
 select * from request
@@ -71,14 +73,15 @@ order by id;
 -- name: stops_in_force
 select id from stop
 where tenant = :tenant and scope = 'customer' and target = :subject_id and released_at is null
-order by id;
+order by id || '';
 
 -- name: actions_left
 select * from action
-where tenant = :tenant and subject_id = :subject_id and erased_seq is null order by id limit :limit;
+where tenant = :tenant and subject_id = :subject_id and erased_seq is null
+order by id || '' limit :limit;
 
 -- name: actions_of
-select * from action where tenant = :tenant and subject_id = :subject_id order by id;
+select * from action where tenant = :tenant and subject_id = :subject_id order by id || '';
 
 -- name: requests_left
 select * from request
@@ -89,7 +92,7 @@ select * from request where tenant = :tenant and subject_id = :subject_id order 
 
 -- name: stops_of
 select * from stop
-where tenant = :tenant and scope = 'customer' and target = :subject_id order by id;
+where tenant = :tenant and scope = 'customer' and target = :subject_id order by id || '';
 
 -- name: approvals_of
 select * from approval where tenant = :tenant and action_id = :action_id order by id;

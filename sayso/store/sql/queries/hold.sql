@@ -7,7 +7,7 @@ select * from hold where tenant = :tenant and id = :id;
 
 -- name: in_force
 select * from hold where tenant = :tenant and pseudonym = :pseudonym and released_at is null
-order by id limit 1;
+order by id || '' limit 1;
 
 -- name: page
 select * from hold where tenant = :tenant and id < coalesce(cast(:after as text), '~')

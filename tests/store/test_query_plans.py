@@ -1,0 +1,61 @@
+"""No query walks all rows of a tenant where a few are asked for: the planners are asked how."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from sayso.store.migrations import migrate
+from sayso.store.postgres_connection import connect_plainly
+from sayso.store.queries import named_queries
+
+GROWING = ("action", "approval", "erasure", "log_entry", "outbox", "personal", "request", "subject")
+"""Tables of which a tenant may have millions of rows."""
+WALKS = {
+    "erasure.idle_subjects",  # by pages, in the background
+    "erasure.under_way",  # those that are not done are few, and done ones are one a person
+    "figures.actions",  # counts all, which is why `sayso status` keeps what it counted
+    "log.tenants_to_verify",  # a verification reads everything anyway
+}
+_PARAMETER = re.compile(r"(?<!:):([a-z_][a-z0-9_]*)")
+_WALK = re.compile(
+    rf"SCAN (?:{'|'.join(GROWING)})\b"
+    rf"|USING (?:COVERING )?INDEX (?:sqlite_autoindex_)?(?:{'|'.join(GROWING)})_\w+"
+    r"(?: \(tenant=\?\)|$)"
+)
+HELD = ("action.wake_held", "action.wake_more", "stop.held", "stop.wake_held")
+
+
+def sqlite_plans() -> dict[str, list[str]]:
+    """What SQLite says of each query, on a new database: it keeps no statistics."""
+    plans: dict[str, list[str]] = {}
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        migrate(connection)
+        for name, sql in named_queries().items():
+            nothing = dict.fromkeys(_PARAMETER.findall(sql))
+            rows = connection.execute(f"explain query plan {sql}", nothing).fetchall()
+            plans[name] = [str(row[3]) for row in rows]
+    return plans
+
+
+def test_sqlite_finds_rows_by_more_than_their_tenant() -> None:
+    """An index that begins with the tenant is taken for any query, unless a better one is there."""
+    walks = {name: plan for name, plan in sqlite_plans().items() if any(map(_WALK.search, plan))}
+    assert walks.keys() == WALKS, walks
+
+
+@pytest.mark.parametrize("name", HELD)
+def test_what_an_action_holds_is_found_by_its_own_index(name: str, postgres_url: str) -> None:
+    """At the end of every call: it must not cost more the more actions there are."""
+    assert any("action_held (held_by=?" in step for step in sqlite_plans()[name])
+    sql = _PARAMETER.sub(r"%(\1)s", named_queries()[name])
+    values = {"tenant": "main", "id": "act_1", "held_by": "act_1", "now": 1, "limit": 10}
+    with connect_plainly(postgres_url) as owner:
+        owner.execute("set search_path = sayso")
+        owner.execute("set enable_seqscan = off")  # an empty table would be read as a whole
+        rows = owner.execute(f"explain {sql}".encode(), values).fetchall()
+    plan = [row[0] for row in rows]
+    assert any("action_held" in step for step in plan), plan
