@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
 import psycopg
 
-from sayso.errors import Code, OutcomeUnknownError, RetryableError, SaysoError
+from sayso.errors import Code, IntegrityError, OutcomeUnknownError, RetryableError, SaysoError
 from sayso.store.base import Row, SqlValue, Transaction, integer
 from sayso.store.postgres_errors import ConnectionLostError, lost, store_error
 from sayso.store.postgres_session import Answer, Session
@@ -136,7 +136,8 @@ class _PostgresTransaction(PostgresReader):
     ) -> None:
         super().__init__(session, bound, scope)
         self.shared = shared
-        self._checked: list[Answer] = []
+        self.checked: list[Answer] = []
+        """Statements that have to change one row."""
         self._sent: dict[tuple[str, frozenset[tuple[str, SqlValue]]], Answer] = {}
 
     def ahead(self, query: str, /, **params: SqlValue) -> None:
@@ -153,18 +154,8 @@ class _PostgresTransaction(PostgresReader):
         statement = self._statements[query]
         sent = self._send(statement, params)
         if statement.is_checked:
-            self._checked.append(sent)
+            self.checked.append(sent)
         return self._session.count(sent) if statement.count is None else statement.count
-
-    def check_counts(self) -> None:
-        """Fail when a statement that has to change one row has changed another number.
-
-        Raises:
-            IntegrityError: `tampered`.
-        """
-        for sent in self._checked:
-            if self._session.count(sent) != 1:
-                raise not_one_row(sent.name)
 
     def before_commit(self, key: str, work: Callable[[Transaction], None]) -> None:
         self.shared.finishers.setdefault(key, work)
@@ -213,12 +204,18 @@ class Writer:
 
     def _commit(self, group: list[Unit]) -> list[Outcome]:
         try:
+            return self._try_commit(group, apart=False)
+        except _UnclearError:
+            return self._try_commit(group, apart=True)
+
+    def _try_commit(self, group: list[Unit], *, apart: bool) -> list[Outcome]:
+        try:
             session = self._begin()
         except SaysoError as error:
             waiting = [*group, *self._units.take_all()]
             return [Outcome(unit=unit, error=error) for unit in waiting]
         self._units.join(group)
-        done = _Group(session)
+        done = _Group(session, apart=apart)
         try:
             for at, unit in enumerate(group):
                 done.run(unit)
@@ -226,6 +223,9 @@ class Writer:
                     self._units.put_back(group[at + 1 :])
                     raise ConnectionLostError
             done.finish()
+        except _UnclearError:
+            self._undo(session)
+            raise
         except BaseException as error:  # noqa: BLE001  (every waiter must hear of it)
             self._undo(session)
             return done.all_failed(store_error(error))
@@ -338,13 +338,25 @@ class Writer:
         session.close()
 
 
-class _Group:
-    """Units that share one commit."""
+class _UnclearError(Exception):
+    """A statement of the group has failed, and nobody waited for it to know whose it was."""
 
-    def __init__(self, session: Session) -> None:
+
+class _Group:
+    """Units that share one commit.
+
+    Args:
+        apart: whether each unit is checked before the next one runs, so that a statement that fails
+            is known to be its own. Else nobody waits for it until the end of the group, which is
+            run again, apart, if there was any.
+    """
+
+    def __init__(self, session: Session, *, apart: bool) -> None:
         self._session = session
+        self._apart = apart
         self._scope: str | None = None
         self._shared = Shared()
+        self._checked: list[Answer] = []
         self.outcomes: list[Outcome] = []
 
     def all_failed(self, error: BaseException) -> list[Outcome]:
@@ -354,7 +366,8 @@ class _Group:
     def run(self, unit: Unit) -> None:
         """Run one unit in a savepoint, so that its failure takes back only itself.
 
-        Constraints that wait are checked at its end, so that it answers for them alone.
+        Raises:
+            _UnclearError: unless `apart`.
         """
         session = self._session
         transaction = _PostgresTransaction(session, unit.tenant, self._scope, self._shared.copy())
@@ -362,24 +375,49 @@ class _Group:
         failure: BaseException | None = None
         try:
             session.send(_SAVEPOINT)
-            session.send(_DEFERRED)
             result = unit.work(transaction)
-            session.wait(session.send(_IMMEDIATE))
-            transaction.check_counts()
+            if self._apart:  # constraints that wait are checked now, so that it answers for them
+                self._check(transaction.checked)
+                session.send(_DEFERRED)
             session.send(_RELEASE)
-        except BaseException as error:  # noqa: BLE001  (handed to the caller, whatever it is)
+        except BaseException as error:
+            if not self._apart and isinstance(error, psycopg.Error):
+                raise _UnclearError from error
             failure = store_error(error)
             self._undo_unit()
         self.outcomes.append(Outcome(unit=unit, result=result, error=failure))
         if failure is None:
             self._scope = transaction.scope
             self._shared = transaction.shared
+            self._checked += transaction.checked
 
     def finish(self) -> None:
-        """Run what was to be run once before the commit."""
+        """Run what was to be run once before the commit, and wait until nothing has failed.
+
+        Raises:
+            _UnclearError: unless `apart`.
+        """
         transaction = _PostgresTransaction(self._session, None, self._scope, self._shared)
-        for work in self._shared.finishers.values():
-            work(transaction)
+        try:
+            for work in self._shared.finishers.values():
+                work(transaction)
+            self._check([*self._checked, *transaction.checked])
+        except (psycopg.Error, IntegrityError) as error:
+            if self._apart:
+                raise
+            raise _UnclearError from error
+
+    def _check(self, checked: Iterable[Answer]) -> None:
+        """Check the constraints that wait, and what has to change one row.
+
+        Raises:
+            psycopg.Error: something that was sent has failed.
+            IntegrityError: `tampered`, when another number of rows was changed.
+        """
+        self._session.wait(self._session.send(_IMMEDIATE))
+        for sent in checked:
+            if self._session.count(sent) != 1:
+                raise not_one_row(sent.name)
 
     def _undo_unit(self) -> None:
         # INVARIANT: the tenant that a unit had set is undone with it, so it is not known any more.
@@ -390,7 +428,9 @@ class _Group:
             self._session.sync()
         except ConnectionLostError:
             return
-        except Exception as error:  # noqa: BLE001  (it has been told already)
+        except Exception as error:
+            if not self._apart:
+                raise _UnclearError from error
             logger.debug("a unit is undone after: %s", error)
         try:
             self._session.send(_UNDO)

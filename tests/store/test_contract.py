@@ -106,6 +106,30 @@ async def test_what_has_to_change_one_row_fails_its_unit_alone(store: Store) -> 
     assert found == ["v", None, "v"]
 
 
+async def test_a_statement_that_fails_fails_its_own_unit(store: Store) -> None:
+    """Although nobody waits for its answer, and the next unit of the commit reads."""
+
+    def skip_an_index(tx: Transaction) -> None:
+        put("bad")(tx)
+        tx.run("log.append", tenant="t", seq=7, body="{}")
+
+    def read_and_put(tx: Transaction) -> str | None:
+        found = get("a")(tx)
+        put("b")(tx)
+        return found
+
+    results = await asyncio.gather(
+        store.write(put("a")),
+        store.write(skip_an_index),
+        store.write(read_and_put),
+        return_exceptions=True,
+    )
+    assert isinstance(results[1], IntegrityError)
+    assert results[2] == "v"
+    found = [await store.read(get(key)) for key in ("a", "bad", "b")]
+    assert found == ["v", None, "v"]
+
+
 async def test_what_is_said_to_be_read_next_is_read_as_it_is_then(store: Store) -> None:
     """In any order and number, also what nobody reads; a write in between is seen."""
 
