@@ -24,7 +24,7 @@ from sayso.actions.queue import (
     ApprovalRow,
     ApprovalStatus,
     Vote,
-    ahead_of_votes,
+    ahead_of_decided,
     close_approval,
     get_approval,
     put_approval,
@@ -148,32 +148,23 @@ class Approvals:
 
     def _vote(self, tx: Transaction, decision: Decision) -> Decided:
         now = to_micros(self._clock.now())
+        ahead_of_decided(tx, decision.tenant, decision.approval_id)
         approval, row, person = check_decision(tx, self._directory, decision, now)
         if decision.choice is Choice.REJECT:
             return self._reject(tx, decision, approval, row, now)
-        first = tx.run(
-            "approval.vote",
-            tenant=decision.tenant,
-            approval_id=approval.id,
-            revision=approval.revision,
-            person=person.id,
-            decision=decision.choice.value,
-            digest=approval.digest,
-            via=decision.via,
-            at=now,
-        )
-        if first == 0:
+        votes = votes_of(tx, approval)
+        if any(vote.person == person.id and vote.revision == approval.revision for vote in votes):
+            given = approvers_of(tx, votes, approval, self._directory)
             raise RefusedError(
                 Code.ALREADY_DECIDED,
                 "you have said yes to this already",
-                next_step=f"it waits for {_people_left(approval, self._yes(tx, approval))}",
+                next_step=f"it waits for {_people_left(approval, given)}",
             )
-        ahead_of_votes(tx, approval)
         if row.snapshot is not None:
             self._judge.ahead(tx, row, row.snapshot.resolved, now)
         self._personal.ahead(tx, row.tenant, row.subject.id)
         self._ledger.ahead(tx, row)
-        votes = votes_of(tx, approval)
+        votes = _with_vote(votes, decision, approval, now)
         approvers = approvers_of(tx, votes, approval, self._directory)
         judgement = self._judge.permits(tx, row, approvers, now)
         enough = judgement.outcome is Outcome.ALLOW
@@ -197,20 +188,10 @@ class Approvals:
         row: ActionRow,
         now: int,
     ) -> Decided:
-        tx.run(
-            "approval.vote",
-            tenant=decision.tenant,
-            approval_id=approval.id,
-            revision=approval.revision,
-            person=decision.person,
-            decision=decision.choice.value,
-            digest=approval.digest,
-            via=decision.via,
-            at=now,
-        )
         error = {"code": decision.reason_code, "message": "a person said no"}
         moved = replace(row, status=Status.REJECTED, error=error, due_at=None, updated_at=now)
-        kind, votes = EntryKind.ACTION_REJECTED, votes_of(tx, approval)
+        votes = _with_vote(votes_of(tx, approval), decision, approval, now)
+        kind = EntryKind.ACTION_REJECTED
         return self._store_decision(tx, decision, approval, row, moved, kind, None, votes)
 
     def _store_decision(
@@ -242,6 +223,7 @@ class Approvals:
         entry = self._entry(tx, decision, moved, kind, approval.id, data)
         stored = self._ledger.move(tx, row, moved, entry)
         assert stored is not None, "read in this very transaction"
+        _put_vote(tx, decision, stored, approval.digest)
         if status is ApprovalStatus.PENDING:
             tx.run(
                 "approval.touch",
@@ -321,22 +303,9 @@ class Approvals:
         if judged.card is None:  # small enough to need nobody; the editor's yes is still recorded
             judged = Judged(row=judged.row, card=approval.card, expires_at=approval.expires_at)
         put_approval(tx, approval.id, judged, status, stored, known=known)
-        tx.run(
-            "approval.vote",
-            tenant=decision.tenant,
-            approval_id=approval.id,
-            revision=stored.revision,
-            person=person.id,
-            decision=Choice.APPROVE.value,
-            digest=stored.digest,
-            via=decision.via,
-            at=now,
-        )
+        assert stored.digest is not None, "judged in this very transaction"
+        _put_vote(tx, decision, stored, stored.digest)
         return self._decided(tx, stored, approval.id)
-
-    def _yes(self, reader: Reader, approval: ApprovalRow) -> list[Approver]:
-        """The people who said yes to this revision and are still approvers now."""
-        return yes_votes(reader, approval, self._directory)
 
     def _entry(
         self,
@@ -391,15 +360,42 @@ class Approvals:
         await self._store.write(record)
 
 
-def yes_votes(reader: Reader, approval: ApprovalRow, directory: Directory) -> list[Approver]:
-    """The distinct people who said yes to the approval's revision and still may."""
-    return approvers_of(reader, votes_of(reader, approval), approval, directory)
+def _put_vote(tx: Transaction, decision: Decision, stored: ActionRow, digest: str) -> None:
+    """Store one person's word about a revision; whoever edits says yes to what it became."""
+    choice = Choice.APPROVE if decision.choice is Choice.EDIT else decision.choice
+    tx.run(
+        "approval.vote",
+        tenant=decision.tenant,
+        approval_id=decision.approval_id,
+        revision=stored.revision,
+        person=decision.person,
+        decision=choice.value,
+        digest=digest,
+        via=decision.via,
+        at=stored.updated_at,
+    )
+
+
+def _with_vote(
+    votes: Sequence[Vote], decision: Decision, approval: ApprovalRow, now: int
+) -> list[Vote]:
+    """The votes once this one is stored: a person's first word about a revision is the one kept."""
+    own = Vote(
+        person=decision.person,
+        decision=decision.choice.value,
+        revision=approval.revision,
+        via=decision.via,
+        at=now,
+    )
+    if any((vote.person, vote.revision) == (own.person, own.revision) for vote in votes):
+        return list(votes)
+    return sorted([*votes, own], key=lambda vote: (vote.at, vote.person))
 
 
 def approvers_of(
     reader: Reader, votes: Sequence[Vote], approval: ApprovalRow, directory: Directory
 ) -> list[Approver]:
-    """Those of the voters who said yes to the approval's revision and still may."""
+    """The distinct people who said yes to the approval's revision and still may."""
     found: list[Approver] = []
     for vote in votes:
         if vote.revision != approval.revision or vote.decision != Choice.APPROVE:

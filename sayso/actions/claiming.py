@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sayso.actions.approvals import yes_votes
+from sayso.actions.approvals import approvers_of
 from sayso.actions.binding import ahead_of_checks, forged_votes, found_tampering
 from sayso.actions.calls import Try
 from sayso.actions.digest import call_key
@@ -13,7 +13,7 @@ from sayso.actions.judging import Judge
 from sayso.actions.ledger import ActionRow
 from sayso.actions.moves import Moves
 from sayso.actions.policy import Approver, Outcome
-from sayso.actions.queue import ApprovalStatus, ahead_of_approval, approval_of
+from sayso.actions.queue import ApprovalStatus, ahead_of_approval, approval_of, votes_about
 from sayso.actions.rates import Rates
 from sayso.actions.reach import Directory, Reach
 from sayso.actions.recovery import SKEW_MICROS
@@ -74,7 +74,7 @@ class Claims:
                 return "it is not approved"
             if now >= approval.expires_at:
                 return "the time of the approval is over"
-            approvers = yes_votes(tx, approval, self._directory)
+            approvers = approvers_of(tx, votes_about(tx, row), approval, self._directory)
             forged = forged_votes(tx, row, approvers)
             if forged is not None:
                 return self._moves.end_tampered(tx, row, approval, forged)
@@ -111,7 +111,7 @@ class Claims:
     def _ahead(self, tx: Transaction, row: ActionRow, now: int) -> None:
         """Say what is read before the intent is written; see `Transaction.ahead`."""
         ahead_of_obstacles(tx, row)
-        ahead_of_approval(tx, row)
+        ahead_of_approval(tx, row.tenant, row.id)
         ahead_of_checks(tx, row)
         if row.snapshot is not None:
             self._judge.ahead(tx, row, row.snapshot.resolved, now)

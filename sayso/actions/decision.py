@@ -10,7 +10,7 @@ from enum import StrEnum
 from sayso.actions.action import Action
 from sayso.actions.digest import is_text
 from sayso.actions.ledger import ActionRow, get_action
-from sayso.actions.queue import ApprovalRow, ApprovalStatus, get_approval
+from sayso.actions.queue import ApprovalRow, ApprovalStatus, action_of, get_approval
 from sayso.actions.reach import Directory, Person
 from sayso.actions.reminding import counted_roles
 from sayso.audit.entry import ActorKind, StoredEntry
@@ -70,7 +70,7 @@ def check_decision(
             `not_an_approver`, `own_request`, `digest_mismatch`.
     """
     approval = get_approval(reader, decision.tenant, decision.approval_id)
-    row = get_action(reader, decision.tenant, approval.action_id)
+    row = action_of(reader, approval)
     _check_open(reader, approval, decision, now)
     person = directory.person(decision.person)
     needed = set(approval.roles)

@@ -399,7 +399,20 @@ def get_action(reader: Reader, tenant: Tenant, action_id: str) -> ActionRow:
     Raises:
         RefusedError: `not_found`.
     """
-    row = reader.one("action.by_id", tenant=tenant, id=action_id)
+    return _known(reader.one("action.by_id", tenant=tenant, id=action_id), action_id)
+
+
+def get_asked_action(reader: Reader, tenant: Tenant, approval_id: str, action_id: str) -> ActionRow:
+    """Read the action of an approval, by the approval's id alone.
+
+    Raises:
+        RefusedError: `not_found`.
+    """
+    row = reader.one("action.by_approval", tenant=tenant, approval_id=approval_id)
+    return _known(row, action_id)
+
+
+def _known(row: Row | None, action_id: str) -> ActionRow:
     if row is None:
         raise RefusedError(
             Code.NOT_FOUND,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import cast
@@ -12,7 +12,7 @@ import orjson
 from sayso.actions.card import Card
 from sayso.actions.judging import Judged
 from sayso.actions.ledger import OUTBOX_TOPIC as OUTBOX_TOPIC
-from sayso.actions.ledger import ActionRow, dumps
+from sayso.actions.ledger import ActionRow, dumps, get_asked_action
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant
 from sayso.json import JsonValue
@@ -117,19 +117,24 @@ def approval_of(reader: Reader, row: ActionRow) -> ApprovalRow | None:
     return None if found is None else read_approval(found)
 
 
-def ahead_of_approval(tx: Transaction, row: ActionRow) -> None:
-    """Say that `approval_of` will be asked next; see `Transaction.ahead`."""
-    tx.ahead("approval.by_action", tenant=row.tenant, action_id=row.id)
-
-
-def ahead_of_votes(tx: Transaction, approval: ApprovalRow) -> None:
-    """Say that `votes_of` will be asked next; see `Transaction.ahead`."""
-    tx.ahead("approval.votes", tenant=approval.tenant, approval_id=approval.id)
+def action_of(reader: Reader, approval: ApprovalRow) -> ActionRow:
+    """The action that an approval is about."""
+    return get_asked_action(reader, approval.tenant, approval.id, approval.action_id)
 
 
 def votes_of(reader: Reader, approval: ApprovalRow) -> list[Vote]:
     """All votes on an approval, oldest first, of every revision."""
-    rows = reader.all("approval.votes", tenant=approval.tenant, approval_id=approval.id)
+    return _read_votes(
+        reader.all("approval.votes", tenant=approval.tenant, approval_id=approval.id)
+    )
+
+
+def votes_about(reader: Reader, row: ActionRow) -> list[Vote]:
+    """The same for the approval of an action, if people were ever asked."""
+    return _read_votes(reader.all("approval.votes_of_action", tenant=row.tenant, action_id=row.id))
+
+
+def _read_votes(rows: Sequence[Row]) -> list[Vote]:
     return [
         Vote(
             person=text(row, "person"),
@@ -140,6 +145,19 @@ def votes_of(reader: Reader, approval: ApprovalRow) -> list[Vote]:
         )
         for row in rows
     ]
+
+
+def ahead_of_decided(reader: Reader, tenant: Tenant, approval_id: str) -> None:
+    """Say that an approval, its action and its votes are read next; see `Reader.ahead`."""
+    reader.ahead("approval.by_id", tenant=tenant, id=approval_id)
+    reader.ahead("action.by_approval", tenant=tenant, approval_id=approval_id)
+    reader.ahead("approval.votes", tenant=tenant, approval_id=approval_id)
+
+
+def ahead_of_approval(reader: Reader, tenant: Tenant, action_id: str) -> None:
+    """Say that an action's approval and the votes about it are read next; see `Reader.ahead`."""
+    reader.ahead("approval.by_action", tenant=tenant, action_id=action_id)
+    reader.ahead("approval.votes_of_action", tenant=tenant, action_id=action_id)
 
 
 def put_approval(

@@ -40,7 +40,12 @@ from sayso.sdk.log_index import LogIndexes
 from sayso.sdk.paging import page_of
 from sayso.sdk.people import SettingsDirectory
 from sayso.sdk.settling import call_claimed, carry_on, carry_out, settle_request
-from sayso.sdk.showing import show_action, show_approval, show_request
+from sayso.sdk.showing import (
+    ahead_of_action_view,
+    show_action,
+    show_approval,
+    show_request,
+)
 from sayso.sdk.stopping import held_view
 from sayso.sdk.subjects.front import Subjects
 from sayso.sdk.switch import StopSwitch
@@ -361,11 +366,11 @@ class Sayso(StopSwitch):
         """
         where = self._tenant(tenant)
 
-        return await self.house.store.read(
-            lambda reader: show_action(
-                reader, get_action(reader, where, action_id), timeline=timeline
-            )
-        )
+        def work(reader: Reader) -> ActionView:
+            ahead_of_action_view(reader, where, action_id)
+            return show_action(reader, get_action(reader, where, action_id), timeline=timeline)
+
+        return await self.house.store.read(work)
 
     async def actions(
         self,

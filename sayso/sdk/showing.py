@@ -10,7 +10,13 @@ import orjson
 
 from sayso.actions.ledger import ActionRow
 from sayso.actions.policy import Outcome
-from sayso.actions.queue import ApprovalRow, approval_of, votes_of
+from sayso.actions.queue import (
+    ApprovalRow,
+    ahead_of_approval,
+    approval_of,
+    votes_about,
+    votes_of,
+)
 from sayso.agent.reply import outcome_of, write_reply
 from sayso.agent.requests import RequestRow, RequestStatus, actions_of
 from sayso.audit.entry import StoredEntry
@@ -38,6 +44,13 @@ def show_action(reader: Reader, row: ActionRow, *, timeline: bool) -> ActionView
         stored = reader.all("log.of_action", tenant=row.tenant, action=row.id)
         entries = [show_entry(StoredEntry.read(text(one, "body").encode())) for one in stored]
     return action_view(row, _approval_of(reader, row), entries, held_view(reader, row))
+
+
+def ahead_of_action_view(reader: Reader, tenant: Tenant, action_id: str) -> None:
+    """Say that an action is read and shown next; see `Reader.ahead`."""
+    reader.ahead("action.by_id", tenant=tenant, id=action_id)
+    reader.ahead("log.of_action", tenant=tenant, action=action_id)
+    ahead_of_approval(reader, tenant, action_id)
 
 
 def show_approval(reader: Reader, row: ApprovalRow) -> ApprovalView:
@@ -74,4 +87,4 @@ def _approval_of(reader: Reader, row: ActionRow) -> ApprovalView | None:
     if row.judgement is None or row.judgement.outcome is not Outcome.ASK:
         return None
     found = approval_of(reader, row)
-    return None if found is None else show_approval(reader, found)
+    return None if found is None else approval_view(found, votes_about(reader, row))

@@ -21,6 +21,14 @@ class Reader(Protocol):
         """All rows of a named query."""
         ...
 
+    def ahead(self, query: str, /, **params: SqlValue) -> None:
+        """Say that this very query will be read next, in a transaction before anything is written.
+
+        Several of them cost one wait for a server in place of one each. A write forgets those that
+        were not read, since it may change their answers.
+        """
+        ...
+
 
 class Transaction(Reader, Protocol):
     """Reads and writes; everything in it is committed together, or nothing is."""
@@ -31,14 +39,6 @@ class Transaction(Reader, Protocol):
         A query marked `(count unread)` may return -1 instead, without waiting for the database.
         One marked `(one row)` returns 1; where it changed another number of rows, its unit fails
         with `tampered`, at its end at the latest.
-        """
-        ...
-
-    def ahead(self, query: str, /, **params: SqlValue) -> None:
-        """Say that this very query will be read next, before anything is written.
-
-        Several of them cost one wait for a server in place of one each. A write forgets those that
-        were not read, since it may change their answers.
         """
         ...
 

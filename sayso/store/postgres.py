@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +23,7 @@ from sayso.store.postgres_writer import CHANNEL, PostgresReader, Writer, patient
 from sayso.store.queries import Statement
 from sayso.store.units import Unit, WaitingUnits
 
+logger = logging.getLogger("sayso.store")
 T = TypeVar("T")
 
 _READERS = 4
@@ -137,31 +139,64 @@ class PostgresStore:
             self._local.session = session
             self._reading = [known for known in self._reading if not known.is_lost]
             self._reading.append(session)
+        try:
+            session.take_up()
+        except psycopg.Error as error:  # of a unit that is over
+            logger.debug("a snapshot ended with: %s", error)
         session.send(_BEGIN)
-        session.sync()
         return session
 
     def _time_now(self) -> int:
         def work(session: Session) -> int:
             return integer(session.rows(session.send(_TIME))[0], "now")
 
-        return self._in_snapshot(work)
+        return self._told(lambda: self._in_snapshot(work))
 
     def _read_now(self, work: Callable[[Reader], T], tenant: str | None) -> T:
-        return self._in_snapshot(lambda session: work(PostgresReader(session, tenant)))
+        def attempt() -> T | ConnectionLostError:
+            reader: PostgresReader | None = None
 
-    def _in_snapshot(self, work: Callable[[Session], T]) -> T:
-        try:
-            session = patiently(self._begin_read, patience_s=self._busy_timeout_s)
+            def read(session: Session) -> T:
+                nonlocal reader
+                reader = PostgresReader(session, tenant)
+                return work(reader)
+
             try:
-                return work(session)
-            finally:
-                _end(session)
+                return self._in_snapshot(read)
+            except ConnectionLostError as error:
+                # A unit that has read nothing may be begun again; another may have done something
+                # with what it read.
+                if reader is None or not reader.has_read:
+                    raise
+                return error
+
+        done = self._told(attempt)
+        if isinstance(done, ConnectionLostError):
+            raise store_error(done) from done
+        return done
+
+    def _told(self, attempt: Callable[[], T]) -> T:
+        """Try while the server is away, and say in our words why it did not work."""
+        try:
+            return patiently(attempt, patience_s=self._busy_timeout_s)
         except Exception as error:
             meant = store_error(error)
             if meant is error:
                 raise
             raise meant from error
+
+    def _in_snapshot(self, work: Callable[[Session], T]) -> T:
+        session = self._begin_read()
+        try:
+            done = work(session)
+        except BaseException:
+            _end(session)
+            raise
+        try:
+            session.leave(_END)
+        except (psycopg.Error, ConnectionLostError):  # what was read stays true
+            _end(session)
+        return done
 
 
 @contextmanager

@@ -131,6 +131,15 @@ class Session:
     def sync(self) -> None:
         """Wait for everything that was sent; afterwards the session takes statements again."""
         self._ask()
+        self.take_up()
+
+    def leave(self, statement: Statement) -> None:
+        """Send the last statement of a transaction, and do not wait; `take_up` does."""
+        self.send(statement)
+        self._ask()
+
+    def take_up(self) -> None:
+        """Read what `leave` has left to come, if anything; the session takes statements again."""
         while self._open:
             self._receive()
         failed, self._failed = self._failed, None

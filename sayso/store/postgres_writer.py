@@ -109,15 +109,26 @@ class PostgresReader:
         self._session = session
         self._statements = numbered_queries()
         self._bound = bound
+        self._sent: dict[tuple[str, frozenset[tuple[str, SqlValue]]], Answer] = {}
         self.scope = scope
         """The tenant that the transaction is set to now, where that is known."""
+        self.has_read = False
+        """Whether an answer has come."""
 
     def one(self, query: str, /, **params: SqlValue) -> Row | None:
         rows = self.all(query, **params)
         return rows[0] if rows else None
 
     def all(self, query: str, /, **params: SqlValue) -> list[Row]:
-        return self._session.rows(self._send(self._statements[query], params))
+        sent = self._sent.pop((query, frozenset(params.items())), None) if self._sent else None
+        rows = self._session.rows(sent or self._send(self._statements[query], params))
+        self.has_read = True
+        return rows
+
+    def ahead(self, query: str, /, **params: SqlValue) -> None:
+        key = (query, frozenset(params.items()))
+        if key not in self._sent:
+            self._sent[key] = self._send(self._statements[query], params)
 
     def _send(self, statement: Statement, params: Mapping[str, SqlValue]) -> Answer:
         named = params.get("tenant")
@@ -138,16 +149,6 @@ class _PostgresTransaction(PostgresReader):
         self.shared = shared
         self.checked: list[Answer] = []
         """Statements that have to change one row."""
-        self._sent: dict[tuple[str, frozenset[tuple[str, SqlValue]]], Answer] = {}
-
-    def ahead(self, query: str, /, **params: SqlValue) -> None:
-        key = (query, frozenset(params.items()))
-        if key not in self._sent:
-            self._sent[key] = self._send(self._statements[query], params)
-
-    def all(self, query: str, /, **params: SqlValue) -> list[Row]:
-        sent = self._sent.pop((query, frozenset(params.items())), None) if self._sent else None
-        return super().all(query, **params) if sent is None else self._session.rows(sent)
 
     def run(self, query: str, /, **params: SqlValue) -> int:
         self._sent.clear()

@@ -47,6 +47,9 @@ class _SqliteReader:
         cursor = self._connection.execute(self._sql[query], params)
         return [_as_row(row) for row in cursor.fetchall()]
 
+    def ahead(self, query: str, /, **params: SqlValue) -> None:
+        return None  # there is no server to wait for
+
 
 def _as_row(row: sqlite3.Row) -> Row:
     return dict(zip(row.keys(), row, strict=True))
@@ -64,9 +67,6 @@ class _SqliteTransaction(_SqliteReader):
         if count != 1 and numbered_queries()[query].is_checked:
             raise not_one_row(query)
         return count
-
-    def ahead(self, query: str, /, **params: SqlValue) -> None:
-        return None  # there is no server to wait for
 
     def before_commit(self, key: str, work: Callable[[Transaction], None]) -> None:
         self.shared.finishers.setdefault(key, work)

@@ -79,6 +79,9 @@ class _TappedReader:
         self._passing(f"{self._word} {query}")
         return self._reader.all(query, **params)
 
+    def ahead(self, query: str, /, **params: SqlValue) -> None:
+        self._reader.ahead(query, **params)
+
 
 class _TappedTransaction(_TappedReader):
     def __init__(self, tx: Transaction, passing: Passing) -> None:
@@ -88,9 +91,6 @@ class _TappedTransaction(_TappedReader):
     def run(self, query: str, /, **params: SqlValue) -> int:
         self._passing(f"{self._word} {query}")
         return self._tx.run(query, **params)
-
-    def ahead(self, query: str, /, **params: SqlValue) -> None:
-        self._tx.ahead(query, **params)
 
     def before_commit(self, key: str, work: Callable[[Transaction], None]) -> None:
         passing = self._passing

@@ -11,6 +11,11 @@ values (:tenant, :id, :idempotency_key, :fingerprint, :requester, :request_id, :
 -- name: by_id
 select * from action where tenant = :tenant and id = :id;
 
+-- name: by_approval
+select * from action
+where tenant = :tenant
+    and id = (select action_id from approval where tenant = :tenant and id = :approval_id);
+
 -- name: version
 select last_seq, due_at from action where tenant = :tenant and id = :id;
 

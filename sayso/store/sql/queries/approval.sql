@@ -38,10 +38,17 @@ where tenant = :tenant and id = :id and revision = :was_revision and status = :w
 update approval set updated_at = :updated_at, last_seq = :last_seq
 where tenant = :tenant and id = :id and revision = :revision and status = 'pending';
 
--- name: vote
+-- name: vote (count unread)
 insert into vote (tenant, approval_id, revision, person, decision, digest, via, at)
 values (:tenant, :approval_id, :revision, :person, :decision, :digest, :via, :at)
 on conflict do nothing;
 
 -- name: votes
 select * from vote where tenant = :tenant and approval_id = :approval_id order by at, person;
+
+-- name: votes_of_action
+select * from vote
+where tenant = :tenant
+    and approval_id = (
+        select max(id) from approval where tenant = :tenant and action_id = :action_id)
+order by at, person;
