@@ -146,6 +146,19 @@ async def test_what_is_said_to_be_read_next_is_read_as_it_is_then(store: Store) 
     assert await store.write(work) == ["v", "v", "v", "v", None]
 
 
+async def test_a_reader_may_say_what_it_reads_next(store: Store) -> None:
+    """The same outside of a transaction, and for the units after one that left answers unread."""
+    await store.write(put("one"))
+
+    def work(reader: Reader) -> list[str | None]:
+        for key in ("one", "two", "three"):
+            reader.ahead("log.meta", key=key)
+        return [get("two")(reader), get("one")(reader), get("one")(reader)]
+
+    for _ in range(9):  # more than there are threads that read
+        assert await store.read(work) == [None, "v", "v"]
+
+
 @pytest.mark.promise("store:no-gap")
 @pytest.mark.parametrize("seq", [1, -1, 5])
 async def test_an_entry_with_another_index_than_the_next_is_refused(store: Store, seq: int) -> None:

@@ -156,6 +156,35 @@ async def test_a_restarted_server_is_found_again(
     await store.close()
 
 
+async def test_a_reader_is_begun_again_only_while_it_has_read_nothing(
+    own_server: PostgresServer, url: str
+) -> None:
+    """What a unit did with an answer is done; before the first one it has done nothing."""
+    store = PostgresStore(url, create=True)
+    await store.write(lambda tx: put(tx, "read"))
+    begun: list[str] = []
+
+    def cut_before(reader: Reader) -> bool:
+        begun.append("before")
+        if len(begun) == 1:
+            end_connections(own_server)
+        return has(reader, "read")
+
+    def cut_between(reader: Reader) -> bool:
+        begun.append("between")
+        found = has(reader, "read")
+        end_connections(own_server)
+        return found and has(reader, "read")
+
+    assert await store.read(cut_before)
+    with pytest.raises(RetryableError) as caught:
+        await store.read(cut_between)
+    assert caught.value.code is Code.STORE_UNAVAILABLE
+    assert begun == ["before", "before", "between"]
+    assert await store.read(lambda reader: has(reader, "read"))
+    await store.close()
+
+
 async def test_a_server_that_crashes_in_the_middle_keeps_what_was_answered(
     own_server: PostgresServer, url: str
 ) -> None:
