@@ -68,6 +68,8 @@ def plain(value: JsonValue) -> Json:
     Raises:
         RefusedError: `invalid_input` for a float.
     """
+    if type(value) is str:  # what most values are; ASCII is in that form already
+        return value if value.isascii() else unicodedata.normalize("NFC", value)
     match value:
         case None | bool() | int():
             return value

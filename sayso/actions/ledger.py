@@ -21,7 +21,16 @@ from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant
 from sayso.json import JsonValue
 from sayso.money import Money
-from sayso.store.base import Reader, Row, Transaction, integer, integer_or_none, text, text_or_none
+from sayso.store.base import (
+    Reader,
+    Row,
+    SqlValue,
+    Transaction,
+    integer,
+    integer_or_none,
+    text,
+    text_or_none,
+)
 
 SYSTEM = Actor(kind=ActorKind.SYSTEM, id="engine")
 OUTBOX_TOPIC = "approval"
@@ -286,10 +295,13 @@ class Ledger:
         # What held it is over with the move, unless it is the move that holds it.
         held_by = changed.held_by if changed.held_by != row.held_by else None
         stored = replace(changed, last_seq=seq, held_by=held_by)
-        columns = _columns(stored)
-        for fixed in _FIXED:
-            del columns[fixed]
-        tx.run("action.update", **columns, tenant=row.tenant, id=row.id, was_seq=row.last_seq)
+        columns = _state_columns(stored)
+        named: dict[str, SqlValue] = {"tenant": row.tenant, "id": row.id, "was_seq": row.last_seq}
+        same = stored.snapshot is row.snapshot and stored.args is row.args
+        if same and stored.revision == row.revision:
+            tx.run("action.move", **columns, **named)
+        else:
+            tx.run("action.update", **columns, **_judged_columns(stored), **named)
         if row.held_by is not None:
             # Whoever put it back may have died before the others were: each takes some along.
             tx.run(
@@ -342,16 +354,8 @@ class Ledger:
         tx.run("request.wake", tenant=row.tenant, id=row.request_id, now=row.updated_at)
 
 
-_FIXED = (
-    *("tenant", "id", "idempotency_key", "fingerprint", "requester", "request_id", "step"),
-    *("after", "name", "subject_id", "assurance", "reason_ref", "planner", "created_at"),
-    *("traceparent", "on_failure", "undoes", "priority"),
-)
-
-
-def _columns(row: ActionRow) -> dict[str, str | int | None]:
-    amount = row.amount
-    return {
+def _columns(row: ActionRow) -> dict[str, SqlValue]:
+    fixed: dict[str, SqlValue] = {
         "tenant": row.tenant,
         "id": row.id,
         "idempotency_key": row.idempotency_key,
@@ -363,15 +367,34 @@ def _columns(row: ActionRow) -> dict[str, str | int | None]:
         "name": row.name,
         "subject_id": row.subject.id,
         "assurance": row.subject.assurance.value,
-        "args": dumps(row.args),
         "reason_ref": row.reason_ref,
         "planner": row.planner,
-        "status": row.status.value,
+        "traceparent": row.traceparent,
+        "created_at": row.created_at,
+        "on_failure": row.on_failure.value,
+        "undoes": row.undoes,
+        "priority": row.priority,
+    }
+    return {**fixed, **_judged_columns(row), **_state_columns(row)}
+
+
+def _judged_columns(row: ActionRow) -> dict[str, SqlValue]:
+    """What each revision has of its own."""
+    amount = row.amount
+    return {
         "revision": row.revision,
+        "args": dumps(row.args),
         "snapshot": None if row.snapshot is None else snapshot_text(row.snapshot),
         "digest": row.digest,
         "amount_minor": None if amount is None else amount.amount_minor,
         "currency": None if amount is None else amount.currency,
+    }
+
+
+def _state_columns(row: ActionRow) -> dict[str, SqlValue]:
+    """What moves within a revision."""
+    return {
+        "status": row.status.value,
         "judgement": None if row.judgement is None else dumps(judgement_json(row.judgement)),
         "error": None if row.error is None else dumps(row.error),
         "receipt": None if row.receipt is None else dumps(receipt_json(row.receipt)),
@@ -381,14 +404,9 @@ def _columns(row: ActionRow) -> dict[str, str | int | None]:
         "fence": row.fence,
         "attempts": row.attempts,
         "due_at": row.due_at,
-        "traceparent": row.traceparent,
-        "created_at": row.created_at,
         "updated_at": row.updated_at,
         "last_seq": row.last_seq,
-        "on_failure": row.on_failure.value,
-        "undoes": row.undoes,
         "held_by": row.held_by,
-        "priority": row.priority,
         "occupies": row.object_key if row.status in CALLED else None,
     }
 

@@ -102,10 +102,14 @@ def profile_fault(value: object, depth: int = 1) -> str | None:
     if depth > MAX_DEPTH:
         return f"more than {MAX_DEPTH} levels"
     for inner in inside:
-        if type(inner) is not str:  # most are, and a call for each would cost more than the rest
-            fault = profile_fault(inner, depth + 1)
-            if fault is not None:
-                return fault
+        kind = type(inner)  # of most values, and a call for each would cost more than the rest
+        if kind is str or inner is None or kind is bool:
+            continue
+        if kind is int and -MAX_INT <= cast("int", inner) <= MAX_INT:
+            continue
+        fault = profile_fault(inner, depth + 1)
+        if fault is not None:
+            return fault
     return None
 
 

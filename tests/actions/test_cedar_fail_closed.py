@@ -87,7 +87,7 @@ def _without(fact: str) -> Question:
         (_changed(reason=usd(1)), "fact `reason` is no string"),
         (_changed(charge_amount=5), "fact `charge_amount` is no decimal"),
         (_changed(charge_amount=Money(1, "EUR")), "fact `charge_amount` is in EUR"),
-        (_changed(reason="\ud800"), "failed to build request"),
+        (_changed(reason="\ud800"), "could not be read"),
         (question(None), "holds no amount"),
         (question(usd(0)), "holds no amount"),
         (question(usd(-1)), "holds no amount"),

@@ -79,8 +79,8 @@ def evaluate(request: JsonObject, rules: RuleSet, entities: Entities, schema: Sc
     """Ask one request.
 
     Args:
-        request: `principal`, `action`, `resource` (`{"type", "id"}`) and `context`; one that does
-            not fit the schema gives an error, never an allow.
+        request: `principal`, `action`, `resource` (`{"type", "id"}`) and `context` (as JSON text);
+            one that does not fit the schema gives an error, never an allow.
         rules: from `compile_rules`.
         entities: those that the request names.
         schema: what rules, entities and request were made for.

@@ -17,6 +17,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 
+import orjson
+
 from sayso.actions.action import Action, Assurance, Effect
 from sayso.actions.cedar.binding import (
     Entities,
@@ -116,7 +118,7 @@ class CedarPolicy:
         self._rule_set = compile_rules(rules.nodes)
         self._hypotheticals = _hypotheticals(_asked_roles(roles, rules), max_quorum)
         self._version = _version(texts, text, roles, max_quorum)
-        self._recent: OrderedDict[tuple[str, str], _Asked] = OrderedDict()
+        self._recent: OrderedDict[tuple[bytes, str], _Asked] = OrderedDict()
         self._recent_lock = threading.Lock()
 
     @property
@@ -203,8 +205,8 @@ class CedarPolicy:
         same answer: mostly what was judged is asked again when people have said yes, and again at
         the claim. The whole request is the key, so that none can stand for another.
         """
-        entities_json = json.dumps(request.entities)
-        key = (json.dumps((request.parts, request.context)), entities_json)
+        entities_json = orjson.dumps(request.entities).decode()
+        key = (orjson.dumps((request.parts, request.context)), entities_json)
         with self._recent_lock:
             asked = self._recent.get(key)
             if asked is not None:
@@ -228,8 +230,8 @@ class CedarPolicy:
 
     def _ask(self, asked: _Asked, approvals: int, roles: frozenset[str]) -> Verdict:
         context = asked.request.context | {"approvals": approvals, "approvedBy": sorted(roles)}
-        request = asked.request.parts | {"context": context}
         try:
+            request = asked.request.parts | {"context": orjson.dumps(context).decode()}
             return evaluate(request, self._rule_set, asked.entities, self._schema)
         except Exception as error:  # noqa: BLE001  (a guard that fails must deny, whatever it was)
             reason = f"Cedar failed: {type(error).__name__}: {error!s:.200}"

@@ -56,6 +56,14 @@ select tenant, id, due_at from action where due_at <= :now order by due_at limit
 -- name: next_due
 select min(due_at) as due_at from action where due_at > :now;
 
+-- What most moves change; what was judged stays as it is.
+-- name: move (one row)
+update action set status = :status, judgement = :judgement, error = :error, receipt = :receipt,
+    call_key = :call_key, call_key_until = :call_key_until, called_at = :called_at,
+    fence = :fence, attempts = :attempts, due_at = :due_at, updated_at = :updated_at,
+    last_seq = :last_seq, held_by = :held_by, occupies = :occupies
+where tenant = :tenant and id = :id and last_seq = :was_seq;
+
 -- name: update (one row)
 update action set status = :status, revision = :revision, args = :args, snapshot = :snapshot,
     digest = :digest, amount_minor = :amount_minor, currency = :currency, judgement = :judgement,
