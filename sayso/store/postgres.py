@@ -143,7 +143,7 @@ class PostgresStore:
             session.take_up()
         except psycopg.Error as error:  # of a unit that is over
             logger.debug("a snapshot ended with: %s", error)
-        session.send(_BEGIN)
+        session.begin(_BEGIN)
         return session
 
     def _time_now(self) -> int:

@@ -27,6 +27,9 @@ ANSWER_TIMEOUT_S = 60.0
 """How long an answer may take before the connection counts as lost; the server's own limits are
 shorter, so this ends only what hangs."""
 
+_PLANNED_AGAIN = frozenset(2**power for power in range(4, 13))
+"""After so many transactions of a connection its statements are planned anew."""
+_REPLAN = Statement(name="~replan", sql="discard plans")
 _OK = (pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK)
 _BINARY = int(pq.Format.BINARY)
 _NO_VALUES: Mapping[str, SqlValue] = {}
@@ -76,12 +79,26 @@ class Session:
         self._decoder = Transformer()
         self._poll = select.poll()
         self._poll.register(self._pg.socket, select.POLLIN)
+        self._transactions = 0
         self.is_lost = False
 
     @property
     def backend_pid(self) -> int:
         """The server's process for this connection."""
         return self._pg.backend_pid
+
+    def begin(self, statement: Statement) -> None:
+        """Send the first statement of a transaction, without waiting for its answer.
+
+        NOTE: PostgreSQL plans a prepared statement once. On a table that is still empty it takes
+        all indexes for equally good, and one that begins with the tenant would be walked as a whole
+        from then on, until statistics are gathered. So early plans do not last.
+        """
+        self._transactions += 1
+        if self._transactions in _PLANNED_AGAIN:
+            self.send(_REPLAN)
+            self._ask()  # else it would be part of the transaction
+        self.send(statement)
 
     def send(self, statement: Statement, values: Mapping[str, SqlValue] = _NO_VALUES) -> Answer:
         """Send a statement without waiting for its answer."""

@@ -269,7 +269,7 @@ class Writer:
         if session is None or session.is_lost:
             session = self._session = self._connect()
         try:
-            session.send(_BEGIN)
+            session.begin(_BEGIN)
             session.send(_LOCK)
             session.sync()
         except ConnectionLostError:
