@@ -24,7 +24,7 @@ _CALLED = frozenset({Status.EXECUTING, Status.UNKNOWN})
 
 
 def ahead_of_checks(tx: Transaction, row: ActionRow) -> None:
-    """Say that `found_tampering` and `forged_votes` come next; see `Transaction.ahead`."""
+    """Say that `found_tampering` and `forged_votes` come next; see `Reader.ahead`."""
     tx.ahead("log.bodies", tenant=row.tenant, from_seq=row.last_seq, limit=1)
     if row.judgement is not None and row.judgement.outcome is Outcome.ASK:
         tx.ahead("log.of_action", tenant=row.tenant, action=row.id)

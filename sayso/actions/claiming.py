@@ -109,7 +109,7 @@ class Claims:
         )
 
     def _ahead(self, tx: Transaction, row: ActionRow, now: int) -> None:
-        """Say what is read before the intent is written; see `Transaction.ahead`."""
+        """Say what is read before the intent is written; see `Reader.ahead`."""
         ahead_of_obstacles(tx, row)
         ahead_of_approval(tx, row.tenant, row.id)
         ahead_of_checks(tx, row)

@@ -66,7 +66,7 @@ def _obstacle_params(row: ActionRow) -> dict[str, SqlValue]:
 
 
 def ahead_of_obstacles(tx: Transaction, row: ActionRow) -> None:
-    """Say that `obstacle_to` will be asked next; see `Transaction.ahead`."""
+    """Say that `obstacle_to` will be asked next; see `Reader.ahead`."""
     tx.ahead("stop.obstacles", **_obstacle_params(row))
 
 

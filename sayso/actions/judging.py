@@ -100,7 +100,7 @@ class Judge:
         )
 
     def ahead(self, tx: Transaction, row: ActionRow, resolved: Resolved, now: int) -> None:
-        """Say that it will be judged next, at this very moment; see `Transaction.ahead`."""
+        """Say that it will be judged next, at this very moment; see `Reader.ahead`."""
         tx.ahead("action.history", **_history_params(row, resolved, now))
 
     def permits(

@@ -318,9 +318,9 @@ class Ledger:
             self._step_ended(self, tx, stored)
         return stored
 
-    @staticmethod
-    def ahead(tx: Transaction, row: ActionRow) -> None:
-        """Say that the row will be moved next; see `Transaction.ahead`."""
+    def ahead(self, tx: Transaction, row: ActionRow) -> None:
+        """Say that the row will be moved next; see `Reader.ahead`."""
+        self._log.ahead(tx, row.tenant)
         tx.ahead("action.version", tenant=row.tenant, id=row.id)
 
     @staticmethod

@@ -27,7 +27,7 @@ class Moves:
         return to_micros(self._clock.now())
 
     def ahead(self, tx: Transaction, row: ActionRow) -> None:
-        """Say that the row will be moved next; see `Transaction.ahead`."""
+        """Say that the row will be moved next; see `Reader.ahead`."""
         self._personal.ahead(tx, row.tenant, row.subject.id)
         self._ledger.ahead(tx, row)
 

@@ -314,9 +314,11 @@ class Proposals:
         self._personal.ahead(tx, draft.tenant, draft.subject.id)
         if isinstance(outcome, Resolved):
             self._judge.ahead(tx, draft, outcome, now)
+        self._ledger.log.ahead(tx, draft.tenant)
         known = _by_key(tx, draft.tenant, draft.idempotency_key)
         if known is not None:
             return Proposed(row=_same(read_action(known), draft.fingerprint))
+        self._ledger.log.tree(tx, draft.tenant)  # read before anything is written: see `ahead`
         reason = proposal.reason
         if reason:
             draft = replace(draft, reason_ref=self._ids.new("pii"))

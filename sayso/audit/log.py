@@ -86,6 +86,12 @@ class AuditLog:
         tx.before_commit(f"log.head/{tenant}", lambda final: self._sign(final, tenant))
         return seq
 
+    def ahead(self, tx: Transaction, tenant: Tenant) -> None:
+        """Say that the tenant's tree is read next, by `append` or `tree`; see `Reader.ahead`."""
+        if not isinstance(tx.recall((self, tenant)), Frontier):
+            tx.ahead("log.head", tenant=tenant)
+            tx.ahead("log.key", tenant=tenant)
+
     def hand_over(self, tx: Transaction, tenant: Tenant, *, from_size: int) -> None:
         """Have the successor sign the tenant's heads from this commit on."""
         successor = self.signers_of(tenant)[-1]
@@ -112,8 +118,7 @@ class AuditLog:
 
     def _open(self, tx: Transaction, tenant: Tenant) -> Frontier:
         # One wait for both, while all other writers wait for this one.
-        tx.ahead("log.head", tenant=tenant)
-        tx.ahead("log.key", tenant=tenant)
+        self.ahead(tx, tenant)
         row = tx.one("log.head", tenant=tenant)
         if row is not None:
             head = (integer(row, "size"), blob(row, "frontier"))

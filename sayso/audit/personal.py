@@ -39,7 +39,7 @@ class Personal:
 
     @staticmethod
     def ahead(tx: Transaction, tenant: Tenant, subject_id: str) -> None:
-        """Say that the subject will be asked for next; see `Transaction.ahead`."""
+        """Say that the subject will be asked for next; see `Reader.ahead`."""
         if tx.recall((_Subject, tenant, subject_id)) is None:
             tx.ahead("personal.subject", tenant=tenant, id=subject_id)
 

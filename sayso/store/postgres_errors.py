@@ -6,6 +6,7 @@ import psycopg
 from psycopg import errors
 
 from sayso.errors import Code, ConfigError, IntegrityError, RetryableError, SaysoError
+from sayso.store.units import not_one_row
 
 _BUSY = (
     errors.LockNotAvailable,
@@ -65,6 +66,13 @@ def store_error(error: BaseException) -> BaseException:
     if isinstance(error, psycopg.Error):
         return _of_driver(error)
     return error
+
+
+def unit_error(error: BaseException) -> BaseException:
+    """The same for what a unit sent, where a division by zero is a `(one row)` that was not."""
+    if isinstance(error, errors.DivisionByZero):
+        return not_one_row(str(error).strip())
+    return store_error(error)
 
 
 def _of_driver(error: psycopg.Error) -> SaysoError:

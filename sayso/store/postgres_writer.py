@@ -5,17 +5,17 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 import psycopg
 
-from sayso.errors import Code, IntegrityError, OutcomeUnknownError, RetryableError, SaysoError
+from sayso.errors import Code, OutcomeUnknownError, RetryableError, SaysoError
 from sayso.store.base import Row, SqlValue, Transaction, integer
-from sayso.store.postgres_errors import ConnectionLostError, lost, store_error
+from sayso.store.postgres_errors import ConnectionLostError, lost, store_error, unit_error
 from sayso.store.postgres_session import Answer, Session
 from sayso.store.queries import Statement, numbered_queries
-from sayso.store.units import Outcome, Shared, Unit, WaitingUnits, answer, not_one_row
+from sayso.store.units import Outcome, Shared, Unit, WaitingUnits, answer
 
 logger = logging.getLogger("sayso.store")
 T = TypeVar("T")
@@ -147,15 +147,11 @@ class _PostgresTransaction(PostgresReader):
     ) -> None:
         super().__init__(session, bound, scope)
         self.shared = shared
-        self.checked: list[Answer] = []
-        """Statements that have to change one row."""
 
     def run(self, query: str, /, **params: SqlValue) -> int:
         self._sent.clear()
         statement = self._statements[query]
         sent = self._send(statement, params)
-        if statement.is_checked:
-            self.checked.append(sent)
         return self._session.count(sent) if statement.count is None else statement.count
 
     def before_commit(self, key: str, work: Callable[[Transaction], None]) -> None:
@@ -233,7 +229,10 @@ class Writer:
         return self._end(session, done)
 
     def _end(self, session: Session, done: _Group) -> list[Outcome]:
-        """Commit, and find out whether it happened when the answer is lost."""
+        """Commit, and find out whether it happened when the answer is lost.
+
+        INVARIANT: what fails before COMMIT has the server leave that out, so nothing is stored.
+        """
         self._number += 1
         commit: Answer | None = None
         try:
@@ -242,9 +241,11 @@ class Writer:
             session.send(_NO_TIMEOUT)
             commit = session.send(_COMMIT)
             session.sync()
-        except BaseException as error:  # noqa: BLE001  (every waiter must hear of it)
+        except BaseException as error:
             if not session.is_lost:
                 self._undo(session)
+                if isinstance(error, psycopg.Error) and not done.apart:
+                    raise _UnclearError from error
                 return done.all_failed(store_error(error))
             if commit is None:
                 return done.all_failed(lost(str(error)))
@@ -354,10 +355,9 @@ class _Group:
 
     def __init__(self, session: Session, *, apart: bool) -> None:
         self._session = session
-        self._apart = apart
+        self.apart = apart
         self._scope: str | None = None
         self._shared = Shared()
-        self._checked: list[Answer] = []
         self.outcomes: list[Outcome] = []
 
     def all_failed(self, error: BaseException) -> list[Outcome]:
@@ -377,23 +377,22 @@ class _Group:
         try:
             session.send(_SAVEPOINT)
             result = unit.work(transaction)
-            if self._apart:  # constraints that wait are checked now, so that it answers for them
-                self._check(transaction.checked)
+            if self.apart:  # constraints that wait are checked now, so that it answers for them
+                session.wait(session.send(_IMMEDIATE))
                 session.send(_DEFERRED)
             session.send(_RELEASE)
         except BaseException as error:
-            if not self._apart and isinstance(error, psycopg.Error):
+            if not self.apart and isinstance(error, psycopg.Error):
                 raise _UnclearError from error
-            failure = store_error(error)
+            failure = unit_error(error)
             self._undo_unit()
         self.outcomes.append(Outcome(unit=unit, result=result, error=failure))
         if failure is None:
             self._scope = transaction.scope
             self._shared = transaction.shared
-            self._checked += transaction.checked
 
     def finish(self) -> None:
-        """Run what was to be run once before the commit, and wait until nothing has failed.
+        """Run what was to be run once before the commit.
 
         Raises:
             _UnclearError: unless `apart`.
@@ -402,23 +401,10 @@ class _Group:
         try:
             for work in self._shared.finishers.values():
                 work(transaction)
-            self._check([*self._checked, *transaction.checked])
-        except (psycopg.Error, IntegrityError) as error:
-            if self._apart:
+        except psycopg.Error as error:
+            if self.apart:
                 raise
             raise _UnclearError from error
-
-    def _check(self, checked: Iterable[Answer]) -> None:
-        """Check the constraints that wait, and what has to change one row.
-
-        Raises:
-            psycopg.Error: something that was sent has failed.
-            IntegrityError: `tampered`, when another number of rows was changed.
-        """
-        self._session.wait(self._session.send(_IMMEDIATE))
-        for sent in checked:
-            if self._session.count(sent) != 1:
-                raise not_one_row(sent.name)
 
     def _undo_unit(self) -> None:
         # INVARIANT: the tenant that a unit had set is undone with it, so it is not known any more.
@@ -430,7 +416,7 @@ class _Group:
         except ConnectionLostError:
             return
         except Exception as error:
-            if not self._apart:
+            if not self.apart:
                 raise _UnclearError from error
             logger.debug("a unit is undone after: %s", error)
         try:

@@ -116,13 +116,13 @@ class WaitingUnits:
             self._changed.notify()
 
 
-def not_one_row(query: str) -> IntegrityError:
+def not_one_row(detail: str) -> IntegrityError:
     """Why a unit fails whose `(one row)` statement has changed another number of rows."""
     return IntegrityError(
         Code.TAMPERED,
         "a row changed inside the transaction that writes it",
         next_step="run `sayso audit verify`",
-        detail=query,
+        detail=detail,
     )
 
 
