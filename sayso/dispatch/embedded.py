@@ -15,7 +15,7 @@ from typing import Any
 from sayso.dispatch.base import Begin, Handler, Item
 from sayso.errors import SaysoError
 from sayso.ids import Clock, Tenant, monotonic_s, to_micros
-from sayso.store.base import Row, Store, integer, integer_or_none, text
+from sayso.store.base import Reader, Row, Store, integer, integer_or_none, text
 
 logger = logging.getLogger("sayso.dispatch")
 
@@ -153,15 +153,15 @@ class EmbeddedDispatcher:
         if len(self._running) >= self._at_once:
             return 0
         limit = self._at_once * 2 + len(self._paused)
-        due: dict[Item, int] = {}
-        complete = True
-        for noun in self._handlers:
-            rows = await self._due(noun, now, limit)
-            complete = complete and len(rows) < limit
-            for row in rows:
-                item = Item(noun=noun, tenant=Tenant(text(row, "tenant")), id=text(row, "id"))
-                due[item] = integer(row, "due_at")
-        if complete:
+        found = await self._store.read(lambda reader: self._due(reader, now, limit))
+        due = {
+            Item(noun=noun, tenant=Tenant(text(row, "tenant")), id=text(row, "id")): integer(
+                row, "due_at"
+            )
+            for noun, rows in found.items()
+            for row in rows
+        }
+        if all(len(rows) < limit for rows in found.values()):
             self._forget_but(due, moment)
         room = max(0, self._at_once - len(self._running))
         ready = [
@@ -183,11 +183,8 @@ class EmbeddedDispatcher:
         }
 
     async def _seconds_to_next(self, now: int, moment: float) -> float:
-        soonest = [_LONGEST_PAUSE_S]
-        for noun in self._handlers:
-            due_at = await self._next_due(noun, now)
-            if due_at is not None:
-                soonest.append((due_at - now) / 1e6)
+        found = await self._store.read(lambda reader: self._next_due(reader, now))
+        soonest = [_LONGEST_PAUSE_S, *((due_at - now) / 1e6 for due_at in found)]
         # A pause that is over has been acted upon, or waits for room, and a run's end wakes.
         soonest += [pause.until - moment for pause in self._paused.values() if pause.until > moment]
         return max(0.0, min(soonest))
@@ -195,14 +192,22 @@ class EmbeddedDispatcher:
     def _now(self) -> int:
         return to_micros(self._clock.now())
 
-    async def _due(self, noun: str, now: int, limit: int) -> list[Row]:
-        return await self._store.read(
-            lambda reader: reader.all(f"dispatch.due_{noun}", now=now, limit=limit)
-        )
+    def _due(self, reader: Reader, now: int, limit: int) -> dict[str, list[Row]]:
+        """What is due now, by noun."""
+        for noun in self._handlers:
+            reader.ahead(f"dispatch.due_{noun}", now=now, limit=limit)
+        return {
+            noun: reader.all(f"dispatch.due_{noun}", now=now, limit=limit)
+            for noun in self._handlers
+        }
 
-    async def _next_due(self, noun: str, now: int) -> int | None:
-        row = await self._store.read(lambda reader: reader.one(f"dispatch.next_{noun}", now=now))
-        return None if row is None else integer_or_none(row, "due_at")
+    def _next_due(self, reader: Reader, now: int) -> list[int]:
+        """When the first of each noun will be, of those that have one."""
+        for noun in self._handlers:
+            reader.ahead(f"dispatch.next_{noun}", now=now)
+        rows = [reader.one(f"dispatch.next_{noun}", now=now) for noun in self._handlers]
+        found = [integer_or_none(row, "due_at") for row in rows if row is not None]
+        return [due_at for due_at in found if due_at is not None]
 
     def _may(self, item: Item, due_at: int, moment: float) -> bool:
         pause = self._paused.get(item)
