@@ -69,7 +69,8 @@ class Store(Protocol):
 
     Guarantees: when `write` returns, the unit is durable (it survives a power loss); when it
     raises, nothing of the unit is stored. Units never see each other half done. A unit may be run
-    on any thread and must touch nothing but its transaction.
+    on any thread, and again where the commit that it shares has failed, so it must touch nothing
+    but its transaction.
     """
 
     async def write(self, work: Callable[[Transaction], T], *, tenant: str | None = None) -> T:
