@@ -25,13 +25,14 @@ def working_folder() -> Generator[Path]:
 
 
 def with_bytecode(folder: Path) -> dict[str, str]:
-    """The environment in which processes keep their bytecode in `folder`.
+    """The environment in which processes keep their bytecode; in `folder` where it is forbidden.
 
     Some machines forbid bytecode in general, and every start would compile all it imports.
     """
-    forbidden = {"PYTHONDONTWRITEBYTECODE"}
-    kept = {name: value for name, value in os.environ.items() if name not in forbidden}
-    return kept | {"PYTHONPYCACHEPREFIX": str(folder)}
+    kept = dict(os.environ)
+    if kept.pop("PYTHONDONTWRITEBYTECODE", ""):
+        kept["PYTHONPYCACHEPREFIX"] = str(folder)
+    return kept
 
 
 def filesystem_of(folder: Path) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 from support.house import STORE_URLS
+from support.machine import keep_bytecode
 from support.postgres import fresh_database, shared_server
 
 from sayso.testing.postgres import PostgresServer
@@ -25,6 +26,11 @@ sys.path.append(str(Path(__file__).resolve().parent.parent))
 settings.register_profile("here", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "here")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The same machine for the test processes and for all that they start."""
+    keep_bytecode(config)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
