@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 from support.house import STORE_URLS
-from support.machine import keep_bytecode
+from support.machine import keep_bytecode, keep_files_in_memory
 from support.postgres import fresh_database, shared_server
 
 from sayso.testing.postgres import PostgresServer
@@ -30,6 +30,7 @@ settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 def pytest_configure(config: pytest.Config) -> None:
     """The same machine for the test processes and for all that they start."""
+    keep_files_in_memory()
     keep_bytecode(config)
 
 
