@@ -34,6 +34,13 @@ def pytest_configure(config: pytest.Config) -> None:
     keep_bytecode(config)
 
 
+@pytest.hookimpl(wrapper=True, optionalhook=True)
+def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
+    """`-n auto`: one more than there are cores, since many tests wait for leases and processes."""
+    cores = yield
+    return cores if os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS") else cores + 1
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes a minute by itself begins first, so that nobody waits for it alone at the end."""
     items.sort(key=lambda item: item.get_closest_marker("house") is None)
