@@ -584,6 +584,11 @@ PROMISES: dict[str, Promise] = {
         "Who refunded what to whom, on whose yes, is one query, which is recorded itself.",
         "design 1",
     ),
+    "http:subjects": Promise(
+        "Access, erasure and legal holds work over HTTP, for people with the role; what is shown "
+        "in clear stands in no log, span or address.",
+        "issue 4",
+    ),
     "http:pseudonym": Promise("The customer's id is nowhere in the log.", "invariant 8"),
     # ---- keys at rest ----------------------------------------------------------------------
     "vault:place": Promise(

@@ -132,10 +132,16 @@ class Erasures:
 
     @staticmethod
     def known(reader: Reader, order: ErasureOrder) -> ErasureRow | None:
-        """The erasure that this order has begun, or another one of the same subject under way."""
+        """The erasure that this order has begun, or another one of the same subject under way.
+
+        Raises:
+            RefusedError: `idempotency_conflict`, when the key was used for another erasure, or
+                something is held under the customer's id although it was done.
+        """
         row = reader.one("erasure.by_key", tenant=order.tenant, key_sha256=order.key_sha256)
-        if row is None:
-            row = reader.one("erasure.of_subject", tenant=order.tenant, subject_id=order.subject_id)
+        if row is not None:
+            return _same(reader, read_erasure(row), order)
+        row = reader.one("erasure.of_subject", tenant=order.tenant, subject_id=order.subject_id)
         return None if row is None else read_erasure(row)
 
     @staticmethod
@@ -214,3 +220,20 @@ class Erasures:
             done_at=to_micros(self._clock.now()),
         )
         return get_erasure(tx, row.tenant, row.id)
+
+
+def _same(reader: Reader, row: ErasureRow, order: ErasureOrder) -> ErasureRow:
+    # INVARIANT: nobody is told `erased` of a customer of whom something is held. Once it is done
+    # the row does not say whose it was, so that is asked of the customer who is named now.
+    other = (
+        Erasures.holds_something(reader, order.tenant, order.subject_id)
+        if row.subject_id is None
+        else row.subject_id != order.subject_id
+    )
+    if other or row.reason != order.reason:
+        raise RefusedError(
+            Code.IDEMPOTENCY_CONFLICT,
+            "this idempotency key was used for another erasure",
+            next_step="use a new key for a new erasure",
+        )
+    return row

@@ -5,6 +5,7 @@ One person places a hold at once; two people end it, as with a stop.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -31,6 +32,7 @@ class HoldRow:
     Attributes:
         pseudonym: whose text it keeps. reason: a code.
         placed_by, asked_by, released_by: ids of people; the last two are distinct.
+        asked_key, released_key: by which calls they said so, as `HoldCall.key_sha256` has it.
     """
 
     tenant: Tenant
@@ -41,8 +43,10 @@ class HoldRow:
     placed_at: int
     asked_by: str | None
     asked_at: int | None
+    asked_key: str | None
     released_by: str | None
     released_at: int | None
+    released_key: str | None
     last_seq: int
 
     @property
@@ -62,10 +66,33 @@ def read_hold(row: Row) -> HoldRow:
         placed_at=integer(row, "placed_at"),
         asked_by=text_or_none(row, "asked_by"),
         asked_at=integer_or_none(row, "asked_at"),
+        asked_key=text_or_none(row, "asked_key_sha256"),
         released_by=text_or_none(row, "released_by"),
         released_at=integer_or_none(row, "released_at"),
+        released_key=text_or_none(row, "released_key_sha256"),
         last_seq=integer(row, "last_seq"),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldCall:
+    """Who says something about a hold, and by which call.
+
+    Attributes:
+        person: the id. via: which way in, for the log.
+        key: idempotency key; the same key with the same content is one call.
+    """
+
+    tenant: Tenant
+    person: str
+    via: str
+    key: str
+
+    @property
+    def key_sha256(self) -> str:
+        """What is stored of the key, which may name the customer."""
+        parts = "\0".join((self.tenant, self.key))
+        return hashlib.sha256(b"sayso/hold-key/v1\0" + parts.encode()).hexdigest()
 
 
 def get_hold(reader: Reader, tenant: Tenant, hold_id: str) -> HoldRow:
@@ -123,36 +150,45 @@ class Holds:
         self._ids = ids
         self._may_release = may_release
 
-    def place(
-        self, tx: Transaction, tenant: Tenant, subject_id: str, reason: str, person: str
-    ) -> HoldRow:
-        """Keep everything of a subject from now on, also of one who is not known yet."""
+    def place(self, tx: Transaction, call: HoldCall, subject_id: str, reason: str) -> HoldRow:
+        """Keep everything of a subject from now on, also of one who is not known yet.
+
+        Raises:
+            RefusedError: `idempotency_conflict`, when the key has placed another hold.
+        """
+        known = tx.one("hold.by_key", tenant=call.tenant, key_sha256=call.key_sha256)
+        if known is not None:
+            return _same(tx, read_hold(known), subject_id, reason)
         now = to_micros(self._clock.now())
-        pseudonym = self._personal.pseudonym(tx, tenant, subject_id, now)
+        pseudonym = self._personal.pseudonym(tx, call.tenant, subject_id, now)
         hold_id = self._ids.new("hld")
-        seq = self._append(
-            tx, tenant, EntryKind.SUBJECT_HELD, pseudonym, person, hold_id, {"reason": reason}
-        )
+        data: dict[str, Json] = {"hold": hold_id, "reason": reason, "via": call.via}
         tx.run(
             "hold.insert",
-            tenant=tenant,
+            tenant=call.tenant,
             id=hold_id,
             pseudonym=pseudonym,
             reason=reason,
-            placed_by=person,
+            placed_by=call.person,
             placed_at=now,
-            last_seq=seq,
+            key_sha256=call.key_sha256,
+            last_seq=self._append(tx, call, EntryKind.SUBJECT_HELD, pseudonym, data),
         )
-        return get_hold(tx, tenant, hold_id)
+        return get_hold(tx, call.tenant, hold_id)
 
-    def release(self, tx: Transaction, tenant: Tenant, hold_id: str, person: str) -> HoldRow:
+    def release(self, tx: Transaction, call: HoldCall, hold_id: str) -> HoldRow:
         """Ask for the end of a hold, or confirm it as another person than who asked.
+
+        The same call made again changes nothing, and is answered with the hold as it is now.
 
         Raises:
             RefusedError: `not_found`, `already_decided`, `own_request` for the same person's
                 second word.
         """
-        row = get_hold(tx, tenant, hold_id)
+        row = get_hold(tx, call.tenant, hold_id)
+        given = (call.person, call.key_sha256)
+        if given in {(row.asked_by, row.asked_key), (row.released_by, row.released_key)}:
+            return row
         if not row.in_force:
             raise RefusedError(
                 Code.ALREADY_DECIDED,
@@ -161,25 +197,27 @@ class Holds:
             )
         if row.asked_by is None or not self._may_release(row.asked_by):
             # Nobody has asked, or who did has no say any more.
-            return self._step(tx, row, EntryKind.SUBJECT_RELEASE_ASKED, "hold.ask", person)
-        if row.asked_by == person:
+            return self._step(tx, row, call, EntryKind.SUBJECT_RELEASE_ASKED, "hold.ask")
+        if row.asked_by == call.person:
             raise RefusedError(
                 Code.OWN_REQUEST,
                 "you asked for this yourself, so somebody else has to confirm it",
                 next_step=f"ask another person to run `sayso audit release {row.id}`",
             )
-        return self._step(tx, row, EntryKind.SUBJECT_RELEASED, "hold.release", person)
+        return self._step(tx, row, call, EntryKind.SUBJECT_RELEASED, "hold.release")
 
     def _step(
-        self, tx: Transaction, row: HoldRow, kind: EntryKind, query: str, person: str
+        self, tx: Transaction, row: HoldRow, call: HoldCall, kind: EntryKind, query: str
     ) -> HoldRow:
-        seq = self._append(tx, row.tenant, kind, row.pseudonym, person, row.id, {})
+        data: dict[str, Json] = {"hold": row.id, "via": call.via}
+        seq = self._append(tx, call, kind, row.pseudonym, data)
         done = tx.run(
             query,
             tenant=row.tenant,
             id=row.id,
-            by=person,
+            by=call.person,
             at=to_micros(self._clock.now()),
+            key_sha256=call.key_sha256,
             last_seq=seq,
             was_seq=row.last_seq,
         )
@@ -189,17 +227,23 @@ class Holds:
     def _append(
         self,
         tx: Transaction,
-        tenant: Tenant,
+        call: HoldCall,
         kind: EntryKind,
         pseudonym: str,
-        person: str,
-        hold_id: str,
         data: dict[str, Json],
     ) -> int:
-        entry = Entry(
-            kind=kind,
-            actor=Actor(kind=ActorKind.PERSON, id=person),
-            subject=pseudonym,
-            data={"hold": hold_id, **data},
+        actor = Actor(kind=ActorKind.PERSON, id=call.person)
+        entry = Entry(kind=kind, actor=actor, subject=pseudonym, data=data)
+        return self._log.append(tx, call.tenant, entry)
+
+
+def _same(reader: Reader, row: HoldRow, subject_id: str, reason: str) -> HoldRow:
+    subject = reader.one("personal.subject", tenant=row.tenant, id=subject_id)
+    pseudonym = None if subject is None else text(subject, "pseudonym")
+    if (row.pseudonym, row.reason) != (pseudonym, reason):
+        raise RefusedError(
+            Code.IDEMPOTENCY_CONFLICT,
+            "this idempotency key was used for another hold",
+            next_step="use a new key for a new hold",
         )
-        return self._log.append(tx, tenant, entry)
+    return row

@@ -225,6 +225,7 @@ async def _look(run: Run, folder: Path) -> None:
         run.keep("cards", card.model_dump_json())
     for path in ("/v1/audit/entries?limit=100", "/v1/audit/checkpoint", "/v1/approvals"):
         await run.call("GET", path, "auditor" if "audit" in path else "reader")
+    await _owe(run)
     run.keep("config", repr(run.sayso.workspace.settings))
     run.keep("config", repr(run.sayso.house.connectors.__dict__))
     for name in ("jsonl", "ocsf", "cloudevents"):
@@ -244,6 +245,22 @@ async def _look(run: Run, folder: Path) -> None:
             for row in database.execute(f"select * from {table}"):
                 run.keep(f"rows of {table}", row)
     database.close()
+
+
+async def _owe(run: Run) -> None:
+    """What is owed to customers, over HTTP: their data in clear, a hold, an erasure."""
+    ben = {"subject": "cus_demo_ben"}
+    shown = await run.call("POST", "/v1/subjects/exports", "maria", ben)
+    assert (shown.status_code, shown.headers["cache-control"]) == (200, "no-store")
+    held = {**ben, "reason": "litigation"}
+    hold = (await run.call("POST", "/v1/subjects/holds", "maria", held)).json()["id"]
+    await run.call("POST", "/v1/subjects/erasures", "maria", ben)
+    for holder in ("maria", "noor"):
+        await run.call("POST", f"/v1/subjects/holds/{hold}/release", holder, {})
+    erased = await run.call("POST", "/v1/subjects/erasures", "maria", ben)
+    assert erased.status_code == 201, erased.text
+    for path in ("/v1/subjects/erasures", f"/v1/subjects/holds/{hold}"):
+        await run.call("GET", path, "auditor")
 
 
 @pytest.mark.promise("secrets:forty")

@@ -476,3 +476,40 @@ async def test_a_customer_of_whom_nothing_is_left_loses_the_key(
         assert (swept.actions, swept.subjects) == (1, 1)
         assert ANA not in await everything_stored(house)
         assert verdict(house) is Verdict.VERIFIED
+
+
+async def test_a_key_that_erased_somebody_erases_nobody_else(house: ShopHouse) -> None:
+    """Nobody is told `erased` of a customer of whom something is held."""
+    subjects = house.sayso.subjects
+    await live(house)
+    await live_as_bo(house)
+    await subjects.erase(ANA, reason="subject_request", by=MARIA, key="e1")
+    for subject, reason in (("cus_bo", "subject_request"), (ANA, "other_reason")):
+        with pytest.raises(RefusedError) as caught:
+            await subjects.erase(subject, reason=reason, by=MARIA, key="e1")
+        assert caught.value.code is Code.IDEMPOTENCY_CONFLICT
+    await live_again(house)
+    with pytest.raises(RefusedError) as caught:
+        await subjects.erase(ANA, reason="subject_request", by=MARIA, key="e1")
+    assert caught.value.code is Code.IDEMPOTENCY_CONFLICT
+
+
+async def test_a_word_about_a_hold_said_again_is_one(house: ShopHouse) -> None:
+    """By its key: placed once, asked once, released once; for another customer it is refused."""
+    subjects = house.sayso.subjects
+    placed = [
+        await subjects.hold("cus_new", reason="litigation", by=MARIA, key="h1") for _ in range(2)
+    ]
+    assert placed[0] == placed[1]
+    with pytest.raises(RefusedError) as caught:
+        await subjects.hold(ANA, reason="litigation", by=MARIA, key="h1")
+    assert caught.value.code is Code.IDEMPOTENCY_CONFLICT
+    asked = [await subjects.release(placed[0].id, by=MARIA, key="r1") for _ in range(2)]
+    assert asked[0] == asked[1]
+    ended = await subjects.release(placed[0].id, by=NOOR, key="r1")
+    assert ended.status == "released"
+    for person in (MARIA, NOOR):
+        assert await subjects.release(placed[0].id, by=person, key="r1") == ended
+    kinds = [entry.kind for entry in await house.sayso.audit.query("kind:subject.released")]
+    assert kinds == ["subject.released"]
+    assert verdict(house) is Verdict.VERIFIED

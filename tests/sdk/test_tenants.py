@@ -189,11 +189,19 @@ async def _read_over_http(two: Two, side: Side) -> None:
         *("/v1/audit/entries?limit=100", "/v1/audit/checkpoint", "/v1/audit/tile/0/000"),
         *(f"/v1/actions/{side.action}", f"/v1/approvals/{side.approval}"),
         *(f"/v1/requests/{side.request}", f"/v1/stops/{side.stop}", "/v1/audit/proof?seq=2"),
+        *("/v1/subjects/erasures", "/v1/subjects/holds?ended=true"),
+        f"/v1/subjects/holds/{side.hold}",
     ]
     for path in paths:
         answer = await two.http.get(path, headers=_bearer(side, "maria"))
         assert answer.status_code in {200, 404, 405, 422}, (path, answer.text)
         side.keep(answer.text)
+    headers = {**_bearer(side, "maria"), "Idempotency-Key": "access"}
+    answer = await two.http.post(
+        "/v1/subjects/exports", json={"subject": CUSTOMER}, headers=headers
+    )
+    assert answer.status_code == 200, answer.text
+    side.keep(answer.text)
 
 
 def _bearer(side: Side, holder: str) -> dict[str, str]:
@@ -307,6 +315,7 @@ async def test_over_http_the_others_ids_are_not_found_either(two: Two) -> None:
             "approvals": other.approval,
             "requests": other.request,
             "stops": other.stop,
+            "subjects": other.hold,
         }
         card = await two.house.sayso.approval(other.approval, tenant=other.tenant)
         yes = {"decision": "approve", "revision": card.revision, "digest": card.digest}
@@ -321,6 +330,8 @@ async def test_over_http_the_others_ids_are_not_found_either(two: Two) -> None:
             for method in methods:
                 tried += 1
                 body: object = yes if "decision" in path else resolved
+                if path.startswith("/v1/subjects"):
+                    body = {}
                 if path.startswith("/v1/requests") and "decision" in path:
                     body = {"decisions": [{"approval": card.id, **yes}]}
                 headers = {**_bearer(side, "maria"), "Idempotency-Key": secrets.token_hex(8)}
@@ -329,7 +340,10 @@ async def test_over_http_the_others_ids_are_not_found_either(two: Two) -> None:
                 )
                 assert answer.status_code in {404, 422}, (method, path, answer.text)
                 assert other.words not in answer.text
-        assert tried >= 6
+        assert tried >= 9
+        for noun, found in (("holds", side.hold), ("erasures", None)):
+            answer = await two.http.get(f"/v1/subjects/{noun}", headers=_bearer(side, "noor"))
+            assert [one["id"] for one in answer.json()["items"]] == ([found] if found else [])
     assert {
         (await two.house.sayso.action(side.action, tenant=side.tenant)).status
         for side in (two.main, two.rival)
@@ -339,6 +353,19 @@ async def test_over_http_the_others_ids_are_not_found_either(two: Two) -> None:
 async def test_the_same_keys_and_ids_are_two_things(two: Two) -> None:
     """A key of one tenant is no key of the other; a stop holds its own tenant only."""
     main, rival = two.main, two.rival
+    held = {"subject": CUSTOMER, "reason": "litigation"}
+    placed = [
+        (
+            await two.http.post(
+                "/v1/subjects/holds",
+                json=held,
+                headers={**_bearer(side, "maria"), "Idempotency-Key": "same"},
+            )
+        ).json()
+        for side in (main, rival)
+    ]
+    assert placed[0]["id"] != placed[1]["id"]
+    assert placed[0]["subject"] != placed[1]["subject"]
     pairs = [
         (getattr(main, name), getattr(rival, name))
         for name in ("action", "done", "unknown", "approval", "request", "stop", "hold")

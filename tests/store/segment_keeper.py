@@ -73,6 +73,7 @@ class Keeper:
                 reason="litigation",
                 placed_by="maria",
                 placed_at=1,
+                key_sha256=None,
                 last_seq=self.log.append(tx, TENANT, entry),
             )
 
@@ -86,7 +87,16 @@ class Keeper:
                 assert row is not None
                 seq = self.log.append(tx, TENANT, plain_entry())
                 was = row["last_seq"]
-                tx.run(query, tenant=TENANT, id=hold, by=by, at=1, last_seq=seq, was_seq=was)
+                tx.run(
+                    query,
+                    tenant=TENANT,
+                    id=hold,
+                    by=by,
+                    at=1,
+                    key_sha256=None,
+                    last_seq=seq,
+                    was_seq=was,
+                )
 
         await self.store.write(work)
 

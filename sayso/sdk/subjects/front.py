@@ -7,9 +7,11 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+from sayso.actions.action import Subject
+from sayso.actions.digest import storable
 from sayso.audit.entry import Entry, EntryKind
-from sayso.audit.erasing import ErasureOrder, check_reason, read_erasure
-from sayso.audit.holds import get_hold, read_hold
+from sayso.audit.erasing import ErasureOrder, check_reason, get_erasure, read_erasure
+from sayso.audit.holds import HoldCall, get_hold, read_hold
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant, rfc3339, to_micros
 from sayso.sdk.paging import page_of
@@ -65,7 +67,8 @@ class Subjects:
 
         Raises:
             RefusedError: `not_an_approver`, `reason_required`, `legal_hold`, `subject_in_use`,
-                `not_found` where nothing is held.
+                `not_found` where nothing is held, `idempotency_conflict` for a key that was used
+                for another erasure, or for an earlier one of somebody who is a customer again.
             ConfigError: `invalid_setting`, when the list of erased customers cannot be written;
                 the erasure has begun then, and goes on with the next try.
         """
@@ -94,6 +97,17 @@ class Subjects:
             )
         )
         return [erasure_view(read_erasure(row)) for row in rows]
+
+    async def erasure_of(self, erasure_id: str, *, tenant: str | None = None) -> ErasureView:
+        """One erasure.
+
+        Raises:
+            RefusedError: `not_found`.
+        """
+        where, wanted = self._tenant(tenant), storable(erasure_id)
+        return erasure_view(
+            await self._house.store.read(lambda reader: get_erasure(reader, where, wanted))
+        )
 
     async def finish(self) -> list[ErasureView]:
         """Finish erasures that a crash left under way."""
@@ -130,28 +144,42 @@ class Subjects:
 
     # ---- holding -------------------------------------------------------------------------------
 
-    async def hold(self, subject_id: str, *, reason: str, by: Token) -> HoldView:
+    async def hold(
+        self, subject_id: str, *, reason: str, by: Token, key: str | None = None, via: str = "sdk"
+    ) -> HoldView:
         """Keep everything of a customer from now on, also of one who is not known yet.
 
+        Args:
+            reason: a code such as `litigation`, which stands in the log for good.
+            key: idempotency key; the same key with the same content is one hold.
+
         Raises:
-            RefusedError: `not_an_approver`, `reason_required`.
+            RefusedError: `not_an_approver`, `reason_required`, `invalid_input` for what is no
+                customer's id, `idempotency_conflict`.
         """
         async with self._recorded("hold", by):
-            code = check_reason(reason)
+            code, subject = check_reason(reason), Subject(id=subject_id)
+            call = _call(by, key, via)
             row = await self._house.store.write(
-                lambda tx: self._house.holds.place(tx, by.tenant, subject_id, code, by.holder)
+                lambda tx: self._house.holds.place(tx, call, subject.id, code)
             )
         return hold_view(row)
 
-    async def release(self, hold_id: str, *, by: Token) -> HoldView:
+    async def release(
+        self, hold_id: str, *, by: Token, key: str | None = None, via: str = "sdk"
+    ) -> HoldView:
         """Ask for the end of a hold, or confirm it as another person.
+
+        Args:
+            key: idempotency key; the same person's word with the same key is said once.
 
         Raises:
             RefusedError: `not_an_approver`, `not_found`, `own_request`, `already_decided`.
         """
         async with self._recorded("release", by):
+            call = _call(by, key, via)
             row = await self._house.store.write(
-                lambda tx: self._house.holds.release(tx, by.tenant, hold_id, by.holder)
+                lambda tx: self._house.holds.release(tx, call, storable(hold_id))
             )
         return hold_view(row)
 
@@ -178,9 +206,9 @@ class Subjects:
         Raises:
             RefusedError: `not_found`.
         """
-        where = self._tenant(tenant)
+        where, wanted = self._tenant(tenant), storable(hold_id)
         return hold_view(
-            await self._house.store.read(lambda reader: get_hold(reader, where, hold_id))
+            await self._house.store.read(lambda reader: get_hold(reader, where, wanted))
         )
 
     # ---- sweeping ------------------------------------------------------------------------------
@@ -231,3 +259,7 @@ class Subjects:
 
     def _tenant(self, tenant: str | None) -> Tenant:
         return self._house.tenant if tenant is None else Tenant(tenant)
+
+
+def _call(by: Token, key: str | None, via: str) -> HoldCall:
+    return HoldCall(tenant=by.tenant, person=by.holder, via=via, key=key or secrets.token_hex(16))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import JsonValue
+
 from sayso.audit.erasing import ErasureRow
 from sayso.audit.holds import HoldRow
 from sayso.ids import rfc3339
@@ -52,6 +54,28 @@ class HoldView(View):
     asked_at: str | None = None
     released_by: str | None = None
     released_at: str | None = None
+
+
+class SubjectView(View):
+    """Everything that is held about one customer, in clear.
+
+    Attributes:
+        requests, actions, approvals, stops: the rows as they are stored.
+        texts: what was sealed, by the reference that entries carry; None where it does not open.
+        entries: of the log, as they were written.
+    """
+
+    format: Literal["sayso-subject/1"]
+    tenant: str
+    subject: str
+    pseudonym: str
+    made_at: str
+    requests: list[dict[str, JsonValue]]
+    actions: list[dict[str, JsonValue]]
+    approvals: list[dict[str, JsonValue]]
+    stops: list[dict[str, JsonValue]]
+    texts: dict[str, str | None]
+    entries: list[dict[str, JsonValue]]
 
 
 class SweepView(View):

@@ -22,6 +22,7 @@ from sayso.surfaces.http import (
     requests,
     resolving,
     stops,
+    subjects,
 )
 from sayso.surfaces.http.changes import Changes
 from sayso.surfaces.http.documents import finish_document
@@ -80,6 +81,7 @@ def create_app(sayso: Sayso, *, heartbeat_s: float = HEARTBEAT_S) -> FastAPI:
         resolving,
         approvals,
         stops,
+        subjects,
         audit,
         exports,
         log_tree,

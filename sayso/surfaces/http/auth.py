@@ -135,3 +135,5 @@ Stopper = Annotated[Token, Depends(Needs(Scope.STOP, Scope.DECIDE))]
 Resumer = Decider
 Watcher = Annotated[Token, Depends(Needs(Scope.READ, Scope.DECIDE, Scope.STOP))]
 Auditor = Annotated[Token, Depends(Needs(Scope.AUDIT))]
+Keeper = Annotated[Token, Depends(Needs(Scope.AUDIT, Scope.DECIDE))]
+"""Who was erased and what is held stands in the log under pseudonyms, which either may see."""

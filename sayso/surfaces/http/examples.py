@@ -68,6 +68,47 @@ STOP: dict[str, Any] = {
     "released_by": None,
     "released_at": None,
 }
+_PSEUDONYM = "sub_4k7q2nydvhcmx3w5zr6tbaej"
+ACCESS: dict[str, Any] = {"subject": "cus_demo_ana"}
+ERASE: dict[str, Any] = {"subject": "cus_demo_ana", "reason": "subject_request"}
+PLACE_HOLD: dict[str, Any] = {"subject": "cus_demo_ana", "reason": "litigation"}
+ERASURE: dict[str, Any] = {
+    "id": "ers_01m8997dg0jw1993dqct7cjj2z",
+    "status": "erased",
+    "subject": _PSEUDONYM,
+    "reason": "subject_request",
+    "by": "person:maria",
+    "begun_seq": 40,
+    "begun_at": _AT,
+    "done_seq": 41,
+    "done_at": _AT,
+    "scrubbed": True,
+}
+HOLD: dict[str, Any] = {
+    "id": "hld_01m8997dg0jw1993dqct7cjj2z",
+    "status": "in_force",
+    "subject": _PSEUDONYM,
+    "reason": "litigation",
+    "placed_by": "maria",
+    "placed_at": _AT,
+    "asked_by": None,
+    "asked_at": None,
+    "released_by": None,
+    "released_at": None,
+}
+SUBJECT: dict[str, Any] = {
+    "format": "sayso-subject/1",
+    "tenant": "main",
+    "subject": "cus_demo_ana",
+    "pseudonym": _PSEUDONYM,
+    "made_at": _AT,
+    "requests": [],
+    "actions": [{"id": _ACTION_ID, "name": "stripe.refund", "status": "succeeded"}],
+    "approvals": [],
+    "stops": [],
+    "texts": {"pii_01m8997dg0jw1993dqct7cjj2z": "the mug arrived broken"},
+    "entries": [{"v": 1, "seq": 7, "kind": "action.pending", "action": _ACTION_ID}],
+}
 APPROVAL: dict[str, Any] = {
     "id": _APPROVAL_ID,
     "action_id": _ACTION_ID,

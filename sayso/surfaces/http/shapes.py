@@ -29,19 +29,19 @@ After = Annotated[
 ]
 
 
-class _Body(BaseModel):
+class Body(BaseModel):
     """Strict: a number is no string, and `true` is no number."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-class _Query(BaseModel):
+class QueryModel(BaseModel):
     """Query parameters are text, so they are converted; but a misspelt one is refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class SubjectBody(_Body):
+class SubjectBody(Body):
     """The customer on whose behalf something is asked, as the caller has verified them."""
 
     id: Short = Field(description="the provider's id of the customer, such as `cus_…`")
@@ -61,14 +61,14 @@ class SubjectBody(_Body):
         return Subject(id=self.id, assurance=Assurance(self.assurance))
 
 
-class MessageBody(_Body):
+class MessageBody(Body):
     """One turn of the conversation."""
 
     role: Literal["customer", "agent"]
     content: str
 
 
-class AskBody(_Body):
+class AskBody(Body):
     """Words to plan and act on."""
 
     subject: SubjectBody
@@ -84,7 +84,7 @@ class AskBody(_Body):
         return tuple(Message(role=turn.role, content=turn.content) for turn in self.messages)
 
 
-class ActionBody(_Body):
+class ActionBody(Body):
     """A concrete action."""
 
     subject: SubjectBody
@@ -101,7 +101,7 @@ class ActionBody(_Body):
     )
 
 
-class DecisionBody(_Body):
+class DecisionBody(Body):
     """What a person says about the card they saw."""
 
     decision: Literal["approve", "reject", "edit"]
@@ -118,7 +118,7 @@ class DecisionBody(_Body):
     )
 
 
-class StepDecisionBody(_Body):
+class StepDecisionBody(Body):
     """What a person says about the card of one step."""
 
     approval: Short = Field(description="the step's approval, `apr_…`")
@@ -132,13 +132,13 @@ class StepDecisionBody(_Body):
     )
 
 
-class PlanDecisionBody(_Body):
+class PlanDecisionBody(Body):
     """What a person says about steps of one plan; steps that are left out stay as they are."""
 
     decisions: list[StepDecisionBody] = Field(min_length=1, max_length=MAX_STEPS)
 
 
-class ResolveBody(_Body):
+class ResolveBody(Body):
     """What a person saw at the provider about an unknown outcome."""
 
     outcome: Literal["succeeded", "failed"]
@@ -152,7 +152,7 @@ class ResolveBody(_Body):
     )
 
 
-class StopBody(_Body):
+class StopBody(Body):
     """What is to be stopped."""
 
     scope: Literal["all", "tenant", "connector", "action", "customer"]
@@ -164,17 +164,17 @@ class StopBody(_Body):
     reason: str = Field(default="", max_length=MAX_STOP_REASON, description="for whoever looks")
 
 
-class ResumeBody(_Body):
+class ResumeBody(Body):
     """Which stop may end."""
 
     stop: Short = Field(description="the stop's id, `stp_…`")
 
 
-class NoQuery(_Query):
+class NoQuery(QueryModel):
     """No query parameters."""
 
 
-class AskQuery(_Query):
+class AskQuery(QueryModel):
     """How long the answer may take."""
 
     wait: float = Field(
@@ -186,20 +186,20 @@ class AskQuery(_Query):
     )
 
 
-class ProposeQuery(_Query):
+class ProposeQuery(QueryModel):
     """Whether it is meant."""
 
     dry_run: bool = Field(default=False, description="judge only; nothing is stored or done")
 
 
-class RequestsQuery(_Query):
+class RequestsQuery(QueryModel):
     """A page of requests."""
 
     limit: Limit = 50
     after: After = None
 
 
-class ActionsQuery(_Query):
+class ActionsQuery(QueryModel):
     """A page of actions, narrowed by everything that is given."""
 
     status: Status | None = None
@@ -211,7 +211,7 @@ class ActionsQuery(_Query):
     after: After = None
 
 
-class ApprovalsQuery(_Query):
+class ApprovalsQuery(QueryModel):
     """A page of approvals."""
 
     status: ApprovalStatus | None = None
@@ -219,7 +219,7 @@ class ApprovalsQuery(_Query):
     after: After = None
 
 
-class StopsQuery(_Query):
+class StopsQuery(QueryModel):
     """A page of stops."""
 
     released: Annotated[
@@ -229,7 +229,7 @@ class StopsQuery(_Query):
     after: After = None
 
 
-class EntriesQuery(_Query):
+class EntriesQuery(QueryModel):
     """A page of the audit log."""
 
     q: str = Field(
@@ -247,7 +247,7 @@ class EntriesQuery(_Query):
     )
 
 
-class ExportBody(_Body):
+class ExportBody(Body):
     """What of the log is wanted, and how."""
 
     q: str = Field(

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from surfaces.http.served import Json, Served, as_json
 
 from sayso.errors import CODES
+from sayso.sdk.subjects.views import ErasureView, HoldView, SubjectView
 from sayso.sdk.views import ActionView, ApprovalView, EntryView, RequestView, StopView
 from sayso.surfaces.http import examples
 from sayso.surfaces.http.log_tree import PublicationPage
@@ -31,6 +32,14 @@ from sayso.surfaces.http.shapes import (
     StopBody,
     StopPage,
 )
+from sayso.surfaces.http.subject_shapes import (
+    AccessBody,
+    EraseBody,
+    ErasurePage,
+    HoldBody,
+    HoldPage,
+    ReleaseBody,
+)
 
 CONTRACT = {
     "POST /v1/requests",
@@ -48,6 +57,14 @@ CONTRACT = {
     "POST /v1/stop",
     "POST /v1/resume",
     "GET /v1/stops",
+    "POST /v1/subjects/exports",
+    "POST /v1/subjects/erasures",
+    "GET /v1/subjects/erasures",
+    "GET /v1/subjects/erasures/{erasure_id}",
+    "POST /v1/subjects/holds",
+    "GET /v1/subjects/holds",
+    "GET /v1/subjects/holds/{hold_id}",
+    "POST /v1/subjects/holds/{hold_id}/release",
     "GET /v1/audit/entries",
     "POST /v1/audit/exports",
     "GET /v1/actions/{action_id}/evidence",
@@ -70,6 +87,10 @@ BODIES: dict[str, type[BaseModel]] = {
     "stop": StopBody,
     "resume": ResumeBody,
     "export_log": ExportBody,
+    "export_subject": AccessBody,
+    "erase_subject": EraseBody,
+    "place_hold": HoldBody,
+    "release_hold": ReleaseBody,
 }
 ANSWERS: dict[str, type[BaseModel]] = {
     "ask": RequestView,
@@ -86,6 +107,14 @@ ANSWERS: dict[str, type[BaseModel]] = {
     "stop": StopView,
     "resume": StopView,
     "list_stops": StopPage,
+    "export_subject": SubjectView,
+    "erase_subject": ErasureView,
+    "list_erasures": ErasurePage,
+    "show_erasure": ErasureView,
+    "place_hold": HoldView,
+    "list_holds": HoldPage,
+    "show_hold": HoldView,
+    "release_hold": HoldView,
     "query_entries": EntryPage,
     "list_publications": PublicationPage,
     "show_health": HealthView,
@@ -184,6 +213,9 @@ def test_the_examples_are_whole() -> None:
         (ApprovalView, examples.APPROVAL),
         (EntryView, examples.ENTRY),
         (RequestView, examples.REQUEST),
+        (SubjectView, examples.SUBJECT),
+        (ErasureView, examples.ERASURE),
+        (HoldView, examples.HOLD),
     ]
     for model, example in models:
         assert set(example) == set(model.model_fields), model

@@ -141,7 +141,7 @@ def hold(
     out = Out(as_json=as_json)
 
     async def work(sayso: Sayso, by: Token) -> HoldView:
-        return await sayso.subjects.hold(customer, reason=reason, by=by)
+        return await sayso.subjects.hold(customer, reason=reason, by=by, via="cli")
 
     return _show_hold(out, _as_person(workspace, work))
 
@@ -155,7 +155,7 @@ def release(
     out = Out(as_json=as_json)
 
     async def work(sayso: Sayso, by: Token) -> HoldView:
-        return await sayso.subjects.release(hold_id, by=by)
+        return await sayso.subjects.release(hold_id, by=by, via="cli")
 
     return _show_hold(out, _as_person(workspace, work))
 
