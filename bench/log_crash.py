@@ -1,14 +1,16 @@
-"""Kills processes that write, export and publish one log: `python -m bench.log_crash --runs N`.
+"""Kills processes that write, export, seal and publish a log: `python -m bench.log_crash --runs N`.
 
 Two processes share a database and write to it through the SDK; one of them also publishes heads,
-asks with proofs, or exports, and is killed by SIGKILL at a random moment of that; in four runs of
-ten the other one dies as well, and in one of ten the PostgreSQL server crashes under it.
+asks with proofs, exports, seals or prunes an old log, and is killed by SIGKILL at a random moment
+of that; in four runs of ten the other one dies as well, and in one of ten the PostgreSQL server
+crashes under it.
 docs/benchmarks.md says what is looked at afterwards.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
 import random
 import shutil
@@ -28,6 +30,7 @@ from bench.crash_crew import FORK, PRELOADED, exit_status, start_process
 from bench.crash_lane import StoreKind, Stores
 from bench.crash_ledger import Database, PostgresDatabase, SqliteDatabase
 from bench.log_crash_judge import Faults, Log
+from bench.log_crash_old import OLD, SEGMENTS, read_sealed
 from bench.log_crash_worker import (
     EXPORTS,
     JOBS,
@@ -37,6 +40,7 @@ from bench.log_crash_worker import (
     Post,
     Said,
     Told,
+    finish_old,
     open_workspace,
     work,
 )
@@ -88,6 +92,8 @@ class Ran:
     entries: int = 0
     heads: int = 0
     rows: int = 0
+    segments: int = 0
+    pruned: int = 0
     took_s: float = 0.0
     faults: Faults = field(default_factory=Faults)
 
@@ -138,7 +144,9 @@ class Lane:
         """Look at what is left."""
         ran = self.ran
         published = [note.decode() for note in read_published(self._post.folder / PUBLISHED, 10**6)]
-        log = Log(self._database, ran.faults)
+        ran.segments, ran.pruned, wrong = asyncio.run(finish_old(self._post))
+        ran.faults.sealed += wrong
+        log = Log(self._database, ran.faults, {OLD: read_sealed(self._post.folder)})
         ran.entries = sum(map(len, log.bodies.values()))
         ran.heads = log.judge_heads([*self._heads, *published])
         ran.rows = log.judge_states()
@@ -149,7 +157,11 @@ class Lane:
         return ran
 
     def _verify(self, heads: Sequence[bytes]) -> None:
-        trust = Trust.parse((), heads)
+        """As an auditor who has the files, and as one who has the database only."""
+        self._verify_as(Trust.parse((), heads, segments=self._post.folder / SEGMENTS))
+        self._verify_as(Trust.parse(()))
+
+    def _verify_as(self, trust: Trust) -> None:
         if self.ran.store == "sqlite":
             found = verify(self._post.folder / "sayso.db", trust=trust, deep=True)
         else:
@@ -344,6 +356,8 @@ def report(rans: Sequence[Ran]) -> Report:
             "entries": ran.entries,
             "heads seen or published": ran.heads,
             "rows of state": ran.rows,
+            "sealed segments": ran.segments,
+            "entries pruned": ran.pruned,
             **{f"exports {kind}": many for kind, many in sorted(ran.exports.items())},
             **{f"killed at: {job}": many for job, many in sorted(ran.jobs.items())},
         }

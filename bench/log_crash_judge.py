@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from hashlib import sha256
 from typing import Any
@@ -32,6 +32,7 @@ class Faults:
         states: rows of actions and approvals that differ from their last entries.
         exports: announced and not there, or not complete; incomplete and not refused.
         lost: told to a caller, and gone.
+        sealed: what sealing and pruning left undone, or left twice with other words.
         unverified: what `sayso audit verify` says against the log.
         broken: processes that ended by themselves or hung.
     """
@@ -42,6 +43,7 @@ class Faults:
     states: list[str] = field(default_factory=list[str])
     exports: list[str] = field(default_factory=list[str])
     lost: list[str] = field(default_factory=list[str])
+    sealed: list[str] = field(default_factory=list[str])
     unverified: list[str] = field(default_factory=list[str])
     broken: list[str] = field(default_factory=list[str])
 
@@ -86,14 +88,40 @@ def parse_head(note: str) -> tuple[str, int, bytes]:
     return origin.partition("/")[2], int(size), base64.b64decode(root, validate=True)
 
 
-class Log:
-    """All logs of a database, read once."""
+def _whole(
+    rows: Iterable[Sequence[Any]], sealed: Mapping[str, Mapping[int, str]], faults: Faults
+) -> Iterable[tuple[str, int, str]]:
+    """The entries of the database and of the files, in their order."""
+    found = [(str(tenant), int(seq), str(body)) for tenant, seq, body in rows]
+    stored = {(tenant, seq): body for tenant, seq, body in found}
+    for tenant, bodies in sealed.items():
+        for seq, body in bodies.items():
+            known = stored.get((tenant, seq))
+            if known is None:
+                found.append((tenant, seq, body))
+            elif known != body:
+                faults.sealed.append(f"{tenant}: entry {seq} is another one in its file")
+    return sorted(found, key=lambda entry: entry[:2])
 
-    def __init__(self, database: Database, faults: Faults) -> None:
+
+class Log:
+    """All logs of a database, read once.
+
+    Args:
+        sealed: the entries of sealed files by index, for each tenant that has some; those that
+            the database does not have any more are taken from there.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        faults: Faults,
+        sealed: Mapping[str, Mapping[int, str]] | None = None,
+    ) -> None:
         self._database = database
         self._faults = faults
         self.bodies: dict[str, list[bytes]] = {}
-        for tenant, seq, body in database.all(_ENTRIES):
+        for tenant, seq, body in _whole(database.all(_ENTRIES), sealed or {}, faults):
             known = self.bodies.setdefault(tenant, [])
             said = json.loads(body)
             if seq != len(known) or said["seq"] != seq or said["tenant"] != tenant:

@@ -1,4 +1,4 @@
-"""A process of `bench.log_crash`: writes through the SDK, and exports, asks or publishes, too.
+"""A process of `bench.log_crash`: writes through the SDK; exports, asks, publishes, seals, prunes.
 
 It takes one job over a pipe and does it over and over, while three callers have refunds made; it
 never ends by itself.
@@ -15,6 +15,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TypeAlias
 
+from bench.log_crash_old import OldLog
 from bench.overhead_sayso import POLICY
 from sayso.actions.decision import Choice, Decision
 from sayso.audit.note import Ed25519Signer
@@ -31,9 +32,9 @@ CALLERS = 3
 PAUSE_S = 0.03
 """Between two refunds of a caller, so that the log does not outgrow the exports."""
 EXPORTS, PUBLISHED = "exports", "published"
-WRITE, PUBLISH, ASK = "write", "publish", "ask"
+WRITE, PUBLISH, ASK, SEAL, PRUNE = "write", "publish", "ask", "seal", "prune"
 FORMATS = ("jsonl", "part of jsonl", "parquet", "ocsf", "cloudevents")
-JOBS = (WRITE, PUBLISH, ASK, *FORMATS)
+JOBS = (WRITE, PUBLISH, SEAL, PRUNE, ASK, *FORMATS)
 _PAID = Money(50_000, "USD")
 _QUERY = "name:shop.refund"
 
@@ -170,6 +171,18 @@ class Worker:
             await audit.query(_QUERY, verified=True)
             return 0
 
+        old = OldLog(self._sayso, self._post.folder)
+
+        async def seal() -> int:
+            await old.enter()
+            await old.seal()
+            return 0
+
+        async def prune() -> int:
+            await seal()
+            await old.prune()
+            return 0
+
         async def write() -> int:
             await asyncio.sleep(0.01)
             return 0
@@ -178,7 +191,14 @@ class Worker:
             words = _QUERY if job.startswith("part") else ""
             return await audit.export(folder / name, words, format=job.removeprefix("part of "))
 
-        return {WRITE: write, PUBLISH: publish, ASK: ask}.get(job, export)
+        known = {WRITE: write, PUBLISH: publish, ASK: ask, SEAL: seal, PRUNE: prune}
+        return known.get(job, export)
+
+
+async def finish_old(post: Post) -> tuple[int, int, list[str]]:
+    """Seal and prune the old log once more after the last death; see `OldLog.finish`."""
+    async with Sayso(open_workspace(post), connectors=[Shop()], work=False) as sayso:
+        return await OldLog(sayso, post.folder).finish()
 
 
 async def _work(post: Post, name: str, line: Line) -> None:

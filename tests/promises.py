@@ -661,7 +661,8 @@ PROMISES: dict[str, Promise] = {
     ),
     "bench:crash": Promise("The crash campaign finds what a provider did twice.", "style 26"),
     "bench:log-crash": Promise(
-        "Processes that are killed while they write, export and publish leave one whole log.",
+        "Processes that are killed while they write, export, publish, seal and prune leave one "
+        "whole log.",
         "issue 4",
     ),
     "house:floors": Promise(

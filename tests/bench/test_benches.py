@@ -23,7 +23,7 @@ BENCHES = {
 CASES = {
     "overhead": {"sayso, one at a time, p50", "sayso, 32 at once"},
     "crash": {"double", "lost", "disagree", "unverified"},
-    "log_crash": {"gaps", "roots", "histories", "states", "exports", "lost", "unverified"},
+    "log_crash": {"gaps", "roots", "histories", "states", "exports", "lost", "sealed"},
     "startup": {"import sayso", "sayso --help"},
     "tamper": {"edit a body", "caught: witness", "missed with a checkpoint outside"},
     "writers": {"1 task: what is shipped, on a file", "8 tasks: state only, on a file"},
@@ -78,9 +78,10 @@ def test_the_log_crash_campaign_finds_what_was_changed_by_hand() -> None:
 @pytest.mark.promise("bench:log-crash")
 @pytest.mark.parametrize("store", ["sqlite", "postgres"])
 def test_a_short_log_crash_campaign_finds_nothing(store: str) -> None:
-    """Issue 4: kill -9 while two processes write, export and publish one log."""
+    """Issue 4: kill -9 while two processes write, export, publish, seal and prune."""
     status, document = run_bench("log_crash", "--runs", "5", "--store", store)
     values = {row["case"]: row["value"] for row in document["rows"]}
     assert status == 0, document
     assert values[f"{store}: runs"] == 5
     assert values[f"{store}: entries"] > 0
+    assert values[f"{store}: killed at: seal"] == values[f"{store}: killed at: prune"] == 1

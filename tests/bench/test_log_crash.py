@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -86,3 +87,42 @@ def test_each_fault_is_found(
     with editing(path) as database:
         change(database, log)
     assert judge(path) == names
+
+
+def _sealed(first: int, end: int) -> dict[str, dict[int, str]]:
+    """The entries of a file, by tenant and index."""
+    bodies = SmallLog().bodies
+    tenant = json.loads(bodies[0])["tenant"]
+    return {tenant: {seq: bodies[seq].decode() for seq in range(first, end)}}
+
+
+@pytest.mark.parametrize(
+    ("pruned_to", "sealed", "names"),
+    [
+        (16, (0, 16), set[str]()),
+        (16, (0, 32), set[str]()),
+        (16, (0, 15), {"gaps", "roots", "histories"}),
+    ],
+)
+def test_what_is_neither_stored_nor_sealed_is_found(
+    tmp_path: Path, pruned_to: int, sealed: tuple[int, int], names: set[str]
+) -> None:
+    """Issue 4: what a pruned log has is in the database or in a file, and leads to its heads."""
+    path = SmallLog().write(tmp_path / "log.db")
+    with editing(path) as database:
+        database.execute("delete from log_entry where seq < ?", (pruned_to,))
+    faults = Faults()
+    found = Log(SqliteDatabase(path), faults, _sealed(*sealed))
+    found.judge_heads([SmallLog().note()])
+    assert {name for name, lines in faults.named().items() if lines} == names
+
+
+def test_a_file_that_says_something_else_is_found(tmp_path: Path) -> None:
+    """An entry that is in both places is the same in both."""
+    path = SmallLog().write(tmp_path / "log.db")
+    sealed = _sealed(0, 16)
+    (bodies,) = sealed.values()
+    bodies[3] += " "
+    faults = Faults()
+    Log(SqliteDatabase(path), faults, sealed)
+    assert [name for name, lines in faults.named().items() if lines] == ["sealed"]
