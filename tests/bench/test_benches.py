@@ -16,6 +16,7 @@ BENCHES = {
     "overhead": ["--actions", "4", "--rounds", "1"],
     "crash": "--runs 1 --stores sqlite --workers 1 --peer-runs 0 --stripe-runs 1".split(),
     "log_crash": "--runs 1 --store sqlite".split(),
+    "retention": "--store sqlite --entries 512 --part 256".split(),
     "startup": ["--rounds", "1"],
     "tamper": [],
     "writers": "--store sqlite --rounds 1 --seconds 0.2".split(),
@@ -24,6 +25,10 @@ CASES = {
     "overhead": {"sayso, one at a time, p50", "sayso, 32 at once"},
     "crash": {"double", "lost", "disagree", "unverified"},
     "log_crash": {"gaps", "roots", "histories", "states", "exports", "lost", "sealed"},
+    "retention": {
+        "sqlite: sealing 512 entries",
+        "sqlite: a writer waits while it is pruned, longest",
+    },
     "startup": {"import sayso", "sayso --help"},
     "tamper": {"edit a body", "caught: witness", "missed with a checkpoint outside"},
     "writers": {"1 task: what is shipped, on a file", "8 tasks: state only, on a file"},
