@@ -146,6 +146,19 @@ def test_a_hold_needs_two_people_to_end(served: Served) -> None:
     assert customer not in str(said)
 
 
+def test_two_at_once_are_one_hold(served: Served) -> None:
+    """The same call sent four times at once, and the same word about its end: each is said once."""
+    customer, key, word = served.new("cus_"), served.new("key-"), served.new("key-")
+    with ThreadPoolExecutor(4) as pool:
+        under_way = [pool.submit(hold, served, customer, key) for _ in range(4)]
+        placed = [one.result() for one in under_way]
+        assert len({one["id"] for one in placed}) == 1
+        path = f"/v1/subjects/holds/{placed[0]['id']}/release"
+        words = [pool.submit(served.post, path, {}, "maria", word) for _ in range(4)]
+        assert {as_json(one.result())["status"] for one in words} == {"release_asked"}
+    assert as_json(served.post(path, {}, by="finn"))["status"] == "released"
+
+
 def test_lists_are_paged_by_key(served: Served) -> None:
     """Newest first; a page behind the last one is empty."""
     made = [hold(served, served.new("cus_held_"))["id"] for _ in range(2)]
