@@ -51,6 +51,9 @@ class ListedBodies:
         rows = enumerate(self.bodies[start : start + limit], start)
         return [{"seq": seq, "body": body.decode()} for seq, body in rows]
 
+    def ahead(self, query: str, /, **params: SqlValue) -> None:
+        """Nothing is waited for here."""
+
 
 def tiles_of(leaves: list[bytes], steps: list[int]) -> TileHashes:
     """Tiles that were filled in steps."""
