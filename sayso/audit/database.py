@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from sayso.audit.checks import Head, LogSource, StateRow
@@ -44,7 +45,7 @@ order by tenant
 _ROWS = """
 select seq, cast(body as blob){columns} from log_entry where tenant = ? order by seq
 """
-_STATE_ROWS = "select id, status, last_seq from {table} where tenant = ?"
+_STATE_ROWS = "select id, status, last_seq from {table} where tenant = ? order by id"
 _WITNESSED = "select cast(note as blob) from publication where tenant = ? order by place"
 _ENTERED = "select cast(body as blob) from log_entry where tenant = ? order by seq"
 _WHOLE = "select r.*{more} from {table} r{joins} where r.{home} = ?"
@@ -176,7 +177,9 @@ class LogDatabase:
         )
 
     def _rows(self, statement: str, tenant: str) -> Iterator[Row]:
-        yield from self._connection.execute(statement, (tenant,))
+        # Asked when the first row is wanted, and no generator of ours stands between the rows.
+        asked = (self._connection.execute(statement, (tenant,)) for _ in range(1))
+        return chain.from_iterable(asked)
 
     def _state(self, tenant: str) -> dict[str, Iterator[StateRow]] | None:
         if "action" not in self._tables:

@@ -11,20 +11,13 @@ _KEPT = 50_000
 
 _TABLES = """
 create table noted (id text, seq, status);
-create table stated (id text, status, last_seq);
+create table unstated (id text, seq);
 """
 # SOURCE: SQLite documentation, "Bare columns in an aggregate query": with max(), the other columns
 # are those of the row that has it.
-_LATEST = "create table latest as select id, max(seq) as seq, status from noted group by id"
-_DISAGREEING = """
-select s.id, s.status, s.last_seq, l.seq, l.status
-from stated as s left join latest as l on l.id = s.id
-where l.seq is not s.last_seq or l.status is not s.status or s.status is null
-order by s.rowid
-"""
-_UNSTATED = """
-select id, seq from latest where id not in (select id from stated) order by seq
-"""
+_LATEST = "select id, max(seq), status from noted group by id order by id"
+_SOUGHT = "select id, seq, status from noted where id = ? order by seq desc limit 1"
+_UNSTATED = "select id, seq from unstated order by seq"
 
 
 class StatedRow(NamedTuple):
@@ -49,7 +42,9 @@ class LatestStatus:
     Most of it is kept in a temporary file, which SQLite makes and removes, and compared there.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, kept: int = _KEPT) -> None:
+        """With as many ids in memory as `kept`, at the end of each batch."""
+        self._kept = kept
         self.recent: dict[str, tuple[int, object]] = {}
         """What is in memory: `{id: (index, status)}`. Written to directly, for speed's sake."""
         self._file: sqlite3.Connection | None = None
@@ -58,20 +53,49 @@ class LatestStatus:
 
     def spill_if_many(self) -> None:
         """Move what is in memory to the file, if it is much; for the end of each batch."""
-        if len(self.recent) > _KEPT:
+        if len(self.recent) > self._kept:
             self._spill()
 
     def disagreeing(self, rows: Iterable[tuple[str, object, object]]) -> Iterator[StatedRow]:
-        """The rows, `(id, status, last_seq)`, that are not what the last entry says, in order."""
+        """The rows, `(id, status, last_seq)`, that are not what the last entry says, in order.
+
+        Args:
+            rows: by rising id, which is fast; one out of its place is looked for by itself.
+        """
         file = self._spill()
-        self.stated += file.executemany("insert into stated values (?, ?, ?)", rows).rowcount
-        file.execute(_LATEST)
-        for name, status, last_seq, latest, latest_status in file.execute(_DISAGREEING):
-            yield StatedRow(name, status, last_seq, latest, latest_status)
+        noted: Iterator[tuple[str, int, str | None]] = file.execute(_LATEST)
+        latest, is_stated, before = next(noted, None), False, ""
+        for name, status, last_seq in rows:
+            self.stated += 1
+            while latest is not None and latest[0] < name:
+                if not is_stated:
+                    file.execute("insert into unstated values (?, ?)", latest[:2])
+                latest, is_stated = next(noted, None), False
+            found = latest if latest is not None and latest[0] == name else None
+            if found is not None:
+                is_stated = True
+            elif name <= before:
+                found = self._sought(name)
+            before = max(before, name)
+            if found is None:
+                yield StatedRow(name, status, last_seq, None, None)
+            elif found[1] != last_seq or found[2] != status or status is None:
+                yield StatedRow(name, status, last_seq, found[1], found[2])
+        if latest is not None and not is_stated:
+            file.execute("insert into unstated values (?, ?)", latest[:2])
+        file.executemany("insert into unstated values (?, ?)", (left[:2] for left in noted))
 
     def unstated(self) -> Iterator[tuple[str, int]]:
         """What has entries and no row, with its last entry; after `disagreeing`."""
         yield from self._spill().execute(_UNSTATED)
+
+    def _sought(self, name: str) -> tuple[str, int, str | None] | None:
+        """The last entry of one whose row is out of its place, and which has a row after all."""
+        file = self._spill()
+        file.execute("create index if not exists noted_id on noted (id, seq)")
+        file.execute("delete from unstated where id = ?", (name,))
+        found = file.execute(_SOUGHT, (name,)).fetchone()
+        return None if found is None else (str(found[0]), int(found[1]), found[2])
 
     def _spill(self) -> sqlite3.Connection:
         if self._file is None:
@@ -81,10 +105,10 @@ class LatestStatus:
             self._file.execute("pragma journal_mode = off")
             self._file.executescript(_TABLES)
             self._file.execute("begin")
-        rows = (
-            (name, seq, status if isinstance(status, str) else None)
+        rows = [
+            (name, seq, status if type(status) is str else None)
             for name, (seq, status) in self.recent.items()
-        )
+        ]
         self._file.executemany("insert into noted values (?, ?, ?)", rows)
         self.recent.clear()
         return self._file
