@@ -111,6 +111,7 @@ class SqliteStore:
             if create:
                 migrate(connection)
             check_version(connection, path)
+            _set_up_writer(connection)
             prepare(connection)
             self._watcher = open_connection(path, create=False)
         except sqlite3.Error as error:
@@ -314,6 +315,15 @@ def open_connection(
         connection.close()
         raise store_error(error, path) from error
     return connection
+
+
+def _set_up_writer(connection: sqlite3.Connection) -> None:
+    """After a migration, whose sorting may need more than memory holds."""
+    # Each savepoint keeps the pages that it changes. In a temporary file, rows of customers would
+    # stand outside of the database, and a full disk there would stop the writer.
+    connection.execute("pragma temp_store = memory")
+    # 16 MiB: what a group of units changes is not written twice because it did not fit.
+    connection.execute("pragma cache_size = -16384")
 
 
 def store_error(error: sqlite3.Error, path: Path) -> SaysoError:

@@ -342,6 +342,30 @@ async def test_a_commit_is_on_the_disk_before_anybody_hears_of_it(tmp_path: Path
     await again.close()
 
 
+async def test_what_a_unit_changes_is_written_to_no_other_file(tmp_path: Path) -> None:
+    """The pages that a savepoint keeps are customers' rows too (docs/erasure.md)."""
+    writers: list[sqlite3.Connection] = []
+    store = SqliteStore(tmp_path / "sayso.db", create=True, prepare=writers.append)
+    await store.write(lambda transaction: fill(writers[0], "old"))
+
+    opened = await store.write(lambda transaction: fill(writers[0], "new"))
+
+    assert opened > {"sayso.db", "sayso.db-wal"}
+    assert not {name for name in opened if "etilqs" in name}
+    await store.close()
+
+
+def fill(connection: sqlite3.Connection, word: str) -> set[str]:
+    """Change two megabytes; returns the names of the files that are open by then."""
+    connection.execute("create table if not exists filling (id integer primary key, word text)")
+    connection.executemany(
+        "insert or replace into filling values (?, ?)",
+        ((number, word * 400) for number in range(2000)),
+    )
+    links = Path("/proc/self/fd").iterdir()
+    return {link.readlink().name for link in links if link.is_symlink()}
+
+
 async def test_a_file_that_is_locked_for_too_long_is_busy(tmp_path: Path) -> None:
     """`store_busy`, retryable, and nothing half done (errors.md)."""
     path = tmp_path / "sayso.db"
