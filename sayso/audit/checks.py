@@ -356,6 +356,7 @@ class LogSource:
         keys: the keys that the source lists.
         rows: seq, body and projected columns, in the order of seq; read once.
         columns: the names of the projected columns in each row.
+        joins: whether they stand in a row as one text or tuple; see `projections.joined`.
         state: rows of `action` and `approval` to compare with their entries, read after `rows`;
             None when there are none.
         stored: whole rows of the tables that the log determines, read last, in a deep walk only.
@@ -372,6 +373,7 @@ class LogSource:
     keys: tuple[ListedKey, ...]
     rows: Iterable[Row]
     columns: tuple[str, ...] = ()
+    joins: bool = False
     state: Mapping[str, Iterable[StateRow]] | None = None
     stored: Mapping[str, Iterable[StoredRow]] | None = None
     entered: tuple[EnteredHead, ...] = ()
@@ -461,7 +463,12 @@ def judge_log(
     sealed = SealedPart(source.sealed, source.tenant, source.origin, trust.segments, findings)
     marks |= sealed.marks
     walk = Walk(
-        tenant=source.tenant, marks=marks, columns=source.columns, deep=deep, findings=findings
+        tenant=source.tenant,
+        marks=marks,
+        columns=source.columns,
+        joins=source.joins,
+        deep=deep,
+        findings=findings,
     )
     sealed.walk(walk, opened.checkpoint.size if opened else 0)
     walk.run(source.rows, opened.checkpoint.size if opened else 0, progress)

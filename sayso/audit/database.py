@@ -16,10 +16,11 @@ from pathlib import Path
 from sayso.audit.checks import Head, LogSource, StateRow
 from sayso.audit.keys import ListedKey
 from sayso.audit.logs import LOGS, EnteredHead, read_entered
+from sayso.audit.projections import PROJECTIONS
 from sayso.audit.rebuild import TABLES
 from sayso.audit.sealed import SealedSegment, parse_sealed
 from sayso.audit.stored_rows import StoredRow
-from sayso.audit.walk import PROJECTIONS, Row
+from sayso.audit.walk import Row
 from sayso.errors import Code, IntegrityError
 
 _NEEDED = {"meta", "log_entry", "log_head", "log_key"}

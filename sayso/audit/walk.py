@@ -12,6 +12,7 @@ import orjson
 from sayso.audit.entry import MAX_BODY_BYTES, StoredEntry
 from sayso.audit.latest import LatestStatus
 from sayso.audit.merkle import Frontier
+from sayso.audit.projections import Projections, joined
 from sayso.audit.rebuilt import Rebuilt
 from sayso.audit.rotation import ROTATED, RotationEntry
 from sayso.audit.sealed import PRUNED, SEALED, TILE_LEVEL
@@ -19,7 +20,10 @@ from sayso.audit.verification import Check, Damage, Findings
 from sayso.errors import IntegrityError
 
 Row: TypeAlias = "tuple[object, ...]"
-"""`(seq, body bytes, *projected columns)`, as the source has it: nothing about it is trusted."""
+"""`(seq, body bytes, *projected columns)`, as the source has it: nothing about it is trusted.
+
+Of a source that joins its columns: `(seq, body bytes, one text or one tuple)`.
+"""
 
 Progress = Callable[[int, int], None]
 """Told how many entries of how many are done."""
@@ -42,6 +46,7 @@ class Walk:
         tenant: whose log.
         marks: sizes at which the frontier is kept.
         columns: the names of the projected columns that follow seq and body in a row.
+        joins: whether they follow as one text (`projections.joined`), or as one tuple.
         begin: the index of the first entry; the frontier is that of what is walked alone.
         deep: whether to read every body as an entry of the format.
         findings: where to put what is wrong.
@@ -53,6 +58,7 @@ class Walk:
         tenant: str,
         marks: Iterable[int],
         columns: Sequence[str] = (),
+        joins: bool = False,
         begin: int = 0,
         deep: bool = False,
         findings: Findings,
@@ -60,9 +66,8 @@ class Walk:
         self._tenant = tenant
         self._marks = sorted(set(marks), reverse=True)
         self._columns = tuple(columns)
-        paths = [PROJECTIONS[name] for name in self._columns]
-        self._first_keys = [path[0] for path in paths]
-        self._second_keys = [(at, path[1]) for at, path in enumerate(paths) if len(path) > 1]
+        self._joins = joins
+        self._projections = Projections(self._columns)
         self._deep = deep
         self._findings = findings
         self._expected = begin
@@ -152,7 +157,8 @@ class Walk:
 
     def _leaves(self, batch: list[Row]) -> list[bytes]:  # noqa: C901  (calls would cost much)
         """The leaf hashes of a batch. This is the loop that decides the speed of everything."""
-        tenant, special = self._tenant, self._deep or bool(self._columns)
+        tenant, deep, projected = self._tenant, self._deep, self._projections.of
+        has_columns, is_joined = bool(self._columns), bool(self._columns) and self._joins
         loads, dumps, options, hasher = orjson.loads, orjson.dumps, _OPTIONS, sha256
         expected, last_at = self._expected, self._last_at
         actions, approvals = self.actions.recent, self.approvals.recent
@@ -199,8 +205,12 @@ class Walk:
                 data, approval = get("data"), get("approval")
                 if type(data) is dict and "approval_status" in data and type(approval) is str:
                     approvals[approval] = (expected - 1, data["approval_status"])
-            if special:
-                self._judge_special(row, body, fields, expected - 1)
+            if has_columns and (
+                row[2] != joined(fields) if is_joined else row[2:] != projected(fields)
+            ):
+                self._judge_columns(row, fields, expected - 1)
+            if deep:
+                self._judge_deeply(body, fields, expected - 1)
         self._expected, self._last_at = expected, last_at
         self.actions.spill_if_many()
         self.approvals.spill_if_many()
@@ -221,9 +231,7 @@ class Walk:
         self._findings.add(Check.SEQ_DENSE, Damage.REORDERED, message, expected)
         return expected
 
-    def _judge_special(self, row: Row, body: bytes, fields: dict[str, object], seq: int) -> None:
-        if self._columns and row[2:] != self._projected(fields):
-            self._judge_columns(row, fields, seq)
+    def _judge_deeply(self, body: bytes, fields: dict[str, object], seq: int) -> None:
         if self.rebuilt is not None:
             self.rebuilt.note(fields, seq)
             try:
@@ -231,20 +239,15 @@ class Walk:
             except IntegrityError as error:
                 self._add(Check.BODY_FORMAT, Damage.NON_CANONICAL, error.message, seq)
 
-    def _projected(self, fields: dict[str, object]) -> tuple[object, ...]:
-        """All columns at once, since in nearly every row all of them agree."""
-        values: list[object] = list(map(fields.get, self._first_keys))
-        for at, key in self._second_keys:
-            value = values[at]
-            inner = cast("dict[str, object]", value).get(key) if isinstance(value, dict) else None
-            values[at] = inner
-        return tuple(values)
-
     def _judge_columns(self, row: Row, fields: dict[str, object], seq: int) -> None:
-        for name, stored, own in zip(self._columns, row[2:], self._projected(fields), strict=True):
-            if stored != own:
-                message = f"the column `{name}` does not say what the body says"
-                self._add(Check.PROJECTIONS_AGREE, Damage.EDITED, message, seq)
+        stored = row[2] if self._joins else row[2:]
+        if isinstance(stored, str):
+            wrong = self._projections.differing_joined(stored, fields)
+        else:
+            wrong = self._projections.differing(cast("tuple[object, ...]", stored), fields)
+        for name in wrong:
+            message = f"the column `{name}` does not say what the body says"
+            self._add(Check.PROJECTIONS_AGREE, Damage.EDITED, message, seq)
 
 
 def decode(body: bytes) -> dict[str, object] | None:
@@ -261,24 +264,3 @@ def decode(body: bytes) -> dict[str, object] | None:
 def is_about_action(kind: object) -> bool:
     """Whether an entry of that kind moves an action, and does not only mention it."""
     return type(kind) is str and kind[:7] == "action."
-
-
-PROJECTIONS: dict[str, tuple[str, ...]] = {
-    "v": ("v",),
-    "at": ("at",),
-    "kind": ("kind",),
-    "actor": ("actor", "id"),
-    "actor_id": ("actor", "id"),
-    "actor_kind": ("actor", "kind"),
-    "action_id": ("action",),
-    "request_id": ("request",),
-    "approval_id": ("approval",),
-    "subject": ("subject",),
-    "name": ("name",),
-    "status": ("status",),
-    "rule": ("rule",),
-    "digest": ("digest",),
-    "amount_minor": ("amount", "amount_minor"),
-    "currency": ("amount", "currency"),
-}
-"""For each column that may stand beside a body, where the body has the same value."""

@@ -6,6 +6,7 @@ import contextlib
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from itertools import chain
 from operator import itemgetter
 from pathlib import Path
 from typing import TypeVar, cast
@@ -15,6 +16,7 @@ from sayso.audit.database import open_database
 from sayso.audit.keys import ListedKey
 from sayso.audit.log import AuditLog
 from sayso.audit.logs import LOGS, EnteredHead, read_entered
+from sayso.audit.projections import ABSENT, JOINED, SEPARATOR
 from sayso.audit.segment_rows import parse_row
 from sayso.audit.stored_rows import StoredRow
 from sayso.errors import Code, ConfigError, IntegrityError, SaysoError
@@ -32,11 +34,6 @@ from sayso.store.base import (
 T = TypeVar("T")
 
 _PAGE = 1000
-# The columns beside `seq` and `body` that the query `log.rows_to_verify` reads.
-_COLUMNS = tuple(
-    "at kind actor action_id request_id approval_id subject name status rule digest amount_minor"
-    " currency".split()
-)
 _WHOLE = {
     "action": "log.whole_actions",
     "approval": "log.whole_approvals",
@@ -117,9 +114,13 @@ def _source(
             )
             for row in keys
         ),
-        rows=_rows(reader, tenant),
-        columns=_COLUMNS,
-        state={table: _state_rows(reader, query, tenant) for table, query in _STATE.items()},
+        rows=chain.from_iterable(_pages_of_entries(reader, tenant)),
+        columns=JOINED,
+        joins=True,
+        state={
+            table: chain.from_iterable(_pages_of_state(reader, query, tenant))
+            for table, query in _STATE.items()
+        },
         stored=_stored(reader, tenant, auditor=auditor),
         entered=entered,
         witnessed=tuple(
@@ -140,20 +141,53 @@ def _head(row: Row) -> Head:
     )
 
 
-def _rows(reader: Reader, tenant: str) -> Iterator[tuple[object, ...]]:
-    start = 0
-    columns = cast("Callable[[Row], tuple[object, ...]]", itemgetter(*_COLUMNS))
-    while page := _page(reader, "log.rows_to_verify", tenant=tenant, from_seq=start):
-        for row in page:
-            yield (row["seq"], text(row, "body").encode(), *columns(row))
-        start = integer(page[-1], "seq") + 1
+def _pages_of_entries(reader: Reader, tenant: str) -> Iterator[Iterable[tuple[object, ...]]]:
+    """The server makes the next page while this one is judged."""
+    start, query = 0, "log.texts_to_verify"
+
+    def page_at(start: int) -> Row:
+        (page,) = _page(reader, query, tenant=tenant, from_seq=start)
+        return page
+
+    reader.ahead(query, tenant=tenant, from_seq=start, limit=_PAGE)
+    while True:
+        expected = start + _PAGE
+        reader.ahead(query, tenant=tenant, from_seq=expected, limit=_PAGE)
+        page = page_at(start)
+        if not page["rows"]:
+            return
+        yield _joined_rows(page) or _rows_apart(reader, tenant, start)
+        start = integer(page, "last") + 1
+        if start != expected:
+            page_at(expected)  # what was asked for is not needed
 
 
-def _state_rows(reader: Reader, query: str, tenant: str) -> Iterator[StateRow]:
+def _joined_rows(page: Row) -> Iterator[tuple[object, ...]] | None:
+    """The rows of a page, or None when it cannot be said where each of its values ends."""
+    first, count = integer(page, "first"), integer(page, "rows")
+    is_dense = count == integer(page, "indexes") == integer(page, "last") - first + 1
+    bodies, columns = blob(page, "bodies").split(b"\n"), text(page, "columns")
+    lines = columns.split("\n")
+    if not is_dense or len(bodies) != count or len(lines) != count:
+        return None
+    if columns.count(SEPARATOR) != count * (len(JOINED) - 1):
+        return None
+    if columns.count(ABSENT) != integer(page, "nulls"):
+        return None
+    return zip(range(first, first + count), bodies, lines, strict=True)
+
+
+def _rows_apart(reader: Reader, tenant: str, start: int) -> Iterator[tuple[object, ...]]:
+    columns = cast("Callable[[Row], tuple[object, ...]]", itemgetter(*JOINED))
+    for row in _page(reader, "log.rows_to_verify", tenant=tenant, from_seq=start):
+        yield (row["seq"], text(row, "body").encode(), columns(row))
+
+
+def _pages_of_state(reader: Reader, query: str, tenant: str) -> Iterator[Iterable[StateRow]]:
+    read = cast("Callable[[Row], StateRow]", itemgetter("id", "status", "last_seq"))
     after = ""
     while page := _page(reader, query, tenant=tenant, after=after):
-        for row in page:
-            yield text(row, "id"), row["status"], row["last_seq"]
+        yield map(read, page)
         after = text(page[-1], "id")
 
 

@@ -119,9 +119,9 @@ class Session:
         self._open.append(answer)
         return answer
 
-    def rows(self, answer: Answer) -> list[Row]:
-        """Wait for an answer; its rows."""
-        result = self.wait(answer)
+    def rows(self, answer: Answer, *, onward: bool = False) -> list[Row]:
+        """Wait for an answer; its rows. See `wait`."""
+        result = self.wait(answer, onward=onward)
         names = self._names.get(answer.name)
         if names is None:
             names = self._names[answer.name] = _names_of(result)
@@ -133,10 +133,14 @@ class Session:
         """Wait for an answer; how many rows were changed."""
         return self.wait(answer).command_tuples or 0
 
-    def wait(self, answer: Answer) -> pq.abc.PGresult:
-        """Wait until an answer has been read."""
+    def wait(self, answer: Answer, *, onward: bool = False) -> pq.abc.PGresult:
+        """Wait until an answer has been read.
+
+        Args:
+            onward: have the server go on meanwhile with what was sent after it.
+        """
         if self._is_awaited(answer):
-            if not answer.is_asked_for:
+            if not answer.is_asked_for or (onward and self._open[-1] is not None):
                 self._ask()
             while self._is_awaited(answer):
                 self._receive()

@@ -105,6 +105,8 @@ class PostgresReader:
             to the tenant that it names, and one that names none sees all.
     """
 
+    _onward = True  # what is read ahead is made while its reader is busy with what came before
+
     def __init__(self, session: Session, bound: str | None, scope: str | None = None) -> None:
         self._session = session
         self._statements = numbered_queries()
@@ -121,7 +123,8 @@ class PostgresReader:
 
     def all(self, query: str, /, **params: SqlValue) -> list[Row]:
         sent = self._sent.pop((query, frozenset(params.items())), None) if self._sent else None
-        rows = self._session.rows(sent or self._send(self._statements[query], params))
+        answer = sent or self._send(self._statements[query], params)
+        rows = self._session.rows(answer, onward=self._onward)
         self.has_read = True
         return rows
 
@@ -141,6 +144,8 @@ class PostgresReader:
 
 class _PostgresTransaction(PostgresReader):
     """One unit of work inside the writer's commit."""
+
+    _onward = False  # each time that the server is told to go on costs, and a unit is short
 
     def __init__(
         self, session: Session, bound: str | None, scope: str | None, shared: Shared

@@ -1,4 +1,7 @@
-"""Named SQL, read once from the files in `store/sql/queries`; both stores run the same text."""
+"""Named SQL, read once from the files in `store/sql/queries`; both stores run the same text.
+
+But for a query marked `(postgres)`.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,9 @@ import re
 from dataclasses import dataclass
 from importlib import resources
 
-_NAME = re.compile(r"^-- name: ([a-z][a-z0-9_]*)(?: \((count unread|one row)\))?$", re.MULTILINE)
+_NAME = re.compile(
+    r"^-- name: ([a-z][a-z0-9_]*)(?: \((count unread|one row|postgres)\))?$", re.MULTILINE
+)
 _PLAIN_INSERT = re.compile(r"insert\s+into\b(?!.*\bon\s+conflict\b)(?!.*\bselect\b)", re.DOTALL)
 
 # The server itself fails where another number of rows was changed (`division_by_zero`), so that
@@ -42,8 +47,11 @@ class Statement:
 
 @functools.cache
 def named_queries() -> dict[str, str]:
-    """Every query by `file.name`, such as `action.by_id`; parameters are written `:name`."""
-    return {name: sql for name, (sql, _) in _read().items()}
+    """Every query by `file.name`, such as `action.by_id`; parameters are written `:name`.
+
+    One marked `(postgres)` is for that store alone, and not among them.
+    """
+    return {name: sql for name, (sql, mark) in _read().items() if mark != "postgres"}
 
 
 @functools.cache

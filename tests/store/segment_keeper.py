@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from audit.small_log import plain_entry, signer_of
 
-from sayso.audit.checks import Trust
+from sayso.audit.checks import LogSource, Trust
+from sayso.audit.database import open_database
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind
 from sayso.audit.log import AuditLog
 from sayso.audit.note import Checkpoint, parse_note
@@ -21,6 +22,7 @@ from sayso.audit.verify import verify_sources
 from sayso.ids import Tenant
 from sayso.sdk.stored_log import read_sources
 from sayso.store.base import Store, Transaction, integer, text
+from sayso.store.sqlite import SqliteStore
 from sayso.testing.clock import FakeClock
 
 TENANT, RIVAL = Tenant("main"), Tenant("rival")
@@ -164,9 +166,14 @@ class Keeper:
             notes,
             segments=self.segments.folder if at_hand else None,
         )
-        return await self.store.read(
-            lambda reader: verify_sources("the store", read_sources(reader, None), trust=trust)
-        )
+        return await self.judge(lambda logs: verify_sources("the store", logs, trust=trust))
+
+    async def judge(self, work: Callable[[list[LogSource]], Verification]) -> Verification:
+        """What `work` says of the logs, which are read as a verifier reads them."""
+        if isinstance(self.store, SqliteStore):
+            with open_database(self.store.path) as database:
+                return work([database.log(name, deep=False) for name in database.tenants()])
+        return await self.store.read(lambda reader: work(list(read_sources(reader, None))))
 
     async def rows(self, tenant: Tenant = TENANT) -> list[SealedSegment]:
         return await self.store.read(lambda reader: read_segments(reader, tenant))

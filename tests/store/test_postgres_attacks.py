@@ -15,6 +15,7 @@ from audit.small_log import DEPLOYMENT, SIZE, SmallLog
 from surfaces.cli.line import Line
 
 from sayso.audit.checks import Trust
+from sayso.audit.verification import Check
 from sayso.sdk.verifying import verify_postgres
 from sayso.store.postgres_connection import connect_plainly
 
@@ -81,7 +82,8 @@ def write(log: SmallLog, url: str) -> None:
             database.execute("insert into log_key values (?, ?, ?, null)", key)
         log.store_bodies(database)
         log.store_head(database)
-        log.store_state(database)
+        if not log.plain:
+            log.store_state(database)
 
 
 def test_an_untouched_log_verifies_on_postgresql(postgres_url: str) -> None:
@@ -123,3 +125,46 @@ def test_the_command_line_says_so_with_its_exit_status(
         ATTACKS[name].change(database, log)
     ran = line("audit", "verify", postgres_url, "--vkey", log.signer.vkey, "--json")
     assert (ran.status, ran.json["verdict"]) == (1, "tampered")
+
+
+CHANGED_COLUMNS = {
+    "kind": "'action.failed'",
+    "actor": "null",
+    "at": "at + 1",
+    "amount_minor": "coalesce(amount_minor, 0) + 1",
+    "request_id": "chr(1)",
+    "name": "name || chr(31)",
+    "status": "status || chr(10)",
+    "rule": "chr(31) || chr(1) || chr(10)",
+}
+"""What a superuser writes beside a body, also what stands between values where they are read."""
+
+
+@pytest.mark.parametrize("column", CHANGED_COLUMNS)
+def test_a_column_that_says_something_else_is_named(column: str, postgres_url: str) -> None:
+    """Whatever is written into it, it is found at its entry and nowhere else."""
+    log = SmallLog()
+    write(log, postgres_url)
+    with superuser(postgres_url) as database:
+        database.execute(f"update log_entry set {column} = {CHANGED_COLUMNS[column]} where seq = 5")
+    found = verify_postgres(postgres_url, trust=Trust.parse([log.signer.vkey]))
+    assert [(one.check, one.seq, one.message) for one in found.all_findings] == [
+        (Check.PROJECTIONS_AGREE, 5, f"the column `{column}` does not say what the body says")
+    ]
+
+
+@pytest.mark.parametrize(
+    "gap", [(5, 5), (995, 1004), (999, 999), (1000, 1999), (1500, 2399)], ids=str
+)
+def test_a_gap_at_any_place_is_found_once(gap: tuple[int, int], postgres_url: str) -> None:
+    """The server is asked for the next page before it is known where it begins."""
+    log = SmallLog(2400, plain=True)
+    write(log, postgres_url)
+    assert verify_postgres(postgres_url, trust=Trust()).verdict is OK
+    with superuser(postgres_url) as database:
+        database.execute("delete from log_entry where seq between ? and ?", gap)
+    found = verify_postgres(postgres_url, trust=Trust())
+    first, last = gap
+    assert (found.verdict, found.entries) == (TAMPERED, 2399 + first - last)
+    said = [(one.seq, one.last_seq) for one in found.all_findings if one.check is Check.SEQ_DENSE]
+    assert said == ([] if last == 2399 else [gap])

@@ -21,11 +21,10 @@ from sayso.audit.merkle import (
 )
 from sayso.audit.sealed import pruned_size
 from sayso.audit.sealing import Sealer, Segments, locked_folder
-from sayso.audit.verification import Check, FileState, Verdict
+from sayso.audit.verification import Check, FileState, Verdict, Verification
 from sayso.audit.verify import verify_sources
 from sayso.errors import Code, ConfigError, IntegrityError, RetryableError
-from sayso.sdk.stored_log import read_sources
-from sayso.store.base import Reader, Store
+from sayso.store.base import Store
 
 
 @pytest.fixture
@@ -255,16 +254,15 @@ async def test_deleted_rows_that_are_marked_as_pruned_are_found(keeper: Keeper) 
     await keeper.enter(200)
     await keeper.seal()
 
-    def forge(reader: Reader) -> list[LogSource]:
-        (source,) = read_sources(reader, None)
+    def forge(logs: list[LogSource]) -> Verification:
+        (source,) = logs
         assert source.sealed is not None
         sealed = [replace(one, pruned_to=one.end) for one in source.sealed if one is not None]
         rows = (row for row in source.rows if int(str(row[0])) >= sealed[-1].end)
-        return [replace(source, sealed=tuple(sealed), rows=rows)]
+        forged = replace(source, sealed=tuple(sealed), rows=rows)
+        return verify_sources("forged", [forged], trust=trust)
 
     trust = Trust.parse([keeper.log.vkey_of(TENANT)])
-    found = await keeper.store.read(
-        lambda reader: verify_sources("forged", forge(reader), trust=trust)
-    )
+    found = await keeper.judge(forge)
     assert found.verdict is Verdict.TAMPERED
     assert [one.check for one in found.all_findings] == [Check.SEGMENT_PRUNED]
