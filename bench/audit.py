@@ -16,14 +16,14 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from bench.audit_log import DEPLOYMENT, TENANT, Built, Life, build_sqlite, chosen, signer_of
-from bench.audit_postgres import build_postgres
+from bench.audit_postgres import build_postgres, vkey_of
 from bench.place import make_workspace, open_workspace, working_folder
 from bench.report import Report, Row, median, percentile, print_report, show_progress
 from sayso.audit.index import LogIndex
@@ -36,7 +36,7 @@ from sayso.store.base import Reader, Store
 from sayso.store.sqlite import SqliteStore
 
 MILLION = 1_000_000
-MAIN = Tenant(TENANT)
+MAIN, ORIGIN = Tenant(TENANT), f"{DEPLOYMENT}/{TENANT}"
 ROUNDS = 200
 PAGE = 50
 
@@ -129,43 +129,49 @@ class Log:
 
 
 @asynccontextmanager
-async def open_log(folder: Path, entries: int, store: str) -> AsyncGenerator[Log]:
-    """Build a log, or take the one that `--keep` left, and its index."""
+async def open_log(folder: Path, entries: int, store: str, url: str = "") -> AsyncGenerator[Log]:
+    """Build a log, or take the one that is there already, and its index."""
     folder.mkdir(parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
         if store == "postgres":
-            rows, where, built, signer = _on_postgres(stack, entries)
+            rows, where, built, vkey = _on_postgres(url or _new_database(stack), entries)
         else:
-            rows, where, built, signer = _on_sqlite(folder, entries)
+            rows, where, built, vkey = _on_sqlite(folder, entries)
         stack.push_async_callback(rows.close)
         index = LogIndex(folder / "index.db", MAIN)
         stack.callback(index.close)
-        vkey = signer.named(f"{DEPLOYMENT}/{TENANT}").vkey
         log = Log(store=rows, where=where, index=index, vkey=vkey, entries=entries, built=built)
         await log.fill()
         yield log
 
 
-def _on_sqlite(folder: Path, entries: int) -> tuple[Store, str, Built, Ed25519Signer]:
+def _on_sqlite(folder: Path, entries: int) -> tuple[Store, str, Built, str]:
     exists = (folder / "sayso.db").exists()
     workspace = open_workspace(folder) if exists else make_workspace(folder)
     built = Built(entries=entries, seconds=0.0) if exists else build_sqlite(workspace, entries)
     path = workspace.store_path
-    return SqliteStore(path), str(path), built, signer_of(workspace)
+    return SqliteStore(path), str(path), built, signer_of(workspace).named(ORIGIN).vkey
 
 
-def _on_postgres(stack: AsyncExitStack, entries: int) -> tuple[Store, str, Built, Ed25519Signer]:
+def _on_postgres(url: str, entries: int) -> tuple[Store, str, Built, str]:
     from sayso.store.postgres import PostgresStore  # needs an extra
     from sayso.store.postgres_schema import migrate_postgres
-    from sayso.testing.postgres import run_postgres
+
+    migrate_postgres(url)
+    vkey, built = vkey_of(url), Built(entries=entries, seconds=0.0)
+    if vkey is None:
+        signer = Ed25519Signer.generate("bench")
+        vkey, built = signer.named(ORIGIN).vkey, build_postgres(url, signer, entries)
+    return PostgresStore(url), url, built, vkey
+
+
+def _new_database(stack: AsyncExitStack) -> str:
+    from sayso.testing.postgres import run_postgres  # needs an extra
 
     settings = {"shared_buffers": "1GB", "max_wal_size": "8GB", "maintenance_work_mem": "512MB"}
     server = stack.enter_context(run_postgres(settings=settings))
     server.run("postgres", "create database bench")
-    url = server.url("bench")
-    migrate_postgres(url)
-    signer = Ed25519Signer.generate("bench")
-    return PostgresStore(url), url, build_postgres(url, signer, entries), signer
+    return server.url("bench")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -188,9 +194,10 @@ class Bars:
         self.add(f"{case}, p99", percentile(taken.clock_ms, 99), "ms")
 
 
-async def measure(folder: Path, entries: int, store: str, bars: Bars) -> None:
+async def measure(folder: Path, asked: argparse.Namespace, bars: Bars) -> None:
     """Ask, verify, and ask a log of a million for the ratio."""
-    async with open_log(folder / str(entries), entries, store) as log:
+    entries, store = asked.entries, asked.store
+    async with open_log(folder / str(entries), entries, store, asked.url) as log:
         if log.built.seconds:
             bars.add("build", entries / log.built.seconds, "entries/s")
         bars.add("fill the index, processor time", log.fill_cpu_s / entries * 1e6, "us/entry")
@@ -209,6 +216,8 @@ async def measure(folder: Path, entries: int, store: str, bars: Bars) -> None:
         deep = await _deep(log)
         bars.add("page of 100 at any depth, p50", deep, "ms")
         verify_whole(log.where, entries, bars)
+        if asked.deep or entries <= MILLION:
+            verify_deeply(log.where, bars)
     if entries > MILLION:
         async with open_log(folder / str(MILLION), MILLION, store) as log:
             small = await _deep(log)
@@ -256,7 +265,12 @@ def verify_whole(where: str, entries: int, bars: Bars) -> None:
     bars.add("full verification, as the clock ran", found["entries"] / found["wall_s"], "entries/s")
     bars.add("memory that verifying took", found["grown_mb"], "MB", most=GROWN_MB)
     bars.ok = bars.ok and found["verdict"] == "verified" and per_s >= VERIFIED_PER_S
+
+
+def verify_deeply(where: str, bars: Bars) -> None:
+    """The same with the rows rebuilt from the entries and compared."""
     show_progress("verifying, and rebuilding the rows")
+    command = [sys.executable, "-m", "bench.audit_verify", where]
     ran = subprocess.run([*command, "--deep"], capture_output=True, text=True, check=True)
     deep = json.loads(ran.stdout)
     bars.add("deep verification, with the rows", deep["entries"] / deep["cpu_s"], "entries/s")
@@ -273,23 +287,21 @@ def main() -> int:
     parser.add_argument(
         "--keep", type=Path, metavar="FOLDER", help="keep the logs there, and use what is there"
     )
+    parser.add_argument(
+        "--url", default="", help="an empty PostgreSQL database, which keeps the log, or that one"
+    )
+    parser.add_argument(
+        "--deep", action="store_true", help="verify more than a million deeply, too"
+    )
     parser.add_argument("--json", action="store_true")
-    chosen_options = parser.parse_args()
-    entries, store = chosen_options.entries, chosen_options.store
+    asked = parser.parse_args()
     bars = Bars()
-    bars.add("entries", entries, "")
-
-    def work(folder: Path) -> None:
-        asyncio.run(measure(folder, entries, store, bars))
-
-    if chosen_options.keep is not None:
-        work(chosen_options.keep)
-    else:
-        with working_folder() as folder:
-            work(folder)
+    bars.add("entries", asked.entries, "")
+    with nullcontext(asked.keep) if asked.keep else working_folder() as folder:
+        asyncio.run(measure(folder, asked, bars))
     show_progress("")
     report = Report(name="audit", rows=bars.rows, ok=bars.ok)
-    return print_report(report, as_json=chosen_options.json)
+    return print_report(report, as_json=asked.json)
 
 
 if __name__ == "__main__":

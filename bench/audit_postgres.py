@@ -23,6 +23,18 @@ from sayso.audit.merkle import Frontier
 from sayso.audit.note import Ed25519Signer
 
 
+def vkey_of(url: str) -> str | None:
+    """The key of the log that is there already; None in an empty database that has its schema."""
+    from sayso.store.postgres_connection import connect_plainly  # needs an extra
+
+    with connect_plainly(url) as connection:
+        connection.execute("set app.tenant = '*'")
+        found = connection.execute(
+            "select vkey from sayso.log_key where tenant = %s", (TENANT,)
+        ).fetchone()
+    return found[0] if found else None
+
+
 def build_postgres(url: str, signer: Ed25519Signer, count: int) -> Built:
     """Fill an empty database that has its schema.
 
