@@ -6,6 +6,7 @@ import asyncio
 import logging
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -22,6 +23,8 @@ T = TypeVar("T")
 
 BUSY_TIMEOUT_S = 5.0
 """How long a writer waits for another process's commit before it says `store_busy`."""
+_LOOK_AGAIN_MS = 2
+"""SQLite looks again after 1 ms, twice; then we look whether the time is up."""
 _READERS = 2
 # Errors that come from what one unit asked for, not from the file.
 _OWN_ERRORS = (
@@ -106,6 +109,7 @@ class SqliteStore:
         prepare: Callable[[sqlite3.Connection], None] = lambda connection: None,
     ) -> None:
         self._path = path
+        self._busy_timeout_s = busy_timeout_s
         connection = open_connection(path, create=create, busy_timeout_s=busy_timeout_s)
         try:
             if create:
@@ -223,7 +227,7 @@ class SqliteStore:
         done: list[Outcome] = []
         transaction = _SqliteTransaction(connection)
         try:
-            connection.execute("begin immediate")
+            self._begin(connection)
             join(group)
             done.extend(
                 _run_unit(connection, transaction, unit)
@@ -241,6 +245,23 @@ class SqliteStore:
             own = {id(outcome.unit): outcome.error for outcome in done}
             done = [Outcome(unit=unit, error=own.get(id(unit)) or error) for unit in group]
         return [self._in_our_words(outcome) for outcome in done]
+
+    def _begin(self, connection: sqlite3.Connection) -> None:
+        """Take the turn of all writers on the file, once the other processes let it go.
+
+        NOTE: SQLite itself looks again after up to 100 ms, so that with several busy processes one
+        that is unlucky waits for seconds while others come and go.
+        """
+        deadline = time.monotonic() + self._busy_timeout_s
+        while True:
+            try:
+                connection.execute("begin immediate")
+            except sqlite3.OperationalError as error:
+                is_busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+                if not is_busy or time.monotonic() > deadline:
+                    raise
+            else:
+                return
 
     def _in_our_words(self, outcome: Outcome) -> Outcome:
         if not isinstance(outcome.error, sqlite3.Error):
@@ -324,6 +345,7 @@ def _set_up_writer(connection: sqlite3.Connection) -> None:
     connection.execute("pragma temp_store = memory")
     # 16 MiB: what a group of units changes is not written twice because it did not fit.
     connection.execute("pragma cache_size = -16384")
+    connection.execute(f"pragma busy_timeout = {_LOOK_AGAIN_MS}")
 
 
 def store_error(error: sqlite3.Error, path: Path) -> SaysoError:

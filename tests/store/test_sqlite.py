@@ -385,6 +385,23 @@ async def test_a_file_that_is_locked_for_too_long_is_busy(tmp_path: Path) -> Non
     await store.close()
 
 
+async def test_a_writer_goes_on_once_another_process_lets_the_file_go(tmp_path: Path) -> None:
+    """It looks every millisecond, and does not wait longer the longer it has waited."""
+    path = tmp_path / "sayso.db"
+    writers: list[sqlite3.Connection] = []
+    store = SqliteStore(path, create=True, prepare=writers.append)
+    assert writers[0].execute("pragma busy_timeout").fetchone()[0] == 2
+    other = open_connection(path, create=False)
+    other.execute("begin immediate")
+    waiting = asyncio.create_task(store.write(put("a")))
+    await asyncio.sleep(0.02)  # many times as long as SQLite itself would wait
+    assert not waiting.done()
+    other.execute("rollback")
+    assert await waiting == 1
+    other.close()
+    await store.close()
+
+
 async def test_a_file_that_cannot_be_written_says_so(tmp_path: Path) -> None:
     """`store_read_only`; reading goes on (errors.md)."""
     path = tmp_path / "sayso.db"
