@@ -279,6 +279,11 @@ PROMISES: dict[str, Promise] = {
         "A process with another signing key begins no log in a database, not even a new tenant's.",
         "audit 4.5",
     ),
+    "audit:pinned": Promise(
+        "A key that the auditor pinned vouches for no other one that stands in an export, nor for "
+        "the log of somebody else.",
+        "audit 4.5",
+    ),
     "audit:anchored": Promise(
         "The verifier says how far enough witnesses vouch for a log, and what they saw convicts "
         "even the holder of the key.",

@@ -133,10 +133,12 @@ def open_head(
         message = f"the signed head belongs to `{checkpoint.origin[:80]}`, not to `{origin[:80]}`"
         findings.add(Check.HEAD_ORIGIN, Damage.FOREIGN_TENANT, message)
     listed = listed_verifiers(keys, findings)
-    known = {(key.name, key.key_id): key for key in (*listed, *trust.keys)}
+    # SOURCE: c2sp.org/tlog-checkpoint: a log signs under its origin. The key of another log that is
+    # trusted as well says nothing about this one.
+    known = {key.key_id: key for key in (*listed, *trust.keys) if key.name == origin}
     signer: Verifier | None = None
     for line in signatures:
-        key = known.get((line.name, line.key_id))
+        key = known.get(line.key_id) if line.name == origin else None
         if key is None:
             continue
         if not key.accepts(text.encode(), line.signature):
@@ -412,10 +414,10 @@ def judge_signers(
     """
     ranged = {period.key.vkey for period in history.periods}
     for one in seen:
-        own = history.at(one.checkpoint.size)
-        known = [key for key in trust.keys if key.vkey not in ranged]
-        if own is not None and (history.pinned or not trust.keys):
-            known.append(own)
+        origin = one.checkpoint.origin
+        known = [key for key in trust.keys if key.vkey not in ranged and key.name == origin]
+        if history.pinned or not trust.keys:
+            known += history.at(one.checkpoint.size)
         try:
             open_checkpoint(one.note, known)
         except IntegrityError as error:

@@ -42,9 +42,9 @@ class KeyHistory:
     periods: tuple[KeyPeriod, ...]
     pinned: bool
 
-    def at(self, size: int) -> Verifier | None:
-        """The key that may sign a head of that size."""
-        return next((one.key for one in self.periods if one.covers(size)), None)
+    def at(self, size: int) -> list[Verifier]:
+        """The keys that may sign a head of that size."""
+        return [one.key for one in self.periods if one.covers(size)]
 
 
 def listed_verifiers(keys: Sequence[ListedKey], findings: Findings) -> list[Verifier]:
@@ -79,8 +79,14 @@ def judge_keys(
 
 
 def listed_history(keys: Sequence[ListedKey], pinned: Set[str]) -> KeyHistory:
-    """The keys of a log of which not all entries are there, so that nobody can follow them."""
-    periods = tuple(KeyPeriod(key=key) for key in listed_verifiers(keys, Findings()))
+    """The keys of a log of which not all entries are there, so that nobody can follow them.
+
+    Args:
+        pinned: the vkeys that the caller trusts; empty for none.
+    """
+    listed = listed_verifiers(keys, Findings())
+    # INVARIANT: a pinned key vouches for no other one here. Whoever made the source wrote the list.
+    periods = tuple(KeyPeriod(key=key) for key in listed if not pinned or key.vkey in pinned)
     return KeyHistory(periods=periods, pinned=any(one.key.vkey in pinned for one in periods))
 
 

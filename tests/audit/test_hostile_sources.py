@@ -1,0 +1,92 @@
+"""What somebody who makes the source can put before the auditor, and what must be said of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from audit.sealed_log import SealedLog
+from audit.small_log import SmallLog, signer_of
+
+from sayso.audit.bundle import write_bundle
+from sayso.audit.checks import Trust
+from sayso.audit.merkle import LeafHashes, leaf_hash
+from sayso.audit.verification import Check, Verdict
+from sayso.audit.verify import verify
+
+FORGER = 66
+
+
+def _forged(log: SmallLog) -> SmallLog:
+    """The log with another past, and a head that a key of the forger's own signs."""
+    log.bodies[3] = log.bodies[3].replace(b"agt_1", b"agt_9")
+    log.signer = signer_of(log.origin, FORGER)
+    return log
+
+
+@pytest.mark.promise("audit:pinned")
+def test_a_pinned_key_in_the_list_of_an_export_vouches_for_no_other_key(tmp_path: Path) -> None:
+    """Audit 4.5: anybody can write the auditor's key into `vkeys`, and their own beside it."""
+    real, forged = SmallLog(8), _forged(SmallLog(8))
+    bundle = tmp_path / "bundle"
+    write_bundle(
+        bundle,
+        tenant="main",
+        note=forged.note(),
+        vkeys=[real.signer.vkey, forged.signer.vkey],
+        entries=[(3, forged.bodies[3])],
+        proofs=LeafHashes(list(map(leaf_hash, forged.bodies))),
+    )
+    found = verify(bundle, trust=Trust.parse([real.signer.vkey]))
+    assert {one.check for one in found.all_findings} == {Check.HEAD_KEY_TRUSTED}
+    assert found.verdict is Verdict.CANNOT_JUDGE
+    assert not found.logs[0].pinned
+
+
+@pytest.mark.promise("audit:pinned")
+def test_nor_in_the_list_of_a_sealed_segment(tmp_path: Path) -> None:
+    """The same of a file that is verified by itself."""
+    log = SealedLog(tmp_path)
+    pinned = log.signer.vkey
+    _forged(log)
+    log.keys.append((log.signer.vkey, 0))
+    _, name = log.write_file(0, log.bodies[:256])
+    found = verify(log.folder / name, trust=Trust.parse([pinned]))
+    assert {one.check for one in found.all_findings} == {Check.HEAD_KEY_TRUSTED}
+    assert found.exit_status == 2
+
+
+@pytest.mark.promise("audit:pinned")
+def test_a_checkpoint_may_be_signed_by_any_pinned_key_of_an_export(tmp_path: Path) -> None:
+    """Of a part of a log nobody can follow the changes of keys, so each pinned one counts."""
+    log = SmallLog(8, plain=True)
+    old = log.signer.vkey
+    log.rotate(seed=2)
+    bundle = tmp_path / "bundle"
+    write_bundle(
+        bundle,
+        tenant="main",
+        note=log.note(),
+        vkeys=[vkey for vkey, _ in log.keys],
+        entries=[(3, log.bodies[3])],
+        proofs=LeafHashes(list(map(leaf_hash, log.bodies))),
+    )
+    trust = Trust.parse([old, log.signer.vkey], [log.note().encode()])
+    found = verify(bundle, trust=trust)
+    assert found.all_findings == ()
+    assert found.logs[0].checkpoints == (9,)
+
+
+@pytest.mark.promise("audit:pinned")
+@pytest.mark.parametrize("listed", [True, False])
+def test_a_key_that_is_trusted_for_one_log_signs_no_other(listed: bool, tmp_path: Path) -> None:
+    """A policy names the logs of several departments; none of them can sign for another one."""
+    log = SmallLog(8)
+    pinned = log.signer.vkey
+    _forged(log)
+    rival = log.signer = signer_of("rival/main", FORGER)
+    log.keys = [(rival.vkey, 0)] if listed else log.keys
+    path = log.write(tmp_path / "log.db")
+    found = verify(path, trust=Trust.parse([pinned, rival.vkey]))
+    assert Check.HEAD_KEY_LISTED in {one.check for one in found.all_findings}
+    assert found.verdict is Verdict.TAMPERED
