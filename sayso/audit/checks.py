@@ -294,7 +294,7 @@ def judge_state(
                     _judge_status(table, row, row.latest_status, findings)
                     continue
             _judge_row(table, row, body_at(row.last_seq), findings)
-            if table == "action" and row.latest not in {None, row.last_seq}:
+            if _is_left_behind(table, row):
                 message = "points at another entry than its last"
                 _add_state(Check.STATE_LATEST, table, row, message, findings)
     for action, seq in walk.actions.unstated():
@@ -313,6 +313,14 @@ def pruned_sizes(walk: Walk) -> dict[object, int]:
             case _:
                 pass
     return found
+
+
+def _is_left_behind(table: str, row: StatedRow) -> bool:
+    """Whether an entry that the row does not point at gave it its status."""
+    if row.latest is None or row.latest == row.last_seq:
+        return False
+    # An entry about an approval that leaves its status as it was may be its last one.
+    return table == "action" or not isinstance(row.last_seq, int) or row.last_seq < row.latest
 
 
 def _judge_row(table: str, row: StatedRow, body: bytes | None, findings: Findings) -> None:

@@ -24,24 +24,22 @@ from sayso.audit.walk import Row
 from sayso.errors import Code, IntegrityError
 
 _NEEDED = {"meta", "log_entry", "log_head", "log_key"}
+_BESIDE = {"log_segment", "publication", "subject", "erasure", *TABLES}
 _STATE = ("action", "approval")
 _PLAIN = {"id", "tenant", "seq", "body"}
 
 # SOURCE: SQLite documentation, pragma table_xinfo: 2 virtual, 3 stored.
 _VIRTUAL = 2
 
-# One probe per tenant instead of a scan over all entries.
+# One probe per tenant instead of a scan over all rows.
 _TENANTS = """
-with recursive own(tenant) as (
-    select min(tenant) from log_entry
-    union all
-    select (select min(tenant) from log_entry where tenant > own.tenant) from own
-    where own.tenant is not null
-)
-select tenant from own where tenant is not null
-union select tenant from log_head
-union select tenant from log_key
-order by tenant
+    select tenant from (with recursive own(tenant) as (
+        select min({home}) from {table}
+        union all
+        select (select min({home}) from {table} where {home} > own.tenant) from own
+        where own.tenant is not null
+    )
+    select tenant from own where tenant is not null)
 """
 _ROWS = """
 select seq, cast(body as blob){columns} from log_entry where tenant = ? order by seq
@@ -77,10 +75,14 @@ class LogDatabase:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        tables = {
-            str(name)
-            for (name,) in connection.execute("select name from sqlite_master where type = 'table'")
+        # NOTE: SQLite finds a table by its name in any case, so `ACTION` is `action` to everybody.
+        kinds = {
+            str(name).lower(): kind
+            for schema, name, kind, *_ in connection.execute("pragma table_list")
+            if schema == "main"
         }
+        tables = {name for name, kind in kinds.items() if kind == "table"}
+        self.replaced = sorted((kinds.keys() - tables) & _BESIDE)
         if not tables >= _NEEDED:
             raise IntegrityError(
                 Code.NOT_A_STORE,
@@ -93,8 +95,17 @@ class LogDatabase:
         self._deployment = str(row[0]) if row else ""
 
     def tenants(self) -> list[str]:
-        """Every tenant that has entries, a head or a key."""
-        return [str(tenant) for (tenant,) in self._connection.execute(_TENANTS)]
+        """Every tenant that has entries, a head or a key, or a row that entries should tell of."""
+        read = [
+            "log_entry",
+            "log_head",
+            "log_key",
+            *(name for name in TABLES if name in self._tables),
+        ]
+        statement = " union ".join(
+            _TENANTS.format(table=name, home=_home_of(name)) for name in read
+        )
+        return [str(tenant) for (tenant,) in self._connection.execute(f"{statement} order by 1")]
 
     def entered(self) -> dict[str, tuple[EnteredHead, ...]]:
         """The heads that the log of logs has, by tenant."""
@@ -168,7 +179,7 @@ class LogDatabase:
 
     def _columns(self) -> list[tuple[str, int]]:
         rows = self._connection.execute("pragma table_xinfo(log_entry)")
-        return [(str(row[1]), int(row[6])) for row in rows]
+        return [(str(row[1]).lower(), int(row[6])) for row in rows]
 
     def _projected(self, *, deep: bool) -> tuple[str, ...]:
         return tuple(
@@ -182,9 +193,8 @@ class LogDatabase:
         asked = (self._connection.execute(statement, (tenant,)) for _ in range(1))
         return chain.from_iterable(asked)
 
-    def _state(self, tenant: str) -> dict[str, Iterator[StateRow]] | None:
-        if "action" not in self._tables:
-            return None
+    def _state(self, tenant: str) -> dict[str, Iterator[StateRow]]:
+        # A table that is not there has no rows: what the entries say of them is found missing.
         tables = [table for table in _STATE if table in self._tables]
         return {table: self._state_rows(table, tenant) for table in tables}
 
@@ -194,10 +204,10 @@ class LogDatabase:
             yield str(name), status, last_seq
 
     def _stored(self, tenant: str) -> dict[str, Iterator[StoredRow]]:
-        """Whole rows, of as many tables and with as much beside them as the database has."""
-        found: dict[str, Iterator[StoredRow]] = {}
+        """Whole rows, with as much beside them as the database has."""
+        found: dict[str, Iterator[StoredRow]] = {table: iter(()) for table in TABLES}
         for table in (table for table in TABLES if table in self._tables):
-            home = "home" if table == "stop" else "tenant"
+            home = _home_of(table)
             more = joins = ""
             if table in _SUBJECT_IN and self._tables >= {"subject", "erasure"}:
                 more += _OF_SUBJECT
@@ -210,11 +220,12 @@ class LogDatabase:
         return found
 
     def _columns_of(self, table: str) -> set[str]:
-        return {str(row[1]) for row in self._connection.execute(f"pragma table_info({table})")}
+        rows = self._connection.execute(f"pragma table_info({table})")
+        return {str(row[1]).lower() for row in rows}
 
     def _whole_rows(self, statement: str, tenant: str) -> Iterator[StoredRow]:
         found = self._connection.execute(statement, (tenant,))
-        columns = [str(column[0]) for column in found.description]
+        columns = [str(column[0]).lower() for column in found.description]
         for row in found:
             yield dict(zip(columns, row, strict=True))
 
@@ -223,6 +234,11 @@ class LogDatabase:
             return None
         row = self._connection.execute(_BODY, (tenant, seq)).fetchone()
         return row[0] if row and isinstance(row[0], bytes) else None
+
+
+def _home_of(table: str) -> str:
+    """The column that says whose rows those of a table are."""
+    return "home" if table == "stop" else "tenant"
 
 
 def _head(row: tuple[object, ...]) -> Head:

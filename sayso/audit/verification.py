@@ -73,6 +73,7 @@ class Check(StrEnum):
 
     SOURCE_READABLE = "source_readable"
     SOURCE_CONSISTENT = "source_consistent"
+    SOURCE_TABLES = "source_tables"
     LOG_NOT_EMPTY = "log_not_empty"
     SEQ_DENSE = "seq_dense"
     BODY_CANONICAL = "body_canonical"

@@ -166,6 +166,9 @@ def _combine(name: str, logs: Sequence[LogVerification], findings: Findings) -> 
 
 
 def _judge_whole(database: LogDatabase, findings: Findings, *, deep: bool) -> None:
+    for name in database.replaced:
+        message = f"a view stands in the place of the table `{name}`, and was not read"
+        findings.add(Check.SOURCE_TABLES, Damage.EDITED, message)
     if not deep:
         return
     for fault in database.faults():

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
-from itertools import chain
+from itertools import chain, islice
 from operator import itemgetter
 from pathlib import Path
 from typing import TypeVar, cast
@@ -34,6 +34,7 @@ from sayso.store.base import (
 T = TypeVar("T")
 
 _PAGE = 1000
+_LOWEST = -(2**63)
 _WHOLE = {
     "action": "log.whole_actions",
     "approval": "log.whole_approvals",
@@ -117,10 +118,7 @@ def _source(
         rows=chain.from_iterable(_pages_of_entries(reader, tenant)),
         columns=JOINED,
         joins=True,
-        state={
-            table: chain.from_iterable(_pages_of_state(reader, query, tenant))
-            for table, query in _STATE.items()
-        },
+        state={table: _state_rows(reader, query, tenant) for table, query in _STATE.items()},
         stored=_stored(reader, tenant, auditor=auditor),
         entered=entered,
         witnessed=tuple(
@@ -142,81 +140,105 @@ def _head(row: Row) -> Head:
 
 
 def _pages_of_entries(reader: Reader, tenant: str) -> Iterator[Iterable[tuple[object, ...]]]:
-    """The server makes the next page while this one is judged."""
-    start, query = 0, "log.texts_to_verify"
+    """The server makes the next page while this one is judged.
 
-    def page_at(start: int) -> Row:
-        (page,) = _page(reader, query, tenant=tenant, from_seq=start)
+    INVARIANT: each page begins with the last row of the one before; see `_every_page`.
+    """
+
+    def page_at(seq: int) -> Row:
+        (page,) = _page(reader, "log.texts_to_verify", tenant=tenant, seq=seq)
         return page
 
-    reader.ahead(query, tenant=tenant, from_seq=start, limit=_PAGE)
+    start, known = _LOWEST, 0
+    reader.ahead("log.texts_to_verify", tenant=tenant, seq=start, limit=_PAGE)
     while True:
-        expected = start + _PAGE
-        reader.ahead(query, tenant=tenant, from_seq=expected, limit=_PAGE)
+        guess = max(start, 0) + _PAGE - 1
+        reader.ahead("log.texts_to_verify", tenant=tenant, seq=guess, limit=_PAGE)
         page = page_at(start)
-        if not page["rows"]:
+        rows = _joined_rows(page)
+        if rows is None:
+            yield islice(_rows_apart(reader, tenant, start), known, None)
             return
-        yield _joined_rows(page) or _rows_apart(reader, tenant, start)
-        start = integer(page, "last") + 1
-        if start != expected:
-            page_at(expected)  # what was asked for is not needed
+        yield islice(rows, known, None)
+        if integer(page, "rows") < _PAGE:
+            return
+        start, known = integer(page, "last"), 1
+        if start != guess:
+            page_at(guess)  # what was asked for is not needed
 
 
 def _joined_rows(page: Row) -> Iterator[tuple[object, ...]] | None:
     """The rows of a page, or None when it cannot be said where each of its values ends."""
-    first, count = integer(page, "first"), integer(page, "rows")
-    is_dense = count == integer(page, "indexes") == integer(page, "last") - first + 1
+    count = integer(page, "rows")
+    if not count:
+        return iter(())
+    first, last = integer(page, "first"), integer(page, "last")
     bodies, columns = blob(page, "bodies").split(b"\n"), text(page, "columns")
     lines = columns.split("\n")
-    if not is_dense or len(bodies) != count or len(lines) != count:
+    if not count == integer(page, "indexes") == last - first + 1 == len(bodies) == len(lines):
         return None
     if columns.count(SEPARATOR) != count * (len(JOINED) - 1):
         return None
     if columns.count(ABSENT) != integer(page, "nulls"):
         return None
-    return zip(range(first, first + count), bodies, lines, strict=True)
+    return zip(range(first, last + 1), bodies, lines, strict=True)
 
 
 def _rows_apart(reader: Reader, tenant: str, start: int) -> Iterator[tuple[object, ...]]:
     columns = cast("Callable[[Row], tuple[object, ...]]", itemgetter(*JOINED))
-    for row in _page(reader, "log.rows_to_verify", tenant=tenant, from_seq=start):
+    for row in _every_row(reader, "log.rows_to_verify", tenant, {"seq": start}):
         yield (row["seq"], text(row, "body").encode(), columns(row))
 
 
-def _pages_of_state(reader: Reader, query: str, tenant: str) -> Iterator[Iterable[StateRow]]:
+def _state_rows(reader: Reader, query: str, tenant: str) -> Iterator[StateRow]:
     read = cast("Callable[[Row], StateRow]", itemgetter("id", "status", "last_seq"))
-    after = ""
-    while page := _page(reader, query, tenant=tenant, after=after):
-        yield map(read, page)
-        after = text(page[-1], "id")
+    return map(read, _every_row(reader, query, tenant, {"id": ""}))
 
 
 def _stored(reader: Reader, tenant: str, *, auditor: bool) -> dict[str, Iterator[StoredRow]]:
-    if auditor:
-        return {
-            table: _whole_rows(reader, query, tenant) for table, query in _WHOLE_OF_AUDITOR.items()
-        }
-    found = {table: _whole_rows(reader, query, tenant) for table, query in _WHOLE.items()}
-    return {**found, "vote": _votes(reader, tenant)}
+    queries = _WHOLE_OF_AUDITOR if auditor else _WHOLE
+    found: dict[str, Iterator[StoredRow]] = {
+        table: _every_row(reader, query, tenant, {"id": ""}) for table, query in queries.items()
+    }
+    if not auditor:
+        start: dict[str, SqlValue] = {"approval_id": "", "revision": 0, "person": ""}
+        found["vote"] = _every_row(reader, "log.whole_votes", tenant, start)
+    return found
 
 
-def _whole_rows(reader: Reader, query: str, tenant: str) -> Iterator[StoredRow]:
-    after = ""
-    while page := _page(reader, query, tenant=tenant, after=after):
-        yield from page
-        after = text(page[-1], "id")
+def _every_row(
+    reader: Reader, query: str, tenant: str, start: Mapping[str, SqlValue]
+) -> Iterator[Row]:
+    return chain.from_iterable(_every_page(reader, query, tenant, start))
 
 
-def _votes(reader: Reader, tenant: str) -> Iterator[StoredRow]:
-    after: dict[str, SqlValue] = {"after": "", "revision": 0, "person": ""}
-    while page := _page(reader, "log.whole_votes", tenant=tenant, **after):
-        yield from page
-        last = page[-1]
-        after = {
-            "after": text(last, "approval_id"),
-            "revision": integer(last, "revision"),
-            "person": text(last, "person"),
-        }
+def _every_page(
+    reader: Reader, query: str, tenant: str, start: Mapping[str, SqlValue]
+) -> Iterator[list[Row]]:
+    """All rows of a query, page by page, in the order of their key.
+
+    INVARIANT: each page begins with the last row of the one before. A second row with the same key,
+    which only a table without its index can have, would else hide between two pages.
+
+    Args:
+        start: the columns of the key, each with a value that none is below; also the query's
+            parameters.
+
+    Raises:
+        IntegrityError: `tampered`, when a whole page has one key.
+    """
+    last: dict[str, SqlValue] | None = None
+    at = dict(start)
+    while page := _page(reader, query, tenant=tenant, **at):
+        again = 0
+        while again < len(page) and last == {name: page[again][name] for name in start}:
+            again += 1
+        yield page if again > 1 else page[again:]
+        if again == len(page):
+            if again == _PAGE:
+                raise IntegrityError(Code.TAMPERED, f"{_PAGE} rows have one key")
+            return
+        last = at = {name: page[-1][name] for name in start}
 
 
 def _body_at(reader: Reader, tenant: str, seq: object) -> bytes | None:

@@ -23,6 +23,7 @@ def test_rows_in_any_order_are_compared_with_the_last_entry_of_each(
     kept: int,
     ordered: bool,
 ) -> None:
+    """Invariant 3: whatever order the rows come in, and however little is kept in memory."""
     latest, truth = LatestStatus(kept), dict[str, tuple[int, str | None]]()
     for seq, (name, status) in enumerate(entries):
         latest.recent[name] = truth[name] = (seq, status)

@@ -131,6 +131,11 @@ def _hidden_from_index(folder: Path) -> Wrong:
     return Wrong(path=path, deep=True)
 
 
+def _behind_a_view(database: sqlite3.Connection, _log: SmallLog) -> None:
+    database.execute("alter table publication rename to other")
+    database.execute("create view publication as select * from other")
+
+
 def _gap(database: sqlite3.Connection, log: SmallLog) -> None:
     log.bodies[7] = log.bodies[7].replace(b'"seq":7', b'"seq":9')
     log.store_bodies(database)
@@ -363,6 +368,7 @@ def _checkpoint_among_the_pruned(folder: Path) -> Wrong:
 CASES: dict[Check, Case] = {
     Check.SOURCE_READABLE: _not_a_database,
     Check.SOURCE_CONSISTENT: _hidden_from_index,
+    Check.SOURCE_TABLES: lambda folder: _plain(folder, _behind_a_view),
     Check.LOG_NOT_EMPTY: _state_sql("insert into log_key values ('empty', 'x+y+z', 0, null)"),
     Check.SEQ_DENSE: lambda folder: _plain(folder, _gap),
     Check.BODY_CANONICAL: _resigned(b'"seq":5', b'"seq": 5'),

@@ -12,10 +12,12 @@ from support.house import STORE_URLS, ShopHouse, open_shop
 from surfaces.cli.line import Line
 
 from sayso.audit.checks import Trust
-from sayso.audit.verification import Verdict
+from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind
+from sayso.audit.verification import Check, Verdict
 from sayso.audit.verify import verify
 from sayso.errors import Code, ConfigError, SaysoError
 from sayso.sdk.verifying import verify_postgres
+from sayso.store.base import Transaction
 from sayso.store.postgres_connection import connect_plainly
 
 
@@ -85,6 +87,43 @@ async def test_an_auditors_login_verifies_without_the_workspace(
         owner.execute("alter table log_entry disable trigger all")
         owner.execute("update log_entry set body = replace(body, 'shop.refund', 'shop.refumd')")
     assert verify_postgres(auditor_url, trust=trust).verdict is Verdict.TAMPERED
+
+
+@pytest.mark.promise("audit:rebuilt")
+async def test_no_row_hides_behind_another_one_of_the_same_index(lived: Lived) -> None:
+    """The database's owner can drop the index that forbids it; the verifier reads page by page."""
+    house = lived.house.sayso.house
+    entry = Entry(kind=EntryKind.AUDIT_QUERIED, actor=Actor(kind=ActorKind.SERVICE, id="sdk"))
+
+    def many(tx: Transaction) -> None:
+        for _ in range(1000):
+            house.log.append(tx, house.tenant, entry)
+
+    await house.store.write(many)
+    assert verify_postgres(lived.url, trust=Trust(), deep=True).verdict is Verdict.VERIFIED
+    with connect_plainly(lived.url) as owner:
+        owner.execute("set search_path to sayso; set app.tenant = '*'")
+        owner.execute("alter table log_entry disable trigger all")
+        owner.execute("alter table log_entry drop constraint log_entry_pkey cascade")
+        owner.execute(
+            "insert into log_entry (tenant, seq, kind, body)"
+            " select tenant, seq, kind, replace(body, 'sdk', 'eve') from log_entry where seq = 999"
+        )
+    found = verify_postgres(lived.url, trust=Trust())
+    assert {one.check for one in found.all_findings} >= {Check.SEQ_DENSE}
+    assert found.verdict is Verdict.TAMPERED
+
+
+@pytest.mark.promise("audit:rebuilt")
+async def test_rows_of_a_tenant_without_a_log_are_found(lived: Lived) -> None:
+    """A worker carries out what is due, whoever put it there."""
+    with connect_plainly(lived.url) as owner:
+        owner.execute("set search_path to sayso; set app.tenant = '*'")
+        owner.execute("alter table action disable trigger all")
+        owner.execute("update action set tenant = 'ghost'")
+    found = verify_postgres(lived.url, trust=Trust())
+    assert [log.tenant for log in found.logs] == ["ghost", lived.house.sayso.house.tenant]
+    assert Check.STATE_ENTRY in {one.check for one in found.logs[0].findings}
 
 
 async def test_the_command_line_takes_the_url_or_its_name(

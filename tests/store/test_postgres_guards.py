@@ -281,7 +281,7 @@ async def test_an_escaped_nul_in_a_body_is_kept_to_the_byte(postgres_url: str) -
     body = '{"data":{"q":"a\\u0000b"},"kind":"k"}'
     await store.write(lambda tx: tx.run("log.append", tenant="a", seq=0, body=body))
     rows = await store.read(
-        lambda reader: reader.all("log.rows_to_verify", tenant="a", from_seq=0, limit=1)
+        lambda reader: reader.all("log.rows_to_verify", tenant="a", seq=0, limit=1)
     )
     assert (rows[0]["body"], rows[0]["kind"]) == (body, "k")
     await store.close()

@@ -41,9 +41,7 @@ async def stored(url: str) -> list[str]:
     """Who wrote each entry of the shared log, by index."""
     store = PostgresStore(url)
     rows = await store.read(
-        lambda reader: reader.all(
-            "log.rows_to_verify", tenant="shared", from_seq=0, limit=1_000_000
-        )
+        lambda reader: reader.all("log.rows_to_verify", tenant="shared", seq=0, limit=1_000_000)
     )
     await store.close()
     assert [row["seq"] for row in rows] == list(range(len(rows)))
