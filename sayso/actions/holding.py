@@ -101,6 +101,9 @@ class Holds:
         An earlier call of the same intent may have had its effect, so such a one stays unknown,
         and is looked up again before anything else once it is put back.
         """
+        if obstacle.id == row.held_by:
+            # Put back early along with others; a move would take it for one that is over.
+            return self._park(tx, row, obstacle)
         if which is Try.FIRST:
             return self._move(tx, row, Status.APPROVED, EntryKind.ACTION_HELD, obstacle)
         return self._move(tx, row, Status.UNKNOWN, EntryKind.ACTION_UNKNOWN, obstacle)

@@ -17,12 +17,14 @@ from actions.desk import (
     bodies,
     decide,
     propose,
+    run_due,
     say,
     settle,
     shown,
     stock,
     usd,
 )
+from actions.test_resolution import found
 from actions.test_same_object import OFTEN, serve
 from support.house import ShopHouse, open_shop
 
@@ -369,6 +371,27 @@ async def test_a_lost_answer_is_looked_up_and_not_called_again(tmp_path: Path, d
         assert kinds(house, view).count("action.unknown") <= 3
         await resume(house, stopped)
         assert (await settle(house, view, tries=2)).status == "succeeded"
+        assert len(shop.books.payouts) == 1
+        assert_verified(house)
+
+
+async def test_an_unknown_that_is_put_back_early_waits_on_for_its_stop(tmp_path: Path) -> None:
+    """A person's word about one held unknown puts others back too, whom the stop still holds."""
+    shop = Shop(verifiable(settle_after_s=60))
+    async with open_shop(tmp_path, shop=shop) as house:
+        stock(house, "o1", "o2")
+        shop.faults += [ShopFault.LOST_BEFORE, ShopFault.LOST_BEFORE]
+        views = [await propose(house, 2000, order=order) for order in ("o1", "o2")]
+        stopped = await stop(house)
+        house.clock.advance(minutes=70)
+        views = [await advance(house, view) for view in views]
+        assert [view.held is not None for view in views] == [True, True]
+        await house.sayso.resolve_as(found(views[0], "failed", receipt=""))
+        await run_due(house)
+        assert (await house.sayso.action(views[1].id)).held is not None
+        await resume(house, stopped)
+        await run_due(house)
+        assert (await house.sayso.action(views[1].id)).status == "succeeded"
         assert len(shop.books.payouts) == 1
         assert_verified(house)
 
