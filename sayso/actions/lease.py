@@ -39,19 +39,22 @@ class LeaseKeeper:
                 # NOTE: a database that is busy or full must not break the call off, whose answer
                 # would be lost. The lease ends then, and who takes over looks the call up first.
                 with contextlib.suppress(SaysoError):
-                    await self._store.write(self._extend)
+                    due_at = await self._store.write(self._extend)
+                    self.row = replace(self.row, due_at=due_at)
         finally:
             task.cancel()
 
-    def _extend(self, tx: Transaction) -> None:
+    def _extend(self, tx: Transaction) -> int | None:
+        """Have the lease end later; returns when it ends, as far as this row knows.
+
+        NOTE: changes nothing here, since a unit may run again, or be undone after it has run.
+        """
         due_at = to_micros(self._clock.now()) + int(self._lease_s * 1e6)
         extended = tx.run(
             "action.heartbeat",
             tenant=self.row.tenant,
             id=self.row.id,
             fence=self.row.fence,
-            was=self.row.due_at,
             due_at=due_at,
         )
-        if extended == 1:
-            self.row = replace(self.row, due_at=due_at)
+        return due_at if extended == 1 else self.row.due_at

@@ -279,15 +279,24 @@ class Ledger:
         return stored
 
     def move(
-        self, tx: Transaction, row: ActionRow, changed: ActionRow, entry: Entry
+        self,
+        tx: Transaction,
+        row: ActionRow,
+        changed: ActionRow,
+        entry: Entry,
+        *,
+        by_owner: bool = False,
     ) -> ActionRow | None:
         """Change an action from exactly the state it was read in, with the entry that tells it.
+
+        Args:
+            by_owner: see `is_present`.
 
         Returns:
             The row as stored; None when somebody else was faster, and then nothing is written.
         """
         check_transition(row.status, changed.status, entry.kind)
-        if not self.is_present(tx, row):
+        if not self.is_present(tx, row, by_owner=by_owner):
             return None
         # NOTE: the entry first: SQLite looks through all rows of the tables that refer to entries
         # when an entry is stored for which one of them waits already.
@@ -324,12 +333,17 @@ class Ledger:
         tx.ahead("action.version", tenant=row.tenant, id=row.id)
 
     @staticmethod
-    def is_present(reader: Reader, row: ActionRow) -> bool:
-        """Whether the row is still what was read; an extended lease counts as a change."""
+    def is_present(reader: Reader, row: ActionRow, *, by_owner: bool = False) -> bool:
+        """Whether the row is still what was read; an extended lease counts as a change.
+
+        Args:
+            by_owner: the worker asks that has claimed it, to whom the lease says nothing: whoever
+                takes over moves the row.
+        """
         present = reader.one("action.version", tenant=row.tenant, id=row.id)
         if present is None or integer(present, "last_seq") != row.last_seq:
             return False
-        leased = row.status is Status.EXECUTING
+        leased = row.status is Status.EXECUTING and not by_owner
         return not leased or integer_or_none(present, "due_at") == row.due_at
 
     def _wake(self, tx: Transaction, row: ActionRow) -> None:

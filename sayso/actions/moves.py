@@ -40,12 +40,17 @@ class Moves:
         data: dict[str, Json],
         *,
         approval: str | None = None,
+        by_owner: bool = False,
     ) -> ActionRow | None:
-        """Store the moved row with an entry; None when somebody else was faster."""
+        """Store the moved row with an entry; None when somebody else was faster.
+
+        Args:
+            by_owner: see `Ledger.is_present`.
+        """
         self.ahead(tx, row)
         pseudonym = self._personal.pseudonym(tx, row.tenant, row.subject.id, moved.updated_at)
         entry = entry_of(moved, kind, pseudonym=pseudonym, data=data, approval=approval)
-        return self._ledger.move(tx, row, moved, entry)
+        return self._ledger.move(tx, row, moved, entry, by_owner=by_owner)
 
     def move_superseding(
         self,

@@ -32,6 +32,7 @@ class Settlements:
     ) -> ActionRow | None:
         """Write the outcome; None when another worker took over and ours no longer counts."""
         now = self._moves.now()
+        data: dict[str, Json]
         if isinstance(outcome, Receipt):
             moved = replace(
                 row,
@@ -41,10 +42,9 @@ class Settlements:
                 due_at=None,
                 updated_at=now,
             )
-            return self._moves.move(
-                tx, row, moved, EntryKind.ACTION_SUCCEEDED, receipt_data(outcome, row)
-            )
-        data: dict[str, Json] = {"code": outcome.code.value}
+            data = receipt_data(outcome, row)
+            return self._write(tx, row, moved, EntryKind.ACTION_SUCCEEDED, data)
+        data = {"code": outcome.code.value}
         error = {"code": outcome.code.value, "message": storable(outcome.message, _MOST)}
         # INVARIANT: only a first call can be released, since an earlier one of the same intent may
         # have done it; and a no to a later call proves nothing while that is open.
@@ -61,11 +61,11 @@ class Settlements:
                 updated_at=now,
             )
             data["released"] = "surely nothing was done"
-            return self._moves.move(tx, row, moved, EntryKind.ACTION_APPROVED, data)
+            return self._write(tx, row, moved, EntryKind.ACTION_APPROVED, data)
         final = which is Try.FIRST or (which is Try.PROVEN and isinstance(outcome, RefusedError))
         if isinstance(outcome, RefusedError | RetryableError) and final:
             moved = replace(row, status=Status.FAILED, error=error, due_at=None, updated_at=now)
-            return self._moves.move(tx, row, moved, EntryKind.ACTION_FAILED, data)
+            return self._write(tx, row, moved, EntryKind.ACTION_FAILED, data)
         moved = replace(
             row,
             status=Status.UNKNOWN,
@@ -75,7 +75,18 @@ class Settlements:
             due_at=now + retry_delay_micros(row.attempts, None),
             updated_at=now,
         )
-        return self._moves.move(tx, row, moved, EntryKind.ACTION_UNKNOWN, data)
+        return self._write(tx, row, moved, EntryKind.ACTION_UNKNOWN, data)
+
+    def _write(
+        self,
+        tx: Transaction,
+        row: ActionRow,
+        moved: ActionRow,
+        kind: EntryKind,
+        data: dict[str, Json],
+    ) -> ActionRow | None:
+        # NOTE: a beat may have failed whose lease is stored all the same, or the other way round.
+        return self._moves.move(tx, row, moved, kind, data, by_owner=True)
 
     def reconcile(self, tx: Transaction, row: ActionRow, receipt: Receipt) -> ActionRow | None:
         """The look-up found the effect.

@@ -9,21 +9,26 @@ from typing import TypeVar
 
 import pytest
 from actions.desk import MAIN, USD, stock, usd
-from support.house import ShopHouse, open_shop
+from support.house import ShopHouse, make_shop_workspace, open_shop
 
 from sayso.actions.action import at_most_once
+from sayso.actions.engine import EngineSettings
 from sayso.actions.lease import LeaseKeeper
 from sayso.actions.ledger import ActionRow, get_action
 from sayso.actions.snapshot import Absence, Call, Receipt
 from sayso.errors import Code, ConfigError, RetryableError, SaysoError
 from sayso.ids import to_micros
 from sayso.money import Money
+from sayso.sdk.app import Sayso
+from sayso.sdk.database import open_store
 from sayso.store.base import Reader, Store, Transaction
+from sayso.testing.clock import FakeClock
 from sayso.testing.shop import Shop
 
 T = TypeVar("T")
 PAID = Receipt(id="pay_1", status="paid", amount=Money(100, USD))
 SHORT_S = 0.003
+GONE = RetryableError(Code.STORE_UNAVAILABLE, "the connection to the database was lost")
 BUSY = RetryableError(Code.STORE_BUSY, "the database is locked by another program")
 FULL = ConfigError(Code.STORE_FULL, "the database has no room left")
 
@@ -64,6 +69,40 @@ class CountingStore:
         """Wait for so many writes."""
         async with self._tried:
             await self._tried.wait_for(lambda: self.tries >= count)
+
+
+class LossyStore(CountingStore):
+    """A store whose units go wrong in one way while `loss` says so.
+
+    Attributes:
+        loss: `undone`: the unit ran, and its commit failed; `unheard`: it was committed, and nobody
+            heard of it; `again`: it ran a second time, since the commit it shared had failed.
+    """
+
+    loss = ""
+
+    async def write(self, work: Callable[[Transaction], T], *, tenant: str | None = None) -> T:
+        if not self.loss:
+            return await self._store.write(work, tenant=tenant)
+
+        def fail(tx: Transaction) -> T:
+            work(tx)
+            raise GONE
+
+        if self.loss != "unheard":
+            with pytest.raises(RetryableError):
+                await self._store.write(fail, tenant=tenant)
+        if self.loss != "undone":
+            done = await super().write(work, tenant=tenant)
+            if self.loss == "again":
+                return done
+        async with self._tried:
+            self.tries += 1
+            self._tried.notify_all()
+        raise GONE
+
+    async def close(self) -> None:
+        await self._store.close()
 
 
 async def executing(house: ShopHouse) -> ActionRow:
@@ -184,4 +223,35 @@ async def test_a_look_up_that_a_beat_overtakes_changes_nothing(tmp_path: Path) -
         house.clock.advance(minutes=2)
         await house.sayso.house.engine.advance(MAIN, row.id)
         assert (await row_of(house, row.id)).status == "succeeded"
+        assert len(shop.books.payouts) == 1
+
+
+@pytest.mark.parametrize("loss", ["undone", "unheard", "again"])
+async def test_a_beat_that_goes_wrong_costs_no_answer(tmp_path: Path, loss: str) -> None:
+    """Whatever became of a beat, the answer of a call that nobody took over is written down."""
+    workspace = make_shop_workspace(tmp_path)
+    store = LossyStore(open_store(workspace))
+    clock, shop = FakeClock(), Shop(at_most_once())
+    shop.books.add("o1", "cus_1", Money(100_000, USD))
+
+    async def lose_a_beat(call: Call) -> None:
+        store.loss = loss
+        clock.advance(seconds=1)
+        await store.tried(1)
+        store.loss = ""
+
+    shop.on_call = lose_a_beat
+    settings = EngineSettings(lease_s=1.5)
+    async with Sayso(
+        workspace,
+        work=False,
+        connectors=[shop],
+        clock=clock,
+        engine_settings=settings,
+        store=store,
+    ) as sayso:
+        view = await sayso.propose(
+            "shop.refund", {"order": "o1", "amount": usd(100)}, subject="cus_1"
+        )
+        assert view.status == "succeeded"
         assert len(shop.books.payouts) == 1

@@ -74,8 +74,7 @@ where tenant = :tenant and id = :id and last_seq = :was_seq;
 
 -- name: heartbeat
 update action set due_at = :due_at
-where tenant = :tenant and id = :id and status = 'executing' and fence = :fence
-    and due_at = :was;
+where tenant = :tenant and id = :id and status = 'executing' and fence = :fence;
 
 -- name: due_again
 update action set due_at = :due_at where tenant = :tenant and id = :id and last_seq = :last_seq;
