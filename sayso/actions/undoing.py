@@ -125,10 +125,12 @@ class Undoing:
         before: str | None,
     ) -> ActionRow:
         now = last.updated_at
+        undo_id = self._ids.new("act")
         return replace(
             step,
-            id=self._ids.new("act"),
-            idempotency_key=f"{step.idempotency_key}/undo",
+            id=undo_id,
+            # NOTE: keys are the callers', so one that could be guessed might be taken.
+            idempotency_key=f"{undo_id}/undo",
             fingerprint=hash_of([step.subject.id, name, dumps(args)]),
             requester=f"{SYSTEM.kind}:{SYSTEM.id}",
             step=f"{step.step}-undo",

@@ -239,6 +239,23 @@ async def test_nobody_takes_back_by_asking_for_it(tmp_path: Path) -> None:
         assert gifts_of(house).taken == []
 
 
+@pytest.mark.promise("plans:undo")
+async def test_a_callers_own_key_stands_in_the_way_of_no_undo(tmp_path: Path) -> None:
+    """Whatever keys callers have used, the step that fails is settled and the others taken back."""
+    async with open_gifts(tmp_path) as house:
+        await house.sayso.propose(
+            "shop.gift", {"amount": usd(500)}, subject="cus_1", key="plan/s1/undo"
+        )
+        house.shop.faults = [ShopFault.SAYS_NO]
+        await submit(house, OnFailure.UNDO, gift("s1", 1000), refund("s2", 1000, "s1"))
+        assert await states(house) == {
+            "s1": "compensated",
+            "s2": "failed",
+            "s1-undo": "succeeded",
+        }
+        assert_verified(house)
+
+
 class PlugPulledError(Exception):
     """Ends a run as a crash would: nothing after it is done."""
 
