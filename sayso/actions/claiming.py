@@ -84,14 +84,14 @@ class Claims:
         if self._rates.puts_off(tx, row, now):
             return None
         action = self._reach.action(row.name)
-        retention = action.guarantee.retention_s
+        key = call_key(row.tenant, row.id, row.snapshot.digest)
         claimed = replace(
             row,
             status=Status.EXECUTING,
             fence=row.fence + 1,
             due_at=now + int(self._lease_s * 1e6),
-            call_key=call_key(row.tenant, row.id, row.snapshot.digest),
-            call_key_until=None if retention is None else now + retention * 1_000_000,
+            call_key=key,
+            call_key_until=_key_until(row, key, action.guarantee.retention_s, now),
             called_at=now,
             updated_at=now,
         )
@@ -146,3 +146,15 @@ class Claims:
             "again": True,
         }
         return self._moves.move(tx, row, claimed, EntryKind.ACTION_INTENT, data)
+
+
+def _key_until(row: ActionRow, key: str, retention_s: int | None, now: int) -> int | None:
+    """Until when the provider surely remembers the key of a call that is made now.
+
+    INVARIANT: it counts from the first request with it, which a call that was released may have
+    been, although it did nothing.
+    """
+    if retention_s is None:
+        return None
+    until = now + retention_s * 1_000_000
+    return until if row.call_key != key else min(row.call_key_until or until, until)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -268,3 +269,41 @@ async def test_where_nothing_can_be_looked_up_a_denial_is_believed(tmp_path: Pat
             *("action.approved", "action.intent", "action.approved"),
             *("action.intent", "action.succeeded"),
         ]
+
+
+class RemembersFromTheFirst(Shop):
+    """It counts how long it remembers a key from the first request with it, done or not.
+
+    Nothing can be looked up here.
+    """
+
+    def __init__(self, clock: FakeClock) -> None:
+        super().__init__(idempotent(hours=24))
+        self._clock = clock
+        self._first: dict[str, datetime] = {}
+
+    async def call(self, call: Call) -> Receipt:
+        now = self._clock.now()
+        if now - self._first.setdefault(call.idempotency_key, now) >= timedelta(hours=24):
+            self._first[call.idempotency_key] = now
+            self._done.pop(call.idempotency_key, None)
+        return await super().call(call)
+
+    async def look_up(self, call: Call) -> Receipt | Absence:
+        return Absence.CANNOT_TELL
+
+
+@pytest.mark.promise("engine:one-effect:lost-answer")
+async def test_a_key_is_as_old_as_the_first_call_with_it(tmp_path: Path) -> None:
+    """SE-9: a call that surely did nothing has shown the provider its key all the same."""
+    clock = FakeClock()
+    shop = RemembersFromTheFirst(clock)
+    async with open_shop(tmp_path, shop=shop, clock=clock) as house:
+        stock(house)
+        shop.faults += [ShopFault.UNREACHABLE, ShopFault.LOST_AFTER]
+        view = await propose(house, 2000)
+        clock.advance(hours=23, minutes=30)
+        assert (await advance(house, view)).status == "unknown"
+        clock.advance(hours=1)
+        assert (await advance(house, view)).status == "unknown"
+        assert len(shop.books.payouts) == 1
