@@ -39,6 +39,11 @@ PROMISES: dict[str, Promise] = {
         "changes nothing.",
         "invariant 2",
     ),
+    "engine:one-effect:cut-off": Promise(
+        "A call whose lease ends, because its worker cannot reach the database, goes on only where "
+        "no empty look-up will be taken for proof.",
+        "issue 3, invariant 2",
+    ),
     "engine:one-effect:lost-answer": Promise(
         "A lost answer becomes `unknown` and is never made good by a second effect, under each of "
         "the three guarantees.",

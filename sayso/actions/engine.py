@@ -24,7 +24,14 @@ from sayso.actions.proposals import Proposals
 from sayso.actions.queue import approval_of
 from sayso.actions.rates import Rates
 from sayso.actions.reach import Directory, Reach
-from sayso.actions.recovery import CallAgain, Settle, Wait, after_look_up, not_proven
+from sayso.actions.recovery import (
+    CallAgain,
+    Settle,
+    Wait,
+    after_look_up,
+    may_outlive_lease,
+    not_proven,
+)
 from sayso.actions.reminding import Reminders
 from sayso.actions.settling import Settlements
 from sayso.actions.snapshot import Absence, Receipt, difference
@@ -311,7 +318,14 @@ class Engine:
                 stop = await self._store.read(lambda reader: stop_on(reader, row))
                 if stop is not None:
                     return await self._take_back(row, stop, which)
-            keeper = LeaseKeeper(self._store, self._clock, self._settings.lease_s, row)
+            guarantee = self._reach.action(row.name).guarantee
+            keeper = LeaseKeeper(
+                self._store,
+                self._clock,
+                self._settings.lease_s,
+                row,
+                ends_call=not may_outlive_lease(row, guarantee, now),
+            )
             outcome = await keeper.during(
                 outcome_of(self._reach, call, self._settings.call_timeout_s)
             )

@@ -10,7 +10,7 @@ from typing import Any
 
 from sayso.actions.ledger import ActionRow
 from sayso.actions.snapshot import Receipt
-from sayso.errors import SaysoError
+from sayso.errors import Code, OutcomeUnknownError, SaysoError
 from sayso.ids import Clock, to_micros
 from sayso.store.base import Store, Transaction
 
@@ -18,31 +18,64 @@ from sayso.store.base import Store, Transaction
 class LeaseKeeper:
     """Extends an action's lease while its call is on the way.
 
+    Args:
+        ends_call: whether the call is broken off where the lease ends because it could not be
+            extended; see `may_outlive_lease`.
+
     Attributes:
         row: the action with its lease as it was last extended.
     """
 
-    def __init__(self, store: Store, clock: Clock, lease_s: float, row: ActionRow) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        lease_s: float,
+        row: ActionRow,
+        *,
+        ends_call: bool = False,
+    ) -> None:
         self._store = store
         self._clock = clock
         self._lease_s = lease_s
+        self._ends_call = ends_call
         self.row = row
 
     async def during(self, work: Coroutine[Any, Any, Receipt | SaysoError]) -> Receipt | SaysoError:
         """Await the call; extend the lease at every third of it."""
-        task = asyncio.ensure_future(work)
+        call = asyncio.ensure_future(work)
+        # NOTE: apart from the call, since a database that hangs must not keep it from ending.
+        beats = asyncio.ensure_future(self._beat())
         try:
-            while True:
-                done, _ = await asyncio.wait({task}, timeout=self._lease_s / 3)
-                if done:
-                    return task.result()
-                # NOTE: a database that is busy or full must not break the call off, whose answer
-                # would be lost. The lease ends then, and who takes over looks the call up first.
-                with contextlib.suppress(SaysoError):
-                    due_at = await self._store.write(self._extend)
-                    self.row = replace(self.row, due_at=due_at)
+            while not call.done():
+                if self._ends_call and not self._left_s():
+                    return OutcomeUnknownError(
+                        Code.OUTCOME_UNKNOWN,
+                        "the lease ended before an answer came",
+                        next_step="the engine looks it up at the provider",
+                    )
+                await asyncio.wait({call}, timeout=self._look_again_s())
+            return call.result()
         finally:
-            task.cancel()
+            call.cancel()
+            beats.cancel()
+            await asyncio.wait({call, beats})
+
+    def _look_again_s(self) -> float | None:
+        return min(self._lease_s / 3, self._left_s()) if self._ends_call else None
+
+    def _left_s(self) -> float:
+        now = to_micros(self._clock.now())
+        return max(0.0, ((self.row.due_at or now) - now) / 1e6)
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(self._lease_s / 3)
+            # NOTE: a database that is busy or full must not break the call off by itself, whose
+            # answer would be lost. Once the lease has ended, who takes over looks the call up.
+            with contextlib.suppress(SaysoError):
+                due_at = await self._store.write(self._extend)
+                self.row = replace(self.row, due_at=due_at)
 
     def _extend(self, tx: Transaction) -> int | None:
         """Have the lease end later; returns when it ends, as far as this row knows.

@@ -103,6 +103,15 @@ def not_proven(
     return "an effect may still appear" if now < proven_at else None
 
 
+def may_outlive_lease(row: ActionRow, guarantee: Guarantee, now: int) -> bool:
+    """Whether a call may go on once its lease has ended, as when the database cannot be reached.
+
+    Not where an empty look-up will be taken for proof, a time after the lease: what leaves then
+    would come beside the next call. Else nobody calls again, or the provider drops the second one.
+    """
+    return guarantee.settle_after_s is None or _key_is_safe(row, guarantee, now)
+
+
 def _key_is_safe(row: ActionRow, guarantee: Guarantee, now: int) -> bool:
     if guarantee.kind != "idempotent" or row.call_key_until is None:
         return False

@@ -49,6 +49,8 @@ class Connector(Protocol):
     async def call(self, call: Call) -> Receipt:
         """Do it, once per key, from the snapshot alone.
 
+        It may be cancelled, by its time limit or with its lease, and sends nothing from then on.
+
         Raises:
             RefusedError: `provider_refused`: the provider said no, and nothing was done.
             RetryableError: surely nothing was done; the engine may call again with the same key.

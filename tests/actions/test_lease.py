@@ -37,19 +37,19 @@ class CountingStore:
     """A store that counts what is written through it, and fails where it is told to.
 
     Args:
-        failure: what each write raises; None to hand it on.
+        failure: what each write raises; None to hand it on. May be changed later.
     """
 
     def __init__(self, store: Store, failure: SaysoError | None = None) -> None:
         self._store = store
-        self._failure = failure
+        self.failure = failure
         self._tried = asyncio.Condition()
         self.tries = 0
 
     async def write(self, work: Callable[[Transaction], T], *, tenant: str | None = None) -> T:
         try:
-            if self._failure is not None:
-                raise self._failure
+            if self.failure is not None:
+                raise self.failure
             return await self._store.write(work, tenant=tenant)
         finally:
             async with self._tried:

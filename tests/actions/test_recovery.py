@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -21,11 +22,12 @@ from actions.desk import (
     usd,
 )
 from actions.slow_shop import SlowToShow
+from actions.test_lease import CountingStore
 from support.house import ShopHouse, open_shop
 
 from sayso.actions.action import Guarantee, at_most_once, idempotent, verifiable
 from sayso.actions.decision import Choice
-from sayso.actions.engine import Boundary
+from sayso.actions.engine import Boundary, EngineSettings
 from sayso.actions.ledger import Ledger, get_action
 from sayso.actions.moves import Moves
 from sayso.actions.settling import Settlements
@@ -33,6 +35,8 @@ from sayso.actions.snapshot import Absence, Call, Receipt
 from sayso.audit.personal import Personal
 from sayso.errors import Code, IntegrityError, RetryableError
 from sayso.money import Money
+from sayso.sdk.app import Sayso
+from sayso.sdk.database import open_store
 from sayso.store.base import Transaction
 from sayso.testing.clock import FakeClock
 from sayso.testing.shop import Shop, ShopFault
@@ -291,6 +295,51 @@ class RemembersFromTheFirst(Shop):
 
     async def look_up(self, call: Call) -> Receipt | Absence:
         return Absence.CANNOT_TELL
+
+
+@pytest.mark.promise("engine:one-effect:cut-off")
+async def test_a_call_of_a_worker_that_is_cut_off_from_the_database_ends_with_its_lease(
+    tmp_path: Path,
+) -> None:
+    """Another worker will trust an empty look-up, so nothing may leave here after the lease."""
+    clock = FakeClock()
+    shop = SlowToShow(verifiable(settle_after_s=60), clock, delay_s=58)
+    under_way, send = asyncio.Event(), asyncio.Event()
+
+    async def send_late(call: Call) -> None:
+        shop.on_call = None
+        under_way.set()
+        await send.wait()
+
+    async with open_shop(tmp_path, shop=shop, clock=clock) as other:
+        stock(other)
+        view = await propose(other, 2000, wait=False)
+        shop.on_call = send_late
+        store = open_store(other.workspace)
+        cut_off = CountingStore(store)
+        slow = Sayso(
+            other.workspace,
+            work=False,
+            connectors=[shop],
+            clock=clock,
+            engine_settings=EngineSettings(lease_s=0.6),
+            store=cut_off,
+        )
+        async with slow:
+            calling = asyncio.create_task(slow.house.engine.advance(MAIN, view.id))
+            await asyncio.wait_for(under_way.wait(), 10)
+            cut_off.failure = RetryableError(Code.STORE_UNAVAILABLE, "the network is gone")
+            clock.advance(seconds=1)
+            await asyncio.wait({calling}, timeout=3)
+            for _ in range(100):
+                clock.advance(seconds=1)
+                view = await advance(other, view)
+            send.set()
+            with pytest.raises(RetryableError):
+                await asyncio.wait_for(calling, 10)
+        await store.close()
+        assert view.status == "succeeded"
+        assert len(shop.books.payouts) == 1
 
 
 @pytest.mark.promise("engine:one-effect:lost-answer")
