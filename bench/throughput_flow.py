@@ -187,7 +187,13 @@ def drive_threads(peer: Peer, actions: int, at_once: int, syncs: Path | None) ->
     return flow
 
 
-async def drive_tasks(peer: AsyncPeer, actions: int, at_once: int, syncs: Path | None) -> Flow:
+async def drive_tasks(
+    peer: AsyncPeer,
+    actions: int,
+    at_once: int,
+    syncs: Path | None,
+    longest_s: float = LONGEST_S,
+) -> Flow:
     """Run the flow in `at_once` tasks; as many actions have been done before."""
     flow = Flow()
 
@@ -208,7 +214,7 @@ async def drive_tasks(peer: AsyncPeer, actions: int, at_once: int, syncs: Path |
     await asyncio.gather(*(one(number) for number in range(-at_once, 0)))
     numbers = iter(range(actions))
     with flow.timed(syncs):
-        stop = time.perf_counter() + LONGEST_S
+        stop = time.perf_counter() + longest_s
         await asyncio.gather(*(work(numbers, stop) for _ in range(at_once)))
     assert peer.effects == flow.actions + at_once
     return flow

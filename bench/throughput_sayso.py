@@ -30,7 +30,13 @@ REFUND_MINOR = 20_000
 
 
 class SaysoPeer:
-    """An open workspace with a person's token."""
+    """An open workspace with a person's token.
+
+    Attributes:
+        priority: of what is proposed; None for that of a caller who waits.
+    """
+
+    priority: int | None = None
 
     def __init__(self, sayso: Sayso, shop: Shop, token: str) -> None:
         self.sayso = sayso
@@ -46,6 +52,7 @@ class SaysoPeer:
             {"order": f"o{number}", "amount": {"amount_minor": REFUND_MINOR, "currency": "USD"}},
             subject=f"cus_{number}",
             reason="it arrived broken",
+            priority=self.priority,
         )
         assert view.approval is not None, view
         self.remember(view.approval)

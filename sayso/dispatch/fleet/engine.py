@@ -37,6 +37,8 @@ IDLE_POLL_S = 3.0
 """How often each worker asks for deliveries while there are none: DBOS only polls, and a look costs
 some milliseconds. What somebody waits for is not found by it (`hand_over` in the schema)."""
 BUSY_POLL_S = 0.1
+"""The pace while there are some. NOTE: DBOS comes to it by a tenth with each poll, so it takes half
+a minute from the other one, during which the sweep takes what has waited for 3 s."""
 _BUSY_FOR_S = 10.0
 """After so long without a delivery the pace is that of an idle fleet again."""
 _SCHEDULES_POLL_S = 3600.0
