@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import assert_never
 
+from sayso.actions.action import at_most_once
 from sayso.actions.calls import Try, call_of, check_claimed, last_called, look_up, outcome_of
 from sayso.actions.claiming import Claims
 from sayso.actions.ending import Endings
@@ -346,8 +347,14 @@ class Engine:
     async def _recover(self, row: ActionRow) -> ActionRow | None:
         """Find out what became of a call before anything is tried again."""
         row = last_called(row)
-        guarantee = self._reach.action(row.name).guarantee
-        found = await self._look_up(row)
+        found: Receipt | Absence | SaysoError
+        try:
+            guarantee = self._reach.action(row.name).guarantee
+            found = await self._look_up(row)
+        except RefusedError as error:
+            # The workspace has no such action any more. Another worker's may still, or this one's
+            # again; else it is left to a person, as after any other look-up in vain.
+            guarantee, found = at_most_once(), error
         move = after_look_up(row, guarantee, found, to_micros(self._clock.now()))
         match move:
             case Settle(receipt=receipt):

@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
-from actions.desk import MAIN, advance, decide, propose, say, settle, shown, stock
+from actions.desk import (
+    MAIN,
+    advance,
+    assert_verified,
+    decide,
+    propose,
+    say,
+    settle,
+    shown,
+    stock,
+)
+from actions.test_resolution import found
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
-from support.house import open_shop
+from support.house import POLICY, open_shop
 
 from sayso.actions.action import Guarantee, at_most_once, idempotent, verifiable
+from sayso.actions.engine import Boundary
 from sayso.sdk.figures import read_figures
 from sayso.surfaces.cli.card import card_rows
 from sayso.surfaces.slack.card import build_message
@@ -84,6 +97,48 @@ async def test_the_card_of_an_unknown_outcome_says_that_a_person_has_to_look(
         view = await advance(house, view)
         card = build_message(await shown(house, view), view)
         assert "a person has to look" in str(card.blocks)
+
+
+class Renamed(Shop):
+    """The same shop under another name, as after a change of the workspace."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.actions = [replace(action, name="kiosk.refund") for action in self.actions]
+
+    @property
+    def name(self) -> str:
+        return "kiosk"
+
+
+class PlugPulledError(Exception):
+    """Stands for the power cut."""
+
+
+@pytest.mark.promise("unknown:alarm")
+async def test_a_call_whose_connector_is_gone_is_left_to_a_person(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A worker died in the call, and the next one has no such action: nobody waits for ever."""
+
+    def pull(boundary: Boundary) -> None:
+        if boundary is Boundary.AFTER_CALL:
+            raise PlugPulledError
+
+    async with open_shop(tmp_path, passing=pull) as house:
+        stock(house)
+        view = await propose(house, 2000)
+        assert view.status == "executing"
+    policy = POLICY.replace("shop.refund", "kiosk.refund")
+    async with open_shop(tmp_path, shop=Renamed(), policy=policy) as house:
+        house.clock.advance(seconds=6)
+        assert (await advance(house, view)).status == "unknown"
+        await settle(house, view, tries=45)
+        told = [one.getMessage() for one in caplog.records if one.name == "sayso.engine"]
+        assert told == [f"shop.refund {view.id} is unknown, and left to a person"]
+        assert (await read_figures(house.sayso.house, MAIN)).left == 1
+        assert (await house.sayso.resolve_as(found(view))).status == "succeeded"
+        assert_verified(house)
 
 
 @pytest.mark.promise("card:guarantee")
