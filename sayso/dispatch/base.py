@@ -61,6 +61,13 @@ class Dispatcher(Protocol):
         """Run work on one item that its caller has claimed, where `runs_here`."""
         ...
 
+    def problem_with(self, noun: str, tenant: Tenant, item_id: str) -> Exception | None:
+        """What ended the newest run of one item here; None when it ended well, or elsewhere.
+
+        It is due still, and is run again after a pause, by whoever dispatches then.
+        """
+        ...
+
     async def drain(self) -> None:
         """Return once nothing is due now and nothing runs; for commands that end."""
         ...

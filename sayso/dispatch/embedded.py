@@ -32,11 +32,13 @@ class _Pause:
     Attributes:
         due_at: it was run in vain for this; when it is due for another moment, it got further.
             None after an error, which may have moved it.
+        problem: that error.
     """
 
     until: float
     length_s: float
     due_at: int | None
+    problem: Exception | None = None
 
 
 class EmbeddedDispatcher:
@@ -120,6 +122,11 @@ class EmbeddedDispatcher:
         item = Item(noun=noun, tenant=tenant, id=item_id)
         task = self._running.get(item) or self._start(item, begin() if begin else None)
         await asyncio.shield(task)
+
+    def problem_with(self, noun: str, tenant: Tenant, item_id: str) -> Exception | None:
+        """What ended its newest run here, as long as it is not run again."""
+        pause = self._paused.get(Item(noun=noun, tenant=tenant, id=item_id))
+        return None if pause is None else pause.problem
 
     async def adopt(
         self, noun: str, tenant: Tenant, item_id: str, work: Coroutine[Any, Any, bool]
@@ -235,12 +242,12 @@ class EmbeddedDispatcher:
             more = await (work or self._handlers[item.noun](item.tenant, item.id))
             await self._succeeded(item, due_at)
         except SaysoError as error:
-            self._pause(item)
+            self._pause(item, problem=error)
             logger.warning("%s %s: %s", item.noun, item.id, error)
-        except Exception:
+        except Exception as error:
             # The edge of the process: one broken item must not stop the others, and it is retried
             # with longer and longer pauses.
-            self._pause(item)
+            self._pause(item, problem=error)
             logger.exception("%s %s failed", item.noun, item.id)
         finally:
             was_full = len(self._running) >= self._at_once
@@ -268,11 +275,13 @@ class EmbeddedDispatcher:
         )
         return None if row is None else integer_or_none(row, "due_at")
 
-    def _pause(self, item: Item, due_at: int | None = None) -> None:
+    def _pause(
+        self, item: Item, due_at: int | None = None, problem: Exception | None = None
+    ) -> None:
         last = self._paused.get(item)
         length_s = _FIRST_PAUSE_S if last is None else min(last.length_s * 2, _LONGEST_PAUSE_S)
         until = self._monotonic() + length_s
-        self._paused[item] = _Pause(until=until, length_s=length_s, due_at=due_at)
+        self._paused[item] = _Pause(until=until, length_s=length_s, due_at=due_at, problem=problem)
 
     async def _stop(self) -> None:
         tasks = list(self._running.values())

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 from sayso.actions.proposals import Proposals
 from sayso.agent.requests import Requests
 from sayso.connectors.registry import Connectors
+from sayso.connectors.secret import Secret
 from sayso.ids import Clock, Tenant
 from sayso.sdk.database import open_saver
 from sayso.sdk.workspace import Workspace
+from sayso.settings import PlannerSection
 from sayso.store.base import Store
 from sayso.telemetry import Telemetry
 
@@ -40,7 +42,7 @@ class AgentFloor:
         telemetry: Telemetry,
         planner: Planner | None = None,
     ) -> None:
-        self._own_planner = planner
+        self._planner = planner
         self._workspace = workspace
         self._store = store
         self._requests = requests
@@ -52,6 +54,16 @@ class AgentFloor:
         self._runner: Runner | None = None
         self._saver: BaseCheckpointSaver[str] | None = None
         self._opened = AsyncExitStack()
+
+    def ready(self) -> Planner:
+        """The planner, made when it is first asked for; no connection is opened yet.
+
+        Raises:
+            ConfigError: `invalid_playbook`, `missing_extra`, `missing_secret`, `invalid_setting`.
+        """
+        if self._planner is None:
+            self._planner = make_planner(self._workspace)
+        return self._planner
 
     async def advance(self, tenant: Tenant, request_id: str) -> None:
         """See `Runner.advance`."""
@@ -90,29 +102,48 @@ class AgentFloor:
             proposals=self._proposals,
             reach=self._connectors,
             look_up=self._connectors,
-            planner=self._own_planner or self._planner(),
+            planner=self.ready(),
             saver=saver,
             clock=self._clock,
             telemetry=self._telemetry,
         )
 
-    def _planner(self) -> Planner:
-        """Playbooks, then the model where sayso.toml names one."""
-        from sayso.agent.models import ModelSettings, PlannerChain, Price, open_model
-        from sayso.agent.playbooks import load_playbooks  # read and trained with the first request
 
-        section = self._workspace.settings.planner
-        playbooks = load_playbooks(self._workspace.folder / section.playbooks)
-        if section.model is None:
-            return playbooks
-        settings = ModelSettings(
-            model=section.model,
-            base_url=section.base_url,
-            api_key=None if section.api_key is None else self._workspace.secret(section.api_key),
-            timeout_s=section.timeout_s,
-            max_calls=section.max_calls,
-            price=Price(
-                input=section.micro_usd_per_million_in, output=section.micro_usd_per_million_out
-            ),
-        )
-        return PlannerChain(planners=(playbooks, open_model(settings)))
+def make_planner(workspace: Workspace) -> Planner:
+    """Playbooks, then the model where sayso.toml names one.
+
+    Raises:
+        ConfigError: `invalid_playbook`, `missing_extra`, `missing_secret`, `invalid_setting`.
+    """
+    from sayso.agent.playbooks import load_playbooks  # read and trained with the first request
+
+    section = workspace.settings.planner
+    playbooks = load_playbooks(workspace.folder / section.playbooks)
+    if section.model is None:
+        return playbooks
+    from sayso.agent.models import PlannerChain
+
+    key = None if section.api_key is None else workspace.secret(section.api_key)
+    return PlannerChain(planners=(playbooks, make_model(section, key)))
+
+
+def make_model(section: PlannerSection, key: Secret | None) -> Planner:
+    """The model that the section names; no connection is opened yet.
+
+    Raises:
+        ConfigError: `missing_extra`, `invalid_setting`.
+    """
+    from sayso.agent.models import ModelSettings, Price, open_model  # only where a model plans
+
+    assert section.model is not None, "without a name there is no model"
+    settings = ModelSettings(
+        model=section.model,
+        base_url=section.base_url,
+        api_key=key,
+        timeout_s=section.timeout_s,
+        max_calls=section.max_calls,
+        price=Price(
+            input=section.micro_usd_per_million_in, output=section.micro_usd_per_million_out
+        ),
+    )
+    return open_model(settings)

@@ -252,7 +252,10 @@ class Sayso(StopSwitch):
 
         Raises:
             RefusedError: `empty_message`, `message_too_long`, `idempotency_conflict`.
+            ConfigError: no planner can be made of the settings; nothing was stored.
         """
+        if self.house.dispatcher.runs_here:
+            self.house.agent.ready()
         turns = (
             (Message(role="customer", content=messages),) if isinstance(messages, str) else messages
         )

@@ -18,6 +18,7 @@ from sayso.connectors.secret import Secret
 from sayso.errors import Code, ConfigError, SaysoError
 from sayso.ids import SystemClock, Tenant
 from sayso.json import JsonValue
+from sayso.sdk.agent import make_model
 from sayso.sdk.connections import check_token, read_connection, read_vault
 from sayso.sdk.database import open_store, store_name
 from sayso.sdk.wiring import load_actions_file
@@ -130,12 +131,19 @@ class _Checker:
             for reference in found:
                 if reference is not None:
                     self._try(place, partial(self._secret, reference))
+        if planner.model is not None:
+            self._try("[planner]", self._model)
 
     def _signer(self) -> None:
         self._workspace.signer()
 
     def _secret(self, reference: str) -> None:
         self._workspace.secret(reference)
+
+    def _model(self) -> None:
+        # The key is checked already, so a missing one must not hide what else is wrong.
+        section = self._settings.planner
+        make_model(section, None if section.api_key is None else Secret("not read"))
 
     def connections(self) -> None:
         """Each connection is a safe one, with its secret; the first one needs the vault's key."""

@@ -34,8 +34,9 @@ async def work(
     and is found by whoever looks next.
 
     Raises:
-        ConfigError: `missing_extra`.
+        ConfigError: `missing_extra`; or no planner can be made of the settings.
     """
+    sayso.house.agent.ready()
     if is_fleet(sayso.workspace):
         await _work_in_fleet(sayso, stop, at_once, ready)
         return

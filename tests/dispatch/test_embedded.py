@@ -140,6 +140,19 @@ async def bench(tmp_path: Path) -> AsyncGenerator[Bench]:
     await store.close()
 
 
+async def test_what_ended_a_run_is_told_until_it_ends_well(bench: Bench) -> None:
+    """Whoever waits for one item learns why it got no further."""
+    bench.add("a")
+    bench.broken.add("a")
+    dispatcher, main = bench.dispatcher(), Tenant("main")
+    await dispatcher.run_now("request", main, "a")
+    assert isinstance(dispatcher.problem_with("request", main, "a"), LookupError)
+    assert dispatcher.problem_with("request", main, "b") is None
+    bench.broken.clear()
+    await dispatcher.run_now("request", main, "a")
+    assert dispatcher.problem_with("request", main, "a") is None
+
+
 async def test_what_is_due_when_it_starts_is_run(bench: Bench) -> None:
     """The first sweep finds what a process that died left behind (decision 5)."""
     bench.add("a")

@@ -172,6 +172,38 @@ def test_words_that_cannot_be_acted_on_are_said(
     still.line("ask", text, "--subject", subject).refused(code)
 
 
+@pytest.mark.promise("cli:bad-input")
+def test_words_that_cannot_be_planned_now_are_said(place: Place) -> None:
+    """The provider cannot be reached: why, who goes on with what is stored, and no status of 0."""
+    place.edit_settings(place.sandbox.url, "http://127.0.0.1:9")
+    ran = place.line("ask", "Please refund order 0977", *SUBJECT).refused("provider_unavailable", 3)
+    assert "`sayso serve` goes on with it" in ran.err
+    ran = place.line("ask", "Please refund order 0977", *SUBJECT, "--json")
+    assert (ran.status, ran.json["status"]) == (3, "received")
+
+
+@pytest.mark.promise("cli:bad-input")
+def test_a_planner_that_cannot_be_made_stores_nothing(place: Place) -> None:
+    """A misspelt model is said before the words are taken, by `check`, `ask`, `serve`, `worker`."""
+    place.edit_settings("# [planner]", '[planner]\nmodel = "opnai:gpt-5"\n#')
+    place.line("ask", "Please refund order 0977", *SUBJECT).refused("invalid_setting", 2)
+    assert "[planner]: the model `opnai:gpt-5`" in place.line("check").err
+    place.line("serve", "--port", "0").refused("invalid_setting", 2)
+    place.line("worker").refused("invalid_setting", 2)
+    place.edit_settings('model = "opnai:gpt-5"', "")
+    assert place.line.done("audit", "query", "kind:request.asked")["entries"] == []
+
+
+@pytest.mark.promise("cli:bad-input")
+def test_a_yes_that_cannot_be_carried_out_now_says_so(place: Place) -> None:
+    """The vote stands, nothing was sent, and the status is not 0."""
+    approval = str(place.pending()["id"])
+    place.edit_settings(place.sandbox.url, "http://127.0.0.1:9")
+    ran = place.line("approvals", "approve", approval).refused("provider_unavailable", 3)
+    assert "status    approved" in ran.out
+    assert not place.sandbox.books().effects
+
+
 def test_a_token_says_who_asks(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """With SAYSO_TOKEN the holder asks, so that they cannot approve it; a wrong one is refused."""
     token = (place.folder / ".sayso" / "person.token").read_text().strip()

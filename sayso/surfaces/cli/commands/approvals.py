@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from sayso.errors import SaysoError
 from sayso.json import JsonValue
 from sayso.money import Money
 from sayso.sdk.app import Sayso
@@ -20,6 +21,7 @@ from sayso.surfaces.cli.output import Out, local_time
 from sayso.surfaces.cli.place import find_workspace, person_token, run
 from sayso.surfaces.cli.problem import usage
 from sayso.surfaces.cli.show import show_action, status_of, warn_refused
+from sayso.surfaces.cli.unfinished import problem_of_action, warn_unfinished
 
 app = typer.Typer(
     help="Decide what waits: list, show, approve, reject, edit, plan.",
@@ -176,12 +178,12 @@ def _decide(say: _Say, workspace: Path | None, out: Out) -> int:
     folder = find_workspace(workspace)
     token = person_token(folder)
 
-    async def work() -> ActionView:
+    async def work() -> tuple[ActionView, SaysoError | None]:
         async with Sayso.open(folder, work=False) as sayso:
-            await sayso.person_of(token)
+            holder = await sayso.person_of(token)
             shown = await sayso.approval(say.approval_id)
             show_card(out, shown)
-            return await sayso.decide(
+            decided = await sayso.decide(
                 shown.id,
                 say.choice,
                 token=token,
@@ -192,15 +194,16 @@ def _decide(say: _Say, workspace: Path | None, out: Out) -> int:
                 reason=say.reason,
                 args=_lowered(sayso, shown, say.amount),
             )
+            return decided, problem_of_action(sayso, holder.tenant, decided)
 
-    action = run(work())
+    action, problem = run(work())
     if out.as_json:
         out.document(action)
     else:
         out.line()
         show_action(out, action)
     warn_refused(out, action)
-    return status_of(action)
+    return status_of(action) if problem is None else warn_unfinished(out, problem)
 
 
 def _lowered(

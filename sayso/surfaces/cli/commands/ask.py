@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from sayso.errors import SaysoError
 from sayso.sdk.app import Sayso
 from sayso.sdk.views import RequestView
 from sayso.surfaces.cli.options import (
@@ -20,6 +21,7 @@ from sayso.surfaces.cli.place import find_workspace, requester, run, subject_of
 from sayso.surfaces.cli.problem import FAILED
 from sayso.surfaces.cli.reason import hand_over_reason
 from sayso.surfaces.cli.show import show_request, status_of, warn_handed_over, warn_refused
+from sayso.surfaces.cli.unfinished import problem_of_request, warn_unfinished, warn_unplanned
 
 app = typer.Typer()
 
@@ -51,15 +53,16 @@ def ask(
     folder = find_workspace(workspace)
     who = subject_of(subject, assurance)
 
-    async def work() -> tuple[RequestView, str]:
+    async def work() -> tuple[RequestView, str, SaysoError | None]:
         async with Sayso.open(folder, work=False) as sayso:
             asked = await sayso.ask(
                 who, text, key=key, wait_s=wait, requester=await requester(sayso)
             )
-            return asked, await hand_over_reason(sayso, asked)
+            problem = problem_of_request(sayso, sayso.house.tenant, asked)
+            return asked, await hand_over_reason(sayso, asked), problem
 
     out.note("planning …")
-    request, handed_over = run(work())
+    request, handed_over, problem = run(work())
     if as_json:
         out.document(request)
     else:
@@ -69,4 +72,8 @@ def ask(
     if handed_over:
         warn_handed_over(out, handed_over)
         return FAILED
+    if problem is not None:
+        return warn_unfinished(out, problem)
+    if request.status == "received" and wait:
+        return warn_unplanned(out, wait)
     return status_of(*request.actions)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from sayso.actions.decision import Choice, Decision
+from sayso.errors import SaysoError
 from sayso.sdk.app import Sayso
 from sayso.sdk.tokens import Token
 from sayso.sdk.views import ActionView, ApprovalView, RequestView
@@ -16,6 +17,7 @@ from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.place import find_workspace, person_token, run
 from sayso.surfaces.cli.problem import usage
 from sayso.surfaces.cli.show import status_of, warn_refused
+from sayso.surfaces.cli.unfinished import problem_of_request, warn_unfinished
 
 _ALL = "all"
 _MODES = {
@@ -48,23 +50,24 @@ def plan(
     choices = _choices(yes or [], no or [])
     token = person_token(folder) if choices else ""
 
-    async def work() -> tuple[RequestView, list[ActionView]]:
+    async def work() -> tuple[RequestView, list[ActionView], SaysoError | None]:
         async with Sayso.open(folder, work=False, act=bool(choices)) as sayso:
             if not choices:
-                return await sayso.request(request_id), []
+                return await sayso.request(request_id), [], None
             holder = await sayso.person_of(token)
             shown = await sayso.request(request_id, tenant=holder.tenant)
             decided = await sayso.decide_plan(_decisions(shown, holder, choices, reason_code))
-            return await sayso.request(request_id, tenant=holder.tenant), decided
+            left = await sayso.request(request_id, tenant=holder.tenant)
+            return left, decided, problem_of_request(sayso, holder.tenant, left)
 
-    request, decided = run(work())
+    request, decided, problem = run(work())
     if as_json:
         out.document(request)
-        return status_of(*decided)
-    show_plan(out, request)
-    for action in decided:
-        warn_refused(out, action)
-    return status_of(*decided)
+    else:
+        show_plan(out, request)
+        for action in decided:
+            warn_refused(out, action)
+    return status_of(*decided) if problem is None else warn_unfinished(out, problem)
 
 
 def _choices(yes: list[str], no: list[str]) -> dict[str, Choice]:

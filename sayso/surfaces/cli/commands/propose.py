@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from sayso.errors import SaysoError
 from sayso.sdk.app import Sayso
 from sayso.sdk.views import ActionView
 from sayso.surfaces.cli.options import (
@@ -18,6 +19,7 @@ from sayso.surfaces.cli.options import (
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.place import find_workspace, read_json_object, requester, run, subject_of
 from sayso.surfaces.cli.show import show_action, status_of, warn_refused
+from sayso.surfaces.cli.unfinished import problem_of_action, warn_unfinished
 
 app = typer.Typer()
 
@@ -47,9 +49,9 @@ def propose(
     folder = find_workspace(workspace)
     who = subject_of(subject, assurance)
 
-    async def work() -> ActionView:
+    async def work() -> tuple[ActionView, SaysoError | None]:
         async with Sayso.open(folder, work=False) as sayso:
-            return await sayso.propose(
+            proposed = await sayso.propose(
                 name,
                 values,
                 subject=who,
@@ -58,9 +60,10 @@ def propose(
                 dry_run=dry_run,
                 requester=await requester(sayso),
             )
+            return proposed, problem_of_action(sayso, sayso.house.tenant, proposed)
 
     out.note("reading the provider and judging …")
-    action = run(work())
+    action, problem = run(work())
     if as_json:
         out.document(action)
     else:
@@ -68,4 +71,4 @@ def propose(
             out.line("judged only: nothing was stored or done")
         show_action(out, action)
     warn_refused(out, action)
-    return status_of(action)
+    return status_of(action) if problem is None else warn_unfinished(out, problem)
