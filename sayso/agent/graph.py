@@ -251,24 +251,34 @@ async def _hand_over(state: RunState, runtime: _Runtime) -> None:
     """Say honestly that a person takes over, and record why."""
     context = runtime.context
     reason = state.get("hand_over") or "no reason was given"
+    await context.store.write(
+        lambda tx: hand_over(context.requests, tx, context.row, reason, state)
+    )
 
-    def work(tx: Transaction) -> None:
-        row = get_request(tx, context.row.tenant, context.row.id)
-        if row.status is not RequestStatus.RECEIVED:
-            return
-        context.requests.move(
-            tx,
-            replace(row, fence=context.row.fence),
-            RequestStatus.HANDED_OVER,
-            EntryKind.REQUEST_HANDED_OVER,
-            data={"reason": reason[:500], "planner": state.get("planner", "")},
-            planner=state.get("planner"),
-            reply=write_hand_over(),
-            tokens=state.get("tokens", 0),
-            cost_micro_usd=state.get("cost_micro_usd", 0),
-        )
 
-    await context.store.write(work)
+def hand_over(
+    requests: Requests,
+    tx: Transaction,
+    claimed: RequestRow,
+    reason: str,
+    state: RunState | None = None,
+) -> None:
+    """Store that a person takes over; nothing when the request is planned already."""
+    spent = state or RunState()
+    row = get_request(tx, claimed.tenant, claimed.id)
+    if row.status is not RequestStatus.RECEIVED:
+        return
+    requests.move(
+        tx,
+        replace(row, fence=claimed.fence),
+        RequestStatus.HANDED_OVER,
+        EntryKind.REQUEST_HANDED_OVER,
+        data={"reason": reason[:500], "planner": spent.get("planner", "")},
+        planner=spent.get("planner"),
+        reply=write_hand_over(),
+        tokens=spent.get("tokens", 0),
+        cost_micro_usd=spent.get("cost_micro_usd", 0),
+    )
 
 
 def _to_person(reason: str) -> Command[Any]:

@@ -15,7 +15,7 @@ from langgraph.types import Command
 from sayso.actions.proposals import Proposals
 from sayso.actions.reach import Reach
 from sayso.agent.base import Planner
-from sayso.agent.graph import RunContext, RunState, build_graph
+from sayso.agent.graph import RunContext, RunState, build_graph, hand_over
 from sayso.agent.look_up import LookUp
 from sayso.agent.requests import (
     RequestRow,
@@ -23,7 +23,7 @@ from sayso.agent.requests import (
     RequestStatus,
     get_request,
 )
-from sayso.errors import RetryableError
+from sayso.errors import ConfigError, IntegrityError, RefusedError, RetryableError
 from sayso.ids import Clock, Tenant, to_micros
 from sayso.store.base import Store, integer
 from sayso.telemetry import Telemetry
@@ -69,6 +69,11 @@ class Runner:
         except RetryableError:
             await self._release(claimed)
             raise
+        except (ConfigError, IntegrityError):
+            raise  # the machine or the log first; the lease ends by itself
+        except Exception as error:
+            await self._broke(claimed, error)
+            raise
         await self._park(claimed)
 
     async def _run(self, row: RequestRow) -> None:
@@ -86,7 +91,7 @@ class Runner:
             telemetry=self.telemetry,
         )
         graph = build_graph(self.saver)
-        thread = f"{row.tenant}/{row.id}"
+        thread = _thread(row)
         config = cast("Any", {"configurable": {"thread_id": thread}})
         state = await graph.aget_state(config)
         command: Command[Any] | RunState | None
@@ -115,6 +120,18 @@ class Runner:
         )
         return found is not None and integer(found, "count") == 0
 
+    async def _broke(self, row: RequestRow, error: Exception) -> None:
+        """Free the request for another run; after the last one nobody but a person can plan it."""
+        if row.attempts < MAX_ATTEMPTS or row.status is not RequestStatus.RECEIVED:
+            await self._release(row)
+            return
+        # What it says may quote the customer; a refusal is in our own words.
+        why = error.message if isinstance(error, RefusedError) else type(error).__name__
+        reason = f"planning broke off: {why}"
+        await self.store.write(lambda tx: hand_over(self.requests, tx, row, reason))
+        await self.saver.adelete_thread(_thread(row))
+        await self._park(row)
+
     async def _release(self, row: RequestRow) -> None:
         now = to_micros(self.clock.now())
         await self.store.write(
@@ -131,3 +148,7 @@ class Runner:
                 "request.park", tenant=row.tenant, id=row.id, fence=row.fence, now=now
             )
         )
+
+
+def _thread(row: RequestRow) -> str:
+    return f"{row.tenant}/{row.id}"

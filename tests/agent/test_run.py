@@ -14,7 +14,7 @@ from sayso.actions.action import Action
 from sayso.actions.decision import Choice, Decision
 from sayso.actions.plan import HandOver, Plan, Step
 from sayso.agent.base import Handles, Message
-from sayso.errors import Code, RetryableError
+from sayso.errors import Code, RefusedError, RetryableError
 from sayso.ids import Tenant
 from sayso.json import JsonValue
 from sayso.money import Money
@@ -29,7 +29,7 @@ class Scripted:
 
     name = "scripted"
 
-    def __init__(self, *answers: Plan | HandOver | RetryableError) -> None:
+    def __init__(self, *answers: Plan | HandOver | Exception) -> None:
         self.answers = list(answers)
         self.seen: list[tuple[list[Message], list[str]]] = []
 
@@ -38,7 +38,7 @@ class Scripted:
     ) -> Plan | HandOver:
         self.seen.append((list(messages), list(handles.records)))
         answer = self.answers.pop(0)
-        if isinstance(answer, RetryableError):
+        if isinstance(answer, Exception):
             raise answer
         return answer
 
@@ -177,6 +177,27 @@ async def test_a_planner_that_does_not_answer_is_asked_again_and_then_a_person_t
         for _ in range(6):
             await house.sayso.house.dispatcher.run_now("request", MAIN, view.id)
         assert (await house.sayso.request(view.id)).status == "handed_over"
+
+
+@pytest.mark.promise("agent:hand-over")
+@pytest.mark.parametrize(
+    "broken", [KeyError("Ana Torres"), RefusedError(Code.INVALID_INPUT, "an odd answer")]
+)
+async def test_a_planner_that_breaks_is_asked_again_and_then_a_person_takes_over(
+    tmp_path: Path, broken: Exception
+) -> None:
+    """Whatever a planner or a connector raises, no request is tried for ever, and nothing leaks."""
+    async with open_shop(tmp_path, planner=Scripted(*[broken] * 6)) as house:
+        stock(house)
+        view = await house.sayso.ask("cus_1", "refund please", wait_s=0)
+        dispatcher = house.sayso.house.dispatcher
+        await dispatcher.run_now("request", MAIN, view.id)
+        assert dispatcher.problem_with("request", MAIN, view.id) is broken
+        for _ in range(4):
+            await dispatcher.run_now("request", MAIN, view.id)
+        assert (await house.sayso.request(view.id)).status == "handed_over"
+        (entry,) = await house.sayso.audit.query("kind:request.handed_over")
+        assert "Ana" not in str(entry.body)
 
 
 async def test_a_later_step_waits_for_the_earlier_one_and_fails_with_it(tmp_path: Path) -> None:
