@@ -29,10 +29,18 @@ from sayso.audit.entry import Actor, ActorKind
 from sayso.errors import RefusedError
 from sayso.json import JsonValue
 from sayso.sdk.views import ActionView, ApprovalView
-from sayso.testing.shop import ShopFault
+from sayso.testing.shop import RefundArgs, ShopFault
 
 BIG = 60_000
 """Minor units for which two people are needed, one of them from finance."""
+
+
+class RefundAndNote(RefundArgs):
+    """What a refund takes in a later version of the shop."""
+
+    note: str = ""
+
+
 CROWD = tuple({"id": f"p{number}", "roles": ["support_manager"]} for number in range(10))
 
 
@@ -459,6 +467,48 @@ async def test_a_yes_to_what_changed_at_the_provider_is_asked_for_again(tmp_path
         house.clock.advance(seconds=6)
         house.shop.books.orders["o1"].refunded_minor = 1
         await _asked_again(house, view, card)
+
+
+@pytest.mark.promise("approvals:bound")
+async def test_a_yes_to_the_revision_before_fills_no_quorum_of_the_next(tmp_path: Path) -> None:
+    """Invariant 1: finn said yes to a card that nobody is shown any more."""
+    async with open_shop(tmp_path) as house:
+        view, card = await ask(house, BIG)
+        await decide(house, say(card, "finn"))
+        house.shop.books.orders["o1"].refunded_minor = 1
+        await decide(house, say(card, "maria"), wait=False)
+        house.clock.advance(seconds=6)
+        await _asked_again(house, view, card)
+        await decide(house, say(await shown(house, view), "maria"))
+        assert (await house.sayso.action(view.id)).status == "pending_approval"
+        assert house.shop.books.calls == []
+        await decide(house, say(await shown(house, view), "finn"))
+        assert (await house.sayso.action(view.id)).status == "succeeded"
+
+
+@pytest.mark.promise("approvals:bound")
+async def test_a_yes_under_another_version_of_the_connector_is_asked_for_again(
+    tmp_path: Path,
+) -> None:
+    """SE-19: what the call would do now was not what was shown."""
+    async with open_shop(tmp_path) as house:
+        view, card = await _yes_that_waits(house)
+    house.shop.version = "2"
+    async with open_shop(tmp_path, shop=house.shop, clock=house.clock) as later:
+        await _asked_again(later, view, card)
+
+
+@pytest.mark.promise("approvals:bound")
+async def test_a_yes_to_an_action_that_takes_other_arguments_now_is_asked_for_again(
+    tmp_path: Path,
+) -> None:
+    """SE-19: the same name, the same version, and another operation behind it."""
+    async with open_shop(tmp_path) as house:
+        view, card = await _yes_that_waits(house)
+    (refund,) = house.shop.actions
+    house.shop.actions = (replace(refund, args=RefundAndNote),)
+    async with open_shop(tmp_path, shop=house.shop, clock=house.clock) as later:
+        await _asked_again(later, view, card)
 
 
 @pytest.mark.promise("approvals:bound")

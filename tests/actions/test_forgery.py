@@ -6,7 +6,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from actions.desk import ASKED, MAIN, bodies, decide, open_rows, propose, say, shown, stock
+from actions.desk import ASKED, MAIN, advance, bodies, decide, open_rows, propose, say, shown, stock
 from support.house import ShopHouse, open_shop
 
 from sayso.errors import Code, IntegrityError
@@ -53,6 +53,24 @@ async def test_an_approval_that_only_the_rows_know_of_runs_nothing(tmp_path: Pat
         view = await propose(house)
         forge(house, view, "maria", approve=True)
         await nothing_runs(house, view, "the log has another status")
+
+
+@pytest.mark.promise("approvals:bound")
+@pytest.mark.parametrize("status", ["pending", "rejected", "expired", "superseded"])
+async def test_an_approval_that_its_own_row_takes_back_is_no_yes(
+    tmp_path: Path, status: str
+) -> None:
+    """Invariant 1: maria said yes and the log holds it, but the question does not stand as open."""
+    async with open_shop(tmp_path) as house:
+        stock(house)
+        view = await propose(house)
+        await decide(house, say(await shown(house, view)), wait=False)
+        rows = open_rows(house)
+        rows.execute("update approval set status = ? where action_id = ?", (status, view.id))
+        rows.close()
+        assert (await advance(house, view)).status == "pending_approval"
+        assert house.shop.books.calls == []
+        assert "action.stale" in [body["kind"] for body in bodies(house)]
 
 
 @pytest.mark.promise("approvals:bound")

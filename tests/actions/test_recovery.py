@@ -94,6 +94,46 @@ async def test_the_time_until_absence_is_proof_counts_from_the_end_of_a_slow_cal
         assert len(shop.books.payouts) == 1
 
 
+@pytest.mark.promise("engine:unknown")
+@pytest.mark.parametrize("answer", [ShopFault.SAYS_NO, ShopFault.UNREACHABLE])
+async def test_a_no_to_the_second_call_says_nothing_about_the_first(
+    tmp_path: Path, answer: ShopFault
+) -> None:
+    """SE-9: the first one may have done it, so the outcome stays unknown until it is seen."""
+    clock = FakeClock()
+    shop = SlowToShow(idempotent(hours=24), clock, delay_s=50)
+    async with open_shop(tmp_path, shop=shop, clock=clock) as house:
+        stock(house)
+        shop.faults += [ShopFault.LOST_AFTER, answer]
+        view = await propose(house, 2000)
+        clock.advance(seconds=10)
+        view = await advance(house, view)
+        assert (view.status, len(shop.books.calls)) == ("unknown", 2)
+        clock.advance(seconds=50)
+        view = await advance(house, view)
+        assert view.status == "succeeded"
+        assert len(shop.books.payouts) == 1
+        assert_verified(house)
+
+
+@pytest.mark.promise("engine:unknown")
+@pytest.mark.parametrize(
+    ("answer", "status"), [(ShopFault.SAYS_NO, "failed"), (ShopFault.UNREACHABLE, "unknown")]
+)
+async def test_after_proof_of_absence_a_no_is_one_and_silence_is_none(
+    tmp_path: Path, answer: ShopFault, status: str
+) -> None:
+    """Design 2.8: the first call surely did nothing, so the second one is like a first."""
+    async with open_shop(tmp_path, shop=Shop(verifiable(settle_after_s=60))) as house:
+        stock(house)
+        house.shop.faults += [ShopFault.LOST_BEFORE, answer]
+        view = await propose(house, 2000)
+        house.clock.advance(seconds=70)
+        view = await advance(house, view)
+        assert (view.status, len(house.shop.books.calls)) == (status, 2)
+        assert house.shop.books.payouts == []
+
+
 async def test_a_worker_that_slept_before_its_call_does_not_make_it(tmp_path: Path) -> None:
     """Its lease ended between intent and call, so another one may have made it meanwhile."""
     clock = FakeClock()
