@@ -9,9 +9,6 @@ from datetime import UTC, datetime, timedelta
 from typing import NewType, Protocol
 
 Tenant = NewType("Tenant", str)
-ActionId = NewType("ActionId", str)
-ApprovalId = NewType("ApprovalId", str)
-RequestId = NewType("RequestId", str)
 
 DEFAULT_TENANT = Tenant("main")
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 from tree import PACKAGE, TESTS, dotted, is_test, read_python
+
+from sayso.store.queries import named_queries
 
 MOST_LINES = 600
 
@@ -153,3 +156,22 @@ def test_no_template_trusts_its_text() -> None:
         )
     ]
     assert trusting == []
+
+
+def test_every_query_is_asked() -> None:
+    """What nobody asks is read by everybody who looks for what is; a test is nobody."""
+    asked = "|".join({pattern for _, node in in_package() if (pattern := _query_pattern(node))})
+    assert [name for name in named_queries() if not re.fullmatch(asked, name)] == []
+
+
+def _query_pattern(node: ast.AST) -> str:
+    """What the names of queries look like that this text may stand for."""
+    match node:
+        case ast.Constant(value=str(name)) if re.fullmatch(r"[a-z]+\.[a-z0-9_]+", name):
+            return re.escape(name)
+        case ast.JoinedStr(values=[ast.Constant(value=str(begin)), ast.FormattedValue()]) if (
+            "." in begin
+        ):
+            return re.escape(begin) + "[a-z0-9_]+"
+        case _:
+            return ""

@@ -44,11 +44,6 @@ class Listener:
         self._thread: threading.Thread | None = None
         self._wake_up, self._woken = socket.socketpair()
 
-    @property
-    def is_listening(self) -> bool:
-        """Whether commits of other processes are heard now."""
-        return self._listening
-
     def number(self) -> int:
         """The number now."""
         with self._lock:

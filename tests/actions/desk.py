@@ -124,7 +124,7 @@ async def run_due(house: ShopHouse) -> None:
 
 
 def _due(now: int, reader: Reader) -> list[Row]:
-    return reader.all("action.due", now=now, limit=99)
+    return reader.all("dispatch.due_action", now=now, limit=99)
 
 
 async def settle(house: ShopHouse, view: ActionView, *, tries: int = 12) -> ActionView:

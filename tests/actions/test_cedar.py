@@ -25,7 +25,7 @@ from policy_cases import (
 )
 
 from sayso.actions.action import Assurance, Effect
-from sayso.actions.cedar.policy import OWN_OBJECTS_ONLY, CedarPolicy, explain_policy
+from sayso.actions.cedar.policy import OWN_OBJECTS_ONLY, CedarPolicy
 from sayso.actions.policy import Approver, Outcome, Policy, Question
 from sayso.money import Money
 
@@ -300,22 +300,22 @@ def test_the_version_is_the_same_for_the_same_policy_and_moves_with_every_part()
 
 def test_explaining_lists_every_hypothetical_with_its_rules() -> None:
     """What `sayso policy explain` shows."""
-    answers = explain_policy(policy(), question(usd(500_01)))
+    answers = policy().explain(question(usd(500_01)))
     assert [answer.roles for answer in answers[:3]] == [(), ("support_manager",), ("finance",)]
     passing = [answer.roles for answer in answers if answer.outcome is Outcome.ALLOW]
     assert passing[0] == ("support_manager", "finance")
     assert answers[0].explain == "no rule allows it"
-    stranger = explain_policy(policy(), question(owner="cus_2"))
+    stranger = policy().explain(question(owner="cus_2"))
     assert [answer.rules for answer in stranger] == [(OWN_OBJECTS_ONLY,)]
     broken = policy(rule("true") + rule(OVERFLOW, effect="forbid", name="broken"))
-    assert all(answer.errors for answer in explain_policy(broken, question()))
+    assert all(answer.errors for answer in broken.explain(question()))
 
 
 def test_roles_that_no_rule_names_cost_no_hypotheticals() -> None:
     """To the rules they are all the same person, so the first declared stands for them."""
     crowd = ("agent", *(f"team_{number}" for number in range(40)), *ROLES)
     big = CedarPolicy({"p": rule('context.approvedBy.contains("finance")')}, ACTIONS, crowd)
-    assert len(explain_policy(big, question())) < 12
+    assert len(big.explain(question())) < 12
     assert big.judge(question()).roles == ("finance",)
     anyone = CedarPolicy({"p": rule("context.approvals >= 2")}, ACTIONS, crowd)
     assert anyone.judge(question()).roles == ("agent", "agent")

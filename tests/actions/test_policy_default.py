@@ -23,7 +23,6 @@ from sayso.actions.action import (
 from sayso.actions.cedar.policy import (
     DEFAULT_ROLES,
     CedarPolicy,
-    explain_policy,
     read_default_policy,
 )
 from sayso.actions.cedar.schema import build_request
@@ -275,9 +274,7 @@ def test_the_compiled_rules_answer_as_the_text_does(asked: Question, role: tuple
 def test_explaining_agrees_with_judging(asked: Question) -> None:
     """The first hypothetical that passes is the requirement."""
     judgement = DEFAULT.judge(asked)
-    passing = [
-        answer.roles for answer in explain_policy(DEFAULT, asked) if answer.outcome is Outcome.ALLOW
-    ]
+    passing = [answer.roles for answer in DEFAULT.explain(asked) if answer.outcome is Outcome.ALLOW]
     assert (passing[0] if passing else None) == (
         None if judgement.outcome is Outcome.DENY else judgement.roles
     )

@@ -13,7 +13,6 @@ from sayso.actions.cedar.policy import (
     OWN_OBJECTS_ONLY,
     VERIFIED_ONLY,
     CedarPolicy,
-    explain_policy,
     read_default_policy,
 )
 from sayso.actions.cedar.rules import MAX_RULE_DEPTH, MAX_RULE_TOKENS
@@ -76,7 +75,7 @@ def test_the_counted_hypotheticals_are_right() -> None:
         roles = [f"role_{place}" for place in range(count)]
         every = ", ".join(f'"{role}"' for role in roles)
         text = rule(f"context.approvedBy.containsAny([{every}])")
-        asked = explain_policy(CedarPolicy({"p": text}, ACTIONS, roles), question())
+        asked = CedarPolicy({"p": text}, ACTIONS, roles).explain(question())
         assert int(said) == len(asked)
 
 

@@ -32,8 +32,8 @@ async def serve(house: ShopHouse) -> None:
         now = to_micros(house.clock.now())
 
         def look(reader: Reader, now: int = now) -> tuple[list[str], int | None]:
-            due = [text(row, "id") for row in reader.all("action.due", now=now, limit=99)]
-            later = reader.one("action.next_due", now=now)
+            due = [text(row, "id") for row in reader.all("dispatch.due_action", now=now, limit=99)]
+            later = reader.one("dispatch.next_action", now=now)
             return due, None if later is None else integer_or_none(later, "due_at")
 
         due, later = await house.sayso.house.store.read(look)

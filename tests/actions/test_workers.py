@@ -405,8 +405,8 @@ class Plans(RuleBasedStateMachine):
         now = to_micros(self._clock.now())
 
         def work(reader: Reader) -> tuple[list[str], int | None]:
-            due = [text(row, "id") for row in reader.all("action.due", now=now, limit=99)]
-            later = reader.one("action.next_due", now=now)
+            due = [text(row, "id") for row in reader.all("dispatch.due_action", now=now, limit=99)]
+            later = reader.one("dispatch.next_action", now=now)
             due_at = None if later is None else integer_or_none(later, "due_at")
             return due, None if due_at is None else due_at - now
 

@@ -167,7 +167,7 @@ class CedarPolicy:
         return self._judgement(outcome, verdict.rules)
 
     def explain(self, question: Question) -> list[Hypothesis]:
-        """Ask every hypothetical, also those after the first that passes."""
+        """List each hypothetical that `judge` may ask, its answer and the rules that decided."""
         request = self._request(question)
         if isinstance(request, Judgement):
             return [_hypothesis((), request)]
@@ -278,11 +278,6 @@ def read_default_policy(actions: Iterable[Action] = ()) -> dict[str, str]:
     names = ["default.cedar", *sorted({f"{action.connector}.cedar" for action in actions})]
     files = [folder / name for name in names]
     return {file.name: file.read_text(encoding="utf-8") for file in files if file.is_file()}
-
-
-def explain_policy(policy: CedarPolicy, question: Question) -> list[Hypothesis]:
-    """List each hypothetical that `judge` may ask, its answer and the rules that decided."""
-    return policy.explain(question)
 
 
 def _hypothesis(roles: tuple[str, ...], judgement: Judgement) -> Hypothesis:

@@ -50,12 +50,6 @@ where tenant = :tenant and subject_id = :subject_id
     and (cast(:name as text) is null or name = :name)
 order by id || '' desc limit :limit;
 
--- name: due
-select tenant, id, due_at from action where due_at <= :now order by due_at limit :limit;
-
--- name: next_due
-select min(due_at) as due_at from action where due_at > :now;
-
 -- What most moves change; what was judged stays as it is.
 -- name: move (one row)
 update action set status = :status, judgement = :judgement, error = :error, receipt = :receipt,

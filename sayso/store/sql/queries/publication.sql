@@ -8,8 +8,5 @@ on conflict (tenant, place) do update set
     size = excluded.size, frontier = excluded.frontier, note = excluded.note, at = excluded.at
 where publication.size <= excluded.size;
 
--- name: all
-select tenant, place, size, note, at from publication order by tenant, place;
-
 -- name: of_tenant
 select place, size, note, at from publication where tenant = :tenant order by place;

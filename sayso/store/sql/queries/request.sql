@@ -17,12 +17,6 @@ select * from request
 where tenant = :tenant and id < coalesce(cast(:after as text), '~')
 order by id desc limit :limit;
 
--- name: due
-select tenant, id, due_at from request where due_at <= :now order by due_at limit :limit;
-
--- name: next_due
-select min(due_at) as due_at from request where due_at > :now;
-
 -- name: claim
 update request set fence = fence + 1, attempts = attempts + 1, due_at = :due_at
 where tenant = :tenant and id = :id and fence = :fence and due_at <= :now;
