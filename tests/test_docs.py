@@ -6,6 +6,7 @@ import ast
 import re
 from collections import defaultdict
 from functools import cache
+from pathlib import Path
 
 import pytest
 from generated import pages, with_parts
@@ -138,6 +139,21 @@ def test_links_between_pages_lead_somewhere() -> None:
         and not (page.parent / target).exists()
     ]
     assert broken == []
+
+
+def test_every_page_can_be_reached() -> None:
+    """From the README, link by link: a page that nobody comes by helps nobody."""
+    reached, left = set[Path](), [ROOT / "README.md"]
+    while left:
+        page = left.pop()
+        if page in reached:
+            continue
+        reached.add(page)
+        for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text(encoding="utf-8")):
+            place = (page.parent / target).resolve()
+            left += place.glob("*.md") if place.is_dir() else [place] * place.match("*.md")
+    pages = {*ROOT.glob("*.md"), *DOCS.rglob("*.md")}
+    assert sorted(page.relative_to(ROOT).as_posix() for page in pages - reached) == []
 
 
 def test_every_command_that_is_named_exists() -> None:

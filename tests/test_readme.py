@@ -28,7 +28,7 @@ def run(words: list[str], folder: Path) -> str:
     done = subprocess.run(
         words,
         cwd=folder,
-        env={**os.environ, "STRIPE_API_KEY": API_KEY},
+        env={**os.environ, "STRIPE_API_KEY": API_KEY, "COLUMNS": "100"},
         capture_output=True,
         text=True,
         timeout=TIMEOUT_S,
@@ -56,10 +56,21 @@ def test_the_command_that_runs_the_tests_is_the_same_everywhere() -> None:
         assert [line for line in lines if "--all-extras pytest" in line] == [command], name
 
 
+def test_what_the_demo_looks_like_is_what_it_says(tmp_path: Path) -> None:
+    """Line by line, in this order; only where a line is `…` others may be between."""
+    (excerpt,) = (block for block in blocks("text") if "wrote" in block)
+    told = run([sys.executable, "-m", "sayso", "demo", "--yes"], tmp_path)
+    left = "\n".join(line.rstrip() for line in told.splitlines())
+    for part in re.split(r"^ *…\n", excerpt, flags=re.MULTILINE):
+        _, found, left = left.partition(part.rstrip("\n"))
+        assert found, part
+
+
 def test_a_reader_gets_from_init_to_a_verified_bundle(tmp_path: Path) -> None:
-    """init, the Python lines, a query, an export and the offline verifier, all as printed."""
-    init, auditor = blocks("sh")[2], blocks("sh")[3]
+    """init, the Python lines, a yes, a query, an export and the offline verifier, as printed."""
+    init, approvals, auditor = blocks("sh")[2:]
     (code,) = blocks("python")
+    assert f"`export STRIPE_API_KEY={API_KEY}`" in README
     with Sandbox.start(seed="demo") as sandbox:
         run(as_here(init.splitlines()[0]), tmp_path)
         settings = tmp_path / "shop" / "sayso.toml"
@@ -77,5 +88,10 @@ def test_a_reader_gets_from_init_to_a_verified_bundle(tmp_path: Path) -> None:
         told = run([sys.executable, str(script)], tmp_path)
         assert told.startswith("acting ")
         assert "$129.00" in told
+        waiting, yes = approvals.strip().splitlines()
+        card = re.search(r"apr_\w+", run(as_here(waiting), tmp_path))
+        assert card is not None
+        assert "(approved)" in run(as_here(yes.replace("apr_…", card[0])), tmp_path)
         shown = [run(as_here(line), tmp_path) for line in auditor.strip().splitlines()]
+    assert "action.succeeded" in shown[0]
     assert "verified" in shown[-1]
