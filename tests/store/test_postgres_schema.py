@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sqlite3
 from collections.abc import Generator
 from dataclasses import replace
@@ -10,6 +11,7 @@ from functools import partial
 
 import pytest
 from support.postgres import fresh_database
+from tree import ROOT
 
 from sayso.errors import Code, ConfigError, RetryableError
 from sayso.settings import parse_settings
@@ -187,3 +189,29 @@ def test_what_is_wrong_with_a_url_is_said_without_quoting_it(url: str) -> None:
         PostgresStore(url)
     said = f"{caught.value} {caught.value.detail} {caught.value.__cause__}"
     assert "secret" not in said
+
+
+def test_the_roles_may_what_the_page_says(postgres_url: str) -> None:
+    """docs/stores.md: whoever gives logins reads there what a worker and an auditor can do."""
+    with connect_plainly(postgres_url) as owner:
+        rows = owner.execute(
+            "select grantee, privilege_type, table_name from information_schema.role_table_grants"
+            " where table_schema = 'sayso' and grantee in ('sayso_app', 'sayso_auditor')"
+        ).fetchall()
+    granted: dict[tuple[str, str], set[str]] = {}
+    for role, privilege, table in rows:
+        granted.setdefault((role, privilege), set()).add(table)
+    page = (ROOT / "docs" / "stores.md").read_text(encoding="utf-8")
+    app, auditor = (
+        re.findall(rf"^\| `{role}` \| (.+) \|$", page, re.MULTILINE)[0]
+        for role in ("sayso_app", "sayso_auditor")
+    )
+    state, both = app.split("its own", 1)
+    _, update, delete = re.split("UPDATE|DELETE", state)
+    own = {*re.findall(r"`(\w+)`", both)} - {"dbos"}
+    assert granted["sayso_app", "UPDATE"] == {*re.findall(r"`(\w+)`", update)} | own
+    assert granted["sayso_app", "DELETE"] == {*re.findall(r"`(\w+)`", delete)} | own
+    assert granted["sayso_auditor", "SELECT"] == {*re.findall(r"`(\w+)`", auditor), "migration"}
+    assert {role for role, privilege in granted if privilege not in {"SELECT", "INSERT"}} == {
+        "sayso_app"
+    }

@@ -17,7 +17,7 @@ GROWING = ("action", "approval", "erasure", "log_entry", "outbox", "personal", "
 WALKS = {
     "erasure.idle_subjects",  # by pages, in the background
     "erasure.under_way",  # those that are not done are few, and done ones are one a person
-    "figures.actions",  # counts all, which is why `sayso status` keeps what it counted
+    "figures.actions",  # counts all, for whoever reads `/metrics`
     "log.tenants_to_verify",  # a verification reads everything anyway
 }
 _PARAMETER = re.compile(r"(?<!:):([a-z_][a-z0-9_]*)")
