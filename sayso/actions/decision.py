@@ -80,7 +80,8 @@ def check_decision(
             f"you are not an approver for this; it needs {join_roles(approval.roles)}",
             next_step="ask somebody with that role",
         )
-    if f"{ActorKind.PERSON}:{person.id}" in _requesters(reader, approval, row):
+    requesters = requesters_of(reader, row) | {approval.requester}
+    if f"{ActorKind.PERSON}:{person.id}" in requesters:
         raise RefusedError(
             Code.OWN_REQUEST,
             "you asked for this yourself, so somebody else has to decide",
@@ -93,6 +94,20 @@ def check_decision(
             next_step="load the card again",
         )
     return approval, row, person
+
+
+def requesters_of(reader: Reader, row: ActionRow) -> set[str]:
+    """Who asked for it: whoever proposed it, and whoever's request it was planned for (SL-13).
+
+    Returns:
+        kinds and ids, such as `person:maria`.
+    """
+    found = {row.requester}
+    if row.request_id is not None:
+        request = reader.one("request.by_id", tenant=row.tenant, id=row.request_id)
+        if request is not None:
+            found.add(text(request, "requester"))
+    return found
 
 
 def lowered_args(
@@ -188,16 +203,6 @@ def _check_open(reader: Reader, approval: ApprovalRow, decision: Decision, now: 
             "the time to decide this is over, which counts as no",
             next_step="propose it again if it is still wanted",
         )
-
-
-def _requesters(reader: Reader, approval: ApprovalRow, row: ActionRow) -> set[str]:
-    """Who asked for it: whoever proposed it, and whoever's request it was planned for (SL-13)."""
-    found = {approval.requester, row.requester}
-    if row.request_id is not None:
-        request = reader.one("request.by_id", tenant=row.tenant, id=row.request_id)
-        if request is not None:
-            found.add(text(request, "requester"))
-    return found
 
 
 def _decider(reader: Reader, approval: ApprovalRow) -> str | None:

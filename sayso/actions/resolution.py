@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
+from sayso.actions.decision import requesters_of
 from sayso.actions.digest import is_text, storable
 from sayso.actions.ledger import ActionRow, Ledger, entry_of, get_action, read_action
 from sayso.actions.reach import Directory
@@ -15,7 +16,7 @@ from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json
 from sayso.audit.personal import Personal
 from sayso.errors import Code, RefusedError
 from sayso.ids import Clock, IdSource, Tenant, to_micros
-from sayso.store.base import Store, Transaction
+from sayso.store.base import Reader, Store, Transaction
 
 MAX_EVIDENCE_CHARS = 4000
 MAX_RECEIPT_CHARS = 200
@@ -107,7 +108,7 @@ class Resolutions:
                 f"this action is {row.status}; only an unknown outcome is resolved by a person",
                 next_step="`sayso actions list --status unknown` shows those that wait",
             )
-        self._check_person(row, resolution.person)
+        self._check_person(tx, row, resolution.person)
         now = to_micros(self._clock.now())
         moved = _result(replace(row, due_at=None, updated_at=now), resolution)
         pseudonym = self._personal.pseudonym(tx, row.tenant, row.subject.id, now)
@@ -127,7 +128,7 @@ class Resolutions:
         assert stored is not None, "read in this very transaction"
         return stored
 
-    def _check_person(self, row: ActionRow, person_id: str) -> None:
+    def _check_person(self, reader: Reader, row: ActionRow, person_id: str) -> None:
         person = self._directory.person(person_id)
         if person is None or not person.roles:
             raise RefusedError(
@@ -135,7 +136,7 @@ class Resolutions:
                 "only somebody with a role may settle an unknown outcome",
                 next_step="ask an approver",
             )
-        if row.requester == f"{ActorKind.PERSON}:{person.id}":
+        if f"{ActorKind.PERSON}:{person.id}" in requesters_of(reader, row):
             raise RefusedError(
                 Code.OWN_REQUEST,
                 "you asked for this yourself, so somebody else has to settle it",

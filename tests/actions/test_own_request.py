@@ -9,14 +9,17 @@ import pytest
 from actions.desk import ASKED, MAIN, code_of, decide, open_rows, say, shown, stock, usd
 from support.house import ShopHouse, open_shop
 
-from sayso.actions.action import Subject
+from sayso.actions.action import Subject, at_most_once
 from sayso.actions.decision import Choice
 from sayso.actions.plan import Step
 from sayso.actions.proposals import Proposal
+from sayso.actions.resolution import Resolution
 from sayso.agent.base import Message
 from sayso.agent.requests import Ask
 from sayso.audit.entry import Actor, ActorKind
+from sayso.errors import RefusedError
 from sayso.sdk.views import ActionView
+from sayso.testing.shop import Shop, ShopFault
 
 MARIA = Actor(kind=ActorKind.PERSON, id="maria")
 AGENT = Actor(kind=ActorKind.AGENT, id="agent")
@@ -75,7 +78,8 @@ async def test_a_service_of_the_same_name_is_nobody_s_own_request(tmp_path: Path
         assert (await house.sayso.action(view.id)).status == "succeeded"
 
 
-async def test_an_approval_cannot_be_given_another_requester(tmp_path: Path) -> None:
+@pytest.mark.parametrize("table", ["approval", "action"])
+async def test_an_approval_cannot_be_given_another_requester(tmp_path: Path, table: str) -> None:
     """The action's own requester counts as well as the copy beside the card."""
     async with open_shop(tmp_path) as house:
         stock(house)
@@ -83,6 +87,28 @@ async def test_an_approval_cannot_be_given_another_requester(tmp_path: Path) -> 
             "shop.refund", {"order": "o1", "amount": usd(ASKED)}, subject="cus_1", requester=MARIA
         )
         rows = open_rows(house)
-        rows.execute("update approval set requester = 'service:sdk'")
+        rows.execute(f"update {table} set requester = 'service:sdk'")
         rows.close()
         assert await code_of(house, say(await shown(house, view), "maria")) == "own_request"
+
+
+async def test_who_started_the_run_settles_nothing_of_it(tmp_path: Path) -> None:
+    """Design 2.8: what became of an unknown outcome is said by somebody else, too."""
+    async with open_shop(tmp_path, shop=Shop(at_most_once())) as house:
+        stock(house)
+        house.shop.faults.append(ShopFault.LOST_AFTER)
+        view = await planned_for(house, MARIA)
+        await decide(house, say(await shown(house, view), "noor"))
+        assert (await house.sayso.action(view.id)).status == "unknown"
+        seen = Resolution(
+            tenant=MAIN,
+            action_id=view.id,
+            outcome="failed",
+            evidence="the payouts of the day",
+            person="maria",
+            via="test",
+        )
+        with pytest.raises(RefusedError, match="own_request"):
+            await house.sayso.house.resolutions.resolve(seen)
+        settled = await house.sayso.house.resolutions.resolve(replace(seen, person="noor"))
+        assert settled.status == "failed"
