@@ -242,14 +242,7 @@ class Proposals:
         with self._telemetry.span("sayso.resolve", draft.traceparent, {"sayso.action": draft.name}):
             action = self._reach.action(draft.name)
             args = self._reach.validate_args(draft.name, draft.args)
-            resolved = await self._reach.resolve(action, args, draft.subject)
-        if resolved.owner != draft.subject.id:
-            raise RefusedError(
-                Code.NOT_OWNER,
-                "that does not belong to this customer",
-                next_step="check the customer and the object",
-            )
-        return resolved
+            return await self._reach.resolve(action, args, draft.subject)
 
     async def _record_refusal(self, proposal: Proposal, error: RefusedError) -> None:
         def record(tx: Transaction) -> None:

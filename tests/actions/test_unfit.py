@@ -29,7 +29,10 @@ UNFIT: dict[str, Callable[[Resolved], Resolved]] = {
     "object is no text": lambda found: replace(found, object_id="\ud800"),
     "account is no text": lambda found: replace(found, account="\udfff"),
     "name is no text": lambda found: replace(found, personal={"name": "\ud800"}),
+    "owner is another": lambda found: replace(found, owner="cus_2"),
 }
+"""What a connector gives against the contract."""
+REFUSED_AS = {"owner is another": Code.NOT_OWNER}
 
 
 class Unfit(Shop):
@@ -54,6 +57,7 @@ def refusals(house: ShopHouse) -> list[object]:
     return found
 
 
+@pytest.mark.promise("policy:owner")
 @pytest.mark.parametrize("case", UNFIT)
 async def test_what_a_connector_gives_that_cannot_be_kept_is_a_recorded_no(
     tmp_path: Path, case: str
@@ -64,7 +68,7 @@ async def test_what_a_connector_gives_that_cannot_be_kept_is_a_recorded_no(
         stock(house)
         view = await propose(house, 2000)
         assert view.status == "refused"
-        assert refusals(house) == [Code.INVALID_INPUT]
+        assert refusals(house) == [REFUSED_AS.get(case, Code.INVALID_INPUT)]
         assert shop.books.calls == []
         assert_verified(house)
 
@@ -95,7 +99,7 @@ async def test_a_step_of_which_that_is_so_does_not_stay_due_for_ever(
         await floors.engine.advance(MAIN, row.id)
         stored = await floors.store.read(lambda reader: get_action(reader, MAIN, row.id))
         assert (stored.status, stored.due_at) == ("refused", None)
-        assert refusals(house) == [Code.INVALID_INPUT]
+        assert refusals(house) == [REFUSED_AS.get(case, Code.INVALID_INPUT)]
         assert_verified(house)
 
 
