@@ -8,7 +8,18 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from actions.desk import ASKED, MAIN, assert_verified, bodies, run_due, say, shown, stock, usd
+from actions.desk import (
+    ASKED,
+    MAIN,
+    assert_verified,
+    bodies,
+    open_rows,
+    run_due,
+    say,
+    shown,
+    stock,
+    usd,
+)
 from support.house import POLICY, ShopHouse, open_shop
 
 from sayso.actions.action import Subject
@@ -63,8 +74,14 @@ def refund(name: str, minor: int, *after: str) -> Step:
     return Step(id=name, action="shop.refund", args=args, after=after)
 
 
-async def submit(house: ShopHouse, mode: OnFailure, *steps: Step) -> list[str]:
-    """Hand a plan in, as the agent does, and run what is due."""
+async def submit(
+    house: ShopHouse, mode: OnFailure, *steps: Step, meanwhile: str | None = None
+) -> list[str]:
+    """Hand a plan in, as the agent does, and run what is due.
+
+    Args:
+        meanwhile: a statement that somebody runs on the database before that.
+    """
     proposals = tuple(
         Proposal(
             tenant=MAIN,
@@ -83,6 +100,10 @@ async def submit(house: ShopHouse, mode: OnFailure, *steps: Step) -> list[str]:
     rows = await house.sayso.house.store.write(
         lambda tx: house.sayso.house.proposals.submit_steps(tx, proposals, steps)
     )
+    if meanwhile is not None:
+        by_hand = open_rows(house)
+        by_hand.execute(meanwhile)
+        by_hand.close()
     await run_due(house)
     return [row.id for row in rows]
 
@@ -254,6 +275,23 @@ async def test_a_callers_own_key_stands_in_the_way_of_no_undo(tmp_path: Path) ->
             "s1-undo": "succeeded",
         }
         assert_verified(house)
+
+
+@pytest.mark.promise("plans:undo:rights")
+async def test_a_row_that_names_an_undone_step_gets_no_rights_by_it(tmp_path: Path) -> None:
+    """Invariant 4: what takes a step back is what its connector says, not whatever names it."""
+    async with open_gifts(tmp_path) as house:
+        await submit(house, OnFailure.UNDO, gift("s1", 1000), refund("s2", ASKED))
+        card = await shown(house, (await plan_of(house))["s2"])
+        await house.sayso.decide_as(say(card, choice=Choice.REJECT), wait=False)
+        await run_due(house)
+        assert (await states(house))["s1"] == "compensated"
+        claims = (
+            "update action set undoes = (select id from action where step = 's1') where step = 's3'"
+        )
+        await submit(house, OnFailure.UNDO, gift("s3", 90_000), meanwhile=claims)
+        assert (await states(house))["s3"] == "pending_approval"
+        assert len(gifts_of(house).gifts) == 1
 
 
 class PlugPulledError(Exception):
