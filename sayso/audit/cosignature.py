@@ -15,8 +15,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey, MLDSA44PublicKey
 
-from sayso.audit.note import Checkpoint, SignatureLine, key_id_of
-from sayso.audit.strict64 import decode64, encode64
+from sayso.audit.note import Checkpoint, SignatureLine, key_id_of, skey_of, vkey_of
+from sayso.audit.strict64 import decode64
 from sayso.errors import Code, ConfigError, IntegrityError
 
 COSIGNATURE_ED25519 = 4
@@ -63,7 +63,7 @@ class Ed25519Cosigner:
         self._name = check_key_name(name)
         self._private_key = private_key
         self._key_id = key_id_of(name, public)
-        self._vkey = f"{name}+{self._key_id.hex()}+{encode64(public)}"
+        self._vkey = vkey_of(name, public)
 
     @classmethod
     def generate(cls, name: str) -> Self:
@@ -72,9 +72,8 @@ class Ed25519Cosigner:
 
     def to_text(self) -> str:
         """The secret key, for a file that only its owner can read."""
-        return _secret_text(
-            self._name, self._key_id, COSIGNATURE_ED25519, self._private_key.private_bytes_raw()
-        )
+        seed = self._private_key.private_bytes_raw()
+        return skey_of(self._name, self._key_id, bytes([COSIGNATURE_ED25519]) + seed)
 
     def __repr__(self) -> str:
         return f"Ed25519Cosigner({self._vkey!r})"
@@ -111,7 +110,7 @@ class MlDsaCosigner:
         self._name = check_key_name(name)
         self._private_key = private_key
         self._key_id = key_id_of(name, public)
-        self._vkey = f"{name}+{self._key_id.hex()}+{encode64(public)}"
+        self._vkey = vkey_of(name, public)
 
     @classmethod
     def generate(cls, name: str) -> Self:
@@ -124,9 +123,8 @@ class MlDsaCosigner:
 
     def to_text(self) -> str:
         """The secret key (its seed of 32 bytes), for a file that only its owner can read."""
-        return _secret_text(
-            self._name, self._key_id, COSIGNATURE_ML_DSA_44, self._private_key.private_bytes_raw()
-        )
+        seed = self._private_key.private_bytes_raw()
+        return skey_of(self._name, self._key_id, bytes([COSIGNATURE_ML_DSA_44]) + seed)
 
     def __repr__(self) -> str:
         return f"MlDsaCosigner({self._name!r}, {self._key_id.hex()!r})"
@@ -188,7 +186,7 @@ class CosignatureVerifier:
         else:
             self._key = MLDSA44PublicKey.from_public_bytes(public_key)
         self._key_id = key_id_of(name, typed)
-        self._vkey = f"{name}+{self._key_id.hex()}+{encode64(typed)}"
+        self._vkey = vkey_of(name, typed)
         self._public = public_key
 
     @classmethod
@@ -290,7 +288,3 @@ def subtree_message(name: str, at_s: int, origin: str, start: int, end: int, roo
             root,
         )
     )
-
-
-def _secret_text(name: str, key_id: bytes, kind: int, seed: bytes) -> str:
-    return f"PRIVATE+KEY+{name}+{key_id.hex()}+{encode64(bytes([kind]) + seed)}"

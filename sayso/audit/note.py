@@ -114,7 +114,7 @@ class Ed25519Signer:
         self._name = name
         self._private_key = private_key
         self._key_id = key_id_of(name, public)
-        self._vkey = f"{name}+{self._key_id.hex()}+{encode64(public)}"
+        self._vkey = vkey_of(name, public)
 
     @classmethod
     def generate(cls, name: str) -> Self:
@@ -155,8 +155,8 @@ class Ed25519Signer:
 
     def to_text(self) -> str:
         """The secret key as C2SP writes it, for a file that only its owner can read."""
-        secret = bytes([ED25519]) + self._private_key.private_bytes_raw()
-        return f"PRIVATE+KEY+{self._name}+{self._key_id.hex()}+{encode64(secret)}"
+        seed = self._private_key.private_bytes_raw()
+        return skey_of(self._name, self._key_id, bytes([ED25519]) + seed)
 
     def __repr__(self) -> str:
         return f"Ed25519Signer({self._vkey!r})"
@@ -213,7 +213,7 @@ class Verifier:
         self._key = Ed25519PublicKey.from_public_bytes(public_key)
         typed = bytes([ED25519]) + public_key
         self._key_id = key_id_of(name, typed)
-        self._vkey = f"{name}+{self._key_id.hex()}+{encode64(typed)}"
+        self._vkey = vkey_of(name, typed)
 
     @classmethod
     def parse(cls, vkey: str) -> Self:
@@ -303,6 +303,17 @@ def key_id_of(name: str, typed_public_key: bytes) -> bytes:
     Source: c2sp.org/signed-note.
     """
     return sha256(name.encode() + b"\n" + typed_public_key).digest()[:4]
+
+
+def vkey_of(name: str, typed_public_key: bytes) -> str:
+    """A public key as C2SP writes it: `name+keyid+base64(type || public key)`."""
+    key_id = key_id_of(name, typed_public_key)
+    return f"{name}+{key_id.hex()}+{encode64(typed_public_key)}"
+
+
+def skey_of(name: str, key_id: bytes, typed_seed: bytes) -> str:
+    """A secret key as C2SP writes it: `PRIVATE+KEY+name+keyid+base64(type || seed)`."""
+    return f"PRIVATE+KEY+{name}+{key_id.hex()}+{encode64(typed_seed)}"
 
 
 def sign_note(text: str, signers: Sequence[Signer]) -> str:
