@@ -32,7 +32,7 @@ def _customer_names() -> Mapping[str, str]:
 
 
 def _listen(host: str, port: int, allow_remote: bool) -> socket:
-    from sayso.surfaces.http import listen
+    from sayso.serving import listen
 
     return listen(host, port, allow_remote=allow_remote)
 
@@ -60,7 +60,7 @@ def _start_slack() -> SlackStage:
     return FakeSlackStage()
 
 
-async def _serve_witness(witness: Witness, listener: socket, ready: Callable[[], None]) -> None:
+async def _serve_witness(witness: Witness, listener: socket, ready: Callable[[str], None]) -> None:
     from sayso.surfaces.witness import serve_witness
 
     await serve_witness(witness, listener, ready)

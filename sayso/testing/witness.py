@@ -53,13 +53,12 @@ async def running_witness(
     own = cosigner or Ed25519Cosigner.generate("witness.example/w1")
     logs = WitnessPolicy.parse("".join(f"log {vkey}\n" for vkey in log_vkeys) + "quorum none\n")
     listener = socket.create_server(("127.0.0.1", port))
-    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     with open_records(folder) as records:
         witness = Witness([own], logs, records, clock or FakeClock())
-        answering = asyncio.Event()
-        task = asyncio.create_task(serve_witness(witness, listener, answering.set))
+        answering = asyncio.Queue[str]()
+        task = asyncio.create_task(serve_witness(witness, listener, answering.put_nowait))
         try:
-            await answering.wait()
+            url = await answering.get()
             yield RunningWitness(url=url, key=CosignatureVerifier.parse(own.vkey), witness=witness)
         finally:
             task.cancel()

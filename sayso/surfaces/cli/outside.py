@@ -98,8 +98,8 @@ class Outside:
         serve: an open workspace, a bound socket, and who is told the URL once calls are answered;
             ends with SIGINT or SIGTERM. Slack's requests are taken too when `[slack]` is set.
         start_slack: a fake Slack, running.
-        serve_witness: a witness, a bound socket, and who is told that calls are answered; ends
-            with SIGINT or SIGTERM.
+        serve_witness: a witness, a bound socket, and who is told the URL once calls are answered;
+            ends with SIGINT or SIGTERM.
     """
 
     start_sandbox: Callable[[int, str], Provider]
@@ -107,4 +107,4 @@ class Outside:
     listen: Callable[[str, int, bool], socket]
     serve: Callable[[Sayso, socket, Callable[[str], None]], Awaitable[None]]
     start_slack: Callable[[], SlackStage]
-    serve_witness: Callable[[Witness, socket, Callable[[], None]], Awaitable[None]]
+    serve_witness: Callable[[Witness, socket, Callable[[str], None]], Awaitable[None]]

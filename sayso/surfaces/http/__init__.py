@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from sayso.surfaces.http.app import create_app
-from sayso.surfaces.http.server import listen, serve
+from sayso.surfaces.http.server import serve
 
-__all__ = ["create_app", "listen", "serve"]
+__all__ = ["create_app", "serve"]

@@ -7,21 +7,17 @@ Source: c2sp.org/tlog-witness.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import signal
 import socket
-import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
-from uvicorn.server import HANDLED_SIGNALS
 
 from sayso.audit.witness.request import MAX_REQUEST_BYTES
 from sayso.audit.witness.witness import Answer, Witness
+from sayso.serving import OrderlyServer
 
 GRACE_S = 5
 _HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
@@ -61,52 +57,8 @@ def _response(answer: Answer) -> Response:
 
 
 async def serve_witness(
-    witness: Witness, listener: socket.socket, ready: Callable[[], None] | None = None
+    witness: Witness, listener: socket.socket, ready: Callable[[str], None] | None = None
 ) -> None:
-    """Serve until SIGTERM, SIGINT or cancellation."""
-    config = uvicorn.Config(
-        create_witness_app(witness),
-        log_config=None,
-        access_log=False,
-        lifespan="off",
-        ws="none",
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=GRACE_S,
-    )
-    server = _Server(config, ready)
-    running = asyncio.create_task(server.serve(sockets=[listener]))
-    try:
-        await asyncio.shield(running)
-    except asyncio.CancelledError:
-        server.should_exit = True
-        await running
-        raise
-    finally:
-        listener.close()
-
-
-class _Server(uvicorn.Server):
-    """Says when it is ready, and ends quietly when it is told to."""
-
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None] | None) -> None:
-        super().__init__(config)
-        self._ready = ready
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self._ready is not None:
-            self._ready()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None]:
-        """Like uvicorn's, but a caught signal is not raised again: the folder is still held."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        before = {sig: signal.signal(sig, self.handle_exit) for sig in HANDLED_SIGNALS}
-        try:
-            yield
-        finally:
-            for sig, handler in before.items():
-                signal.signal(sig, handler)
+    """Serve until SIGTERM, SIGINT or cancellation; `ready` gets the bound URL."""
+    server = OrderlyServer(create_witness_app(witness), grace_s=GRACE_S, ready=ready)
+    await server.run_on(listener)

@@ -25,7 +25,8 @@ from surfaces.http.served import (
 
 from sayso.errors import Code, ConfigError
 from sayso.sdk.app import Sayso
-from sayso.surfaces.http import create_app, listen, serve
+from sayso.serving import listen
+from sayso.surfaces.http import create_app, serve
 from sayso.testing.clock import FakeClock
 from sayso.testing.sandbox import Sandbox
 

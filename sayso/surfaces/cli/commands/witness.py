@@ -59,10 +59,8 @@ def witness(
         outside.listen(host, port, allow_remote) as listener,
     ):
         own = Witness(cosigners, policy, records, SystemClock())
-        address = listener.getsockname()[:2]
-        url = f"http://{f'[{address[0]}]' if ':' in address[0] else address[0]}:{address[1]}"
 
-        def ready() -> None:
+        def ready(url: str) -> None:
             if as_json:
                 out.document({"url": url, "vkeys": own.vkeys, "logs": own.origins})
                 return

@@ -1,0 +1,138 @@
+"""Serving an ASGI app: one port, loopback unless said otherwise, and a quiet, orderly end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import ipaddress
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable, Generator
+
+import uvicorn
+from starlette.applications import Starlette
+from uvicorn.server import HANDLED_SIGNALS
+
+from sayso.errors import Code, ConfigError
+
+_BACKLOG = 2048
+
+
+def listen(host: str, port: int, *, allow_remote: bool = False) -> socket.socket:
+    """Take the port, before anything else is begun.
+
+    Args:
+        host: a name or an address of this machine.
+        port: 0 takes any free one.
+        allow_remote: other machines may reach it; put TLS in front.
+
+    Raises:
+        ConfigError: `port_in_use`; `invalid_setting` for a host that other machines reach without
+            `allow_remote`, or that is not of this machine.
+    """
+    if not allow_remote and not _is_loopback(host):
+        raise ConfigError(
+            Code.INVALID_SETTING,
+            f"other machines could reach `{host[:60]}`, and tokens would travel unencrypted",
+            next_step="use 127.0.0.1, or put TLS in front and pass --allow-remote",
+        )
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # NOTE: the protocol is named, because asyncio turns Nagle's algorithm off only where it is;
+    # `socket.create_server` leaves it out, and then each answer takes 40 ms.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        if os.name == "posix":
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(_BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise _cannot_listen(host, port, error) from error
+    return listener
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _cannot_listen(host: str, port: int, error: OSError) -> ConfigError:
+    if error.errno == errno.EADDRINUSE:
+        return ConfigError(
+            Code.PORT_IN_USE,
+            f"port {port} is in use by another program",
+            next_step="stop that program, or pass another --port",
+        )
+    return ConfigError(
+        Code.INVALID_SETTING,
+        f"`{host[:60]}` port {port} cannot be used: {(error.strerror or 'unknown').lower()}",
+        next_step="use an address of this machine and a port above 1023",
+    )
+
+
+class OrderlyServer(uvicorn.Server):
+    """Says when it is ready, writes no access lines, and lets its caller clean up.
+
+    Args:
+        grace_s: how long calls that are under way may still take when it is told to end.
+        ready: gets the bound URL, such as `http://127.0.0.1:8390`, once calls are answered.
+    """
+
+    def __init__(
+        self, app: Starlette, *, grace_s: int, ready: Callable[[str], None] | None = None
+    ) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                log_config=None,
+                access_log=False,
+                lifespan="off",
+                ws="none",
+                server_header=False,
+                proxy_headers=False,
+                timeout_graceful_shutdown=grace_s,
+            )
+        )
+        self._ready = ready
+
+    async def run_on(self, listener: socket.socket) -> None:
+        """Serve until SIGTERM, SIGINT or cancellation, then close the socket."""
+        running = asyncio.create_task(self.serve(sockets=[listener]))
+        try:
+            await asyncio.shield(running)
+        except asyncio.CancelledError:
+            self.should_exit = True
+            await running
+            raise
+        finally:
+            listener.close()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self._ready is not None and sockets:
+            self._ready(_url(sockets[0]))
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Like uvicorn's, but a caught signal is not raised again: the caller has things open."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {sig: signal.signal(sig, self.handle_exit) for sig in HANDLED_SIGNALS}
+        try:
+            yield
+        finally:
+            for sig, handler in before.items():
+                signal.signal(sig, handler)
+
+
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
