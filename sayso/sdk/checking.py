@@ -20,8 +20,8 @@ from sayso.ids import SystemClock, Tenant
 from sayso.json import JsonValue
 from sayso.sdk.agent import make_model
 from sayso.sdk.connections import check_token, read_connection, read_vault
+from sayso.sdk.connectors import load_actions_file
 from sayso.sdk.database import open_store, store_name
-from sayso.sdk.wiring import load_actions_file
 from sayso.sdk.workspace import Workspace
 from sayso.settings import FILE_NAME
 from sayso.store.base import Store, text

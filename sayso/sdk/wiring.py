@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from sayso.actions.approvals import Approvals
 from sayso.actions.engine import Boundary, Engine, EngineSettings
@@ -33,10 +31,9 @@ from sayso.connectors.registry import Connectors
 from sayso.dispatch.base import Dispatcher, Handler
 from sayso.dispatch.embedded import EmbeddedDispatcher
 from sayso.dispatch.fleet.remote import RemoteDispatcher
-from sayso.errors import Code, ConfigError
 from sayso.ids import Clock, IdSource, Tenant
-from sayso.json import JsonValue
 from sayso.sdk.connections import Connections
+from sayso.sdk.connectors import load_connectors
 from sayso.sdk.database import is_fleet, open_store
 from sayso.sdk.people import SettingsDirectory
 from sayso.sdk.subjects.erased_list import ErasedList
@@ -298,62 +295,3 @@ class _NoPolicy:
 
     def permits(self, question: Question, approvers: Sequence[Approver]) -> Judgement:
         return self.judge(question)
-
-
-def load_connectors(
-    workspace: Workspace,
-    clock: Clock,
-    own: Sequence[Connector] = (),
-    connections: Connections | None = None,
-) -> Connectors:
-    """The connectors that sayso.toml names, those of its `actions` files, and `own`.
-
-    Raises:
-        ConfigError: `invalid_setting`, `missing_secret`, `missing_extra`, `invalid_action`.
-    """
-    return Connectors.load(
-        cast("Mapping[str, Mapping[str, JsonValue]]", workspace.settings.connector_tables),
-        clock=clock,
-        secret=workspace.secret,
-        base=workspace.folder,
-        bearer=connections.bearer_for_call if connections is not None else None,
-        own=[*_workspace_connectors(workspace), *own],
-    )
-
-
-def _workspace_connectors(workspace: Workspace) -> list[Connector]:
-    """The `CONNECTORS` of the workspace's own Python files, such as `actions/loyalty.py`."""
-    found: list[Connector] = []
-    for pattern in workspace.settings.actions:
-        for path in sorted(workspace.folder.glob(pattern)):
-            found += load_actions_file(path)
-    return found
-
-
-def load_actions_file(path: Path) -> list[Connector]:
-    """The connectors that one Python file of a workspace lists.
-
-    Raises:
-        ConfigError: `invalid_action`, whatever is wrong with it.
-    """
-    spec = importlib.util.spec_from_file_location(f"sayso_workspace_{path.stem}", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        # The team's own code: whatever is wrong with it is for its author to read.
-        raise ConfigError(
-            Code.INVALID_ACTION,
-            f"`{path.name}` cannot be loaded: {type(error).__name__}: {error}",
-            next_step=f"correct {path}",
-        ) from error
-    listed = getattr(module, "CONNECTORS", None)
-    if not isinstance(listed, list | tuple) or not listed:
-        raise ConfigError(
-            Code.INVALID_ACTION,
-            f"`{path.name}` lists no connector",
-            next_step="end the file with CONNECTORS = [YourConnector()]",
-        )
-    return list(cast("Sequence[Connector]", listed))
