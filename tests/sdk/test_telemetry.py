@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -69,6 +70,7 @@ def test_without_the_variables_nothing_is_exported() -> None:
     start_exporting({})()
     start_exporting({"OTEL_TRACES_EXPORTER": "none"})()
     start_exporting({"OTEL_SDK_DISABLED": "true", "OTEL_TRACES_EXPORTER": "console"})()
+    assert not isinstance(trace.get_tracer_provider(), TracerProvider)
 
 
 def test_an_unknown_exporter_is_refused_with_the_next_step() -> None:

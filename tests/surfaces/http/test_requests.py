@@ -229,6 +229,8 @@ async def test_a_client_that_leaves_leaves_nothing_behind(served: Served) -> Non
         async with client.stream("GET", path, headers=served.headers("bot")) as answer:
             async for _ in events(answer):
                 break
+            while "sayso stream watch" not in await asyncio.to_thread(_tasks, served):
+                await asyncio.sleep(0)
         while "sayso stream watch" in await asyncio.to_thread(_tasks, served):
             await asyncio.sleep(0)
 
