@@ -9,9 +9,13 @@ from functools import partial
 import orjson
 from support.house import ShopHouse
 
+from sayso.actions.action import Subject
 from sayso.actions.approvals import Decided
 from sayso.actions.decision import Choice, Decision
-from sayso.audit.entry import Actor
+from sayso.actions.ledger import ActionRow
+from sayso.actions.plan import OnFailure, Step
+from sayso.actions.proposals import Proposal
+from sayso.audit.entry import Actor, ActorKind
 from sayso.errors import RefusedError
 from sayso.ids import Tenant, to_micros
 from sayso.json import JsonValue
@@ -21,8 +25,13 @@ from sayso.store.base import Reader, Row, text
 
 MAIN = Tenant("main")
 USD = "USD"
+AGENT = Actor(kind=ActorKind.AGENT, id="agent")
 ASKED = 12_900
 """Minor units that one support manager may allow."""
+
+
+class PlugPulledError(Exception):
+    """Stands for the power cut at a boundary: nothing after it is done."""
 
 
 def usd(minor: int) -> dict[str, JsonValue]:
@@ -55,6 +64,32 @@ async def propose(
         wait=wait,
         key=key,
     )
+
+
+async def submit_plan(
+    house: ShopHouse,
+    *steps: Step,
+    request: str = "req_1",
+    on_failure: OnFailure = OnFailure.CONTINUE,
+) -> list[ActionRow]:
+    """Store the steps of a plan for customer `cus_1`, as the agent does; nothing is run yet."""
+    proposals = tuple(
+        Proposal(
+            tenant=MAIN,
+            requester=AGENT,
+            subject=Subject(id="cus_1"),
+            action=step.action,
+            args=step.args,
+            key=f"{request}/{step.id}",
+            request_id=request,
+            step=step.id,
+            after=step.after,
+            on_failure=on_failure,
+        )
+        for step in steps
+    )
+    inside = house.sayso.house
+    return await inside.store.write(lambda tx: inside.proposals.submit_steps(tx, proposals, steps))
 
 
 async def shown(house: ShopHouse, view: ActionView) -> ApprovalView:

@@ -15,7 +15,17 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from actions.desk import ASKED, MAIN, assert_verified, bodies, run_due, say, shown, usd
+from actions.desk import (
+    ASKED,
+    MAIN,
+    PlugPulledError,
+    assert_verified,
+    bodies,
+    run_due,
+    say,
+    shown,
+    usd,
+)
 from actions.test_reminding import PEOPLE, TIMERS, told
 from actions.test_undoing import RULES, gift, plan_of, refund, submit
 from support.house import ShopHouse, make_shop_workspace
@@ -54,10 +64,6 @@ TRIES = 4
 SAID_ALREADY = {Code.ALREADY_DECIDED, Code.WRONG_STATE}
 """What somebody is told who says again what was taken, although its answer was lost."""
 Act = Callable[["Life"], Awaitable[None]]
-
-
-class PlugPulledError(Exception):
-    """Ends a process as a crash would: nothing after it is done."""
 
 
 class Life:

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 import orjson
 import pytest
-from actions.desk import MAIN, assert_verified, bodies, say, usd
+from actions.desk import MAIN, PlugPulledError, assert_verified, bodies, say, usd
 from actions.slow_shop import SlowToShow
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -112,10 +112,6 @@ _SAY = st.builds(
 )
 _CHANGE = st.builds(Change, person=st.sampled_from((None, None, "maria", "finn")), order=_ORDER)
 EVENTS: st.SearchStrategy[Event] = st.one_of(_ASK, _SAY, _ASK, _SAY, st.none(), _CHANGE)
-
-
-class PlugPulledError(Exception):
-    """Stands for the power cut at a boundary."""
 
 
 class Lives(RuleBasedStateMachine):

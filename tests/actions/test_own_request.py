@@ -6,13 +6,23 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from actions.desk import ASKED, MAIN, code_of, decide, open_rows, say, shown, stock, usd
+from actions.desk import (
+    ASKED,
+    MAIN,
+    code_of,
+    decide,
+    open_rows,
+    say,
+    shown,
+    stock,
+    submit_plan,
+    usd,
+)
 from support.house import ShopHouse, open_shop
 
 from sayso.actions.action import Subject, at_most_once
 from sayso.actions.decision import Choice
 from sayso.actions.plan import Step
-from sayso.actions.proposals import Proposal
 from sayso.actions.resolution import Resolution
 from sayso.agent.base import Message
 from sayso.agent.requests import Ask
@@ -22,7 +32,6 @@ from sayso.sdk.views import ActionView
 from sayso.testing.shop import Shop, ShopFault
 
 MARIA = Actor(kind=ActorKind.PERSON, id="maria")
-AGENT = Actor(kind=ActorKind.AGENT, id="agent")
 
 
 async def planned_for(house: ShopHouse, who: Actor) -> ActionView:
@@ -38,19 +47,7 @@ async def planned_for(house: ShopHouse, who: Actor) -> ActionView:
         )
     )
     step = Step(id="s1", action="shop.refund", args={"order": "o1", "amount": usd(ASKED)})
-    proposal = Proposal(
-        tenant=MAIN,
-        requester=AGENT,
-        subject=Subject(id="cus_1"),
-        action=step.action,
-        args=step.args,
-        key=f"{request.id}:s1",
-        request_id=request.id,
-        step="s1",
-    )
-    (row,) = await floors.store.write(
-        lambda tx: floors.proposals.submit_steps(tx, (proposal,), (step,))
-    )
+    (row,) = await submit_plan(house, step, request=request.id)
     await floors.engine.advance(MAIN, row.id)
     return await house.sayso.action(row.id)
 

@@ -9,7 +9,18 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from actions.desk import ASKED, MAIN, assert_verified, bodies, decide, propose, say, shown, stock
+from actions.desk import (
+    ASKED,
+    MAIN,
+    assert_verified,
+    bodies,
+    decide,
+    propose,
+    say,
+    shown,
+    stock,
+    submit_plan,
+)
 from support.house import POLICY, ShopHouse, open_shop
 
 from sayso.actions.action import Subject
@@ -215,27 +226,6 @@ async def test_a_dry_run_stores_nothing(tmp_path: Path, minor: int) -> None:
         assert len(house.shop.books.calls) == 1
 
 
-async def _submit(house: ShopHouse, *steps: Step) -> list[str]:
-    proposals = tuple(
-        Proposal(
-            tenant=MAIN,
-            requester=SDK,
-            subject=Subject(id="cus_1"),
-            action=step.action,
-            args=step.args,
-            key=f"k-{step.id}",
-            request_id="req_1",
-            step=step.id,
-            after=step.after,
-        )
-        for step in steps
-    )
-    rows = await house.sayso.house.store.write(
-        lambda tx: house.sayso.house.proposals.submit_steps(tx, proposals, steps)
-    )
-    return [row.id for row in rows]
-
-
 def _step(name: str, minor: int, *after: str) -> Step:
     amount: JsonValue = {"amount_minor": minor, "currency": "USD"}
     args: dict[str, JsonValue] = {"order": "o1", "amount": amount}
@@ -246,9 +236,9 @@ async def test_a_step_that_waits_for_one_that_is_not_there_does_not_run(tmp_path
     """Invariant 10: a guard that cannot be evaluated lets nothing pass."""
     async with open_shop(tmp_path) as house:
         stock(house)
-        (late,) = await _submit(house, _step("s2", 100, "s1"))
-        await house.sayso.house.engine.advance(MAIN, late)
-        view = await house.sayso.action(late)
+        (late,) = await submit_plan(house, _step("s2", 100, "s1"))
+        await house.sayso.house.engine.advance(MAIN, late.id)
+        view = await house.sayso.action(late.id)
         assert (view.status, view.error and view.error.code) == ("refused", "dependency_failed")
         assert house.shop.books.calls == []
 
@@ -262,11 +252,11 @@ async def test_no_wake_up_between_two_steps_is_lost(tmp_path: Path) -> None:
         engine = house.sayso.house.engine
         for number in range(10):
             first, last = f"a{number}", f"b{number}"
-            one, two = await _submit(house, _step(first, 100), _step(last, 100, first))
-            await asyncio.gather(*(engine.advance(MAIN, each) for each in (two, one, two, two)))
+            one, two = await submit_plan(house, _step(first, 100), _step(last, 100, first))
+            await asyncio.gather(*(engine.advance(MAIN, each.id) for each in (two, one, two, two)))
             await house.sayso.house.dispatcher.drain()
-            assert (await house.sayso.action(one)).status == "succeeded"
-            assert (await house.sayso.action(two)).status == "succeeded"
+            assert (await house.sayso.action(one.id)).status == "succeeded"
+            assert (await house.sayso.action(two.id)).status == "succeeded"
         assert len(house.shop.books.payouts) == 20
         assert_verified(house)
 
@@ -277,15 +267,15 @@ async def test_a_later_step_that_waits_for_people_falls_with_the_earlier_one(
     """The earlier one is rejected: the later one's card closes, and a yes to it is too late."""
     async with open_shop(tmp_path) as house:
         stock(house)
-        one, two = await _submit(house, _step("s1", ASKED), _step("s2", ASKED + 1, "s1"))
+        one, two = await submit_plan(house, _step("s1", ASKED), _step("s2", ASKED + 1, "s1"))
         await house.sayso.house.dispatcher.drain()
-        first = await shown(house, await house.sayso.action(one))
-        second = await shown(house, await house.sayso.action(two))
+        first = await shown(house, await house.sayso.action(one.id))
+        second = await shown(house, await house.sayso.action(two.id))
         await house.sayso.house.approvals.decide(say(second))
-        assert (await house.sayso.action(two)).status == "approved"
+        assert (await house.sayso.action(two.id)).status == "approved"
         await house.sayso.house.approvals.decide(say(first, choice=Choice.REJECT))
         await house.sayso.house.dispatcher.drain()
-        assert (await house.sayso.action(two)).status == "refused"
+        assert (await house.sayso.action(two.id)).status == "refused"
         assert (await house.sayso.approval(second.id)).status == "superseded"
         assert house.shop.books.calls == []
         assert_verified(house)

@@ -11,6 +11,7 @@ import pytest
 from actions.desk import (
     ASKED,
     MAIN,
+    PlugPulledError,
     advance,
     assert_verified,
     bodies,
@@ -40,10 +41,6 @@ from sayso.sdk.database import open_store
 from sayso.store.base import Transaction
 from sayso.testing.clock import FakeClock
 from sayso.testing.shop import Shop, ShopFault
-
-
-class PlugPulledError(Exception):
-    """Stands for the power cut at a boundary."""
 
 
 @pytest.mark.promise("engine:one-effect:lost-answer")

@@ -6,23 +6,20 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from actions.desk import MAIN, advance, assert_verified, propose, stock, usd
+from actions.desk import MAIN, advance, assert_verified, propose, stock, submit_plan, usd
 from actions.test_resolution import found
 from support.house import POLICY, ShopHouse, open_shop
 
-from sayso.actions.action import Subject, at_most_once, verifiable
+from sayso.actions.action import at_most_once, verifiable
 from sayso.actions.plan import Step
-from sayso.actions.proposals import Proposal
 from sayso.actions.snapshot import Call
 from sayso.actions.state import FINAL
-from sayso.audit.entry import Actor, ActorKind
 from sayso.ids import to_micros
 from sayso.sdk.views import ActionView
 from sayso.store.base import Reader, integer_or_none, text
 from sayso.testing.shop import Shop, ShopFault
 
 OFTEN = POLICY.replace("count30d < 3", "count30d < 99")
-AGENT = Actor(kind=ActorKind.AGENT, id="agent")
 
 
 async def serve(house: ShopHouse) -> None:
@@ -181,19 +178,4 @@ async def _submit(house: ShopHouse, request: str, orders: tuple[str, str]) -> No
         )
         for place, order in enumerate(orders)
     )
-    proposals = tuple(
-        Proposal(
-            tenant=MAIN,
-            requester=AGENT,
-            subject=Subject(id="cus_1"),
-            action=step.action,
-            args=step.args,
-            key=f"{request}:{step.id}",
-            request_id=request,
-            step=step.id,
-            after=step.after,
-        )
-        for step in steps
-    )
-    inside = house.sayso.house
-    await inside.store.write(lambda tx: inside.proposals.submit_steps(tx, proposals, steps))
+    await submit_plan(house, *steps, request=request)

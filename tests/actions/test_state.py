@@ -13,6 +13,7 @@ from actions.desk import (
     ASKED,
     MAIN,
     USD,
+    PlugPulledError,
     advance,
     assert_verified,
     bodies,
@@ -22,16 +23,16 @@ from actions.desk import (
     settle,
     shown,
     stock,
+    submit_plan,
     usd,
 )
 from support.house import ShopHouse, open_shop
 
-from sayso.actions.action import Subject, at_most_once
+from sayso.actions.action import at_most_once
 from sayso.actions.decision import Choice
 from sayso.actions.engine import Boundary
 from sayso.actions.ledger import Ledger, get_action
 from sayso.actions.plan import Step
-from sayso.actions.proposals import Proposal
 from sayso.actions.resolution import Resolution
 from sayso.actions.state import START, TRANSITIONS, Status, check_transition
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind
@@ -99,23 +100,7 @@ def _step(name: str, minor: int, *after: str, order: str = "o1") -> Step:
 
 
 async def _submit(house: ShopHouse, *steps: Step) -> list[ActionView]:
-    proposals = tuple(
-        Proposal(
-            tenant=MAIN,
-            requester=Actor(kind=ActorKind.SERVICE, id="sdk"),
-            subject=Subject(id="cus_1"),
-            action=step.action,
-            args=step.args,
-            key=f"plan-{step.id}",
-            request_id="req_1",
-            step=step.id,
-            after=step.after,
-        )
-        for step in steps
-    )
-    rows = await house.sayso.house.store.write(
-        lambda tx: house.sayso.house.proposals.submit_steps(tx, proposals, steps)
-    )
+    rows = await submit_plan(house, *steps)
     return [await advance(house, await house.sayso.action(row.id)) for row in rows]
 
 
@@ -222,10 +207,6 @@ FLOWS: list[Callable[[ShopHouse], Awaitable[None]]] = [
     *(_steps, _people, _changes),
     *(_provider, _stopped),
 ]
-
-
-class PlugPulledError(Exception):
-    """Stands for the power cut at a boundary."""
 
 
 async def _crash(folder: Path, at: Boundary) -> ShopHouse:

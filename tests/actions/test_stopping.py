@@ -12,6 +12,7 @@ from typing import TypeVar
 import pytest
 from actions.desk import (
     MAIN,
+    PlugPulledError,
     advance,
     assert_verified,
     bodies,
@@ -52,10 +53,6 @@ SCOPES = [
     ("action", "shop.refund"),
     ("customer", "cus_1"),
 ]
-
-
-class PlugPulledError(Exception):
-    """Stands for the power cut."""
 
 
 async def stop(house: ShopHouse, scope: str = "all", target: str = "") -> StopView:

@@ -10,7 +10,7 @@ from typing import cast
 import pytest
 from actions.desk import (
     ASKED,
-    MAIN,
+    PlugPulledError,
     assert_verified,
     bodies,
     open_rows,
@@ -18,16 +18,14 @@ from actions.desk import (
     say,
     shown,
     stock,
+    submit_plan,
     usd,
 )
 from support.house import POLICY, ShopHouse, open_shop
 
-from sayso.actions.action import Subject
 from sayso.actions.decision import Choice
 from sayso.actions.engine import Boundary
 from sayso.actions.plan import OnFailure, Step
-from sayso.actions.proposals import Proposal
-from sayso.audit.entry import Actor, ActorKind
 from sayso.json import JsonValue
 from sayso.sdk.views import ActionView
 from sayso.testing.gift_shop import GiftShop
@@ -82,24 +80,7 @@ async def submit(
     Args:
         meanwhile: a statement that somebody runs on the database before that.
     """
-    proposals = tuple(
-        Proposal(
-            tenant=MAIN,
-            requester=Actor(kind=ActorKind.AGENT, id="agent"),
-            subject=Subject(id="cus_1"),
-            action=step.action,
-            args=step.args,
-            key=f"plan/{step.id}",
-            request_id="req_1",
-            step=step.id,
-            after=step.after,
-            on_failure=mode,
-        )
-        for step in steps
-    )
-    rows = await house.sayso.house.store.write(
-        lambda tx: house.sayso.house.proposals.submit_steps(tx, proposals, steps)
-    )
+    rows = await submit_plan(house, *steps, on_failure=mode)
     if meanwhile is not None:
         by_hand = open_rows(house)
         by_hand.execute(meanwhile)
@@ -292,10 +273,6 @@ async def test_a_row_that_names_an_undone_step_gets_no_rights_by_it(tmp_path: Pa
         await submit(house, OnFailure.UNDO, gift("s3", 90_000), meanwhile=claims)
         assert (await states(house))["s3"] == "pending_approval"
         assert len(gifts_of(house).gifts) == 1
-
-
-class PlugPulledError(Exception):
-    """Ends a run as a crash would: nothing after it is done."""
 
 
 @pytest.mark.promise("plans:undo")

@@ -17,23 +17,21 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-from actions.desk import MAIN, assert_verified, run_due, say, stock
-from actions.test_undoing import RULES, PlugPulledError, gift, refund
+from actions.desk import MAIN, PlugPulledError, assert_verified, run_due, say, stock, submit_plan
+from actions.test_undoing import RULES, gift, refund
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from support.house import ShopHouse, open_shop
 
-from sayso.actions.action import Guarantee, Subject, at_most_once, idempotent, verifiable
+from sayso.actions.action import Guarantee, at_most_once, idempotent, verifiable
 from sayso.actions.decision import Choice
 from sayso.actions.engine import Boundary
 from sayso.actions.ledger import ActionRow, read_action
 from sayso.actions.plan import OnFailure, Step
-from sayso.actions.proposals import Proposal
 from sayso.actions.resolution import Resolution
 from sayso.actions.state import FINAL, Status
 from sayso.actions.stopping import Resumption
-from sayso.audit.entry import Actor, ActorKind
 from sayso.errors import SaysoError
 from sayso.testing.clock import FakeClock
 from sayso.testing.gift_shop import GiftShop
@@ -124,25 +122,7 @@ class Undoings(RuleBasedStateMachine):
         for gives, minor, waits in steps:
             after = tuple(step.id for step in plan) if waits else ()
             plan.append((gift if gives else refund)(f"s{len(plan)}", minor, *after))
-        proposals = tuple(
-            Proposal(
-                tenant=MAIN,
-                requester=Actor(kind=ActorKind.AGENT, id="agent"),
-                subject=Subject(id="cus_1"),
-                action=step.action,
-                args=step.args,
-                key=f"{request}/{step.id}",
-                request_id=request,
-                step=step.id,
-                after=step.after,
-                on_failure=mode,
-            )
-            for step in plan
-        )
-        house = self.house.sayso.house
-        self._run(
-            house.store.write(lambda tx: house.proposals.submit_steps(tx, proposals, tuple(plan)))
-        )
+        self._run(submit_plan(self.house, *plan, request=request, on_failure=mode))
 
     @rule(card=st.integers(0, 9), yes=st.booleans())
     def decide(self, card: int, yes: bool) -> None:

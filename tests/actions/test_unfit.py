@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from actions.desk import MAIN, assert_verified, bodies, propose, stock, usd
+from actions.desk import MAIN, assert_verified, bodies, propose, stock, submit_plan, usd
 from support.house import ShopHouse, open_shop
 
 from sayso.actions.action import Action, Args, Subject
 from sayso.actions.ledger import get_action
 from sayso.actions.plan import Step
-from sayso.actions.proposals import Proposal
 from sayso.actions.snapshot import Resolved
 from sayso.audit.entry import Actor, ActorKind
 from sayso.errors import Code, RefusedError
@@ -82,20 +81,8 @@ async def test_a_step_of_which_that_is_so_does_not_stay_due_for_ever(
     async with open_shop(tmp_path, shop=shop) as house:
         stock(house)
         step = Step(id="s1", action="shop.refund", args={"order": "o1", "amount": usd(2000)})
-        planned = Proposal(
-            tenant=MAIN,
-            requester=Actor(kind=ActorKind.AGENT, id="agent"),
-            subject=Subject(id="cus_1"),
-            action=step.action,
-            args=step.args,
-            key="k1",
-            request_id="req_1",
-            step=step.id,
-        )
+        (row,) = await submit_plan(house, step)
         floors = house.sayso.house
-        (row,) = await floors.store.write(
-            lambda tx: floors.proposals.submit_steps(tx, (planned,), (step,))
-        )
         await floors.engine.advance(MAIN, row.id)
         stored = await floors.store.read(lambda reader: get_action(reader, MAIN, row.id))
         assert (stored.status, stored.due_at) == ("refused", None)

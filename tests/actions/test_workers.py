@@ -18,22 +18,20 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-from actions.desk import MAIN, assert_verified, bodies, say, usd
+from actions.desk import MAIN, PlugPulledError, assert_verified, bodies, say, submit_plan, usd
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from support.house import PEOPLE, POLICY, ShopHouse, open_shop
 
-from sayso.actions.action import Guarantee, Subject, at_most_once, idempotent, verifiable
+from sayso.actions.action import Guarantee, at_most_once, idempotent, verifiable
 from sayso.actions.decision import Choice
 from sayso.actions.engine import Boundary
 from sayso.actions.ledger import ActionRow, read_action
 from sayso.actions.plan import Step
-from sayso.actions.proposals import Proposal
 from sayso.actions.snapshot import Call
 from sayso.actions.state import CALLED, FINAL, Status
 from sayso.actions.stopping import Resumption
-from sayso.audit.entry import Actor, ActorKind
 from sayso.errors import Code, RefusedError, SaysoError
 from sayso.ids import to_micros
 from sayso.json import JsonValue
@@ -45,7 +43,6 @@ from sayso.testing.shop import Shop, ShopFault
 T = TypeVar("T")
 EXAMPLES = int(os.environ.get("SAYSO_WORKERS_EXAMPLES", "25"))
 STEPS = int(os.environ.get("SAYSO_WORKERS_STEPS", "25"))
-AGENT = Actor(kind=ActorKind.AGENT, id="agent")
 STRICTER = POLICY.replace('decimal("50.00")', 'decimal("30.00")')
 ORDERS = ("o1", "o2")
 AMOUNTS = st.sampled_from((1, 3000, 3001, 5000, 5001, 50_000, 50_001, 150_000))
@@ -57,10 +54,6 @@ GUARANTEES = (
 )
 FAULTS = st.sampled_from([fault for fault in ShopFault if fault is not ShopFault.TWICE])
 WORKERS = st.sampled_from((0, 1))
-
-
-class PlugPulledError(Exception):
-    """Stands for the power cut at a boundary."""
 
 
 class Plans(RuleBasedStateMachine):
@@ -156,24 +149,7 @@ class Plans(RuleBasedStateMachine):
             plan.append(
                 Step(id=f"s{len(plan)}", action="shop.refund", args=args, after=after, reason="")
             )
-        proposals = tuple(
-            Proposal(
-                tenant=MAIN,
-                requester=AGENT,
-                subject=Subject(id="cus_1"),
-                action=step.action,
-                args=step.args,
-                key=f"{request}:{step.id}",
-                request_id=request,
-                step=step.id,
-                after=step.after,
-            )
-            for step in plan
-        )
-        house = self._houses[worker].sayso.house
-        self._run(
-            house.store.write(lambda tx: house.proposals.submit_steps(tx, proposals, tuple(plan)))
-        )
+        self._run(submit_plan(self._houses[worker], *plan, request=request))
 
     @rule(
         worker=WORKERS,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from actions import test_engine
+from actions.desk import propose, stock
 from support.house import STORE_URLS, ShopHouse, open_shop
 from surfaces.cli.line import Line
 
@@ -42,8 +42,8 @@ class Lived:
 async def lived(tmp_path: Path, postgres_url: str) -> AsyncGenerator[Lived]:
     """One refund that ran."""
     async with open_shop(tmp_path) as house:
-        test_engine.stock(house)
-        await test_engine.propose(house)
+        stock(house)
+        await propose(house, 2000)
         yield Lived(house=house, url=postgres_url, folder=tmp_path)
 
 

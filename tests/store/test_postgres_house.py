@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from actions import test_engine
+from actions.desk import propose, stock
 from support.house import STORE_URLS, open_shop
 
 from sayso.audit.verification import Damage
@@ -34,9 +35,9 @@ for _name, _test in list(vars(test_engine).items()):
 async def test_two_houses_on_one_database_make_one_effect_per_action(tmp_path: Path) -> None:
     """The same key through two processes' worth of floors at once is one action."""
     async with open_shop(tmp_path) as first, open_shop(tmp_path, shop=first.shop) as second:
-        test_engine.stock(first)
+        stock(first)
         views = await asyncio.gather(
-            *(test_engine.propose(house, 100, key="k") for house in (first, second) * 4)
+            *(propose(house, 100, key="k") for house in (first, second) * 4)
         )
         assert len({view.id for view in views}) == 1
         assert len(first.shop.books.payouts) == 1
@@ -58,8 +59,8 @@ async def test_what_is_changed_behind_the_triggers_is_found(
 ) -> None:
     """`sayso audit verify` makes the same checks as on SQLite, over one snapshot."""
     async with open_shop(tmp_path) as house:
-        test_engine.stock(house)
-        await test_engine.propose(house)
+        stock(house)
+        await propose(house, test_engine.SMALL)
         assert house.sayso.audit.verify(deep=True).verdict == "verified"
         with connect_plainly(postgres_url) as owner:
             owner.execute("set search_path to sayso; set app.tenant = '*'")
@@ -75,8 +76,8 @@ async def test_what_is_changed_behind_the_triggers_is_found(
 async def test_the_auditors_queries_find_the_same(tmp_path: Path) -> None:
     """Qualifiers, digests by their first digits, and an export that verifies."""
     async with open_shop(tmp_path) as house:
-        test_engine.stock(house)
-        view = await test_engine.propose(house)
+        stock(house)
+        view = await propose(house, test_engine.SMALL)
         assert view.digest is not None
         for words in (
             f"digest:{view.digest[:8]}",
