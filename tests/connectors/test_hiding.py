@@ -54,6 +54,20 @@ async def test_an_echoed_secret_is_hidden_in_each_form(hiding: Hiding, form: str
 
 
 @pytest.mark.promise("secrets:hidden")
+async def test_an_echoed_access_token_is_hidden_as_well() -> None:
+    """AU-17: it is nobody's setting, and comes out of the broker while calls are made."""
+
+    async def bearer(connection: str) -> Secret:
+        return Secret(f"ya29.{connection}-token")
+
+    hiding = Hiding()
+    token = await hiding.fetching(bearer)("mail")
+    found = await caught(hiding, RefusedError(Code.PROVIDER_REFUSED, f"bad {token.reveal()}"))
+    assert isinstance(found, RefusedError)
+    assert found.message == "bad ***"
+
+
+@pytest.mark.promise("secrets:hidden")
 async def test_what_caused_it_is_not_told_either(hiding: Hiding) -> None:
     """A traceback prints causes and groups: with a secret in them, none is left."""
     causes = [

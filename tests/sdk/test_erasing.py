@@ -5,11 +5,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import orjson
 import pytest
-from support.house import ShopHouse, open_shop
+from support.house import PEOPLE, ShopHouse, open_shop
 
 from sayso.actions.action import Action
 from sayso.actions.decision import Choice, Decision
@@ -23,6 +24,7 @@ from sayso.money import Money
 from sayso.sdk.subjects.eraser import STEPS
 from sayso.sdk.tokens import Scope, Token
 from sayso.sdk.views import ActionView
+from sayso.store.base import Transaction
 from sayso.testing.shop import ShopFault
 
 MAIN = Tenant("main")
@@ -143,6 +145,11 @@ async def _everything_on_postgres(house: ShopHouse) -> str:
         )
 
 
+def texts_deleted(tx: Transaction, *, of: str) -> int:
+    """How many sealed texts of a pseudonym were still there; they are not any more."""
+    return tx.run("erasure.delete_texts", tenant=MAIN, pseudonym=of, limit=9)
+
+
 def verdict(house: ShopHouse) -> Verdict:
     """Of all logs of the database, deeply."""
     return house.sayso.audit.verify(deep=True).verdict
@@ -161,6 +168,7 @@ async def test_nothing_of_an_erased_customer_is_left_and_the_log_verifies(
     after = await everything_stored(house)
     for gone in (ANA, "Quispe", "funeral"):
         assert gone not in after, after[max(after.index(gone) - 400, 0) : after.index(gone) + 200]
+    assert await house.sayso.house.store.write(partial(texts_deleted, of=erased.subject)) == 0
     assert verdict(house) is Verdict.VERIFIED
     kinds = [entry.kind for entry in await house.sayso.audit.tail(2)]
     assert kinds == ["subject.erased", "subject.erasing"]
@@ -337,6 +345,20 @@ async def test_a_legal_hold_keeps_everything_until_two_people_release_it(
     assert [one.id for one in await subjects.holds(released=True)] == [hold.id]
     assert (await subjects.erase(ANA, reason="subject_request", by=MARIA)).status == "erased"
     assert verdict(house) is Verdict.VERIFIED
+
+
+@pytest.mark.promise("subjects:held")
+async def test_the_word_of_somebody_who_left_does_not_count_for_a_release(tmp_path: Path) -> None:
+    """Two people with the role, who have it at the end: noor asked, and is gone."""
+    async with open_shop(tmp_path) as house:
+        hold = await house.sayso.subjects.hold(ANA, reason="litigation", by=MARIA)
+        asked = await house.sayso.subjects.release(hold.id, by=NOOR)
+        assert asked.status == "release_asked"
+    gone = [{**person, "active": person["id"] != "noor"} for person in PEOPLE]
+    async with open_shop(tmp_path, clock=house.clock, people=gone) as later:
+        subjects = later.sayso.subjects
+        assert (await subjects.release(hold.id, by=MARIA)).status == "release_asked"
+        assert (await subjects.release(hold.id, by=FINN)).status == "released"
 
 
 # ---- access --------------------------------------------------------------------------------------
