@@ -14,6 +14,8 @@ from support.house import PEOPLE, ShopHouse, open_shop
 
 from sayso.actions.action import Action
 from sayso.actions.decision import Choice, Decision
+from sayso.actions.erasing import without_personal
+from sayso.actions.ledger import get_action
 from sayso.actions.plan import HandOver, Plan, Step
 from sayso.agent.base import Handles, Message
 from sayso.audit.verification import Verdict
@@ -172,6 +174,34 @@ async def test_nothing_of_an_erased_customer_is_left_and_the_log_verifies(
     assert verdict(house) is Verdict.VERIFIED
     kinds = [entry.kind for entry in await house.sayso.audit.tail(2)]
     assert kinds == ["subject.erased", "subject.erasing"]
+
+
+@pytest.mark.promise("subjects:erased")
+async def test_what_a_provider_or_a_rule_said_of_them_goes_and_so_does_the_salt(
+    tmp_path: Path,
+) -> None:
+    """Either may quote the customer; with the salt, a digest in the log confirms a right guess."""
+    async with open_shop(tmp_path) as house:
+        house.shop.books.add("o_ana", ANA, Money(30_000, "USD"))
+        view = await house.sayso.propose("shop.refund", refund_of("o_ana", 1000), subject=ANA)
+        read = partial(get_action, tenant=MAIN, action_id=view.id)
+        row = await house.sayso.house.store.read(read)
+    assert row.receipt is not None
+    assert row.judgement is not None
+    assert row.snapshot is not None
+    assert row.snapshot.salt
+    quoting = replace(
+        row,
+        error={"code": "provider_refused", "message": "no, Quispe"},
+        receipt=replace(row.receipt, details={"note": "for Quispe"}),
+        judgement=replace(row.judgement, errors=("Quispe is no decimal",)),
+    )
+    left = without_personal(quoting)
+    assert "Quispe" not in str(left)
+    assert left.snapshot is not None
+    assert left.snapshot.salt == ""
+    assert left.receipt is not None
+    assert left.receipt.id == row.receipt.id
 
 
 async def test_what_was_done_stays_known_without_the_customer(house: ShopHouse) -> None:
