@@ -9,8 +9,21 @@ from pathlib import Path
 import pytest
 from surfaces.slack.rig import APPROVE, LOWER, Rig, Ticks, open_rig
 
+from sayso.ids import Tenant
+from sayso.sdk.tokens import Scope, Token
 from sayso.surfaces.slack.pace import Pace
 from sayso.testing.slack import CHANNEL, FakeSlack, FaultKind, SlackFault, render
+
+KEEPER = Token(
+    tenant=Tenant("main"),
+    id="tok_test",
+    kind="person",
+    holder="maria",
+    scopes=frozenset({Scope.DECIDE}),
+    created_at=0,
+    expires_at=1,
+    revoked_at=None,
+)
 
 
 @pytest.fixture
@@ -227,3 +240,20 @@ async def test_less_shows_the_new_revision_on_the_same_card(rig: Rig) -> None:
     text = render(rig.card(approval))
     assert "[Approve $800.00]" in text
     assert "revision 2" in text
+
+
+@pytest.mark.promise("subjects:erased")
+async def test_the_card_of_an_erased_customer_says_nothing_of_them_any_more(rig: Rig) -> None:
+    """docs/erasure.md: the channel, too, shows what is left, by itself."""
+    approval = await rig.ask(reason="the mug of my late uncle broke")
+    await rig.click(approval)
+    await rig.work()
+    before = render(rig.card(approval))
+    assert "cus_o1" in before
+    assert "uncle" in before
+    erased = await rig.house.sayso.subjects.erase("cus_o1", reason="subject_request", by=KEEPER)
+    assert erased.status == "erased"
+    await rig.send()
+    after = render(rig.card(approval))
+    assert "cus_o1" not in after
+    assert "uncle" not in after
