@@ -1,0 +1,58 @@
+"""No query reads or writes another tenant's rows: each names the tenant, or says here why not."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from sayso.store.migrations import migrate
+from sayso.store.queries import named_queries
+
+BY_DUE_TIME = "whoever is due, of every tenant; what is done with the ids names the tenant"
+BY_HOME = "by the tenant whose log tells of it, since a stop of all tenants is of none"
+NAMES_NO_TENANT = {
+    "dispatch.due_action": BY_DUE_TIME,
+    "dispatch.due_request": BY_DUE_TIME,
+    "dispatch.left": BY_DUE_TIME,
+    "dispatch.next_action": BY_DUE_TIME,
+    "dispatch.next_request": BY_DUE_TIME,
+    "log.tenants": "which logs there are",
+    "log.tenants_to_verify": "which logs there are",
+    "log.whole_stops": BY_HOME,
+    "log.whole_stops_of_auditor": BY_HOME,
+    "outbox.due": BY_DUE_TIME,
+    "outbox.lease": "by the item's number in the outbox, which `outbox.due` gave",
+    "outbox.sent": "by the item's number in the outbox, which `outbox.due` gave",
+    "segment.open_stop": BY_HOME,
+    "segment.repoint_stops": BY_HOME,
+    "stop.wake_held": "by the stop that was released, which may hold every tenant",
+    "token.by_hash": "a token says whose it is; before it is found nobody knows",
+}
+
+
+def tables_of_tenants() -> set[str]:
+    """The tables whose rows are of one tenant each."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        migrate(connection)
+        rows = connection.execute(
+            "select m.name from sqlite_master m, pragma_table_info(m.name) c"
+            " where m.type = 'table' and c.name = 'tenant'"
+        ).fetchall()
+    return {str(name) for (name,) in rows}
+
+
+@pytest.mark.promise("tenants:apart")
+def test_every_query_says_whose_rows_it_means() -> None:
+    """Invariant 9: as many conditions on a tenant as there are tables of tenants in the query."""
+    names = "|".join(sorted(tables_of_tenants()))
+    table = re.compile(rf"\b(?:from|join|update|into)\s+(?:{names})\b")
+    condition = re.compile(r"\btenant (?:= [:\w]|in \(:tenant)|\binsert into \w+\s+\(\s*tenant\b")
+    found = {
+        name
+        for name, sql in named_queries().items()
+        if len(table.findall(bare := re.sub(r"--[^\n]*", "", sql))) > len(condition.findall(bare))
+    }
+    assert found == NAMES_NO_TENANT.keys()
