@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
@@ -56,6 +57,21 @@ class OneRefund:
             steps=(Step(id="s1", action="shop.refund", args=args, reason=WORDS),),
             planner="scripted",
         )
+
+
+class Thoughtful(OneRefund):
+    """Plans once it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.began, self.may_end = asyncio.Event(), asyncio.Event()
+
+    async def plan(
+        self, messages: Sequence[Message], handles: Handles, actions: Sequence[Action]
+    ) -> Plan | HandOver:
+        self.began.set()
+        await self.may_end.wait()
+        return await super().plan(messages, handles, actions)
 
 
 def token_of(person: str, tenant: Tenant = MAIN) -> Token:
@@ -322,6 +338,22 @@ async def test_what_is_being_called_or_unknown_has_to_be_known_first(house: Shop
     assert entry.kind == "subject.refused"
     assert entry.body["data"] == {"asked": "erase", "code": "subject_in_use"}
     assert ANA in await everything_stored(house)
+
+
+async def test_a_request_that_is_being_planned_is_waited_for(tmp_path: Path) -> None:
+    """Its words are in the planner's hands, and what it plans would be stored after the erasure."""
+    planner = Thoughtful()
+    async with open_shop(tmp_path, planner=planner) as house:
+        house.shop.books.add("o_ana", ANA, Money(30_000, "USD"))
+        asked = asyncio.create_task(house.sayso.ask(ANA, WORDS))
+        await planner.began.wait()
+        with pytest.raises(RefusedError) as caught:
+            await house.sayso.subjects.erase(ANA, reason="subject_request", by=MARIA)
+        assert caught.value.code is Code.SUBJECT_IN_USE
+        planner.may_end.set()
+        await asked
+        erased = await house.sayso.subjects.erase(ANA, reason="subject_request", by=MARIA)
+        assert erased.status == "erased"
 
 
 async def test_a_stop_that_names_the_customer_is_released_first(house: ShopHouse) -> None:
