@@ -8,7 +8,7 @@ from sayso.actions.approvals import approvers_of
 from sayso.actions.binding import ahead_of_checks, forged_votes, found_tampering
 from sayso.actions.calls import Try
 from sayso.actions.digest import call_key
-from sayso.actions.holding import Holds, ahead_of_obstacles, obstacle_to, stop_on
+from sayso.actions.holding import Holding, ahead_of_obstacles, obstacle_to, stop_on
 from sayso.actions.judging import Judge
 from sayso.actions.ledger import ActionRow
 from sayso.actions.moves import Moves
@@ -41,7 +41,7 @@ class Claims:
         self._directory = directory
         self._lease_s = lease_s
         self._rates = rates
-        self._holds = Holds(moves)
+        self._holding = Holding(moves)
 
     def commit_intent(self, tx: Transaction, row: ActionRow) -> ActionRow | str | None:
         """Claim with the intent in one transaction; a text says what went stale instead.
@@ -55,7 +55,7 @@ class Claims:
         self._ahead(tx, row, now)
         obstacle = obstacle_to(tx, row)
         if obstacle is not None:
-            return self._holds.hold(tx, row, obstacle)
+            return self._holding.hold(tx, row, obstacle)
         approval = approval_of(tx, row)
         tampered = found_tampering(tx, row, approval)
         if tampered is not None:
@@ -121,7 +121,7 @@ class Claims:
         """Claim for a second call of the same intent, under the same key; or hold, as above."""
         stop = stop_on(tx, row)
         if stop is not None:
-            return self._holds.take_back(tx, row, stop, Try.AGAIN)
+            return self._holding.take_back(tx, row, stop, Try.AGAIN)
         now = self._moves.now()
         approval = approval_of(tx, row)
         tampered = found_tampering(tx, row, approval)

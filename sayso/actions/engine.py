@@ -16,7 +16,7 @@ from sayso.actions.action import at_most_once
 from sayso.actions.calls import Try, call_of, check_claimed, last_called, look_up, outcome_of
 from sayso.actions.claiming import Claims
 from sayso.actions.ending import Endings
-from sayso.actions.holding import Holds, Obstacle, stop_on
+from sayso.actions.holding import Holding, Obstacle, stop_on
 from sayso.actions.judging import Judge, schema_hash
 from sayso.actions.lease import LeaseKeeper
 from sayso.actions.ledger import ActionRow, Ledger, get_action
@@ -123,7 +123,7 @@ class Engine:
         )
         self._endings = Endings(moves)
         self._settlements = Settlements(moves)
-        self._holds = Holds(moves)
+        self._holding = Holding(moves)
 
     async def advance(self, tenant: Tenant, action_id: str) -> ActionRow:
         """Take an action as far as it can go now; returns it as this call left it.
@@ -340,7 +340,7 @@ class Engine:
         return settled
 
     async def _take_back(self, row: ActionRow, stop: Obstacle, which: Try) -> ActionRow | None:
-        return await self._store.write(lambda tx: self._holds.take_back(tx, row, stop, which))
+        return await self._store.write(lambda tx: self._holding.take_back(tx, row, stop, which))
 
     # ---- recover: a dead worker's action, or an unknown outcome ---------------------------------
 

@@ -76,7 +76,7 @@ def stop_on(reader: Reader, row: ActionRow) -> Obstacle | None:
     return found if found is not None and found.code is Code.STOPPED else None
 
 
-class Holds:
+class Holding:
     """Holds actions as part of the caller's transaction."""
 
     def __init__(self, moves: Moves) -> None:
