@@ -10,7 +10,7 @@ import orjson
 from sayso.actions.action import Subject
 from sayso.actions.digest import erased_key, hash_of, is_text, plain, storable
 from sayso.actions.judging import Judge, Judged, judged_data
-from sayso.actions.ledger import SYSTEM, ActionRow, Ledger, entry_of, read_action
+from sayso.actions.ledger import SYSTEM, TELLING_CHARS, ActionRow, Ledger, entry_of, read_action
 from sayso.actions.plan import OnFailure, Step
 from sayso.actions.priority import NORMAL, check_priority
 from sayso.actions.queue import ApprovalRow, ApprovalStatus, approval_of, put_approval
@@ -27,8 +27,6 @@ from sayso.telemetry import Telemetry
 
 MAX_KEY_CHARS = 200
 MAX_REASON_CHARS = 20_000
-_TELLING_CHARS = 6
-"""A customer's id of so many characters is taken for theirs wherever it stands in another id."""
 _WITHOUT_A_ROW = frozenset({Code.UNKNOWN_ACTION, Code.INVALID_INPUT, Code.INVALID_MONEY})
 """What the caller wrote cannot be an action at all, so there is only the entry."""
 _KIND_OF = {
@@ -408,21 +406,38 @@ def _judged_entry(
 def _object_of(resolved: Resolved, subject_id: str, pseudonym: str) -> str:
     """The object as the log names it for good: a customer's own id is their pseudonym there."""
     kind, named = resolved.object_kind, resolved.object_id
-    if named == subject_id or len(subject_id) >= _TELLING_CHARS:
+    if named == subject_id or len(subject_id) >= TELLING_CHARS:
         named = named.replace(subject_id, pseudonym)
     return f"{kind}:{named}"
 
 
-def _fingerprint(proposal: Proposal) -> str:
-    if not 1 <= len(proposal.key) <= MAX_KEY_CHARS:
-        raise RefusedError(
-            Code.INVALID_INPUT, f"an idempotency key has 1 to {MAX_KEY_CHARS} characters"
-        )
-    if not is_text(proposal.key + proposal.reason) or "\0" in proposal.key:
+def check_key(key: str) -> None:
+    """Refuse a caller's key that no store keeps as it is.
+
+    Raises:
+        RefusedError: `invalid_input`.
+    """
+    if not 1 <= len(key) <= MAX_KEY_CHARS:
         raise RefusedError(
             Code.INVALID_INPUT,
-            "the key or the reason holds what is not text",
-            next_step="remove the lone surrogates, and NUL from the key",
+            f"an idempotency key has 1 to {MAX_KEY_CHARS} characters",
+            next_step="use a shorter one, such as a UUID",
+        )
+    if not is_text(key) or "\0" in key:
+        raise RefusedError(
+            Code.INVALID_INPUT,
+            "the key holds what is not text",
+            next_step="remove lone surrogates and NUL",
+        )
+
+
+def _fingerprint(proposal: Proposal) -> str:
+    check_key(proposal.key)
+    if not is_text(proposal.reason):
+        raise RefusedError(
+            Code.INVALID_INPUT,
+            "the reason holds what is not text",
+            next_step="remove the lone surrogates",
         )
     if len(proposal.reason) > MAX_REASON_CHARS:
         raise RefusedError(

@@ -28,7 +28,7 @@ from sayso.actions.reach import Reach
 from sayso.agent.base import Handles, Message, Planner
 from sayso.agent.grounding import ground_plan
 from sayso.agent.look_up import LookUp
-from sayso.agent.reply import outcome_of, write_hand_over, write_reply
+from sayso.agent.reply import HandedOver, outcome_of, write_hand_over, write_reply
 from sayso.agent.requests import (
     AGENT,
     RequestRow,
@@ -46,13 +46,16 @@ MAX_TRIES = 2
 """How often a planner may answer one request; the second time it is told what was wrong."""
 
 
+_LONGEST_REASON = 500
+
+
 class RunState(TypedDict, total=False):
     """What the checkpoint holds: plain JSON, nothing personal."""
 
     problems: list[str]
     tries: int
     plan: dict[str, Any] | None
-    hand_over: str | None
+    code: str
     planner: str
     tokens: int
     cost_micro_usd: int
@@ -73,6 +76,8 @@ class RunContext:
     planner: Planner
     telemetry: Telemetry
     handles: Handles | None = field(default=None)
+    reason: str = "no reason was given"
+    """Why a person has to take it; it may quote the customer, so that it is in no checkpoint."""
 
     async def known(self) -> Handles:
         """The subject's objects under this run's handles; looked up once a run."""
@@ -108,10 +113,10 @@ async def _look_up(state: RunState, runtime: _Runtime) -> Command[Any]:
     try:
         await context.known()
     except RefusedError as error:
-        return _to_person(f"the look-up was refused: {error.message}")
+        return _to_person(context, f"the look-up was refused: {error.message}", error.code)
     except RetryableError as error:
         if context.give_up:
-            return _to_person(f"the look-up does not work: {error.message}")
+            return _to_person(context, f"the look-up does not work: {error.message}", error.code)
         raise
     return Command(goto="plan")
 
@@ -119,7 +124,7 @@ async def _look_up(state: RunState, runtime: _Runtime) -> Command[Any]:
 async def _plan(state: RunState, runtime: _Runtime) -> Command[Any]:
     context = runtime.context
     if not context.messages:
-        return _to_person("the customer's words were erased")
+        return _to_person(context, "the customer's words were erased")
     handles = await context.known()
     messages = list(context.messages)
     problems = state.get("problems") or []
@@ -132,7 +137,9 @@ async def _plan(state: RunState, runtime: _Runtime) -> Command[Any]:
             answer = await context.planner.plan(messages, handles, actions)
         except RetryableError as error:
             if context.give_up:
-                return _to_person(f"the planner does not answer: {error.message}")
+                return _to_person(
+                    context, f"the planner does not answer: {error.message}", error.code
+                )
             raise
     spent: RunState = {
         "planner": answer.planner,
@@ -141,7 +148,8 @@ async def _plan(state: RunState, runtime: _Runtime) -> Command[Any]:
         "tries": state.get("tries", 0) + 1,
     }
     if isinstance(answer, HandOver):
-        return Command(goto="hand_over", update={**spent, "hand_over": answer.reason})
+        context.reason = answer.reason
+        return Command(goto="hand_over", update=spent)
     return Command(goto="validate", update={**spent, "plan": plan_json(answer)})
 
 
@@ -160,7 +168,7 @@ async def _validate(state: RunState, runtime: _Runtime) -> Command[Any]:
         return Command(goto="submit", update={"plan": plan_json(grounded), "problems": []})
     problems = [f"{item.step} {item.argument}: {item.message}" for item in grounded.items]
     if state.get("tries", 0) >= MAX_TRIES:
-        return _to_person("no plan passed the checks: " + "; ".join(problems))
+        return _to_person(context, "no plan passed the checks: " + "; ".join(problems))
     return Command(goto="plan", update={"problems": problems, "plan": None})
 
 
@@ -250,9 +258,8 @@ async def _reply(state: RunState, runtime: _Runtime) -> None:
 async def _hand_over(state: RunState, runtime: _Runtime) -> None:
     """Say honestly that a person takes over, and record why."""
     context = runtime.context
-    reason = state.get("hand_over") or "no reason was given"
     await context.store.write(
-        lambda tx: hand_over(context.requests, tx, context.row, reason, state)
+        lambda tx: hand_over(context.requests, tx, context.row, context.reason, state)
     )
 
 
@@ -261,10 +268,9 @@ def hand_over(
     tx: Transaction,
     claimed: RequestRow,
     reason: str,
-    state: RunState | None = None,
+    spent: RunState,
 ) -> None:
     """Store that a person takes over; nothing when the request is planned already."""
-    spent = state or RunState()
     row = get_request(tx, claimed.tenant, claimed.id)
     if row.status is not RequestStatus.RECEIVED:
         return
@@ -273,16 +279,20 @@ def hand_over(
         replace(row, fence=claimed.fence),
         RequestStatus.HANDED_OVER,
         EntryKind.REQUEST_HANDED_OVER,
-        data={"reason": reason[:500], "planner": spent.get("planner", "")},
+        data={
+            "planner": spent.get("planner", ""),
+            "code": spent.get("code", Code.NOT_UNDERSTOOD.value),
+        },
         planner=spent.get("planner"),
-        reply=write_hand_over(),
+        reply=HandedOver(reason=reason[:_LONGEST_REASON], reply=write_hand_over()).to_text(),
         tokens=spent.get("tokens", 0),
         cost_micro_usd=spent.get("cost_micro_usd", 0),
     )
 
 
-def _to_person(reason: str) -> Command[Any]:
-    return Command(goto="hand_over", update={"hand_over": reason})
+def _to_person(context: RunContext, reason: str, code: Code = Code.NOT_UNDERSTOOD) -> Command[Any]:
+    context.reason = reason
+    return Command(goto="hand_over", update={"code": code.value})
 
 
 def plan_json(plan: Plan) -> dict[str, Any]:

@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
+import orjson
+
 from sayso.actions.ledger import ActionRow
 from sayso.actions.state import Status
 from sayso.errors import Code
@@ -123,6 +125,36 @@ def write_hand_over() -> str:
         "Thank you for your message. A person from our team has to look at it and will answer you. "
         "Nothing has been changed so far."
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandedOver:
+    """What is kept of a hand-over beside the log, as one sealed text.
+
+    Attributes:
+        reason: why, for the team; it may quote the customer, so it stands in no entry.
+        reply: what the customer is told.
+    """
+
+    reason: str
+    reply: str
+
+    def to_text(self) -> str:
+        """The two as they are sealed."""
+        return orjson.dumps({"reason": self.reason, "reply": self.reply}).decode()
+
+    @classmethod
+    def read(cls, sealed: str) -> HandedOver:
+        """What `to_text` wrote; older texts are the reply alone."""
+        try:
+            found: object = orjson.loads(sealed)
+        except orjson.JSONDecodeError:
+            found = None
+        match found:
+            case {"reason": str(reason), "reply": str(reply)}:
+                return cls(reason=reason, reply=reply)
+            case _:
+                return cls(reason="", reply=sealed)
 
 
 def _sentence(outcome: StepOutcome) -> str:

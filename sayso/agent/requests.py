@@ -13,6 +13,7 @@ from sayso.actions.action import Assurance, Subject
 from sayso.actions.digest import erased_key, hash_of
 from sayso.actions.ledger import SYSTEM, ActionRow, dumps, read_action
 from sayso.actions.priority import WAITED_FOR, check_priority
+from sayso.actions.proposals import check_key
 from sayso.agent.base import MAX_MESSAGE_CHARS, Message
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json, PiiRef
 from sayso.audit.log import AuditLog
@@ -169,10 +170,11 @@ class Requests:
         """Store a request; when it returns, the request will be worked on even after a crash.
 
         Raises:
-            RefusedError: `empty_message`, `message_too_long`, `invalid_input`,
+            RefusedError: `empty_message`, `message_too_long`, `invalid_input` (also for the key),
                 `idempotency_conflict`.
         """
         _check_messages(ask.messages)
+        check_key(ask.key)
         conversation: list[Json] = [[turn.role, turn.content] for turn in ask.messages]
         try:
             fingerprint = hash_of([ask.subject.id, dumps(conversation)])

@@ -23,7 +23,7 @@ from sayso.agent.requests import (
     RequestStatus,
     get_request,
 )
-from sayso.errors import ConfigError, IntegrityError, RefusedError, RetryableError
+from sayso.errors import Code, ConfigError, IntegrityError, RefusedError, RetryableError
 from sayso.ids import Clock, Tenant, to_micros
 from sayso.store.base import Store, integer
 from sayso.telemetry import Telemetry
@@ -126,9 +126,11 @@ class Runner:
             await self._release(row)
             return
         # What it says may quote the customer; a refusal is in our own words.
-        why = error.message if isinstance(error, RefusedError) else type(error).__name__
-        reason = f"planning broke off: {why}"
-        await self.store.write(lambda tx: hand_over(self.requests, tx, row, reason))
+        why, code = type(error).__name__, Code.INTERNAL
+        if isinstance(error, RefusedError):
+            why, code = error.message, error.code
+        reason, told = f"planning broke off: {why}", RunState(code=code.value)
+        await self.store.write(lambda tx: hand_over(self.requests, tx, row, reason, told))
         await self.saver.adelete_thread(_thread(row))
         await self._park(row)
 

@@ -58,7 +58,7 @@ from sayso.sdk.views import (
     approval_view,
 )
 from sayso.sdk.wiring import House, build_house
-from sayso.sdk.words import as_choice, as_subject
+from sayso.sdk.words import as_choice, as_state, as_subject
 from sayso.sdk.workspace import Workspace
 from sayso.store.base import Reader, SqlValue, Store
 from sayso.store.clock import ServerClock, TimeSource
@@ -385,8 +385,11 @@ class Sayso(StopSwitch):
         after: str | None = None,
         tenant: str | None = None,
     ) -> list[ActionView]:
-        """Actions, newest first; `after` is the id of the last one of the page before."""
-        where = self._tenant(tenant)
+        """Actions, newest first; `after` is the id of the last one of the page before.
+
+        Raises: RefusedError: `invalid_input`, for a status that there is not.
+        """
+        where, status = self._tenant(tenant), as_state(status, Status, "action")
 
         def work(reader: Reader) -> list[ActionView]:
             page: dict[str, SqlValue] = {
@@ -430,8 +433,11 @@ class Sayso(StopSwitch):
         after: str | None = None,
         tenant: str | None = None,
     ) -> list[ApprovalView]:
-        """Approvals, oldest first; `after` is the id of the last one of the page before."""
-        where = self._tenant(tenant)
+        """Approvals, oldest first; `after` is the id of the last one of the page before.
+
+        Raises: RefusedError: `invalid_input`, for a status that there is not.
+        """
+        where, status = self._tenant(tenant), as_state(status, ApprovalStatus, "approval")
 
         def work(reader: Reader) -> list[ApprovalView]:
             page: dict[str, SqlValue] = {"tenant": where, "after": after, "limit": page_of(limit)}

@@ -17,17 +17,19 @@ from sayso.actions.queue import (
     votes_about,
     votes_of,
 )
-from sayso.agent.reply import outcome_of, write_reply
+from sayso.agent.reply import HandedOver, outcome_of, write_reply
 from sayso.agent.requests import RequestRow, RequestStatus, actions_of
-from sayso.audit.entry import StoredEntry
+from sayso.audit.entry import EntryKind, StoredEntry
 from sayso.audit.personal import Personal
 from sayso.audit.query import Query
+from sayso.errors import Code
 from sayso.ids import Tenant
 from sayso.sdk.stopping import held_view
 from sayso.sdk.views import (
     ActionView,
     ApprovalView,
     EntryView,
+    ErrorView,
     RequestView,
     action_view,
     approval_view,
@@ -35,6 +37,11 @@ from sayso.sdk.views import (
     request_view,
 )
 from sayso.store.base import Reader, text
+
+_FIRST_STEPS = {
+    Code.UNKNOWN_SUBJECT.value: "pass the id by which the provider knows the customer; ",
+}
+"""What whoever asked can do about a request that was handed over."""
 
 
 def show_action(reader: Reader, row: ActionRow, *, timeline: bool) -> ActionView:
@@ -62,12 +69,31 @@ def show_request(reader: Reader, row: RequestRow) -> RequestView:
     """A request with its actions and the reply that is true now."""
     actions = actions_of(reader, row)
     views = [show_action(reader, action, timeline=False) for action in actions]
-    reply: str | None = None
+    told: str | None = None
     if row.reply_ref is not None:
-        reply = Personal.open(reader, row.tenant, row.reply_ref)
+        told = Personal.open(reader, row.tenant, row.reply_ref)
     elif row.status is RequestStatus.ACTING and actions:
-        reply = write_reply([outcome_of(step) for step in actions if step.undoes is None])
-    return request_view(row, views, reply)
+        told = write_reply([outcome_of(step) for step in actions if step.undoes is None])
+    if row.status is not RequestStatus.HANDED_OVER or told is None:
+        return request_view(row, views, told)
+    handed = HandedOver.read(told)
+    return request_view(row, views, handed.reply, _why_handed_over(reader, row, handed.reason))
+
+
+def _why_handed_over(reader: Reader, row: RequestRow, reason: str) -> ErrorView:
+    """Why nobody but a person can go on; the code stands in the request's last entry."""
+    code = Code.NOT_UNDERSTOOD.value
+    for one in reader.all("log.bodies", tenant=row.tenant, from_seq=row.last_seq, limit=1):
+        entry = StoredEntry.read(text(one, "body").encode()).entry
+        if entry.kind is EntryKind.REQUEST_HANDED_OVER and entry.request == row.id:
+            code = str(entry.data.get("code", code))
+            reason = reason or str(entry.data.get("reason", ""))  # where older ones have it
+    step = _FIRST_STEPS.get(code, "")
+    return ErrorView(
+        code=code,
+        message=reason,
+        next_step=f"{step}a person has to answer the customer; nothing was changed",
+    )
 
 
 def by_customer(reader: Reader, tenant: Tenant, query: Query) -> Query | None:

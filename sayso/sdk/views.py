@@ -177,6 +177,7 @@ class RequestView(View):
     Attributes:
         status: `received`, `acting`, `answered` or `handed_over`.
         reply: what the customer can be told now; written from the ledger alone.
+        error: why it was handed over; None for every other request.
         tokens, cost_micro_usd: what planning cost; millionths of a US dollar.
     """
 
@@ -187,6 +188,7 @@ class RequestView(View):
     plan: Any = None
     actions: tuple[ActionView, ...] = ()
     reply: str | None = None
+    error: ErrorView | None = None
     tokens: int = 0
     cost_micro_usd: int = 0
     created_at: str
@@ -291,7 +293,12 @@ def action_view(
     )
 
 
-def request_view(row: RequestRow, actions: Sequence[ActionView], reply: str | None) -> RequestView:
+def request_view(
+    row: RequestRow,
+    actions: Sequence[ActionView],
+    reply: str | None,
+    error: ErrorView | None = None,
+) -> RequestView:
     """The external form of a request."""
     return RequestView(
         id=row.id,
@@ -301,6 +308,7 @@ def request_view(row: RequestRow, actions: Sequence[ActionView], reply: str | No
         plan=row.plan,
         actions=tuple(actions),
         reply=reply,
+        error=error,
         tokens=row.tokens,
         cost_micro_usd=row.cost_micro_usd,
         created_at=rfc3339(row.created_at),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+from typing import TypeVar
+
 from sayso.actions.action import Assurance, Subject
 from sayso.actions.decision import Choice
 from sayso.errors import Code, RefusedError
@@ -28,3 +31,21 @@ def as_choice(choice: str) -> Choice:
             f"`{choice[:40]}` is no decision",
             next_step="say approve, reject or edit",
         ) from None
+
+
+State = TypeVar("State", bound=StrEnum)
+
+
+def as_state(status: str | None, states: type[State], noun: str) -> str | None:
+    """A state to look for; None is any.
+
+    Raises:
+        RefusedError: `invalid_input`, for one that there is not: nothing is ever in it.
+    """
+    if status is None or status in set(states):
+        return status
+    raise RefusedError(
+        Code.INVALID_INPUT,
+        f"`{status[:40]}` is no state of an {noun}",
+        next_step=f"use one of {', '.join(states)}",
+    )

@@ -12,6 +12,7 @@ import pytest
 from actions.desk import (
     ASKED,
     MAIN,
+    advance,
     assert_verified,
     bodies,
     decide,
@@ -279,3 +280,22 @@ async def test_a_later_step_that_waits_for_people_falls_with_the_earlier_one(
         assert (await house.sayso.approval(second.id)).status == "superseded"
         assert house.shop.books.calls == []
         assert_verified(house)
+
+
+@pytest.mark.promise("http:pseudonym")
+@pytest.mark.parametrize("order", ["for-cus_1", "of cus_1, paid"])
+async def test_a_providers_words_about_a_customer_are_logged_under_the_pseudonym(
+    tmp_path: Path, order: str
+) -> None:
+    """Why something became stale is the connector's text, which may name whom it is about."""
+    async with open_shop(tmp_path) as house:
+        stock(house, order)
+        view = await propose(house, order=order)
+        await decide(house, say(await shown(house, view)), wait=False)
+        del house.shop.books.orders[order]
+        house.clock.advance(seconds=30)
+        after = await advance(house, view)
+        assert after.status == "refused"
+        stale = next(body for body in bodies(house) if body["kind"] == "action.stale")
+        assert "there is no order" in str(stale["data"])
+        assert "cus_1" not in str(stale["data"])

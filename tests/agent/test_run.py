@@ -161,6 +161,8 @@ async def test_what_nobody_understands_becomes_an_honest_hand_over(tmp_path: Pat
         stock(house)
         view = await house.sayso.ask("cus_1", "where is my order?")
         assert view.status == "handed_over"
+        assert view.error is not None
+        assert (view.error.code, view.error.message) == ("not_understood", "a question")
         entries = await house.sayso.audit.query("kind:request.handed_over")
         assert len(entries) == 1
         assert house.shop.books.payouts == []
@@ -277,6 +279,31 @@ async def test_no_words_of_the_customer_are_in_the_log_or_in_the_checkpoints(
     assert bodies
     assert saved
     assert marker not in repr((bodies, saved, writes))
+
+
+@pytest.mark.promise("agent:nothing-personal")
+@pytest.mark.promise("http:pseudonym")
+async def test_why_nobody_could_plan_it_stands_beside_the_log(tmp_path: Path) -> None:
+    """A reason may quote the words, so it is sealed: in no entry, row or checkpoint in clear."""
+    marker = "4111111111111111"
+    reason = f"`{marker}` is none of the customer's records"
+    planner = Scripted(HandOver(reason=reason, planner="scripted"))
+    async with open_shop(tmp_path, planner=planner) as house:
+        stock(house)
+        view = await house.sayso.ask("cus_1", f"refund order {marker}")
+        assert view.error is not None
+        assert view.error.message == reason
+        path = house.workspace.store_path
+    assert marker.encode() not in path.read_bytes()
+
+
+@pytest.mark.parametrize("key", ["\ud800", "a\0b", "k" * 201])
+async def test_a_key_that_no_store_keeps_is_refused(tmp_path: Path, key: str) -> None:
+    """As for concrete actions: a clear error, and nothing is stored."""
+    async with open_shop(tmp_path, planner=Scripted()) as house:
+        with pytest.raises(RefusedError, match="invalid_input"):
+            await house.sayso.ask("cus_1", "hello", key=key)
+        assert await house.sayso.requests() == []
 
 
 async def test_an_unknown_outcome_keeps_the_request_open_until_it_is_known(tmp_path: Path) -> None:

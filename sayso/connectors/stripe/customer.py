@@ -90,17 +90,20 @@ def check_owner(kind: str, object_id: str, owner: object, customer: Customer) ->
         RefusedError: `not_owner`; its message is the one of an object that does not exist.
     """
     if owner != customer.id:
-        raise RefusedError(Code.NOT_OWNER, *_not_theirs(kind, object_id))
+        raise _not_theirs(Code.NOT_OWNER, kind, object_id)
 
 
 def unknown_object(kind: str, object_id: str) -> RefusedError:
     """There is no such object; worded so that nobody learns whether another customer has it."""
-    message, *_ = _not_theirs(kind, object_id)
-    return RefusedError(Code.UNKNOWN_OBJECT, message)
+    return _not_theirs(Code.UNKNOWN_OBJECT, kind, object_id)
 
 
-def _not_theirs(kind: str, object_id: str) -> tuple[str]:
-    return (f"this customer has no {kind} `{object_id[:40]}`",)
+def _not_theirs(code: Code, kind: str, object_id: str) -> RefusedError:
+    return RefusedError(
+        code,
+        f"this customer has no {kind} `{object_id[:40]}`",
+        next_step=f"name a {kind} of this customer",
+    )
 
 
 def days_since(created: int, now: datetime) -> int:

@@ -15,8 +15,9 @@ import orjson
 from sayso.actions.action import Assurance, Subject
 from sayso.audit.entry import Actor, ActorKind
 from sayso.errors import Code, ConfigError, RefusedError
-from sayso.json import JsonValue
+from sayso.json import JsonValue, doubled_field
 from sayso.settings import FILE_NAME
+from sayso.surfaces.cli.words import one_line
 
 if TYPE_CHECKING:
     from sayso.sdk.app import Sayso
@@ -90,7 +91,7 @@ def read_json_object(text: str, option: str) -> dict[str, JsonValue]:
     """A JSON object from an option.
 
     Raises:
-        RefusedError: `malformed_json`, with where it breaks.
+        RefusedError: `malformed_json`, with where it breaks, or which field stands twice.
     """
     try:
         value: object = orjson.loads(text)
@@ -105,6 +106,12 @@ def read_json_object(text: str, option: str) -> dict[str, JsonValue]:
             Code.MALFORMED_JSON,
             f"`{option}` is no JSON object",
             next_step='write one object in quotes, such as \'{"charge": "ch_123"}\'',
+        )
+    if twice := doubled_field(text):
+        raise RefusedError(
+            Code.MALFORMED_JSON,
+            f"`{one_line(twice, limit=40)}` stands twice in one object of `{option}`",
+            next_step="write each field once",
         )
     return value  # pyright: ignore[reportUnknownVariableType]  (JSON: keys are strings)
 

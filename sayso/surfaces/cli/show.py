@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from sayso.errors import Code
-from sayso.sdk.views import ActionView, EntryView, RequestView, StopView
+from sayso.sdk.views import ActionView, EntryView, ErrorView, RequestView, StopView
 from sayso.surfaces.cli.output import Out, local_time
 from sayso.surfaces.cli.problem import FAILED, OK, next_step
 from sayso.surfaces.cli.words import many_lines, one_line
@@ -96,10 +95,10 @@ def _error_text(action: ActionView) -> str:
     return "" if action.error is None else f"{action.error.message} [{action.error.code}]"
 
 
-def warn_handed_over(out: Out, reason: str) -> None:
+def warn_handed_over(out: Out, error: ErrorView) -> None:
     """Say on stderr, as every error, that nobody but a person can go on."""
-    out.warn(f"error: no planner acts on this: {one_line(reason)} [{Code.NOT_UNDERSTOOD}]")
-    out.warn("next: a person has to answer the customer; nothing was changed")
+    out.warn(f"error: no planner acts on this: {one_line(error.message)} [{error.code}]")
+    out.warn(f"next: {one_line(error.next_step)}")
 
 
 def show_request(out: Out, request: RequestView) -> None:

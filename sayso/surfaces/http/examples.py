@@ -177,6 +177,7 @@ REQUEST: dict[str, Any] = {
     "plan": {"steps": [{"id": "s1", "action": "stripe.refund"}]},
     "actions": [{**ACTION, "planner": "playbooks", "request_id": _REQUEST_ID, "step": "s1"}],
     "reply": "Your refund of $129.00 is being looked at by a colleague.",
+    "error": None,
     "tokens": 0,
     "cost_micro_usd": 0,
     "created_at": _AT,

@@ -15,6 +15,13 @@ def test_empty_lists_say_what_to_do(place: Place) -> None:
     assert place.line.done("approvals", "list") == {"approvals": [], "after": None}
 
 
+def test_a_state_that_there_is_not_is_refused(place: Place) -> None:
+    """An empty list would say that nothing waits."""
+    for noun in ("approvals", "actions"):
+        ran = place.line(noun, "list", "--status", "pendign").refused("invalid_input")
+        assert "use one of p" in ran.err
+
+
 def test_the_list_names_what_waits(place: Place) -> None:
     """Aligned columns without colour when nobody looks at a terminal, and the next step."""
     approval = place.pending()

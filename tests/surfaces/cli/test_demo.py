@@ -97,6 +97,7 @@ def test_messages_come_from_a_file_and_stay_text(line: Line, here: Path) -> None
     [
         ('{"subject": "cus_1", "text": "a"}\n{"subject": \n', "malformed_json", "line 2 of"),
         ('{"subject": "cus_1"}', "malformed_json", "line 1 of"),
+        ('{"subject": "cus_1", "text": "a", "text": "b"}', "malformed_json", "line 1 of"),
         ('{"subject": "cus_1", "text": 3}', "malformed_json", "line 1 of"),
         ('{"subject": "cus_1", "text": "a", "tenant": "x"}', "malformed_json", "line 1 of"),
         ("[]", "malformed_json", "line 1 of"),

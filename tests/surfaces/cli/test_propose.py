@@ -77,6 +77,12 @@ def test_a_bad_refund_is_refused_with_its_code(
         ((*SUBJECT, "--args", "[1]"), "malformed_json", 2),
         ((*SUBJECT, "--args", '{"charge": "ch_demo_ana_2", "customer": "x"}'), "invalid_input", 1),
         ((*SUBJECT, "--args", '{"charge": "\\ud800"}'), "malformed_json", 2),
+        ((*SUBJECT, "--args", '{"charge": "ch_a", "charge": "ch_b"}'), "malformed_json", 2),
+        (
+            (*SUBJECT, "--args", '{"amount": {"currency": "a", "currency": "b"}}'),
+            "malformed_json",
+            2,
+        ),
         (("--subject", "cus demo", "--args", "{}"), "invalid_input", 1),
         (("--subject", "cus\x1b[2J", "--args", "{}"), "invalid_input", 1),
         ((*SUBJECT, "--assurance", "sure"), "invalid_input", 1),
@@ -160,7 +166,7 @@ def test_words_become_a_refund_and_a_true_reply(place: Place) -> None:
         ("", "cus_demo_ana", "empty_message"),
         (" \n\t ", "cus_demo_ana", "empty_message"),
         ("a" * 100_000, "cus_demo_ana", "message_too_long"),
-        ("Please refund order 0977", "cus_nobody", "not_understood"),
+        ("Please refund order 0977", "cus_nobody", "unknown_subject"),
         ("أريد استرداد المبلغ \u202e😀👩\u200d🚀", "cus_demo_ana", "not_understood"),
         ("\udcff\udcfe", "cus_demo_ana", "invalid_input"),
     ],
@@ -170,6 +176,7 @@ def test_words_that_cannot_be_acted_on_are_said(
 ) -> None:
     """Issue 2, Bars: empty, 100 kB, emoji, right-to-left and broken text, an unknown customer."""
     still.line("ask", text, "--subject", subject).refused(code)
+    assert "cus_nobody" not in str(still.line.done("audit", "query", "kind:request.handed_over"))
 
 
 @pytest.mark.promise("cli:bad-input")

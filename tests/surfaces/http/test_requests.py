@@ -53,6 +53,10 @@ def test_what_nobody_understands_is_handed_over(served: Served) -> None:
     body = as_json(served.post("/v1/requests?wait=20", words("Why is the sky blue?")))
     assert body["status"] == "handed_over"
     assert body["actions"] == []
+    assert body["error"]["code"] == "not_understood"
+    nobody = words("Please refund order 0977", "cus_nobody")
+    body = as_json(served.post("/v1/requests?wait=20", nobody))
+    assert (body["status"], body["error"]["code"]) == ("handed_over", "unknown_subject")
 
 
 def test_the_same_key_is_one_request(served: Served) -> None:

@@ -6,8 +6,6 @@ from typing import Annotated
 
 import typer
 
-from sayso.actions.state import Status
-from sayso.errors import Code, RefusedError
 from sayso.sdk.app import Sayso
 from sayso.sdk.views import ActionView
 from sayso.surfaces.cli.options import AfterOption, JsonOption, LimitOption, WorkspaceOption
@@ -37,12 +35,6 @@ def list_actions(
     """List actions, newest first."""
     out = Out(as_json=as_json)
     folder = find_workspace(workspace)
-    if status is not None and status not in set(Status):
-        raise RefusedError(
-            Code.INVALID_INPUT,
-            f"`{status[:40]}` is no state of an action",
-            next_step="use one of " + ", ".join(Status),
-        )
 
     async def work() -> list[ActionView]:
         async with Sayso.open(folder, act=False) as sayso:

@@ -19,7 +19,6 @@ from sayso.surfaces.cli.options import (
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.place import find_workspace, requester, run, subject_of
 from sayso.surfaces.cli.problem import FAILED
-from sayso.surfaces.cli.reason import hand_over_reason
 from sayso.surfaces.cli.show import show_request, status_of, warn_handed_over, warn_refused
 from sayso.surfaces.cli.unfinished import problem_of_request, warn_unfinished, warn_unplanned
 
@@ -53,24 +52,24 @@ def ask(
     folder = find_workspace(workspace)
     who = subject_of(subject, assurance)
 
-    async def work() -> tuple[RequestView, str, SaysoError | None]:
+    async def work() -> tuple[RequestView, SaysoError | None]:
         async with Sayso.open(folder, work=False) as sayso:
             asked = await sayso.ask(
                 who, text, key=key, wait_s=wait, requester=await requester(sayso)
             )
-            problem = problem_of_request(sayso, sayso.house.tenant, asked)
-            return asked, await hand_over_reason(sayso, asked), problem
+            return asked, problem_of_request(sayso, sayso.house.tenant, asked)
 
     out.note("planning …")
-    request, handed_over, problem = run(work())
+    request, problem = run(work())
     if as_json:
         out.document(request)
     else:
         show_request(out, request)
     for action in request.actions:
         warn_refused(out, action)
-    if handed_over:
-        warn_handed_over(out, handed_over)
+    if request.error is not None:
+        warn_handed_over(out, request.error)
+    if request.status == "handed_over":
         return FAILED
     if problem is not None:
         return warn_unfinished(out, problem)

@@ -12,6 +12,8 @@ import orjson
 
 from sayso.actions.action import Subject
 from sayso.errors import Code, ConfigError, RefusedError, SaysoError
+from sayso.json import doubled_field
+from sayso.surfaces.cli.words import one_line
 
 MAX_MESSAGES = 1000
 _SHAPE = 'write {"subject": "cus_…", "text": "…"} on each line'
@@ -83,6 +85,12 @@ def _parse_line(line: bytes, where: str) -> CustomerMessage:
             f"{where} is not JSON: {error.msg} at character {error.pos + 1}",
             next_step=f"{_SHAPE}; nothing was started",
         ) from error
+    if twice := doubled_field(line):
+        raise ConfigError(
+            Code.MALFORMED_JSON,
+            f"{where} has `{one_line(twice, limit=40)}` twice",
+            next_step=f"{_SHAPE}; nothing was started",
+        )
     match value:
         case {"subject": str(subject), "text": str(text)}:
             if len(cast("dict[str, object]", value)) == 2:

@@ -12,7 +12,6 @@ from sayso.surfaces.cli.demo.answers import Answer, Answers
 from sayso.surfaces.cli.demo.messages import CustomerMessage, why_refused
 from sayso.surfaces.cli.demo.stage import Stage
 from sayso.surfaces.cli.demo.tally import Tally, Told, compare_books
-from sayso.surfaces.cli.reason import hand_over_reason
 
 _MAX_CARDS = 24
 
@@ -64,7 +63,7 @@ async def _play_one(
         request = await stage.sayso.ask(message.subject, message.text, key=f"demo-{number}")
     except SaysoError as error:
         return Told(message=message, request=None, refused=why_refused(error))
-    reason = await hand_over_reason(stage.sayso, request)
+    reason = "" if request.error is None else request.error.message
     watcher.judged(request, reason)
     said: list[Answer] = []
     seen: set[tuple[str, int]] = set()
