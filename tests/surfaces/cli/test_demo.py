@@ -81,7 +81,9 @@ def test_messages_come_from_a_file_and_stay_text(line: Line, here: Path) -> None
         encoding="utf-8",
     )
     ran = line("demo", "--messages", str(file), "--keep", str(here / "kept"))
-    assert ran.status == 0
+    ran.refused("unknown_subject", 1)
+    for number, code in (2, "unknown_subject"), (3, "empty_message"), (4, "message_too_long"):
+        assert f"error: message {number} is none that can be acted on [{code}]" in ran.err
     assert "[bold red]" in ran.out
     assert not {"\x1b", "\u202e"} & set(ran.out)
     assert "the message is empty [empty_message]" in ran.out

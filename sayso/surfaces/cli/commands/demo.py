@@ -24,7 +24,7 @@ from sayso.surfaces.cli.demo.messages import CustomerMessage, own_messages, read
 from sayso.surfaces.cli.demo.play import Watcher, play
 from sayso.surfaces.cli.demo.show import Screen
 from sayso.surfaces.cli.demo.stage import open_stage
-from sayso.surfaces.cli.demo.tally import Told, tally_json
+from sayso.surfaces.cli.demo.tally import Tally, Told, tally_json
 from sayso.surfaces.cli.options import JsonOption
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.outside import Outside, SlackStage
@@ -104,13 +104,22 @@ async def _demo(plan: _Plan, out: Out) -> int:
         if out.as_json:
             tally = await play(stage, plan.messages, answers, _Silent())
             out.document(tally_json(tally, names))
-            return OK if tally.ok else FAILED
+            return _ended(tally, out)
         screen.opening(stage.provider.url)
         tally = await play(stage, plan.messages, answers, screen)
         screen.closing(tally)
     if plan.keep is not None:
         out.line(f"\nThe workspace stays: sayso audit tail --workspace {plan.keep}")
-    return OK if tally.ok else FAILED
+    return _ended(tally, out)
+
+
+def _ended(tally: Tally, out: Out) -> int:
+    """The exit status, and on stderr, as every error, which messages were wrong in themselves."""
+    for number, code in tally.bad_inputs:
+        out.warn(f"error: message {number} is none that can be acted on [{code}]")
+    if tally.bad_inputs:
+        out.warn("next: correct these messages; the others were played")
+    return OK if tally.ok and not tally.bad_inputs else FAILED
 
 
 def _answers(choice: str | None, out: Out) -> Answers:

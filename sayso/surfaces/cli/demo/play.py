@@ -9,7 +9,7 @@ from sayso.errors import SaysoError
 from sayso.ids import monotonic_s
 from sayso.sdk.views import ApprovalView, RequestView
 from sayso.surfaces.cli.demo.answers import Answer, Answers
-from sayso.surfaces.cli.demo.messages import CustomerMessage, why_refused
+from sayso.surfaces.cli.demo.messages import CustomerMessage
 from sayso.surfaces.cli.demo.stage import Stage
 from sayso.surfaces.cli.demo.tally import Tally, Told, compare_books
 
@@ -62,7 +62,7 @@ async def _play_one(
     try:
         request = await stage.sayso.ask(message.subject, message.text, key=f"demo-{number}")
     except SaysoError as error:
-        return Told(message=message, request=None, refused=why_refused(error))
+        return Told(message=message, request=None, refused=error)
     reason = "" if request.error is None else request.error.message
     watcher.judged(request, reason)
     said: list[Answer] = []

@@ -16,7 +16,7 @@ from sayso.money import Money
 from sayso.sdk.views import ActionView, ApprovalView, RequestView
 from sayso.surfaces.cli.card import card_panel
 from sayso.surfaces.cli.demo.answers import Answer
-from sayso.surfaces.cli.demo.messages import CustomerMessage
+from sayso.surfaces.cli.demo.messages import CustomerMessage, why_refused
 from sayso.surfaces.cli.demo.tally import ENDS, Tally, Told
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.show import receipt_text
@@ -122,10 +122,11 @@ class Screen:
     def ended(self, told: Told) -> None:
         """See `Watcher.ended`."""
         end = Text(told.end, style=_END_STYLES[told.end])
-        if told.request is None:
-            end.append(f"  {one_line(told.refused)}", style="default")
+        if told.refused is not None:
+            end.append(f"  {one_line(why_refused(told.refused))}", style="default")
             self._row("result", end)
             return
+        assert told.request is not None, "it was taken"
         actions = told.request.actions
         if len(actions) <= 1:
             detail = _detail(actions[0]) if actions else "to a person of the team"

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sayso.actions.action import Effect
+from sayso.errors import Code, SaysoError
 from sayso.money import Money
 from sayso.sdk.app import Sayso
 from sayso.sdk.paging import MAX_PAGE
 from sayso.sdk.views import ActionView, RequestView
 from sayso.surfaces.cli.demo.answers import Answer
-from sayso.surfaces.cli.demo.messages import CustomerMessage
+from sayso.surfaces.cli.demo.messages import CustomerMessage, why_refused
 from sayso.surfaces.cli.outside import BookedEffect, Books
 
 if TYPE_CHECKING:
@@ -31,16 +32,24 @@ class Told:
 
     Attributes:
         request: as it stands at the end; None when the message was not even taken.
-        refused: why it was not taken.
+        refused: why it was not taken; None when it was.
         handed_over: why a person has to take it.
         answers: what was said to its cards, in order.
     """
 
     message: CustomerMessage
     request: RequestView | None
-    refused: str = ""
+    refused: SaysoError | None = None
     handed_over: str = ""
     answers: tuple[Answer, ...] = ()
+
+    @property
+    def bad_input(self) -> str:
+        """The code of what is wrong with the message itself, whatever a policy says; else empty."""
+        if self.refused is not None:
+            return self.refused.code.value
+        error = None if self.request is None else self.request.error
+        return error.code if error is not None and error.code == Code.UNKNOWN_SUBJECT else ""
 
     @property
     def end(self) -> str:
@@ -107,6 +116,12 @@ class Tally:
     def cost_micro_usd(self) -> int:
         """What planning cost, in millionths of a US dollar."""
         return sum(told.request.cost_micro_usd for told in self.told if told.request)
+
+    @property
+    def bad_inputs(self) -> list[tuple[int, str]]:
+        """The number of each message that is wrong in itself, from 1, with its code."""
+        numbered = enumerate(self.told, start=1)
+        return [(number, told.bad_input) for number, told in numbered if told.bad_input]
 
     @property
     def ok(self) -> bool:
@@ -224,7 +239,7 @@ def _told_json(told: Told, names: Mapping[str, str]) -> dict[str, object]:
         "customer": names.get(told.message.subject),
         "text": told.message.text,
         "end": told.end,
-        "refused": told.refused or None,
+        "refused": None if told.refused is None else why_refused(told.refused),
         "handed_over": told.handed_over or None,
         "answers": [
             {"choice": one.choice, "words": one.words, "error": one.error or None}
