@@ -91,6 +91,23 @@ def warn_refused(out: Out, action: ActionView) -> None:
     out.warn(f"next: {one_line(next_step(action.error.code, action.error.next_step))}")
 
 
+def warn_lapsed(out: Out, action: ActionView, choice: str, revision: int) -> None:
+    """Say on stderr that a yes does not hold, since what it was about has changed.
+
+    Args:
+        revision: of the card that was decided about.
+    """
+    approval = action.approval
+    if choice != "approve" or action.status != "pending_approval" or approval is None:
+        return
+    if approval.revision <= revision:
+        return
+    stale = [one.body for one in action.timeline if one.kind == "action.stale"]
+    why = str(stale[-1]["data"].get("reason", "")) if stale else ""
+    out.warn(f"your yes does not hold any more: {one_line(why) or 'it has changed'}")
+    out.warn("next: look at the new card, and decide again")
+
+
 def _error_text(action: ActionView) -> str:
     return "" if action.error is None else f"{action.error.message} [{action.error.code}]"
 

@@ -60,7 +60,8 @@ def decided_text(decided: Decided) -> str:
         case ApprovalStatus.REJECTED:
             return f"Your no counts: {title} is not done."
         case ApprovalStatus.APPROVED:
-            return f"Your yes counts: {title} is done now, once."
+            # Only what is committed: the object may have changed, or the provider may say no.
+            return f"Your yes counts: {title} is tried now, once. The card says what comes of it."
         case _:
             roles = " and ".join(role.replace("_", " ") for role in decided.approval.roles)
             return f"Your yes is recorded; it still waits for somebody else. It needs {roles}."

@@ -22,6 +22,19 @@ def test_a_state_that_there_is_not_is_refused(place: Place) -> None:
         assert "use one of p" in ran.err
 
 
+def test_a_yes_that_lapses_at_once_says_why(place: Place) -> None:
+    """The policy was changed meanwhile: it is judged anew, and whoever said yes is told."""
+    approval = place.pending()
+    policy = place.folder / "policies" / "default.cedar"
+    policy.write_text(policy.read_text("utf-8") + "\n// a note\n", encoding="utf-8")
+    ran = place.line("approvals", "approve", str(approval["id"]))
+    assert ran.status == 0
+    assert "your yes does not hold any more: the policy" in ran.err
+    assert "revision 1" in ran.out
+    assert "status    pending_approval" in ran.out
+    assert not place.sandbox.books().effects
+
+
 def test_the_list_names_what_waits(place: Place) -> None:
     """Aligned columns without colour when nobody looks at a terminal, and the next step."""
     approval = place.pending()

@@ -20,7 +20,7 @@ from sayso.surfaces.cli.options import AfterOption, JsonOption, LimitOption, Wor
 from sayso.surfaces.cli.output import Out, local_time
 from sayso.surfaces.cli.place import find_workspace, person_token, run
 from sayso.surfaces.cli.problem import usage
-from sayso.surfaces.cli.show import show_action, status_of, warn_refused
+from sayso.surfaces.cli.show import show_action, status_of, warn_lapsed, warn_refused
 from sayso.surfaces.cli.unfinished import problem_of_action, warn_unfinished
 
 app = typer.Typer(
@@ -178,7 +178,7 @@ def _decide(say: _Say, workspace: Path | None, out: Out) -> int:
     folder = find_workspace(workspace)
     token = person_token(folder)
 
-    async def work() -> tuple[ActionView, SaysoError | None]:
+    async def work() -> tuple[ApprovalView, ActionView, SaysoError | None]:
         async with Sayso.open(folder, work=False) as sayso:
             holder = await sayso.person_of(token)
             shown = await sayso.approval(say.approval_id)
@@ -194,14 +194,15 @@ def _decide(say: _Say, workspace: Path | None, out: Out) -> int:
                 reason=say.reason,
                 args=_lowered(sayso, shown, say.amount),
             )
-            return decided, problem_of_action(sayso, holder.tenant, decided)
+            return shown, decided, problem_of_action(sayso, holder.tenant, decided)
 
-    action, problem = run(work())
+    shown, action, problem = run(work())
     if out.as_json:
         out.document(action)
     else:
         out.line()
         show_action(out, action)
+        warn_lapsed(out, action, say.choice, shown.revision)
     warn_refused(out, action)
     return status_of(action) if problem is None else warn_unfinished(out, problem)
 
