@@ -238,6 +238,7 @@ class Engine:
         if not stands_alone(row):
             waiting = await self._store.read(lambda reader: waits_for(reader, row))
             if waiting is Waits.FAILED:
+                _check_not_done(unproven)
                 problem = "another step of its plan did not succeed"
                 return await self._refuse(row, Code.DEPENDENCY_FAILED, problem)
             if waiting is Waits.OPEN:
@@ -286,12 +287,7 @@ class Engine:
     ) -> ActionRow | None:
         # INVARIANT: a new revision has a new key, so a provider that did it and said that it had
         # not would do it again; nor is the change its own effect.
-        if unproven is not None:
-            raise RetryableError(
-                Code.PROVIDER_UNAVAILABLE,
-                f"an earlier call may still turn out to have done it: {unproven}",
-                next_step="the engine looks again",
-            )
+        _check_not_done(unproven)
         stored = await self._store.write(lambda tx: self._endings.make_stale(tx, row, reason))
         if stored is not None and stored.status is not Status.STALE:
             check_claimed(stored)
@@ -380,3 +376,17 @@ class Engine:
                 return None
             case _:
                 assert_never(move)
+
+
+def _check_not_done(unproven: str | None) -> None:
+    """Go no further with a released action while its call may have had its effect.
+
+    Raises:
+        RetryableError: `provider_unavailable`; see `not_proven`.
+    """
+    if unproven is not None:
+        raise RetryableError(
+            Code.PROVIDER_UNAVAILABLE,
+            f"an earlier call may still turn out to have done it: {unproven}",
+            next_step="the engine looks again",
+        )

@@ -21,18 +21,23 @@ from actions.desk import (
     submit_plan,
     usd,
 )
+from actions.slow_shop import SlowToShow
 from support.house import POLICY, ShopHouse, open_shop
 
+from sayso.actions.action import verifiable
 from sayso.actions.decision import Choice
 from sayso.actions.engine import Boundary
 from sayso.actions.plan import OnFailure, Step
+from sayso.errors import RetryableError
 from sayso.json import JsonValue
 from sayso.sdk.views import ActionView
+from sayso.testing.clock import FakeClock
 from sayso.testing.gift_shop import GiftShop
 from sayso.testing.shop import ShopFault
 
+OFTEN = POLICY.replace("count30d < 3", "count30d < 300")
 RULES = (
-    POLICY.replace("count30d < 3", "count30d < 300")
+    OFTEN
     + """
 @id("gift") @explain("gifts up to 50 run by themselves")
 permit (principal, action == Action::"shop.gift", resource)
@@ -273,6 +278,26 @@ async def test_a_row_that_names_an_undone_step_gets_no_rights_by_it(tmp_path: Pa
         await submit(house, OnFailure.UNDO, gift("s3", 90_000), meanwhile=claims)
         assert (await states(house))["s3"] == "pending_approval"
         assert len(gifts_of(house).gifts) == 1
+
+
+@pytest.mark.promise("engine:one-effect:denied")
+async def test_a_denied_step_of_a_failed_plan_is_not_refused_before_that_is_proven(
+    tmp_path: Path,
+) -> None:
+    """The provider did it and denied it, and shows it late: the ledger must not say it was not."""
+    clock = FakeClock()
+    shop = SlowToShow(verifiable(settle_after_s=60), clock, delay_s=50)
+    async with open_shop(tmp_path, shop=shop, clock=clock, policy=OFTEN) as house:
+        stock(house)
+        shop.faults = [ShopFault.DENIES, ShopFault.SAYS_NO]
+        with pytest.raises(RetryableError):
+            await submit(house, OnFailure.STOP, refund("s1", 1000), refund("s2", 1000))
+        assert await states(house) == {"s1": "approved", "s2": "failed"}
+        clock.advance(seconds=55)
+        await run_due(house)
+        assert await states(house) == {"s1": "succeeded", "s2": "failed"}
+        assert len(shop.books.payouts) == 1
+        assert_verified(house)
 
 
 @pytest.mark.promise("plans:undo")
