@@ -329,7 +329,7 @@ class Engine:
             row = keeper.row
         self._passing(Boundary.AFTER_CALL)
         with self._telemetry.span("sayso.settle", row.traceparent, attributes):
-            settled = await self._store.write(
+            settled = await keeper.write_down(
                 lambda tx: self._settlements.settle(tx, row, outcome, which)
             )
         self._passing(Boundary.AFTER_OUTCOME)

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine
+import logging
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import Any
 
 from sayso.actions.ledger import ActionRow
 from sayso.actions.snapshot import Receipt
-from sayso.errors import Code, OutcomeUnknownError, SaysoError
+from sayso.errors import Code, ConfigError, OutcomeUnknownError, RetryableError, SaysoError
 from sayso.ids import Clock, to_micros
 from sayso.store.base import Store, Transaction
+
+logger = logging.getLogger("sayso.engine")
+
+WRITE_PAUSES_S = (0.05, 0.25, 1.0)
+"""Before an outcome is written again; each try waits by itself while a server is away."""
 
 
 class LeaseKeeper:
@@ -60,6 +66,19 @@ class LeaseKeeper:
             call.cancel()
             beats.cancel()
             await asyncio.wait({call, beats})
+
+    async def write_down(self, work: Callable[[Transaction], ActionRow | None]) -> ActionRow | None:
+        """Write what only this process knows of the call, again where the database fails.
+
+        Guarantees: written once at most, since it is compared with the row as it was claimed.
+        """
+        for pause_s in WRITE_PAUSES_S:
+            try:
+                return await self._store.write(work)
+            except (RetryableError, OutcomeUnknownError, ConfigError) as error:
+                logger.warning("%s cannot be written down yet: %s", self.row.id, error)
+                await asyncio.sleep(pause_s)
+        return await self._store.write(work)
 
     def _look_again_s(self) -> float | None:
         return min(self._lease_s / 3, self._left_s()) if self._ends_call else None
