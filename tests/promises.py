@@ -289,6 +289,11 @@ PROMISES: dict[str, Promise] = {
         "the log of somebody else.",
         "audit 4.5",
     ),
+    "audit:no-crash": Promise(
+        "Whatever somebody puts into a database, a bundle or an export, the verifier ends with a "
+        "verdict, in bounded memory, and prints nothing that a terminal obeys.",
+        "audit 4.6",
+    ),
     "audit:anchored": Promise(
         "The verifier says how far enough witnesses vouch for a log, and what they saw convicts "
         "even the holder of the key.",

@@ -27,6 +27,7 @@ from typing import BinaryIO, NoReturn
 from sayso.audit.entry import MAX_BODY_BYTES, Json, canonical_bytes, read_canonical
 from sayso.audit.merkle import Frontier, HashSource, inclusion_proof, leaf_hash, verify_inclusion
 from sayso.audit.note import Checkpoint, Verifier, open_checkpoint
+from sayso.audit.regular import open_regular
 from sayso.audit.sealed import (
     SealedSegment,
     decode_sealed,
@@ -166,7 +167,7 @@ class BundleReader:
         self.vkeys = tuple(lines)
         self.sealed: tuple[SealedSegment | None, ...] | None = None
         if self.version == PRUNED_VERSION:
-            self.sealed = tuple(decode_sealed(line) for line in self._lines(SEGMENTS))
+            self.sealed = tuple(self._segments())
 
     def _fields(self) -> dict[str, Json]:
         try:
@@ -187,7 +188,7 @@ class BundleReader:
 
     def _small(self, name: str) -> bytes:
         try:
-            with (self._folder / name).open("rb") as file:
+            with open_regular(self._folder / name) as file:
                 content = file.read(_MAX_SMALL_BYTES + 1)
         except OSError as error:
             raise IntegrityError(
@@ -232,11 +233,22 @@ class BundleReader:
 
     def _lines(self, name: str) -> Iterator[bytes]:
         digester = self._digesters[name] = Digester(name)
-        with (self._folder / name).open("rb") as file:
+        with open_regular(self._folder / name) as file:
             while line := digester.add(file.readline(_MAX_LINE_BYTES)):
                 if not line.endswith(b"\n"):
                     _malformed(name)
                 yield line[:-1]
+
+    def _segments(self) -> Iterator[SealedSegment | None]:
+        """The sealed segments; what stands behind a line that can be none is hashed only."""
+        lines = self._lines(SEGMENTS)
+        for line in lines:
+            segment = decode_sealed(line)
+            yield segment
+            if segment is None:
+                break
+        for _ in lines:
+            pass
 
     def digests(self) -> tuple[FileDigest, ...]:
         """The digests of the files as far as they were read, in the order of their names."""
@@ -245,7 +257,13 @@ class BundleReader:
     def unknown_files(self) -> list[str]:
         """Names in the folder that this format does not know."""
         known = {ENTRIES, CHECKPOINT, VKEYS, PROOFS, SEGMENTS, MANIFEST}
-        return sorted(path.name for path in self._folder.iterdir() if path.name not in known)
+        names = {readable(path.name) for path in self._folder.iterdir()}
+        return sorted(names - known)
+
+
+def readable(path: str | Path) -> str:
+    """A path as a text that can be printed: bytes that are none become question marks."""
+    return os.fsencode(path).decode("utf-8", "replace")
 
 
 def _malformed(name: str) -> NoReturn:

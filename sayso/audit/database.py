@@ -26,6 +26,11 @@ from sayso.errors import Code, IntegrityError
 _NEEDED = {"meta", "log_entry", "log_head", "log_key"}
 _BESIDE = {"log_segment", "publication", "subject", "erasure", *TABLES}
 _STATE = ("action", "approval")
+# The file's maker chooses how long a value is, also one that SQLite computes: a few bytes of schema
+# can stand for gigabytes. An entry and the columns beside it have less than twice 64 KiB.
+_MAX_ENTRY_BYTES = 256 * 1024
+_MAX_ROW_BYTES = 16 * 1024 * 1024
+
 _PLAIN = {"id", "tenant", "seq", "body"}
 
 # SOURCE: SQLite documentation, pragma table_xinfo: 2 virtual, 3 stored.
@@ -45,7 +50,9 @@ _ROWS = """
 select seq, cast(body as blob){columns} from log_entry where tenant = ? order by seq
 """
 _STATE_ROWS = "select id, status, last_seq from {table} where tenant = ? order by id"
-_WITNESSED = "select cast(note as blob) from publication where tenant = ? order by place"
+_WITNESSED = (
+    "select substr(cast(note as blob), 1, 16385) from publication where tenant = ? order by place"
+)
 _ENTERED = "select cast(body as blob) from log_entry where tenant = ? order by seq"
 _WHOLE = "select r.*{more} from {table} r{joins} where r.{home} = ?"
 _SUBJECT = """
@@ -141,8 +148,8 @@ class LogDatabase:
             keys=tuple(
                 ListedKey(
                     vkey=str(vkey),
-                    from_size=int(from_size),
-                    to_size=None if to_size is None else int(to_size),
+                    from_size=_size(from_size),
+                    to_size=None if to_size is None else _size(to_size),
                 )
                 for vkey, from_size, to_size in keys
             ),
@@ -190,8 +197,13 @@ class LogDatabase:
 
     def _rows(self, statement: str, tenant: str) -> Iterator[Row]:
         # Asked when the first row is wanted, and no generator of ours stands between the rows.
-        asked = (self._connection.execute(statement, (tenant,)) for _ in range(1))
+        asked = (self._reading(_MAX_ENTRY_BYTES, statement, tenant) for _ in range(1))
         return chain.from_iterable(asked)
+
+    def _reading(self, most: int, statement: str, tenant: str) -> sqlite3.Cursor:
+        """Ask something whose answer may be long; from here on, no value has more bytes."""
+        self._connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, most)
+        return self._connection.execute(statement, (tenant,))
 
     def _state(self, tenant: str) -> dict[str, Iterator[StateRow]]:
         # A table that is not there has no rows: what the entries say of them is found missing.
@@ -199,7 +211,7 @@ class LogDatabase:
         return {table: self._state_rows(table, tenant) for table in tables}
 
     def _state_rows(self, table: str, tenant: str) -> Iterator[StateRow]:
-        rows = self._connection.execute(_STATE_ROWS.format(table=table), (tenant,))
+        rows = self._reading(_MAX_ROW_BYTES, _STATE_ROWS.format(table=table), tenant)
         for name, status, last_seq in rows:
             yield str(name), status, last_seq
 
@@ -224,7 +236,7 @@ class LogDatabase:
         return {str(row[1]).lower() for row in rows}
 
     def _whole_rows(self, statement: str, tenant: str) -> Iterator[StoredRow]:
-        found = self._connection.execute(statement, (tenant,))
+        found = self._reading(_MAX_ROW_BYTES, statement, tenant)
         columns = [str(column[0]).lower() for column in found.description]
         for row in found:
             yield dict(zip(columns, row, strict=True))
@@ -245,10 +257,14 @@ def _head(row: tuple[object, ...]) -> Head:
     size, frontier, note = row
     return Head(
         note=note if isinstance(note, bytes) else b"",
-        # A value of another type can only be there when the table was exchanged.
-        size=size if isinstance(size, int) else -1,
+        size=_size(size),
         frontier=frontier if isinstance(frontier, bytes) else b"\x00",
     )
+
+
+def _size(value: object) -> int:
+    # A value of another type is there only when the table was exchanged; -1 agrees with nothing.
+    return value if isinstance(value, int) else -1
 
 
 @contextmanager
@@ -268,6 +284,7 @@ def open_database(path: Path) -> Generator[LogDatabase]:
         ) from error
     try:
         connection.text_factory = _lenient_text
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MAX_ENTRY_BYTES)
         connection.execute("pragma query_only = on")
         connection.execute("pragma trusted_schema = off")
         connection.execute("pragma cell_size_check = on")

@@ -110,7 +110,7 @@ def _of_action(fields: Fields, data: Fields, seq: int) -> _Said:
     yield "action", action, state
     if type(approval) is str and "approval_status" in data:
         yield "approval", approval, _approval(fields, data)
-        if data.get("decision") in _DECISIONS:
+        if str(data.get("decision")) in _DECISIONS:
             name = vote_id(approval, data.get("revision"), _actor(fields).get("id"))
             yield "vote", name, _vote(fields, data)
 

@@ -55,7 +55,7 @@ class Rebuilt:
             known = self._recent.setdefault((table, name), state)
             if known is not state:
                 add(table, known, state)
-        if fields.get("kind") in _ERASING:
+        if str(fields.get("kind")) in _ERASING:
             self._recent["erasing", str(seq)] = {"subject": fields.get("subject")}
 
     def spill_if_many(self) -> None:

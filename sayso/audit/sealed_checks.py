@@ -201,7 +201,9 @@ class SealedPart:
         for seq, kind, data in walk.sealings:
             if kind == SEALED:
                 fields = _fields(data)
-                said[fields.get("first")] = {**fields, "seq": seq}
+                first = fields.get("first")
+                # What is no index is told of by no row, so it is found missing below.
+                said[first if type(first) is int else f"{first!r:.20}"] = {**fields, "seq": seq}
         for one in self.segments:
             own = said.pop(one.first, None)
             if own is None and any(one.sealed_seq in unread for unread in self._unread):

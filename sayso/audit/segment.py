@@ -29,6 +29,7 @@ from typing import BinaryIO, Final, NoReturn
 
 from sayso.audit.entry import MAX_BODY_BYTES, Json, canonical_bytes, read_canonical
 from sayso.audit.merkle import HASH_BYTES, Frontier, leaf_hash
+from sayso.audit.regular import open_regular
 from sayso.audit.strict64 import decode64, encode64
 from sayso.audit.tilepath import index_path
 from sayso.errors import Code, IntegrityError
@@ -258,7 +259,7 @@ class SegmentReader:
     def __init__(self, path: Path) -> None:
         self._path = path
         try:
-            self._file = path.open("rb")
+            self._file = open_regular(path)
         except OSError as error:
             raise IntegrityError(
                 Code.NOT_A_STORE,

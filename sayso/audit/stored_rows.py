@@ -62,7 +62,7 @@ def _action(row: StoredRow) -> State:
     if "judgement" in row:
         judged = _fields(row["judgement"])
         rules = judged.get("rules")
-        texts = [str(rule) for rule in cast("list[object]", rules)] if rules else []
+        texts = list(map(str, cast("list[object]", rules))) if isinstance(rules, list) else []
         state["rule"] = ",".join(texts)[:200] or None
         for column in ("outcome", "explain", "policy_version", "roles"):
             state[column] = judged.get(column)

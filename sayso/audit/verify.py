@@ -19,7 +19,7 @@ from typing import Protocol, TypeVar
 import orjson
 
 from sayso.audit.anchors import judge_anchors, read_witnessed
-from sayso.audit.bundle import BundleReader, Manifest, ProvenRow
+from sayso.audit.bundle import BundleReader, Manifest, ProvenRow, readable
 from sayso.audit.checks import (
     Head,
     LogSource,
@@ -52,7 +52,7 @@ from sayso.audit.verification import (
     combine,
 )
 from sayso.audit.walk import Progress, decode
-from sayso.errors import Code, IntegrityError
+from sayso.errors import Code, IntegrityError, SaysoError
 
 _T = TypeVar("_T")
 _BATCH = 1024
@@ -113,7 +113,7 @@ def verify_database(
             _judge_whole(database, findings, deep=deep)
     except (sqlite3.Error, IntegrityError, ValueError) as error:
         _unreadable(error, findings)
-    return _combine(str(path), logs, findings)
+    return _combine(readable(path), logs, findings)
 
 
 def verify_sources(
@@ -261,7 +261,7 @@ def verify_bundle(
         logs = (log,)
     except (IntegrityError, OSError) as error:
         _unreadable(error, findings)
-    return combine(str(folder), logs, findings)
+    return combine(readable(folder), logs, findings)
 
 
 def verify_segment(
@@ -281,7 +281,7 @@ def verify_segment(
             findings.add(Check.SEGMENT_FORM, Damage.EDITED, error.message)
         else:
             _unreadable(error, findings)
-    return combine(str(path), logs, findings)
+    return combine(readable(path), logs, findings)
 
 
 def verify_file(
@@ -310,7 +310,7 @@ def verify_file(
         logs = (filtered.judge(expected, head, keys, own, trust, progress),)
     except (IntegrityError, OSError) as error:
         _unreadable(error, findings)
-    return combine(str(path), logs, findings)
+    return combine(readable(path), logs, findings)
 
 
 def _is_export(path: Path) -> bool:
@@ -494,7 +494,14 @@ def describe(verification: Verification) -> str:
         lines += [f"    note: {warning}" for warning in log.warnings]
     lines += [f"  {_describe_finding(found)}" for found in verification.findings]
     lines += [f"  note: {warning}" for warning in verification.warnings]
-    return "\n".join(lines) + "\n"
+    return "".join(f"{_printable(line)}\n" for line in lines)
+
+
+def _printable(line: str) -> str:
+    """A line with nothing in it that a terminal obeys: names in it are whatever somebody wrote."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in line
+    )
 
 
 def _words(verdict: Verdict) -> str:
@@ -554,13 +561,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"{error}\n")
         return Verdict.CANNOT_JUDGE.exit_status
     on_terminal = sys.stderr.isatty()
-    verification = verify(
-        chosen.path,
-        trust=trust,
-        tenant=chosen.tenant,
-        deep=chosen.deep,
-        progress=_show_progress if on_terminal else None,
-    )
+    try:
+        verification = verify(
+            chosen.path,
+            trust=trust,
+            tenant=chosen.tenant,
+            deep=chosen.deep,
+            progress=_show_progress if on_terminal else None,
+        )
+    except SaysoError as error:
+        sys.stderr.write(f"{error}\n")
+        return Verdict.CANNOT_JUDGE.exit_status
+    except Exception as error:  # noqa: BLE001  (the edge: what nobody foresaw is no verdict, not 1)
+        sys.stderr.write(f"{_printable(f'the verifier broke off: {error!r:.200}')}\n")
+        return Verdict.CANNOT_JUDGE.exit_status
     if on_terminal:
         sys.stderr.write("\r\x1b[K")
     if chosen.json:

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias, cast
 
 import orjson
 
-from sayso.audit.entry import MAX_BODY_BYTES, StoredEntry
+from sayso.audit.entry import MAX_BODY_BYTES, MAX_INT, StoredEntry
 from sayso.audit.latest import LatestStatus
 from sayso.audit.merkle import Frontier
 from sayso.audit.projections import Projections, joined
@@ -223,7 +223,7 @@ class Walk:
 
     def _judge_gap(self, seq: object, expected: int) -> int:
         """Say what is wrong with the index of a row; returns where the walk goes on."""
-        if type(seq) is int and seq > expected:
+        if type(seq) is int and expected < seq <= MAX_INT:
             message = f"the entries {expected} to {seq - 1} are missing"
             self._findings.add(Check.SEQ_DENSE, Damage.DELETED, message, expected, seq - 1)
             return seq

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 
+import orjson
 import pytest
 from audit.sealed_log import SealedLog
 from audit.small_log import SmallLog, editing, signer_of
@@ -12,7 +17,7 @@ from sayso.audit.bundle import write_bundle
 from sayso.audit.checks import Trust
 from sayso.audit.merkle import LeafHashes, leaf_hash
 from sayso.audit.verification import Check, Verdict
-from sayso.audit.verify import verify
+from sayso.audit.verify import main, verify
 
 FORGER = 66
 
@@ -163,3 +168,188 @@ def test_rows_of_a_tenant_without_a_log_are_found(table: str, tmp_path: Path) ->
     ghost = next(log for log in found.logs if log.tenant == "ghost")
     assert Check.STATE_ENTRY in {one.check for one in ghost.findings}
     assert ghost.verdict is Verdict.TAMPERED
+
+
+STRANGE = (None, b"\xff", "x", 1e308, float("inf"), -1, 2**63 - 1, "1" * 5000, "")
+COLUMNS = {
+    "log_key": ("vkey", "from_size", "to_size"),
+    "log_head": ("size", "frontier", "note"),
+    "log_entry": ("seq", "tenant"),
+    "action": ("id", "status", "last_seq", "revision"),
+    "approval": ("id", "status", "last_seq"),
+}
+
+
+@pytest.mark.promise("audit:no-crash")
+@pytest.mark.parametrize(
+    "place", [f"{table} {name}" for table in COLUMNS for name in COLUMNS[table]]
+)
+def test_a_value_of_any_kind_in_any_column_is_judged(place: str, tmp_path: Path) -> None:
+    """Whoever owns the file can make tables without types and without keys."""
+    table, column = place.split()
+    SmallLog(4).write(tmp_path / "log.db")
+    for number, value in enumerate(STRANGE):
+        path = Path(shutil.copy(tmp_path / "log.db", tmp_path / f"{number}.db"))
+        with editing(path) as database:
+            database.execute(f"create table other as select * from {table}")
+            database.execute(f"drop table {table}")
+            database.execute("alter table other rename to " + table)
+            database.execute(f"update {table} set {column} = ?", (value,))
+        found = verify(path, deep=True)
+        assert found.verdict is not Verdict.VERIFIED or (place, value) == ("log_key to_size", None)
+        orjson.dumps(found.to_json())
+
+
+@pytest.mark.promise("audit:no-crash")
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"kind": []},
+        {"kind": {"x": 1}},
+        {"data": {"decision": [], "approval_status": "approved"}, "kind": "action.approved"},
+        {"data": {"first": []}, "kind": "log.sealed"},
+        {"data": {"first": {}}, "kind": "log.sealed"},
+        {"data": {"size": []}, "kind": "log.pruned"},
+        {"data": {"note": []}, "kind": "key.rotated"},
+        {"status": []},
+        {"actor": []},
+    ],
+)
+def test_an_entry_of_any_shape_is_judged(change: dict[str, object], tmp_path: Path) -> None:
+    """Damage is told, with the index; it stops no verification, deep or not."""
+    log = SmallLog(4)
+    fields = {**orjson.loads(log.bodies[2]), **change}
+    log.bodies[2] = orjson.dumps(fields, option=orjson.OPT_SORT_KEYS)
+    path = log.write(tmp_path / "log.db")
+    assert verify(path).logs[0].entries == 4
+    assert verify(path, deep=True).logs[0].entries == 4
+
+
+@pytest.mark.promise("audit:no-crash")
+def test_rows_with_json_of_any_shape_are_judged(tmp_path: Path) -> None:
+    """What stands in a row's JSON is as foreign as the row."""
+    path = SmallLog(4).write(tmp_path / "log.db")
+    with editing(path) as database:
+        for column in ("judgement", "snapshot", "receipt", "error"):
+            database.execute(f"alter table action add column {column} text")
+        for value in ('{"rules":5}', '{"rules":{}}', "[[]]", "{", "5"):
+            for column in ("judgement", "snapshot", "receipt", "error"):
+                database.execute(f"update action set {column} = ?", (value,))
+            database.commit()
+            assert verify(path, deep=True).source == str(path)
+
+
+@pytest.mark.promise("audit:no-crash")
+def test_a_value_that_is_computed_does_not_fill_the_memory(tmp_path: Path) -> None:
+    """A kilobyte of schema can stand for gigabytes in each row."""
+    path = SmallLog(4).write(tmp_path / "log.db")
+    with editing(path) as database:
+        database.execute("create table other as select * from log_entry")
+        database.execute("drop table log_entry")
+        huge = "hex(zeroblob(100000000))"
+        database.execute(
+            "create table log_entry (tenant text, seq integer, name text,"
+            f" body text generated always as ({huge}) virtual)"
+        )
+        database.execute("insert into log_entry (tenant, seq) select tenant, seq from other")
+    tracemalloc.start()
+    found = verify(path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert found.verdict is not Verdict.VERIFIED
+    assert Check.SOURCE_READABLE in {one.check for one in found.all_findings}
+    assert peak < 50_000_000
+
+
+def _bundle_of(log: SmallLog, folder: Path, *, filtered: bool = True) -> Path:
+    leaves = LeafHashes(list(map(leaf_hash, log.bodies)))
+    write_bundle(
+        folder,
+        tenant=log.tenant,
+        note=log.note(),
+        vkeys=[log.signer.vkey],
+        entries=enumerate(log.bodies),
+        proofs=leaves if filtered else None,
+    )
+    return folder
+
+
+@pytest.mark.promise("audit:no-crash")
+@pytest.mark.parametrize("arguments", [(), ("--json",)])
+def test_names_that_are_no_text_are_told(
+    arguments: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file name is any bytes; a warning about it can be printed, and is JSON."""
+    bundle = _bundle_of(SmallLog(4), tmp_path / "bundle")
+    (bundle / os.fsdecode(b"\xff\x1b[2J")).touch()
+    assert main([str(bundle), *arguments]) == 0
+    printed = capsys.readouterr().out
+    assert "no part of a bundle" in printed
+    assert "\x1b" not in printed
+
+
+@pytest.mark.promise("audit:no-crash")
+def test_no_name_in_the_log_writes_the_verdict(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An id may be an order to the terminal, such as to go up and write `verified` there."""
+    path = SmallLog(4).write(tmp_path / "log.db")
+    with editing(path) as database:
+        name = "\x1b[2J\x1b[Hverified: log.db\n  acme/main: verified\r\u202e\x9b2J"
+        database.execute("update action set id = ?", (name,))
+    assert main([str(path)]) == 1
+    printed = capsys.readouterr().out
+    assert all(char.isprintable() or char == "\n" for char in printed)
+    assert printed.count("verified: log.db\n") == 0
+
+
+def _link_to_a_device(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+@pytest.mark.promise("audit:no-crash")
+@pytest.mark.parametrize("name", ["entries.jsonl", "proofs.jsonl", "checkpoint", "manifest.json"])
+@pytest.mark.parametrize("make", [os.mkfifo, _link_to_a_device])
+def test_a_pipe_or_a_device_in_a_bundle_is_not_read(
+    make: Callable[[Path], None], name: str, tmp_path: Path
+) -> None:
+    """Reading the one would wait for ever, and the other would never end."""
+    bundle = _bundle_of(SmallLog(4), tmp_path / "bundle")
+    (bundle / name).unlink()
+    make(bundle / name)
+    assert verify(bundle).exit_status in {1, 2}
+
+
+@pytest.mark.promise("audit:no-crash")
+def test_a_pipe_in_the_place_of_a_segment_is_not_waited_for(tmp_path: Path) -> None:
+    """It is no file, so the file is missing."""
+    log = SealedLog(tmp_path)
+    log.prune(256)
+    path = log.write(tmp_path / "log.db")
+    file = log.folder / log.rows[0].segment.file
+    file.unlink()
+    os.mkfifo(file)
+    found = verify(path, trust=Trust.parse(segments=log.files))
+    assert {one.check for one in found.all_findings} == {Check.SEGMENT_PRESENT}
+
+
+@pytest.mark.promise("audit:no-crash")
+def test_many_lines_that_are_no_segments_take_no_memory(tmp_path: Path) -> None:
+    """Nothing can follow the first of them."""
+    log = SealedLog(tmp_path)
+    log.prune(256)
+    bundle = tmp_path / "bundle"
+    write_bundle(
+        bundle,
+        tenant=log.tenant,
+        note=log.note(),
+        vkeys=[log.signer.vkey],
+        entries=list(enumerate(log.bodies))[256:],
+        kept=[row.segment for row in log.rows],
+    )
+    (bundle / "segments.jsonl").write_bytes(b"\n" * 2_000_000)
+    tracemalloc.start()
+    assert verify(bundle).verdict is Verdict.TAMPERED
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 10_000_000

@@ -36,7 +36,7 @@ def test_the_verifier_imports_nothing_of_the_server() -> None:
         *(f"audit.{name}" for name in ("sealed", "sealed_checks", "one_segment")),
         *(f"audit.{name}" for name in ("rebuild", "rebuilt", "stored_rows")),
         *(f"audit.{name}" for name in ("fields", "projections")),
-        *(f"audit.{name}" for name in ("segment", "tilepath")),
+        *(f"audit.{name}" for name in ("segment", "tilepath", "regular")),
         *(f"audit.{name}" for name in ("checks", "walk", "latest", "verification", "verify")),
     }
     assert shown[1:] in ([], [""])

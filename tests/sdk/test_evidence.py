@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
 
+import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -16,6 +18,7 @@ from support.house import ShopHouse, open_shop
 from sayso.actions.decision import Choice, Decision
 from sayso.audit.checks import Trust
 from sayso.audit.evidence.html import shown
+from sayso.audit.evidence.page import DATA_END, DATA_START
 from sayso.audit.evidence.reading import read_evidence
 from sayso.audit.verification import Verdict
 from sayso.audit.verify import verify
@@ -183,6 +186,23 @@ async def test_an_edited_page_is_tampered_with(packed: Packed, old: str, new: st
     other = packed.path.with_name("edited.html")
     other.write_text(content.replace(old, new))
     assert packed.verdict(other) is Verdict.TAMPERED
+
+
+@pytest.mark.promise("audit:no-crash")
+@pytest.mark.parametrize(
+    "made_at", [b"1e308", b"9007199254740993", b"99999999999999999", b"-1", b"{}"]
+)
+async def test_a_time_that_is_none_is_judged(packed: Packed, made_at: bytes) -> None:
+    """Data that makes no page cannot have made this one."""
+    page = packed.path.read_bytes()
+    before, _, rest = page.partition(DATA_START.encode())
+    encoded, _, behind = rest.partition(DATA_END.encode())
+    data = base64.b64decode(encoded)
+    known = b'"made_at":' + str(orjson.loads(data)["made_at"]).encode()
+    assert known in data
+    edited = base64.b64encode(data.replace(known, b'"made_at":' + made_at))
+    packed.path.write_bytes(before + DATA_START.encode() + edited + DATA_END.encode() + behind)
+    assert verify(packed.path).verdict is not Verdict.VERIFIED
 
 
 async def test_the_pack_is_an_entry_and_is_never_written_over(packed: Packed) -> None:

@@ -184,6 +184,46 @@ async def test_an_edited_column_of_parquet_is_found(lived: Lived) -> None:
     assert [one.check for one in found.all_findings] == [Check.PROJECTIONS_AGREE]
 
 
+@pytest.mark.promise("audit:no-crash")
+@pytest.mark.parametrize(
+    ("kind", "old", "new"),
+    [
+        ("ocsf", b'"severity_id":1', b'"severity_id":9,"severity_id":1'),
+        ("ocsf", b'"severity_id":1', b'"severity_id":true'),
+        ("ocsf", b'"severity_id":1', b'"severity_id":1.0'),
+        ("cloudevents", b'"kind":"action.pending"', b'"kind":"x","kind":"action.pending"'),
+        ("cloudevents", b'"specversion"', b'"subject":"act_x","specversion"'),
+    ],
+)
+async def test_an_event_that_readers_read_differently_is_refused(
+    lived: Lived, kind: str, old: bytes, new: bytes
+) -> None:
+    """Of a name that stands twice some take the first, and Python takes `true` for 1."""
+    path = await lived.export(kind)
+    content = path.read_bytes()
+    assert old in content
+    path.write_bytes(content.replace(old, new, 1))
+    assert lived.verdict(path) is not Verdict.VERIFIED
+
+
+@pytest.mark.promise("audit:no-crash")
+@pytest.mark.parametrize("wrong", ["null in a proof", "text that is none"])
+async def test_a_parquet_file_with_values_that_no_writer_writes_is_judged(
+    lived: Lived, wrong: str
+) -> None:
+    """Arrow gives them on, and Python trips over them."""
+    path = await lived.export("parquet")
+    table = PARQUET.read_table(path)
+    if wrong == "null in a proof":
+        column = ARROW.array([[None]] * len(table), table.schema.field("proof").type)
+        table = table.set_column(table.schema.get_field_index("proof"), "proof", column)
+    else:
+        column = ARROW.array([b"\xff"] * len(table), ARROW.binary()).view(ARROW.string())
+        table = table.set_column(table.schema.get_field_index("kind"), "kind", column)
+    PARQUET.write_table(table, path)
+    assert lived.verdict(path) is not Verdict.VERIFIED
+
+
 @pytest.mark.parametrize("kind", ["ocsf", "cloudevents", "parquet"])
 async def test_a_cut_file_is_not_verified(lived: Lived, kind: str) -> None:
     """Cut anywhere but at the end of a line."""

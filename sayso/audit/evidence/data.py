@@ -118,11 +118,12 @@ class Evidence:
                 cards=tuple(dict(card) for card in value["cards"]),
                 words=tuple(Words(seq=int(one["seq"]), text=one["text"]) for one in value["words"]),
             )
-        except (ValueError, KeyError, TypeError) as error:
+            again = evidence.encoded()
+        except (ValueError, KeyError, TypeError, OverflowError) as error:
             raise IntegrityError(
                 Code.TAMPERED, "the evidence is not in the form of its writer", detail=repr(error)
             ) from error
-        if evidence.encoded() != encoded:
+        if again != encoded:
             raise IntegrityError(Code.TAMPERED, "the evidence is not in the form of its writer")
         return evidence
 

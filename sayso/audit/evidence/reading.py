@@ -59,6 +59,6 @@ def read_evidence(page: bytes) -> ReadEvidence:
     # INVARIANT: nothing that a person reads can be changed without its being seen.
     try:
         agrees = render(evidence) == page
-    except (SaysoError, ValueError, TypeError, KeyError, AttributeError, IndexError):
+    except (SaysoError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError):
         agrees = False  # a card or an entry of no known shape: nothing that we write
     return ReadEvidence(evidence=evidence, agrees=agrees)

@@ -22,6 +22,8 @@ from sayso.errors import Code, ConfigError, IntegrityError
 FORMAT = b"sayso-audit-parquet/1"
 _ROWS = 10_000
 """Rows of one group: what is held in memory at a time."""
+_READ_ROWS = 1_024
+"""Rows that are read at a time, of a file that somebody else may have written."""
 
 
 def write_parquet(path: Path, rows: Iterable[ExportRow]) -> int:
@@ -85,11 +87,12 @@ def read_parquet(path: Path) -> tuple[str, str, Iterator[ProvenRow]]:
 
 def _read_rows(arrow: Any, file: Any, note: str, vkey: str) -> Iterator[ProvenRow]:
     try:
-        for batch in file.iter_batches(_ROWS):
+        for batch in file.iter_batches(_READ_ROWS):
             times = batch.column("at").cast(arrow.int64()).to_pylist()
             for record, at in zip(batch.drop_columns(["at"]).to_pylist(), times, strict=True):
                 yield _read_row({**record, "at": at}, note, vkey)
-    except (arrow.ArrowException, OSError) as error:
+    except (arrow.ArrowException, OSError, TypeError, ValueError) as error:
+        # Also null in a proof, text that is not UTF-8, and times that are none.
         raise IntegrityError(
             Code.TAMPERED, "the Parquet file is damaged", detail=str(error)
         ) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
@@ -22,6 +23,8 @@ from sayso.audit.walk import decode
 from sayso.errors import Code, IntegrityError, RefusedError
 
 _MAX_LINE_BYTES = 4 * MAX_BODY_BYTES
+_MAX_PAGE_BYTES = 64 * 1024 * 1024
+_SORTED = orjson.OPT_SORT_KEYS
 
 
 class ProvenFile:
@@ -51,7 +54,7 @@ class ProvenFile:
             self.vkeys = (vkey,)
             return rows
         if start.startswith(DOCTYPE):
-            evidence = read_evidence(self._path.read_bytes())
+            evidence = read_evidence(self._page())
             self.note, self.vkeys = evidence.note, evidence.vkeys
             return evidence.proven_rows()
         return self._events()
@@ -59,6 +62,15 @@ class ProvenFile:
     def _start(self) -> bytes:
         with self._path.open("rb") as file:
             return file.read(64)
+
+    def _page(self) -> bytes:
+        with self._path.open("rb") as file:
+            page = file.read(_MAX_PAGE_BYTES + 1)
+        if len(page) > _MAX_PAGE_BYTES:
+            raise IntegrityError(
+                Code.NOT_A_STORE, f"the page is over {_MAX_PAGE_BYTES >> 20} MiB, and no evidence"
+            )
+        return page
 
     def _events(self) -> Iterator[ProvenRow]:
         for number, line in enumerate(self._lines()):
@@ -86,7 +98,7 @@ class ProvenFile:
 def _read_event(line: bytes) -> tuple[ProvenRow, str, str]:
     """The row, the signed head and the key of one line of OCSF or CloudEvents."""
     try:
-        value: object = orjson.loads(line)
+        value = _loads_once(line)
         fields = inner({"event": value}, "event")
         if fields.get("specversion") == "1.0":
             mapper, body = to_cloudevent, canonical_bytes(cast("Json", fields["data"]))
@@ -96,7 +108,7 @@ def _read_event(line: bytes) -> tuple[ProvenRow, str, str]:
             proven = inner(inner(fields, "unmapped"), "sayso")
             mapper, body = to_ocsf, str(fields["raw_data"]).encode()
             text, vkey = str(proven["proof"]), str(proven["vkey"])
-    except (ValueError, KeyError, RefusedError) as error:
+    except (ValueError, KeyError, RefusedError, RecursionError) as error:
         raise IntegrityError(
             Code.NOT_A_STORE,
             "a line is no exported event with its proof",
@@ -120,4 +132,24 @@ def _agrees(event: object, mapper: Mapper, body: bytes, proof: EntryProof, vkey:
     except IntegrityError:
         return False
     origin = proof.note.partition("\n")[0]
-    return event == mapper(ExportRow(stored=stored, proof=proof, origin=origin, vkey=vkey))
+    own = mapper(ExportRow(stored=stored, proof=proof, origin=origin, vkey=vkey))
+    # NOTE: compared as text, since Python takes `true` and `1.0` for 1.
+    return orjson.dumps(event, None, _SORTED) == orjson.dumps(own, None, _SORTED)
+
+
+def _loads_once(line: bytes) -> object:
+    """The value of a line that all readers read alike.
+
+    Raises:
+        ValueError: it is no JSON, or an object in it says one thing twice. Some readers take the
+            first, and others the last.
+    """
+    orjson.loads(line)  # stricter than the reader below, about encoding, numbers and depth
+    return cast("object", json.loads(line, object_pairs_hook=_object_once))
+
+
+def _object_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name stands twice in an object")
+    return found

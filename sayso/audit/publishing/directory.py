@@ -12,6 +12,7 @@ from pathlib import Path
 
 from sayso.audit.note import MAX_NOTE_BYTES, Checkpoint, parse_note
 from sayso.audit.publishing.base import Submission
+from sayso.audit.regular import open_regular
 from sayso.audit.tilepath import index_path
 from sayso.audit.witness.records import sync_folder
 from sayso.errors import Code, ConfigError, IntegrityError, RetryableError
@@ -90,7 +91,7 @@ def read_published(folder: Path, newest: int = 1000) -> Iterator[bytes]:
     for log in sorted({*_logs(folder)}):
         files = sorted(log.rglob(f"*{_SUFFIX}"), key=lambda path: _size_of(log, path))
         for path in reversed(files[-newest:]):
-            yield path.read_bytes()[: 2 * MAX_NOTE_BYTES]
+            yield _read_bytes(path) if path.is_file() else b""
 
 
 def _logs(folder: Path) -> Iterator[Path]:
@@ -116,8 +117,13 @@ def _path_of(folder: Path, origin: str, size: int) -> Path:
 
 
 def _read_note(path: Path) -> str:
-    with path.open("rb") as file:
-        return file.read(2 * MAX_NOTE_BYTES).decode(errors="replace")
+    return _read_bytes(path).decode(errors="replace")
+
+
+def _read_bytes(path: Path) -> bytes:
+    """As much of a file as can be a note, and a little more; nothing of what is no file."""
+    with open_regular(path) as file:
+        return file.read(2 * MAX_NOTE_BYTES)
 
 
 def _create(path: Path, content: bytes, top: Path) -> None:

@@ -236,9 +236,9 @@ def _show_verdict(out: Out, found: Verification) -> None:
 
         out.console.print(Text(f"{verdict}: {found.source}", style=style_of(found.verdict)))
     else:
-        out.line(f"{verdict}: {found.source}")
+        out.line(f"{verdict}: {one_line(found.source)}")
     for log in found.logs:
-        out.line(f"  {one_line(log.origin or log.tenant)}: {log.coverage}")
+        out.line(f"  {one_line(log.origin or log.tenant)}: {one_line(log.coverage, limit=4000)}")
         out.line(f"  root {log.root_hex}")
         for warning in log.warnings:
             out.line(f"  note: {one_line(warning)}")
