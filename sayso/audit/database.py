@@ -99,7 +99,7 @@ class LogDatabase:
         self._tables = tables
         self._entered: dict[str, tuple[EnteredHead, ...]] | None = None
         row = connection.execute("select value from meta where key = 'deployment'").fetchone()
-        self._deployment = str(row[0]) if row else ""
+        self.deployment = str(row[0]) if row else ""
 
     def tenants(self) -> list[str]:
         """Every tenant that has entries, a head or a key, or a row that entries should tell of."""
@@ -143,7 +143,7 @@ class LogDatabase:
         )
         return LogSource(
             tenant=tenant,
-            origin=f"{self._deployment}/{tenant}",
+            origin=f"{self.deployment}/{tenant}",
             head=_head(head) if head else None,
             keys=tuple(
                 ListedKey(

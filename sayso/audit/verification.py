@@ -96,6 +96,7 @@ class Check(StrEnum):
     CHECKPOINT_READABLE = "checkpoint_readable"
     CHECKPOINT_SIGNED = "checkpoint_signed"
     CHECKPOINT_HAS_LOG = "checkpoint_has_log"
+    PINNED_HAS_LOG = "pinned_has_log"
     CHECKPOINT_REACHED = "checkpoint_reached"
     CHECKPOINT_ROOT = "checkpoint_root"
     CHECKPOINT_COMPARED = "checkpoint_compared"

@@ -35,7 +35,7 @@ from sayso.audit.checks import (
 )
 from sayso.audit.database import LogDatabase, open_database
 from sayso.audit.keys import ListedKey, listed_history
-from sayso.audit.logs import judge_dropped
+from sayso.audit.logs import LOGS, judge_dropped
 from sayso.audit.merkle import leaf_hash, verify_inclusion
 from sayso.audit.note import Checkpoint
 from sayso.audit.one_segment import is_segment_file, judge_segment_file
@@ -110,6 +110,7 @@ def verify_database(
             logs.extend(_judge_sources(sources, trust, findings, deep=deep, progress=progress))
             if tenant is None:
                 judge_dropped(database.entered(), database.tenants(), findings)
+                _judge_pinned(trust, logs, database.deployment, findings)
             _judge_whole(database, findings, deep=deep)
     except (sqlite3.Error, IntegrityError, ValueError) as error:
         _unreadable(error, findings)
@@ -122,6 +123,7 @@ def verify_sources(
     *,
     trust: Trust = NO_TRUST,
     entered: Collection[str] = (),
+    deployment: str | None = None,
     deep: bool = False,
     progress: Progress | None = None,
 ) -> Verification:
@@ -131,12 +133,16 @@ def verify_sources(
         name: what they are read from, for the report.
         sources: all logs that are to be judged; reading one may raise `IntegrityError`.
         entered: the tenants in the log of logs, each of which must be among the sources.
+        deployment: the first part of the logs' origins, if these are all logs that there are; each
+            of its logs of which a key is trusted must be among them.
     """
     findings = Findings()
     logs: list[LogVerification] = []
     try:
         logs.extend(_judge_sources(sources, trust, findings, deep=deep, progress=progress))
         judge_dropped(entered, [log.tenant for log in logs], findings)
+        if deployment is not None:
+            _judge_pinned(trust, logs, deployment, findings)
     except (IntegrityError, ValueError) as error:
         _unreadable(error, findings)
     return _combine(name, logs, findings)
@@ -176,6 +182,20 @@ def _judge_whole(database: LogDatabase, findings: Findings, *, deep: bool) -> No
         findings.add(Check.SOURCE_CONSISTENT, Damage.EDITED, message)
     for column in database.uncovered():
         findings.warnings.append(f"the column `{column}` is covered by no entry")
+
+
+def _judge_pinned(
+    trust: Trust, logs: Sequence[LogVerification], deployment: str, findings: Findings
+) -> None:
+    """Whether each log whose key the caller pinned is there; a policy may name other databases'.
+
+    The log of logs is not there before something was published.
+    """
+    present = {f"{deployment}/{log.tenant}" for log in logs} | {f"{deployment}/{LOGS}"}
+    pinned = {key.name for key in trust.keys if key.name.rpartition("/")[0] == deployment}
+    for name in sorted(pinned - present):
+        message = f"the key of `{name[:80]}` is pinned, and there is no such log"
+        findings.add(Check.PINNED_HAS_LOG, Damage.EMPTY, message)
 
 
 def _judge_strangers(seen: Sequence[SeenCheckpoint], origins: set[str], findings: Findings) -> None:

@@ -22,7 +22,13 @@ from sayso.sdk.log_index import LogIndexes, prove_all, size_of, unindexed, unpro
 from sayso.sdk.log_tree import LogTree
 from sayso.sdk.segments import LogSegments
 from sayso.sdk.showing import by_customer, show_entry
-from sayso.sdk.stored_log import own_vkeys, read_entered_heads, read_sources, tenants_of
+from sayso.sdk.stored_log import (
+    own_vkeys,
+    read_deployment,
+    read_entered_heads,
+    read_sources,
+    tenants_of,
+)
 from sayso.sdk.views import EntryView
 from sayso.store.base import Reader, Transaction, text
 
@@ -225,17 +231,18 @@ class Audit:
 
         if not is_postgres(self._workspace):
             path = self._workspace.store_path
-            trust = trusting([tenant] if tenant else tenants_of(path))
+            trust = trusting([tenant] if tenant else {self._house.tenant, *tenants_of(path)})
             return verify_database(path, trust=trust, tenant=tenant, deep=deep, progress=progress)
         with open_snapshot(self._workspace) as reader:
             sources = list(read_sources(reader, tenant))
-            trust = trusting(source.tenant for source in sources)
+            trust = trusting({tenant or self._house.tenant, *(one.tenant for one in sources)})
             entered = read_entered_heads(reader) if tenant is None else ()
             return verify_sources(
                 store_name(self._workspace),
                 sources,
                 trust=trust,
                 entered=entered,
+                deployment=read_deployment(reader) if tenant is None else None,
                 deep=deep,
                 progress=progress,
             )

@@ -90,6 +90,12 @@ def read_entered_heads(reader: Reader) -> dict[str, tuple[EnteredHead, ...]]:
     return read_entered(text(row, "body").encode() for row in _pages(reader, LOGS))
 
 
+def read_deployment(reader: Reader) -> str:
+    """The first part of each log's origin."""
+    row = _readable(lambda: reader.one("log.meta", key="deployment"))
+    return text(row, "value") if row else ""
+
+
 def _pages(reader: Reader, tenant: str) -> Iterator[Row]:
     start = 0
     while page := _page(reader, "log.bodies", tenant=tenant, from_seq=start):
@@ -102,10 +108,9 @@ def _source(
 ) -> LogSource:
     head = _readable(lambda: reader.one("log.head", tenant=tenant))
     keys = _readable(lambda: reader.all("log.keys", tenant=tenant))
-    deployment = _readable(lambda: reader.one("log.meta", key="deployment"))
     return LogSource(
         tenant=tenant,
-        origin=f"{text(deployment, 'value') if deployment else ''}/{tenant}",
+        origin=f"{read_deployment(reader)}/{tenant}",
         head=_head(head) if head else None,
         keys=tuple(
             ListedKey(

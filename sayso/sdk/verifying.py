@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sayso.sdk.database import missing_postgres
-from sayso.sdk.stored_log import read_entered_heads, read_sources
+from sayso.sdk.stored_log import read_deployment, read_entered_heads, read_sources
 
 if TYPE_CHECKING:
     from sayso.audit.checks import Trust
@@ -46,5 +46,11 @@ def verify_postgres(
         sources = list(read_sources(reader, tenant, auditor=True))
         entered = read_entered_heads(reader) if tenant is None else ()
         return verify_sources(
-            "PostgreSQL", sources, trust=trust, entered=entered, deep=deep, progress=progress
+            "PostgreSQL",
+            sources,
+            trust=trust,
+            entered=entered,
+            deployment=read_deployment(reader) if tenant is None else None,
+            deep=deep,
+            progress=progress,
         )

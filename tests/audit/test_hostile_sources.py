@@ -353,3 +353,21 @@ def test_many_lines_that_are_no_segments_take_no_memory(tmp_path: Path) -> None:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 10_000_000
+
+
+@pytest.mark.promise("audit:pinned")
+def test_a_log_whose_key_is_pinned_must_be_there(tmp_path: Path) -> None:
+    """Whoever drops it with the log of logs leaves nothing that contradicts them."""
+    main, other = SmallLog(8), SmallLog(8, tenant="other")
+    path = other.write(main.write(tmp_path / "log.db"))
+    keys = [main.signer.vkey, other.signer.vkey, signer_of("acme/sayso:logs").vkey]
+    elsewhere = signer_of("rival/main", FORGER).vkey
+    trust = Trust.parse([*keys, elsewhere])
+    assert verify(path, trust=trust).verdict is Verdict.VERIFIED
+    with editing(path) as database:
+        for table in ("log_entry", "log_head", "log_key", "action", "approval"):
+            database.execute(f"delete from {table} where tenant = 'main'")
+    found = verify(path, trust=trust)
+    assert [one.check for one in found.all_findings] == [Check.PINNED_HAS_LOG]
+    assert found.verdict is Verdict.CANNOT_JUDGE
+    assert verify(path, trust=trust, tenant="other").verdict is Verdict.VERIFIED

@@ -365,6 +365,12 @@ def _checkpoint_among_the_pruned(folder: Path) -> Wrong:
     return Wrong(path=log.write(folder / "log.db"), notes=(seen,))
 
 
+def _without_a_pinned_log(folder: Path) -> Wrong:
+    log = SmallLog(8, plain=True)
+    keys = (log.signer.vkey, signer_of("acme/gone").vkey, signer_of("rival/main").vkey)
+    return Wrong(path=log.write(folder / "log.db"), keys=keys)
+
+
 CASES: dict[Check, Case] = {
     Check.SOURCE_READABLE: _not_a_database,
     Check.SOURCE_CONSISTENT: _hidden_from_index,
@@ -393,6 +399,7 @@ CASES: dict[Check, Case] = {
     Check.CHECKPOINT_READABLE: _outside(lambda log: log.note() + "\n"),
     Check.CHECKPOINT_SIGNED: _outside(lambda log: _note_of(log, key=2), pin=True),
     Check.CHECKPOINT_HAS_LOG: _outside(lambda _: SmallLog(tenant="gone").note()),
+    Check.PINNED_HAS_LOG: _without_a_pinned_log,
     Check.CHECKPOINT_REACHED: _outside(lambda log: _note_of(log, size=12, root=b"\1" * 32)),
     Check.CHECKPOINT_ROOT: _outside(lambda log: _note_of(log, size=4, root=b"\1" * 32)),
     Check.STATE_ENTRY: _state_sql("update approval set last_seq = 6 where id = 'apr_0'"),
