@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from datetime import datetime
 
+import cedarpy
 import pytest
 from policy_cases import (
     ACTIONS,
@@ -54,6 +55,22 @@ def test_an_unverified_customer_may_get_a_message() -> None:
     """The text decides about messages."""
     asked = question(None, of=GREET, assurance=Assurance.UNVERIFIED)
     assert policy().judge(asked).outcome is Outcome.ALLOW
+
+
+@pytest.mark.promise("policy:error-denies")
+def test_an_engine_that_breaks_denies_and_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """SE-23: whatever Cedar raises is a no with its reason, and no answer to remember."""
+
+    def breaks(*_: object) -> None:
+        raise MemoryError("no room")
+
+    open_door, asked = policy(rule("true", of="")), question(usd(1))
+    with monkeypatch.context() as broken:
+        broken.setattr(cedarpy, "is_authorized", breaks)
+        for judgement in (open_door.judge(asked), open_door.permits(asked, people(*ROLES))):
+            assert judgement.outcome is Outcome.DENY
+            assert "MemoryError" in judgement.errors[0]
+    assert open_door.judge(asked).outcome is Outcome.ALLOW
 
 
 @pytest.mark.promise("policy:owner")

@@ -18,6 +18,7 @@ from sayso.actions.decision import Choice, Decision
 from sayso.actions.erasing import without_personal
 from sayso.actions.ledger import get_action
 from sayso.actions.plan import HandOver, Plan, Step
+from sayso.actions.stopping import Resumption
 from sayso.agent.base import Handles, Message
 from sayso.audit.verification import Verdict
 from sayso.errors import Code, RefusedError
@@ -364,6 +365,30 @@ async def test_a_stop_that_names_the_customer_is_released_first(house: ShopHouse
         await house.sayso.subjects.erase(ANA, reason="subject_request", by=MARIA)
     assert caught.value.code is Code.SUBJECT_IN_USE
     assert stop.id in caught.value.message
+    for person in ("maria", "noor"):
+        await house.sayso.house.stops.resume(
+            Resumption(tenant=MAIN, stop_id=stop.id, person=person, via="test", key=person)
+        )
+    await house.sayso.subjects.erase(ANA, reason="subject_request", by=MARIA)
+    after = await everything_stored(house)
+    assert stop.id in after
+    assert ANA not in after
+    assert "Quispe" not in after
+    assert verdict(house) is Verdict.VERIFIED
+
+
+async def test_a_request_that_waits_is_handed_over_and_runs_no_more(house: ShopHouse) -> None:
+    """What waited for a yes is refused, and nobody writes a reply to who is not there any more."""
+    asked = await house.sayso.ask(ANA, WORDS)
+    assert asked.status == "acting"
+    await house.sayso.subjects.erase(ANA, reason="subject_request", by=MARIA)
+    ended = await house.sayso.request(asked.id)
+    assert (ended.status, ended.reply) == ("handed_over", None)
+    due = await house.sayso.house.store.read(
+        lambda reader: reader.one("dispatch.next_request", now=0)
+    )
+    assert due is not None
+    assert due["due_at"] is None
 
 
 async def test_only_a_person_with_the_role_erases(house: ShopHouse) -> None:
