@@ -27,7 +27,7 @@ from sayso.actions.proposals import Proposal, Proposals
 from sayso.actions.reach import Reach
 from sayso.agent.base import Handles, Message, Planner
 from sayso.agent.grounding import ground_plan
-from sayso.agent.look_up import LookUp
+from sayso.agent.records import Records
 from sayso.agent.reply import HandedOver, outcome_of, write_hand_over, write_reply
 from sayso.agent.requests import (
     AGENT,
@@ -72,7 +72,7 @@ class RunContext:
     requests: Requests
     proposals: Proposals
     reach: Reach
-    look_up: LookUp
+    records: Records
     planner: Planner
     telemetry: Telemetry
     handles: Handles | None = field(default=None)
@@ -82,7 +82,7 @@ class RunContext:
     async def known(self) -> Handles:
         """The subject's objects under this run's handles; looked up once a run."""
         if self.handles is None:
-            self.handles = Handles(await self.look_up.list_records(self.row.subject))
+            self.handles = Handles(await self.records.list_records(self.row.subject))
         return self.handles
 
 
@@ -93,7 +93,7 @@ _Runtime = Runtime[RunContext]
 def build_graph(saver: BaseCheckpointSaver[str]) -> Graph:
     """The compiled graph with a checkpointer."""
     graph = StateGraph(RunState, context_schema=RunContext)
-    graph.add_node("look_up", _look_up)
+    graph.add_node("look_up", _list_records)  # the name stands in saved threads
     graph.add_node("plan", _plan)
     graph.add_node("validate", _validate)
     graph.add_node("submit", _submit)
@@ -108,7 +108,7 @@ def build_graph(saver: BaseCheckpointSaver[str]) -> Graph:
     return graph.compile(checkpointer=saver)
 
 
-async def _look_up(state: RunState, runtime: _Runtime) -> Command[Any]:
+async def _list_records(state: RunState, runtime: _Runtime) -> Command[Any]:
     context = runtime.context
     try:
         await context.known()

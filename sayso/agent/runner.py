@@ -16,7 +16,7 @@ from sayso.actions.proposals import Proposals
 from sayso.actions.reach import Reach
 from sayso.agent.base import Planner
 from sayso.agent.graph import RunContext, RunState, build_graph, hand_over
-from sayso.agent.look_up import LookUp
+from sayso.agent.records import Records
 from sayso.agent.requests import (
     RequestRow,
     Requests,
@@ -41,7 +41,7 @@ class Runner:
     requests: Requests
     proposals: Proposals
     reach: Reach
-    look_up: LookUp
+    records: Records
     planner: Planner
     saver: BaseCheckpointSaver[str]
     clock: Clock
@@ -86,7 +86,7 @@ class Runner:
             requests=self.requests,
             proposals=self.proposals,
             reach=self.reach,
-            look_up=self.look_up,
+            records=self.records,
             planner=self.planner,
             telemetry=self.telemetry,
         )

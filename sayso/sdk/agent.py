@@ -101,7 +101,7 @@ class AgentFloor:
             requests=self._requests,
             proposals=self._proposals,
             reach=self._connectors,
-            look_up=self._connectors,
+            records=self._connectors,
             planner=self.ready(),
             saver=saver,
             clock=self._clock,

@@ -1,4 +1,4 @@
-"""The planner's read-only look-up: what the verified customer has, and nothing of anybody else."""
+"""What a planner may read: what the verified customer has, and nothing of anybody else."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sayso.actions.action import Subject
 from sayso.actions.snapshot import Record
 
 
-class LookUp(Protocol):
+class Records(Protocol):
     """Lists a subject's objects over all connectors."""
 
     async def list_records(self, subject: Subject) -> Sequence[Record]:
