@@ -106,6 +106,9 @@ async def test_after_an_escalation_the_other_role_may_decide(tmp_path: Path) -> 
             await house.sayso.decide_as(say(card, "dora"))
         assert caught.value.code is Code.NOT_AN_APPROVER
         await pass_time(house, 120)
+        with pytest.raises(RefusedError) as caught:
+            await house.sayso.decide_as(say(card, "finn"))  # neither asked nor escalated to
+        assert caught.value.code is Code.NOT_AN_APPROVER
         await house.sayso.decide_as(say(card, "dora"))
         assert (await house.sayso.action(view.id)).status == "succeeded"
         assert len(house.shop.books.payouts) == 1
