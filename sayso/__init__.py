@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     )
     from sayso.actions.plan import HandOver, Plan, Step
     from sayso.actions.snapshot import Absence, Call, Receipt, Record, Resolved
+    from sayso.agent.base import Message
     from sayso.connectors.base import Connector
     from sayso.errors import (
         Code,
@@ -51,6 +52,7 @@ __all__ = [
     "Guarantee",
     "HandOver",
     "IntegrityError",
+    "Message",
     "Money",
     "OutcomeUnknownError",
     "Plan",
@@ -81,6 +83,7 @@ _HOMES = {
     "Guarantee": "sayso.actions.action",
     "HandOver": "sayso.actions.plan",
     "IntegrityError": "sayso.errors",
+    "Message": "sayso.agent.base",
     "Money": "sayso.money",
     "OutcomeUnknownError": "sayso.errors",
     "Plan": "sayso.actions.plan",

@@ -8,7 +8,8 @@ import sayso
 
 NAMES = """
 Absence Action Args Assurance Call Code ConfigError Connector Effect Guarantee HandOver
-IntegrityError Money OutcomeUnknownError Plan Receipt Record RefusedError Resolved RetryableError
+IntegrityError Message Money OutcomeUnknownError Plan Receipt Record RefusedError Resolved
+RetryableError
 Sayso SaysoError Step Subject at_most_once idempotent verifiable
 """.split()
 

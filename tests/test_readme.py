@@ -7,7 +7,6 @@ import re
 import shlex
 import subprocess
 import sys
-import textwrap
 from pathlib import Path
 
 from tree import ROOT
@@ -72,19 +71,16 @@ def test_a_reader_gets_from_init_to_a_verified_bundle(tmp_path: Path) -> None:
     (code,) = blocks("python")
     assert f"`export STRIPE_API_KEY={API_KEY}`" in README
     with Sandbox.start(seed="demo") as sandbox:
-        run(as_here(init.splitlines()[0]), tmp_path)
+        made, stays = init.strip().splitlines()
+        assert "sandbox" in stays  # the one above is in its place
+        run(as_here(made), tmp_path)
         settings = tmp_path / "shop" / "sayso.toml"
         text = settings.read_text(encoding="utf-8")
         settings.write_text(
             re.sub(r'# base_url = "[^"]*"', f'base_url = "{sandbox.url}"', text), encoding="utf-8"
         )
-        imports, _, body = code.partition("\n\n")
         script = tmp_path / "bot.py"
-        script.write_text(
-            f"import asyncio\n{imports}\n\n\nasync def main():\n"
-            f"{textwrap.indent(body, '    ')}\n\nasyncio.run(main())\n",
-            encoding="utf-8",
-        )
+        script.write_text(code, encoding="utf-8")
         told = run([sys.executable, str(script)], tmp_path)
         assert told.startswith("acting ")
         assert "$129.00" in told
