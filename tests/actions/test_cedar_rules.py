@@ -51,6 +51,8 @@ def labelled(head: str, body: str = "principal, action, resource") -> str:
         ('context.amount.lessThan(decimal("1.23456"))', "decimal", "compare money so"),
         ('context.hour == "3"', "not compatible", "docs/policy.md"),
         ("context.full", "`full` in context", "only shop.refund knows it"),
+        # The name of an action is near, and helps nobody: a rule reads facts alone.
+        ("context.shop_refund > 1", "`shop_refund` in context", "among the action's `facts`"),
         ("context has fulll && 1 == 1", "`has fulll`", "did you mean `full`?"),
         ('principal has "nick name"', "nick name", "docs/policy.md"),
     ],

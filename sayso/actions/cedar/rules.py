@@ -266,6 +266,13 @@ def _cedar_problem(piece: _Piece, error: str, words: _Words) -> Problem:
         step = f"only {home} knows it: name that action, or write `context has {word} && …`"
     elif "decimal" in message:
         step = 'compare money so: context.amount.lessThanOrEqual(decimal("50.00"))'
+    elif " in context " in message:
+        close = difflib.get_close_matches(word, sorted(words.attributes), n=1)
+        step = (
+            f"did you mean `{close[0]}`?"
+            if close
+            else "a rule reads facts, not arguments: declare it among the action's `facts`"
+        )
     else:
         close = difflib.get_close_matches(word, words.all, n=1)
         step = f"did you mean `{close[0]}`?" if close else "docs/policy.md shows the language"

@@ -1,7 +1,8 @@
 """An own action: what may be asked, how it is read, and how it is done.
 
 Rename this file to points.py, add `actions = ["actions/*.py"]` at the top of sayso.toml, and permit
-it in policies/: without a rule it is denied. Then run `sayso check`.
+it in policies/: without a rule it is denied, and a rule reads `facts`, not arguments. Then run
+`sayso check`.
 """
 
 from typing import Annotated
