@@ -128,13 +128,27 @@ class SyncSayso:
         """See `Sayso.action`."""
         return self._run(self._sayso.action(action_id))
 
-    def actions(self, *, status: str | None = None, limit: int = 50) -> list[ActionView]:
+    def actions(
+        self,
+        *,
+        status: str | None = None,
+        subject: str | None = None,
+        action: str | None = None,
+        limit: int = 50,
+        after: str | None = None,
+    ) -> list[ActionView]:
         """See `Sayso.actions`."""
-        return self._run(self._sayso.actions(status=status, limit=limit))
+        return self._run(
+            self._sayso.actions(
+                status=status, subject=subject, action=action, limit=limit, after=after
+            )
+        )
 
-    def approvals(self, *, status: str | None = "pending", limit: int = 50) -> list[ApprovalView]:
+    def approvals(
+        self, *, status: str | None = "pending", limit: int = 50, after: str | None = None
+    ) -> list[ApprovalView]:
         """See `Sayso.approvals`."""
-        return self._run(self._sayso.approvals(status=status, limit=limit))
+        return self._run(self._sayso.approvals(status=status, limit=limit, after=after))
 
     def audit_query(self, words: str = "", *, limit: int = 50) -> list[EntryView]:
         """See `Audit.query`."""

@@ -38,6 +38,22 @@ def test_synchronous_code_proposes_and_reads(tmp_path: Path) -> None:
 
 
 @pytest.mark.promise("sdk:sync")
+def test_synchronous_code_pages_and_filters(tmp_path: Path) -> None:
+    """All that there is can be listed, page by page, and narrowed as in the SDK."""
+    shop = Shop()
+    with open_sync(tmp_path, shop) as sayso:
+        for order in ("o1", "o2", "o3"):
+            shop.books.add(order, "cus_1", Money(20_000, "USD"))
+            sayso.propose("shop.refund", {"order": order}, subject="cus_1")
+        found = [one.id for one in sayso.approvals()]
+        page = sayso.approvals(limit=2)
+        assert [one.id for one in [*page, *sayso.approvals(after=page[-1].id)]] == found
+        newest = sayso.actions(subject="cus_1", action="shop.refund", limit=1)[0]
+        assert len(sayso.actions(after=newest.id)) == 2
+        assert sayso.actions(subject="cus_2") == []
+
+
+@pytest.mark.promise("sdk:sync")
 def test_several_threads_may_share_it(tmp_path: Path) -> None:
     """Each call blocks its own thread only."""
     shop = Shop()
