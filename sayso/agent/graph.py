@@ -185,6 +185,10 @@ def _store_plan(
     context: RunContext, state: RunState, plan: Plan, stored: dict[str, Any], tx: Transaction
 ) -> None:
     row = get_request(tx, context.row.tenant, context.row.id)
+    if row.status is not RequestStatus.RECEIVED:
+        # INVARIANT: its steps stand already, as they were stored with its state; those of another
+        # plan, by a run that was overtaken, would come on top of them.
+        return
     proposals = tuple(
         Proposal(
             tenant=row.tenant,
@@ -204,8 +208,6 @@ def _store_plan(
         for step in plan.steps
     )
     context.proposals.submit_steps(tx, proposals, plan.steps)
-    if row.status is not RequestStatus.RECEIVED:
-        return
     steps: list[Json] = [f"{step.id} {step.action}" for step in plan.steps]
     moved = context.requests.move(
         tx,

@@ -247,6 +247,43 @@ async def test_two_runs_of_one_request_at_once_propose_once(tmp_path: Path) -> N
         assert len(settled.actions) == 1
 
 
+class OvertakenPlanner(Scripted):
+    """A planner whose first answer comes only once it is let go."""
+
+    def __init__(self, *answers: Plan | HandOver | RetryableError) -> None:
+        super().__init__(*answers)
+        self.asked = asyncio.Event()
+        self.may_answer = asyncio.Event()
+
+    async def plan(
+        self, messages: Sequence[Message], handles: Handles, actions: Sequence[Action]
+    ) -> Plan | HandOver:
+        answer = await super().plan(messages, handles, actions)
+        if not self.asked.is_set():
+            self.asked.set()
+            await self.may_answer.wait()
+        return answer
+
+
+@pytest.mark.promise("agent:request-once")
+async def test_the_plan_of_a_run_that_was_overtaken_adds_nothing(tmp_path: Path) -> None:
+    """A model answers after the lease, and with other steps than it gave who took over."""
+    late = plan(refund(1000), refund(2000, step="s2"))
+    planner = OvertakenPlanner(late, plan(refund(2000)))
+    async with open_shop(tmp_path, planner=planner) as house:
+        stock(house)
+        view = await house.sayso.ask("cus_1", "$10.00 and $20.00 back please", wait_s=0)
+        agent = house.sayso.house.agent
+        overtaken = asyncio.create_task(agent.advance(MAIN, view.id))
+        await asyncio.wait_for(planner.asked.wait(), 10)
+        house.clock.advance(minutes=3)
+        await agent.advance(MAIN, view.id)
+        planner.may_answer.set()
+        await asyncio.wait_for(overtaken, 10)
+        settled = await house.sayso.request(view.id)
+        assert [action.step for action in settled.actions] == ["s1"]
+
+
 @pytest.mark.promise("agent:request-goes-on")
 async def test_a_request_goes_on_in_another_process(tmp_path: Path) -> None:
     """The wait is a row and a checkpoint: closing everything loses nothing."""
