@@ -101,12 +101,13 @@ class Runner:
             if not await self._all_told(row):
                 return
             command = Command(resume={"told": True})
+        elif row.status is RequestStatus.ACTING:
+            # The plan is stored, and its wait is not saved: the run died between the two, or one
+            # that was overtaken has saved over it. What is left is the wait, and the reply.
+            await graph.aupdate_state(config, {}, as_node="submit")
+            command = None
         elif state.next:
             command = None
-        elif state.values:
-            command = None
-            if row.status is not RequestStatus.RECEIVED:
-                return
         else:
             command = RunState(problems=[], tries=0)
         await graph.ainvoke(command, config, context=context, durability="exit", version="v2")

@@ -14,6 +14,7 @@ from sayso.actions.action import Action
 from sayso.actions.decision import Choice, Decision
 from sayso.actions.plan import HandOver, Plan, Step
 from sayso.agent.base import Handles, Message
+from sayso.agent.requests import get_request
 from sayso.errors import Code, RefusedError, RetryableError
 from sayso.ids import Tenant
 from sayso.json import JsonValue
@@ -284,6 +285,28 @@ async def test_the_plan_of_a_run_that_was_overtaken_adds_nothing(tmp_path: Path)
         assert [action.step for action in settled.actions] == ["s1"]
 
 
+@pytest.mark.promise("agent:request-once")
+async def test_a_run_that_was_overtaken_keeps_no_request_from_its_reply(tmp_path: Path) -> None:
+    """It gives up on what another run has planned meanwhile, and that one goes on all the same."""
+    planner = OvertakenPlanner(HandOver(reason="no idea", planner="scripted"), plan(refund(10_000)))
+    async with open_shop(tmp_path, planner=planner) as house:
+        stock(house)
+        view = await house.sayso.ask("cus_1", "$100.00 back please", wait_s=0)
+        agent = house.sayso.house.agent
+        overtaken = asyncio.create_task(agent.advance(MAIN, view.id))
+        await asyncio.wait_for(planner.asked.wait(), 10)
+        house.clock.advance(minutes=3)
+        await agent.advance(MAIN, view.id)
+        planner.may_answer.set()
+        await asyncio.wait_for(overtaken, 10)
+        (action,) = (await house.sayso.request(view.id)).actions
+        await house.sayso.house.engine.advance(MAIN, action.id)
+        await decide(house, await house.sayso.request(view.id), Choice.APPROVE)
+        after = await house.sayso.request(view.id)
+        assert after.status == "answered"
+        assert house.shop.books.paid_out_minor == 10_000
+
+
 @pytest.mark.promise("agent:request-goes-on")
 async def test_a_request_goes_on_in_another_process(tmp_path: Path) -> None:
     """The wait is a row and a checkpoint: closing everything loses nothing."""
@@ -296,6 +319,44 @@ async def test_a_request_goes_on_in_another_process(tmp_path: Path) -> None:
         after = await house.sayso.request(view.id)
         assert after.status == "answered"
         assert shop.books.paid_out_minor == 10_000
+
+
+@pytest.mark.promise("agent:request-goes-on")
+async def test_a_run_that_gave_up_too_late_keeps_nobody_from_planning(tmp_path: Path) -> None:
+    """It was overtaken, and who overtook it died: what it has saved is not taken for an end."""
+    planner = OvertakenPlanner(HandOver(reason="no idea", planner="scripted"), plan(refund(2000)))
+    async with open_shop(tmp_path, planner=planner) as house:
+        stock(house)
+        view = await house.sayso.ask("cus_1", "$20.00 back please", wait_s=0)
+        agent = house.sayso.house.agent
+        overtaken = asyncio.create_task(agent.advance(MAIN, view.id))
+        await asyncio.wait_for(planner.asked.wait(), 10)
+        house.clock.advance(minutes=3)
+        inside = house.sayso.house
+        row = await inside.store.read(lambda reader: get_request(reader, MAIN, view.id))
+        await inside.store.write(lambda tx: inside.requests.claim(tx, row, 1_000_000))
+        planner.may_answer.set()
+        await asyncio.wait_for(overtaken, 10)
+        house.clock.advance(minutes=3)
+        await agent.advance(MAIN, view.id)
+        assert [action.step for action in (await house.sayso.request(view.id)).actions] == ["s1"]
+
+
+@pytest.mark.promise("agent:request-goes-on")
+async def test_a_crash_after_the_plan_was_stored_asks_no_planner_again(tmp_path: Path) -> None:
+    """The wait was not saved any more; the plan stands in our rows, and so does what is left."""
+    async with open_shop(tmp_path, planner=Scripted(plan(refund(10_000)))) as house:
+        stock(house)
+        shop = house.shop
+        await house.sayso.ask("cus_1", "refund $100.00 please")
+        path = house.workspace.store_path
+    connection = sqlite3.connect(path)
+    connection.executescript("delete from checkpoints; delete from writes")
+    connection.close()
+    async with open_shop(tmp_path, shop=shop, planner=Scripted()) as house:
+        (view,) = await house.sayso.requests()
+        await decide(house, await house.sayso.request(view.id), Choice.APPROVE)
+        assert (await house.sayso.request(view.id)).status == "answered"
 
 
 @pytest.mark.promise("agent:nothing-personal")
