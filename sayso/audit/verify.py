@@ -39,6 +39,7 @@ from sayso.audit.logs import LOGS, judge_dropped
 from sayso.audit.merkle import leaf_hash, verify_inclusion
 from sayso.audit.note import Checkpoint
 from sayso.audit.one_segment import is_segment_file, judge_segment_file
+from sayso.audit.policyfile import WitnessPolicy
 from sayso.audit.sealed import pruned_size
 from sayso.audit.verification import (
     AnchoredAt,
@@ -563,6 +564,9 @@ def _parser() -> argparse.ArgumentParser:
         help="a signed checkpoint that was kept elsewhere; repeatable",
     )
     parser.add_argument(
+        "--policy", type=Path, metavar="FILE", help="which keys, and how many witnesses"
+    )
+    parser.add_argument(
         "--segments", type=Path, metavar="DIR", help="the folder of the sealed segments' files"
     )
     parser.add_argument("--tenant", help="only this tenant's log")
@@ -576,8 +580,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = _parser().parse_args(arguments)
     try:
         notes = [path.read_bytes() for path in chosen.checkpoint]
-        trust = Trust.parse(chosen.vkey, notes, segments=chosen.segments)
-    except (OSError, IntegrityError) as error:
+        policy = None if chosen.policy is None else WitnessPolicy.read(chosen.policy)
+        trust = Trust.parse(chosen.vkey, notes, policy=policy, segments=chosen.segments)
+    except (OSError, SaysoError) as error:
         sys.stderr.write(f"{error}\n")
         return Verdict.CANNOT_JUDGE.exit_status
     on_terminal = sys.stderr.isatty()

@@ -16,7 +16,7 @@ from sayso.audit.merkle import LeafHashes, leaf_hash
 from sayso.audit.note import parse_note
 from sayso.audit.policyfile import WitnessPolicy
 from sayso.audit.verification import Check, Damage, Verdict, Verification
-from sayso.audit.verify import verify
+from sayso.audit.verify import main, verify
 from sayso.errors import ConfigError
 
 AT = 1_764_072_000
@@ -228,3 +228,20 @@ def test_a_damaged_memory_is_never_taken_for_none(tmp_path: Path, damage: bytes)
             read_memory(memory)
         with pytest.raises(ConfigError):
             remember(memory, found)
+
+
+@pytest.mark.promise("audit:anchored")
+def test_the_offline_entry_point_takes_a_policy(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Audit 4.6: without the policy's witnesses nothing is verified; with them it says how far."""
+    log = SmallLog()
+    path = log.write(tmp_path / "log.db")
+    policy, note = tmp_path / "policy", tmp_path / "seen.note"
+    policy.write_text(f"log {log.signer.vkey}\nwitness w1 {W1.vkey}\nquorum w1\n")
+    note.write_bytes(cosigned(log, 32, W1))
+    assert main([str(path), "--policy", str(policy)]) == 2
+    assert main([str(path), "--policy", str(policy), "--checkpoint", str(note)]) == 0
+    assert "anchored to 32 by w1 at 2025-11-25T12:00:00Z, 8 unanchored" in capsys.readouterr().out
+    policy.write_text("quorum nobody\n")
+    assert main([str(path), "--policy", str(policy)]) == 2

@@ -141,6 +141,21 @@ async def test_parquet_goes_into_duckdb(lived: Lived) -> None:
     assert first.encode() == _bodies(lived)[0]
 
 
+async def test_the_queries_of_the_docs_work_as_printed(lived: Lived) -> None:
+    """Some names of columns are words of DuckDB's own."""
+    path = await lived.export("parquet")
+    text = (Path(__file__).parents[2] / "docs/audit-exports.md").read_text()
+    printed = text.partition("```sql\n")[2].partition("```")[0]
+    assert "march.parquet" in printed
+    statements = [
+        one for one in printed.replace("march.parquet", str(path)).split(";") if one.strip()
+    ]
+    with duckdb.connect() as database:
+        found = [database.execute(one).fetchall() for one in statements]
+        assert database.execute("select count(*) from entries").fetchall() == [(6,)]
+    assert [len(rows) for rows in found] == [0, 1, 1]  # nobody approved a `stripe.refund` here
+
+
 EDITS = {
     "ocsf": [(b'"status":"Success"', b'"status":"Failure"'), (b"shop.refund", b"shop.refumd")],
     "cloudevents": [(b'"type":"sayso.action.', b'"type":"sayso.actiom.'), (b"1000", b"9000")],
