@@ -5,12 +5,12 @@ from __future__ import annotations
 import difflib
 import re
 import shlex
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sayso.audit.entry import ActorKind
+from sayso.audit.entry import ActorKind, EntryKind
 from sayso.audit.fields import Fields, inner, text_or_none
 from sayso.audit.walk import is_about_action
 from sayso.audit.words import Phrase, texts_of, words_of
@@ -93,7 +93,7 @@ def parse_query(words: str) -> Query:
     except UnicodeEncodeError as error:
         raise _bad(ascii(words), "remove the lone surrogates") from error
     except ValueError as error:
-        raise _bad(words, str(error)) from error
+        raise _bad(words, "close the quotation marks, or leave them out") from error
     seen: set[str] = set()
     for part in parts:
         qualifier, colon, value = part.partition(":")
@@ -101,7 +101,9 @@ def parse_query(words: str) -> Query:
             query = _text(query, value if colon else part)
             continue
         reader = _QUALIFIERS.get(qualifier)
-        if not value or reader is None:
+        if not value and reader is not None:
+            raise _bad(part, f"write what to look for behind `{qualifier}:`, without a blank")
+        if reader is None:
             near = difflib.get_close_matches(qualifier, _QUALIFIERS, 1)
             hint = f"did you mean `{near[0]}:`?" if near else "use " + " ".join(_QUALIFIERS)
             raise _bad(part, hint)
@@ -211,6 +213,20 @@ def _plain(field: str) -> Callable[[Query, str], Query]:
     return read
 
 
+def _one_of(field: str, known: Collection[str]) -> Callable[[Query, str], Query]:
+    """A word of a closed set: another one would find nothing, and look as if nothing were there."""
+    read = _plain(field)
+
+    def read_known(query: Query, value: str) -> Query:
+        if value not in known:
+            near = difflib.get_close_matches(value, known, 1)
+            hint = f"did you mean `{field}:{near[0]}`?" if near else "see docs/audit-queries.md"
+            raise _bad(f"{field}:{value}", hint)
+        return read(query, value)
+
+    return read_known
+
+
 def _actor(query: Query, value: str) -> Query:
     kind, colon, name = value.partition(":")
     if colon and kind in set(ActorKind) and name:
@@ -277,10 +293,10 @@ def _bad(part: str, hint: str) -> RefusedError:
 _QUALIFIERS: dict[str, Callable[[Query, str], Query]] = {
     "actor": _actor,
     "approver": _plain("approver"),
-    "kind": _plain("kind"),
+    "kind": _one_of("kind", [kind.value for kind in EntryKind]),
     "name": _plain("name"),
     "status": _plain("status"),
-    "outcome": _plain("outcome"),
+    "outcome": _one_of("outcome", sorted({"allow", "ask", "deny", *ENDS})),
     "rule": _plain("rule"),
     "digest": _digest,
     "action": _plain("action"),

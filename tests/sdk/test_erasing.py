@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import sqlite3
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
@@ -21,10 +22,11 @@ from sayso.actions.plan import HandOver, Plan, Step
 from sayso.actions.stopping import Resumption
 from sayso.agent.base import Handles, Message
 from sayso.audit.verification import Verdict
-from sayso.errors import Code, RefusedError
+from sayso.errors import Code, ConfigError, RefusedError
 from sayso.ids import Tenant
 from sayso.json import JsonValue
 from sayso.money import Money
+from sayso.sdk.subjects.erased_list import ErasedList
 from sayso.sdk.subjects.eraser import STEPS
 from sayso.sdk.tokens import Scope, Token
 from sayso.sdk.views import ActionView
@@ -622,3 +624,32 @@ async def test_a_word_about_a_hold_said_again_is_one(house: ShopHouse) -> None:
     kinds = [entry.kind for entry in await house.sayso.audit.query("kind:subject.released")]
     assert kinds == ["subject.released"]
     assert verdict(house) is Verdict.VERIFIED
+
+
+@pytest.mark.promise("subjects:erased:crash")
+def test_a_line_that_a_crash_cut_off_takes_no_other_line_with_it(tmp_path: Path) -> None:
+    """The list is all that tells of an erasure when a backup comes back."""
+    path = tmp_path / "erased.jsonl"
+    listed = ErasedList(path)
+    listed.add(MAIN, "sub_one", 1)
+    with path.open("ab") as file:
+        file.write(b'{"tenant":"main","pseu')
+    listed.add(MAIN, "sub_two", 2)
+    assert list(listed.read()) == [(MAIN, "sub_one"), (MAIN, "sub_two")]
+
+
+@pytest.mark.promise("subjects:erased:crash")
+def test_a_disk_that_takes_half_a_line_lets_no_erasure_end(tmp_path: Path) -> None:
+    """A short write is no error of its own; the line must be whole before the erasure goes on."""
+    path = tmp_path / "erased.jsonl"
+    path.write_bytes(b"\n" * 1_000_000)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_020, hard))
+    try:
+        with pytest.raises(ConfigError):
+            ErasedList(path).add(MAIN, "sub_one", 1)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    ErasedList(path).add(MAIN, "sub_two", 2)
+    ErasedList(path).add(MAIN, "sub_one", 3)
+    assert list(ErasedList(path).read()) == [(MAIN, "sub_two"), (MAIN, "sub_one")]

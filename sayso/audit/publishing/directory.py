@@ -137,7 +137,9 @@ def _create(path: Path, content: bytes, top: Path) -> None:
     beside.unlink(missing_ok=True)
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
     try:
-        os.write(descriptor, content)
+        view = memoryview(content)
+        while view:  # a disk that is nearly full takes a part
+            view = view[os.write(descriptor, view) :]
         os.fsync(descriptor)
     finally:
         os.close(descriptor)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import orjson
 
+from sayso.audit.witness.records import sync_folder
 from sayso.errors import Code, ConfigError
 from sayso.ids import Tenant
 
@@ -38,12 +39,7 @@ class ErasedList:
         line = orjson.dumps({"tenant": tenant, "pseudonym": pseudonym, "at": at}) + b"\n"
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-            try:
-                os.write(descriptor, line)
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+            _append(self._path, line)
         except OSError as error:
             raise ConfigError(
                 Code.INVALID_SETTING,
@@ -55,6 +51,23 @@ class ErasedList:
     def read(self) -> Iterator[tuple[Tenant, str]]:
         """Tenant and pseudonym of each line; a line that a crash cut off is left out."""
         return read_list(self._path)
+
+
+def _append(path: Path, line: bytes) -> None:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        size = os.fstat(descriptor).st_size
+        # INVARIANT: the line is a line of its own, also behind one that a crash cut off.
+        if size and os.pread(descriptor, 1, size - 1) != b"\n":
+            line = b"\n" + line
+        view = memoryview(line)
+        while view:  # a disk that is nearly full takes a part
+            view = view[os.write(descriptor, view) :]
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    if not size:  # its name has to be on the disk, too
+        sync_folder(path.parent)
 
 
 def read_list(path: Path) -> Iterator[tuple[Tenant, str]]:

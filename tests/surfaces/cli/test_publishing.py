@@ -54,14 +54,14 @@ def auditors_policy(place: Place, witness: dict[str, Any], file: Path) -> str:
 @pytest.mark.promise("cli:anchored")
 def test_an_auditor_sees_how_far_a_witness_vouches(place: Place, tmp_path: Path) -> None:
     """Publish, go on, verify: anchored up to there, by whom and when, the rest unanchored."""
-    place.line("audit", "query", "kind:x")
+    place.line("audit", "query", "name:x")
     with witnessing(place, tmp_path / "finance") as witness:
         policy = auditors_policy(place, witness, tmp_path / "policy")
         assert place.line("audit", "verify", "--policy", policy).status == 2
         places = place.line.done("audit", "publish")["places"]
         state = next(one for one in places if one["place"] == "finance" and one["tenant"] == "main")
         assert (state["lag"], state["problem"]) == (0, None)
-        place.line("audit", "query", "kind:x")
+        place.line("audit", "query", "name:x")
         memory = str(tmp_path / "memory")
         words = ("audit", "verify", "--policy", policy, "--state", memory)
         ran = place.line(*words)
@@ -70,7 +70,7 @@ def test_an_auditor_sees_how_far_a_witness_vouches(place: Place, tmp_path: Path)
         assert "unanchored" in ran.out
         assert place.line(*words, "--ask-witnesses").status == 0
         shutil.copy(place.database, tmp_path / "old.db")
-        place.line("audit", "query", "kind:x")
+        place.line("audit", "query", "name:x")
         assert place.line(*words).status == 0
         rolled_back = place.line("audit", "verify", str(tmp_path / "old.db"), *words[2:])
         assert rolled_back.status == 1
@@ -81,12 +81,12 @@ def test_an_auditor_sees_how_far_a_witness_vouches(place: Place, tmp_path: Path)
 @pytest.mark.promise("cli:anchored")
 def test_what_the_database_holds_back_the_witness_tells(place: Place, tmp_path: Path) -> None:
     """An old copy, with all its rows, against what the witness itself has seen."""
-    place.line("audit", "query", "kind:x")
+    place.line("audit", "query", "name:x")
     with witnessing(place, tmp_path / "finance") as witness:
         policy = auditors_policy(place, witness, tmp_path / "policy")
         place.line.done("audit", "publish")
         shutil.copy(place.database, tmp_path / "old.db")
-        place.line("audit", "query", "kind:x")
+        place.line("audit", "query", "name:x")
         place.line.done("audit", "publish")
         old = ("audit", "verify", str(tmp_path / "old.db"), "--policy", policy)
         assert place.line(*old).status == 0
@@ -103,7 +103,7 @@ def test_serve_publishes_by_itself(place: Place, tmp_path: Path) -> None:
         '\n[publishing]\nevery_s = 0.1\n[[publishing.places]]\nname = "share"\n'
         f'directory = "{tmp_path / "share"}"\n',
     )
-    place.line("audit", "query", "kind:x")
+    place.line("audit", "query", "name:x")
     with running(place.process("serve", "--port", "0", "--json")):
         logs = tmp_path / "share" / "shop"
         tenants, pause = ("main", "sayso:logs"), threading.Event()
@@ -120,7 +120,7 @@ def test_serve_publishes_by_itself(place: Place, tmp_path: Path) -> None:
 @pytest.mark.promise("cli:rotation")
 def test_the_signing_key_is_changed_by_command(place: Place, tmp_path: Path) -> None:
     """Make a key, set it as the next one, rotate, set it as the key: each step verifies."""
-    old = log_key(place) if place.line("audit", "query", "kind:x").status == 0 else ""
+    old = log_key(place) if place.line("audit", "query", "name:x").status == 0 else ""
     place.line("audit", "rotate-key").refused("wrong_state")
     made = place.line.done("audit", "make-key", "keys/next.key", "--name", "shop")
     assert (place.folder / "keys" / "next.key").stat().st_mode & 0o777 == 0o600
@@ -132,21 +132,21 @@ def test_the_signing_key_is_changed_by_command(place: Place, tmp_path: Path) -> 
     assert changed[0]["tenant"] == "main"
     assert changed[0]["vkey"].endswith(made["vkey"].split("+", 2)[2])
     assert place.line("audit", "verify", "--vkey", old).status == 0
-    place.line("audit", "query", "kind:x")
+    place.line("audit", "query", "name:x")
     place.edit_settings('key = "file:keys/log.key"', 'key = "file:keys/next.key"')
     place.edit_settings("next_key", "# next_key")
-    place.line("audit", "query", "kind:x")
+    place.line("audit", "query", "name:x")
     for vkey in (old, changed[0]["vkey"]):
         assert place.line("audit", "verify", "--vkey", vkey, "--deep").status == 0
     place.edit_settings('key = "file:keys/next.key"', 'key = "file:keys/log.key"')
-    place.line("audit", "query", "kind:x").refused("key_mismatch", 2)
+    place.line("audit", "query", "name:x").refused("key_mismatch", 2)
 
 
 def test_a_log_is_written_as_tiles(place: Place, tmp_path: Path) -> None:
     """And brought up to the newest head by the same command."""
     folder = tmp_path / "tiles"
     for _ in range(2):
-        place.line("audit", "query", "kind:x")
+        place.line("audit", "query", "name:x")
         place.line.done("audit", "tiles", str(folder))
         checkpoint = (folder / "checkpoint").read_text(encoding="utf-8")
         assert checkpoint == place.line.done("audit", "checkpoint")["checkpoint"]
