@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 
 import orjson
 import pytest
@@ -108,5 +109,19 @@ def test_doctor_tells_of_customers_who_are_back_from_a_backup(place: Place) -> N
     assert [one["code"] for one in orjson.loads(told.out)["problems"]] == ["erased"]
     assert "1 erased customer is back" in told.out
     assert erased["subject"] not in told.err
-    place.line.done("audit", "sweep")
+    assert "erased again: 1" in place.line("audit", "sweep").out
+    assert place.line.done("audit", "sweep")["restored"] == {"erased": 0, "left": []}
     assert place.line.done("doctor")["facts"]["erased"] == "1 customer, nobody is back"
+
+
+def test_a_sweep_says_who_is_back_and_stays(place: Place) -> None:
+    """Such as while a hold is in the backup; until then the sweep has not succeeded."""
+    place.refund()
+    place.line.done("audit", "hold", ANA, "--reason", "litigation")
+    with closing(sqlite3.connect(place.database)) as rows:
+        (pseudonym,) = rows.execute("select pseudonym from subject where id = ?", (ANA,)).fetchone()
+    line = {"tenant": "main", "pseudonym": pseudonym, "at": 1}
+    (place.folder / ".sayso" / "erased.jsonl").write_bytes(orjson.dumps(line) + b"\n")
+    swept = place.line("audit", "sweep")
+    assert swept.status == 1
+    assert f"{pseudonym} is back from a backup" in swept.err

@@ -13,7 +13,7 @@ import typer
 from sayso.audit.exports.rows import new_file
 from sayso.sdk.app import Sayso
 from sayso.sdk.subjects.access import counts_of
-from sayso.sdk.subjects.views import ErasureView, HoldView, SweepView
+from sayso.sdk.subjects.views import ErasureView, HeldAgainView, HoldView, SweepView
 from sayso.sdk.tokens import Token
 from sayso.surfaces.cli.options import (
     AfterOption,
@@ -24,7 +24,7 @@ from sayso.surfaces.cli.options import (
 )
 from sayso.surfaces.cli.output import Out, local_time
 from sayso.surfaces.cli.place import find_workspace, person_token, run
-from sayso.surfaces.cli.problem import OK, usage
+from sayso.surfaces.cli.problem import FAILED, OK, usage
 
 T = TypeVar("T")
 CustomerArgument = Annotated[
@@ -190,14 +190,16 @@ def sweep(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int
     """Blank now what is older than [retention] of sayso.toml says; servers do it by themselves."""
     out = Out(as_json=as_json)
 
-    async def work(sayso: Sayso) -> SweepView:
+    async def work(sayso: Sayso) -> tuple[SweepView, HeldAgainView]:
         await sayso.subjects.finish()
-        await sayso.subjects.erase_restored()
-        return await sayso.subjects.sweep()
+        again = await sayso.subjects.erase_restored()
+        return await sayso.subjects.sweep(), again
 
-    found = _looking(workspace, work)
+    found, again = _looking(workspace, work)
+    _show_restored(out, again)
     if as_json:
-        out.document(found)
+        restored = {"erased": again.erased, "left": [list(one) for one in again.left]}
+        out.document({**found.model_dump(mode="json"), "restored": restored})
     elif found.before is None:
         out.line("Everything is kept for good; set `[retention] requests` in sayso.toml.")
     else:
@@ -205,7 +207,14 @@ def sweep(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int
             f"From before {local_time(found.before)[:16]}: {found.actions} actions,"
             f" {found.requests} requests and the keys of {found.subjects} customers are gone."
         )
-    return OK
+    return FAILED if again.left else OK
+
+
+def _show_restored(out: Out, again: HeldAgainView) -> None:
+    if again.erased:
+        out.line(f"Back from a backup, and erased again: {again.erased}.")
+    for pseudonym, why in again.left:
+        out.warn(f"{pseudonym} is back from a backup, and cannot be erased again now: {why}")
 
 
 def _as_person(workspace: Path | None, work: Callable[[Sayso, Token], Awaitable[T]]) -> T:
