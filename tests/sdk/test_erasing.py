@@ -397,7 +397,8 @@ async def test_only_a_person_with_the_role_erases(house: ShopHouse) -> None:
     """A service, somebody without the role, and somebody who left: each is refused and recorded."""
     await live(house)
     service = replace(MARIA, kind="service")
-    for who in (service, token_of("nobody"), token_of("idle")):
+    reader = replace(MARIA, scopes=frozenset({Scope.READ, Scope.AUDIT}))
+    for who in (service, reader, token_of("nobody"), token_of("idle")):
         with pytest.raises(RefusedError) as caught:
             await house.sayso.subjects.erase(ANA, reason="subject_request", by=who)
         assert caught.value.code in {Code.FORBIDDEN, Code.NOT_AN_APPROVER}

@@ -13,7 +13,6 @@ from sayso.actions.action import Args, Subject
 from sayso.actions.snapshot import Absence, Call, Receipt, Resolved
 from sayso.connectors.stripe.actions import KEEP_SUBSCRIPTION, KeepArgs
 from sayso.connectors.stripe.customer import (
-    check_owner,
     is_ours,
     read_customer,
     reference_of,
@@ -22,6 +21,7 @@ from sayso.connectors.stripe.customer import (
 from sayso.connectors.stripe.subscriptions import (
     OVER,
     REFERENCED,
+    read_own_subscription,
     read_subscription,
     receipt_of,
     reference_in,
@@ -51,10 +51,7 @@ class Keeping:
         """Read the subscription; refused unless it is to end with its period. Changes nothing."""
         assert isinstance(args, KeepArgs)
         customer = await read_customer(self._api, subject)
-        found = await read_subscription(self._api, args.subscription)
-        if found is None:
-            raise unknown_object("subscription", args.subscription)
-        check_owner("subscription", args.subscription, found.customer, customer)
+        found = await read_own_subscription(self._api, args.subscription, customer)
         _check_state(found)
         account = await self._api.account()
         return Resolved(

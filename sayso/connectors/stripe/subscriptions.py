@@ -72,10 +72,7 @@ class Cancellations:
         """Read the subscription and say what the cancellation would be. Changes nothing."""
         assert isinstance(args, CancelArgs)
         customer = await read_customer(self._api, subject)
-        found = await read_subscription(self._api, args.subscription)
-        if found is None:
-            raise unknown_object("subscription", args.subscription)
-        check_owner("subscription", args.subscription, found.customer, customer)
+        found = await read_own_subscription(self._api, args.subscription, customer)
         _check_state(found, args.when)
         account = await self._api.account()
         return Resolved(
@@ -183,6 +180,21 @@ class Cancellations:
             return Absence.CANNOT_TELL if other else Absence.ABSENT
         covered = reference_in(found) != call.resolved.preconditions.get(REFERENCED)
         return Absence.CANNOT_TELL if covered else Absence.ABSENT
+
+
+async def read_own_subscription(
+    api: StripeApi, subscription_id: str, customer: Customer
+) -> stripe.Subscription:
+    """The customer's own subscription.
+
+    Raises:
+        RefusedError: `unknown_object`; `not_owner`, which reads the same.
+    """
+    found = await read_subscription(api, subscription_id)
+    if found is None:
+        raise unknown_object("subscription", subscription_id)
+    check_owner("subscription", subscription_id, found.customer, customer)
+    return found
 
 
 async def read_subscription(api: StripeApi, subscription_id: str) -> stripe.Subscription | None:
