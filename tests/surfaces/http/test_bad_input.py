@@ -8,6 +8,9 @@ import socket
 import pytest
 from surfaces.http.served import TIMEOUT_S, Served, as_json, problem, refund
 
+from sayso.errors import Code, IntegrityError, RefusedError, SaysoError
+from sayso.surfaces.http.problem import respond
+
 GOOD = json.dumps(refund("order", "cus_1"))
 SUBJECT = {"id": "cus_1", "assurance": "verified"}
 
@@ -340,3 +343,19 @@ def test_a_decision_that_does_not_fit_is_refused(
     answer = served.post(f"/v1/approvals/{approval['id']}/decision", body, by="maria")
     problem(answer, 422, code)
     assert as_json(served.get(f"/v1/approvals/{approval['id']}"))["status"] == "pending"
+
+
+@pytest.mark.promise("http:hidden")
+@pytest.mark.parametrize(
+    "error",
+    [
+        RefusedError(Code.NOT_OWNER, "not possible", next_step="ask", detail="owner: cus_2"),
+        IntegrityError(Code.TAMPERED, "not possible", next_step="ask", detail="row of cus_2"),
+    ],
+    ids=["4xx", "5xx"],
+)
+def test_what_is_for_the_log_is_in_no_answer(error: SaysoError) -> None:
+    """docs/errors.md: `detail` may quote a provider or a row, so callers do not see it."""
+    answer = respond({"type": "http", "method": "GET"}, error)
+    assert b"not possible" in answer.body
+    assert b"cus_2" not in answer.body
