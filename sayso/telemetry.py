@@ -16,10 +16,13 @@ from opentelemetry.trace import (
     NoOpTracerProvider,
     ProxyTracerProvider,
     Span,
+    Status,
+    StatusCode,
     TracerProvider,
 )
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from sayso.errors import SaysoError
 from sayso.ids import monotonic_s
 
 _PROPAGATOR = TraceContextTextMapPropagator()
@@ -76,9 +79,19 @@ class Telemetry:
         if traceparent and not trace.get_current_span().get_span_context().is_valid:
             context = _PROPAGATOR.extract({_FIELD: traceparent})
         with self._tracer.start_as_current_span(
-            name, context=context, attributes=attributes, record_exception=False
+            name,
+            context=context,
+            attributes=attributes,
+            record_exception=False,
+            set_status_on_exception=False,
         ) as span:
-            yield span
+            try:
+                yield span
+            except Exception as error:
+                # INVARIANT: by its code only: a message may quote a customer or a provider.
+                said = error.code.value if isinstance(error, SaysoError) else type(error).__name__
+                span.set_status(Status(StatusCode.ERROR, said))
+                raise
 
     def count_left(self, action: str) -> None:
         """Count an action, by its name, whose outcome only a person can still find out."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from actions.desk import decide, propose, say, settle, shown, stock, usd
+from agent.test_run import Scripted, plan, refund
 from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -12,11 +14,12 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from support.house import open_shop
 
 from sayso.actions.decision import Choice, Decision
-from sayso.errors import ConfigError
+from sayso.errors import ConfigError, RefusedError
 from sayso.ids import Tenant
 from sayso.money import Money
 from sayso.sdk.exporters import start_exporting
 from sayso.telemetry import Telemetry
+from sayso.testing.shop import ShopFault
 
 
 def collect() -> tuple[Telemetry, InMemorySpanExporter, TracerProvider]:
@@ -58,6 +61,29 @@ async def test_one_trace_joins_what_happens_before_and_after_the_wait(tmp_path: 
     told = repr([dict(span.attributes or {}) for span in spans])
     assert "secret words" not in told
     assert "cus_1" not in told
+
+
+@pytest.mark.promise("telemetry:one-trace")
+async def test_no_span_of_any_kind_says_anything_personal(tmp_path: Path) -> None:
+    """Invariant 6: whatever is asked, goes wrong, is looked up or lowered; errors by code only."""
+    telemetry, exporter, _ = collect()
+    planner = Scripted(plan(refund(2000)))
+    async with open_shop(tmp_path, telemetry=telemetry, planner=planner) as house:
+        stock(house, "o1", customer="cus_1")
+        await house.sayso.ask("cus_1", "please refund $20 of order o1, says Ana")
+        with pytest.raises(RefusedError):
+            await house.sayso.propose("shop.refund", {"order": "Ana"}, subject="Ana", dry_run=True)
+        house.shop.faults += [ShopFault.LOST_AFTER]
+        await settle(house, await propose(house, 1000), tries=2)
+        card = await shown(house, await propose(house))
+        house.clock.advance(seconds=30)
+        await decide(house, say(card, choice=Choice.EDIT, args={"amount": usd(9000)}))
+    told = [span.to_json() for span in exporter.get_finished_spans()]
+    names = {span.name for span in exporter.get_finished_spans()}
+    steps = "request plan resolve judge approve call settle look_up".split()
+    assert names >= {f"sayso.{step}" for step in steps}
+    assert [span for span in told if "cus_1" in span or "Ana" in span] == []
+    assert any('"description": "unknown_object"' in span for span in told)
 
 
 def _trace_of(span: ReadableSpan) -> int:
