@@ -279,7 +279,9 @@ class Engine:
                 args = self._reach.validate_args(row.name, snapshot.resolved.args)
                 found = await self._reach.resolve(action, args, row.subject)
             except RefusedError as error:
-                return error.message
+                # INVARIANT: by its code only, since this goes into the log for good, and a
+                # provider's words may name the customer.
+                return f"the connector refuses it now: {error.code}"
         return difference(snapshot.resolved, found)
 
     async def _make_stale(
@@ -365,11 +367,11 @@ class Engine:
                 check_claimed(claimed)
                 self._passing(Boundary.AFTER_INTENT)
                 return await self._call(claimed, Try.PROVEN if proven else Try.AGAIN)
-            case Wait(due_at=due_at, reason=reason):
+            case Wait():
                 stayed = await self._store.write(
-                    lambda tx: self._settlements.stay_unknown(tx, row, due_at, reason)
+                    lambda tx: self._settlements.stay_unknown(tx, row, move)
                 )
-                if stayed is not None and due_at is None:
+                if stayed is not None and move.due_at is None:
                     # Once per action: from here on it is not due, so nobody comes by again.
                     logger.warning("%s %s is unknown, and left to a person", row.name, row.id)
                     self._telemetry.count_left(row.name)

@@ -13,7 +13,6 @@ FIRST_DELAY_S = 1
 MAX_DELAY_S = 3600
 MAX_LOOKS = 40
 """After so many look-ups in vain, an unknown is left to a person."""
-_MOST = 300
 KEY_MARGIN_S = 600
 """A key is not trusted in the last minutes of its retention: clocks differ."""
 SKEW_MICROS = 30_000_000
@@ -40,10 +39,16 @@ class CallAgain:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wait:
-    """Nothing may be tried; look again at `due_at`, or never by ourselves when it is None."""
+    """Nothing may be tried; look again at `due_at`, or never by ourselves when it is None.
+
+    Attributes:
+        reason: in our own words, since it goes into the log for good.
+        said: what the provider or its connector said, which may name the customer; may be empty.
+    """
 
     due_at: int | None
     reason: str
+    said: str = ""
 
 
 def after_look_up(
@@ -66,7 +71,7 @@ def after_look_up(
     if isinstance(found, Receipt):
         return Settle(receipt=found)
     if isinstance(found, SaysoError):
-        return _look_later(row, now, found.message)
+        return _look_later(row, now, f"the look-up failed ({found.code})", found.message)
     called_at = row.called_at or now
     if now < called_at - SKEW_MICROS:
         # INVARIANT: nobody can say how long ago the call was, so neither is the key surely known
@@ -118,10 +123,10 @@ def _key_is_safe(row: ActionRow, guarantee: Guarantee, now: int) -> bool:
     return now < row.call_key_until - KEY_MARGIN_S * 1_000_000
 
 
-def _look_later(row: ActionRow, now: int, reason: str) -> Wait:
+def _look_later(row: ActionRow, now: int, reason: str, said: str = "") -> Wait:
     if row.attempts >= MAX_LOOKS:
-        return Wait(due_at=None, reason=f"{reason[:_MOST]}; a person has to look")
-    return Wait(due_at=now + retry_delay_micros(row.attempts, None), reason=reason)
+        return Wait(due_at=None, reason=f"{reason}; a person has to look", said=said)
+    return Wait(due_at=now + retry_delay_micros(row.attempts, None), reason=reason, said=said)
 
 
 def retry_delay_micros(attempts: int, retry_after_s: float | None) -> int:

@@ -8,7 +8,7 @@ from sayso.actions.calls import Try, receipt_data
 from sayso.actions.digest import storable
 from sayso.actions.ledger import ActionRow
 from sayso.actions.moves import Moves
-from sayso.actions.recovery import retry_delay_micros
+from sayso.actions.recovery import Wait, retry_delay_micros
 from sayso.actions.snapshot import Receipt
 from sayso.actions.state import Status
 from sayso.audit.entry import EntryKind, Json
@@ -110,18 +110,17 @@ class Settlements:
         data = receipt_data(receipt, row)
         return self._moves.move(tx, row, moved, EntryKind.ACTION_RECONCILED, data)
 
-    def stay_unknown(
-        self, tx: Transaction, row: ActionRow, due_at: int | None, reason: str
-    ) -> ActionRow | None:
+    def stay_unknown(self, tx: Transaction, row: ActionRow, wait: Wait) -> ActionRow | None:
         """Nothing was learnt: look again at `due_at`, or leave it to a person when that is None."""
         now = self._moves.now()
+        words = f"{wait.reason}: {wait.said}" if wait.said else wait.reason
         moved = replace(
             row,
             status=Status.UNKNOWN,
             attempts=row.attempts + 1,
-            error={"code": Code.OUTCOME_UNKNOWN.value, "message": storable(reason, _MOST)},
-            due_at=due_at,
+            error={"code": Code.OUTCOME_UNKNOWN.value, "message": storable(words, _MOST)},
+            due_at=wait.due_at,
             updated_at=now,
         )
-        data: dict[str, Json] = {"reason": storable(reason, _MOST), "next_look_at": due_at}
+        data: dict[str, Json] = {"reason": wait.reason, "next_look_at": wait.due_at}
         return self._moves.move(tx, row, moved, EntryKind.ACTION_UNKNOWN, data)

@@ -9,13 +9,23 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from actions.desk import assert_verified, propose, settle, stock
+from actions.desk import (
+    advance,
+    assert_verified,
+    bodies,
+    decide,
+    propose,
+    say,
+    settle,
+    shown,
+    stock,
+)
 from support.house import open_shop
 
-from sayso.actions.action import at_most_once, verifiable
+from sayso.actions.action import Action, Args, Subject, at_most_once, verifiable
 from sayso.actions.calls import look_up, outcome_of
 from sayso.actions.recovery import MAX_LOOKS
-from sayso.actions.snapshot import Absence, Call, Receipt
+from sayso.actions.snapshot import Absence, Call, Receipt, Resolved
 from sayso.connectors.registry import Connectors
 from sayso.errors import (
     Code,
@@ -192,3 +202,55 @@ async def test_a_provider_that_never_answers_is_not_waited_for_without_end(tmp_p
         assert isinstance(called, OutcomeUnknownError)
         looked = await look_up(reach, caught[0], timeout_s=0.01)
         assert isinstance(looked, RetryableError)
+
+
+class Quoting(Shop):
+    """Whatever it refuses or cannot do, it says whose it was."""
+
+    WORDS = "no such customer: Ana Quispe"
+
+    def __init__(self) -> None:
+        super().__init__(verifiable(settle_after_s=60))
+        self.resolves = self.looks_up = True
+
+    async def resolve(self, action: Action, args: Args, subject: Subject) -> Resolved:
+        if not self.resolves:
+            raise RefusedError(Code.PROVIDER_REFUSED, self.WORDS)
+        return await super().resolve(action, args, subject)
+
+    async def call(self, call: Call) -> Receipt:
+        if not self.looks_up:
+            raise OutcomeUnknownError(Code.OUTCOME_UNKNOWN, self.WORDS)
+        return await super().call(call)
+
+    async def look_up(self, call: Call) -> Receipt | Absence:
+        if not self.looks_up:
+            raise RetryableError(Code.PROVIDER_UNAVAILABLE, self.WORDS)
+        return await super().look_up(call)
+
+
+@pytest.mark.promise("agent:nothing-personal")
+async def test_what_a_provider_says_is_in_the_row_and_not_in_the_log(tmp_path: Path) -> None:
+    """Invariant 8: the row is blanked with the customer, an entry never is."""
+    shop = Quoting()
+    async with open_shop(tmp_path, shop=shop) as house:
+        stock(house)
+        asked = await propose(house)
+        await decide(house, say(await shown(house, asked)), wait=False)
+        shop.resolves = False
+        house.clock.advance(seconds=30)
+        gone = await advance(house, asked)
+        assert gone.status == "refused"
+        assert gone.error is not None
+        assert "Quispe" in gone.error.message
+        shop.resolves, shop.looks_up = True, False
+        lost = await propose(house, 2000)
+        house.clock.advance(seconds=30)
+        lost = await advance(house, lost)
+        assert lost.status == "unknown"
+        assert lost.error is not None
+        assert "Quispe" in lost.error.message
+        kinds = [body["kind"] for body in bodies(house)]
+        assert {"action.stale", "action.refused", "action.unknown"} <= set(kinds)
+        assert "Quispe" not in str(bodies(house))
+        assert_verified(house)
