@@ -54,7 +54,7 @@ def test_what_nobody_understands_is_handed_over(served: Served) -> None:
     assert body["status"] == "handed_over"
     assert body["actions"] == []
     assert body["error"]["code"] == "not_understood"
-    nobody = words("Please refund order 0977", "cus_nobody")
+    nobody = words("Please refund order 0977", "cus_unheard_of")
     body = as_json(served.post("/v1/requests?wait=20", nobody))
     assert (body["status"], body["error"]["code"]) == ("handed_over", "unknown_subject")
 
