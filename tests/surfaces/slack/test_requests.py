@@ -11,7 +11,11 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from surfaces.slack.rig import APPROVE, Rig
 
+from sayso.connectors.secret import Secret
 from sayso.json import JsonValue
+from sayso.surfaces.slack.answers import Answer
+from sayso.surfaces.slack.bolt import Bolt
+from sayso.surfaces.slack.replays import Replays
 from sayso.testing.slack.deliveries import encode, sign
 from sayso.testing.slack.interactions import click_payload
 
@@ -140,3 +144,16 @@ async def test_what_is_signed_and_strange_is_refused_without_an_accident(rig: Ri
         signed = sign(rig.slack.signing_secret, now, raw)
         assert await _post(rig, raw, now, signed) in {400, 401, 404}
     assert await _post(rig, b"x" * 600_000, now, "v0=") == 413
+
+
+def test_a_token_in_the_environment_is_no_warning(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where the documentation puts it; Bolt finds it there and would complain at each start."""
+    monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-1")
+
+    async def nothing(_: object) -> Answer:
+        return Answer()
+
+    Bolt(Secret("s"), Replays(lambda: 0.0), nothing, nothing).close()
+    assert caplog.messages == []
