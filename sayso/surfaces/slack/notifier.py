@@ -133,11 +133,13 @@ class Notifier:
 
     async def _due(self) -> list[Due]:
         now = self._now()
-        rows = await self._sayso.house.store.read(
-            lambda reader: reader.all("outbox.due", topic=OUTBOX_TOPIC, now=now, limit=_BATCH)
-        )
         tenant = self._sayso.house.tenant
-        return [row for row in map(self._read, rows) if row.tenant == tenant]
+        rows = await self._sayso.house.store.read(
+            lambda reader: reader.all(
+                "outbox.due", tenant=tenant, topic=OUTBOX_TOPIC, now=now, limit=_BATCH
+            )
+        )
+        return [self._read(row) for row in rows]
 
     def _read(self, row: Row) -> Due:
         state = cast("JsonObject", orjson.loads(text(row, "state")))

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 from surfaces.slack.rig import APPROVE, LOWER, Rig, Ticks, open_rig
 
+from sayso.actions.ledger import OUTBOX_TOPIC
 from sayso.ids import Tenant
 from sayso.sdk.tokens import Scope, Token
+from sayso.store.base import Transaction
 from sayso.surfaces.slack.pace import Pace
 from sayso.testing.slack import CHANNEL, FakeSlack, FaultKind, SlackFault, render
 
@@ -103,7 +105,9 @@ async def test_a_crash_while_posting_is_one_card(tmp_path: Path, slack: FakeSlac
             lambda tx: tx.run("outbox.put", tenant="main", topic="approval", key=approval.id, now=0)
         )
         rows = await store.read(
-            lambda reader: reader.all("outbox.due", topic="approval", now=10**17, limit=5)
+            lambda reader: reader.all(
+                "outbox.due", tenant="main", topic="approval", now=10**17, limit=5
+            )
         )
         row_id = rows[0]["id"]
         await store.write(lambda tx: tx.run("outbox.sent", id=row_id, version=0, state="{}", now=0))
@@ -257,3 +261,17 @@ async def test_the_card_of_an_erased_customer_says_nothing_of_them_any_more(rig:
     after = render(rig.card(approval))
     assert "cus_o1" not in after
     assert "uncle" not in after
+
+
+@pytest.mark.promise("tenants:apart")
+async def test_cards_that_another_tenant_never_sends_hold_up_none(rig: Rig) -> None:
+    """A tenant without Slack leaves its cards due for ever, before ours and any number of them."""
+    house = rig.house.sayso.house
+
+    def leave(tx: Transaction) -> None:
+        for number in range(150):
+            tx.run("outbox.put", tenant="rival", topic=OUTBOX_TOPIC, key=f"apr_{number}", now=1)
+
+    await house.store.write(leave)
+    approval = await rig.ask()
+    assert rig.card(approval).buttons

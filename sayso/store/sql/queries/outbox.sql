@@ -10,8 +10,10 @@ where tenant = :tenant and action_id = :action_id
 on conflict (tenant, topic, key) do update set version = outbox.version + 1, due_at = :now;
 
 -- name: due
+-- `tenant || ''` keeps the index that begins with the tenant out of it, which holds every card ever sent.
 select id, tenant, key, version, state, attempts from outbox
-where topic = :topic and due_at <= :now order by due_at limit :limit;
+where topic = :topic and due_at <= :now and tenant || '' = :tenant
+order by due_at limit :limit;
 
 -- name: lease
 update outbox set due_at = :until, attempts = attempts + 1 where id = :id and due_at <= :now;
