@@ -14,7 +14,7 @@ from typing import cast
 
 import orjson
 
-from sayso.actions.queue import OUTBOX_TOPIC
+from sayso.actions.queue import OUTBOX_TOPIC, ApprovalStatus
 from sayso.errors import RetryableError, SaysoError
 from sayso.ids import Tenant, to_micros
 from sayso.json import JsonObject
@@ -165,6 +165,9 @@ class Notifier:
             # Another process began to post it, and may be at it still: one lease later its call is
             # over, and whatever it posted is found.
             return
+        if row.ts is None and row.attempts == 0 and not await self._asks(row):
+            await self._sent(row, None)
+            return
         bucket.take()
         try:
             ts = await self._send(row)
@@ -175,6 +178,11 @@ class Notifier:
             logger.warning("a card could not be sent: %s (%s)", error, error.detail)
         else:
             await self._sent(row, ts)
+
+    async def _asks(self, row: Due) -> bool:
+        """Whether people can still decide; what was decided unseen needs no card afterwards."""
+        known = await self._sayso.approval(row.approval_id, tenant=row.tenant)
+        return known.status == ApprovalStatus.PENDING
 
     async def _send(self, row: Due) -> str:
         """Bring one card up to date; returns its `ts`."""
@@ -218,9 +226,10 @@ class Notifier:
         )
         return leased == 1
 
-    async def _sent(self, row: Due, ts: str) -> None:
+    async def _sent(self, row: Due, ts: str | None) -> None:
         now = self._now()
-        state = orjson.dumps({"channel": self._channel_id, "ts": ts}).decode()
+        known = {} if ts is None else {"channel": self._channel_id, "ts": ts}
+        state = orjson.dumps(known).decode()
         await self._sayso.house.store.write(
             lambda tx: tx.run("outbox.sent", id=row.id, version=row.version, state=state, now=now)
         )

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from surfaces.slack.rig import APPROVE, LOWER, Rig, Ticks, open_rig
 
+from sayso.actions.decision import Choice, Decision
 from sayso.actions.ledger import OUTBOX_TOPIC
 from sayso.ids import Tenant
 from sayso.sdk.tokens import Scope, Token
@@ -261,6 +262,32 @@ async def test_the_card_of_an_erased_customer_says_nothing_of_them_any_more(rig:
     after = render(rig.card(approval))
     assert "cus_o1" not in after
     assert "uncle" not in after
+
+
+@pytest.mark.promise("slack:newest")
+async def test_what_was_decided_before_any_card_was_sent_gets_none(slow: Rig) -> None:
+    """A team turns Slack on after a month: what was decided elsewhere keeps nothing waiting."""
+    rig = slow
+    house = rig.house.sayso
+    for _ in range(12):
+        old = await rig.ask_quietly()
+        await house.decide_as(
+            Decision(
+                tenant=house.house.tenant,
+                approval_id=old.id,
+                revision=old.revision,
+                digest=old.digest,
+                choice=Choice.APPROVE,
+                person="maria",
+                via="cli",
+            )
+        )
+    new = await rig.ask_quietly()
+    await rig.send()
+    assert [message.buttons for message in slow.slack.messages] == [rig.card(new).buttons]
+    await rig.click(new)
+    await rig.work()
+    assert render(rig.card(new)).startswith("Done: ")
 
 
 @pytest.mark.promise("tenants:apart")
