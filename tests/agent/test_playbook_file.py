@@ -13,6 +13,7 @@ from sayso.actions.action import Action, Args, Effect, at_most_once
 from sayso.actions.plan import Plan
 from sayso.agent.playbooks import PlaybookPlanner, load_playbooks, read_playbook, read_shipped
 from sayso.errors import Code, ConfigError
+from sayso.settings import parse_settings
 
 GOOD = """
 version = 1
@@ -127,9 +128,13 @@ def test_each_shipped_playbook_knows_its_own_sentences() -> None:
 
 
 def test_the_example_in_the_docs_is_a_playbook(tmp_path: Path) -> None:
-    """The complete example of docs/planning.md loads and plans what the page says."""
+    """The complete example of docs/planning.md loads and plans what it says; so do its settings."""
     page = (Path(__file__).parents[2] / "docs" / "planning.md").read_text("utf-8")
-    (example,) = re.findall(r"```toml\n(version = .*?)```", page, re.DOTALL)
+    example, model = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    workspace = '[workspace]\nname = "shop"\n'
+    for text in (model, model.replace("\n# ", "\n")):  # as it stands, and with all that is left out
+        section = parse_settings(tomllib.loads(workspace + text), "sayso.toml").planner
+        assert section.model == "openai:gpt-5"
     assert tomllib.loads(example)["name"] == "pause"
     (tmp_path / "pause.toml").write_text(example, "utf-8")
     planner = load_playbooks(tmp_path)
