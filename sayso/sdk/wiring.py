@@ -49,6 +49,9 @@ from sayso.telemetry import Telemetry
 if TYPE_CHECKING:
     from sayso.sdk.agent import AgentFloor
 
+GRACE_S = 10.0
+"""How long calls that are under way may still take when a workspace is closed."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class House:
@@ -228,7 +231,7 @@ def build_house(
     dispatcher: Dispatcher = (
         RemoteDispatcher(store, clock)
         if is_fleet(workspace)
-        else EmbeddedDispatcher(store, handlers, clock)
+        else EmbeddedDispatcher(store, handlers, clock, grace_s=GRACE_S)
     )
     return House(
         tenant=tenant,

@@ -257,3 +257,25 @@ async def test_a_write_that_goes_wrong_costs_no_answer(tmp_path: Path, of: str, 
         )
         assert view.status == "succeeded"
         assert len(shop.books.payouts) == 1
+
+
+async def test_a_workspace_that_is_closed_ends_the_call_under_way_first(tmp_path: Path) -> None:
+    """Whoever stops a server for a new version leaves no outcome that only a person can find."""
+    shop = Shop(at_most_once())
+    under_way = asyncio.Event()
+
+    async def take_a_while(call: Call) -> None:
+        under_way.set()
+        for _ in range(100):  # it is cancelled long before, if it is at all
+            await asyncio.sleep(0)
+
+    async with open_shop(tmp_path, shop=shop, work=True) as house:
+        stock(house)
+        shop.on_call = take_a_while
+        view = await house.sayso.propose(
+            "shop.refund", {"order": "o1", "amount": usd(100)}, subject="cus_1", wait=False
+        )
+        await asyncio.wait_for(under_way.wait(), 10)
+    shop.on_call = None
+    async with open_shop(tmp_path, shop=shop) as house:
+        assert (await house.sayso.action(view.id)).status == "succeeded"
