@@ -288,7 +288,11 @@ def judge_state(
         for row in latest.disagreeing(rows.get(table, ())):
             if row.last_seq in pruned and (row.latest or 0) < pruned[row.last_seq]:
                 if row.latest is None and (walk.skipped or table == "approval"):
-                    uncompared += 1
+                    if _has_ended(table, row.status):
+                        uncompared += 1
+                        continue
+                    message = "has not ended, and its entries are said to be pruned"
+                    _add_state(Check.STATE_STATUS, table, row, message, findings)
                     continue
                 if row.latest is not None:
                     _judge_status(table, row, row.latest_status, findings)
@@ -313,6 +317,14 @@ def pruned_sizes(walk: Walk) -> dict[object, int]:
             case _:
                 pass
     return found
+
+
+_ENDED = frozenset({"refused", "rejected", "expired", "succeeded", "failed", "compensated"})
+
+
+def _has_ended(table: str, status: object) -> bool:
+    """Whether the entries about such a row can be pruned: those of what can still move stay."""
+    return status in _ENDED if table == "action" else status != "pending"
 
 
 def _is_left_behind(table: str, row: StatedRow) -> bool:

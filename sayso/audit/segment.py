@@ -54,7 +54,7 @@ class SegmentInfo:
     Attributes:
         tenant: whose log. origin: `<deployment>/<tenant>`.
         first: the index of its first entry, a multiple of `count`.
-        count: how many entries it holds: a power of two, at least 256.
+        count: how many entries it holds: a power of two from 256 to 65,536.
         size: of the checkpoint in it.
     """
 
@@ -84,8 +84,11 @@ class SegmentInfo:
 
 
 def is_segment_size(count: int) -> bool:
-    """Whether a segment can hold so many entries: a power of two, at least 256."""
-    return count >= WIDTH and count & (count - 1) == 0
+    """Whether a segment can hold so many entries: a power of two from 256 to 65,536.
+
+    More would let a small file, unpacked, fill the memory of whoever reads it.
+    """
+    return WIDTH <= count <= SEGMENT_ENTRIES and count & (count - 1) == 0
 
 
 def segment_name(first: int, count: int, sha256_hex: str) -> str:

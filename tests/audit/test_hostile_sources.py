@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import shutil
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
+from tarfile import USTAR_FORMAT, TarInfo
 
 import orjson
 import pytest
@@ -16,8 +18,10 @@ from audit.small_log import SmallLog, editing, signer_of
 from sayso.audit.bundle import write_bundle
 from sayso.audit.checks import Trust
 from sayso.audit.merkle import LeafHashes, leaf_hash
+from sayso.audit.segment import SegmentInfo, SegmentReader
 from sayso.audit.verification import Check, Verdict
 from sayso.audit.verify import main, verify
+from sayso.errors import IntegrityError
 
 FORGER = 66
 
@@ -371,3 +375,43 @@ def test_a_log_whose_key_is_pinned_must_be_there(tmp_path: Path) -> None:
     assert [one.check for one in found.all_findings] == [Check.PINNED_HAS_LOG]
     assert found.verdict is Verdict.CANNOT_JUDGE
     assert verify(path, trust=trust, tenant="other").verdict is Verdict.VERIFIED
+
+
+@pytest.mark.promise("audit:rebuilt")
+@pytest.mark.parametrize(
+    "row",
+    [
+        "action values ('main', 'x', 'approved', 1, ?)",
+        "approval values ('main', 'x', 'pending', ?)",
+    ],
+)
+def test_what_can_still_move_does_not_pass_for_pruned(row: str, tmp_path: Path) -> None:
+    """Entries go only with what has ended, so a row of which none was read has ended, too."""
+    log = SealedLog(tmp_path, state=True)
+    log.prune(256)
+    path = log.write(tmp_path / "log.db")
+    known = verify(path)
+    assert (known.verdict, known.logs[0].uncompared_rows) == (Verdict.VERIFIED, 128)
+    with editing(path) as database:
+        database.execute(f"insert into {row}", (len(log.bodies) - 1,))
+    found = verify(path)
+    assert [one.check for one in found.all_findings] == [Check.STATE_STATUS]
+    assert found.verdict is Verdict.TAMPERED
+
+
+@pytest.mark.promise("audit:no-crash")
+def test_a_segment_that_would_unpack_to_too_much_is_refused_at_once(tmp_path: Path) -> None:
+    """Two hundred entries of one byte take a byte of such a file, so a small one could hold all."""
+    count = 1 << 30
+    info = SegmentInfo(tenant="main", origin="acme/main", first=0, count=count, size=count)
+    members = {"manifest.json": info.encoded(), "checkpoint": b"x", "vkeys": b"x\n", "proof": b""}
+    content = b""
+    for name, text in members.items():
+        member = TarInfo(name)
+        member.size = len(text)
+        content += member.tobuf(USTAR_FORMAT) + text + bytes(-len(text) % 512)
+    path = tmp_path / "segment.tar.gz"
+    path.write_bytes(gzip.compress(content))
+    with pytest.raises(IntegrityError, match="not in the form that the writer writes"):
+        SegmentReader(path)
+    assert verify(path).verdict is Verdict.TAMPERED
