@@ -24,6 +24,8 @@ from sayso.audit.verification import Check, Damage, Findings
 
 _ERASING = {"subject.erasing", "retention.swept"}
 """With which entries rows lose their personal part; what one says is kept under its index."""
+_COUNTED = {"action": "actions", "request": "requests"}
+"""Of which rows `retention.swept` says how many lost it, and by which name."""
 _KEPT = 5_000
 """Rows in memory; the entries about one mostly stand close together, so few are kept in parts."""
 
@@ -56,7 +58,10 @@ class Rebuilt:
             if known is not state:
                 add(table, known, state)
         if str(fields.get("kind")) in _ERASING:
-            self._recent["erasing", str(seq)] = {"subject": fields.get("subject")}
+            data = fields.get("data")
+            said = cast("Fields", data) if isinstance(data, dict) else {}
+            counts = {table: said.get(name) for table, name in _COUNTED.items()}
+            self._recent["erasing", str(seq)] = {"subject": fields.get("subject"), **counts}
 
     def spill_if_many(self) -> None:
         """Move what is in memory to the file, if it is much; for the end of each batch."""
@@ -86,6 +91,7 @@ class Rebuilt:
         file.execute(_INDEX)
         file.execute(_STATED)
         compared = 0
+        marked: dict[tuple[str, object], int] = {}
         for table in (table for table in TABLES if table in stored):
             for row in stored[table]:
                 rebuilt = self._rebuilt(file, table, name_of(table, row))
@@ -99,7 +105,7 @@ class Rebuilt:
                 compared += 1
                 _judge(table, row, rebuilt, findings)
                 if not unread:
-                    _judge_erased(file, table, row, findings)
+                    _judge_erased(file, table, row, marked, findings)
         hidden: set[str] = set()
         for place, name, last in file.execute(_UNSTATED):
             if place == "erasing":
@@ -167,14 +173,29 @@ def _judge(table: str, row: StoredRow, rebuilt: State | None, findings: Findings
         findings.add(Check.STATE_BOUND, Damage.STATE_DISAGREES, message, seq)
 
 
-def _judge_erased(file: sqlite3.Connection, table: str, row: StoredRow, findings: Findings) -> None:
-    """Whether a row that says that it was erased was: by an entry about its subject, or a sweep."""
+def _judge_erased(
+    file: sqlite3.Connection,
+    table: str,
+    row: StoredRow,
+    marked: dict[tuple[str, object], int],
+    findings: Findings,
+) -> None:
+    """Whether a row that says that it was erased was: by an entry about its subject, or a sweep.
+
+    Args:
+        marked: how many rows of a table named a sweep so far; more than it swept is too many.
+    """
     seq = row.get("erased_seq")
     if seq is None:
         return
     found = file.execute(_OF, ("erasing", str(seq))).fetchone()
-    about = None if found is None else orjson.loads(found[0])["subject"]
-    own = said_in(table, row).get("subject")
-    if found is None or (about is not None and own is not None and own != about):
+    said = cast("State", orjson.loads(found[0])) if found is not None else {}
+    about, own = said.get("subject"), said_in(table, row).get("subject")
+    fits = found is not None and (about is None or own is None or own == about)
+    if fits and about is None and table in _COUNTED:
+        marked[table, seq] = marked.get((table, seq), 0) + 1
+        swept = said.get(table)
+        fits = isinstance(swept, int) and marked[table, seq] <= swept
+    if not fits:
         message = f"the {table} `{name_of(table, row)[:120]}` was erased by no entry"
         findings.add(Check.STATE_ERASED, Damage.STATE_DISAGREES, message)

@@ -108,7 +108,9 @@ def binding_fault(row: StoredRow, rebuilt: State) -> str | None:
     snapshot, judged = _fields(row["snapshot"]), _fields(row.get("judgement"))
     asked = judged.get("outcome") == "ask" and row.get("card_digest") == rebuilt.get("digest")
     try:
-        if asked and row.get("card_erased_seq") is None:
+        if asked and row.get("card_erased_seq") is not None:
+            return "the card of the action `{}` is marked as erased, and the action is not"
+        if asked:
             card = hashlib.sha256(canonical_bytes(cast("Json", _parsed(row.get("card")))))
             if card.hexdigest() != snapshot.get("view_sha256"):
                 return "the card of the action `{}` is not the one that was shown"

@@ -13,10 +13,11 @@ from tarfile import USTAR_FORMAT, TarInfo
 import orjson
 import pytest
 from audit.sealed_log import SealedLog
-from audit.small_log import SmallLog, editing, signer_of
+from audit.small_log import AGENT, SmallLog, editing, signer_of
 
 from sayso.audit.bundle import write_bundle
 from sayso.audit.checks import Trust
+from sayso.audit.entry import Entry, EntryKind, Json
 from sayso.audit.merkle import LeafHashes, leaf_hash
 from sayso.audit.segment import SegmentInfo, SegmentReader
 from sayso.audit.verification import Check, Verdict
@@ -415,3 +416,20 @@ def test_a_segment_that_would_unpack_to_too_much_is_refused_at_once(tmp_path: Pa
     with pytest.raises(IntegrityError, match="not in the form that the writer writes"):
         SegmentReader(path)
     assert verify(path).verdict is Verdict.TAMPERED
+
+
+@pytest.mark.promise("audit:rebuilt")
+def test_a_sweep_erased_no_more_rows_than_it_says(tmp_path: Path) -> None:
+    """What somebody blanks by hand does not pass for swept, whatever sweep it names."""
+    log = SmallLog(8)
+    data: dict[str, Json] = {"before": "2025-11-25T12:00:00.000000Z", "actions": 1}
+    log.append(Entry(kind=EntryKind.RETENTION_SWEPT, actor=AGENT, data=data))
+    path = log.write(tmp_path / "log.db")
+    with editing(path) as database:
+        database.execute("alter table action add column erased_seq integer")
+        database.execute("update action set erased_seq = 8 where id = 'act_0'")
+    assert verify(path, deep=True).verdict is Verdict.VERIFIED
+    with editing(path) as database:
+        database.execute("update action set erased_seq = 8")
+    found = verify(path, deep=True)
+    assert [one.check for one in found.all_findings] == [Check.STATE_ERASED]

@@ -198,6 +198,17 @@ def test_nothing_passes_for_erased_without_an_erasure(change: str, copy: Path) -
     _assert_found(verify(copy, deep=True), {Check.STATE_ERASED})
 
 
+def test_a_card_is_not_erased_without_its_action(copy: Path) -> None:
+    """Another customer's erasure is an entry that is there, and an approval names no customer."""
+    erasure = "(select erased_seq from action where erased_seq is not null)"
+    _change(
+        copy,
+        f"update approval set erased_seq = {erasure}, view = '{{}}' where erased_seq is null"
+        f" and action_id = {_SUCCEEDED}",
+    )
+    _assert_found(verify(copy, deep=True), {Check.STATE_BOUND})
+
+
 def test_customers_whose_names_are_exchanged_are_found(copy: Path) -> None:
     """The pseudonym is derived from the id by the subject's key, so no other row can lend it."""
     _change(copy, "update subject set pseudonym = 'sub_x' where id = 'cus_1'")
