@@ -239,6 +239,20 @@ async def test_a_parquet_file_with_values_that_no_writer_writes_is_judged(
     assert lived.verdict(path) is not Verdict.VERIFIED
 
 
+async def test_a_parquet_file_cannot_belie_its_own_rows(lived: Lived) -> None:
+    """DuckDB leaves out the parts in which, by the file's own word, nothing can fit."""
+    path = await lived.export("parquet")
+    content = path.read_bytes()
+    foot = len(content) - 8 - int.from_bytes(content[-8:-4], "little")
+    smallest, largest = (number.to_bytes(8, "little") for number in (1_000, 30_000))
+    assert largest in content[foot:]
+    path.write_bytes(content[:foot] + content[foot:].replace(largest, smallest))
+    with duckdb.connect() as database:
+        asked = "select count(*) from read_parquet(?) where amount_minor > 2000"
+        assert database.execute(asked, [str(path)]).fetchone() == (0,)
+    assert lived.verdict(path) is not Verdict.VERIFIED
+
+
 @pytest.mark.parametrize("kind", ["ocsf", "cloudevents", "parquet"])
 async def test_a_cut_file_is_not_verified(lived: Lived, kind: str) -> None:
     """Cut anywhere but at the end of a line."""

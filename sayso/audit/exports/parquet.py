@@ -22,6 +22,7 @@ from sayso.errors import Code, ConfigError, IntegrityError
 FORMAT = b"sayso-audit-parquet/1"
 _ROWS = 10_000
 """Rows of one group: what is held in memory at a time."""
+_NESTED = "proof"
 _READ_ROWS = 1_024
 """Rows that are read at a time, of a file that somebody else may have written."""
 
@@ -87,15 +88,61 @@ def read_parquet(path: Path) -> tuple[str, str, Iterator[ProvenRow]]:
 
 def _read_rows(arrow: Any, file: Any, note: str, vkey: str) -> Iterator[ProvenRow]:
     try:
-        for batch in file.iter_batches(_READ_ROWS):
-            times = batch.column("at").cast(arrow.int64()).to_pylist()
-            for record, at in zip(batch.drop_columns(["at"]).to_pylist(), times, strict=True):
-                yield _read_row({**record, "at": at}, note, vkey)
+        for number in range(file.num_row_groups):
+            extent = _Extent()
+            for batch in file.iter_batches(_READ_ROWS, row_groups=[number]):
+                times = batch.column("at").cast(arrow.int64())
+                extent.note(batch.set_column(batch.schema.get_field_index("at"), "at", times))
+                records = batch.drop_columns(["at"]).to_pylist()
+                for record, at in zip(records, times.to_pylist(), strict=True):
+                    yield _read_row({**record, "at": at}, note, vkey)
+            # INVARIANT: readers leave out parts, and answer `max`, by what the file says of them.
+            if not extent.is_told_by(file.metadata.row_group(number)):
+                raise IntegrityError(
+                    Code.TAMPERED, "what the Parquet file says of its parts is not what is in them"
+                )
     except (arrow.ArrowException, OSError, TypeError, ValueError) as error:
         # Also null in a proof, text that is not UTF-8, and times that are none.
         raise IntegrityError(
             Code.TAMPERED, "the Parquet file is damaged", detail=str(error)
         ) from error
+
+
+class _Extent:
+    """What is in the plain columns of one row group: the number of rows, nulls, and the ends."""
+
+    def __init__(self) -> None:
+        self._rows = 0
+        self._nulls: dict[str, int] = {}
+        self._ends: dict[str, list[Any]] = {}
+
+    def note(self, batch: Any) -> None:
+        """Take in the next rows; `at` as a number."""
+        compute = import_module("pyarrow.compute")
+        self._rows += batch.num_rows
+        for name in batch.schema.names:
+            column = batch.column(name)
+            self._nulls[name] = self._nulls.get(name, 0) + column.null_count
+            if name == _NESTED or column.null_count == len(column):
+                continue
+            ends = compute.min_max(column).as_py()
+            for value in (ends["min"], ends["max"]):
+                raw = value.encode() if isinstance(value, str) else value
+                self._ends.setdefault(name, []).append(raw)
+            self._ends[name] = [min(self._ends[name]), max(self._ends[name])]
+
+    def is_told_by(self, group: Any) -> bool:
+        """Whether the file's own words about the row group are these, as far as it has any."""
+        for number in range(group.num_columns):
+            column = group.column(number)
+            told, name = column.statistics, column.path_in_schema
+            if told is None or name not in self._nulls or name == _NESTED:
+                continue
+            if told.has_null_count and told.null_count != self._nulls[name]:
+                return False
+            if told.has_min_max and [told.min_raw, told.max_raw] != self._ends.get(name):
+                return False
+        return bool(group.num_rows == self._rows)
 
 
 def _read_row(record: dict[str, Any], note: str, vkey: str) -> ProvenRow:
