@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 from surfaces.cli.line import Line
 
 from sayso.surfaces.cli.demo.messages import own_messages
+from sayso.testing.sandbox import DEMO
 
 
 @pytest.fixture
@@ -46,6 +49,19 @@ def test_yes_to_everything_is_proven_to_the_cent(line: Line, here: Path) -> None
     assert document["books"]["provider"]["money_out"] == summary["money_out"]
     assert (document["books"]["effects"], document["books"]["differences"]) == (8, [])
     assert not list(here.iterdir())
+
+
+@pytest.mark.promise("agent:nothing-personal")
+def test_the_log_of_a_whole_demo_names_no_customer(line: Line, here: Path) -> None:
+    """Invariant 8: what it says is there for good; ids of objects and effects are all it keeps."""
+    line.done("demo", "--yes", "--keep", str(here / "kept"))
+    with closing(sqlite3.connect(here / "kept" / "sayso.db")) as connection:
+        bodies = [body for (body,) in connection.execute("select body from log_entry")]
+    assert len(bodies) > 80
+    words = {"Visa", "Mastercard", "Order", "1042", "kitchen scale", "cast-iron"}
+    for who in DEMO:
+        words |= {who.name, who.email, who.customer_id}
+    assert [word for word in sorted(words) if any(word in body for body in bodies)] == []
 
 
 @pytest.mark.promise("demo:never-hangs")
