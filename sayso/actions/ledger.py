@@ -35,8 +35,6 @@ from sayso.store.base import (
 SYSTEM = Actor(kind=ActorKind.SYSTEM, id="engine")
 OUTBOX_TOPIC = "approval"
 """Surfaces that show cards read this topic of the outbox; its keys are approval ids."""
-TELLING_CHARS = 6
-"""A customer's id of so many characters is taken for theirs wherever it stands in another text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 
-from sayso.actions.ledger import TELLING_CHARS, ActionRow, Ledger, entry_of
+from sayso.actions.ledger import ActionRow, Ledger, entry_of
 from sayso.actions.queue import ApprovalRow, ApprovalStatus, approval_of, supersede_approval
 from sayso.actions.state import Status
 from sayso.audit.entry import EntryKind, Json
@@ -50,8 +49,7 @@ class Moves:
         """
         self.ahead(tx, row)
         pseudonym = self._personal.pseudonym(tx, row.tenant, row.subject.id, moved.updated_at)
-        told = _under_pseudonym(data, row.subject.id, pseudonym)
-        entry = entry_of(moved, kind, pseudonym=pseudonym, data=told, approval=approval)
+        entry = entry_of(moved, kind, pseudonym=pseudonym, data=data, approval=approval)
         return self._ledger.move(tx, row, moved, entry, by_owner=by_owner)
 
     def move_superseding(
@@ -99,18 +97,3 @@ class Moves:
         if stored is not None and approval is not None and superseded:
             supersede_approval(tx, approval, stored)
         return stored
-
-
-def _under_pseudonym(data: dict[str, Json], subject_id: str, pseudonym: str) -> dict[str, Json]:
-    """The data with a reason in which the customer's own id is their pseudonym.
-
-    A reason is often the connector's or the provider's sentence, and an entry is for good.
-    """
-    reason = data.get("reason")
-    if not isinstance(reason, str) or subject_id not in reason:
-        return data
-    if len(subject_id) >= TELLING_CHARS:
-        named = reason.replace(subject_id, pseudonym)
-    else:
-        named = re.sub(rf"(?<!\w){re.escape(subject_id)}(?!\w)", lambda _: pseudonym, reason)
-    return {**data, "reason": named}

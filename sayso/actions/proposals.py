@@ -10,7 +10,7 @@ import orjson
 from sayso.actions.action import Subject
 from sayso.actions.digest import erased_key, hash_of, is_text, plain, storable
 from sayso.actions.judging import Judge, Judged, judged_data
-from sayso.actions.ledger import SYSTEM, TELLING_CHARS, ActionRow, Ledger, entry_of, read_action
+from sayso.actions.ledger import SYSTEM, ActionRow, Ledger, entry_of, read_action
 from sayso.actions.plan import OnFailure, Step
 from sayso.actions.priority import NORMAL, check_priority
 from sayso.actions.queue import ApprovalRow, ApprovalStatus, approval_of, put_approval
@@ -27,6 +27,8 @@ from sayso.telemetry import Telemetry
 
 MAX_KEY_CHARS = 200
 MAX_REASON_CHARS = 20_000
+_TELLING_CHARS = 6
+"""A customer's id of so many characters is taken for theirs wherever it stands in another id."""
 _WITHOUT_A_ROW = frozenset({Code.UNKNOWN_ACTION, Code.INVALID_INPUT, Code.INVALID_MONEY})
 """What the caller wrote cannot be an action at all, so there is only the entry."""
 _KIND_OF = {
@@ -406,7 +408,7 @@ def _judged_entry(
 def _object_of(resolved: Resolved, subject_id: str, pseudonym: str) -> str:
     """The object as the log names it for good: a customer's own id is their pseudonym there."""
     kind, named = resolved.object_kind, resolved.object_id
-    if named == subject_id or len(subject_id) >= TELLING_CHARS:
+    if named == subject_id or len(subject_id) >= _TELLING_CHARS:
         named = named.replace(subject_id, pseudonym)
     return f"{kind}:{named}"
 

@@ -34,6 +34,7 @@ from sayso.audit.checks import (
     read_checkpoints,
 )
 from sayso.audit.database import LogDatabase, open_database
+from sayso.audit.description import describe, printable
 from sayso.audit.keys import ListedKey, listed_history
 from sayso.audit.logs import LOGS, judge_dropped
 from sayso.audit.merkle import leaf_hash, verify_inclusion
@@ -45,7 +46,6 @@ from sayso.audit.verification import (
     AnchoredAt,
     Check,
     Damage,
-    Finding,
     Findings,
     LogVerification,
     Verdict,
@@ -502,42 +502,6 @@ def _compare_equal_sizes(
     return tuple(confirmed)
 
 
-def describe(verification: Verification) -> str:
-    """The verification for a person, ending in a line feed."""
-    lines = [f"{_words(verification.verdict)}: {verification.source}"]
-    for log in verification.logs:
-        lines.append(f"  {log.origin or log.tenant}: {_words(log.verdict)}")
-        lines.append(f"    covers {log.coverage}")
-        if log.state_rows:
-            lines.append(f"    {log.state_rows} rows of actions and approvals compared")
-        lines += [f"    {_describe_finding(found)}" for found in log.findings]
-        lines += [f"    and {log.dropped} more findings"] if log.dropped else []
-        lines += [f"    note: {warning}" for warning in log.warnings]
-    lines += [f"  {_describe_finding(found)}" for found in verification.findings]
-    lines += [f"  note: {warning}" for warning in verification.warnings]
-    return "".join(f"{_printable(line)}\n" for line in lines)
-
-
-def _printable(line: str) -> str:
-    """A line with nothing in it that a terminal obeys: names in it are whatever somebody wrote."""
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode() for char in line
-    )
-
-
-def _words(verdict: Verdict) -> str:
-    return verdict.value.replace("_", " ")
-
-
-def _describe_finding(found: Finding) -> str:
-    where = ""
-    if found.seq is not None:
-        where = f" at {found.seq}"
-        if found.last_seq not in {None, found.seq}:
-            where = f" from {found.seq} to {found.last_seq}"
-    return f"{found.damage.value}{where}: {found.message} [{found.check.value}]"
-
-
 def _show_progress(done: int, total: int) -> None:
     filled = 30 * done // max(total, 1)
     bar = "#" * filled + "." * (30 - filled)
@@ -598,7 +562,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"{error}\n")
         return Verdict.CANNOT_JUDGE.exit_status
     except Exception as error:  # noqa: BLE001  (the edge: what nobody foresaw is no verdict, not 1)
-        sys.stderr.write(f"{_printable(f'the verifier broke off: {error!r:.200}')}\n")
+        sys.stderr.write(f"{printable(f'the verifier broke off: {error!r:.200}')}\n")
         return Verdict.CANNOT_JUDGE.exit_status
     if on_terminal:
         sys.stderr.write("\r\x1b[K")

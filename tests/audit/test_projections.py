@@ -31,6 +31,7 @@ BODIES = _object(
 def test_two_texts_differ_where_their_columns_do(
     fields: dict[str, object], other: dict[str, object]
 ) -> None:
+    """As a text, the columns of one row agree with a body exactly where their values do."""
     projections = Projections(JOINED)
     wrong = projections.differing(projections.of(other), fields)
     assert projections.differing_joined(_stored(other), fields) == wrong
@@ -40,12 +41,14 @@ def test_two_texts_differ_where_their_columns_do(
 
 @given(fields=BODIES)
 def test_a_body_agrees_with_its_own_columns(fields: dict[str, object]) -> None:
+    """No false alarm; and what says nothing as null is found by comparing texts alone."""
     assert Projections(JOINED).differing_joined(_stored(fields), fields) == []
     if None not in _values(fields):
         assert joined(fields) == _stored(fields)
 
 
 def test_an_actor_that_is_no_object_is_looked_at_more_closely() -> None:
+    """A body of another shape never ends the walk."""
     assert joined({"actor": "agt_1"}) == ""
     assert joined({"amount": None}) == ""
 

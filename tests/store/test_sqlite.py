@@ -393,8 +393,11 @@ async def test_a_writer_goes_on_once_another_process_lets_the_file_go(tmp_path: 
     assert writers[0].execute("pragma busy_timeout").fetchone()[0] == 2
     other = open_connection(path, create=False)
     other.execute("begin immediate")
+    tried: list[str] = []
+    writers[0].set_trace_callback(tried.append)
     waiting = asyncio.create_task(store.write(put("a")))
-    await asyncio.sleep(0.02)  # many times as long as SQLite itself would wait
+    while tried.count("begin immediate") < 5:
+        await asyncio.sleep(0)
     assert not waiting.done()
     other.execute("rollback")
     assert await waiting == 1
