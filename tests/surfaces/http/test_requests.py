@@ -231,8 +231,8 @@ async def test_a_client_that_leaves_leaves_nothing_behind(served: Served) -> Non
     path = f"/v1/requests/{as_json(asked)['id']}/events"
     async with asyncio.timeout(TIMEOUT_S), httpx.AsyncClient(base_url=served.url) as client:
         async with client.stream("GET", path, headers=served.headers("bot")) as answer:
-            async for _ in events(answer):
-                break
+            arriving = events(answer)  # kept, since leaving it would close the connection
+            await anext(arriving)
             while "sayso stream watch" not in await asyncio.to_thread(_tasks, served):
                 await asyncio.sleep(0)
         while "sayso stream watch" in await asyncio.to_thread(_tasks, served):
