@@ -25,6 +25,9 @@ from sayso.testing.postgres import PostgresServer
 StoreKind = Literal["sqlite", "postgres"]
 
 LEASE_S = 0.5
+_AT_A_TIME = 32
+"""So many settlements are under way at once: orders and answers must fit into a worker's pipe, or
+both sides wait for the other one to read."""
 SETTLE_AFTER_S = 2
 RUN_S = 10.0
 """A run whose worker does not die by itself in this time has it killed."""
@@ -237,7 +240,7 @@ class LaneRun:
             waiting = [row for row in rows if row.for_a_person]
             # A person looks only when nothing can be on its way any more.
             if waiting and time.monotonic() > begin + SETTLE_AFTER_S:
-                for row in waiting:
+                for row in waiting[:_AT_A_TIME]:
                     self._settle_as_a_person(row.id)
             if not waiting and not any(row.open for row in rows):
                 return True
