@@ -29,7 +29,7 @@ from sayso.store.base import Store, integer
 from sayso.telemetry import Telemetry
 
 LEASE = timedelta(minutes=2)
-MAX_ATTEMPTS = 5
+MAX_ATTEMPTS = 8
 """After so many failed runs a request is handed to a person."""
 
 

@@ -15,6 +15,7 @@ from sayso.actions.decision import Choice, Decision
 from sayso.actions.plan import HandOver, Plan, Step
 from sayso.agent.base import Handles, Message
 from sayso.agent.requests import get_request
+from sayso.agent.runner import MAX_ATTEMPTS
 from sayso.errors import Code, RefusedError, RetryableError
 from sayso.ids import Tenant
 from sayso.json import JsonValue
@@ -172,12 +173,12 @@ async def test_what_nobody_understands_becomes_an_honest_hand_over(tmp_path: Pat
 async def test_a_planner_that_does_not_answer_is_asked_again_and_then_a_person_takes_over(
     tmp_path: Path,
 ) -> None:
-    """RetryableError: retried with pauses, and after five runs handed over, never lost."""
-    failing = [RetryableError(Code.MODEL_FAILED, "no answer") for _ in range(6)]
+    """RetryableError: retried with pauses, and after the last run handed over, never lost."""
+    failing = [RetryableError(Code.MODEL_FAILED, "no answer") for _ in range(MAX_ATTEMPTS + 1)]
     async with open_shop(tmp_path, planner=Scripted(*failing)) as house:
         stock(house)
         view = await house.sayso.ask("cus_1", "refund please", wait_s=0)
-        for _ in range(6):
+        for _ in failing:
             await house.sayso.house.dispatcher.run_now("request", MAIN, view.id)
         assert (await house.sayso.request(view.id)).status == "handed_over"
 
@@ -190,13 +191,13 @@ async def test_a_planner_that_breaks_is_asked_again_and_then_a_person_takes_over
     tmp_path: Path, broken: Exception
 ) -> None:
     """Whatever a planner or a connector raises, no request is tried for ever, and nothing leaks."""
-    async with open_shop(tmp_path, planner=Scripted(*[broken] * 6)) as house:
+    async with open_shop(tmp_path, planner=Scripted(*[broken] * (MAX_ATTEMPTS + 1))) as house:
         stock(house)
         view = await house.sayso.ask("cus_1", "refund please", wait_s=0)
         dispatcher = house.sayso.house.dispatcher
         await dispatcher.run_now("request", MAIN, view.id)
         assert dispatcher.problem_with("request", MAIN, view.id) is broken
-        for _ in range(4):
+        for _ in range(MAX_ATTEMPTS - 1):
             await dispatcher.run_now("request", MAIN, view.id)
         assert (await house.sayso.request(view.id)).status == "handed_over"
         (entry,) = await house.sayso.audit.query("kind:request.handed_over")
