@@ -22,6 +22,7 @@ from langgraph.runtime import Runtime
 from langgraph.types import Command, interrupt
 
 from sayso.actions.action import plannable
+from sayso.actions.digest import storable
 from sayso.actions.plan import HandOver, OnFailure, Plan, Step
 from sayso.actions.proposals import Proposal, Proposals
 from sayso.actions.reach import Reach
@@ -44,9 +45,8 @@ from sayso.telemetry import Telemetry
 
 MAX_TRIES = 2
 """How often a planner may answer one request; the second time it is told what was wrong."""
-
-
 _LONGEST_REASON = 500
+"""So many characters of why a person takes over are kept."""
 
 
 class RunState(TypedDict, total=False):
@@ -286,7 +286,9 @@ def hand_over(
             "code": spent.get("code", Code.NOT_UNDERSTOOD.value),
         },
         planner=spent.get("planner"),
-        reply=HandedOver(reason=reason[:_LONGEST_REASON], reply=write_hand_over()).to_text(),
+        reply=HandedOver(
+            reason=storable(reason, _LONGEST_REASON), reply=write_hand_over()
+        ).to_text(),
         tokens=spent.get("tokens", 0),
         cost_micro_usd=spent.get("cost_micro_usd", 0),
     )

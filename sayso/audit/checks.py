@@ -319,12 +319,13 @@ def pruned_sizes(walk: Walk) -> dict[object, int]:
     return found
 
 
-_ENDED = frozenset({"refused", "rejected", "expired", "succeeded", "failed", "compensated"})
+ENDED = frozenset({"refused", "rejected", "expired", "succeeded", "failed", "compensated"})
+"""States of an action that has ended; `actions.state.FINAL`, which a verifier cannot import."""
 
 
 def _has_ended(table: str, status: object) -> bool:
     """Whether the entries about such a row can be pruned: those of what can still move stay."""
-    return status in _ENDED if table == "action" else status != "pending"
+    return status in ENDED if table == "action" else status != "pending"
 
 
 def _is_left_behind(table: str, row: StatedRow) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import sqlite3
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -34,13 +35,15 @@ from sayso.actions.engine import Boundary
 from sayso.actions.ledger import Ledger, get_action
 from sayso.actions.plan import Step
 from sayso.actions.resolution import Resolution
-from sayso.actions.state import START, TRANSITIONS, Status, check_transition
+from sayso.actions.state import FINAL, START, TRANSITIONS, Status, check_transition
+from sayso.audit.checks import ENDED
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind
 from sayso.errors import IntegrityError
 from sayso.json import JsonValue
 from sayso.money import Money
 from sayso.sdk.views import ActionView
 from sayso.store.base import Transaction
+from sayso.store.queries import named_queries
 from sayso.testing.shop import Shop, ShopFault
 
 Way = tuple[str, Status, EntryKind]
@@ -283,3 +286,18 @@ async def test_every_way_of_the_table_is_taken_and_the_log_rebuilds_the_rows(
         taken |= _ways(house)
     assert taken - TABLE == set()
     assert TABLE - taken == LATER
+
+
+def test_whoever_lists_what_has_ended_lists_the_same_states() -> None:
+    """The queries and the verifier, which cannot ask the table, say what it says."""
+    listed = re.compile(r"\(((?:\s*'[a-z_]+',?)+)\)")
+    ended = {status.value for status in FINAL}
+    lists = [
+        set(re.findall(r"[a-z_]+", words))
+        for sql in named_queries().values()
+        for words in listed.findall(sql)
+        if "'compensated'" in words
+    ]
+    assert len(lists) > 5
+    assert all(states == ended for states in lists), lists
+    assert ended == ENDED

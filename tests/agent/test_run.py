@@ -170,6 +170,17 @@ async def test_what_nobody_understands_becomes_an_honest_hand_over(tmp_path: Pat
         assert house.shop.books.payouts == []
 
 
+async def test_a_reason_that_is_no_text_hands_over_all_the_same(tmp_path: Path) -> None:
+    """A planner of one's own may say anything; what cannot be kept becomes question marks."""
+    planner = Scripted(HandOver(reason="what is \ud800?", planner="own"))
+    async with open_shop(tmp_path, planner=planner) as house:
+        stock(house)
+        view = await house.sayso.ask("cus_1", "refund please")
+        assert view.status == "handed_over"
+        assert view.error is not None
+        assert view.error.message == "what is ??"
+
+
 async def test_a_planner_that_does_not_answer_is_asked_again_and_then_a_person_takes_over(
     tmp_path: Path,
 ) -> None:
