@@ -27,6 +27,10 @@ pytestmark = pytest.mark.promise("audit:rebuilt")
 
 _SUCCEEDED = "(select min(id) from action where status = 'succeeded' and erased_seq is null)"
 _VOTED = "(select min(approval_id) from vote where decision = 'approve')"
+_CARRIED_OUT_CARD = (
+    "(select min(action_id) from approval join action on action.id = action_id"
+    " where action.status = 'succeeded' and action.erased_seq is null)"
+)
 _BLANKED = "(select min(id) from action where erased_seq is not null)"
 
 
@@ -204,7 +208,7 @@ def test_a_card_is_not_erased_without_its_action(copy: Path) -> None:
     _change(
         copy,
         f"update approval set erased_seq = {erasure}, view = '{{}}' where erased_seq is null"
-        f" and action_id = {_SUCCEEDED}",
+        f" and action_id = {_CARRIED_OUT_CARD}",
     )
     _assert_found(verify(copy, deep=True), {Check.STATE_BOUND})
 
