@@ -134,11 +134,11 @@ class Approvals:
         traceparent: str | None = None
         attributes = {"sayso.decision": decision.choice.value}
         if self._telemetry.records:  # only a span needs to know before the vote what it is about
-            row = await self._store.read(lambda reader: self._asked(reader, decision))
+            row = await self._store.read(lambda reader: self._asked(reader, decision), brief=True)
             traceparent = row.traceparent
             attributes["sayso.action"] = row.name
         with self._telemetry.span("sayso.approve", traceparent, attributes):
-            return await self._store.write(lambda tx: self._vote(tx, decision))
+            return await self._store.write(lambda tx: self._vote(tx, decision), brief=True)
 
     @staticmethod
     def _asked(reader: Reader, decision: Decision) -> ActionRow:
@@ -242,7 +242,7 @@ class Approvals:
     async def _edit(self, decision: Decision) -> Decided:
         now = to_micros(self._clock.now())
         approval, row, person = await self._store.read(
-            lambda reader: check_decision(reader, self._directory, decision, now)
+            lambda reader: check_decision(reader, self._directory, decision, now), brief=True
         )
         args, wanted = lowered_args(self._reach.action(row.name), row, decision)
         draft = replace(row, args=args, revision=row.revision + 1)
@@ -257,7 +257,8 @@ class Approvals:
             raise changed_meanwhile()
         with self._telemetry.span("sayso.approve", row.traceparent, {"sayso.decision": "edit"}):
             return await self._store.write(
-                lambda tx: self._store_edit(tx, decision, approval, row, draft, resolved, person)
+                lambda tx: self._store_edit(tx, decision, approval, row, draft, resolved, person),
+                brief=True,
             )
 
     def _store_edit(

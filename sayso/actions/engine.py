@@ -132,7 +132,9 @@ class Engine:
             RefusedError: `not_found`.
             RetryableError: the store or the provider cannot be used now; try again later.
         """
-        row = await self._store.read(lambda reader: get_action(reader, tenant, action_id))
+        row = await self._store.read(
+            lambda reader: get_action(reader, tenant, action_id), brief=True
+        )
         return await self.advance_row(row)
 
     async def advance_row(self, row: ActionRow) -> ActionRow:
@@ -169,7 +171,7 @@ class Engine:
             case Status.PLANNED | Status.STALE:
                 return await self._judge_again(row)
             case Status.PENDING_APPROVAL:
-                return await self._store.write(lambda tx: self._expire(tx, row, now))
+                return await self._store.write(lambda tx: self._expire(tx, row, now), brief=True)
             case Status.APPROVED:
                 if row.due_at is None or row.due_at > now:
                     return None
@@ -200,12 +202,12 @@ class Engine:
         if row.revision >= MAX_REVISIONS:
             return await self._refuse(row, Code.WRONG_STATE, "it changed too often")
         if not stands_alone(row):
-            failed = await self._store.read(lambda reader: failed_before(reader, row))
+            failed = await self._store.read(lambda reader: failed_before(reader, row), brief=True)
             if failed is not None:
                 return await self._refuse(
                     row, Code.DEPENDENCY_FAILED, dependency_error(failed)["message"]
                 )
-        quote = await self._store.read(lambda reader: self._quote(reader, row))
+        quote = await self._store.read(lambda reader: self._quote(reader, row), brief=True)
         return await self._proposals.settle_planned(row, quote)
 
     def _quote(self, reader: Reader, row: ActionRow) -> str:
@@ -231,24 +233,26 @@ class Engine:
             found = await self._look_up(row)
             if isinstance(found, Receipt):
                 return await self._store.write(
-                    lambda tx: self._settlements.reconcile(tx, row, found)
+                    lambda tx: self._settlements.reconcile(tx, row, found), brief=True
                 )
             guarantee = self._reach.action(row.name).guarantee
             unproven = not_proven(row, guarantee, found, to_micros(self._clock.now()))
         if not stands_alone(row):
-            waiting = await self._store.read(lambda reader: waits_for(reader, row))
+            waiting = await self._store.read(lambda reader: waits_for(reader, row), brief=True)
             if waiting is Waits.FAILED:
                 _check_not_done(unproven)
                 problem = "another step of its plan did not succeed"
                 return await self._refuse(row, Code.DEPENDENCY_FAILED, problem)
             if waiting is Waits.OPEN:
-                await self._store.write(lambda tx: park(tx, row))
+                await self._store.write(lambda tx: park(tx, row), brief=True)
                 return None
         changed = await self._changed_world(row)
         if changed is not None:
             return await self._make_stale(row, changed, unproven)
         self._passing(Boundary.BEFORE_INTENT)
-        claimed = await self._store.write(lambda tx: self._claims.commit_intent(tx, row))
+        claimed = await self._store.write(
+            lambda tx: self._claims.commit_intent(tx, row), brief=True
+        )
         if isinstance(claimed, str):
             return await self._make_stale(row, claimed, unproven)
         if claimed is None or claimed.is_held:
@@ -290,13 +294,17 @@ class Engine:
         # INVARIANT: a new revision has a new key, so a provider that did it and said that it had
         # not would do it again; nor is the change its own effect.
         _check_not_done(unproven)
-        stored = await self._store.write(lambda tx: self._endings.make_stale(tx, row, reason))
+        stored = await self._store.write(
+            lambda tx: self._endings.make_stale(tx, row, reason), brief=True
+        )
         if stored is not None and stored.status is not Status.STALE:
             check_claimed(stored)
         return stored
 
     async def _refuse(self, row: ActionRow, code: Code, message: str) -> ActionRow | None:
-        return await self._store.write(lambda tx: self._endings.refuse(tx, row, code, message))
+        return await self._store.write(
+            lambda tx: self._endings.refuse(tx, row, code, message), brief=True
+        )
 
     # ---- call and settle -----------------------------------------------------------------------
 
@@ -314,7 +322,7 @@ class Engine:
             if row.due_at is None or now >= row.due_at:
                 return None
             if now - (row.called_at or 0) >= int(PROMPT_S * 1e6):
-                stop = await self._store.read(lambda reader: stop_on(reader, row))
+                stop = await self._store.read(lambda reader: stop_on(reader, row), brief=True)
                 if stop is not None:
                     return await self._take_back(row, stop, which)
             guarantee = self._reach.action(row.name).guarantee
@@ -338,7 +346,9 @@ class Engine:
         return settled
 
     async def _take_back(self, row: ActionRow, stop: Obstacle, which: Try) -> ActionRow | None:
-        return await self._store.write(lambda tx: self._holding.take_back(tx, row, stop, which))
+        return await self._store.write(
+            lambda tx: self._holding.take_back(tx, row, stop, which), brief=True
+        )
 
     # ---- recover: a dead worker's action, or an unknown outcome ---------------------------------
 
@@ -357,11 +367,13 @@ class Engine:
         match move:
             case Settle(receipt=receipt):
                 return await self._store.write(
-                    lambda tx: self._settlements.reconcile(tx, row, receipt)
+                    lambda tx: self._settlements.reconcile(tx, row, receipt), brief=True
                 )
             case CallAgain(proven=proven):
                 self._passing(Boundary.BEFORE_INTENT)
-                claimed = await self._store.write(lambda tx: self._claims.claim_again(tx, row))
+                claimed = await self._store.write(
+                    lambda tx: self._claims.claim_again(tx, row), brief=True
+                )
                 if claimed is None or claimed.is_held:
                     return claimed
                 check_claimed(claimed)
@@ -369,7 +381,7 @@ class Engine:
                 return await self._call(claimed, Try.PROVEN if proven else Try.AGAIN)
             case Wait():
                 stayed = await self._store.write(
-                    lambda tx: self._settlements.stay_unknown(tx, row, move)
+                    lambda tx: self._settlements.stay_unknown(tx, row, move), brief=True
                 )
                 if stayed is not None and move.due_at is None:
                     # Once per action: from here on it is not due, so nobody comes by again.

@@ -74,11 +74,11 @@ class LeaseKeeper:
         """
         for pause_s in WRITE_PAUSES_S:
             try:
-                return await self._store.write(work)
+                return await self._store.write(work, brief=True)
             except (RetryableError, OutcomeUnknownError, ConfigError) as error:
                 logger.warning("%s cannot be written down yet: %s", self.row.id, error)
                 await asyncio.sleep(pause_s)
-        return await self._store.write(work)
+        return await self._store.write(work, brief=True)
 
     def _look_again_s(self) -> float | None:
         return min(self._lease_s / 3, self._left_s()) if self._ends_call else None
@@ -93,7 +93,7 @@ class LeaseKeeper:
             # NOTE: a database that is busy or full must not break the call off by itself, whose
             # answer would be lost. Once the lease has ended, who takes over looks the call up.
             with contextlib.suppress(SaysoError):
-                due_at = await self._store.write(self._extend)
+                due_at = await self._store.write(self._extend, brief=True)
                 self.row = replace(self.row, due_at=due_at)
 
     def _extend(self, tx: Transaction) -> int | None:

@@ -145,7 +145,7 @@ class Proposals:
         known = None
         if not proposal.is_new:
             known = await self._store.read(
-                lambda reader: _by_key(reader, proposal.tenant, proposal.key)
+                lambda reader: _by_key(reader, proposal.tenant, proposal.key), brief=True
             )
         if known is not None:
             return Proposed(row=_same(read_action(known), fingerprint))
@@ -159,7 +159,7 @@ class Proposals:
         with self._telemetry.span("sayso.judge", draft.traceparent, {"sayso.action": draft.name}):
             try:
                 return await self._store.write(
-                    lambda tx: self._insert(tx, draft, outcome, proposal, claim)
+                    lambda tx: self._insert(tx, draft, outcome, proposal, claim), brief=True
                 )
             except RefusedError as error:
                 if isinstance(outcome, RefusedError) or error.code is Code.IDEMPOTENCY_CONFLICT:
@@ -167,7 +167,7 @@ class Proposals:
                 # What a connector gave can be neither judged nor kept, which is a no to the action.
                 unfit = error
                 return await self._store.write(
-                    lambda tx: self._insert(tx, draft, unfit, proposal, None)
+                    lambda tx: self._insert(tx, draft, unfit, proposal, None), brief=True
                 )
 
     async def dry_run(self, proposal: Proposal) -> Judged:
@@ -228,14 +228,14 @@ class Proposals:
         with self._telemetry.span("sayso.judge", row.traceparent, {"sayso.action": row.name}):
             try:
                 return await self._store.write(
-                    lambda tx: self._judge_stored(tx, row, draft, outcome, quote)
+                    lambda tx: self._judge_stored(tx, row, draft, outcome, quote), brief=True
                 )
             except RefusedError as error:
                 if isinstance(outcome, RefusedError):
                     raise
                 unfit = error  # else it would stay due, and be judged in vain, for ever
                 return await self._store.write(
-                    lambda tx: self._judge_stored(tx, row, draft, unfit, quote)
+                    lambda tx: self._judge_stored(tx, row, draft, unfit, quote), brief=True
                 )
 
     async def _resolve(self, draft: ActionRow) -> Resolved:

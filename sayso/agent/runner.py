@@ -53,14 +53,16 @@ class Runner:
         Raises:
             RetryableError: a provider, the model or the store cannot be used now.
         """
-        row = await self.store.read(lambda reader: get_request(reader, tenant, request_id))
+        row = await self.store.read(
+            lambda reader: get_request(reader, tenant, request_id), brief=True
+        )
         if row.due_at is None or row.status in {
             RequestStatus.ANSWERED,
             RequestStatus.HANDED_OVER,
         }:
             return
         lease = LEASE // timedelta(microseconds=1)
-        claimed = await self.store.write(lambda tx: self.requests.claim(tx, row, lease))
+        claimed = await self.store.write(lambda tx: self.requests.claim(tx, row, lease), brief=True)
         if claimed is None:
             return
         try:
@@ -111,7 +113,9 @@ class Runner:
         else:
             command = RunState(problems=[], tries=0)
         await graph.ainvoke(command, config, context=context, durability="exit", version="v2")
-        after = await self.store.read(lambda reader: get_request(reader, row.tenant, row.id))
+        after = await self.store.read(
+            lambda reader: get_request(reader, row.tenant, row.id), brief=True
+        )
         if after.status in {RequestStatus.ANSWERED, RequestStatus.HANDED_OVER}:
             await self.saver.adelete_thread(thread)
 

@@ -160,7 +160,7 @@ class EmbeddedDispatcher:
         if len(self._running) >= self._at_once:
             return 0
         limit = self._at_once * 2 + len(self._paused)
-        found = await self._store.read(lambda reader: self._due(reader, now, limit))
+        found = await self._store.read(lambda reader: self._due(reader, now, limit), brief=True)
         due = {
             Item(noun=noun, tenant=Tenant(text(row, "tenant")), id=text(row, "id")): integer(
                 row, "due_at"
@@ -190,7 +190,7 @@ class EmbeddedDispatcher:
         }
 
     async def _seconds_to_next(self, now: int, moment: float) -> float:
-        found = await self._store.read(lambda reader: self._next_due(reader, now))
+        found = await self._store.read(lambda reader: self._next_due(reader, now), brief=True)
         soonest = [_LONGEST_PAUSE_S, *((due_at - now) / 1e6 for due_at in found)]
         # A pause that is over has been acted upon, or waits for room, and a run's end wakes.
         soonest += [pause.until - moment for pause in self._paused.values() if pause.until > moment]
@@ -271,7 +271,7 @@ class EmbeddedDispatcher:
     async def _due_at(self, item: Item) -> int | None:
         query = f"dispatch.state_of_{item.noun}"
         row = await self._store.read(
-            lambda reader: reader.one(query, tenant=item.tenant, id=item.id)
+            lambda reader: reader.one(query, tenant=item.tenant, id=item.id), brief=True
         )
         return None if row is None else integer_or_none(row, "due_at")
 

@@ -162,7 +162,7 @@ class Tokens:
         row = None
         if _well_formed(secret):
             row = await self._store.read(
-                lambda reader: reader.one("token.by_hash", hash=_hash(secret))
+                lambda reader: reader.one("token.by_hash", hash=_hash(secret)), brief=True
             )
         if row is not None:
             token = _read(row)

@@ -73,12 +73,21 @@ class Store(Protocol):
     but its transaction.
     """
 
-    async def write(self, work: Callable[[Transaction], T], *, tenant: str | None = None) -> T:
+    async def write(
+        self,
+        work: Callable[[Transaction], T],
+        *,
+        tenant: str | None = None,
+        brief: bool = False,
+    ) -> T:
         """Run a unit of work in a transaction and wait until it is durable.
 
         Args:
             tenant: the only tenant whose rows the unit may see or change, where the database can
                 hold it to that (docs/stores.md); None for a unit that says so in each statement.
+            brief: the unit takes a millisecond at most, as a few rows by their keys do, and waits
+                for nothing but the database. It may then be run on the caller's own event loop,
+                which costs less than the turn of a thread.
 
         Raises:
             RetryableError: `store_busy`, when another process holds the lock for too long;
@@ -89,8 +98,10 @@ class Store(Protocol):
         """
         ...
 
-    async def read(self, work: Callable[[Reader], T], *, tenant: str | None = None) -> T:
-        """Run a unit that only reads, on one consistent snapshot; `tenant` as with `write`."""
+    async def read(
+        self, work: Callable[[Reader], T], *, tenant: str | None = None, brief: bool = False
+    ) -> T:
+        """Run a unit that only reads, on one consistent snapshot; the others as with `write`."""
         ...
 
     async def version(self) -> int:

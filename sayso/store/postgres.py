@@ -85,15 +85,27 @@ class PostgresStore:
         self._thread = threading.Thread(target=self._writer.run, name="sayso-write", daemon=True)
         self._thread.start()
 
-    async def write(self, work: Callable[[Transaction], T], *, tenant: str | None = None) -> T:
+    async def write(
+        self,
+        work: Callable[[Transaction], T],
+        *,
+        tenant: str | None = None,
+        brief: bool = False,
+    ) -> T:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        unit = Unit(work=work, tenant=tenant, future=future, loop=loop)
+        unit = Unit(work=work, tenant=tenant, brief=brief, future=future, loop=loop)
         if not self._units.add(unit):
             raise ConfigError(Code.STORE_UNAVAILABLE, "the database is closed")
         return await future
 
-    async def read(self, work: Callable[[Reader], T], *, tenant: str | None = None) -> T:
+    async def read(
+        self,
+        work: Callable[[Reader], T],
+        *,
+        tenant: str | None = None,
+        brief: bool = False,
+    ) -> T:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._readers, self._read_now, work, tenant)
 

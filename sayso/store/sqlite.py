@@ -1,84 +1,28 @@
-"""The store on SQLite: WAL, synchronous FULL, one writing thread whose commits are shared."""
+"""The store on SQLite: WAL, synchronous FULL, one writer whose commits are shared."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import sqlite3
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from sayso.errors import Code, ConfigError, IntegrityError, RetryableError, SaysoError
-from sayso.store.base import Reader, Row, SqlValue, Transaction
+from sayso.store.base import Reader, Transaction
 from sayso.store.migrations import belongs_to_another, check_version, migrate
-from sayso.store.queries import named_queries, numbered_queries
-from sayso.store.units import Outcome, Shared, Unit, WaitingUnits, answer, not_one_row
+from sayso.store.sqlite_rows import SqliteReader
+from sayso.store.sqlite_writer import SqliteWriter
+from sayso.store.units import Unit
 
-logger = logging.getLogger("sayso.store")
 T = TypeVar("T")
 
 BUSY_TIMEOUT_S = 5.0
 """How long a writer waits for another process's commit before it says `store_busy`."""
-_LOOK_AGAIN_MS = 2
-"""SQLite looks again after 1 ms, twice; then we look whether the time is up."""
 _READERS = 2
-# Errors that come from what one unit asked for, not from the file.
-_OWN_ERRORS = (
-    sqlite3.IntegrityError,
-    sqlite3.ProgrammingError,
-    sqlite3.InterfaceError,
-    sqlite3.DataError,
-)
-
-
-class _SqliteReader:
-    """Named queries on one connection."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-        self._sql = named_queries()
-
-    def one(self, query: str, /, **params: SqlValue) -> Row | None:
-        row: sqlite3.Row | None = self._connection.execute(self._sql[query], params).fetchone()
-        return None if row is None else _as_row(row)
-
-    def all(self, query: str, /, **params: SqlValue) -> list[Row]:
-        cursor = self._connection.execute(self._sql[query], params)
-        return [_as_row(row) for row in cursor.fetchall()]
-
-    def ahead(self, query: str, /, **params: SqlValue) -> None:
-        return None  # there is no server to wait for
-
-
-def _as_row(row: sqlite3.Row) -> Row:
-    return dict(zip(row.keys(), row, strict=True))
-
-
-class _SqliteTransaction(_SqliteReader):
-    """One unit of work inside the writer's commit."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        super().__init__(connection)
-        self.shared = Shared()
-
-    def run(self, query: str, /, **params: SqlValue) -> int:
-        count = self._connection.execute(self._sql[query], params).rowcount
-        if count != 1 and numbered_queries()[query].is_checked:
-            raise not_one_row(query)
-        return count
-
-    def before_commit(self, key: str, work: Callable[[Transaction], None]) -> None:
-        self.shared.finishers.setdefault(key, work)
-
-    def recall(self, key: object) -> object | None:
-        return self.shared.memory.get(key)
-
-    def remember(self, key: object, value: object) -> None:
-        self.shared.memory[key] = value
 
 
 class SqliteStore:
@@ -109,7 +53,6 @@ class SqliteStore:
         prepare: Callable[[sqlite3.Connection], None] = lambda connection: None,
     ) -> None:
         self._path = path
-        self._busy_timeout_s = busy_timeout_s
         connection = open_connection(path, create=create, busy_timeout_s=busy_timeout_s)
         try:
             if create:
@@ -124,30 +67,45 @@ class SqliteStore:
         except SaysoError:
             connection.close()
             raise
-        self._units = WaitingUnits()
         self._local = threading.local()
         self._reader_connections: list[sqlite3.Connection] = []
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="sayso-read")
-        self._writer = threading.Thread(
-            target=self._write_loop, args=(connection,), name="sayso-write", daemon=True
+        self._writer = SqliteWriter(
+            connection,
+            busy_timeout_s=busy_timeout_s,
+            in_our_words=partial(store_error, path=path),
         )
-        self._writer.start()
 
     @property
     def path(self) -> Path:
         """The database file."""
         return self._path
 
-    async def write(self, work: Callable[[Transaction], T], *, tenant: str | None = None) -> T:
+    async def write(
+        self,
+        work: Callable[[Transaction], T],
+        *,
+        tenant: str | None = None,
+        brief: bool = False,
+    ) -> T:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        if not self._units.add(Unit(work=work, tenant=tenant, future=future, loop=loop)):
+        unit = Unit(work=work, tenant=tenant, brief=brief, future=future, loop=loop)
+        if not self._writer.add(unit):
             raise _closed()
         return await future
 
-    async def read(self, work: Callable[[Reader], T], *, tenant: str | None = None) -> T:
-        if self._units.closed:
+    async def read(
+        self, work: Callable[[Reader], T], *, tenant: str | None = None, brief: bool = False
+    ) -> T:
+        if self._writer.closed:
             raise _closed()
+        if brief:
+            try:
+                return self._read_now(work, patience_s=0)
+            except RetryableError as error:
+                if error.code is not Code.STORE_BUSY:
+                    raise  # of the unit's own
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._readers, self._read_now, work)
 
@@ -165,7 +123,7 @@ class SqliteStore:
         Raises:
             RetryableError: `store_busy`. ConfigError: `store_full`, with `rewrite` only.
         """
-        if self._units.closed:
+        if self._writer.closed:
             raise _closed()
         return await asyncio.to_thread(self._scrub_now, rewrite)
 
@@ -183,120 +141,35 @@ class SqliteStore:
         return int(busy) == 0
 
     async def close(self) -> None:
-        if self._units.closed:
+        if self._writer.closed:
             return
-        self._units.close()
+        self._writer.refuse_more()
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(None, self._writer.join)
+        await loop.run_in_executor(None, self._writer.finish)
         self._readers.shutdown(wait=True)
         for connection in (*self._reader_connections, self._watcher):
             connection.close()
 
-    def _reader(self) -> sqlite3.Connection:
+    def _reader(self, patience_s: float) -> sqlite3.Connection:
+        """The connection of this thread; an event loop that reads has one of its own."""
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
-            connection = open_connection(self._path, create=False)
+            connection = open_connection(self._path, create=False, busy_timeout_s=patience_s)
             connection.execute("pragma query_only = on")
             self._local.connection = connection
             self._reader_connections.append(connection)
         return connection
 
-    def _read_now(self, work: Callable[[Reader], T]) -> T:
+    def _read_now(self, work: Callable[[Reader], T], patience_s: float = BUSY_TIMEOUT_S) -> T:
         try:
-            connection = self._reader()
+            connection = self._reader(patience_s)
             connection.execute("begin")
             try:
-                return work(_SqliteReader(connection))
+                return work(SqliteReader(connection))
             finally:
                 connection.execute("rollback")
         except sqlite3.Error as error:
             raise store_error(error, self._path) from error
-
-    def _write_loop(self, connection: sqlite3.Connection) -> None:
-        while group := self._units.take():
-            answer(self._commit(connection, group, join=self._units.join))
-        connection.close()
-
-    def _commit(
-        self,
-        connection: sqlite3.Connection,
-        group: list[Unit],
-        *,
-        join: Callable[[list[Unit]], None] = lambda group: None,
-    ) -> list[Outcome]:
-        done: list[Outcome] = []
-        transaction = _SqliteTransaction(connection)
-        try:
-            self._begin(connection)
-            join(group)
-            done.extend(
-                _run_unit(connection, transaction, unit)
-                for unit in group
-                if not unit.future.cancelled()
-            )
-            for finish in transaction.shared.finishers.values():
-                finish(transaction)
-            connection.execute("commit")
-        except BaseException as error:  # noqa: BLE001  (every waiter must hear of it)
-            _roll_back(connection)
-            if isinstance(error, sqlite3.IntegrityError) and len(group) > 1:
-                # Foreign keys are checked at the commit, which does not say whose is broken.
-                return [one for unit in group for one in self._commit(connection, [unit])]
-            own = {id(outcome.unit): outcome.error for outcome in done}
-            done = [Outcome(unit=unit, error=own.get(id(unit)) or error) for unit in group]
-        return [self._in_our_words(outcome) for outcome in done]
-
-    def _begin(self, connection: sqlite3.Connection) -> None:
-        """Take the turn of all writers on the file, once the other processes let it go.
-
-        NOTE: SQLite itself looks again after up to 100 ms, so that with several busy processes one
-        that is unlucky waits for seconds while others come and go.
-        """
-        deadline = time.monotonic() + self._busy_timeout_s
-        while True:
-            try:
-                connection.execute("begin immediate")
-            except sqlite3.OperationalError as error:
-                is_busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
-                if not is_busy or time.monotonic() > deadline:
-                    raise
-            else:
-                return
-
-    def _in_our_words(self, outcome: Outcome) -> Outcome:
-        if not isinstance(outcome.error, sqlite3.Error):
-            return outcome
-        meant = store_error(outcome.error, self._path)
-        meant.__cause__ = outcome.error
-        return Outcome(unit=outcome.unit, error=meant)
-
-
-def _run_unit(
-    connection: sqlite3.Connection, transaction: _SqliteTransaction, unit: Unit
-) -> Outcome:
-    """Run one unit in a savepoint, so that its failure takes back only itself."""
-    before = transaction.shared.copy()
-    connection.execute("savepoint unit")
-    try:
-        result = unit.work(transaction)
-    except BaseException as error:  # handed to the caller, whatever it is
-        of_the_file = isinstance(error, sqlite3.Error) and not isinstance(error, _OWN_ERRORS)
-        if of_the_file or not connection.in_transaction:
-            raise  # a full disk takes the whole transaction back: nobody in the group may go on
-        connection.execute("rollback to unit")
-        connection.execute("release unit")
-        transaction.shared = before
-        return Outcome(unit=unit, error=error)
-    connection.execute("release unit")
-    return Outcome(unit=unit, result=result)
-
-
-def _roll_back(connection: sqlite3.Connection) -> None:
-    try:
-        if connection.in_transaction:
-            connection.execute("rollback")
-    except sqlite3.Error as error:  # the waiters hear of what came before
-        logger.warning("a transaction could not be rolled back: %s", error)
 
 
 def _closed() -> ConfigError:
@@ -345,7 +218,8 @@ def _set_up_writer(connection: sqlite3.Connection) -> None:
     connection.execute("pragma temp_store = memory")
     # 16 MiB: what a group of units changes is not written twice because it did not fit.
     connection.execute("pragma cache_size = -16384")
-    connection.execute(f"pragma busy_timeout = {_LOOK_AGAIN_MS}")
+    # The writer looks again itself: SQLite's own waiting would hold up an event loop.
+    connection.execute("pragma busy_timeout = 0")
 
 
 def store_error(error: sqlite3.Error, path: Path) -> SaysoError:

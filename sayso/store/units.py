@@ -18,10 +18,15 @@ MAX_GROUP = 256
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unit:
-    """A unit of work and who waits for it."""
+    """A unit of work and who waits for it.
+
+    Attributes:
+        brief: see `Store.write`.
+    """
 
     work: Callable[[Transaction], Any]
     tenant: str | None
+    brief: bool
     future: asyncio.Future[Any]
     loop: asyncio.AbstractEventLoop
 
@@ -84,11 +89,15 @@ class WaitingUnits:
         with self._changed:
             while True:
                 self._changed.wait_for(lambda: bool(self._units) or self._closed)
-                count = min(len(self._units), MAX_GROUP)
-                taken = [self._units.popleft() for _ in range(count)]
-                wanted = [unit for unit in taken if not unit.future.cancelled()]
-                if wanted or not taken:
+                was_empty = not self._units
+                wanted = self._wanted(MAX_GROUP)
+                if wanted or was_empty:
                     return wanted
+
+    def take_some(self, limit: int = MAX_GROUP) -> list[Unit]:
+        """As `take`, without waiting; empty when nobody waits now."""
+        with self._changed:
+            return self._wanted(limit)
 
     def join(self, group: list[Unit]) -> None:
         """Add what waits now to a group that was taken, without waiting.
@@ -97,10 +106,20 @@ class WaitingUnits:
         for it a second time.
         """
         with self._changed:
-            while self._units and len(group) < MAX_GROUP:
-                unit = self._units.popleft()
-                if not unit.future.cancelled():
-                    group.append(unit)
+            group += self._wanted(MAX_GROUP - len(group))
+
+    def _wanted(self, limit: int) -> list[Unit]:
+        wanted: list[Unit] = []
+        while self._units and len(wanted) < limit:
+            unit = self._units.popleft()
+            if not unit.future.cancelled():
+                wanted.append(unit)
+        return wanted
+
+    def loops(self) -> set[asyncio.AbstractEventLoop]:
+        """The event loops of those that wait now."""
+        with self._changed:
+            return {unit.loop for unit in self._units}
 
     def take_all(self) -> list[Unit]:
         """Take whatever waits now, without waiting."""

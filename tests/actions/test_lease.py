@@ -46,18 +46,30 @@ class CountingStore:
         self._tried = asyncio.Condition()
         self.tries = 0
 
-    async def write(self, work: Callable[[Transaction], T], *, tenant: str | None = None) -> T:
+    async def write(
+        self,
+        work: Callable[[Transaction], T],
+        *,
+        tenant: str | None = None,
+        brief: bool = False,
+    ) -> T:
         try:
             if self.failure is not None:
                 raise self.failure
-            return await self._store.write(work, tenant=tenant)
+            return await self._store.write(work, tenant=tenant, brief=brief)
         finally:
             async with self._tried:
                 self.tries += 1
                 self._tried.notify_all()
 
-    async def read(self, work: Callable[[Reader], T], *, tenant: str | None = None) -> T:
-        return await self._store.read(work, tenant=tenant)
+    async def read(
+        self,
+        work: Callable[[Reader], T],
+        *,
+        tenant: str | None = None,
+        brief: bool = False,
+    ) -> T:
+        return await self._store.read(work, tenant=tenant, brief=brief)
 
     async def version(self) -> int:
         return await self._store.version()
@@ -81,10 +93,16 @@ class LossyStore(CountingStore):
 
     loss = ""
 
-    async def write(self, work: Callable[[Transaction], T], *, tenant: str | None = None) -> T:
+    async def write(
+        self,
+        work: Callable[[Transaction], T],
+        *,
+        tenant: str | None = None,
+        brief: bool = False,
+    ) -> T:
         loss, self.loss = self.loss, ""
         if not loss:
-            return await self._store.write(work, tenant=tenant)
+            return await self._store.write(work, tenant=tenant, brief=brief)
 
         def fail(tx: Transaction) -> T:
             work(tx)
@@ -94,7 +112,7 @@ class LossyStore(CountingStore):
             with pytest.raises(RetryableError):
                 await self._store.write(fail, tenant=tenant)
         if loss != "undone":
-            done = await super().write(work, tenant=tenant)
+            done = await super().write(work, tenant=tenant, brief=brief)
             if loss == "again":
                 return done
         async with self._tried:

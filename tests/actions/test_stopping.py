@@ -457,14 +457,26 @@ class _CutStore:
         self._store = store
         self._left = writes
 
-    async def write(self, work: Callable[[Transaction], T], *, tenant: str | None = None) -> T:
+    async def write(
+        self,
+        work: Callable[[Transaction], T],
+        *,
+        tenant: str | None = None,
+        brief: bool = False,
+    ) -> T:
         self._left -= 1
         if self._left < 0:
             raise PlugPulledError
-        return await self._store.write(work, tenant=tenant)
+        return await self._store.write(work, tenant=tenant, brief=brief)
 
-    async def read(self, work: Callable[[Reader], T], *, tenant: str | None = None) -> T:
-        return await self._store.read(work, tenant=tenant)
+    async def read(
+        self,
+        work: Callable[[Reader], T],
+        *,
+        tenant: str | None = None,
+        brief: bool = False,
+    ) -> T:
+        return await self._store.read(work, tenant=tenant, brief=brief)
 
     async def version(self) -> int:
         return await self._store.version()

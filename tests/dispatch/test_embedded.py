@@ -33,16 +33,28 @@ class CountedStore:
         self.polls = 0
         self.trouble: Exception | None = None
 
-    async def write(self, work: Callable[[Transaction], T], *, tenant: str | None = None) -> T:
+    async def write(
+        self,
+        work: Callable[[Transaction], T],
+        *,
+        tenant: str | None = None,
+        brief: bool = False,
+    ) -> T:
         """Hand it on."""
-        return await self._store.write(work, tenant=tenant)
+        return await self._store.write(work, tenant=tenant, brief=brief)
 
-    async def read(self, work: Callable[[Reader], T], *, tenant: str | None = None) -> T:
+    async def read(
+        self,
+        work: Callable[[Reader], T],
+        *,
+        tenant: str | None = None,
+        brief: bool = False,
+    ) -> T:
         """Count it, and hand it on."""
         self.reads += 1
         if self.trouble is not None:
             raise self.trouble
-        return await self._store.read(work, tenant=tenant)
+        return await self._store.read(work, tenant=tenant, brief=brief)
 
     async def version(self) -> int:
         """Count it, and hand it on."""

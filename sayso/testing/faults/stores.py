@@ -36,7 +36,13 @@ class TappedStore:
         self._store = store
         self.passing = passing
 
-    async def write(self, work: Callable[[Transaction], T], *, tenant: str | None = None) -> T:
+    async def write(
+        self,
+        work: Callable[[Transaction], T],
+        *,
+        tenant: str | None = None,
+        brief: bool = False,  # what is tapped may be held up
+    ) -> T:
         def tapped(tx: Transaction) -> T:
             result = work(_TappedTransaction(tx, self._pass))
             self._pass(UNIT_END)
@@ -50,7 +56,13 @@ class TappedStore:
         self._pass(COMMITTED)
         return result
 
-    async def read(self, work: Callable[[Reader], T], *, tenant: str | None = None) -> T:
+    async def read(
+        self,
+        work: Callable[[Reader], T],
+        *,
+        tenant: str | None = None,
+        brief: bool = False,
+    ) -> T:
         return await self._store.read(
             lambda reader: work(_TappedReader(reader, self._pass)), tenant=tenant
         )
