@@ -373,7 +373,7 @@ class Sayso(StopSwitch):
             ahead_of_action_view(reader, where, action_id)
             return show_action(reader, get_action(reader, where, action_id), timeline=timeline)
 
-        return await self.house.store.read(work, brief=not timeline)
+        return await self.house.store.read(work, brief=True)
 
     async def actions(
         self,
