@@ -197,7 +197,7 @@ def _move(post: Post, store: Store, log: AuditLog, at: int) -> MoveSoon:
         case name if name == RELEASED:
             return _released_move(store, log, open_session(post.url), f"bench-{post.key}-{at}")
         case _:
-            return lambda change: store.write(logged(log, change))
+            return lambda change: store.write(logged(log, change), brief=True)
 
 
 def _bare_move(store: Store) -> MoveSoon:
@@ -206,7 +206,7 @@ def _bare_move(store: Store) -> MoveSoon:
     def move(change: Change) -> Awaitable[int]:
         nonlocal number
         number += 1
-        return store.write(bare(change, number))
+        return store.write(bare(change, number), brief=True)
 
     return move
 

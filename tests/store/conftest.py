@@ -4,17 +4,54 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
-from sayso.store.base import Store
+from sayso.store.base import Reader, Store, Transaction
 from sayso.store.postgres import PostgresStore
 from sayso.store.sqlite import SqliteStore
 
 OpenStore = Callable[[], Store]
+T = TypeVar("T")
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+class Briefly:
+    """A store whose units that write are all said to be brief."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def write(
+        self,
+        work: Callable[[Transaction], T],
+        *,
+        tenant: str | None = None,
+        brief: bool = True,
+    ) -> T:
+        """Hand it on as brief."""
+        return await self._store.write(work, tenant=tenant, brief=brief)
+
+    async def read(
+        self,
+        work: Callable[[Reader], T],
+        *,
+        tenant: str | None = None,
+        brief: bool = False,
+    ) -> T:
+        """Hand it on."""
+        return await self._store.read(work, tenant=tenant, brief=brief)
+
+    async def version(self) -> int:
+        """Hand it on."""
+        return await self._store.version()
+
+    async def close(self) -> None:
+        """Close it."""
+        await self._store.close()
+
+
+@pytest.fixture(params=["sqlite", "sqlite, brief", "postgres"])
 async def stores(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerator[OpenStore]:
     """Opens a database, again and again: each call is what another process would have."""
     opened: list[Store] = []
@@ -25,7 +62,7 @@ async def stores(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerat
             PostgresStore(str(url)) if url else SqliteStore(tmp_path / "sayso.db", create=True)
         )
         opened.append(store)
-        return store
+        return Briefly(store) if request.param == "sqlite, brief" else store
 
     yield open_it
     for store in opened:

@@ -34,11 +34,14 @@ def make_log() -> AuditLog:
 
 
 async def enter(path: Path, count: int) -> None:
-    """Commit `count` units, four at a time."""
+    """Commit `count` units, four at a time, on the loop and on the thread in turn."""
     store, log = SqliteStore(path, busy_timeout_s=PATIENT_S), make_log()
-    for _ in range(0, count, 4):
+    for at in range(0, count, 4):
         told = await asyncio.gather(
-            *(store.write(lambda tx: log.append(tx, DEFAULT_TENANT, ENTRY)) for _ in range(4))
+            *(
+                store.write(lambda tx: log.append(tx, DEFAULT_TENANT, ENTRY), brief=at % 8 == 0)
+                for _ in range(4)
+            )
         )
         sys.stdout.write("".join(f"{seq}\n" for seq in told))
         sys.stdout.flush()
