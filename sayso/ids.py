@@ -70,7 +70,7 @@ def from_micros(micros: int) -> datetime:
 
 def rfc3339(micros: int) -> str:
     """The external form of a time, such as `2026-11-25T12:00:00.000000Z`."""
-    return from_micros(micros).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return from_micros(micros).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def monotonic_s() -> float:
