@@ -8,13 +8,17 @@
     └── ConfigError           the workspace or the machine must be changed first
 
 Every error carries a stable `Code` (docs/errors.md lists them all, and a test compares), a message
-for the person, and the next step. A `detail` goes to logs only; it never holds a secret.
+for the person, and the next step. A `detail` is for whoever debugs; it never holds a secret.
+
+Words of an error may quote a customer or a provider, so a process's log gets `logged(error)`, which
+has none.
 """
 
 from __future__ import annotations
 
+import traceback
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 
 class Code(StrEnum):
@@ -171,7 +175,7 @@ class SaysoError(Exception):
         code: the stable name.
         message: for the person: lower-case, no full stop, user input in backticks.
         next_step: what to do about it, as an instruction.
-        detail: for the log, never shown to a customer; holds no secret.
+        detail: for whoever debugs, never shown to a customer; holds no secret.
     """
 
     def __init__(self, code: Code, message: str, *, next_step: str = "", detail: str = "") -> None:
@@ -228,3 +232,24 @@ class IntegrityError(SaysoError):
 
 class ConfigError(SaysoError):
     """The workspace or the machine must be changed before this can work."""
+
+
+def logged(error: BaseException) -> str:
+    """What a process's log may hold of an error: its kinds and codes, and those of its causes.
+
+    Guarantees: no word of its message, next step or detail, which may quote a customer, a provider
+    or what a caller sent. Such as `RefusedError not_owner < KeyError`.
+    """
+    told = type(error).__name__
+    if isinstance(error, SaysoError):
+        told += f" {error.code.value}"
+    elif isinstance(error, BaseExceptionGroup):
+        group = cast("BaseExceptionGroup[BaseException]", error)
+        told += f" ({', '.join(logged(inner) for inner in group.exceptions)})"
+    return told if error.__cause__ is None else f"{told} < {logged(error.__cause__)}"
+
+
+def logged_with_frames(error: BaseException) -> str:
+    """The same for an error that nobody expected, with the lines of code that it came through."""
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    return f"{logged(error)} at\n{frames}".rstrip()

@@ -487,6 +487,11 @@ PROMISES: dict[str, Promise] = {
     "secrets:logs": Promise(
         "With every logger at DEBUG, no secret and no customer is written.", "invariant 6, AU-17"
     ),
+    "logs:wordless": Promise(
+        "The log of a process names an error by its code and kind, never in words that may quote "
+        "a customer or a provider.",
+        "invariant 6",
+    ),
     # ---- tokens ----------------------------------------------------------------------------
     "tokens:one-refresh": Promise(
         "Any number of callers and processes make one refresh, and no grant is revoked.", "AU-3"

@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 
+import pytest
 from tree import PACKAGE, TESTS, dotted, is_test, read_python
 
 from sayso.store.queries import named_queries
@@ -45,6 +46,24 @@ OWN_CLOCK = {"sayso/ids.py": "SystemClock, the one that surfaces hand down"}
 ABOVE = ("sayso/surfaces/", "sayso/sdk/", "sayso/testing/", "sayso/__main__.py")
 """Where the time and the environment are read to be handed down."""
 
+
+WORDS_IN_LOGS = {
+    # by what is logged: no customer and no provider of actions is known where these arise
+    "%s; next: %s (%s)": "the fleet's engine, which does not start",
+    "cards cannot be sent now: %s": "the database, or whose channel it is",
+    "no index at all: %s": "SQLite without a file",
+    "no index can be kept in %s: %s": "a folder that cannot be written",
+    "publishing %s to %s: %s": "a place for checkpoints, which sees sizes and hashes",
+    "publishing to %s broke off": "the same",
+    "publishing to %s: %s": "the database",
+    "the engine polls on for what is unused: %s": "an import",
+    "the index of `%s` is behind the log: %s": "SQLite's file",
+    "the log of %s stays as it is: %s": "what pruning waits for",
+}
+"""What may be logged with an error's own words, and whose they are."""
+WORDLESS = {"logged", "logged_with_frames"}
+OWN_WORDS = ("sayso/store/", "sayso/testing/")
+"""The database's connections, below every domain word; and fakes."""
 
 MEASURES = {"tests/surfaces/slack/latency.py": "clicks at a pace; it measures and tests nothing"}
 """What stands beside the tests and is run by itself."""
@@ -104,6 +123,43 @@ def test_time_and_environment_are_arguments() -> None:
         and name not in OWN_CLOCK
     ]
     assert found == []
+
+
+@pytest.mark.promise("logs:wordless")
+def test_no_error_speaks_in_a_process_log() -> None:
+    """Invariant 6: an error's words may quote a customer or a provider; its code may not."""
+    speaking: dict[str, str] = {}
+    for name, tree in read_python(PACKAGE):
+        caught = {one.name for one in ast.walk(tree) if isinstance(one, ast.ExceptHandler)}
+        for node in ast.walk(tree):
+            if not name.startswith(OWN_WORDS) and _logs_words(node, caught | {"error"}):
+                assert isinstance(node, ast.Call)
+                words = next(
+                    str(part.value) for part in node.args if isinstance(part, ast.Constant)
+                )
+                speaking[words] = place(name, node)
+    assert {words: at for words, at in speaking.items() if words not in WORDS_IN_LOGS} == {}
+    assert WORDS_IN_LOGS.keys() - speaking.keys() == set()
+
+
+def _logs_words(node: ast.AST, errors: set[str | None]) -> bool:
+    if not isinstance(node, ast.Call) or not dotted(node.func).startswith("logger."):
+        return False
+    if dotted(node.func) == "logger.exception" or node.keywords:
+        return True
+    return any(_says_words(part, errors) for part in node.args)
+
+
+def _says_words(part: ast.AST, errors: set[str | None]) -> bool:
+    match part:
+        case ast.Call(func=ast.Name(id=name)) if name in WORDLESS or name == "_said":
+            return False
+        case ast.Attribute(attr="code" | "blocked"):
+            return part.attr == "blocked"
+        case ast.Name(id=name):
+            return name in errors
+        case _:
+            return any(_says_words(inner, errors) for inner in ast.iter_child_nodes(part))
 
 
 def test_every_test_says_what_it_proves() -> None:

@@ -11,7 +11,14 @@ from typing import Any
 
 from sayso.actions.ledger import ActionRow
 from sayso.actions.snapshot import Receipt
-from sayso.errors import Code, ConfigError, OutcomeUnknownError, RetryableError, SaysoError
+from sayso.errors import (
+    Code,
+    ConfigError,
+    OutcomeUnknownError,
+    RetryableError,
+    SaysoError,
+    logged,
+)
 from sayso.ids import Clock, to_micros
 from sayso.store.base import Store, Transaction
 
@@ -76,7 +83,7 @@ class LeaseKeeper:
             try:
                 return await self._store.write(work, brief=True)
             except (RetryableError, OutcomeUnknownError, ConfigError) as error:
-                logger.warning("%s cannot be written down yet: %s", self.row.id, error)
+                logger.warning("%s cannot be written down yet: %s", self.row.id, logged(error))
                 await asyncio.sleep(pause_s)
         return await self._store.write(work, brief=True)
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sayso.dispatch.base import Begin, Handler, Item
-from sayso.errors import SaysoError
+from sayso.errors import SaysoError, logged, logged_with_frames
 from sayso.ids import Clock, Tenant, monotonic_s, to_micros
 from sayso.store.base import Reader, Row, Store, integer, integer_or_none, text
 
@@ -149,11 +149,11 @@ class EmbeddedDispatcher:
             await self._start_due(now, moment)
             return await self._seconds_to_next(now, moment)
         except SaysoError as error:
-            logger.warning("the due index cannot be read: %s", error)
+            logger.warning("the due index cannot be read: %s", logged(error))
             return _FIRST_PAUSE_S
-        except Exception:
+        except Exception as error:  # noqa: BLE001
             # The edge of the process: whatever is wrong with it, what is due later must be run.
-            logger.exception("the due index cannot be read")
+            logger.error("the due index cannot be read: %s", logged_with_frames(error))  # noqa: TRY400
             return _FIRST_PAUSE_S
 
     async def _start_due(self, now: int, moment: float) -> int:
@@ -243,12 +243,13 @@ class EmbeddedDispatcher:
             await self._succeeded(item, due_at)
         except SaysoError as error:
             self._pause(item, problem=error)
-            logger.warning("%s %s: %s", item.noun, item.id, error)
-        except Exception as error:
+            logger.warning("%s %s: %s", item.noun, item.id, logged(error))
+        except Exception as error:  # noqa: BLE001
             # The edge of the process: one broken item must not stop the others, and it is retried
             # with longer and longer pauses.
             self._pause(item, problem=error)
-            logger.exception("%s %s failed", item.noun, item.id)
+            told = logged_with_frames(error)
+            logger.error("%s %s failed: %s", item.noun, item.id, told)  # noqa: TRY400
         finally:
             was_full = len(self._running) >= self._at_once
             self._running.pop(item, None)

@@ -18,7 +18,15 @@ from sayso.audit.logs import LOGS
 from sayso.audit.query import Query, fits, loggable, parse_query
 from sayso.audit.sealed import SealedSegment
 from sayso.audit.segment_rows import read_segments
-from sayso.errors import Code, IntegrityError, RefusedError, RetryableError, SaysoError
+from sayso.errors import (
+    Code,
+    IntegrityError,
+    RefusedError,
+    RetryableError,
+    SaysoError,
+    logged,
+    logged_with_frames,
+)
 from sayso.ids import Tenant
 from sayso.sdk.showing import by_customer, show_entry
 from sayso.sdk.subjects.roles import check_role, roles_of
@@ -179,9 +187,9 @@ class LogSegments:
                 await self._sealer().seal(tenant, RETENTION)
                 done = await self._pruner().prune(tenant, RETENTION)
             except RetryableError as error:
-                logger.info("the log of %s is looked after later: %s", tenant, error)
+                logger.info("the log of %s is looked after later: %s", tenant, logged(error))
             except SaysoError as error:
-                logger.warning("the log of %s is not sealed: %s", tenant, error)
+                logger.warning("the log of %s is not sealed: %s", tenant, logged(error))
             else:
                 if done.blocked is not None:
                     logger.info("the log of %s stays as it is: %s", tenant, done.blocked)
@@ -276,9 +284,10 @@ async def _keep(sayso: Sayso, every_s: float) -> None:
         try:
             await sayso.audit.segments.keep()
         except SaysoError as error:  # the database itself; the next round may find it well
-            logger.warning("logs could not be looked after: %s", error)
-        except Exception:  # whatever it is, it must not end retention for good
-            logger.exception("sealing broke off")
+            logger.warning("logs could not be looked after: %s", logged(error))
+        except Exception as error:  # noqa: BLE001
+            # Whatever it is, it must not end retention for good.
+            logger.error("sealing broke off: %s", logged_with_frames(error))  # noqa: TRY400
         await asyncio.sleep(every_s)
 
 

@@ -14,7 +14,7 @@ import pytest
 from support.house import open_shop
 
 from sayso.dispatch.embedded import EmbeddedDispatcher
-from sayso.errors import Code, RetryableError
+from sayso.errors import Code, RefusedError, RetryableError
 from sayso.ids import DEFAULT_TENANT, Tenant, to_micros
 from sayso.money import Money
 from sayso.store.base import Reader, Store, Transaction
@@ -66,6 +66,9 @@ class CountedStore:
         await self._store.close()
 
 
+WORDS = "Ann Lee, ann@example.com, has no card"
+
+
 @dataclass(kw_only=True)
 class Bench:
     """A dispatcher over real rows, with clocks that a test moves."""
@@ -76,6 +79,7 @@ class Bench:
     seconds: float = 0.0
     ran: list[str] = field(default_factory=list[str])
     broken: set[str] = field(default_factory=set[str])
+    problems: dict[str, Exception] = field(default_factory=dict[str, Exception])
     sticky: set[str] = field(default_factory=set[str])
     gates: dict[str, asyncio.Event] = field(default_factory=dict[str, asyncio.Event])
 
@@ -95,6 +99,8 @@ class Bench:
         self.ran.append(item_id)
         if item_id in self.gates:
             await self.gates[item_id].wait()
+        if item_id in self.problems:
+            raise self.problems[item_id]
         if item_id in self.broken:
             raise LookupError(item_id)
         if item_id not in self.sticky:
@@ -232,6 +238,38 @@ async def test_one_broken_item_stops_no_other(bench: Bench) -> None:
         bench.add("c")
         await bench.until(lambda: "c" in bench.ran)
     assert bench.ran.count("bad") == 1
+
+
+def quoting() -> dict[str, Exception]:
+    """Errors of a handler, expected and not, that quote a customer."""
+    return {
+        "said": RefusedError(Code.PROVIDER_REFUSED, WORDS, next_step=WORDS, detail=WORDS),
+        "broke": LookupError(WORDS),
+    }
+
+
+def assert_wordless(caplog: pytest.LogCaptureFixture) -> None:
+    """Both errors stand in the log, and nobody's words do."""
+    lines = {
+        line.split()[1].strip(":"): line for line in caplog.messages if line.startswith("request ")
+    }
+    assert "RefusedError provider_refused" in lines["said"]
+    assert "LookupError" in lines["broke"]
+    assert "test_embedded.py" in lines["broke"]  # where it arose
+    assert WORDS not in caplog.text
+
+
+@pytest.mark.promise("logs:wordless")
+async def test_what_a_handler_says_of_a_customer_is_not_logged(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Invariant 6: the item, the code and the kind are; the words stay in the row and the call."""
+    bench.problems = quoting()
+    for name in bench.problems:
+        bench.add(name)
+    async with bench.serving():
+        await bench.until(lambda: bench.problems.keys() <= set(bench.ran))
+    assert_wordless(caplog)
 
 
 async def test_a_broken_item_is_tried_again_with_growing_pauses(bench: Bench) -> None:

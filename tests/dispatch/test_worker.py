@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from dispatch.stage import Stage, make_stage, refund
-from dispatch.test_embedded import Bench
+from dispatch.test_embedded import Bench, assert_wordless, quoting
 from dispatch.test_priority import bench as bench  # the fixture
 
 from sayso.dispatch.fleet.worker import FleetWorker
@@ -86,6 +86,19 @@ async def test_what_is_due_is_swept_without_any_engine(bench: Bench) -> None:
         await bench.until(lambda: bench.ran == ["a", "b"])
         assert not worker.has_engine
     assert engine.calls == ["start"]
+
+
+@pytest.mark.promise("logs:wordless")
+async def test_what_a_handler_says_of_a_customer_is_not_logged(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Invariant 6, as with the dispatcher of one process."""
+    bench.problems = quoting()
+    for name in bench.problems:
+        bench.add(name)
+    async with working(bench, PlayedEngine()):
+        await bench.until(lambda: bench.problems.keys() <= set(bench.ran))
+    assert_wordless(caplog)
 
 
 async def test_one_item_that_both_bring_runs_once(bench: Bench) -> None:

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from sayso.dispatch.base import Handler, Item
 from sayso.dispatch.fleet.sweep import Sweep
-from sayso.errors import SaysoError
+from sayso.errors import SaysoError, logged, logged_with_frames
 from sayso.ids import Clock, Tenant, monotonic_s
 from sayso.store.base import Store
 
@@ -128,10 +128,10 @@ class FleetWorker:
                 if item not in self._running:
                     self._start(item)
         except SaysoError as error:
-            logger.warning("the due index cannot be read: %s", error)
-        except Exception:
+            logger.warning("the due index cannot be read: %s", logged(error))
+        except Exception as error:  # noqa: BLE001
             # The edge of the process: whatever is wrong with it, what is due later must be run.
-            logger.exception("the due index cannot be read")
+            logger.error("the due index cannot be read: %s", logged_with_frames(error))  # noqa: TRY400
 
     def _start(self, item: Item) -> asyncio.Task[None]:
         task = asyncio.create_task(self._run(item), name=f"sayso {item.noun} {item.id}")
@@ -142,11 +142,12 @@ class FleetWorker:
         try:
             await self._handlers[item.noun](item.tenant, item.id)
         except SaysoError as error:
-            logger.warning("%s %s: %s", item.noun, item.id, error)
-        except Exception:
+            logger.warning("%s %s: %s", item.noun, item.id, logged(error))
+        except Exception as error:  # noqa: BLE001
             # The edge of the process: one broken item must not stop the others. It stays due, and
             # the sweep takes it again after longer and longer pauses.
-            logger.exception("%s %s failed", item.noun, item.id)
+            told = logged_with_frames(error)
+            logger.error("%s %s failed: %s", item.noun, item.id, told)  # noqa: TRY400
         finally:
             if len(self._running) >= self._at_once:
                 self._ended.set()
@@ -175,9 +176,10 @@ class FleetWorker:
                 if self.has_engine and now >= clean_at:
                     clean_at = now + _CLEAN_S
                     await self._engine.delete_before(self._clock.now() - self._keep)
-            except Exception:
+            except Exception as error:  # noqa: BLE001
                 # The edge of the process: what is not done now is next time.
-                logger.exception("the engine cannot be tended")
+                told = logged_with_frames(error)
+                logger.error("the engine cannot be tended: %s", told)  # noqa: TRY400
 
     async def _end(self) -> None:
         if self.has_engine:

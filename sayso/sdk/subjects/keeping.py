@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from sayso.errors import SaysoError
+from sayso.errors import SaysoError, logged, logged_with_frames
 
 if TYPE_CHECKING:
     from sayso.sdk.app import Sayso
@@ -48,7 +48,8 @@ async def _keep(sayso: Sayso, every_s: float) -> None:
             await keep_once(sayso)
         except SaysoError as error:
             # Tried again with the next round; doctor and `audit erasures` show what is left.
-            logger.warning("retention could not be looked after: %s", error)
-        except Exception:  # whatever it is, it must not end retention for good
-            logger.exception("retention broke off")
+            logger.warning("retention could not be looked after: %s", logged(error))
+        except Exception as error:  # noqa: BLE001
+            # Whatever it is, it must not end retention for good.
+            logger.error("retention broke off: %s", logged_with_frames(error))  # noqa: TRY400
         await asyncio.sleep(every_s)

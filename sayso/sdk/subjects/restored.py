@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterable
 
 from sayso.audit.erasing import RETENTION, ErasureOrder
-from sayso.errors import SaysoError
+from sayso.errors import SaysoError, logged
 from sayso.ids import Tenant
 from sayso.sdk.subjects.eraser import Eraser
 from sayso.sdk.subjects.views import HeldAgainView
@@ -61,7 +61,7 @@ class Restored:
                 logger.warning(
                     "%s was erased, is back from a backup, and cannot be erased again now: %s",
                     pseudonym,
-                    error.message,
+                    logged(error),
                 )
         if erased:
             logger.warning("%d erased customers were back from a backup; erased again", erased)

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import logging
 import secrets
-import traceback
 from collections.abc import Callable, Coroutine
-from typing import Any, cast
+from typing import Any
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sayso.errors import Code, RefusedError
+from sayso.errors import Code, RefusedError, logged_with_frames
 from sayso.json import JsonValue
 from sayso.surfaces.http.auth import admit
 from sayso.surfaces.http.body import MAX_BODY_BYTES, read_json
@@ -152,8 +151,7 @@ class Edge:
 
 def _unexpected(error: Exception) -> ProblemResponse:
     occurrence = secrets.token_hex(8)
-    frames = "".join(traceback.format_tb(error.__traceback__))
-    logger.error("problem %s: %s at\n%s", occurrence, _kinds(error), frames)
+    logger.error("problem %s: %s", occurrence, logged_with_frames(error))
     problem = Problem(
         type=f"urn:sayso:error:{Code.INTERNAL.value}",
         title="an error inside Sayso",
@@ -164,13 +162,3 @@ def _unexpected(error: Exception) -> ProblemResponse:
         instance=f"urn:sayso:problem:{occurrence}",
     )
     return ProblemResponse(problem.model_dump(), status_code=500)
-
-
-def _kinds(error: BaseException) -> str:
-    kinds = [type(error).__name__]
-    if isinstance(error, BaseExceptionGroup):
-        group = cast("BaseExceptionGroup[BaseException]", error)
-        kinds += [_kinds(inner) for inner in group.exceptions]
-    if error.__cause__ is not None:
-        kinds.append(_kinds(error.__cause__))
-    return " < ".join(kinds)

@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
 from sayso.connectors.plain import plain
-from sayso.errors import CODES, Code, RefusedError, RetryableError, SaysoError
+from sayso.errors import CODES, Code, RefusedError, RetryableError, SaysoError, logged
 from sayso.sdk.tokens import Token
 from sayso.surfaces.http.turned_away import TurnedAway
 from sayso.surfaces.http.wording import explain
@@ -101,7 +101,7 @@ def _log(scope: Scope, problem: Problem, occurrence: str, error: SaysoError) -> 
     route = getattr(scope.get("route"), "path", "-")
     words = (occurrence, problem.status, problem.code, scope.get("method", "-"), route)
     if problem.status >= 500:
-        logger.error("problem %s: %s %s, %s %s: %s", *words, error.detail or error.message)
+        logger.error("problem %s: %s %s, %s %s: %s", *words, logged(error))
     else:
         logger.info("problem %s: %s %s, %s %s", *words)
 

@@ -15,7 +15,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from sayso.actions.queue import show_again
-from sayso.errors import Code, ConfigError, SaysoError
+from sayso.errors import Code, ConfigError, SaysoError, logged
 from sayso.ids import monotonic_s, to_micros
 from sayso.sdk.app import Sayso
 from sayso.store.base import Transaction
@@ -141,7 +141,7 @@ class SlackApp:
             if click is not None and click.channel is not None and answer.tell:
                 await self._say(click.channel, click.account.user, answer.tell)
         except SaysoError as error:
-            logger.warning("somebody who clicked could not be told: %s", error)
+            logger.warning("somebody who clicked could not be told: %s", logged(error))
 
     async def _say(self, channel: str, user: str, text: str) -> None:
         """An answer that only they see; it has no buttons, since it is lost on reload (SL-17)."""

@@ -19,7 +19,7 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_sdk import WebClient
 
 from sayso.connectors.secret import Secret
-from sayso.errors import RefusedError
+from sayso.errors import RefusedError, logged, logged_with_frames
 from sayso.surfaces.slack.answers import Answer
 from sayso.surfaces.slack.payload import Click, Submission, read_click, read_submission
 from sayso.surfaces.slack.replays import Replays, Reply
@@ -133,8 +133,13 @@ class Bolt:
             try:
                 return await work()
             except RefusedError as error:
-                logger.warning("a request was not understood: %s (%s)", error, error.detail)
+                logger.warning("a request was not understood: %s", logged(error))
                 return Answer(status=400)
+            except Exception as error:  # noqa: BLE001
+                # The surface's edge. Bolt would log the words of it, which may be a customer's.
+                told = logged_with_frames(error)
+                logger.error("a request could not be answered: %s", told)  # noqa: TRY400
+                return Answer(status=500)
 
         answer = asyncio.run_coroutine_threadsafe(run(), self._loop).result()
         body = "" if answer.body is None else orjson.dumps(answer.body).decode()

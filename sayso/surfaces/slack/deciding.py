@@ -10,7 +10,7 @@ from sayso.actions.approvals import Decided
 from sayso.actions.card import Card
 from sayso.actions.decision import MAX_REASON_CHARS, Choice, Decision
 from sayso.actions.queue import ApprovalStatus
-from sayso.errors import Code, RefusedError, RetryableError, SaysoError
+from sayso.errors import Code, RefusedError, RetryableError, SaysoError, logged
 from sayso.ids import rfc3339, to_micros
 from sayso.json import JsonValue
 from sayso.money import Money
@@ -213,7 +213,7 @@ def _refused(error: RefusedError, value: str) -> Answer:
 
 def _failed(error: SaysoError | TimeoutError) -> Answer:
     """Neither decided nor refused: no acknowledgement, so Slack shows that it failed (SL-2)."""
-    logger.warning("a click could not be answered: %s", str(error) or "the time was over")
+    logger.warning("a click could not be answered: %s", logged(error))
     # NOTE: a write that was handed over may still be committed after its time is over.
     tell = NOT_CONFIRMED if isinstance(error, TimeoutError) else NOTHING_DECIDED
     return Answer(status=503, tell=tell)

@@ -8,6 +8,7 @@ stays due, and is tried again with longer and longer pauses.
 from __future__ import annotations
 
 import logging
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
@@ -15,7 +16,7 @@ from typing import cast
 import orjson
 
 from sayso.actions.queue import OUTBOX_TOPIC, ApprovalStatus
-from sayso.errors import RetryableError, SaysoError
+from sayso.errors import RetryableError, SaysoError, logged, logged_with_frames
 from sayso.ids import Tenant, to_micros
 from sayso.json import JsonObject
 from sayso.sdk.app import Sayso
@@ -90,11 +91,12 @@ class Notifier:
                     seen = version if next_s is None else -1
                     wait_s = wait_s if next_s is None else next_s
             except SaysoError as error:
-                logger.warning("cards cannot be sent now: %s (%s)", error, error.detail)
-            except Exception:
+                logger.warning("cards cannot be sent now: %s", error)
+            except Exception as error:  # noqa: BLE001
                 # The edge of the process: one strange card must not stop all others; its row is
                 # leased, so it is tried again later.
-                logger.exception("a card could not be made")
+                told = logged_with_frames(error)
+                logger.error("a card could not be made: %s", told)  # noqa: TRY400
             await self.pace.sleep(wait_s)
 
     async def drain(self) -> None:
@@ -173,9 +175,9 @@ class Notifier:
             ts = await self._send(row)
         except RetryableError as error:
             bucket.pause(error.retry_after_s or 0.0)
-            logger.info("a card is sent later: %s", error)
+            logger.info("a card is sent later: %s", logged(error))
         except SaysoError as error:
-            logger.warning("a card could not be sent: %s (%s)", error, error.detail)
+            logger.warning("a card could not be sent: %s", _said(error))
         else:
             await self._sent(row, ts)
 
@@ -234,3 +236,9 @@ class Notifier:
             lambda tx: tx.run("outbox.sent", id=row.id, version=row.version, state=state, now=now)
         )
         self._tried.discard(row.id)
+
+
+def _said(error: SaysoError) -> str:
+    """What the log holds of it: Slack's own word, but no sentence of Slack's, which may quote."""
+    word = error.error if isinstance(error, SlackRefusedError) else ""
+    return f"{logged(error)} {word}" if re.fullmatch("[a-z_]{1,80}", word) else logged(error)
