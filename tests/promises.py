@@ -62,6 +62,11 @@ PROMISES: dict[str, Promise] = {
         "What may have had its effect is `unknown`, never `failed`, until a look-up proves it.",
         "design 2.8, SE-9",
     ),
+    "engine:own-keys": Promise(
+        "A caller's idempotency key is never that of a plan's step or of what takes one back; no "
+        "step is missing for it.",
+        "design 2.1",
+    ),
     "engine:same-key": Promise(
         "A caller's key is one action, and cannot be turned to other content.", "design 2.1"
     ),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import count
 
 import orjson
 
@@ -27,6 +29,10 @@ from sayso.telemetry import Telemetry
 
 MAX_KEY_CHARS = 200
 MAX_REASON_CHARS = 20_000
+_OWN_KEY = re.compile(r"(?:req|act)_[0-9a-hjkmnp-tv-z]{26}/.*", re.DOTALL)
+"""Keys of what nobody but the engine stores: a plan's steps, and what takes them back."""
+_ERASED_KEY = re.compile(r"erased_[0-9a-f]{64}")
+"""What takes the place of a key whose customer is erased; it has to be free then."""
 _TELLING_CHARS = 6
 """A customer's id of so many characters is taken for theirs wherever it stands in another id."""
 _WITHOUT_A_ROW = frozenset({Code.UNKNOWN_ACTION, Code.INVALID_INPUT, Code.INVALID_MONEY})
@@ -190,14 +196,16 @@ class Proposals:
     ) -> list[ActionRow]:
         """Store the steps of a plan as `planned`, due now; part of the caller's transaction.
 
-        Resubmitting the same keys stores nothing new.
+        Resubmitting the same keys stores nothing new. A key that something else has, which a
+        caller chose before such keys were refused, is left to it, and the next one is taken.
         """
         rows: list[ActionRow] = []
-        for proposal, step in zip(proposals, steps, strict=True):
-            known = _by_key(tx, proposal.tenant, proposal.key)
+        for asked, step in zip(proposals, steps, strict=True):
+            key, known = _key_of_step(tx, asked)
             if known is not None:
-                rows.append(read_action(known))
+                rows.append(known)
                 continue
+            proposal = replace(asked, key=key)
             draft = self._draft(proposal, _fingerprint(proposal))
             pseudonym = self._personal.pseudonym(
                 tx, proposal.tenant, proposal.subject.id, draft.created_at
@@ -414,7 +422,7 @@ def _object_of(resolved: Resolved, subject_id: str, pseudonym: str) -> str:
 
 
 def check_key(key: str) -> None:
-    """Refuse a caller's key that no store keeps as it is.
+    """Refuse a key that no store keeps as it is, or that an erased one may need.
 
     Raises:
         RefusedError: `invalid_input`.
@@ -431,10 +439,23 @@ def check_key(key: str) -> None:
             "the key holds what is not text",
             next_step="remove lone surrogates and NUL",
         )
+    if _ERASED_KEY.fullmatch(key):
+        raise _reserved()
+
+
+def _reserved() -> RefusedError:
+    return RefusedError(
+        Code.INVALID_INPUT,
+        "idempotency keys of this form are Sayso's own",
+        next_step="use another one, such as a UUID",
+    )
 
 
 def _fingerprint(proposal: Proposal) -> str:
     check_key(proposal.key)
+    if proposal.step is None and _OWN_KEY.fullmatch(proposal.key):
+        # A step that is not stored yet would find its place taken, and a caller somebody's step.
+        raise _reserved()
     if not is_text(proposal.reason):
         raise RefusedError(
             Code.INVALID_INPUT,
@@ -457,6 +478,25 @@ def _fingerprint(proposal: Proposal) -> str:
             next_step="send plain JSON; money in minor units",
         ) from error
     return hash_of([proposal.subject.id, proposal.action, args])
+
+
+def _key_of_step(tx: Transaction, proposal: Proposal) -> tuple[str, ActionRow | None]:
+    """The key under which a step stands, and its row; or the first one that is free for it."""
+    place = (proposal.request_id, proposal.step)
+    for key in _keys_of_step(proposal.key):
+        found = _by_key(tx, proposal.tenant, key)
+        if found is None:
+            return key, None
+        row = read_action(found)
+        # INVARIANT: only the step itself stands for the step, or it would be missing in the plan.
+        if (row.request_id, row.step) == place:
+            return key, row
+    raise AssertionError("there is always another key")
+
+
+def _keys_of_step(key: str) -> Iterator[str]:
+    yield key
+    yield from (f"{key}/{number}" for number in count(2))
 
 
 def _by_key(reader: Reader, tenant: Tenant, key: str) -> Row | None:

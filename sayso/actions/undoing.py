@@ -129,7 +129,7 @@ class Undoing:
         return replace(
             step,
             id=undo_id,
-            # NOTE: keys are the callers', so one that could be guessed might be taken.
+            # NOTE: of a form that no caller may use.
             idempotency_key=f"{undo_id}/undo",
             fingerprint=hash_of([step.subject.id, name, dumps(args)]),
             requester=f"{SYSTEM.kind}:{SYSTEM.id}",

@@ -17,10 +17,12 @@ from actions.desk import (
     bodies,
     decide,
     propose,
+    run_due,
     say,
     shown,
     stock,
     submit_plan,
+    usd,
 )
 from support.house import POLICY, ShopHouse, open_shop
 
@@ -299,3 +301,51 @@ async def test_a_providers_words_about_a_customer_are_not_in_the_log(
         stale = next(body for body in bodies(house) if body["kind"] == "action.stale")
         assert "unknown_object" in str(stale["data"])
         assert "cus_1" not in str(stale["data"])
+
+
+OWN = "01kb2m0000000000000000000x"
+"""What comes after the prefix of an id."""
+
+
+@pytest.mark.promise("engine:own-keys")
+@pytest.mark.parametrize(
+    "key", [f"req_{OWN}/s1", f"req_{OWN}/s1/2", f"act_{OWN}/undo", f"erased_{'0' * 64}"]
+)
+async def test_a_caller_cannot_use_a_key_of_the_engine(tmp_path: Path, key: str) -> None:
+    """A plan's step would find its place taken, and a caller somebody else's step."""
+    async with open_shop(tmp_path) as house:
+        stock(house)
+        with pytest.raises(RefusedError) as caught:
+            await propose(house, 2000, key=key)
+        assert caught.value.code.value == "invalid_input"
+        assert "UUID" in caught.value.next_step
+        assert house.shop.books.payouts == []
+        (entry,) = await house.sayso.audit.query("kind:action.refused")
+        assert entry.body["data"]["code"] == "invalid_input"
+        assert count_of(house, "action") == 0
+
+
+@pytest.mark.parametrize("key", ["req_1/s1", "ticket-7/act_1", f"REQ_{OWN}/s1", f"req_{OWN}"])
+async def test_a_key_that_only_looks_like_one_of_the_engine_is_a_callers(
+    tmp_path: Path, key: str
+) -> None:
+    """What no step of any plan can have is free."""
+    async with open_shop(tmp_path) as house:
+        stock(house)
+        assert (await propose(house, 2000, key=key)).status == "succeeded"
+
+
+@pytest.mark.promise("engine:own-keys")
+async def test_a_step_whose_key_a_caller_had_is_stored_all_the_same(tmp_path: Path) -> None:
+    """From before such keys were refused; submitted again, it is still one step."""
+    async with open_shop(tmp_path) as house:
+        stock(house)
+        callers = await propose(house, 2000, key="req_1/s1")
+        step = Step(id="s1", action="shop.refund", args={"order": "o1", "amount": usd(2000)})
+        (stored,) = await submit_plan(house, step)
+        (again,) = await submit_plan(house, step)
+        assert stored.id == again.id != callers.id
+        await run_due(house)
+        assert (await house.sayso.action(stored.id)).status == "succeeded"
+        assert len(house.shop.books.payouts) == 2
+        assert_verified(house)
