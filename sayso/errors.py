@@ -86,6 +86,7 @@ class Code(StrEnum):
     PORT_IN_USE = "port_in_use"
     PLACE_UNAVAILABLE = "place_unavailable"
     MODEL_FAILED = "model_failed"
+    CONNECTOR_FAILED = "connector_failed"
     INTERNAL = "internal"
 
 
@@ -164,6 +165,7 @@ CODES: dict[Code, CodeInfo] = {
     Code.PORT_IN_USE: CodeInfo("the port is in use", 500),
     Code.PLACE_UNAVAILABLE: CodeInfo("a place for checkpoints cannot be reached", 503),
     Code.MODEL_FAILED: CodeInfo("the model gave no usable answer", 503),
+    Code.CONNECTOR_FAILED: CodeInfo("a connector broke off", 503),
     Code.INTERNAL: CodeInfo("an error inside Sayso", 500),
 }
 

@@ -62,6 +62,11 @@ PROMISES: dict[str, Promise] = {
         "What may have had its effect is `unknown`, never `failed`, until a look-up proves it.",
         "design 2.8, SE-9",
     ),
+    "engine:broken-reading": Promise(
+        "An action whose connector breaks off while it reads the provider is tried a few times, "
+        "then refused with a code; nothing is called.",
+        "invariant 10",
+    ),
     "engine:own-keys": Promise(
         "A caller's idempotency key is never that of a plan's step or of what takes one back; no "
         "step is missing for it.",

@@ -32,6 +32,7 @@ from sayso.actions.queue import (
     votes_of,
 )
 from sayso.actions.reach import Directory, Person, Reach
+from sayso.actions.reading import resolve
 from sayso.actions.reminding import counted_roles
 from sayso.actions.snapshot import Resolved, difference
 from sayso.actions.state import Status
@@ -246,10 +247,7 @@ class Approvals:
         )
         args, wanted = lowered_args(self._reach.action(row.name), row, decision)
         draft = replace(row, args=args, revision=row.revision + 1)
-        action = self._reach.action(row.name)
-        resolved = await self._reach.resolve(
-            action, self._reach.validate_args(row.name, args), row.subject
-        )
+        resolved = await resolve(self._reach, row.id, row.name, args, row.subject)
         # INVARIANT: the editor's yes covers what the card showed, except for the lower amount.
         assert row.snapshot is not None
         changed = difference(row.snapshot.resolved, resolved, lowered=True)

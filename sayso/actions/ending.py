@@ -62,7 +62,9 @@ class Endings:
         if tampered is not None:
             return self._moves.end_tampered(tx, row, approval, tampered)
         error = {"code": Code.STALE_REVISION.value, "message": storable(reason, _MOST)}
-        moved = replace(row, status=Status.STALE, error=error, due_at=now, updated_at=now)
+        moved = replace(
+            row, status=Status.STALE, error=error, attempts=0, due_at=now, updated_at=now
+        )
         data: dict[str, Json] = {"reason": storable(reason, _MOST)}
         return self._moves.move_superseding(tx, row, moved, EntryKind.ACTION_STALE, data)
 

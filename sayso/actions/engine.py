@@ -25,6 +25,7 @@ from sayso.actions.proposals import Proposals
 from sayso.actions.queue import approval_of
 from sayso.actions.rates import Rates
 from sayso.actions.reach import Directory, Reach
+from sayso.actions.reading import MAX_BREAKS, resolve
 from sayso.actions.recovery import (
     CallAgain,
     Settle,
@@ -32,6 +33,7 @@ from sayso.actions.recovery import (
     after_look_up,
     may_outlive_lease,
     not_proven,
+    retry_delay_micros,
 )
 from sayso.actions.reminding import Reminders
 from sayso.actions.settling import Settlements
@@ -169,6 +171,8 @@ class Engine:
         now = to_micros(self._clock.now())
         match row.status:
             case Status.PLANNED | Status.STALE:
+                if row.due_at is None or row.due_at > now:
+                    return None
                 return await self._judge_again(row)
             case Status.PENDING_APPROVAL:
                 return await self._store.write(lambda tx: self._expire(tx, row, now), brief=True)
@@ -208,7 +212,37 @@ class Engine:
                     row, Code.DEPENDENCY_FAILED, dependency_error(failed)["message"]
                 )
         quote = await self._store.read(lambda reader: self._quote(reader, row), brief=True)
-        return await self._proposals.settle_planned(row, quote)
+        try:
+            return await self._proposals.settle_planned(row, quote)
+        except RetryableError as error:
+            return await self._broke_off(row, error, None)
+
+    async def _broke_off(
+        self, row: ActionRow, error: RetryableError, unproven: str | None
+    ) -> ActionRow | None:
+        """A connector raised what nobody knows: it is read again later, a few times, then refused.
+
+        Raises:
+            RetryableError: the error itself, as long as it is tried again.
+        """
+        if error.code is not Code.CONNECTOR_FAILED:
+            raise error
+        if row.attempts + 1 < MAX_BREAKS:
+            now = to_micros(self._clock.now())
+            await self._store.write(
+                lambda tx: tx.run(
+                    "action.read_again",
+                    tenant=row.tenant,
+                    id=row.id,
+                    last_seq=row.last_seq,
+                    attempts=row.attempts + 1,
+                    due_at=now + retry_delay_micros(row.attempts, None),
+                ),
+                brief=True,
+            )
+            raise error
+        _check_not_done(unproven)
+        return await self._refuse(row, Code.CONNECTOR_FAILED, error.message)
 
     def _quote(self, reader: Reader, row: ActionRow) -> str:
         if row.reason_ref is not None:
@@ -246,7 +280,10 @@ class Engine:
             if waiting is Waits.OPEN:
                 await self._store.write(lambda tx: park(tx, row), brief=True)
                 return None
-        changed = await self._changed_world(row)
+        try:
+            changed = await self._changed_world(row)
+        except RetryableError as error:
+            return await self._broke_off(row, error, unproven)
         if changed is not None:
             return await self._make_stale(row, changed, unproven)
         self._passing(Boundary.BEFORE_INTENT)
@@ -280,8 +317,9 @@ class Engine:
             return None
         with self._telemetry.span("sayso.resolve", row.traceparent, {"sayso.action": row.name}):
             try:
-                args = self._reach.validate_args(row.name, snapshot.resolved.args)
-                found = await self._reach.resolve(action, args, row.subject)
+                found = await resolve(
+                    self._reach, row.id, row.name, snapshot.resolved.args, row.subject
+                )
             except RefusedError as error:
                 # INVARIANT: by its code only, since this goes into the log for good, and a
                 # provider's words may name the customer.

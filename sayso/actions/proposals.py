@@ -17,6 +17,7 @@ from sayso.actions.plan import OnFailure, Step
 from sayso.actions.priority import NORMAL, check_priority
 from sayso.actions.queue import ApprovalRow, ApprovalStatus, approval_of, put_approval
 from sayso.actions.reach import Reach
+from sayso.actions.reading import resolve
 from sayso.actions.snapshot import Resolved
 from sayso.actions.state import Status
 from sayso.audit.entry import Actor, Entry, EntryKind, Json
@@ -138,7 +139,8 @@ class Proposals:
         Raises:
             RefusedError: `unknown_action`, `invalid_input`, `invalid_money` or `message_too_long`
                 (recorded, without a row), `idempotency_conflict` (recorded).
-            RetryableError: the provider cannot be read now; nothing was stored.
+            RetryableError: the provider cannot be read now, or its connector broke off
+                (`connector_failed`); nothing was stored.
         """
         try:
             return await self._propose(proposal, claim)
@@ -224,11 +226,12 @@ class Proposals:
         """Resolve and judge a `planned` or `stale` action; None when somebody else was faster.
 
         Raises:
-            RetryableError: the provider cannot be read now; the row stays as it is.
+            RetryableError: the provider cannot be read now, or its connector broke off
+                (`connector_failed`); the row stays as it is.
         """
-        draft = row
+        draft = replace(row, attempts=0)  # those of the reading; the calls are counted anew
         if row.status is Status.STALE:
-            draft = replace(row, revision=row.revision + 1)
+            draft = replace(draft, revision=row.revision + 1)
         try:
             outcome: Resolved | RefusedError = await self._resolve(draft)
         except RefusedError as error:
@@ -248,9 +251,7 @@ class Proposals:
 
     async def _resolve(self, draft: ActionRow) -> Resolved:
         with self._telemetry.span("sayso.resolve", draft.traceparent, {"sayso.action": draft.name}):
-            action = self._reach.action(draft.name)
-            args = self._reach.validate_args(draft.name, draft.args)
-            return await self._reach.resolve(action, args, draft.subject)
+            return await resolve(self._reach, draft.id, draft.name, draft.args, draft.subject)
 
     async def _record_refusal(self, proposal: Proposal, error: RefusedError) -> None:
         def record(tx: Transaction) -> None:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import logging
 
+import httpx
 import pytest
+from starlette.types import Receive, Scope, Send
 from surfaces.http.served import SECRET_TEXT, Served, as_json, problem, refund
+
+from sayso.surfaces.http.edge import Edge
 
 
 def test_alive_and_ready_need_no_token(served: Served) -> None:
@@ -55,22 +59,41 @@ def test_figures_for_others_need_a_token(served: Served, headers: dict[str, str]
     problem(wrong, 403, "forbidden")
 
 
-def test_an_unexpected_error_is_a_problem_with_an_id(
-    served: Served, caplog: pytest.LogCaptureFixture
+async def _breaks(_scope: Scope, _receive: Receive, _send: Send) -> None:
+    raise ZeroDivisionError(SECRET_TEXT)
+
+
+async def test_an_unexpected_error_is_a_problem_with_an_id(
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """500 `internal`: no stack and no text of the error; the id leads to it in the log."""
     caplog.set_level(logging.ERROR)
-    answer = served.post("/v1/actions", refund("breaks", "cus_1"))
+    transport = httpx.ASGITransport(Edge(_breaks))
+    async with httpx.AsyncClient(transport=transport, base_url="http://sayso") as client:
+        answer = await client.get("/v1/actions")
     found = problem(answer, 500, "internal")
     occurrence = found["instance"].rpartition(":")[2]
     assert occurrence in found["next_step"]
     (line,) = [record for record in caplog.records if occurrence in record.getMessage()]
     assert "ZeroDivisionError" in line.getMessage()
-    assert "served.py" in line.getMessage()
+    assert "test_operations.py" in line.getMessage()
     for text in (answer.text, caplog.text):
         assert SECRET_TEXT not in text
     assert "Traceback" not in answer.text
     assert "ZeroDivisionError" not in answer.text
+
+
+def test_a_connector_that_breaks_off_is_a_problem_that_names_no_words(
+    served: Served, caplog: pytest.LogCaptureFixture
+) -> None:
+    """503 `connector_failed`: nothing was stored; the log names the place in its code."""
+    answer = served.post("/v1/actions", refund("breaks", "cus_broken"))
+    problem(answer, 503, "connector_failed")
+    assert "served.py" in caplog.text
+    assert "RetryableError connector_failed < ZeroDivisionError" in caplog.text
+    for text in (answer.text, caplog.text):
+        assert SECRET_TEXT not in text
+    assert as_json(served.get("/v1/actions?subject=cus_broken"))["items"] == []
 
 
 def test_a_pause_that_is_asked_for_is_passed_on(served: Served) -> None:

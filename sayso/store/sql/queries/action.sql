@@ -73,6 +73,11 @@ where tenant = :tenant and id = :id and status = 'executing' and fence = :fence;
 -- name: due_again
 update action set due_at = :due_at where tenant = :tenant and id = :id and last_seq = :last_seq;
 
+-- Its connector broke off; how often is nobody's state, and stands in no entry.
+-- name: read_again
+update action set attempts = :attempts, due_at = :due_at
+where tenant = :tenant and id = :id and last_seq = :last_seq;
+
 -- name: park
 update action set due_at = null where tenant = :tenant and id = :id and last_seq = :last_seq;
 

@@ -1,0 +1,56 @@
+"""Reading the provider before anything is done: what a connector resolves, whatever it raises."""
+
+from __future__ import annotations
+
+import logging
+
+from sayso.actions.action import Subject
+from sayso.actions.reach import Reach
+from sayso.actions.snapshot import Resolved
+from sayso.errors import (
+    Code,
+    OutcomeUnknownError,
+    RetryableError,
+    SaysoError,
+    logged_with_frames,
+)
+from sayso.json import JsonObject
+
+logger = logging.getLogger("sayso.connectors")
+
+MAX_BREAKS = 8
+"""After so many tries in which its connector broke off an action is refused; about two minutes."""
+
+
+async def resolve(
+    reach: Reach, action_id: str, name: str, args: JsonObject, subject: Subject
+) -> Resolved:
+    """What the action would do now, read at the provider.
+
+    Raises:
+        RefusedError: as the connector says; `unknown_action`, `invalid_input`.
+        RetryableError: the provider cannot be read now; `connector_failed`, when the connector
+            raised what its contract does not know, which is a fault in its code or settings.
+        ConfigError, IntegrityError: as the connector says.
+    """
+    try:
+        return await reach.resolve(reach.action(name), reach.validate_args(name, args), subject)
+    except OutcomeUnknownError as error:
+        raise _broke_off(name, action_id, error) from error
+    except SaysoError:
+        raise
+    except Exception as error:
+        # Nothing was sent that changes anything, so nothing is unknown; but whoever asked needs a
+        # code, and the action an end.
+        raise _broke_off(name, action_id, error) from error
+
+
+def _broke_off(name: str, action_id: str, error: Exception) -> RetryableError:
+    # INVARIANT: by its kind and place, since what it says may quote the customer.
+    logger.error("%s %s broke off in resolve: %s", name, action_id, logged_with_frames(error))
+    return RetryableError(
+        Code.CONNECTOR_FAILED,
+        f"the connector of `{name}` broke off ({type(error).__name__}), and nothing was done",
+        next_step="repair its code or its settings, then ask again; the process's log names the "
+        "place",
+    )
