@@ -647,6 +647,10 @@ PROMISES: dict[str, Promise] = {
     "demo:bad-line": Promise(
         "A malformed line in the middle of a file is named, and nothing is half done.", "issue 2"
     ),
+    "cli:left": Promise(
+        "A command that ends before its action is done says what it waits for and who goes on.",
+        "issue 2",
+    ),
     "cli:bad-input": Promise(
         "Bad refunds, words and databases are refused with a code and a status that is not 0, and "
         "nothing is at the provider.",

@@ -81,6 +81,8 @@ def show_stop(out: Out, stop: StopView) -> None:
         out.line(f"next: another person runs sayso resume {stop.id}")
     elif stop.status == "in_force":
         out.line(f"next: two people run sayso resume {stop.id}, one after the other")
+    elif stop.status == "released":
+        out.line("what it held goes on with `sayso serve` or `sayso worker`")
 
 
 def warn_refused(out: Out, action: ActionView) -> None:

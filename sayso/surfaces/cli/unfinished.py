@@ -2,15 +2,76 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Literal
+
 from sayso.errors import Code, RetryableError, SaysoError
 from sayso.ids import Tenant
 from sayso.sdk.app import Sayso
-from sayso.sdk.views import ActionView, RequestView
+from sayso.sdk.views import ActionView, RequestView, View
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.problem import LATER, exit_status, internal
 from sayso.surfaces.cli.words import one_line
 
-_GOES_ON = "it is stored, and `sayso serve` goes on with it"
+_WHO = "`sayso serve` or `sayso worker`"
+_GOES_ON = f"it is stored, and {_WHO} goes on with it"
+_OPEN = frozenset({"planned", "approved", "stale", "executing"})
+
+
+class LeftView(View):
+    """An action that a command has left to a process that goes on.
+
+    Attributes:
+        action: its id.
+        code: `stopped` or `unsettled` where something holds it, else `waiting`.
+        reason: the same in words.
+    """
+
+    action: str
+    code: Literal["stopped", "unsettled", "waiting"]
+    reason: str
+    next_step: str
+
+
+def left_of(*actions: ActionView) -> list[LeftView]:
+    """What of these is not done yet, waits for no decision, and is not gone on with here."""
+    return [_left(action) for action in actions if action.status in _OPEN]
+
+
+def _left(action: ActionView) -> LeftView:
+    held = action.held
+    if held is None:
+        reason = "it waits for its turn"
+        if action.after:
+            reason = f"it waits for the steps {', '.join(action.after)} of its plan, or its turn"
+        return LeftView(
+            action=action.id,
+            code="waiting",
+            reason=reason,
+            next_step=f"{_WHO} does it; see `sayso actions show {action.id}`",
+        )
+    first = f"two people run `sayso resume {held.by}`, one after the other"
+    if held.code == "unsettled":
+        first = f"wait for {held.by}, or settle it with `sayso actions resolve {held.by}`"
+    return LeftView(
+        action=action.id,
+        code=held.code,
+        reason=held.reason,
+        next_step=f"{first}; then {_WHO} does it",
+    )
+
+
+def show_left(out: Out, left: Sequence[LeftView]) -> None:
+    """Print what is left to others, and what has to happen for it."""
+    for one in left:
+        out.line()
+        out.line(f"not done yet: {one.action}: {one_line(one.reason)}")
+        out.line(f"next: {one_line(one.next_step)}")
+
+
+def with_left(view: View, left: Sequence[LeftView]) -> dict[str, object]:
+    """The document of a command that says what it leaves to others."""
+    return {**view.model_dump(mode="json"), "left": left}
 
 
 def problem_of_action(sayso: Sayso, tenant: Tenant, action: ActionView) -> SaysoError | None:

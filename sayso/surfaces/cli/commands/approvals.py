@@ -21,7 +21,13 @@ from sayso.surfaces.cli.output import Out, local_time
 from sayso.surfaces.cli.place import find_workspace, person_token, run
 from sayso.surfaces.cli.problem import usage
 from sayso.surfaces.cli.show import show_action, status_of, warn_lapsed, warn_refused
-from sayso.surfaces.cli.unfinished import problem_of_action, warn_unfinished
+from sayso.surfaces.cli.unfinished import (
+    left_of,
+    problem_of_action,
+    show_left,
+    warn_unfinished,
+    with_left,
+)
 
 app = typer.Typer(
     help="Decide what waits: list, show, approve, reject, edit, plan.",
@@ -197,12 +203,14 @@ def _decide(say: _Say, workspace: Path | None, out: Out) -> int:
             return shown, decided, problem_of_action(sayso, holder.tenant, decided)
 
     shown, action, problem = run(work())
+    left = left_of(action)
     if out.as_json:
-        out.document(action)
+        out.document(with_left(action, left))
     else:
         out.line()
         show_action(out, action)
         warn_lapsed(out, action, say.choice, shown.revision)
+        show_left(out, left if problem is None else ())
     warn_refused(out, action)
     return status_of(action) if problem is None else warn_unfinished(out, problem)
 

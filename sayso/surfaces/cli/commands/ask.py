@@ -20,7 +20,14 @@ from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.place import find_workspace, requester, run, subject_of
 from sayso.surfaces.cli.problem import FAILED
 from sayso.surfaces.cli.show import show_request, status_of, warn_handed_over, warn_refused
-from sayso.surfaces.cli.unfinished import problem_of_request, warn_unfinished, warn_unplanned
+from sayso.surfaces.cli.unfinished import (
+    left_of,
+    problem_of_request,
+    show_left,
+    warn_unfinished,
+    warn_unplanned,
+    with_left,
+)
 
 app = typer.Typer()
 
@@ -61,10 +68,12 @@ def ask(
 
     out.note("planning …")
     request, problem = run(work())
+    left = left_of(*request.actions)
     if as_json:
-        out.document(request)
+        out.document(with_left(request, left))
     else:
         show_request(out, request)
+        show_left(out, left if problem is None else ())
     for action in request.actions:
         warn_refused(out, action)
     if request.error is not None:

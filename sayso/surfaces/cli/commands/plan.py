@@ -17,7 +17,13 @@ from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.place import find_workspace, person_token, run
 from sayso.surfaces.cli.problem import usage
 from sayso.surfaces.cli.show import status_of, warn_refused
-from sayso.surfaces.cli.unfinished import problem_of_request, warn_unfinished
+from sayso.surfaces.cli.unfinished import (
+    left_of,
+    problem_of_request,
+    show_left,
+    warn_unfinished,
+    with_left,
+)
 
 _ALL = "all"
 _MODES = {
@@ -61,10 +67,12 @@ def plan(
             return left, decided, problem_of_request(sayso, holder.tenant, left)
 
     request, decided, problem = run(work())
+    left = left_of(*request.actions) if choices else []
     if as_json:
-        out.document(request)
+        out.document(with_left(request, left))
     else:
         show_plan(out, request)
+        show_left(out, left if problem is None else ())
         for action in decided:
             warn_refused(out, action)
     return status_of(*decided) if problem is None else warn_unfinished(out, problem)

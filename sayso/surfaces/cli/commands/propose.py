@@ -19,7 +19,13 @@ from sayso.surfaces.cli.options import (
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.place import find_workspace, read_json_object, requester, run, subject_of
 from sayso.surfaces.cli.show import show_action, status_of, warn_refused
-from sayso.surfaces.cli.unfinished import problem_of_action, warn_unfinished
+from sayso.surfaces.cli.unfinished import (
+    left_of,
+    problem_of_action,
+    show_left,
+    warn_unfinished,
+    with_left,
+)
 
 app = typer.Typer()
 
@@ -64,11 +70,13 @@ def propose(
 
     out.note("reading the provider and judging …")
     action, problem = run(work())
+    left = [] if dry_run else left_of(action)
     if as_json:
-        out.document(action)
+        out.document(with_left(action, left))
     else:
         if dry_run:
             out.line("judged only: nothing was stored or done")
         show_action(out, action)
+        show_left(out, left if problem is None else ())
     warn_refused(out, action)
     return status_of(action) if problem is None else warn_unfinished(out, problem)
