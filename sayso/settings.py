@@ -465,6 +465,11 @@ class Settings(_Section):
         return self
 
 
+def is_name(word: str) -> bool:
+    """Whether a workspace, a tenant or a connector can be called so."""
+    return re.fullmatch(_NAME, word) is not None
+
+
 def no_connection(name: str, settings: Settings) -> str:
     """Says that there is no connection of that name, and which one may be meant."""
     near = difflib.get_close_matches(name[:40], settings.connections, 1)

@@ -199,6 +199,7 @@ class TokenView(View):
     """A token without its secret; `secret` only in the answer that made it."""
 
     id: str
+    tenant: str
     kind: Literal["service", "person"]
     holder: str
     scopes: tuple[str, ...]

@@ -39,6 +39,12 @@ KeyOption = Annotated[
         "--key", metavar="KEY", help="Idempotency key: the same key is the same thing, done once."
     ),
 ]
+TenantOption = Annotated[
+    str | None,
+    typer.Option(
+        "--tenant", metavar="NAME", help="Of this tenant; else of the workspace's own one."
+    ),
+]
 LimitOption = Annotated[int, typer.Option("--limit", "-n", metavar="N", help="How many, to 200.")]
 AfterOption = Annotated[
     str | None, typer.Option("--after", metavar="ID", help="Go on after this id, a page further.")

@@ -15,8 +15,9 @@ import orjson
 from sayso.actions.action import Assurance, Subject
 from sayso.audit.entry import Actor, ActorKind
 from sayso.errors import Code, ConfigError, RefusedError
+from sayso.ids import Tenant
 from sayso.json import JsonValue, doubled_field
-from sayso.settings import FILE_NAME
+from sayso.settings import FILE_NAME, is_name
 from sayso.surfaces.cli.words import one_line
 
 if TYPE_CHECKING:
@@ -131,6 +132,23 @@ def subject_of(subject: str, assurance: str) -> Subject:
             next_step="use unverified, verified or signed_in",
         ) from None
     return Subject(id=subject, assurance=level)
+
+
+def tenant_of(sayso: Sayso, option: str | None) -> Tenant:
+    """The tenant that the option names, else the workspace's own one.
+
+    Raises:
+        RefusedError: `invalid_input`, for what no tenant can be called.
+    """
+    if option is None:
+        return sayso.house.tenant
+    if not is_name(option):
+        raise RefusedError(
+            Code.INVALID_INPUT,
+            f"`{option[:40]}` is no name of a tenant",
+            next_step="use a small letter, then small letters, digits, `-` and `_`, 40 at most",
+        )
+    return Tenant(option)
 
 
 async def requester(sayso: Sayso) -> Actor:

@@ -38,3 +38,36 @@ def test_commands_show_and_find_nothing_of_another_tenant(place: Place) -> None:
     place.line("approvals", "show", first["approval"]["id"], "--json").refused("not_found")
     pack = str(place.folder / "pack.html")
     place.line("audit", "evidence", first["id"], "-o", pack, "--json").refused("not_found")
+
+
+@pytest.mark.promise("tenants:apart")
+def test_tokens_of_another_tenant_are_made_listed_and_revoked(place: Place) -> None:
+    """From the workspace of the operator; each list shows its own tenant's and no other."""
+    ran = place.line("token", "create", "--service", "bot", "--tenant", "rival")
+    assert ran.status == 0
+    assert "It is of the tenant rival, its first one" in ran.err
+    second = place.line("token", "create", "--person", "maria", "--tenant", "rival")
+    assert "It is of the tenant rival." in second.err
+    theirs = place.line.done("token", "list", "--tenant", "rival")["tokens"]
+    assert [(one["tenant"], one["holder"]) for one in theirs] == [
+        ("rival", "bot"),
+        ("rival", "maria"),
+    ]
+    own = place.line.done("token", "list")["tokens"]
+    assert {one["tenant"] for one in own} == {"main"}
+    bot = str(theirs[0]["id"])
+    place.line("token", "revoke", bot).refused("not_found")
+    assert place.line.done("token", "revoke", bot, "--tenant", "rival")["revoked"] is True
+    place.edit_settings('tenant = "main"', 'tenant = "rival"')
+    kinds = [entry["kind"] for entry in place.line.done("audit", "tail")["entries"]]
+    assert sorted(kinds) == ["token.created", "token.created", "token.revoked"]
+    assert place.line("audit", "verify").status == 0
+
+
+@pytest.mark.parametrize("words", [("create", "--service", "bot"), ("list",), ("revoke", "tok_1")])
+@pytest.mark.parametrize("name", ["Rival", "ri val", "", "x" * 41, "../main"])
+def test_what_no_tenant_can_be_called_is_refused(
+    still: Place, words: tuple[str, ...], name: str
+) -> None:
+    """A name with a mistake would begin a log of its own."""
+    still.line("token", *words, "--tenant", name).refused("invalid_input")

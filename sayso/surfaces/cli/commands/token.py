@@ -11,9 +11,9 @@ from sayso.ids import rfc3339
 from sayso.sdk.app import Sayso
 from sayso.sdk.tokens import MAX_DAYS, Kind, Scope, Token
 from sayso.sdk.views import TokenView
-from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
+from sayso.surfaces.cli.options import JsonOption, TenantOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out, local_time
-from sayso.surfaces.cli.place import CLI, find_workspace, run
+from sayso.surfaces.cli.place import CLI, find_workspace, run, tenant_of
 from sayso.surfaces.cli.problem import usage
 
 app = typer.Typer(help="Tokens of programs and people: create, list, revoke.")
@@ -40,6 +40,7 @@ def create(
     days: Annotated[
         int, typer.Option("--days", metavar="N", help="Until it ends, 1 to 90.")
     ] = MAX_DAYS,
+    tenant: TenantOption = None,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> int:
@@ -52,37 +53,47 @@ def create(
     scopes = frozenset(map(_scope, scope)) if scope else _DEFAULT[kind]
     folder = find_workspace(workspace)
 
-    async def work() -> tuple[Token, str]:
+    async def work() -> tuple[Token, str, bool]:
         async with Sayso.open(folder, act=False) as sayso:
+            where = tenant_of(sayso, tenant)
             if kind == "person" and sayso.directory.person(holder) is None:
                 raise RefusedError(
                     Code.NOT_FOUND,
                     f"`{holder[:40]}` is no active person of this workspace",
                     next_step="add them under [[people]] in sayso.toml first",
                 )
-            return await sayso.tokens.create(
-                sayso.house.tenant, kind, holder, scopes, days=days, by=CLI
+            is_first = not await sayso.tokens.list(where)
+            token, secret = await sayso.tokens.create(
+                where, kind, holder, scopes, days=days, by=CLI
             )
+            return token, secret, is_first
 
-    token, secret = run(work())
+    token, secret, is_first = run(work())
     if as_json:
         out.document(_view(token, secret))
         return 0
     out.line(secret)
     out.warn(f"{token.id} for {kind} {holder}, until {local_time(rfc3339(token.expires_at))}.")
+    if tenant is not None:
+        first = ", its first one: check the spelling" if is_first else ""
+        out.warn(f"It is of the tenant {token.tenant}{first}.")
     out.warn("This is the only time it is shown; keep it where secrets are kept.")
     return 0
 
 
 @app.command("list")
-def list_tokens(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int:
+def list_tokens(
+    tenant: TenantOption = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
     """List the tokens, oldest first, without their secrets."""
     out = Out(as_json=as_json)
     folder = find_workspace(workspace)
 
     async def work() -> list[Token]:
         async with Sayso.open(folder, act=False) as sayso:
-            return await sayso.tokens.list(sayso.house.tenant)
+            return await sayso.tokens.list(tenant_of(sayso, tenant))
 
     found = run(work())
     if as_json:
@@ -97,6 +108,7 @@ def list_tokens(workspace: WorkspaceOption = None, as_json: JsonOption = False) 
 @app.command()
 def revoke(
     token_id: Annotated[str, typer.Argument(metavar="ID", help="The token, tok_….")],
+    tenant: TenantOption = None,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> int:
@@ -106,7 +118,7 @@ def revoke(
 
     async def work() -> None:
         async with Sayso.open(folder, act=False) as sayso:
-            await sayso.tokens.revoke(sayso.house.tenant, token_id, by=CLI)
+            await sayso.tokens.revoke(tenant_of(sayso, tenant), token_id, by=CLI)
 
     run(work())
     if as_json:
@@ -130,6 +142,7 @@ def _scope(word: str) -> Scope:
 def _view(token: Token, secret: str | None = None) -> TokenView:
     return TokenView(
         id=token.id,
+        tenant=token.tenant,
         kind=token.kind,
         holder=token.holder,
         scopes=tuple(sorted(token.scopes)),
