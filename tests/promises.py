@@ -588,6 +588,11 @@ PROMISES: dict[str, Promise] = {
         "unless it is said.",
         "AU-15",
     ),
+    "http:retention": Promise(
+        "Sealing, pruning and sweeping over HTTP need a person's token with the scope `admin` and "
+        "a role; long work goes on, is not begun twice, and its end is told to who asks again.",
+        "issue 4",
+    ),
     "http:tenant": Promise(
         "A token of another tenant sees and decides nothing of this one.", "invariant 9"
     ),

@@ -29,8 +29,8 @@ from sayso.errors import (
 )
 from sayso.ids import Tenant
 from sayso.sdk.showing import by_customer, show_entry
-from sayso.sdk.subjects.roles import check_role, roles_of
-from sayso.sdk.tokens import Scope, Token
+from sayso.sdk.subjects.roles import check_keeper
+from sayso.sdk.tokens import Token
 from sayso.sdk.views import EntryView, View
 from sayso.store.base import text
 
@@ -155,7 +155,7 @@ class LogSegments:
             RefusedError: `forbidden`, `not_an_approver`; recorded.
             RetryableError, ConfigError, IntegrityError: as `Sealer.seal`.
         """
-        await self._check(by, "seal")
+        await self.check(by, "seal")
         found = await self._sealer().seal(by.tenant, by.actor, again=again, progress=progress)
         return [self._view(by.tenant, one) for one in found]
 
@@ -169,7 +169,7 @@ class LogSegments:
                 that is due; recorded.
             RetryableError, IntegrityError: as `Pruner.prune`.
         """
-        await self._check(by, "prune")
+        await self.check(by, "prune")
         done = await self._pruner().prune(by.tenant, by.actor, progress=progress)
         if done.blocked is not None and done.blocked.code is Code.LEGAL_HOLD:
             await self._record(by, "prune", done.blocked)
@@ -226,15 +226,17 @@ class LogSegments:
         own = [place.name for place in places if not place.only_logs]
         return [*own, LOGS] if places else own
 
-    async def _check(self, by: Token, asked: str) -> None:
+    async def check(self, by: Token, asked: str) -> None:
+        """Refuse who may not seal or prune; a refusal is an entry.
+
+        Args:
+            asked: `seal` or `prune`, for the entry.
+
+        Raises:
+            RefusedError: `forbidden`, `not_an_approver`.
+        """
         try:
-            if by.kind != "person" or Scope.DECIDE not in by.scopes:
-                raise RefusedError(
-                    Code.FORBIDDEN,
-                    "only a person with a role does this",
-                    next_step="use the token of somebody who may decide",
-                )
-            check_role(self._house.directory, by.holder, roles_of(self._workspace.settings))
+            check_keeper(by, self._house.directory, self._workspace.settings)
         except RefusedError as error:
             await self._record(by, asked, error)
             raise

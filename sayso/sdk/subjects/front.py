@@ -17,7 +17,7 @@ from sayso.ids import Tenant, rfc3339, to_micros
 from sayso.sdk.paging import page_of
 from sayso.sdk.subjects.access import counts_of, gather_subject, nothing_held
 from sayso.sdk.subjects.restored import Restored
-from sayso.sdk.subjects.roles import check_role, roles_of
+from sayso.sdk.subjects.roles import check_keeper, check_role, roles_of
 from sayso.sdk.subjects.views import (
     ErasureView,
     HeldAgainView,
@@ -213,6 +213,18 @@ class Subjects:
 
     # ---- sweeping ------------------------------------------------------------------------------
 
+    async def check_sweeper(self, by: Token) -> None:
+        """Refuse who may not have old text blanked before a server does it; recorded.
+
+        Raises:
+            RefusedError: `forbidden`, `not_an_approver`.
+        """
+        try:
+            check_keeper(by, self._house.directory, self._workspace.settings)
+        except RefusedError as error:
+            await self._record(by, "sweep", error)
+            raise
+
     async def sweep(self, *, tenant: str | None = None) -> SweepView:
         """Blank what is older than `[retention]` says; nothing where it says nothing."""
         where = self._tenant(tenant)
@@ -249,13 +261,16 @@ class Subjects:
             check_role(self._house.directory, by.holder, roles_of(self._workspace.settings))
             yield
         except RefusedError as error:
-            entry = Entry(
-                kind=EntryKind.SUBJECT_REFUSED,
-                actor=by.actor,
-                data={"asked": asked, "code": error.code.value},
-            )
-            await self._house.store.write(lambda tx: self._house.log.append(tx, by.tenant, entry))
+            await self._record(by, asked, error)
             raise
+
+    async def _record(self, by: Token, asked: str, error: RefusedError) -> None:
+        entry = Entry(
+            kind=EntryKind.SUBJECT_REFUSED,
+            actor=by.actor,
+            data={"asked": asked, "code": error.code.value},
+        )
+        await self._house.store.write(lambda tx: self._house.log.append(tx, by.tenant, entry))
 
     def _tenant(self, tenant: str | None) -> Tenant:
         return self._house.tenant if tenant is None else Tenant(tenant)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sayso.actions.reach import Directory
 from sayso.errors import Code, RefusedError
+from sayso.sdk.tokens import Scope, Token
 from sayso.settings import Settings
 
 
@@ -31,3 +32,18 @@ def check_role(directory: Directory, person_id: str, roles: frozenset[str]) -> N
             f"you may not do this; it needs {wanted}",
             next_step="ask somebody with that role",
         )
+
+
+def check_keeper(by: Token, directory: Directory, settings: Settings) -> None:
+    """Refuse who may not seal, prune or sweep: no person, no scope for it, or no role.
+
+    Raises:
+        RefusedError: `forbidden`, `not_an_approver`.
+    """
+    if by.kind != "person" or not by.scopes & {Scope.DECIDE, Scope.ADMIN}:
+        raise RefusedError(
+            Code.FORBIDDEN,
+            "only a person with a role does this",
+            next_step="use the token of somebody who may decide, or one with the scope `admin`",
+        )
+    check_role(directory, by.holder, roles_of(settings))

@@ -21,6 +21,7 @@ from sayso.surfaces.http import (
     plans,
     requests,
     resolving,
+    retention,
     stops,
     subjects,
 )
@@ -30,6 +31,7 @@ from sayso.surfaces.http.edge import Edge
 from sayso.surfaces.http.events import HEARTBEAT_S
 from sayso.surfaces.http.problem import on_http_error, on_invalid, on_sayso_error
 from sayso.surfaces.http.turned_away import TurnedAway
+from sayso.surfaces.http.upkeep import Upkeep
 
 API_VERSION = "1.0.0"
 """Of the contract, which only grows; not of the package."""
@@ -73,6 +75,7 @@ def create_app(sayso: Sayso, *, heartbeat_s: float = HEARTBEAT_S) -> FastAPI:
     app.state.sayso = sayso
     app.state.changes = Changes(sayso)
     app.state.turned_away = TurnedAway(sayso)
+    app.state.upkeep = Upkeep()
     app.state.heartbeat_s = heartbeat_s
     for part in (
         requests,
@@ -82,6 +85,7 @@ def create_app(sayso: Sayso, *, heartbeat_s: float = HEARTBEAT_S) -> FastAPI:
         approvals,
         stops,
         subjects,
+        retention,
         audit,
         exports,
         log_tree,

@@ -108,7 +108,7 @@ class Needs:
         assert isinstance(token, Token)
         if self._person and token.kind != "person":
             raise self._forbidden(
-                "only a person's token decides", "make one with `sayso token create --person ID`"
+                "only a person's token opens this", "make one with `sayso token create --person ID`"
             )
         if not token.scopes.intersection(self._scopes):
             names = " or ".join(f"`{scope.value}`" for scope in self._scopes)
@@ -135,5 +135,8 @@ Stopper = Annotated[Token, Depends(Needs(Scope.STOP, Scope.DECIDE))]
 Resumer = Decider
 Watcher = Annotated[Token, Depends(Needs(Scope.READ, Scope.DECIDE, Scope.STOP))]
 Auditor = Annotated[Token, Depends(Needs(Scope.AUDIT))]
+Admin = Annotated[Token, Depends(Needs(Scope.ADMIN, person=True))]
+Archivist = Annotated[Token, Depends(Needs(Scope.AUDIT, Scope.ADMIN))]
+"""Who may read the log, or seals it, may see which of it is in files."""
 Keeper = Annotated[Token, Depends(Needs(Scope.AUDIT, Scope.DECIDE))]
 """Who was erased and what is held stands in the log under pseudonyms, which either may see."""

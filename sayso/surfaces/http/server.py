@@ -16,6 +16,7 @@ from sayso.serving import OrderlyServer, listen
 from sayso.surfaces.http.app import create_app
 from sayso.surfaces.http.changes import Changes
 from sayso.surfaces.http.turned_away import TurnedAway
+from sayso.surfaces.http.upkeep import Upkeep
 
 T = TypeVar("T")
 
@@ -58,7 +59,9 @@ async def serve(
 
 
 class _Server(OrderlyServer):
-    """Ends event streams before it waits for calls, and tells the log of who was turned away."""
+    """Ends event streams before it waits for calls, then what goes on without them; tells the log
+    of who was turned away.
+    """
 
     def __init__(
         self, app: Starlette, *, grace_s: int, ready: Callable[[str], None] | None
@@ -70,6 +73,8 @@ class _Server(OrderlyServer):
         for changes in _parts_of(self._app, "changes", Changes):
             await changes.stop()
         await super().shutdown(sockets)
+        for upkeep in _parts_of(self._app, "upkeep", Upkeep):
+            await upkeep.stop()
         for turned_away in _parts_of(self._app, "turned_away", TurnedAway):
             await turned_away.flush()
 

@@ -10,6 +10,7 @@ from sayso.connectors.plain import plain
 from sayso.errors import Code, RefusedError
 from sayso.surfaces.http.shapes import BODY_FIELDS, QUERY_FIELDS
 from sayso.surfaces.http.subject_shapes import SUBJECT_QUERY_FIELDS
+from sayso.surfaces.http.upkeep_shapes import UPKEEP_BODY_FIELDS, UPKEEP_QUERY_FIELDS
 
 _PATH_LIMIT = 60
 _BAD_REQUEST, _UNPROCESSABLE = 400, 422
@@ -44,7 +45,11 @@ def _words(
         case "missing":
             return "is missing", "add it; /openapi.json has an example"
         case "extra_forbidden":
-            known = QUERY_FIELDS | SUBJECT_QUERY_FIELDS if place == "query" else BODY_FIELDS
+            known = (
+                QUERY_FIELDS | SUBJECT_QUERY_FIELDS | UPKEEP_QUERY_FIELDS
+                if place == "query"
+                else BODY_FIELDS | UPKEEP_BODY_FIELDS
+            )
             near = difflib.get_close_matches(str(names[-1]), known, 1)
             what = "query parameter" if place == "query" else "field"
             return f"is no {what} of this call", (

@@ -10,11 +10,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from surfaces.http.served import TIMEOUT_S, Served, serving
+from surfaces.http.served import TIMEOUT_S, Served, serving, token
 from surfaces.http.test_openapi import CONTRACT
 from tree import ROOT
 
 from sayso.json import JsonValue
+from sayso.sdk.tokens import Scope
 from sayso.testing.clock import FakeClock
 from sayso.testing.sandbox import Sandbox
 
@@ -111,6 +112,7 @@ def _environment(served: Served) -> dict[str, str]:
         "SAYSO": served.url,
         "BOT": served.secrets["bot"],
         "MARIA": served.secrets["maria"],
+        "ADMIN": served.run(token(served.sayso, "maria", "person", frozenset({Scope.ADMIN})))[1],
     }
 
 

@@ -40,6 +40,13 @@ from sayso.surfaces.http.subject_shapes import (
     HoldPage,
     ReleaseBody,
 )
+from sayso.surfaces.http.upkeep_shapes import (
+    PruneBody,
+    SealBody,
+    SegmentPage,
+    SweepBody,
+    UpkeepView,
+)
 
 CONTRACT = {
     "POST /v1/requests",
@@ -68,6 +75,10 @@ CONTRACT = {
     "GET /v1/audit/entries",
     "POST /v1/audit/exports",
     "GET /v1/actions/{action_id}/evidence",
+    "GET /v1/audit/segments",
+    "POST /v1/audit/segments",
+    "POST /v1/audit/prunings",
+    "POST /v1/subjects/sweeps",
     "GET /v1/audit/checkpoint",
     "GET /v1/audit/proof",
     "GET /v1/audit/publications",
@@ -91,6 +102,9 @@ BODIES: dict[str, type[BaseModel]] = {
     "erase_subject": EraseBody,
     "place_hold": HoldBody,
     "release_hold": ReleaseBody,
+    "seal_log": SealBody,
+    "prune_log": PruneBody,
+    "sweep_subjects": SweepBody,
 }
 ANSWERS: dict[str, type[BaseModel]] = {
     "ask": RequestView,
@@ -108,6 +122,10 @@ ANSWERS: dict[str, type[BaseModel]] = {
     "resume": StopView,
     "list_stops": StopPage,
     "export_subject": SubjectView,
+    "list_segments": SegmentPage,
+    "seal_log": UpkeepView,
+    "prune_log": UpkeepView,
+    "sweep_subjects": UpkeepView,
     "erase_subject": ErasureView,
     "list_erasures": ErasurePage,
     "show_erasure": ErasureView,

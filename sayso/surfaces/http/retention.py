@@ -1,0 +1,170 @@
+"""Routes of what keeps a database small: sealing and pruning the log, and blanking old text.
+
+Servers do all of it by themselves where sayso.toml says so; these are for who does not want to wait
+for that, or wants to see it done.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+
+from sayso.sdk.tokens import Token
+from sayso.surfaces.http import examples
+from sayso.surfaces.http.auth import Admin, Archivist, Open
+from sayso.surfaces.http.documents import asked, problems, shown
+from sayso.surfaces.http.edge import GuardedRoute
+from sayso.surfaces.http.keys import Key, bound_key
+from sayso.surfaces.http.upkeep import Job, Progress, Upkeep
+from sayso.surfaces.http.upkeep_shapes import (
+    PruneBody,
+    SealBody,
+    SegmentPage,
+    SegmentsQuery,
+    SweepBody,
+    UpkeepView,
+    WaitQuery,
+)
+
+router = APIRouter(tags=["retention"], route_class=GuardedRoute)
+
+
+def _upkeep_of(request: Request) -> Upkeep:
+    found: object = request.app.state.upkeep
+    assert isinstance(found, Upkeep)
+    return found
+
+
+Works = Annotated[Upkeep, Depends(_upkeep_of)]
+
+
+def _status(view: UpkeepView, response: Response) -> UpkeepView:
+    if view.status == "running":
+        response.status_code = 202
+    return view
+
+
+@router.get(
+    "/v1/audit/segments",
+    summary="List the sealed segments of the log, oldest first",
+    responses={
+        200: shown("a page", {"items": [examples.SEGMENT], "next_after": 0}),
+        **problems(401, 403, 422, 503),
+    },
+)
+async def list_segments(
+    sayso: Open, token: Archivist, query: Annotated[SegmentsQuery, Query()]
+) -> SegmentPage:
+    """Scope: `audit:read` or `admin`. `at_hand` says whether this server has the file."""
+    known = await sayso.audit.segments.sealed(tenant=token.tenant)
+    left = [one for one in known if query.after is None or one.first > query.after]
+    items = left[: query.limit]
+    more = len(left) > len(items)
+    return SegmentPage(items=tuple(items), next_after=items[-1].first if more else None)
+
+
+@router.post(
+    "/v1/audit/segments",
+    summary="Seal the log's full segments into the server's files",
+    responses={
+        200: shown("done", examples.SEALED),
+        202: shown("it goes on", examples.UNDER_WAY, model=UpkeepView),
+        **problems(400, 401, 403, 409, 413, 415, 422, 503),
+    },
+    openapi_extra=asked(new={}, lost={"again": True}),
+)
+async def seal_log(
+    response: Response,
+    sayso: Open,
+    works: Works,
+    token: Admin,
+    key: Key,
+    query: Annotated[WaitQuery, Query()],
+    body: SealBody,
+) -> UpkeepView:
+    """Scope: `admin` of a person with one of the roles of `[retention] roles`.
+
+    As `sayso audit seal`, into the folder of this server. 202 when it takes longer than `wait`: the
+    same call with the same key tells of its end.
+    """
+    segments = sayso.audit.segments
+    await segments.check(token, "seal")
+
+    async def work(progress: Progress) -> UpkeepView:
+        done = await segments.seal(by=token, again=body.again, progress=progress)
+        return UpkeepView(status="done", sealed=tuple(done))
+
+    job = _job(token, "sealing again" if body.again else "sealing")
+    found = await works.run(job, bound_key(token, key), work, wait_s=query.wait)
+    return _status(found, response)
+
+
+@router.post(
+    "/v1/audit/prunings",
+    summary="Take out of the database what is sealed and was kept long enough",
+    responses={
+        200: shown("done, as far as `blocked` does not say otherwise", examples.PRUNED),
+        202: shown("it goes on", examples.UNDER_WAY, model=UpkeepView),
+        **problems(400, 401, 403, 409, 413, 415, 422, 503),
+    },
+    openapi_extra=asked(prune={}),
+)
+async def prune_log(
+    response: Response,
+    sayso: Open,
+    works: Works,
+    token: Admin,
+    key: Key,
+    query: Annotated[WaitQuery, Query()],
+    _body: PruneBody,
+) -> UpkeepView:
+    """Scope: `admin` of a person with one of the roles of `[retention] roles`.
+
+    As `sayso audit prune`; `legal_hold` (409) where a hold keeps all that is due.
+    """
+    segments = sayso.audit.segments
+    await segments.check(token, "prune")
+
+    async def work(progress: Progress) -> UpkeepView:
+        done = await segments.prune(by=token, progress=progress)
+        return UpkeepView(status="done", pruned=done)
+
+    found = await works.run(_job(token, "pruning"), bound_key(token, key), work, wait_s=query.wait)
+    return _status(found, response)
+
+
+@router.post(
+    "/v1/subjects/sweeps",
+    summary="Blank personal text that was kept long enough",
+    responses={
+        200: shown("done", examples.SWEPT),
+        202: shown("it goes on", examples.UNDER_WAY, model=UpkeepView),
+        **problems(400, 401, 403, 409, 413, 415, 422, 503),
+    },
+    openapi_extra=asked(sweep={}),
+)
+async def sweep_subjects(
+    response: Response,
+    sayso: Open,
+    works: Works,
+    token: Admin,
+    key: Key,
+    query: Annotated[WaitQuery, Query()],
+    _body: SweepBody,
+) -> UpkeepView:
+    """Scope: `admin` of a person with one of the roles of `[retention] roles`.
+
+    Of the token's tenant. `before` is null where sayso.toml keeps everything for good.
+    """
+    await sayso.subjects.check_sweeper(token)
+
+    async def work(_progress: Progress) -> UpkeepView:
+        return UpkeepView(status="done", swept=await sayso.subjects.sweep(tenant=token.tenant))
+
+    found = await works.run(_job(token, "sweeping"), bound_key(token, key), work, wait_s=query.wait)
+    return _status(found, response)
+
+
+def _job(token: Token, what: str) -> Job:
+    return Job(token.tenant, what)
