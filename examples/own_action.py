@@ -30,6 +30,10 @@ class Loyalty(OwnConnector):
         self.members = members
         self.granted: dict[str, int] = {}  # points by our reference
 
+    async def knows(self, subject: Subject) -> bool:
+        """Whether they are a member: beside Stripe, members are then asked for too."""
+        return subject.id in self.members
+
     @action(summary="Give points", sentence="Give {points} points", guarantee=LOOKED_UP)
     async def grant(self, args: GrantArgs, subject: Subject) -> Resolved:
         """Read what is needed to judge, show and run it; change nothing."""

@@ -463,6 +463,11 @@ PROMISES: dict[str, Promise] = {
         "Every shipped connector keeps the contract, by the suite that ships for everybody's.",
         "issue 2",
     ),
+    "connectors:known": Promise(
+        "A customer whom one connector knows is known, whatever the others say; whom none knows is "
+        "refused.",
+        "invariant 10",
+    ),
     "connectors:suite-bites": Promise(
         "The suite finds a connector that breaks a promise.", "style 26"
     ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from sayso.actions.action import Action, Args, Subject
 from sayso.actions.snapshot import Absence, Call, Receipt, Record, Resolved
@@ -71,12 +71,31 @@ class Connector(Protocol):
     async def list_records(self, subject: Subject) -> Sequence[Record]:
         """The subject's objects, newest first, for a planner. Changes nothing.
 
+        Whoever has some is a subject that this connector knows; nothing says neither yes nor no.
+
         Raises:
-            RefusedError: `unknown_subject`.
+            RefusedError: `unknown_subject`, when the provider knows no such subject.
             RetryableError: the provider cannot be read now.
         """
         ...
 
     async def close(self) -> None:
         """Let go of sockets and files."""
+        ...
+
+
+@runtime_checkable
+class SubjectBook(Protocol):
+    """A connector that can say whether a subject is known who has nothing to list.
+
+    It is asked only where another connector knows no such subject, and nobody has an object of
+    theirs: without a yes the subject is unknown, and nothing is planned for them.
+    """
+
+    async def knows(self, subject: Subject) -> bool:
+        """Whether the provider has a subject of that id. Changes nothing.
+
+        Raises:
+            RetryableError: the provider cannot be read now.
+        """
         ...

@@ -15,7 +15,7 @@ from typing import cast
 from sayso.actions.action import Action, Args, Subject
 from sayso.actions.snapshot import Absence, Call, Receipt, Record, Resolved
 from sayso.connectors.arguments import ECHO_LIMIT, read_args
-from sayso.connectors.base import Connector
+from sayso.connectors.base import Connector, SubjectBook
 from sayso.connectors.hiding import Hiding
 from sayso.connectors.plain import plain
 from sayso.connectors.secret import Secret
@@ -195,11 +195,42 @@ class Connectors:
         return await self._hiding.over(self._of(call.action).look_up(call))
 
     async def list_records(self, subject: Subject) -> Sequence[Record]:
-        """The subject's objects at every connector, in the connectors' order of names."""
+        """The subject's objects at every connector, in the connectors' order of names.
+
+        A subject need be known at one of them only: a shop's member is no customer at Stripe.
+
+        Raises:
+            RefusedError: `unknown_subject`, when a connector says so and no other one knows them:
+                by an object of theirs, or as a `SubjectBook`.
+            RetryableError: a provider cannot be read now.
+        """
         found: list[Record] = []
+        unknown: RefusedError | None = None
+        silent: list[Connector] = []
         for name in self.names:
-            found += await self._hiding.over(self._connectors[name].list_records(subject))
+            connector = self._connectors[name]
+            try:
+                listed = await self._hiding.over(connector.list_records(subject))
+            except RefusedError as error:
+                if error.code is not Code.UNKNOWN_SUBJECT:
+                    raise
+                unknown = unknown or error
+                continue
+            found += listed
+            if not listed:
+                silent.append(connector)
+        if unknown is not None and not found and not await self._is_known(subject, silent):
+            raise unknown
         return found
+
+    async def _is_known(self, subject: Subject, silent: Iterable[Connector]) -> bool:
+        """Whether one of those that listed nothing knows the subject all the same."""
+        for connector in silent:
+            if isinstance(connector, SubjectBook) and await self._hiding.over(
+                connector.knows(subject)
+            ):
+                return True
+        return False
 
     async def close(self) -> None:
         """Close every connector; one that fails does not keep the others open."""

@@ -8,20 +8,24 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from support.house import ShopHouse, open_shop
+from support.house import ShopHouse, make_shop_workspace, open_shop
 
-from sayso.actions.action import Action
+from sayso.actions.action import Action, Subject
 from sayso.actions.decision import Choice, Decision
 from sayso.actions.plan import HandOver, Plan, Step
+from sayso.actions.snapshot import Record
 from sayso.agent.base import Handles, Message
 from sayso.agent.requests import get_request
 from sayso.agent.runner import MAX_ATTEMPTS
+from sayso.connectors.base import Connector
+from sayso.connectors.define import OwnConnector
 from sayso.errors import Code, RefusedError, RetryableError
 from sayso.ids import Tenant
 from sayso.json import JsonValue
 from sayso.money import Money
+from sayso.sdk.app import Sayso
 from sayso.sdk.views import RequestView
-from sayso.testing.shop import ShopFault
+from sayso.testing.shop import Shop, ShopFault
 
 MAIN = Tenant("main")
 
@@ -433,3 +437,32 @@ async def test_an_unknown_outcome_keeps_the_request_open_until_it_is_known(tmp_p
         assert after.reply is not None
         assert "We have done what you asked for $20.00" in after.reply
         assert house.shop.books.paid_out_minor == 2000
+
+
+class Club(OwnConnector):
+    """Another provider, which refuses everybody."""
+
+    name = "club"
+
+    async def list_records(self, subject: Subject) -> Sequence[Record]:
+        """Nobody is a member."""
+        raise RefusedError(Code.UNKNOWN_SUBJECT, f"no member `{subject.id}`")
+
+
+@pytest.mark.promise("connectors:known")
+async def test_a_customer_of_one_provider_is_served_though_another_knows_none(
+    tmp_path: Path,
+) -> None:
+    """Asked, planned and done; whom neither knows is handed over with the code."""
+    shop, planner = Shop(), Scripted(plan(refund(2000)))
+    shop.books.add("o1", "cus_1", Money(10_000, "USD"))
+    workspace = make_shop_workspace(tmp_path)
+    own: list[Connector] = [shop, Club()]
+    async with Sayso(workspace, work=False, connectors=own, planner=planner) as sayso:
+        known = await sayso.ask("cus_1", "please give me back $20.00 of order o1")
+        assert (known.status, [one.status for one in known.actions]) == ("answered", ["succeeded"])
+        nobody = await sayso.ask("cus_9", "please give me back $20.00 of order o1")
+        assert nobody.status == "handed_over"
+        assert nobody.error is not None
+        assert nobody.error.code == "unknown_subject"
+        assert len(planner.seen) == 1, "nothing was planned for somebody unknown"

@@ -5,20 +5,21 @@ from __future__ import annotations
 import subprocess
 import sys
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
+import httpx
 import pytest
 from connectors.benches import FakeAddressBook, email_over, stripe_on
 
 from sayso.actions.action import Action, Args, Effect, Subject, at_most_once, verifiable
-from sayso.actions.snapshot import Call, Receipt, Resolved
+from sayso.actions.snapshot import Call, Receipt, Record, Resolved
 from sayso.connectors.define import OwnConnector, action
 from sayso.connectors.email import EmailConnector, FileTransport
 from sayso.connectors.registry import GROUP, Connectors
 from sayso.connectors.secret import Secret
-from sayso.errors import Code, ConfigError, RefusedError
+from sayso.errors import Code, ConfigError, RefusedError, RetryableError
 from sayso.json import JsonValue
 from sayso.testing.clock import FakeClock
 from sayso.testing.sandbox import Sandbox
@@ -266,3 +267,110 @@ def test_importing_the_package_imports_no_sdk() -> None:
 def test_a_connector_opens_nothing_before_its_first_call() -> None:
     """Making one needs no network and no provider."""
     assert stripe_on("http://127.0.0.1:1", "sk_test_nobody").name == "stripe"
+
+
+class Members(Fine):
+    """Refuses whoever is no member; has nothing to list."""
+
+    name = "members"
+
+    async def list_records(self, subject: Subject) -> Sequence[Record]:
+        """Nothing, for members."""
+        if not await self.knows(subject):
+            raise RefusedError(Code.UNKNOWN_SUBJECT, "no member")
+        return ()
+
+    async def knows(self, subject: Subject) -> bool:
+        """Whether they are the one member."""
+        return subject.id == "zoe"
+
+
+class Orders(Fine):
+    """Lists the one order of its one customer, and says nothing of anybody else."""
+
+    name = "orders"
+
+    async def list_records(self, subject: Subject) -> Sequence[Record]:
+        """Zoe's order."""
+        order = Record(kind="order", id="o1", title="a mug")
+        return (order,) if subject.id == "zoe" else ()
+
+
+class Away(Fine):
+    """Cannot be read now."""
+
+    name = "away"
+
+    async def list_records(self, subject: Subject) -> Sequence[Record]:
+        """Fail."""
+        raise RetryableError(Code.PROVIDER_UNAVAILABLE, "away")
+
+
+class Vouching(Fine):
+    """Lists nothing, and says whom it knows."""
+
+    name = "vouching"
+
+    async def knows(self, subject: Subject) -> bool:
+        """Whether it is Zoe."""
+        return subject.id == "zoe"
+
+
+ZOE, NOBODY = Subject(id="zoe"), Subject(id="cus_nobody")
+
+
+async def code_of_listing(found: Connectors, subject: Subject) -> Code | None:
+    """Why a customer's objects are not listed; None when they are."""
+    try:
+        await found.list_records(subject)
+    except (RefusedError, RetryableError) as error:
+        return error.code
+    return None
+
+
+@pytest.mark.promise("connectors:known")
+@pytest.mark.parametrize("own", [Orders, Vouching, Members])
+async def test_a_customer_of_an_own_connector_is_known_beside_stripe(own: type[Fine]) -> None:
+    """One that knows them is enough; whom nobody knows stays unknown."""
+    with Sandbox.start(seed="demo") as sandbox:
+        found = Connectors.load(
+            {"stripe": {"api_key": "env:KEY", "base_url": sandbox.url}},
+            clock=FakeClock(),
+            secret=lambda reference: Secret(sandbox.api_key),
+            own=[own()],
+        )
+        assert await code_of_listing(found, ZOE) is None
+        assert await code_of_listing(found, Subject(id="cus_demo_ana")) is None
+        assert await code_of_listing(found, NOBODY) is Code.UNKNOWN_SUBJECT
+        await found.close()
+
+
+@pytest.mark.promise("connectors:known")
+async def test_a_stripe_customer_without_payments_is_known_beside_others() -> None:
+    """Stripe lists nothing of theirs, and is asked whether they are there."""
+    with Sandbox.start(seed="demo") as sandbox:
+        headers = {"Authorization": f"Bearer {sandbox.api_key}"}
+        async with httpx.AsyncClient(base_url=sandbox.url, headers=headers) as client:
+            made = await client.post("/v1/customers", data={"name": "New"})
+        found = Connectors.load(
+            {"stripe": {"api_key": "env:KEY", "base_url": sandbox.url}},
+            clock=FakeClock(),
+            secret=lambda reference: Secret(sandbox.api_key),
+            own=[Members()],
+        )
+        assert await code_of_listing(found, Subject(id=str(made.json()["id"]))) is None
+        await found.close()
+
+
+@pytest.mark.parametrize("others", [[Fine()], [Orders()], [Vouching()], [Fine(), Orders()]])
+async def test_whom_nobody_vouches_for_is_unknown(others: list[Fine]) -> None:
+    """Saying nothing is no yes: invariant 10."""
+    found = Connectors([Members(), *others])
+    assert await code_of_listing(found, NOBODY) is Code.UNKNOWN_SUBJECT
+
+
+async def test_a_connector_that_is_away_answers_for_nobody() -> None:
+    """It may know them, so the look-up is tried again later."""
+    found = Connectors([Members(), Away()])
+    assert await code_of_listing(found, ZOE) is Code.PROVIDER_UNAVAILABLE
+    assert await code_of_listing(found, NOBODY) is Code.PROVIDER_UNAVAILABLE

@@ -87,6 +87,14 @@ class TellsPersonalThings(Sound):
         return replace(found, payee="Ana Torres", personal={"name": "Ana Torres"})
 
 
+class KnowsAnybody(Sound):
+    """Vouches for whoever is asked about."""
+
+    async def knows(self, subject: Subject) -> bool:
+        """Say yes."""
+        return True
+
+
 class DoesItTwice(Sound):
     """One call, two effects."""
 
@@ -196,6 +204,7 @@ def test_a_sound_connector_passes() -> None:
         (DropsEqualOnes, "test_two_equal_actions_stay_two"),
         (ServesAnybody, "test_an_unknown_subject_is_refused"),
         (ListsTooMuch, "test_records_are_well_formed"),
+        (KnowsAnybody, "test_who_is_known_is_told_apart_from_nobody"),
     ],
 )
 def test_a_broken_promise_is_found(kind: type[Sound], promise: str) -> None:

@@ -112,6 +112,16 @@ class StripeConnector:
         """See `Connector.list_records`: at most 50 charges and subscriptions."""
         return await list_records(self._open()[0], subject)
 
+    async def knows(self, subject: Subject) -> bool:
+        """See `SubjectBook.knows`."""
+        try:
+            await read_customer(self._open()[0], subject)
+        except RefusedError as error:
+            if error.code is Code.UNKNOWN_SUBJECT:
+                return False
+            raise
+        return True
+
     async def address_of(self, subject: Subject) -> Address:
         """See `AddressBook.address_of`: the e-mail address of the Stripe customer."""
         customer = await read_customer(self._open()[0], subject)

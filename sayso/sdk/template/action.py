@@ -27,7 +27,9 @@ class Points(OwnConnector):
     @action(summary="Give points", sentence="Give {points} points", guarantee=at_most_once())
     async def grant(self, args: GrantArgs, subject: Subject) -> Resolved:
         """Read what is needed to judge and show it; change nothing."""
-        # Look the member up here, and refuse one who does not exist.
+        # Look the member up here, and refuse one who does not exist. Beside another connector, such
+        # as Stripe, also define `async def knows(self, subject: Subject) -> bool`, or your members
+        # who are no customers there are unknown to `ask`.
         return self.resolved(args, subject, kind="member", account="our shop", payee="their points")
 
     @grant.calls

@@ -24,6 +24,7 @@ from dataclasses import replace
 
 from sayso.actions.action import Action, FactType, FactValue, Subject
 from sayso.actions.snapshot import Absence, Receipt, Resolved
+from sayso.connectors.base import SubjectBook
 from sayso.connectors.registry import Connectors
 from sayso.errors import RefusedError, RetryableError
 from sayso.money import Money
@@ -129,6 +130,20 @@ class ConnectorSuite:
                 assert len({record.id for record in records}) == len(records)
             with suppress(RefusedError):
                 assert not await bench.connector.list_records(NOBODY)
+            assert bench.effects() == 0
+
+        self._run(check)
+
+    def test_who_is_known_is_told_apart_from_nobody(self) -> None:
+        """A connector that says whom it knows says yes to its subjects, and no to nobody."""
+
+        async def check(bench: ConnectorBench) -> None:
+            book = bench.connector
+            if not isinstance(book, SubjectBook):
+                return
+            for case in bench.cases:
+                assert await book.knows(case.subject), f"{case.action}: {case.subject.id}"
+            assert not await book.knows(NOBODY)
             assert bench.effects() == 0
 
         self._run(check)
