@@ -157,3 +157,28 @@ def test_a_token_in_the_environment_is_no_warning(
 
     Bolt(Secret("s"), Replays(lambda: 0.0), nothing, nothing).close()
     assert caplog.messages == []
+
+
+@pytest.mark.promise("logs:wordless")
+async def test_what_a_click_breaks_on_is_not_quoted_in_the_log(
+    rig: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Invariant 6: not acknowledged, and logged by its kind and place; Bolt would log its words."""
+    words = "Ann Lee, ann@example.com"
+    click = encode(payload(rig, rig.card(await rig.ask()).buttons[APPROVE]))
+
+    async def breaks(_: object) -> Answer:
+        raise ZeroDivisionError(words)
+
+    bolt = Bolt(Secret("s"), Replays(lambda: 0.0), breaks, breaks)
+    now = str(int(datetime.now(UTC).timestamp()))
+    headers = {
+        "content-type": "application/x-www-form-urlencoded",
+        "x-slack-request-timestamp": now,
+        "x-slack-signature": sign("s", now, click),
+    }
+    reply = await bolt.answer(click, headers)
+    bolt.close()
+    assert reply.status == 500
+    assert "ZeroDivisionError" in caplog.text
+    assert words not in caplog.text
