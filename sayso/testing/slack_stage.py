@@ -10,11 +10,17 @@ from sayso.sdk.app import Sayso
 from sayso.surfaces.slack import create_slack_app
 from sayso.surfaces.slack.app import SlackApp
 from sayso.surfaces.slack.pace import Pace
+from sayso.surfaces.slack.patience import Patience
 from sayso.testing.slack import CHANNEL, SIGNING_SECRET, TEAM, TOKEN, FakeSlack, render
 
 _USER = "U1"
 _PACE = Pace(post_every_s=0.02, update_every_s=0.02, look_every_s=0.02)
 """Slack's own limits do not hold for a fake."""
+_WAIT_S = 30.0
+_PATIENCE = Patience(
+    whole_s=_WAIT_S, ask_s=_WAIT_S, decide_s=_WAIT_S, edit_s=_WAIT_S, open_s=_WAIT_S
+)
+"""A machine that is busy is no reason to leave a click undecided where nobody waits for it."""
 
 _BUTTONS = {"approve": "sayso.approve", "reject": "sayso.reject"}
 
@@ -29,7 +35,7 @@ class SlackStage:
     """
 
     def __init__(self) -> None:
-        self._fake = FakeSlack.start()
+        self._fake = FakeSlack.start(patience_s=_WAIT_S)
         self._fake.add_user(_USER)
         self.account = f"{TEAM}/{_USER}"
         self.environment: Mapping[str, str] = {
@@ -51,7 +57,10 @@ class SlackStage:
     @asynccontextmanager
     async def open(self, sayso: Sayso) -> AsyncGenerator[FakeCards]:
         """Send the workspace's cards to the fake, and take clicks from it, over real HTTP."""
-        async with create_slack_app(sayso, pace=_PACE) as app, self._fake.serve(app):
+        async with (
+            create_slack_app(sayso, pace=_PACE, patience=_PATIENCE) as app,
+            self._fake.serve(app),
+        ):
             yield FakeCards(self._fake, app)
 
 

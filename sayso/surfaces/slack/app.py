@@ -25,6 +25,7 @@ from sayso.surfaces.slack.deciding import Deciding
 from sayso.surfaces.slack.identity import Home, Identities
 from sayso.surfaces.slack.notifier import Notifier
 from sayso.surfaces.slack.pace import Pace
+from sayso.surfaces.slack.patience import Patience
 from sayso.surfaces.slack.payload import Click, Submission
 from sayso.surfaces.slack.replays import Replays
 from sayso.surfaces.slack.web import SlackWeb
@@ -47,6 +48,7 @@ class SlackApp:
         sayso: Sayso,
         *,
         pace: Pace | None = None,
+        patience: Patience | None = None,
         monotonic: Callable[[], float] = monotonic_s,
     ) -> None:
         section = sayso.workspace.settings.slack
@@ -58,14 +60,16 @@ class SlackApp:
             )
         self._sayso = sayso
         self._web = SlackWeb(section.api_url, sayso.workspace.secret(section.bot_token))
-        home = Home(self._web)
-        identities = Identities(sayso.directory, self._web, home, monotonic)
-        self._deciding = Deciding(sayso, self._web, identities)
+        patience = patience or Patience()
+        home = Home(self._web, patience.ask_s)
+        identities = Identities(sayso.directory, self._web, home, monotonic, patience.ask_s)
+        self._deciding = Deciding(sayso, self._web, identities, patience)
         self._bolt = Bolt(
             sayso.workspace.secret(section.signing_secret),
             Replays(monotonic),
             self._on_click,
             self._on_submit,
+            patience.whole_s,
         )
         self.notifier = Notifier(sayso, self._web, home, section.channel, pace=pace)
         self._telling: set[asyncio.Task[None]] = set()
@@ -173,13 +177,18 @@ class SlackApp:
 
 
 def create_slack_app(
-    sayso: Sayso, *, pace: Pace | None = None, monotonic: Callable[[], float] = monotonic_s
+    sayso: Sayso,
+    *,
+    pace: Pace | None = None,
+    patience: Patience | None = None,
+    monotonic: Callable[[], float] = monotonic_s,
 ) -> SlackApp:
     """The Slack surface of an open workspace, as its `[slack]` section says.
 
     Args:
         sayso: open for as long as the app is used.
         pace: how fast cards are sent; one post and one update a second unless a test says so.
+        patience: how long an answer to Slack may take; within Slack's 3 s unless a test says so.
         monotonic: seconds of a clock that never jumps.
 
     Returns:
@@ -188,4 +197,4 @@ def create_slack_app(
     Raises:
         ConfigError: `invalid_setting` without `[slack]`; `missing_secret`.
     """
-    return SlackApp(sayso, pace=pace, monotonic=monotonic)
+    return SlackApp(sayso, pace=pace, patience=patience, monotonic=monotonic)

@@ -26,8 +26,6 @@ from sayso.surfaces.slack.replays import Replays, Reply
 
 logger = logging.getLogger("sayso.slack")
 
-LONGEST_S = 2.8
-"""Slack waits 3 s for an answer; whatever is not done by then is answered with an error."""
 _AT_ONCE = 32
 _TIMESTAMP = re.compile(r"[0-9]{1,12}")
 _SIGNATURE = "x-slack-signature"
@@ -43,14 +41,22 @@ class Bolt:
 
     Args:
         on_click, on_submit: run in the event loop of `answer`; they commit before they return.
+        whole_s: Slack waits 3 s for an answer; whatever is not done by then is answered with an
+            error.
     """
 
     def __init__(
-        self, signing_secret: Secret, replays: Replays, on_click: OnClick, on_submit: OnSubmit
+        self,
+        signing_secret: Secret,
+        replays: Replays,
+        on_click: OnClick,
+        on_submit: OnSubmit,
+        whole_s: float,
     ) -> None:
         self._replays = replays
         self._on_click = on_click
         self._on_submit = on_submit
+        self._whole_s = whole_s
         self._loop: asyncio.AbstractEventLoop | None = None
         self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="sayso-slack")
         self._app = self._make_app(signing_secret)
@@ -90,7 +96,7 @@ class Bolt:
             return Reply(status=400)
         self._loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(LONGEST_S):
+            async with asyncio.timeout(self._whole_s):
                 response = await self._loop.run_in_executor(
                     self._threads, self._app.dispatch, request
                 )
@@ -115,7 +121,7 @@ class Bolt:
             next()
             return None
         try:
-            reply = earlier.result(LONGEST_S)
+            reply = earlier.result(self._whole_s)
         except TimeoutError:
             return BoltResponse(status=503)
         return BoltResponse(status=reply.status, body=reply.body)

@@ -26,17 +26,13 @@ from sayso.surfaces.slack.answers import (
 )
 from sayso.surfaces.slack.card import APPROVE, LOWER, REJECT
 from sayso.surfaces.slack.identity import Identified, Identities
+from sayso.surfaces.slack.patience import Patience
 from sayso.surfaces.slack.payload import Account, Click, Submission
 from sayso.surfaces.slack.pointer import Pointer
 from sayso.surfaces.slack.web import SlackWeb
 
 logger = logging.getLogger("sayso.slack")
 
-DECIDE_BUDGET_S = 1.5
-"""SOURCE: SL-2: what the database has of the 3 s that Slack waits."""
-EDIT_BUDGET_S = 2.2
-"""A lower amount reads the provider again before anything is written."""
-OPEN_BUDGET_S = 1.5
 VIA = "slack"
 
 _STALE = frozenset({Code.STALE_REVISION, Code.DIGEST_MISMATCH, Code.ALREADY_DECIDED})
@@ -49,10 +45,13 @@ class Deciding:
     the person sees an error, and the card shows what is so.
     """
 
-    def __init__(self, sayso: Sayso, web: SlackWeb, identities: Identities) -> None:
+    def __init__(
+        self, sayso: Sayso, web: SlackWeb, identities: Identities, patience: Patience
+    ) -> None:
         self._sayso = sayso
         self._web = web
         self._identities = identities
+        self._patience = patience
 
     async def click(self, click: Click) -> Answer:
         """Answer a click on a card's button."""
@@ -99,7 +98,7 @@ class Deciding:
         code: str = "",
         reason: str = "",
         args: Mapping[str, JsonValue] | None = None,
-        budget_s: float = DECIDE_BUDGET_S,
+        budget_s: float | None = None,
     ) -> Decided:
         decision = Decision(
             tenant=self._sayso.house.tenant,
@@ -114,7 +113,7 @@ class Deciding:
             args=args,
         )
         # INVARIANT: nothing is acknowledged before this returns, and it returns after the commit.
-        async with asyncio.timeout(budget_s):
+        async with asyncio.timeout(self._patience.decide_s if budget_s is None else budget_s):
             return await self._sayso.decide_as(decision, wait=False)
 
     async def _turn_away(
@@ -151,7 +150,7 @@ class Deciding:
         await self._web.call(
             "views.open",
             {"trigger_id": click.trigger_id, "view": view},
-            timeout_s=OPEN_BUDGET_S,
+            timeout_s=self._patience.open_s,
         )
         return Answer()
 
@@ -161,7 +160,7 @@ class Deciding:
         Raises:
             RefusedError: as a decision would be refused.
         """
-        async with asyncio.timeout(DECIDE_BUDGET_S):
+        async with asyncio.timeout(self._patience.decide_s):
             approval = await self._sayso.approval(pointer.approval_id)
         if approval.status != ApprovalStatus.PENDING:
             by = f" by {approval.votes[-1].person}" if approval.votes else ""
@@ -195,7 +194,7 @@ class Deciding:
                 person,
                 Choice.EDIT,
                 args={name: wanted.to_json()},
-                budget_s=EDIT_BUDGET_S,
+                budget_s=self._patience.edit_s,
             )
         except RefusedError as error:
             if error.code in {Code.INVALID_MONEY, Code.EDIT_NOT_ALLOWED, Code.AMOUNT_TOO_LARGE}:

@@ -14,7 +14,6 @@ from sayso.surfaces.slack.web import SlackRefusedError, SlackWeb
 
 FRESH_S = 300.0
 """SOURCE: SL-10: a deactivated account decides nothing after five minutes."""
-TIMEOUT_S = 1.0
 _MOST_KEPT = 10_000
 _FOREIGN = "this account belongs to another workspace"
 _FLAGS = (
@@ -54,10 +53,15 @@ class Bot:
 
 
 class Home:
-    """Asks Slack once who we are, and keeps it."""
+    """Asks Slack once who we are, and keeps it.
 
-    def __init__(self, web: SlackWeb) -> None:
+    Args:
+        ask_s: how long Slack has for an answer.
+    """
+
+    def __init__(self, web: SlackWeb, ask_s: float) -> None:
         self._web = web
+        self._ask_s = ask_s
         self._bot: Bot | None = None
 
     async def read(self) -> Bot:
@@ -68,7 +72,7 @@ class Home:
             SlackRefusedError: the token is not valid.
         """
         if self._bot is None:
-            answer = await self._web.read("auth.test", {}, timeout_s=TIMEOUT_S)
+            answer = await self._web.read("auth.test", {}, timeout_s=self._ask_s)
             places = (answer.get("team_id"), answer.get("enterprise_id"))
             self._bot = Bot(
                 user=str(answer.get("user_id", "")),
@@ -82,6 +86,7 @@ class Identities:
 
     Args:
         monotonic_s: seconds of a clock that never jumps, for the age of what Slack said.
+        ask_s: how long Slack has for an answer.
     """
 
     def __init__(
@@ -90,11 +95,13 @@ class Identities:
         web: SlackWeb,
         home: Home,
         monotonic_s: Callable[[], float],
+        ask_s: float,
     ) -> None:
         self._directory = directory
         self._web = web
         self._home = home
         self._monotonic_s = monotonic_s
+        self._ask_s = ask_s
         self._known: dict[tuple[str, str], tuple[float, str]] = {}
 
     async def identify(self, account: Account) -> Identified:
@@ -121,7 +128,9 @@ class Identities:
         if known is not None and now - known[0] < FRESH_S:
             return known[1]
         try:
-            answer = await self._web.read("users.info", {"user": account.user}, timeout_s=TIMEOUT_S)
+            answer = await self._web.read(
+                "users.info", {"user": account.user}, timeout_s=self._ask_s
+            )
         except SlackRefusedError as error:
             if error.error in {"user_not_found", "user_not_visible"}:
                 return "slack does not know this account here"

@@ -14,8 +14,9 @@ import orjson
 from sayso.ids import monotonic_s
 from sayso.json import JsonObject, JsonValue
 
-SENDER_TIMEOUT_S = 3.0
-"""SOURCE: Slack docs, Acknowledging requests: an app has three seconds."""
+PATIENCE_S = 3.0
+"""SOURCE: Slack docs, Acknowledging requests: an app has three seconds. Modals: so long does a
+trigger id live."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +25,7 @@ class Delivery:
 
     Attributes:
         body, headers: exactly as they were sent.
-        status: of the answer; 0 when none came in three seconds.
+        status: of the answer; 0 when none came in time.
         answer: the body of the answer.
         latency_s: from the first byte sent to the last byte received.
     """
@@ -64,14 +65,12 @@ def sign(secret: str, timestamp: str, body: bytes) -> str:
 
 
 async def send(
-    client: httpx.AsyncClient, url: str, body: bytes, headers: Mapping[str, str]
+    client: httpx.AsyncClient, url: str, body: bytes, headers: Mapping[str, str], patience_s: float
 ) -> Delivery:
-    """POST it and wait as long as Slack would."""
+    """POST it and wait so long for an answer."""
     began = monotonic_s()
     try:
-        answer = await client.post(
-            url, content=body, headers=dict(headers), timeout=SENDER_TIMEOUT_S
-        )
+        answer = await client.post(url, content=body, headers=dict(headers), timeout=patience_s)
         status, text = answer.status_code, answer.text
     except httpx.TimeoutException:
         status, text = 0, ""

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp
 
 from sayso.errors import Code, ConfigError
 from sayso.json import JsonObject
-from sayso.testing.slack.deliveries import Delivery, encode, send, sign
+from sayso.testing.slack.deliveries import PATIENCE_S, Delivery, encode, send, sign
 from sayso.testing.slack.interactions import click_payload, submission_payload
 from sayso.testing.slack.records import (
     ApiCall,
@@ -50,8 +50,9 @@ class FakeSlack:
         signing_secret: what they are signed with.
     """
 
-    def __init__(self, team: str, channel: str, signing_secret: str) -> None:
-        self._state = State(team, channel)
+    def __init__(self, team: str, channel: str, signing_secret: str, patience_s: float) -> None:
+        self._state = State(team, channel, patience_s)
+        self._patience_s = patience_s
         self._listener = loopback()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
@@ -63,14 +64,22 @@ class FakeSlack:
 
     @classmethod
     def start(
-        cls, *, team: str = TEAM, channel: str = CHANNEL, signing_secret: str = SIGNING_SECRET
+        cls,
+        *,
+        team: str = TEAM,
+        channel: str = CHANNEL,
+        signing_secret: str = SIGNING_SECRET,
+        patience_s: float = PATIENCE_S,
     ) -> Self:
         """Start serving on a free port of 127.0.0.1, in a thread of its own.
+
+        Args:
+            patience_s: how long it waits for an answer, and how long a click may open a form.
 
         Raises:
             ConfigError: `internal`, when it does not come up.
         """
-        fake = cls(team, channel, signing_secret)
+        fake = cls(team, channel, signing_secret, patience_s)
         fake._thread.start()
         if not fake._ready.wait(_START_TIMEOUT_S):
             raise ConfigError(Code.INTERNAL, "the fake slack did not start", next_step="try again")
@@ -139,6 +148,12 @@ class FakeSlack:
         with self._state.changed:
             return [call for call in self._state.calls if call.method == method]
 
+    @property
+    def delayed(self) -> int:
+        """How many calls have met a delay (`FaultKind.DELAYED`) so far."""
+        with self._state.changed:
+            return self._state.delayed
+
     def message_of(self, approval_id: str) -> PostedMessage:
         """The newest message whose metadata names an approval.
 
@@ -151,7 +166,7 @@ class FakeSlack:
                 return message
         raise LookupError(f"no message names {approval_id}")
 
-    async def wait_until(self, happened: Callable[[], bool], timeout_s: float = 5.0) -> bool:
+    async def wait_until(self, happened: Callable[[], bool], timeout_s: float = 30.0) -> bool:
         """Wait until calls have made something so; False when they have not in time.
 
         Args:
@@ -290,4 +305,4 @@ class FakeSlack:
         # Loopback only: a bare context loads no certificates, which would take longer than a click.
         bare = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         async with httpx.AsyncClient(trust_env=False, verify=bare) as client:
-            return await send(client, self.events_url, body, headers)
+            return await send(client, self.events_url, body, headers, self._patience_s)

@@ -28,6 +28,7 @@ def api_app(state: State) -> Starlette:
         arguments = await _arguments(request)
         fault = state.take_fault(method)
         if fault is not None and fault.kind is FaultKind.DELAYED:
+            state.count_delayed()
             await asyncio.to_thread(state.gate.wait)
         early = None if fault is None else _instead(fault)
         if early is not None:

@@ -17,14 +17,11 @@ from sayso.testing.slack.records import (
     SlackUser,
 )
 
-TRIGGER_S = 3.0
-"""SOURCE: Slack docs, Modals: a trigger id lives three seconds and opens one form."""
-
 
 class State:
     """Everything that the fake Slack knows."""
 
-    def __init__(self, team: str, channel: str) -> None:
+    def __init__(self, team: str, channel: str, patience_s: float) -> None:
         self.team = team
         self.channels: dict[str, dict[str, bool]] = {channel: {}}
         self.users: dict[str, SlackUser] = {}
@@ -34,6 +31,8 @@ class State:
         self.calls: list[ApiCall] = []
         self.changed = threading.Condition(threading.RLock())
         self.gate = threading.Event()
+        self.delayed = 0
+        self._patience_s = patience_s
         self._faults: list[SlackFault] = []
         self._triggers: dict[str, tuple[float, str, str]] = {}
         self._count = 0
@@ -44,10 +43,13 @@ class State:
         return f"1790000000.{self._count:06d}"
 
     def new_trigger(self, user: str, team: str) -> str:
-        """A trigger id for one form."""
+        """A trigger id for one form.
+
+        Source: Slack docs, Modals: it opens one, and soon.
+        """
         trigger = f"{secrets.randbelow(10**12)}.{secrets.token_hex(8)}"
         with self.changed:
-            self._triggers[trigger] = (monotonic_s() + TRIGGER_S, user, team)
+            self._triggers[trigger] = (monotonic_s() + self._patience_s, user, team)
         return trigger
 
     def take_trigger(self, trigger: str) -> tuple[str, str] | str:
@@ -79,6 +81,12 @@ class State:
         """Forget all faults."""
         with self.changed:
             self._faults.clear()
+
+    def count_delayed(self) -> None:
+        """One more call waits for the release; wake whoever waits for it to come."""
+        with self.changed:
+            self.delayed += 1
+            self.changed.notify_all()
 
     def release(self) -> None:
         """Let delayed calls go on; later ones are not delayed any more."""

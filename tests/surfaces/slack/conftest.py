@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from surfaces.slack.rig import Rig, open_rig
+from surfaces.slack.rig import LONG_S, Rig, open_rig
 
 from sayso.testing.slack import FakeSlack
 
@@ -14,7 +14,7 @@ from sayso.testing.slack import FakeSlack
 @pytest.fixture
 def slack() -> Iterator[FakeSlack]:
     """A fake Slack with our team and our channel."""
-    with FakeSlack.start() as running:
+    with FakeSlack.start(patience_s=LONG_S) as running:
         yield running
 
 

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from support.house import make_shop_workspace
-from surfaces.slack.rig import PEOPLE, settings_for
+from surfaces.slack.rig import PATIENT, PEOPLE, settings_for
 
 from sayso.actions.approvals import Decided
 from sayso.actions.decision import Decision
@@ -47,7 +47,7 @@ async def main(folder: Path, api_url: str, at: str) -> None:
     )
     sayso = DyingSayso(workspace, work=False, connectors=[shop], clock=FakeClock())
     sayso.at = at
-    async with sayso, serve_on_loopback(create_slack_app(sayso)) as url:
+    async with sayso, serve_on_loopback(create_slack_app(sayso, patience=PATIENT)) as url:
         sys.stdout.write(f"{url}\n")
         sys.stdout.flush()
         await asyncio.Event().wait()

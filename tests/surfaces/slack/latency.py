@@ -15,6 +15,7 @@ from pathlib import Path
 from surfaces.slack.rig import APPROVE, Rig, open_rig
 
 from sayso.sdk.views import ApprovalView
+from sayso.surfaces.slack.patience import Patience
 from sayso.testing.slack import FakeSlack
 
 CARDS = 200
@@ -32,7 +33,7 @@ async def one(rig: Rig, number: int, approval: ApprovalView) -> float:
 async def main() -> None:
     """Measure and print."""
     with FakeSlack.start() as slack, tempfile.TemporaryDirectory() as folder:
-        async with open_rig(Path(folder), slack) as rig:
+        async with open_rig(Path(folder), slack, patience=Patience()) as rig:
             approvals = [await rig.ask_quietly(60_00 + number) for number in range(CARDS)]
             await rig.send()
             clicks = [one(rig, number, approval) for number, approval in enumerate(approvals)]

@@ -14,6 +14,7 @@ from sayso.money import Money
 from sayso.sdk.views import ActionView, ApprovalView
 from sayso.surfaces.slack import SlackApp, create_slack_app
 from sayso.surfaces.slack.pace import Pace
+from sayso.surfaces.slack.patience import Patience
 from sayso.testing.clock import FakeClock
 from sayso.testing.shop import Shop
 from sayso.testing.slack import CHANNEL, SIGNING_SECRET, TOKEN, Delivery, FakeSlack, PostedMessage
@@ -31,6 +32,10 @@ PEOPLE: tuple[dict[str, object], ...] = (
     ),
 )
 ACCOUNTS = ("UMARIA", "UFINN", "UINTERN", "UGONE", "UGRID", *(f"UM{n}" for n in range(10)))
+
+LONG_S = 30.0
+PATIENT = Patience(whole_s=LONG_S, ask_s=LONG_S, decide_s=LONG_S, edit_s=LONG_S, open_s=LONG_S)
+"""So that what a test proves does not depend on how busy the machine is."""
 
 
 class Ticks:
@@ -142,13 +147,25 @@ async def open_rig(
     make: Callable[[Ticks], Pace] | None = None,
     shop: Shop | None = None,
     clock: FakeClock | None = None,
+    patience: Patience = PATIENT,
+    api_url: str | None = None,
 ) -> AsyncGenerator[Rig]:
-    """Open everything; cards are sent only when a test says so, without pauses."""
+    """Open everything; cards are sent only when a test says so, without pauses.
+
+    Args:
+        api_url: of what stands before the fake Slack; its own unless told otherwise.
+    """
     ticks = Ticks()
     pace = (
         make(ticks)
         if make
-        else Pace(post_every_s=0, update_every_s=0, monotonic=ticks, sleep=ticks.sleep)
+        else Pace(
+            post_every_s=0,
+            update_every_s=0,
+            timeout_s=LONG_S,
+            monotonic=ticks,
+            sleep=ticks.sleep,
+        )
     )
     for account in ACCOUNTS:
         slack.add_user(account)
@@ -157,9 +174,9 @@ async def open_rig(
         shop=shop,
         clock=clock,
         people=list(PEOPLE),
-        slack=settings_for(slack.api_url, folder),
+        slack=settings_for(api_url or slack.api_url, folder),
     ) as house:
-        app = create_slack_app(house.sayso, pace=pace, monotonic=ticks)
+        app = create_slack_app(house.sayso, pace=pace, patience=patience, monotonic=ticks)
         async with slack.serve(app):
             yield Rig(house=house, slack=slack, app=app, ticks=ticks)
         await app.__aexit__()

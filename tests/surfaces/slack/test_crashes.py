@@ -6,14 +6,17 @@ import asyncio
 import os
 import sqlite3
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import pytest
 from surfaces.slack import killed
-from surfaces.slack.rig import APPROVE, REJECT, Rig, open_rig
+from surfaces.slack.rig import APPROVE, PATIENT, REJECT, Rig, open_rig
 
-from sayso.testing.slack import Delivery, FakeSlack
+from sayso.surfaces.slack.patience import Patience
+from sayso.testing.slack import Delivery, FakeSlack, FaultKind, SlackFault
+from sayso.testing.slack.deliveries import PATIENCE_S
 
 TESTS = Path(__file__).parents[2]
 
@@ -38,19 +41,39 @@ async def test_a_failing_database_is_no_acknowledgement(rig: Rig) -> None:
 
 
 @pytest.mark.promise("slack:commit-first")
-async def test_a_locked_database_is_an_error_within_slacks_patience(rig: Rig) -> None:
-    """SL-2: the database has 1.5 s; then the answer is an error, never a late acknowledgement."""
-    approval = await rig.ask()
-    lock = sqlite3.connect(rig.house.workspace.store_path, isolation_level=None)
-    lock.execute("begin immediate")
+async def test_a_locked_database_is_an_error_within_slacks_patience(
+    tmp_path: Path, slack: FakeSlack
+) -> None:
+    """SL-2: the database has its time; then the answer is an error, never a late acknowledgement.
 
-    delivery = await rig.click(approval)
+    The lock is held until the answer is there.
+    """
+    async with open_rig(tmp_path, slack, patience=replace(PATIENT, decide_s=0.05)) as rig:
+        approval = await rig.ask()
+        lock = sqlite3.connect(rig.house.workspace.store_path, isolation_level=None)
+        lock.execute("begin immediate")
 
-    lock.execute("rollback")
-    lock.close()
-    assert delivery.status == 503
-    assert 1.4 < delivery.latency_s < 2.9
-    assert "not confirmed" in rig.told[-1]
+        delivery = await rig.click(approval)
+
+        lock.execute("rollback")
+        lock.close()
+        assert delivery.status == 503
+        assert "not confirmed" in rig.told[-1]
+
+
+@pytest.mark.promise("slack:commit-first")
+async def test_whatever_is_slow_slack_is_answered_in_time(tmp_path: Path, slack: FakeSlack) -> None:
+    """SL-2: the whole has a bound of its own, for what no other one bounds; and both fit."""
+    async with open_rig(tmp_path, slack, patience=replace(PATIENT, whole_s=0.05)) as rig:
+        approval = await rig.ask()
+        slack.add_faults(SlackFault(kind=FaultKind.DELAYED, method="users.info"))
+
+        delivery = await rig.slack.click(rig.card(approval), APPROVE, user="UMARIA")
+
+        slack.release()
+        assert delivery.status == 503
+    standard = Patience()
+    assert 1.5 == standard.decide_s < standard.edit_s < standard.whole_s < PATIENCE_S
 
 
 @pytest.mark.promise("slack:commit-first")
@@ -103,16 +126,22 @@ async def test_a_killed_process_never_leaves_an_acknowledged_click_undecided(
         assert shop.books.paid_out_minor == 129_00
 
 
-async def test_twenty_clicks_a_second_are_answered_fast(rig: Rig) -> None:
-    """SL-2: 20 clicks at once on a cold cache are all answered well within Slack's patience."""
+async def test_twenty_clicks_at_once_do_not_wait_for_each_other(rig: Rig) -> None:
+    """SL-2: on a cold cache all of them ask Slack before one has its answer, and all are answered.
+
+    How fast that is depends on the machine, and `latency.py` measures it.
+    """
     approvals = [await rig.ask(60_00 + number) for number in range(20)]
+    rig.slack.add_faults(SlackFault(kind=FaultKind.DELAYED, method="users.info", times=None))
     clicks = [
         rig.slack.click(rig.card(approval), APPROVE, user=f"UM{number % 10}")
         for number, approval in enumerate(approvals)
     ]
 
-    deliveries: list[Delivery] = await asyncio.gather(*clicks)
+    clicking = asyncio.gather(*clicks)
+    assert await rig.slack.wait_until(lambda: rig.slack.delayed == len(clicks))
+    rig.slack.release()
+    deliveries: list[Delivery] = await clicking
 
     assert all(delivery.acknowledged for delivery in deliveries)
-    assert max(delivery.latency_s for delivery in deliveries) < 2.0
     await rig.app.told()

@@ -155,7 +155,7 @@ def test_a_token_in_the_environment_is_no_warning(
     async def nothing(_: object) -> Answer:
         return Answer()
 
-    Bolt(Secret("s"), Replays(lambda: 0.0), nothing, nothing).close()
+    Bolt(Secret("s"), Replays(lambda: 0.0), nothing, nothing, 1.0).close()
     assert caplog.messages == []
 
 
