@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from sayso.actions.ledger import ActionRow
 from sayso.actions.priority import HIGHEST, WAITED_FOR
+from sayso.actions.recovery import SKEW_MICROS
 from sayso.actions.state import Status
 from sayso.store.base import Transaction, integer, integer_or_none
 
@@ -168,10 +169,13 @@ def _is_present(tx: Transaction, row: ActionRow) -> bool:
 
 
 def _stored(tx: Transaction, bucket: str, most: int) -> int:
-    """What a bucket holds; more than there can be was written before the clock went back."""
+    """What a bucket holds; far more than there can be was written before the clock went back.
+
+    NOTE: a little more is what a worker wrote whose clock is ahead of this one's.
+    """
     found = tx.one("rate.of", bucket=bucket)
     next_at = 0 if found is None else integer(found, "next_at")
-    return next_at if next_at <= most else 0
+    return next_at if next_at <= most + SKEW_MICROS else 0
 
 
 def _lane(row: ActionRow, now: int) -> str:

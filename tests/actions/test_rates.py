@@ -164,6 +164,26 @@ async def test_a_clock_that_jumps_neither_frees_nor_blocks_for_long(
         assert (await house.sayso.action(new)).status == "succeeded"
 
 
+@pytest.mark.promise("rates:held")
+@pytest.mark.parametrize("milliseconds", [-1, -300, -20_000])
+async def test_a_worker_whose_clock_is_a_little_behind_empties_no_bucket(
+    tmp_path: Path, milliseconds: int
+) -> None:
+    """Clocks differ: what another one has just taken stands in what is its future, and counts."""
+    async with limited(tmp_path, **TWO) as house:
+        for at in range(2):
+            await refund(house, at)
+        house.clock.advance(milliseconds=milliseconds)
+        for at in range(2, 5):
+            await refund(house, at)
+        assert await states(house) == {"succeeded": 2, "approved": 3}
+        house.clock.advance(milliseconds=-milliseconds)
+        for paid in (3, 4, 5):
+            house.clock.advance(seconds=0.5)
+            await house.sayso.house.dispatcher.drain()
+            assert len(house.shop.books.payouts) == paid
+
+
 @pytest.mark.parametrize(
     ("text", "every", "at_once"),
     [("25/s", 40_000, 25), ("1/s", 1_000_000, 1), ("100/m", 600_000, 1), ("7200/h", 500_000, 2)],
