@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,11 +15,20 @@ from sayso.testing.sandbox import Sandbox
 
 
 @pytest.fixture
-def line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Line:
-    """Runs commands, far from any workspace of this machine."""
+def line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Line]:
+    """Runs commands, far from any workspace of this machine.
+
+    A command of a process of its own may set up logging. Here it would write to this test's own
+    standard error for as long as the process lives, so it is undone.
+    """
     for name in ("SAYSO_WORKSPACE", "SAYSO_TOKEN", "STRIPE_API_KEY"):
         monkeypatch.delenv(name, raising=False)
-    return Line(capsys)
+    root = logging.getLogger()
+    before = root.level, list(root.handlers)
+    yield Line(capsys)
+    root.setLevel(before[0])
+    for handler in set(root.handlers) - set(before[1]):
+        root.removeHandler(handler)
 
 
 @pytest.fixture(scope="session")

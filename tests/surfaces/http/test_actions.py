@@ -51,10 +51,10 @@ def test_a_refund_at_stripe_goes_through(served: Served, sandbox: Sandbox) -> No
     answer = served.post(
         "/v1/actions",
         {
-            "subject": {"id": "cus_demo_ana", "assurance": "signed_in"},
+            "subject": {"id": "cus_demo_ines", "assurance": "signed_in"},
             "action": "stripe.refund",
             "args": {
-                "charge": "ch_demo_ana_1",
+                "charge": "ch_demo_ines_1",
                 "amount": {"amount_minor": 1_000, "currency": "USD"},
             },
             "reason": "the handle came off",
