@@ -117,7 +117,7 @@ class FakeIdp:
         """Let calls rotate, and wait with their answers until `release`."""
         self._held, self._arrived = asyncio.Event(), asyncio.Event()
 
-    async def wait_until_held(self, timeout_s: float = 5.0) -> None:
+    async def wait_until_held(self, timeout_s: float = 30.0) -> None:
         """Wait until a call is held."""
         await asyncio.wait_for(self._arrived.wait(), timeout_s)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import socket
 import sys
 import tempfile
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Protocol, cast
@@ -32,11 +32,12 @@ BEN = Subject(id="cus_demo_ben")
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
-def closed_port() -> int:
-    """A port on which nobody listens."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
+@contextmanager
+def closed_port() -> Generator[int]:
+    """A port on which nobody listens, nor anybody else can while the block runs."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield int(bound.getsockname()[1])
 
 
 def stripe_on(
@@ -55,7 +56,7 @@ def stripe_on(
 @asynccontextmanager
 async def stripe_bench() -> AsyncGenerator[ConnectorBench, None]:
     """Stripe on a sandbox with the demo's customers."""
-    with Sandbox.start(seed="demo") as sandbox:
+    with Sandbox.start(seed="demo") as sandbox, closed_port() as closed:
         credit = await _something_to_take_back(sandbox)
         before = len(sandbox.books().effects)
         yield ConnectorBench(
@@ -92,7 +93,7 @@ async def stripe_bench() -> AsyncGenerator[ConnectorBench, None]:
                 Case(action="stripe.take_back_credit", args={"credit": credit}, subject=BEN),
             ),
             effects=lambda: len(sandbox.books().effects) - before,
-            unreachable=stripe_on(f"http://127.0.0.1:{closed_port()}", "sk_test_nobody"),
+            unreachable=stripe_on(f"http://127.0.0.1:{closed}", "sk_test_nobody"),
             http=HttpProvider(
                 url=sandbox.url,
                 connect=lambda url, timeout_s: stripe_on(url, sandbox.api_key, timeout_s=timeout_s),
@@ -162,17 +163,18 @@ async def file_bench() -> AsyncGenerator[ConnectorBench, None]:
 @asynccontextmanager
 async def smtp_bench() -> AsyncGenerator[ConnectorBench, None]:
     """E-mail over SMTP."""
-    async with MailCatcher.start() as mail:
-        yield ConnectorBench(
-            connector=email_over(_smtp(mail.port)),
-            cases=_LETTERS,
-            effects=lambda: len(mail.messages),
-            unreachable=email_over(_smtp(closed_port())),
-        )
+    with closed_port() as closed:
+        async with MailCatcher.start() as mail:
+            yield ConnectorBench(
+                connector=email_over(_smtp(mail.port)),
+                cases=_LETTERS,
+                effects=lambda: len(mail.messages),
+                unreachable=email_over(_smtp(closed)),
+            )
 
 
 def _smtp(port: int) -> SmtpTransport:
-    return SmtpTransport(host="127.0.0.1", port=port, security="none", timeout_s=5)
+    return SmtpTransport(host="127.0.0.1", port=port, security="none", timeout_s=30)
 
 
 class LoyaltyExample(Connector, Protocol):

@@ -52,7 +52,7 @@ async def plan(
 
 
 def smtp(mail: MailCatcher, login: Login | None = None) -> SmtpTransport:
-    return SmtpTransport(host=mail.host, port=mail.port, security="none", login=login, timeout_s=5)
+    return SmtpTransport(host=mail.host, port=mail.port, security="none", login=login, timeout_s=30)
 
 
 @pytest.mark.promise("connectors:email:recipient")
@@ -282,8 +282,9 @@ async def test_a_refused_login_says_what_to_do_and_shows_no_secret() -> None:
 
 async def test_no_mail_server_means_nothing_was_sent() -> None:
     """A closed port is retryable."""
-    transport = SmtpTransport(host="127.0.0.1", port=closed_port(), security="none")
-    assert isinstance(await outcome_of(transport), RetryableError)
+    with closed_port() as closed:
+        transport = SmtpTransport(host="127.0.0.1", port=closed, security="none")
+        assert isinstance(await outcome_of(transport), RetryableError)
 
 
 async def test_a_server_without_trusted_encryption_gets_nothing() -> None:

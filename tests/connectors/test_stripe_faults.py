@@ -51,6 +51,24 @@ async def after_fault(desk: Desk, call: Call, fault: Fault) -> Receipt | SaysoEr
     return outcome
 
 
+async def hasty_outcome(desk: Desk, call: Call) -> Receipt | SaysoError:
+    """The outcome for a connector whose time-out is over before there is an answer.
+
+    A machine so busy that the faulty request is not even made in time gets more of it.
+    """
+    outcome: Receipt | SaysoError | None = None
+    for timeout_s in (0.3, 3.0, 30.0):
+        if outcome is None or desk.sandbox.waiting_faults():
+            hasty = stripe_on(desk.sandbox.url, desk.sandbox.api_key, timeout_s=timeout_s)
+            try:
+                outcome = await hasty.call(call)
+            except SaysoError as error:
+                outcome = error
+            await hasty.close()
+    assert outcome is not None
+    return outcome
+
+
 def effects(desk: Desk) -> int:
     return len(desk.sandbox.books().effects)
 
@@ -105,10 +123,11 @@ async def test_a_saved_500_is_replayed_so_only_the_look_up_helps() -> None:
 @ALL
 async def test_a_call_without_answer_in_time_is_unknown(asked: tuple[str, JsonObject]) -> None:
     """A time-out says nothing; what Stripe did meanwhile is found by the look-up."""
-    async with open_desk(timeout_s=0.3) as desk:
+    async with open_desk() as desk:
         call = await desk.plan(*asked)
-        fault = Fault(kind="hold_after", method=method_of(asked))
-        outcome = await after_fault(desk, call, fault)
+        desk.sandbox.add_faults(Fault(kind="hold_after", method=method_of(asked)))
+        outcome = await hasty_outcome(desk, call)
+        assert await asyncio.to_thread(desk.sandbox.wait_until_held)
         desk.sandbox.release()
         assert isinstance(outcome, OutcomeUnknownError)
         assert isinstance(await desk.look_up(call), Receipt)
@@ -135,11 +154,12 @@ async def test_without_a_connection_nothing_was_sent(asked: tuple[str, JsonObjec
     """Refused connection or unknown host: retryable, since no byte left."""
     async with open_desk() as desk:
         call = await desk.plan(*asked)
-    for url in (f"http://127.0.0.1:{closed_port()}", "https://stripe.invalid"):
-        away = stripe_on(url, "sk_test_nobody", timeout_s=5)
-        with pytest.raises(RetryableError):
-            await away.call(call)
-        await away.close()
+    with closed_port() as closed:
+        for url in (f"http://127.0.0.1:{closed}", "https://stripe.invalid"):
+            away = stripe_on(url, "sk_test_nobody", timeout_s=5)
+            with pytest.raises(RetryableError):
+                await away.call(call)
+            await away.close()
 
 
 async def test_a_key_that_is_in_use_is_asked_for_again_later() -> None:

@@ -143,7 +143,7 @@ class FaultProxy:
             if method in ("*", request.method) and fnmatchcase(request.path, path)
         )
 
-    def wait_until_reached(self, count: int, timeout_s: float = 5.0) -> bool:
+    def wait_until_reached(self, count: int, timeout_s: float = 30.0) -> bool:
         """Wait until the provider has answered so many requests; False when it did not in time."""
         with self._changed:
             return self._changed.wait_for(
@@ -188,7 +188,7 @@ class FaultProxy:
             self._changed.notify_all()
         return held
 
-    def wait_until_held(self, count: int = 1, timeout_s: float = 5.0) -> bool:
+    def wait_until_held(self, count: int = 1, timeout_s: float = 30.0) -> bool:
         """Wait until that many requests are held; False when they did not come in time.
 
         NOTE: it blocks; in a test's own event loop, call it with `asyncio.to_thread`.

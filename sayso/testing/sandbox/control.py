@@ -100,7 +100,7 @@ class SandboxControl:
         """Let held calls go on; how many there were."""
         return self._call("POST", "release", _HELD).released
 
-    def wait_until_held(self, count: int = 1, timeout_s: float = 5.0) -> bool:
+    def wait_until_held(self, count: int = 1, timeout_s: float = 30.0) -> bool:
         """Wait until that many calls are held; False when they did not come in time."""
         order = HeldOrder(count=count, timeout_s=timeout_s)
         return self._call("POST", "wait_until_held", _HELD, order, wait_s=timeout_s).held

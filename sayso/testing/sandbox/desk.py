@@ -56,7 +56,7 @@ class HeldOrder:
     """How many held calls to wait for, and how long."""
 
     count: int = 1
-    timeout_s: float = 5.0
+    timeout_s: float = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,7 +24,7 @@ from sayso.testing.sandbox.wire import Wire
 API_KEY = "sk_test_sandbox"  # a name everybody may know: it opens nothing but a sandbox
 """The secret key every sandbox accepts unless told otherwise."""
 
-_START_TIMEOUT_S = 10.0
+_START_TIMEOUT_S = 30.0
 
 
 class Sandbox:
@@ -162,7 +162,7 @@ class Sandbox:
         assert self._loop is not None
         return asyncio.run_coroutine_threadsafe(release(), self._loop).result()
 
-    def wait_until_held(self, count: int = 1, timeout_s: float = 5.0) -> bool:
+    def wait_until_held(self, count: int = 1, timeout_s: float = 30.0) -> bool:
         """Wait until that many calls are held; False when they did not come in time.
 
         NOTE: it blocks; in a test's own event loop, call it with `asyncio.to_thread`.

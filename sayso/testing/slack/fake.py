@@ -38,7 +38,7 @@ CHANNEL = "C1"
 TOKEN = "xoxb-fake"  # noqa: S105
 SIGNING_SECRET = "fake-signing-secret"  # noqa: S105
 
-_START_TIMEOUT_S = 10.0
+_START_TIMEOUT_S = 30.0
 
 
 class FakeSlack:

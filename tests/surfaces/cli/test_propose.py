@@ -144,7 +144,7 @@ def test_two_processes_share_one_database(place: Place) -> None:
     """Two real processes with one key, at once: one action, one effect, and a log that verifies."""
     words = (*REFUND, *SUBJECT, "--args", '{"charge": "ch_demo_ana_2"}', "--key", "same", "--json")
     both = [place.process(*words) for _ in range(2)]
-    told = [process.communicate(timeout=30) for process in both]
+    told = [process.communicate(timeout=60) for process in both]
     assert [process.returncode for process in both] == [0, 0], told
     assert len(place.line.done("actions", "list")["actions"]) == 1
     assert len(place.sandbox.books().effects) == 1

@@ -29,7 +29,7 @@ def running(process: subprocess.Popen[str], *, quiet: bool = True) -> Generator[
         yield cast("dict[str, Any]", orjson.loads("".join(lines) + "}"))
     finally:
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=20)
+        _, errors = process.communicate(timeout=60)
     assert process.returncode == 0, errors
     assert not quiet or errors == ""
 

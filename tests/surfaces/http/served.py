@@ -36,7 +36,7 @@ from sayso.testing.shop import RefundArgs, Shop
 T = TypeVar("T")
 Json = dict[str, Any]
 
-TIMEOUT_S = 20.0
+TIMEOUT_S = 60.0
 OPERATOR = Actor(kind=ActorKind.SYSTEM, id="test")
 SECRET_TEXT = "the card of Mrs Quux ends in 4242"
 """What the broken shop's error says, and nobody may read."""

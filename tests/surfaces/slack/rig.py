@@ -33,7 +33,7 @@ PEOPLE: tuple[dict[str, object], ...] = (
 )
 ACCOUNTS = ("UMARIA", "UFINN", "UINTERN", "UGONE", "UGRID", *(f"UM{n}" for n in range(10)))
 
-LONG_S = 30.0
+LONG_S = 60.0
 PATIENT = Patience(whole_s=LONG_S, ask_s=LONG_S, decide_s=LONG_S, edit_s=LONG_S, open_s=LONG_S)
 """So that what a test proves does not depend on how busy the machine is."""
 

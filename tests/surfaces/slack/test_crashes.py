@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 from surfaces.slack import killed
-from surfaces.slack.rig import APPROVE, PATIENT, REJECT, Rig, open_rig
+from surfaces.slack.rig import APPROVE, LONG_S, PATIENT, REJECT, Rig, open_rig
 
 from sayso.surfaces.slack.patience import Patience
 from sayso.testing.slack import Delivery, FakeSlack, FaultKind, SlackFault
@@ -109,11 +109,11 @@ async def test_a_killed_process_never_leaves_an_acknowledged_click_undecided(
         env={**os.environ, "PYTHONPATH": str(TESTS)},
     )
     assert process.stdout is not None
-    url = (await asyncio.wait_for(process.stdout.readline(), 20)).decode().strip()
+    url = (await asyncio.wait_for(process.stdout.readline(), LONG_S)).decode().strip()
     slack.events_url = f"{url}/slack/events"
     with pytest.raises(httpx.HTTPError):
         await slack.click(slack.message_of(approval.id), APPROVE, user="UMARIA")
-    assert await asyncio.wait_for(process.wait(), 10) == -9
+    assert await asyncio.wait_for(process.wait(), LONG_S) == -9
 
     async with open_rig(tmp_path, slack, shop=shop) as rig:
         assert (await rig.approval(approval)).status == (

@@ -34,7 +34,7 @@ def proxy(shop: ShopServer) -> Generator[FaultProxy]:
         yield started
 
 
-def pay(proxy: FaultProxy, *, timeout_s: float = 5.0) -> httpx.Response | httpx.HTTPError:
+def pay(proxy: FaultProxy, *, timeout_s: float = LONG_S) -> httpx.Response | httpx.HTTPError:
     """One payment, as a careful client makes it; its answer or its error."""
     headers = {"Idempotency-Key": "k1"}
     try:
@@ -118,7 +118,7 @@ async def test_a_held_request_waits_until_it_is_let_go(
 ) -> None:
     """Held before or after the effect, so that a test can look at the moment between."""
     proxy.add(HttpFault(kind=kind))
-    paying = asyncio.create_task(asyncio.to_thread(pay, proxy, timeout_s=LONG_S))
+    paying = asyncio.create_task(asyncio.to_thread(pay, proxy))
     assert await asyncio.to_thread(proxy.wait_until_held)
     assert len(shop.books.payouts) == (0 if kind == "hold_before" else 1)
     assert proxy.release() == 1

@@ -41,7 +41,7 @@ class Shop:
             key,
             base_addresses={"api": url},
             max_network_retries=retries,
-            http_client=stripe.RequestsClient(session=session, timeout=10),
+            http_client=stripe.RequestsClient(session=session, timeout=60),
         )
 
 
@@ -74,7 +74,7 @@ class SandboxProcess:
         return self._end()
 
     def _end(self) -> int:
-        status = self._process.wait(timeout=10)
+        status = self._process.wait(timeout=60)
         assert self._process.stdout is not None
         self._process.stdout.close()
         return status

@@ -18,7 +18,7 @@ from sayso.testing.sandbox.rows import Charge
 
 def _raw(sandbox: Sandbox, text: bytes) -> bytes:
     address = urlsplit(sandbox.url)
-    connection = HTTPConnection(address.hostname or "", address.port, timeout=5)
+    connection = HTTPConnection(address.hostname or "", address.port, timeout=60)
     connection.connect()
     try:
         connection.sock.sendall(text)

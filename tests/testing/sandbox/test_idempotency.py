@@ -136,7 +136,7 @@ def test_the_key_is_locked_while_its_first_call_runs(
         with pytest.raises(stripe.APIError) as caught:
             other.v1.refunds.create(REFUND, {"idempotency_key": "k"})
         sandbox.release()
-        refund = first.result(timeout=10)
+        refund = first.result(timeout=60)
     again = other.v1.refunds.create(REFUND, {"idempotency_key": "k"})
 
     assert caught.value.http_status == 409

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,6 +15,11 @@ from testing.sandbox.shop import SandboxProcess, Shop
 from sayso.errors import Code, ConfigError
 from sayso.testing.sandbox import Fault, Sandbox, SandboxControl
 
+LONG_S = 60.0
+HEAVY = {
+    *("cedarpy", "cryptography", "fastapi", "httpx", "langgraph", "opentelemetry", "rich"),
+    *("slack_bolt", "starlette", "stripe", "typer", "uvicorn"),
+}
 REFUND: RefundCreateParams = {"charge": "ch_demo_ana_1", "amount": 500}
 
 
@@ -35,7 +39,7 @@ def test_killing_the_process_loses_nothing(shop: Shop, tmp_path: Path) -> None:
         before = control.books()
         first.kill()
         with pytest.raises(stripe.APIConnectionError):
-            call.result(timeout=10)
+            call.result(timeout=LONG_S)
 
     second = SandboxProcess("--seed", "demo", "--books", books)
     refund = shop.client(second.url).v1.refunds.create(REFUND, {"idempotency_key": "k"})
@@ -59,7 +63,7 @@ def test_killing_before_the_effect_leaves_none(shop: Shop, tmp_path: Path) -> No
         assert control.wait_until_held()
         first.kill()
         with pytest.raises(stripe.APIConnectionError):
-            call.result(timeout=10)
+            call.result(timeout=LONG_S)
 
     with Sandbox.start(books=books) as again:
         assert again.books().effects == ()
@@ -121,7 +125,7 @@ def test_a_taken_port_is_said(sandbox: Sandbox) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=10,
+        timeout=LONG_S,
     )
 
     assert ended.returncode == 2
@@ -129,14 +133,16 @@ def test_a_taken_port_is_said(sandbox: Sandbox) -> None:
     assert "Traceback" not in ended.stderr
 
 
-def test_the_process_starts_within_a_second(tmp_path: Path) -> None:
-    """From start to the ready line: under a second when idle, bounded here by five."""
-    began = time.perf_counter()
-    process = SandboxProcess("--seed", "demo", "--books", tmp_path / "books.jsonl")
-    took_s = time.perf_counter() - began
-    process.terminate()
+def test_the_process_starts_fast_because_it_loads_little() -> None:
+    """Under a second on an idle machine, since Pydantic is the heaviest of what it imports."""
+    code = "import sys, sayso.testing.sandbox.__main__\nprint(*sys.modules)"
+    ran = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=LONG_S
+    )
+    loaded = {name.partition(".")[0] for name in ran.stdout.split()}
 
-    assert took_s < 5
+    assert "pydantic" in loaded
+    assert not loaded & HEAVY
 
 
 def test_keys_and_secret_are_arguments(shop: Shop) -> None:
