@@ -159,7 +159,7 @@ class HttpShop(Shop):
     """
 
     def __init__(
-        self, url: str, guarantee: Guarantee | None = None, *, timeout_s: float = 5
+        self, url: str, guarantee: Guarantee | None = None, *, timeout_s: float = 30
     ) -> None:
         super().__init__(guarantee)
         # NOTE: no certificates are loaded, which takes longer than all the rest: it is loopback.

@@ -35,8 +35,10 @@ from sayso.ids import Tenant
 from sayso.store.base import Store, text
 from sayso.store.sqlite import SqliteStore
 from sayso.testing.clock import FakeClock
+from sayso.testing.faults import FaultProxy
 from sayso.testing.witness import running_witness
 
+LONG_S = 60.0
 MAIN, OTHER = Tenant("main"), Tenant("other")
 ORIGIN = "acme/main"
 LEAVES = [leaf_hash(bytes([at])) for at in range(70)]
@@ -273,31 +275,30 @@ async def test_a_witness_that_forgot_the_last_ones_is_led_on(tmp_path: Path) -> 
 async def test_an_unreachable_witness_holds_nothing_up(tmp_path: Path) -> None:
     """Other places and the log go on, and it is caught up with when it is back."""
     store = SqliteStore(tmp_path / "sayso.db", create=True)
-    vkey = make_log().vkey_of(MAIN)
     (tmp_path / "share").mkdir()
-    key = Ed25519Cosigner.generate("witness.example/w1")
-    async with running_witness(tmp_path / "first", vkey, cosigner=key) as outside:
-        url = outside.url
-    place = WitnessPlace("finance", url, CosignatureVerifier.parse(key.vkey))
     share = DirectoryPlace("share", tmp_path / "share")
-    publisher = Publisher(store, [place, share], FakeClock(), pace=Pace(every_s=0.01))
-    running = asyncio.create_task(publisher.run())
-    await grow(store, 3)
-    async with asyncio.timeout(30):
-        while [state.lag for state in await publisher.states()] != [3, 0]:
-            await asyncio.sleep(0)
-        while not publisher.problems:
-            await asyncio.sleep(0)
-    assert len(list(read_published(tmp_path / "share"))) == 1
-    port = int(url.rpartition(":")[2])
-    async with running_witness(tmp_path / "first", vkey, cosigner=key, port=port):
-        async with asyncio.timeout(30):
-            while publisher.problems:
-                await asyncio.sleep(0)
-        assert [state.lag for state in await publisher.states()] == [0, 0]
-        running.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await running
+    async with running_witness(tmp_path / "first", make_log().vkey_of(MAIN)) as outside:
+        with FaultProxy.start(outside.url) as proxy:
+            proxy.refuse()
+            place = WitnessPlace("finance", proxy.url, outside.key)
+            publisher = Publisher(store, [place, share], FakeClock(), pace=Pace(every_s=0.01))
+            running = asyncio.create_task(publisher.run())
+            await grow(store, 3)
+            async with asyncio.timeout(LONG_S):
+                while [state.lag for state in await publisher.states()] != [3, 0]:
+                    await asyncio.sleep(0)
+                while not publisher.problems:
+                    await asyncio.sleep(0)
+            assert len(list(read_published(tmp_path / "share"))) == 1
+            proxy.accept()
+            async with asyncio.timeout(LONG_S):
+                while publisher.problems:
+                    await asyncio.sleep(0)
+            assert [state.lag for state in await publisher.states()] == [0, 0]
+            running.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await running
+            await publisher.close()
     await store.close()
 
 

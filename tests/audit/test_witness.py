@@ -199,6 +199,7 @@ with open_records(Path(sys.argv[1])) as records:
     witness = make_witness(records)
     old = int(witness.add_checkpoint(ask(0, 40)).body) if len(sys.argv) > 2 else 0
     for size in range(old + 1, 41):
+        sys.stdin.readline()  # as many as it may, or a slow listener would hear of all of them
         assert witness.add_checkpoint(ask(old, size)).status == 200
         print(size, flush=True)
         old = size
@@ -213,8 +214,13 @@ def test_nothing_it_cosigned_is_forgotten_by_kill_9(tmp_path: Path) -> None:
     heard = 0
     for more in ([], ["again"], ["again"]):
         command = [sys.executable, "-c", COSIGN_FOR_EVER, str(tmp_path), *more]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment)
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
+        )
+        assert process.stdin is not None
         assert process.stdout is not None
+        process.stdin.write(b"\n" * 8)
+        process.stdin.flush()
         for _ in range(4):
             heard = int(process.stdout.readline())
         process.kill()

@@ -29,6 +29,8 @@ from sayso.testing.suites.connector import Case, ConnectorBench, HttpProvider
 
 ANA = Subject(id="cus_demo_ana")
 BEN = Subject(id="cus_demo_ben")
+LONG_S = 60.0
+"""For what no test wants to run out of time."""
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
@@ -41,7 +43,7 @@ def closed_port() -> Generator[int]:
 
 
 def stripe_on(
-    url: str, api_key: str, *, timeout_s: float = 10.0, retry: RetryPolicy = ONCE
+    url: str, api_key: str, *, timeout_s: float = LONG_S, retry: RetryPolicy = ONCE
 ) -> StripeConnector:
     """A Stripe connector that never asks twice, unless a test says so."""
     return StripeConnector(
@@ -174,7 +176,7 @@ async def smtp_bench() -> AsyncGenerator[ConnectorBench, None]:
 
 
 def _smtp(port: int) -> SmtpTransport:
-    return SmtpTransport(host="127.0.0.1", port=port, security="none", timeout_s=30)
+    return SmtpTransport(host="127.0.0.1", port=port, security="none", timeout_s=LONG_S)
 
 
 class LoyaltyExample(Connector, Protocol):

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from connectors.benches import ANA, stripe_on
+from connectors.benches import ANA, LONG_S, stripe_on
 
 from sayso.actions.action import Subject
 from sayso.actions.snapshot import Absence, Call, Receipt, Resolved
@@ -57,7 +57,7 @@ class Desk:
 @asynccontextmanager
 async def open_desk(
     *,
-    timeout_s: float = 10.0,
+    timeout_s: float = LONG_S,
     retry: RetryPolicy = ONCE,
     restricted: frozenset[str] | None = None,
     api_key: str | None = None,

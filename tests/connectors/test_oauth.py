@@ -20,6 +20,8 @@ from sayso.errors import Code, ConfigError, RefusedError, RetryableError
 from sayso.testing.clock import FakeClock
 from sayso.testing.idp import CLIENT_ID, CLIENT_SECRET, FakeIdp, IdpFault
 
+LONG_S = 60.0
+
 
 class BrittleStore(MemoryTokenStore):
     """A store whose writes fail as often as it is told to."""
@@ -55,7 +57,7 @@ class Office:
 
         return TokenBroker(
             store=self.store,
-            exchange=OAuthExchange(clock=self.clock),
+            exchange=OAuthExchange(clock=self.clock, timeout_s=LONG_S),
             clock=self.clock,
             owner=f"process-{self.made}",
             settings=BrokerSettings(sleep=breathe, poll_s=0.001, dice=lambda: 1.0),
@@ -187,7 +189,7 @@ async def test_a_crash_between_call_and_write_ends_in_needs_reauth_and_no_loop()
         await office.authorised()
         office.clock.advance(hours=2)
         row = await take_lease(office)
-        exchange = OAuthExchange(clock=office.clock)
+        exchange = OAuthExchange(clock=office.clock, timeout_s=LONG_S)
         await exchange.refresh(office.connection, row)  # and the process dies here
         office.clock.advance(seconds=31)
         for _ in range(5):
@@ -223,7 +225,7 @@ def impatient(office: Office) -> TokenBroker:
 
     return TokenBroker(
         store=office.store,
-        exchange=OAuthExchange(clock=office.clock),
+        exchange=OAuthExchange(clock=office.clock, timeout_s=LONG_S),
         clock=office.clock,
         owner="impatient",
         settings=BrokerSettings(sleep=breathe, poll_s=0.5, patience_s=2, dice=lambda: 1.0),
@@ -369,7 +371,7 @@ async def test_a_connection_that_nobody_authorised_needs_a_person() -> None:
 async def test_connecting_uses_a_challenge_and_a_state() -> None:
     """S256 is in the address, the state must come back, and the code is redeemed (AU-2)."""
     async with open_office() as office:
-        exchange = OAuthExchange(clock=office.clock)
+        exchange = OAuthExchange(clock=office.clock, timeout_s=LONG_S)
         begun = exchange.begin(office.connection)
         assert "code_challenge_method=S256" in begun.url
         assert "code_challenge=" in begun.url

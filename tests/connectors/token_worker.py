@@ -32,6 +32,7 @@ from sayso.testing.clock import START
 from sayso.testing.idp import CLIENT_ID, CLIENT_SECRET
 
 TENANT = Tenant("main")
+LONG_S = 60.0
 Grant = Literal["refresh_token", "client_credentials"]
 DieAt = Literal["leased", "answered"]
 
@@ -133,14 +134,14 @@ async def work(job: Job) -> None:
     store = SqliteStore(Path(job.database))
     tell("ready")
     clock = FastClock(float(await asyncio.to_thread(sys.stdin.readline)), job.pace)
-    exchange = StoppingExchange(clock=clock)
+    exchange = StoppingExchange(clock=clock, timeout_s=LONG_S)
     exchange.die_at = job.die_at
     broker = TokenBroker(
         store=rows_on(store, job.key),
         exchange=exchange,
         clock=clock,
         owner=f"process-{os.getpid()}",
-        settings=BrokerSettings(lease_s=30.0 * job.pace),
+        settings=BrokerSettings(lease_s=2 * LONG_S * job.pace, patience_s=LONG_S),
     )
     connection = connection_of(job.token_endpoint, job.grant)
     calls, bearers, errors = 0, set[str](), list[str]()

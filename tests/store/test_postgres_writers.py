@@ -20,6 +20,7 @@ from sayso.store.postgres_writer import WRITER_LOCK
 
 WORKER = Path(__file__).with_name("postgres_worker.py")
 KILLS = 20
+LONG_S = 60.0
 
 
 async def start(url: str, name: str, count: int) -> Process:
@@ -80,7 +81,7 @@ async def first_lines(process: Process, count: int) -> None:
     """Wait until a worker has printed some lines."""
     assert process.stdout is not None
     for _ in range(count):
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(LONG_S):
             await process.stdout.readline()
 
 
@@ -113,10 +114,16 @@ def put(tx: Transaction, key: str) -> None:
 
 
 async def test_units_that_wait_together_share_commits(postgres_url: str) -> None:
-    """1,000 units at once: a handful of commits, counted by the server."""
+    """1,000 units that wait for one lock: a handful of commits, counted by the server."""
     before = commits(postgres_url)
-    store = PostgresStore(postgres_url)
-    await asyncio.gather(*(store.write(partial(put, key=f"k{at}")) for at in range(1000)))
+    store = PostgresStore(postgres_url, busy_timeout_s=LONG_S)
+    with connect_plainly(postgres_url) as other, other.transaction():
+        other.execute("select pg_advisory_xact_lock(%s)", [WRITER_LOCK])
+        writing = [
+            asyncio.ensure_future(store.write(partial(put, key=f"k{at}"))) for at in range(1000)
+        ]
+        await asyncio.sleep(0)
+    await asyncio.gather(*writing)
     await store.close()
     made = commits(postgres_url) - before
     assert 4 <= made <= 25, made
@@ -130,6 +137,7 @@ async def test_a_writer_that_waits_too_long_says_busy(postgres_url: str) -> None
         other.execute("select pg_advisory_lock(%s)", [WRITER_LOCK])
         with pytest.raises(RetryableError) as caught:
             await store.write(lambda tx: ran.append(1))
+        other.execute("select pg_advisory_unlock(%s)", [WRITER_LOCK])
     assert caught.value.code is Code.STORE_BUSY
     assert ran == []
     await store.write(lambda tx: ran.append(2))
@@ -147,7 +155,7 @@ async def test_units_that_come_while_the_lock_is_waited_for_share_its_commit(
     postgres_url: str,
 ) -> None:
     """Issue 4: a process takes its turn with all that waits by then, not with what came first."""
-    store = PostgresStore(postgres_url)
+    store = PostgresStore(postgres_url, busy_timeout_s=LONG_S)
     with connect_plainly(postgres_url) as other:
         other.execute("select pg_advisory_lock(%s)", [WRITER_LOCK])
         waiting = [asyncio.ensure_future(store.write(partial(put, key="first")))]

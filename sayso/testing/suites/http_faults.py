@@ -29,7 +29,7 @@ OpenBench: TypeAlias = Callable[[], AbstractAsyncContextManager[ConnectorBench]]
 HASTY_S = (0.4, 2.0, 10.0)
 """The time-out of a connector that is to meet it; a longer one where it was over too soon, on a
 machine so busy that the request that is to be spoilt was not reached."""
-PATIENT_S = 20.0
+PATIENT_S = 60.0
 """The time-out of one that is not."""
 _BEFORE = {"drop_before", "answer_before", "cut_request"}
 _READS = {"GET", "HEAD"}
