@@ -293,7 +293,7 @@ async def test_a_workspace_that_is_closed_ends_the_call_under_way_first(tmp_path
         view = await house.sayso.propose(
             "shop.refund", {"order": "o1", "amount": usd(100)}, subject="cus_1", wait=False
         )
-        await asyncio.wait_for(under_way.wait(), 10)
+        await asyncio.wait_for(under_way.wait(), 60)
     shop.on_call = None
     async with open_shop(tmp_path, shop=shop) as house:
         assert (await house.sayso.action(view.id)).status == "succeeded"

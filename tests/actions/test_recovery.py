@@ -364,7 +364,7 @@ async def test_a_call_of_a_worker_that_is_cut_off_from_the_database_ends_with_it
         )
         async with slow:
             calling = asyncio.create_task(slow.house.engine.advance(MAIN, view.id))
-            await asyncio.wait_for(under_way.wait(), 10)
+            await asyncio.wait_for(under_way.wait(), 60)
             cut_off.failure = RetryableError(Code.STORE_UNAVAILABLE, "the network is gone")
             clock.advance(seconds=1)
             await asyncio.wait({calling}, timeout=3)
@@ -373,7 +373,7 @@ async def test_a_call_of_a_worker_that_is_cut_off_from_the_database_ends_with_it
                 view = await advance(other, view)
             send.set()
             with pytest.raises(RetryableError):
-                await asyncio.wait_for(calling, 10)
+                await asyncio.wait_for(calling, 60)
         await store.close()
         assert view.status == "succeeded"
         assert len(shop.books.payouts) == 1

@@ -292,11 +292,11 @@ async def test_the_plan_of_a_run_that_was_overtaken_adds_nothing(tmp_path: Path)
         view = await house.sayso.ask("cus_1", "$10.00 and $20.00 back please", wait_s=0)
         agent = house.sayso.house.agent
         overtaken = asyncio.create_task(agent.advance(MAIN, view.id))
-        await asyncio.wait_for(planner.asked.wait(), 10)
+        await asyncio.wait_for(planner.asked.wait(), 60)
         house.clock.advance(minutes=3)
         await agent.advance(MAIN, view.id)
         planner.may_answer.set()
-        await asyncio.wait_for(overtaken, 10)
+        await asyncio.wait_for(overtaken, 60)
         settled = await house.sayso.request(view.id)
         assert [action.step for action in settled.actions] == ["s1"]
 
@@ -310,11 +310,11 @@ async def test_a_run_that_was_overtaken_keeps_no_request_from_its_reply(tmp_path
         view = await house.sayso.ask("cus_1", "$100.00 back please", wait_s=0)
         agent = house.sayso.house.agent
         overtaken = asyncio.create_task(agent.advance(MAIN, view.id))
-        await asyncio.wait_for(planner.asked.wait(), 10)
+        await asyncio.wait_for(planner.asked.wait(), 60)
         house.clock.advance(minutes=3)
         await agent.advance(MAIN, view.id)
         planner.may_answer.set()
-        await asyncio.wait_for(overtaken, 10)
+        await asyncio.wait_for(overtaken, 60)
         (action,) = (await house.sayso.request(view.id)).actions
         await house.sayso.house.engine.advance(MAIN, action.id)
         await decide(house, await house.sayso.request(view.id), Choice.APPROVE)
@@ -346,13 +346,13 @@ async def test_a_run_that_gave_up_too_late_keeps_nobody_from_planning(tmp_path: 
         view = await house.sayso.ask("cus_1", "$20.00 back please", wait_s=0)
         agent = house.sayso.house.agent
         overtaken = asyncio.create_task(agent.advance(MAIN, view.id))
-        await asyncio.wait_for(planner.asked.wait(), 10)
+        await asyncio.wait_for(planner.asked.wait(), 60)
         house.clock.advance(minutes=3)
         inside = house.sayso.house
         row = await inside.store.read(lambda reader: get_request(reader, MAIN, view.id))
         await inside.store.write(lambda tx: inside.requests.claim(tx, row, 1_000_000))
         planner.may_answer.set()
-        await asyncio.wait_for(overtaken, 10)
+        await asyncio.wait_for(overtaken, 60)
         house.clock.advance(minutes=3)
         await agent.advance(MAIN, view.id)
         assert [action.step for action in (await house.sayso.request(view.id)).actions] == ["s1"]

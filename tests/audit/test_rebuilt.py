@@ -25,13 +25,21 @@ from sayso.testing.postgres import PostgresServer
 
 pytestmark = pytest.mark.promise("audit:rebuilt")
 
-_SUCCEEDED = "(select min(id) from action where status = 'succeeded' and erased_seq is null)"
-_VOTED = "(select min(approval_id) from vote where decision = 'approve')"
-_CARRIED_OUT_CARD = (
-    "(select min(action_id) from approval join action on action.id = action_id"
-    " where action.status = 'succeeded' and action.erased_seq is null)"
+# By the log and not by the ids, whose order is chance within a millisecond.
+_SUCCEEDED = (
+    "(select id from action where status = 'succeeded' and erased_seq is null"
+    " order by last_seq limit 1)"
 )
-_BLANKED = "(select min(id) from action where erased_seq is not null)"
+_VOTED = (
+    "(select approval_id from vote join approval on approval.id = approval_id"
+    " where decision = 'approve' order by last_seq limit 1)"
+)
+_CARRIED_OUT_CARD = (
+    "(select action_id from approval join action on action.id = action_id"
+    " where action.status = 'succeeded' and action.erased_seq is null"
+    " order by action.last_seq limit 1)"
+)
+_BLANKED = "(select id from action where erased_seq is not null order by last_seq limit 1)"
 
 
 def _swap(table: str, column: str, old: str, new: str) -> str:

@@ -125,8 +125,8 @@ class Bench:
         )
 
     async def until(self, holds: Callable[[], bool]) -> None:
-        """Let the loop go round until it holds, ten seconds at most."""
-        async with asyncio.timeout(10):
+        """Let the loop go round until it holds, a minute at most."""
+        async with asyncio.timeout(60):
             while not holds():
                 await asyncio.sleep(0)
 
@@ -424,7 +424,7 @@ async def test_drain_ends_when_only_what_cannot_be_done_is_left(bench: Bench) ->
     for name in ("bad", "stuck", "a", "b"):
         bench.add(name)
     bench.add("later", in_s=60)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await bench.dispatcher(at_once=2).drain()
     assert {"a", "b"} <= set(bench.ran)
     assert "later" not in bench.ran

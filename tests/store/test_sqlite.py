@@ -66,15 +66,15 @@ class Gate:
         self.opened = threading.Event()
 
     def unit(self, tx: Transaction) -> None:
-        """Wait until it is opened, ten seconds at most."""
+        """Wait until it is opened, a minute at most."""
         self.reached.set()
-        assert self.opened.wait(10)
+        assert self.opened.wait(60)
 
     async def shut(self, store: SqliteStore) -> asyncio.Future[None]:
         """Hand the unit over and wait until it runs."""
         waiting = asyncio.ensure_future(store.write(self.unit))
         loop = asyncio.get_running_loop()
-        assert await loop.run_in_executor(None, self.reached.wait, 10)
+        assert await loop.run_in_executor(None, self.reached.wait, 60)
         return waiting
 
 
@@ -181,8 +181,8 @@ async def test_whatever_a_unit_raises_reaches_its_waiter(
 
 
 async def bounded(waiting: Awaitable[T]) -> T:
-    """Wait ten seconds at most."""
-    async with asyncio.timeout(10):
+    """Wait a minute at most."""
+    async with asyncio.timeout(60):
         return await waiting
 
 
@@ -192,7 +192,7 @@ async def test_the_last_waiter_hears_although_one_raised_stop_iteration(store: S
     def stop(tx: Transaction) -> None:
         next(iter(()))
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         results = await together(store, stop, put("k"))
     assert isinstance(results[0], RuntimeError)
     assert results[1] == 1

@@ -40,7 +40,9 @@ def test_serve_and_the_command_line_share_a_workspace(place: Place) -> None:
     secret = str(place.line.done("token", "create", "--service", "bot")["secret"])
     headers = {"Authorization": f"Bearer {secret}", "Idempotency-Key": "k1"}
     with running(place.process("serve", "--port", "0", "--json")) as ready:
-        with httpx.Client(base_url=str(ready["url"]), headers=headers, trust_env=False) as client:
+        with httpx.Client(
+            base_url=str(ready["url"]), headers=headers, trust_env=False, timeout=60
+        ) as client:
             assert client.get("/openapi.json").status_code == 200
             body = {
                 "subject": {"id": "cus_demo_ana", "assurance": "verified"},

@@ -6,7 +6,7 @@ import asyncio
 
 import httpx
 import pytest
-from surfaces.http.served import Served, as_json, problem
+from surfaces.http.served import TIMEOUT_S, Served, as_json, problem
 
 
 def test_a_yes_is_carried_out_and_recorded(served: Served) -> None:
@@ -126,7 +126,7 @@ async def test_two_at_once_and_exactly_one_wins(served: Served) -> None:
     }
     path = f"/v1/approvals/{approval['id']}/decision"
     before = len(served.shop.books.payouts)
-    async with httpx.AsyncClient(base_url=served.url) as client:
+    async with httpx.AsyncClient(base_url=served.url, timeout=TIMEOUT_S) as client:
         answers = await asyncio.gather(
             *(
                 client.post(path, json=body, headers=served.headers(who, served.new("key-")))
@@ -149,7 +149,7 @@ async def test_one_call_sent_twice_at_once_is_one_decision(served: Served) -> No
     headers = served.headers("maria", served.new("key-"))
     path = f"/v1/approvals/{approval['id']}/decision"
     before = len(served.shop.books.payouts)
-    async with httpx.AsyncClient(base_url=served.url) as client:
+    async with httpx.AsyncClient(base_url=served.url, timeout=TIMEOUT_S) as client:
         answers = await asyncio.gather(
             *(client.post(path, json=body, headers=headers) for _ in range(4))
         )

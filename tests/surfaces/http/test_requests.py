@@ -150,7 +150,7 @@ async def test_a_request_is_followed_until_it_ends(served: Served) -> None:
     seen: list[Event] = []
     async with (
         asyncio.timeout(TIMEOUT_S),
-        httpx.AsyncClient(base_url=served.url) as client,
+        httpx.AsyncClient(base_url=served.url, timeout=TIMEOUT_S) as client,
         client.stream(
             "GET", f"/v1/requests/{request['id']}/events", headers=served.headers("bot")
         ) as answer,
@@ -178,7 +178,10 @@ async def test_a_stream_is_taken_up_where_it_broke_off(served: Served) -> None:
         served.post, "/v1/requests?wait=20", words("Why is snow white?")
     )
     path = f"/v1/requests/{as_json(asked)['id']}/events"
-    async with asyncio.timeout(TIMEOUT_S), httpx.AsyncClient(base_url=served.url) as client:
+    async with (
+        asyncio.timeout(TIMEOUT_S),
+        httpx.AsyncClient(base_url=served.url, timeout=TIMEOUT_S) as client,
+    ):
         headers = served.headers("bot")
         whole = [event async for event in events(await client.get(path, headers=headers))]
         headers["Last-Event-ID"] = str(whole[0].id)
@@ -207,7 +210,7 @@ async def test_silence_is_filled_and_ends_with_the_token(tmp_path: Path, sandbox
         comments = 0
         async with (
             asyncio.timeout(TIMEOUT_S),
-            httpx.AsyncClient(base_url=served.url) as client,
+            httpx.AsyncClient(base_url=served.url, timeout=TIMEOUT_S) as client,
             client.stream("GET", path, headers=served.headers("brief")) as answer,
         ):
             async for event in events(answer):
@@ -229,7 +232,10 @@ async def test_a_client_that_leaves_leaves_nothing_behind(served: Served) -> Non
         served.post, "/v1/requests?wait=20", words("Please refund order 1031.", "cus_demo_chloe")
     )
     path = f"/v1/requests/{as_json(asked)['id']}/events"
-    async with asyncio.timeout(TIMEOUT_S), httpx.AsyncClient(base_url=served.url) as client:
+    async with (
+        asyncio.timeout(TIMEOUT_S),
+        httpx.AsyncClient(base_url=served.url, timeout=TIMEOUT_S) as client,
+    ):
         async with client.stream("GET", path, headers=served.headers("bot")) as answer:
             arriving = events(answer)  # kept, since leaving it would close the connection
             await anext(arriving)

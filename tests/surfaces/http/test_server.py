@@ -128,7 +128,7 @@ async def test_streams_end_when_the_server_does(tmp_path: Path, sandbox: Sandbox
         path = f"/v1/requests/{as_json(asked)['id']}/events"
         async with (
             asyncio.timeout(TIMEOUT_S),
-            httpx.AsyncClient(base_url=served.url) as client,
+            httpx.AsyncClient(base_url=served.url, timeout=TIMEOUT_S) as client,
             client.stream("GET", path, headers=served.headers("bot")) as answer,
         ):
             lines = answer.aiter_lines()

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 from starlette.routing import Route
-from surfaces.slack.rig import APPROVE, Rig
+from surfaces.slack.rig import APPROVE, LONG_S, Rig
 
 from sayso.connectors.secret import Secret
 from sayso.json import JsonValue
@@ -58,7 +58,7 @@ async def test_a_replay_beside_the_first_waits_for_its_answer(rig: Rig) -> None:
         "x-slack-request-timestamp": at,
         "x-slack-signature": sign(rig.slack.signing_secret, at, body),
     }
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(timeout=LONG_S) as client:
         posts = [
             client.post(rig.slack.events_url, content=body, headers=headers) for _ in range(10)
         ]
@@ -108,7 +108,7 @@ async def _post(rig: Rig, body: bytes, stamp: str, signature: str) -> int:
         (b"x-slack-request-timestamp", stamp.encode()),
         (b"x-slack-signature", signature.encode()),
     ]
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(timeout=LONG_S) as client:
         answer = await client.post(rig.slack.events_url, content=body, headers=headers)
     return answer.status_code
 
@@ -118,7 +118,7 @@ async def test_it_answers_wherever_it_is_mounted(rig: Rig) -> None:
     other = Starlette(routes=[Route("/slack/events", rig.app)])
     async with rig.slack.serve(other):
         greeting = await rig.slack.deliver({"type": "url_verification", "challenge": "c1"})
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(timeout=LONG_S) as client:
             got = await client.get(rig.slack.events_url)
     assert greeting.json == {"challenge": "c1"}
     assert got.status_code == 405
