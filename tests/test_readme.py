@@ -13,7 +13,7 @@ from tree import ROOT
 
 from sayso.testing.sandbox import API_KEY, Sandbox
 
-TIMEOUT_S = 60
+TIMEOUT_S = 200
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 

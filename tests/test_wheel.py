@@ -60,7 +60,7 @@ def test_wheel_and_sdist_hold_everything(tmp_path: Path) -> None:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=400,
         check=False,
     )
     assert built.returncode == 0, built.stdout + built.stderr

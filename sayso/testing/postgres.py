@@ -58,8 +58,8 @@ class PostgresServer:
         return self._folder
 
     def url(self, database: str = "postgres", user: str = "postgres") -> str:
-        """The URL of a database, as `store.url` takes it."""
-        return f"postgresql://{user}@/{database}?host={self._folder}"
+        """The URL of a database, as `store.url` takes it; a busy machine gets its time."""
+        return f"postgresql://{user}@/{database}?host={self._folder}&connect_timeout={_TIMEOUT_S}"
 
     @property
     def log(self) -> Path:

@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 
 ROOT = Path(__file__).parents[2]
-TIMEOUT_S = 120
+TIMEOUT_S = 400
 BENCHES = {
     "overhead": ["--actions", "4", "--rounds", "1"],
     "crash": "--runs 1 --stores sqlite --workers 1 --peer-runs 0 --stripe-runs 1".split(),

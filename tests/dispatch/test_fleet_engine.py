@@ -12,6 +12,7 @@ import pytest
 from dispatch.stage import Stage, refund
 
 from sayso.dispatch.fleet import contract
+from sayso.dispatch.fleet.connecting import open_pool
 from sayso.dispatch.fleet.engine import DbosEngine
 from sayso.dispatch.fleet.schema import migrate_fleet
 from sayso.errors import Code, ConfigError
@@ -87,6 +88,18 @@ def test_a_version_that_was_never_tried_is_not_used(version: str) -> None:
     assert caught.value.code is Code.ENGINE_UNAVAILABLE
     assert version in caught.value.message
     contract.check_package(lambda name: "3.11.0")
+
+
+def test_the_url_says_how_long_the_engine_tries_to_connect(fleet_url: str) -> None:
+    """As for our own connections: five seconds, unless the URL says otherwise."""
+    for url, seconds in ((fleet_url, "60"), (f"{fleet_url}&connect_timeout=7", "7")):
+        pool = open_pool(url)
+        connection = pool.raw_connection()
+        opened = connection.driver_connection
+        assert isinstance(opened, psycopg.Connection)
+        assert opened.info.get_parameters()["connect_timeout"] == seconds
+        connection.close()
+        pool.dispose()
 
 
 @pytest.mark.promise("fleet:grants")

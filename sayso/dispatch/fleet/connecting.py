@@ -29,7 +29,8 @@ def open_pool(url: str, *, role: str = APP_ROLE, size: int = 8) -> Engine:
     """
     import sqlalchemy  # heavy, and needs the extra `fleet`
 
-    given = conninfo.conninfo_to_dict(url).get("options")
+    asked = conninfo.conninfo_to_dict(url)
+    given = asked.get("options")
     ours = (
         f"-c role={role} -c synchronous_commit=off -c lock_timeout={_LOCK_S}s"
         f" -c idle_in_transaction_session_timeout={_IDLE_S}s -c search_path=pg_catalog,pg_temp"
@@ -38,7 +39,7 @@ def open_pool(url: str, *, role: str = APP_ROLE, size: int = 8) -> Engine:
         url,
         options=f"{given} {ours}" if given else ours,
         application_name="sayso-fleet",
-        connect_timeout="5",
+        connect_timeout=asked.get("connect_timeout", "5"),
         target_session_attrs="read-write",
         keepalives_idle="10",
         keepalives_interval="5",
