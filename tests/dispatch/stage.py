@@ -53,7 +53,7 @@ roles = ["support_manager"]
 id = "finn"
 roles = ["finance"]
 """
-PATIENCE_S = 30.0
+PATIENCE_S = 90.0
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(["dbos", "dispatch.quick_worker"])
 
@@ -88,7 +88,7 @@ class Worker:
         """Send a signal."""
         os.kill(self.pid, what)
 
-    def wait(self, timeout_s: float = 40.0) -> int | None:
+    def wait(self, timeout_s: float = PATIENCE_S) -> int | None:
         """Wait for its end; its status."""
         if isinstance(self._process, BaseProcess):
             self._process.join(timeout_s)
