@@ -19,7 +19,7 @@ BENCHES = {
     "retention": "--store sqlite --entries 512 --part 256".split(),
     "startup": ["--rounds", "1"],
     "tamper": [],
-    "writers": "--store sqlite --rounds 1 --seconds 0.2".split(),
+    "writers": "--store sqlite --rounds 1 --seconds 0.6".split(),
 }
 CASES = {
     "overhead": {"sayso, one at a time, p50", "sayso, 32 at once"},
