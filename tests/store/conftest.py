@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import pytest
 
-from sayso.store.base import Reader, Store, Transaction
+from sayso.store.base import Store, Transaction
 from sayso.store.postgres import PostgresStore
 from sayso.store.sqlite import SqliteStore
 
@@ -16,11 +16,8 @@ OpenStore = Callable[[], Store]
 T = TypeVar("T")
 
 
-class Briefly:
+class BriefStore(SqliteStore):
     """A store whose units that write are all said to be brief."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
 
     async def write(
         self,
@@ -30,25 +27,7 @@ class Briefly:
         brief: bool = True,
     ) -> T:
         """Hand it on as brief."""
-        return await self._store.write(work, tenant=tenant, brief=brief)
-
-    async def read(
-        self,
-        work: Callable[[Reader], T],
-        *,
-        tenant: str | None = None,
-        brief: bool = False,
-    ) -> T:
-        """Hand it on."""
-        return await self._store.read(work, tenant=tenant, brief=brief)
-
-    async def version(self) -> int:
-        """Hand it on."""
-        return await self._store.version()
-
-    async def close(self) -> None:
-        """Close it."""
-        await self._store.close()
+        return await super().write(work, tenant=tenant, brief=brief)
 
 
 @pytest.fixture(params=["sqlite", "sqlite, brief", "postgres"])
@@ -58,11 +37,10 @@ async def stores(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerat
     url = request.getfixturevalue("postgres_url") if request.param == "postgres" else ""
 
     def open_it() -> Store:
-        store: Store = (
-            PostgresStore(str(url)) if url else SqliteStore(tmp_path / "sayso.db", create=True)
-        )
+        kind = BriefStore if request.param == "sqlite, brief" else SqliteStore
+        store: Store = PostgresStore(str(url)) if url else kind(tmp_path / "sayso.db", create=True)
         opened.append(store)
-        return Briefly(store) if request.param == "sqlite, brief" else store
+        return store
 
     yield open_it
     for store in opened:
