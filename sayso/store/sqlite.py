@@ -14,7 +14,7 @@ from typing import TypeVar
 from sayso.errors import Code, ConfigError, IntegrityError, RetryableError, SaysoError
 from sayso.store.base import Reader, Transaction
 from sayso.store.migrations import belongs_to_another, check_version, migrate
-from sayso.store.sqlite_rows import SqliteReader
+from sayso.store.sqlite_readers import SqliteReaders
 from sayso.store.sqlite_writer import SqliteWriter
 from sayso.store.units import Unit
 
@@ -67,9 +67,12 @@ class SqliteStore:
         except SaysoError:
             connection.close()
             raise
-        self._local = threading.local()
-        self._reader_connections: list[sqlite3.Connection] = []
-        self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="sayso-read")
+        self._watching = threading.Lock()
+        self._at_once = SqliteReaders(
+            partial(open_connection, path, create=False, busy_timeout_s=0)
+        )
+        self._patient = SqliteReaders(partial(open_connection, path, create=False))
+        self._threads = ThreadPoolExecutor(_READERS, thread_name_prefix="sayso-read")
         self._writer = SqliteWriter(
             connection,
             busy_timeout_s=busy_timeout_s,
@@ -102,18 +105,23 @@ class SqliteStore:
             raise _closed()
         if brief:
             try:
-                return self._read_now(work, patience_s=0)
+                return self._read_from(self._at_once, work)
             except RetryableError as error:
                 if error.code is not Code.STORE_BUSY:
                     raise  # of the unit's own
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._readers, self._read_now, work)
+        try:
+            reading = loop.run_in_executor(self._threads, self._read_from, self._patient, work)
+        except RuntimeError as error:  # another loop has closed the store since we looked
+            raise _closed() from error
+        return await reading
 
     async def version(self) -> int:
         # NOTE: data_version counts per connection, so one connection must answer every time. It
         # reads shared memory only, in microseconds, so no thread is worth it.
         try:
-            return int(self._watcher.execute("pragma data_version").fetchone()[0])
+            with self._watching:
+                return int(self._watcher.execute("pragma data_version").fetchone()[0])
         except sqlite3.Error as error:
             raise store_error(error, self._path) from error
 
@@ -141,33 +149,21 @@ class SqliteStore:
         return int(busy) == 0
 
     async def close(self) -> None:
-        if self._writer.closed:
-            return
         self._writer.refuse_more()
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(None, self._writer.finish)
-        self._readers.shutdown(wait=True)
-        for connection in (*self._reader_connections, self._watcher):
-            connection.close()
+        await asyncio.get_running_loop().run_in_executor(None, self._finish)
 
-    def _reader(self, patience_s: float) -> sqlite3.Connection:
-        """The connection of this thread; an event loop that reads has one of its own."""
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = open_connection(self._path, create=False, busy_timeout_s=patience_s)
-            connection.execute("pragma query_only = on")
-            self._local.connection = connection
-            self._reader_connections.append(connection)
-        return connection
+    def _finish(self) -> None:
+        """Blocks; whoever closes once more waits as well."""
+        self._writer.finish()
+        self._threads.shutdown(wait=True)
+        self._at_once.close()
+        self._patient.close()
+        with self._watching:
+            self._watcher.close()
 
-    def _read_now(self, work: Callable[[Reader], T], patience_s: float = BUSY_TIMEOUT_S) -> T:
+    def _read_from(self, readers: SqliteReaders, work: Callable[[Reader], T]) -> T:
         try:
-            connection = self._reader(patience_s)
-            connection.execute("begin")
-            try:
-                return work(SqliteReader(connection))
-            finally:
-                connection.execute("rollback")
+            return readers.run(work)
         except sqlite3.Error as error:
             raise store_error(error, self._path) from error
 
