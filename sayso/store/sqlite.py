@@ -104,6 +104,8 @@ class SqliteStore:
         if self._writer.closed:
             raise _closed()
         if brief:
+            # Else a task that reads and reads would keep the loop from everything else.
+            await asyncio.sleep(0)
             try:
                 return self._read_from(self._at_once, work)
             except RetryableError as error:

@@ -48,6 +48,14 @@ async def test_a_loop_that_ends_leaves_no_connection_behind(store: SqliteStore) 
     assert counts == [counts[0]] * 3
 
 
+async def test_who_reads_and_reads_lets_others_have_their_turn(store: SqliteStore) -> None:
+    """A brief unit needs no thread, so nothing else would make its task pause."""
+    others: list[int] = []
+    asyncio.get_running_loop().call_soon(others.append, 1)
+    await store.read(tenants, brief=True)
+    assert others == [1]
+
+
 async def test_closing_takes_no_connection_from_a_unit(store: SqliteStore) -> None:
     """SQLite ends the process when a connection goes under the statement of another thread."""
     reading, closed = threading.Event(), threading.Event()
