@@ -15,6 +15,7 @@ from collections.abc import Callable
 from contextvars import Context
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import takewhile
 from queue import SimpleQueue
 
 from sayso.store.sqlite_rows import SqliteTransaction
@@ -67,6 +68,7 @@ class SqliteWriter:
         self._busy_timeout_s = busy_timeout_s
         self._in_our_words = in_our_words
         self._units = WaitingUnits()
+        self._locked_since: float | None = None  # by another process, as long as we know of it
         self._turn = threading.Lock()
         self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="sayso-write", daemon=True)
@@ -101,29 +103,26 @@ class SqliteWriter:
         """On an event loop: begin with what waits, unless somebody is at it, who then calls us."""
         if not self._turn.acquire(blocking=False):
             return
-        job = None
+        units: list[Unit] = []
+        job = partial(self._carry_out, units)
         try:
-            job = self._begin_group()
+            units += self._units.take_some(MAX_BRIEF)
+            if units and all(unit.brief for unit in units) and self._begin_at_once():
+                job = partial(self._end_turn, self._run(units))
         finally:
-            if job is None:
-                self._let_go()
-            else:
+            # Also when Ctrl-C ends it anywhere in there: the thread then finds the connection in
+            # a transaction, takes that back and says so to whoever waits.
+            if units:
                 self._jobs.put(job)
-
-    def _begin_group(self) -> Callable[[], None] | None:
-        """Run a group of brief units here; returns what is left to do on the thread."""
-        units = self._units.take_some(MAX_BRIEF)
-        if not units:
-            return None
-        if not all(unit.brief for unit in units) or not self._begin_at_once():
-            return partial(self._carry_out, units)
-        return partial(self._end_turn, self._run(units))
+            else:
+                self._let_go()
 
     def _begin_at_once(self) -> bool:
         try:
             self._connection.execute("begin immediate")
         except sqlite3.Error:
             return False  # the thread waits for the other process, or finds out what is wrong
+        self._locked_since = None
         return True
 
     def _work(self) -> None:
@@ -133,7 +132,18 @@ class SqliteWriter:
         self._connection.close()
 
     def _carry_out(self, units: list[Unit]) -> None:
-        outcomes = self._commit(units, join=self._units.join)
+        """A group from its begin on, with whoever comes while the file is waited for."""
+        try:
+            self._begin(units)
+        except BaseException as error:  # noqa: BLE001  (every waiter must hear of it)
+            if _is_busy(error):
+                late = list(takewhile(lambda unit: self._patience_s(unit) < 0, units))
+                self._units.put_back(units[len(late) :])
+                units = late
+            outcomes = self._fail(units, error)
+        else:
+            self._units.join(units)
+            outcomes = self._end(self._run(units))
         self._let_go()
         answer(outcomes)
 
@@ -151,49 +161,54 @@ class SqliteWriter:
                 # had the chance to add what they want next.
                 loop.call_soon_threadsafe(loop.call_soon, self._take_turn, context=Context())
             except RuntimeError:  # that loop has ended, and its units wait for nobody
-                self._serve_the_lost()
+                self._jobs.put(self._serve_the_lost)
 
     def _serve_the_lost(self) -> None:
         """Run what waits on the thread, for the units of loops that have ended."""
-        if threading.current_thread() is not self._thread:
-            self._jobs.put(self._serve_the_lost)
-        elif self._turn.acquire(blocking=False):
-            if units := self._units.take_some():
-                self._carry_out(units)
-            else:
-                self._let_go()
+        if not self._turn.acquire(blocking=False):
+            return  # whoever has it comes by here again
+        if units := self._units.take_some():
+            self._carry_out(units)
+        else:
+            self._let_go()
 
-    def _commit(
-        self,
-        units: list[Unit],
-        *,
-        join: Callable[[list[Unit]], None] = lambda units: None,
-    ) -> list[Outcome]:
+    def _commit(self, units: list[Unit]) -> list[Outcome]:
         """A whole transaction, once other processes have ended theirs."""
         try:
-            self._begin()
+            self._begin(units)
         except BaseException as error:  # noqa: BLE001  (every waiter must hear of it)
-            return self._end(_Group(units, SqliteTransaction(self._connection), error=error))
-        join(units)
+            return self._fail(units, error)
         return self._end(self._run(units))
 
-    def _begin(self) -> None:
+    def _begin(self, units: list[Unit]) -> None:
         """Take the turn of all writers on the file, once the other processes let it go.
 
         NOTE: SQLite itself looks again after up to 100 ms, so that with several busy processes one
         that is unlucky waits for seconds while others come and go.
         """
-        deadline = time.monotonic() + self._busy_timeout_s
         while True:
             try:
                 self._connection.execute("begin immediate")
-            except sqlite3.OperationalError as error:
-                is_busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
-                if not is_busy or time.monotonic() > deadline:
+            except sqlite3.Error as error:
+                if not _is_busy(error):
+                    self._locked_since = None
+                    raise
+                self._locked_since = self._locked_since or time.monotonic()
+                if self._patience_s(units[0]) < 0:
                     raise
                 time.sleep(_LOOK_AGAIN_S)
             else:
+                self._locked_since = None
                 return
+
+    def _patience_s(self, unit: Unit) -> float:
+        """How much longer a unit waits for the other process; less than 0 when it gives up.
+
+        INVARIANT: counted for each unit by itself. If it began anew with each group, whoever stands
+        far behind in the line would wait as often as there are groups before it.
+        """
+        now = time.monotonic()
+        return max(unit.asked_at, self._locked_since or now) + self._busy_timeout_s - now
 
     def _run(self, units: list[Unit]) -> _Group:
         """Run units inside the transaction that has begun."""
@@ -224,6 +239,10 @@ class SqliteWriter:
             return Outcome(unit=unit, error=error)
         connection.execute("release unit")
         return Outcome(unit=unit, result=result)
+
+    def _fail(self, units: list[Unit], error: BaseException) -> list[Outcome]:
+        """Say to all units that none of them has run."""
+        return self._end(_Group(units, SqliteTransaction(self._connection), error=error))
 
     def _end(self, group: _Group) -> list[Outcome]:
         """Do what comes before the commit, commit, and say what became of each unit."""
@@ -256,3 +275,11 @@ class SqliteWriter:
         meant = self._in_our_words(outcome.error)
         meant.__cause__ = outcome.error
         return Outcome(unit=outcome.unit, error=meant)
+
+
+def _is_busy(error: BaseException) -> bool:
+    """Whether another process has the file."""
+    return (
+        isinstance(error, sqlite3.OperationalError)
+        and error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+    )

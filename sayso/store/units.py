@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ class Unit:
 
     Attributes:
         brief: see `Store.write`.
+        asked_at: when it was made, by the monotonic clock, in seconds.
     """
 
     work: Callable[[Transaction], Any]
@@ -29,6 +31,7 @@ class Unit:
     brief: bool
     future: asyncio.Future[Any]
     loop: asyncio.AbstractEventLoop
+    asked_at: float = field(default_factory=time.monotonic)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
