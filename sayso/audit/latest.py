@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+import tempfile
+import weakref
+from collections.abc import Iterable, Iterator, Sequence
+from heapq import heapify, heappop, heappush
+from typing import IO, NamedTuple, TypeAlias, cast
+
+import orjson
 
 _KEPT = 50_000
 """Ids in memory; the entries of one mostly stand close together, so few are noted twice."""
+_BLOCK = 256
+"""Ids that are read back at once, of each run."""
 
 _TABLES = """
 create table noted (id text, seq, status);
 create table unstated (id text, seq);
 """
-# SOURCE: SQLite documentation, "Bare columns in an aggregate query": with max(), the other columns
-# are those of the row that has it.
-_LATEST = "select id, max(seq), status from noted group by id order by id"
-_SOUGHT = "select id, seq, status from noted where id = ? order by seq desc limit 1"
+_SOUGHT = "select seq, status from noted where id = ? order by seq desc limit 1"
 _UNSTATED = "select id, seq from unstated order by seq"
+
+_Noted: TypeAlias = "Sequence[object]"
+"""An index and a status."""
 
 
 class StatedRow(NamedTuple):
@@ -39,17 +46,33 @@ class StatedRow(NamedTuple):
 class LatestStatus:
     """For each action, or each approval, the last entry that sets its status.
 
-    Most of it is kept in a temporary file, which SQLite makes and removes, and compared there.
+    Most of it is kept in a temporary file, in runs that are sorted by id, and merged there with the
+    rows. An id says when it was made, so a run hardly reaches into the next one; but no order is
+    relied on.
     """
 
-    def __init__(self, kept: int = _KEPT) -> None:
-        """With as many ids in memory as `kept`, at the end of each batch."""
+    def __init__(self, kept: int = _KEPT, block: int = _BLOCK) -> None:
+        """With as many ids in memory as `kept`, at the end of each batch; `block`, for tests."""
         self._kept = kept
+        self._block = block
         self.recent: dict[str, tuple[int, object]] = {}
         """What is in memory: `{id: (index, status)}`. Written to directly, for speed's sake."""
-        self._file: sqlite3.Connection | None = None
+        self._spilled: IO[bytes] | None = None
+        self._runs: list[tuple[int, int]] = []
+        self._heads: list[tuple[str, int, _Run]] = []
+        """Of each run that is not read to its end: the first id that is not in the window."""
+        self._window: dict[str, _Noted] = {}
+        """What the file has of the ids up to where the rows are, as far as no row had them."""
+        self._roomy = kept
+        self._odd: sqlite3.Connection | None = None
+        self._has_noted = False
         self.stated = 0
         """How many rows were compared."""
+
+    @property
+    def held(self) -> int:
+        """How many ids are in memory, but for a block of each run."""
+        return len(self.recent) + len(self._window)
 
     def spill_if_many(self) -> None:
         """Move what is in memory to the file, if it is much; for the end of each batch."""
@@ -62,53 +85,133 @@ class LatestStatus:
         Args:
             rows: by rising id, which is fast; one out of its place is looked for by itself.
         """
-        file = self._spill()
-        noted: Iterator[tuple[str, int, str | None]] = file.execute(_LATEST)
-        latest, is_stated, before = next(noted, None), False, ""
+        self._spill()
+        self._heads = [
+            (run.ids[0], at, run) for at, run in enumerate(map(self._opened, self._runs))
+        ]
+        heapify(self._heads)
+        take, before = self._window.pop, ""
+        following = self._heads[0][0] if self._heads else None
         for name, status, last_seq in rows:
             self.stated += 1
-            while latest is not None and latest[0] < name:
-                if not is_stated:
-                    file.execute("insert into unstated values (?, ?)", latest[:2])
-                latest, is_stated = next(noted, None), False
-            found = latest if latest is not None and latest[0] == name else None
-            if found is not None:
-                is_stated = True
-            elif name <= before:
+            if following is not None and following <= name:
+                following = self._read_to(name)
+            found = take(name, None)
+            if name > before:
+                before = name
+            elif found is None:
                 found = self._sought(name)
-            before = max(before, name)
             if found is None:
                 yield StatedRow(name, status, last_seq, None, None)
-            elif found[1] != last_seq or found[2] != status or status is None:
-                yield StatedRow(name, status, last_seq, found[1], found[2])
-        if latest is not None and not is_stated:
-            file.execute("insert into unstated values (?, ?)", latest[:2])
-        file.executemany("insert into unstated values (?, ?)", (left[:2] for left in noted))
+            elif found[0] != last_seq or found[1] != status or status is None:
+                yield StatedRow(name, status, last_seq, cast("int", found[0]), found[1])
+        while self._heads:
+            self._let_go(self._read_to(self._heads[0][0]))
+        self._let_go(None)
 
     def unstated(self) -> Iterator[tuple[str, int]]:
         """What has entries and no row, with its last entry; after `disagreeing`."""
-        yield from self._spill().execute(_UNSTATED)
+        if self._odd is not None:
+            yield from self._odd.execute(_UNSTATED)
 
-    def _sought(self, name: str) -> tuple[str, int, str | None] | None:
-        """The last entry of one whose row is out of its place, and which has a row after all."""
-        file = self._spill()
-        file.execute("create index if not exists noted_id on noted (id, seq)")
-        file.execute("delete from unstated where id = ?", (name,))
-        found = file.execute(_SOUGHT, (name,)).fetchone()
-        return None if found is None else (str(found[0]), int(found[1]), found[2])
-
-    def _spill(self) -> sqlite3.Connection:
-        if self._file is None:
-            # An empty name is a file of its own in the system's folder for such files.
-            self._file = sqlite3.connect("", isolation_level=None)
-            self._file.execute("pragma synchronous = off")
-            self._file.execute("pragma journal_mode = off")
-            self._file.executescript(_TABLES)
-            self._file.execute("begin")
-        rows = [
-            (name, seq, status if type(status) is str else None)
-            for name, (seq, status) in self.recent.items()
-        ]
-        self._file.executemany("insert into noted values (?, ?, ?)", rows)
+    def _spill(self) -> None:
+        """Add a run to the file: blocks of ids in their order, and of what is noted of each."""
+        if not self.recent:
+            return
+        if self._spilled is None:
+            # Without a name, so that it is gone with us, however we end.
+            self._spilled = tempfile.TemporaryFile()  # noqa: SIM115
+            weakref.finalize(self, self._spilled.close)
+        ids, begin = sorted(self.recent), self._spilled.tell()
+        for at in range(0, len(ids), self._block):
+            names = ids[at : at + self._block]
+            encoded = _encoded(names, [self.recent[name] for name in names])
+            self._spilled.write(len(encoded).to_bytes(8) + encoded)
+        self._runs.append((begin, self._spilled.tell()))
         self.recent.clear()
-        return self._file
+
+    def _opened(self, run: tuple[int, int]) -> _Run:
+        assert self._spilled is not None
+        return _Run(self._spilled, *run)
+
+    def _read_to(self, name: str) -> str | None:
+        """Have in the window whatever may be noted of this id; the first id that is not in it."""
+        window = self._window
+        while self._heads and self._heads[0][0] <= name:
+            _, number, run = heappop(self._heads)
+            twice = {one: window[one] for one in window.keys() & run.ids}
+            window.update(zip(run.ids, run.noted, strict=True))
+            for one, noted in twice.items():
+                if cast("int", noted[0]) > cast("int", window[one][0]):
+                    window[one] = noted
+            run.read_block()
+            if run.ids:
+                heappush(self._heads, (run.ids[0], number, run))
+        if len(window) > self._roomy:
+            self._let_go(name)
+            self._roomy = max(self._kept, 2 * len(window))
+        return self._heads[0][0] if self._heads else None
+
+    def _let_go(self, end: str | None) -> None:
+        """Set down as having no row what has had none so far, of the ids below `end`."""
+        gone = [name for name in self._window if end is None or name < end]
+        if gone:
+            left = [(name, self._window.pop(name)[0]) for name in gone]
+            self._odd_ones().executemany("insert into unstated values (?, ?)", left)
+
+    def _sought(self, name: str) -> _Noted | None:
+        """The last entry of one whose row is out of its place, and which has a row after all."""
+        odd = self._odd_ones()
+        if not self._has_noted:
+            self._has_noted = True
+            for run in map(self._opened, self._runs):
+                while run.ids:
+                    rows = [
+                        (one, seq, status if type(status) is str else None)
+                        for one, (seq, status) in zip(run.ids, run.noted, strict=True)
+                    ]
+                    odd.executemany("insert into noted values (?, ?, ?)", rows)
+                    run.read_block()
+            odd.execute("create index noted_id on noted (id, seq)")
+        odd.execute("delete from unstated where id = ?", (name,))
+        found: tuple[int, object] | None = odd.execute(_SOUGHT, (name,)).fetchone()
+        return found
+
+    def _odd_ones(self) -> sqlite3.Connection:
+        if self._odd is None:
+            # An empty name is a file of its own in the system's folder for such files.
+            self._odd = sqlite3.connect("", isolation_level=None)
+            self._odd.execute("pragma synchronous = off")
+            self._odd.execute("pragma journal_mode = off")
+            self._odd.executescript(_TABLES)
+            self._odd.execute("begin")
+        return self._odd
+
+
+def _encoded(names: list[str], noted: list[tuple[int, object]]) -> bytes:
+    try:
+        return orjson.dumps((names, noted))
+    except TypeError:  # no status, but something that is nested as deep as can be
+        texts = [(seq, status if type(status) is str else None) for seq, status in noted]
+        return orjson.dumps((names, texts))
+
+
+class _Run:
+    """What was spilled at once, block by block: `ids` and `noted` are empty at its end."""
+
+    def __init__(self, file: IO[bytes], begin: int, end: int) -> None:
+        self._file = file
+        self._at, self._end = begin, end
+        self.ids: list[str] = []
+        self.noted: list[list[object]] = []
+        self.read_block()
+
+    def read_block(self) -> None:
+        """Go on to the next one."""
+        if self._at == self._end:
+            self.ids, self.noted = [], []
+            return
+        self._file.seek(self._at)
+        length = int.from_bytes(self._file.read(8))
+        self.ids, self.noted = orjson.loads(self._file.read(length))
+        self._at += 8 + length
