@@ -21,7 +21,6 @@ JSON_EDGE = {
     "sayso/agent/runner.py": "LangGraph's configuration",
     "sayso/audit/evidence/data.py": "entries' data, as JSON",
     "sayso/audit/exports/parquet.py": "pyarrow's tables",
-    "sayso/audit/projections.py": "decoded bodies",
     "sayso/audit/query.py": "a query's values by their field",
     "sayso/audit/walk.py": "orjson's or json's decoded bodies",
     "sayso/connectors/arguments.py": "Pydantic's error details",

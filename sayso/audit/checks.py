@@ -377,10 +377,11 @@ class LogSource:
         origin: what its head must be called: `<deployment>/<tenant>`.
         head: the newest signed head; None when there is none.
         keys: the keys that the source lists.
-        rows: seq, body and projected columns, in the order of seq; read once.
+        pages: seq, body and projected columns of each entry, in the order of seq; read once. The
+            next page may raise; a row of one never does.
         columns: the names of the projected columns in each row.
-        joins: whether they stand in a row as one text or tuple; see `projections.joined`.
-        state: rows of `action` and `approval` to compare with their entries, read after `rows`;
+        as_said: whether they stand in a row as one text, of `projections.said`.
+        state: rows of `action` and `approval` to compare with their entries, read after `pages`;
             None when there are none.
         stored: whole rows of the tables that the log determines, read last, in a deep walk only.
         entered: heads of this log in the source's log of logs.
@@ -394,9 +395,9 @@ class LogSource:
     origin: str
     head: Head | None
     keys: tuple[ListedKey, ...]
-    rows: Iterable[Row]
+    pages: Iterable[Iterable[Row]]
     columns: tuple[str, ...] = ()
-    joins: bool = False
+    as_said: bool = False
     state: Mapping[str, Iterable[StateRow]] | None = None
     stored: Mapping[str, Iterable[StoredRow]] | None = None
     entered: tuple[EnteredHead, ...] = ()
@@ -489,12 +490,12 @@ def judge_log(
         tenant=source.tenant,
         marks=marks,
         columns=source.columns,
-        joins=source.joins,
+        as_said=source.as_said,
         deep=deep,
         findings=findings,
     )
     sealed.walk(walk, opened.checkpoint.size if opened else 0)
-    walk.run(source.rows, opened.checkpoint.size if opened else 0, progress)
+    walk.run(source.pages, opened.checkpoint.size if opened else 0, progress)
     count = walk.frontier.size
     history = judge_keys(source.keys, walk.rotations, source.origin, trust.pinned, findings)
     pinned = judge_opened(opened, history, trust, findings)

@@ -20,7 +20,7 @@ from sayso.audit.projections import PROJECTIONS
 from sayso.audit.rebuild import TABLES
 from sayso.audit.sealed import SealedSegment, parse_sealed
 from sayso.audit.stored_rows import StoredRow
-from sayso.audit.walk import Row
+from sayso.audit.walk import Row, in_pages
 from sayso.errors import Code, IntegrityError
 
 _NEEDED = {"meta", "log_entry", "log_head", "log_key"}
@@ -153,7 +153,7 @@ class LogDatabase:
                 )
                 for vkey, from_size, to_size in keys
             ),
-            rows=self._rows(_ROWS.format(columns=chosen), tenant),
+            pages=in_pages(self._rows(_ROWS.format(columns=chosen), tenant)),
             columns=columns,
             state=self._state(tenant),
             stored=self._stored(tenant) if deep else None,

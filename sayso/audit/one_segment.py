@@ -48,7 +48,7 @@ def judge_segment_file(
         opened = open_head(Head(note=reader.note), origin, keys, trust, findings)
         pinned = judge_opened(opened, listed_history(keys, trust.pinned), trust, findings)
         walk = Walk(tenant=info.tenant, marks=(), begin=info.first, deep=deep, findings=findings)
-        walk.run(enumerate(reader.bodies(), info.first), info.count, progress)
+        walk.run((enumerate(reader.bodies(), info.first),), info.count, progress)
         head = opened.checkpoint if opened else None
         index = info.first >> info.level
         if head is None or not verify_subtree(

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import cast
 
+import orjson
+
+from sayso.audit.entry import FORMAT_VERSION
 from sayso.audit.fields import Fields
 
 PROJECTIONS: dict[str, tuple[str, ...]] = {
@@ -27,35 +30,33 @@ PROJECTIONS: dict[str, tuple[str, ...]] = {
 }
 """For each column that may stand beside a body, where the body has the same value."""
 
-JOINED = tuple(
+STORED: tuple[str, ...] = tuple(
     "at kind actor action_id request_id approval_id subject name status rule digest amount_minor"
     " currency".split()
 )
-"""The columns of a joined text, in its order."""
-SEPARATOR, ABSENT = "\x1f", "\x01"
-"""What stands between two columns of a joined text, and in the place of one that is null."""
-
-_NOTHING: Fields = {}
+"""The columns beside a body where none of them is computed from it."""
 
 
-def joined(fields: Mapping[str, Any]) -> str:
-    """What the columns of `JOINED` are according to a body, as one text.
+def said(tenant: str, seq: object, columns: Mapping[str, object]) -> bytes:
+    """A row's columns as one text: a body that says what they say, and no more.
 
-    One text is compared with one text for each entry, at a third of the cost of thirteen values.
-    Empty where the actor or the amount is no object, which is to be looked at more closely.
+    The body itself, encoded without what no column has, is compared with it: one text with one text
+    for each entry, at a third of the cost of thirteen values. No two rows have one text, since JSON
+    says where each value ends.
+
+    Args:
+        columns: those of `STORED`; a null stands for a field that is not there.
     """
-    get, none = fields.get, ABSENT
-    try:
-        actor, amount = get("actor", _NOTHING).get, get("amount", _NOTHING).get
-    except AttributeError:
-        return ""
-    return (
-        f"{get('at', none)}\x1f{get('kind', none)}\x1f{actor('id', none)}"
-        f"\x1f{get('action', none)}\x1f{get('request', none)}\x1f{get('approval', none)}"
-        f"\x1f{get('subject', none)}\x1f{get('name', none)}\x1f{get('status', none)}"
-        f"\x1f{get('rule', none)}\x1f{get('digest', none)}"
-        f"\x1f{amount('amount_minor', none)}\x1f{amount('currency', none)}"
-    )
+    fields: dict[str, object] = {"tenant": tenant, "seq": seq, "v": FORMAT_VERSION}
+    for name in STORED:
+        value = columns[name]
+        if value is not None:
+            first, *rest = PROJECTIONS[name]
+            if rest:
+                cast("dict[str, object]", fields.setdefault(first, {}))[rest[0]] = value
+            else:
+                fields[first] = value
+    return orjson.dumps(fields, option=orjson.OPT_SORT_KEYS)
 
 
 class Projections:
@@ -84,8 +85,6 @@ class Projections:
         both = zip(self._columns, stored, self.of(fields), strict=True)
         return [name for name, said, own in both if said != own]
 
-    def differing_joined(self, stored: str, fields: Fields) -> list[str]:
-        """The same for a text that has exactly one separator between two columns."""
-        own = [ABSENT if value is None else str(value) for value in self.of(fields)]
-        both = zip(self._columns, stored.split(SEPARATOR), own, strict=True)
-        return [name for name, said, value in both if said != value]
+    def differing_said(self, stored: bytes, fields: Fields) -> list[str]:
+        """The same for a text of `said`."""
+        return self.differing(self.of(orjson.loads(stored)), fields)

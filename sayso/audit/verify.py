@@ -12,7 +12,7 @@ import sqlite3
 import sys
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -52,11 +52,10 @@ from sayso.audit.verification import (
     Verification,
     combine,
 )
-from sayso.audit.walk import Progress, decode
+from sayso.audit.walk import Progress, decode, in_pages
 from sayso.errors import Code, IntegrityError, SaysoError
 
 _T = TypeVar("_T")
-_BATCH = 1024
 NO_TRUST = Trust()
 
 
@@ -210,30 +209,22 @@ def _guard_source(source: LogSource, findings: Findings) -> LogSource:
     """The same log; a source that breaks off is a finding, and what was read is still judged."""
     state, stored = source.state, source.stored
     if state is not None:
-        state = {table: _guard(rows, findings) for table, rows in state.items()}
+        state = {table: _guard_rows(rows, findings) for table, rows in state.items()}
     if stored is not None:
-        stored = {table: _guard(rows, findings) for table, rows in stored.items()}
-    return replace(source, rows=_guard(source.rows, findings), state=state, stored=stored)
+        stored = {table: _guard_rows(rows, findings) for table, rows in stored.items()}
+    return replace(source, pages=_guard(source.pages, findings), state=state, stored=stored)
 
 
-def _guard(rows: Iterable[_T], findings: Findings) -> Iterator[_T]:
+def _guard_rows(rows: Iterable[_T], findings: Findings) -> Iterator[_T]:
     # In lists, since a generator that hands on each row by itself is felt with millions.
-    return chain.from_iterable(_guarded(rows, findings))
+    return chain.from_iterable(_guard(in_pages(rows), findings))
 
 
-def _guarded(rows: Iterable[_T], findings: Findings) -> Iterator[list[_T]]:
-    source = iter(rows)
-    while True:
-        batch: list[_T] = []
-        try:
-            batch.extend(islice(source, _BATCH))  # what came before an error stays
-        except (sqlite3.Error, IntegrityError, OSError) as error:
-            _unreadable(error, findings)
-            yield batch
-            return
-        if not batch:
-            return
-        yield batch
+def _guard(pages: Iterable[_T], findings: Findings) -> Iterator[_T]:
+    try:
+        yield from pages
+    except (sqlite3.Error, IntegrityError, OSError) as error:
+        _unreadable(error, findings)
 
 
 def _unreadable(error: Exception, findings: Findings) -> None:
@@ -268,7 +259,7 @@ def verify_bundle(
                 origin=origin,
                 head=head,
                 keys=keys,
-                rows=_guard(counted, findings),
+                pages=_guard(in_pages(counted), findings),
                 sealed=reader.sealed,
             )
             log = judge_log(source, own, trust, deep=deep, progress=progress)

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import sha256
 from itertools import islice
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias, TypeVar, cast
 
 import orjson
 
 from sayso.audit.entry import MAX_BODY_BYTES, MAX_INT, StoredEntry
 from sayso.audit.latest import LatestStatus
 from sayso.audit.merkle import Frontier
-from sayso.audit.projections import Projections, joined
+from sayso.audit.projections import Projections
 from sayso.audit.rebuilt import Rebuilt
 from sayso.audit.rotation import ROTATED, RotationEntry
 from sayso.audit.sealed import PRUNED, SEALED, TILE_LEVEL
 from sayso.audit.verification import Check, Damage, Findings
 from sayso.errors import IntegrityError
 
+_T = TypeVar("_T")
+
 Row: TypeAlias = "tuple[object, ...]"
 """`(seq, body bytes, *projected columns)`, as the source has it: nothing about it is trusted.
 
-Of a source that joins its columns: `(seq, body bytes, one text or one tuple)`.
+Of some sources `(seq, body bytes, columns as one text)`, as `projections.said` makes it.
 """
 
 Progress = Callable[[int, int], None]
@@ -31,6 +34,7 @@ Progress = Callable[[int, int], None]
 # SOURCE: the encoding of `canonical_bytes`; written out because the hot loop cannot call it.
 _OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
 _BATCH = 1024
+_PAGE = 1000  # less, so that a page is over when a batch is
 _NOTED = (ROTATED, SEALED, PRUNED)
 
 
@@ -46,7 +50,7 @@ class Walk:
         tenant: whose log.
         marks: sizes at which the frontier is kept.
         columns: the names of the projected columns that follow seq and body in a row.
-        joins: whether they follow as one text (`projections.joined`), or as one tuple.
+        as_said: whether they follow as one text, of `projections.said`.
         begin: the index of the first entry; the frontier is that of what is walked alone.
         deep: whether to read every body as an entry of the format.
         findings: where to put what is wrong.
@@ -58,7 +62,7 @@ class Walk:
         tenant: str,
         marks: Iterable[int],
         columns: Sequence[str] = (),
-        joins: bool = False,
+        as_said: bool = False,
         begin: int = 0,
         deep: bool = False,
         findings: Findings,
@@ -66,7 +70,7 @@ class Walk:
         self._tenant = tenant
         self._marks = sorted(set(marks), reverse=True)
         self._columns = tuple(columns)
-        self._joins = joins
+        self._as_said = as_said
         self._projections = Projections(self._columns)
         self._deep = deep
         self._findings = findings
@@ -91,23 +95,29 @@ class Walk:
         self.rebuilt = Rebuilt() if deep else None
         """The rows as the entries give them; only in a deep walk."""
 
-    def run(self, rows: Iterable[Row], total: int, progress: Progress | None = None) -> None:
+    def run(
+        self, pages: Iterable[Iterable[Row]], total: int, progress: Progress | None = None
+    ) -> None:
         """Walk over the rows, in the order of their index.
 
         Args:
+            pages: of any length; nothing is gained by making lists of them.
             total: how many rows are expected, for the progress only.
         """
-        source = iter(rows)
         frontier = self.frontier
         self._keep_mark()
-        while batch := list(islice(source, self._room())):
-            leaves = self._leaves(batch)
-            if self._noted:
-                self._keep_noted(leaves)
-            frontier.extend(leaves)
-            self._keep_mark()
-            if progress is not None:
-                progress(frontier.size, max(total, frontier.size))
+        for page in pages:
+            rows, is_over = iter(page), False
+            while not is_over:
+                room = self._room()
+                leaves = self._leaves(islice(rows, room))
+                is_over = len(leaves) < room
+                if self._noted:
+                    self._keep_noted(leaves)
+                frontier.extend(leaves)
+                self._keep_mark()
+                if progress is not None and leaves:
+                    progress(frontier.size, max(total, frontier.size))
         if self._earlier:
             self._findings.warnings.append(
                 f"{self._earlier} entries carry an earlier time than the one before them"
@@ -117,7 +127,7 @@ class Walk:
         """Walk over entries that stand in a file, beside which there are no columns."""
         columns, self._columns = self._columns, ()
         try:
-            self.run(bodies, total)
+            self.run((bodies,), total)
         finally:
             self._columns = columns
 
@@ -155,21 +165,21 @@ class Walk:
         while self._marks and self._marks[-1] <= self.frontier.size:
             self.at_marks[self._marks.pop()] = self.frontier.copy()
 
-    def _leaves(self, batch: list[Row]) -> list[bytes]:  # noqa: C901  (calls would cost much)
+    def _leaves(self, batch: Iterable[Row]) -> list[bytes]:  # noqa: C901  (calls would cost much)
         """The leaf hashes of a batch. This is the loop that decides the speed of everything."""
         tenant, deep, projected = self._tenant, self._deep, self._projections.of
-        has_columns, is_joined = bool(self._columns), bool(self._columns) and self._joins
+        as_said = bool(self._columns) and self._as_said
+        has_columns = bool(self._columns) and not as_said
         loads, dumps, options, hasher = orjson.loads, orjson.dumps, _OPTIONS, sha256
         expected, last_at = self._expected, self._last_at
-        actions, approvals = self.actions.recent, self.approvals.recent
+        special, actions, approvals = _NOTED, self.actions.recent, self.approvals.recent
         leaves: list[bytes] = []
         for row in batch:
             seq, body = row[0], row[1]
             if type(body) is not bytes:
                 body = str(body).encode(errors="replace")
-            if seq != expected:
-                expected = self._judge_gap(seq, expected)
-            expected += 1
+            index = expected if seq == expected else self._judge_gap(seq, expected)
+            expected = index + 1
             leaves.append(hasher(b"\x00" + body).digest())
             # NOTE: `decode`, written out: a call for each entry costs a tenth of the whole walk.
             try:
@@ -179,7 +189,7 @@ class Walk:
                 value, canonical = None, False
             if not canonical or type(value) is not dict:
                 message = "the body is not canonical JSON"
-                self._add(Check.BODY_CANONICAL, Damage.NON_CANONICAL, message, expected - 1)
+                self._add(Check.BODY_CANONICAL, Damage.NON_CANONICAL, message, index)
                 continue
             # NOTE: an annotation, and no cast, which is a call.
             fields: dict[str, object] = value  # pyright: ignore[reportUnknownVariableType]
@@ -187,30 +197,39 @@ class Walk:
             own, at = get("seq"), get("at")
             if own != seq or type(own) is not int:
                 message = "the body has another index"
-                self._add(Check.BODY_SEQ, Damage.REORDERED, message, expected - 1)
+                self._add(Check.BODY_SEQ, Damage.REORDERED, message, index)
             if get("tenant") != tenant:
                 message = "the body belongs to another tenant"
-                self._add(Check.BODY_TENANT, Damage.FOREIGN_TENANT, message, expected - 1)
+                self._add(Check.BODY_TENANT, Damage.FOREIGN_TENANT, message, index)
             if type(at) is int:
                 if at < last_at:
                     self._earlier += 1
                 last_at = at
+            kind = get("kind")
             if "status" in fields:
-                kind, action = get("kind"), get("action")
+                action = get("action")
                 if type(action) is str and type(kind) is str and kind[:7] == "action.":
-                    actions[action] = (expected - 1, fields["status"])
-            elif get("kind") in _NOTED:
-                self._noted.append((len(leaves) - 1, expected - 1, get("kind"), get("data")))
+                    actions[action] = (index, fields["status"])
+            elif kind in special:
+                self._noted.append((len(leaves) - 1, index, kind, get("data")))
             if "approval" in fields:
                 data, approval = get("data"), get("approval")
                 if type(data) is dict and "approval_status" in data and type(approval) is str:
-                    approvals[approval] = (expected - 1, data["approval_status"])
-            if has_columns and (
-                row[2] != joined(fields) if is_joined else row[2:] != projected(fields)
-            ):
-                self._judge_columns(row, fields, expected - 1)
+                    approvals[approval] = (index, data["approval_status"])
             if deep:
-                self._judge_deeply(body, fields, expected - 1)
+                self._judge_deeply(body, index)
+            if has_columns and row[2:] != projected(fields):
+                self._judge_columns(row, fields, index)
+            if as_said:
+                # What no column says goes. The rest is in order already: the body is canonical.
+                actor = get("actor")
+                if type(actor) is dict:
+                    who: dict[str, object] = actor  # pyright: ignore[reportUnknownVariableType]
+                    who.pop("kind", None)
+                fields.pop("data", None)
+                fields.pop("pii", None)
+                if dumps(fields) != row[2]:
+                    self._judge_columns(row, fields, index)
         self._expected, self._last_at = expected, last_at
         self.actions.spill_if_many()
         self.approvals.spill_if_many()
@@ -231,23 +250,37 @@ class Walk:
         self._findings.add(Check.SEQ_DENSE, Damage.REORDERED, message, expected)
         return expected
 
-    def _judge_deeply(self, body: bytes, fields: dict[str, object], seq: int) -> None:
+    def _judge_deeply(self, body: bytes, seq: int) -> None:
         if self.rebuilt is not None:
-            self.rebuilt.note(fields, seq)
+            self.rebuilt.note(orjson.loads(body), seq)
             try:
                 StoredEntry.read(body)
             except IntegrityError as error:
                 self._add(Check.BODY_FORMAT, Damage.NON_CANONICAL, error.message, seq)
 
     def _judge_columns(self, row: Row, fields: dict[str, object], seq: int) -> None:
-        stored = row[2] if self._joins else row[2:]
-        if isinstance(stored, str):
-            wrong = self._projections.differing_joined(stored, fields)
+        if self._as_said:
+            wrong = self._projections.differing_said(cast("bytes", row[2]), fields)
         else:
-            wrong = self._projections.differing(cast("tuple[object, ...]", stored), fields)
+            wrong = self._projections.differing(row[2:], fields)
         for name in wrong:
             message = f"the column `{name}` does not say what the body says"
             self._add(Check.PROJECTIONS_AGREE, Damage.EDITED, message, seq)
+
+
+def in_pages(rows: Iterable[_T]) -> Iterator[list[_T]]:
+    """Rows in lists; what came before an error is in the last one, and then it is raised."""
+    source = iter(rows)
+    while True:
+        page: list[_T] = []
+        try:
+            page.extend(islice(source, _PAGE))
+        except (sqlite3.Error, IntegrityError, OSError):
+            yield page
+            raise
+        if not page:
+            return
+        yield page
 
 
 def decode(body: bytes) -> dict[str, object] | None:

@@ -16,9 +16,10 @@ from sayso.audit.database import open_database
 from sayso.audit.keys import ListedKey
 from sayso.audit.log import AuditLog
 from sayso.audit.logs import LOGS, EnteredHead, read_entered
-from sayso.audit.projections import ABSENT, JOINED, SEPARATOR
+from sayso.audit.projections import STORED, said
 from sayso.audit.segment_rows import parse_row
 from sayso.audit.stored_rows import StoredRow
+from sayso.audit.walk import in_pages
 from sayso.errors import Code, ConfigError, IntegrityError, SaysoError
 from sayso.ids import Tenant
 from sayso.store.base import (
@@ -120,9 +121,9 @@ def _source(
             )
             for row in keys
         ),
-        rows=chain.from_iterable(_pages_of_entries(reader, tenant)),
-        columns=JOINED,
-        joins=True,
+        pages=_pages_of_entries(reader, tenant),
+        columns=STORED,
+        as_said=True,
         state={table: _state_rows(reader, query, tenant) for table, query in _STATE.items()},
         stored=_stored(reader, tenant, auditor=auditor),
         entered=entered,
@@ -160,9 +161,9 @@ def _pages_of_entries(reader: Reader, tenant: str) -> Iterator[Iterable[tuple[ob
         guess = max(start, 0) + _PAGE - 1
         reader.ahead("log.texts_to_verify", tenant=tenant, seq=guess, limit=_PAGE)
         page = page_at(start)
-        rows = _joined_rows(page)
+        rows = _rows_of(page)
         if rows is None:
-            yield islice(_rows_apart(reader, tenant, start), known, None)
+            yield from in_pages(islice(_rows_apart(reader, tenant, start), known, None))
             return
         yield islice(rows, known, None)
         if integer(page, "rows") < _PAGE:
@@ -172,27 +173,22 @@ def _pages_of_entries(reader: Reader, tenant: str) -> Iterator[Iterable[tuple[ob
             page_at(guess)  # what was asked for is not needed
 
 
-def _joined_rows(page: Row) -> Iterator[tuple[object, ...]] | None:
+def _rows_of(page: Row) -> Iterator[tuple[object, ...]] | None:
     """The rows of a page, or None when it cannot be said where each of its values ends."""
     count = integer(page, "rows")
     if not count:
         return iter(())
     first, last = integer(page, "first"), integer(page, "last")
-    bodies, columns = blob(page, "bodies").split(b"\n"), text(page, "columns")
-    lines = columns.split("\n")
-    if not count == integer(page, "indexes") == last - first + 1 == len(bodies) == len(lines):
+    # Neither JSON that agrees with itself nor what `said` makes has a line break inside.
+    bodies, columns = blob(page, "bodies").split(b"\n"), blob(page, "said").split(b"\n")
+    if not count == integer(page, "indexes") == last - first + 1 == len(bodies) == len(columns):
         return None
-    if columns.count(SEPARATOR) != count * (len(JOINED) - 1):
-        return None
-    if columns.count(ABSENT) != integer(page, "nulls"):
-        return None
-    return zip(range(first, last + 1), bodies, lines, strict=True)
+    return zip(range(first, last + 1), bodies, columns, strict=True)
 
 
 def _rows_apart(reader: Reader, tenant: str, start: int) -> Iterator[tuple[object, ...]]:
-    columns = cast("Callable[[Row], tuple[object, ...]]", itemgetter(*JOINED))
     for row in _every_row(reader, "log.rows_to_verify", tenant, {"seq": start}):
-        yield (row["seq"], text(row, "body").encode(), columns(row))
+        yield (row["seq"], text(row, "body").encode(), said(tenant, row["seq"], row))
 
 
 def _state_rows(reader: Reader, query: str, tenant: str) -> Iterator[StateRow]:

@@ -81,7 +81,7 @@ def _judge(bodies: list[bytes]) -> LogVerification:
             note=head["note"], size=head["size"], frontier=bytes.fromhex(head["frontier_hex"])
         ),
         keys=(ListedKey(vkey=LOG["vkey"]),),
-        rows=enumerate(bodies),
+        pages=[enumerate(bodies)],
     )
     return judge_log(source, (), Trust(keys=(KEY,)), deep=True)
 

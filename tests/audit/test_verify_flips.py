@@ -31,7 +31,7 @@ def _verdict(log: SmallLog, bodies: list[bytes], note: bytes, frontier: bytes) -
         origin=log.origin,
         head=Head(note=note, size=len(log.bodies), frontier=frontier),
         keys=(ListedKey(vkey=log.signer.vkey),),
-        rows=enumerate(bodies),
+        pages=[enumerate(bodies)],
     )
     return judge_log(source, (), Trust()).verdict
 
