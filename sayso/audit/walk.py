@@ -12,7 +12,7 @@ import orjson
 
 from sayso.audit.entry import MAX_BODY_BYTES, MAX_INT, StoredEntry
 from sayso.audit.latest import LatestStatus
-from sayso.audit.merkle import Frontier
+from sayso.audit.merkle import Frontier, leaf_hash
 from sayso.audit.projections import Projections
 from sayso.audit.rebuilt import Rebuilt
 from sayso.audit.rotation import ROTATED, RotationEntry
@@ -175,12 +175,15 @@ class Walk:
         special, actions, approvals = _NOTED, self.actions.recent, self.approvals.recent
         leaves: list[bytes] = []
         for row in batch:
-            seq, body = row[0], row[1]
-            if type(body) is not bytes:
-                body = str(body).encode(errors="replace")
+            seq = row[0]
+            body: Any = row[1]
             index = expected if seq == expected else self._judge_gap(seq, expected)
             expected = index + 1
-            leaves.append(hasher(b"\x00" + body).digest())
+            try:
+                leaves.append(hasher(b"\x00" + body).digest())
+            except TypeError:  # no bytes, so something else stands in the body's place
+                body = str(body).encode(errors="replace")
+                leaves.append(leaf_hash(body))
             # NOTE: `decode`, written out: a call for each entry costs a tenth of the whole walk.
             try:
                 value: Any = loads(body)

@@ -11,6 +11,8 @@ from operator import itemgetter
 from pathlib import Path
 from typing import TypeVar, cast
 
+import orjson
+
 from sayso.audit.checks import Head, LogSource, StateRow
 from sayso.audit.database import open_database
 from sayso.audit.keys import ListedKey
@@ -33,6 +35,7 @@ from sayso.store.base import (
 )
 
 T = TypeVar("T")
+K = TypeVar("K")
 
 _PAGE = 1000
 _LOWEST = -(2**63)
@@ -192,8 +195,12 @@ def _rows_apart(reader: Reader, tenant: str, start: int) -> Iterator[tuple[objec
 
 
 def _state_rows(reader: Reader, query: str, tenant: str) -> Iterator[StateRow]:
-    read = cast("Callable[[Row], StateRow]", itemgetter("id", "status", "last_seq"))
-    return map(read, _every_row(reader, query, tenant, {"id": ""}))
+    def read(start: str) -> list[StateRow]:
+        (page,) = _page(reader, query, tenant=tenant, id=start)
+        return [] if page["rows"] is None else orjson.loads(blob(page, "rows"))
+
+    id_of = cast("Callable[[StateRow], str]", itemgetter(0))
+    return chain.from_iterable(_every_page(read, id_of, ""))
 
 
 def _stored(reader: Reader, tenant: str, *, auditor: bool) -> dict[str, Iterator[StoredRow]]:
@@ -210,36 +217,41 @@ def _stored(reader: Reader, tenant: str, *, auditor: bool) -> dict[str, Iterator
 def _every_row(
     reader: Reader, query: str, tenant: str, start: Mapping[str, SqlValue]
 ) -> Iterator[Row]:
-    return chain.from_iterable(_every_page(reader, query, tenant, start))
+    def read(at: Mapping[str, SqlValue]) -> list[Row]:
+        return _page(reader, query, tenant=tenant, **at)
+
+    def key_of(row: Row) -> Mapping[str, SqlValue]:
+        return {name: row[name] for name in start}
+
+    return chain.from_iterable(_every_page(read, key_of, start))
 
 
 def _every_page(
-    reader: Reader, query: str, tenant: str, start: Mapping[str, SqlValue]
-) -> Iterator[list[Row]]:
+    read: Callable[[K], list[T]], key_of: Callable[[T], K], start: K
+) -> Iterator[list[T]]:
     """All rows of a query, page by page, in the order of their key.
 
     INVARIANT: each page begins with the last row of the one before. A second row with the same key,
     which only a table without its index can have, would else hide between two pages.
 
     Args:
-        start: the columns of the key, each with a value that none is below; also the query's
-            parameters.
+        read: the page from a key on.
+        start: a key that none is below.
 
     Raises:
         IntegrityError: `tampered`, when a whole page has one key.
     """
-    last: dict[str, SqlValue] | None = None
-    at = dict(start)
-    while page := _page(reader, query, tenant=tenant, **at):
+    last, at = None, start
+    while page := read(at):
         again = 0
-        while again < len(page) and last == {name: page[again][name] for name in start}:
+        while again < len(page) and last == key_of(page[again]):
             again += 1
         yield page if again > 1 else page[again:]
         if again == len(page):
             if again == _PAGE:
                 raise IntegrityError(Code.TAMPERED, f"{_PAGE} rows have one key")
             return
-        last = at = {name: page[-1][name] for name in start}
+        last = at = key_of(page[-1])
 
 
 def _body_at(reader: Reader, tenant: str, seq: object) -> bytes | None:

@@ -48,7 +48,7 @@ def test_a_walk_names_the_columns_that_do_not_say_what_the_body_says(
 
 def test_a_null_in_a_body_and_an_actor_that_is_no_object_are_looked_at_more_closely() -> None:
     """A body of another shape never ends the walk; a null in it is what a null column says."""
-    nothing: dict[str, object] = dict.fromkeys(STORED)
+    nothing = dict.fromkeys(STORED)
     null = b'{"actor":{"id":null},"name":null,"seq":0,"tenant":"main","v":1}'
     assert _wrong(null, said("main", 0, nothing)) == []
     for actor in (b'"agt_1"', b"[]", b"null", b"7"):

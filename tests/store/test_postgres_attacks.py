@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -165,8 +165,9 @@ def test_the_server_writes_the_columns_of_a_row_as_we_do(postgres_url: str) -> N
     }
     odd |= {"at": 2**63 - 1, "amount_minor": -(2**63)}
     empty: dict[str, object] = {name: 0 if type(odd[name]) is int else "" for name in STORED}
-    nothing: dict[str, object] = dict.fromkeys(STORED)
-    written = [odd | {name: None} for name in STORED] + [odd, empty, nothing]
+    nothing = dict.fromkeys(STORED)
+    written: list[Mapping[str, object]] = [odd | {name: None} for name in STORED]
+    written += [odd, empty, nothing]
     with superuser(postgres_url) as database:
         for seq, columns in enumerate(written):
             assigned = ", ".join(f"{name} = ?" for name in columns)

@@ -91,13 +91,21 @@ order by tenant;
 
 -- Pages that are verified begin with the last row of the page before, so that no second row with
 -- the same key can hide between two of them: whoever owns the table may have dropped its index.
--- name: actions_to_verify
-select id, status, last_seq from action
-where tenant = :tenant and id >= :id order by id limit :limit;
+-- name: actions_to_verify (postgres)
+select convert_to(json_agg(json_build_array(id, status, last_seq) order by id)::text, 'UTF8')
+    as rows
+from (
+    select id, status, last_seq from action
+    where tenant = :tenant and id >= :id order by id limit :limit
+) as page;
 
--- name: approvals_to_verify
-select id, status, last_seq from approval
-where tenant = :tenant and id >= :id order by id limit :limit;
+-- name: approvals_to_verify (postgres)
+select convert_to(json_agg(json_build_array(id, status, last_seq) order by id)::text, 'UTF8')
+    as rows
+from (
+    select id, status, last_seq from approval
+    where tenant = :tenant and id >= :id order by id limit :limit
+) as page;
 
 -- name: of_action
 select seq, body from log_entry where tenant = :tenant and action_id = :action order by seq;
