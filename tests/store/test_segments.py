@@ -258,8 +258,10 @@ async def test_deleted_rows_that_are_marked_as_pruned_are_found(keeper: Keeper) 
         (source,) = logs
         assert source.sealed is not None
         sealed = [replace(one, pruned_to=one.end) for one in source.sealed if one is not None]
-        rows = (row for row in source.rows if int(str(row[0])) >= sealed[-1].end)
-        forged = replace(source, sealed=tuple(sealed), rows=rows)
+        pages = (
+            [row for row in page if int(str(row[0])) >= sealed[-1].end] for page in source.pages
+        )
+        forged = replace(source, sealed=tuple(sealed), pages=pages)
         return verify_sources("forged", [forged], trust=trust)
 
     trust = Trust.parse([keeper.log.vkey_of(TENANT)])

@@ -170,7 +170,7 @@ async def test_what_a_click_breaks_on_is_not_quoted_in_the_log(
     async def breaks(_: object) -> Answer:
         raise ZeroDivisionError(words)
 
-    bolt = Bolt(Secret("s"), Replays(lambda: 0.0), breaks, breaks)
+    bolt = Bolt(Secret("s"), Replays(lambda: 0.0), breaks, breaks, 1.0)
     now = str(int(datetime.now(UTC).timestamp()))
     headers = {
         "content-type": "application/x-www-form-urlencoded",
