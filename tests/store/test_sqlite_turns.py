@@ -15,6 +15,7 @@ from sayso.errors import Code, ConfigError, RetryableError
 from sayso.store.base import Reader, Transaction, text
 from sayso.store.sqlite import SqliteStore, open_connection
 from sayso.store.sqlite_writer import MAX_BRIEF
+from sayso.store.units import MAX_GROUP
 
 
 class Watch:
@@ -218,3 +219,56 @@ async def test_a_brief_read_says_what_is_wrong_with_it(store: SqliteStore) -> No
     with pytest.raises(RetryableError):
         await store.read(work, brief=True)
     assert ran == [1]
+
+
+async def test_units_of_loops_that_ended_are_run_and_the_turn_goes_on(store: SqliteStore) -> None:
+    """Nobody else need write for it; and of several such loops each is looked after."""
+    reached, opened = threading.Event(), threading.Event()
+
+    def hold(tx: Transaction) -> None:
+        reached.set()
+        assert opened.wait(10)
+
+    def lose(name: str) -> None:
+        loop = asyncio.new_event_loop()
+        loop.set_exception_handler(lambda loop, context: None)  # its task never ends
+        lost.append(loop.create_task(store.write(put(name), brief=True)))
+        loop.run_until_complete(asyncio.sleep(0))
+        loop.close()
+
+    lost: list[asyncio.Task[int]] = []
+    first = asyncio.ensure_future(store.write(hold))
+    here = asyncio.get_running_loop()
+    assert await here.run_in_executor(None, reached.wait, 10)
+    for name in ("a", "b"):
+        await here.run_in_executor(None, lose, name)
+    opened.set()
+    await first
+    async with asyncio.timeout(10):
+        while await store.read(get("b"), brief=True) is None:
+            await asyncio.sleep(0)
+        assert await store.write(put("k"), brief=True) == 1
+
+
+async def test_closing_waits_for_its_turn_and_serves_every_group(store: SqliteStore) -> None:
+    """However many wait, and while a commit is under way."""
+    reached, opened = threading.Event(), threading.Event()
+
+    def hold(tx: Transaction) -> None:
+        reached.set()
+        assert opened.wait(10)
+
+    first = asyncio.ensure_future(store.write(hold))
+    assert await asyncio.get_running_loop().run_in_executor(None, reached.wait, 10)
+    count = MAX_GROUP * 2 + 1
+    waiting = [asyncio.ensure_future(store.write(put(f"k{at}"), brief=True)) for at in range(count)]
+    await asyncio.sleep(0)
+    closing = asyncio.ensure_future(store.close())
+    for _ in range(200):
+        await asyncio.sleep(0)
+    assert not closing.done()
+    opened.set()
+    async with asyncio.timeout(10):
+        assert await asyncio.gather(*waiting) == [1] * count
+        await first
+        await closing
