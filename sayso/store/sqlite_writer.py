@@ -144,13 +144,13 @@ class SqliteWriter:
         else:
             self._units.join(units)
             outcomes = self._end(self._run(units))
-        self._let_go()
         answer(outcomes)
+        self._let_go()
 
     def _end_turn(self, group: _Group) -> None:
         outcomes = self._end(group)
-        self._let_go()
         answer(outcomes)
+        self._let_go()
 
     def _let_go(self) -> None:
         """End the turn; whoever has units that came meanwhile is told to take the next one."""
