@@ -370,7 +370,7 @@ class Sayso(StopSwitch):
         where = self._tenant(tenant)
 
         def work(reader: Reader) -> ActionView:
-            ahead_of_action_view(reader, where, action_id)
+            ahead_of_action_view(reader, where, action_id, timeline=timeline)
             return show_action(reader, get_action(reader, where, action_id), timeline=timeline)
 
         return await self.house.store.read(work, brief=True)
@@ -463,7 +463,7 @@ class Sayso(StopSwitch):
         reason: str = "",
         args: Mapping[str, JsonValue] | None = None,
     ) -> ActionView:
-        """Decide as the person whose token this is.
+        """Decide as the person whose token this is; answers as `propose` does, with no timeline.
 
         Args:
             choice: `approve`, `reject` or `edit`.
@@ -489,7 +489,7 @@ class Sayso(StopSwitch):
                 args=args,
             )
         )
-        return await self.action(decided.action.id, tenant=holder.tenant)
+        return await self.action(decided.action.id, tenant=holder.tenant, timeline=False)
 
     async def person_of(self, token: str) -> Token:
         """The person's token behind a secret.

@@ -53,10 +53,11 @@ def show_action(reader: Reader, row: ActionRow, *, timeline: bool) -> ActionView
     return action_view(row, _approval_of(reader, row), entries, held_view(reader, row))
 
 
-def ahead_of_action_view(reader: Reader, tenant: Tenant, action_id: str) -> None:
+def ahead_of_action_view(reader: Reader, tenant: Tenant, action_id: str, *, timeline: bool) -> None:
     """Say that an action is read and shown next; see `Reader.ahead`."""
     reader.ahead("action.by_id", tenant=tenant, id=action_id)
-    reader.ahead("log.of_action", tenant=tenant, action=action_id)
+    if timeline:
+        reader.ahead("log.of_action", tenant=tenant, action=action_id)
     ahead_of_approval(reader, tenant, action_id)
 
 

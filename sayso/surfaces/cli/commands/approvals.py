@@ -200,7 +200,8 @@ def _decide(say: _Say, workspace: Path | None, out: Out) -> int:
                 reason=say.reason,
                 args=_lowered(sayso, shown, say.amount),
             )
-            return shown, decided, problem_of_action(sayso, holder.tenant, decided)
+            action = await sayso.action(decided.id, tenant=holder.tenant)
+            return shown, action, problem_of_action(sayso, holder.tenant, action)
 
     shown, action, problem = run(work())
     left = left_of(action)
