@@ -232,7 +232,15 @@ def _rate_rows(found: Found, store: str, at_once: int) -> list[Row]:
                 ratio_to=ratios,
             )
         )
+        if name == "sayso":
+            rows += _cpu_rows(f"{store}: sayso, {at_once} at once", flows)
     return rows
+
+
+def _cpu_rows(what: str, flows: Sequence[Flow | None]) -> list[Row]:
+    each = [flow.cpu_s / flow.actions for flow in flows if flow and flow.actions]
+    case = f"{what}, processor time of an action in our process"
+    return [Row(case=case, value=median(each) * 1e3, unit="ms")] if each else []
 
 
 def _latency_rows(found: Found, store: str) -> list[Row]:
@@ -286,11 +294,7 @@ def _settled_rows(found: Found, store: str) -> list[Row]:
         if where != store or not flows:
             continue
         what = f"{store}: on {number:,} settled actions, {at_once} at once"
-        cpu = median([flow.cpu_s / flow.actions for flow in flows]) * 1e3
-        rows += [
-            Row(case=what, value=_rate(flows), unit="actions/s"),
-            Row(case=f"{what}, processor time of an action in our process", value=cpu, unit="ms"),
-        ]
+        rows += [Row(case=what, value=_rate(flows), unit="actions/s"), *_cpu_rows(what, flows)]
         rows += [
             Row(case=f"{what}, {part}, p50", value=median(each) * 1e3, unit="ms")
             for part, each in (
