@@ -14,22 +14,14 @@ from sayso.actions.action import Subject
 from sayso.actions.approvals import Decided
 from sayso.actions.decision import Decision
 from sayso.actions.engine import Boundary, EngineSettings
-from sayso.actions.ledger import get_action, read_action
+from sayso.actions.ledger import ActionRow, get_action, read_action
 from sayso.actions.priority import NORMAL, WAITED_FOR
 from sayso.actions.proposals import Proposal
-from sayso.actions.queue import (
-    ApprovalStatus,
-    get_approval,
-    read_approval,
-)
+from sayso.actions.queue import ApprovalStatus, get_approval, read_approval
 from sayso.actions.resolution import Resolution
 from sayso.actions.state import Status
 from sayso.agent.base import Message, Planner
-from sayso.agent.requests import (
-    Ask,
-    get_request,
-    read_request,
-)
+from sayso.agent.requests import Ask, get_request, read_request
 from sayso.audit.entry import Actor, ActorKind
 from sayso.connectors.base import Connector
 from sayso.errors import Code, ConfigError, RefusedError
@@ -50,13 +42,7 @@ from sayso.sdk.stopping import held_view
 from sayso.sdk.subjects.front import Subjects
 from sayso.sdk.switch import StopSwitch
 from sayso.sdk.tokens import Scope, Token, Tokens
-from sayso.sdk.views import (
-    ActionView,
-    ApprovalView,
-    RequestView,
-    action_view,
-    approval_view,
-)
+from sayso.sdk.views import ActionView, ApprovalView, RequestView, action_view, approval_view
 from sayso.sdk.wiring import House, build_house
 from sayso.sdk.words import as_choice, as_state, as_subject
 from sayso.sdk.workspace import Workspace
@@ -475,7 +461,7 @@ class Sayso(StopSwitch):
                 `Approvals.decide` refuses.
         """
         holder = await self.person_of(token)
-        decided = await self.decide_as(
+        decided, row = await self._decide(
             Decision(
                 tenant=holder.tenant,
                 approval_id=approval_id,
@@ -489,7 +475,10 @@ class Sayso(StopSwitch):
                 args=args,
             )
         )
-        return await self.action(decided.action.id, tenant=holder.tenant, timeline=False)
+        alone = row.request_id is None and row.revision == decided.approval.revision
+        if alone and row.status in _SETTLED:  # nothing about it changes any more
+            return action_view(row, approval_view(decided.approval, decided.votes))
+        return await self.action(row.id, tenant=holder.tenant, timeline=False)
 
     async def person_of(self, token: str) -> Token:
         """The person's token behind a secret.
@@ -515,15 +504,20 @@ class Sayso(StopSwitch):
         Raises:
             RefusedError: see `Approvals.decide`.
         """
+        decided, _ = await self._decide(decision, wait=wait)
+        return decided
+
+    async def _decide(self, decision: Decision, *, wait: bool = True) -> tuple[Decided, ActionRow]:
+        """What was decided, and the action as this process left it then."""
         decided = await self.house.approvals.decide(decision)
-        row = decided.action
+        row = left = decided.action
         self.house.dispatcher.wake()
         if wait:
             if row.status is Status.APPROVED:
-                await carry_out(self.house, row)
+                left = await carry_out(self.house, row) or row
             if row.request_id is not None:
                 await carry_on(self.house, row)
-        return decided
+        return decided, left
 
     async def decide_plan(
         self, decisions: Sequence[Decision], *, wait: bool = True

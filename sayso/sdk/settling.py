@@ -59,14 +59,21 @@ async def call_claimed(house: House, row: ActionRow) -> ActionRow | None:
     return settled
 
 
-async def carry_out(house: House, row: ActionRow) -> None:
-    """Take a row that was just stored as far as it goes now."""
+async def carry_out(house: House, row: ActionRow) -> ActionRow | None:
+    """Take a row that was just stored as far as it goes now.
+
+    Returns:
+        The row as it was left; None when another run was under way, or this one broke off.
+    """
+    left: ActionRow | None = None
 
     async def advance() -> bool:
-        done = await house.engine.advance_row(row)
-        return done.request_id is not None
+        nonlocal left
+        left = await house.engine.advance_row(row)
+        return left.request_id is not None
 
     await house.dispatcher.run_now("action", row.tenant, row.id, advance)
+    return left
 
 
 async def carry_on(house: House, row: ActionRow) -> None:
