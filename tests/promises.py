@@ -387,6 +387,11 @@ PROMISES: dict[str, Promise] = {
         "A unit is stored whole or not at all, also among units that share its commit.",
         "invariant 3",
     ),
+    "store:brief": Promise(
+        "On SQLite a unit that is called brief and is not holds up no event loop: after some two "
+        "milliseconds of statements it begins anew on a thread.",
+        "issue 3",
+    ),
     "store:signed": Promise("Without a signed head no entry is committed.", "invariant 10"),
     "store:no-gap": Promise(
         "The log has no gap and no second entry at an index, per tenant.", "audit 4.4"

@@ -16,7 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from sayso.actions.calls import Try
-from sayso.actions.ledger import ActionRow
+from sayso.actions.ledger import ActionRow, wake_held
 from sayso.actions.moves import Moves
 from sayso.actions.queue import ApprovalStatus, approval_of, show_again
 from sayso.actions.state import Status
@@ -118,6 +118,8 @@ class Holding:
         )
         if parked == 0:
             return None
+        if row.held_by is not None and row.held_by != obstacle.id:
+            wake_held(tx, row.tenant, row.held_by, self._moves.now())
         self._show(tx, row)
         return replace(row, due_at=None, held_by=obstacle.id)
 

@@ -312,15 +312,9 @@ class Ledger:
         else:
             tx.run("action.update", **columns, **_judged_columns(stored), **named)
         if row.held_by is not None:
-            # Whoever put it back may have died before the others were: each takes some along.
-            tx.run(
-                "action.wake_more",
-                tenant=row.tenant,
-                held_by=row.held_by,
-                now=stored.updated_at,
-            )
+            wake_held(tx, row.tenant, row.held_by, stored.updated_at)
         if row.status in CALLED and stored.status not in CALLED:
-            tx.run("action.wake_held", tenant=row.tenant, id=row.id, now=stored.updated_at)
+            wake_held(tx, row.tenant, row.id, stored.updated_at)
         self._wake(tx, stored)
         planned = stored.on_failure is not OnFailure.CONTINUE or stored.undoes is not None
         if planned and stored.status in FINAL and self._step_ended is not None:
@@ -366,6 +360,15 @@ class Ledger:
             now=row.updated_at,
         )
         tx.run("request.wake", tenant=row.tenant, id=row.request_id, now=row.updated_at)
+
+
+def wake_held(tx: Transaction, tenant: Tenant, held_by: str, now: int) -> None:
+    """Put back some of what is held by what is over: each that goes on comes by here again.
+
+    INVARIANT: whatever leaves the due index has taken others along that had the same holder, so
+    none is left behind, whoever dies meanwhile; and no transaction grows with how many there are.
+    """
+    tx.run("action.wake_held", tenant=tenant, held_by=held_by, now=now)
 
 
 def _columns(row: ActionRow) -> dict[str, SqlValue]:

@@ -69,8 +69,8 @@ class Store(Protocol):
 
     Guarantees: when `write` returns, the unit is durable (it survives a power loss); when it
     raises, nothing of the unit is stored. Units never see each other half done. A unit may be run
-    on any thread, and again where the commit that it shares has failed, so it must touch nothing
-    but its transaction.
+    on any thread, and again where the commit that it shares has failed or one of those in it was
+    not as brief as it was said to be, so it must touch nothing but its transaction.
     """
 
     async def write(
@@ -87,7 +87,8 @@ class Store(Protocol):
                 hold it to that (docs/stores.md); None for a unit that says so in each statement.
             brief: the unit takes a millisecond at most, as a few rows by their keys do, and waits
                 for nothing but the database. It may then be run on the caller's own event loop,
-                which costs less than the turn of a thread.
+                which costs less than the turn of a thread; one that takes much longer is broken
+                off there and run again on a thread.
 
         Raises:
             RetryableError: `store_busy`, when another process holds the lock for too long;

@@ -14,7 +14,7 @@ from typing import TypeVar
 from sayso.errors import Code, ConfigError, IntegrityError, RetryableError, SaysoError
 from sayso.store.base import Reader, Transaction
 from sayso.store.migrations import belongs_to_another, check_version, migrate
-from sayso.store.sqlite_readers import SqliteReaders
+from sayso.store.sqlite_readers import NotBriefError, SqliteReaders
 from sayso.store.sqlite_writer import SqliteWriter
 from sayso.store.units import Unit
 
@@ -107,13 +107,15 @@ class SqliteStore:
             # Else a task that reads and reads would keep the loop from everything else.
             await asyncio.sleep(0)
             try:
-                return self._read_from(self._at_once, work)
+                return self._read_by(self._at_once.run_briefly, work)
+            except NotBriefError:
+                pass
             except RetryableError as error:
                 if error.code is not Code.STORE_BUSY:
                     raise  # of the unit's own
         loop = asyncio.get_running_loop()
         try:
-            reading = loop.run_in_executor(self._threads, self._read_from, self._patient, work)
+            reading = loop.run_in_executor(self._threads, self._read_by, self._patient.run, work)
         except RuntimeError as error:  # another loop has closed the store since we looked
             raise _closed() from error
         return await reading
@@ -163,9 +165,9 @@ class SqliteStore:
         with self._watching:
             self._watcher.close()
 
-    def _read_from(self, readers: SqliteReaders, work: Callable[[Reader], T]) -> T:
+    def _read_by(self, run: Callable[[Callable[[Reader], T]], T], work: Callable[[Reader], T]) -> T:
         try:
-            return readers.run(work)
+            return run(work)
         except sqlite3.Error as error:
             raise store_error(error, self._path) from error
 

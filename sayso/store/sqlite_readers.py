@@ -5,12 +5,18 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import TypeVar
 
 from sayso.store.base import Reader
+from sayso.store.sqlite_brevity import Brevity
 from sayso.store.sqlite_rows import SqliteReader
 
 T = TypeVar("T")
+
+
+class NotBriefError(Exception):
+    """A unit was broken off that is not brief, and has to be run on a thread."""
 
 
 class SqliteReaders:
@@ -29,8 +35,11 @@ class SqliteReaders:
         self._closed = False
         self._changed = threading.Lock()
 
-    def run(self, work: Callable[[Reader], T]) -> T:
+    def run(self, work: Callable[[Reader], T], brevity: Brevity | None = None) -> T:
         """Run a unit on one snapshot.
+
+        Args:
+            brevity: breaks it off when it takes too long; None lets it take its time.
 
         Raises:
             sqlite3.Error: the file cannot be read now.
@@ -39,11 +48,30 @@ class SqliteReaders:
         try:
             connection.execute("begin")
             try:
-                return work(SqliteReader(connection))
+                with brevity.watch(connection) if brevity else nullcontext():
+                    return work(SqliteReader(connection))
             finally:
                 connection.execute("rollback")
         finally:
             self._put_back(connection)
+
+    def run_briefly(self, work: Callable[[Reader], T]) -> T:
+        """As `run`, for a unit that is said to be brief.
+
+        Raises:
+            NotBriefError: it is not; nothing has come of it.
+            sqlite3.Error: the file cannot be read now.
+        """
+        brevity = Brevity()
+        try:
+            found = self.run(work, brevity)
+        except sqlite3.Error as error:
+            if not brevity.exceeded:
+                raise
+            raise NotBriefError from error
+        if brevity.exceeded:  # the unit has caught what broke it off
+            raise NotBriefError
+        return found
 
     def close(self) -> None:
         """Close what is idle now, and the others as their units end."""

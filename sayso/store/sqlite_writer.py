@@ -18,6 +18,7 @@ from functools import partial
 from itertools import takewhile
 from queue import SimpleQueue
 
+from sayso.store.sqlite_brevity import Brevity
 from sayso.store.sqlite_rows import SqliteTransaction
 from sayso.store.units import Outcome, Unit, WaitingUnits, answer
 
@@ -108,7 +109,9 @@ class SqliteWriter:
         try:
             units += self._units.take_some(MAX_BRIEF)
             if units and all(unit.brief for unit in units) and self._begin_at_once():
-                job = partial(self._end_turn, self._run(units))
+                group = self._run_briefly(units)
+                if group is not None:
+                    job = partial(self._end_turn, group)
         finally:
             # Also when Ctrl-C ends it anywhere in there: the thread then finds the connection in
             # a transaction, takes that back and says so to whoever waits.
@@ -210,11 +213,23 @@ class SqliteWriter:
         now = time.monotonic()
         return max(unit.asked_at, self._locked_since or now) + self._busy_timeout_s - now
 
-    def _run(self, units: list[Unit]) -> _Group:
+    def _run_briefly(self, units: list[Unit]) -> _Group | None:
+        """As `_run`; None, and nothing has come of it, where one of them is not brief after all."""
+        brevity = Brevity()
+        with brevity.watch(self._connection):
+            group = self._run(units, brevity)
+        if not brevity.exceeded:
+            return group
+        self._roll_back()
+        return None
+
+    def _run(self, units: list[Unit], brevity: Brevity | None = None) -> _Group:
         """Run units inside the transaction that has begun."""
         group = _Group(units, SqliteTransaction(self._connection))
         try:
             for unit in units:
+                if brevity:
+                    brevity.begin_unit()
                 if not unit.future.cancelled():
                     group.done.append(self._run_unit(group.transaction, unit))
         except BaseException as error:  # noqa: BLE001  (every waiter must hear of it)

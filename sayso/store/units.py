@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -62,6 +62,7 @@ class WaitingUnits:
 
     def __init__(self) -> None:
         self._units: deque[Unit] = deque()
+        self._by_loop: Counter[asyncio.AbstractEventLoop] = Counter()
         self._changed = threading.Condition()
         self._closed = False
 
@@ -76,6 +77,7 @@ class WaitingUnits:
             if self._closed:
                 return False
             self._units.append(unit)
+            self._by_loop[unit.loop] += 1
             self._changed.notify()
             return True
 
@@ -83,6 +85,7 @@ class WaitingUnits:
         """Put units that have not run at the front again, in their order."""
         with self._changed:
             self._units.extendleft(reversed(units))
+            self._by_loop.update(unit.loop for unit in units)
 
     def take(self) -> list[Unit]:
         """Wait for units and take those that wait together; empty once closed and served.
@@ -115,20 +118,24 @@ class WaitingUnits:
         wanted: list[Unit] = []
         while self._units and len(wanted) < limit:
             unit = self._units.popleft()
+            self._by_loop[unit.loop] -= 1
+            if not self._by_loop[unit.loop]:
+                del self._by_loop[unit.loop]  # or a loop that has ended would be kept for ever
             if not unit.future.cancelled():
                 wanted.append(unit)
         return wanted
 
     def loops(self) -> set[asyncio.AbstractEventLoop]:
-        """The event loops of those that wait now."""
+        """The event loops of those that wait now; costs nothing for each of those."""
         with self._changed:
-            return {unit.loop for unit in self._units}
+            return set(self._by_loop)
 
     def take_all(self) -> list[Unit]:
         """Take whatever waits now, without waiting."""
         with self._changed:
             found = list(self._units)
             self._units.clear()
+            self._by_loop.clear()
             return found
 
     def close(self) -> None:

@@ -168,6 +168,39 @@ async def test_plans_and_objects_never_wait_in_a_circle(tmp_path: Path, lost: in
         assert_verified(house)
 
 
+@pytest.mark.promise("object:freed")
+async def test_of_many_that_wait_a_few_are_put_back_and_none_is_left(tmp_path: Path) -> None:
+    """The end of a call must not grow with what waits for it (docs/decisions/0019).
+
+    Nor is any left behind when those that were put back first have to wait for one of their own,
+    nor when the process ends just after it has put them back.
+    """
+    async with open_shop(tmp_path, shop=Shop(at_most_once()), policy=OFTEN) as house:
+        stock(house)
+        house.shop.faults += [ShopFault.LOST_AFTER] * 2
+        lost = await propose(house, 100)
+        waiting = [await propose(house, 100) for _ in range(40)]
+        assert {await holder(house, view) for view in waiting} == {lost.id}
+        await house.sayso.resolve_as(found(lost))
+        assert [await holder(house, view) for view in waiting].count(lost.id) == 30
+    async with open_shop(tmp_path, shop=house.shop, clock=house.clock, policy=OFTEN) as later:
+        await serve(later)
+        (again,) = await later.sayso.actions(status="unknown")
+        held = [await holder(later, view) for view in waiting if view.id != again.id]
+        assert held == [again.id] * 39
+        await later.sayso.resolve_as(found(again))
+        await serve(later)
+        assert {view.status for view in await later.sayso.actions()} == {"succeeded"}
+        assert len(later.shop.books.payouts) == 41
+        assert_verified(later)
+
+
+async def holder(house: ShopHouse, view: ActionView) -> str | None:
+    """What an action waits for now."""
+    held = (await house.sayso.action(view.id)).held
+    return None if held is None else held.by
+
+
 async def _submit(house: ShopHouse, request: str, orders: tuple[str, str]) -> None:
     steps = tuple(
         Step(

@@ -20,13 +20,31 @@ WALKS = {
     "figures.actions",  # counts all, for whoever reads `/metrics`
     "log.tenants_to_verify",  # a verification reads everything anyway
 }
+TEXTS = (
+    "tenant",
+    "id",
+    "held_by",
+    "subject_id",
+    "name",
+    "currency",
+    "but",
+    "connector",
+    "occupies",
+    "action_id",
+)
+NUMBERS = {"now": 1, "limit": 10, "since": 1}
 _PARAMETER = re.compile(r"(?<!:):([a-z_][a-z0-9_]*)")
 _WALK = re.compile(
     rf"SCAN (?:{'|'.join(GROWING)})\b"
     rf"|USING (?:COVERING )?INDEX (?:sqlite_autoindex_)?(?:{'|'.join(GROWING)})_\w+"
     r"(?: \(tenant=\?\)|$)"
 )
-HELD = ("action.wake_held", "action.wake_more", "stop.held", "stop.wake_held")
+HELD = ("action.wake_held", "stop.held", "stop.wake_held")
+NARROW = {
+    "action.history": {"action_history"},
+    "stop.obstacles": {"stop_in_force", "stop_of_all", "action_occupies"},
+}
+"""Asked at each judgement or claim, and the indexes that keep them quick where there is much."""
 
 
 def sqlite_plans() -> dict[str, list[str]]:
@@ -51,11 +69,30 @@ def test_sqlite_finds_rows_by_more_than_their_tenant() -> None:
 def test_what_an_action_holds_is_found_by_its_own_index(name: str, postgres_url: str) -> None:
     """At the end of every call: it must not cost more the more actions there are."""
     assert any("action_held (held_by=?" in step for step in sqlite_plans()[name])
+    plan = postgres_plan(postgres_url, name)
+    assert any("action_held" in step for step in plan), plan
+
+
+@pytest.mark.parametrize("name", NARROW)
+def test_what_holds_an_action_and_its_customers_past_are_found_by_their_indexes(
+    name: str, postgres_url: str
+) -> None:
+    """Inside units that are called brief (docs/decisions/0019), however much a customer has."""
+    searched = re.findall(r"INDEX (\w+) \((.*?)\)", " ".join(sqlite_plans()[name]))
+    assert {index for index, _ in searched} == NARROW[name]
+    by = {terms for index, terms in searched if index == "stop_in_force"}
+    assert all("scope=? AND target=?" in terms for terms in by), by
+    plan = " ".join(postgres_plan(postgres_url, name))
+    assert all(index in plan for index in NARROW[name]), plan
+
+
+def postgres_plan(url: str, name: str) -> list[str]:
+    """What PostgreSQL says of a query, where reading whole tables is no choice."""
     sql = _PARAMETER.sub(r"%(\1)s", named_queries()[name])
-    values = {"tenant": "main", "id": "act_1", "held_by": "act_1", "now": 1, "limit": 10}
-    with connect_plainly(postgres_url) as owner:
+    values = dict.fromkeys(TEXTS, "x") | NUMBERS
+    with connect_plainly(url) as owner:
         owner.execute("set search_path = sayso")
         owner.execute("set enable_seqscan = off")  # an empty table would be read as a whole
+        owner.execute("set enable_bitmapscan = off")
         rows = owner.execute(f"explain {sql}".encode(), values).fetchall()
-    plan = [row[0] for row in rows]
-    assert any("action_held" in step for step in plan), plan
+    return [str(row[0]) for row in rows]

@@ -15,7 +15,7 @@ from sayso.errors import Code, ConfigError, RetryableError
 from sayso.store.base import Reader, Transaction, text
 from sayso.store.sqlite import SqliteStore, open_connection
 from sayso.store.sqlite_writer import MAX_BRIEF
-from sayso.store.units import MAX_GROUP
+from sayso.store.units import MAX_GROUP, Unit, WaitingUnits
 
 
 class Watch:
@@ -164,6 +164,118 @@ async def test_a_brief_unit_that_was_cancelled_does_not_run(store: SqliteStore) 
     assert await store.read(get("k"), brief=True) == "v"
 
 
+MANY = 2000
+
+
+def many_rows(tx: Transaction) -> None:
+    """Rows that one statement looks through, and others that one deletes."""
+    for at in range(MANY):
+        put(f"old{at}")(tx)
+        names = {"tenant": "main", "ref": f"r{at}", "pseudonym": "sub_1"}
+        tx.run("personal.seal", **names, nonce=b"n", ciphertext=b"c")
+
+
+def look_through(reader: Reader) -> None:
+    """A statement of some ten thousand steps of SQLite's machine."""
+    assert reader.one("log.signing_key") is None
+
+
+def long_unit(ran: list[bool]) -> Callable[[Reader], str]:
+    """A unit of half a million steps; notes whether it ran here."""
+    here = threading.get_ident()
+
+    def work(reader: Reader) -> str:
+        ran.append(threading.get_ident() == here)
+        for _ in range(40):
+            look_through(reader)
+        return "done"
+
+    return work
+
+
+@pytest.mark.promise("store:brief")
+async def test_a_unit_that_is_not_brief_after_all_is_run_again_on_the_thread(
+    store: SqliteStore, watch: Watch
+) -> None:
+    """The loop must not wait for it, and nothing of the first try is left (docs/decisions/0019)."""
+    await store.write(many_rows)
+    ran: list[bool] = []
+    much = long_unit(ran)
+    order: list[str] = []
+
+    def long_one(tx: Transaction) -> int:
+        order.append("long")
+        tx.before_commit("mine", lambda final: order.append("signed"))
+        return put("long")(tx) if much(tx) else 0
+
+    def last_one(tx: Transaction) -> int:
+        order.append("last")
+        return put("last")(tx)
+
+    written = await asyncio.gather(
+        store.write(put("first"), brief=True),
+        store.write(long_one, brief=True),
+        store.write(last_one, brief=True),
+    )
+    assert list(written) == [1, 1, 1]  # each key was free: what ran first is taken back
+    assert ran == [True, False]
+    assert order == ["long", "long", "last", "signed"]
+    assert watch.count("commit") == 2
+
+
+@pytest.mark.promise("store:brief")
+async def test_a_statement_that_changes_much_is_no_brief_one_either(
+    store: SqliteStore, watch: Watch
+) -> None:
+    """SQLite takes the whole transaction back where such a one is broken off."""
+    await store.write(many_rows)
+    here = threading.get_ident()
+    ran: list[bool] = []
+
+    def forget(tx: Transaction) -> int:
+        ran.append(threading.get_ident() == here)
+        return tx.run("erasure.delete_texts", tenant="main", pseudonym="sub_1", limit=99_999)
+
+    forgotten = await asyncio.gather(
+        store.write(put("k"), brief=True), store.write(forget, brief=True)
+    )
+    assert list(forgotten) == [1, MANY]
+    assert ran == [True, False]
+    assert await store.read(get("k"), brief=True) == "v"
+
+
+@pytest.mark.promise("store:brief")
+async def test_a_read_that_is_not_brief_after_all_goes_to_a_thread(store: SqliteStore) -> None:
+    """As a unit that writes does; also where the unit itself would have caught it."""
+    await store.write(many_rows)
+    ran: list[bool] = []
+    much = long_unit(ran)
+
+    def catches(reader: Reader) -> str:
+        try:
+            return much(reader)
+        except sqlite3.Error:
+            return "broken off"
+
+    assert await store.read(much, brief=True) == "done"
+    assert await store.read(catches, brief=True) == "done"
+    assert ran == [True, False] * 2
+
+
+async def test_brief_units_are_counted_each_for_itself(store: SqliteStore) -> None:
+    """A group of them may take longer than any of them."""
+    await store.write(many_rows)
+    here = threading.get_ident()
+    ran: list[bool] = []
+
+    def work(tx: Transaction) -> None:
+        ran.append(threading.get_ident() == here)
+        look_through(tx)
+
+    await asyncio.gather(*(store.write(work, brief=True) for _ in range(MAX_BRIEF)))
+    assert ran == [True] * MAX_BRIEF
+
+
 async def test_a_full_disk_fails_everybody_in_the_group(tmp_path: Path) -> None:
     """`store_full`, whoever of them needed the room; then the writer goes on."""
     writers: list[sqlite3.Connection] = []
@@ -272,3 +384,34 @@ async def test_closing_waits_for_its_turn_and_serves_every_group(store: SqliteSt
         assert await asyncio.gather(*waiting) == [1] * count
         await first
         await closing
+
+
+async def test_the_loops_of_waiting_units_are_known_without_a_look_at_each() -> None:
+    """As long as one of theirs waits, and no longer: a loop that has ended must not be kept."""
+    units = WaitingUnits()
+
+    async def add(count: int) -> list[Unit]:
+        loop = asyncio.get_running_loop()
+        made = [
+            Unit(work=get("k"), tenant=None, brief=True, future=loop.create_future(), loop=loop)
+            for _ in range(count)
+        ]
+        assert all(map(units.add, made))
+        return made
+
+    here = asyncio.get_running_loop()
+    await add(2)
+    there = await here.run_in_executor(None, lambda: asyncio.run(add(2)))
+    assert units.loops() == {here, there[0].loop}
+    first = units.take_some(2)
+    assert units.loops() == {there[0].loop}
+    units.put_back(first)
+    first[0].future.cancel()
+    assert units.loops() == {here, there[0].loop}
+    assert units.take_some(2) == [first[1], there[0]]
+    assert units.loops() == {there[0].loop}
+    units.join([])
+    assert units.loops() == set()
+    await add(1)
+    assert len(units.take_all()) == 1
+    assert units.loops() == set()

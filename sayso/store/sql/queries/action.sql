@@ -85,11 +85,8 @@ update action set due_at = null where tenant = :tenant and id = :id and last_seq
 update action set due_at = null, held_by = :held_by
 where tenant = :tenant and id = :id and last_seq = :last_seq;
 
+-- A few at a time: each that goes on wakes some of those that are left.
 -- name: wake_held (count unread)
-update action set due_at = :now
-where tenant = :tenant and held_by = :id and due_at is null;
-
--- name: wake_more (count unread)
 update action set due_at = :now
 where tenant = :tenant and id in (
     select id from action

@@ -19,12 +19,23 @@ where tenant in (:tenant, '*')
 order by id desc limit :limit;
 
 -- What keeps an action from being called now: a stop that holds it, or another action that has the
--- same object in its hands. A scope that this program does not know holds everything.
+-- same object in its hands. A scope that this program does not know holds everything. A query for
+-- each scope: there may be a stop for each of many customers, and each finds its own by the index.
 -- name: obstacles
 select id, 'stopped' as code, engaged_at from stop
 where tenant in (:tenant, '*') and released_at is null
-    and (scope not in ('connector', 'action', 'customer') or target = case scope
-        when 'connector' then :connector when 'action' then :name else :subject_id end)
+    and scope not in ('connector', 'action', 'customer')
+union all
+select id, 'stopped' as code, engaged_at from stop
+where tenant in (:tenant, '*') and released_at is null
+    and scope = 'connector' and target = :connector
+union all
+select id, 'stopped' as code, engaged_at from stop
+where tenant in (:tenant, '*') and released_at is null and scope = 'action' and target = :name
+union all
+select id, 'stopped' as code, engaged_at from stop
+where tenant in (:tenant, '*') and released_at is null
+    and scope = 'customer' and target = :subject_id
 union all
 select id, 'unsettled' as code, created_at from action
 where tenant = :tenant and occupies = :occupies and id <> :action_id;
