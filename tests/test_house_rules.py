@@ -60,9 +60,9 @@ WORDS_IN_LOGS = {
     "the log of %s stays as it is: %s": "what pruning waits for",
 }
 """What may be logged with an error's own words, and whose they are."""
-WORDLESS = {"logged", "logged_with_frames"}
-OWN_WORDS = ("sayso/store/", "sayso/testing/")
-"""The database's connections, below every domain word; and fakes."""
+WORDLESS = {"logged", "logged_with_frames", "logged_with_state"}
+OWN_WORDS = ("sayso/testing/",)
+"""Fakes."""
 
 MEASURES = {"tests/surfaces/slack/latency.py": "clicks at a pace; it measures and tests nothing"}
 """What stands beside the tests and is run by itself."""

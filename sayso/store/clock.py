@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
-from sayso.errors import SaysoError
+from sayso.errors import SaysoError, logged
 from sayso.ids import Clock, SystemClock, from_micros
 
 logger = logging.getLogger("sayso.store")
@@ -75,4 +75,4 @@ class ServerClock:
             try:
                 await self.set_by(source)
             except SaysoError as error:
-                logger.info("the server's time is not known better now: %s", error)
+                logger.info("the server's time is not known better now: %s", logged(error))

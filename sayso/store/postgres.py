@@ -15,7 +15,7 @@ import psycopg
 from sayso.errors import Code, ConfigError
 from sayso.store.base import Reader, Transaction, integer
 from sayso.store.postgres_connection import AUDITOR_ROLE, connect, connect_plainly
-from sayso.store.postgres_errors import ConnectionLostError, store_error
+from sayso.store.postgres_errors import ConnectionLostError, logged_with_state, store_error
 from sayso.store.postgres_listener import Listener
 from sayso.store.postgres_schema import check_version, migrate_postgres
 from sayso.store.postgres_session import Session
@@ -154,7 +154,7 @@ class PostgresStore:
         try:
             session.take_up()
         except psycopg.Error as error:  # of a unit that is over
-            logger.debug("a snapshot ended with: %s", error)
+            logger.debug("a snapshot ended with: %s", logged_with_state(error))
         session.begin(_BEGIN)
         return session
 

@@ -5,7 +5,14 @@ from __future__ import annotations
 import psycopg
 from psycopg import errors
 
-from sayso.errors import Code, ConfigError, IntegrityError, RetryableError, SaysoError
+from sayso.errors import (
+    Code,
+    ConfigError,
+    IntegrityError,
+    RetryableError,
+    SaysoError,
+    logged,
+)
 from sayso.store.units import not_one_row
 
 _BUSY = (
@@ -25,6 +32,20 @@ _OTHER_SCHEMA = (
 
 class ConnectionLostError(Exception):
     """The connection broke; whatever it had not committed is undone by the server."""
+
+
+def logged_with_state(error: BaseException) -> str:
+    """As `errors.logged`, with the server's SQLSTATE and the names of ours that it is about.
+
+    Guarantees: no word of the server's, which quotes values: `Key (tenant, id)=(main, cus_1)`.
+    Such as `UniqueViolation 23505 subject subject_pkey`.
+    """
+    told = logged(error)
+    server = error if isinstance(error, psycopg.Error) else error.__cause__
+    if not isinstance(server, psycopg.Error) or server.sqlstate is None:
+        return told
+    names = (server.diag.table_name, server.diag.constraint_name)
+    return " ".join([told, server.sqlstate, *(name for name in names if name)])
 
 
 def is_replanned(error: BaseException) -> bool:

@@ -12,6 +12,7 @@ import psycopg
 
 from sayso.errors import SaysoError
 from sayso.store.postgres_connection import PgConnection
+from sayso.store.postgres_errors import logged_with_state
 
 logger = logging.getLogger("sayso.store")
 
@@ -78,7 +79,7 @@ class Listener:
                     pause = _FIRST_PAUSE_S
                     self._listen(connection)
             except (psycopg.Error, SaysoError, OSError) as error:
-                logger.info("not listening to the database: %s", error)
+                logger.info("not listening to the database: %s", logged_with_state(error))
             finally:
                 self._set_listening(False)
             self._closing.wait(pause)

@@ -12,7 +12,13 @@ import psycopg
 
 from sayso.errors import Code, OutcomeUnknownError, RetryableError, SaysoError
 from sayso.store.base import Row, SqlValue, Transaction, integer
-from sayso.store.postgres_errors import ConnectionLostError, lost, store_error, unit_error
+from sayso.store.postgres_errors import (
+    ConnectionLostError,
+    logged_with_state,
+    lost,
+    store_error,
+    unit_error,
+)
 from sayso.store.postgres_session import Answer, Session
 from sayso.store.queries import Statement, numbered_queries
 from sayso.store.units import Outcome, Shared, Unit, WaitingUnits, answer
@@ -292,12 +298,12 @@ class Writer:
         try:
             session.sync()
         except Exception as error:  # noqa: BLE001  (it has been told already)
-            logger.debug("undone after: %s", error)
+            logger.debug("undone after: %s", logged_with_state(error))
         try:
             session.send(_ROLLBACK)
             session.sync()
         except Exception as error:  # noqa: BLE001  (the server undoes it with the connection)
-            logger.debug("the connection is given up: %s", error)
+            logger.debug("the connection is given up: %s", logged_with_state(error))
             session.close()
 
     def _settle_doubt(self, detail: str) -> SaysoError | None:
@@ -341,7 +347,7 @@ class Writer:
             session.send(_FORGET, {"writer": self._name})
             session.sync()
         except Exception as error:  # noqa: BLE001  (a mark too many does no harm)
-            logger.debug("the writer's mark stays: %s", error)
+            logger.debug("the writer's mark stays: %s", logged_with_state(error))
         session.close()
 
 
@@ -423,7 +429,7 @@ class _Group:
         except Exception as error:
             if not self.apart:
                 raise _UnclearError from error
-            logger.debug("a unit is undone after: %s", error)
+            logger.debug("a unit is undone after: %s", logged_with_state(error))
         try:
             self._session.send(_UNDO)
             self._session.send(_RELEASE)

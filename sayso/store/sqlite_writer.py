@@ -18,6 +18,7 @@ from functools import partial
 from itertools import takewhile
 from queue import SimpleQueue
 
+from sayso.errors import logged
 from sayso.store.sqlite_brevity import Brevity
 from sayso.store.sqlite_rows import SqliteTransaction
 from sayso.store.units import Outcome, Unit, WaitingUnits, answer
@@ -282,7 +283,7 @@ class SqliteWriter:
             if self._connection.in_transaction:
                 self._connection.execute("rollback")
         except sqlite3.Error as error:  # the waiters hear of what came before
-            logger.warning("a transaction could not be rolled back: %s", error)
+            logger.warning("a transaction could not be rolled back: %s", logged(error))
 
     def _worded(self, outcome: Outcome) -> Outcome:
         if not isinstance(outcome.error, sqlite3.Error):
