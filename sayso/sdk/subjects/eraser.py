@@ -23,7 +23,7 @@ from sayso.agent.erasing import (
 )
 from sayso.agent.requests import Requests
 from sayso.audit.erasing import ErasureOrder, ErasureRow, Erasures, read_erasure
-from sayso.ids import Clock, to_micros
+from sayso.ids import Clock, Tenant, to_micros
 from sayso.sdk.subjects.erased_list import ErasedList
 from sayso.store.base import Reader, Store, Transaction, text
 from sayso.store.scrubbing import Scrubbed
@@ -90,9 +90,9 @@ class Eraser:
         self.passing("finished")
         return done
 
-    async def resume_all(self) -> list[ErasureRow]:
-        """Finish what crashes left under way, of every tenant."""
-        rows = await self.store.read(_under_way)
+    async def resume_all(self, only: Tenant | None = None) -> list[ErasureRow]:
+        """Finish what crashes left under way, of one tenant or of all."""
+        rows = [row for row in await self.store.read(_under_way) if only in (None, row.tenant)]
         return [await self.resume(row) for row in rows]
 
     async def scrub(self, *, rewrite: bool = False) -> bool:

@@ -109,13 +109,19 @@ class Subjects:
             await self._house.store.read(lambda reader: get_erasure(reader, where, wanted))
         )
 
-    async def finish(self) -> list[ErasureView]:
-        """Finish erasures that a crash left under way."""
-        return [erasure_view(row) for row in await self._house.eraser.resume_all()]
+    async def finish(self, *, tenant: str | None = None) -> list[ErasureView]:
+        """Finish erasures that a crash left under way: a tenant's, or everybody's."""
+        only = None if tenant is None else Tenant(tenant)
+        return [erasure_view(row) for row in await self._house.eraser.resume_all(only)]
 
-    async def erase_restored(self) -> HeldAgainView:
-        """Erase again whom a restored backup brought back, by the list outside the database."""
-        return await Restored(self._house.store, self._house.eraser).erase_again()
+    async def erase_restored(self, *, tenant: str | None = None) -> HeldAgainView:
+        """Erase again whom a restored backup brought back, by the list outside the database.
+
+        Args:
+            tenant: whose customers; everybody's when None.
+        """
+        only = None if tenant is None else Tenant(tenant)
+        return await Restored(self._house.store, self._house.eraser).erase_again(only)
 
     # ---- access --------------------------------------------------------------------------------
 
@@ -226,14 +232,36 @@ class Subjects:
             raise
 
     async def sweep(self, *, tenant: str | None = None) -> SweepView:
-        """Blank what is older than `[retention]` says; nothing where it says nothing."""
-        where = self._tenant(tenant)
-        kept = self._workspace.settings.retention.kept_for(where)
+        """Do now what servers do every six hours: finish, erase again, blank what is old.
+
+        Finished is what a crash left under way, erased again whom a restored backup brought back,
+        and blanked what is older than `[retention]` says; nothing where it says nothing.
+
+        Args:
+            tenant: whose customers; without it erasures are looked after everywhere, and the
+                workspace's own tenant is swept.
+        """
+        await self.finish(tenant=tenant)
+        restored = await self.erase_restored(tenant=tenant)
+        swept = await self._sweep(self._tenant(tenant))
+        return swept.model_copy(update={"restored": restored})
+
+    async def sweep_all(self) -> HeldAgainView:
+        """The same, for every tenant that has a log."""
+        await self.finish()
+        restored = await self.erase_restored()
+        rows = await self._house.store.read(lambda reader: reader.all("log.tenants"))
+        for row in rows:
+            await self._sweep(Tenant(text(row, "tenant")))
+        return restored
+
+    async def _sweep(self, tenant: Tenant) -> SweepView:
+        kept = self._workspace.settings.retention.kept_for(tenant)
         if kept is None:
             await self._house.eraser.scrub()
             return SweepView(before=None)
         before = to_micros(self._house.clock.now() - kept)
-        swept = await self._house.sweeper.sweep(where, before)
+        swept = await self._house.sweeper.sweep(tenant, before)
         await self._house.eraser.scrub()
         return SweepView(
             before=rfc3339(before),
@@ -241,12 +269,6 @@ class Subjects:
             requests=swept.requests,
             subjects=swept.subjects,
         )
-
-    async def sweep_all(self) -> None:
-        """Sweep every tenant that has a log."""
-        rows = await self._house.store.read(lambda reader: reader.all("log.tenants"))
-        for row in rows:
-            await self.sweep(tenant=text(row, "tenant"))
 
     @asynccontextmanager
     async def _recorded(self, asked: str, by: Token) -> AsyncGenerator[None]:

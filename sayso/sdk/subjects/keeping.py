@@ -34,18 +34,10 @@ async def keeping(sayso: Sayso, every_s: float = EVERY_S) -> AsyncGenerator[None
             await task
 
 
-async def keep_once(sayso: Sayso) -> None:
-    """One round: finish, erase again, sweep."""
-    subjects = sayso.subjects
-    await subjects.finish()
-    await subjects.erase_restored()
-    await subjects.sweep_all()
-
-
 async def _keep(sayso: Sayso, every_s: float) -> None:
     while True:
         try:
-            await keep_once(sayso)
+            await sayso.subjects.sweep_all()
         except SaysoError as error:
             # Tried again with the next round; doctor and `audit erasures` show what is left.
             logger.warning("retention could not be looked after: %s", logged(error))

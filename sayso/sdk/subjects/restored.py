@@ -39,12 +39,15 @@ class Restored:
         self._store = store
         self._eraser = eraser
 
-    async def erase_again(self) -> HeldAgainView:
-        """Erase whom `find_restored` finds; who cannot be erased now is said, and logged."""
+    async def erase_again(self, only: Tenant | None = None) -> HeldAgainView:
+        """Erase whom `find_restored` finds; who cannot be erased now is said, and logged.
+
+        Args:
+            only: the one tenant whose customers are looked for; everybody's when None.
+        """
         erased, left = 0, list[tuple[str, str]]()
-        for tenant, pseudonym, subject_id in await find_restored(
-            self._store, self._eraser.listed.read()
-        ):
+        listed = [one for one in self._eraser.listed.read() if only in (None, one[0])]
+        for tenant, pseudonym, subject_id in await find_restored(self._store, listed):
             order = ErasureOrder(
                 tenant=tenant,
                 subject_id=subject_id,

@@ -78,20 +78,6 @@ class SubjectView(View):
     entries: list[dict[str, JsonValue]]
 
 
-class SweepView(View):
-    """What a sweep has blanked because it was kept long enough.
-
-    Attributes:
-        before: what was older than this; None where everything is kept for good.
-        subjects: customers of whom nothing is left, so that their keys went too.
-    """
-
-    before: str | None
-    actions: int = 0
-    requests: int = 0
-    subjects: int = 0
-
-
 class HeldAgainView(View):
     """What a restored backup brought back of customers who were erased.
 
@@ -101,6 +87,22 @@ class HeldAgainView(View):
 
     erased: int
     left: tuple[tuple[str, str], ...] = ()
+
+
+class SweepView(View):
+    """What a sweep has blanked because it was kept long enough.
+
+    Attributes:
+        before: what was older than this; None where everything is kept for good.
+        subjects: customers of whom nothing is left, so that their keys went too.
+        restored: customers who were erased and were back from a backup.
+    """
+
+    before: str | None
+    actions: int = 0
+    requests: int = 0
+    subjects: int = 0
+    restored: HeldAgainView = HeldAgainView(erased=0)
 
 
 def erasure_view(row: ErasureRow, scrubbed: bool | None = None) -> ErasureView:

@@ -197,7 +197,13 @@ SEALED: dict[str, Any] = {"status": "done", "sealed": [SEGMENT]}
 PRUNED: dict[str, Any] = {"status": "done", "pruned": {"first": 0, "to": 65_536}}
 SWEPT: dict[str, Any] = {
     "status": "done",
-    "swept": {"before": _AT, "actions": 12, "requests": 7, "subjects": 3},
+    "swept": {
+        "before": _AT,
+        "actions": 12,
+        "requests": 7,
+        "subjects": 3,
+        "restored": {"erased": 0, "left": []},
+    },
 }
 UNDER_WAY: dict[str, Any] = {
     "status": "running",

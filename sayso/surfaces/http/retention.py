@@ -155,7 +155,9 @@ async def sweep_subjects(
 ) -> UpkeepView:
     """Scope: `admin` of a person with one of the roles of `[retention] roles`.
 
-    Of the token's tenant. `before` is null where sayso.toml keeps everything for good.
+    As `sayso audit sweep`, for the token's tenant alone: `restored` says who was erased, is back
+    from a backup and was erased again, or could not be. `before` is null where sayso.toml keeps
+    everything for good.
     """
     await sayso.subjects.check_sweeper(token)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import socket
+import sqlite3
 import subprocess
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -14,6 +15,9 @@ import httpx
 import orjson
 import pytest
 from surfaces.cli.line import Line, Place, start
+from surfaces.cli.test_stop import second_person
+
+ANA = "cus_demo_ana"
 
 
 @contextmanager
@@ -57,6 +61,45 @@ def test_serve_and_the_command_line_share_a_workspace(place: Place) -> None:
             assert shown["status"] == "succeeded"
         taken = str(ready["url"]).rpartition(":")[2]
         place.line("serve", "--port", taken).refused("port_in_use", 2)
+
+
+@pytest.mark.promise("subjects:restored")
+def test_who_is_back_from_a_backup_is_erased_again_over_http(place: Place) -> None:
+    """As `sayso audit sweep` does it (docs/erasure.md): here the list came back after the start."""
+    place.refund()
+    backup = place.database.read_bytes()
+    erased = place.line.done("audit", "erase", ANA, "--yes")
+    place.database.write_bytes(backup)
+    listed = place.folder / ".sayso" / "erased.jsonl"
+    kept = listed.rename(listed.with_suffix(".kept"))
+    second_person(place)
+    made = place.line.done("token", "create", "--person", "noor", "--scope", "admin")
+    headers = {"Authorization": f"Bearer {made['secret']}"}
+    with (
+        running(place.process("serve", "--port", "0", "--json"), quiet=False) as ready,
+        httpx.Client(
+            base_url=str(ready["url"]), headers=headers, trust_env=False, timeout=60
+        ) as client,
+    ):
+
+        def sweep(key: str) -> dict[str, Any]:
+            answer = client.post("/v1/subjects/sweeps", json={}, headers={"Idempotency-Key": key})
+            assert answer.status_code == 200, answer.text
+            return cast("dict[str, Any]", answer.json()["swept"]["restored"])
+
+        assert sweep("s1") == {"erased": 0, "left": []}
+        elsewhere = {"tenant": "other", "pseudonym": erased["subject"], "at": 1}
+        listed.write_bytes(orjson.dumps(elsewhere) + b"\n")
+        assert sweep("s2") == {"erased": 0, "left": []}
+        kept.rename(listed)
+        assert place.line("doctor").status != 0
+        assert sweep("s3") == {"erased": 1, "left": []}
+        assert place.line("doctor").status == 0
+        assert sweep("s4") == {"erased": 0, "left": []}
+    assert ANA not in "\n".join(sqlite3.connect(place.database).iterdump())
+    again = place.line.done("audit", "erasures")["erasures"][0]
+    assert (again["reason"], again["status"]) == ("restored_backup", "erased")
+    assert place.line("audit", "verify").status == 0
 
 
 @pytest.mark.promise("http:closed")

@@ -190,16 +190,14 @@ def sweep(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int
     """Blank now what is older than [retention] of sayso.toml says; servers do it by themselves."""
     out = Out(as_json=as_json)
 
-    async def work(sayso: Sayso) -> tuple[SweepView, HeldAgainView]:
-        await sayso.subjects.finish()
-        again = await sayso.subjects.erase_restored()
-        return await sayso.subjects.sweep(), again
+    async def work(sayso: Sayso) -> SweepView:
+        return await sayso.subjects.sweep()
 
-    found, again = _looking(workspace, work)
+    found = _looking(workspace, work)
+    again = found.restored
     _show_restored(out, again)
     if as_json:
-        restored = {"erased": again.erased, "left": [list(one) for one in again.left]}
-        out.document({**found.model_dump(mode="json"), "restored": restored})
+        out.document(found.model_dump(mode="json"))
     elif found.before is None:
         out.line("Everything is kept for good; set `[retention] requests` in sayso.toml.")
     else:
