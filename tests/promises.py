@@ -349,6 +349,11 @@ PROMISES: dict[str, Promise] = {
         "Who asks for an entry that is only in a sealed segment is told so, with the file.",
         "audit 4.8",
     ),
+    "audit:pruned:said": Promise(
+        "What has not ended and keeps a log from being pruned is named, with since when and what "
+        "to do, by the command and over HTTP.",
+        "audit 4.8",
+    ),
     "audit:pruned:held": Promise(
         "While a legal hold is in force, nothing of the tenant's log is pruned.", "audit 4.8"
     ),

@@ -22,6 +22,7 @@ from sayso.audit.sealing import Segments, check_file, locked_folder, tiles_of_ro
 from sayso.audit.segment import WIDTH, tenant_folder
 from sayso.audit.segment_rows import read_segments
 from sayso.audit.strict64 import encode64
+from sayso.audit.unended import Unended, read_unended, refuse_unended
 from sayso.errors import Code, IntegrityError, RefusedError, SaysoError
 from sayso.ids import Clock, Tenant, to_micros
 from sayso.store.base import Reader, Store, Transaction, integer, text
@@ -40,11 +41,13 @@ class Pruned:
     Attributes:
         first, to: the entries that went are those from `first` to below `to`.
         blocked: why it went no further; None when nothing more was due.
+        unended: what has not ended and keeps entries that are due, whatever else does.
     """
 
     first: int = 0
     to: int = 0
     blocked: SaysoError | None = None
+    unended: Sequence[Unended] = ()
 
 
 class Pruner:
@@ -116,7 +119,8 @@ class Pruner:
                         self._passing("pruned")
                         progress(to - first, due[-1].end - first)
                 except RefusedError as error:
-                    return Pruned(first=first, to=to, blocked=error)
+                    left = await self._store.read(partial(read_unended, tenant=tenant, end=one.end))
+                    return Pruned(first=first, to=to, blocked=error, unended=left)
         return Pruned(first=first, to=to)
 
     async def _check(self, tenant: Tenant, segment: SealedSegment) -> None:
@@ -154,12 +158,7 @@ class Pruner:
                 next_step=f"have two people release it: `sayso audit release {text(hold, 'id')}`",
             )
         end = segment.end
-        opened = reader.one("segment.open_rows", tenant=tenant, end=end)
-        if opened is not None:
-            raise _still_open(text(opened, "what"), text(opened, "id"))
-        stop = reader.one("segment.open_stop", home=tenant, end=end)
-        if stop is not None:
-            raise _still_open("stop", text(stop, "id"))
+        refuse_unended(read_unended(reader, tenant, end))
         seen = {
             text(row, "place"): integer(row, "size")
             for row in reader.all("publication.of_tenant", tenant=tenant)
@@ -220,14 +219,3 @@ def _due(tenant: Tenant, before: int, reader: Reader) -> list[SealedSegment]:
 
 def _keys(tenant: Tenant, reader: Reader) -> list[Verifier]:
     return [Verifier.parse(text(row, "vkey")) for row in reader.all("log.keys", tenant=tenant)]
-
-
-def _still_open(what: str, name: str) -> RefusedError:
-    return RefusedError(
-        Code.WRONG_STATE,
-        f"the {what} `{name}` has not ended, and points at an entry that would go",
-        next_step=f"settle it, or let it end; `sayso {_LOOK.get(what, 'audit query')}` shows it",
-    )
-
-
-_LOOK = {"action": "actions show", "approval": "approvals show", "stop": "stop list"}

@@ -27,7 +27,7 @@ from sayso.errors import (
     logged,
     logged_with_frames,
 )
-from sayso.ids import Tenant
+from sayso.ids import Tenant, rfc3339
 from sayso.sdk.showing import by_customer, show_entry
 from sayso.sdk.subjects.roles import check_keeper
 from sayso.sdk.tokens import Token
@@ -69,11 +69,26 @@ class SegmentView(View):
     at_hand: bool
 
 
+class UnendedView(View):
+    """What has not ended, and keeps in the database the entry that it points at.
+
+    Attributes:
+        what: `action`, `approval`, `request`, `erasure` or `stop`.
+        since: when it came into its status.
+    """
+
+    what: str
+    id: str
+    status: str
+    since: str
+
+
 class PrunedView(View):
     """What pruning did: the entries from `first` to below `to` went.
 
     Attributes:
         blocked: why it went no further, as code and words; None when nothing more was due.
+        unended: what has not ended and keeps entries that are due, the oldest hundred.
     """
 
     first: int
@@ -81,6 +96,7 @@ class PrunedView(View):
     blocked: str | None = None
     blocked_by: str | None = None
     next_step: str | None = None
+    unended: tuple[UnendedView, ...] = ()
 
 
 class LogSegments:
@@ -310,4 +326,8 @@ def _pruned_view(done: Pruned) -> PrunedView:
         blocked=None if blocked is None else blocked.message,
         blocked_by=None if blocked is None else blocked.code.value,
         next_step=None if blocked is None else blocked.next_step,
+        unended=tuple(
+            UnendedView(what=row.what, id=row.id, status=row.status, since=rfc3339(row.since))
+            for row in done.unended
+        ),
     )

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 from actions.desk import MAIN, decide, propose, run_due, say, stock
+from actions.test_resolution import found
 from audit.small_log import plain_entry
 from support.house import ShopHouse, open_shop
 from support.lived import live, planner
 
+from sayso.actions.action import at_most_once
 from sayso.actions.decision import Choice
 from sayso.actions.stopping import Resumption
 from sayso.audit.checks import Trust
@@ -24,6 +26,7 @@ from sayso.sdk.segments import LogSegments
 from sayso.sdk.tokens import Scope, Token
 from sayso.store.base import Transaction
 from sayso.testing.clock import START, FakeClock
+from sayso.testing.shop import Shop, ShopFault
 
 ENTRIES = 256
 OPERATOR = Actor(kind=ActorKind.SERVICE, id="operator")
@@ -231,6 +234,54 @@ async def test_who_may_not_is_refused_and_recorded(old: Old) -> None:
         assert caught.value.code is Code.FORBIDDEN
     refused = await old.house.sayso.audit.query("kind:log.refused")
     assert [one.body["data"]["asked"] for one in refused] == ["prune", "seal"]
+
+
+@pytest.mark.promise("audit:pruned:said")
+async def test_what_has_not_ended_is_named_with_what_to_do(tmp_path: Path) -> None:
+    """Rule 16: which outcomes nobody knows, since when, and who has to say what became of them."""
+    clock = FakeClock(START)
+    clock.advance(days=-1000)
+    async with open_shop(
+        tmp_path / "shop",
+        clock=clock,
+        shop=Shop(at_most_once()),
+        retention={"log": "400d"},
+    ) as house:
+        stock(house, "o1", "o2")
+        house.shop.faults += [ShopFault.LOST_AFTER] * 2
+        lost = [await propose(house, 500, order=order) for order in ("o1", "o2")]
+        clock.advance(days=20)
+        waits = await propose(house, 9000, order="o1")
+        await _pad(house, 400)
+        person, _ = await house.sayso.tokens.create(
+            MAIN, "person", "maria", frozenset({Scope.DECIDE}), days=1, by=OPERATOR
+        )
+        segments = LogSegments(house.sayso.house, house.workspace, entries=ENTRIES)
+        await segments.seal(by=person)
+        clock.advance(days=401)
+
+        done = await segments.prune(by=person)
+        assert (done.first, done.to, done.blocked_by) == (0, 0, "wrong_state")
+        assert done.blocked is not None
+        day = lost[0].updated_at[:10]
+        assert f"the action `{lost[0].id}` (unknown since {day})" in done.blocked
+        assert f"`{lost[1].id}` (unknown" in done.blocked
+        assert f"sayso actions resolve {lost[0].id} " in str(done.next_step)
+        assert [(one.id, one.status) for one in done.unended[:3]] == [
+            (lost[0].id, "unknown"),
+            (lost[1].id, "unknown"),
+            (waits.id, "pending_approval"),
+        ]
+        await house.sayso.resolve_as(found(lost[0]))
+        done = await segments.prune(by=person)
+        assert f"sayso actions resolve {lost[1].id} " in str(done.next_step)
+        await house.sayso.resolve_as(found(lost[1]))
+        done = await segments.prune(by=person)
+        assert "resolve" not in str(done.next_step)
+        await run_due(house)  # the card expires
+        done = await segments.prune(by=person)
+        assert (done.to, done.blocked, done.unended) == (ENTRIES, None, ())
+        assert house.sayso.audit.verify(deep=True).verdict is Verdict.VERIFIED
 
 
 @pytest.mark.promise("audit:pruned")

@@ -114,7 +114,7 @@ async def test_what_has_not_ended_keeps_what_it_points_at(keeper: Keeper) -> Non
     await keeper.seal()
     done = await keeper.prune()
     assert done.blocked is not None
-    assert "the erasure `ers_1` has not ended" in done.blocked.message
+    assert "the erasure `ers_1` (erasing since 1970-01-01) has not ended" in done.blocked.message
     await keeper.store.write(
         lambda tx: tx.run("erasure.finish", tenant=TENANT, id="ers_1", done_seq=300, done_at=1)
     )

@@ -26,7 +26,7 @@ NAMES_NO_TENANT = {
     "outbox.due": BY_DUE_TIME,
     "outbox.lease": "by the item's number in the outbox, which `outbox.due` gave",
     "outbox.sent": "by the item's number in the outbox, which `outbox.due` gave",
-    "segment.open_stop": BY_HOME,
+    "segment.open_stops": BY_HOME,
     "segment.repoint_stops": BY_HOME,
     "stop.wake_held": "by the stop that was released, which may hold every tenant",
     "token.by_hash": "a token says whose it is; before it is found nobody knows",

@@ -121,7 +121,8 @@ async def prune_log(
 ) -> UpkeepView:
     """Scope: `admin` of a person with one of the roles of `[retention] roles`.
 
-    As `sayso audit prune`; `legal_hold` (409) where a hold keeps all that is due.
+    As `sayso audit prune`; `legal_hold` (409) where a hold keeps all that is due. `blocked` says
+    why it went no further, and `unended` which actions and other rows keep entries that are due.
     """
     segments = sayso.audit.segments
     await segments.check(token, "prune")

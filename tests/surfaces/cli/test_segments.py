@@ -9,9 +9,12 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
+import httpx
 import pytest
 from audit.small_log import plain_entry
 from surfaces.cli.line import Place
+from surfaces.cli.test_servers import running
+from surfaces.cli.test_stop import second_person
 
 from sayso.audit.entry import Actor, ActorKind
 from sayso.audit.log import AuditLog
@@ -120,6 +123,39 @@ def test_a_hold_says_who_may_end_it(place: Place) -> None:
     assert f"sayso audit release {hold}" in ran.err
     refused = place.line.done("audit", "query", "kind:log.refused")["entries"]
     assert refused[0]["body"]["data"] == {"asked": "prune", "code": "legal_hold"}
+
+
+@pytest.mark.promise("audit:pruned:said")
+def test_an_outcome_that_nobody_knows_is_named(place: Place) -> None:
+    """With the command that settles it, by the command and over HTTP alike."""
+    place.edit_settings("[approvals]", RETENTION)
+    begin_again(place)
+    second_person(place)
+    place.line.done("audit", "seal")
+    lost = place.refund().json["id"]
+    with closing(sqlite3.connect(place.database)) as connection, connection:
+        connection.execute("drop trigger action_moves_with_an_entry")
+        connection.execute("update action set status = 'unknown', last_seq = 3")
+    ran = place.line("audit", "prune")
+    assert ran.status == 0
+    assert f"no further: the action `{lost}` (unknown since 20" in ran.out
+    assert f"`sayso actions resolve {lost} --outcome succeeded|failed --evidence …`" in ran.out
+    made = place.line.done("token", "create", "--person", "noor", "--scope", "admin")
+    headers = {"Authorization": f"Bearer {made['secret']}", "Idempotency-Key": "p1"}
+    with running(place.process("serve", "--port", "0", "--json"), quiet=False) as ready:
+        answer = httpx.post(
+            f"{ready['url']}/v1/audit/prunings",
+            json={},
+            headers=headers,
+            trust_env=False,
+            timeout=60,
+        )
+    pruned = answer.json()["pruned"]
+    assert (pruned["to"], pruned["blocked_by"]) == (0, "wrong_state")
+    assert f"sayso actions resolve {lost}" in pruned["next_step"]
+    assert [(one["what"], one["id"], one["status"]) for one in pruned["unended"]] == [
+        ("action", lost, "unknown")
+    ]
 
 
 @pytest.mark.promise("cli:segments")

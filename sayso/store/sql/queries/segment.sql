@@ -34,24 +34,24 @@ select id, reason from hold where tenant = :tenant and released_at is null order
 
 -- What has not ended and points at an entry below the end.
 -- name: open_rows
-select 'action' as what, id, last_seq from action
+select 'action' as what, id, status, updated_at as since, last_seq from action
 where tenant = :tenant and last_seq < :end
     and status not in ('refused', 'rejected', 'expired', 'succeeded', 'failed', 'compensated')
 union all
-select 'request', id, last_seq from request
+select 'request', id, status, updated_at, last_seq from request
 where tenant = :tenant and last_seq < :end and status not in ('answered', 'handed_over')
 union all
-select 'approval', id, last_seq from approval
+select 'approval', id, status, updated_at, last_seq from approval
 where tenant = :tenant and last_seq < :end and status = 'pending'
 union all
-select 'erasure', id, begun_seq from erasure
+select 'erasure', id, 'erasing', begun_at, begun_seq from erasure
 where tenant = :tenant and begun_seq < :end and done_seq is null
-order by last_seq limit 1;
+order by last_seq limit :limit;
 
 -- NOTE: a stop of every tenant stands under the tenant `*`, so these two name the log's as `home`.
--- name: open_stop
-select id, last_seq from stop
-where home = :home and last_seq < :end and released_at is null order by last_seq limit 1;
+-- name: open_stops
+select 'stop' as what, id, 'in_force' as status, engaged_at as since, last_seq from stop
+where home = :home and last_seq < :end and released_at is null order by last_seq limit :limit;
 
 -- name: repoint_stops
 update stop set last_seq = :pruned_seq where home = :home and last_seq < :end;

@@ -72,6 +72,9 @@ def prune(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int
         out.line("nothing that is sealed is old enough")
     if done.blocked is not None:
         out.line(f"no further: {done.blocked}")
+        if len(done.unended) > 1:
+            rows = [[one.what, one.id, one.status, one.since[:16]] for one in done.unended]
+            out.table(["what", "id", "status", "since"], rows)
         out.line(f"next: {done.next_step}")
     return OK
 
