@@ -687,6 +687,11 @@ PROMISES: dict[str, Promise] = {
     "cli:rotation": Promise(
         "The signing key is changed by command, and every step verifies.", "audit 4.5"
     ),
+    "cli:orphans": Promise(
+        "Open actions that no connector of the workspace has are said by `doctor`, `check` and "
+        "`actions`, with what to do.",
+        "design 5",
+    ),
     "cli:segments": Promise(
         "The log is sealed, pruned and verified by command, and what forbids it is said.",
         "issue 4",

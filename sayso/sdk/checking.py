@@ -22,6 +22,7 @@ from sayso.sdk.agent import make_model
 from sayso.sdk.connections import check_token, read_connection, read_vault
 from sayso.sdk.connectors import load_actions_file
 from sayso.sdk.database import open_store, store_name
+from sayso.sdk.orphans import find_orphans
 from sayso.sdk.workspace import Workspace
 from sayso.settings import FILE_NAME
 from sayso.store.base import Store, text
@@ -80,6 +81,18 @@ async def check_workspace(
     return checker.looked_at, checker.problems
 
 
+def known_actions(workspace: Workspace) -> set[str] | None:
+    """The names of all actions that sayso.toml and the workspace's Python files name.
+
+    Returns:
+        None where a connector or a file cannot be read, so that nobody knows.
+    """
+    checker = _Checker(workspace)
+    checker.connectors()
+    checker.own_actions()
+    return checker.known
+
+
 def _setting_problems(error: ConfigError) -> Iterator[CheckProblem]:
     """The first problem as the settings say it, and the others that Pydantic found with it."""
     yield _problem(FILE_NAME, error)
@@ -110,15 +123,23 @@ class _Checker:
         self._workspace = workspace
         self._settings = workspace.settings
         self._actions: list[Action] = []
+        self._unread = False
         self.looked_at: list[str] = [FILE_NAME]
         self.problems: list[CheckProblem] = []
 
-    def _try(self, place: str, work: Callable[[], None]) -> None:
+    @property
+    def known(self) -> set[str] | None:
+        """The names of the actions; None where not all of them could be read."""
+        return None if self._unread else {action.name for action in self._actions}
+
+    def _try(self, place: str, work: Callable[[], None]) -> bool:
         self.looked_at.append(place)
         try:
             work()
         except SaysoError as error:
             self.problems.append(_problem(place, error))
+            return False
+        return True
 
     def secrets(self) -> None:
         """Every reference can be read; the signing key is one."""
@@ -165,7 +186,8 @@ class _Checker:
             for value in cast("Mapping[str, object]", table).values():
                 if isinstance(value, str) and _REFERENCE.match(value):
                     self._try(place, partial(self._secret, value))
-            self._try(place, partial(self._connector, name, table))
+            if not self._try(place, partial(self._connector, name, table)):
+                self._unread = True
 
     def _connector(self, name: str, table: Mapping[str, JsonValue]) -> None:
         # Secrets are checked already, so a missing one must not hide what else is wrong.
@@ -181,7 +203,8 @@ class _Checker:
         """Each Python file can be loaded, and its actions are defined rightly."""
         for pattern in self._settings.actions:
             for path in sorted(self._workspace.folder.glob(pattern)):
-                self._try(self._name(path), partial(self._own, path))
+                if not self._try(self._name(path), partial(self._own, path)):
+                    self._unread = True
 
     def _own(self, path: Path) -> None:
         self._actions += Connectors(load_actions_file(path)).actions
@@ -242,6 +265,7 @@ class _Checker:
             try:
                 await self._check_key(store)
                 await self._check_tokens(store)
+                await self._check_orphans(store, place)
             finally:
                 await store.close()
         except SaysoError as error:
@@ -274,6 +298,20 @@ class _Checker:
                     await check_token(self._workspace, name, store)
                 except SaysoError as error:
                     self.problems.append(_problem(place, error))
+
+    async def _check_orphans(self, store: Store, place: str) -> None:
+        if self.known is None:
+            return
+        for one in await find_orphans(store, self.known):
+            self.problems.append(
+                CheckProblem(
+                    place=place,
+                    code=Code.UNKNOWN_ACTION,
+                    message=one.message,
+                    next_step=one.next_step,
+                    warning=True,
+                )
+            )
 
     def _name(self, path: Path) -> str:
         return path.relative_to(self._workspace.folder).as_posix()

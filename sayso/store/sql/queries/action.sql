@@ -26,6 +26,12 @@ where tenant = :tenant and idempotency_key in (:idempotency_key, :erased_key);
 -- name: by_request
 select * from action where tenant = :tenant and request_id = :request_id order by id;
 
+-- name: open_names
+select name, count(*) as count, min(id) as oldest, min(created_at) as since from action
+where tenant = :tenant
+    and status in ('planned', 'pending_approval', 'approved', 'executing', 'unknown', 'stale')
+group by name order by name;
+
 -- name: page
 select * from action
 where tenant = :tenant

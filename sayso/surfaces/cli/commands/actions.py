@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from sayso.sdk.app import Sayso
+from sayso.sdk.checking import known_actions
+from sayso.sdk.orphans import next_step as orphan_step
 from sayso.sdk.views import ActionView
+from sayso.sdk.workspace import Workspace
 from sayso.surfaces.cli.options import AfterOption, JsonOption, LimitOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out, local_time
 from sayso.surfaces.cli.place import find_workspace, person_token, run
 from sayso.surfaces.cli.show import show_action, show_timeline
+
+_GOES_ON = frozenset({"planned", "pending_approval", "approved", "executing", "unknown", "stale"})
 
 app = typer.Typer(help="Look at actions, settle unknown ones: list, show, resolve.")
 
@@ -52,7 +60,22 @@ def list_actions(
         out.table(
             ["id", "status", "what", "customer", "amount", "at"], [_row(one) for one in found]
         )
+    _warn_of_orphans(out, folder, found)
     return 0
+
+
+def _warn_of_orphans(out: Out, folder: Path, found: Sequence[ActionView]) -> None:
+    """Say of open actions that no connector of the workspace has them."""
+    opened = {one.action for one in found if one.status in _GOES_ON}
+    workspace = Workspace.load(folder, os.environ)
+    named = workspace.settings.connectors
+    if all(name.partition(".")[0] in named for name in opened):
+        return  # as nearly always, and then no connector's code is loaded
+    known = known_actions(workspace)
+    for name in sorted(opened - known) if known is not None else ():
+        count = sum(one.action == name for one in found if one.status in _GOES_ON)
+        out.warn(f"no connector here has `{name}`, which {count} of these need")
+        out.warn(f"next: {orphan_step(name)}")
 
 
 def _row(action: ActionView) -> list[str]:
@@ -80,6 +103,7 @@ def show(
         out.document(action)
         return 0
     show_action(out, action, why=True)
+    _warn_of_orphans(out, folder, [action])
     out.line()
     show_timeline(out, action.timeline)
     return 0

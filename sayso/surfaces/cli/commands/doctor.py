@@ -19,7 +19,9 @@ from sayso.audit.sealing import Segments
 from sayso.audit.segment_rows import read_segments
 from sayso.errors import Code, ConfigError, RefusedError, SaysoError
 from sayso.ids import Tenant
+from sayso.sdk.checking import known_actions
 from sayso.sdk.database import is_fleet, is_postgres, missing_postgres, open_store
+from sayso.sdk.orphans import Orphans, find_orphans
 from sayso.sdk.subjects.erased_list import read_list
 from sayso.sdk.subjects.restored import find_restored
 from sayso.sdk.workspace import Workspace
@@ -62,6 +64,7 @@ def doctor(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> in
         if not wrong:
             facts.append(("erased", asyncio.run(_erased(loaded, wrong))))
             facts.append(("segments", asyncio.run(_segments(loaded, wrong))))
+            facts.append(("orphans", asyncio.run(_orphans(loaded, out))))
         facts.append(("log key", _key(loaded)))
     except SaysoError as error:
         wrong.append(error)
@@ -97,6 +100,25 @@ async def _erased(loaded: Workspace, wrong: list[SaysoError]) -> str:
             )
         )
     return f"{_customers(len(listed))}, {back or 'nobody'} {'are' if back > 1 else 'is'} back"
+
+
+async def _orphans(loaded: Workspace, out: Out) -> str:
+    """Open actions whose connector is gone. No problem of its own: a program may pass it."""
+    known = known_actions(loaded)
+    if known is None:
+        return "not known: `sayso check` says which connector cannot be read"
+    store = open_store(loaded)
+    try:
+        found = await find_orphans(store, known)
+    finally:
+        await store.close()
+    for one in found:
+        out.warn(f"{one.message}\nnext: {one.next_step}")
+    return f"{sum(one.count for one in found):,} open of {_names(found)}" if found else "none"
+
+
+def _names(found: Sequence[Orphans]) -> str:
+    return ", ".join(sorted({one.name for one in found}))
 
 
 async def _segments(loaded: Workspace, wrong: list[SaysoError]) -> str:
