@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from tree import PACKAGE, TESTS, dotted, is_test, read_python
+from tree import PACKAGE, ROOT, TESTS, dotted, is_test, read_python
 
 from sayso.store.queries import named_queries
 
@@ -81,10 +81,11 @@ def place(name: str, node: ast.AST) -> str:
 
 
 def test_no_file_is_long() -> None:
-    """Style 1: split by idea; 400 lines are the aim, 600 the end."""
+    """Style 1: split by idea; 400 lines are the aim, 600 the end. Tests are read as often."""
     long = {
-        path.relative_to(PACKAGE.parent).as_posix(): lines
-        for path in PACKAGE.rglob("*.py")
+        path.relative_to(ROOT).as_posix(): lines
+        for folder in (PACKAGE, TESTS, ROOT / "bench", ROOT / "examples")
+        for path in folder.rglob("*.py")
         if (lines := len(path.read_text(encoding="utf-8").splitlines())) > MOST_LINES
     }
     assert not long

@@ -6,7 +6,7 @@ import ast
 import re
 from collections import defaultdict
 
-from promises import PROMISES
+from promises import PARTS, PROMISES
 from tree import ROOT, TESTS, dotted, read_python
 
 
@@ -31,6 +31,11 @@ def test_every_claim_is_a_promise() -> None:
 def test_every_promise_has_a_test() -> None:
     """A promise without a test belongs under "Open" in docs/promises.md."""
     assert PROMISES.keys() - claims().keys() == set()
+
+
+def test_each_promise_stands_in_one_part() -> None:
+    """Else the sentence of one would be lost without a word."""
+    assert sum(map(len, PARTS)) == len(PROMISES)
 
 
 def test_ids_have_one_form() -> None:

@@ -1,0 +1,23 @@
+"""What Sayso promises: each promise has a test that claims it, and each claim is a promise here.
+
+A test claims one by `@pytest.mark.promise("area:feature")`, on the function, its class or its
+module. `tests/test_promises.py` ties the two; docs/promises.md is made of these by
+`python tests/generated.py`. A promise that no test proves yet does not stand here but under "Open"
+in docs/promises.md.
+
+Origins: `invariant n` and `design n` of the design (docs/life-of-an-action.md tells it), `SE-n`,
+`AU-n`, `SL-n` and `WC-n` of the numbered security requirements, `audit n` of the log's design,
+`issue 2` of the bars, `style n` of the house.
+"""
+
+from __future__ import annotations
+
+from promises.actions import PROMISES as ACTIONS
+from promises.audit import PROMISES as AUDIT
+from promises.promise import Promise
+from promises.providers import PROMISES as PROVIDERS
+from promises.running import PROMISES as RUNNING
+from promises.surfaces import PROMISES as SURFACES
+
+PARTS = (ACTIONS, AUDIT, RUNNING, PROVIDERS, SURFACES)
+PROMISES: dict[str, Promise] = {name: promise for part in PARTS for name, promise in part.items()}

@@ -1,0 +1,76 @@
+"""How providers are reached, and by whom."""
+
+from __future__ import annotations
+
+from promises.promise import Promise
+
+PROMISES: dict[str, Promise] = {
+    # ---- connectors ------------------------------------------------------------------------
+    "connectors:stripe-described": Promise(
+        "What we say to Stripe, and what the sandbox answers, has the form that Stripe describes.",
+        "issue 2",
+    ),
+    "connectors:suite": Promise(
+        "Every shipped connector keeps the contract, by the suite that ships for everybody's.",
+        "issue 2",
+    ),
+    "connectors:known": Promise(
+        "A customer whom one connector knows is known, whatever the others say; whom none knows is "
+        "refused.",
+        "invariant 10",
+    ),
+    "connectors:suite-bites": Promise(
+        "The suite finds a connector that breaks a promise.", "style 26"
+    ),
+    "connectors:proof": Promise(
+        "After a lost answer the effect is found at Stripe by our reference, and somebody else's "
+        "is never taken for it.",
+        "SE-8, SE-9",
+    ),
+    "connectors:no-repeat": Promise("A connector never repeats a write by itself.", "issue 2"),
+    "connectors:least-privilege": Promise(
+        "The documented permissions are enough, and each one is needed.", "SE-14"
+    ),
+    "connectors:nothing-personal": Promise(
+        "Metadata and keys at the provider hold ids of ours, and nothing of the customer.",
+        "invariant 8",
+    ),
+    "connectors:email:recipient": Promise(
+        "A message goes to the approved address on file, or not at all.", "SE-7, SE-21"
+    ),
+    "connectors:email:links": Promise("Links lead to allowed hosts only.", "SE-21"),
+    "connectors:own-action": Promise(
+        "An own action with its connector takes under thirty lines.", "issue 2"
+    ),
+    "secrets:hidden": Promise(
+        "No way of printing, logging, copying or encoding shows a secret.", "invariant 6, AU-17"
+    ),
+    "secrets:forty": Promise(
+        "Forty seeded secrets come out nowhere in a full run with failures: not in prompts, cards, "
+        "entries, exports, spans, logs, tracebacks, rows or answers over HTTP.",
+        "invariant 6, AU-17",
+    ),
+    "secrets:logs": Promise(
+        "With every logger at DEBUG, no secret and no customer is written.", "invariant 6, AU-17"
+    ),
+    "logs:wordless": Promise(
+        "The log of a process names an error by its code and kind, never in words that may quote "
+        "a customer or a provider.",
+        "invariant 6",
+    ),
+    # ---- tokens ----------------------------------------------------------------------------
+    "tokens:one-refresh": Promise(
+        "Any number of callers and processes make one refresh, and no grant is revoked.", "AU-3"
+    ),
+    "tokens:margin": Promise("A short-lived token is not refreshed without end.", "AU-4"),
+    "tokens:crash": Promise(
+        "A crash during a refresh recovers or ends in `needs_reauth`, never in a loop.", "AU-5"
+    ),
+    "tokens:race": Promise(
+        "The loser of a race uses the winner's token, and an outage changes nothing.", "AU-6"
+    ),
+    "tokens:client": Promise("One token is shared per client and scopes.", "AU-19"),
+    "tokens:pkce": Promise(
+        "Connecting always sends an S256 challenge and checks the state.", "AU-2"
+    ),
+}

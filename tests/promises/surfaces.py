@@ -1,0 +1,204 @@
+"""How people and programs come in."""
+
+from __future__ import annotations
+
+from promises.promise import Promise
+
+PROMISES: dict[str, Promise] = {
+    # ---- a person decides ------------------------------------------------------------------
+    "approvals:bound": Promise(
+        "A decision about another digest, another revision or an old card decides nothing.",
+        "invariant 1, SE-6, SL-4",
+    ),
+    "approvals:once": Promise(
+        "However many people click at once, one decision stands and the others are told.",
+        "invariant 2, SL-1",
+    ),
+    "approvals:not-own": Promise("Nobody decides their own request.", "invariant 5"),
+    "approvals:role": Promise(
+        "Only a listed, active person with the needed role decides.", "invariant 5, SL-9"
+    ),
+    "approvals:service": Promise("A service's token never decides.", "invariant 5, AU-16"),
+    "approvals:people": Promise("A quorum counts people, not clicks or accounts.", "SL-13"),
+    "approvals:reason": Promise("A no needs a reason code, which reaches the action.", "SL-21"),
+    "approvals:less": Promise(
+        "An edit only lowers the amount, is judged again, and the old card is dead.", "SL-22"
+    ),
+    "approvals:settle": Promise(
+        "A person settles an unknown outcome with evidence, once.", "design 2.8"
+    ),
+    "refusals:recorded": Promise(
+        "An action that is refused and a decision that is refused are recorded with the reason.",
+        "invariant 7",
+    ),
+    "refusals:turned-away": Promise(
+        "A call that HTTP refuses before anything is asked is recorded by its code; a flood makes "
+        "one entry a minute.",
+        "invariant 7",
+    ),
+    # ---- Slack -----------------------------------------------------------------------------
+    "slack:commit-first": Promise(
+        "A click is acknowledged after its decision is durable, kill -9 included, or answered "
+        "with an error in time.",
+        "SL-2",
+    ),
+    "slack:told": Promise("Every click is answered visibly, in every state.", "SL-3"),
+    "slack:pointer": Promise("A button carries a pointer and no facts.", "SL-4"),
+    "slack:by-id": Promise("A click decides the approval that it names and no other.", "SL-5"),
+    "slack:signed": Promise(
+        "Only fresh, well-signed requests are answered, and a replay runs nothing.", "SL-6"
+    ),
+    "slack:fail-closed": Promise(
+        "Slack down, an account that cannot be checked, or nobody listed: nothing is decided and "
+        "no card is lost.",
+        "SL-7, invariant 10",
+    ),
+    "slack:linked": Promise(
+        "Only an account that sayso.toml names, with its workspace, is a person.", "SL-8"
+    ),
+    "slack:guests": Promise("Guests, bots and strangers decide nothing.", "SL-9"),
+    "slack:left": Promise("A deactivated account is refused within five minutes.", "SL-10"),
+    "slack:shared": Promise("A channel that others read gets no cards.", "SL-11"),
+    "slack:newest": Promise(
+        "The newest state is what is sent, however many changes came before.", "SL-14"
+    ),
+    "slack:one-card": Promise("A lost answer or a crash while posting makes one card.", "SL-15"),
+    "slack:pace": Promise("Cards keep Slack's pace and none is lost.", "SL-16"),
+    "slack:plain-text": Promise(
+        "Foreign text is shown as text: no mention, link, hidden or reordered character works.",
+        "SL-18",
+    ),
+    "slack:cut": Promise("A long text is cut with a count and a way to the rest.", "SL-19"),
+    "slack:valid": Promise("Every card is checked before it is sent.", "SL-20"),
+    # ---- HTTP ------------------------------------------------------------------------------
+    "http:closed": Promise(
+        "Nothing opens without a live token of the right scope, and only loopback is served "
+        "unless it is said.",
+        "AU-15",
+    ),
+    "http:retention": Promise(
+        "Sealing, pruning and sweeping over HTTP need a person's token with the scope `admin` and "
+        "a role; long work goes on, is not begun twice, and its end is told to who asks again.",
+        "issue 4",
+    ),
+    "http:tenant": Promise(
+        "A token of another tenant sees and decides nothing of this one.", "invariant 9"
+    ),
+    "tenants:apart": Promise(
+        "Two tenants in one database, with the same customers, orders and keys, read and change "
+        "nothing of each other: SDK, HTTP, command line, index, proofs, exports and evidence, on "
+        "both stores.",
+        "invariant 9, SE-17",
+    ),
+    "http:hidden": Promise(
+        "No token is taken from an address, and no log line holds a token or a body.", "AU-17"
+    ),
+    "http:bad-input": Promise(
+        "Bad JSON, bad money, deep nesting and large bodies are refused by code, and nothing is "
+        "half done.",
+        "issue 2",
+    ),
+    "http:contract": Promise("The paths and errors are those of the contract.", "design 6"),
+    "http:tree": Promise(
+        "Tiles and proofs over HTTP lead to the signed head, without trust in the server.",
+        "audit 4.6",
+    ),
+    "http:auditor": Promise(
+        "Who refunded what to whom, on whose yes, is one query, which is recorded itself.",
+        "design 1",
+    ),
+    "http:subjects": Promise(
+        "Access, erasure and legal holds work over HTTP, for people with the role; what is shown "
+        "in clear stands in no log, span or address.",
+        "issue 4",
+    ),
+    "http:pseudonym": Promise("The customer's id is nowhere in the log.", "invariant 8"),
+    # ---- the rest --------------------------------------------------------------------------
+    "sdk:sync": Promise("Synchronous code, on several threads, has the same SDK.", "issue 2"),
+    "telemetry:one-trace": Promise(
+        "One trace joins what happens before and after the wait, with nothing personal in it.",
+        "issue 2, invariant 6",
+    ),
+    "sandbox:truth": Promise(
+        "The sandbox's books survive kill -9 before and after an effect, and tell which it was.",
+        "style 26",
+    ),
+    "demo:books": Promise(
+        "The demo ends with a verified log, and the provider's own books agree with the ledger to "
+        "the cent.",
+        "issue 2",
+    ),
+    "demo:never-hangs": Promise(
+        "Without a flag and without a terminal the demo says no to every card.", "issue 2"
+    ),
+    "demo:bad-line": Promise(
+        "A malformed line in the middle of a file is named, and nothing is half done.", "issue 2"
+    ),
+    "cli:left": Promise(
+        "A command that ends before its action is done says what it waits for and who goes on.",
+        "issue 2",
+    ),
+    "cli:bad-input": Promise(
+        "Bad refunds, words and databases are refused with a code and a status that is not 0, and "
+        "nothing is at the provider.",
+        "issue 2",
+    ),
+    "cli:shared": Promise(
+        "Real processes share one workspace: one key is one action, one effect, a verified log.",
+        "issue 2, invariant 2",
+    ),
+    "cli:anchored": Promise(
+        "`audit verify` says how far witnesses vouch for the log, and asks them itself.",
+        "audit 4.6",
+    ),
+    "cli:rotation": Promise(
+        "The signing key is changed by command, and every step verifies.", "audit 4.5"
+    ),
+    "cli:orphans": Promise(
+        "Open actions that no connector of the workspace has are said by `doctor`, `check` and "
+        "`actions`, with what to do.",
+        "design 5",
+    ),
+    "cli:segments": Promise(
+        "The log is sealed, pruned and verified by command, and what forbids it is said.",
+        "issue 4",
+    ),
+    "cli:subjects": Promise(
+        "Access, erasure and legal holds work from the command line, for people with the role.",
+        "issue 4",
+    ),
+    "cli:exit-status": Promise(
+        "`audit verify` ends with 0 verified, 1 tampered, 2 cannot judge.", "audit 4.6"
+    ),
+    "cli:documented": Promise(
+        "The page about the command line is its own help, and every command takes `--json`.",
+        "style 28",
+    ),
+    "cli:light": Promise(
+        "Help, `import sayso` and the commands that only look load nothing heavy.", "issue 2"
+    ),
+    "cli:check": Promise(
+        "`sayso check` finds every problem of a workspace, each with its next step.", "design 5"
+    ),
+    "cli:init": Promise(
+        "`sayso init` makes a workspace that checks, keeps secrets from others and from git, or "
+        "leaves nothing.",
+        "design 5",
+    ),
+    "bench:crash": Promise("The crash campaign finds what a provider did twice.", "style 26"),
+    "bench:log-crash": Promise(
+        "Processes that are killed while they write, export, publish, seal and prune leave one "
+        "whole log.",
+        "issue 4",
+    ),
+    "house:floors": Promise(
+        "Imports go down only: every module has a floor, surfaces do not know each other.",
+        "design 3",
+    ),
+    "house:wheel": Promise(
+        "What is tested in CI is the built wheel, with all its data.", "style 30"
+    ),
+    "house:codes": Promise(
+        "Every error code is documented with its status and class, and none is unused.", "style 15"
+    ),
+}

@@ -1,0 +1,72 @@
+"""A legal hold: nothing of the customer goes until two people end it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from sdk.customers import ANA, FINN, MARIA, NOOR, live, verdict
+from support.house import PEOPLE, ShopHouse, open_shop
+
+from sayso.audit.verification import Verdict
+from sayso.errors import Code, RefusedError
+
+
+@pytest.mark.promise("subjects:held")
+async def test_a_legal_hold_keeps_everything_until_two_people_release_it(
+    house: ShopHouse,
+) -> None:
+    """Neither an erasure nor a sweep touches what a court may want."""
+    await live(house)
+    subjects = house.sayso.subjects
+    hold = await subjects.hold(ANA, reason="litigation", by=MARIA)
+    for _ in range(2):
+        with pytest.raises(RefusedError) as caught:
+            await subjects.erase(ANA, reason="subject_request", by=MARIA)
+        assert caught.value.code is Code.LEGAL_HOLD
+    assert (await subjects.release(hold.id, by=NOOR)).status == "release_asked"
+    with pytest.raises(RefusedError) as caught:
+        await subjects.release(hold.id, by=NOOR)
+    assert caught.value.code is Code.OWN_REQUEST
+    with pytest.raises(RefusedError):
+        await subjects.erase(ANA, reason="subject_request", by=MARIA)
+    assert (await subjects.release(hold.id, by=MARIA)).status == "released"
+    assert await subjects.holds() == []
+    assert [one.id for one in await subjects.holds(released=True)] == [hold.id]
+    assert (await subjects.erase(ANA, reason="subject_request", by=MARIA)).status == "erased"
+    assert verdict(house) is Verdict.VERIFIED
+
+
+@pytest.mark.promise("subjects:held")
+async def test_the_word_of_somebody_who_left_does_not_count_for_a_release(tmp_path: Path) -> None:
+    """Two people with the role, who have it at the end: noor asked, and is gone."""
+    async with open_shop(tmp_path) as house:
+        hold = await house.sayso.subjects.hold(ANA, reason="litigation", by=MARIA)
+        asked = await house.sayso.subjects.release(hold.id, by=NOOR)
+        assert asked.status == "release_asked"
+    gone = [{**person, "active": person["id"] != "noor"} for person in PEOPLE]
+    async with open_shop(tmp_path, clock=house.clock, people=gone) as later:
+        subjects = later.sayso.subjects
+        assert (await subjects.release(hold.id, by=MARIA)).status == "release_asked"
+        assert (await subjects.release(hold.id, by=FINN)).status == "released"
+
+
+async def test_a_word_about_a_hold_said_again_is_one(house: ShopHouse) -> None:
+    """By its key: placed once, asked once, released once; for another customer it is refused."""
+    subjects = house.sayso.subjects
+    placed = [
+        await subjects.hold("cus_new", reason="litigation", by=MARIA, key="h1") for _ in range(2)
+    ]
+    assert placed[0] == placed[1]
+    with pytest.raises(RefusedError) as caught:
+        await subjects.hold(ANA, reason="litigation", by=MARIA, key="h1")
+    assert caught.value.code is Code.IDEMPOTENCY_CONFLICT
+    asked = [await subjects.release(placed[0].id, by=MARIA, key="r1") for _ in range(2)]
+    assert asked[0] == asked[1]
+    ended = await subjects.release(placed[0].id, by=NOOR, key="r1")
+    assert ended.status == "released"
+    for person in (MARIA, NOOR):
+        assert await subjects.release(placed[0].id, by=person, key="r1") == ended
+    kinds = [entry.kind for entry in await house.sayso.audit.query("kind:subject.released")]
+    assert kinds == ["subject.released"]
+    assert verdict(house) is Verdict.VERIFIED

@@ -1,0 +1,64 @@
+"""What was kept long enough goes by itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from sdk.customers import (
+    ANA,
+    MARIA,
+    NOOR,
+    OneRefund,
+    everything_stored,
+    live,
+    live_again,
+    live_as_new,
+    verdict,
+)
+from support.house import open_shop
+
+from sayso.audit.verification import Verdict
+from sayso.money import Money
+
+
+@pytest.mark.promise("subjects:swept")
+async def test_what_was_kept_long_enough_goes_by_itself(store_url: str, tmp_path: Path) -> None:
+    """Rows, words and at last the key; what is open or new stays, and each batch is an entry."""
+    kept = {"requests": "90d"}
+    async with open_shop(tmp_path / "shop", planner=OneRefund(), retention=kept) as house:
+        house.shop.books.add("o_ana", ANA, Money(30_000, "USD"))
+        ids = await live(house)
+        nothing = await house.sayso.subjects.sweep()
+        assert (nothing.actions, nothing.requests, nothing.subjects) == (0, 0, 0)
+        house.clock.advance(days=60)
+        await live_as_new(house)
+        house.clock.advance(days=31)
+        swept = await house.sayso.subjects.sweep()
+        assert swept.actions == 3, "two are open: one waits, one is a step of a request that does"
+        assert swept.subjects == 0
+        stored = await everything_stored(house)
+        assert ANA in stored, "what is open or new is still there"
+        done = await house.sayso.action(ids[0])
+        assert done.subject != ANA
+        assert done.args == {}
+        assert verdict(house) is Verdict.VERIFIED
+
+
+async def test_a_customer_of_whom_nothing_is_left_loses_the_key(
+    store_url: str, tmp_path: Path
+) -> None:
+    """The last thing that could open an old backup's text here."""
+    kept = {"requests": "90d"}
+    async with open_shop(tmp_path / "shop", retention=kept) as house:
+        house.shop.books.add("o_ana", ANA, Money(30_000, "USD"))
+        await live_again(house)
+        hold = await house.sayso.subjects.hold(ANA, reason="litigation", by=MARIA)
+        house.clock.advance(days=91)
+        assert (await house.sayso.subjects.sweep()).actions == 0, "held"
+        await house.sayso.subjects.release(hold.id, by=MARIA)
+        await house.sayso.subjects.release(hold.id, by=NOOR)
+        swept = await house.sayso.subjects.sweep()
+        assert (swept.actions, swept.subjects) == (1, 1)
+        assert ANA not in await everything_stored(house)
+        assert verdict(house) is Verdict.VERIFIED
