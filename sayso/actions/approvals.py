@@ -255,7 +255,9 @@ class Approvals:
             raise changed_meanwhile()
         with self._telemetry.span("sayso.approve", row.traceparent, {"sayso.decision": "edit"}):
             return await self._store.write(
-                lambda tx: self._store_edit(tx, decision, approval, row, draft, resolved, person),
+                lambda tx: self._store_edit(
+                    tx, decision, approval, row, draft, resolved, now, person
+                ),
                 brief=True,
             )
 
@@ -267,6 +269,7 @@ class Approvals:
         row: ActionRow,
         draft: ActionRow,
         resolved: Resolved,
+        read_at: int,
         person: Person,
     ) -> Decided:
         now = to_micros(self._clock.now())
@@ -276,6 +279,7 @@ class Approvals:
             draft,
             resolved,
             now=now,
+            read_at=read_at,
             quote=approval.card.quote,
             approvers=[Approver(person=person.id, roles=counted_roles(tx, approval, person.roles))],
         )

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from sayso.actions.approvals import approvers_of
 from sayso.actions.binding import ahead_of_checks, forged_votes, found_tampering
 from sayso.actions.calls import Try
 from sayso.actions.digest import call_key
-from sayso.actions.holding import Holding, ahead_of_obstacles, obstacle_to, stop_on
+from sayso.actions.holding import (
+    Holding,
+    ahead_of_obstacles,
+    ahead_of_settled,
+    obstacle_to,
+    settled_since,
+    stop_on,
+)
 from sayso.actions.judging import Judge
 from sayso.actions.ledger import ActionRow
 from sayso.actions.moves import Moves
@@ -20,6 +27,17 @@ from sayso.actions.recovery import SKEW_MICROS
 from sayso.actions.state import Status
 from sayso.audit.entry import EntryKind, Json
 from sayso.store.base import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class ReadAgain:
+    """An action for the same customer was settled since the provider was read.
+
+    Attributes:
+        settled: index of the newest such entry in the log.
+    """
+
+    settled: int
 
 
 class Claims:
@@ -43,19 +61,29 @@ class Claims:
         self._rates = rates
         self._holding = Holding(moves)
 
-    def commit_intent(self, tx: Transaction, row: ActionRow) -> ActionRow | str | None:
+    def commit_intent(
+        self, tx: Transaction, row: ActionRow, read_at: int, read_after: int = -1
+    ) -> ActionRow | ReadAgain | str | None:
         """Claim with the intent in one transaction; a text says what went stale instead.
 
+        Args:
+            read_at: microseconds since 1970, from before the provider was first read for it.
+            read_after: what was settled up to this index was settled before it was read last.
+
         Returns:
-            The row as claimed, or as held (`is_held`) while it must not be called.
+            The row as claimed, or as held (`is_held`) while it must not be called; `ReadAgain`
+            when nothing was changed, and the provider has to be read first.
         """
         # INVARIANT: read in the transaction that commits the intent, so that no intent stands in
         # the log after a stop that it falls under.
         now = self._moves.now()
-        self._ahead(tx, row, now)
+        self._ahead(tx, row, read_at, now)
         obstacle = obstacle_to(tx, row)
         if obstacle is not None:
             return self._holding.hold(tx, row, obstacle)
+        settled = settled_since(tx, row, read_at)
+        if settled > read_after:
+            return ReadAgain(settled)
         approval = approval_of(tx, row)
         tampered = found_tampering(tx, row, approval)
         if tampered is not None:
@@ -108,9 +136,10 @@ class Claims:
             tx, row, claimed, EntryKind.ACTION_INTENT, data, approval=approval_id
         )
 
-    def _ahead(self, tx: Transaction, row: ActionRow, now: int) -> None:
+    def _ahead(self, tx: Transaction, row: ActionRow, read_at: int, now: int) -> None:
         """Say what is read before the intent is written; see `Reader.ahead`."""
         ahead_of_obstacles(tx, row)
+        ahead_of_settled(tx, row, read_at)
         ahead_of_approval(tx, row.tenant, row.id)
         ahead_of_checks(tx, row)
         if row.snapshot is not None:

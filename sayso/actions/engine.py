@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
 from typing import assert_never
 
 from sayso.actions.action import at_most_once
 from sayso.actions.calls import Try, call_of, check_claimed, last_called, look_up, outcome_of
-from sayso.actions.claiming import Claims
+from sayso.actions.claiming import Claims, ReadAgain
 from sayso.actions.ending import Endings
 from sayso.actions.holding import Holding, Obstacle, stop_on
 from sayso.actions.judging import Judge, schema_hash
@@ -36,7 +37,7 @@ from sayso.actions.recovery import (
     retry_delay_micros,
 )
 from sayso.actions.reminding import Reminders
-from sayso.actions.settling import Settlements
+from sayso.actions.settling import MAX_RELEASES, Settlements
 from sayso.actions.snapshot import Absence, Receipt, difference
 from sayso.actions.state import Status
 from sayso.actions.waiting import (
@@ -48,7 +49,7 @@ from sayso.actions.waiting import (
     waits_for,
 )
 from sayso.audit.personal import Personal
-from sayso.errors import Code, RefusedError, RetryableError, SaysoError
+from sayso.errors import Code, OutcomeUnknownError, RefusedError, RetryableError, SaysoError
 from sayso.ids import Clock, Tenant, to_micros
 from sayso.store.base import Reader, Store, Transaction
 from sayso.telemetry import Telemetry
@@ -151,14 +152,16 @@ class Engine:
             row = moved
         return row
 
-    def claim_in(self, tx: Transaction, row: ActionRow) -> ActionRow | str | None:
+    def claim_in(self, tx: Transaction, row: ActionRow) -> ActionRow | None:
         """Commit the intent of an action that was judged in this very transaction.
 
         Returns:
-            The claimed row, for `call_claimed`; a text or None when it cannot be claimed now.
+            The claimed row, for `call_claimed`; None when it cannot be claimed now.
         """
+        assert row.snapshot is not None
         self._passing(Boundary.BEFORE_INTENT)
-        return self._claims.commit_intent(tx, row)
+        claimed = self._claims.commit_intent(tx, row, row.snapshot.resolved_at)
+        return claimed if isinstance(claimed, ActionRow) else None
 
     async def call_claimed(self, row: ActionRow) -> ActionRow | None:
         """Make the call of a row that `claim_in` has claimed, and write what came of it."""
@@ -281,15 +284,9 @@ class Engine:
                 await self._store.write(lambda tx: park(tx, row), brief=True)
                 return None
         try:
-            changed = await self._changed_world(row)
+            claimed = await self._commit_intent(row)
         except RetryableError as error:
             return await self._broke_off(row, error, unproven)
-        if changed is not None:
-            return await self._make_stale(row, changed, unproven)
-        self._passing(Boundary.BEFORE_INTENT)
-        claimed = await self._store.write(
-            lambda tx: self._claims.commit_intent(tx, row), brief=True
-        )
         if isinstance(claimed, str):
             return await self._make_stale(row, claimed, unproven)
         if claimed is None or claimed.is_held:
@@ -298,33 +295,59 @@ class Engine:
         self._passing(Boundary.AFTER_INTENT)
         return await self._call(claimed, Try.FIRST)
 
+    async def _commit_intent(self, row: ActionRow) -> ActionRow | str | None:
+        """As `Claims.commit_intent`, with the provider read as often as it has to be."""
+        assert row.snapshot is not None
+        changed = self._other_program(row)
+        read_at, read_after = row.snapshot.resolved_at, -1
+        if changed is None and not self._is_fresh(row):
+            read_at = to_micros(self._clock.now())
+            changed = await self._changed(row)
+        while changed is None:
+            self._passing(Boundary.BEFORE_INTENT)
+            claim = partial(
+                self._claims.commit_intent, row=row, read_at=read_at, read_after=read_after
+            )
+            claimed = await self._store.write(claim, brief=True)
+            if not isinstance(claimed, ReadAgain):
+                return claimed
+            read_after = claimed.settled
+            changed = await self._changed(row)
+        return changed
+
     async def _look_up(self, row: ActionRow) -> Receipt | Absence | SaysoError:
         with self._telemetry.span("sayso.look_up", row.traceparent, {"sayso.action": row.name}):
             return await look_up(self._reach, call_of(row), self._settings.call_timeout_s)
 
-    async def _changed_world(self, row: ActionRow) -> str | None:
-        """What changed at the provider since the snapshot, in words; None when nothing did."""
+    def _is_fresh(self, row: ActionRow) -> bool:
+        """Whether the provider was read moments ago; see docs/decisions/0003."""
         assert row.snapshot is not None
-        snapshot = row.snapshot
-        if self._reach.version_of(row.name) != snapshot.connector_version:
+        age = to_micros(self._clock.now()) - row.snapshot.resolved_at
+        # What it waited for while it was held may have changed the very object.
+        return row.held_by is None and 0 <= age < int(self._settings.fresh_s * 1e6)
+
+    def _other_program(self, row: ActionRow) -> str | None:
+        """What is not the program any more that judged it, in words."""
+        assert row.snapshot is not None
+        if self._reach.version_of(row.name) != row.snapshot.connector_version:
             return "the connector has another version"
         action = self._reach.action(row.name)
-        if schema_hash(action.args) != snapshot.schema_sha256:
+        if schema_hash(action.args) != row.snapshot.schema_sha256:
             return "the action takes other arguments now"
-        age = to_micros(self._clock.now()) - snapshot.resolved_at
-        # What it waited for while it was held may have changed the very object.
-        if row.held_by is None and 0 <= age < int(self._settings.fresh_s * 1e6):
-            return None
+        return None
+
+    async def _changed(self, row: ActionRow) -> str | None:
+        """What changed at the provider since the snapshot, in words; None when nothing did."""
+        assert row.snapshot is not None
+        judged = row.snapshot.resolved
         with self._telemetry.span("sayso.resolve", row.traceparent, {"sayso.action": row.name}):
             try:
-                found = await resolve(
-                    self._reach, row.id, row.name, snapshot.resolved.args, row.subject
-                )
+                found = await resolve(self._reach, row.id, row.name, judged.args, row.subject)
             except RefusedError as error:
                 # INVARIANT: by its code only, since this goes into the log for good, and a
                 # provider's words may name the customer.
                 return f"the connector refuses it now: {error.code}"
-        return difference(snapshot.resolved, found)
+        return difference(judged, found)
 
     async def _make_stale(
         self, row: ActionRow, reason: str, unproven: str | None
@@ -348,7 +371,6 @@ class Engine:
 
     async def _call(self, row: ActionRow, which: Try) -> ActionRow | None:
         """Call the connector under the lease and write what came of it."""
-        call = call_of(row)
         attributes: dict[str, str | int | bool] = {
             "sayso.action": row.name,
             "sayso.attempt": row.fence,
@@ -371,9 +393,7 @@ class Engine:
                 row,
                 ends_call=not may_outlive_lease(row, guarantee, now),
             )
-            outcome = await keeper.during(
-                outcome_of(self._reach, call, self._settings.call_timeout_s)
-            )
+            outcome = await keeper.during(self._outcome(row, which))
             row = keeper.row
         self._passing(Boundary.AFTER_CALL)
         with self._telemetry.span("sayso.settle", row.traceparent, attributes):
@@ -382,6 +402,26 @@ class Engine:
             )
         self._passing(Boundary.AFTER_OUTCOME)
         return settled
+
+    async def _outcome(self, row: ActionRow, which: Try) -> Receipt | SaysoError:
+        """What came of a call, as it can be written down.
+
+        INVARIANT: nothing ends as not done on the provider's word alone where a look-up can prove
+        it. A call that is made again is looked up before; the last one is here.
+        """
+        outcome = await outcome_of(self._reach, call_of(row), self._settings.call_timeout_s)
+        is_last = which is Try.FIRST and row.attempts + 1 >= MAX_RELEASES
+        if not isinstance(outcome, RetryableError) or not is_last:
+            return outcome
+        found = await self._look_up(row)
+        if isinstance(found, Receipt):
+            return found
+        now = to_micros(self._clock.now())
+        guarantee = self._reach.action(row.name).guarantee
+        unproven = not_proven(replace(row, called_at=now), guarantee, found, now)
+        if unproven is None:
+            return outcome
+        return OutcomeUnknownError(Code.OUTCOME_UNKNOWN, unproven, detail=outcome.message)
 
     async def _take_back(self, row: ActionRow, stop: Obstacle, which: Try) -> ActionRow | None:
         return await self._store.write(

@@ -63,13 +63,14 @@ def check_at_rest(reader: Reader, tenant: Tenant, subject_id: str) -> None:
     Raises:
         RefusedError: `subject_in_use`, naming it.
     """
-    called = [row for row in open_actions(reader, tenant, subject_id) if row.status in CALLED]
+    called = [row for row in open_actions(reader, tenant, subject_id) if _is_called(row)]
     if called:
         first = called[0]
         settle = f"`sayso actions resolve {first.id}`"
         raise RefusedError(
             Code.SUBJECT_IN_USE,
-            f"the action {first.id} is {first.status}, and what it did has to be known first",
+            f"the action {first.id} is {first.status} and was called, and what came of it has to "
+            "be known first",
             next_step=settle if first.status is Status.UNKNOWN else "wait until it is over",
         )
     stops = reader.all("erasure.stops_in_force", tenant=tenant, subject_id=subject_id)
@@ -80,6 +81,12 @@ def check_at_rest(reader: Reader, tenant: Tenant, subject_id: str) -> None:
             f"the stop {stop} holds this customer, and would hold nobody any more",
             next_step=f"have two people release it first: `sayso resume {stop}`",
         )
+
+
+def _is_called(row: ActionRow) -> bool:
+    """Whether an effect may come to be, or be there: also where the provider has said that a call
+    did nothing, until that is looked up before the next one."""
+    return row.status in CALLED or (row.status is Status.APPROVED and row.call_key is not None)
 
 
 def open_actions(reader: Reader, tenant: Tenant, subject_id: str) -> list[ActionRow]:

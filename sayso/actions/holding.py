@@ -22,7 +22,15 @@ from sayso.actions.queue import ApprovalStatus, approval_of, show_again
 from sayso.actions.state import Status
 from sayso.audit.entry import EntryKind, Json
 from sayso.errors import Code
-from sayso.store.base import Reader, Row, SqlValue, Transaction, integer, text
+from sayso.store.base import (
+    Reader,
+    Row,
+    SqlValue,
+    Transaction,
+    integer,
+    integer_or_none,
+    text,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +76,33 @@ def _obstacle_params(row: ActionRow) -> dict[str, SqlValue]:
 def ahead_of_obstacles(tx: Transaction, row: ActionRow) -> None:
     """Say that `obstacle_to` will be asked next; see `Reader.ahead`."""
     tx.ahead("stop.obstacles", **_obstacle_params(row))
+
+
+def settled_since(reader: Reader, row: ActionRow, since: int) -> int:
+    """Index of the newest entry with which another action for the same customer was settled.
+
+    Args:
+        since: microseconds since 1970; those from before do not count.
+
+    Returns:
+        -1 for none.
+
+    INVARIANT: what was read at the provider before may be what it was before that one's effect. No
+    provider has to check it again: two credits are two credits.
+    """
+    found = reader.one("action.settled_since", **_since_params(row, since))
+    assert found is not None, "an aggregate always has a row"
+    newest = integer_or_none(found, "last_seq")
+    return -1 if newest is None else newest
+
+
+def ahead_of_settled(tx: Transaction, row: ActionRow, since: int) -> None:
+    """Say that `settled_since` will be asked next; see `Reader.ahead`."""
+    tx.ahead("action.settled_since", **_since_params(row, since))
+
+
+def _since_params(row: ActionRow, since: int) -> dict[str, SqlValue]:
+    return {"tenant": row.tenant, "subject_id": row.subject.id, "id": row.id, "since": since}
 
 
 def stop_on(reader: Reader, row: ActionRow) -> Obstacle | None:

@@ -123,6 +123,7 @@ class Judge:
         resolved: Resolved,
         *,
         now: int,
+        read_at: int,
         quote: str,
         approvers: Sequence[Approver] = (),
     ) -> Judged:
@@ -130,6 +131,7 @@ class Judge:
 
         Args:
             now: microseconds since 1970.
+            read_at: from before the provider was read.
             quote: the customer's or caller's words for the card.
             approvers: people who have said yes to this revision already (an editor).
         """
@@ -157,7 +159,7 @@ class Judge:
                 deadline=expires_at,
                 salt=self._entropy(16).hex(),
             )
-        snapshot = self._snapshot(row, resolved, judgement, card, expires_at, now)
+        snapshot = self._snapshot(row, resolved, judgement, card, expires_at, read_at)
         if judgement.outcome is Outcome.ALLOW:
             self._remember(snapshot.digest, question)
         judged = replace(
@@ -184,13 +186,13 @@ class Judge:
         judgement: Judgement,
         card: Card | None,
         expires_at: int | None,
-        now: int,
+        read_at: int,
     ) -> Snapshot:
         snapshot = Snapshot(
             resolved=resolved,
             connector_version=self._reach.version_of(row.name),
             schema_sha256=schema_hash(self._reach.action(row.name).args),
-            resolved_at=now,
+            resolved_at=read_at,
             salt=self._entropy(16).hex(),
             view_sha256=hash_of({} if card is None else card.to_json()),
             digest="",

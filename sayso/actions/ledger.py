@@ -110,7 +110,7 @@ class Snapshot:
         resolved: what the connector read.
         connector_version: of the connector that read it.
         schema_sha256: of the arguments' JSON schema that it was read by.
-        resolved_at: when, in microseconds since 1970.
+        resolved_at: microseconds since 1970, from before the provider was read.
         salt: keeps the digest from confirming guesses about a person after erasure.
         view_sha256: of the card; of an empty one when nobody is asked.
         digest: over all of it, the judgement's version and the requirement.

@@ -81,7 +81,7 @@ class Proposal:
     is_new: bool = False
 
 
-Claim = Callable[[Transaction, ActionRow], ActionRow | str | None]
+Claim = Callable[[Transaction, ActionRow], ActionRow | None]
 """Commits the intent of an approved action in the transaction that it is given."""
 
 
@@ -189,7 +189,7 @@ class Proposals:
         now = to_micros(self._clock.now())
         return await self._store.read(
             lambda reader: self._judge.judge(
-                reader, draft, resolved, now=now, quote=proposal.reason
+                reader, draft, resolved, now=now, read_at=draft.created_at, quote=proposal.reason
             )
         )
 
@@ -232,6 +232,7 @@ class Proposals:
         draft = replace(row, attempts=0)  # those of the reading; the calls are counted anew
         if row.status is Status.STALE:
             draft = replace(draft, revision=row.revision + 1)
+        read_at = to_micros(self._clock.now())
         try:
             outcome: Resolved | RefusedError = await self._resolve(draft)
         except RefusedError as error:
@@ -239,14 +240,15 @@ class Proposals:
         with self._telemetry.span("sayso.judge", row.traceparent, {"sayso.action": row.name}):
             try:
                 return await self._store.write(
-                    lambda tx: self._judge_stored(tx, row, draft, outcome, quote), brief=True
+                    lambda tx: self._judge_stored(tx, row, draft, outcome, read_at, quote),
+                    brief=True,
                 )
             except RefusedError as error:
                 if isinstance(outcome, RefusedError):
                     raise
                 unfit = error  # else it would stay due, and be judged in vain, for ever
                 return await self._store.write(
-                    lambda tx: self._judge_stored(tx, row, draft, unfit, quote), brief=True
+                    lambda tx: self._judge_stored(tx, row, draft, unfit, read_at, quote), brief=True
                 )
 
     async def _resolve(self, draft: ActionRow) -> Resolved:
@@ -324,7 +326,7 @@ class Proposals:
         reason = proposal.reason
         if reason:
             draft = replace(draft, reason_ref=self._ids.new("pii"))
-        judged = self._judged(tx, draft, outcome, now, reason)
+        judged = self._judged(tx, draft, outcome, now, draft.created_at, reason)
         pseudonym = self._personal.pseudonym(tx, draft.tenant, draft.subject.id, now)
         pii = None
         if draft.reason_ref is not None:
@@ -341,9 +343,9 @@ class Proposals:
         if claim is None or stored.status is not Status.APPROVED or stored.after:
             return Proposed(row=stored, approval=asked)
         claimed = claim(tx, stored)
-        if isinstance(claimed, ActionRow):
-            return Proposed(row=claimed, claimed=not claimed.is_held)
-        return Proposed(row=stored)
+        if claimed is None:
+            return Proposed(row=stored)
+        return Proposed(row=claimed, claimed=not claimed.is_held)
 
     def _judge_stored(
         self,
@@ -351,11 +353,12 @@ class Proposals:
         row: ActionRow,
         draft: ActionRow,
         outcome: Resolved | RefusedError,
+        read_at: int,
         quote: str,
     ) -> ActionRow | None:
         now = to_micros(self._clock.now())
         pseudonym = self._personal.pseudonym(tx, row.tenant, row.subject.id, now)
-        judged = self._judged(tx, draft, outcome, now, quote)
+        judged = self._judged(tx, draft, outcome, now, read_at, quote)
         known = approval_of(tx, row)
         approval_id = None
         if judged.card is not None:
@@ -372,10 +375,11 @@ class Proposals:
         draft: ActionRow,
         outcome: Resolved | RefusedError,
         now: int,
+        read_at: int,
         quote: str,
     ) -> Judged:
         if isinstance(outcome, Resolved):
-            return self._judge.judge(tx, draft, outcome, now=now, quote=quote)
+            return self._judge.judge(tx, draft, outcome, now=now, read_at=read_at, quote=quote)
         error = {
             "code": outcome.code.value,
             "message": storable(outcome.message, 500),

@@ -16,7 +16,7 @@ from sayso.errors import Code, IntegrityError, RefusedError, RetryableError, Say
 from sayso.store.base import Transaction
 
 MAX_RELEASES = 8
-"""How often a call that surely did nothing is made again before the action fails."""
+"""How many calls are made of which the provider says that they surely did nothing."""
 _MOST = 500
 """So many characters of a provider's words are kept."""
 

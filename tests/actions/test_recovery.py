@@ -18,6 +18,7 @@ from actions.desk import (
     decide,
     propose,
     say,
+    settle,
     shown,
     stock,
     usd,
@@ -31,7 +32,7 @@ from sayso.actions.decision import Choice
 from sayso.actions.engine import Boundary, EngineSettings
 from sayso.actions.ledger import Ledger, get_action
 from sayso.actions.moves import Moves
-from sayso.actions.settling import Settlements
+from sayso.actions.settling import MAX_RELEASES, Settlements
 from sayso.actions.snapshot import Absence, Call, Receipt
 from sayso.audit.personal import Personal
 from sayso.errors import Code, IntegrityError, RetryableError
@@ -228,6 +229,57 @@ async def test_an_empty_look_up_makes_no_new_revision_before_it_proves_absence(
         view = await advance(house, view)
         assert (view.status, view.revision) == ("succeeded", 1)
         assert len(shop.books.payouts) == 1
+
+
+@pytest.mark.promise("engine:one-effect:denied")
+@pytest.mark.parametrize("guarantee", PROVABLE, ids=["key", "key and look-up", "look-up"])
+async def test_the_last_call_that_is_denied_is_looked_up_as_each_before_it(
+    tmp_path: Path, guarantee: Guarantee
+) -> None:
+    """Invariant 3: an effect that is there is never stored as failed, also not by the eighth no."""
+    shop = Shop(guarantee)
+    async with open_shop(tmp_path, shop=shop) as house:
+        stock(house)
+        shop.faults += [ShopFault.UNREACHABLE] * (MAX_RELEASES - 1) + [ShopFault.DENIES]
+        view = await propose(house, 2000)
+        while view.status == "approved":
+            house.clock.advance(minutes=5)
+            view = await advance(house, view)
+        assert len(shop.books.calls) == MAX_RELEASES
+        assert (view.status, len(shop.books.payouts)) == ("succeeded", 1)
+        assert_verified(house)
+
+
+@pytest.mark.promise("engine:one-effect:denied")
+async def test_the_last_denied_call_is_unknown_until_an_empty_look_up_proves_something(
+    tmp_path: Path,
+) -> None:
+    """What may still appear is not failed, and is found once it does."""
+    clock = FakeClock()
+    shop = SlowToShow(verifiable(settle_after_s=60), clock, delay_s=50)
+    async with open_shop(tmp_path, shop=shop, clock=clock) as house:
+        stock(house)
+        shop.faults += [ShopFault.UNREACHABLE] * (MAX_RELEASES - 1) + [ShopFault.DENIES]
+        view = await propose(house, 2000)
+        while view.status == "approved":
+            clock.advance(minutes=5)
+            view = await advance(house, view)
+        assert view.status == "unknown"
+        assert (await settle(house, view)).status == "succeeded"
+        assert len(shop.books.payouts) == 1
+        assert_verified(house)
+
+
+@pytest.mark.promise("engine:one-effect:denied")
+async def test_a_call_that_no_look_up_can_find_fails_by_the_providers_word(tmp_path: Path) -> None:
+    """Where nothing can be proven, a no that is said eight times is a no, and nobody waits."""
+    async with open_shop(tmp_path, shop=Shop(at_most_once())) as house:
+        stock(house)
+        house.shop.faults += [ShopFault.UNREACHABLE] * MAX_RELEASES
+        view = await settle(house, await propose(house, 2000))
+        assert view.status == "failed"
+        assert house.shop.books.payouts == []
+        assert_verified(house)
 
 
 async def test_what_was_surely_not_done_is_judged_anew_once_that_is_proven(tmp_path: Path) -> None:

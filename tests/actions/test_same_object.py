@@ -6,15 +6,29 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from actions.desk import MAIN, advance, assert_verified, propose, stock, submit_plan, usd
+from actions.desk import (
+    MAIN,
+    advance,
+    assert_verified,
+    decide,
+    propose,
+    run_due,
+    say,
+    shown,
+    stock,
+    submit_plan,
+    usd,
+)
 from actions.test_resolution import found
 from support.house import POLICY, ShopHouse, open_shop
 
-from sayso.actions.action import at_most_once, verifiable
+from sayso.actions.action import Action, Args, Subject, at_most_once, verifiable
 from sayso.actions.plan import Step
-from sayso.actions.snapshot import Call
+from sayso.actions.snapshot import Call, Resolved
 from sayso.actions.state import FINAL
 from sayso.ids import to_micros
+from sayso.json import JsonValue
+from sayso.money import Money
 from sayso.sdk.views import ActionView
 from sayso.store.base import Reader, integer_or_none, text
 from sayso.testing.shop import Shop, ShopFault
@@ -85,6 +99,87 @@ async def test_a_repeated_request_is_one(tmp_path: Path) -> None:
         await serve(house)
         assert inside[0].id == first.id
         assert len(house.shop.books.payouts) == 1
+
+
+@pytest.mark.promise("object:read-again")
+async def test_what_an_earlier_approved_action_left_is_read_before_the_next(tmp_path: Path) -> None:
+    """Two cards over one order, read together and allowed one after the other within moments."""
+    async with open_shop(tmp_path) as house:
+        house.shop.books.add("o1", "cus_1", Money(20_000, "USD"))
+        first, second = await propose(house, 15_000), await propose(house, 15_000)
+        await decide(house, say(await shown(house, first)))
+        await decide(house, say(await shown(house, second), "noor"))
+        first, second = [await house.sayso.action(one.id) for one in (first, second)]
+        assert (first.status, second.status) == ("succeeded", "refused")
+        assert second.error is not None
+        assert second.error.code == "amount_too_large"
+        assert house.shop.books.paid_out_minor == 15_000
+        assert_verified(house)
+
+
+@pytest.mark.promise("object:read-again")
+@pytest.mark.parametrize("after", [(), ("s1",)], ids=["beside it", "after it"])
+async def test_what_an_earlier_step_left_is_read_before_the_next(
+    tmp_path: Path, after: tuple[str, ...]
+) -> None:
+    """The steps of a plan are read and judged together; the first one changes what is left."""
+    async with open_shop(tmp_path, policy=OFTEN) as house:
+        house.shop.books.add("o1", "cus_1", Money(4000, "USD"))
+        args: dict[str, JsonValue] = {"order": "o1", "amount": usd(3000)}
+        steps = [
+            Step(id="s1", action="shop.refund", args=args),
+            Step(id="s2", action="shop.refund", args=args, after=after),
+        ]
+        rows = await submit_plan(house, *steps)
+        await run_due(house)
+        found = [(await house.sayso.action(row.id)).status for row in rows]
+        assert found == ["succeeded", "refused"]
+        assert house.shop.books.paid_out_minor == 3000
+
+
+@pytest.mark.promise("object:read-again")
+async def test_what_was_done_while_another_was_read_is_read_again(tmp_path: Path) -> None:
+    """Also what nobody has to allow, and is claimed in the very commit that judges it."""
+
+    class Slow(Shop):
+        """Its first answer is kept back until the test lets it go."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.may_answer = asyncio.Event()
+
+        async def resolve(self, action: Action, args: Args, subject: Subject) -> Resolved:
+            found = await super().resolve(action, args, subject)
+            if self.reads == 1:
+                await self.may_answer.wait()
+            return found
+
+    shop = Slow()
+    async with open_shop(tmp_path, shop=shop) as house:
+        house.shop.books.add("o1", "cus_1", Money(4000, "USD"))
+        slow = asyncio.create_task(propose(house, 3000))
+        while not shop.reads:
+            await asyncio.sleep(0)
+        assert (await propose(house, 3000)).status == "succeeded"
+        shop.may_answer.set()
+        assert (await slow).status == "refused"
+        assert house.shop.books.paid_out_minor == 3000
+        assert_verified(house)
+
+
+@pytest.mark.promise("object:read-again")
+async def test_a_claim_reads_once_more_for_each_that_is_settled_meanwhile(tmp_path: Path) -> None:
+    """It goes by the log's order: no clock that stands still makes it read for ever."""
+    async with open_shop(tmp_path, policy=OFTEN) as house:
+        stock(house, "o1", "o2")
+        await propose(house, 1000)
+        reads = house.shop.reads
+        view = await propose(house, 1000, order="o2")
+        assert view.status == "succeeded"
+        assert house.shop.reads == reads + 2, "for the judgement, and again at the claim"
+        house.clock.advance(seconds=1)
+        await propose(house, 1000, order="o2")
+        assert house.shop.reads == reads + 3, "nothing was settled since it was read"
 
 
 @pytest.mark.promise("object:one-at-a-time")

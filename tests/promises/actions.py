@@ -130,6 +130,11 @@ PROMISES: dict[str, Promise] = {
         "that object is; everything else goes on.",
         "issue 3",
     ),
+    "object:read-again": Promise(
+        "What another action for the same customer has left at the provider is read before the "
+        "next one is called, however short ago it was read last.",
+        "decision 3",
+    ),
     "object:freed": Promise(
         "What waits for its object goes on by the very transaction that settles it, also by a "
         "person's word, and never waits in a circle.",

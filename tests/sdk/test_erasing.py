@@ -27,6 +27,7 @@ from sdk.customers import (
 )
 from support.house import ShopHouse, open_shop
 
+from sayso.actions.action import verifiable
 from sayso.actions.erasing import without_personal
 from sayso.actions.ledger import get_action
 from sayso.actions.stopping import Resumption
@@ -35,7 +36,7 @@ from sayso.errors import Code, RefusedError
 from sayso.money import Money
 from sayso.sdk.subjects.eraser import STEPS
 from sayso.sdk.tokens import Scope
-from sayso.testing.shop import ShopFault
+from sayso.testing.shop import Shop, ShopFault
 
 
 @pytest.mark.promise("subjects:erased")
@@ -197,6 +198,22 @@ async def test_what_is_being_called_or_unknown_has_to_be_known_first(house: Shop
     assert entry.kind == "subject.refused"
     assert entry.body["data"] == {"asked": "erase", "code": "subject_in_use"}
     assert ANA in await everything_stored(house)
+
+
+async def test_what_was_called_and_denied_has_to_be_known_first(tmp_path: Path) -> None:
+    """A provider's word that nothing was done is looked up before an action ends without it."""
+    async with open_shop(tmp_path, shop=Shop(verifiable(settle_after_s=60))) as house:
+        house.shop.books.add("o_ana", ANA, Money(30_000, "USD"))
+        house.shop.faults.append(ShopFault.DENIES)
+        await live_again(house)
+        with pytest.raises(RefusedError) as caught:
+            await house.sayso.subjects.erase(ANA, reason="subject_request", by=MARIA)
+        assert caught.value.code is Code.SUBJECT_IN_USE
+        house.clock.advance(minutes=2)
+        await house.sayso.house.dispatcher.drain()
+        erased = await house.sayso.subjects.erase(ANA, reason="subject_request", by=MARIA)
+        assert erased.status == "erased"
+        assert [view.status for view in await house.sayso.actions()] == ["succeeded"]
 
 
 async def test_a_request_that_is_being_planned_is_waited_for(tmp_path: Path) -> None:

@@ -108,6 +108,12 @@ update action set due_at = :now
 where tenant = :tenant and request_id = :request_id and undoes is null
     and status in ('planned', 'stale', 'approved', 'pending_approval');
 
+-- Another action that was called for a customer, and was settled or put back since a moment.
+-- name: settled_since
+select max(last_seq) as last_seq from action
+where tenant = :tenant and subject_id = :subject_id and call_key is not null
+    and updated_at >= :since and status <> 'executing' and id <> :id;
+
 -- name: history
 select count(*) as count,
     cast(coalesce(sum(
