@@ -236,6 +236,20 @@ async def test_one_that_cannot_be_taken_back_does_not_keep_the_others(tmp_path: 
         }
 
 
+@pytest.mark.promise("plans:undo")
+async def test_one_whose_end_nobody_knows_does_not_keep_the_others(tmp_path: Path) -> None:
+    """Taking back the second gift is lost on the way; the first is taken back all the same."""
+    async with open_gifts(tmp_path) as house:
+        house.shop.faults = [ShopFault.SAYS_NO]
+        gifts_of(house).gift_faults = [None, None, ShopFault.LOST_BEFORE]  # type: ignore[list-item]
+        await submit(
+            house, OnFailure.UNDO, gift("s1", 1000), gift("s2", 2000, "s1"), refund("s3", 9, "s2")
+        )
+        found = await states(house)
+        assert (found["s2-undo"], found["s1-undo"]) == ("unknown", "succeeded")
+        assert (found["s2"], found["s1"]) == ("succeeded", "compensated")
+
+
 @pytest.mark.promise("plans:undo:rights")
 async def test_nobody_takes_back_by_asking_for_it(tmp_path: Path) -> None:
     """`context.undoes` is read from the ledger: a caller who asks for the same is denied."""
