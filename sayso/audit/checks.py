@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Self, TypeAlias, cast
 
 from sayso.audit.anchors import Witnessed, judge_anchors, read_witnessed
+from sayso.audit.growth import Growth, is_beginning
 from sayso.audit.keys import (
     KeyHistory,
     ListedKey,
@@ -44,6 +45,7 @@ class Trust:
         witnessed: notes from elsewhere that count as far as witnesses of the policy cosigned them.
         policy: which witnesses count; its logs' keys are among `keys`.
         segments: the folder of the sealed segments' files; None when they are not at hand.
+        growths: proofs that a log only grew; an export may be older than a checkpoint by them.
     """
 
     keys: tuple[Verifier, ...] = ()
@@ -51,6 +53,7 @@ class Trust:
     witnessed: tuple[bytes, ...] = ()
     policy: WitnessPolicy | None = None
     segments: Path | None = None
+    growths: tuple[Growth, ...] = ()
 
     @classmethod
     def parse(
@@ -61,11 +64,13 @@ class Trust:
         witnessed: Iterable[bytes] = (),
         policy: WitnessPolicy | None = None,
         segments: Path | None = None,
+        growths: Iterable[bytes] = (),
     ) -> Self:
-        """From the text of keys, the bytes of notes, a policy and a folder.
+        """From the text of keys, the bytes of notes and of proofs, a policy and a folder.
 
         Raises:
             IntegrityError: `key_mismatch`, when one of the keys is none.
+            RefusedError: `invalid_input`, when one of the proofs is none.
         """
         keys = {key.vkey: key for key in map(Verifier.parse, vkeys)}
         keys |= {key.vkey: key for key in (policy.log_keys() if policy else ())}
@@ -75,6 +80,7 @@ class Trust:
             witnessed=tuple(witnessed),
             policy=policy,
             segments=segments,
+            growths=tuple(map(Growth.parse, growths)),
         )
 
     @property
@@ -228,12 +234,17 @@ def judge_head_row(head: Head, checkpoint: Checkpoint, findings: Findings) -> No
 
 
 def judge_checkpoints(
-    checkpoints: Sequence[Checkpoint], walk: Walk, size: int, findings: Findings
+    checkpoints: Sequence[Checkpoint],
+    walk: Walk,
+    size: int,
+    findings: Findings,
+    growths: Sequence[Growth] = (),
 ) -> tuple[int, ...]:
     """Compare the log with what it was at earlier sizes.
 
     Args:
         size: how many entries the log has: what its head signs, or what is there when it has none.
+        growths: by these it may be older than a checkpoint, and not rolled back.
 
     Returns:
         The sizes at which it still is what it was.
@@ -246,6 +257,12 @@ def judge_checkpoints(
                 f"the checkpoint at {checkpoint.size} can only be compared with a sealed segment"
             )
             findings.add(Check.CHECKPOINT_COMPARED, Damage.PRUNED, message)
+        elif checkpoint.size > size and _began(walk, size, checkpoint, growths):
+            message = (
+                f"older than the checkpoint you hold ({size} < {checkpoint.size}): it is the"
+                f" beginning of that log, without its newest {checkpoint.size - size} entries"
+            )
+            findings.add(Check.CHECKPOINT_REACHED, Damage.OLDER, message)
         elif checkpoint.size > size or own is None:
             message = f"the log had {checkpoint.size} entries, and now it has {size}"
             findings.add(Check.CHECKPOINT_REACHED, Damage.ROLLED_BACK, message, size)
@@ -257,6 +274,12 @@ def judge_checkpoints(
         else:
             confirmed.append(checkpoint.size)
     return tuple(confirmed)
+
+
+def _began(walk: Walk, size: int, seen: Checkpoint, growths: Sequence[Growth]) -> bool:
+    """Whether what was read, and not only what its head says, is proven to begin a later tree."""
+    own = walk.at_marks.get(size)
+    return own is not None and is_beginning(size, own.root(), seen, growths)
 
 
 StateRow: TypeAlias = "tuple[str, object, object]"
@@ -387,6 +410,8 @@ class LogSource:
         entered: heads of this log in the source's log of logs.
         witnessed: notes that the source keeps with cosignatures; they count by those alone.
         body_at: the stored body at an index, asked for while `state` is read.
+        exported: whether it was made once and is no log that goes on, so that it may be older than
+            what the caller holds.
         sealed: the rows of sealed segments, with None in the place of one that can be no segment;
             None where the source lists none, whatever the entries say.
     """
@@ -403,6 +428,7 @@ class LogSource:
     entered: tuple[EnteredHead, ...] = ()
     witnessed: tuple[bytes, ...] = ()
     body_at: BodyAt = lambda _: None
+    exported: bool = False
     sealed: tuple[SealedSegment | None, ...] | None = None
 
 
@@ -507,7 +533,9 @@ def judge_log(
     elif head is None and count:
         findings.add(Check.HEAD_PRESENT, Damage.DELETED, "there are entries and no signed head")
     size = opened.checkpoint.size if opened else count
-    confirmed = judge_checkpoints([one.checkpoint for one in seen], walk, size, findings)
+    growths = trust.growths if source.exported else ()
+    held = [one.checkpoint for one in seen]
+    confirmed = judge_checkpoints(held, walk, size, findings, growths)
     if not count and not size:
         findings.add(Check.LOG_NOT_EMPTY, Damage.EMPTY, "the log has no entries")
     anchor = None

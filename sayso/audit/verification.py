@@ -43,6 +43,9 @@ class Damage(StrEnum):
     """The signed log contradicts a checkpoint that was signed earlier: history was rewritten."""
     ROLLED_BACK = "rolled_back"
     """The signed log is shorter than a checkpoint seen earlier."""
+    OLDER = "older"
+    """The export is shorter than a checkpoint that the caller holds, and proven to be the beginning
+    of that log: made earlier, or of a log that was rolled back since."""
     STATE_DISAGREES = "state_disagrees"
     """A row does not say what the entries about it say."""
     BAD_SIGNATURE = "bad_signature"
@@ -63,7 +66,14 @@ class Damage(StrEnum):
 
 
 UNDECIDED = frozenset(
-    {Damage.UNKNOWN_KEY, Damage.UNWITNESSED, Damage.PRUNED, Damage.UNREADABLE, Damage.EMPTY}
+    {
+        Damage.OLDER,
+        Damage.UNKNOWN_KEY,
+        Damage.UNWITNESSED,
+        Damage.PRUNED,
+        Damage.UNREADABLE,
+        Damage.EMPTY,
+    }
 )
 """What leaves the verdict open; every other damage means tampered."""
 

@@ -260,6 +260,7 @@ def verify_bundle(
                 head=head,
                 keys=keys,
                 pages=_guard(in_pages(counted), findings),
+                exported=True,
                 sealed=reader.sealed,
             )
             log = judge_log(source, own, trust, deep=deep, progress=progress)
@@ -519,6 +520,14 @@ def _parser() -> argparse.ArgumentParser:
         help="a signed checkpoint that was kept elsewhere; repeatable",
     )
     parser.add_argument(
+        "--grown",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="FILE",
+        help="a proof that the log only grew since a bundle was made; repeatable",
+    )
+    parser.add_argument(
         "--policy", type=Path, metavar="FILE", help="which keys, and how many witnesses"
     )
     parser.add_argument(
@@ -536,7 +545,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         notes = [path.read_bytes() for path in chosen.checkpoint]
         policy = None if chosen.policy is None else WitnessPolicy.read(chosen.policy)
-        trust = Trust.parse(chosen.vkey, notes, policy=policy, segments=chosen.segments)
+        trust = Trust.parse(
+            chosen.vkey,
+            notes,
+            policy=policy,
+            segments=chosen.segments,
+            growths=[path.read_bytes() for path in chosen.grown],
+        )
     except (OSError, SaysoError) as error:
         sys.stderr.write(f"{error}\n")
         return Verdict.CANNOT_JUDGE.exit_status

@@ -88,6 +88,12 @@ PROMISES: dict[str, Promise] = {
     "audit:export": Promise(
         "A filtered export proves each of its rows and says that it is not whole.", "audit 4.8"
     ),
+    "audit:older": Promise(
+        "An export that is proven to be the beginning of the log that the auditor holds is said to "
+        "be older, neither verified nor accused; without the proof, and for a database, it was "
+        "rolled back.",
+        "audit 4.9",
+    ),
     "audit:sealed": Promise(
         "A segment of the log is sealed in a file that proves itself before any of its entries may "
         "leave the database.",

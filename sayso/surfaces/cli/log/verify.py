@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -34,6 +34,7 @@ class _Held:
         witnessed: notes that count by their cosignatures.
         policy: which witnesses count.
         segments: the folder of the sealed segments' files.
+        growths: proofs that the log only grew since a bundle was made.
     """
 
     keys: tuple[str, ...]
@@ -41,6 +42,7 @@ class _Held:
     witnessed: tuple[bytes, ...]
     policy: WitnessPolicy | None
     segments: Path | None
+    growths: tuple[bytes, ...] = ()
 
 
 def verify(
@@ -67,6 +69,14 @@ def verify(
         list[Path] | None,
         typer.Option(
             "--published", metavar="DIR", help="A directory heads are published to; repeatable."
+        ),
+    ] = None,
+    grown: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--grown",
+            metavar="FILE",
+            help="A proof that the log only grew since a bundle was made; repeatable.",
         ),
     ] = None,
     policy: Annotated[
@@ -99,6 +109,7 @@ def verify(
     out = Out(as_json=as_json)
     try:
         held = _held(vkey, checkpoint, published, policy, state, segments, ask_witnesses, out)
+        held = replace(held, growths=tuple(file.read_bytes() for file in grown or ()))
         if source is None:
             found = _verify_workspace(find_workspace(workspace), held, deep, out)
         else:
@@ -198,6 +209,7 @@ def _verify_source(source: str, held: _Held, deep: bool, out: Out) -> Verificati
         witnessed=held.witnessed,
         policy=held.policy,
         segments=held.segments,
+        growths=held.growths,
     )
     url = _url_in(source)
     if url is not None:
