@@ -16,7 +16,8 @@ from sayso.connectors.stripe.customer import (
     reference_of,
     unknown_object,
 )
-from sayso.errors import Code, OutcomeUnknownError, RefusedError
+from sayso.connectors.stripe.proof import proven
+from sayso.errors import Code, RefusedError
 from sayso.money import Money
 
 if TYPE_CHECKING:
@@ -95,14 +96,10 @@ class CreditReturns:
             )
             return receipt_of(change) if is_ours(change.metadata, call) else None
 
-        receipt = await self._api.write(send, what="balance change")
-        if receipt is None:
-            raise OutcomeUnknownError(
-                Code.OUTCOME_UNKNOWN,
-                "stripe answered with a balance change that is not of this action",
-                next_step="wait for the look-up, or look in the Stripe dashboard",
-            )
-        return receipt
+        return proven(
+            await self._api.write(send, what="balance change"),
+            otherwise="stripe answered with a balance change that is not of this action",
+        )
 
     async def look_up(self, call: Call) -> Receipt | Absence:
         """The change of this action among the customer's balance changes."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sayso.actions.action import Args, Subject
@@ -10,7 +11,8 @@ from sayso.connectors.plain import plain
 from sayso.connectors.stripe.actions import CREDIT, CreditArgs
 from sayso.connectors.stripe.currency import from_stripe, to_stripe
 from sayso.connectors.stripe.customer import is_ours, read_customer, reference_of
-from sayso.errors import Code, OutcomeUnknownError, RefusedError
+from sayso.connectors.stripe.proof import PAGE, find_listed, proven
+from sayso.errors import Code, RefusedError
 from sayso.ids import Clock, rfc3339
 from sayso.json import JsonValue
 
@@ -18,9 +20,6 @@ if TYPE_CHECKING:
     import stripe  # only the types: the SDK itself is imported by the first call
 
     from sayso.connectors.stripe.api import StripeApi
-
-_PAGE = 100
-_MOST_CHANGES = 2_000
 
 
 class Credits:
@@ -104,14 +103,10 @@ class Credits:
             )
             return receipt_of(change) if is_ours(change.metadata, call) else None
 
-        receipt = await self._api.write(send, what="credit")
-        if receipt is None:
-            raise OutcomeUnknownError(
-                Code.OUTCOME_UNKNOWN,
-                "stripe answered with a credit that is not of this action",
-                next_step="wait for the look-up, or look in the Stripe dashboard",
-            )
-        return receipt
+        return proven(
+            await self._api.write(send, what="credit"),
+            otherwise="stripe answered with a credit that is not of this action",
+        )
 
     async def look_up(self, call: Call) -> Receipt | Absence:
         """The credit of this action among the customer's balance changes."""
@@ -122,7 +117,7 @@ async def balance_page(
     api: StripeApi, customer_id: str, after: str | None = None
 ) -> stripe.ListObject[stripe.CustomerBalanceTransaction]:
     """Up to 100 changes of a customer's balance, newest first."""
-    params: stripe.params.CustomerBalanceTransactionListParams = {"limit": _PAGE}
+    params: stripe.params.CustomerBalanceTransactionListParams = {"limit": PAGE}
     if after is not None:
         params["starting_after"] = after
     return await api.read(
@@ -132,17 +127,19 @@ async def balance_page(
 
 async def look_up_change(api: StripeApi, call: Call) -> Receipt | Absence:
     """The change of a balance that carries the reference of this action."""
-    after: str | None = None
-    for _ in range(_MOST_CHANGES // _PAGE):
-        page = await balance_page(api, call.resolved.object_id, after)
-        for change in page.data:
-            if is_ours(change.metadata, call):
-                return receipt_of(change)
-        # INVARIANT: only a list that was read to its end proves that there is none.
-        if not page.has_more or not page.data:
-            return Absence.ABSENT
-        after = page.data[-1].id
-    return Absence.CANNOT_TELL
+    found = await find_change(
+        api, call.resolved.object_id, lambda change: is_ours(change.metadata, call)
+    )
+    return found if isinstance(found, Absence) else receipt_of(found)
+
+
+async def find_change(
+    api: StripeApi,
+    customer_id: str,
+    is_wanted: Callable[[stripe.CustomerBalanceTransaction], bool],
+) -> stripe.CustomerBalanceTransaction | Absence:
+    """The newest change of a customer's balance that is wanted, as `find_listed` finds it."""
+    return await find_listed(lambda after: balance_page(api, customer_id, after), is_wanted)
 
 
 def receipt_of(change: stripe.CustomerBalanceTransaction) -> Receipt:

@@ -18,6 +18,7 @@ from sayso.connectors.stripe.customer import (
     reference_of,
     unknown_object,
 )
+from sayso.connectors.stripe.proof import proven
 from sayso.connectors.stripe.subscriptions import (
     OVER,
     REFERENCED,
@@ -27,7 +28,7 @@ from sayso.connectors.stripe.subscriptions import (
     reference_in,
     title_of,
 )
-from sayso.errors import Code, OutcomeUnknownError, RefusedError
+from sayso.errors import Code, RefusedError
 
 if TYPE_CHECKING:
     import stripe  # only the types: the SDK itself is imported by the first call
@@ -91,14 +92,10 @@ class Keeping:
             )
             return receipt_of(kept) if is_ours(kept.metadata, call) else None
 
-        receipt = await self._api.write(send, what="subscription")
-        if receipt is None:
-            raise OutcomeUnknownError(
-                Code.OUTCOME_UNKNOWN,
-                "stripe's answer does not show that the subscription goes on",
-                next_step="wait for the look-up, or look in the Stripe dashboard",
-            )
-        return receipt
+        return proven(
+            await self._api.write(send, what="subscription"),
+            otherwise="stripe's answer does not show that the subscription goes on",
+        )
 
     async def look_up(self, call: Call) -> Receipt | Absence:
         """Whether the subscription carries the reference of this action."""

@@ -24,6 +24,7 @@ import httpx
 import stripe
 
 from sayso.connectors.plain import plain
+from sayso.connectors.stripe.proof import LOOK_OR_WAIT
 from sayso.errors import Code, OutcomeUnknownError, RefusedError, RetryableError, SaysoError
 
 _NOTHING_LEFT_US = (
@@ -101,7 +102,7 @@ def unreadable(what: str) -> OutcomeUnknownError:
     return OutcomeUnknownError(
         Code.OUTCOME_UNKNOWN,
         f"stripe's answer is no {what} of this action",
-        next_step="wait for the look-up, or look in the Stripe dashboard",
+        next_step=LOOK_OR_WAIT,
     )
 
 
@@ -123,7 +124,7 @@ def _unknown(message: str, writing: bool, detail: str) -> SaysoError:
         return OutcomeUnknownError(
             Code.OUTCOME_UNKNOWN,
             f"{message}, so it may have been done",
-            next_step="wait for the look-up, or look in the Stripe dashboard",
+            next_step=LOOK_OR_WAIT,
             detail=detail,
         )
     return RetryableError(

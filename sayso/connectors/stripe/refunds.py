@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 from sayso.actions.action import Args, FactValue, Subject
@@ -19,7 +18,8 @@ from sayso.connectors.stripe.customer import (
     reference_of,
     unknown_object,
 )
-from sayso.errors import Code, OutcomeUnknownError, RefusedError
+from sayso.connectors.stripe.proof import PAGE, done_before, find_listed, proven
+from sayso.errors import Code, RefusedError
 from sayso.ids import Clock, rfc3339
 from sayso.json import JsonValue
 from sayso.money import Money
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
     import stripe  # only the types: the SDK itself is imported by the first call
 
     from sayso.connectors.stripe.api import StripeApi
-
-_PAGE = 100
-_MOST_REFUNDS = 2_000
 
 
 class Refunds:
@@ -83,7 +80,7 @@ class Refunds:
     ) -> dict[str, FactValue]:
         now = self._clock.now()
         others = await self._api.read(
-            lambda client: client.v1.charges.list_async({"customer": customer.id, "limit": _PAGE})
+            lambda client: client.v1.charges.list_async({"customer": customer.id, "limit": PAGE})
         )
         return {
             "tenure_days": customer.tenure_days(now),
@@ -134,59 +131,23 @@ class Refunds:
         try:
             receipt = await self._api.write(send, what="refund")
         except RefusedError as error:
-            return await self._done_before(call, error)
-        if receipt is None:
-            raise OutcomeUnknownError(
-                Code.OUTCOME_UNKNOWN,
-                "stripe answered with a refund that is not of this action",
-                next_step="wait for the look-up, or look in the Stripe dashboard",
-            )
-        return receipt
-
-    async def _done_before(self, call: Call, refusal: RefusedError) -> Receipt:
-        """The refund of an earlier try, when that is why Stripe says no now; else the refusal.
-
-        Only our reference counts: a charge that somebody else refunded is no success of ours.
-        """
-        if refusal.code is not Code.PROVIDER_REFUSED:
-            raise refusal
-        try:
-            found = await self.look_up(call)
-        except RefusedError:
-            raise refusal from None
-        if isinstance(found, Receipt):
-            return found
-        raise refusal
+            return await done_before(self.look_up, call, error)
+        return proven(receipt, otherwise="stripe answered with a refund that is not of this action")
 
     async def look_up(self, call: Call) -> Receipt | Absence:
         """The refund of this action among all refunds of the charge."""
-        seen = 0
-        async for refund in self._refunds(call.resolved.object_id):
-            if is_ours(refund.metadata, call):
-                return _receipt(refund)
-            seen += 1
-            if seen >= _MOST_REFUNDS:
-                return Absence.CANNOT_TELL
-        return Absence.ABSENT
 
-    async def _refunds(self, charge_id: str) -> AsyncIterator[stripe.Refund]:
-        """Every refund of the charge, page by page: a list that ends early proves nothing."""
-        after: str | None = None
-        while True:
-            params: stripe.params.RefundListParams = {"charge": charge_id, "limit": _PAGE}
+        async def read_page(after: str | None) -> stripe.ListObject[stripe.Refund]:
+            params: stripe.params.RefundListParams = {
+                "charge": call.resolved.object_id,
+                "limit": PAGE,
+            }
             if after is not None:
                 params["starting_after"] = after
-            page = await self._page(params)
-            for refund in page.data:
-                yield refund
-            if not page.has_more or not page.data:
-                return
-            after = page.data[-1].id
+            return await self._api.read(lambda client: client.v1.refunds.list_async(params))
 
-    async def _page(
-        self, params: stripe.params.RefundListParams
-    ) -> stripe.ListObject[stripe.Refund]:
-        return await self._api.read(lambda client: client.v1.refunds.list_async(params))
+        found = await find_listed(read_page, lambda refund: is_ours(refund.metadata, call))
+        return found if isinstance(found, Absence) else _receipt(found)
 
 
 def _left(charge: stripe.Charge) -> Money:

@@ -38,7 +38,8 @@ from sayso.connectors.stripe.customer import (
     reference_of,
     unknown_object,
 )
-from sayso.errors import Code, OutcomeUnknownError, RefusedError
+from sayso.connectors.stripe.proof import done_before, proven
+from sayso.errors import Code, RefusedError
 from sayso.ids import Clock, rfc3339
 from sayso.money import Money
 
@@ -125,14 +126,8 @@ class Cancellations:
         try:
             done = await self._send(call, args)
         except RefusedError as refusal:
-            return await self._done_before(call, refusal)
-        if done is None:
-            raise OutcomeUnknownError(
-                Code.OUTCOME_UNKNOWN,
-                "stripe's answer does not show the cancellation",
-                next_step="wait for the look-up, or look in the Stripe dashboard",
-            )
-        return done
+            return await done_before(self.look_up, call, refusal)
+        return proven(done, otherwise="stripe's answer does not show the cancellation")
 
     async def _send(self, call: Call, args: CancelArgs) -> Receipt | None:
         key: stripe.RequestOptions = {"idempotency_key": call.idempotency_key}
@@ -153,18 +148,6 @@ class Cancellations:
 
         send = now if args.when == "now" else at_period_end
         return await self._api.write(send, what="cancellation")
-
-    async def _done_before(self, call: Call, refusal: RefusedError) -> Receipt:
-        """The effect of an earlier try, when that is why Stripe says no now; else the refusal."""
-        if refusal.code is not Code.PROVIDER_REFUSED:
-            raise refusal
-        try:
-            found = await self.look_up(call)
-        except RefusedError:
-            raise refusal from None
-        if isinstance(found, Receipt):
-            return found
-        raise refusal
 
     async def look_up(self, call: Call) -> Receipt | Absence:
         """Whether the subscription carries the reference of this action."""
