@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING
 from sayso.actions.action import Args, Subject
 from sayso.actions.snapshot import Absence, Call, Receipt, Resolved
 from sayso.connectors.stripe.actions import TAKE_BACK_CREDIT, TakeBackCreditArgs
-from sayso.connectors.stripe.credits import balance_page, look_up_change, receipt_of
+from sayso.connectors.stripe.credits import find_change, look_up_change, receipt_of
 from sayso.connectors.stripe.currency import from_stripe, to_stripe
 from sayso.connectors.stripe.customer import (
+    DAY_S,
     Customer,
     is_ours,
     read_customer,
     reference_of,
     unknown_object,
 )
-from sayso.connectors.stripe.proof import proven
+from sayso.connectors.stripe.proof import MOST_LISTED, proven
 from sayso.errors import Code, RefusedError
 from sayso.money import Money
 
@@ -74,10 +75,30 @@ class CreditReturns:
             raise unknown_object("credit", credit)
         if given.amount >= 0:
             raise RefusedError(Code.WRONG_STATE, f"`{credit[:40]}` gave no credit")
-        changes = await balance_page(self._api, customer.id)
-        if any(_takes_back(change.metadata, given.id) for change in changes.data):
-            raise RefusedError(Code.NOTHING_LEFT, f"`{credit[:40]}` was taken back already")
+        await self._check_not_taken_back(customer, given)
         return given
+
+    async def _check_not_taken_back(
+        self, customer: Customer, given: stripe.CustomerBalanceTransaction
+    ) -> None:
+        # A change that takes it back is newer than the credit, so that the search may end with
+        # older ones; the day is for clocks of Stripe's that differ.
+        past = given.created - DAY_S
+
+        def ends_search(change: stripe.CustomerBalanceTransaction) -> bool:
+            return change.created < past or _takes_back(change.metadata, given.id)
+
+        found = await find_change(self._api, customer.id, ends_search)
+        name = f"`{given.id[:40]}`"
+        if found is Absence.CANNOT_TELL:
+            raise RefusedError(
+                Code.WRONG_STATE,
+                f"the balance has more than {MOST_LISTED} changes since {name}, which may have "
+                "been taken back by one that was not read",
+                next_step="look for it in the Stripe dashboard, and take it back there",
+            )
+        if not isinstance(found, Absence) and _takes_back(found.metadata, given.id):
+            raise RefusedError(Code.NOTHING_LEFT, f"{name} was taken back already")
 
     async def call(self, call: Call) -> Receipt:
         """Take it back, once per key."""

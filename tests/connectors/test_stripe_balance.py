@@ -1,0 +1,113 @@
+"""Credit at Stripe and what takes it back, over a history of balance changes of any length."""
+
+from __future__ import annotations
+
+import pytest
+from connectors.benches import BEN
+from connectors.stripe_desk import Desk, open_desk
+
+from sayso.actions.snapshot import Absence, Receipt
+from sayso.errors import Code, OutcomeUnknownError, RefusedError
+from sayso.json import JsonObject
+from sayso.testing.sandbox import Fault
+from sayso.testing.sandbox.rows import BalanceTransaction
+
+CREDIT: JsonObject = {"amount": {"amount_minor": 700, "currency": "USD"}}
+
+
+def add_changes(desk: Desk, count: int, *, created: int | None = None) -> None:
+    """So many changes of Ben's balance that are nobody's action."""
+    at = int(desk.sandbox.now().timestamp()) if created is None else created
+    desk.sandbox.add(
+        *(
+            BalanceTransaction(
+                id=f"cbtxn_{at}_{number}",
+                created=at,
+                customer=BEN.id,
+                amount=-1,
+                currency="usd",
+                ending_balance=0,
+            )
+            for number in range(count)
+        )
+    )
+
+
+async def give(desk: Desk) -> str:
+    """A credit of $7.00 by an action; its id."""
+    given = await desk.outcome(await desk.plan("stripe.credit", CREDIT, BEN, number=1))
+    assert isinstance(given, Receipt)
+    return given.id
+
+
+def taken_back(desk: Desk) -> int:
+    """How often something was taken back."""
+    return len(desk.sandbox.books().of("balance_debit"))
+
+
+@pytest.mark.promise("connectors:proof")
+@pytest.mark.parametrize("between", [0, 99, 100, 350])
+async def test_a_credit_is_taken_back_once_however_much_happened_since(between: int) -> None:
+    """An earlier take-back counts on whatever page of the history it stands (SE-9)."""
+    async with open_desk() as desk:
+        asked: JsonObject = {"credit": await give(desk)}
+        first = await desk.plan("stripe.take_back_credit", asked, BEN, number=2)
+        assert isinstance(await desk.outcome(first), Receipt)
+        add_changes(desk, between)
+        with pytest.raises(RefusedError) as caught:
+            await desk.plan("stripe.take_back_credit", asked, BEN, number=3)
+        assert caught.value.code is Code.NOTHING_LEFT
+        assert taken_back(desk) == 1
+
+
+@pytest.mark.promise("connectors:proof")
+async def test_a_history_too_long_to_read_takes_nothing_back() -> None:
+    """Whether it was taken back already cannot be known, so it is refused with a next step."""
+    async with open_desk() as desk:
+        asked: JsonObject = {"credit": await give(desk)}
+        add_changes(desk, 2_000)
+        with pytest.raises(RefusedError) as caught:
+            await desk.plan("stripe.take_back_credit", asked, BEN, number=2)
+        assert caught.value.code is Code.WRONG_STATE
+        assert "2000 changes" in caught.value.message
+        assert "dashboard" in caught.value.next_step
+        assert taken_back(desk) == 0
+
+
+async def test_what_is_older_than_the_credit_is_not_read() -> None:
+    """Nothing takes back a credit before it is given, so a long past keeps nobody from it."""
+    async with open_desk() as desk:
+        add_changes(desk, 2_500, created=int(desk.sandbox.now().timestamp()) - 3 * 86_400)
+        asked: JsonObject = {"credit": await give(desk)}
+        call = await desk.plan("stripe.take_back_credit", asked, BEN, number=2)
+        assert isinstance(await desk.outcome(call), Receipt)
+        assert taken_back(desk) == 1
+
+
+@pytest.mark.promise("connectors:proof")
+@pytest.mark.parametrize("action", ["stripe.credit", "stripe.take_back_credit"])
+async def test_a_look_up_reads_every_page_of_a_balance(action: str) -> None:
+    """A change whose answer was lost is found behind 350 others, and is not made again (SE-8)."""
+    async with open_desk() as desk:
+        args = CREDIT if action == "stripe.credit" else {"credit": await give(desk)}
+        call = await desk.plan(action, args, BEN, number=2)
+        desk.sandbox.add_faults(Fault(kind="drop_after", method="POST"))
+        assert isinstance(await desk.outcome(call), OutcomeUnknownError)
+        add_changes(desk, 350)
+        found = await desk.look_up(call)
+        assert isinstance(found, Receipt)
+        assert found.amount == call.resolved.amount
+
+
+@pytest.mark.promise("connectors:proof")
+@pytest.mark.parametrize(
+    ("changes", "found"), [(350, Absence.ABSENT), (2_001, Absence.CANNOT_TELL)]
+)
+async def test_a_balance_is_read_to_its_end_before_a_look_up_says_absent(
+    changes: int, found: Absence
+) -> None:
+    """A call that never arrived is absent; in a history too long to read nobody can tell (SE-9)."""
+    async with open_desk() as desk:
+        call = await desk.plan("stripe.credit", CREDIT, BEN, number=1)
+        add_changes(desk, changes)
+        assert await desk.look_up(call) is found
