@@ -71,6 +71,19 @@ class BrokerSettings:
     dice: Callable[[], float] = random.random
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Kept:
+    """A token that the provider has given, until the store has it.
+
+    Attributes:
+        version: of the row that it follows.
+        token: the new one.
+    """
+
+    version: int
+    token: Token
+
+
 class TokenBroker:
     """Gives bearers.
 
@@ -99,7 +112,7 @@ class TokenBroker:
         self._owner = owner
         self._settings = settings or BrokerSettings()
         self._locks: dict[str, asyncio.Lock] = {}
-        self._unwritten: dict[str, tuple[int, Token]] = {}
+        self._unwritten: dict[str, _Kept] = {}
         self._refreshes: set[asyncio.Task[Secret]] = set()
         self._write_retry = RetryPolicy(sleep=self._settings.sleep, dice=self._settings.dice)
 
@@ -178,7 +191,7 @@ class TokenBroker:
         except RetryableError:
             await self._release(connection, row)
             raise
-        return await self._keep(connection, row.version, token)
+        return await self._keep(connection, _Kept(version=row.version, token=token))
 
     async def _whole(self, refresh: Coroutine[object, object, Secret]) -> Secret:
         """Run it to its end, also when the caller is cancelled."""
@@ -195,34 +208,48 @@ class TokenBroker:
     async def _release(self, connection: Connection, row: TokenRow) -> None:
         await self._store.release(connection.id, version=row.version, owner=self._owner)
 
-    async def _keep(self, connection: Connection, version: int, token: Token) -> Secret:
+    async def _keep(self, connection: Connection, kept: _Kept) -> Secret:
         """Write the new token; what the store refuses now is kept until it takes it."""
-        self._unwritten[connection.id] = (version, token)
+        self._unwritten[connection.id] = kept
 
         async def write() -> bool:
-            return await self._store.write(
-                connection.id, version=version, owner=self._owner, token=token
-            )
+            return await self._write(connection.id, kept)
 
+        access = kept.token.access
         try:
             written = await self._write_retry.run(write)
         except RetryableError:
-            return token.access
-        del self._unwritten[connection.id]
-        if written:
-            return token.access
-        # The lease ran out and another process refreshed meanwhile: its token is the later one.
+            return access
+        if self._forget(connection.id, kept) and written:
+            return access
+        # The lease ran out and another process refreshed meanwhile, or a person authorised: the
+        # stored token is the later one.
         usable = self._usable(await self._store.read(connection.id))
-        return usable if usable is not None else token.access
+        return usable if usable is not None else access
+
+    async def _write(self, connection_id: str, kept: _Kept) -> bool:
+        return await self._store.write(
+            connection_id, version=kept.version, owner=self._owner, token=kept.token
+        )
+
+    def _forget(self, connection_id: str, kept: _Kept) -> bool:
+        """No longer keep this very token; whether it was still the one that is kept.
+
+        While it was being written, another task may have written it, or a person may have
+        authorised (`connected`): what is kept by then, if anything, is not ours to drop.
+        """
+        if self._unwritten.get(connection_id) is not kept:
+            return False
+        self._unwritten.pop(connection_id, None)
+        return True
 
     async def _write_kept(self, connection: Connection) -> Secret | None:
         """Write what could not be written before; its bearer when that is still fresh."""
         kept = self._unwritten.get(connection.id)
         if kept is None:
             return None
-        version, token = kept
-        bearer = await self._keep(connection, version, token)
-        if self._is_fresh(token):
+        bearer = await self._keep(connection, kept)
+        if self._is_fresh(kept.token):
             return bearer
         if connection.id in self._unwritten:
             # INVARIANT: the stored refresh token was used already; trying it would end the grant.
@@ -259,10 +286,10 @@ class TokenBroker:
         To be called before the store closes: a rotated token that nobody wrote is lost.
         """
         await asyncio.gather(*self._refreshes, return_exceptions=True)
-        for connection, (version, token) in list(self._unwritten.items()):
+        for connection_id, kept in list(self._unwritten.items()):
             with suppress(SaysoError):
-                await self._store.write(connection, version=version, owner=self._owner, token=token)
-                del self._unwritten[connection]
+                await self._write(connection_id, kept)
+                self._forget(connection_id, kept)
 
 
 def check_usable(connection: Connection, row: TokenRow | None) -> None:
