@@ -13,7 +13,7 @@ from sayso.connectors.stripe.currency import from_stripe, to_stripe
 from sayso.errors import Code, RefusedError
 from sayso.json import JsonObject
 from sayso.money import Money
-from sayso.testing.sandbox.rows import Charge, Customer
+from sayso.testing.sandbox.rows import Charge, Customer, Price, Subscription
 
 
 def who(name: str) -> Subject:
@@ -192,6 +192,41 @@ async def test_records_are_the_customers_own_newest_first() -> None:
     assert records[0].facts["left"] == Money(12900, "USD")
     assert records[0].title.startswith("$129.00 on ")
     assert records[0].title.endswith("Order 1042: blue mug, set of six, Visa ..4242")
+
+
+async def test_what_is_in_no_iso_currency_is_left_out_and_the_rest_is_listed() -> None:
+    """A charge or a subscription in a stablecoin keeps nobody from being planned for."""
+    async with open_desk() as desk:
+        before = await desk.connectors.list_records(ANA)
+        now = 1_790_000_000
+        desk.sandbox.add(
+            Charge(id="ch_coin", created=now, amount=5, currency="usdc", customer=ANA.id),
+            Price(
+                id="price_coin",
+                created=now,
+                product="prod_coin",
+                unit_amount=5,
+                currency="usdc",
+                interval="month",
+            ),
+            Subscription(
+                id="sub_coin",
+                created=now,
+                customer=ANA.id,
+                item="si_coin",
+                price="price_coin",
+                currency="usdc",
+                period_start=now,
+                period_end=now + 30 * 86_400,
+            ),
+        )
+        assert await desk.connectors.list_records(ANA) == before
+        for action, args in (
+            ("stripe.refund", {"charge": "ch_coin"}),
+            ("stripe.cancel_subscription", {"subscription": "sub_coin"}),
+        ):
+            asked: JsonObject = {**args}
+            assert (await refusal(desk, action, asked, ANA)).code is Code.INVALID_MONEY
 
 
 async def test_at_most_fifty_records_are_listed() -> None:

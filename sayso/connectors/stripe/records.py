@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from sayso.actions.action import FactValue, Subject
 from sayso.actions.snapshot import Record
@@ -26,6 +26,14 @@ _NUMBER = re.compile(r"(?<![\w.])#?([A-Z]{0,4}-?\d{3,12})(?![\w.])")
 _ORDER_KEYS = ("order", "order_id", "order_number", "invoice")
 
 
+class _Created(Protocol):
+    @property
+    def created(self) -> int: ...
+
+
+T = TypeVar("T", bound=_Created)
+
+
 async def list_records(api: StripeApi, subject: Subject) -> list[Record]:
     """The newest `MOST_RECORDS` charges and subscriptions together. Changes nothing.
 
@@ -44,17 +52,17 @@ async def list_records(api: StripeApi, subject: Subject) -> list[Record]:
             {"customer": customer.id, "limit": MOST_RECORDS, "status": "all"}
         )
     )
-    dated = [*_charges(charges.data), *_subscriptions(subscriptions.data)]
+    dated = [*_dated(charges.data, _charge), *_dated(subscriptions.data, _subscription)]
     dated.sort(key=lambda pair: pair[0], reverse=True)
     return [record for _, record in dated[:MOST_RECORDS]]
 
 
-def _charges(charges: list[stripe.Charge]) -> Iterator[tuple[int, Record]]:
-    for charge in charges:
+def _dated(found: Iterable[T], record_of: Callable[[T], Record]) -> Iterator[tuple[int, Record]]:
+    for one in found:
         try:
-            yield charge.created, _charge(charge)
+            yield one.created, record_of(one)
         except RefusedError:
-            # Paid in something that is no ISO currency (a stablecoin): no action of ours takes it.
+            # In something that is no ISO currency (a stablecoin): no action of ours takes it.
             continue
 
 
@@ -89,26 +97,22 @@ def _references(charge: stripe.Charge) -> tuple[str, ...]:
     return tuple(dict.fromkeys(plain(word, limit=120) for word in words))
 
 
-def _subscriptions(found: list[stripe.Subscription]) -> Iterator[tuple[int, Record]]:
-    for subscription in found:
-        price, interval = price_of(subscription)
-        ends = period_end(subscription)
-        facts: dict[str, FactValue] = {
-            "price": price,
-            "interval": interval,
-            "created": rfc3339(subscription.created * 1_000_000),
-            "status": subscription.status,
-            "ends_with_period": subscription.cancel_at_period_end,
-        }
-        if ends is not None:
-            facts["paid_until"] = rfc3339(ends * 1_000_000)
-        yield (
-            subscription.created,
-            Record(
-                kind="subscription",
-                id=subscription.id,
-                title=f"subscription {title_of(subscription)}, {subscription.status}",
-                facts=facts,
-                references=(subscription.id,),
-            ),
-        )
+def _subscription(subscription: stripe.Subscription) -> Record:
+    price, interval = price_of(subscription)
+    ends = period_end(subscription)
+    facts: dict[str, FactValue] = {
+        "price": price,
+        "interval": interval,
+        "created": rfc3339(subscription.created * 1_000_000),
+        "status": subscription.status,
+        "ends_with_period": subscription.cancel_at_period_end,
+    }
+    if ends is not None:
+        facts["paid_until"] = rfc3339(ends * 1_000_000)
+    return Record(
+        kind="subscription",
+        id=subscription.id,
+        title=f"subscription {title_of(subscription)}, {subscription.status}",
+        facts=facts,
+        references=(subscription.id,),
+    )
