@@ -45,8 +45,9 @@ def read_balance(call: Call) -> Json:
     """GET /v1/balance: all that came in less all that was refunded, without fees."""
     sums: dict[str, int] = {"usd": 0}
     for charge in call.work.state.rows_of(Charge):
-        if charge.status == "succeeded":
-            sums[charge.currency] = sums.get(charge.currency, 0) + charge.amount
+        came_in = charge.taken + charge.released
+        if came_in:
+            sums[charge.currency] = sums.get(charge.currency, 0) + came_in
     for refund in call.work.state.rows_of(Refund):
         sums[refund.currency] = sums.get(refund.currency, 0) - refund.amount
     return {

@@ -10,7 +10,7 @@ from sayso.testing.sandbox.clockwork import as_of
 from sayso.testing.sandbox.params import Params
 from sayso.testing.sandbox.problems import invalid_param, missing_resource
 from sayso.testing.sandbox.rows import KIND_NAMES, Price, Row, Subscription
-from sayso.testing.sandbox.shapes import Json, list_of, show
+from sayso.testing.sandbox.shapes import API_VERSION, Json, list_of, show
 from sayso.testing.sandbox.state import Work
 
 R = TypeVar("R", bound=Row)
@@ -29,12 +29,14 @@ class Call:
         ids: the variable parts of the path, in order.
         params: query and body together.
         work: reads what is, takes what becomes.
+        version: the API version that the caller asked for.
     """
 
     path: str
     ids: tuple[str, ...]
     params: Params
     work: Work
+    version: str = API_VERSION
 
     @property
     def now(self) -> int:

@@ -31,6 +31,11 @@ class Request:
         return self.headers.get("idempotency-key", "")
 
     @property
+    def api_version(self) -> str:
+        """The `Stripe-Version` header, or empty."""
+        return self.headers.get("stripe-version", "")
+
+    @property
     def api_key(self) -> str:
         """The key of `Authorization`, bearer or basic, or empty."""
         scheme, _, value = self.headers.get("authorization", "").partition(" ")

@@ -17,7 +17,7 @@ from sayso.testing.sandbox.rows import Card, Charge, Customer, PaymentIntent
 from sayso.testing.sandbox.shapes import Json
 
 CHARGE_PARAMS = frozenset(
-    {"amount", "currency", "customer", "source", "description", "metadata", "expand"}
+    {"amount", "currency", "customer", "source", "description", "metadata", "capture", "expand"}
 )
 _MAX_AMOUNT = 99_999_999  # SOURCE: Stripe docs: Supported currencies: eight digits.
 INTENT_PARAMS = frozenset(
@@ -32,9 +32,13 @@ INTENT_PARAMS = frozenset(
         "metadata",
         "payment_method_types",
         "automatic_payment_methods",
+        "capture_method",
         "expand",
     }
 )
+
+
+CAPTURE_METHODS = ("automatic", "automatic_async", "manual")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +100,7 @@ def _card(call: Call, param: str) -> tuple[str, TestCard]:
     return call.work.put(made).id, test_card
 
 
-def _charge(call: Call, card_param: str, intent: str | None) -> Charge:
+def _charge(call: Call, card_param: str, intent: str | None, *, captured: bool) -> Charge:
     amount, currency = _money(call)
     customer = call.params.text("customer")
     if customer is not None:
@@ -108,6 +112,7 @@ def _charge(call: Call, card_param: str, intent: str | None) -> Charge:
             created=call.now,
             amount=amount,
             currency=currency,
+            captured=captured,
             customer=customer,
             payment_intent=intent,
             payment_method=card_id,
@@ -125,7 +130,8 @@ def _charge(call: Call, card_param: str, intent: str | None) -> Charge:
 
 def create_charge(call: Call) -> Json:
     """POST /v1/charges: a handy way to make something that can be refunded."""
-    charge = _charge(call, "source", None)
+    captured = call.params.flag("capture") is not False
+    charge = _charge(call, "source", None, captured=captured)
     if charge.status == "failed":
         raise declined(charge.id, "generic_decline")
     return call.show(charge)
@@ -154,8 +160,9 @@ def create_intent(call: Call) -> Json:
             param="confirm",
             began=False,
         )
+    manual = call.params.choice("capture_method", CAPTURE_METHODS) == "manual"
     intent_id = call.work.new_id("pi")
-    charge = _charge(call, "payment_method", intent_id)
+    charge = _charge(call, "payment_method", intent_id, captured=not manual)
     intent = PaymentIntent(
         id=intent_id,
         created=call.now,
@@ -166,6 +173,8 @@ def create_intent(call: Call) -> Json:
         latest_charge=charge.id,
         description=charge.description,
         metadata=charge.metadata,
+        manual=manual,
+        status="requires_capture" if manual else "succeeded",
     )
     if charge.status == "failed":
         call.work.put(replace(intent, status="requires_payment_method", payment_method=None))

@@ -150,6 +150,26 @@ def already_refunded(charge: str) -> StripeError:
     )
 
 
+def already_captured(charge: str) -> StripeError:
+    """What was only authorised was taken before."""
+    return StripeError(
+        400,
+        f"Charge {charge} has already been captured.",
+        code="charge_already_captured",
+    )
+
+
+def not_capturable(intent: str, status: str) -> StripeError:
+    """A payment intent that does not wait for its capture."""
+    return StripeError(
+        400,
+        f"This PaymentIntent could not be captured because it has a status of {status}. Only a "
+        "PaymentIntent with one of the following statuses may be captured: requires_capture.",
+        code="payment_intent_unexpected_state",
+        extra={"payment_intent": {"id": intent, "object": "payment_intent", "status": status}},
+    )
+
+
 def charged_back(charge: str) -> StripeError:
     """The bank took the money back already."""
     return StripeError(

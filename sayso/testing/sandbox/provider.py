@@ -237,7 +237,13 @@ class Provider:
         return Answer(status=status, body=text, headers=headers)
 
     def _run(self, admitted: _Admitted, work: Work) -> Json:
-        call = Call(path=admitted.request.path, ids=admitted.ids, params=admitted.params, work=work)
+        call = Call(
+            path=admitted.request.path,
+            ids=admitted.ids,
+            params=admitted.params,
+            work=work,
+            version=admitted.request.api_version or API_VERSION,
+        )
         return expand(call, admitted.route.handler(call))
 
 
@@ -249,7 +255,7 @@ def _headers(request: Request, request_id: str, original: str) -> tuple[tuple[st
     headers = [
         ("Content-Type", "application/json"),
         ("Request-Id", request_id),
-        ("Stripe-Version", request.headers.get("stripe-version", API_VERSION)),
+        ("Stripe-Version", request.api_version or API_VERSION),
     ]
     if request.idempotency_key and request.method == "POST":
         headers += [

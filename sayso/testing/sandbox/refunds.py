@@ -34,7 +34,7 @@ def create_refund(call: Call) -> Json:
     if not call.work.buggy:
         _check(charge, amount)
     elif asked is None:
-        amount = charge.amount  # NOTE: the provider forgot that it had refunded it before
+        amount = charge.taken  # NOTE: the provider forgot that it had refunded it before
     refund = Refund(
         id=call.work.new_id("re"),
         created=call.now,
@@ -84,7 +84,7 @@ def _charge_of(call: Call) -> Charge:
 
 
 def _check(charge: Charge, amount: int) -> None:
-    if charge.status == "failed":
+    if not charge.taken:
         raise StripeError(400, f"Charge {charge.id} is not paid, so it cannot be refunded.")
     if charge.disputed:
         raise charged_back(charge.id)

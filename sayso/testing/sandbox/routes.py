@@ -7,6 +7,12 @@ from typing import Literal
 
 from sayso.testing.sandbox.account import read_account, read_balance
 from sayso.testing.sandbox.call import LIST_PARAMS, Handler
+from sayso.testing.sandbox.captures import (
+    CAPTURE_CHARGE_PARAMS,
+    CAPTURE_INTENT_PARAMS,
+    capture_charge,
+    capture_intent,
+)
 from sayso.testing.sandbox.customers import (
     BALANCE_PARAMS,
     CUSTOMER_PARAMS,
@@ -146,9 +152,17 @@ ROUTES: tuple[Route, ...] = (
     _route("POST", "charges", create_charge, "charge", CHARGE_PARAMS),
     _route("GET", "charges", list_charges, "charge", LIST_PARAMS | {"customer", "payment_intent"}),
     _route("GET", "charges/*", read_charge, "charge"),
+    _route("POST", "charges/*/capture", capture_charge, "charge", CAPTURE_CHARGE_PARAMS),
     _route("POST", "payment_intents", create_intent, "payment_intent", INTENT_PARAMS),
     _route("GET", "payment_intents", list_intents, "payment_intent", LIST_PARAMS | {"customer"}),
     _route("GET", "payment_intents/*", read_intent, "payment_intent"),
+    _route(
+        "POST",
+        "payment_intents/*/capture",
+        capture_intent,
+        "payment_intent",
+        CAPTURE_INTENT_PARAMS,
+    ),
     _route("POST", "refunds", create_refund, "refund", REFUND_PARAMS),
     _route("GET", "refunds", list_refunds, "refund", LIST_PARAMS | {"charge", "payment_intent"}),
     _route("GET", "refunds/*", read_refund, "refund"),

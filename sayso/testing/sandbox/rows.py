@@ -69,13 +69,22 @@ class Card:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Charge:
-    """A charge: money that came in, or did not (`status` failed)."""
+    """A charge: money that came in, or did not (`status` failed), or is only authorised.
+
+    Attributes:
+        captured: whether money was taken; until then it is only authorised.
+        amount_captured: how much of `amount`, in a partial capture; None for all of it.
+        released: what a partial capture left that counts as refunded (`captures.py`).
+    """
 
     id: str
     created: int
     amount: int
     currency: str
+    captured: bool = True
+    amount_captured: int | None = None
     amount_refunded: int = 0
+    released: int = 0
     customer: str | None = None
     payment_intent: str | None = None
     payment_method: str | None = None
@@ -95,14 +104,26 @@ class Charge:
         return (self.customer, self.payment_intent)
 
     @property
+    def taken(self) -> int:
+        """The money that came in, minor units."""
+        if self.status != "succeeded" or not self.captured:
+            return 0
+        return self.amount if self.amount_captured is None else self.amount_captured
+
+    @property
     def unrefunded(self) -> int:
         """What can still be given back, minor units, never negative."""
-        return max(0, self.amount - self.amount_refunded)
+        return max(0, self.taken - self.amount_refunded)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentIntent:
-    """A confirmed payment intent with its one charge."""
+    """A confirmed payment intent with its one charge.
+
+    Attributes:
+        manual: whether it is captured by a call of its own.
+        amount_received: how much was captured, in a partial capture; None for all of it.
+    """
 
     id: str
     created: int
@@ -112,7 +133,9 @@ class PaymentIntent:
     payment_method: str | None = None
     latest_charge: str | None = None
     description: str | None = None
-    status: Literal["succeeded", "requires_payment_method"] = "succeeded"
+    status: Literal["succeeded", "requires_payment_method", "requires_capture"] = "succeeded"
+    manual: bool = False
+    amount_received: int | None = None
     metadata: Metadata = field(default_factory=no_metadata)
     object: Literal["payment_intent"] = "payment_intent"
 
@@ -124,7 +147,11 @@ class PaymentIntent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refund:
-    """A refund of (part of) one charge; card refunds are `succeeded` at once."""
+    """A refund of (part of) one charge; card refunds are `succeeded` at once.
+
+    Attributes:
+        releases: it gives back what a partial capture by an old API version never took.
+    """
 
     id: str
     created: int
@@ -133,6 +160,7 @@ class Refund:
     charge: str
     payment_intent: str | None = None
     reason: str | None = None
+    releases: bool = False
     metadata: Metadata = field(default_factory=no_metadata)
     object: Literal["refund"] = "refund"
 

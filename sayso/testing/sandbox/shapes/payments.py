@@ -13,15 +13,15 @@ def charge_json(row: Charge) -> Json:
         "id": row.id,
         "object": "charge",
         "amount": row.amount,
-        "amount_captured": row.amount if paid else 0,
-        "amount_refunded": row.amount_refunded,
+        "amount_captured": row.taken,
+        "amount_refunded": row.amount_refunded + row.released,
         "application": None,
         "application_fee": None,
         "application_fee_amount": None,
-        "balance_transaction": f"txn_{row.id.removeprefix('ch_')}" if paid else None,
+        "balance_transaction": f"txn_{row.id.removeprefix('ch_')}" if row.taken else None,
         "billing_details": billing(),
         "calculated_statement_descriptor": "SANDBOX",
-        "captured": paid,
+        "captured": row.taken > 0,
         "created": row.created,
         "currency": row.currency,
         "customer": row.customer,
@@ -43,7 +43,7 @@ def charge_json(row: Charge) -> Json:
         "receipt_email": None,
         "receipt_number": None,
         "receipt_url": None,
-        "refunded": paid and row.unrefunded == 0,
+        "refunded": row.taken > 0 and row.unrefunded == 0,
         "review": None,
         "shipping": None,
         "source": None,
@@ -112,20 +112,19 @@ def _card_details(row: Charge) -> Json:
 
 def payment_intent_json(row: PaymentIntent) -> Json:
     """A payment intent."""
-    paid = row.status == "succeeded"
     return {
         "id": row.id,
         "object": "payment_intent",
         "amount": row.amount,
-        "amount_capturable": 0,
+        "amount_capturable": row.amount if row.status == "requires_capture" else 0,
         "amount_details": {"tip": {}},
-        "amount_received": row.amount if paid else 0,
+        "amount_received": _received(row),
         "application": None,
         "application_fee_amount": None,
         "automatic_payment_methods": None,
         "canceled_at": None,
         "cancellation_reason": None,
-        "capture_method": "automatic_async",
+        "capture_method": "manual" if row.manual else "automatic_async",
         "client_secret": f"{row.id}_secret_sandbox",
         "confirmation_method": "automatic",
         "created": row.created,
@@ -158,6 +157,12 @@ def payment_intent_json(row: PaymentIntent) -> Json:
     }
 
 
+def _received(row: PaymentIntent) -> int:
+    if row.status != "succeeded":
+        return 0
+    return row.amount if row.amount_received is None else row.amount_received
+
+
 def refund_json(row: Refund) -> Json:
     """A refund."""
     return {
@@ -171,7 +176,9 @@ def refund_json(row: Refund) -> Json:
         "customer": None,
         "customer_account": None,
         "destination_details": {
-            "card": {
+            "card": {"type": "reversal"}
+            if row.releases
+            else {
                 "reference_status": "pending",
                 "reference_type": "acquirer_reference_number",
                 "type": "refund",
