@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from sayso.actions.approver import approvers_of, join_roles
 from sayso.actions.decision import (
     Choice,
     Decision,
@@ -13,10 +14,10 @@ from sayso.actions.decision import (
     check_one_plan,
     check_reason,
     edit_refused,
-    join_roles,
     lowered_args,
 )
 from sayso.actions.digest import storable
+from sayso.actions.escalation import counted_roles
 from sayso.actions.judging import Judge, Judged, judged_data
 from sayso.actions.ledger import ActionRow, Ledger, entry_of, get_action
 from sayso.actions.policy import Approver, Outcome
@@ -33,7 +34,6 @@ from sayso.actions.queue import (
 )
 from sayso.actions.reach import Directory, Person, Reach
 from sayso.actions.reading import resolve
-from sayso.actions.reminding import counted_roles
 from sayso.actions.snapshot import Resolved, difference
 from sayso.actions.state import Status
 from sayso.audit.entry import MAX_INT, Actor, ActorKind, Entry, EntryKind, Json
@@ -393,21 +393,6 @@ def _with_vote(
     if any((vote.person, vote.revision) == (own.person, own.revision) for vote in votes):
         return list(votes)
     return sorted([*votes, own], key=lambda vote: (vote.at, vote.person))
-
-
-def approvers_of(
-    reader: Reader, votes: Sequence[Vote], approval: ApprovalRow, directory: Directory
-) -> list[Approver]:
-    """The distinct people who said yes to the approval's revision and still may."""
-    found: list[Approver] = []
-    for vote in votes:
-        if vote.revision != approval.revision or vote.decision != Choice.APPROVE:
-            continue
-        person = directory.person(vote.person)
-        if person is not None:
-            roles = counted_roles(reader, approval, person.roles)
-            found.append(Approver(person=person.id, roles=roles))
-    return found
 
 
 def _people_left(approval: ApprovalRow, given: list[Approver]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from sayso.actions.approvals import approvers_of
+from sayso.actions.approver import approvers_of
 from sayso.actions.binding import ahead_of_checks, forged_votes, found_tampering
 from sayso.actions.calls import Try
 from sayso.actions.digest import call_key

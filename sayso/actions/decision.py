@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from sayso.actions.action import Action
+from sayso.actions.approver import check_approver
 from sayso.actions.digest import is_text
 from sayso.actions.ledger import ActionRow, get_action
 from sayso.actions.queue import ApprovalRow, ApprovalStatus, action_of, get_approval
+from sayso.actions.queue import Choice as Choice
 from sayso.actions.reach import Directory, Person
-from sayso.actions.reminding import counted_roles
-from sayso.audit.entry import ActorKind, StoredEntry
+from sayso.audit.entry import StoredEntry
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant
 from sayso.json import JsonValue
@@ -24,14 +24,6 @@ DIGEST_PREFIX = 12
 """A surface with little room may carry this many hex digits of the digest, never fewer."""
 MAX_REASON_CHARS = 2000
 _REASON_CODE = re.compile(r"[a-z][a-z0-9_]{0,39}")
-
-
-class Choice(StrEnum):
-    """What a person can say."""
-
-    APPROVE = "approve"
-    REJECT = "reject"
-    EDIT = "edit"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,21 +64,7 @@ def check_decision(
     approval = get_approval(reader, decision.tenant, decision.approval_id)
     row = action_of(reader, approval)
     _check_open(reader, approval, decision, now)
-    person = directory.person(decision.person)
-    needed = set(approval.roles)
-    if person is None or not counted_roles(reader, approval, person.roles) & needed:
-        raise RefusedError(
-            Code.NOT_AN_APPROVER,
-            f"you are not an approver for this; it needs {join_roles(approval.roles)}",
-            next_step="ask somebody with that role",
-        )
-    requesters = requesters_of(reader, row) | {approval.requester}
-    if f"{ActorKind.PERSON}:{person.id}" in requesters:
-        raise RefusedError(
-            Code.OWN_REQUEST,
-            "you asked for this yourself, so somebody else has to decide",
-            next_step="ask another approver",
-        )
+    person = check_approver(reader, directory, approval, row, decision.person)
     if len(decision.digest) < DIGEST_PREFIX or not approval.digest.startswith(decision.digest):
         raise RefusedError(
             Code.DIGEST_MISMATCH,
@@ -94,20 +72,6 @@ def check_decision(
             next_step="load the card again",
         )
     return approval, row, person
-
-
-def requesters_of(reader: Reader, row: ActionRow) -> set[str]:
-    """Who asked for it: whoever proposed it, and whoever's request it was planned for (SL-13).
-
-    Returns:
-        kinds and ids, such as `person:maria`.
-    """
-    found = {row.requester}
-    if row.request_id is not None:
-        request = reader.one("request.by_id", tenant=row.tenant, id=row.request_id)
-        if request is not None:
-            found.add(text(request, "requester"))
-    return found
 
 
 def lowered_args(
@@ -230,8 +194,3 @@ def changed_meanwhile() -> RefusedError:
         "it changed meanwhile",
         next_step="load the card again; a yes to a card that is out of date makes a new one",
     )
-
-
-def join_roles(roles: tuple[str, ...]) -> str:
-    """Roles as a sentence names them."""
-    return " and ".join(role.replace("_", " ") for role in roles)

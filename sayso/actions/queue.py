@@ -30,6 +30,14 @@ class ApprovalStatus(StrEnum):
     """The action was refused or became stale meanwhile; a new revision may ask again."""
 
 
+class Choice(StrEnum):
+    """What a person can say."""
+
+    APPROVE = "approve"
+    REJECT = "reject"
+    EDIT = "edit"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vote:
     """What one person said about one revision."""

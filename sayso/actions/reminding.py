@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import cast
 
-import orjson
-
+from sayso.actions.escalation import told_of
 from sayso.actions.ledger import SYSTEM, ActionRow, Ledger
 from sayso.actions.queue import ApprovalRow, ApprovalStatus, approval_of
 from sayso.audit.entry import Entry, EntryKind, Json
 from sayso.audit.personal import Personal
-from sayso.store.base import Reader, Transaction, text
+from sayso.store.base import Reader, Transaction
 
 REMINDER_TOPIC = "reminder"
 """The topic of the outbox for surfaces that can call people; its keys are approval ids."""
@@ -120,46 +118,12 @@ class Reminders:
         return told
 
 
-def escalated_to(reader: Reader, approval: ApprovalRow) -> str | None:
-    """The role that may decide beside those that are asked; None when there is none.
-
-    Guarantees: the log says so, for the present revision; what only the row says counts nothing.
-    """
-    body = _entry_of(reader, approval, approval.escalated_seq, EntryKind.APPROVAL_ESCALATED)
-    role = body.get("role")
-    return role if isinstance(role, str) else None
-
-
-def counted_roles(reader: Reader, approval: ApprovalRow, roles: frozenset[str]) -> frozenset[str]:
-    """The roles that somebody's word counts for, once it was escalated to them."""
-    extra = escalated_to(reader, approval)
-    return roles | set(approval.roles) if extra is not None and extra in roles else roles
-
-
 def _told(reader: Reader, approval: ApprovalRow) -> set[EntryKind]:
     seqs = (
         (EntryKind.APPROVAL_REMINDED, approval.reminded_seq),
         (EntryKind.APPROVAL_ESCALATED, approval.escalated_seq),
     )
-    return {kind for kind, seq in seqs if _entry_of(reader, approval, seq, kind)}
-
-
-def _entry_of(
-    reader: Reader, approval: ApprovalRow, seq: int | None, kind: EntryKind
-) -> dict[str, object]:
-    """The data of that entry about the present revision; empty when it is another one."""
-    if seq is None:
-        return {}
-    found = reader.one("log.bodies", tenant=approval.tenant, from_seq=seq, limit=1)
-    if found is None:
-        return {}
-    match orjson.loads(text(found, "body")):
-        case {"seq": at, "kind": said, "approval": of, "data": {"revision": revision} as data}:
-            about = (at, said, of, revision)
-            wanted = (seq, kind.value, approval.id, approval.revision)
-            return cast("dict[str, object]", data) if about == wanted else {}
-        case _:
-            return {}
+    return {kind for kind, seq in seqs if told_of(reader, approval, seq, kind)}
 
 
 def _micros(time: timedelta) -> int:

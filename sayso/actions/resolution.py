@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
-from sayso.actions.decision import requesters_of
+from sayso.actions.approver import requesters_of
 from sayso.actions.digest import is_text, storable
 from sayso.actions.ledger import ActionRow, Ledger, entry_of, get_action, read_action
 from sayso.actions.reach import Directory
