@@ -17,7 +17,7 @@ from sayso.actions.decision import (
     lowered_args,
 )
 from sayso.actions.digest import storable
-from sayso.actions.escalation import counted_roles
+from sayso.actions.escalation import carried_over, counted_roles, tell
 from sayso.actions.judging import Judge, Judged, judged_data
 from sayso.actions.ledger import ActionRow, Ledger, entry_of, get_action
 from sayso.actions.policy import Approver, Outcome
@@ -242,7 +242,7 @@ class Approvals:
 
     async def _edit(self, decision: Decision) -> Decided:
         now = to_micros(self._clock.now())
-        approval, row, person = await self._store.read(
+        _, row, person = await self._store.read(
             lambda reader: check_decision(reader, self._directory, decision, now), brief=True
         )
         args, wanted = lowered_args(self._reach.action(row.name), row, decision)
@@ -255,9 +255,7 @@ class Approvals:
             raise changed_meanwhile()
         with self._telemetry.span("sayso.approve", row.traceparent, {"sayso.decision": "edit"}):
             return await self._store.write(
-                lambda tx: self._store_edit(
-                    tx, decision, approval, row, draft, resolved, now, person
-                ),
+                lambda tx: self._store_edit(tx, decision, row, draft, resolved, now, person),
                 brief=True,
             )
 
@@ -265,7 +263,6 @@ class Approvals:
         self,
         tx: Transaction,
         decision: Decision,
-        approval: ApprovalRow,
         row: ActionRow,
         draft: ActionRow,
         resolved: Resolved,
@@ -273,7 +270,7 @@ class Approvals:
         person: Person,
     ) -> Decided:
         now = to_micros(self._clock.now())
-        known, _, _ = check_decision(tx, self._directory, decision, now)
+        approval, _, _ = check_decision(tx, self._directory, decision, now)
         judged = self._judge.judge(
             tx,
             draft,
@@ -305,10 +302,30 @@ class Approvals:
             raise changed_meanwhile()
         if judged.card is None:  # small enough to need nobody; the editor's yes is still recorded
             judged = Judged(row=judged.row, card=approval.card, expires_at=approval.expires_at)
-        put_approval(tx, approval.id, judged, status, stored, known=known)
+        else:
+            self._carry_over(tx, approval, stored, person, entry)
+        put_approval(tx, approval.id, judged, status, stored, known=approval)
         assert stored.digest is not None, "judged in this very transaction"
         _put_vote(tx, decision, stored, stored.digest)
         return self._decided(tx, stored, approval.id)
+
+    def _carry_over(
+        self, tx: Transaction, approval: ApprovalRow, stored: ActionRow, person: Person, edit: Entry
+    ) -> None:
+        """Have the editor's yes count at the claim as it did here, if it was escalated to them."""
+        carried = carried_over(tx, approval, person.roles)
+        if carried is None:
+            return
+        assert edit.subject is not None, "every entry of an action has its customer"
+        tell(
+            tx,
+            self._ledger.log,
+            stored,
+            replace(approval, revision=stored.revision),
+            EntryKind.APPROVAL_ESCALATED,
+            pseudonym=edit.subject,
+            data={**carried.data, "since": approval.escalated_seq},
+        )
 
     def _entry(
         self,

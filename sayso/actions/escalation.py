@@ -2,29 +2,109 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import cast
 
 import orjson
 
+from sayso.actions.ledger import SYSTEM, ActionRow
 from sayso.actions.queue import ApprovalRow
-from sayso.audit.entry import EntryKind
-from sayso.store.base import Reader, text
+from sayso.audit.entry import Entry, EntryKind, Json
+from sayso.audit.log import AuditLog
+from sayso.store.base import Reader, Transaction, text
 
 
-def escalated_to(reader: Reader, approval: ApprovalRow) -> str | None:
-    """The role that may decide beside those that are asked; None when there is none.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Escalation:
+    """What the log says of one revision that was escalated.
+
+    Attributes:
+        role: its members may decide beside those who are asked.
+        roles: as if they held these. Those that were asked when it was escalated: a lower amount
+            may ask others, who have not been silent for long.
+    """
+
+    role: str
+    roles: frozenset[str]
+
+    @property
+    def data(self) -> dict[str, Json]:
+        """The same as an entry says it."""
+        return {"role": self.role, "roles": list[Json](sorted(self.roles))}
+
+    def lends(self, held: frozenset[str]) -> frozenset[str]:
+        """The roles that somebody's word counts for, who holds these."""
+        return held | self.roles if self.role in held else held
+
+
+def escalation_of(reader: Reader, approval: ApprovalRow) -> Escalation | None:
+    """To whom the approval was escalated; None when it was not.
 
     Guarantees: the log says so, for the present revision; what only the row says counts nothing.
     """
     body = told_of(reader, approval, approval.escalated_seq, EntryKind.APPROVAL_ESCALATED)
-    role = body.get("role")
-    return role if isinstance(role, str) else None
+    # NOTE: entries of older logs name no roles; they stand for all that the revision asks.
+    role, said = body.get("role"), body.get("roles", list(approval.roles))
+    if not isinstance(role, str) or not isinstance(said, list):
+        return None
+    roles = frozenset(name for name in cast("list[object]", said) if isinstance(name, str))
+    return Escalation(role=role, roles=roles)
 
 
 def counted_roles(reader: Reader, approval: ApprovalRow, roles: frozenset[str]) -> frozenset[str]:
     """The roles that somebody's word counts for, once it was escalated to them."""
-    extra = escalated_to(reader, approval)
-    return roles | set(approval.roles) if extra is not None and extra in roles else roles
+    escalation = escalation_of(reader, approval)
+    return roles if escalation is None else escalation.lends(roles)
+
+
+def carried_over(
+    reader: Reader, approval: ApprovalRow, editor: frozenset[str]
+) -> Escalation | None:
+    """What of the escalation goes on when somebody with these roles has made it less.
+
+    Guarantees: something does only where the editor decided by the escalation; to the same role
+        and for the same roles, so that their yes counts at the claim for what it counted at the
+        edit, and for nothing that has not been asked for long.
+    """
+    escalation = escalation_of(reader, approval)
+    if escalation is None or escalation.lends(editor) == editor:
+        return None
+    return escalation
+
+
+def tell(
+    tx: Transaction,
+    log: AuditLog,
+    row: ActionRow,
+    approval: ApprovalRow,
+    kind: EntryKind,
+    *,
+    pseudonym: str,
+    data: Mapping[str, Json],
+) -> ApprovalRow:
+    """Say in the log that people were told of this revision; the row points there from then on."""
+    entry = Entry(
+        kind=kind,
+        actor=SYSTEM,
+        request=row.request_id,
+        approval=approval.id,
+        subject=pseudonym,
+        data={"of_action": row.id, "revision": approval.revision, **data},
+    )
+    seq = log.append(tx, row.tenant, entry)
+    if kind is EntryKind.APPROVAL_ESCALATED:
+        told = replace(approval, escalated_seq=seq)
+    else:
+        told = replace(approval, reminded_seq=seq)
+    tx.run(
+        "dispatch.told",
+        tenant=row.tenant,
+        id=approval.id,
+        reminded_seq=told.reminded_seq,
+        escalated_seq=told.escalated_seq,
+    )
+    return told
 
 
 def told_of(

@@ -6,13 +6,13 @@ then tells, and a restart forgets nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 
-from sayso.actions.escalation import told_of
-from sayso.actions.ledger import SYSTEM, ActionRow, Ledger
+from sayso.actions.escalation import Escalation, escalation_of, tell, told_of
+from sayso.actions.ledger import ActionRow, Ledger
 from sayso.actions.queue import ApprovalRow, ApprovalStatus, approval_of
-from sayso.audit.entry import Entry, EntryKind, Json
+from sayso.audit.entry import EntryKind
 from sayso.audit.personal import Personal
 from sayso.store.base import Reader, Transaction
 
@@ -91,39 +91,32 @@ class Reminders:
     def _tell(
         self, tx: Transaction, row: ActionRow, approval: ApprovalRow, kind: EntryKind, now: int
     ) -> ApprovalRow:
-        data: dict[str, Json] = {"of_action": row.id, "revision": approval.revision}
-        if kind is EntryKind.APPROVAL_ESCALATED:
-            data["role"] = self._timers.escalate_to
-        entry = Entry(
-            kind=kind,
-            actor=SYSTEM,
-            request=row.request_id,
-            approval=approval.id,
-            subject=self._personal.pseudonym(tx, row.tenant, row.subject.id, now),
-            data=data,
-        )
-        seq = self._ledger.log.append(tx, row.tenant, entry)
-        if kind is EntryKind.APPROVAL_ESCALATED:
-            told = replace(approval, escalated_seq=seq)
-        else:
-            told = replace(approval, reminded_seq=seq)
-        tx.run(
-            "dispatch.told",
-            tenant=row.tenant,
-            id=approval.id,
-            reminded_seq=told.reminded_seq,
-            escalated_seq=told.escalated_seq,
-        )
+        data = self._escalation(tx, approval).data if kind is EntryKind.APPROVAL_ESCALATED else {}
+        pseudonym = self._personal.pseudonym(tx, row.tenant, row.subject.id, now)
+        log = self._ledger.log
+        told = tell(tx, log, row, approval, kind, pseudonym=pseudonym, data=data)
         tx.run("outbox.put", tenant=row.tenant, topic=REMINDER_TOPIC, key=approval.id, now=now)
         return told
 
+    def _escalation(self, reader: Reader, approval: ApprovalRow) -> Escalation:
+        """For all that are asked, and for what an edit has handed on to the same role already."""
+        assert self._timers.escalate_to is not None, "settings take it with its time only"
+        roles = frozenset(approval.roles)
+        before = escalation_of(reader, approval)
+        if before is not None and before.role == self._timers.escalate_to:
+            roles |= before.roles
+        return Escalation(role=self._timers.escalate_to, roles=roles)
+
 
 def _told(reader: Reader, approval: ApprovalRow) -> set[EntryKind]:
-    seqs = (
-        (EntryKind.APPROVAL_REMINDED, approval.reminded_seq),
-        (EntryKind.APPROVAL_ESCALATED, approval.escalated_seq),
-    )
-    return {kind for kind, seq in seqs if told_of(reader, approval, seq, kind)}
+    found: set[EntryKind] = set()
+    if told_of(reader, approval, approval.reminded_seq, EntryKind.APPROVAL_REMINDED):
+        found.add(EntryKind.APPROVAL_REMINDED)
+    escalation = escalation_of(reader, approval)
+    # NOTE: one that an edit has handed on may leave out a role that only the new revision asks.
+    if escalation is not None and escalation.roles >= set(approval.roles):
+        found.add(EntryKind.APPROVAL_ESCALATED)
+    return found
 
 
 def _micros(time: timedelta) -> int:

@@ -1,0 +1,207 @@
+"""Less, said by somebody to whom it was escalated: the lower amount is a new revision."""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+
+import pytest
+from actions.desk import (
+    MAIN,
+    assert_verified,
+    bodies,
+    code_of,
+    propose,
+    say,
+    shown,
+    stock,
+    usd,
+)
+from actions.test_reminding import PEOPLE, TIMERS, pass_time, told
+from support.house import POLICY, ShopHouse, open_shop
+
+from sayso.actions.decision import Choice, Decision
+from sayso.actions.escalation import tell
+from sayso.actions.ledger import get_action
+from sayso.actions.queue import get_approval
+from sayso.audit.entry import EntryKind, Json
+from sayso.json import JsonValue
+from sayso.sdk.views import ApprovalView
+from sayso.store.base import Transaction
+
+SMALL_ONES = """
+@id("small") @explain("up to 100 once finance says yes")
+permit (principal, action == Action::"shop.refund", resource)
+when {
+  context.amount.lessThanOrEqual(decimal("100.00")) && context.approvedBy.contains("finance")
+};
+
+@id("large") @explain("more once a support manager says yes")
+permit (principal, action == Action::"shop.refund", resource)
+when {
+  context.amount.greaterThan(decimal("100.00")) &&
+  context.approvedBy.contains("support_manager")
+};
+"""
+"""A policy in which other people decide about less."""
+
+
+def timed(folder: Path, policy: str = POLICY) -> AbstractAsyncContextManager[ShopHouse]:
+    """A shop in which everything is escalated to the directors after two hours."""
+    return open_shop(folder, people=PEOPLE, policy=policy, approvals=TIMERS)
+
+
+def less(card: ApprovalView, minor: int, person: str = "dora") -> Decision:
+    """An edit, by a director unless said otherwise."""
+    return say(card, person, Choice.EDIT, args={"amount": usd(minor)})
+
+
+def escalations(house: ShopHouse) -> list[tuple[JsonValue, ...]]:
+    """What the log says of each escalation: the revision, the role, and what it stands for."""
+    return [
+        (data["revision"], data["role"], data["roles"])
+        for body in bodies(house)
+        if body["kind"] == "approval.escalated" and isinstance(data := body["data"], dict)
+    ]
+
+
+@pytest.mark.promise("approvals:escalated")
+async def test_the_lower_amount_of_an_escalated_approver_is_paid(tmp_path: Path) -> None:
+    """What was told to be approved happens, once, and does not ask again; issue 3, SL-14."""
+    async with timed(tmp_path) as house:
+        stock(house)
+        view = await propose(house)
+        await pass_time(house, 120)
+        decided = await house.sayso.decide_as(less(await shown(house, view), 6_000))
+        assert decided.approval.status == "approved"
+        done = await house.sayso.action(view.id)
+        assert (done.status, done.revision) == ("succeeded", 2)
+        assert [payout.amount.amount_minor for payout in house.shop.books.payouts] == [6_000]
+        assert escalations(house) == [
+            (1, "director", ["support_manager"]),
+            (2, "director", ["support_manager"]),
+        ]
+        assert_verified(house)
+
+
+@pytest.mark.promise("approvals:escalated")
+async def test_a_process_that_begins_later_counts_the_yes_of_the_edit(tmp_path: Path) -> None:
+    """Nothing of it is in memory: the log says whom it was escalated to, and a rebuild agrees."""
+    async with timed(tmp_path) as house:
+        stock(house)
+        view = await propose(house)
+        await pass_time(house, 120)
+        await house.sayso.decide_as(less(await shown(house, view), 6_000), wait=False)
+        assert (await house.sayso.action(view.id)).status == "approved"
+        assert_verified(house)
+        shop, clock = house.shop, house.clock
+    async with open_shop(
+        tmp_path, shop=shop, clock=clock, people=PEOPLE, approvals=TIMERS
+    ) as later:
+        await later.sayso.house.dispatcher.drain()
+        assert (await later.sayso.action(view.id)).status == "succeeded"
+        assert shop.books.paid_out_minor == 6_000
+        assert_verified(later)
+
+
+@pytest.mark.promise("approvals:escalated")
+async def test_after_the_edit_of_a_director_another_director_is_the_second_person(
+    tmp_path: Path,
+) -> None:
+    """Those who were asked have had their time; still two people are needed, and only once."""
+    async with timed(tmp_path) as house:
+        stock(house)
+        view = await propose(house, 80_000)
+        await pass_time(house, 120)
+        await house.sayso.decide_as(less(await shown(house, view), 70_000))
+        card = await shown(house, view)
+        assert (card.revision, card.status) == (2, "pending")
+        assert_verified(house)
+        assert await code_of(house, say(card, "dora")) == "already_decided"
+        assert await code_of(house, say(card, "dirk")) == "done"
+        assert (await house.sayso.action(view.id)).status == "succeeded"
+        assert house.shop.books.paid_out_minor == 70_000
+        assert_verified(house)
+
+
+@pytest.mark.promise("approvals:escalated")
+async def test_an_edit_hands_no_director_a_role_that_was_not_asked_for_long(
+    tmp_path: Path,
+) -> None:
+    """The lower amount asks finance, who has not been silent: first finance, and later others."""
+    async with timed(tmp_path, SMALL_ONES) as house:
+        stock(house)
+        view = await propose(house)
+        await pass_time(house, 120)
+        await house.sayso.decide_as(less(await shown(house, view), 6_000))
+        card = await shown(house, view)
+        assert (card.status, card.roles) == ("pending", ("finance",))
+        assert await code_of(house, say(card, "dirk")) == "not_an_approver"
+        assert house.shop.books.payouts == []
+        await pass_time(house, 120)
+        assert escalations(house)[-1] == (2, "director", ["finance", "support_manager"])
+        assert await code_of(house, say(card, "dirk")) == "done"
+        assert (await house.sayso.action(view.id)).status == "succeeded"
+        assert told(house).count("approval.escalated") == 3
+        assert_verified(house)
+
+
+@pytest.mark.promise("approvals:escalated")
+async def test_the_edit_of_somebody_who_was_asked_hands_nothing_on(tmp_path: Path) -> None:
+    """They were not silent: what they made of it has its own time before directors decide."""
+    async with timed(tmp_path) as house:
+        stock(house)
+        view = await propose(house, 80_000)
+        await pass_time(house, 120)
+        await house.sayso.decide_as(less(await shown(house, view), 70_000, "maria"))
+        assert len(escalations(house)) == 1
+        assert await code_of(house, say(await shown(house, view), "dora")) == "not_an_approver"
+
+
+@pytest.mark.promise("approvals:escalated")
+async def test_an_edit_that_needs_nobody_hands_nothing_on(tmp_path: Path) -> None:
+    """Small enough for the policy alone: the escalation has nothing left to say."""
+    async with timed(tmp_path) as house:
+        stock(house)
+        view = await propose(house)
+        await pass_time(house, 120)
+        await house.sayso.decide_as(less(await shown(house, view), 4_000))
+        assert (await house.sayso.action(view.id)).status == "succeeded"
+        assert len(escalations(house)) == 1
+        assert_verified(house)
+
+
+@pytest.mark.promise("approvals:escalated")
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        ({"role": "director"}, "done"),
+        ({"role": "director", "roles": ["finance", "support_manager"]}, "done"),
+        ({"role": "director", "roles": ["finance"]}, "not_an_approver"),
+        ({"role": "director", "roles": []}, "not_an_approver"),
+        ({"role": "director", "roles": "support_manager"}, "not_an_approver"),
+        ({"role": "director", "roles": None}, "not_an_approver"),
+        ({"role": "director", "roles": [7]}, "not_an_approver"),
+        ({"role": "finance", "roles": ["support_manager"]}, "not_an_approver"),
+        ({"role": ["director"], "roles": ["support_manager"]}, "not_an_approver"),
+        ({"roles": ["support_manager"]}, "not_an_approver"),
+    ],
+    ids=str,
+)
+async def test_the_entry_says_whom_and_for_which_roles(
+    tmp_path: Path, said: dict[str, Json], code: str
+) -> None:
+    """Entries of older logs name no roles and mean all that are asked; odd ones mean nobody."""
+    async with timed(tmp_path) as house:
+        stock(house)
+        view = await propose(house)
+        card = await shown(house, view)
+        inside = house.sayso.house
+
+        def work(tx: Transaction) -> None:
+            row, approval = get_action(tx, MAIN, view.id), get_approval(tx, MAIN, card.id)
+            kind = EntryKind.APPROVAL_ESCALATED
+            tell(tx, inside.log, row, approval, kind, pseudonym="sub_1", data=said)
+
+        await inside.store.write(work)
+        assert await code_of(house, say(card, "dora")) == code
