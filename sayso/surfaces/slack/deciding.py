@@ -5,17 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 
 from sayso.actions.approvals import Decided
 from sayso.actions.card import Card
 from sayso.actions.decision import MAX_REASON_CHARS, Choice, Decision
-from sayso.actions.queue import ApprovalStatus
 from sayso.errors import Code, RefusedError, RetryableError, SaysoError, logged
-from sayso.ids import rfc3339, to_micros
 from sayso.json import JsonValue
 from sayso.money import Money
 from sayso.sdk.app import Sayso
-from sayso.sdk.views import ApprovalView
+from sayso.sdk.views import ApprovalView, approval_view
 from sayso.surfaces.slack import forms
 from sayso.surfaces.slack.answers import (
     NOT_CONFIRMED,
@@ -34,6 +33,9 @@ from sayso.surfaces.slack.web import SlackWeb
 logger = logging.getLogger("sayso.slack")
 
 VIA = "slack"
+
+_CHOICES = {REJECT: Choice.REJECT, LOWER: Choice.EDIT}
+"""What a button's form is for."""
 
 _STALE = frozenset({Code.STALE_REVISION, Code.DIGEST_MISMATCH, Code.ALREADY_DECIDED})
 
@@ -63,8 +65,8 @@ class Deciding:
             if click.action_id == APPROVE:
                 decided = await self._decide(pointer, who.person.id, Choice.APPROVE)
                 return Answer(tell=decided_text(decided))
-            if click.action_id in {REJECT, LOWER}:
-                return await self._open(click, pointer, who)
+            if click.action_id in _CHOICES:
+                return await self._open(click, pointer, who.person.id)
             raise RefusedError(Code.INVALID_INPUT, "this button is not one of ours")
         except RefusedError as error:
             return _refused(error, click.value)
@@ -100,7 +102,14 @@ class Deciding:
         args: Mapping[str, JsonValue] | None = None,
         budget_s: float | None = None,
     ) -> Decided:
-        decision = Decision(
+        said = self._decision(pointer, person, choice)
+        decision = replace(said, reason_code=code, reason=reason, args=args)
+        # INVARIANT: nothing is acknowledged before this returns, and it returns after the commit.
+        async with asyncio.timeout(self._patience.decide_s if budget_s is None else budget_s):
+            return await self._sayso.decide_as(decision, wait=False)
+
+    def _decision(self, pointer: Pointer, person: str, choice: Choice) -> Decision:
+        return Decision(
             tenant=self._sayso.house.tenant,
             approval_id=pointer.approval_id,
             revision=pointer.revision,
@@ -108,19 +117,13 @@ class Deciding:
             choice=choice,
             person=person,
             via=VIA,
-            reason_code=code,
-            reason=reason,
-            args=args,
         )
-        # INVARIANT: nothing is acknowledged before this returns, and it returns after the commit.
-        async with asyncio.timeout(self._patience.decide_s if budget_s is None else budget_s):
-            return await self._sayso.decide_as(decision, wait=False)
 
     async def _turn_away(
         self, account: Account, who: Identified, pointer: Pointer, wanted: str
     ) -> Answer:
         """Refuse an account that is no approver, and have that recorded like any refusal."""
-        choice = {REJECT: Choice.REJECT, LOWER: Choice.EDIT}.get(wanted, Choice.APPROVE)
+        choice = _CHOICES.get(wanted, Choice.APPROVE)
         try:
             await self._decide(pointer, account.actor, choice, code="not_given")
         except RefusedError as error:
@@ -131,15 +134,9 @@ class Deciding:
             )
         raise AssertionError("an account without a person has decided")
 
-    async def _open(self, click: Click, pointer: Pointer, who: Identified) -> Answer:
-        """Show the form that the button stands for, if there is still something to decide."""
-        assert who.person is not None
-        approval = await self._current(pointer)
-        if not who.person.roles & set(approval.roles):
-            nobody = Identified(
-                person=None, refusal=f"it needs {' and '.join(approval.roles)}".replace("_", " ")
-            )
-            return await self._turn_away(click.account, nobody, pointer, click.action_id)
+    async def _open(self, click: Click, pointer: Pointer, person: str) -> Answer:
+        """Show the form that the button stands for, if its answer would count now."""
+        approval = await self._check(pointer, person, _CHOICES[click.action_id])
         if click.action_id == REJECT:
             view = forms.reject_form(approval)
         else:
@@ -154,22 +151,15 @@ class Deciding:
         )
         return Answer()
 
-    async def _current(self, pointer: Pointer) -> ApprovalView:
-        """The approval, if it waits and is what was shown.
+    async def _check(self, pointer: Pointer, person: str, choice: Choice) -> ApprovalView:
+        """The approval, if this person may say this about what was shown.
 
         Raises:
-            RefusedError: as a decision would be refused.
+            RefusedError: as their decision would be.
         """
+        decision = self._decision(pointer, person, choice)
         async with asyncio.timeout(self._patience.decide_s):
-            approval = await self._sayso.approval(pointer.approval_id)
-        if approval.status != ApprovalStatus.PENDING:
-            by = f" by {approval.votes[-1].person}" if approval.votes else ""
-            raise RefusedError(Code.ALREADY_DECIDED, f"this is {approval.status}{by} already")
-        if pointer.revision != approval.revision or not approval.digest.startswith(pointer.digest):
-            raise RefusedError(Code.STALE_REVISION, "the card shows something else by now")
-        if rfc3339(to_micros(self._sayso.house.clock.now())) >= approval.expires_at:
-            raise RefusedError(Code.APPROVAL_EXPIRED, "the time to decide is over: it counts as no")
-        return approval
+            return approval_view(await self._sayso.house.approvals.check(decision))
 
     async def _reject(self, form: Submission, pointer: Pointer, person: str) -> Answer:
         code = form.inputs.get(forms.CODE, "")
@@ -182,7 +172,7 @@ class Deciding:
         return _as_note("Done", Answer(tell=decided_text(decided)))
 
     async def _lower(self, form: Submission, pointer: Pointer, person: str) -> Answer:
-        approval = await self._current(pointer)
+        approval = await self._check(pointer, person, Choice.EDIT)
         card = Card.from_json(approval.card)
         name = self._sayso.house.connectors.action(card.action).money_arg
         if card.amount is None or name is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,7 +31,7 @@ PEOPLE: tuple[dict[str, object], ...] = (
         for n in range(10)
     ),
 )
-ACCOUNTS = ("UMARIA", "UFINN", "UINTERN", "UGONE", "UGRID", *(f"UM{n}" for n in range(10)))
+ACCOUNTS = ("UMARIA", "UFINN", "UDORA", "UINTERN", "UGONE", "UGRID", *(f"UM{n}" for n in range(10)))
 
 LONG_S = 60.0
 PATIENT = Patience(whole_s=LONG_S, ask_s=LONG_S, decide_s=LONG_S, edit_s=LONG_S, open_s=LONG_S)
@@ -149,11 +149,14 @@ async def open_rig(
     clock: FakeClock | None = None,
     patience: Patience = PATIENT,
     api_url: str | None = None,
+    people: Sequence[Mapping[str, object]] = PEOPLE,
+    approvals: Mapping[str, object] | None = None,
 ) -> AsyncGenerator[Rig]:
     """Open everything; cards are sent only when a test says so, without pauses.
 
     Args:
         api_url: of what stands before the fake Slack; its own unless told otherwise.
+        approvals: that section of sayso.toml.
     """
     ticks = Ticks()
     pace = (
@@ -173,7 +176,8 @@ async def open_rig(
         folder,
         shop=shop,
         clock=clock,
-        people=list(PEOPLE),
+        people=list(people),
+        approvals=dict(approvals or {}),
         slack=settings_for(api_url or slack.api_url, folder),
     ) as house:
         app = create_slack_app(house.sayso, pace=pace, patience=patience, monotonic=ticks)

@@ -1,0 +1,120 @@
+"""Forms open for whoever may decide, and the floor below says who that is."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from surfaces.slack.rig import APPROVE, LOWER, PEOPLE, REJECT, Rig, open_rig
+
+from sayso.audit.entry import Actor, ActorKind
+from sayso.money import Money
+from sayso.sdk.views import ApprovalView
+from sayso.testing.slack import FakeSlack
+
+TIMERS = {
+    "roles": ["support_manager", "finance", "director"],
+    "escalate_after_minutes": 120,
+    "escalate_to": "director",
+}
+DORA: dict[str, object] = {"id": "dora", "roles": ["director"], "slack": "T1/UDORA"}
+
+
+@pytest.fixture
+async def timed(tmp_path: Path, slack: FakeSlack) -> AsyncIterator[Rig]:
+    """A rig whose approvals are escalated to the directors after two hours."""
+    people = [*PEOPLE, DORA]
+    async with open_rig(tmp_path, slack, approvals=TIMERS, people=people) as opened:
+        yield opened
+
+
+async def escalated(rig: Rig) -> ApprovalView:
+    """An approval for which the support managers have had their time."""
+    approval = await rig.ask()
+    rig.house.clock.advance(minutes=121)
+    await rig.work()
+    return approval
+
+
+@pytest.mark.promise("approvals:escalated")
+async def test_whom_it_was_escalated_to_says_no_by_the_form(timed: Rig) -> None:
+    """They may say whatever those who were asked may say, SL-23: not only yes."""
+    approval = await escalated(timed)
+    await timed.click(approval, REJECT, user="UDORA")
+    assert timed.told == []
+    delivery = await timed.slack.submit_view(timed.slack.views[0], {"code": "other"})
+    assert delivery.acknowledged
+    now = await timed.approval(approval)
+    assert (now.status, [vote.person for vote in now.votes]) == ("rejected", ["dora"])
+
+
+@pytest.mark.promise("approvals:escalated")
+async def test_whom_it_was_escalated_to_lowers_the_amount_by_the_form(timed: Rig) -> None:
+    """The same for less; and what they said is what is paid."""
+    approval = await escalated(timed)
+    await timed.click(approval, LOWER, user="UDORA")
+    assert timed.told == []
+    delivery = await timed.slack.submit_view(timed.slack.views[0], {"amount": "60.00"})
+    assert delivery.acknowledged
+    assert (await timed.approval(approval)).status == "approved"
+    await timed.work()
+    assert timed.house.shop.books.paid_out_minor == 60_00
+
+
+@pytest.mark.promise("approvals:escalated")
+@pytest.mark.promise("refusals:recorded")
+@pytest.mark.parametrize("action", [APPROVE, REJECT, LOWER])
+async def test_before_it_is_escalated_no_button_is_theirs(timed: Rig, action: str) -> None:
+    """Whatever the button, the answer is the floor's own, and it is recorded under their name."""
+    approval = await timed.ask()
+    await timed.click(approval, action, user="UDORA")
+    assert "You may not decide this: you are not an approver for this" in timed.told[-1]
+    assert "it needs support manager" in timed.told[-1]
+    assert timed.slack.views == []
+    assert await timed.refusals(approval) == [("person:dora", "not_an_approver")]
+
+
+@pytest.mark.promise("approvals:not-own")
+@pytest.mark.parametrize("action", [REJECT, LOWER])
+async def test_no_form_opens_about_the_own_request(rig: Rig, action: str) -> None:
+    """SL-9: said before somebody has filled it in, not after."""
+    rig.house.shop.books.add("mine", "cus_mine", Money(129_00, "USD"))
+    asked = await rig.house.sayso.propose(
+        "shop.refund",
+        {"order": "mine"},
+        subject="cus_mine",
+        requester=Actor(kind=ActorKind.PERSON, id="maria"),
+    )
+    assert asked.approval is not None
+    await rig.send()
+    await rig.click(asked.approval, action)
+    assert "you asked for this yourself" in rig.told[-1]
+    assert rig.slack.views == []
+    assert await rig.refusals(asked.approval) == [("person:maria", "own_request")]
+
+
+@pytest.mark.promise("approvals:once")
+@pytest.mark.parametrize("action", [APPROVE, REJECT, LOWER])
+async def test_who_said_yes_is_not_named_for_the_expiry(rig: Rig, action: str) -> None:
+    """A yes of two that were needed did not decide it; silence did, and no button says else."""
+    approval = await rig.ask(900_00)
+    card = rig.card(approval)
+    await rig.click(approval, user="UMARIA")
+    value = card.buttons[action]
+    rig.house.clock.advance(hours=9)
+    await rig.house.sayso.house.dispatcher.drain()
+    await rig.slack.click(card, action, user="UFINN", value=value)
+    await rig.app.told()
+    assert "this is expired already" in rig.told[-1]
+    assert "maria" not in rig.told[-1]
+
+
+@pytest.mark.promise("refusals:recorded")
+async def test_a_form_for_less_that_comes_too_late_is_recorded(rig: Rig) -> None:
+    """Invariant 7: the refusal of a form counts like that of a click."""
+    approval = await rig.ask()
+    await rig.click(approval, LOWER, user="UM1")
+    await rig.click(approval, APPROVE, user="UM2")
+    await rig.slack.submit_view(rig.slack.views[0], {"amount": "60.00"})
+    assert await rig.refusals(approval) == [("person:m1", "already_decided")]
