@@ -10,20 +10,26 @@ from typing import cast
 
 import pytest
 from actions.desk import (
+    ASKED,
+    USD,
     advance,
     assert_verified,
     bodies,
+    code_of,
     decide,
     propose,
+    run_due,
     say,
     settle,
     shown,
     stock,
+    usd,
 )
 from support.house import open_shop
 
 from sayso.actions.action import Action, Args, Subject, at_most_once, verifiable
 from sayso.actions.calls import look_up, outcome_of
+from sayso.actions.decision import Choice
 from sayso.actions.recovery import MAX_LOOKS
 from sayso.actions.snapshot import Absence, Call, Receipt, Resolved
 from sayso.connectors.registry import Connectors
@@ -227,6 +233,47 @@ class Quoting(Shop):
         if not self.looks_up:
             raise RetryableError(Code.PROVIDER_UNAVAILABLE, self.WORDS)
         return await super().look_up(call)
+
+
+class OtherAmount(Shop):
+    """Finds an amount of its own where less than the whole order is asked for.
+
+    Args:
+        found: what it resolves in place of what was asked; None is no amount at all.
+    """
+
+    def __init__(self, found: Money | None) -> None:
+        super().__init__()
+        self._found = found
+
+    async def resolve(self, action: Action, args: Args, subject: Subject) -> Resolved:
+        resolved = await super().resolve(action, args, subject)
+        if resolved.amount == Money(ASKED, USD):
+            return resolved
+        found = None if self._found is None else self._found.to_json()
+        return replace(resolved, amount=self._found, args={**resolved.args, "amount": found})
+
+
+@pytest.mark.promise("approvals:less")
+@pytest.mark.parametrize(
+    "found",
+    [Money(6_001, USD), Money(5_999, USD), Money(100, USD), Money(ASKED, USD), None],
+    ids=str,
+)
+async def test_an_edit_is_a_yes_to_no_amount_but_the_one_that_was_asked_for(
+    tmp_path: Path, found: Money | None
+) -> None:
+    """SL-22: the editor said 60.00; a connector that rounds makes it neither more nor less."""
+    async with open_shop(tmp_path, shop=OtherAmount(found)) as house:
+        stock(house)
+        view = await propose(house)
+        card = await shown(house, view)
+        less = say(card, choice=Choice.EDIT, args={"amount": usd(6_000)})
+        assert await code_of(house, less) == "stale_revision"
+        assert await shown(house, view) == card
+        await run_due(house)
+        assert house.shop.books.payouts == []
+        assert_verified(house)
 
 
 @pytest.mark.promise("agent:nothing-personal")
