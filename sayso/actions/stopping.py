@@ -14,10 +14,11 @@ from functools import partial
 
 from sayso.actions.action import Subject
 from sayso.actions.digest import erased_key, is_text, storable
-from sayso.actions.reach import Directory, Person
+from sayso.actions.reach import Directory
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json
 from sayso.audit.log import AuditLog
 from sayso.audit.personal import Personal
+from sayso.audit.release import Word, word_about
 from sayso.errors import Code, RefusedError
 from sayso.ids import Clock, IdSource, Tenant, to_micros
 from sayso.store.base import Reader, Row, Store, Transaction, integer, integer_or_none, text
@@ -296,40 +297,36 @@ class Stops:
     def _resume(self, tx: Transaction, resumption: Resumption) -> StopRow:
         row = get_stop(tx, resumption.tenant, resumption.stop_id)
         self._check_operator(row.tenant, resumption.tenant)
-        given = (resumption.person, resumption.key)
-        if given in {(row.asked_by, row.asked_key), (row.released_by, row.released_key)}:
+        word = word_about(
+            row,
+            person=resumption.person,
+            key=resumption.key,
+            noun="stop",
+            confirm=f"ask another approver to run `sayso resume {row.id}`",
+            has_say=self._has_say,
+        )
+        if word is Word.REPEATS:
             return row
-        if not row.in_force:
-            raise RefusedError(
-                Code.ALREADY_DECIDED,
-                f"this stop was released by {row.asked_by} and {row.released_by} already",
-                next_step="nothing",
-            )
-        person = self._resumer(resumption.person)
-        asker = None if row.asked_by is None else self._directory.person(row.asked_by)
-        if asker is None or not asker.roles & self._roles:
-            # Nobody has asked, or who did has no say any more.
+        self._check_resumer(resumption.person)
+        if word is Word.ASKS:
             return self._write(tx, row, resumption, EntryKind.STOP_RESUME_ASKED, "stop.ask")
-        if asker.id == person.id:
-            raise RefusedError(
-                Code.OWN_REQUEST,
-                "you asked for this yourself, so somebody else has to confirm it",
-                next_step=f"ask another approver to run `sayso resume {row.id}`",
-            )
         released = self._write(tx, row, resumption, EntryKind.STOP_RELEASED, "stop.release")
         self._wake(tx, released)
         return released
 
-    def _resumer(self, person_id: str) -> Person:
+    def _has_say(self, person_id: str) -> bool:
         person = self._directory.person(person_id)
-        if person is None or not person.roles & self._roles:
-            wanted = " or ".join(sorted(self._roles)) or "nobody has a role that may"
-            raise RefusedError(
-                Code.NOT_AN_APPROVER,
-                f"you may not resume; it needs {wanted}",
-                next_step="ask somebody with that role",
-            )
-        return person
+        return person is not None and bool(person.roles & self._roles)
+
+    def _check_resumer(self, person_id: str) -> None:
+        if self._has_say(person_id):
+            return
+        wanted = " or ".join(sorted(self._roles)) or "nobody has a role that may"
+        raise RefusedError(
+            Code.NOT_AN_APPROVER,
+            f"you may not resume; it needs {wanted}",
+            next_step="ask somebody with that role",
+        )
 
     def _write(
         self, tx: Transaction, row: StopRow, resumption: Resumption, kind: EntryKind, query: str

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json
 from sayso.audit.log import AuditLog
 from sayso.audit.personal import Personal
+from sayso.audit.release import Word, word_about
 from sayso.errors import Code, RefusedError
 from sayso.ids import Clock, IdSource, Tenant, to_micros
 from sayso.store.base import (
@@ -186,25 +187,21 @@ class Holds:
                 second word.
         """
         row = get_hold(tx, call.tenant, hold_id)
-        given = (call.person, call.key_sha256)
-        if given in {(row.asked_by, row.asked_key), (row.released_by, row.released_key)}:
-            return row
-        if not row.in_force:
-            raise RefusedError(
-                Code.ALREADY_DECIDED,
-                f"this hold was released by {row.asked_by} and {row.released_by} already",
-                next_step="nothing",
-            )
-        if row.asked_by is None or not self._may_release(row.asked_by):
-            # Nobody has asked, or who did has no say any more.
-            return self._step(tx, row, call, EntryKind.SUBJECT_RELEASE_ASKED, "hold.ask")
-        if row.asked_by == call.person:
-            raise RefusedError(
-                Code.OWN_REQUEST,
-                "you asked for this yourself, so somebody else has to confirm it",
-                next_step=f"ask another person to run `sayso audit release {row.id}`",
-            )
-        return self._step(tx, row, call, EntryKind.SUBJECT_RELEASED, "hold.release")
+        word = word_about(
+            row,
+            person=call.person,
+            key=call.key_sha256,
+            noun="hold",
+            confirm=f"ask another person to run `sayso audit release {row.id}`",
+            has_say=self._may_release,
+        )
+        match word:
+            case Word.REPEATS:
+                return row
+            case Word.ASKS:
+                return self._step(tx, row, call, EntryKind.SUBJECT_RELEASE_ASKED, "hold.ask")
+            case Word.CONFIRMS:
+                return self._step(tx, row, call, EntryKind.SUBJECT_RELEASED, "hold.release")
 
     def _step(
         self, tx: Transaction, row: HoldRow, call: HoldCall, kind: EntryKind, query: str
