@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from connectors.benches import ANA, email_over
+from connectors.oauth_office import open_office
 from connectors.stripe_desk import open_desk
 from connectors.test_email import plan as plan_letter
 from connectors.test_email import smtp
-from connectors.test_oauth import open_office
 
 from sayso.connectors.email import FileTransport, Login
 from sayso.connectors.secret import Secret
