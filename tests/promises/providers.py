@@ -27,6 +27,11 @@ PROMISES: dict[str, Promise] = {
         "is never taken for it.",
         "SE-8, SE-9",
     ),
+    "connectors:stripe-left": Promise(
+        "The card and the planner name what was taken of a charge at Stripe and what is left of "
+        "that, and where its figures leave that open, no amount is guessed.",
+        "invariant 10",
+    ),
     "connectors:no-repeat": Promise("A connector never repeats a write by itself.", "issue 2"),
     "connectors:least-privilege": Promise(
         "The documented permissions are enough, and each one is needed.", "SE-14"

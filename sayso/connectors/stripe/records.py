@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from sayso.actions.action import FactValue, Subject
 from sayso.actions.snapshot import Record
 from sayso.connectors.plain import plain
+from sayso.connectors.stripe.charges import left_of
 from sayso.connectors.stripe.currency import from_stripe
 from sayso.connectors.stripe.customer import read_customer
 from sayso.connectors.stripe.refunds import paid_with
@@ -67,12 +68,13 @@ def _dated(found: Iterable[T], record_of: Callable[[T], Record]) -> Iterator[tup
 
 
 def _charge(charge: stripe.Charge) -> Record:
-    amount = from_stripe(charge.amount, charge.currency)
-    paid = charge.status == "succeeded"
-    left = from_stripe(charge.amount - charge.amount_refunded if paid else 0, charge.currency)
+    money = left_of(charge)
+    # What was only authorised, or failed, is named by what it would have been.
+    amount = from_stripe(money.taken or charge.amount, charge.currency)
+    left = from_stripe(money.left, charge.currency)
     created = rfc3339(charge.created * 1_000_000)
     described = plain(charge.description) or "payment"
-    status = "disputed" if charge.disputed else "refunded" if charge.refunded else charge.status
+    status = _status_of(charge)
     facts: dict[str, FactValue] = {
         "amount": amount,
         "left": left,
@@ -86,6 +88,14 @@ def _charge(charge: stripe.Charge) -> Record:
         facts=facts,
         references=_references(charge),
     )
+
+
+def _status_of(charge: stripe.Charge) -> str:
+    if charge.disputed:
+        return "disputed"
+    if charge.status == "succeeded" and not charge.captured:
+        return "uncaptured"
+    return "refunded" if charge.refunded else charge.status
 
 
 def _references(charge: stripe.Charge) -> tuple[str, ...]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
 
 from sayso.actions.action import Args, FactValue, Subject
 from sayso.actions.snapshot import Absence, Call, Receipt, Resolved
 from sayso.connectors.plain import plain
 from sayso.connectors.stripe.actions import REFUND, RefundArgs
+from sayso.connectors.stripe.charges import Left, is_taken, left_of, may_release
 from sayso.connectors.stripe.currency import from_stripe, to_stripe
 from sayso.connectors.stripe.customer import (
     Customer,
@@ -30,6 +32,11 @@ if TYPE_CHECKING:
     from sayso.connectors.stripe.api import StripeApi
 
 
+class _Asked(NamedTuple):
+    amount: Money
+    money: Left
+
+
 class Refunds:
     """Refunds of charges.
 
@@ -49,9 +56,8 @@ class Refunds:
         assert isinstance(args, RefundArgs)
         customer = await read_customer(self._api, subject)
         charge = await self._charge(args.charge, customer)
-        left = _left(charge)
-        amount = args.amount or left
-        _check_amount(amount, left)
+        money = await self._money(charge)
+        amount = _amount(args, charge, money)
         account = await self._api.account()
         wanted: dict[str, JsonValue] = {"charge": charge.id, "amount": amount.to_json()}
         if args.reason is not None:
@@ -70,13 +76,13 @@ class Refunds:
                 "charge.refunded": charge.refunded,
                 "charge.disputed": charge.disputed,
             },
-            fields=_fields(charge, amount, left),
-            facts=await self._facts(args, charge, customer, amount),
+            fields=_fields(charge, amount, money),
+            facts=await self._facts(args, charge, customer, _Asked(amount, money)),
             personal=customer.personal,
         )
 
     async def _facts(
-        self, args: RefundArgs, charge: stripe.Charge, customer: Customer, amount: Money
+        self, args: RefundArgs, charge: stripe.Charge, customer: Customer, asked: _Asked
     ) -> dict[str, FactValue]:
         now = self._clock.now()
         others = await self._api.read(
@@ -85,12 +91,26 @@ class Refunds:
         return {
             "tenure_days": customer.tenure_days(now),
             "charge_age_days": days_since(charge.created, now),
-            "charge_amount": from_stripe(charge.amount, charge.currency),
-            "refunded_before": sum(1 for other in others.data if other.amount_refunded > 0),
-            "full": amount == _left(charge),
+            "charge_amount": from_stripe(asked.money.taken, charge.currency),
+            "refunded_before": sum(_was_refunded(other) for other in others.data),
+            "full": asked.amount >= from_stripe(asked.money.left, charge.currency),
             "reason": args.reason or "",
             "livemode": charge.livemode,
         }
+
+    async def _money(self, charge: stripe.Charge) -> Left:
+        """What is left of a charge that can be refunded.
+
+        Raises:
+            RefusedError: `wrong_state`.
+        """
+        _check_state(charge)
+        money = left_of(charge)
+        if money.sure:
+            return money
+        # What a capture let go counts as refunded only where it is a refund.
+        found = await self._find_refund(charge.id, lambda refund: may_release(refund, money))
+        return money.exactly() if found is Absence.ABSENT else money
 
     async def _charge(self, payment: str, customer: Customer) -> stripe.Charge:
         charge_id = payment
@@ -136,31 +156,35 @@ class Refunds:
 
     async def look_up(self, call: Call) -> Receipt | Absence:
         """The refund of this action among all refunds of the charge."""
+        found = await self._find_refund(
+            call.resolved.object_id, lambda refund: is_ours(refund.metadata, call)
+        )
+        return found if isinstance(found, Absence) else _receipt(found)
 
+    async def _find_refund(
+        self, charge_id: str, is_wanted: Callable[[stripe.Refund], bool]
+    ) -> stripe.Refund | Absence:
         async def read_page(after: str | None) -> stripe.ListObject[stripe.Refund]:
-            params: stripe.params.RefundListParams = {
-                "charge": call.resolved.object_id,
-                "limit": PAGE,
-            }
+            params: stripe.params.RefundListParams = {"charge": charge_id, "limit": PAGE}
             if after is not None:
                 params["starting_after"] = after
             return await self._api.read(lambda client: client.v1.refunds.list_async(params))
 
-        found = await find_listed(read_page, lambda refund: is_ours(refund.metadata, call))
-        return found if isinstance(found, Absence) else _receipt(found)
+        return await find_listed(read_page, is_wanted)
 
 
-def _left(charge: stripe.Charge) -> Money:
-    """What can still be given back.
+def _was_refunded(charge: stripe.Charge) -> bool:
+    money = left_of(charge)
+    return money.left < money.taken
 
-    Raises:
-        RefusedError: `wrong_state` for a charge without money, `nothing_left`.
-    """
+
+def _check_state(charge: stripe.Charge) -> None:
     name = f"`{charge.id[:40]}`"
-    if charge.status != "succeeded" or not charge.captured:
+    if not is_taken(charge):
+        state = "not captured" if charge.status == "succeeded" else plain(charge.status, limit=20)
         raise RefusedError(
             Code.WRONG_STATE,
-            f"{name} is not paid ({plain(charge.status, limit=20)}), so nothing can be refunded",
+            f"{name} is not paid ({state}), so nothing can be refunded",
             next_step="choose a charge that was paid",
         )
     if charge.disputed:
@@ -169,15 +193,35 @@ def _left(charge: stripe.Charge) -> Money:
             f"{name} is disputed: the bank has the money back or decides about it",
             next_step="answer the dispute in the Stripe dashboard",
         )
-    captured = charge.amount_captured if "amount_captured" in charge else charge.amount
-    left = from_stripe(captured - charge.amount_refunded, charge.currency)
-    if left.amount_minor <= 0:
+
+
+def _amount(args: RefundArgs, charge: stripe.Charge, money: Left) -> Money:
+    """How much goes back.
+
+    Raises:
+        RefusedError: `nothing_left`; `wrong_state` where all that is left is asked for and nobody
+            knows how much that is; an amount that does not fit.
+    """
+    name = f"`{charge.id[:40]}`"
+    most = from_stripe(money.perhaps, charge.currency)
+    if money.perhaps <= 0:
         raise RefusedError(
             Code.NOTHING_LEFT,
             f"{name} was refunded in full already",
             next_step="choose another charge",
         )
-    return left
+    if args.amount is not None:
+        _check_amount(args.amount, most)
+        return args.amount
+    if not money.sure:
+        let_go = from_stripe(money.let_go, charge.currency)
+        raise RefusedError(
+            Code.WRONG_STATE,
+            f"{name} was captured in part, and stripe does not tell whether the {let_go} that "
+            "were never taken count as refunded, so all that is left is not known",
+            next_step=f"name the amount, up to {most}; stripe refuses more than is left",
+        )
+    return most
 
 
 def _check_amount(amount: Money, left: Money) -> None:
@@ -201,16 +245,29 @@ def _check_amount(amount: Money, left: Money) -> None:
         )
 
 
-def _fields(charge: stripe.Charge, amount: Money, left: Money) -> dict[str, str]:
-    paid = from_stripe(charge.amount, charge.currency)
-    return {
+def _fields(charge: stripe.Charge, amount: Money, money: Left) -> dict[str, str]:
+    def shown(units: int) -> Money:
+        return from_stripe(units, charge.currency)
+
+    left, most = shown(money.left), shown(money.perhaps)
+    paid = f"{shown(money.taken)} on {rfc3339(charge.created * 1_000_000)[:10]}"
+    if money.let_go:
+        paid = f"{paid}, of {shown(charge.amount)} authorised"
+    fields = {
         "charge": plain(charge.description) or charge.id,
-        "paid": f"{paid} on {rfc3339(charge.created * 1_000_000)[:10]}",
+        "paid": paid,
         "card": paid_with(charge),
-        "refunded so far": str(paid - left),
-        "left afterwards": str(left - amount),
+        "refunded so far": str(shown(money.taken) - left),
+        "left afterwards": str(most - amount),
         "id": charge.id,
     }
+    if not money.sure:
+        fields["refunded so far"] = (
+            f"{shown(money.taken) - most} to {shown(money.taken) - left}: "
+            "stripe may count what was never taken"
+        )
+        fields["left afterwards"] = f"at most {most - amount}"
+    return fields
 
 
 def paid_with(charge: stripe.Charge) -> str:
