@@ -135,7 +135,8 @@ CANCEL_SUBSCRIPTION = Action(
     },
 )
 """Facts: `tenure_days` · `subscription_age_days` · `days_left` of the paid period · `price` per
-`interval` (`month`, `year`, …), 0 when it has none · Stripe's `status` · `at_once` · `livemode`."""
+`interval` (`month`, `3 months`, `year`, …), 0 when it has none · Stripe's `status` · `at_once` ·
+`livemode`."""
 
 CREDIT = Action(
     name="stripe.credit",

@@ -20,6 +20,7 @@ Source: Stripe docs: Cancel a subscription; Update a subscription; Idempotent re
 
 from __future__ import annotations
 
+from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING
 
 from sayso.actions.action import Args, FactValue, Subject
@@ -218,17 +219,37 @@ def _comment_of(found: stripe.Subscription) -> str:
 
 
 def price_of(found: stripe.Subscription) -> tuple[Money, str]:
-    """What it costs per interval, all items together, and the interval (`month`, `year`, …).
+    """What it costs per interval, all items together, and the interval (`month`, `3 months`, …).
 
     Metered and tiered items have no fixed price and count as nothing.
     """
-    total, interval = 0, ""
+    total, interval = Decimal(0), ""
     for item in found.items.data:
-        quantity = item.quantity if "quantity" in item else None
-        total += (item.price.unit_amount or 0) * (1 if quantity is None else quantity)
-        if item.price.recurring is not None and not interval:
-            interval = item.price.recurring.interval
-    return from_stripe(total, found.currency), interval
+        total += _cost_of(item)
+        recurring = item.price.recurring
+        if recurring is not None and not interval:
+            count = recurring.interval_count
+            interval = recurring.interval if count == 1 else f"{count} {recurring.interval}s"
+    whole = int(total.to_integral_value(ROUND_HALF_UP))
+    return from_stripe(whole, found.currency), interval
+
+
+def _cost_of(item: stripe.SubscriptionItem) -> Decimal:
+    """In Stripe's units of the currency, which a price may be a fraction of.
+
+    Source: Stripe docs: Prices (`unit_amount_decimal`, `transform_quantity`, `usage_type`).
+    """
+    price, quantity = item.price, item.quantity if "quantity" in item else None
+    if price.recurring is not None and price.recurring.usage_type == "metered":
+        return Decimal(0)
+    each = price.unit_amount_decimal if "unit_amount_decimal" in price else None
+    each = Decimal(price.unit_amount or 0) if each is None else Decimal(each)
+    many = 1 if quantity is None else quantity
+    packs = price.transform_quantity if "transform_quantity" in price else None
+    if packs is not None:
+        up = packs.divide_by - 1 if packs.round == "up" else 0
+        many = (many + up) // packs.divide_by
+    return each * many
 
 
 def period_end(found: stripe.Subscription) -> int | None:
