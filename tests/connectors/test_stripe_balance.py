@@ -84,6 +84,26 @@ async def test_what_is_older_than_the_credit_is_not_read() -> None:
         assert taken_back(desk) == 1
 
 
+async def test_a_credit_in_another_currency_than_the_balance_is_not_taken_back() -> None:
+    """What is left of it is not in the balance, and would be told in the wrong currency."""
+    async with open_desk() as desk:
+        await give(desk)
+        desk.sandbox.add(
+            BalanceTransaction(
+                id="cbtxn_eur",
+                created=1_790_000_000,
+                customer=BEN.id,
+                amount=-500,
+                currency="eur",
+                ending_balance=-500,
+            )
+        )
+        with pytest.raises(RefusedError) as caught:
+            await desk.plan("stripe.take_back_credit", {"credit": "cbtxn_eur"}, BEN, number=2)
+        assert caught.value.code is Code.CURRENCY_MISMATCH
+        assert "dashboard" in caught.value.next_step
+
+
 @pytest.mark.promise("connectors:proof")
 @pytest.mark.parametrize("action", ["stripe.credit", "stripe.take_back_credit"])
 async def test_a_look_up_reads_every_page_of_a_balance(action: str) -> None:

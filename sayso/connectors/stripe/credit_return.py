@@ -75,6 +75,14 @@ class CreditReturns:
             raise unknown_object("credit", credit)
         if given.amount >= 0:
             raise RefusedError(Code.WRONG_STATE, f"`{credit[:40]}` gave no credit")
+        if customer.currency and customer.currency != given.currency:
+            # SOURCE: Stripe docs: The customer object: `balance` is in the default currency alone.
+            raise RefusedError(
+                Code.CURRENCY_MISMATCH,
+                f"`{credit[:40]}` is in {given.currency.upper()[:10]}, and this customer's balance "
+                f"in {customer.currency.upper()[:10]}",
+                next_step="take it back in the Stripe dashboard",
+            )
         await self._check_not_taken_back(customer, given)
         return given
 
