@@ -21,6 +21,9 @@ _REFERENCE = r"^(env|file):.+$"
 RATE = r"^[1-9][0-9]{0,5}/(s|m|h)$"
 Reference = Annotated[str, Field(pattern=_REFERENCE)]
 KeyReference = Annotated[str, Field(pattern=r"^(env|file|kms):.+$")]
+# SOURCE: RFC 3161 §3.4: plain HTTP is usual; the answer proves itself, and only a digest leaves.
+_AUTHORITY = r"^https?://[^\s/@?#]+(/\S*)?$"
+_OID = r"^[0-2](\.(0|[1-9][0-9]*)){1,30}$"
 _WITNESS = r"^(https://|http://(127\.0\.0\.1|localhost|\[::1\])[:/]).+$"
 
 
@@ -84,6 +87,11 @@ class PlaceSection(_Section):
         directory: a folder that is there already, such as a mounted share.
         witness: the address of a witness (c2sp.org/tlog-witness), https or on this machine.
         key: the witness's public key, as it prints it.
+        timestamp: the address of a time-stamp authority (RFC 3161).
+        roots: a file with the authority's root in PEM, and what stands between the two, if its
+            answers do not carry it; relative to the workspace.
+        policy: the policy that its time stamps must name, such as `1.2.3.4.1`; any unless said.
+        every_s: how often a time-stamp authority is asked.
         only_logs: only the log of logs goes there, which vouches for all others: for a witness
             that does not know each tenant.
     """
@@ -93,13 +101,21 @@ class PlaceSection(_Section):
     directory: Annotated[str, Field(min_length=1)] | None = None
     witness: Annotated[str, Field(pattern=_WITNESS)] | None = None
     key: str | None = None
+    timestamp: Annotated[str, Field(pattern=_AUTHORITY)] | None = None
+    roots: Annotated[str, Field(min_length=1)] | None = None
+    policy: Annotated[str, Field(pattern=_OID)] | None = None
+    every_s: Annotated[float, Field(ge=0.1, le=2_678_400)] | None = None
 
     @model_validator(mode="after")
-    def _is_one_of_both(self) -> PlaceSection:
-        if (self.directory is None) == (self.witness is None):
-            raise ValueError("a place has a `directory` or a `witness`")
+    def _is_one_of_three(self) -> PlaceSection:
+        if [self.directory, self.witness, self.timestamp].count(None) != 2:
+            raise ValueError("a place has a `directory`, a `witness` or a `timestamp`")
         if (self.witness is None) != (self.key is None):
-            raise ValueError("a `witness` has a `key`, and a `directory` has none")
+            raise ValueError("a `witness` has a `key`, and no other place has one")
+        if (self.timestamp is None) != (self.roots is None):
+            raise ValueError("a `timestamp` has `roots`, and no other place has them")
+        if self.timestamp is None and (self.policy, self.every_s) != (None, None):
+            raise ValueError("only a `timestamp` has a `policy` and an `every_s` of its own")
         return self
 
 

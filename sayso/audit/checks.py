@@ -7,10 +7,10 @@ the log's own key, or who puts an old copy in its place.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self, TypeAlias, cast
+from typing import Self
 
 from sayso.audit.anchors import Witnessed, judge_anchors, read_witnessed
 from sayso.audit.growth import Growth, is_beginning
@@ -21,16 +21,24 @@ from sayso.audit.keys import (
     judge_keys,
     listed_verifiers,
 )
-from sayso.audit.latest import StatedRow
 from sayso.audit.logs import EnteredHead, judge_entered
 from sayso.audit.merkle import HASH_BYTES, Frontier
 from sayso.audit.note import Checkpoint, Verifier, open_checkpoint, parse_note
 from sayso.audit.policyfile import WitnessPolicy
-from sayso.audit.sealed import PRUNED, SealedSegment
+from sayso.audit.sealed import SealedSegment
 from sayso.audit.sealed_checks import SealedPart
+from sayso.audit.stamped import (
+    Authorities,
+    DatedHead,
+    SignedBy,
+    StampedNote,
+    judge_stamped,
+    read_stamped,
+)
+from sayso.audit.state_checks import BodyAt, StateRow, judge_state, pruned_sizes
 from sayso.audit.stored_rows import StoredRow
 from sayso.audit.verification import Check, Damage, Findings, LogVerification
-from sayso.audit.walk import Progress, Row, Walk, decode
+from sayso.audit.walk import Progress, Row, Walk
 from sayso.errors import IntegrityError
 
 
@@ -46,6 +54,8 @@ class Trust:
         policy: which witnesses count; its logs' keys are among `keys`.
         segments: the folder of the sealed segments' files; None when they are not at hand.
         growths: proofs that a log only grew; an export may be older than a checkpoint by them.
+        authorities: whose time stamps count; None when no time stamp is looked at.
+        stamped: heads with time stamps that the caller kept; the heads are among `checkpoints`.
     """
 
     keys: tuple[Verifier, ...] = ()
@@ -54,6 +64,8 @@ class Trust:
     policy: WitnessPolicy | None = None
     segments: Path | None = None
     growths: tuple[Growth, ...] = ()
+    authorities: Authorities | None = None
+    stamped: tuple[StampedNote, ...] = ()
 
     @classmethod
     def parse(
@@ -65,8 +77,10 @@ class Trust:
         policy: WitnessPolicy | None = None,
         segments: Path | None = None,
         growths: Iterable[bytes] = (),
+        authorities: Authorities | None = None,
+        stamped: Iterable[StampedNote] = (),
     ) -> Self:
-        """From the text of keys, the bytes of notes and of proofs, a policy and a folder.
+        """From the text of keys, the bytes of notes and of proofs, a policy, a folder, time stamps.
 
         Raises:
             IntegrityError: `key_mismatch`, when one of the keys is none.
@@ -74,13 +88,16 @@ class Trust:
         """
         keys = {key.vkey: key for key in map(Verifier.parse, vkeys)}
         keys |= {key.vkey: key for key in (policy.log_keys() if policy else ())}
+        held = tuple(stamped)
         return cls(
             keys=tuple(keys.values()),
-            checkpoints=tuple(checkpoints),
+            checkpoints=tuple(dict.fromkeys((*checkpoints, *(one.note for one in held)))),
             witnessed=tuple(witnessed),
             policy=policy,
             segments=segments,
             growths=tuple(map(Growth.parse, growths)),
+            authorities=authorities,
+            stamped=held,
         )
 
     @property
@@ -282,115 +299,6 @@ def _began(walk: Walk, size: int, seen: Checkpoint, growths: Sequence[Growth]) -
     return own is not None and is_beginning(size, own.root(), seen, growths)
 
 
-StateRow: TypeAlias = "tuple[str, object, object]"
-"""`(id, status, last_seq)`: a row whose status must be what its last entry says."""
-
-BodyAt = Callable[[object], "bytes | None"]
-"""The stored body at an index; None when there is none."""
-
-
-def judge_state(
-    rows: Mapping[str, Iterable[StateRow]], walk: Walk, body_at: BodyAt, findings: Findings
-) -> tuple[int, int]:
-    """Compare each row with the entry it points at.
-
-    A row whose entry was pruned points at the entry about the pruning instead. It is compared with
-    its last entry where that was read from a sealed segment.
-
-    Args:
-        rows: of each table, `action` and `approval`.
-        walk: over the same log, done; what it noted about the state is used up.
-
-    Returns:
-        The number of rows that were compared, and of those that could not be.
-    """
-    pruned = pruned_sizes(walk)
-    uncompared = 0
-    for table, latest in (("action", walk.actions), ("approval", walk.approvals)):
-        # NOTE: for nearly every row the walk has just read the entry, so it is not read again.
-        for row in latest.disagreeing(rows.get(table, ())):
-            if row.last_seq in pruned and (row.latest or 0) < pruned[row.last_seq]:
-                if row.latest is None and (walk.skipped or table == "approval"):
-                    if _has_ended(table, row.status):
-                        uncompared += 1
-                        continue
-                    message = "has not ended, and its entries are said to be pruned"
-                    _add_state(Check.STATE_STATUS, table, row, message, findings)
-                    continue
-                if row.latest is not None:
-                    _judge_status(table, row, row.latest_status, findings)
-                    continue
-            _judge_row(table, row, body_at(row.last_seq), findings)
-            if _is_left_behind(table, row):
-                message = "points at another entry than its last"
-                _add_state(Check.STATE_LATEST, table, row, message, findings)
-    for action, seq in walk.actions.unstated():
-        message = f"the action `{action[:64]}` has entries and no row"
-        findings.add(Check.STATE_ROW_PRESENT, Damage.STATE_DISAGREES, message, seq)
-    return walk.actions.stated + walk.approvals.stated - uncompared, uncompared
-
-
-def pruned_sizes(walk: Walk) -> dict[object, int]:
-    """For each entry about pruning, the lowest index that was left."""
-    found: dict[object, int] = {}
-    for seq, kind, data in walk.sealings:
-        match data:
-            case {"size": int(size)} if kind == PRUNED:
-                found[seq] = size
-            case _:
-                pass
-    return found
-
-
-ENDED = frozenset({"refused", "rejected", "expired", "succeeded", "failed", "compensated"})
-"""States of an action that has ended; `actions.state.FINAL`, which a verifier cannot import."""
-
-
-def _has_ended(table: str, status: object) -> bool:
-    """Whether the entries about such a row can be pruned: those of what can still move stay."""
-    return status in ENDED if table == "action" else status != "pending"
-
-
-def _is_left_behind(table: str, row: StatedRow) -> bool:
-    """Whether an entry that the row does not point at gave it its status."""
-    if row.latest is None or row.latest == row.last_seq:
-        return False
-    # An entry about an approval that leaves its status as it was may be its last one.
-    return table == "action" or not isinstance(row.last_seq, int) or row.last_seq < row.latest
-
-
-def _judge_row(table: str, row: StatedRow, body: bytes | None, findings: Findings) -> None:
-    fields = decode(body) if body is not None else None
-    if fields is None or fields.get(table) != row.id:
-        message = "points at an entry that is not about it"
-        _add_state(Check.STATE_ENTRY, table, row, message, findings)
-    else:
-        _judge_status(table, row, _status_of(table, fields), findings)
-
-
-def _judge_status(table: str, row: StatedRow, status: object, findings: Findings) -> None:
-    if row.status != status:
-        message = "has a status that its last entry does not give it"
-        _add_state(Check.STATE_STATUS, table, row, message, findings)
-
-
-def _add_state(check: Check, table: str, row: StatedRow, message: str, findings: Findings) -> None:
-    at = row.last_seq if type(row.last_seq) is int else None
-    message = f"the {table} `{row.id[:64]}` {message}"
-    findings.add(check, Damage.STATE_DISAGREES, message, at)
-
-
-def _status_of(table: str, fields: dict[str, object]) -> object:
-    """The status that an entry gives a row: an approval's stands in its data, where it has one."""
-    status = fields.get("status")
-    if table != "approval":
-        return status
-    data = fields.get("data")
-    if isinstance(data, dict) and "approval_status" in data:
-        return cast("dict[str, object]", data)["approval_status"]
-    return "pending" if status == "pending_approval" else status
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogSource:
     """One tenant's log as a database or a full bundle holds it; none of it is trusted.
@@ -409,6 +317,7 @@ class LogSource:
         stored: whole rows of the tables that the log determines, read last, in a deep walk only.
         entered: heads of this log in the source's log of logs.
         witnessed: notes that the source keeps with cosignatures; they count by those alone.
+        stamped: heads that the source keeps with time stamps, read before `pages`, once.
         body_at: the stored body at an index, asked for while `state` is read.
         exported: whether it was made once and is no log that goes on, so that it may be older than
             what the caller holds.
@@ -427,6 +336,7 @@ class LogSource:
     stored: Mapping[str, Iterable[StoredRow]] | None = None
     entered: tuple[EnteredHead, ...] = ()
     witnessed: tuple[bytes, ...] = ()
+    stamped: Iterable[StampedNote] = ()
     body_at: BodyAt = lambda _: None
     exported: bool = False
     sealed: tuple[SealedSegment | None, ...] | None = None
@@ -462,15 +372,36 @@ def judge_signers(
     """
     ranged = {period.key.vkey for period in history.periods}
     for one in seen:
-        origin = one.checkpoint.origin
-        known = [key for key in trust.keys if key.vkey not in ranged and key.name == origin]
-        if history.pinned or not trust.keys:
-            known += history.at(one.checkpoint.size)
         try:
-            open_checkpoint(one.note, known)
+            open_checkpoint(one.note, _known_keys(one.checkpoint, history, trust, ranged))
         except IntegrityError as error:
             message = f"the outside checkpoint at {one.checkpoint.size}: {error.message}"
             findings.add(Check.CHECKPOINT_SIGNED, Damage.UNKNOWN_KEY, message)
+
+
+def signed_by(history: KeyHistory, trust: Trust) -> SignedBy:
+    """Tells whether a key that this log may have signed a head of it."""
+    ranged = {period.key.vkey for period in history.periods}
+
+    def judge(note: bytes, checkpoint: Checkpoint) -> bool:
+        try:
+            open_checkpoint(note, _known_keys(checkpoint, history, trust, ranged))
+        except IntegrityError:
+            return False
+        return True
+
+    return judge
+
+
+def _known_keys(
+    checkpoint: Checkpoint, history: KeyHistory, trust: Trust, ranged: Collection[str]
+) -> list[Verifier]:
+    """Who may have signed a head: the log's key at that size, and pinned keys it does not tell."""
+    origin = checkpoint.origin
+    known = [key for key in trust.keys if key.vkey not in ranged and key.name == origin]
+    if history.pinned or not trust.keys:
+        known += history.at(checkpoint.size)
+    return known
 
 
 def witnessed_notes(
@@ -507,6 +438,12 @@ def judge_log(
     witnessed = witnessed_notes(source, seen, trust)
     marks = {*peaks, *(one.checkpoint.size for one in seen)}
     marks |= {one.checkpoint.size for one in witnessed}
+    dated: tuple[DatedHead, ...] = ()
+    if trust.authorities is not None:
+        dated = read_stamped(
+            trust.stamped, source.stamped, trust.authorities, source.origin, findings
+        )
+        marks |= {one.checkpoint.size for one in dated}
     marks |= {one.size for one in source.entered}
     if opened:
         marks.add(opened.checkpoint.size)
@@ -542,6 +479,8 @@ def judge_log(
     if trust.policy is not None:
         reached = [one for one in witnessed if one.checkpoint.size not in walk.unseen]
         anchor = judge_anchors(reached, trust.policy, walk.root_at, size, findings)
+    comparable = [one for one in dated if one.checkpoint.size not in walk.unseen]
+    stamps = judge_stamped(comparable, signed_by(history, trust), walk.root_at, size, findings)
     if source.entered:
         roots = {one: at.root() for one, at in walk.at_marks.items()}
         entered = [one for one in source.entered if one.size not in walk.unseen]
@@ -570,6 +509,7 @@ def judge_log(
         note=as_bytes(head.note).decode() if head and opened else "",
         checkpoints=confirmed,
         anchor=anchor,
+        stamps=stamps,
         state_rows=state_rows,
         rebuilt_rows=rebuilt_rows,
         complete=not walk.skipped,

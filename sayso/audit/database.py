@@ -13,18 +13,20 @@ from functools import partial
 from itertools import chain
 from pathlib import Path
 
-from sayso.audit.checks import Head, LogSource, StateRow
+from sayso.audit.checks import Head, LogSource
 from sayso.audit.keys import ListedKey
 from sayso.audit.logs import LOGS, EnteredHead, read_entered
 from sayso.audit.projections import PROJECTIONS
 from sayso.audit.rebuild import TABLES
 from sayso.audit.sealed import SealedSegment, parse_sealed
+from sayso.audit.stamped import StampedNote
+from sayso.audit.state_checks import StateRow
 from sayso.audit.stored_rows import StoredRow
 from sayso.audit.walk import Row, in_pages
 from sayso.errors import Code, IntegrityError
 
 _NEEDED = {"meta", "log_entry", "log_head", "log_key"}
-_BESIDE = {"log_segment", "publication", "subject", "erasure", *TABLES}
+_BESIDE = {"log_segment", "log_timestamp", "publication", "subject", "erasure", *TABLES}
 _STATE = ("action", "approval")
 # The file's maker chooses how long a value is, also one that SQLite computes: a few bytes of schema
 # can stand for gigabytes. An entry and the columns beside it have less than twice 64 KiB.
@@ -53,6 +55,10 @@ _STATE_ROWS = "select id, status, last_seq from {table} where tenant = ? order b
 _WITNESSED = (
     "select substr(cast(note as blob), 1, 16385) from publication where tenant = ? order by place"
 )
+_STAMPED = """
+select substr(cast(note as blob), 1, 16385), substr(token, 1, 65537) from log_timestamp
+where tenant = ? order by size, place
+"""
 _ENTERED = "select cast(body as blob) from log_entry where tenant = ? order by seq"
 _WHOLE = "select r.*{more} from {table} r{joins} where r.{home} = ?"
 _SUBJECT = """
@@ -159,6 +165,7 @@ class LogDatabase:
             stored=self._stored(tenant) if deep else None,
             entered=self.entered().get(tenant, ()),
             witnessed=self._witnessed(tenant),
+            stamped=self._stamped(tenant),
             body_at=partial(self._body_at, tenant),
             sealed=self._sealed(tenant),
         )
@@ -178,6 +185,16 @@ class LogDatabase:
             return ()
         rows = self._connection.execute(_WITNESSED, (tenant,))
         return tuple(note for (note,) in rows if isinstance(note, bytes))
+
+    def _stamped(self, tenant: str) -> Iterator[StampedNote]:
+        """The heads with time stamps that publishing left; what is none counts as a broken one."""
+        if "log_timestamp" not in self._tables:
+            return
+        for note, token in self._connection.execute(_STAMPED, (tenant,)):
+            yield StampedNote(
+                note=note if isinstance(note, bytes) else b"",
+                token=token if isinstance(token, bytes) else b"",
+            )
 
     def uncovered(self) -> list[str]:
         """Columns beside the bodies that no entry says anything about."""

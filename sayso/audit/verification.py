@@ -57,6 +57,8 @@ class Damage(StrEnum):
     """The key is not one of those that were named as trusted."""
     UNWITNESSED = "unwitnessed"
     """The policy asks for cosignatures that no checkpoint has."""
+    UNSTAMPED = "unstamped"
+    """A time stamp was to be verified, and there is none that holds."""
     PRUNED = "pruned"
     """What would have to be read is only in a sealed segment, whose file is not there."""
     UNREADABLE = "unreadable"
@@ -70,6 +72,7 @@ UNDECIDED = frozenset(
         Damage.OLDER,
         Damage.UNKNOWN_KEY,
         Damage.UNWITNESSED,
+        Damage.UNSTAMPED,
         Damage.PRUNED,
         Damage.UNREADABLE,
         Damage.EMPTY,
@@ -114,6 +117,11 @@ class Check(StrEnum):
     ANCHOR_PRESENT = "anchor_present"
     ANCHOR_REACHED = "anchor_reached"
     ANCHOR_ROOT = "anchor_root"
+    TIMESTAMP_PRESENT = "timestamp_present"
+    TIMESTAMP_TRUSTED = "timestamp_trusted"
+    TIMESTAMP_FITS = "timestamp_fits"
+    TIMESTAMP_REACHED = "timestamp_reached"
+    TIMESTAMP_ROOT = "timestamp_root"
     ENTERED_HAS_LOG = "entered_has_log"
     ENTERED_REACHED = "entered_reached"
     ENTERED_ROOT = "entered_root"
@@ -225,6 +233,26 @@ class AnchoredAt:
     at_s: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StampedAt:
+    """Since when a log had so many entries, by a time stamp of its head.
+
+    Attributes:
+        size: how many entries the head covers.
+        before_s: they existed before that; whole seconds since 1970, UTC.
+        authority: who says so.
+    """
+
+    size: int
+    before_s: int
+    authority: str
+
+    @property
+    def before(self) -> str:
+        """The same as a person reads it."""
+        return rfc3339(self.before_s * 1_000_000)[:19] + "Z"
+
+
 class FileState(StrEnum):
     """What was found where a sealed segment's file should be."""
 
@@ -265,6 +293,7 @@ class LogVerification:
         note: the signed head, exact; empty when there is no readable one.
         checkpoints: the sizes of the outside checkpoints that were confirmed.
         anchor: how far witnesses vouch for it, by the caller's policy; None for not at all.
+        stamps: the time stamps of its heads that hold, by size; they say when, and nothing else.
         state_rows: how many rows of actions and approvals were compared.
         rebuilt_rows: how many rows were compared with all that the entries say of them; 0 where
             the walk was not deep, or there are no rows.
@@ -287,6 +316,7 @@ class LogVerification:
     note: str = ""
     checkpoints: tuple[int, ...] = ()
     anchor: AnchoredAt | None = None
+    stamps: tuple[StampedAt, ...] = ()
     state_rows: int = 0
     rebuilt_rows: int = 0
     complete: bool = True
@@ -326,7 +356,7 @@ class LogVerification:
             newest = max(self.checkpoints)
             rest = (self.size or 0) - newest
             anchor = f"agrees with the outside checkpoint at {newest}, {rest} entries beyond it"
-        return f"{what}; {key}; {anchor}{self._witnessed()}"
+        return f"{what}; {key}; {anchor}{self._witnessed()}{self._stamped()}"
 
     def _sealed(self) -> str:
         """What is in files, and what was found there; those of pruned entries in any case."""
@@ -352,6 +382,16 @@ class LogVerification:
         rest = (self.size or 0) - self.anchor.size
         return f"; anchored to {self.anchor.size:,} by {who} at {at}, {rest:,} unanchored"
 
+    def _stamped(self) -> str:
+        """The newest time stamp; each of the others says it of fewer entries, and earlier."""
+        if not self.stamps:
+            return ""
+        newest = self.stamps[-1]
+        rest = (self.size or 0) - newest.size
+        more = f", and {len(self.stamps) - 1:,} more time stamps" if len(self.stamps) > 1 else ""
+        said = f"{newest.size:,} existed before {newest.before} by {newest.authority}"
+        return f"; {said}, {rest:,} without a time stamp{more}"
+
     def to_json(self) -> dict[str, Json]:
         """The verification of this log for `--json`."""
         return {
@@ -372,6 +412,10 @@ class LogVerification:
                 "at": rfc3339(self.anchor.at_s * 1_000_000),
                 "unanchored": (self.size or 0) - self.anchor.size,
             },
+            "timestamps": [
+                {"size": one.size, "before": one.before, "authority": one.authority}
+                for one in self.stamps
+            ],
             "state_rows": self.state_rows,
             "rebuilt_rows": self.rebuilt_rows,
             "complete": self.complete,

@@ -11,39 +11,35 @@ import argparse
 import sqlite3
 import sys
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import replace
-from itertools import chain
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import orjson
 
-from sayso.audit.anchors import judge_anchors, read_witnessed
-from sayso.audit.bundle import BundleReader, Manifest, ProvenRow, readable
+from sayso.audit.bundle import BundleReader, Manifest, readable
 from sayso.audit.checks import (
     Head,
     LogSource,
-    OpenedHead,
     SeenCheckpoint,
     Trust,
-    as_bytes,
     judge_log,
-    judge_opened,
-    judge_signers,
-    open_head,
     read_checkpoints,
 )
 from sayso.audit.database import LogDatabase, open_database
 from sayso.audit.description import describe, printable
-from sayso.audit.keys import ListedKey, listed_history
+from sayso.audit.filtered import Filtered
+from sayso.audit.guard import guard, guard_source, unreadable
+from sayso.audit.keys import ListedKey
 from sayso.audit.logs import LOGS, judge_dropped
-from sayso.audit.merkle import leaf_hash, verify_inclusion
-from sayso.audit.note import Checkpoint
 from sayso.audit.one_segment import is_segment_file, judge_segment_file
 from sayso.audit.policyfile import WitnessPolicy
 from sayso.audit.sealed import pruned_size
+from sayso.audit.stamped import (
+    Authorities,
+    judge_any_stamped,
+    read_stamps,
+)
 from sayso.audit.verification import (
-    AnchoredAt,
     Check,
     Damage,
     Findings,
@@ -52,8 +48,8 @@ from sayso.audit.verification import (
     Verification,
     combine,
 )
-from sayso.audit.walk import Progress, decode, in_pages
-from sayso.errors import Code, IntegrityError, SaysoError
+from sayso.audit.walk import Progress, in_pages
+from sayso.errors import Code, ConfigError, IntegrityError, SaysoError
 
 _T = TypeVar("_T")
 NO_TRUST = Trust()
@@ -111,9 +107,10 @@ def verify_database(
             if tenant is None:
                 judge_dropped(database.entered(), database.tenants(), findings)
                 _judge_pinned(trust, logs, database.deployment, findings)
+            judge_any_stamped(trust.authorities, logs, findings)
             _judge_whole(database, findings, deep=deep)
     except (sqlite3.Error, IntegrityError, ValueError) as error:
-        _unreadable(error, findings)
+        unreadable(error, findings)
     return _combine(readable(path), logs, findings)
 
 
@@ -143,8 +140,9 @@ def verify_sources(
         judge_dropped(entered, [log.tenant for log in logs], findings)
         if deployment is not None:
             _judge_pinned(trust, logs, deployment, findings)
+        judge_any_stamped(trust.authorities, logs, findings)
     except (IntegrityError, ValueError) as error:
-        _unreadable(error, findings)
+        unreadable(error, findings)
     return _combine(name, logs, findings)
 
 
@@ -161,7 +159,7 @@ def _judge_sources(
     _judge_strangers(seen, {source.origin for source in sources}, findings)
     for source in sources:
         own = [one for one in seen if one.checkpoint.origin == source.origin]
-        guarded = _guard_source(source, findings)
+        guarded = guard_source(source, findings)
         yield judge_log(guarded, own, trust, deep=deep, progress=progress)
 
 
@@ -205,33 +203,6 @@ def _judge_strangers(seen: Sequence[SeenCheckpoint], origins: set[str], findings
             findings.add(Check.CHECKPOINT_HAS_LOG, Damage.EMPTY, message)
 
 
-def _guard_source(source: LogSource, findings: Findings) -> LogSource:
-    """The same log; a source that breaks off is a finding, and what was read is still judged."""
-    state, stored = source.state, source.stored
-    if state is not None:
-        state = {table: _guard_rows(rows, findings) for table, rows in state.items()}
-    if stored is not None:
-        stored = {table: _guard_rows(rows, findings) for table, rows in stored.items()}
-    return replace(source, pages=_guard(source.pages, findings), state=state, stored=stored)
-
-
-def _guard_rows(rows: Iterable[_T], findings: Findings) -> Iterator[_T]:
-    # In lists, since a generator that hands on each row by itself is felt with millions.
-    return chain.from_iterable(_guard(in_pages(rows), findings))
-
-
-def _guard(pages: Iterable[_T], findings: Findings) -> Iterator[_T]:
-    try:
-        yield from pages
-    except (sqlite3.Error, IntegrityError, OSError) as error:
-        _unreadable(error, findings)
-
-
-def _unreadable(error: Exception, findings: Findings) -> None:
-    message = error.message if isinstance(error, IntegrityError) else str(error)
-    findings.add(Check.SOURCE_READABLE, Damage.UNREADABLE, f"reading broke off: {message}")
-
-
 def verify_bundle(
     folder: Path,
     *,
@@ -259,7 +230,7 @@ def verify_bundle(
                 origin=origin,
                 head=head,
                 keys=keys,
-                pages=_guard(in_pages(counted), findings),
+                pages=guard(in_pages(counted), findings),
                 exported=True,
                 sealed=reader.sealed,
             )
@@ -267,13 +238,14 @@ def verify_bundle(
             first, last = (begin, counted.end - 1) if counted.end > begin else (None, None)
             count = counted.end - begin
         else:
-            filtered = _Filtered(reader, findings)
+            filtered = Filtered(reader, findings)
             log = filtered.judge(origin, head, keys, own, trust, progress)
             first, last, count = filtered.first, filtered.last, log.entries
         _judge_manifest(reader, log, (first, last, count), findings)
         logs = (log,)
+        judge_any_stamped(trust.authorities, logs, findings)
     except (IntegrityError, OSError) as error:
-        _unreadable(error, findings)
+        unreadable(error, findings)
     return combine(readable(folder), logs, findings)
 
 
@@ -289,11 +261,12 @@ def verify_segment(
     logs: tuple[LogVerification, ...] = ()
     try:
         logs = (judge_segment_file(path, trust, deep=deep, progress=progress),)
+        judge_any_stamped(trust.authorities, logs, findings)
     except IntegrityError as error:
         if error.code is Code.TAMPERED:
             findings.add(Check.SEGMENT_FORM, Damage.EDITED, error.message)
         else:
-            _unreadable(error, findings)
+            unreadable(error, findings)
     return combine(readable(path), logs, findings)
 
 
@@ -319,10 +292,11 @@ def verify_file(
         # The tenant is the last part of the origin, so one of the two is made from the other.
         expected = f"{origin.rpartition('/')[0]}/{reader.tenant}"
         head = Head(note=reader.note)
-        filtered = _Filtered(reader, findings)
+        filtered = Filtered(reader, findings)
         logs = (filtered.judge(expected, head, keys, own, trust, progress),)
+        judge_any_stamped(trust.authorities, logs, findings)
     except (IntegrityError, OSError) as error:
-        _unreadable(error, findings)
+        unreadable(error, findings)
     return combine(readable(path), logs, findings)
 
 
@@ -374,124 +348,23 @@ class _Counted:
             yield self.end - 1, body
 
 
-class _ProvenRows(Protocol):
-    """What holds rows that carry their proofs."""
+def open_authorities(roots: Sequence[Path], stamps: Sequence[Path]) -> Authorities | None:
+    """The authorities whose time stamps count; None when nobody asks about time stamps.
 
-    tenant: str
-
-    def proven_rows(self) -> Iterator[ProvenRow]: ...
-
-
-class _Filtered:
-    """Judges a filtered export row by row."""
-
-    def __init__(self, reader: _ProvenRows, outer: Findings) -> None:
-        self._reader = reader
-        self._outer = outer
-        self._findings = Findings()
-        self.first: int | None = None
-        self.last: int | None = None
-
-    def judge(
-        self,
-        origin: str,
-        head: Head,
-        keys: Sequence[ListedKey],
-        seen: Sequence[SeenCheckpoint],
-        trust: Trust,
-        progress: Progress | None,
-    ) -> LogVerification:
-        findings = self._findings
-        opened = open_head(head, origin, keys, trust, findings)
-        history = listed_history(keys, trust.pinned)
-        pinned = judge_opened(opened, history, trust, findings)
-        judge_signers(seen, history, trust, findings)
-        anchor = self._judge_anchor(head, opened, trust)
-        count = self._judge_rows(opened.checkpoint if opened else None, progress)
-        if not count:
-            findings.add(Check.LOG_NOT_EMPTY, Damage.EMPTY, "the bundle has no entries")
-        checkpoint = opened.checkpoint if opened else None
-        return LogVerification(
-            tenant=self._reader.tenant,
-            origin=checkpoint.origin if checkpoint else "",
-            entries=count,
-            size=checkpoint.size if checkpoint else None,
-            root_hex=checkpoint.root.hex() if checkpoint else "",
-            vkey=opened.vkey if opened else "",
-            pinned=pinned,
-            note=as_bytes(head.note).decode() if opened else "",
-            checkpoints=_compare_equal_sizes(seen, checkpoint, findings),
-            anchor=anchor,
-            complete=False,
-            findings=tuple(findings.kept),
-            dropped=findings.dropped,
-            warnings=tuple(findings.warnings),
-            verdict=findings.verdict,
-        )
-
-    def _judge_anchor(
-        self, head: Head, opened: OpenedHead | None, trust: Trust
-    ) -> AnchoredAt | None:
-        """Only what was cosigned at the head's own size, or beyond it, can be compared."""
-        if trust.policy is None or opened is None:
+    Raises:
+        ConfigError: `invalid_setting`, also where there are stamps and no roots; `missing_extra`.
+    """
+    if not roots:
+        if not stamps:
             return None
-        own = opened.checkpoint
-        notes = read_witnessed((as_bytes(head.note), *trust.witnessed), own.origin)
-        notes = tuple(one for one in notes if one.checkpoint.size >= own.size)
-        roots = {own.size: own.root}
-        return judge_anchors(notes, trust.policy, roots.get, own.size, self._findings)
+        raise ConfigError(
+            Code.INVALID_SETTING,
+            "without certificates nobody knows whose time stamps count",
+            next_step="pass --tsa-roots FILE",
+        )
+    from sayso.audit.authorities import TimeAuthorities  # needs an extra, and certificates
 
-    def _judge_rows(self, checkpoint: Checkpoint | None, progress: Progress | None) -> int:
-        findings, tenant = self._findings, self._reader.tenant
-        size, root = (checkpoint.size, checkpoint.root) if checkpoint else (0, b"")
-        count = 0
-        for row in _guard(self._reader.proven_rows(), self._outer):
-            seq, count = row.seq, count + 1
-            if self.last is not None and seq <= self.last:
-                message = "the entries are not in the order of the log"
-                findings.add(Check.SEQ_DENSE, Damage.REORDERED, message, seq)
-            self.first = seq if self.first is None else self.first
-            self.last = seq
-            fields = decode(row.body)
-            if fields is None:
-                message = "the body is not canonical JSON"
-                findings.add(Check.BODY_CANONICAL, Damage.NON_CANONICAL, message, seq)
-            elif fields.get("seq") != seq:
-                message = "the body has another index"
-                findings.add(Check.BODY_SEQ, Damage.REORDERED, message, seq)
-            elif fields.get("tenant") != tenant:
-                message = "the body belongs to another tenant"
-                findings.add(Check.BODY_TENANT, Damage.FOREIGN_TENANT, message, seq)
-            if not verify_inclusion(leaf_hash(row.body), seq, size, row.proof, root):
-                message = "the proof does not lead from this entry to the signed root"
-                findings.add(Check.ROW_PROVEN, Damage.EDITED, message, seq)
-            if not row.agrees:
-                message = "what stands beside the body says something else than the body"
-                findings.add(Check.PROJECTIONS_AGREE, Damage.EDITED, message, seq)
-            if progress is not None and not count & 1023:
-                progress(count, count)
-        return count
-
-
-def _compare_equal_sizes(
-    seen: Sequence[SeenCheckpoint], checkpoint: Checkpoint | None, findings: Findings
-) -> tuple[int, ...]:
-    """Compare the outside checkpoints that have the head's size; the others need every entry."""
-    confirmed: list[int] = []
-    for one in seen:
-        own = one.checkpoint
-        if checkpoint is None or own.size < checkpoint.size:
-            message = f"a filtered bundle cannot be compared with the checkpoint at {own.size}"
-            findings.warnings.append(message)
-        elif own.size > checkpoint.size:
-            message = f"the log had {own.size} entries, and this head has {checkpoint.size}"
-            findings.add(Check.CHECKPOINT_REACHED, Damage.ROLLED_BACK, message)
-        elif own.root != checkpoint.root:
-            message = f"the first {own.size} entries are not what they were"
-            findings.add(Check.CHECKPOINT_ROOT, Damage.FORKED, message, 0, own.size - 1)
-        else:
-            confirmed.append(own.size)
-    return tuple(confirmed)
+    return TimeAuthorities.read(*roots)
 
 
 def _show_progress(done: int, total: int) -> None:
@@ -533,6 +406,22 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--segments", type=Path, metavar="DIR", help="the folder of the sealed segments' files"
     )
+    parser.add_argument(
+        "--tsa-roots",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="FILE",
+        help="certificates in PEM of time-stamp authorities that count; repeatable",
+    )
+    parser.add_argument(
+        "--timestamps",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="PATH",
+        help="time stamps that were kept elsewhere, a file or a folder; repeatable",
+    )
     parser.add_argument("--tenant", help="only this tenant's log")
     parser.add_argument("--deep", action="store_true", help="check every rule of the format too")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
@@ -551,6 +440,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             policy=policy,
             segments=chosen.segments,
             growths=[path.read_bytes() for path in chosen.grown],
+            authorities=open_authorities(chosen.tsa_roots, chosen.timestamps),
+            stamped=[one for path in chosen.timestamps for one in read_stamps(path)],
         )
     except (OSError, SaysoError) as error:
         sys.stderr.write(f"{error}\n")

@@ -34,6 +34,7 @@ from sayso.store.base import Reader, Transaction, text
 
 if TYPE_CHECKING:
     from sayso.audit.policyfile import WitnessPolicy
+    from sayso.audit.stamped import Authorities, StampedNote
     from sayso.audit.verification import Verification
     from sayso.sdk.wiring import House
     from sayso.sdk.workspace import Workspace
@@ -199,6 +200,8 @@ class Audit:
         witnessed: Sequence[bytes] = (),
         policy: WitnessPolicy | None = None,
         segments: Path | None = None,
+        authorities: Authorities | None = None,
+        stamped: Sequence[StampedNote] = (),
         deep: bool = False,
         progress: Progress | None = None,
         tenant: str | None = None,
@@ -211,6 +214,8 @@ class Audit:
             witnessed: notes that count as far as witnesses of the policy cosigned them.
             policy: which keys and witnesses count; its keys are pinned, as with `vkeys`.
             segments: the folder of the sealed segments' files; the workspace's own when None.
+            authorities: whose time stamps count; None when no time stamp is looked at.
+            stamped: heads with time stamps that were kept elsewhere.
             tenant: only this log; all of the database's when None.
 
         Raises:
@@ -227,6 +232,8 @@ class Audit:
                 witnessed=witnessed,
                 policy=policy,
                 segments=segments or self._workspace.segments_path,
+                authorities=authorities,
+                stamped=stamped,
             )
 
         if not is_postgres(self._workspace):

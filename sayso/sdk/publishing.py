@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sayso.audit.logs import LOGS
+from sayso.audit.strict64 import encode64
 from sayso.errors import Code, ConfigError, IntegrityError
 from sayso.ids import Tenant, rfc3339
 from sayso.sdk.views import View
 from sayso.settings import PlaceSection
-from sayso.store.base import Reader, integer, text
+from sayso.store.base import Reader, Row, blob, integer, text
 
 if TYPE_CHECKING:
     from sayso.audit.cosignature import MlDsaCosigner
@@ -22,6 +23,12 @@ if TYPE_CHECKING:
     from sayso.audit.publishing.publisher import PlaceState, Publisher
     from sayso.sdk.app import Sayso
     from sayso.sdk.workspace import Workspace
+
+
+STAMPED_EVERY_S = 3600.0
+"""How often a time-stamp authority is asked unless the settings say it: most belong to others."""
+NEVER = 2**62
+"""So many entries never come first."""
 
 
 class PublicationView(View):
@@ -33,6 +40,8 @@ class PublicationView(View):
         lag: how many it has not.
         at: when it saw them.
         checkpoint: the signed head as the place keeps it, with cosignatures.
+        timestamp: the time stamp over the exact bytes of that (RFC 3161, DER in base64); None from
+            a place that gives none.
     """
 
     place: str
@@ -40,6 +49,7 @@ class PublicationView(View):
     lag: int
     at: str | None
     checkpoint: str | None
+    timestamp: str | None = None
 
 
 def build_publisher(sayso: Sayso) -> Publisher:
@@ -63,7 +73,14 @@ def build_publisher(sayso: Sayso) -> Publisher:
         [LogOfLogs(store, sayso.house.log), *(_place(workspace, one) for one in section.places)],
         sayso.house.clock,
         pace=pace,
-        paces={LOGS: Pace(every_s=section.logs_every_s, every_entries=100_000)},
+        paces={
+            LOGS: Pace(every_s=section.logs_every_s, every_entries=100_000),
+            **{
+                place.name: Pace(every_s=place.every_s or STAMPED_EVERY_S, every_entries=NEVER)
+                for place in section.places
+                if place.timestamp is not None
+            },
+        },
         only_logs=[place.name for place in section.places if place.only_logs],
         second=_second(workspace),
     )
@@ -106,6 +123,8 @@ def _place(workspace: Workspace, section: PlaceSection) -> Place:
     from sayso.audit.publishing.directory import DirectoryPlace
     from sayso.audit.publishing.witness_place import WitnessPlace
 
+    if section.timestamp is not None:
+        return _timestamp_place(workspace, section)
     if section.directory is not None:
         return DirectoryPlace(section.name, workspace.folder / Path(section.directory))
     assert section.witness is not None
@@ -119,6 +138,16 @@ def _place(workspace: Workspace, section: PlaceSection) -> Place:
             next_step=error.next_step,
         ) from error
     return WitnessPlace(section.name, section.witness, key)
+
+
+def _timestamp_place(workspace: Workspace, section: PlaceSection) -> Place:
+    from sayso.audit.authorities import TimeAuthorities
+    from sayso.audit.publishing.timestamp_place import TimestampPlace
+
+    assert section.timestamp is not None
+    assert section.roots is not None
+    authorities = TimeAuthorities.read(workspace.folder / Path(section.roots))
+    return TimestampPlace(section.name, section.timestamp, authorities, section.policy)
 
 
 def _second(workspace: Workspace) -> MlDsaCosigner | None:
@@ -158,6 +187,10 @@ async def read_log_keys(sayso: Sayso) -> list[tuple[str, str]]:
     return sorted(stored.items())
 
 
+def _base64(row: Row) -> str | None:
+    return None if row["token"] is None else encode64(blob(row, "token"))
+
+
 async def read_publications(sayso: Sayso, tenant: Tenant) -> list[PublicationView]:
     """How far each place of the settings is behind a tenant's log."""
     places = [place.name for place in sayso.workspace.settings.publishing.places]
@@ -179,6 +212,7 @@ async def read_publications(sayso: Sayso, tenant: Tenant) -> list[PublicationVie
                     lag=max(size - published, 0),
                     at=None if row is None else rfc3339(integer(row, "at")),
                     checkpoint=None if row is None else text(row, "note"),
+                    timestamp=None if row is None else _base64(row),
                 )
             )
         return found

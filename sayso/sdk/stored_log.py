@@ -13,13 +13,15 @@ from typing import TypeVar, cast
 
 import orjson
 
-from sayso.audit.checks import Head, LogSource, StateRow
+from sayso.audit.checks import Head, LogSource
 from sayso.audit.database import open_database
 from sayso.audit.keys import ListedKey
 from sayso.audit.log import AuditLog
 from sayso.audit.logs import LOGS, EnteredHead, read_entered
 from sayso.audit.projections import STORED, said
 from sayso.audit.segment_rows import parse_row
+from sayso.audit.stamped import StampedNote
+from sayso.audit.state_checks import StateRow
 from sayso.audit.stored_rows import StoredRow
 from sayso.audit.walk import in_pages
 from sayso.errors import Code, ConfigError, IntegrityError, SaysoError
@@ -134,12 +136,22 @@ def _source(
             text(row, "note").encode()
             for row in _readable(lambda: reader.all("publication.of_tenant", tenant=tenant))
         ),
+        stamped=_stamped(reader, tenant),
         body_at=partial(_body_at, reader, tenant),
         sealed=tuple(
             parse_row(row)
             for row in _readable(lambda: reader.all("segment.of_tenant", tenant=tenant))
         ),
     )
+
+
+def _stamped(reader: Reader, tenant: str) -> Iterator[StampedNote]:
+    """The heads with time stamps, read when they are asked for."""
+    size, place = -1, ""
+    while rows := _page(reader, "publication.stamped", tenant=tenant, size=size, place=place):
+        for row in rows:
+            yield StampedNote(note=text(row, "note").encode(), token=blob(row, "token"))
+        size, place = integer(rows[-1], "size"), text(rows[-1], "place")
 
 
 def _head(row: Row) -> Head:

@@ -36,8 +36,8 @@ from sayso.actions.ledger import Ledger, get_action
 from sayso.actions.plan import Step
 from sayso.actions.resolution import Resolution
 from sayso.actions.state import FINAL, START, TRANSITIONS, Status, check_transition
-from sayso.audit.checks import ENDED
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind
+from sayso.audit.state_checks import ENDED
 from sayso.errors import IntegrityError
 from sayso.json import JsonValue
 from sayso.money import Money

@@ -35,6 +35,7 @@ create table log_segment (tenant text, first integer, count integer, root blob, 
     rotations text, file text, bytes integer, sha256 text, sealed_seq integer, pruned_to integer,
     pruned_seq integer, primary key (tenant, first)) strict;
 create table publication (tenant text, place text, note text);
+create table log_timestamp (tenant text, place text, size integer, note text, token blob);
 create table action (tenant text, id text, status text, revision integer,
     last_seq integer not null, primary key (tenant, id));
 create table approval (tenant text, id text, status text, last_seq integer not null,

@@ -82,9 +82,8 @@ async def no_proof(_old: int) -> Sequence[bytes]:
 async def keep(place: Place, size: int, seed: int = 1) -> str:
     """Hand a checkpoint to a place."""
     checkpoint, note = checkpoint_of(size, seed)
-    return await place.publish(
-        Submission(checkpoint=checkpoint, note=note, old_size=0, prove=no_proof)
-    )
+    submission = Submission(checkpoint=checkpoint, note=note, old_size=0, prove=no_proof)
+    return (await place.publish(submission)).note
 
 
 def test_a_proof_from_the_tail_is_the_proof() -> None:

@@ -14,6 +14,7 @@ import sqlite3
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import cast
 
@@ -29,6 +30,7 @@ from audit.small_log import (
 )
 
 import sayso.audit
+from sayso.audit.authorities import TimeAuthorities
 from sayso.audit.bundle import (
     CHECKPOINT,
     ENTRIES,
@@ -47,8 +49,10 @@ from sayso.audit.merkle import LeafHashes, leaf_hash
 from sayso.audit.note import Checkpoint, parse_note, sign_checkpoint
 from sayso.audit.policyfile import WitnessPolicy
 from sayso.audit.segment import WrittenSegment
+from sayso.audit.stamped import Authorities, StampedNote
 from sayso.audit.verification import Check, Verdict
 from sayso.audit.verify import verify
+from sayso.testing.tsa import FakeAuthority, imprint_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +65,8 @@ class Wrong:
     deep: bool = False
     policy: WitnessPolicy | None = None
     segments: Path | None = None
+    authorities: Authorities | None = None
+    stamped: tuple[StampedNote, ...] = ()
 
 
 Case = Callable[[Path], Wrong]
@@ -225,6 +231,46 @@ def _witnessed(
         return Wrong(path=path, policy=policy)
 
     return case
+
+
+AUTHORITY = FakeAuthority()
+STRANGER = FakeAuthority()
+
+
+def _stamped(
+    *,
+    size: int = 0,
+    root: bytes | None = None,
+    other_bytes: bool = False,
+    good: bool = True,
+    held: bool = False,
+) -> Case:
+    """A log of 8 with a time stamp at 4 if it is good, and another one that is not."""
+
+    def case(folder: Path) -> Wrong:
+        log = SmallLog(8, plain=True)
+        path = log.write(folder / "log.db")
+        rows = [(_note_of(log, size=4), AUTHORITY, False)] if good else []
+        if size:
+            authority = STRANGER if held else AUTHORITY
+            rows.append((_note_of(log, size=size, root=root), authority, other_bytes))
+        heads = [_stamped_note(*row) for row in rows]
+        kept = heads[:1] if held else heads
+        with editing(path) as database:
+            for one in kept:
+                row = ("main", "tsa", 0, one.note.decode(), one.token)
+                database.execute("insert into log_timestamp values (?, ?, ?, ?, ?)", row)
+        outside = tuple(replace(one, file="held.tst") for one in heads[1:]) if held else ()
+        roots = TimeAuthorities.parse(AUTHORITY.roots_pem)
+        return Wrong(path=path, authorities=roots, stamped=outside)
+
+    return case
+
+
+def _stamped_note(note: str, authority: FakeAuthority, other_bytes: bool) -> StampedNote:
+    encoded = note.encode()
+    digest = sha256(encoded[:-1] if other_bytes else encoded).digest()
+    return StampedNote(note=encoded, token=authority.token(imprint_of(digest)))
 
 
 def _entered(tenant: str, size: int) -> Case:
@@ -419,6 +465,11 @@ CASES: dict[Check, Case] = {
     Check.ANCHOR_PRESENT: _witnessed(size=0, quorum="w"),
     Check.ANCHOR_REACHED: _witnessed(size=12),
     Check.ANCHOR_ROOT: _witnessed(size=4, root=b"\1" * 32),
+    Check.TIMESTAMP_PRESENT: _stamped(good=False),
+    Check.TIMESTAMP_TRUSTED: _stamped(size=8, held=True),
+    Check.TIMESTAMP_FITS: _stamped(size=8, other_bytes=True),
+    Check.TIMESTAMP_REACHED: _stamped(size=12),
+    Check.TIMESTAMP_ROOT: _stamped(size=8, root=b"\1" * 32),
     Check.ENTERED_HAS_LOG: _entered("gone", 8),
     Check.ENTERED_REACHED: _entered("main", 12),
     Check.ENTERED_ROOT: _entered("main", 4),
@@ -449,7 +500,14 @@ def test_only_this_check_finds_the_case(
 ) -> None:
     """With the check it is found; without it, it would verify."""
     wrong = CASES[check](tmp_path)
-    trust = Trust.parse(wrong.keys, wrong.notes, policy=wrong.policy, segments=wrong.segments)
+    trust = Trust.parse(
+        wrong.keys,
+        wrong.notes,
+        policy=wrong.policy,
+        segments=wrong.segments,
+        authorities=wrong.authorities,
+        stamped=wrong.stamped,
+    )
     verification = verify(wrong.path, trust=trust, deep=wrong.deep)
     assert {found.check for found in verification.all_findings} == {check}
     assert verification.verdict is not Verdict.VERIFIED
@@ -497,7 +555,11 @@ def _verdict_without(
         "anchors",
         "sealed",
         "sealed_checks",
+        "stamped",
+        "state_checks",
         "checks",
+        "guard",
+        "filtered",
         "one_segment",
         "database",
         "bundle",
@@ -513,6 +575,11 @@ def _verdict_without(
     checks = importlib.import_module(f"{package}.checks")
     verifier = importlib.import_module(f"{package}.verify")
     trust = checks.Trust.parse(
-        wrong.keys, wrong.notes, policy=wrong.policy, segments=wrong.segments
+        wrong.keys,
+        wrong.notes,
+        policy=wrong.policy,
+        segments=wrong.segments,
+        authorities=wrong.authorities,
+        stamped=wrong.stamped,
     )
     return str(verifier.verify(wrong.path, trust=trust, deep=wrong.deep).verdict.value)

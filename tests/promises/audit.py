@@ -48,6 +48,11 @@ PROMISES: dict[str, Promise] = {
     "audit:published:unreachable": Promise(
         "A place that cannot be reached holds up neither the log nor another place.", "audit 4.5"
     ),
+    "audit:timestamped": Promise(
+        "A time stamp (RFC 3161) of a head is kept and believed only when a pinned authority gave "
+        "it over exactly these bytes; it says since when, never that a log only grew.",
+        "audit 4.5",
+    ),
     "audit:rotation": Promise(
         "Another key signs a log only from the entry on in which the key before it vouches for it.",
         "audit 4.5",

@@ -151,6 +151,11 @@ PROMISES: dict[str, Promise] = {
         "`audit verify` says how far witnesses vouch for the log, and asks them itself.",
         "audit 4.6",
     ),
+    "cli:timestamped": Promise(
+        "A workspace's heads are stamped by an authority, and `audit verify` says since when they "
+        "existed, from the database or from files that left it.",
+        "audit 4.5",
+    ),
     "cli:rotation": Promise(
         "The signing key is changed by command, and every step verifies.", "audit 4.5"
     ),

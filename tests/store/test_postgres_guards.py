@@ -73,6 +73,9 @@ def superuser(filled: str) -> Generator[PgConnection]:
         "delete from action",
         "truncate action cascade",
         "update log_key set to_size = 1",
+        "update log_timestamp set at = 1",
+        "delete from log_timestamp",
+        "truncate log_timestamp",
         "alter table log_entry disable trigger all",
         "create table sayso.own (x int)",
     ],
@@ -93,6 +96,7 @@ def test_a_worker_may_not_touch_what_is_written(app: PgConnection, statement: st
         "update log_head set size = 0",
         "delete from log_head",
         "truncate log_head",
+        "truncate log_timestamp",
         "delete from action",
         "truncate action cascade",
         "update action set status = 'succeeded'",
@@ -152,7 +156,8 @@ def test_without_a_tenant_nothing_is_seen(filled: str) -> None:
 def test_an_auditor_reads_the_log_and_no_personal_text(superuser: PgConnection) -> None:
     """SELECT on what an auditor compares, and nothing else."""
     superuser.execute("set role sayso_auditor")
-    for table in ("log_entry", "log_head", "log_key", "meta", "action", "approval"):
+    log = ("log_entry", "log_head", "log_key", "log_timestamp")
+    for table in (*log, "meta", "action", "approval"):
         superuser.execute(f"select * from {table}".encode())
     for table in ("personal", "subject", "token", "connection_token"):
         with pytest.raises(errors.InsufficientPrivilege):

@@ -6,8 +6,11 @@ import asyncio
 from functools import partial
 from pathlib import Path
 
+import pytest
 from audit.small_log import AGENT, plain_entry, signer_of
 
+from sayso.audit.authorities import TimeAuthorities
+from sayso.audit.checks import Trust
 from sayso.audit.log import AuditLog
 from sayso.audit.logs import LOGS
 from sayso.audit.publishing.base import Place
@@ -15,10 +18,16 @@ from sayso.audit.publishing.directory import DirectoryPlace
 from sayso.audit.publishing.log_of_logs import LogOfLogs
 from sayso.audit.publishing.publisher import Publisher
 from sayso.audit.publishing.reading import prove_consistency, read_pair
+from sayso.audit.publishing.timestamp_place import TimestampPlace
 from sayso.audit.rotate import rotate_key
+from sayso.audit.verification import Verification
+from sayso.audit.verify import verify_database, verify_sources
 from sayso.ids import Tenant
-from sayso.store.base import Reader, Store, Transaction, integer, text
+from sayso.sdk.stored_log import read_sources
+from sayso.store.base import Reader, SqlValue, Store, Transaction, blob, integer, text
+from sayso.store.sqlite import SqliteStore
 from sayso.testing.clock import FakeClock
+from sayso.testing.tsa import FakeAuthority, TsaServer
 
 ONE, TWO = Tenant("one"), Tenant("two")
 
@@ -75,6 +84,62 @@ async def test_what_was_published_is_not_taken_back(store: Store) -> None:
         return [integer(row, "size") for row in reader.all("publication.of_tenant", tenant=ONE)]
 
     assert await store.read(sizes, tenant=ONE) == [7]
+
+
+async def test_a_time_stamp_is_kept_once(store: Store) -> None:
+    """The first of a head says the earliest time; a later one, of whoever, changes nothing."""
+
+    def stamp(tx: Transaction, size: int, note: str) -> None:
+        row: dict[str, SqlValue] = {"tenant": ONE, "place": "tsa", "size": size, "at": size}
+        tx.run("publication.keep", frontier=b"", note="p", **row)
+        tx.run("publication.stamp", note=note, token=note.encode(), **row)
+
+    for size, note in ((5, "a"), (5, "b"), (7, "c"), (7, "d")):
+        await store.write(partial(stamp, size=size, note=note), tenant=ONE)
+
+    def read(reader: Reader) -> tuple[list[tuple[int, str, bytes]], list[tuple[str, bytes]]]:
+        rows = reader.all("publication.stamped", tenant=ONE, size=-1, place="", limit=9)
+        newest = reader.all("publication.of_tenant", tenant=ONE)
+        return (
+            [(integer(row, "size"), text(row, "note"), blob(row, "token")) for row in rows],
+            [(text(row, "note"), blob(row, "token")) for row in newest],
+        )
+
+    assert await store.read(read, tenant=ONE) == ([(5, "a", b"a"), (7, "c", b"c")], [("c", b"c")])
+
+    def after(reader: Reader) -> list[int]:
+        rows = reader.all("publication.stamped", tenant=ONE, size=5, place="tsa", limit=9)
+        return [integer(row, "size") for row in rows]
+
+    assert await store.read(after, tenant=ONE) == [7]
+
+
+@pytest.mark.promise("audit:timestamped")
+async def test_the_verifier_reads_time_stamps(store: Store) -> None:
+    """From the server's rows and from the file: each log has its own."""
+    log, authority = make_log(), FakeAuthority()
+    roots = TimeAuthorities.parse(authority.roots_pem)
+    with TsaServer(answer=authority.answer) as server:
+        publisher = Publisher(store, [TimestampPlace("tsa", server.url, roots)], FakeClock())
+        for tenant in (ONE, TWO, ONE):
+            await grow(store, log, tenant, 3)
+            assert {state.problem for state in await publisher.publish_now()} == {""}
+        await publisher.close()
+
+    trust = Trust.parse([log.vkey_of(ONE), log.vkey_of(TWO)], authorities=roots)
+
+    def judge(reader: Reader) -> Verification:
+        return verify_sources("the store", list(read_sources(reader, None)), trust=trust)
+
+    if isinstance(store, SqliteStore):
+        found = verify_database(store.path, trust=trust)
+    else:
+        found = await store.read(judge)
+    assert found.verdict == "verified", found.all_findings
+    assert [[one.size for one in judged.stamps] for judged in found.logs] == [[3, 6], [3]]
+    assert {one.before for judged in found.logs for one in judged.stamps} == {
+        "2026-11-25T12:00:02Z"
+    }
 
 
 async def test_all_logs_change_their_key_together(store: Store) -> None:

@@ -29,6 +29,20 @@ class Submission:
     prove: Prove
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """What a place gives for a checkpoint.
+
+    Attributes:
+        note: as the place keeps it, with cosignatures.
+        token: a time stamp over the exact bytes of the note (RFC 3161, DER); None from a place
+            that gives none.
+    """
+
+    note: str
+    token: bytes | None = None
+
+
 class Place(Protocol):
     """Where checkpoints are kept outside of the database."""
 
@@ -37,8 +51,8 @@ class Place(Protocol):
         """What the settings call it."""
         ...
 
-    async def publish(self, submission: Submission) -> str:
-        """Hand over a checkpoint; returns the note as the place keeps it, with cosignatures.
+    async def publish(self, submission: Submission) -> Taken:
+        """Hand over a checkpoint; returns what the place gives for it.
 
         Handing over the same one twice is no fault.
 

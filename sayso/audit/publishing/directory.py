@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sayso.audit.note import MAX_NOTE_BYTES, Checkpoint, parse_note
-from sayso.audit.publishing.base import Submission
+from sayso.audit.publishing.base import Submission, Taken
 from sayso.audit.regular import open_regular
 from sayso.audit.tilepath import index_path
 from sayso.audit.witness.records import sync_folder
@@ -45,15 +45,16 @@ class DirectoryPlace:
         """What the settings call it."""
         return self._name
 
-    async def publish(self, submission: Submission) -> str:
+    async def publish(self, submission: Submission) -> Taken:
         """Keep the checkpoint; see `Place`."""
-        return await asyncio.to_thread(self._keep, submission.checkpoint, submission.note)
+        note = await asyncio.to_thread(self._keep, submission.checkpoint, submission.note)
+        return Taken(note=note)
 
     async def close(self) -> None:
         """Nothing is open."""
 
     def _keep(self, checkpoint: Checkpoint, note: str) -> str:
-        path = _path_of(self._folder, checkpoint.origin, checkpoint.size)
+        path = checkpoint_path(self._folder, checkpoint.origin, checkpoint.size)
         try:
             if not self._folder.is_dir():
                 raise FileNotFoundError(2, "no such folder", str(self._folder))
@@ -105,7 +106,12 @@ def _size_of(log: Path, path: Path) -> int:
     return int(digits) if digits.isdecimal() else -1
 
 
-def _path_of(folder: Path, origin: str, size: int) -> Path:
+def checkpoint_path(folder: Path, origin: str, size: int) -> Path:
+    """Where the checkpoint of a log at a size is kept.
+
+    Raises:
+        ConfigError: `invalid_setting`, when the log's name cannot be that of a folder.
+    """
     parts = origin.split("/")
     if len(parts) != 2 or not all(_PART.fullmatch(part) for part in parts):
         raise ConfigError(

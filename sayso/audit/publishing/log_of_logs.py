@@ -5,7 +5,7 @@ from __future__ import annotations
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind
 from sayso.audit.log import AuditLog
 from sayso.audit.logs import LOGS
-from sayso.audit.publishing.base import Submission
+from sayso.audit.publishing.base import Submission, Taken
 from sayso.audit.strict64 import encode64
 from sayso.ids import Tenant
 from sayso.store.base import Store, Transaction
@@ -27,7 +27,7 @@ class LogOfLogs:
         """The tenant of the log of logs, which no place of the settings can be called."""
         return LOGS
 
-    async def publish(self, submission: Submission) -> str:
+    async def publish(self, submission: Submission) -> Taken:
         """Enter a head; see `Place`."""
         checkpoint = submission.checkpoint
         entry = Entry(
@@ -44,7 +44,7 @@ class LogOfLogs:
             self._log.append(tx, Tenant(LOGS), entry)
 
         await self._store.write(work)
-        return submission.note
+        return Taken(note=submission.note)
 
     async def close(self) -> None:
         """Nothing is open."""

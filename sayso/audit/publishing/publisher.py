@@ -230,7 +230,7 @@ class Publisher:
             size = head.checkpoint.size
             return await prove_consistency(self._store, tenant, old_size, size, published)
 
-        note = await place.publish(
+        taken = await place.publish(
             Submission(
                 checkpoint=head.checkpoint,
                 note=self._signed_twice(head),
@@ -239,6 +239,8 @@ class Publisher:
             )
         )
 
+        at = to_micros(self._clock.now())
+
         def keep(tx: Transaction) -> None:
             tx.run(
                 "publication.keep",
@@ -246,9 +248,19 @@ class Publisher:
                 place=place.name,
                 size=head.checkpoint.size,
                 frontier=head.frontier,
-                note=note,
-                at=to_micros(self._clock.now()),
+                note=taken.note,
+                at=at,
             )
+            if taken.token is not None:
+                tx.run(
+                    "publication.stamp",
+                    tenant=tenant,
+                    place=place.name,
+                    size=head.checkpoint.size,
+                    note=taken.note,
+                    token=taken.token,
+                    at=at,
+                )
 
         await self._store.write(keep, tenant=tenant)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from sayso.audit.cosignature import CosignatureVerifier
 from sayso.audit.note import MAX_SIGNATURES, Checkpoint, open_note, parse_note
-from sayso.audit.publishing.base import Submission
+from sayso.audit.publishing.base import Submission, Taken
 from sayso.audit.witness.request import AddCheckpoint
 from sayso.errors import Code, ConfigError, IntegrityError, RetryableError
 
@@ -55,7 +55,7 @@ class WitnessPlace:
             await self._client.aclose()
             self._client = None
 
-    async def publish(self, submission: Submission) -> str:
+    async def publish(self, submission: Submission) -> Taken:
         """Get the checkpoint cosigned; see `Place`."""
         old_size = submission.old_size
         for _ in range(_TRIES):
@@ -64,7 +64,7 @@ class WitnessPlace:
             status, kind, body = await self._post(request.encoded())
             match status:
                 case 200:
-                    return self._cosigned(submission.note, body)
+                    return Taken(note=self._cosigned(submission.note, body))
                 case 409 if kind == _SIZE_TYPE:
                     old_size = self._other_size(body, submission.checkpoint, old_size)
                 case _:

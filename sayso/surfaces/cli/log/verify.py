@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -19,6 +19,7 @@ from sayso.surfaces.cli.words import one_line
 
 if TYPE_CHECKING:
     from sayso.audit.policyfile import WitnessPolicy
+    from sayso.audit.stamped import Authorities, StampedNote
     from sayso.audit.verification import Verification
 
 _SHOWN = 10
@@ -35,6 +36,8 @@ class _Held:
         policy: which witnesses count.
         segments: the folder of the sealed segments' files.
         growths: proofs that the log only grew since a bundle was made.
+        authorities: whose time stamps count.
+        stamped: heads with time stamps.
     """
 
     keys: tuple[str, ...]
@@ -43,6 +46,8 @@ class _Held:
     policy: WitnessPolicy | None
     segments: Path | None
     growths: tuple[bytes, ...] = ()
+    authorities: Authorities | None = None
+    stamped: tuple[StampedNote, ...] = ()
 
 
 def verify(
@@ -99,6 +104,22 @@ def verify(
             help="Where the files of sealed segments are; a workspace knows its own.",
         ),
     ] = None,
+    tsa_roots: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--tsa-roots",
+            metavar="FILE",
+            help="Certificates in PEM of time-stamp authorities that count; repeatable.",
+        ),
+    ] = None,
+    timestamps: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--timestamps",
+            metavar="PATH",
+            help="Time stamps kept elsewhere, a file or a folder; repeatable.",
+        ),
+    ] = None,
     deep: Annotated[
         bool, typer.Option("--deep", help="Read every entry and column, not only their hashes.")
     ] = False,
@@ -110,6 +131,7 @@ def verify(
     try:
         held = _held(vkey, checkpoint, published, policy, state, segments, ask_witnesses, out)
         held = replace(held, growths=tuple(file.read_bytes() for file in grown or ()))
+        held = _with_stamps(held, tsa_roots or (), timestamps or ())
         if source is None:
             found = _verify_workspace(find_workspace(workspace), held, deep, out)
         else:
@@ -183,6 +205,15 @@ def _held(
     )
 
 
+def _with_stamps(held: _Held, roots: Sequence[Path], paths: Sequence[Path]) -> _Held:
+    from sayso.audit.stamped import read_stamps  # only this command needs the verifier
+    from sayso.audit.verify import open_authorities
+
+    authorities = open_authorities(roots, paths)
+    stamped = tuple(one for path in paths for one in read_stamps(path))
+    return replace(held, authorities=authorities, stamped=stamped)
+
+
 def _verify_workspace(folder: Path, held: _Held, deep: bool, out: Out) -> Verification:
     async def work() -> Verification:
         async with Sayso.open(folder, act=False) as sayso:
@@ -192,6 +223,8 @@ def _verify_workspace(folder: Path, held: _Held, deep: bool, out: Out) -> Verifi
                 witnessed=held.witnessed,
                 policy=held.policy,
                 segments=held.segments,
+                authorities=held.authorities,
+                stamped=held.stamped,
                 deep=deep,
                 progress=_progress(out),
             )
@@ -210,6 +243,8 @@ def _verify_source(source: str, held: _Held, deep: bool, out: Out) -> Verificati
         policy=held.policy,
         segments=held.segments,
         growths=held.growths,
+        authorities=held.authorities,
+        stamped=held.stamped,
     )
     url = _url_in(source)
     if url is not None:

@@ -1,0 +1,139 @@
+"""A workspace, a time-stamp authority of others, and an auditor who pins the authority's root."""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+import threading
+from base64 import b64decode
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import httpx
+import pytest
+from surfaces.cli.line import Place
+from surfaces.cli.test_publishing import append
+from surfaces.cli.test_servers import running
+
+from sayso.ids import SystemClock
+from sayso.testing.tsa import FakeAuthority, OpensslAuthority, TsaServer
+
+OWN = FakeAuthority(SystemClock())
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Iterator[TsaServer]:
+    """A real one where this machine has OpenSSL, else the fake one."""
+    try:
+        answer = OpensslAuthority(tmp_path / "tsa", OWN).answer
+    except FileNotFoundError:
+        answer = OWN.answer
+    with TsaServer(answer=answer) as server:
+        yield server
+
+
+def stamping(place: Place, server: TsaServer, more: str = "") -> str:
+    """Name the authority in the settings; the path of its root, for the auditor."""
+    roots = place.folder / "keys" / "tsa.pem"
+    roots.write_bytes(OWN.roots_pem)
+    settings = f'name = "tsa"\ntimestamp = "{server.url}"\nroots = "keys/tsa.pem"\n{more}'
+    append(place, f"\n[[publishing.places]]\n{settings}")
+    return str(roots)
+
+
+def published(place: Place) -> int:
+    """Publish now; how many entries of the log have a time stamp then."""
+    places = place.line.done("audit", "publish")["places"]
+    (state,) = (one for one in places if (one["place"], one["tenant"]) == ("tsa", "main"))
+    assert (state["lag"], state["problem"]) == (0, None)
+    return int(state["size"])
+
+
+@pytest.mark.promise("cli:timestamped")
+def test_an_auditor_sees_since_when_a_head_existed(place: Place, authority: TsaServer) -> None:
+    """Publish, go on, verify: so many existed before then, by whom, the rest without."""
+    place.line("audit", "query", "name:x")
+    words = ("audit", "verify", "--tsa-roots", stamping(place, authority))
+    without = place.line(*words)
+    assert without.status == 2
+    assert "unstamped: no head of what was read has a time stamp" in without.out
+    published(place)
+    place.line("audit", "query", "name:x")
+    size = published(place)
+    place.line("audit", "query", "name:x")
+    ran = place.line(*words)
+    assert ran.status == 0, ran.out
+    assert f"{size} existed before 20" in ran.out
+    assert "Z by tsa.example, 1 without a time stamp, and 1 more time stamps" in ran.out
+    log = next(one for one in place.line.done(*words)["logs"] if one["tenant"] == "main")
+    assert [one["size"] for one in log["timestamps"]] == [size - 1, size]
+    assert "existed before" not in place.line("audit", "verify").out
+
+
+@pytest.mark.promise("cli:timestamped")
+def test_serve_has_heads_stamped_by_itself(place: Place, authority: TsaServer) -> None:
+    """In the background, at the place's own pace; the time stamp is given over HTTP, too."""
+    place.line("audit", "query", "name:x")
+    roots = stamping(place, authority, "every_s = 0.2\n")
+    secret = place.line.done("token", "create", "--service", "audit", "--scope", "audit:read")
+    headers = {"Authorization": f"Bearer {secret['secret']}"}
+    item: dict[str, str] = {}
+    pause = threading.Event()
+    with running(place.process("serve", "--port", "0", "--json")) as ready:
+        client = httpx.Client(base_url=str(ready["url"]), headers=headers, trust_env=False)
+        with client:
+            for _ in range(3000):
+                (item,) = client.get("/v1/audit/publications").json()["items"]
+                if item.get("timestamp"):
+                    break
+                pause.wait(0.01)
+    with closing(sqlite3.connect(place.database)) as rows:
+        kept = rows.execute(
+            "select note from log_timestamp where tenant = 'main' and token = ?",
+            (b64decode(item["timestamp"]),),
+        ).fetchone()
+    assert kept == (item["checkpoint"],)
+    assert place.line("audit", "verify", "--tsa-roots", roots).status == 0
+
+
+def test_what_the_settings_say_of_an_authority_is_checked(
+    place: Place, authority: TsaServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its root is read, and the part that it needs is there, before anything is asked."""
+    place.line("audit", "query", "name:x")
+    roots = Path(stamping(place, authority))
+    roots.write_text("nothing\n")
+    for words in (("audit", "publish"), ("serve", "--port", "0")):
+        place.line(*words).refused("invalid_setting", 2)
+    roots.write_bytes(OWN.roots_pem)
+    monkeypatch.setitem(sys.modules, "rfc3161_client", None)
+    refused = place.line("audit", "publish").refused("missing_extra", 2)
+    assert "sayso[tsa]" in refused.err
+    assert place.line("audit", "verify", "--tsa-roots", str(roots)).status == 2
+    assert place.line("audit", "verify").status == 0
+    assert authority.asked == []
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "",
+        'roots = "tsa.pem"\nkey = "k"',
+        'roots = "tsa.pem"\ndirectory = "share"',
+        'roots = "tsa.pem"\npolicy = "ours"',
+        'roots = "tsa.pem"\nevery_s = 0',
+    ],
+)
+def test_a_place_is_one_of_three(place: Place, more: str) -> None:
+    """And each has what belongs to it alone."""
+    append(place, f'\n[[publishing.places]]\nname = "tsa"\ntimestamp = "https://x.y"\n{more}\n')
+    place.line("audit", "publish").refused("invalid_setting", 2)
+
+
+@pytest.mark.parametrize("address", ["ftp://x.y", "https://user:word@x.y/tsr", "https://", "x.y"])
+def test_an_address_holds_no_password(place: Place, address: str) -> None:
+    """It stands in a file that a team keeps in git."""
+    lines = f'name = "tsa"\ntimestamp = "{address}"\nroots = "keys/tsa.pem"\n'
+    append(place, f"\n[[publishing.places]]\n{lines}")
+    place.line("audit", "publish").refused("invalid_setting", 2)
