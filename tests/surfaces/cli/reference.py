@@ -17,7 +17,8 @@ GROUPS = {
     "actions": ("list", "show", "resolve"),
     "audit": (
         *("tail", "query", "export", "evidence", "checkpoint"),
-        *("verify", "publish", "seal", "prune", "tiles", "keys", "make-key", "rotate-key"),
+        *("verify", "publish", "seal", "prune", "tiles", "timestamps"),
+        *("keys", "make-key", "rotate-key"),
         *("erase", "erasures", "subject", "hold", "holds", "release", "sweep"),
     ),
     "stop": ("list",),

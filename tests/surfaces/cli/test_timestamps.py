@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
+import subprocess
 import sys
 import threading
 from base64 import b64decode
@@ -12,6 +14,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from audit.test_timestamps import verified_by_openssl
 from surfaces.cli.line import Place
 from surfaces.cli.test_publishing import append
 from surfaces.cli.test_servers import running
@@ -69,6 +72,40 @@ def test_an_auditor_sees_since_when_a_head_existed(place: Place, authority: TsaS
     log = next(one for one in place.line.done(*words)["logs"] if one["tenant"] == "main")
     assert [one["size"] for one in log["timestamps"]] == [size - 1, size]
     assert "existed before" not in place.line("audit", "verify").out
+
+
+@pytest.mark.promise("cli:timestamped")
+def test_time_stamps_leave_the_database_and_convict_it(
+    place: Place, authority: TsaServer, tmp_path: Path
+) -> None:
+    """As files that OpenSSL judges, and against a copy that was put back without them."""
+    place.line("audit", "query", "name:x")
+    roots = stamping(place, authority)
+    shutil.copy(place.database, tmp_path / "old.db")
+    place.line("audit", "query", "name:x")
+    size = published(place)
+    folder = tmp_path / "stamps"
+    assert place.line.done("audit", "timestamps", str(folder))["timestamps"] == 2
+    assert place.line.done("audit", "timestamps", str(folder))["timestamps"] == 0
+    token = folder / "shop" / "main" / f"{size:03d}.tsa.tst"
+    note = token.with_suffix(".checkpoint")
+    if shutil.which("openssl"):
+        assert verified_by_openssl(tmp_path, note.read_bytes(), token.read_bytes(), OWN.roots_pem)
+
+    words = ("--tsa-roots", roots, "--timestamps", str(token))
+    command = [sys.executable, "-m", "sayso.audit.verify", str(place.database), *words]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert ran.returncode == 0, ran.stdout
+    assert f"{size} existed before 20" in ran.stdout
+    old = place.line("audit", "verify", str(tmp_path / "old.db"), *words)
+    assert old.status == 1
+    assert "rolled_back" in old.out
+
+    token.write_bytes(token.read_bytes()[:-1])
+    place.line("audit", "timestamps", str(folder)).refused("tampered")
+    broken = place.line("audit", "verify", *words)
+    assert broken.status == 2
+    assert "timestamp_trusted" in broken.out
 
 
 @pytest.mark.promise("cli:timestamped")

@@ -22,6 +22,7 @@ from sayso.surfaces.cli.log.subjects import (
     sweep,
 )
 from sayso.surfaces.cli.log.tiles import tiles
+from sayso.surfaces.cli.log.timestamps import timestamps
 from sayso.surfaces.cli.log.verify import verify
 from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out, local_time
@@ -208,6 +209,7 @@ app.command("publish")(publish)
 app.command("seal")(seal)
 app.command("prune")(prune)
 app.command("tiles")(tiles)
+app.command("timestamps")(timestamps)
 app.command("keys")(keys)
 app.command("make-key")(make_key)
 app.command("rotate-key")(rotate_key)
