@@ -23,8 +23,9 @@ from sayso.sdk.connections import check_token, read_connection, read_vault
 from sayso.sdk.connectors import load_actions_file
 from sayso.sdk.database import open_store, store_name
 from sayso.sdk.orphans import find_orphans
+from sayso.sdk.publishing import open_place
 from sayso.sdk.workspace import Workspace
-from sayso.settings import FILE_NAME
+from sayso.settings import FILE_NAME, PlaceSection
 from sayso.store.base import Store, text
 
 _REFERENCE = re.compile(r"^(env|file|vault):.+$")
@@ -71,6 +72,7 @@ async def check_workspace(
         return [FILE_NAME], list(_setting_problems(error))
     checker = _Checker(workspace)
     checker.secrets()
+    checker.places()
     checker.connections()
     checker.connectors()
     checker.own_actions()
@@ -165,6 +167,14 @@ class _Checker:
         # The key is checked already, so a missing one must not hide what else is wrong.
         section = self._settings.planner
         make_model(section, None if section.api_key is None else Secret("not read"))
+
+    def places(self) -> None:
+        """What pins each place for signed heads can be read; nobody is asked anything."""
+        for section in self._settings.publishing.places:
+            self._try("[publishing]", partial(self._place, section))
+
+    def _place(self, section: PlaceSection) -> None:
+        open_place(self._workspace, section)
 
     def connections(self) -> None:
         """Each connection is a safe one, with its secret; the first one needs the vault's key."""

@@ -68,19 +68,18 @@ def build_publisher(sayso: Sayso) -> Publisher:
         sayso.house.store,
         Pace(every_s=section.every_s, every_entries=section.every_entries),
     )
+    stamping = {
+        place.name: Pace(every_s=place.every_s or STAMPED_EVERY_S, every_entries=NEVER)
+        for place in section.places
+        if place.timestamp is not None
+    }
+    outside = [open_place(workspace, place) for place in section.places]
     return Publisher(
         store,
-        [LogOfLogs(store, sayso.house.log), *(_place(workspace, one) for one in section.places)],
+        [LogOfLogs(store, sayso.house.log), *outside],
         sayso.house.clock,
         pace=pace,
-        paces={
-            LOGS: Pace(every_s=section.logs_every_s, every_entries=100_000),
-            **{
-                place.name: Pace(every_s=place.every_s or STAMPED_EVERY_S, every_entries=NEVER)
-                for place in section.places
-                if place.timestamp is not None
-            },
-        },
+        paces={LOGS: Pace(every_s=section.logs_every_s, every_entries=100_000), **stamping},
         only_logs=[place.name for place in section.places if place.only_logs],
         second=_second(workspace),
     )
@@ -118,7 +117,12 @@ async def publish_now(sayso: Sayso) -> list[PlaceState]:
         await publisher.close()
 
 
-def _place(workspace: Workspace, section: PlaceSection) -> Place:
+def open_place(workspace: Workspace, section: PlaceSection) -> Place:
+    """A place as the settings name it; it is asked nothing yet.
+
+    Raises:
+        ConfigError: `invalid_setting`, `missing_extra`.
+    """
     from sayso.audit.cosignature import CosignatureVerifier
     from sayso.audit.publishing.directory import DirectoryPlace
     from sayso.audit.publishing.witness_place import WitnessPlace

@@ -257,6 +257,56 @@ def test_an_authority_that_is_not_exact_says_a_later_time(tmp_path: Path) -> Non
             TimeAuthorities.parse(authority.roots_pem).read_token(token_over(note, authority), note)
 
 
+@pytest.mark.parametrize(
+    ("statement", "damage"),
+    [
+        ("update log_timestamp set token = null", Damage.UNSTAMPED),
+        ("update log_timestamp set token = 7", Damage.UNSTAMPED),
+        ("update log_timestamp set note = null", Damage.UNSTAMPED),
+        ("update log_timestamp set note = x'ff'", Damage.UNSTAMPED),
+        ("update log_timestamp set note = note || zeroblob(20000)", Damage.UNSTAMPED),
+        ("update log_timestamp set token = zeroblob(1000000)", Damage.UNREADABLE),
+        ("alter table log_timestamp rename column token to other", Damage.UNREADABLE),
+        ("alter table log_timestamp rename to other", Damage.UNSTAMPED),
+        ("create view v as select 1; drop table log_timestamp", Damage.UNSTAMPED),
+        (
+            "alter table log_timestamp rename to o; create view log_timestamp as select * from o",
+            Damage.EDITED,
+        ),
+    ],
+)
+def test_whoever_made_the_database_gains_nothing(
+    tmp_path: Path, statement: str, damage: Damage
+) -> None:
+    """What is there instead of a time stamp is none, and stops nobody who asks for none."""
+    log = SmallLog()
+    path = log.write(tmp_path / "log.db")
+    keep(path, stamped(log, 8))
+    with editing(path) as database:
+        database.executescript(statement)
+    found = check(path)
+    assert found.verdict is not Verdict.VERIFIED
+    assert damage in damages(found)
+    assert found.logs[0].stamps == ()
+    if damage is not Damage.EDITED:
+        assert check(path, authorities=None).verdict is Verdict.VERIFIED
+
+
+def test_an_authority_s_name_moves_no_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is what a certificate says: shown, never obeyed, and on its line."""
+    authority = FakeAuthority(CLOCK, name="x\x1b[2J\nverified: all")
+    log = SmallLog()
+    path = log.write(tmp_path / "log.db")
+    keep(path, stamped(log, 8, authority))
+    (tmp_path / "tsa.pem").write_bytes(authority.roots_pem)
+    assert main([str(path), "--tsa-roots", str(tmp_path / "tsa.pem")]) == 0
+    out = capsys.readouterr().out
+    assert "by x\\x1b[2J\\nverified: all" in out
+    assert "\x1b" not in out
+
+
 def test_heads_of_both_keys_are_dated(tmp_path: Path) -> None:
     """What was stamped before the key changed was signed by the old one."""
     log = SmallLog(8, plain=True)

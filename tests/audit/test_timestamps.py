@@ -278,6 +278,22 @@ async def test_the_first_time_stamp_of_a_head_stays(tmp_path: Path) -> None:
         assert kept == blob(row, "token")
 
 
+async def test_two_processes_may_ask_at_once(tmp_path: Path) -> None:
+    """Both get a time stamp, one of which stays."""
+    stores = [SqliteStore(tmp_path / "sayso.db", create=first) for first in (True, False)]
+    await grow(stores[0], 3)
+    with TsaServer(answer=OWN.answer) as server:
+        publishers = [Publisher(store, [place_of(server.url)], FakeClock()) for store in stores]
+        found = await asyncio.gather(*(publisher.publish_now() for publisher in publishers))
+        assert [state.problem for states in found for state in states] == ["", ""]
+        assert len(server.asked) == 2
+        for publisher in publishers:
+            await publisher.close()
+    assert len(await stamps_of(stores[0])) == 1
+    for store in stores:
+        await store.close()
+
+
 @pytest.mark.parametrize(("seconds", "due"), [(3599, False), (3600, True), (-9, True)])
 async def test_an_authority_is_asked_by_the_clock_alone(
     tmp_path: Path, seconds: float, due: bool

@@ -143,6 +143,10 @@ def test_what_the_settings_say_of_an_authority_is_checked(
     roots.write_text("nothing\n")
     for words in (("audit", "publish"), ("serve", "--port", "0")):
         place.line(*words).refused("invalid_setting", 2)
+    checked = place.line("check")
+    assert checked.status != 0
+    assert "[publishing]: `" in checked.err
+    assert "holds no certificate in PEM" in checked.err
     roots.write_bytes(OWN.roots_pem)
     monkeypatch.setitem(sys.modules, "rfc3161_client", None)
     refused = place.line("audit", "publish").refused("missing_extra", 2)
