@@ -29,6 +29,11 @@ _DIGESTS = {
     "2.16.840.1.101.3.4.2.2": sha384,
     "2.16.840.1.101.3.4.2.3": sha512,
 }
+_UNREADABLE = (
+    *(ValueError, TypeError, OverflowError, LookupError),
+    *(x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType),
+)
+"""What reading somebody else's bytes raises."""
 _LEAST_EXACT_S = 86_400
 _EPOCH, _END = (datetime(year, 1, 1, tzinfo=UTC) for year in (1970, 9999))
 
@@ -92,7 +97,7 @@ class TimeAuthorities:
 
     def read_token(self, token: bytes, message: bytes) -> Stamp:
         """What a token says about a message; see `Authorities`."""
-        response = self._opened(token)
+        response, signer = self._opened(token)
         info, imprint = response.tst_info, response.tst_info.message_imprint
         digest = _DIGESTS.get(imprint.hash_algorithm.dotted_string)
         if digest is None:
@@ -105,14 +110,14 @@ class TimeAuthorities:
         before = info.gen_time - _EPOCH + _accuracy(response) + timedelta(seconds=1)
         return Stamp(
             before_s=-(-before // timedelta(seconds=1)),
-            authority=self._signer(response),
+            authority=_name_of(signer),
             fits=imprint.message == digest(message).digest(),
             nonce=info.nonce,
             policy=info.policy.dotted_string,
         )
 
-    def _opened(self, token: bytes) -> TimeStampResponse:
-        """The token, whose signature and chain of certificates hold."""
+    def _opened(self, token: bytes) -> tuple[TimeStampResponse, x509.Certificate]:
+        """The token, whose signature and chain of certificates hold, and who signed it."""
         if len(token) > MAX_TOKEN_BYTES:
             _distrust("it is too long")
         try:
@@ -120,20 +125,34 @@ class TimeAuthorities:
             verifier = self._client.VerifierBuilder(roots=list(self._certificates)).build()
             # What it is over is compared by the caller of this, who tells the two cases apart.
             verifier.verify(response, response.tst_info.message_imprint.message)
+            return response, _signer(response)
         except self._client.VerificationError as error:
             _distrust("no pinned certificate vouches for it", str(error))
-        except (ValueError, TypeError, OverflowError) as error:
-            _distrust("it cannot be read", str(error))
-        return response
+        except _UNREADABLE as error:
+            _distrust("it cannot be read", repr(error))
 
-    def _signer(self, response: TimeStampResponse) -> str:
-        """The common name of the certificate that signed it, or all of its name."""
-        (signer,) = response.signed_data.signer_infos
-        carried = map(x509.load_der_x509_certificate, response.signed_data.certificates)
-        name = (signer.issuer, signer.serial_number)
-        own = next(one for one in carried if (one.issuer, one.serial_number) == name)
-        names = own.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-        return str(names[0].value) if names else own.subject.rfc4514_string()
+
+def _signer(response: TimeStampResponse) -> x509.Certificate:
+    """The certificate that signed it.
+
+    INVARIANT: exactly one that the token carries can be meant. No signature covers what is carried,
+    and with two of one name each reader might take another one, of which one is forged.
+    """
+    signers = list(response.signed_data.signer_infos)
+    if len(signers) != 1:
+        _distrust("it is not signed once")
+    meant = (signers[0].issuer, signers[0].serial_number)
+    carried = map(x509.load_der_x509_certificate, response.signed_data.certificates)
+    found = [one for one in carried if (one.issuer, one.serial_number) == meant]
+    if len(found) != 1:
+        _distrust("it does not carry the one certificate that signed it")
+    return found[0]
+
+
+def _name_of(certificate: x509.Certificate) -> str:
+    """Its common name, or all of its name."""
+    names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return str(names[0].value) if names else certificate.subject.rfc4514_string()
 
 
 def _accuracy(response: TimeStampResponse) -> timedelta:

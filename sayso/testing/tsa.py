@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from hashlib import sha256
@@ -87,8 +87,7 @@ class FakeAuthority:
             .sign(over_key, hashes.SHA256())
         )
         carried = [self._own] if issuer is None else [self._own, issuer._own]
-        encodings = [one.public_bytes(serialization.Encoding.DER) for one in carried]
-        self._carried = b"".join(sorted(encodings))
+        self._carried = [one.public_bytes(serialization.Encoding.DER) for one in carried]
         self.roots_pem = root.public_bytes(serialization.Encoding.PEM)
 
     def write(self, folder: Path) -> None:
@@ -105,12 +104,18 @@ class FakeAuthority:
         imprint, nonce = read_request(request)
         return granted(self.token(imprint, nonce))
 
-    def token(self, imprint: bytes, nonce: bytes = b"") -> bytes:
+    @property
+    def certificate(self) -> bytes:
+        """Its own certificate, in DER."""
+        return self._own.public_bytes(serialization.Encoding.DER)
+
+    def token(self, imprint: bytes, nonce: bytes = b"", *, beside: Iterable[bytes] = ()) -> bytes:
         """A token over a message imprint.
 
         Args:
             imprint: the DER of a `MessageImprint`.
             nonce: the DER of an integer; empty for none.
+            beside: further certificates that it carries, in DER.
         """
         with self._lock:
             self._serial += 1
@@ -127,8 +132,8 @@ class FakeAuthority:
             b"" if accuracy is None else der(_SEQUENCE, integer(accuracy)),
             nonce,
         )
-        own = self._own.public_bytes(serialization.Encoding.DER)
-        named = der(_SEQUENCE, der(_SEQUENCE, der(_SEQUENCE, der(_OCTETS, sha256(own).digest()))))
+        own = der(_OCTETS, sha256(self.certificate).digest())
+        named = der(_SEQUENCE, der(_SEQUENCE, der(_SEQUENCE, own)))
         attributes = sorted(
             [
                 _attribute(_CONTENT_TYPE, oid(_TST_INFO)),
@@ -153,7 +158,7 @@ class FakeAuthority:
             integer(3),
             der(_SET, algorithm),
             der(_SEQUENCE, oid(_TST_INFO), der(0xA0, der(_OCTETS, info))),
-            der(0xA0, self._carried),
+            der(0xA0, *sorted([*self._carried, *beside])),
             der(_SET, signer),
         )
         return der(_SEQUENCE, oid(_SIGNED_DATA), der(0xA0, signed))

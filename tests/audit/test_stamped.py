@@ -231,6 +231,20 @@ def test_no_flipped_bit_changes_what_a_token_says() -> None:
     assert refused > len(token) * 8 * 0.95
 
 
+@pytest.mark.promise("audit:timestamped")
+@pytest.mark.parametrize("name", [b"zza.example", b"aaa.example"])
+def test_a_forged_certificate_beside_the_real_one_is_refused(name: bytes) -> None:
+    """No signature covers what a token carries: with a twin under another name, it is none."""
+    note = b"note"
+    imprint = imprint_of(sha256(note).digest())
+    before, _, after = OWN.certificate.rpartition(b"tsa.example")
+    twin = before + name + after
+    with pytest.raises(IntegrityError):
+        ROOTS.read_token(OWN.token(imprint, beside=[twin]), note)
+    harmless = OWN.token(imprint, beside=[STRANGER.certificate])
+    assert ROOTS.read_token(harmless, note).authority == "tsa.example"
+
+
 @pytest.mark.parametrize(
     "token",
     [b"", b"\0", b"\x30\x80", b"\x30\x03\x02\x01\x00", bytes(64 * 1024 + 1), b"\xff" * 70_000],
