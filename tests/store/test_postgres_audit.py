@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncGenerator, Generator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,14 +12,21 @@ from actions.desk import propose, stock
 from support.house import STORE_URLS, ShopHouse, open_shop
 from surfaces.cli.line import Line
 
+from sayso.audit.authorities import TimeAuthorities
 from sayso.audit.checks import Trust
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind
+from sayso.audit.publishing.publisher import Publisher
+from sayso.audit.publishing.timestamp_place import TimestampPlace
+from sayso.audit.stamped import read_stamps
 from sayso.audit.verification import Check, Verdict
 from sayso.audit.verify import verify
 from sayso.errors import Code, ConfigError, SaysoError
+from sayso.sdk.timestamps import write_timestamps
 from sayso.sdk.verifying import verify_postgres
 from sayso.store.base import Transaction
 from sayso.store.postgres_connection import connect_plainly
+from sayso.testing.clock import FakeClock
+from sayso.testing.tsa import FakeAuthority, TsaServer
 
 
 @pytest.fixture(autouse=True)
@@ -50,11 +58,12 @@ async def lived(tmp_path: Path, postgres_url: str) -> AsyncGenerator[Lived]:
 @pytest.fixture
 def auditor_url(postgres_url: str) -> Generator[str]:
     """A login that is a member of `sayso_auditor`, and of nothing else."""
+    reader = f"reader_{os.getpid()}"  # roles belong to the whole server, which other tests share
     with connect_plainly(postgres_url) as owner:
-        owner.execute("create role reader login in role sayso_auditor")
-    yield postgres_url.replace("postgres@", "reader@")
+        owner.execute(f"create role {reader} login in role sayso_auditor".encode())
+    yield postgres_url.replace("postgres@", f"{reader}@")
     with connect_plainly(postgres_url) as owner:
-        owner.execute("drop role reader")
+        owner.execute(f"drop role {reader}".encode())
 
 
 async def test_words_proofs_and_exports_are_as_on_sqlite(lived: Lived) -> None:
@@ -87,6 +96,27 @@ async def test_an_auditors_login_verifies_without_the_workspace(
         owner.execute("alter table log_entry disable trigger all")
         owner.execute("update log_entry set body = replace(body, 'shop.refund', 'shop.refumd')")
     assert verify_postgres(auditor_url, trust=trust).verdict is Verdict.TAMPERED
+
+
+@pytest.mark.promise("audit:timestamped")
+async def test_an_auditors_login_sees_since_when_a_head_existed(
+    lived: Lived, auditor_url: str
+) -> None:
+    """The tokens are among what an auditor may read, and leave as files."""
+    sayso, authority = lived.house.sayso, FakeAuthority()
+    roots = TimeAuthorities.parse(authority.roots_pem)
+    with TsaServer(answer=authority.answer) as server:
+        places = [TimestampPlace("tsa", server.url, roots)]
+        publisher = Publisher(sayso.house.store, places, FakeClock())
+        assert [state.problem for state in await publisher.publish_now()] == [""]
+        await publisher.close()
+    trust = Trust.parse([sayso.audit.vkey()], authorities=roots)
+    (log,) = verify_postgres(auditor_url, trust=trust).logs
+    assert log.verdict is Verdict.VERIFIED, log.findings
+    assert [(one.size, one.authority) for one in log.stamps] == [(log.size, "tsa.example")]
+    assert await write_timestamps(sayso, lived.folder / "stamps") == 1
+    (head,) = read_stamps(lived.folder / "stamps")
+    assert (head.note.decode(), roots.read_token(head.token, head.note).fits) == (log.note, True)
 
 
 @pytest.mark.promise("audit:rebuilt")
