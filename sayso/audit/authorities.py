@@ -102,8 +102,6 @@ class TimeAuthorities:
         digest = _DIGESTS.get(imprint.hash_algorithm.dotted_string)
         if digest is None:
             _distrust("it is over a digest that does not count")
-        if info.version != 1:
-            _distrust("it is of another version")
         if not _EPOCH <= info.gen_time < _END:
             _distrust("its time cannot be")
         # NOTE: rfc3161-client gives whole seconds, and drops what the time has beyond them.

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import sys
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
@@ -23,7 +25,7 @@ from sayso.audit.verification import Check, Damage, Verdict, Verification
 from sayso.audit.verify import main, verify
 from sayso.errors import IntegrityError
 from sayso.testing.clock import START, FakeClock
-from sayso.testing.tsa import FakeAuthority, imprint_of
+from sayso.testing.tsa import FakeAuthority, der, imprint_of, oid
 
 CLOCK = FakeClock()
 OWN, STRANGER = FakeAuthority(CLOCK), FakeAuthority(CLOCK, name="other.example")
@@ -319,6 +321,38 @@ def test_an_authority_s_name_moves_no_terminal(
     out = capsys.readouterr().out
     assert "by x\\x1b[2J\\nverified: all" in out
     assert "\x1b" not in out
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "name", "counts"),
+    [
+        ("2.16.840.1.101.3.4.2.1", "sha256", True),
+        ("2.16.840.1.101.3.4.2.2", "sha384", True),
+        ("2.16.840.1.101.3.4.2.3", "sha512", True),
+        ("1.3.14.3.2.26", "sha1", False),
+    ],
+)
+def test_only_digests_that_hold_count(algorithm: str, name: str, counts: bool) -> None:
+    """Whoever can make two notes with one digest can have the other one stamped."""
+    note = b"note"
+    imprint = der(
+        0x30, der(0x30, oid(algorithm), b"\x05\x00"), der(0x04, hashlib.new(name, note).digest())
+    )
+    token = OWN.token(imprint)
+    if counts:
+        assert ROOTS.read_token(token, note).fits
+        assert not ROOTS.read_token(token, b"other").fits
+    else:
+        with pytest.raises(IntegrityError):
+            ROOTS.read_token(token, note)
+
+
+def test_a_time_that_no_calendar_has_is_refused() -> None:
+    """Rather than breaking off where it is printed."""
+    clock = FakeClock(datetime(9999, 6, 1, tzinfo=UTC))
+    authority = FakeAuthority(clock, days=30)
+    with pytest.raises(IntegrityError):
+        TimeAuthorities.parse(authority.roots_pem).read_token(token_over(b"x", authority), b"x")
 
 
 def test_heads_of_both_keys_are_dated(tmp_path: Path) -> None:

@@ -55,9 +55,11 @@ ROOTS = {
 TIMEOUT_S = 0.3
 
 
-def place_of(url: str, roots: str = "own", policy: str | None = None) -> TimestampPlace:
+def place_of(
+    url: str, roots: str = "own", policy: str | None = None, timeout_s: float = LONG_S
+) -> TimestampPlace:
     """The place, with this authority's root pinned."""
-    return TimestampPlace("tsa", url, ROOTS[roots], policy, timeout_s=TIMEOUT_S)
+    return TimestampPlace("tsa", url, ROOTS[roots], policy, timeout_s=timeout_s)
 
 
 async def stamps_of(store: Store) -> list[Row]:
@@ -205,7 +207,7 @@ async def test_a_network_that_fails_keeps_nothing_half(tmp_path: Path, fault: Ht
     store = SqliteStore(tmp_path / "sayso.db", create=True)
     await grow(store, 3)
     with TsaServer(answer=OWN.answer) as server, FaultProxy.start(server.url) as proxy:
-        place = place_of(proxy.url + "/tsr")
+        place = place_of(proxy.url + "/tsr", timeout_s=TIMEOUT_S)
         publisher = Publisher(store, [place], FakeClock())
         proxy.add(fault)
         async with asyncio.timeout(LONG_S):
@@ -213,6 +215,8 @@ async def test_a_network_that_fails_keeps_nothing_half(tmp_path: Path, fault: Ht
         proxy.release()
         assert isinstance(publisher.problems["tsa", MAIN], RetryableError), state
         assert await stamps_of(store) == []
+        await publisher.close()
+        publisher = Publisher(store, [place_of(proxy.url + "/tsr")], FakeClock())
         (state,) = await publisher.publish_now()
         assert (state.problem, len(await stamps_of(store))) == ("", 1)
         await publisher.close()
@@ -310,6 +314,20 @@ async def test_an_authority_is_asked_by_the_clock_alone(
         await grow(store, 2000)
         await publisher.publish_due()
         assert len(server.asked) == (2 if due else 1)
+        await publisher.close()
+    await store.close()
+
+
+async def test_another_policy_is_not_taken(tmp_path: Path) -> None:
+    """The settings say under which one an authority must stamp."""
+    store = SqliteStore(tmp_path / "sayso.db", create=True)
+    await grow(store, 3)
+    with TsaServer(answer=OWN.answer) as server:
+        publisher = Publisher(store, [place_of(server.url, policy="1.2.3")], FakeClock())
+        (state,) = await publisher.publish_now()
+        assert f"stamps under the policy {POLICY}" in state.problem
+        assert isinstance(publisher.problems["tsa", MAIN], RetryableError)
+        assert await stamps_of(store) == []
         await publisher.close()
     await store.close()
 
