@@ -122,7 +122,9 @@ def read_stamped(
             )
             found.append(dated)
     if unknown:
-        findings.warnings.append(f"{unknown} time stamps are not of the authorities that count")
+        findings.warnings.append(
+            f"time stamps that are not of the authorities that count: {unknown}"
+        )
     return tuple(found)
 
 
@@ -158,7 +160,7 @@ def judge_stamped(
         elif not one.is_held:
             _contradicts(one, root, size, findings)
     if strangers:
-        findings.warnings.append(f"{strangers} heads with time stamps are not signed by this log")
+        findings.warnings.append(f"heads with time stamps that this log did not sign: {strangers}")
     return tuple(found)
 
 

@@ -388,7 +388,8 @@ class LogVerification:
             return ""
         newest = self.stamps[-1]
         rest = (self.size or 0) - newest.size
-        more = f", and {len(self.stamps) - 1:,} more time stamps" if len(self.stamps) > 1 else ""
+        others = len(self.stamps) - 1
+        more = f", and {others:,} more time stamp{'s' * (others > 1)}" if others else ""
         said = f"{newest.size:,} existed before {newest.before} by {newest.authority}"
         return f"; {said}, {rest:,} without a time stamp{more}"
 

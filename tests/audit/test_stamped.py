@@ -94,7 +94,7 @@ def test_it_says_since_when_a_head_existed(tmp_path: Path) -> None:
         (32, BEFORE_S, "tsa.example"),
     ]
     said = "32 existed before 2026-11-25T12:00:02Z by tsa.example, 8 without a time stamp"
-    assert f"{said}, and 1 more time stamps" in one.coverage
+    assert f"{said}, and 1 more time stamp" in one.coverage
     assert one.to_json()["timestamps"] == [
         {"size": size, "before": "2026-11-25T12:00:02Z", "authority": "tsa.example"}
         for size in (8, 32)
@@ -147,7 +147,7 @@ def test_what_somebody_else_had_stamped_convicts_nobody(tmp_path: Path) -> None:
     found = check(path)
     assert found.verdict is Verdict.VERIFIED, found.all_findings
     assert [stamp.size for stamp in found.logs[0].stamps] == [20]
-    assert "1 heads with time stamps are not signed by this log" in found.logs[0].warnings
+    assert "heads with time stamps that this log did not sign: 1" in found.logs[0].warnings
 
 
 def test_a_head_of_another_log_says_nothing_here(tmp_path: Path) -> None:
@@ -198,7 +198,7 @@ def test_only_pinned_authorities_count(tmp_path: Path) -> None:
     both = TimeAuthorities.parse(OWN.roots_pem + STRANGER.roots_pem)
     (one,) = check(path, authorities=both).logs
     assert [stamp.authority for stamp in one.stamps] == ["other.example"]
-    assert "1 time stamps are not of the authorities that count" in one.warnings
+    assert "time stamps that are not of the authorities that count: 1" in one.warnings
     found = check(path, hold(tmp_path / "held", stamped(log, 8, STRANGER)))
     assert found.verdict is Verdict.CANNOT_JUDGE
 

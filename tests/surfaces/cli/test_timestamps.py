@@ -68,7 +68,7 @@ def test_an_auditor_sees_since_when_a_head_existed(place: Place, authority: TsaS
     ran = place.line(*words)
     assert ran.status == 0, ran.out
     assert f"{size} existed before 20" in ran.out
-    assert "Z by tsa.example, 1 without a time stamp, and 1 more time stamps" in ran.out
+    assert "Z by tsa.example, 1 without a time stamp, and 1 more time stamp" in ran.out
     log = next(one for one in place.line.done(*words)["logs"] if one["tenant"] == "main")
     assert [one["size"] for one in log["timestamps"]] == [size - 1, size]
     assert "existed before" not in place.line("audit", "verify").out
