@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from sayso.actions.action import Action, Args
+from sayso.actions.action import FORBIDDEN_FIELDS, Action, Args
 from sayso.connectors.plain import plain
 from sayso.errors import Code, RefusedError
 from sayso.money import Money
@@ -20,11 +20,26 @@ ECHO_LIMIT = 40
 _MONEY_SHAPE = 'write {"amount_minor": 12900, "currency": "USD"}'
 
 
+A = TypeVar("A", bound=Args)
+
+
 def read_args(action: Action, args: object) -> Args:
-    """The arguments of the action.
+    """The arguments of the action; see `read_arguments`.
+
+    Raises:
+        RefusedError: `invalid_input`.
+    """
+    read = read_arguments(action.name, action.args, args)
+    _check_positive(action, read)
+    return read
+
+
+def read_arguments(name: str, model: type[A], args: object) -> A:
+    """The arguments of whatever is called by that name.
 
     Args:
-        action: whose arguments they are.
+        name: what a message calls it.
+        model: what they are read by.
         args: decoded JSON: a mapping of the model's fields.
 
     Raises:
@@ -34,16 +49,14 @@ def read_args(action: Action, args: object) -> Args:
     if not isinstance(args, Mapping):
         raise RefusedError(
             Code.INVALID_INPUT,
-            f"the arguments of `{action.name}` are no JSON object",
+            f"the arguments of `{name}` are no JSON object",
             next_step='write them as {"name": value}',
         )
     try:
-        read = action.args.model_validate(args)
+        return model.model_validate(args)
     except ValidationError as error:
         details = error.errors(include_url=False)
-        raise _explain(action, details[0], more=len(details) - 1) from None
-    _check_positive(action, read)
-    return read
+        raise _explain(name, model, details[0], more=len(details) - 1) from None
 
 
 def _check_positive(action: Action, args: Args) -> None:
@@ -56,32 +69,34 @@ def _check_positive(action: Action, args: Args) -> None:
         )
 
 
-def _explain(action: Action, detail: ErrorDetails, *, more: int) -> RefusedError:
+def _explain(name: str, model: type[Args], detail: ErrorDetails, *, more: int) -> RefusedError:
     path = ".".join(str(part)[:ECHO_LIMIT] for part in detail["loc"]) or "args"
     path = plain(path, limit=ECHO_LIMIT)
-    problem, next_step = _words(action, path, detail)
+    problem, next_step = _words(model, path, detail)
     others = f" (and {more} more)" if more else ""
     return RefusedError(
         Code.INVALID_INPUT,
-        f"`{path}` of `{action.name}` {problem}{others}",
+        f"`{path}` of `{name}` {problem}{others}",
         next_step=next_step,
         detail=detail["type"],
     )
 
 
-def _words(action: Action, path: str, detail: ErrorDetails) -> tuple[str, str]:
+def _words(model: type[Args], path: str, detail: ErrorDetails) -> tuple[str, str]:
     context: dict[str, Any] = detail.get("ctx", {})
     given = _shown(detail["input"])
     match detail["type"]:
         case "missing":
-            return "is missing", f"add it: {_described(action, path)}"
+            return "is missing", f"add it: {_described(model, path)}"
+        case "extra_forbidden" if path in FORBIDDEN_FIELDS:
+            return "is no argument it has", "leave it out: that comes from the verified customer"
         case "extra_forbidden":
-            return "is no argument it has", _did_you_mean(action, path)
+            return "is no argument it has", _did_you_mean(model, path)
         case "literal_error" | "enum":
             expected = str(context.get("expected", "")).replace("'", "`")
             return f"is {given}", f"use {expected[:200]}"
         case "string_pattern_mismatch":
-            return f"is {given}, which has the wrong form", f"give {_described(action, path)}"
+            return f"is {given}, which has the wrong form", f"give {_described(model, path)}"
         case "string_too_long" | "string_too_short" as kind:
             bound = context.get("max_length", context.get("min_length"))
             word = "long" if kind == "string_too_long" else "short"
@@ -90,13 +105,13 @@ def _words(action: Action, path: str, detail: ErrorDetails) -> tuple[str, str]:
             reason = str(context.get("reason", "that is not money"))
             return f"is not an amount of money: {reason[:160]}", _MONEY_SHAPE
         case "string_type" | "string_unicode":
-            return f"is {given}, not a text", f"give {_described(action, path)}"
+            return f"is {given}, not a text", f"give {_described(model, path)}"
         case "int_type" | "int_from_float" | "int_parsing":
             return f"is {given}, not a whole number", "write digits without a dot or quotes"
         case "bool_type":
             return f"is {given}, not true or false", "write true or false"
         case _:
-            return f"is not valid: {plain(detail['msg'], limit=160).lower()}", _allowed(action)
+            return f"is not valid: {plain(detail['msg'], limit=160).lower()}", _allowed(model)
 
 
 def _shown(value: object) -> str:
@@ -115,16 +130,16 @@ def _shown(value: object) -> str:
             return "a list or an object"
 
 
-def _described(action: Action, path: str) -> str:
-    field = action.args.model_fields.get(path)
+def _described(model: type[Args], path: str) -> str:
+    field = model.model_fields.get(path)
     return (field.description if field is not None else None) or f"a value for `{path}`"
 
 
-def _did_you_mean(action: Action, path: str) -> str:
-    near = difflib.get_close_matches(path, action.args.model_fields, 1)
-    return f"did you mean `{near[0]}`?" if near else _allowed(action)
+def _did_you_mean(model: type[Args], path: str) -> str:
+    near = difflib.get_close_matches(path, model.model_fields, 1)
+    return f"did you mean `{near[0]}`?" if near else _allowed(model)
 
 
-def _allowed(action: Action) -> str:
-    names = ", ".join(f"`{name}`" for name in action.args.model_fields)
+def _allowed(model: type[Args]) -> str:
+    names = ", ".join(f"`{name}`" for name in model.model_fields)
     return f"it takes {names}" if names else "it takes no arguments"
