@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     )
     from sayso.money import Money
     from sayso.sdk.app import Sayso
+    from sayso.sdk.tools.langchain import langchain_tools
 
 __all__ = [
     "Absence",
@@ -67,6 +68,7 @@ __all__ = [
     "Subject",
     "at_most_once",
     "idempotent",
+    "langchain_tools",
     "verifiable",
 ]
 
@@ -98,6 +100,7 @@ _HOMES = {
     "Subject": "sayso.actions.action",
     "at_most_once": "sayso.actions.action",
     "idempotent": "sayso.actions.action",
+    "langchain_tools": "sayso.sdk.tools.langchain",
     "verifiable": "sayso.actions.action",
 }
 

@@ -145,7 +145,7 @@ class Proposals:
         try:
             return await self._propose(proposal, claim)
         except RefusedError as error:
-            await self._record_refusal(proposal, error)
+            await self.record_refusal(proposal, error)
             raise
 
     async def _propose(self, proposal: Proposal, claim: Claim | None) -> Proposed:
@@ -255,7 +255,12 @@ class Proposals:
         with self._telemetry.span("sayso.resolve", draft.traceparent, {"sayso.action": draft.name}):
             return await resolve(self._reach, draft.id, draft.name, draft.args, draft.subject)
 
-    async def _record_refusal(self, proposal: Proposal, error: RefusedError) -> None:
+    async def record_refusal(self, proposal: Proposal, error: RefusedError) -> None:
+        """Record that a proposal was refused as it came, so that there is no row of it.
+
+        For whoever reads proposals before this sees them (invariant 7).
+        """
+
         def record(tx: Transaction) -> None:
             now = to_micros(self._clock.now())
             entry = Entry(

@@ -63,6 +63,15 @@ class SyncSayso:
         self._thread.join()
         self._loop.close()
 
+    @property
+    def wrapped(self) -> Sayso:
+        """The asynchronous SDK; its coroutines run by `run` only."""
+        return self._sayso
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine of the asynchronous SDK, in its own thread, and wait for it."""
+        return self._run(work)
+
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 

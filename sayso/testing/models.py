@@ -27,8 +27,11 @@ from sayso.agent.base import Handles
 from sayso.agent.playbooks.amounts import normalise, read_amounts
 from sayso.json import JsonValue
 
-Scripted = str | Mapping[str, object] | Exception | Callable[[Sequence[BaseMessage]], object]
-"""A reply: text, a JSON object, an error to raise, or a function of the messages that gives one."""
+Scripted = (
+    str | Mapping[str, object] | AIMessage | Exception | Callable[[Sequence[BaseMessage]], object]
+)
+"""A reply: text, a JSON object, a whole message (such as calls of tools), an error to raise, or a
+function of the messages that gives one."""
 
 
 class ScriptedModel(BaseChatModel):
@@ -38,6 +41,7 @@ class ScriptedModel(BaseChatModel):
         replies: taken from the front; when none is left, the call fails.
         calls: the messages of each call.
         methods: the method of each structured call.
+        offered: the names of the tools of each `bind_tools`.
         refused_methods: methods that this model does not know.
         tokens_in, tokens_out: the usage that every reply states.
     """
@@ -45,6 +49,7 @@ class ScriptedModel(BaseChatModel):
     replies: list[Any] = Field(default_factory=list[Any])
     calls: list[list[BaseMessage]] = Field(default_factory=list[list[BaseMessage]])
     methods: list[str] = Field(default_factory=list[str])
+    offered: list[list[str]] = Field(default_factory=list[list[str]])
     refused_methods: tuple[str, ...] = ()
     tokens_in: int = 100
     tokens_out: int = 20
@@ -61,18 +66,30 @@ class ScriptedModel(BaseChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         self.calls.append(messages)
-        message = AIMessage(
-            self._next(messages),
-            usage_metadata={
-                "input_tokens": self.tokens_in,
-                "output_tokens": self.tokens_out,
-                "total_tokens": self.tokens_in + self.tokens_out,
-            },
-            response_metadata={"model_name": "scripted"},
+        reply = self._next(messages)
+        message = (
+            reply
+            if isinstance(reply, AIMessage)
+            else AIMessage(
+                reply,
+                usage_metadata={
+                    "input_tokens": self.tokens_in,
+                    "output_tokens": self.tokens_out,
+                    "total_tokens": self.tokens_in + self.tokens_out,
+                },
+                response_metadata={"model_name": "scripted"},
+            )
         )
         return ChatResult(generations=[ChatGeneration(message=message)])
 
-    def _next(self, messages: Sequence[BaseMessage]) -> str:
+    def bind_tools(
+        self, tools: Sequence[Any], *, tool_choice: str | None = None, **kwargs: Any
+    ) -> Runnable[LanguageModelInput, AIMessage]:
+        """The same model: what it calls stands in its replies."""
+        self.offered.append([str(tool.name) for tool in tools])
+        return self
+
+    def _next(self, messages: Sequence[BaseMessage]) -> str | AIMessage:
         if not self.replies:
             raise AssertionError("the scripted model was asked more often than it has replies")
         reply = cast("object", self.replies.pop(0))
@@ -80,7 +97,7 @@ class ScriptedModel(BaseChatModel):
             reply = cast("Callable[[Sequence[BaseMessage]], object]", reply)(messages)
         if isinstance(reply, Exception):
             raise reply
-        return reply if isinstance(reply, str) else json.dumps(reply)
+        return reply if isinstance(reply, str | AIMessage) else json.dumps(reply)
 
     def with_structured_output(
         self,

@@ -70,6 +70,33 @@ PROMISES: dict[str, Promise] = {
     ),
     "slack:cut": Promise("A long text is cut with a count and a way to the rest.", "SL-19"),
     "slack:valid": Promise("Every card is checked before it is sent.", "SL-20"),
+    # ---- tools for models: MCP, LangChain ---------------------------------------------------
+    "tools:subject": Promise(
+        "Whose money a tool moves comes from the operator, from a header of the bot's host or from "
+        "its own code; an argument that names somebody is refused and recorded.",
+        "invariant 4",
+    ),
+    "tools:no-decision": Promise(
+        "No tool decides, whatever its name and arguments.",
+        "invariant 5",
+    ),
+    "tools:once": Promise(
+        "A tool's call that is repeated, also at the same time, is one effect; two equal ones that "
+        "are meant are two.",
+        "invariant 2, design 2.1",
+    ),
+    "tools:waiting": Promise(
+        "A tool's answer about what waits for a person says that nothing has been done.",
+        "design 2.9",
+    ),
+    "tools:hidden": Promise(
+        "An object or an action of another customer answers a tool like one that there is not.",
+        "invariant 4",
+    ),
+    "tools:same": Promise(
+        "LangChain offers the tools as they are, and gives their answers.",
+        "design 6",
+    ),
     # ---- HTTP ------------------------------------------------------------------------------
     "http:closed": Promise(
         "Nothing opens without a live token of the right scope, and only loopback is served "

@@ -1,0 +1,1 @@
+"""Actions as tools for a model, whoever offers them: MCP, LangChain."""

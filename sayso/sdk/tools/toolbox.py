@@ -1,0 +1,337 @@
+"""The tools of an open workspace: one per action, `ask` for words, `get_action` for how it stands.
+
+INVARIANT: no tool takes whose money it is (that is the `Caller`'s), and none decides: there is no
+tool for it, and nothing here reaches a decision (invariants 4 and 5).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated, cast
+
+from pydantic import Field, create_model
+
+from sayso.actions.action import Action, Args, plannable
+from sayso.actions.digest import erased_key
+from sayso.actions.ledger import read_action
+from sayso.actions.proposals import Proposal
+from sayso.actions.state import FINAL, Status
+from sayso.agent.base import MAX_MESSAGE_CHARS, Message
+from sayso.agent.reply import outcome_of, write_reply
+from sayso.connectors.arguments import read_args, read_arguments
+from sayso.errors import Code, ConfigError, IntegrityError, RefusedError, SaysoError, logged
+from sayso.json import JsonObject, JsonValue
+from sayso.sdk.app import Sayso
+from sayso.sdk.showing import show_action
+from sayso.sdk.tokens import Scope
+from sayso.sdk.tools.answers import (
+    ActionAnswer,
+    RequestAnswer,
+    answer_action,
+    answer_error,
+    answer_proposal,
+    answer_request,
+)
+from sayso.sdk.tools.tool import Answer, Caller, Tool, key_of, schema_of
+from sayso.sdk.views import ActionView
+from sayso.store.base import Reader
+
+logger = logging.getLogger("sayso.tools")
+
+ASK_WAIT_S = 30.0
+_MOST_TIMES = 1000
+
+Nth = Annotated[
+    int,
+    Field(
+        ge=1,
+        le=_MOST_TIMES,
+        description="leave it out; only where the customer wants exactly the same once more: 2 for "
+        "the second time, 3 for the third",
+    ),
+]
+Words = Annotated[
+    str, Field(max_length=2_000, description="what the customer wrote, for whoever has to decide")
+]
+_BESIDE = ("nth", "customer_words")
+"""Arguments of every action's tool beside the action's own."""
+
+_RULES = (
+    "It is for the customer of this conversation alone; nobody else can be named. "
+    "`status` says what came of it, and only `succeeded` is done: `pending_approval` waits for a "
+    "person, and nothing has been done yet. Tell the customer what `tell_customer` says. "
+    "The same call again does nothing a second time; it says how the first one stands."
+)
+_MONEY = ' Money is in minor units: {"amount_minor": 12900, "currency": "USD"} is 129.00 USD.'
+
+
+class AskArgs(Args):
+    """Arguments of `ask`."""
+
+    message: Annotated[
+        str,
+        Field(min_length=1, max_length=MAX_MESSAGE_CHARS, description="the customer's own words"),
+    ]
+    nth: Nth = 1
+
+
+class GetActionArgs(Args):
+    """Arguments of `get_action`."""
+
+    id: Annotated[
+        str, Field(pattern=r"^act_[0-9a-z]{1,40}$", description="the action's id, `act_…`")
+    ]
+
+
+ASK = Tool(
+    name="ask",
+    title="Hand over the customer's words",
+    description="Hand over what the customer wrote, to be planned, judged and done as far as it may"
+    " be. " + _RULES,
+    args=AskArgs,
+    input_schema=schema_of(AskArgs),
+    output_schema=RequestAnswer.model_json_schema(),
+    scope=Scope.PROPOSE,
+    reversible=False,
+)
+GET_ACTION = Tool(
+    name="get_action",
+    title="See how an action stands",
+    description="See how an action of this customer stands now, and what they can be told.",
+    args=GetActionArgs,
+    input_schema=schema_of(GetActionArgs),
+    output_schema=ActionAnswer.model_json_schema(),
+    scope=Scope.READ,
+    reads_only=True,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """An action as a tool was asked for it; `args` are the action's own, in one form."""
+
+    args: JsonObject
+    nth: int
+    words: str
+
+
+class Toolbox:
+    """The tools of an open workspace, whoever calls them.
+
+    What only takes another action back is no tool: the engine asks for it by itself.
+
+    Args:
+        sayso: open for as long as tools are called.
+
+    Raises:
+        ConfigError: `invalid_action`, when two tools would have one name, or an action has an
+            argument that every tool has.
+    """
+
+    def __init__(self, sayso: Sayso) -> None:
+        self._sayso = sayso
+        self._actions: dict[str, Action] = {}
+        self._tools: dict[str, Tool] = {tool.name: tool for tool in (ASK, GET_ACTION)}
+        for action in plannable(sayso.house.connectors.actions):
+            tool = _tool_of(action)
+            if tool.name in self._tools:
+                taken = self._actions.get(tool.name)
+                raise ConfigError(
+                    Code.INVALID_ACTION,
+                    f"`{action.name}` would be the tool `{tool.name}`, which "
+                    f"{f'`{taken.name}`' if taken else 'Sayso itself'} is already",
+                    next_step="rename the action",
+                )
+            self._tools[tool.name] = tool
+            self._actions[tool.name] = action
+
+    @property
+    def sayso(self) -> Sayso:
+        """The open workspace."""
+        return self._sayso
+
+    @property
+    def tools(self) -> Sequence[Tool]:
+        """All of them, by name."""
+        return [self._tools[name] for name in sorted(self._tools)]
+
+    def tool(self, name: str) -> Tool | None:
+        """The tool of that name."""
+        return self._tools.get(name)
+
+    async def call(
+        self, name: str, args: object, caller: Caller, *, key: str | None = None
+    ) -> Answer:
+        """Call a tool; what goes wrong in a foreseen way is an answer, with its code.
+
+        Args:
+            args: decoded JSON, as the model wrote it.
+            key: the host's idempotency key of this call; never the model's.
+
+        Guarantees: see `Sayso.propose`. Without a key, equal calls of one conversation are one
+        action, whichever process takes them.
+        """
+        try:
+            return await self._call(name, args, caller, key)
+        except SaysoError as error:
+            if isinstance(error, ConfigError | IntegrityError):
+                logger.warning("a call of a tool failed: %s", logged(error))
+            return answer_error(error)
+
+    async def _call(self, name: str, args: object, caller: Caller, key: str | None) -> Answer:
+        if name in self._actions:
+            return await self._propose(name, args, caller, key)
+        if name == ASK.name:
+            return await self._ask(args, caller, key)
+        if name == GET_ACTION.name:
+            return await self._get_action(args, caller)
+        error = RefusedError(
+            Code.UNKNOWN_ACTION,
+            "there is no tool of that name",
+            next_step="list the tools, and use one of them",
+        )
+        await self._record(name, caller, error)
+        raise error
+
+    async def _propose(self, name: str, args: object, caller: Caller, key: str | None) -> Answer:
+        action, tool = self._actions[name], self._tools[name]
+        try:
+            asked = _read(action, tool, args)
+        except RefusedError as error:
+            await self._record(action.name, caller, error)
+            raise
+        said: JsonValue = [asked.args, asked.nth]
+        bound = key_of(caller, name, said, key)
+        known = await self._sayso.house.store.read(partial(_is_known, caller=caller, key=bound))
+        proposed = await self._sayso.propose(
+            action.name,
+            asked.args,
+            subject=caller.subject,
+            reason=asked.words,
+            key=bound,
+            requester=caller.requester,
+            tenant=caller.tenant,
+        )
+        view, tell = await self._read_action(proposed.id, caller)
+        return answer_proposal(view, tell, repeated=_repeated(view, asked, key) if known else None)
+
+    async def _ask(self, args: object, caller: Caller, key: str | None) -> Answer:
+        try:
+            asked = read_arguments(ASK.name, AskArgs, args)
+        except RefusedError as error:
+            await self._record(ASK.name, caller, error)
+            raise
+        view = await self._sayso.ask(
+            caller.subject,
+            (Message(role="customer", content=asked.message),),
+            key=key_of(caller, ASK.name, [asked.message, asked.nth], key),
+            wait_s=ASK_WAIT_S,
+            requester=caller.requester,
+            tenant=caller.tenant,
+        )
+        return answer_request(view)
+
+    async def _get_action(self, args: object, caller: Caller) -> Answer:
+        asked = read_arguments(GET_ACTION.name, GetActionArgs, args)
+        view, tell = await self._read_action(asked.id, caller)
+        return answer_action(view, tell)
+
+    async def _read_action(self, action_id: str, caller: Caller) -> tuple[ActionView, str]:
+        def work(reader: Reader) -> tuple[ActionView, str]:
+            # One look-up, so that somebody else's action is as absent as one that there is not.
+            row = reader.one("action.by_id", tenant=caller.tenant, id=action_id)
+            if row is None or (found := read_action(row)).subject.id != caller.subject.id:
+                raise RefusedError(
+                    Code.NOT_FOUND,
+                    "this customer has no such action",
+                    next_step="use an `id` that a tool answered in this conversation",
+                )
+            return show_action(reader, found, timeline=False), write_reply([outcome_of(found)])
+
+        return await self._sayso.house.store.read(work)
+
+    async def _record(self, name: str, caller: Caller, error: RefusedError) -> None:
+        """Have a refusal recorded that nothing below will see (invariant 7)."""
+        asked = Proposal(
+            tenant=caller.tenant,
+            requester=caller.requester,
+            subject=caller.subject,
+            action=name,
+            args={},
+            key="-",
+        )
+        await self._sayso.house.proposals.record_refusal(asked, error)
+
+
+def tool_name(action: Action) -> str:
+    """The action's name without its dot, which not every model's interface takes."""
+    return action.name.replace(".", "_")
+
+
+def _tool_of(action: Action) -> Tool:
+    if taken := [name for name in _BESIDE if name in action.args.model_fields]:
+        raise ConfigError(
+            Code.INVALID_ACTION,
+            f"`{action.name}` has the argument `{taken[0]}`, which every tool has",
+            next_step="rename the argument",
+        )
+    args = create_model(  # the action's own arguments, and those beside them
+        f"{action.args.__name__}OfTool",
+        __base__=action.args,
+        nth=(Nth, 1),
+        customer_words=(Words, ""),
+    )
+    schema = schema_of(args)
+    money = _MONEY if "amount_minor" in str(schema) else ""
+    return Tool(
+        name=tool_name(action),
+        title=action.summary,
+        description=f"{action.summary.rstrip('.')}. {_RULES}{money}",
+        args=args,
+        input_schema=schema,
+        output_schema=ActionAnswer.model_json_schema(),
+        scope=Scope.PROPOSE,
+        reversible=action.reversible,
+    )
+
+
+def _read(action: Action, tool: Tool, args: object) -> _Asked:
+    """The arguments in one form, so that two ways to write the same are the same action."""
+    read = read_arguments(tool.name, tool.args, args)
+    beside = {name: getattr(read, name) for name in _BESIDE}
+    lean = read.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude=set(_BESIDE))
+    if not _reads_back(action, lean, read.model_dump(exclude=set(_BESIDE))):
+        # A model that reads its own writing differently: what was given is what is meant.
+        given = cast("Mapping[str, JsonValue]", args)
+        lean = {name: value for name, value in given.items() if name not in _BESIDE}
+    return _Asked(args=lean, nth=beside["nth"], words=beside["customer_words"])
+
+
+def _reads_back(action: Action, lean: JsonObject, values: Mapping[str, object]) -> bool:
+    try:
+        return read_args(action, lean).model_dump() == values
+    except RefusedError:
+        return False
+
+
+def _repeated(view: ActionView, asked: _Asked, key: str | None) -> str:
+    told = f"it was asked for before, at {view.created_at}: this call did nothing"
+    if Status(view.status) not in FINAL:
+        # Whoever is told how to ask anew before it has ended may have it twice.
+        return f"{told}; call again later to see how it stands"
+    if key is not None:
+        return told
+    return f"{told}; to ask for exactly the same once more, pass `nth`: {asked.nth + 1}"
+
+
+def _is_known(reader: Reader, *, caller: Caller, key: str) -> bool:
+    found = reader.one(
+        "action.by_key",
+        tenant=caller.tenant,
+        idempotency_key=key,
+        erased_key=erased_key(caller.tenant, key),
+    )
+    return found is not None

@@ -1,0 +1,77 @@
+"""A shop with its tools, and a way to call them as a model would."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from support.house import ShopHouse, open_shop
+
+from sayso.actions.action import Subject
+from sayso.audit.entry import Actor, ActorKind
+from sayso.money import Money
+from sayso.sdk.tools.tool import Answer, Caller
+from sayso.sdk.tools.toolbox import Toolbox
+
+BOT = Actor(kind=ActorKind.SERVICE, id="bot")
+SMALL: Mapping[str, object] = {
+    "order": "o1",
+    "amount": {"amount_minor": 500, "currency": "USD"},
+}
+LARGE: Mapping[str, object] = {"order": "o1"}
+
+
+@dataclass(kw_only=True)
+class Till:
+    """An open shop: order `o1` of `cus_1`, 200 USD, and `o2` of `cus_2`."""
+
+    house: ShopHouse
+    box: Toolbox
+
+    def caller(
+        self, subject: str = "cus_1", *, conversation: str = "", requester: Actor = BOT
+    ) -> Caller:
+        """Who calls."""
+        return Caller(
+            subject=Subject(id=subject),
+            requester=requester,
+            tenant=self.house.sayso.house.tenant,
+            conversation=conversation,
+        )
+
+    async def refund(
+        self,
+        args: object = SMALL,
+        *,
+        subject: str = "cus_1",
+        conversation: str = "",
+        key: str | None = None,
+    ) -> Answer:
+        """Call the tool of `shop.refund`."""
+        caller = self.caller(subject, conversation=conversation)
+        return await self.box.call("shop_refund", args, caller, key=key)
+
+    @property
+    def paid_minor(self) -> list[int]:
+        """What the shop's own books say was paid back."""
+        return [payout.amount.amount_minor for payout in self.house.shop.books.payouts]
+
+
+def code_of(answer: Answer) -> str:
+    """The code of an error."""
+    assert answer.is_error, answer
+    error: Any = answer.content["error"]
+    assert error["next_step"], "every error says what to do"
+    return str(error["code"])
+
+
+@asynccontextmanager
+async def open_till(folder: Path) -> AsyncGenerator[Till]:
+    """A shop that runs only what a call asks for."""
+    async with open_shop(folder) as house:
+        house.shop.books.add("o1", "cus_1", Money(20_000, "USD"))
+        house.shop.books.add("o2", "cus_2", Money(20_000, "USD"))
+        yield Till(house=house, box=Toolbox(house.sayso))
