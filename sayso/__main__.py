@@ -10,6 +10,8 @@ from sayso.surfaces.cli.app import main as run_commands
 from sayso.surfaces.cli.outside import Outside, Provider, SlackStage
 
 if TYPE_CHECKING:
+    from sayso.actions.action import Subject
+    from sayso.audit.entry import Actor
     from sayso.audit.witness.witness import Witness
     from sayso.sdk.app import Sayso
 
@@ -54,6 +56,35 @@ async def _serve(sayso: Sayso, listener: socket, ready: Callable[[str], None]) -
         await serve(sayso, listener=listener, ready=ready, app=app)
 
 
+async def _serve_mcp(sayso: Sayso, listener: socket, ready: Callable[[str], None]) -> None:
+    _need_mcp()
+    from sayso.surfaces.mcp import serve_http
+
+    await serve_http(sayso, listener, ready)
+
+
+async def _serve_mcp_stdio(
+    sayso: Sayso, subject: Subject, requester: Actor, conversation: str
+) -> None:
+    _need_mcp()
+    from sayso.surfaces.mcp import serve_stdio
+
+    await serve_stdio(sayso, subject=subject, requester=requester, conversation=conversation)
+
+
+def _need_mcp() -> None:
+    from importlib.util import find_spec
+
+    from sayso.errors import Code, ConfigError
+
+    if find_spec("mcp") is None:
+        raise ConfigError(
+            Code.MISSING_EXTRA,
+            "the package `mcp` is not installed",
+            next_step="pip install 'sayso[mcp]'",
+        )
+
+
 def _start_slack() -> SlackStage:
     from sayso.testing.slack_stage import SlackStage as FakeSlackStage
 
@@ -72,6 +103,8 @@ OUTSIDE = Outside(
     listen=_listen,
     serve=_serve,
     start_slack=_start_slack,
+    serve_mcp=_serve_mcp,
+    serve_mcp_stdio=_serve_mcp_stdio,
     serve_witness=_serve_witness,
 )
 

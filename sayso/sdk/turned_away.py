@@ -13,7 +13,7 @@ from sayso.ids import Tenant, to_micros
 from sayso.sdk.app import Sayso
 from sayso.sdk.tokens import Token
 
-logger = logging.getLogger("sayso.http")
+logger = logging.getLogger("sayso.edge")
 
 _EDGE = Actor(kind=ActorKind.SYSTEM, id="edge")
 _MOST_HOLDERS = 10
@@ -29,7 +29,7 @@ class _Turned:
 
 
 class TurnedAway:
-    """Records calls that HTTP refuses by itself: no token, no scope, no JSON, no such path.
+    """Records calls that a surface refuses by itself: no token, no scope, no JSON, no such path.
 
     The first one after a quiet time is told at once, the others are counted and told together, so
     that a flood makes one entry a minute for each tenant and process, and no more.
@@ -38,10 +38,15 @@ class TurnedAway:
 
     Guarantees: what it cannot write is kept and told later; the caller's answer does not wait for
     more than one entry a minute. A process that is killed loses the counts of its last minute.
+
+    Args:
+        via: the surface's name, for the entry.
+        every: how often it tells.
     """
 
-    def __init__(self, sayso: Sayso, every: timedelta = timedelta(minutes=1)) -> None:
+    def __init__(self, sayso: Sayso, *, via: str, every: timedelta = timedelta(minutes=1)) -> None:
         self._sayso = sayso
+        self._via = via
         self._every = every
         self._turned: dict[Tenant, _Turned] = {}
         self._told_at: dict[Tenant, datetime] = {}
@@ -72,7 +77,7 @@ class TurnedAway:
     async def _tell(self, tenant: Tenant) -> None:
         house, turned = self._sayso.house, self._turned.pop(tenant)
         data: dict[str, Json] = {
-            "via": "http",
+            "via": self._via,
             "counts": dict[str, Json](turned.codes),
             "holders": list[Json](sorted(turned.holders)),
             "since": turned.since,

@@ -77,12 +77,13 @@ PROMISES: dict[str, Promise] = {
         "invariant 4",
     ),
     "tools:no-decision": Promise(
-        "No tool decides, whatever its name and arguments.",
+        "No tool decides, whatever its name and arguments, and a person's token opens no MCP "
+        "server.",
         "invariant 5",
     ),
     "tools:once": Promise(
-        "A tool's call that is repeated, also at the same time, is one effect; two equal ones that "
-        "are meant are two.",
+        "A tool's call that is repeated, at the same time, after the client gave up or after "
+        "kill -9 of the server, is one effect; two equal ones that are meant are two.",
         "invariant 2, design 2.1",
     ),
     "tools:waiting": Promise(
@@ -94,8 +95,13 @@ PROMISES: dict[str, Promise] = {
         "invariant 4",
     ),
     "tools:same": Promise(
-        "LangChain offers the tools as they are, and gives their answers.",
+        "MCP over stdio, MCP over HTTP and LangChain offer the same tools and answer alike.",
         "design 6",
+    ),
+    "mcp:closed": Promise(
+        "Over HTTP an MCP call needs a service's live token of the right scope and the customer in "
+        "headers; web pages, and other machines unless it is said, are kept out.",
+        "AU-15",
     ),
     # ---- HTTP ------------------------------------------------------------------------------
     "http:closed": Promise(

@@ -10,6 +10,8 @@ from socket import socket
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from sayso.actions.action import Subject
+    from sayso.audit.entry import Actor
     from sayso.audit.witness.witness import Witness
     from sayso.sdk.app import Sayso
 
@@ -98,6 +100,10 @@ class Outside:
         serve: an open workspace, a bound socket, and who is told the URL once calls are answered;
             ends with SIGINT or SIGTERM. Slack's requests are taken too when `[slack]` is set.
         start_slack: a fake Slack, running.
+        serve_mcp: an open workspace, a bound socket, and who is told the URL once calls are
+            answered; ends with SIGINT or SIGTERM.
+        serve_mcp_stdio: an open workspace, the customer, who asks, and the conversation; ends with
+            standard input.
         serve_witness: a witness, a bound socket, and who is told the URL once calls are answered;
             ends with SIGINT or SIGTERM.
     """
@@ -107,4 +113,6 @@ class Outside:
     listen: Callable[[str, int, bool], socket]
     serve: Callable[[Sayso, socket, Callable[[str], None]], Awaitable[None]]
     start_slack: Callable[[], SlackStage]
+    serve_mcp: Callable[[Sayso, socket, Callable[[str], None]], Awaitable[None]]
+    serve_mcp_stdio: Callable[[Sayso, Subject, Actor, str], Awaitable[None]]
     serve_witness: Callable[[Witness, socket, Callable[[str], None]], Awaitable[None]]

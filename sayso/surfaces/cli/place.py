@@ -151,8 +151,8 @@ def tenant_of(sayso: Sayso, option: str | None) -> Tenant:
     return Tenant(option)
 
 
-async def requester(sayso: Sayso) -> Actor:
-    """Who asks: the holder of `SAYSO_TOKEN` where one is set, else this command line.
+async def requester(sayso: Sayso, otherwise: Actor = CLI) -> Actor:
+    """Who asks: the holder of `SAYSO_TOKEN` where one is set, else this command.
 
     Raises:
         RefusedError: `unauthenticated`, for a token that opens nothing.
@@ -160,4 +160,4 @@ async def requester(sayso: Sayso) -> Actor:
     token = os.environ.get("SAYSO_TOKEN", "").strip()
     if token:
         return (await sayso.tokens.check(token)).actor
-    return CLI
+    return otherwise

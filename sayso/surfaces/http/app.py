@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 
 from sayso.errors import SaysoError
 from sayso.sdk.app import Sayso
+from sayso.sdk.turned_away import TurnedAway
 from sayso.surfaces.http import (
     actions,
     approvals,
@@ -30,7 +31,6 @@ from sayso.surfaces.http.documents import finish_document
 from sayso.surfaces.http.edge import Edge
 from sayso.surfaces.http.events import HEARTBEAT_S
 from sayso.surfaces.http.problem import on_http_error, on_invalid, on_sayso_error
-from sayso.surfaces.http.turned_away import TurnedAway
 from sayso.surfaces.http.upkeep import Upkeep
 
 API_VERSION = "1.0.0"
@@ -74,7 +74,7 @@ def create_app(sayso: Sayso, *, heartbeat_s: float = HEARTBEAT_S) -> FastAPI:
     )
     app.state.sayso = sayso
     app.state.changes = Changes(sayso)
-    app.state.turned_away = TurnedAway(sayso)
+    app.state.turned_away = TurnedAway(sayso, via="http")
     app.state.upkeep = Upkeep()
     app.state.heartbeat_s = heartbeat_s
     for part in (

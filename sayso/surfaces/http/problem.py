@@ -17,7 +17,7 @@ from starlette.types import Scope
 from sayso.connectors.plain import plain
 from sayso.errors import CODES, Code, RefusedError, RetryableError, SaysoError, logged
 from sayso.sdk.tokens import Token
-from sayso.surfaces.http.turned_away import TurnedAway
+from sayso.sdk.turned_away import TurnedAway
 from sayso.surfaces.http.wording import explain
 
 logger = logging.getLogger("sayso.http")

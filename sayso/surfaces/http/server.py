@@ -12,10 +12,10 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from sayso.sdk.app import Sayso
+from sayso.sdk.turned_away import TurnedAway
 from sayso.serving import OrderlyServer, listen
 from sayso.surfaces.http.app import create_app
 from sayso.surfaces.http.changes import Changes
-from sayso.surfaces.http.turned_away import TurnedAway
 from sayso.surfaces.http.upkeep import Upkeep
 
 T = TypeVar("T")

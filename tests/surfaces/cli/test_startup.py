@@ -16,6 +16,7 @@ HEAVY = {
     "langchain",
     "langchain_core",
     "langgraph",
+    "mcp",
     "slack_bolt",
     "starlette",
     "stripe",
@@ -69,6 +70,13 @@ def test_importing_sayso_loads_next_to_nothing(tmp_path: Path) -> None:
     """`import sayso` stays under 0.3 s: names are imported when they are used (PEP 562)."""
     loaded = _loaded(tmp_path, code="import sys, sayso\n")
     assert not loaded & (HEAVY | {"pydantic", "opentelemetry", "typer"})
+
+
+@pytest.mark.promise("cli:light")
+def test_serving_http_loads_no_mcp(still: Place) -> None:
+    """Only `sayso mcp` loads the package `mcp`; a server of the API does not pay for it."""
+    code = "import sys\nimport sayso.surfaces.http, sayso.sdk.tools.toolbox\n"
+    assert not _loaded(still.folder, code=code) & {"mcp", "mcp_types", "langchain_core"}
 
 
 def test_help_names_every_command(line: Line) -> None:

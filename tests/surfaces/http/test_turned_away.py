@@ -17,8 +17,8 @@ from surfaces.http.served import OPERATOR, SECRET_TEXT
 
 from sayso.ids import Tenant
 from sayso.sdk.tokens import Scope
+from sayso.sdk.turned_away import TurnedAway
 from sayso.surfaces.http import create_app
-from sayso.surfaces.http.turned_away import TurnedAway
 
 pytestmark = pytest.mark.promise("refusals:turned-away")
 

@@ -1,0 +1,119 @@
+"""`sayso mcp`."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+from typing import Annotated
+
+import typer
+
+from sayso.audit.entry import Actor, ActorKind
+from sayso.sdk.app import Sayso
+from sayso.sdk.workspace import Workspace
+from sayso.surfaces.cli.options import AssuranceOption, JsonOption, WorkspaceOption
+from sayso.surfaces.cli.output import Out
+from sayso.surfaces.cli.place import find_workspace, requester, run, subject_of
+from sayso.surfaces.cli.problem import usage
+from sayso.surfaces.cli.root import outside_of
+
+app = typer.Typer()
+
+_MCP = Actor(kind=ActorKind.SERVICE, id="mcp")
+
+
+@app.command()
+def mcp(
+    context: typer.Context,
+    subject: Annotated[
+        str | None,
+        typer.Option(
+            "--subject",
+            "-s",
+            metavar="ID",
+            help="Over stdio: the verified customer of this process.",
+        ),
+    ] = None,
+    assurance: AssuranceOption = "verified",
+    conversation: Annotated[
+        str,
+        typer.Option(
+            "--conversation",
+            metavar="NAME",
+            help="Over stdio: equal calls are one action within it.",
+        ),
+    ] = "",
+    http: Annotated[
+        bool,
+        typer.Option("--http", help="Serve streamable HTTP at /mcp; tokens and headers say who."),
+    ] = False,
+    host: Annotated[str, typer.Option("--host", metavar="HOST")] = "127.0.0.1",
+    port: Annotated[
+        int,
+        typer.Option("--port", metavar="PORT", min=0, max=65_535, help="0 takes any free one."),
+    ] = 8392,
+    allow_remote: Annotated[
+        bool,
+        typer.Option("--allow-remote", help="Other machines may reach it; put TLS in front."),
+    ] = False,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Serve the actions to MCP clients, over stdio or HTTP."""
+    if http and (subject is not None or conversation):
+        raise usage(
+            "over HTTP each call names its customer in a header",
+            "leave out --subject and --conversation; see docs/mcp.md",
+        )
+    if not http and subject is None:
+        raise usage(
+            "over stdio a process serves one customer, and none is named",
+            "pass --subject ID, or --http",
+        )
+    outside = outside_of(context)
+    loaded = Workspace.load(find_workspace(workspace), os.environ)
+    # A server's log is what its operator has, so warnings go to stderr here.
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, force=True)
+    if subject is not None:
+        customer = subject_of(subject, assurance)
+
+        async def talk() -> None:
+            async with Sayso(loaded) as sayso:
+                _check_planner(sayso)
+                who = await requester(sayso, _MCP)
+                await outside.serve_mcp_stdio(sayso, customer, who, conversation)
+
+        # A thread waits for standard input, and nothing wakes it: so Ctrl-C ends the process as
+        # SIGTERM does. What it had begun is looked up by whoever opens the workspace next.
+        before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+        try:
+            run(talk())
+        finally:
+            signal.signal(signal.SIGINT, before)
+        return 0
+    out = Out(as_json=as_json)
+
+    def ready(url: str) -> None:
+        if as_json:
+            out.document({"url": f"{url}/mcp"})
+            return
+        out.line(f"Serving MCP at {url}/mcp until Ctrl-C.")
+        out.line("  a token  sayso token create --service NAME")
+
+    with outside.listen(host, port, allow_remote) as listener:
+
+        async def serve() -> None:
+            async with Sayso(loaded) as sayso:
+                _check_planner(sayso)
+                await outside.serve_mcp(sayso, listener, ready)
+
+        run(serve())
+    return 0
+
+
+def _check_planner(sayso: Sayso) -> None:
+    if sayso.house.dispatcher.runs_here:
+        # A planner that cannot be made is said here, and not with the first request.
+        sayso.house.agent.ready()

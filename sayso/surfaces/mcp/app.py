@@ -1,0 +1,300 @@
+"""Streamable HTTP: each call by itself, for the customer whom the bot's host names in a header.
+
+INVARIANT: who the customer is comes from headers, which the host sets and no model writes; the
+tenant comes from the token (invariant 4). docs/decisions/0020 says why.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import re
+import secrets
+from collections.abc import Callable, Mapping
+from functools import partial
+from socket import socket
+from typing import Self
+
+from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+from starlette.types import Message, Receive, Scope, Send
+
+from sayso.actions.action import Assurance, Subject
+from sayso.errors import CODES, Code, ConfigError, RefusedError, SaysoError, logged_with_frames
+from sayso.sdk.app import Sayso
+from sayso.sdk.tokens import Token
+from sayso.sdk.tools.tool import Caller
+from sayso.sdk.tools.toolbox import Toolbox
+from sayso.sdk.turned_away import TurnedAway
+from sayso.serving import OrderlyServer
+from sayso.surfaces.mcp.server import Context, Session, make_server
+from sayso.surfaces.mcp.stdio import silence_library
+
+logger = logging.getLogger("sayso.mcp")
+
+PATH = "/mcp"
+SUBJECT = "Sayso-Subject"
+ASSURANCE = "Sayso-Assurance"
+CONVERSATION = "Sayso-Conversation"
+MAX_BODY_BYTES = 1024 * 1024
+MAX_CONVERSATION_CHARS = 200
+GRACE_S = 10
+"""How long calls that are under way may still take when the server is told to end."""
+
+_BAD_REQUEST, _NO_STREAM = 400, 405
+_CREDENTIALS = re.compile(r"bearer +([!-~]{1,400})", re.IGNORECASE)
+_REALM = 'Bearer realm="sayso"'
+_SESSION = "sayso.mcp.session"
+_SAFE = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+
+
+class McpApp:
+    """Answers MCP clients at any path it is mounted at, while it is entered.
+
+    No session is kept: each POST carries its token and its customer, and is checked anew.
+    Make one with `create_mcp_app`.
+    """
+
+    def __init__(self, sayso: Sayso) -> None:
+        silence_library()
+        self._sayso = sayso
+        self._turned_away = TurnedAway(sayso, via="mcp")
+        self._manager = StreamableHTTPSessionManager(
+            make_server(Toolbox(sayso), _session_of),
+            json_response=True,
+            stateless=True,
+            max_request_body_size=MAX_BODY_BYTES,
+        )
+        self._entered = contextlib.AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        """Begin to answer."""
+        await self._entered.enter_async_context(self._manager.run())
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        """Stop, and tell the log of who was turned away."""
+        await self._entered.aclose()
+        await self._turned_away.flush()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        status = 0
+
+        async def send_safely(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message).update(_SAFE)
+            await send(message)
+
+        request, token = Request(scope), None
+        try:
+            _check_method(request)
+            token = await self._token(request)
+            scope[_SESSION] = self._session(request, token)
+        except _NotAdmittedError as refused:
+            if refused.status != _NO_STREAM:  # clients ask for one, and get on without
+                await self._turned_away.note(refused.error.code, token)
+            answer = problem(refused.error, status=refused.status, headers=refused.headers)
+            await answer(scope, receive, send_safely)
+            return
+        except SaysoError as error:  # the database cannot be read: nobody is let in
+            await problem(error)(scope, receive, send_safely)
+            return
+        try:
+            await self._manager.handle_request(scope, receive, send_safely)
+        except Exception as error:  # noqa: BLE001  (the surface's edge)
+            occurrence = secrets.token_hex(8)
+            logger.error("problem %s: %s", occurrence, logged_with_frames(error))  # noqa: TRY400
+            if not status:
+                step = f"look for {occurrence} in the server's log, and report it"
+                unexpected = ConfigError(Code.INTERNAL, "something went wrong", next_step=step)
+                await problem(unexpected)(scope, receive, send_safely)
+            return
+        if status >= _BAD_REQUEST:  # what is no message of the protocol
+            await self._turned_away.note(Code.INVALID_INPUT, token)
+
+    def _session(self, request: Request, token: Token) -> Session:
+        """For whom the call is made."""
+        if "origin" in request.headers:
+            # SOURCE: MCP, streamable HTTP, security warning: DNS rebinding.
+            raise _NotAdmittedError(
+                RefusedError(
+                    Code.FORBIDDEN,
+                    "a web page cannot call this",
+                    next_step="call it from your bot's host, which sends no `Origin`",
+                )
+            )
+        caller = Caller(
+            subject=_subject(request),
+            requester=token.actor,
+            tenant=token.tenant,
+            conversation=_conversation(request),
+        )
+        turned_away = partial(self._turned_away.note, token=token)
+        return Session(caller=caller, scopes=token.scopes, turned_away=turned_away)
+
+    async def _token(self, request: Request) -> Token:
+        given = request.headers.getlist("authorization")
+        match = _CREDENTIALS.fullmatch(given[0]) if len(given) == 1 else None
+        if match is None:
+            raise _NotAdmittedError(
+                RefusedError(
+                    Code.UNAUTHENTICATED,
+                    "the call carries no bearer token" if not given else "that is no one token",
+                    next_step="send `Authorization: Bearer csk_…`; make one with "
+                    "`sayso token create --service NAME`",
+                ),
+                headers={"WWW-Authenticate": _REALM},
+            )
+        try:
+            token = await self._sayso.tokens.check(match[1])
+        except RefusedError as error:
+            challenge = {"WWW-Authenticate": f'{_REALM}, error="invalid_token"'}
+            raise _NotAdmittedError(error, headers=challenge) from error
+        if token.kind != "service":
+            raise _NotAdmittedError(
+                RefusedError(
+                    Code.FORBIDDEN,
+                    "a person's token has no place in a model's client",
+                    next_step="make one with `sayso token create --service NAME`",
+                )
+            )
+        return token
+
+
+class _NotAdmittedError(Exception):
+    """A call that gets no further than the edge, with its answer's status and headers."""
+
+    def __init__(
+        self,
+        error: RefusedError,
+        *,
+        status: int | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(error.message)
+        self.error = error
+        self.status = status or CODES[error.code].status
+        self.headers = headers
+
+
+def _check_method(request: Request) -> None:
+    if request.method != "POST":
+        # SOURCE: MCP, streamable HTTP: 405 says that the server opens no stream of its own.
+        raise _NotAdmittedError(
+            RefusedError(Code.INVALID_INPUT, "only POST is possible here", next_step="send a POST"),
+            status=_NO_STREAM,
+            headers={"Allow": "POST"},
+        )
+
+
+def _session_of(context: Context) -> Session:
+    request: object = context.request
+    assert isinstance(request, Request), "what comes over HTTP has its request"
+    found: object = request.scope[_SESSION]
+    assert isinstance(found, Session)
+    return found
+
+
+def _subject(request: Request) -> Subject:
+    given = _one_header(request, SUBJECT, "the verified customer's id")
+    level = _one_header(request, ASSURANCE, "`signed_in`, `verified` or `unverified`")
+    try:
+        return Subject(id=given, assurance=Assurance(level))
+    except ValueError:
+        raise _bad_header(ASSURANCE, "`signed_in`, `verified` or `unverified`") from None
+    except RefusedError as error:
+        raise _NotAdmittedError(error, status=400) from error
+
+
+def _conversation(request: Request) -> str:
+    if CONVERSATION not in request.headers:
+        return ""
+    what = f"1 to {MAX_CONVERSATION_CHARS} visible characters"
+    given = _one_header(request, CONVERSATION, what)
+    if len(given) > MAX_CONVERSATION_CHARS or not (given.isascii() and given.isprintable()):
+        raise _bad_header(CONVERSATION, what)
+    return given
+
+
+def _one_header(request: Request, name: str, what: str) -> str:
+    given = request.headers.getlist(name)
+    if len(given) != 1 or not given[0].strip():
+        raise _bad_header(name, what)
+    return given[0].strip()
+
+
+def _bad_header(name: str, what: str) -> _NotAdmittedError:
+    return _NotAdmittedError(
+        RefusedError(
+            Code.INVALID_INPUT,
+            f"the header `{name}` is missing, doubled or not valid",
+            next_step=f"have the bot's host send it once, with {what}",
+        ),
+        status=400,
+    )
+
+
+def problem(
+    error: SaysoError, *, status: int | None = None, headers: Mapping[str, str] | None = None
+) -> JSONResponse:
+    """The answer to a call that did not get as far as the protocol. Source: RFC 9457."""
+    info = CODES[error.code]
+    return JSONResponse(
+        {
+            "type": f"urn:sayso:error:{error.code.value}",
+            "title": info.title,
+            "status": status or info.status,
+            "detail": error.message,
+            "code": error.code.value,
+            "next_step": error.next_step,
+        },
+        status_code=status or info.status,
+        headers=dict(headers or {}),
+        media_type="application/problem+json",
+    )
+
+
+def create_mcp_app(sayso: Sayso) -> McpApp:
+    """The MCP surface of an open workspace, to be served at `/mcp` or mounted into another app.
+
+    Args:
+        sayso: open for as long as the app is used.
+
+    Raises:
+        ConfigError: see `Toolbox`.
+    """
+    return McpApp(sayso)
+
+
+async def serve_http(sayso: Sayso, listener: socket, ready: Callable[[str], None]) -> None:
+    """Serve MCP at `/mcp` until SIGTERM, SIGINT or cancellation; prints nothing.
+
+    Args:
+        sayso: open, in this event loop.
+        listener: a socket from `sayso.serving.listen`.
+        ready: gets the bound URL without the path, once calls are answered.
+    """
+    async with create_mcp_app(sayso) as mcp:
+        app = Starlette(
+            # A redirect between the two would be followed by some clients and not by others.
+            routes=[Route(PATH, mcp), Route(f"{PATH}/", mcp)],
+            exception_handlers={HTTPException: _on_http_error},
+        )
+        app.router.redirect_slashes = False
+        await OrderlyServer(app, grace_s=GRACE_S, ready=ready).run_on(listener)
+
+
+def _on_http_error(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    found = RefusedError(
+        Code.NOT_FOUND, "there is no such path", next_step=f"MCP is spoken at `{PATH}`"
+    )
+    return problem(found, status=error.status_code)

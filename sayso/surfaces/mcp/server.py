@@ -1,0 +1,170 @@
+"""The protocol: lists the tools of a workspace and calls them, for whoever the transport names."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import anyio
+from mcp.server.context import ServerRequestContext
+from mcp.server.lowlevel import Server
+from mcp_types import (
+    CallToolRequestParams,
+    CallToolResult,
+    ListToolsResult,
+    PaginatedRequestParams,
+    TextContent,
+    ToolAnnotations,
+)
+from mcp_types import Tool as McpTool
+
+from sayso.errors import Code, ConfigError, RefusedError, logged_with_frames
+from sayso.sdk.tokens import Scope
+from sayso.sdk.tools.answers import answer_error
+from sayso.sdk.tools.tool import Answer, Caller, Tool
+from sayso.sdk.tools.toolbox import Toolbox
+
+logger = logging.getLogger("sayso.mcp")
+
+KEY = "sayso/idempotency-key"
+"""In `_meta` of a call: the host's own idempotency key, which a model does not write."""
+_MOST_KEY_CHARS = 200
+
+Context = ServerRequestContext[Any, Any]
+
+INSTRUCTIONS = (
+    "Each tool asks for something on behalf of one customer, who is known already and cannot be "
+    "chosen. A policy decides whether it is done, refused, or left to a person; no tool can decide "
+    "in that person's place. Only `status` `succeeded` means that it is done. Tell the customer "
+    "what `tell_customer` says, and nothing beyond it. After a lost answer make the same call "
+    "again: it is the same action, and is done once."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """Who calls, and what for.
+
+    Attributes:
+        scopes: what the caller may do.
+        turned_away: is told of a call that is refused here.
+    """
+
+    caller: Caller
+    scopes: frozenset[Scope]
+    turned_away: Callable[[Code], Awaitable[None]]
+
+
+def make_server(toolbox: Toolbox, session_of: Callable[[Context], Session]) -> Server[Any]:
+    """The server.
+
+    Args:
+        session_of: who calls, from what the transport knows; never from what a model writes.
+    """
+
+    async def list_tools(
+        context: Context, params: PaginatedRequestParams | None
+    ) -> ListToolsResult:
+        scopes = session_of(context).scopes
+        return ListToolsResult(
+            tools=[_described(tool) for tool in toolbox.tools if tool.scope in scopes]
+        )
+
+    async def call_tool(context: Context, params: CallToolRequestParams) -> CallToolResult:
+        answer = await _finished(_answer(toolbox, session_of(context), params, context.meta or {}))
+        return CallToolResult(
+            content=[TextContent(type="text", text=answer.text)],
+            structured_content=dict(answer.content),
+            is_error=answer.is_error,
+        )
+
+    server: Server[Any] = Server(
+        "sayso",
+        version=_version(),
+        title="Sayso",
+        instructions=INSTRUCTIONS,
+        on_list_tools=list_tools,
+        on_call_tool=call_tool,
+    )
+    # Its spans would hold what clients write; the engine makes spans of its own.
+    server.middleware.clear()
+    return server
+
+
+async def _finished(work: Awaitable[Answer]) -> Answer:
+    """Wait for the answer although the client gives up.
+
+    So it cannot leave half a thing behind: the same call then asks what became of it.
+    """
+    with anyio.CancelScope(shield=True):
+        return await work
+    raise AssertionError("nobody leaves a shielded scope early")
+
+
+async def _answer(
+    toolbox: Toolbox, session: Session, params: CallToolRequestParams, meta: Mapping[str, Any]
+) -> Answer:
+    tool = toolbox.tool(params.name)
+    try:
+        if tool is not None and tool.scope not in session.scopes:
+            raise RefusedError(
+                Code.FORBIDDEN,
+                f"this token has not the scope `{tool.scope.value}`",
+                next_step="give the client a token with that scope",
+            )
+        key = _key(meta)
+    except RefusedError as error:
+        await session.turned_away(error.code)
+        return answer_error(error)
+    try:
+        return await toolbox.call(params.name, params.arguments or {}, session.caller, key=key)
+    except Exception as error:  # noqa: BLE001  (the surface's edge)
+        occurrence = secrets.token_hex(8)
+        logger.error("call %s: %s", occurrence, logged_with_frames(error))  # noqa: TRY400
+        return answer_error(ConfigError(Code.INTERNAL, f"look for {occurrence} in the log"))
+
+
+def _key(meta: Mapping[str, Any]) -> str | None:
+    """The host's key of a call.
+
+    Raises:
+        RefusedError: `invalid_input`; a key that is not read is no key, and the call would be made
+            a second time.
+    """
+    given: object = meta.get(KEY)
+    if given is None:
+        return None
+    if isinstance(given, str) and 1 <= len(given) <= _MOST_KEY_CHARS and given.isprintable():
+        return given
+    raise RefusedError(
+        Code.INVALID_INPUT,
+        f"`{KEY}` is no text of 1 to {_MOST_KEY_CHARS} printable characters",
+        next_step="use a shorter one, such as a UUID",
+    )
+
+
+def _described(tool: Tool) -> McpTool:
+    return McpTool(
+        name=tool.name,
+        title=tool.title,
+        description=tool.description,
+        input_schema=dict(tool.input_schema),
+        output_schema=dict(tool.output_schema),
+        annotations=ToolAnnotations(
+            read_only_hint=tool.reads_only,
+            destructive_hint=not tool.reads_only and not tool.reversible,
+            idempotent_hint=True,
+            open_world_hint=not tool.reads_only,
+        ),
+    )
+
+
+def _version() -> str:
+    try:
+        return version("sayso")
+    except PackageNotFoundError:  # run from a source tree that is not installed
+        return ""

@@ -1,0 +1,140 @@
+"""`sayso mcp --subject …`: a real process, the real client, one customer."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from mcp import MCPError
+from surfaces.mcp.rig import Rig, call, settled, usd
+
+from sayso.testing.sandbox import Fault
+
+CREDIT = "/v1/customers/*/balance_transactions"
+
+
+@pytest.mark.promise("tools:same")
+@pytest.mark.promise("tools:waiting")
+@pytest.mark.promise("tools:no-decision")
+@pytest.mark.parametrize(
+    ("mode", "who", "currency"), [("auto", "ana", "USD"), ("legacy", "chloe", "EUR")]
+)
+async def test_a_client_refunds_what_the_policy_allows(
+    rig: Rig, mode: str, who: str, currency: str
+) -> None:
+    """Both eras of the protocol: small is done, large waits, another's is refused, once each."""
+    customer = f"cus_demo_{who}"
+    async with rig.stdio(customer, mode=mode) as client:
+        tools = {tool.name: tool for tool in (await client.list_tools()).tools}
+        assert sorted(tools) == [
+            *("ask", "email_send", "email_send_apology", "get_action"),
+            *("stripe_cancel_subscription", "stripe_credit", "stripe_refund"),
+        ]
+        assert tools["stripe_refund"].annotations is not None
+        assert tools["stripe_refund"].annotations.destructive_hint
+        amount = {"amount_minor": 1_500, "currency": currency}
+        small = {"charge": f"ch_demo_{who}_2", "amount": amount}
+        done, is_error = await call(client, "stripe_refund", small)
+        assert (is_error, done["status"]) == (False, "succeeded")
+        assert done["receipt"]["amount"] == amount
+        assert (await call(client, "stripe_refund", small))[0]["id"] == done["id"]
+        assert rig.effects(customer) == [1_500]
+        timeline = rig.sayso("actions", "show", done["id"])["timeline"]
+        assert timeline[0]["actor"] == "service:mcp"
+        large, is_error = await call(client, "stripe_refund", {"charge": f"ch_demo_{who}_1"})
+        assert (is_error, large["status"]) == (False, "pending_approval")
+        assert "nothing has been done yet" in large["meaning"]
+        shown, _ = await call(client, "get_action", {"id": large["id"]})
+        assert shown["status"] == "pending_approval"
+        assert "Nothing has been done yet" in shown["tell_customer"]
+        theirs, is_error = await call(client, "stripe_refund", {"charge": "ch_demo_ben_1"})
+        assert (is_error, theirs["error"]["code"]) == (True, "unknown_object")
+        for name in ("approve", "stripe.refund", "stripe_take_back_credit"):
+            refused, is_error = await call(client, name, {"id": large["approval"]["id"]})
+            assert (is_error, refused["error"]["code"]) == (True, "unknown_action")
+        assert rig.effects(customer) == [1_500]
+        assert rig.effects("cus_demo_ben") == []
+
+
+@pytest.mark.promise("tools:subject")
+async def test_an_argument_cannot_name_a_customer(rig: Rig) -> None:
+    """Invariant 4, and rule 16: the argument is named, with a code and the next step."""
+    async with rig.stdio("cus_demo_daichi") as client:
+        for more in (
+            {"subject": "cus_demo_ben"},
+            {"customer": "cus_demo_ben"},
+            {"tenant": "other"},
+            {"amount": 5.0},
+            {"charge": 7},
+            {"charge": "re_1"},
+        ):
+            args = {"charge": "ch_demo_daichi_1", **more}
+            refused, is_error = await call(client, "stripe_refund", args)
+            assert (is_error, refused["error"]["code"]) == (True, "invalid_input")
+            assert next(iter(more)) in refused["error"]["message"]
+            assert refused["error"]["next_step"]
+        refused, _ = await call(client, "ask", {"message": "hi", "subject": "cus_demo_ben"})
+        assert refused["error"]["code"] == "invalid_input"
+    assert rig.effects("cus_demo_daichi") == []
+
+
+async def test_words_are_planned_and_told(rig: Rig) -> None:
+    """`ask` goes to the planner that the workspace has; the model chooses none."""
+    async with rig.stdio("cus_demo_marco") as client:
+        words = {"message": "Please refund order 1036, the machine leaks"}
+        asked, is_error = await call(client, "ask", words)
+        assert not is_error
+        statuses: list[str] = []
+        while statuses in ([], ["planned"]):  # another process may have it in hand
+            asked, _ = await call(client, "ask", words)
+            statuses = [step["status"] for step in asked.get("actions", [])]
+        assert statuses == ["pending_approval"]
+        assert "Nothing has been done yet" in asked["tell_customer"]
+        assert (await call(client, "ask", words))[0]["id"] == asked["id"]
+    assert rig.effects("cus_demo_marco") == []
+
+
+@pytest.mark.promise("tools:once")
+async def test_a_server_that_is_killed_leaves_one_effect(rig: Rig, tmp_path: Path) -> None:
+    """Invariant 2: kill -9 after the provider did it and before it said so, then the same call."""
+    pid, args = tmp_path / "pid", {"amount": usd(1_100)}
+    rig.sandbox.add_faults(Fault(kind="hold_after", path=CREDIT))
+    async with rig.stdio("cus_demo_hugo", pid=pid) as client:
+        lost = asyncio.create_task(call(client, "stripe_credit", args))
+        assert await asyncio.to_thread(rig.sandbox.wait_until_held)
+        os.kill(int(pid.read_text()), signal.SIGKILL)
+        with pytest.raises(MCPError):
+            await lost
+    rig.sandbox.release()
+    async with rig.stdio("cus_demo_hugo") as client:
+        told = await settled(client, "stripe_credit", args)
+        assert "this call did nothing" in told["repeated"]
+    assert len(rig.effects("cus_demo_hugo")) == 1
+
+
+@pytest.mark.promise("tools:once")
+async def test_a_client_that_gives_up_leaves_one_effect(rig: Rig) -> None:
+    """What is begun is finished although its call was cancelled; the same call tells of it."""
+    args = {"amount": usd(1_200)}
+    rig.sandbox.add_faults(Fault(kind="hold_before", path=CREDIT))
+    async with rig.stdio("cus_demo_kim") as client:
+        waiting = asyncio.create_task(call(client, "stripe_credit", args))
+        assert await asyncio.to_thread(rig.sandbox.wait_until_held)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        meanwhile, _ = await call(client, "stripe_credit", args)
+        assert meanwhile["status"] == "executing"
+        assert "nth" not in meanwhile["repeated"]
+        rig.sandbox.release()
+        told = await settled(client, "stripe_credit", args)
+        assert told["id"] == meanwhile["id"]
+        many = await asyncio.gather(
+            *(call(client, "stripe_credit", {**args, "nth": 2}) for _ in range(5))
+        )
+        assert len({content["id"] for content, _ in many}) == 1
+        await settled(client, "stripe_credit", {**args, "nth": 2})
+    assert len(rig.effects("cus_demo_kim")) == 2
