@@ -15,7 +15,7 @@ TIMEOUT_S = 400
 BENCHES = {
     "overhead": ["--actions", "4", "--rounds", "1"],
     "crash": "--runs 1 --stores sqlite --workers 1 --peer-runs 0 --stripe-runs 1".split(),
-    "log_crash": "--runs 1 --store sqlite".split(),
+    "log_crash": [],
     "retention": "--store sqlite --entries 512 --part 256".split(),
     "startup": ["--rounds", "1"],
     "tamper": [],
@@ -48,10 +48,14 @@ def run_bench(name: str, *more: str) -> tuple[int, dict[str, Any]]:
     return done.returncode, cast("dict[str, Any]", json.loads(done.stdout))
 
 
-@pytest.mark.parametrize("name", BENCHES)
+@pytest.mark.parametrize("name", sorted(BENCHES.keys() - {"log_crash"}))
 def test_a_bench_prints_one_document_and_its_exit_status_says_whether_it_is_ok(name: str) -> None:
     """design.md section 7: `{"name", "rows": [{"case", "value", "unit", "ratio_to"?}], "ok"}`."""
-    status, document = run_bench(name)
+    check_form(name, *run_bench(name))
+
+
+def check_form(name: str, status: int, document: dict[str, Any]) -> None:
+    """Whether the document has the form that every bench's has."""
     assert set(document) == {"name", "rows", "ok"}
     assert document["name"] == name
     assert status == (0 if document["ok"] else 1)
@@ -87,6 +91,7 @@ def test_a_short_log_crash_campaign_finds_nothing(store: str) -> None:
     status, document = run_bench("log_crash", "--runs", "5", "--store", store)
     values = {row["case"]: row["value"] for row in document["rows"]}
     assert status == 0, document
+    check_form("log_crash", status, document)
     assert values[f"{store}: runs"] == 5
     assert values[f"{store}: entries"] > 0
     assert values[f"{store}: killed at: seal"] == values[f"{store}: killed at: prune"] == 1

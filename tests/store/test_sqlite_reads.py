@@ -33,6 +33,11 @@ def times_open(path: Path) -> int:
     return [link.readlink() for link in links].count(path)
 
 
+def writers() -> int:
+    """How many stores of this process are open."""
+    return [thread.name for thread in threading.enumerate()].count("sayso-write")
+
+
 async def test_a_loop_that_ends_leaves_no_connection_behind(store: SqliteStore) -> None:
     """As many connections as units that read at once, however many threads have asked."""
 
@@ -88,8 +93,9 @@ async def test_closing_waits_for_units_that_read_and_not_on_the_loop(store: Sqli
     there = asyncio.create_task(store.read(work))
     while not reading.is_set():
         await asyncio.sleep(0)
+    writing = writers()
     closing = asyncio.create_task(store.close())
-    while "sayso-write" in {thread.name for thread in threading.enumerate()}:
+    while writers() == writing:  # others may be those of a test that has failed
         await asyncio.sleep(0)
     for _ in range(100):
         await asyncio.sleep(0)
