@@ -484,7 +484,8 @@ class Sayso(StopSwitch):
         """The person's token behind a secret.
 
         Raises:
-            RefusedError: `unauthenticated`, `forbidden`.
+            RefusedError: `unauthenticated`; `forbidden`, also for somebody who is not listed as
+                active any more.
         """
         found = await self.tokens.check(token)
         if found.kind != "person" or Scope.DECIDE not in found.scopes:

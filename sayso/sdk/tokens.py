@@ -1,7 +1,7 @@
 """Bearer tokens: made once, stored as hashes, each with a kind, scopes and an end.
 
 A service token proposes, reads and, with a scope for it, stops; only a person's token decides and
-resumes (AU-16).
+resumes (AU-16). A person's token lasts no longer than the person stands in sayso.toml as active.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Literal, cast
 import orjson
 
 from sayso.actions.ledger import dumps
+from sayso.actions.reach import Directory
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json
 from sayso.audit.log import AuditLog
 from sayso.errors import Code, RefusedError
@@ -66,9 +67,16 @@ class Token:
 
 
 class Tokens:
-    """Makes, checks and revokes tokens."""
+    """Makes, checks and revokes tokens.
 
-    def __init__(self, store: Store, log: AuditLog, clock: Clock, ids: IdSource) -> None:
+    Args:
+        directory: who the people are now; a token of anybody else opens nothing.
+    """
+
+    def __init__(
+        self, store: Store, log: AuditLog, clock: Clock, ids: IdSource, directory: Directory
+    ) -> None:
+        self._directory = directory
         self._store = store
         self._log = log
         self._clock = clock
@@ -154,10 +162,11 @@ class Tokens:
         )
 
     async def check(self, secret: str) -> Token:
-        """The token behind a secret.
+        """The token behind a secret; every surface that takes one asks here.
 
         Raises:
-            RefusedError: `unauthenticated`, when it is unknown, ended or revoked.
+            RefusedError: `unauthenticated`, when it is unknown, ended or revoked; `forbidden`, when
+                it is of a person who is not listed, or not active, any more.
         """
         row = None
         if _well_formed(secret):
@@ -167,12 +176,21 @@ class Tokens:
         if row is not None:
             token = _read(row)
             if token.revoked_at is None and to_micros(self._clock.now()) < token.expires_at:
-                return token
+                return self._of_somebody(token)
         raise RefusedError(
             Code.UNAUTHENTICATED,
             "the token is unknown, ended or revoked",
             next_step="make one with `sayso token create`",
         )
+
+    def _of_somebody(self, token: Token) -> Token:
+        if token.kind == "person" and self._directory.person(token.holder) is None:
+            raise RefusedError(
+                Code.FORBIDDEN,
+                "the person behind this token is no active person of this workspace",
+                next_step="revoke the token, or list them as active under [[people]] in sayso.toml",
+            )
+        return token
 
     async def revoke(self, tenant: Tenant, token_id: str, *, by: Actor) -> None:
         """End a token now.

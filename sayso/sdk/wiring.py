@@ -251,7 +251,7 @@ def build_house(
         eraser=eraser,
         sweeper=sweeper,
         holds=holds,
-        tokens=Tokens(store, log, clock, ids),
+        tokens=Tokens(store, log, clock, ids, directory),
         agent=agent,
         handlers=handlers,
         dispatcher=dispatcher,

@@ -109,6 +109,11 @@ PROMISES: dict[str, Promise] = {
         "unless it is said.",
         "AU-15",
     ),
+    "http:left": Promise(
+        "A token of a person whom sayso.toml does not list as active opens nothing, whatever its "
+        "scopes and wherever it is shown.",
+        "AU-15, SL-9",
+    ),
     "http:retention": Promise(
         "Sealing, pruning and sweeping over HTTP need a person's token with the scope `admin` and "
         "a role; long work goes on, is not begun twice, and its end is told to who asks again.",

@@ -59,6 +59,20 @@ async def test_a_secret_opens_exactly_what_its_token_says(tmp_path: Path) -> Non
         assert await house.sayso.tokens.list(Tenant("other")) == []
 
 
+@pytest.mark.promise("http:left")
+@pytest.mark.parametrize("holder", ["idle", "gone", "Maria"])
+async def test_a_token_of_nobody_who_is_listed_opens_nothing(tmp_path: Path, holder: str) -> None:
+    """AU-15, SL-9: a person's token counts while sayso.toml lists the person as active."""
+    async with open_shop(tmp_path) as house:
+        _, secret = await make(house, "person", frozenset(Scope), holder=holder)
+        assert await refusal(house, secret) is Code.FORBIDDEN
+        with pytest.raises(RefusedError) as refused:
+            await house.sayso.person_of(secret)
+        assert refused.value.code is Code.FORBIDDEN
+        _, service = await make(house, holder=holder)
+        assert (await house.sayso.tokens.check(service)).kind == "service"
+
+
 async def test_a_secret_is_stored_nowhere(tmp_path: Path) -> None:
     """AU-15, invariant 6: neither the file nor its journal holds it, nor what is shown."""
     async with open_shop(tmp_path) as house:

@@ -43,7 +43,7 @@ async def admit(request: Request) -> Token:
 
     Raises:
         HttpError: 401 `unauthenticated` when there is none or it is not valid now; 403 `forbidden`
-            when its person is marked as inactive.
+            when its person is not listed as active now.
     """
     sayso = sayso_of(request)
     given = request.headers.getlist("authorization")
@@ -54,19 +54,11 @@ async def admit(request: Request) -> Token:
             "send `Authorization: Bearer csk_…`; make one with `sayso token create`",
         )
     try:
-        token = await sayso.tokens.check(match[1])
+        return await sayso.tokens.check(match[1])
     except RefusedError as error:
-        challenge = {"WWW-Authenticate": f'{_REALM}, error="invalid_token"'}
+        unknown = error.code is Code.UNAUTHENTICATED
+        challenge = {"WWW-Authenticate": f'{_REALM}, error="invalid_token"'} if unknown else None
         raise HttpError(error, headers=challenge) from error
-    if token.kind == "person" and _is_inactive(sayso, token.holder):
-        raise HttpError(
-            RefusedError(
-                Code.FORBIDDEN,
-                "the person behind this token is not active any more",
-                next_step="revoke the token, or set `active` in sayso.toml",
-            )
-        )
-    return token
 
 
 def _unauthenticated(message: str, next_step: str) -> HttpError:
@@ -75,11 +67,6 @@ def _unauthenticated(message: str, next_step: str) -> HttpError:
         RefusedError(Code.UNAUTHENTICATED, message, next_step=next_step),
         headers={"WWW-Authenticate": _REALM},
     )
-
-
-def _is_inactive(sayso: Sayso, person_id: str) -> bool:
-    people = sayso.workspace.settings.people
-    return any(person.id == person_id and not person.active for person in people)
 
 
 class Needs:

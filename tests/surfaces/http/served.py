@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import httpx
 from fastapi import FastAPI
 from support.house import POLICY
-from support.workspace import make_workspace
+from support.workspace import PEOPLE, make_workspace
 
 from sayso.actions.action import Action, Args, Subject, at_most_once
 from sayso.actions.cedar.policy import read_default_policy
@@ -172,7 +172,8 @@ def full_workspace(folder: Path, stripe_url: str) -> Workspace:
     """A workspace whose policy has the default rules and those of the shop."""
     default = read_default_policy(actions_with(at_most_once()))
     policy = "\n".join([*default.values(), POLICY])
-    return make_workspace(folder, stripe_url=stripe_url, policy=policy)
+    people = {**PEOPLE, "stranger": [], "lister": []}
+    return make_workspace(folder, stripe_url=stripe_url, policy=policy, people=people)
 
 
 @contextmanager
@@ -237,5 +238,5 @@ async def token(
     """A new token of one day, as if made some days ago."""
     house = sayso.house
     past = FakeClock(START - timedelta(days=days_ago))
-    tokens = Tokens(house.store, house.log, past, house.ids)
+    tokens = Tokens(house.store, house.log, past, house.ids, house.directory)
     return await tokens.create(tenant or house.tenant, kind, holder, scopes, days=1, by=OPERATOR)

@@ -150,11 +150,21 @@ def test_a_revoked_token_opens_nothing_at_once(served: Served) -> None:
     problem(served.get("/v1/actions", by="revoked"), 401, "unauthenticated")
 
 
-def test_somebody_who_left_loses_every_power(served: Served) -> None:
-    """`active = false` in sayso.toml outweighs a token that has not ended."""
-    problem(served.get("/v1/approvals", by="idle"), 403, "forbidden")
-    approval = served.propose()["approval"]
-    problem(served.decide(approval, "approve", by="idle"), 403, "forbidden")
+@pytest.mark.promise("http:left")
+@pytest.mark.parametrize("holder", ["idle", "gone"])
+def test_somebody_who_left_loses_every_power(served: Served, holder: str) -> None:
+    """Whoever is `active = false` in sayso.toml, or not listed at all, whatever the scopes are."""
+    made = token(served.sayso, holder, "person", frozenset(Scope))
+    _, served.secrets[holder] = served.run(made)
+    action = served.propose()
+    for path in (*GETS, f"/v1/actions/{action['id']}/evidence", "/metrics"):
+        found = problem(served.get(path, by=holder), 403, "forbidden")
+        assert "no active person" in found["detail"]
+        assert "[[people]]" in found["next_step"]
+    for path, (_, body) in POSTS.items():
+        problem(served.post(path, body, by=holder), 403, "forbidden")
+    problem(served.decide(action["approval"], "approve", by=holder), 403, "forbidden")
+    problem(served.post("/v1/stop", {"scope": "all"}, by=holder), 403, "forbidden")
 
 
 @pytest.mark.promise("http:tenant")
