@@ -57,7 +57,7 @@ def create_app(sayso: Sayso, *, heartbeat_s: float = HEARTBEAT_S) -> FastAPI:
 
     Args:
         sayso: must be open, in the same event loop, while calls are served.
-        heartbeat_s: seconds of silence after which an event stream sends a comment.
+        heartbeat_s: seconds between two comments of an event stream, each after a look at a token.
     """
     app = HttpApi(
         title="Sayso",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 from fastapi import Request
@@ -43,11 +44,14 @@ async def follow(
 
     Args:
         after: index of the last entry that the caller has seen, or -1.
-        heartbeat_s: seconds of silence before a comment is sent; the token is checked again then.
+        heartbeat_s: seconds between two comments; the token is checked again before each.
 
     Guarantees: no change is left out or sent twice in one stream; with `Last-Event-ID`, not over
     several either. A stream that breaks off without `end` is taken up again by the same call.
+    However much is committed meanwhile, a token that has ended is noticed within `heartbeat_s`.
     """
+    now = asyncio.get_running_loop().time
+    due = now() + heartbeat_s
     while not changes.stopped:
         version = await changes.version()
         # NOTE: the state is read before the entries, so that an ended one has all of them.
@@ -58,12 +62,14 @@ async def follow(
         if state.status in _ENDED:
             yield ServerSentEvent(event="end", data=state)
             return
-        if not await changes.later_than(version, heartbeat_s):
+        await changes.later_than(version, max(0.0, due - now()))
+        if now() >= due:
             try:
                 await admit(request)
             except HttpError:
                 return  # the token has ended meanwhile, and the stream with it
-            yield ServerSentEvent(comment="nothing new")
+            yield ServerSentEvent(comment="still here")
+            due = now() + heartbeat_s
 
 
 def _event(entry: EntryView, request_id: str) -> ServerSentEvent:

@@ -220,6 +220,41 @@ async def test_silence_is_filled_and_ends_with_the_token(tmp_path: Path, sandbox
         assert comments >= 2
 
 
+async def test_a_busy_server_hides_no_silence_and_no_revoked_token(
+    tmp_path: Path, sandbox: Sandbox
+) -> None:
+    """Both come by the stream's own clock, although commits of others never cease."""
+    with serving(
+        tmp_path, sandbox, FakeClock(), lambda sayso: create_app(sayso, heartbeat_s=0.6)
+    ) as served:
+        made, served.secrets["brief"] = served.run(token(served.sayso, "brief"))
+        asked = await asyncio.to_thread(
+            served.post, "/v1/requests?wait=20", words("Please refund order 1042.")
+        )
+        path = f"/v1/requests/{as_json(asked)['id']}/events"
+        busy = asyncio.run_coroutine_threadsafe(_commit_for_ever(served), served.loop)
+        comments = 0
+        try:
+            async with (
+                asyncio.timeout(20),
+                httpx.AsyncClient(base_url=served.url, timeout=TIMEOUT_S) as client,
+                client.stream("GET", path, headers=served.headers("brief")) as answer,
+            ):
+                async for event in events(answer):
+                    comments += event.name == ":"
+                    if comments == 2:
+                        await asyncio.to_thread(_revoke, served, made.id)
+            assert not busy.done()
+        finally:
+            busy.cancel()
+        assert comments >= 2
+
+
+async def _commit_for_ever(served: Served) -> None:
+    while True:
+        await token(served.sayso, "another")
+
+
 def _revoke(served: Served, token_id: str) -> None:
     sayso = served.sayso
     by = next(iter(served.run(sayso.tokens.list(sayso.house.tenant)))).actor
