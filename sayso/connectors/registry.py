@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import cast
@@ -233,16 +234,17 @@ class Connectors:
         return False
 
     async def close(self) -> None:
-        """Close every connector; one that fails does not keep the others open."""
-        self._hiding.stop()
-        failed: list[Exception] = []
-        for connector in self._connectors.values():
-            try:
-                await connector.close()
-            except (OSError, RuntimeError) as error:
-                failed.append(error)
-        if failed:
-            raise failed[0]
+        """Close every connector, in their order; one that fails does not keep the others open.
+
+        Raises: what the last one of those that failed raised, whatever it was.
+        """
+        async with AsyncExitStack() as ends:
+            ends.callback(self._hiding.stop)
+            for connector in reversed(self._connectors.values()):
+                ends.push_async_callback(self._close, connector)
+
+    async def _close(self, connector: Connector) -> None:
+        await self._hiding.over(connector.close())
 
     def _of(self, action_name: str) -> Connector:
         return self._connectors[self.action(action_name).connector]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import secrets
 from collections.abc import Callable, Mapping, Sequence
@@ -159,15 +158,13 @@ class Sayso(StopSwitch):
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        for task in self._tasks:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
-        self._tasks.clear()
-        if self._house is not None:
-            await self._house.close()
-        self._indexes.close()
-        self._house = None
+        try:
+            if self._house is not None:
+                await self._house.close(self._tasks)
+        finally:
+            self._house = None
+            self._tasks.clear()
+            self._indexes.close()
 
     @property
     def house(self) -> House:

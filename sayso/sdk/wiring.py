@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -80,13 +82,19 @@ class House:
     dispatcher: Dispatcher
     telemetry: Telemetry
 
-    async def close(self) -> None:
-        """Close sockets, then the database."""
-        await self.agent.close()
-        await self.connectors.close()
-        if self.connections is not None:
-            await self.connections.close()
-        await self.store.close()
+    async def close(self, tasks: Sequence[asyncio.Task[None]] = ()) -> None:
+        """End tasks, close sockets, write what a refresh has begun, then close the database.
+
+        Whatever of it fails, the rest is closed all the same, and then the failure is raised.
+        """
+        async with contextlib.AsyncExitStack() as ends:
+            ends.push_async_callback(self.store.close)
+            if self.connections is not None:
+                ends.push_async_callback(self.connections.close)
+            ends.push_async_callback(self.connectors.close)
+            ends.push_async_callback(self.agent.close)
+            for task in reversed(tasks):
+                ends.push_async_callback(_end, task)
 
 
 def build_house(
@@ -257,6 +265,12 @@ def build_house(
         dispatcher=dispatcher,
         telemetry=telemetry,
     )
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
 
 
 def _timers(settings: Settings) -> Timers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 import tomllib
@@ -374,3 +375,53 @@ async def test_a_connector_that_is_away_answers_for_nobody() -> None:
     found = Connectors([Members(), Away()])
     assert await code_of_listing(found, ZOE) is Code.PROVIDER_UNAVAILABLE
     assert await code_of_listing(found, NOBODY) is Code.PROVIDER_UNAVAILABLE
+
+
+class Closing(Fine):
+    """It says that it was closed, and may break at it."""
+
+    def __init__(self, name: str, closed: list[str], error: BaseException | None = None) -> None:
+        super().__init__()
+        self.name = name
+        self._closed = closed
+        self._error = error
+
+    @property
+    def actions(self) -> list[Action]:
+        """None."""
+        return []
+
+    async def close(self) -> None:
+        """Note it, then break."""
+        self._closed.append(self.name)
+        if self._error is not None:
+            raise self._error
+
+
+@pytest.mark.parametrize(
+    "error", [OSError("x"), ValueError("x"), KeyError("x"), asyncio.CancelledError()]
+)
+async def test_a_connector_that_breaks_at_its_end_keeps_no_other_open(error: BaseException) -> None:
+    """Each is closed, in their order, and then the error is told."""
+    closed: list[str] = []
+    found = Connectors(
+        [Closing("one", closed, error), Closing("two", closed, error), Closing("three", closed)]
+    )
+    with pytest.raises(type(error)):
+        await found.close()
+    assert closed == ["one", "two", "three"]
+
+
+async def test_what_breaks_at_the_end_says_no_secret_either() -> None:
+    """Closing is a call like the others."""
+    key = "sk_test_a_key_to_hide"
+    broken = Closing("three", [], ValueError(f"cannot log out with {key}"))
+    found = Connectors.load(
+        {"stripe": {"api_key": "env:KEY", "base_url": "http://127.0.0.1:9"}},
+        clock=FakeClock(),
+        secret=lambda reference: Secret(key),
+        own=[broken],
+    )
+    with pytest.raises(RuntimeError, match="cannot log out") as raised:
+        await found.close()
+    assert key not in str(raised.value)

@@ -20,6 +20,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from sayso.audit.note import Ed25519Signer
+from sayso.connectors.define import OwnConnector
 from sayso.connectors.secret import Secret
 from sayso.connectors.tokens import Token
 from sayso.connectors.vault import new_key
@@ -290,6 +291,41 @@ async def test_closing_waits_for_a_refresh_that_has_begun(tmp_path: Path) -> Non
             with pytest.raises(asyncio.CancelledError):
                 await asking
             asyncio.get_running_loop().call_soon(idp.release)
+        await bearer_of(workspace, clock)
+        assert (idp.calls, idp.revocations) == (1, 0)
+
+
+class Stuck(OwnConnector):
+    """A connector that cannot let go of its things."""
+
+    name = "stuck"
+
+    async def close(self) -> None:
+        """Break."""
+        raise ValueError("it is open no more")
+
+
+async def test_closing_goes_on_when_a_connector_breaks(tmp_path: Path) -> None:
+    """The rotated token is written and the database closed, and then it is told what broke."""
+    clock = FakeClock()
+    async with FakeIdp.start() as idp:
+        workspace = make_workspace(tmp_path, idp=idp, grant="refresh_token")
+        sayso = Sayso(workspace, work=False, clock=clock, connectors=[Stuck()])
+        await sayso.__aenter__()
+        store = sayso.house.store
+        await connections_of(sayso).authorise("mail", granted(idp, clock))
+        clock.advance(hours=2)
+        idp.hold()
+        asking = asyncio.create_task(connections_of(sayso).bearer("mail"))
+        await idp.wait_until_held()
+        asking.cancel()
+        asyncio.get_running_loop().call_soon(idp.release)
+        with pytest.raises(ValueError, match="open no more"):
+            await sayso.__aexit__()
+        with pytest.raises(ConfigError, match="closed"):
+            await store.read(lambda reader: None)
+        with pytest.raises(ConfigError, match="not open"):
+            _ = sayso.house
         await bearer_of(workspace, clock)
         assert (idp.calls, idp.revocations) == (1, 0)
 
