@@ -223,12 +223,13 @@ class Writer:
             waiting = [*group, *self._units.take_all()]
             return [Outcome(unit=unit, error=error) for unit in waiting]
         self._units.join(group)
-        done = _Group(session, apart=apart)
+        done = _Group(session, group, apart=apart)
         try:
             for at, unit in enumerate(group):
                 done.run(unit)
                 if session.is_lost:
                     self._units.put_back(group[at + 1 :])
+                    del group[at + 1 :]  # they are answered another time
                     raise ConnectionLostError
             done.finish()
         except _UnclearError:
@@ -359,13 +360,15 @@ class _Group:
     """Units that share one commit.
 
     Args:
+        units: all of them, also those whose turn has not come.
         apart: whether each unit is checked before the next one runs, so that a statement that fails
             is known to be its own. Else nobody waits for it until the end of the group, which is
             run again, apart, if there was any.
     """
 
-    def __init__(self, session: Session, *, apart: bool) -> None:
+    def __init__(self, session: Session, units: list[Unit], *, apart: bool) -> None:
         self._session = session
+        self._units = units
         self.apart = apart
         self._scope: str | None = None
         self._shared = Shared()
@@ -373,7 +376,8 @@ class _Group:
 
     def all_failed(self, error: BaseException) -> list[Outcome]:
         """The same units; those that had failed by themselves keep their own error."""
-        return [Outcome(unit=done.unit, error=done.error or error) for done in self.outcomes]
+        own = {id(done.unit): done.error for done in self.outcomes}
+        return [Outcome(unit=unit, error=own.get(id(unit)) or error) for unit in self._units]
 
     def run(self, unit: Unit) -> None:
         """Run one unit in a savepoint, so that its failure takes back only itself.
