@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated
 
-import orjson
 from fastapi import APIRouter, Query
 
 from sayso.actions.decision import DIGEST_PREFIX, Choice, Decision
 from sayso.errors import Code, RefusedError
-from sayso.sdk.app import Sayso
 from sayso.sdk.tokens import Token
 from sayso.sdk.views import RequestView
 from sayso.surfaces.http import examples
 from sayso.surfaces.http.auth import Decider, Open
-from sayso.surfaces.http.decisions import make_mark
 from sayso.surfaces.http.documents import asked, problems, shown
 from sayso.surfaces.http.edge import GuardedRoute
 from sayso.surfaces.http.keys import Key
+from sayso.surfaces.http.marks import make_mark, was_made
 from sayso.surfaces.http.shapes import NoQuery, PlanDecisionBody
 
 router = APIRouter(tags=["requests"], route_class=GuardedRoute)
@@ -54,12 +53,18 @@ async def decide_plan(
             next_step=f"GET /v1/requests/{request.id} shows those that are",
         )
     mark = _mark(key, body)
+    if was_made(mark, _calls(request, token), "decision"):
+        return request
     try:
         await sayso.decide_plan(_decisions(token, body, mark))
     except RefusedError as error:
-        if error.code is not Code.ALREADY_DECIDED or not await _taken(sayso, token, body, mark):
+        # The same call, sent twice at once: whoever comes second finds the first one's votes.
+        request = await sayso.request(request_id, tenant=token.tenant)
+        made = error.code is Code.ALREADY_DECIDED
+        if not made or not was_made(mark, _calls(request, token), "decision"):
             raise
-    return await sayso.request(request.id, tenant=token.tenant)
+        return request
+    return await sayso.request(request_id, tenant=token.tenant)
 
 
 def _decisions(token: Token, body: PlanDecisionBody, mark: str) -> list[Decision]:
@@ -78,25 +83,25 @@ def _decisions(token: Token, body: PlanDecisionBody, mark: str) -> list[Decision
     ]
 
 
-async def _taken(sayso: Sayso, token: Token, body: PlanDecisionBody, mark: str) -> bool:
-    """Whether this very call was taken before: its votes carry its mark, in one commit."""
-    approval = await sayso.approval(body.decisions[0].approval, tenant=token.tenant)
-    ours = [vote.via for vote in approval.votes if vote.person == token.holder]
-    if mark not in ours and mark.rpartition("/")[0] in {via.rpartition("/")[0] for via in ours}:
-        raise RefusedError(
-            Code.IDEMPOTENCY_CONFLICT,
-            "this idempotency key was used for another decision",
-            next_step="use a new key for a new decision",
-        )
-    return mark in ours
+def _calls(request: RequestView, token: Token) -> Iterator[str]:
+    """The marks of the person's calls about this request."""
+    for action in request.actions:
+        for vote in () if action.approval is None else action.approval.votes:
+            if vote.person == token.holder:
+                yield vote.via
 
 
 def _mark(key: str, body: PlanDecisionBody) -> str:
-    """The key and the content, hashed, as `decisions.py` does it."""
-    content = orjson.dumps(
+    return make_mark(
+        key,
         [
-            [said.approval, said.decision, said.revision, said.digest[:DIGEST_PREFIX]]
+            [
+                said.approval,
+                said.decision,
+                said.revision,
+                said.digest[:DIGEST_PREFIX],
+                said.reason_code,
+            ]
             for said in body.decisions
-        ]
+        ],
     )
-    return make_mark(key, content)

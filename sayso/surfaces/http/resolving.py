@@ -1,16 +1,12 @@
 """A person settles an unknown outcome over HTTP, once per key.
 
-As with decisions, the ledger itself remembers the key: a resolution is recorded as made via
-`http/KEY/CONTENT`, in the same transaction as the outcome.
+As with decisions, the ledger itself remembers the call: see `marks.py`.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
-from typing import Annotated, Any, cast
+from typing import Annotated
 
-import orjson
 from fastapi import APIRouter, Query
 
 from sayso.actions.resolution import Resolution
@@ -18,16 +14,16 @@ from sayso.audit.entry import EntryKind
 from sayso.errors import Code, RefusedError
 from sayso.sdk.app import Sayso
 from sayso.sdk.tokens import Token
-from sayso.sdk.views import ActionView, EntryView
+from sayso.sdk.views import ActionView
 from sayso.surfaces.http import examples
 from sayso.surfaces.http.auth import Decider, Open
 from sayso.surfaces.http.documents import asked, problems, shown
 from sayso.surfaces.http.edge import GuardedRoute
 from sayso.surfaces.http.keys import Key
+from sayso.surfaces.http.marks import make_mark, via_of, was_made
 from sayso.surfaces.http.shapes import NoQuery, ResolveBody
 
 router = APIRouter(tags=["actions"], route_class=GuardedRoute)
-_KEY_DIGITS, _CONTENT_DIGITS = 12, 8
 
 
 @router.post(
@@ -51,7 +47,7 @@ async def resolve(
 
     The same call sent again is answered with the action as it then stands.
     """
-    mark = _mark(key, body)
+    mark = make_mark(key, [body.outcome, body.receipt_id])
     done = await _earlier(sayso, token, action_id, mark)
     if done is not None:
         return done
@@ -78,31 +74,6 @@ async def resolve(
 async def _earlier(sayso: Sayso, token: Token, action_id: str, mark: str) -> ActionView | None:
     """The action as it stands now, when this very call has settled it before."""
     action = await sayso.action(action_id, tenant=token.tenant)
-    for via in (_via(entry, token) for entry in action.timeline):
-        if via == mark:
-            return action
-        if via.rpartition("/")[0] == mark.rpartition("/")[0]:
-            raise RefusedError(
-                Code.IDEMPOTENCY_CONFLICT,
-                "this idempotency key was used for another outcome",
-                next_step="use a new key for a new outcome",
-            )
-    return None
-
-
-def _via(entry: EntryView, token: Token) -> str:
-    """How this person settled the action by an entry; empty when it is none of theirs."""
-    theirs = entry.actor == f"person:{token.holder}"
-    if entry.kind != EntryKind.ACTION_RESOLVED or not theirs:
-        return ""
-    return str(cast("Mapping[str, Any]", entry.body.get("data", {})).get("via", ""))
-
-
-def _mark(key: str, body: ResolveBody) -> str:
-    """The key and the content, hashed; the evidence is left out, so that it can be erased."""
-    content = orjson.dumps([body.outcome, body.receipt_id])
-    return f"http/{_hash(key.encode(), _KEY_DIGITS)}/{_hash(content, _CONTENT_DIGITS)}"
-
-
-def _hash(value: bytes, digits: int) -> str:
-    return hashlib.sha256(value).hexdigest()[:digits]
+    settled = (entry for entry in action.timeline if entry.kind == EntryKind.ACTION_RESOLVED)
+    theirs = (via_of(entry, token) for entry in settled)
+    return action if was_made(mark, theirs, "outcome") else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -14,10 +13,10 @@ from sayso.surfaces.http.auth import Open, Resumer, Stopper, Watcher
 from sayso.surfaces.http.documents import asked, problems, shown
 from sayso.surfaces.http.edge import GuardedRoute
 from sayso.surfaces.http.keys import Key, bound_key
+from sayso.surfaces.http.marks import key_mark
 from sayso.surfaces.http.shapes import NoQuery, ResumeBody, StopBody, StopPage, StopsQuery
 
 router = APIRouter(tags=["stops"], route_class=GuardedRoute)
-_VIA_DIGITS = 12
 
 
 @router.post(
@@ -43,7 +42,7 @@ async def stop(
         reason=body.reason,
         key=bound_key(token, key),
         by=token.actor,
-        via=_via(key),
+        via=key_mark(key),
         tenant=token.tenant,
     )
 
@@ -69,7 +68,7 @@ async def resume(
             tenant=token.tenant,
             stop_id=body.stop,
             person=token.holder,
-            via=_via(key),
+            via=key_mark(key),
             key=bound_key(token, key),
         )
     )
@@ -92,7 +91,3 @@ async def list_stops(
     )
     more = len(items) == query.limit
     return StopPage(items=tuple(items), next_after=items[-1].id if more else None)
-
-
-def _via(key: str) -> str:
-    return f"http/{hashlib.sha256(key.encode()).hexdigest()[:_VIA_DIGITS]}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -104,6 +105,40 @@ def test_a_part_is_approved_and_the_call_can_be_repeated(served: Served, request
     problem(served.post(path, body, by="maria"), 409, "already_decided")
     other = decisions(served, request_id, "reject", "reject")
     problem(served.post(path, other, by="maria", key=key), 409, "idempotency_conflict")
+
+
+def test_a_key_says_one_thing(served: Served, request_id: str) -> None:
+    """The same key with another reason, or about another step, is refused and changes nothing."""
+    path, key = f"/v1/requests/{request_id}/decision", served.new("key-")
+    body = decisions(served, request_id, "reject", "reject")
+    first, second = body["decisions"]
+    said = served.post(path, {"decisions": [first]}, by="maria", key=key)
+    assert [step["status"] for step in as_json(said)["actions"]] == ["rejected", "pending_approval"]
+    for other in (
+        [{**first, "reason_code": "fraud_suspected"}],
+        [second],
+        [first, second],
+    ):
+        again = served.post(path, {"decisions": other}, by="maria", key=key)
+        problem(again, 409, "idempotency_conflict")
+    steps = as_json(served.get(f"/v1/requests/{request_id}"))["actions"]
+    assert [step["status"] for step in steps] == ["rejected", "pending_approval"]
+    same = served.post(path, {"decisions": [first]}, by="maria", key=key)
+    assert as_json(same)["actions"] == as_json(said)["actions"]
+    assert served.post(path, {"decisions": [second]}, by="maria").status_code == 200
+
+
+def test_the_same_call_twice_at_once_decides_once(served: Served, request_id: str) -> None:
+    """Both are answered alike, whichever came first."""
+    path, key = f"/v1/requests/{request_id}/decision", served.new("key-")
+    body = decisions(served, request_id, "approve", "reject")
+    before = len(served.shop.books.payouts)
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(
+            pool.map(lambda _: served.post(path, body, by="maria", key=key).status_code, range(4))
+        )
+    assert answers == [200] * 4
+    assert len(served.shop.books.payouts) - before == 1
 
 
 def test_nothing_is_decided_when_one_is_not_of_the_plan(served: Served, request_id: str) -> None:
