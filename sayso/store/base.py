@@ -110,7 +110,11 @@ class Store(Protocol):
         ...
 
     async def close(self) -> None:
-        """Finish what was handed over, then let go of the database."""
+        """Finish what was handed over, then let go of the database.
+
+        From its beginning on, `write` and `read` raise `store_unavailable`; whoever closes once
+        more waits until the first is done.
+        """
         ...
 
 

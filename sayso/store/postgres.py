@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from typing import TypeVar
 
 import psycopg
@@ -79,6 +80,8 @@ class PostgresStore:
         self._listener = Listener(
             lambda: connect(url), CHANNEL, own_pid=lambda: self._writer.backend_pid
         )
+        self._closing = threading.Lock()
+        self._let_go = False
         self._local = threading.local()
         self._reading: list[Session] = []
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="sayso-read")
@@ -96,7 +99,7 @@ class PostgresStore:
         future: asyncio.Future[T] = loop.create_future()
         unit = Unit(work=work, tenant=tenant, brief=brief, future=future, loop=loop)
         if not self._units.add(unit):
-            raise ConfigError(Code.STORE_UNAVAILABLE, "the database is closed")
+            raise _closed()
         return await future
 
     async def read(
@@ -106,29 +109,40 @@ class PostgresStore:
         tenant: str | None = None,
         brief: bool = False,
     ) -> T:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._readers, self._read_now, work, tenant)
+        return await self._on_thread(partial(self._read_now, work, tenant))
 
     async def version(self) -> int:
         return self._listener.number()
 
     async def time(self) -> int:
         """Microseconds since 1970, UTC, by the server's clock."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._readers, self._time_now)
+        return await self._on_thread(self._time_now)
 
     async def close(self) -> None:
-        if self._units.closed:
-            return
         self._units.close()
         await asyncio.get_running_loop().run_in_executor(None, self._shut_down)
 
     def _shut_down(self) -> None:
-        self._thread.join()
-        self._readers.shutdown(wait=True)
-        for session in self._reading:
-            session.close()
-        self._listener.close()
+        """Blocks; whoever closes once more waits as well."""
+        with self._closing:
+            if self._let_go:
+                return
+            self._thread.join()
+            self._readers.shutdown(wait=True)
+            for session in self._reading:
+                session.close()
+            self._listener.close()
+            self._let_go = True
+
+    async def _on_thread(self, work: Callable[[], T]) -> T:
+        """What the work gives, on a thread for readers."""
+        if self._units.closed:
+            raise _closed()
+        try:
+            reading = asyncio.get_running_loop().run_in_executor(self._readers, work)
+        except RuntimeError as error:  # another loop has closed the store since we looked
+            raise _closed() from error
+        return await reading
 
     def _committed(self) -> None:
         self._listener.grow()
@@ -209,6 +223,10 @@ class PostgresStore:
         except (psycopg.Error, ConnectionLostError):  # what was read stays true
             _end(session)
         return done
+
+
+def _closed() -> ConfigError:
+    return ConfigError(Code.STORE_UNAVAILABLE, "the database is closed")
 
 
 @contextmanager

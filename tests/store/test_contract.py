@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 from functools import partial
 
 import pytest
 
-from sayso.errors import Code, IntegrityError, SaysoError
+from sayso.errors import Code, ConfigError, IntegrityError
 from sayso.store.base import Reader, Store, Transaction, integer, text
 
 OpenStore = Callable[[], Store]
+LONG_S = 30.0
 
 
 def put(key: str, value: str = "v") -> Callable[[Transaction], int]:
@@ -272,6 +274,35 @@ async def test_a_closed_store_says_so_and_finishes_what_it_was_handed(stores: Op
     await asyncio.sleep(0)
     await store.close()
     await asyncio.gather(*waiting)
-    with pytest.raises(SaysoError) as caught:
-        await store.write(put("late"))
-    assert caught.value.code is Code.STORE_UNAVAILABLE
+    calls = (
+        partial(store.write, put("late")),
+        partial(store.read, get("k0")),
+        partial(store.read, get("k0"), brief=True),
+    )
+    for call in calls:
+        with pytest.raises(ConfigError) as caught:
+            await call()
+        assert caught.value.code is Code.STORE_UNAVAILABLE
+
+
+async def test_whoever_closes_once_more_waits_as_well(stores: OpenStore) -> None:
+    """No `close` returns before the database is let go of, and none does it twice."""
+    store = stores()
+    begun, go_on = threading.Event(), threading.Event()
+
+    def hold(tx: Transaction) -> None:
+        begun.set()
+        assert go_on.wait(LONG_S)
+
+    writing = asyncio.ensure_future(store.write(hold, brief=False))
+    first = asyncio.ensure_future(store.close())
+    await asyncio.to_thread(begun.wait, LONG_S)
+    second = asyncio.ensure_future(store.close())
+    for _ in range(20):
+        await asyncio.to_thread(int)
+    assert not first.done()
+    assert not second.done()
+    go_on.set()
+    async with asyncio.timeout(LONG_S):
+        await asyncio.gather(writing, first, second)
+        await store.close()
