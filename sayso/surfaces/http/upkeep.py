@@ -54,20 +54,21 @@ class Upkeep:
 
     def __init__(self) -> None:
         self._running: dict[Job, _Run] = {}
-        self._by_key: dict[str, _Run] = {}
+        self._by_key: dict[tuple[Tenant, str], _Run] = {}
 
     async def run(self, job: Job, key: str, work: Work, *, wait_s: float) -> UpkeepView:
         """What became of the job, or how far it is after so many seconds.
 
         Args:
-            key: the call's key, bound to its holder.
+            key: the call's key, bound to its holder; each tenant has its own ones.
             work: begun where no run of the job is under way.
 
         Raises:
             RefusedError: `idempotency_conflict`.
             SaysoError: whatever the work raises, as long as somebody waits for it.
         """
-        known = self._by_key.get(key)
+        call = (job.tenant, key)
+        known = self._by_key.get(call)
         if known is not None and known.job != job:
             raise RefusedError(
                 Code.IDEMPOTENCY_CONFLICT,
@@ -75,7 +76,7 @@ class Upkeep:
                 next_step="use a new key for a new call",
             )
         run = known if known is not None and not known.failed else self._begin(job, work)
-        self._keep(key, run)
+        self._keep(call, run)
         assert run.task is not None, "begun above"
         done, _ = await asyncio.wait({run.task}, timeout=wait_s)
         if done:
@@ -114,8 +115,8 @@ class Upkeep:
             # Whoever called may have gone, and would else be the only one to hear of it.
             logger.warning("%s of the log of %s: %s", job.what, job.tenant, logged(error))
 
-    def _keep(self, key: str, run: _Run) -> None:
-        self._by_key.pop(key, None)
-        self._by_key[key] = run
+    def _keep(self, call: tuple[Tenant, str], run: _Run) -> None:
+        self._by_key.pop(call, None)
+        self._by_key[call] = run
         while len(self._by_key) > _MOST_KEPT:
             del self._by_key[next(iter(self._by_key))]

@@ -161,6 +161,29 @@ async def test_a_key_is_for_one_job() -> None:
     assert caught.value.code is Code.IDEMPOTENCY_CONFLICT
 
 
+@pytest.mark.promise("http:tenant")
+async def test_each_tenant_has_its_own_keys() -> None:
+    """Invariant 9: who has a token in two tenants may use one key in both, for whatever it is."""
+    upkeep, work, others = Upkeep(), Slow(), Slow()
+    work.may_end.set()
+    others.may_end.set()
+    assert await upkeep.run(JOB, "k1", work, wait_s=5) == DONE
+    for job in (Job(Tenant("other"), "sealing"), Job(Tenant("third"), "pruning")):
+        assert await upkeep.run(job, "k1", others, wait_s=5) == DONE
+    assert await upkeep.run(JOB, "k1", work, wait_s=5) == DONE
+    assert (work.begun, others.begun) == (1, 2)
+
+
+@pytest.mark.promise("http:tenant")
+def test_one_key_in_two_tenants_is_two_calls(served: Served) -> None:
+    """The same person with the same key, at the route itself."""
+    key = served.new("key-")
+    for tenant in ("main", "another"):
+        admin(served, "noor", tenant)
+        answer = served.post("/v1/subjects/sweeps?wait=60", {}, by="noor-admin", key=key)
+        assert answer.status_code == 200, answer.text
+
+
 async def test_a_server_that_ends_breaks_it_off() -> None:
     """The next run goes on where this one was; nothing is left hanging."""
     upkeep, work = Upkeep(), Slow()
