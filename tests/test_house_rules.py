@@ -53,7 +53,6 @@ WORDS_IN_LOGS = {
     "no index at all: %s": "SQLite without a file",
     "no index can be kept in %s: %s": "a folder that cannot be written",
     "publishing %s to %s: %s": "a place for checkpoints, which sees sizes and hashes",
-    "publishing to %s broke off": "the same",
     "publishing to %s: %s": "the database",
     "the engine polls on for what is unused: %s": "an import",
     "the index of `%s` is behind the log: %s": "SQLite's file",

@@ -301,6 +301,37 @@ async def test_an_unreachable_witness_holds_nothing_up(tmp_path: Path) -> None:
     await store.close()
 
 
+class Broken(DirectoryPlace):
+    """A place that breaks as nobody expected."""
+
+    async def publish(self, submission: Submission) -> str:
+        """Break."""
+        raise ZeroDivisionError("-".join("words"))
+
+
+async def test_a_place_that_breaks_is_told_without_its_words(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Invariant 6: by kind and lines of code; publishing goes on and tries it again."""
+    store = SqliteStore(tmp_path / "sayso.db", create=True)
+    (tmp_path / "share").mkdir()
+    place = Broken("share", tmp_path / "share")
+    await grow(store, 3)
+    publisher = Publisher(store, [place], FakeClock(), pace=Pace(every_s=0.01))
+    running = asyncio.create_task(publisher.run())
+    async with asyncio.timeout(LONG_S):
+        while caplog.text.count("publishing to share broke off") < 2:
+            await asyncio.sleep(0)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert "ZeroDivisionError" in caplog.text
+    assert "in publish" in caplog.text
+    assert "w-o-r-d-s" not in caplog.text
+    await publisher.close()
+    await store.close()
+
+
 async def test_a_witness_that_does_not_know_the_log_says_so(tmp_path: Path) -> None:
     """Not tried again at once: somebody has to give it the key."""
     store = SqliteStore(tmp_path / "sayso.db", create=True)

@@ -21,7 +21,7 @@ from sayso.audit.publishing.reading import (
     read_pair,
     read_tenants,
 )
-from sayso.errors import Code, IntegrityError, RetryableError, SaysoError
+from sayso.errors import Code, IntegrityError, RetryableError, SaysoError, logged_with_frames
 from sayso.ids import Clock, Tenant, to_micros
 from sayso.store.base import Store, Transaction
 
@@ -189,8 +189,9 @@ class Publisher:
                 retry = error if isinstance(error, RetryableError) else retry
         except SaysoError as error:  # the database itself; the next round may find it well
             logger.warning("publishing to %s: %s", place.name, error.message)
-        except Exception:  # whatever it is, it must not end publishing for good
-            logger.exception("publishing to %s broke off", place.name)
+        except Exception as error:  # noqa: BLE001  (it must not end publishing for good)
+            told = logged_with_frames(error)
+            logger.log(logging.ERROR, "publishing to %s broke off: %s", place.name, told)
         if retry is not None:
             raise retry
 
