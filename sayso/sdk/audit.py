@@ -33,6 +33,7 @@ from sayso.sdk.views import EntryView
 from sayso.store.base import Reader, Transaction, text
 
 if TYPE_CHECKING:
+    from sayso.audit.evidence.data import Evidence
     from sayso.audit.policyfile import WitnessPolicy
     from sayso.audit.stamped import Authorities, StampedNote
     from sayso.audit.verification import Verification
@@ -313,7 +314,25 @@ class Audit:
         """
         from sayso.audit.evidence.page import render  # only packs need it
         from sayso.audit.exports.rows import new_file
-        from sayso.sdk.evidence import gather
+
+        found = await self._evidence(action_id, by, tenant)
+        with new_file(path) as file:
+            file.write(render(found))
+        return len(found.rows)
+
+    async def evidence_page(
+        self, action_id: str, *, by: Actor | None = None, tenant: str | None = None
+    ) -> bytes:
+        """The same page, for who hands it on; nothing is written to a file.
+
+        Raises: as `evidence`.
+        """
+        from sayso.audit.evidence.page import render  # only packs need it
+
+        return render(await self._evidence(action_id, by, tenant))
+
+    async def _evidence(self, action_id: str, by: Actor | None, tenant: str | None) -> Evidence:
+        from sayso.sdk.evidence import gather  # only packs need it
 
         where, actor = self._tenant(tenant), by or _auditor()
 
@@ -326,12 +345,9 @@ class Audit:
         index = await self._indexes.filled(self._house.store, where)
         key, now = self.vkey(tenant=where), to_micros(self._house.clock.now())
         made_by = f"{actor.kind}:{actor.id}"
-        found = await self._house.store.read(
+        return await self._house.store.read(
             lambda reader: gather(Source.open(reader, where, key, index), action_id, now, made_by)
         )
-        with new_file(path) as file:
-            file.write(render(found))
-        return len(found.rows)
 
     def _record_export(
         self, tx: Transaction, tenant: Tenant, by: Actor | None, data: dict[str, Json]

@@ -138,6 +138,11 @@ PROMISES: dict[str, Promise] = {
         "An erasure that a crash interrupts at any step is taken up again, and said once.",
         "invariant 8",
     ),
+    "subjects:files": Promise(
+        "An evidence pack that is sent over HTTP is written to no file, and what an export wrote "
+        "to be sent is gone with its call, or with the next start.",
+        "issue 4",
+    ),
     "subjects:held": Promise(
         "Nothing of a customer under a legal hold is erased or swept until two people release it.",
         "issue 4",

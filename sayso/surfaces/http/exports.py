@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
-from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 from fastapi.responses import FileResponse
 from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
@@ -15,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from sayso.surfaces.http.auth import Auditor, Open
 from sayso.surfaces.http.documents import asked, problems
 from sayso.surfaces.http.edge import GuardedRoute
+from sayso.surfaces.http.export_folders import ExportFolder
 from sayso.surfaces.http.keys import Key
 from sayso.surfaces.http.shapes import ExportBody, NoQuery
 
@@ -59,25 +58,26 @@ async def export_log(
     docs/audit-exports.md tells the fields of each format; `sayso audit verify` verifies them all.
     """
     name, media = _MEDIA[body.format]
-    folder = Path(await run_in_threadpool(tempfile.mkdtemp, prefix="sayso-export-"))
+    folder = await run_in_threadpool(ExportFolder)
     try:
-        path = folder / ("log" if body.format == "jsonl" else name)
+        path = folder.path / ("log" if body.format == "jsonl" else name)
         await sayso.audit.export(
             path, body.q, format=body.format, by=token.actor, tenant=token.tenant
         )
         if body.format == "jsonl":
-            await run_in_threadpool(shutil.make_archive, str(path), "zip", folder, "log")
-            path = folder / name
+            await run_in_threadpool(shutil.make_archive, str(path), "zip", folder.path, "log")
+            path = folder.path / name
     except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
+        folder.remove()
         raise
-    return _answer(folder, path, name, media)
+    gone = BackgroundTask(folder.remove)
+    return FileResponse(path, media_type=media, filename=name, background=gone)
 
 
 @router.get(
     "/v1/actions/{action_id}/evidence",
     summary="Everything about one action on a page that verifies offline",
-    response_class=FileResponse,
+    response_class=Response,
     responses={
         200: {
             "description": "a self-contained page to read, to print and to verify",
@@ -88,22 +88,9 @@ async def export_log(
 )
 async def show_evidence(
     sayso: Open, token: Auditor, action_id: str, _query: Annotated[NoQuery, Query()]
-) -> FileResponse:
+) -> Response:
     """Scope: `audit:read`. It holds the customer's words, opened; each call is itself recorded."""
-    folder = Path(await run_in_threadpool(tempfile.mkdtemp, prefix="sayso-export-"))
-    try:
-        path = folder / "evidence.html"
-        await sayso.audit.evidence(action_id, path, by=token.actor, tenant=token.tenant)
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    return _answer(folder, path, "evidence.html", "text/html")
-
-
-def _answer(folder: Path, path: Path, name: str, media: str) -> FileResponse:
-    return FileResponse(
-        path,
-        media_type=media,
-        filename=name,
-        background=BackgroundTask(shutil.rmtree, folder, ignore_errors=True),
-    )
+    # INVARIANT: the opened words are written to no file, so nothing of them outlives the call.
+    page = await sayso.audit.evidence_page(action_id, by=token.actor, tenant=token.tenant)
+    named = {"Content-Disposition": 'attachment; filename="evidence.html"'}
+    return Response(page, media_type="text/html", headers=named)

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from fastapi import FastAPI
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.routing import Mount
 
 from sayso.sdk.app import Sayso
@@ -16,8 +17,10 @@ from sayso.sdk.turned_away import TurnedAway
 from sayso.serving import OrderlyServer, listen
 from sayso.surfaces.http.app import create_app
 from sayso.surfaces.http.changes import Changes
+from sayso.surfaces.http.export_folders import remove_left
 from sayso.surfaces.http.upkeep import Upkeep
 
+logger = logging.getLogger("sayso.http")
 T = TypeVar("T")
 
 GRACE_S = 10
@@ -48,9 +51,13 @@ async def serve(
         ConfigError: see `listen`.
 
     Guarantees: on a signal no new call is taken, those under way get `GRACE_S` seconds, event
-    streams end at once; then this returns, so that the caller can close the workspace.
+    streams end at once; then this returns, so that the caller can close the workspace. Files of
+    exports that a killed server of this user left on the machine are taken away first.
     """
     taken = listener or listen(host, port, allow_remote=allow_remote)
+    left = await run_in_threadpool(remove_left)
+    if left:
+        logger.info("took away the files of %d exports that ended in the middle", left)
     served = create_app(sayso) if app is None else app
     # Access lines would hold query strings, in which customers' ids stand; without this, uvicorn
     # writes them as soon as somebody gives that logger a handler.
