@@ -64,14 +64,14 @@ class Keeper:
             "segment.prune", tenant=TENANT, first=first, to=first + 256, was=first, pruned_seq=seq
         )
 
-    async def place_hold(self) -> str:
+    async def place_hold(self, pseudonym: str = "sub_1") -> str:
         def work(tx: Transaction) -> None:
             entry = Entry(kind=EntryKind.SUBJECT_HELD, actor=MARIA)
             tx.run(
                 "hold.insert",
                 tenant=TENANT,
                 id="hld_1",
-                pseudonym="sub_1",
+                pseudonym=pseudonym,
                 reason="litigation",
                 placed_by="maria",
                 placed_at=1,
