@@ -48,7 +48,7 @@ class History:
     Read in the transaction that stores the judgement: same tenant, the last `HISTORY_DAYS` days.
 
     Attributes:
-        count_30d: how many are pending, running, unknown or succeeded.
+        count_30d: how many wait for people, are approved, running, unknown, succeeded or stale.
         amount_30d_minor: their sum in this action's currency, in minor units.
     """
 

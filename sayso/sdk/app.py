@@ -52,7 +52,6 @@ from sayso.telemetry import Telemetry
 if TYPE_CHECKING:
     from sayso.sdk.sync import SyncSayso
 
-_OPEN = frozenset({Status.PLANNED, Status.APPROVED, Status.EXECUTING, Status.STALE})
 _SETTLED = frozenset({Status.SUCCEEDED, Status.FAILED})
 
 

@@ -1,4 +1,4 @@
-"""Units of work that wait for a writing thread, and their answers on the way back."""
+"""Units of work that wait for their writer, and their answers on the way back."""
 
 from __future__ import annotations
 
@@ -58,7 +58,11 @@ class Shared:
 
 
 class WaitingUnits:
-    """A line of units: any thread adds, one thread takes them out in groups."""
+    """A line of units: any thread adds, and whoever has the writer's turn takes them out in groups.
+
+    On PostgreSQL that is always the writing thread; on SQLite it is an event loop that adds, or
+    that thread (docs/decisions/0019).
+    """
 
     def __init__(self) -> None:
         self._units: deque[Unit] = deque()

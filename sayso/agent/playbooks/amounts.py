@@ -38,7 +38,6 @@ _LOWER_CODES = "usd eur gbp chf cad aud nzd jpy sek nok dkk pln"
 _NUMBER = r"[0-9](?:[0-9.,]*[0-9])?"
 _SIGN = r"(?:us\$|ca\$|a\$|[$€£¥])"
 _CODE = rf"(?:[A-Z]{{3}}|{_LOWER_CODES.replace(' ', '|')})"
-_UNIT = rf"(?:{'|'.join(_WORDS)}|cents?|{_SIGN}|{_CODE})"
 _AMOUNT = re.compile(
     rf"(?P<minus>(?<![\w)])[-\u2212\u2013])?"
     rf"(?:(?P<before>(?<![A-Za-z])(?i:{_SIGN})|\b{_CODE}\b)\s?(?P<inner>-)?)?"
