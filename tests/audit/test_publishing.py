@@ -25,7 +25,7 @@ from sayso.audit.merkle import (
     verify_consistency,
 )
 from sayso.audit.note import Checkpoint, Verifier, open_note, sign_checkpoint
-from sayso.audit.publishing.base import Place, Submission
+from sayso.audit.publishing.base import Place, Submission, Taken
 from sayso.audit.publishing.directory import DirectoryPlace, read_published
 from sayso.audit.publishing.publisher import Pace, Publisher
 from sayso.audit.publishing.tail import TailHashes
@@ -304,7 +304,7 @@ async def test_an_unreachable_witness_holds_nothing_up(tmp_path: Path) -> None:
 class Broken(DirectoryPlace):
     """A place that breaks as nobody expected."""
 
-    async def publish(self, submission: Submission) -> str:
+    async def publish(self, submission: Submission) -> Taken:
         """Break."""
         raise ZeroDivisionError("-".join("words"))
 

@@ -172,7 +172,8 @@ def full_workspace(folder: Path, stripe_url: str) -> Workspace:
     """A workspace whose policy has the default rules and those of the shop."""
     default = read_default_policy(actions_with(at_most_once()))
     policy = "\n".join([*default.values(), POLICY])
-    people = {**PEOPLE, "stranger": [], "lister": []}
+    nobody = tuple[str, ...]()
+    people = {**PEOPLE, "stranger": nobody, "lister": nobody}
     return make_workspace(folder, stripe_url=stripe_url, policy=policy, people=people)
 
 

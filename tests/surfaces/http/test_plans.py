@@ -133,11 +133,13 @@ def test_the_same_call_twice_at_once_decides_once(served: Served, request_id: st
     path, key = f"/v1/requests/{request_id}/decision", served.new("key-")
     body = decisions(served, request_id, "approve", "reject")
     before = len(served.shop.books.payouts)
+
+    def post() -> int:
+        return served.post(path, body, by="maria", key=key).status_code
+
     with ThreadPoolExecutor(4) as pool:
-        answers = list(
-            pool.map(lambda _: served.post(path, body, by="maria", key=key).status_code, range(4))
-        )
-    assert answers == [200] * 4
+        answers = [pool.submit(post) for _ in range(4)]
+    assert [answer.result() for answer in answers] == [200] * 4
     assert len(served.shop.books.payouts) - before == 1
 
 
