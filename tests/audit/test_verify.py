@@ -39,6 +39,7 @@ def test_the_verifier_imports_nothing_of_the_server() -> None:
         *(f"audit.{name}" for name in ("segment", "tilepath", "regular")),
         *(f"audit.{name}" for name in ("checks", "walk", "latest", "verification", "verify")),
         *(f"audit.{name}" for name in ("state_checks", "filtered", "guard", "stamped")),
+        *(f"audit.{name}" for name in ("growth", "witness", "witness.request")),
         "audit.description",
     }
     assert shown[1:] in ([], [""])
