@@ -155,7 +155,7 @@ async def requester(sayso: Sayso, otherwise: Actor = CLI) -> Actor:
     """Who asks: the holder of `SAYSO_TOKEN` where one is set, else this command.
 
     Raises:
-        RefusedError: `unauthenticated`, for a token that opens nothing.
+        RefusedError: `unauthenticated`, `forbidden`, for a token that opens nothing.
     """
     token = os.environ.get("SAYSO_TOKEN", "").strip()
     if token:
