@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import difflib
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from sayso.actions.ledger import ActionRow, read_action
 from sayso.actions.stopping import StopRow, StopScope, get_stop, read_stop
+from sayso.connectors.plain import plain
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant, rfc3339
 from sayso.sdk.views import HeldView, StopView
-from sayso.store.base import Reader, integer
+from sayso.store.base import Reader, integer, text
 
 if TYPE_CHECKING:
     from sayso.sdk.wiring import House
-    from sayso.sdk.workspace import Workspace
 
 _STOP_PREFIX = "stp_"
+_NEWEST = 200
+"""So many of the newest actions say which names are in use, whatever is set up here."""
 
 
 def read_scope(scope: str) -> StopScope:
@@ -35,33 +38,53 @@ def read_scope(scope: str) -> StopScope:
         ) from None
 
 
-def check_target(house: House, workspace: Workspace, scope: StopScope, target: str) -> None:
+async def check_target(house: House, scope: StopScope, target: str) -> str:
     """Refuse a connector or an action that surely does not exist: such a stop would hold nothing.
 
-    Where the names are not known, since no connector was opened and the workspace has Python
-    files of its own, the target is taken as it is.
+    What the newest actions of the ledger name exists, though it is not set up here: the workers may
+    have another version of the workspace.
+
+    Returns:
+        why the name could not be checked, since a connector cannot be loaded; else empty.
 
     Raises:
-        RefusedError: `not_found`.
+        RefusedError: `not_found`, with the nearest name.
     """
-    if scope is StopScope.CONNECTOR:
-        known = {action.connector for action in house.connectors.actions}
-        name = target
-    elif scope is StopScope.ACTION:
-        known = {action.name for action in house.connectors.actions}
-        name = target if known else target.partition(".")[0]
-    else:
-        return
-    if not known and not workspace.settings.actions:
-        known = set(workspace.settings.connectors)
-    if not target or not known or name in known:
-        return
-    near = difflib.get_close_matches(name, known, 1)
+    if not target or scope not in {StopScope.CONNECTOR, StopScope.ACTION}:
+        return ""
+    kinds = await house.kinds.read()
+    known = kinds.names if scope is StopScope.ACTION else kinds.connectors
+    if target in known:
+        return ""
+    # INVARIANT: a brake is not kept from holding by what is broken; where the names are not known,
+    # the target is taken as it is.
+    if doubt := kinds.doubt(target.partition(".")[0]):
+        return doubt
+    done = await house.store.read(partial(_done_lately, tenant=house.tenant))
+    if target in (done if scope is StopScope.ACTION else {name.partition(".")[0] for name in done}):
+        return ""
     raise RefusedError(
         Code.NOT_FOUND,
-        f"there is no {scope} `{target[:60]}`, so the stop would hold nothing",
-        next_step=f"did you mean `{near[0]}`?" if near else "use " + ", ".join(sorted(known)[:10]),
+        f"there is no {scope} `{plain(target, limit=60)}`, so the stop would hold nothing",
+        next_step=_instead(target, known),
     )
+
+
+def _done_lately(reader: Reader, tenant: Tenant) -> set[str]:
+    rows = reader.all("action.page", tenant=tenant, after=None, name=None, limit=_NEWEST)
+    return {text(row, "name") for row in rows}
+
+
+def _instead(target: str, known: frozenset[str]) -> str:
+    """The name that was meant: of an action called by its verb, of a connector, or the nearest."""
+    names = sorted(known)
+    verbs = [name for name in names if name.partition(".")[2] == target]
+    of_connector = [name for name in names if name.startswith(f"{target}.")]
+    if of_connector and not verbs:
+        return f"use {', '.join(of_connector[:10])}; or stop the connector `{target}`"
+    if near := verbs or difflib.get_close_matches(target, names, 1):
+        return f"did you mean `{near[0]}`?"
+    return "use " + ", ".join(names[:10]) if names else "stop the tenant, with the scope `tenant`"
 
 
 def show_stop(reader: Reader, row: StopRow, tenant: Tenant) -> StopView:

@@ -16,7 +16,6 @@ from sayso.sdk.views import StopView
 
 if TYPE_CHECKING:
     from sayso.sdk.wiring import House
-    from sayso.sdk.workspace import Workspace
 
 
 class StopSwitch(ABC):
@@ -26,11 +25,6 @@ class StopSwitch(ABC):
     @abstractmethod
     def house(self) -> House:
         """The wired floors."""
-
-    @property
-    @abstractmethod
-    def workspace(self) -> Workspace:
-        """The folder and its settings."""
 
     @abstractmethod
     async def person_of(self, token: str) -> Token:
@@ -60,7 +54,7 @@ class StopSwitch(ABC):
             RefusedError: see `Stops.engage`; `not_found` for a name that would hold nothing.
         """
         wanted = read_scope(scope)
-        check_target(self.house, self.workspace, wanted, target)
+        await self.check_stop(scope, target)
         home = self._home(tenant)
         row = await self.house.stops.engage(
             StopOrder(
@@ -74,6 +68,18 @@ class StopSwitch(ABC):
             )
         )
         return await self.house.store.read(lambda reader: show_stop(reader, row, home))
+
+    async def check_stop(self, scope: str, target: str) -> str:
+        """Whether a stop would hold anything, as `stop` asks by itself.
+
+        Returns:
+            Why the name could not be checked, when its connector cannot be loaded: the stop is
+            taken then, and holds an action of exactly that name. Else empty.
+
+        Raises:
+            RefusedError: `not_found` for a name that would hold nothing; `invalid_input`.
+        """
+        return await check_target(self.house, read_scope(scope), target)
 
     async def resume(self, stop_id: str, *, token: str, via: str = "sdk") -> StopView:
         """Ask for the end of a stop as the person whose token this is, or confirm it as another.

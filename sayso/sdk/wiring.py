@@ -37,6 +37,7 @@ from sayso.ids import Clock, IdSource, Tenant
 from sayso.sdk.connections import Connections
 from sayso.sdk.connectors import load_connectors
 from sayso.sdk.database import is_fleet, open_store
+from sayso.sdk.kinds import KindBook
 from sayso.sdk.people import SettingsDirectory
 from sayso.sdk.subjects.erased_list import ErasedList
 from sayso.sdk.subjects.eraser import Eraser
@@ -66,6 +67,7 @@ class House:
     log: AuditLog
     connectors: Connectors
     connections: Connections | None
+    kinds: KindBook
     directory: SettingsDirectory
     proposals: Proposals
     approvals: Approvals
@@ -249,6 +251,7 @@ def build_house(
         log=log,
         connectors=reach,
         connections=connections,
+        kinds=KindBook(workspace, reach if act else None, connectors),
         directory=directory,
         proposals=proposals,
         approvals=approvals,

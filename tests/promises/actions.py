@@ -112,6 +112,11 @@ PROMISES: dict[str, Promise] = {
         "else.",
         "SE-11",
     ),
+    "stop:never-blocked": Promise(
+        "A connector that cannot be loaded keeps nobody from stopping it: the name is taken as it "
+        "is, and that it was not checked is said.",
+        "SE-11",
+    ),
     "stop:fail-closed": Promise(
         "Where the stops cannot be read, nothing is called.", "invariant 10, SE-23"
     ),

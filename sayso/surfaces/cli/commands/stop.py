@@ -16,6 +16,7 @@ from sayso.surfaces.cli.output import Out, local_time
 from sayso.surfaces.cli.place import CLI, find_workspace, person_token, run
 from sayso.surfaces.cli.problem import OK, usage
 from sayso.surfaces.cli.show import show_stop
+from sayso.surfaces.cli.words import one_line
 
 app = typer.Typer(help="Stop at once, and see what is stopped: list.")
 
@@ -63,21 +64,27 @@ def stop(
     out = Out(as_json=as_json)
     folder = find_workspace(workspace)
 
-    async def work() -> StopView:
+    async def work() -> tuple[StopView, str]:
         async with Sayso.open(folder, act=False) as sayso:
+            doubt = await sayso.check_stop(scope, target)
             try:
                 by = await _stopper(sayso, person_token(folder))
             except RefusedError as error:
                 # A brake must not depend on a token; whoever stands at the machine may pull it.
                 out.note(f"stopped by the command line of this machine: {error.message}")
                 by = CLI
-            return await sayso.stop(scope, target, reason=reason, by=by, via="cli")
+            return await sayso.stop(scope, target, reason=reason, by=by, via="cli"), doubt
 
-    found = run(work())
+    found, doubt = run(work())
     if as_json:
         out.document(found)
     else:
         show_stop(out, found)
+    if doubt:
+        out.warn(
+            f"not checked whether there is the {scope} `{one_line(target)}`: {one_line(doubt)}"
+        )
+        out.warn("next: see that the name is right, or stop the whole tenant with --tenant")
     return OK
 
 

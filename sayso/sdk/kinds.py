@@ -1,0 +1,171 @@
+"""The kinds of action that a workspace has, also where its connectors cannot be opened."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import cast
+
+from sayso.actions.action import Action
+from sayso.connectors.base import Connector
+from sayso.connectors.registry import Connectors
+from sayso.connectors.secret import Secret
+from sayso.errors import Code, ConfigError, SaysoError
+from sayso.ids import SystemClock
+from sayso.json import JsonValue
+from sayso.sdk.connectors import load_actions_file
+from sayso.sdk.workspace import Workspace
+
+_PATIENCE_S = 3.0
+"""How long a team's own code may take to be loaded. Whoever stops waits for nobody longer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kinds:
+    """The definitions that are known, and what they could not be read from.
+
+    Attributes:
+        actions: sorted by name.
+        connectors: names of those that sayso.toml sets up or a definition belongs to.
+        unread: why not, by the connector's name or the file's path; a connector that is unread may
+            have any action, a file that is unread any connector.
+    """
+
+    actions: tuple[Action, ...]
+    connectors: frozenset[str]
+    unread: Mapping[str, str]
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of the actions."""
+        return frozenset(action.name for action in self.actions)
+
+    def doubt(self, connector: str) -> str:
+        """Why a connector of that name may have actions that are not known; else empty."""
+        if connector in self.unread:
+            return f"`{connector}` cannot be loaded: {self.unread[connector]}"
+        if connector in self.connectors:
+            return ""
+        files = [place for place in self.unread if place not in self.connectors]
+        return f"`{files[0]}` cannot be loaded: {self.unread[files[0]]}" if files else ""
+
+
+class KindBook:
+    """The kinds of one open workspace.
+
+    Args:
+        opened: the open connectors, of which all is known; None when none was opened.
+        own: connectors that were passed in.
+    """
+
+    def __init__(
+        self, workspace: Workspace, opened: Connectors | None, own: Sequence[Connector]
+    ) -> None:
+        self._workspace = workspace
+        self._own = own
+        self._kinds: Kinds | None = None
+        if opened is not None:
+            self._kinds = Kinds(
+                actions=tuple(opened.actions), connectors=frozenset(opened.names), unread={}
+            )
+
+    async def read(self) -> Kinds:
+        """The kinds; where no connector is open, they are read without a secret, once."""
+        if self._kinds is None:
+            self._kinds = await read_kinds(self._workspace, self._own)
+        return self._kinds
+
+
+async def read_kinds(
+    workspace: Workspace, own: Sequence[Connector] = (), patience_s: float = _PATIENCE_S
+) -> Kinds:
+    """Read the definitions without a secret, a provider or an open connector.
+
+    Guarantees: raises nothing, and ends within `patience_s`, whatever a connector's code does short
+    of ending the process; what is not read by then is named as unread.
+    """
+    settings = workspace.settings
+    places: dict[str, Callable[[], Sequence[Action]]] = {
+        name: partial(_of_connector, workspace, name, table)
+        for name, table in settings.connector_tables.items()
+    }
+    for pattern in settings.actions:
+        for path in sorted(workspace.folder.glob(pattern)):
+            name = path.relative_to(workspace.folder).as_posix()
+            places[name] = partial(_of_file, path)
+    read: dict[str, Sequence[Action] | str] = {}
+    await _in_time(places, read, patience_s)
+    actions = [action for connector in own for action in connector.actions]
+    unread: dict[str, str] = {}
+    for place in places:
+        found = read.get(place, f"it took longer than {patience_s:g} s")
+        if isinstance(found, str):
+            unread[place] = found
+        else:
+            actions += found
+    return Kinds(
+        actions=tuple(sorted(actions, key=lambda action: action.name)),
+        connectors=frozenset(settings.connector_tables)
+        | {action.connector for action in actions}
+        | {connector.name for connector in own},
+        unread=unread,
+    )
+
+
+async def _in_time(
+    places: Mapping[str, Callable[[], Sequence[Action]]],
+    read: dict[str, Sequence[Action] | str],
+    patience_s: float,
+) -> None:
+    """Read place after place in a thread of their own, which may be left behind."""
+    loop = asyncio.get_running_loop()
+    done = asyncio.Event()
+
+    def work() -> None:
+        for place, actions in places.items():
+            try:
+                read[place] = _read(actions)
+            except SaysoError as error:
+                read[place] = error.message
+            except SystemExit:
+                read[place] = "it ends the process"
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(done.set)
+
+    # NOTE: no executor: its threads are waited for at the end, and code that hangs never ends.
+    threading.Thread(target=work, name="sayso-kinds", daemon=True).start()
+    try:
+        async with asyncio.timeout(patience_s):
+            await done.wait()
+    except TimeoutError:
+        return
+
+
+def _read(actions: Callable[[], Sequence[Action]]) -> Sequence[Action]:
+    try:
+        return actions()
+    except SaysoError:
+        raise
+    except Exception as error:
+        # A team's own code may raise whatever it likes; a stop is not to fail by it.
+        raise ConfigError(Code.INVALID_ACTION, type(error).__name__) from error
+
+
+def _of_connector(
+    workspace: Workspace, name: str, table: Mapping[str, JsonValue]
+) -> Sequence[Action]:
+    made = Connectors.load(
+        cast("Mapping[str, Mapping[str, JsonValue]]", {name: table}),
+        clock=SystemClock(),
+        secret=lambda reference: Secret("not read"),
+        base=workspace.folder,
+    )
+    return made.actions
+
+
+def _of_file(path: Path) -> Sequence[Action]:
+    return Connectors(load_actions_file(path)).actions
