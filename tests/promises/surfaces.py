@@ -172,6 +172,11 @@ PROMISES: dict[str, Promise] = {
     "demo:bad-line": Promise(
         "A malformed line in the middle of a file is named, and nothing is half done.", "issue 2"
     ),
+    "cli:interrupted": Promise(
+        "Ctrl-C while a command acts says which action or request it leaves behind, whether its "
+        "call has left, and who finds out what became of it.",
+        "issue 2",
+    ),
     "cli:left": Promise(
         "A command that ends before its action is done says what it waits for and who goes on.",
         "issue 2",

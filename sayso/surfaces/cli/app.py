@@ -23,6 +23,7 @@ from sayso.sdk.exporters import start_exporting
 from sayso.surfaces.cli.outside import Outside
 from sayso.surfaces.cli.problem import (
     FAILED,
+    INTERRUPTED,
     OK,
     exit_status,
     internal,
@@ -134,6 +135,8 @@ def main(outside: Outside, argv: Sequence[str] | None = None) -> int:
         stop_exporting = start_exporting(os.environ)
         app = build_app(outside, frozenset({command} if command else ()))
         status: object = app(words, standalone_mode=False, prog_name="sayso")
+        if status == INTERRUPTED:  # Typer takes a KeyboardInterrupt for an exit with this status
+            sys.stderr.write("stopped\n")
         return status if isinstance(status, int) else OK
     except Exception as error:
         # The edge of the process: whatever happened becomes a status and two lines.
@@ -142,7 +145,7 @@ def main(outside: Outside, argv: Sequence[str] | None = None) -> int:
         return _explain(error, as_json="--json" in words)
     except KeyboardInterrupt:
         sys.stderr.write("stopped\n")
-        return 130
+        return INTERRUPTED
     finally:
         stop_exporting()
 

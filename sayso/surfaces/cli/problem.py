@@ -16,6 +16,9 @@ _LINE = 1000
 OK, FAILED, USAGE, LATER = 0, 1, 2, 3
 """Exit status: done · refused, failed or not verified · usage or settings · try again later."""
 
+INTERRUPTED = 130
+"""Ended by Ctrl-C, as a shell counts it: 128 and the number of the signal."""
+
 _USAGE_CODES = frozenset({Code.MALFORMED_JSON, Code.INTERNAL})
 
 

@@ -23,12 +23,13 @@ class LeftView(View):
 
     Attributes:
         action: its id.
-        code: `stopped` or `unsettled` where something holds it, else `waiting`.
+        code: `stopped` or `unsettled` where something holds it, `sent` where its call left and
+            the answer was not waited for, else `waiting`.
         reason: the same in words.
     """
 
     action: str
-    code: Literal["stopped", "unsettled", "waiting"]
+    code: Literal["stopped", "unsettled", "sent", "waiting"]
     reason: str
     next_step: str
 
@@ -40,6 +41,13 @@ def left_of(*actions: ActionView) -> list[LeftView]:
 
 def _left(action: ActionView) -> LeftView:
     held = action.held
+    if action.status == "executing":
+        return LeftView(
+            action=action.id,
+            code="sent",
+            reason="its call has left, and the answer is not there yet",
+            next_step=f"{_WHO} finds out what became of it; see `sayso actions show {action.id}`",
+        )
     if held is None:
         reason = "it waits for its turn"
         if action.after:

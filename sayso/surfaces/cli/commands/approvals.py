@@ -16,6 +16,7 @@ from sayso.sdk.app import Sayso
 from sayso.sdk.views import ActionView, ApprovalView
 from sayso.surfaces.cli.card import needs, read_card, show_card
 from sayso.surfaces.cli.commands.plan import plan
+from sayso.surfaces.cli.interrupted import telling
 from sayso.surfaces.cli.options import AfterOption, JsonOption, LimitOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out, local_time
 from sayso.surfaces.cli.place import find_workspace, person_token, run
@@ -189,17 +190,20 @@ def _decide(say: _Say, workspace: Path | None, out: Out) -> int:
             holder = await sayso.person_of(token)
             shown = await sayso.approval(say.approval_id)
             show_card(out, shown)
-            decided = await sayso.decide(
-                shown.id,
-                say.choice,
-                token=token,
-                revision=shown.revision,
-                digest=say.digest or shown.digest,
-                via="cli",
-                reason_code=say.reason_code,
-                reason=say.reason,
-                args=_lowered(sayso, shown, say.amount),
-            )
+            async with telling(
+                out, lambda: sayso.action(shown.action_id, tenant=holder.tenant, timeline=False)
+            ):
+                decided = await sayso.decide(
+                    shown.id,
+                    say.choice,
+                    token=token,
+                    revision=shown.revision,
+                    digest=say.digest or shown.digest,
+                    via="cli",
+                    reason_code=say.reason_code,
+                    reason=say.reason,
+                    args=_lowered(sayso, shown, say.amount),
+                )
             action = await sayso.action(decided.id, tenant=holder.tenant)
             return shown, action, problem_of_action(sayso, holder.tenant, action)
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import Annotated
 
 import typer
 
 from sayso.errors import SaysoError
 from sayso.sdk.app import Sayso
+from sayso.sdk.keyed import request_under
 from sayso.sdk.views import RequestView
+from sayso.surfaces.cli.interrupted import telling
 from sayso.surfaces.cli.options import (
     AssuranceOption,
     JsonOption,
@@ -60,10 +63,11 @@ def ask(
     who = subject_of(subject, assurance)
 
     async def work() -> tuple[RequestView, SaysoError | None]:
+        own_key = key or secrets.token_hex(16)
         async with Sayso.open(folder, work=False) as sayso:
-            asked = await sayso.ask(
-                who, text, key=key, wait_s=wait, requester=await requester(sayso)
-            )
+            by = await requester(sayso)
+            async with telling(out, lambda: request_under(sayso.house, own_key)):
+                asked = await sayso.ask(who, text, key=own_key, wait_s=wait, requester=by)
             return asked, problem_of_request(sayso, sayso.house.tenant, asked)
 
     out.note("planning …")

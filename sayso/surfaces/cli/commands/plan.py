@@ -12,6 +12,7 @@ from sayso.sdk.app import Sayso
 from sayso.sdk.tokens import Token
 from sayso.sdk.views import ActionView, ApprovalView, RequestView
 from sayso.surfaces.cli.card import needs, show_card
+from sayso.surfaces.cli.interrupted import telling
 from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.place import find_workspace, person_token, run
@@ -62,7 +63,9 @@ def plan(
                 return await sayso.request(request_id), [], None
             holder = await sayso.person_of(token)
             shown = await sayso.request(request_id, tenant=holder.tenant)
-            decided = await sayso.decide_plan(_decisions(shown, holder, choices, reason_code))
+            decisions = _decisions(shown, holder, choices, reason_code)
+            async with telling(out, lambda: sayso.request(request_id, tenant=holder.tenant)):
+                decided = await sayso.decide_plan(decisions)
             left = await sayso.request(request_id, tenant=holder.tenant)
             return left, decided, problem_of_request(sayso, holder.tenant, left)
 

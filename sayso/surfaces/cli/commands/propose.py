@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import Annotated
 
 import typer
 
 from sayso.errors import SaysoError
 from sayso.sdk.app import Sayso
+from sayso.sdk.keyed import action_under
 from sayso.sdk.views import ActionView
+from sayso.surfaces.cli.interrupted import telling
 from sayso.surfaces.cli.options import (
     AssuranceOption,
     JsonOption,
@@ -56,16 +59,19 @@ def propose(
     who = subject_of(subject, assurance)
 
     async def work() -> tuple[ActionView, SaysoError | None]:
+        own_key = key or secrets.token_hex(16)
         async with Sayso.open(folder, work=False) as sayso:
-            proposed = await sayso.propose(
-                name,
-                values,
-                subject=who,
-                reason=reason,
-                key=key,
-                dry_run=dry_run,
-                requester=await requester(sayso),
-            )
+            by = await requester(sayso)
+            async with telling(out, lambda: action_under(sayso.house, own_key)):
+                proposed = await sayso.propose(
+                    name,
+                    values,
+                    subject=who,
+                    reason=reason,
+                    key=own_key,
+                    dry_run=dry_run,
+                    requester=by,
+                )
             return proposed, problem_of_action(sayso, sayso.house.tenant, proposed)
 
     out.note("reading the provider and judging …")

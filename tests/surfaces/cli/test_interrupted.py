@@ -1,0 +1,77 @@
+"""Ctrl-C while a command acts: it says what it leaves, and the rest of Sayso finishes that."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from typing import Any, cast
+
+import orjson
+import pytest
+from surfaces.cli.line import Place
+
+from sayso.testing.sandbox import Fault
+
+AMOUNT = '{"charge": "ch_demo_ana_2", "amount": {"amount_minor": 100, "currency": "USD"}}'
+REFUND = ("propose", "stripe.refund", "--subject", "cus_demo_ana", "--args", AMOUNT)
+
+
+@pytest.fixture(autouse=True)
+def heeded() -> Iterator[None]:
+    """A process that is started in the background ignores Ctrl-C, and so would its children."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def interrupted(place: Place, *words: str, path: str = "/v1/refunds") -> tuple[str, str]:
+    """Press Ctrl-C once the provider has the call; what the command printed."""
+    method = "POST" if path == "/v1/refunds" else "GET"
+    place.sandbox.add_faults(Fault(kind="hold_after", method=method, path=path))
+    process = place.process(*words)
+    assert place.sandbox.wait_until_held()
+    process.send_signal(signal.SIGINT)
+    out, errors = process.communicate(timeout=60)
+    place.sandbox.release()
+    assert process.returncode == 130, (out, errors)
+    assert "Traceback" not in errors
+    return out, errors
+
+
+@pytest.mark.promise("cli:interrupted")
+def test_ctrl_c_after_the_call_says_that_it_left(place: Place) -> None:
+    """The money moved, so whoever pressed it is told which action it was, and who goes on."""
+    out, errors = interrupted(place, *REFUND)
+    (stored,) = place.line.done("actions", "list")["actions"]
+    assert f"not done yet: {stored['id']}: its call has left" in errors
+    assert "next: `sayso serve` or `sayso worker` finds out what became of it" in errors
+    assert errors.endswith("stopped\n")
+    assert out == ""
+    assert len(place.sandbox.books().effects) == 1
+
+
+@pytest.mark.promise("cli:interrupted")
+def test_the_same_stands_in_the_document(place: Place) -> None:
+    """For a script: the id, and what is left by code."""
+    out, _ = interrupted(place, *REFUND, "--json")
+    (left,) = cast("dict[str, Any]", orjson.loads(out))["left"]
+    assert (left["code"], left["action"]) == ("sent", orjson.loads(out)["id"])
+
+
+@pytest.mark.promise("cli:interrupted")
+def test_a_yes_and_a_request_say_it_too(place: Place) -> None:
+    """Whatever command had the call made."""
+    card = place.pending()
+    _, errors = interrupted(place, "approvals", "approve", card["id"])
+    assert f"not done yet: {card['action_id']}: its call has left" in errors
+    _, errors = interrupted(
+        place, "ask", "Please refund order 1042", "--subject", "cus_demo_ana", path="/v1/*"
+    )
+    assert "req_" in errors
+
+
+def test_before_anything_is_stored_it_says_that_nothing_is(place: Place) -> None:
+    """Read at the provider only: nothing was begun that somebody would have to look for."""
+    _, errors = interrupted(place, *REFUND, path="/v1/*")
+    assert errors == "nothing was stored, and nothing was sent\nstopped\n"
+    assert place.line.done("actions", "list")["actions"] == []
