@@ -177,6 +177,10 @@ PROMISES: dict[str, Promise] = {
         "call has left, and who finds out what became of it.",
         "issue 2",
     ),
+    "cli:pages": Promise(
+        "A list that shows not all there is says so, and names the command for the rest.",
+        "issue 2",
+    ),
     "cli:left": Promise(
         "A command that ends before its action is done says what it waits for and who goes on.",
         "issue 2",

@@ -16,6 +16,7 @@ from sayso.sdk.views import ActionView
 from sayso.sdk.workspace import Workspace
 from sayso.surfaces.cli.options import AfterOption, JsonOption, LimitOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out, local_time
+from sayso.surfaces.cli.pages import Page, page, show_more
 from sayso.surfaces.cli.place import find_workspace, person_token, run
 from sayso.surfaces.cli.show import show_action, show_timeline
 
@@ -44,15 +45,20 @@ def list_actions(
     out = Out(as_json=as_json)
     folder = find_workspace(workspace)
 
-    async def work() -> list[ActionView]:
+    async def work() -> Page[ActionView]:
         async with Sayso.open(folder, act=False) as sayso:
-            return await sayso.actions(
-                status=status, subject=subject, action=action, limit=limit, after=after
+            return await page(
+                lambda n, last: sayso.actions(
+                    status=status, subject=subject, action=action, limit=n, after=last
+                ),
+                limit,
+                after,
             )
 
-    found = run(work())
+    read = run(work())
+    found = read.rows
     if as_json:
-        out.document({"actions": found, "after": found[-1].id if len(found) == limit else None})
+        out.document({"actions": found, "after": read.after})
     elif not found:
         out.line("No action fits." if status or subject or action else "Nothing was asked yet.")
         out.line('Ask something: sayso ask "Please refund order 1042" --subject cus_…')
@@ -60,6 +66,14 @@ def list_actions(
         out.table(
             ["id", "status", "what", "customer", "amount", "at"], [_row(one) for one in found]
         )
+        options = {
+            "--status": status,
+            "--subject": subject,
+            "--action": action,
+            "-n": limit,
+            "--workspace": workspace,
+        }
+        show_more(out, "actions list", options, read.after)
     _warn_of_orphans(out, folder, found)
     return 0
 

@@ -19,6 +19,7 @@ from sayso.surfaces.cli.commands.plan import plan
 from sayso.surfaces.cli.interrupted import telling
 from sayso.surfaces.cli.options import AfterOption, JsonOption, LimitOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out, local_time
+from sayso.surfaces.cli.pages import Page, page, show_more
 from sayso.surfaces.cli.place import find_workspace, person_token, run
 from sayso.surfaces.cli.problem import usage
 from sayso.surfaces.cli.show import show_action, status_of, warn_lapsed, warn_refused
@@ -63,20 +64,26 @@ def list_approvals(
     out = Out(as_json=as_json)
     folder = find_workspace(workspace)
 
-    async def work() -> list[ApprovalView]:
+    async def work() -> Page[ApprovalView]:
         async with Sayso.open(folder, act=False) as sayso:
             wanted = None if status == "all" else status
-            return await sayso.approvals(status=wanted, limit=limit, after=after)
+            return await page(
+                lambda n, last: sayso.approvals(status=wanted, limit=n, after=last), limit, after
+            )
 
-    found = run(work())
+    read = run(work())
+    found = read.rows
     if as_json:
-        out.document({"approvals": found, "after": found[-1].id if len(found) == limit else None})
+        out.document({"approvals": found, "after": read.after})
     elif not found:
         out.line("Nothing waits for a decision.")
         out.line("See what was done with `sayso actions list`, or all with `--status all`.")
     else:
         columns = ["id", "status", "what", "amount", "needs", "answer by"]
         out.table(columns, [_row(one) for one in found])
+        status_given = None if status == "pending" else status
+        options = {"--status": status_given, "-n": limit, "--workspace": workspace}
+        show_more(out, "approvals list", options, read.after)
         out.line(f"next: sayso approvals show {found[0].id}")
     return 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -26,6 +27,7 @@ from sayso.surfaces.cli.log.timestamps import timestamps
 from sayso.surfaces.cli.log.verify import verify
 from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out, local_time
+from sayso.surfaces.cli.pages import again
 from sayso.surfaces.cli.place import CLI, find_workspace, run
 
 app = typer.Typer(
@@ -95,7 +97,15 @@ def query(
             f"entries below {low:,} are in sealed segments only; `sayso audit seal` lists them"
         )
     empty = "No entry fits. Loosen the query, or see `audit tail`."
-    return _show_entries(out, found, empty, low)
+    status = _show_entries(out, found, empty, low)
+    if len(found) == limit and segment is None:
+        # NOTE: whether there are more is not looked for, since each question is an entry.
+        options = {"-n": limit, "--before": found[-1].seq, "--workspace": workspace}
+        command = f"audit query {shlex.join(words)}"
+        out.line(f"there may be more: {again(command, {**options, '--verified': verified})}")
+    elif len(found) == limit:
+        out.line("there may be more: raise -n")
+    return status
 
 
 def _as_typed(words: list[str]) -> str:

@@ -13,6 +13,7 @@ from sayso.sdk.tokens import may_stop
 from sayso.sdk.views import StopView
 from sayso.surfaces.cli.options import AfterOption, JsonOption, LimitOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out, local_time
+from sayso.surfaces.cli.pages import Page, page, show_more
 from sayso.surfaces.cli.place import CLI, find_workspace, person_token, run
 from sayso.surfaces.cli.problem import OK, usage
 from sayso.surfaces.cli.show import show_stop
@@ -106,17 +107,23 @@ def list_stops(
     out = Out(as_json=as_json)
     folder = find_workspace(workspace)
 
-    async def work() -> list[StopView]:
+    async def work() -> Page[StopView]:
         async with Sayso.open(folder, act=False) as sayso:
-            return await sayso.stops(released=None if ended else False, limit=limit, after=after)
+            released = None if ended else False
+            return await page(
+                lambda n, last: sayso.stops(released=released, limit=n, after=last), limit, after
+            )
 
-    found = run(work())
+    read = run(work())
+    found = read.rows
     if as_json:
-        out.document({"stops": found, "after": found[-1].id if len(found) == limit else None})
+        out.document({"stops": found, "after": read.after})
     elif not found:
         out.line("Nothing is stopped.")
     else:
         out.table(["id", "status", "what", "held", "by", "at", "reason"], list(map(_row, found)))
+        options = {"--ended": ended, "-n": limit, "--workspace": workspace}
+        show_more(out, "stop list", options, read.after)
     return OK
 
 

@@ -23,6 +23,7 @@ from sayso.surfaces.cli.options import (
     WorkspaceOption,
 )
 from sayso.surfaces.cli.output import Out, local_time
+from sayso.surfaces.cli.pages import Page, page, show_more
 from sayso.surfaces.cli.place import find_workspace, person_token, run
 from sayso.surfaces.cli.problem import FAILED, OK, usage
 
@@ -87,13 +88,15 @@ def erasures(
     """List who was erased, by pseudonym, newest first."""
     out = Out(as_json=as_json)
 
-    async def work(sayso: Sayso) -> list[ErasureView]:
-        return await sayso.subjects.erasures(limit=limit, after=after)
+    async def work(sayso: Sayso) -> Page[ErasureView]:
+        return await page(
+            lambda n, last: sayso.subjects.erasures(limit=n, after=last), limit, after
+        )
 
-    found = _looking(workspace, work)
+    read = _looking(workspace, work)
+    found = read.rows
     if as_json:
-        more = found[-1].id if len(found) == limit else None
-        out.document({"erasures": found, "after": more})
+        out.document({"erasures": found, "after": read.after})
     elif not found:
         out.line("Nobody was erased.")
     else:
@@ -102,6 +105,8 @@ def erasures(
             for one in found
         ]
         out.table(["id", "status", "customer", "reason", "by", "at"], rows)
+        options = {"-n": limit, "--workspace": workspace}
+        show_more(out, "audit erasures", options, read.after)
     return OK
 
 
@@ -172,17 +177,22 @@ def holds(
     """List the legal holds in force, newest first."""
     out = Out(as_json=as_json)
 
-    async def work(sayso: Sayso) -> list[HoldView]:
-        return await sayso.subjects.holds(released=ended, limit=limit, after=after)
+    async def work(sayso: Sayso) -> Page[HoldView]:
+        return await page(
+            lambda n, last: sayso.subjects.holds(released=ended, limit=n, after=last), limit, after
+        )
 
-    found = _looking(workspace, work)
+    read = _looking(workspace, work)
+    found = read.rows
     if as_json:
-        out.document({"holds": found, "after": found[-1].id if len(found) == limit else None})
+        out.document({"holds": found, "after": read.after})
     elif not found:
         out.line("Nothing is held.")
     else:
         rows = [[one.id, one.status, one.subject, one.reason, one.placed_by] for one in found]
         out.table(["id", "status", "customer", "reason", "by"], rows)
+        options = {"--ended": ended, "-n": limit, "--workspace": workspace}
+        show_more(out, "audit holds", options, read.after)
     return OK
 
 

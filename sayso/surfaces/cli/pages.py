@@ -1,0 +1,71 @@
+"""Pages of a list: whether there are more rows than were asked for, and how to see them."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, Protocol, TypeVar
+
+from sayso.surfaces.cli.output import Out
+
+
+class _Named(Protocol):
+    @property
+    def id(self) -> str: ...
+
+
+R = TypeVar("R", bound=_Named)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page(Generic[R]):
+    """The rows that were asked for.
+
+    Attributes:
+        after: the id behind which there are more; None where these were the last.
+    """
+
+    rows: Sequence[R]
+    after: str | None
+
+
+async def page(
+    read: Callable[[int, str | None], Awaitable[Sequence[R]]], limit: int, after: str | None
+) -> Page[R]:
+    """Read a page, and whether it is the last one.
+
+    Args:
+        read: rows for a limit, and the id after which they begin.
+    """
+    rows = await read(limit, after)
+    if len(rows) < limit or not rows:
+        return Page(rows=rows, after=None)
+    last = rows[-1].id
+    return Page(rows=rows, after=last if await read(1, last) else None)
+
+
+def show_more(
+    out: Out, command: str, options: Mapping[str, str | int | bool | Path | None], after: str | None
+) -> None:
+    """Say that a list goes on, and by which command; nothing for the last page.
+
+    Args:
+        command: such as `approvals list`, with its arguments in a shell's form.
+        options: those that were given, by name; what is None or False was not.
+        after: as in `Page`.
+    """
+    if after is not None:
+        out.line(f"more: {again(command, {**options, '--after': after})}")
+
+
+def again(command: str, options: Mapping[str, str | int | bool | Path | None]) -> str:
+    """The command with these options, fit for a shell."""
+    words = [f"sayso {command}"]
+    for name, value in options.items():
+        if value is True:
+            words.append(name)
+        elif value is not None and value is not False:
+            words += [name, shlex.quote(str(value))]
+    return " ".join(words)
