@@ -27,6 +27,8 @@ from sayso.json import JsonObject, JsonValue
 
 GROUP = "sayso.connectors"
 """The entry point group of connectors."""
+_NAMED = 12
+"""So many actions a next step names; `sayso actions kinds` lists them all."""
 
 
 class Connectors:
@@ -161,11 +163,17 @@ class Connectors:
             raise RefusedError(
                 Code.UNKNOWN_ACTION,
                 f"there is no action `{plain(name, limit=ECHO_LIMIT)}`",
-                next_step=f"did you mean `{near[0]}`?"
-                if near
-                else "`sayso actions list` names them all",
+                next_step=f"did you mean `{near[0]}`?" if near else self._use_another(),
             )
         return found
+
+    def _use_another(self) -> str:
+        if not self._actions:
+            return "set up a connector in sayso.toml; there is none"
+        names = sorted(self._actions)
+        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+        listed = ", ".join(f"`{known}`" for known in names[:_NAMED])
+        return f"use {listed}{more}; `sayso actions kinds` says what they do"
 
     def version_of(self, name: str) -> str:
         """The version of the action's connector.

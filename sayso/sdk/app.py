@@ -17,7 +17,6 @@ from sayso.actions.ledger import ActionRow, get_action, read_action
 from sayso.actions.priority import NORMAL, WAITED_FOR
 from sayso.actions.proposals import Proposal
 from sayso.actions.queue import ApprovalStatus, get_approval, read_approval
-from sayso.actions.resolution import Resolution
 from sayso.actions.state import Status
 from sayso.agent.base import Message, Planner
 from sayso.agent.requests import Ask, get_request, read_request
@@ -27,9 +26,11 @@ from sayso.errors import Code, ConfigError, RefusedError
 from sayso.ids import Clock, Tenant
 from sayso.json import JsonValue
 from sayso.sdk.audit import Audit
+from sayso.sdk.kind_views import KindsView, show_kinds
 from sayso.sdk.log_index import LogIndexes
 from sayso.sdk.paging import page_of
 from sayso.sdk.people import SettingsDirectory
+from sayso.sdk.resolving import Settling
 from sayso.sdk.settling import call_claimed, carry_on, carry_out, settle_request
 from sayso.sdk.showing import (
     ahead_of_action_view,
@@ -55,7 +56,7 @@ if TYPE_CHECKING:
 _SETTLED = frozenset({Status.SUCCEEDED, Status.FAILED})
 
 
-class Sayso(StopSwitch):
+class Sayso(StopSwitch, Settling):
     """An open workspace.
 
     Use `Sayso.open`; every method may be called from many tasks at once, and any number of
@@ -204,6 +205,10 @@ class Sayso(StopSwitch):
     def subjects(self) -> Subjects:
         """Erases customers, shows them what is held, keeps legal holds, sweeps what is old."""
         return Subjects(self.house, self._workspace)
+
+    async def kinds(self) -> KindsView:
+        """The kinds of action that can be proposed; with `act=False` without any secret."""
+        return show_kinds(await self.house.kinds.read())
 
     # ---- asking --------------------------------------------------------------------------------
 
@@ -533,55 +538,6 @@ class Sayso(StopSwitch):
         return [
             await self.action(decided.action.id, tenant=decided.action.tenant) for decided in taken
         ]
-
-    async def resolve(
-        self,
-        action_id: str,
-        outcome: str,
-        *,
-        token: str,
-        evidence: str,
-        receipt_id: str = "",
-        via: str = "sdk",
-    ) -> ActionView:
-        """Settle an unknown outcome as the person whose token this is.
-
-        Args:
-            outcome: `succeeded` or `failed`, as it was seen at the provider.
-            evidence: where it was seen; sealed beside the log.
-            receipt_id: the provider's id of the effect, for `succeeded`.
-
-        Raises:
-            RefusedError: see `Resolutions.resolve`; `unauthenticated`, `forbidden`.
-        """
-        if outcome not in {"succeeded", "failed"}:
-            raise RefusedError(
-                Code.INVALID_INPUT,
-                f"`{outcome[:40]}` is no outcome",
-                next_step="say succeeded or failed",
-            )
-        holder = await self.person_of(token)
-        return await self.resolve_as(
-            Resolution(
-                tenant=holder.tenant,
-                action_id=action_id,
-                outcome="succeeded" if outcome == "succeeded" else "failed",
-                evidence=evidence,
-                receipt_id=receipt_id,
-                person=holder.holder,
-                via=via,
-            )
-        )
-
-    async def resolve_as(self, resolution: Resolution) -> ActionView:
-        """Settle an unknown outcome for a person whom the calling surface has authenticated.
-
-        Raises:
-            RefusedError: see `Resolutions.resolve`.
-        """
-        row = await self.house.resolutions.resolve(resolution)
-        self.house.dispatcher.wake()
-        return await self.action(row.id, tenant=row.tenant)
 
     def _tenant(self, tenant: str | None) -> Tenant:
         return self.house.tenant if tenant is None else Tenant(tenant)

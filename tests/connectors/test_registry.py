@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
@@ -204,6 +205,27 @@ def test_an_unknown_action_is_refused_with_the_nearest_name() -> None:
     with pytest.raises(RefusedError) as caught:
         found.validate_args("x\n\u202e" * 500, {})
     assert len(caught.value.message) < 80
+    step = "use `fine.do`; `sayso actions kinds` says what they do"
+    assert caught.value.next_step == step, "what can be proposed, not what was"
+
+
+def test_the_next_step_of_an_unknown_action_is_bounded() -> None:
+    """A connector made of a large API has hundreds of actions; a line names a dozen."""
+
+    class Wide(Fine):
+        def __init__(self) -> None:
+            super().__init__()
+            (only,) = super().actions
+            self._wide = [replace(only, name=f"fine.do_{number}") for number in range(100)]
+
+        @property
+        def actions(self) -> Sequence[Action]:
+            return self._wide
+
+    with pytest.raises(RefusedError) as caught:
+        Connectors([Wide()]).action("x")
+    assert caught.value.next_step.count("`fine.do_") == 12
+    assert "and 88 more" in caught.value.next_step
 
 
 async def test_a_peer_without_addresses_is_a_wrong_setting(tmp_path: Path) -> None:

@@ -181,6 +181,10 @@ PROMISES: dict[str, Promise] = {
         "A list that shows not all there is says so, and names the command for the rest.",
         "issue 2",
     ),
+    "cli:kinds": Promise(
+        "What can be proposed is listed with arguments, card and guarantee, without a secret.",
+        "issue 2",
+    ),
     "cli:left": Promise(
         "A command that ends before its action is done says what it waits for and who goes on.",
         "issue 2",

@@ -40,7 +40,7 @@ COMMANDS: dict[str, str] = {
     "ask": "Plan and act on a customer's words.",
     "propose": "Propose a concrete action; what the policy allows is done.",
     "approvals": "Decide what waits: list, show, approve, reject, edit, plan.",
-    "actions": "Look at actions, settle unknown ones: list, show, resolve.",
+    "actions": "Look at actions, settle unknown ones: list, show, resolve, kinds.",
     "stop": "Stop at once, and see what is stopped: list.",
     "resume": "Let what is stopped go on: one asks, another confirms.",
     "audit": "Ask the log, prove it, publish its heads, erase a customer.",

@@ -14,7 +14,7 @@ DOCUMENT = Path(__file__).parents[3] / "docs" / "cli.md"
 START = "## Reference\n"
 GROUPS = {
     "approvals": ("list", "show", "approve", "reject", "edit", "plan"),
-    "actions": ("list", "show", "resolve"),
+    "actions": ("list", "show", "resolve", "kinds"),
     "audit": (
         *("tail", "query", "export", "evidence", "checkpoint"),
         *("verify", "publish", "seal", "prune", "tiles", "timestamps"),

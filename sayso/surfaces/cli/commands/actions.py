@@ -1,4 +1,4 @@
-"""`sayso actions list|show|resolve`."""
+"""`sayso actions list|show|resolve|kinds`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import typer
 
 from sayso.sdk.app import Sayso
 from sayso.sdk.checking import known_actions
+from sayso.sdk.kind_views import KindsView, KindView
 from sayso.sdk.orphans import next_step as orphan_step
 from sayso.sdk.views import ActionView
 from sayso.sdk.workspace import Workspace
@@ -19,10 +20,11 @@ from sayso.surfaces.cli.output import Out, local_time
 from sayso.surfaces.cli.pages import Page, page, show_more
 from sayso.surfaces.cli.place import find_workspace, person_token, run
 from sayso.surfaces.cli.show import show_action, show_timeline
+from sayso.surfaces.cli.words import one_line
 
 _GOES_ON = frozenset({"planned", "pending_approval", "approved", "executing", "unknown", "stale"})
 
-app = typer.Typer(help="Look at actions, settle unknown ones: list, show, resolve.")
+app = typer.Typer(help="Look at actions, settle unknown ones: list, show, resolve, kinds.")
 
 
 @app.command("list")
@@ -162,3 +164,47 @@ def resolve(
     else:
         show_action(out, action, why=True)
     return 0
+
+
+@app.command()
+def kinds(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int:
+    """List what can be proposed: each kind with its arguments and its guarantee."""
+    out = Out(as_json=as_json)
+    folder = find_workspace(workspace)
+
+    async def work() -> KindsView:
+        async with Sayso.open(folder, act=False) as sayso:
+            return await sayso.kinds()
+
+    found = run(work())
+    if as_json:
+        out.document(found)
+    elif not found.kinds:
+        out.line("Nothing can be proposed. Set up a connector in sayso.toml: docs/connectors.md")
+    for kind in found.kinds:
+        _show_kind(out, kind)
+    for place, why in found.unread.items():
+        out.warn(f"`{one_line(place)}` cannot be read, and may have more: {one_line(why)}")
+    return 0
+
+
+def _show_kind(out: Out, kind: KindView) -> None:
+    out.line(kind.name)
+    undone = "" if kind.undone_by is None else f"by {kind.undone_by}"
+    args = [
+        (
+            f"{'takes' if one.required else 'may take'} {one.name}",
+            " · ".join(filter(None, [one.description, one.form])) or "as its connector says",
+        )
+        for one in kind.args
+    ]
+    labelled = [
+        ("does", kind.summary),
+        ("card", kind.sentence),
+        ("effect", kind.effect.replace("_", " ")),
+        ("guarantee", kind.promise),
+        ("undone", undone),
+        *args,
+    ]
+    out.pairs([(f"  {label}", text) for label, text in labelled])
+    out.line()
