@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from sayso.actions.ledger import ActionRow, receipt_json
 from sayso.actions.queue import ApprovalRow, Vote
+from sayso.actions.state import Status
 from sayso.agent.requests import RequestRow
 from sayso.audit.entry import StoredEntry
 from sayso.ids import rfc3339
@@ -112,6 +113,16 @@ class HeldView(View):
     by: str
     code: Literal["stopped", "unsettled"]
     reason: str
+
+    @property
+    def for_a_person(self) -> bool:
+        """Whether a person can settle the other action; one that is being called, nobody can."""
+        return self.code == "unsettled" and self.reason.endswith(f" is {Status.UNKNOWN}")
+
+    @property
+    def sentence(self) -> str:
+        """The reason with the id of what holds it."""
+        return self.reason if self.by in self.reason else f"{self.reason} ({self.by})"
 
 
 class StopView(View):

@@ -51,7 +51,7 @@ def show_action(out: Out, action: ActionView, *, why: bool = False) -> None:
             ("decision", decision_text(action)),
             ("receipt", receipt_text(action)),
             ("why not", _error_text(action) if why else ""),
-            ("held", "" if action.held is None else f"{action.held.reason} ({action.held.by})"),
+            ("held", "" if action.held is None else action.held.sentence),
             ("approval", "" if approval is None else f"{approval.id} ({approval.status})"),
         ]
     )

@@ -59,14 +59,12 @@ def _left(action: ActionView) -> LeftView:
             next_step=f"{_WHO} does it; see `sayso actions show {action.id}`",
         )
     first = f"two people run `sayso resume {held.by}`, one after the other"
-    if held.code == "unsettled":
+    if held.for_a_person:
         first = f"wait for {held.by}, or settle it with `sayso actions resolve {held.by}`"
-    return LeftView(
-        action=action.id,
-        code=held.code,
-        reason=held.reason,
-        next_step=f"{first}; then {_WHO} does it",
-    )
+    step = f"{first}; then {_WHO} does it"
+    if held.code == "unsettled" and not held.for_a_person:
+        step = f"start {_WHO}: it finds out what became of {held.by}, and then does this one"
+    return LeftView(action=action.id, code=held.code, reason=held.reason, next_step=step)
 
 
 def show_left(out: Out, left: Sequence[LeftView]) -> None:

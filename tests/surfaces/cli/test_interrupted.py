@@ -70,6 +70,21 @@ def test_a_yes_and_a_request_say_it_too(place: Place) -> None:
     assert "req_" in errors
 
 
+def test_what_waits_for_the_lost_call_is_not_sent_to_a_person(place: Place) -> None:
+    """Only an unknown outcome can be resolved; what is being called is looked up by a server."""
+    interrupted(place, *REFUND)
+    (first,) = place.line.done("actions", "list")["actions"]
+    assert first["status"] == "executing"
+    second = place.line(*REFUND)
+    assert "next: start `sayso serve`" in second.out
+    assert "actions resolve" not in second.out
+    (held,) = [line for line in second.out.splitlines() if line.startswith("held")]
+    assert held.count(first["id"]) == 1
+    place.line(
+        "actions", "resolve", first["id"], "--outcome", "failed", "--evidence", "seen"
+    ).refused("wrong_state")
+
+
 def test_before_anything_is_stored_it_says_that_nothing_is(place: Place) -> None:
     """Read at the provider only: nothing was begun that somebody would have to look for."""
     _, errors = interrupted(place, *REFUND, path="/v1/*")

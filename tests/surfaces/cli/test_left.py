@@ -96,6 +96,12 @@ def test_what_another_action_holds_names_that_one(place: Place) -> None:
     (left,) = left_of(held)
     assert left.code == "unsettled"
     assert "sayso actions resolve act_other" in left.next_step
+    called = HeldView(
+        by="act_other", code="unsettled", reason="act_other, on the same object, is executing"
+    )
+    (left,) = left_of(action.model_copy(update={"status": "approved", "held": called}))
+    assert "resolve" not in left.next_step, "nobody can settle what is being called"
+    assert left.next_step.startswith(f"start {WHO}")
     (left,) = left_of(action.model_copy(update={"status": "approved", "after": ("s1",)}))
     assert (left.code, "s1" in left.reason) == ("waiting", True)
 
