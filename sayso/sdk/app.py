@@ -19,7 +19,7 @@ from sayso.actions.proposals import Proposal
 from sayso.actions.queue import ApprovalStatus, get_approval, read_approval
 from sayso.actions.state import Status
 from sayso.agent.base import Message, Planner
-from sayso.agent.requests import Ask, get_request, read_request
+from sayso.agent.requests import Ask, RequestStatus, get_request, read_request
 from sayso.audit.entry import Actor, ActorKind
 from sayso.connectors.base import Connector
 from sayso.errors import Code, ConfigError, RefusedError
@@ -125,12 +125,15 @@ class Sayso(StopSwitch, Settling):
         *,
         environment: Mapping[str, str] | None = None,
         work: bool = True,
+        act: bool = True,
         connectors: Sequence[Connector] = (),
     ) -> SyncSayso:
         """The same for synchronous code: `with Sayso.sync("sayso.toml") as sayso: …`."""
         from sayso.sdk.sync import SyncSayso  # it stands on this module
 
-        return SyncSayso.open(path, environment=environment, work=work, connectors=connectors)
+        return SyncSayso.open(
+            path, environment=environment, work=work, act=act, connectors=connectors
+        )
 
     async def __aenter__(self) -> Self:
         clock = self._own_clock or ServerClock()
@@ -273,13 +276,22 @@ class Sayso(StopSwitch, Settling):
         )
 
     async def requests(
-        self, *, limit: int = 50, after: str | None = None, tenant: str | None = None
+        self,
+        *,
+        status: str | None = None,
+        limit: int = 50,
+        after: str | None = None,
+        tenant: str | None = None,
     ) -> list[RequestView]:
-        """Requests, newest first; `after` is the id of the last one of the page before."""
-        where = self._tenant(tenant)
+        """Requests, newest first; `after` is the id of the last one of the page before.
+
+        Raises: RefusedError: `invalid_input`, for a status that there is not.
+        """
+        where, status = self._tenant(tenant), as_state(status, RequestStatus, "a request")
 
         def work(reader: Reader) -> list[RequestView]:
-            rows = reader.all("request.page", tenant=where, after=after, limit=page_of(limit))
+            page: dict[str, SqlValue] = {"tenant": where, "after": after, "limit": page_of(limit)}
+            rows = reader.all("request.page", **page, status=status)
             return [show_request(reader, read_request(row)) for row in rows]
 
         return await self.house.store.read(work)
@@ -376,7 +388,7 @@ class Sayso(StopSwitch, Settling):
 
         Raises: RefusedError: `invalid_input`, for a status that there is not.
         """
-        where, status = self._tenant(tenant), as_state(status, Status, "action")
+        where, status = self._tenant(tenant), as_state(status, Status, "an action")
 
         def work(reader: Reader) -> list[ActionView]:
             page: dict[str, SqlValue] = {
@@ -424,7 +436,7 @@ class Sayso(StopSwitch, Settling):
 
         Raises: RefusedError: `invalid_input`, for a status that there is not.
         """
-        where, status = self._tenant(tenant), as_state(status, ApprovalStatus, "approval")
+        where, status = self._tenant(tenant), as_state(status, ApprovalStatus, "an approval")
 
         def work(reader: Reader) -> list[ApprovalView]:
             page: dict[str, SqlValue] = {"tenant": where, "after": after, "limit": page_of(limit)}

@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import threading
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
-from sayso.actions.action import Subject
-from sayso.agent.base import Message
 from sayso.connectors.base import Connector
-from sayso.json import JsonValue
 from sayso.sdk.app import Sayso
-from sayso.sdk.views import ActionView, ApprovalView, EntryView, RequestView
+from sayso.sdk.views import EntryView
 
+P = ParamSpec("P")
 T = TypeVar("T")
+
+
+def _blocking(
+    method: Callable[Concatenate[Sayso, P], Coroutine[Any, Any, T]],
+) -> Callable[Concatenate[SyncSayso, P], T]:
+    """The same method, waited for."""
+
+    @functools.wraps(method)
+    def call(self: SyncSayso, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return self.run(method(self.wrapped, *args, **kwargs))
+
+    return call
 
 
 class SyncSayso:
     """An open workspace whose methods block; may be used from several threads.
 
-    One background thread runs the asynchronous SDK; nothing is written twice.
+    One background thread runs the asynchronous SDK; nothing is written twice: each method is that
+    of `Sayso` with the same arguments.
     """
 
     def __init__(self, sayso: Sayso) -> None:
@@ -38,15 +50,18 @@ class SyncSayso:
         *,
         environment: Mapping[str, str] | None = None,
         work: bool = True,
+        act: bool = True,
         connectors: Sequence[Connector] = (),
     ) -> Self:
         """See `Sayso.open`."""
-        return cls(Sayso.open(path, environment=environment, work=work, connectors=connectors))
+        return cls(
+            Sayso.open(path, environment=environment, work=work, act=act, connectors=connectors)
+        )
 
     def __enter__(self) -> Self:
         self._thread.start()
         try:
-            self._run(self._sayso.__aenter__())
+            self.run(self._sayso.__aenter__())
         except BaseException:
             self._stop()
             raise
@@ -54,7 +69,7 @@ class SyncSayso:
 
     def __exit__(self, *exc_info: object) -> None:
         try:
-            self._run(self._sayso.__aexit__(*exc_info))
+            self.run(self._sayso.__aexit__(*exc_info))
         finally:
             self._stop()
 
@@ -70,95 +85,26 @@ class SyncSayso:
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine of the asynchronous SDK, in its own thread, and wait for it."""
-        return self._run(work)
-
-    def _run(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
-    def ask(
-        self,
-        subject: str | Subject,
-        messages: str | Sequence[Message],
-        *,
-        key: str | None = None,
-        wait_s: float = 30.0,
-    ) -> RequestView:
-        """See `Sayso.ask`."""
-        return self._run(self._sayso.ask(subject, messages, key=key, wait_s=wait_s))
-
-    def propose(
-        self,
-        action: str,
-        args: Mapping[str, JsonValue],
-        *,
-        subject: str | Subject,
-        reason: str = "",
-        key: str | None = None,
-        dry_run: bool = False,
-    ) -> ActionView:
-        """See `Sayso.propose`."""
-        return self._run(
-            self._sayso.propose(
-                action, args, subject=subject, reason=reason, key=key, dry_run=dry_run
-            )
-        )
-
-    def decide(
-        self,
-        approval_id: str,
-        choice: str,
-        *,
-        token: str,
-        revision: int,
-        digest: str,
-        reason_code: str = "",
-        reason: str = "",
-        args: Mapping[str, JsonValue] | None = None,
-    ) -> ActionView:
-        """See `Sayso.decide`."""
-        return self._run(
-            self._sayso.decide(
-                approval_id,
-                choice,
-                token=token,
-                revision=revision,
-                digest=digest,
-                reason_code=reason_code,
-                reason=reason,
-                args=args,
-            )
-        )
-
-    def request(self, request_id: str) -> RequestView:
-        """See `Sayso.request`."""
-        return self._run(self._sayso.request(request_id))
-
-    def action(self, action_id: str) -> ActionView:
-        """See `Sayso.action`."""
-        return self._run(self._sayso.action(action_id))
-
-    def actions(
-        self,
-        *,
-        status: str | None = None,
-        subject: str | None = None,
-        action: str | None = None,
-        limit: int = 50,
-        after: str | None = None,
-    ) -> list[ActionView]:
-        """See `Sayso.actions`."""
-        return self._run(
-            self._sayso.actions(
-                status=status, subject=subject, action=action, limit=limit, after=after
-            )
-        )
-
-    def approvals(
-        self, *, status: str | None = "pending", limit: int = 50, after: str | None = None
-    ) -> list[ApprovalView]:
-        """See `Sayso.approvals`."""
-        return self._run(self._sayso.approvals(status=status, limit=limit, after=after))
+    ask = _blocking(Sayso.ask)
+    request = _blocking(Sayso.request)
+    requests = _blocking(Sayso.requests)
+    propose = _blocking(Sayso.propose)
+    kinds = _blocking(Sayso.kinds)
+    action = _blocking(Sayso.action)
+    actions = _blocking(Sayso.actions)
+    approval = _blocking(Sayso.approval)
+    approvals = _blocking(Sayso.approvals)
+    decide = _blocking(Sayso.decide)
+    decide_plan = _blocking(Sayso.decide_plan)
+    person_of = _blocking(Sayso.person_of)
+    resolve = _blocking(Sayso.resolve)
+    stop = _blocking(Sayso.stop)
+    check_stop = _blocking(Sayso.check_stop)
+    stops = _blocking(Sayso.stops)
+    resume = _blocking(Sayso.resume)
 
     def audit_query(self, words: str = "", *, limit: int = 50) -> list[EntryView]:
         """See `Audit.query`."""
-        return self._run(self._sayso.audit.query(words, limit=limit))
+        return self.run(self._sayso.audit.query(words, limit=limit))

@@ -46,6 +46,6 @@ def as_state(status: str | None, states: type[State], noun: str) -> str | None:
         return status
     raise RefusedError(
         Code.INVALID_INPUT,
-        f"`{status[:40]}` is no state of an {noun}",
+        f"`{status[:40]}` is no state of {noun}",
         next_step=f"use one of {', '.join(states)}",
     )

@@ -152,7 +152,9 @@ PROMISES: dict[str, Promise] = {
     ),
     "http:pseudonym": Promise("The customer's id is nowhere in the log.", "invariant 8"),
     # ---- the rest --------------------------------------------------------------------------
-    "sdk:sync": Promise("Synchronous code, on several threads, has the same SDK.", "issue 2"),
+    "sdk:sync": Promise(
+        "Synchronous code, on several threads, has the same SDK, call for call.", "issue 2"
+    ),
     "telemetry:one-trace": Promise(
         "One trace joins what happens before and after the wait, with nothing personal in it.",
         "issue 2, invariant 6",
@@ -184,6 +186,9 @@ PROMISES: dict[str, Promise] = {
     "cli:kinds": Promise(
         "What can be proposed is listed with arguments, card and guarantee, without a secret.",
         "issue 2",
+    ),
+    "cli:requests": Promise(
+        "Requests are listed by state and shown with why a person has to answer.", "issue 2"
     ),
     "cli:left": Promise(
         "A command that ends before its action is done says what it waits for and who goes on.",

@@ -2,16 +2,66 @@
 
 from __future__ import annotations
 
+import inspect
 import threading
 from pathlib import Path
 
 import pytest
 from support.house import make_shop_workspace
 
+from sayso.audit.entry import Actor, ActorKind
 from sayso.money import Money
 from sayso.sdk.app import Sayso
 from sayso.sdk.sync import SyncSayso
+from sayso.sdk.tokens import Scope
 from sayso.testing.shop import Shop
+
+ELSEWHERE = {
+    "audit": "the log, by `audit_query`, or `run(sayso.wrapped.audit.verify())`",
+    "decide_as": "for surfaces that authenticate people themselves, which are asynchronous",
+    "directory": "the same",
+    "house": "the same",
+    "resolve_as": "the same",
+    "resume_as": "the same",
+    "subjects": "erasing, by `run(sayso.wrapped.subjects.erase(…))`",
+    "sync": "it is this",
+    "tokens": "by `run(sayso.wrapped.tokens.create(…))`",
+    "workspace": "by `sayso.wrapped.workspace`",
+}
+"""What of the SDK the synchronous front has not, and how it is reached instead."""
+
+
+def public(kind: type) -> set[str]:
+    """The public names of a class."""
+    return {name for name in dir(kind) if not name.startswith("_")}
+
+
+def token_of(sayso: SyncSayso, person: str) -> str:
+    """A token by which this person decides."""
+    work = sayso.wrapped.tokens.create(
+        sayso.wrapped.house.tenant,
+        "person",
+        person,
+        frozenset({Scope.DECIDE}),
+        days=1,
+        by=Actor(kind=ActorKind.SERVICE, id="test"),
+    )
+    return sayso.run(work)[1]
+
+
+@pytest.mark.promise("sdk:sync")
+def test_no_call_of_the_sdk_is_forgotten() -> None:
+    """A new method of `Sayso` is one of `SyncSayso` too, or stands in the list above with why."""
+    assert public(Sayso) - public(SyncSayso) == ELSEWHERE.keys()
+    assert public(SyncSayso) - public(Sayso) == {"audit_query", "run", "wrapped"}
+
+
+@pytest.mark.parametrize("name", sorted((public(Sayso) & public(SyncSayso)) - {"open"}))
+def test_each_call_takes_the_same(name: str) -> None:
+    """Arguments, defaults and documentation are those of the asynchronous method."""
+    ours, theirs = getattr(SyncSayso, name), getattr(Sayso, name)
+    assert inspect.signature(ours) == inspect.signature(theirs)
+    assert ours.__doc__ == theirs.__doc__
 
 
 def open_sync(folder: Path, shop: Shop) -> SyncSayso:
@@ -73,3 +123,25 @@ def test_several_threads_may_share_it(tmp_path: Path) -> None:
         for thread in threads:
             thread.join()
     assert shop.books.paid_out_minor == 8000
+
+
+@pytest.mark.promise("sdk:sync")
+def test_synchronous_code_decides_stops_and_resumes(tmp_path: Path) -> None:
+    """The whole life of an action, with what holds it, without a line of asyncio."""
+    shop = Shop()
+    shop.books.add("o1", "cus_1", Money(20_000, "USD"))
+    with open_sync(tmp_path, shop) as sayso:
+        maria, noor = token_of(sayso, "maria"), token_of(sayso, "noor")
+        assert "shop.refund" in {kind.name for kind in sayso.kinds().kinds}
+        asked = sayso.propose("shop.refund", {"order": "o1"}, subject="cus_1")
+        assert asked.approval is not None
+        card = sayso.approval(asked.approval.id)
+        stopped = sayso.stop("action", "shop.refund", reason="INC-7")
+        assert [one.id for one in sayso.stops()] == [stopped.id]
+        held = sayso.decide(
+            card.id, "approve", token=maria, revision=card.revision, digest=card.digest
+        )
+        assert held.held is not None
+        assert sayso.resume(stopped.id, token=maria).status == "resume_asked"
+        assert sayso.resume(stopped.id, token=noor).status == "released"
+        assert sayso.requests(status="handed_over") == []

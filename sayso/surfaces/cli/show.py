@@ -120,24 +120,35 @@ def warn_handed_over(out: Out, error: ErrorView) -> None:
     out.warn(f"next: {one_line(error.next_step)}")
 
 
-def show_request(out: Out, request: RequestView) -> None:
-    """Print a request: its plan, what became of each step, and the reply."""
+def show_request(out: Out, request: RequestView, *, why: bool = False) -> None:
+    """Print a request: its plan, what became of each step, and the reply.
+
+    Args:
+        why: also why a person has to answer, or a step was not done, where no error says so beside
+            it; and the next step.
+    """
+    error = request.error if why else None
     cost = f"{request.tokens} tokens" if request.tokens else "no model"
     out.pairs(
         [
             ("request", request.id),
             ("status", request.status),
+            ("customer", request.subject),
+            ("asked", local_time(request.created_at)),
+            ("why", "" if error is None else f"{error.message} [{error.code}]"),
             ("planned by", f"{request.planner or 'nobody'} ({cost})"),
         ]
     )
     for action in request.actions:
         out.line()
-        show_action(out, action)
+        show_action(out, action, why=why)
     if request.reply:
         out.line()
         out.line("Reply to the customer:")
         for line in many_lines(request.reply).splitlines():
             out.line(f"  {line}")
+    if error is not None:
+        out.line(f"next: {one_line(next_step(error.code, error.next_step))}")
 
 
 def show_timeline(out: Out, entries: tuple[EntryView, ...]) -> None:

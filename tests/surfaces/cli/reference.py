@@ -15,6 +15,7 @@ START = "## Reference\n"
 GROUPS = {
     "approvals": ("list", "show", "approve", "reject", "edit", "plan"),
     "actions": ("list", "show", "resolve", "kinds"),
+    "requests": ("list", "show"),
     "audit": (
         *("tail", "query", "export", "evidence", "checkpoint"),
         *("verify", "publish", "seal", "prune", "tiles", "timestamps"),

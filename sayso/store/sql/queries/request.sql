@@ -15,6 +15,7 @@ where tenant = :tenant and idempotency_key in (:idempotency_key, :erased_key);
 -- name: page
 select * from request
 where tenant = :tenant and id < coalesce(cast(:after as text), '~')
+    and (cast(:status as text) is null or status = :status)
 order by id desc limit :limit;
 
 -- name: claim

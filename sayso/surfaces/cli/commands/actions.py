@@ -24,7 +24,7 @@ from sayso.surfaces.cli.words import one_line
 
 _GOES_ON = frozenset({"planned", "pending_approval", "approved", "executing", "unknown", "stale"})
 
-app = typer.Typer(help="Look at actions, settle unknown ones: list, show, resolve, kinds.")
+app = typer.Typer(help="Look at actions and their kinds: list, show, resolve, kinds.")
 
 
 @app.command("list")

@@ -1,0 +1,43 @@
+"""`sayso requests`: what customers asked, and what a person has to answer."""
+
+from __future__ import annotations
+
+import pytest
+from surfaces.cli.line import SUBJECT, Place
+
+
+@pytest.mark.promise("cli:requests")
+def test_what_was_handed_over_is_found_and_shown(place: Place) -> None:
+    """Whoever has to answer the customer sees which requests wait for that, and why."""
+    handed = place.line("ask", "Where is my parcel?", *SUBJECT, "--json").json
+    answered = place.line.done("ask", "Please refund order 1042", *SUBJECT)
+    assert handed["status"] == "handed_over"
+    both = [one["id"] for one in place.line.done("requests", "list")["requests"]]
+    assert both == [answered["id"], handed["id"]]
+    shown = place.line("requests", "list", "--status", "handed_over").out.splitlines()
+    assert [line.split()[0] for line in shown] == ["ID", handed["id"]]
+    one = place.line("requests", "show", handed["id"])
+    assert one.status == 0
+    assert f"[{handed['error']['code']}]" in one.out
+    assert "next: a person has to answer the customer" in one.out
+    plan = place.line("requests", "show", answered["id"]).out
+    assert answered["actions"][0]["id"] in plan
+    assert place.line.done("requests", "show", handed["id"])["error"] == handed["error"]
+
+
+@pytest.mark.promise("cli:requests")
+def test_a_long_list_goes_on_under_its_status(place: Place) -> None:
+    """The same pages as every other list."""
+    for text in ("Where is my parcel?", "And now?"):
+        place.line("ask", text, *SUBJECT)
+    cut = place.line("requests", "list", "--status", "handed_over", "-n", "1").out.splitlines()
+    first = cut[1].split()[0]
+    assert cut[-1] == f"more: sayso requests list --status handed_over -n 1 --after {first}"
+
+
+def test_bad_words_are_refused(place: Place) -> None:
+    """A state that there is not, a request that there is not, and none at all yet."""
+    place.line("requests", "list", "--status", "open").refused("invalid_input")
+    place.line("requests", "show", "req_none").refused("not_found")
+    empty = place.line("requests", "list")
+    assert empty.out.startswith("Nothing was asked in words yet.")
