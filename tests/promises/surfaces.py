@@ -190,6 +190,11 @@ PROMISES: dict[str, Promise] = {
     "cli:requests": Promise(
         "Requests are listed by state and shown with why a person has to answer.", "issue 2"
     ),
+    "cli:readable": Promise(
+        "In a terminal of any width no id and no state is broken in two, and piped lines end "
+        "without blanks.",
+        "issue 2",
+    ),
     "cli:left": Promise(
         "A command that ends before its action is done says what it waits for and who goes on.",
         "issue 2",

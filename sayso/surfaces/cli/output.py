@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, TextIO, cast
 
 import orjson
 
@@ -45,16 +47,21 @@ class Out:
         if self._console is None:
             from rich.console import Console  # 80 ms, so only where something is drawn
 
-            columns = shutil.get_terminal_size((WIDTH, 24)).columns
             self._console = Console(
-                file=self._stdout,
-                width=min(WIDTH, columns) if self.tty else WIDTH,
+                # Elsewhere than in a terminal, the blanks that fill a line up are of no use.
+                file=self._stdout if self.tty else cast("TextIO", _Trimmed(self._stdout)),
+                width=min(WIDTH, self.columns),
                 highlight=False,
                 markup=False,
                 emoji=False,
                 no_color=True if "NO_COLOR" in os.environ else None,
             )
         return self._console
+
+    @property
+    def columns(self) -> int:
+        """How many cells a line of the terminal has."""
+        return shutil.get_terminal_size((WIDTH, 24)).columns if self.tty else WIDTH
 
     def document(self, value: object) -> None:
         """Print the one JSON document."""
@@ -69,7 +76,11 @@ class Out:
             self._stdout.flush()
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Print a table: drawn in a terminal, else aligned columns with two blanks between."""
+        """Print a table: drawn in a terminal, else aligned columns with two blanks between.
+
+        In a terminal that is too narrow for it, each row is a block of labelled lines: an id or a
+        state that is broken in two cannot be read, or copied.
+        """
         if self.as_json:
             return
         clean = [[one_line(cell) for cell in row] for row in rows]
@@ -77,24 +88,53 @@ class Out:
             self._draw(columns, clean)
             return
         heads = [column.upper() for column in columns]
-        widths = [max(map(width_of, cells)) for cells in zip(heads, *clean, strict=True)]
+        widths = _widths(heads, clean)
         for row in (heads, *clean):
             padded = (
                 cell + " " * (wide - width_of(cell)) for cell, wide in zip(row, widths, strict=True)
             )
             self.line("  ".join(padded).rstrip())
 
-    def _draw(self, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    def _draw(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         from rich import box  # only in a terminal
+        from rich.console import Console
         from rich.table import Table
         from rich.text import Text
 
+        least = _widths(columns, [[_unbroken(cell) for cell in row] for row in rows])
+        least = [
+            min(wide, max(least_wide, _LEAST_WORDS)) if column in _WORDS else wide
+            for column, wide, least_wide in zip(columns, _widths(columns, rows), least, strict=True)
+        ]
+        if sum(least) + _GAP * (len(least) - 1) > self.columns:
+            self._draw_blocks(columns, rows)
+            return
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
-        for column in columns:
-            table.add_column(column, overflow="fold", no_wrap=column == "id")
+        for column, wide in zip(columns, least, strict=True):
+            if column in _WORDS:
+                table.add_column(column, min_width=wide, overflow="fold")
+            else:
+                table.add_column(column, no_wrap=True)
         for row in rows:
             table.add_row(*(Text(cell, style=style_of(cell)) for cell in row))
-        self.console.print(table)
+        wide = Console(
+            file=self._stdout, width=self.columns, no_color=self.console.no_color, highlight=False
+        )
+        wide.print(table)
+
+    def _draw_blocks(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        from rich.table import Table  # only in a terminal
+        from rich.text import Text
+
+        for row in rows:
+            block = Table.grid(padding=(0, 2))
+            block.add_column(style="dim", no_wrap=True)
+            block.add_column(overflow="fold")
+            for column, cell in zip(columns, row, strict=True):
+                if cell:
+                    block.add_row(column, Text(cell, style=style_of(cell)))
+            self.console.print(block)
+            self.line()
 
     def pairs(self, values: Iterable[tuple[str, str]]) -> None:
         """Print labelled values, one a line."""
@@ -113,6 +153,48 @@ class Out:
         """Say something on stderr, always."""
         self._stderr.write(f"{text}\n")
         self._stderr.flush()
+
+
+_GAP = 3
+"""Cells between two columns of a drawn table."""
+_LEAST_WORDS = 24
+_WORDS = frozenset({"reason", "what"})
+"""Columns of sentences, which may go over several lines; every other cell stays whole."""
+
+
+def _unbroken(cell: str) -> str:
+    """The longest word of a cell."""
+    return max(cell.split(), key=width_of, default="")
+
+
+def _widths(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[int]:
+    """The widest cell of each column."""
+    return [max(map(width_of, cells)) for cells in zip(heads, *rows, strict=True)]
+
+
+class _Trimmed(io.TextIOBase):
+    """A stream without blanks at the ends of lines."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._held = ""
+
+    @property
+    def encoding(self) -> str:
+        """As of the stream, for whoever chooses characters by it."""
+        return self._stream.encoding
+
+    def write(self, text: str, /) -> int:
+        """Write, but for the blanks that nothing has followed yet."""
+        whole = self._held + text
+        kept = whole.rstrip(" ")
+        self._held = whole[len(kept) :]
+        self._stream.write(re.sub(r" +(?=\n)", "", kept))
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush the stream."""
+        self._stream.flush()
 
 
 def _plain_json(value: object) -> object:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sayso.sdk.views import ActionView, EntryView, ErrorView, RequestView, StopView
 from sayso.surfaces.cli.output import Out, local_time
 from sayso.surfaces.cli.problem import FAILED, OK, next_step
-from sayso.surfaces.cli.words import many_lines, one_line
+from sayso.surfaces.cli.words import counted, many_lines, one_line
 
 _NOT_DONE = frozenset({"refused", "failed", "unknown"})
 
@@ -74,7 +74,7 @@ def show_stop(out: Out, stop: StopView) -> None:
             ("by", f"{stop.engaged_by}, {local_time(stop.engaged_at)}"),
             ("asked by", asked),
             ("released by", ended),
-            ("held", f"{stop.held:,} actions" if stop.released_at is None else ""),
+            ("held", counted(stop.held, "action") if stop.released_at is None else ""),
         ]
     )
     if stop.status == "resume_asked":

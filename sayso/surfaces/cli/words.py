@@ -26,6 +26,13 @@ def many_lines(text: str) -> str:
     return "\n".join(one_line(line, limit=2000) for line in text.splitlines())
 
 
+def counted(count: int, noun: str) -> str:
+    """A number with its noun, such as `1 action`, `2 actions` or `3 entries`."""
+    if count != 1:
+        noun = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{count:,} {noun}"
+
+
 def width_of(text: str) -> int:
     """How many terminal cells a text takes; wide East Asian characters take two."""
     if text.isascii():

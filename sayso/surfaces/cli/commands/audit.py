@@ -29,6 +29,7 @@ from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out, local_time
 from sayso.surfaces.cli.pages import again
 from sayso.surfaces.cli.place import CLI, find_workspace, run
+from sayso.surfaces.cli.words import counted
 
 app = typer.Typer(
     help="Ask the log, prove it, publish its heads, erase a customer.",
@@ -190,7 +191,7 @@ def _show_written(out: Out, path: Path, count: int, key: str) -> int:
         where = str(path.absolute())
         out.document({"path": where, "folder": where, "entries": count, "vkey": key})
     else:
-        out.line(f"{count} entries are in {path}")
+        out.line(f"{counted(count, 'entry')} {'is' if count == 1 else 'are'} in {path}")
         out.line(f"verify anywhere: sayso audit verify {path} --vkey {key}")
     return 0
 

@@ -33,6 +33,7 @@ from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.place import find_workspace
 from sayso.surfaces.cli.problem import OK, USAGE, problem_text
+from sayso.surfaces.cli.words import counted
 
 if TYPE_CHECKING:
     from sayso.store.postgres_connection import PgConnection
@@ -270,7 +271,10 @@ def _waiting_facts(ask: Callable[[str], Sequence[Sequence[Any]]]) -> list[tuple[
     more = f" and {len(stops) - _MOST_STOPS} more" if len(stops) > _MOST_STOPS else ""
     return [
         ("stopped", f"{shown}{more}" if stops else "nothing"),
-        ("unknown", f"{unknown:,} actions, {left:,} left to a person" if unknown else "none"),
+        (
+            "unknown",
+            f"{counted(unknown, 'action')}, {left:,} left to a person" if unknown else "none",
+        ),
     ]
 
 

@@ -26,6 +26,7 @@ from sayso.surfaces.cli.output import Out, local_time
 from sayso.surfaces.cli.pages import Page, page, show_more
 from sayso.surfaces.cli.place import find_workspace, person_token, run
 from sayso.surfaces.cli.problem import FAILED, OK, usage
+from sayso.surfaces.cli.words import counted
 
 T = TypeVar("T")
 CustomerArgument = Annotated[
@@ -35,6 +36,16 @@ ReasonOption = Annotated[
     str,
     typer.Option("--reason", metavar="CODE", help="Why: small letters and _, in the log for good."),
 ]
+
+
+_SINGULAR = {
+    "requests": "request",
+    "actions": "action",
+    "approvals": "approval",
+    "stops": "stop",
+    "texts": "text",
+    "entries": "entry",
+}
 
 
 def erase(
@@ -131,7 +142,7 @@ def subject(
     if as_json:
         out.document({"path": str(path.absolute()), "counts": counts})
     else:
-        told = ", ".join(f"{count} {name}" for name, count in counts.items())
+        told = ", ".join(counted(count, _SINGULAR[name]) for name, count in counts.items())
         out.line(f"{told} are in {path}, in clear; hand it over by a safe way.")
     return OK
 
@@ -212,8 +223,9 @@ def sweep(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int
         out.line("Everything is kept for good; set `[retention] requests` in sayso.toml.")
     else:
         out.line(
-            f"From before {local_time(found.before)[:16]}: {found.actions} actions,"
-            f" {found.requests} requests and the keys of {found.subjects} customers are gone."
+            f"From before {local_time(found.before)[:16]}: {counted(found.actions, 'action')},"
+            f" {counted(found.requests, 'request')} and the keys of"
+            f" {counted(found.subjects, 'customer')} are gone."
         )
     return FAILED if again.left else OK
 

@@ -1,0 +1,90 @@
+"""A command in a terminal of a given width, as a person sees it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import re
+import signal
+import struct
+import subprocess
+import sys
+import termios
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from surfaces.cli.line import clean_environment
+
+_STYLE = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
+
+
+class Terminal:
+    """A process whose three streams are a terminal.
+
+    Args:
+        words: of the command, without `sayso`.
+        columns: how wide it is.
+    """
+
+    def __init__(
+        self,
+        *words: str,
+        cwd: Path,
+        columns: int = 80,
+        variables: Mapping[str, str] | None = None,
+    ) -> None:
+        self._ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+        environment = {
+            name: value
+            for name, value in clean_environment().items()
+            if name not in {"COLUMNS", "LINES", "TERMINAL_WIDTH", "NO_COLOR"}
+        }
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "sayso", *words],
+            cwd=cwd,
+            env=environment | {"TERM": "xterm-256color", **(variables or {})},
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            start_new_session=True,
+            preexec_fn=_obey_interrupts,
+        )
+        os.close(theirs)
+        self.seen = ""
+
+    def read_until(self, fits: Callable[[str], bool]) -> str:
+        """What was written so far, without styles, once it fits or the process has ended."""
+        while not fits(self.seen):
+            try:
+                more = os.read(self._ours, 65_536)
+            except OSError:  # Linux: the other end is closed
+                break
+            if not more:
+                break
+            self.seen += _STYLE.sub("", more.decode(errors="replace")).replace("\r\n", "\n")
+        return self.seen
+
+    def type(self, line: str) -> None:
+        """Type a line."""
+        os.write(self._ours, f"{line}\n".encode())
+
+    def end(self, told: signal.Signals | None = None) -> str:
+        """All that was written when it has ended; a signal may end it."""
+        if told is not None:
+            self.process.send_signal(told)
+        shown = self.read_until(lambda seen: False)
+        self.process.wait(60)
+        os.close(self._ours)
+        return shown
+
+    def hang_up(self) -> None:
+        """Close the terminal, as a window is closed."""
+        os.close(self._ours)
+        self.process.send_signal(signal.SIGHUP)
+        self.process.wait(60)
+
+
+def _obey_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -1,0 +1,101 @@
+"""What a person reads in a terminal, and what a program reads without one."""
+
+from __future__ import annotations
+
+import io
+import re
+
+import pytest
+from surfaces.cli.line import Line, Place
+from surfaces.cli.terminal import Terminal
+
+from sayso.surfaces.cli.output import Out
+from sayso.surfaces.cli.words import counted, width_of
+
+LISTS = (
+    ("approvals", "list", "--status", "all"),
+    ("actions", "list"),
+    ("requests", "list"),
+    ("stop", "list", "--ended"),
+    ("token", "list"),
+    ("audit", "tail"),
+)
+
+
+@pytest.fixture
+def lived(place: Place) -> Place:
+    """A workspace in which something of each kind was done."""
+    place.pending()
+    place.refund(minor=100)
+    place.refund(minor=9_999_999)
+    place.line("ask", "Where is my parcel?", "--subject", "cus_demo_ana")
+    words = "INC-7: refunds go out twice, so please nobody let this go on before we know why"
+    place.line.done("stop", "--connector", "stripe", "--reason", words)
+    return place
+
+
+@pytest.mark.promise("cli:readable")
+@pytest.mark.parametrize("columns", [80, 160])
+@pytest.mark.parametrize("words", LISTS, ids=lambda words: " ".join(words[:2]))
+def test_a_list_breaks_no_id_and_no_state(
+    lived: Place, words: tuple[str, ...], columns: int
+) -> None:
+    """Whatever the terminal's width: each cell that is no sentence stands whole on one line."""
+    plain = lived.line(*words).out.splitlines()
+    cells = {cell for line in plain[1:] for cell in re.split(r"  +", line.strip())}
+    whole = {cell for cell in cells if re.fullmatch(r"[a-z]+_[0-9a-z_]+|[a-z_.]+", cell)}
+    heads = {head.lower() for head in re.split(r"  +", plain[0].strip())}
+    drawn = Terminal(*words, cwd=lived.folder, columns=columns).end()
+    lines = drawn.splitlines()
+    assert all(width_of(line.rstrip()) <= columns for line in lines), drawn
+    for word in whole | (heads if columns == 160 else set()):
+        assert any(re.search(rf"(^|\s){re.escape(word)}($|\s|`)", line) for line in lines), word
+
+
+def test_a_narrow_terminal_gets_a_block_for_each_row() -> None:
+    """Labels as the heads of the table, in the same order; what is empty is left out."""
+    screen = _Screen()
+    out = Out(as_json=False, stdout=screen)
+    rows = [["act_" + "0" * 26, "succeeded", "x" * 40, ""], ["act_" + "1" * 26, "failed", "y", "z"]]
+    out.table(["id", "status", "customer", "reason"], rows)
+    first, second = re.sub(r"\x1b\[[0-9;]*m", "", screen.getvalue()).strip().split("\n\n")
+    assert [line.split()[0] for line in first.splitlines()] == ["id", "status", "customer"]
+    assert [line.split()[0] for line in second.splitlines()][-1] == "reason"
+
+
+class _Screen(io.StringIO):
+    """Text that is written to a terminal of 80 columns."""
+
+    def isatty(self) -> bool:
+        """A person reads it."""
+        return True
+
+
+@pytest.fixture(autouse=True)
+def width(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no real terminal says it."""
+    monkeypatch.setenv("COLUMNS", "80")
+
+
+def test_one_is_no_plural() -> None:
+    """Numbers with nouns, as people read them."""
+    found = [counted(count, "entry") for count in (0, 1, 2)] + [counted(1234, "action")]
+    assert found == ["0 entries", "1 entry", "2 entries", "1,234 actions"]
+
+
+def test_a_customer_with_one_of_each_is_told_so(place: Place) -> None:
+    """`1 action, 1 approval`."""
+    place.pending()
+    told = place.line("audit", "subject", "cus_demo_ana", "-o", "ana.json").out
+    assert "1 action, 1 approval, " in told
+
+
+@pytest.mark.promise("cli:readable")
+def test_piped_output_has_no_blanks_at_the_ends_of_lines(
+    line: Line, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For `diff` and editors: the demo's boxes and tables as well."""
+    monkeypatch.chdir(tmp_path_factory.mktemp("demo"))
+    shown = line("demo", "--no").out.splitlines()
+    assert len(shown) > 100
+    assert [one for one in shown if one != one.rstrip()] == []
