@@ -90,10 +90,11 @@ def lowered_args(
     present = row.amount
     if present is None or wanted.currency != present.currency:
         raise edit_refused("the currency cannot be changed", "keep the currency")
-    if not 0 < wanted.amount_minor < present.amount_minor:
-        raise edit_refused(
-            f"`{wanted}` is not less than {present}", "choose a smaller, positive amount"
-        )
+    step = f"choose an amount above zero and below {present}"
+    if wanted.amount_minor <= 0:
+        raise edit_refused(f"{wanted} is not above zero", step)
+    if wanted.amount_minor >= present.amount_minor:
+        raise edit_refused(f"{wanted} is not less than {present}", step)
     assert row.snapshot is not None
     return {**row.args, action.money_arg: wanted.to_json()}, wanted
 
@@ -156,9 +157,13 @@ def _check_open(reader: Reader, approval: ApprovalRow, decision: Decision, now: 
             Code.ALREADY_DECIDED, f"this is {approval.status}{who} already", next_step="nothing"
         )
     if decision.revision != approval.revision:
+        was = 1 <= decision.revision < approval.revision
+        said = f"revision {decision.revision} is out of date"
+        if not was:
+            said = f"there is no revision {decision.revision}"
         raise RefusedError(
             Code.STALE_REVISION,
-            f"revision {decision.revision} is out of date; {approval.revision} is the newest",
+            f"{said}; {approval.revision} is the newest",
             next_step="load the card again and decide about what it shows now",
         )
     if now >= approval.expires_at:

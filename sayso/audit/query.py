@@ -102,13 +102,19 @@ def parse_query(words: str) -> Query:
             continue
         reader = _QUALIFIERS.get(qualifier)
         if not value and reader is not None:
-            raise _bad(part, f"write what to look for behind `{qualifier}:`, without a blank")
+            raise _bad_value(
+                qualifier, "", f"write what to look for behind `{qualifier}:`, without a blank"
+            )
         if reader is None:
             near = difflib.get_close_matches(qualifier, _QUALIFIERS, 1)
             hint = f"did you mean `{near[0]}:`?" if near else "use " + " ".join(_QUALIFIERS)
             raise _bad(part, hint)
         if qualifier in seen:
-            raise _bad(part, f"write `{qualifier}:` once; ranges are written with `..`")
+            raise RefusedError(
+                Code.INVALID_INPUT,
+                f"`{qualifier}:` stands twice in the query",
+                next_step="write it once; ranges are written with `..`",
+            )
         seen.add(qualifier)
         query = reader(query, value)
     return query
@@ -220,8 +226,11 @@ def _one_of(field: str, known: Collection[str]) -> Callable[[Query, str], Query]
     def read_known(query: Query, value: str) -> Query:
         if value not in known:
             near = difflib.get_close_matches(value, known, 1)
-            hint = f"did you mean `{field}:{near[0]}`?" if near else "see docs/audit-queries.md"
-            raise _bad(f"{field}:{value}", hint)
+            some = f"use {field}: with {', '.join(list(known)[:_NAMED])}"
+            more = f", or one of {len(known) - _NAMED} more" if len(known) > _NAMED else ""
+            raise _bad_value(
+                field, value, f"did you mean `{field}:{near[0]}`?" if near else some + more
+            )
         return read(query, value)
 
     return read_known
@@ -243,7 +252,7 @@ def _text(query: Query, value: str) -> Query:
 
 def _digest(query: Query, value: str) -> Query:
     if not _DIGEST.fullmatch(value):
-        raise _bad(f"digest:{value}", "give 6 to 64 hex digits")
+        raise _bad_value("digest", value, "give 6 to 64 hex digits")
     return replace(query, digest=value)
 
 
@@ -251,13 +260,13 @@ def _amount(query: Query, value: str) -> Query:
     """`>100.00USD`, `<20EUR`, `10..20USD` or `129.00USD`, in major units."""
     match = _AMOUNT.fullmatch(value)
     if match is None:
-        raise _bad(f"amount:{value}", "write amount:>100.00USD or amount:10..20USD")
+        raise _bad_value("amount", value, "write amount:>100.00USD or amount:10..20USD")
     sign, one, first, last, currency = match.groups()
     low = Money.parse(one or first, currency).amount_minor
     if last is not None:
         high = Money.parse(last, currency).amount_minor
         if high < low:
-            raise _bad(f"amount:{value}", "write the smaller first")
+            raise _bad_value("amount", value, "write the smaller first")
         return replace(query, currency=currency, amount_from=low, amount_to=high)
     match sign:
         case ">":
@@ -273,7 +282,7 @@ def _created(query: Query, value: str) -> Query:
     begin = to_micros(_day(first)) if first or not last else None
     end = to_micros(_day(last or first)) + _DAY_MICROS if last or not dots else None
     if begin is not None and end is not None and end <= begin:
-        raise _bad(f"created:{value}", "write the earlier first")
+        raise _bad_value("created", value, "write the earlier first")
     return replace(query, at_from=begin, at_to=end)
 
 
@@ -283,7 +292,16 @@ def _day(value: str) -> datetime:
             raise ValueError(value)
         return datetime.strptime(value, "%Y-%m-%d").replace(tzinfo=UTC)
     except ValueError as error:
-        raise _bad(f"created:{value}", "write created:2026-11-01..2026-11-24") from error
+        raise _bad_value("created", value, "write created:2026-11-01..2026-11-24") from error
+
+
+_NAMED = 12
+
+
+def _bad_value(field: str, value: str, hint: str) -> RefusedError:
+    """The qualifier is one, and its value is none that it can look for."""
+    shown = f"`{value[:60]}`" if value else "nothing"
+    return RefusedError(Code.INVALID_INPUT, f"`{field}:` cannot look for {shown}", next_step=hint)
 
 
 def _bad(part: str, hint: str) -> RefusedError:

@@ -186,7 +186,7 @@ REFUSED = {
     "!!": "a word of letters or digits",
     "text:": "a word of letters or digits",
     "kind:action.aproved": "`kind:action.approved`",
-    "kind:x": "docs/audit-queries.md",
+    "kind:x": "use kind: with log.opened",
     "outcome:succeded": "`outcome:succeeded`",
     "actor:": "behind `actor:`",
     ":maria": "use actor",
@@ -225,6 +225,23 @@ def test_what_is_no_query_is_refused_with_the_next_step(words: str) -> None:
         parse_query(words)
     assert refused.value.code is Code.INVALID_INPUT
     assert REFUSED[words] in refused.value.next_step
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("kind:nope", "`kind:` cannot look for `nope`"),
+        ("outcome:", "`outcome:` cannot look for nothing"),
+        ("created:yesterday", "`created:` cannot look for `yesterday`"),
+        ("kinds:action.asked", "`kinds:action.asked` is no part of a query"),
+        ("actor:maria actor:finn", "`actor:` stands twice in the query"),
+    ],
+)
+def test_only_what_is_wrong_is_said_to_be(words: str, message: str) -> None:
+    """A qualifier that there is and a value that there is not are two different mistakes."""
+    with pytest.raises(RefusedError) as refused:
+        parse_query(words)
+    assert refused.value.message == message
 
 
 @pytest.mark.parametrize("words", ["amount:<1.5JPY", "amount:>1.001USD", "amount:5QQQ"])

@@ -1,0 +1,49 @@
+"""What a refused decision says is true of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from actions.desk import ASKED, decide, propose, say, shown, stock, usd
+from support.house import open_shop
+
+from sayso.actions.decision import Choice
+from sayso.errors import RefusedError
+
+
+@pytest.mark.promise("approvals:less")
+@pytest.mark.parametrize(
+    ("minor", "message"),
+    [
+        (-500, "-$5.00 is not above zero"),
+        (0, "$0.00 is not above zero"),
+        (ASKED, "is not less than"),
+        (ASKED + 1, "is not less than"),
+    ],
+)
+async def test_an_amount_is_refused_for_what_is_wrong_with_it(
+    tmp_path: Path, minor: int, message: str
+) -> None:
+    """SL-22: zero is less than anything, and still nothing to refund."""
+    async with open_shop(tmp_path) as house:
+        stock(house)
+        card = await shown(house, await propose(house))
+        with pytest.raises(RefusedError) as refused:
+            await decide(house, say(card, choice=Choice.EDIT, args={"amount": usd(minor)}))
+        assert message in refused.value.message
+        assert "above zero and below" in refused.value.next_step
+
+
+@pytest.mark.promise("approvals:bound")
+@pytest.mark.parametrize("revision", [0, 2, -1])
+async def test_a_revision_that_there_never_was_is_not_out_of_date(
+    tmp_path: Path, revision: int
+) -> None:
+    """SL-4: a number from nowhere is a mistake of the caller's, and nothing has changed."""
+    async with open_shop(tmp_path) as house:
+        stock(house)
+        card = await shown(house, await propose(house))
+        with pytest.raises(RefusedError) as refused:
+            await decide(house, say(card, revision=revision))
+        assert refused.value.message == f"there is no revision {revision}; 1 is the newest"
