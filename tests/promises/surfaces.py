@@ -168,6 +168,10 @@ PROMISES: dict[str, Promise] = {
         "the cent.",
         "issue 2",
     ),
+    "demo:answers": Promise(
+        "What is no answer at the terminal is told why, and what Enter alone means is shown.",
+        "issue 2",
+    ),
     "demo:never-hangs": Promise(
         "Without a flag and without a terminal the demo says no to every card.", "issue 2"
     ),

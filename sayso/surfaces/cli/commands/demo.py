@@ -31,6 +31,7 @@ from sayso.surfaces.cli.outside import Outside, SlackStage
 from sayso.surfaces.cli.place import run
 from sayso.surfaces.cli.problem import FAILED, OK, usage
 from sayso.surfaces.cli.root import outside_of
+from sayso.surfaces.cli.words import one_line
 
 app = typer.Typer()
 _YES = frozenset({"y", "yes"})
@@ -132,7 +133,7 @@ def _answers(choice: str | None, out: Out) -> Answers:
         case _:
             pass
     if _is_asked(out):
-        return AskedAnswers(_input)
+        return AskedAnswers(_input, lambda why: out.line(f"  not taken: {one_line(why)}"))
     return FlagAnswers("reject", "nobody_at_terminal", "no, since nobody is at a terminal")
 
 
@@ -146,10 +147,17 @@ def _slack_choice(choice: str | None, screen: Screen, out: Out) -> Callable[[str
             return choice
         if not _is_asked(out):
             return "reject"
-        try:
-            return "approve" if _input("  click yes / no? ").strip().lower() in _YES else "reject"
-        except EOFError:
-            return "reject"
+        while True:
+            try:
+                word = _input("  click yes / [no]? ").strip().lower()
+            except EOFError:
+                return "reject"
+            if word in _YES:
+                return "approve"
+            if word in {"n", "no", ""}:
+                return "reject"
+            shown = one_line(word, limit=40)
+            out.line(f"  not taken: `{shown}` is no answer: say yes or no; Enter alone is no")
 
     return choose
 

@@ -12,6 +12,7 @@ from sayso.sdk.views import ApprovalView
 from sayso.surfaces.cli.card import read_card
 from sayso.surfaces.cli.demo.stage import Stage
 from sayso.surfaces.cli.outside import SlackCards
+from sayso.surfaces.cli.words import one_line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,15 +64,18 @@ class AskedAnswers:
 
     Args:
         ask: shows a question and returns the line that was typed.
+        tell: says why an answer was not taken.
     """
 
-    def __init__(self, ask: Callable[[str], str]) -> None:
+    def __init__(self, ask: Callable[[str], str], tell: Callable[[str], None]) -> None:
         self._ask = ask
+        self._tell = tell
 
     async def answer(self, stage: Stage, approval: ApprovalView) -> Answer:
-        """See `Answers.answer`; an end of the input counts as no."""
+        """See `Answers.answer`; an empty line counts as no, and so does an end of the input."""
         card = read_card(approval)
-        choices = "yes / no / less" if card.may_lower else "yes / no"
+        may_lower = card.may_lower and card.amount is not None
+        choices = "yes / [no] / less" if may_lower else "yes / [no]"
         while True:
             # NOTE: it blocks the loop on purpose: nothing else is to happen while one decides.
             word = self._line(f"  {choices}? ").lower()
@@ -83,16 +87,26 @@ class AskedAnswers:
                 lowered = await self._less(stage, approval, card.amount)
                 if lowered is not None:
                     return lowered
+                continue
+            if word in {"l", "less"}:
+                self._tell("nothing of this can be lowered: say yes or no")
+                continue
+            known = "yes, no or less" if may_lower else "yes or no"
+            self._tell(f"`{one_line(word, limit=40)}` is no answer: say {known}; Enter alone is no")
 
     async def _less(self, stage: Stage, approval: ApprovalView, most: Money) -> Answer | None:
-        """Ask for the smaller amount; None when it is none."""
+        """Ask for the smaller amount; None when it is none, and why was said."""
         text = self._line(f"  how much, less than {most} (such as 10.00)? ")
         try:
             amount = Money.parse(text, most.currency)
-        except RefusedError:
+        except RefusedError as error:
+            self._tell(f"{error.message}; {error.next_step}")
             return None
         said = await _say(stage, approval, "edit", f"less: {amount}", amount=amount)
-        return None if said.error else said
+        if not said.error:
+            return said
+        self._tell(said.error)
+        return None
 
     def _line(self, question: str) -> str:
         try:

@@ -1,0 +1,45 @@
+"""`sayso demo` with a person at its terminal: what they type, and how they leave."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pytest
+from surfaces.cli.terminal import Terminal
+
+ASKED = "? "
+
+
+def demo(folder: Path) -> Terminal:
+    """A demo that has asked its first question."""
+    terminal = Terminal("demo", cwd=folder, variables={"TMPDIR": str(folder)})
+    asked = terminal.read_until(lambda seen: seen.endswith(ASKED))
+    assert asked.endswith("yes / [no] / less? "), asked
+    return terminal
+
+
+def answered(terminal: Terminal, line: str) -> str:
+    """What follows an answer, to the next question."""
+    before = len(terminal.seen) + len(line) + 1
+    terminal.type(line)
+    fits = terminal.read_until(lambda seen: len(seen) > before and seen.endswith(ASKED))
+    return fits[before:]
+
+
+@pytest.mark.promise("demo:answers")
+def test_what_is_no_answer_is_told_why(tmp_path: Path) -> None:
+    """A wrong word, an amount that is too large, negative or none; Enter alone is no, as shown."""
+    terminal = demo(tmp_path)
+    assert "not taken: `foo` is no answer: say yes, no or less" in answered(terminal, "foo")
+    for amount, why in (
+        ("5000", "is not less than"),
+        ("-1", "not above zero"),
+        ("lots", "is not an amount in"),
+    ):
+        assert "how much" in answered(terminal, "l")
+        told = answered(terminal, amount)
+        assert why in told
+        assert told.endswith("yes / [no] / less? ")
+    assert "answer     no" in answered(terminal, "")
+    terminal.end(signal.SIGINT)
