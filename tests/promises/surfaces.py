@@ -172,6 +172,10 @@ PROMISES: dict[str, Promise] = {
         "What is no answer at the terminal is told why, and what Enter alone means is shown.",
         "issue 2",
     ),
+    "demo:leaves-nothing": Promise(
+        "Ctrl-C, SIGTERM or a closed terminal leave neither the demo's workspace nor its key.",
+        "issue 2, invariant 6",
+    ),
     "demo:never-hangs": Promise(
         "Without a flag and without a terminal the demo says no to every card.", "issue 2"
     ),

@@ -43,3 +43,18 @@ def test_what_is_no_answer_is_told_why(tmp_path: Path) -> None:
         assert told.endswith("yes / [no] / less? ")
     assert "answer     no" in answered(terminal, "")
     terminal.end(signal.SIGINT)
+
+
+@pytest.mark.promise("demo:leaves-nothing")
+@pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_no_key_stays_behind_whoever_ends_it(tmp_path: Path, told: signal.Signals) -> None:
+    """Its workspace holds a signing key and a token: Ctrl-C, SIGTERM, a closed terminal."""
+    terminal = demo(tmp_path)
+    assert [*tmp_path.iterdir()] != []
+    if told is signal.SIGHUP:
+        terminal.hang_up()
+    else:
+        shown = terminal.end(told)
+        assert shown.endswith("stopped\n")
+    assert [*tmp_path.iterdir()] == []
+    assert terminal.process.returncode == 128 + told

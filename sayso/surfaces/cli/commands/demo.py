@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
@@ -20,6 +19,7 @@ from sayso.surfaces.cli.demo.answers import (
     FlagAnswers,
     SlackAnswers,
 )
+from sayso.surfaces.cli.demo.ending import Ending
 from sayso.surfaces.cli.demo.messages import CustomerMessage, own_messages, read_messages
 from sayso.surfaces.cli.demo.play import Watcher, play
 from sayso.surfaces.cli.demo.show import Screen
@@ -28,7 +28,6 @@ from sayso.surfaces.cli.demo.tally import Tally, Told, tally_json
 from sayso.surfaces.cli.options import JsonOption
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.outside import Outside, SlackStage
-from sayso.surfaces.cli.place import run
 from sayso.surfaces.cli.problem import FAILED, OK, usage
 from sayso.surfaces.cli.root import outside_of
 from sayso.surfaces.cli.words import one_line
@@ -73,7 +72,8 @@ def demo(
         slack=slack,
         keep=keep,
     )
-    return run(_demo(plan, out))
+    ending = Ending()
+    return ending.run(_demo(plan, out, ending))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +87,7 @@ class _Plan:
     keep: Path | None
 
 
-async def _demo(plan: _Plan, out: Out) -> int:
+async def _demo(plan: _Plan, out: Out, ending: Ending) -> int:
     names = plan.outside.customer_names()
     screen = Screen(out, len(plan.messages), names, panels=not plan.slack)
     async with AsyncExitStack() as stack:
@@ -98,10 +98,10 @@ async def _demo(plan: _Plan, out: Out) -> int:
         stage = await stack.enter_async_context(
             open_stage(plan.outside, keep=plan.keep, slack=slack)
         )
-        answers = _answers(plan.choice, out)
+        answers = _answers(plan.choice, out, ending)
         if slack is not None:
             cards = await stack.enter_async_context(slack.open(stage.sayso))
-            answers = SlackAnswers(cards, _slack_choice(plan.choice, screen, out))
+            answers = SlackAnswers(cards, _slack_choice(plan.choice, screen, out, ending))
         if out.as_json:
             tally = await play(stage, plan.messages, answers, _Silent())
             out.document(tally_json(tally, names))
@@ -123,7 +123,7 @@ def _ended(tally: Tally, out: Out) -> int:
     return OK if tally.ok and not tally.bad_inputs else FAILED
 
 
-def _answers(choice: str | None, out: Out) -> Answers:
+def _answers(choice: str | None, out: Out, ending: Ending) -> Answers:
     """Flags first; a terminal is asked; everybody else says no."""
     match choice:
         case "approve":
@@ -133,11 +133,13 @@ def _answers(choice: str | None, out: Out) -> Answers:
         case _:
             pass
     if _is_asked(out):
-        return AskedAnswers(_input, lambda why: out.line(f"  not taken: {one_line(why)}"))
+        return AskedAnswers(ending.ask, lambda why: out.line(f"  not taken: {one_line(why)}"))
     return FlagAnswers("reject", "nobody_at_terminal", "no, since nobody is at a terminal")
 
 
-def _slack_choice(choice: str | None, screen: Screen, out: Out) -> Callable[[str], str]:
+def _slack_choice(
+    choice: str | None, screen: Screen, out: Out, ending: Ending
+) -> Callable[[str], str]:
     """Shows a card as Slack does, and says which of its buttons is clicked."""
 
     def choose(text: str) -> str:
@@ -149,7 +151,7 @@ def _slack_choice(choice: str | None, screen: Screen, out: Out) -> Callable[[str
             return "reject"
         while True:
             try:
-                word = _input("  click yes / [no]? ").strip().lower()
+                word = ending.ask("  click yes / [no]? ").strip().lower()
             except EOFError:
                 return "reject"
             if word in _YES:
@@ -164,18 +166,6 @@ def _slack_choice(choice: str | None, screen: Screen, out: Out) -> Callable[[str
 
 def _is_asked(out: Out) -> bool:
     return out.tty and sys.stdin.isatty()
-
-
-def _input(question: str) -> str:
-    """A line from the terminal; Ctrl-C ends the demo at once.
-
-    NOTE: asyncio's own handler only cancels the task, and a blocking read goes on after it.
-    """
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        return input(question)
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 class _Silent(Watcher):

@@ -1,0 +1,69 @@
+"""The end of a demo before its end: whoever tells it to go leaves nothing of it behind.
+
+Its workspace holds a signing key and a person's token, so a signal may not end the process at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from sayso.surfaces.cli.place import run
+from sayso.surfaces.cli.problem import INTERRUPTED
+
+_TOLD_BY = (signal.SIGTERM, signal.SIGHUP)
+"""A service manager, and a terminal that is closed. Ctrl-C is seen to by asyncio."""
+
+
+class Ending:
+    """Ends one demo in order when a signal says so, also in the midst of a question."""
+
+    def __init__(self) -> None:
+        self._told: int | None = None
+
+    def run(self, work: Coroutine[Any, Any, int]) -> int:
+        """Run the demo; the exit status, which is 128 and the signal's number if one ended it."""
+        try:
+            return run(self._heeding(work))
+        except (KeyboardInterrupt, asyncio.CancelledError):
+            if self._told is None:
+                return INTERRUPTED
+            if self._told != signal.SIGHUP:  # else nobody is there to read it
+                sys.stderr.write("stopped\n")
+            return 128 + self._told
+
+    async def _heeding(self, work: Coroutine[Any, Any, int]) -> int:
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None
+
+        def tell(number: int) -> None:
+            # NOTE: a question was broken off by the same signal already, and is being cleared up.
+            if self._told is None:
+                self._told = number
+                task.cancel()
+
+        for told_by in _TOLD_BY:
+            loop.add_signal_handler(told_by, tell, told_by)
+        return await work
+
+    def ask(self, question: str, read: Callable[[str], str] = input) -> str:
+        """A line from the terminal; a signal ends the demo at once.
+
+        NOTE: asyncio's own handlers only cancel the task, and a blocking read goes on after that.
+        """
+        before = {number: signal.getsignal(number) for number in (signal.SIGINT, *_TOLD_BY)}
+        for number in before:
+            signal.signal(number, self._break_off)
+        try:
+            return read(question)
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _break_off(self, number: int, frame: object) -> None:
+        if self._told is None and number != signal.SIGINT:
+            self._told = number
+        raise KeyboardInterrupt
