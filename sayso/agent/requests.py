@@ -107,7 +107,11 @@ def get_request(reader: Reader, tenant: Tenant, request_id: str) -> RequestRow:
     """
     row = reader.one("request.by_id", tenant=tenant, id=request_id)
     if row is None:
-        raise RefusedError(Code.NOT_FOUND, f"there is no request `{request_id[:40]}`")
+        raise RefusedError(
+            Code.NOT_FOUND,
+            f"there is no request `{request_id[:40]}`",
+            next_step="`sayso requests list` shows them all",
+        )
     return read_request(row)
 
 

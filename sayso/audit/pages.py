@@ -45,7 +45,11 @@ def read_page(
         RefusedError: `invalid_input`, for another limit.
     """
     if not 1 <= limit <= MAX_PAGE:
-        raise RefusedError(Code.INVALID_INPUT, f"a page has 1 to {MAX_PAGE} entries")
+        raise RefusedError(
+            Code.INVALID_INPUT,
+            f"a page has 1 to {MAX_PAGE} entries",
+            next_step=f"ask for 1 to {MAX_PAGE}, and then for the page before the last entry",
+        )
     # No database has more entries, and none takes much larger numbers.
     end = MAX_INT if before is None else min(before, MAX_INT)
     found: list[StoredEntry] = []

@@ -17,6 +17,9 @@ from sayso.money import Money
 ECHO_LIMIT = 40
 """Characters of somebody else's input that a message repeats at most."""
 
+_BOUNDS = {"gt": "above", "ge": "of at least", "lt": "below", "le": "of at most"}
+"""The bounds of a number, as Pydantic calls them, in words."""
+
 _MONEY_SHAPE = 'write {"amount_minor": 12900, "currency": "USD"}'
 
 
@@ -108,10 +111,15 @@ def _words(model: type[Args], path: str, detail: ErrorDetails) -> tuple[str, str
             return f"is {given}, not a text", f"give {_described(model, path)}"
         case "int_type" | "int_from_float" | "int_parsing":
             return f"is {given}, not a whole number", "write digits without a dot or quotes"
+        case "greater_than" | "greater_than_equal" | "less_than" | "less_than_equal":
+            broken = [f"{words} {context[key]}" for key, words in _BOUNDS.items() if key in context]
+            return f"is {given}, which is not {broken[0]}", _within(model, path)
         case "bool_type":
             return f"is {given}, not true or false", "write true or false"
         case _:
-            return f"is not valid: {plain(detail['msg'], limit=160).lower()}", _allowed(model)
+            problem = f"is not valid: {plain(detail['msg'], limit=160).lower()}"
+            known = path in model.model_fields
+            return problem, f"give {_described(model, path)}" if known else _allowed(model)
 
 
 def _shown(value: object) -> str:
@@ -133,6 +141,18 @@ def _shown(value: object) -> str:
 def _described(model: type[Args], path: str) -> str:
     field = model.model_fields.get(path)
     return (field.description if field is not None else None) or f"a value for `{path}`"
+
+
+def _within(model: type[Args], path: str) -> str:
+    """All bounds of a number, so that the next try keeps to the other one as well."""
+    field = model.model_fields.get(path)
+    bounds: list[str] = []
+    for one in () if field is None else field.metadata:
+        for key, words in _BOUNDS.items():
+            bound: object = getattr(one, key, None)
+            if bound is not None:
+                bounds.append(f"{words} {bound}")
+    return f"give a number {' and '.join(bounds)}" if bounds else f"give {_described(model, path)}"
 
 
 def _did_you_mean(model: type[Args], path: str) -> str:

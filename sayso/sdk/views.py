@@ -12,6 +12,7 @@ from sayso.actions.queue import ApprovalRow, Vote
 from sayso.actions.state import Status
 from sayso.agent.requests import RequestRow
 from sayso.audit.entry import StoredEntry
+from sayso.errors import Code
 from sayso.ids import rfc3339
 from sayso.money import Money
 
@@ -297,12 +298,28 @@ def action_view(
         receipt=None
         if row.receipt is None
         else ReceiptView.model_validate(receipt_json(row.receipt)),
-        error=None if row.error is None else ErrorView(**row.error),
+        error=_error_of(row),
         held=held,
         created_at=rfc3339(row.created_at),
         updated_at=rfc3339(row.updated_at),
         timeline=tuple(timeline),
     )
+
+
+def _error_of(row: ActionRow) -> ErrorView | None:
+    """Why it did not go on; what the policy refused has its next step from the policy's words."""
+    if row.error is None:
+        return None
+    error = ErrorView(**row.error)
+    if error.next_step or error.code != Code.POLICY_DENIED:
+        return error
+    rules = () if row.judgement is None else row.judgement.rules
+    if rules:
+        named = ", ".join(f"`{rule}`" for rule in rules)
+        step = f"ask for what {named} does not forbid, or change the rule in the policy"
+    else:
+        step = f"write a rule for `{row.name}` in the files of [policy] in sayso.toml"
+    return error.model_copy(update={"next_step": step})
 
 
 def request_view(

@@ -203,6 +203,11 @@ PROMISES: dict[str, Promise] = {
         "without blanks.",
         "issue 2",
     ),
+    "cli:next-steps": Promise(
+        "What the policy denies names the rule that decided, or that one has to be written, and a "
+        "number out of bounds hears all of them.",
+        "issue 2, style 16",
+    ),
     "cli:left": Promise(
         "A command that ends before its action is done says what it waits for and who goes on.",
         "issue 2",

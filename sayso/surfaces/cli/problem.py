@@ -38,8 +38,28 @@ def problem_text(error: SaysoError) -> str:
 
 
 def next_step(code: str, step: str) -> str:
-    """The next step; where nobody named one, where the code is explained."""
-    return step or f"docs/errors.md says what `{code}` means"
+    """The next step; where nobody named one, what a code of its kind asks for."""
+    if step:
+        return step
+    known = CODES.get(Code(code)) if code in set(Code) else None
+    return _BY_STATUS.get(0 if known is None else known.status, _REPORT)
+
+
+_REPORT = "run `sayso doctor`, and report what it and this line say"
+_BY_STATUS = {
+    400: "correct what is named, and run it again",
+    401: "set SAYSO_TOKEN to a token that `sayso token create` printed",
+    403: "ask somebody who may",
+    404: "check the id, and in which workspace and tenant it is",
+    409: "look at it as it is now, and decide again",
+    410: "it is over; ask for it anew if it is still wanted",
+    413: "make it shorter, and run it again",
+    422: "correct what is named, and run it again",
+    429: "wait a moment, and run it again",
+    502: "run it again later; what is open is looked up by `sayso serve`",
+    503: "run it again later",
+}
+"""What whoever reads an error can do, by the status that HTTP answers with."""
 
 
 def problem_json(error: SaysoError) -> dict[str, object]:
