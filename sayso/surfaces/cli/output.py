@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import re
 import shutil
@@ -117,10 +116,10 @@ class Out:
                 table.add_column(column, no_wrap=True)
         for row in rows:
             table.add_row(*(Text(cell, style=style_of(cell)) for cell in row))
-        wide = Console(
+        screen = Console(
             file=self._stdout, width=self.columns, no_color=self.console.no_color, highlight=False
         )
-        wide.print(table)
+        screen.print(table)
 
     def _draw_blocks(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         from rich.table import Table  # only in a terminal
@@ -172,7 +171,7 @@ def _widths(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[int]:
     return [max(map(width_of, cells)) for cells in zip(heads, *rows, strict=True)]
 
 
-class _Trimmed(io.TextIOBase):
+class _Trimmed:
     """A stream without blanks at the ends of lines."""
 
     def __init__(self, stream: TextIO) -> None:
@@ -195,6 +194,10 @@ class _Trimmed(io.TextIOBase):
     def flush(self) -> None:
         """Flush the stream."""
         self._stream.flush()
+
+    def isatty(self) -> bool:
+        """Nobody watches: this stands where there is no terminal."""
+        return False
 
 
 def _plain_json(value: object) -> object:

@@ -1,0 +1,40 @@
+"""docs/connectors.md, "Your own action": whoever follows it has one."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from surfaces.cli.line import Place
+
+ROOT = Path(__file__).parents[3]
+PAGE = (ROOT / "docs" / "connectors.md").read_text(encoding="utf-8")
+SECTION = PAGE.partition("## Your own action")[2].partition("### The suite")[0]
+
+
+def block(language: str) -> str:
+    """The first block in a language of that section."""
+    found = re.search(rf"```{language}\n(.*?)```", SECTION, re.DOTALL)
+    assert found is not None, language
+    return found.group(1)
+
+
+@pytest.mark.promise("cli:next-steps")
+def test_the_page_leads_to_an_action_that_is_done(place: Place) -> None:
+    """The line in sayso.toml, the file, the rule, and the commands, as they stand there."""
+    settings = place.folder / "sayso.toml"
+    written = settings.read_text(encoding="utf-8")
+    place.edit_settings(written, block("toml") + "\n" + written)
+    example = (ROOT / "examples" / "own_action.py").read_text(encoding="utf-8")
+    (place.folder / "actions" / "loyalty.py").write_text(example, encoding="utf-8")
+    (place.folder / "policies" / "loyalty.cedar").write_text(block("cedar"), encoding="utf-8")
+    shown = ""
+    for line in block("sh").splitlines():
+        name, *words = shlex.split(line, comments=True)
+        assert name == "sayso"
+        ran = place.line(*words)
+        assert ran.status == 0, (line, ran)
+        shown = ran.out
+    assert "succeeded" in shown
