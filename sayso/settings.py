@@ -543,7 +543,7 @@ def parse_settings(values: Mapping[str, object], where: str) -> Settings:
         step = f"correct `{name}` in {where}" if name else f"correct {where}"
         if first["type"] == "extra_forbidden":
             problem = "there is no such setting"
-            step = _nearest(first["loc"]) or f"remove `{name}` from {where}"
+            step = _meant(first["loc"], where) or f"remove `{name}` from {where}"
         raise ConfigError(
             Code.INVALID_SETTING,
             f"`{name}` in {where}: {problem}" if name else f"{where}: {problem}",
@@ -551,8 +551,18 @@ def parse_settings(values: Mapping[str, object], where: str) -> Settings:
         ) from error
 
 
-def _nearest(location: tuple[int | str, ...]) -> str | None:
-    """A setting of the same section with a similar name."""
+def of_the_top(name: str, where: str) -> str | None:
+    """Says where a name belongs that is one of the whole file's, and not of a section."""
+    if name not in Settings.model_fields:
+        return None
+    return f"`{name}` belongs at the top of {where}, above the first [section]"
+
+
+def _meant(location: tuple[int | str, ...], where: str) -> str | None:
+    """A setting of the same section with a similar name, or the place where this one belongs."""
+    name = str(location[-1])
+    if location[:-1] and (top := of_the_top(name, where)):
+        return top
     model: type[BaseModel] = Settings
     for part in location[:-1]:
         field = model.model_fields.get(str(part))
@@ -561,5 +571,5 @@ def _nearest(location: tuple[int | str, ...]) -> str | None:
         for candidate in (field.annotation, *getattr(field.annotation, "__args__", ())):
             if isinstance(candidate, type) and issubclass(candidate, BaseModel):
                 model = candidate
-    near = difflib.get_close_matches(str(location[-1]), model.model_fields, 1)
+    near = difflib.get_close_matches(name, model.model_fields, 1)
     return f"did you mean `{near[0]}`?" if near else None

@@ -20,7 +20,7 @@ from sayso.connectors.base import Connector, SubjectBook
 from sayso.connectors.hiding import Hiding
 from sayso.connectors.plain import plain
 from sayso.connectors.secret import Secret
-from sayso.connectors.setup import Factory, Setup
+from sayso.connectors.setup import AskedSettings, Factory, Setup
 from sayso.errors import Code, ConfigError, RefusedError
 from sayso.ids import Clock
 from sayso.json import JsonObject, JsonValue
@@ -75,9 +75,9 @@ class Connectors:
             installed: entry points to look in; those of the group `GROUP` unless a test says so.
 
         Raises:
-            ConfigError: `invalid_setting` for a connector that is not installed or a wrong setting,
-                `missing_secret`, `missing_extra` when its package cannot be imported,
-                `invalid_action`.
+            ConfigError: `invalid_setting` for a connector that is not installed, a wrong setting or
+                one that the connector does not have, `missing_secret`, `missing_extra` when its
+                package cannot be imported, `invalid_action`.
         """
         found = entry_points(group=GROUP) if installed is None else installed
         points = {point.name: point for point in found}
@@ -86,16 +86,21 @@ class Connectors:
         def peer(name: str) -> Connector:
             return registry.connector(name)
 
+        for name in settings:
+            if name not in points:
+                raise _no_connector(name, points)
         for name, table in settings.items():
+            asked = AskedSettings(name, table)
             setup = Setup(
                 clock=clock,
-                settings=table,
+                settings=asked,
                 secret=registry._hiding.reading(secret),
                 peer=peer,
                 bearer=registry._hiding.fetching(bearer or _no_bearer),
                 base=base,
             )
-            connector = _factory(name, points)(setup)
+            connector = _factory(name, points[name])(setup)
+            asked.refuse_the_rest()
             if connector.name != name:
                 raise _invalid(f"`{name}`", f"it calls itself `{connector.name[:ECHO_LIMIT]}`")
             registry._add(connector)
@@ -266,10 +271,7 @@ async def _no_bearer(connection: str) -> Secret:
     )
 
 
-def _factory(name: str, points: Mapping[str, EntryPoint]) -> Factory:
-    point = points.get(name)
-    if point is None:
-        raise _no_connector(name, points)
+def _factory(name: str, point: EntryPoint) -> Factory:
     try:
         loaded: object = point.load()
     except (ImportError, AttributeError) as error:

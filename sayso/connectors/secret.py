@@ -122,10 +122,16 @@ def _missing(message: str, next_step: str) -> ConfigError:
     return ConfigError(Code.MISSING_SECRET, message, next_step=next_step)
 
 
-def no_secret(name: str) -> NoReturn:
+def no_secret(name: str, near: str | None = None) -> NoReturn:
     """Refuse to start a connector that needs a secret and has none.
+
+    Args:
+        near: a setting that may be meant for it.
 
     Raises:
         ConfigError: `missing_secret`, always.
     """
-    raise _missing(f"the setting `{name}` is missing", f'set `{name} = "env:…"` in sayso.toml')
+    step = f'set `{name} = "env:…"` in sayso.toml' + (
+        f"; is `{near}` meant for it?" if near else ""
+    )
+    raise _missing(f"the setting `{name}` is missing", step)

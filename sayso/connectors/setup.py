@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+import difflib
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from sayso.actions.action import Subject
 from sayso.connectors.base import Connector
+from sayso.connectors.plain import plain
 from sayso.connectors.secret import Secret, no_secret
 from sayso.errors import Code, ConfigError
 from sayso.ids import Clock
 from sayso.json import JsonValue
+from sayso.settings import FILE_NAME, of_the_top
+
+_SHOWN_CHARACTERS = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,9 +47,75 @@ class AddressBook(Protocol):
         ...
 
 
+class AskedSettings(Mapping[str, JsonValue]):
+    """A connector's table of sayso.toml, which remembers the names that a factory asked for.
+
+    A factory that goes through all of it has asked for all of it, and judges the names by itself.
+
+    Args:
+        connector: the connector's name.
+        table: its table.
+    """
+
+    def __init__(self, connector: str, table: Mapping[str, JsonValue]) -> None:
+        self._connector = connector
+        self._table = table
+        self._asked: set[str] = {"rate"}  # every connector has it; the settings judge it
+
+    def __getitem__(self, name: str) -> JsonValue:
+        self._asked.add(name)
+        return self._table[name]
+
+    def __iter__(self) -> Iterator[str]:
+        self._asked.update(self._table)
+        return iter(self._table)
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    def refuse_the_rest(self) -> None:
+        """Refuse the names that nobody asked for.
+
+        Raises:
+            ConfigError: `invalid_setting`, with every such name and what may be meant by it.
+        """
+        rest = [name for name in self._table if name not in self._asked]
+        if not rest:
+            return
+        shown = [f"`connectors.{self._connector}.{_shown(name)}`" for name in rest]
+        steps = dict.fromkeys(self._step(name) for name in rest)
+        what = "there is no such setting" if len(rest) == 1 else "there are no such settings"
+        raise ConfigError(
+            Code.INVALID_SETTING,
+            f"{', '.join(shown)} in {FILE_NAME}: {what}",
+            next_step="; ".join(steps),
+        )
+
+    def _step(self, name: str) -> str:
+        if top := of_the_top(name, FILE_NAME):
+            return top
+        near = difflib.get_close_matches(name[:_SHOWN_CHARACTERS], self._asked, 1)
+        if near:
+            return f"did you mean `{near[0]}`?"
+        return f"remove `{_shown(name)}`; there are: {', '.join(sorted(self._asked))}"
+
+    def near(self, name: str) -> str | None:
+        """A name of the table that nobody asked for, and that may be meant for this one."""
+        rest = [_shown(other) for other in self._table if other not in self._asked]
+        near = difflib.get_close_matches(name, rest, 1)
+        return near[0] if near else None
+
+
+def _shown(name: str) -> str:
+    return plain(name, limit=_SHOWN_CHARACTERS)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
     """What the wiring hands to a connector's factory.
+
+    A name of the table that the factory does not ask for is refused as a misspelt one, so a factory
+    asks for every setting that it has, or names those that it does not need now by `also`.
 
     Attributes:
         clock: the time.
@@ -62,6 +133,11 @@ class Setup:
     peer: Callable[[str], Connector]
     bearer: Callable[[str], Awaitable[Secret]]
     base: Path
+
+    def also(self, *names: str) -> None:
+        """Say that there are these settings too, though nothing depends on them now."""
+        for name in names:
+            self.settings.get(name)
 
     def text(self, name: str, default: str | None = None) -> str:
         """A setting that is a text.
@@ -106,16 +182,21 @@ class Setup:
             ConfigError: `missing_secret`.
         """
         if name not in self.settings:
-            no_secret(name)
+            no_secret(name, self._near(name))
         return self.secret(self.text(name))
 
     def invalid(self, name: str, wanted: str) -> ConfigError:
         """The error for a setting that is something else."""
+        near = self._near(name) if name not in self.settings else None
         return ConfigError(
             Code.INVALID_SETTING,
             f"the connector's setting `{name}` is not {wanted}",
-            next_step=f"set `{name}` to {wanted} in sayso.toml",
+            next_step=f"set `{name}` to {wanted} in {FILE_NAME}"
+            + (f"; is `{near}` meant for it?" if near else ""),
         )
+
+    def _near(self, name: str) -> str | None:
+        return self.settings.near(name) if isinstance(self.settings, AskedSettings) else None
 
 
 Factory = Callable[[Setup], Connector]

@@ -193,11 +193,11 @@ class _Checker:
         """Each connector can be made; its secrets are looked up apart from its other settings."""
         for name, table in self._settings.connector_tables.items():
             place = f"[connectors.{name}]"
+            if not self._try(place, partial(self._connector, name, table)):
+                self._unread = True
             for value in cast("Mapping[str, object]", table).values():
                 if isinstance(value, str) and _REFERENCE.match(value):
                     self._try(place, partial(self._secret, value))
-            if not self._try(place, partial(self._connector, name, table)):
-                self._unread = True
 
     def _connector(self, name: str, table: Mapping[str, JsonValue]) -> None:
         # Secrets are checked already, so a missing one must not hide what else is wrong.

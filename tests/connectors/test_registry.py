@@ -21,6 +21,7 @@ from sayso.connectors.define import OwnConnector, action
 from sayso.connectors.email import EmailConnector, FileTransport
 from sayso.connectors.registry import GROUP, Connectors
 from sayso.connectors.secret import Secret
+from sayso.connectors.setup import AskedSettings
 from sayso.errors import Code, ConfigError, RefusedError, RetryableError
 from sayso.json import JsonValue
 from sayso.testing.clock import FakeClock
@@ -156,6 +157,20 @@ async def test_email_writes_to_the_address_that_stripe_has(tmp_path: Path) -> No
             Code.MISSING_SECRET,
             "password",
         ),
+        (
+            {"email": {"from": "a@b.c", "host": "m.example"}},
+            Code.INVALID_SETTING,
+            "set `transport` to `smtp`",
+        ),
+        (
+            {"email": {"from": "a@b.c", "transport": "smtp", "host": "m", "password": "env:P"}},
+            Code.INVALID_SETTING,
+            "set `user` to a text",
+        ),
+        ({"stripe": {"apikey": "env:K"}}, Code.MISSING_SECRET, "is `apikey` meant for it?"),
+        ({"email": {"form": "a@b.c"}}, Code.INVALID_SETTING, "is `form` meant for it?"),
+        # the connector that is none comes before whatever else is wrong
+        ({"stripe": {}, "emial": {}}, Code.INVALID_SETTING, "did you mean `email`?"),
     ],
 )
 def test_a_wrong_setting_names_the_next_step(
@@ -166,6 +181,64 @@ def test_a_wrong_setting_names_the_next_step(
         load(settings)
     assert caught.value.code is code
     assert words in caught.value.next_step
+
+
+EMAIL: Mapping[str, JsonValue] = {"from": "a@b.c", "transport": "file", "folder": "outbox"}
+STRIPE: Mapping[str, JsonValue] = {"api_key": "env:K"}
+
+
+@pytest.mark.promise("connectors:settings")
+@pytest.mark.parametrize(
+    ("connector", "table", "words"),
+    [
+        ("email", {**EMAIL, "transprt": "smtp"}, "did you mean `transport`?"),
+        ("email", {**EMAIL, "hots": "m.example"}, "did you mean `host`?"),
+        ("email", {**EMAIL, "actions": ["actions/*.py"]}, "`actions` belongs at the top of sayso"),
+        ("email", {**EMAIL, "rat": "1/s"}, "did you mean `rate`?"),
+        ("email", {**EMAIL, "transport": "smtp", "host": "m", "sekurity": "tls"}, "`security`?"),
+        ("stripe", {**STRIPE, "timeout": 3}, "did you mean `timeout_s`?"),
+        ("stripe", {**STRIPE, "base-url": "x"}, "did you mean `base_url`?"),
+        ("stripe", {**STRIPE, "colour": 1}, "there are: api_key, base_url, rate, timeout_s"),
+        ("stripe", {**STRIPE, "x\n\u202e" * 99: 1}, "remove `x"),
+    ],
+)
+def test_a_setting_that_a_connector_does_not_have_is_refused(
+    connector: str, table: Mapping[str, JsonValue], words: str
+) -> None:
+    """Every other section refuses it, and a misspelt `transport` sends no mail, unnoticed."""
+    with pytest.raises(ConfigError) as caught:
+        load({connector: table})
+    assert caught.value.code is Code.INVALID_SETTING
+    assert caught.value.message.startswith(f"`connectors.{connector}.")
+    assert words in caught.value.next_step
+    assert len(caught.value.message) < 120
+    assert "\n" not in caught.value.message + caught.value.next_step
+
+
+def test_all_misspelt_settings_are_told_at_once() -> None:
+    """`sayso check` finds every problem, not one after the other."""
+    with pytest.raises(ConfigError) as caught:
+        load({"email": {**EMAIL, "transprt": "smtp", "hots": "m.example"}})
+    assert "`connectors.email.transprt`, `connectors.email.hots`" in caught.value.message
+    assert caught.value.next_step == "did you mean `transport`?; did you mean `host`?"
+
+
+def test_settings_that_nothing_depends_on_now_are_no_mistake() -> None:
+    """Who changes `transport` for a day need not take the other settings out."""
+    sending: Mapping[str, JsonValue] = {"host": "m.example", "user": "u", "password": "env:P"}
+    both: Mapping[str, JsonValue] = {**EMAIL, **sending, "token": "mail"}
+    for transport in ("file", "smtp"):
+        assert load({"email": {**both, "transport": transport}}).names == ["email"]
+
+
+def test_a_factory_that_reads_its_whole_table_judges_the_names_itself() -> None:
+    """A plugin may hand the table to a model of its own."""
+    table: Mapping[str, JsonValue] = {"a": 1, "b": 2}
+    asked = AskedSettings("mine", table)
+    assert dict(asked) == table
+    asked.refuse_the_rest()
+    with pytest.raises(ConfigError):
+        AskedSettings("mine", table).refuse_the_rest()
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,10 @@ PROMISES: dict[str, Promise] = {
         "What we say to Stripe, and what the sandbox answers, has the form that Stripe describes.",
         "issue 2",
     ),
+    "connectors:settings": Promise(
+        "A setting that a connector does not have is refused, with the one that may be meant.",
+        "style 17",
+    ),
     "connectors:suite": Promise(
         "Every shipped connector keeps the contract, by the suite that ships for everybody's.",
         "issue 2",

@@ -173,7 +173,12 @@ def connect(setup: Setup) -> EmailConnector:
 def _transport(setup: Setup) -> Transport:
     kind = setup.text("transport", "file")
     if kind == "file":
+        if "host" in setup.settings and "transport" not in setup.settings:
+            # Else mail would lie in a folder unnoticed.
+            raise setup.invalid("transport", "`smtp`, which `host` is for")
+        setup.also("host", "port", "security", "user", "password", "token")
         return FileTransport(setup.base / Path(setup.text("folder", "outbox")))
+    setup.also("folder")
     security = setup.text("security", "starttls")
     if kind != "smtp":
         raise setup.invalid("transport", "`file` or `smtp`")
@@ -188,7 +193,7 @@ def _transport(setup: Setup) -> Transport:
 
 
 def _login(setup: Setup) -> Login | None:
-    if "user" not in setup.settings:
+    if not [name for name in ("user", "password", "token") if name in setup.settings]:
         return None
     user = setup.text("user")
     if "token" in setup.settings:

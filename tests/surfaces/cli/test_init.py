@@ -123,6 +123,45 @@ def test_check_names_every_wrong_setting(place: Place) -> None:
     assert "expires_after_minute" in text
 
 
+@pytest.mark.promise("connectors:settings")
+def test_check_names_a_setting_that_a_connector_does_not_have(place: Place) -> None:
+    """Mail that never leaves because of a misspelt `transport` is no workspace that is fine."""
+    place.edit_settings('transport = "file"', 'transprt = "smtp"\nhots = "mail.example"')
+    place.edit_settings("[connectors.stripe]", '[connectors.stripe]\nbase-url = "x"')
+    told = {one["place"]: one for one in place.line("check", "--json").json["problems"]}
+    mail, money = told["[connectors.email]"], told["[connectors.stripe]"]
+    assert "transprt" in mail["detail"]
+    assert "hots" in mail["detail"]
+    assert mail["next_step"] == "did you mean `transport`?; did you mean `host`?"
+    assert money["next_step"] == "did you mean `base_url`?"
+    place.refund().refused("invalid_setting", 2)
+
+
+@pytest.mark.parametrize("section", ["", "\n[http]\nport = 8390"])
+def test_a_setting_of_the_top_that_is_appended_is_told_its_place(
+    place: Place, section: str
+) -> None:
+    """TOML puts what stands at the end of the file into the last section."""
+    file = place.folder / "sayso.toml"
+    text = file.read_text("utf-8")
+    file.write_text(f'{text}{section}\nactions = ["actions/*.py"]\n', "utf-8")
+    problem, *_ = place.line("check", "--json").json["problems"]
+    assert (
+        problem["next_step"]
+        == "`actions` belongs at the top of sayso.toml, above the first [section]"
+    )
+
+
+def test_a_connector_that_is_none_is_told_before_its_secret(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody who sets the variable first would search in the wrong place."""
+    monkeypatch.delenv("STRIPE_API_KEY", raising=False)
+    place.edit_settings("[connectors.stripe]", "[connectors.strip]")
+    problems = place.line("check", "--json").json["problems"]
+    assert problems[0]["next_step"] == "did you mean `stripe`?"
+
+
 def test_the_examples_that_init_writes_are_right(place: Place) -> None:
     """Renamed as they say themselves, the own action and the playbook pass the check."""
     for name in ("actions/points.py", "playbooks/goodwill.toml"):
