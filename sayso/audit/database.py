@@ -16,6 +16,7 @@ from pathlib import Path
 from sayso.audit.checks import Head, LogSource
 from sayso.audit.keys import ListedKey
 from sayso.audit.logs import LOGS, EnteredHead, read_entered
+from sayso.audit.medium import connect_read_only
 from sayso.audit.projections import PROJECTIONS
 from sayso.audit.rebuild import TABLES
 from sayso.audit.sealed import SealedSegment, parse_sealed
@@ -289,26 +290,27 @@ def open_database(path: Path) -> Generator[LogDatabase]:
     """Open a database read-only; everything read inside is one snapshot.
 
     Raises:
-        IntegrityError: `not_a_store`, when it cannot be opened or holds no audit log.
+        IntegrityError: `not_a_store`, when it cannot be opened or holds no audit log, or when
+            somebody wrote to it though it lies where nothing can be written.
         sqlite3.Error: when the file is damaged.
     """
-    uri = f"{path.resolve().as_uri()}?mode=ro"
+    connection, still = connect_read_only(path, _guard_connection)
     try:
-        connection = sqlite3.connect(uri, uri=True, isolation_level=None)
-    except sqlite3.Error as error:
-        raise IntegrityError(
-            Code.NOT_A_STORE, f"`{path}` cannot be opened", detail=str(error)
-        ) from error
-    try:
-        connection.text_factory = _lenient_text
-        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MAX_ENTRY_BYTES)
-        connection.execute("pragma query_only = on")
-        connection.execute("pragma trusted_schema = off")
-        connection.execute("pragma cell_size_check = on")
         connection.execute("begin")
         yield LogDatabase(connection)
+        if still is not None:
+            still.check()
     finally:
         connection.close()
+
+
+def _guard_connection(connection: sqlite3.Connection) -> None:
+    """Before anything is read of the file."""
+    connection.text_factory = _lenient_text
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MAX_ENTRY_BYTES)
+    connection.execute("pragma query_only = on")
+    connection.execute("pragma trusted_schema = off")
+    connection.execute("pragma cell_size_check = on")
 
 
 def _lenient_text(encoded: bytes) -> str:

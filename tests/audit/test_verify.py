@@ -40,7 +40,7 @@ def test_the_verifier_imports_nothing_of_the_server() -> None:
         *(f"audit.{name}" for name in ("checks", "walk", "latest", "verification", "verify")),
         *(f"audit.{name}" for name in ("state_checks", "filtered", "guard", "stamped")),
         *(f"audit.{name}" for name in ("growth", "witness", "witness.request")),
-        "audit.description",
+        *(f"audit.{name}" for name in ("description", "medium")),
     }
     assert shown[1:] in ([], [""])
 

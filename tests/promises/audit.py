@@ -22,6 +22,10 @@ PROMISES: dict[str, Promise] = {
         "The verifier needs neither server nor key, and imports nothing of the server.",
         "audit 4.6",
     ),
+    "audit:read-only-medium": Promise(
+        "A database on a read-only medium is verified, and never without what stands beside it.",
+        "audit 4.6",
+    ),
     "audit:verifier-tested": Promise(
         "Each of the verifier's checks finds a case that no other check finds.", "audit 4.9"
     ),
