@@ -86,7 +86,7 @@ def connect_read_only(
     except sqlite3.Error as error:
         connection.close()
         # INVARIANT: what somebody may be writing to is never opened as `immutable`.
-        if error.sqlite_errorcode & _PRIMARY not in _NO_PLACE or os.access(path.parent, os.W_OK):
+        if _code_of(error) not in _NO_PLACE or os.access(path.parent, os.W_OK):
             raise
         still = StillFile.of(path)
         connection = _connect(path, "mode=ro&immutable=1")
@@ -102,6 +102,10 @@ def _connect(path: Path, options: str) -> sqlite3.Connection:
         raise IntegrityError(
             Code.NOT_A_STORE, f"`{path}` cannot be opened", detail=str(error)
         ) from error
+
+
+def _code_of(error: sqlite3.Error) -> int:
+    return getattr(error, "sqlite_errorcode", 0) & _PRIMARY
 
 
 def _unwritten_beside(path: Path) -> str | None:

@@ -109,6 +109,13 @@ def check_version(connection: sqlite3.Connection, path: Path) -> None:
     """
     version = _stored_version(connection)
     ours = connection.execute("pragma application_id").fetchone()[0] == APPLICATION_ID
+    if not ours and not belongs_to_another(connection):
+        raise ConfigError(
+            Code.NOT_A_STORE,
+            f"the database `{path.name}` is an empty file",
+            next_step="bring back the file that was there, or run `sayso migrate`, which makes an "
+            "empty one",
+        )
     if not ours:
         raise ConfigError(
             Code.NOT_A_STORE,

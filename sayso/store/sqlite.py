@@ -11,9 +11,10 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from sayso.errors import Code, ConfigError, IntegrityError, RetryableError, SaysoError
+from sayso.errors import Code, ConfigError, RetryableError, SaysoError
 from sayso.store.base import Reader, Transaction
 from sayso.store.migrations import belongs_to_another, check_version, migrate
+from sayso.store.sqlite_errors import store_error
 from sayso.store.sqlite_readers import NotBriefError, SqliteReaders
 from sayso.store.sqlite_writer import SqliteWriter
 from sayso.store.units import Unit
@@ -36,7 +37,8 @@ class SqliteStore:
         prepare: given the writing connection once it is open, such as to limit the file's size.
 
     Raises:
-        ConfigError: `not_a_store`, `store_version`, `store_unavailable`, `store_read_only`.
+        ConfigError: `not_a_store`, `store_version`, `store_unavailable`, `store_read_only`,
+            `store_full`.
         RetryableError: `store_busy`.
 
     Guarantees: units run one after the other in the order in which they were handed over; those
@@ -182,7 +184,7 @@ def open_connection(
     """Open the file with the settings that durability rests on.
 
     Raises:
-        ConfigError: `store_unavailable`, `store_read_only`.
+        ConfigError: `store_unavailable`, `store_read_only`, `store_full`, `not_a_store`.
     """
     mode = "rwc" if create else "rw"
     try:
@@ -220,35 +222,3 @@ def _set_up_writer(connection: sqlite3.Connection) -> None:
     connection.execute("pragma cache_size = -16384")
     # The writer looks again itself: SQLite's own waiting would hold up an event loop.
     connection.execute("pragma busy_timeout = 0")
-
-
-def store_error(error: sqlite3.Error, path: Path) -> SaysoError:
-    """Say what SQLite's error means for the caller."""
-    reason = str(error)
-    name = path.name
-    if isinstance(error, sqlite3.IntegrityError):
-        return IntegrityError(
-            Code.TAMPERED,
-            "the database refused a write that contradicts it",
-            next_step="run `sayso audit verify`",
-            detail=reason,
-        )
-    if "locked" in reason or "busy" in reason:
-        return RetryableError(
-            Code.STORE_BUSY,
-            f"the database `{name}` is locked by another program",
-            next_step="close the program that holds it, then try again",
-            detail=reason,
-        )
-    code, problem, step = Code.STORE_UNAVAILABLE, "cannot be used", "check the path and the disk"
-    if "readonly" in reason or "read-only" in reason:
-        code, problem = Code.STORE_READ_ONLY, "cannot be written"
-        step = "give this user write access to the file and its folder"
-    elif "full" in reason:
-        code, problem, step = Code.STORE_FULL, "has no room left", "free some disk space"
-    elif "not a database" in reason or "malformed" in reason:
-        code, problem = Code.NOT_A_STORE, "is no usable SQLite file"
-        step = "point `store.url` at a Sayso database, or restore it from a backup"
-    elif "unable to open" in reason:
-        step = "run `sayso init` here first, or check the path and its permissions"
-    return ConfigError(code, f"the database `{name}` {problem}", next_step=step, detail=reason)

@@ -11,6 +11,9 @@ PROMISES: dict[str, Promise] = {
         "holds what `write` said.",
         "issue 3",
     ),
+    "store:cannot-open": Promise(
+        "Why a database file cannot be opened is told by what stands on the disk.", "style 16"
+    ),
     "store:durable": Promise(
         "What was written is seen by everybody once `write` has returned.", "invariant 3"
     ),

@@ -1,0 +1,84 @@
+"""What SQLite's errors mean for the caller, by what stands on the disk."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from pathlib import Path
+
+from sayso.errors import Code, ConfigError, IntegrityError, RetryableError, SaysoError
+
+_BESIDE = ("-wal", "-shm")
+_ROOM = 64 * 1024
+"""What a process needs at least to open a file: 32 KiB of shared memory and the first pages."""
+_GIVE_ACCESS = "give this user write access to the file and its folder"
+_CANNOT_TELL = ("unable to open", "disk I/O error")
+
+
+def store_error(error: sqlite3.Error, path: Path) -> SaysoError:
+    """Say what SQLite's error means for the caller."""
+    reason = str(error)
+    name = path.name
+    if isinstance(error, sqlite3.IntegrityError):
+        return IntegrityError(
+            Code.TAMPERED,
+            "the database refused a write that contradicts it",
+            next_step="run `sayso audit verify`",
+            detail=reason,
+        )
+    if "locked" in reason or "busy" in reason:
+        return RetryableError(
+            Code.STORE_BUSY,
+            f"the database `{name}` is locked by another program",
+            next_step="close the program that holds it, then try again",
+            detail=reason,
+        )
+    code, problem, step = Code.STORE_UNAVAILABLE, "cannot be used", "check the path and the disk"
+    if "readonly" in reason or "read-only" in reason:
+        code, problem, step = Code.STORE_READ_ONLY, "cannot be written", _GIVE_ACCESS
+    elif "full" in reason:
+        code, problem, step = Code.STORE_FULL, "has no room left", "free some disk space"
+    elif "not a database" in reason or "malformed" in reason:
+        code, problem = Code.NOT_A_STORE, "is no usable SQLite file"
+        step = "point `store.url` at a Sayso database, or restore it from a backup"
+    elif any(words in reason for words in _CANNOT_TELL):
+        code, problem, step = _looked_up(path) or (code, problem, step)
+    return ConfigError(code, f"the database `{name}` {problem}", next_step=step, detail=reason)
+
+
+def _looked_up(path: Path) -> tuple[Code, str, str] | None:
+    """What the disk says, where SQLite says only that it could not: code, problem, next step."""
+    folder = path.absolute().parent
+    try:
+        if not folder.is_dir():
+            step = "correct `store.url` in sayso.toml, or bring the folder back"
+            return Code.STORE_UNAVAILABLE, f"cannot be there: `{folder}` is no folder", step
+        if not path.exists():
+            return _missing(folder)
+        if path.is_dir():
+            return Code.NOT_A_STORE, "is a folder", "point `store.url` at a file"
+        return _unusable(path, folder)
+    except OSError:  # not even that may be looked at
+        return Code.STORE_UNAVAILABLE, "cannot be reached by this user", _GIVE_ACCESS
+
+
+def _missing(folder: Path) -> tuple[Code, str, str]:
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return Code.STORE_READ_ONLY, "is not there, and its folder cannot be written", _GIVE_ACCESS
+    if shutil.disk_usage(folder).free < _ROOM:
+        return Code.STORE_FULL, "is not there, and has no room", "free some disk space"
+    step = "bring the file back, or run `sayso migrate`, which makes an empty one"
+    return Code.STORE_UNAVAILABLE, "is not there", step
+
+
+def _unusable(path: Path, folder: Path) -> tuple[Code, str, str] | None:
+    if not os.access(path, os.R_OK):
+        return Code.STORE_UNAVAILABLE, "cannot be read by this user", _GIVE_ACCESS
+    beside = [path.with_name(path.name + ending) for ending in _BESIDE]
+    written = [folder, path, *(one for one in beside if one.exists())]
+    if not all(os.access(one, os.W_OK) for one in written):
+        return Code.STORE_READ_ONLY, "cannot be written", _GIVE_ACCESS
+    if shutil.disk_usage(folder).free < _ROOM:
+        return Code.STORE_FULL, "has no room left", "free some disk space"
+    return None
