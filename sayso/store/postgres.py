@@ -118,6 +118,15 @@ class PostgresStore:
         """Microseconds since 1970, UTC, by the server's clock."""
         return await self._on_thread(self._time_now)
 
+    async def check_room(self) -> None:
+        """See `sayso.store.room.Roomed`."""
+
+        def work(reader: Reader) -> None:
+            reader.one("room.little_memory")
+            reader.one("room.take")
+
+        await self.read(work)
+
     async def close(self) -> None:
         self._units.close()
         await asyncio.get_running_loop().run_in_executor(None, self._shut_down)

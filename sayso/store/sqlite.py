@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import tempfile
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +15,8 @@ from typing import TypeVar
 from sayso.errors import Code, ConfigError, RetryableError, SaysoError
 from sayso.store.base import Reader, Transaction
 from sayso.store.migrations import belongs_to_another, check_version, migrate
-from sayso.store.sqlite_errors import store_error
+from sayso.store.room import ROOM_BYTES
+from sayso.store.sqlite_errors import room_error, store_error
 from sayso.store.sqlite_readers import NotBriefError, SqliteReaders
 from sayso.store.sqlite_writer import SqliteWriter
 from sayso.store.units import Unit
@@ -153,6 +155,18 @@ class SqliteStore:
         finally:
             connection.close()
         return int(busy) == 0
+
+    async def check_room(self) -> None:
+        """See `sayso.store.room.Roomed`."""
+        await asyncio.to_thread(self._take_room)
+
+    def _take_room(self) -> None:
+        try:
+            # Without a name, and unbuffered: the disk says at once whether it takes it.
+            with tempfile.TemporaryFile(dir=self._path.absolute().parent, buffering=0) as file:
+                file.write(bytes(ROOM_BYTES))
+        except OSError as error:
+            raise room_error(error, self._path) from error
 
     async def close(self) -> None:
         self._writer.refuse_more()

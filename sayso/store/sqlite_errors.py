@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import sqlite3
@@ -13,6 +14,8 @@ _BESIDE = ("-wal", "-shm")
 _ROOM = 64 * 1024
 """What a process needs at least to open a file: 32 KiB of shared memory and the first pages."""
 _GIVE_ACCESS = "give this user write access to the file and its folder"
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_CLOSED = {errno.EROFS, errno.EACCES, errno.EPERM}
 _CANNOT_TELL = ("unable to open", "disk I/O error")
 
 
@@ -45,6 +48,17 @@ def store_error(error: sqlite3.Error, path: Path) -> SaysoError:
     elif any(words in reason for words in _CANNOT_TELL):
         code, problem, step = _looked_up(path) or (code, problem, step)
     return ConfigError(code, f"the database `{name}` {problem}", next_step=step, detail=reason)
+
+
+def room_error(error: OSError, path: Path) -> ConfigError:
+    """Say why the disk takes no more beside a database."""
+    code, problem, step = Code.STORE_UNAVAILABLE, "cannot be written", "check the path and the disk"
+    if error.errno in _FULL:
+        code, problem, step = Code.STORE_FULL, "has no room left", "free some disk space"
+    elif error.errno in _CLOSED:
+        code, step = Code.STORE_READ_ONLY, _GIVE_ACCESS
+    message = f"the database `{path.name}` {problem}"
+    return ConfigError(code, message, next_step=step, detail=str(error))
 
 
 def _looked_up(path: Path) -> tuple[Code, str, str] | None:

@@ -104,6 +104,10 @@ PROMISES: dict[str, Promise] = {
         "AU-15",
     ),
     # ---- HTTP ------------------------------------------------------------------------------
+    "http:ready": Promise(
+        "A server whose database has no room, or cannot be written, does not say that it is ready.",
+        "style 17",
+    ),
     "http:closed": Promise(
         "Nothing opens without a live token of the right scope, and only loopback is served "
         "unless it is said.",

@@ -13,6 +13,7 @@ from sayso.ids import Tenant
 from sayso.sdk.figures import Figures, read_figures
 from sayso.sdk.tokens import Scope
 from sayso.store.base import Transaction
+from sayso.store.room import check_room
 from sayso.surfaces.http import examples
 from sayso.surfaces.http.auth import BEARER, Needs, Open, admit, sayso_of
 from sayso.surfaces.http.documents import problems, shown
@@ -42,12 +43,13 @@ async def show_health() -> HealthView:
     responses={200: shown("it can", _OK), **problems(503, 507)},
 )
 async def show_readiness(sayso: Open) -> HealthView:
-    """No token needed. Takes the database's write lock once and changes nothing."""
+    """No token needed. Takes the write lock once, and some room on the disk; changes nothing."""
 
     def work(tx: Transaction) -> None:
         tx.one("log.head", tenant=sayso.house.tenant)
 
     await sayso.house.store.write(work)
+    await check_room(sayso.house.store)
     return HealthView(status="ok")
 
 
