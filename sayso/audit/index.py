@@ -23,6 +23,7 @@ from sayso.audit.terms import terms_of
 from sayso.audit.tiles import WIDTH, TileHashes, TileWriter
 from sayso.ids import Tenant
 from sayso.store.base import Reader, text
+from sayso.store.private_files import make_private_file
 
 ZONE = 4096
 """For so many entries together, the first and the last time is known."""
@@ -166,6 +167,8 @@ class LogIndex:
 
     def _open(self) -> sqlite3.Connection:
         name = "" if self._path is None else str(self._path)
+        if self._path is not None:
+            make_private_file(self._path)
         connection = sqlite3.connect(
             name, isolation_level=None, check_same_thread=False, timeout=_BUSY_S
         )

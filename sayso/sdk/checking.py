@@ -22,6 +22,7 @@ from sayso.sdk.agent import make_model
 from sayso.sdk.connections import check_token, read_connection, read_vault
 from sayso.sdk.connectors import load_actions_file
 from sayso.sdk.database import open_store, store_name
+from sayso.sdk.exposed import exposed_files, exposed_text
 from sayso.sdk.orphans import find_orphans
 from sayso.sdk.publishing import open_place
 from sayso.sdk.workspace import Workspace
@@ -270,6 +271,7 @@ class _Checker:
         """The database is there, has this version, and its log was signed by this key."""
         place = store_name(self._workspace)
         self.looked_at.append(place)
+        self._files()
         try:
             store = open_store(self._workspace)
             try:
@@ -280,6 +282,20 @@ class _Checker:
                 await store.close()
         except SaysoError as error:
             self.problems.append(_problem(place, error))
+
+    def _files(self) -> None:
+        """The database and files of secrets are nobody else's on this machine."""
+        for path in exposed_files(self._workspace):
+            message, step = exposed_text(path)
+            self.problems.append(
+                CheckProblem(
+                    place=path.name,
+                    code=Code.INVALID_SETTING,
+                    message=message,
+                    next_step=step,
+                    warning=True,
+                )
+            )
 
     async def _check_key(self, store: Store) -> None:
         tenant = Tenant(self._settings.workspace.tenant)

@@ -15,6 +15,7 @@ from sayso.audit.proof import EntryProof, prove
 from sayso.errors import Code, ConfigError, IntegrityError
 from sayso.ids import Tenant
 from sayso.store.base import Reader, Store, integer, text
+from sayso.store.private_files import make_private_folder
 
 logger = logging.getLogger("sayso.audit")
 
@@ -65,7 +66,7 @@ class LogIndexes:
     def _make(self, tenant: Tenant) -> LogIndex | None:
         path = self._folder / f"{tenant.replace(':', '%3a')}.db"
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            make_private_folder(self._folder)
             return LogIndex(path, tenant)
         except (OSError, sqlite3.Error) as error:
             logger.warning("no index can be kept in %s: %s", self._folder, error)

@@ -14,8 +14,7 @@ from sayso.audit.signer import LogSigner
 from sayso.connectors.secret import Secret, resolve_reference
 from sayso.errors import Code, ConfigError
 from sayso.settings import FILE_NAME, Settings, read_settings
-
-_SECRET_MODE = 0o600
+from sayso.store.private_files import PRIVATE_FILE, make_private_folder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,8 +163,8 @@ class Workspace:
 
 
 def write_secret_file(path: Path, content: str) -> None:
-    """Write a new file that only its owner can read; never over an existing one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _SECRET_MODE)
+    """Write a new file that only its owner can read, and its folder; never over an existing one."""
+    make_private_folder(path.parent)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(content)

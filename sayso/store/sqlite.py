@@ -15,6 +15,7 @@ from typing import TypeVar
 from sayso.errors import Code, ConfigError, RetryableError, SaysoError
 from sayso.store.base import Reader, Transaction
 from sayso.store.migrations import belongs_to_another, check_version, migrate
+from sayso.store.private_files import make_private_file
 from sayso.store.room import ROOM_BYTES
 from sayso.store.sqlite_errors import room_error, store_error
 from sayso.store.sqlite_readers import NotBriefError, SqliteReaders
@@ -201,6 +202,8 @@ def open_connection(
         ConfigError: `store_unavailable`, `store_read_only`, `store_full`, `not_a_store`.
     """
     mode = "rwc" if create else "rw"
+    if create:
+        make_private_file(path)
     try:
         connection = sqlite3.connect(
             f"{path.absolute().as_uri()}?mode={mode}",

@@ -14,6 +14,11 @@ PROMISES: dict[str, Promise] = {
     "store:cannot-open": Promise(
         "Why a database file cannot be opened is told by what stands on the disk.", "style 16"
     ),
+    "store:private": Promise(
+        "The database, keys, mails and what stands beside them are made for their owner only, and "
+        "`sayso check` names what others can read.",
+        "auth 7",
+    ),
     "store:durable": Promise(
         "What was written is seen by everybody once `write` has returned.", "invariant 3"
     ),

@@ -12,6 +12,7 @@ from sayso.actions.action import Guarantee, verifiable
 from sayso.actions.snapshot import Absence, Receipt
 from sayso.connectors.email.transport import Letter
 from sayso.errors import Code, RetryableError
+from sayso.store.private_files import PRIVATE_FILE, make_private_folder
 
 _SETTLE_AFTER_S = 60
 
@@ -69,10 +70,12 @@ class FileTransport:
 
 
 def _write_once(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_private_folder(path.parent)
     draft = path.with_name(f".{path.stem}.{secrets.token_hex(6)}.draft")
     try:
-        with draft.open("xb") as file:
+        # Whom a message is for, and what it says, is nobody else's on this machine.
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
+        with os.fdopen(descriptor, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

@@ -11,6 +11,7 @@ import orjson
 from sayso.audit.witness.records import sync_folder
 from sayso.errors import Code, ConfigError
 from sayso.ids import Tenant
+from sayso.store.private_files import make_private_folder
 
 
 class ErasedList:
@@ -38,7 +39,7 @@ class ErasedList:
             return
         line = orjson.dumps({"tenant": tenant, "pseudonym": pseudonym, "at": at}) + b"\n"
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            make_private_folder(self._path.parent)
             _append(self._path, line)
         except OSError as error:
             raise ConfigError(

@@ -21,6 +21,7 @@ from sayso.errors import Code, ConfigError, RefusedError, SaysoError
 from sayso.ids import Tenant
 from sayso.sdk.checking import known_actions
 from sayso.sdk.database import is_fleet, is_postgres, missing_postgres, open_store
+from sayso.sdk.exposed import exposed_files, exposed_text
 from sayso.sdk.orphans import Orphans, find_orphans
 from sayso.sdk.subjects.erased_list import read_list
 from sayso.sdk.subjects.restored import find_restored
@@ -67,6 +68,7 @@ def doctor(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> in
             facts.append(("segments", asyncio.run(_segments(loaded, wrong))))
             facts.append(("orphans", asyncio.run(_orphans(loaded, out))))
         facts.append(("log key", _key(loaded)))
+        facts.append(("open to others", _exposed(loaded, out)))
     except SaysoError as error:
         wrong.append(error)
     if as_json:
@@ -82,6 +84,15 @@ def doctor(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> in
 def _key(loaded: Workspace) -> str:
     section = loaded.settings.workspace
     return loaded.signer().named(f"{section.name}/{section.tenant}").vkey
+
+
+def _exposed(loaded: Workspace, out: Out) -> str:
+    """The files that every user of the machine can read; nothing that keeps it from working."""
+    found = exposed_files(loaded)
+    for path in found:
+        message, step = exposed_text(path)
+        out.warn(f"{message}\nnext: {step}")
+    return ", ".join(path.name for path in found) or "nothing"
 
 
 async def _erased(loaded: Workspace, wrong: list[SaysoError]) -> str:
