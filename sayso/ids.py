@@ -14,6 +14,7 @@ DEFAULT_TENANT = Tenant("main")
 
 # SOURCE: Crockford base 32, as ULID uses it: no I, L, O, U.
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_DIGITS = 26
 
 
 class Clock(Protocol):
@@ -53,6 +54,12 @@ class IdSource:
         value = (milliseconds & (2**48 - 1)) << 80 | int.from_bytes(self._entropy(10))
         digits = [_ALPHABET[value >> shift & 31] for shift in range(125, -1, -5)]
         return f"{prefix}_{''.join(digits)}"
+
+
+def is_id(prefix: str, text: str) -> bool:
+    """Whether a text has the form of an id with that prefix; there may be nothing of that id."""
+    head, _, digits = text.partition("_")
+    return head == prefix and len(digits) == _DIGITS and set(digits) <= set(_ALPHABET)
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -28,7 +28,7 @@ from sayso.json import JsonValue
 from sayso.sdk.audit import Audit
 from sayso.sdk.kind_views import KindsView, show_kinds
 from sayso.sdk.log_index import LogIndexes
-from sayso.sdk.paging import page_of
+from sayso.sdk.paging import cursor_of, page_of
 from sayso.sdk.people import SettingsDirectory
 from sayso.sdk.resolving import Settling
 from sayso.sdk.settling import call_claimed, carry_on, carry_out, settle_request
@@ -285,12 +285,13 @@ class Sayso(StopSwitch, Settling):
     ) -> list[RequestView]:
         """Requests, newest first; `after` is the id of the last one of the page before.
 
-        Raises: RefusedError: `invalid_input`, for a status that there is not.
+        Raises: RefusedError: `invalid_input`, for a status that there is not, or such an id.
         """
         where, status = self._tenant(tenant), as_state(status, RequestStatus, "a request")
+        start = cursor_of("req", after)
 
         def work(reader: Reader) -> list[RequestView]:
-            page: dict[str, SqlValue] = {"tenant": where, "after": after, "limit": page_of(limit)}
+            page: dict[str, SqlValue] = {"tenant": where, "after": start, "limit": page_of(limit)}
             rows = reader.all("request.page", **page, status=status)
             return [show_request(reader, read_request(row)) for row in rows]
 
@@ -386,7 +387,7 @@ class Sayso(StopSwitch, Settling):
     ) -> list[ActionView]:
         """Actions, newest first; `after` is the id of the last one of the page before.
 
-        Raises: RefusedError: `invalid_input`, for a status that there is not.
+        Raises: RefusedError: `invalid_input`, for a status that there is not, or such an id.
         """
         where, status = self._tenant(tenant), as_state(status, Status, "an action")
 
@@ -394,7 +395,7 @@ class Sayso(StopSwitch, Settling):
             page: dict[str, SqlValue] = {
                 "tenant": where,
                 "name": action,
-                "after": after,
+                "after": cursor_of("act", after),
                 "limit": page_of(limit),
             }
             if subject is not None:
@@ -434,12 +435,13 @@ class Sayso(StopSwitch, Settling):
     ) -> list[ApprovalView]:
         """Approvals, oldest first; `after` is the id of the last one of the page before.
 
-        Raises: RefusedError: `invalid_input`, for a status that there is not.
+        Raises: RefusedError: `invalid_input`, for a status that there is not, or such an id.
         """
         where, status = self._tenant(tenant), as_state(status, ApprovalStatus, "an approval")
 
         def work(reader: Reader) -> list[ApprovalView]:
-            page: dict[str, SqlValue] = {"tenant": where, "after": after, "limit": page_of(limit)}
+            page: dict[str, SqlValue] = {"tenant": where, "limit": page_of(limit)}
+            page["after"] = cursor_of("apr", after)
             rows = (
                 reader.all("approval.page", **page)
                 if status is None

@@ -1,10 +1,13 @@
-"""How many rows one page may have."""
+"""How many rows one page may have, and where it begins."""
 
 from __future__ import annotations
 
+from sayso.connectors.plain import plain
 from sayso.errors import Code, RefusedError
+from sayso.ids import is_id
 
 MAX_PAGE = 200
+_SHOWN_CHARACTERS = 40
 
 
 def page_of(limit: int) -> int:
@@ -20,3 +23,22 @@ def page_of(limit: int) -> int:
             next_step=f"ask for 1 to {MAX_PAGE}, and then for the page behind the last id",
         )
     return limit
+
+
+def cursor_of(prefix: str, after: str | None) -> str | None:
+    """The id of the last row of the page before; None for the first page.
+
+    Args:
+        prefix: of the ids of these rows, such as `act`.
+
+    Raises:
+        RefusedError: `invalid_input`, when it is no id of such a row: it would begin anywhere, and
+            whoever follows it would read the same page for ever.
+    """
+    if after is None or is_id(prefix, after):
+        return after
+    raise RefusedError(
+        Code.INVALID_INPUT,
+        f"`after`: `{plain(after, limit=_SHOWN_CHARACTERS)}` is no id of such a row",
+        next_step=f"pass the id of the last row of the page before, `{prefix}_…`",
+    )

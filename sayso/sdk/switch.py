@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sayso.actions.stopping import Resumption, StopOrder
 from sayso.audit.entry import Actor, ActorKind
 from sayso.ids import Tenant
-from sayso.sdk.paging import page_of
+from sayso.sdk.paging import cursor_of, page_of
 from sayso.sdk.stopping import check_target, list_stops, read_scope, show_stop
 from sayso.sdk.tokens import Token
 from sayso.sdk.views import StopView
@@ -121,11 +121,14 @@ class StopSwitch(ABC):
         Args:
             released: False for those in force, True for those that ended, None for all.
             after: the id of the last one of the page before.
+
+        Raises:
+            RefusedError: `invalid_input`.
         """
         where = self._home(tenant)
-        size = page_of(limit)
+        size, start = page_of(limit), cursor_of("stp", after)
         return await self.house.store.read(
-            lambda reader: list_stops(reader, where, released=released, limit=size, after=after)
+            lambda reader: list_stops(reader, where, released=released, limit=size, after=start)
         )
 
     def _home(self, tenant: str | None) -> Tenant:

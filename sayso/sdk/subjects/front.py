@@ -14,7 +14,7 @@ from sayso.audit.erasing import ErasureOrder, check_reason, get_erasure, read_er
 from sayso.audit.holds import HoldCall, get_hold, read_hold
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant, rfc3339, to_micros
-from sayso.sdk.paging import page_of
+from sayso.sdk.paging import cursor_of, page_of
 from sayso.sdk.subjects.access import counts_of, gather_subject, nothing_held
 from sayso.sdk.subjects.restored import Restored
 from sayso.sdk.subjects.roles import check_keeper, check_role, roles_of
@@ -90,10 +90,10 @@ class Subjects:
         self, *, limit: int = 50, after: str | None = None, tenant: str | None = None
     ) -> list[ErasureView]:
         """Erasures, newest first; `after` is the id of the last one of the page before."""
-        where = self._tenant(tenant)
+        where, start = self._tenant(tenant), cursor_of("ers", after)
         rows = await self._house.store.read(
             lambda reader: reader.all(
-                "erasure.page", tenant=where, after=after, limit=page_of(limit)
+                "erasure.page", tenant=where, after=start, limit=page_of(limit)
             )
         )
         return [erasure_view(read_erasure(row)) for row in rows]
@@ -198,10 +198,10 @@ class Subjects:
         tenant: str | None = None,
     ) -> list[HoldView]:
         """Holds, newest first; those in force unless `released` asks for all."""
-        where = self._tenant(tenant)
+        where, start = self._tenant(tenant), cursor_of("hld", after)
         rows = await self._house.store.read(
             lambda reader: reader.all(
-                "hold.page", tenant=where, after=after, released=int(released), limit=page_of(limit)
+                "hold.page", tenant=where, after=start, released=int(released), limit=page_of(limit)
             )
         )
         return [hold_view(read_hold(row)) for row in rows]

@@ -169,6 +169,9 @@ def test_actions_are_listed_by_state_customer_and_page(place: Place) -> None:
     assert "No action fits." in place.line("actions", "list", "-s", "cus_demo_ben").out
     place.line("actions", "list", "--status", "gone").refused("invalid_input")
     place.line("actions", "list", "--limit", "0").refused("invalid_input")
+    for noun in ("actions", "approvals"):
+        refused = place.line(noun, "list", "--after", "act_nope").refused("invalid_input")
+        assert "the id of the last row" in refused.err
 
 
 def test_looking_needs_no_secret_of_a_provider(

@@ -218,6 +218,11 @@ def test_a_misspelt_query_changes_nothing_silently(served: Served, query: str, n
         "/v1/audit/entries?q=amount:>1.2.3USD",
         f"/v1/audit/entries?q={'x' * 501}",
         "/v1/actions/act_1?verbose=1",
+        *(
+            f"/v1/{noun}?after={after}"
+            for noun, other in (("actions", "apr"), ("approvals", "act"), ("requests", "act"))
+            for after in ("zzz", "", "%F0%9F%92%A5", f"{other}_{'0' * 26}", f"act_{'U' * 26}")
+        ),
     ],
 )
 def test_a_query_that_does_not_fit_is_refused(served: Served, path: str) -> None:

@@ -41,6 +41,12 @@ def stop(served: Served, by: str = "brake", **body: object) -> Json:
 
 
 @pytest.mark.promise("stop:two-people")
+def test_a_cursor_that_is_none_is_refused(brake: Served) -> None:
+    """A client that follows it would read the same page for ever."""
+    for after in ("zzz", f"act_{'0' * 26}"):
+        problem(brake.get(f"/v1/stops?after={after}", by="brake"), 422, "invalid_input")
+
+
 def test_a_service_stops_and_two_people_resume(brake: Served) -> None:
     """SE-11 over HTTP: held with its reason, asked, confirmed, and then done without a new yes."""
     stopped = stop(brake)
