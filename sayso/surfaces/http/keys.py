@@ -19,7 +19,7 @@ _TRACEPARENT = re.compile(
 
 _RULES = Header(
     alias=KEY_HEADER,
-    pattern=r"^[ -~]{1,200}$",
+    pattern=r"^[!-~]{1,200}$",
     description="made up by the caller, 1 to 200 visible ASCII characters, such as a UUID; the "
     "same key with the same content is one call, however often it is sent",
     examples=["8e03978e-40d5-43e8-bc93-6894a57f9324"],

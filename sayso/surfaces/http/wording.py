@@ -44,6 +44,8 @@ def _words(
             )
         case "missing":
             return "is missing", "add it; /openapi.json has an example"
+        case "string_pattern_mismatch" if path == "Idempotency-Key":
+            return "is not valid", "send 1 to 200 visible ASCII characters, without spaces"
         case "extra_forbidden":
             known = (
                 QUERY_FIELDS | SUBJECT_QUERY_FIELDS | UPKEEP_QUERY_FIELDS

@@ -120,6 +120,15 @@ def test_a_misspelt_field_gets_a_hint(served: Served) -> None:
     assert found["next_step"] == "did you mean `reason`?"
 
 
+@pytest.mark.parametrize("key", ["a b", "a\tb", "\u00e9", "x" * 201, ""])
+def test_a_key_that_is_not_visible_ascii_is_refused(served: Served, key: str) -> None:
+    """A space at one end gets lost on the way, and the same call would have two keys."""
+    headers = {**served.headers("bot"), "Idempotency-Key": key}
+    raw = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+    answer = served.http.post("/v1/actions", json=refund("o", "c"), headers=raw)
+    assert "visible ASCII" in problem(answer, 400, "invalid_input")["next_step"]
+
+
 @pytest.mark.parametrize("body", [b"", b"[]", b'"text"', b"null", b"7", b"{}"])
 def test_a_body_that_is_no_object_with_the_fields_is_refused(served: Served, body: bytes) -> None:
     """Empty, a list, a scalar, an empty object: 422."""
