@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
@@ -18,7 +19,7 @@ from sayso.connectors.plain import plain
 from sayso.errors import CODES, Code, RefusedError, RetryableError, SaysoError, logged
 from sayso.sdk.tokens import Token
 from sayso.sdk.turned_away import TurnedAway
-from sayso.surfaces.http.wording import explain
+from sayso.surfaces.http.wording import Models, explain, models_in
 
 logger = logging.getLogger("sayso.http")
 
@@ -153,6 +154,18 @@ def _words(request: Request, status: int) -> tuple[Code, str, str]:
 async def on_invalid(request: Request, error: Exception) -> ProblemResponse:
     """The handler for what does not fit a route's models: 400 for headers, else 422."""
     assert isinstance(error, RequestValidationError)
-    status, refusal = explain(error.errors())
+    status, refusal = explain(error.errors(), _models_of(request))
     await _note(request, refusal.code)
     return respond(request.scope, refusal, status=status)
+
+
+def _models_of(request: Request) -> Models:
+    """What the route of a call reads."""
+    route = request.scope.get("route")
+    if not isinstance(route, APIRoute):
+        return {}
+    read = {"query": route.dependant.query_params, "body": route.dependant.body_params}
+    return {
+        place: [model for field in fields for model in models_in(field.field_info.annotation)]
+        for place, fields in read.items()
+    }

@@ -317,25 +317,3 @@ class EventView(View):
     action_id: str | None
     approval_id: str | None
     status: str | None
-
-
-def _fields(*models: type[BaseModel]) -> frozenset[str]:
-    return frozenset(name for model in models for name in model.model_fields)
-
-
-BODY_FIELDS = _fields(
-    SubjectBody,
-    MessageBody,
-    AskBody,
-    ActionBody,
-    DecisionBody,
-    ResolveBody,
-    StopBody,
-    ResumeBody,
-    ExportBody,
-)
-"""Every field of a body, for hints about misspelt ones."""
-QUERY_FIELDS = _fields(
-    AskQuery, ProposeQuery, RequestsQuery, ActionsQuery, ApprovalsQuery, EntriesQuery, StopsQuery
-)
-"""Every query parameter, likewise."""

@@ -68,7 +68,3 @@ class HoldPage(View):
 
     items: tuple[HoldView, ...]
     next_after: str | None
-
-
-SUBJECT_QUERY_FIELDS = frozenset({*ErasuresQuery.model_fields, *HoldsQuery.model_fields})
-"""Every query parameter, for hints about misspelt ones; the bodies' fields are those of others."""

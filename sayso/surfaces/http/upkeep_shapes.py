@@ -75,9 +75,3 @@ class UpkeepView(View):
     sealed: tuple[SegmentView, ...] | None = None
     pruned: PrunedView | None = None
     swept: SweepView | None = None
-
-
-UPKEEP_QUERY_FIELDS = frozenset({*WaitQuery.model_fields, *SegmentsQuery.model_fields})
-"""Every query parameter, for hints about misspelt ones."""
-UPKEEP_BODY_FIELDS = frozenset(SealBody.model_fields)
-"""Every field of a body, for the same."""

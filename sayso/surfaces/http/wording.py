@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
-from typing import Any, cast
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, cast, get_args
+
+from pydantic import BaseModel
 
 from sayso.connectors.plain import plain
 from sayso.errors import Code, RefusedError
-from sayso.surfaces.http.shapes import BODY_FIELDS, QUERY_FIELDS
-from sayso.surfaces.http.subject_shapes import SUBJECT_QUERY_FIELDS
-from sayso.surfaces.http.upkeep_shapes import UPKEEP_BODY_FIELDS, UPKEEP_QUERY_FIELDS
 
 _PATH_LIMIT = 60
 _BAD_REQUEST, _UNPROCESSABLE = 400, 422
 
+Models = Mapping[str, Sequence[type[BaseModel]]]
+"""What a call reads, by place: `query` and `body`."""
 
-def explain(findings: Sequence[Any]) -> tuple[int, RefusedError]:
+
+def explain(findings: Sequence[Any], models: Models) -> tuple[int, RefusedError]:
     """The first finding as a status and a refusal; never repeats a value, only field names.
 
     Args:
         findings: what `RequestValidationError.errors()` gives: dicts with `loc`, `type`, `msg`.
+        models: of the call that was made.
     """
     first = cast("dict[str, Any]", findings[0])
     location = cast("Sequence[str | int]", first["loc"])
     place, names = str(location[0]), location[1:]
     path = plain(".".join(map(str, names)), limit=_PATH_LIMIT) or f"the {place}"
-    problem, step = _words(str(first["type"]), str(first["msg"]), place, names, path)
+    known = _fields_at(models.get(place, ()), names[:-1])
+    problem, step = _words(str(first["type"]), str(first["msg"]), place, names, path, known)
     more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
     status = _BAD_REQUEST if place == "header" else _UNPROCESSABLE
     name = f"`{path}`" if names else path
@@ -34,7 +38,12 @@ def explain(findings: Sequence[Any]) -> tuple[int, RefusedError]:
 
 
 def _words(
-    kind: str, message: str, place: str, names: Sequence[str | int], path: str
+    kind: str,
+    message: str,
+    place: str,
+    names: Sequence[str | int],
+    path: str,
+    known: Sequence[str],
 ) -> tuple[str, str]:
     match kind:
         case "missing" if place == "header":
@@ -47,11 +56,6 @@ def _words(
         case "string_pattern_mismatch" if path == "Idempotency-Key":
             return "is not valid", "send 1 to 200 visible ASCII characters, without spaces"
         case "extra_forbidden":
-            known = (
-                QUERY_FIELDS | SUBJECT_QUERY_FIELDS | UPKEEP_QUERY_FIELDS
-                if place == "query"
-                else BODY_FIELDS | UPKEEP_BODY_FIELDS
-            )
             near = difflib.get_close_matches(str(names[-1]), known, 1)
             what = "query parameter" if place == "query" else "field"
             return f"is no {what} of this call", (
@@ -59,3 +63,21 @@ def _words(
             )
         case _:
             return f"is not valid: {message[:1].lower()}{message[1:]}", "correct it"
+
+
+def _fields_at(models: Iterable[type[BaseModel]], path: Sequence[str | int]) -> list[str]:
+    """The fields that there are at a path, such as those of a message in a list of them."""
+    found = list(models)
+    for part in path:
+        if isinstance(part, str):
+            fields = [model.model_fields[part] for model in found if part in model.model_fields]
+            found = [model for field in fields for model in models_in(field.annotation)]
+    return [name for model in found for name in model.model_fields]
+
+
+def models_in(annotation: object) -> Iterator[type[BaseModel]]:
+    """The models that an annotation names, also in a list or beside None."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from models_in(part)

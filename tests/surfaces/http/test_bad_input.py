@@ -13,6 +13,7 @@ from sayso.surfaces.http.problem import respond
 
 GOOD = json.dumps(refund("order", "cus_1"))
 SUBJECT = {"id": "cus_1", "assurance": "verified"}
+MESSAGE = {"role": "customer", "content": "hello"}
 
 
 def _money(amount: str, currency: str = '"USD"') -> bytes:
@@ -118,6 +119,39 @@ def test_a_misspelt_field_gets_a_hint(served: Served) -> None:
         served.post("/v1/actions", {**refund("o", "c"), "resaon": "x"}), 422, "invalid_input"
     )
     assert found["next_step"] == "did you mean `reason`?"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "step"),
+    [
+        ("/v1/actions", {"subject": {**SUBJECT, "customer": "c"}}, "remove it"),
+        ("/v1/actions", {"subject": {**SUBJECT, "atributes": {}}}, "did you mean `attributes`?"),
+        ("/v1/actions", {"digset": "x"}, "remove it"),
+        ("/v1/actions?dry-run=true", {}, "did you mean `dry_run`?"),
+        ("/v1/actions?statuss=failed", {}, "remove it"),
+        ("/v1/approvals/apr_1/decision", {"digset": "x"}, "did you mean `digest`?"),
+        (
+            "/v1/requests",
+            {"messages": [{**MESSAGE, "contents": ""}]},
+            "`content`?",
+        ),
+        ("/v1/approvals/apr_1/decision", {"subjekt": "x"}, "remove it"),
+    ],
+)
+def test_a_hint_names_a_field_that_fits_there(
+    served: Served, path: str, body: dict[str, object], step: str
+) -> None:
+    """One of another call, or of another part of the body, would be refused as well."""
+    whole: dict[str, object] = {}
+    if path.startswith("/v1/actions"):
+        whole = refund("o", "c")
+    elif path == "/v1/requests":
+        whole = {"subject": SUBJECT}
+    elif path.startswith("/v1/approvals"):
+        whole = {"decision": "approve", "revision": 1, "digest": "0" * 64}
+    found = as_json(served.post(path, {**whole, **body}, by="maria"))
+    assert found["code"] == "invalid_input", found
+    assert found["next_step"].endswith(step), found
 
 
 @pytest.mark.parametrize("key", ["a b", "a\tb", "\u00e9", "x" * 201, ""])
