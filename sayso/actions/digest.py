@@ -14,6 +14,8 @@ from sayso.money import Money
 
 _DOMAIN = b"sayso/approval/v1\0"
 
+_MONEY_KEY = "amount_minor"
+
 
 def digest_of(parts: Mapping[str, Json]) -> str:
     """The approval digest over its parts, 64 hex digits.
@@ -62,11 +64,14 @@ def storable(words: str, most: int = 200) -> str:
     return words[:most].encode(errors="replace").decode()
 
 
-def plain(value: JsonValue) -> Json:
+def plain(value: JsonValue, name: str = "") -> Json:
     """JSON as the log's profile holds it: NFC text, whole numbers, lists and dicts.
 
+    Args:
+        name: of the field that it is the value of.
+
     Raises:
-        RefusedError: `invalid_input` for a float.
+        RefusedError: `invalid_input` for a float; `invalid_money` where it is an amount.
     """
     if type(value) is str:  # what most values are; ASCII is in that form already
         return value if value.isascii() else unicodedata.normalize("NFC", value)
@@ -77,12 +82,12 @@ def plain(value: JsonValue) -> Json:
             return unicodedata.normalize("NFC", value)
         case float():
             raise RefusedError(
-                Code.INVALID_INPUT,
+                Code.INVALID_MONEY if name == _MONEY_KEY else Code.INVALID_INPUT,
                 f"`{value!r:.40}` is not a whole number",
                 next_step="write money in minor units",
             )
         case Mapping():
-            return {key: plain(inner) for key, inner in value.items()}
+            return {key: plain(inner, key) for key, inner in value.items()}
         case Sequence():
             return [plain(inner) for inner in value]
 

@@ -30,7 +30,7 @@ def read_args(action: Action, args: object) -> Args:
     """The arguments of the action; see `read_arguments`.
 
     Raises:
-        RefusedError: `invalid_input`.
+        RefusedError: `invalid_input`, `invalid_money`.
     """
     read = read_arguments(action.name, action.args, args)
     _check_positive(action, read)
@@ -46,8 +46,9 @@ def read_arguments(name: str, model: type[A], args: object) -> A:
         args: decoded JSON: a mapping of the model's fields.
 
     Raises:
-        RefusedError: `invalid_input`; says the first wrong field's path, what is wrong with it and
-            what to write instead, and repeats at most `ECHO_LIMIT` characters of any value.
+        RefusedError: `invalid_input`, or `invalid_money` for an amount; says the first wrong
+            field's path, what is wrong with it and what to write instead, and repeats at most
+            `ECHO_LIMIT` characters of any value.
     """
     if not isinstance(args, Mapping):
         raise RefusedError(
@@ -66,7 +67,7 @@ def _check_positive(action: Action, args: Args) -> None:
     amount = getattr(args, action.money_arg) if action.money_arg is not None else None
     if isinstance(amount, Money) and amount.amount_minor <= 0:
         raise RefusedError(
-            Code.INVALID_INPUT,
+            Code.INVALID_MONEY,
             f"`{action.money_arg}` of `{action.name}` is {amount}, which is not above zero",
             next_step="give an amount above zero",
         )
@@ -78,7 +79,7 @@ def _explain(name: str, model: type[Args], detail: ErrorDetails, *, more: int) -
     problem, next_step = _words(model, path, detail)
     others = f" (and {more} more)" if more else ""
     return RefusedError(
-        Code.INVALID_INPUT,
+        Code.INVALID_MONEY if detail["type"] == "invalid_money" else Code.INVALID_INPUT,
         f"`{path}` of `{name}` {problem}{others}",
         next_step=next_step,
         detail=detail["type"],

@@ -115,8 +115,8 @@ async def test_a_charge_without_a_customer_is_nobodys() -> None:
     [
         (12901, "USD", Code.AMOUNT_TOO_LARGE, "$129.01 is more than the $129.00 that is left"),
         (500, "EUR", Code.CURRENCY_MISMATCH, "paid in USD, not in EUR"),
-        (0, "USD", Code.INVALID_INPUT, "not above zero"),
-        (-500, "USD", Code.INVALID_INPUT, "not above zero"),
+        (0, "USD", Code.INVALID_MONEY, "not above zero"),
+        (-500, "USD", Code.INVALID_MONEY, "not above zero"),
     ],
 )
 async def test_an_amount_that_does_not_fit_is_refused(

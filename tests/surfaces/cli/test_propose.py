@@ -50,11 +50,11 @@ REFUSED = [
     ("cus_demo_ana", "ch_demo_ben_1", 100, "USD", "not_owner"),
     ("cus_demo_ana", "ch_demo_ana_2", 4501, "USD", "amount_too_large"),
     ("cus_demo_ana", "ch_demo_ana_2", 100, "EUR", "currency_mismatch"),
-    ("cus_demo_ana", "ch_demo_ana_2", 0, "USD", "invalid_input"),
-    ("cus_demo_ana", "ch_demo_ana_2", -100, "USD", "invalid_input"),
-    ("cus_demo_ana", "ch_demo_ana_2", 2**63, "USD", "invalid_input"),
-    ("cus_demo_ana", "ch_demo_ana_2", 2**64, "USD", "invalid_input"),
-    ("cus_demo_ana", "ch_demo_ana_2", 100, "XXX", "invalid_input"),
+    ("cus_demo_ana", "ch_demo_ana_2", 0, "USD", "invalid_money"),
+    ("cus_demo_ana", "ch_demo_ana_2", -100, "USD", "invalid_money"),
+    ("cus_demo_ana", "ch_demo_ana_2", 2**63, "USD", "invalid_money"),
+    ("cus_demo_ana", "ch_demo_ana_2", 2**64, "USD", "invalid_money"),
+    ("cus_demo_ana", "ch_demo_ana_2", 100, "XXX", "invalid_money"),
     ("cus_demo_ella", "ch_demo_ella_1", 100, "EUR", "nothing_left"),
 ]
 

@@ -74,11 +74,12 @@ def test_money_that_is_not_exact_is_refused(served: Served, body: bytes, named: 
         _money("100", '"XXX"'),
         _money("100", '"USD","note":"x"'),
         _money("100000000000001"),
+        _money("9007199254740991"),
     ],
 )
 def test_money_that_makes_no_sense_is_refused(served: Served, body: bytes) -> None:
-    """Negative, zero, a boolean, text, an unknown currency, a further field, too much."""
-    found = problem(served.send("/v1/actions", body), 422, "invalid_input")
+    """Negative, zero, true, text, an unknown currency, a further field, too much (errors.md)."""
+    found = problem(served.send("/v1/actions", body), 422, "invalid_money")
     assert "amount" in found["detail"]
 
 

@@ -73,7 +73,8 @@ async def test_an_argument_cannot_name_a_customer(rig: Rig) -> None:
         ):
             args = {"charge": "ch_demo_daichi_1", **more}
             refused, is_error = await call(client, "stripe_refund", args)
-            assert (is_error, refused["error"]["code"]) == (True, "invalid_input")
+            code = "invalid_money" if "amount" in more else "invalid_input"
+            assert (is_error, refused["error"]["code"]) == (True, code)
             assert next(iter(more)) in refused["error"]["message"]
             assert refused["error"]["next_step"]
         refused, _ = await call(client, "ask", {"message": "hi", "subject": "cus_demo_ben"})
