@@ -29,7 +29,7 @@ from sayso.actions.reach import Reach
 from sayso.agent.base import Handles, Message, Planner
 from sayso.agent.grounding import ground_plan
 from sayso.agent.records import Records
-from sayso.agent.reply import HandedOver, outcome_of, write_hand_over, write_reply
+from sayso.agent.reply import HandedOver, outcomes_of, write_hand_over, write_reply
 from sayso.agent.requests import (
     AGENT,
     RequestRow,
@@ -251,7 +251,7 @@ async def _reply(state: RunState, runtime: _Runtime) -> None:
             RequestStatus.ANSWERED,
             EntryKind.REQUEST_REPLIED,
             data={"outcomes": [f"{key} {value}" for key, value in outcomes.items()]},
-            reply=write_reply([outcome_of(step) for step in actions if step.undoes is None]),
+            reply=write_reply(outcomes_of(actions)),
         )
 
     await context.store.write(work)

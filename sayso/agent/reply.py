@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import assert_never
 
 import orjson
@@ -33,6 +33,7 @@ class StepOutcome:
         label: the object in the customer's words, such as `Order 1042: blue mug`; may be empty.
         when: when it takes effect, such as `at once`; may be empty.
         code: why it did not come to pass, when it did not.
+        waits: a step that has to be done before is not done yet.
     """
 
     action: str
@@ -42,6 +43,7 @@ class StepOutcome:
     label: str = ""
     when: str = ""
     code: Code | None = None
+    waits: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,8 +87,15 @@ _REASONS: dict[Code, str] = {
 }
 
 
+def outcomes_of(actions: Sequence[ActionRow]) -> list[StepOutcome]:
+    """What a request's stored actions mean for the customer; what undoes a step is not told."""
+    steps = [row for row in actions if row.undoes is None]
+    undone = {row.step for row in steps if row.status is not Status.SUCCEEDED}
+    return [replace(outcome_of(row), waits=not undone.isdisjoint(row.after)) for row in steps]
+
+
 def outcome_of(row: ActionRow) -> StepOutcome:
-    """What a stored action means for the customer."""
+    """What one stored action means for the customer, by itself."""
     resolved = row.snapshot.resolved if row.snapshot is not None else None
     fields: Mapping[str, str] = resolved.fields if resolved is not None else {}
     receipt = row.receipt if row.status in {Status.SUCCEEDED, Status.COMPENSATED} else None
@@ -171,6 +180,11 @@ def _sentence(outcome: StepOutcome) -> str:
             text = (
                 f"a person from our team has to agree to {thing} first. Nothing has been done yet; "
                 "you will hear from us once it is decided."
+            )
+        case Status.APPROVED if outcome.waits:
+            text = (
+                f"{thing} comes after another part of your request. Nothing has been done about it "
+                "yet."
             )
         case Status.APPROVED | Status.EXECUTING:
             text = f"{thing} is being worked on and is not confirmed yet."

@@ -17,7 +17,7 @@ from sayso.actions.queue import (
     votes_about,
     votes_of,
 )
-from sayso.agent.reply import HandedOver, outcome_of, write_reply
+from sayso.agent.reply import HandedOver, outcomes_of, write_reply
 from sayso.agent.requests import RequestRow, RequestStatus, actions_of
 from sayso.audit.entry import EntryKind, StoredEntry
 from sayso.audit.personal import Personal
@@ -74,7 +74,7 @@ def show_request(reader: Reader, row: RequestRow) -> RequestView:
     if row.reply_ref is not None:
         told = Personal.open(reader, row.tenant, row.reply_ref)
     elif row.status is RequestStatus.ACTING and actions:
-        told = write_reply([outcome_of(step) for step in actions if step.undoes is None])
+        told = write_reply(outcomes_of(actions))
     if row.status is not RequestStatus.HANDED_OVER or told is None:
         return request_view(row, views, told)
     handed = HandedOver.read(told)

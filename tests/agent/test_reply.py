@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -88,6 +89,17 @@ def test_refunded_appears_only_if_a_refund_succeeded(steps: list[tuple[str, Stat
     assert text.lower().count("we have refunded") == reached.count("stripe.refund")
     assert text.lower().count("we have cancelled") == reached.count("stripe.cancel_subscription")
     assert len(CLAIMS.findall(text)) == len(reached)
+
+
+@pytest.mark.promise("agent:reply")
+@pytest.mark.parametrize("action", ACTIONS)
+def test_a_step_that_only_waits_is_not_worked_on(action: str) -> None:
+    """Beside \"nothing has been done yet\", no other line may say that something is under way."""
+    text = write_reply([replace(outcome(Status.APPROVED, action=action), waits=True)])
+    assert "Nothing has been done about it yet." in text
+    assert "worked on" not in text
+    assert not CLAIMS.search(text)
+    assert not PARTICIPLES.search(text)
 
 
 def test_several_steps_are_one_message_in_their_order() -> None:
