@@ -241,6 +241,10 @@ class Verifier:
             ) from None
         return verifier
 
+    def named(self, name: str) -> Verifier:
+        """The same key under another name."""
+        return Verifier(name, self._key.public_bytes_raw())
+
     @property
     def vkey(self) -> str:
         """The key as C2SP writes it."""

@@ -11,6 +11,7 @@ import argparse
 import sqlite3
 import sys
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -31,6 +32,7 @@ from sayso.audit.filtered import Filtered
 from sayso.audit.guard import guard, guard_source, unreadable
 from sayso.audit.keys import ListedKey
 from sayso.audit.logs import LOGS, judge_dropped
+from sayso.audit.note import Verifier
 from sayso.audit.one_segment import is_segment_file, judge_segment_file
 from sayso.audit.policyfile import WitnessPolicy
 from sayso.audit.sealed import pruned_size
@@ -155,12 +157,33 @@ def _judge_sources(
     progress: Progress | None,
 ) -> Iterator[LogVerification]:
     seen = read_checkpoints(trust, findings)
-    sources = list(found)
+    # The log of logs comes last, since the others say which key of the deployment is trusted now.
+    sources = sorted(found, key=lambda source: source.tenant == LOGS)
+    trusted = {key.vkey: key for key in trust.keys}
     _judge_strangers(seen, {source.origin for source in sources}, findings)
     for source in sources:
         own = [one for one in seen if one.checkpoint.origin == source.origin]
         guarded = guard_source(source, findings)
-        yield judge_log(guarded, own, trust, deep=deep, progress=progress)
+        if source.tenant == LOGS:
+            trust = _with_key_of_logs(trust, source.origin, trusted.values())
+        log = judge_log(guarded, own, trust, deep=deep, progress=progress)
+        if log.pinned and log.verdict is Verdict.VERIFIED:
+            trusted[log.vkey] = Verifier.parse(log.vkey)
+        yield log
+
+
+def _with_key_of_logs(trust: Trust, origin: str, trusted: Iterable[Verifier]) -> Trust:
+    """The same trust, where a deployment's trusted keys are also those of its log of logs.
+
+    One key signs all logs of a deployment, each under its own name, and the log of logs begins with
+    the first publication, which is after the key was pinned. INVARIANT: it can only convict, by the
+    heads that stand in it, so this makes no other log trusted; one whose own key nobody pinned, or
+    a pinned one led to, stays unjudged.
+    """
+    deployment = origin.rpartition("/")[0]
+    same = (key.named(origin) for key in trusted if key.name.rpartition("/")[0] == deployment)
+    keys = {key.vkey: key for key in (*trust.keys, *same)}
+    return replace(trust, keys=tuple(keys.values()))
 
 
 def _combine(name: str, logs: Sequence[LogVerification], findings: Findings) -> Verification:

@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from audit.small_log import plain_entry, signer_of
+from audit.small_log import AGENT, SmallLog, plain_entry, signer_of
 
 from sayso.audit.checks import Trust
 from sayso.audit.log import AuditLog
@@ -16,6 +16,7 @@ from sayso.audit.logs import LOGS
 from sayso.audit.publishing.log_of_logs import LogOfLogs
 from sayso.audit.publishing.publisher import Pace, Publisher
 from sayso.audit.publishing.witness_place import WitnessPlace
+from sayso.audit.rotate import rotate_key
 from sayso.audit.verification import Check, Damage, Verdict
 from sayso.audit.verify import verify
 from sayso.ids import Tenant
@@ -73,7 +74,84 @@ async def test_each_log_is_entered_and_compared(tmp_path: Path) -> None:
     await store.close()
     found = verify(path, deep=True)
     assert found.verdict is Verdict.VERIFIED, found.all_findings
-    assert [(log.tenant, log.size) for log in found.logs] == [("one", 10), (LOGS, 4), ("two", 6)]
+    assert [(log.tenant, log.size) for log in found.logs] == [("one", 10), ("two", 6), (LOGS, 4)]
+
+
+def pinned(*tenants: str, seed: int = 1) -> Trust:
+    """An auditor who was given the keys of these logs and no other."""
+    return Trust.parse([signer_of(f"acme/{tenant}", seed).vkey for tenant in tenants])
+
+
+@pytest.mark.promise("audit:log-of-logs")
+async def test_publishing_leaves_an_auditors_pinned_key_as_good_as_it_was(tmp_path: Path) -> None:
+    """The same key signs the log of logs, which begins with the first publication."""
+    path = tmp_path / "sayso.db"
+    store = SqliteStore(path, create=True)
+    await grow(store, ONE, 3)
+    assert verify(path, trust=pinned("one")).verdict is Verdict.VERIFIED
+    await Publisher(store, [LogOfLogs(store, make_log())], FakeClock()).publish_now()
+    found = verify(path, trust=pinned("one"))
+    assert [(log.tenant, log.pinned) for log in found.logs] == [("one", True), (LOGS, True)]
+    assert found.verdict is Verdict.VERIFIED, found.all_findings
+    await grow(store, TWO, 3)
+    await store.close()
+    # A tenant whose key nobody pinned is still not vouched for, though the same key signed it.
+    found = verify(path, trust=pinned("one"))
+    assert found.verdict is Verdict.CANNOT_JUDGE
+    assert [log.tenant for log in found.logs if not log.pinned] == ["two"]
+
+
+@pytest.mark.promise("audit:log-of-logs")
+@pytest.mark.parametrize("more", [(), ("other/one",), ("acme2/sayso:logs",)])
+def test_another_key_makes_no_log_of_logs(more: tuple[str, ...], tmp_path: Path) -> None:
+    """Whoever exchanges it, to hide a tenant, has not the key; another deployment's is no key."""
+    path = tmp_path / "log.db"
+    SmallLog(8, tenant="one").write(path)
+    SmallLog(8, tenant=LOGS, seed=2).write(path)
+    others = [signer_of(name, 2).vkey for name in more]
+    found = verify(path, trust=Trust.parse([signer_of("acme/one").vkey, *others]))
+    assert found.verdict is Verdict.CANNOT_JUDGE
+    assert [(log.tenant, log.pinned) for log in found.logs] == [("one", True), (LOGS, False)]
+
+
+@pytest.mark.promise("audit:log-of-logs")
+@pytest.mark.promise("audit:rotation")
+async def test_the_old_key_still_verifies_where_the_log_of_logs_begins_with_the_new_one(
+    tmp_path: Path,
+) -> None:
+    """docs/audit-publishing.md: the old key, pinned, still verifies the log."""
+    path = tmp_path / "sayso.db"
+    store = SqliteStore(path, create=True)
+    await grow(store, ONE, 3)
+    both = AuditLog("acme", signer_of("acme"), FakeClock(), successor=signer_of("acme", 2))
+    assert await store.write(lambda tx: rotate_key(tx, both, AGENT)) == [ONE]
+    new = AuditLog("acme", signer_of("acme", 2), FakeClock())
+    await Publisher(store, [LogOfLogs(store, new)], FakeClock()).publish_now()
+    await store.close()
+    for seed in (1, 2):
+        found = verify(path, trust=pinned("one", seed=seed))
+        assert found.verdict is Verdict.VERIFIED, found.all_findings
+    with closing(unguarded(path)) as rows:
+        # Without its entry the change of keys leads nowhere, and the new key is nobody's.
+        rows.execute("delete from log_entry where tenant = 'one' and body like '%key.rotated%'")
+    found = verify(path, trust=pinned("one"))
+    assert [log.pinned for log in found.logs if log.tenant == LOGS] == [False]
+
+
+@pytest.mark.promise("audit:log-of-logs")
+async def test_the_key_of_a_log_that_does_not_verify_vouches_for_no_log_of_logs(
+    tmp_path: Path,
+) -> None:
+    """Only a change of keys that holds leads on to the next one."""
+    path = tmp_path / "sayso.db"
+    store = SqliteStore(path, create=True)
+    await fill(store)
+    await store.close()
+    with closing(unguarded(path)) as rows:
+        drop(rows, TWO)
+    found = verify(path, trust=pinned("one"))
+    assert found.verdict is Verdict.TAMPERED
+    assert Check.ENTERED_HAS_LOG in {one.check for one in found.all_findings}
 
 
 @pytest.mark.promise("audit:log-of-logs")
