@@ -191,6 +191,19 @@ async def read_log_keys(sayso: Sayso) -> list[tuple[str, str]]:
     return sorted(stored.items())
 
 
+async def read_next_keys(sayso: Sayso) -> list[tuple[str, str]]:
+    """The same for the key that the logs are to be handed over to (`signing.next_key`).
+
+    Nothing of a log that has it already, and nothing where the settings name none.
+    """
+    now = await read_log_keys(sayso)
+    found: list[tuple[str, str]] = []
+    for tenant, vkey in now:
+        successors = sayso.house.log.signers_of(Tenant(tenant))[1:]
+        found += [(tenant, one.vkey) for one in successors if one.vkey != vkey]
+    return found
+
+
 def _base64(row: Row) -> str | None:
     return None if row["token"] is None else encode64(blob(row, "token"))
 

@@ -142,6 +142,45 @@ def test_the_signing_key_is_changed_by_command(place: Place, tmp_path: Path) -> 
     place.line("audit", "query", "name:x").refused("key_mismatch", 2)
 
 
+@pytest.mark.promise("cli:rotation")
+def test_a_witness_follows_a_change_of_keys_by_the_recipe(place: Place, tmp_path: Path) -> None:
+    """docs/audit-publishing.md, step by step: it has the next key's lines before the change."""
+    place.line("audit", "query", "name:x")
+    with witnessing(place, tmp_path / "finance") as witness:
+        assert published(place) == {None}
+        url = str(witness["url"])
+    place.line.done("audit", "make-key", "keys/next.key", "--name", "shop")
+    place.edit_settings(
+        'key = "file:keys/log.key"', 'key = "file:keys/log.key"\nnext_key = "file:keys/next.key"  #'
+    )
+    document = place.line.done("audit", "keys")
+    assert [one["tenant"] for one in document["next"]] == ["main", "sayso:logs"]
+    lines = place.line("audit", "keys").out
+    assert {one["vkey"] for one in document["next"]} < set(lines.replace("log ", "").split())
+    folder = tmp_path / "finance"
+    (folder / "logs").write_text(f"{lines}quorum none\n")
+    words = ("--store", str(folder / "seen"), "--key", str(folder / "witness.key"))
+    server = place.process(
+        "witness", *words, "--logs", str(folder / "logs"), "--port", "0", "--json"
+    )
+    with running(server) as witness:
+        place.edit_settings(url, str(witness["url"]))
+        policy = tmp_path / "policy"
+        line = f"witness finance {witness['vkeys'][0]} {witness['url']}"
+        policy.write_text(f"{lines}{line}\nquorum finance\n")
+        place.line.done("audit", "rotate-key")
+        place.line("audit", "query", "name:x")
+        assert published(place) == {None}
+        ran = place.line("audit", "verify", "--policy", str(policy), "--ask-witnesses")
+        assert ran.status == 0, ran.out
+    assert place.line.done("audit", "keys")["next"] == []
+
+
+def published(place: Place) -> set[object]:
+    """Publish; the problems of all places, None where there is none."""
+    return {one["problem"] for one in place.line.done("audit", "publish")["places"]}
+
+
 def test_a_log_is_written_as_tiles(place: Place, tmp_path: Path) -> None:
     """And brought up to the newest head by the same command."""
     folder = tmp_path / "tiles"

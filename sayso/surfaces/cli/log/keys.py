@@ -13,7 +13,7 @@ from sayso.audit.cosignature import Ed25519Cosigner, MlDsaCosigner
 from sayso.audit.note import Ed25519Signer
 from sayso.errors import Code, ConfigError, RefusedError
 from sayso.sdk.app import Sayso
-from sayso.sdk.publishing import read_log_keys
+from sayso.sdk.publishing import read_log_keys, read_next_keys
 from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.place import CLI, find_workspace, run
@@ -97,17 +97,30 @@ def rotate_key(workspace: WorkspaceOption = None, as_json: JsonOption = False) -
 
 
 def keys(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int:
-    """Print the key of each log as a line of a policy, for witnesses and auditors."""
+    """Print the key of each log as a line of a policy, for witnesses and auditors.
+
+    Where `signing.next_key` is set, the next key of each log is printed as well: witnesses and
+    auditors need it before `sayso audit rotate-key`.
+    """
     out = Out(as_json=as_json)
     folder = find_workspace(workspace)
 
-    async def work() -> list[tuple[str, str]]:
+    async def work() -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
         async with Sayso.open(folder, act=False) as sayso:
-            return await read_log_keys(sayso)
+            return await read_log_keys(sayso), await read_next_keys(sayso)
 
-    found = run(work())
+    now, later = run(work())
     if as_json:
-        out.document({"logs": [{"tenant": tenant, "vkey": vkey} for tenant, vkey in found]})
-    for _, vkey in () if as_json else found:
+        listed = {
+            name: [{"tenant": tenant, "vkey": vkey} for tenant, vkey in found]
+            for name, found in (("logs", now), ("next", later))
+        }
+        out.document(listed)
+        return 0
+    for _, vkey in now:
+        out.line(f"log {vkey}")
+    if later:
+        out.line("# from `sayso audit rotate-key` on")
+    for _, vkey in later:
         out.line(f"log {vkey}")
     return 0
