@@ -26,10 +26,10 @@ from bench.audit_log import DEPLOYMENT, TENANT, Built, Life, build_sqlite, chose
 from bench.audit_postgres import build_postgres, vkey_of
 from bench.place import make_workspace, open_workspace, working_folder
 from bench.report import Report, Row, median, percentile, print_report, show_progress
-from sayso.audit.index import LogIndex
-from sayso.audit.note import Ed25519Signer
-from sayso.audit.pages import read_page
-from sayso.audit.query import Query, parse_query
+from sayso.audit.notes.note import Ed25519Signer
+from sayso.audit.queries.index import LogIndex
+from sayso.audit.queries.pages import read_page
+from sayso.audit.queries.query import Query, parse_query
 from sayso.ids import Tenant
 from sayso.sdk.log_index import prove_all
 from sayso.store.base import Reader, Store

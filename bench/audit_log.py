@@ -13,8 +13,8 @@ from itertools import islice
 import orjson
 
 from bench.report import show_progress
-from sayso.audit.merkle import Frontier
-from sayso.audit.note import Checkpoint, Ed25519Signer, sign_checkpoint
+from sayso.audit.notes.note import Checkpoint, Ed25519Signer, sign_checkpoint
+from sayso.audit.tree.merkle import Frontier
 from sayso.ids import to_micros
 from sayso.sdk.workspace import Workspace
 from sayso.store.sqlite import open_connection

@@ -19,8 +19,8 @@ from bench.audit_log import (
     vote_rows,
 )
 from bench.report import show_progress
-from sayso.audit.merkle import Frontier
-from sayso.audit.note import Ed25519Signer
+from sayso.audit.notes.note import Ed25519Signer
+from sayso.audit.tree.merkle import Frontier
 
 
 def vkey_of(url: str) -> str | None:

@@ -12,9 +12,9 @@ from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
-from sayso.audit.checks import Trust
-from sayso.audit.verification import Verification
 from sayso.audit.verify import verify
+from sayso.audit.verifying.checks import Trust
+from sayso.audit.verifying.verification import Verification
 
 _FLOOR_HASHES = 200_000
 _BODY = b"\x00" + b"x" * 500

@@ -11,9 +11,9 @@ from typing import cast
 
 from bench.crash_judge import Faults
 from bench.crash_stripe_plan import AMOUNTS, STEPS, Plan, Step
-from sayso.audit.checks import Trust
-from sayso.audit.verification import Verdict
 from sayso.audit.verify import verify_database
+from sayso.audit.verifying.checks import Trust
+from sayso.audit.verifying.verification import Verdict
 from sayso.testing.sandbox import Books, Effect, EffectKind
 
 KINDS: dict[Step, EffectKind] = {

@@ -22,8 +22,8 @@ from bench.crash_plan import Wish
 from sayso.actions.decision import Choice, Decision
 from sayso.actions.engine import Boundary, EngineSettings
 from sayso.actions.resolution import Resolution
-from sayso.audit.note import Ed25519Signer
-from sayso.audit.verification import Verdict
+from sayso.audit.notes.note import Ed25519Signer
+from sayso.audit.verifying.verification import Verdict
 from sayso.errors import RefusedError, SaysoError
 from sayso.sdk.app import Sayso
 from sayso.sdk.views import ActionView

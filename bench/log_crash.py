@@ -46,11 +46,11 @@ from bench.log_crash_worker import (
 )
 from bench.place import with_bytecode, working_folder
 from bench.report import Report, Row, print_report, show_progress
-from sayso.audit.checks import Trust
-from sayso.audit.note import Ed25519Signer
+from sayso.audit.notes.note import Ed25519Signer
 from sayso.audit.publishing.directory import read_published
-from sayso.audit.verification import Verdict
 from sayso.audit.verify import verify
+from sayso.audit.verifying.checks import Trust
+from sayso.audit.verifying.verification import Verdict
 from sayso.sdk.verifying import verify_postgres
 from sayso.testing.postgres import PostgresServer, run_postgres
 

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json
 from sayso.audit.log import AuditLog
-from sayso.audit.pruning import Pruner
-from sayso.audit.sealing import Sealer, Segments
-from sayso.audit.segment_rows import read_segments
+from sayso.audit.segments.pruning import Pruner
+from sayso.audit.segments.rows import read_segments
+from sayso.audit.segments.sealing import Sealer, Segments
 from sayso.errors import SaysoError
 from sayso.ids import SystemClock, Tenant
 from sayso.sdk.app import Sayso

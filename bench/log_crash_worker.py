@@ -18,7 +18,7 @@ from typing import TypeAlias
 from bench.log_crash_old import OldLog
 from bench.overhead_sayso import POLICY
 from sayso.actions.decision import Choice, Decision
-from sayso.audit.note import Ed25519Signer
+from sayso.audit.notes.note import Ed25519Signer
 from sayso.errors import OutcomeUnknownError, RefusedError, RetryableError
 from sayso.money import Money
 from sayso.sdk.app import Sayso

@@ -8,7 +8,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sayso.audit.note import Ed25519Signer
+from sayso.audit.notes.note import Ed25519Signer
 from sayso.sdk.workspace import Workspace, write_secret_file
 from sayso.settings import parse_settings
 from sayso.store.migrations import migrate

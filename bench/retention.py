@@ -23,10 +23,10 @@ from bench.place import make_workspace, working_folder
 from bench.report import Report, Row, median, percentile, print_report, show_progress
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json
 from sayso.audit.log import AuditLog
-from sayso.audit.note import Ed25519Signer
-from sayso.audit.pruning import AT_ONCE, Pruner
-from sayso.audit.sealing import Sealer, Segments
-from sayso.audit.segment import SEGMENT_ENTRIES
+from sayso.audit.notes.note import Ed25519Signer
+from sayso.audit.segments.pruning import AT_ONCE, Pruner
+from sayso.audit.segments.sealing import Sealer, Segments
+from sayso.audit.segments.segment import SEGMENT_ENTRIES
 from sayso.ids import Clock, SystemClock, Tenant
 from sayso.store.base import Store, Transaction
 from sayso.store.sqlite import SqliteStore

@@ -27,9 +27,9 @@ from sayso.actions.judging import bound_digest
 from sayso.actions.ledger import read_action
 from sayso.audit.entry import Json
 from sayso.audit.log import AuditLog
-from sayso.audit.merkle import Frontier, leaf_hash
-from sayso.audit.note import Checkpoint, sign_checkpoint
+from sayso.audit.notes.note import Checkpoint, sign_checkpoint
 from sayso.audit.personal import Personal
+from sayso.audit.tree.merkle import Frontier, leaf_hash
 from sayso.ids import IdSource, SystemClock, Tenant
 from sayso.store.base import Row, SqlValue, Transaction
 

@@ -15,7 +15,7 @@ from bench.overhead_sayso import POLICY
 from bench.place import open_workspace
 from bench.throughput_flow import Place
 from sayso.audit.entry import Actor, ActorKind
-from sayso.audit.note import Ed25519Signer
+from sayso.audit.notes.note import Ed25519Signer
 from sayso.money import Money
 from sayso.sdk.app import Sayso
 from sayso.sdk.database import open_store

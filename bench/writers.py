@@ -35,7 +35,7 @@ from bench.writers_candidates import (
     STATE,
 )
 from bench.writers_sequenced import SCHEMA
-from sayso.audit.note import Ed25519Signer
+from sayso.audit.notes.note import Ed25519Signer
 
 POSTGRES_CANDIDATES = (STATE, GROUPED, SHIPPED, CHAIN, SEQUENCED, RELEASED)
 SQLITE_CANDIDATES = (ALONE, FILE)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from bench.writers_sequenced import SequencedWriter, sequence
 from bench.writers_work import DEPLOYMENT, TENANT, Change, Moves, Told, bare, logged
 from sayso.audit.log import AuditLog
-from sayso.audit.note import Ed25519Signer
+from sayso.audit.notes.note import Ed25519Signer
 from sayso.ids import SystemClock
 from sayso.store.base import Store, Transaction
 from sayso.store.postgres_session import Session

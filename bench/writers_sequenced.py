@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from bench.writers_work import DEPLOYMENT, TENANT, Change
-from sayso.audit.merkle import Frontier, leaf_hash
-from sayso.audit.note import Checkpoint, Ed25519Signer, sign_checkpoint
+from sayso.audit.notes.note import Checkpoint, Ed25519Signer, sign_checkpoint
+from sayso.audit.tree.merkle import Frontier, leaf_hash
 from sayso.json import JsonValue
 from sayso.store.base import SqlValue, integer, text
 from sayso.store.postgres_session import Session

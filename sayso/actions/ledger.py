@@ -469,7 +469,7 @@ def entry_of(
     """The entry that tells an action's state as `row` has it.
 
     INVARIANT: whatever of the row its entries determine is rebuilt from them by
-    `sayso.audit.rebuild`, so what changes here has to stand in an entry (invariant 3).
+    `sayso.audit.verifying.rebuild`, so what changes here has to stand in an entry (invariant 3).
     """
     said: dict[str, Json] = {
         "revision": row.revision,

@@ -15,7 +15,7 @@ from typing import NoReturn, Self, TypeAlias, TypeVar, cast
 
 import orjson
 
-from sayso.audit.merkle import leaf_hash
+from sayso.audit.tree.merkle import leaf_hash
 from sayso.errors import Code, IntegrityError, RefusedError
 from sayso.money import Money
 
@@ -191,7 +191,7 @@ class EntryKind(StrEnum):
     STOP_REFUSED = "stop.refused"
     """Somebody tried to stop or to resume and was not allowed to; every stop is unchanged."""
     KEY_ROTATED = "key.rotated"
-    """Another key signs from here on; see sayso/audit/rotation.py."""
+    """Another key signs from here on; see sayso/audit/signing/rotation.py."""
     LOG_HEAD = "log.head"
     """What the head of another tenant's log was; only in the log of logs."""
     LOG_SEALED = "log.sealed"

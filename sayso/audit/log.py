@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from sayso.audit.entry import Entry
-from sayso.audit.merkle import Frontier, leaf_hash
-from sayso.audit.note import Checkpoint, Verifier, open_checkpoint, sign_checkpoint
-from sayso.audit.signer import LogSigner, public_part
+from sayso.audit.notes.note import Checkpoint, Verifier, open_checkpoint, sign_checkpoint
+from sayso.audit.signing.signer import LogSigner, public_part
+from sayso.audit.tree.merkle import Frontier, leaf_hash
 from sayso.errors import Code, ConfigError, IntegrityError
 from sayso.ids import Clock, Tenant, to_micros
 from sayso.store.base import Transaction, blob, integer, text

@@ -14,9 +14,9 @@ from typing import cast
 
 import orjson
 
-from sayso.audit.merkle import HASH_BYTES
-from sayso.audit.strict64 import decode64
-from sayso.audit.verification import Check, Damage, Findings
+from sayso.audit.notes.strict64 import decode64
+from sayso.audit.tree.merkle import HASH_BYTES
+from sayso.audit.verifying.verification import Check, Damage, Findings
 
 LOGS = "sayso:logs"
 """The tenant of the log of logs; settings allow no colon in a tenant's name."""

@@ -17,8 +17,18 @@ from typing import TypeVar
 
 import orjson
 
-from sayso.audit.bundle import BundleReader, Manifest, readable
-from sayso.audit.checks import (
+from sayso.audit.logs import LOGS, judge_dropped
+from sayso.audit.notes.note import Verifier
+from sayso.audit.notes.policyfile import WitnessPolicy
+from sayso.audit.notes.stamped import (
+    Authorities,
+    judge_any_stamped,
+    read_stamps,
+)
+from sayso.audit.segments.sealed import pruned_size
+from sayso.audit.signing.keys import ListedKey
+from sayso.audit.verifying.bundle import BundleReader, Manifest, readable
+from sayso.audit.verifying.checks import (
     Head,
     LogSource,
     SeenCheckpoint,
@@ -26,22 +36,12 @@ from sayso.audit.checks import (
     judge_log,
     read_checkpoints,
 )
-from sayso.audit.database import LogDatabase, open_database
-from sayso.audit.description import describe, printable
-from sayso.audit.filtered import Filtered
-from sayso.audit.guard import guard, guard_source, unreadable
-from sayso.audit.keys import ListedKey
-from sayso.audit.logs import LOGS, judge_dropped
-from sayso.audit.note import Verifier
-from sayso.audit.one_segment import is_segment_file, judge_segment_file
-from sayso.audit.policyfile import WitnessPolicy
-from sayso.audit.sealed import pruned_size
-from sayso.audit.stamped import (
-    Authorities,
-    judge_any_stamped,
-    read_stamps,
-)
-from sayso.audit.verification import (
+from sayso.audit.verifying.database import LogDatabase, open_database
+from sayso.audit.verifying.description import describe, printable
+from sayso.audit.verifying.filtered import Filtered
+from sayso.audit.verifying.guard import guard, guard_source, unreadable
+from sayso.audit.verifying.one_segment import is_segment_file, judge_segment_file
+from sayso.audit.verifying.verification import (
     Check,
     Damage,
     Findings,
@@ -50,7 +50,7 @@ from sayso.audit.verification import (
     Verification,
     combine,
 )
-from sayso.audit.walk import Progress, in_pages
+from sayso.audit.verifying.walk import Progress, in_pages
 from sayso.errors import Code, ConfigError, IntegrityError, SaysoError
 
 _T = TypeVar("_T")
@@ -385,7 +385,7 @@ def open_authorities(roots: Sequence[Path], stamps: Sequence[Path]) -> Authoriti
             "without certificates nobody knows whose time stamps count",
             next_step="pass --tsa-roots FILE",
         )
-    from sayso.audit.authorities import TimeAuthorities  # needs an extra, and certificates
+    from sayso.audit.notes.authorities import TimeAuthorities  # needs an extra, and certificates
 
     return TimeAuthorities.read(*roots)
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from sayso.actions.ledger import get_action
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json, StoredEntry
-from sayso.audit.index import LogIndex
-from sayso.audit.pages import needs_index, read_page
-from sayso.audit.proof import EntryProof
-from sayso.audit.query import Query, loggable, parse_query
-from sayso.audit.segment_rows import pruned_to
+from sayso.audit.queries.index import LogIndex
+from sayso.audit.queries.pages import needs_index, read_page
+from sayso.audit.queries.query import Query, loggable, parse_query
+from sayso.audit.segments.rows import pruned_to
+from sayso.audit.tree.proof import EntryProof
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant, to_micros
 from sayso.sdk.database import is_postgres, open_snapshot, store_name
@@ -34,9 +34,9 @@ from sayso.store.base import Reader, Transaction, text
 
 if TYPE_CHECKING:
     from sayso.audit.evidence.data import Evidence
-    from sayso.audit.policyfile import WitnessPolicy
-    from sayso.audit.stamped import Authorities, StampedNote
-    from sayso.audit.verification import Verification
+    from sayso.audit.notes.policyfile import WitnessPolicy
+    from sayso.audit.notes.stamped import Authorities, StampedNote
+    from sayso.audit.verifying.verification import Verification
     from sayso.sdk.wiring import House
     from sayso.sdk.workspace import Workspace
 
@@ -222,8 +222,8 @@ class Audit:
         Raises:
             IntegrityError: `key_mismatch`, when one of the keys is none.
         """
-        from sayso.audit.checks import Trust  # only auditors need the verifier
         from sayso.audit.verify import verify_database, verify_sources
+        from sayso.audit.verifying.checks import Trust  # only auditors need the verifier
 
         def trusting(tenants: Iterable[str]) -> Trust:
             own = () if policy and policy.logs else own_vkeys(self._house.log, tenants)

@@ -7,10 +7,10 @@ import orjson
 from sayso.actions.ledger import ActionRow, get_action
 from sayso.audit.entry import EntryKind, Json, StoredEntry
 from sayso.audit.evidence.data import Evidence, Words
-from sayso.audit.pages import bodies_at, read_page
 from sayso.audit.personal import Personal
-from sayso.audit.proof import prove
-from sayso.audit.query import Query
+from sayso.audit.queries.pages import bodies_at, read_page
+from sayso.audit.queries.query import Query
+from sayso.audit.tree.proof import prove
 from sayso.errors import Code, RefusedError
 from sayso.sdk.exporting import Source, not_signed
 from sayso.store.base import text

@@ -9,13 +9,13 @@ from enum import StrEnum
 from pathlib import Path
 
 from sayso.audit.entry import StoredEntry
-from sayso.audit.index import LogIndex
-from sayso.audit.merkle import HashSource, LeafHashes, leaf_hash
-from sayso.audit.note import Checkpoint, Verifier, open_checkpoint
-from sayso.audit.pages import bodies_at, read_page
-from sayso.audit.proof import prove
-from sayso.audit.query import Query
-from sayso.audit.segment_rows import pruned_to, read_segments
+from sayso.audit.notes.note import Checkpoint, Verifier, open_checkpoint
+from sayso.audit.queries.index import LogIndex
+from sayso.audit.queries.pages import bodies_at, read_page
+from sayso.audit.queries.query import Query
+from sayso.audit.segments.rows import pruned_to, read_segments
+from sayso.audit.tree.merkle import HashSource, LeafHashes, leaf_hash
+from sayso.audit.tree.proof import prove
 from sayso.errors import Code, IntegrityError, RefusedError
 from sayso.ids import Tenant
 from sayso.sdk.log_index import unindexed
@@ -156,7 +156,7 @@ def write_export(source: Source, path: Path, kind: ExportFormat, query: Query) -
 def _write_bundle(
     source: Source, path: Path, query: Query, entries: Iterator[tuple[int, bytes]]
 ) -> int:
-    from sayso.audit.bundle import write_bundle  # only exports need it
+    from sayso.audit.verifying.bundle import write_bundle  # only exports need it
 
     whole = query == Query()
     manifest = write_bundle(

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sayso.audit.entry import StoredEntry
-from sayso.audit.index import LogIndex
-from sayso.audit.note import Verifier, open_checkpoint
-from sayso.audit.proof import EntryProof, prove
+from sayso.audit.notes.note import Verifier, open_checkpoint
+from sayso.audit.queries.index import LogIndex
+from sayso.audit.tree.proof import EntryProof, prove
 from sayso.errors import Code, ConfigError, IntegrityError
 from sayso.ids import Tenant
 from sayso.store.base import Reader, Store, integer, text

@@ -7,12 +7,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from sayso.audit.index import LogIndex
-from sayso.audit.merkle import HashSource, consistency_proof, leaf_hash, root_at
-from sayso.audit.note import Checkpoint, parse_note
-from sayso.audit.proof import prove
-from sayso.audit.segment_rows import check_present, pruned_to
-from sayso.audit.tilefiles import (
+from sayso.audit.notes.note import Checkpoint, parse_note
+from sayso.audit.queries.index import LogIndex
+from sayso.audit.segments.rows import check_present, pruned_to
+from sayso.audit.tree.files import (
     WIDTH,
     TileName,
     bundle_bytes,
@@ -20,6 +18,8 @@ from sayso.audit.tilefiles import (
     tiles_of,
     write_tiles,
 )
+from sayso.audit.tree.merkle import HashSource, consistency_proof, leaf_hash, root_at
+from sayso.audit.tree.proof import prove
 from sayso.audit.witness.request import AddCheckpoint
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant

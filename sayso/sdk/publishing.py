@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sayso.audit.logs import LOGS
-from sayso.audit.strict64 import encode64
+from sayso.audit.notes.strict64 import encode64
 from sayso.errors import Code, ConfigError, IntegrityError
 from sayso.ids import Tenant, rfc3339
 from sayso.sdk.views import View
@@ -18,7 +18,7 @@ from sayso.settings import PlaceSection
 from sayso.store.base import Reader, Row, blob, integer, text
 
 if TYPE_CHECKING:
-    from sayso.audit.cosignature import MlDsaCosigner
+    from sayso.audit.notes.cosignature import MlDsaCosigner
     from sayso.audit.publishing.base import Place
     from sayso.audit.publishing.publisher import PlaceState, Publisher
     from sayso.sdk.app import Sayso
@@ -123,7 +123,7 @@ def open_place(workspace: Workspace, section: PlaceSection) -> Place:
     Raises:
         ConfigError: `invalid_setting`, `missing_extra`.
     """
-    from sayso.audit.cosignature import CosignatureVerifier
+    from sayso.audit.notes.cosignature import CosignatureVerifier
     from sayso.audit.publishing.directory import DirectoryPlace
     from sayso.audit.publishing.witness_place import WitnessPlace
 
@@ -145,7 +145,7 @@ def open_place(workspace: Workspace, section: PlaceSection) -> Place:
 
 
 def _timestamp_place(workspace: Workspace, section: PlaceSection) -> Place:
-    from sayso.audit.authorities import TimeAuthorities
+    from sayso.audit.notes.authorities import TimeAuthorities
     from sayso.audit.publishing.timestamp_place import TimestampPlace
 
     assert section.timestamp is not None
@@ -155,7 +155,7 @@ def _timestamp_place(workspace: Workspace, section: PlaceSection) -> Place:
 
 
 def _second(workspace: Workspace) -> MlDsaCosigner | None:
-    from sayso.audit.cosignature import MlDsaCosigner, read_cosigner
+    from sayso.audit.notes.cosignature import MlDsaCosigner, read_cosigner
 
     reference = workspace.settings.publishing.second_key
     if reference is None:

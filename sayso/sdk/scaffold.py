@@ -12,7 +12,7 @@ from secrets import token_bytes
 from sayso.actions.action import at_most_once
 from sayso.actions.cedar.policy import read_default_policy
 from sayso.audit.entry import Actor, ActorKind
-from sayso.audit.note import Ed25519Signer
+from sayso.audit.notes.note import Ed25519Signer
 from sayso.connectors.email.actions import actions_with
 from sayso.connectors.vault import new_key
 from sayso.errors import Code, ConfigError, SaysoError

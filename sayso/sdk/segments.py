@@ -15,9 +15,9 @@ import orjson
 
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json, StoredEntry
 from sayso.audit.logs import LOGS
-from sayso.audit.query import Query, fits, loggable, parse_query
-from sayso.audit.sealed import SealedSegment
-from sayso.audit.segment_rows import read_segments
+from sayso.audit.queries.query import Query, fits, loggable, parse_query
+from sayso.audit.segments.rows import read_segments
+from sayso.audit.segments.sealed import SealedSegment
 from sayso.errors import (
     Code,
     IntegrityError,
@@ -35,8 +35,8 @@ from sayso.sdk.views import EntryView, View
 from sayso.store.base import text
 
 if TYPE_CHECKING:
-    from sayso.audit.pruning import Pruned, Pruner
-    from sayso.audit.sealing import Sealer, Segments
+    from sayso.audit.segments.pruning import Pruned, Pruner
+    from sayso.audit.segments.sealing import Sealer, Segments
     from sayso.sdk.app import Sayso
     from sayso.sdk.wiring import House
     from sayso.sdk.workspace import Workspace
@@ -128,9 +128,11 @@ class LogSegments:
             RefusedError: `invalid_input`, for words that are no query, or another log's file.
             IntegrityError: when the file is not whole and right.
         """
-        from sayso.audit.checks import Trust  # only whoever reads a file needs the verifier
-        from sayso.audit.verification import Verdict
         from sayso.audit.verify import verify_segment
+        from sayso.audit.verifying.checks import (
+            Trust,  # only whoever reads a file needs the verifier
+        )
+        from sayso.audit.verifying.verification import Verdict
 
         where, asked = self._tenant(tenant), parse_query(words)
         keys = [signer.vkey for signer in self._house.log.signers_of(where)]
@@ -211,19 +213,19 @@ class LogSegments:
                     logger.info("the log of %s stays as it is: %s", tenant, done.blocked)
 
     def _files(self) -> Segments:
-        from sayso.audit.sealing import Segments  # few commands need files
-        from sayso.audit.segment import SEGMENT_ENTRIES
+        from sayso.audit.segments.sealing import Segments  # few commands need files
+        from sayso.audit.segments.segment import SEGMENT_ENTRIES
 
         entries = self._entries or SEGMENT_ENTRIES
         return Segments(folder=self._workspace.segments_path, entries=entries)
 
     def _sealer(self) -> Sealer:
-        from sayso.audit.sealing import Sealer  # as above
+        from sayso.audit.segments.sealing import Sealer  # as above
 
         return Sealer(self._house.store, self._house.log, self._files())
 
     def _pruner(self) -> Pruner:
-        from sayso.audit.pruning import Pruner  # as above
+        from sayso.audit.segments.pruning import Pruner  # as above
 
         return Pruner(
             self._house.store,
@@ -310,7 +312,7 @@ async def _keep(sayso: Sayso, every_s: float) -> None:
 
 
 def _fitting(file: Path, query: Query, limit: int) -> list[StoredEntry]:
-    from sayso.audit.segment import SegmentReader  # as above
+    from sayso.audit.segments.segment import SegmentReader  # as above
 
     newest: deque[bytes] = deque(maxlen=limit)
     with SegmentReader(file) as reader:

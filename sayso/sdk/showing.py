@@ -21,7 +21,7 @@ from sayso.agent.reply import HandedOver, outcomes_of, write_reply
 from sayso.agent.requests import RequestRow, RequestStatus, actions_of
 from sayso.audit.entry import EntryKind, StoredEntry
 from sayso.audit.personal import Personal
-from sayso.audit.query import Query
+from sayso.audit.queries.query import Query
 from sayso.errors import Code
 from sayso.ids import Tenant
 from sayso.sdk.stopping import held_view

@@ -13,17 +13,17 @@ from typing import TypeVar, cast
 
 import orjson
 
-from sayso.audit.checks import Head, LogSource
-from sayso.audit.database import open_database
-from sayso.audit.keys import ListedKey
 from sayso.audit.log import AuditLog
 from sayso.audit.logs import LOGS, EnteredHead, read_entered
-from sayso.audit.projections import STORED, said
-from sayso.audit.segment_rows import parse_row
-from sayso.audit.stamped import StampedNote
-from sayso.audit.state_checks import StateRow
-from sayso.audit.stored_rows import StoredRow
-from sayso.audit.walk import in_pages
+from sayso.audit.notes.stamped import StampedNote
+from sayso.audit.segments.rows import parse_row
+from sayso.audit.signing.keys import ListedKey
+from sayso.audit.verifying.checks import Head, LogSource
+from sayso.audit.verifying.database import open_database
+from sayso.audit.verifying.projections import STORED, said
+from sayso.audit.verifying.state_checks import StateRow
+from sayso.audit.verifying.stored_rows import StoredRow
+from sayso.audit.verifying.walk import in_pages
 from sayso.errors import Code, ConfigError, IntegrityError, SaysoError
 from sayso.ids import Tenant
 from sayso.store.base import (

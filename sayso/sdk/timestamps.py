@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sayso.audit.stamped import NOTE_SUFFIX, STAMP_SUFFIX
+from sayso.audit.notes.stamped import NOTE_SUFFIX, STAMP_SUFFIX
 from sayso.errors import Code, IntegrityError
 from sayso.store.base import Reader, Row, blob, integer, text
 

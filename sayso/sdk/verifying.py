@@ -9,8 +9,8 @@ from sayso.sdk.database import missing_postgres
 from sayso.sdk.stored_log import read_deployment, read_entered_heads, read_sources
 
 if TYPE_CHECKING:
-    from sayso.audit.checks import Trust
-    from sayso.audit.verification import Verification
+    from sayso.audit.verifying.checks import Trust
+    from sayso.audit.verifying.verification import Verification
 
 Progress = Callable[[int, int], None]
 

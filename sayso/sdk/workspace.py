@@ -9,8 +9,8 @@ from pathlib import Path
 
 from sayso.actions.action import Action
 from sayso.actions.policy import Policy
-from sayso.audit.note import Ed25519Signer
-from sayso.audit.signer import LogSigner
+from sayso.audit.notes.note import Ed25519Signer
+from sayso.audit.signing.signer import LogSigner
 from sayso.connectors.secret import Secret, resolve_reference
 from sayso.errors import Code, ConfigError
 from sayso.settings import FILE_NAME, Settings, read_settings
@@ -112,7 +112,7 @@ class Workspace:
 
     def _signer(self, reference: str, public_key: str | None, setting: str) -> LogSigner:
         if reference.startswith("kms:"):
-            from sayso.audit.kms import open_kms_signer  # needs an extra
+            from sayso.audit.signing.kms import open_kms_signer  # needs an extra
 
             name, address = self.settings.workspace.name, reference.removeprefix("kms:")
             return open_kms_signer(name, address, public_key, setting)

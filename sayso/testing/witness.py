@@ -10,8 +10,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sayso.audit.cosignature import CosignatureVerifier, Ed25519Cosigner
-from sayso.audit.policyfile import WitnessPolicy
+from sayso.audit.notes.cosignature import CosignatureVerifier, Ed25519Cosigner
+from sayso.audit.notes.policyfile import WitnessPolicy
 from sayso.audit.witness.records import open_records
 from sayso.audit.witness.witness import Witness
 from sayso.ids import Clock

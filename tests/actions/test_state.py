@@ -37,7 +37,7 @@ from sayso.actions.plan import Step
 from sayso.actions.resolution import Resolution
 from sayso.actions.state import FINAL, START, TRANSITIONS, Status, check_transition
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind
-from sayso.audit.state_checks import ENDED
+from sayso.audit.verifying.state_checks import ENDED
 from sayso.errors import IntegrityError
 from sayso.json import JsonValue
 from sayso.money import Money

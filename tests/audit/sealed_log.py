@@ -10,16 +10,16 @@ import orjson
 from audit.small_log import AGENT, SmallLog, editing, frontier_of
 
 from sayso.audit.entry import Entry, EntryKind
-from sayso.audit.merkle import LeafHashes, leaf_hash, subtree_proof
-from sayso.audit.sealed import KeptRotation, SealedSegment, encode_rotations
-from sayso.audit.segment import (
+from sayso.audit.notes.strict64 import encode64
+from sayso.audit.segments.sealed import KeptRotation, SealedSegment, encode_rotations
+from sayso.audit.segments.segment import (
     SegmentInfo,
     WrittenSegment,
     segment_name,
     tenant_folder,
     write_segment,
 )
-from sayso.audit.strict64 import encode64
+from sayso.audit.tree.merkle import LeafHashes, leaf_hash, subtree_proof
 
 COUNT = 256
 LEVEL = 8

@@ -10,10 +10,10 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json
-from sayso.audit.merkle import Frontier, leaf_hash
-from sayso.audit.note import Checkpoint, Ed25519Signer, sign_checkpoint
-from sayso.audit.rotation import Rotation
-from sayso.audit.strict64 import encode64
+from sayso.audit.notes.note import Checkpoint, Ed25519Signer, sign_checkpoint
+from sayso.audit.notes.strict64 import encode64
+from sayso.audit.signing.rotation import Rotation
+from sayso.audit.tree.merkle import Frontier, leaf_hash
 
 DEPLOYMENT = "acme"
 AGENT = Actor(kind=ActorKind.AGENT, id="agt_1")

@@ -8,15 +8,15 @@ import pytest
 from audit.small_log import SmallLog, editing
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from sayso.audit.bundle import write_bundle
-from sayso.audit.checks import Trust
-from sayso.audit.cosignature import Ed25519Cosigner, MlDsaCosigner
-from sayso.audit.memory import NOTHING_SEEN, read_memory, remember
-from sayso.audit.merkle import LeafHashes, leaf_hash
-from sayso.audit.note import parse_note
-from sayso.audit.policyfile import WitnessPolicy
-from sayso.audit.verification import Check, Damage, Verdict, Verification
+from sayso.audit.notes.cosignature import Ed25519Cosigner, MlDsaCosigner
+from sayso.audit.notes.note import parse_note
+from sayso.audit.notes.policyfile import WitnessPolicy
+from sayso.audit.tree.merkle import LeafHashes, leaf_hash
 from sayso.audit.verify import main, verify
+from sayso.audit.verifying.bundle import write_bundle
+from sayso.audit.verifying.checks import Trust
+from sayso.audit.verifying.memory import NOTHING_SEEN, read_memory, remember
+from sayso.audit.verifying.verification import Check, Damage, Verdict, Verification
 from sayso.errors import ConfigError
 
 AT = 1_764_072_000

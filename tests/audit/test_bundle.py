@@ -9,11 +9,11 @@ import pytest
 from audit.small_log import SmallLog, signer_of
 from audit.test_verify_checks import rebuild_manifest
 
-from sayso.audit.bundle import ENTRIES, MANIFEST, PROOFS, Manifest, write_bundle
-from sayso.audit.checks import Trust
-from sayso.audit.merkle import LeafHashes, leaf_hash
-from sayso.audit.verification import Check, Damage, Verdict
+from sayso.audit.tree.merkle import LeafHashes, leaf_hash
 from sayso.audit.verify import verify
+from sayso.audit.verifying.bundle import ENTRIES, MANIFEST, PROOFS, Manifest, write_bundle
+from sayso.audit.verifying.checks import Trust
+from sayso.audit.verifying.verification import Check, Damage, Verdict
 from sayso.errors import IntegrityError, RefusedError
 
 LOG = SmallLog(12)

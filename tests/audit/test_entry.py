@@ -25,7 +25,7 @@ from sayso.audit.entry import (
     canonical_bytes,
     read_canonical,
 )
-from sayso.audit.merkle import leaf_hash
+from sayso.audit.tree.merkle import leaf_hash
 from sayso.errors import Code, IntegrityError, RefusedError
 from sayso.money import Money
 

@@ -21,13 +21,19 @@ import pytest
 from audit.sealed_log import SealedLog
 from audit.small_log import SmallLog, frontier_of, signer_of
 
-from sayso.audit.cosignature import Cosigner, Ed25519Cosigner, MlDsaCosigner
-from sayso.audit.merkle import LeafHashes, consistency_proof, inclusion_proof, leaf_hash, root_of
-from sayso.audit.note import parse_note
-from sayso.audit.rotation import Rotation
-from sayso.audit.strict64 import encode64
-from sayso.audit.tilefiles import write_tiles
-from sayso.audit.tiles import TileHashes, TileWriter
+from sayso.audit.notes.cosignature import Cosigner, Ed25519Cosigner, MlDsaCosigner
+from sayso.audit.notes.note import parse_note
+from sayso.audit.notes.strict64 import encode64
+from sayso.audit.signing.rotation import Rotation
+from sayso.audit.tree.files import write_tiles
+from sayso.audit.tree.merkle import (
+    LeafHashes,
+    consistency_proof,
+    inclusion_proof,
+    leaf_hash,
+    root_of,
+)
+from sayso.audit.tree.tiles import TileHashes, TileWriter
 
 HERE = Path(__file__).parent / "oracle"
 SUMDB = "src/cmd/vendor/golang.org/x/mod/sumdb"

@@ -14,14 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind
-from sayso.audit.index import FILL, ZONE, LogIndex
 from sayso.audit.log import AuditLog
-from sayso.audit.merkle import LeafHashes, inclusion_proof, leaf_hash
-from sayso.audit.note import Ed25519Signer
-from sayso.audit.pages import read_page
-from sayso.audit.query import Query, parse_query
-from sayso.audit.terms import match_of, terms_of
-from sayso.audit.tiles import WIDTH, TileHashes, TileWriter
+from sayso.audit.notes.note import Ed25519Signer
+from sayso.audit.queries.index import FILL, ZONE, LogIndex
+from sayso.audit.queries.pages import read_page
+from sayso.audit.queries.query import Query, parse_query
+from sayso.audit.queries.terms import match_of, terms_of
+from sayso.audit.tree.merkle import LeafHashes, inclusion_proof, leaf_hash
+from sayso.audit.tree.tiles import WIDTH, TileHashes, TileWriter
 from sayso.errors import RefusedError
 from sayso.ids import Tenant
 from sayso.money import Money

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from audit.small_log import plain_entry, signer_of
 
-from sayso.audit.checks import Trust
 from sayso.audit.log import AuditLog
-from sayso.audit.note import Verifier, open_checkpoint
-from sayso.audit.verification import Verdict
+from sayso.audit.notes.note import Verifier, open_checkpoint
 from sayso.audit.verify import verify
+from sayso.audit.verifying.checks import Trust
+from sayso.audit.verifying.verification import Verdict
 from sayso.errors import Code, ConfigError, RefusedError
 from sayso.ids import Tenant
 from sayso.store.base import Transaction, integer, text

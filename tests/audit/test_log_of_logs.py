@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 from audit.small_log import AGENT, SmallLog, plain_entry, signer_of
 
-from sayso.audit.checks import Trust
 from sayso.audit.log import AuditLog
 from sayso.audit.logs import LOGS
 from sayso.audit.publishing.log_of_logs import LogOfLogs
 from sayso.audit.publishing.publisher import Pace, Publisher
 from sayso.audit.publishing.witness_place import WitnessPlace
-from sayso.audit.rotate import rotate_key
-from sayso.audit.verification import Check, Damage, Verdict
+from sayso.audit.signing.rotate import rotate_key
 from sayso.audit.verify import verify
+from sayso.audit.verifying.checks import Trust
+from sayso.audit.verifying.verification import Check, Damage, Verdict
 from sayso.ids import Tenant
 from sayso.store.base import Store
 from sayso.store.sqlite import SqliteStore

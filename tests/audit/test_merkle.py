@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sayso.audit.merkle import (
+from sayso.audit.tree.merkle import (
     EMPTY_ROOT,
     Frontier,
     LeafHashes,

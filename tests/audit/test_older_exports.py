@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 from audit.small_log import SmallLog, frontier_of, signer_of
 
-from sayso.audit.bundle import write_bundle
-from sayso.audit.checks import Trust
-from sayso.audit.growth import is_beginning
-from sayso.audit.merkle import Frontier, consistency_proof, leaf_hash
-from sayso.audit.note import Checkpoint, parse_note, sign_checkpoint
+from sayso.audit.notes.growth import is_beginning
+from sayso.audit.notes.note import Checkpoint, parse_note, sign_checkpoint
 from sayso.audit.publishing.tail import TailHashes
-from sayso.audit.verification import Damage, Verdict, Verification
+from sayso.audit.tree.merkle import Frontier, consistency_proof, leaf_hash
 from sayso.audit.verify import main, verify
+from sayso.audit.verifying.bundle import write_bundle
+from sayso.audit.verifying.checks import Trust
+from sayso.audit.verifying.verification import Damage, Verdict, Verification
 from sayso.audit.witness.request import AddCheckpoint
 from sayso.errors import SaysoError
 

@@ -16,8 +16,8 @@ from support.house import open_shop
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, PiiRef
 from sayso.audit.log import AuditLog
 from sayso.audit.personal import Personal
-from sayso.audit.verification import Verdict
 from sayso.audit.verify import verify
+from sayso.audit.verifying.verification import Verdict
 from sayso.errors import Code, IntegrityError, RefusedError
 from sayso.ids import Tenant
 from sayso.money import Money

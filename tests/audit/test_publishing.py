@@ -15,21 +15,21 @@ from pathlib import Path
 import pytest
 from audit.small_log import plain_entry, signer_of
 
-from sayso.audit.cosignature import CosignatureVerifier, Ed25519Cosigner, MlDsaCosigner
 from sayso.audit.log import AuditLog
-from sayso.audit.merkle import (
+from sayso.audit.notes.cosignature import CosignatureVerifier, Ed25519Cosigner, MlDsaCosigner
+from sayso.audit.notes.note import Checkpoint, Verifier, open_note, sign_checkpoint
+from sayso.audit.publishing.base import Place, Submission, Taken
+from sayso.audit.publishing.directory import DirectoryPlace, read_published
+from sayso.audit.publishing.publisher import Pace, Publisher
+from sayso.audit.publishing.tail import TailHashes
+from sayso.audit.publishing.witness_place import WitnessPlace
+from sayso.audit.tree.merkle import (
     Frontier,
     LeafHashes,
     consistency_proof,
     leaf_hash,
     verify_consistency,
 )
-from sayso.audit.note import Checkpoint, Verifier, open_note, sign_checkpoint
-from sayso.audit.publishing.base import Place, Submission, Taken
-from sayso.audit.publishing.directory import DirectoryPlace, read_published
-from sayso.audit.publishing.publisher import Pace, Publisher
-from sayso.audit.publishing.tail import TailHashes
-from sayso.audit.publishing.witness_place import WitnessPlace
 from sayso.errors import Code, ConfigError, IntegrityError, RetryableError
 from sayso.ids import Tenant
 from sayso.store.base import Store, text

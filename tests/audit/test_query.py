@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json
-from sayso.audit.index import LogIndex
 from sayso.audit.log import AuditLog
-from sayso.audit.note import Ed25519Signer
-from sayso.audit.pages import MAX_PAGE, read_page
-from sayso.audit.query import Query, parse_query
+from sayso.audit.notes.note import Ed25519Signer
+from sayso.audit.queries.index import LogIndex
+from sayso.audit.queries.pages import MAX_PAGE, read_page
+from sayso.audit.queries.query import Query, parse_query
 from sayso.errors import Code, RefusedError, SaysoError
 from sayso.ids import Tenant, to_micros
 from sayso.money import Money

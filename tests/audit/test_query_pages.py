@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, StoredEntry
-from sayso.audit.index import LogIndex
 from sayso.audit.log import AuditLog
-from sayso.audit.pages import MAX_PAGE, read_page
-from sayso.audit.query import Query, parse_query
+from sayso.audit.queries.index import LogIndex
+from sayso.audit.queries.pages import MAX_PAGE, read_page
+from sayso.audit.queries.query import Query, parse_query
 from sayso.ids import Tenant, to_micros
 from sayso.money import Money
 from sayso.store.base import Transaction

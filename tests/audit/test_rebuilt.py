@@ -13,9 +13,9 @@ from support.house import STORE_URLS, make_shop_workspace, open_shop
 from support.lived import live, planner
 from support.postgres import fresh_database
 
-from sayso.audit.checks import Trust
-from sayso.audit.verification import Check, Damage, Verification
 from sayso.audit.verify import verify, verify_sources
+from sayso.audit.verifying.checks import Trust
+from sayso.audit.verifying.verification import Check, Damage, Verification
 from sayso.sdk.database import open_store
 from sayso.sdk.stored_log import read_sources
 from sayso.sdk.verifying import verify_postgres

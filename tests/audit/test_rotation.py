@@ -20,13 +20,13 @@ from audit.small_log import (
     signer_of,
 )
 
-from sayso.audit.checks import Trust
 from sayso.audit.log import AuditLog
-from sayso.audit.note import sign_note
-from sayso.audit.rotate import rotate_key
-from sayso.audit.rotation import Rotation
-from sayso.audit.verification import Check, Verdict, Verification
+from sayso.audit.notes.note import sign_note
+from sayso.audit.signing.rotate import rotate_key
+from sayso.audit.signing.rotation import Rotation
 from sayso.audit.verify import verify
+from sayso.audit.verifying.checks import Trust
+from sayso.audit.verifying.verification import Check, Verdict, Verification
 from sayso.errors import Code, ConfigError, RefusedError
 from sayso.ids import Tenant
 from sayso.store.base import Store

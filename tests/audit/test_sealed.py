@@ -20,9 +20,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from vectors.make_sealed_vectors import write_sealed
 
-from sayso.audit.checks import Trust
 from sayso.audit.entry import MAX_BODY_BYTES
-from sayso.audit.merkle import (
+from sayso.audit.segments.segment import SegmentReader
+from sayso.audit.tree.merkle import (
     Frontier,
     LeafHashes,
     leaf_hash,
@@ -30,9 +30,9 @@ from sayso.audit.merkle import (
     subtree_proof,
     verify_subtree,
 )
-from sayso.audit.segment import SegmentReader
-from sayso.audit.verification import Check, Damage, FileState, Verdict
 from sayso.audit.verify import verify
+from sayso.audit.verifying.checks import Trust
+from sayso.audit.verifying.verification import Check, Damage, FileState, Verdict
 from sayso.errors import Code, IntegrityError
 
 SEALED = Path(__file__).parents[1] / "vectors" / "sealed"

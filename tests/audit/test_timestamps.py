@@ -15,8 +15,8 @@ import pytest
 from audit.test_publishing import LONG_S, MAIN, grow
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from sayso.audit.authorities import TimeAuthorities
-from sayso.audit.note import parse_note
+from sayso.audit.notes.authorities import TimeAuthorities
+from sayso.audit.notes.note import parse_note
 from sayso.audit.publishing.directory import DirectoryPlace, read_published
 from sayso.audit.publishing.publisher import Pace, Publisher
 from sayso.audit.publishing.timestamp_place import MAX_ANSWER_BYTES, TimestampPlace

@@ -9,10 +9,10 @@ import pytest
 from audit.attacks import ATTACKS, OK, TAMPERED, change_body
 from audit.small_log import SIZE, SmallLog, editing, frontier_of, signer_of
 
-from sayso.audit.checks import Trust
-from sayso.audit.note import Checkpoint, sign_checkpoint
-from sayso.audit.verification import Damage
+from sayso.audit.notes.note import Checkpoint, sign_checkpoint
 from sayso.audit.verify import verify
+from sayso.audit.verifying.checks import Trust
+from sayso.audit.verifying.verification import Damage
 
 
 @pytest.mark.promise("audit:attacks")

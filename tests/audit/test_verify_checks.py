@@ -30,8 +30,17 @@ from audit.small_log import (
 )
 
 import sayso.audit
-from sayso.audit.authorities import TimeAuthorities
-from sayso.audit.bundle import (
+from sayso.audit.entry import read_canonical
+from sayso.audit.logs import LOGS
+from sayso.audit.notes.authorities import TimeAuthorities
+from sayso.audit.notes.cosignature import Ed25519Cosigner
+from sayso.audit.notes.note import Checkpoint, parse_note, sign_checkpoint
+from sayso.audit.notes.policyfile import WitnessPolicy
+from sayso.audit.notes.stamped import Authorities, StampedNote
+from sayso.audit.segments.segment import WrittenSegment
+from sayso.audit.tree.merkle import LeafHashes, leaf_hash
+from sayso.audit.verify import verify
+from sayso.audit.verifying.bundle import (
     CHECKPOINT,
     ENTRIES,
     MANIFEST,
@@ -41,17 +50,8 @@ from sayso.audit.bundle import (
     Manifest,
     write_bundle,
 )
-from sayso.audit.checks import Trust
-from sayso.audit.cosignature import Ed25519Cosigner
-from sayso.audit.entry import read_canonical
-from sayso.audit.logs import LOGS
-from sayso.audit.merkle import LeafHashes, leaf_hash
-from sayso.audit.note import Checkpoint, parse_note, sign_checkpoint
-from sayso.audit.policyfile import WitnessPolicy
-from sayso.audit.segment import WrittenSegment
-from sayso.audit.stamped import Authorities, StampedNote
-from sayso.audit.verification import Check, Verdict
-from sayso.audit.verify import verify
+from sayso.audit.verifying.checks import Trust
+from sayso.audit.verifying.verification import Check, Verdict
 from sayso.testing.tsa import FakeAuthority, imprint_of
 
 
@@ -537,6 +537,11 @@ class _Remove(ast.NodeTransformer):
         return node
 
 
+def _last(module: str) -> str:
+    """The name of a module without its room; the copies stand in one folder."""
+    return module.rpartition(".")[2]
+
+
 def _verdict_without(
     check: Check, wrong: Wrong, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> str:
@@ -546,30 +551,30 @@ def _verdict_without(
     source = Path(str(sayso.audit.__file__)).parent
     remove = _Remove(check)
     copied = (
-        "verification",
+        "verifying.verification",
         "logs",
-        "walk",
-        "rebuilt",
-        "rotation",
-        "keys",
-        "anchors",
-        "sealed",
-        "sealed_checks",
-        "stamped",
-        "state_checks",
-        "checks",
-        "guard",
-        "filtered",
-        "one_segment",
-        "database",
-        "bundle",
+        "verifying.walk",
+        "verifying.rebuilt",
+        "signing.rotation",
+        "signing.keys",
+        "notes.anchors",
+        "segments.sealed",
+        "verifying.sealed_checks",
+        "notes.stamped",
+        "verifying.state_checks",
+        "verifying.checks",
+        "verifying.guard",
+        "verifying.filtered",
+        "verifying.one_segment",
+        "verifying.database",
+        "verifying.bundle",
     )
     for name in ("__init__", *copied, "verify"):
-        text = (source / f"{name}.py").read_text()
+        text = source.joinpath(*name.split(".")).with_suffix(".py").read_text()
         for module in copied:
-            text = text.replace(f"from sayso.audit.{module} ", f"from {package}.{module} ")
+            text = text.replace(f"from sayso.audit.{module} ", f"from {package}.{_last(module)} ")
         tree = remove.visit(ast.parse(text))
-        (folder / package / f"{name}.py").write_text(ast.unparse(tree))
+        (folder / package / f"{_last(name)}.py").write_text(ast.unparse(tree))
     assert remove.removed, f"nothing reports {check}"
     monkeypatch.setattr(sys, "path", [str(folder), *sys.path])
     checks = importlib.import_module(f"{package}.checks")

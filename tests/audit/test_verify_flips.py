@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from audit.small_log import SmallLog, editing, frontier_of
 
-from sayso.audit.bundle import CHECKPOINT, VKEYS, write_bundle
-from sayso.audit.checks import Head, LogSource, Trust, judge_log
-from sayso.audit.keys import ListedKey
-from sayso.audit.merkle import LeafHashes, leaf_hash
-from sayso.audit.verification import Verdict
+from sayso.audit.signing.keys import ListedKey
+from sayso.audit.tree.merkle import LeafHashes, leaf_hash
 from sayso.audit.verify import verify, verify_bundle
+from sayso.audit.verifying.bundle import CHECKPOINT, VKEYS, write_bundle
+from sayso.audit.verifying.checks import Head, LogSource, Trust, judge_log
+from sayso.audit.verifying.verification import Verdict
 
 
 def flips(data: bytes) -> Iterator[bytes]:

@@ -21,7 +21,7 @@ from typing import Any
 import orjson
 from dispatch.quick_worker import quick_worker
 
-from sayso.audit.note import Ed25519Signer
+from sayso.audit.notes.note import Ed25519Signer
 from sayso.sdk.app import Sayso
 from sayso.sdk.views import ActionView
 from sayso.store.postgres_connection import connect_plainly

@@ -12,7 +12,7 @@ from sayso.actions.action import Action
 from sayso.actions.decision import Choice, Decision
 from sayso.actions.plan import HandOver, Plan, Step
 from sayso.agent.base import Handles, Message
-from sayso.audit.verification import Verdict
+from sayso.audit.verifying.verification import Verdict
 from sayso.ids import Tenant
 from sayso.json import JsonValue
 from sayso.sdk.tokens import Scope, Token

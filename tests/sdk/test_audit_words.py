@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from support.house import open_shop
 
-from sayso.audit.query import loggable
+from sayso.audit.queries.query import loggable
 from sayso.money import Money
 
 

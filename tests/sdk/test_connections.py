@@ -19,7 +19,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from sayso.audit.note import Ed25519Signer
+from sayso.audit.notes.note import Ed25519Signer
 from sayso.connectors.define import OwnConnector
 from sayso.connectors.secret import Secret
 from sayso.connectors.tokens import Token

@@ -31,7 +31,7 @@ from sayso.actions.action import verifiable
 from sayso.actions.erasing import without_personal
 from sayso.actions.ledger import get_action
 from sayso.actions.stopping import Resumption
-from sayso.audit.verification import Verdict
+from sayso.audit.verifying.verification import Verdict
 from sayso.errors import Code, RefusedError
 from sayso.money import Money
 from sayso.sdk.subjects.eraser import STEPS

@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 from support.house import ShopHouse, open_shop
 
 from sayso.actions.decision import Choice, Decision
-from sayso.audit.checks import Trust
 from sayso.audit.evidence.html import shown
 from sayso.audit.evidence.page import DATA_END, DATA_START
 from sayso.audit.evidence.reading import read_evidence
-from sayso.audit.verification import Verdict
 from sayso.audit.verify import verify
+from sayso.audit.verifying.checks import Trust
+from sayso.audit.verifying.verification import Verdict
 from sayso.errors import Code, RefusedError
 from sayso.money import Money
 

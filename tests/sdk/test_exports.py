@@ -18,12 +18,12 @@ from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
 from support.house import ShopHouse, open_shop
 
-from sayso.audit.checks import Trust
 from sayso.audit.entry import canonical_bytes
 from sayso.audit.exports.ocsf import SCHEMA_VERSION
-from sayso.audit.note import Ed25519Signer
-from sayso.audit.verification import Check, Verdict
+from sayso.audit.notes.note import Ed25519Signer
 from sayso.audit.verify import verify
+from sayso.audit.verifying.checks import Trust
+from sayso.audit.verifying.verification import Check, Verdict
 from sayso.errors import Code, IntegrityError, RefusedError
 from sayso.money import Money
 

@@ -8,7 +8,7 @@ import pytest
 from sdk.customers import ANA, FINN, MARIA, NOOR, live, verdict
 from support.house import PEOPLE, ShopHouse, open_shop
 
-from sayso.audit.verification import Verdict
+from sayso.audit.verifying.verification import Verdict
 from sayso.errors import Code, RefusedError
 
 

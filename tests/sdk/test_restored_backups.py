@@ -10,7 +10,7 @@ import pytest
 from sdk.customers import ANA, MAIN, MARIA, OneRefund, everything_stored, live, live_again, verdict
 from support.house import open_shop
 
-from sayso.audit.verification import Verdict
+from sayso.audit.verifying.verification import Verdict
 from sayso.errors import ConfigError
 from sayso.money import Money
 from sayso.sdk.subjects.erased_list import ErasedList

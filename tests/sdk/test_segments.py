@@ -17,10 +17,10 @@ from support.lived import live, planner
 from sayso.actions.action import at_most_once
 from sayso.actions.decision import Choice
 from sayso.actions.stopping import Resumption
-from sayso.audit.checks import Trust
 from sayso.audit.entry import Actor, ActorKind
-from sayso.audit.verification import Check, Damage, FileState, Verdict
 from sayso.audit.verify import verify
+from sayso.audit.verifying.checks import Trust
+from sayso.audit.verifying.verification import Check, Damage, FileState, Verdict
 from sayso.errors import Code, IntegrityError, RefusedError
 from sayso.sdk.segments import LogSegments
 from sayso.sdk.tokens import Scope, Token

@@ -18,7 +18,7 @@ from sdk.customers import (
 )
 from support.house import open_shop
 
-from sayso.audit.verification import Verdict
+from sayso.audit.verifying.verification import Verdict
 from sayso.money import Money
 
 

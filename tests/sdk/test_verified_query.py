@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from support.house import open_shop
 
-from sayso.audit.note import Verifier
-from sayso.audit.proof import EntryProof
+from sayso.audit.notes.note import Verifier
+from sayso.audit.tree.proof import EntryProof
 from sayso.errors import Code, IntegrityError
 from sayso.money import Money
 

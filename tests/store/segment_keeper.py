@@ -8,17 +8,17 @@ from pathlib import Path
 
 from audit.small_log import plain_entry, signer_of
 
-from sayso.audit.checks import LogSource, Trust
-from sayso.audit.database import open_database
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind
 from sayso.audit.log import AuditLog
-from sayso.audit.note import Checkpoint, parse_note
-from sayso.audit.pruning import Pruned, Pruner
-from sayso.audit.sealed import SealedSegment
-from sayso.audit.sealing import Sealer, Segments
-from sayso.audit.segment_rows import read_segments
-from sayso.audit.verification import Verification
+from sayso.audit.notes.note import Checkpoint, parse_note
+from sayso.audit.segments.pruning import Pruned, Pruner
+from sayso.audit.segments.rows import read_segments
+from sayso.audit.segments.sealed import SealedSegment
+from sayso.audit.segments.sealing import Sealer, Segments
 from sayso.audit.verify import verify_sources
+from sayso.audit.verifying.checks import LogSource, Trust
+from sayso.audit.verifying.database import open_database
+from sayso.audit.verifying.verification import Verification
 from sayso.ids import Tenant
 from sayso.sdk.stored_log import read_sources
 from sayso.store.base import Store, Transaction, integer, text

@@ -9,8 +9,8 @@ from audit.small_log import signer_of
 
 from sayso.audit.entry import Actor, ActorKind
 from sayso.audit.log import AuditLog
-from sayso.audit.pruning import Pruner
-from sayso.audit.sealing import Sealer, Segments
+from sayso.audit.segments.pruning import Pruner
+from sayso.audit.segments.sealing import Sealer, Segments
 from sayso.ids import Tenant
 from sayso.store.base import Store
 from sayso.store.postgres import PostgresStore

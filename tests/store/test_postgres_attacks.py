@@ -14,9 +14,9 @@ from audit.attacks import ATTACKS, OK, TAMPERED
 from audit.small_log import DEPLOYMENT, SIZE, SmallLog
 from surfaces.cli.line import Line
 
-from sayso.audit.checks import Trust
-from sayso.audit.projections import STORED, said
-from sayso.audit.verification import Check
+from sayso.audit.verifying.checks import Trust
+from sayso.audit.verifying.projections import STORED, said
+from sayso.audit.verifying.verification import Check
 from sayso.sdk.verifying import verify_postgres
 from sayso.store.base import blob
 from sayso.store.postgres import open_reader

@@ -12,14 +12,14 @@ from actions.desk import propose, stock
 from support.house import STORE_URLS, ShopHouse, open_shop
 from surfaces.cli.line import Line
 
-from sayso.audit.authorities import TimeAuthorities
-from sayso.audit.checks import Trust
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind
+from sayso.audit.notes.authorities import TimeAuthorities
+from sayso.audit.notes.stamped import read_stamps
 from sayso.audit.publishing.publisher import Publisher
 from sayso.audit.publishing.timestamp_place import TimestampPlace
-from sayso.audit.stamped import read_stamps
-from sayso.audit.verification import Check, Verdict
 from sayso.audit.verify import verify
+from sayso.audit.verifying.checks import Trust
+from sayso.audit.verifying.verification import Check, Verdict
 from sayso.errors import Code, ConfigError, SaysoError
 from sayso.sdk.timestamps import write_timestamps
 from sayso.sdk.verifying import verify_postgres

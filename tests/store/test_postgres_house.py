@@ -11,7 +11,7 @@ from actions import test_engine
 from actions.desk import propose, stock
 from support.house import STORE_URLS, open_shop
 
-from sayso.audit.verification import Damage
+from sayso.audit.verifying.verification import Damage
 from sayso.money import Money
 from sayso.sdk.database import open_store
 from sayso.sdk.workspace import Workspace

@@ -9,19 +9,19 @@ from pathlib import Path
 import pytest
 from audit.small_log import AGENT, plain_entry, signer_of
 
-from sayso.audit.authorities import TimeAuthorities
-from sayso.audit.checks import Trust
 from sayso.audit.log import AuditLog
 from sayso.audit.logs import LOGS
+from sayso.audit.notes.authorities import TimeAuthorities
 from sayso.audit.publishing.base import Place
 from sayso.audit.publishing.directory import DirectoryPlace
 from sayso.audit.publishing.log_of_logs import LogOfLogs
 from sayso.audit.publishing.publisher import Publisher
 from sayso.audit.publishing.reading import prove_consistency, read_pair
 from sayso.audit.publishing.timestamp_place import TimestampPlace
-from sayso.audit.rotate import rotate_key
-from sayso.audit.verification import Verification
+from sayso.audit.signing.rotate import rotate_key
 from sayso.audit.verify import verify_database, verify_sources
+from sayso.audit.verifying.checks import Trust
+from sayso.audit.verifying.verification import Verification
 from sayso.ids import Tenant
 from sayso.sdk.stored_log import read_sources
 from sayso.store.base import Reader, SqlValue, Store, Transaction, blob, integer, text

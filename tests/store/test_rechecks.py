@@ -15,7 +15,7 @@ import pytest
 from store.segment_keeper import MARIA, TENANT, Keeper
 
 from sayso.audit.personal import Personal
-from sayso.audit.pruning import Pruner
+from sayso.audit.segments.pruning import Pruner
 from sayso.errors import Code
 from sayso.ids import to_micros
 from sayso.sdk.subjects.sweeper import Sweeper

@@ -9,7 +9,7 @@ import pytest
 from store.segment_keeper import Keeper
 from store.segment_worker import open_new_store
 
-from sayso.audit.verification import Verdict
+from sayso.audit.verifying.verification import Verdict
 from sayso.testing.faults.crash import crash_at, run_child
 
 WORK = "store.segment_worker:seal_and_prune"

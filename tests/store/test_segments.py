@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from store.segment_keeper import MARIA, RIVAL, TENANT, Keeper
 
-from sayso.audit.checks import LogSource, Trust
-from sayso.audit.index import LogIndex
-from sayso.audit.merkle import (
+from sayso.audit.queries.index import LogIndex
+from sayso.audit.segments.sealed import pruned_size
+from sayso.audit.segments.sealing import Sealer, Segments, locked_folder
+from sayso.audit.tree.merkle import (
     consistency_proof,
     inclusion_proof,
     leaf_hash,
@@ -19,10 +20,9 @@ from sayso.audit.merkle import (
     verify_consistency,
     verify_inclusion,
 )
-from sayso.audit.sealed import pruned_size
-from sayso.audit.sealing import Sealer, Segments, locked_folder
-from sayso.audit.verification import Check, FileState, Verdict, Verification
 from sayso.audit.verify import verify_sources
+from sayso.audit.verifying.checks import LogSource, Trust
+from sayso.audit.verifying.verification import Check, FileState, Verdict, Verification
 from sayso.errors import Code, ConfigError, IntegrityError, RetryableError
 from sayso.store.base import Store
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from support.house import open_shop
 
-from sayso.audit.verification import Verdict
 from sayso.audit.verify import verify
+from sayso.audit.verifying.verification import Verdict
 from sayso.errors import Code, ConfigError, RetryableError
 from sayso.money import Money
 from sayso.store.migrations import APPLICATION_ID, migrate, schema_version

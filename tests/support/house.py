@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sayso.actions.engine import Boundary
 from sayso.agent.base import Planner
-from sayso.audit.note import Ed25519Signer
+from sayso.audit.notes.note import Ed25519Signer
 from sayso.connectors.base import Connector
 from sayso.ids import Clock
 from sayso.sdk.app import Sayso

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from sayso.audit.note import Ed25519Signer
+from sayso.audit.notes.note import Ed25519Signer
 from sayso.sdk.workspace import Workspace, write_secret_file
 from sayso.settings import FILE_NAME
 from sayso.store.migrations import migrate

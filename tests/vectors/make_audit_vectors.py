@@ -13,9 +13,9 @@ from pathlib import Path
 import orjson
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from sayso.audit.bundle import write_bundle
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json, PiiRef
-from sayso.audit.merkle import (
+from sayso.audit.notes.note import Checkpoint, Ed25519Signer, sign_checkpoint
+from sayso.audit.tree.merkle import (
     Frontier,
     LeafHashes,
     consistency_proof,
@@ -23,7 +23,7 @@ from sayso.audit.merkle import (
     leaf_hash,
     root_of,
 )
-from sayso.audit.note import Checkpoint, Ed25519Signer, sign_checkpoint
+from sayso.audit.verifying.bundle import write_bundle
 from sayso.money import Money
 
 TENANT = "main"

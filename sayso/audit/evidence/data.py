@@ -9,8 +9,8 @@ from typing import Any, Self
 
 import orjson
 
-from sayso.audit.bundle import ProvenRow
 from sayso.audit.entry import Json, StoredEntry
+from sayso.audit.verifying.bundle import ProvenRow
 from sayso.errors import Code, IntegrityError
 
 FORMAT = "sayso-evidence"

@@ -10,7 +10,7 @@ from sayso.audit.entry import EntryKind, Json, StoredEntry, canonical_bytes
 from sayso.audit.evidence.data import Evidence
 from sayso.audit.evidence.html import code, fields, quote, shown, table
 from sayso.audit.evidence.style import STYLE
-from sayso.audit.query import ENDS
+from sayso.audit.queries.query import ENDS
 from sayso.ids import rfc3339
 
 DATA_START = '<pre class="data" hidden>'

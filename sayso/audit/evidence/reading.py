@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sayso.audit.bundle import ProvenRow
 from sayso.audit.evidence.data import Evidence
 from sayso.audit.evidence.page import DATA_END, DATA_START, render
+from sayso.audit.verifying.bundle import ProvenRow
 from sayso.errors import Code, IntegrityError, SaysoError
 
 DOCTYPE = b"<!doctype html>"

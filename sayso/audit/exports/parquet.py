@@ -13,10 +13,10 @@ from typing import Any
 
 import orjson
 
-from sayso.audit.bundle import ProvenRow
 from sayso.audit.entry import StoredEntry
 from sayso.audit.exports.rows import ExportRow, new_file
-from sayso.audit.proof import EntryProof
+from sayso.audit.tree.proof import EntryProof
+from sayso.audit.verifying.bundle import ProvenRow
 from sayso.errors import Code, ConfigError, IntegrityError
 
 FORMAT = b"sayso-audit-parquet/1"

@@ -10,7 +10,6 @@ from typing import cast
 
 import orjson
 
-from sayso.audit.bundle import ProvenRow
 from sayso.audit.entry import MAX_BODY_BYTES, Json, StoredEntry, canonical_bytes
 from sayso.audit.evidence.reading import DOCTYPE, read_evidence
 from sayso.audit.exports.cloudevents import to_cloudevent
@@ -18,8 +17,9 @@ from sayso.audit.exports.ocsf import to_ocsf
 from sayso.audit.exports.parquet import read_parquet
 from sayso.audit.exports.rows import ExportRow, Mapper
 from sayso.audit.fields import inner, text_or_none
-from sayso.audit.proof import EntryProof
-from sayso.audit.walk import decode
+from sayso.audit.tree.proof import EntryProof
+from sayso.audit.verifying.bundle import ProvenRow
+from sayso.audit.verifying.walk import decode
 from sayso.errors import Code, IntegrityError, RefusedError
 
 _MAX_LINE_BYTES = 4 * MAX_BODY_BYTES

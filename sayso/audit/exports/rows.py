@@ -13,7 +13,7 @@ from typing import BinaryIO, TypeAlias
 import orjson
 
 from sayso.audit.entry import Json, StoredEntry
-from sayso.audit.proof import EntryProof
+from sayso.audit.tree.proof import EntryProof
 from sayso.errors import Code, RefusedError
 
 

@@ -6,8 +6,8 @@ import asyncio
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from sayso.audit.note import MAX_NOTE_BYTES
-from sayso.audit.policyfile import NamedWitness, WitnessPolicy
+from sayso.audit.notes.note import MAX_NOTE_BYTES
+from sayso.audit.notes.policyfile import NamedWitness, WitnessPolicy
 
 if TYPE_CHECKING:
     import httpx

@@ -5,8 +5,8 @@ from __future__ import annotations
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind
 from sayso.audit.log import AuditLog
 from sayso.audit.logs import LOGS
+from sayso.audit.notes.strict64 import encode64
 from sayso.audit.publishing.base import Submission, Taken
-from sayso.audit.strict64 import encode64
 from sayso.ids import Tenant
 from sayso.store.base import Store, Transaction
 

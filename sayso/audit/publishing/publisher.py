@@ -11,8 +11,8 @@ from functools import partial
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 from tenacity.wait import wait_exponential_jitter
 
-from sayso.audit.cosignature import MlDsaCosigner
 from sayso.audit.logs import LOGS
+from sayso.audit.notes.cosignature import MlDsaCosigner
 from sayso.audit.publishing.base import Place, Submission
 from sayso.audit.publishing.reading import (
     Published,

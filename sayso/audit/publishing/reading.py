@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sayso.audit.merkle import Frontier, consistency_proof, leaf_hash
-from sayso.audit.note import Checkpoint, parse_note
+from sayso.audit.notes.note import Checkpoint, parse_note
 from sayso.audit.publishing.tail import TailHashes
+from sayso.audit.tree.merkle import Frontier, consistency_proof, leaf_hash
 from sayso.ids import Tenant
 from sayso.store.base import Reader, Row, Store, blob, integer, text
 

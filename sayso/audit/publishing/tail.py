@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sayso.audit.merkle import HASH_BYTES, Frontier, node_hash
+from sayso.audit.tree.merkle import HASH_BYTES, Frontier, node_hash
 
 
 class TailHashes:

@@ -8,10 +8,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, NoReturn
 
-from sayso.audit.authorities import TimeAuthorities
-from sayso.audit.description import printable
+from sayso.audit.notes.authorities import TimeAuthorities
+from sayso.audit.notes.stamped import MAX_TOKEN_BYTES
 from sayso.audit.publishing.base import Submission, Taken
-from sayso.audit.stamped import MAX_TOKEN_BYTES
+from sayso.audit.verifying.description import printable
 from sayso.errors import Code, IntegrityError, RetryableError
 
 if TYPE_CHECKING:

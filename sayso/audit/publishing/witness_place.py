@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NoReturn
 
-from sayso.audit.cosignature import CosignatureVerifier
-from sayso.audit.note import MAX_SIGNATURES, Checkpoint, open_note, parse_note
+from sayso.audit.notes.cosignature import CosignatureVerifier
+from sayso.audit.notes.note import MAX_SIGNATURES, Checkpoint, open_note, parse_note
 from sayso.audit.publishing.base import Submission, Taken
 from sayso.audit.witness.request import AddCheckpoint
 from sayso.errors import Code, ConfigError, IntegrityError, RetryableError

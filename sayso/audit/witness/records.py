@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 
-from sayso.audit.note import MAX_NOTE_BYTES, Checkpoint, parse_note
+from sayso.audit.notes.note import MAX_NOTE_BYTES, Checkpoint, parse_note
 from sayso.errors import Code, ConfigError, IntegrityError
 
 _LOCK = "lock"

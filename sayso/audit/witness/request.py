@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from sayso.audit.merkle import HASH_BYTES
-from sayso.audit.note import MAX_NOTE_BYTES
-from sayso.audit.strict64 import decode64, encode64
+from sayso.audit.notes.note import MAX_NOTE_BYTES
+from sayso.audit.notes.strict64 import decode64, encode64
+from sayso.audit.tree.merkle import HASH_BYTES
 from sayso.errors import Code, RefusedError
 
 MAX_PROOF_LINES = 63

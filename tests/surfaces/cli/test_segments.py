@@ -18,7 +18,7 @@ from surfaces.cli.test_stop import second_person
 
 from sayso.audit.entry import Actor, ActorKind
 from sayso.audit.log import AuditLog
-from sayso.audit.sealing import Sealer, Segments
+from sayso.audit.segments.sealing import Sealer, Segments
 from sayso.ids import Tenant
 from sayso.sdk.workspace import Workspace
 from sayso.store.base import Transaction

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from surfaces.http.served import Served, as_json, problem
 
-from sayso.audit.merkle import Frontier, leaf_hash, verify_consistency
-from sayso.audit.note import Checkpoint, Verifier, open_checkpoint
-from sayso.audit.proof import EntryProof
-from sayso.audit.tilefiles import WIDTH, tiles_of
+from sayso.audit.notes.note import Checkpoint, Verifier, open_checkpoint
+from sayso.audit.tree.files import WIDTH, tiles_of
+from sayso.audit.tree.merkle import Frontier, leaf_hash, verify_consistency
+from sayso.audit.tree.proof import EntryProof
 from sayso.audit.witness.request import AddCheckpoint
 
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from sayso.audit.sealing import Segments
-from sayso.audit.segment_rows import read_segments
+from sayso.audit.segments.rows import read_segments
+from sayso.audit.segments.sealing import Segments
 from sayso.errors import Code, ConfigError, RefusedError, SaysoError
 from sayso.ids import Tenant
 from sayso.sdk.checking import known_actions

@@ -43,8 +43,8 @@ def witness(
     as_json: JsonOption = False,
 ) -> int:
     """Witness others' logs: cosign what follows from before."""
-    from sayso.audit.cosignature import read_cosigner
-    from sayso.audit.policyfile import WitnessPolicy
+    from sayso.audit.notes.cosignature import read_cosigner
+    from sayso.audit.notes.policyfile import WitnessPolicy
     from sayso.audit.witness.records import open_records
     from sayso.audit.witness.witness import Witness
     from sayso.ids import SystemClock

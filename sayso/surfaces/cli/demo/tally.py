@@ -18,7 +18,7 @@ from sayso.surfaces.cli.demo.messages import CustomerMessage, why_refused
 from sayso.surfaces.cli.outside import BookedEffect, Books
 
 if TYPE_CHECKING:
-    from sayso.audit.verification import Verification
+    from sayso.audit.verifying.verification import Verification
 
 ENDS = ("done", "declined", "refused", "waiting", "handed over", "failed")
 """How a message can end; each ends in one way, the first below that fits one of its steps."""

@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from sayso.audit.cosignature import Ed25519Cosigner, MlDsaCosigner
-from sayso.audit.note import Ed25519Signer
+from sayso.audit.notes.cosignature import Ed25519Cosigner, MlDsaCosigner
+from sayso.audit.notes.note import Ed25519Signer
 from sayso.errors import Code, ConfigError, RefusedError
 from sayso.sdk.app import Sayso
 from sayso.sdk.publishing import read_log_keys, read_next_keys
@@ -69,7 +69,7 @@ def make_key(
 
 def rotate_key(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int:
     """Have `signing.next_key` sign every log from here on; an entry in each says so."""
-    from sayso.audit.rotate import rotate_key as hand_over  # only this command needs it
+    from sayso.audit.signing.rotate import rotate_key as hand_over  # only this command needs it
 
     out = Out(as_json=as_json)
     folder = find_workspace(workspace)

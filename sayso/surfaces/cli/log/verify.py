@@ -18,9 +18,9 @@ from sayso.surfaces.cli.place import find_workspace, run
 from sayso.surfaces.cli.words import one_line
 
 if TYPE_CHECKING:
-    from sayso.audit.policyfile import WitnessPolicy
-    from sayso.audit.stamped import Authorities, StampedNote
-    from sayso.audit.verification import Verification
+    from sayso.audit.notes.policyfile import WitnessPolicy
+    from sayso.audit.notes.stamped import Authorities, StampedNote
+    from sayso.audit.verifying.verification import Verification
 
 _SHOWN = 10
 
@@ -146,7 +146,7 @@ def verify(
         # For a verdict, 1 means tampered and nothing else; this is no verdict.
         raise ConfigError(error.code, error.message, next_step=error.next_step) from error
     if state is not None:
-        from sayso.audit.memory import remember  # only auditors need it
+        from sayso.audit.verifying.memory import remember  # only auditors need it
 
         remember(state, found)
     if as_json:
@@ -167,9 +167,9 @@ def _held(
     out: Out,
 ) -> _Held:
     # Only this command needs them.
-    from sayso.audit.memory import read_memory
-    from sayso.audit.policyfile import WitnessPolicy
+    from sayso.audit.notes.policyfile import WitnessPolicy
     from sayso.audit.publishing.directory import read_published
+    from sayso.audit.verifying.memory import read_memory
 
     seen = [file.read_bytes() for file in checkpoints or ()]
     for folder in published or ():
@@ -206,7 +206,7 @@ def _held(
 
 
 def _with_stamps(held: _Held, roots: Sequence[Path], paths: Sequence[Path]) -> _Held:
-    from sayso.audit.stamped import read_stamps  # only this command needs the verifier
+    from sayso.audit.notes.stamped import read_stamps  # only this command needs the verifier
     from sayso.audit.verify import open_authorities
 
     authorities = open_authorities(roots, paths)
@@ -233,8 +233,8 @@ def _verify_workspace(folder: Path, held: _Held, deep: bool, out: Out) -> Verifi
 
 
 def _verify_source(source: str, held: _Held, deep: bool, out: Out) -> Verification:
-    from sayso.audit.checks import Trust  # only this command needs the verifier
     from sayso.audit.verify import verify as verify_source
+    from sayso.audit.verifying.checks import Trust  # only this command needs the verifier
 
     trust = Trust.parse(
         held.keys,

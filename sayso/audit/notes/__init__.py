@@ -1,0 +1,1 @@
+"""Signed heads: the note, who else signed it, and which of them an auditor counts."""

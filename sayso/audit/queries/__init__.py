@@ -1,0 +1,1 @@
+"""What an auditor can ask for, and how it is found."""

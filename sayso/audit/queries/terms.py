@@ -1,0 +1,138 @@
+"""The terms that an entry is found by, and those of a query.
+
+A term is an ASCII word. Two values may share one, and an amount is only put into its range, so what
+the terms find is compared with the query once more: they may find too much and never too little.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from hashlib import blake2b
+
+from sayso.audit.entry import MAX_INT
+from sayso.audit.fields import Fields, inner, text_or_none
+from sayso.audit.queries.query import Query, approver_of, ended_as, rules_of
+from sayso.audit.queries.words import texts_of, words_of
+
+_LOWEST = 6
+"""Amounts below 32 minor units are not told apart by their number of binary digits."""
+_NAMED = ("kind", "name", "status", "approval", "subject")
+
+
+def terms_of(fields: Fields) -> set[str]:
+    """The terms of an entry.
+
+    Args:
+        fields: of its body.
+    """
+    actor, data = inner(fields, "actor"), inner(fields, "data")
+    found = {
+        _term(name, value) for name in _NAMED if (value := text_or_none(fields, name)) is not None
+    }
+    found.add(_term("actor", actor.get("id")))
+    found.add(_term("actor_kind", actor.get("kind")))
+    found.update(_term("rule", rule) for rule in rules_of(fields))
+    for name, told in (
+        ("approver", approver_of(fields)),
+        ("outcome", data.get("outcome")),
+        ("outcome", ended_as(fields)),
+    ):
+        if isinstance(told, str):
+            found.add(_term(name, told))
+    if (digest := text_or_none(fields, "digest")) is not None:
+        found.add("d" + digest[:12])
+    found.update(_amount_terms(inner(fields, "amount")))
+    for text in texts_of(fields):
+        found.update(_words(text))
+    return found
+
+
+def match_of(query: Query) -> str:
+    """The query for SQLite's full-text search; empty when no term is asked for.
+
+    What has an index of its own in the log, `action` and `request`, is no term.
+    """
+    parts = [
+        _quoted(_term(name, value))
+        for name in (*_NAMED, "actor", "actor_kind", "rule", "approver", "outcome")
+        if (value := getattr(query, name)) is not None
+    ]
+    if query.digest is not None:
+        open_end = "*" if len(query.digest) < 12 else ""
+        parts.append(_quoted("d" + query.digest[:12]) + open_end)
+    if query.currency is not None:
+        parts.append(_range_match(query.currency, query.amount_from, query.amount_to))
+    for phrase in query.phrases:
+        *whole, last = map(_word, phrase.words)
+        parts += map(_quoted, whole)
+        parts.append(_quoted(last) + ("*" if phrase.open_end else ""))
+    return " AND ".join(parts)
+
+
+@lru_cache(maxsize=8192)
+def _term(name: str, value: object) -> str:
+    return "q" + blake2b(f"{name}:{value}".encode(), digest_size=6).hexdigest()
+
+
+@lru_cache(maxsize=8192)
+def _words(text: str) -> tuple[str, ...]:
+    return tuple({_word(word) for word in words_of(text)})
+
+
+def _word(word: str) -> str:
+    # Character by character, so that the beginning of a word gives the beginning of its term.
+    if word.isascii():
+        return "w" + word
+    return "w" + "".join(char if char.isascii() else f"u{ord(char):x}u" for char in word)
+
+
+def _amount_terms(amount: Fields) -> Iterator[str]:
+    minor, currency = amount.get("amount_minor"), amount.get("currency")
+    if isinstance(minor, int) and isinstance(currency, str):
+        yield _term("currency", currency)
+        yield _fine(currency, minor)
+        for bits in range(_LOWEST, max(minor, 0).bit_length() + 1):
+            yield _at_least(currency, bits)
+
+
+def _range_match(currency: str, low: int | None, high: int | None) -> str:
+    """What finds all amounts from `low` to `high`, with few terms: each of them is looked up."""
+    low = 0 if low is None else min(max(low, 0), MAX_INT)
+    high = MAX_INT if high is None else max(min(high, MAX_INT), 0)
+    if low <= high and high.bit_length() - low.bit_length() <= 1:
+        alternatives = [_quoted(_fine(currency, at)) for at in _steps(low, high)]
+        return f"({' OR '.join(alternatives)})"
+    # The amounts of a currency are the longest list, so it is read only where nothing is shorter.
+    shortest = _term("currency", currency)
+    if low.bit_length() >= _LOWEST:
+        shortest = _at_least(currency, low.bit_length())
+    above = high.bit_length() + 1
+    if above > MAX_INT.bit_length() or above < _LOWEST:
+        return _quoted(shortest)
+    return f"({_quoted(shortest)} NOT {_quoted(_at_least(currency, above))})"
+
+
+def _steps(low: int, high: int) -> Iterator[int]:
+    """One amount of each class of `_fine` from `low` to `high`."""
+    at = low
+    while at <= high:
+        yield at
+        width = 1 << max(at.bit_length() - 3, 0)
+        at += width - at % width
+
+
+def _at_least(currency: str, bits: int) -> str:
+    """The amounts of that many binary digits, and all higher ones."""
+    return _term("amount", f"{currency}>{bits}")
+
+
+def _fine(currency: str, minor: int) -> str:
+    """The amounts that share their first three binary digits, and their number of digits."""
+    minor = max(minor, 0)
+    bits = minor.bit_length()
+    return _term("amount", f"{currency}{bits}/{minor >> (bits - 3) if bits > 3 else minor}")
+
+
+def _quoted(term: str) -> str:
+    return f'"{term}"'

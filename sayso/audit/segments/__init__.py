@@ -1,0 +1,1 @@
+"""Parts of a log that are sealed in files, and may then leave the database."""

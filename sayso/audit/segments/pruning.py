@@ -1,0 +1,221 @@
+"""Prunes a log: takes the entries of a sealed segment out of the database, when nothing forbids it.
+
+In one transaction the entry `log.pruned` is appended, what had ended points at it instead of at
+entries that go, and the lowest index is raised, with which the database deletes what is below. The
+hashes of the segment stay, so the tree, its heads and its proofs go on as before. A segment goes in
+several such parts, since everybody who writes waits for one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import partial
+
+from sayso.audit.entry import Actor, Entry, EntryKind, Json
+from sayso.audit.log import AuditLog
+from sayso.audit.notes.note import Verifier
+from sayso.audit.notes.strict64 import encode64
+from sayso.audit.segments.rows import read_segments
+from sayso.audit.segments.sealed import SealedSegment, frontier_at
+from sayso.audit.segments.sealing import Segments, check_file, locked_folder, tiles_of_rows
+from sayso.audit.segments.segment import WIDTH, tenant_folder
+from sayso.audit.segments.unended import Unended, read_unended, refuse_unended
+from sayso.errors import Code, IntegrityError, RefusedError, SaysoError
+from sayso.ids import Clock, Tenant, to_micros
+from sayso.store.base import Reader, Store, Transaction, integer, text
+
+Progress = Callable[[int, int], None]
+AT_ONCE = 1024
+"""So many entries go in one transaction: a fifth of a second on PostgreSQL, and no longer in all
+than in larger parts (`python -m bench.retention`)."""
+_REPOINTED = ("actions", "approvals", "requests", "tokens", "holds", "erasures")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pruned:
+    """What a run did.
+
+    Attributes:
+        first, to: the entries that went are those from `first` to below `to`.
+        blocked: why it went no further; None when nothing more was due.
+        unended: what has not ended and keeps entries that are due, whatever else does.
+    """
+
+    first: int = 0
+    to: int = 0
+    blocked: SaysoError | None = None
+    unended: Sequence[Unended] = ()
+
+
+class Pruner:
+    """Raises the lowest index of logs.
+
+    Args:
+        kept_for: how long the entries of a log stay in the database; None for good.
+        places: names of the places outside that must have seen a log's head first.
+        at_once: how many entries go in one transaction; a multiple of 256.
+        passing: told when a segment is `checked` and when a part of it is `pruned`; for tests.
+
+    Guarantees: no entry goes whose segment was not read from its file, whole and right, just
+    before; none that is younger than `kept_for`; none while a legal hold is in force in the tenant,
+    nor at or behind one that something open still points at. What goes, goes with its entry.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        log: AuditLog,
+        clock: Clock,
+        segments: Segments,
+        *,
+        kept_for: Callable[[Tenant], timedelta | None],
+        places: Callable[[Tenant], Sequence[str]] = lambda tenant: (),
+        at_once: int = AT_ONCE,
+        passing: Callable[[str], None] = lambda step: None,
+    ) -> None:
+        self._store = store
+        self._log = log
+        self._clock = clock
+        self._segments = segments
+        self._kept_for = kept_for
+        self._places = places
+        self._at_once = at_once
+        self._passing = passing
+
+    async def prune(
+        self,
+        tenant: Tenant,
+        by: Actor,
+        *,
+        progress: Progress = lambda done, total: None,
+    ) -> Pruned:
+        """Prune every segment that is due; stops at the first one that something forbids.
+
+        Raises:
+            RetryableError: `store_busy`, when another process seals or prunes this log.
+            IntegrityError: when a file, or the rows, are not what the log has there; nothing goes.
+        """
+        kept_for = self._kept_for(tenant)
+        if kept_for is None:
+            return Pruned()
+        before = to_micros(self._clock.now()) - kept_for // timedelta(microseconds=1)
+        due = await self._store.read(partial(_due, tenant, before))
+        if not due:
+            return Pruned()
+        first = to = due[0].pruned_to
+        with locked_folder(self._segments.folder / tenant_folder(tenant)):
+            for one in due:
+                try:
+                    await self._check(tenant, one)
+                    self._passing("checked")
+                    while to < one.end:
+                        # NOTE: bound to no tenant, since a stop of all stands under another.
+                        to = await self._store.write(
+                            partial(self._prune, tenant=tenant, segment=one, was=to, by=by)
+                        )
+                        self._passing("pruned")
+                        progress(to - first, due[-1].end - first)
+                except RefusedError as error:
+                    left = await self._store.read(partial(read_unended, tenant=tenant, end=one.end))
+                    return Pruned(first=first, to=to, blocked=error, unended=left)
+        return Pruned(first=first, to=to)
+
+    async def _check(self, tenant: Tenant, segment: SealedSegment) -> None:
+        """Read the file and the rows once more, right before the rows go."""
+        await self._store.read(partial(self._check_free, tenant, segment))
+        path = self._segments.path(tenant, segment.file)
+        origin = self._log.origin_of(tenant)
+        keys = await self._store.read(partial(_keys, tenant))
+        found = await asyncio.to_thread(check_file, path, origin, segment.root, iter(keys))
+        rows = await self._store.read(
+            lambda reader: tiles_of_rows(reader, tenant, segment.pruned_to, segment.end)
+        )
+        kept = segment.tiles[(segment.pruned_to - segment.first) // WIDTH :]
+        if rows != kept or (found.length, found.sha256_hex) != (
+            segment.length,
+            segment.sha256_hex,
+        ):
+            raise IntegrityError(
+                Code.TAMPERED,
+                f"the segment `{segment.file}` is not what was sealed, so its entries stay",
+                next_step="run `sayso audit verify`",
+            )
+
+    def _check_free(self, tenant: Tenant, segment: SealedSegment, reader: Reader) -> None:
+        """Refuse what keeps entries in the database.
+
+        Raises:
+            RefusedError: `legal_hold` or `wrong_state`, naming what it is.
+        """
+        hold = reader.one("segment.any_hold", tenant=tenant)
+        if hold is not None:
+            raise RefusedError(
+                Code.LEGAL_HOLD,
+                f"the legal hold {text(hold, 'id')} ({text(hold, 'reason')}) keeps the whole log",
+                next_step=f"have two people release it: `sayso audit release {text(hold, 'id')}`",
+            )
+        end = segment.end
+        refuse_unended(read_unended(reader, tenant, end))
+        seen = {
+            text(row, "place"): integer(row, "size")
+            for row in reader.all("publication.of_tenant", tenant=tenant)
+        }
+        for place in self._places(tenant):
+            if seen.get(place, 0) < end:
+                raise RefusedError(
+                    Code.WRONG_STATE,
+                    f"`{place}` has not seen the log as far as {end}, so its entries stay",
+                    next_step="run `sayso audit publish`, or take the place out of sayso.toml",
+                )
+
+    def _prune(
+        self, tx: Transaction, *, tenant: Tenant, segment: SealedSegment, was: int, by: Actor
+    ) -> int:
+        """Take the next entries of a segment out; returns the lowest index that is left."""
+        # INVARIANT: looked at again under the lock of all writers, since a hold that was placed
+        # meanwhile is to hold.
+        self._check_free(tenant, segment, tx)
+        known = read_segments(tx, tenant)
+        if replace(segment, pruned_to=was) not in known:
+            raise RefusedError(
+                Code.WRONG_STATE,
+                "the segment was pruned or sealed anew meanwhile",
+                next_step="run it again",
+            )
+        to = min(was + self._at_once, segment.end)
+        data: dict[str, Json] = {
+            "first": was,
+            "size": to,
+            "root": encode64(frontier_at(known, to).root()),
+            "file": segment.file,
+            "sha256": segment.sha256_hex,
+        }
+        entry = Entry(kind=EntryKind.LOG_PRUNED, actor=by, data=data)
+        seq = self._log.append(tx, tenant, entry)
+        for table in _REPOINTED:
+            tx.run(f"segment.repoint_{table}", tenant=tenant, end=to, pruned_seq=seq)
+        tx.run("segment.repoint_stops", home=tenant, end=to, pruned_seq=seq)
+        tx.run("segment.prune", tenant=tenant, first=segment.first, to=to, was=was, pruned_seq=seq)
+        return to
+
+
+def _due(tenant: Tenant, before: int, reader: Reader) -> list[SealedSegment]:
+    """The segments that are old enough, up to the first that is not."""
+    due: list[SealedSegment] = []
+    for one in read_segments(reader, tenant):
+        if one.pruned_to == one.end:
+            continue
+        row = reader.one(
+            "segment.newest_at", tenant=tenant, first=one.pruned_to, end=one.end, before=before
+        )
+        if row is not None:
+            break
+        due.append(one)
+    return due
+
+
+def _keys(tenant: Tenant, reader: Reader) -> list[Verifier]:
+    return [Verifier.parse(text(row, "vkey")) for row in reader.all("log.keys", tenant=tenant)]

@@ -1,0 +1,1 @@
+"""The keys that sign the logs: who holds them, and how one follows another."""

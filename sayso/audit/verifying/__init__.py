@@ -1,0 +1,1 @@
+"""What the verifier reads, checks and says; `sayso.audit.verify` is its command."""
