@@ -6,6 +6,7 @@ import fcntl
 import os
 import pty
 import re
+import select
 import signal
 import struct
 import subprocess
@@ -16,6 +17,7 @@ from pathlib import Path
 
 from surfaces.cli.line import clean_environment
 
+LONG_S = 60.0
 _STYLE = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 
 
@@ -57,6 +59,7 @@ class Terminal:
     def read_until(self, fits: Callable[[str], bool]) -> str:
         """What was written so far, without styles, once it fits or the process has ended."""
         while not fits(self.seen):
+            assert select.select([self._ours], [], [], LONG_S)[0], f"silent after {self.seen!r}"
             try:
                 more = os.read(self._ours, 65_536)
             except OSError:  # Linux: the other end is closed
@@ -75,7 +78,7 @@ class Terminal:
         if told is not None:
             self.process.send_signal(told)
         shown = self.read_until(lambda seen: False)
-        self.process.wait(60)
+        self.process.wait(LONG_S)
         os.close(self._ours)
         return shown
 
@@ -83,7 +86,7 @@ class Terminal:
         """Close the terminal, as a window is closed."""
         os.close(self._ours)
         self.process.send_signal(signal.SIGHUP)
-        self.process.wait(60)
+        self.process.wait(LONG_S)
 
 
 def _obey_interrupts() -> None:

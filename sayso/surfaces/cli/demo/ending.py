@@ -6,6 +6,7 @@ Its workspace holds a signing key and a person's token, so a signal may not end 
 from __future__ import annotations
 
 import asyncio
+import select
 import signal
 import sys
 from collections.abc import Callable, Coroutine
@@ -16,6 +17,7 @@ from sayso.surfaces.cli.problem import INTERRUPTED
 
 _TOLD_BY = (signal.SIGTERM, signal.SIGHUP)
 """A service manager, and a terminal that is closed. Ctrl-C is seen to by asyncio."""
+_LOOK_UP_S = 0.2
 
 
 class Ending:
@@ -49,7 +51,7 @@ class Ending:
             loop.add_signal_handler(told_by, tell, told_by)
         return await work
 
-    def ask(self, question: str, read: Callable[[str], str] = input) -> str:
+    def ask(self, question: str, read: Callable[[str], str] | None = None) -> str:
         """A line from the terminal; a signal ends the demo at once.
 
         NOTE: asyncio's own handlers only cancel the task, and a blocking read goes on after that.
@@ -58,7 +60,7 @@ class Ending:
         for number in before:
             signal.signal(number, self._break_off)
         try:
-            return read(question)
+            return (read or _read_line)(question)
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
@@ -67,3 +69,16 @@ class Ending:
         if self._told is None and number != signal.SIGINT:
             self._told = number
         raise KeyboardInterrupt
+
+
+def _read_line(question: str) -> str:
+    """As `input`, but it looks up from its waiting now and then.
+
+    NOTE: of a signal that comes after the last instruction before a read, Python hears only when
+    the read ends; and whoever sees the question may send one at once.
+    """
+    sys.stdout.write(question)
+    sys.stdout.flush()
+    while not select.select([sys.stdin], [], [], _LOOK_UP_S)[0]:
+        pass
+    return input()
