@@ -20,6 +20,10 @@ _TOLD_BY = (signal.SIGTERM, signal.SIGHUP)
 _LOOK_UP_S = 0.2
 
 
+class _GoneError(Exception):
+    """The terminal was closed, and the signal that says so is still on its way."""
+
+
 class Ending:
     """Ends one demo in order when a signal says so, also in the midst of a question."""
 
@@ -61,6 +65,9 @@ class Ending:
             signal.signal(number, self._break_off)
         try:
             return (read or _read_line)(question)
+        except _GoneError:
+            self._break_off(signal.SIGHUP, None)
+            raise
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
@@ -81,4 +88,9 @@ def _read_line(question: str) -> str:
     sys.stdout.flush()
     while not select.select([sys.stdin], [], [], _LOOK_UP_S)[0]:
         pass
-    return input()
+    try:
+        return input()
+    except (EOFError, OSError):
+        if sys.stdin.isatty():
+            raise
+        raise _GoneError from None
