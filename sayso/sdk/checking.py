@@ -13,16 +13,15 @@ from typing import cast
 from pydantic import ValidationError
 
 from sayso.actions.action import Action
-from sayso.connectors.registry import Connectors
 from sayso.connectors.secret import Secret
 from sayso.errors import Code, ConfigError, SaysoError
-from sayso.ids import SystemClock, Tenant
+from sayso.ids import Tenant
 from sayso.json import JsonValue
 from sayso.sdk.agent import make_model
 from sayso.sdk.connections import check_token, read_connection, read_vault
-from sayso.sdk.connectors import load_actions_file
 from sayso.sdk.database import open_store, store_name
 from sayso.sdk.exposed import exposed_files, exposed_text
+from sayso.sdk.kinds import actions_of_connector, actions_of_file
 from sayso.sdk.orphans import find_orphans
 from sayso.sdk.publishing import open_place
 from sayso.sdk.workspace import Workspace
@@ -82,18 +81,6 @@ async def check_workspace(
     checker.people()
     await checker.database()
     return checker.looked_at, checker.problems
-
-
-def known_actions(workspace: Workspace) -> set[str] | None:
-    """The names of all actions that sayso.toml and the workspace's Python files name.
-
-    Returns:
-        None where a connector or a file cannot be read, so that nobody knows.
-    """
-    checker = _Checker(workspace)
-    checker.connectors()
-    checker.own_actions()
-    return checker.known
 
 
 def _setting_problems(error: ConfigError) -> Iterator[CheckProblem]:
@@ -202,13 +189,7 @@ class _Checker:
 
     def _connector(self, name: str, table: Mapping[str, JsonValue]) -> None:
         # Secrets are checked already, so a missing one must not hide what else is wrong.
-        made = Connectors.load(
-            {name: table},
-            clock=SystemClock(),
-            secret=lambda reference: Secret("not read"),
-            base=self._workspace.folder,
-        )
-        self._actions += made.actions
+        self._actions += actions_of_connector(self._workspace, name, table)
 
     def own_actions(self) -> None:
         """Each Python file can be loaded, and its actions are defined rightly."""
@@ -218,7 +199,7 @@ class _Checker:
                     self._unread = True
 
     def _own(self, path: Path) -> None:
-        self._actions += Connectors(load_actions_file(path)).actions
+        self._actions += actions_of_file(path)
 
     def policy(self) -> None:
         """The policy fits the actions. Names the files, since it is judged as a whole."""

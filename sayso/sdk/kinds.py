@@ -90,13 +90,13 @@ async def read_kinds(
     """
     settings = workspace.settings
     places: dict[str, Callable[[], Sequence[Action]]] = {
-        name: partial(_of_connector, workspace, name, table)
+        name: partial(actions_of_connector, workspace, name, table)
         for name, table in settings.connector_tables.items()
     }
     for pattern in settings.actions:
         for path in sorted(workspace.folder.glob(pattern)):
             name = path.relative_to(workspace.folder).as_posix()
-            places[name] = partial(_of_file, path)
+            places[name] = partial(actions_of_file, path)
     read: dict[str, Sequence[Action] | str] = {}
     await _in_time(places, read, patience_s)
     actions = [action for connector in own for action in connector.actions]
@@ -155,9 +155,14 @@ def _read(actions: Callable[[], Sequence[Action]]) -> Sequence[Action]:
         raise ConfigError(Code.INVALID_ACTION, type(error).__name__) from error
 
 
-def _of_connector(
+def actions_of_connector(
     workspace: Workspace, name: str, table: Mapping[str, JsonValue]
 ) -> Sequence[Action]:
+    """The actions of a connector, made without its secrets.
+
+    Raises:
+        SaysoError: it cannot be made.
+    """
     made = Connectors.load(
         cast("Mapping[str, Mapping[str, JsonValue]]", {name: table}),
         clock=SystemClock(),
@@ -167,5 +172,10 @@ def _of_connector(
     return made.actions
 
 
-def _of_file(path: Path) -> Sequence[Action]:
+def actions_of_file(path: Path) -> Sequence[Action]:
+    """The actions of one of the workspace's Python files.
+
+    Raises:
+        SaysoError: it cannot be loaded.
+    """
     return Connectors(load_actions_file(path)).actions

@@ -6,6 +6,17 @@ import pytest
 from surfaces.cli.line import Place
 
 
+def take_away_stripe(place: Place) -> str:
+    """Somebody takes the connector out of the settings; what they were."""
+    settings = (place.folder / "sayso.toml").read_text(encoding="utf-8")
+    head, _, rest = settings.partition("[connectors.stripe]")
+    following = rest.find("\n[")
+    (place.folder / "sayso.toml").write_text(
+        head + (rest[following:] if following >= 0 else ""), encoding="utf-8"
+    )
+    return settings
+
+
 @pytest.mark.promise("cli:orphans")
 def test_an_approved_action_whose_connector_is_gone_is_said(place: Place) -> None:
     """It keeps its yes and waits; `doctor`, `check`, `actions list` and `show` say for what."""
@@ -14,12 +25,7 @@ def test_an_approved_action_whose_connector_is_gone_is_said(place: Place) -> Non
     assert waits["status"] == "approved", waits
     assert place.line("doctor").err == ""
     assert place.line("actions", "list").err == ""
-    settings = (place.folder / "sayso.toml").read_text(encoding="utf-8")
-    head, _, rest = settings.partition("[connectors.stripe]")
-    following = rest.find("\n[")
-    (place.folder / "sayso.toml").write_text(
-        head + (rest[following:] if following >= 0 else ""), encoding="utf-8"
-    )
+    settings = take_away_stripe(place)
 
     doctor = place.line("doctor")
     assert doctor.status == 0, "no problem of the installation"
@@ -48,3 +54,17 @@ def test_nothing_is_claimed_where_a_connector_cannot_be_read(place: Place) -> No
     (place.folder / "actions" / "bad.py").write_text("CONNECTORS = 1 / 0")
     assert "not known: `sayso check`" in place.line.done("doctor")["facts"]["orphans"]
     assert "no connector here" not in place.line("actions", "list").err
+
+
+@pytest.mark.promise("cli:orphans")
+def test_a_file_of_actions_that_hangs_holds_no_list_up(place: Place) -> None:
+    """What cannot be read in time is not known, so nothing is claimed of it; issue 2, CLI."""
+    place.line.done("stop", "--all", "--reason", "INC-7")
+    place.refund()
+    take_away_stripe(place)
+    place.edit_settings("[workspace]", 'actions = ["actions/*.py"]\n\n[workspace]')
+    hangs = "import threading; threading.Event().wait()"
+    (place.folder / "actions" / "loyalty.py").write_text(hangs, encoding="utf-8")
+    listed = place.line("actions", "list")
+    assert (listed.status, listed.err) == (0, "")
+    assert "not known: `sayso check` says" in place.line("doctor").out

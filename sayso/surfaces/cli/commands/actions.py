@@ -10,8 +10,8 @@ from typing import Annotated
 import typer
 
 from sayso.sdk.app import Sayso
-from sayso.sdk.checking import known_actions
 from sayso.sdk.kind_views import KindsView, KindView
+from sayso.sdk.kinds import read_kinds
 from sayso.sdk.orphans import next_step as orphan_step
 from sayso.sdk.views import ActionView
 from sayso.sdk.workspace import Workspace
@@ -87,8 +87,8 @@ def _warn_of_orphans(out: Out, folder: Path, found: Sequence[ActionView]) -> Non
     named = workspace.settings.connectors
     if all(name.partition(".")[0] in named for name in opened):
         return  # as nearly always, and then no connector's code is loaded
-    known = known_actions(workspace)
-    for name in sorted(opened - known) if known is not None else ():
+    kinds = run(read_kinds(workspace))
+    for name in () if kinds.unread else sorted(opened - kinds.names):
         count = sum(one.action == name for one in found if one.status in _GOES_ON)
         out.warn(f"no connector here has `{name}`, which {count} of these need")
         out.warn(f"next: {orphan_step(name)}")

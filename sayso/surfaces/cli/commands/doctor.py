@@ -19,9 +19,9 @@ from sayso.audit.segments.rows import read_segments
 from sayso.audit.segments.sealing import Segments
 from sayso.errors import Code, ConfigError, RefusedError, SaysoError
 from sayso.ids import Tenant
-from sayso.sdk.checking import known_actions
 from sayso.sdk.database import is_fleet, is_postgres, missing_postgres, open_store
 from sayso.sdk.exposed import exposed_files, exposed_text
+from sayso.sdk.kinds import read_kinds
 from sayso.sdk.orphans import Orphans, find_orphans
 from sayso.sdk.subjects.erased_list import read_list
 from sayso.sdk.subjects.restored import find_restored
@@ -116,12 +116,12 @@ async def _erased(loaded: Workspace, wrong: list[SaysoError]) -> str:
 
 async def _orphans(loaded: Workspace, out: Out) -> str:
     """Open actions whose connector is gone. No problem of its own: a program may pass it."""
-    known = known_actions(loaded)
-    if known is None:
+    kinds = await read_kinds(loaded)
+    if kinds.unread:
         return "not known: `sayso check` says which connector cannot be read"
     store = open_store(loaded)
     try:
-        found = await find_orphans(store, known)
+        found = await find_orphans(store, kinds.names)
     finally:
         await store.close()
     for one in found:
