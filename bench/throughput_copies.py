@@ -24,7 +24,7 @@ from bench import throughput_sayso
 from bench.throughput_flow import Place
 from sayso.actions.digest import call_key, hash_of
 from sayso.actions.judging import bound_digest
-from sayso.actions.ledger import read_action
+from sayso.actions.rows import read_action
 from sayso.audit.entry import Json
 from sayso.audit.log import AuditLog
 from sayso.audit.notes.note import Checkpoint, sign_checkpoint

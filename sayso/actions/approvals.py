@@ -19,7 +19,7 @@ from sayso.actions.decision import (
 from sayso.actions.digest import storable
 from sayso.actions.escalation import carried_over, counted_roles, tell
 from sayso.actions.judging import Judge, Judged, judged_data
-from sayso.actions.ledger import ActionRow, Ledger, entry_of, get_action
+from sayso.actions.ledger import Ledger, entry_of
 from sayso.actions.policy import Approver, Outcome
 from sayso.actions.queue import (
     ApprovalRow,
@@ -34,6 +34,7 @@ from sayso.actions.queue import (
 )
 from sayso.actions.reach import Directory, Person, Reach
 from sayso.actions.reading import resolve
+from sayso.actions.rows import ActionRow, get_action
 from sayso.actions.snapshot import Resolved, difference
 from sayso.actions.state import Status
 from sayso.audit.entry import MAX_INT, Actor, ActorKind, Entry, EntryKind, Json

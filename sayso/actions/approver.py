@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sayso.actions.escalation import counted_roles
-from sayso.actions.ledger import ActionRow
 from sayso.actions.policy import Approver
 from sayso.actions.queue import ApprovalRow, Choice, Vote
 from sayso.actions.reach import Directory, Person
+from sayso.actions.rows import ActionRow
 from sayso.audit.entry import ActorKind
 from sayso.errors import Code, RefusedError
 from sayso.store.base import Reader, text

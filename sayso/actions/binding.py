@@ -13,9 +13,9 @@ import orjson
 
 from sayso.actions.digest import call_key, hash_of
 from sayso.actions.judging import bound_digest
-from sayso.actions.ledger import ActionRow
 from sayso.actions.policy import Approver, Outcome
 from sayso.actions.queue import ApprovalRow
+from sayso.actions.rows import ActionRow
 from sayso.actions.state import Status
 from sayso.audit.entry import ActorKind
 from sayso.store.base import Reader, Transaction, text

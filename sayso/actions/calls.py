@@ -7,8 +7,8 @@ from dataclasses import replace
 from enum import StrEnum
 
 from sayso.actions.digest import storable
-from sayso.actions.ledger import ActionRow, dumps, receipt_json
 from sayso.actions.reach import Reach
+from sayso.actions.rows import ActionRow, dumps, receipt_json
 from sayso.actions.snapshot import Absence, Call, Receipt
 from sayso.actions.state import Status
 from sayso.audit.entry import Json

@@ -17,13 +17,13 @@ from sayso.actions.holding import (
     stop_on,
 )
 from sayso.actions.judging import Judge
-from sayso.actions.ledger import ActionRow
 from sayso.actions.moves import Moves
 from sayso.actions.policy import Approver, Outcome
 from sayso.actions.queue import ApprovalStatus, ahead_of_approval, approval_of, votes_about
 from sayso.actions.rates import Rates
 from sayso.actions.reach import Directory, Reach
 from sayso.actions.recovery import SKEW_MICROS
+from sayso.actions.rows import ActionRow
 from sayso.actions.state import Status
 from sayso.audit.entry import EntryKind, Json
 from sayso.store.base import Transaction

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from sayso.actions.action import Action
 from sayso.actions.approver import check_approver
 from sayso.actions.digest import is_text
-from sayso.actions.ledger import ActionRow, get_action
 from sayso.actions.queue import ApprovalRow, ApprovalStatus, action_of, get_approval
 from sayso.actions.queue import Choice as Choice
 from sayso.actions.reach import Directory, Person
+from sayso.actions.rows import ActionRow, get_action
 from sayso.audit.entry import StoredEntry
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant

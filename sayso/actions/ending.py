@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from sayso.actions.binding import found_tampering
 from sayso.actions.digest import storable
-from sayso.actions.ledger import ActionRow
 from sayso.actions.moves import Moves
 from sayso.actions.queue import ApprovalStatus, approval_of, close_approval
+from sayso.actions.rows import ActionRow
 from sayso.actions.state import Status
 from sayso.actions.waiting import dependency_error, failed_before
 from sayso.audit.entry import EntryKind, Json

@@ -20,7 +20,7 @@ from sayso.actions.ending import Endings
 from sayso.actions.holding import Holding, Obstacle, stop_on
 from sayso.actions.judging import Judge, schema_hash
 from sayso.actions.lease import LeaseKeeper
-from sayso.actions.ledger import ActionRow, Ledger, get_action
+from sayso.actions.ledger import Ledger
 from sayso.actions.moves import Moves
 from sayso.actions.proposals import Proposals
 from sayso.actions.queue import approval_of
@@ -37,6 +37,7 @@ from sayso.actions.recovery import (
     retry_delay_micros,
 )
 from sayso.actions.reminding import Reminders
+from sayso.actions.rows import ActionRow, get_action
 from sayso.actions.settling import MAX_RELEASES, Settlements
 from sayso.actions.snapshot import Absence, Receipt, difference
 from sayso.actions.state import Status

@@ -16,17 +16,17 @@ import orjson
 from sayso.actions.card import Card
 from sayso.actions.digest import erased_key
 from sayso.actions.ending import Endings
-from sayso.actions.ledger import (
+from sayso.actions.ledger import Ledger
+from sayso.actions.moves import Moves
+from sayso.actions.queue import show_again
+from sayso.actions.rows import (
     ActionRow,
-    Ledger,
     dumps,
     judgement_json,
     read_action,
     receipt_json,
     snapshot_text,
 )
-from sayso.actions.moves import Moves
-from sayso.actions.queue import show_again
 from sayso.actions.snapshot import Resolved
 from sayso.actions.state import CALLED, Status
 from sayso.audit.entry import Json

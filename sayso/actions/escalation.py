@@ -8,8 +8,9 @@ from typing import cast
 
 import orjson
 
-from sayso.actions.ledger import SYSTEM, ActionRow
+from sayso.actions.ledger import SYSTEM
 from sayso.actions.queue import ApprovalRow
+from sayso.actions.rows import ActionRow
 from sayso.audit.entry import Entry, EntryKind, Json
 from sayso.audit.log import AuditLog
 from sayso.store.base import Reader, Transaction, text

@@ -16,9 +16,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from sayso.actions.calls import Try
-from sayso.actions.ledger import ActionRow, wake_held
+from sayso.actions.ledger import wake_held
 from sayso.actions.moves import Moves
 from sayso.actions.queue import ApprovalStatus, approval_of, show_again
+from sayso.actions.rows import ActionRow
 from sayso.actions.state import Status
 from sayso.audit.entry import EntryKind, Json
 from sayso.errors import Code

@@ -14,7 +14,6 @@ import orjson
 from sayso.actions.action import Args
 from sayso.actions.card import Card, build_card
 from sayso.actions.digest import digest_of, hash_of, resolved_from_json, resolved_json
-from sayso.actions.ledger import ActionRow, Snapshot
 from sayso.actions.policy import (
     HISTORY_DAYS,
     Approver,
@@ -25,6 +24,7 @@ from sayso.actions.policy import (
     Question,
 )
 from sayso.actions.reach import Reach
+from sayso.actions.rows import ActionRow, Snapshot
 from sayso.actions.snapshot import Resolved
 from sayso.actions.state import Status
 from sayso.actions.undoing import takes_back

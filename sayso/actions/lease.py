@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import Any
 
-from sayso.actions.ledger import ActionRow
+from sayso.actions.rows import ActionRow
 from sayso.actions.snapshot import Receipt
 from sayso.errors import (
     Code,

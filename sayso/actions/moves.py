@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sayso.actions.ledger import ActionRow, Ledger, entry_of
+from sayso.actions.ledger import Ledger, entry_of
 from sayso.actions.queue import ApprovalRow, ApprovalStatus, approval_of, supersede_approval
+from sayso.actions.rows import ActionRow
 from sayso.actions.state import Status
 from sayso.audit.entry import EntryKind, Json
 from sayso.audit.personal import Personal

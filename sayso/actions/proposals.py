@@ -12,12 +12,13 @@ import orjson
 from sayso.actions.action import Subject
 from sayso.actions.digest import erased_key, hash_of, is_text, plain, storable
 from sayso.actions.judging import Judge, Judged, judged_data
-from sayso.actions.ledger import SYSTEM, ActionRow, Ledger, entry_of, read_action
+from sayso.actions.ledger import SYSTEM, Ledger, entry_of
 from sayso.actions.plan import OnFailure, Step
 from sayso.actions.priority import NORMAL, check_priority
 from sayso.actions.queue import ApprovalRow, ApprovalStatus, approval_of, put_approval
 from sayso.actions.reach import Reach
 from sayso.actions.reading import resolve
+from sayso.actions.rows import ActionRow, read_action
 from sayso.actions.snapshot import Resolved
 from sayso.actions.state import Status
 from sayso.audit.entry import Actor, Entry, EntryKind, Json

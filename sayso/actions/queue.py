@@ -12,7 +12,7 @@ import orjson
 from sayso.actions.card import Card
 from sayso.actions.judging import Judged
 from sayso.actions.ledger import OUTBOX_TOPIC as OUTBOX_TOPIC
-from sayso.actions.ledger import ActionRow, dumps, get_asked_action
+from sayso.actions.rows import ActionRow, dumps, get_asked_action
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant
 from sayso.json import JsonValue

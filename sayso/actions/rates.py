@@ -10,9 +10,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from sayso.actions.ledger import ActionRow
 from sayso.actions.priority import HIGHEST, WAITED_FOR
 from sayso.actions.recovery import SKEW_MICROS
+from sayso.actions.rows import ActionRow
 from sayso.actions.state import Status
 from sayso.store.base import Transaction, integer, integer_or_none
 

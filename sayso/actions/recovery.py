@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sayso.actions.action import Guarantee
-from sayso.actions.ledger import ActionRow
+from sayso.actions.rows import ActionRow
 from sayso.actions.snapshot import Absence, Receipt
 from sayso.errors import SaysoError
 

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from sayso.actions.escalation import Escalation, escalation_of, tell, told_of
-from sayso.actions.ledger import ActionRow, Ledger
+from sayso.actions.ledger import Ledger
 from sayso.actions.queue import ApprovalRow, ApprovalStatus, approval_of
+from sayso.actions.rows import ActionRow
 from sayso.audit.entry import EntryKind
 from sayso.audit.personal import Personal
 from sayso.store.base import Reader, Transaction

@@ -8,8 +8,9 @@ from typing import Literal
 
 from sayso.actions.approver import requesters_of
 from sayso.actions.digest import is_text, storable
-from sayso.actions.ledger import ActionRow, Ledger, entry_of, get_action, read_action
+from sayso.actions.ledger import Ledger, entry_of
 from sayso.actions.reach import Directory
+from sayso.actions.rows import ActionRow, get_action, read_action
 from sayso.actions.snapshot import Receipt
 from sayso.actions.state import Status
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from sayso.actions.calls import Try, receipt_data
 from sayso.actions.digest import storable
-from sayso.actions.ledger import ActionRow
 from sayso.actions.moves import Moves
 from sayso.actions.recovery import Wait, retry_delay_micros
+from sayso.actions.rows import ActionRow
 from sayso.actions.snapshot import Receipt
 from sayso.actions.state import Status
 from sayso.audit.entry import EntryKind, Json

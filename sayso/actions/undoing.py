@@ -13,9 +13,10 @@ from typing import Protocol
 
 from sayso.actions.action import Action
 from sayso.actions.digest import hash_of
-from sayso.actions.ledger import SYSTEM, ActionRow, Ledger, dumps, entry_of, read_action
+from sayso.actions.ledger import SYSTEM, Ledger, entry_of
 from sayso.actions.plan import OnFailure
 from sayso.actions.reach import Reach
+from sayso.actions.rows import ActionRow, dumps, read_action
 from sayso.actions.state import FINAL, Status
 from sayso.audit.entry import Entry, EntryKind, Json
 from sayso.audit.personal import Personal

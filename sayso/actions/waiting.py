@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from sayso.actions.ledger import ActionRow
 from sayso.actions.plan import OnFailure
+from sayso.actions.rows import ActionRow
 from sayso.actions.state import FINAL, TOLD, Status
 from sayso.actions.undoing import has_failed, plan_of
 from sayso.errors import Code

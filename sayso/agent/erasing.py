@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from sayso.actions.digest import erased_key
 from sayso.actions.erasing import Mark
-from sayso.actions.ledger import dumps
+from sayso.actions.rows import dumps
 from sayso.agent.requests import RequestRow, Requests, RequestStatus, read_request
 from sayso.audit.entry import EntryKind
 from sayso.errors import Code, RefusedError

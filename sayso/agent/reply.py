@@ -13,7 +13,7 @@ from typing import assert_never
 
 import orjson
 
-from sayso.actions.ledger import ActionRow
+from sayso.actions.rows import ActionRow
 from sayso.actions.state import Status
 from sayso.errors import Code
 from sayso.money import Money

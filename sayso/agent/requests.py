@@ -11,9 +11,10 @@ import orjson
 
 from sayso.actions.action import Assurance, Subject
 from sayso.actions.digest import erased_key, hash_of
-from sayso.actions.ledger import SYSTEM, ActionRow, dumps, read_action
+from sayso.actions.ledger import SYSTEM
 from sayso.actions.priority import WAITED_FOR, check_priority
 from sayso.actions.proposals import check_key
+from sayso.actions.rows import ActionRow, dumps, read_action
 from sayso.agent.base import MAX_MESSAGE_CHARS, Message
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json, PiiRef
 from sayso.audit.log import AuditLog

@@ -13,10 +13,10 @@ from sayso.actions.action import Subject
 from sayso.actions.approvals import Decided
 from sayso.actions.decision import Decision
 from sayso.actions.engine import Boundary, EngineSettings
-from sayso.actions.ledger import ActionRow, get_action, read_action
 from sayso.actions.priority import NORMAL, WAITED_FOR
 from sayso.actions.proposals import Proposal
 from sayso.actions.queue import ApprovalStatus, get_approval, read_approval
+from sayso.actions.rows import ActionRow, get_action, read_action
 from sayso.actions.state import Status
 from sayso.agent.base import Message, Planner
 from sayso.agent.requests import Ask, RequestStatus, get_request, read_request

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sayso.actions.ledger import get_action
+from sayso.actions.rows import get_action
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json, StoredEntry
 from sayso.audit.queries.index import LogIndex
 from sayso.audit.queries.pages import needs_index, read_page

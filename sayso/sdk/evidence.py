@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import orjson
 
-from sayso.actions.ledger import ActionRow, get_action
+from sayso.actions.rows import ActionRow, get_action
 from sayso.audit.entry import EntryKind, Json, StoredEntry
 from sayso.audit.evidence.data import Evidence, Words
 from sayso.audit.personal import Personal

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sayso.actions.digest import erased_key
-from sayso.actions.ledger import read_action
+from sayso.actions.rows import read_action
 from sayso.agent.requests import read_request
 from sayso.sdk.showing import show_action, show_request
 from sayso.sdk.views import ActionView, RequestView

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING
 
-from sayso.actions.ledger import ActionRow
+from sayso.actions.rows import ActionRow
 from sayso.actions.state import FINAL, Status
 from sayso.agent.requests import RequestRow, RequestStatus, actions_of, get_request
 from sayso.ids import to_micros

@@ -8,7 +8,6 @@ from typing import Any, cast
 
 import orjson
 
-from sayso.actions.ledger import ActionRow
 from sayso.actions.policy import Outcome
 from sayso.actions.queue import (
     ApprovalRow,
@@ -17,6 +16,7 @@ from sayso.actions.queue import (
     votes_about,
     votes_of,
 )
+from sayso.actions.rows import ActionRow
 from sayso.agent.reply import HandedOver, outcomes_of, write_reply
 from sayso.agent.requests import RequestRow, RequestStatus, actions_of
 from sayso.audit.entry import EntryKind, StoredEntry

@@ -6,7 +6,7 @@ import difflib
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
-from sayso.actions.ledger import ActionRow, read_action
+from sayso.actions.rows import ActionRow, read_action
 from sayso.actions.stopping import StopRow, StopScope, get_stop, read_stop
 from sayso.connectors.plain import plain
 from sayso.errors import Code, RefusedError

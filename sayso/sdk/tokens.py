@@ -16,8 +16,8 @@ from typing import Literal, cast
 
 import orjson
 
-from sayso.actions.ledger import dumps
 from sayso.actions.reach import Directory
+from sayso.actions.rows import dumps
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json
 from sayso.audit.log import AuditLog
 from sayso.errors import Code, RefusedError

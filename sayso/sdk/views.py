@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from sayso.actions.ledger import ActionRow, receipt_json
 from sayso.actions.queue import ApprovalRow, Vote
+from sayso.actions.rows import ActionRow, receipt_json
 from sayso.actions.state import Status
 from sayso.agent.requests import RequestRow
 from sayso.audit.entry import StoredEntry

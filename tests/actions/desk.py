@@ -12,9 +12,9 @@ from support.house import ShopHouse
 from sayso.actions.action import Subject
 from sayso.actions.approvals import Decided
 from sayso.actions.decision import Choice, Decision
-from sayso.actions.ledger import ActionRow
 from sayso.actions.plan import OnFailure, Step
 from sayso.actions.proposals import Proposal
+from sayso.actions.rows import ActionRow
 from sayso.audit.entry import Actor, ActorKind
 from sayso.errors import RefusedError
 from sayso.ids import Tenant, to_micros

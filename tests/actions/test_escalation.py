@@ -22,8 +22,8 @@ from support.house import POLICY, ShopHouse, open_shop
 
 from sayso.actions.decision import Choice, Decision
 from sayso.actions.escalation import tell
-from sayso.actions.ledger import get_action
 from sayso.actions.queue import get_approval
+from sayso.actions.rows import get_action
 from sayso.audit.entry import EntryKind, Json
 from sayso.json import JsonValue
 from sayso.sdk.views import ApprovalView

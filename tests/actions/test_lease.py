@@ -14,7 +14,7 @@ from support.house import ShopHouse, make_shop_workspace, open_shop
 from sayso.actions.action import at_most_once
 from sayso.actions.engine import EngineSettings
 from sayso.actions.lease import LeaseKeeper
-from sayso.actions.ledger import ActionRow, get_action
+from sayso.actions.rows import ActionRow, get_action
 from sayso.actions.snapshot import Absence, Call, Receipt
 from sayso.errors import Code, ConfigError, RetryableError, SaysoError
 from sayso.ids import to_micros

@@ -30,8 +30,9 @@ from support.house import ShopHouse, open_shop
 from sayso.actions.action import Guarantee, at_most_once, idempotent, verifiable
 from sayso.actions.decision import Choice
 from sayso.actions.engine import Boundary, EngineSettings
-from sayso.actions.ledger import Ledger, get_action
+from sayso.actions.ledger import Ledger
 from sayso.actions.moves import Moves
+from sayso.actions.rows import get_action
 from sayso.actions.settling import MAX_RELEASES, Settlements
 from sayso.actions.snapshot import Absence, Call, Receipt
 from sayso.audit.personal import Personal

@@ -32,9 +32,10 @@ from support.house import ShopHouse, open_shop
 from sayso.actions.action import at_most_once
 from sayso.actions.decision import Choice
 from sayso.actions.engine import Boundary
-from sayso.actions.ledger import Ledger, get_action
+from sayso.actions.ledger import Ledger
 from sayso.actions.plan import Step
 from sayso.actions.resolution import Resolution
+from sayso.actions.rows import get_action
 from sayso.actions.state import FINAL, START, TRANSITIONS, Status, check_transition
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind
 from sayso.audit.verifying.state_checks import ENDED

@@ -31,7 +31,7 @@ from support.house import ShopHouse, open_shop
 
 from sayso.actions.action import verifiable
 from sayso.actions.engine import Boundary
-from sayso.actions.ledger import get_action
+from sayso.actions.rows import get_action
 from sayso.actions.snapshot import Call
 from sayso.actions.stopping import Resumption, Stops
 from sayso.audit.entry import Actor, ActorKind

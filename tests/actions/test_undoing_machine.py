@@ -27,9 +27,9 @@ from support.house import ShopHouse, open_shop
 from sayso.actions.action import Guarantee, at_most_once, idempotent, verifiable
 from sayso.actions.decision import Choice
 from sayso.actions.engine import Boundary
-from sayso.actions.ledger import ActionRow, read_action
 from sayso.actions.plan import OnFailure, Step
 from sayso.actions.resolution import Resolution
+from sayso.actions.rows import ActionRow, read_action
 from sayso.actions.state import FINAL, Status
 from sayso.actions.stopping import Resumption
 from sayso.errors import SaysoError

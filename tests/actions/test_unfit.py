@@ -12,8 +12,8 @@ from actions.desk import MAIN, assert_verified, bodies, propose, stock, submit_p
 from support.house import ShopHouse, open_shop
 
 from sayso.actions.action import Action, Args, Subject
-from sayso.actions.ledger import get_action
 from sayso.actions.plan import Step
+from sayso.actions.rows import get_action
 from sayso.actions.snapshot import Resolved
 from sayso.audit.entry import Actor, ActorKind
 from sayso.errors import Code, RefusedError

@@ -27,8 +27,8 @@ from support.house import PEOPLE, POLICY, ShopHouse, open_shop
 from sayso.actions.action import Guarantee, at_most_once, idempotent, verifiable
 from sayso.actions.decision import Choice
 from sayso.actions.engine import Boundary
-from sayso.actions.ledger import ActionRow, read_action
 from sayso.actions.plan import Step
+from sayso.actions.rows import ActionRow, read_action
 from sayso.actions.snapshot import Call
 from sayso.actions.state import CALLED, FINAL, Status
 from sayso.actions.stopping import Resumption

@@ -29,7 +29,7 @@ from support.house import ShopHouse, open_shop
 
 from sayso.actions.action import verifiable
 from sayso.actions.erasing import without_personal
-from sayso.actions.ledger import get_action
+from sayso.actions.rows import get_action
 from sayso.actions.stopping import Resumption
 from sayso.audit.verifying.verification import Verdict
 from sayso.errors import Code, RefusedError

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from sayso.actions.erasing import Mark, blank_action
-from sayso.actions.ledger import read_action
+from sayso.actions.rows import read_action
 from sayso.agent.erasing import blank_request, thread_of
 from sayso.agent.requests import read_request
 from sayso.audit.entry import Entry, EntryKind, StoredEntry

@@ -16,8 +16,8 @@ from pydantic import Field, create_model
 
 from sayso.actions.action import Action, Args, plannable
 from sayso.actions.digest import erased_key
-from sayso.actions.ledger import read_action
 from sayso.actions.proposals import Proposal
+from sayso.actions.rows import read_action
 from sayso.actions.state import FINAL, Status
 from sayso.agent.base import MAX_MESSAGE_CHARS, Message
 from sayso.agent.reply import outcome_of, write_reply
