@@ -40,16 +40,6 @@ def call_key(tenant: str, action_id: str, digest: str) -> str:
     return "sayso_" + hashlib.sha256(parts.encode()).hexdigest()[:40]
 
 
-def erased_key(tenant: str, key: str) -> str:
-    """What stands for an idempotency key once its row is erased.
-
-    It is still found by whoever repeats the key, so that a late retry does nothing anew; whoever
-    does not know the key does not learn it.
-    """
-    parts = "\0".join((tenant, key))
-    return "erased_" + hashlib.sha256(b"sayso/erased-key/v1\0" + parts.encode()).hexdigest()
-
-
 def is_text(words: str) -> bool:
     """Whether it is Unicode text; a lone surrogate is not, and can be stored nowhere."""
     try:

@@ -14,8 +14,8 @@ from typing import cast
 import orjson
 
 from sayso.actions.card import Card
-from sayso.actions.digest import erased_key
 from sayso.actions.ending import Endings
+from sayso.actions.keys import erased_key
 from sayso.actions.ledger import Ledger
 from sayso.actions.moves import Moves
 from sayso.actions.queue import show_again

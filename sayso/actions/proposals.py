@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import count
@@ -10,8 +9,9 @@ from itertools import count
 import orjson
 
 from sayso.actions.action import Subject
-from sayso.actions.digest import erased_key, hash_of, is_text, plain, storable
+from sayso.actions.digest import hash_of, is_text, plain, storable
 from sayso.actions.judging import Judge, Judged, judged_data
+from sayso.actions.keys import check_callers_key, check_key, check_repeated, key_params, read_by_key
 from sayso.actions.ledger import SYSTEM, Ledger, entry_of
 from sayso.actions.plan import OnFailure, Step
 from sayso.actions.priority import NORMAL, check_priority
@@ -26,15 +26,10 @@ from sayso.audit.personal import Personal
 from sayso.errors import Code, RefusedError
 from sayso.ids import Clock, IdSource, Tenant, to_micros
 from sayso.json import JsonValue
-from sayso.store.base import Reader, Row, Store, Transaction
+from sayso.store.base import Store, Transaction
 from sayso.telemetry import Telemetry
 
-MAX_KEY_CHARS = 200
 MAX_REASON_CHARS = 20_000
-_OWN_KEY = re.compile(r"(?:req|act)_[0-9a-hjkmnp-tv-z]{26}/.*", re.DOTALL)
-"""Keys of what nobody but the engine stores: a plan's steps, and what takes them back."""
-_ERASED_KEY = re.compile(r"erased_[0-9a-f]{64}")
-"""What takes the place of a key whose customer is erased; it has to be free then."""
 _TELLING_CHARS = 6
 """A customer's id of so many characters is taken for theirs wherever it stands in another id."""
 _WITHOUT_A_ROW = frozenset({Code.UNKNOWN_ACTION, Code.INVALID_INPUT, Code.INVALID_MONEY})
@@ -154,7 +149,8 @@ class Proposals:
         known = None
         if not proposal.is_new:
             known = await self._store.read(
-                lambda reader: _by_key(reader, proposal.tenant, proposal.key), brief=True
+                lambda reader: read_by_key(reader, "action.by_key", proposal.tenant, proposal.key),
+                brief=True,
             )
         if known is not None:
             return Proposed(row=_same(read_action(known), fingerprint))
@@ -320,12 +316,12 @@ class Proposals:
         claim: Claim | None,
     ) -> Proposed:
         now = to_micros(self._clock.now())
-        tx.ahead("action.by_key", **_key_params(draft.tenant, draft.idempotency_key))
+        tx.ahead("action.by_key", **key_params(draft.tenant, draft.idempotency_key))
         self._personal.ahead(tx, draft.tenant, draft.subject.id)
         if isinstance(outcome, Resolved):
             self._judge.ahead(tx, draft, outcome, now)
         self._ledger.log.ahead(tx, draft.tenant)
-        known = _by_key(tx, draft.tenant, draft.idempotency_key)
+        known = read_by_key(tx, "action.by_key", draft.tenant, draft.idempotency_key)
         if known is not None:
             return Proposed(row=_same(read_action(known), draft.fingerprint))
         self._ledger.log.tree(tx, draft.tenant)  # read before anything is written: see `ahead`
@@ -432,41 +428,11 @@ def _object_of(resolved: Resolved, subject_id: str, pseudonym: str) -> str:
     return f"{kind}:{named}"
 
 
-def check_key(key: str) -> None:
-    """Refuse a key that no store keeps as it is, or that an erased one may need.
-
-    Raises:
-        RefusedError: `invalid_input`.
-    """
-    if not 1 <= len(key) <= MAX_KEY_CHARS:
-        raise RefusedError(
-            Code.INVALID_INPUT,
-            f"an idempotency key has 1 to {MAX_KEY_CHARS} characters",
-            next_step="use a shorter one, such as a UUID",
-        )
-    if not is_text(key) or "\0" in key:
-        raise RefusedError(
-            Code.INVALID_INPUT,
-            "the key holds what is not text",
-            next_step="remove lone surrogates and NUL",
-        )
-    if _ERASED_KEY.fullmatch(key):
-        raise _reserved()
-
-
-def _reserved() -> RefusedError:
-    return RefusedError(
-        Code.INVALID_INPUT,
-        "idempotency keys of this form are Sayso's own",
-        next_step="use another one, such as a UUID",
-    )
-
-
 def _fingerprint(proposal: Proposal) -> str:
-    check_key(proposal.key)
-    if proposal.step is None and _OWN_KEY.fullmatch(proposal.key):
-        # A step that is not stored yet would find its place taken, and a caller somebody's step.
-        raise _reserved()
+    if proposal.step is None:
+        check_callers_key(proposal.key)
+    else:
+        check_key(proposal.key)
     if not is_text(proposal.reason):
         raise RefusedError(
             Code.INVALID_INPUT,
@@ -495,7 +461,7 @@ def _key_of_step(tx: Transaction, proposal: Proposal) -> tuple[str, ActionRow | 
     """The key under which a step stands, and its row; or the first one that is free for it."""
     place = (proposal.request_id, proposal.step)
     for key in _keys_of_step(proposal.key):
-        found = _by_key(tx, proposal.tenant, key)
+        found = read_by_key(tx, "action.by_key", proposal.tenant, key)
         if found is None:
             return key, None
         row = read_action(found)
@@ -510,29 +476,10 @@ def _keys_of_step(key: str) -> Iterator[str]:
     yield from (f"{key}/{number}" for number in count(2))
 
 
-def _by_key(reader: Reader, tenant: Tenant, key: str) -> Row | None:
-    return reader.one("action.by_key", **_key_params(tenant, key))
-
-
-def _key_params(tenant: Tenant, key: str) -> dict[str, str]:
-    return {
-        "tenant": tenant,
-        "idempotency_key": key,
-        "erased_key": erased_key(tenant, key),
-    }
-
-
 def _same(row: ActionRow, fingerprint: str) -> ActionRow:
-    if row.erased_seq is not None:
-        raise RefusedError(
-            Code.ERASED,
-            "this idempotency key was used for a customer who was erased",
-            next_step="use a new key for a new action",
-        )
-    if row.fingerprint != fingerprint:
-        raise RefusedError(
-            Code.IDEMPOTENCY_CONFLICT,
-            "this idempotency key was used for another action",
-            next_step="use a new key for a new action",
-        )
+    check_repeated(
+        "action",
+        is_erased=row.erased_seq is not None,
+        is_same=row.fingerprint == fingerprint,
+    )
     return row

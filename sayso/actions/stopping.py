@@ -13,7 +13,8 @@ from enum import StrEnum
 from functools import partial
 
 from sayso.actions.action import Subject
-from sayso.actions.digest import erased_key, is_text, storable
+from sayso.actions.digest import is_text, storable
+from sayso.actions.keys import MAX_KEY_CHARS, check_repeated, read_by_key
 from sayso.actions.reach import Directory
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json
 from sayso.audit.log import AuditLog
@@ -28,7 +29,6 @@ EVERY_TENANT = Tenant("*")
 """The tenant of a stop of all of them."""
 MAX_REASON_CHARS = 500
 MAX_TARGET_CHARS = 200
-MAX_KEY_CHARS = 200
 
 
 class StopScope(StrEnum):
@@ -231,12 +231,7 @@ class Stops:
     # ---- engaging ------------------------------------------------------------------------------
 
     def _engage(self, tx: Transaction, order: StopOrder) -> StopRow:
-        known = tx.one(
-            "stop.by_key",
-            tenant=order.tenant,
-            idempotency_key=order.key,
-            erased_key=erased_key(order.tenant, order.key),
-        )
+        known = read_by_key(tx, "stop.by_key", order.tenant, order.key)
         if known is not None:
             return _same(read_stop(known), order)
         self._check_stopper(order)
@@ -403,10 +398,6 @@ def _check_order(order: StopOrder) -> None:
 
 
 def _same(row: StopRow, order: StopOrder) -> StopRow:
-    if (row.scope, row.target, row.reason) != (order.scope, order.target, order.reason):
-        raise RefusedError(
-            Code.IDEMPOTENCY_CONFLICT,
-            "this idempotency key was used for another stop",
-            next_step="use a new key for a new stop",
-        )
+    is_same = (row.scope, row.target, row.reason) == (order.scope, order.target, order.reason)
+    check_repeated("stop", is_same=is_same)
     return row

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sayso.actions.digest import erased_key
 from sayso.actions.erasing import Mark
+from sayso.actions.keys import erased_key
 from sayso.actions.rows import dumps
 from sayso.agent.requests import RequestRow, Requests, RequestStatus, read_request
 from sayso.audit.entry import EntryKind

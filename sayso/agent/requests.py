@@ -10,10 +10,10 @@ from typing import cast
 import orjson
 
 from sayso.actions.action import Assurance, Subject
-from sayso.actions.digest import erased_key, hash_of
+from sayso.actions.digest import hash_of
+from sayso.actions.keys import check_key, check_repeated, read_by_key
 from sayso.actions.ledger import SYSTEM
 from sayso.actions.priority import WAITED_FOR, check_priority
-from sayso.actions.proposals import check_key
 from sayso.actions.rows import ActionRow, dumps, read_action
 from sayso.agent.base import MAX_MESSAGE_CHARS, Message
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json, PiiRef
@@ -194,26 +194,14 @@ class Requests:
     def _insert(
         self, tx: Transaction, ask: Ask, conversation: list[Json], fingerprint: str
     ) -> RequestRow:
-        known = tx.one(
-            "request.by_key",
-            tenant=ask.tenant,
-            idempotency_key=ask.key,
-            erased_key=erased_key(ask.tenant, ask.key),
-        )
+        known = read_by_key(tx, "request.by_key", ask.tenant, ask.key)
         if known is not None:
             found = read_request(known)
-            if found.erased_seq is not None:
-                raise RefusedError(
-                    Code.ERASED,
-                    "this idempotency key was used for a customer who was erased",
-                    next_step="use a new key for a new request",
-                )
-            if found.fingerprint != fingerprint:
-                raise RefusedError(
-                    Code.IDEMPOTENCY_CONFLICT,
-                    "this idempotency key was used for another request",
-                    next_step="use a new key for a new request",
-                )
+            check_repeated(
+                "request",
+                is_erased=found.erased_seq is not None,
+                is_same=found.fingerprint == fingerprint,
+            )
             return found
         now = to_micros(self._clock.now())
         request_id = self._ids.new("req")

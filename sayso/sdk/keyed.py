@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sayso.actions.digest import erased_key
+from sayso.actions.keys import read_by_key
 from sayso.actions.rows import read_action
 from sayso.agent.requests import read_request
 from sayso.sdk.showing import show_action, show_request
 from sayso.sdk.views import ActionView, RequestView
-from sayso.store.base import Row, Transaction
+from sayso.store.base import Transaction
 
 if TYPE_CHECKING:
     from sayso.sdk.wiring import House
@@ -19,7 +19,7 @@ async def action_under(house: House, key: str) -> ActionView | None:
     """The action that has this idempotency key; None when none was stored."""
 
     def work(tx: Transaction) -> ActionView | None:
-        row = _row(tx, house, "action", key)
+        row = read_by_key(tx, "action.by_key", house.tenant, key)
         return None if row is None else show_action(tx, read_action(row), timeline=False)
 
     # NOTE: no read: it stands behind a commit that is under way, whoever waits for that or not.
@@ -30,17 +30,7 @@ async def request_under(house: House, key: str) -> RequestView | None:
     """The request that has this idempotency key; None when none was stored."""
 
     def work(tx: Transaction) -> RequestView | None:
-        row = _row(tx, house, "request", key)
+        row = read_by_key(tx, "request.by_key", house.tenant, key)
         return None if row is None else show_request(tx, read_request(row))
 
     return await house.store.write(work)
-
-
-def _row(tx: Transaction, house: House, noun: str, key: str) -> Row | None:
-    tenant = house.tenant
-    return tx.one(
-        f"{noun}.by_key",
-        tenant=tenant,
-        idempotency_key=key,
-        erased_key=erased_key(tenant, key),
-    )

@@ -15,7 +15,7 @@ from typing import Annotated, cast
 from pydantic import Field, create_model
 
 from sayso.actions.action import Action, Args, plannable
-from sayso.actions.digest import erased_key
+from sayso.actions.keys import read_by_key
 from sayso.actions.proposals import Proposal
 from sayso.actions.rows import read_action
 from sayso.actions.state import FINAL, Status
@@ -328,10 +328,4 @@ def _repeated(view: ActionView, asked: _Asked, key: str | None) -> str:
 
 
 def _is_known(reader: Reader, *, caller: Caller, key: str) -> bool:
-    found = reader.one(
-        "action.by_key",
-        tenant=caller.tenant,
-        idempotency_key=key,
-        erased_key=erased_key(caller.tenant, key),
-    )
-    return found is not None
+    return read_by_key(reader, "action.by_key", caller.tenant, key) is not None
