@@ -1,4 +1,4 @@
-"""Putting the floors together: one function that builds everything a workspace needs."""
+"""Putting the floors together: what a workspace needs, built part by part."""
 
 from __future__ import annotations
 
@@ -123,10 +123,82 @@ def build_house(
     """
     from sayso.sdk.agent import AgentFloor  # defers LangGraph to the first request
 
+    ground = _lay_ground(workspace, clock, act, connectors, telemetry or Telemetry(), store)
+    proposals = _wire_proposals(ground)
+    requests = _wire_requests(ground)
+    engine = _wire_engine(ground, proposals, engine_settings, passing)
+    agent = AgentFloor(
+        workspace=workspace,
+        store=ground.store,
+        requests=requests,
+        proposals=proposals,
+        connectors=ground.reach,
+        clock=clock,
+        telemetry=ground.telemetry,
+        planner=planner,
+    )
+    handlers = _handlers(engine, agent)
+    return House(
+        tenant=ground.tenant,
+        clock=clock,
+        ids=ground.ids,
+        store=ground.store,
+        log=ground.log,
+        connectors=ground.reach,
+        connections=ground.connections,
+        kinds=KindBook(workspace, ground.reach if act else None, connectors),
+        directory=ground.directory,
+        proposals=proposals,
+        approvals=_wire_approvals(ground),
+        resolutions=_wire_resolutions(ground),
+        stops=_wire_stops(ground),
+        engine=engine,
+        requests=requests,
+        eraser=_wire_eraser(ground, requests, agent),
+        sweeper=_wire_sweeper(ground, agent),
+        holds=_wire_holds(ground),
+        tokens=Tokens(ground.store, ground.log, clock, ground.ids, ground.directory),
+        agent=agent,
+        handlers=handlers,
+        dispatcher=_dispatcher(ground, handlers),
+        telemetry=ground.telemetry,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ground:
+    """What nearly every part of a house stands on."""
+
+    workspace: Workspace
+    tenant: Tenant
+    clock: Clock
+    ids: IdSource
+    telemetry: Telemetry
+    connections: Connections | None
+    reach: Connectors
+    store: Store
+    log: AuditLog
+    personal: Personal
+    ledger: Ledger
+    directory: SettingsDirectory
+    timers: Timers
+    judge: Judge
+
+    @property
+    def settings(self) -> Settings:
+        return self.workspace.settings
+
+
+def _lay_ground(
+    workspace: Workspace,
+    clock: Clock,
+    act: bool,
+    connectors: Sequence[Connector],
+    telemetry: Telemetry,
+    store: Store | None,
+) -> _Ground:
     settings = workspace.settings
-    tenant = Tenant(settings.workspace.tenant)
     ids = IdSource(clock)
-    telemetry = telemetry or Telemetry()
     connections = Connections(workspace, clock) if act else None
     reach = load_connectors(workspace, clock, connectors, connections) if act else Connectors(())
     policy: Policy = workspace.policy(tuple(reach.actions)) if act else _NoPolicy()
@@ -138,96 +210,146 @@ def build_house(
         connections.use(store)
     personal = Personal(secrets.token_bytes)
     undoing = Undoing(reach=reach, personal=personal, ids=ids)
-    ledger = Ledger(log, undoing.step_ended)
-    directory = SettingsDirectory(settings.people)
     timers = _timers(settings)
-    judge = Judge(policy, reach, timers.time, secrets.token_bytes, timers.first)
-    proposals = Proposals(
-        store=store,
-        ledger=ledger,
-        reach=reach,
-        judge=judge,
-        personal=personal,
+    return _Ground(
+        workspace=workspace,
+        tenant=Tenant(settings.workspace.tenant),
         clock=clock,
         ids=ids,
         telemetry=telemetry,
-    )
-    approvals = Approvals(
-        store=store,
-        ledger=ledger,
+        connections=connections,
         reach=reach,
-        judge=judge,
-        directory=directory,
-        personal=personal,
-        clock=clock,
-        ids=ids,
-        telemetry=telemetry,
-    )
-    resolutions = Resolutions(
-        store=store,
-        ledger=ledger,
-        directory=directory,
-        personal=personal,
-        clock=clock,
-        ids=ids,
-    )
-    stops = Stops(
         store=store,
         log=log,
-        directory=directory,
         personal=personal,
-        clock=clock,
-        ids=ids,
-        operator=tenant,
-        roles=settings.stop.roles or settings.approvals.roles,
-    )
-    engine = Engine(
-        store=store,
-        ledger=ledger,
-        reach=reach,
-        judge=judge,
-        proposals=proposals,
-        directory=directory,
-        personal=personal,
-        clock=clock,
-        telemetry=telemetry,
-        settings=engine_settings,
-        rates=_rates(settings),
-        reminders=Reminders(ledger=ledger, personal=personal, timers=timers),
-        passing=passing or (lambda boundary: None),
-    )
-    requests = Requests(
-        store=store, log=log, personal=personal, clock=clock, ids=ids, telemetry=telemetry
-    )
-    agent = AgentFloor(
-        workspace=workspace,
-        store=store,
-        requests=requests,
-        proposals=proposals,
-        connectors=reach,
-        clock=clock,
-        telemetry=telemetry,
-        planner=planner,
+        ledger=Ledger(log, undoing.step_ended),
+        directory=SettingsDirectory(settings.people),
+        timers=timers,
+        judge=Judge(policy, reach, timers.time, secrets.token_bytes, timers.first),
     )
 
-    may_erase = roles_of(settings)
-    eraser = Eraser(
-        store=store,
-        erasures=Erasures(log=log, personal=personal, clock=clock, ids=ids),
-        open_actions=OpenActions(ledger=ledger, personal=personal, clock=clock),
+
+def _wire_proposals(ground: _Ground) -> Proposals:
+    return Proposals(
+        store=ground.store,
+        ledger=ground.ledger,
+        reach=ground.reach,
+        judge=ground.judge,
+        personal=ground.personal,
+        clock=ground.clock,
+        ids=ground.ids,
+        telemetry=ground.telemetry,
+    )
+
+
+def _wire_approvals(ground: _Ground) -> Approvals:
+    return Approvals(
+        store=ground.store,
+        ledger=ground.ledger,
+        reach=ground.reach,
+        judge=ground.judge,
+        directory=ground.directory,
+        personal=ground.personal,
+        clock=ground.clock,
+        ids=ground.ids,
+        telemetry=ground.telemetry,
+    )
+
+
+def _wire_resolutions(ground: _Ground) -> Resolutions:
+    return Resolutions(
+        store=ground.store,
+        ledger=ground.ledger,
+        directory=ground.directory,
+        personal=ground.personal,
+        clock=ground.clock,
+        ids=ground.ids,
+    )
+
+
+def _wire_stops(ground: _Ground) -> Stops:
+    return Stops(
+        store=ground.store,
+        log=ground.log,
+        directory=ground.directory,
+        personal=ground.personal,
+        clock=ground.clock,
+        ids=ground.ids,
+        operator=ground.tenant,
+        roles=ground.settings.stop.roles or ground.settings.approvals.roles,
+    )
+
+
+def _wire_engine(
+    ground: _Ground,
+    proposals: Proposals,
+    settings: EngineSettings | None,
+    passing: Callable[[Boundary], None] | None,
+) -> Engine:
+    return Engine(
+        store=ground.store,
+        ledger=ground.ledger,
+        reach=ground.reach,
+        judge=ground.judge,
+        proposals=proposals,
+        directory=ground.directory,
+        personal=ground.personal,
+        clock=ground.clock,
+        telemetry=ground.telemetry,
+        settings=settings,
+        rates=_rates(ground.settings),
+        reminders=Reminders(ledger=ground.ledger, personal=ground.personal, timers=ground.timers),
+        passing=passing or (lambda boundary: None),
+    )
+
+
+def _wire_requests(ground: _Ground) -> Requests:
+    return Requests(
+        store=ground.store,
+        log=ground.log,
+        personal=ground.personal,
+        clock=ground.clock,
+        ids=ground.ids,
+        telemetry=ground.telemetry,
+    )
+
+
+def _wire_eraser(ground: _Ground, requests: Requests, agent: AgentFloor) -> Eraser:
+    log, personal, clock = ground.log, ground.personal, ground.clock
+    return Eraser(
+        store=ground.store,
+        erasures=Erasures(log=log, personal=personal, clock=clock, ids=ground.ids),
+        open_actions=OpenActions(ledger=ground.ledger, personal=personal, clock=clock),
         requests=requests,
         threads=agent,
         clock=clock,
-        listed=ErasedList(workspace.folder / settings.retention.erased_list),
+        listed=ErasedList(ground.workspace.folder / ground.settings.retention.erased_list),
     )
-    sweeper = Sweeper(store=store, log=log, personal=personal, threads=agent, clock=clock)
-    holds = Holds(
-        log=log,
-        personal=personal,
-        clock=clock,
-        ids=ids,
-        may_release=lambda person: has_role(directory, person, may_erase),
+
+
+def _wire_sweeper(ground: _Ground, agent: AgentFloor) -> Sweeper:
+    return Sweeper(
+        store=ground.store,
+        log=ground.log,
+        personal=ground.personal,
+        threads=agent,
+        clock=ground.clock,
     )
+
+
+def _wire_holds(ground: _Ground) -> Holds:
+    may_erase = roles_of(ground.settings)
+    return Holds(
+        log=ground.log,
+        personal=ground.personal,
+        clock=ground.clock,
+        ids=ground.ids,
+        may_release=lambda person: has_role(ground.directory, person, may_erase),
+    )
+
+
+def _handlers(engine: Engine, agent: AgentFloor) -> dict[str, Handler]:
+    """Who carries on what is due, by the noun it is due under."""
 
     async def advance_action(tenant: Tenant, action_id: str) -> bool:
         row = await engine.advance(tenant, action_id)
@@ -237,37 +359,13 @@ def build_house(
         await agent.advance(tenant, request_id)
         return True
 
-    handlers: dict[str, Handler] = {"action": advance_action, "request": advance_request}
-    dispatcher: Dispatcher = (
-        RemoteDispatcher(store, clock)
-        if is_fleet(workspace)
-        else EmbeddedDispatcher(store, handlers, clock, grace_s=GRACE_S)
-    )
-    return House(
-        tenant=tenant,
-        clock=clock,
-        ids=ids,
-        store=store,
-        log=log,
-        connectors=reach,
-        connections=connections,
-        kinds=KindBook(workspace, reach if act else None, connectors),
-        directory=directory,
-        proposals=proposals,
-        approvals=approvals,
-        resolutions=resolutions,
-        stops=stops,
-        engine=engine,
-        requests=requests,
-        eraser=eraser,
-        sweeper=sweeper,
-        holds=holds,
-        tokens=Tokens(store, log, clock, ids, directory),
-        agent=agent,
-        handlers=handlers,
-        dispatcher=dispatcher,
-        telemetry=telemetry,
-    )
+    return {"action": advance_action, "request": advance_request}
+
+
+def _dispatcher(ground: _Ground, handlers: Mapping[str, Handler]) -> Dispatcher:
+    if is_fleet(ground.workspace):
+        return RemoteDispatcher(ground.store, ground.clock)
+    return EmbeddedDispatcher(ground.store, handlers, ground.clock, grace_s=GRACE_S)
 
 
 async def _end(task: asyncio.Task[None]) -> None:
