@@ -9,7 +9,7 @@ Source: c2sp.org/tlog-cosignature.
 from __future__ import annotations
 
 import re
-from typing import Protocol, Self
+from typing import ClassVar, Generic, Protocol, Self, TypeVar
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -27,6 +27,8 @@ _TIME_BYTES = 8
 _LABEL = b"subtree/v1\n\x00"
 _SIZES = {COSIGNATURE_ED25519: 32, COSIGNATURE_ML_DSA_44: 1312}
 _NAME = re.compile(r"[^\s+\x00-\x1f\x7f]{1,255}")
+
+K = TypeVar("K", Ed25519PrivateKey, MLDSA44PrivateKey)
 
 
 class Cosigner(Protocol):
@@ -51,66 +53,71 @@ class Cosigner(Protocol):
         ...
 
 
-class Ed25519Cosigner:
+class _HeldKey(Generic[K]):
+    """A cosigning key in memory, of whichever kind."""
+
+    _KIND: ClassVar[int]
+
+    def __init__(self, name: str, private_key: K) -> None:
+        public = bytes([self._KIND]) + private_key.public_key().public_bytes_raw()
+        self._name = check_key_name(name)
+        self._private_key: K = private_key
+        self._key_id = key_id_of(name, public)
+        self._vkey = vkey_of(name, public)
+
+    @property
+    def vkey(self) -> str:
+        """The public key as C2SP writes it; about 1,800 characters for type 0x06."""
+        return self._vkey
+
+    @property
+    def name(self) -> str:
+        """The key's name."""
+        return self._name
+
+    def to_text(self) -> str:
+        """The secret key (its seed of 32 bytes), for a file that only its owner can read."""
+        seed = self._private_key.private_bytes_raw()
+        return skey_of(self._name, self._key_id, bytes([self._KIND]) + seed)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._name!r}, {self._key_id.hex()!r})"
+
+    def _signed(self, message: bytes, at_s: int) -> SignatureLine:
+        return SignatureLine(
+            name=self._name,
+            key_id=self._key_id,
+            signature=at_s.to_bytes(_TIME_BYTES) + self._private_key.sign(message),
+        )
+
+
+class Ed25519Cosigner(_HeldKey[Ed25519PrivateKey]):
     """A witness's key in memory.
 
     Args:
         name: the witness's name; no blanks and no plus sign.
     """
 
-    def __init__(self, name: str, private_key: Ed25519PrivateKey) -> None:
-        public = bytes([COSIGNATURE_ED25519]) + private_key.public_key().public_bytes_raw()
-        self._name = check_key_name(name)
-        self._private_key = private_key
-        self._key_id = key_id_of(name, public)
-        self._vkey = vkey_of(name, public)
+    _KIND = COSIGNATURE_ED25519
 
     @classmethod
     def generate(cls, name: str) -> Self:
         """A cosigner with a new key from the system's random source."""
         return cls(name, Ed25519PrivateKey.generate())
 
-    def to_text(self) -> str:
-        """The secret key, for a file that only its owner can read."""
-        seed = self._private_key.private_bytes_raw()
-        return skey_of(self._name, self._key_id, bytes([COSIGNATURE_ED25519]) + seed)
-
-    def __repr__(self) -> str:
-        return f"Ed25519Cosigner({self._vkey!r})"
-
-    @property
-    def vkey(self) -> str:
-        """The public key as C2SP writes it, with type 0x04."""
-        return self._vkey
-
-    @property
-    def name(self) -> str:
-        """The witness's name."""
-        return self._name
-
     def cosign(self, text: str, at_s: int) -> SignatureLine:
         """Say that this was the newest consistent checkpoint of its log at that time."""
-        signature = self._private_key.sign(_ed25519_message(text.encode(), at_s))
-        return SignatureLine(
-            name=self._name,
-            key_id=self._key_id,
-            signature=at_s.to_bytes(_TIME_BYTES) + signature,
-        )
+        return self._signed(_ed25519_message(text.encode(), at_s), at_s)
 
 
-class MlDsaCosigner:
+class MlDsaCosigner(_HeldKey[MLDSA44PrivateKey]):
     """An ML-DSA-44 key in memory, of a witness or of a log.
 
     Args:
         name: the witness's name, or the log's origin.
     """
 
-    def __init__(self, name: str, private_key: MLDSA44PrivateKey) -> None:
-        public = bytes([COSIGNATURE_ML_DSA_44]) + private_key.public_key().public_bytes_raw()
-        self._name = check_key_name(name)
-        self._private_key = private_key
-        self._key_id = key_id_of(name, public)
-        self._vkey = vkey_of(name, public)
+    _KIND = COSIGNATURE_ML_DSA_44
 
     @classmethod
     def generate(cls, name: str) -> Self:
@@ -121,32 +128,9 @@ class MlDsaCosigner:
         """The same key under another name: one key signs the logs of all tenants."""
         return MlDsaCosigner(name, self._private_key)
 
-    def to_text(self) -> str:
-        """The secret key (its seed of 32 bytes), for a file that only its owner can read."""
-        seed = self._private_key.private_bytes_raw()
-        return skey_of(self._name, self._key_id, bytes([COSIGNATURE_ML_DSA_44]) + seed)
-
-    def __repr__(self) -> str:
-        return f"MlDsaCosigner({self._name!r}, {self._key_id.hex()!r})"
-
-    @property
-    def vkey(self) -> str:
-        """The public key as C2SP writes it, with type 0x06; about 1,800 characters."""
-        return self._vkey
-
-    @property
-    def name(self) -> str:
-        """The key's name."""
-        return self._name
-
     def cosign(self, text: str, at_s: int) -> SignatureLine:
         """Sign the tree of a checkpoint; the signature has 2,420 bytes."""
-        signature = self._private_key.sign(_ml_dsa_message(self._name, text, at_s))
-        return SignatureLine(
-            name=self._name,
-            key_id=self._key_id,
-            signature=at_s.to_bytes(_TIME_BYTES) + signature,
-        )
+        return self._signed(_ml_dsa_message(self._name, text, at_s), at_s)
 
 
 def read_cosigner(skey: str) -> Ed25519Cosigner | MlDsaCosigner:
