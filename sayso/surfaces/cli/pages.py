@@ -46,18 +46,35 @@ async def page(
     return Page(rows=rows, after=last if await read(1, last) else None)
 
 
-def show_more(
-    out: Out, command: str, options: Mapping[str, str | int | bool | Path | None], after: str | None
+def show_page(
+    out: Out,
+    command: str,
+    read: Page[R],
+    *,
+    noun: str,
+    columns: Sequence[str],
+    row: Callable[[R], Sequence[str]],
+    nothing: Sequence[str],
+    options: Mapping[str, str | int | bool | Path | None],
 ) -> None:
-    """Say that a list goes on, and by which command; nothing for the last page.
+    """Show a page of a list, and by which command it goes on.
 
     Args:
         command: such as `approvals list`, with its arguments in a shell's form.
+        noun: the rows' field in JSON.
+        columns: what stands above the cells that `row` makes.
+        nothing: the lines that say that there is none.
         options: those that were given, by name; what is None or False was not.
-        after: as in `Page`.
     """
-    if after is not None:
-        out.line(f"more: {again(command, {**options, '--after': after})}")
+    if out.as_json:
+        out.document({noun: read.rows, "after": read.after})
+    elif not read.rows:
+        for line in nothing:
+            out.line(line)
+    else:
+        out.table(columns, [row(one) for one in read.rows])
+        if read.after is not None:
+            out.line(f"more: {again(command, {**options, '--after': read.after})}")
 
 
 def again(command: str, options: Mapping[str, str | int | bool | Path | None]) -> str:

@@ -10,14 +10,15 @@ from typing import Annotated
 import typer
 
 from sayso.sdk.app import Sayso
-from sayso.sdk.kind_views import KindsView, KindView
+from sayso.sdk.kind_views import KindView
 from sayso.sdk.kinds import read_kinds
 from sayso.sdk.orphans import next_step as orphan_step
 from sayso.sdk.views import ActionView
 from sayso.sdk.workspace import Workspace
+from sayso.surfaces.cli.looking import look
 from sayso.surfaces.cli.options import AfterOption, JsonOption, LimitOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out, local_time
-from sayso.surfaces.cli.pages import Page, page, show_more
+from sayso.surfaces.cli.pages import page, show_page
 from sayso.surfaces.cli.place import find_workspace, person_token, run
 from sayso.surfaces.cli.show import show_action, show_timeline
 from sayso.surfaces.cli.words import one_line
@@ -47,36 +48,31 @@ def list_actions(
     out = Out(as_json=as_json)
     folder = find_workspace(workspace)
 
-    async def work() -> Page[ActionView]:
-        async with Sayso.open(folder, act=False) as sayso:
-            return await page(
-                lambda n, last: sayso.actions(
-                    status=status, subject=subject, action=action, limit=n, after=last
-                ),
-                limit,
-                after,
-            )
-
-    read = run(work())
-    found = read.rows
-    if as_json:
-        out.document({"actions": found, "after": read.after})
-    elif not found:
-        out.line("No action fits." if status or subject or action else "Nothing was asked yet.")
-        out.line('Ask something: sayso ask "Please refund order 1042" --subject cus_…')
-    else:
-        out.table(
-            ["id", "status", "what", "customer", "amount", "at"], [_row(one) for one in found]
-        )
-        options = {
-            "--status": status,
-            "--subject": subject,
-            "--action": action,
-            "-n": limit,
-            "--workspace": workspace,
-        }
-        show_more(out, "actions list", options, read.after)
-    _warn_of_orphans(out, folder, found)
+    read = look(
+        folder,
+        lambda sayso: page(
+            lambda n, last: sayso.actions(
+                status=status, subject=subject, action=action, limit=n, after=last
+            ),
+            limit,
+            after,
+        ),
+    )
+    wanted = {"--status": status, "--subject": subject, "--action": action}
+    show_page(
+        out,
+        "actions list",
+        read,
+        noun="actions",
+        columns=["id", "status", "what", "customer", "amount", "at"],
+        row=_row,
+        nothing=[
+            "No action fits." if any(wanted.values()) else "Nothing was asked yet.",
+            'Ask something: sayso ask "Please refund order 1042" --subject cus_…',
+        ],
+        options={**wanted, "-n": limit, "--workspace": workspace},
+    )
+    _warn_of_orphans(out, folder, read.rows)
     return 0
 
 
@@ -109,12 +105,7 @@ def show(
     """Show an action with everything the log says about it."""
     out = Out(as_json=as_json)
     folder = find_workspace(workspace)
-
-    async def work() -> ActionView:
-        async with Sayso.open(folder, act=False) as sayso:
-            return await sayso.action(action_id)
-
-    action = run(work())
+    action = look(folder, lambda sayso: sayso.action(action_id))
     if as_json:
         out.document(action)
         return 0
@@ -170,13 +161,7 @@ def resolve(
 def kinds(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int:
     """List what can be proposed: each kind with its arguments and its guarantee."""
     out = Out(as_json=as_json)
-    folder = find_workspace(workspace)
-
-    async def work() -> KindsView:
-        async with Sayso.open(folder, act=False) as sayso:
-            return await sayso.kinds()
-
-    found = run(work())
+    found = look(find_workspace(workspace), lambda sayso: sayso.kinds())
     if as_json:
         out.document(found)
     elif not found.kinds:

@@ -17,9 +17,10 @@ from sayso.sdk.views import ActionView, ApprovalView
 from sayso.surfaces.cli.card import needs, read_card, show_card
 from sayso.surfaces.cli.commands.plan import plan
 from sayso.surfaces.cli.interrupted import telling
+from sayso.surfaces.cli.looking import look
 from sayso.surfaces.cli.options import AfterOption, JsonOption, LimitOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out, local_time
-from sayso.surfaces.cli.pages import Page, page, show_more
+from sayso.surfaces.cli.pages import page, show_page
 from sayso.surfaces.cli.place import find_workspace, person_token, run
 from sayso.surfaces.cli.problem import usage
 from sayso.surfaces.cli.show import show_action, status_of, warn_lapsed, warn_refused
@@ -62,29 +63,29 @@ def list_approvals(
 ) -> int:
     """List what waits for a decision, oldest first."""
     out = Out(as_json=as_json)
-    folder = find_workspace(workspace)
-
-    async def work() -> Page[ApprovalView]:
-        async with Sayso.open(folder, act=False) as sayso:
-            wanted = None if status == "all" else status
-            return await page(
-                lambda n, last: sayso.approvals(status=wanted, limit=n, after=last), limit, after
-            )
-
-    read = run(work())
-    found = read.rows
-    if as_json:
-        out.document({"approvals": found, "after": read.after})
-    elif not found:
-        out.line("Nothing waits for a decision.")
-        out.line("See what was done with `sayso actions list`, or all with `--status all`.")
-    else:
-        columns = ["id", "status", "what", "amount", "needs", "answer by"]
-        out.table(columns, [_row(one) for one in found])
-        status_given = None if status == "pending" else status
-        options = {"--status": status_given, "-n": limit, "--workspace": workspace}
-        show_more(out, "approvals list", options, read.after)
-        out.line(f"next: sayso approvals show {found[0].id}")
+    wanted = None if status == "all" else status
+    read = look(
+        find_workspace(workspace),
+        lambda sayso: page(
+            lambda n, last: sayso.approvals(status=wanted, limit=n, after=last), limit, after
+        ),
+    )
+    status_given = None if status == "pending" else status
+    show_page(
+        out,
+        "approvals list",
+        read,
+        noun="approvals",
+        columns=["id", "status", "what", "amount", "needs", "answer by"],
+        row=_row,
+        nothing=[
+            "Nothing waits for a decision.",
+            "See what was done with `sayso actions list`, or all with `--status all`.",
+        ],
+        options={"--status": status_given, "-n": limit, "--workspace": workspace},
+    )
+    if read.rows and not as_json:
+        out.line(f"next: sayso approvals show {read.rows[0].id}")
     return 0
 
 
@@ -101,13 +102,7 @@ def show(
 ) -> int:
     """Show one card, exactly as it would be decided about."""
     out = Out(as_json=as_json)
-    folder = find_workspace(workspace)
-
-    async def work() -> ApprovalView:
-        async with Sayso.open(folder, act=False) as sayso:
-            return await sayso.approval(approval_id)
-
-    approval = run(work())
+    approval = look(find_workspace(workspace), lambda sayso: sayso.approval(approval_id))
     if as_json:
         out.document(approval)
         return 0

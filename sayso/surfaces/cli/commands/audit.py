@@ -25,6 +25,7 @@ from sayso.surfaces.cli.log.subjects import (
 from sayso.surfaces.cli.log.tiles import tiles
 from sayso.surfaces.cli.log.timestamps import timestamps
 from sayso.surfaces.cli.log.verify import verify
+from sayso.surfaces.cli.looking import look
 from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out, local_time
 from sayso.surfaces.cli.pages import again
@@ -45,12 +46,8 @@ def tail(
     """Show the newest entries, newest first."""
     out = Out(as_json=as_json)
     folder = find_workspace(workspace)
-
-    async def work() -> list[EntryView]:
-        async with Sayso.open(folder, act=False) as sayso:
-            return await sayso.audit.tail(limit)
-
-    return _show_entries(out, run(work()), "The log is empty. Everything that is asked goes here.")
+    found = look(folder, lambda sayso: sayso.audit.tail(limit))
+    return _show_entries(out, found, "The log is empty. Everything that is asked goes here.")
 
 
 @app.command()

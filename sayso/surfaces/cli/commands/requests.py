@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 
-from sayso.sdk.app import Sayso
 from sayso.sdk.views import RequestView
+from sayso.surfaces.cli.looking import look
 from sayso.surfaces.cli.options import AfterOption, JsonOption, LimitOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out, local_time
-from sayso.surfaces.cli.pages import Page, page, show_more
-from sayso.surfaces.cli.place import find_workspace, run
+from sayso.surfaces.cli.pages import page, show_page
+from sayso.surfaces.cli.place import find_workspace
 from sayso.surfaces.cli.show import show_request
 
 app = typer.Typer(help="Look at what customers asked in words: list, show.")
@@ -30,26 +30,25 @@ def list_requests(
 ) -> int:
     """List requests, newest first."""
     out = Out(as_json=as_json)
-    folder = find_workspace(workspace)
-
-    async def work() -> Page[RequestView]:
-        async with Sayso.open(folder, act=False) as sayso:
-            return await page(
-                lambda n, last: sayso.requests(status=status, limit=n, after=last), limit, after
-            )
-
-    read = run(work())
-    found = read.rows
-    if as_json:
-        out.document({"requests": found, "after": read.after})
-    elif not found:
-        out.line("No request fits." if status else "Nothing was asked in words yet.")
-        out.line('Ask something: sayso ask "Please refund order 1042" --subject cus_…')
-    else:
-        columns = ["id", "status", "customer", "planned by", "actions", "at"]
-        out.table(columns, [_row(one) for one in found])
-        options = {"--status": status, "-n": limit, "--workspace": workspace}
-        show_more(out, "requests list", options, read.after)
+    read = look(
+        find_workspace(workspace),
+        lambda sayso: page(
+            lambda n, last: sayso.requests(status=status, limit=n, after=last), limit, after
+        ),
+    )
+    show_page(
+        out,
+        "requests list",
+        read,
+        noun="requests",
+        columns=["id", "status", "customer", "planned by", "actions", "at"],
+        row=_row,
+        nothing=[
+            "No request fits." if status else "Nothing was asked in words yet.",
+            'Ask something: sayso ask "Please refund order 1042" --subject cus_…',
+        ],
+        options={"--status": status, "-n": limit, "--workspace": workspace},
+    )
     return 0
 
 
@@ -67,13 +66,7 @@ def show(
 ) -> int:
     """Show a request: its plan, what became of each step, and what the customer can be told."""
     out = Out(as_json=as_json)
-    folder = find_workspace(workspace)
-
-    async def work() -> RequestView:
-        async with Sayso.open(folder, act=False) as sayso:
-            return await sayso.request(request_id)
-
-    request = run(work())
+    request = look(find_workspace(workspace), lambda sayso: sayso.request(request_id))
     if as_json:
         out.document(request)
         return 0

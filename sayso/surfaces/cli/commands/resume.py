@@ -6,11 +6,10 @@ from typing import Annotated
 
 import typer
 
-from sayso.sdk.app import Sayso
-from sayso.sdk.views import StopView
+from sayso.surfaces.cli.looking import look
 from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out
-from sayso.surfaces.cli.place import find_workspace, person_token, run
+from sayso.surfaces.cli.place import find_workspace, person_token
 from sayso.surfaces.cli.problem import OK
 from sayso.surfaces.cli.show import show_stop
 
@@ -27,12 +26,7 @@ def resume(
     out = Out(as_json=as_json)
     folder = find_workspace(workspace)
     token = person_token(folder)
-
-    async def work() -> StopView:
-        async with Sayso.open(folder, act=False) as sayso:
-            return await sayso.resume(stop_id, token=token, via="cli")
-
-    found = run(work())
+    found = look(folder, lambda sayso: sayso.resume(stop_id, token=token, via="cli"))
     if as_json:
         out.document(found)
     else:

@@ -11,9 +11,10 @@ from sayso.errors import RefusedError
 from sayso.sdk.app import Sayso
 from sayso.sdk.tokens import may_stop
 from sayso.sdk.views import StopView
+from sayso.surfaces.cli.looking import look
 from sayso.surfaces.cli.options import AfterOption, JsonOption, LimitOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out, local_time
-from sayso.surfaces.cli.pages import Page, page, show_more
+from sayso.surfaces.cli.pages import page, show_page
 from sayso.surfaces.cli.place import CLI, find_workspace, person_token, run
 from sayso.surfaces.cli.problem import OK, usage
 from sayso.surfaces.cli.show import show_stop
@@ -105,25 +106,23 @@ def list_stops(
 ) -> int:
     """List the stops in force, newest first."""
     out = Out(as_json=as_json)
-    folder = find_workspace(workspace)
-
-    async def work() -> Page[StopView]:
-        async with Sayso.open(folder, act=False) as sayso:
-            released = None if ended else False
-            return await page(
-                lambda n, last: sayso.stops(released=released, limit=n, after=last), limit, after
-            )
-
-    read = run(work())
-    found = read.rows
-    if as_json:
-        out.document({"stops": found, "after": read.after})
-    elif not found:
-        out.line("Nothing is stopped.")
-    else:
-        out.table(["id", "status", "what", "held", "by", "at", "reason"], list(map(_row, found)))
-        options = {"--ended": ended, "-n": limit, "--workspace": workspace}
-        show_more(out, "stop list", options, read.after)
+    released = None if ended else False
+    read = look(
+        find_workspace(workspace),
+        lambda sayso: page(
+            lambda n, last: sayso.stops(released=released, limit=n, after=last), limit, after
+        ),
+    )
+    show_page(
+        out,
+        "stop list",
+        read,
+        noun="stops",
+        columns=["id", "status", "what", "held", "by", "at", "reason"],
+        row=_row,
+        nothing=["Nothing is stopped."],
+        options={"--ended": ended, "-n": limit, "--workspace": workspace},
+    )
     return OK
 
 

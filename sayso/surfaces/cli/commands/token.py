@@ -11,6 +11,7 @@ from sayso.ids import rfc3339
 from sayso.sdk.app import Sayso
 from sayso.sdk.tokens import MAX_DAYS, Kind, Scope, Token
 from sayso.sdk.views import TokenView
+from sayso.surfaces.cli.looking import look
 from sayso.surfaces.cli.options import JsonOption, TenantOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out, local_time
 from sayso.surfaces.cli.place import CLI, find_workspace, run, tenant_of
@@ -90,12 +91,7 @@ def list_tokens(
     """List the tokens, oldest first, without their secrets."""
     out = Out(as_json=as_json)
     folder = find_workspace(workspace)
-
-    async def work() -> list[Token]:
-        async with Sayso.open(folder, act=False) as sayso:
-            return await sayso.tokens.list(tenant_of(sayso, tenant))
-
-    found = run(work())
+    found = look(folder, lambda sayso: sayso.tokens.list(tenant_of(sayso, tenant)))
     if as_json:
         out.document({"tokens": [_view(token) for token in found]})
     elif not found:
@@ -115,12 +111,7 @@ def revoke(
     """End a token now."""
     out = Out(as_json=as_json)
     folder = find_workspace(workspace)
-
-    async def work() -> None:
-        async with Sayso.open(folder, act=False) as sayso:
-            await sayso.tokens.revoke(tenant_of(sayso, tenant), token_id, by=CLI)
-
-    run(work())
+    look(folder, lambda sayso: sayso.tokens.revoke(tenant_of(sayso, tenant), token_id, by=CLI))
     if as_json:
         out.document({"id": token_id, "revoked": True})
     else:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from pathlib import Path
-from typing import Annotated, TypeVar
+from collections.abc import Callable
+from typing import Annotated
 
 import typer
 
 from sayso.sdk.app import Sayso
 from sayso.sdk.segments import PrunedView, SegmentView
 from sayso.sdk.tokens import Token
+from sayso.surfaces.cli.looking import look_as_person
 from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out
-from sayso.surfaces.cli.place import find_workspace, person_token, run
 from sayso.surfaces.cli.problem import OK
-
-T = TypeVar("T")
 
 
 def seal(
@@ -39,7 +36,7 @@ def seal(
         done = await segments.seal(by=by, again=again, progress=_progress(out, "sealed"))
         return done, await segments.sealed(tenant=by.tenant)
 
-    done, known = _as_person(workspace, work)
+    done, known = look_as_person(workspace, work)
     if as_json:
         out.document({"sealed": done, "segments": known})
         return OK
@@ -60,7 +57,7 @@ def prune(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int
         done = await sayso.audit.segments.prune(by=by, progress=_progress(out, "pruned"))
         return done, kept
 
-    done, kept = _as_person(workspace, work)
+    done, kept = look_as_person(workspace, work)
     if as_json:
         out.document(done)
         return OK
@@ -89,14 +86,3 @@ def _row(one: SegmentView) -> list[str]:
 
 def _progress(out: Out, what: str) -> Callable[[int, int], None]:
     return lambda done, total: out.note(f"{done:,} of {total:,} entries {what} …")
-
-
-def _as_person(workspace: Path | None, work: Callable[[Sayso, Token], Awaitable[T]]) -> T:
-    folder = find_workspace(workspace)
-    secret = person_token(folder)
-
-    async def inside() -> T:
-        async with Sayso.open(folder, act=False) as sayso:
-            return await work(sayso, await sayso.person_of(secret))
-
-    return run(inside())

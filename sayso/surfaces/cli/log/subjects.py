@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import orjson
 import typer
@@ -13,8 +12,9 @@ import typer
 from sayso.audit.exports.rows import new_file
 from sayso.sdk.app import Sayso
 from sayso.sdk.subjects.access import counts_of
-from sayso.sdk.subjects.views import ErasureView, HeldAgainView, HoldView, SweepView
+from sayso.sdk.subjects.views import ErasureView, HeldAgainView, HoldView
 from sayso.sdk.tokens import Token
+from sayso.surfaces.cli.looking import look, look_as_person
 from sayso.surfaces.cli.options import (
     AfterOption,
     JsonOption,
@@ -23,12 +23,11 @@ from sayso.surfaces.cli.options import (
     WorkspaceOption,
 )
 from sayso.surfaces.cli.output import Out, local_time
-from sayso.surfaces.cli.pages import Page, page, show_more
-from sayso.surfaces.cli.place import find_workspace, person_token, run
+from sayso.surfaces.cli.pages import page, show_page
+from sayso.surfaces.cli.place import find_workspace
 from sayso.surfaces.cli.problem import FAILED, OK, usage
 from sayso.surfaces.cli.words import counted
 
-T = TypeVar("T")
 CustomerArgument = Annotated[
     str, typer.Argument(metavar="CUSTOMER", help="The customer's id at the provider.")
 ]
@@ -74,7 +73,7 @@ def erase(
             customer, reason=reason, by=by, key=key, rewrite=rewrite, via="cli"
         )
 
-    found = _as_person(workspace, work)
+    found = look_as_person(workspace, work)
     if as_json:
         out.document(found)
         return OK
@@ -98,27 +97,27 @@ def erasures(
 ) -> int:
     """List who was erased, by pseudonym, newest first."""
     out = Out(as_json=as_json)
-
-    async def work(sayso: Sayso) -> Page[ErasureView]:
-        return await page(
+    read = look(
+        find_workspace(workspace),
+        lambda sayso: page(
             lambda n, last: sayso.subjects.erasures(limit=n, after=last), limit, after
-        )
-
-    read = _looking(workspace, work)
-    found = read.rows
-    if as_json:
-        out.document({"erasures": found, "after": read.after})
-    elif not found:
-        out.line("Nobody was erased.")
-    else:
-        rows = [
-            [one.id, one.status, one.subject, one.reason, one.by, local_time(one.begun_at)[:16]]
-            for one in found
-        ]
-        out.table(["id", "status", "customer", "reason", "by", "at"], rows)
-        options = {"-n": limit, "--workspace": workspace}
-        show_more(out, "audit erasures", options, read.after)
+        ),
+    )
+    show_page(
+        out,
+        "audit erasures",
+        read,
+        noun="erasures",
+        columns=["id", "status", "customer", "reason", "by", "at"],
+        row=_erasure_row,
+        nothing=["Nobody was erased."],
+        options={"-n": limit, "--workspace": workspace},
+    )
     return OK
+
+
+def _erasure_row(one: ErasureView) -> list[str]:
+    return [one.id, one.status, one.subject, one.reason, one.by, local_time(one.begun_at)[:16]]
 
 
 def subject(
@@ -135,7 +134,7 @@ def subject(
     async def work(sayso: Sayso, by: Token) -> dict[str, Any]:
         return await sayso.subjects.export(customer, by=by)
 
-    found = _as_person(workspace, work)
+    found = look_as_person(workspace, work)
     with new_file(path, mode=0o600) as file:
         file.write(orjson.dumps(found, option=orjson.OPT_INDENT_2) + b"\n")
     counts = counts_of(found)
@@ -159,7 +158,7 @@ def hold(
     async def work(sayso: Sayso, by: Token) -> HoldView:
         return await sayso.subjects.hold(customer, reason=reason, by=by, via="cli")
 
-    return _show_hold(out, _as_person(workspace, work))
+    return _show_hold(out, look_as_person(workspace, work))
 
 
 def release(
@@ -173,7 +172,7 @@ def release(
     async def work(sayso: Sayso, by: Token) -> HoldView:
         return await sayso.subjects.release(hold_id, by=by, via="cli")
 
-    return _show_hold(out, _as_person(workspace, work))
+    return _show_hold(out, look_as_person(workspace, work))
 
 
 def holds(
@@ -187,34 +186,29 @@ def holds(
 ) -> int:
     """List the legal holds in force, newest first."""
     out = Out(as_json=as_json)
-
-    async def work(sayso: Sayso) -> Page[HoldView]:
-        return await page(
+    read = look(
+        find_workspace(workspace),
+        lambda sayso: page(
             lambda n, last: sayso.subjects.holds(released=ended, limit=n, after=last), limit, after
-        )
-
-    read = _looking(workspace, work)
-    found = read.rows
-    if as_json:
-        out.document({"holds": found, "after": read.after})
-    elif not found:
-        out.line("Nothing is held.")
-    else:
-        rows = [[one.id, one.status, one.subject, one.reason, one.placed_by] for one in found]
-        out.table(["id", "status", "customer", "reason", "by"], rows)
-        options = {"--ended": ended, "-n": limit, "--workspace": workspace}
-        show_more(out, "audit holds", options, read.after)
+        ),
+    )
+    show_page(
+        out,
+        "audit holds",
+        read,
+        noun="holds",
+        columns=["id", "status", "customer", "reason", "by"],
+        row=lambda one: [one.id, one.status, one.subject, one.reason, one.placed_by],
+        nothing=["Nothing is held."],
+        options={"--ended": ended, "-n": limit, "--workspace": workspace},
+    )
     return OK
 
 
 def sweep(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int:
     """Blank now what is older than [retention] of sayso.toml says; servers do it by themselves."""
     out = Out(as_json=as_json)
-
-    async def work(sayso: Sayso) -> SweepView:
-        return await sayso.subjects.sweep()
-
-    found = _looking(workspace, work)
+    found = look(find_workspace(workspace), lambda sayso: sayso.subjects.sweep())
     again = found.restored
     _show_restored(out, again)
     if as_json:
@@ -235,27 +229,6 @@ def _show_restored(out: Out, again: HeldAgainView) -> None:
         out.line(f"Back from a backup, and erased again: {again.erased}.")
     for pseudonym, why in again.left:
         out.warn(f"{pseudonym} is back from a backup, and cannot be erased again now: {why}")
-
-
-def _as_person(workspace: Path | None, work: Callable[[Sayso, Token], Awaitable[T]]) -> T:
-    folder = find_workspace(workspace)
-    secret = person_token(folder)
-
-    async def inside() -> T:
-        async with Sayso.open(folder, act=False) as sayso:
-            return await work(sayso, await sayso.person_of(secret))
-
-    return run(inside())
-
-
-def _looking(workspace: Path | None, work: Callable[[Sayso], Awaitable[T]]) -> T:
-    folder = find_workspace(workspace)
-
-    async def inside() -> T:
-        async with Sayso.open(folder, act=False) as sayso:
-            return await work(sayso)
-
-    return run(inside())
 
 
 def _ask(out: Out, question: str) -> None:
