@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from sayso.errors import Code, ConfigError
+from sayso.ids import DEFAULT_TENANT
 
 FILE_NAME = "sayso.toml"
 _NAME = r"^[a-z][a-z0-9_-]{0,39}$"
@@ -35,7 +36,7 @@ class WorkspaceSection(_Section):
     """Who we are: `name` is the first part of every log's origin, and never changes."""
 
     name: Name = "sayso"
-    tenant: Name = "main"
+    tenant: Name = DEFAULT_TENANT
 
 
 class StoreSection(_Section):

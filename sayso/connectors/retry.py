@@ -85,7 +85,3 @@ class RetryPolicy:
     def _used_up(self, state: RetryCallState) -> bool:
         waited = state.idle_for + state.upcoming_sleep
         return state.attempt_number >= self.attempts or waited > self.budget_s
-
-
-ONCE = RetryPolicy(attempts=1)
-"""Never asks again."""

@@ -19,7 +19,7 @@ from sayso.audit.segments.segment import (
     tenant_folder,
     write_segment,
 )
-from sayso.audit.tree.merkle import LeafHashes, leaf_hash, subtree_proof
+from sayso.audit.tree.merkle import LeafHashes, inclusion_proof, leaf_hash
 
 COUNT = 256
 LEVEL = 8
@@ -139,7 +139,7 @@ class SealedLog(SmallLog):
                 info,
                 note=(note or self.note()).encode(),
                 vkeys=[vkey for vkey, _ in self.keys],
-                proof=subtree_proof(leaves, LEVEL, first // COUNT, size),
+                proof=inclusion_proof(leaves, first, size)[LEVEL:],
                 bodies=bodies,
             )
         name = segment_name(first, COUNT, written.sha256_hex)

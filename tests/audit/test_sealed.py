@@ -25,9 +25,9 @@ from sayso.audit.segments.segment import SegmentReader
 from sayso.audit.tree.merkle import (
     Frontier,
     LeafHashes,
+    inclusion_proof,
     leaf_hash,
     root_of,
-    subtree_proof,
     verify_subtree,
 )
 from sayso.audit.verify import verify
@@ -311,7 +311,7 @@ def test_a_subtree_is_proven_in_every_tree_that_has_it(
     leaves = [leaf_hash(b"%d" % at) for at in range(size)]
     own = leaves[index << level : (index + 1) << level]
     node, whole = root_of(own), root_of(leaves)
-    proof = subtree_proof(LeafHashes(leaves), level, index, size)
+    proof = inclusion_proof(LeafHashes(leaves), index << level, size)[level:]
     assert verify_subtree(node, level, index, size, proof, whole)
     other = data.draw(st.integers(0, size >> level))
     if other != index:

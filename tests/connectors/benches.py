@@ -16,7 +16,7 @@ import httpx
 from sayso.actions.action import Subject
 from sayso.connectors.base import Connector
 from sayso.connectors.email import EmailConnector, FileTransport, SmtpTransport, Transport, Writer
-from sayso.connectors.retry import ONCE, RetryPolicy
+from sayso.connectors.retry import RetryPolicy
 from sayso.connectors.secret import Secret
 from sayso.connectors.setup import Address
 from sayso.connectors.stripe import StripeConnector
@@ -31,6 +31,8 @@ ANA = Subject(id="cus_demo_ana")
 BEN = Subject(id="cus_demo_ben")
 LONG_S = 60.0
 """For what no test wants to run out of time."""
+ONCE = RetryPolicy(attempts=1)
+"""Never asks again."""
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 

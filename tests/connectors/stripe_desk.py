@@ -6,12 +6,12 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from connectors.benches import ANA, LONG_S, stripe_on
+from connectors.benches import ANA, LONG_S, ONCE, stripe_on
 
 from sayso.actions.action import Subject
 from sayso.actions.snapshot import Absence, Call, Receipt, Resolved
 from sayso.connectors.registry import Connectors
-from sayso.connectors.retry import ONCE, RetryPolicy
+from sayso.connectors.retry import RetryPolicy
 from sayso.errors import SaysoError
 from sayso.json import JsonObject
 from sayso.testing.sandbox import Sandbox

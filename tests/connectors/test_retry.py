@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sayso.connectors.retry import ONCE, RetryPolicy
+from sayso.connectors.retry import RetryPolicy
 from sayso.errors import (
     Code,
     OutcomeUnknownError,
@@ -90,5 +90,5 @@ async def test_once_is_once() -> None:
     """The policy of a write."""
     provider = Provider(busy())
     with pytest.raises(RetryableError):
-        await ONCE.run(provider.ask)
+        await RetryPolicy(attempts=1).run(provider.ask)
     assert provider.calls == 1

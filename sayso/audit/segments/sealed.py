@@ -15,9 +15,8 @@ from sayso.audit.segments.segment import (
     SegmentReader,
     is_segment_name,
     is_segment_size,
-    root_of_tile,
 )
-from sayso.audit.tree.merkle import HASH_BYTES, Frontier
+from sayso.audit.tree.merkle import HASH_BYTES, Frontier, root_of
 from sayso.errors import IntegrityError
 
 SEALED = "log.sealed"
@@ -84,7 +83,7 @@ class SealedSegment:
     @property
     def fits_its_tile(self) -> bool:
         """Whether the kept hashes lead to the kept root."""
-        return root_of_tile(self.tiles) == self.root
+        return root_of(self.tiles) == self.root
 
 
 def parse_sealed(

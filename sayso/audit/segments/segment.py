@@ -30,7 +30,7 @@ from typing import BinaryIO, Final, NoReturn
 from sayso.audit.entry import MAX_BODY_BYTES, Json, canonical_bytes, read_canonical
 from sayso.audit.notes.strict64 import decode64, encode64
 from sayso.audit.regular import open_regular
-from sayso.audit.tree.merkle import HASH_BYTES, Frontier, leaf_hash
+from sayso.audit.tree.merkle import HASH_BYTES, leaf_hash, root_of
 from sayso.audit.tree.path import index_path
 from sayso.errors import Code, IntegrityError
 
@@ -106,13 +106,6 @@ def tenant_folder(tenant: str) -> str:
     return tenant.replace(":", "%3a")
 
 
-def root_of_tile(leaves: Sequence[bytes]) -> bytes:
-    """The root over at most 256 hashes."""
-    frontier = Frontier()
-    frontier.extend(leaves)
-    return frontier.root()
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WrittenSegment:
     """A file that was written: its length and SHA-256, and the root over its entries."""
@@ -164,7 +157,7 @@ def write_segment(
     return WrittenSegment(
         length=hashing.length,
         sha256_hex=hashing.sha256.hexdigest(),
-        root=root_of_tile(roots),
+        root=root_of(roots),
         tile=b"".join(roots),
     )
 
@@ -182,7 +175,7 @@ def _bundle(bodies: Iterable[bytes]) -> bytes:
 
 
 def _tile_roots(leaves: Sequence[bytes]) -> list[bytes]:
-    return [root_of_tile(leaves[at : at + WIDTH]) for at in range(0, len(leaves), WIDTH)]
+    return [root_of(leaves[at : at + WIDTH]) for at in range(0, len(leaves), WIDTH)]
 
 
 def _tiles(info: SegmentInfo, leaves: list[bytes]) -> Iterator[tuple[str, bytes]]:
@@ -305,7 +298,7 @@ class SegmentReader:
                 leaves.append(leaf_hash(body))
                 yield body
         roots = _tile_roots(leaves)
-        self.root, self.tile = root_of_tile(roots), b"".join(roots)
+        self.root, self.tile = root_of(roots), b"".join(roots)
         for name, content in _tiles(self.info, leaves):
             if self._member(name, WIDTH * HASH_BYTES) != content:
                 self._malformed()

@@ -265,32 +265,6 @@ def verify_inclusion(
     return last == 0 and node == root
 
 
-def subtree_proof(source: HashSource, level: int, index: int, size: int) -> tuple[bytes, ...]:
-    """The hashes that lead from a complete subtree to the root of the first `size` leaves.
-
-    Args:
-        level, index: the subtree over the leaves `[index << level, (index + 1) << level)`.
-
-    Returns:
-        The inclusion proof of its first leaf without the hashes inside the subtree.
-    """
-    first = index << level
-    if not 0 <= first <= size - (1 << level):
-        raise RefusedError(Code.INVALID_INPUT, f"a log of {size} entries has no such subtree")
-    proof: list[bytes] = []
-    begin, end = 0, size
-    while end - begin > 1 << level:
-        middle = begin + _split(end - begin)
-        if first < middle:
-            proof.append(_subtree(source, middle, end))
-            end = middle
-        else:
-            proof.append(_subtree(source, begin, middle))
-            begin = middle
-    proof.reverse()
-    return tuple(proof)
-
-
 def verify_subtree(
     node: bytes, level: int, index: int, size: int, proof: Sequence[bytes], root: bytes
 ) -> bool:
