@@ -33,7 +33,7 @@ from sayso.actions.queue import (
     votes_of,
 )
 from sayso.actions.reach import Directory, Person, Reach
-from sayso.actions.reading import resolve
+from sayso.actions.reading import read_target
 from sayso.actions.rows import ActionRow, get_action
 from sayso.actions.snapshot import Resolved, difference
 from sayso.actions.state import Status
@@ -268,7 +268,7 @@ class Approvals:
         )
         args, wanted = lowered_args(self._reach.action(row.name), row, decision)
         draft = replace(row, args=args, revision=row.revision + 1)
-        resolved = await resolve(self._reach, row.id, row.name, args, row.subject)
+        resolved = await read_target(self._reach, row.id, row.name, args, row.subject)
         # INVARIANT: the editor's yes covers what the card showed, except for the lower amount.
         assert row.snapshot is not None
         changed = difference(row.snapshot.resolved, resolved, lowered=True)

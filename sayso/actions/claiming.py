@@ -180,8 +180,8 @@ class Claims:
 def _key_until(row: ActionRow, key: str, retention_s: int | None, now: int) -> int | None:
     """Until when the provider surely remembers the key of a call that is made now.
 
-    INVARIANT: it counts from the first request with it, which a call that was released may have
-    been, although it did nothing.
+    INVARIANT: it counts from the first request with it, which a harmless call may have been,
+    although it did nothing.
     """
     if retention_s is None:
         return None

@@ -54,7 +54,7 @@ def storable(words: str, most: int = 200) -> str:
     return words[:most].encode(errors="replace").decode()
 
 
-def plain(value: JsonValue, name: str = "") -> Json:
+def normal_json(value: JsonValue, name: str = "") -> Json:
     """JSON as the log's profile holds it: NFC text, whole numbers, lists and dicts.
 
     Args:
@@ -77,15 +77,15 @@ def plain(value: JsonValue, name: str = "") -> Json:
                 next_step="write money in minor units",
             )
         case Mapping():
-            return {key: plain(inner, key) for key, inner in value.items()}
+            return {key: normal_json(inner, key) for key, inner in value.items()}
         case Sequence():
-            return [plain(inner) for inner in value]
+            return [normal_json(inner) for inner in value]
 
 
 def pairs(values: Mapping[str, str | int | bool | Money | None]) -> list[Json]:
     """Free-named values as sorted `[name, value]` pairs, since a body's keys are a closed set."""
     return [
-        [name, dict(value.to_json()) if isinstance(value, Money) else plain(value)]
+        [name, dict(value.to_json()) if isinstance(value, Money) else normal_json(value)]
         for name, value in sorted(values.items())
     ]
 
@@ -93,7 +93,7 @@ def pairs(values: Mapping[str, str | int | bool | Money | None]) -> list[Json]:
 def resolved_json(resolved: Resolved) -> dict[str, Json]:
     """Everything of a snapshot that the digest covers."""
     return {
-        "args": plain(resolved.args),
+        "args": normal_json(resolved.args),
         "object": [resolved.object_kind, resolved.object_id],
         "owner": resolved.owner,
         "owner_proof": resolved.owner_proof,
@@ -101,7 +101,7 @@ def resolved_json(resolved: Resolved) -> dict[str, Json]:
         "payee": resolved.payee,
         "amount": None if resolved.amount is None else dict(resolved.amount.to_json()),
         "preconditions": pairs(resolved.preconditions),
-        "fields": [[name, plain(str(value))] for name, value in resolved.fields.items()],
+        "fields": [[name, normal_json(str(value))] for name, value in resolved.fields.items()],
         "facts": pairs(resolved.facts),
         "personal": pairs({name: str(value) for name, value in resolved.personal.items()}),
     }

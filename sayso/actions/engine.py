@@ -26,7 +26,7 @@ from sayso.actions.proposals import Proposals
 from sayso.actions.queue import approval_of
 from sayso.actions.rates import Rates
 from sayso.actions.reach import Directory, Reach
-from sayso.actions.reading import MAX_BREAKS, resolve
+from sayso.actions.reading import MAX_BREAKS, read_target
 from sayso.actions.recovery import (
     CallAgain,
     Settle,
@@ -38,7 +38,7 @@ from sayso.actions.recovery import (
 )
 from sayso.actions.reminding import Reminders
 from sayso.actions.rows import ActionRow, get_action
-from sayso.actions.settling import MAX_RELEASES, Settlements
+from sayso.actions.settling import MAX_HARMLESS_CALLS, Settlements
 from sayso.actions.snapshot import Absence, Receipt, difference
 from sayso.actions.state import Status
 from sayso.actions.waiting import (
@@ -343,7 +343,7 @@ class Engine:
         judged = row.snapshot.resolved
         with self._telemetry.span("sayso.resolve", row.traceparent, {"sayso.action": row.name}):
             try:
-                found = await resolve(self._reach, row.id, row.name, judged.args, row.subject)
+                found = await read_target(self._reach, row.id, row.name, judged.args, row.subject)
             except RefusedError as error:
                 # INVARIANT: by its code only, since this goes into the log for good, and a
                 # provider's words may name the customer.
@@ -411,7 +411,7 @@ class Engine:
         it. A call that is made again is looked up before; the last one is here.
         """
         outcome = await outcome_of(self._reach, call_of(row), self._settings.call_timeout_s)
-        is_last = which is Try.FIRST and row.attempts + 1 >= MAX_RELEASES
+        is_last = which is Try.FIRST and row.attempts + 1 >= MAX_HARMLESS_CALLS
         if not isinstance(outcome, RetryableError) or not is_last:
             return outcome
         found = await self._look_up(row)
@@ -472,7 +472,7 @@ class Engine:
 
 
 def _check_not_done(unproven: str | None) -> None:
-    """Go no further with a released action while its call may have had its effect.
+    """Go no further after a harmless call while it may have had its effect after all.
 
     Raises:
         RetryableError: `provider_unavailable`; see `not_proven`.

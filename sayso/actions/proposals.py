@@ -9,7 +9,7 @@ from itertools import count
 import orjson
 
 from sayso.actions.action import Subject
-from sayso.actions.digest import hash_of, is_text, plain, storable
+from sayso.actions.digest import hash_of, is_text, normal_json, storable
 from sayso.actions.judging import Judge, Judged, judged_data
 from sayso.actions.keys import check_callers_key, check_key, check_repeated, key_params, read_by_key
 from sayso.actions.ledger import SYSTEM, Ledger, entry_of
@@ -17,7 +17,7 @@ from sayso.actions.plan import OnFailure, Step
 from sayso.actions.priority import NORMAL, check_priority
 from sayso.actions.queue import ApprovalRow, ApprovalStatus, approval_of, put_approval
 from sayso.actions.reach import Reach
-from sayso.actions.reading import resolve
+from sayso.actions.reading import read_target
 from sayso.actions.rows import ActionRow, read_action
 from sayso.actions.snapshot import Resolved
 from sayso.actions.state import Status
@@ -250,7 +250,7 @@ class Proposals:
 
     async def _resolve(self, draft: ActionRow) -> Resolved:
         with self._telemetry.span("sayso.resolve", draft.traceparent, {"sayso.action": draft.name}):
-            return await resolve(self._reach, draft.id, draft.name, draft.args, draft.subject)
+            return await read_target(self._reach, draft.id, draft.name, draft.args, draft.subject)
 
     async def record_refusal(self, proposal: Proposal, error: RefusedError) -> None:
         """Record that a proposal was refused as it came, so that there is no row of it.
@@ -447,7 +447,7 @@ def _fingerprint(proposal: Proposal) -> str:
         )
     # NOTE: the arguments' names are the caller's, so they are hashed as text, not as a body.
     try:
-        args = orjson.dumps(plain(proposal.args), option=orjson.OPT_SORT_KEYS).decode()
+        args = orjson.dumps(normal_json(proposal.args), option=orjson.OPT_SORT_KEYS).decode()
     except (TypeError, RecursionError) as error:
         raise RefusedError(
             Code.INVALID_INPUT,

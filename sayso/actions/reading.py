@@ -22,7 +22,7 @@ MAX_BREAKS = 8
 """After so many tries in which its connector broke off an action is refused; about two minutes."""
 
 
-async def resolve(
+async def read_target(
     reach: Reach, action_id: str, name: str, args: JsonObject, subject: Subject
 ) -> Resolved:
     """What the action would do now, read at the provider.

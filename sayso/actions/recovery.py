@@ -95,9 +95,9 @@ def after_look_up(
 def not_proven(
     row: ActionRow, guarantee: Guarantee, found: Absence | SaysoError, now: int
 ) -> str | None:
-    """Why a call that was released may still have done it, in words; None when nothing says so.
+    """Why a harmless call may still have done it, in words; None when nothing says so.
 
-    The provider's word that surely nothing was done is what a release rests on. Where a look-up can
+    A call is harmless by the provider's word that surely nothing was done. Where a look-up can
     prove it, the proof is waited for before anything is asked for under a new key.
     """
     if isinstance(found, SaysoError):

@@ -15,7 +15,7 @@ from sayso.audit.entry import EntryKind, Json
 from sayso.errors import Code, IntegrityError, RefusedError, RetryableError, SaysoError
 from sayso.store.base import Transaction
 
-MAX_RELEASES = 8
+MAX_HARMLESS_CALLS = 8
 """How many calls are made of which the provider says that they surely did nothing."""
 _MOST = 500
 """So many characters of a provider's words are kept."""
@@ -46,10 +46,10 @@ class Settlements:
             return self._write(tx, row, moved, EntryKind.ACTION_SUCCEEDED, data)
         data = {"code": outcome.code.value}
         error = {"code": outcome.code.value, "message": storable(outcome.message, _MOST)}
-        # INVARIANT: only a first call can be released, since an earlier one of the same intent may
+        # INVARIANT: only a first call can be harmless, since an earlier one of the same intent may
         # have done it; and a no to a later call proves nothing while that is open.
-        released = isinstance(outcome, RetryableError) and row.attempts + 1 < MAX_RELEASES
-        if isinstance(outcome, RetryableError) and released and which is Try.FIRST:
+        may_call_again = row.attempts + 1 < MAX_HARMLESS_CALLS
+        if isinstance(outcome, RetryableError) and which is Try.FIRST and may_call_again:
             delay = retry_delay_micros(row.attempts, outcome.retry_after_s)
             moved = replace(
                 row,

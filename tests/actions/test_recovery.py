@@ -33,7 +33,7 @@ from sayso.actions.engine import Boundary, EngineSettings
 from sayso.actions.ledger import Ledger
 from sayso.actions.moves import Moves
 from sayso.actions.rows import get_action
-from sayso.actions.settling import MAX_RELEASES, Settlements
+from sayso.actions.settling import MAX_HARMLESS_CALLS, Settlements
 from sayso.actions.snapshot import Absence, Call, Receipt
 from sayso.audit.personal import Personal
 from sayso.errors import Code, IntegrityError, RetryableError
@@ -241,12 +241,12 @@ async def test_the_last_call_that_is_denied_is_looked_up_as_each_before_it(
     shop = Shop(guarantee)
     async with open_shop(tmp_path, shop=shop) as house:
         stock(house)
-        shop.faults += [ShopFault.UNREACHABLE] * (MAX_RELEASES - 1) + [ShopFault.DENIES]
+        shop.faults += [ShopFault.UNREACHABLE] * (MAX_HARMLESS_CALLS - 1) + [ShopFault.DENIES]
         view = await propose(house, 2000)
         while view.status == "approved":
             house.clock.advance(minutes=5)
             view = await advance(house, view)
-        assert len(shop.books.calls) == MAX_RELEASES
+        assert len(shop.books.calls) == MAX_HARMLESS_CALLS
         assert (view.status, len(shop.books.payouts)) == ("succeeded", 1)
         assert_verified(house)
 
@@ -260,7 +260,7 @@ async def test_the_last_denied_call_is_unknown_until_an_empty_look_up_proves_som
     shop = SlowToShow(verifiable(settle_after_s=60), clock, delay_s=50)
     async with open_shop(tmp_path, shop=shop, clock=clock) as house:
         stock(house)
-        shop.faults += [ShopFault.UNREACHABLE] * (MAX_RELEASES - 1) + [ShopFault.DENIES]
+        shop.faults += [ShopFault.UNREACHABLE] * (MAX_HARMLESS_CALLS - 1) + [ShopFault.DENIES]
         view = await propose(house, 2000)
         while view.status == "approved":
             clock.advance(minutes=5)
@@ -276,7 +276,7 @@ async def test_a_call_that_no_look_up_can_find_fails_by_the_providers_word(tmp_p
     """Where nothing can be proven, a no that is said eight times is a no, and nobody waits."""
     async with open_shop(tmp_path, shop=Shop(at_most_once())) as house:
         stock(house)
-        house.shop.faults += [ShopFault.UNREACHABLE] * MAX_RELEASES
+        house.shop.faults += [ShopFault.UNREACHABLE] * MAX_HARMLESS_CALLS
         view = await settle(house, await propose(house, 2000))
         assert view.status == "failed"
         assert house.shop.books.payouts == []
