@@ -135,9 +135,9 @@ def held_view(reader: Reader, row: ActionRow) -> HeldView | None:
         return None
     if not row.held_by.startswith(_STOP_PREFIX):
         found = reader.one("action.by_id", tenant=row.tenant, id=row.held_by)
-        status = "gone" if found is None else read_action(found).status.value
-        reason = f"{row.held_by}, on the same object, is {status}"
-        return HeldView(by=row.held_by, code="unsettled", reason=reason)
+        status = None if found is None else read_action(found).status.value
+        reason = f"{row.held_by}, on the same object, is {status or 'gone'}"
+        return HeldView(by=row.held_by, code="unsettled", reason=reason, status=status)
     stop = get_stop(reader, row.tenant, row.held_by)
     why = f": {stop.reason}" if stop.reason else ""
     return HeldView(by=stop.id, code="stopped", reason=f"stopped ({stop.what}){why}")

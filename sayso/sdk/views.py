@@ -109,16 +109,18 @@ class HeldView(View):
     Attributes:
         by: the stop, `stp_…`, or the other action on the same object, `act_…`.
         code: `stopped` or `unsettled`. reason: the same in words.
+        status: of the other action; None for a stop.
     """
 
     by: str
     code: Literal["stopped", "unsettled"]
     reason: str
+    status: str | None = None
 
     @property
     def for_a_person(self) -> bool:
         """Whether a person can settle the other action; one that is being called, nobody can."""
-        return self.code == "unsettled" and self.reason.endswith(f" is {Status.UNKNOWN}")
+        return self.status == Status.UNKNOWN
 
     @property
     def sentence(self) -> str:

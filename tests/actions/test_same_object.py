@@ -76,6 +76,7 @@ async def test_two_equal_partial_refunds_both_succeed_one_after_the_other(tmp_pa
         assert second.held is not None
         assert (second.held.code, second.held.by) == ("unsettled", first.id)
         assert "executing" in second.held.reason
+        assert (second.held.status, second.held.for_a_person) == ("executing", False)
         await serve(house)
         second = await house.sayso.action(second.id)
         assert (second.status, second.revision) == ("succeeded", 2)
@@ -222,6 +223,7 @@ async def test_a_persons_word_frees_the_object(tmp_path: Path, outcome: str) -> 
         assert waits.held is not None
         assert waits.held.by == lost.id
         assert "unknown" in waits.held.reason
+        assert (waits.held.status, waits.held.for_a_person) == ("unknown", True)
         word = found(lost) if outcome == "succeeded" else found(lost, "failed", receipt="")
         await house.sayso.resolve_as(word)
         await serve(house)

@@ -34,8 +34,9 @@ logger = logging.getLogger("sayso.slack")
 
 VIA = "slack"
 
-_CHOICES = {REJECT: Choice.REJECT, LOWER: Choice.EDIT}
-"""What a button's form is for."""
+_BUTTONS = {APPROVE: Choice.APPROVE, REJECT: Choice.REJECT, LOWER: Choice.EDIT}
+_FORMS = {forms.REJECT_FORM: Choice.REJECT, forms.LOWER_FORM: Choice.EDIT}
+"""What whoever clicks or submits it wants to say."""
 
 _STALE = frozenset({Code.STALE_REVISION, Code.DIGEST_MISMATCH, Code.ALREADY_DECIDED})
 
@@ -59,15 +60,16 @@ class Deciding:
         """Answer a click on a card's button."""
         try:
             pointer = Pointer.read(click.value)
+            choice = _BUTTONS.get(click.action_id)
+            if choice is None:
+                raise RefusedError(Code.INVALID_INPUT, "this button is not one of ours")
             who = await self._identities.identify(click.account)
             if who.person is None:
-                return await self._turn_away(click.account, who, pointer, click.action_id)
-            if click.action_id == APPROVE:
-                decided = await self._decide(pointer, who.person.id, Choice.APPROVE)
+                return await self._turn_away(click.account, who, pointer, choice)
+            if choice is Choice.APPROVE:
+                decided = await self._decide(pointer, who.person.id, choice)
                 return Answer(tell=decided_text(decided))
-            if click.action_id in _CHOICES:
-                return await self._open(click, pointer, who.person.id)
-            raise RefusedError(Code.INVALID_INPUT, "this button is not one of ours")
+            return await self._open(click, pointer, who.person.id, choice)
         except RefusedError as error:
             return _refused(error, click.value)
         except (SaysoError, TimeoutError) as error:
@@ -77,15 +79,16 @@ class Deciding:
         """Answer a form: errors go to their field, everything else replaces the form."""
         try:
             pointer = Pointer.read(form.metadata)
+            choice = _FORMS.get(form.callback_id)
+            if choice is None:
+                raise RefusedError(Code.INVALID_INPUT, "this form is not one of ours")
             who = await self._identities.identify(form.account)
             if who.person is None:
-                answer = await self._turn_away(form.account, who, pointer, form.callback_id)
+                answer = await self._turn_away(form.account, who, pointer, choice)
                 return _as_note("Not possible", answer)
-            if form.callback_id == forms.REJECT_FORM:
+            if choice is Choice.REJECT:
                 return await self._reject(form, pointer, who.person.id)
-            if form.callback_id == forms.LOWER_FORM:
-                return await self._lower(form, pointer, who.person.id)
-            raise RefusedError(Code.INVALID_INPUT, "this form is not one of ours")
+            return await self._lower(form, pointer, who.person.id)
         except RefusedError as error:
             return _as_note("Not possible", _refused(error, form.metadata))
         except (SaysoError, TimeoutError) as error:
@@ -120,10 +123,9 @@ class Deciding:
         )
 
     async def _turn_away(
-        self, account: Account, who: Identified, pointer: Pointer, wanted: str
+        self, account: Account, who: Identified, pointer: Pointer, choice: Choice
     ) -> Answer:
         """Refuse an account that is no approver, and have that recorded like any refusal."""
-        choice = _CHOICES.get(wanted, Choice.APPROVE)
         try:
             await self._decide(pointer, account.actor, choice, code="not_given")
         except RefusedError as error:
@@ -134,10 +136,10 @@ class Deciding:
             )
         raise AssertionError("an account without a person has decided")
 
-    async def _open(self, click: Click, pointer: Pointer, person: str) -> Answer:
-        """Show the form that the button stands for, if its answer would count now."""
-        approval = await self._check(pointer, person, _CHOICES[click.action_id])
-        if click.action_id == REJECT:
+    async def _open(self, click: Click, pointer: Pointer, person: str, choice: Choice) -> Answer:
+        """Show the form in which the choice is made, if it would count now."""
+        approval = await self._check(pointer, person, choice)
+        if choice is Choice.REJECT:
             view = forms.reject_form(approval)
         else:
             amount = Card.from_json(approval.card).amount

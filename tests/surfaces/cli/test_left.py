@@ -90,15 +90,13 @@ def test_what_another_action_holds_names_that_one(place: Place) -> None:
     """Whoever reads it can settle the other one."""
     document = place.refund(minor=100).json
     del document["left"]
-    other = HeldView(by="act_other", code="unsettled", reason="act_other is unknown")
+    other = HeldView(by="act_other", code="unsettled", reason="in other words", status="unknown")
     action = ActionView.model_validate(document)
     held = action.model_copy(update={"status": "approved", "held": other})
     (left,) = left_of(held)
     assert left.code == "unsettled"
     assert "sayso actions resolve act_other" in left.next_step
-    called = HeldView(
-        by="act_other", code="unsettled", reason="act_other, on the same object, is executing"
-    )
+    called = HeldView(by="act_other", code="unsettled", reason="it is unknown", status="executing")
     (left,) = left_of(action.model_copy(update={"status": "approved", "held": called}))
     assert "resolve" not in left.next_step, "nobody can settle what is being called"
     assert left.next_step.startswith(f"start {WHO}")

@@ -41,6 +41,39 @@ async def test_the_same_user_id_in_another_workspace_is_somebody_else(rig: Rig) 
     assert (await rig.approval(approval)).status == "pending"
 
 
+@pytest.mark.promise("refusals:recorded")
+async def test_what_an_unlinked_account_wanted_is_recorded(rig: Rig) -> None:
+    """Invariant 7: a refused button and a refused form each stand as what they would have said."""
+    rig.slack.add_user("USTRANGE")
+    approval = await rig.ask()
+    for action in (APPROVE, REJECT, LOWER):
+        await rig.click(approval, action, user="USTRANGE")
+    for action, values in ((REJECT, {"code": "other"}), (LOWER, {"amount": "80.50"})):
+        await rig.click(approval, action)
+        await rig.slack.submit_view(rig.slack.views[-1], values, user="USTRANGE")
+
+    assert (await rig.approval(approval)).status == "pending"
+    wanted = [
+        entry.body["data"]["decision"]
+        for entry in await rig.house.sayso.audit.tail(50)
+        if entry.kind == "approval.refused" and entry.body["approval"] == approval.id
+    ]
+    assert wanted[::-1] == ["approve", "reject", "edit", "reject", "edit"]
+
+
+async def test_a_button_that_is_not_ours_is_no_decision(rig: Rig) -> None:
+    """Nobody wanted anything by it, linked or not, so nothing stands in the log as wanted."""
+    rig.slack.add_user("USTRANGE")
+    approval = await rig.ask()
+    card = rig.card(approval)
+    for user in ("UMARIA", "USTRANGE"):
+        await rig.slack.click(card, "sayso.another", user=user, value=card.buttons[APPROVE])
+        await rig.app.told()
+        assert "not one of ours" in rig.told[-1]
+    assert (await rig.approval(approval)).status == "pending"
+    assert await rig.refusals(approval) == []
+
+
 @pytest.mark.promise("slack:guests")
 async def test_guests_bots_and_strangers_decide_nothing(rig: Rig) -> None:
     """SL-9: each flag refuses a linked person with the right role, and is recorded."""
