@@ -13,14 +13,14 @@ import sys
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 
-from bench import throughput_sayso
 from bench.place import open_workspace, working_folder
 from bench.report import Report, Row, print_report, show_progress
-from bench.throughput_flow import Flow, Place, drive_tasks
-from bench.throughput_sayso import PERSON, SaysoPeer, person_token
-from bench.throughput_server import build_syncs, run_server
-from bench.waiting_server import run_worker
-from bench.waiting_shop import CONNECTORS
+from bench.throughput import sayso as throughput_sayso
+from bench.throughput.flow import Flow, Place, drive_tasks
+from bench.throughput.sayso import PERSON, SaysoPeer, person_token
+from bench.throughput.server import build_syncs, run_server
+from bench.waiting.server import run_worker
+from bench.waiting.shop import CONNECTORS
 from sayso.actions.priority import NORMAL, WAITED_FOR
 from sayso.sdk.app import Sayso
 

@@ -13,12 +13,12 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 
-from bench import throughput_sayso
 from bench.place import working_folder
 from bench.report import Report, Row, print_report, show_progress
-from bench.throughput_flow import Place
-from bench.throughput_server import Server, build_syncs, run_server
-from bench.waiting_server import cpu_of, run_worker, serve
+from bench.throughput import sayso as throughput_sayso
+from bench.throughput.flow import Place
+from bench.throughput.server import Server, build_syncs, run_server
+from bench.waiting.server import cpu_of, run_worker, serve
 
 SQLITE, POSTGRES = "sqlite", "postgres"
 NAMES = {

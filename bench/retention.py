@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
-from bench.crash_lane import StoreKind
+from bench.crash.lane import StoreKind
 from bench.place import make_workspace, working_folder
 from bench.report import Report, Row, median, percentile, print_report, show_progress
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json

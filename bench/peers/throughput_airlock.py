@@ -16,7 +16,7 @@ from airlock import Decision, Effect, HumanDecision, Money, Policy, Reversibilit
 from airlock.store import from_url
 from airlock.transport.console import ConsoleApprovalTransport
 
-from bench.throughput_flow import Place
+from bench.throughput.flow import Place
 
 
 class Silent(io.StringIO):

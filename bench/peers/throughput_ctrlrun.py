@@ -15,7 +15,7 @@ import ctrlrun
 from ctrlrun.control import state_path
 from ctrlrun.postgres import PostgresStateStore
 
-from bench.throughput_flow import Place
+from bench.throughput.flow import Place
 
 POLICY = """
 schema: ctrlrun.policy/v2

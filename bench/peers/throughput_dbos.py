@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 from dbos import DBOS, DBOSConfig, WorkflowHandle
 
-from bench.throughput_flow import Place
+from bench.throughput.flow import Place
 
 PAYOUTS: list[tuple[str, int]] = []
 WAIT_S = 3600

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 from holdpoint import HoldPoint, SQLiteStore
 
-from bench.throughput_flow import Place
+from bench.throughput.flow import Place
 
 
 class Holdpoint:

@@ -17,8 +17,8 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.types import Command
 
-from bench.overhead_langgraph import Refund, Till, build
-from bench.throughput_flow import Place
+from bench.overhead.langgraph import Refund, Till, build
+from bench.throughput.flow import Place
 
 POOL = 32
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bench.crash_bank import Refund
-from bench.crash_connector import GuaranteeKind
-from bench.crash_judge import Faults, judge
-from bench.crash_ledger import Kept
-from bench.crash_plan import Wish
+from bench.crash.bank import Refund
+from bench.crash.connector import GuaranteeKind
+from bench.crash.judge import Faults, judge
+from bench.crash.ledger import Kept
+from bench.crash.plan import Wish
 
 
 def wish(guarantee: GuaranteeKind = "idempotent") -> Wish:

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from bench import crash_peers
-from bench.crash import lanes_of, shares
-from bench.crash_bank import BankControl, Order, run_bank
-from bench.crash_peers import PeerRan, PeerRun, run_peers
-from bench.crash_table import Result, report, table
+from bench.crash import peers as crash_peers
+from bench.crash.bank import BankControl, Order, run_bank
+from bench.crash.command import lanes_of, shares
+from bench.crash.peers import PeerRan, PeerRun, run_peers
+from bench.crash.table import Result, report, table
 from bench.peers.crash_base import BankDoor, Spot, Word
 
 

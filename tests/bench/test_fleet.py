@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench import fleet
-from bench.throughput_flow import Flow
+from bench.throughput.flow import Flow
 
 
 def flow(syncs: float | None, actions: int = 10) -> Flow:

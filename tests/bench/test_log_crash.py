@@ -11,8 +11,8 @@ import pytest
 from audit.attacks import change_body
 from audit.small_log import SIZE, SmallLog, editing, frontier_of
 
-from bench.crash_ledger import SqliteDatabase
-from bench.log_crash_judge import Faults, Log, Tree
+from bench.crash.ledger import SqliteDatabase
+from bench.log_crash.judge import Faults, Log, Tree
 
 TOLD = [f"act_{number}" for number in range(SIZE // 4)]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bench.crash_judge import Faults
-from bench.crash_ledger import Logged
-from bench.soak import FIGURES, Soaked, report, run, wish
-from bench.soak_figures import (
+from bench.crash.judge import Faults
+from bench.crash.ledger import Logged
+from bench.soak.command import FIGURES, Soaked, report, run, wish
+from bench.soak.figures import (
     Blow,
     by_action,
     settled_twice,

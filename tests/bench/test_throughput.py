@@ -11,11 +11,11 @@ from typing import Any, cast
 
 import pytest
 
-from bench import throughput_sayso
-from bench.throughput import main
-from bench.throughput_copies import BATCH, FIRST, TABLES, fill
-from bench.throughput_flow import Flow, Place, drive_tasks, drive_threads
-from bench.throughput_report import Found, bars, report
+from bench.throughput import sayso as throughput_sayso
+from bench.throughput.command import main
+from bench.throughput.copies import BATCH, FIRST, TABLES, fill
+from bench.throughput.flow import Flow, Place, drive_tasks, drive_threads
+from bench.throughput.report import Found, bars, report
 from sayso.sdk.app import Sayso
 from sayso.testing.shop import Shop
 

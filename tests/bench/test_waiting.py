@@ -11,9 +11,10 @@ from typing import Any, cast
 
 import pytest
 
-from bench import idle, waiting
-from bench.waiting import Waited
-from bench.waiting_server import cpu_of
+from bench import idle
+from bench.waiting import command as waiting
+from bench.waiting.command import Waited
+from bench.waiting.server import cpu_of
 
 WELL = Waited(
     filled_s=1.0,

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from bench.writers import (
+from bench.writers.candidates import (
+    ALONE,
+    CHAIN,
+    FILE,
+    GROUPED,
+    RELEASED,
+    SEQUENCED,
+    SHIPPED,
+    STATE,
+)
+from bench.writers.command import (
     JUDGED,
     POSTGRES_CANDIDATES,
     POSTGRES_LAYOUTS,
@@ -14,16 +24,6 @@ from bench.writers import (
     Layout,
     Measured,
     report,
-)
-from bench.writers_candidates import (
-    ALONE,
-    CHAIN,
-    FILE,
-    GROUPED,
-    RELEASED,
-    SEQUENCED,
-    SHIPPED,
-    STATE,
 )
 
 RATES = {STATE: 1000.0, GROUPED: 900.0, SHIPPED: 500.0, CHAIN: 200.0, SEQUENCED: 1.0, RELEASED: 1.0}
