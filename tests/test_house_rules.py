@@ -199,6 +199,26 @@ def test_nothing_of_ours_is_patched() -> None:
     assert patched == []
 
 
+def test_every_connection_to_sqlite_is_closed() -> None:
+    """`with` on a connection ends a transaction and leaves it open; Python 3.13 warns of each."""
+    left_open = [
+        place(name, node)
+        for name, tree in (*read_python(PACKAGE), *read_python(TESTS))
+        for node in ast.walk(tree)
+        if isinstance(node, ast.With)
+        for item in node.items
+        if isinstance(item.context_expr, ast.Call)
+        and dotted(item.context_expr.func) == "sqlite3.connect"
+        and item.optional_vars is not None
+        and not any(
+            isinstance(call, ast.Call)
+            and dotted(call.func) == f"{ast.unparse(item.optional_vars)}.close"
+            for call in ast.walk(tree)
+        )
+    ]
+    assert left_open == []
+
+
 def test_no_template_trusts_its_text() -> None:
     """WC-9: nothing marks foreign text as safe HTML."""
     trusting = [

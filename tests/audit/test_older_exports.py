@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -132,7 +133,7 @@ def test_a_database_that_is_shorter_was_rolled_back(tmp_path: Path) -> None:
     whole = SmallLog(NEW)
     found = judge(path, whole, NEW, growth_of(whole, OLD, NEW))
     assert damages(found) == [Damage.ROLLED_BACK]
-    with sqlite3.connect(path) as database:
+    with closing(sqlite3.connect(path)) as database:
         assert database.execute("select count(*) from log_entry").fetchone() == (OLD,)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 
 from support.house import ShopHouse
 
@@ -137,7 +138,7 @@ async def everything_stored(house: ShopHouse) -> str:
     """Each row of each table, as text, with whatever is sealed as it stands."""
     if not str(house.workspace.store_url).startswith("sqlite"):
         return await _everything_on_postgres(house)
-    with sqlite3.connect(house.workspace.store_path) as connection:
+    with closing(sqlite3.connect(house.workspace.store_path)) as connection:
         return "\n".join(connection.iterdump())
 
 

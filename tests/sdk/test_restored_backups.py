@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -24,8 +25,8 @@ async def test_a_restored_backup_is_told_whom_to_erase_again(tmp_path: Path) -> 
         house.shop.books.add("o_ana", ANA, Money(30_000, "USD"))
         await live(house)
         with (
-            sqlite3.connect(house.workspace.store_path) as source,
-            sqlite3.connect(tmp_path / "backup.db") as backup,
+            closing(sqlite3.connect(house.workspace.store_path)) as source,
+            closing(sqlite3.connect(tmp_path / "backup.db")) as backup,
         ):
             source.backup(backup)
         await house.sayso.subjects.erase(ANA, reason="subject_request", by=MARIA)

@@ -11,6 +11,8 @@ from typing import IO, NamedTuple, TypeAlias, cast
 
 import orjson
 
+from sayso.audit.verifying.scratch import open_scratch
+
 _KEPT = 50_000
 """Ids in memory; the entries of one mostly stand close together, so few are noted twice."""
 _BLOCK = 256
@@ -179,12 +181,7 @@ class LatestStatus:
 
     def _odd_ones(self) -> sqlite3.Connection:
         if self._odd is None:
-            # An empty name is a file of its own in the system's folder for such files.
-            self._odd = sqlite3.connect("", isolation_level=None)
-            self._odd.execute("pragma synchronous = off")
-            self._odd.execute("pragma journal_mode = off")
-            self._odd.executescript(_TABLES)
-            self._odd.execute("begin")
+            self._odd = open_scratch(self, _TABLES)
         return self._odd
 
 

@@ -19,6 +19,7 @@ from sayso.audit.verifying.rebuild import (
     said_by,
     without_beginning,
 )
+from sayso.audit.verifying.scratch import open_scratch
 from sayso.audit.verifying.stored_rows import StoredRow, binding_fault, name_of, said_in
 from sayso.audit.verifying.verification import Check, Damage, Findings
 
@@ -135,12 +136,7 @@ class Rebuilt:
 
     def _spill(self) -> sqlite3.Connection:
         if self._file is None:
-            # An empty name is a file of its own in the system's folder for such files.
-            self._file = sqlite3.connect("", isolation_level=None)
-            self._file.execute("pragma synchronous = off")
-            self._file.execute("pragma journal_mode = off")
-            self._file.execute(_PARTS)
-            self._file.execute("begin")
+            self._file = open_scratch(self, _PARTS)
         rows = ((table, name, orjson.dumps(state)) for (table, name), state in self._recent.items())
         self._file.executemany("insert into part values (?, ?, ?)", rows)
         self._recent.clear()
