@@ -7,6 +7,8 @@ is passed in. Nothing is imported before a connector of that name is set up.
 from __future__ import annotations
 
 import difflib
+import functools
+import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from importlib.metadata import EntryPoint, entry_points
@@ -79,7 +81,7 @@ class Connectors:
                 one that the connector does not have, `missing_secret`, `missing_extra` when its
                 package cannot be imported, `invalid_action`.
         """
-        found = entry_points(group=GROUP) if installed is None else installed
+        found = _installed(tuple(sys.path)) if installed is None else installed
         points = {point.name: point for point in found}
         registry = cls(())
 
@@ -261,6 +263,12 @@ class Connectors:
 
     def _of(self, action_name: str) -> Connector:
         return self._connectors[self.action(action_name).connector]
+
+
+@functools.lru_cache(maxsize=1)
+def _installed(_path: tuple[str, ...]) -> Sequence[EntryPoint]:
+    """The entry points of all packages on this path; their files are read once in a process."""
+    return tuple(entry_points(group=GROUP))
 
 
 async def _no_bearer(connection: str) -> Secret:

@@ -6,9 +6,9 @@ import asyncio
 import subprocess
 import sys
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import Distribution, DistributionFinder, EntryPoint, entry_points
 from pathlib import Path
 
 import httpx
@@ -82,6 +82,35 @@ def test_the_built_in_connectors_are_entry_points() -> None:
     installed = {point.name: point.value for point in entry_points(group=GROUP)}
     assert declared.items() <= installed.items()
     assert set(declared) == {"email", "stripe"}
+
+
+_ALL = DistributionFinder.Context()
+
+
+class _Asked(DistributionFinder):
+    """Knows no package, and counts how often it is asked for all."""
+
+    def __init__(self) -> None:
+        self.times = 0
+
+    def find_distributions(
+        self, context: DistributionFinder.Context = _ALL
+    ) -> Iterable[Distribution]:
+        """None."""
+        self.times += context.name is None
+        return ()
+
+
+def test_the_installed_connectors_are_looked_up_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A look reads a file of every package that is installed; another path is looked at anew."""
+    asked = _Asked()
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path, asked])
+    for place, times in (("here", 1), ("there", 2)):
+        monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path / place)])
+        assert load({}).names == load({}).names == []
+        assert asked.times == times
 
 
 def test_only_the_connectors_that_are_named_are_made() -> None:
