@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
-import os
 import secrets
-import signal
-import sys
-from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 import pytest
-from connectors import token_worker
 from connectors.token_worker import Grant, Job, connection_of, rows_on
 
 from sayso.connectors.exchange import OAuthExchange
@@ -29,10 +23,12 @@ from sayso.connectors.vault import new_key
 from sayso.errors import Code, RefusedError
 from sayso.store.sqlite import SqliteStore
 from sayso.testing.clock import START, FakeClock
+from sayso.testing.faults.crash import crash_at, paused_at
 from sayso.testing.idp import FakeIdp
 
 logger = logging.getLogger(__name__)
 
+WORK = "connectors.token_worker:ask"
 PROCESSES, CALLS = 8, 60
 LIMIT_S = 60.0
 PACE = 10.0
@@ -94,56 +90,22 @@ async def open_site(
             key=new_key(secrets.token_bytes).reveal(),
             token_endpoint=idp.token_endpoint,
             grant=grant,
+            began=datetime.now(UTC).timestamp(),
         )
         yield Site(idp=idp, store=store, job=job)
     await store.close()
 
 
-@asynccontextmanager
-async def started(job: Job) -> AsyncGenerator[Process]:
-    """A process, killed at the end whatever happens."""
-    tests = Path(__file__).parents[1]
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        token_worker.__file__,
-        stdin=PIPE,
-        stdout=PIPE,
-        env={**os.environ, "PYTHONPATH": f"{tests}{os.pathsep}{tests.parent}"},
-    )
-    try:
-        await told(process, job.line())
-        yield process
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
-
-
-async def told(process: Process, line: str) -> None:
-    assert process.stdin is not None
-    process.stdin.write(f"{line}\n".encode())
-    await process.stdin.drain()
-
-
-async def heard(process: Process) -> str:
-    assert process.stdout is not None
-    return (await asyncio.wait_for(process.stdout.readline(), LIMIT_S)).decode().strip()
-
-
-async def let_go(processes: Sequence[Process]) -> None:
-    """Wait until all are ready, then start their one clock."""
-    assert {await heard(process) for process in processes} == {"ready"}
-    began = str(datetime.now(UTC).timestamp())
-    for process in processes:
-        await told(process, began)
-
-
 async def race(job: Job) -> list[Told]:
-    """What each of the processes says at the end."""
-    async with AsyncExitStack() as stack:
-        processes = [await stack.enter_async_context(started(job)) for _ in range(PROCESSES)]
-        await let_go(processes)
-        return [Told(**json.loads(await heard(process))) for process in processes]
+    """What each of the processes says at the end; all begin once the last one is ready."""
+    with ExitStack() as stack:
+        processes = [
+            stack.enter_context(paused_at(WORK, "ready", job.told())) for _ in range(PROCESSES)
+        ]
+        for process in processes:
+            process.resume()
+        said = await asyncio.gather(*(asyncio.to_thread(one.result) for one in processes))
+    return [Told(**cast("dict[str, Any]", one)) for one in said]
 
 
 @pytest.mark.promise("tokens:one-refresh")
@@ -202,17 +164,14 @@ async def kill_at(site: Site, place: Killed) -> None:
     `leased`: `refresh_started` is written and nothing is sent. `called`: the provider has rotated
     and its answer is on the way. `answered`: it has come and is not written.
     """
-    job = site.job if place == "called" else replace(site.job, die_at=place)
-    if place == "called":
-        site.idp.hold()
-    async with started(job) as process:
-        await let_go([process])
-        if place == "called":
-            await site.idp.wait_until_held(LIMIT_S)
-        else:
-            assert await heard(process) == place
-        process.kill()
-        assert await process.wait() == -signal.SIGKILL
+    told = site.job.told()
+    if place != "called":
+        await asyncio.to_thread(crash_at, WORK, place, told)
+        return
+    site.idp.hold()
+    with paused_at(WORK, "ready", told) as process:
+        process.resume()
+        await site.idp.wait_until_held(LIMIT_S)
     site.idp.release()
 
 

@@ -1,22 +1,18 @@
-"""A process that asks for bearers: one line of JSON tells it how, one line of JSON is its answer.
+"""What a child process does that asks for bearers: JSON tells it how, and JSON is its answer.
 
-It says `ready` once everything is imported and open, and begins with the next line, which says when
-the clock of all began. Where `die_at` is given it says the place's name there, and waits to be
-killed.
+It passes `ready` once everything is open, `leased` after `refresh_started_at` is written and before
+the call, and `answered` after the provider's answer and before the write.
 """
 
 from __future__ import annotations
 
-import asyncio
-import json
 import os
 import secrets
-import sys
 from collections.abc import Coroutine
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from sayso.connectors.connection import Connection
 from sayso.connectors.exchange import OAuthExchange
@@ -27,14 +23,15 @@ from sayso.connectors.tokens import Token
 from sayso.connectors.vault import Vault
 from sayso.errors import SaysoError
 from sayso.ids import Tenant
+from sayso.json import JsonObject, JsonValue
 from sayso.store.sqlite import SqliteStore
 from sayso.testing.clock import START
+from sayso.testing.faults import Points
 from sayso.testing.idp import CLIENT_ID, CLIENT_SECRET
 
 TENANT = Tenant("main")
 LONG_S = 60.0
 Grant = Literal["refresh_token", "client_credentials"]
-DieAt = Literal["leased", "answered"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,22 +44,21 @@ class Job:
         pace: how much faster the clock runs, so that a life in whole seconds is a short one.
         calls: how many bearers it asks for at least.
         lives: it asks on until it was given so many different ones.
-        die_at: where it stops to be killed; `leased` is after `refresh_started_at` is written and
-            before the call, `answered` after the provider's answer and before the write.
+        began: when the clock of all began, in seconds since 1970 of the machine's clock.
     """
 
     database: str
     key: str
     token_endpoint: str
     grant: Grant
+    began: float
     pace: float = 1.0
     calls: int = 1
     lives: int = 1
-    die_at: DieAt | None = None
 
-    def line(self) -> str:
-        """The job as a line."""
-        return json.dumps(asdict(self))
+    def told(self) -> JsonObject:
+        """The job as JSON."""
+        return asdict(self)
 
 
 class FastClock:
@@ -81,36 +77,22 @@ class FastClock:
         return START + timedelta(seconds=passed_s * self._pace)
 
 
-class StoppingExchange(OAuthExchange):
-    """Stops where the job says."""
+class PassingExchange(OAuthExchange):
+    """Passes a point on either side of a call."""
 
-    die_at: DieAt | None = None
+    passing: Points
 
     async def refresh(self, connection: Connection, refresh: Secret) -> Token:
-        return await self._stopping(super().refresh(connection, refresh))
+        return await self._passing(super().refresh(connection, refresh))
 
     async def client_credentials(self, connection: Connection) -> Token:
-        return await self._stopping(super().client_credentials(connection))
+        return await self._passing(super().client_credentials(connection))
 
-    async def _stopping(self, asking: Coroutine[object, object, Token]) -> Token:
-        if self.die_at == "leased":
-            asking.close()
-            await stop("leased")
+    async def _passing(self, asking: Coroutine[object, object, Token]) -> Token:
+        self.passing("leased")
         token = await asking
-        if self.die_at == "answered":
-            await stop("answered")
+        self.passing("answered")
         return token
-
-
-async def stop(place: str) -> None:
-    """Say where we are, and wait for the end."""
-    tell(place)
-    await asyncio.Event().wait()
-
-
-def tell(words: str) -> None:
-    sys.stdout.write(words + "\n")
-    sys.stdout.flush()
 
 
 def connection_of(token_endpoint: str, grant: Grant) -> Connection:
@@ -129,13 +111,13 @@ def rows_on(store: SqliteStore, key: str) -> SqlTokenStore:
     return SqlTokenStore(store, Vault(Secret(key), entropy=secrets.token_bytes), TENANT)
 
 
-async def work(job: Job) -> None:
-    """Ask, count, and tell."""
+async def ask(passing: Points, told: dict[str, Any]) -> JsonValue:
+    """Ask and count."""
+    job = Job(**told)
     store = SqliteStore(Path(job.database))
-    tell("ready")
-    clock = FastClock(float(await asyncio.to_thread(sys.stdin.readline)), job.pace)
-    exchange = StoppingExchange(clock=clock, timeout_s=LONG_S)
-    exchange.die_at = job.die_at
+    clock = FastClock(job.began, job.pace)
+    exchange = PassingExchange(clock=clock, timeout_s=LONG_S)
+    exchange.passing = passing
     broker = TokenBroker(
         store=rows_on(store, job.key),
         exchange=exchange,
@@ -145,6 +127,7 @@ async def work(job: Job) -> None:
     )
     connection = connection_of(job.token_endpoint, job.grant)
     calls, bearers, errors = 0, set[str](), list[str]()
+    passing("ready")
     while calls < job.calls or len(bearers) < job.lives:
         calls += 1
         try:
@@ -153,8 +136,4 @@ async def work(job: Job) -> None:
             errors.append(str(error))
     await broker.close()
     await store.close()
-    tell(json.dumps({"calls": calls, "bearers": sorted(bearers), "errors": errors}))
-
-
-if __name__ == "__main__":
-    asyncio.run(work(Job(**json.loads(sys.stdin.readline()))))
+    return {"calls": calls, "bearers": [*sorted(bearers)], "errors": [*errors]}

@@ -60,10 +60,19 @@ def serve(orders: socket.socket) -> None:
             if order["stopping"]:
                 os.waitid(os.P_PID, order["stopping"], os.WSTOPPED | os.WEXITED | os.WNOWAIT)
                 told.sendall(b"1")
-            elif os.fork() == 0:
-                orders.close()
-                _live(order, told)
+            else:
+                _import_target(order)
+                if os.fork() == 0:
+                    orders.close()
+                    _live(order, told)
         _bury()
+
+
+def _import_target(order: Order) -> None:
+    """Import what is to be called once for all children; what goes wrong, the child tells."""
+    sys.path[:] = order["path"]
+    with suppress(Exception):
+        importlib.import_module(order["target"].partition(":")[0])
 
 
 def _bury() -> None:
@@ -86,7 +95,6 @@ def _live(order: Order, told: socket.socket) -> None:
     points = Points(strike, name=order["name"], at=order["at"])
     try:
         tell("pid", os.getpid())
-        sys.path[:] = order["path"]
         module, _, function = order["target"].partition(":")
         found = getattr(importlib.import_module(module), function)(points, *order["args"])
         result: JsonValue = asyncio.run(found) if inspect.iscoroutine(found) else found
