@@ -7,11 +7,8 @@ not. A check without a case, or a case that another check finds too, fails here.
 
 from __future__ import annotations
 
-import ast
 import gzip
-import importlib
 import sqlite3
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -19,6 +16,7 @@ from pathlib import Path
 from typing import cast
 
 import pytest
+from audit.copied_verifier import without
 from audit.sealed_log import SealedLog
 from audit.small_log import (
     SmallLog,
@@ -29,7 +27,6 @@ from audit.small_log import (
     signer_of,
 )
 
-import sayso.audit
 from sayso.audit.entry import read_canonical
 from sayso.audit.logs import LOGS
 from sayso.audit.notes.authorities import TimeAuthorities
@@ -495,9 +492,7 @@ def test_every_check_has_a_case() -> None:
 
 @pytest.mark.promise("audit:verifier-tested")
 @pytest.mark.parametrize("check", Check)
-def test_only_this_check_finds_the_case(
-    check: Check, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_only_this_check_finds_the_case(check: Check, tmp_path: Path) -> None:
     """With the check it is found; without it, it would verify."""
     wrong = CASES[check](tmp_path)
     trust = Trust.parse(
@@ -511,80 +506,18 @@ def test_only_this_check_finds_the_case(
     verification = verify(wrong.path, trust=trust, deep=wrong.deep)
     assert {found.check for found in verification.all_findings} == {check}
     assert verification.verdict is not Verdict.VERIFIED
-    verdict = _verdict_without(check, wrong, tmp_path / "mutant", monkeypatch)
-    assert verdict == Verdict.VERIFIED.value
+    assert _verdict_without(check, wrong) == Verdict.VERIFIED.value
 
 
-class _Remove(ast.NodeTransformer):
-    """Takes out the statements that report one check."""
-
-    def __init__(self, check: Check) -> None:
-        self._check = check
-        self.removed = 0
-
-    def visit_Expr(self, node: ast.Expr) -> ast.stmt:
-        """Replace `….add(Check.THIS, …)` by nothing."""
-        call = node.value
-        if isinstance(call, ast.Call) and any(
-            isinstance(argument, ast.Attribute)
-            and argument.attr == self._check.name
-            and isinstance(argument.value, ast.Name)
-            and argument.value.id == "Check"
-            for argument in call.args
-        ):
-            self.removed += 1
-            return ast.copy_location(ast.Pass(), node)
-        return node
-
-
-def _last(module: str) -> str:
-    """The name of a module without its room; the copies stand in one folder."""
-    return module.rpartition(".")[2]
-
-
-def _verdict_without(
-    check: Check, wrong: Wrong, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> str:
+def _verdict_without(check: Check, wrong: Wrong) -> str:
     """The verdict of a copy of the verifier that lacks one check."""
-    package = f"without_{check.value}"
-    (folder / package).mkdir(parents=True)
-    source = Path(str(sayso.audit.__file__)).parent
-    remove = _Remove(check)
-    copied = (
-        "verifying.verification",
-        "logs",
-        "verifying.walk",
-        "verifying.rebuilt",
-        "signing.rotation",
-        "signing.keys",
-        "notes.anchors",
-        "segments.sealed",
-        "verifying.sealed_checks",
-        "notes.stamped",
-        "verifying.state_checks",
-        "verifying.checks",
-        "verifying.guard",
-        "verifying.filtered",
-        "verifying.one_segment",
-        "verifying.database",
-        "verifying.bundle",
-    )
-    for name in ("__init__", *copied, "verify"):
-        text = source.joinpath(*name.split(".")).with_suffix(".py").read_text()
-        for module in copied:
-            text = text.replace(f"from sayso.audit.{module} ", f"from {package}.{_last(module)} ")
-        tree = remove.visit(ast.parse(text))
-        (folder / package / f"{_last(name)}.py").write_text(ast.unparse(tree))
-    assert remove.removed, f"nothing reports {check}"
-    monkeypatch.setattr(sys, "path", [str(folder), *sys.path])
-    checks = importlib.import_module(f"{package}.checks")
-    verifier = importlib.import_module(f"{package}.verify")
-    trust = checks.Trust.parse(
-        wrong.keys,
-        wrong.notes,
-        policy=wrong.policy,
-        segments=wrong.segments,
-        authorities=wrong.authorities,
-        stamped=wrong.stamped,
-    )
-    return str(verifier.verify(wrong.path, trust=trust, deep=wrong.deep).verdict.value)
+    with without(check) as (checks, verifier):
+        trust = checks.Trust.parse(
+            wrong.keys,
+            wrong.notes,
+            policy=wrong.policy,
+            segments=wrong.segments,
+            authorities=wrong.authorities,
+            stamped=wrong.stamped,
+        )
+        return str(verifier.verify(wrong.path, trust=trust, deep=wrong.deep).verdict.value)
