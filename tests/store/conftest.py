@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from support.database import make_database
 
 from sayso.store.base import Store, Transaction
 from sayso.store.postgres import PostgresStore
@@ -35,10 +36,12 @@ async def stores(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerat
     """Opens a database, again and again: each call is what another process would have."""
     opened: list[Store] = []
     url = request.getfixturevalue("postgres_url") if request.param == "postgres" else ""
+    if not url:
+        make_database(tmp_path / "sayso.db")
 
     def open_it() -> Store:
         kind = BriefStore if request.param == "sqlite, brief" else SqliteStore
-        store: Store = PostgresStore(str(url)) if url else kind(tmp_path / "sayso.db", create=True)
+        store: Store = PostgresStore(str(url)) if url else kind(tmp_path / "sayso.db")
         opened.append(store)
         return store
 

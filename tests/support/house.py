@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from support.database import make_database
+
 from sayso.actions.engine import Boundary
 from sayso.agent.base import Planner
 from sayso.audit.notes.note import Ed25519Signer
@@ -16,8 +18,6 @@ from sayso.sdk.app import Sayso
 from sayso.sdk.database import is_postgres
 from sayso.sdk.workspace import Workspace
 from sayso.settings import parse_settings
-from sayso.store.migrations import migrate
-from sayso.store.sqlite import open_connection
 from sayso.telemetry import Telemetry
 from sayso.testing.clock import FakeClock
 from sayso.testing.shop import Shop
@@ -67,14 +67,8 @@ def make_shop_workspace(folder: Path, policy: str = POLICY, **tables: object) ->
         folder=folder, settings=parse_settings(values, "sayso.toml"), environment={}
     )
     if not is_postgres(workspace) and not workspace.store_path.exists():
-        _make_schema(workspace.store_path)
+        make_database(workspace.store_path)
     return workspace
-
-
-def _make_schema(path: Path) -> None:
-    connection = open_connection(path, create=True)
-    migrate(connection)
-    connection.close()
 
 
 @dataclass(kw_only=True)

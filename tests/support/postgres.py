@@ -84,7 +84,9 @@ def fresh_database(server: PostgresServer, *, template: str = TEMPLATE) -> Gener
     origin = template.partition("?")[0].rpartition("/")[2]
     name = f"t_{secrets.token_hex(6)}"
     with connect_plainly(server.url()) as admin:
-        admin.execute(f"create database {name} template {origin}".encode())
+        # Copied as files: through the write-ahead log it would take twice the time.
+        words = f"create database {name} template {origin} strategy file_copy"
+        admin.execute(words.encode())
     try:
         yield server.url(name)
     finally:

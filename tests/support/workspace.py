@@ -15,11 +15,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from support.database import make_database
+
 from sayso.audit.notes.note import Ed25519Signer
 from sayso.sdk.workspace import Workspace, write_secret_file
 from sayso.settings import FILE_NAME
-from sayso.store.migrations import migrate
-from sayso.store.sqlite import open_connection
 from sayso.testing.sandbox import API_KEY
 
 PEOPLE: Mapping[str, Sequence[str]] = {
@@ -67,9 +67,7 @@ def make_workspace(
     parts += [_person(name, roles) for name, roles in people.items()]
     (folder / FILE_NAME).write_text("\n".join([*parts, more]), encoding="utf-8")
     workspace = Workspace.load(folder, ENVIRONMENT)
-    connection = open_connection(workspace.store_path, create=True)
-    migrate(connection)
-    connection.close()
+    make_database(workspace.store_path)
     return workspace
 
 
