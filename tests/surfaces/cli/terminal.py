@@ -12,7 +12,7 @@ import struct
 import subprocess
 import sys
 import termios
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from surfaces.cli.line import clean_environment
@@ -27,6 +27,7 @@ class Terminal:
     Args:
         words: of the command, without `sayso`.
         columns: how wide it is.
+        program: what Python runs.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class Terminal:
         cwd: Path,
         columns: int = 80,
         variables: Mapping[str, str] | None = None,
+        program: Sequence[str] = ("-m", "sayso"),
     ) -> None:
         self._ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
@@ -44,7 +46,7 @@ class Terminal:
             if name not in {"COLUMNS", "LINES", "TERMINAL_WIDTH", "NO_COLOR"}
         }
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "sayso", *words],
+            [sys.executable, *program, *words],
             cwd=cwd,
             env=environment | {"TERM": "xterm-256color", **(variables or {})},
             stdin=theirs,
