@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -56,11 +57,21 @@ def still(
     assert not sandbox.books().effects, "a refusal had an effect"
 
 
+@pytest.fixture(scope="session")
+def new_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace as `init` makes it, to be copied: it is in the folder that it is in."""
+    folder = tmp_path_factory.mktemp("new") / "shop"
+    asyncio.run(create_workspace(folder, approver="maria"))
+    return folder
+
+
 @pytest.fixture
-def place(line: Line, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
-    """A workspace made by `init`, on a sandbox, as the current folder."""
+def place(
+    line: Line, new_shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Place]:
+    """A new workspace of its own, on a sandbox, as the current folder."""
     folder = tmp_path / "shop"
-    line.done("init", str(folder), "--approver", "maria")
+    shutil.copytree(new_shop, folder)
     with Sandbox.start(seed="demo") as sandbox:
         found = Place(folder=folder, sandbox=sandbox, line=line)
         found.edit_settings("# base_url", f'base_url = "{sandbox.url}"  #')
