@@ -5,6 +5,7 @@ And one PostgreSQL server for all that ask for one.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Generator
@@ -39,6 +40,17 @@ def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
     """`-n auto`: one more than there are cores, since many tests wait for leases and processes."""
     cores = yield
     return cores if os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS") else cores + 1
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Nothing that is imported and collected ever goes: it is not looked through for garbage."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
