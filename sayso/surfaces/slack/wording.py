@@ -30,6 +30,8 @@ def show_hidden(text: str, *, lines: bool = False) -> str:
 
     Source: requirement SL-18; Unicode categories Cc, Cf, Co, Cs, Cn, Zl and Zp, and what is blank.
     """
+    if text.isascii() and text.isprintable():
+        return text
     return "".join(_shown(char, lines=lines) for char in text)
 
 
