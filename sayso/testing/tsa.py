@@ -35,6 +35,16 @@ _RSA = "1.2.840.113549.1.1.1"
 _INTEGER, _OCTETS, _OID, _SEQUENCE, _SET, _TIME = 0x02, 0x04, 0x06, 0x30, 0x31, 0x18
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Made:
+    """What an authority signs with; `carried` are the certificates in its tokens, in DER."""
+
+    root: x509.Certificate
+    own: x509.Certificate
+    key: rsa.RSAPrivateKey
+    carried: tuple[bytes, ...]
+
+
 class FakeAuthority:
     """A time-stamp authority with a root and a certificate of its own, made of Python alone.
 
@@ -48,7 +58,6 @@ class FakeAuthority:
 
     Attributes:
         policy: what its tokens name.
-        roots_pem: the certificate of its root.
     """
 
     def __init__(
@@ -65,11 +74,30 @@ class FakeAuthority:
         self._accuracy_s = accuracy_s
         self._serial = 0
         self._lock = threading.Lock()
+        self._name, self._usages, self._issuer = name, usages, issuer
+        self._made: _Made | None = None
+        self._making = threading.Lock()
         self.policy = POLICY
         now = self._clock.now()
-        begin, end = now - timedelta(days=max(1, 1 - days)), now + timedelta(days=days)
-        root_key, self._key = (rsa.generate_private_key(65537, 2048) for _ in range(2))
-        root_name = _name(f"{name} root")
+        self._valid = now - timedelta(days=max(1, 1 - days)), now + timedelta(days=days)
+
+    @property
+    def roots_pem(self) -> bytes:
+        """The certificate of its root."""
+        return self._names.root.public_bytes(serialization.Encoding.PEM)
+
+    @property
+    def _names(self) -> _Made:
+        """Its keys and certificates, which take their time: made when they are first needed."""
+        with self._making:
+            if self._made is None:
+                self._made = self._make()
+            return self._made
+
+    def _make(self) -> _Made:
+        begin, end = self._valid
+        root_key, key = (rsa.generate_private_key(65537, 2048) for _ in range(2))
+        root_name = _name(f"{self._name} root")
         root = (
             _certificate(root_name, root_name, root_key.public_key(), 1)
             .not_valid_before(begin)
@@ -77,26 +105,27 @@ class FakeAuthority:
             .add_extension(x509.BasicConstraints(ca=True, path_length=1), critical=True)
             .sign(root_key, hashes.SHA256())
         )
-        over, over_key = (root, root_key) if issuer is None else (issuer._own, issuer._key)
-        self._own: x509.Certificate = (
-            _certificate(over.subject, _name(name), self._key.public_key(), 2)
+        over = None if self._issuer is None else self._issuer._names
+        above, above_key = (root, root_key) if over is None else (over.own, over.key)
+        own = (
+            _certificate(above.subject, _name(self._name), key.public_key(), 2)
             .not_valid_before(begin)
             .not_valid_after(end)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(x509.ExtendedKeyUsage(usages), critical=True)
-            .sign(over_key, hashes.SHA256())
+            .add_extension(x509.ExtendedKeyUsage(self._usages), critical=True)
+            .sign(above_key, hashes.SHA256())
         )
-        carried = [self._own] if issuer is None else [self._own, issuer._own]
-        self._carried = [one.public_bytes(serialization.Encoding.DER) for one in carried]
-        self.roots_pem = root.public_bytes(serialization.Encoding.PEM)
+        carried = [own] if over is None else [own, over.own]
+        ders = tuple(one.public_bytes(serialization.Encoding.DER) for one in carried)
+        return _Made(root=root, own=own, key=key, carried=ders)
 
     def write(self, folder: Path) -> None:
         """Write `root.pem`, `own.pem` and `own.key`."""
         encoding, private = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "root.pem").write_bytes(self.roots_pem)
-        (folder / "own.pem").write_bytes(self._own.public_bytes(encoding))
-        key = self._key.private_bytes(encoding, private, serialization.NoEncryption())
+        (folder / "own.pem").write_bytes(self._names.own.public_bytes(encoding))
+        key = self._names.key.private_bytes(encoding, private, serialization.NoEncryption())
         (folder / "own.key").write_bytes(key)
 
     def answer(self, request: bytes) -> bytes:
@@ -107,7 +136,7 @@ class FakeAuthority:
     @property
     def certificate(self) -> bytes:
         """Its own certificate, in DER."""
-        return self._own.public_bytes(serialization.Encoding.DER)
+        return self._names.own.public_bytes(serialization.Encoding.DER)
 
     def token(self, imprint: bytes, nonce: bytes = b"", *, beside: Iterable[bytes] = ()) -> bytes:
         """A token over a message imprint.
@@ -142,12 +171,18 @@ class FakeAuthority:
             ]
         )
         # SOURCE: RFC 5652 §5.4: signed as a SET, carried as [0]
-        signature = self._key.sign(der(_SET, *attributes), padding.PKCS1v15(), hashes.SHA256())
+        signature = self._names.key.sign(
+            der(_SET, *attributes), padding.PKCS1v15(), hashes.SHA256()
+        )
         algorithm = der(_SEQUENCE, oid(_SHA256))
         signer = der(
             _SEQUENCE,
             integer(1),
-            der(_SEQUENCE, self._own.issuer.public_bytes(), integer(self._own.serial_number)),
+            der(
+                _SEQUENCE,
+                self._names.own.issuer.public_bytes(),
+                integer(self._names.own.serial_number),
+            ),
             algorithm,
             der(0xA0, *attributes),
             der(_SEQUENCE, oid(_RSA), b"\x05\x00"),
@@ -158,7 +193,7 @@ class FakeAuthority:
             integer(3),
             der(_SET, algorithm),
             der(_SEQUENCE, oid(_TST_INFO), der(0xA0, der(_OCTETS, info))),
-            der(0xA0, *sorted([*self._carried, *beside])),
+            der(0xA0, *sorted([*self._names.carried, *beside])),
             der(_SET, signer),
         )
         return der(_SEQUENCE, oid(_SIGNED_DATA), der(0xA0, signed))

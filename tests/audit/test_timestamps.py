@@ -43,23 +43,20 @@ EXPIRED = FakeAuthority(days=-1)
 FOR_MAIL = FakeAuthority(usages=(ExtendedKeyUsageOID.EMAIL_PROTECTION,))
 ISSUED_BY_OWN = FakeAuthority(issuer=OWN)
 BESIDE = FakeAuthority(usages=(ExtendedKeyUsageOID.CODE_SIGNING, ExtendedKeyUsageOID.OCSP_SIGNING))
-ROOTS = {
-    name: TimeAuthorities.parse(authority.roots_pem)
-    for name, authority in (
-        ("own", OWN),
-        ("expired", EXPIRED),
-        ("for_mail", FOR_MAIL),
-        ("beside", BESIDE),
-    )
-}
+AUTHORITIES = {"own": OWN, "expired": EXPIRED, "for_mail": FOR_MAIL, "beside": BESIDE}
 TIMEOUT_S = 0.3
+
+
+def roots_of(name: str) -> TimeAuthorities:
+    """What somebody pins who trusts an authority."""
+    return TimeAuthorities.parse(AUTHORITIES[name].roots_pem)
 
 
 def place_of(
     url: str, roots: str = "own", policy: str | None = None, timeout_s: float = LONG_S
 ) -> TimestampPlace:
     """The place, with this authority's root pinned."""
-    return TimestampPlace("tsa", url, ROOTS[roots], policy, timeout_s=timeout_s)
+    return TimestampPlace("tsa", url, roots_of(roots), policy, timeout_s=timeout_s)
 
 
 async def stamps_of(store: Store) -> list[Row]:
@@ -105,7 +102,7 @@ async def test_a_real_authority_stamps_every_head(tmp_path: Path, real: OpensslA
     assert [integer(row, "size") for row in rows] == [3, 6]
     for row in rows:
         note, token = text(row, "note").encode(), blob(row, "token")
-        stamp = ROOTS["own"].read_token(token, note)
+        stamp = roots_of("own").read_token(token, note)
         assert (stamp.fits, stamp.authority, stamp.policy) == (True, "tsa.example", POLICY)
         assert verified_by_openssl(tmp_path, note, token, OWN.roots_pem)
         assert not verified_by_openssl(tmp_path, note[:-1], token, OWN.roots_pem)
@@ -344,7 +341,7 @@ async def test_what_is_stamped_is_the_whole_note(tmp_path: Path) -> None:
     (row,) = await stamps_of(store)
     note = text(row, "note")
     assert read_request(asked)[0] == imprint_of(sha256(note.encode()).digest())
-    only_text = ROOTS["own"].read_token(blob(row, "token"), parse_note(note)[0].encode())
+    only_text = roots_of("own").read_token(blob(row, "token"), parse_note(note)[0].encode())
     assert not only_text.fits
     await store.close()
 
