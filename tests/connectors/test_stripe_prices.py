@@ -7,12 +7,13 @@ from dataclasses import replace
 import pytest
 import stripe
 from connectors.benches import ANA
-from connectors.stripe_desk import open_desk
+from connectors.stripe_desk import Desk, open_desk
 
-from sayso.connectors.stripe.subscriptions import price_of
-from sayso.json import JsonObject
+from sayso.actions.snapshot import Receipt
+from sayso.connectors.stripe.items import first_period_end, period_end, price_of
+from sayso.json import JsonObject, JsonValue
 from sayso.money import Money
-from sayso.testing.sandbox.rows import Price, Subscription
+from sayso.testing.sandbox.rows import Price, Subscription, SubscriptionItem
 
 
 async def test_a_price_of_several_months_is_not_told_as_one_of_a_month() -> None:
@@ -87,3 +88,73 @@ def test_an_item_costs_what_stripe_bills_for_it(
         {"id": "sub_1", "currency": "usd", "items": {"object": "list", "data": [item]}}, None
     )
     assert price_of(subscription) == (Money(cents, "USD"), "month")
+
+
+START, END = 1_790_000_000, 1_990_000_000
+
+
+def _with_items(desk: Desk, many: int) -> None:
+    """`sub_many` of that many items: the first at $10.00 a month, the others at $1.00."""
+    for name, cents in (("ten", 1_000), ("one", 100)):
+        desk.sandbox.add(
+            Price(
+                id=f"price_{name}",
+                created=START,
+                product="prod_many",
+                unit_amount=cents,
+                currency="usd",
+                interval="month",
+            )
+        )
+    others = (SubscriptionItem(id=f"si_{number}", price="price_one") for number in range(1, many))
+    desk.sandbox.add(
+        Subscription(
+            id="sub_many",
+            created=START,
+            customer=ANA.id,
+            item="si_0",
+            price="price_ten",
+            currency="usd",
+            period_start=START,
+            period_end=END,
+            others=tuple(others),
+        )
+    )
+
+
+@pytest.mark.parametrize(("many", "costs"), [(10, 1_900), (11, 2_000), (150, 15_900)])
+async def test_a_price_counts_the_items_that_a_subscription_does_not_show(
+    many: int, costs: int
+) -> None:
+    """Stripe shows ten items and says `has_more`; card, policy and planner are told of all."""
+    async with open_desk() as desk:
+        _with_items(desk, many)
+        asked: JsonObject = {"subscription": "sub_many"}
+        found = await desk.resolve("stripe.cancel_subscription", asked)
+        (record,) = (one for one in await desk.connectors.list_records(ANA) if one.id == "sub_many")
+        price = Money(costs, "USD")
+        assert found.facts["price"] == price
+        assert found.fields["subscription"] == f"the subscription ({price} per month)"
+        assert record.facts["price"] == price
+        assert record.title == f"subscription {price} per month, active"
+
+
+async def test_an_answer_that_does_not_show_all_items_says_nothing_of_their_period() -> None:
+    """The receipt of a cancellation claims no day that an unseen item may change."""
+    async with open_desk() as desk:
+        _with_items(desk, 11)
+        call = await desk.plan("stripe.cancel_subscription", {"subscription": "sub_many"})
+        done = await desk.outcome(call)
+        assert isinstance(done, Receipt)
+        assert done.details["paid until"] is None
+
+
+def test_a_cancellation_at_the_periods_end_comes_with_the_first_period_that_ends() -> None:
+    """Stripe changelog 2025-07-30: with mixed intervals the earliest end of an item counts."""
+    items: list[JsonValue] = [
+        {"id": f"si_{end}", "price": PRICE, "current_period_end": end} for end in (300, 100, 200)
+    ]
+    subscription = stripe.Subscription.construct_from(
+        {"id": "sub_1", "items": {"object": "list", "data": items, "has_more": False}}, None
+    )
+    assert (first_period_end(subscription), period_end(subscription)) == (100, 300)

@@ -131,12 +131,13 @@ CANCEL_SUBSCRIPTION = Action(
         "interval": "string",
         "status": "string",
         "at_once": "bool",
+        "ending": "bool",
         "livemode": "bool",
     },
 )
 """Facts: `tenure_days` · `subscription_age_days` · `days_left` of the paid period · `price` per
 `interval` (`month`, `3 months`, `year`, …), 0 when it has none · Stripe's `status` · `at_once` ·
-`livemode`."""
+`ending`: it is set to end by itself already, on whatever day · `livemode`."""
 
 CREDIT = Action(
     name="stripe.credit",

@@ -18,6 +18,7 @@ from sayso.connectors.stripe.customer import (
     reference_of,
     unknown_object,
 )
+from sayso.connectors.stripe.items import day_of, ends_at
 from sayso.connectors.stripe.proof import proven
 from sayso.connectors.stripe.subscriptions import (
     OVER,
@@ -113,6 +114,13 @@ def _check_state(found: stripe.Subscription) -> None:
     if found.status in OVER:
         raise RefusedError(
             Code.WRONG_STATE, f"{name} has ended for good", next_step="start a new subscription"
+        )
+    ends = ends_at(found)
+    if ends is not None and not found.cancel_at_period_end:
+        raise RefusedError(
+            Code.WRONG_STATE,
+            f"{name} is set to end on {day_of(ends)}, whenever its period ends",
+            next_step="take that day back in the Stripe dashboard",
         )
     if not found.cancel_at_period_end:
         raise RefusedError(Code.WRONG_STATE, f"{name} goes on already")

@@ -12,8 +12,15 @@ from sayso.connectors.plain import plain
 from sayso.connectors.stripe.charges import left_of
 from sayso.connectors.stripe.currency import from_stripe
 from sayso.connectors.stripe.customer import read_customer
+from sayso.connectors.stripe.items import (
+    day_of,
+    ends_at,
+    period_end,
+    price_of,
+    with_all_items,
+)
 from sayso.connectors.stripe.refunds import paid_with
-from sayso.connectors.stripe.subscriptions import period_end, price_of, title_of
+from sayso.connectors.stripe.subscriptions import OVER, title_of
 from sayso.errors import RefusedError
 from sayso.ids import rfc3339
 
@@ -53,7 +60,8 @@ async def list_records(api: StripeApi, subject: Subject) -> list[Record]:
             {"customer": customer.id, "limit": MOST_RECORDS, "status": "all"}
         )
     )
-    dated = [*_dated(charges.data, _charge), *_dated(subscriptions.data, _subscription)]
+    whole = [await with_all_items(api, one) for one in subscriptions.data]
+    dated = [*_dated(charges.data, _charge), *_dated(whole, _subscription)]
     dated.sort(key=lambda pair: pair[0], reverse=True)
     return [record for _, record in dated[:MOST_RECORDS]]
 
@@ -109,20 +117,24 @@ def _references(charge: stripe.Charge) -> tuple[str, ...]:
 
 def _subscription(subscription: stripe.Subscription) -> Record:
     price, interval = price_of(subscription)
-    ends = period_end(subscription)
+    paid, ends = period_end(subscription), ends_at(subscription)
+    status = subscription.status
     facts: dict[str, FactValue] = {
         "price": price,
         "interval": interval,
         "created": rfc3339(subscription.created * 1_000_000),
-        "status": subscription.status,
+        "status": status,
         "ends_with_period": subscription.cancel_at_period_end,
     }
-    if ends is not None:
-        facts["paid_until"] = rfc3339(ends * 1_000_000)
+    if paid is not None:
+        facts["paid_until"] = rfc3339(paid * 1_000_000)
+    if ends is not None and status not in OVER:
+        facts["ends_at"] = rfc3339(ends * 1_000_000)
+        status = f"{status}, ends {day_of(ends)}"
     return Record(
         kind="subscription",
         id=subscription.id,
-        title=f"subscription {title_of(subscription)}, {subscription.status}",
+        title=f"subscription {title_of(subscription)}, {status}",
         facts=facts,
         references=(subscription.id,),
     )

@@ -20,14 +20,12 @@ Source: Stripe docs: Cancel a subscription; Update a subscription; Idempotent re
 
 from __future__ import annotations
 
-from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING
 
 from sayso.actions.action import Args, FactValue, Subject
 from sayso.actions.snapshot import Absence, Call, Receipt, Resolved
 from sayso.connectors.plain import plain
 from sayso.connectors.stripe.actions import CANCEL_SUBSCRIPTION, CancelArgs
-from sayso.connectors.stripe.currency import from_stripe
 from sayso.connectors.stripe.customer import (
     DAY_S,
     REFERENCE,
@@ -39,10 +37,17 @@ from sayso.connectors.stripe.customer import (
     reference_of,
     unknown_object,
 )
+from sayso.connectors.stripe.items import (
+    day_of,
+    ends_at,
+    first_period_end,
+    period_end,
+    price_of,
+    with_all_items,
+)
 from sayso.connectors.stripe.proof import done_before, proven
 from sayso.errors import Code, RefusedError
 from sayso.ids import Clock, rfc3339
-from sayso.money import Money
 
 if TYPE_CHECKING:
     import stripe  # only the types: the SDK itself is imported by the first call
@@ -88,6 +93,7 @@ class Cancellations:
             preconditions={
                 "subscription.status": found.status,
                 "subscription.cancel_at_period_end": found.cancel_at_period_end,
+                "subscription.cancel_at": ends_at(found),
                 REFERENCED: reference_in(found),
             },
             fields=_fields(found, args.when),
@@ -110,6 +116,7 @@ class Cancellations:
             "interval": interval,
             "status": found.status,
             "at_once": args.when == "now",
+            "ending": ends_at(found) is not None,
             "livemode": found.livemode,
         }
 
@@ -182,19 +189,28 @@ async def read_own_subscription(
 
 
 async def read_subscription(api: StripeApi, subscription_id: str) -> stripe.Subscription | None:
-    """The subscription; None when Stripe has no such one."""
-    return await api.find(lambda client: client.v1.subscriptions.retrieve_async(subscription_id))
+    """The subscription with all of its items; None when Stripe has no such one."""
+    found = await api.find(lambda client: client.v1.subscriptions.retrieve_async(subscription_id))
+    return None if found is None else await with_all_items(api, found)
 
 
 def _check_state(found: stripe.Subscription, when: str) -> None:
     name = f"`{found.id[:40]}`"
     if found.status in OVER:
         raise RefusedError(Code.WRONG_STATE, f"{name} is cancelled already")
-    if found.cancel_at_period_end and when == "period_end":
+    if when == "now":
+        return
+    sooner = "cancel it `now` to end it sooner"
+    if found.cancel_at_period_end:
+        raise RefusedError(
+            Code.WRONG_STATE, f"{name} ends with its period already", next_step=sooner
+        )
+    ends, with_period = ends_at(found), first_period_end(found)
+    if ends is not None and (with_period is None or ends <= with_period):
         raise RefusedError(
             Code.WRONG_STATE,
-            f"{name} ends with its period already",
-            next_step="cancel it `now` to end it sooner",
+            f"{name} is set to end on {day_of(ends)} already, not after its period",
+            next_step=sooner,
         )
 
 
@@ -218,46 +234,6 @@ def _comment_of(found: stripe.Subscription) -> str:
     return (details.comment or "") if details is not None and "comment" in details else ""
 
 
-def price_of(found: stripe.Subscription) -> tuple[Money, str]:
-    """What it costs per interval, all items together, and the interval (`month`, `3 months`, …).
-
-    Metered and tiered items have no fixed price and count as nothing.
-    """
-    total, interval = Decimal(0), ""
-    for item in found.items.data:
-        total += _cost_of(item)
-        recurring = item.price.recurring
-        if recurring is not None and not interval:
-            count = recurring.interval_count
-            interval = recurring.interval if count == 1 else f"{count} {recurring.interval}s"
-    whole = int(total.to_integral_value(ROUND_HALF_UP))
-    return from_stripe(whole, found.currency), interval
-
-
-def _cost_of(item: stripe.SubscriptionItem) -> Decimal:
-    """In Stripe's units of the currency, which a price may be a fraction of.
-
-    Source: Stripe docs: Prices (`unit_amount_decimal`, `transform_quantity`, `usage_type`).
-    """
-    price, quantity = item.price, item.quantity if "quantity" in item else None
-    if price.recurring is not None and price.recurring.usage_type == "metered":
-        return Decimal(0)
-    each = price.unit_amount_decimal if "unit_amount_decimal" in price else None
-    each = Decimal(price.unit_amount or 0) if each is None else Decimal(each)
-    many = 1 if quantity is None else quantity
-    packs = price.transform_quantity if "transform_quantity" in price else None
-    if packs is not None:
-        up = packs.divide_by - 1 if packs.round == "up" else 0
-        many = (many + up) // packs.divide_by
-    return each * many
-
-
-def period_end(found: stripe.Subscription) -> int | None:
-    """When the paid period ends, seconds since 1970; the latest item counts."""
-    ends = [item.current_period_end for item in found.items.data if "current_period_end" in item]
-    return max(ends, default=None)
-
-
 def title_of(found: stripe.Subscription) -> str:
     """One line, such as `$12.00 per month`, with the description when it has one."""
     price, interval = price_of(found)
@@ -267,15 +243,18 @@ def title_of(found: stripe.Subscription) -> str:
 
 
 def _fields(found: stripe.Subscription, when: str) -> dict[str, str]:
-    ends = period_end(found)
-    until = rfc3339(ends * 1_000_000)[:10] if ends is not None else "the end of its period"
-    return {
+    with_period, paid, ends = first_period_end(found), period_end(found), ends_at(found)
+    ending = "the end of its period" if with_period is None else day_of(with_period)
+    fields = {
         "subscription": f"the subscription ({title_of(found)})",
-        "when": "at once" if when == "now" else f"when its paid period ends ({until})",
+        "when": "at once" if when == "now" else f"when its paid period ends ({ending})",
         "status": plain(found.status, limit=30),
-        "paid until": until,
+        "paid until": ending if paid is None else day_of(paid),
         "id": found.id,
     }
+    if ends is not None:
+        fields["set to end"] = f"on {day_of(ends)}, without this"
+    return fields
 
 
 def receipt_of(found: stripe.Subscription) -> Receipt:

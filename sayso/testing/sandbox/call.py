@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from sayso.testing.sandbox.clockwork import as_of
 from sayso.testing.sandbox.params import Params
@@ -83,8 +83,13 @@ class Call:
     def show(self, row: Row) -> Json:
         """The object as JSON, current."""
         if isinstance(row, Subscription):
-            return show(self.roll(row), self.work.get(Price, row.price))
+            return show(self.roll(row), self.prices_of(row))
         return show(row)
+
+    def prices_of(self, row: Subscription) -> dict[str, Price]:
+        """The prices of a subscription's items, by id."""
+        found = (self.work.get(Price, item.price) for item in row.items)
+        return {price.id: price for price in found if price is not None}
 
 
 Handler = Callable[[Call], Json]
@@ -103,6 +108,25 @@ def page(call: Call, rows: Sequence[Row]) -> Json:
 
     Source: Stripe docs: Pagination.
     """
+    kept = [row for row in rows if _in_range(call.params, row.created)]
+    chosen, more = cut(call, kept)
+    return list_of([call.show(row) for row in chosen], call.path, has_more=more)
+
+
+class _Listed(Protocol):
+    @property
+    def id(self) -> str: ...
+
+
+L = TypeVar("L", bound=_Listed)
+
+
+def cut(call: Call, kept: Sequence[L]) -> tuple[Sequence[L], bool]:
+    """The page of a list that the call asks for, and whether the list goes on behind it.
+
+    Raises:
+        StripeError: for a limit outside of 1 to 100, or a cursor that names nothing.
+    """
     limit = call.params.integer("limit")
     limit = 10 if limit is None else limit
     if not 1 <= limit <= _MAX_LIMIT:
@@ -113,22 +137,19 @@ def page(call: Call, rows: Sequence[Row]) -> Json:
             "limit",
             "parameter_invalid_integer",
         )
-    kept = [row for row in rows if _in_range(call.params, row.created)]
     after, before = call.params.text("starting_after"), call.params.text("ending_before")
     if before is not None:
         kept = kept[: _position(kept, before, "ending_before")]
-        chosen, more = kept[-limit:], len(kept) > limit
-    else:
-        kept = kept if after is None else kept[_position(kept, after, "starting_after") + 1 :]
-        chosen, more = kept[:limit], len(kept) > limit
-    return list_of([call.show(row) for row in chosen], call.path, has_more=more)
+        return kept[-limit:], len(kept) > limit
+    kept = kept if after is None else kept[_position(kept, after, "starting_after") + 1 :]
+    return kept[:limit], len(kept) > limit
 
 
-def _position(rows: Sequence[Row], row_id: str, param: str) -> int:
+def _position(rows: Sequence[_Listed], row_id: str, param: str) -> int:
     for index, row in enumerate(rows):
         if row.id == row_id:
             return index
-    noun = KIND_NAMES[type(rows[0])] if rows else "object"
+    noun = KIND_NAMES.get(type(rows[0]), "object") if rows else "object"
     raise missing_resource(noun, row_id, param, 400)
 
 

@@ -51,10 +51,11 @@ def as_of(
     """
     current = subscription
     for _ in range(_MAX_ROLLS):
+        ends = current.period_end if current.cancel_at_period_end else current.cancel_at
+        if current.status != "canceled" and ends is not None and ends <= current.period_end:
+            return current if now < ends else replace(current, status="canceled", ended_at=ends)
         if current.status == "canceled" or now < current.period_end:
             break
-        if current.cancel_at_period_end:
-            return replace(current, status="canceled", ended_at=current.period_end)
         current = replace(
             current,
             status="active" if current.status == "trialing" else current.status,

@@ -210,10 +210,20 @@ class Price:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Subscription:
-    """A subscription with exactly one item, as it was at the start of its stored period.
+class SubscriptionItem:
+    """One more item of a subscription, billed in the same periods as the first."""
 
-    `clockwork.as_of` says what it is at a later time.
+    id: str
+    price: str
+    quantity: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscription:
+    """A subscription, as it was at the start of its stored period.
+
+    `clockwork.as_of` says what it is at a later time. `item`, `price` and `quantity` are of its
+    first item, `others` has the rest; `cancel_at` is a day of a shop's own choice.
     """
 
     id: str
@@ -225,10 +235,12 @@ class Subscription:
     period_start: int
     period_end: int
     quantity: int = 1
+    others: tuple[SubscriptionItem, ...] = ()
     status: SubscriptionStatus = "active"
     trial_start: int | None = None
     trial_end: int | None = None
     cancel_at_period_end: bool = False
+    cancel_at: int | None = None
     canceled_at: int | None = None
     ended_at: int | None = None
     cancel_comment: str | None = None
@@ -242,6 +254,12 @@ class Subscription:
     def parents(self) -> tuple[str | None, ...]:
         """Ids under which it is listed."""
         return (self.customer,)
+
+    @property
+    def items(self) -> tuple[SubscriptionItem, ...]:
+        """All of its items, the first one first."""
+        first = SubscriptionItem(id=self.item, price=self.price, quantity=self.quantity)
+        return (first, *self.others)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import cast
 
 from sayso.testing.sandbox.books import Effect, EffectKind
-from sayso.testing.sandbox.call import Call, page
+from sayso.testing.sandbox.call import Call, cut, page
 from sayso.testing.sandbox.clockwork import after
 from sayso.testing.sandbox.params import merge_metadata
 from sayso.testing.sandbox.problems import (
@@ -15,14 +15,23 @@ from sayso.testing.sandbox.problems import (
     missing_param,
     missing_resource,
 )
-from sayso.testing.sandbox.rows import Customer, Interval, Price, Product, Subscription
-from sayso.testing.sandbox.shapes import Json
+from sayso.testing.sandbox.rows import (
+    Customer,
+    Interval,
+    Price,
+    Product,
+    Subscription,
+    SubscriptionItem,
+)
+from sayso.testing.sandbox.shapes import Json, list_of
+from sayso.testing.sandbox.shapes.billing import item_json
 
 CREATE_PARAMS = frozenset(
     {
         "customer",
         "items",
         "trial_period_days",
+        "cancel_at",
         "cancel_at_period_end",
         "default_payment_method",
         "description",
@@ -32,6 +41,7 @@ CREATE_PARAMS = frozenset(
 )
 UPDATE_PARAMS = frozenset(
     {
+        "cancel_at",
         "cancel_at_period_end",
         "cancellation_details",
         "description",
@@ -44,27 +54,69 @@ CANCEL_PARAMS = frozenset({"prorate", "invoice_now", "cancellation_details", "ex
 PRODUCT_PARAMS = frozenset({"id", "name", "description", "metadata", "expand"})
 PRICE_PARAMS = frozenset({"product", "unit_amount", "currency", "recurring", "metadata", "expand"})
 _DAY = 86_400
+_MOST_ITEMS = 20
+"""Source: Stripe docs: Create a subscription ("up to 20 subscription items")."""
 _INTERVALS = ("day", "week", "month", "year")
 _STATUSES = ("active", "past_due", "trialing", "canceled", "all", "ended")
 
 
 def create_subscription(call: Call) -> Json:
-    """POST /v1/subscriptions with one item. Nothing is billed."""
+    """POST /v1/subscriptions. Nothing is billed."""
     customer_id = call.params.required("customer")
-    indexes = call.params.indexes("items")
-    if len(indexes) != 1:
-        raise (
-            missing_param("items")
-            if not indexes
-            else invalid_param("This sandbox keeps subscriptions with exactly one item.", "items")
-        )
-    price_param = f"items[{indexes[0]}][price]"
-    price_id = call.params.required(price_param)
-    quantity = call.params.amount(f"items[{indexes[0]}][quantity]") or 1
     trial_days = call.params.integer("trial_period_days") or 0
-    at_end = call.params.flag("cancel_at_period_end") or False
+    at_end, cancel_at = _ending(call)
     customer = call.need(Customer, customer_id, param="customer", status=400)
-    price = call.need(Price, price_id, param=price_param, status=400)
+    first, *others = _new_items(call)
+    price = call.need(Price, first.price)
+    assert price.interval is not None
+    trial_end = call.now + trial_days * _DAY if trial_days > 0 else None
+    row = Subscription(
+        id=call.work.new_id("sub"),
+        created=call.now,
+        customer=customer.id,
+        item=first.id,
+        price=price.id,
+        currency=price.currency,
+        quantity=first.quantity,
+        others=tuple(others),
+        status="active" if trial_end is None else "trialing",
+        period_start=call.now,
+        period_end=trial_end or after(call.now, price.interval, price.interval_count),
+        trial_start=None if trial_end is None else call.now,
+        trial_end=trial_end,
+        cancel_at_period_end=at_end or False,
+        cancel_at=cancel_at,
+        canceled_at=call.now if at_end or cancel_at is not None else None,
+        description=call.params.text("description"),
+        payment_method=call.params.text("default_payment_method"),
+        metadata=merge_metadata({}, call.params.mapping("metadata")),
+    )
+    return call.show(call.work.put(row))
+
+
+def _new_items(call: Call) -> list[SubscriptionItem]:
+    indexes = call.params.indexes("items")
+    if not indexes:
+        raise missing_param("items")
+    if len(indexes) > _MOST_ITEMS:
+        raise invalid_param(f"You may only specify up to {_MOST_ITEMS} items.", "items")
+    made = [_new_item(call, f"items[{index}]") for index in indexes]
+    kinds = {
+        (price.currency, price.interval, price.interval_count)
+        for price in (call.need(Price, item.price) for item in made)
+    }
+    if len(kinds) > 1:
+        # SOURCE: Stripe docs: Mixed intervals need `billing_mode=flexible`, not kept here.
+        raise invalid_param(
+            "This sandbox keeps items of one currency and one billing interval.", "items"
+        )
+    return made
+
+
+def _new_item(call: Call, at: str) -> SubscriptionItem:
+    quantity = call.params.amount(f"{at}[quantity]") or 1
+    price_param = f"{at}[price]"
+    price = call.need(Price, call.params.required(price_param), param=price_param, status=400)
     if price.interval is None:
         raise invalid_param(
             "The price specified is set to `type=one_time` but this field only accepts prices "
@@ -72,27 +124,31 @@ def create_subscription(call: Call) -> Json:
             price_param,
             began=True,
         )
-    trial_end = call.now + trial_days * _DAY if trial_days > 0 else None
-    row = Subscription(
-        id=call.work.new_id("sub"),
-        created=call.now,
-        customer=customer.id,
-        item=call.work.new_id("si"),
-        price=price.id,
-        currency=price.currency,
-        quantity=quantity,
-        status="active" if trial_end is None else "trialing",
-        period_start=call.now,
-        period_end=trial_end or after(call.now, price.interval, price.interval_count),
-        trial_start=None if trial_end is None else call.now,
-        trial_end=trial_end,
-        cancel_at_period_end=at_end,
-        canceled_at=call.now if at_end else None,
-        description=call.params.text("description"),
-        payment_method=call.params.text("default_payment_method"),
-        metadata=merge_metadata({}, call.params.mapping("metadata")),
-    )
-    return call.show(call.work.put(row))
+    return SubscriptionItem(id=call.work.new_id("si"), price=price.id, quantity=quantity)
+
+
+def _ending(call: Call) -> tuple[bool | None, int | None]:
+    """What the call says of an end: with the period, and at a time; one of the two at most."""
+    at_end, at = call.params.flag("cancel_at_period_end"), call.params.integer("cancel_at")
+    if at_end and at is not None:
+        raise invalid_param(
+            "You can only specify one of `cancel_at` and `cancel_at_period_end`.", "cancel_at"
+        )
+    if at is not None and at <= call.now:
+        raise invalid_param("`cancel_at` must be a timestamp in the future.", "cancel_at")
+    return at_end, at
+
+
+def list_items(call: Call) -> Json:
+    """GET /v1/subscription_items of one subscription.
+
+    Source: Stripe docs: List all subscription items (`limit` 1 to 100, 10 when absent).
+    """
+    subscription_id = call.params.required("subscription")
+    row = call.roll(call.need(Subscription, subscription_id, param="subscription", status=400))
+    chosen, more = cut(call, row.items)
+    prices = call.prices_of(row)
+    return list_of([item_json(row, item, prices) for item in chosen], call.path, has_more=more)
 
 
 def _record(call: Call, row: Subscription, kind: EffectKind) -> None:
@@ -115,7 +171,7 @@ def update_subscription(call: Call) -> Json:
 
     Source: Stripe docs: Update a subscription.
     """
-    at_end = call.params.flag("cancel_at_period_end")
+    at_end, cancel_at = _ending(call)
     row = call.subscription(call.ids[0])
     if row.status == "canceled" and (at_end is not None or call.params.given("description")):
         raise StripeError(
@@ -131,7 +187,16 @@ def update_subscription(call: Call) -> Json:
         changed = replace(
             changed,
             cancel_at_period_end=at_end,
+            # NOTE: there is one time to end at: the period's end replaces any other.
+            cancel_at=None if at_end else changed.cancel_at,
             canceled_at=call.now if at_end else None,
+        )
+    if call.params.given("cancel_at"):
+        changed = replace(
+            changed,
+            cancel_at=cancel_at,
+            cancel_at_period_end=False,
+            canceled_at=None if cancel_at is None else call.now,
         )
     if changed != row or kind != "subscription_update":
         _record(call, changed, kind)
@@ -160,6 +225,7 @@ def cancel_subscription(call: Call) -> Json:
         _with_details(call, row),
         status="canceled",
         cancel_at_period_end=False,
+        cancel_at=None,
         canceled_at=call.now,
         ended_at=call.now,
     )

@@ -212,6 +212,43 @@ def test_a_subscription_ends_with_its_period(client: stripe.StripeClient, sandbo
     assert (effect.kind, effect.id) == ("cancel_at_period_end", "sub_demo_ana")
 
 
+def test_a_subscription_shows_ten_items_and_lists_the_rest(client: stripe.StripeClient) -> None:
+    """Stripe docs, Pagination: ten at once, `has_more`, and a list that reads on behind an id."""
+    made = client.v1.subscriptions.create(
+        {
+            "customer": "cus_demo_jonas",
+            "items": [{"price": "price_demo_basic", "quantity": count} for count in range(1, 13)],
+        }
+    )
+    shown = made["items"]
+    first = client.v1.subscription_items.list({"subscription": made.id})
+    second = client.v1.subscription_items.list(
+        {"subscription": made.id, "starting_after": first.data[-1].id}
+    )
+    paged = list(shown.auto_paging_iter())
+
+    assert (len(shown.data), shown.has_more) == (10, True)
+    assert (len(first.data), first.has_more) == (10, True)
+    assert ([item.quantity for item in second.data], second.has_more) == ([11, 12], False)
+    assert [item.quantity for item in paged] == list(range(1, 13))
+
+
+def test_a_subscription_ends_on_a_day_of_its_own(
+    client: stripe.StripeClient, sandbox: Sandbox
+) -> None:
+    """`cancel_at` ends it on that very second, within a period or after some."""
+    ends = NOW + 40 * 86_400
+    updated = client.v1.subscriptions.update("sub_demo_ana", {"cancel_at": ends})
+    sandbox.advance(days=39)
+    before = client.v1.subscriptions.retrieve("sub_demo_ana")
+    sandbox.advance(days=2)
+    later = client.v1.subscriptions.retrieve("sub_demo_ana")
+
+    assert (updated.cancel_at, updated.cancel_at_period_end) == (ends, False)
+    assert (before.status, before.cancel_at) == ("active", ends)
+    assert (later.status, later.ended_at) == ("canceled", ends)
+
+
 def test_a_cancellation_can_be_taken_back(client: stripe.StripeClient, sandbox: Sandbox) -> None:
     """`cancel_at_period_end=false` keeps the subscription, and the books say `keep`."""
     kept = client.v1.subscriptions.update("sub_demo_ines", {"cancel_at_period_end": False})

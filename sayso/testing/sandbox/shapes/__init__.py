@@ -5,6 +5,8 @@ Source: Stripe's published example resources, API version `API_VERSION`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import assert_never
 
 from sayso.testing.sandbox.rows import (
@@ -28,15 +30,17 @@ from sayso.testing.sandbox.shapes.customers import (
 from sayso.testing.sandbox.shapes.parts import API_VERSION, Json, list_of
 from sayso.testing.sandbox.shapes.payments import charge_json, payment_intent_json, refund_json
 
+NO_PRICES: Mapping[str, Price] = MappingProxyType({})
+
 __all__ = ["API_VERSION", "Json", "list_of", "show"]
 
 
-def show(row: Row, price: Price | None = None) -> Json:
+def show(row: Row, prices: Mapping[str, Price] = NO_PRICES) -> Json:
     """The row as JSON.
 
     Args:
         row: the object.
-        price: the price of a subscription's item, which is shown inside it.
+        prices: the prices of a subscription's items, by id, which are shown inside it.
     """
     match row:
         case Customer():
@@ -54,7 +58,7 @@ def show(row: Row, price: Price | None = None) -> Json:
         case Price():
             return price_json(row)
         case Subscription():
-            return subscription_json(row, price)
+            return subscription_json(row, prices)
         case BalanceTransaction():
             return balance_transaction_json(row)
         case _:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from sayso.testing.sandbox.rows import Price, Product, Subscription
+from collections.abc import Mapping
+
+from sayso.testing.sandbox.rows import Price, Product, Subscription, SubscriptionItem
 from sayso.testing.sandbox.shapes.parts import Json, list_of
+
+ITEMS_SHOWN = 10
+"""How many items a subscription itself shows. Source: Stripe docs: Pagination (the default)."""
 
 
 def product_json(row: Product) -> Json:
@@ -64,8 +69,8 @@ def price_json(row: Price) -> Json:
     }
 
 
-def subscription_json(row: Subscription, price: Price | None) -> Json:
-    """A subscription with its one item."""
+def subscription_json(row: Subscription, prices: Mapping[str, Price]) -> Json:
+    """A subscription with its first items, at most `ITEMS_SHOWN`."""
     cancelling = row.cancel_at_period_end and row.status != "canceled"
     return {
         "id": row.id,
@@ -77,7 +82,7 @@ def subscription_json(row: Subscription, price: Price | None) -> Json:
         "billing_cycle_anchor_config": None,
         "billing_mode": {"flexible": None, "type": "classic"},
         "billing_thresholds": None,
-        "cancel_at": row.period_end if cancelling else None,
+        "cancel_at": row.period_end if cancelling else row.cancel_at,
         "cancel_at_period_end": row.cancel_at_period_end,
         "canceled_at": row.canceled_at,
         "cancellation_details": {
@@ -98,7 +103,11 @@ def subscription_json(row: Subscription, price: Price | None) -> Json:
         "discounts": [],
         "ended_at": row.ended_at,
         "invoice_settings": {"account_tax_ids": None, "issuer": {"type": "self"}},
-        "items": list_of([_item(row, price)], f"/v1/subscription_items?subscription={row.id}"),
+        "items": list_of(
+            [item_json(row, item, prices) for item in row.items[:ITEMS_SHOWN]],
+            f"/v1/subscription_items?subscription={row.id}",
+            has_more=len(row.items) > ITEMS_SHOWN,
+        ),
         "latest_invoice": None,
         "livemode": False,
         "metadata": dict(row.metadata),
@@ -124,9 +133,11 @@ def subscription_json(row: Subscription, price: Price | None) -> Json:
     }
 
 
-def _item(row: Subscription, price: Price | None) -> Json:
+def item_json(row: Subscription, item: SubscriptionItem, prices: Mapping[str, Price]) -> Json:
+    """An item of a subscription."""
+    price = prices.get(item.price)
     return {
-        "id": row.item,
+        "id": item.id,
         "object": "subscription_item",
         "billing_thresholds": None,
         "created": row.created,
@@ -137,7 +148,7 @@ def _item(row: Subscription, price: Price | None) -> Json:
         "metadata": {},
         "price": None if price is None else price_json(price),
         "plan": None if price is None else _plan(price),
-        "quantity": row.quantity,
+        "quantity": item.quantity,
         "subscription": row.id,
         "tax_rates": [],
     }

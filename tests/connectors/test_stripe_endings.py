@@ -1,0 +1,105 @@
+"""A subscription that a shop has set to end on a day of its own (`cancel_at`)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from connectors.benches import ANA
+from connectors.stripe_desk import Desk, open_desk
+
+from sayso.actions.snapshot import Receipt
+from sayso.errors import Code, RefusedError
+from sayso.json import JsonObject
+from sayso.testing.sandbox.rows import Subscription
+
+SUBSCRIPTION = "sub_own"
+ASKED: JsonObject = {"subscription": SUBSCRIPTION}
+START, END, DAY = 1_790_000_000, 1_990_000_000, 86_400
+
+
+def add_subscription(desk: Desk, *, days: int | None = None) -> str:
+    """One of Ana's that is set to end so many days after its period; the day, as it is shown."""
+    ends = None if days is None else END + days * DAY
+    desk.sandbox.add(
+        Subscription(
+            id=SUBSCRIPTION,
+            created=START,
+            customer=ANA.id,
+            item="si_own",
+            price="price_demo_basic",
+            currency="usd",
+            period_start=START,
+            period_end=END,
+            cancel_at=ends,
+        )
+    )
+    return datetime.fromtimestamp(ends or END, UTC).date().isoformat()
+
+
+@pytest.mark.parametrize("days", [-3, 0, 40])
+async def test_a_planner_and_a_card_are_told_of_the_day_it_is_set_to_end(days: int) -> None:
+    """`cancel_at` is an end as much as `cancel_at_period_end` is."""
+    async with open_desk() as desk:
+        day = add_subscription(desk, days=days)
+        (record,) = (
+            one for one in await desk.connectors.list_records(ANA) if one.id == SUBSCRIPTION
+        )
+        found = await desk.resolve("stripe.cancel_subscription", {**ASKED, "when": "now"})
+        assert record.title.endswith(f", active, ends {day}")
+        assert str(record.facts["ends_at"]).startswith(day)
+        assert found.fields["set to end"] == f"on {day}, without this"
+        assert found.facts["ending"] is True
+
+
+async def test_one_that_goes_on_is_told_so() -> None:
+    """Without `cancel_at` there is no word of an end."""
+    async with open_desk() as desk:
+        add_subscription(desk)
+        found = await desk.resolve("stripe.cancel_subscription", ASKED)
+        assert "set to end" not in found.fields
+        assert found.facts["ending"] is False
+
+
+@pytest.mark.parametrize("days", [-3, 0])
+async def test_what_ends_no_later_than_its_period_is_not_cancelled_at_its_end(days: int) -> None:
+    """The cancellation would change nothing, or put the end off."""
+    async with open_desk() as desk:
+        day = add_subscription(desk, days=days)
+        with pytest.raises(RefusedError) as caught:
+            await desk.resolve("stripe.cancel_subscription", ASKED)
+        assert caught.value.code is Code.WRONG_STATE
+        assert f"set to end on {day} already" in str(caught.value)
+
+
+async def test_what_ends_after_its_period_can_be_ended_with_it() -> None:
+    """The period's end takes the place of the later day."""
+    async with open_desk() as desk:
+        add_subscription(desk, days=40)
+        call = await desk.plan("stripe.cancel_subscription", ASKED)
+        done = await desk.outcome(call)
+        assert isinstance(done, Receipt)
+        assert done.details["cancel_at_period_end"] is True
+        with pytest.raises(RefusedError):
+            await desk.resolve("stripe.cancel_subscription", ASKED)
+
+
+async def test_a_day_that_was_set_since_the_judgement_makes_another_precondition() -> None:
+    """What was judged without an end is not carried out as the same thing with one."""
+    async with open_desk() as desk:
+        add_subscription(desk)
+        judged = await desk.resolve("stripe.cancel_subscription", ASKED)
+        add_subscription(desk, days=40)
+        now = await desk.resolve("stripe.cancel_subscription", ASKED)
+        assert now.preconditions != judged.preconditions
+
+
+async def test_a_day_of_its_own_is_not_told_as_going_on() -> None:
+    """Keeping takes back an end with the period only, and says which day stands."""
+    async with open_desk() as desk:
+        day = add_subscription(desk, days=40)
+        with pytest.raises(RefusedError) as caught:
+            await desk.resolve("stripe.keep_subscription", ASKED)
+        assert caught.value.code is Code.WRONG_STATE
+        assert day in str(caught.value)
+        assert "dashboard" in caught.value.next_step
