@@ -20,9 +20,12 @@ TOUCHED = {
 """States of an action whose call may have left the house."""
 
 
-CALLED_BEFORE = (Status.APPROVED, Status.SUCCEEDED, (EntryKind.ACTION_RECONCILED,))
-"""The one way past `executing`: of an action that was there, was released, and turns out to be
-done. `Settlements.reconcile` refuses it to one that has no key of a call."""
+CALLED_BEFORE = {
+    (was, Status.SUCCEEDED, (EntryKind.ACTION_RECONCILED,))
+    for was in (Status.APPROVED, Status.STALE, Status.PENDING_APPROVAL)
+}
+"""The ways past `executing`: of an action that was there, was released, perhaps judged again, and
+turns out to be done. `Settlements.reconcile` refuses them to one that has no key of a call."""
 
 
 def _reachable(without: Status) -> set[str]:
@@ -32,7 +35,7 @@ def _reachable(without: Status) -> set[str]:
     while left:
         was = left.pop()
         for to, kinds in TRANSITIONS[was].items():
-            if (was, to, kinds) == CALLED_BEFORE:
+            if (was, to, kinds) in CALLED_BEFORE:
                 continue
             if to is not without and to not in seen:
                 seen.add(to)

@@ -16,10 +16,12 @@ from sayso.actions.decision import (
     edit_refused,
     lowered_args,
 )
+from sayso.actions.denied import DeniedCalls
 from sayso.actions.digest import storable
 from sayso.actions.escalation import carried_over, counted_roles, tell
 from sayso.actions.judging import Judge, Judged, judged_data
 from sayso.actions.ledger import Ledger, entry_of
+from sayso.actions.moves import Moves
 from sayso.actions.policy import Approver, Outcome
 from sayso.actions.queue import (
     ApprovalRow,
@@ -43,6 +45,9 @@ from sayso.errors import Code, RefusedError
 from sayso.ids import Clock, IdSource, to_micros
 from sayso.store.base import Reader, Store, Transaction
 from sayso.telemetry import Telemetry
+
+_LOOK_UP_S = 5.0
+"""Seconds for the look-up before a no; a person waits for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +84,13 @@ class Approvals:
         self._clock = clock
         self._ids = ids
         self._telemetry = telemetry
+        self._denied = DeniedCalls(
+            store=store,
+            reach=reach,
+            moves=Moves(ledger=ledger, personal=personal, clock=clock),
+            telemetry=telemetry,
+            timeout_s=_LOOK_UP_S,
+        )
 
     async def decide(self, decision: Decision) -> Decided:
         """Take one decision; when it returns, it is durable.
@@ -143,6 +155,7 @@ class Approvals:
         try:
             for decision in decisions:
                 check_reason(decision)
+                await self._settle_denied(decision)
             return await self._store.write(work)
         except RefusedError as error:
             if refused and error.code is not Code.NOT_FOUND:
@@ -153,6 +166,7 @@ class Approvals:
         check_reason(decision)
         if decision.choice is Choice.EDIT:
             return await self._edit(decision)
+        await self._settle_denied(decision)
         traceparent: str | None = None
         attributes = {"sayso.decision": decision.choice.value}
         if self._telemetry.records:  # only a span needs to know before the vote what it is about
@@ -161,6 +175,25 @@ class Approvals:
             attributes["sayso.action"] = row.name
         with self._telemetry.span("sayso.approve", traceparent, attributes):
             return await self._store.write(lambda tx: self._vote(tx, decision), brief=True)
+
+    async def _settle_denied(self, decision: Decision) -> None:
+        """Look for what an earlier call did, before a no ends its action.
+
+        Raises:
+            RefusedError: `stale_revision`: it was done; and as `decide` does.
+            RetryableError: nobody can know now, and nothing is decided.
+        """
+        if decision.choice is not Choice.REJECT:
+            return
+        row = await self._store.read(lambda reader: self._asked(reader, decision), brief=True)
+        if row.call_key is None:
+            return
+        now = to_micros(self._clock.now())
+        await self._store.read(
+            lambda reader: check_decision(reader, self._directory, decision, now), brief=True
+        )
+        if await self._denied.settle(row) is not None:
+            raise changed_meanwhile()
 
     @staticmethod
     def _asked(reader: Reader, decision: Decision) -> ActionRow:

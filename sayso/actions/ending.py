@@ -13,7 +13,7 @@ from sayso.actions.state import Status
 from sayso.actions.waiting import dependency_error, failed_before
 from sayso.audit.entry import EntryKind, Json
 from sayso.errors import Code
-from sayso.store.base import Transaction
+from sayso.store.base import Reader, Transaction
 
 _MOST = 500
 """So many characters of a provider's words are kept."""
@@ -24,6 +24,14 @@ class Endings:
 
     def __init__(self, moves: Moves) -> None:
         self._moves = moves
+
+    @staticmethod
+    def is_over(reader: Reader, row: ActionRow, now: int) -> bool:
+        """Whether `expire` would end it: its time is over, or an earlier step did not succeed."""
+        approval = approval_of(reader, row)
+        if approval is None or approval.status is not ApprovalStatus.PENDING:
+            return False
+        return now >= approval.expires_at or failed_before(reader, row) is not None
 
     def expire(self, tx: Transaction, row: ActionRow, now: int) -> ActionRow | None:
         """Close an approval whose time is over, or whose earlier step did not succeed."""

@@ -14,8 +14,9 @@ from functools import partial
 from typing import assert_never
 
 from sayso.actions.action import at_most_once
-from sayso.actions.calls import Try, call_of, check_claimed, last_called, look_up, outcome_of
+from sayso.actions.calls import Try, call_of, check_claimed, last_called, outcome_of
 from sayso.actions.claiming import Claims, ReadAgain
+from sayso.actions.denied import DeniedCalls, check_not_done
 from sayso.actions.ending import Endings
 from sayso.actions.holding import Holding, Obstacle, stop_on
 from sayso.actions.judging import Judge, schema_hash
@@ -128,6 +129,13 @@ class Engine:
         self._endings = Endings(moves)
         self._settlements = Settlements(moves)
         self._holding = Holding(moves)
+        self._denied = DeniedCalls(
+            store=store,
+            reach=reach,
+            moves=moves,
+            telemetry=telemetry,
+            timeout_s=self._settings.call_timeout_s,
+        )
 
     async def advance(self, tenant: Tenant, action_id: str) -> ActionRow:
         """Take an action as far as it can go now; returns it as this call left it.
@@ -179,7 +187,7 @@ class Engine:
                     return None
                 return await self._judge_again(row)
             case Status.PENDING_APPROVAL:
-                return await self._store.write(lambda tx: self._expire(tx, row, now), brief=True)
+                return await self._wait_for_people(row, now)
             case Status.APPROVED:
                 if row.due_at is None or row.due_at > now:
                     return None
@@ -200,6 +208,16 @@ class Engine:
             case _:
                 assert_never(row.status)
 
+    async def _wait_for_people(self, row: ActionRow, now: int) -> ActionRow | None:
+        """End what nobody decides about any more, or remind people of it."""
+        if row.call_key is not None and await self._store.read(
+            lambda reader: self._endings.is_over(reader, row, now), brief=True
+        ):
+            done = await self._denied.settle(row)
+            if done is not None:
+                return done
+        return await self._store.write(lambda tx: self._expire(tx, row, now), brief=True)
+
     def _expire(self, tx: Transaction, row: ActionRow, now: int) -> ActionRow | None:
         expired = self._endings.expire(tx, row, now)
         if expired is None and self._reminders is not None:
@@ -207,6 +225,10 @@ class Engine:
         return expired
 
     async def _judge_again(self, row: ActionRow) -> ActionRow | None:
+        # INVARIANT: a judgement may refuse it, and its own effect be what it is refused for.
+        done = await self._denied.settle(row)
+        if done is not None:
+            return done
         if row.revision >= MAX_REVISIONS:
             return await self._refuse(row, Code.WRONG_STATE, "it changed too often")
         if not stands_alone(row):
@@ -245,7 +267,7 @@ class Engine:
                 brief=True,
             )
             raise error
-        _check_not_done(unproven)
+        check_not_done(unproven)
         return await self._refuse(row, Code.CONNECTOR_FAILED, error.message)
 
     def _quote(self, reader: Reader, row: ActionRow) -> str:
@@ -268,7 +290,7 @@ class Engine:
     async def _claim(self, row: ActionRow) -> ActionRow | None:
         unproven: str | None = None
         if row.call_key is not None:
-            found = await self._look_up(row)
+            found = await self._denied.look_up(row)
             if isinstance(found, Receipt):
                 return await self._store.write(
                     lambda tx: self._settlements.reconcile(tx, row, found), brief=True
@@ -278,7 +300,7 @@ class Engine:
         if not stands_alone(row):
             waiting = await self._store.read(lambda reader: waits_for(reader, row), brief=True)
             if waiting is Waits.FAILED:
-                _check_not_done(unproven)
+                check_not_done(unproven)
                 problem = "another step of its plan did not succeed"
                 return await self._refuse(row, Code.DEPENDENCY_FAILED, problem)
             if waiting is Waits.OPEN:
@@ -316,10 +338,6 @@ class Engine:
             changed = await self._changed(row)
         return changed
 
-    async def _look_up(self, row: ActionRow) -> Receipt | Absence | SaysoError:
-        with self._telemetry.span("sayso.look_up", row.traceparent, {"sayso.action": row.name}):
-            return await look_up(self._reach, call_of(row), self._settings.call_timeout_s)
-
     def _is_fresh(self, row: ActionRow) -> bool:
         """Whether the provider was read moments ago; see docs/decisions/0003."""
         assert row.snapshot is not None
@@ -355,7 +373,7 @@ class Engine:
     ) -> ActionRow | None:
         # INVARIANT: a new revision has a new key, so a provider that did it and said that it had
         # not would do it again; nor is the change its own effect.
-        _check_not_done(unproven)
+        check_not_done(unproven)
         stored = await self._store.write(
             lambda tx: self._endings.make_stale(tx, row, reason), brief=True
         )
@@ -414,7 +432,7 @@ class Engine:
         is_last = which is Try.FIRST and row.attempts + 1 >= MAX_HARMLESS_CALLS
         if not isinstance(outcome, RetryableError) or not is_last:
             return outcome
-        found = await self._look_up(row)
+        found = await self._denied.look_up(row)
         if isinstance(found, Receipt):
             return found
         now = to_micros(self._clock.now())
@@ -437,7 +455,7 @@ class Engine:
         found: Receipt | Absence | SaysoError
         try:
             guarantee = self._reach.action(row.name).guarantee
-            found = await self._look_up(row)
+            found = await self._denied.look_up(row)
         except RefusedError as error:
             # The workspace has no such action any more. Another worker's may still, or this one's
             # again; else it is left to a person, as after any other look-up in vain.
@@ -469,17 +487,3 @@ class Engine:
                 return None
             case _:
                 assert_never(move)
-
-
-def _check_not_done(unproven: str | None) -> None:
-    """Go no further after a harmless call while it may have had its effect after all.
-
-    Raises:
-        RetryableError: `provider_unavailable`; see `not_proven`.
-    """
-    if unproven is not None:
-        raise RetryableError(
-            Code.PROVIDER_UNAVAILABLE,
-            f"an earlier call may still turn out to have done it: {unproven}",
-            next_step="the engine looks again",
-        )

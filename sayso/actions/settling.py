@@ -108,6 +108,8 @@ class Settlements:
             updated_at=now,
         )
         data = receipt_data(receipt, row)
+        if row.status is Status.PENDING_APPROVAL:  # there is nothing left to say yes or no to
+            return self._moves.move_superseding(tx, row, moved, EntryKind.ACTION_RECONCILED, data)
         return self._moves.move(tx, row, moved, EntryKind.ACTION_RECONCILED, data)
 
     def stay_unknown(self, tx: Transaction, row: ActionRow, wait: Wait) -> ActionRow | None:

@@ -47,6 +47,7 @@ TRANSITIONS: dict[str, dict[Status, tuple[EntryKind, ...]]] = {
         Status.REJECTED: (EntryKind.ACTION_REJECTED,),
         Status.EXPIRED: (EntryKind.ACTION_EXPIRED,),
         Status.REFUSED: (EntryKind.ACTION_REFUSED,),
+        Status.SUCCEEDED: (EntryKind.ACTION_RECONCILED,),
     },
     Status.APPROVED: {
         Status.APPROVED: (EntryKind.ACTION_HELD,),
@@ -59,6 +60,7 @@ TRANSITIONS: dict[str, dict[Status, tuple[EntryKind, ...]]] = {
         Status.PENDING_APPROVAL: (EntryKind.ACTION_PENDING,),
         Status.APPROVED: (EntryKind.ACTION_APPROVED,),
         Status.REFUSED: (EntryKind.ACTION_REFUSED,),
+        Status.SUCCEEDED: (EntryKind.ACTION_RECONCILED,),
     },
     Status.EXECUTING: {
         Status.EXECUTING: (EntryKind.ACTION_INTENT,),

@@ -27,9 +27,10 @@ from actions.desk import (
     submit_plan,
     usd,
 )
+from actions.shy_shop import Shy, refused_by_itself, waits_again
 from support.house import ShopHouse, open_shop
 
-from sayso.actions.action import at_most_once
+from sayso.actions.action import at_most_once, idempotent
 from sayso.actions.decision import Choice
 from sayso.actions.engine import Boundary
 from sayso.actions.ledger import Ledger
@@ -207,6 +208,21 @@ async def _stopped(house: ShopHouse) -> None:
     await propose(house, 100)
 
 
+async def _shown_late(folder: Path) -> list[ShopHouse]:
+    """Done and denied: shown when it is judged again, and when it waits for people again."""
+    judged = Shy(idempotent(hours=24))
+    async with open_shop(folder / "judged", shop=judged) as house:
+        await refused_by_itself(house, judged)
+        assert_verified(house)
+    waiting = Shy(idempotent(hours=24))
+    async with open_shop(folder / "waiting", shop=waiting) as other:
+        view = await waits_again(other, waiting)
+        other.clock.advance(days=30)
+        assert (await advance(other, view)).status == "succeeded"
+        assert_verified(other)
+    return [house, other]
+
+
 FLOWS: list[Callable[[ShopHouse], Awaitable[None]]] = [
     *(_steps, _people, _changes),
     *(_provider, _stopped),
@@ -280,6 +296,7 @@ async def test_every_way_of_the_table_is_taken_and_the_log_rebuilds_the_rows(
         await _nobody_knows(house)
         assert_verified(house)
         houses.append(house)
+    houses += await _shown_late(tmp_path)
     houses += [await _crash(tmp_path / boundary.value, boundary) for boundary in Boundary]
     taken: set[Way] = set()
     for house in houses:
