@@ -73,7 +73,12 @@ async def list_requests(
     sayso: Open, token: Reader, query: Annotated[RequestsQuery, Query()]
 ) -> RequestPage:
     """Scope: `actions:read`."""
-    items = await sayso.requests(limit=query.limit, after=query.after, tenant=token.tenant)
+    items = await sayso.requests(
+        status=None if query.status is None else query.status.value,
+        limit=query.limit,
+        after=query.after,
+        tenant=token.tenant,
+    )
     more = len(items) == query.limit
     return RequestPage(items=tuple(items), next_after=items[-1].id if more else None)
 

@@ -14,6 +14,7 @@ from sayso.actions.state import Status
 from sayso.actions.stopping import MAX_REASON_CHARS as MAX_STOP_REASON
 from sayso.actions.stopping import MAX_TARGET_CHARS
 from sayso.agent.base import Message
+from sayso.agent.requests import RequestStatus
 from sayso.sdk.views import ActionView, ApprovalView, EntryView, RequestView, StopView, View
 
 MAX_PAGE = 200
@@ -195,6 +196,7 @@ class ProposeQuery(QueryModel):
 class RequestsQuery(QueryModel):
     """A page of requests."""
 
+    status: RequestStatus | None = None
     limit: Limit = 50
     after: After = None
 

@@ -113,6 +113,28 @@ def test_requests_are_listed_newest_first(served: Served) -> None:
     assert seen == sorted(set(seen), reverse=True)
 
 
+def test_requests_are_listed_by_status(served: Served) -> None:
+    """As over the command line and in Python, page by page; a status that there is not is named."""
+    made = {
+        as_json(served.post("/v1/requests?wait=20", words(f"Why is {number}?")))["id"]
+        for number in range(3)
+    }
+    every = as_json(served.get("/v1/requests?limit=200"))["items"]
+    wanted = [item["id"] for item in every if item["status"] == "handed_over"]
+    seen: list[str] = []
+    after: str | None = ""
+    while after is not None:
+        path = "/v1/requests?status=handed_over&limit=2" + (f"&after={after}" if after else "")
+        page = as_json(served.get(path))
+        seen += [item["id"] for item in page["items"]]
+        after = page["next_after"]
+    assert made <= set(seen)
+    assert seen == wanted
+    assert as_json(served.get("/v1/requests?status=received&limit=2"))["items"] == []
+    answer = served.get("/v1/requests?status=done")
+    assert "handed_over" in problem(answer, 422, "invalid_input")["detail"]
+
+
 # ---- events ------------------------------------------------------------------------------------
 
 
