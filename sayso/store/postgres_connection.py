@@ -9,7 +9,7 @@ import psycopg
 from psycopg import conninfo
 
 from sayso.errors import Code, ConfigError
-from sayso.store.postgres_errors import is_lost, store_error, unreachable
+from sayso.store.postgres_errors import is_lost, read_only, store_error, unreachable
 
 PgConnection: TypeAlias = "psycopg.Connection[Any]"
 
@@ -42,6 +42,8 @@ _SESSION: Mapping[str, str] = {
     "jit": "off",
 }
 # INVARIANT: anything weaker could forget an intent whose call has left already.
+_TAKES_NO_WRITES = ("session is read-only", "server is in hot standby mode")
+# SOURCE: libpq's words for a server that `target_session_attrs` turns down.
 _DURABLE = {"on", "remote_apply"}
 
 
@@ -103,6 +105,8 @@ def connect_plainly(url: str, *, writes: bool = True) -> PgConnection:
         detail = str(error).strip()
         if error.sqlstate is None and "invalid " in detail:
             raise _bad_url() from None
+        if writes and any(words in detail for words in _TAKES_NO_WRITES):
+            raise read_only(detail) from error
         if error.sqlstate is None and not _is_refusal(detail):
             raise unreachable(detail) from error
         raise store_error(error) from error

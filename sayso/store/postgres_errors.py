@@ -29,6 +29,12 @@ _OTHER_SCHEMA = (
     errors.InvalidSchemaName,
 )
 
+WRITABLE = (
+    "point `store.url` at the primary; there, see `show default_transaction_read_only` and "
+    "`select pg_is_in_recovery()`"
+)
+"""The next step where a server answers, and takes no writes."""
+
 
 class ConnectionLostError(Exception):
     """The connection broke; whatever it had not committed is undone by the server."""
@@ -66,6 +72,16 @@ def unreachable(detail: str) -> RetryableError:
         Code.STORE_UNAVAILABLE,
         "the database server cannot be reached",
         next_step="check `store.url` and that the server runs, then try again",
+        detail=detail,
+    )
+
+
+def read_only(detail: str) -> RetryableError:
+    """The server answers, and takes no writes: a standby, perhaps until it is promoted."""
+    return RetryableError(
+        Code.STORE_READ_ONLY,
+        "the database server takes no writes now",
+        next_step=WRITABLE,
         detail=detail,
     )
 
@@ -121,7 +137,7 @@ def _lasting(error: psycopg.Error) -> tuple[Code, str, str]:
         case errors.DiskFull() | errors.OutOfMemory():
             return Code.STORE_FULL, "has no room left", "free some disk space on its server"
         case errors.ReadOnlySqlTransaction():
-            return Code.STORE_READ_ONLY, "cannot be written", "point `store.url` at the primary"
+            return Code.STORE_READ_ONLY, "cannot be written", WRITABLE
         case errors.InsufficientPrivilege():
             step = "run `sayso migrate` as the owner, and `grant sayso_app` to this login"
             return Code.STORE_READ_ONLY, "does not let this login do that", step

@@ -32,6 +32,8 @@ WRITER_LOCK = 0x53617953
 """The advisory lock that one writer of a database holds at a time (`SayS`)."""
 ALL_TENANTS = "*"
 CHANNEL = "sayso"
+_PASSING = {Code.STORE_UNAVAILABLE, Code.STORE_READ_ONLY}
+"""What a failover brings with it: no server, then one that is no primary yet."""
 _FIRST_PAUSE_S = 0.05
 _LONGEST_PAUSE_S = 1.0
 
@@ -94,7 +96,7 @@ def patiently(
         except ConnectionLostError as error:
             failure = lost(str(error))
         except RetryableError as error:
-            if error.code is not Code.STORE_UNAVAILABLE and not also_busy:
+            if error.code not in _PASSING and not also_busy:
                 raise
             failure = error
         if time.monotonic() + pause > deadline or give_up():

@@ -8,11 +8,16 @@ import psycopg
 import pytest
 from store.conftest import OpenStore
 from support.media import on_tmpfs
+from support.postgres import FAST
 
-from sayso.errors import Code, ConfigError
+from sayso.errors import Code, ConfigError, RetryableError
 from sayso.store.postgres import PostgresStore
+from sayso.store.postgres_connection import connect_plainly
+from sayso.store.postgres_schema import migrate_postgres
 from sayso.store.room import Roomed, check_room
 from sayso.store.sqlite import SqliteStore
+from sayso.testing.faults.postgres import read_only_server
+from sayso.testing.postgres import run_postgres
 
 PROGRAM = """
 import asyncio
@@ -20,6 +25,8 @@ import subprocess
 from contextlib import suppress
 from pathlib import Path
 from sayso.errors import SaysoError
+from sayso.store.postgres_connection import connect_plainly
+from sayso.store.postgres_schema import migrate_postgres
 from sayso.store.room import check_room
 from sayso.store.sqlite import SqliteStore
 
@@ -94,3 +101,30 @@ async def test_looking_takes_room_on_the_server(postgres_url: str) -> None:
         await check_room(store)
     assert "temp_file_limit" in caught.value.detail
     await store.close()
+
+
+@pytest.mark.promise("http:ready")
+async def test_a_server_that_became_read_only_is_noticed_by_who_has_it_open() -> None:
+    """`default_transaction_read_only` strikes the next transaction, which a probe's is as well."""
+    with run_postgres(settings=FAST) as server:
+        migrate_postgres(server.url())
+        store = PostgresStore(server.url())
+        await check_room(store)
+        with read_only_server(server):
+            with pytest.raises(ConfigError) as caught:
+                await check_room(store)
+            assert caught.value.code is Code.STORE_READ_ONLY
+            assert "default_transaction_read_only" in caught.value.next_step
+        await check_room(store)
+        await store.close()
+
+
+def test_a_server_that_takes_no_writes_is_not_told_as_one_that_does_not_run() -> None:
+    """Who connects anew is told `store_read_only`, and that it may pass: a standby is promoted."""
+    with run_postgres(settings=FAST) as server:
+        with read_only_server(server), pytest.raises(RetryableError) as caught:
+            connect_plainly(server.url())
+        assert caught.value.code is Code.STORE_READ_ONLY
+        assert "primary" in caught.value.next_step
+        with read_only_server(server):
+            connect_plainly(server.url(), writes=False).close()
