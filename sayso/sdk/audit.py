@@ -155,11 +155,20 @@ class Audit:
         where = self._tenant(tenant)
         return await self._house.store.read(lambda reader: pruned_to(reader, where))
 
-    async def tail(self, limit: int = 20, *, tenant: str | None = None) -> list[EntryView]:
-        """The newest entries, newest first, without leaving an entry of their own."""
+    async def tail(
+        self, limit: int = 20, *, before: int | None = None, tenant: str | None = None
+    ) -> list[EntryView]:
+        """The newest entries, newest first, without leaving an entry of their own.
+
+        Args:
+            before: the number of the last entry of the page before.
+
+        Raises:
+            RefusedError: `invalid_input`, for a limit that is not 1 to 1000.
+        """
         where = self._tenant(tenant)
         found = await self._house.store.read(
-            lambda reader: read_page(reader, where, Query(), limit=limit)
+            lambda reader: read_page(reader, where, Query(), limit=limit, before=before)
         )
         return [show_entry(stored) for stored in found]
 

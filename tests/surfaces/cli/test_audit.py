@@ -21,6 +21,26 @@ def test_the_log_is_asked_by_qualifiers(place: Place) -> None:
     assert "did you mean" in place.line("audit", "query", "kund:x").refused("invalid_input").err
 
 
+def test_the_tail_of_the_log_is_paged(place: Place) -> None:
+    """Each page names the command for the next one, the last one none, and all together are all."""
+    place.refund()
+    every = place.line.done("audit", "tail", "-n", "1000")
+    assert every["before"] is None
+    numbers = [entry["seq"] for entry in every["entries"]]
+    seen: list[int] = []
+    before: int | None = None
+    while before is not None or not seen:
+        at = [] if before is None else ["--before", str(before)]
+        page = place.line.done("audit", "tail", "-n", "2", *at)
+        seen += [entry["seq"] for entry in page["entries"]]
+        before = page["before"]
+    assert seen == numbers
+    shown = place.line("audit", "tail", "-n", "2").out
+    assert f"more: sayso audit tail -n 2 --before {numbers[1]}" in shown
+    assert "more:" not in place.line("audit", "tail", "-n", "2", "--before", "2").out
+    assert "no entry before 0" in place.line("audit", "tail", "--before", "0").out
+
+
 @pytest.mark.promise("cli:exit-status")
 def test_a_true_log_verifies(place: Place) -> None:
     """Exit status 0, what it covers, and what it does not."""

@@ -36,18 +36,46 @@ app = typer.Typer(
     help="Ask the log, prove it, publish its heads, erase a customer.",
 )
 
+BeforeOption = Annotated[
+    int | None, typer.Option("--before", metavar="SEQ", help="Go on before this entry.")
+]
+
 
 @app.command()
 def tail(
-    limit: Annotated[int, typer.Option("--limit", "-n", metavar="N", help="How many.")] = 20,
+    limit: Annotated[
+        int, typer.Option("--limit", "-n", metavar="N", help="How many, to 1000.")
+    ] = 20,
+    before: BeforeOption = None,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> int:
     """Show the newest entries, newest first."""
     out = Out(as_json=as_json)
     folder = find_workspace(workspace)
-    found = look(folder, lambda sayso: sayso.audit.tail(limit))
-    return _show_entries(out, found, "The log is empty. Everything that is asked goes here.")
+
+    async def work(sayso: Sayso) -> tuple[list[EntryView], bool, int]:
+        audit = sayso.audit
+        found = await audit.tail(limit, before=before)
+        more = bool(found) and bool(await audit.tail(1, before=found[-1].seq))
+        return found, more, await audit.pruned_to()
+
+    found, more, low = look(folder, work)
+    empty = "The log is empty. Everything that is asked goes here."
+    if before is not None:
+        empty = f"There is no entry before {before:,}."
+    behind = found[-1].seq if more else None
+    status = _show_entries(out, found, empty, low, behind)
+    if behind is not None:
+        options = {"-n": limit, "--before": behind, "--workspace": workspace}
+        out.line(f"more: {again('audit tail', options)}")
+    elif low:
+        out.note(_in_segments(low))
+    return status
+
+
+def _in_segments(low: int) -> str:
+    return f"entries below {low:,} are in sealed segments only; `sayso audit seal` lists them"
 
 
 @app.command()
@@ -62,9 +90,7 @@ def query(
     limit: Annotated[
         int, typer.Option("--limit", "-n", metavar="N", help="How many, to 1000.")
     ] = 50,
-    before: Annotated[
-        int | None, typer.Option("--before", metavar="SEQ", help="Go on before this entry.")
-    ] = None,
+    before: BeforeOption = None,
     segment: Annotated[
         Path | None,
         typer.Option("--segment", metavar="FILE", help="Ask a sealed segment, not the database."),
@@ -91,11 +117,9 @@ def query(
 
     found, low = run(work())
     if low and len(found) < limit:
-        out.note(
-            f"entries below {low:,} are in sealed segments only; `sayso audit seal` lists them"
-        )
+        out.note(_in_segments(low))
     empty = "No entry fits. Loosen the query, or see `audit tail`."
-    status = _show_entries(out, found, empty, low)
+    status = _show_entries(out, found, empty, low, found[-1].seq if found else None)
     if len(found) == limit and segment is None:
         # NOTE: whether there are more is not looked for, since each question is an entry.
         options = {"-n": limit, "--before": found[-1].seq, "--workspace": workspace}
@@ -113,9 +137,10 @@ def _as_typed(words: list[str]) -> str:
     return " ".join(f'"{word}"' if " " in word and '"' not in word else word for word in words)
 
 
-def _show_entries(out: Out, found: list[EntryView], empty: str, low: int = 0) -> int:
+def _show_entries(
+    out: Out, found: list[EntryView], empty: str, low: int, before: int | None
+) -> int:
     if out.as_json:
-        before = found[-1].seq if found else None
         out.document({"entries": found, "before": before, "pruned_to": low})
     elif not found:
         out.line(empty)
