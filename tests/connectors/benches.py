@@ -112,7 +112,12 @@ async def _something_to_take_back(sandbox: Sandbox) -> str:
         await client.post("/v1/subscriptions/sub_demo_ben", data={"cancel_at_period_end": "true"})
         answer = await client.post(
             f"/v1/customers/{BEN.id}/balance_transactions",
-            data={"amount": "-700", "currency": "usd"},
+            data={
+                "amount": "-700",
+                "currency": "usd",
+                "metadata[sayso_action]": "act_earlier",
+                "metadata[sayso_tenant]": "main",
+            },
         )
     return str(answer.json()["id"])
 

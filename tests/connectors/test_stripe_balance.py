@@ -84,6 +84,28 @@ async def test_what_is_older_than_the_credit_is_not_read() -> None:
         assert taken_back(desk) == 1
 
 
+@pytest.mark.promise("connectors:proof")
+@pytest.mark.parametrize("metadata", [{}, {"order": "1042"}, {"sayso_tenant": "main"}])
+async def test_only_what_an_action_gave_is_taken_back(metadata: dict[str, str]) -> None:
+    """A credit that a shop gave by hand, or that came back from an invoice, is the customer's."""
+    async with open_desk() as desk:
+        desk.sandbox.add(
+            BalanceTransaction(
+                id="cbtxn_by_hand",
+                created=int(desk.sandbox.now().timestamp()),
+                customer=BEN.id,
+                amount=-500,
+                currency="usd",
+                ending_balance=-500,
+                metadata=metadata,
+            )
+        )
+        with pytest.raises(RefusedError) as caught:
+            await desk.plan("stripe.take_back_credit", {"credit": "cbtxn_by_hand"}, BEN)
+        assert caught.value.code is Code.WRONG_STATE
+        assert "dashboard" in caught.value.next_step
+
+
 async def test_a_credit_in_another_currency_than_the_balance_is_not_taken_back() -> None:
     """What is left of it is not in the balance, and would be told in the wrong currency."""
     async with open_desk() as desk:
@@ -96,6 +118,7 @@ async def test_a_credit_in_another_currency_than_the_balance_is_not_taken_back()
                 amount=-500,
                 currency="eur",
                 ending_balance=-500,
+                metadata={"sayso_action": "act_1", "sayso_tenant": "main"},
             )
         )
         with pytest.raises(RefusedError) as caught:

@@ -12,6 +12,7 @@ from sayso.connectors.stripe.currency import from_stripe, to_stripe
 from sayso.connectors.stripe.customer import (
     DAY_S,
     Customer,
+    is_of_an_action,
     is_ours,
     read_customer,
     reference_of,
@@ -75,6 +76,14 @@ class CreditReturns:
             raise unknown_object("credit", credit)
         if given.amount >= 0:
             raise RefusedError(Code.WRONG_STATE, f"`{credit[:40]}` gave no credit")
+        if not is_of_an_action(given.metadata):
+            # INVARIANT: only what an action gave is taken back: what a shop has given by hand, or
+            # an invoice gave back, is the customer's own, whoever names its id.
+            raise RefusedError(
+                Code.WRONG_STATE,
+                f"`{credit[:40]}` was not given by `stripe.credit`",
+                next_step="take it back in the Stripe dashboard",
+            )
         if customer.currency and customer.currency != given.currency:
             # SOURCE: Stripe docs: The customer object: `balance` is in the default currency alone.
             raise RefusedError(

@@ -116,6 +116,11 @@ def reference_of(call: Call) -> dict[str, str]:
     return {REFERENCE: call.action_id, TENANT: call.tenant}
 
 
+def is_of_an_action(metadata: stripe.StripeObject | None) -> bool:
+    """Whether the metadata holds the reference of an action, of whichever tenant."""
+    return metadata is not None and REFERENCE in metadata and TENANT in metadata
+
+
 def is_ours(metadata: stripe.StripeObject | None, call: Call) -> bool:
     """Whether the metadata holds the reference of this very action."""
     return (
