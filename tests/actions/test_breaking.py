@@ -29,7 +29,7 @@ from sayso.agent.base import Handles, Message
 from sayso.errors import Code, OutcomeUnknownError, RetryableError
 from sayso.json import JsonValue
 from sayso.sdk.views import ActionView
-from sayso.testing.shop import Shop
+from sayso.testing.shop import Shop, ShopFault
 
 WORDS = "Ann Lee, ann@example.com"
 
@@ -214,3 +214,25 @@ async def test_a_customer_is_answered_though_the_connector_stays_broken(tmp_path
         assert answered.reply is not None
         assert "$10.00" not in answered.reply
         assert_verified(house)
+
+
+async def test_calls_that_were_denied_do_not_count_as_readings_that_broke_off(
+    tmp_path: Path,
+) -> None:
+    """What goes stale is read as often as what was just proposed, however often it was called."""
+    async with open_shop(tmp_path, shop=BreakingShop()) as house:
+        stock(house)
+        house.shop.faults += [ShopFault.UNREACHABLE] * (MAX_BREAKS - 1)
+        view = await propose(house, 1000)
+        for _ in range(MAX_BREAKS - 2):
+            house.clock.advance(minutes=5)
+            await house.sayso.house.engine.advance(MAIN, view.id)
+        house.clock.advance(minutes=5)
+        house.shop.version = "2"
+        broken(house).breaks = 1
+        with pytest.raises(RetryableError) as caught:
+            await house.sayso.house.engine.advance(MAIN, view.id)
+        assert caught.value.code is Code.CONNECTOR_FAILED
+        assert len(house.shop.books.calls) == MAX_BREAKS - 1
+        assert (await house.sayso.action(view.id)).status == "stale"
+        assert (await go_on(house, view.id)).status == "succeeded"

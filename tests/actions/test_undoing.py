@@ -294,6 +294,31 @@ async def test_a_row_that_names_an_undone_step_gets_no_rights_by_it(tmp_path: Pa
         assert len(gifts_of(house).gifts) == 1
 
 
+@pytest.mark.promise("plans:undo:rights")
+async def test_a_right_to_take_back_that_ends_before_the_claim_is_not_remembered(
+    tmp_path: Path,
+) -> None:
+    """What was judged as taking back, and takes nothing back any more, is judged as what it is."""
+    armed = [False]
+
+    def pull(at: Boundary) -> None:
+        if at is Boundary.BEFORE_INTENT and armed[0] and gifts_of(house).gifts:
+            by_hand = open_rows(house)
+            by_hand.execute(
+                "update action set status = 'failed' where step = 's1' and exists "
+                "(select 1 from action where step = 's1-undo' and status = 'approved')"
+            )
+            by_hand.close()
+
+    async with open_shop(tmp_path, shop=GiftShop(), policy=RULES, passing=pull) as house:
+        stock(house)
+        house.shop.faults = [ShopFault.SAYS_NO]
+        armed[0] = True
+        await submit(house, OnFailure.UNDO, gift("s1", 1000), refund("s2", 1000, "s1"))
+        assert await states(house) == {"s1": "failed", "s2": "failed", "s1-undo": "refused"}
+        assert gifts_of(house).taken == []
+
+
 @pytest.mark.promise("engine:one-effect:denied")
 async def test_a_denied_step_of_a_failed_plan_is_not_refused_before_that_is_proven(
     tmp_path: Path,
