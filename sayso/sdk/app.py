@@ -42,6 +42,7 @@ from sayso.sdk.stopping import held_view
 from sayso.sdk.subjects.front import Subjects
 from sayso.sdk.switch import StopSwitch
 from sayso.sdk.tokens import Scope, Token, Tokens
+from sayso.sdk.turned_away import TurnedAway
 from sayso.sdk.views import ActionView, ApprovalView, RequestView, action_view, approval_view
 from sayso.sdk.wiring import House, build_house
 from sayso.sdk.words import as_choice, as_state, as_subject
@@ -90,6 +91,7 @@ class Sayso(StopSwitch, Settling):
         self._house: House | None = None
         self._indexes = LogIndexes(workspace.folder / ".sayso" / "index")
         self._tasks: list[asyncio.Task[None]] = []
+        self._turned_away = TurnedAway(self, via="sdk")
 
     @classmethod
     def open(
@@ -163,7 +165,10 @@ class Sayso(StopSwitch, Settling):
     async def __aexit__(self, *exc_info: object) -> None:
         try:
             if self._house is not None:
-                await self._house.close(self._tasks)
+                try:
+                    await self._turned_away.flush()
+                finally:
+                    await self._house.close(self._tasks)
         finally:
             self._house = None
             self._tasks.clear()
@@ -475,7 +480,7 @@ class Sayso(StopSwitch, Settling):
             RefusedError: `unauthenticated`, `forbidden` for a service token, and whatever
                 `Approvals.decide` refuses.
         """
-        holder = await self.person_of(token)
+        holder = await self.person_of(token, via=via)
         decided, row = await self._decide(
             Decision(
                 tenant=holder.tenant,
@@ -495,21 +500,37 @@ class Sayso(StopSwitch, Settling):
             return action_view(row, approval_view(decided.approval, decided.votes))
         return await self.action(row.id, tenant=holder.tenant, timeline=False)
 
-    async def person_of(self, token: str) -> Token:
+    async def person_of(self, token: str, *, via: str = "sdk") -> Token:
         """The person's token behind a secret.
 
         Raises:
             RefusedError: `unauthenticated`; `forbidden`, also for somebody who is not listed as
-                active any more.
+                active any more. It is recorded, as `token_of` does.
         """
-        found = await self.tokens.check(token)
+        found = await self.token_of(token, via=via)
         if found.kind != "person" or Scope.DECIDE not in found.scopes:
+            await self._turned_away.note(Code.FORBIDDEN, found, via=via)
             raise RefusedError(
                 Code.FORBIDDEN,
                 "only a person's token decides",
                 next_step="make one with `sayso token create --person ID`",
             )
         return found
+
+    async def token_of(self, secret: str, *, via: str = "sdk") -> Token:
+        """The token behind a secret; a refusal stands in the log, counted as over HTTP.
+
+        Args:
+            via: how the call came, for the log.
+
+        Raises:
+            RefusedError: see `Tokens.check`.
+        """
+        try:
+            return await self.tokens.check(secret)
+        except RefusedError as error:
+            await self._turned_away.note(error.code, None, via=via)
+            raise
 
     async def decide_as(self, decision: Decision, *, wait: bool = True) -> Decided:
         """Decide for a person whom the calling surface has authenticated itself.

@@ -23,7 +23,7 @@ class Settling(ABC):
         """The wired floors."""
 
     @abstractmethod
-    async def person_of(self, token: str) -> Token:
+    async def person_of(self, token: str, *, via: str = "sdk") -> Token:
         """The person's token behind a secret."""
 
     @abstractmethod
@@ -58,7 +58,7 @@ class Settling(ABC):
                 f"`{outcome[:40]}` is no outcome",
                 next_step="say succeeded or failed",
             )
-        holder = await self.person_of(token)
+        holder = await self.person_of(token, via=via)
         return await self.resolve_as(
             Resolution(
                 tenant=holder.tenant,

@@ -27,7 +27,7 @@ class StopSwitch(ABC):
         """The wired floors."""
 
     @abstractmethod
-    async def person_of(self, token: str) -> Token:
+    async def person_of(self, token: str, *, via: str = "sdk") -> Token:
         """The person's token behind a secret."""
 
     async def stop(
@@ -87,7 +87,7 @@ class StopSwitch(ABC):
         Raises:
             RefusedError: `unauthenticated`, `forbidden`; see `Stops.resume`.
         """
-        holder = await self.person_of(token)
+        holder = await self.person_of(token, via=via)
         return await self.resume_as(
             Resumption(
                 tenant=holder.tenant,

@@ -99,6 +99,7 @@ class SyncSayso:
     decide = _blocking(Sayso.decide)
     decide_plan = _blocking(Sayso.decide_plan)
     person_of = _blocking(Sayso.person_of)
+    token_of = _blocking(Sayso.token_of)
     resolve = _blocking(Sayso.resolve)
     stop = _blocking(Sayso.stop)
     check_stop = _blocking(Sayso.check_stop)

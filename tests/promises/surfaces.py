@@ -32,8 +32,8 @@ PROMISES: dict[str, Promise] = {
         "invariant 7",
     ),
     "refusals:turned-away": Promise(
-        "A call that HTTP refuses before anything is asked is recorded by its code; a flood makes "
-        "one entry a minute.",
+        "A call that is refused before anything is asked, over HTTP or for its token in Python "
+        "and on the command line, is recorded by its code; a flood makes one entry a minute.",
         "invariant 7",
     ),
     # ---- Slack -----------------------------------------------------------------------------

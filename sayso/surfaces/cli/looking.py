@@ -36,6 +36,6 @@ def look_as_person(workspace: Path | None, work: Callable[[Sayso, Token], Awaita
     secret = person_token(folder)
 
     async def as_person(sayso: Sayso) -> T:
-        return await work(sayso, await sayso.person_of(secret))
+        return await work(sayso, await sayso.person_of(secret, via="cli"))
 
     return look(folder, as_person)

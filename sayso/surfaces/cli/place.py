@@ -159,5 +159,5 @@ async def requester(sayso: Sayso, otherwise: Actor = CLI) -> Actor:
     """
     token = os.environ.get("SAYSO_TOKEN", "").strip()
     if token:
-        return (await sayso.tokens.check(token)).actor
+        return (await sayso.token_of(token, via="cli")).actor
     return otherwise

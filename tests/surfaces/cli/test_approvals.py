@@ -205,3 +205,19 @@ def test_only_an_unknown_outcome_is_settled_by_a_person(place: Place) -> None:
     place.line(*words, "succeeded", "--evidence", "seen").refused("reason_required")
     place.line(*words, "maybe", "--evidence", "seen").refused("invalid_input")
     place.line(*words, "failed", "--evidence", "seen").refused("wrong_state")
+
+
+@pytest.mark.promise("refusals:turned-away")
+def test_a_token_that_opens_nothing_stands_in_the_log(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Invariant 7: a command that is refused for its token is recorded as a call over HTTP is."""
+    approval = place.pending()
+    monkeypatch.setenv("SAYSO_TOKEN", "csk_live_nobody")
+    ran = place.line("approvals", "approve", approval["id"], "--digest", approval["digest"])
+    ran.refused("unauthenticated")
+    assert place.refund("ch_demo_ana_2").json["code"] == "unauthenticated"
+    monkeypatch.delenv("SAYSO_TOKEN")
+    entries = place.line.done("audit", "query", "kind:calls.turned_away")["entries"]
+    told = [entry["body"]["data"] for entry in entries]
+    assert [(one["via"], one["counts"]) for one in told] == [("cli", {"unauthenticated": 1})] * 2

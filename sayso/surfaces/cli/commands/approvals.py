@@ -189,7 +189,7 @@ def _decide(say: _Say, workspace: Path | None, out: Out) -> int:
 
     async def work() -> tuple[ApprovalView, ActionView, SaysoError | None]:
         async with Sayso.open(folder, work=False) as sayso:
-            holder = await sayso.person_of(token)
+            holder = await sayso.person_of(token, via="cli")
             shown = await sayso.approval(say.approval_id)
             show_card(out, shown)
             async with telling(

@@ -61,7 +61,7 @@ def plan(
         async with Sayso.open(folder, work=False, act=bool(choices)) as sayso:
             if not choices:
                 return await sayso.request(request_id), [], None
-            holder = await sayso.person_of(token)
+            holder = await sayso.person_of(token, via="cli")
             shown = await sayso.request(request_id, tenant=holder.tenant)
             decisions = _decisions(shown, holder, choices, reason_code)
             async with telling(out, lambda: sayso.request(request_id, tenant=holder.tenant)):

@@ -91,7 +91,7 @@ def stop(
 
 
 async def _stopper(sayso: Sayso, secret: str) -> Actor:
-    return may_stop(await sayso.tokens.check(secret)).actor
+    return may_stop(await sayso.token_of(secret, via="cli")).actor
 
 
 @app.command("list")
