@@ -4,27 +4,51 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
+from support.postgres import fresh_database
 from surfaces.mcp.rig import Rig
 
 from sayso.sdk.scaffold import create_workspace
+from sayso.testing.postgres import PostgresServer
 from sayso.testing.sandbox import Sandbox
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """What proves a promise runs on either store, the rest on SQLite."""
+    if "rig" in metafunc.fixturenames:
+        promised = metafunc.definition.get_closest_marker("promise") is not None
+        stores = ["sqlite", "postgres"] if promised else ["sqlite"]
+        metafunc.parametrize("rig", stores, indirect=True, scope="session")
+
+
 @pytest.fixture(scope="session")
-def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
-    """A workspace on a sandbox with the demo's customers."""
+def rig(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+    """A workspace on a sandbox with the demo's customers; on the store that the test asks for."""
     folder = tmp_path_factory.mktemp("mcp") / "shop"
     asyncio.run(create_workspace(folder, approver="maria"))
-    with Sandbox.start(seed="demo") as sandbox:
-        settings = folder / "sayso.toml"
-        text = settings.read_text(encoding="utf-8")
-        assert "# base_url" in text
-        settings.write_text(
-            text.replace("# base_url", f'base_url = "{sandbox.url}"  #'), encoding="utf-8"
-        )
+    with ExitStack() as opened:
+        sandbox = opened.enter_context(Sandbox.start(seed="demo"))
+        edit(folder / "sayso.toml", "# base_url", f'base_url = "{sandbox.url}"  #')
+        if request.param == "postgres":
+            server: PostgresServer = request.getfixturevalue("postgres_server")
+            edit(
+                folder / "sayso.toml",
+                "sqlite:///sayso.db",
+                opened.enter_context(fresh_database(server)),
+            )
+            made = Rig(folder=folder, sandbox=sandbox).sayso("token", "create", "--person", "maria")
+            (folder / ".sayso" / "person.token").write_text(made["secret"], encoding="utf-8")
         yield Rig(folder=folder, sandbox=sandbox)
+
+
+def edit(settings: Path, old: str, new: str) -> None:
+    """Change a setting."""
+    text = settings.read_text(encoding="utf-8")
+    assert old in text
+    settings.write_text(text.replace(old, new), encoding="utf-8")
 
 
 @pytest.fixture(scope="session")
