@@ -6,9 +6,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
+from sayso.sdk.kind_views import KindsView
 from sayso.sdk.views import ActionView
 from sayso.surfaces.http import examples
-from sayso.surfaces.http.auth import Open, Proposer, Reader
+from sayso.surfaces.http.auth import Lister, Open, Proposer, Reader
 from sayso.surfaces.http.documents import asked, problems, shown
 from sayso.surfaces.http.edge import GuardedRoute
 from sayso.surfaces.http.keys import KeyIfMeant, Trace, bound_key, missing_key
@@ -67,6 +68,23 @@ async def propose(
         root = str(request.scope.get("root_path", ""))
         response.headers["Location"] = f"{root}/v1/actions/{view.id}"
     return view
+
+
+@router.get(
+    "/v1/kinds",
+    summary="The kinds of action that there are, and what each takes",
+    responses={
+        200: shown("all of them, by name", examples.KINDS),
+        **problems(401, 403, 422, 503),
+    },
+)
+async def list_kinds(sayso: Open, _token: Lister, _query: Annotated[NoQuery, Query()]) -> KindsView:
+    """Scope: `actions:propose` or `actions:read`."""
+    found = await sayso.kinds()
+    # INVARIANT: what a team's own file broke off with is the operator's to read, and no caller's.
+    return KindsView(
+        kinds=found.kinds, unread=dict.fromkeys(found.unread, "`sayso actions kinds` says why")
+    )
 
 
 @router.get(

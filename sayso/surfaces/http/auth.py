@@ -114,6 +114,8 @@ class Needs:
 
 
 Proposer = Annotated[Token, Depends(Needs(Scope.PROPOSE))]
+Lister = Annotated[Token, Depends(Needs(Scope.PROPOSE, Scope.READ))]
+"""Whoever may propose, or look at what was proposed."""
 Reader = Annotated[Token, Depends(Needs(Scope.READ))]
 Decider = Annotated[Token, Depends(Needs(Scope.DECIDE, person=True))]
 Viewer = Annotated[Token, Depends(Needs(Scope.READ, Scope.DECIDE))]

@@ -22,6 +22,36 @@ PROPOSE: dict[str, Any] = {
     "args": {"charge": "ch_demo_ana_1", "amount": _AMOUNT},
     "reason": "the mug arrived broken",
 }
+KINDS: dict[str, Any] = {
+    "kinds": [
+        {
+            "name": "stripe.credit",
+            "summary": "Give account credit towards later invoices",
+            "sentence": "Give {amount} of account credit",
+            "effect": "credit",
+            "guarantee": "idempotent",
+            "promise": "done once (idempotent, 24 h)",
+            "reversible": True,
+            "undone_by": "stripe.take_back_credit",
+            "args": [
+                {
+                    "name": "amount",
+                    "required": True,
+                    "description": "how much credit",
+                    "form": '{"amount_minor": 500, "currency": "USD"}',
+                },
+                {
+                    "name": "note",
+                    "required": False,
+                    "description": "why, on the invoice",
+                    "form": "a text",
+                },
+            ],
+            "args_schema": {"type": "object", "required": ["amount"], "properties": {}},
+        }
+    ],
+    "unread": {},
+}
 APPROVE: dict[str, Any] = {"decision": "approve", "revision": 1, "digest": _DIGEST}
 REJECT: dict[str, Any] = {
     "decision": "reject",

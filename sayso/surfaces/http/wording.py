@@ -12,6 +12,7 @@ from sayso.connectors.plain import plain
 from sayso.errors import Code, RefusedError
 
 _PATH_LIMIT = 60
+_MOST_NAMED = 6
 _BAD_REQUEST, _UNPROCESSABLE = 400, 422
 
 Models = Mapping[str, Sequence[type[BaseModel]]]
@@ -30,11 +31,31 @@ def explain(findings: Sequence[Any], models: Models) -> tuple[int, RefusedError]
     place, names = str(location[0]), location[1:]
     path = plain(".".join(map(str, names)), limit=_PATH_LIMIT) or f"the {place}"
     known = _fields_at(models.get(place, ()), names[:-1])
-    problem, step = _words(str(first["type"]), str(first["msg"]), place, names, path, known)
-    more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
+    inside = _fields_at(models.get(place, ()), names) if names else []
+    problem, step = _words(str(first["type"]), str(first["msg"]), place, names, path, known, inside)
+    more = _others(findings[1:])
     status = _BAD_REQUEST if place == "header" else _UNPROCESSABLE
     name = f"`{path}`" if names else path
     return status, RefusedError(Code.INVALID_INPUT, f"{name} {problem}{more}", next_step=step)
+
+
+def _others(findings: Sequence[Any]) -> str:
+    """What else is wrong: by name where it is only missing, else how much."""
+    if not findings:
+        return ""
+    missing = [
+        plain(".".join(map(str, one["loc"][1:])), limit=_PATH_LIMIT)
+        for one in findings
+        if one["type"] == "missing" and one["loc"][0] != "header"
+    ]
+    if len(missing) == len(findings) <= _MOST_NAMED:
+        return f", and so {'is' if len(missing) == 1 else 'are'} {_listed(missing)}"
+    return f" (and {len(findings)} more)"
+
+
+def _listed(names: Sequence[str]) -> str:
+    *most, last = (f"`{name}`" for name in names)
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def _words(
@@ -44,6 +65,7 @@ def _words(
     names: Sequence[str | int],
     path: str,
     known: Sequence[str],
+    known_in: Sequence[str],
 ) -> tuple[str, str]:
     match kind:
         case "missing" if place == "header":
@@ -53,6 +75,10 @@ def _words(
             )
         case "missing":
             return "is missing", "add it; /openapi.json has an example"
+        case "model_type" | "model_attributes_type" | "dict_type" if known_in:
+            return "is no object", f"write an object with {_listed(known_in)}"
+        case "model_type" | "model_attributes_type" | "dict_type":
+            return "is no object", "write a JSON object; /openapi.json has an example"
         case "string_pattern_mismatch" if path == "Idempotency-Key":
             return "is not valid", "send 1 to 200 visible ASCII characters, without spaces"
         case "extra_forbidden":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from surfaces.http.served import Served, as_json, problem, refund
+from surfaces.http.served import Json, Served, as_json, problem, refund
 
 from sayso.sdk.app import Sayso
 from sayso.store.base import Row
@@ -227,3 +227,32 @@ def test_every_answer_carries_the_safe_headers(served: Served) -> None:
         assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
         assert "access-control-allow-origin" not in answer.headers
         assert "server" not in answer.headers
+
+
+@pytest.mark.parametrize("holder", ["bot", "proposer", "reader"])
+def test_the_kinds_of_action_are_told_with_their_arguments(served: Served, holder: str) -> None:
+    """A bot is wired without a look at the workspace: names, arguments, forms and a schema."""
+    found = as_json(served.get("/v1/kinds", by=holder))
+    kinds = {kind["name"]: kind for kind in found["kinds"]}
+    refund_kind = kinds["stripe.refund"]
+    assert [one["name"] for one in refund_kind["args"] if one["required"]] == ["charge"]
+    assert refund_kind["args_schema"]["required"] == ["charge"]
+    assert kinds["stripe.credit"]["undone_by"] == "stripe.take_back_credit"
+    assert kinds["shop.refund"]["guarantee"] == "idempotent"
+
+
+@pytest.mark.promise("http:closed")
+def test_the_kinds_of_action_are_for_who_proposes_or_looks(served: Served) -> None:
+    """As every other path: a token that opens it, with a scope that fits."""
+    problem(served.get("/v1/kinds", by=None), 401, "unauthenticated")
+    problem(served.get("/v1/kinds", by="auditor"), 403, "forbidden")
+
+
+def test_what_is_missing_is_named_at_once(served: Served) -> None:
+    """Nobody has to call once for each field, or to guess what a field holds."""
+    empty = problem(served.post("/v1/actions", {}), 422, "invalid_input")
+    assert empty["detail"] == "`subject` is missing, and so are `action` and `args`"
+    words: Json = {"subject": "cus_1", "action": "shop.refund", "args": {}}
+    found = problem(served.post("/v1/actions", words), 422, "invalid_input")
+    assert found["detail"] == "`subject` is no object"
+    assert found["next_step"] == "write an object with `id`, `assurance` and `attributes`"

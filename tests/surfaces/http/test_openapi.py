@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from surfaces.http.served import Json, Served, as_json
 
 from sayso.errors import CODES
+from sayso.sdk.kind_views import KindsView
 from sayso.sdk.subjects.views import ErasureView, HoldView, SubjectView
 from sayso.sdk.views import ActionView, ApprovalView, EntryView, RequestView, StopView
 from sayso.surfaces.http import examples
@@ -55,6 +56,7 @@ CONTRACT = {
     "GET /v1/requests/{request_id}/events",
     "POST /v1/requests/{request_id}/decision",
     "POST /v1/actions",
+    "GET /v1/kinds",
     "GET /v1/actions",
     "GET /v1/actions/{action_id}",
     "GET /v1/approvals",
@@ -112,6 +114,7 @@ ANSWERS: dict[str, type[BaseModel]] = {
     "show_request": RequestView,
     "propose": ActionView,
     "list_actions": ActionPage,
+    "list_kinds": KindsView,
     "show_action": ActionView,
     "list_approvals": ApprovalPage,
     "show_approval": ApprovalView,
