@@ -12,6 +12,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from sayso.errors import Code, ConfigError, RefusedError
+from sayso.json import JsonValue
 from sayso.money import Money
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*")
@@ -93,10 +94,18 @@ class Undo:
         action: its name, such as `stripe.take_back_credit`.
         args: its arguments by name: `receipt` stands for the id of the effect's receipt, `object`
             for the id of the object that was acted on.
+        only: what the arguments of the action that is taken back must be, by name, as its connector
+            has resolved them; with others nothing takes it back. Such as a cancellation, which can
+            be taken back until its time has come, and never when it was at once.
     """
 
     action: str
     args: Mapping[str, Literal["receipt", "object"]]
+    only: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])
+
+    def fits(self, args: Mapping[str, JsonValue]) -> bool:
+        """Whether an action with these arguments can be taken back at all."""
+        return all(args.get(name) == value for name, value in self.only.items())
 
 
 FactType = Literal["string", "long", "bool", "decimal"]

@@ -171,7 +171,7 @@ def build_card(
     """
     title = sentence_of(action, resolved)
     undone = "it can be undone" if action.reversible else "it cannot be undone"
-    if action.undo is not None:
+    if action.undo is not None and action.undo.fits(resolved.args):
         undone = f"`{action.undo.action}` takes it back"
     return Card(
         title=title,

@@ -197,5 +197,7 @@ def _undo_args(reach: Definitions, done: ActionRow) -> tuple[str, dict[str, Json
         return None
     if undo is None or done.receipt is None or done.snapshot is None:
         return None
+    if not undo.fits(done.snapshot.resolved.args):
+        return None
     values = {"receipt": done.receipt.id, "object": done.snapshot.resolved.object_id}
     return undo.action, {name: values[source] for name, source in undo.args.items()}

@@ -136,6 +136,10 @@ class Connectors:
             raise _invalid(f"`{action.connector}`", f"it has no `{name}` to undo `{action.name}`")
         if not set(action.undo.args) <= set(undo.args.model_fields):
             raise _invalid(f"`{action.connector}`", f"`{name}` does not take what undoes by it")
+        if not set(action.undo.only) <= set(action.args.model_fields):
+            raise _invalid(
+                f"`{action.connector}`", f"`{action.name}` has no argument that its undo asks for"
+            )
 
     @property
     def actions(self) -> Sequence[Action]:

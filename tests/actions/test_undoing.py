@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -248,6 +249,28 @@ async def test_one_whose_end_nobody_knows_does_not_keep_the_others(tmp_path: Pat
         found = await states(house)
         assert (found["s2-undo"], found["s1-undo"]) == ("unknown", "succeeded")
         assert (found["s2"], found["s1"]) == ("succeeded", "compensated")
+
+
+@pytest.mark.promise("plans:undo")
+async def test_what_its_arguments_say_cannot_be_taken_back_stands(tmp_path: Path) -> None:
+    """`Undo.only`: a gift of $20.00 is for good, so it is not even tried; the other one is."""
+    shop = GiftShop()
+    shop.actions = [
+        replace(one, undo=one.undo and replace(one.undo, only={"amount": usd(1000)}))
+        for one in shop.actions
+    ]
+    async with open_gifts(tmp_path, shop) as house:
+        house.shop.faults = [ShopFault.SAYS_NO]
+        await submit(
+            house, OnFailure.UNDO, gift("s1", 1000), gift("s2", 2000, "s1"), refund("s3", 9, "s2")
+        )
+        assert await states(house) == {
+            "s1": "compensated",
+            "s2": "succeeded",
+            "s3": "failed",
+            "s1-undo": "succeeded",
+        }
+        assert shop.taken == ["gift_1"]
 
 
 @pytest.mark.promise("plans:undo:rights")

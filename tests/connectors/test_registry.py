@@ -25,6 +25,7 @@ from sayso.connectors.setup import AskedSettings
 from sayso.errors import Code, ConfigError, RefusedError, RetryableError
 from sayso.json import JsonValue
 from sayso.testing.clock import FakeClock
+from sayso.testing.gift_shop import GiftShop
 from sayso.testing.sandbox import Sandbox
 
 ROOT = Path(__file__).parents[2]
@@ -549,3 +550,13 @@ async def test_what_breaks_at_the_end_says_no_secret_either() -> None:
     with pytest.raises(RuntimeError, match="cannot log out") as raised:
         await found.close()
     assert key not in str(raised.value)
+
+
+def test_an_undo_asks_only_for_arguments_that_the_action_has() -> None:
+    """A misspelt name would mean that nothing can ever be taken back, and nobody would know."""
+    shop = GiftShop()
+    shop.actions = [
+        replace(one, undo=one.undo and replace(one.undo, only={"amont": 1})) for one in shop.actions
+    ]
+    with pytest.raises(ConfigError, match="no argument that its undo asks for"):
+        Connectors([shop])

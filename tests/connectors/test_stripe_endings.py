@@ -8,6 +8,8 @@ import pytest
 from connectors.benches import ANA
 from connectors.stripe_desk import Desk, open_desk
 
+from sayso.actions.card import build_card
+from sayso.actions.policy import History, Judgement, Outcome
 from sayso.actions.snapshot import Receipt
 from sayso.errors import Code, RefusedError
 from sayso.json import JsonObject
@@ -15,6 +17,7 @@ from sayso.testing.sandbox.rows import Subscription
 
 SUBSCRIPTION = "sub_own"
 ASKED: JsonObject = {"subscription": SUBSCRIPTION}
+ASK = Judgement(outcome=Outcome.ASK, rules=("r",), explain="", policy_version="")
 START, END, DAY = 1_790_000_000, 1_990_000_000, 86_400
 
 
@@ -103,3 +106,28 @@ async def test_a_day_of_its_own_is_not_told_as_going_on() -> None:
         assert caught.value.code is Code.WRONG_STATE
         assert day in str(caught.value)
         assert "dashboard" in caught.value.next_step
+
+
+@pytest.mark.parametrize(
+    ("when", "word"),
+    [("now", "it cannot be undone"), ("period_end", "`stripe.keep_subscription` takes it back")],
+)
+async def test_a_card_says_of_an_end_at_once_that_nothing_takes_it_back(
+    when: str, word: str
+) -> None:
+    """What has ended at once has ended for good, and whoever says yes is told so."""
+    async with open_desk() as desk:
+        add_subscription(desk)
+        found = await desk.resolve("stripe.cancel_subscription", {**ASKED, "when": when})
+        card = build_card(
+            action=desk.connectors.action("stripe.cancel_subscription"),
+            resolved=found,
+            judgement=ASK,
+            history=History(count_30d=0, amount_30d_minor=0),
+            subject=(ANA.id, "verified"),
+            planner="caller",
+            quote="",
+            deadline=0,
+            salt="",
+        )
+        assert card.on_yes.endswith(word)

@@ -122,7 +122,11 @@ CANCEL_SUBSCRIPTION = Action(
     effect=Effect.CANCELLATION,
     reversible=False,
     sentence="Cancel {subscription} {when}",
-    undo=Undo(action="stripe.keep_subscription", args={"subscription": "receipt"}),
+    undo=Undo(
+        action="stripe.keep_subscription",
+        args={"subscription": "receipt"},
+        only={"when": "period_end"},
+    ),
     facts={
         "tenure_days": "long",
         "subscription_age_days": "long",
