@@ -167,7 +167,11 @@ def _explain(error: Exception, *, as_json: bool) -> int:
     if isinstance(error, typer.TyperException):
         # NOTE: Typer's usage errors know where they arose, but their class is not public.
         path = getattr(getattr(error, "ctx", None), "command_path", "sayso")
-        found: SaysoError = usage(_lower(error.format_message()), f"see `{path} --help`")
+        message, told = _lower(error.format_message()), getattr(_param_of(error), "help", None)
+        step = f"see `{path} --help`"
+        if message.startswith("missing ") and isinstance(told, str):
+            step = f"give it ({_lower(told)}), or {step}"
+        found: SaysoError = usage(message, step)
     elif isinstance(error, SaysoError):
         found = error
     else:
@@ -178,6 +182,11 @@ def _explain(error: Exception, *, as_json: bool) -> int:
         Out(as_json=True).document(problem_json(found))
     sys.stderr.write(problem_text(found) + "\n")
     return exit_status(found)
+
+
+def _param_of(error: Exception) -> object:
+    """The option or argument that a usage error is about; None for none."""
+    return getattr(error, "param", None)
 
 
 def _lower(message: str) -> str:

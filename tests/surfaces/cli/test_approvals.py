@@ -221,3 +221,12 @@ def test_a_token_that_opens_nothing_stands_in_the_log(
     entries = place.line.done("audit", "query", "kind:calls.turned_away")["entries"]
     told = [entry["body"]["data"] for entry in entries]
     assert [(one["via"], one["counts"]) for one in told] == [("cli", {"unauthenticated": 1})] * 2
+
+
+def test_a_no_without_a_code_is_told_what_a_code_is(place: Place) -> None:
+    """A next step that can be taken at once: what is missing, in the words of its help."""
+    approval = place.pending()
+    ran = place.line("approvals", "reject", str(approval["id"])).refused("invalid_input", 2)
+    assert "missing option `--reason-code`" in ran.err
+    assert "such as not_covered" in ran.err
+    assert "sayso approvals reject --help" in ran.err
