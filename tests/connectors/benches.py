@@ -47,10 +47,14 @@ def closed_port() -> Generator[int]:
 def stripe_on(
     url: str, api_key: str, *, timeout_s: float = LONG_S, retry: RetryPolicy = ONCE
 ) -> StripeConnector:
-    """A Stripe connector that never asks twice, unless a test says so."""
+    """A Stripe connector that never asks twice, unless a test says so.
+
+    Its clock stands at the present: the demo's periods end so many days after the sandbox began to
+    the second, so that two readings would else differ by a day, whenever a second passes between.
+    """
     return StripeConnector(
         api_key=Secret(api_key),
-        clock=SystemClock(),
+        clock=FakeClock(SystemClock().now()),
         base_url=url,
         timeout_s=timeout_s,
         retry=retry,
