@@ -26,9 +26,9 @@ audit.tree audit.tree.merkle audit.tree.path
 audit.verifying audit.verifying.bundle audit.verifying.checks audit.verifying.database
 audit.verifying.description audit.verifying.filtered audit.verifying.guard audit.verifying.latest
 audit.verifying.medium audit.verifying.one_segment audit.verifying.projections
-audit.verifying.rebuild audit.verifying.rebuilt audit.verifying.sealed_checks
-audit.verifying.state_checks audit.verifying.stored_rows audit.verifying.verification
-audit.verifying.walk
+audit.verifying.rebuild audit.verifying.rebuilt audit.verifying.scratch
+audit.verifying.sealed_checks audit.verifying.state_checks audit.verifying.stored_rows
+audit.verifying.verification audit.verifying.walk
 audit.witness audit.witness.request
 """
 """What a verification needs of ours; nothing may be added without a thought."""
