@@ -205,18 +205,21 @@ def test_every_connection_to_sqlite_is_closed() -> None:
         place(name, node)
         for name, tree in (*read_python(PACKAGE), *read_python(TESTS))
         for node in ast.walk(tree)
-        if isinstance(node, ast.With)
-        for item in node.items
-        if isinstance(item.context_expr, ast.Call)
-        and dotted(item.context_expr.func) == "sqlite3.connect"
-        and item.optional_vars is not None
-        and not any(
-            isinstance(call, ast.Call)
-            and dotted(call.func) == f"{ast.unparse(item.optional_vars)}.close"
-            for call in ast.walk(tree)
-        )
+        if (isinstance(node, ast.With) and any(_is_left_open(item, tree) for item in node.items))
+        or (isinstance(node, ast.Attribute) and _is_connect(node.value))
     ]
     assert left_open == []
+
+
+def _is_left_open(item: ast.withitem, tree: ast.AST) -> bool:
+    if not _is_connect(item.context_expr):
+        return False
+    close = f"{ast.unparse(item.optional_vars)}.close" if item.optional_vars else ""
+    return not any(isinstance(at, ast.Call) and dotted(at.func) == close for at in ast.walk(tree))
+
+
+def _is_connect(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and dotted(node.func) == "sqlite3.connect"
 
 
 def test_no_template_trusts_its_text() -> None:

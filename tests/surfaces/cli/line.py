@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -74,6 +76,11 @@ class Place:
     def database(self) -> Path:
         """Its SQLite file."""
         return self.folder / "sayso.db"
+
+    def dump(self) -> str:
+        """Everything that the file holds, as SQL."""
+        with closing(sqlite3.connect(self.database)) as rows:
+            return "\n".join(rows.iterdump())
 
     def refund(self, charge: str = "ch_demo_ana_2", minor: int = 1500, **more: str) -> Ran:
         """Propose a refund for Ana; `more` are further options by name."""

@@ -35,7 +35,7 @@ def test_a_customer_is_shown_what_is_held_and_then_erased(place: Place) -> None:
     erased = place.line.done("audit", "erase", ANA, "--yes")
     assert erased["status"] == "erased"
     assert erased["scrubbed"] is True
-    dump = "\n".join(sqlite3.connect(place.database).iterdump())
+    dump = place.dump()
     assert ANA not in dump
     assert "Quispe" not in dump
     after = place.line.done("actions", "show", done["id"])
@@ -63,7 +63,7 @@ def test_nobody_is_erased_without_a_yes_or_a_person(
     ]
     (place.folder / ".sayso" / "person.token").unlink()
     place.line("audit", "erase", ANA, "--yes").refused("unauthenticated")
-    assert ANA in "\n".join(sqlite3.connect(place.database).iterdump())
+    assert ANA in place.dump()
 
 
 def test_a_hold_needs_one_person_and_its_end_two(
