@@ -265,7 +265,8 @@ class FaultProxy:
             case "drop_before":
                 return False
             case "answer_before":
-                exchange.answer = _status_of(fault, 500)
+                # A client that keeps connections would else send its next request into the end.
+                exchange.answer = _status_of(fault, 500, ("Connection", "close"))
                 return False
             case "cut_request":
                 self._pass_part(exchange.request, fault.after_bytes)
@@ -373,8 +374,8 @@ def _send_blanks(caller: socket.socket, content_type: str, count: int) -> None:
         count -= len(_BLANKS)
 
 
-def _status_of(fault: HttpFault, default: int) -> RawAnswer:
-    headers = [("Content-Type", "application/json")]
+def _status_of(fault: HttpFault, default: int, *more: tuple[str, str]) -> RawAnswer:
+    headers = [("Content-Type", "application/json"), *more]
     if fault.retry_after_s is not None:
         headers.append(("Retry-After", str(fault.retry_after_s)))
     return answer(fault.status or default, b'{"error": {"message": "a fault"}}', *headers)

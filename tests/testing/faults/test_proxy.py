@@ -144,6 +144,14 @@ def test_a_fault_is_aimed(proxy: FaultProxy) -> None:
     assert isinstance(pay(proxy), httpx.Response)
 
 
+def test_an_answer_of_its_own_says_that_the_connection_ends(proxy: FaultProxy) -> None:
+    """Else a client that keeps connections would send its next request into the end of this one."""
+    proxy.add(HttpFault(kind="answer_before", status=503))
+    with httpx.Client() as client:
+        assert client.get(f"{proxy.url}/orders/o1").headers["connection"] == "close"
+        assert "connection" not in client.get(f"{proxy.url}/orders/o1").headers
+
+
 def test_refused_connections_send_nothing_and_the_address_stays(
     proxy: FaultProxy, shop: ShopServer
 ) -> None:
