@@ -36,6 +36,7 @@ class Code(StrEnum):
     UNKNOWN_OBJECT = "unknown_object"
     NOT_OWNER = "not_owner"
     NOTHING_LEFT = "nothing_left"
+    ALREADY_SO = "already_so"
     WRONG_STATE = "wrong_state"
     NOT_FOUND = "not_found"
     IDEMPOTENCY_CONFLICT = "idempotency_conflict"
@@ -115,6 +116,7 @@ CODES: dict[Code, CodeInfo] = {
     Code.UNKNOWN_OBJECT: CodeInfo("the provider knows no such object", 404),
     Code.NOT_OWNER: CodeInfo("it belongs to somebody else", 403),
     Code.NOTHING_LEFT: CodeInfo("nothing is left to do it with", 422),
+    Code.ALREADY_SO: CodeInfo("it is so already", 409),
     Code.WRONG_STATE: CodeInfo("not possible in this state", 409),
     Code.NOT_FOUND: CodeInfo("not found", 404),
     Code.IDEMPOTENCY_CONFLICT: CodeInfo("the key was used for another request", 409),

@@ -80,6 +80,7 @@ _REASONS: dict[Code, str] = {
     Code.NOTHING_LEFT: "nothing is left of that payment",
     Code.AMOUNT_TOO_LARGE: "it is more than is left of that payment",
     Code.CURRENCY_MISMATCH: "that payment was made in another currency",
+    Code.ALREADY_SO: "it has been arranged already",
     Code.WRONG_STATE: "its present state does not allow it",
     Code.UNKNOWN_OBJECT: _NOT_FOUND,
     Code.NOT_OWNER: _NOT_FOUND,

@@ -41,7 +41,7 @@ class Connector(Protocol):
 
         Raises:
             RefusedError: `unknown_subject`, `unknown_object`, `not_owner`, `nothing_left`,
-                `amount_too_large`, `currency_mismatch`, `wrong_state`.
+                `amount_too_large`, `currency_mismatch`, `already_so`, `wrong_state`.
             RetryableError: the provider cannot be read now.
         """
         ...

@@ -154,9 +154,9 @@ async def test_credit_needs_the_balances_currency_and_an_amount() -> None:
     [
         ("sub_demo_ben", "ana", "now", Code.NOT_OWNER),
         ("sub_nobody", "ana", "now", Code.UNKNOWN_OBJECT),
-        ("sub_demo_jonas", "jonas", "now", Code.WRONG_STATE),
-        ("sub_demo_jonas", "jonas", "period_end", Code.WRONG_STATE),
-        ("sub_demo_ines", "ines", "period_end", Code.WRONG_STATE),
+        ("sub_demo_jonas", "jonas", "now", Code.ALREADY_SO),
+        ("sub_demo_jonas", "jonas", "period_end", Code.ALREADY_SO),
+        ("sub_demo_ines", "ines", "period_end", Code.ALREADY_SO),
     ],
 )
 async def test_a_cancellation_that_cannot_be_is_refused(

@@ -123,4 +123,4 @@ def _check_state(found: stripe.Subscription) -> None:
             next_step="take that day back in the Stripe dashboard",
         )
     if not found.cancel_at_period_end:
-        raise RefusedError(Code.WRONG_STATE, f"{name} goes on already")
+        raise RefusedError(Code.ALREADY_SO, f"{name} goes on already")

@@ -39,6 +39,10 @@ def test_yes_to_everything_is_proven_to_the_cent(line: Line, here: Path) -> None
     assert ends["done"] == ["ana", "ben", "chloe", "lena", "ana", "hugo", "kim", "nia"]
     assert ends["waiting"] == ["marco"]
     assert ends["refused"] == ["ines"]
+    (refused,) = (one for one in document["messages"] if one["end"] == "refused")
+    assert "has been arranged already" in refused["request"]["reply"], (
+        "it ends with its period anyway"
+    )
     assert ends["handed over"] == ["ella", "ben", "chloe", "daichi", "farid", "ines"]
     summary = document["summary"]
     assert {one["currency"]: one["amount_minor"] for one in summary["money_out"]} == {
