@@ -1,9 +1,9 @@
 """Denied calls: what a provider said it had not done is looked up before its action ends as a no.
 
-A provider can do it and deny it, and show it late. A released action that goes stale is judged
-again and may wait for people for days; whatever ends it then looks once more. What is found is
-settled as done, and what cannot be asked about now does not end yet. A call that shows nothing by
-then ends as the provider said: its word, and two look-ups in vain.
+A provider can do it and deny it, and show it late. An action that goes stale after a harmless call
+is judged again and may wait for people for days; whatever ends it then looks once more. What is
+found is settled as done, and what cannot be asked about now does not end yet. A call that shows
+nothing by then ends as the provider said: its word, and two look-ups in vain.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from sayso.telemetry import Telemetry
 
 
 class DeniedCalls:
-    """Finds what released calls did.
+    """Finds what calls did that were said to be harmless.
 
     Args:
         timeout_s: seconds for one look-up.
@@ -43,7 +43,7 @@ class DeniedCalls:
             return await look_up(self._reach, call_of(row), self._timeout_s)
 
     async def settle(self, row: ActionRow) -> ActionRow | None:
-        """Write down the effect of a call that was released; None when none is to be found.
+        """Write down the effect of a harmless call after all; None when none is to be found.
 
         Also None for what was never called, and when somebody else was faster.
 

@@ -14,14 +14,9 @@ from typing import TypeVar
 import psycopg
 
 from sayso.errors import Code, ConfigError
-from sayso.store.base import Reader, Transaction, integer, text
+from sayso.store.base import Reader, Transaction, integer
 from sayso.store.postgres_connection import AUDITOR_ROLE, connect, connect_plainly
-from sayso.store.postgres_errors import (
-    WRITABLE,
-    ConnectionLostError,
-    logged_with_state,
-    store_error,
-)
+from sayso.store.postgres_errors import ConnectionLostError, logged_with_state, store_error
 from sayso.store.postgres_listener import Listener
 from sayso.store.postgres_schema import check_version, migrate_postgres
 from sayso.store.postgres_session import Session
@@ -125,9 +120,6 @@ class PostgresStore:
 
     async def check_room(self) -> None:
         """See `sayso.store.room.Roomed`."""
-        # A server may have become a standby, or read-only by default: its own word for the very
-        # connection and transaction that write, since one that writes nothing would pass.
-        await self.write(_check_writable)
 
         def work(reader: Reader) -> None:
             reader.one("room.little_memory")
@@ -240,14 +232,6 @@ class PostgresStore:
         except (psycopg.Error, ConnectionLostError):  # what was read stays true
             _end(session)
         return done
-
-
-def _check_writable(tx: Transaction) -> None:
-    found = tx.one("room.writable")
-    if found is None or text(found, "read_only") != "off":
-        raise ConfigError(
-            Code.STORE_READ_ONLY, "the database takes no writes now", next_step=WRITABLE
-        )
 
 
 def _closed() -> ConfigError:

@@ -16,6 +16,7 @@ import signal
 import socket
 import sys
 import traceback
+from collections.abc import Collection
 from contextlib import suppress
 from typing import Literal, TypedDict
 
@@ -51,6 +52,7 @@ def serve(orders: socket.socket) -> None:
     """Fork a child for each order until the other end is closed."""
     for name in _PRELOADED:
         importlib.import_module(name)
+    own, path = frozenset(sys.modules), list[str]()
     while True:
         data, descriptors, _, _ = socket.recv_fds(orders, MAX_ORDER, 1)
         if not data:
@@ -61,11 +63,21 @@ def serve(orders: socket.socket) -> None:
                 os.waitid(os.P_PID, order["stopping"], os.WSTOPPED | os.WEXITED | os.WNOWAIT)
                 told.sendall(b"1")
             else:
+                if order["path"] != path:
+                    # A module of the same name may be another one there.
+                    path = order["path"]
+                    _forget_all_but(own)
                 _import_target(order)
                 if os.fork() == 0:
                     orders.close()
                     _live(order, told)
         _bury()
+
+
+def _forget_all_but(own: Collection[str]) -> None:
+    for name in [name for name in sys.modules if name not in own]:
+        del sys.modules[name]
+    importlib.invalidate_caches()
 
 
 def _import_target(order: Order) -> None:

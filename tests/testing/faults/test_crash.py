@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -62,3 +63,16 @@ def test_one_that_is_left_standing_is_killed(tmp_path: Path) -> None:
     with pytest.raises(ChildError, match="dead"):
         it.resume()
     assert place.read_text() == "a\n"
+
+
+def test_a_module_of_the_same_name_elsewhere_is_another_one(tmp_path: Path) -> None:
+    """What is imported once for all children is that of the path that the caller has now."""
+    told: list[object] = []
+    for place in ("here", "there"):
+        folder = tmp_path / place
+        folder.mkdir()
+        (folder / "told_by.py").write_text(f"def work(points): return {place!r}\n")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sys, "path", [str(folder), *sys.path])
+            told.append(run_child("told_by:work")[0])
+    assert told == ["here", "there"]

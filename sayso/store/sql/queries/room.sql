@@ -8,6 +8,3 @@ select count(pad) as counted
 from (
     select g, repeat('x', 200) as pad from generate_series(1, 6000) g order by g desc offset 0
 ) as rows;
-
--- name: writable (postgres)
-select current_setting('transaction_read_only') as read_only;
