@@ -33,24 +33,31 @@ async def read_target(
             raised what its contract does not know, which is a fault in its code or settings.
         ConfigError, IntegrityError: as the connector says.
     """
+    whose, doing = f"connector of `{name}`", f"{name} {action_id} in resolve"
     try:
         return await reach.resolve(reach.action(name), reach.validate_args(name, args), subject)
     except OutcomeUnknownError as error:
-        raise _broke_off(name, action_id, error) from error
+        raise broke_off(error, whose, doing) from error
     except SaysoError:
         raise
     except Exception as error:
         # Nothing was sent that changes anything, so nothing is unknown; but whoever asked needs a
         # code, and the action an end.
-        raise _broke_off(name, action_id, error) from error
+        raise broke_off(error, whose, doing) from error
 
 
-def _broke_off(name: str, action_id: str, error: Exception) -> RetryableError:
+def broke_off(error: Exception, whose: str, doing: str) -> RetryableError:
+    """What is said of a connector that raised what its contract does not know while it read.
+
+    Args:
+        whose: the connector, for who asked.
+        doing: what it was asked, for the process's log.
+    """
     # INVARIANT: by its kind and place, since what it says may quote the customer.
-    logger.error("%s %s broke off in resolve: %s", name, action_id, logged_with_frames(error))
+    logger.error("%s broke off: %s", doing, logged_with_frames(error))
     return RetryableError(
         Code.CONNECTOR_FAILED,
-        f"the connector of `{name}` broke off ({type(error).__name__}), and nothing was done",
+        f"the {whose} broke off ({type(error).__name__}), and nothing was done",
         next_step="repair its code or its settings, then ask again; the process's log names the "
         "place",
     )

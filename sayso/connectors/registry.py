@@ -9,13 +9,14 @@ from __future__ import annotations
 import difflib
 import functools
 import sys
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack, contextmanager
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import cast
 
 from sayso.actions.action import Action, Args, Subject
+from sayso.actions.reading import broke_off
 from sayso.actions.snapshot import Absence, Call, Receipt, Record, Resolved
 from sayso.connectors.arguments import ECHO_LIMIT, read_args
 from sayso.connectors.base import Connector, SubjectBook
@@ -23,7 +24,14 @@ from sayso.connectors.hiding import Hiding
 from sayso.connectors.plain import plain
 from sayso.connectors.secret import Secret
 from sayso.connectors.setup import AskedSettings, Factory, Setup
-from sayso.errors import Code, ConfigError, RefusedError
+from sayso.errors import (
+    Code,
+    ConfigError,
+    OutcomeUnknownError,
+    RefusedError,
+    RetryableError,
+    SaysoError,
+)
 from sayso.ids import Clock
 from sayso.json import JsonObject, JsonValue
 
@@ -222,7 +230,8 @@ class Connectors:
         Raises:
             RefusedError: `unknown_subject`, when a connector says so and no other one knows them:
                 by an object of theirs, or as a `SubjectBook`.
-            RetryableError: a provider cannot be read now.
+            RetryableError: a provider cannot be read now; `connector_failed`, when a connector
+                raised what its contract does not know.
         """
         found: list[Record] = []
         unknown: RefusedError | None = None
@@ -230,7 +239,8 @@ class Connectors:
         for name in self.names:
             connector = self._connectors[name]
             try:
-                listed = await self._hiding.over(connector.list_records(subject))
+                with _reading(connector):
+                    listed = tuple(await self._hiding.over(connector.list_records(subject)))
             except RefusedError as error:
                 if error.code is not Code.UNKNOWN_SUBJECT:
                     raise
@@ -246,10 +256,10 @@ class Connectors:
     async def _is_known(self, subject: Subject, silent: Iterable[Connector]) -> bool:
         """Whether one of those that listed nothing knows the subject all the same."""
         for connector in silent:
-            if isinstance(connector, SubjectBook) and await self._hiding.over(
-                connector.knows(subject)
-            ):
-                return True
+            if isinstance(connector, SubjectBook):
+                with _reading(connector):
+                    if await self._hiding.over(connector.knows(subject)):
+                        return True
         return False
 
     async def close(self) -> None:
@@ -273,6 +283,23 @@ class Connectors:
 def _installed(_path: tuple[str, ...]) -> Sequence[EntryPoint]:
     """The entry points of all packages on this path; their files are read once in a process."""
     return tuple(entry_points(group=GROUP))
+
+
+@contextmanager
+def _reading(connector: Connector) -> Generator[None]:
+    """Give what a connector raises a code while it reads what a subject has."""
+    try:
+        yield
+    except OutcomeUnknownError as error:
+        raise _broke_off(connector, error) from error
+    except SaysoError:
+        raise
+    except Exception as error:
+        raise _broke_off(connector, error) from error
+
+
+def _broke_off(connector: Connector, error: Exception) -> RetryableError:
+    return broke_off(error, f"connector `{connector.name}`", f"{connector.name} in list_records")
 
 
 async def _no_bearer(connection: str) -> Secret:

@@ -469,3 +469,32 @@ async def test_a_customer_of_one_provider_is_served_though_another_knows_none(
         assert nobody.error is not None
         assert nobody.error.code == "unknown_subject"
         assert len(planner.seen) == 1, "nothing was planned for somebody unknown"
+
+
+class Faulty(Club):
+    """Breaks off while it lists, as code that meets what it was not written for."""
+
+    async def list_records(self, subject: Subject) -> Sequence[Record]:
+        """Fail."""
+        raise AttributeError(f"balance of {subject.id}")
+
+
+@pytest.mark.promise("engine:broken-reading")
+async def test_a_connector_that_breaks_in_listing_is_tried_again_and_named(tmp_path: Path) -> None:
+    """It is its fault and not an inner one, and in the end a person gets it with that code."""
+    own: list[Connector] = [Shop(), Faulty()]
+    workspace = make_shop_workspace(tmp_path)
+    async with Sayso(workspace, work=False, connectors=own, planner=Scripted()) as sayso:
+        view = await sayso.ask("cus_1", "refund please", wait_s=0)
+        dispatcher = sayso.house.dispatcher
+        await dispatcher.run_now("request", MAIN, view.id)
+        problem = dispatcher.problem_with("request", MAIN, view.id)
+        assert isinstance(problem, RetryableError)
+        assert problem.code is Code.CONNECTOR_FAILED
+        for _ in range(MAX_ATTEMPTS):
+            await dispatcher.run_now("request", MAIN, view.id)
+        after = await sayso.request(view.id)
+        assert (after.status, after.error and after.error.code) == (
+            "handed_over",
+            "connector_failed",
+        )

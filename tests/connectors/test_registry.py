@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import Distribution, DistributionFinder, EntryPoint, entry_points
 from pathlib import Path
+from typing import cast
 
 import httpx
 import pytest
@@ -22,7 +23,7 @@ from sayso.connectors.email import EmailConnector, FileTransport
 from sayso.connectors.registry import GROUP, Connectors
 from sayso.connectors.secret import Secret
 from sayso.connectors.setup import AskedSettings
-from sayso.errors import Code, ConfigError, RefusedError, RetryableError
+from sayso.errors import Code, ConfigError, OutcomeUnknownError, RefusedError, RetryableError
 from sayso.json import JsonValue
 from sayso.testing.clock import FakeClock
 from sayso.testing.gift_shop import GiftShop
@@ -500,6 +501,39 @@ async def test_a_connector_that_is_away_answers_for_nobody() -> None:
     found = Connectors([Members(), Away()])
     assert await code_of_listing(found, ZOE) is Code.PROVIDER_UNAVAILABLE
     assert await code_of_listing(found, NOBODY) is Code.PROVIDER_UNAVAILABLE
+
+
+class Broken(Fine):
+    """Raises while it lists what a customer has, or lists nothing that could be read."""
+
+    name = "broken"
+
+    def __init__(self, error: Exception | None) -> None:
+        super().__init__()
+        self._error = error
+
+    async def list_records(self, subject: Subject) -> Sequence[Record]:
+        """Fail."""
+        if self._error is None:
+            return cast("Sequence[Record]", None)
+        raise self._error
+
+
+@pytest.mark.promise("engine:broken-reading")
+@pytest.mark.parametrize(
+    "error",
+    [None, AttributeError("for Ana"), OutcomeUnknownError(Code.OUTCOME_UNKNOWN, "for Ana")],
+)
+async def test_a_connector_that_breaks_off_in_listing_is_named(
+    error: Exception | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its name and a code for who asked, its place for the operator, and nobody's words."""
+    with pytest.raises(RetryableError) as caught:
+        await Connectors([Fine(), Broken(error)]).list_records(ZOE)
+    assert caught.value.code is Code.CONNECTOR_FAILED
+    assert "`broken`" in caught.value.message
+    assert "broken in list_records broke off" in caplog.text
+    assert "Ana" not in str(caught.value) + caplog.text
 
 
 class Closing(Fine):
