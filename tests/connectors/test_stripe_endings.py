@@ -87,6 +87,24 @@ async def test_what_ends_after_its_period_can_be_ended_with_it() -> None:
             await desk.resolve("stripe.cancel_subscription", ASKED)
 
 
+async def test_a_receipt_tells_when_a_subscription_ends() -> None:
+    """Cancelled with its period it is still active, which alone reads as if nothing was done."""
+    async with open_desk() as desk:
+        day = add_subscription(desk)
+        call = await desk.plan("stripe.cancel_subscription", ASKED)
+        done = await desk.outcome(call)
+        assert isinstance(done, Receipt)
+        assert done.status == f"active, ends {day}"
+        assert await desk.look_up(call) == done
+        kept = await desk.outcome(await desk.plan("stripe.keep_subscription", ASKED, number=2))
+        assert isinstance(kept, Receipt)
+        assert kept.status == "active"
+        at_once = {**ASKED, "when": "now"}
+        over = await desk.outcome(await desk.plan("stripe.cancel_subscription", at_once, number=3))
+        assert isinstance(over, Receipt)
+        assert over.status == "canceled"
+
+
 async def test_a_day_that_was_set_since_the_judgement_makes_another_precondition() -> None:
     """What was judged without an end is not carried out as the same thing with one."""
     async with open_desk() as desk:

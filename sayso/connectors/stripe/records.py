@@ -13,14 +13,13 @@ from sayso.connectors.stripe.charges import left_of
 from sayso.connectors.stripe.currency import from_stripe
 from sayso.connectors.stripe.customer import read_customer
 from sayso.connectors.stripe.items import (
-    day_of,
     ends_at,
     period_end,
     price_of,
     with_all_items,
 )
 from sayso.connectors.stripe.refunds import paid_with
-from sayso.connectors.stripe.subscriptions import OVER, title_of
+from sayso.connectors.stripe.subscriptions import OVER, state_of, title_of
 from sayso.errors import RefusedError
 from sayso.ids import rfc3339
 
@@ -118,23 +117,21 @@ def _references(charge: stripe.Charge) -> tuple[str, ...]:
 def _subscription(subscription: stripe.Subscription) -> Record:
     price, interval = price_of(subscription)
     paid, ends = period_end(subscription), ends_at(subscription)
-    status = subscription.status
     facts: dict[str, FactValue] = {
         "price": price,
         "interval": interval,
         "created": rfc3339(subscription.created * 1_000_000),
-        "status": status,
+        "status": subscription.status,
         "ends_with_period": subscription.cancel_at_period_end,
     }
     if paid is not None:
         facts["paid_until"] = rfc3339(paid * 1_000_000)
-    if ends is not None and status not in OVER:
+    if ends is not None and subscription.status not in OVER:
         facts["ends_at"] = rfc3339(ends * 1_000_000)
-        status = f"{status}, ends {day_of(ends)}"
     return Record(
         kind="subscription",
         id=subscription.id,
-        title=f"subscription {title_of(subscription)}, {status}",
+        title=f"subscription {title_of(subscription)}, {state_of(subscription)}",
         facts=facts,
         references=(subscription.id,),
     )

@@ -242,6 +242,12 @@ def title_of(found: stripe.Subscription) -> str:
     return f"{described}, {title}" if described else title
 
 
+def state_of(found: stripe.Subscription) -> str:
+    """Its status, with the day that it is set to end on: `active, ends 2026-12-01`."""
+    ends = None if found.status in OVER else ends_at(found)
+    return found.status if ends is None else f"{found.status}, ends {day_of(ends)}"
+
+
 def _fields(found: stripe.Subscription, when: str) -> dict[str, str]:
     with_period, paid, ends = first_period_end(found), period_end(found), ends_at(found)
     ending = "the end of its period" if with_period is None else day_of(with_period)
@@ -263,7 +269,7 @@ def receipt_of(found: stripe.Subscription) -> Receipt:
     ends = period_end(found)
     return Receipt(
         id=found.id,
-        status=found.status,
+        status=state_of(found),
         details={
             "cancel_at_period_end": found.cancel_at_period_end,
             "ended": rfc3339(ended * 1_000_000) if ended is not None else None,
