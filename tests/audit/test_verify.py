@@ -18,8 +18,8 @@ from sayso.audit.verifying.verification import MAX_FINDINGS, Check, Damage, Verd
 MODULES = """
 errors ids money
 audit audit.entry audit.fields audit.logs audit.regular audit.verify
-audit.notes audit.notes.anchors audit.notes.cosignature audit.notes.growth audit.notes.note
-audit.notes.policyfile audit.notes.stamped audit.notes.strict64
+audit.notes audit.notes.anchors audit.notes.cosignature audit.notes.growth audit.notes.keytext
+audit.notes.note audit.notes.policyfile audit.notes.stamped audit.notes.strict64
 audit.segments audit.segments.sealed audit.segments.segment
 audit.signing audit.signing.keys audit.signing.rotation
 audit.tree audit.tree.merkle audit.tree.path

@@ -8,15 +8,14 @@ Source: c2sp.org/tlog-cosignature.
 
 from __future__ import annotations
 
-import re
 from typing import ClassVar, Generic, Protocol, Self, TypeVar
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey, MLDSA44PublicKey
 
-from sayso.audit.notes.note import Checkpoint, SignatureLine, key_id_of, skey_of, vkey_of
-from sayso.audit.notes.strict64 import decode64
+from sayso.audit.notes.keytext import KEY_NAME, key_id_of, read_skey, read_vkey, skey_of, vkey_of
+from sayso.audit.notes.note import Checkpoint, SignatureLine
 from sayso.errors import Code, ConfigError, IntegrityError
 
 COSIGNATURE_ED25519 = 4
@@ -24,9 +23,9 @@ COSIGNATURE_ML_DSA_44 = 6
 MAX_TIME_S = 2**63 - 1
 
 _TIME_BYTES = 8
+_SEED_BYTES = 32
 _LABEL = b"subtree/v1\n\x00"
 _SIZES = {COSIGNATURE_ED25519: 32, COSIGNATURE_ML_DSA_44: 1312}
-_NAME = re.compile(r"[^\s+\x00-\x1f\x7f]{1,255}")
 
 K = TypeVar("K", Ed25519PrivateKey, MLDSA44PrivateKey)
 
@@ -139,16 +138,15 @@ def read_cosigner(skey: str) -> Ed25519Cosigner | MlDsaCosigner:
     Raises:
         ConfigError: `invalid_setting`, when it is no such key. The message holds no part of it.
     """
-    parts = skey.removesuffix("\n").split("+", 4)
-    secret = decode64(parts[4]) if len(parts) == 5 and parts[:2] == ["PRIVATE", "KEY"] else None
+    written = skey.removesuffix("\n")
+    name, secret = read_skey(written) or ("", b"")
     found: Ed25519Cosigner | MlDsaCosigner | None = None
-    if secret is not None and len(secret) == 33 and _NAME.fullmatch(parts[2]):
+    if len(secret) == 1 + _SEED_BYTES:
         if secret[0] == COSIGNATURE_ED25519:
-            key = Ed25519PrivateKey.from_private_bytes(secret[1:])
-            found = Ed25519Cosigner(parts[2], key)
+            found = Ed25519Cosigner(name, Ed25519PrivateKey.from_private_bytes(secret[1:]))
         elif secret[0] == COSIGNATURE_ML_DSA_44:
-            found = MlDsaCosigner(parts[2], MLDSA44PrivateKey.from_seed_bytes(secret[1:]))
-    if found is None or found.to_text() != skey.removesuffix("\n"):
+            found = MlDsaCosigner(name, MLDSA44PrivateKey.from_seed_bytes(secret[1:]))
+    if found is None or found.to_text() != written:
         raise ConfigError(
             Code.INVALID_SETTING,
             "that is no cosigning key",
@@ -181,12 +179,9 @@ class CosignatureVerifier:
             IntegrityError: `key_mismatch`, when it is none of type 0x04 or 0x06, or its id is not
                 its own.
         """
-        parts = vkey.split("+", 2)
-        typed = decode64(parts[2]) if len(parts) == 3 else None
-        if typed and _NAME.fullmatch(parts[0]) and _SIZES.get(typed[0]) == len(typed) - 1:
-            verifier = cls(parts[0], typed[0], typed[1:])
-            if verifier.vkey == vkey:
-                return verifier
+        name, typed = read_vkey(vkey) or ("", b"")
+        if typed and _SIZES.get(typed[0]) == len(typed) - 1:
+            return cls(name, typed[0], typed[1:])
         raise IntegrityError(
             Code.KEY_MISMATCH,
             f"`{vkey[:60]}` is no public key of a witness",
@@ -235,7 +230,7 @@ def check_key_name(name: str) -> str:
     Raises:
         ConfigError: `invalid_setting`, when it cannot stand in a note.
     """
-    if not _NAME.fullmatch(name) or len(name.encode()) > 255:
+    if not KEY_NAME.fullmatch(name) or len(name.encode()) > 255:
         raise ConfigError(
             Code.INVALID_SETTING,
             f"`{name[:40]}` cannot be the name of a key",

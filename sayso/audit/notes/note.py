@@ -10,12 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import NoReturn, Protocol, Self
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from sayso.audit.notes.keytext import KEY_NAME, key_id_of, read_skey, read_vkey, skey_of, vkey_of
 from sayso.audit.notes.strict64 import decode64, encode64
 from sayso.audit.tree.merkle import HASH_BYTES
 from sayso.errors import Code, ConfigError, IntegrityError
@@ -23,13 +23,13 @@ from sayso.errors import Code, ConfigError, IntegrityError
 ED25519 = 1
 """SOURCE: c2sp.org/signed-note: signature type 0x01."""
 
+_TYPED_BYTES = 33  # the type, and a public key or a seed
+
 MAX_NOTE_BYTES = 16 * 1024
 MAX_SIGNATURES = 16
 
 _SIGNATURE_START = "— "
-_NAME = re.compile(r"[^\s+\x00-\x1f\x7f]{1,255}")
 _SIZE = re.compile(r"0|[1-9][0-9]{0,15}")
-_KEY_ID_HEX = re.compile(r"[0-9a-f]{8}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +60,7 @@ class Checkpoint:
             IntegrityError: `tampered`, when it is not exactly what `text` writes.
         """
         lines = text.split("\n")
-        if len(lines) != 4 or not _NAME.fullmatch(lines[0]) or not _SIZE.fullmatch(lines[1]):
+        if len(lines) != 4 or not KEY_NAME.fullmatch(lines[0]) or not _SIZE.fullmatch(lines[1]):
             _malformed("the checkpoint's lines")
         root = _decode(lines[2])
         checkpoint = cls(origin=lines[0], size=int(lines[1]), root=root)
@@ -104,7 +104,7 @@ class Ed25519Signer:
     """
 
     def __init__(self, name: str, private_key: Ed25519PrivateKey) -> None:
-        if not _NAME.fullmatch(name):
+        if not KEY_NAME.fullmatch(name):
             raise ConfigError(
                 Code.INVALID_SETTING,
                 f"`{name[:40]}` cannot be the name of a signing key",
@@ -131,23 +131,17 @@ class Ed25519Signer:
         Raises:
             ConfigError: `invalid_setting`, when it is no such key. The message holds no part of it.
         """
-        parts = skey.removesuffix("\n").split("+", 4)
-        try:
-            if len(parts) != 5 or parts[:2] != ["PRIVATE", "KEY"]:
-                _malformed("the key")
-            secret = _decode(parts[4])
-            if len(secret) != 33 or secret[0] != ED25519:
-                _malformed("the key")
-            signer = cls(parts[2], Ed25519PrivateKey.from_private_bytes(secret[1:]))
-            if signer.key_id.hex() != parts[3]:
-                _malformed("the key id")
-        except IntegrityError:
-            raise ConfigError(
-                Code.INVALID_SETTING,
-                "that is no signing key",
-                next_step="use the text that was stored when the key was made",
-            ) from None
-        return signer
+        written = skey.removesuffix("\n")
+        name, secret = read_skey(written) or ("", b"")
+        if len(secret) == _TYPED_BYTES and secret[0] == ED25519:
+            signer = cls(name, Ed25519PrivateKey.from_private_bytes(secret[1:]))
+            if signer.to_text() == written:
+                return signer
+        raise ConfigError(
+            Code.INVALID_SETTING,
+            "that is no signing key",
+            next_step="use the text that was stored when the key was made",
+        )
 
     def named(self, name: str) -> Ed25519Signer:
         """The same key under another name: one key signs the logs of all tenants."""
@@ -222,24 +216,14 @@ class Verifier:
         Raises:
             IntegrityError: `key_mismatch`, when it is no Ed25519 vkey, or its id is not its own.
         """
-        parts = vkey.split("+", 2)
-        try:
-            if len(parts) != 3 or not _NAME.fullmatch(parts[0]):
-                _malformed("the key")
-            public = _decode(parts[2])
-            if len(public) != 33 or public[0] != ED25519:
-                _malformed("the key")
-            verifier = cls(parts[0], public[1:])
-            if not _KEY_ID_HEX.fullmatch(parts[1]) or verifier.vkey != vkey:
-                _malformed("the key id")
-        except IntegrityError as error:
+        name, public = read_vkey(vkey) or ("", b"")
+        if len(public) != _TYPED_BYTES or public[0] != ED25519:
             raise IntegrityError(
                 Code.KEY_MISMATCH,
                 f"`{vkey[:60]}` is no public key of a log",
                 next_step="copy the whole line, `name+id+key`, without blanks",
-                detail=error.message,
-            ) from None
-        return verifier
+            )
+        return cls(name, public[1:])
 
     def named(self, name: str) -> Verifier:
         """The same key under another name."""
@@ -301,25 +285,6 @@ class OpenedNote:
     verified_by: tuple[NoteKey, ...]
 
 
-def key_id_of(name: str, typed_public_key: bytes) -> bytes:
-    """The key id: SHA-256(name || LF || type || public key), first four bytes.
-
-    Source: c2sp.org/signed-note.
-    """
-    return sha256(name.encode() + b"\n" + typed_public_key).digest()[:4]
-
-
-def vkey_of(name: str, typed_public_key: bytes) -> str:
-    """A public key as C2SP writes it: `name+keyid+base64(type || public key)`."""
-    key_id = key_id_of(name, typed_public_key)
-    return f"{name}+{key_id.hex()}+{encode64(typed_public_key)}"
-
-
-def skey_of(name: str, key_id: bytes, typed_seed: bytes) -> str:
-    """A secret key as C2SP writes it: `PRIVATE+KEY+name+keyid+base64(type || seed)`."""
-    return f"PRIVATE+KEY+{name}+{key_id.hex()}+{encode64(typed_seed)}"
-
-
 def sign_note(text: str, signers: Sequence[Signer]) -> str:
     """The signed note: the text, a blank line, one line for each signer.
 
@@ -370,7 +335,7 @@ def parse_note(note: str | bytes) -> tuple[str, tuple[SignatureLine, ...]]:
 
 def _parse_signature(line: str) -> SignatureLine:
     name, blank, encoded = line.removeprefix(_SIGNATURE_START).partition(" ")
-    if not line.startswith(_SIGNATURE_START) or not blank or not _NAME.fullmatch(name):
+    if not line.startswith(_SIGNATURE_START) or not blank or not KEY_NAME.fullmatch(name):
         _malformed("a signature line")
     decoded = _decode(encoded)
     if len(decoded) < 5:

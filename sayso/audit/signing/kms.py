@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sayso.audit.notes.note import ED25519, Verifier, key_id_of
+from sayso.audit.notes.keytext import key_id_of
+from sayso.audit.notes.note import ED25519, Verifier
 from sayso.audit.notes.strict64 import decode64
 from sayso.errors import Code, ConfigError, IntegrityError
 
