@@ -72,8 +72,13 @@ def measure(
     return Taken.from_json(cast("dict[str, JsonValue]", json.loads(done.stdout)))
 
 
-def run(actions: int, rounds: int, sync_ms: float | None = None) -> Report:
-    """Measure every candidate in turn, `rounds` times; with `sync_ms`, on a disk of that speed."""
+def run(actions: int, rounds: int, sync_ms: float | None = None, *, here: bool = False) -> Report:
+    """Measure every candidate in turn, `rounds` times.
+
+    Args:
+        sync_ms: the speed of the disk that everybody gets.
+        here: measure in this process, where nobody can be given another disk.
+    """
     cases: list[Case] = [("disk", 1)]
     cases += [(name, at_once) for at_once in AT_ONCE for name in ("sayso", *LANGGRAPH)]
     taken: defaultdict[Case, list[Taken]] = defaultdict(list)
@@ -84,7 +89,11 @@ def run(actions: int, rounds: int, sync_ms: float | None = None) -> Report:
             for name, at_once in cases:
                 show_progress(f"round {turn + 1} of {rounds}: {name}, {at_once} at once")
                 place = folder / f"{turn}-{name}-{at_once}"
-                taken[name, at_once].append(measure(name, place, actions, at_once, slow))
+                taken[name, at_once].append(
+                    measure_here(name, place, actions, at_once)
+                    if here
+                    else measure(name, place, actions, at_once, slow)
+                )
         syncs = {} if slow is None else _syncs(folder, cases, actions)
     show_progress("")
     if slow is not None:
@@ -208,6 +217,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--sync-ms", type=float, help="give every candidate a disk whose syncs take so long"
     )
+    parser.add_argument("--here", action="store_true", help="no process for each; a quick look")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     parser.add_argument("--at-once", type=int, default=1, help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
@@ -216,5 +226,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         took = measure_here(arguments.one, arguments.folder, arguments.actions, arguments.at_once)
         print(json.dumps(took.to_json()))
         return 0
-    found = run(arguments.actions, arguments.rounds, arguments.sync_ms)
+    if arguments.here and arguments.sync_ms is not None:
+        parser.error("--sync-ms needs a process for each candidate: leave --here out")
+    found = run(arguments.actions, arguments.rounds, arguments.sync_ms, here=arguments.here)
     return print_report(found, as_json=arguments.json)

@@ -10,10 +10,12 @@ from typing import Any, cast
 
 import pytest
 
+from bench.overhead.command import measure
+
 ROOT = Path(__file__).parents[2]
 TIMEOUT_S = 400
 BENCHES = {
-    "overhead": ["--actions", "4", "--rounds", "1"],
+    "overhead": "--actions 4 --rounds 1 --here".split(),
     "crash": "--runs 1 --stores sqlite --workers 1 --peer-runs 0 --stripe-runs 1".split(),
     "log_crash": [],
     "retention": "--store sqlite --entries 512 --part 256".split(),
@@ -98,3 +100,10 @@ def test_a_short_log_crash_campaign_finds_nothing(store: str) -> None:
     assert values[f"{store}: runs"] == 5
     assert values[f"{store}: entries"] > 0
     assert values[f"{store}: killed at: seal"] == values[f"{store}: killed at: prune"] == 1
+
+
+def test_a_measurement_of_overhead_comes_back_from_its_own_process(tmp_path: Path) -> None:
+    """As each of a whole run does; above all are taken in one process, which saves imports."""
+    taken = measure("sayso", tmp_path / "place", 3, 1)
+    assert len(taken.each_s) == 3
+    assert taken.per_s > 0

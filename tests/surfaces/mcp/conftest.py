@@ -17,8 +17,9 @@ from sayso.testing.sandbox import Sandbox
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """What proves a promise runs on either store, the rest on SQLite."""
-    if "rig" in metafunc.fixturenames:
+    """What proves a promise runs on either store, the rest on SQLite, if it does not say so."""
+    own = metafunc.definition.iter_markers("parametrize")
+    if "rig" in metafunc.fixturenames and not any("rig" in mark.args[0] for mark in own):
         promised = metafunc.definition.get_closest_marker("promise") is not None
         stores = ["sqlite", "postgres"] if promised else ["sqlite"]
         metafunc.parametrize("rig", stores, indirect=True, scope="session")

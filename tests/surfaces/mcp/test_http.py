@@ -39,7 +39,10 @@ def problem(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
 @pytest.mark.promise("tools:waiting")
 @pytest.mark.promise("tools:once")
 @pytest.mark.parametrize(
-    ("mode", "who", "currency"), [("auto", "jonas", "EUR"), ("legacy", "lena", "USD")]
+    ("rig", "mode", "who", "currency"),
+    [("postgres", "auto", "jonas", "EUR"), ("sqlite", "legacy", "lena", "USD")],
+    indirect=["rig"],
+    scope="session",
 )
 async def test_a_client_acts_for_the_customer_of_the_header(
     rig: Rig, url: str, bot: str, mode: str, who: str, currency: str

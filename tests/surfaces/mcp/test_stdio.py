@@ -20,7 +20,10 @@ CREDIT = "/v1/customers/*/balance_transactions"
 @pytest.mark.promise("tools:waiting")
 @pytest.mark.promise("tools:no-decision")
 @pytest.mark.parametrize(
-    ("mode", "who", "currency"), [("auto", "ana", "USD"), ("legacy", "chloe", "EUR")]
+    ("rig", "mode", "who", "currency"),
+    [("sqlite", "auto", "ana", "USD"), ("postgres", "legacy", "chloe", "EUR")],
+    indirect=["rig"],
+    scope="session",
 )
 async def test_a_client_refunds_what_the_policy_allows(
     rig: Rig, mode: str, who: str, currency: str
