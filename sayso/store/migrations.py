@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from contextlib import closing
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -53,6 +54,11 @@ def read_migrations(dialect: str) -> list[Migration]:
     return found
 
 
+def sql_folder(dialect: str) -> str:
+    """Where the files of a dialect are, for a message."""
+    return str(resources.files("sayso.store") / "sql" / dialect)
+
+
 def migration_files(dialect: str) -> list[tuple[int, str]]:
     """The migrations of a dialect as (number, SQL), lowest first."""
     return [(migration.number, migration.sql) for migration in read_migrations(dialect)]
@@ -63,15 +69,21 @@ def schema_version(dialect: str = "sqlite") -> int:
     return len(migration_files(dialect))
 
 
-def migrate(connection: sqlite3.Connection) -> int:
+def migrate(connection: sqlite3.Connection, *, to: int | None = None) -> int:
     """Bring a SQLite file to this code's version; returns the version it had.
+
+    Args:
+        to: stop at this version; None for the newest.
 
     Guarantees: each file is applied in one transaction with its number, so that a crash leaves a
     version that exists; two processes at once apply it once. Another program's file is left as
-    it is.
+    it is, and so is one that does not hold what its version makes.
+
+    Raises:
+        ConfigError: `store_version`, before anything is changed.
     """
     before: int | None = None
-    for number, sql in migration_files("sqlite"):
+    for number, sql in migration_files("sqlite")[:to]:
         connection.execute("begin immediate")
         try:
             # INVARIANT: looked at under the lock, or another process's tables would look foreign.
@@ -81,6 +93,8 @@ def migrate(connection: sqlite3.Connection) -> int:
             version = _stored_version(connection)
             before = version if before is None else before
             if number > version:
+                if version == before > 0:
+                    _check_shape(connection, version)
                 for statement in _statements(sql):
                     connection.execute(statement)
                 connection.execute(f"pragma user_version = {number}")
@@ -135,6 +149,45 @@ def check_version(connection: sqlite3.Connection, path: Path) -> None:
             f"the database `{path.name}` has version {version}, this Sayso needs {expected}",
             next_step="run `sayso migrate`",
         )
+
+
+def other_shape(version: int, what: str, dialect: str) -> ConfigError:
+    """Say that a database does not hold what its version makes.
+
+    Args:
+        what: what it lacks or has otherwise, such as ``table `hold` ``.
+    """
+    return ConfigError(
+        Code.STORE_VERSION,
+        f"the database has version {version}, but its {what} is not as that version makes it;"
+        " nothing was changed",
+        next_step=f"where somebody changed it, make it as its statement in {sql_folder(dialect)}"
+        " says; a database of a build from before a release is not upgraded, so begin a new one",
+    )
+
+
+def _check_shape(connection: sqlite3.Connection, version: int) -> None:
+    """Refuse a file whose tables are not those of its version: no later file would fit it.
+
+    Raises:
+        ConfigError: `store_version`.
+    """
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as model:
+        migrate(model, to=version)
+        there = _shape(connection)
+        for (kind, name), words in _shape(model).items():
+            if there.get((kind, name)) != words:
+                raise other_shape(version, f"{kind} `{name}`", "sqlite")
+
+
+def _shape(connection: sqlite3.Connection) -> dict[tuple[str, str], str]:
+    """Tables by their columns, indexes and triggers by their text."""
+    rows = connection.execute(
+        "select type, name, case type when 'table' then (select group_concat(name, ', ')"
+        " from (select name from pragma_table_info(m.name) order by cid)) else sql end"
+        " from sqlite_master m where sql is not null order by rowid"
+    )
+    return {(str(kind), str(name)): str(words) for kind, name, words in rows}
 
 
 def _stored_version(connection: sqlite3.Connection) -> int:

@@ -8,7 +8,7 @@ from importlib import resources
 import psycopg
 
 from sayso.errors import Code, ConfigError
-from sayso.store.migrations import Migration, read_migrations
+from sayso.store.migrations import Migration, other_shape, read_migrations
 from sayso.store.postgres_connection import (
     OWNER_ROLE,
     SCHEMA,
@@ -16,6 +16,7 @@ from sayso.store.postgres_connection import (
     connect_plainly,
 )
 from sayso.store.postgres_errors import is_lost, store_error, unreachable
+from sayso.store.postgres_setup import other_than_made
 
 MIGRATION_LOCK = 0x53617954
 LOCK_TIMEOUT_S = 5.0
@@ -41,7 +42,8 @@ def migrate_postgres(
     version that exists; two processes at once apply it once. Workers never run this.
 
     Raises:
-        ConfigError: `store_unavailable`, `store_read_only`.
+        ConfigError: `store_unavailable`, `store_read_only`; `store_version`, before anything is
+            changed, when the database does not hold what its version makes.
         RetryableError: `store_busy`, when a table stays locked; nothing of that file is applied.
     """
     known = read_migrations("postgres") if migrations is None else migrations
@@ -51,6 +53,10 @@ def migrate_postgres(
             connection.execute("select pg_advisory_lock(%s)", [MIGRATION_LOCK])
             _prepare(connection)
             before = _applied(connection)
+            if 0 < before < len(known):
+                other = other_than_made(connection, known[:before])
+                if other is not None:
+                    raise other_shape(before, other, "postgres")
             for migration in known[before:]:
                 if only_pre and migration.phase == "post":
                     break

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import psycopg
 
-from sayso.store.migrations import read_migrations
+from sayso.store.migrations import Migration, read_migrations
 from sayso.store.postgres_connection import SCHEMA, PgConnection, connect
 from sayso.store.postgres_errors import store_error
 
 _GUARD = re.compile(r"^(create|drop) trigger (\w+)", re.MULTILINE)
+_MADE = re.compile(
+    r"^(create|drop) (?:unique )?(table|index|trigger) (\w+)(?: on \w+ (\([\w, ]+\)))?",
+    re.MULTILINE,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,3 +102,34 @@ def expected_guards() -> set[str]:
         for what, name in _GUARD.findall(migration.sql.lower()):
             (found.add if what == "create" else found.discard)(name)
     return found
+
+
+def other_than_made(connection: PgConnection, migrations: Sequence[Migration]) -> str | None:
+    """What a database lacks, or has otherwise, of what these files have made.
+
+    Args:
+        connection: of the owner.
+        migrations: those that are applied, lowest first.
+
+    Returns:
+        Such as ``index `request_due` ``: the first table, index or trigger that is not there by its
+        name, or whose columns are others; None when all are.
+    """
+    made: dict[tuple[str, str], str] = {}
+    for migration in migrations:
+        for what, kind, name, columns in _MADE.findall(migration.sql.lower()):
+            made.pop((kind, name), None)
+            if what == "create":
+                made[kind, name] = columns if kind == "index" else ""
+    rows = connection.execute(
+        "select 'table', tablename::text, '' from pg_tables where schemaname = %(schema)s union all"
+        " select 'index', indexname, indexdef from pg_indexes where schemaname = %(schema)s"
+        " union all select 'trigger', tgname, '' from pg_trigger t"
+        " join pg_class c on c.oid = t.tgrelid where c.relnamespace = %(schema)s::regnamespace",
+        {"schema": SCHEMA},
+    ).fetchall()
+    there = {(str(kind), str(name)): str(text) for kind, name, text in rows}
+    for (kind, name), columns in made.items():
+        if (kind, name) not in there or columns not in there[kind, name]:
+            return f"{kind} `{name}`"
+    return None

@@ -32,6 +32,10 @@ ADDS = Migration(
 ENDS = Migration(
     number=len(OURS) + 2, name="0003_post_ends", phase="post", sql="drop index personal_by_subject;"
 )
+OTHER_INDEX = (
+    "drop index sayso.approval_by_action;"
+    "create index approval_by_action on sayso.approval (tenant, action_id)"
+)
 
 
 @pytest.fixture
@@ -104,6 +108,36 @@ def test_a_file_that_fails_leaves_the_version_before(empty_url: str) -> None:
     assert version(empty_url) == len(OURS)
     migrate_postgres(empty_url, migrations=[*OURS, ADDS])
     assert version(empty_url) == len(OURS) + 1
+
+
+@pytest.mark.parametrize("upto", range(1, len(OURS)))
+def test_each_older_version_is_upgraded(empty_url: str, upto: int) -> None:
+    """Each of our files makes what the ones after it expect (postgres_setup.py)."""
+    migrate_postgres(empty_url, migrations=OURS[:upto])
+    assert migrate_postgres(empty_url) == upto
+    assert version(empty_url) == len(OURS)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ("drop table sayso.rate", "table `rate`"),
+        ("drop trigger stop_is_never_deleted on sayso.stop", "trigger `stop_is_never_deleted`"),
+        (OTHER_INDEX, "index `approval_by_action`"),
+    ],
+)
+def test_a_database_that_is_not_what_its_version_makes_is_not_upgraded(
+    empty_url: str, change: str, named: str
+) -> None:
+    """`store_version`: a build from before a release had the same numbers and other tables."""
+    migrate_postgres(empty_url, migrations=OURS[:6])
+    with connect_plainly(empty_url) as owner:
+        owner.execute(change.encode())
+    with pytest.raises(ConfigError) as caught:
+        migrate_postgres(empty_url)
+    assert caught.value.code is Code.STORE_VERSION
+    assert named in caught.value.message
+    assert version(empty_url) == 6
 
 
 async def test_a_database_that_was_never_migrated_says_so(empty_url: str) -> None:

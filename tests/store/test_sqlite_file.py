@@ -22,6 +22,9 @@ from sayso.store.migrations import APPLICATION_ID, migrate, schema_version
 from sayso.store.sqlite import SqliteStore, open_connection
 
 WORKER = Path(__file__).with_name("sqlite_worker.py")
+OTHER_INDEX = (
+    "drop index approval_by_action;create index approval_by_action on approval (tenant, action_id)"
+)
 _WAIT_S = 60
 
 
@@ -216,6 +219,52 @@ def test_an_older_database_is_refused_until_it_is_migrated(tmp_path: Path) -> No
     error = refusal(path)
     assert error.code is Code.STORE_VERSION
     assert error.next_step == "run `sayso migrate`"
+
+
+def shape(path: Path) -> set[tuple[str, str]]:
+    """Every table, index and trigger, by its text."""
+    with closing(sqlite3.connect(path)) as connection:
+        rows = connection.execute("select name, sql from sqlite_master").fetchall()
+    return {(str(name), str(sql)) for name, sql in rows}
+
+
+@pytest.mark.parametrize("version", range(1, schema_version()))
+def test_each_older_version_becomes_what_a_new_file_is(tmp_path: Path, version: int) -> None:
+    """Whatever else is in the file, such as the planner's own tables (migrations.py)."""
+    path = tmp_path / "sayso.db"
+    with closing(open_connection(path, create=True)) as connection:
+        migrate(connection, to=version)
+        connection.execute("create table checkpoints (thread_id text)")
+        assert migrate(connection) == version
+    assert shape(path) - {("checkpoints", "CREATE TABLE checkpoints (thread_id text)")} == shape(
+        make_file(tmp_path / "new.db")
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ("drop table rate", "table `rate`"),
+        ("alter table request drop column wakes", "table `request`"),
+        ("drop trigger stop_is_never_deleted", "trigger `stop_is_never_deleted`"),
+        (OTHER_INDEX, "index `approval_by_action`"),
+    ],
+)
+def test_a_database_that_is_not_what_its_version_makes_is_not_upgraded(
+    tmp_path: Path, change: str, named: str
+) -> None:
+    """`store_version`, and not one byte changes: files of a build from before a release had the
+    same numbers and other tables, and were upgraded halfway, then read wrongly (migrations.py)."""
+    path = tmp_path / "sayso.db"
+    with closing(open_connection(path, create=True)) as connection:
+        migrate(connection, to=6)
+        connection.executescript(change)
+    before = path.read_bytes()
+    error = refusal(path, create=True)
+    assert error.code is Code.STORE_VERSION
+    assert named in error.message
+    assert "version 6" in error.message
+    assert path.read_bytes() == before
 
 
 @pytest.mark.parametrize("at", [2, 7, 20, 39, 41, 42])

@@ -11,6 +11,8 @@ import pytest
 from surfaces.cli.line import Line, Place
 
 from sayso.errors import Code
+from sayso.store.migrations import migrate
+from sayso.store.sqlite import open_connection
 
 
 @pytest.mark.promise("cli:init")
@@ -211,7 +213,8 @@ def test_doctor_shows_how_the_database_is_set_up(place: Place) -> None:
 
 
 def test_doctor_misses_a_guard(place: Place) -> None:
-    """A trigger that somebody dropped is named."""
+    """A trigger that somebody dropped is named, with where its statement is: `sayso migrate` makes
+    none again."""
     with closing(sqlite3.connect(place.database)) as connection:
         name = connection.execute("select name from sqlite_master where type = 'trigger'")
         connection.execute(f"drop trigger {name.fetchone()[0]}")
@@ -219,3 +222,15 @@ def test_doctor_misses_a_guard(place: Place) -> None:
     ran = place.line("doctor")
     ran.refused("store_version", 2)
     assert "missing: " in ran.out
+    assert "store/sql/sqlite" in ran.err
+    assert "migrate" not in ran.err
+
+
+def test_doctor_sends_an_older_database_to_migrate(place: Place) -> None:
+    """The guards of later versions are not there yet, and nobody took them away."""
+    place.database.unlink()
+    with closing(open_connection(place.database, create=True)) as connection:
+        migrate(connection, to=6)
+    ran = place.line("doctor").refused("store_version", 2)
+    assert "run `sayso migrate`" in ran.err
+    assert "lacks the guard" not in ran.err

@@ -27,7 +27,7 @@ from sayso.sdk.subjects.erased_list import read_list
 from sayso.sdk.subjects.restored import find_restored
 from sayso.sdk.workspace import Workspace
 from sayso.store.base import text
-from sayso.store.migrations import migrate, read_migrations, schema_version
+from sayso.store.migrations import migrate, read_migrations, schema_version, sql_folder
 from sayso.store.sqlite import open_connection
 from sayso.surfaces.cli.app import installed_version
 from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
@@ -181,8 +181,10 @@ def _database_facts(path: Path, wrong: list[SaysoError]) -> list[tuple[str, str]
                 next_step="restore it from a backup, or point `store.url` at another file",
                 detail=str(error),
             ) from error
-    if missing:
-        wrong.append(_unguarded(missing[0]))
+    if found < schema_version():
+        wrong.append(_older(found, schema_version()))
+    elif missing:
+        wrong.append(_unguarded(missing[0], "sqlite"))
     return [
         ("database", f"{path} ({path.stat().st_size:,} bytes)"),
         ("version", f"{found} of {schema_version()}"),
@@ -193,11 +195,21 @@ def _database_facts(path: Path, wrong: list[SaysoError]) -> list[tuple[str, str]
     ]
 
 
-def _unguarded(name: str) -> ConfigError:
+def _older(found: int, known: int) -> ConfigError:
+    return ConfigError(
+        Code.STORE_VERSION,
+        f"the database has version {found}, this Sayso has {known}",
+        next_step="run `sayso migrate`",
+    )
+
+
+def _unguarded(name: str, dialect: str) -> ConfigError:
+    """For a database of this version: no migration makes what one has made once."""
     return ConfigError(
         Code.STORE_VERSION,
         f"the database lacks the guard `{name}`, which keeps its log unchanged",
-        next_step="run `sayso migrate`, then `sayso audit verify`",
+        next_step="find out who took it away, run `sayso audit verify --deep`, and make it again"
+        f" with its statement in {sql_folder(dialect)}",
     )
 
 
@@ -219,15 +231,9 @@ def _server_facts(loaded: Workspace, wrong: list[SaysoError]) -> list[tuple[str,
             waiting = _waiting_facts(lambda sql: connection.execute(sql.encode()).fetchall())
         engine = [("engine", _engine(connection, wrong))] if is_fleet(loaded) else []
     if setup.version < known:
-        wrong.append(
-            ConfigError(
-                Code.STORE_VERSION,
-                f"the database has version {setup.version}, this Sayso has {known}",
-                next_step="run `sayso migrate`",
-            )
-        )
+        wrong.append(_older(setup.version, known))
     elif setup.missing:
-        wrong.append(_unguarded(setup.missing[0]))
+        wrong.append(_unguarded(setup.missing[0], "postgres"))
     if setup.shared:
         wrong.append(
             ConfigError(
