@@ -13,6 +13,7 @@ from typing import cast
 from pydantic import ValidationError
 
 from sayso.actions.action import Action
+from sayso.audit.signing.rotation import FINISH_ROTATION
 from sayso.connectors.secret import Secret
 from sayso.errors import Code, ConfigError, SaysoError
 from sayso.ids import Tenant
@@ -287,14 +288,31 @@ class _Checker:
             signer = self._workspace.signer()
         except SaysoError:
             return  # said already
-        ours = signer.named(f"{self._settings.workspace.name}/{tenant}").vkey
-        if text(row, "vkey") != ours:
+        name = f"{self._settings.workspace.name}/{tenant}"
+        if text(row, "vkey") == self._next_vkey(name):
+            self.problems.append(
+                CheckProblem(
+                    place="[signing]",
+                    code=Code.INVALID_SETTING,
+                    message="the log was handed over, and `signing.next_key` signs it",
+                    next_step=FINISH_ROTATION,
+                    warning=True,
+                )
+            )
+        elif text(row, "vkey") != signer.named(name).vkey:
             raise ConfigError(
                 Code.KEY_MISMATCH,
                 f"`{store_name(self._workspace)}` was signed by another key, or for another "
                 "`workspace.name`",
                 next_step="bring back the key and the name with which it was made",
             )
+
+    def _next_vkey(self, name: str) -> str | None:
+        try:
+            successor = self._workspace.next_signer()
+        except SaysoError:
+            return None
+        return None if successor is None else successor.named(name).vkey
 
     async def _check_tokens(self, store: Store) -> None:
         said = {problem.place for problem in self.problems}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sayso.audit.entry import Actor, Entry, EntryKind
 from sayso.audit.log import AuditLog
-from sayso.audit.signing.rotation import Rotation
+from sayso.audit.signing.rotation import FINISH_ROTATION, Rotation
 from sayso.audit.signing.signer import public_part
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant
@@ -42,7 +42,13 @@ def _hand_over(tx: Transaction, log: AuditLog, tenant: Tenant, actor: Actor) -> 
     tree = log.tree(tx, tenant)
     old, new = log.signers_of(tenant)[0], log.signers_of(tenant)[-1]
     current = tx.one("log.key", tenant=tenant)
-    if old is new or current is None or text(current, "vkey") == new.vkey:
+    if old is not new and current is not None and text(current, "vkey") == new.vkey:
+        raise RefusedError(
+            Code.WRONG_STATE,
+            "the logs were handed over already, and `signing.next_key` signs them",
+            next_step=FINISH_ROTATION,
+        )
+    if old is new or current is None:
         raise RefusedError(
             Code.WRONG_STATE,
             "there is no other key to change to",

@@ -31,6 +31,8 @@ from sayso.errors import Code, IntegrityError
 STATEMENT = "sayso.key-rotation/v1"
 ROTATED = "key.rotated"
 """The kind of the entry; its `data.note` is the signed note."""
+FINISH_ROTATION = "set `signing.key` to what `signing.next_key` is, and remove `next_key`"
+"""What is left to the operator once the logs are handed over."""
 
 _SIZE = re.compile(r"0|[1-9][0-9]{0,15}")
 

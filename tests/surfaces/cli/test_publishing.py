@@ -133,6 +133,11 @@ def test_the_signing_key_is_changed_by_command(place: Place, tmp_path: Path) -> 
     assert changed[0]["vkey"].endswith(made["vkey"].split("+", 2)[2])
     assert place.line("audit", "verify", "--vkey", old).status == 0
     place.line("audit", "query", "name:x")
+    # Whoever lost the answer, or looks before the settings are changed, hears what is left to do.
+    for words in (("audit", "rotate-key"), ("check",)):
+        said = place.line(*words).err
+        assert "set `signing.key` to what `signing.next_key` is" in said
+        assert "key_mismatch" not in said
     place.edit_settings('key = "file:keys/log.key"', 'key = "file:keys/next.key"')
     place.edit_settings("next_key", "# next_key")
     place.line("audit", "query", "name:x")

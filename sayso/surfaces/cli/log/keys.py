@@ -69,7 +69,9 @@ def make_key(
 
 def rotate_key(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int:
     """Have `signing.next_key` sign every log from here on; an entry in each says so."""
-    from sayso.audit.signing.rotate import rotate_key as hand_over  # only this command needs it
+    # Only this command needs them.
+    from sayso.audit.signing.rotate import rotate_key as hand_over
+    from sayso.audit.signing.rotation import FINISH_ROTATION
 
     out = Out(as_json=as_json)
     folder = find_workspace(workspace)
@@ -92,7 +94,7 @@ def rotate_key(workspace: WorkspaceOption = None, as_json: JsonOption = False) -
         return 0
     for tenant, vkey in changed:
         out.line(f"{tenant}: {vkey}")
-    out.line("now set `signing.key` to what `signing.next_key` is, and remove `next_key`")
+    out.line(f"now {FINISH_ROTATION}")
     return 0
 
 
