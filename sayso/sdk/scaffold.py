@@ -15,7 +15,7 @@ from sayso.audit.entry import Actor, ActorKind
 from sayso.audit.notes.note import Ed25519Signer
 from sayso.connectors.email.actions import actions_with
 from sayso.connectors.vault import new_key
-from sayso.errors import Code, ConfigError, SaysoError
+from sayso.errors import Code, ConfigError
 from sayso.sdk.app import Sayso
 from sayso.sdk.tokens import MAX_DAYS, Scope
 from sayso.sdk.workspace import Workspace, write_secret_file
@@ -72,7 +72,8 @@ async def create_workspace(folder: Path, *, approver: str, settings: str | None 
         ConfigError: `workspace_exists`, naming the file that is there already; `invalid_setting`
             for an approver's id that is none or a folder that cannot be written.
 
-    Guarantees: whatever fails, the files that were written are taken away again.
+    Guarantees: whatever fails, and when it is cancelled, the files that were written are taken away
+    again.
     """
     if not _PERSON.fullmatch(approver):
         raise ConfigError(
@@ -89,10 +90,10 @@ async def create_workspace(folder: Path, *, approver: str, settings: str | None 
     try:
         _write(folder, files, signer, written)
         vkey = await _make_database(folder, approver, written)
-    except (OSError, SaysoError) as error:
+    except BaseException as error:  # Ctrl-C too: what is left would be refused as a workspace
         for path in reversed(written):
             path.unlink(missing_ok=True)
-        if isinstance(error, SaysoError):
+        if not isinstance(error, OSError):
             raise
         raise ConfigError(
             Code.INVALID_SETTING,

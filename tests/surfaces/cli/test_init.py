@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import stat
 from contextlib import closing
@@ -11,6 +12,7 @@ import pytest
 from surfaces.cli.line import Line, Place
 
 from sayso.errors import Code
+from sayso.sdk.scaffold import create_workspace
 from sayso.store.migrations import migrate
 from sayso.store.sqlite import open_connection
 
@@ -56,6 +58,17 @@ def test_init_that_fails_leaves_nothing(line: Line, tmp_path: Path) -> None:
     (tmp_path / "policies").write_text("not a folder")
     line("init", str(tmp_path)).refused("invalid_setting", 2)
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["policies"]
+
+
+async def test_init_that_is_interrupted_leaves_nothing(tmp_path: Path) -> None:
+    """Ctrl-C cancels it: files that stay would have the next `init` refuse the folder."""
+    making = asyncio.create_task(create_workspace(tmp_path, approver="maria"))
+    while not (tmp_path / "sayso.db").exists():
+        await asyncio.sleep(0)
+    making.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await making
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
 def test_init_keeps_what_a_gitignore_says_already(line: Line, tmp_path: Path) -> None:
