@@ -114,6 +114,17 @@ class Bench:
             connection.execute(statement)
         connection.close()
 
+    def micros(self) -> int:
+        """The clock's time, as rows have it."""
+        return to_micros(self.clock.now())
+
+    def asked(self, statement: str) -> int:
+        """The number that a query answers."""
+        connection = sqlite3.connect(self.path)
+        (found,) = connection.execute(statement).fetchone()
+        connection.close()
+        return int(found)
+
     def add(self, item_id: str, *, in_s: float = 0.0) -> None:
         """A request that is due, or will be."""
         due_at = to_micros(self.clock.now()) + round(in_s * 1e6)

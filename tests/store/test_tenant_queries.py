@@ -14,6 +14,8 @@ from sayso.store.queries import named_queries
 BY_DUE_TIME = "whoever is due, of every tenant; what is done with the ids names the tenant"
 BY_HOME = "by the tenant whose log tells of it, since a stop of all tenants is of none"
 NAMES_NO_TENANT = {
+    "dispatch.bring_forward_action": BY_DUE_TIME,
+    "dispatch.bring_forward_request": BY_DUE_TIME,
     "dispatch.due_action": BY_DUE_TIME,
     "dispatch.due_request": BY_DUE_TIME,
     "dispatch.left": BY_DUE_TIME,

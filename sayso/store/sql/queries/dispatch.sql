@@ -14,6 +14,16 @@ select min(due_at) as due_at from action where due_at > :now;
 -- name: next_request
 select min(due_at) as due_at from request where due_at > :now;
 
+-- What a clock put far ahead that has gone back since: a lease is extended by seconds, and whatever
+-- else waits by itself was written by that same clock. Rates and people may take longer than that.
+-- name: bring_forward_action
+update action set due_at = :now
+where due_at > :latest and (status = 'executing'
+    or (status in ('planned', 'stale', 'approved', 'unknown') and updated_at > :latest));
+
+-- name: bring_forward_request
+update request set due_at = :now where due_at > :latest;
+
 -- name: left
 select * from (
     select 'action' as noun, tenant, id, nudges, nudge_at from action

@@ -1,0 +1,66 @@
+"""What a clock that was ahead has put off: due again once the clock is right.
+
+A lease is some seconds, and by a clock that is forty days ahead it ends in forty days. Where its
+process dies and the clock is put right, nobody would look the call up until then.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from sayso.ids import Clock, to_micros
+from sayso.store.base import Store, Transaction
+
+logger = logging.getLogger("sayso.dispatch")
+
+FAR_AHEAD_MICROS = 3_600_000_000
+"""No pause that the engine makes by itself is longer, so a clock that is right set no such time."""
+CALM_S = 60.0
+"""How long after a step back nothing is taken over: a live worker's next sign of life is by the
+right clock, and on PostgreSQL each asks the server what time it is every 30 s."""
+_BACK_MICROS = 30_000_000
+"""Clocks that are kept right go back by less."""
+
+
+class Setback:
+    """Sees to it once the clock has gone back, also while no process ran.
+
+    Args:
+        monotonic: seconds of a clock that never jumps.
+    """
+
+    def __init__(self, store: Store, clock: Clock, monotonic: Callable[[], float]) -> None:
+        self._store = store
+        self._clock = clock
+        self._monotonic = monotonic
+        self._ahead: int | None = None
+        self._look_at: float | None = None
+
+    async def look(self) -> None:
+        """Make due what was put off, a minute after the start and after each step back.
+
+        At any other time it asks the store nothing.
+
+        Raises:
+            ConfigError, RetryableError: the store cannot be written; the next look tries again.
+        """
+        now, moment = to_micros(self._clock.now()), self._monotonic()
+        ahead = now - int(moment * 1e6)
+        if self._ahead is None or ahead < self._ahead - _BACK_MICROS:
+            self._look_at = moment + CALM_S
+        self._ahead = ahead
+        if self._look_at is None or moment < self._look_at:
+            return
+        brought = await self._store.write(lambda tx: _bring_forward(tx, now))
+        self._look_at = None
+        if brought:
+            logger.warning("the clock was ahead: %d rows that it put off are due now", brought)
+
+
+def _bring_forward(tx: Transaction, now: int) -> int:
+    # NOTE: whoever would still be at it is fenced off, and the call is looked up first.
+    return sum(
+        tx.run(f"dispatch.bring_forward_{noun}", now=now, latest=now + FAR_AHEAD_MICROS)
+        for noun in ("action", "request")
+    )

@@ -1,0 +1,97 @@
+"""A clock that was ahead and is right again: what it put off is due again, and nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from actions.desk import PlugPulledError, advance, assert_verified, propose, stock
+from dispatch.test_embedded import Bench
+from dispatch.test_embedded import bench as bench
+from dispatch.test_worker import PlayedEngine, working
+from support.house import open_shop
+
+from sayso.actions.engine import Boundary
+from sayso.dispatch.setback import CALM_S, Setback
+
+FORTY_DAYS = 40 * 86_400.0
+
+
+def go_on(bench: Bench) -> None:
+    """A minute passes, by both clocks."""
+    bench.clock.advance(seconds=CALM_S)
+    bench.seconds += CALM_S
+
+
+@pytest.mark.promise("engine:unknown")
+async def test_a_call_of_a_process_that_died_while_the_clock_was_ahead_is_settled(
+    tmp_path: Path,
+) -> None:
+    """Its lease ended in forty days, and until then nobody could look it up nor settle it."""
+
+    def pull(boundary: Boundary) -> None:
+        if boundary is Boundary.AFTER_CALL:
+            raise PlugPulledError
+
+    async with open_shop(tmp_path, passing=pull) as first:
+        stock(first)
+        first.clock.advance(days=40)
+        view = await propose(first, 2000)
+        assert view.status == "executing"
+        first.clock.advance(days=-40)
+    seconds = 0.0
+    async with open_shop(tmp_path, shop=first.shop, clock=first.clock) as house:
+        setback = Setback(house.sayso.house.store, house.clock, lambda: seconds)
+        await setback.look()
+        assert (await advance(house, view)).status == "executing"
+        seconds = CALM_S
+        house.clock.advance(seconds=CALM_S)
+        await setback.look()
+        assert (await advance(house, view)).status == "succeeded"
+        assert len(house.shop.books.payouts) == 1
+        assert_verified(house)
+
+
+async def test_each_step_back_is_seen_to_once(bench: Bench) -> None:
+    """After a minute, when live workers have extended their leases by the right clock; a lease of
+    seconds is left alone, and so is what a clock of a few seconds less says."""
+    setback = Setback(bench.store, bench.clock, lambda: bench.seconds)
+
+    def due_in(item_id: str) -> float:
+        return bench.asked(f"select due_at - {bench.micros()} from request where id = '{item_id}'")
+
+    await setback.look()
+    go_on(bench)
+    await setback.look()
+    bench.add("far", in_s=FORTY_DAYS)
+    bench.add("near", in_s=600)
+    for step_s, brought in ((0, False), (-5, False), (-1800, True)):
+        bench.clock.advance(seconds=step_s)
+        await setback.look()
+        assert due_in("far") > 0
+        go_on(bench)
+        await setback.look()
+        assert (due_in("far") <= 0) is brought
+    assert due_in("near") > 0
+
+
+async def test_the_dispatcher_sees_to_it(bench: Bench) -> None:
+    """Without any other call: `sayso serve` after a restart."""
+    bench.add("far", in_s=FORTY_DAYS)
+    async with bench.serving():
+        await bench.polled()
+        assert bench.ran == []
+        go_on(bench)
+        await bench.has_run(1)
+    assert bench.ran == ["far"]
+
+
+async def test_a_worker_of_the_fleet_sees_to_it(bench: Bench) -> None:
+    """By its sweep."""
+    bench.add("far", in_s=FORTY_DAYS)
+    async with working(bench, PlayedEngine()):
+        await bench.polled(3)
+        assert bench.ran == []
+        go_on(bench)
+        await bench.has_run(1)
+    assert bench.ran == ["far"]
