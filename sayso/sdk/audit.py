@@ -18,7 +18,7 @@ from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant, to_micros
 from sayso.sdk.database import is_postgres, open_snapshot, store_name
 from sayso.sdk.exporting import ExportFormat, Source, nothing_fits, write_export
-from sayso.sdk.log_index import LogIndexes, prove_all, size_of, unindexed, unproven
+from sayso.sdk.log_index import LogIndexes, fill_whole, prove_all, size_of, unindexed, unproven
 from sayso.sdk.log_tree import LogTree
 from sayso.sdk.segments import LogSegments
 from sayso.sdk.showing import by_customer, show_entry
@@ -144,7 +144,7 @@ class Audit:
         index: LogIndex,
         reader: Reader,
     ) -> tuple[list[StoredEntry], list[EntryProof]] | None:
-        index.fill(reader, size_of(reader, tenant))  # what came since
+        fill_whole(index, reader, size_of(reader, tenant))  # what came since
         found = read_page(reader, tenant, query, limit=limit, before=before, index=index)
         vkeys = [signer.vkey for signer in self._house.log.signers_of(tenant)]
         proofs = prove_all(reader, tenant, index, vkeys, found)

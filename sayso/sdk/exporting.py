@@ -18,7 +18,7 @@ from sayso.audit.tree.merkle import HashSource, LeafHashes, leaf_hash
 from sayso.audit.tree.proof import prove
 from sayso.errors import Code, IntegrityError, RefusedError
 from sayso.ids import Tenant
-from sayso.sdk.log_index import unindexed
+from sayso.sdk.log_index import fill, unindexed
 from sayso.store.base import Reader, integer, text
 
 _PAGE = 1000
@@ -72,7 +72,10 @@ class Source:
         head = reader.one("log.head", tenant=tenant)
         assert head is not None, "the export has just been recorded"
         if index is not None:
-            index.fill(reader, integer(head, "size"))
+            size = integer(head, "size")
+            fill(index, reader, size)
+            if index.size < size:
+                index = None
         keys = tuple(text(row, "vkey") for row in reader.all("log.keys", tenant=tenant))
         return cls(
             reader=reader,

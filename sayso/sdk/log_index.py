@@ -41,12 +41,8 @@ class LogIndexes:
         index = self._of(tenant)
         if index is None:
             return None
-        try:
-            while await store.read(lambda reader: index.fill(reader, size_of(reader, tenant))):
-                pass
-        except sqlite3.OperationalError as error:
-            # Another process fills it, or the disk is full: what is missing is read from the log.
-            logger.warning("the index of `%s` is behind the log: %s", tenant, error)
+        while await store.read(lambda reader: fill(index, reader, size_of(reader, tenant))):
+            pass
         return index
 
     def close(self) -> None:
@@ -75,6 +71,36 @@ class LogIndexes:
         except sqlite3.Error as error:
             logger.warning("no index at all: %s", error)
             return None
+
+
+def fill(index: LogIndex, reader: Reader, size: int) -> int:
+    """`LogIndex.fill`, as far as it goes: what is missing then is read from the log."""
+    # NOTE: here and not around the store's read, which says of any error of SQLite that the
+    # database cannot be used.
+    try:
+        return index.fill(reader, size)
+    except sqlite3.OperationalError as error:
+        # Another process fills it, or the disk is full.
+        logger.warning("the index of `%s` is behind the log: %s", index.tenant, error)
+        return 0
+
+
+def fill_whole(index: LogIndex, reader: Reader, size: int) -> None:
+    """Take in all entries, for whoever needs the tree's hashes.
+
+    Raises:
+        ConfigError: `store_unavailable`, when its file cannot be written.
+    """
+    try:
+        while index.fill(reader, size):
+            pass
+    except sqlite3.OperationalError as error:
+        raise ConfigError(
+            Code.STORE_UNAVAILABLE,
+            "the index of the log cannot be written",
+            next_step="free disk space where `.sayso/index` is, or give this user write access",
+            detail=str(error),
+        ) from error
 
 
 def size_of(reader: Reader, tenant: Tenant) -> int:

@@ -23,7 +23,7 @@ from sayso.audit.tree.proof import prove
 from sayso.audit.witness.request import AddCheckpoint
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant
-from sayso.sdk.log_index import LogIndexes, unindexed, unproven
+from sayso.sdk.log_index import LogIndexes, fill_whole, unindexed, unproven
 from sayso.store.base import Reader, text
 
 if TYPE_CHECKING:
@@ -152,8 +152,7 @@ def _on_head(work: Work[T], index: LogIndex, tenant: Tenant, reader: Reader) -> 
         )
     note = text(row, "note")
     head = Checkpoint.parse(parse_note(note)[0])
-    while index.fill(reader, head.size):
-        pass
+    fill_whole(index, reader, head.size)
     return work(reader, index.hashes, head, note)
 
 

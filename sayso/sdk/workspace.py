@@ -163,8 +163,16 @@ class Workspace:
 
 
 def write_secret_file(path: Path, content: str) -> None:
-    """Write a new file that only its owner can read, and its folder; never over an existing one."""
+    """Write a new file that only its owner can read, and its folder; never over an existing one.
+
+    Raises:
+        OSError: it cannot be written; it is not there then.
+    """
     make_private_folder(path.parent)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(content)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(content)
+    except BaseException:  # half a key would be in the way of a whole one
+        path.unlink(missing_ok=True)
+        raise

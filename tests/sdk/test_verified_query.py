@@ -11,7 +11,9 @@ from support.house import open_shop
 
 from sayso.audit.notes.note import Verifier
 from sayso.audit.tree.proof import EntryProof
-from sayso.errors import Code, IntegrityError
+from sayso.audit.verify import verify
+from sayso.audit.verifying.verification import Verdict
+from sayso.errors import Code, ConfigError, IntegrityError
 from sayso.money import Money
 
 
@@ -83,6 +85,25 @@ async def test_the_index_is_only_a_copy(tmp_path: Path) -> None:
     (folder / "main.db").write_bytes(b"no database" * 1000)
     async with open_shop(tmp_path) as house:
         assert await house.sayso.audit.query("rule:small", verified=True)
+
+
+async def test_an_index_that_takes_no_more_is_only_behind(tmp_path: Path) -> None:
+    """On a full disk, or while another process fills it: what is missing is read from the log, by
+    queries and by exports, and what cannot do without says whose trouble it is."""
+    async with open_shop(tmp_path) as house:
+        for number in range(2):
+            house.shop.books.add(f"o{number}", "cus_1", Money(1000, "USD"))
+            await house.sayso.propose("shop.refund", {"order": f"o{number}"}, subject="cus_1")
+            assert len(await house.sayso.audit.query("rule:small")) > number
+            if number == 0:
+                with closing(sqlite3.connect(tmp_path / ".sayso/index/main.db")) as index:
+                    index.execute("alter table zone rename to no_more")
+        count = await house.sayso.audit.export(tmp_path / "some", "rule:small")
+        assert count >= 2
+        assert verify(tmp_path / "some").verdict is Verdict.VERIFIED
+        with pytest.raises(ConfigError) as refused:
+            await house.sayso.audit.query("rule:small", verified=True)
+        assert "index" in refused.value.message
 
 
 def _body(path: Path, seq: int) -> bytes:

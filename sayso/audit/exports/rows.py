@@ -14,6 +14,7 @@ import orjson
 
 from sayso.audit.entry import Json, StoredEntry
 from sayso.audit.tree.proof import EntryProof
+from sayso.audit.unwritten import writing_to
 from sayso.errors import Code, RefusedError
 
 
@@ -69,6 +70,7 @@ def new_file(path: Path, mode: int = 0o666) -> Generator[BinaryIO]:
 
     Raises:
         RefusedError: `invalid_input`, when there is one of that name.
+        ConfigError: `store_full`, `invalid_setting`, when it cannot be written.
     """
     if path.exists():
         raise RefusedError(
@@ -76,10 +78,12 @@ def new_file(path: Path, mode: int = 0o666) -> Generator[BinaryIO]:
         )
     unseen = path.parent / f".{path.name}.{secrets.token_hex(4)}"
     try:
-        with os.fdopen(os.open(unseen, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        unseen.rename(path)
+        with writing_to(path):
+            made = os.open(unseen, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+            with os.fdopen(made, "wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            unseen.rename(path)
     finally:
         unseen.unlink(missing_ok=True)

@@ -92,6 +92,11 @@ class LogIndex:
             self._connection.close()
 
     @property
+    def tenant(self) -> Tenant:
+        """Whose log."""
+        return self._tenant
+
+    @property
     def size(self) -> int:
         """How many entries it covers, from the first one on."""
         with self._lock:

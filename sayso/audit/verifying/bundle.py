@@ -17,7 +17,8 @@ import base64
 import os
 import secrets
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import zip_longest
@@ -41,6 +42,7 @@ from sayso.audit.tree.merkle import (
     leaf_hash,
     verify_inclusion,
 )
+from sayso.audit.unwritten import writing_to
 from sayso.errors import Code, IntegrityError, RefusedError
 
 FORMAT = "sayso-audit-bundle"
@@ -417,6 +419,7 @@ def write_bundle(
         RefusedError: `invalid_input`, when the folder exists, or the entries are out of order.
         IntegrityError: `tampered`, `bad_signature` or `key_mismatch`, when the entries or the head
             do not verify; nothing is left behind.
+        ConfigError: `store_full`, `invalid_setting`, when the folder cannot be written; the same.
 
     Guarantees: the folder appears whole and on disk, or not at all.
     """
@@ -427,9 +430,7 @@ def write_bundle(
             next_step="give the path of a new folder",
         )
     checkpoint = open_checkpoint(note, map(Verifier.parse, vkeys))
-    unseen = folder.parent / f".{folder.name}.{secrets.token_hex(4)}"
-    unseen.mkdir()
-    try:
+    with _appearing(folder) as unseen:
         writer = BundleWriter(unseen, checkpoint, proofs, kept)
         writer.write_small(CHECKPOINT, note.encode())
         writer.write_small(VKEYS, "".join(f"{vkey}\n" for vkey in vkeys).encode())
@@ -438,13 +439,23 @@ def write_bundle(
         writer.write_entries(entries)
         manifest = writer.manifest(tenant)
         writer.write_small(MANIFEST, manifest.encoded())
-        _sync_folder(unseen)
-        unseen.rename(folder)
-    except BaseException:  # also what the entries' iterator raises, and Ctrl-C
-        shutil.rmtree(unseen, ignore_errors=True)
-        raise
-    _sync_folder(folder.parent)
     return manifest
+
+
+@contextmanager
+def _appearing(folder: Path) -> Generator[Path]:
+    """A folder that gets its name when it is complete and on disk."""
+    unseen = folder.parent / f".{folder.name}.{secrets.token_hex(4)}"
+    with writing_to(folder):
+        unseen.mkdir()
+        try:
+            yield unseen
+            _sync_folder(unseen)
+            unseen.rename(folder)
+        except BaseException:  # also what the entries' iterator raises, and Ctrl-C
+            shutil.rmtree(unseen, ignore_errors=True)
+            raise
+        _sync_folder(folder.parent)
 
 
 def _sync(file: BinaryIO) -> None:

@@ -156,6 +156,9 @@ def test_each_format_is_written_and_verifies(place: Place, form: str) -> None:
     assert ran.status == 0, ran.out
     assert "by " + key in ran.out
     place.line("audit", "export", str(path), "--format", "xml").refused("invalid_input")
+    nowhere = str(place.folder / "nowhere" / "out")
+    ran = place.line("audit", "export", nowhere, "--format", form).refused("invalid_setting", 2)
+    assert f"`{nowhere}` cannot be written: no such file or directory" in ran.err
 
 
 def test_the_evidence_of_an_action_is_one_page(place: Place) -> None:
@@ -169,6 +172,7 @@ def test_the_evidence_of_an_action_is_one_page(place: Place) -> None:
     assert place.line("audit", "verify", str(path), "--vkey", found["vkey"]).status == 1
     place.line("audit", "evidence", action, "-o", str(path)).refused("invalid_input")
     place.line("audit", "evidence", "act_0", "-o", str(path) + "2").refused("not_found")
+    place.line("audit", "evidence", action, "-o", "no/pack").refused("invalid_setting", 2)
 
 
 def test_words_and_phrases_are_looked_for(place: Place) -> None:
