@@ -32,10 +32,11 @@ from sayso.actions.erasing import without_personal
 from sayso.actions.rows import get_action
 from sayso.actions.stopping import Resumption
 from sayso.audit.verifying.verification import Verdict
-from sayso.errors import Code, RefusedError
+from sayso.errors import Code, ConfigError, RefusedError
 from sayso.money import Money
 from sayso.sdk.subjects.eraser import STEPS
 from sayso.sdk.tokens import Scope
+from sayso.testing.faults.sqlite import FailingDisk
 from sayso.testing.shop import Shop, ShopFault
 
 
@@ -295,6 +296,33 @@ async def test_the_files_of_sqlite_hold_nothing_deleted(tmp_path: Path, *, rewri
         for path in house.workspace.folder.rglob("sayso.db*"):
             for gone in (ANA, "Quispe", "funeral"):
                 assert gone.encode() not in path.read_bytes(), path
+
+
+async def test_a_disk_without_room_for_the_new_file_says_that_the_customer_is_erased(
+    tmp_path: Path,
+) -> None:
+    """Who only heard that the disk is full erased again, and was told to check the id."""
+    disk = FailingDisk()
+
+    def fill(step: str) -> None:
+        if step == "finished":
+            disk.fail()
+
+    async with open_shop(tmp_path, planner=OneRefund()) as house:
+        house.shop.books.add("o_ana", ANA, Money(30_000, "USD"))
+        await live(house)
+        wired = house.sayso.house
+        object.__setattr__(wired, "eraser", replace(wired.eraser, passing=fill))
+        try:
+            with pytest.raises(ConfigError) as caught:
+                await house.sayso.subjects.erase(
+                    ANA, reason="subject_request", by=MARIA, rewrite=True
+                )
+        finally:
+            disk.mend()
+        assert "is erased, by `ers_" in caught.value.message
+        assert "`sayso audit sweep`" in caught.value.next_step
+        assert ANA not in await everything_stored(house)
 
 
 async def test_a_key_that_erased_somebody_erases_nobody_else(house: ShopHouse) -> None:

@@ -12,7 +12,7 @@ from sayso.actions.digest import storable
 from sayso.audit.entry import Entry, EntryKind
 from sayso.audit.erasing import ErasureOrder, check_reason, get_erasure, read_erasure
 from sayso.audit.holds import HoldCall, get_hold, read_hold
-from sayso.errors import Code, RefusedError
+from sayso.errors import Code, ConfigError, RefusedError, SaysoError
 from sayso.ids import Tenant, rfc3339, to_micros
 from sayso.sdk.paging import cursor_of, page_of
 from sayso.sdk.subjects.access import counts_of, gather_subject, nothing_held
@@ -70,7 +70,8 @@ class Subjects:
                 `not_found` where nothing is held, `idempotency_conflict` for a key that was used
                 for another erasure, or for an earlier one of somebody who is a customer again.
             ConfigError: `invalid_setting`, when the list of erased customers cannot be written;
-                the erasure has begun then, and goes on with the next try.
+                the erasure has begun then, and goes on with the next try; `store_full`,
+                `store_busy`, when it is done and the file could not be scrubbed.
         """
         async with self._recorded("erase", by):
             order = ErasureOrder(
@@ -84,7 +85,17 @@ class Subjects:
             done = await self._house.eraser.erase(order)
             if done is None:
                 raise nothing_held()
-        return erasure_view(done, await self._house.eraser.scrub(rewrite=rewrite))
+        try:
+            scrubbed = await self._house.eraser.scrub(rewrite=rewrite)
+        except SaysoError as error:
+            raise ConfigError(
+                error.code,
+                f"the customer is erased, by `{done.id}`, but the database's own files may hold "
+                f"something yet: {error.message}",
+                next_step=f"{error.next_step}, then run `sayso audit sweep`",
+                detail=error.detail,
+            ) from error
+        return erasure_view(done, scrubbed)
 
     async def erasures(
         self, *, limit: int = 50, after: str | None = None, tenant: str | None = None
