@@ -39,7 +39,7 @@ def store_error(error: sqlite3.Error, path: Path) -> SaysoError:
         )
     code, problem, step = Code.STORE_UNAVAILABLE, "cannot be used", "check the path and the disk"
     if "readonly" in reason or "read-only" in reason:
-        code, problem, step = Code.STORE_READ_ONLY, "cannot be written", _GIVE_ACCESS
+        code, problem, step = Code.STORE_READ_ONLY, "cannot be written", _give_access(path)
     elif "full" in reason:
         code, problem, step = Code.STORE_FULL, "has no room left", "free some disk space"
     elif "not a database" in reason or "malformed" in reason:
@@ -89,10 +89,27 @@ def _missing(folder: Path) -> tuple[Code, str, str]:
 def _unusable(path: Path, folder: Path) -> tuple[Code, str, str] | None:
     if not os.access(path, os.R_OK):
         return Code.STORE_UNAVAILABLE, "cannot be read by this user", _GIVE_ACCESS
-    beside = [path.with_name(path.name + ending) for ending in _BESIDE]
-    written = [folder, path, *(one for one in beside if one.exists())]
-    if not all(os.access(one, os.W_OK) for one in written):
-        return Code.STORE_READ_ONLY, "cannot be written", _GIVE_ACCESS
+    if _closed_to_us(path):
+        return Code.STORE_READ_ONLY, "cannot be written", _give_access(path)
     if shutil.disk_usage(folder).free < _ROOM:
         return Code.STORE_FULL, "has no room left", "free some disk space"
     return None
+
+
+def _closed_to_us(path: Path) -> list[Path]:
+    """Those of the file, its folder and the files beside it that this user cannot write."""
+    beside = [path.with_name(path.name + ending) for ending in _BESIDE]
+    written = [path, path.absolute().parent, *(one for one in beside if one.exists())]
+    return [one for one in written if not os.access(one, os.W_OK)]
+
+
+def _give_access(path: Path) -> str:
+    """The next step, with names.
+
+    NOTE: SQLite makes the files beside with the file's own mode, so what it made while that could
+    not be written stays in the way once it can.
+    """
+    closed = _closed_to_us(path)
+    if not closed:
+        return _GIVE_ACCESS
+    return f"give this user write access to {', '.join(f'`{one}`' for one in closed)}"

@@ -53,6 +53,18 @@ def test_a_database_on_a_read_only_disk_is_told_as_such(folder: Path) -> None:
 
 
 @pytest.mark.promise("store:cannot-open")
+def test_the_one_file_that_cannot_be_written_is_named(folder: Path) -> None:
+    """What SQLite made beside a database that was read-only keeps its mode; who had given access
+    to the file and its folder was told to give access to them."""
+    shared = "sayso.db-shm"
+    closed = f"touch {shared}\nmount --bind {shared} {shared}\nmount -o remount,bind,ro {shared}"
+    code, _, step = told(closed, folder, create=True)
+    assert code == "store_read_only"
+    assert f"{shared}`" in step
+    assert "sayso.db`" not in step
+
+
+@pytest.mark.promise("store:cannot-open")
 def test_a_new_process_on_a_full_disk_is_told_as_such(folder: Path) -> None:
     """`store_full` (errors.md), and not that the path is wrong."""
     code, _, step = told(FULL, folder)
