@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from sayso.actions.rows import get_action
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json, StoredEntry
+from sayso.audit.notes.note import Verifier, open_note
 from sayso.audit.queries.index import LogIndex
 from sayso.audit.queries.pages import needs_index, read_page
 from sayso.audit.queries.query import Query, loggable, parse_query
@@ -146,8 +147,7 @@ class Audit:
     ) -> tuple[list[StoredEntry], list[EntryProof]] | None:
         fill_whole(index, reader, size_of(reader, tenant))  # what came since
         found = read_page(reader, tenant, query, limit=limit, before=before, index=index)
-        vkeys = [signer.vkey for signer in self._house.log.signers_of(tenant)]
-        proofs = prove_all(reader, tenant, index, vkeys, found)
+        proofs = prove_all(reader, tenant, index, self._own(tenant), found)
         return None if proofs is None else (found, proofs)
 
     async def pruned_to(self, *, tenant: str | None = None) -> int:
@@ -201,6 +201,21 @@ class Audit:
     def vkey(self, *, tenant: str | None = None) -> str:
         """The public key that an auditor pins."""
         return self._house.log.vkey_of(self._tenant(tenant))
+
+    async def head_vkey(self, *, tenant: str | None = None) -> str:
+        """The public key that signed the newest head, and so what is exported now.
+
+        It is another one than `vkey` from a change of keys until the settings name it as the key.
+
+        Raises:
+            RefusedError: `nothing_to_verify`, when the log is empty.
+            IntegrityError: `key_mismatch`, when none of the keys at hand signed it.
+        """
+        own = map(Verifier.parse, self._own(self._tenant(tenant)))
+        return open_note(await self.checkpoint(tenant=tenant), own).verified_by[0].vkey
+
+    def _own(self, tenant: Tenant) -> list[str]:
+        return [signer.vkey for signer in self._house.log.signers_of(tenant)]
 
     def verify(
         self,
@@ -301,9 +316,9 @@ class Audit:
         if query is None:
             raise nothing_fits()
         index = await self._indexes.filled(self._house.store, where)
-        key = self.vkey(tenant=where)
+        own = self._own(where)
         return await self._house.store.read(
-            lambda reader: write_export(Source.open(reader, where, key, index), path, kind, query)
+            lambda reader: write_export(Source.open(reader, where, own, index), path, kind, query)
         )
 
     async def evidence(
@@ -352,10 +367,10 @@ class Audit:
 
         await self._house.store.write(record)
         index = await self._indexes.filled(self._house.store, where)
-        key, now = self.vkey(tenant=where), to_micros(self._house.clock.now())
+        own, now = self._own(where), to_micros(self._house.clock.now())
         made_by = f"{actor.kind}:{actor.id}"
         return await self._house.store.read(
-            lambda reader: gather(Source.open(reader, where, key, index), action_id, now, made_by)
+            lambda reader: gather(Source.open(reader, where, own, index), action_id, now, made_by)
         )
 
     def _record_export(

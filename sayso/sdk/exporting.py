@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from sayso.audit.entry import StoredEntry
-from sayso.audit.notes.note import Checkpoint, Verifier, open_checkpoint
+from sayso.audit.notes.note import Checkpoint, Verifier, open_checkpoint, open_note
 from sayso.audit.queries.index import LogIndex
 from sayso.audit.queries.pages import bodies_at, read_page
 from sayso.audit.queries.query import Query
@@ -55,7 +55,7 @@ class Source:
     """A log at one signed head, as an export reads it.
 
     Attributes:
-        vkey: the key that is to have signed the head; `vkeys`: all that the log lists.
+        vkey: the key at hand that signed the head; `vkeys`: all that the log lists.
         index: of the log, covering the head; None where there can be none.
     """
 
@@ -67,10 +67,21 @@ class Source:
     index: LogIndex | None
 
     @classmethod
-    def open(cls, reader: Reader, tenant: Tenant, vkey: str, index: LogIndex | None) -> Source:
-        """The log as the reader sees it; it must have entries."""
+    def open(
+        cls, reader: Reader, tenant: Tenant, own: Sequence[str], index: LogIndex | None
+    ) -> Source:
+        """The log as the reader sees it; it must have entries.
+
+        Args:
+            own: the keys at hand; between a change of keys and the settings that follow it, the
+                second one signs.
+
+        Raises:
+            IntegrityError: `key_mismatch`, when none of them signed the head.
+        """
         head = reader.one("log.head", tenant=tenant)
         assert head is not None, "the export has just been recorded"
+        signed = open_note(text(head, "note"), map(Verifier.parse, own))
         if index is not None:
             size = integer(head, "size")
             fill(index, reader, size)
@@ -81,7 +92,7 @@ class Source:
             reader=reader,
             tenant=tenant,
             note=text(head, "note"),
-            vkey=vkey,
+            vkey=signed.verified_by[0].vkey,
             vkeys=keys,
             index=index,
         )

@@ -148,6 +148,32 @@ def test_the_signing_key_is_changed_by_command(place: Place, tmp_path: Path) -> 
 
 
 @pytest.mark.promise("cli:rotation")
+def test_exports_go_on_while_the_settings_still_name_the_old_key(
+    place: Place, tmp_path: Path
+) -> None:
+    """docs/audit-publishing.md sets the key "at leisure": until then, each export is signed by the
+    next one, is written, and names the key that verifies it, also where only that one can."""
+    action = place.refund().json["id"]
+    place.line.done("audit", "make-key", "keys/next.key", "--name", "shop")
+    place.edit_settings(
+        'key = "file:keys/log.key"', 'key = "file:keys/log.key"\nnext_key = "file:keys/next.key"  #'
+    )
+    new = place.line.done("audit", "rotate-key")["logs"][0]["vkey"]
+    for number, words in enumerate(
+        (
+            ("export", str(tmp_path / "all")),
+            ("export", str(tmp_path / "some"), "--query", "kind:key.rotated"),
+            ("export", str(tmp_path / "events"), "--format", "ocsf"),
+            ("evidence", action, "-o", str(tmp_path / "pack.html")),
+        )
+    ):
+        written = place.line.done("audit", *words)
+        assert written["vkey"] == new, number
+        assert place.line("audit", "verify", written["path"], "--vkey", new).status == 0
+    assert place.line.done("audit", "checkpoint")["vkey"] == new
+
+
+@pytest.mark.promise("cli:rotation")
 def test_a_witness_follows_a_change_of_keys_by_the_recipe(place: Place, tmp_path: Path) -> None:
     """docs/audit-publishing.md, step by step: it has the next key's lines before the change."""
     place.line("audit", "query", "name:x")

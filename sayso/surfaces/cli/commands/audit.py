@@ -178,7 +178,7 @@ def export(
     async def work() -> tuple[int, str]:
         async with Sayso.open(place, act=False) as sayso:
             count = await sayso.audit.export(path, words, format=form, by=CLI)
-            return count, sayso.audit.vkey()
+            return count, await sayso.audit.head_vkey()
 
     out.note("writing …")
     count, key = run(work())
@@ -201,7 +201,7 @@ def evidence(
     async def work() -> tuple[int, str]:
         async with Sayso.open(place, act=False) as sayso:
             count = await sayso.audit.evidence(action, path, by=CLI)
-            return count, sayso.audit.vkey()
+            return count, await sayso.audit.head_vkey()
 
     count, key = run(work())
     return _show_written(out, path, count, key)
@@ -226,7 +226,7 @@ def checkpoint(workspace: WorkspaceOption = None, as_json: JsonOption = False) -
 
     async def work() -> tuple[str, str]:
         async with Sayso.open(folder, act=False) as sayso:
-            return await sayso.audit.checkpoint(), sayso.audit.vkey()
+            return await sayso.audit.checkpoint(), await sayso.audit.head_vkey()
 
     note, key = run(work())
     if as_json:
