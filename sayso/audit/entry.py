@@ -397,7 +397,8 @@ class StoredEntry:
         unknown = fields.keys() - _FIELDS
         if unknown:
             _not_canonical(f"a body has the unknown field `{min(unknown)}`")
-        if fields.get("v") != FORMAT_VERSION:
+        # NOTE: `true` equals 1 here, and nowhere else.
+        if fields.get("v") != FORMAT_VERSION or fields["v"] is True:
             _not_canonical(f"a body has the format version `{fields.get('v')!r:.20}`")
         try:
             return cls(

@@ -83,7 +83,7 @@ def verify(
     if is_segment_file(path):
         return verify_segment(path, trust=trust, deep=deep, progress=progress)
     if _is_export(path):
-        return verify_file(path, trust=trust, progress=progress)
+        return verify_file(path, trust=trust, deep=deep, progress=progress)
     return verify_database(path, trust=trust, tenant=tenant, deep=deep, progress=progress)
 
 
@@ -262,7 +262,7 @@ def verify_bundle(
             count = counted.end - begin
         else:
             filtered = Filtered(reader, findings)
-            log = filtered.judge(origin, head, keys, own, trust, progress)
+            log = filtered.judge(origin, head, keys, own, trust, deep=deep, progress=progress)
             first, last, count = filtered.first, filtered.last, log.entries
         _judge_manifest(reader, log, (first, last, count), findings)
         logs = (log,)
@@ -294,7 +294,11 @@ def verify_segment(
 
 
 def verify_file(
-    path: Path, *, trust: Trust = NO_TRUST, progress: Progress | None = None
+    path: Path,
+    *,
+    trust: Trust = NO_TRUST,
+    deep: bool = False,
+    progress: Progress | None = None,
 ) -> Verification:
     """Verify a file of rows that carry their proofs, row by row; nothing shows what is missing.
 
@@ -316,7 +320,8 @@ def verify_file(
         expected = f"{origin.rpartition('/')[0]}/{reader.tenant}"
         head = Head(note=reader.note)
         filtered = Filtered(reader, findings)
-        logs = (filtered.judge(expected, head, keys, own, trust, progress),)
+        log = filtered.judge(expected, head, keys, own, trust, deep=deep, progress=progress)
+        logs = (log,)
         judge_any_stamped(trust.authorities, logs, findings)
     except (IntegrityError, OSError) as error:
         unreadable(error, findings)

@@ -174,6 +174,11 @@ def test_a_bundle_is_anchored_too(tmp_path: Path) -> None:
     assert check(tmp_path / "own", policy_of(W1)).verdict == "verified"
     assert check(tmp_path / "plain", policy_of(W1), head).verdict == "verified"
     assert check(tmp_path / "plain", policy_of(W1), cosigned(log, 20, W1)).verdict == "cannot_judge"
+    for name in ("full", "plain"):  # a checkpoint that the auditor holds, as `--checkpoint` gives
+        trust = Trust.parse(keys, [head], policy=policy_of(W1))
+        found = verify(tmp_path / name, trust=trust)
+        assert found.verdict == "verified", name
+        assert [one.anchor is not None and one.anchor.size for one in found.logs] == [40]
 
 
 @pytest.mark.promise("audit:memory")

@@ -66,6 +66,49 @@ def test_a_filtered_bundle_verifies_row_by_row_and_says_so(tmp_path: Path) -> No
     assert log.checkpoints == (12,)
 
 
+@pytest.mark.promise("audit:export")
+@pytest.mark.parametrize("only", [None, range(4, 5)], ids=["full", "filtered"])
+def test_a_deep_look_reads_each_entry_of_every_bundle(only: range | None, tmp_path: Path) -> None:
+    """A signed entry of no known kind verifies by its proof, and `deep` refuses it either way."""
+    log = SmallLog(8, plain=True)
+    log.bodies[4] = log.bodies[4].replace(b"audit.queried", b"audit.unknown")
+    write_bundle(
+        tmp_path / "out",
+        tenant=log.tenant,
+        note=log.note(),
+        vkeys=[KEY],
+        entries=list(enumerate(log.bodies))[slice(None) if only is None else slice(4, 5)],
+        proofs=None if only is None else LeafHashes(list(map(leaf_hash, log.bodies))),
+    )
+    assert verify(tmp_path / "out").verdict is Verdict.VERIFIED
+    found = verify(tmp_path / "out", deep=True)
+    assert found.verdict is Verdict.TAMPERED
+    assert [(one.check, one.seq) for one in found.all_findings] == [(Check.BODY_FORMAT, 4)]
+
+
+@pytest.mark.promise("audit:export")
+def test_a_checkpoint_that_proofs_cannot_be_held_against_leaves_the_verdict_open(
+    tmp_path: Path,
+) -> None:
+    """Whoever holds the key rewrites the log and exports a part: it must not pass beside a head
+    that the auditor kept, of whose size nothing was read."""
+    kept = LOG.note(8).encode()
+    forged = SmallLog(12)
+    forged.bodies[2] = forged.bodies[2].replace(b"shop.refund", b"shop.credit")
+    for name, log in (("own", LOG), ("forged", forged)):
+        write_bundle(
+            tmp_path / name,
+            tenant="main",
+            note=log.note(),
+            vkeys=[KEY],
+            entries=[(2, log.bodies[2])],
+            proofs=LeafHashes(list(map(leaf_hash, log.bodies))),
+        )
+        found = verify(tmp_path / name, trust=Trust.parse([KEY], [kept]))
+        assert found.verdict is Verdict.CANNOT_JUDGE
+        assert {one.damage for one in found.all_findings} == {Damage.UNCOMPARED}
+
+
 @pytest.mark.promise("audit:empty")
 def test_a_filtered_bundle_without_entries_is_not_verified(tmp_path: Path) -> None:
     """Nothing to verify is never a yes."""

@@ -184,6 +184,7 @@ BODY = ENTRY.body(tenant="main", seq=7, at_micros=5)
     ("old", "new"),
     [
         (b'"v":1', b'"v":2'),
+        (b'"v":1', b'"v":true'),
         (b',"v":1', b""),
         (b'"seq":7,', b""),
         (b'"seq":7', b'"seq":"7"'),

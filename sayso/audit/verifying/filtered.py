@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from sayso.audit.notes.anchors import judge_anchors, read_witnessed
+from sayso.audit.entry import StoredEntry
+from sayso.audit.notes.anchors import Witnessed, judge_anchors, read_witnessed
 from sayso.audit.notes.note import Checkpoint
 from sayso.audit.notes.stamped import judge_stamped, read_stamped
 from sayso.audit.signing.keys import KeyHistory, ListedKey, listed_history
@@ -32,6 +33,7 @@ from sayso.audit.verifying.verification import (
     StampedAt,
 )
 from sayso.audit.verifying.walk import Progress, decode
+from sayso.errors import IntegrityError
 
 
 class ProvenRows(Protocol):
@@ -59,16 +61,18 @@ class Filtered:
         keys: Sequence[ListedKey],
         seen: Sequence[SeenCheckpoint],
         trust: Trust,
-        progress: Progress | None,
+        *,
+        deep: bool = False,
+        progress: Progress | None = None,
     ) -> LogVerification:
         findings = self._findings
         opened = open_head(head, origin, keys, trust, findings)
         history = listed_history(keys, trust.pinned)
         pinned = judge_opened(opened, history, trust, findings)
         judge_signers(seen, history, trust, findings)
-        anchor = self._judge_anchor(head, opened, trust)
+        anchor = self._judge_anchor(head, opened, seen, trust)
         stamps = self._judge_stamps(opened, history, trust)
-        count = self._judge_rows(opened.checkpoint if opened else None, progress)
+        count = self._judge_rows(opened.checkpoint if opened else None, progress, deep=deep)
         if not count:
             findings.add(Check.LOG_NOT_EMPTY, Damage.EMPTY, "the bundle has no entries")
         checkpoint = opened.checkpoint if opened else None
@@ -81,7 +85,7 @@ class Filtered:
             vkey=opened.vkey if opened else "",
             pinned=pinned,
             note=as_bytes(head.note).decode() if opened else "",
-            checkpoints=_compare_equal_sizes(seen, checkpoint, findings),
+            checkpoints=_compare_equal_sizes(seen, checkpoint, trust, findings),
             anchor=anchor,
             stamps=stamps,
             complete=False,
@@ -92,7 +96,11 @@ class Filtered:
         )
 
     def _judge_anchor(
-        self, head: Head, opened: OpenedHead | None, trust: Trust
+        self,
+        head: Head,
+        opened: OpenedHead | None,
+        seen: Sequence[SeenCheckpoint],
+        trust: Trust,
     ) -> AnchoredAt | None:
         """Only what was cosigned at the head's own size, or beyond it, can be compared."""
         if trust.policy is None or opened is None:
@@ -100,6 +108,9 @@ class Filtered:
         own = opened.checkpoint
         notes = read_witnessed((as_bytes(head.note), *trust.witnessed), own.origin)
         notes = tuple(one for one in notes if one.checkpoint.size >= own.size)
+        notes += tuple(
+            Witnessed(note=one.note, checkpoint=one.checkpoint, compared=True) for one in seen
+        )
         roots = {own.size: own.root}
         return judge_anchors(notes, trust.policy, roots.get, own.size, self._findings)
 
@@ -116,7 +127,9 @@ class Filtered:
         judged = signed_by(history, trust)
         return judge_stamped(dated, judged, roots.get, own.size, self._findings)
 
-    def _judge_rows(self, checkpoint: Checkpoint | None, progress: Progress | None) -> int:
+    def _judge_rows(
+        self, checkpoint: Checkpoint | None, progress: Progress | None, *, deep: bool
+    ) -> int:
         findings, tenant = self._findings, self._reader.tenant
         size, root = (checkpoint.size, checkpoint.root) if checkpoint else (0, b"")
         count = 0
@@ -137,6 +150,8 @@ class Filtered:
             elif fields.get("tenant") != tenant:
                 message = "the body belongs to another tenant"
                 findings.add(Check.BODY_TENANT, Damage.FOREIGN_TENANT, message, seq)
+            elif deep:
+                self._judge_deeply(row.body, seq)
             if not verify_inclusion(leaf_hash(row.body), seq, size, row.proof, root):
                 message = "the proof does not lead from this entry to the signed root"
                 findings.add(Check.ROW_PROVEN, Damage.EDITED, message, seq)
@@ -147,17 +162,35 @@ class Filtered:
                 progress(count, count)
         return count
 
+    def _judge_deeply(self, body: bytes, seq: int) -> None:
+        try:
+            StoredEntry.read(body)
+        except IntegrityError as error:
+            self._findings.add(Check.BODY_FORMAT, Damage.NON_CANONICAL, error.message, seq)
+
 
 def _compare_equal_sizes(
-    seen: Sequence[SeenCheckpoint], checkpoint: Checkpoint | None, findings: Findings
+    seen: Sequence[SeenCheckpoint],
+    checkpoint: Checkpoint | None,
+    trust: Trust,
+    findings: Findings,
 ) -> tuple[int, ...]:
-    """Compare the outside checkpoints that have the head's size; the others need every entry."""
+    """Compare the outside checkpoints that have the head's size; the others need every entry.
+
+    One that cannot be compared leaves the verdict open: a log that was rewritten since would not
+    show. Heads that were kept for their time stamps are passed over, since these say when.
+    """
     confirmed: list[int] = []
+    dated = {one.note for one in trust.stamped}
     for one in seen:
         own = one.checkpoint
         if checkpoint is None or own.size < checkpoint.size:
             message = f"a filtered bundle cannot be compared with the checkpoint at {own.size}"
-            findings.warnings.append(message)
+            if one.note in dated:
+                findings.warnings.append(message)
+            else:
+                message += ", an export of everything can"
+                findings.add(Check.CHECKPOINT_COMPARED, Damage.UNCOMPARED, message)
         elif own.size > checkpoint.size:
             message = f"the log had {own.size} entries, and this head has {checkpoint.size}"
             findings.add(Check.CHECKPOINT_REACHED, Damage.ROLLED_BACK, message)

@@ -61,6 +61,8 @@ class Damage(StrEnum):
     """A time stamp was to be verified, and there is none that holds."""
     PRUNED = "pruned"
     """What would have to be read is only in a sealed segment, whose file is not there."""
+    UNCOMPARED = "uncompared"
+    """The caller holds a head of a size at which proofs of single entries say nothing."""
     UNREADABLE = "unreadable"
     """The source cannot be read as what it should be."""
     EMPTY = "empty"
@@ -74,6 +76,7 @@ UNDECIDED = frozenset(
         Damage.UNWITNESSED,
         Damage.UNSTAMPED,
         Damage.PRUNED,
+        Damage.UNCOMPARED,
         Damage.UNREADABLE,
         Damage.EMPTY,
     }
