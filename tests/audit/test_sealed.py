@@ -342,3 +342,18 @@ def test_the_vectors_are_read_and_are_what_is_written_inside(tmp_path: Path) -> 
     assert found.logs[0].complete
     alone = verify(SEALED / "bundle", trust=Trust.parse([key]))
     assert (alone.verdict, alone.logs[0].complete) == (Verdict.VERIFIED, False)
+
+
+def test_entries_of_a_segment_are_those_that_were_sealed_though_its_file_is_elsewhere(
+    tmp_path: Path,
+) -> None:
+    """An entry that was edited after it was sealed, under a head signed anew, contradicts the root
+    in the entry `log.sealed`, whether the segment's file is at hand or not."""
+    log = SealedLog(tmp_path)
+    log.prune(COUNT)
+    assert verify(log.write(tmp_path / "log.db")).verdict is Verdict.VERIFIED
+    log.bodies[COUNT + 5] = log.bodies[COUNT + 5].replace(b"agt_1", b"agt_2")
+    found = verify(log.write(tmp_path / "edited.db"))
+    assert found.verdict is Verdict.TAMPERED
+    (one,) = found.all_findings
+    assert (one.check, one.seq) == (Check.SEGMENT_ROOT, COUNT)

@@ -21,7 +21,7 @@ from sayso.audit.segments.sealed import (
 from sayso.audit.segments.segment import WIDTH, SegmentReader, tenant_folder
 from sayso.audit.signing.keys import KeyHistory
 from sayso.audit.signing.rotation import RotationEntry
-from sayso.audit.tree.merkle import verify_subtree
+from sayso.audit.tree.merkle import Frontier, verify_subtree
 from sayso.audit.verifying.verification import Check, Damage, FileState, Findings, SegmentFile
 from sayso.audit.verifying.walk import Walk
 from sayso.errors import Code, IntegrityError
@@ -69,8 +69,9 @@ class SealedPart:
 
     @property
     def marks(self) -> set[int]:
-        """The sizes of the checkpoints in the files."""
-        return {one.size for one in self._whole.values()}
+        """The sizes of the checkpoints in the files, and where each segment ends."""
+        ends = {one.end for one in self.segments}
+        return ends | {one.size for one in self._whole.values()}
 
     @property
     def files(self) -> tuple[SegmentFile, ...]:
@@ -111,6 +112,7 @@ class SealedPart:
         if not self._broken:
             self._judge_pruned(walk)
         self._judge_sealed(walk)
+        self._judge_entries(walk)
         for one in self.segments:
             whole = self._whole.get(one.first)
             if (
@@ -223,6 +225,17 @@ class SealedPart:
         for first in said if not self._broken else ():
             message = f"an entry tells of a sealed segment at {first!r:.20}, and no row does"
             self._findings.add(Check.SEGMENT_SEALED, Damage.DELETED, message)
+
+    def _judge_entries(self, walk: Walk) -> None:
+        """What was read of a segment is what was sealed, also where it stands under a new head."""
+        sealed = Frontier()
+        for one in self.segments:
+            sealed.append_tree(one.root, one.level)
+            own = walk.root_at(one.end)
+            if own is not None and own != sealed.root():
+                message = f"the entries of the segment `{one.file}` are not those that were sealed"
+                self._add(Check.SEGMENT_ROOT, Damage.EDITED, message, one)
+                return  # each root behind it holds these entries too
 
     def _is_signed(
         self, one: SealedSegment, whole: _Examined, walk: Walk, history: KeyHistory
