@@ -357,3 +357,27 @@ def test_entries_of_a_segment_are_those_that_were_sealed_though_its_file_is_else
     assert found.verdict is Verdict.TAMPERED
     (one,) = found.all_findings
     assert (one.check, one.seq) == (Check.SEGMENT_ROOT, COUNT)
+
+
+@pytest.mark.parametrize("at_hand", [False, True])
+def test_the_changes_of_keys_that_a_row_keeps_are_those_of_its_entries(
+    at_hand: bool, tmp_path: Path
+) -> None:
+    """Only where nobody reads the entries do the row's notes count, and each has to be signed; but
+    where the entries are read, no bit of the row may say anything else than they do."""
+    log = SealedLog(tmp_path, segments=3, rotated=True)
+    log.prune(COUNT)
+    trust = Trust(segments=log.files if at_hand else None)
+    assert verify(log.write(tmp_path / "log.db"), trust=trust).verdict is Verdict.VERIFIED
+    first, second = (log.rows[at].segment for at in (0, 1))
+    (kept,) = first.rotations
+    moved = replace(kept, seq=COUNT + 3)
+    wrong = [(1, replace(second, rotations=(moved,)))]
+    if at_hand:
+        wrong += [(0, replace(first, rotations=())), (0, replace(first, rotations=(kept, kept)))]
+    for number, (at, segment) in enumerate(wrong):
+        log.rows[0].segment, log.rows[1].segment = first, second
+        log.rows[at].segment = segment
+        found = verify(log.write(tmp_path / f"{number}.db"), trust=trust)
+        assert found.verdict is Verdict.TAMPERED
+        assert {one.check for one in found.all_findings} == {Check.SEGMENT_ROW}

@@ -113,6 +113,7 @@ class SealedPart:
             self._judge_pruned(walk)
         self._judge_sealed(walk)
         self._judge_entries(walk)
+        self._judge_rotations(walk)
         for one in self.segments:
             whole = self._whole.get(one.first)
             if (
@@ -236,6 +237,18 @@ class SealedPart:
                 message = f"the entries of the segment `{one.file}` are not those that were sealed"
                 self._add(Check.SEGMENT_ROOT, Damage.EDITED, message, one)
                 return  # each root behind it holds these entries too
+
+    def _judge_rotations(self, walk: Walk) -> None:
+        """The changes of keys that a row keeps are those of its entries, where these were read."""
+        own = {one.seq: one.note for one in walk.rotations if one.root is not None}
+        unread = {one.start: one for one in self._unread}
+        for one in self.segments:
+            hidden = unread.get(one.first, range(0))
+            kept = [(each.seq, each.note) for each in one.rotations if each.seq not in hidden]
+            read = sorted((seq, note) for seq, note in own.items() if one.first <= seq < one.end)
+            if kept != read and one.end <= walk.frontier.size:
+                message = f"the row of the segment `{one.file}` keeps other changes of keys"
+                self._add(Check.SEGMENT_ROW, Damage.EDITED, message, one)
 
     def _is_signed(
         self, one: SealedSegment, whole: _Examined, walk: Walk, history: KeyHistory
