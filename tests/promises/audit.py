@@ -30,7 +30,8 @@ PROMISES: dict[str, Promise] = {
         "Each of the verifier's checks finds a case that no other check finds.", "audit 4.9"
     ),
     "audit:second-verifier": Promise(
-        "The page about the format is enough for a second verifier, which verifies our bundles.",
+        "The page about the format is enough for a second verifier, in another language, which "
+        "agrees with ours on bundles of every kind, honest and tampered with.",
         "audit 4.6",
     ),
     "audit:empty": Promise("What is empty is never called verified.", "audit 4.6"),
