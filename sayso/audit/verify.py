@@ -426,7 +426,7 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         type=Path,
         metavar="FILE",
-        help="a proof that the log only grew since a bundle was made; repeatable",
+        help="a proof that the log only grew between two sizes; repeatable",
     )
     parser.add_argument(
         "--policy", type=Path, metavar="FILE", help="which keys, and how many witnesses"

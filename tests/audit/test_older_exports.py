@@ -14,7 +14,7 @@ from audit.small_log import SmallLog, frontier_of, signer_of
 from sayso.audit.notes.growth import is_beginning
 from sayso.audit.notes.note import Checkpoint, parse_note, sign_checkpoint
 from sayso.audit.publishing.tail import TailHashes
-from sayso.audit.tree.merkle import Frontier, consistency_proof, leaf_hash
+from sayso.audit.tree.merkle import Frontier, LeafHashes, consistency_proof, leaf_hash
 from sayso.audit.verify import main, verify
 from sayso.audit.verifying.bundle import write_bundle
 from sayso.audit.verifying.checks import Trust
@@ -166,3 +166,43 @@ def test_an_empty_tree_begins_nothing() -> None:
         growths=[AddCheckpoint(old_size=0, proof=(), note=log.note()).encoded()]
     ).growths
     assert not is_beginning(0, Frontier().root(), held, growth)
+
+
+def part_of(log: SmallLog, size: int, folder: Path) -> Path:
+    """A filtered export of one entry, under the log's head at a size."""
+    write_bundle(
+        folder,
+        tenant="main",
+        note=log.note(size),
+        vkeys=[log.signer.vkey],
+        entries=[(2, log.bodies[2])],
+        proofs=LeafHashes(list(map(leaf_hash, log.bodies[:size]))),
+    )
+    return folder
+
+
+@pytest.mark.promise("audit:older")
+def test_a_part_is_held_against_an_older_checkpoint_by_a_proof(tmp_path: Path) -> None:
+    """Directly or over a newer head of the server; a log that was rewritten since has no proof."""
+    log, forged = SmallLog(NEW), SmallLog(NEW)
+    forged.bodies[2] = forged.bodies[2].replace(b"shop.refund", b"shop.credit")
+    part = part_of(log, 30, tmp_path / "part")
+    assert damages(judge(part, log, OLD)) == [Damage.UNCOMPARED]
+    for growths in (
+        [growth_of(log, OLD, 30)],
+        [growth_of(log, OLD, NEW), growth_of(log, 30, NEW)],
+    ):
+        found = judge(part, log, OLD, *growths)
+        assert (found.verdict, found.logs[0].checkpoints) == (Verdict.VERIFIED, (OLD,))
+    other = part_of(forged, 30, tmp_path / "forged")
+    for growth in (growth_of(log, OLD, 30), growth_of(forged, OLD, 30)):
+        assert damages(judge(other, log, OLD, growth)) == [Damage.UNCOMPARED]
+
+
+@pytest.mark.promise("audit:older")
+def test_a_part_that_is_older_than_the_checkpoint_is_not_accused(tmp_path: Path) -> None:
+    """As a whole export: its head is proven to begin the log that the auditor holds."""
+    log = SmallLog(NEW)
+    part = part_of(log, OLD, tmp_path / "part")
+    assert damages(judge(part, log, NEW)) == [Damage.ROLLED_BACK]
+    assert damages(judge(part, log, NEW, growth_of(log, OLD, NEW))) == [Damage.OLDER]

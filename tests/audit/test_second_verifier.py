@@ -193,7 +193,15 @@ def test_both_weigh_what_the_auditor_holds_alike(
         "other key": SmallLog(8, seed=7).note(),
         "no note": "acme/main\n8\n",
     }
-    grown = ("--grown", shelf.keep("grown", growth_of(later, 12, 20)))
+    grown = tuple(
+        word
+        for name, growth in {
+            "to later": growth_of(later, 12, 20),
+            "from earlier": growth_of(later, 8, 20),
+            "between": growth_of(log, 8, 12),
+        }.items()
+        for word in ("--grown", shelf.keep(name, growth))
+    )
     cases: dict[str, Case] = {}
     for number, (name, note) in enumerate(notes.items()):
         file = shelf.keep(f"note {number}", note)
@@ -206,6 +214,10 @@ def test_both_weigh_what_the_auditor_holds_alike(
     assert said["small, later"] == said["small, fork"] == "tampered"
     assert said["small, later, grown"] == said["small, other log"] == "cannot_judge"
     assert said["cosigned, filtered, earlier"] == "cannot_judge"
+    assert said["cosigned, filtered, earlier, grown"] == "verified"
+    assert said["cosigned, filtered, later"] == "tampered"
+    assert said["cosigned, filtered, later, grown"] == "cannot_judge"
+    assert said["cosigned, filtered, fork, grown"] == "cannot_judge"
 
 
 def _manifest_again(folder: Path) -> None:

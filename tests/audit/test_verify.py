@@ -29,7 +29,7 @@ audit.verifying.medium audit.verifying.one_segment audit.verifying.projections
 audit.verifying.rebuild audit.verifying.rebuilt audit.verifying.scratch
 audit.verifying.sealed_checks audit.verifying.state_checks audit.verifying.stored_rows
 audit.verifying.verification audit.verifying.walk
-audit.witness audit.witness.request
+audit.unwritten audit.witness audit.witness.request
 """
 """What a verification needs of ours; nothing may be added without a thought."""
 

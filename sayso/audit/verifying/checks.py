@@ -53,7 +53,8 @@ class Trust:
         witnessed: notes from elsewhere that count as far as witnesses of the policy cosigned them.
         policy: which witnesses count; its logs' keys are among `keys`.
         segments: the folder of the sealed segments' files; None when they are not at hand.
-        growths: proofs that a log only grew; an export may be older than a checkpoint by them.
+        growths: proofs that a log only grew: by them an export may be older than a checkpoint, and a
+            filtered one is held against an older one.
         authorities: whose time stamps count; None when no time stamp is looked at.
         stamped: heads with time stamps that the caller kept; the heads are among `checkpoints`.
     """
@@ -275,11 +276,7 @@ def judge_checkpoints(
             )
             findings.add(Check.CHECKPOINT_COMPARED, Damage.PRUNED, message)
         elif checkpoint.size > size and _began(walk, size, checkpoint, growths):
-            message = (
-                f"older than the checkpoint you hold ({size} < {checkpoint.size}): it is the"
-                f" beginning of that log, without its newest {checkpoint.size - size} entries"
-            )
-            findings.add(Check.CHECKPOINT_REACHED, Damage.OLDER, message)
+            add_older(findings, size, checkpoint)
         elif checkpoint.size > size or own is None:
             message = f"the log had {checkpoint.size} entries, and now it has {size}"
             findings.add(Check.CHECKPOINT_REACHED, Damage.ROLLED_BACK, message, size)
@@ -291,6 +288,15 @@ def judge_checkpoints(
         else:
             confirmed.append(checkpoint.size)
     return tuple(confirmed)
+
+
+def add_older(findings: Findings, size: int, seen: Checkpoint) -> None:
+    """Say that what was verified is the beginning of the log that a checkpoint tells of."""
+    message = (
+        f"older than the checkpoint you hold ({size} < {seen.size}): it is the"
+        f" beginning of that log, without its newest {seen.size - size} entries"
+    )
+    findings.add(Check.CHECKPOINT_REACHED, Damage.OLDER, message)
 
 
 def _began(walk: Walk, size: int, seen: Checkpoint, growths: Sequence[Growth]) -> bool:

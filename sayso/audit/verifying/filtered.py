@@ -7,6 +7,7 @@ from typing import Protocol
 
 from sayso.audit.entry import StoredEntry
 from sayso.audit.notes.anchors import Witnessed, judge_anchors, read_witnessed
+from sayso.audit.notes.growth import is_beginning
 from sayso.audit.notes.note import Checkpoint
 from sayso.audit.notes.stamped import judge_stamped, read_stamped
 from sayso.audit.signing.keys import KeyHistory, ListedKey, listed_history
@@ -17,6 +18,7 @@ from sayso.audit.verifying.checks import (
     OpenedHead,
     SeenCheckpoint,
     Trust,
+    add_older,
     as_bytes,
     judge_opened,
     judge_signers,
@@ -85,7 +87,7 @@ class Filtered:
             vkey=opened.vkey if opened else "",
             pinned=pinned,
             note=as_bytes(head.note).decode() if opened else "",
-            checkpoints=_compare_equal_sizes(seen, checkpoint, trust, findings),
+            checkpoints=_compare(seen, checkpoint, trust, findings),
             anchor=anchor,
             stamps=stamps,
             complete=False,
@@ -169,13 +171,13 @@ class Filtered:
             self._findings.add(Check.BODY_FORMAT, Damage.NON_CANONICAL, error.message, seq)
 
 
-def _compare_equal_sizes(
+def _compare(
     seen: Sequence[SeenCheckpoint],
     checkpoint: Checkpoint | None,
     trust: Trust,
     findings: Findings,
 ) -> tuple[int, ...]:
-    """Compare the outside checkpoints that have the head's size; the others need every entry.
+    """Compare the head with the outside checkpoints: of its own size, or by proofs of growth.
 
     One that cannot be compared leaves the verdict open: a log that was rewritten since would not
     show. Heads that were kept for their time stamps are passed over, since these say when.
@@ -184,19 +186,27 @@ def _compare_equal_sizes(
     dated = {one.note for one in trust.stamped}
     for one in seen:
         own = one.checkpoint
-        if checkpoint is None or own.size < checkpoint.size:
+        if checkpoint is not None and own.size > checkpoint.size:
+            if is_beginning(checkpoint.size, checkpoint.root, own, trust.growths):
+                add_older(findings, checkpoint.size, own)
+                continue
+            message = f"the log had {own.size} entries, and this head has {checkpoint.size}"
+            findings.add(Check.CHECKPOINT_REACHED, Damage.ROLLED_BACK, message)
+        elif checkpoint is None or not _begins(own, checkpoint, trust):
             message = f"a filtered bundle cannot be compared with the checkpoint at {own.size}"
             if one.note in dated:
                 findings.warnings.append(message)
             else:
-                message += ", an export of everything can"
+                message += " without a proof that the log grew from there (--grown)"
                 findings.add(Check.CHECKPOINT_COMPARED, Damage.UNCOMPARED, message)
-        elif own.size > checkpoint.size:
-            message = f"the log had {own.size} entries, and this head has {checkpoint.size}"
-            findings.add(Check.CHECKPOINT_REACHED, Damage.ROLLED_BACK, message)
-        elif own.root != checkpoint.root:
+        elif own.size == checkpoint.size and own.root != checkpoint.root:
             message = f"the first {own.size} entries are not what they were"
             findings.add(Check.CHECKPOINT_ROOT, Damage.FORKED, message, 0, own.size - 1)
         else:
             confirmed.append(own.size)
     return tuple(confirmed)
+
+
+def _begins(own: Checkpoint, head: Checkpoint, trust: Trust) -> bool:
+    """Whether a checkpoint can be compared: it has the head's size, or is proven to begin it."""
+    return own.size == head.size or is_beginning(own.size, own.root, head, trust.growths)

@@ -380,11 +380,12 @@ const judgeCheckpoint = (log, head, asked) => {
   // What the auditor kept is evidence all the same, so it is compared in any case.
   if (signed.length === 0) say("cannot_judge", "a checkpoint: no key of the log signed it");
   if (head.size > log.head.size) {
-    expect(!log.full || !leads(log.head, head, asked.grown), "the bundle is older than that");
+    expect(!begins(log.head, head, asked.grown), "the bundle is older than that");
     throw new Tampered(`rolled back: ${log.head.size} < ${head.size}`);
   }
-  expect(log.full || head.size === log.head.size, "proofs say nothing about a smaller head");
-  const here = log.full ? log.rootAt(head.size) : log.head.root;
+  const smaller = !log.full && head.size < log.head.size;
+  expect(!smaller || begins(head, log.head, asked.grown), "no proof leads from it to the head");
+  const here = log.full ? log.rootAt(head.size) : smaller ? head.root : log.head.root;
   expect(here !== undefined, "of a size among entries that were not read");
   insist(here.equals(head.root), "forked");
   report.checkpoints.push(head.size);
@@ -411,6 +412,10 @@ const leads = (from, to, grown) => {
   return grown.some((one) => one.from === from.size && one.head.size > from.size &&
     grew(from, one.head, one.proof) && leads(one.head, to, grown));
 };
+
+// Of two trees that begin the same third one, the smaller begins the larger.
+const begins = (from, to, grown) => leads(from, to, grown) ||
+  grown.some(({ head }) => leads(from, head, grown) && leads(to, head, grown));
 
 const judge = (folder, asked) => {
   const { parts, full, version } = readBundle(folder);

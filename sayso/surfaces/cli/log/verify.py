@@ -81,7 +81,7 @@ def verify(
         typer.Option(
             "--grown",
             metavar="FILE",
-            help="A proof that the log only grew since a bundle was made; repeatable.",
+            help="A proof that the log only grew between two sizes; repeatable.",
         ),
     ] = None,
     policy: Annotated[
