@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias
 
 JsonScalar: TypeAlias = str | int | float | bool | None
@@ -20,11 +20,22 @@ def doubled_field(text: str | bytes) -> str | None:
     doubled: list[str] = []
 
     def keep(pairs: list[tuple[str, object]]) -> None:
-        names = [name for name, _ in pairs]
-        doubled.extend(name for name in names if names.count(name) > 1)
+        double = first_double(name for name, _ in pairs)
+        if double is not None:
+            doubled.append(double)
 
     try:
         json.loads(text, object_pairs_hook=keep)
     except RecursionError:
         return None  # whoever reads the value refuses such nesting
     return doubled[0] if doubled else None
+
+
+def first_double(names: Iterable[str]) -> str | None:
+    """The first name that comes a second time, in time that grows with their number; else None."""
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    return None

@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from sayso.connectors.plain import plain
 from sayso.errors import Code, RefusedError
-from sayso.json import JsonValue
+from sayso.json import JsonValue, first_double
 
 MAX_BODY_BYTES = 1024 * 1024
 MAX_DEPTH = 16
@@ -55,8 +55,7 @@ def read_json(body: bytes) -> JsonValue:
 def _object(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        double = next(name for name in names if names.count(name) > 1)
+        double = first_double(name for name, _ in pairs) or ""
         _malformed(f"`{plain(double, limit=40)}` stands twice in one object")
     return found
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
+from pydantic import BaseModel, ConfigDict, FailFast, Field, JsonValue, StringConstraints
 
 from sayso.actions.action import Assurance, Subject
 from sayso.actions.plan import MAX_STEPS
@@ -73,7 +73,7 @@ class AskBody(Body):
     """Words to plan and act on."""
 
     subject: SubjectBody
-    messages: list[MessageBody] = Field(
+    messages: Annotated[list[MessageBody], FailFast()] = Field(
         min_length=1, description="oldest first; the last one is the customer's"
     )
     context: dict[str, JsonValue] | None = Field(
@@ -136,7 +136,9 @@ class StepDecisionBody(Body):
 class PlanDecisionBody(Body):
     """What a person says about steps of one plan; steps that are left out stay as they are."""
 
-    decisions: list[StepDecisionBody] = Field(min_length=1, max_length=MAX_STEPS)
+    decisions: Annotated[list[StepDecisionBody], FailFast()] = Field(
+        min_length=1, max_length=MAX_STEPS
+    )
 
 
 class ResolveBody(Body):

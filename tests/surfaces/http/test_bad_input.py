@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 
 import pytest
 from surfaces.http.served import TIMEOUT_S, Served, as_json, problem, refund
@@ -179,6 +180,28 @@ def test_deep_nesting_is_refused(served: Served, opening: bytes) -> None:
         body = opening * levels + b"1" + closing * levels
         found = problem(served.send("/v1/actions", body), 422, "invalid_input")
         assert "deep" in found["detail"]
+
+
+@pytest.mark.promise("http:bad-input")
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("actions", "{" + "".join(f'"{name:x}":0,' for name in range(60_000)) + '"z":0,"z":0}'),
+        ("requests", '{"messages":[' + "{}," * 340_000 + "{}]}"),
+        ("requests/req_1/decision", '{"decisions":[' + "{}," * 340_000 + "{}]}"),
+    ],
+    ids=["a field that stands twice", "messages", "decisions"],
+)
+def test_no_body_keeps_the_server_from_others(served: Served, path: str, body: str) -> None:
+    """However many fields, or wrong parts of a list: the work grows with the body, no faster.
+
+    While it lasts nobody else is answered, and nobody could stop anything.
+    """
+    before = time.process_time()
+    answer = served.send(f"/v1/{path}", body.encode(), by="maria")
+    assert answer.status_code in {400, 422}
+    assert len(answer.content) < 1_000
+    assert time.process_time() - before < 4.0
 
 
 @pytest.mark.promise("http:bad-input")
