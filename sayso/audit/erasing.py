@@ -146,11 +146,17 @@ class Erasures:
 
     @staticmethod
     def holds_something(reader: Reader, tenant: Tenant, subject_id: str) -> bool:
-        """Whether the database knows anything under this customer's id."""
-        return (
-            reader.one("personal.subject", tenant=tenant, id=subject_id) is not None
-            or reader.one("erasure.anything_of", tenant=tenant, subject_id=subject_id) is not None
-        )
+        """Whether the database knows anything under this customer's id.
+
+        A pseudonym in a row that was blanked is nobody's id: whoever took it for one would destroy
+        no key, and could never erase whose it is.
+        """
+        named = {"tenant": tenant, "subject_id": subject_id}
+        if reader.one("personal.subject", tenant=tenant, id=subject_id) is not None:
+            return True
+        if reader.one("erasure.blanked", **named) is not None:
+            return False
+        return reader.one("erasure.anything_of", **named) is not None
 
     def check_free(self, tx: Transaction, order: ErasureOrder) -> str:
         """The subject's pseudonym, when no hold is in force.

@@ -14,11 +14,13 @@ from sdk.customers import (
     live,
     live_again,
     live_as_new,
+    refund_of,
     verdict,
 )
 from support.house import open_shop
 
 from sayso.audit.verifying.verification import Verdict
+from sayso.errors import Code, RefusedError
 from sayso.money import Money
 
 
@@ -61,4 +63,37 @@ async def test_a_customer_of_whom_nothing_is_left_loses_the_key(
         swept = await house.sayso.subjects.sweep()
         assert (swept.actions, swept.subjects) == (1, 1)
         assert ANA not in await everything_stored(house)
+        assert verdict(house) is Verdict.VERIFIED
+
+
+@pytest.mark.promise("subjects:erased")
+async def test_a_pseudonym_is_erased_as_nobody_and_its_customer_as_before(
+    store_url: str, tmp_path: Path
+) -> None:
+    """What a swept row shows in place of the customer is no id: it was answered with `erased`, the
+    texts went and the key stayed, and after that nobody could erase the customer any more."""
+    async with open_shop(
+        tmp_path / "shop", planner=OneRefund(), retention={"requests": "90d"}
+    ) as house:
+        subjects = house.sayso.subjects
+        house.shop.books.add("o_ana", ANA, Money(30_000, "USD"))
+        ids = await live(house)
+        house.clock.advance(days=91)
+        await live_as_new(house)
+        await subjects.sweep()
+        shown = (await house.sayso.action(ids[0])).subject
+        assert shown.startswith("sub_")
+        # Somebody who asks for something under it makes a row that was not blanked.
+        await house.sayso.propose("shop.refund", refund_of("o_ana", 1000), subject=shown, key="it")
+        with pytest.raises(RefusedError) as caught:
+            await subjects.erase(shown, reason="subject_request", by=MARIA)
+        assert caught.value.code is Code.NOT_FOUND
+        held = await subjects.export(ANA, by=MARIA)
+        assert held["pseudonym"] == shown
+        assert held["texts"], "nothing of the customer is touched"
+        erased = await subjects.erase(ANA, reason="subject_request", by=MARIA)
+        assert (erased.status, erased.subject) == ("erased", shown)
+        with pytest.raises(RefusedError) as caught:
+            await subjects.erase(shown, reason="subject_request", by=MARIA)
+        assert caught.value.code is Code.NOT_FOUND
         assert verdict(house) is Verdict.VERIFIED
