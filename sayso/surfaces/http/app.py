@@ -77,6 +77,7 @@ def create_app(sayso: Sayso, *, heartbeat_s: float = HEARTBEAT_S) -> FastAPI:
     app.state.turned_away = TurnedAway(sayso, via="http")
     app.state.upkeep = Upkeep()
     app.state.heartbeat_s = heartbeat_s
+    app.state.methods = methods = dict[str, frozenset[str]]()
     for part in (
         requests,
         plans,
@@ -92,6 +93,9 @@ def create_app(sayso: Sayso, *, heartbeat_s: float = HEARTBEAT_S) -> FastAPI:
         operations,
     ):
         app.include_router(part.router)
+        for route in part.router.routes:
+            assert isinstance(route, APIRoute)
+            methods[route.path] = methods.get(route.path, frozenset()) | (route.methods or set())
     app.add_middleware(Edge)
     app.add_exception_handler(SaysoError, on_sayso_error)
     app.add_exception_handler(HTTPException, on_http_error)

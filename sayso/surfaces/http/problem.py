@@ -121,12 +121,22 @@ async def on_http_error(request: Request, error: Exception) -> ProblemResponse:
         return respond(request.scope, error.error, status=error.status_code, headers=error.headers)
     code, message, next_step = _words(request, error.status_code)
     await _note(request, code)
+    headers = dict(error.headers or {})
+    if "Allow" in headers:
+        headers["Allow"] = ", ".join(_methods_of(request)) or headers["Allow"]
     return respond(
         request.scope,
         RefusedError(code, message, next_step=next_step),
         status=error.status_code,
-        headers=error.headers,
+        headers=headers,
     )
+
+
+def _methods_of(request: Request) -> list[str]:
+    """What is possible at the path; Starlette names only what its first route there takes."""
+    route = request.scope.get("route")
+    methods: Mapping[str, frozenset[str]] = request.app.state.methods
+    return sorted(methods.get(route.path, ())) if isinstance(route, APIRoute) else []
 
 
 async def _note(request: Request, code: Code) -> None:

@@ -336,6 +336,14 @@ def test_another_method_is_a_405(served: Served) -> None:
     assert "GET" in answer.headers["allow"]
 
 
+@pytest.mark.parametrize("path", ["actions", "requests", "subjects/holds", "audit/segments"])
+def test_a_405_names_all_that_a_path_takes(served: Served, path: str) -> None:
+    """RFC 9110 §10.2.1, as `next_step` sends whoever reads it there: it named one of the two."""
+    answer = served.http.put(f"/v1/{path}", headers=served.headers("bot"))
+    problem(answer, 405, "invalid_input")
+    assert answer.headers["allow"] == "GET, POST"
+
+
 @pytest.mark.parametrize("name", ["shop.pay", "x", "shop.refund\u202e", "💸.refund", "a" * 200])
 def test_an_unknown_action_is_a_404(served: Served, name: str) -> None:
     """`unknown_action`, recorded; the name is shown without what hides or reorders text."""
