@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Security
@@ -24,6 +25,7 @@ router = APIRouter(tags=["operations"], route_class=PlainRoute)
 
 _OK = {"status": "ok"}
 _READ = Needs(Scope.READ)
+_HOST = re.compile(r"(localhost|[0-9.]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?", re.IGNORECASE)
 _PROXY_HEADERS = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
 
 
@@ -72,9 +74,12 @@ def _is_local(request: Request) -> bool:
     """
     if any(name in request.headers for name in _PROXY_HEADERS):
         return False
-    host = request.url.hostname or ""
-    client = "" if request.client is None else request.client.host
-    return (host == "localhost" or _is_loopback(host)) and _is_loopback(client)
+    # NOTE: not `request.url`, which stands for the server itself where the header cannot be read.
+    named = _HOST.fullmatch(request.headers.get("host", ""))
+    if named is None or request.client is None:
+        return False
+    host = named[1].strip("[]")
+    return (host.lower() == "localhost" or _is_loopback(host)) and _is_loopback(request.client.host)
 
 
 def _is_loopback(address: str) -> bool:

@@ -45,13 +45,18 @@ def _figures(served: Served) -> dict[str, int]:
     [
         {"Host": "sayso.example.com"},
         {"Host": "127.0.0.1.example.com"},
+        {"Host": "sayso.example.com:"},
+        {"Host": "127.0.0.1@sayso.example.com"},
+        {"Host": "["},
+        {"Host": ""},
         {"X-Forwarded-For": "203.0.113.7"},
         {"Forwarded": "for=203.0.113.7"},
         {"Via": "1.1 proxy"},
     ],
 )
 def test_figures_for_others_need_a_token(served: Served, headers: dict[str, str]) -> None:
-    """Behind a proxy, or under a name that a web page made up, loopback proves nothing."""
+    """Behind a proxy, or under a name that a web page made up, loopback proves nothing; nor does a
+    name that cannot be read, which stood for the server's own."""
     problem(served.http.get("/metrics", headers=headers), 401, "unauthenticated")
     scoped = served.http.get("/metrics", headers={**headers, **served.headers("reader")})
     assert scoped.status_code == 200
@@ -109,3 +114,11 @@ def test_each_problem_has_its_own_instance(served: Served) -> None:
     first, second = (problem(served.get("/v1/actions/act_1"), 404, "not_found") for _ in range(2))
     assert first["instance"] != second["instance"]
     assert {**first, "instance": ""} == {**second, "instance": ""}
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "LocalHost:8390", "127.0.0.1", "127.8.9.1:1", "[::1]:8"]
+)
+def test_figures_need_no_token_on_this_machine(served: Served, host: str) -> None:
+    """By whichever of its loopback names a scraper on this machine calls it."""
+    assert served.http.get("/metrics", headers={"Host": host}).status_code == 200
