@@ -11,6 +11,7 @@ from sayso.actions.decision import (
     Decision,
     changed_meanwhile,
     check_decision,
+    check_no_args,
     check_one_plan,
     check_reason,
     edit_refused,
@@ -205,6 +206,7 @@ class Approvals:
         now = to_micros(self._clock.now())
         ahead_of_decided(tx, decision.tenant, decision.approval_id)
         approval, row, person = check_decision(tx, self._directory, decision, now)
+        check_no_args(decision)
         if decision.choice is Choice.REJECT:
             return self._reject(tx, decision, approval, row, now)
         votes = votes_of(tx, approval)

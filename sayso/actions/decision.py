@@ -123,6 +123,19 @@ def check_one_plan(reader: Reader, decisions: Sequence[Decision]) -> None:
         )
 
 
+def check_no_args(decision: Decision) -> None:
+    """Whether a yes or a no is to what the card shows, and to nothing else.
+
+    Raises:
+        RefusedError: `edit_not_allowed`, since whoever names an amount means that one.
+    """
+    if decision.args:
+        raise edit_refused(
+            f"`{decision.choice}` changes nothing of what is shown",
+            "leave `args` out, or `edit` to say yes to less",
+        )
+
+
 def check_reason(decision: Decision) -> None:
     """Whether a no has its reason, and both can be kept."""
     if decision.choice is Choice.REJECT and not decision.reason_code:

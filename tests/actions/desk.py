@@ -109,7 +109,7 @@ def say(
     reason_code: str = "",
     args: Mapping[str, JsonValue] | None = None,
 ) -> Decision:
-    """A decision about what `card` shows."""
+    """A decision about what `card` shows; `args` are left out unless it is an edit."""
     return Decision(
         tenant=MAIN,
         approval_id=card.id,
@@ -119,7 +119,7 @@ def say(
         person=person,
         via="test",
         reason_code=reason_code or ("not_covered" if choice is Choice.REJECT else ""),
-        args=args,
+        args=args if choice is Choice.EDIT else None,
     )
 
 

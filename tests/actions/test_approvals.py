@@ -346,6 +346,20 @@ async def test_an_edit_only_lowers_the_amount(
 
 
 @pytest.mark.promise("approvals:less")
+@pytest.mark.parametrize("choice", [Choice.APPROVE, Choice.REJECT])
+async def test_only_an_edit_names_arguments(tmp_path: Path, choice: Choice) -> None:
+    """Whoever says yes and names $1 means $1: it was taken as a yes to the whole amount."""
+    async with open_shop(tmp_path) as house:
+        stock(house, "o1")
+        view, card = await ask(house)
+        said = replace(less(card, {"amount": usd(100)}), choice=choice, reason_code="not_covered")
+        assert await code_of(house, said) == "edit_not_allowed"
+        assert refusals(house) == ["edit_not_allowed"]
+        assert (await shown(house, view)).status == "pending"
+        assert house.shop.books.calls == []
+
+
+@pytest.mark.promise("approvals:less")
 async def test_an_edit_is_a_new_revision_and_the_old_card_is_dead(tmp_path: Path) -> None:
     """SL-22: it is judged again, its digest is another, and only that one is decided."""
     async with open_shop(tmp_path) as house:

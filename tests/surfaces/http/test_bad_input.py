@@ -404,6 +404,7 @@ def test_100_kb_of_words_are_too_many(served: Served) -> None:
         ({"digest": "0" * 11}, "invalid_input"),
         ({"digest": "G" * 64}, "invalid_input"),
         ({"decision": "reject", "reason_code": "NOT OK"}, "invalid_input"),
+        ({"args": {"amount": {"amount_minor": 5, "currency": "USD"}}}, "edit_not_allowed"),
         ({"decision": "edit"}, "edit_not_allowed"),
         ({"decision": "edit", "args": {"order": "other"}}, "edit_not_allowed"),
         ({"decision": "edit", "args": {"amount": 5}}, "invalid_money"),
