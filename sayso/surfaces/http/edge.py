@@ -16,6 +16,7 @@ from sayso.errors import Code, RefusedError, logged_with_frames
 from sayso.json import JsonValue
 from sayso.surfaces.http.auth import admit
 from sayso.surfaces.http.body import MAX_BODY_BYTES, read_json
+from sayso.surfaces.http.keys import check_one_key
 from sayso.surfaces.http.problem import HttpError, Problem, ProblemResponse, refused
 
 logger = logging.getLogger("sayso.http")
@@ -93,6 +94,7 @@ class GuardedRoute(PlainRoute):
 
         async def handle(request: Request) -> Response:
             request.state.token = await admit(request)
+            check_one_key(request)
             if takes_body:
                 _check_media_type(request)
             return await handler(JsonRequest(request.scope, request.receive))

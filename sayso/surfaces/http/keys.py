@@ -39,6 +39,16 @@ def bound_key(token: Token, key: str) -> str:
     return f"http_{hashlib.sha256(parts.encode()).hexdigest()}"
 
 
+def check_one_key(request: Request) -> None:
+    """Refuse a call with two keys, of which one would count and the other one be dropped.
+
+    Raises:
+        HttpError: 400 `invalid_input`.
+    """
+    if len(request.headers.getlist(KEY_HEADER)) > 1:
+        raise refused(400, Code.INVALID_INPUT, f"`{KEY_HEADER}` stands twice", "send it once")
+
+
 def missing_key() -> HttpError:
     """The refusal of a call that creates something without a key."""
     return refused(

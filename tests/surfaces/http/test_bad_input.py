@@ -165,6 +165,13 @@ def test_a_key_that_is_not_visible_ascii_is_refused(served: Served, key: str) ->
     assert "visible ASCII" in problem(answer, 400, "invalid_input")["next_step"]
 
 
+def test_two_keys_are_none(served: Served) -> None:
+    """The first one counted: who repeats a call by the second one would have it done again."""
+    headers = [*served.headers("bot").items(), ("Idempotency-Key", "one"), ("Idempotency-Key", "2")]
+    answer = served.http.post("/v1/actions", json=refund(*served.order()), headers=headers)
+    assert "twice" in problem(answer, 400, "invalid_input")["detail"]
+
+
 @pytest.mark.parametrize("body", [b"", b"[]", b'"text"', b"null", b"7", b"{}"])
 def test_a_body_that_is_no_object_with_the_fields_is_refused(served: Served, body: bytes) -> None:
     """Empty, a list, a scalar, an empty object: 422."""
