@@ -6,6 +6,8 @@ import hashlib
 import unicodedata
 from collections.abc import Mapping, Sequence
 
+import orjson
+
 from sayso.actions.snapshot import Resolved
 from sayso.audit.entry import Json, canonical_bytes
 from sayso.errors import Code, RefusedError
@@ -29,6 +31,15 @@ def digest_of(parts: Mapping[str, Json]) -> str:
 def hash_of(value: Json) -> str:
     """SHA-256 of a value's canonical bytes, 64 hex digits."""
     return hashlib.sha256(canonical_bytes(value)).hexdigest()
+
+
+def hash_of_texts(*texts: str) -> str:
+    """`hash_of` of a list of texts, which may be longer than anything that the log can hold.
+
+    Raises:
+        TypeError: for a lone surrogate.
+    """
+    return hashlib.sha256(orjson.dumps(texts)).hexdigest()
 
 
 def call_key(tenant: str, action_id: str, digest: str) -> str:

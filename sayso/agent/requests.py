@@ -10,7 +10,7 @@ from typing import cast
 import orjson
 
 from sayso.actions.action import Assurance, Subject
-from sayso.actions.digest import hash_of
+from sayso.actions.digest import hash_of_texts
 from sayso.actions.keys import check_key, check_repeated, read_by_key
 from sayso.actions.ledger import SYSTEM
 from sayso.actions.priority import WAITED_FOR, check_priority
@@ -27,6 +27,8 @@ from sayso.store.base import text_or_none as maybe_text
 from sayso.telemetry import Telemetry
 
 MAX_MESSAGES = 50
+MAX_CONVERSATION_CHARS = 65_536
+"""Of all messages together: what a planner reads of them is read at once."""
 AGENT = Actor(kind=ActorKind.AGENT, id="agent")
 
 
@@ -182,7 +184,7 @@ class Requests:
         check_key(ask.key)
         conversation: list[Json] = [[turn.role, turn.content] for turn in ask.messages]
         try:
-            fingerprint = hash_of([ask.subject.id, dumps(conversation)])
+            fingerprint = hash_of_texts(ask.subject.id, dumps(conversation))
         except TypeError as error:
             raise RefusedError(
                 Code.INVALID_INPUT,
@@ -346,3 +348,11 @@ def _check_messages(messages: tuple[Message, ...]) -> None:
                 f"this one has {len(message.content):,}",
                 next_step="shorten it, or hand it to a person",
             )
+    whole = sum(len(message.content) for message in messages)
+    if whole > MAX_CONVERSATION_CHARS:
+        raise RefusedError(
+            Code.MESSAGE_TOO_LONG,
+            f"a conversation has at most {MAX_CONVERSATION_CHARS:,} characters, "
+            f"this one has {whole:,}",
+            next_step="send the newest messages",
+        )

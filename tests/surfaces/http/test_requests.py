@@ -12,6 +12,7 @@ import httpx
 import pytest
 from surfaces.http.served import TIMEOUT_S, Json, Served, as_json, problem, serving, token
 
+from sayso.actions.digest import hash_of, hash_of_texts
 from sayso.surfaces.http import create_app
 from sayso.testing.clock import FakeClock
 from sayso.testing.sandbox import Sandbox
@@ -80,6 +81,7 @@ def test_the_same_key_is_one_request(served: Served) -> None:
         ([{"role": "customer", "content": "a\0b"}], 422, "invalid_input"),
         ([{"role": "customer"}], 422, "invalid_input"),
         ([{"role": "customer", "content": "x"}] * 51, 413, "message_too_long"),
+        ([{"role": "customer", "content": "x" * 16_385}] * 4, 413, "message_too_long"),
     ],
 )
 def test_a_conversation_that_does_not_fit_is_refused(
@@ -88,6 +90,34 @@ def test_a_conversation_that_does_not_fit_is_refused(
     """Empty, without the customer's word at the end, too long, or of unknown roles."""
     body = {**words("x"), "messages": messages}
     problem(served.post("/v1/requests", body), status, code)
+
+
+@pytest.mark.parametrize(
+    "contents",
+    [["🙂" * 20_000], ['"' * 20_000], ["¿qué?" * 262] * 50],
+    ids=["4 bytes each", "escaped twice", "50 messages"],
+)
+def test_a_conversation_within_the_limits_is_taken(served: Served, contents: list[str]) -> None:
+    """They count characters and messages; over 64 KiB of bytes it was refused as no entry of the
+    log, which it is not: the words are sealed beside it."""
+    body = words("x")
+    body["messages"] = [{"role": "customer", "content": content} for content in contents]
+    key = served.new("key-")
+    first = served.post("/v1/requests", body, key=key)
+    assert first.status_code == 202, first.text
+    assert as_json(served.post("/v1/requests", body, key=key))["id"] == as_json(first)["id"]
+    body["messages"][0]["content"] += "."
+    if len(contents) > 1:
+        problem(served.post("/v1/requests", body, key=key), 409, "idempotency_conflict")
+
+
+def test_what_is_stored_of_a_conversation_is_what_it_was_before() -> None:
+    """A key that an earlier version has stored goes on to mean the same words."""
+    for texts in (
+        ("cus_1", '[["customer","Wo ist mein \\"Paket\\"?\\n"]]'),
+        ("cus_1", "é\u2028\x7f"),
+    ):
+        assert hash_of_texts(*texts) == hash_of([*texts])
 
 
 def test_context_and_attributes_are_accepted(served: Served) -> None:
