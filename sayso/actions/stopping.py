@@ -259,6 +259,7 @@ class Stops:
         if order.scope is not StopScope.CUSTOMER:
             data |= {"target": order.target, "reason": order.reason}
             return entry
+        self._personal.check_id(tx, order.home, order.target)
         # What is about a customer stands under their pseudonym, and their words beside the log.
         entry = replace(entry, subject=self._personal.pseudonym(tx, order.home, order.target, now))
         if not order.reason:

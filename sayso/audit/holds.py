@@ -155,11 +155,13 @@ class Holds:
         """Keep everything of a subject from now on, also of one who is not known yet.
 
         Raises:
-            RefusedError: `idempotency_conflict`, when the key has placed another hold.
+            RefusedError: `idempotency_conflict`, when the key has placed another hold;
+                `invalid_input` for a pseudonym.
         """
         known = tx.one("hold.by_key", tenant=call.tenant, key_sha256=call.key_sha256)
         if known is not None:
             return _same(tx, read_hold(known), subject_id, reason)
+        self._personal.check_id(tx, call.tenant, subject_id)
         now = to_micros(self._clock.now())
         pseudonym = self._personal.pseudonym(tx, call.tenant, subject_id, now)
         hold_id = self._ids.new("hld")

@@ -73,6 +73,23 @@ class Personal:
         tx.remember((_Subject, tenant, subject_id), _Subject(pseudonym=pseudonym, key=key))
         return pseudonym
 
+    @staticmethod
+    def check_id(reader: Reader, tenant: Tenant, subject_id: str) -> None:
+        """Refuse a pseudonym in place of a customer's id, under which nobody is found later.
+
+        Raises:
+            RefusedError: `invalid_input`.
+        """
+        if not subject_id.startswith(_PREFIX):
+            return
+        live = reader.one("erasure.subject_named", tenant=tenant, pseudonym=subject_id)
+        if live or reader.one("erasure.blanked", tenant=tenant, subject_id=subject_id):
+            raise RefusedError(
+                Code.INVALID_INPUT,
+                f"`{subject_id}` is the log's name of a customer, and not their id",
+                next_step="give the id by which the provider knows them",
+            )
+
     def seal(
         self, tx: Transaction, tenant: Tenant, subject_id: str, ref: str, plain: str
     ) -> PiiRef:

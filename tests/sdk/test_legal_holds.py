@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from sdk.customers import ANA, FINN, MARIA, NOOR, live, verdict
+from sdk.customers import ANA, FINN, MARIA, NOOR, OneRefund, live, live_as_new, verdict
 from support.house import PEOPLE, ShopHouse, open_shop
 
 from sayso.audit.verifying.verification import Verdict
 from sayso.errors import Code, RefusedError
+from sayso.money import Money
 
 
 @pytest.mark.promise("subjects:held")
@@ -70,3 +71,30 @@ async def test_a_word_about_a_hold_said_again_is_one(house: ShopHouse) -> None:
     kinds = [entry.kind for entry in await house.sayso.audit.query("kind:subject.released")]
     assert kinds == ["subject.released"]
     assert verdict(house) is Verdict.VERIFIED
+
+
+@pytest.mark.promise("subjects:held")
+@pytest.mark.parametrize("swept", [False, True])
+async def test_no_hold_and_no_stop_is_placed_under_a_name_of_the_log(
+    tmp_path: Path, *, swept: bool
+) -> None:
+    """The log and the lists show a customer's pseudonym. A hold under it was in force and kept
+    nothing, and a stop held nobody, although both were answered as if they did."""
+    async with open_shop(tmp_path, planner=OneRefund(), retention={"requests": "90d"}) as house:
+        house.shop.books.add("o_ana", ANA, Money(30_000, "USD"))
+        await live(house)
+        if swept:
+            house.clock.advance(days=91)
+            await live_as_new(house)
+            await house.sayso.subjects.sweep()
+        shown = (await house.sayso.subjects.export(ANA, by=MARIA))["pseudonym"]
+        for said in (
+            house.sayso.subjects.hold(shown, reason="litigation", by=MARIA),
+            house.sayso.stop("customer", shown),
+        ):
+            with pytest.raises(RefusedError, match="not their id") as caught:
+                await said
+            assert caught.value.code is Code.INVALID_INPUT
+        assert await house.sayso.subjects.holds() == []
+        assert await house.sayso.stops() == []
+        assert verdict(house) is Verdict.VERIFIED
