@@ -517,20 +517,29 @@ class Sayso(StopSwitch, Settling):
             )
         return found
 
-    async def token_of(self, secret: str, *, via: str = "sdk") -> Token:
+    async def token_of(self, secret: str, *, via: str = "sdk", own: bool = False) -> Token:
         """The token behind a secret; a refusal stands in the log, counted as over HTTP.
 
         Args:
             via: how the call came, for the log.
+            own: only one of the workspace's own tenant will do.
 
         Raises:
-            RefusedError: see `Tokens.check`.
+            RefusedError: see `Tokens.check`; `forbidden` for one of another tenant.
         """
+        found = None
         try:
-            return await self.tokens.check(secret)
+            found = await self.tokens.check(secret)
+            if own and found.tenant != self.house.tenant:
+                raise RefusedError(
+                    Code.FORBIDDEN,
+                    f"this token is of the tenant `{found.tenant}`, and not of this workspace's",
+                    next_step="use a token of this workspace's tenant",
+                )
         except RefusedError as error:
-            await self._turned_away.note(error.code, None, via=via)
+            await self._turned_away.note(error.code, found, via=via)
             raise
+        return found
 
     async def decide_as(self, decision: Decision, *, wait: bool = True) -> Decided:
         """Decide for a person whom the calling surface has authenticated itself.

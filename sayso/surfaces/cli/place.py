@@ -155,9 +155,10 @@ async def requester(sayso: Sayso, otherwise: Actor = CLI) -> Actor:
     """Who asks: the holder of `SAYSO_TOKEN` where one is set, else this command.
 
     Raises:
-        RefusedError: `unauthenticated`, `forbidden`, for a token that opens nothing.
+        RefusedError: `unauthenticated`, `forbidden`, for a token that opens nothing here.
     """
     token = os.environ.get("SAYSO_TOKEN", "").strip()
     if token:
-        return (await sayso.token_of(token, via="cli")).actor
+        # INVARIANT: whose tenant it is comes from a token, so one of another tenant asks nothing.
+        return (await sayso.token_of(token, via="cli", own=True)).actor
     return otherwise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -62,6 +63,27 @@ def test_tokens_of_another_tenant_are_made_listed_and_revoked(place: Place) -> N
     kinds = [entry["kind"] for entry in place.line.done("audit", "tail")["entries"]]
     assert sorted(kinds) == ["token.created", "token.created", "token.revoked"]
     assert place.line("audit", "verify").status == 0
+
+
+@pytest.mark.promise("tenants:apart")
+def test_a_token_of_another_tenant_asks_for_nothing_here(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Invariant 9: what it asked for was done in the workspace's tenant, in its holder's name. A
+    brake depends on no token, and is pulled in nobody's name."""
+    scopes = ("--scope", "actions:propose", "--scope", "stop")
+    made = place.line.done("token", "create", "--service", "bot", "--tenant", "rival", *scopes)
+    monkeypatch.setenv("SAYSO_TOKEN", str(made["secret"]))
+    args = json.dumps({"charge": "ch_demo_ana_1"})
+    ask = ("propose", "stripe.refund", "--subject", "cus_demo_ana", "--args", args)
+    refused = place.line(*ask, "--json").refused("forbidden")
+    assert "rival" in refused.json["detail"]
+    place.line("ask", "Please refund order 1042", "--subject", "cus_demo_ana").refused("forbidden")
+    place.line("mcp", "--subject", "cus_demo_ana").refused("forbidden")
+    stop = place.line("stop", "--tenant", "--json")
+    assert (stop.status, stop.json["engaged_by"]) == (0, "service:cli")
+    monkeypatch.delenv("SAYSO_TOKEN")
+    assert place.line.done("actions", "list")["actions"] == []
 
 
 @pytest.mark.parametrize("words", [("create", "--service", "bot"), ("list",), ("revoke", "tok_1")])

@@ -91,7 +91,7 @@ def stop(
 
 
 async def _stopper(sayso: Sayso, secret: str) -> Actor:
-    return may_stop(await sayso.token_of(secret, via="cli")).actor
+    return may_stop(await sayso.token_of(secret, via="cli", own=True)).actor
 
 
 @app.command("list")
