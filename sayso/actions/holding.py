@@ -16,7 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from sayso.actions.calls import Try
-from sayso.actions.ledger import wake_held
+from sayso.actions.ledger import present_of, wake_others
 from sayso.actions.moves import Moves
 from sayso.actions.queue import ApprovalStatus, approval_of, show_again
 from sayso.actions.rows import ActionRow
@@ -145,17 +145,17 @@ class Holding:
         return self._move(tx, row, Status.UNKNOWN, EntryKind.ACTION_UNKNOWN, obstacle)
 
     def _park(self, tx: Transaction, row: ActionRow, obstacle: Obstacle) -> ActionRow | None:
-        parked = tx.run(
+        present = present_of(tx, row)
+        if present is None:
+            return None
+        tx.run(
             "action.hold",
             tenant=row.tenant,
             id=row.id,
             last_seq=row.last_seq,
             held_by=obstacle.id,
         )
-        if parked == 0:
-            return None
-        if row.held_by is not None and row.held_by != obstacle.id:
-            wake_held(tx, row.tenant, row.held_by, self._moves.now())
+        wake_others(tx, row, present, obstacle.id, self._moves.now())
         self._show(tx, row)
         return replace(row, due_at=None, held_by=obstacle.id)
 

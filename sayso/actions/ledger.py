@@ -11,7 +11,15 @@ from sayso.actions.state import CALLED, FINAL, START, TOLD, Status, check_transi
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json
 from sayso.audit.log import AuditLog
 from sayso.ids import Tenant
-from sayso.store.base import Reader, SqlValue, Transaction, integer, integer_or_none
+from sayso.store.base import (
+    Reader,
+    Row,
+    SqlValue,
+    Transaction,
+    integer,
+    integer_or_none,
+    text_or_none,
+)
 
 SYSTEM = Actor(kind=ActorKind.SYSTEM, id="engine")
 OUTBOX_TOPIC = "approval"
@@ -59,13 +67,14 @@ class Ledger:
         """Change an action from exactly the state it was read in, with the entry that tells it.
 
         Args:
-            by_owner: see `is_present`.
+            by_owner: see `present_of`.
 
         Returns:
             The row as stored; None when somebody else was faster, and then nothing is written.
         """
         check_transition(row.status, changed.status, entry.kind)
-        if not self.is_present(tx, row, by_owner=by_owner):
+        present = present_of(tx, row, by_owner=by_owner)
+        if present is None:
             return None
         # NOTE: the entry first: SQLite looks through all rows of the tables that refer to entries
         # when an entry is stored for which one of them waits already.
@@ -80,8 +89,7 @@ class Ledger:
             tx.run("action.move", **columns, **named)
         else:
             tx.run("action.update", **columns, **judged_columns(stored), **named)
-        if row.held_by is not None:
-            wake_held(tx, row.tenant, row.held_by, stored.updated_at)
+        wake_others(tx, row, present, stored.held_by, stored.updated_at)
         if row.status in CALLED and stored.status not in CALLED:
             wake_held(tx, row.tenant, row.id, stored.updated_at)
         self._wake(tx, stored)
@@ -94,20 +102,6 @@ class Ledger:
         """Say that the row will be moved next; see `Reader.ahead`."""
         self._log.ahead(tx, row.tenant)
         tx.ahead("action.version", tenant=row.tenant, id=row.id)
-
-    @staticmethod
-    def is_present(reader: Reader, row: ActionRow, *, by_owner: bool = False) -> bool:
-        """Whether the row is still what was read; an extended lease counts as a change.
-
-        Args:
-            by_owner: the worker asks that has claimed it, to whom the lease says nothing: whoever
-                takes over moves the row.
-        """
-        present = reader.one("action.version", tenant=row.tenant, id=row.id)
-        if present is None or integer(present, "last_seq") != row.last_seq:
-            return False
-        leased = row.status is Status.EXECUTING and not by_owner
-        return not leased or integer_or_none(present, "due_at") == row.due_at
 
     def _wake(self, tx: Transaction, row: ActionRow) -> None:
         """Make due what waited for this state: later steps, the request, and shown cards."""
@@ -129,6 +123,38 @@ class Ledger:
             now=row.updated_at,
         )
         tx.run("request.wake", tenant=row.tenant, id=row.request_id, now=row.updated_at)
+
+
+def present_of(reader: Reader, row: ActionRow, *, by_owner: bool = False) -> Row | None:
+    """What is stored now of a row that is still what was read; an extended lease is a change.
+
+    Args:
+        by_owner: the worker asks that has claimed it, to whom the lease says nothing: whoever
+            takes over moves the row.
+    """
+    present = reader.one("action.version", tenant=row.tenant, id=row.id)
+    if present is None or integer(present, "last_seq") != row.last_seq:
+        return None
+    leased = row.status is Status.EXECUTING and not by_owner
+    return None if leased and integer_or_none(present, "due_at") != row.due_at else present
+
+
+def wake_others(
+    tx: Transaction, row: ActionRow, present: Row, held_by: str | None, now: int
+) -> None:
+    """Put back some of those that wait with a row for what it waits for no more.
+
+    Args:
+        present: see `present_of`.
+        held_by: what the row waits for from here on.
+
+    INVARIANT: by what is stored, not by what was read: parking is no entry, so that another worker
+    may have parked the row behind something else meanwhile, and those that wait for that with it
+    would be left behind.
+    """
+    held_until_now = text_or_none(present, "held_by")
+    if held_until_now is not None and held_until_now != held_by:
+        wake_held(tx, row.tenant, held_until_now, now)
 
 
 def wake_held(tx: Transaction, tenant: Tenant, held_by: str, now: int) -> None:

@@ -46,7 +46,7 @@ class Moves:
         """Store the moved row with an entry; None when somebody else was faster.
 
         Args:
-            by_owner: see `Ledger.is_present`.
+            by_owner: see `present_of`.
         """
         self.ahead(tx, row)
         pseudonym = self._personal.pseudonym(tx, row.tenant, row.subject.id, moved.updated_at)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -23,14 +26,21 @@ from actions.test_resolution import found
 from support.house import POLICY, ShopHouse, open_shop
 
 from sayso.actions.action import Action, Args, Subject, at_most_once, verifiable
+from sayso.actions.holding import Holding, Obstacle
+from sayso.actions.ledger import Ledger
+from sayso.actions.moves import Moves
 from sayso.actions.plan import Step
+from sayso.actions.rows import ActionRow, get_action
 from sayso.actions.snapshot import Call, Resolved
-from sayso.actions.state import FINAL
+from sayso.actions.state import FINAL, Status
+from sayso.audit.entry import EntryKind
+from sayso.audit.personal import Personal
+from sayso.errors import Code
 from sayso.ids import to_micros
 from sayso.json import JsonValue
 from sayso.money import Money
 from sayso.sdk.views import ActionView
-from sayso.store.base import Reader, integer_or_none, text
+from sayso.store.base import Reader, Transaction, integer_or_none, text
 from sayso.testing.shop import Shop, ShopFault
 
 OFTEN = POLICY.replace("count30d < 3", "count30d < 99")
@@ -290,6 +300,73 @@ async def test_of_many_that_wait_a_few_are_put_back_and_none_is_left(tmp_path: P
         assert {view.status for view in await later.sayso.actions()} == {"succeeded"}
         assert len(later.shop.books.payouts) == 41
         assert_verified(later)
+
+
+class CreditShop(Shop):
+    """Where an effect changes nothing of what is read for the next one, as with credits."""
+
+    async def resolve(self, action: Action, args: Args, subject: Subject) -> Resolved:
+        return replace(await super().resolve(action, args, subject), preconditions={})
+
+
+@pytest.mark.promise("object:freed")
+@pytest.mark.parametrize("ends", [False, True])
+async def test_what_another_worker_had_read_leaves_nothing_behind(
+    tmp_path: Path, *, ends: bool
+) -> None:
+    """Two workers take the same action. The slower one has read what it waited for then, which is
+    over; what waits with it now, for something else, waited for ever."""
+    async with open_shop(tmp_path, shop=CreditShop(at_most_once()), policy=OFTEN) as house:
+        store = house.sayso.house.store
+        stock(house)
+        house.shop.faults += [ShopFault.LOST_AFTER] * 4
+        lost = await propose(house, 100)
+        for _ in range(40):
+            await propose(house, 100)
+        await house.sayso.resolve_as(found(lost))
+        (second,) = await _unknown(house)
+        read = [
+            await store.read(partial(get_action, tenant=MAIN, action_id=one.id))
+            for one in await house.sayso.actions(status="approved", limit=99)
+        ]
+        assert {row.held_by for row in read} == {second.id}
+        await house.sayso.resolve_as(found(second))
+        (third,) = await _unknown(house)
+        await house.sayso.resolve_as(found(third))
+        fourth = await advance(house, await house.sayso.action((await _due(house))[0]))
+        assert fourth.status == "unknown"
+        moves = Moves(
+            ledger=Ledger(house.sayso.house.log), personal=Personal(os.urandom), clock=house.clock
+        )
+        holding, obstacle = Holding(moves), Obstacle(id=fourth.id, code=Code.UNSETTLED)
+
+        def go_on(tx: Transaction, row: ActionRow) -> ActionRow | None:
+            if not ends:
+                return holding.hold(tx, row, obstacle)
+            over = replace(row, status=Status.REFUSED, due_at=None)
+            return moves.move(tx, row, over, EntryKind.ACTION_REFUSED, {})
+
+        due = set(await _due(house))
+        for row in read:
+            if row.id in due:
+                assert await store.write(partial(go_on, row=row)) is not None
+        await house.sayso.resolve_as(found(fourth))
+        await serve(house)
+        assert {view.status for view in await house.sayso.actions(limit=99)} <= FINAL
+
+
+async def _unknown(house: ShopHouse) -> list[ActionView]:
+    """What is not known once all that is due was looked at."""
+    await serve(house)
+    return await house.sayso.actions(status="unknown")
+
+
+async def _due(house: ShopHouse) -> list[str]:
+    now = to_micros(house.clock.now())
+    rows = await house.sayso.house.store.read(
+        lambda reader: reader.all("dispatch.due_action", now=now, limit=99)
+    )
+    return [text(row, "id") for row in rows]
 
 
 async def holder(house: ShopHouse, view: ActionView) -> str | None:

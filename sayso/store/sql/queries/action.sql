@@ -17,7 +17,7 @@ where tenant = :tenant
     and id = (select action_id from approval where tenant = :tenant and id = :approval_id);
 
 -- name: version
-select last_seq, due_at from action where tenant = :tenant and id = :id;
+select last_seq, due_at, held_by from action where tenant = :tenant and id = :id;
 
 -- name: by_key
 select * from action
