@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sayso.dispatch.base import Begin, Handler, Item
-from sayso.dispatch.setback import Setback
+from sayso.dispatch.stragglers import Stragglers
 from sayso.errors import SaysoError, logged, logged_with_frames
 from sayso.ids import Clock, Tenant, monotonic_s, to_micros
 from sayso.store.base import Reader, Row, Store, integer, integer_or_none, text
@@ -72,7 +72,7 @@ class EmbeddedDispatcher:
         self._monotonic = monotonic
         self._poll_s = poll_s
         self._grace_s = grace_s
-        self._setback = Setback(store, clock, monotonic)
+        self._stragglers = Stragglers(store, clock, monotonic)
         self._running: dict[Item, asyncio.Task[None]] = {}
         self._paused: dict[Item, _Pause] = {}
         self._served: dict[Item, int] = {}
@@ -146,7 +146,7 @@ class EmbeddedDispatcher:
     async def _sweep_safely(self) -> float:
         """Start what is due; returns seconds until something will be."""
         try:
-            await self._setback.look()
+            await self._stragglers.look()
             # INVARIANT: one `now` for both, or what falls due in between would be looked for late.
             now, moment = self._now(), self._monotonic()
             await self._start_due(now, moment)

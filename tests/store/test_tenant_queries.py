@@ -21,6 +21,7 @@ NAMES_NO_TENANT = {
     "dispatch.left": BY_DUE_TIME,
     "dispatch.next_action": BY_DUE_TIME,
     "dispatch.next_request": BY_DUE_TIME,
+    "dispatch.put_back": BY_DUE_TIME,
     "log.tenants": "which logs there are",
     "log.tenants_to_verify": "which logs there are",
     "log.whole_stops": BY_HOME,

@@ -53,8 +53,8 @@ class Trust:
         witnessed: notes from elsewhere that count as far as witnesses of the policy cosigned them.
         policy: which witnesses count; its logs' keys are among `keys`.
         segments: the folder of the sealed segments' files; None when they are not at hand.
-        growths: proofs that a log only grew: by them an export may be older than a checkpoint, and a
-            filtered one is held against an older one.
+        growths: proofs that a log only grew: by them an export may be older than a checkpoint, and
+            a filtered one is held against an older one.
         authorities: whose time stamps count; None when no time stamp is looked at.
         stamped: heads with time stamps that the caller kept; the heads are among `checkpoints`.
     """

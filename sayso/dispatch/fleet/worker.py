@@ -11,7 +11,7 @@ from typing import Protocol
 
 from sayso.dispatch.base import Handler, Item
 from sayso.dispatch.fleet.sweep import Sweep
-from sayso.dispatch.setback import Setback
+from sayso.dispatch.stragglers import Stragglers
 from sayso.errors import SaysoError, logged, logged_with_frames
 from sayso.ids import Clock, Tenant, monotonic_s
 from sayso.store.base import Store
@@ -79,7 +79,7 @@ class FleetWorker:
         self._grace_s = grace_s
         self._monotonic = monotonic
         self._sweep = Sweep(store, clock)
-        self._setback = Setback(store, clock, monotonic)
+        self._stragglers = Stragglers(store, clock, monotonic)
         self._running: dict[Item, asyncio.Task[None]] = {}
         self._ended = asyncio.Event()
         self._engine = engine(self)
@@ -126,7 +126,7 @@ class FleetWorker:
         if room <= 0:
             return
         try:
-            await self._setback.look()
+            await self._stragglers.look()
             for item in await self._sweep.take(room):
                 if item not in self._running:
                     self._start(item)

@@ -24,6 +24,18 @@ where due_at > :latest and (status = 'executing'
 -- name: bring_forward_request
 update request set due_at = :now where due_at > :latest;
 
+-- A hundred of them begin; each that goes on puts back others that waited with it.
+-- name: put_back
+update action set due_at = :now where (tenant, id) in (
+    select tenant, id from action as held
+    where held.held_by is not null and held.due_at is null
+        and not exists (select 1 from stop where stop.id = held.held_by and released_at is null)
+        and not exists (
+            select 1 from action as holder
+            where holder.tenant = held.tenant and holder.id = held.held_by
+                and holder.status in ('executing', 'unknown'))
+    limit 100);
+
 -- name: left
 select * from (
     select 'action' as noun, tenant, id, nudges, nudge_at from action

@@ -1,7 +1,10 @@
-"""What a clock that was ahead has put off: due again once the clock is right.
+"""What would not come due when it should, made due: a minute after the start, and now and then.
 
-A lease is some seconds, and by a clock that is forty days ahead it ends in forty days. Where its
-process dies and the clock is put right, nobody would look the call up until then.
+- What a clock that was ahead has put off. A lease is some seconds, and by a clock that is forty
+  days ahead it ends in forty days. Where its process dies and the clock is put right, nobody would
+  look the call up until then.
+- What waits for something that is over. Whoever ends what holds an action puts it back in the same
+  commit, so there is none; one that is left all the same would wait for ever.
 """
 
 from __future__ import annotations
@@ -23,8 +26,8 @@ _BACK_MICROS = 30_000_000
 """Clocks that are kept right go back by less."""
 
 
-class Setback:
-    """Sees to it once the clock has gone back, also while no process ran.
+class Stragglers:
+    """Sees to them once a process has started, and once the clock has gone back.
 
     Args:
         monotonic: seconds of a clock that never jumps.
@@ -38,7 +41,7 @@ class Setback:
         self._look_at: float | None = None
 
     async def look(self) -> None:
-        """Make due what was put off, a minute after the start and after each step back.
+        """Make due what was put off or left, a minute after the start and after each step back.
 
         At any other time it asks the store nothing.
 
@@ -53,9 +56,12 @@ class Setback:
         if self._look_at is None or moment < self._look_at:
             return
         brought = await self._store.write(lambda tx: _bring_forward(tx, now))
+        left = await self._store.write(lambda tx: tx.run("dispatch.put_back", now=now))
         self._look_at = None
         if brought:
             logger.warning("the clock was ahead: %d rows that it put off are due now", brought)
+        if left:
+            logger.warning("%d actions waited for what is over, and are due now", left)
 
 
 def _bring_forward(tx: Transaction, now: int) -> int:

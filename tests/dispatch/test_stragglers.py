@@ -1,18 +1,20 @@
-"""A clock that was ahead and is right again: what it put off is due again, and nothing else."""
+"""What a clock put off that was ahead, or what nobody put back, is due again; and nothing else."""
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
-from actions.desk import PlugPulledError, advance, assert_verified, propose, stock
+from actions.desk import MAIN, PlugPulledError, advance, assert_verified, propose, stock
 from dispatch.test_embedded import Bench
 from dispatch.test_embedded import bench as bench
 from dispatch.test_worker import PlayedEngine, working
 from support.house import open_shop
 
 from sayso.actions.engine import Boundary
-from sayso.dispatch.setback import CALM_S, Setback
+from sayso.actions.rows import get_action
+from sayso.dispatch.stragglers import CALM_S, Stragglers
 
 FORTY_DAYS = 40 * 86_400.0
 
@@ -41,12 +43,12 @@ async def test_a_call_of_a_process_that_died_while_the_clock_was_ahead_is_settle
         first.clock.advance(days=-40)
     seconds = 0.0
     async with open_shop(tmp_path, shop=first.shop, clock=first.clock) as house:
-        setback = Setback(house.sayso.house.store, house.clock, lambda: seconds)
-        await setback.look()
+        stragglers = Stragglers(house.sayso.house.store, house.clock, lambda: seconds)
+        await stragglers.look()
         assert (await advance(house, view)).status == "executing"
         seconds = CALM_S
         house.clock.advance(seconds=CALM_S)
-        await setback.look()
+        await stragglers.look()
         assert (await advance(house, view)).status == "succeeded"
         assert len(house.shop.books.payouts) == 1
         assert_verified(house)
@@ -55,22 +57,22 @@ async def test_a_call_of_a_process_that_died_while_the_clock_was_ahead_is_settle
 async def test_each_step_back_is_seen_to_once(bench: Bench) -> None:
     """After a minute, when live workers have extended their leases by the right clock; a lease of
     seconds is left alone, and so is what a clock of a few seconds less says."""
-    setback = Setback(bench.store, bench.clock, lambda: bench.seconds)
+    stragglers = Stragglers(bench.store, bench.clock, lambda: bench.seconds)
 
     def due_in(item_id: str) -> float:
         return bench.asked(f"select due_at - {bench.micros()} from request where id = '{item_id}'")
 
-    await setback.look()
+    await stragglers.look()
     go_on(bench)
-    await setback.look()
+    await stragglers.look()
     bench.add("far", in_s=FORTY_DAYS)
     bench.add("near", in_s=600)
     for step_s, brought in ((0, False), (-5, False), (-1800, True)):
         bench.clock.advance(seconds=step_s)
-        await setback.look()
+        await stragglers.look()
         assert due_in("far") > 0
         go_on(bench)
-        await setback.look()
+        await stragglers.look()
         assert (due_in("far") <= 0) is brought
     assert due_in("near") > 0
 
@@ -95,3 +97,37 @@ async def test_a_worker_of_the_fleet_sees_to_it(bench: Bench) -> None:
         go_on(bench)
         await bench.has_run(1)
     assert bench.ran == ["far"]
+
+
+@pytest.mark.promise("object:freed")
+async def test_what_nobody_put_back_is_put_back_after_a_start(tmp_path: Path) -> None:
+    """An action that waits for another one that is over, or for a stop that is: none is lost. What
+    waits with reason goes on waiting."""
+    async with open_shop(tmp_path) as house:
+        stock(house)
+        over = await propose(house, 1000)
+        stop = await house.sayso.stop(reason="INC-7")
+        views = [await propose(house, 2000 + at) for at in range(2)]
+        held = [await advance(house, view) for view in views]
+        assert {view.held and view.held.by for view in held} == {stop.id}
+        store = house.sayso.house.store
+        left = held[0].id
+        await store.write(
+            lambda tx: tx.run(
+                "action.hold",
+                tenant=MAIN,
+                id=left,
+                last_seq=get_action(tx, MAIN, left).last_seq,
+                held_by=over.id,
+            )
+        )
+        seconds = 0.0
+        stragglers = Stragglers(store, house.clock, lambda: seconds)
+        await stragglers.look()
+        seconds = CALM_S
+        house.clock.advance(seconds=CALM_S)
+        await stragglers.look()
+        rows = [
+            await store.read(partial(get_action, tenant=MAIN, action_id=view.id)) for view in held
+        ]
+        assert [row.due_at is None for row in rows] == [False, True]
