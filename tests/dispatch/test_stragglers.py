@@ -26,6 +26,7 @@ def go_on(bench: Bench) -> None:
 
 
 @pytest.mark.promise("engine:unknown")
+@pytest.mark.usefixtures("store_url")
 async def test_a_call_of_a_process_that_died_while_the_clock_was_ahead_is_settled(
     tmp_path: Path,
 ) -> None:
@@ -100,6 +101,7 @@ async def test_a_worker_of_the_fleet_sees_to_it(bench: Bench) -> None:
 
 
 @pytest.mark.promise("object:freed")
+@pytest.mark.usefixtures("store_url")
 async def test_what_nobody_put_back_is_put_back_after_a_start(tmp_path: Path) -> None:
     """An action that waits for another one that is over, or for a stop that is: none is lost. What
     waits with reason goes on waiting."""
