@@ -337,7 +337,7 @@ class Audit:
             IntegrityError: when the log does not fit its signed head.
         """
         from sayso.audit.evidence.page import render  # only packs need it
-        from sayso.audit.exports.rows import new_file
+        from sayso.audit.exports.new_file import new_file
 
         found = await self._evidence(action_id, by, tenant)
         with new_file(path) as file:

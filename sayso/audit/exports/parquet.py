@@ -14,7 +14,8 @@ from typing import Any
 import orjson
 
 from sayso.audit.entry import StoredEntry
-from sayso.audit.exports.rows import ExportRow, new_file
+from sayso.audit.exports.new_file import new_file
+from sayso.audit.exports.rows import ExportRow
 from sayso.audit.tree.proof import EntryProof
 from sayso.audit.verifying.bundle import ProvenRow
 from sayso.errors import Code, ConfigError, IntegrityError

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import secrets
-from collections.abc import Callable, Generator, Iterable, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, TypeAlias
+from typing import TypeAlias
 
 import orjson
 
 from sayso.audit.entry import Json, StoredEntry
+from sayso.audit.exports.new_file import new_file
 from sayso.audit.tree.proof import EntryProof
-from sayso.audit.unwritten import writing_to
-from sayso.errors import Code, RefusedError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,31 +55,3 @@ def write_events(path: Path, rows: Iterable[ExportRow], mapper: Mapper) -> int:
             file.write(orjson.dumps(mapper(row)) + b"\n")
             count += 1
     return count
-
-
-@contextmanager
-def new_file(path: Path, mode: int = 0o666) -> Generator[BinaryIO]:
-    """A file that gets its name when it is complete and on disk.
-
-    Args:
-        mode: who may read it, less the umask.
-
-    Raises:
-        RefusedError: `invalid_input`, when there is one of that name.
-        ConfigError: `store_full`, `invalid_setting`, when it cannot be written.
-    """
-    if path.exists():
-        raise RefusedError(
-            Code.INVALID_INPUT, f"`{path}` exists already", next_step="give the path of a new file"
-        )
-    unseen = path.parent / f".{path.name}.{secrets.token_hex(4)}"
-    try:
-        with writing_to(path):
-            made = os.open(unseen, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-            with os.fdopen(made, "wb") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-            unseen.rename(path)
-    finally:
-        unseen.unlink(missing_ok=True)

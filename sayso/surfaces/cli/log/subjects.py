@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import orjson
 import typer
 
-from sayso.audit.exports.rows import new_file
+from sayso.audit.exports.new_file import new_file
 from sayso.sdk.app import Sayso
 from sayso.sdk.subjects.access import counts_of
 from sayso.sdk.subjects.views import ErasureView, HeldAgainView, HoldView
