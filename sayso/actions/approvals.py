@@ -356,10 +356,11 @@ class Approvals:
         stored = self._ledger.move(tx, row, judged.row, entry)
         if stored is None:
             raise changed_meanwhile()
-        if judged.card is None:  # small enough to need nobody; the editor's yes is still recorded
-            judged = Judged(row=judged.row, card=approval.card, expires_at=approval.expires_at)
-        else:
+        assert judged.row.judgement is not None, "judged in this very transaction"
+        if judged.row.judgement.outcome is Outcome.ASK:
             self._carry_over(tx, approval, stored, person, entry)
+        else:  # small enough to need nobody; the editor's yes is still recorded
+            judged = _as_asked(judged, approval)
         put_approval(tx, approval.id, judged, status, stored, known=approval)
         assert stored.digest is not None, "judged in this very transaction"
         _put_vote(tx, decision, stored, stored.digest)
@@ -434,6 +435,20 @@ class Approvals:
             self._ledger.log.append(tx, decision.tenant, entry)
 
         await self._store.write(record)
+
+
+def _as_asked(judged: Judged, approval: ApprovalRow) -> Judged:
+    """A lower amount that needs nobody, on the card of those who were asked, and why they were."""
+    assert judged.card is not None, "an editor's yes is shown"
+    asked = approval.card
+    card = replace(
+        judged.card,
+        why=asked.why,
+        rules=asked.rules,
+        roles=approval.roles,
+        deadline=asked.deadline,
+    )
+    return replace(judged, card=card, expires_at=approval.expires_at)
 
 
 def _put_vote(tx: Transaction, decision: Decision, stored: ActionRow, digest: str) -> None:

@@ -43,8 +43,9 @@ class Judged:
 
     Attributes:
         row: with status, snapshot, judgement and error set; not stored yet.
-        card: for `pending_approval`.
-        expires_at: microseconds since 1970, for `pending_approval`.
+        card: for `pending_approval`, and for a lower amount that needs nobody: what was approved
+            is shown as well, although no digest covers it then.
+        expires_at: microseconds since 1970, where there is a card.
     """
 
     row: ActionRow
@@ -146,7 +147,8 @@ class Judge:
                 status = Status.APPROVED
         card: Card | None = None
         expires_at: int | None = None
-        if judgement.outcome is Outcome.ASK:
+        asked = judgement.outcome is Outcome.ASK
+        if asked or (approvers and status is Status.APPROVED):
             expires_at = now + self._approval_micros
             card = build_card(
                 action=question.action,
@@ -159,7 +161,8 @@ class Judge:
                 deadline=expires_at,
                 salt=self._entropy(16).hex(),
             )
-        snapshot = self._snapshot(row, resolved, judgement, card, expires_at, read_at)
+        bound = (card, expires_at) if asked else (None, None)
+        snapshot = self._snapshot(row, resolved, judgement, *bound, read_at)
         if judgement.outcome is Outcome.ALLOW:
             self._remember(snapshot.digest, question)
         judged = replace(

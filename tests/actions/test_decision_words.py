@@ -1,11 +1,11 @@
-"""What a refused decision says is true of it."""
+"""What a decision says, refused or taken, is true of it."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
-from actions.desk import ASKED, decide, propose, say, shown, stock, usd
+from actions.desk import ASKED, assert_verified, decide, propose, say, shown, stock, usd
 from support.house import open_shop
 
 from sayso.actions.decision import Choice
@@ -47,3 +47,23 @@ async def test_a_revision_that_there_never_was_is_not_out_of_date(
         with pytest.raises(RefusedError) as refused:
             await decide(house, say(card, revision=revision))
         assert refused.value.message == f"there is no revision {revision}; 1 is the newest"
+
+
+@pytest.mark.promise("approvals:less")
+async def test_the_card_of_an_edit_that_needs_nobody_shows_what_is_done(tmp_path: Path) -> None:
+    """Whoever looks reads the amount that was approved, and whom it was asked of, as it was."""
+    async with open_shop(tmp_path) as house:
+        stock(house)
+        asked = await shown(house, await propose(house))
+        less = say(asked, choice=Choice.EDIT, args={"amount": usd(4000)})
+        decided = await house.sayso.decide_as(less, wait=False)
+        told = decided.approval.card
+        assert told.title == "Refund $40.00 of order o1"
+        assert told.to_json()["amount"] == usd(4000)
+        now = await house.sayso.approval(asked.id)
+        assert now.card == told.to_json()
+        assert now.card["on_yes"].startswith("Refund $40.00 of order o1; ")
+        for kept in ("why", "rules", "roles", "deadline", "quote", "customer"):
+            assert now.card[kept] == asked.card[kept]
+        assert (now.roles, now.expires_at) == (asked.roles, asked.expires_at)
+        assert_verified(house)

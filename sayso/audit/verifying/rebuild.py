@@ -134,7 +134,7 @@ def _approval(fields: Fields, data: Fields) -> State:
         if "revision" in data:
             state["revision"] = data["revision"]
         judged = _judgement(fields, data)
-        if judged.get("outcome") != "allow":  # an edit that needs nobody leaves the card as it was
+        if judged.get("outcome") != "allow":  # an edit that needs nobody leaves who was asked
             state["roles"] = judged.get("roles", UNSAID)
     return state
 
