@@ -35,6 +35,8 @@ _BATCH = 100
 _LONGEST_LEASE_S = 60.0
 _LOOK_ANYWAY_S = 1.0
 """Rows also become due by the mere passing of time, which no commit announces."""
+_LONGEST_PAUSE_S = 60.0
+"""Between two tries while nothing can be sent at all, such as with a token that was revoked."""
 _BEFORE_S = 120
 """How far Slack's clock may be behind ours when an earlier post is looked for."""
 _GONE = frozenset({"message_not_found", "cant_update_message", "edit_window_closed"})
@@ -80,7 +82,7 @@ class Notifier:
 
     async def run(self) -> None:
         """Serve until cancelled."""
-        seen, look_at = -1, 0.0
+        seen, look_at, pause_s = -1, 0.0, 0.0
         while True:
             wait_s = self.pace.look_every_s
             try:
@@ -89,9 +91,13 @@ class Notifier:
                     next_s = await self.step()
                     look_at = self.pace.monotonic() + (_LOOK_ANYWAY_S if next_s is None else next_s)
                     seen = version if next_s is None else -1
-                    wait_s = wait_s if next_s is None else next_s
+                    # One kind may have to pause for long, and then the other becomes due.
+                    wait_s = wait_s if next_s is None else min(next_s, _LOOK_ANYWAY_S)
+                pause_s = 0.0
             except SaysoError as error:
                 logger.warning("cards cannot be sent now: %s", error)
+                pause_s = min(max(2 * pause_s, self.pace.look_every_s), _LONGEST_PAUSE_S)
+                wait_s = max(pause_s, getattr(error, "retry_after_s", None) or 0.0)
             except Exception as error:  # noqa: BLE001
                 # The edge of the process: one strange card must not stop all others; its row is
                 # leased, so it is tried again later.

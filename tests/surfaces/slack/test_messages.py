@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -299,3 +300,96 @@ async def test_cards_that_another_tenant_never_sends_hold_up_none(rig: Rig) -> N
     await house.store.write(leave)
     approval = await rig.ask()
     assert rig.card(approval).buttons
+
+
+@pytest.mark.promise("slack:newest")
+async def test_an_outcome_does_not_wait_for_the_cards_that_are_new(slow: Rig) -> None:
+    """SL-14: many new cards keep their own pace, and what was decided loses its buttons at once."""
+    first = await slow.ask()
+    for number in range(150):
+        await slow.ask_quietly(60_00 + number)
+    slow.house.clock.advance(seconds=1)
+    await slow.click(first)
+    steps = 0
+    while slow.card(first).buttons:
+        wait_s = await slow.app.notifier.step()
+        assert wait_s is not None
+        await slow.ticks.sleep(wait_s)
+        steps += 1
+    assert steps <= 3
+
+
+async def _run_until(
+    rig: Rig, over: Callable[[], bool], pausing: Callable[[], Awaitable[None]] | None = None
+) -> None:
+    """Let the notifier run by itself, on a clock that its pauses move.
+
+    Args:
+        pausing: what happens while it pauses; at the beginning of each pause.
+    """
+
+    async def sleep(seconds: float) -> None:
+        if pausing is not None:
+            await pausing()
+        await rig.ticks.sleep(seconds)
+        rig.house.clock.advance(milliseconds=int(seconds * 1000))
+        if over():
+            reached.set()
+            await asyncio.Event().wait()
+
+    reached = asyncio.Event()
+    notifier = rig.app.notifier
+    notifier.pace = replace(notifier.pace, sleep=sleep)
+    running = asyncio.create_task(notifier.run())
+    await asyncio.wait_for(reached.wait(), LONG_S)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+@pytest.mark.promise("slack:pace")
+@pytest.mark.parametrize(
+    ("fault", "most"),
+    [
+        (SlackFault(kind=FaultKind.REFUSED, error="token_revoked", times=None), 80),
+        (SlackFault(kind=FaultKind.SERVER_ERROR, times=None), 80),
+        (SlackFault(kind=FaultKind.RATE_LIMITED, retry_after_s=600, times=None), 7),
+    ],
+    ids=["revoked", "down", "limited"],
+)
+async def test_an_hour_in_which_nothing_can_be_sent_is_not_one_of_asking(
+    slow: Rig, fault: SlackFault, most: int
+) -> None:
+    """SL-7, SL-16: pauses grow to a minute, or are as Slack asks for; then it goes on."""
+    slow.slack.add_faults(fault)
+    approval = await slow.ask_quietly()
+    until = slow.ticks.now + 3600
+    await _run_until(slow, lambda: slow.ticks.now >= until)
+    assert len(slow.slack.calls("conversations.info")) <= most
+
+    slow.slack.clear_faults()
+    back = slow.ticks.now
+    await _run_until(slow, lambda: bool(slow.slack.messages))
+    assert slow.ticks.now - back <= 600 + 60
+    assert slow.card(approval).buttons
+    assert len(slow.slack.messages) == 1
+
+
+@pytest.mark.promise("slack:newest")
+async def test_a_long_pause_of_one_method_holds_up_no_outcome(slow: Rig) -> None:
+    """Slack limits each method by itself: cards that are there change while none can be posted."""
+    first = await slow.ask()
+    slow.slack.add_faults(
+        SlackFault(kind=FaultKind.RATE_LIMITED, method="chat.postMessage", retry_after_s=300)
+    )
+    await slow.ask_quietly()
+    decided: list[float] = []
+
+    async def click_once_it_pauses() -> None:
+        if not decided and len(slow.slack.calls("chat.postMessage")) == 2:
+            await slow.click(first)
+            decided.append(slow.ticks.now)
+
+    await _run_until(
+        slow, lambda: bool(decided) and not slow.card(first).buttons, click_once_it_pauses
+    )
+    assert slow.ticks.now - decided[0] <= 3

@@ -11,9 +11,18 @@ on conflict (tenant, topic, key) do update set version = outbox.version + 1, due
 
 -- name: due
 -- `tenant || ''` keeps the index that begins with the tenant out of it, which holds every card ever sent.
-select id, tenant, key, version, state, attempts from outbox
-where topic = :topic and due_at <= :now and tenant || '' = :tenant
-order by due_at limit :limit;
+-- So many of those that were sent already and so many of the others: neither kind waits for the other.
+select * from (
+    select id, tenant, key, version, state, attempts from outbox
+    where topic = :topic and due_at <= :now and tenant || '' = :tenant and state <> '{}'
+    order by due_at limit :limit
+) as sent
+union all
+select * from (
+    select id, tenant, key, version, state, attempts from outbox
+    where topic = :topic and due_at <= :now and tenant || '' = :tenant and state = '{}'
+    order by due_at limit :limit
+) as unsent;
 
 -- name: lease
 update outbox set due_at = :until, attempts = attempts + 1 where id = :id and due_at <= :now;
