@@ -218,7 +218,9 @@ class Notifier:
     async def _message(self, row: Due) -> tuple[ApprovalView, Message]:
         # NOTE: read after the row, so what is sent is never older than the version it is sent for.
         known = await self._sayso.approval(row.approval_id, tenant=row.tenant)
-        action = await self._sayso.action(known.action_id, tenant=row.tenant, timeline=False)
+        # Why people are asked once more stands in the timeline, and nothing else that is shown.
+        again = known.status == ApprovalStatus.PENDING and known.revision > 1
+        action = await self._sayso.action(known.action_id, tenant=row.tenant, timeline=again)
         approval = action.approval or known
         return approval, build_message(approval, action)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sayso.actions.queue import ApprovalStatus
 from sayso.actions.state import Status
+from sayso.audit.entry import EntryKind
 from sayso.sdk.views import ActionView, ApprovalView
 
 
@@ -28,16 +29,18 @@ def outcome_of(approval: ApprovalView, action: ActionView | None) -> Outcome:
     """What the card says of this approval now.
 
     Args:
-        action: as it is now; None when only the approval is known.
+        action: as it is now, with its timeline where the approval was renewed; None when only the
+            approval is known.
     """
     yes = _people(approval, "approve")
     match ApprovalStatus(approval.status):
         case ApprovalStatus.PENDING:
+            lapsed = _lapsed(approval, action)
             if not yes:
-                return Outcome(lead="Yes or no? ", asks=True)
+                return Outcome(lead="Yes or no? ", text=lapsed, asks=True)
             return Outcome(
                 lead="Another yes? ",
-                text=f"{yes} said yes already; somebody else has to, too.",
+                text=f"{yes} said yes already; somebody else has to, too. {lapsed}".rstrip(),
                 asks=True,
             )
         case ApprovalStatus.REJECTED:
@@ -99,6 +102,26 @@ def _why(action: ActionView | None, otherwise: str) -> str:
     if action is None or action.error is None:
         return otherwise
     return f"Why: {action.error.message}."
+
+
+def _lapsed(approval: ApprovalView, action: ActionView | None) -> str:
+    """Whose yes was to an earlier revision, and what has changed since; empty when nobody's."""
+    said = {vote.person for vote in approval.votes if vote.revision == approval.revision}
+    before = dict.fromkeys(
+        vote.person
+        for vote in approval.votes
+        if vote.decision == "approve" and vote.revision < approval.revision
+    )
+    people = " and ".join(person for person in before if person not in said)
+    if not people:
+        return ""
+    why = ""
+    for entry in () if action is None else action.timeline:
+        if entry.kind == EntryKind.ACTION_STALE:
+            why = f": {entry.body['data'].get('reason', 'it has changed')}"
+        elif entry.kind == EntryKind.ACTION_EDITED:
+            why = ": the amount was lowered"
+    return f"{people} said yes to an earlier revision, which does not count any more{why}."
 
 
 def _people(approval: ApprovalView, decision: str) -> str:

@@ -233,6 +233,43 @@ async def test_the_running_notifier_serves_by_itself(tmp_path: Path, slack: Fake
         assert await slack.wait_until(lambda: render(slack.messages[0]).startswith("Done"))
 
 
+async def test_a_card_that_asks_again_says_whose_yes_lapsed_and_why(rig: Rig) -> None:
+    """The yes counted, and what it was about has changed: the card says so until it is decided."""
+    approval = await rig.ask()
+    await rig.click(approval)
+    rig.house.clock.advance(minutes=10)
+    rig.house.shop.books.orders["o1"].refunded_minor = 10_00
+    await rig.work()
+    text = render(rig.card(approval))
+    assert text.startswith("Yes or no? Refund $119.00 of order o1")
+    assert (
+        "maria said yes to an earlier revision, which does not count any more:"
+        " the connector refuses it now: amount_too_large." in text
+    )
+    await rig.click(approval)
+    await rig.send()
+    assert "earlier revision" not in render(rig.card(approval))
+
+
+async def test_a_lowered_amount_says_whose_yes_was_to_more(rig: Rig) -> None:
+    """Two are needed: one said yes to $900.00, the other lowered it; the first is asked again."""
+    approval = await rig.ask(900_00)
+    await rig.click(approval)
+    await rig.click(approval, LOWER, user="UFINN")
+    await rig.slack.submit_view(rig.slack.views[0], {"amount": "800.00"})
+    await rig.send()
+    text = render(rig.card(approval))
+    assert text.startswith("Another yes? Refund $800.00 of order o1")
+    assert (
+        "finn said yes already; somebody else has to, too. maria said yes to an earlier revision,"
+        " which does not count any more: the amount was lowered." in text
+    )
+    await rig.click(approval)
+    await rig.work()
+    assert render(rig.card(approval)).startswith("Done: ")
+    assert rig.house.shop.books.paid_out_minor == 800_00
+
+
 async def test_less_shows_the_new_revision_on_the_same_card(rig: Rig) -> None:
     """SL-22: a lower amount that still needs somebody is one card, with the new amount."""
     approval = await rig.ask(900_00)
