@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from sayso.actions.card import Card
 from sayso.actions.decision import DIGEST_PREFIX
+from sayso.actions.queue import ApprovalStatus
 from sayso.json import JsonValue
 from sayso.sdk.views import ApprovalView
 from sayso.surfaces.cli.output import Out, local_time
@@ -53,7 +54,8 @@ def card_rows(approval: ApprovalView) -> Rows:
             ),
         ),
     ]
-    return [(label, one_line(value, limit=700) or "unknown") for label, value in rows]
+    # INVARIANT: whole, however long: a yes is bound to all of it, such as the text of an e-mail.
+    return [(label, one_line(value, limit=None) or "unknown") for label, value in rows]
 
 
 def needs(approval: ApprovalView) -> str:
@@ -75,8 +77,8 @@ def show_card(out: Out, approval: ApprovalView) -> None:
     if out.tty:
         out.console.print(card_panel(approval))
         return
-    out.line(one_line(read_card(approval).title))
-    out.pairs(card_rows(approval))
+    out.line(one_line(read_card(approval).title, limit=None))
+    out.pairs(card_rows(approval), limit=None)
 
 
 def card_panel(approval: ApprovalView) -> Panel:
@@ -88,12 +90,17 @@ def card_panel(approval: ApprovalView) -> Panel:
 
     rows = card_rows(approval)
     split = next(place for place, (label, _) in enumerate(rows) if label == _FIRST_WIDE)
+    facts = [row for row in rows[:split] if len(row[1]) <= _MOST_OF_A_FACT]
+    long = [row for row in rows[:split] if len(row[1]) > _MOST_OF_A_FACT]
+    waits = approval.status == ApprovalStatus.PENDING
     title = Text(one_line(read_card(approval).title, limit=70), style="bold")
     return Panel(
-        Group(_facts(rows[:split]), _sentences(rows[split:])),
+        Group(_facts(facts), _sentences([*long, *rows[split:]])),
         title=title,
         title_align="left",
-        subtitle=Text("needs a person's yes or no", style="yellow"),
+        subtitle=Text(
+            "needs a person's yes or no" if waits else f"this is {approval.status}", style="yellow"
+        ),
         subtitle_align="right",
         border_style="yellow",
         box=box.ROUNDED,
@@ -102,10 +109,12 @@ def card_panel(approval: ApprovalView) -> Panel:
 
 _FIRST_WIDE = "Customer"
 """From here on a row takes the card's whole width."""
+_MOST_OF_A_FACT = 160
+"""Characters of a value that half of the width has room for."""
 
 
 def _facts(rows: Rows) -> Table:
-    """Short values, two pairs a line; a long one has the line for itself."""
+    """Short values, two pairs a line."""
     from rich.table import Table
     from rich.text import Text
 

@@ -135,12 +135,12 @@ class Out:
             self.console.print(block)
             self.line()
 
-    def pairs(self, values: Iterable[tuple[str, str]]) -> None:
-        """Print labelled values, one a line."""
+    def pairs(self, values: Iterable[tuple[str, str]], limit: int | None = 2000) -> None:
+        """Print labelled values, one a line; of each so many characters, or all with None."""
         known = [(label, value) for label, value in values if value]
         wide = max((len(label) for label, _ in known), default=0)
         for label, value in known:
-            self.line(f"{label:<{wide}}  {one_line(value, limit=2000)}")
+            self.line(f"{label:<{wide}}  {one_line(value, limit=limit)}")
 
     def note(self, text: str) -> None:
         """Say on stderr what is going on, when a person may be waiting."""

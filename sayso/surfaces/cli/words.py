@@ -12,13 +12,17 @@ _HIDDEN = frozenset({"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"})
 _JOINER = "\u200d"  # holds emoji together, and moves nothing
 
 
-def one_line(text: str, limit: int = 200) -> str:
-    """Foreign text on one line, with nothing in it that a terminal obeys or that hides."""
+def one_line(text: str, limit: int | None = 200) -> str:
+    """Foreign text on one line, with nothing in it that a terminal obeys or that hides.
+
+    Args:
+        limit: characters at most, the last one an `…` where more follow; None for the whole text.
+    """
     spaced = " ".join(text.split())
     seen = "".join(
         char for char in spaced if char == _JOINER or unicodedata.category(char) not in _HIDDEN
     )
-    return seen if len(seen) <= limit else seen[: limit - 1] + "…"
+    return seen if limit is None or len(seen) <= limit else seen[: limit - 1] + "…"
 
 
 def many_lines(text: str) -> str:

@@ -7,13 +7,14 @@ built from typed fields; all foreign text is plain text (SL-18).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
 from sayso.actions.card import Card
-from sayso.json import JsonObject
+from sayso.json import JsonObject, JsonValue
 from sayso.sdk.views import ActionView, ApprovalView
+from sayso.surfaces.slack.blocks import MAX_TOTAL_CHARS
 from sayso.surfaces.slack.outcome import Outcome, outcome_of
 from sayso.surfaces.slack.pointer import Pointer
 from sayso.surfaces.slack.wording import escape, fit, show_hidden
@@ -26,6 +27,9 @@ EVENT_TYPE = "sayso_approval"
 
 MAX_FIELDS = 20
 _FIELD_CHARS = 200
+_LONG_CHARS = 2900
+_MOST_CHARS = MAX_TOTAL_CHARS - 500
+"""Of a whole card, so that Slack takes it with whatever it counts differently."""
 _QUOTE_CHARS = 2000
 _PER_SECTION = 10
 
@@ -62,31 +66,36 @@ def build_message(approval: ApprovalView, action: ActionView | None = None) -> M
     """
     card = Card.from_json(approval.card)
     outcome = outcome_of(approval, action)
-    blocks: list[JsonObject] = [
+    above: list[JsonObject] = [
         {"type": "header", "text": _plain(fit(f"{outcome.lead}{card.title}", 150))}
     ]
     if outcome.text:
-        blocks.append(_section(fit(outcome.text, 900, more=_where(approval))))
+        above.append(_section(fit(outcome.text, 900, more=_where(approval))))
     if len(outcome.lead) + len(card.title) > 120:
         # What the header has no room for must not be missing from the card.
-        blocks.append(_section(fit(card.title, 600, more=_where(approval))))
-    blocks += _fields(card, approval)
-    blocks.append(_section(_why(card, approval)))
-    blocks.append(_quote(card, approval))
+        above.append(_section(fit(card.title, 600, more=_where(approval))))
+    below = [_section(_why(card, approval)), _quote(card, approval)]
     if outcome.asks:
-        blocks.append(_context(_consequences(card, approval)))
-        blocks.append(_buttons(card, approval))
-    blocks.append(_context(_footer(card, approval, outcome)))
+        below.append(_context(_consequences(card, approval)))
+        below.append(_buttons(card, approval))
+    below.append(_context(_footer(card, approval, outcome)))
+    room = _MOST_CHARS - _chars([*above, *below])
     return Message(
         text=_fallback(card, approval, outcome),
-        blocks=tuple(blocks),
+        blocks=(*above, *_fields(card, approval, room), *below),
         approval_id=approval.id,
         revision=approval.revision,
     )
 
 
-def _fields(card: Card, approval: ApprovalView) -> list[JsonObject]:
+def _fields(card: Card, approval: ApprovalView, room: int) -> list[JsonObject]:
+    """The typed fields: short ones side by side, then each long one in a block of its own.
+
+    Args:
+        room: characters for all of them; each has some, and the long ones share what is left.
+    """
     money = str(card.amount) if card.amount else "none"
+    where = _where(approval)
     lines = [
         ("money", money),
         ("goes to", card.payee),
@@ -96,17 +105,43 @@ def _fields(card: Card, approval: ApprovalView) -> list[JsonObject]:
     ]
     if len(lines) > MAX_FIELDS:
         left = len(lines) - MAX_FIELDS + 1
-        lines = [*lines[: MAX_FIELDS - 1], ("not shown", f"{left} more fields {_where(approval)}")]
-    texts = [_plain(_labelled(label, value)) for label, value in lines]
-    return [
-        {"type": "section", "fields": texts[start : start + _PER_SECTION]}
-        for start in range(0, len(texts), _PER_SECTION)
+        lines = [*lines[: MAX_FIELDS - 1], ("not shown", f"{left} more fields {where}")]
+    texts = [_labelled(label, value, _FIELD_CHARS, where) for label, value in lines]
+    spare = room - sum(map(len, texts))
+    short: list[JsonObject] = []
+    long: list[JsonObject] = []
+    for (label, value), text in zip(lines, texts, strict=True):
+        whole = _labelled(label, value, min(_FIELD_CHARS + max(spare, 0), _LONG_CHARS), where)
+        if whole == text:
+            short.append(_plain(text))
+        else:
+            spare -= len(whole) - len(text)
+            long.append(_section(whole))
+    blocks: list[JsonObject] = [
+        {"type": "section", "fields": short[start : start + _PER_SECTION]}
+        for start in range(0, len(short), _PER_SECTION)
     ]
+    return [*blocks, *long]
 
 
-def _labelled(label: str, value: str) -> str:
+def _chars(blocks: Sequence[JsonObject]) -> int:
+    """How many characters of text the blocks have."""
+    size = 0
+    left: list[JsonValue] = [*blocks]
+    while left:
+        inner = left.pop()
+        if isinstance(inner, Mapping):
+            text = inner.get("text")
+            size += len(text) if isinstance(text, str) else 0
+            left += inner.values()
+        elif isinstance(inner, Sequence) and not isinstance(inner, str):
+            left += inner
+    return size
+
+
+def _labelled(label: str, value: str, limit: int, where: str) -> str:
     name = fit(label, 80)
-    return f"{name[:1].upper()}{name[1:]}: {fit(value, _FIELD_CHARS)}"
+    return f"{name[:1].upper()}{name[1:]}: {fit(value, limit, more=where)}"
 
 
 def _why(card: Card, approval: ApprovalView) -> str:

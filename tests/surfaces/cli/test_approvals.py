@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import orjson
 import pytest
-from surfaces.cli.line import Line, Place
+from surfaces.cli.line import SUBJECT, Line, Place
+from surfaces.cli.terminal import Terminal
 
 
 def test_empty_lists_say_what_to_do(place: Place) -> None:
@@ -230,3 +232,29 @@ def test_a_no_without_a_code_is_told_what_a_code_is(place: Place) -> None:
     assert "missing option `--reason-code`" in ran.err
     assert "such as not_covered" in ran.err
     assert "sayso approvals reject --help" in ran.err
+
+
+def test_a_card_shows_all_of_what_a_yes_is_bound_to(place: Place) -> None:
+    """An e-mail is approved word for word, so its last sentence is shown as its first is."""
+    body = f"Dear Ana, {'we are sorry. ' * 300}We will pay you $5,000 more."
+    args = orjson.dumps({"title": "Sorry", "body": body}).decode()
+    proposed = place.line.done("propose", "email.send", *SUBJECT, "--args", args)
+    approval_id = proposed["approval"]["id"]
+    assert f"Text       {body}\n" in place.line("approvals", "show", approval_id).out
+    terminal = Terminal("approvals", "show", approval_id, cwd=place.folder)
+    lines = [line.strip("│ ") for line in terminal.end().splitlines()]
+    assert "pay you $5,000 more." in " ".join(lines)
+    assert max(line.count("we are") for line in lines) >= 4, "it has the whole width"
+    assert body in place.line("approvals", "approve", approval_id).out
+
+
+def test_a_card_that_is_decided_asks_for_nothing(place: Place) -> None:
+    """In a terminal the frame says that it waits only while it does."""
+    approval_id = str(place.pending()["id"])
+    show = ("approvals", "show", approval_id)
+    asks = "needs a person's yes or no"
+    assert asks in Terminal(*show, cwd=place.folder).end()
+    place.line.done("approvals", "reject", approval_id, "--reason-code", "not_covered")
+    shown = Terminal(*show, cwd=place.folder).end()
+    assert asks not in shown
+    assert "this is rejected ─" in shown

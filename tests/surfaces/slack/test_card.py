@@ -234,6 +234,22 @@ def test_long_texts_are_cut_with_a_count_and_a_way_to_the_rest() -> None:
 
 
 @pytest.mark.promise("slack:cut")
+def test_a_long_field_is_shown_as_far_as_there_is_room() -> None:
+    """A yes to an e-mail is bound to its text: it is read on the card, or where the card says."""
+    letter = "we are sorry. " * 200 + "We pay you $5,000 more."
+    shown = card(fields=(("title", "Sorry"), ("text", letter)), amount=None)
+    assert f"Text: {letter}" in texts(cast("JsonValue", build_message(approval(shown)).blocks))
+
+    longer = card(fields=tuple((f"text {number}", "x" * 5000) for number in range(12)))
+    message = build_message(approval(longer))
+    assert_clean(message.blocks, message.text)
+    cut = [text for text in texts(cast("JsonValue", message.blocks)) if text.startswith("Text ")]
+    assert len(cut) == 12
+    assert all(text.endswith(f" characters in `sayso approvals show {ID}`)") for text in cut)
+    assert sum(map(len, cut)) > 8_000
+
+
+@pytest.mark.promise("slack:cut")
 def test_too_many_fields_are_counted() -> None:
     """SL-19: fields beyond the room are not left out silently."""
     shown = card(fields=tuple((f"field {number}", "x") for number in range(60)))
