@@ -10,6 +10,7 @@ from dataclasses import replace
 from sayso.actions.approvals import Decided
 from sayso.actions.card import Card
 from sayso.actions.decision import MAX_REASON_CHARS, Choice, Decision
+from sayso.actions.digest import storable
 from sayso.errors import Code, RefusedError, RetryableError, SaysoError, logged
 from sayso.json import JsonValue
 from sayso.money import Money
@@ -211,7 +212,7 @@ def _failed(error: SaysoError | TimeoutError) -> Answer:
 
 
 def _field_error(block_id: str, problem: str) -> Answer:
-    return Answer(body={"response_action": "errors", "errors": {block_id: problem[:150]}})
+    return Answer(body={"response_action": "errors", "errors": {block_id: storable(problem, 150)}})
 
 
 def _as_note(title: str, answer: Answer) -> Answer:

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 from starlette.routing import Route
-from surfaces.slack.rig import APPROVE, LONG_S, Rig
+from surfaces.slack.rig import APPROVE, LONG_S, LOWER, Rig
 
 from sayso.connectors.secret import Secret
 from sayso.json import JsonValue
@@ -17,7 +17,7 @@ from sayso.surfaces.slack.answers import Answer
 from sayso.surfaces.slack.bolt import Bolt
 from sayso.surfaces.slack.replays import Replays
 from sayso.testing.slack.deliveries import encode, sign
-from sayso.testing.slack.interactions import click_payload
+from sayso.testing.slack.interactions import click_payload, submission_payload
 
 
 def payload(rig: Rig, value: str) -> dict[str, JsonValue]:
@@ -144,6 +144,33 @@ async def test_what_is_signed_and_strange_is_refused_without_an_accident(rig: Ri
         signed = sign(rig.slack.signing_secret, now, raw)
         assert await _post(rig, raw, now, signed) in {400, 401, 404}
     assert await _post(rig, b"x" * 600_000, now, "v0=") == 413
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        *(b"payload=null", b"payload=%5B%5D", b"payload=1", b"null", b'{"channel":1}'),
+        *(b'{"authorizations":1}', b'{"response_urls":1}', b'{"team":1,"enterprise":3}'),
+    ],
+)
+async def test_what_a_stranger_sends_breaks_nothing(
+    rig: Rig, caplog: pytest.LogCaptureFixture, raw: bytes
+) -> None:
+    """SL-6: anybody may post to the address: no accident, and no traceback in the log."""
+    now = str(int(datetime.now(UTC).timestamp()))
+    assert await _post(rig, raw, now, "v0=00") in {400, 401}
+    assert [record for record in caplog.records if record.exc_info] == []
+
+
+async def test_an_amount_that_is_no_unicode_is_an_error_at_the_field(rig: Rig) -> None:
+    """SL-22: half of an emoji is no amount; the form says so and stays open."""
+    approval = await rig.ask()
+    await rig.click(approval, LOWER)
+    form = submission_payload(rig.slack.views[0], {"amount": "HALF"}, user="UMARIA")
+    raw = encode(form).replace(b"HALF", rb"%5Cud83d")
+    now = str(int(datetime.now(UTC).timestamp()))
+    assert await _post(rig, raw, now, sign(rig.slack.signing_secret, now, raw)) == 200
+    assert (await rig.approval(approval)).status == "pending"
 
 
 def test_a_token_in_the_environment_is_no_warning(
