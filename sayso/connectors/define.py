@@ -208,12 +208,13 @@ class OwnConnector:
         """The snapshot of an action on something of the subject's own, for the common case.
 
         Args:
-            args: the arguments; each is shown on the card as text, under its name.
+            args: the arguments; each is shown on the card as text, whole, under its name.
             kind: what is acted on, such as `member`; its id and its owner are the subject's id, so
                 read the provider first to be sure that there is such a one.
             account, payee, facts: as in `Resolved`.
         """
         given = args.model_dump(mode="json", exclude_none=True)
+        texts = {name: str(value) for name, value in given.items()}
         return Resolved(
             args=given,
             object_kind=kind,
@@ -222,7 +223,8 @@ class OwnConnector:
             owner_proof=f"{kind}.id",
             account=account,
             payee=payee,
-            fields={name: plain(str(value)) for name, value in given.items()},
+            # INVARIANT: whole, since a yes is bound to all of it.
+            fields={name: plain(text, limit=len(text)) for name, text in texts.items()},
             facts=facts or {},
         )
 

@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sayso.actions.action import Action
+from sayso.actions.action import Action, Args, Subject, at_most_once
+from sayso.actions.snapshot import Call, Receipt, Resolved
+from sayso.connectors import define
 from sayso.connectors.arguments import read_args
 from sayso.connectors.stripe.actions import (
     CANCEL_SUBSCRIPTION,
@@ -114,3 +116,33 @@ def test_a_pasted_secret_is_not_repeated_whole() -> None:
         with pytest.raises(RefusedError) as caught:
             read_args(REFUND, args)
         assert long[:41] not in str(caught.value)
+
+
+class Note(Args):
+    """Words."""
+
+    text: str
+
+
+class Notes(define.OwnConnector):
+    """A connector whose argument may be long."""
+
+    name = "notes"
+
+    @define.action(summary="Keep a note", guarantee=at_most_once())
+    async def keep(self, args: Note, subject: Subject) -> Resolved:
+        """Read."""
+        return self.resolved(args, subject, kind="note", account="here", payee="nobody")
+
+    @keep.calls
+    async def kept(self, call: Call) -> Receipt:
+        """Keep."""
+        return Receipt(id=call.action_id, status="kept")
+
+
+async def test_the_card_of_an_own_action_has_its_arguments_whole() -> None:
+    """Who says yes says it to all of an argument, so nothing of it is cut before a surface."""
+    notes = Notes()
+    text = "we are sorry. " * 100 + "We pay you $5,000 more."
+    found = await notes.resolve(notes.actions[0], Note(text=text), Subject(id="cus_1"))
+    assert found.fields == {"text": text}
