@@ -29,7 +29,7 @@ from sayso.surfaces.slack.identity import Identified, Identities
 from sayso.surfaces.slack.patience import Patience
 from sayso.surfaces.slack.payload import Account, Click, Submission
 from sayso.surfaces.slack.pointer import Pointer
-from sayso.surfaces.slack.web import SlackWeb
+from sayso.surfaces.slack.web import SlackRefusedError, SlackWeb
 
 logger = logging.getLogger("sayso.slack")
 
@@ -40,6 +40,8 @@ _FORMS = {forms.REJECT_FORM: Choice.REJECT, forms.LOWER_FORM: Choice.EDIT}
 """What whoever clicks or submits it wants to say."""
 
 _STALE = frozenset({Code.STALE_REVISION, Code.DIGEST_MISMATCH, Code.ALREADY_DECIDED})
+
+_TOO_LATE = frozenset({"expired_trigger_id", "exchanged_trigger_id"})
 
 
 class Deciding:
@@ -147,11 +149,17 @@ class Deciding:
             if amount is None:
                 raise RefusedError(Code.EDIT_NOT_ALLOWED, "there is no amount to lower")
             view = forms.lower_form(approval, amount)
-        await self._web.call(
-            "views.open",
-            {"trigger_id": click.trigger_id, "view": view},
-            timeout_s=self._patience.open_s,
-        )
+        try:
+            await self._web.call(
+                "views.open",
+                {"trigger_id": click.trigger_id, "view": view},
+                timeout_s=self._patience.open_s,
+            )
+        except SlackRefusedError as error:
+            if error.error not in _TOO_LATE:
+                raise
+            # The click took longer than Slack lets one open a form; another one opens it.
+            raise RetryableError(error.code, error.message) from error
         return Answer()
 
     async def _check(self, pointer: Pointer, person: str, choice: Choice) -> ApprovalView:

@@ -10,7 +10,7 @@ import pytest
 from surfaces.slack.rig import APPROVE, LOWER, REJECT, Rig, open_rig
 
 from sayso.json import JsonObject
-from sayso.testing.slack import FakeSlack, render
+from sayso.testing.slack import FakeSlack, FaultKind, SlackFault, render
 
 
 async def test_a_yes_is_done_once_and_the_card_tells_the_receipt(rig: Rig) -> None:
@@ -51,6 +51,19 @@ async def test_fifty_clicks_by_ten_people_are_one_decision_and_all_are_told(rig:
     assert (len(counted), len(late)) == (1, 49)
     await rig.work()
     assert rig.house.shop.books.paid_out_minor == 129_00
+
+
+async def test_a_form_that_slack_opens_no_more_asks_for_another_click(rig: Rig) -> None:
+    """SL-3: a click that took too long is to be made again; Slack's own word helps nobody."""
+    approval = await rig.ask()
+    rig.slack.add_faults(
+        SlackFault(kind=FaultKind.REFUSED, method="views.open", error="expired_trigger_id")
+    )
+    delivery = await rig.click(approval, REJECT)
+    assert not delivery.acknowledged
+    assert rig.told[-1].endswith("Please click again.")
+    assert (await rig.click(approval, REJECT)).acknowledged
+    assert len(rig.slack.views) == 1
 
 
 @pytest.mark.promise("slack:by-id")
