@@ -248,6 +248,20 @@ def test_a_card_shows_all_of_what_a_yes_is_bound_to(place: Place) -> None:
     assert body in place.line("approvals", "approve", approval_id).out
 
 
+@pytest.mark.parametrize(
+    "words", [("approve",), ("reject", "--reason-code", "not_covered"), ("edit", "--amount", "5")]
+)
+def test_an_empty_digest_insists_on_no_card_that_there_is(
+    place: Place, words: tuple[str, ...]
+) -> None:
+    """`--digest "$SEEN"` with nothing in the variable decides nothing, as over HTTP."""
+    approval_id = str(place.pending()["id"])
+    ran = place.line("approvals", *words, approval_id, "--digest", "")
+    ran.refused("digest_mismatch")
+    assert place.line.done("approvals", "show", approval_id)["status"] == "pending"
+    assert not place.sandbox.books().effects
+
+
 def test_a_card_that_is_decided_asks_for_nothing(place: Place) -> None:
     """In a terminal the frame says that it waits only while it does."""
     approval_id = str(place.pending()["id"])

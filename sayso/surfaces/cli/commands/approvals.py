@@ -200,7 +200,8 @@ def _decide(say: _Say, workspace: Path | None, out: Out) -> int:
                     say.choice,
                     token=token,
                     revision=shown.revision,
-                    digest=say.digest or shown.digest,
+                    # An empty one, as of a variable that is not set, insists on what there is not.
+                    digest=shown.digest if say.digest is None else say.digest,
                     via="cli",
                     reason_code=say.reason_code,
                     reason=say.reason,
