@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 
 import httpx
@@ -64,20 +65,22 @@ class SlackWeb:
             OutcomeUnknownError: it was sent, and no readable answer came.
         """
         try:
-            answer = await self._client.post(
-                method,
-                content=orjson.dumps(dict(arguments)),
-                headers={
-                    "authorization": f"Bearer {self._token.reveal()}",
-                    "content-type": "application/json; charset=utf-8",
-                },
-                timeout=timeout_s,
-            )
+            # NOTE: httpx bounds each part of an answer, and an answer may have any number of them.
+            async with asyncio.timeout(timeout_s):
+                answer = await self._client.post(
+                    method,
+                    content=orjson.dumps(dict(arguments)),
+                    headers={
+                        "authorization": f"Bearer {self._token.reveal()}",
+                        "content-type": "application/json; charset=utf-8",
+                    },
+                    timeout=timeout_s,
+                )
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             raise RetryableError(
                 Code.PROVIDER_UNAVAILABLE, "slack cannot be reached", detail=type(error).__name__
             ) from error
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, TimeoutError) as error:
             raise _unknown(method, type(error).__name__) from error
         return _read(method, answer)
 
@@ -91,14 +94,15 @@ class SlackWeb:
             RetryableError: no answer, in whatever way; reading changes nothing.
         """
         try:
-            answer = await self._client.get(
-                method,
-                params=dict(arguments),
-                headers={"authorization": f"Bearer {self._token.reveal()}"},
-                timeout=timeout_s,
-            )
+            async with asyncio.timeout(timeout_s):
+                answer = await self._client.get(
+                    method,
+                    params=dict(arguments),
+                    headers={"authorization": f"Bearer {self._token.reveal()}"},
+                    timeout=timeout_s,
+                )
             return _read(method, answer)
-        except (httpx.HTTPError, OutcomeUnknownError) as error:
+        except (httpx.HTTPError, TimeoutError, OutcomeUnknownError) as error:
             raise RetryableError(
                 Code.PROVIDER_UNAVAILABLE, "slack does not answer", detail=type(error).__name__
             ) from error

@@ -12,10 +12,13 @@ from surfaces.slack.rig import APPROVE, LONG_S, LOWER, Rig, Ticks, open_rig
 
 from sayso.actions.decision import Choice, Decision
 from sayso.actions.ledger import OUTBOX_TOPIC
-from sayso.ids import Tenant
+from sayso.connectors.secret import Secret
+from sayso.errors import OutcomeUnknownError, RetryableError
+from sayso.ids import Tenant, monotonic_s
 from sayso.sdk.tokens import Scope, Token
 from sayso.store.base import Transaction
 from sayso.surfaces.slack.pace import Pace
+from sayso.surfaces.slack.web import SlackWeb
 from sayso.testing.faults import FaultProxy, HttpFault
 from sayso.testing.slack import CHANNEL, FakeSlack, FaultKind, SlackFault, render
 
@@ -430,3 +433,18 @@ async def test_a_long_pause_of_one_method_holds_up_no_outcome(slow: Rig) -> None
         slow, lambda: bool(decided) and not slow.card(first).buttons, click_once_it_pauses
     )
     assert slow.ticks.now - decided[0] <= 3
+
+
+async def test_an_answer_in_drops_has_no_more_time_than_any_other(slack: FakeSlack) -> None:
+    """A byte now and then keeps no connection's time from running out, and so holds up no card."""
+    with FaultProxy.start(slack.api_url.removesuffix("/api/")) as proxy:
+        dripping = SlackWeb(f"{proxy.url}/api/", Secret("xoxb-1"))
+        drops = HttpFault(kind="trickle", path="/api/auth.test", seconds=0.1)
+        proxy.add(drops, drops)
+        began = monotonic_s()
+        with pytest.raises(RetryableError):
+            await dripping.read("auth.test", {}, timeout_s=0.4)
+        with pytest.raises(OutcomeUnknownError):
+            await dripping.call("auth.test", {}, timeout_s=0.4)
+        assert monotonic_s() - began < 4, "each of them has 150 bytes to come, ten a second"
+        await dripping.close()
