@@ -75,14 +75,18 @@ def show_card(out: Out, approval: ApprovalView) -> None:
     if out.as_json:
         return
     if out.tty:
-        out.console.print(card_panel(approval))
+        out.console.print(card_panel(approval, columns=out.console.width))
         return
     out.line(one_line(read_card(approval).title, limit=None))
     out.pairs(card_rows(approval), limit=None)
 
 
-def card_panel(approval: ApprovalView) -> Panel:
-    """The card as Rich draws it: the typed facts in two columns, then what needs a whole line."""
+def card_panel(approval: ApprovalView, *, columns: int) -> Panel:
+    """The card as Rich draws it: the typed facts in two columns, then what needs a whole line.
+
+    Args:
+        columns: cells of the terminal's line; where they are few, every fact has a whole line.
+    """
     from rich import box  # only in a terminal
     from rich.console import Group
     from rich.panel import Panel
@@ -92,10 +96,14 @@ def card_panel(approval: ApprovalView) -> Panel:
     split = next(place for place, (label, _) in enumerate(rows) if label == _FIRST_WIDE)
     facts = [row for row in rows[:split] if len(row[1]) <= _MOST_OF_A_FACT]
     long = [row for row in rows[:split] if len(row[1]) > _MOST_OF_A_FACT]
+    labels = max(len(label) for label, _ in facts)
+    if 2 * (labels + _LEAST_VALUE) + _FRAME > columns:
+        # INVARIANT: no value is in a column of no width, where Rich would leave it out.
+        facts, long = [], rows[:split]
     waits = approval.status == ApprovalStatus.PENDING
     title = Text(one_line(read_card(approval).title, limit=70), style="bold")
     return Panel(
-        Group(_facts(facts), _sentences([*long, *rows[split:]])),
+        Group(*([_facts(facts)] if facts else []), _sentences([*long, *rows[split:]])),
         title=title,
         title_align="left",
         subtitle=Text(
@@ -111,6 +119,10 @@ _FIRST_WIDE = "Customer"
 """From here on a row takes the card's whole width."""
 _MOST_OF_A_FACT = 160
 """Characters of a value that half of the width has room for."""
+_LEAST_VALUE = 16
+"""Cells of a value beside another one; with less, each has a line."""
+_FRAME = 10
+"""Cells of the frame, and between the columns."""
 
 
 def _facts(rows: Rows) -> Table:
@@ -141,8 +153,8 @@ def _sentences(rows: Rows) -> Table:
     from rich.text import Text
 
     grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="dim", no_wrap=True)
-    grid.add_column(overflow="fold")
+    grid.add_column(style="dim", overflow="fold", max_width=24)
+    grid.add_column(overflow="fold", min_width=10)
     for label, value in rows:
         grid.add_row(label, Text(value, style=_ROW_STYLES.get(label, "")))
     return grid

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import orjson
@@ -260,6 +261,20 @@ def test_an_empty_digest_insists_on_no_card_that_there_is(
     ran.refused("digest_mismatch")
     assert place.line.done("approvals", "show", approval_id)["status"] == "pending"
     assert not place.sandbox.books().effects
+
+
+@pytest.mark.parametrize("columns", [24, 40, 60])
+def test_a_narrow_terminal_shows_every_value_of_a_card(place: Place, columns: int) -> None:
+    """In a window beside another one, no amount and no account is left out of the card."""
+    approval_id = str(place.pending()["id"])
+    plain = place.line("approvals", "show", approval_id).out
+    terminal = Terminal("approvals", "show", approval_id, cwd=place.folder, columns=columns)
+    lines = [line.strip("│ ") for line in terminal.end().splitlines()]
+    assert any(re.match(r"Amount +\$129\.00", line) for line in lines)
+    shown = "".join("".join(lines).split())
+    for value in ("$129.00 on 20", "ch_demo_ana_1", "none like it in 30 days", "acct_sandbox"):
+        assert value in plain
+        assert value.replace(" ", "") in shown, value
 
 
 def test_a_card_that_is_decided_asks_for_nothing(place: Place) -> None:

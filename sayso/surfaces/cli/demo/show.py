@@ -96,7 +96,7 @@ class Screen:
     def card(self, approval: ApprovalView) -> None:
         """See `Watcher.card`."""
         if self._panels:
-            self._print(card_panel(approval))
+            self._print(card_panel(approval, columns=self._console.width))
 
     def slack_card(self, text: str) -> None:
         """Show a card as Slack's channel shows it."""
