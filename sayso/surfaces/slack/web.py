@@ -17,6 +17,8 @@ _AGAIN = frozenset(
     {"internal_error", "fatal_error", "service_unavailable", "request_timeout", "team_added_to_org"}
 )
 _MOST_SHOWN = 200
+_LONGEST_PAUSE_S = 600.0
+"""Whatever asks for more, perhaps something between us and Slack, is asked again after that."""
 
 
 class SlackRefusedError(RefusedError):
@@ -144,7 +146,9 @@ def _details(value: JsonObject) -> str:
 def _busy(retry_after: str) -> RetryableError:
     seconds = float(retry_after) if retry_after.isdecimal() and len(retry_after) < 6 else 1.0
     return RetryableError(
-        Code.PROVIDER_RATE_LIMITED, "slack asks for a pause", retry_after_s=seconds
+        Code.PROVIDER_RATE_LIMITED,
+        "slack asks for a pause",
+        retry_after_s=min(seconds, _LONGEST_PAUSE_S),
     )
 
 

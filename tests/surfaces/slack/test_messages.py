@@ -393,8 +393,9 @@ async def _run_until(
         (SlackFault(kind=FaultKind.REFUSED, error="token_revoked", times=None), 80),
         (SlackFault(kind=FaultKind.SERVER_ERROR, times=None), 80),
         (SlackFault(kind=FaultKind.RATE_LIMITED, retry_after_s=600, times=None), 7),
+        (SlackFault(kind=FaultKind.RATE_LIMITED, retry_after_s=86_400, times=None), 7),
     ],
-    ids=["revoked", "down", "limited"],
+    ids=["revoked", "down", "limited", "for-a-day"],
 )
 async def test_an_hour_in_which_nothing_can_be_sent_is_not_one_of_asking(
     slow: Rig, fault: SlackFault, most: int
