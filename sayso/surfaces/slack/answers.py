@@ -60,8 +60,12 @@ def decided_text(decided: Decided) -> str:
         case ApprovalStatus.REJECTED:
             return f"Your no counts: {title} is not done."
         case ApprovalStatus.APPROVED:
-            # Only what is committed: the object may have changed, or the provider may say no.
-            return f"Your yes counts: {title} is tried now, once. The card says what comes of it."
+            # Only what is committed: the object may have changed, the provider may say no, and a
+            # stop may be in force.
+            return (
+                f"Your yes counts: {title} is tried once, as soon as nothing holds it, such as a"
+                " stop. The card says what comes of it."
+            )
         case _:
             roles = " and ".join(role.replace("_", " ") for role in decided.approval.roles)
             return f"Your yes is recorded; it still waits for somebody else. It needs {roles}."

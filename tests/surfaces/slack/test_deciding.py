@@ -24,7 +24,7 @@ async def test_a_yes_is_done_once_and_the_card_tells_the_receipt(rig: Rig) -> No
     assert delivery.acknowledged
     assert (await rig.approval(approval)).status == "approved"
     (told,) = rig.told
-    assert told.startswith("Your yes counts: Refund $129.00 of order o1 is tried now, once. ")
+    assert told.startswith("Your yes counts: Refund $129.00 of order o1 is tried once, ")
     await rig.work()
     assert rig.house.shop.books.paid_out_minor == 129_00
     text = render(rig.card(approval))
@@ -32,6 +32,18 @@ async def test_a_yes_is_done_once_and_the_card_tells_the_receipt(rig: Rig) -> No
     assert "maria said yes." in text
     assert "pay_1" in text
     assert rig.card(approval).buttons == {}
+
+
+async def test_a_yes_under_a_stop_promises_nothing_that_the_stop_holds(rig: Rig) -> None:
+    """Whoever stopped everything a moment ago is not told that it is tried now."""
+    approval = await rig.ask()
+    await rig.house.sayso.stop("all", reason="INC-7")
+    await rig.click(approval)
+    assert "as soon as nothing holds it, such as a stop" in rig.told[-1]
+    assert " now" not in rig.told[-1]
+    await rig.work()
+    assert render(rig.card(approval)).startswith("Held: ")
+    assert rig.house.shop.books.payouts == []
 
 
 @pytest.mark.promise("approvals:once")
