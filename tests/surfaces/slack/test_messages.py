@@ -343,6 +343,7 @@ async def test_cards_that_another_tenant_never_sends_hold_up_none(rig: Rig) -> N
 
 
 @pytest.mark.promise("slack:newest")
+@pytest.mark.usefixtures("store_url")
 async def test_an_outcome_does_not_wait_for_the_cards_that_are_new(slow: Rig) -> None:
     """SL-14: many new cards keep their own pace, and what was decided loses its buttons at once."""
     first = await slow.ask()
