@@ -138,6 +138,6 @@ def test_the_example_in_the_docs_is_a_playbook(tmp_path: Path) -> None:
     assert tomllib.loads(example)["name"] == "pause"
     (tmp_path / "pause.toml").write_text(example, "utf-8")
     planner = load_playbooks(tmp_path)
-    found = planner.plan_text("Please pause my plan until spring", HANDLES, [*ACTIONS, PAUSE])
+    found = planner.plan_text("Please pause my plan for a while", HANDLES, [*ACTIONS, PAUSE])
     assert isinstance(found, Plan)
     assert found.planner == "playbook:pause"

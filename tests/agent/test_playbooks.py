@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 from agent.playbook_cases import ASKED, NOT_ASKED, Expected
+from agent.playbook_near_misses import NEARLY_ASKED
 from agent.shop import ACTIONS, HANDLES, LAMP, MUG, SUBSCRIPTION, charge, said
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sayso.actions.plan import HandOver, Plan, Step
+from sayso.actions.snapshot import Record
 from sayso.agent.base import Handles, Message
 from sayso.agent.grounding import ground_plan
 from sayso.agent.playbooks import load_playbooks
@@ -56,7 +59,7 @@ def test_held_out_requests_are_planned_rightly_or_handed_over() -> None:
 
 
 @pytest.mark.promise("agent:not-asked-for")
-@pytest.mark.parametrize("words", NOT_ASKED)
+@pytest.mark.parametrize("words", [*NOT_ASKED, *NEARLY_ASKED])
 def test_what_nobody_asked_for_is_never_planned(words: str) -> None:
     """Questions, negations, injections, other people, other languages: a person takes over."""
     assert len(reason(words)) > 10
@@ -177,6 +180,87 @@ def test_now_and_at_the_end_together_are_handed_over() -> None:
     """Two times that contradict each other are not chosen between."""
     words = "cancel my subscription now at the end of the month"
     assert "both `now` and `period_end`" in reason(words)
+
+
+def _in_state(record: Record, status: str) -> Record:
+    return replace(record, facts={**record.facts, "status": status})
+
+
+@pytest.mark.parametrize("words", ["refund the red lamp", "refund my $42.00", "refund order 1031"])
+def test_what_is_named_is_not_replaced_by_what_is_left(words: str) -> None:
+    """A refunded lamp is named, and the mug that could still be refunded is not taken for it."""
+    lamp = charge("ch_lamp1", "Order 1031: red lamp", 4200, left=0, order="1031")
+    handles = Handles([_in_state(lamp, "refunded"), MUG])
+    assert "nothing can be done with" in reason(words, handles)
+
+
+def test_a_cancelled_plan_is_not_replaced_by_the_one_that_runs() -> None:
+    """Who names the plan that has ended does not lose the other one."""
+    basic = replace(SUBSCRIPTION, id="sub_basic1", title="subscription Basic plan", references=())
+    handles = Handles([_in_state(basic, "canceled"), SUBSCRIPTION])
+    assert "nothing can be done with" in reason("cancel my Basic plan", handles)
+    assert steps("cancel my Pro plan", handles) == (
+        ("cancel_subscription", "subscription#2 period_end"),
+    )
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "The blue mug is lovely. Refund the lamp please.",
+        "The lamp is lovely. I want my money back for the blue mug.",
+    ],
+)
+def test_what_is_told_beside_a_request_is_not_what_it_means(words: str) -> None:
+    """The object is the one of the sentence that asks, however well another is described."""
+    assert steps(words) == (("refund", "charge#2" if "Refund the lamp" in words else "charge#1"),)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "cancel my subscription and refund me",
+        "cancel my subscription and refund my last payment",
+        "My subscription renewed. Please refund me.",
+        "Please refund me. I paid $12 for the subscription.",
+        "refund the toaster",
+        "refund the shipping",
+        "I want a refund from Amazon",
+    ],
+)
+def test_the_only_charge_is_not_taken_for_something_else(words: str) -> None:
+    """With one charge, money for a subscription, a part or another thing is not planned from it."""
+    assert len(reason(words, Handles([MUG, SUBSCRIPTION]))) > 10
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "please refund both charges for order 88",
+        "I was charged twice, refund both",
+        "I was charged twice for order 88, please refund $10",
+        "I was charged twice for order 88, please refund half of one",
+        "I was charged twice for shipping",
+        "I was charged double the price",
+        "I was charged twice because I ordered two mugs",
+        "you charged me twice, but I also ordered twice",
+        "I was charged twice. It is correct.",
+        "I was charged twice, please cancel one order",
+        "refund order 88",
+        "refund my last order",
+    ],
+)
+def test_of_a_double_charge_one_is_planned_or_none(words: str) -> None:
+    """Both, a part, the price, or one order number of two charges: a person decides."""
+    later = charge("ch_b", "Order 88: mug", 5900, created="2026-11-11T12:00:00Z", order="88")
+    earlier = charge("ch_a", "Order 88: mug", 5900, created="2026-11-10T12:00:00Z", order="88")
+    assert len(reason(words, Handles([later, earlier]))) > 10
+
+
+def test_half_of_what_is_partly_refunded_is_handed_over() -> None:
+    """Half of the price or half of what is left: the words do not say."""
+    handles = Handles([charge("ch_1", "Order 7: pen", 10000, left=8000, order="7")])
+    assert "a share is asked for" in reason("refund half of order 7", handles)
 
 
 async def test_only_the_newest_customer_message_counts() -> None:

@@ -50,9 +50,10 @@ _ENGLISH = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]{1,2})?")
 _CONTINENTAL = re.compile(r"[0-9]{1,3}(?:\.[0-9]{3})+,[0-9]{1,2}|[0-9]+,[0-9]{1,2}")
 _MANY_GROUPS = re.compile(r"[0-9]{1,3}(?:\.[0-9]{3}){2,}")
 _SPELLED = re.compile(
-    r"\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty|forty|"
-    r"fifty|sixty|seventy|eighty|ninety|hundred|thousand|few|couple of|some)[\s-]+"
-    r"(?:dollars|bucks|euros?|pounds|quid|cents)\b",
+    r"\b(?:an?|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|"
+    r"fifteen|sixteen|seventeen|eighteen|nineteen|twenty|thirty|forty|fifty|sixty|seventy|eighty|"
+    r"ninety|hundred|thousand|few|couple|couple of|some)[\s-]+"
+    r"(?:dollars?|bucks?|euros?|pounds?|quid|cents?)\b",
     re.IGNORECASE,
 )
 _PERCENT = re.compile(r"(?<![\w.,])([0-9]{1,3})\s?(?:%|percent\b|per cent\b)", re.IGNORECASE)
@@ -125,6 +126,11 @@ def read_shares(text: str) -> tuple[Fraction, ...]:
     shares = [(match.start(), Fraction(1, 2)) for match in _HALF.finditer(text)]
     shares += [(match.start(), Fraction(int(match[1]), 100)) for match in _PERCENT.finditer(text)]
     return tuple(share for _, share in sorted(shares) if 0 < share <= 1)
+
+
+def odd_share(text: str) -> bool:
+    """Whether a percentage is named that is no share, such as `150%` or `0%`."""
+    return any(not 0 < int(match[1]) <= 100 for match in _PERCENT.finditer(text))
 
 
 def share_of(amount: Money, share: Fraction) -> Money:

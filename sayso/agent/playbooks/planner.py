@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from sayso.agent.playbooks.classifier import Classifier, train
 from sayso.agent.playbooks.file import Playbook, read_folder, read_shipped
 from sayso.agent.playbooks.slots import Trouble, find_strangers
 from sayso.agent.playbooks.steps import Ask, steps_for
+from sayso.agent.playbooks.words import changes_request
 from sayso.errors import Code, ConfigError
 
 NONE = "none"
@@ -24,6 +25,21 @@ NONE = "none"
 
 THRESHOLD = 0.5
 """The classifier must give the playbook that the rules name at least this probability."""
+
+_CLAUSE_WORDS = 3
+"""Fewer words before a comma are a greeting, or belong to what follows: `hypothetically, …`."""
+
+_BEFORE = re.compile(
+    r",|\bso\b(?= (?:please|pls|i|can|could)\b)"
+    r"|\band\b(?= (?:please|pls|i(?:'d)? (?:want|need|would|like)|would)\b)",
+    re.IGNORECASE,
+)
+"""Ends what is told before a request, as in `it broke at once, please refund it`."""
+
+_AFTER = re.compile(
+    r",\s*(?=(?:i|it|this|they|the|my|because|since) )|\s(?=(?:because|since) )", re.IGNORECASE
+)
+"""Begins what is told after a request, as in `refund order 1042, it broke at once`."""
 
 _REQUEST = re.compile(
     r"\b(?:please|can you|could you|would you|will you|i'd (?:also )?like|"
@@ -128,20 +144,27 @@ class PlaybookPlanner:
             return Trouble(reason=stopped)
         found: list[tuple[Playbook, str]] = []
         context: list[str] = []
+        before = ""
         for part in self._parts(text):
             book = self._understand(part)
             if isinstance(book, Trouble):
                 return book
             if book is None:
+                if found and changes_request(part, before):
+                    return Trouble(reason="what follows the request may change it")
                 context.append(part)
             else:
                 found.append((book, part))
+            before = part
         if not found:
             return Trouble(reason="no playbook is for this request")
         if quoted:
             return Trouble(reason="the message quotes somebody's words")
         around = ". ".join(context)
-        asks = tuple(Ask(playbook=book, text=part, context=around) for book, part in found)
+        alone = len({book.name for book, _ in found}) == 1
+        asks = tuple(
+            Ask(playbook=book, text=part, context=around, alone=alone) for book, part in found
+        )
         return _merged(asks)
 
     def _parts(self, text: str) -> Iterator[str]:
@@ -151,9 +174,22 @@ class PlaybookPlanner:
             for joint in _JOINT.finditer(sentence):
                 left, right = sentence[start : joint.start()], sentence[joint.end() :]
                 if self._matching(left) and self._matching(right):
-                    yield left
+                    yield from self._clauses(left)
                     start = joint.end()
-            yield sentence[start:]
+            yield from self._clauses(sentence[start:])
+
+    def _clauses(self, part: str) -> Iterator[str]:
+        """The clause that asks, and what is told before and after it in the same sentence."""
+        starts = [at for rules in self._rules.values() if (at := _first_match(rules, part))]
+        before = list(_BEFORE.finditer(part, 0, min(starts, default=0)))
+        if before and len(part[: before[-1].start()].split()) >= _CLAUSE_WORDS:
+            yield part[: before[-1].start()].strip()
+            part = part[before[-1].end() :].strip()
+        after = _AFTER.search(part) if self._matching(part) else None
+        if after is not None and self._matching(part[: after.start()]):
+            yield part[: after.start()].strip()
+            part = part[after.end() :].strip()
+        yield part
 
     def _matching(self, part: str) -> list[Playbook]:
         """The playbooks whose rules fit."""
@@ -180,7 +216,7 @@ class PlaybookPlanner:
             books = [book for book in books if book.name == likely] or books
         book = books[0]
         at = _first_match(self._rules[book.name], part)
-        if at is not None and guards.negated(part, at):
+        if at is not None and (guards.negated(part, at) or guards.limited(part, at)):
             return Trouble(reason=f"the message may say that `{book.name}` is not wanted")
         if len(books) > 1 or likely != book.name or chances[likely] < THRESHOLD:
             return Trouble(reason=f"it is not sure that the message asks for `{book.name}`")
@@ -241,5 +277,5 @@ def _merged(asks: tuple[Ask, ...]) -> tuple[Ask, ...] | Trouble:
         name = ask.playbook.name
         before = merged.get(name)
         words = ask.text if before is None else f"{before.text}. {ask.text}"
-        merged[name] = Ask(playbook=ask.playbook, text=words, context=ask.context)
+        merged[name] = replace(ask, text=words)
     return tuple(merged.values())

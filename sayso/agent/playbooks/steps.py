@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from sayso.actions.plan import Step
+from sayso.actions.snapshot import Record
 from sayso.agent.base import Handles
 from sayso.agent.playbooks.file import (
     ChoiceSlot,
@@ -19,7 +20,14 @@ from sayso.agent.playbooks.file import (
     TomlValue,
     slot_of,
 )
-from sayso.agent.playbooks.slots import Trouble, find_choice, find_money, find_objects
+from sayso.agent.playbooks.slots import (
+    Trouble,
+    find_choice,
+    find_money,
+    find_objects,
+    unexplained_amount,
+)
+from sayso.agent.playbooks.words import unknown_word
 from sayso.json import JsonValue
 from sayso.money import Money
 
@@ -33,6 +41,8 @@ class Ask:
     playbook: Playbook
     text: str
     context: str
+    alone: bool = True
+    """Whether nothing else is asked for, so that an unnamed object can only be the one there is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,10 +117,16 @@ def _fill(ask: Ask, handles: Handles) -> list[_Filled] | Trouble:
     objects: dict[str, tuple[str, ...]] = {}
     for name, slot in ask.playbook.slots.items():
         if isinstance(slot, ObjectSlot):
-            found = _objects_in(slot, ask, handles)
+            found = find_objects(
+                slot, ask.text, ask.context, handles.records, may_guess=_may_guess(slot, ask)
+            )
             if isinstance(found, Trouble):
                 return found
             objects[name] = found
+    meant = [handles.records[name] for found in objects.values() for name in found]
+    unexplained = _unexplained(ask, meant)
+    if unexplained is not None:
+        return unexplained
     many = [name for name, found in objects.items() if len(found) > 1]
     if len(many) > 1 or (many and len(objects) > 1):
         return Trouble(reason="the message names several objects of several kinds")
@@ -125,26 +141,35 @@ def _fill(ask: Ask, handles: Handles) -> list[_Filled] | Trouble:
     return rounds
 
 
-def _objects_in(slot: ObjectSlot, ask: Ask, handles: Handles) -> tuple[str, ...] | Trouble:
-    """By the request's own words if they suffice, else with the sentences around it."""
-    own = find_objects(slot, ask.text, handles.records)
-    if not ask.context:
-        return own
-    wide = find_objects(slot, f"{ask.text}. {ask.context}", handles.records)
-    return own if isinstance(wide, Trouble) and not isinstance(own, Trouble) else wide
+def _may_guess(slot: ObjectSlot, ask: Ask) -> bool:
+    """Whether an object may stay unnamed: not where the words speak of something else as well.
+
+    `Cancel my subscription and refund me` does not ask for the money of the newest order.
+    """
+    told = any(re.search(pattern, ask.context, re.IGNORECASE) for pattern in ask.playbook.never)
+    return not told and (ask.alone or slot.needs is None)
+
+
+def _unexplained(ask: Ask, records: Sequence[Record]) -> Trouble | None:
+    word = unknown_word(ask.playbook, ask.text, records)
+    if word is not None:
+        return Trouble(reason=f"the word `{word[:40]}` may change what is asked for")
+    if any(isinstance(slot, MoneySlot) for slot in ask.playbook.slots.values()):
+        return None
+    amount = unexplained_amount(ask.text, records)
+    return None if amount is None else Trouble(reason=f"it is not clear what `{amount}` means")
 
 
 def _values(
     ask: Ask, chosen: Mapping[str, str], handles: Handles, *, alone: bool
 ) -> dict[str, Value] | Trouble:
     values: dict[str, Value] = dict(chosen)
-    whole = f"{ask.text}. {ask.context}"
     for name, slot in ask.playbook.slots.items():
         if isinstance(slot, ChoiceSlot):
-            found: Value | Trouble = find_choice(slot, whole)
+            found: Value | Trouble = find_choice(slot, ask.text, ask.context)
         elif isinstance(slot, MoneySlot):
             record = handles.records[chosen[slot.of]] if slot.of is not None else None
-            found = find_money(slot, whole, record, handles.records)
+            found = find_money(slot, ask.text, ask.context, record, handles.records)
             if isinstance(found, Money) and not alone:
                 return Trouble(reason="an amount is named together with several objects")
         else:
