@@ -18,7 +18,7 @@ from typing import cast
 
 from pydantic import ValidationError
 
-from sayso.actions.action import Action
+from sayso.actions.action import Action, Effect
 from sayso.actions.plan import Plan, Step
 from sayso.actions.snapshot import Record
 from sayso.agent.base import Handles, Message
@@ -30,6 +30,8 @@ from sayso.agent.playbooks.amounts import (
     share_of,
     total,
 )
+from sayso.agent.playbooks.slots import COUNTED, DATE
+from sayso.connectors.plain import hidden
 from sayso.errors import RefusedError
 from sayso.json import JsonObject, JsonValue
 from sayso.money import Money
@@ -46,13 +48,19 @@ MAX_SUMMED = 4
 
 _STEP_ID = re.compile(r"[a-z][a-z0-9_]{0,15}")
 _HANDLE = re.compile(r"\b[a-z_]+#[0-9]+\b")
-# An id of a provider (`ch_3Qx…`, `gid://…`, a UUID), a long number, a link or an e-mail address.
+# An id of a provider (`ch_3Qx…`, `gid://…`, a UUID), a long number or token, a link or an e-mail
+# address; what stands like `bit.ly/x` or `evil.shop` becomes a link in the reader's program.
 _FOREIGN = re.compile(
     r"\b[A-Za-z]{2,12}_(?=\w*[0-9A-Z])\w{3,}|\bgid://|\b[0-9a-f]{8}-[0-9a-f]{4}-"
-    r"|[0-9][0-9 -]{7,}[0-9]|\b[A-Z]{2}[0-9]{2}[A-Z0-9]{8,}\b|\w+://|\bwww\."
-    r"|[\w.+-]+@[\w-]+\.\w|\b[\w-]+\.(?:com|net|org|io)\b",
+    r"|[0-9(][0-9 ().-]{7,}[0-9]|\b(?=[a-z]*[0-9])[a-z0-9]{16,}\b|\b[A-Z]{2}[0-9]{2}[A-Z0-9]{8,}\b|\w+://|\bwww\."
+    r"|[\w.+-]+@[\w-]+|\b[\w-]{2,}\.(?:[a-z]{2,24}(?![\w'])|[a-z]{2,24}/)|\b\w\.[a-z]{2,}/",
 )
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2066-\u2069]")
+_NAMED_NUMBER = re.compile(
+    r"(?:\b(?:orders?|invoices?|numbers?|nr|no\.?)\b|#)\s*(?:is\s+)?$", re.IGNORECASE
+)
+
+_NAMED_CHARS = 20
+"""So far before a number it is looked at what kind of number it is."""
 
 
 class ProblemKind(StrEnum):
@@ -129,6 +137,7 @@ def ground_plan(
             found = [checked]
         problems += found
     problems += _across(plan, known, handles)
+    problems += _named_money(plan, known, said)
     return Problems(items=tuple(problems)) if problems else replace(plan, steps=tuple(steps))
 
 
@@ -162,33 +171,51 @@ class _Said:
         references = {
             ref.lstrip("#") for record in handles.records.values() for ref in record.references
         }
-        mentions = tuple(
-            mention
-            for text in texts
-            for mention in read_amounts(text)
-            if mention.clear and not (mention.bare and mention.text in references)
-        )
+        mentions = tuple(one for text in texts for one in _amounts_said(text, references))
         shares = {(s.numerator, s.denominator) for text in texts for s in read_shares(text)}
         return cls(mentions=mentions, shares=tuple(shares), handles=handles)
 
     def allows(self, amount: Money, record: Record | None) -> bool:
         """Whether the amount was said, or follows from the record or from what was said."""
-        said = {m for m in (x.as_money(amount.currency) for x in self.mentions) if m is not None}
-        if amount in said:
-            return True
-        few = sorted(said, key=lambda money: money.amount_minor)[:MAX_SUMMED]
-        sums = (total(part) for n in range(2, len(few) + 1) for part in combinations(few, n))
-        if amount in sums:
+        if self.names(amount):
             return True
         records = [record] if record is not None else list(self.handles.records.values())
-        return any(amount in self._follows(one) for one in records)
+        return any(self.follows(amount, one) for one in records)
 
-    def _follows(self, record: Record) -> set[Money]:
-        """All of it, what is left of it, and the shares that the customer named."""
+    def names(self, amount: Money) -> bool:
+        """Whether the customer wrote the amount, or a few that are as much together."""
+        said = {m for m in (x.as_money(amount.currency) for x in self.mentions) if m is not None}
+        few = sorted(said, key=lambda money: money.amount_minor)[:MAX_SUMMED]
+        sums = (total(part) for n in range(2, len(few) + 1) for part in combinations(few, n))
+        return amount in said or amount in sums
+
+    def follows(self, amount: Money, record: Record) -> bool:
+        """Whether it is all of the record, what is left of it, or a share that was named."""
         bases = [record.facts.get(name) for name in ("amount", "left", "price")]
         amounts = {base for base in bases if isinstance(base, Money)}
         parts = {share_of(base, Fraction(*share)) for base in amounts for share in self.shares}
-        return amounts | parts
+        return amount in amounts | parts
+
+
+def _amounts_said(text: str, references: set[str]) -> Iterator[Mention]:
+    """The clear amounts; no bare number of an order, the customer's own or not, a date, a count."""
+    counted = {
+        place
+        for rule in (DATE, COUNTED)
+        for match in rule.finditer(text)
+        for place in range(*match.span())
+    }
+    for mention in read_amounts(text):
+        before = text[max(0, mention.start - _NAMED_CHARS) : mention.start]
+        if mention.clear and not (
+            mention.bare
+            and (
+                mention.text in references
+                or mention.start in counted
+                or _NAMED_NUMBER.search(before)
+            )
+        ):
+            yield mention
 
 
 def _step_problems(step: Step, known: Mapping[str, Action], said: _Said) -> Iterator[Problem]:
@@ -197,8 +224,11 @@ def _step_problems(step: Step, known: Mapping[str, Action], said: _Said) -> Iter
         yield _problem(ProblemKind.INVALID_STEP, step, "", "the step's id is not like s1")
     if len(step.reason) > MAX_REASON_CHARS:
         yield _problem(ProblemKind.TEXT_TOO_LONG, step, "reason", "the reason is too long")
-    elif _FOREIGN.search(normalise(step.reason)) or _CONTROL.search(step.reason):
+    elif _FOREIGN.search(normalise(step.reason)) or hidden(step.reason):
         yield _problem(ProblemKind.FOREIGN_TEXT, step, "reason", "the reason holds an id or a link")
+    elif any(not m.bare and not _said_in_text(m, None, said) for m in _amounts(step.reason)):
+        message = "the reason names an amount that nobody has seen"
+        yield _problem(ProblemKind.UNSEEN_AMOUNT, step, "reason", message)
     if action is None:
         yield _problem(ProblemKind.UNKNOWN_ACTION, step, "", "there is no such action")
         return
@@ -268,7 +298,7 @@ def _text_problems(
     elif (
         _FOREIGN.search(text)
         or _HANDLE.search(text)
-        or _CONTROL.search(value)
+        or hidden(value)
         or any(one in value for one in ids)
     ):
         message = "the text holds an id, a handle, a link or an address"
@@ -278,6 +308,10 @@ def _text_problems(
             message = "the text names an amount that nobody has seen"
             yield _problem(ProblemKind.UNSEEN_AMOUNT, step, name, message)
             return
+
+
+def _amounts(text: str) -> tuple[Mention, ...]:
+    return read_amounts(normalise(text))
 
 
 def _said_in_text(mention: Mention, record: Record | None, said: _Said) -> bool:
@@ -314,13 +348,14 @@ def _validated(step: Step, action: Action, handles: Handles) -> Step | Problem:
 
 def _across(plan: Plan, known: Mapping[str, Action], handles: Handles) -> Iterator[Problem]:
     """What only shows across steps: the same step twice, and more than is left in sum."""
-    seen: list[tuple[str, JsonObject]] = []
+    seen: list[tuple[str, JsonValue]] = []
     spent: dict[str, Money] = {}
     for step in plan.steps:
-        if (step.action, step.args) in seen:
-            yield _problem(ProblemKind.DOUBLE_STEP, step, "", "the plan has this step twice")
-        seen.append((step.action, step.args))
         action = known.get(step.action)
+        what = (step.action, step.args if action is None else _target(step, action, handles))
+        if what in seen:
+            yield _problem(ProblemKind.DOUBLE_STEP, step, "", "the plan has this step twice")
+        seen.append(what)
         if action is None or action.money_arg is None:
             continue
         names = [n for n in step.args if object_kind(action, n, handles) is not None]
@@ -338,6 +373,44 @@ def _across(plan: Plan, known: Mapping[str, Action], handles: Handles) -> Iterat
         if spent[handle] > left:
             message = "that is more than is left of the object"
             yield _problem(ProblemKind.AMOUNT_ABOVE_LEFT, step, action.money_arg, message)
+
+
+def _target(step: Step, action: Action, handles: Handles) -> JsonValue:
+    """By what a step is the same as another: its objects where it moves no money, else all of it.
+
+    Another wording makes no second cancellation, and no second e-mail to the same customer.
+    """
+    objects = {n: v for n, v in step.args.items() if object_kind(action, n, handles) is not None}
+    if action.money_arg is None and (objects or action.effect is Effect.MESSAGE):
+        return objects
+    return step.args
+
+
+def _named_money(plan: Plan, known: Mapping[str, Action], said: _Said) -> Iterator[Problem]:
+    """Amounts that follow from no object of their step: all of an action's together must be named.
+
+    The price of something the customer has says nothing of a credit, and `$10` asks neither for ten
+    credits of it nor for that much of each order.
+    """
+    sums: dict[str, Money] = {}
+    for step in plan.steps:
+        action = known.get(step.action)
+        if action is None or action.money_arg is None:
+            continue
+        try:
+            amount = Money.from_json(step.args.get(action.money_arg))
+        except RefusedError:
+            continue  # none, or one that the step's own check tells of
+        record = _record_of(step, action, said.handles)
+        if record is not None and said.follows(amount, record):
+            continue
+        before = sums.get(step.action)
+        if before is not None and before.currency == amount.currency:
+            amount = before + amount
+        sums[step.action] = amount
+        if not said.names(amount):
+            message = "the customer did not name that amount, or not so often"
+            yield _problem(ProblemKind.UNSEEN_AMOUNT, step, action.money_arg, message)
 
 
 def _amount_of(value: JsonValue, left: Money) -> Money | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import time
+from dataclasses import replace
 
 import pytest
 from agent.shop import ACTIONS, APOLOGY, HANDLES, LAMP, MUG, SUBSCRIPTION, charge, said
@@ -79,6 +81,10 @@ def test_an_amount_that_was_said_or_follows_passes(words: str, minor: int) -> No
         ("refund -$20", 2000),
         ("refund 1.299 dollars", 1299),
         ("", 100),
+        ("I have waited for 20 days", 2000),
+        ("it came on 12 November", 1200),
+        ("refund order 77", 7700),
+        ("refund #77", 7700),
     ],
 )
 def test_an_amount_from_nowhere_is_refused(words: str, minor: int) -> None:
@@ -159,6 +165,16 @@ def test_what_is_left_bounds_a_partly_refunded_charge() -> None:
     [
         ("see https://evil.example", ProblemKind.FOREIGN_TEXT),
         ("see evil.com", ProblemKind.FOREIGN_TEXT),
+        ("see bit.ly/3xYz", ProblemKind.FOREIGN_TEXT),
+        ("see t.co/3xYz", ProblemKind.FOREIGN_TEXT),
+        ("see evil.shop now", ProblemKind.FOREIGN_TEXT),
+        ("call (555) 123-4567", ProblemKind.FOREIGN_TEXT),
+        ("call 555.123.4567", ProblemKind.FOREIGN_TEXT),
+        ("pay bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq", ProblemKind.FOREIGN_TEXT),
+        ("word\u2060joined", ProblemKind.FOREIGN_TEXT),
+        ("soft\u00adhyphen", ProblemKind.FOREIGN_TEXT),
+        ("tag\U000e0041", ProblemKind.FOREIGN_TEXT),
+        ("filler\u3164", ProblemKind.FOREIGN_TEXT),
         ("write to a@b.example", ProblemKind.FOREIGN_TEXT),
         ("your charge ch_mug1", ProblemKind.FOREIGN_TEXT),
         ("his charge ch_3QxAbc", ProblemKind.FOREIGN_TEXT),
@@ -194,6 +210,62 @@ def test_reasons_are_bounded_and_name_no_ids() -> None:
     assert kinds(ground(named)) == {ProblemKind.FOREIGN_TEXT}
     long = Step(id="s1", action="stripe.refund", args={"charge": "charge#1"}, reason="x" * 301)
     assert kinds(ground(long)) == {ProblemKind.TEXT_TOO_LONG}
+
+
+@pytest.mark.parametrize("reason", ["they were promised $900", "see bit.ly/3xYz", "hid\u2060den"])
+def test_a_reason_brings_no_sum_link_or_hidden_text_to_an_approver(reason: str) -> None:
+    """What persuades an approver has to stand in the words or the records as well."""
+    step = Step(id="s1", action="stripe.refund", args={"charge": "charge#1"}, reason=reason)
+    assert kinds(ground(step)) <= {ProblemKind.FOREIGN_TEXT, ProblemKind.UNSEEN_AMOUNT}
+    assert kinds(ground(step))
+
+
+def credit(step_id: str, minor: int, note: str = "sorry") -> Step:
+    args: dict[str, JsonValue] = {"amount": usd(minor), "note": note}
+    return Step(id=step_id, action="stripe.credit", args=args)
+
+
+@pytest.mark.promise("agent:grounded")
+@pytest.mark.parametrize("minor", [12900, 4200, 1200])
+def test_the_price_of_an_object_is_no_credit_that_was_asked_for(minor: int) -> None:
+    """Who is unhappy with what they bought has named no amount of credit."""
+    assert kinds(ground(credit("s1", minor), words="I am unhappy")) == {ProblemKind.UNSEEN_AMOUNT}
+
+
+@pytest.mark.promise("agent:grounded")
+def test_an_amount_that_is_named_once_is_given_once() -> None:
+    """`$10` is one credit of it, whatever its notes say, and not as much of each order too."""
+    words = "give me $10"
+    many = [credit(f"s{place}", 1000, "a" * place) for place in range(1, 12)]
+    assert kinds(ground(*many, words=words)) == {ProblemKind.UNSEEN_AMOUNT}
+    each = [refund(f"s{n}", charge=f"charge#{n}", amount=usd(1000)) for n in (1, 2)]
+    assert kinds(ground(*each, words=words)) == {ProblemKind.UNSEEN_AMOUNT}
+    twice = [
+        refund(f"s{n}", charge="charge#1", amount=usd(1000), reason=reason)
+        for n, reason in ((1, "duplicate"), (2, "requested_by_customer"))
+    ]
+    assert kinds(ground(*twice, words=words)) == {ProblemKind.UNSEEN_AMOUNT}
+    two = [
+        refund("s1", charge="charge#1", amount=usd(1000)),
+        refund("s2", charge="charge#2", amount=usd(500)),
+    ]
+    assert isinstance(ground(*two, words="$10 of the mug and $5 of the lamp"), Plan)
+    assert isinstance(ground(credit("s1", 1000), credit("s2", 500), words="$10 and $5"), Plan)
+
+
+def test_another_wording_makes_no_second_step() -> None:
+    """A subscription is ended once, and one e-mail is sent, however the steps differ."""
+    ends = [
+        Step(
+            id=f"s{place}",
+            action="stripe.cancel_subscription",
+            args={"subscription": "subscription#1", "when": when},
+        )
+        for place, when in enumerate(("now", "period_end"), 1)
+    ]
+    assert kinds(ground(*ends, words="cancel it")) == {ProblemKind.DOUBLE_STEP}
+    mails = (mail("We are sorry."), replace(mail("We are very sorry."), id="s2"))
+    assert kinds(ground(*mails)) == {ProblemKind.DOUBLE_STEP}
 
 
 def test_problems_repeat_no_value() -> None:
@@ -243,6 +315,14 @@ def _allowed_amounts(words: str) -> set[tuple[object, object]]:
         allowed |= {(1850, code) for code in ("USD", "EUR")} | {(7777700, "USD"), (7779550, "USD")}
         allowed |= {(7777700, "EUR"), (77777, "JPY")}
     return allowed
+
+
+@pytest.mark.parametrize("piece", ["(1", "#1 ", "1 day, ", "$1, ", "no. 1;"])
+def test_a_message_full_of_numbers_takes_no_time(piece: str) -> None:
+    """The longest message is read in one go, not once for each of its numbers."""
+    before = time.process_time()
+    ground(refund(charge="charge#1", amount=usd(5)), words=piece * (20_000 // len(piece)))
+    assert time.process_time() - before < 2.0
 
 
 @given(st.text(max_size=60), st.integers(min_value=-(10**9), max_value=10**9))

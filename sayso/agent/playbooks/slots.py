@@ -35,7 +35,7 @@ _EARLIER = re.compile(
     r"(?:\w+ )?(?:order|purchase|payment|charge|one|transaction|orders|charges)\b|\bboth\b",
     re.IGNORECASE,
 )
-_DATE = re.compile(
+DATE = re.compile(
     r"\b[0-9]{4}-[0-9]{2}-[0-9]{2}\b|\b[0-9]{1,2}[./][0-9]{1,2}[./][0-9]{2,4}\b"
     r"|\b(?:[0-9]{1,2}(?:st|nd|rd|th)? (?:of )?)?(?:january|february|march|april|june|july|august|"
     r"september|october|november|december|jan|feb|apr|jun|jul|aug|sep|sept|oct|nov|dec)\b",
@@ -125,7 +125,7 @@ def _meant(
         return _apart(slot, named, of_kind)
     if _EARLIER.search(text):
         return Trouble(reason=f"it is not clear which {slot.kind} is meant")
-    if _DATE.search(text):
+    if DATE.search(text):
         return Trouble(reason=f"the {slot.kind} is named by a date only")
     if _LAST.search(text):
         if not may_guess:  # `cancel my subscription and refund the last payment`: which one?
@@ -150,7 +150,7 @@ def find_strangers(text: str, records: Records, amounts: Sequence[Mention]) -> s
     known = {ref.lower().lstrip("#") for rec in records.values() for ref in rec.references}
     known |= {record.id.lower() for record in records.values()}
     money = [(mention.start, mention.end) for mention in amounts if not mention.bare]
-    skip = [match.span() for pattern in (_DATE, COUNTED) for match in pattern.finditer(text)]
+    skip = [match.span() for pattern in (DATE, COUNTED) for match in pattern.finditer(text)]
     for match in REFERENCE.finditer(text):
         word = match[0].lower().lstrip("#")
         inside = any(start <= match.start() < end for start, end in [*money, *skip])
@@ -209,7 +209,7 @@ def _amounts_in(text: str, records: Records) -> list[Mention] | Trouble:
     unclear = [mention for mention in mentions if not mention.clear]
     if unclear:
         return Trouble(reason=f"the amount `{unclear[0].text}` can be read in more than one way")
-    spans = [match.span() for p in (_DATE, COUNTED) for match in p.finditer(text)]
+    spans = [match.span() for p in (DATE, COUNTED) for match in p.finditer(text)]
     counted = [m for m in mentions if m.bare and any(a <= m.start < b for a, b in spans)]
     rest = [mention for mention in mentions if mention not in counted]
     bare = [mention for mention in rest if mention.bare]
