@@ -34,6 +34,7 @@ class StepOutcome:
         when: when it takes effect, such as `at once`; may be empty.
         code: why it did not come to pass, when it did not.
         waits: a step that has to be done before is not done yet.
+        held: a stop, or another action on the same object, keeps it from being begun.
     """
 
     action: str
@@ -44,6 +45,7 @@ class StepOutcome:
     when: str = ""
     code: Code | None = None
     waits: bool = False
+    held: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +110,7 @@ def outcome_of(row: ActionRow) -> StepOutcome:
         receipt=receipt.id if receipt is not None else None,
         label=fields.get(resolved.object_kind, "") if resolved is not None else "",
         when=fields.get("when", ""),
+        held=row.is_held,
         code=Code(code) if code in set(Code) else None,
     )
 
@@ -182,13 +185,8 @@ def _sentence(outcome: StepOutcome) -> str:
                 f"a person from our team has to agree to {thing} first. Nothing has been done yet; "
                 "you will hear from us once it is decided."
             )
-        case Status.APPROVED if outcome.waits:
-            text = (
-                f"{thing} comes after another part of your request. Nothing has been done about it "
-                "yet."
-            )
         case Status.APPROVED | Status.EXECUTING:
-            text = f"{thing} is being worked on and is not confirmed yet."
+            text = _under_way(outcome, thing)
         case Status.REJECTED:
             text = f"our team has looked at {thing} and cannot agree to it. Nothing has been done."
         case Status.EXPIRED:
@@ -210,12 +208,22 @@ def _sentence(outcome: StepOutcome) -> str:
     return text[0].upper() + text[1:]
 
 
+def _under_way(outcome: StepOutcome, thing: str) -> str:
+    if outcome.status is Status.APPROVED and outcome.waits:
+        return (
+            f"{thing} comes after another part of your request. Nothing has been done about it yet."
+        )
+    if outcome.status is Status.APPROVED and outcome.held:
+        return f"{thing} has to wait at the moment and is not confirmed yet."
+    return f"{thing} is being worked on and is not confirmed yet."
+
+
 def _refused(outcome: StepOutcome, thing: str) -> str:
     reason = _REASONS.get(outcome.code) if outcome.code is not None else None
     if reason is None:
         return (
             f"{thing} cannot be done automatically. Nothing has been done; "
-            "a person from our team can look at it."
+            "please write to us again if a person from our team should look at it."
         )
     return f"{thing} is not possible: {reason}. Nothing has been done."
 
@@ -233,7 +241,8 @@ def _done(outcome: StepOutcome, words: _Words) -> str:
     amount = f" {outcome.amount}" if outcome.amount is not None else ""
     missing = " you" if outcome.action == "stripe.refund" else ""
     return (
-        f"{words.done}{amount or missing}{_about(outcome, words)}.{words.note}{_reference(outcome)}"
+        f"{words.done}{amount or missing}{_about(outcome, words)}{words.to}.{words.note}"
+        f"{_reference(outcome)}"
     )
 
 

@@ -102,6 +102,27 @@ def test_a_step_that_only_waits_is_not_worked_on(action: str) -> None:
     assert not PARTICIPLES.search(text)
 
 
+@pytest.mark.promise("agent:reply")
+@pytest.mark.parametrize("action", ACTIONS)
+def test_a_step_that_is_held_is_not_worked_on(action: str) -> None:
+    """While a stop holds it, the customer is not told that somebody is at it."""
+    text = write_reply([replace(outcome(Status.APPROVED, action=action), held=True)])
+    assert "has to wait at the moment and is not confirmed yet" in text
+    assert "worked on" not in text
+    assert not CLAIMS.search(text)
+
+
+def test_a_credit_is_told_to_be_on_the_account() -> None:
+    """Nobody waits for it on their card."""
+    given = replace(outcome(Status.SUCCEEDED, action="stripe.credit"), label="")
+    assert write_reply([given]).startswith("We have credited $18.50 to your account.")
+
+
+def test_a_refusal_without_a_reason_says_how_a_person_comes_to_look_at_it() -> None:
+    """The request is answered with it, so nobody looks at it unless the customer writes again."""
+    assert "please write to us again if a person" in write_reply([outcome(Status.REFUSED)])
+
+
 def test_several_steps_are_one_message_in_their_order() -> None:
     """One line a step, and the mixed truth is told."""
     text = write_reply(

@@ -80,5 +80,5 @@ async def test_the_example_refunds_and_tells_the_truth(
 
     model = ScriptedModel(replies=[AIMessage("", tool_calls=[call]), told])
     reply = await example["answer"](str(rig.folder), "cus_demo_ella", model, "it came late")
-    assert reply.startswith("We have credited $7.00")
+    assert reply.startswith("We have credited $7.00 to your account")
     assert rig.effects("cus_demo_ella") == [usd(700)["amount_minor"]]
