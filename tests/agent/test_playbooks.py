@@ -204,6 +204,20 @@ def test_a_cancelled_plan_is_not_replaced_by_the_one_that_runs() -> None:
     )
 
 
+def test_a_subscription_that_has_no_name_is_called_what_the_customer_calls_it() -> None:
+    """Stripe tells a price and no product; with a second one, or a name, the call has to fit."""
+    title = "subscription $12.00 per month, active"
+    nameless = replace(SUBSCRIPTION, title=title)
+    other = replace(nameless, id="sub_2", references=())
+    words = "Please cancel my Plus plan"
+    assert steps(words, Handles([nameless])) == (
+        ("cancel_subscription", "subscription#1 period_end"),
+    )
+    for handles in (Handles([nameless, other]), Handles([SUBSCRIPTION])):
+        assert isinstance(plan(words, handles), HandOver)
+    assert "`Ben" in reason("Please cancel Ben's plan", Handles([nameless]))
+
+
 @pytest.mark.parametrize(
     "words",
     [

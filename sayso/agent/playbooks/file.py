@@ -38,14 +38,16 @@ class ObjectSlot(_Closed):
     """Which of the customer's objects is meant.
 
     `kind` is a record's kind; `needs` names a money fact that must be above zero; `status` lists
-    the states in which it can be meant; `pick = "duplicate"` takes the later of two equal charges
-    that lie at most `within_h` hours apart.
+    the states in which it can be meant; `called` are patterns of a name, which count where the
+    customer has one such object and its record has no name; `pick = "duplicate"` takes the later
+    of two equal charges that lie at most `within_h` hours apart.
     """
 
     type: Literal["object"]
     kind: Name
     needs: Name | None = None
     status: tuple[str, ...] = ()
+    called: tuple[Pattern, ...] = ()
     pick: Literal["named", "duplicate"] = "named"
     within_h: int = Field(default=72, ge=1, le=720)
 

@@ -285,7 +285,7 @@ def _described(slot: ObjectSlot, text: str, of_kind: Records) -> tuple[str, ...]
     described by words of their own are two.
     """
     words = _words(text)
-    hits = {name: _title_words(record) & words for name, record in of_kind.items()}
+    hits = {name: title_words(record) & words for name, record in of_kind.items()}
     every = set[str]().union(*hits.values())
     described = {name: of_kind[name] for name, found in hits.items() if every and found == every}
     if every and not described:
@@ -307,7 +307,14 @@ def _words(text: str) -> set[str]:
     return set(re.findall(r"[^\W\d_]{3,}", text.lower())) - _PLAIN_WORDS
 
 
-def _title_words(record: Record) -> set[str]:
+def is_nameless(record: Record) -> bool:
+    """Whether its title says nothing but its facts, as of `$12.00 per month, active`."""
+    facts = {word for value in record.facts.values() for word in _words(str(value))}
+    return not title_words(record) - facts - {"per", "ends"}
+
+
+def title_words(record: Record) -> set[str]:
+    """The words by which a customer may describe it."""
     return _words(record.title)
 
 

@@ -124,7 +124,7 @@ def _fill(ask: Ask, handles: Handles) -> list[_Filled] | Trouble:
                 return found
             objects[name] = found
     meant = [handles.records[name] for found in objects.values() for name in found]
-    unexplained = _unexplained(ask, meant)
+    unexplained = _unexplained(ask, meant, handles)
     if unexplained is not None:
         return unexplained
     many = [name for name, found in objects.items() if len(found) > 1]
@@ -150,8 +150,8 @@ def _may_guess(slot: ObjectSlot, ask: Ask) -> bool:
     return not told and (ask.alone or slot.needs is None)
 
 
-def _unexplained(ask: Ask, records: Sequence[Record]) -> Trouble | None:
-    word = unknown_word(ask.playbook, ask.text, records)
+def _unexplained(ask: Ask, records: Sequence[Record], handles: Handles) -> Trouble | None:
+    word = unknown_word(ask.playbook, ask.text, records, handles.records)
     if word is not None:
         return Trouble(reason=f"the word `{word[:40]}` may change what is asked for")
     if any(isinstance(slot, MoneySlot) for slot in ask.playbook.slots.values()):

@@ -12,8 +12,8 @@ from functools import lru_cache
 
 from sayso.actions.snapshot import Record
 from sayso.agent.playbooks.amounts import normalise, read_amounts
-from sayso.agent.playbooks.file import ChoiceSlot, FlagSlot, Playbook
-from sayso.agent.playbooks.slots import COUNTED, REFERENCE
+from sayso.agent.playbooks.file import ChoiceSlot, FlagSlot, ObjectSlot, Playbook
+from sayso.agent.playbooks.slots import COUNTED, REFERENCE, Records, is_nameless
 
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
 _GAP = re.compile(r"\.[*+{]|\[\^|\\w[*+{]")
@@ -63,7 +63,9 @@ def changes_request(after: str, before: str) -> bool:
     return not (_COMMON.issuperset(words) or (_CLOSING.match(before) and len(words) <= 3))
 
 
-def unknown_word(book: Playbook, text: str, objects: Iterable[Record]) -> str | None:
+def unknown_word(
+    book: Playbook, text: str, objects: Iterable[Record], records: Records
+) -> str | None:
     """The first word of a request that nothing explains; None when all are known.
 
     Known are the words of the playbook's `asks`, of its slots' patterns and of the titles of the
@@ -72,12 +74,14 @@ def unknown_word(book: Playbook, text: str, objects: Iterable[Record]) -> str | 
     Args:
         text: the part of the message that asks, normalised.
         objects: what the words were found to mean.
+        records: all that the customer has.
     """
     spans = [(mention.start, mention.end) for mention in read_amounts(text)]
     counted = [match.span() for match in COUNTED.finditer(text)]
     spans += [match.span() for match in REFERENCE.finditer(text) if match.span() not in counted]
     spans += [match.span() for match in _PHRASES.finditer(text)]
-    for pattern in (*_spelled_out(book), *_slot_patterns(book)):
+    patterns = (*_spelled_out(book), *_slot_patterns(book), *_names(book, records))
+    for pattern in patterns:
         spans += [match.span() for match in re.finditer(pattern, text, re.IGNORECASE)]
     meant = list(objects)
     known = _taught(book.asks) | _COMMON | {word for one in meant for word in _of(one.title)}
@@ -94,6 +98,15 @@ def unknown_word(book: Playbook, text: str, objects: Iterable[Record]) -> str | 
 def _spelled_out(book: Playbook) -> Iterable[str]:
     """The rules without a gap, in which any word could stand."""
     return (pattern for pattern in book.match if not _GAP.search(pattern))
+
+
+def _names(book: Playbook, records: Records) -> Iterable[str]:
+    """What the customer may call the only object of its kind, where its record has no name."""
+    for slot in book.slots.values():
+        if isinstance(slot, ObjectSlot):
+            of_kind = [record for record in records.values() if record.kind == slot.kind]
+            if len(of_kind) == 1 and is_nameless(of_kind[0]):
+                yield from slot.called
 
 
 def _slot_patterns(book: Playbook) -> Iterable[str]:
