@@ -150,4 +150,11 @@ NEARLY_ASKED: tuple[str, ...] = (
     "Order 1042 is not mine, refund it",
     "refund my last order and the one before",
     "refund the order before the last order",
+    "refund order 1042 - $20",
+    "refund ~$20 of order 1042",
+    "refund $20+ of order 1042",
+    "refund $20/mug of order 1042",
+    "refund $20 and $20 of order 1042",
+    "refund -50% of order 1042",
+    "refund half of half of order 1042",
 )

@@ -85,6 +85,7 @@ def test_an_amount_that_was_said_or_follows_passes(words: str, minor: int) -> No
         ("it came on 12 November", 1200),
         ("refund order 77", 7700),
         ("refund #77", 7700),
+        ("refund 50 % of it", 5000),
     ],
 )
 def test_an_amount_from_nowhere_is_refused(words: str, minor: int) -> None:

@@ -43,8 +43,14 @@ _AMOUNT = re.compile(
     rf"(?:(?P<before>(?<![A-Za-z])(?i:{_SIGN})|\b{_CODE}\b)\s?(?P<inner>-)?)?"
     rf"(?<![\w.,#])(?P<digits>{_NUMBER})(?P<kilo>\s?(?:[kKmM]|thousand|grand|million)\b)?"
     rf"(?:\s?(?P<after>(?i:{_SIGN})|\b(?i:{'|'.join(_WORDS)}|cents?)\b|{_CODE}\b))?"
-    r"(?![\w%])",
+    r"(?![\w%]|\s?(?:%|percent\b|per cent\b))",
 )
+_AROUND = (
+    re.compile(r"[~\u2248<>\u2264\u2265\u00b1+*/\u00d7=\u2013\u2212-]\s*$"),
+    re.compile(r"\s?[+*/\u00d7]"),
+)
+"""Signs beside an amount that make another of it: `~$20`, `1042 - $20`, `$20+`, `$20/mug`."""
+
 _PLAIN = re.compile(r"[0-9]+(?:\.[0-9]{1,2})?")
 _ENGLISH = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]{1,2})?")
 _CONTINENTAL = re.compile(r"[0-9]{1,3}(?:\.[0-9]{3})+,[0-9]{1,2}|[0-9]+,[0-9]{1,2}")
@@ -129,8 +135,12 @@ def read_shares(text: str) -> tuple[Fraction, ...]:
 
 
 def odd_share(text: str) -> bool:
-    """Whether a percentage is named that is no share, such as `150%` or `0%`."""
-    return any(not 0 < int(match[1]) <= 100 for match in _PERCENT.finditer(text))
+    """Whether a percentage is named that is no share, such as `150%`, `0%` or `-20%`."""
+    found = [(match, text[: match.start()].rstrip()) for match in _PERCENT.finditer(text)]
+    return any(
+        not 0 < int(match[1]) <= 100 or before.endswith(("-", "\u2212", "\u2013"))
+        for match, before in found
+    )
 
 
 def share_of(amount: Money, share: Fraction) -> Money:
@@ -146,6 +156,8 @@ def _mention(match: re.Match[str], text: str) -> Mention:
         match["minus"]
         or match["inner"]
         or match["kilo"]
+        or ((before or after) and _AROUND[0].search(text, max(0, match.start() - 3), match.start()))
+        or ((before or after) and _AROUND[1].match(text, match.end()))
         or _follows_a_number(text, match.start("digits"), has_sign=bool(before))
         or (currencies is None)
     )

@@ -37,7 +37,9 @@ _BEFORE = re.compile(
 """Ends what is told before a request, as in `it broke at once, please refund it`."""
 
 _AFTER = re.compile(
-    r",\s*(?=(?:i|it|this|they|the|my|because|since) )|\s(?=(?:because|since) )", re.IGNORECASE
+    r",\s*(?=(?:i|i'm|i've|it|it's|this|they|the|my|because|since) )"
+    r"|\s(?=(?:because|since) )",
+    re.IGNORECASE,
 )
 """Begins what is told after a request, as in `refund order 1042, it broke at once`."""
 

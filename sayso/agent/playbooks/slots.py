@@ -304,7 +304,13 @@ def _several(slot: ObjectSlot, found: Records) -> Trouble:
 
 
 def _words(text: str) -> set[str]:
-    return set(re.findall(r"[^\W\d_]{3,}", text.lower())) - _PLAIN_WORDS
+    found = {singular(word) for word in re.findall(r"[^\W\d_]{3,}", text.lower())}
+    return found - _PLAIN_WORDS
+
+
+def singular(word: str) -> str:
+    """The word without a plural's `s`: a set of six is `the mugs`."""
+    return word[:-1] if len(word) > 3 and word.endswith("s") and word[-2] != "s" else word
 
 
 def is_nameless(record: Record) -> bool:
@@ -384,6 +390,8 @@ def _money_of(
     parts = {amount for amount in amounts if amount is not None and amount != whole}
     if shares and left != whole:
         return Trouble(reason=f"a share is asked for, and {left} is left of {record.title}")
+    if len([mention for mention in mentions if not _is_price(mention, record)]) > len(parts):
+        return Trouble(reason="an amount is named twice")
     found = _part(whole, parts, shares)
     if isinstance(found, Money) and found > left:
         return Trouble(reason=f"{found} is asked for, and {left} is left of {record.title}")
@@ -395,7 +403,7 @@ def _money_of(
 def _part(whole: Money, parts: set[Money], shares: Sequence[Fraction]) -> Money | Trouble | None:
     """One part, by amount or by share; None for all of it."""
     fractions = set(shares)
-    if len(parts) + len(fractions) > 1:
+    if len(parts) + len(shares) > 1:
         return Trouble(reason="more than one amount is named")
     if any(part.amount_minor <= 0 for part in parts):
         return Trouble(reason="an amount of nothing is named")

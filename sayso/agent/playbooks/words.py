@@ -13,7 +13,7 @@ from functools import lru_cache
 from sayso.actions.snapshot import Record
 from sayso.agent.playbooks.amounts import normalise, read_amounts
 from sayso.agent.playbooks.file import ChoiceSlot, FlagSlot, ObjectSlot, Playbook
-from sayso.agent.playbooks.slots import COUNTED, REFERENCE, Records, is_nameless
+from sayso.agent.playbooks.slots import COUNTED, REFERENCE, Records, is_nameless, singular
 
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
 _GAP = re.compile(r"\.[*+{]|\[\^|\\w[*+{]")
@@ -84,11 +84,15 @@ def unknown_word(
     for pattern in patterns:
         spans += [match.span() for match in re.finditer(pattern, text, re.IGNORECASE)]
     meant = list(objects)
-    known = _taught(book.asks) | _COMMON | {word for one in meant for word in _of(one.title)}
+    known = _taught(book.asks) | _COMMON
+    titles = {singular(word) for one in meant for word in _of(one.title)}
     if len(meant) > 1:
         known |= {"both"}
     for match in _WORD.finditer(text):
-        if match[0].lower() in known:
+        if any(start <= match.start() < end for start, end in counted):
+            return match[0]  # `in 2 months`, though the title says `per month`
+        word = match[0].lower()
+        if word in known or singular(word) in titles:
             continue
         if not any(start <= match.start() < end for start, end in spans):
             return match[0]
