@@ -271,6 +271,25 @@ def test_of_a_double_charge_one_is_planned_or_none(words: str) -> None:
     assert len(reason(words, Handles([later, earlier]))) > 10
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "refund the red lamp",
+        "refund the red lamp of order 7",
+        "The lamp arrived broken. Please refund order 7.",
+        "refund the shipping of order 8",
+    ],
+)
+def test_one_item_of_a_payment_is_not_all_of_it(words: str) -> None:
+    """Two things were paid together, and money for one of them is no plan of the whole."""
+    both = charge("ch_1", "Order 7: blue mug, red lamp", 10000, order="7")
+    sent = charge("ch_2", "Order 8: kettle + shipping", 5000, order="8")
+    assert "a part of what was bought" in reason(words, Handles([both, sent]))
+    assert steps("refund order 7", Handles([both, sent])) == (("refund", "charge#1"),)
+    six = charge("ch_3", "Order 9: blue mug, set of six", 5000, order="9")
+    assert steps("refund the mugs", Handles([six, LAMP])) == (("refund", "charge#1"),)
+
+
 def test_half_of_what_is_partly_refunded_is_handed_over() -> None:
     """Half of the price or half of what is left: the words do not say."""
     handles = Handles([charge("ch_1", "Order 7: pen", 10000, left=8000, order="7")])

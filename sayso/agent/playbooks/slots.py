@@ -64,6 +64,13 @@ _PARTLY = re.compile(
 )
 """Told of a part of what was bought: what is to be paid back for it, nobody has said."""
 
+_JOINED = re.compile(r"[+&;]|\b(?:and|with|plus|incl|including)\b", re.IGNORECASE)
+_MEASURES = frozenset(
+    "set pair pack box dozen size large medium small monthly two three four five six eight ten "
+    "twelve".split()
+)
+"""Words of a title that describe how much of an item it is, and are none themselves."""
+
 _WHOLE = re.compile(r"\b(?:full|fully|whole|all|entire|everything)\b", re.IGNORECASE)
 _PLAIN_WORDS = frozenset(
     "order orders charge charges payment payments refund visa mastercard amex card the and "
@@ -317,6 +324,22 @@ def is_nameless(record: Record) -> bool:
     """Whether its title says nothing but its facts, as of `$12.00 per month, active`."""
     facts = {word for value in record.facts.values() for word in _words(str(value))}
     return not title_words(record) - facts - {"per", "ends"}
+
+
+def names_a_part(text: str, record: Record) -> bool:
+    """Whether the words describe some of a record's items, and others stand in its title too.
+
+    `Order 1042: blue mug, red lamp` is one payment: money back for the lamp is not all of it.
+    """
+    if money_fact(record, "amount") is None:
+        return False
+    pieces = record.title.split(",")
+    if len(pieces) > 1:
+        pieces.pop()  # what paid, or an item that is not looked at
+    items = [_words(item) - _MEASURES for piece in pieces for item in _JOINED.split(piece)]
+    said = _words(text)
+    hits = [bool(item & said) for item in items if item]
+    return any(hits) and not all(hits)
 
 
 def title_words(record: Record) -> set[str]:

@@ -25,6 +25,7 @@ from sayso.agent.playbooks.slots import (
     find_choice,
     find_money,
     find_objects,
+    names_a_part,
     unexplained_amount,
 )
 from sayso.agent.playbooks.words import unknown_word
@@ -154,6 +155,9 @@ def _unexplained(ask: Ask, records: Sequence[Record], handles: Handles) -> Troub
     word = unknown_word(ask.playbook, ask.text, records, handles.records)
     if word is not None:
         return Trouble(reason=f"the word `{word[:40]}` may change what is asked for")
+    whole = f"{ask.text}. {ask.context}"
+    if any(names_a_part(whole, record) for record in records):
+        return Trouble(reason="a part of what was bought is spoken of")
     if any(isinstance(slot, MoneySlot) for slot in ask.playbook.slots.values()):
         return None
     amount = unexplained_amount(ask.text, records)
