@@ -29,6 +29,7 @@ _HOST = re.compile(r"(localhost|[0-9.]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?", re.IG
 _PROXY_HEADERS = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
 
 
+@router.head("/healthz", include_in_schema=False)  # as many a load balancer asks
 @router.get(
     "/healthz",
     summary="Whether the process answers",
@@ -39,6 +40,7 @@ async def show_health() -> HealthView:
     return HealthView(status="ok")
 
 
+@router.head("/readyz", include_in_schema=False)
 @router.get(
     "/readyz",
     summary="Whether the database can be written",

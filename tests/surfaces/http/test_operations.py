@@ -18,6 +18,8 @@ def test_alive_and_ready_need_no_token(served: Served) -> None:
         answer = served.get(path, by=None)
         assert answer.status_code == 200
         assert as_json(answer) == {"status": "ok"}
+        alone = served.http.head(path)
+        assert (alone.status_code, alone.content) == (200, b"")
 
 
 def test_the_figures_follow_what_happens(served: Served) -> None:
