@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -19,7 +20,7 @@ from sayso.store.private_files import make_private_file
 from sayso.store.room import ROOM_BYTES
 from sayso.store.sqlite_errors import room_error, store_error
 from sayso.store.sqlite_readers import NotBriefError, SqliteReaders
-from sayso.store.sqlite_writer import SqliteWriter
+from sayso.store.sqlite_writer import LOOK_AGAIN_S, SqliteWriter, is_busy
 from sayso.store.units import Unit
 
 T = TypeVar("T")
@@ -223,11 +224,26 @@ def open_connection(
         # What is overwritten or deleted is zeroed in the file: docs/erasure.md rests on it.
         connection.execute("pragma secure_delete = on")
         if create and not belongs_to_another(connection):
-            connection.execute("pragma journal_mode = wal")
+            _use_wal(connection, busy_timeout_s)
     except sqlite3.Error as error:
         connection.close()
         raise store_error(error, path) from error
     return connection
+
+
+def _use_wal(connection: sqlite3.Connection, patience_s: float) -> None:
+    """Switch a new file to WAL, which another process may be doing in this very moment."""
+    deadline = time.monotonic() + patience_s
+    while True:
+        try:
+            connection.execute("pragma journal_mode = wal")
+        except sqlite3.OperationalError as error:
+            # NOTE: SQLite waits for nobody here, whatever its busy_timeout.
+            if not is_busy(error) or time.monotonic() >= deadline:
+                raise
+            time.sleep(LOOK_AGAIN_S)
+        else:
+            return
 
 
 def _set_up_writer(connection: sqlite3.Connection) -> None:

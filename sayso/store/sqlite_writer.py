@@ -27,7 +27,7 @@ logger = logging.getLogger("sayso.store")
 
 MAX_BRIEF = 32
 """How many units run on an event loop before it goes on with something else: some 10 ms."""
-_LOOK_AGAIN_S = 0.001
+LOOK_AGAIN_S = 0.001
 # Errors that come from what one unit asked for, not from the file.
 _OWN_ERRORS = (
     sqlite3.IntegrityError,
@@ -140,7 +140,7 @@ class SqliteWriter:
         try:
             self._begin(units)
         except BaseException as error:  # noqa: BLE001  (every waiter must hear of it)
-            if _is_busy(error):
+            if is_busy(error):
                 late = list(takewhile(lambda unit: self._patience_s(unit) < 0, units))
                 self._units.put_back(units[len(late) :])
                 units = late
@@ -194,13 +194,13 @@ class SqliteWriter:
             try:
                 self._connection.execute("begin immediate")
             except sqlite3.Error as error:
-                if not _is_busy(error):
+                if not is_busy(error):
                     self._locked_since = None
                     raise
                 self._locked_since = self._locked_since or time.monotonic()
                 if self._patience_s(units[0]) < 0:
                     raise
-                time.sleep(_LOOK_AGAIN_S)
+                time.sleep(LOOK_AGAIN_S)
             else:
                 self._locked_since = None
                 return
@@ -293,7 +293,7 @@ class SqliteWriter:
         return Outcome(unit=outcome.unit, error=meant)
 
 
-def _is_busy(error: BaseException) -> bool:
+def is_busy(error: BaseException) -> bool:
     """Whether another process has the file."""
     return (
         isinstance(error, sqlite3.OperationalError)

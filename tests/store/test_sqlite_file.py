@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -292,6 +293,23 @@ def test_processes_that_make_one_file_at_once_make_it_once(tmp_path: Path) -> No
             assert [process.wait(_WAIT_S) for process in (one, two)] == [0, 0]
         with closing(open_connection(path, create=False)) as connection:
             assert migrate(connection) == schema_version()
+
+
+def test_a_new_file_that_another_process_has_in_hand_is_waited_for(tmp_path: Path) -> None:
+    """SQLite itself waits for nobody where a file is switched to its log."""
+    path = tmp_path / "new.db"
+    path.touch(mode=0o600)
+    with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other:
+        other.execute("begin immediate")
+        with pytest.raises(RetryableError) as busy:
+            open_connection(path, create=True, busy_timeout_s=0.0)
+        assert busy.value.code is Code.STORE_BUSY
+        with ThreadPoolExecutor(1) as pool:
+            opening = pool.submit(open_connection, path, create=True, busy_timeout_s=_WAIT_S)
+            assert not wait([opening], timeout=0.2).done
+            other.execute("rollback")
+            with closing(opening.result(_WAIT_S)) as opened:
+                assert opened.execute("pragma journal_mode").fetchone()[0] == "wal"
 
 
 def test_whoever_waits_for_another_ones_migration_goes_on(tmp_path: Path) -> None:

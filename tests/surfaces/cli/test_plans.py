@@ -14,7 +14,7 @@ match = ['\bgoodwill package\b']
 asks = [
   "please send me the goodwill package",
   "I take the goodwill package for order 1042",
-  "yes to the goodwill package",
+  "yes to the goodwill package with $20 of credit",
 ]
 
 [slots.charge]
