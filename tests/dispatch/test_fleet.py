@@ -154,17 +154,20 @@ async def test_what_a_person_approves_is_run_by_a_worker(crew: Stage) -> None:
 async def test_what_the_engine_loses_is_found(stage: Stage) -> None:
     """Its tables emptied, or its deliveries of a version nobody has: everything still settles."""
     async with stage.open() as sayso:
-        lost = await refund(sayso, "lost")
-        assert stage.sql("delete from dbos.workflow_status returning 1") == [(1,)]
+        lost = [await refund(sayso, "lost")]
+        # What a busy machine's reading of the clock puts off is left to the sweep at once.
+        while not stage.sql("delete from dbos.workflow_status returning 1"):
+            lost.append(await refund(sayso, f"lost-{len(lost)}"))
+            assert len(lost) < 20
         other = await refund(sayso, "other-version")
         stage.sql("update dbos.workflow_status set application_version = 'sayso-0'")
         stage.quick_worker()
-        await stage.settled(sayso, [lost.id, other.id])
+        await stage.settled(sayso, [*(view.id for view in lost), other.id])
         for table in ("workflow_status", "queues", "application_versions", "workflow_input"):
             stage.sql(f"delete from dbos.{table}")
         emptied = await refund(sayso, "emptied")
         await stage.settled(sayso, [emptied.id])
-    assert len(stage.lines("effects")) == 3
+    assert len(stage.lines("effects")) == len(lost) + 2
 
 
 @pytest.mark.promise("fleet:sweep")
