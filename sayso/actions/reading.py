@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Generator
+from contextlib import contextmanager
 
 from sayso.actions.action import Subject
 from sayso.actions.reach import Reach
@@ -33,26 +35,35 @@ async def read_target(
             raised what its contract does not know, which is a fault in its code or settings.
         ConfigError, IntegrityError: as the connector says.
     """
-    whose, doing = f"connector of `{name}`", f"{name} {action_id} in resolve"
-    try:
+    with reading(f"connector of `{name}`", f"{name} {action_id} in resolve"):
         return await reach.resolve(reach.action(name), reach.validate_args(name, args), subject)
-    except OutcomeUnknownError as error:
-        raise broke_off(error, whose, doing) from error
-    except SaysoError:
-        raise
-    except Exception as error:
-        # Nothing was sent that changes anything, so nothing is unknown; but whoever asked needs a
-        # code, and the action an end.
-        raise broke_off(error, whose, doing) from error
 
 
-def broke_off(error: Exception, whose: str, doing: str) -> RetryableError:
-    """What is said of a connector that raised what its contract does not know while it read.
+@contextmanager
+def reading(whose: str, doing: str) -> Generator[None]:
+    """Give what a connector raises a code while it reads.
+
+    Nothing was sent that changes anything, so nothing is unknown; but whoever asked needs a code,
+    and the action an end.
 
     Args:
         whose: the connector, for who asked.
         doing: what it was asked, for the process's log.
+
+    Raises:
+        RetryableError: `connector_failed`, where it raised what its contract does not know.
     """
+    try:
+        yield
+    except OutcomeUnknownError as error:
+        raise _broke_off(error, whose, doing) from error
+    except SaysoError:
+        raise
+    except Exception as error:
+        raise _broke_off(error, whose, doing) from error
+
+
+def _broke_off(error: Exception, whose: str, doing: str) -> RetryableError:
     # INVARIANT: by its kind and place, since what it says may quote the customer.
     logger.error("%s broke off: %s", doing, logged_with_frames(error))
     return RetryableError(

@@ -9,14 +9,14 @@ from __future__ import annotations
 import difflib
 import functools
 import sys
-from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, AsyncExitStack
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import cast
 
 from sayso.actions.action import Action, Args, Subject
-from sayso.actions.reading import broke_off
+from sayso.actions.reading import reading
 from sayso.actions.snapshot import Absence, Call, Receipt, Record, Resolved
 from sayso.connectors.arguments import ECHO_LIMIT, read_args
 from sayso.connectors.base import Connector, SubjectBook
@@ -24,14 +24,7 @@ from sayso.connectors.hiding import Hiding
 from sayso.connectors.plain import plain
 from sayso.connectors.secret import Secret
 from sayso.connectors.setup import AskedSettings, Factory, Setup
-from sayso.errors import (
-    Code,
-    ConfigError,
-    OutcomeUnknownError,
-    RefusedError,
-    RetryableError,
-    SaysoError,
-)
+from sayso.errors import Code, ConfigError, RefusedError
 from sayso.ids import Clock
 from sayso.json import JsonObject, JsonValue
 
@@ -285,21 +278,8 @@ def _installed(_path: tuple[str, ...]) -> Sequence[EntryPoint]:
     return tuple(entry_points(group=GROUP))
 
 
-@contextmanager
-def _reading(connector: Connector) -> Generator[None]:
-    """Give what a connector raises a code while it reads what a subject has."""
-    try:
-        yield
-    except OutcomeUnknownError as error:
-        raise _broke_off(connector, error) from error
-    except SaysoError:
-        raise
-    except Exception as error:
-        raise _broke_off(connector, error) from error
-
-
-def _broke_off(connector: Connector, error: Exception) -> RetryableError:
-    return broke_off(error, f"connector `{connector.name}`", f"{connector.name} in list_records")
+def _reading(connector: Connector) -> AbstractContextManager[None]:
+    return reading(f"connector `{connector.name}`", f"{connector.name} in list_records")
 
 
 async def _no_bearer(connection: str) -> Secret:

@@ -1,4 +1,4 @@
-"""What would not come due when it should, made due: a minute after the start, and now and then.
+"""What would not come due when it should, made due: a minute after a start or a step back.
 
 - What a clock that was ahead has put off. A lease is some seconds, and by a clock that is forty
   days ahead it ends in forty days. Where its process dies and the clock is put right, nobody would

@@ -18,9 +18,9 @@ from sayso.store.base import Reader, Transaction
 from sayso.store.migrations import belongs_to_another, check_version, migrate
 from sayso.store.private_files import make_private_file
 from sayso.store.room import ROOM_BYTES
-from sayso.store.sqlite_errors import room_error, store_error
+from sayso.store.sqlite_errors import is_busy, room_error, store_error
 from sayso.store.sqlite_readers import NotBriefError, SqliteReaders
-from sayso.store.sqlite_writer import LOOK_AGAIN_S, SqliteWriter, is_busy
+from sayso.store.sqlite_writer import LOOK_AGAIN_S, SqliteWriter
 from sayso.store.units import Unit
 
 T = TypeVar("T")

@@ -113,3 +113,11 @@ def _give_access(path: Path) -> str:
     if not closed:
         return _GIVE_ACCESS
     return f"give this user write access to {', '.join(f'`{one}`' for one in closed)}"
+
+
+def is_busy(error: BaseException) -> bool:
+    """Whether another process has the file."""
+    return (
+        isinstance(error, sqlite3.OperationalError)
+        and error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+    )

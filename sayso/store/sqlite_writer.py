@@ -20,6 +20,7 @@ from queue import SimpleQueue
 
 from sayso.errors import logged
 from sayso.store.sqlite_brevity import Brevity
+from sayso.store.sqlite_errors import is_busy
 from sayso.store.sqlite_rows import SqliteTransaction
 from sayso.store.units import Outcome, Unit, WaitingUnits, answer
 
@@ -291,11 +292,3 @@ class SqliteWriter:
         meant = self._in_our_words(outcome.error)
         meant.__cause__ = outcome.error
         return Outcome(unit=outcome.unit, error=meant)
-
-
-def is_busy(error: BaseException) -> bool:
-    """Whether another process has the file."""
-    return (
-        isinstance(error, sqlite3.OperationalError)
-        and error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
-    )
