@@ -97,7 +97,7 @@ def find_objects(
     of_kind = {name: record for name, record in records.items() if record.kind == slot.kind}
     if not of_kind:
         return Trouble(reason=f"the customer has no {slot.kind}")
-    usable = {name: record for name, record in of_kind.items() if _usable(slot, record)}
+    usable = {name: record for name, record in of_kind.items() if not _hindrance(slot, record)}
     if slot.pick == "duplicate":
         if not may_guess:
             return Trouble(reason="it is not clear whether one of two charges is too much")
@@ -113,7 +113,9 @@ def find_objects(
         return found
     useless = [name for name in found if name not in usable]
     if useless:
-        return Trouble(reason=f"nothing can be done with {of_kind[useless[0]].title}")
+        record = of_kind[useless[0]]
+        why = _hindrance(slot, record)
+        return Trouble(reason=f"nothing can be done with {record.title}: {why}")
     if found:
         return found
     if not usable:
@@ -259,12 +261,18 @@ def money_fact(record: Record, name: str) -> Money | None:
     return value if isinstance(value, Money) else None
 
 
-def _usable(slot: ObjectSlot, record: Record) -> bool:
+def _hindrance(slot: ObjectSlot, record: Record) -> str | None:
+    """Why nothing can be done with the object, in its state; None when something can."""
     if slot.needs is not None:
         amount = money_fact(record, slot.needs)
-        if amount is None or amount.amount_minor <= 0:
-            return False
-    return not slot.status or record.facts.get("status") in slot.status
+        if amount is None:
+            return f"it is not known how much of it is {slot.needs}"
+        if amount.amount_minor <= 0:
+            return f"{amount} of it is {slot.needs}"
+    status = record.facts.get("status")
+    if slot.status and status not in slot.status:
+        return "its status is not known" if status is None else f"it is {status}"
+    return None
 
 
 def _named(text: str, records: Records) -> tuple[str, ...]:
