@@ -451,8 +451,9 @@ class Settings(_Section):
             unknown = sorted(set(roles) - set(self.approvals.roles))
             if unknown:
                 near = difflib.get_close_matches(unknown[0], self.approvals.roles, 1)
-                hint = f"; did you mean `{near[0]}`" if near else ""
-                raise ValueError(f"{who} has the unknown role `{unknown[0]}`{hint}")
+                known = ", ".join(f"`{role}`" for role in self.approvals.roles)
+                hint = f"did you mean `{near[0]}`" if near else f"`approvals.roles` has {known}"
+                raise ValueError(f"{who} has the unknown role `{unknown[0]}`; {hint}")
         return self
 
     @model_validator(mode="after")
