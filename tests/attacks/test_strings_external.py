@@ -1,0 +1,170 @@
+"""Attack strings of seven public collections, in every place that somebody else fills.
+
+Each is at once a customer's name, the description of their charge, what they wrote, and what the
+person who decided wrote. Beside them goes a customer of whom nothing is strange, and the same
+happens to all: the same judgement, the same money, and pages that show the words as words.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import cache
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import cast
+
+import pytest
+from rich.console import Console
+from support.workspace import make_workspace
+
+from sayso import Sayso
+from sayso.actions.decision import Choice, Decision
+from sayso.sdk.views import ActionView, ApprovalView
+from sayso.surfaces.cli.card import card_panel
+from sayso.surfaces.slack import build_message, check_blocks
+from sayso.testing.sandbox import Sandbox
+from sayso.testing.sandbox.seed import DemoCharge, DemoCustomer, customer_rows
+
+DATA = Path(os.environ.get("SAYSO_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
+STRINGS = DATA / "attacks" / "strings.jsonl"
+PLAIN = "Ana Torres"
+ELEMENTS = frozenset(
+    "html head meta title style body header div h1 h2 h3 p span small dl dt dd section table thead"
+    " tbody tr th td code pre blockquote strong br ul li footer script".split()
+)
+"""What an evidence page is made of; its script is the data that it is made from again."""
+
+pytestmark = [
+    pytest.mark.external_data,
+    pytest.mark.skipif(not STRINGS.is_file(), reason=f"no {STRINGS}; set SAYSO_TEST_DATA"),
+]
+
+
+@cache
+def strings() -> tuple[str, ...]:
+    """Them all."""
+    lines = STRINGS.read_text("utf-8").splitlines()
+    return tuple(cast("dict[str, str]", json.loads(line))["text"] for line in lines)
+
+
+class Elements(HTMLParser):
+    """The elements of a page, and those of their attributes that do something."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+        self.doing: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """An element begins."""
+        self.names.add(tag)
+        self.doing |= {name for name, _ in attrs if name.startswith("on")} | (
+            {name for name, _ in attrs} & {"src", "href", "action", "formaction", "srcdoc", "style"}
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """A workspace at a sandbox that has a customer for each string."""
+
+    sayso: Sayso
+    sandbox: Sandbox
+
+    async def refund(self, who: str, words: str) -> ActionView:
+        """Ask for $129.00, which a manager has to allow."""
+        return await self.sayso.propose(
+            "stripe.refund",
+            {"charge": f"ch_demo_{who}_1"},
+            subject=f"cus_demo_{who}",
+            reason=words[:4000],
+        )
+
+    async def decide(self, approval: ApprovalView, choice: Choice, words: str) -> str:
+        """What became of it."""
+        decided = await self.sayso.decide_as(
+            Decision(
+                tenant=self.sayso.house.tenant,
+                approval_id=approval.id,
+                choice=choice,
+                person="maria",
+                via="test",
+                revision=approval.revision,
+                digest=approval.digest,
+                reason_code="not_justified" if choice is Choice.REJECT else "",
+                reason=words[:500],
+            )
+        )
+        return (await self.sayso.action(decided.action.id)).status
+
+
+@asynccontextmanager
+async def open_desk(folder: Path) -> AsyncGenerator[Desk]:
+    """The log is verified at the end, each row rebuilt from it."""
+    with Sandbox.start(seed="empty") as sandbox:
+        for number, text in enumerate((PLAIN, *strings())):
+            charge = DemoCharge(
+                amount=12_900, currency="usd", days_ago=3, order=f"{3000 + number}: {text}"[:300]
+            )
+            who = DemoCustomer(
+                who=str(number),
+                name=text[:200],
+                days=400,
+                brand="visa",
+                last4="4242",
+                charges=(charge,),
+            )
+            sandbox.add(*customer_rows(who, int(sandbox.now().timestamp())))
+        async with Sayso(make_workspace(folder, stripe_url=sandbox.url)) as sayso:
+            yield Desk(sayso=sayso, sandbox=sandbox)
+            assert sayso.audit.verify(deep=True).exit_status == 0
+
+
+async def test_no_string_changes_what_is_decided_or_paid(tmp_path: Path) -> None:
+    """The rule, the people, the amount and the payee are those of the plain customer."""
+    async with open_desk(tmp_path) as desk:
+        plain = await desk.refund("0", PLAIN)
+        assert plain.approval is not None
+        for number, text in enumerate(strings(), start=1):
+            view = await desk.refund(str(number), text)
+            assert view.approval is not None, text
+            assert view.decision == plain.decision, text
+            assert view.approval.roles == plain.approval.roles, text
+            for name in ("amount", "payee", "account", "why", "guarantee", "history"):
+                assert view.approval.card[name] == plain.approval.card[name], (name, text)
+            choice = Choice.APPROVE if number % 2 else Choice.REJECT
+            status = await desk.decide(view.approval, choice, text)
+            assert status == ("succeeded" if number % 2 else "rejected"), text
+        refunds = desk.sandbox.books().effects
+        assert len(refunds) == len(strings()) // 2
+
+
+async def test_every_page_shows_strings_as_words(tmp_path: Path) -> None:
+    """Terminal, Slack and the auditor's page: nothing is drawn over, mentioned, linked or run."""
+    async with open_desk(tmp_path) as desk:
+        for number, text in enumerate(strings(), start=1):
+            view = await desk.refund(str(number), text)
+            assert view.approval is not None, text
+            _check_terminal(view.approval, text)
+            message = build_message(view.approval)
+            assert check_blocks(message.blocks) == [], text
+            await desk.decide(view.approval, Choice.REJECT, text)
+            page = (await desk.sayso.audit.evidence_page(view.id)).decode()
+            found = Elements()
+            found.feed(page)
+            assert found.names <= ELEMENTS, (found.names - ELEMENTS, text)
+            assert not found.doing, (found.doing, text)
+
+
+def _check_terminal(approval: ApprovalView, text: str) -> None:
+    """Every line of the card is as wide as the terminal, and holds nothing that moves a cursor."""
+    out = io.StringIO()
+    console = Console(file=out, width=100, color_system=None)
+    console.print(card_panel(approval, columns=100))
+    drawn = out.getvalue()
+    assert all(char.isprintable() or char == "\n" for char in drawn), text
+    assert {line[:1] for line in drawn.splitlines()} <= {"╭", "│", "╰"}, text
