@@ -14,6 +14,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -188,7 +189,8 @@ class Crew:
 
     def kill(self, member: Member) -> None:
         """SIGKILL from outside; `pump` sees to the rest."""
-        os.kill(member.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # an armed one has just died by itself
+            os.kill(member.pid, signal.SIGKILL)
         while member in self.members:
             self.pump(0.05)
 
