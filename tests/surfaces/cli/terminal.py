@@ -28,6 +28,9 @@ class Terminal:
         words: of the command, without `sayso`.
         columns: how wide it is.
         program: what Python runs.
+
+    Attributes:
+        seen: what was written so far, without styles. drawn: the same with them.
     """
 
     def __init__(
@@ -56,7 +59,7 @@ class Terminal:
             preexec_fn=_obey_interrupts,
         )
         os.close(theirs)
-        self.seen = ""
+        self.seen = self.drawn = ""
 
     def read_until(self, fits: Callable[[str], bool]) -> str:
         """What was written so far, without styles, once it fits or the process has ended."""
@@ -68,7 +71,9 @@ class Terminal:
                 break
             if not more:
                 break
-            self.seen += _STYLE.sub("", more.decode(errors="replace")).replace("\r\n", "\n")
+            text = more.decode(errors="replace").replace("\r\n", "\n")
+            self.drawn += text
+            self.seen += _STYLE.sub("", text)
         return self.seen
 
     def type(self, line: str) -> None:

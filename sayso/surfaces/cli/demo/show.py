@@ -20,7 +20,7 @@ from sayso.surfaces.cli.demo.messages import CustomerMessage, why_refused
 from sayso.surfaces.cli.demo.tally import ENDS, Tally, Told
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.show import receipt_text
-from sayso.surfaces.cli.words import many_lines, one_line
+from sayso.surfaces.cli.words import counted, many_lines, one_line
 
 _INDENT = 2
 _END_STYLES = {
@@ -157,8 +157,8 @@ class Screen:
         self._verdict(
             tally.log.exit_status == 0,
             f"the log is {tally.log.verdict.replace('_', ' ')}",
-            f"{tally.log.entries} entries under one signed root; {states} states say what their "
-            "last entry says",
+            f"{counted(tally.log.entries, 'entry')} under one signed root; "
+            f"{counted(states, 'state')} compared with the last entry of each",
         )
         for finding in tally.log.all_findings[:5]:
             self._console.print(Text(f"      {finding.message}", style="red"))
@@ -166,8 +166,8 @@ class Screen:
         self._verdict(
             books.agree,
             "the provider's books agree" if books.agree else "the provider's books differ",
-            f"{books.effects} effects there and here; refunded {_sums(books.provider_out)}; "
-            f"credited {_sums(books.provider_credit)}",
+            f"{counted(books.effects, 'effect')} there and here; "
+            f"refunded {_sums(books.provider_out)}; credited {_sums(books.provider_credit)}",
         )
         for difference in books.differences[:20]:
             self._console.print(Text(f"      {difference}", style="red"))
