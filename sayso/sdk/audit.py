@@ -222,6 +222,7 @@ class Audit:
         *,
         vkeys: Sequence[str] = (),
         checkpoints: Sequence[bytes] = (),
+        remembered: Sequence[bytes] = (),
         witnessed: Sequence[bytes] = (),
         policy: WitnessPolicy | None = None,
         segments: Path | None = None,
@@ -236,6 +237,7 @@ class Audit:
         Args:
             vkeys: the keys to pin instead.
             checkpoints: signed heads seen earlier; a log that was rewritten since is found out.
+            remembered: heads that verified before, whatever key signed them.
             witnessed: notes that count as far as witnesses of the policy cosigned them.
             policy: which keys and witnesses count; its keys are pinned, as with `vkeys`.
             segments: the folder of the sealed segments' files; the workspace's own when None.
@@ -254,6 +256,7 @@ class Audit:
             return Trust.parse(
                 vkeys or own,
                 checkpoints,
+                remembered=remembered,
                 witnessed=witnessed,
                 policy=policy,
                 segments=segments or self._workspace.segments_path,

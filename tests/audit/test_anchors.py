@@ -110,6 +110,32 @@ def test_a_witness_of_another_key_does_not_count(tmp_path: Path) -> None:
     assert [one.check for one in found.all_findings] == [Check.ANCHOR_PRESENT]
 
 
+def test_a_cosignature_that_does_not_fit_under_what_is_held_convicts_nobody(tmp_path: Path) -> None:
+    """Whoever can write where an auditor reads heads can put a witness's name there too."""
+    log = SmallLog()
+    path = log.write(tmp_path / "log.db")
+    head, line = (cosigned(log, 20, W1), W1.cosign("another text", AT).text().encode())
+    spoilt = log.note(20).encode() + line
+    for trust in (
+        Trust.parse((), [spoilt, head], policy=policy_of(W1)),
+        Trust.parse((), [head], witnessed=[spoilt], policy=policy_of(W1)),
+    ):
+        found = verify(path, trust=trust)
+        assert [one.check for one in found.all_findings] == [Check.COSIGNATURE_FITS]
+        assert found.verdict is Verdict.CANNOT_JUDGE
+
+
+def test_what_witnesses_cosigned_convicts_whoever_signed_it(tmp_path: Path) -> None:
+    """A checkpoint that is held and that no known key signed is evidence by its cosignatures."""
+    honest = SmallLog(40, seed=9)
+    path = SmallLog(32).write(tmp_path / "log.db")
+    note = cosigned(honest, 36, W1)
+    found = verify(path, trust=Trust.parse((), [note], policy=policy_of(W1)))
+    assert {one.damage for one in found.all_findings} >= {Damage.ROLLED_BACK, Damage.UNKNOWN_KEY}
+    found = verify(path, trust=Trust.parse((), [note], policy=policy_of(W2)))
+    assert Damage.ROLLED_BACK not in {one.damage for one in found.all_findings}
+
+
 def test_notes_in_the_database_count_by_their_cosignatures_alone(tmp_path: Path) -> None:
     """Nobody can forge one; a wrong one is damage."""
     log = SmallLog()
@@ -183,7 +209,8 @@ def test_a_bundle_is_anchored_too(tmp_path: Path) -> None:
 
 @pytest.mark.promise("audit:memory")
 def test_the_next_verification_starts_from_the_last(tmp_path: Path) -> None:
-    """A history that was rewritten in between is found by the auditor's own file."""
+    """A history that was rewritten in between is found by the auditor's own file, also where every
+    key was exchanged with it: what verified before needs nobody's signature."""
     memory = tmp_path / "memory"
     log = SmallLog(20)
     path = log.write(tmp_path / "log.db")
@@ -195,21 +222,28 @@ def test_the_next_verification_starts_from_the_last(tmp_path: Path) -> None:
             log.store_bodies(database)
             log.store_head(database)
             log.store_state(database)
-        found = verify(path, trust=Trust.parse((), read_memory(memory).checkpoints()))
+        found = verify(path, trust=_remembering(memory))
         assert found.verdict is Verdict.VERIFIED
         remember(memory, found)
-    assert verify(path, trust=Trust.parse((), read_memory(memory).checkpoints())).logs[
-        0
-    ].checkpoints == (40,)
+    assert verify(path, trust=_remembering(memory)).logs[0].checkpoints == (40,)
     log.bodies[3] = log.bodies[3].replace(b"shop.refund", b"shop.credit")
     with editing(path) as database:
         log.store_bodies(database)
         log.store_head(database)
-    forked = verify(path, trust=Trust.parse((), read_memory(memory).checkpoints()))
+    forked = verify(path, trust=_remembering(memory))
     assert [one.damage for one in forked.all_findings] == [Damage.FORKED]
     before = memory.read_bytes()
     remember(memory, forked)
     assert memory.read_bytes() == before
+    other = SmallLog(40, seed=9)
+    other.bodies = log.bodies
+    exchanged = verify(other.write(tmp_path / "other.db"), trust=_remembering(memory))
+    assert {one.damage for one in exchanged.all_findings} == {Damage.FORKED, Damage.UNKNOWN_KEY}
+    assert exchanged.verdict is Verdict.TAMPERED
+
+
+def _remembering(memory: Path) -> Trust:
+    return Trust.parse(remembered=read_memory(memory).checkpoints())
 
 
 def test_a_smaller_head_never_replaces_a_larger_one(tmp_path: Path) -> None:

@@ -202,6 +202,12 @@ def test_both_weigh_what_the_auditor_holds_alike(
         }.items()
         for word in ("--grown", shelf.keep(name, growth))
     )
+    spoilt = notes["earlier"] + W1.cosign("another text", 9).text()
+    notes["fork, other key"] = SmallLog(8, tenant="main", seed=7, plain=True).note()
+    notes["later, other key"] = SmallLog(20, seed=7).note()
+    notes["later, other key, cosigned"] = cosigned(SmallLog(20, seed=7), 20, W1).decode()
+    notes["spoilt"] = spoilt
+    policy = shelf.keep("one", f"log {log.signer.vkey}\nwitness one {W1.vkey}\nquorum one\n")
     cases: dict[str, Case] = {}
     for number, (name, note) in enumerate(notes.items()):
         file = shelf.keep(f"note {number}", note)
@@ -209,9 +215,15 @@ def test_both_weigh_what_the_auditor_holds_alike(
             words = ("--checkpoint", file)
             cases[f"{kind}, {name}"] = Case(shelf.folder / kind, words)
             cases[f"{kind}, {name}, grown"] = Case(shelf.folder / kind, (*words, *grown))
+            cases[f"{kind}, {name}, policy"] = Case(
+                shelf.folder / kind, (*words, "--policy", policy)
+            )
     said = dict(zip(cases, compare(list(cases.values()), capsys), strict=True))
     assert said["small, earlier"] == said["small, same"] == "verified"
     assert said["small, later"] == said["small, fork"] == "tampered"
+    for name in ("fork, other key", "later, other key", "spoilt, policy"):
+        assert said[f"small, {name}"] == said[f"cosigned, filtered, {name}"] == "cannot_judge"
+    assert said["small, later, other key, cosigned, policy"] == "tampered"
     assert said["small, later, grown"] == said["small, other log"] == "cannot_judge"
     assert said["cosigned, filtered, earlier"] == "cannot_judge"
     assert said["cosigned, filtered, earlier, grown"] == "verified"

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 from audit.attacks import ATTACKS, OK, TAMPERED, change_body
-from audit.small_log import SIZE, SmallLog, editing, frontier_of, signer_of
+from audit.small_log import SIZE, SmallLog, editing, signer_of
 
-from sayso.audit.notes.note import Checkpoint, sign_checkpoint
+from sayso.audit.notes.note import Checkpoint, Ed25519Signer, sign_checkpoint
+from sayso.audit.tree.merkle import LeafHashes, leaf_hash
 from sayso.audit.verify import verify
+from sayso.audit.verifying.bundle import write_bundle
 from sayso.audit.verifying.checks import Trust
 from sayso.audit.verifying.verification import Damage
 
@@ -70,15 +72,44 @@ def test_the_older_of_two_copies_is_recognised_by_the_newer_head(tmp_path: Path)
     assert [found.damage for found in verification.all_findings] == [Damage.ROLLED_BACK]
 
 
-def test_a_checkpoint_of_somebody_else_s_key_is_still_compared(tmp_path: Path) -> None:
-    """A note that the auditor kept is evidence even when no key at hand opens it."""
+@pytest.mark.promise("audit:evidence")
+def test_a_checkpoint_that_no_known_key_signed_accuses_nobody(tmp_path: Path) -> None:
+    """Whoever can write where heads are kept can write a wrong one: it is told, and no more.
+
+    Of the log's own size, beyond it, and with the log's name and key id over a wrong signature; in
+    a database, in a full bundle and in a filtered one. With its key pinned it convicts.
+    """
     log = SmallLog()
-    path = log.write(tmp_path / "log.db")
-    root = frontier_of(log.bodies[:-1]).root()
-    wrong = Checkpoint(origin=log.origin, size=40, root=root)
-    note = sign_checkpoint(wrong, signer_of(log.origin, seed=9)).encode()
-    damages = {one.damage for one in verify(path, trust=Trust.parse((), [note])).all_findings}
-    assert damages == {Damage.FORKED, Damage.UNKNOWN_KEY}
+    stranger = signer_of(log.origin, seed=9)
+    entries = list(enumerate(log.bodies))
+    hashes = LeafHashes(list(map(leaf_hash, log.bodies)))
+    for name, only, proofs in (("full", entries, None), ("some", entries[3:5], hashes)):
+        write_bundle(
+            tmp_path / name,
+            tenant=log.tenant,
+            note=log.note(),
+            vkeys=[log.signer.vkey],
+            entries=only,
+            proofs=proofs,
+        )
+    unsigned = log.note().replace("\n40\n", "\n60\n")
+    for path in (log.write(tmp_path / "log.db"), tmp_path / "full", tmp_path / "some"):
+        for note in (unsigned, *(_wrong(log, size, stranger) for size in (40, 60))):
+            for keys in ((), (log.signer.vkey,)):
+                found = verify(path, trust=Trust.parse(keys, [note.encode()]))
+                assert [one.damage for one in found.all_findings] == [Damage.UNKNOWN_KEY]
+                assert "no evidence" in found.all_findings[0].message
+                assert (found.exit_status, found.logs[0].checkpoints) == (2, ())
+        for size, damage in ((40, Damage.FORKED), (60, Damage.ROLLED_BACK)):
+            seen = _wrong(log, size, stranger).encode()
+            pinned = (log.signer.vkey, stranger.vkey)
+            found = verify(path, trust=Trust.parse(pinned, [seen]))
+            assert [one.damage for one in found.all_findings] == [damage]
+
+
+def _wrong(log: SmallLog, size: int, signer: Ed25519Signer) -> str:
+    checkpoint = Checkpoint(origin=log.origin, size=size, root=bytes(32))
+    return sign_checkpoint(checkpoint, signer)
 
 
 def test_damage_is_narrowed_to_the_subtree_that_holds_it(tmp_path: Path) -> None:

@@ -81,6 +81,11 @@ PROMISES: dict[str, Promise] = {
         "even the holder of the key.",
         "audit 4.6",
     ),
+    "audit:evidence": Promise(
+        "A checkpoint convicts a log only where somebody signed it whom the auditor or the log "
+        "knows; any other one is told and leaves the verdict open.",
+        "audit 4.6",
+    ),
     "audit:memory": Promise(
         "A verification that is remembered shows any later change of what was verified.",
         "audit 4.6",

@@ -22,15 +22,19 @@ class Witnessed:
     Attributes:
         note: exact bytes.
         checkpoint: what it says.
+        held: whether it was given from outside, and so is no part of what is judged.
         compared: whether the log was compared with it already.
     """
 
     note: bytes
     checkpoint: Checkpoint
+    held: bool = False
     compared: bool = False
 
 
-def read_witnessed(notes: Iterable[bytes], origin: str) -> tuple[Witnessed, ...]:
+def read_witnessed(
+    notes: Iterable[bytes], origin: str, *, held: bool = False
+) -> tuple[Witnessed, ...]:
     """Those of the notes that are checkpoints of this log; others say nothing about it."""
     found: dict[bytes, Witnessed] = {}
     for note in notes:
@@ -39,8 +43,16 @@ def read_witnessed(notes: Iterable[bytes], origin: str) -> tuple[Witnessed, ...]
         except IntegrityError:
             continue
         if checkpoint.origin == origin:
-            found[note] = Witnessed(note=note, checkpoint=checkpoint)
+            found[note] = Witnessed(note=note, checkpoint=checkpoint, held=held)
     return tuple(found.values())
+
+
+def is_cosigned(note: bytes, policy: WitnessPolicy | None) -> bool:
+    """Whether enough witnesses vouch for a checkpoint, whoever else signed it."""
+    if policy is None:
+        return False
+    checkpoint = Checkpoint.parse(parse_note(note)[0])
+    return _cosigned(Witnessed(note=note, checkpoint=checkpoint), policy, Findings()) is not None
 
 
 def judge_anchors(
@@ -107,7 +119,8 @@ def _cosigned(one: Witnessed, policy: WitnessPolicy, findings: Findings) -> Anch
             continue
         if not key.accepts(message, line.signature):
             said = f"a signature of `{key.name[:80]}` does not fit the checkpoint"
-            findings.add(Check.COSIGNATURE_FITS, Damage.BAD_SIGNATURE, said)
+            damage = Damage.UNWITNESSED if one.held else Damage.BAD_SIGNATURE
+            findings.add(Check.COSIGNATURE_FITS, damage, said)
             fits = False
         elif witness is not None:
             times[witness.name] = time_of(line.signature)

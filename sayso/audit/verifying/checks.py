@@ -7,13 +7,13 @@ the log's own key, or who puts an old copy in its place.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 from sayso.audit.logs import EnteredHead, judge_entered
-from sayso.audit.notes.anchors import Witnessed, judge_anchors, read_witnessed
+from sayso.audit.notes.anchors import Witnessed, is_cosigned, judge_anchors, read_witnessed
 from sayso.audit.notes.growth import Growth, is_beginning
 from sayso.audit.notes.note import Checkpoint, Verifier, open_checkpoint, parse_note
 from sayso.audit.notes.policyfile import WitnessPolicy
@@ -49,7 +49,9 @@ class Trust:
     Attributes:
         keys: the public keys that may sign; empty takes whatever the source lists, which proves
             only that the source agrees with itself.
-        checkpoints: signed notes seen earlier, exact bytes; each must still hold.
+        checkpoints: signed notes seen earlier, exact bytes; each must still hold, if it is signed.
+        remembered: those of them that verified when the caller read the log before: they are
+            evidence whatever keys the log has now.
         witnessed: notes from elsewhere that count as far as witnesses of the policy cosigned them.
         policy: which witnesses count; its logs' keys are among `keys`.
         segments: the folder of the sealed segments' files; None when they are not at hand.
@@ -61,6 +63,7 @@ class Trust:
 
     keys: tuple[Verifier, ...] = ()
     checkpoints: tuple[bytes, ...] = ()
+    remembered: frozenset[bytes] = frozenset()
     witnessed: tuple[bytes, ...] = ()
     policy: WitnessPolicy | None = None
     segments: Path | None = None
@@ -74,6 +77,7 @@ class Trust:
         vkeys: Iterable[str] = (),
         checkpoints: Iterable[bytes] = (),
         *,
+        remembered: Iterable[bytes] = (),
         witnessed: Iterable[bytes] = (),
         policy: WitnessPolicy | None = None,
         segments: Path | None = None,
@@ -89,10 +93,11 @@ class Trust:
         """
         keys = {key.vkey: key for key in map(Verifier.parse, vkeys)}
         keys |= {key.vkey: key for key in (policy.log_keys() if policy else ())}
-        held = tuple(stamped)
+        held, own = tuple(stamped), tuple(remembered)
         return cls(
             keys=tuple(keys.values()),
-            checkpoints=tuple(dict.fromkeys((*checkpoints, *(one.note for one in held)))),
+            checkpoints=tuple(dict.fromkeys((*checkpoints, *own, *(one.note for one in held)))),
+            remembered=frozenset(own),
             witnessed=tuple(witnessed),
             policy=policy,
             segments=segments,
@@ -368,21 +373,29 @@ def read_checkpoints(trust: Trust, findings: Findings) -> tuple[SeenCheckpoint, 
     return tuple(seen)
 
 
-def judge_signers(
+def evidence_of(
     seen: Iterable[SeenCheckpoint], history: KeyHistory, trust: Trust, findings: Findings
-) -> None:
-    """Judge who signed the outside checkpoints of one log.
+) -> tuple[SeenCheckpoint, ...]:
+    """Those of one log's outside checkpoints that the log has to agree with.
 
-    They are compared with the log in any case: a note that the caller kept is evidence even when
-    the log's keys have been exchanged since.
+    INVARIANT: anybody can write a checkpoint of any log, so one convicts nobody unless somebody
+    whom the caller knows has signed it, or the caller has verified it before. What nobody signed is
+    told and leaves the verdict open.
     """
     ranged = {period.key.vkey for period in history.periods}
+    found: list[SeenCheckpoint] = []
     for one in seen:
         try:
             open_checkpoint(one.note, _known_keys(one.checkpoint, history, trust, ranged))
         except IntegrityError as error:
+            counts = one.note in trust.remembered or is_cosigned(one.note, trust.policy)
             message = f"the outside checkpoint at {one.checkpoint.size}: {error.message}"
+            message += "" if counts else ", so it is no evidence; pin its key if it is known to you"
             findings.add(Check.CHECKPOINT_SIGNED, Damage.UNKNOWN_KEY, message)
+            if not counts:
+                continue
+        found.append(one)
+    return tuple(found)
 
 
 def signed_by(history: KeyHistory, trust: Trust) -> SignedBy:
@@ -418,9 +431,16 @@ def witnessed_notes(
         return ()
     own = () if source.head is None else (as_bytes(source.head.note),)
     return (
-        *read_witnessed((*own, *source.witnessed, *trust.witnessed), source.origin),
-        *(Witnessed(note=one.note, checkpoint=one.checkpoint, compared=True) for one in seen),
+        *read_witnessed((*own, *source.witnessed), source.origin),
+        *read_witnessed(trust.witnessed, source.origin, held=True),
+        *seen_as_witnessed(seen),
     )
+
+
+def seen_as_witnessed(seen: Iterable[SeenCheckpoint]) -> Iterator[Witnessed]:
+    """The outside checkpoints; what of them is evidence is compared with the log by itself."""
+    for one in seen:
+        yield Witnessed(note=one.note, checkpoint=one.checkpoint, held=True, compared=True)
 
 
 def as_bytes(note: str | bytes) -> bytes:
@@ -468,7 +488,7 @@ def judge_log(
     count = walk.frontier.size
     history = judge_keys(source.keys, walk.rotations, source.origin, trust.pinned, findings)
     pinned = judge_opened(opened, history, trust, findings)
-    judge_signers(seen, history, trust, findings)
+    evidence = evidence_of(seen, history, trust, findings)
     sealed.judge(walk, history)
     if head and opened:
         judge_root(walk, opened.checkpoint, peaks, findings)
@@ -477,7 +497,7 @@ def judge_log(
         findings.add(Check.HEAD_PRESENT, Damage.DELETED, "there are entries and no signed head")
     size = opened.checkpoint.size if opened else count
     growths = trust.growths if source.exported else ()
-    held = [one.checkpoint for one in seen]
+    held = [one.checkpoint for one in evidence]
     confirmed = judge_checkpoints(held, walk, size, findings, growths)
     if not count and not size:
         findings.add(Check.LOG_NOT_EMPTY, Damage.EMPTY, "the log has no entries")

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from sayso.audit.entry import StoredEntry
-from sayso.audit.notes.anchors import Witnessed, judge_anchors, read_witnessed
+from sayso.audit.notes.anchors import judge_anchors, read_witnessed
 from sayso.audit.notes.growth import is_beginning
 from sayso.audit.notes.note import Checkpoint
 from sayso.audit.notes.stamped import judge_stamped, read_stamped
@@ -20,9 +20,10 @@ from sayso.audit.verifying.checks import (
     Trust,
     add_older,
     as_bytes,
+    evidence_of,
     judge_opened,
-    judge_signers,
     open_head,
+    seen_as_witnessed,
     signed_by,
 )
 from sayso.audit.verifying.guard import guard
@@ -71,7 +72,7 @@ class Filtered:
         opened = open_head(head, origin, keys, trust, findings)
         history = listed_history(keys, trust.pinned)
         pinned = judge_opened(opened, history, trust, findings)
-        judge_signers(seen, history, trust, findings)
+        evidence = evidence_of(seen, history, trust, findings)
         anchor = self._judge_anchor(head, opened, seen, trust)
         stamps = self._judge_stamps(opened, history, trust)
         count = self._judge_rows(opened.checkpoint if opened else None, progress, deep=deep)
@@ -87,7 +88,7 @@ class Filtered:
             vkey=opened.vkey if opened else "",
             pinned=pinned,
             note=as_bytes(head.note).decode() if opened else "",
-            checkpoints=_compare(seen, checkpoint, trust, findings),
+            checkpoints=_compare(evidence, checkpoint, trust, findings),
             anchor=anchor,
             stamps=stamps,
             complete=False,
@@ -108,10 +109,11 @@ class Filtered:
         if trust.policy is None or opened is None:
             return None
         own = opened.checkpoint
-        notes = read_witnessed((as_bytes(head.note), *trust.witnessed), own.origin)
-        notes = tuple(one for one in notes if one.checkpoint.size >= own.size)
-        notes += tuple(
-            Witnessed(note=one.note, checkpoint=one.checkpoint, compared=True) for one in seen
+        told = read_witnessed(trust.witnessed, own.origin, held=True)
+        notes = (
+            *read_witnessed((as_bytes(head.note),), own.origin),
+            *(one for one in told if one.checkpoint.size >= own.size),
+            *seen_as_witnessed(seen),
         )
         roots = {own.size: own.root}
         return judge_anchors(notes, trust.policy, roots.get, own.size, self._findings)

@@ -14,6 +14,8 @@ import pytest
 from surfaces.cli.line import Place
 from surfaces.cli.test_servers import running
 
+from sayso.audit.notes.note import Checkpoint, Ed25519Signer, sign_checkpoint
+
 
 def append(place: Place, text: str) -> None:
     """Add to the settings."""
@@ -115,6 +117,25 @@ def test_serve_publishes_by_itself(place: Place, tmp_path: Path) -> None:
     assert place.line("audit", "verify", *published).status == 0
     with closing(sqlite3.connect(place.database)) as rows:
         assert rows.execute("select count(*) from publication").fetchone()[0] >= 3
+
+
+@pytest.mark.promise("audit:evidence")
+def test_who_can_write_where_heads_are_published_accuses_no_honest_log(
+    place: Place, tmp_path: Path
+) -> None:
+    """A head of another tree, and of more entries, by a key of the writer's own: exit status 2."""
+    share = tmp_path / "share"
+    share.mkdir()
+    append(place, f'\n[[publishing.places]]\nname = "share"\ndirectory = "{share}"\n')
+    place.line("audit", "query", "name:x")
+    place.line.done("audit", "publish")
+    published = ("audit", "verify", "--published", str(share))
+    assert place.line(*published).status == 0
+    wrong = Checkpoint(origin="shop/main", size=999, root=bytes(32))
+    note = sign_checkpoint(wrong, Ed25519Signer.generate("shop/main"))
+    (share / "shop" / "main" / "999.checkpoint").write_text(note)
+    ran = place.line(*published)
+    assert (ran.status, "unknown_key" in ran.out, "rolled_back" in ran.out) == (2, True, False)
 
 
 @pytest.mark.promise("cli:rotation")

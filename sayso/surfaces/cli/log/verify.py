@@ -32,6 +32,7 @@ class _Held:
     Attributes:
         keys: public keys.
         seen: signed heads that must still hold.
+        remembered: heads that verified before.
         witnessed: notes that count by their cosignatures.
         policy: which witnesses count.
         segments: the folder of the sealed segments' files.
@@ -42,6 +43,7 @@ class _Held:
 
     keys: tuple[str, ...]
     seen: tuple[bytes, ...]
+    remembered: tuple[bytes, ...]
     witnessed: tuple[bytes, ...]
     policy: WitnessPolicy | None
     segments: Path | None
@@ -174,8 +176,7 @@ def _held(
     seen = [file.read_bytes() for file in checkpoints or ()]
     for folder in published or ():
         seen += read_published(folder)
-    if state is not None:
-        seen += read_memory(state).checkpoints()
+    remembered = () if state is None else read_memory(state).checkpoints()
     rules = WitnessPolicy.read(policy) if policy is not None else None
     witnessed: tuple[bytes, ...] = ()
     if ask_witnesses:
@@ -199,6 +200,7 @@ def _held(
     return _Held(
         keys=tuple(vkeys or ()),
         seen=tuple(seen),
+        remembered=remembered,
         witnessed=witnessed,
         policy=rules,
         segments=segments,
@@ -220,6 +222,7 @@ def _verify_workspace(folder: Path, held: _Held, deep: bool, out: Out) -> Verifi
             return sayso.audit.verify(
                 vkeys=held.keys,
                 checkpoints=held.seen,
+                remembered=held.remembered,
                 witnessed=held.witnessed,
                 policy=held.policy,
                 segments=held.segments,
@@ -239,6 +242,7 @@ def _verify_source(source: str, held: _Held, deep: bool, out: Out) -> Verificati
     trust = Trust.parse(
         held.keys,
         held.seen,
+        remembered=held.remembered,
         witnessed=held.witnessed,
         policy=held.policy,
         segments=held.segments,
