@@ -165,7 +165,7 @@ def _second(workspace: Workspace) -> MlDsaCosigner | None:
         raise ConfigError(
             Code.INVALID_SETTING,
             "`publishing.second_key` is no ML-DSA-44 key",
-            next_step="make one with `sayso audit second-key FILE`",
+            next_step="make one with `sayso audit make-key FILE --name NAME --for ml-dsa`",
         )
     return found
 
@@ -202,6 +202,22 @@ async def read_next_keys(sayso: Sayso) -> list[tuple[str, str]]:
         successors = sayso.house.log.signers_of(Tenant(tenant))[1:]
         found += [(tenant, one.vkey) for one in successors if one.vkey != vkey]
     return found
+
+
+async def read_second_keys(sayso: Sayso) -> list[tuple[str, str]]:
+    """The same for the ML-DSA-44 key that signs published heads as well; nothing without one.
+
+    Raises:
+        ConfigError: `invalid_setting`, `missing_secret`.
+    """
+    second = _second(sayso.workspace)
+    if second is None:
+        return []
+    origin_of = sayso.house.log.origin_of
+    return [
+        (tenant, second.named(origin_of(Tenant(tenant))).vkey)
+        for tenant, _ in await read_log_keys(sayso)
+    ]
 
 
 def _base64(row: Row) -> str | None:

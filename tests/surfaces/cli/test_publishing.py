@@ -228,6 +228,30 @@ def test_a_witness_follows_a_change_of_keys_by_the_recipe(place: Place, tmp_path
     assert place.line.done("audit", "keys")["next"] == []
 
 
+@pytest.mark.promise("cli:anchored")
+def test_the_second_key_is_printed_as_a_policy_names_it(place: Place, tmp_path: Path) -> None:
+    """`audit keys` left it out, so no auditor could ask for both signatures of a published head."""
+    place.line("audit", "query", "name:x")
+    made = place.line.done("audit", "make-key", "keys/2.key", "--name", "shop", "--for", "ml-dsa")
+    with witnessing(place, tmp_path / "finance") as witness:
+        assert place.line.done("audit", "keys")["second"] == []
+        alone = auditors_policy(place, witness, tmp_path / "alone")
+        place.line.done("audit", "publish")
+        place.edit_settings("[publishing]", '[publishing]\nsecond_key = "file:keys/2.key"')
+        policy = auditors_policy(place, witness, tmp_path / "policy")
+        for file, status in ((alone, 0), (policy, 2)):
+            assert place.line("audit", "verify", "--policy", file).status == status
+        place.line("audit", "query", "name:x")
+        assert published(place) == {None}
+        for words in ((), ("--ask-witnesses",)):
+            assert place.line("audit", "verify", "--policy", policy, *words).status == 0
+        listed = place.line.done("audit", "keys")["second"]
+    assert [one["tenant"] for one in listed] == ["main", "sayso:logs"]
+    assert all(one["vkey"] in Path(policy).read_text().split() for one in listed)
+    # The same key under each log's name, where `make-key` printed it under the workspace's.
+    assert not {one["vkey"] for one in listed} & {made["vkey"]}
+
+
 def published(place: Place) -> set[object]:
     """Publish; the problems of all places, None where there is none."""
     return {one["problem"] for one in place.line.done("audit", "publish")["places"]}

@@ -13,7 +13,7 @@ from sayso.audit.notes.cosignature import Ed25519Cosigner, MlDsaCosigner
 from sayso.audit.notes.note import Ed25519Signer
 from sayso.errors import Code, ConfigError, RefusedError
 from sayso.sdk.app import Sayso
-from sayso.sdk.publishing import read_log_keys, read_next_keys
+from sayso.sdk.publishing import read_log_keys, read_next_keys, read_second_keys
 from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.place import CLI, find_workspace, run
@@ -102,27 +102,33 @@ def keys(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int:
     """Print the key of each log as a line of a policy, for witnesses and auditors.
 
     Where `signing.next_key` is set, the next key of each log is printed as well: witnesses and
-    auditors need it before `sayso audit rotate-key`.
+    auditors need it before `sayso audit rotate-key`. Where `publishing.second_key` is set, so is
+    the ML-DSA-44 key that signs published heads too; a policy that names it wants both signatures.
     """
     out = Out(as_json=as_json)
     folder = find_workspace(workspace)
 
-    async def work() -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    async def work() -> dict[str, list[tuple[str, str]]]:
         async with Sayso.open(folder, act=False) as sayso:
-            return await read_log_keys(sayso), await read_next_keys(sayso)
+            return {
+                "logs": await read_log_keys(sayso),
+                "second": await read_second_keys(sayso),
+                "next": await read_next_keys(sayso),
+            }
 
-    now, later = run(work())
+    found = run(work())
     if as_json:
-        listed = {
-            name: [{"tenant": tenant, "vkey": vkey} for tenant, vkey in found]
-            for name, found in (("logs", now), ("next", later))
-        }
-        out.document(listed)
+        out.document(
+            {
+                name: [{"tenant": tenant, "vkey": vkey} for tenant, vkey in listed]
+                for name, listed in found.items()
+            }
+        )
         return 0
-    for _, vkey in now:
+    for _, vkey in (*found["logs"], *found["second"]):
         out.line(f"log {vkey}")
-    if later:
+    if found["next"]:
         out.line("# from `sayso audit rotate-key` on")
-    for _, vkey in later:
+    for _, vkey in found["next"]:
         out.line(f"log {vkey}")
     return 0
