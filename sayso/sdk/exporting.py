@@ -16,6 +16,7 @@ from sayso.audit.queries.query import Query
 from sayso.audit.segments.rows import pruned_to, read_segments
 from sayso.audit.tree.merkle import HashSource, LeafHashes, leaf_hash
 from sayso.audit.tree.proof import prove
+from sayso.audit.unwritten import reading
 from sayso.errors import Code, IntegrityError, RefusedError
 from sayso.ids import Tenant
 from sayso.sdk.log_index import fill, unindexed
@@ -155,9 +156,11 @@ def write_export(source: Source, path: Path, kind: ExportFormat, query: Query) -
     Raises:
         RefusedError: `invalid_input`, when the path exists; `nothing_to_verify`, when nothing fits.
         ConfigError: `missing_extra`.
+            `store_unavailable`, when the log cannot be read; `store_full`, `invalid_setting`, when
+            the path cannot be written.
         IntegrityError: `tampered`, when the log does not fit its head; nothing is left behind.
     """
-    entries = source.entries(query)
+    entries = reading(source.entries(query))
     first = next(entries, None)
     if first is None:
         raise nothing_fits()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sqlite3
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
@@ -21,11 +23,14 @@ from support.house import ShopHouse, open_shop
 from sayso.audit.entry import canonical_bytes
 from sayso.audit.exports.ocsf import SCHEMA_VERSION
 from sayso.audit.notes.note import Ed25519Signer
+from sayso.audit.queries.query import Query
 from sayso.audit.verify import verify
 from sayso.audit.verifying.checks import Trust
 from sayso.audit.verifying.verification import Check, Verdict
-from sayso.errors import Code, IntegrityError, RefusedError
+from sayso.errors import Code, ConfigError, IntegrityError, RefusedError
 from sayso.money import Money
+from sayso.sdk.exporting import ExportFormat, Source, write_export
+from sayso.store.base import Reader
 
 # These have no types, or none that a strict checker takes.
 ARROW: Any = import_module("pyarrow")
@@ -273,6 +278,32 @@ async def test_a_log_that_does_not_fit_its_head_is_not_exported(lived: Lived, ki
     with pytest.raises(IntegrityError) as refused:
         await lived.export(kind)
     assert refused.value.code is Code.TAMPERED
+    assert not list(lived.folder.glob("*export*"))
+
+
+class Damaged(Source):
+    """A log on a disk that can be read no further than its first entry."""
+
+    def entries(self, query: Query) -> Iterator[tuple[int, bytes]]:
+        yield next(super().entries(query))
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+async def test_what_cannot_be_read_is_no_fault_of_the_path_that_is_written(
+    lived: Lived, kind: str
+) -> None:
+    """An operator looked for what is wrong with the folder of the export, not with the database."""
+    sayso, path = lived.house.sayso, lived.folder / "export"
+
+    def export(reader: Reader) -> int:
+        source = Damaged.open(reader, sayso.house.tenant, [sayso.audit.vkey()], None)
+        return write_export(source, path, ExportFormat(kind), Query())
+
+    with pytest.raises(ConfigError) as refused:
+        await sayso.house.store.read(export)
+    assert refused.value.code is Code.STORE_UNAVAILABLE
+    assert "the log cannot be read: input/output error" in refused.value.message
     assert not list(lived.folder.glob("*export*"))
 
 
