@@ -8,12 +8,13 @@ What it proves, and what only a pinned key or an outside checkpoint can prove, i
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sqlite3
 import sys
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import TextIO, TypeVar, cast
 
 import orjson
 
@@ -27,6 +28,7 @@ from sayso.audit.notes.stamped import (
 )
 from sayso.audit.segments.sealed import pruned_size
 from sayso.audit.signing.keys import ListedKey
+from sayso.audit.unwritten import drop_output
 from sayso.audit.verifying.bundle import BundleReader, Manifest, readable
 from sayso.audit.verifying.checks import (
     Head,
@@ -472,9 +474,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stamped=[one for path in chosen.timestamps for one in read_stamps(path)],
         )
     except (OSError, SaysoError) as error:
-        sys.stderr.write(f"{error}\n")
+        _say(str(error))
         return Verdict.CANNOT_JUDGE.exit_status
-    on_terminal = sys.stderr.isatty()
+    stderr = cast("TextIO | None", sys.stderr)
+    on_terminal = stderr is not None and stderr.isatty()
     try:
         verification = verify(
             chosen.path,
@@ -484,18 +487,40 @@ def main(arguments: Sequence[str] | None = None) -> int:
             progress=_show_progress if on_terminal else None,
         )
     except SaysoError as error:
-        sys.stderr.write(f"{error}\n")
+        _say(str(error))
         return Verdict.CANNOT_JUDGE.exit_status
     except Exception as error:  # noqa: BLE001  (the edge: what nobody foresaw is no verdict, not 1)
-        sys.stderr.write(f"{printable(f'the verifier broke off: {error!r:.200}')}\n")
+        _say(f"the verifier broke off: {error!r:.200}")
         return Verdict.CANNOT_JUDGE.exit_status
     if on_terminal:
         sys.stderr.write("\r\x1b[K")
-    if chosen.json:
-        sys.stdout.write(orjson.dumps(verification.to_json()).decode() + "\n")
-    else:
-        sys.stdout.write(describe(verification))
-    return verification.exit_status
+    told = (
+        orjson.dumps(verification.to_json()).decode() + "\n"
+        if chosen.json
+        else describe(verification)
+    )
+    return _print(told) or verification.exit_status
+
+
+def _print(told: str) -> int:
+    """Print a verdict; 2 where it cannot be, since nothing is verified of which nobody hears."""
+    stdout = cast("TextIO | None", sys.stdout)
+    if stdout is None:  # closed by whoever wants the exit status alone (`>&-`)
+        return 0
+    try:
+        stdout.write(told)
+        stdout.flush()
+    except OSError as error:
+        drop_output(stdout)
+        if not isinstance(error, BrokenPipeError):
+            _say(f"the output cannot be written: {error.strerror}")
+        return Verdict.CANNOT_JUDGE.exit_status
+    return 0
+
+
+def _say(text: str) -> None:
+    with contextlib.suppress(OSError, AttributeError):
+        sys.stderr.write("".join(f"{printable(line)}\n" for line in text.splitlines()))
 
 
 if __name__ == "__main__":

@@ -250,6 +250,11 @@ PROMISES: dict[str, Promise] = {
         "Access, erasure and legal holds work from the command line, for people with the role.",
         "issue 4",
     ),
+    "cli:lost-output": Promise(
+        "Output that cannot be written is said, with the next step, and ends a command with no "
+        "status of success; where its reader has gone, it ends quietly.",
+        "design 6",
+    ),
     "cli:exit-status": Promise(
         "`audit verify` ends with 0 verified, 1 tampered, 2 cannot judge.", "audit 4.6"
     ),

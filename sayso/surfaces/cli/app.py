@@ -7,7 +7,6 @@ is enough.
 from __future__ import annotations
 
 import contextlib
-import io
 import logging
 import os
 import sys
@@ -18,6 +17,7 @@ from typing import Annotated
 
 import typer
 
+from sayso.audit.unwritten import unwritten
 from sayso.errors import SaysoError
 from sayso.sdk.exporters import start_exporting
 from sayso.surfaces.cli.outside import Outside
@@ -25,6 +25,7 @@ from sayso.surfaces.cli.problem import (
     FAILED,
     INTERRUPTED,
     OK,
+    UNREAD,
     exit_status,
     internal,
     problem_json,
@@ -32,6 +33,7 @@ from sayso.surfaces.cli.problem import (
     usage,
 )
 from sayso.surfaces.cli.root import Root
+from sayso.surfaces.cli.stdout import Output, watched_stdout
 
 COMMANDS: dict[str, str] = {
     "demo": "See it work: from customers' words to proven refunds.",
@@ -123,9 +125,11 @@ def installed_version() -> str:
 
 def main(outside: Outside, argv: Sequence[str] | None = None) -> int:
     """Run a command line; the exit status. It never lets a traceback through."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # an old terminal shows `?` instead of failing
+    with watched_stdout() as output:
+        return _run(outside, argv, output)
+
+
+def _run(outside: Outside, argv: Sequence[str] | None, output: Output) -> int:
     words = list(sys.argv[1:] if argv is None else argv) or ["--help"]
     debug = "--debug" in words[:1] or os.environ.get("SAYSO_DEBUG") == "1"
     # NOTE: a library's warning is for whoever debugs; the commands say themselves what matters.
@@ -136,16 +140,20 @@ def main(outside: Outside, argv: Sequence[str] | None = None) -> int:
         stop_exporting = start_exporting(os.environ)
         app = build_app(outside, frozenset({command} if command else ()))
         status: object = app(words, standalone_mode=False, prog_name="sayso")
+        sys.stdout.flush()
         if status == INTERRUPTED:  # Typer takes a KeyboardInterrupt for an exit with this status
-            sys.stderr.write("stopped\n")
+            _say("stopped")
         return status if isinstance(status, int) else OK
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         # The edge of the process: whatever happened becomes a status and two lines.
-        if debug:
+        if output.lost is not None:
+            return _tell_lost(output.lost)
+        # NOTE: Typer and Rich end the process themselves, with 1, where nobody reads any more.
+        if debug or isinstance(error, SystemExit):
             raise
         return _explain(error, as_json="--json" in words)
     except KeyboardInterrupt:
-        sys.stderr.write("stopped\n")
+        _say("stopped")
         return INTERRUPTED
     finally:
         stop_exporting()
@@ -155,14 +163,31 @@ def _nothing() -> None:
     return None
 
 
-def _explain(error: Exception, *, as_json: bool) -> int:
+def _say(text: str) -> None:
+    """Say something on stderr, as far as it takes anything."""
+    with contextlib.suppress(OSError):
+        sys.stderr.write(f"{text}\n")
+        sys.stderr.flush()
+
+
+def _tell_lost(error: OSError) -> int:
+    """Say that the output got lost; nothing, where its reader has read enough."""
     if isinstance(error, BrokenPipeError):
-        # SOURCE: Python docs, signal: note on SIGPIPE; else the interpreter complains at exit.
-        with contextlib.suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
+        return UNREAD
+    look = "what the command did is done: look before you run it again"
+    lost = unwritten(
+        "the output",
+        error,
+        full=f"free some disk space; {look}",
+        otherwise=f"send it elsewhere; {look}",
+    )
+    _say(problem_text(lost))
+    return exit_status(lost)
+
+
+def _explain(error: Exception, *, as_json: bool) -> int:
     if isinstance(error, typer.Abort):
-        sys.stderr.write("stopped\n")
+        _say("stopped")
         return FAILED
     if isinstance(error, typer.TyperException):
         # NOTE: Typer's usage errors know where they arose, but their class is not public.
@@ -179,8 +204,9 @@ def _explain(error: Exception, *, as_json: bool) -> int:
     if as_json:
         from sayso.surfaces.cli.output import Out
 
-        Out(as_json=True).document(problem_json(found))
-    sys.stderr.write(problem_text(found) + "\n")
+        with contextlib.suppress(OSError):  # what it is about is said below all the same
+            Out(as_json=True).document(problem_json(found))
+    _say(problem_text(found))
     return exit_status(found)
 
 

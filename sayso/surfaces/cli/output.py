@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -145,13 +146,13 @@ class Out:
     def note(self, text: str) -> None:
         """Say on stderr what is going on, when a person may be waiting."""
         if self._stderr.isatty():
-            self._stderr.write(f"{text}\n")
-            self._stderr.flush()
+            self.warn(text)
 
     def warn(self, text: str) -> None:
-        """Say something on stderr, always."""
-        self._stderr.write(f"{text}\n")
-        self._stderr.flush()
+        """Say something on stderr, as far as it takes anything."""
+        with contextlib.suppress(OSError):
+            self._stderr.write(f"{text}\n")
+            self._stderr.flush()
 
 
 _GAP = 3

@@ -1,0 +1,78 @@
+"""Standard output, watched: that some of it got lost is known, whoever wrote it and however."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from sayso.audit.unwritten import drop_output
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+
+class Output:
+    """What became of the output.
+
+    Attributes:
+        lost: why some of it could not be written; None where all of it was.
+    """
+
+    lost: OSError | None = None
+
+
+class _Watched(io.FileIO):
+    def __init__(self, descriptor: int, output: Output) -> None:
+        super().__init__(descriptor, "wb", closefd=False)
+        self._output = output
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        try:
+            return super().write(data)
+        except OSError as error:
+            self._output.lost = error
+            raise
+
+
+@contextmanager
+def watched_stdout() -> Generator[Output]:
+    """What is printed in the block is watched, and what is still held at its end goes out.
+
+    An old terminal shows `?` for what it has not; what is closed (`>&-`) leads nowhere.
+    """
+    for name in ("stdout", "stderr"):
+        stream: object = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    given, output = sys.stdout, Output()
+    watched, descriptor = given, _descriptor_of(given)
+    if descriptor is not None and isinstance(given, io.TextIOWrapper):
+        watched = io.TextIOWrapper(
+            io.BufferedWriter(_Watched(descriptor, output)),
+            encoding=given.encoding,
+            errors="replace",
+            line_buffering=given.line_buffering,
+            write_through=given.write_through,
+        )
+    sys.stdout = watched
+    try:
+        yield output
+    finally:
+        sys.stdout = given
+        if output.lost is not None:
+            drop_output(watched)
+
+
+def _descriptor_of(stream: TextIO) -> int | None:
+    """None for what is no file, such as a test's."""
+    try:
+        return stream.fileno()
+    except OSError:
+        return None
