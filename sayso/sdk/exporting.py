@@ -173,7 +173,7 @@ def write_export(source: Source, path: Path, kind: ExportFormat, query: Query) -
 def _write_bundle(
     source: Source, path: Path, query: Query, entries: Iterator[tuple[int, bytes]]
 ) -> int:
-    from sayso.audit.verifying.bundle import write_bundle  # only exports need it
+    from sayso.audit.exports.bundle import write_bundle  # only exports need it
 
     whole = query == Query()
     manifest = write_bundle(

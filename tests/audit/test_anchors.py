@@ -8,12 +8,12 @@ import pytest
 from audit.small_log import SmallLog, editing
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from sayso.audit.exports.bundle import write_bundle
 from sayso.audit.notes.cosignature import Ed25519Cosigner, MlDsaCosigner
 from sayso.audit.notes.note import parse_note
 from sayso.audit.notes.policyfile import WitnessPolicy
 from sayso.audit.tree.merkle import LeafHashes, leaf_hash
 from sayso.audit.verify import main, verify
-from sayso.audit.verifying.bundle import write_bundle
 from sayso.audit.verifying.checks import Trust
 from sayso.audit.verifying.memory import NOTHING_SEEN, read_memory, remember
 from sayso.audit.verifying.verification import Check, Damage, Verdict, Verification

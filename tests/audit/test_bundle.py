@@ -9,9 +9,10 @@ import pytest
 from audit.small_log import SmallLog, signer_of
 from audit.test_verify_checks import rebuild_manifest
 
+from sayso.audit.exports.bundle import write_bundle
 from sayso.audit.tree.merkle import LeafHashes, leaf_hash
 from sayso.audit.verify import verify
-from sayso.audit.verifying.bundle import ENTRIES, MANIFEST, PROOFS, Manifest, write_bundle
+from sayso.audit.verifying.bundle import ENTRIES, MANIFEST, PROOFS, Manifest
 from sayso.audit.verifying.checks import Trust
 from sayso.audit.verifying.verification import Check, Damage, Verdict
 from sayso.errors import IntegrityError, RefusedError

@@ -16,10 +16,10 @@ from audit.sealed_log import SealedLog
 from audit.small_log import AGENT, SmallLog, editing, signer_of
 
 from sayso.audit.entry import Entry, EntryKind, Json
+from sayso.audit.exports.bundle import write_bundle
 from sayso.audit.segments.segment import SegmentInfo, SegmentReader
 from sayso.audit.tree.merkle import LeafHashes, leaf_hash
 from sayso.audit.verify import main, verify
-from sayso.audit.verifying.bundle import write_bundle
 from sayso.audit.verifying.checks import Trust
 from sayso.audit.verifying.verification import Check, Verdict
 from sayso.errors import IntegrityError

@@ -20,11 +20,11 @@ from audit.small_log import SmallLog, frontier_of, plain_entry
 from audit.test_anchors import W1, cosigned
 from audit.test_older_exports import growth_of
 
+from sayso.audit.exports.bundle import write_bundle
 from sayso.audit.notes.cosignature import MlDsaCosigner
 from sayso.audit.notes.note import parse_note
 from sayso.audit.tree.merkle import LeafHashes, leaf_hash
 from sayso.audit.verify import main
-from sayso.audit.verifying.bundle import write_bundle
 
 SECOND = Path(__file__).parent / "oracle" / "second.mjs"
 VECTORS = Path(__file__).parents[1] / "vectors"

@@ -16,11 +16,11 @@ from audit.small_log import SmallLog, editing
 from audit.test_anchors import W1, policy_of
 from vectors.make_timestamp_vectors import write_vectors
 
+from sayso.audit.exports.bundle import write_bundle
 from sayso.audit.notes.authorities import TimeAuthorities
 from sayso.audit.notes.stamped import StampedNote, read_stamps
 from sayso.audit.tree.merkle import LeafHashes, leaf_hash
 from sayso.audit.verify import main, verify
-from sayso.audit.verifying.bundle import write_bundle
 from sayso.audit.verifying.checks import Trust
 from sayso.audit.verifying.verification import Check, Damage, Verdict, Verification
 from sayso.errors import IntegrityError

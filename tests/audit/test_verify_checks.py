@@ -28,6 +28,7 @@ from audit.small_log import (
 )
 
 from sayso.audit.entry import read_canonical
+from sayso.audit.exports.bundle import write_bundle
 from sayso.audit.logs import LOGS
 from sayso.audit.notes.authorities import TimeAuthorities
 from sayso.audit.notes.cosignature import Ed25519Cosigner
@@ -45,7 +46,6 @@ from sayso.audit.verifying.bundle import (
     VKEYS,
     Digester,
     Manifest,
-    write_bundle,
 )
 from sayso.audit.verifying.checks import Trust
 from sayso.audit.verifying.verification import Check, Verdict

@@ -103,6 +103,11 @@ PROMISES: dict[str, Promise] = {
     "audit:export": Promise(
         "A filtered export proves each of its rows and says that it is not whole.", "audit 4.8"
     ),
+    "audit:whole-exports": Promise(
+        "An export appears whole or not at all; what a killed one left is gone with the next one "
+        "to the same path, and nothing of one that still runs.",
+        "audit 4.8",
+    ),
     "audit:older": Promise(
         "An export that is proven to be the beginning of the log that the auditor holds is said to "
         "be older, neither verified nor accused; without the proof, and for a database, it was "

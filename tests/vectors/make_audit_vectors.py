@@ -14,6 +14,7 @@ import orjson
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json, PiiRef
+from sayso.audit.exports.bundle import write_bundle
 from sayso.audit.notes.note import Checkpoint, Ed25519Signer, sign_checkpoint
 from sayso.audit.tree.merkle import (
     Frontier,
@@ -23,7 +24,6 @@ from sayso.audit.tree.merkle import (
     leaf_hash,
     root_of,
 )
-from sayso.audit.verifying.bundle import write_bundle
 from sayso.money import Money
 
 TENANT = "main"

@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from audit.sealed_log import COUNT, SealedLog
 
-from sayso.audit.verifying.bundle import write_bundle
+from sayso.audit.exports.bundle import write_bundle
 
 
 def write_sealed(folder: Path) -> None:
