@@ -102,6 +102,7 @@ def _is_loopback(address: str) -> bool:
         },
         **problems(401, 403, 503),
     },
+    openapi_extra={"security": [{}]},  # beside the token: none is needed on the same machine
 )
 async def show_metrics(
     sayso: Open, tenant: Annotated[Tenant, Depends(_seen_by)]

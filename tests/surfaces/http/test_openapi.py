@@ -170,10 +170,11 @@ def test_the_paths_are_those_of_the_contract(document: Json) -> None:
 
 
 def test_every_route_of_the_contract_needs_a_token(document: Json) -> None:
-    """Only the operators' probes are open."""
+    """Only the operators' probes are open, and their figures to this machine."""
     for name, operation in operations(document):
         open_to_all = name in {"GET /healthz", "GET /readyz"}
         assert ("security" in operation) is not open_to_all, name
+        assert ({} in operation.get("security", ())) is (name == "GET /metrics"), name
     (scheme,) = document["components"]["securitySchemes"].values()
     assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
 
