@@ -21,3 +21,17 @@ def open_regular(path: Path) -> BinaryIO:
         os.close(descriptor)
         raise OSError(errno.EINVAL, "Not a regular file", str(path))
     return os.fdopen(descriptor, "rb")
+
+
+MAX_HELD_BYTES = 64 * 1024
+"""More than any checkpoint, key or proof that somebody holds has."""
+
+
+def read_start(path: Path, most: int) -> bytes:
+    """As much of a file or a pipe as can be meant; what is longer is cut, and refused for that.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        return file.read(most)

@@ -10,11 +10,12 @@ from __future__ import annotations
 import argparse
 import contextlib
 import sqlite3
+import stat
 import sys
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TextIO, TypeVar, cast
+from typing import NoReturn, TextIO, TypeVar, cast
 
 import orjson
 
@@ -26,6 +27,7 @@ from sayso.audit.notes.stamped import (
     judge_any_stamped,
     read_stamps,
 )
+from sayso.audit.regular import MAX_HELD_BYTES, read_start
 from sayso.audit.segments.sealed import pruned_size
 from sayso.audit.signing.keys import ListedKey
 from sayso.audit.unwritten import drop_output
@@ -80,6 +82,9 @@ def verify(
     Returns:
         What was found; damage never raises. Nothing to verify gives `cannot_judge`.
     """
+    unfit = _unfit(path)
+    if unfit is not None:
+        return unfit
     if path.is_dir():
         return verify_bundle(path, trust=trust, deep=deep, progress=progress)
     if is_segment_file(path):
@@ -87,6 +92,21 @@ def verify(
     if _is_export(path):
         return verify_file(path, trust=trust, deep=deep, progress=progress)
     return verify_database(path, trust=trust, tenant=tenant, deep=deep, progress=progress)
+
+
+def _unfit(path: Path) -> Verification | None:
+    """What to say of a path that cannot be read at all; None where it is a folder or a file."""
+    try:
+        mode = path.stat().st_mode
+        reason = None if stat.S_ISREG(mode) or stat.S_ISDIR(mode) else "it is no file and no folder"
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+    if reason is None:
+        return None
+    findings = Findings()
+    message = f"`{readable(path)}` cannot be read: {reason}"
+    findings.add(Check.SOURCE_READABLE, Damage.UNREADABLE, message)
+    return combine(readable(path), (), findings)
 
 
 def verify_database(
@@ -404,8 +424,13 @@ def _show_progress(done: int, total: int) -> None:
     sys.stderr.flush()
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        super().error(printable(message))
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="python -m sayso.audit.verify",
         description="Verify an audit log without trusting the server that wrote it.",
         epilog="Exit status: 0 verified, 1 tampered, 2 cannot judge.",
@@ -462,14 +487,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run from the command line; returns 0 verified, 1 tampered, 2 cannot judge."""
     chosen = _parser().parse_args(arguments)
     try:
-        notes = [path.read_bytes() for path in chosen.checkpoint]
+        notes = [read_start(path, MAX_HELD_BYTES) for path in chosen.checkpoint]
         policy = None if chosen.policy is None else WitnessPolicy.read(chosen.policy)
         trust = Trust.parse(
             chosen.vkey,
             notes,
             policy=policy,
             segments=chosen.segments,
-            growths=[path.read_bytes() for path in chosen.grown],
+            growths=[read_start(path, MAX_HELD_BYTES) for path in chosen.grown],
             authorities=open_authorities(chosen.tsa_roots, chosen.timestamps),
             stamped=[one for path in chosen.timestamps for one in read_stamps(path)],
         )
@@ -520,7 +545,7 @@ def _print(told: str) -> int:
 
 def _say(text: str) -> None:
     with contextlib.suppress(OSError, AttributeError):
-        sys.stderr.write("".join(f"{printable(line)}\n" for line in text.splitlines()))
+        sys.stderr.write(f"{printable(text)}\n")
 
 
 if __name__ == "__main__":

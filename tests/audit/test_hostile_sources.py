@@ -312,6 +312,10 @@ def _link_to_a_device(path: Path) -> None:
     path.symlink_to("/dev/zero")
 
 
+def _link_to_itself(path: Path) -> None:
+    path.symlink_to(path)
+
+
 @pytest.mark.promise("audit:no-crash")
 @pytest.mark.parametrize("name", ["entries.jsonl", "proofs.jsonl", "checkpoint", "manifest.json"])
 @pytest.mark.parametrize("make", [os.mkfifo, _link_to_a_device])
@@ -323,6 +327,68 @@ def test_a_pipe_or_a_device_in_a_bundle_is_not_read(
     (bundle / name).unlink()
     make(bundle / name)
     assert verify(bundle).exit_status in {1, 2}
+
+
+@pytest.mark.promise("audit:no-crash")
+@pytest.mark.parametrize("filtered", [True, False])
+@pytest.mark.parametrize("name", ["entries.jsonl", "proofs.jsonl", "checkpoint", "manifest.json"])
+def test_what_cannot_be_read_accuses_nobody(name: str, *, filtered: bool, tmp_path: Path) -> None:
+    """A file that a disk does not give was taken for one that ends early, which is tampering."""
+    bundle = _bundle_of(SmallLog(4), tmp_path / "bundle", filtered=filtered)
+    (bundle / name).unlink(missing_ok=True)
+    (bundle / name).symlink_to(name)
+    found = verify(bundle)
+    if name == "proofs.jsonl" and not filtered:  # of which such a bundle has none
+        assert found.verdict is Verdict.VERIFIED
+        return
+    assert {one.check for one in found.all_findings} == {Check.SOURCE_READABLE}
+    assert found.verdict is Verdict.CANNOT_JUDGE
+    (bundle / name).unlink()
+    missing = verify(bundle).verdict
+    assert missing is (Verdict.TAMPERED if name.endswith("jsonl") else Verdict.CANNOT_JUDGE)
+
+
+@pytest.mark.promise("audit:no-crash")
+@pytest.mark.parametrize("make", [os.mkfifo, _link_to_a_device, _link_to_itself])
+def test_a_path_that_is_no_file_is_neither_waited_for_nor_judged(
+    make: Callable[[Path], None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A pipe in the place of a database was waited for, and a link to itself was an error inside.
+
+    Nothing in its name, or in a wrong option, reaches a terminal as it is.
+    """
+    path = tmp_path / "no\nverified: \x1b[31m\u202elog.db"
+    make(path)
+    assert main([str(path)]) == 2
+    with pytest.raises(SystemExit) as ended:
+        main([str(path), f"--{path.name}"])
+    assert ended.value.code == 2
+    assert main([str(path), "--vkey", path.name]) == 2
+    out, err = capsys.readouterr()
+    assert "cannot be read" in out
+    assert all(char.isprintable() or char == "\n" for char in out + err)
+    assert "\nverified" not in out + err
+
+
+@pytest.mark.promise("audit:no-crash")
+def test_a_packed_file_that_is_no_segment_is_not_judged(tmp_path: Path) -> None:
+    """Whatever somebody packed, also a little of it that would be gigabytes, was `tampered`."""
+    for number, content in enumerate((b"", b"hello", bytes(30_000_000))):
+        path = tmp_path / f"{number}.gz"
+        path.write_bytes(gzip.compress(content))
+        tracemalloc.start()
+        found = verify(path)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert (found.exit_status, peak < 2_000_000) == (2, True)
+
+
+@pytest.mark.promise("audit:no-crash")
+def test_what_is_held_is_read_as_far_as_it_can_be_meant(tmp_path: Path) -> None:
+    """A checkpoint or a proof of gigabytes is none, and is not read to its end."""
+    path = SmallLog(4).write(tmp_path / "log.db")
+    for option in ("--checkpoint", "--grown"):
+        assert main([str(path), option, "/dev/zero"]) == 2
 
 
 @pytest.mark.promise("audit:no-crash")

@@ -257,11 +257,7 @@ class SegmentReader:
         try:
             self._file = open_regular(path)
         except OSError as error:
-            raise IntegrityError(
-                Code.NOT_A_STORE,
-                f"the segment `{path.name}` cannot be read: {(error.strerror or '').lower()}",
-                next_step="put the file back from where it was copied to",
-            ) from error
+            raise self._unreadable(error) from error
         self._hashing = _HashingReader(self._file)
         self._packed = gzip.GzipFile("", "rb", fileobj=self._hashing)
         self.root = b""
@@ -388,10 +384,19 @@ class SegmentReader:
                 parts.append(part)
                 count -= len(part)
         except (OSError, EOFError, zlib.error) as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                raise self._unreadable(error) from error  # the disk's, and not the file's
             raise IntegrityError(
                 Code.TAMPERED, self._words(), next_step=_STEP, detail=str(error)
             ) from error
         return b"".join(parts)
+
+    def _unreadable(self, error: OSError) -> IntegrityError:
+        return IntegrityError(
+            Code.NOT_A_STORE,
+            f"the segment `{self._path.name}` cannot be read: {(error.strerror or '').lower()}",
+            next_step="put the file back from where it was copied to",
+        )
 
     def _words(self) -> str:
         return f"the segment `{self._path.name}` is not in the form that the writer writes"

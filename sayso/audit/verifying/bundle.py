@@ -199,7 +199,8 @@ class BundleReader:
         """The bodies, in the order of the file.
 
         Raises:
-            IntegrityError: `tampered`, at a line that no writer writes.
+            IntegrityError: `tampered`, at a line that no writer writes, or without the file.
+            OSError: the file is there, and cannot be read.
         """
         yield from self._lines(ENTRIES)
 
@@ -223,7 +224,11 @@ class BundleReader:
 
     def _lines(self, name: str) -> Iterator[bytes]:
         digester = self._digesters[name] = Digester(name)
-        with open_regular(self._folder / name) as file:
+        try:
+            opened = open_regular(self._folder / name)
+        except FileNotFoundError:
+            raise IntegrityError(Code.TAMPERED, f"the bundle's `{name}` is missing") from None
+        with opened as file:
             while line := digester.add(file.readline(_MAX_LINE_BYTES)):
                 if not line.endswith(b"\n"):
                     _malformed(name)

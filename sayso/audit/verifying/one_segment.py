@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+import gzip
+import zlib
 from pathlib import Path
 
-from sayso.audit.segments.segment import SegmentReader, is_segment_name, segment_name
+from sayso.audit.regular import open_regular
+from sayso.audit.segments.segment import (
+    CHECKPOINT,
+    MANIFEST,
+    PROOF,
+    VKEYS,
+    SegmentReader,
+    is_segment_name,
+    segment_name,
+)
 from sayso.audit.signing.keys import ListedKey, listed_history
 from sayso.audit.tree.merkle import verify_subtree
 from sayso.audit.verifying.checks import Head, Trust, judge_opened, open_head
@@ -18,8 +29,10 @@ from sayso.audit.verifying.verification import (
     Verdict,
 )
 from sayso.audit.verifying.walk import Progress, Walk
+from sayso.errors import Code, IntegrityError
 
 _MAGIC = b"\x1f\x8b"
+_MEMBERS = tuple(name.encode() for name in (MANIFEST, CHECKPOINT, VKEYS, PROOF, "tile/"))
 
 
 def is_segment_file(path: Path) -> bool:
@@ -31,6 +44,15 @@ def is_segment_file(path: Path) -> bool:
         return False
 
 
+def _begins_as_segment(path: Path) -> bool:
+    """Whether a part of a segment is packed in it first; else it is whatever somebody packed."""
+    try:
+        with open_regular(path) as file, gzip.GzipFile(fileobj=file) as packed:
+            return packed.peek(16).startswith(_MEMBERS)
+    except (OSError, EOFError, zlib.error):
+        return False
+
+
 def judge_segment_file(
     path: Path, trust: Trust, *, deep: bool = False, progress: Progress | None = None
 ) -> LogVerification:
@@ -39,6 +61,12 @@ def judge_segment_file(
     Raises:
         IntegrityError: when the file cannot be read as a segment.
     """
+    if not is_segment_name(path.name) and not _begins_as_segment(path):
+        raise IntegrityError(
+            Code.NOT_A_STORE,
+            f"`{path.name}` is no segment of a log",
+            next_step="give a database, or a file or folder that Sayso exported or sealed",
+        )
     findings = Findings()
     with SegmentReader(path) as reader:
         info = reader.info

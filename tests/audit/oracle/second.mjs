@@ -19,7 +19,7 @@ import {
 } from "./second_format.mjs";
 
 let report;
-const say = (verdict, message) => report.findings.push({ verdict, message });
+const say = (verdict, message) => void report.findings.push({ verdict, message });
 
 // Does one thing; what is wrong with it is a finding, and the others are done as well.
 const attempt = (what, does, otherwise) => {
@@ -227,6 +227,16 @@ class Log {
 
 const PARTS = ["checkpoint", "entries.jsonl", "proofs.jsonl", "segments.jsonl", "vkeys"];
 
+// One that is missing is a finding; one that is there and cannot be read says nothing of the log.
+const readPart = (path, name) => {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    if (error.code !== "ENOENT") throw new Open(`${name} cannot be read (${error.code})`);
+    return say("cannot_judge", `${name}: is missing`);
+  }
+};
+
 // What the manifest says that the folder is; what is no bundle cannot be judged.
 const readBundle = (folder) => {
   const manifest = read(join(folder, "manifest.json"));
@@ -238,7 +248,7 @@ const readBundle = (folder) => {
   const names = PARTS.filter((name) => (name !== "proofs.jsonl" || full !== true) &&
     (name !== "segments.jsonl" || version === 2));
   const parts = { "manifest.json": manifest };
-  for (const name of names) parts[name] = attempt(name, () => read(join(folder, name)));
+  for (const name of names) parts[name] = readPart(join(folder, name), name);
   return { parts, full: full === true, version };
 };
 // Its lines; one without an end is none, and reading breaks off there.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sayso.audit.regular import MAX_HELD_BYTES, read_start
 from sayso.errors import Code, ConfigError, IntegrityError, RefusedError
 from sayso.sdk.app import Sayso
 from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
@@ -132,7 +133,9 @@ def verify(
     out = Out(as_json=as_json)
     try:
         held = _held(vkey, checkpoint, published, policy, state, segments, ask_witnesses, out)
-        held = replace(held, growths=tuple(file.read_bytes() for file in grown or ()))
+        held = replace(
+            held, growths=tuple(read_start(file, MAX_HELD_BYTES) for file in grown or ())
+        )
         held = _with_stamps(held, tsa_roots or (), timestamps or ())
         if source is None:
             found = _verify_workspace(find_workspace(workspace), held, deep, out)
@@ -173,7 +176,7 @@ def _held(
     from sayso.audit.publishing.directory import read_published
     from sayso.audit.verifying.memory import read_memory
 
-    seen = [file.read_bytes() for file in checkpoints or ()]
+    seen = [read_start(file, MAX_HELD_BYTES) for file in checkpoints or ()]
     for folder in published or ():
         seen += read_published(folder)
     remembered = () if state is None else read_memory(state).checkpoints()
