@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -17,8 +17,9 @@ from support.house import ShopHouse, open_shop
 
 from sayso.actions.decision import Choice, Decision
 from sayso.audit.evidence.html import shown
-from sayso.audit.evidence.page import DATA_END, DATA_START
+from sayso.audit.evidence.page import DATA_END, DATA_START, render
 from sayso.audit.evidence.reading import read_evidence
+from sayso.audit.evidence.style import STYLES
 from sayso.audit.verify import verify
 from sayso.audit.verifying.checks import Trust
 from sayso.audit.verifying.verification import Verdict
@@ -203,6 +204,29 @@ async def test_a_time_that_is_none_is_judged(packed: Packed, made_at: bytes) -> 
     edited = base64.b64encode(data.replace(known, b'"made_at":' + made_at))
     packed.path.write_bytes(before + DATA_START.encode() + edited + DATA_END.encode() + behind)
     assert verify(packed.path).verdict is not Verdict.VERIFIED
+
+
+async def test_a_page_of_an_earlier_layout_is_made_again_as_it_was(packed: Packed) -> None:
+    """A page lives on; one of a layout that is not known yet is judged by nobody."""
+    evidence = read_evidence(packed.path.read_bytes()).evidence
+    pages = [render(replace(evidence, version=version)) for version in STYLES]
+    assert len(set(pages)) == len(STYLES) == evidence.version
+    for page in pages:
+        packed.path.write_bytes(page)
+        assert packed.verdict() is Verdict.VERIFIED
+    known = evidence.encoded()
+    assert b'"version":2' in known
+    for later in (b"3", b"true", b"0", b"[]"):
+        encoded = base64.b64encode(known.replace(b'"version":2', b'"version":' + later)).decode()
+        packed.path.write_text(f"<!doctype html>{DATA_START}{encoded}{DATA_END}")
+        assert packed.verdict() is Verdict.CANNOT_JUDGE
+
+
+async def test_no_word_moves_a_table_s_columns(packed: Packed) -> None:
+    """One without a blank was cut off at the edge of the paper, and the page shrunk with it."""
+    style = packed.path.read_text().partition("<style>")[2].partition("</style>")[0]
+    assert "table { table-layout: fixed; }" in style
+    assert "th, td { overflow-wrap: anywhere; }" in style
 
 
 async def test_the_pack_is_an_entry_and_is_never_written_over(packed: Packed) -> None:

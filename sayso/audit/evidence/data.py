@@ -10,11 +10,13 @@ from typing import Any, Self
 import orjson
 
 from sayso.audit.entry import Json, StoredEntry
+from sayso.audit.evidence.style import STYLES
 from sayso.audit.verifying.bundle import ProvenRow
 from sayso.errors import Code, IntegrityError
 
 FORMAT = "sayso-evidence"
-VERSION = 1
+VERSION = max(STYLES)
+"""Of the page that is drawn now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +44,7 @@ class Evidence:
         rows: exact bodies with their inclusion proofs, in the order of the log; at least one.
         cards: what was shown, as it is hashed, oldest first.
         words: the personal texts.
+        version: of the page's layout.
     """
 
     action: str
@@ -53,6 +56,7 @@ class Evidence:
     rows: tuple[tuple[bytes, tuple[bytes, ...]], ...]
     cards: tuple[dict[str, Json], ...]
     words: tuple[Words, ...]
+    version: int = VERSION
 
     def entries(self) -> list[StoredEntry]:
         """The bodies, read.
@@ -73,7 +77,7 @@ class Evidence:
         ]
         value = {
             "format": FORMAT,
-            "version": VERSION,
+            "version": self.version,
             "action": self.action,
             "customer": self.customer,
             "made_at": self.made_at,
@@ -95,7 +99,8 @@ class Evidence:
         """
         try:
             value: Any = orjson.loads(encoded)
-            if (value["format"], value["version"]) != (FORMAT, VERSION):
+            version = value["version"]
+            if value["format"] != FORMAT or type(version) is not int or version not in STYLES:
                 raise IntegrityError(
                     Code.NOT_A_STORE,
                     "the evidence is of another version",
@@ -117,6 +122,7 @@ class Evidence:
                 ),
                 cards=tuple(dict(card) for card in value["cards"]),
                 words=tuple(Words(seq=int(one["seq"]), text=one["text"]) for one in value["words"]),
+                version=version,
             )
             again = evidence.encoded()
         except (ValueError, KeyError, TypeError, OverflowError) as error:

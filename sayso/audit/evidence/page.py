@@ -9,7 +9,7 @@ from hashlib import sha256
 from sayso.audit.entry import EntryKind, Json, StoredEntry, canonical_bytes
 from sayso.audit.evidence.data import Evidence
 from sayso.audit.evidence.html import code, fields, quote, shown, table
-from sayso.audit.evidence.style import STYLE
+from sayso.audit.evidence.style import STYLES
 from sayso.audit.queries.query import ENDS
 from sayso.ids import rfc3339
 
@@ -29,7 +29,8 @@ def render(evidence: Evidence) -> bytes:
     entries = evidence.entries()
     about = [one for one in entries if one.entry.action == evidence.action]
     title = _title(evidence, about)
-    style_hash = base64.b64encode(sha256(STYLE.encode()).digest()).decode()
+    style = STYLES[evidence.version]
+    style_hash = base64.b64encode(sha256(style.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'sha256-{style_hash}'"
     sections = [
         _asked(evidence, entries, about),
@@ -49,7 +50,7 @@ def render(evidence: Evidence) -> bytes:
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="robots" content="noindex">
 <title>Evidence: {shown(title)}</title>
-<style>{STYLE}</style>
+<style>{style}</style>
 </head>
 <body>
 <header>

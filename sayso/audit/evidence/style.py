@@ -1,6 +1,6 @@
 """The style of the page: for a screen and for A4 paper, without anything from outside."""
 
-STYLE = """
+_FIRST = """
 @page { size: A4; margin: 16mm 15mm 18mm; }
 :root { --ink: #1b2430; --soft: #5d6b7c; --line: #d7dee7; --pale: #f5f7fa; --mark: #0b6b4f;
   --warn: #9a4a00; --bad: #a3202c; }
@@ -51,3 +51,24 @@ footer { margin-top: 28px; border-top: 1px solid var(--line); padding-top: 10px;
 @media print { body { padding: 0; max-width: none; font-size: 11.5px; } h1 { font-size: 20px; }
   .entry pre { font-size: 8.5px; } }
 """
+
+# Columns keep their widths whatever stands in them: a long word was cut off at the edge of the
+# paper, and pressed the others together. Each paragraph of somebody's words runs as its script
+# does.
+_SECOND = """table { table-layout: fixed; }
+th:nth-child(1) { width: 48px; }
+th:nth-child(2) { width: 142px; }
+th:nth-child(6) { width: 28%; }
+th, td { overflow-wrap: anywhere; }
+th { white-space: normal; vertical-align: bottom; }
+td blockquote { padding: 4px 8px; }
+td code { font-size: 11.5px; }
+blockquote { unicode-bidi: plaintext; }
+@media print { th:nth-child(2) { width: 126px; } table { font-size: 10.5px; }
+  td code { font-size: 9.5px; } }
+@media (max-width: 600px) { dl { grid-template-columns: 1fr; gap: 0; } dd { margin-bottom: 6px; }
+  table { min-width: 620px; } section { overflow-x: auto; } }
+"""
+
+STYLES = {1: _FIRST, 2: _FIRST + _SECOND}
+"""By the version of the evidence: a page that was made earlier is still made again as it was."""
