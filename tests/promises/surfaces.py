@@ -250,6 +250,11 @@ PROMISES: dict[str, Promise] = {
         "Access, erasure and legal holds work from the command line, for people with the role.",
         "issue 4",
     ),
+    "cli:full-folders": Promise(
+        "A disk that is full is said as such, with the next step, whatever of the log was to be "
+        "written there.",
+        "design 6",
+    ),
     "cli:lost-output": Promise(
         "Output that cannot be written is said, with the next step, and ends a command with no "
         "status of success; where its reader has gone, it ends quietly.",

@@ -47,6 +47,7 @@ from sayso.audit.tree.merkle import (
     root_at,
     verify_subtree,
 )
+from sayso.audit.unwritten import unwritten
 from sayso.audit.witness.records import sync_folder
 from sayso.errors import Code, ConfigError, IntegrityError, RetryableError
 from sayso.ids import Tenant
@@ -160,7 +161,7 @@ class Sealer:
 
         Raises:
             RetryableError: `store_busy`, when another process seals this log.
-            ConfigError: `invalid_setting`, when the folder cannot be written.
+            ConfigError: `store_full`, `invalid_setting`, when the folder cannot be written.
             IntegrityError: when the rows do not lead to the signed head, or a file that was just
                 written does not read back; nothing is entered.
         """
@@ -434,9 +435,9 @@ locked_folder = _locked
 
 
 def _unwritable(folder: Path, error: OSError) -> ConfigError:
-    return ConfigError(
-        Code.INVALID_SETTING,
-        f"the folder of sealed segments `{folder}` cannot be written",
-        next_step="correct `retention.segments`, or make room there; sealing then goes on",
-        detail=str(error),
+    return unwritten(
+        f"the folder of sealed segments `{folder}`",
+        error,
+        full="free some disk space there; sealing then goes on",
+        otherwise="correct `retention.segments`, or let this user write there",
     )

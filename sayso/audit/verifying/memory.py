@@ -14,6 +14,7 @@ from typing import cast
 
 from sayso.audit.entry import Json, canonical_bytes, read_canonical
 from sayso.audit.notes.note import Checkpoint, parse_note
+from sayso.audit.unwritten import unwritten
 from sayso.audit.verifying.verification import Verdict, Verification
 from sayso.audit.witness.records import write_durably
 from sayso.errors import Code, ConfigError, IntegrityError
@@ -79,7 +80,7 @@ def remember(path: Path, verification: Verification) -> None:
     """Add what has just been verified to the file; two at once both count.
 
     Raises:
-        ConfigError: `invalid_setting`, when the file is damaged or cannot be written.
+        ConfigError: `invalid_setting`, when the file is damaged or cannot be written; `store_full`.
     """
     try:
         lock = os.open(path.with_name(f"{path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o644)
@@ -93,7 +94,12 @@ def remember(path: Path, verification: Verification) -> None:
         finally:
             os.close(lock)
     except OSError as error:
-        raise _unreadable(path, str(error)) from error
+        raise unwritten(
+            f"the memory `{path}`",
+            error,
+            full="free some disk space, and verify again; what was remembered is as it was",
+            otherwise="name a file in a folder that is there, and that this user can write",
+        ) from error
 
 
 _HEAD: Json = {"format": FORMAT, "version": VERSION}

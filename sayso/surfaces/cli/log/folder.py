@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from sayso.errors import Code, ConfigError
+from sayso.audit.unwritten import writing_to
 from sayso.sdk.app import Sayso
 from sayso.surfaces.cli.looking import look
 from sayso.surfaces.cli.output import Out
@@ -29,17 +29,11 @@ def write_folder(
         words: what was written, in the plural.
 
     Raises:
-        ConfigError: `invalid_setting`, when the folder cannot be written.
+        ConfigError: `store_full`, `invalid_setting`, when the folder cannot be written.
     """
     place = find_workspace(workspace)
-    try:
+    with writing_to(folder):
         count = look(place, work)
-    except OSError as error:
-        raise ConfigError(
-            Code.INVALID_SETTING,
-            f"`{folder}` cannot be written: {(error.strerror or '').lower()}",
-            next_step="name a folder that this user can write",
-        ) from error
     if out.as_json:
         out.document({"folder": str(folder.absolute()), noun: count})
     else:
