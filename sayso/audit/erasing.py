@@ -55,7 +55,7 @@ class ErasureRow:
     done_at: int | None
 
 
-def read_erasure(row: Row) -> ErasureRow:
+def erasure_of_row(row: Row) -> ErasureRow:
     """The typed form of a stored row."""
     return ErasureRow(
         tenant=Tenant(text(row, "tenant")),
@@ -71,7 +71,7 @@ def read_erasure(row: Row) -> ErasureRow:
     )
 
 
-def get_erasure(reader: Reader, tenant: Tenant, erasure_id: str) -> ErasureRow:
+def read_erasure(reader: Reader, tenant: Tenant, erasure_id: str) -> ErasureRow:
     """Read one erasure.
 
     Raises:
@@ -80,7 +80,7 @@ def get_erasure(reader: Reader, tenant: Tenant, erasure_id: str) -> ErasureRow:
     row = reader.one("erasure.by_id", tenant=tenant, id=erasure_id)
     if row is None:
         raise RefusedError(Code.NOT_FOUND, f"there is no erasure `{erasure_id[:40]}`")
-    return read_erasure(row)
+    return erasure_of_row(row)
 
 
 def check_reason(reason: str) -> str:
@@ -140,9 +140,9 @@ class Erasures:
         """
         row = reader.one("erasure.by_key", tenant=order.tenant, key_sha256=order.key_sha256)
         if row is not None:
-            return _same(reader, read_erasure(row), order)
+            return _same(reader, erasure_of_row(row), order)
         row = reader.one("erasure.of_subject", tenant=order.tenant, subject_id=order.subject_id)
-        return None if row is None else read_erasure(row)
+        return None if row is None else erasure_of_row(row)
 
     @staticmethod
     def holds_something(reader: Reader, tenant: Tenant, subject_id: str) -> bool:
@@ -196,7 +196,7 @@ class Erasures:
             begun_at=to_micros(self._clock.now()),
         )
         self._personal.destroy_key(tx, order.tenant, order.subject_id)
-        return get_erasure(tx, order.tenant, erasure_id)
+        return read_erasure(tx, order.tenant, erasure_id)
 
     @staticmethod
     def delete_texts(tx: Transaction, row: ErasureRow, limit: int) -> int:
@@ -207,7 +207,7 @@ class Erasures:
 
     def finish(self, tx: Transaction, row: ErasureRow) -> ErasureRow:
         """Write the second entry and forget the customer's id; done twice, it is done once."""
-        present = get_erasure(tx, row.tenant, row.id)
+        present = read_erasure(tx, row.tenant, row.id)
         if present.done_seq is not None:
             return present
         actor, _, holder = row.asked_by.partition(":")
@@ -225,7 +225,7 @@ class Erasures:
             done_seq=seq,
             done_at=to_micros(self._clock.now()),
         )
-        return get_erasure(tx, row.tenant, row.id)
+        return read_erasure(tx, row.tenant, row.id)
 
 
 def _same(reader: Reader, row: ErasureRow, order: ErasureOrder) -> ErasureRow:

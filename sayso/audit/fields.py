@@ -11,7 +11,7 @@ Fields: TypeAlias = Mapping[str, object]
 _NOTHING: Fields = {}
 
 
-def inner(fields: Fields, name: str) -> Fields:
+def object_in(fields: Fields, name: str) -> Fields:
     """The object in a field; an empty one when there is none."""
     value = fields.get(name)
     return cast("Fields", value) if isinstance(value, dict) else _NOTHING

@@ -56,7 +56,7 @@ class HoldRow:
         return self.released_at is None
 
 
-def read_hold(row: Row) -> HoldRow:
+def hold_of_row(row: Row) -> HoldRow:
     """The typed form of a stored row."""
     return HoldRow(
         tenant=Tenant(text(row, "tenant")),
@@ -96,7 +96,7 @@ class HoldCall:
         return hashlib.sha256(b"sayso/hold-key/v1\0" + parts.encode()).hexdigest()
 
 
-def get_hold(reader: Reader, tenant: Tenant, hold_id: str) -> HoldRow:
+def read_hold(reader: Reader, tenant: Tenant, hold_id: str) -> HoldRow:
     """Read one hold.
 
     Raises:
@@ -109,7 +109,7 @@ def get_hold(reader: Reader, tenant: Tenant, hold_id: str) -> HoldRow:
             f"there is no hold `{hold_id[:40]}`",
             next_step="`sayso audit holds` shows those in force",
         )
-    return read_hold(row)
+    return hold_of_row(row)
 
 
 def check_free(reader: Reader, tenant: Tenant, pseudonym: str) -> None:
@@ -121,7 +121,7 @@ def check_free(reader: Reader, tenant: Tenant, pseudonym: str) -> None:
     row = reader.one("hold.in_force", tenant=tenant, pseudonym=pseudonym)
     if row is None:
         return
-    found = read_hold(row)
+    found = hold_of_row(row)
     raise RefusedError(
         Code.LEGAL_HOLD,
         f"the legal hold {found.id} ({found.reason}) keeps what there is of this customer",
@@ -160,7 +160,7 @@ class Holds:
         """
         known = tx.one("hold.by_key", tenant=call.tenant, key_sha256=call.key_sha256)
         if known is not None:
-            return _same(tx, read_hold(known), subject_id, reason)
+            return _same(tx, hold_of_row(known), subject_id, reason)
         self._personal.check_id(tx, call.tenant, subject_id)
         now = to_micros(self._clock.now())
         pseudonym = self._personal.pseudonym(tx, call.tenant, subject_id, now)
@@ -177,7 +177,7 @@ class Holds:
             key_sha256=call.key_sha256,
             last_seq=self._append(tx, call, EntryKind.SUBJECT_HELD, pseudonym, data),
         )
-        return get_hold(tx, call.tenant, hold_id)
+        return read_hold(tx, call.tenant, hold_id)
 
     def release(self, tx: Transaction, call: HoldCall, hold_id: str) -> HoldRow:
         """Ask for the end of a hold, or confirm it as another person than who asked.
@@ -188,7 +188,7 @@ class Holds:
             RefusedError: `not_found`, `already_decided`, `own_request` for the same person's
                 second word.
         """
-        row = get_hold(tx, call.tenant, hold_id)
+        row = read_hold(tx, call.tenant, hold_id)
         word = word_about(
             row,
             person=call.person,
@@ -221,7 +221,7 @@ class Holds:
             was_seq=row.last_seq,
         )
         assert done == 1, "read in this very transaction"
-        return get_hold(tx, row.tenant, row.id)
+        return read_hold(tx, row.tenant, row.id)
 
     def _append(
         self,

@@ -31,11 +31,11 @@ from sayso.audit.regular import MAX_HELD_BYTES, read_start
 from sayso.audit.segments.sealed import pruned_size
 from sayso.audit.signing.keys import ListedKey
 from sayso.audit.unwritten import drop_output
-from sayso.audit.verifying.bundle import BundleReader, Manifest, readable
+from sayso.audit.verifying.bundle import BundleReader, Manifest, path_text
 from sayso.audit.verifying.checks import (
     Head,
     LogSource,
-    SeenCheckpoint,
+    OutsideCheckpoint,
     Trust,
     judge_log,
     read_checkpoints,
@@ -43,7 +43,7 @@ from sayso.audit.verifying.checks import (
 from sayso.audit.verifying.database import LogDatabase, open_database
 from sayso.audit.verifying.description import describe, printable
 from sayso.audit.verifying.filtered import Filtered
-from sayso.audit.verifying.guard import guard, guard_source, unreadable
+from sayso.audit.verifying.guard import add_unreadable, guard, guard_source
 from sayso.audit.verifying.one_segment import is_segment_file, judge_segment_file
 from sayso.audit.verifying.verification import (
     Check,
@@ -104,9 +104,9 @@ def _unfit(path: Path) -> Verification | None:
     if reason is None:
         return None
     findings = Findings()
-    message = f"`{readable(path)}` cannot be read: {reason}"
+    message = f"`{path_text(path)}` cannot be read: {reason}"
     findings.add(Check.SOURCE_READABLE, Damage.UNREADABLE, message)
-    return combine(readable(path), (), findings)
+    return combine(path_text(path), (), findings)
 
 
 def verify_database(
@@ -134,8 +134,8 @@ def verify_database(
             judge_any_stamped(trust.authorities, logs, findings)
             _judge_whole(database, findings, deep=deep)
     except (sqlite3.Error, IntegrityError, ValueError) as error:
-        unreadable(error, findings)
-    return _combine(readable(path), logs, findings)
+        add_unreadable(error, findings)
+    return _combine(path_text(path), logs, findings)
 
 
 def verify_sources(
@@ -166,7 +166,7 @@ def verify_sources(
             _judge_pinned(trust, logs, deployment, findings)
         judge_any_stamped(trust.authorities, logs, findings)
     except (IntegrityError, ValueError) as error:
-        unreadable(error, findings)
+        add_unreadable(error, findings)
     return _combine(name, logs, findings)
 
 
@@ -241,7 +241,9 @@ def _judge_pinned(
         findings.add(Check.PINNED_HAS_LOG, Damage.EMPTY, message)
 
 
-def _judge_strangers(seen: Sequence[SeenCheckpoint], origins: set[str], findings: Findings) -> None:
+def _judge_strangers(
+    seen: Sequence[OutsideCheckpoint], origins: set[str], findings: Findings
+) -> None:
     for one in seen:
         if one.checkpoint.origin not in origins:
             message = f"there is a checkpoint of `{one.checkpoint.origin[:80]}` and no such log"
@@ -290,8 +292,8 @@ def verify_bundle(
         logs = (log,)
         judge_any_stamped(trust.authorities, logs, findings)
     except (IntegrityError, OSError) as error:
-        unreadable(error, findings)
-    return combine(readable(folder), logs, findings)
+        add_unreadable(error, findings)
+    return combine(path_text(folder), logs, findings)
 
 
 def verify_segment(
@@ -311,8 +313,8 @@ def verify_segment(
         if error.code is Code.TAMPERED:
             findings.add(Check.SEGMENT_FORM, Damage.EDITED, error.message)
         else:
-            unreadable(error, findings)
-    return combine(readable(path), logs, findings)
+            add_unreadable(error, findings)
+    return combine(path_text(path), logs, findings)
 
 
 def verify_file(
@@ -346,8 +348,8 @@ def verify_file(
         logs = (log,)
         judge_any_stamped(trust.authorities, logs, findings)
     except (IntegrityError, OSError) as error:
-        unreadable(error, findings)
-    return combine(readable(path), logs, findings)
+        add_unreadable(error, findings)
+    return combine(path_text(path), logs, findings)
 
 
 def _is_export(path: Path) -> bool:

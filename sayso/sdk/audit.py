@@ -147,7 +147,7 @@ class Audit:
     ) -> tuple[list[StoredEntry], list[EntryProof]] | None:
         fill_whole(index, reader, size_of(reader, tenant))  # what came since
         found = read_page(reader, tenant, query, limit=limit, before=before, index=index)
-        proofs = prove_all(reader, tenant, index, self._own(tenant), found)
+        proofs = prove_all(reader, tenant, index, self._own_vkeys(tenant), found)
         return None if proofs is None else (found, proofs)
 
     async def pruned_to(self, *, tenant: str | None = None) -> int:
@@ -211,10 +211,10 @@ class Audit:
             RefusedError: `nothing_to_verify`, when the log is empty.
             IntegrityError: `key_mismatch`, when none of the keys at hand signed it.
         """
-        own = map(Verifier.parse, self._own(self._tenant(tenant)))
+        own = map(Verifier.parse, self._own_vkeys(self._tenant(tenant)))
         return open_note(await self.checkpoint(tenant=tenant), own).verified_by[0].vkey
 
-    def _own(self, tenant: Tenant) -> list[str]:
+    def _own_vkeys(self, tenant: Tenant) -> list[str]:
         return [signer.vkey for signer in self._house.log.signers_of(tenant)]
 
     def verify(
@@ -319,7 +319,7 @@ class Audit:
         if query is None:
             raise nothing_fits()
         index = await self._indexes.filled(self._house.store, where)
-        own = self._own(where)
+        own = self._own_vkeys(where)
         return await self._house.store.read(
             lambda reader: write_export(Source.open(reader, where, own, index), path, kind, query)
         )
@@ -370,7 +370,7 @@ class Audit:
 
         await self._house.store.write(record)
         index = await self._indexes.filled(self._house.store, where)
-        own, now = self._own(where), to_micros(self._house.clock.now())
+        own, now = self._own_vkeys(where), to_micros(self._house.clock.now())
         made_by = f"{actor.kind}:{actor.id}"
         return await self._house.store.read(
             lambda reader: gather(Source.open(reader, where, own, index), action_id, now, made_by)

@@ -196,10 +196,10 @@ class _Checker:
         """Each Python file can be loaded, and its actions are defined rightly."""
         for pattern in self._settings.actions:
             for path in sorted(self._workspace.folder.glob(pattern)):
-                if not self._try(self._name(path), partial(self._own, path)):
+                if not self._try(self._name(path), partial(self._read_own_actions, path)):
                     self._unread = True
 
-    def _own(self, path: Path) -> None:
+    def _read_own_actions(self, path: Path) -> None:
         self._actions += actions_of_file(path)
 
     def policy(self) -> None:

@@ -195,7 +195,7 @@ class LogSegments:
                 raise done.blocked
         return _pruned_view(done)
 
-    async def keep(self) -> None:
+    async def seal_and_prune_due(self) -> None:
         """Seal and prune every log that has a retention; what fails is logged and tried again."""
         for row in await self._house.store.read(lambda reader: reader.all("log.tenants")):
             tenant = Tenant(text(row, "tenant"))
@@ -302,7 +302,7 @@ async def sealing(sayso: Sayso, every_s: float = EVERY_S) -> AsyncGenerator[None
 async def _keep(sayso: Sayso, every_s: float) -> None:
     while True:
         try:
-            await sayso.audit.segments.keep()
+            await sayso.audit.segments.seal_and_prune_due()
         except SaysoError as error:  # the database itself; the next round may find it well
             logger.warning("logs could not be looked after: %s", logged(error))
         except Exception as error:  # noqa: BLE001

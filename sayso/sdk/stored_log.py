@@ -20,7 +20,7 @@ from sayso.audit.segments.rows import parse_row
 from sayso.audit.signing.keys import ListedKey
 from sayso.audit.verifying.checks import Head, LogSource
 from sayso.audit.verifying.database import open_database
-from sayso.audit.verifying.projections import STORED, said
+from sayso.audit.verifying.projections import STORED, row_text
 from sayso.audit.verifying.state_checks import StateRow
 from sayso.audit.verifying.stored_rows import StoredRow
 from sayso.audit.verifying.walk import in_pages
@@ -128,7 +128,7 @@ def _source(
         ),
         pages=_pages_of_entries(reader, tenant),
         columns=STORED,
-        as_said=True,
+        as_row_text=True,
         state={table: _state_rows(reader, query, tenant) for table, query in _STATE.items()},
         stored=_stored(reader, tenant, auditor=auditor),
         entered=entered,
@@ -203,7 +203,7 @@ def _rows_of(page: Row) -> Iterator[tuple[object, ...]] | None:
 
 def _rows_apart(reader: Reader, tenant: str, start: int) -> Iterator[tuple[object, ...]]:
     for row in _every_row(reader, "log.rows_to_verify", tenant, {"seq": start}):
-        yield (row["seq"], text(row, "body").encode(), said(tenant, row["seq"], row))
+        yield (row["seq"], text(row, "body").encode(), row_text(tenant, row["seq"], row))
 
 
 def _state_rows(reader: Reader, query: str, tenant: str) -> Iterator[StateRow]:

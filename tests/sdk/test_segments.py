@@ -287,8 +287,8 @@ async def test_what_has_not_ended_is_named_with_what_to_do(tmp_path: Path) -> No
 @pytest.mark.promise("audit:pruned")
 async def test_a_server_seals_and_prunes_by_itself(old: Old) -> None:
     """Issue 4: at its own pace, beside everything else; a log without a retention is let alone."""
-    await old.segments.keep()
+    await old.segments.seal_and_prune_due()
     old.house.clock.advance(days=401)
     assert [one.pruned_to for one in await old.segments.sealed()] == [0]
-    await old.segments.keep()
+    await old.segments.seal_and_prune_due()
     assert [one.pruned_to for one in await old.segments.sealed()] == [ENTRIES]

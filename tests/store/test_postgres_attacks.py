@@ -15,7 +15,7 @@ from audit.small_log import DEPLOYMENT, SIZE, SmallLog
 from surfaces.cli.line import Line
 
 from sayso.audit.verifying.checks import Trust
-from sayso.audit.verifying.projections import STORED, said
+from sayso.audit.verifying.projections import STORED, row_text
 from sayso.audit.verifying.verification import Check
 from sayso.sdk.verifying import verify_postgres
 from sayso.store.base import blob
@@ -175,7 +175,7 @@ def test_the_server_writes_the_columns_of_a_row_as_we_do(postgres_url: str) -> N
             database.execute(statement, cast("list[str]", list(columns.values())))
     with open_reader(postgres_url) as reader:
         (page,) = reader.all("log.texts_to_verify", tenant=log.tenant, seq=0, limit=100)
-    expected = [said(log.tenant, seq, columns) for seq, columns in enumerate(written)]
+    expected = [row_text(log.tenant, seq, columns) for seq, columns in enumerate(written)]
     assert blob(page, "said").split(b"\n") == expected
 
 

@@ -16,7 +16,7 @@ from sayso.audit.exports.cloudevents import to_cloudevent
 from sayso.audit.exports.ocsf import to_ocsf
 from sayso.audit.exports.parquet import read_parquet
 from sayso.audit.exports.rows import ExportRow, Mapper
-from sayso.audit.fields import inner, text_or_none
+from sayso.audit.fields import object_in, text_or_none
 from sayso.audit.tree.proof import EntryProof
 from sayso.audit.verifying.bundle import ProvenRow
 from sayso.audit.verifying.walk import decode
@@ -99,13 +99,13 @@ def _read_event(line: bytes) -> tuple[ProvenRow, str, str]:
     """The row, the signed head and the key of one line of OCSF or CloudEvents."""
     try:
         value = _loads_once(line)
-        fields = inner({"event": value}, "event")
+        fields = object_in({"event": value}, "event")
         if fields.get("specversion") == "1.0":
             mapper, body = to_cloudevent, canonical_bytes(cast("Json", fields["data"]))
             text = base64.b64decode(str(fields["logproof"]), validate=True).decode()
             vkey = str(fields["logvkey"])
         else:
-            proven = inner(inner(fields, "unmapped"), "sayso")
+            proven = object_in(object_in(fields, "unmapped"), "sayso")
             mapper, body = to_ocsf, str(fields["raw_data"]).encode()
             text, vkey = str(proven["proof"]), str(proven["vkey"])
     except (ValueError, KeyError, RefusedError, RecursionError) as error:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sayso.audit.entry import ActorKind, EntryKind
-from sayso.audit.fields import Fields, inner, text_or_none
+from sayso.audit.fields import Fields, object_in, text_or_none
 from sayso.audit.queries.words import Phrase, texts_of, words_of
 from sayso.audit.verifying.walk import is_about_action
 from sayso.errors import Code, RefusedError
@@ -155,7 +155,7 @@ def fits(query: Query, fields: Fields) -> bool:
         asked = getattr(query, name)
         if asked is not None and get(name) != asked:
             return False
-    actor, data = inner(fields, "actor"), inner(fields, "data")
+    actor, data = object_in(fields, "actor"), object_in(fields, "data")
     return (
         (query.actor is None or actor.get("id") == query.actor)
         and (query.actor_kind is None or actor.get("kind") == query.actor_kind)
@@ -164,7 +164,7 @@ def fits(query: Query, fields: Fields) -> bool:
         and (query.outcome is None or query.outcome in {data.get("outcome"), ended_as(fields)})
         and (query.digest is None or str(get("digest") or "").startswith(query.digest))
         and _within(get("at"), query.at_from, None if query.at_to is None else query.at_to - 1)
-        and _amount_fits(query, inner(fields, "amount"))
+        and _amount_fits(query, object_in(fields, "amount"))
         and (not query.phrases or _has_phrases(query.phrases, fields))
     )
 
@@ -179,8 +179,8 @@ def rules_of(fields: Fields) -> tuple[str, ...]:
 
 def approver_of(fields: Fields) -> str | None:
     """The person whose decision an entry tells."""
-    actor = inner(fields, "actor")
-    decided = "decision" in inner(fields, "data") and actor.get("kind") == "person"
+    actor = object_in(fields, "actor")
+    decided = "decision" in object_in(fields, "data") and actor.get("kind") == "person"
     if not decided or not is_about_action(fields.get("kind")):
         return None
     return text_or_none(actor, "id")

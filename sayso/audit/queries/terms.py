@@ -11,7 +11,7 @@ from functools import lru_cache
 from hashlib import blake2b
 
 from sayso.audit.entry import MAX_INT
-from sayso.audit.fields import Fields, inner, text_or_none
+from sayso.audit.fields import Fields, object_in, text_or_none
 from sayso.audit.queries.query import Query, approver_of, ended_as, rules_of
 from sayso.audit.queries.words import texts_of, words_of
 
@@ -26,7 +26,7 @@ def terms_of(fields: Fields) -> set[str]:
     Args:
         fields: of its body.
     """
-    actor, data = inner(fields, "actor"), inner(fields, "data")
+    actor, data = object_in(fields, "actor"), object_in(fields, "data")
     found = {
         _term(name, value) for name in _NAMED if (value := text_or_none(fields, name)) is not None
     }
@@ -42,7 +42,7 @@ def terms_of(fields: Fields) -> set[str]:
             found.add(_term(name, told))
     if (digest := text_or_none(fields, "digest")) is not None:
         found.add("d" + digest[:12])
-    found.update(_amount_terms(inner(fields, "amount")))
+    found.update(_amount_terms(object_in(fields, "amount")))
     for text in texts_of(fields):
         found.update(_words(text))
     return found

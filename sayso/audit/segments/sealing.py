@@ -169,7 +169,7 @@ class Sealer:
         if plan is None or (plan.full == len(plan.known) and not again):
             return []
         folder = self._segments.folder / tenant_folder(tenant)
-        with _locked(folder):
+        with locked_folder(folder):
             plan = await self._store.read(partial(self._plan, tenant))
             assert plan is not None, "a log never goes away"
             _clean(folder)
@@ -410,7 +410,7 @@ def _clean(folder: Path) -> None:
 
 
 @contextmanager
-def _locked(folder: Path) -> Generator[None]:
+def locked_folder(folder: Path) -> Generator[None]:
     """Take the folder of a log's segments for this process; made when it is not there."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -429,9 +429,6 @@ def _locked(folder: Path) -> Generator[None]:
         yield
     finally:
         os.close(descriptor)
-
-
-locked_folder = _locked
 
 
 def _unwritable(folder: Path, error: OSError) -> ConfigError:

@@ -252,11 +252,11 @@ class BundleReader:
     def unknown_files(self) -> list[str]:
         """Names in the folder that this format does not know."""
         known = {ENTRIES, CHECKPOINT, VKEYS, PROOFS, SEGMENTS, MANIFEST}
-        names = {readable(path.name) for path in self._folder.iterdir()}
+        names = {path_text(path.name) for path in self._folder.iterdir()}
         return sorted(names - known)
 
 
-def readable(path: str | Path) -> str:
+def path_text(path: str | Path) -> str:
     """A path as a text that can be printed: bytes that are none become question marks."""
     return os.fsencode(path).decode("utf-8", "replace")
 

@@ -322,7 +322,7 @@ class LogSource:
         pages: seq, body and projected columns of each entry, in the order of seq; read once. The
             next page may raise; a row of one never does.
         columns: the names of the projected columns in each row.
-        as_said: whether they stand in a row as one text, of `projections.said`.
+        as_row_text: whether they stand in a row as one text, of `projections.row_text`.
         state: rows of `action` and `approval` to compare with their entries, read after `pages`;
             None when there are none.
         stored: whole rows of the tables that the log determines, read last, in a deep walk only.
@@ -342,7 +342,7 @@ class LogSource:
     keys: tuple[ListedKey, ...]
     pages: Iterable[Iterable[Row]]
     columns: tuple[str, ...] = ()
-    as_said: bool = False
+    as_row_text: bool = False
     state: Mapping[str, Iterable[StateRow]] | None = None
     stored: Mapping[str, Iterable[StoredRow]] | None = None
     entered: tuple[EnteredHead, ...] = ()
@@ -354,28 +354,30 @@ class LogSource:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SeenCheckpoint:
+class OutsideCheckpoint:
     """A checkpoint from outside that could be read; its signature is judged with its log."""
 
     note: bytes
     checkpoint: Checkpoint
 
 
-def read_checkpoints(trust: Trust, findings: Findings) -> tuple[SeenCheckpoint, ...]:
+def read_checkpoints(trust: Trust, findings: Findings) -> tuple[OutsideCheckpoint, ...]:
     """The caller's checkpoints, as far as they are any."""
-    seen: list[SeenCheckpoint] = []
+    seen: list[OutsideCheckpoint] = []
     for note in trust.checkpoints:
         try:
-            seen.append(SeenCheckpoint(note=note, checkpoint=Checkpoint.parse(parse_note(note)[0])))
+            checkpoint = Checkpoint.parse(parse_note(note)[0])
         except IntegrityError as error:
             message = f"an outside checkpoint: {error.message}"
             findings.add(Check.CHECKPOINT_READABLE, Damage.UNREADABLE, message)
+        else:
+            seen.append(OutsideCheckpoint(note=note, checkpoint=checkpoint))
     return tuple(seen)
 
 
 def evidence_of(
-    seen: Iterable[SeenCheckpoint], history: KeyHistory, trust: Trust, findings: Findings
-) -> tuple[SeenCheckpoint, ...]:
+    seen: Iterable[OutsideCheckpoint], history: KeyHistory, trust: Trust, findings: Findings
+) -> tuple[OutsideCheckpoint, ...]:
     """Those of one log's outside checkpoints that the log has to agree with.
 
     INVARIANT: anybody can write a checkpoint of any log, so one convicts nobody unless somebody
@@ -383,7 +385,7 @@ def evidence_of(
     told and leaves the verdict open.
     """
     ranged = {period.key.vkey for period in history.periods}
-    found: list[SeenCheckpoint] = []
+    found: list[OutsideCheckpoint] = []
     for one in seen:
         try:
             open_checkpoint(one.note, _known_keys(one.checkpoint, history, trust, ranged))
@@ -424,7 +426,7 @@ def _known_keys(
 
 
 def witnessed_notes(
-    source: LogSource, seen: Sequence[SeenCheckpoint], trust: Trust
+    source: LogSource, seen: Sequence[OutsideCheckpoint], trust: Trust
 ) -> tuple[Witnessed, ...]:
     """Every note of a log that may carry cosignatures: the log's own, and those from elsewhere."""
     if trust.policy is None:
@@ -433,11 +435,11 @@ def witnessed_notes(
     return (
         *read_witnessed((*own, *source.witnessed), source.origin),
         *read_witnessed(trust.witnessed, source.origin, held=True),
-        *seen_as_witnessed(seen),
+        *outside_as_witnessed(seen),
     )
 
 
-def seen_as_witnessed(seen: Iterable[SeenCheckpoint]) -> Iterator[Witnessed]:
+def outside_as_witnessed(seen: Iterable[OutsideCheckpoint]) -> Iterator[Witnessed]:
     """The outside checkpoints; what of them is evidence is compared with the log by itself."""
     for one in seen:
         yield Witnessed(note=one.note, checkpoint=one.checkpoint, held=True, compared=True)
@@ -450,7 +452,7 @@ def as_bytes(note: str | bytes) -> bytes:
 
 def judge_log(
     source: LogSource,
-    seen: Sequence[SeenCheckpoint],
+    seen: Sequence[OutsideCheckpoint],
     trust: Trust,
     *,
     deep: bool = False,
@@ -479,7 +481,7 @@ def judge_log(
         tenant=source.tenant,
         marks=marks,
         columns=source.columns,
-        as_said=source.as_said,
+        as_row_text=source.as_row_text,
         deep=deep,
         findings=findings,
     )

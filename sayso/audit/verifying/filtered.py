@@ -16,14 +16,14 @@ from sayso.audit.verifying.bundle import ProvenRow
 from sayso.audit.verifying.checks import (
     Head,
     OpenedHead,
-    SeenCheckpoint,
+    OutsideCheckpoint,
     Trust,
     add_older,
     as_bytes,
     evidence_of,
     judge_opened,
     open_head,
-    seen_as_witnessed,
+    outside_as_witnessed,
     signed_by,
 )
 from sayso.audit.verifying.guard import guard
@@ -62,7 +62,7 @@ class Filtered:
         origin: str,
         head: Head,
         keys: Sequence[ListedKey],
-        seen: Sequence[SeenCheckpoint],
+        seen: Sequence[OutsideCheckpoint],
         trust: Trust,
         *,
         deep: bool = False,
@@ -102,7 +102,7 @@ class Filtered:
         self,
         head: Head,
         opened: OpenedHead | None,
-        seen: Sequence[SeenCheckpoint],
+        seen: Sequence[OutsideCheckpoint],
         trust: Trust,
     ) -> AnchoredAt | None:
         """Only what was cosigned at the head's own size, or beyond it, can be compared."""
@@ -113,7 +113,7 @@ class Filtered:
         notes = (
             *read_witnessed((as_bytes(head.note),), own.origin),
             *(one for one in told if one.checkpoint.size >= own.size),
-            *seen_as_witnessed(seen),
+            *outside_as_witnessed(seen),
         )
         roots = {own.size: own.root}
         return judge_anchors(notes, trust.policy, roots.get, own.size, self._findings)
@@ -174,7 +174,7 @@ class Filtered:
 
 
 def _compare(
-    seen: Sequence[SeenCheckpoint],
+    seen: Sequence[OutsideCheckpoint],
     checkpoint: Checkpoint | None,
     trust: Trust,
     findings: Findings,

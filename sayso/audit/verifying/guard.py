@@ -47,10 +47,10 @@ def guard(pages: Iterable[_T], findings: Findings) -> Iterator[_T]:
     try:
         yield from pages
     except (sqlite3.Error, IntegrityError) as error:
-        unreadable(error, findings)
+        add_unreadable(error, findings)
 
 
-def unreadable(error: Exception, findings: Findings) -> None:
+def add_unreadable(error: Exception, findings: Findings) -> None:
     """Say that reading broke off."""
     message = error.message if isinstance(error, IntegrityError) else str(error)
     findings.add(Check.SOURCE_READABLE, Damage.UNREADABLE, f"reading broke off: {message}")

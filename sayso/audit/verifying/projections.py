@@ -37,7 +37,7 @@ STORED: tuple[str, ...] = tuple(
 """The columns beside a body where none of them is computed from it."""
 
 
-def said(tenant: str, seq: object, columns: Mapping[str, object]) -> bytes:
+def row_text(tenant: str, seq: object, columns: Mapping[str, object]) -> bytes:
     """A row's columns as one text: a body that says what they say, and no more.
 
     The body itself, encoded without what no column has, is compared with it: one text with one text
@@ -85,6 +85,6 @@ class Projections:
         both = zip(self._columns, stored, self.of(fields), strict=True)
         return [name for name, said, own in both if said != own]
 
-    def differing_said(self, stored: bytes, fields: Fields) -> list[str]:
-        """The same for a text of `said`."""
+    def differing_in_text(self, stored: bytes, fields: Fields) -> list[str]:
+        """The same for a text of `row_text`."""
         return self.differing(self.of(orjson.loads(stored)), fields)

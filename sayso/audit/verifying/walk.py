@@ -25,7 +25,7 @@ _T = TypeVar("_T")
 Row: TypeAlias = "tuple[object, ...]"
 """`(seq, body bytes, *projected columns)`, as the source has it: nothing about it is trusted.
 
-Of some sources `(seq, body bytes, columns as one text)`, as `projections.said` makes it.
+Of some sources `(seq, body bytes, columns as one text)`, as `projections.row_text` makes it.
 """
 
 Progress = Callable[[int, int], None]
@@ -50,7 +50,7 @@ class Walk:
         tenant: whose log.
         marks: sizes at which the frontier is kept.
         columns: the names of the projected columns that follow seq and body in a row.
-        as_said: whether they follow as one text, of `projections.said`.
+        as_row_text: whether they follow as one text, of `projections.row_text`.
         begin: the index of the first entry; the frontier is that of what is walked alone.
         deep: whether to read every body as an entry of the format.
         findings: where to put what is wrong.
@@ -62,7 +62,7 @@ class Walk:
         tenant: str,
         marks: Iterable[int],
         columns: Sequence[str] = (),
-        as_said: bool = False,
+        as_row_text: bool = False,
         begin: int = 0,
         deep: bool = False,
         findings: Findings,
@@ -70,7 +70,7 @@ class Walk:
         self._tenant = tenant
         self._marks = sorted(set(marks), reverse=True)
         self._columns = tuple(columns)
-        self._as_said = as_said
+        self._as_row_text = as_row_text
         self._projections = Projections(self._columns)
         self._deep = deep
         self._findings = findings
@@ -168,8 +168,8 @@ class Walk:
     def _leaves(self, batch: Iterable[Row]) -> list[bytes]:  # noqa: C901  (calls would cost much)
         """The leaf hashes of a batch. This is the loop that decides the speed of everything."""
         tenant, deep, projected = self._tenant, self._deep, self._projections.of
-        as_said = bool(self._columns) and self._as_said
-        has_columns = bool(self._columns) and not as_said
+        as_row_text = bool(self._columns) and self._as_row_text
+        has_columns = bool(self._columns) and not as_row_text
         loads, dumps, options, hasher = orjson.loads, orjson.dumps, _OPTIONS, sha256
         expected, last_at = self._expected, self._last_at
         special, actions, approvals = _NOTED, self.actions.recent, self.approvals.recent
@@ -223,7 +223,7 @@ class Walk:
                 self._judge_deeply(body, index)
             if has_columns and row[2:] != projected(fields):
                 self._judge_columns(row, fields, index)
-            if as_said:
+            if as_row_text:
                 # What no column says goes. The rest is in order already: the body is canonical.
                 actor = get("actor")
                 if type(actor) is dict:
@@ -262,8 +262,8 @@ class Walk:
                 self._add(Check.BODY_FORMAT, Damage.NON_CANONICAL, error.message, seq)
 
     def _judge_columns(self, row: Row, fields: dict[str, object], seq: int) -> None:
-        if self._as_said:
-            wrong = self._projections.differing_said(cast("bytes", row[2]), fields)
+        if self._as_row_text:
+            wrong = self._projections.differing_in_text(cast("bytes", row[2]), fields)
         else:
             wrong = self._projections.differing(row[2:], fields)
         for name in wrong:

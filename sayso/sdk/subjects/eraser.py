@@ -22,7 +22,7 @@ from sayso.agent.erasing import (
     thread_of,
 )
 from sayso.agent.requests import Requests
-from sayso.audit.erasing import ErasureOrder, ErasureRow, Erasures, read_erasure
+from sayso.audit.erasing import ErasureOrder, ErasureRow, Erasures, erasure_of_row
 from sayso.ids import Clock, Tenant, to_micros
 from sayso.sdk.subjects.erased_list import ErasedList
 from sayso.store.base import Reader, Store, Transaction, text
@@ -145,7 +145,7 @@ class Eraser:
 
 def _under_way(reader: Reader) -> list[ErasureRow]:
     return [
-        read_erasure(row)
+        erasure_of_row(row)
         for tenant in reader.all("log.tenants")
         for row in reader.all("erasure.under_way", tenant=text(tenant, "tenant"))
     ]

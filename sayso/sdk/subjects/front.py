@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from sayso.actions.action import Subject
 from sayso.actions.digest import storable
 from sayso.audit.entry import Entry, EntryKind
-from sayso.audit.erasing import ErasureOrder, check_reason, get_erasure, read_erasure
-from sayso.audit.holds import HoldCall, get_hold, read_hold
+from sayso.audit.erasing import ErasureOrder, check_reason, erasure_of_row, read_erasure
+from sayso.audit.holds import HoldCall, hold_of_row, read_hold
 from sayso.errors import Code, ConfigError, RefusedError, SaysoError
 from sayso.ids import Tenant, rfc3339, to_micros
 from sayso.sdk.paging import cursor_of, page_of
@@ -107,7 +107,7 @@ class Subjects:
                 "erasure.page", tenant=where, after=start, limit=page_of(limit)
             )
         )
-        return [erasure_view(read_erasure(row)) for row in rows]
+        return [erasure_view(erasure_of_row(row)) for row in rows]
 
     async def erasure_of(self, erasure_id: str, *, tenant: str | None = None) -> ErasureView:
         """One erasure.
@@ -117,7 +117,7 @@ class Subjects:
         """
         where, wanted = self._tenant(tenant), storable(erasure_id)
         return erasure_view(
-            await self._house.store.read(lambda reader: get_erasure(reader, where, wanted))
+            await self._house.store.read(lambda reader: read_erasure(reader, where, wanted))
         )
 
     async def finish(self, *, tenant: str | None = None) -> list[ErasureView]:
@@ -215,7 +215,7 @@ class Subjects:
                 "hold.page", tenant=where, after=start, released=int(released), limit=page_of(limit)
             )
         )
-        return [hold_view(read_hold(row)) for row in rows]
+        return [hold_view(hold_of_row(row)) for row in rows]
 
     async def hold_of(self, hold_id: str, *, tenant: str | None = None) -> HoldView:
         """One hold.
@@ -225,7 +225,7 @@ class Subjects:
         """
         where, wanted = self._tenant(tenant), storable(hold_id)
         return hold_view(
-            await self._house.store.read(lambda reader: get_hold(reader, where, wanted))
+            await self._house.store.read(lambda reader: read_hold(reader, where, wanted))
         )
 
     # ---- sweeping ------------------------------------------------------------------------------
