@@ -294,14 +294,18 @@ def test_two_at_once_cannot_both_go_on_from_one_size(records: WitnessRecords) ->
     assert statuses == [200] + [409] * 7
 
 
-def test_a_record_that_cannot_be_written_gives_no_cosignature(tmp_path: Path) -> None:
-    """What is not on the disk is not cosigned."""
+def test_a_record_that_cannot_be_written_gives_no_cosignature(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What is not on the disk is not cosigned; why, both sides hear."""
     with open_records(tmp_path) as records:
         witness = make_witness(records)
         assert witness.add_checkpoint(ask(0, 8)).status == 200
         (record,) = tmp_path.glob("*.checkpoint")
         record.with_name(f"{record.name}.new").mkdir()  # so it cannot be written
-        assert witness.add_checkpoint(ask(8, 13)).status == 500
+        told = "the witness's memory fails: is a directory"
+        assert witness.add_checkpoint(ask(8, 13)) == Answer(status=500, body=f"{told}\n")
+        assert caplog.messages == [f"nothing is cosigned: {told}"]
         record.with_name(f"{record.name}.new").rmdir()
         assert witness.add_checkpoint(ask(8, 13)).status == 200
 

@@ -5,6 +5,7 @@ Source: c2sp.org/tlog-witness, `add-checkpoint`.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from sayso.audit.witness.records import WitnessRecords
 from sayso.audit.witness.request import AddCheckpoint
 from sayso.errors import IntegrityError, RefusedError
 from sayso.ids import Clock, to_micros
+
+logger = logging.getLogger("sayso.witness")
 
 SIZE_TYPE = "text/x.tlog.size"
 _TEXT = "text/plain; charset=utf-8"
@@ -97,19 +100,28 @@ class Witness:
                 return self._judge(request, checkpoint)
             except (IntegrityError, OSError) as error:
                 # INVARIANT: without its memory a witness cosigns nothing.
-                message = error.message if isinstance(error, IntegrityError) else "disk trouble"
-                return Answer(status=500, body=f"{message}\n")
+                return self._troubled(error)
 
     def newest(self, origin: str) -> Answer:
         """The newest checkpoint that it cosigned, with its cosignatures: what auditors ask for."""
         try:
             with self._lock:
                 found = self._records.newest(origin) if origin in self._keys else None
-        except (IntegrityError, OSError):
-            return Answer(status=500, body="the record cannot be read\n")
+        except (IntegrityError, OSError) as error:
+            return self._troubled(error)
         if found is None:
             return Answer(status=404, body="nothing was cosigned for that log\n")
         return Answer(status=200, body=found[1])
+
+    @staticmethod
+    def _troubled(error: IntegrityError | OSError) -> Answer:
+        """Say that the memory fails, to whoever asks and to whoever runs the witness."""
+        if isinstance(error, IntegrityError):
+            message = error.message
+        else:
+            message = f"the witness's memory fails: {(error.strerror or str(error)).lower()}"
+        logger.error("nothing is cosigned: %s", message)
+        return Answer(status=500, body=f"{message}\n")
 
     def _judge(self, request: AddCheckpoint, checkpoint: Checkpoint) -> Answer:
         found = self._records.newest(checkpoint.origin)
