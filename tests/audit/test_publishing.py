@@ -134,6 +134,20 @@ async def test_a_directory_refuses_a_second_tree_of_one_size(tmp_path: Path) -> 
     assert [note.decode() for note in read_published(tmp_path)] == [first]
 
 
+@pytest.mark.promise("audit:published")
+async def test_copies_of_an_old_head_do_not_hide_the_newest(tmp_path: Path) -> None:
+    """Whoever may add files and take none away put one under each of the newest names: then a log
+    that was rolled back agreed with all that was read. What is no note is still given."""
+    place = DirectoryPlace("share", tmp_path)
+    old, newest = await keep(place, 3), await keep(place, 900)
+    folder = tmp_path / "acme" / "main"
+    for size in range(901, 931):
+        (folder / f"{size}.checkpoint").write_text(old if size % 3 else "none")
+    given = [note.decode() for note in read_published(tmp_path, newest=1)]
+    assert given == ["none", newest]
+    assert set(read_published(tmp_path, newest=20)) == {b"none", old.encode(), newest.encode()}
+
+
 async def test_a_directory_that_is_not_there_is_not_made(tmp_path: Path) -> None:
     """A share that is not mounted must not become a folder of the same disk."""
     with pytest.raises(RetryableError) as caught:

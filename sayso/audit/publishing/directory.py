@@ -82,7 +82,9 @@ class DirectoryPlace:
 def read_published(folder: Path, newest: int = 1000) -> Iterator[bytes]:
     """The notes that a directory keeps, per log the newest ones, largest size first.
 
-    What is no note is given too: it is for the verifier to say so.
+    What is no note is given too: it is for the verifier to say so. INVARIANT: only what lies where
+    `publish` puts it counts as one of the newest. Whoever may add files, and take none away, could
+    else hide the newest head behind copies of an old one under larger names.
 
     Raises:
         OSError: the folder cannot be read.
@@ -91,8 +93,23 @@ def read_published(folder: Path, newest: int = 1000) -> Iterator[bytes]:
         raise NotADirectoryError(20, "no such folder", str(folder))
     for log in sorted({*_logs(folder)}):
         files = sorted(log.rglob(f"*{_SUFFIX}"), key=lambda path: _size_of(log, path))
-        for path in reversed(files[-newest:]):
-            yield _read_bytes(path) if path.is_file() else b""
+        given = strays = 0
+        while files and given < newest:
+            path = files.pop()
+            note = _read_bytes(path) if path.is_file() else b""
+            if _is_in_place(folder, path, note):
+                given += 1
+            elif (strays := strays + 1) > newest:
+                continue
+            yield note
+
+
+def _is_in_place(folder: Path, path: Path, note: bytes) -> bool:
+    try:
+        checkpoint = Checkpoint.parse(parse_note(note)[0])
+        return checkpoint_path(folder, checkpoint.origin, checkpoint.size) == path
+    except (IntegrityError, ConfigError):
+        return False
 
 
 def _logs(folder: Path) -> Iterator[Path]:
