@@ -145,8 +145,9 @@ async def test_a_file_that_is_not_what_was_sealed_keeps_its_entries(
     path.unlink()
     if changed:
         path.write_bytes(changed)
-    with pytest.raises(IntegrityError):
+    with pytest.raises(IntegrityError) as refused:
         await keeper.prune()
+    assert refused.value.next_step.endswith("written anew: `sayso audit seal --again`")
     assert await keeper.indexes() == list(range(602))
     path.write_bytes(content)
     assert (await keeper.prune()).to == 512

@@ -129,7 +129,18 @@ class Pruner:
         path = self._segments.path(tenant, segment.file)
         origin = self._log.origin_of(tenant)
         keys = await self._store.read(partial(_keys, tenant))
-        found = await asyncio.to_thread(check_file, path, origin, segment.root, iter(keys))
+        try:
+            found = await asyncio.to_thread(check_file, path, origin, segment.root, iter(keys))
+        except IntegrityError as error:
+            if segment.is_pruned:
+                raise
+            raise IntegrityError(
+                error.code,
+                error.message,
+                next_step="put the file back from where it was copied to, or remove what is left "
+                "of it and have it written anew: `sayso audit seal --again`",
+                detail=error.detail,
+            ) from error
         rows = await self._store.read(
             lambda reader: tiles_of_rows(reader, tenant, segment.pruned_to, segment.end)
         )

@@ -39,7 +39,7 @@ from sayso.audit.verifying.state_checks import BodyAt, StateRow, judge_state, pr
 from sayso.audit.verifying.stored_rows import StoredRow
 from sayso.audit.verifying.verification import Check, Damage, Findings, LogVerification
 from sayso.audit.verifying.walk import Progress, Row, Walk
-from sayso.errors import IntegrityError
+from sayso.errors import Code, IntegrityError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -392,7 +392,10 @@ def evidence_of(
         except IntegrityError as error:
             counts = one.note in trust.remembered or is_cosigned(one.note, trust.policy)
             message = f"the outside checkpoint at {one.checkpoint.size}: {error.message}"
-            message += "" if counts else ", so it is no evidence; pin its key if it is known to you"
+            if not counts:
+                message += ", so it is no evidence"
+                if error.code is Code.KEY_MISMATCH:
+                    message += "; pin its key if it is known to you"
             findings.add(Check.CHECKPOINT_SIGNED, Damage.UNKNOWN_KEY, message)
             if not counts:
                 continue
