@@ -103,6 +103,8 @@ def test_an_export_verifies_elsewhere(place: Place, tmp_path: Path) -> None:
     place.line("audit", "export", str(folder)).refused("invalid_input")
     other = key[:-4] + ("AAAA" if key[-4:] != "AAAA" else "BBBB")
     assert place.line("audit", "verify", str(folder), "--vkey", other).status == 2
+    (folder / "stranger").touch()
+    assert "note: the file `stranger` is no part of a bundle" in place.line(*words).out
 
 
 def test_an_empty_log_is_nothing_to_verify(still: Place, tmp_path: Path) -> None:

@@ -296,6 +296,8 @@ def _show_verdict(out: Out, found: Verification) -> None:
         out.line(f"  root {log.root_hex}")
         for warning in log.warnings:
             out.line(f"  note: {one_line(warning)}")
+    for warning in found.warnings[:_SHOWN]:
+        out.line(f"  note: {one_line(warning)}")
     for finding in found.all_findings[:_SHOWN]:
         where = "" if finding.seq is None else f"entry {finding.seq}: "
         out.line(f"  {finding.damage}: {where}{one_line(finding.message)} ({finding.check})")
