@@ -244,6 +244,22 @@ async def test_a_parquet_file_with_values_that_no_writer_writes_is_judged(
     assert lived.verdict(path) is not Verdict.VERIFIED
 
 
+@pytest.mark.promise("audit:no-crash")
+async def test_a_parquet_file_of_giant_rows_is_not_unpacked(lived: Lived) -> None:
+    """Seventeen kilobytes took three gigabytes: it says itself that its rows are no entries."""
+    path = await lived.export("parquet")
+    table = PARQUET.read_table(path)
+    giant = ARROW.array(["x" * 40_000_000, *[""] * (len(table) - 1)])
+    at = table.schema.get_field_index("body")
+    PARQUET.write_table(table.set_column(at, "body", giant), path, compression="zstd")
+    assert path.stat().st_size < 100_000
+    before = ARROW.total_allocated_bytes()
+    found = verify(path)
+    assert found.verdict is Verdict.CANNOT_JUDGE
+    assert "rows that are larger than entries" in found.all_findings[0].message
+    assert ARROW.total_allocated_bytes() <= before
+
+
 async def test_a_parquet_file_cannot_belie_its_own_rows(lived: Lived) -> None:
     """DuckDB leaves out the parts in which, by the file's own word, nothing can fit."""
     path = await lived.export("parquet")

@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from sayso.audit.entry import StoredEntry
+from sayso.audit.entry import MAX_BODY_BYTES, StoredEntry
 from sayso.audit.exports.new_file import new_file
 from sayso.audit.exports.rows import ExportRow
 from sayso.audit.tree.proof import EntryProof
@@ -24,8 +24,10 @@ FORMAT = b"sayso-audit-parquet/1"
 _ROWS = 10_000
 """Rows of one group: what is held in memory at a time."""
 _NESTED = "proof"
-_READ_ROWS = 1_024
+_READ_ROWS = 256
 """Rows that are read at a time, of a file that somebody else may have written."""
+_MOST_ROW_BYTES = 4 * MAX_BODY_BYTES
+"""More than a row has: its body, `data` and the other columns once more, and its proof."""
 
 
 def write_parquet(path: Path, rows: Iterable[ExportRow]) -> int:
@@ -80,11 +82,30 @@ def read_parquet(path: Path) -> tuple[str, str, Iterator[ProvenRow]]:
         if metadata.get(b"sayso.format") != FORMAT or file.schema_arrow != _schema(arrow):
             raise IntegrityError(Code.NOT_A_STORE, f"`{path}` is no export of an audit log")
         note, vkey = metadata[b"sayso.note"].decode(), metadata[b"sayso.vkey"].decode()
+        _check_sizes(file.metadata, path)
     except (arrow.ArrowException, OSError, KeyError, UnicodeDecodeError) as error:
         raise IntegrityError(
             Code.NOT_A_STORE, f"`{path}` cannot be read as Parquet", detail=str(error)
         ) from error
     return note, vkey, _read_rows(arrow, file, note, vkey)
+
+
+def _check_sizes(metadata: Any, path: Path) -> None:
+    """Refuse a file that unpacks to more than entries can have, by what it says of itself.
+
+    NOTE: a few kilobytes can stand for gigabytes. A file that says less than it holds is not found
+    out by this; pyarrow unpacks a page as it comes.
+    """
+    for number in range(metadata.num_row_groups):
+        group = metadata.row_group(number)
+        columns = (group.column(at) for at in range(group.num_columns))
+        unpacked = sum(column.total_uncompressed_size for column in columns)
+        if unpacked > min(group.num_rows + 1, _ROWS) * _MOST_ROW_BYTES:
+            raise IntegrityError(
+                Code.NOT_A_STORE,
+                f"`{path}` has rows that are larger than entries",
+                next_step="export the log again; nothing of this file was unpacked",
+            )
 
 
 def _read_rows(arrow: Any, file: Any, note: str, vkey: str) -> Iterator[ProvenRow]:
