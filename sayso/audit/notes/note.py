@@ -401,4 +401,4 @@ def _decode(text: str) -> bytes:
 
 
 def _malformed(what: str) -> NoReturn:
-    raise IntegrityError(Code.TAMPERED, f"that is no signed checkpoint: {what} is not as written")
+    raise IntegrityError(Code.TAMPERED, f"that is no signed checkpoint, by {what}")
