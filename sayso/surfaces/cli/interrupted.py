@@ -50,3 +50,18 @@ def _tell(out: Out, stored: Stored) -> None:
         noun = "actions" if isinstance(stored, ActionView) else "requests"
         out.warn(f"{stored.id} is stored, and {stored.status}")
         out.warn(f"next: see `sayso {noun} show {stored.id}`")
+
+
+def until_cancelled(progress: Callable[[int, int], None]) -> Callable[[int, int], None]:
+    """The same, for long work in this task that never waits: Ctrl-C ends it at the next report.
+
+    NOTE: asyncio cancels the task at the first Ctrl-C, and can deliver that only where it waits.
+    """
+    task = asyncio.current_task()
+
+    def report(done: int, total: int) -> None:
+        if task is not None and task.cancelling():
+            raise asyncio.CancelledError
+        progress(done, total)
+
+    return report

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 from collections.abc import Iterator
 from typing import Any, cast
@@ -10,6 +11,7 @@ import orjson
 import pytest
 from surfaces.cli.line import Place
 
+from sayso.surfaces.cli.interrupted import until_cancelled
 from sayso.testing.sandbox import Fault
 
 AMOUNT = '{"charge": "ch_demo_ana_2", "amount": {"amount_minor": 100, "currency": "USD"}}'
@@ -90,3 +92,21 @@ def test_before_anything_is_stored_it_says_that_nothing_is(place: Place) -> None
     _, errors = interrupted(place, *REFUND, path="/v1/*")
     assert errors == "nothing was stored, and nothing was sent\nstopped\n"
     assert place.line.done("actions", "list")["actions"] == []
+
+
+@pytest.mark.promise("cli:interrupted")
+async def test_long_work_that_never_waits_ends_with_ctrl_c() -> None:
+    """`audit verify` of a workspace went on to its end, since nothing could be cancelled in it."""
+    heard: list[int] = []
+
+    async def work() -> None:
+        report = until_cancelled(lambda done, total: heard.append(done))
+        report(1, 3)
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+        report(2, 3)
+
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.create_task(work())
+    assert heard == [1]

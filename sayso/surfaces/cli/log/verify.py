@@ -13,6 +13,7 @@ import typer
 from sayso.audit.regular import MAX_HELD_BYTES, read_start
 from sayso.errors import Code, ConfigError, IntegrityError, RefusedError
 from sayso.sdk.app import Sayso
+from sayso.surfaces.cli.interrupted import until_cancelled
 from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out, style_of
 from sayso.surfaces.cli.place import find_workspace, run
@@ -232,7 +233,7 @@ def _verify_workspace(folder: Path, held: _Held, deep: bool, out: Out) -> Verifi
                 authorities=held.authorities,
                 stamped=held.stamped,
                 deep=deep,
-                progress=_progress(out),
+                progress=until_cancelled(_progress(out)),
             )
 
     return run(work())
