@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from socket import socket
 from typing import TYPE_CHECKING
 
-from sayso.surfaces.cli.app import main as run_commands
-from sayso.surfaces.cli.outside import Outside, Provider, SlackStage
+try:
+    from sayso.surfaces.cli.app import main as run_commands
+    from sayso.surfaces.cli.outside import Outside, Provider, SlackStage
+except KeyboardInterrupt:  # before there is a command that could say it
+    sys.stderr.write("stopped\n")
+    raise SystemExit(130) from None
 
 if TYPE_CHECKING:
     from sayso.actions.action import Subject

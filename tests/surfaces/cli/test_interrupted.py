@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -110,3 +112,25 @@ async def test_long_work_that_never_waits_ends_with_ctrl_c() -> None:
     with pytest.raises(asyncio.CancelledError):
         await asyncio.create_task(work())
     assert heard == [1]
+
+
+_EARLY = """
+import sys
+
+class CtrlC:
+    def find_spec(self, name, path=None, target=None):
+        if name == "typer":
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, CtrlC())
+from sayso.__main__ import main
+"""
+
+
+@pytest.mark.promise("cli:interrupted")
+def test_ctrl_c_while_sayso_is_still_loaded_shows_no_traceback() -> None:
+    """The first half second is spent on imports, and whoever mistyped presses it at once."""
+    done = subprocess.run(
+        [sys.executable, "-c", _EARLY], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "stopped\n")
