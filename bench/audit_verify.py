@@ -44,7 +44,7 @@ def verifier_of(target: str, *, deep: bool) -> Callable[[], Verification]:
     """How to verify a file, or a database by its URL."""
     if not target.startswith("postgresql:"):
         return lambda: verify(Path(target), deep=deep)
-    from sayso.sdk.verifying import verify_postgres  # needs an extra
+    from sayso.sdk.log.verifying import verify_postgres  # needs an extra
 
     return lambda: verify_postgres(target, trust=Trust(), deep=deep)
 

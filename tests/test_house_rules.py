@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from tree import PACKAGE, ROOT, TESTS, dotted, is_test, read_python
@@ -12,6 +13,7 @@ from tree import PACKAGE, ROOT, TESTS, dotted, is_test, read_python
 from sayso.store.queries import named_queries
 
 MOST_LINES = 600
+MOST_WITHOUT_A_MAP = 30
 
 JSON_EDGE = {
     # where bytes, rows or foreign libraries' values come in or go out
@@ -88,6 +90,27 @@ def test_no_file_is_long() -> None:
         if (lines := len(path.read_text(encoding="utf-8").splitlines())) > MOST_LINES
     }
     assert not long
+
+
+def test_a_full_folder_has_a_map() -> None:
+    """A newcomer who opens one reads in its `__init__` where to look; no module is left out."""
+    folders = {path.parent for path in PACKAGE.rglob("__init__.py")}
+    lost: list[str] = []
+    for folder in sorted(folders):
+        own = {path.stem for path in folder.glob("*.py")} - {"__init__"}
+        if len(own) <= MOST_WITHOUT_A_MAP:
+            continue
+        words = ast.get_docstring(ast.parse((folder / "__init__.py").read_text("utf-8"))) or ""
+        named = set(re.findall(r"`(\w+)`", words))
+        lost += [f"{folder.name}: {name}" for name in sorted(own - named)]
+        lost += [
+            f"{folder.name}: there is no {name}" for name in sorted(named - own - _inner(folder))
+        ]
+    assert lost == []
+
+
+def _inner(folder: Path) -> set[str]:
+    return {path.parent.name for path in folder.glob("*/__init__.py")}
 
 
 def test_any_stays_at_the_edge() -> None:

@@ -31,7 +31,7 @@ from sayso.audit.queries.index import LogIndex
 from sayso.audit.queries.pages import read_page
 from sayso.audit.queries.query import Query, parse_query
 from sayso.ids import Tenant
-from sayso.sdk.log_index import prove_all
+from sayso.sdk.log.index import prove_all
 from sayso.store.base import Reader, Store
 from sayso.store.sqlite import SqliteStore
 

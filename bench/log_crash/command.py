@@ -51,7 +51,7 @@ from sayso.audit.publishing.directory import read_published
 from sayso.audit.verify import verify
 from sayso.audit.verifying.checks import Trust
 from sayso.audit.verifying.verification import Verdict
-from sayso.sdk.verifying import verify_postgres
+from sayso.sdk.log.verifying import verify_postgres
 from sayso.testing.postgres import PostgresServer, run_postgres
 
 BOTH_DIE = 0.4

@@ -22,7 +22,7 @@ from sayso.audit.notes.note import Ed25519Signer
 from sayso.errors import OutcomeUnknownError, RefusedError, RetryableError
 from sayso.money import Money
 from sayso.sdk.app import Sayso
-from sayso.sdk.publishing import publish_now
+from sayso.sdk.log.publishing import publish_now
 from sayso.sdk.workspace import Workspace, write_secret_file
 from sayso.settings import parse_settings
 from sayso.testing.shop import Shop

@@ -25,13 +25,13 @@ from sayso.connectors.base import Connector
 from sayso.errors import Code, ConfigError, RefusedError
 from sayso.ids import Clock, Tenant
 from sayso.json import JsonValue
-from sayso.sdk.audit import Audit
+from sayso.sdk.carrying import call_claimed, carry_on, carry_out, settle_request
 from sayso.sdk.kind_views import KindsView, show_kinds
-from sayso.sdk.log_index import LogIndexes
+from sayso.sdk.log.front import Audit
+from sayso.sdk.log.index import LogIndexes
 from sayso.sdk.paging import cursor_of, page_of
 from sayso.sdk.people import SettingsDirectory
-from sayso.sdk.resolving import Settling
-from sayso.sdk.settling import call_claimed, carry_on, carry_out, settle_request
+from sayso.sdk.resolving import Resolving
 from sayso.sdk.showing import (
     ahead_of_action_view,
     show_action,
@@ -57,7 +57,7 @@ if TYPE_CHECKING:
 _SETTLED = frozenset({Status.SUCCEEDED, Status.FAILED})
 
 
-class Sayso(StopSwitch, Settling):
+class Sayso(StopSwitch, Resolving):
     """An open workspace.
 
     Use `Sayso.open`; every method may be called from many tasks at once, and any number of

@@ -23,8 +23,8 @@ from sayso.sdk.connections import check_token, read_connection, read_vault
 from sayso.sdk.database import open_store, store_name
 from sayso.sdk.exposed import exposed_files, exposed_text
 from sayso.sdk.kinds import actions_of_connector, actions_of_file
+from sayso.sdk.log.publishing import open_place
 from sayso.sdk.orphans import find_orphans
-from sayso.sdk.publishing import open_place
 from sayso.sdk.workspace import Workspace
 from sayso.settings import FILE_NAME, PlaceSection
 from sayso.store.base import Store, text

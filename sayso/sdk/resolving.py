@@ -1,4 +1,4 @@
-"""Settling what nobody but a person can know, as a part of the SDK's front."""
+"""Resolving what nobody but a person can know, as a part of the SDK's front."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sayso.sdk.wiring import House
 
 
-class Settling(ABC):
+class Resolving(ABC):
     """Settles unknown outcomes; `Sayso` is one."""
 
     @property

@@ -17,8 +17,8 @@ from sayso.audit.verify import verify, verify_sources
 from sayso.audit.verifying.checks import Trust
 from sayso.audit.verifying.verification import Check, Damage, Verification
 from sayso.sdk.database import open_store
-from sayso.sdk.stored_log import read_sources
-from sayso.sdk.verifying import verify_postgres
+from sayso.sdk.log.stored import read_sources
+from sayso.sdk.log.verifying import verify_postgres
 from sayso.store.postgres import open_reader
 from sayso.store.postgres_connection import connect_plainly
 from sayso.testing.postgres import PostgresServer

@@ -29,7 +29,7 @@ from sayso.audit.verifying.checks import Trust
 from sayso.audit.verifying.verification import Check, Verdict
 from sayso.errors import Code, ConfigError, IntegrityError, RefusedError
 from sayso.money import Money
-from sayso.sdk.exporting import ExportFormat, Source, write_export
+from sayso.sdk.log.exporting import ExportFormat, Source, write_export
 from sayso.store.base import Reader
 
 # These have no types, or none that a strict checker takes.

@@ -13,7 +13,7 @@ from sayso.connectors.email import FileTransport
 from sayso.connectors.email.transport import Letter
 from sayso.ids import Tenant
 from sayso.sdk.checking import check_workspace
-from sayso.sdk.log_index import LogIndexes
+from sayso.sdk.log.index import LogIndexes
 from sayso.sdk.scaffold import create_workspace
 from sayso.store.sqlite import SqliteStore
 

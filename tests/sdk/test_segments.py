@@ -22,7 +22,7 @@ from sayso.audit.verify import verify
 from sayso.audit.verifying.checks import Trust
 from sayso.audit.verifying.verification import Check, Damage, FileState, Verdict
 from sayso.errors import Code, IntegrityError, RefusedError
-from sayso.sdk.segments import LogSegments
+from sayso.sdk.log.segments import LogSegments
 from sayso.sdk.tokens import Scope, Token
 from sayso.store.base import Transaction
 from sayso.testing.clock import START, FakeClock

@@ -17,7 +17,7 @@ from sayso.actions.decision import Choice, Decision
 from sayso.errors import ConfigError, RefusedError
 from sayso.ids import Tenant
 from sayso.money import Money
-from sayso.sdk.exporters import start_exporting
+from sayso.sdk.tracing import start_exporting
 from sayso.telemetry import Telemetry
 from sayso.testing.shop import ShopFault
 

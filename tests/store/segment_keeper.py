@@ -20,7 +20,7 @@ from sayso.audit.verifying.checks import LogSource, Trust
 from sayso.audit.verifying.database import open_database
 from sayso.audit.verifying.verification import Verification
 from sayso.ids import Tenant
-from sayso.sdk.stored_log import read_sources
+from sayso.sdk.log.stored import read_sources
 from sayso.store.base import Store, Transaction, integer, text
 from sayso.store.sqlite import SqliteStore
 from sayso.testing.clock import FakeClock

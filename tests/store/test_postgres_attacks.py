@@ -17,7 +17,7 @@ from surfaces.cli.line import Line
 from sayso.audit.verifying.checks import Trust
 from sayso.audit.verifying.projections import STORED, row_text
 from sayso.audit.verifying.verification import Check
-from sayso.sdk.verifying import verify_postgres
+from sayso.sdk.log.verifying import verify_postgres
 from sayso.store.base import blob
 from sayso.store.postgres import open_reader
 from sayso.store.postgres_connection import connect_plainly

@@ -21,8 +21,8 @@ from sayso.audit.verify import verify
 from sayso.audit.verifying.checks import Trust
 from sayso.audit.verifying.verification import Check, Verdict
 from sayso.errors import Code, ConfigError, SaysoError
-from sayso.sdk.timestamps import write_timestamps
-from sayso.sdk.verifying import verify_postgres
+from sayso.sdk.log.timestamps import write_timestamps
+from sayso.sdk.log.verifying import verify_postgres
 from sayso.store.base import Transaction
 from sayso.store.postgres_connection import connect_plainly
 from sayso.testing.clock import FakeClock

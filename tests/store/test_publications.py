@@ -23,7 +23,7 @@ from sayso.audit.verify import verify_database, verify_sources
 from sayso.audit.verifying.checks import Trust
 from sayso.audit.verifying.verification import Verification
 from sayso.ids import Tenant
-from sayso.sdk.stored_log import read_sources
+from sayso.sdk.log.stored import read_sources
 from sayso.store.base import Reader, SqlValue, Store, Transaction, blob, integer, text
 from sayso.store.sqlite import SqliteStore
 from sayso.testing.clock import FakeClock

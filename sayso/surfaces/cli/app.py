@@ -19,7 +19,7 @@ import typer
 
 from sayso.audit.unwritten import unwritten
 from sayso.errors import SaysoError
-from sayso.sdk.exporters import start_exporting
+from sayso.sdk.tracing import start_exporting
 from sayso.surfaces.cli.outside import Outside
 from sayso.surfaces.cli.problem import (
     FAILED,

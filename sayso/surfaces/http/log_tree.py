@@ -12,7 +12,7 @@ from fastapi.responses import PlainTextResponse, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sayso.ids import Tenant
-from sayso.sdk.publishing import PublicationView, read_publications
+from sayso.sdk.log.publishing import PublicationView, read_publications
 from sayso.sdk.views import View
 from sayso.surfaces.http.auth import Auditor, Open
 from sayso.surfaces.http.documents import problems, shown

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from sayso.sdk.segments import PrunedView, SegmentView
+from sayso.sdk.log.segments import PrunedView, SegmentView
 from sayso.sdk.subjects.views import SweepView
 from sayso.sdk.views import View
 from sayso.surfaces.http.shapes import MAX_WAIT_S, Body, Limit, QueryModel

@@ -10,7 +10,7 @@ from surfaces.http.served import Served, as_json, problem, token
 
 from sayso.errors import Code, RefusedError, RetryableError
 from sayso.ids import Tenant
-from sayso.sdk.segments import LogSegments
+from sayso.sdk.log.segments import LogSegments
 from sayso.sdk.tokens import Scope, Token
 from sayso.store.base import Transaction
 from sayso.surfaces.http.upkeep import Job, Progress, Upkeep

@@ -10,8 +10,8 @@ from typing import Annotated
 import typer
 
 from sayso.sdk.app import Sayso
-from sayso.sdk.publishing import publishing
-from sayso.sdk.segments import sealing
+from sayso.sdk.log.publishing import publishing
+from sayso.sdk.log.segments import sealing
 from sayso.sdk.subjects.keeping import keeping
 from sayso.sdk.workspace import Workspace
 from sayso.surfaces.cli.options import JsonOption, WorkspaceOption

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from sayso.sdk.app import Sayso
-from sayso.sdk.segments import sealing
+from sayso.sdk.log.segments import sealing
 from sayso.sdk.subjects.keeping import keeping
 from sayso.sdk.working import work
 from sayso.sdk.workspace import Workspace

@@ -13,7 +13,7 @@ from sayso.audit.notes.cosignature import Ed25519Cosigner, MlDsaCosigner
 from sayso.audit.notes.note import Ed25519Signer
 from sayso.errors import Code, ConfigError, RefusedError
 from sayso.sdk.app import Sayso
-from sayso.sdk.publishing import read_log_keys, read_next_keys, read_second_keys
+from sayso.sdk.log.publishing import read_log_keys, read_next_keys, read_second_keys
 from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.place import CLI, find_workspace, run

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def publish(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int:
     """Publish every log's head to every place now; 1 when one of them did not take it."""
-    from sayso.sdk.publishing import publish_now  # only this command needs it
+    from sayso.sdk.log.publishing import publish_now  # only this command needs it
 
     out = Out(as_json=as_json)
     folder = find_workspace(workspace)

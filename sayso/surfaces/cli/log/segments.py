@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from sayso.sdk.app import Sayso
-from sayso.sdk.segments import PrunedView, SegmentView
+from sayso.sdk.log.segments import PrunedView, SegmentView
 from sayso.sdk.tokens import Token
 from sayso.surfaces.cli.looking import look_as_person
 from sayso.surfaces.cli.options import JsonOption, WorkspaceOption

@@ -256,7 +256,7 @@ def _verify_source(source: str, held: _Held, deep: bool, out: Out) -> Verificati
     )
     url = _url_in(source)
     if url is not None:
-        from sayso.sdk.verifying import verify_postgres  # as above
+        from sayso.sdk.log.verifying import verify_postgres  # as above
 
         return verify_postgres(url, trust=trust, deep=deep, progress=_progress(out))
     return verify_source(Path(source), trust=trust, deep=deep, progress=_progress(out))

@@ -19,7 +19,7 @@ from sayso.audit.tree.proof import prove
 from sayso.audit.unwritten import reading
 from sayso.errors import Code, IntegrityError, RefusedError
 from sayso.ids import Tenant
-from sayso.sdk.log_index import fill, unindexed
+from sayso.sdk.log.index import fill, unindexed
 from sayso.store.base import Reader, integer, text
 
 _PAGE = 1000

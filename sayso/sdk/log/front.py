@@ -18,18 +18,18 @@ from sayso.audit.tree.proof import EntryProof
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant, to_micros
 from sayso.sdk.database import is_postgres, open_snapshot, store_name
-from sayso.sdk.exporting import ExportFormat, Source, nothing_fits, write_export
-from sayso.sdk.log_index import LogIndexes, fill_whole, prove_all, size_of, unindexed, unproven
-from sayso.sdk.log_tree import LogTree
-from sayso.sdk.segments import LogSegments
-from sayso.sdk.showing import by_customer, show_entry
-from sayso.sdk.stored_log import (
+from sayso.sdk.log.exporting import ExportFormat, Source, nothing_fits, write_export
+from sayso.sdk.log.index import LogIndexes, fill_whole, prove_all, size_of, unindexed, unproven
+from sayso.sdk.log.segments import LogSegments
+from sayso.sdk.log.stored import (
     own_vkeys,
     read_deployment,
     read_entered_heads,
     read_sources,
     tenants_of,
 )
+from sayso.sdk.log.tree import LogTree
+from sayso.sdk.showing import by_customer, show_entry
 from sayso.sdk.views import EntryView
 from sayso.store.base import Reader, Transaction, text
 
@@ -359,7 +359,7 @@ class Audit:
         return render(await self._evidence(action_id, by, tenant))
 
     async def _evidence(self, action_id: str, by: Actor | None, tenant: str | None) -> Evidence:
-        from sayso.sdk.evidence import gather  # only packs need it
+        from sayso.sdk.log.evidence import gather  # only packs need it
 
         where, actor = self._tenant(tenant), by or _auditor()
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sayso.sdk.database import missing_postgres
-from sayso.sdk.stored_log import read_deployment, read_entered_heads, read_sources
+from sayso.sdk.log.stored import read_deployment, read_entered_heads, read_sources
 
 if TYPE_CHECKING:
     from sayso.audit.verifying.checks import Trust

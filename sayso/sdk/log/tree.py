@@ -23,7 +23,7 @@ from sayso.audit.tree.proof import prove
 from sayso.audit.witness.request import AddCheckpoint
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant
-from sayso.sdk.log_index import LogIndexes, fill_whole, unindexed, unproven
+from sayso.sdk.log.index import LogIndexes, fill_whole, unindexed, unproven
 from sayso.store.base import Reader, text
 
 if TYPE_CHECKING:

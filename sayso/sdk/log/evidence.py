@@ -12,7 +12,7 @@ from sayso.audit.queries.pages import bodies_at, read_page
 from sayso.audit.queries.query import Query
 from sayso.audit.tree.proof import prove
 from sayso.errors import Code, RefusedError
-from sayso.sdk.exporting import Source, not_signed
+from sayso.sdk.log.exporting import Source, not_signed
 from sayso.store.base import text
 
 _MOST = 1000

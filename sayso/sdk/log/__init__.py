@@ -1,0 +1,1 @@
+"""The auditor's side of an open workspace; `front` is what `Sayso.audit` gives."""
