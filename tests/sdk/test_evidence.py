@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -15,8 +15,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.house import ShopHouse, open_shop
 
+from sayso.actions.action import Action
 from sayso.actions.decision import Choice, Decision
-from sayso.audit.evidence.html import shown
+from sayso.actions.plan import Plan, Step
+from sayso.agent.base import Handles, Message
+from sayso.audit.evidence.html import conversation, shown
 from sayso.audit.evidence.page import DATA_END, DATA_START, render
 from sayso.audit.evidence.reading import read_evidence
 from sayso.audit.evidence.style import STYLES
@@ -246,3 +249,44 @@ async def test_the_same_evidence_gives_the_same_page(packed: Packed) -> None:
     read = read_evidence(packed.path.read_bytes())
     assert read.agrees
     assert read.evidence.words[0].text == HOSTILE
+
+
+class OneRefund:
+    """A planner that refunds what the customer has bought last."""
+
+    name = "one"
+
+    async def plan(
+        self, messages: Sequence[Message], handles: Handles, actions: Sequence[Action]
+    ) -> Plan:
+        """As the contract of planners says."""
+        step = Step(id="s1", action="shop.refund", args={"order": "order#1"})
+        return Plan(steps=(step,), planner=self.name)
+
+
+async def test_a_page_speaks_to_people(packed: Packed, tmp_path: Path) -> None:
+    """Turns of the conversation, yes and no, amounts: an auditor reads them, and no JSON."""
+    assert "<dt>customer</dt><dd>cus_1</dd>" in packed.path.read_text()
+    words = [
+        Message(role="customer", content="My mug broke"),
+        Message(role="agent", content="Which order?"),
+        Message(role="customer", content="Please refund order o1, [[1]]"),
+    ]
+    async with open_shop(tmp_path / "other", planner=OneRefund()) as house:
+        house.shop.books.add("o1", "cus_1", Money(3000, "USD"))
+        request = await house.sayso.ask("cus_1", words)
+        page = (await house.sayso.audit.evidence_page(request.actions[0].id)).decode()
+    for turn in words:
+        assert f"<p class='note'>{turn.role}</p><blockquote>{turn.content}</blockquote>" in page
+    assert f"<p class='note'>our reply</p><blockquote>{request.reply}</blockquote>" in page
+    assert "<dt>as approved</dt><dd>yes</dd>" in page
+    assert "<dt>error</dt><dd>none</dd>" in page
+    assert "<dt>moved</dt><dd>$30.00</dd>" in page
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[[", "[]", '[["a","b","c"]]', '[["a",1]]', "{}", "[" * 99_999]
+)
+def test_what_is_no_conversation_is_not_read_as_one(text: str) -> None:
+    """It stands in the page as it is."""
+    assert conversation(text) == ""

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
 from collections.abc import Iterable, Sequence
 from html import escape
+from typing import cast
+
+from sayso.json import JsonValue
 
 _KEPT = {"\n", "\u200c", "\u200d"}
 """Line feeds, and the joiners that scripts and pictures need."""
@@ -47,3 +51,19 @@ def code(text: object) -> str:
 def quote(text: str) -> str:
     """Somebody's own words."""
     return f"<blockquote>{shown(text)}</blockquote>"
+
+
+def conversation(text: str) -> str:
+    """The turns of a conversation, each under who spoke; empty when the text is none."""
+    try:
+        turns = cast("JsonValue", json.loads(text))
+    except (ValueError, RecursionError):
+        return ""
+    drawn: list[str] = []
+    for turn in turns if isinstance(turns, list) else [turns]:
+        match turn:
+            case [str(who), str(said)]:
+                drawn.append(f"<p class='note'>{shown(who)}</p>{quote(said)}")
+            case _:
+                return ""
+    return "".join(drawn)

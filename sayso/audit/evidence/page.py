@@ -8,10 +8,11 @@ from hashlib import sha256
 
 from sayso.audit.entry import EntryKind, Json, StoredEntry, canonical_bytes
 from sayso.audit.evidence.data import Evidence
-from sayso.audit.evidence.html import code, fields, quote, shown, table
+from sayso.audit.evidence.html import code, conversation, fields, quote, shown, table
 from sayso.audit.evidence.style import STYLES
 from sayso.audit.queries.query import ENDS
 from sayso.ids import rfc3339
+from sayso.money import Money
 
 DATA_START = '<pre class="data" hidden>'
 DATA_END = "</pre>"
@@ -35,10 +36,10 @@ def render(evidence: Evidence) -> bytes:
     sections = [
         _asked(evidence, entries, about),
         _judged(about),
-        *(_card(card, about) for card in evidence.cards),
+        *(_card(evidence, card, about) for card in evidence.cards),
         _decided(evidence, entries),
         _ran(about),
-        _receipt(about),
+        _receipt(evidence, about),
         _timeline(entries),
         _proofs(evidence, entries),
     ]
@@ -115,12 +116,20 @@ def _second(micros: int) -> str:
     return _moment(micros)[:19]
 
 
-def _words_of(evidence: Evidence, seq: int) -> str:
-    return "".join(
-        quote(one.text) if one.text is not None else "<p class='note'>erased</p>"
-        for one in evidence.words
-        if one.seq == seq
-    )
+def _words_of(evidence: Evidence, about: StoredEntry) -> str:
+    texts = [one.text for one in evidence.words if one.seq == about.seq]
+    return "".join(_words(evidence, about.entry.kind, text) for text in texts)
+
+
+def _words(evidence: Evidence, kind: EntryKind, text: str | None) -> str:
+    if text is None:
+        return "<p class='note'>erased</p>"
+    if evidence.version > 1:
+        if kind is EntryKind.REQUEST_ASKED and (turns := conversation(text)):
+            return turns
+        if kind is EntryKind.REQUEST_REPLIED:
+            return f"<p class='note'>our reply</p>{quote(text)}"
+    return quote(text)
 
 
 def _asked(evidence: Evidence, entries: Sequence[StoredEntry], about: Sequence[StoredEntry]) -> str:
@@ -136,9 +145,7 @@ def _asked(evidence: Evidence, entries: Sequence[StoredEntry], about: Sequence[S
             ("planned by", _data(about, "planner")),
         ]
     )
-    words = "".join(
-        _words_of(evidence, one.seq) for one in entries if "decision" not in one.entry.data
-    )
+    words = "".join(_words_of(evidence, one) for one in entries if "decision" not in one.entry.data)
     beside = f"<p class='note'>The words, kept beside the log:</p>{words}" if words else ""
     return _section("1. Who asked", facts + beside)
 
@@ -176,16 +183,17 @@ def _judged(about: Sequence[StoredEntry]) -> str:
     )
 
 
-def _card(card: dict[str, Json], about: Sequence[StoredEntry]) -> str:
+def _card(evidence: Evidence, card: dict[str, Json], about: Sequence[StoredEntry]) -> str:
     digest = sha256(canonical_bytes(card)).hexdigest()
     bound = [one.seq for one in about if one.entry.data.get("view_sha256") == digest]
     mark = "<small>proven: its digest is in the log</small>" if bound else _BESIDE
     pairs: list[tuple[str, str]] = []
     for name in ("fields", "customer"):
-        listed = card.get(name)
+        # The object has an id too, which stands above the customer's.
+        calls_it = {"id": "customer"} if name == "customer" and evidence.version > 1 else {}
         pairs += [
-            (shown(pair[0]), shown(pair[1]))
-            for pair in _list(listed)
+            (shown(calls_it.get(str(pair[0]), pair[0])), shown(pair[1]))
+            for pair in _list(card.get(name))
             if isinstance(pair, list) and len(pair) == 2
         ]
     for name, label in _CARD_LABELS.items():
@@ -236,7 +244,7 @@ def _decided(evidence: Evidence, entries: Sequence[StoredEntry]) -> str:
                 shown(told),
                 code(data.get("via", "")),
                 f"revision {shown(data.get('revision', ''))}<br>{shown(reason)}"
-                + _words_of(evidence, one.seq),
+                + _words_of(evidence, one),
             ]
         )
     head = ["entry", "at (UTC)", "person", "decision", "login", "about"]
@@ -263,19 +271,32 @@ def _ran(about: Sequence[StoredEntry]) -> str:
     return _section("5. What ran", table(head, rows) if rows else "")
 
 
-def _receipt(about: Sequence[StoredEntry]) -> str:
+def _receipt(evidence: Evidence, about: Sequence[StoredEntry]) -> str:
     ended = [one for one in about if one.entry.status in ENDS]
     if not ended:
         return ""
     last = ended[-1]
+    value_of = _value if evidence.version > 1 else _value_as_at_first
     pairs = [
-        (shown(name.replace("_", " ")), _value(value)) for name, value in last.entry.data.items()
+        (shown(name.replace("_", " ")), value_of(value)) for name, value in last.entry.data.items()
     ]
     content = fields([("told by", f"entry {last.seq}, {_moment(last.at_micros)}"), *pairs])
     return _section("6. What the provider said", content)
 
 
 def _value(value: Json) -> str:
+    match value:
+        case None:
+            return "none"
+        case bool():
+            return "yes" if value else "no"
+        case {"amount_minor": int(), "currency": str(), **more} if not more:
+            return shown(Money.from_json(value))
+        case _:
+            return _value_as_at_first(value)
+
+
+def _value_as_at_first(value: Json) -> str:
     return (
         code(canonical_bytes(value).decode()) if isinstance(value, (dict, list)) else shown(value)
     )
