@@ -24,10 +24,12 @@ class Escalation:
         role: its members may decide beside those who are asked.
         roles: as if they held these. Those that were asked when it was escalated: a lower amount
             may ask others, who have not been silent for long.
+        at: when the log says so, in microseconds since 1970; None before it does.
     """
 
     role: str
     roles: frozenset[str]
+    at: int | None = None
 
     @property
     def data(self) -> dict[str, Json]:
@@ -44,13 +46,16 @@ def escalation_of(reader: Reader, approval: ApprovalRow) -> Escalation | None:
 
     Guarantees: the log says so, for the present revision; what only the row says counts nothing.
     """
-    body = told_of(reader, approval, approval.escalated_seq, EntryKind.APPROVAL_ESCALATED)
+    told = _told(reader, approval, approval.escalated_seq, EntryKind.APPROVAL_ESCALATED)
+    if told is None:
+        return None
+    at, body = told
     # NOTE: entries of older logs name no roles; they stand for all that the revision asks.
     role, said = body.get("role"), body.get("roles", list(approval.roles))
     if not isinstance(role, str) or not isinstance(said, list):
         return None
     roles = frozenset(name for name in cast("list[object]", said) if isinstance(name, str))
-    return Escalation(role=role, roles=roles)
+    return Escalation(role=role, roles=roles, at=at)
 
 
 def counted_roles(reader: Reader, approval: ApprovalRow, roles: frozenset[str]) -> frozenset[str]:
@@ -108,19 +113,30 @@ def tell(
     return told
 
 
-def told_of(
+def was_reminded(reader: Reader, approval: ApprovalRow) -> bool:
+    """Whether the log says that people were reminded of the present revision."""
+    return _told(reader, approval, approval.reminded_seq, EntryKind.APPROVAL_REMINDED) is not None
+
+
+def _told(
     reader: Reader, approval: ApprovalRow, seq: int | None, kind: EntryKind
-) -> dict[str, object]:
-    """The data of that entry about the present revision; empty when it is another one."""
+) -> tuple[int, dict[str, object]] | None:
+    """When that entry says it of the present revision, and its data; None when it is another."""
     if seq is None:
-        return {}
+        return None
     found = reader.one("log.bodies", tenant=approval.tenant, from_seq=seq, limit=1)
     if found is None:
-        return {}
+        return None
     match orjson.loads(text(found, "body")):
-        case {"seq": at, "kind": said, "approval": of, "data": {"revision": revision} as data}:
-            about = (at, said, of, revision)
+        case {
+            "seq": place,
+            "at": int(at),
+            "kind": said,
+            "approval": of,
+            "data": {"revision": revision} as data,
+        }:
+            about = (place, said, of, revision)
             wanted = (seq, kind.value, approval.id, approval.revision)
-            return cast("dict[str, object]", data) if about == wanted else {}
+            return (at, cast("dict[str, object]", data)) if about == wanted else None
         case _:
-            return {}
+            return None

@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sayso.actions.escalation import Escalation, escalation_of, tell, told_of
+from sayso.actions.escalation import Escalation, escalation_of, tell, was_reminded
 from sayso.actions.ledger import Ledger
-from sayso.actions.queue import ApprovalRow, ApprovalStatus, approval_of
+from sayso.actions.queue import ApprovalRow, ApprovalStatus, approval_of, show_again
 from sayso.actions.rows import ActionRow
 from sayso.audit.entry import EntryKind
 from sayso.audit.personal import Personal
@@ -97,6 +97,8 @@ class Reminders:
         log = self._ledger.log
         told = tell(tx, log, row, approval, kind, pseudonym=pseudonym, data=data)
         tx.run("outbox.put", tenant=row.tenant, topic=REMINDER_TOPIC, key=approval.id, now=now)
+        if kind is EntryKind.APPROVAL_ESCALATED:
+            show_again(tx, row.tenant, approval.id, now)  # the card says who may decide now
         return told
 
     def _escalation(self, reader: Reader, approval: ApprovalRow) -> Escalation:
@@ -111,7 +113,7 @@ class Reminders:
 
 def _told(reader: Reader, approval: ApprovalRow) -> set[EntryKind]:
     found: set[EntryKind] = set()
-    if told_of(reader, approval, approval.reminded_seq, EntryKind.APPROVAL_REMINDED):
+    if was_reminded(reader, approval):
         found.add(EntryKind.APPROVAL_REMINDED)
     escalation = escalation_of(reader, approval)
     # NOTE: one that an edit has handed on may leave out a role that only the new revision asks.

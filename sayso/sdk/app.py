@@ -34,6 +34,7 @@ from sayso.sdk.people import SettingsDirectory
 from sayso.sdk.resolving import Resolving
 from sayso.sdk.showing import (
     ahead_of_action_view,
+    list_approval,
     show_action,
     show_approval,
     show_request,
@@ -452,7 +453,7 @@ class Sayso(StopSwitch, Resolving):
                 if status is None
                 else reader.all("approval.page_of_status", **page, status=status)
             )
-            return [approval_view(read_approval(row)) for row in rows]
+            return [list_approval(reader, read_approval(row)) for row in rows]
 
         return await self.house.store.read(work)
 
@@ -495,9 +496,11 @@ class Sayso(StopSwitch, Resolving):
                 args=args,
             )
         )
-        alone = row.request_id is None and row.revision == decided.approval.revision
-        if alone and row.status in _SETTLED:  # nothing about it changes any more
-            return action_view(row, approval_view(decided.approval, decided.votes))
+        asked = decided.approval
+        alone = row.request_id is None and asked.escalated_seq is None
+        same = row.revision == asked.revision
+        if alone and same and row.status in _SETTLED:  # nothing about it changes any more
+            return action_view(row, approval_view(asked, decided.votes))
         return await self.action(row.id, tenant=holder.tenant, timeline=False)
 
     async def person_of(self, token: str, *, via: str = "sdk") -> Token:

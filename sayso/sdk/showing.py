@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import orjson
 
+from sayso.actions.escalation import escalation_of
 from sayso.actions.policy import Outcome
 from sayso.actions.queue import (
     ApprovalRow,
@@ -63,7 +64,12 @@ def ahead_of_action_view(reader: Reader, tenant: Tenant, action_id: str, *, time
 
 def show_approval(reader: Reader, row: ApprovalRow) -> ApprovalView:
     """An approval with its votes."""
-    return approval_view(row, votes_of(reader, row))
+    return approval_view(row, votes_of(reader, row), escalation_of(reader, row))
+
+
+def list_approval(reader: Reader, row: ApprovalRow) -> ApprovalView:
+    """An approval as one of many: without its votes."""
+    return approval_view(row, escalation=escalation_of(reader, row))
 
 
 def show_request(reader: Reader, row: RequestRow) -> RequestView:
@@ -114,4 +120,6 @@ def _approval_of(reader: Reader, row: ActionRow) -> ApprovalView | None:
     if row.judgement is None or row.judgement.outcome is not Outcome.ASK:
         return None
     found = approval_of(reader, row)
-    return None if found is None else approval_view(found, votes_about(reader, row))
+    if found is None:
+        return None
+    return approval_view(found, votes_about(reader, row), escalation_of(reader, found))

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from sayso.actions.escalation import Escalation
 from sayso.actions.queue import ApprovalRow, Vote
 from sayso.actions.rows import ActionRow, receipt_json
 from sayso.actions.state import Status
@@ -82,12 +83,27 @@ class VoteView(View):
     at: str
 
 
+class EscalationView(View):
+    """Since when another role may decide about a revision too, and in whose place."""
+
+    role: str
+    roles: tuple[str, ...]
+    at: str
+
+    @property
+    def whom(self) -> str:
+        """From whom to whom, in words."""
+        before = " and ".join(role.replace("_", " ") for role in self.roles)
+        return f"from {before} to {self.role.replace('_', ' ')}"
+
+
 class ApprovalView(View):
     """An approval with its card.
 
     Attributes:
         digest: what a decision must carry, whole or its first 12 digits, with `revision`.
         card: exactly what the digest covers. roles: one entry per distinct person needed.
+        escalated: that the present revision was escalated; stands beside the card.
     """
 
     id: str
@@ -98,6 +114,7 @@ class ApprovalView(View):
     roles: tuple[str, ...]
     card: Mapping[str, Any]
     votes: tuple[VoteView, ...] = ()
+    escalated: EscalationView | None = None
     expires_at: str
     created_at: str
     updated_at: str
@@ -236,7 +253,9 @@ def entry_view(stored: StoredEntry, body: Mapping[str, Any]) -> EntryView:
     )
 
 
-def approval_view(row: ApprovalRow, votes: Sequence[Vote] = ()) -> ApprovalView:
+def approval_view(
+    row: ApprovalRow, votes: Sequence[Vote] = (), escalation: Escalation | None = None
+) -> ApprovalView:
     """The external form of an approval."""
     return ApprovalView(
         id=row.id,
@@ -256,10 +275,18 @@ def approval_view(row: ApprovalRow, votes: Sequence[Vote] = ()) -> ApprovalView:
             )
             for vote in votes
         ),
+        escalated=_escalation_view(escalation),
         expires_at=rfc3339(row.expires_at),
         created_at=rfc3339(row.created_at),
         updated_at=rfc3339(row.updated_at),
     )
+
+
+def _escalation_view(escalation: Escalation | None) -> EscalationView | None:
+    if escalation is None or escalation.at is None:
+        return None
+    roles = tuple(sorted(escalation.roles))
+    return EscalationView(role=escalation.role, roles=roles, at=rfc3339(escalation.at))
 
 
 def action_view(

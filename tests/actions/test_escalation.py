@@ -18,6 +18,7 @@ from actions.desk import (
     usd,
 )
 from actions.test_reminding import PEOPLE, TIMERS, pass_time, told
+from sdk.test_deciding import token_of
 from support.house import POLICY, ShopHouse, open_shop
 
 from sayso.actions.decision import Choice, Decision
@@ -25,9 +26,12 @@ from sayso.actions.escalation import tell
 from sayso.actions.queue import get_approval
 from sayso.actions.rows import get_action
 from sayso.audit.entry import EntryKind, Json
+from sayso.ids import rfc3339, to_micros
 from sayso.json import JsonValue
-from sayso.sdk.views import ApprovalView
+from sayso.sdk.views import ApprovalView, EscalationView
 from sayso.store.base import Transaction
+from sayso.surfaces.cli.card import card_rows, needs
+from sayso.surfaces.cli.output import local_time
 
 SMALL_ONES = """
 @id("small") @explain("up to 100 once finance says yes")
@@ -82,6 +86,44 @@ async def test_the_lower_amount_of_an_escalated_approver_is_paid(tmp_path: Path)
             (2, "director", ["support_manager"]),
         ]
         assert_verified(house)
+
+
+@pytest.mark.promise("approvals:escalated")
+async def test_whoever_looks_is_told_of_the_escalation(tmp_path: Path) -> None:
+    """When, from whom and to whom, by the list, the card and the action alike, also afterwards."""
+    async with timed(tmp_path) as house:
+        stock(house)
+        view = await propose(house)
+        assert (await shown(house, view)).escalated is None
+        await pass_time(house, 120)
+        at = rfc3339(to_micros(house.clock.now()))
+        told = EscalationView(role="director", roles=("support_manager",), at=at)
+        assert told.whom == "from support manager to director"
+        (listed,) = await house.sayso.approvals()
+        card = await house.sayso.approval(listed.id)
+        action = await house.sayso.action(view.id)
+        assert action.approval is not None
+        assert [one.escalated for one in (listed, card, action.approval)] == [told] * 3
+        assert ("Escalated", f"{told.whom}, {local_time(at)}") in card_rows(card)
+        assert needs(card) == "support manager; or director, as escalated"
+        token = await token_of(house, "dora")
+        done = await house.sayso.decide(
+            card.id, "approve", token=token, revision=1, digest=card.digest
+        )
+        assert done.status == "succeeded"
+        assert done.approval is not None
+        assert done.approval.escalated == told
+
+
+@pytest.mark.promise("approvals:escalated")
+async def test_the_escalation_of_an_earlier_revision_is_not_shown(tmp_path: Path) -> None:
+    """What somebody who was asked made of it has not been escalated; dora may not decide it."""
+    async with timed(tmp_path) as house:
+        stock(house)
+        view = await propose(house, 80_000)
+        await pass_time(house, 120)
+        await house.sayso.decide_as(less(await shown(house, view), 70_000, "maria"))
+        assert (await shown(house, view)).escalated is None
 
 
 @pytest.mark.promise("approvals:escalated")

@@ -42,6 +42,7 @@ def card_rows(approval: ApprovalView) -> Rows:
         ("No", card.on_no),
         ("No answer", f"by {local_time(card.deadline)} counts as no"),
         ("Needs", needs(approval)),
+        *_escalated(approval),
         (
             "This card",
             " · ".join(
@@ -59,7 +60,7 @@ def card_rows(approval: ApprovalView) -> Rows:
 
 
 def needs(approval: ApprovalView) -> str:
-    """Who has to say yes, and who has."""
+    """Who has to say yes, who has, and who may since it was escalated."""
     roles = " and ".join(role.replace("_", " ") for role in approval.roles) or "nobody"
     given = [
         vote.person
@@ -67,7 +68,15 @@ def needs(approval: ApprovalView) -> str:
         if vote.decision == "approve" and vote.revision == approval.revision
     ]
     said = f"; yes from {', '.join(given)}" if given else ""
-    return f"{roles}{said}"
+    escalated = approval.escalated
+    also = "" if escalated is None else f"; or {escalated.role.replace('_', ' ')}, as escalated"
+    return f"{roles}{said}{also}"
+
+
+def _escalated(approval: ApprovalView) -> Rows:
+    if approval.escalated is None:
+        return []
+    return [("Escalated", f"{approval.escalated.whom}, {local_time(approval.escalated.at)}")]
 
 
 def show_card(out: Out, approval: ApprovalView) -> None:

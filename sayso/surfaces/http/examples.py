@@ -148,6 +148,7 @@ APPROVAL: dict[str, Any] = {
     "roles": ["support_manager"],
     "card": {"title": "Refund $129.00 of Visa ..4242, 2026-11-12", "effect": "money_out"},
     "votes": [],
+    "escalated": None,
     "expires_at": "2026-11-25T20:00:00.000000Z",
     "created_at": _AT,
     "updated_at": _AT,

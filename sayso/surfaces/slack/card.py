@@ -13,7 +13,7 @@ from typing import cast
 
 from sayso.actions.card import Card
 from sayso.json import JsonObject, JsonValue
-from sayso.sdk.views import ActionView, ApprovalView
+from sayso.sdk.views import ActionView, ApprovalView, EscalationView
 from sayso.surfaces.slack.blocks import MAX_TOTAL_CHARS
 from sayso.surfaces.slack.outcome import Outcome, outcome_of
 from sayso.surfaces.slack.pointer import Pointer
@@ -71,6 +71,8 @@ def build_message(approval: ApprovalView, action: ActionView | None = None) -> M
     ]
     if outcome.text:
         above.append(_section(fit(outcome.text, 900, more=_where(approval))))
+    if approval.escalated is not None:
+        above.append(_section(_escalated(approval.escalated, asks=outcome.asks)))
     if len(outcome.lead) + len(card.title) > 120:
         # What the header has no room for must not be missing from the card.
         above.append(_section(fit(card.title, 600, more=_where(approval))))
@@ -157,6 +159,12 @@ def _why(card: Card, approval: ApprovalView) -> str:
 def _needed(roles: Sequence[str]) -> str:
     names = " and ".join(role.replace("_", " ") for role in roles)
     return f"Needs {len(roles)} {'person' if len(roles) == 1 else 'people'}: {names or 'nobody'}"
+
+
+def _escalated(escalated: EscalationView, *, asks: bool) -> str:
+    at = f"{escalated.at[:10]} {escalated.at[11:16]} UTC"
+    may = ": they may decide it, too" if asks else ""
+    return fit(f"Escalated {escalated.whom}, {at}{may}.", 300)
 
 
 def _quote(card: Card, approval: ApprovalView) -> JsonObject:

@@ -11,7 +11,7 @@ from surfaces.slack.rig import APPROVE, LOWER, PEOPLE, REJECT, Rig, open_rig
 from sayso.audit.entry import Actor, ActorKind
 from sayso.money import Money
 from sayso.sdk.views import ApprovalView
-from sayso.testing.slack import FakeSlack
+from sayso.testing.slack import FakeSlack, render
 
 TIMERS = {
     "roles": ["support_manager", "finance", "director"],
@@ -60,6 +60,23 @@ async def test_whom_it_was_escalated_to_lowers_the_amount_by_the_form(timed: Rig
     assert (await timed.approval(approval)).status == "approved"
     await timed.work()
     assert timed.house.shop.books.paid_out_minor == 60_00
+
+
+@pytest.mark.promise("approvals:escalated")
+async def test_the_card_says_from_whom_to_whom_it_was_escalated_and_when(timed: Rig) -> None:
+    """SL-23: else nobody to whom it was escalated knows that the card in the channel is theirs."""
+    approval = await timed.ask()
+    assert "Escalated" not in render(timed.card(approval))
+    timed.house.clock.advance(minutes=121)
+    await timed.work()
+    now = await timed.approval(approval)
+    assert now.escalated is not None
+    at = f"{now.escalated.at[:10]} {now.escalated.at[11:16]} UTC"
+    said = f"Escalated from support manager to director, {at}"
+    assert f"{said}: they may decide it, too." in render(timed.card(approval))
+    await timed.click(approval, user="UDORA")
+    await timed.work()
+    assert f"{said}." in render(timed.card(approval))
 
 
 @pytest.mark.promise("approvals:escalated")
