@@ -163,7 +163,15 @@ def check_reason(decision: Decision) -> None:
 
 
 def _check_open(reader: Reader, approval: ApprovalRow, decision: Decision, now: int) -> None:
-    if approval.status is not ApprovalStatus.PENDING:
+    # The same answer whether or not the sweep has been here since the time was over.
+    waits = approval.status is ApprovalStatus.PENDING
+    if approval.status is ApprovalStatus.EXPIRED or (waits and now >= approval.expires_at):
+        raise RefusedError(
+            Code.APPROVAL_EXPIRED,
+            "the time to decide this is over, which counts as no",
+            next_step="propose it again if it is still wanted",
+        )
+    if not waits:
         by = _decider(reader, approval)
         who = f" by {by}" if by else ""
         raise RefusedError(
@@ -179,16 +187,10 @@ def _check_open(reader: Reader, approval: ApprovalRow, decision: Decision, now: 
             f"{said}; {approval.revision} is the newest",
             next_step="load the card again and decide about what it shows now",
         )
-    if now >= approval.expires_at:
-        raise RefusedError(
-            Code.APPROVAL_EXPIRED,
-            "the time to decide this is over, which counts as no",
-            next_step="propose it again if it is still wanted",
-        )
 
 
 def _decider(reader: Reader, approval: ApprovalRow) -> str | None:
-    """Whose word made it what it is; None when it expired or was superseded."""
+    """Whose word made it what it is; None when it was superseded."""
     if approval.status not in {ApprovalStatus.APPROVED, ApprovalStatus.REJECTED}:
         return None
     # NOTE: the votes do not say it: two of one moment have no order, and a no after the same

@@ -39,7 +39,10 @@ _BUTTONS = {APPROVE: Choice.APPROVE, REJECT: Choice.REJECT, LOWER: Choice.EDIT}
 _FORMS = {forms.REJECT_FORM: Choice.REJECT, forms.LOWER_FORM: Choice.EDIT}
 """What whoever clicks or submits it wants to say."""
 
-_STALE = frozenset({Code.STALE_REVISION, Code.DIGEST_MISMATCH, Code.ALREADY_DECIDED})
+_STALE = frozenset(
+    {Code.STALE_REVISION, Code.DIGEST_MISMATCH, Code.ALREADY_DECIDED, Code.APPROVAL_EXPIRED}
+)
+"""What is refused since the card that was clicked is out of date."""
 
 _TOO_LATE = frozenset({"expired_trigger_id", "exchanged_trigger_id"})
 

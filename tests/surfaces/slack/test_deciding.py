@@ -241,7 +241,7 @@ async def _click_them_all(rig: Rig, cards: dict[str, tuple[str, str]]) -> None:
         "rejected": "this is rejected by m1 already",
         "revised": "It has changed",
         "late": "the time to decide this is over",
-        "expired": "this is expired already",
+        "expired": "Too late: the time to decide this is over",
     }
     for state, (approval_id, value) in cards.items():
         if state == "late":

@@ -123,7 +123,7 @@ async def test_who_said_yes_is_not_named_for_the_expiry(rig: Rig, action: str) -
     await rig.house.sayso.house.dispatcher.drain()
     await rig.slack.click(card, action, user="UFINN", value=value)
     await rig.app.told()
-    assert "this is expired already" in rig.told[-1]
+    assert "Too late: the time to decide this is over, which counts as no." in rig.told[-1]
     assert "maria" not in rig.told[-1]
 
 
