@@ -79,6 +79,8 @@ def _after_yes(said: str, who: str, action: ActionView | None) -> Outcome:
                 lead="Changed meanwhile: ",
                 text=f"{said} {_why(action, 'The object changed.')} It is judged again.",
             )
+        case Status.EXECUTING:
+            return Outcome(lead=f"Approved by {who}: ", text=f"{said} It is being carried out.")
         case _ if action.held is not None:
             return Outcome(
                 lead="Held: ",
@@ -86,7 +88,7 @@ def _after_yes(said: str, who: str, action: ActionView | None) -> Outcome:
                 " everything still holds.",
             )
         case _:
-            return Outcome(lead=f"Approved by {who}: ", text=f"{said} It is being done now.")
+            return Outcome(lead=f"Approved by {who}: ", text=f"{said} It waits to be carried out.")
 
 
 def _receipt(action: ActionView) -> str:

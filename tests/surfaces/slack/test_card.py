@@ -262,8 +262,8 @@ def test_too_many_fields_are_counted() -> None:
     [
         ("pending", None, (), "Yes or no? "),
         ("pending", None, ("approve",), "maria said yes already"),
-        ("approved", "approved", ("approve",), "Approved by maria: "),
-        ("approved", "executing", ("approve",), "It is being done now."),
+        ("approved", "approved", ("approve",), "maria said yes. It waits to be carried out."),
+        ("approved", "executing", ("approve",), "maria said yes. It is being carried out."),
         ("approved", "succeeded", ("approve",), "receipt: re_1 (succeeded, $129.00)"),
         ("approved", "failed", ("approve",), "Why: the card was closed."),
         ("approved", "unknown", ("approve",), "never done a second time blindly"),

@@ -72,7 +72,7 @@ async def test_an_outcome_follows_the_decision(rig: Rig) -> None:
     await rig.click(approval)
     await rig.send()
     assert render(rig.card(approval)).startswith("Approved by maria: ")
-    assert "It is being done now." in render(rig.card(approval))
+    assert "It waits to be carried out." in render(rig.card(approval))
     await rig.work()
     assert render(rig.card(approval)).startswith("Done: ")
 
