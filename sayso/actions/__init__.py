@@ -7,7 +7,7 @@ No module here knows a provider, a surface or a model. Where to look:
 - asking: `proposals`, `keys` (of callers), `plan`, `priority`, `reading` (the provider);
 - judging: `judging`, `policy` (the question and the answer), `cedar` (the language of the rules);
 - deciding: `queue` (what waits), `card` (what is shown), `approvals`, `decision` and `approver`
-  (what counts, and whose), `reminding`, `escalation`;
+  (what counts, and whose), `lowered` (what was asked for before), `reminding`, `escalation`;
 - doing: `engine` (the steps), `claiming` (the intent), `binding` (is it still what was approved),
   `calls`, `lease`, `rates`, `settling`, `ending` (without a call);
 - when nobody knows: `recovery` (the rules), `denied` (look-ups before a no), `resolution` (a

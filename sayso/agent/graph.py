@@ -251,7 +251,7 @@ async def _reply(state: RunState, runtime: _Runtime) -> None:
             RequestStatus.ANSWERED,
             EntryKind.REQUEST_REPLIED,
             data={"outcomes": [f"{key} {value}" for key, value in outcomes.items()]},
-            reply=write_reply(outcomes_of(actions)),
+            reply=write_reply(outcomes_of(tx, actions)),
         )
 
     await context.store.write(work)

@@ -13,10 +13,12 @@ from typing import assert_never
 
 import orjson
 
+from sayso.actions.lowered import asked_before_less
 from sayso.actions.rows import ActionRow
 from sayso.actions.state import Status
 from sayso.errors import Code
 from sayso.money import Money
+from sayso.store.base import Reader
 
 MAX_LABEL_CHARS = 120
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2066-\u2069]+")
@@ -29,6 +31,7 @@ class StepOutcome:
     Attributes:
         action: the action's name.
         amount: the money that moves, or moved; None when none does or it is not known yet.
+        asked: what was asked for, where a person has agreed to less.
         receipt: the provider's id of the effect; only when there is one.
         label: the object in the customer's words, such as `Order 1042: blue mug`; may be empty.
         when: when it takes effect, such as `at once`; may be empty.
@@ -40,6 +43,7 @@ class StepOutcome:
     action: str
     status: Status
     amount: Money | None = None
+    asked: Money | None = None
     receipt: str | None = None
     label: str = ""
     when: str = ""
@@ -90,14 +94,16 @@ _REASONS: dict[Code, str] = {
 }
 
 
-def outcomes_of(actions: Sequence[ActionRow]) -> list[StepOutcome]:
+def outcomes_of(reader: Reader, actions: Sequence[ActionRow]) -> list[StepOutcome]:
     """What a request's stored actions mean for the customer; what undoes a step is not told."""
     steps = [row for row in actions if row.undoes is None]
     undone = {row.step for row in steps if row.status is not Status.SUCCEEDED}
-    return [replace(outcome_of(row), waits=not undone.isdisjoint(row.after)) for row in steps]
+    return [
+        replace(outcome_of(reader, row), waits=not undone.isdisjoint(row.after)) for row in steps
+    ]
 
 
-def outcome_of(row: ActionRow) -> StepOutcome:
+def outcome_of(reader: Reader, row: ActionRow) -> StepOutcome:
     """What one stored action means for the customer, by itself."""
     resolved = row.snapshot.resolved if row.snapshot is not None else None
     fields: Mapping[str, str] = resolved.fields if resolved is not None else {}
@@ -107,6 +113,7 @@ def outcome_of(row: ActionRow) -> StepOutcome:
         action=row.name,
         status=row.status,
         amount=receipt.amount if receipt is not None and receipt.amount else row.amount,
+        asked=asked_before_less(reader, row),
         receipt=receipt.id if receipt is not None else None,
         label=fields.get(resolved.object_kind, "") if resolved is not None else "",
         when=fields.get("when", ""),
@@ -230,7 +237,7 @@ def _refused(outcome: StepOutcome, thing: str) -> str:
 
 def _thing(outcome: StepOutcome, words: _Words) -> str:
     amount = f" of {outcome.amount}" if outcome.amount is not None else ""
-    return f"{words.thing}{amount}{_about(outcome, words)}"
+    return f"{words.thing}{amount}{_about(outcome, words)}{_less(outcome)}"
 
 
 def _done(outcome: StepOutcome, words: _Words) -> str:
@@ -241,9 +248,14 @@ def _done(outcome: StepOutcome, words: _Words) -> str:
     amount = f" {outcome.amount}" if outcome.amount is not None else ""
     missing = " you" if outcome.action == "stripe.refund" else ""
     return (
-        f"{words.done}{amount or missing}{_about(outcome, words)}{words.to}.{words.note}"
+        f"{words.done}{amount or missing}{_about(outcome, words)}{words.to}{_less(outcome)}."
+        f"{words.note}"
         f"{_reference(outcome)}"
     )
+
+
+def _less(outcome: StepOutcome) -> str:
+    return "" if outcome.asked is None else f" (less than the {outcome.asked} that was asked for)"
 
 
 def _about(outcome: StepOutcome, words: _Words) -> str:

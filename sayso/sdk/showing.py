@@ -80,7 +80,7 @@ def show_request(reader: Reader, row: RequestRow) -> RequestView:
     if row.reply_ref is not None:
         told = Personal.open(reader, row.tenant, row.reply_ref)
     elif row.status is RequestStatus.ACTING and actions:
-        told = write_reply(outcomes_of(actions))
+        told = write_reply(outcomes_of(reader, actions))
     if row.status is not RequestStatus.HANDED_OVER or told is None:
         return request_view(row, views, told)
     handed = HandedOver.read(told)

@@ -249,7 +249,8 @@ class Toolbox:
                     "this customer has no such action",
                     next_step="use an `id` that a tool answered in this conversation",
                 )
-            return show_action(reader, found, timeline=False), write_reply([outcome_of(found)])
+            tell = write_reply([outcome_of(reader, found)])
+            return show_action(reader, found, timeline=False), tell
 
         return await self._sayso.house.store.read(work)
 
