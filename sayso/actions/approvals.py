@@ -137,30 +137,29 @@ class Approvals:
 
         Raises:
             RefusedError: as `decide` does, for the first one that cannot be taken; `invalid_input`
-                when they are not of one person and one plan, `edit_not_allowed` for an edit.
+                when they are not of one person and one plan, `edit_not_allowed` for an edit. It is
+                recorded about that one, or about the first of all.
         """
-        refused: list[Decision] = []
+        looked_at = list(decisions[:1])
 
         def work(tx: Transaction) -> list[Decided]:
-            refused.clear()
+            looked_at[:] = decisions[:1]
             check_one_plan(tx, decisions)
             taken: list[Decided] = []
             for decision in decisions:
-                try:
-                    taken.append(self._vote(tx, decision))
-                except RefusedError:
-                    refused.append(decision)
-                    raise
+                looked_at[:] = [decision]
+                taken.append(self._vote(tx, decision))
             return taken
 
         try:
             for decision in decisions:
+                looked_at[:] = [decision]
                 check_reason(decision)
                 await self._settle_denied(decision)
             return await self._store.write(work)
         except RefusedError as error:
-            if refused and error.code is not Code.NOT_FOUND:
-                await self._record_refusal(refused[0], error)
+            if looked_at and error.code is not Code.NOT_FOUND:
+                await self._record_refusal(looked_at[0], error)
             raise
 
     async def _decide(self, decision: Decision) -> Decided:

@@ -13,6 +13,7 @@ from support.house import ShopHouse
 from sayso.actions.decision import Choice, Decision
 from sayso.actions.plan import OnFailure
 from sayso.errors import Code, RefusedError
+from sayso.json import JsonValue
 
 pytestmark = pytest.mark.promise("plans:together")
 
@@ -22,6 +23,15 @@ async def two_waiting(house: ShopHouse) -> tuple[Decision, Decision]:
     await submit(house, OnFailure.CONTINUE, refund("s1", ASKED), refund("s2", ASKED + 1))
     plan = await plan_of(house)
     return say(await shown(house, plan["s1"])), say(await shown(house, plan["s2"]))
+
+
+def refusals(house: ShopHouse) -> list[tuple[JsonValue, JsonValue]]:
+    """About which approval something was refused, and the code."""
+    return [
+        (body["approval"], data["code"])
+        for body in bodies(house)
+        if body["kind"] == "approval.refused" and isinstance(data := body["data"], dict)
+    ]
 
 
 async def refused_code(house: ShopHouse, *decisions: Decision) -> Code:
@@ -44,8 +54,12 @@ async def test_one_of_two_that_cannot_be_taken_stops_both(tmp_path: Path) -> Non
             assert await refused_code(house, one, bad) == code
         strangers = (replace(one, person="idle"), replace(two, person="idle"))
         assert await refused_code(house, *strangers) == Code.NOT_AN_APPROVER
-        refusals = [body for body in bodies(house) if body["kind"] == "approval.refused"]
-        assert len(refusals) == 3
+        assert refusals(house) == [
+            (two.approval_id, "digest_mismatch"),
+            (two.approval_id, "stale_revision"),
+            (two.approval_id, "reason_required"),
+            (one.approval_id, "not_an_approver"),
+        ]
         assert_verified(house)
 
 
@@ -74,6 +88,8 @@ async def test_only_steps_of_one_plan_by_one_person_go_together(tmp_path: Path) 
         assert await refused_code(house) == Code.INVALID_INPUT
         edit = replace(two, choice=Choice.EDIT)
         assert await refused_code(house, one, edit) == Code.EDIT_NOT_ALLOWED
+        codes = [code for _, code in refusals(house)]
+        assert codes == ["invalid_input"] * 4 + ["edit_not_allowed"]
 
 
 @pytest.mark.parametrize("mode", [OnFailure.CONTINUE, OnFailure.STOP])

@@ -93,6 +93,43 @@ def test_a_no_to_a_part_takes_the_cancellation_back_at_stripe(place: Place, plan
     assert place.line("audit", "verify").status == 0
 
 
+def seen(place: Place, plan: str, *steps: str) -> list[str]:
+    """The first digits of the cards of these steps, as `--digest` takes them."""
+    shown = place.line.done("approvals", "plan", plan)["actions"]
+    digests = {step["step"]: step["approval"]["digest"][:12] for step in shown if step["approval"]}
+    return [word for step in steps for word in ("--digest", digests[step])]
+
+
+@pytest.mark.promise("plans:together")
+@pytest.mark.promise("approvals:bound")
+def test_digests_insist_on_the_cards_of_a_plan_that_were_seen(place: Place, plan: str) -> None:
+    """As for one action: a card of none of them, too few digits, none for one that is decided."""
+    decide = ("approvals", "plan", plan, "--yes")
+    one, two = seen(place, plan, "s2"), seen(place, plan, "s3")
+    for wrong in (one, ["--digest", ""], [*one, two[0], two[1][:11]], [*one, "--digest", "0" * 12]):
+        place.line(*decide, "all", *wrong).refused("digest_mismatch")
+    place.line(*decide, "s2", *two).refused("digest_mismatch")
+    place.line("approvals", "plan", plan, *one).refused("invalid_input", 2)
+    request = place.line.done(*decide, "all", *two, *one)
+    assert [step["status"] for step in request["actions"]] == ["succeeded"] * 3
+
+
+@pytest.mark.promise("plans:together")
+@pytest.mark.promise("approvals:bound")
+def test_a_step_that_was_decided_since_it_was_seen_stops_the_whole_plan(
+    place: Place, plan: str
+) -> None:
+    """Somebody has allowed less of it meanwhile: what waits is not the plan that was seen."""
+    cards = seen(place, plan, "s2", "s3")
+    shown = place.line.done("approvals", "plan", plan)["actions"]
+    assert shown[1]["amount"]["amount_minor"] > 500
+    place.line.done("approvals", "edit", shown[1]["approval"]["id"], "--amount", "5")
+    place.line("approvals", "plan", plan, "--yes", "all", *cards).refused("digest_mismatch")
+    assert place.line.done("actions", "show", shown[2]["id"])["status"] == "pending_approval"
+    place.line.done("approvals", "plan", plan, "--yes", "all", *seen(place, plan, "s3"))
+    assert place.line.done("actions", "show", shown[2]["id"])["status"] == "succeeded"
+
+
 def test_bad_steps_are_refused_before_anything_is_decided(place: Place, plan: str) -> None:
     """An unknown step, one that is named twice, one that does not wait."""
     decide = ("approvals", "plan", plan)

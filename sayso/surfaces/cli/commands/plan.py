@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -48,6 +49,15 @@ def plan(
         str,
         typer.Option("--reason-code", metavar="CODE", help="Why no, such as not_covered."),
     ] = "not_covered",
+    digest: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--digest",
+            metavar="HEX",
+            help="Insist on this card of a step: at least 12 digits of its digest; once for each"
+            " that is decided. Else they are those shown now.",
+        ),
+    ] = None,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> int:
@@ -55,6 +65,8 @@ def plan(
     out = Out(as_json=as_json)
     folder = find_workspace(workspace)
     choices = _choices(yes or [], no or [])
+    if digest and not choices:
+        raise usage("`--digest` alone decides nothing", "say what is decided by --yes or --no")
     token = person_token(folder) if choices else ""
 
     async def work() -> tuple[RequestView, list[ActionView], SaysoError | None]:
@@ -64,6 +76,8 @@ def plan(
             holder = await sayso.person_of(token, via="cli")
             shown = await sayso.request(request_id, tenant=holder.tenant)
             decisions = _decisions(shown, holder, choices, reason_code)
+            if digest:
+                decisions = _insisting(decisions, digest, shown)
             async with telling(out, lambda: sayso.request(request_id, tenant=holder.tenant)):
                 decided = await sayso.decide_plan(decisions)
             left = await sayso.request(request_id, tenant=holder.tenant)
@@ -118,6 +132,23 @@ def _decisions(
     if not found:
         raise usage("no step waits for a decision", f"see `sayso approvals plan {request.id}`")
     return found
+
+
+def _insisting(
+    decisions: list[Decision], digests: list[str], request: RequestView
+) -> list[Decision]:
+    """The same, each bound to the card that was seen elsewhere.
+
+    One of which no card was seen carries no digest. A digest of no card that waits says that what
+    was seen has changed, so the first one carries it. Either is refused where all decisions are.
+    """
+    cards = [approval.digest for _, approval in _waiting(request)]
+    gone = [seen for seen in digests if not any(card.startswith(seen) for card in cards)]
+    bound = [
+        replace(one, digest=next((seen for seen in digests if one.digest.startswith(seen)), ""))
+        for one in decisions
+    ]
+    return [replace(bound[0], digest=gone[0]), *bound[1:]] if gone else bound
 
 
 def _waiting(request: RequestView) -> list[tuple[ActionView, ApprovalView]]:
