@@ -31,6 +31,7 @@ TEXTS = (
     "connector",
     "occupies",
     "action_id",
+    "topic",
 )
 NUMBERS = {"now": 1, "limit": 10, "since": 1}
 _PARAMETER = re.compile(r"(?<!:):([a-z_][a-z0-9_]*)")
@@ -43,8 +44,9 @@ HELD = ("action.wake_held", "stop.held", "stop.wake_held")
 NARROW = {
     "action.history": {"action_history"},
     "stop.obstacles": {"stop_in_force", "stop_of_all", "action_occupies"},
+    "outbox.due": {"outbox_shown", "outbox_unsent"},
 }
-"""Asked at each judgement or claim, and the indexes that keep them quick where there is much."""
+"""Asked at each judgement, claim or card, and the indexes that keep them quick with much of it."""
 
 
 def sqlite_plans() -> dict[str, list[str]]:
@@ -74,10 +76,8 @@ def test_what_an_action_holds_is_found_by_its_own_index(name: str, postgres_url:
 
 
 @pytest.mark.parametrize("name", NARROW)
-def test_what_holds_an_action_and_its_customers_past_are_found_by_their_indexes(
-    name: str, postgres_url: str
-) -> None:
-    """Inside units that are called brief (docs/decisions/0019), however much a customer has."""
+def test_what_is_asked_at_every_turn_is_found_by_its_indexes(name: str, postgres_url: str) -> None:
+    """Partly inside units that are called brief (docs/decisions/0019), however much there is."""
     searched = re.findall(r"INDEX (\w+) \((.*?)\)", " ".join(sqlite_plans()[name]))
     assert {index for index, _ in searched} == NARROW[name]
     by = {terms for index, terms in searched if index == "stop_in_force"}

@@ -26,7 +26,6 @@ NAMES_NO_TENANT = {
     "log.tenants_to_verify": "which logs there are",
     "log.whole_stops": BY_HOME,
     "log.whole_stops_of_auditor": BY_HOME,
-    "outbox.due": BY_DUE_TIME,
     "outbox.lease": "by the item's number in the outbox, which `outbox.due` gave",
     "outbox.sent": "by the item's number in the outbox, which `outbox.due` gave",
     "segment.open_stops": BY_HOME,

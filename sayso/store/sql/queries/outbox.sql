@@ -10,17 +10,16 @@ where tenant = :tenant and action_id = :action_id
 on conflict (tenant, topic, key) do update set version = outbox.version + 1, due_at = :now;
 
 -- name: due
--- `tenant || ''` keeps the index that begins with the tenant out of it, which holds every card ever sent.
 -- So many of those that were sent already and so many of the others: neither kind waits for the other.
 select * from (
     select id, tenant, key, version, state, attempts from outbox
-    where topic = :topic and due_at <= :now and tenant || '' = :tenant and state <> '{}'
+    where tenant = :tenant and topic = :topic and due_at <= :now and state <> '{}'
     order by due_at limit :limit
 ) as sent
 union all
 select * from (
     select id, tenant, key, version, state, attempts from outbox
-    where topic = :topic and due_at <= :now and tenant || '' = :tenant and state = '{}'
+    where tenant = :tenant and topic = :topic and due_at <= :now and state = '{}'
     order by due_at limit :limit
 ) as unsent;
 
