@@ -30,7 +30,7 @@ class Resolution:
     Attributes:
         outcome: `succeeded`: the provider has the effect; `failed`: it surely has not.
         evidence: where it was seen, in words; sealed beside the log.
-        receipt_id: the provider's id of the effect; needed for `succeeded`.
+        receipt_id: the provider's id of the effect; needed for `succeeded`, and only for it.
         person: the authenticated person's id. via: the surface.
     """
 
@@ -68,8 +68,9 @@ class Resolutions:
 
         Raises:
             RefusedError: `not_found`, `wrong_state` when it is not unknown (any more),
-                `not_an_approver`, `own_request`, `reason_required` without evidence or receipt;
-                each attempt about an action that there is is recorded.
+                `not_an_approver`, `own_request`, `reason_required` without evidence or receipt,
+                `invalid_input` for what contradicts itself or is no text; each attempt about an
+                action that there is is recorded.
         """
         try:
             _check_evidence(resolution)
@@ -174,6 +175,12 @@ def _check_evidence(resolution: Resolution) -> None:
             Code.REASON_REQUIRED,
             "an effect that exists has an id at the provider",
             next_step="give its id as the receipt, such as re_123",
+        )
+    if resolution.outcome == "failed" and resolution.receipt_id.strip():
+        raise RefusedError(
+            Code.INVALID_INPUT,
+            "a receipt says that the effect exists, and `failed` that it does not",
+            next_step="say `succeeded` if the provider has it, else tell its id in the evidence",
         )
     if len(resolution.receipt_id) > MAX_RECEIPT_CHARS:
         raise RefusedError(

@@ -59,7 +59,8 @@ async def test_a_person_settles_an_unknown_with_evidence(
     """unknown → succeeded or failed by a person; recorded, and the log verifies."""
     async with open_shop(tmp_path, shop=Shop(at_most_once())) as house:
         view = await lose_an_answer(house)
-        await house.sayso.house.resolutions.resolve(found(view, outcome))
+        receipt = "pay_1" if outcome == "succeeded" else ""
+        await house.sayso.house.resolutions.resolve(found(view, outcome, receipt=receipt))
         settled = await house.sayso.action(view.id)
         assert settled.status == outcome
         last = settled.timeline[-1]
@@ -108,7 +109,20 @@ async def test_only_an_unknown_is_settled_and_only_once(tmp_path: Path) -> None:
         view = await lose_an_answer(house)
         await house.sayso.house.resolutions.resolve(found(view))
         with pytest.raises(RefusedError, match="wrong_state"):
+            await house.sayso.house.resolutions.resolve(found(view, "failed", receipt=""))
+
+
+@pytest.mark.promise("approvals:settle")
+async def test_a_receipt_of_what_failed_settles_nothing(tmp_path: Path) -> None:
+    """The two contradict each other, and one of them would be believed for good."""
+    async with open_shop(tmp_path, shop=Shop(at_most_once())) as house:
+        view = await lose_an_answer(house)
+        with pytest.raises(RefusedError, match="invalid_input") as refused:
             await house.sayso.house.resolutions.resolve(found(view, "failed"))
+        assert "succeeded" in refused.value.next_step
+        (entry,) = await house.sayso.audit.tail(1)
+        assert (entry.kind, entry.body["data"]["code"]) == ("approval.refused", "invalid_input")
+        assert (await house.sayso.action(view.id)).status == "unknown"
 
 
 def _changed(view: ActionView, change: dict[str, str]) -> Resolution:

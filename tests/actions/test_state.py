@@ -116,7 +116,7 @@ async def _resolve(house: ShopHouse, view: ActionView, *, done: bool) -> None:
             action_id=view.id,
             outcome="succeeded" if done else "failed",
             evidence="seen",
-            receipt_id="pay_1",
+            receipt_id="pay_1" if done else "",
             person="maria",
             via="test",
         )

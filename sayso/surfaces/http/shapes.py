@@ -151,7 +151,7 @@ class ResolveBody(Body):
     receipt_id: str = Field(
         default="",
         max_length=MAX_RECEIPT_CHARS,
-        description="the provider's id of the effect; needed for `succeeded`",
+        description="the provider's id of the effect; for `succeeded` alone, which needs it",
     )
 
 

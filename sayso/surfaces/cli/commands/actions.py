@@ -128,7 +128,7 @@ def resolve(
     ],
     receipt: Annotated[
         str,
-        typer.Option("--receipt", metavar="ID", help="The provider's id of it, for succeeded."),
+        typer.Option("--receipt", metavar="ID", help="The provider's id of what succeeded."),
     ] = "",
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
