@@ -222,6 +222,54 @@ def test_a_subscription_that_has_no_name_is_called_what_the_customer_calls_it() 
     assert "`Ben" in reason("Please cancel Ben's plan", Handles([nameless]))
 
 
+KETTLE = Handles([charge("ch_k", "Order 88: copper kettle", 1900, order="88")])
+"""A customer who has paid for one thing alone."""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "My blue mug arrived broken. I want a refund.",
+        "The rice bowl was chipped. I want a refund",
+        "I bought a red lamp last week and it flickers. I want a refund",
+        "I received the lamps, all broken. I want a refund",
+        "I want a refund. My coffee machine just stopped working.",
+        "The lamp doesn't work. I want a refund",
+        "I ordered a blue mug. It broke. I want a refund",
+        "I want a refund because the mug was broken",
+    ],
+)
+def test_the_only_charge_is_not_taken_for_a_thing_that_it_is_not(words: str) -> None:
+    """Whose story names another thing asks for no money for this one, which nobody may see go."""
+    assert "is none of what the customer has paid for" in reason(words, KETTLE)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "It never arrived. I want a refund",
+        "My parcel came late and the box was crushed. I want a refund",
+        "My order has not arrived. I want a refund",
+        "My product still hasn't arrived, I want a refund",
+        "I received the wrong size. I want a refund",
+        "I am very unhappy with the service. I want a refund",
+        "My kettle is broken. I want a refund",
+        "I bought a kettle for my kitchen and it leaks. Please refund me",
+        "The kettle's lid is broken. I want a refund",
+        "My blue mug broke. Refund order 88",
+    ],
+)
+def test_the_only_charge_is_taken_for_whatever_it_may_be(words: str) -> None:
+    """What is told of names it, or names nothing that could not be it; its number always counts."""
+    assert steps(words, KETTLE)[0] == ("refund", "charge#1")
+
+
+def test_a_charge_without_a_name_may_be_the_thing_that_is_told_of() -> None:
+    """`Invoice payment` says nothing of what was bought."""
+    nameless = Handles([charge("ch_i", "Invoice payment", 1900)])
+    assert steps("My blue mug arrived broken. I want a refund.", nameless)[0][0] == "refund"
+
+
 @pytest.mark.parametrize(
     "words",
     [

@@ -12,6 +12,7 @@ from fractions import Fraction
 from sayso.actions.snapshot import Record
 from sayso.agent.playbooks.amounts import Mention, odd_share, read_amounts, read_shares, share_of
 from sayso.agent.playbooks.file import ChoiceSlot, MoneySlot, ObjectSlot
+from sayso.agent.playbooks.things import singular, strange_thing
 from sayso.money import Money
 
 Records = Mapping[str, Record]
@@ -120,6 +121,10 @@ def find_objects(
         return found
     if not usable:
         return Trouble(reason=f"no {slot.kind} is in a state in which this can be done")
+    titles = [title_words(record) for record in of_kind.values()]
+    strange = None if slot.needs is None else strange_thing(context, titles)
+    if strange is not None:
+        return Trouble(reason=f"`{strange}` is none of what the customer has paid for")
     if len(usable) == 1 and may_guess:
         return (next(iter(usable)),)
     return _several(slot, usable)
@@ -321,11 +326,6 @@ def _several(slot: ObjectSlot, found: Records) -> Trouble:
 def _words(text: str) -> set[str]:
     found = {singular(word) for word in re.findall(r"[^\W\d_]{3,}", text.lower())}
     return found - _PLAIN_WORDS
-
-
-def singular(word: str) -> str:
-    """The word without a plural's `s`: a set of six is `the mugs`."""
-    return word[:-1] if len(word) > 3 and word.endswith("s") and word[-2] != "s" else word
 
 
 def is_nameless(record: Record) -> bool:

@@ -13,7 +13,8 @@ from functools import lru_cache
 from sayso.actions.snapshot import Record
 from sayso.agent.playbooks.amounts import normalise, read_amounts
 from sayso.agent.playbooks.file import ChoiceSlot, FlagSlot, ObjectSlot, Playbook
-from sayso.agent.playbooks.slots import COUNTED, REFERENCE, Records, is_nameless, singular
+from sayso.agent.playbooks.slots import COUNTED, REFERENCE, Records, is_nameless
+from sayso.agent.playbooks.things import singular
 
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
 _GAP = re.compile(r"\.[*+{]|\[\^|\\w[*+{]")
