@@ -32,7 +32,7 @@ from sayso.actions.rows import ActionRow, read_action
 from sayso.actions.snapshot import Call
 from sayso.actions.state import CALLED, FINAL, Status
 from sayso.actions.stopping import Resumption
-from sayso.errors import Code, RefusedError, SaysoError
+from sayso.errors import Code, RefusedError, RetryableError, SaysoError
 from sayso.ids import to_micros
 from sayso.json import JsonValue
 from sayso.money import Money
@@ -369,7 +369,10 @@ class Plans(RuleBasedStateMachine):
         for _ in range(500):
             due, waits = await self._due()
             for action_id in due:
-                await engine.advance(MAIN, action_id)
+                try:
+                    await engine.advance(MAIN, action_id)
+                except RetryableError:  # as long as an effect may still appear
+                    self._clock.advance(seconds=5)  # whoever serves would pause, too
             if not due and waits is None:
                 return
             if not due and waits is not None:
