@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import TYPE_CHECKING, Self, cast
 
 from sayso.errors import Code, RefusedError
@@ -35,7 +35,7 @@ _TWO_PLACES = frozenset(
     "TMT TOP TRY TTD TWD TZS UAH USD UYU UZS VES WST XCD YER ZAR ZMW ZWG".split()
 )
 _SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
-_PLAIN_NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,4})?")
+_PLAIN_NUMBER = re.compile(r"-?[0-9]{1,15}(?:\.([0-9]{1,4}))?")
 
 
 def exponent_of(currency: str) -> int:
@@ -103,20 +103,16 @@ class Money:
             RefusedError: `invalid_money`, also when there are more decimals than the currency has.
         """
         exponent = exponent_of(currency)
-        try:
-            if not _PLAIN_NUMBER.fullmatch(text):
-                raise InvalidOperation
-            scaled = Decimal(text).scaleb(exponent)
-            if scaled != scaled.to_integral_value():
-                raise InvalidOperation
-        except InvalidOperation:
+        found = _PLAIN_NUMBER.fullmatch(text)
+        # NOTE: by how it is written, also where it is zeros: `1.000` may be meant as a thousand.
+        if found is None or len(found[1] or "") > exponent:
             raise RefusedError(
                 Code.INVALID_MONEY,
                 f"`{text[:40]}` is not an amount in {currency}",
                 next_step=f"use digits with at most {exponent} decimals, such as 18"
                 + (f".{'50'.ljust(exponent, '0')[:exponent]}" if exponent else ""),
-            ) from None
-        return cls(int(scaled), currency)
+            )
+        return cls(int(Decimal(text).scaleb(exponent)), currency)
 
     @property
     def decimal(self) -> Decimal:

@@ -97,6 +97,7 @@ NOT_LESS = [
     ("200", "edit_not_allowed"),
     ("0", "edit_not_allowed"),
     ("50.005", "invalid_money"),
+    ("1.000", "invalid_money"),
     ("1e2", "invalid_money"),
     ("$50", "invalid_money"),
     ("\u0665\u0660", "invalid_money"),

@@ -168,7 +168,8 @@ async def test_more_or_nonsense_is_an_error_at_the_field(rig: Rig) -> None:
     approval = await rig.ask(129_00)
     await rig.click(approval, LOWER)
     view = rig.slack.views[0]
-    for amount in ("129.00", "500", "0", "-5", "12.345", "all", "", "1e2"):
+    odd = ("1.000", "1,000", "12,50", "\uff11\uff12", "12 USD", "1_0", "NaN")
+    for amount in ("129.00", "500", "0", "-5", "12.345", "all", "", "1e2", *odd):
         view.errors = {}
         await rig.slack.submit_view(view, {"amount": amount})
         assert list(view.errors) == ["amount"], amount
