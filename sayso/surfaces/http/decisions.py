@@ -13,7 +13,8 @@ from sayso.sdk.views import ActionView, ApprovalView
 from sayso.surfaces.http.marks import make_mark, via_of, was_made
 from sayso.surfaces.http.shapes import DecisionBody
 
-_LOST_RACE = frozenset({Code.ALREADY_DECIDED, Code.STALE_REVISION})
+LOST_RACE = frozenset({Code.ALREADY_DECIDED, Code.STALE_REVISION})
+"""How a decision is refused where another one, perhaps the same call, came first."""
 
 
 async def decide_once(
@@ -46,7 +47,7 @@ async def decide_once(
         decided = await sayso.decide_as(decision)
     except RefusedError as error:
         # The same call, sent twice at once: whoever comes second finds the first one's entry.
-        if error.code in _LOST_RACE:
+        if error.code in LOST_RACE:
             done = await _earlier(sayso, token, approval, mark)
         if done is None:
             raise

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 
 from sayso.actions.decision import DIGEST_PREFIX, Choice, Decision
 from sayso.errors import Code, RefusedError
+from sayso.sdk.app import Sayso
 from sayso.sdk.tokens import Token
 from sayso.sdk.views import RequestView
 from sayso.surfaces.http import examples
 from sayso.surfaces.http.auth import Decider, Open
+from sayso.surfaces.http.decisions import LOST_RACE
 from sayso.surfaces.http.documents import asked, problems, shown
 from sayso.surfaces.http.edge import GuardedRoute
 from sayso.surfaces.http.keys import Key
-from sayso.surfaces.http.marks import make_mark, was_made
+from sayso.surfaces.http.marks import make_mark, via_of, was_made
 from sayso.surfaces.http.shapes import NoQuery, PlanDecisionBody
 
 router = APIRouter(tags=["requests"], route_class=GuardedRoute)
@@ -53,15 +54,15 @@ async def decide_plan(
             next_step=f"GET /v1/requests/{request.id} shows those that are",
         )
     mark = _mark(key, body)
-    if was_made(mark, _calls(request, token), "decision"):
+    if was_made(mark, await _calls(sayso, request, token), "decision"):
         return request
     try:
         await sayso.decide_plan(_decisions(token, body, mark))
     except RefusedError as error:
-        # The same call, sent twice at once: whoever comes second finds the first one's votes.
+        # The same call, sent twice at once: whoever comes second finds the first one's entries.
         request = await sayso.request(request_id, tenant=token.tenant)
-        made = error.code is Code.ALREADY_DECIDED
-        if not made or not was_made(mark, _calls(request, token), "decision"):
+        lost = error.code in LOST_RACE
+        if not lost or not was_made(mark, await _calls(sayso, request, token), "decision"):
             raise
         return request
     return await sayso.request(request_id, tenant=token.tenant)
@@ -83,12 +84,13 @@ def _decisions(token: Token, body: PlanDecisionBody, mark: str) -> list[Decision
     ]
 
 
-def _calls(request: RequestView, token: Token) -> Iterator[str]:
-    """The marks of the person's calls about this request."""
-    for action in request.actions:
-        for vote in () if action.approval is None else action.approval.votes:
-            if vote.person == token.holder:
-                yield vote.via
+async def _calls(sayso: Sayso, request: RequestView, token: Token) -> list[str]:
+    """The marks of the person's calls about this request, by the log.
+
+    NOTE: votes do not say them all: a person's first word about a revision is the one kept.
+    """
+    steps = [await sayso.action(action.id, tenant=token.tenant) for action in request.actions]
+    return [via_of(entry, token) for step in steps for entry in step.timeline]
 
 
 def _mark(key: str, body: PlanDecisionBody) -> str:

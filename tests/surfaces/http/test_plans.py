@@ -26,7 +26,12 @@ BOT = Actor(kind=ActorKind.SERVICE, id="bot")
 @pytest.fixture
 def request_id(served: Served) -> str:
     """A request whose two steps wait for a manager."""
-    first, customer = served.order()
+    return ask_for_two(served, 12_900, 6000)
+
+
+def ask_for_two(served: Served, paid: int, minor: int) -> str:
+    """A request for two refunds of about so much of one order, each of which waits."""
+    first, customer = served.order(paid)
     house = served.sayso.house
     tenant = Tenant("main")
 
@@ -41,7 +46,7 @@ def request_id(served: Served) -> str:
             )
         )
         amounts: list[dict[str, JsonValue]] = [
-            {"amount_minor": 6000 + more, "currency": "USD"} for more in (0, 1)
+            {"amount_minor": minor + more, "currency": "USD"} for more in (0, 1)
         ]
         steps = tuple(
             Step(id=f"s{number}", action="shop.refund", args={"order": first, "amount": amount})
@@ -126,6 +131,21 @@ def test_a_key_says_one_thing(served: Served, request_id: str) -> None:
     same = served.post(path, {"decisions": [first]}, by="maria", key=key)
     assert as_json(same)["actions"] == as_json(said)["actions"]
     assert served.post(path, {"decisions": [second]}, by="maria").status_code == 200
+
+
+def test_a_no_after_the_own_yes_can_be_repeated(served: Served) -> None:
+    """A vote keeps a person's first word; which call said the second one is in the log."""
+    request_id = ask_for_two(served, 200_000, 80_000)  # of which each needs two people
+    path, key = f"/v1/requests/{request_id}/decision", served.new("key-")
+    yes = decisions(served, request_id, "approve")
+    assert served.post(path, yes, by="maria").status_code == 200
+    no = decisions(served, request_id, "reject")
+    for _ in range(2):
+        said = as_json(served.post(path, no, by="maria", key=key))
+        statuses = [step["status"] for step in said["actions"]]
+        assert statuses == ["rejected", "pending_approval"]
+    other = {"decisions": [{**no["decisions"][0], "reason_code": "duplicate"}]}
+    problem(served.post(path, other, by="maria", key=key), 409, "idempotency_conflict")
 
 
 def test_the_same_call_twice_at_once_decides_once(served: Served, request_id: str) -> None:
