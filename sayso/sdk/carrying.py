@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sayso.sdk.wiring import House
 
 CARRY_ON_S = 30.0
+_LOOK_EVERY_S = 0.05
 _OPEN = frozenset({Status.PLANNED, Status.APPROVED, Status.EXECUTING, Status.STALE})
 
 
@@ -27,6 +28,7 @@ async def settle_request(house: House, row: RequestRow, wait_s: float) -> None:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(wait_s):
             await house.dispatcher.run_now("request", row.tenant, row.id)
+            await _planned_elsewhere(house, row)
             before: list[ActionRow] = []
             while (
                 moving := await house.store.read(
@@ -44,6 +46,24 @@ async def settle_request(house: House, row: RequestRow, wait_s: float) -> None:
                     for action in moving
                 )
                 await asyncio.gather(*runs)
+
+
+async def _planned_elsewhere(house: House, row: RequestRow) -> None:
+    """Wait while another process, such as `sayso serve`, has the request in hand and plans it."""
+
+    def has_it(reader: Reader) -> bool:
+        present = get_request(reader, row.tenant, row.id)
+        now = to_micros(house.clock.now())
+        return (
+            present.status is RequestStatus.RECEIVED
+            and present.due_at is not None
+            and present.due_at > now
+        )
+
+    while house.dispatcher.problem_with("request", row.tenant, row.id) is None:
+        if not await house.store.read(has_it, brief=True):
+            return
+        await asyncio.sleep(_LOOK_EVERY_S)
 
 
 async def call_claimed(house: House, row: ActionRow) -> ActionRow | None:
