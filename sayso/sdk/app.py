@@ -15,7 +15,7 @@ from sayso.actions.decision import Decision
 from sayso.actions.engine import Boundary, EngineSettings
 from sayso.actions.priority import NORMAL, WAITED_FOR
 from sayso.actions.proposals import Proposal
-from sayso.actions.queue import ApprovalStatus, get_approval, read_approval
+from sayso.actions.queue import ApprovalStatus, get_approval
 from sayso.actions.rows import ActionRow, get_action, read_action
 from sayso.actions.state import Status
 from sayso.agent.base import Message, Planner
@@ -34,9 +34,9 @@ from sayso.sdk.people import SettingsDirectory
 from sayso.sdk.resolving import Resolving
 from sayso.sdk.showing import (
     ahead_of_action_view,
-    list_approval,
     show_action,
     show_approval,
+    show_approvals,
     show_request,
 )
 from sayso.sdk.stopping import held_view
@@ -453,7 +453,7 @@ class Sayso(StopSwitch, Resolving):
                 if status is None
                 else reader.all("approval.page_of_status", **page, status=status)
             )
-            return [list_approval(reader, read_approval(row)) for row in rows]
+            return show_approvals(reader, rows)
 
         return await self.house.store.read(work)
 

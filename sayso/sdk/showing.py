@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -14,6 +14,7 @@ from sayso.actions.queue import (
     ApprovalRow,
     ahead_of_approval,
     approval_of,
+    read_approval,
     votes_about,
     votes_of,
 )
@@ -37,7 +38,7 @@ from sayso.sdk.views import (
     entry_view,
     request_view,
 )
-from sayso.store.base import Reader, text
+from sayso.store.base import Reader, Row, text
 
 _FIRST_STEPS = {
     Code.UNKNOWN_SUBJECT.value: "pass the id by which the provider knows the customer; ",
@@ -67,9 +68,12 @@ def show_approval(reader: Reader, row: ApprovalRow) -> ApprovalView:
     return approval_view(row, votes_of(reader, row), escalation_of(reader, row))
 
 
-def list_approval(reader: Reader, row: ApprovalRow) -> ApprovalView:
-    """An approval as one of many: without its votes."""
-    return approval_view(row, escalation=escalation_of(reader, row))
+def show_approvals(reader: Reader, rows: Sequence[Row]) -> list[ApprovalView]:
+    """A page of approvals, each as `show_approval` gives it."""
+    found = [read_approval(row) for row in rows]
+    for one in found:
+        reader.ahead("approval.votes", tenant=one.tenant, approval_id=one.id)
+    return [show_approval(reader, one) for one in found]
 
 
 def show_request(reader: Reader, row: RequestRow) -> RequestView:

@@ -89,7 +89,7 @@ async def test_the_lower_amount_of_an_escalated_approver_is_paid(tmp_path: Path)
 
 
 @pytest.mark.promise("approvals:escalated")
-async def test_whoever_looks_is_told_of_the_escalation(tmp_path: Path) -> None:
+async def test_whoever_looks_is_told_of_the_escalation(tmp_path: Path, store_url: str) -> None:
     """When, from whom and to whom, by the list, the card and the action alike, also afterwards."""
     async with timed(tmp_path) as house:
         stock(house)
@@ -98,8 +98,10 @@ async def test_whoever_looks_is_told_of_the_escalation(tmp_path: Path) -> None:
         await pass_time(house, 120)
         at = rfc3339(to_micros(house.clock.now()))
         told = EscalationView(role="director", roles=("support_manager",), at=at)
+        await propose(house, 13_000)
         assert told.whom == "from support manager to director"
-        (listed,) = await house.sayso.approvals()
+        listed, later = await house.sayso.approvals()
+        assert later.escalated is None, store_url
         card = await house.sayso.approval(listed.id)
         action = await house.sayso.action(view.id)
         assert action.approval is not None

@@ -9,10 +9,14 @@ import pytest
 from support.house import ShopHouse, open_shop
 
 from sayso.audit.entry import Actor, ActorKind
+from sayso.json import JsonValue
 from sayso.money import Money
 from sayso.sdk.tokens import Scope
 from sayso.sdk.views import ActionView, ApprovalView
+from sayso.surfaces.cli.card import needs
 from sayso.testing.shop import ShopFault
+
+ONE_OF_MANY: JsonValue = {"amount_minor": 10_000, "currency": "USD"}
 
 
 async def token_of(house: ShopHouse, person: str) -> str:
@@ -41,6 +45,22 @@ async def decide(house: ShopHouse, asked: ApprovalView, person: str, choice: str
         digest=asked.digest,
         reason_code="not_owed" if choice == "reject" else "",
     )
+
+
+async def test_a_list_says_who_has_said_yes_already(tmp_path: Path, store_url: str) -> None:
+    """A page shows each approval as it is shown alone: no votes there meant that nobody had."""
+    async with open_shop(tmp_path) as house:
+        asked = await ask_for(house, paid=80_000)  # which needs two people
+        house.clock.advance(seconds=1)  # the ids of one moment have no order
+        other = await house.sayso.propose(
+            "shop.refund", {"order": "o1", "amount": ONE_OF_MANY}, subject="cus_1"
+        )
+        await decide(house, asked, "maria", "approve")
+        listed = await house.sayso.approvals()
+        assert [len(one.votes) for one in listed] == [1, 0], store_url
+        assert [one.id for one in listed] == [asked.id, other.approval and other.approval.id]
+        assert listed == [await house.sayso.approval(one.id) for one in listed]
+        assert needs(listed[0]) == "support manager and finance; yes from maria"
 
 
 def nothing_changes(house: ShopHouse) -> None:
