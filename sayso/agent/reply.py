@@ -85,7 +85,7 @@ _NOT_FOUND = "we could not find it in your account"
 _REASONS: dict[Code, str] = {
     Code.NOTHING_LEFT: "nothing is left of that payment",
     Code.AMOUNT_TOO_LARGE: "it is more than is left of that payment",
-    Code.CURRENCY_MISMATCH: "that payment was made in another currency",
+    Code.CURRENCY_MISMATCH: "your payment or your account is in another currency",
     Code.ALREADY_SO: "it has been arranged already",
     Code.WRONG_STATE: "its present state does not allow it",
     Code.UNKNOWN_OBJECT: _NOT_FOUND,

@@ -118,6 +118,12 @@ def test_a_credit_is_told_to_be_on_the_account() -> None:
     assert write_reply([given]).startswith("We have credited $18.50 to your account.")
 
 
+def test_a_credit_in_another_currency_is_told_of_no_payment() -> None:
+    """A credit is taken from none: it is the account that has a currency."""
+    given = outcome(Status.REFUSED, action="stripe.credit", code=Code.CURRENCY_MISMATCH)
+    assert "your payment or your account is in another currency" in write_reply([given])
+
+
 def test_a_refusal_without_a_reason_says_how_a_person_comes_to_look_at_it() -> None:
     """The request is answered with it, so nobody looks at it unless the customer writes again."""
     assert "please write to us again if a person" in write_reply([outcome(Status.REFUSED)])
