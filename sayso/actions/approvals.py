@@ -246,7 +246,7 @@ class Approvals:
     ) -> Decided:
         error = {"code": decision.reason_code, "message": "a person said no"}
         moved = replace(row, status=Status.REJECTED, error=error, due_at=None, updated_at=now)
-        votes = _with_vote(votes_of(tx, approval), decision, approval, now)
+        votes = [*votes_of(tx, approval), _own_vote(decision, approval, now)]
         kind = EntryKind.ACTION_REJECTED
         return self._store_decision(tx, decision, approval, row, moved, kind, None, votes)
 
@@ -470,16 +470,20 @@ def _with_vote(
     votes: Sequence[Vote], decision: Decision, approval: ApprovalRow, now: int
 ) -> list[Vote]:
     """The votes once this one is stored: a person's first word about a revision is the one kept."""
-    own = Vote(
+    own = _own_vote(decision, approval, now)
+    if any((vote.person, vote.revision) == (own.person, own.revision) for vote in votes):
+        return list(votes)
+    return sorted([*votes, own], key=lambda vote: (vote.at, vote.person))
+
+
+def _own_vote(decision: Decision, approval: ApprovalRow, now: int) -> Vote:
+    return Vote(
         person=decision.person,
         decision=decision.choice.value,
         revision=approval.revision,
         via=decision.via,
         at=now,
     )
-    if any((vote.person, vote.revision) == (own.person, own.revision) for vote in votes):
-        return list(votes)
-    return sorted([*votes, own], key=lambda vote: (vote.at, vote.person))
 
 
 def _people_left(approval: ApprovalRow, given: list[Approver]) -> str:

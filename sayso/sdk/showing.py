@@ -12,6 +12,9 @@ from sayso.actions.escalation import escalation_of
 from sayso.actions.policy import Outcome
 from sayso.actions.queue import (
     ApprovalRow,
+    ApprovalStatus,
+    Choice,
+    Vote,
     ahead_of_approval,
     approval_of,
     read_approval,
@@ -65,7 +68,7 @@ def ahead_of_action_view(reader: Reader, tenant: Tenant, action_id: str, *, time
 
 def show_approval(reader: Reader, row: ApprovalRow) -> ApprovalView:
     """An approval with its votes."""
-    return approval_view(row, votes_of(reader, row), escalation_of(reader, row))
+    return _with_words(reader, row, votes_of(reader, row))
 
 
 def show_approvals(reader: Reader, rows: Sequence[Row]) -> list[ApprovalView]:
@@ -126,4 +129,25 @@ def _approval_of(reader: Reader, row: ActionRow) -> ApprovalView | None:
     found = approval_of(reader, row)
     if found is None:
         return None
-    return approval_view(found, votes_about(reader, row), escalation_of(reader, found))
+    return _with_words(reader, found, votes_about(reader, row))
+
+
+def _with_words(reader: Reader, row: ApprovalRow, votes: list[Vote]) -> ApprovalView:
+    """With all that was said of it, by people and by the log."""
+    said = [*votes, *_later_no(reader, row, votes)]
+    return approval_view(row, said, escalation_of(reader, row))
+
+
+def _later_no(reader: Reader, row: ApprovalRow, votes: Sequence[Vote]) -> list[Vote]:
+    """The no of somebody whose vote about the revision is their earlier yes: the first is kept."""
+    no = Choice.REJECT.value
+    told = any((vote.decision, vote.revision) == (no, row.revision) for vote in votes)
+    if row.status is not ApprovalStatus.REJECTED or told:
+        return []
+    for one in reader.all("log.bodies", tenant=row.tenant, from_seq=row.last_seq, limit=1):
+        stored = StoredEntry.read(text(one, "body").encode())
+        entry, via = stored.entry, str(stored.entry.data.get("via", ""))
+        if entry.kind is EntryKind.ACTION_REJECTED and entry.approval == row.id:
+            person, at = entry.actor.id, stored.at_micros
+            return [Vote(person=person, decision=no, revision=row.revision, via=via, at=at)]
+    return []

@@ -63,6 +63,20 @@ async def test_a_list_says_who_has_said_yes_already(tmp_path: Path, store_url: s
         assert needs(listed[0]) == "support manager and finance; yes from maria"
 
 
+async def test_a_no_after_the_own_yes_is_shown_with_it(tmp_path: Path, store_url: str) -> None:
+    """A vote keeps the first word; a rejected approval with a yes alone named nobody's no."""
+    async with open_shop(tmp_path) as house:
+        asked = await ask_for(house, paid=80_000)  # which needs two people
+        await decide(house, asked, "maria", "approve")
+        house.clock.advance(seconds=1)
+        said = await decide(house, asked, "maria", "reject")
+        assert said.approval is not None
+        words = [(vote.person, vote.decision) for vote in said.approval.votes]
+        assert words == [("maria", "approve"), ("maria", "reject")], store_url
+        (listed,) = await house.sayso.approvals(status="rejected")
+        assert said.approval == listed == (await house.sayso.action(said.id)).approval
+
+
 def nothing_changes(house: ShopHouse) -> None:
     """The world stays as it was judged."""
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from surfaces.slack.rig import APPROVE, LONG_S, LOWER, Rig, Ticks, open_rig
+from surfaces.slack.rig import APPROVE, LONG_S, LOWER, REJECT, Rig, Ticks, open_rig
 
 from sayso.actions.decision import Choice, Decision
 from sayso.actions.ledger import OUTBOX_TOPIC
@@ -75,6 +75,17 @@ async def test_an_outcome_follows_the_decision(rig: Rig) -> None:
     assert "It waits to be carried out." in render(rig.card(approval))
     await rig.work()
     assert render(rig.card(approval)).startswith("Done: ")
+
+
+async def test_a_no_after_the_own_yes_names_who_said_it(rig: Rig) -> None:
+    """SL-3: a vote keeps the first word, and still the card says whose no it was."""
+    approval = await rig.ask(900_00)  # which needs two people
+    await rig.click(approval)
+    await rig.click(approval, REJECT)
+    await rig.slack.submit_view(rig.slack.views[0], {"code": "duplicate"})
+    await rig.send()
+    assert render(rig.card(approval)).startswith("Rejected by maria: ")
+    assert "maria said no. Reason: duplicate." in render(rig.card(approval))
 
 
 @pytest.mark.promise("slack:one-card")
