@@ -60,6 +60,16 @@ def exponent_of(currency: str) -> int:
     )
 
 
+def decimals_of(currency: str) -> str:
+    """How many decimals an amount in it may have, in words: `at most 2 decimals`.
+
+    Raises:
+        RefusedError: as `exponent_of`.
+    """
+    exponent = exponent_of(currency)
+    return f"at most {exponent} decimals" if exponent else "no decimals"
+
+
 @dataclass(frozen=True, slots=True, order=False)
 class Money:
     """An amount in minor units of one currency; `Money(12900, "USD")` is $129.00.
@@ -106,11 +116,11 @@ class Money:
         found = _PLAIN_NUMBER.fullmatch(text)
         # NOTE: by how it is written, also where it is zeros: `1.000` may be meant as a thousand.
         if found is None or len(found[1] or "") > exponent:
+            such = "18" + (f".{'50'.ljust(exponent, '0')[:exponent]}" if exponent else "")
             raise RefusedError(
                 Code.INVALID_MONEY,
                 f"`{text[:40]}` is not an amount in {currency}",
-                next_step=f"use digits with at most {exponent} decimals, such as 18"
-                + (f".{'50'.ljust(exponent, '0')[:exponent]}" if exponent else ""),
+                next_step=f"use digits with {decimals_of(currency)}, such as {such}",
             )
         return cls(int(Decimal(text).scaleb(exponent)), currency)
 

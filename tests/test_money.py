@@ -29,6 +29,21 @@ def test_an_amount_is_read_in_the_minor_units_of_its_currency(
 
 
 @pytest.mark.parametrize(
+    ("currency", "said"),
+    [
+        ("USD", "use digits with at most 2 decimals, such as 18.50"),
+        ("JPY", "use digits with no decimals, such as 18"),
+        ("KWD", "use digits with at most 3 decimals, such as 18.500"),
+    ],
+)
+def test_how_an_amount_is_written_is_told_by_its_currency(currency: str, said: str) -> None:
+    """The next step of whoever wrote it otherwise."""
+    with pytest.raises(RefusedError) as caught:
+        Money.parse("12,50", currency)
+    assert caught.value.next_step == said
+
+
+@pytest.mark.parametrize(
     ("text", "currency"),
     [
         ("1.000", "USD"),

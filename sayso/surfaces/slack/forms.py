@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from sayso.actions.card import Card
 from sayso.json import JsonObject, JsonValue
-from sayso.money import Money, exponent_of
+from sayso.money import Money, decimals_of
 from sayso.sdk.views import ApprovalView
 from sayso.surfaces.slack.pointer import Pointer
 from sayso.surfaces.slack.wording import fit
@@ -73,7 +73,6 @@ def reject_form(approval: ApprovalView) -> JsonObject:
 
 def lower_form(approval: ApprovalView, amount: Money) -> JsonObject:
     """The form that asks for less; what is sent is judged again as a new revision (SL-22)."""
-    places = exponent_of(amount.currency)
     return _form(
         approval,
         LOWER_FORM,
@@ -85,7 +84,7 @@ def lower_form(approval: ApprovalView, amount: Money) -> JsonObject:
                 "block_id": AMOUNT,
                 "label": _plain(f"Less than {amount}, in {amount.currency}"),
                 "hint": _plain(
-                    f"Digits with at most {places} decimals. This is your yes to that amount."
+                    f"Digits with {decimals_of(amount.currency)}. This is your yes to that amount."
                 ),
                 "element": {
                     "type": "plain_text_input",
