@@ -64,6 +64,7 @@ class Code(StrEnum):
     PROVIDER_UNAVAILABLE = "provider_unavailable"
     PROVIDER_RATE_LIMITED = "provider_rate_limited"
     OUTCOME_UNKNOWN = "outcome_unknown"
+    LATE_EFFECT = "late_effect"
     NEEDS_REAUTH = "needs_reauth"
     STORE_BUSY = "store_busy"
     STORE_READ_ONLY = "store_read_only"
@@ -144,6 +145,7 @@ CODES: dict[Code, CodeInfo] = {
     Code.PROVIDER_UNAVAILABLE: CodeInfo("the provider does not answer", 503),
     Code.PROVIDER_RATE_LIMITED: CodeInfo("the provider asks for a pause", 503),
     Code.OUTCOME_UNKNOWN: CodeInfo("sent, and no answer came", 504),
+    Code.LATE_EFFECT: CodeInfo("done, after it had ended as not done", 409),
     Code.NEEDS_REAUTH: CodeInfo("the connection must be authorised again", 503),
     Code.STORE_BUSY: CodeInfo("the database is locked", 503),
     Code.STORE_READ_ONLY: CodeInfo("the database cannot be written", 503),

@@ -42,8 +42,12 @@ class Telemetry:
         self._heard = False
         self._ask_at = 0.0
         self._tracer = trace.get_tracer("sayso", tracer_provider=provider)
-        self._left = metrics.get_meter("sayso", meter_provider=meters).create_counter(
+        meter = metrics.get_meter("sayso", meter_provider=meters)
+        self._left = meter.create_counter(
             "sayso.actions.left", description="actions whose outcome was left to a person"
+        )
+        self._late = meter.create_counter(
+            "sayso.actions.late", description="actions that were done after all, and told otherwise"
         )
 
     @property
@@ -96,6 +100,10 @@ class Telemetry:
     def count_left(self, action: str) -> None:
         """Count an action, by its name, whose outcome only a person can still find out."""
         self._left.add(1, {"sayso.action": action})
+
+    def count_late(self, action: str) -> None:
+        """Count an action, by its name, whose effect turned up after it had ended without one."""
+        self._late.add(1, {"sayso.action": action})
 
     def traceparent(self) -> str | None:
         """The W3C trace context of the running span, to be stored; None outside of one."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from sayso.actions.state import FINAL, START, TRANSITIONS, Status, check_transition
+from sayso.actions.state import FINAL, NOT_DONE, START, TRANSITIONS, Status, check_transition
 from sayso.audit.entry import EntryKind
 from sayso.errors import Code, IntegrityError
 
@@ -22,10 +22,11 @@ TOUCHED = {
 
 CALLED_BEFORE = {
     (was, Status.SUCCEEDED, (EntryKind.ACTION_RECONCILED,))
-    for was in (Status.APPROVED, Status.STALE, Status.PENDING_APPROVAL)
+    for was in (Status.APPROVED, Status.STALE, Status.PENDING_APPROVAL, *NOT_DONE)
 }
-"""The ways past `executing`: of an action that was there, was released, perhaps judged again, and
-turns out to be done. `Settlements.reconcile` refuses them to one that has no key of a call."""
+"""The ways past `executing`: of an action that was there, was released, perhaps judged again, has
+perhaps ended, and turns out to be done. `Settlements.reconcile` refuses them to one that has no key
+of a call."""
 
 
 def _reachable(without: Status) -> set[str]:

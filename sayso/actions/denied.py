@@ -3,21 +3,27 @@
 A provider can do it and deny it, and show it late. An action that goes stale after a harmless call
 is judged again and may wait for people for days; whatever ends it then looks once more. What is
 found is settled as done, and what cannot be asked about now does not end yet. A call that shows
-nothing by then ends as the provider said: its word, and two look-ups in vain.
+nothing by then ends as the provider said: its word, and two look-ups in vain. It is looked up a few
+times more after that (`sayso.actions.late`), and what shows then is told to people.
 """
 
 from __future__ import annotations
 
+import logging
+
 from sayso.actions.calls import call_of, look_up
+from sayso.actions.late import next_look
 from sayso.actions.moves import Moves
 from sayso.actions.reach import Reach
 from sayso.actions.recovery import not_proven
-from sayso.actions.rows import ActionRow
+from sayso.actions.rows import ActionRow, get_action
 from sayso.actions.settling import Settlements
 from sayso.actions.snapshot import Absence, Receipt
 from sayso.errors import Code, RefusedError, RetryableError, SaysoError
-from sayso.store.base import Store
+from sayso.store.base import Store, Transaction
 from sayso.telemetry import Telemetry
+
+logger = logging.getLogger("sayso.engine")
 
 
 class DeniedCalls:
@@ -63,6 +69,37 @@ class DeniedCalls:
             )
         check_not_done(not_proven(row, guarantee, found, self._moves.now()))
         return None
+
+    async def look_late(self, row: ActionRow) -> ActionRow | None:
+        """Look once more for the effect of what has ended as not done; None when none is found.
+
+        A look-up that breaks off counts as one: the next one is hours or days later.
+        """
+        found = await self.look_up(row)
+        if isinstance(found, Receipt):
+            done = await self._store.write(lambda tx: self._tell_late(tx, row, found), brief=True)
+            if done is not None:
+                logger.error(
+                    "%s %s had ended as %s, and the provider shows that it was done",
+                    *(row.name, row.id, row.status),
+                )
+                self._telemetry.count_late(row.name)
+            return done
+        # Where nothing can be looked up, nothing will be.
+        at = None if found is Absence.CANNOT_TELL else next_look(row, self._moves.now())
+        await self._store.write(
+            lambda tx: tx.run(
+                "action.due_again", tenant=row.tenant, id=row.id, last_seq=row.last_seq, due_at=at
+            ),
+            brief=True,
+        )
+        return None
+
+    def _tell_late(self, tx: Transaction, row: ActionRow, found: Receipt) -> ActionRow | None:
+        # What was erased while it was looked up is nobody's any more, and has no new entry.
+        if get_action(tx, row.tenant, row.id).erased_seq is not None:
+            return None
+        return self._settlements.reconcile(tx, row, found)
 
 
 def check_not_done(unproven: str | None) -> None:

@@ -196,14 +196,11 @@ class Engine:
                 if row.due_at is None or row.due_at > now:
                     return None
                 return await self._recover(row)
-            case (
-                Status.REFUSED
-                | Status.REJECTED
-                | Status.EXPIRED
-                | Status.SUCCEEDED
-                | Status.FAILED
-                | Status.COMPENSATED
-            ):
+            case Status.REFUSED | Status.REJECTED | Status.EXPIRED | Status.FAILED:
+                if row.due_at is None or row.due_at > now:
+                    return None
+                return await self._denied.look_late(row)
+            case Status.SUCCEEDED | Status.COMPENSATED:
                 return None
             case _:
                 assert_never(row.status)

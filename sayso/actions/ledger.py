@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from sayso.actions.late import with_next_look
 from sayso.actions.plan import OnFailure
 from sayso.actions.rows import ActionRow, all_columns, judged_columns, state_columns
 from sayso.actions.state import CALLED, FINAL, START, TOLD, Status, check_transition
@@ -81,7 +82,7 @@ class Ledger:
         seq = self._log.append(tx, row.tenant, entry)
         # What held it is over with the move, unless it is the move that holds it.
         held_by = changed.held_by if changed.held_by != row.held_by else None
-        stored = replace(changed, last_seq=seq, held_by=held_by)
+        stored = with_next_look(replace(changed, last_seq=seq, held_by=held_by))
         columns = state_columns(stored)
         named: dict[str, SqlValue] = {"tenant": row.tenant, "id": row.id, "was_seq": row.last_seq}
         same = stored.snapshot is row.snapshot and stored.args is row.args

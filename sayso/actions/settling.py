@@ -6,11 +6,12 @@ from dataclasses import replace
 
 from sayso.actions.calls import Try, receipt_data
 from sayso.actions.digest import storable
+from sayso.actions.late import ended_otherwise
 from sayso.actions.moves import Moves
 from sayso.actions.recovery import Wait, retry_delay_micros
 from sayso.actions.rows import ActionRow
 from sayso.actions.snapshot import Receipt
-from sayso.actions.state import Status
+from sayso.actions.state import NOT_DONE, Status
 from sayso.audit.entry import EntryKind, Json
 from sayso.errors import Code, IntegrityError, RefusedError, RetryableError, SaysoError
 from sayso.store.base import Transaction
@@ -89,7 +90,7 @@ class Settlements:
         return self._moves.move(tx, row, moved, kind, data, by_owner=True)
 
     def reconcile(self, tx: Transaction, row: ActionRow, receipt: Receipt) -> ActionRow | None:
-        """The look-up found the effect.
+        """The look-up found the effect, perhaps of what had ended without one.
 
         Raises:
             IntegrityError: `wrong_state`; nothing of ours is found of what was never called.
@@ -103,7 +104,7 @@ class Settlements:
             row,
             status=Status.SUCCEEDED,
             receipt=receipt,
-            error=None,
+            error=ended_otherwise(row) if row.status in NOT_DONE else None,
             due_at=None,
             updated_at=now,
         )

@@ -76,23 +76,27 @@ TRANSITIONS: dict[str, dict[Status, tuple[EntryKind, ...]]] = {
         Status.FAILED: (EntryKind.ACTION_RESOLVED,),
     },
     Status.SUCCEEDED: {Status.COMPENSATED: (EntryKind.ACTION_COMPENSATED,)},
-    Status.REFUSED: {},
-    Status.REJECTED: {},
-    Status.EXPIRED: {},
-    Status.FAILED: {},
+    # What was called and denied, and turns up although it has ended: `sayso.actions.late`.
+    Status.REFUSED: {Status.SUCCEEDED: (EntryKind.ACTION_RECONCILED,)},
+    Status.REJECTED: {Status.SUCCEEDED: (EntryKind.ACTION_RECONCILED,)},
+    Status.EXPIRED: {Status.SUCCEEDED: (EntryKind.ACTION_RECONCILED,)},
+    Status.FAILED: {Status.SUCCEEDED: (EntryKind.ACTION_RECONCILED,)},
     Status.COMPENSATED: {},
 }
 
-FINAL = frozenset(
-    status for status in Status if not TRANSITIONS[status] or status is Status.SUCCEEDED
-)
-"""States that the engine leaves alone; `succeeded` can only still be compensated."""
+NOT_DONE = frozenset({Status.REFUSED, Status.REJECTED, Status.EXPIRED, Status.FAILED})
+"""States of what has ended without an effect, as far as anybody knows."""
+
+FINAL = NOT_DONE | {Status.SUCCEEDED, Status.COMPENSATED}
+"""States that nobody but time can change: `succeeded` can still be compensated, and an effect that
+was denied can still turn up."""
 
 CALLED = frozenset({Status.EXECUTING, Status.UNKNOWN})
 """States in which an effect may come to be, or may be there: the action has its object in hand."""
 
 TOLD = FINAL | {Status.UNKNOWN}
-"""States about which the customer can be told something that will not silently turn out untrue."""
+"""States about which the customer can be told something that will not silently turn out untrue: a
+late effect is an entry, an error of its action, and counted."""
 
 
 def check_transition(was: Status | str, to: Status, kind: EntryKind) -> None:

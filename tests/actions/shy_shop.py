@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from actions.desk import advance, decide, propose, say, shown, stock
 from support.house import ShopHouse
 
 from sayso.actions.action import Guarantee
+from sayso.actions.decision import Choice
+from sayso.actions.settling import MAX_HARMLESS_CALLS
 from sayso.actions.snapshot import Absence, Call, Receipt
 from sayso.errors import RetryableError
 from sayso.sdk.views import ActionView
 from sayso.testing.shop import Shop, ShopFault
+
+HIDDEN = [Absence.ABSENT] * 40
+"""Look-ups that do not show it, more than an action gets until it ends."""
 
 
 class Shy(Shop):
@@ -18,8 +25,12 @@ class Shy(Shop):
     def __init__(self, guarantee: Guarantee) -> None:
         super().__init__(guarantee)
         self.answers: list[Absence | RetryableError] = []
+        self.on_look_up: Callable[[Call], Awaitable[None]] | None = None
+        """Runs before each answer, so that a test can change the world meanwhile."""
 
     async def look_up(self, call: Call) -> Receipt | Absence:
+        if self.on_look_up is not None:
+            await self.on_look_up(call)
         if not self.answers:
             return await super().look_up(call)
         answer = self.answers.pop(0)
@@ -41,13 +52,56 @@ async def waits_again(house: ShopHouse, shop: Shy) -> ActionView:
     return view
 
 
-async def refused_by_itself(house: ShopHouse, shop: Shy) -> ActionView:
-    """A refund of all that is left, made and denied, whose effect leaves nothing to refund."""
+async def refused_by_itself(house: ShopHouse, shop: Shy, *, hidden: int = 1) -> ActionView:
+    """A refund of all that is left, made and denied, whose effect leaves nothing to refund.
+
+    Args:
+        hidden: so many look-ups do not show it.
+    """
     stock(house)
     order = shop.books.orders["o1"]
     order.refunded_minor = order.paid.amount_minor - 2000
     shop.faults.append(ShopFault.DENIES)
-    shop.answers = [Absence.ABSENT]
+    shop.answers = [Absence.ABSENT] * hidden
     view = await propose(house, 2000)
     house.clock.advance(seconds=10)
     return await advance(house, view)
+
+
+async def _rejected(house: ShopHouse, shop: Shy) -> ActionView:
+    view = await waits_again(house, shop)
+    shop.answers = list(HIDDEN)
+    await decide(house, say(await shown(house, view), "noor", Choice.REJECT))
+    return await house.sayso.action(view.id)
+
+
+async def _expired(house: ShopHouse, shop: Shy) -> ActionView:
+    view = await waits_again(house, shop)
+    shop.answers = list(HIDDEN)
+    house.clock.advance(days=30)
+    return await advance(house, view)
+
+
+async def _refused(house: ShopHouse, shop: Shy) -> ActionView:
+    return await refused_by_itself(house, shop, hidden=len(HIDDEN))
+
+
+async def _failed(house: ShopHouse, shop: Shy) -> ActionView:
+    stock(house)
+    shop.faults += [ShopFault.UNREACHABLE] * (MAX_HARMLESS_CALLS - 1) + [ShopFault.DENIES]
+    shop.answers = list(HIDDEN)
+    view = await propose(house, 2000)
+    while view.status == "approved":
+        house.clock.advance(minutes=5)
+        view = await advance(house, view)
+    return view
+
+
+Ended = Callable[[ShopHouse, Shy], Awaitable[ActionView]]
+ENDINGS: dict[str, Ended] = {
+    "rejected": _rejected,
+    "expired": _expired,
+    "refused": _refused,
+    "failed": _failed,
+}
+"""By status: a refund that was made and denied, and has ended so since no look-up showed it."""

@@ -27,7 +27,7 @@ from actions.desk import (
     submit_plan,
     usd,
 )
-from actions.shy_shop import Shy, refused_by_itself, waits_again
+from actions.shy_shop import ENDINGS, Shy, refused_by_itself, waits_again
 from support.house import ShopHouse, open_shop
 
 from sayso.actions.action import at_most_once, idempotent
@@ -209,7 +209,8 @@ async def _stopped(house: ShopHouse) -> None:
 
 
 async def _shown_late(folder: Path) -> list[ShopHouse]:
-    """Done and denied: shown when it is judged again, and when it waits for people again."""
+    """Done and denied: shown when it is judged again, when it waits for people again, and when it
+    has ended."""
     judged = Shy(idempotent(hours=24))
     async with open_shop(folder / "judged", shop=judged) as house:
         await refused_by_itself(house, judged)
@@ -220,7 +221,17 @@ async def _shown_late(folder: Path) -> list[ShopHouse]:
         other.clock.advance(days=30)
         assert (await advance(other, view)).status == "succeeded"
         assert_verified(other)
-    return [house, other]
+    houses = [house, other]
+    for status, end in ENDINGS.items():
+        shop = Shy(idempotent(hours=24))
+        async with open_shop(folder / f"after {status}", shop=shop) as house:
+            view = await end(house, shop)
+            shop.answers = []
+            house.clock.advance(hours=1)
+            assert (await advance(house, view)).status == "succeeded"
+            assert_verified(house)
+            houses.append(house)
+    return houses
 
 
 FLOWS: list[Callable[[ShopHouse], Awaitable[None]]] = [

@@ -34,14 +34,14 @@ from sayso.telemetry import Telemetry
 from sayso.testing.shop import Shop, ShopFault
 
 
-def counted(reader: InMemoryMetricReader) -> dict[str, int]:
+def counted(reader: InMemoryMetricReader, name: str = "sayso.actions.left") -> dict[str, int]:
     """What was counted, by action."""
     data = reader.get_metrics_data()
     assert data is not None
     told: Any = orjson.loads(data.to_json())
     scope = told["resource_metrics"][0]["scope_metrics"][0]
     (metric,) = scope["metrics"]
-    assert metric["name"] == "sayso.actions.left"
+    assert metric["name"] == name
     points = metric["data"]["data_points"]
     return {point["attributes"]["sayso.action"]: point["value"] for point in points}
 

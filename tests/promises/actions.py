@@ -31,6 +31,11 @@ PROMISES: dict[str, Promise] = {
         "new key, as long as absence is not proven.",
         "SE-9",
     ),
+    "engine:one-effect:late": Promise(
+        "An effect that a provider shows only after its action has ended as not done is looked for "
+        "an hour, a day and a week later, told with an alarm, and not repeated.",
+        "SE-9, invariant 3",
+    ),
     "engine:one-effect:key-forgotten": Promise(
         "Once the provider may have forgotten the key, only a look-up or a person decides.",
         "SE-9",

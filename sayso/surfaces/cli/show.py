@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sayso.errors import Code
 from sayso.sdk.views import ActionView, EntryView, ErrorView, RequestView, StopView
 from sayso.surfaces.cli.output import Out, local_time
 from sayso.surfaces.cli.problem import FAILED, OK, next_step
@@ -33,6 +34,11 @@ def receipt_text(action: ActionView) -> str:
     return f"{receipt.id} {receipt.status}{amount}"
 
 
+def is_late(action: ActionView) -> bool:
+    """Whether it was done although it had ended as not done, and people were told so."""
+    return action.error is not None and action.error.code == Code.LATE_EFFECT
+
+
 def show_action(out: Out, action: ActionView, *, why: bool = False) -> None:
     """Print one action, and what to do next about it.
 
@@ -41,6 +47,7 @@ def show_action(out: Out, action: ActionView, *, why: bool = False) -> None:
     """
     approval = action.approval
     waiting = approval is not None and action.status == "pending_approval"
+    late = is_late(action)
     out.pairs(
         [
             ("action", action.id),
@@ -50,13 +57,15 @@ def show_action(out: Out, action: ActionView, *, why: bool = False) -> None:
             ("amount", "" if action.amount is None else str(action.amount)),
             ("decision", decision_text(action)),
             ("receipt", receipt_text(action)),
-            ("why not", _error_text(action) if why else ""),
+            ("late" if late else "why not", _error_text(action) if why or late else ""),
             ("held", "" if action.held is None else action.held.sentence),
             ("approval", "" if approval is None else f"{approval.id} ({approval.status})"),
         ]
     )
     if waiting and approval is not None:
         out.line(f"next: sayso approvals show {approval.id}")
+    if late and action.error is not None:
+        out.line(f"next: {one_line(next_step(action.error.code, action.error.next_step))}")
 
 
 def show_stop(out: Out, stop: StopView) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sayso.actions.queue import ApprovalStatus
 from sayso.actions.state import Status
 from sayso.audit.entry import EntryKind
+from sayso.errors import Code
 from sayso.sdk.views import ActionView, ApprovalView
 
 
@@ -33,6 +34,8 @@ def outcome_of(approval: ApprovalView, action: ActionView | None) -> Outcome:
             approval is known.
     """
     yes = _people(approval, "approve")
+    if action is not None and action.error is not None and action.error.code == Code.LATE_EFFECT:
+        return Outcome(lead="Done after all: ", text=f"{_why(action, '')} {_receipt(action)}")
     match ApprovalStatus(approval.status):
         case ApprovalStatus.PENDING:
             lapsed = _lapsed(approval, action)

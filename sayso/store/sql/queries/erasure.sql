@@ -100,7 +100,7 @@ select * from approval where tenant = :tenant and action_id = :action_id order b
 -- name: blank_action
 update action set subject_id = :pseudonym, idempotency_key = :idempotency_key, fingerprint = '',
     args = '{}', snapshot = :snapshot, judgement = :judgement, error = :error, receipt = :receipt,
-    erased_seq = :erased_seq
+    due_at = null, erased_seq = :erased_seq
 where tenant = :tenant and id = :id and erased_seq is null;
 
 -- name: blank_approval

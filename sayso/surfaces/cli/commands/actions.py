@@ -20,7 +20,7 @@ from sayso.surfaces.cli.options import AfterOption, JsonOption, LimitOption, Wor
 from sayso.surfaces.cli.output import Out, local_time
 from sayso.surfaces.cli.pages import page, show_page
 from sayso.surfaces.cli.place import find_workspace, person_token, run
-from sayso.surfaces.cli.show import show_action, show_timeline
+from sayso.surfaces.cli.show import is_late, show_action, show_timeline
 from sayso.surfaces.cli.words import one_line
 
 _GOES_ON = frozenset({"planned", "pending_approval", "approved", "executing", "unknown", "stale"})
@@ -93,7 +93,8 @@ def _warn_of_orphans(out: Out, folder: Path, found: Sequence[ActionView]) -> Non
 def _row(action: ActionView) -> list[str]:
     amount = "" if action.amount is None else str(action.amount)
     at = local_time(action.created_at)[:16]
-    return [action.id, action.status, action.action, action.subject, amount, at]
+    status = f"{action.status} (late)" if is_late(action) else action.status
+    return [action.id, status, action.action, action.subject, amount, at]
 
 
 @app.command()
