@@ -2,7 +2,7 @@
 
 - What a clock that was ahead has put off. A lease is some seconds, and by a clock that is forty
   days ahead it ends in forty days. Where its process dies and the clock is put right, nobody would
-  look the call up until then.
+  look the call up until then, send the card, or refresh the token.
 - What waits for something that is over. Whoever ends what holds an action puts it back in the same
   commit, so there is none; one that is left all the same would wait for ever.
 """
@@ -22,6 +22,8 @@ FAR_AHEAD_MICROS = 3_600_000_000
 CALM_S = 60.0
 """How long after a step back nothing is taken over: a live worker's next sign of life is by the
 right clock, and on PostgreSQL each asks the server what time it is every 30 s."""
+_PUT_OFF = ("action", "request", "nudged_action", "nudged_request", "card", "refresh")
+"""What can be: `dispatch.sql` says where."""
 _BACK_MICROS = 30_000_000
 """Clocks that are kept right go back by less."""
 
@@ -68,5 +70,5 @@ def _bring_forward(tx: Transaction, now: int) -> int:
     # NOTE: whoever would still be at it is fenced off, and the call is looked up first.
     return sum(
         tx.run(f"dispatch.bring_forward_{noun}", now=now, latest=now + FAR_AHEAD_MICROS)
-        for noun in ("action", "request")
+        for noun in _PUT_OFF
     )

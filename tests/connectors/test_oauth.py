@@ -58,6 +58,19 @@ async def test_a_short_life_does_not_mean_endless_refreshing() -> None:
         assert (office.idp.calls, office.idp.revocations) == (1, 0)
 
 
+async def test_a_token_that_was_given_while_the_clock_was_ahead_is_not_fresh_for_weeks() -> None:
+    """How old it is nobody knows once the clock is right again; a few seconds do not matter."""
+    async with open_office(lifetime_s=600) as office:
+        await office.authorised()
+        broker = office.broker()
+        office.clock.advance(days=40)
+        ahead = (await broker.bearer(office.connection)).reveal()
+        office.clock.advance(seconds=-20)
+        assert (await broker.bearer(office.connection)).reveal() == ahead
+        office.clock.advance(days=-40)
+        assert (await broker.bearer(office.connection)).reveal() != ahead
+
+
 @pytest.mark.promise("tokens:one-refresh")
 async def test_eight_processes_live_through_many_short_lives() -> None:
     """Life after life, with everybody asking: one call each, and the family lives on."""

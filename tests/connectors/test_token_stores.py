@@ -14,10 +14,11 @@ from sayso.connectors.secret import Secret
 from sayso.connectors.token_rows import SqlTokenStore
 from sayso.connectors.tokens import MemoryTokenStore, Token, TokenStore
 from sayso.connectors.vault import Vault, new_key
+from sayso.dispatch.stragglers import CALM_S, Stragglers
 from sayso.errors import Code, ConfigError, IntegrityError
 from sayso.ids import Tenant
 from sayso.store.sqlite import SqliteStore, open_connection
-from sayso.testing.clock import START
+from sayso.testing.clock import START, FakeClock
 
 MAIL = "main/mail"
 NEXT_MINUTE = START + timedelta(minutes=1)
@@ -291,3 +292,27 @@ async def test_a_sealed_text_of_another_form_is_refused_without_being_shown(
         await tokens.read(MAIL)
     assert caught.value.__cause__ is None
     assert "canary" not in f"{caught.value!r} {caught.value.detail}"
+
+
+async def test_a_refresh_that_died_while_the_clock_was_ahead_holds_nobody_up_for_weeks(
+    database: SqliteStore,
+) -> None:
+    """A minute after the start its lease is over, as that of an action is."""
+    clock, seconds = FakeClock(START), 0.0
+    tokens = SqlTokenStore(database, vault(), MAIN)
+    await tokens.put(MAIL, token("1"))
+    ahead = START + timedelta(days=40)
+    later = ahead + timedelta(seconds=30)
+    assert await tokens.take_lease(MAIL, version=1, owner="dead", now=ahead, until=later)
+    stragglers = Stragglers(database, clock, lambda: seconds)
+    await stragglers.look()
+
+    async def can_lease() -> bool:
+        until = NEXT_MINUTE + timedelta(seconds=30)
+        return await tokens.take_lease(MAIL, version=1, owner="b", now=NEXT_MINUTE, until=until)
+
+    assert not await can_lease()
+    clock.advance(seconds=CALM_S)
+    seconds += CALM_S
+    await stragglers.look()
+    assert await can_lease()

@@ -14,6 +14,7 @@ from support.house import open_shop
 
 from sayso.actions.engine import Boundary
 from sayso.actions.rows import get_action
+from sayso.dispatch.fleet.sweep import Sweep
 from sayso.dispatch.stragglers import CALM_S, Stragglers
 
 FORTY_DAYS = 40 * 86_400.0
@@ -76,6 +77,22 @@ async def test_each_step_back_is_seen_to_once(bench: Bench) -> None:
         await stragglers.look()
         assert (due_in("far") <= 0) is brought
     assert due_in("near") > 0
+
+
+async def test_what_a_worker_nudged_while_the_clock_was_ahead_is_due_again(bench: Bench) -> None:
+    """The sweep of a fleet leaves a row alone for some seconds; it must not be forty days."""
+    bench.add("due")
+    bench.add("soon")
+    for name, nudge_s in (("due", FORTY_DAYS), ("soon", 60.0)):
+        at = bench.micros() + int(nudge_s * 1e6)
+        bench.change(f"update request set nudge_at = {at} where id = '{name}'")
+    go_on(bench)
+    stragglers = Stragglers(bench.store, bench.clock, lambda: bench.seconds)
+    await stragglers.look()
+    go_on(bench)
+    await stragglers.look()
+    left = await Sweep(bench.store, bench.clock).take(10)
+    assert sorted(item.id for item in left) == ["due", "soon"]
 
 
 async def test_the_dispatcher_sees_to_it(bench: Bench) -> None:

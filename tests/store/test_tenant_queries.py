@@ -15,6 +15,10 @@ BY_DUE_TIME = "whoever is due, of every tenant; what is done with the ids names 
 BY_HOME = "by the tenant whose log tells of it, since a stop of all tenants is of none"
 NAMES_NO_TENANT = {
     "dispatch.bring_forward_action": BY_DUE_TIME,
+    "dispatch.bring_forward_card": BY_DUE_TIME,
+    "dispatch.bring_forward_nudged_action": BY_DUE_TIME,
+    "dispatch.bring_forward_nudged_request": BY_DUE_TIME,
+    "dispatch.bring_forward_refresh": BY_DUE_TIME,
     "dispatch.bring_forward_request": BY_DUE_TIME,
     "dispatch.due_action": BY_DUE_TIME,
     "dispatch.due_request": BY_DUE_TIME,

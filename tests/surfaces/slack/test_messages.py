@@ -13,6 +13,7 @@ from surfaces.slack.rig import APPROVE, LONG_S, LOWER, REJECT, Rig, Ticks, open_
 from sayso.actions.decision import Choice, Decision
 from sayso.actions.ledger import OUTBOX_TOPIC
 from sayso.connectors.secret import Secret
+from sayso.dispatch.stragglers import CALM_S, Stragglers
 from sayso.errors import OutcomeUnknownError, RetryableError
 from sayso.ids import Tenant, monotonic_s
 from sayso.sdk.tokens import Scope, Token
@@ -174,6 +175,37 @@ async def test_slack_being_down_decides_nothing_and_loses_nothing(rig: Rig) -> N
 
     assert len(rig.slack.messages) == 3
     assert rig.house.shop.books.payouts == []
+
+
+async def test_cards_that_a_clock_put_off_are_sent_once_it_is_right(rig: Rig) -> None:
+    """A new card and a changed one, both due in forty days until somebody sees to them."""
+    rig.house.clock.advance(days=40)
+    known = await rig.ask()
+    await rig.house.sayso.decide_as(
+        Decision(
+            tenant=rig.house.sayso.house.tenant,
+            approval_id=known.id,
+            revision=known.revision,
+            digest=known.digest,
+            choice=Choice.APPROVE,
+            person="maria",
+            via="cli",
+        ),
+        wait=False,
+    )
+    new = await rig.ask_quietly()
+    rig.house.clock.advance(days=-40)
+    stragglers = Stragglers(rig.house.sayso.house.store, rig.house.clock, rig.ticks)
+    await stragglers.look()
+    await rig.send()
+    assert len(rig.slack.messages) == 1
+    assert render(rig.card(known)).startswith("Yes or no?")
+    rig.house.clock.advance(seconds=CALM_S)
+    rig.ticks.now += CALM_S
+    await stragglers.look()
+    await rig.send()
+    assert render(rig.card(new)).startswith("Yes or no?")
+    assert render(rig.card(known)).startswith("Approved by maria")
 
 
 async def test_a_refused_post_is_tried_again_later(rig: Rig) -> None:

@@ -25,6 +25,21 @@ where due_at > :latest and (status = 'executing'
 -- name: bring_forward_request
 update request set due_at = :now where due_at > :latest;
 
+-- What changed since, or is sent at this moment, is sent once more: a card is found again first.
+-- name: bring_forward_card
+update outbox set due_at = :now where topic = 'approval' and due_at > :latest;
+
+-- The lease of a token's refresh, which whoever wants the token waits for.
+-- name: bring_forward_refresh
+update connection_token set lease_until = :now where lease_until > :latest;
+
+-- Due, and not to be taken before a moment that a worker's clock put far ahead.
+-- name: bring_forward_nudged_action
+update action set nudge_at = :now where due_at <= :now and nudge_at > :latest;
+
+-- name: bring_forward_nudged_request
+update request set nudge_at = :now where due_at <= :now and nudge_at > :latest;
+
 -- A hundred of them begin; each that goes on puts back others that waited with it.
 -- name: put_back
 update action set due_at = :now where (tenant, id) in (
