@@ -133,6 +133,11 @@ PROMISES: dict[str, Promise] = {
         "before 183 days.",
         "audit 4.8, issue 4",
     ),
+    "audit:pruned:agreed": Promise(
+        "Nothing is old enough to go by one reading of a clock: the log has to hold an entry of a "
+        "day ago or more by the same time.",
+        "invariant 10",
+    ),
     "audit:pruned:told": Promise(
         "Who asks for an entry that is only in a sealed segment is told so, with the file.",
         "audit 4.8",

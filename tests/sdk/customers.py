@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
 
+from audit.small_log import plain_entry
 from support.house import ShopHouse
 
 from sayso.actions.action import Action
@@ -126,6 +127,15 @@ async def live_again(house: ShopHouse) -> None:
     """The customer asks for something new."""
     small = refund_of("o_ana", 1000)
     await house.sayso.propose("shop.refund", small, subject=ANA, key="while")
+
+
+async def pass_days(house: ShopHouse, days: int) -> None:
+    """Let time pass, also by the log: it has an entry of a day before the end."""
+    house.clock.advance(days=days - 1)
+    await house.sayso.house.store.write(
+        lambda tx: house.sayso.house.log.append(tx, MAIN, plain_entry())
+    )
+    house.clock.advance(days=1)
 
 
 async def live_as_new(house: ShopHouse) -> None:

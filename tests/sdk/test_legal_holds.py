@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from sdk.customers import ANA, FINN, MARIA, NOOR, OneRefund, live, live_as_new, verdict
+from sdk.customers import ANA, FINN, MARIA, NOOR, OneRefund, live, live_as_new, pass_days, verdict
 from support.house import PEOPLE, ShopHouse, open_shop
 
 from sayso.audit.verifying.verification import Verdict
@@ -84,7 +84,7 @@ async def test_no_hold_and_no_stop_is_placed_under_a_name_of_the_log(
         house.shop.books.add("o_ana", ANA, Money(30_000, "USD"))
         await live(house)
         if swept:
-            house.clock.advance(days=91)
+            await pass_days(house, 92)
             await live_as_new(house)
             await house.sayso.subjects.sweep()
         shown = (await house.sayso.subjects.export(ANA, by=MARIA))["pseudonym"]

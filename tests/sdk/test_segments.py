@@ -11,6 +11,7 @@ import pytest
 from actions.desk import MAIN, decide, propose, run_due, say, stock
 from actions.test_resolution import found
 from audit.small_log import plain_entry
+from sdk.customers import pass_days
 from support.house import ShopHouse, open_shop
 from support.lived import live, planner
 
@@ -47,7 +48,7 @@ class Old:
         return self.house.workspace.segments_path
 
     async def prune(self) -> None:
-        self.house.clock.advance(days=401)
+        await pass_days(self.house, 401)
         done = await self.segments.prune(by=self.person)
         assert (done.to, done.blocked) == (ENTRIES, None), done
 
@@ -258,7 +259,7 @@ async def test_what_has_not_ended_is_named_with_what_to_do(tmp_path: Path) -> No
         )
         segments = LogSegments(house.sayso.house, house.workspace, entries=ENTRIES)
         await segments.seal(by=person)
-        clock.advance(days=401)
+        await pass_days(house, 401)
 
         done = await segments.prune(by=person)
         assert (done.first, done.to, done.blocked_by) == (0, 0, "wrong_state")
@@ -288,7 +289,7 @@ async def test_what_has_not_ended_is_named_with_what_to_do(tmp_path: Path) -> No
 async def test_a_server_seals_and_prunes_by_itself(old: Old) -> None:
     """Issue 4: at its own pace, beside everything else; a log without a retention is let alone."""
     await old.segments.seal_and_prune_due()
-    old.house.clock.advance(days=401)
+    await pass_days(old.house, 401)
     assert [one.pruned_to for one in await old.segments.sealed()] == [0]
     await old.segments.seal_and_prune_due()
     assert [one.pruned_to for one in await old.segments.sealed()] == [ENTRIES]

@@ -14,6 +14,7 @@ from sdk.customers import (
     live,
     live_again,
     live_as_new,
+    pass_days,
     refund_of,
     verdict,
 )
@@ -35,7 +36,7 @@ async def test_what_was_kept_long_enough_goes_by_itself(store_url: str, tmp_path
         assert (nothing.actions, nothing.requests, nothing.subjects) == (0, 0, 0)
         house.clock.advance(days=60)
         await live_as_new(house)
-        house.clock.advance(days=31)
+        await pass_days(house, 32)
         swept = await house.sayso.subjects.sweep()
         assert swept.actions == 3, "two are open: one waits, one is a step of a request that does"
         assert swept.subjects == 0
@@ -47,6 +48,40 @@ async def test_what_was_kept_long_enough_goes_by_itself(store_url: str, tmp_path
         assert verdict(house) is Verdict.VERIFIED
 
 
+@pytest.mark.promise("subjects:swept")
+async def test_nothing_is_swept_by_one_reading_of_a_clock(store_url: str, tmp_path: Path) -> None:
+    """Invariant 10: what was swept cannot come back, and a clock that is far ahead can."""
+    kept = {"requests": "90d"}
+    async with open_shop(tmp_path / "shop", planner=OneRefund(), retention=kept) as house:
+        house.shop.books.add("o_ana", ANA, Money(30_000, "USD"))
+        await live(house)
+        house.clock.advance(days=400)
+        for _ in range(3):
+            swept = await house.sayso.subjects.sweep()
+            assert (swept.actions, swept.requests, swept.put_off) == (0, 0, True)
+            house.clock.advance(hours=6)
+        noted = await house.sayso.audit.query("kind:retention.swept")
+        assert [one.body["data"]["put_off"] for one in noted] == [True]
+        house.clock.advance(days=-400)
+        swept = await house.sayso.subjects.sweep()
+        assert (swept.actions, swept.put_off) == (0, False)
+        assert verdict(house) is Verdict.VERIFIED
+
+
+async def test_a_shop_in_which_nothing_happens_any_more_is_swept_a_day_later(
+    store_url: str, tmp_path: Path
+) -> None:
+    """The log says by itself what time it is, once, where nobody else writes to it."""
+    async with open_shop(tmp_path / "shop", retention={"requests": "90d"}) as house:
+        house.shop.books.add("o_ana", ANA, Money(30_000, "USD"))
+        await live_again(house)
+        house.clock.advance(days=91)
+        assert (await house.sayso.subjects.sweep()).put_off
+        house.clock.advance(days=1)
+        swept = await house.sayso.subjects.sweep()
+        assert (swept.actions, swept.subjects, swept.put_off) == (1, 1, False)
+
+
 async def test_a_customer_of_whom_nothing_is_left_loses_the_key(
     store_url: str, tmp_path: Path
 ) -> None:
@@ -56,7 +91,7 @@ async def test_a_customer_of_whom_nothing_is_left_loses_the_key(
         house.shop.books.add("o_ana", ANA, Money(30_000, "USD"))
         await live_again(house)
         hold = await house.sayso.subjects.hold(ANA, reason="litigation", by=MARIA)
-        house.clock.advance(days=91)
+        await pass_days(house, 92)
         assert (await house.sayso.subjects.sweep()).actions == 0, "held"
         await house.sayso.subjects.release(hold.id, by=MARIA)
         await house.sayso.subjects.release(hold.id, by=NOOR)
@@ -78,7 +113,7 @@ async def test_a_pseudonym_is_erased_as_nobody_and_its_customer_as_before(
         subjects = house.sayso.subjects
         house.shop.books.add("o_ana", ANA, Money(30_000, "USD"))
         ids = await live(house)
-        house.clock.advance(days=91)
+        await pass_days(house, 92)
         await live_as_new(house)
         await subjects.sweep()
         shown = (await house.sayso.action(ids[0])).subject

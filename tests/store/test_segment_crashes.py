@@ -10,6 +10,7 @@ from store.segment_keeper import Keeper
 from store.segment_worker import open_new_store
 
 from sayso.audit.verifying.verification import Verdict
+from sayso.testing.clock import START
 from sayso.testing.faults.crash import crash_at, run_child
 
 WORK = "store.segment_worker:seal_and_prune"
@@ -40,7 +41,10 @@ async def test_a_kill_at_any_step_loses_nothing(
     folder = tmp_path / "segments"
     store = open_new_store(where)
     keeper = Keeper(store, folder, entries=512)
-    await keeper.enter(ENTRIES)
+    await keeper.enter(ENTRIES - 1)
+    keeper.clock.advance(seconds=(START - keeper.clock.now()).total_seconds())
+    keeper.clock.advance(days=-1)
+    await keeper.enter(1)
     before = await keeper.bodies()
     await store.close()
 

@@ -35,7 +35,7 @@ def keeper(store: Store, tmp_path: Path) -> Keeper:
 @pytest.mark.promise("audit:sealed")
 async def test_a_sealed_segment_goes_and_the_log_goes_on(keeper: Keeper) -> None:
     """Audit 4.8: sealed, verified, then pruned; the next entry stands at the next index."""
-    await keeper.enter(700)
+    await keeper.enter(699)
     assert [(one.first, one.count) for one in await keeper.seal()] == [(0, 256), (256, 256)]
     assert await keeper.seal() == []
     done = await keeper.prune()
@@ -51,7 +51,7 @@ async def test_a_sealed_segment_goes_and_the_log_goes_on(keeper: Keeper) -> None
 @pytest.mark.parametrize("at_hand", [True, False])
 async def test_the_verifier_says_what_it_covers(keeper: Keeper, *, at_hand: bool) -> None:
     """Audit 4.6: what was read, and what is only covered by its hashes, are told apart."""
-    await keeper.enter(700)
+    await keeper.enter(699)
     await keeper.seal()
     await keeper.prune()
     found = await keeper.verify(at_hand=at_hand)
@@ -68,7 +68,7 @@ async def test_the_verifier_says_what_it_covers(keeper: Keeper, *, at_hand: bool
 @pytest.mark.promise("audit:pruned")
 async def test_what_is_not_old_enough_stays(keeper: Keeper) -> None:
     """Audit 4.8: the retention counts from the last entry of a segment."""
-    await keeper.enter(300)
+    await keeper.enter(299)
     await keeper.seal()
     keeper.clock.advance(days=-2)
     done = await keeper.prune()
@@ -76,10 +76,27 @@ async def test_what_is_not_old_enough_stays(keeper: Keeper) -> None:
     assert len(await keeper.indexes()) == 301
 
 
+@pytest.mark.promise("audit:pruned:agreed")
+async def test_nothing_goes_by_one_reading_of_a_clock(keeper: Keeper) -> None:
+    """Invariant 10: a clock that is far ahead for some hours makes nothing old enough. A log that
+    nobody writes to says what time it is, and a day later its entries go."""
+    await keeper.enter(299)
+    await keeper.seal()
+    for hours, entries in ((401 * 24, 301), (23, 301)):
+        keeper.clock.advance(hours=hours)
+        done = await keeper.prune_now()
+        assert done.blocked is not None
+        assert "by the clock alone" in done.blocked.message
+        assert len(await keeper.indexes()) == entries
+    assert (await keeper.verify()).verdict is Verdict.VERIFIED
+    keeper.clock.advance(hours=1)
+    assert (await keeper.prune_now()).to == 256
+
+
 @pytest.mark.promise("audit:pruned:held")
 async def test_a_legal_hold_keeps_the_whole_log(keeper: Keeper) -> None:
     """Issue 4: entries tell of customers by pseudonyms, so any hold of the tenant keeps them."""
-    await keeper.enter(300)
+    await keeper.enter(299)
     await keeper.seal()
     hold = await keeper.place_hold()
     done = await keeper.prune()
@@ -108,7 +125,7 @@ async def test_a_place_that_has_not_seen_it_keeps_it(keeper: Keeper) -> None:
 @pytest.mark.promise("audit:pruned")
 async def test_what_has_not_ended_keeps_what_it_points_at(keeper: Keeper) -> None:
     """Audit 4.4: a row's entry is there as long as the row can move."""
-    await keeper.enter(100)
+    await keeper.enter(98)
     await keeper.begin_erasure("ers_1")
     await keeper.enter(200)
     await keeper.seal()
@@ -116,7 +133,7 @@ async def test_what_has_not_ended_keeps_what_it_points_at(keeper: Keeper) -> Non
     assert done.blocked is not None
     assert "the erasure `ers_1` (erasing since 1970-01-01) has not ended" in done.blocked.message
     await keeper.store.write(
-        lambda tx: tx.run("erasure.finish", tenant=TENANT, id="ers_1", done_seq=300, done_at=1)
+        lambda tx: tx.run("erasure.finish", tenant=TENANT, id="ers_1", done_seq=299, done_at=1)
     )
     assert (await keeper.prune()).to == 256
     row = await keeper.store.read(
@@ -132,7 +149,7 @@ async def test_a_file_that_is_not_what_was_sealed_keeps_its_entries(
     keeper: Keeper, damage: str
 ) -> None:
     """Audit 4.8: the file is read from end to end right before entries go."""
-    await keeper.enter(600)
+    await keeper.enter(599)
     first, second = await keeper.seal()
     path, other = keeper.path(first), keeper.path(second)
     content = path.read_bytes()

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 
+from sayso.audit.agreed_time import agreed_time, note_time
 from sayso.audit.entry import Actor, Entry, EntryKind, Json
 from sayso.audit.log import AuditLog
 from sayso.audit.notes.note import Verifier
@@ -60,8 +61,9 @@ class Pruner:
         passing: told when a segment is `checked` and when a part of it is `pruned`; for tests.
 
     Guarantees: no entry goes whose segment was not read from its file, whole and right, just
-    before; none that is younger than `kept_for`; none while a legal hold is in force in the tenant,
-    nor at or behind one that something open still points at. What goes, goes with its entry.
+    before; none that is younger than `kept_for`, by `agreed_time`; none while a legal hold is in
+    force in the tenant, nor at or behind one that something open still points at. What goes, goes
+    with its entry.
     """
 
     def __init__(
@@ -101,10 +103,14 @@ class Pruner:
         kept_for = self._kept_for(tenant)
         if kept_for is None:
             return Pruned()
-        before = to_micros(self._clock.now()) - kept_for // timedelta(microseconds=1)
-        due = await self._store.read(partial(_due, tenant, before))
+        now, age = to_micros(self._clock.now()), kept_for // timedelta(microseconds=1)
+        agreed = await self._store.read(lambda reader: agreed_time(reader, tenant, now))
+        due = await self._store.read(partial(_due, tenant, agreed - age))
         if not due:
-            return Pruned()
+            if not await self._store.read(partial(_due, tenant, now - age)):
+                return Pruned()
+            await note_time(self._store, self._log, tenant, now, now - age)
+            return Pruned(blocked=_by_the_clock_alone())
         first = to = due[0].pruned_to
         with locked_folder(self._segments.folder / tenant_folder(tenant)):
             for one in due:
@@ -211,6 +217,14 @@ class Pruner:
         tx.run("segment.repoint_stops", home=tenant, end=to, pruned_seq=seq)
         tx.run("segment.prune", tenant=tenant, first=segment.first, to=to, was=was, pruned_seq=seq)
         return to
+
+
+def _by_the_clock_alone() -> RefusedError:
+    return RefusedError(
+        Code.WRONG_STATE,
+        "entries are old enough by the clock alone, and the log has not said so for a day",
+        next_step="see that the machine's clock is right, and run it again in a day",
+    )
 
 
 def _due(tenant: Tenant, before: int, reader: Reader) -> list[SealedSegment]:

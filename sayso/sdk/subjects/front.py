@@ -5,10 +5,12 @@ from __future__ import annotations
 import secrets
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from sayso.actions.action import Subject
 from sayso.actions.digest import storable
+from sayso.audit.agreed_time import agreed_time
 from sayso.audit.entry import Entry, EntryKind
 from sayso.audit.erasing import ErasureOrder, check_reason, erasure_of_row, read_erasure
 from sayso.audit.holds import HoldCall, hold_of_row, read_hold
@@ -271,14 +273,19 @@ class Subjects:
         if kept is None:
             await self._house.eraser.scrub()
             return SweepView(before=None)
-        before = to_micros(self._house.clock.now() - kept)
+        now, age = to_micros(self._house.clock.now()), kept // timedelta(microseconds=1)
+        # INVARIANT: never by one reading of the clock, since what was swept cannot come back.
+        agreed = await self._house.store.read(lambda reader: agreed_time(reader, tenant, now))
+        before = agreed - age
         swept = await self._house.sweeper.sweep(tenant, before)
+        put_off = await self._house.sweeper.put_off(tenant, now, now - age)
         await self._house.eraser.scrub()
         return SweepView(
             before=rfc3339(before),
             actions=swept.actions,
             requests=swept.requests,
             subjects=swept.subjects,
+            put_off=put_off,
         )
 
     @asynccontextmanager

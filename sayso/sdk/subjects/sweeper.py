@@ -10,6 +10,7 @@ from sayso.actions.erasing import Mark, blank_action
 from sayso.actions.rows import read_action
 from sayso.agent.erasing import blank_request, thread_of
 from sayso.agent.requests import read_request
+from sayso.audit.agreed_time import note_time
 from sayso.audit.entry import Entry, EntryKind, StoredEntry
 from sayso.audit.erasing import RETENTION
 from sayso.audit.log import AuditLog
@@ -81,6 +82,22 @@ class Sweeper:
             if not swept:
                 break
         return Swept(actions=actions, requests=requests, subjects=subjects)
+
+    async def put_off(self, tenant: Tenant, now: int, before: int) -> bool:
+        """Whether more is old enough by the clock alone; the log notes the time then, if it has to.
+
+        Args:
+            now, before: by the clock; see `agreed_time`.
+        """
+
+        def is_anything_old(reader: Reader) -> bool:
+            queries = ("old_actions", "old_requests", "idle_subjects")
+            return any(_old(reader, f"erasure.{query}", tenant, before) for query in queries)
+
+        if not await self.store.read(is_anything_old):
+            return False
+        await note_time(self.store, self.log, tenant, now, before)
+        return True
 
     async def _repeat(self, batch: Callable[[Transaction], int]) -> int:
         total = 0

@@ -96,6 +96,8 @@ class SweepView(View):
         before: what was older than this; None where everything is kept for good.
         subjects: customers of whom nothing is left, so that their keys went too.
         restored: customers who were erased and were back from a backup.
+        put_off: whether more is as old by the clock alone. It goes a day after the log has said the
+            same time.
     """
 
     before: str | None
@@ -103,6 +105,7 @@ class SweepView(View):
     requests: int = 0
     subjects: int = 0
     restored: HeldAgainView = HeldAgainView(erased=0)
+    put_off: bool = False
 
 
 def erasure_view(row: ErasureRow, scrubbed: bool | None = None) -> ErasureView:

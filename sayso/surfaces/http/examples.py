@@ -234,6 +234,7 @@ SWEPT: dict[str, Any] = {
         "requests": 7,
         "subjects": 3,
         "restored": {"erased": 0, "left": []},
+        "put_off": False,
     },
 }
 UNDER_WAY: dict[str, Any] = {

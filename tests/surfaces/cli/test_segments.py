@@ -6,7 +6,7 @@ import asyncio
 import os
 import sqlite3
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -32,9 +32,12 @@ log = "400d"
 [approvals]"""
 
 
-def enter(place: Place, count: int, *, seal: bool = False) -> None:
+LONG_AGO = datetime(2024, 1, 1, tzinfo=UTC)
+
+
+def enter(place: Place, count: int, *, seal: bool = False, at: datetime = LONG_AGO) -> None:
     """Append entries of two years ago; the first segment decides how large they are."""
-    asyncio.run(_enter(place, count, seal=seal))
+    asyncio.run(_enter(place, count, seal=seal, at=at))
 
 
 def begin_again(place: Place) -> None:
@@ -42,15 +45,17 @@ def begin_again(place: Place) -> None:
     for file in place.folder.glob("sayso.db*"):
         file.unlink()
     enter(place, 300, seal=True)
-    enter(place, 300)
+    enter(place, 299)
+    # Without one of a day ago or more, nobody but the clock says that time has passed.
+    enter(place, 1, at=datetime.now(UTC) - timedelta(days=2))
     secret = place.line.done("token", "create", "--person", "maria")["secret"]
     (place.folder / ".sayso" / "person.token").write_text(secret)
 
 
-async def _enter(place: Place, count: int, *, seal: bool) -> None:
+async def _enter(place: Place, count: int, *, seal: bool, at: datetime) -> None:
     workspace = Workspace.load(place.folder, os.environ)
     name, tenant = workspace.settings.workspace.name, Tenant(workspace.settings.workspace.tenant)
-    log = AuditLog(name, workspace.signer(), FakeClock(datetime(2024, 1, 1, tzinfo=UTC)))
+    log = AuditLog(name, workspace.signer(), FakeClock(at))
     store = SqliteStore(place.database, create=True)
 
     def work(tx: Transaction) -> None:

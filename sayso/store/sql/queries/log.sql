@@ -7,6 +7,9 @@ insert into log_head (tenant, size, frontier, note) values (:tenant, :size, :fro
 -- name: head_sign (count unread)
 update log_head set note = :note, size = :size, frontier = :frontier where tenant = :tenant;
 
+-- name: newest_until
+select at from log_entry where tenant = :tenant and at <= :until order by seq desc limit 1;
+
 -- name: append
 insert into log_entry (tenant, seq, body) values (:tenant, :seq, :body);
 

@@ -221,6 +221,8 @@ def sweep(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int
             f" {counted(found.requests, 'request')} and the keys of"
             f" {counted(found.subjects, 'customer')} are gone."
         )
+    if found.put_off and not as_json:
+        out.line("More is as old by the clock alone, and goes once the log has said so for a day.")
     return FAILED if again.left else OK
 
 
