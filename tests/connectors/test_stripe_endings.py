@@ -11,6 +11,7 @@ from connectors.stripe_desk import Desk, open_desk
 from sayso.actions.card import build_card
 from sayso.actions.policy import History, Judgement, Outcome
 from sayso.actions.snapshot import Receipt
+from sayso.connectors.stripe.subscriptions import END_BEFORE
 from sayso.errors import Code, RefusedError
 from sayso.json import JsonObject
 from sayso.testing.sandbox.rows import Subscription
@@ -21,7 +22,9 @@ ASK = Judgement(outcome=Outcome.ASK, rules=("r",), explain="", policy_version=""
 START, END, DAY = 1_790_000_000, 1_990_000_000, 86_400
 
 
-def add_subscription(desk: Desk, *, days: int | None = None) -> str:
+def add_subscription(
+    desk: Desk, *, days: int | None = None, metadata: dict[str, str] | None = None
+) -> str:
     """One of Ana's that is set to end so many days after its period; the day, as it is shown."""
     ends = None if days is None else END + days * DAY
     desk.sandbox.add(
@@ -35,6 +38,7 @@ def add_subscription(desk: Desk, *, days: int | None = None) -> str:
             period_start=START,
             period_end=END,
             cancel_at=ends,
+            metadata=metadata or {},
         )
     )
     return datetime.fromtimestamp(ends or END, UTC).date().isoformat()
@@ -124,6 +128,25 @@ async def test_a_day_of_its_own_is_not_told_as_going_on() -> None:
         assert caught.value.code is Code.WRONG_STATE
         assert day in str(caught.value)
         assert "dashboard" in caught.value.next_step
+
+
+async def test_a_later_day_that_a_cancellation_replaced_is_not_lost_by_keeping() -> None:
+    """Without it the subscription would go on for good, and be billed. What was cancelled again
+    without such a day goes on as before."""
+    async with open_desk() as desk:
+        day = add_subscription(desk, days=40)
+        await desk.outcome(await desk.plan("stripe.cancel_subscription", ASKED))
+        with pytest.raises(RefusedError) as caught:
+            await desk.resolve("stripe.keep_subscription", ASKED)
+        assert caught.value.code is Code.WRONG_STATE
+        assert f"was to end on {day} before it was cancelled" in str(caught.value)
+        assert "dashboard" in caught.value.next_step
+        add_subscription(desk, metadata={END_BEFORE: str(END + 40 * DAY)})
+        again = await desk.plan("stripe.cancel_subscription", ASKED, number=2)
+        assert isinstance(await desk.outcome(again), Receipt)
+        kept = await desk.outcome(await desk.plan("stripe.keep_subscription", ASKED, number=3))
+        assert isinstance(kept, Receipt)
+        assert kept.status == "active"
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from connectors.stripe_desk import Desk, open_desk
 
 from sayso.actions.snapshot import Receipt
 from sayso.connectors.stripe.items import first_period_end, period_end, price_of
+from sayso.connectors.stripe.subscriptions import title_of
 from sayso.json import JsonObject, JsonValue
 from sayso.money import Money
 from sayso.testing.sandbox.rows import Price, Subscription, SubscriptionItem
@@ -88,6 +89,46 @@ def test_an_item_costs_what_stripe_bills_for_it(
         {"id": "sub_1", "currency": "usd", "items": {"object": "list", "data": [item]}}, None
     )
     assert price_of(subscription) == (Money(cents, "USD"), "month")
+
+
+def recurring(interval: str, cents: int, *, usage: str = "licensed", count: int = 1) -> JsonObject:
+    """An item at that price."""
+    per: JsonObject = {"interval": interval, "interval_count": count, "usage_type": usage}
+    price: JsonObject = {**PRICE, "unit_amount_decimal": str(cents), "recurring": per}
+    return {"id": f"si_{interval}", "price": price}
+
+
+@pytest.mark.parametrize(
+    ("items", "title", "told"),
+    [
+        (
+            [recurring("month", 1_500), recurring("month", 10_000, count=3)],
+            "$15.00 per month and $100.00 per 3 months",
+            (11_500, "month and 3 months"),
+        ),
+        (
+            [recurring("month", 0, usage="metered"), recurring("year", 9_900)],
+            "$99.00 per year",
+            (9_900, "year"),
+        ),
+        (
+            [recurring("year", 500), recurring("month", 100), recurring("year", 500)],
+            "$10.00 per year and $1.00 per month",
+            (1_100, "year and month"),
+        ),
+        ([recurring("week", 7, usage="metered")], "$0.00 per week", (0, "week")),
+    ],
+)
+def test_what_is_billed_at_different_times_is_not_told_as_one_sum_per_month(
+    items: list[JsonValue], title: str, told: tuple[int, str]
+) -> None:
+    """Stripe changelog 2025-07-30: items of one subscription can have different intervals."""
+    subscription = stripe.Subscription.construct_from(
+        {"id": "sub_1", "currency": "usd", "items": {"object": "list", "data": items}}, None
+    )
+    cents, interval = told
+    assert title_of(subscription) == title
+    assert price_of(subscription) == (Money(cents, "USD"), interval)
 
 
 START, END = 1_790_000_000, 1_990_000_000

@@ -57,19 +57,38 @@ async def with_all_items(api: StripeApi, found: stripe.Subscription) -> stripe.S
 
 
 def price_of(found: stripe.Subscription) -> tuple[Money, str]:
-    """What it costs per interval, all items together, and the interval (`month`, `3 months`, …).
+    """What all items cost together, and per what: `month`, `3 months`, `month and year`, ….
 
     Metered and tiered items have no fixed price and count as nothing.
     """
-    total, interval = Decimal(0), ""
+    parts = prices_of(found)
+    total = sum((amount.amount_minor for amount, _ in parts), 0)
+    return Money(total, parts[0][0].currency), " and ".join(name for _, name in parts if name)
+
+
+def prices_of(found: stripe.Subscription) -> list[tuple[Money, str]]:
+    """What it costs in each interval in which it costs anything, in the order of its items.
+
+    Source: Stripe changelog 2025-07-30.basil: items of one subscription can have different
+    intervals.
+    """
+    costs: dict[str, Decimal] = {}
     for item in found.items.data:
-        total += _cost_of(item)
-        recurring = item.price.recurring
-        if recurring is not None and not interval:
-            count = recurring.interval_count
-            interval = recurring.interval if count == 1 else f"{count} {recurring.interval}s"
-    whole = int(total.to_integral_value(ROUND_HALF_UP))
-    return from_stripe(whole, found.currency), interval
+        interval = _interval_of(item)
+        costs[interval] = costs.get(interval, Decimal(0)) + _cost_of(item)
+    fixed = [(interval, cost) for interval, cost in costs.items() if cost]
+    return [
+        (from_stripe(int(cost.to_integral_value(ROUND_HALF_UP)), found.currency), interval)
+        for interval, cost in fixed or [*costs.items(), ("", Decimal(0))][:1]
+    ]
+
+
+def _interval_of(item: stripe.SubscriptionItem) -> str:
+    recurring = item.price.recurring
+    if recurring is None:
+        return ""
+    count = recurring.interval_count
+    return recurring.interval if count == 1 else f"{count} {recurring.interval}s"
 
 
 def _cost_of(item: stripe.SubscriptionItem) -> Decimal:

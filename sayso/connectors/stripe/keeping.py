@@ -18,11 +18,12 @@ from sayso.connectors.stripe.customer import (
     reference_of,
     unknown_object,
 )
-from sayso.connectors.stripe.items import day_of, ends_at
+from sayso.connectors.stripe.items import day_of, ends_at, first_period_end
 from sayso.connectors.stripe.proof import proven
 from sayso.connectors.stripe.subscriptions import (
     OVER,
     REFERENCED,
+    end_before,
     read_own_subscription,
     read_subscription,
     receipt_of,
@@ -124,3 +125,11 @@ def _check_state(found: stripe.Subscription) -> None:
         )
     if not found.cancel_at_period_end:
         raise RefusedError(Code.ALREADY_SO, f"{name} goes on already")
+    before, with_period = end_before(found), first_period_end(found)
+    if before is not None and (with_period is None or before > with_period):
+        # NOTE: without its own end it would go on for good, and be billed.
+        raise RefusedError(
+            Code.WRONG_STATE,
+            f"{name} was to end on {day_of(before)} before it was cancelled, and would now go on",
+            next_step="set that day in the Stripe dashboard",
+        )

@@ -43,6 +43,7 @@ from sayso.connectors.stripe.items import (
     first_period_end,
     period_end,
     price_of,
+    prices_of,
     with_all_items,
 )
 from sayso.connectors.stripe.proof import done_before, proven
@@ -57,6 +58,8 @@ if TYPE_CHECKING:
 OVER = frozenset({"canceled", "incomplete_expired"})
 """States of a subscription that has ended for good."""
 _COMMENT = "sayso"
+END_BEFORE = "sayso_end_before"
+"""The key of the metadata that holds the day that a cancellation has replaced."""
 REFERENCED = f"subscription.metadata.{REFERENCE}"
 """The precondition that holds the reference that was there when the action was judged."""
 
@@ -132,12 +135,14 @@ class Cancellations:
         # like our success.
         _check_state(found, args.when)
         try:
-            done = await self._send(call, args)
+            done = await self._send(call, args, found)
         except RefusedError as refusal:
             return await done_before(self.look_up, call, refusal)
         return proven(done, otherwise="stripe's answer does not show the cancellation")
 
-    async def _send(self, call: Call, args: CancelArgs) -> Receipt | None:
+    async def _send(
+        self, call: Call, args: CancelArgs, found: stripe.Subscription
+    ) -> Receipt | None:
         key: stripe.RequestOptions = {"idempotency_key": call.idempotency_key}
 
         async def now(client: stripe.StripeClient) -> Receipt | None:
@@ -149,7 +154,10 @@ class Cancellations:
         async def at_period_end(client: stripe.StripeClient) -> Receipt | None:
             done = await client.v1.subscriptions.update_async(
                 args.subscription,
-                {"cancel_at_period_end": True, "metadata": reference_of(call)},
+                {
+                    "cancel_at_period_end": True,
+                    "metadata": {**reference_of(call), **_end_before(found)},
+                },
                 key,
             )
             return receipt_of(done) if _is_ours(done, call) else None
@@ -214,6 +222,23 @@ def _check_state(found: stripe.Subscription, when: str) -> None:
         )
 
 
+def _end_before(found: stripe.Subscription) -> dict[str, str]:
+    """Metadata that keeps a day of the shop's own choice, whose place the period's end takes.
+
+    Source: Stripe docs: a subscription has one `cancel_at`; an empty value takes a key away.
+    """
+    ends = ends_at(found)
+    if ends is not None:
+        return {END_BEFORE: str(ends)}
+    return {END_BEFORE: ""} if END_BEFORE in found.metadata else {}
+
+
+def end_before(found: stripe.Subscription) -> int | None:
+    """When it would have ended before it was cancelled, seconds since 1970, as far as we know."""
+    kept = str(found.metadata[END_BEFORE]) if END_BEFORE in found.metadata else ""
+    return int(kept) if kept.isascii() and kept.isdigit() else None
+
+
 def _comment(call: Call) -> str:
     return f"{_COMMENT} {call.tenant} {call.action_id}"
 
@@ -236,8 +261,10 @@ def _comment_of(found: stripe.Subscription) -> str:
 
 def title_of(found: stripe.Subscription) -> str:
     """One line, such as `$12.00 per month`, with the description when it has one."""
-    price, interval = price_of(found)
-    title = f"{price} per {interval}" if interval else str(price)
+    title = " and ".join(
+        f"{price} per {interval}" if interval else str(price)
+        for price, interval in prices_of(found)
+    )
     described = plain(found.description) if "description" in found else ""
     return f"{described}, {title}" if described else title
 
