@@ -26,7 +26,7 @@ T = TypeVar("T")
 MAX_ANSWER_BYTES = 2 * 1024 * 1024
 _CONNECT_S = 5.0
 _ON_ACCOUNT = re.compile(r"on account '(acct_[A-Za-z0-9_]{1,60})'")
-_SHAPE_ERRORS = (AttributeError, KeyError, TypeError, ValueError, IndexError)
+_SHAPE_ERRORS = (AttributeError, KeyError, TypeError, ValueError, IndexError, OverflowError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

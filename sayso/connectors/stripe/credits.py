@@ -9,7 +9,7 @@ from sayso.actions.action import Args, Subject
 from sayso.actions.snapshot import Absence, Call, Receipt, Resolved
 from sayso.connectors.plain import plain
 from sayso.connectors.stripe.actions import CREDIT, CreditArgs
-from sayso.connectors.stripe.currency import from_stripe, to_stripe
+from sayso.connectors.stripe.currency import from_stripe, to_stripe, told_by_stripe
 from sayso.connectors.stripe.customer import is_ours, read_customer, reference_of
 from sayso.connectors.stripe.proof import PAGE, find_listed, proven
 from sayso.errors import Code, RefusedError
@@ -147,6 +147,6 @@ def receipt_of(change: stripe.CustomerBalanceTransaction) -> Receipt:
     return Receipt(
         id=change.id,
         status="applied",
-        amount=from_stripe(abs(change.amount), change.currency),
+        amount=told_by_stripe(abs(change.amount), change.currency),
         details={"created": rfc3339(change.created * 1_000_000), "type": change.type},
     )

@@ -33,6 +33,17 @@ def from_stripe(amount: int, currency: str) -> Money:
     return Money(amount, code)
 
 
+def told_by_stripe(amount: int, currency: str) -> Money | None:
+    """The money of what Stripe has done; None where that cannot be read.
+
+    INVARIANT: an effect that carries our reference is never taken for a no because of its figures.
+    """
+    try:
+        return from_stripe(amount, currency)
+    except RefusedError:
+        return None
+
+
 def to_stripe(money: Money) -> tuple[int, str]:
     """Stripe's whole number and its lower-case code.
 

@@ -10,7 +10,7 @@ from sayso.actions.snapshot import Absence, Call, Receipt, Resolved
 from sayso.connectors.plain import plain
 from sayso.connectors.stripe.actions import REFUND, RefundArgs
 from sayso.connectors.stripe.charges import Left, is_taken, left_of, may_release
-from sayso.connectors.stripe.currency import from_stripe, to_stripe
+from sayso.connectors.stripe.currency import from_stripe, to_stripe, told_by_stripe
 from sayso.connectors.stripe.customer import (
     Customer,
     check_owner,
@@ -299,7 +299,7 @@ def _receipt(refund: stripe.Refund) -> Receipt:
     return Receipt(
         id=refund.id,
         status=refund.status or "unknown",
-        amount=from_stripe(refund.amount, refund.currency),
+        amount=told_by_stripe(refund.amount, refund.currency),
         details={
             "charge": refund.charge if isinstance(refund.charge, str) else None,
             "reason": refund.reason,
