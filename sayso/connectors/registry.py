@@ -13,13 +13,14 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, AsyncExitStack
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import cast
+from typing import TypeVar, cast
 
 from sayso.actions.action import Action, Args, Subject
 from sayso.actions.reading import reading
 from sayso.actions.snapshot import Absence, Call, Receipt, Record, Resolved
 from sayso.connectors.arguments import ECHO_LIMIT, read_args
 from sayso.connectors.base import Connector, SubjectBook
+from sayso.connectors.contained import contained
 from sayso.connectors.hiding import Hiding
 from sayso.connectors.plain import plain
 from sayso.connectors.secret import Secret
@@ -27,6 +28,8 @@ from sayso.connectors.setup import AskedSettings, Factory, Setup
 from sayso.errors import Code, ConfigError, RefusedError
 from sayso.ids import Clock
 from sayso.json import JsonObject, JsonValue
+
+T = TypeVar("T")
 
 GROUP = "sayso.connectors"
 """The entry point group of connectors."""
@@ -205,15 +208,15 @@ class Connectors:
 
     async def resolve(self, action: Action, args: Args, subject: Subject) -> Resolved:
         """See `Connector.resolve`."""
-        return await self._hiding.over(self._of(action.name).resolve(action, args, subject))
+        return await self._ask(self._of(action.name).resolve(action, args, subject))
 
     async def call(self, call: Call) -> Receipt:
         """See `Connector.call`."""
-        return await self._hiding.over(self._of(call.action).call(call))
+        return await self._ask(self._of(call.action).call(call))
 
     async def look_up(self, call: Call) -> Receipt | Absence:
         """See `Connector.look_up`."""
-        return await self._hiding.over(self._of(call.action).look_up(call))
+        return await self._ask(self._of(call.action).look_up(call))
 
     async def list_records(self, subject: Subject) -> Sequence[Record]:
         """The subject's objects at every connector, in the connectors' order of names.
@@ -233,7 +236,7 @@ class Connectors:
             connector = self._connectors[name]
             try:
                 with _reading(connector):
-                    listed = tuple(await self._hiding.over(connector.list_records(subject)))
+                    listed = tuple(await self._ask(connector.list_records(subject)))
             except RefusedError as error:
                 if error.code is not Code.UNKNOWN_SUBJECT:
                     raise
@@ -251,7 +254,7 @@ class Connectors:
         for connector in silent:
             if isinstance(connector, SubjectBook):
                 with _reading(connector):
-                    if await self._hiding.over(connector.knows(subject)):
+                    if await self._ask(connector.knows(subject)):
                         return True
         return False
 
@@ -264,6 +267,9 @@ class Connectors:
             ends.callback(self._hiding.stop)
             for connector in reversed(self._connectors.values()):
                 ends.push_async_callback(self._close, connector)
+
+    async def _ask(self, work: Awaitable[T]) -> T:
+        return await self._hiding.over(contained(work))
 
     async def _close(self, connector: Connector) -> None:
         await self._hiding.over(connector.close())

@@ -12,6 +12,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sayso.connectors.contained import contained
 from sayso.dispatch.base import Begin, Handler, Item
 from sayso.dispatch.stragglers import Stragglers
 from sayso.errors import SaysoError, logged, logged_with_frames
@@ -242,7 +243,7 @@ class EmbeddedDispatcher:
     ) -> None:
         more = True
         try:
-            more = await (work or self._handlers[item.noun](item.tenant, item.id))
+            more = await contained(work or self._handlers[item.noun](item.tenant, item.id))
             await self._succeeded(item, due_at)
         except SaysoError as error:
             self._pause(item, problem=error)

@@ -79,7 +79,7 @@ class Bench:
     seconds: float = 0.0
     ran: list[str] = field(default_factory=list[str])
     broken: set[str] = field(default_factory=set[str])
-    problems: dict[str, Exception] = field(default_factory=dict[str, Exception])
+    problems: dict[str, BaseException] = field(default_factory=dict[str, BaseException])
     sticky: set[str] = field(default_factory=set[str])
     gates: dict[str, asyncio.Event] = field(default_factory=dict[str, asyncio.Event])
 
@@ -251,7 +251,23 @@ async def test_one_broken_item_stops_no_other(bench: Bench) -> None:
     assert bench.ran.count("bad") == 1
 
 
-def quoting() -> dict[str, Exception]:
+@pytest.mark.parametrize("end", [asyncio.CancelledError(), SystemExit(3)], ids=["task", "process"])
+async def test_an_item_that_ends_by_what_is_no_error_is_paused(
+    bench: Bench, end: BaseException
+) -> None:
+    """Such as a planner's library that cancels its own task: not run again at once, and again."""
+    bench.problems["bad"] = end
+    bench.add("bad")
+    async with bench.serving() as dispatcher:
+        await bench.has_run(1)
+        await bench.polled(100)
+        assert isinstance(dispatcher.problem_with("request", Tenant("main"), "bad"), RuntimeError)
+        bench.add("good")
+        await bench.until(lambda: "good" in bench.ran)
+    assert bench.ran.count("bad") == 1
+
+
+def quoting() -> dict[str, BaseException]:
     """Errors of a handler, expected and not, that quote a customer."""
     return {
         "said": RefusedError(Code.PROVIDER_REFUSED, WORDS, next_step=WORDS, detail=WORDS),

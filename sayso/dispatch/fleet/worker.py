@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from sayso.connectors.contained import contained
 from sayso.dispatch.base import Handler, Item
 from sayso.dispatch.fleet.sweep import Sweep
 from sayso.dispatch.stragglers import Stragglers
@@ -143,7 +144,7 @@ class FleetWorker:
 
     async def _run(self, item: Item) -> None:
         try:
-            await self._handlers[item.noun](item.tenant, item.id)
+            await contained(self._handlers[item.noun](item.tenant, item.id))
         except SaysoError as error:
             logger.warning("%s %s: %s", item.noun, item.id, logged(error))
         except Exception as error:  # noqa: BLE001
