@@ -6,6 +6,7 @@ is passed in. Nothing is imported before a connector of that name is set up.
 
 from __future__ import annotations
 
+import asyncio
 import difflib
 import functools
 import sys
@@ -25,7 +26,7 @@ from sayso.connectors.hiding import Hiding
 from sayso.connectors.plain import plain
 from sayso.connectors.secret import Secret
 from sayso.connectors.setup import AskedSettings, Factory, Setup
-from sayso.errors import Code, ConfigError, RefusedError
+from sayso.errors import Code, ConfigError, RefusedError, RetryableError
 from sayso.ids import Clock
 from sayso.json import JsonObject, JsonValue
 
@@ -37,20 +38,28 @@ _NAMED = 12
 """So many actions a next step names; `sayso actions kinds` lists them all."""
 
 
+READ_S = 120.0
+"""So long a connector may take to read its provider: some requests, each with its own time-out and
+its own repetitions."""
+
+
 class Connectors:
     """The connectors of one tenant.
 
-    Guarantees: nothing that a connector raises says a secret that it was given.
+    Guarantees: nothing that a connector raises says a secret that it was given; and nobody waits
+    for one without end.
 
     Args:
         connectors: each with its own name.
+        read_s: after so many seconds a connector that only reads is given up for now.
 
     Raises:
         ConfigError: `invalid_action`, when two connectors or two actions have one name, or an
             action's name does not begin with its connector's.
     """
 
-    def __init__(self, connectors: Iterable[Connector]) -> None:
+    def __init__(self, connectors: Iterable[Connector], *, read_s: float = READ_S) -> None:
+        self._read_s = read_s
         self._hiding = Hiding()
         self._connectors: dict[str, Connector] = {}
         self._actions: dict[str, Action] = {}
@@ -208,7 +217,7 @@ class Connectors:
 
     async def resolve(self, action: Action, args: Args, subject: Subject) -> Resolved:
         """See `Connector.resolve`."""
-        return await self._ask(self._of(action.name).resolve(action, args, subject))
+        return await self._read(self._of(action.name).resolve(action, args, subject))
 
     async def call(self, call: Call) -> Receipt:
         """See `Connector.call`."""
@@ -236,7 +245,7 @@ class Connectors:
             connector = self._connectors[name]
             try:
                 with _reading(connector):
-                    listed = tuple(await self._ask(connector.list_records(subject)))
+                    listed = tuple(await self._read(connector.list_records(subject)))
             except RefusedError as error:
                 if error.code is not Code.UNKNOWN_SUBJECT:
                     raise
@@ -254,7 +263,7 @@ class Connectors:
         for connector in silent:
             if isinstance(connector, SubjectBook):
                 with _reading(connector):
-                    if await self._ask(connector.knows(subject)):
+                    if await self._read(connector.knows(subject)):
                         return True
         return False
 
@@ -267,6 +276,20 @@ class Connectors:
             ends.callback(self._hiding.stop)
             for connector in reversed(self._connectors.values()):
                 ends.push_async_callback(self._close, connector)
+
+    async def _read(self, work: Awaitable[T]) -> T:
+        bound = asyncio.timeout(self._read_s)
+        try:
+            async with bound:
+                return await self._ask(work)
+        except TimeoutError as error:
+            if not bound.expired():
+                raise
+            raise RetryableError(
+                Code.PROVIDER_UNAVAILABLE,
+                f"the provider could not be read within {self._read_s:g} s",
+                next_step="try again later; give the connector a time-out of its own",
+            ) from error
 
     async def _ask(self, work: Awaitable[T]) -> T:
         return await self._hiding.over(contained(work))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,11 @@ from actions.desk import advance, assert_verified, propose, settle, stock
 from support.house import open_shop
 
 from sayso.actions.action import Action, Args, Subject, verifiable
+from sayso.actions.reading import read_target
 from sayso.actions.recovery import MAX_LOOKS
-from sayso.actions.snapshot import Absence, Call, Receipt, Resolved
+from sayso.actions.snapshot import Absence, Call, Receipt, Record, Resolved
 from sayso.connectors.contained import contained
+from sayso.connectors.registry import Connectors
 from sayso.errors import Code, RetryableError
 from sayso.testing.shop import Shop, ShopFault
 
@@ -92,6 +95,46 @@ async def test_a_reading_that_ends_so_is_a_fault_of_the_connector(
         with pytest.raises(RetryableError) as caught:
             await propose(house, 2000)
         assert caught.value.code is Code.CONNECTOR_FAILED
+
+
+class Silent(Shop):
+    """Reads, and never comes to an end."""
+
+    async def resolve(self, action: Action, args: Args, subject: Subject) -> Resolved:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def list_records(self, subject: Subject) -> Sequence[Record]:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
+async def test_a_connector_that_reads_without_end_holds_nobody_up() -> None:
+    """Else each action of it would keep a place of the worker for good, until none is left."""
+    reach = Connectors([Silent()], read_s=0.01)
+    ana = Subject(id="cus_1")
+    for work in (
+        read_target(reach, "act_1", "shop.refund", {"order": "o1"}, ana),
+        reach.list_records(ana),
+    ):
+        with pytest.raises(RetryableError) as caught:
+            await work
+        assert caught.value.code is Code.PROVIDER_UNAVAILABLE
+
+
+class Impatient(Shop):
+    """Has a time-out of its own, and lets it out."""
+
+    async def resolve(self, action: Action, args: Args, subject: Subject) -> Resolved:
+        raise TimeoutError
+
+
+async def test_a_time_out_of_its_own_is_still_a_fault_of_the_connector() -> None:
+    """The contract has a word for it, `RetryableError`."""
+    reach = Connectors([Impatient()])
+    with pytest.raises(RetryableError) as caught:
+        await read_target(reach, "act_1", "shop.refund", {"order": "o1"}, Subject(id="cus_1"))
+    assert caught.value.code is Code.CONNECTOR_FAILED
 
 
 async def test_whoever_is_cancelled_stays_cancelled() -> None:
