@@ -23,6 +23,7 @@ from sayso.sdk.tracing import start_exporting
 from sayso.surfaces.cli.outside import Outside
 from sayso.surfaces.cli.problem import (
     FAILED,
+    HUNG_UP,
     INTERRUPTED,
     OK,
     UNREAD,
@@ -146,6 +147,8 @@ def _run(outside: Outside, argv: Sequence[str] | None, output: Output) -> int:
         return status if isinstance(status, int) else OK
     except (Exception, SystemExit) as error:
         # The edge of the process: whatever happened becomes a status and two lines.
+        if output.is_hung_up:
+            return HUNG_UP
         if output.lost is not None:
             return _tell_lost(output.lost)
         # NOTE: Typer and Rich end the process themselves, with 1, where nobody reads any more.

@@ -19,6 +19,9 @@ OK, FAILED, USAGE, LATER = 0, 1, 2, 3
 INTERRUPTED = 130
 """Ended by Ctrl-C, as a shell counts it: 128 and the number of the signal."""
 
+HUNG_UP = 129
+"""The terminal was closed, as a shell counts it."""
+
 UNREAD = 141
 """Whoever read the output has gone, as a shell counts it; 1 is a verdict of `audit verify`."""
 

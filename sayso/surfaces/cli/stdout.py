@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
@@ -21,9 +22,16 @@ class Output:
 
     Attributes:
         lost: why some of it could not be written; None where all of it was.
+        is_terminal: whether it began as one.
     """
 
     lost: OSError | None = None
+    is_terminal: bool = False
+
+    @property
+    def is_hung_up(self) -> bool:
+        """Whether its terminal was closed; Linux tells of that as of a broken disk."""
+        return self.is_terminal and self.lost is not None and self.lost.errno == errno.EIO
 
 
 class _Watched(io.FileIO):
@@ -52,6 +60,7 @@ def watched_stdout() -> Generator[Output]:
         elif isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     given, output = sys.stdout, Output()
+    output.is_terminal = given.isatty()
     watched, descriptor = given, _descriptor_of(given)
     if descriptor is not None and isinstance(given, io.TextIOWrapper):
         watched = io.TextIOWrapper(

@@ -89,10 +89,11 @@ class Terminal:
         os.close(self._ours)
         return shown
 
-    def hang_up(self) -> None:
-        """Close the terminal, as a window is closed."""
+    def hang_up(self, *, told: bool = True) -> None:
+        """Close the terminal, as a window is closed; whoever has it as theirs is told so."""
         os.close(self._ours)
-        self.process.send_signal(signal.SIGHUP)
+        if told:
+            self.process.send_signal(signal.SIGHUP)
         self.process.wait(LONG_S)
 
 

@@ -58,3 +58,11 @@ def test_no_key_stays_behind_whoever_ends_it(tmp_path: Path, told: signal.Signal
         assert shown.endswith("stopped\n")
     assert [*tmp_path.iterdir()] == []
     assert terminal.process.returncode == 128 + told
+
+
+def test_a_terminal_that_is_gone_is_noticed_by_its_silence(tmp_path: Path) -> None:
+    """Where no signal says so, or only later: it ends as if one had, and leaves nothing."""
+    terminal = demo(tmp_path)
+    terminal.hang_up(told=False)
+    assert [*tmp_path.iterdir()] == []
+    assert terminal.process.returncode == 128 + signal.SIGHUP
