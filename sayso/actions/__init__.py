@@ -10,8 +10,8 @@ No module here knows a provider, a surface or a model. Where to look:
   (what counts, and whose), `lowered` (what was asked for before), `reminding`, `escalation`;
 - doing: `engine` (the steps), `claiming` (the intent), `binding` (is it still what was approved),
   `calls`, `lease`, `rates`, `settling`, `ending` (without a call);
-- when nobody knows: `recovery` (the rules), `denied` (look-ups before a no), `resolution` (a
-  person);
+- when nobody knows: `recovery` (the rules), `denied` and `late` (look-ups before a no, and long
+  after it), `resolution` (a person);
 - holding back: `stopping` (the switch), `holding`, `waiting` (for steps of the same plan),
   `undoing`;
 - writing: `moves` and `ledger`, which change no row without an entry of the log;

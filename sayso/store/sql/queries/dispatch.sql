@@ -27,7 +27,14 @@ update request set due_at = :now where due_at > :latest;
 
 -- What changed since, or is sent at this moment, is sent once more: a card is found again first.
 -- name: bring_forward_card
-update outbox set due_at = :now where topic = 'approval' and due_at > :latest;
+update outbox set due_at = :now where id in (
+    select id from outbox
+    where tenant in (select tenant from log_head) and topic = 'approval'
+        and due_at > :latest and state = '{}'
+    union all
+    select id from outbox
+    where tenant in (select tenant from log_head) and topic = 'approval'
+        and due_at > :latest and state <> '{}');
 
 -- The lease of a token's refresh, which whoever wants the token waits for.
 -- name: bring_forward_refresh
