@@ -9,12 +9,9 @@ import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
 
 from sayso.audit.unwritten import drop_output
-
-if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer
 
 
 class Output:
@@ -34,16 +31,29 @@ class Output:
         return self.is_terminal and self.lost is not None and self.lost.errno == errno.EIO
 
 
-class _Watched(io.FileIO):
-    def __init__(self, descriptor: int, output: Output) -> None:
-        super().__init__(descriptor, "wb", closefd=False)
-        self._output = output
+class _Watched(io.TextIOWrapper):
+    """A text stream that notes what it could not write.
 
-    def write(self, data: ReadableBuffer, /) -> int:
+    NOTE: not the raw stream below: a signal that comes just after its write would be raised inside
+    of it, and what was written already be held back and written once more.
+    """
+
+    output: Output
+
+    def write(self, text: str, /) -> int:
+        with self._noting():
+            return super().write(text)
+
+    def flush(self) -> None:
+        with self._noting():
+            super().flush()
+
+    @contextmanager
+    def _noting(self) -> Generator[None]:
         try:
-            return super().write(data)
+            yield
         except OSError as error:
-            self._output.lost = error
+            self.output.lost = error
             raise
 
 
@@ -63,13 +73,14 @@ def watched_stdout() -> Generator[Output]:
     output.is_terminal = given.isatty()
     watched, descriptor = given, _descriptor_of(given)
     if descriptor is not None and isinstance(given, io.TextIOWrapper):
-        watched = io.TextIOWrapper(
-            io.BufferedWriter(_Watched(descriptor, output)),
+        watched = _Watched(
+            io.BufferedWriter(io.FileIO(descriptor, "wb", closefd=False)),
             encoding=given.encoding,
             errors="replace",
             line_buffering=given.line_buffering,
             write_through=given.write_through,
         )
+        watched.output = output
     sys.stdout = watched
     try:
         yield output
