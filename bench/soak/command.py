@@ -52,8 +52,8 @@ _AT_ONCE = 64
 _SEED_BATCH = 1000
 _SETTLED_S = 120.0
 _STALLED_S = 120.0
-_PAUSE_EACH = 4
-"""Every so many blows one is a pause."""
+PAUSE_EACH = 4
+"""Every so many blows one is a pause, unless said."""
 
 
 def wish(number: int) -> Wish:
@@ -115,6 +115,7 @@ class Soak:
         *,
         actions: int,
         blow_each_s: float,
+        pause_each: int,
         seed: str,
     ) -> None:
         self._post = post
@@ -124,6 +125,7 @@ class Soak:
         self._workers = workers
         self._desks = desks
         self._blow_each_s = blow_each_s
+        self._pause_each = pause_each
         self._chance = random.Random(seed)
         self._wishes = [wish(number) for number in range(actions)]
         self._paused: tuple[Member, int, float, frozenset[str]] | None = None
@@ -193,7 +195,8 @@ class Soak:
         self._next_blow = time.monotonic() + self._blow_each_s
         self._blown += 1
         victim = self._chance.choice(ready)
-        if self._blown % _PAUSE_EACH == _PAUSE_EACH - 1 and self._paused is None:
+        each = self._pause_each
+        if each and self._blown % each == each - 1 and self._paused is None:
             at, calling = _now(), frozenset(victim.calling)
             self._workers.pause(victim)
             until = time.monotonic() + self._pause_s
@@ -334,6 +337,7 @@ def run(
     store: StoreKind,
     dispatch: Dispatch,
     blow_each_s: float = 2.0,
+    pause_each: int = PAUSE_EACH,
     seed: int = 1,
     sabotaged: bool = False,
     lease_s: float | None = None,
@@ -343,6 +347,7 @@ def run(
 
     Args:
         blow_each_s: how often a worker is killed or stopped.
+        pause_each: every so many blows one is a stop; 0 for none.
         lease_s: None leaves the engine's own.
     """
     if dispatch == "fleet":
@@ -371,6 +376,7 @@ def run(
             desks,
             actions=actions,
             blow_each_s=blow_each_s,
+            pause_each=pause_each,
             seed=str(seed),
         )
         return soak.run()
@@ -392,6 +398,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="four processes that each do what `sayso serve` does, or four of `sayso worker`",
     )
     parser.add_argument("--blow-each-s", type=float, default=2.0, help="how often a worker is hit")
+    parser.add_argument(
+        "--pause-each",
+        type=int,
+        default=PAUSE_EACH,
+        help="every so many blows one stops a worker past its lease; 0 for none",
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--sabotage", action="store_true", help="let the bank do refunds twice")
     parser.add_argument("--json", action="store_true", help="one JSON document")
@@ -401,6 +413,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         store=arguments.store,
         dispatch=arguments.dispatch,
         blow_each_s=arguments.blow_each_s,
+        pause_each=arguments.pause_each,
         seed=arguments.seed,
         sabotaged=arguments.sabotage,
     )
