@@ -16,6 +16,7 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from sayso.audit.durable import sync_folder
 from sayso.audit.unwritten import writing_to
 
 _RANDOM_BYTES = 4
@@ -35,23 +36,14 @@ def new_folder(path: Path) -> Generator[Path]:
         unseen, held = _make_held(path)
         try:
             yield unseen
-            _sync_folder(unseen)
+            sync_folder(unseen)
             unseen.rename(path)
         except BaseException:  # also what the entries' iterator raises, and Ctrl-C
             shutil.rmtree(unseen, ignore_errors=True)
             raise
         finally:
             os.close(held)
-        _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Have the names in a folder on disk."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        sync_folder(path.parent)
 
 
 def _make_held(path: Path) -> tuple[Path, int]:

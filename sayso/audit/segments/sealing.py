@@ -19,6 +19,7 @@ from pathlib import Path
 
 import orjson
 
+from sayso.audit.durable import sync_folder
 from sayso.audit.entry import Actor, Entry, EntryKind, Json
 from sayso.audit.log import AuditLog
 from sayso.audit.notes.note import Checkpoint, Verifier, open_checkpoint
@@ -48,7 +49,6 @@ from sayso.audit.tree.merkle import (
     verify_subtree,
 )
 from sayso.audit.unwritten import unwritten
-from sayso.audit.witness.records import sync_folder
 from sayso.errors import Code, ConfigError, IntegrityError, RetryableError
 from sayso.ids import Tenant
 from sayso.store.base import Reader, SqlValue, Store, Transaction, integer, text

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 
+from sayso.audit.durable import sync_folder
 from sayso.audit.notes.note import MAX_NOTE_BYTES, Checkpoint, parse_note
 from sayso.errors import Code, ConfigError, IntegrityError
 
@@ -95,15 +96,6 @@ def write_durably(path: Path, content: bytes) -> None:
         os.close(descriptor)
     beside.replace(path)
     sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

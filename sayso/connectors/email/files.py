@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sayso.actions.action import Guarantee, verifiable
 from sayso.actions.snapshot import Absence, Receipt
+from sayso.audit.durable import sync_folder
 from sayso.connectors.email.transport import Letter
 from sayso.errors import Code, RetryableError
 from sayso.store.private_files import PRIVATE_FILE, make_private_folder
@@ -84,17 +85,9 @@ def _write_once(path: Path, content: bytes) -> None:
             os.link(draft, path)
         except FileExistsError:
             return
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     finally:
         draft.unlink(missing_ok=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _receipt(message_id: str) -> Receipt:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import orjson
 
-from sayso.audit.witness.records import sync_folder
+from sayso.audit.durable import sync_folder
 from sayso.errors import Code, ConfigError
 from sayso.ids import Tenant
 from sayso.store.private_files import make_private_folder
