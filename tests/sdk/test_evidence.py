@@ -6,7 +6,6 @@ import base64
 import re
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, replace
-from html.parser import HTMLParser
 from pathlib import Path
 
 import orjson
@@ -14,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.house import ShopHouse, open_shop
+from support.pages import ALLOWED, ATTRIBUTES, Tags
 
 from sayso.actions.action import Action
 from sayso.actions.decision import Choice, Decision
@@ -33,29 +33,6 @@ HOSTILE = (
     "</pre></script><script>alert(1)</script><img src=x onerror=alert(2)>"
     ' "><svg/onload=alert(3)> \u202eesrever\u202c &amp; <!-- \u0007'
 )
-ALLOWED = set(
-    "html head meta title style body header div h1 h2 h3 p span small dl dt dd section table thead"
-    " tbody tr th td code pre blockquote strong br ul li footer".split()
-)
-
-
-class Tags(HTMLParser):
-    """The elements and attributes of a page."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.names: set[str] = set()
-        self.attributes: set[str] = set()
-        self.text = ""
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """An element begins."""
-        self.names.add(tag)
-        self.attributes |= {name for name, _ in attrs}
-
-    def handle_data(self, data: str) -> None:
-        """Text that a reader sees."""
-        self.text += data
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,15 +114,7 @@ async def test_hostile_words_are_only_words(packed: Packed) -> None:
     page = Tags()
     page.feed(content)
     assert page.names <= ALLOWED, page.names - ALLOWED
-    assert page.attributes <= {
-        "lang",
-        "charset",
-        "http-equiv",
-        "content",
-        "name",
-        "class",
-        "hidden",
-    }
+    assert page.attributes <= ATTRIBUTES
     assert "\u202e" not in content
     assert "\u27e8U+202E\u27e9" in content
     assert "default-src 'none'" in content

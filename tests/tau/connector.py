@@ -7,7 +7,7 @@ Nothing is decided here: what is asked for is read at the shop and told to the p
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tau.shop import Json, RetailShop
@@ -253,7 +253,9 @@ class Retail(OwnConnector):
             "covered": self._covers(order, args.payment_method_id, difference),
         }
 
-    def _resolved(self, args: OrderArgs | OrderAddressArgs, order: Json, facts: Any) -> Resolved:
+    def _resolved(
+        self, args: OrderArgs | OrderAddressArgs, order: Json, facts: Mapping[str, FactValue]
+    ) -> Resolved:
         return Resolved(
             args=args.model_dump(mode="json"),
             object_kind="order",
