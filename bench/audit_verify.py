@@ -12,9 +12,9 @@ from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
+from sayso.audit.verifier.checks import Trust
+from sayso.audit.verifier.verification import Verification
 from sayso.audit.verify import verify
-from sayso.audit.verifying.checks import Trust
-from sayso.audit.verifying.verification import Verification
 
 _FLOOR_HASHES = 200_000
 _BODY = b"\x00" + b"x" * 500
@@ -44,7 +44,7 @@ def verifier_of(target: str, *, deep: bool) -> Callable[[], Verification]:
     """How to verify a file, or a database by its URL."""
     if not target.startswith("postgresql:"):
         return lambda: verify(Path(target), deep=deep)
-    from sayso.sdk.log.verifying import verify_postgres  # needs an extra
+    from sayso.sdk.audit.verifying import verify_postgres  # needs an extra
 
     return lambda: verify_postgres(target, trust=Trust(), deep=deep)
 

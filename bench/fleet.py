@@ -21,8 +21,8 @@ from bench.throughput.sayso import PERSON, SaysoPeer, person_token
 from bench.throughput.server import build_syncs, run_server
 from bench.waiting.server import run_worker
 from bench.waiting.shop import CONNECTORS
-from sayso.actions.priority import NORMAL, WAITED_FOR
-from sayso.sdk.app import Sayso
+from sayso.actions.model.action_row import NORMAL, WAITED_FOR
+from sayso.sdk.client import Sayso
 
 WORKERS = 2
 ONE, MANY = 1, 32

@@ -23,10 +23,10 @@ from random import Random
 
 from bench.place import make_workspace, working_folder
 from bench.report import Report, Row, print_report, show_progress
-from sayso.actions.action import Action, Assurance, Subject
-from sayso.actions.decision import Choice, Decision
-from sayso.actions.digest import call_key
-from sayso.actions.plan import HandOver, Plan, Step
+from sayso.actions.approvals.decision import Choice, Decision
+from sayso.actions.model.definition import Action, Assurance, Subject
+from sayso.actions.model.digest import call_key
+from sayso.actions.model.plan import HandOver, Plan, Step
 from sayso.agent.base import Handles, Message, Planner
 from sayso.agent.grounding import ground_plan
 from sayso.agent.models import ModelPlanner, ModelSettings, Price
@@ -35,14 +35,14 @@ from sayso.audit.entry import ActorKind, StoredEntry
 from sayso.errors import SaysoError
 from sayso.ids import Tenant
 from sayso.json import JsonValue
-from sayso.sdk.app import Sayso
+from sayso.sandbox import API_KEY, Sandbox
+from sayso.sandbox.journal import Effect
+from sayso.sandbox.seed import DemoCharge, DemoCustomer, customer_rows
+from sayso.sdk.client import Sayso
 from sayso.sdk.views import ActionView
 from sayso.sdk.workspace import write_secret_file
 from sayso.store.base import Reader, integer, text
 from sayso.testing.models import HostileModel, HostileSource
-from sayso.testing.sandbox import API_KEY, Sandbox
-from sayso.testing.sandbox.books import Effect
-from sayso.testing.sandbox.seed import DemoCharge, DemoCustomer, customer_rows
 
 PER_VICTIM = 100
 _LOOKS = 60

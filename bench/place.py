@@ -8,11 +8,11 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sayso.audit.notes.note import Ed25519Signer
+from sayso.audit.signed_note.note import Ed25519Signer
 from sayso.sdk.workspace import Workspace, write_secret_file
 from sayso.settings import parse_settings
 from sayso.store.migrations import migrate
-from sayso.store.sqlite import open_connection
+from sayso.store.sqlite.store import open_connection
 
 MOUNTS = Path("/proc/self/mounts")
 

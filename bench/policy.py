@@ -16,10 +16,10 @@ from collections.abc import Callable, Generator
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from sayso.actions.action import FactValue, Subject
-from sayso.actions.cedar.policy import DEFAULT_ROLES, CedarPolicy, read_default_policy
-from sayso.actions.policy import Approver, History, Outcome, Question
-from sayso.actions.snapshot import Resolved
+from sayso.actions.model.definition import FactValue, Subject
+from sayso.actions.model.snapshot import Resolved
+from sayso.actions.policy.base import Approver, History, Outcome, Question
+from sayso.actions.policy.cedar import DEFAULT_ROLES, CedarPolicy, read_default_policy
 from sayso.connectors.stripe.actions import CANCEL_SUBSCRIPTION, CREDIT, REFUND
 from sayso.json import JsonValue
 from sayso.money import Money

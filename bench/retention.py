@@ -23,13 +23,13 @@ from bench.place import make_workspace, working_folder
 from bench.report import Report, Row, median, percentile, print_report, show_progress
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json
 from sayso.audit.log import AuditLog
-from sayso.audit.notes.note import Ed25519Signer
 from sayso.audit.segments.pruning import AT_ONCE, Pruner
 from sayso.audit.segments.sealing import Sealer, Segments
 from sayso.audit.segments.segment import SEGMENT_ENTRIES
+from sayso.audit.signed_note.note import Ed25519Signer
 from sayso.ids import Clock, SystemClock, Tenant
 from sayso.store.base import Store, Transaction
-from sayso.store.sqlite import SqliteStore
+from sayso.store.sqlite.store import SqliteStore
 from sayso.testing.clock import FakeClock
 
 MAIN, OTHER = Tenant("main"), Tenant("other")
@@ -145,9 +145,10 @@ async def run_store(kind: StoreKind, folder: Path, entries: int, part: int) -> T
         if kind == "sqlite":
             store: Store = SqliteStore(make_workspace(folder).store_path)
         else:
-            from sayso.store.postgres import PostgresStore  # needs an extra
-            from sayso.store.postgres_schema import migrate_postgres
-            from sayso.testing.postgres import run_postgres
+            from support.postgres_server import run_postgres
+
+            from sayso.store.postgres.schema import migrate_postgres
+            from sayso.store.postgres.store import PostgresStore  # needs an extra
 
             server = stack.enter_context(run_postgres())
             server.run("postgres", "create database retention")

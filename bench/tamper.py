@@ -21,12 +21,12 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from audit.attacks import ATTACKS
 from audit.small_log import SmallLog, editing
 
-from sayso.audit.notes.cosignature import Ed25519Cosigner
-from sayso.audit.notes.note import parse_note
-from sayso.audit.notes.policyfile import WitnessPolicy
+from sayso.audit.signed_note.cosignature import Ed25519Cosigner
+from sayso.audit.signed_note.note import parse_note
+from sayso.audit.signed_note.witness_policy import WitnessPolicy
+from sayso.audit.verifier.checks import Trust
+from sayso.audit.verifier.verification import Verdict
 from sayso.audit.verify import verify
-from sayso.audit.verifying.checks import Trust
-from sayso.audit.verifying.verification import Verdict
 
 ALONE, PINNED, OUTSIDE, WITNESSED = "alone", "key pinned", "checkpoint outside", "witness"
 WAYS = (ALONE, PINNED, OUTSIDE, WITNESSED)

@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sayso.actions.action import (
+    from sayso.actions.model.definition import (
         Action,
         Args,
         Assurance,
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
         idempotent,
         verifiable,
     )
-    from sayso.actions.plan import HandOver, Plan, Step
-    from sayso.actions.snapshot import Absence, Call, Receipt, Record, Resolved
+    from sayso.actions.model.plan import HandOver, Plan, Step
+    from sayso.actions.model.snapshot import Absence, Call, Receipt, Record, Resolved
     from sayso.agent.base import Message
     from sayso.connectors.base import Connector
     from sayso.errors import (
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
         SaysoError,
     )
     from sayso.money import Money
-    from sayso.sdk.app import Sayso
+    from sayso.sdk.client import Sayso
     from sayso.sdk.tools.langchain import langchain_tools
 
 __all__ = [
@@ -73,35 +73,35 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Absence": "sayso.actions.snapshot",
-    "Action": "sayso.actions.action",
-    "Args": "sayso.actions.action",
-    "Assurance": "sayso.actions.action",
-    "Call": "sayso.actions.snapshot",
+    "Absence": "sayso.actions.model.snapshot",
+    "Action": "sayso.actions.model.definition",
+    "Args": "sayso.actions.model.definition",
+    "Assurance": "sayso.actions.model.definition",
+    "Call": "sayso.actions.model.snapshot",
     "Code": "sayso.errors",
     "ConfigError": "sayso.errors",
     "Connector": "sayso.connectors.base",
-    "Effect": "sayso.actions.action",
-    "Guarantee": "sayso.actions.action",
-    "HandOver": "sayso.actions.plan",
+    "Effect": "sayso.actions.model.definition",
+    "Guarantee": "sayso.actions.model.definition",
+    "HandOver": "sayso.actions.model.plan",
     "IntegrityError": "sayso.errors",
     "Message": "sayso.agent.base",
     "Money": "sayso.money",
     "OutcomeUnknownError": "sayso.errors",
-    "Plan": "sayso.actions.plan",
-    "Receipt": "sayso.actions.snapshot",
-    "Record": "sayso.actions.snapshot",
+    "Plan": "sayso.actions.model.plan",
+    "Receipt": "sayso.actions.model.snapshot",
+    "Record": "sayso.actions.model.snapshot",
     "RefusedError": "sayso.errors",
-    "Resolved": "sayso.actions.snapshot",
+    "Resolved": "sayso.actions.model.snapshot",
     "RetryableError": "sayso.errors",
-    "Sayso": "sayso.sdk.app",
+    "Sayso": "sayso.sdk.client",
     "SaysoError": "sayso.errors",
-    "Step": "sayso.actions.plan",
-    "Subject": "sayso.actions.action",
-    "at_most_once": "sayso.actions.action",
-    "idempotent": "sayso.actions.action",
+    "Step": "sayso.actions.model.plan",
+    "Subject": "sayso.actions.model.definition",
+    "at_most_once": "sayso.actions.model.definition",
+    "idempotent": "sayso.actions.model.definition",
     "langchain_tools": "sayso.sdk.tools.langchain",
-    "verifiable": "sayso.actions.action",
+    "verifiable": "sayso.actions.model.definition",
 }
 
 

@@ -15,10 +15,10 @@ except KeyboardInterrupt:  # before there is a command that could say it
     raise SystemExit(130) from None
 
 if TYPE_CHECKING:
-    from sayso.actions.action import Subject
+    from sayso.actions.model.definition import Subject
     from sayso.audit.entry import Actor
     from sayso.audit.witness.witness import Witness
-    from sayso.sdk.app import Sayso
+    from sayso.sdk.client import Sayso
 
 SLACK_PATH = "/slack/events"
 """Where Slack sends clicks and forms to, under the address of `sayso serve`."""
@@ -27,13 +27,13 @@ SLACK_PATH = "/slack/events"
 
 
 def _start_sandbox(port: int, seed: str) -> Provider:
-    from sayso.testing.sandbox import Sandbox
+    from sayso.sandbox import Sandbox
 
     return Sandbox.start(port, seed="demo" if seed == "demo" else "empty")
 
 
 def _customer_names() -> Mapping[str, str]:
-    from sayso.testing.sandbox import DEMO
+    from sayso.sandbox import DEMO
 
     return {customer.customer_id: customer.name for customer in DEMO}
 

@@ -16,8 +16,7 @@ from hypothesis import settings
 from support.house import STORE_URLS
 from support.machine import keep_bytecode, keep_files_in_memory
 from support.postgres import fresh_database, shared_server
-
-from sayso.testing.postgres import PostgresServer
+from support.postgres_server import PostgresServer
 
 # NOTE: `bench` is not in the wheel, and its tests import it. At the end of the path, so that
 # `sayso` stays the installed one.

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from promises import PROMISES
 
-from sayso.actions.state import FINAL, START, TOLD, TRANSITIONS, Status
+from sayso.actions.model.status import FINAL, START, TOLD, TRANSITIONS, Status
 
 DOCS = Path(__file__).parents[1] / "docs"
 

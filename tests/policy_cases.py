@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from sayso.actions.action import (
+from sayso.actions.model.definition import (
     Action,
     Args,
     Assurance,
@@ -16,9 +16,9 @@ from sayso.actions.action import (
     Subject,
     at_most_once,
 )
-from sayso.actions.cedar.policy import CedarPolicy
-from sayso.actions.policy import Approver, History, Question
-from sayso.actions.snapshot import Resolved
+from sayso.actions.model.snapshot import Resolved
+from sayso.actions.policy.base import Approver, History, Question
+from sayso.actions.policy.cedar import CedarPolicy
 from sayso.money import Money
 
 ROLES = ("support_manager", "finance")

@@ -12,7 +12,7 @@ import pytest
 from generated import pages, with_parts
 from tree import PACKAGE, ROOT, dotted, read_python
 
-from sayso.actions.state import Status
+from sayso.actions.model.status import Status
 from sayso.errors import CODES, Code, SaysoError
 from sayso.surfaces.cli.app import COMMANDS
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tree import ROOT
 
-from sayso.testing.sandbox import API_KEY, Sandbox
+from sayso.sandbox import API_KEY, Sandbox
 
 TIMEOUT_S = 200
 README = (ROOT / "README.md").read_text(encoding="utf-8")

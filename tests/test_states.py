@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from sayso.actions.state import FINAL, NOT_DONE, START, TRANSITIONS, Status, check_transition
+from sayso.actions.model.status import FINAL, NOT_DONE, START, TRANSITIONS, Status, check_transition
 from sayso.audit.entry import EntryKind
 from sayso.errors import Code, IntegrityError
 

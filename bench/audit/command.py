@@ -26,14 +26,14 @@ from bench.audit.log import DEPLOYMENT, TENANT, Built, Life, build_sqlite, chose
 from bench.audit.postgres import build_postgres, vkey_of
 from bench.place import make_workspace, open_workspace, working_folder
 from bench.report import Report, Row, median, percentile, print_report, show_progress
-from sayso.audit.notes.note import Ed25519Signer
 from sayso.audit.queries.index import LogIndex
 from sayso.audit.queries.pages import read_page
 from sayso.audit.queries.query import Query, parse_query
+from sayso.audit.signed_note.note import Ed25519Signer
 from sayso.ids import Tenant
-from sayso.sdk.log.index import prove_all
+from sayso.sdk.audit.index import prove_all
 from sayso.store.base import Reader, Store
-from sayso.store.sqlite import SqliteStore
+from sayso.store.sqlite.store import SqliteStore
 
 MILLION = 1_000_000
 MAIN, ORIGIN = Tenant(TENANT), f"{DEPLOYMENT}/{TENANT}"
@@ -154,8 +154,8 @@ def _on_sqlite(folder: Path, entries: int) -> tuple[Store, str, Built, str]:
 
 
 def _on_postgres(url: str, entries: int) -> tuple[Store, str, Built, str]:
-    from sayso.store.postgres import PostgresStore  # needs an extra
-    from sayso.store.postgres_schema import migrate_postgres
+    from sayso.store.postgres.schema import migrate_postgres
+    from sayso.store.postgres.store import PostgresStore  # needs an extra
 
     migrate_postgres(url)
     vkey, built = vkey_of(url), Built(entries=entries, seconds=0.0)
@@ -166,7 +166,7 @@ def _on_postgres(url: str, entries: int) -> tuple[Store, str, Built, str]:
 
 
 def _new_database(stack: AsyncExitStack) -> str:
-    from sayso.testing.postgres import run_postgres  # needs an extra
+    from support.postgres_server import run_postgres  # needs an extra
 
     settings = {"shared_buffers": "1GB", "max_wal_size": "8GB", "maintenance_work_mem": "512MB"}
     server = stack.enter_context(run_postgres(settings=settings))

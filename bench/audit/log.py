@@ -13,11 +13,11 @@ from itertools import islice
 import orjson
 
 from bench.report import show_progress
-from sayso.audit.notes.note import Checkpoint, Ed25519Signer, sign_checkpoint
+from sayso.audit.signed_note.note import Checkpoint, Ed25519Signer, sign_checkpoint
 from sayso.audit.tree.merkle import Frontier
 from sayso.ids import to_micros
 from sayso.sdk.workspace import Workspace
-from sayso.store.sqlite import open_connection
+from sayso.store.sqlite.store import open_connection
 from sayso.testing.clock import START
 
 TENANT = "main"

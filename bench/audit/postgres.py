@@ -19,13 +19,13 @@ from bench.audit.log import (
     vote_rows,
 )
 from bench.report import show_progress
-from sayso.audit.notes.note import Ed25519Signer
+from sayso.audit.signed_note.note import Ed25519Signer
 from sayso.audit.tree.merkle import Frontier
 
 
 def vkey_of(url: str) -> str | None:
     """The key of the log that is there already; None in an empty database that has its schema."""
-    from sayso.store.postgres_connection import connect_plainly  # needs an extra
+    from sayso.store.postgres.connection import connect_plainly  # needs an extra
 
     with connect_plainly(url) as connection:
         connection.execute("set app.tenant = '*'")
@@ -41,7 +41,7 @@ def build_postgres(url: str, signer: Ed25519Signer, count: int) -> Built:
     The trigger fills the columns beside the body, as it does for every entry. The login must be a
     superuser: COPY knows no row security.
     """
-    from sayso.store.postgres_connection import connect_plainly  # needs an extra
+    from sayso.store.postgres.connection import connect_plainly  # needs an extra
 
     begin = time.perf_counter()
     frontier = Frontier()

@@ -35,8 +35,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import orjson
 
-from sayso.testing.sandbox.messages import Answer, Delivery, Request
-from sayso.testing.sandbox.wire import Wire
+from sayso.sandbox.wire import Answer, Delivery, Request, Wire
 
 When = Literal["before", "after", "twice"]
 _TIMEOUT_S = 60.0

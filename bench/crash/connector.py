@@ -8,7 +8,7 @@ from typing import Any, Literal
 import httpx
 from pydantic import Field
 
-from sayso.actions.action import (
+from sayso.actions.model.definition import (
     Action,
     Args,
     Effect,
@@ -18,7 +18,7 @@ from sayso.actions.action import (
     idempotent,
     verifiable,
 )
-from sayso.actions.snapshot import Absence, Call, Receipt, Record, Resolved
+from sayso.actions.model.snapshot import Absence, Call, Receipt, Record, Resolved
 from sayso.errors import Code, OutcomeUnknownError, RefusedError, RetryableError
 from sayso.money import Money
 

@@ -43,10 +43,10 @@ PRELOADED = [
     "bench.crash.worker",
     "certifi",
     "httpcore",
-    "sayso.actions.cedar.policy",
+    "sayso.actions.policy.cedar",
     "sayso.audit.verify",
     "sayso.sdk.agent",
-    "sayso.store.postgres",
+    "sayso.store.postgres.store",
 ]
 FORK.set_forkserver_preload(PRELOADED)
 """Workers are forked from a clean server that has only imported the modules: a start takes

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from support.postgres_server import PostgresServer
+
 from bench.crash.bank import BankControl
 from bench.crash.connector import GuaranteeKind
 from bench.crash.crew import Crew, Member, verify
@@ -19,8 +21,7 @@ from bench.crash.ledger import Ledger, PostgresDatabase, SqliteDatabase
 from bench.crash.plan import Plan, Wish
 from bench.crash.worker import Arm, Post, open_bank_workspace
 from sayso.store.migrations import migrate
-from sayso.store.sqlite import open_connection
-from sayso.testing.postgres import PostgresServer
+from sayso.store.sqlite.store import open_connection
 
 StoreKind = Literal["sqlite", "postgres"]
 
@@ -86,7 +87,7 @@ class Stores:
         self._server = server
         self._made = 0
         if server is not None:
-            from sayso.store.postgres_schema import migrate_postgres  # needs an extra
+            from sayso.store.postgres.schema import migrate_postgres  # needs an extra
 
             server.run("postgres", f"create database {_TEMPLATE}")
             migrate_postgres(server.url(_TEMPLATE))
@@ -324,7 +325,7 @@ def serving(stores: Sequence[StoreKind], settings: dict[str, str]) -> Generator[
     if "postgres" not in stores:
         yield Stores(None)
         return
-    from sayso.testing.postgres import run_postgres  # a server only where one is needed
+    from support.postgres_server import run_postgres  # a server only where one is needed
 
     with run_postgres(settings=settings) as server:
         yield Stores(server)

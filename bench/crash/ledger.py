@@ -82,7 +82,7 @@ class PostgresDatabase:
 
     def all(self, sql: str) -> Sequence[Sequence[Any]]:
         """The rows, on a connection of its own."""
-        from sayso.store.postgres_connection import connect_plainly  # needs an extra
+        from sayso.store.postgres.connection import connect_plainly  # needs an extra
 
         with connect_plainly(self._url) as connection:
             connection.execute("set search_path to sayso")  # pyright: ignore[reportArgumentType, reportCallIssue]

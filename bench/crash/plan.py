@@ -8,7 +8,7 @@ from typing import Literal
 
 from bench.crash.bank import Order
 from bench.crash.connector import GuaranteeKind
-from sayso.actions.engine import Boundary
+from sayso.actions.engine.engine import Boundary
 
 Mode = Literal[
     "before_intent",

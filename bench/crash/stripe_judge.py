@@ -11,10 +11,10 @@ from typing import cast
 
 from bench.crash.judge import Faults
 from bench.crash.stripe_plan import AMOUNTS, STEPS, Plan, Step
+from sayso.audit.verifier.checks import Trust
+from sayso.audit.verifier.verification import Verdict
 from sayso.audit.verify import verify_database
-from sayso.audit.verifying.checks import Trust
-from sayso.audit.verifying.verification import Verdict
-from sayso.testing.sandbox import Books, Effect, EffectKind
+from sayso.sandbox import Books, Effect, EffectKind
 
 KINDS: dict[Step, EffectKind] = {
     "small": "refund",

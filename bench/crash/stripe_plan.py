@@ -7,8 +7,8 @@ import random
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from sayso.actions.engine import Boundary
-from sayso.testing.sandbox.rows import Charge, Customer, Row, Subscription
+from sayso.actions.engine.engine import Boundary
+from sayso.sandbox.rows import Charge, Customer, Row, Subscription
 
 _DAY = 86_400
 

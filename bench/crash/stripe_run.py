@@ -20,7 +20,7 @@ from bench.crash.stripe_plan import Plan
 from bench.crash.stripe_worker import Role, tables_of, work
 from bench.place import make_workspace, open_workspace
 from sayso.ids import DEFAULT_TENANT
-from sayso.testing.sandbox import API_KEY, Fault, SandboxControl
+from sayso.sandbox import API_KEY, Fault, SandboxControl
 
 WAIT_S = 60.0
 _HELD_S = 20.0
@@ -48,7 +48,7 @@ class Lane:
 def open_lane(folder: Path, *, sabotaged: bool = False) -> Generator[Lane]:
     """Start a sandbox in a process of its own, and make the workspace once."""
     folder.mkdir(parents=True)
-    command = [sys.executable, "-m", "sayso.testing.sandbox", "--seed", "demo"]
+    command = [sys.executable, "-m", "sayso.sandbox", "--seed", "demo"]
     command += ["--books", str(folder / "books.jsonl")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

@@ -19,12 +19,12 @@ from typing import Literal, TypeAlias
 
 from bench.crash.stripe_plan import AMOUNTS, Plan, Step
 from bench.place import open_workspace
-from sayso.actions.decision import Choice, Decision
-from sayso.actions.engine import Boundary, EngineSettings
-from sayso.actions.state import Status
+from sayso.actions.approvals.decision import Choice, Decision
+from sayso.actions.engine.engine import Boundary, EngineSettings
+from sayso.actions.model.status import Status
 from sayso.ids import monotonic_s, to_micros
 from sayso.json import JsonValue
-from sayso.sdk.app import Sayso
+from sayso.sdk.client import Sayso
 from sayso.sdk.views import ActionView
 from sayso.store.base import Row, SqlValue, integer, text
 

@@ -19,15 +19,15 @@ from typing import Literal, TypeAlias
 
 from bench.crash.connector import POLICY, BankConnector
 from bench.crash.plan import Wish
-from sayso.actions.decision import Choice, Decision
-from sayso.actions.engine import Boundary, EngineSettings
-from sayso.actions.resolution import Resolution
-from sayso.audit.notes.note import Ed25519Signer
-from sayso.audit.verifying.verification import Verdict
+from sayso.actions.approvals.decision import Choice, Decision
+from sayso.actions.controls.manual_resolution import Resolution
+from sayso.actions.engine.engine import Boundary, EngineSettings
+from sayso.audit.signed_note.note import Ed25519Signer
+from sayso.audit.verifier.verification import Verdict
 from sayso.errors import RefusedError, SaysoError
-from sayso.sdk.app import Sayso
+from sayso.sdk.client import Sayso
 from sayso.sdk.views import ActionView
-from sayso.sdk.working import work as carry_out
+from sayso.sdk.worker import work as carry_out
 from sayso.sdk.workspace import Workspace, write_secret_file
 from sayso.settings import parse_settings
 

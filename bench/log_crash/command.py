@@ -26,6 +26,8 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+from support.postgres_server import PostgresServer, run_postgres
+
 from bench.crash.crew import FORK, PRELOADED, exit_status, start_process
 from bench.crash.lane import StoreKind, Stores
 from bench.crash.ledger import Database, PostgresDatabase, SqliteDatabase
@@ -46,13 +48,12 @@ from bench.log_crash.worker import (
 )
 from bench.place import with_bytecode, working_folder
 from bench.report import Report, Row, print_report, show_progress
-from sayso.audit.notes.note import Ed25519Signer
 from sayso.audit.publishing.directory import read_published
+from sayso.audit.signed_note.note import Ed25519Signer
+from sayso.audit.verifier.checks import Trust
+from sayso.audit.verifier.verification import Verdict
 from sayso.audit.verify import verify
-from sayso.audit.verifying.checks import Trust
-from sayso.audit.verifying.verification import Verdict
-from sayso.sdk.log.verifying import verify_postgres
-from sayso.testing.postgres import PostgresServer, run_postgres
+from sayso.sdk.audit.verifying import verify_postgres
 
 BOTH_DIE = 0.4
 SERVER_CRASHES = 0.1
@@ -300,7 +301,7 @@ def sabotage(ran_on: StoreKind, post: Post) -> None:
             for statement in statements:
                 connection.execute(statement)
         return
-    from sayso.store.postgres_connection import connect_plainly  # needs an extra
+    from sayso.store.postgres.connection import connect_plainly  # needs an extra
 
     with connect_plainly(post.store_url) as owner:
         owner.execute(

@@ -19,7 +19,7 @@ from sayso.audit.segments.rows import read_segments
 from sayso.audit.segments.sealing import Sealer, Segments
 from sayso.errors import SaysoError
 from sayso.ids import SystemClock, Tenant
-from sayso.sdk.app import Sayso
+from sayso.sdk.client import Sayso
 from sayso.store.base import Transaction
 from sayso.testing.clock import FakeClock
 

@@ -15,17 +15,18 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TypeAlias
 
+from support.shop import Shop
+
 from bench.log_crash.old import OldLog
 from bench.overhead.sayso import POLICY
-from sayso.actions.decision import Choice, Decision
-from sayso.audit.notes.note import Ed25519Signer
+from sayso.actions.approvals.decision import Choice, Decision
+from sayso.audit.signed_note.note import Ed25519Signer
 from sayso.errors import OutcomeUnknownError, RefusedError, RetryableError
 from sayso.money import Money
-from sayso.sdk.app import Sayso
-from sayso.sdk.log.publishing import publish_now
+from sayso.sdk.audit.publishing import publish_now
+from sayso.sdk.client import Sayso
 from sayso.sdk.workspace import Workspace, write_secret_file
 from sayso.settings import parse_settings
-from sayso.testing.shop import Shop
 
 PERSON = "maria"
 CALLERS = 3

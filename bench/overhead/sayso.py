@@ -8,13 +8,14 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from support.shop import Shop
+
 from bench.place import make_workspace
 from bench.stopwatch import Taken
-from sayso.actions.action import Action, Args, Subject
-from sayso.actions.snapshot import Absence, Call, Receipt, Record, Resolved
+from sayso.actions.model.definition import Action, Args, Subject
+from sayso.actions.model.snapshot import Absence, Call, Receipt, Record, Resolved
 from sayso.money import Money
-from sayso.sdk.app import Sayso
-from sayso.testing.shop import Shop
+from sayso.sdk.client import Sayso
 
 POLICY = """
 @id("small") @explain("A refund of up to 50, with few refunds lately")

@@ -22,13 +22,13 @@ import orjson
 
 from bench.throughput import sayso as throughput_sayso
 from bench.throughput.flow import Place
-from sayso.actions.digest import call_key, hash_of
-from sayso.actions.judging import bound_digest
-from sayso.actions.rows import read_action
+from sayso.actions.model.action_row import read_action
+from sayso.actions.model.digest import call_key, hash_of
+from sayso.actions.policy.evaluator import bound_digest
 from sayso.audit.entry import Json
 from sayso.audit.log import AuditLog
-from sayso.audit.notes.note import Checkpoint, sign_checkpoint
 from sayso.audit.personal import Personal
+from sayso.audit.signed_note.note import Checkpoint, sign_checkpoint
 from sayso.audit.tree.merkle import Frontier, leaf_hash
 from sayso.ids import IdSource, SystemClock, Tenant
 from sayso.store.base import Row, SqlValue, Transaction

@@ -11,18 +11,19 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from support.shop import Shop
+
 from bench.overhead.sayso import POLICY
 from bench.place import open_workspace
 from bench.throughput.flow import Place
 from sayso.audit.entry import Actor, ActorKind
-from sayso.audit.notes.note import Ed25519Signer
+from sayso.audit.signed_note.note import Ed25519Signer
 from sayso.money import Money
-from sayso.sdk.app import Sayso
+from sayso.sdk.client import Sayso
 from sayso.sdk.database import open_store
-from sayso.sdk.tokens import Scope
+from sayso.sdk.resources.tokens import Scope
 from sayso.sdk.views import ApprovalView
 from sayso.sdk.workspace import Workspace, write_secret_file
-from sayso.testing.shop import Shop
 
 PERSON = "ana"
 PAID = Money(50_000, "USD")

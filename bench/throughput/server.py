@@ -12,8 +12,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from support.postgres_server import PostgresServer, find_postgres
+
 from bench.slow_disk import SOURCE
-from sayso.testing.postgres import PostgresServer, find_postgres
 
 PROGRAMS = ("initdb", "pg_ctl", "psql", "postgres")
 SETTINGS: Mapping[str, str] = {"shared_buffers": "128MB", "max_wal_size": "4GB"}

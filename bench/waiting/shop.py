@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from support.shop import Books, Order, Shop
+
 from sayso.money import Money
-from sayso.testing.shop import Books, Order, Shop
 
 PAID_MINOR = 50_000
 

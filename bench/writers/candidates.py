@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING
 from bench.writers.sequenced import SequencedWriter, sequence
 from bench.writers.work import DEPLOYMENT, TENANT, Change, Moves, Told, bare, logged
 from sayso.audit.log import AuditLog
-from sayso.audit.notes.note import Ed25519Signer
+from sayso.audit.signed_note.note import Ed25519Signer
 from sayso.ids import SystemClock
 from sayso.store.base import Store, Transaction
-from sayso.store.postgres_session import Session
+from sayso.store.postgres.session import Session
 from sayso.store.queries import Statement, numbered_queries
-from sayso.store.sqlite import SqliteStore
+from sayso.store.sqlite.store import SqliteStore
 
 if TYPE_CHECKING:
     import sqlite3
@@ -96,7 +96,7 @@ class StateWriter:
 
 def open_session(url: str) -> Session:
     """A connection with the settings of the store's."""
-    from sayso.store.postgres_connection import connect  # needs an extra
+    from sayso.store.postgres.connection import connect  # needs an extra
 
     return Session(connect(url))
 
@@ -236,7 +236,7 @@ def _released_move(store: Store, log: AuditLog, barrier: Session, name: str) -> 
 
 
 def _open_postgres(url: str) -> Store:
-    from sayso.store.postgres import PostgresStore  # needs an extra
+    from sayso.store.postgres.store import PostgresStore  # needs an extra
 
     return PostgresStore(url)
 

@@ -35,7 +35,7 @@ from bench.writers.candidates import (
     STATE,
 )
 from bench.writers.sequenced import SCHEMA
-from sayso.audit.notes.note import Ed25519Signer
+from sayso.audit.signed_note.note import Ed25519Signer
 
 POSTGRES_CANDIDATES = (STATE, GROUPED, SHIPPED, CHAIN, SEQUENCED, RELEASED)
 SQLITE_CANDIDATES = (ALONE, FILE)
@@ -122,7 +122,7 @@ class Run:
         self._made += 1
         if self._server is None:
             return self._on_a_file(name, layout)
-        from sayso.store.postgres_schema import migrate_postgres  # needs an extra
+        from sayso.store.postgres.schema import migrate_postgres  # needs an extra
 
         url = self._server.new_database()
         migrate_postgres(url)

@@ -16,11 +16,11 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from bench.writers.work import DEPLOYMENT, TENANT, Change
-from sayso.audit.notes.note import Checkpoint, Ed25519Signer, sign_checkpoint
+from sayso.audit.signed_note.note import Checkpoint, Ed25519Signer, sign_checkpoint
 from sayso.audit.tree.merkle import Frontier, leaf_hash
 from sayso.json import JsonValue
 from sayso.store.base import SqlValue, integer, text
-from sayso.store.postgres_session import Session
+from sayso.store.postgres.session import Session
 from sayso.store.queries import Statement, numbered_queries
 
 MOST = 500

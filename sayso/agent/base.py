@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from sayso.actions.action import Action
-from sayso.actions.plan import HandOver, Plan
-from sayso.actions.snapshot import Record
+from sayso.actions.model.definition import Action, Subject
+from sayso.actions.model.plan import HandOver, Plan
+from sayso.actions.model.snapshot import Record
 from sayso.errors import Code, RefusedError
 
 MAX_MESSAGE_CHARS = 20_000
@@ -81,5 +81,18 @@ class Planner(Protocol):
 
         Raises:
             RetryableError: `model_failed`: no answer now (time-out, provider down).
+        """
+        ...
+
+
+class Records(Protocol):
+    """Lists a subject's objects over all connectors."""
+
+    async def list_records(self, subject: Subject) -> Sequence[Record]:
+        """The subject's objects, newest first.
+
+        Raises:
+            RefusedError: `unknown_subject`.
+            RetryableError: a provider cannot be read now.
         """
         ...

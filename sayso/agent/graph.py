@@ -21,14 +21,13 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 from langgraph.types import Command, interrupt
 
-from sayso.actions.action import plannable
-from sayso.actions.digest import storable
-from sayso.actions.plan import HandOver, OnFailure, Plan, Step
-from sayso.actions.proposals import Proposal, Proposals
-from sayso.actions.reach import Reach
-from sayso.agent.base import Handles, Message, Planner
+from sayso.actions.engine.proposals import Proposal, Proposals
+from sayso.actions.model.definition import plannable
+from sayso.actions.model.digest import storable
+from sayso.actions.model.plan import HandOver, OnFailure, Plan, Step
+from sayso.actions.model.ports import Reach
+from sayso.agent.base import Handles, Message, Planner, Records
 from sayso.agent.grounding import ground_plan
-from sayso.agent.records import Records
 from sayso.agent.reply import HandedOver, outcomes_of, write_hand_over, write_reply
 from sayso.agent.requests import (
     AGENT,

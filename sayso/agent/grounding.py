@@ -18,9 +18,9 @@ from typing import cast
 
 from pydantic import ValidationError
 
-from sayso.actions.action import Action, Effect
-from sayso.actions.plan import Plan, Step
-from sayso.actions.snapshot import Record
+from sayso.actions.model.definition import Action, Effect
+from sayso.actions.model.plan import Plan, Step
+from sayso.actions.model.snapshot import Record
 from sayso.agent.base import Handles, Message
 from sayso.agent.playbooks.amounts import (
     Mention,
@@ -31,10 +31,10 @@ from sayso.agent.playbooks.amounts import (
     total,
 )
 from sayso.agent.playbooks.slots import COUNTED, DATE
-from sayso.connectors.plain import hidden
 from sayso.errors import RefusedError
 from sayso.json import JsonObject, JsonValue
 from sayso.money import Money
+from sayso.text import hidden
 
 OBJECT_KINDS = frozenset(
     "charge subscription order invoice payment item fulfillment ticket".split()

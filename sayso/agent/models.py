@@ -13,8 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from sayso.actions.action import Action
-from sayso.actions.plan import HandOver, Plan
+from sayso.actions.model.definition import Action
+from sayso.actions.model.plan import HandOver, Plan
 from sayso.agent.base import Handles, Message, Planner
 from sayso.agent.grounding import ground_plan
 from sayso.agent.prompts import Prompt, load_prompt

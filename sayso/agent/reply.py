@@ -13,9 +13,9 @@ from typing import assert_never
 
 import orjson
 
-from sayso.actions.lowered import asked_before_less
-from sayso.actions.rows import ActionRow
-from sayso.actions.state import Status
+from sayso.actions.approvals.repository import asked_before_less
+from sayso.actions.model.action_row import ActionRow
+from sayso.actions.model.status import Status
 from sayso.errors import Code
 from sayso.money import Money
 from sayso.store.base import Reader

@@ -9,12 +9,11 @@ from typing import cast
 
 import orjson
 
-from sayso.actions.action import Assurance, Subject
-from sayso.actions.digest import hash_of_texts
-from sayso.actions.keys import check_key, check_repeated, read_by_key
-from sayso.actions.ledger import SYSTEM
-from sayso.actions.priority import WAITED_FOR, check_priority
-from sayso.actions.rows import ActionRow, dumps, read_action
+from sayso.actions.model.action_row import WAITED_FOR, ActionRow, check_priority, dumps, read_action
+from sayso.actions.model.definition import Assurance, Subject
+from sayso.actions.model.digest import hash_of_texts
+from sayso.actions.model.idempotency import check_key, check_repeated, read_by_key
+from sayso.actions.model.ledger import SYSTEM
 from sayso.agent.base import MAX_MESSAGE_CHARS, Message
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json, PiiRef
 from sayso.audit.log import AuditLog

@@ -12,11 +12,10 @@ from typing import Any, cast
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.types import Command
 
-from sayso.actions.proposals import Proposals
-from sayso.actions.reach import Reach
-from sayso.agent.base import Planner
+from sayso.actions.engine.proposals import Proposals
+from sayso.actions.model.ports import Reach
+from sayso.agent.base import Planner, Records
 from sayso.agent.graph import RunContext, RunState, build_graph, hand_over
-from sayso.agent.records import Records
 from sayso.agent.requests import (
     RequestRow,
     Requests,

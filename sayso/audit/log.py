@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from sayso.audit.entry import Entry
-from sayso.audit.notes.note import Checkpoint, Verifier, open_checkpoint, sign_checkpoint
+from sayso.audit.signed_note.note import Checkpoint, Verifier, open_checkpoint, sign_checkpoint
 from sayso.audit.signing.signer import LogSigner, public_part
 from sayso.audit.tree.merkle import Frontier, leaf_hash
 from sayso.errors import Code, ConfigError, IntegrityError

@@ -19,20 +19,20 @@ from typing import NoReturn, TextIO, TypeVar, cast
 
 import orjson
 
-from sayso.audit.logs import LOGS, judge_dropped
-from sayso.audit.notes.note import Verifier
-from sayso.audit.notes.policyfile import WitnessPolicy
-from sayso.audit.notes.stamped import (
+from sayso.audit.io_errors import drop_output
+from sayso.audit.log_of_logs import LOGS, judge_dropped
+from sayso.audit.safe_open import MAX_HELD_BYTES, read_start
+from sayso.audit.segments.sealed import pruned_size
+from sayso.audit.signed_note.note import Verifier
+from sayso.audit.signed_note.timestamps import (
     Authorities,
     judge_any_stamped,
     read_stamps,
 )
-from sayso.audit.regular import MAX_HELD_BYTES, read_start
-from sayso.audit.segments.sealed import pruned_size
+from sayso.audit.signed_note.witness_policy import WitnessPolicy
 from sayso.audit.signing.keys import ListedKey
-from sayso.audit.unwritten import drop_output
-from sayso.audit.verifying.bundle import BundleReader, Manifest, path_text
-from sayso.audit.verifying.checks import (
+from sayso.audit.verifier.bundle import BundleReader, Manifest, path_text
+from sayso.audit.verifier.checks import (
     Head,
     LogSource,
     OutsideCheckpoint,
@@ -40,12 +40,12 @@ from sayso.audit.verifying.checks import (
     judge_log,
     read_checkpoints,
 )
-from sayso.audit.verifying.database import LogDatabase, open_database
-from sayso.audit.verifying.description import describe, printable
-from sayso.audit.verifying.filtered import Filtered
-from sayso.audit.verifying.guard import add_unreadable, guard, guard_source
-from sayso.audit.verifying.one_segment import is_segment_file, judge_segment_file
-from sayso.audit.verifying.verification import (
+from sayso.audit.verifier.database import LogDatabase, open_database
+from sayso.audit.verifier.description import describe, printable
+from sayso.audit.verifier.filtered import Filtered
+from sayso.audit.verifier.guard import add_unreadable, guard, guard_source
+from sayso.audit.verifier.one_segment import is_segment_file, judge_segment_file
+from sayso.audit.verifier.verification import (
     Check,
     Damage,
     Findings,
@@ -54,7 +54,7 @@ from sayso.audit.verifying.verification import (
     Verification,
     combine,
 )
-from sayso.audit.verifying.walk import Progress, in_pages
+from sayso.audit.verifier.walk import Progress, in_pages
 from sayso.errors import Code, ConfigError, IntegrityError, SaysoError
 
 _T = TypeVar("_T")
@@ -414,7 +414,9 @@ def open_authorities(roots: Sequence[Path], stamps: Sequence[Path]) -> Authoriti
             "without certificates nobody knows whose time stamps count",
             next_step="pass --tsa-roots FILE",
         )
-    from sayso.audit.notes.authorities import TimeAuthorities  # needs an extra, and certificates
+    from sayso.audit.signed_note.authorities import (
+        TimeAuthorities,  # needs an extra, and certificates
+    )
 
     return TimeAuthorities.read(*roots)
 

@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from sayso.actions.action import FORBIDDEN_FIELDS, Action, Args
-from sayso.connectors.plain import plain
+from sayso.actions.model.definition import FORBIDDEN_FIELDS, Action, Args
 from sayso.errors import Code, RefusedError
 from sayso.money import Money
+from sayso.text import plain
 
 ECHO_LIMIT = 40
 """Characters of somebody else's input that a message repeats at most."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
-from sayso.actions.action import Action, Args, Subject
-from sayso.actions.snapshot import Absence, Call, Receipt, Record, Resolved
+from sayso.actions.model.definition import Action, Args, Subject
+from sayso.actions.model.snapshot import Absence, Call, Receipt, Record, Resolved
 
 
 class Connector(Protocol):

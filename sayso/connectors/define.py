@@ -19,10 +19,18 @@ import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Generic, TypeVar, get_type_hints
 
-from sayso.actions.action import Action, Args, Effect, FactType, FactValue, Guarantee, Subject
-from sayso.actions.snapshot import Absence, Call, Receipt, Record, Resolved
-from sayso.connectors.plain import plain
+from sayso.actions.model.definition import (
+    Action,
+    Args,
+    Effect,
+    FactType,
+    FactValue,
+    Guarantee,
+    Subject,
+)
+from sayso.actions.model.snapshot import Absence, Call, Receipt, Record, Resolved
 from sayso.errors import Code, ConfigError, RefusedError
+from sayso.text import plain
 
 C = TypeVar("C", bound="OwnConnector")
 A = TypeVar("A", bound=Args)

@@ -16,19 +16,19 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TypeVar, cast
 
-from sayso.actions.action import Action, Args, Subject
-from sayso.actions.reading import reading
-from sayso.actions.snapshot import Absence, Call, Receipt, Record, Resolved
+from sayso.actions.model.definition import Action, Args, Subject
+from sayso.actions.model.resolve import reading
+from sayso.actions.model.snapshot import Absence, Call, Receipt, Record, Resolved
 from sayso.connectors.arguments import ECHO_LIMIT, read_args
 from sayso.connectors.base import Connector, SubjectBook
-from sayso.connectors.contained import contained
-from sayso.connectors.hiding import Hiding
-from sayso.connectors.plain import plain
+from sayso.connectors.isolation import contained
+from sayso.connectors.redaction import Hiding
 from sayso.connectors.secret import Secret
 from sayso.connectors.setup import AskedSettings, Factory, Setup
 from sayso.errors import Code, ConfigError, RefusedError, RetryableError
 from sayso.ids import Clock
 from sayso.json import JsonObject, JsonValue
+from sayso.text import plain
 
 T = TypeVar("T")
 

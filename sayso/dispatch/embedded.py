@@ -12,9 +12,9 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sayso.connectors.contained import contained
+from sayso.connectors.isolation import contained
 from sayso.dispatch.base import Begin, Handler, Item
-from sayso.dispatch.stragglers import Stragglers
+from sayso.dispatch.clock_skew import Stragglers
 from sayso.errors import SaysoError, logged, logged_with_frames
 from sayso.ids import Clock, Tenant, monotonic_s, to_micros
 from sayso.store.base import Reader, Row, Store, integer, integer_or_none, text

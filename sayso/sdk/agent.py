@@ -9,7 +9,7 @@ import asyncio
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
-from sayso.actions.proposals import Proposals
+from sayso.actions.engine.proposals import Proposals
 from sayso.agent.requests import Requests
 from sayso.connectors.registry import Connectors
 from sayso.connectors.secret import Secret

@@ -12,7 +12,7 @@ from sayso.connectors.registry import Connectors
 from sayso.errors import Code, ConfigError
 from sayso.ids import Clock
 from sayso.json import JsonValue
-from sayso.sdk.connections import Connections
+from sayso.sdk.resources.connections import Connections
 from sayso.sdk.workspace import Workspace
 
 

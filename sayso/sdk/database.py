@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from sayso.errors import Code, ConfigError
 from sayso.sdk.workspace import Workspace
 from sayso.store.base import Reader, Store
-from sayso.store.sqlite import SqliteStore
+from sayso.store.sqlite.store import SqliteStore
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
 
-    from sayso.store.postgres import PostgresStore
+    from sayso.store.postgres.store import PostgresStore
 
 
 def open_store(workspace: Workspace, *, create: bool = False) -> Store:
@@ -62,11 +62,11 @@ def store_name(workspace: Workspace) -> str:
 
 def _open_postgres(url: str, *, create: bool, fleet: bool) -> PostgresStore:
     try:
-        from sayso.store.postgres import PostgresStore  # needs an extra
+        from sayso.store.postgres.store import PostgresStore  # needs an extra
     except ImportError as error:
         raise missing_postgres(error) from error
     if create:
-        from sayso.store.postgres_schema import migrate_postgres  # as above
+        from sayso.store.postgres.schema import migrate_postgres  # as above
 
         migrate_postgres(url)
         make_threads(url)
@@ -95,7 +95,7 @@ def open_snapshot(workspace: Workspace) -> Generator[Reader]:
         RetryableError: `store_unavailable`.
     """
     try:
-        from sayso.store.postgres import open_reader  # needs an extra
+        from sayso.store.postgres.store import open_reader  # needs an extra
     except ImportError as error:
         raise missing_postgres(error) from error
     with open_reader(workspace.store_url) as reader:
@@ -109,7 +109,7 @@ def make_threads(url: str) -> None:
         from psycopg.rows import dict_row
     except ImportError as error:
         raise missing_postgres(error) from error
-    from sayso.store.postgres_connection import APP_ROLE, OWNER_ROLE, SCHEMA, connect_plainly
+    from sayso.store.postgres.connection import APP_ROLE, OWNER_ROLE, SCHEMA, connect_plainly
 
     with connect_plainly(url) as connection:
         connection.row_factory = dict_row
@@ -150,7 +150,7 @@ async def _open_postgres_saver(url: str, stack: AsyncExitStack) -> BaseCheckpoin
         from psycopg_pool import AsyncConnectionPool
     except ImportError as error:
         raise missing_postgres(error) from error
-    from sayso.store.postgres_connection import planner_options
+    from sayso.store.postgres.connection import planner_options
 
     async def check(connection: AsyncConnection[DictRow]) -> None:
         await connection.execute("select 1")

@@ -9,18 +9,18 @@ from importlib import resources
 from pathlib import Path
 from secrets import token_bytes
 
-from sayso.actions.action import at_most_once
-from sayso.actions.cedar.policy import read_default_policy
+from sayso.actions.model.definition import at_most_once
+from sayso.actions.policy.cedar import read_default_policy
 from sayso.audit.entry import Actor, ActorKind
-from sayso.audit.notes.note import Ed25519Signer
+from sayso.audit.signed_note.note import Ed25519Signer
 from sayso.connectors.email.actions import actions_with
 from sayso.connectors.vault import new_key
 from sayso.errors import Code, ConfigError
-from sayso.sdk.app import Sayso
-from sayso.sdk.tokens import MAX_DAYS, Scope
+from sayso.sdk.client import Sayso
+from sayso.sdk.resources.tokens import MAX_DAYS, Scope
 from sayso.sdk.workspace import Workspace, write_secret_file
 from sayso.settings import FILE_NAME, read_settings
-from sayso.store.sqlite import SqliteStore
+from sayso.store.sqlite.store import SqliteStore
 
 TOKEN_FILE = ".sayso/person.token"  # noqa: S105  (a path, not a secret)
 """Where the first approver's token is kept, readable by its owner only."""

@@ -7,10 +7,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from sayso.actions.escalation import Escalation
-from sayso.actions.queue import ApprovalRow, Vote
-from sayso.actions.rows import ActionRow, receipt_json
-from sayso.actions.state import Status
+from sayso.actions.approvals.escalation import Escalation
+from sayso.actions.approvals.repository import ApprovalRow, Vote
+from sayso.actions.model.action_row import ActionRow, receipt_json
+from sayso.actions.model.status import Status
 from sayso.agent.requests import RequestRow
 from sayso.audit.entry import StoredEntry
 from sayso.errors import Code

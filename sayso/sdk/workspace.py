@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from sayso.actions.action import Action
-from sayso.actions.policy import Policy
-from sayso.audit.notes.note import Ed25519Signer
+from sayso.actions.model.definition import Action
+from sayso.actions.policy.base import Policy
+from sayso.audit.signed_note.note import Ed25519Signer
 from sayso.audit.signing.signer import LogSigner
 from sayso.connectors.secret import Secret, resolve_reference
 from sayso.errors import Code, ConfigError
@@ -124,7 +124,7 @@ class Workspace:
         Raises:
             ConfigError: `invalid_policy`, with file, rule and the next step.
         """
-        from sayso.actions.cedar.policy import (  # Cedar loads when used
+        from sayso.actions.policy.cedar import (  # Cedar loads when used
             CedarPolicy,
             read_default_policy,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Protocol, TypeAlias, TypeVar
+from typing import Final, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 SqlValue: TypeAlias = str | int | bytes | None
 Row: TypeAlias = Mapping[str, SqlValue]
@@ -151,3 +151,43 @@ def integer_or_none(row: Row, column: str) -> int | None:
     value = row[column]
     assert value is None or isinstance(value, int), column
     return value
+
+
+ROOM_BYTES: Final = 1024 * 1024
+"""So much has to fit beside a database; the entries of some dozens of actions do."""
+
+
+@runtime_checkable
+class Roomed(Protocol):
+    """A store that can tell whether it has room."""
+
+    async def check_room(self) -> None:
+        """Take some room and give it back at once; changes nothing that is stored.
+
+        Raises:
+            ConfigError: `store_full`, `store_read_only`, `store_unavailable`.
+        """
+        ...
+
+
+async def check_room(store: Store) -> None:
+    """The same for any store; one that cannot tell passes.
+
+    Raises:
+        ConfigError: `store_full`, `store_read_only`, `store_unavailable`.
+    """
+    if isinstance(store, Roomed):
+        await store.check_room()
+
+
+@runtime_checkable
+class Scrubbed(Protocol):
+    """A store that can clear its own files of what was deleted."""
+
+    async def scrub(self, *, rewrite: bool = False) -> bool:
+        """Clear the journal; with `rewrite`, write the whole file anew.
+
+        Returns:
+            Whether it is done; False while somebody else reads an older state.
+        """
+        ...

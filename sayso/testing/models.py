@@ -21,8 +21,8 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.runnables import Runnable, RunnableLambda
 from pydantic import BaseModel, Field
 
-from sayso.actions.action import Action
-from sayso.actions.plan import Plan, Step
+from sayso.actions.model.definition import Action
+from sayso.actions.model.plan import Plan, Step
 from sayso.agent.base import Handles
 from sayso.agent.playbooks.amounts import normalise, read_amounts
 from sayso.json import JsonValue

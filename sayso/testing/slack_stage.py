@@ -6,11 +6,10 @@ import contextlib
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 
-from sayso.sdk.app import Sayso
+from sayso.sdk.client import Sayso
 from sayso.surfaces.slack import create_slack_app
 from sayso.surfaces.slack.app import SlackApp
-from sayso.surfaces.slack.pace import Pace
-from sayso.surfaces.slack.patience import Patience
+from sayso.surfaces.slack.pace import Pace, Patience
 from sayso.testing.slack import CHANNEL, SIGNING_SECRET, TEAM, TOKEN, FakeSlack, render
 
 _USER = "U1"

@@ -9,12 +9,12 @@ from functools import partial
 import orjson
 from support.house import ShopHouse
 
-from sayso.actions.action import Subject
-from sayso.actions.approvals import Decided
-from sayso.actions.decision import Choice, Decision
-from sayso.actions.plan import OnFailure, Step
-from sayso.actions.proposals import Proposal
-from sayso.actions.rows import ActionRow
+from sayso.actions.approvals.decision import Choice, Decision
+from sayso.actions.approvals.service import Decided
+from sayso.actions.engine.proposals import Proposal
+from sayso.actions.model.action_row import ActionRow
+from sayso.actions.model.definition import Subject
+from sayso.actions.model.plan import OnFailure, Step
 from sayso.audit.entry import Actor, ActorKind
 from sayso.errors import RefusedError
 from sayso.ids import Tenant, to_micros

@@ -10,19 +10,19 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from actions.desk import ASKED, MAIN, USD, say, usd
+from support.faults.judge import Effect, Told, find_problems
+from support.shop import Books, Shop
 
-from sayso.actions.action import Guarantee, at_most_once, idempotent, verifiable
-from sayso.actions.engine import Boundary
+from sayso.actions.engine.engine import Boundary
+from sayso.actions.model.definition import Guarantee, at_most_once, idempotent, verifiable
 from sayso.errors import Code, SaysoError
 from sayso.ids import Clock
 from sayso.money import Money
-from sayso.sdk.app import Sayso
+from sayso.sdk.client import Sayso
 from sayso.sdk.views import ActionView
 from sayso.sdk.workspace import Workspace
 from sayso.store.base import Store
 from sayso.testing.clock import FakeClock
-from sayso.testing.faults.judge import Effect, Told, find_problems
-from sayso.testing.shop import Books, Shop
 
 VERIFIABLE = verifiable(settle_after_s=60)
 """The shop drops no repeated key then, so that a second call shows."""

@@ -6,14 +6,14 @@ from collections.abc import Awaitable, Callable
 
 from actions.desk import advance, decide, propose, say, shown, stock
 from support.house import ShopHouse
+from support.shop import Shop, ShopFault
 
-from sayso.actions.action import Guarantee
-from sayso.actions.decision import Choice
-from sayso.actions.settling import MAX_HARMLESS_CALLS
-from sayso.actions.snapshot import Absence, Call, Receipt
+from sayso.actions.approvals.decision import Choice
+from sayso.actions.engine.outcomes import MAX_HARMLESS_CALLS
+from sayso.actions.model.definition import Guarantee
+from sayso.actions.model.snapshot import Absence, Call, Receipt
 from sayso.errors import RetryableError
 from sayso.sdk.views import ActionView
-from sayso.testing.shop import Shop, ShopFault
 
 HIDDEN = [Absence.ABSENT] * 40
 """Look-ups that do not show it, more than an action gets until it ends."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from sayso.actions.action import Guarantee
-from sayso.actions.snapshot import Absence, Call, Receipt
+from support.shop import Shop
+
+from sayso.actions.model.definition import Guarantee
+from sayso.actions.model.snapshot import Absence, Call, Receipt
 from sayso.ids import Clock
-from sayso.testing.shop import Shop
 
 
 class SlowToShow(Shop):

@@ -22,14 +22,14 @@ from actions.desk import (
     usd,
 )
 from support.house import PEOPLE, POLICY, ShopHouse, open_shop
+from support.shop import RefundArgs, ShopFault
 
-from sayso.actions.decision import Choice, Decision
-from sayso.actions.engine import MAX_REVISIONS
+from sayso.actions.approvals.decision import Choice, Decision
+from sayso.actions.engine.engine import MAX_REVISIONS
 from sayso.audit.entry import Actor, ActorKind
 from sayso.errors import RefusedError
 from sayso.json import JsonValue
 from sayso.sdk.views import ActionView, ApprovalView
-from sayso.testing.shop import RefundArgs, ShopFault
 
 BIG = 60_000
 """Minor units for which two people are needed, one of them from finance."""

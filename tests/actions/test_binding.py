@@ -12,10 +12,10 @@ import orjson
 import pytest
 from actions.desk import ASKED, MAIN, advance, bodies, decide, open_rows, propose, say, shown, stock
 from support.house import ShopHouse, open_shop
+from support.shop import ShopFault
 
 from sayso.errors import Code, IntegrityError
 from sayso.sdk.views import ActionView
-from sayso.testing.shop import ShopFault
 
 Tamper = Callable[[sqlite3.Connection, str], None]
 """Changes the rows of one action."""

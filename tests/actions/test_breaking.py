@@ -19,17 +19,17 @@ from actions.desk import (
     usd,
 )
 from support.house import ShopHouse, open_shop
+from support.shop import Shop, ShopFault
 
-from sayso.actions.action import Action, Args, Subject
-from sayso.actions.decision import Choice
-from sayso.actions.plan import Plan, Step
-from sayso.actions.reading import MAX_BREAKS
-from sayso.actions.snapshot import Resolved
+from sayso.actions.approvals.decision import Choice
+from sayso.actions.model.definition import Action, Args, Subject
+from sayso.actions.model.plan import Plan, Step
+from sayso.actions.model.resolve import MAX_BREAKS
+from sayso.actions.model.snapshot import Resolved
 from sayso.agent.base import Handles, Message
 from sayso.errors import Code, OutcomeUnknownError, RetryableError
 from sayso.json import JsonValue
 from sayso.sdk.views import ActionView
-from sayso.testing.shop import Shop, ShopFault
 
 WORDS = "Ann Lee, ann@example.com"
 

@@ -24,9 +24,9 @@ from policy_cases import (
     with_facts,
 )
 
-from sayso.actions.action import Assurance, Effect
-from sayso.actions.cedar.policy import OWN_OBJECTS_ONLY, CedarPolicy
-from sayso.actions.policy import Approver, Outcome, Policy, Question
+from sayso.actions.model.definition import Assurance, Effect
+from sayso.actions.policy.base import Approver, Outcome, Policy, Question
+from sayso.actions.policy.cedar import OWN_OBJECTS_ONLY, CedarPolicy
 from sayso.money import Money
 
 

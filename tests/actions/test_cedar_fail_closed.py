@@ -24,12 +24,17 @@ from policy_cases import (
     with_facts,
 )
 
-from sayso.actions.action import Assurance, Effect, FactValue
-from sayso.actions.cedar.binding import compile_rules, evaluate, parse_entities, parse_schema
-from sayso.actions.cedar.policy import OWN_OBJECTS_ONLY, VERIFIED_ONLY, CedarPolicy
-from sayso.actions.cedar.rules import read_rules
-from sayso.actions.cedar.schema import build_request, schema_text
-from sayso.actions.policy import Outcome, Question
+from sayso.actions.model.definition import Assurance, Effect, FactValue
+from sayso.actions.policy.base import Outcome, Question
+from sayso.actions.policy.cedar import OWN_OBJECTS_ONLY, VERIFIED_ONLY, CedarPolicy
+from sayso.actions.policy.cedar_rules import read_rules
+from sayso.actions.policy.cedar_schema import build_request, schema_text
+from sayso.actions.policy.cedarpy_adapter import (
+    compile_rules,
+    evaluate,
+    parse_entities,
+    parse_schema,
+)
 from sayso.json import JsonValue
 from sayso.money import Money
 

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from policy_cases import ACTIONS, ROLES, SAMPLE, action, policy, rule
 
-from sayso.actions.action import Effect, FactType
-from sayso.actions.cedar.binding import parse_schema
-from sayso.actions.cedar.policy import CedarPolicy, read_default_policy
-from sayso.actions.cedar.rules import read_rules
-from sayso.actions.cedar.schema import schema_text
+from sayso.actions.model.definition import Effect, FactType
+from sayso.actions.policy.cedar import CedarPolicy, read_default_policy
+from sayso.actions.policy.cedar_rules import read_rules
+from sayso.actions.policy.cedar_schema import schema_text
+from sayso.actions.policy.cedarpy_adapter import parse_schema
 from sayso.errors import Code, ConfigError
 
 DEFAULT = read_default_policy()["default.cedar"]

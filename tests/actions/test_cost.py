@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TypeVar
 
 from support.house import make_shop_workspace
+from support.shop import Shop
 
 from sayso.money import Money
-from sayso.sdk.app import Sayso
+from sayso.sdk.client import Sayso
 from sayso.store.base import Transaction
-from sayso.store.sqlite import SqliteStore
+from sayso.store.sqlite.store import SqliteStore
 from sayso.testing.clock import FakeClock
-from sayso.testing.shop import Shop
 
 T = TypeVar("T")
 FEW, MANY = 10, 120

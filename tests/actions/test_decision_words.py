@@ -8,7 +8,7 @@ import pytest
 from actions.desk import ASKED, assert_verified, decide, propose, say, shown, stock, usd
 from support.house import open_shop
 
-from sayso.actions.decision import Choice
+from sayso.actions.approvals.decision import Choice
 from sayso.errors import RefusedError
 
 

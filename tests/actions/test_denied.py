@@ -19,9 +19,9 @@ from actions.desk import (
 from actions.shy_shop import Shy, refused_by_itself, waits_again
 from support.house import ShopHouse, open_shop
 
-from sayso.actions.action import Guarantee, idempotent, verifiable
-from sayso.actions.decision import Choice
-from sayso.actions.snapshot import Absence
+from sayso.actions.approvals.decision import Choice
+from sayso.actions.model.definition import Guarantee, idempotent, verifiable
+from sayso.actions.model.snapshot import Absence
 from sayso.errors import Code, RefusedError, RetryableError
 from sayso.sdk.views import ActionView
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from actions.desk import MAIN, PlugPulledError, propose, settle, stock
 from support.house import open_shop
+from support.shop import Shop, ShopFault
 
-from sayso.actions.action import Guarantee, at_most_once, idempotent, verifiable
-from sayso.actions.engine import Boundary
-from sayso.actions.snapshot import Call
-from sayso.testing.shop import Shop, ShopFault
+from sayso.actions.engine.engine import Boundary
+from sayso.actions.model.definition import Guarantee, at_most_once, idempotent, verifiable
+from sayso.actions.model.snapshot import Call
 
 SMALL = 2000
 """Minor units that run without anybody's yes."""

@@ -21,10 +21,10 @@ from actions.test_reminding import PEOPLE, TIMERS, pass_time, told
 from sdk.test_deciding import token_of
 from support.house import POLICY, ShopHouse, open_shop
 
-from sayso.actions.decision import Choice, Decision
-from sayso.actions.escalation import tell
-from sayso.actions.queue import get_approval
-from sayso.actions.rows import get_action
+from sayso.actions.approvals.decision import Choice, Decision
+from sayso.actions.approvals.escalation import tell
+from sayso.actions.approvals.repository import get_approval
+from sayso.actions.model.action_row import get_action
 from sayso.audit.entry import EntryKind, Json
 from sayso.ids import rfc3339, to_micros
 from sayso.json import JsonValue

@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 from actions.desk import advance, assert_verified, propose, settle, stock
 from support.house import open_shop
+from support.shop import Shop, ShopFault
 
-from sayso.actions.action import Action, Args, Subject, verifiable
-from sayso.actions.reading import read_target
-from sayso.actions.recovery import MAX_LOOKS
-from sayso.actions.snapshot import Absence, Call, Receipt, Record, Resolved
-from sayso.connectors.contained import contained
+from sayso.actions.engine.reconcile import MAX_LOOKS
+from sayso.actions.model.definition import Action, Args, Subject, verifiable
+from sayso.actions.model.resolve import read_target
+from sayso.actions.model.snapshot import Absence, Call, Receipt, Record, Resolved
+from sayso.connectors.isolation import contained
 from sayso.connectors.registry import Connectors
 from sayso.errors import Code, RetryableError
-from sayso.testing.shop import Shop, ShopFault
 
 
 class OddEnd(BaseException):

@@ -24,31 +24,31 @@ from actions.fault_life import (
     put_orders,
     stocked,
 )
-from support.house import make_shop_workspace
-from support.postgres import FAST
-
-from sayso.actions.action import Guarantee
-from sayso.actions.engine import Boundary
-from sayso.errors import Code
-from sayso.sdk.database import open_store
-from sayso.sdk.workspace import Workspace
-from sayso.store.postgres_schema import migrate_postgres
-from sayso.testing.clock import FakeClock, FileClock
-from sayso.testing.faults import QUICK_FAULTS, FaultProxy, HttpFault, Points
-from sayso.testing.faults.crash import crash_at, paused_at, run_child
-from sayso.testing.faults.judge import find_problems
-from sayso.testing.faults.postgres import (
+from support.faults.crash import crash_at, paused_at, run_child
+from support.faults.judge import find_problems
+from support.faults.postgres import (
     Side,
     cutting_proxy,
     end_connections,
     full_disk,
     read_only_server,
 )
-from sayso.testing.faults.sqlite import FailingDisk, SqliteTrouble, fail_statement
-from sayso.testing.faults.stores import COMMITTED, FAILED, UNIT_END, TappedStore
-from sayso.testing.faults.sweep import sweep
-from sayso.testing.http_shop import HttpShop, ShopServer
-from sayso.testing.postgres import PostgresServer, run_postgres
+from support.faults.sqlite import FailingDisk, SqliteTrouble, fail_statement
+from support.faults.stores import COMMITTED, FAILED, UNIT_END, TappedStore
+from support.faults.sweep import sweep
+from support.house import make_shop_workspace
+from support.http_shop import HttpShop, ShopServer
+from support.postgres import FAST
+from support.postgres_server import PostgresServer, run_postgres
+
+from sayso.actions.engine.engine import Boundary
+from sayso.actions.model.definition import Guarantee
+from sayso.errors import Code
+from sayso.sdk.database import open_store
+from sayso.sdk.workspace import Workspace
+from sayso.store.postgres.schema import migrate_postgres
+from sayso.testing.clock import FakeClock, FileClock
+from sayso.testing.faults import QUICK_FAULTS, FaultProxy, HttpFault, Points
 
 EVERY = int(os.environ.get("SAYSO_FAULTS_EVERY", "0"))
 BY_GUARANTEE = pytest.mark.parametrize("guarantee", GUARANTEES.values(), ids=lambda one: one.kind)

@@ -28,25 +28,25 @@ from actions.desk import (
 )
 from actions.test_reminding import PEOPLE, TIMERS, told
 from actions.test_undoing import RULES, gift, plan_of, refund, submit
+from support.faults.sqlite import fail_statement
+from support.faults.stores import TappedStore
+from support.faults.sweep import sweep
+from support.gift_shop import GiftShop
 from support.house import ShopHouse, make_shop_workspace
+from support.shop import ShopFault
 
-from sayso.actions.action import verifiable
-from sayso.actions.decision import Choice
-from sayso.actions.plan import OnFailure
-from sayso.actions.resolution import Resolution
-from sayso.actions.stopping import Resumption
+from sayso.actions.approvals.decision import Choice
+from sayso.actions.controls.kill_switch import Resumption
+from sayso.actions.controls.manual_resolution import Resolution
+from sayso.actions.model.definition import verifiable
+from sayso.actions.model.plan import OnFailure
 from sayso.audit.entry import Actor, ActorKind
 from sayso.errors import Code, RefusedError, SaysoError
 from sayso.money import Money
-from sayso.sdk.app import Sayso
-from sayso.store.sqlite import SqliteStore
+from sayso.sdk.client import Sayso
+from sayso.store.sqlite.store import SqliteStore
 from sayso.testing.clock import FakeClock
 from sayso.testing.faults import Points
-from sayso.testing.faults.sqlite import fail_statement
-from sayso.testing.faults.stores import TappedStore
-from sayso.testing.faults.sweep import sweep
-from sayso.testing.gift_shop import GiftShop
-from sayso.testing.shop import ShopFault
 
 
 @contextlib.contextmanager

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from actions.desk import ASKED, MAIN, advance, bodies, decide, open_rows, propose, say, shown, stock
 from support.house import ShopHouse, open_shop
+from support.shop import ShopFault
 
 from sayso.errors import Code, IntegrityError
 from sayso.sdk.views import ActionView
-from sayso.testing.shop import ShopFault
 
 VOTE = (
     "insert into vote select tenant, id, revision, ?1, 'approve', digest, 'cli', updated_at"

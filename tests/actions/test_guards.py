@@ -26,14 +26,14 @@ from actions.desk import (
     stock,
 )
 from support.house import PEOPLE, POLICY, ShopHouse, make_shop_workspace, open_shop
+from support.shop import Shop, ShopFault
 
-from sayso.actions.action import idempotent
+from sayso.actions.model.definition import idempotent
 from sayso.errors import SaysoError
-from sayso.sdk.app import Sayso
+from sayso.sdk.client import Sayso
 from sayso.sdk.views import ActionView
 from sayso.settings import PersonSection
 from sayso.testing.clock import FakeClock
-from sayso.testing.shop import Shop, ShopFault
 
 pytestmark = pytest.mark.promise("guards:closed")
 

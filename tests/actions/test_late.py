@@ -14,18 +14,18 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from sdk.customers import MARIA
 from support.house import ShopHouse, open_shop
+from support.shop import ShopFault
 
-from sayso.actions.action import at_most_once, idempotent
-from sayso.actions.decision import Choice
-from sayso.actions.rows import ActionRow, get_action
-from sayso.actions.snapshot import Absence, Call
+from sayso.actions.approvals.decision import Choice
+from sayso.actions.model.action_row import ActionRow, get_action
+from sayso.actions.model.definition import at_most_once, idempotent
+from sayso.actions.model.snapshot import Absence, Call
 from sayso.errors import Code, RetryableError
 from sayso.sdk.views import ActionView
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.show import show_action
 from sayso.surfaces.slack.card import build_message
 from sayso.telemetry import Telemetry
-from sayso.testing.shop import ShopFault
 
 AWAY = RetryableError(Code.PROVIDER_UNAVAILABLE, "closed")
 

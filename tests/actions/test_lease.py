@@ -10,20 +10,20 @@ from typing import TypeVar
 import pytest
 from actions.desk import MAIN, USD, stock, usd
 from support.house import ShopHouse, make_shop_workspace, open_shop
+from support.shop import Shop
 
-from sayso.actions.action import at_most_once
-from sayso.actions.engine import EngineSettings
-from sayso.actions.lease import LeaseKeeper
-from sayso.actions.rows import ActionRow, get_action
-from sayso.actions.snapshot import Absence, Call, Receipt
+from sayso.actions.engine.engine import EngineSettings
+from sayso.actions.engine.lease import LeaseKeeper
+from sayso.actions.model.action_row import ActionRow, get_action
+from sayso.actions.model.definition import at_most_once
+from sayso.actions.model.snapshot import Absence, Call, Receipt
 from sayso.errors import Code, ConfigError, RetryableError, SaysoError
 from sayso.ids import to_micros
 from sayso.money import Money
-from sayso.sdk.app import Sayso
+from sayso.sdk.client import Sayso
 from sayso.sdk.database import open_store
 from sayso.store.base import Reader, Store, Transaction
 from sayso.testing.clock import FakeClock
-from sayso.testing.shop import Shop
 
 T = TypeVar("T")
 PAID = Receipt(id="pay_1", status="paid", amount=Money(100, USD))

@@ -30,17 +30,17 @@ from hypothesis.stateful import (
 )
 from support.house import PEOPLE, POLICY, STORE_URLS, ShopHouse, open_shop
 from support.postgres import fresh_database
+from support.postgres_server import PostgresServer
+from support.shop import Shop, ShopFault
 
-from sayso.actions.action import Guarantee, at_most_once, idempotent, verifiable
-from sayso.actions.decision import Choice
-from sayso.actions.engine import Boundary
+from sayso.actions.approvals.decision import Choice
+from sayso.actions.engine.engine import Boundary
+from sayso.actions.model.definition import Guarantee, at_most_once, idempotent, verifiable
 from sayso.errors import SaysoError
 from sayso.json import JsonValue
 from sayso.money import Money
-from sayso.store.postgres_connection import connect_plainly
+from sayso.store.postgres.connection import connect_plainly
 from sayso.testing.clock import FakeClock
-from sayso.testing.postgres import PostgresServer
-from sayso.testing.shop import Shop, ShopFault
 
 T = TypeVar("T")
 EXAMPLES = int(os.environ.get("SAYSO_MACHINE_EXAMPLES", "30"))

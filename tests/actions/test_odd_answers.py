@@ -26,12 +26,13 @@ from actions.desk import (
     usd,
 )
 from support.house import open_shop
+from support.shop import Shop, ShopFault
 
-from sayso.actions.action import Action, Args, Subject, at_most_once, verifiable
-from sayso.actions.calls import look_up, outcome_of
-from sayso.actions.decision import Choice
-from sayso.actions.recovery import MAX_LOOKS
-from sayso.actions.snapshot import Absence, Call, Receipt, Resolved
+from sayso.actions.approvals.decision import Choice
+from sayso.actions.engine.reconcile import MAX_LOOKS
+from sayso.actions.model.attempt import look_up, outcome_of
+from sayso.actions.model.definition import Action, Args, Subject, at_most_once, verifiable
+from sayso.actions.model.snapshot import Absence, Call, Receipt, Resolved
 from sayso.connectors.registry import Connectors
 from sayso.errors import (
     Code,
@@ -42,7 +43,6 @@ from sayso.errors import (
 )
 from sayso.json import JsonValue
 from sayso.money import Money
-from sayso.testing.shop import Shop, ShopFault
 
 ODD_TEXT = "\ud800 \0 \u202e " + "x" * 100_000
 DETAILS = cast("dict[str, JsonValue]", {"at": object(), "\ud800": 2**70})

@@ -19,17 +19,17 @@ from actions.desk import (
     usd,
 )
 from support.house import ShopHouse, open_shop
+from support.shop import Shop, ShopFault
 
-from sayso.actions.action import Subject, at_most_once
-from sayso.actions.decision import Choice
-from sayso.actions.plan import Step
-from sayso.actions.resolution import Resolution
+from sayso.actions.approvals.decision import Choice
+from sayso.actions.controls.manual_resolution import Resolution
+from sayso.actions.model.definition import Subject, at_most_once
+from sayso.actions.model.plan import Step
 from sayso.agent.base import Message
 from sayso.agent.requests import Ask
 from sayso.audit.entry import Actor, ActorKind
 from sayso.errors import RefusedError
 from sayso.sdk.views import ActionView
-from sayso.testing.shop import Shop, ShopFault
 
 MARIA = Actor(kind=ActorKind.PERSON, id="maria")
 

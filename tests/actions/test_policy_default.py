@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from policy_cases import NOON, action, people, person, with_facts
 
-from sayso.actions.action import (
+from sayso.actions.model.definition import (
     Action,
     Assurance,
     Effect,
@@ -20,14 +20,14 @@ from sayso.actions.action import (
     Subject,
     at_most_once,
 )
-from sayso.actions.cedar.policy import (
+from sayso.actions.model.snapshot import Resolved
+from sayso.actions.policy.base import Approver, History, Judgement, Outcome, Question
+from sayso.actions.policy.cedar import (
     DEFAULT_ROLES,
     CedarPolicy,
     read_default_policy,
 )
-from sayso.actions.cedar.schema import build_request
-from sayso.actions.policy import Approver, History, Judgement, Outcome, Question
-from sayso.actions.snapshot import Resolved
+from sayso.actions.policy.cedar_schema import build_request
 from sayso.connectors.email.actions import actions_with
 from sayso.connectors.stripe.actions import CANCEL_SUBSCRIPTION, CREDIT, REFUND
 from sayso.money import Money

@@ -7,16 +7,16 @@ from pathlib import Path
 
 from policy_cases import ACTIONS, ROLES, question, rule
 
-from sayso.actions.action import Effect, at_most_once
-from sayso.actions.cedar.policy import (
+from sayso.actions.model.definition import Effect, at_most_once
+from sayso.actions.policy.cedar import (
     DEFAULT_ROLES,
     OWN_OBJECTS_ONLY,
     VERIFIED_ONLY,
     CedarPolicy,
     read_default_policy,
 )
-from sayso.actions.cedar.rules import MAX_RULE_DEPTH, MAX_RULE_TOKENS
-from sayso.actions.cedar.schema import CONTEXT_FIELDS, ENTITY_ATTRIBUTES, schema_text
+from sayso.actions.policy.cedar_rules import MAX_RULE_DEPTH, MAX_RULE_TOKENS
+from sayso.actions.policy.cedar_schema import CONTEXT_FIELDS, ENTITY_ATTRIBUTES, schema_text
 from sayso.connectors.email.actions import actions_with
 from sayso.connectors.stripe.actions import CANCEL_SUBSCRIPTION, CREDIT, REFUND
 

@@ -26,10 +26,10 @@ from actions.desk import (
 )
 from support.house import POLICY, ShopHouse, open_shop
 
-from sayso.actions.action import Subject
-from sayso.actions.decision import Choice
-from sayso.actions.plan import Step
-from sayso.actions.proposals import Proposal
+from sayso.actions.approvals.decision import Choice
+from sayso.actions.engine.proposals import Proposal
+from sayso.actions.model.definition import Subject
+from sayso.actions.model.plan import Step
 from sayso.audit.entry import Actor, ActorKind
 from sayso.errors import RefusedError
 from sayso.json import JsonValue

@@ -12,7 +12,7 @@ import pytest
 from actions.desk import assert_verified, bodies
 from support.house import ShopHouse, open_shop
 
-from sayso.actions.rates import Rate
+from sayso.actions.controls.rate_limit import Rate
 from sayso.errors import Code, ConfigError
 from sayso.ids import to_micros
 from sayso.money import Money

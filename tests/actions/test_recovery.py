@@ -26,23 +26,23 @@ from actions.desk import (
 from actions.slow_shop import SlowToShow
 from actions.test_lease import CountingStore
 from support.house import ShopHouse, open_shop
+from support.shop import Shop, ShopFault
 
-from sayso.actions.action import Guarantee, at_most_once, idempotent, verifiable
-from sayso.actions.decision import Choice
-from sayso.actions.engine import Boundary, EngineSettings
-from sayso.actions.ledger import Ledger
-from sayso.actions.moves import Moves
-from sayso.actions.rows import get_action
-from sayso.actions.settling import MAX_HARMLESS_CALLS, Settlements
-from sayso.actions.snapshot import Absence, Call, Receipt
+from sayso.actions.approvals.decision import Choice
+from sayso.actions.approvals.transitions import Moves
+from sayso.actions.engine.engine import Boundary, EngineSettings
+from sayso.actions.engine.outcomes import MAX_HARMLESS_CALLS, Settlements
+from sayso.actions.model.action_row import get_action
+from sayso.actions.model.definition import Guarantee, at_most_once, idempotent, verifiable
+from sayso.actions.model.ledger import Ledger
+from sayso.actions.model.snapshot import Absence, Call, Receipt
 from sayso.audit.personal import Personal
 from sayso.errors import Code, IntegrityError, RetryableError
 from sayso.money import Money
-from sayso.sdk.app import Sayso
+from sayso.sdk.client import Sayso
 from sayso.sdk.database import open_store
 from sayso.store.base import Transaction
 from sayso.testing.clock import FakeClock
-from sayso.testing.shop import Shop, ShopFault
 
 
 @pytest.mark.promise("engine:one-effect:lost-answer")

@@ -10,7 +10,7 @@ import pytest
 from actions.desk import assert_verified, bodies, propose, say, shown, stock
 from support.house import ShopHouse, open_shop
 
-from sayso.actions.decision import Choice
+from sayso.actions.approvals.decision import Choice
 from sayso.errors import Code, ConfigError, RefusedError
 from sayso.settings import parse_settings
 

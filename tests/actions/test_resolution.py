@@ -7,15 +7,15 @@ from typing import Literal
 
 import pytest
 from support.house import ShopHouse, open_shop
+from support.shop import Shop, ShopFault
 
-from sayso.actions.action import at_most_once
-from sayso.actions.resolution import Resolution
+from sayso.actions.controls.manual_resolution import Resolution
+from sayso.actions.model.definition import at_most_once
 from sayso.audit.entry import Actor, ActorKind
 from sayso.errors import RefusedError
 from sayso.ids import Tenant
 from sayso.money import Money
 from sayso.sdk.views import ActionView
-from sayso.testing.shop import Shop, ShopFault
 
 
 async def lose_an_answer(house: ShopHouse) -> ActionView:

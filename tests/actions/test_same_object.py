@@ -24,15 +24,16 @@ from actions.desk import (
 )
 from actions.test_resolution import found
 from support.house import POLICY, ShopHouse, open_shop
+from support.shop import Shop, ShopFault
 
-from sayso.actions.action import Action, Args, Subject, at_most_once, verifiable
-from sayso.actions.holding import Holding, Obstacle
-from sayso.actions.ledger import Ledger
-from sayso.actions.moves import Moves
-from sayso.actions.plan import Step
-from sayso.actions.rows import ActionRow, get_action
-from sayso.actions.snapshot import Call, Resolved
-from sayso.actions.state import FINAL, Status
+from sayso.actions.approvals.transitions import Moves
+from sayso.actions.controls.blocking import Holding, Obstacle
+from sayso.actions.model.action_row import ActionRow, get_action
+from sayso.actions.model.definition import Action, Args, Subject, at_most_once, verifiable
+from sayso.actions.model.ledger import Ledger
+from sayso.actions.model.plan import Step
+from sayso.actions.model.snapshot import Call, Resolved
+from sayso.actions.model.status import FINAL, Status
 from sayso.audit.entry import EntryKind
 from sayso.audit.personal import Personal
 from sayso.errors import Code
@@ -41,7 +42,6 @@ from sayso.json import JsonValue
 from sayso.money import Money
 from sayso.sdk.views import ActionView
 from sayso.store.base import Reader, Transaction, integer_or_none, text
-from sayso.testing.shop import Shop, ShopFault
 
 OFTEN = POLICY.replace("count30d < 3", "count30d < 99")
 

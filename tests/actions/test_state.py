@@ -29,24 +29,24 @@ from actions.desk import (
 )
 from actions.shy_shop import ENDINGS, Shy, refused_by_itself, waits_again
 from support.house import ShopHouse, open_shop
+from support.shop import Shop, ShopFault
 
-from sayso.actions.action import at_most_once, idempotent
-from sayso.actions.decision import Choice
-from sayso.actions.engine import Boundary
-from sayso.actions.ledger import Ledger
-from sayso.actions.plan import Step
-from sayso.actions.resolution import Resolution
-from sayso.actions.rows import get_action
-from sayso.actions.state import FINAL, START, TRANSITIONS, Status, check_transition
+from sayso.actions.approvals.decision import Choice
+from sayso.actions.controls.manual_resolution import Resolution
+from sayso.actions.engine.engine import Boundary
+from sayso.actions.model.action_row import get_action
+from sayso.actions.model.definition import at_most_once, idempotent
+from sayso.actions.model.ledger import Ledger
+from sayso.actions.model.plan import Step
+from sayso.actions.model.status import FINAL, START, TRANSITIONS, Status, check_transition
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind
-from sayso.audit.verifying.state_checks import ENDED
+from sayso.audit.verifier.state_checks import ENDED
 from sayso.errors import IntegrityError
 from sayso.json import JsonValue
 from sayso.money import Money
 from sayso.sdk.views import ActionView
 from sayso.store.base import Transaction
 from sayso.store.queries import named_queries
-from sayso.testing.shop import Shop, ShopFault
 
 Way = tuple[str, Status, EntryKind]
 TABLE: set[Way] = {

@@ -28,12 +28,13 @@ from actions.desk import (
 from actions.test_resolution import found
 from actions.test_same_object import OFTEN, serve
 from support.house import ShopHouse, open_shop
+from support.shop import Shop, ShopFault
 
-from sayso.actions.action import verifiable
-from sayso.actions.engine import Boundary
-from sayso.actions.rows import get_action
-from sayso.actions.snapshot import Call
-from sayso.actions.stopping import Resumption, Stops
+from sayso.actions.controls.kill_switch import Resumption, Stops
+from sayso.actions.engine.engine import Boundary
+from sayso.actions.model.action_row import get_action
+from sayso.actions.model.definition import verifiable
+from sayso.actions.model.snapshot import Call
 from sayso.audit.entry import Actor, ActorKind
 from sayso.audit.personal import Personal
 from sayso.errors import RefusedError, SaysoError
@@ -42,7 +43,6 @@ from sayso.json import JsonValue
 from sayso.sdk.views import ActionView, StopView
 from sayso.store.base import Reader, Store, Transaction
 from sayso.testing.clock import FakeClock
-from sayso.testing.shop import Shop, ShopFault
 
 T = TypeVar("T")
 MARIA = Actor(kind=ActorKind.PERSON, id="maria")

@@ -10,8 +10,8 @@ from actions.desk import ASKED, assert_verified, bodies, propose, run_due, say, 
 from actions.test_undoing import open_gifts, plan_of, refund, states, submit
 from support.house import ShopHouse
 
-from sayso.actions.decision import Choice, Decision
-from sayso.actions.plan import OnFailure
+from sayso.actions.approvals.decision import Choice, Decision
+from sayso.actions.model.plan import OnFailure
 from sayso.errors import Code, RefusedError
 from sayso.json import JsonValue
 

@@ -23,18 +23,18 @@ from actions.desk import (
     usd,
 )
 from actions.slow_shop import SlowToShow
+from support.gift_shop import GiftShop
 from support.house import POLICY, ShopHouse, open_shop
+from support.shop import ShopFault
 
-from sayso.actions.action import verifiable
-from sayso.actions.decision import Choice
-from sayso.actions.engine import Boundary
-from sayso.actions.plan import OnFailure, Step
+from sayso.actions.approvals.decision import Choice
+from sayso.actions.engine.engine import Boundary
+from sayso.actions.model.definition import verifiable
+from sayso.actions.model.plan import OnFailure, Step
 from sayso.errors import RetryableError
 from sayso.json import JsonValue
 from sayso.sdk.views import ActionView
 from sayso.testing.clock import FakeClock
-from sayso.testing.gift_shop import GiftShop
-from sayso.testing.shop import ShopFault
 
 OFTEN = POLICY.replace("count30d < 3", "count30d < 300")
 RULES = (

@@ -22,20 +22,20 @@ from actions.test_undoing import RULES, gift, refund
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from support.gift_shop import GiftShop
 from support.house import ShopHouse, open_shop
+from support.shop import ShopFault
 
-from sayso.actions.action import Guarantee, at_most_once, idempotent, verifiable
-from sayso.actions.decision import Choice
-from sayso.actions.engine import Boundary
-from sayso.actions.plan import OnFailure, Step
-from sayso.actions.resolution import Resolution
-from sayso.actions.rows import ActionRow, read_action
-from sayso.actions.state import FINAL, Status
-from sayso.actions.stopping import Resumption
+from sayso.actions.approvals.decision import Choice
+from sayso.actions.controls.kill_switch import Resumption
+from sayso.actions.controls.manual_resolution import Resolution
+from sayso.actions.engine.engine import Boundary
+from sayso.actions.model.action_row import ActionRow, read_action
+from sayso.actions.model.definition import Guarantee, at_most_once, idempotent, verifiable
+from sayso.actions.model.plan import OnFailure, Step
+from sayso.actions.model.status import FINAL, Status
 from sayso.errors import SaysoError
 from sayso.testing.clock import FakeClock
-from sayso.testing.gift_shop import GiftShop
-from sayso.testing.shop import ShopFault
 
 T = TypeVar("T")
 EXAMPLES = int(os.environ.get("SAYSO_UNDOING_EXAMPLES", "10"))

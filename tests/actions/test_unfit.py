@@ -10,14 +10,14 @@ from typing import cast
 import pytest
 from actions.desk import MAIN, assert_verified, bodies, propose, stock, submit_plan, usd
 from support.house import ShopHouse, open_shop
+from support.shop import Shop
 
-from sayso.actions.action import Action, Args, Subject
-from sayso.actions.plan import Step
-from sayso.actions.rows import get_action
-from sayso.actions.snapshot import Resolved
+from sayso.actions.model.action_row import get_action
+from sayso.actions.model.definition import Action, Args, Subject
+from sayso.actions.model.plan import Step
+from sayso.actions.model.snapshot import Resolved
 from sayso.audit.entry import Actor, ActorKind
 from sayso.errors import Code, RefusedError
-from sayso.testing.shop import Shop
 
 FLOATS = cast("dict[str, int]", {"paid": 0.5})
 LISTS = cast("dict[str, int]", {"order.refunded": [1]})

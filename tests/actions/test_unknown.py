@@ -24,14 +24,14 @@ from actions.test_resolution import found
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from support.house import POLICY, open_shop
+from support.shop import Shop, ShopFault
 
-from sayso.actions.action import Guarantee, at_most_once, idempotent, verifiable
-from sayso.actions.engine import Boundary
-from sayso.sdk.figures import read_figures
+from sayso.actions.engine.engine import Boundary
+from sayso.actions.model.definition import Guarantee, at_most_once, idempotent, verifiable
+from sayso.sdk.resources.figures import read_figures
 from sayso.surfaces.cli.card import card_rows
 from sayso.surfaces.slack.card import build_message
 from sayso.telemetry import Telemetry
-from sayso.testing.shop import Shop, ShopFault
 
 
 def counted(reader: InMemoryMetricReader, name: str = "sayso.actions.left") -> dict[str, int]:

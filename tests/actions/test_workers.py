@@ -23,22 +23,22 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from support.house import PEOPLE, POLICY, ShopHouse, open_shop
+from support.shop import Shop, ShopFault
 
-from sayso.actions.action import Guarantee, at_most_once, idempotent, verifiable
-from sayso.actions.decision import Choice
-from sayso.actions.engine import Boundary
-from sayso.actions.plan import Step
-from sayso.actions.rows import ActionRow, read_action
-from sayso.actions.snapshot import Call
-from sayso.actions.state import CALLED, FINAL, Status
-from sayso.actions.stopping import Resumption
+from sayso.actions.approvals.decision import Choice
+from sayso.actions.controls.kill_switch import Resumption
+from sayso.actions.engine.engine import Boundary
+from sayso.actions.model.action_row import ActionRow, read_action
+from sayso.actions.model.definition import Guarantee, at_most_once, idempotent, verifiable
+from sayso.actions.model.plan import Step
+from sayso.actions.model.snapshot import Call
+from sayso.actions.model.status import CALLED, FINAL, Status
 from sayso.errors import Code, RefusedError, RetryableError, SaysoError
 from sayso.ids import to_micros
 from sayso.json import JsonValue
 from sayso.money import Money
 from sayso.store.base import Reader, integer_or_none, text
 from sayso.testing.clock import FakeClock
-from sayso.testing.shop import Shop, ShopFault
 
 T = TypeVar("T")
 EXAMPLES = int(os.environ.get("SAYSO_WORKERS_EXAMPLES", "25"))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sayso.actions.action import Action, Args, Effect, at_most_once
-from sayso.actions.snapshot import Record
+from sayso.actions.model.definition import Action, Args, Effect, at_most_once
+from sayso.actions.model.snapshot import Record
 from sayso.agent.base import Handles, Message
 from sayso.connectors.stripe.actions import CANCEL_SUBSCRIPTION, CREDIT, REFUND
 from sayso.money import Money

@@ -11,7 +11,7 @@ from agent.shop import ACTIONS, APOLOGY, HANDLES, LAMP, MUG, SUBSCRIPTION, charg
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sayso.actions.plan import Plan, Step
+from sayso.actions.model.plan import Plan, Step
 from sayso.agent.base import Handles, Message
 from sayso.agent.grounding import ProblemKind, Problems, ground_plan
 from sayso.json import JsonValue

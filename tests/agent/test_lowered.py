@@ -11,8 +11,8 @@ from agent.test_reply import CLAIMS, outcome
 from agent.test_run import Scripted, plan, refund
 from support.house import ShopHouse, open_shop
 
-from sayso.actions.decision import Choice
-from sayso.actions.state import Status
+from sayso.actions.approvals.decision import Choice
+from sayso.actions.model.status import Status
 from sayso.agent.reply import write_reply
 from sayso.money import Money
 from sayso.sdk.views import RequestView

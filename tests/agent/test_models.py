@@ -14,8 +14,8 @@ from agent.playbook_cases import ASKED
 from agent.shop import ACTIONS, HANDLES, LAMP, MUG, SUBSCRIPTION, said
 from langchain_core.messages import BaseMessage
 
-from sayso.actions.action import Action
-from sayso.actions.plan import HandOver, Plan
+from sayso.actions.model.definition import Action
+from sayso.actions.model.plan import HandOver, Plan
 from sayso.agent.base import Handles, Message, Planner
 from sayso.agent.grounding import Problems, ground_plan
 from sayso.agent.models import ModelPlanner, ModelSettings, PlannerChain, Price, open_model

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from agent.shop import ACTIONS, HANDLES
 
-from sayso.actions.action import Action, Args, Effect, at_most_once
-from sayso.actions.plan import Plan
+from sayso.actions.model.definition import Action, Args, Effect, at_most_once
+from sayso.actions.model.plan import Plan
 from sayso.agent.playbooks import PlaybookPlanner, load_playbooks, read_playbook, read_shipped
 from sayso.errors import Code, ConfigError
 from sayso.settings import parse_settings

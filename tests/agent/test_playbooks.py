@@ -13,8 +13,8 @@ from agent.shop import ACTIONS, HANDLES, LAMP, MUG, SUBSCRIPTION, charge, said
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sayso.actions.plan import HandOver, Plan, Step
-from sayso.actions.snapshot import Record
+from sayso.actions.model.plan import HandOver, Plan, Step
+from sayso.actions.model.snapshot import Record
 from sayso.agent.base import Handles, Message
 from sayso.agent.grounding import ground_plan
 from sayso.agent.playbooks import load_playbooks

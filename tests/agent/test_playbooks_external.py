@@ -19,7 +19,7 @@ from typing import cast
 import pytest
 from agent.shop import ACTIONS, MUG, SUBSCRIPTION, charge
 
-from sayso.actions.plan import Plan
+from sayso.actions.model.plan import Plan
 from sayso.agent.base import Handles
 from sayso.agent.playbooks import load_playbooks
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sayso.actions.state import Status
+from sayso.actions.model.status import Status
 from sayso.agent.reply import StepOutcome, write_hand_over, write_reply
 from sayso.errors import Code
 from sayso.money import Money

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 from support.house import ShopHouse, make_shop_workspace, open_shop
+from support.shop import Shop, ShopFault
 
-from sayso.actions.action import Action, Subject
-from sayso.actions.decision import Choice, Decision
-from sayso.actions.plan import HandOver, Plan, Step
-from sayso.actions.snapshot import Record
+from sayso.actions.approvals.decision import Choice, Decision
+from sayso.actions.model.definition import Action, Subject
+from sayso.actions.model.plan import HandOver, Plan, Step
+from sayso.actions.model.snapshot import Record
 from sayso.agent.base import Handles, Message
 from sayso.agent.requests import get_request
 from sayso.agent.runner import MAX_ATTEMPTS
@@ -23,9 +24,8 @@ from sayso.errors import Code, RefusedError, RetryableError
 from sayso.ids import Tenant
 from sayso.json import JsonValue
 from sayso.money import Money
-from sayso.sdk.app import Sayso
+from sayso.sdk.client import Sayso
 from sayso.sdk.views import RequestView
-from sayso.testing.shop import Shop, ShopFault
 
 MAIN = Tenant("main")
 

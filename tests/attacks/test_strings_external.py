@@ -23,12 +23,12 @@ from support.pages import ALLOWED, ATTRIBUTES, Tags
 from support.workspace import make_workspace
 
 from sayso import Sayso
-from sayso.actions.decision import Choice, Decision
+from sayso.actions.approvals.decision import Choice, Decision
+from sayso.sandbox import Sandbox
+from sayso.sandbox.seed import DemoCharge, DemoCustomer, customer_rows
 from sayso.sdk.views import ActionView, ApprovalView
 from sayso.surfaces.cli.card import card_panel
 from sayso.surfaces.slack import build_message, check_blocks
-from sayso.testing.sandbox import Sandbox
-from sayso.testing.sandbox.seed import DemoCharge, DemoCustomer, customer_rows
 
 DATA = Path(os.environ.get("SAYSO_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
 STRINGS = DATA / "attacks" / "strings.jsonl"

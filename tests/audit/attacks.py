@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from audit.small_log import SIZE, SmallLog, frontier_of, signer_of
 
-from sayso.audit.verifying.verification import Damage, Verdict
+from sayso.audit.verifier.verification import Damage, Verdict
 
 OK, TAMPERED, OPEN = Verdict.VERIFIED, Verdict.TAMPERED, Verdict.CANNOT_JUDGE
 

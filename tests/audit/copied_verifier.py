@@ -18,7 +18,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 
 import sayso.audit
-from sayso.audit.verifying.verification import Check
+from sayso.audit.verifier.verification import Check
 
 _COPY = "copied_verifier"
 """The package in which the copies stand, in one folder; only one at a time is there."""

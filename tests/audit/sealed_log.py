@@ -10,7 +10,6 @@ import orjson
 from audit.small_log import AGENT, SmallLog, editing, frontier_of
 
 from sayso.audit.entry import Entry, EntryKind
-from sayso.audit.notes.strict64 import encode64
 from sayso.audit.segments.sealed import KeptRotation, SealedSegment, encode_rotations
 from sayso.audit.segments.segment import (
     SegmentInfo,
@@ -19,6 +18,7 @@ from sayso.audit.segments.segment import (
     tenant_folder,
     write_segment,
 )
+from sayso.audit.signed_note.base64_strict import encode64
 from sayso.audit.tree.merkle import LeafHashes, inclusion_proof, leaf_hash
 
 COUNT = 256

@@ -9,14 +9,14 @@ from audit.small_log import SmallLog, editing
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from sayso.audit.exports.bundle import write_bundle
-from sayso.audit.notes.cosignature import Ed25519Cosigner, MlDsaCosigner
-from sayso.audit.notes.note import parse_note
-from sayso.audit.notes.policyfile import WitnessPolicy
+from sayso.audit.signed_note.cosignature import Ed25519Cosigner, MlDsaCosigner
+from sayso.audit.signed_note.note import parse_note
+from sayso.audit.signed_note.witness_policy import WitnessPolicy
 from sayso.audit.tree.merkle import LeafHashes, leaf_hash
+from sayso.audit.verifier.checks import Trust
+from sayso.audit.verifier.memory import NOTHING_SEEN, read_memory, remember
+from sayso.audit.verifier.verification import Check, Damage, Verdict, Verification
 from sayso.audit.verify import main, verify
-from sayso.audit.verifying.checks import Trust
-from sayso.audit.verifying.memory import NOTHING_SEEN, read_memory, remember
-from sayso.audit.verifying.verification import Check, Damage, Verdict, Verification
 from sayso.errors import ConfigError
 
 AT = 1_764_072_000

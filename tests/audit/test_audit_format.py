@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from sayso.audit.entry import FORMAT_VERSION, EntryKind, StoredEntry
-from sayso.audit.verifying.verification import Verdict
+from sayso.audit.verifier.verification import Verdict
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "audit-format.md").read_text()

@@ -11,10 +11,10 @@ from audit.test_verify_checks import rebuild_manifest
 
 from sayso.audit.exports.bundle import write_bundle
 from sayso.audit.tree.merkle import LeafHashes, leaf_hash
+from sayso.audit.verifier.bundle import ENTRIES, MANIFEST, PROOFS, Manifest
+from sayso.audit.verifier.checks import Trust
+from sayso.audit.verifier.verification import Check, Damage, Verdict
 from sayso.audit.verify import verify
-from sayso.audit.verifying.bundle import ENTRIES, MANIFEST, PROOFS, Manifest
-from sayso.audit.verifying.checks import Trust
-from sayso.audit.verifying.verification import Check, Damage, Verdict
 from sayso.errors import IntegrityError, RefusedError
 
 LOG = SmallLog(12)

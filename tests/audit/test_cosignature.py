@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 from audit.small_log import SmallLog
 
-from sayso.audit.notes.cosignature import (
+from sayso.audit.signed_note.cosignature import (
     CosignatureVerifier,
     Ed25519Cosigner,
     MlDsaCosigner,
     read_cosigner,
     time_of,
 )
-from sayso.audit.notes.note import Checkpoint, Verifier, open_note, parse_note
+from sayso.audit.signed_note.note import Checkpoint, Verifier, open_note, parse_note
 from sayso.errors import ConfigError, IntegrityError
 
 # Source: a checkpoint of the Static CT log Arche 2025h1 (staging) as witnesses of the public

@@ -19,9 +19,9 @@ from sayso.audit.entry import Entry, EntryKind, Json
 from sayso.audit.exports.bundle import write_bundle
 from sayso.audit.segments.segment import SegmentInfo, SegmentReader
 from sayso.audit.tree.merkle import LeafHashes, leaf_hash
+from sayso.audit.verifier.checks import Trust
+from sayso.audit.verifier.verification import Check, Verdict
 from sayso.audit.verify import main, verify
-from sayso.audit.verifying.checks import Trust
-from sayso.audit.verifying.verification import Check, Verdict
 from sayso.errors import IntegrityError
 
 FORGER = 66

@@ -15,18 +15,18 @@ from hypothesis import strategies as st
 
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind
 from sayso.audit.log import AuditLog
-from sayso.audit.notes.note import Ed25519Signer
 from sayso.audit.queries.index import FILL, ZONE, LogIndex
 from sayso.audit.queries.pages import read_page
 from sayso.audit.queries.query import Query, parse_query
 from sayso.audit.queries.terms import match_of, terms_of
+from sayso.audit.signed_note.note import Ed25519Signer
 from sayso.audit.tree.merkle import LeafHashes, inclusion_proof, leaf_hash
 from sayso.audit.tree.tiles import WIDTH, TileHashes, TileWriter
 from sayso.errors import RefusedError
 from sayso.ids import Tenant
 from sayso.money import Money
 from sayso.store.base import Reader, Row, SqlValue, Transaction
-from sayso.store.sqlite import SqliteStore
+from sayso.store.sqlite.store import SqliteStore
 from sayso.testing.clock import FakeClock
 
 MAIN = Tenant("main")

@@ -11,21 +11,21 @@ from audit.small_log import plain_entry
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from sayso.audit.log import AuditLog
-from sayso.audit.notes.note import (
+from sayso.audit.signed_note.base64_strict import encode64
+from sayso.audit.signed_note.note import (
     Checkpoint,
     Ed25519Signer,
     Verifier,
     open_checkpoint,
     sign_checkpoint,
 )
-from sayso.audit.notes.strict64 import encode64
 from sayso.audit.signing.kms import KmsSigner, open_kms_signer
 from sayso.audit.tree.merkle import EMPTY_ROOT
+from sayso.audit.verifier.checks import Trust
 from sayso.audit.verify import verify
-from sayso.audit.verifying.checks import Trust
 from sayso.errors import Code, ConfigError, IntegrityError
 from sayso.ids import Tenant
-from sayso.store.sqlite import SqliteStore
+from sayso.store.sqlite.store import SqliteStore
 from sayso.testing.clock import FakeClock
 
 KEY = Ed25519PrivateKey.from_private_bytes(b"k" * 32)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sayso.audit.verifying.latest import LatestStatus, StatedRow
+from sayso.audit.verifier.latest import LatestStatus, StatedRow
 
 IDS = st.sampled_from(["act_1", "act_2", "act_3", "act_ß", "act_😀", "act_\uffff"])
 STATUSES = st.sampled_from(["waiting", "done", None])

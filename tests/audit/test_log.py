@@ -11,14 +11,14 @@ import pytest
 from audit.small_log import plain_entry, signer_of
 
 from sayso.audit.log import AuditLog
-from sayso.audit.notes.note import Verifier, open_checkpoint
+from sayso.audit.signed_note.note import Verifier, open_checkpoint
+from sayso.audit.verifier.checks import Trust
+from sayso.audit.verifier.verification import Verdict
 from sayso.audit.verify import verify
-from sayso.audit.verifying.checks import Trust
-from sayso.audit.verifying.verification import Verdict
 from sayso.errors import Code, ConfigError, RefusedError
 from sayso.ids import Tenant
 from sayso.store.base import Transaction, integer, text
-from sayso.store.sqlite import SqliteStore
+from sayso.store.sqlite.store import SqliteStore
 from sayso.testing.clock import FakeClock
 
 ONE, TWO = Tenant("one"), Tenant("two")

@@ -13,13 +13,13 @@ from audit.small_log import plain_entry, signer_of
 
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind
 from sayso.audit.log import AuditLog
-from sayso.audit.notes.note import Checkpoint, sign_checkpoint
+from sayso.audit.signed_note.note import Checkpoint, sign_checkpoint
 from sayso.audit.tree.merkle import Frontier, leaf_hash
 from sayso.audit.verify import verify
 from sayso.errors import Code, IntegrityError
 from sayso.ids import Tenant
 from sayso.store.base import Transaction
-from sayso.store.sqlite import SqliteStore
+from sayso.store.sqlite.store import SqliteStore
 from sayso.testing.clock import FakeClock
 
 MAIN = Tenant("main")

@@ -9,21 +9,21 @@ from pathlib import Path
 
 import pytest
 from audit.small_log import AGENT, SmallLog, plain_entry, signer_of
+from support.witness import running_witness
 
 from sayso.audit.log import AuditLog
-from sayso.audit.logs import LOGS
-from sayso.audit.publishing.log_of_logs import LogOfLogs
+from sayso.audit.log_of_logs import LOGS
+from sayso.audit.publishing.log_of_logs_target import LogOfLogs
 from sayso.audit.publishing.publisher import Pace, Publisher
-from sayso.audit.publishing.witness_place import WitnessPlace
+from sayso.audit.publishing.witness_target import WitnessPlace
 from sayso.audit.signing.rotate import rotate_key
+from sayso.audit.verifier.checks import Trust
+from sayso.audit.verifier.verification import Check, Damage, Verdict
 from sayso.audit.verify import verify
-from sayso.audit.verifying.checks import Trust
-from sayso.audit.verifying.verification import Check, Damage, Verdict
 from sayso.ids import Tenant
 from sayso.store.base import Store
-from sayso.store.sqlite import SqliteStore
+from sayso.store.sqlite.store import SqliteStore
 from sayso.testing.clock import FakeClock
-from sayso.testing.witness import running_witness
 
 ONE, TWO = Tenant("one"), Tenant("two")
 

@@ -12,10 +12,10 @@ import pytest
 from audit.small_log import SmallLog
 from support.media import READ_ONLY, on_tmpfs
 
+from sayso.audit.verifier.checks import Trust
+from sayso.audit.verifier.medium import StillFile, connect_read_only
+from sayso.audit.verifier.verification import Verdict
 from sayso.audit.verify import verify
-from sayso.audit.verifying.checks import Trust
-from sayso.audit.verifying.medium import StillFile, connect_read_only
-from sayso.audit.verifying.verification import Verdict
 from sayso.errors import Code, IntegrityError
 
 VERIFY = '"$PYTHON" -m sayso.audit.verify copy.db --vkey "$VKEY"'

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from sayso.audit.exports.new_folder import new_folder
+from sayso.audit.atomic_files import new_folder
 from sayso.errors import ConfigError
 
 _EXPORT = """
 import sys
 from pathlib import Path
-from sayso.audit.exports.new_folder import new_folder
+from sayso.audit.atomic_files import new_folder
 
 with new_folder(Path(sys.argv[1])) as unseen:
     (unseen / "entries.jsonl").write_text("half")

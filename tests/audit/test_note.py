@@ -9,7 +9,7 @@ from audit.small_log import SmallLog, signer_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sayso.audit.notes.note import (
+from sayso.audit.signed_note.note import (
     MAX_NOTE_BYTES,
     Checkpoint,
     Ed25519Signer,

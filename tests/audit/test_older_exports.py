@@ -12,13 +12,13 @@ import pytest
 from audit.small_log import SmallLog, frontier_of, signer_of
 
 from sayso.audit.exports.bundle import write_bundle
-from sayso.audit.notes.growth import is_beginning
-from sayso.audit.notes.note import Checkpoint, parse_note, sign_checkpoint
-from sayso.audit.publishing.tail import TailHashes
+from sayso.audit.publishing.reading import TailHashes
+from sayso.audit.signed_note.consistency_proof import is_beginning
+from sayso.audit.signed_note.note import Checkpoint, parse_note, sign_checkpoint
 from sayso.audit.tree.merkle import Frontier, LeafHashes, consistency_proof, leaf_hash
+from sayso.audit.verifier.checks import Trust
+from sayso.audit.verifier.verification import Damage, Verdict, Verification
 from sayso.audit.verify import main, verify
-from sayso.audit.verifying.checks import Trust
-from sayso.audit.verifying.verification import Damage, Verdict, Verification
 from sayso.audit.witness.request import AddCheckpoint
 from sayso.errors import SaysoError
 

@@ -16,13 +16,13 @@ from support.house import open_shop
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, PiiRef
 from sayso.audit.log import AuditLog
 from sayso.audit.personal import Personal
+from sayso.audit.verifier.verification import Verdict
 from sayso.audit.verify import verify
-from sayso.audit.verifying.verification import Verdict
 from sayso.errors import Code, IntegrityError, RefusedError
 from sayso.ids import Tenant
 from sayso.money import Money
 from sayso.store.base import Transaction
-from sayso.store.sqlite import SqliteStore
+from sayso.store.sqlite.store import SqliteStore
 from sayso.testing.clock import FakeClock
 
 ONE, TWO = Tenant("one"), Tenant("two")

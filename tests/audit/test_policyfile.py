@@ -8,8 +8,8 @@ import pytest
 from audit.small_log import signer_of
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from sayso.audit.notes.cosignature import Ed25519Cosigner, MlDsaCosigner
-from sayso.audit.notes.policyfile import WitnessPolicy
+from sayso.audit.signed_note.cosignature import Ed25519Cosigner, MlDsaCosigner
+from sayso.audit.signed_note.witness_policy import WitnessPolicy
 from sayso.errors import Code, ConfigError
 
 

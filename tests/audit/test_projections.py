@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sayso.audit.entry import MAX_INT
-from sayso.audit.verifying.projections import STORED, Projections, row_text
-from sayso.audit.verifying.verification import Check, Findings
-from sayso.audit.verifying.walk import Walk
+from sayso.audit.verifier.stored_rows import STORED, Projections, row_text
+from sayso.audit.verifier.verification import Check, Findings
+from sayso.audit.verifier.walk import Walk
 
 WORDS = st.none() | st.text(st.characters(codec="utf-8"), max_size=3)
 

@@ -14,15 +14,16 @@ from pathlib import Path
 
 import pytest
 from audit.small_log import plain_entry, signer_of
+from support.witness import running_witness
 
 from sayso.audit.log import AuditLog
-from sayso.audit.notes.cosignature import CosignatureVerifier, Ed25519Cosigner, MlDsaCosigner
-from sayso.audit.notes.note import Checkpoint, Verifier, open_note, sign_checkpoint
 from sayso.audit.publishing.base import Place, Submission, Taken
 from sayso.audit.publishing.directory import DirectoryPlace, read_published
 from sayso.audit.publishing.publisher import Pace, Publisher
-from sayso.audit.publishing.tail import TailHashes
-from sayso.audit.publishing.witness_place import WitnessPlace
+from sayso.audit.publishing.reading import TailHashes
+from sayso.audit.publishing.witness_target import WitnessPlace
+from sayso.audit.signed_note.cosignature import CosignatureVerifier, Ed25519Cosigner, MlDsaCosigner
+from sayso.audit.signed_note.note import Checkpoint, Verifier, open_note, sign_checkpoint
 from sayso.audit.tree.merkle import (
     Frontier,
     LeafHashes,
@@ -33,10 +34,9 @@ from sayso.audit.tree.merkle import (
 from sayso.errors import Code, ConfigError, IntegrityError, RetryableError
 from sayso.ids import Tenant
 from sayso.store.base import Store, text
-from sayso.store.sqlite import SqliteStore
+from sayso.store.sqlite.store import SqliteStore
 from sayso.testing.clock import FakeClock
 from sayso.testing.faults import FaultProxy
-from sayso.testing.witness import running_witness
 
 LONG_S = 60.0
 MAIN, OTHER = Tenant("main"), Tenant("other")

@@ -14,15 +14,15 @@ from hypothesis import strategies as st
 
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json
 from sayso.audit.log import AuditLog
-from sayso.audit.notes.note import Ed25519Signer
 from sayso.audit.queries.index import LogIndex
 from sayso.audit.queries.pages import MAX_PAGE, read_page
 from sayso.audit.queries.query import Query, parse_query
+from sayso.audit.signed_note.note import Ed25519Signer
 from sayso.errors import Code, RefusedError, SaysoError
 from sayso.ids import Tenant, to_micros
 from sayso.money import Money
 from sayso.store.base import Transaction
-from sayso.store.sqlite import SqliteStore
+from sayso.store.sqlite.store import SqliteStore
 from sayso.testing.clock import FakeClock
 
 MAIN = Tenant("main")

@@ -21,7 +21,7 @@ from sayso.audit.queries.query import Query, parse_query
 from sayso.ids import Tenant, to_micros
 from sayso.money import Money
 from sayso.store.base import Transaction
-from sayso.store.sqlite import SqliteStore
+from sayso.store.sqlite.store import SqliteStore
 from sayso.testing.clock import START, FakeClock
 
 T = TypeVar("T")

@@ -12,16 +12,16 @@ import pytest
 from support.house import STORE_URLS, make_shop_workspace, open_shop
 from support.lived import live, planner
 from support.postgres import fresh_database
+from support.postgres_server import PostgresServer
 
+from sayso.audit.verifier.checks import Trust
+from sayso.audit.verifier.verification import Check, Damage, Verification
 from sayso.audit.verify import verify, verify_sources
-from sayso.audit.verifying.checks import Trust
-from sayso.audit.verifying.verification import Check, Damage, Verification
+from sayso.sdk.audit.stored import read_sources
+from sayso.sdk.audit.verifying import verify_postgres
 from sayso.sdk.database import open_store
-from sayso.sdk.log.stored import read_sources
-from sayso.sdk.log.verifying import verify_postgres
-from sayso.store.postgres import open_reader
-from sayso.store.postgres_connection import connect_plainly
-from sayso.testing.postgres import PostgresServer
+from sayso.store.postgres.connection import connect_plainly
+from sayso.store.postgres.store import open_reader
 
 pytestmark = pytest.mark.promise("audit:rebuilt")
 

@@ -21,16 +21,16 @@ from audit.small_log import (
 )
 
 from sayso.audit.log import AuditLog
-from sayso.audit.notes.note import sign_note
+from sayso.audit.signed_note.note import sign_note
 from sayso.audit.signing.rotate import rotate_key
 from sayso.audit.signing.rotation import Rotation
+from sayso.audit.verifier.checks import Trust
+from sayso.audit.verifier.verification import Check, Verdict, Verification
 from sayso.audit.verify import verify
-from sayso.audit.verifying.checks import Trust
-from sayso.audit.verifying.verification import Check, Verdict, Verification
 from sayso.errors import Code, ConfigError, RefusedError
 from sayso.ids import Tenant
 from sayso.store.base import Store
-from sayso.store.sqlite import SqliteStore
+from sayso.store.sqlite.store import SqliteStore
 from sayso.testing.clock import FakeClock
 
 ONE, TWO, THREE = Tenant("one"), Tenant("two"), Tenant("three")

@@ -30,9 +30,9 @@ from sayso.audit.tree.merkle import (
     root_of,
     verify_subtree,
 )
+from sayso.audit.verifier.checks import Trust
+from sayso.audit.verifier.verification import Check, Damage, FileState, Verdict
 from sayso.audit.verify import verify
-from sayso.audit.verifying.checks import Trust
-from sayso.audit.verifying.verification import Check, Damage, FileState, Verdict
 from sayso.errors import Code, IntegrityError
 
 SEALED = Path(__file__).parents[1] / "vectors" / "sealed"

@@ -21,8 +21,8 @@ from audit.test_anchors import W1, cosigned
 from audit.test_older_exports import growth_of
 
 from sayso.audit.exports.bundle import write_bundle
-from sayso.audit.notes.cosignature import MlDsaCosigner
-from sayso.audit.notes.note import parse_note
+from sayso.audit.signed_note.cosignature import MlDsaCosigner
+from sayso.audit.signed_note.note import parse_note
 from sayso.audit.tree.merkle import LeafHashes, leaf_hash
 from sayso.audit.verify import main
 

@@ -14,18 +14,18 @@ from pathlib import Path
 import pytest
 from audit.small_log import SmallLog, editing
 from audit.test_anchors import W1, policy_of
+from support.time_stamp_authority import FakeAuthority, der, imprint_of, oid
 from vectors.make_timestamp_vectors import write_vectors
 
 from sayso.audit.exports.bundle import write_bundle
-from sayso.audit.notes.authorities import TimeAuthorities
-from sayso.audit.notes.stamped import StampedNote, read_stamps
+from sayso.audit.signed_note.authorities import TimeAuthorities
+from sayso.audit.signed_note.timestamps import StampedNote, read_stamps
 from sayso.audit.tree.merkle import LeafHashes, leaf_hash
+from sayso.audit.verifier.checks import Trust
+from sayso.audit.verifier.verification import Check, Damage, Verdict, Verification
 from sayso.audit.verify import main, verify
-from sayso.audit.verifying.checks import Trust
-from sayso.audit.verifying.verification import Check, Damage, Verdict, Verification
 from sayso.errors import IntegrityError
 from sayso.testing.clock import START, FakeClock
-from sayso.testing.tsa import FakeAuthority, der, imprint_of, oid
 
 CLOCK = FakeClock()
 OWN, STRANGER = FakeAuthority(CLOCK), FakeAuthority(CLOCK, name="other.example")

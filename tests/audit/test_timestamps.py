@@ -14,18 +14,7 @@ from pathlib import Path
 import pytest
 from audit.test_publishing import LONG_S, MAIN, grow
 from cryptography.x509.oid import ExtendedKeyUsageOID
-
-from sayso.audit.notes.authorities import TimeAuthorities
-from sayso.audit.notes.note import parse_note
-from sayso.audit.publishing.directory import DirectoryPlace, read_published
-from sayso.audit.publishing.publisher import Pace, Publisher
-from sayso.audit.publishing.timestamp_place import MAX_ANSWER_BYTES, TimestampPlace
-from sayso.errors import Code, ConfigError, RetryableError
-from sayso.store.base import Reader, Row, Store, blob, integer, text
-from sayso.store.sqlite import SqliteStore
-from sayso.testing.clock import START, FakeClock
-from sayso.testing.faults import QUICK_FAULTS, FaultProxy, HttpFault, waiting_faults
-from sayso.testing.tsa import (
+from support.time_stamp_authority import (
     POLICY,
     Answer,
     FakeAuthority,
@@ -37,6 +26,17 @@ from sayso.testing.tsa import (
     read_request,
     refused,
 )
+
+from sayso.audit.publishing.directory import DirectoryPlace, read_published
+from sayso.audit.publishing.publisher import Pace, Publisher
+from sayso.audit.publishing.timestamp_target import MAX_ANSWER_BYTES, TimestampPlace
+from sayso.audit.signed_note.authorities import TimeAuthorities
+from sayso.audit.signed_note.note import parse_note
+from sayso.errors import Code, ConfigError, RetryableError
+from sayso.store.base import Reader, Row, Store, blob, integer, text
+from sayso.store.sqlite.store import SqliteStore
+from sayso.testing.clock import START, FakeClock
+from sayso.testing.faults import QUICK_FAULTS, FaultProxy, HttpFault, waiting_faults
 
 OWN, STRANGER = FakeAuthority(), FakeAuthority()
 EXPIRED = FakeAuthority(days=-1)

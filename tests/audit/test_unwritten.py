@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sayso.audit.exports.new_file import new_file
+from sayso.audit.atomic_files import new_file
 from sayso.errors import Code, ConfigError, RefusedError
 from sayso.sdk.workspace import write_secret_file
 

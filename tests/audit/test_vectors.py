@@ -11,12 +11,12 @@ import pytest
 from vectors.make_audit_vectors import write_vectors
 
 from sayso.audit.entry import StoredEntry, canonical_bytes, read_canonical
-from sayso.audit.notes.note import Ed25519Signer, Verifier, open_checkpoint, sign_checkpoint
+from sayso.audit.signed_note.note import Ed25519Signer, Verifier, open_checkpoint, sign_checkpoint
 from sayso.audit.signing.keys import ListedKey
 from sayso.audit.tree.merkle import Frontier, leaf_hash, verify_consistency, verify_inclusion
+from sayso.audit.verifier.checks import Head, LogSource, Trust, judge_log
+from sayso.audit.verifier.verification import Damage, LogVerification, Verdict
 from sayso.audit.verify import verify
-from sayso.audit.verifying.checks import Head, LogSource, Trust, judge_log
-from sayso.audit.verifying.verification import Damage, LogVerification, Verdict
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 LOG: dict[str, Any] = json.loads((VECTORS / "audit-log.json").read_text())

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from audit.small_log import SCHEMA, SmallLog, editing, entry_at
 
+from sayso.audit.verifier.checks import Trust
+from sayso.audit.verifier.verification import MAX_FINDINGS, Check, Damage, Verdict
 from sayso.audit.verify import main, verify
-from sayso.audit.verifying.checks import Trust
-from sayso.audit.verifying.verification import MAX_FINDINGS, Check, Damage, Verdict
 
 MODULES = """
 errors ids money

@@ -10,11 +10,11 @@ from audit.attacks import ATTACKS, OK, TAMPERED, change_body
 from audit.small_log import SIZE, SmallLog, editing, signer_of
 
 from sayso.audit.exports.bundle import write_bundle
-from sayso.audit.notes.note import Checkpoint, Ed25519Signer, sign_checkpoint
+from sayso.audit.signed_note.note import Checkpoint, Ed25519Signer, sign_checkpoint
 from sayso.audit.tree.merkle import LeafHashes, leaf_hash
+from sayso.audit.verifier.checks import Trust
+from sayso.audit.verifier.verification import Damage
 from sayso.audit.verify import verify
-from sayso.audit.verifying.checks import Trust
-from sayso.audit.verifying.verification import Damage
 
 
 @pytest.mark.promise("audit:attacks")

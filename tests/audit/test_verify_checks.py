@@ -26,19 +26,19 @@ from audit.small_log import (
     rotation_entry,
     signer_of,
 )
+from support.time_stamp_authority import FakeAuthority, imprint_of
 
 from sayso.audit.entry import read_canonical
 from sayso.audit.exports.bundle import write_bundle
-from sayso.audit.logs import LOGS
-from sayso.audit.notes.authorities import TimeAuthorities
-from sayso.audit.notes.cosignature import Ed25519Cosigner
-from sayso.audit.notes.note import Checkpoint, parse_note, sign_checkpoint
-from sayso.audit.notes.policyfile import WitnessPolicy
-from sayso.audit.notes.stamped import Authorities, StampedNote
+from sayso.audit.log_of_logs import LOGS
 from sayso.audit.segments.segment import WrittenSegment
+from sayso.audit.signed_note.authorities import TimeAuthorities
+from sayso.audit.signed_note.cosignature import Ed25519Cosigner
+from sayso.audit.signed_note.note import Checkpoint, parse_note, sign_checkpoint
+from sayso.audit.signed_note.timestamps import Authorities, StampedNote
+from sayso.audit.signed_note.witness_policy import WitnessPolicy
 from sayso.audit.tree.merkle import LeafHashes, leaf_hash
-from sayso.audit.verify import verify
-from sayso.audit.verifying.bundle import (
+from sayso.audit.verifier.bundle import (
     CHECKPOINT,
     ENTRIES,
     MANIFEST,
@@ -47,9 +47,9 @@ from sayso.audit.verifying.bundle import (
     Digester,
     Manifest,
 )
-from sayso.audit.verifying.checks import Trust
-from sayso.audit.verifying.verification import Check, Verdict
-from sayso.testing.tsa import FakeAuthority, imprint_of
+from sayso.audit.verifier.checks import Trust
+from sayso.audit.verifier.verification import Check, Verdict
+from sayso.audit.verify import verify
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,10 +13,10 @@ from audit.small_log import SmallLog, editing, frontier_of
 from sayso.audit.exports.bundle import write_bundle
 from sayso.audit.signing.keys import ListedKey
 from sayso.audit.tree.merkle import LeafHashes, leaf_hash
+from sayso.audit.verifier.bundle import CHECKPOINT, VKEYS
+from sayso.audit.verifier.checks import Head, LogSource, Trust, judge_log
+from sayso.audit.verifier.verification import Verdict
 from sayso.audit.verify import verify, verify_bundle
-from sayso.audit.verifying.bundle import CHECKPOINT, VKEYS
-from sayso.audit.verifying.checks import Head, LogSource, Trust, judge_log
-from sayso.audit.verifying.verification import Verdict
 
 
 def flips(data: bytes) -> Iterator[bytes]:

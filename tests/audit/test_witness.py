@@ -14,14 +14,14 @@ import pytest
 from audit.small_log import SmallLog, signer_of
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from sayso.audit.notes.cosignature import (
+from sayso.audit.signed_note.cosignature import (
     CosignatureVerifier,
     Ed25519Cosigner,
     MlDsaCosigner,
     time_of,
 )
-from sayso.audit.notes.note import Checkpoint, open_note, parse_note, sign_checkpoint
-from sayso.audit.notes.policyfile import WitnessPolicy
+from sayso.audit.signed_note.note import Checkpoint, open_note, parse_note, sign_checkpoint
+from sayso.audit.signed_note.witness_policy import WitnessPolicy
 from sayso.audit.tree.merkle import LeafHashes, consistency_proof, leaf_hash
 from sayso.audit.witness.records import WitnessRecords, open_records
 from sayso.audit.witness.request import AddCheckpoint

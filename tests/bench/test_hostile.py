@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from bench.hostile import Campaign, open_campaign, run
-from sayso.testing.sandbox import API_KEY, Fault
+from sayso.sandbox import API_KEY, Fault
 
 PLANS = 600
 """`python -m bench.hostile --plans 50000` takes more."""

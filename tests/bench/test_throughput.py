@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from support.shop import Shop
 
 from bench.throughput import sayso as throughput_sayso
 from bench.throughput.command import main
 from bench.throughput.copies import BATCH, FIRST, TABLES, fill
 from bench.throughput.flow import Flow, Place, drive_tasks, drive_threads
 from bench.throughput.report import Found, bars, report
-from sayso.sdk.app import Sayso
-from sayso.testing.shop import Shop
+from sayso.sdk.client import Sayso
 
 SHARED = {"log_entry", "log_head", "log_key", "meta", "token"}
 """Rows of the log itself and of the whole workspace."""

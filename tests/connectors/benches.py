@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Protocol, cast
 
 import httpx
+from support.mail_server import MailCatcher
 
-from sayso.actions.action import Subject
+from sayso.actions.model.definition import Subject
 from sayso.connectors.base import Connector
 from sayso.connectors.email import EmailConnector, FileTransport, SmtpTransport, Transport, Writer
 from sayso.connectors.retry import RetryPolicy
@@ -22,9 +23,8 @@ from sayso.connectors.setup import Address
 from sayso.connectors.stripe import StripeConnector
 from sayso.errors import Code, RefusedError
 from sayso.ids import SystemClock
+from sayso.sandbox import Sandbox
 from sayso.testing.clock import FakeClock
-from sayso.testing.mail import MailCatcher
-from sayso.testing.sandbox import Sandbox
 from sayso.testing.suites.connector import Case, ConnectorBench, HttpProvider
 
 ANA = Subject(id="cus_demo_ana")

@@ -8,14 +8,15 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Literal
 
-from sayso.connectors.connection import Connection
-from sayso.connectors.exchange import OAuthExchange
-from sayso.connectors.oauth import BrokerSettings, TokenBroker
+from support.identity_provider import CLIENT_ID, CLIENT_SECRET, FakeIdp
+
+from sayso.connectors.oauth.client import OAuthExchange
+from sayso.connectors.oauth.connection import Connection
+from sayso.connectors.oauth.refresh import BrokerSettings, TokenBroker
+from sayso.connectors.oauth.tokens import MemoryTokenStore, Token
 from sayso.connectors.secret import Secret
-from sayso.connectors.tokens import MemoryTokenStore, Token
 from sayso.errors import Code, RetryableError
 from sayso.testing.clock import FakeClock
-from sayso.testing.idp import CLIENT_ID, CLIENT_SECRET, FakeIdp
 
 LONG_S = 60.0
 

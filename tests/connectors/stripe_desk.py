@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 from connectors.benches import ANA, LONG_S, ONCE, stripe_on
 
-from sayso.actions.action import Subject
-from sayso.actions.snapshot import Absence, Call, Receipt, Resolved
+from sayso.actions.model.definition import Subject
+from sayso.actions.model.snapshot import Absence, Call, Receipt, Resolved
 from sayso.connectors.registry import Connectors
 from sayso.connectors.retry import RetryPolicy
 from sayso.errors import SaysoError
 from sayso.json import JsonObject
-from sayso.testing.sandbox import Sandbox
+from sayso.sandbox import Sandbox
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

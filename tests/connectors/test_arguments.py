@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sayso.actions.action import Action, Args, Subject, at_most_once
-from sayso.actions.snapshot import Call, Receipt, Resolved
+from sayso.actions.model.definition import Action, Args, Subject, at_most_once
+from sayso.actions.model.snapshot import Call, Receipt, Resolved
 from sayso.connectors import define
 from sayso.connectors.arguments import read_args
 from sayso.connectors.stripe.actions import (

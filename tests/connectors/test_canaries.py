@@ -11,13 +11,13 @@ from connectors.oauth_office import open_office
 from connectors.stripe_desk import open_desk
 from connectors.test_email import plan as plan_letter
 from connectors.test_email import smtp
+from support.mail_server import MailCatcher
 
 from sayso.connectors.email import FileTransport, Login
 from sayso.connectors.secret import Secret
 from sayso.errors import SaysoError
 from sayso.json import JsonObject
-from sayso.testing.mail import MailCatcher
-from sayso.testing.sandbox import API_KEY, Fault
+from sayso.sandbox import API_KEY, Fault
 
 REFUND: JsonObject = {"charge": "ch_demo_ana_1"}
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 from connectors.benches import ANA, FakeAddressBook, closed_port, email_over
+from support.mail_server import MailCatcher, MailFault, Step
 
-from sayso.actions.snapshot import Absence, Call, Receipt
+from sayso.actions.model.snapshot import Absence, Call, Receipt
 from sayso.connectors.email import (
     EmailConnector,
     FileTransport,
@@ -29,7 +30,6 @@ from sayso.errors import (
     SaysoError,
 )
 from sayso.testing.clock import START
-from sayso.testing.mail import MailCatcher, MailFault, Step
 
 BODY = "We are sorry.\n\nSee https://shop.example/help for more.\n"
 WRITER = Writer(sender="support@shop.example", link_hosts=frozenset({"shop.example"}))

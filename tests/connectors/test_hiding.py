@@ -8,7 +8,7 @@ import traceback
 
 import pytest
 
-from sayso.connectors.hiding import Hiding
+from sayso.connectors.redaction import Hiding
 from sayso.connectors.secret import Secret
 from sayso.errors import Code, RefusedError, RetryableError
 

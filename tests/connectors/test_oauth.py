@@ -7,14 +7,14 @@ from datetime import datetime
 
 import pytest
 from connectors.oauth_office import LONG_S, Office, open_office
+from support.identity_provider import IdpFault
 
-from sayso.connectors.connection import Connection
-from sayso.connectors.exchange import OAuthExchange
-from sayso.connectors.oauth import BrokerSettings, TokenBroker
+from sayso.connectors.oauth.client import OAuthExchange
+from sayso.connectors.oauth.connection import Connection
+from sayso.connectors.oauth.refresh import BrokerSettings, TokenBroker
+from sayso.connectors.oauth.tokens import Token
 from sayso.connectors.secret import Secret
-from sayso.connectors.tokens import Token
 from sayso.errors import Code, ConfigError, RefusedError, RetryableError
-from sayso.testing.idp import IdpFault
 
 
 async def test_a_fresh_token_is_used_as_it_is() -> None:

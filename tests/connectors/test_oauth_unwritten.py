@@ -8,8 +8,8 @@ from typing import Literal
 import pytest
 from connectors.oauth_office import Office, open_office
 
+from sayso.connectors.oauth.tokens import Token
 from sayso.connectors.secret import Secret
-from sayso.connectors.tokens import Token
 from sayso.errors import Code, RetryableError
 
 ALWAYS = 1_000

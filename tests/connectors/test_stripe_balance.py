@@ -6,11 +6,11 @@ import pytest
 from connectors.benches import BEN
 from connectors.stripe_desk import Desk, open_desk
 
-from sayso.actions.snapshot import Absence, Receipt
+from sayso.actions.model.snapshot import Absence, Receipt
 from sayso.errors import Code, OutcomeUnknownError, RefusedError
 from sayso.json import JsonObject
-from sayso.testing.sandbox import Fault
-from sayso.testing.sandbox.rows import BalanceTransaction
+from sayso.sandbox import Fault
+from sayso.sandbox.rows import BalanceTransaction
 
 CREDIT: JsonObject = {"amount": {"amount_minor": 700, "currency": "USD"}}
 

@@ -10,7 +10,7 @@ import stripe
 from connectors.benches import BEN
 from connectors.stripe_desk import Desk, open_desk
 
-from sayso.actions.snapshot import Receipt, Record
+from sayso.actions.model.snapshot import Receipt, Record
 from sayso.connectors.stripe.charges import Left, left_of
 from sayso.errors import Code, RefusedError
 from sayso.json import JsonObject

@@ -8,13 +8,13 @@ import pytest
 from connectors.benches import ANA
 from connectors.stripe_desk import Desk, open_desk
 
-from sayso.actions.card import build_card
-from sayso.actions.policy import History, Judgement, Outcome
-from sayso.actions.snapshot import Receipt
+from sayso.actions.model.snapshot import Receipt
+from sayso.actions.policy.base import History, Judgement, Outcome
+from sayso.actions.policy.card import build_card
 from sayso.connectors.stripe.subscriptions import END_BEFORE
 from sayso.errors import Code, RefusedError
 from sayso.json import JsonObject
-from sayso.testing.sandbox.rows import Subscription
+from sayso.sandbox.rows import Subscription
 
 SUBSCRIPTION = "sub_own"
 ASKED: JsonObject = {"subscription": SUBSCRIPTION}

@@ -8,8 +8,8 @@ import pytest
 from connectors.benches import ANA, closed_port, stripe_on
 from connectors.stripe_desk import Desk, open_desk
 
-from sayso.actions.action import Subject
-from sayso.actions.snapshot import Absence, Call, Receipt
+from sayso.actions.model.definition import Subject
+from sayso.actions.model.snapshot import Absence, Call, Receipt
 from sayso.connectors.retry import RetryPolicy
 from sayso.errors import (
     Code,
@@ -19,7 +19,7 @@ from sayso.errors import (
     SaysoError,
 )
 from sayso.json import JsonObject
-from sayso.testing.sandbox import Fault, FaultKind
+from sayso.sandbox import Fault, FaultKind
 
 REFUND: tuple[str, JsonObject] = ("stripe.refund", {"charge": "ch_demo_ana_1"})
 REFUND_BY_INTENT: tuple[str, JsonObject] = ("stripe.refund", {"charge": "pi_demo_ana_1"})

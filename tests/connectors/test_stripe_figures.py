@@ -13,12 +13,12 @@ import pytest
 from connectors.benches import stripe_on
 from connectors.stripe_desk import Desk
 
-from sayso.actions.snapshot import Receipt
+from sayso.actions.model.snapshot import Receipt
 from sayso.connectors.registry import Connectors
 from sayso.errors import Code, OutcomeUnknownError
 from sayso.json import JsonObject
 from sayso.money import Money
-from sayso.testing.sandbox import Sandbox
+from sayso.sandbox import Sandbox
 
 CENTS: JsonObject = {"amount_minor": 100, "currency": "USD"}
 REFUND: tuple[str, JsonObject] = ("stripe.refund", {"charge": "ch_demo_ana_1", "amount": CENTS})

@@ -9,12 +9,12 @@ import stripe
 from connectors.benches import ANA
 from connectors.stripe_desk import Desk, open_desk
 
-from sayso.actions.snapshot import Receipt
+from sayso.actions.model.snapshot import Receipt
 from sayso.connectors.stripe.items import first_period_end, period_end, price_of
 from sayso.connectors.stripe.subscriptions import title_of
 from sayso.json import JsonObject, JsonValue
 from sayso.money import Money
-from sayso.testing.sandbox.rows import Price, Subscription, SubscriptionItem
+from sayso.sandbox.rows import Price, Subscription, SubscriptionItem
 
 
 async def test_a_price_of_several_months_is_not_told_as_one_of_a_month() -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from sayso.actions.snapshot import Absence
+from sayso.actions.model.snapshot import Absence
 from sayso.connectors.stripe.proof import MOST_LISTED, PAGE, find_listed
 
 

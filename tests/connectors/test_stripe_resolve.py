@@ -6,14 +6,14 @@ import pytest
 from connectors.benches import ANA
 from connectors.stripe_desk import Desk, open_desk
 
-from sayso.actions.action import Subject
-from sayso.actions.snapshot import Resolved
+from sayso.actions.model.definition import Subject
+from sayso.actions.model.snapshot import Resolved
 from sayso.connectors.setup import AddressBook
 from sayso.connectors.stripe.currency import from_stripe, to_stripe
 from sayso.errors import Code, RefusedError
 from sayso.json import JsonObject
 from sayso.money import Money
-from sayso.testing.sandbox.rows import Charge, Customer, Price, Subscription
+from sayso.sandbox.rows import Charge, Customer, Price, Subscription
 
 
 def who(name: str) -> Subject:

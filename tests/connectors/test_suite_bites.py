@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from sayso.actions.action import Action, Args, Subject, verifiable
-from sayso.actions.snapshot import Absence, Call, Receipt, Record, Resolved
+from sayso.actions.model.definition import Action, Args, Subject, verifiable
+from sayso.actions.model.snapshot import Absence, Call, Receipt, Record, Resolved
 from sayso.connectors.define import OwnConnector, action
 from sayso.errors import Code, OutcomeUnknownError, RefusedError
 from sayso.testing.suites.connector import Case, ConnectorBench, ConnectorSuite

@@ -14,17 +14,17 @@ from typing import Any, Literal, cast, get_args
 
 import pytest
 from connectors.token_worker import Grant, Job, connection_of, rows_on
+from support.faults.crash import crash_at, paused_at
+from support.identity_provider import FakeIdp
 
-from sayso.connectors.exchange import OAuthExchange
-from sayso.connectors.oauth import TokenBroker
+from sayso.connectors.oauth.client import OAuthExchange
+from sayso.connectors.oauth.refresh import TokenBroker
+from sayso.connectors.oauth.tokens import Token, TokenRow
 from sayso.connectors.secret import Secret
-from sayso.connectors.tokens import Token, TokenRow
 from sayso.connectors.vault import new_key
 from sayso.errors import Code, RefusedError
-from sayso.store.sqlite import SqliteStore
+from sayso.store.sqlite.store import SqliteStore
 from sayso.testing.clock import START, FakeClock
-from sayso.testing.faults.crash import crash_at, paused_at
-from sayso.testing.idp import FakeIdp
 
 logger = logging.getLogger(__name__)
 

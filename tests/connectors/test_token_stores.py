@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from sayso.connectors.oauth.token_rows import SqlTokenStore
+from sayso.connectors.oauth.tokens import MemoryTokenStore, Token, TokenStore
 from sayso.connectors.secret import Secret
-from sayso.connectors.token_rows import SqlTokenStore
-from sayso.connectors.tokens import MemoryTokenStore, Token, TokenStore
 from sayso.connectors.vault import Vault, new_key
-from sayso.dispatch.stragglers import CALM_S, Stragglers
+from sayso.dispatch.clock_skew import CALM_S, Stragglers
 from sayso.errors import Code, ConfigError, IntegrityError
 from sayso.ids import Tenant
-from sayso.store.sqlite import SqliteStore, open_connection
+from sayso.store.sqlite.store import SqliteStore, open_connection
 from sayso.testing.clock import START, FakeClock
 
 MAIL = "main/mail"

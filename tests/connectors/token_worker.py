@@ -14,20 +14,21 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-from sayso.connectors.connection import Connection
-from sayso.connectors.exchange import OAuthExchange
-from sayso.connectors.oauth import BrokerSettings, TokenBroker
+from support.identity_provider import CLIENT_ID, CLIENT_SECRET
+
+from sayso.connectors.oauth.client import OAuthExchange
+from sayso.connectors.oauth.connection import Connection
+from sayso.connectors.oauth.refresh import BrokerSettings, TokenBroker
+from sayso.connectors.oauth.token_rows import SqlTokenStore
+from sayso.connectors.oauth.tokens import Token
 from sayso.connectors.secret import Secret
-from sayso.connectors.token_rows import SqlTokenStore
-from sayso.connectors.tokens import Token
 from sayso.connectors.vault import Vault
 from sayso.errors import SaysoError
 from sayso.ids import Tenant
 from sayso.json import JsonObject, JsonValue
-from sayso.store.sqlite import SqliteStore
+from sayso.store.sqlite.store import SqliteStore
 from sayso.testing.clock import START
 from sayso.testing.faults import Points
-from sayso.testing.idp import CLIENT_ID, CLIENT_SECRET
 
 TENANT = Tenant("main")
 LONG_S = 60.0

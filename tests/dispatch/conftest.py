@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from dispatch.stage import Stage, make_stage
 from support.postgres import TEMPLATE
+from support.postgres_server import PostgresServer
 
 from sayso.dispatch.fleet.schema import migrate_fleet
-from sayso.store.postgres_connection import connect_plainly
-from sayso.testing.postgres import PostgresServer
+from sayso.store.postgres.connection import connect_plainly
 
 
 @pytest.fixture(scope="session")

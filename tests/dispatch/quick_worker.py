@@ -9,9 +9,9 @@ import signal
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from sayso.actions.engine import EngineSettings
-from sayso.sdk.app import Sayso
-from sayso.sdk.working import work
+from sayso.actions.engine.engine import EngineSettings
+from sayso.sdk.client import Sayso
+from sayso.sdk.worker import work
 from sayso.sdk.workspace import Workspace
 
 

@@ -21,10 +21,10 @@ from typing import Any
 import orjson
 from dispatch.quick_worker import quick_worker
 
-from sayso.audit.notes.note import Ed25519Signer
-from sayso.sdk.app import Sayso
+from sayso.audit.signed_note.note import Ed25519Signer
+from sayso.sdk.client import Sayso
 from sayso.sdk.views import ActionView
-from sayso.store.postgres_connection import connect_plainly
+from sayso.store.postgres.connection import connect_plainly
 
 HERE = Path(__file__).parent
 POLICY = """

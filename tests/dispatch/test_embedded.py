@@ -18,7 +18,7 @@ from sayso.errors import Code, RefusedError, RetryableError
 from sayso.ids import DEFAULT_TENANT, Tenant, to_micros
 from sayso.money import Money
 from sayso.store.base import Reader, Store, Transaction
-from sayso.store.sqlite import SqliteStore
+from sayso.store.sqlite.store import SqliteStore
 from sayso.testing.clock import FakeClock
 
 T = TypeVar("T")

@@ -10,10 +10,10 @@ from collections.abc import Generator
 import pytest
 from dispatch.conftest import fresh_fleet
 from dispatch.stage import Stage, Worker, claims, make_stage, refund
+from support.postgres_server import PostgresServer
 
-from sayso.actions.decision import Choice, Decision
-from sayso.sdk.app import Sayso
-from sayso.testing.postgres import PostgresServer
+from sayso.actions.approvals.decision import Choice, Decision
+from sayso.sdk.client import Sayso
 
 
 @pytest.fixture(scope="module")

@@ -12,12 +12,12 @@ import pytest
 from dispatch.stage import Stage, refund
 
 from sayso.dispatch.fleet import contract
-from sayso.dispatch.fleet.connecting import open_pool
+from sayso.dispatch.fleet.contract import open_pool
 from sayso.dispatch.fleet.engine import DbosEngine
 from sayso.dispatch.fleet.schema import migrate_fleet
 from sayso.errors import Code, ConfigError
 from sayso.store.base import Transaction
-from sayso.store.postgres_connection import connect, connect_plainly
+from sayso.store.postgres.connection import connect, connect_plainly
 
 
 def test_the_schema_and_the_code_hand_over_by_the_same_names() -> None:

@@ -8,8 +8,8 @@ from collections import Counter
 import pytest
 from dispatch.stage import Stage, Worker, claims, refund
 
-from sayso.actions.stopping import Resumption
-from sayso.sdk.app import Sayso
+from sayso.actions.controls.kill_switch import Resumption
+from sayso.sdk.client import Sayso
 
 
 async def resume(sayso: Sayso, stop_id: str) -> None:

@@ -17,7 +17,7 @@ from sayso.json import JsonValue
 from sayso.money import Money
 from sayso.store.migrations import migrate
 from sayso.store.queries import named_queries
-from sayso.store.sqlite import SqliteStore
+from sayso.store.sqlite.store import SqliteStore
 from sayso.testing.clock import FakeClock
 
 

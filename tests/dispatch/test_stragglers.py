@@ -12,10 +12,10 @@ from dispatch.test_embedded import bench as bench
 from dispatch.test_worker import PlayedEngine, working
 from support.house import open_shop
 
-from sayso.actions.engine import Boundary
-from sayso.actions.rows import get_action
-from sayso.dispatch.fleet.sweep import Sweep
-from sayso.dispatch.stragglers import CALM_S, Stragglers
+from sayso.actions.engine.engine import Boundary
+from sayso.actions.model.action_row import get_action
+from sayso.dispatch.clock_skew import CALM_S, Stragglers
+from sayso.dispatch.fleet.worker import Sweep
 
 FORTY_DAYS = 40 * 86_400.0
 

@@ -17,7 +17,7 @@ from dispatch.test_priority import bench as bench  # the fixture
 
 from sayso.dispatch.fleet.worker import FleetWorker
 from sayso.errors import Code, ConfigError
-from sayso.sdk.app import Sayso
+from sayso.sdk.client import Sayso
 from sayso.sdk.database import open_store
 from sayso.sdk.workspace import Workspace
 

@@ -10,14 +10,14 @@ from contextlib import closing
 from audit.small_log import plain_entry
 from support.house import ShopHouse
 
-from sayso.actions.action import Action
-from sayso.actions.decision import Choice, Decision
-from sayso.actions.plan import HandOver, Plan, Step
+from sayso.actions.approvals.decision import Choice, Decision
+from sayso.actions.model.definition import Action
+from sayso.actions.model.plan import HandOver, Plan, Step
 from sayso.agent.base import Handles, Message
-from sayso.audit.verifying.verification import Verdict
+from sayso.audit.verifier.verification import Verdict
 from sayso.ids import Tenant
 from sayso.json import JsonValue
-from sayso.sdk.tokens import Scope, Token
+from sayso.sdk.resources.tokens import Scope, Token
 from sayso.sdk.views import ActionView
 from sayso.store.base import Transaction
 
@@ -153,7 +153,7 @@ async def everything_stored(house: ShopHouse) -> str:
 
 
 async def _everything_on_postgres(house: ShopHouse) -> str:
-    from sayso.store.postgres_connection import connect_plainly  # needs an extra
+    from sayso.store.postgres.connection import connect_plainly  # needs an extra
 
     with connect_plainly(str(house.workspace.store_url)) as connection:
         tables = connection.execute(

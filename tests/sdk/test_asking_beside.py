@@ -9,8 +9,8 @@ from pathlib import Path
 from agent.test_run import Scripted, plan, refund, stock
 from support.house import open_shop
 
-from sayso.actions.action import Action
-from sayso.actions.plan import HandOver, Plan
+from sayso.actions.model.definition import Action
+from sayso.actions.model.plan import HandOver, Plan
 from sayso.agent.base import Handles, Message
 from sayso.ids import Tenant
 

@@ -23,12 +23,12 @@ from support.workspace import PEOPLE, make_workspace
 from sayso.audit.entry import Actor, ActorKind
 from sayso.errors import SaysoError
 from sayso.ids import Tenant
-from sayso.sdk.app import Sayso
-from sayso.sdk.tokens import Scope
+from sayso.sandbox import Sandbox
+from sayso.sdk.client import Sayso
+from sayso.sdk.resources.tokens import Scope
 from sayso.sdk.workspace import Workspace
 from sayso.surfaces.http import create_app
 from sayso.testing.models import Completion, FakeOpenAI
-from sayso.testing.sandbox import Sandbox
 
 NEIGHBOURS = (
     *("AWS_SECRET_ACCESS_KEY", "DATABASE_URL", "GITHUB_TOKEN", "SENTRY_DSN", "JWT_SECRET"),

@@ -18,25 +18,25 @@ import pytest
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from support.identity_provider import CLIENT_ID, CLIENT_SECRET, FakeIdp
+from support.mail_server import MailCatcher
 
-from sayso.audit.notes.note import Ed25519Signer
+from sayso.audit.signed_note.note import Ed25519Signer
 from sayso.connectors.define import OwnConnector
+from sayso.connectors.oauth.tokens import Token
 from sayso.connectors.secret import Secret
-from sayso.connectors.tokens import Token
 from sayso.connectors.vault import new_key
 from sayso.errors import Code, ConfigError, IntegrityError, RefusedError, SaysoError
-from sayso.sdk.app import Sayso
-from sayso.sdk.checking import check_workspace
-from sayso.sdk.connections import Connections
+from sayso.sandbox import API_KEY, Sandbox
+from sayso.sdk.client import Sayso
+from sayso.sdk.resources.connections import Connections
 from sayso.sdk.workspace import Workspace, write_secret_file
+from sayso.sdk.workspace_check import check_workspace
 from sayso.settings import FILE_NAME
 from sayso.store.migrations import migrate
-from sayso.store.sqlite import open_connection
+from sayso.store.sqlite.store import open_connection
 from sayso.telemetry import Telemetry
 from sayso.testing.clock import FakeClock
-from sayso.testing.idp import CLIENT_ID, CLIENT_SECRET, FakeIdp
-from sayso.testing.mail import MailCatcher
-from sayso.testing.sandbox import API_KEY, Sandbox
 
 ENVIRONMENT: Mapping[str, str] = {"STRIPE_KEY": API_KEY, "MAIL_SECRET": CLIENT_SECRET}
 NOWHERE = "http://127.0.0.1:9"
@@ -452,7 +452,7 @@ async def test_opening_a_workspace_does_not_load_authlib(tmp_path: Path) -> None
         make_workspace(tmp_path, idp=idp)
     code = (
         "import asyncio, sys\n"
-        "from sayso.sdk.app import Sayso\n"
+        "from sayso.sdk.client import Sayso\n"
         "async def main():\n"
         f"    async with Sayso.open({str(tmp_path)!r}, environment={dict(ENVIRONMENT)!r}):\n"
         "        print('authlib' in sys.modules)\n"

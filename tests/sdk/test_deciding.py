@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 from support.house import ShopHouse, open_shop
+from support.shop import ShopFault
 
 from sayso.audit.entry import Actor, ActorKind
 from sayso.json import JsonValue
 from sayso.money import Money
-from sayso.sdk.tokens import Scope
+from sayso.sdk.resources.tokens import Scope
 from sayso.sdk.views import ActionView, ApprovalView
 from sayso.surfaces.cli.card import needs
-from sayso.testing.shop import ShopFault
 
 ONE_OF_MANY: JsonValue = {"amount_minor": 10_000, "currency": "USD"}
 

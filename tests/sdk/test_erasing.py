@@ -25,19 +25,19 @@ from sdk.customers import (
     token_of,
     verdict,
 )
+from support.faults.sqlite import FailingDisk
 from support.house import ShopHouse, open_shop
+from support.shop import Shop, ShopFault
 
-from sayso.actions.action import verifiable
-from sayso.actions.erasing import without_personal
-from sayso.actions.rows import get_action
-from sayso.actions.stopping import Resumption
-from sayso.audit.verifying.verification import Verdict
+from sayso.actions.controls.erasure import without_personal
+from sayso.actions.controls.kill_switch import Resumption
+from sayso.actions.model.action_row import get_action
+from sayso.actions.model.definition import verifiable
+from sayso.audit.verifier.verification import Verdict
 from sayso.errors import Code, ConfigError, RefusedError
 from sayso.money import Money
-from sayso.sdk.subjects.eraser import STEPS
-from sayso.sdk.tokens import Scope
-from sayso.testing.faults.sqlite import FailingDisk
-from sayso.testing.shop import Shop, ShopFault
+from sayso.sdk.privacy.eraser import STEPS
+from sayso.sdk.resources.tokens import Scope
 
 
 @pytest.mark.promise("subjects:erased")

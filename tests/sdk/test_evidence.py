@@ -15,17 +15,16 @@ from hypothesis import strategies as st
 from support.house import ShopHouse, open_shop
 from support.pages import ALLOWED, ATTRIBUTES, Tags
 
-from sayso.actions.action import Action
-from sayso.actions.decision import Choice, Decision
-from sayso.actions.plan import Plan, Step
+from sayso.actions.approvals.decision import Choice, Decision
+from sayso.actions.model.definition import Action
+from sayso.actions.model.plan import Plan, Step
 from sayso.agent.base import Handles, Message
-from sayso.audit.evidence.html import conversation, shown
-from sayso.audit.evidence.page import DATA_END, DATA_START, render
-from sayso.audit.evidence.reading import read_evidence
+from sayso.audit.evidence.page import DATA_END, DATA_START, conversation, render, shown
 from sayso.audit.evidence.style import STYLES
+from sayso.audit.exports.reading import read_evidence
+from sayso.audit.verifier.checks import Trust
+from sayso.audit.verifier.verification import Verdict
 from sayso.audit.verify import verify
-from sayso.audit.verifying.checks import Trust
-from sayso.audit.verifying.verification import Verdict
 from sayso.errors import Code, RefusedError
 from sayso.money import Money
 

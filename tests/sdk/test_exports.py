@@ -21,15 +21,15 @@ from cloudevents.core.v1.event import CloudEvent
 from support.house import ShopHouse, open_shop
 
 from sayso.audit.entry import canonical_bytes
-from sayso.audit.exports.ocsf import SCHEMA_VERSION
-from sayso.audit.notes.note import Ed25519Signer
+from sayso.audit.exports.event_formats import SCHEMA_VERSION
 from sayso.audit.queries.query import Query
+from sayso.audit.signed_note.note import Ed25519Signer
+from sayso.audit.verifier.checks import Trust
+from sayso.audit.verifier.verification import Check, Verdict
 from sayso.audit.verify import verify
-from sayso.audit.verifying.checks import Trust
-from sayso.audit.verifying.verification import Check, Verdict
 from sayso.errors import Code, ConfigError, IntegrityError, RefusedError
 from sayso.money import Money
-from sayso.sdk.log.exporting import ExportFormat, Source, write_export
+from sayso.sdk.audit.exporting import ExportFormat, Source, write_export
 from sayso.store.base import Reader
 
 # These have no types, or none that a strict checker takes.

@@ -8,7 +8,7 @@ import pytest
 from sdk.customers import ANA, FINN, MARIA, NOOR, OneRefund, live, live_as_new, pass_days, verdict
 from support.house import PEOPLE, ShopHouse, open_shop
 
-from sayso.audit.verifying.verification import Verdict
+from sayso.audit.verifier.verification import Verdict
 from sayso.errors import Code, RefusedError
 from sayso.money import Money
 

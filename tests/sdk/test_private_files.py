@@ -12,10 +12,10 @@ import pytest
 from sayso.connectors.email import FileTransport
 from sayso.connectors.email.transport import Letter
 from sayso.ids import Tenant
-from sayso.sdk.checking import check_workspace
-from sayso.sdk.log.index import LogIndexes
+from sayso.sdk.audit.index import LogIndexes
 from sayso.sdk.scaffold import create_workspace
-from sayso.store.sqlite import SqliteStore
+from sayso.sdk.workspace_check import check_workspace
+from sayso.store.sqlite.store import SqliteStore
 
 
 @pytest.fixture(autouse=True)

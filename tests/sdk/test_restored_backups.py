@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from sdk.customers import ANA, MAIN, MARIA, OneRefund, everything_stored, live, live_again, verdict
 from support.house import open_shop
+from support.shop import ShopFault
 
-from sayso.audit.verifying.verification import Verdict
+from sayso.audit.verifier.verification import Verdict
 from sayso.errors import ConfigError
 from sayso.money import Money
-from sayso.sdk.subjects.erased_list import ErasedList
-from sayso.testing.shop import ShopFault
+from sayso.sdk.privacy.erased_list import ErasedList
 
 
 @pytest.mark.promise("subjects:restored")

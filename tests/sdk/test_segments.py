@@ -14,20 +14,20 @@ from audit.small_log import plain_entry
 from sdk.customers import pass_days
 from support.house import ShopHouse, open_shop
 from support.lived import live, planner
+from support.shop import Shop, ShopFault
 
-from sayso.actions.action import at_most_once
-from sayso.actions.decision import Choice
-from sayso.actions.stopping import Resumption
+from sayso.actions.approvals.decision import Choice
+from sayso.actions.controls.kill_switch import Resumption
+from sayso.actions.model.definition import at_most_once
 from sayso.audit.entry import Actor, ActorKind
+from sayso.audit.verifier.checks import Trust
+from sayso.audit.verifier.verification import Check, Damage, FileState, Verdict
 from sayso.audit.verify import verify
-from sayso.audit.verifying.checks import Trust
-from sayso.audit.verifying.verification import Check, Damage, FileState, Verdict
 from sayso.errors import Code, IntegrityError, RefusedError
-from sayso.sdk.log.segments import LogSegments
-from sayso.sdk.tokens import Scope, Token
+from sayso.sdk.audit.segments import LogSegments
+from sayso.sdk.resources.tokens import Scope, Token
 from sayso.store.base import Transaction
 from sayso.testing.clock import START, FakeClock
-from sayso.testing.shop import Shop, ShopFault
 
 ENTRIES = 256
 OPERATOR = Actor(kind=ActorKind.SERVICE, id="operator")

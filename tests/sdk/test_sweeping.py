@@ -20,7 +20,7 @@ from sdk.customers import (
 )
 from support.house import open_shop
 
-from sayso.audit.verifying.verification import Verdict
+from sayso.audit.verifier.verification import Verdict
 from sayso.errors import Code, RefusedError
 from sayso.money import Money
 

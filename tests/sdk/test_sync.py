@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 from support.house import make_shop_workspace
+from support.shop import Shop
 
 from sayso.audit.entry import Actor, ActorKind
 from sayso.money import Money
-from sayso.sdk.app import Sayso
+from sayso.sdk.client import Sayso
+from sayso.sdk.resources.tokens import Scope
 from sayso.sdk.sync import SyncSayso
-from sayso.sdk.tokens import Scope
-from sayso.testing.shop import Shop
 
 ELSEWHERE = {
     "audit": "the log, by `audit_query`, or `run(sayso.wrapped.audit.verify())`",

@@ -12,14 +12,14 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from support.house import open_shop
+from support.shop import ShopFault
 
-from sayso.actions.decision import Choice, Decision
+from sayso.actions.approvals.decision import Choice, Decision
 from sayso.errors import ConfigError, RefusedError
 from sayso.ids import Tenant
 from sayso.money import Money
 from sayso.sdk.tracing import start_exporting
 from sayso.telemetry import Telemetry
-from sayso.testing.shop import ShopFault
 
 
 def collect() -> tuple[Telemetry, InMemorySpanExporter, TracerProvider]:

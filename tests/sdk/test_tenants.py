@@ -20,19 +20,19 @@ from actions.desk import usd
 from agent.test_run import Scripted, plan, refund
 from pydantic import BaseModel
 from support.house import STORE_URLS, ShopHouse, make_shop_workspace, open_shop
+from support.shop import ShopFault
 
-from sayso.actions.decision import Choice, Decision
-from sayso.actions.resolution import Resolution
-from sayso.actions.stopping import Resumption
+from sayso.actions.approvals.decision import Choice, Decision
+from sayso.actions.controls.kill_switch import Resumption
+from sayso.actions.controls.manual_resolution import Resolution
 from sayso.audit.entry import Actor, ActorKind
 from sayso.errors import Code, RefusedError, SaysoError
 from sayso.ids import Tenant
 from sayso.json import JsonValue
 from sayso.money import Money
 from sayso.sdk.database import open_store
-from sayso.sdk.tokens import Scope, Token
+from sayso.sdk.resources.tokens import Scope, Token
 from sayso.surfaces.http import create_app
-from sayso.testing.shop import ShopFault
 
 pytestmark = pytest.mark.promise("tenants:apart")
 

@@ -14,7 +14,7 @@ from support.house import ShopHouse, open_shop
 from sayso.audit.entry import Actor, ActorKind
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant
-from sayso.sdk.tokens import MAX_DAYS, SERVICE_SCOPES, Kind, Scope, Token
+from sayso.sdk.resources.tokens import MAX_DAYS, SERVICE_SCOPES, Kind, Scope, Token
 
 MAIN = Tenant("main")
 OPERATOR = Actor(kind=ActorKind.PERSON, id="root")

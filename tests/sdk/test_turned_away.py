@@ -12,7 +12,7 @@ from support.house import ShopHouse, open_shop
 
 from sayso.audit.entry import Actor, ActorKind
 from sayso.errors import Code, RefusedError
-from sayso.sdk.tokens import SERVICE_SCOPES
+from sayso.sdk.resources.tokens import SERVICE_SCOPES
 
 pytestmark = pytest.mark.promise("refusals:turned-away")
 

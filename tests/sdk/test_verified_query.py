@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from support.house import open_shop
 
-from sayso.audit.notes.note import Verifier
+from sayso.audit.signed_note.note import Verifier
 from sayso.audit.tree.proof import EntryProof
+from sayso.audit.verifier.verification import Verdict
 from sayso.audit.verify import verify
-from sayso.audit.verifying.verification import Verdict
 from sayso.errors import Code, ConfigError, IntegrityError
 from sayso.money import Money
 

@@ -10,8 +10,8 @@ import pytest
 from support.database import make_database
 
 from sayso.store.base import Store, Transaction
-from sayso.store.postgres import PostgresStore
-from sayso.store.sqlite import SqliteStore
+from sayso.store.postgres.store import PostgresStore
+from sayso.store.sqlite.store import SqliteStore
 
 OpenStore = Callable[[], Store]
 T = TypeVar("T")

@@ -10,7 +10,7 @@ import asyncio
 import sys
 
 from sayso.store.base import Transaction
-from sayso.store.postgres import PostgresStore
+from sayso.store.postgres.store import PostgresStore
 
 
 def step(tx: Transaction, name: str) -> int:

@@ -10,19 +10,19 @@ from audit.small_log import plain_entry, signer_of
 
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind
 from sayso.audit.log import AuditLog
-from sayso.audit.notes.note import Checkpoint, parse_note
 from sayso.audit.segments.pruning import Pruned, Pruner
 from sayso.audit.segments.rows import read_segments
 from sayso.audit.segments.sealed import SealedSegment
 from sayso.audit.segments.sealing import Sealer, Segments
+from sayso.audit.signed_note.note import Checkpoint, parse_note
+from sayso.audit.verifier.checks import LogSource, Trust
+from sayso.audit.verifier.database import open_database
+from sayso.audit.verifier.verification import Verification
 from sayso.audit.verify import verify_sources
-from sayso.audit.verifying.checks import LogSource, Trust
-from sayso.audit.verifying.database import open_database
-from sayso.audit.verifying.verification import Verification
 from sayso.ids import Tenant
-from sayso.sdk.log.stored import read_sources
+from sayso.sdk.audit.stored import read_sources
 from sayso.store.base import Store, Transaction, integer, text
-from sayso.store.sqlite import SqliteStore
+from sayso.store.sqlite.store import SqliteStore
 from sayso.testing.clock import FakeClock
 
 TENANT, RIVAL = Tenant("main"), Tenant("rival")

@@ -13,8 +13,8 @@ from sayso.audit.segments.pruning import Pruner
 from sayso.audit.segments.sealing import Sealer, Segments
 from sayso.ids import Tenant
 from sayso.store.base import Store
-from sayso.store.postgres import PostgresStore
-from sayso.store.sqlite import SqliteStore
+from sayso.store.postgres.store import PostgresStore
+from sayso.store.sqlite.store import SqliteStore
 from sayso.testing.clock import START, FakeClock
 from sayso.testing.faults import Points
 

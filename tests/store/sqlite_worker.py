@@ -17,10 +17,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind
 from sayso.audit.log import AuditLog
-from sayso.audit.notes.note import Ed25519Signer
+from sayso.audit.signed_note.note import Ed25519Signer
 from sayso.ids import DEFAULT_TENANT
 from sayso.store.migrations import migrate
-from sayso.store.sqlite import SqliteStore, open_connection
+from sayso.store.sqlite.store import SqliteStore, open_connection
 from sayso.testing.clock import FakeClock
 
 PATIENT_S = 60.0

@@ -11,12 +11,12 @@ import sys
 from pathlib import Path
 
 from support.house import POLICY, STORE_URLS, open_shop
+from support.shop import Books, Shop
 
-from sayso.actions.snapshot import Call
+from sayso.actions.model.snapshot import Call
 from sayso.ids import SystemClock
 from sayso.money import Money
-from sayso.sdk.app import Sayso
-from sayso.testing.shop import Books, Shop
+from sayso.sdk.client import Sayso
 
 OFTEN = POLICY.replace("count30d < 3", "count30d < 100000")
 

@@ -14,13 +14,13 @@ from audit.attacks import ATTACKS, OK, TAMPERED
 from audit.small_log import DEPLOYMENT, SIZE, SmallLog
 from surfaces.cli.line import Line
 
-from sayso.audit.verifying.checks import Trust
-from sayso.audit.verifying.projections import STORED, row_text
-from sayso.audit.verifying.verification import Check
-from sayso.sdk.log.verifying import verify_postgres
+from sayso.audit.verifier.checks import Trust
+from sayso.audit.verifier.stored_rows import STORED, row_text
+from sayso.audit.verifier.verification import Check
+from sayso.sdk.audit.verifying import verify_postgres
 from sayso.store.base import blob
-from sayso.store.postgres import open_reader
-from sayso.store.postgres_connection import connect_plainly
+from sayso.store.postgres.connection import connect_plainly
+from sayso.store.postgres.store import open_reader
 
 # A superuser takes every guard away, but for the one that fills the columns beside the body.
 GUARDS_OFF = """

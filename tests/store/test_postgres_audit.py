@@ -10,23 +10,23 @@ from pathlib import Path
 import pytest
 from actions.desk import propose, stock
 from support.house import STORE_URLS, ShopHouse, open_shop
+from support.time_stamp_authority import FakeAuthority, TsaServer
 from surfaces.cli.line import Line
 
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind
-from sayso.audit.notes.authorities import TimeAuthorities
-from sayso.audit.notes.stamped import read_stamps
 from sayso.audit.publishing.publisher import Publisher
-from sayso.audit.publishing.timestamp_place import TimestampPlace
+from sayso.audit.publishing.timestamp_target import TimestampPlace
+from sayso.audit.signed_note.authorities import TimeAuthorities
+from sayso.audit.signed_note.timestamps import read_stamps
+from sayso.audit.verifier.checks import Trust
+from sayso.audit.verifier.verification import Check, Verdict
 from sayso.audit.verify import verify
-from sayso.audit.verifying.checks import Trust
-from sayso.audit.verifying.verification import Check, Verdict
 from sayso.errors import Code, ConfigError, SaysoError
-from sayso.sdk.log.timestamps import write_timestamps
-from sayso.sdk.log.verifying import verify_postgres
+from sayso.sdk.audit.timestamps import write_timestamps
+from sayso.sdk.audit.verifying import verify_postgres
 from sayso.store.base import Transaction
-from sayso.store.postgres_connection import connect_plainly
+from sayso.store.postgres.connection import connect_plainly
 from sayso.testing.clock import FakeClock
-from sayso.testing.tsa import FakeAuthority, TsaServer
 
 
 @pytest.fixture(autouse=True)

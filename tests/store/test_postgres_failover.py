@@ -15,17 +15,17 @@ import pytest
 from actions.desk import usd
 from support.house import make_shop_workspace
 from support.postgres import FAST
+from support.postgres_server import PostgresServer, find_postgres
+from support.shop import Shop
 
-from sayso.actions.engine import Boundary
+from sayso.actions.engine.engine import Boundary
 from sayso.errors import ConfigError, OutcomeUnknownError, RetryableError
 from sayso.money import Money
-from sayso.sdk.app import Sayso
+from sayso.sdk.client import Sayso
 from sayso.store.base import Reader, Transaction
-from sayso.store.postgres import PostgresStore
-from sayso.store.postgres_schema import migrate_postgres
+from sayso.store.postgres.schema import migrate_postgres
+from sayso.store.postgres.store import PostgresStore
 from sayso.testing.clock import FakeClock
-from sayso.testing.postgres import PostgresServer, find_postgres
-from sayso.testing.shop import Shop
 
 WAITS_FOR_STANDBY = {**FAST, "synchronous_standby_names": "*", "synchronous_commit": "local"}
 """Our own sessions commit with `on`, so they wait for the standby; the default would not."""

@@ -10,13 +10,13 @@ import psycopg
 import pytest
 from psycopg import errors
 from support.postgres import fresh_database
+from support.postgres_server import PostgresServer
 
 from sayso.errors import Code, IntegrityError, RefusedError, SaysoError
 from sayso.store.base import Reader, SqlValue, Transaction, text
-from sayso.store.postgres import PostgresStore
-from sayso.store.postgres_connection import PgConnection, connect, connect_plainly
+from sayso.store.postgres.connection import PgConnection, connect, connect_plainly
+from sayso.store.postgres.store import PostgresStore
 from sayso.store.queries import numbered_queries
-from sayso.testing.postgres import PostgresServer
 
 GUARDED = ("log_entry", "log_head", "action")
 

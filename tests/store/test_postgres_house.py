@@ -11,12 +11,12 @@ from actions import test_engine
 from actions.desk import propose, stock
 from support.house import STORE_URLS, open_shop
 
-from sayso.audit.verifying.verification import Damage
+from sayso.audit.verifier.verification import Damage
 from sayso.money import Money
 from sayso.sdk.database import open_store
 from sayso.sdk.workspace import Workspace
 from sayso.settings import parse_settings
-from sayso.store.postgres_connection import connect_plainly
+from sayso.store.postgres.connection import connect_plainly
 
 
 @pytest.fixture(autouse=True)

@@ -8,14 +8,14 @@ from collections.abc import Generator
 from functools import partial
 
 import pytest
+from support.faults.postgres import PostgresCutter, Side, cutting_proxy, end_connections
 from support.postgres import FAST
+from support.postgres_server import PostgresServer, run_postgres
 
 from sayso.errors import Code, RetryableError
 from sayso.store.base import Reader, Transaction
-from sayso.store.postgres import PostgresStore
+from sayso.store.postgres.store import PostgresStore
 from sayso.testing.faults import Points
-from sayso.testing.faults.postgres import PostgresCutter, Side, cutting_proxy, end_connections
-from sayso.testing.postgres import PostgresServer, run_postgres
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 
 from sayso.errors import Code, RetryableError
 from sayso.store.base import Reader, Transaction, text
-from sayso.store.postgres import PostgresStore
+from sayso.store.postgres.store import PostgresStore
 
 WAIT_S = 30.0
 SETTINGS = {"idle_in_transaction_session_timeout": "300ms"}

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from sayso.store.base import Row, integer
-from sayso.store.postgres_connection import connect, connect_plainly
-from sayso.store.postgres_session import Session
+from sayso.store.postgres.connection import connect, connect_plainly
+from sayso.store.postgres.session import Session
 from sayso.store.queries import Statement, numbered_queries
 
 BY_ID = numbered_queries()["action.by_id"]

@@ -11,16 +11,16 @@ from functools import partial
 
 import pytest
 from support.postgres import fresh_database
+from support.postgres_server import PostgresServer
 from tree import ROOT
 
 from sayso.errors import Code, ConfigError, RetryableError
 from sayso.settings import parse_settings
 from sayso.store.base import Row, Transaction
 from sayso.store.migrations import Migration, migrate, read_migrations
-from sayso.store.postgres import PostgresStore
-from sayso.store.postgres_connection import connect, connect_plainly
-from sayso.store.postgres_schema import check_version, migrate_postgres
-from sayso.testing.postgres import PostgresServer
+from sayso.store.postgres.connection import connect, connect_plainly
+from sayso.store.postgres.schema import check_version, migrate_postgres
+from sayso.store.postgres.store import PostgresStore
 
 OURS = read_migrations("postgres")
 ADDS = Migration(

@@ -11,10 +11,10 @@ import pytest
 
 from sayso.errors import Code, ConfigError, RefusedError
 from sayso.store.base import Reader, Row, SqlValue, Transaction
-from sayso.store.postgres import PostgresStore
-from sayso.store.postgres_connection import connect
-from sayso.store.postgres_session import Answer, Session
-from sayso.store.postgres_writer import Writer
+from sayso.store.postgres.connection import connect
+from sayso.store.postgres.session import Answer, Session
+from sayso.store.postgres.store import PostgresStore
+from sayso.store.postgres.writer import Writer
 from sayso.store.queries import Statement
 from sayso.store.units import Unit, WaitingUnits
 

@@ -10,7 +10,7 @@ import pytest
 
 from sayso.errors import SaysoError
 from sayso.store.base import Transaction
-from sayso.store.postgres import PostgresStore
+from sayso.store.postgres.store import PostgresStore
 
 
 @pytest.mark.promise("logs:wordless")

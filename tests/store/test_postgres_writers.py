@@ -14,9 +14,9 @@ import pytest
 
 from sayso.errors import Code, RetryableError
 from sayso.store.base import Transaction, text
-from sayso.store.postgres import PostgresStore
-from sayso.store.postgres_connection import connect_plainly
-from sayso.store.postgres_writer import WRITER_LOCK
+from sayso.store.postgres.connection import connect_plainly
+from sayso.store.postgres.store import PostgresStore
+from sayso.store.postgres.writer import WRITER_LOCK
 
 WORKER = Path(__file__).with_name("postgres_worker.py")
 KILLS = 20

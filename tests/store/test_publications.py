@@ -8,26 +8,26 @@ from pathlib import Path
 
 import pytest
 from audit.small_log import AGENT, plain_entry, signer_of
+from support.time_stamp_authority import FakeAuthority, TsaServer
 
 from sayso.audit.log import AuditLog
-from sayso.audit.logs import LOGS
-from sayso.audit.notes.authorities import TimeAuthorities
+from sayso.audit.log_of_logs import LOGS
 from sayso.audit.publishing.base import Place
 from sayso.audit.publishing.directory import DirectoryPlace
-from sayso.audit.publishing.log_of_logs import LogOfLogs
+from sayso.audit.publishing.log_of_logs_target import LogOfLogs
 from sayso.audit.publishing.publisher import Publisher
 from sayso.audit.publishing.reading import prove_consistency, read_pair
-from sayso.audit.publishing.timestamp_place import TimestampPlace
+from sayso.audit.publishing.timestamp_target import TimestampPlace
+from sayso.audit.signed_note.authorities import TimeAuthorities
 from sayso.audit.signing.rotate import rotate_key
+from sayso.audit.verifier.checks import Trust
+from sayso.audit.verifier.verification import Verification
 from sayso.audit.verify import verify_database, verify_sources
-from sayso.audit.verifying.checks import Trust
-from sayso.audit.verifying.verification import Verification
 from sayso.ids import Tenant
-from sayso.sdk.log.stored import read_sources
+from sayso.sdk.audit.stored import read_sources
 from sayso.store.base import Reader, SqlValue, Store, Transaction, blob, integer, text
-from sayso.store.sqlite import SqliteStore
+from sayso.store.sqlite.store import SqliteStore
 from sayso.testing.clock import FakeClock
-from sayso.testing.tsa import FakeAuthority, TsaServer
 
 ONE, TWO = Tenant("one"), Tenant("two")
 

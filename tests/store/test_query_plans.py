@@ -9,7 +9,7 @@ from contextlib import closing
 import pytest
 
 from sayso.store.migrations import migrate
-from sayso.store.postgres_connection import connect_plainly
+from sayso.store.postgres.connection import connect_plainly
 from sayso.store.queries import named_queries
 
 GROWING = ("action", "approval", "erasure", "log_entry", "outbox", "personal", "request", "subject")

@@ -18,11 +18,11 @@ from sayso.audit.personal import Personal
 from sayso.audit.segments.pruning import Pruner
 from sayso.errors import Code
 from sayso.ids import to_micros
-from sayso.sdk.subjects.sweeper import Sweeper
+from sayso.sdk.privacy.sweeper import Sweeper
 from sayso.store.base import Reader, SqlValue, Store, Transaction, text
-from sayso.store.postgres import PostgresStore
-from sayso.store.postgres_connection import connect_plainly
-from sayso.store.sqlite import SqliteStore
+from sayso.store.postgres.connection import connect_plainly
+from sayso.store.postgres.store import PostgresStore
+from sayso.store.sqlite.store import SqliteStore
 
 T = TypeVar("T")
 

@@ -7,18 +7,17 @@ from pathlib import Path
 import psycopg
 import pytest
 from store.conftest import OpenStore
+from support.faults.postgres import read_only_server
 from support.media import on_tmpfs
 from support.postgres import FAST
+from support.postgres_server import run_postgres
 
 from sayso.errors import Code, ConfigError, RetryableError
-from sayso.store.base import Transaction
-from sayso.store.postgres import PostgresStore
-from sayso.store.postgres_connection import connect_plainly
-from sayso.store.postgres_schema import migrate_postgres
-from sayso.store.room import Roomed, check_room
-from sayso.store.sqlite import SqliteStore
-from sayso.testing.faults.postgres import read_only_server
-from sayso.testing.postgres import run_postgres
+from sayso.store.base import Roomed, Transaction, check_room
+from sayso.store.postgres.connection import connect_plainly
+from sayso.store.postgres.schema import migrate_postgres
+from sayso.store.postgres.store import PostgresStore
+from sayso.store.sqlite.store import SqliteStore
 
 PROGRAM = """
 import asyncio
@@ -26,10 +25,10 @@ import subprocess
 from contextlib import suppress
 from pathlib import Path
 from sayso.errors import SaysoError
-from sayso.store.postgres_connection import connect_plainly
-from sayso.store.postgres_schema import migrate_postgres
-from sayso.store.room import check_room
-from sayso.store.sqlite import SqliteStore
+from sayso.store.postgres.connection import connect_plainly
+from sayso.store.postgres.schema import migrate_postgres
+from sayso.store.base import check_room
+from sayso.store.sqlite.store import SqliteStore
 
 def fill():
     with suppress(OSError), open("ballast", "wb", buffering=0) as file:

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from store.segment_keeper import Keeper
 from store.segment_worker import open_new_store
+from support.faults.crash import crash_at, run_child
 
-from sayso.audit.verifying.verification import Verdict
+from sayso.audit.verifier.verification import Verdict
 from sayso.testing.clock import START
-from sayso.testing.faults.crash import crash_at, run_child
 
 WORK = "store.segment_worker:seal_and_prune"
 ENTRIES = 1200

@@ -13,9 +13,9 @@ from store.segment_keeper import TENANT, Keeper
 
 from sayso.errors import IntegrityError
 from sayso.store.base import Store, Transaction
-from sayso.store.postgres import PostgresStore
-from sayso.store.postgres_connection import connect, connect_plainly
-from sayso.store.sqlite import SqliteStore
+from sayso.store.postgres.connection import connect, connect_plainly
+from sayso.store.postgres.store import PostgresStore
+from sayso.store.sqlite.store import SqliteStore
 
 
 def append_at(seq: int, tx: Transaction) -> None:

@@ -20,9 +20,9 @@ from sayso.audit.tree.merkle import (
     verify_consistency,
     verify_inclusion,
 )
+from sayso.audit.verifier.checks import LogSource, Trust
+from sayso.audit.verifier.verification import Check, FileState, Verdict, Verification
 from sayso.audit.verify import verify_sources
-from sayso.audit.verifying.checks import LogSource, Trust
-from sayso.audit.verifying.verification import Check, FileState, Verdict, Verification
 from sayso.errors import Code, ConfigError, IntegrityError, RetryableError
 from sayso.store.base import Store
 

@@ -9,7 +9,7 @@ import pytest
 from sayso.errors import Code, RetryableError
 from sayso.ids import SystemClock, from_micros, to_micros
 from sayso.store.clock import ServerClock, TimeSource
-from sayso.store.postgres import PostgresStore
+from sayso.store.postgres.store import PostgresStore
 from sayso.testing.clock import FakeClock
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from sayso.errors import Code, ConfigError, IntegrityError, RetryableError, SaysoError
 from sayso.store.base import Reader, SqlValue, Transaction, text
-from sayso.store.sqlite import SqliteStore, open_connection
+from sayso.store.sqlite.store import SqliteStore, open_connection
 
 T = TypeVar("T")
 

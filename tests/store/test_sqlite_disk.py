@@ -8,12 +8,12 @@ import pytest
 from support.media import FULL, READ_ONLY, on_tmpfs
 
 from sayso.errors import Code, ConfigError
-from sayso.store.sqlite import SqliteStore
+from sayso.store.sqlite.store import SqliteStore
 
 OPEN = """
 from pathlib import Path
 from sayso.errors import SaysoError
-from sayso.store.sqlite import SqliteStore
+from sayso.store.sqlite.store import SqliteStore
 try:
     SqliteStore(Path("sayso.db"), create=CREATE)
 except SaysoError as error:

@@ -15,12 +15,12 @@ from pathlib import Path
 import pytest
 from support.house import open_shop
 
+from sayso.audit.verifier.verification import Verdict
 from sayso.audit.verify import verify
-from sayso.audit.verifying.verification import Verdict
 from sayso.errors import Code, ConfigError, RetryableError
 from sayso.money import Money
 from sayso.store.migrations import APPLICATION_ID, migrate, schema_version
-from sayso.store.sqlite import SqliteStore, open_connection
+from sayso.store.sqlite.store import SqliteStore, open_connection
 
 WORKER = Path(__file__).with_name("sqlite_worker.py")
 OTHER_INDEX = (

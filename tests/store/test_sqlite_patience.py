@@ -14,8 +14,8 @@ import pytest
 
 from sayso.errors import Code, RetryableError, SaysoError
 from sayso.store.base import Transaction
-from sayso.store.sqlite import SqliteStore, open_connection
-from sayso.store.sqlite_writer import MAX_BRIEF
+from sayso.store.sqlite.store import SqliteStore, open_connection
+from sayso.store.sqlite.writer import MAX_BRIEF
 
 PATIENCE_S = 0.25
 

@@ -11,7 +11,7 @@ import pytest
 
 from sayso.errors import ConfigError
 from sayso.store.base import Reader, Row
-from sayso.store.sqlite import SqliteStore
+from sayso.store.sqlite.store import SqliteStore
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ import pytest
 
 from sayso.errors import Code, ConfigError, RetryableError
 from sayso.store.base import Reader, Transaction, text
-from sayso.store.sqlite import SqliteStore, open_connection
-from sayso.store.sqlite_writer import MAX_BRIEF
+from sayso.store.sqlite.store import SqliteStore, open_connection
+from sayso.store.sqlite.writer import MAX_BRIEF
 from sayso.store.units import MAX_GROUP, Unit, WaitingUnits
 
 

@@ -14,7 +14,7 @@ from actions.desk import MAIN, usd
 from store.stop_worker import OFTEN, stocked
 from support.house import ShopHouse, open_shop
 
-from sayso.actions.stopping import Resumption
+from sayso.actions.controls.kill_switch import Resumption
 from sayso.ids import SystemClock
 from sayso.json import JsonValue
 from sayso.sdk.views import StopView

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sayso.store.migrations import migrate
 from sayso.store.private_files import make_private_file
-from sayso.store.sqlite import open_connection
+from sayso.store.sqlite.store import open_connection
 
 
 def make_database(path: Path) -> None:

@@ -8,19 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from support.database import make_database
+from support.shop import Shop
 
-from sayso.actions.engine import Boundary
+from sayso.actions.engine.engine import Boundary
 from sayso.agent.base import Planner
-from sayso.audit.notes.note import Ed25519Signer
+from sayso.audit.signed_note.note import Ed25519Signer
 from sayso.connectors.base import Connector
 from sayso.ids import Clock
-from sayso.sdk.app import Sayso
+from sayso.sdk.client import Sayso
 from sayso.sdk.database import is_postgres
 from sayso.sdk.workspace import Workspace
 from sayso.settings import parse_settings
 from sayso.telemetry import Telemetry
 from sayso.testing.clock import FakeClock
-from sayso.testing.shop import Shop
 
 POLICY = """
 @id("small") @explain("up to 50 runs by itself, three times in 30 days")

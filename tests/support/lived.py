@@ -5,12 +5,12 @@ from __future__ import annotations
 from actions.desk import MAIN, decide, propose, run_due, say, shown, stock, usd
 from agent.test_run import Scripted, plan, refund
 from support.house import ShopHouse
+from support.shop import ShopFault
 
-from sayso.actions.decision import Choice
-from sayso.actions.stopping import Resumption
+from sayso.actions.approvals.decision import Choice
+from sayso.actions.controls.kill_switch import Resumption
 from sayso.audit.entry import Actor, ActorKind
-from sayso.audit.erasing import ErasureOrder
-from sayso.testing.shop import ShopFault
+from sayso.audit.erasure import ErasureOrder
 
 BOT = Actor(kind=ActorKind.SERVICE, id="bot")
 

@@ -11,10 +11,11 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from support.postgres_server import PostgresServer, find_postgres
+
 from sayso.sdk.database import make_threads
-from sayso.store.postgres_connection import connect_plainly
-from sayso.store.postgres_schema import migrate_postgres
-from sayso.testing.postgres import PostgresServer, find_postgres
+from sayso.store.postgres.connection import connect_plainly
+from sayso.store.postgres.schema import migrate_postgres
 
 TEMPLATE = "sayso_template"
 

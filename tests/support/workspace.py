@@ -17,10 +17,10 @@ from pathlib import Path
 
 from support.database import make_database
 
-from sayso.audit.notes.note import Ed25519Signer
+from sayso.audit.signed_note.note import Ed25519Signer
+from sayso.sandbox import API_KEY
 from sayso.sdk.workspace import Workspace, write_secret_file
 from sayso.settings import FILE_NAME
-from sayso.testing.sandbox import API_KEY
 
 PEOPLE: Mapping[str, Sequence[str]] = {
     "maria": ["support_manager"],

@@ -13,8 +13,8 @@ from typing import Any
 from tau.shop import Json, RetailShop
 
 from sayso import Absence, Args, Call, Code, Receipt, RefusedError, Resolved, Subject, verifiable
-from sayso.actions.action import Effect, FactType, FactValue
-from sayso.actions.snapshot import Record
+from sayso.actions.model.definition import Effect, FactType, FactValue
+from sayso.actions.model.snapshot import Record
 from sayso.connectors.define import OwnConnector, action
 
 SURE = verifiable(settle_after_s=0)

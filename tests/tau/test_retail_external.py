@@ -24,9 +24,9 @@ from tau.connector import Retail
 from tau.shop import RetailShop
 
 from sayso import RefusedError, Sayso, Subject
-from sayso.actions.action import Assurance
+from sayso.actions.model.definition import Assurance
 from sayso.audit.entry import Actor, ActorKind
-from sayso.sdk.tokens import Scope
+from sayso.sdk.resources.tokens import Scope
 from sayso.sdk.views import ActionView
 
 DATA = Path(os.environ.get("SAYSO_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))

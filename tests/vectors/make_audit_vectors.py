@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json, PiiRef
 from sayso.audit.exports.bundle import write_bundle
-from sayso.audit.notes.note import Checkpoint, Ed25519Signer, sign_checkpoint
+from sayso.audit.signed_note.note import Checkpoint, Ed25519Signer, sign_checkpoint
 from sayso.audit.tree.merkle import (
     Frontier,
     LeafHashes,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from hashlib import sha256
 from pathlib import Path
 
-from sayso.testing.tsa import FakeAuthority, imprint_of
+from support.time_stamp_authority import FakeAuthority, imprint_of
 
 VECTORS = Path(__file__).parent
 FOLDER = VECTORS / "timestamp"

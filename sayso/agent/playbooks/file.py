@@ -11,7 +11,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from sayso.actions.plan import MAX_STEPS, OnFailure
+from sayso.actions.model.plan import MAX_STEPS, OnFailure
 from sayso.errors import Code, ConfigError
 
 TomlValue: TypeAlias = str | int | bool | Mapping[str, str | int | bool]

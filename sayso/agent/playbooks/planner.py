@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
-from sayso.actions.action import Action
-from sayso.actions.plan import MAX_STEPS, HandOver, OnFailure, Plan, Step
+from sayso.actions.model.definition import Action
+from sayso.actions.model.plan import MAX_STEPS, HandOver, OnFailure, Plan, Step
 from sayso.agent.base import MAX_MESSAGE_CHARS, Handles, Message
 from sayso.agent.playbooks import guards
 from sayso.agent.playbooks.amounts import normalise, read_amounts

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fractions import Fraction
 
-from sayso.actions.snapshot import Record
+from sayso.actions.model.snapshot import Record
 from sayso.agent.playbooks.amounts import Mention, odd_share, read_amounts, read_shares, share_of
 from sayso.agent.playbooks.file import ChoiceSlot, MoneySlot, ObjectSlot
 from sayso.agent.playbooks.things import singular, strange_thing

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from sayso.actions.plan import Step
-from sayso.actions.snapshot import Record
+from sayso.actions.model.plan import Step
+from sayso.actions.model.snapshot import Record
 from sayso.agent.base import Handles
 from sayso.agent.playbooks.file import (
     ChoiceSlot,

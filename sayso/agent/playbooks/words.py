@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
-from sayso.actions.snapshot import Record
+from sayso.actions.model.snapshot import Record
 from sayso.agent.playbooks.amounts import normalise, read_amounts
 from sayso.agent.playbooks.file import ChoiceSlot, FlagSlot, ObjectSlot, Playbook
 from sayso.agent.playbooks.slots import COUNTED, REFERENCE, Records, is_nameless

@@ -13,8 +13,8 @@ from typing import Annotated, Any, Literal, cast, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic.fields import FieldInfo
 
-from sayso.actions.action import Action
-from sayso.actions.plan import MAX_STEPS, HandOver, Plan, Step
+from sayso.actions.model.definition import Action
+from sayso.actions.model.plan import MAX_STEPS, HandOver, Plan, Step
 from sayso.agent.base import Handles
 from sayso.agent.grounding import object_kind
 from sayso.errors import RefusedError

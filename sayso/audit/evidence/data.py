@@ -11,7 +11,7 @@ import orjson
 
 from sayso.audit.entry import Json, StoredEntry
 from sayso.audit.evidence.style import STYLES
-from sayso.audit.verifying.bundle import ProvenRow
+from sayso.audit.verifier.bundle import ProvenRow
 from sayso.errors import Code, IntegrityError
 
 FORMAT = "sayso-evidence"

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+import json
+import unicodedata
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
+from html import escape
+from typing import cast
 
 from sayso.audit.entry import EntryKind, Json, StoredEntry, canonical_bytes
 from sayso.audit.evidence.data import Evidence
-from sayso.audit.evidence.html import code, conversation, fields, quote, shown, table
 from sayso.audit.evidence.style import STYLES
 from sayso.audit.queries.query import ENDS
 from sayso.ids import rfc3339
+from sayso.json import JsonValue
 from sayso.money import Money
 
 DATA_START = '<pre class="data" hidden>'
@@ -332,3 +336,62 @@ def _proofs(evidence: Evidence, entries: Sequence[StoredEntry]) -> str:
         f"{shown_rows}",
         "",
     )
+
+
+_KEPT = {"\n", "\u200c", "\u200d"}
+"""Line feeds, and the joiners that scripts and pictures need."""
+
+
+def shown(text: object) -> str:
+    """A text as it can stand in a page: escaped, and with invisible characters made visible.
+
+    Customers' words may hold marks that turn the direction of a line around or hide a part of it.
+    """
+    return escape("".join(map(_visible, str(text))), quote=True)
+
+
+def _visible(char: str) -> str:
+    if char in _KEPT or unicodedata.category(char)[0] not in {"C", "Z"} or char == " ":
+        return char
+    if unicodedata.category(char) == "Zs":
+        return " "
+    return f"\u27e8U+{ord(char):04X}\u27e9"
+
+
+def fields(pairs: Iterable[tuple[str, str]]) -> str:
+    """Labels and values, already HTML; empty values are left out."""
+    rows = [f"<dt>{label}</dt><dd>{value}</dd>" for label, value in pairs if value]
+    return f"<dl>{''.join(rows)}</dl>" if rows else ""
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table of cells that are already HTML."""
+    top = "".join(f"<th>{cell}</th>" for cell in head)
+    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>\n" for row in rows)
+    return f"<table><thead><tr>{top}</tr></thead><tbody>\n{body}</tbody></table>"
+
+
+def code(text: object) -> str:
+    """A short technical text."""
+    return f"<code>{shown(text)}</code>"
+
+
+def quote(text: str) -> str:
+    """Somebody's own words."""
+    return f"<blockquote>{shown(text)}</blockquote>"
+
+
+def conversation(text: str) -> str:
+    """The turns of a conversation, each under who spoke; empty when the text is none."""
+    try:
+        turns = cast("JsonValue", json.loads(text))
+    except (ValueError, RecursionError):
+        return ""
+    drawn: list[str] = []
+    for turn in turns if isinstance(turns, list) else [turns]:
+        match turn:
+            case [str(who), str(said)]:
+                drawn.append(f"<p class='note'>{shown(who)}</p>{quote(said)}")
+            case _:
+                return ""
+    return "".join(drawn)

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from sayso.audit.atomic_files import new_folder
 from sayso.audit.entry import Json, canonical_bytes
-from sayso.audit.exports.new_folder import new_folder
-from sayso.audit.notes.note import Checkpoint, Verifier, open_checkpoint
 from sayso.audit.segments.sealed import SealedSegment, encode_sealed, frontier_at, pruned_size
+from sayso.audit.signed_note.note import Checkpoint, Verifier, open_checkpoint
 from sayso.audit.tree.merkle import (
     Frontier,
     HashSource,
@@ -19,7 +19,7 @@ from sayso.audit.tree.merkle import (
     leaf_hash,
     verify_inclusion,
 )
-from sayso.audit.verifying.bundle import (
+from sayso.audit.verifier.bundle import (
     BUNDLE_VERSION,
     CHECKPOINT,
     ENTRIES,

@@ -13,11 +13,11 @@ from typing import Any
 
 import orjson
 
+from sayso.audit.atomic_files import new_file
 from sayso.audit.entry import MAX_BODY_BYTES, StoredEntry
-from sayso.audit.exports.new_file import new_file
 from sayso.audit.exports.rows import ExportRow
 from sayso.audit.tree.proof import EntryProof
-from sayso.audit.verifying.bundle import ProvenRow
+from sayso.audit.verifier.bundle import ProvenRow
 from sayso.errors import Code, ConfigError, IntegrityError
 
 FORMAT = b"sayso-audit-parquet/1"

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
 import orjson
 
 from sayso.audit.entry import MAX_BODY_BYTES, Json, StoredEntry, canonical_bytes
-from sayso.audit.evidence.reading import DOCTYPE, read_evidence
-from sayso.audit.exports.cloudevents import to_cloudevent
-from sayso.audit.exports.ocsf import to_ocsf
+from sayso.audit.evidence.data import Evidence
+from sayso.audit.evidence.page import DATA_END, DATA_START, render
+from sayso.audit.exports.event_formats import to_cloudevent, to_ocsf
 from sayso.audit.exports.parquet import read_parquet
 from sayso.audit.exports.rows import ExportRow, Mapper
 from sayso.audit.fields import object_in, text_or_none
 from sayso.audit.tree.proof import EntryProof
-from sayso.audit.verifying.bundle import ProvenRow
-from sayso.audit.verifying.walk import decode
-from sayso.errors import Code, IntegrityError, RefusedError
+from sayso.audit.verifier.bundle import ProvenRow
+from sayso.audit.verifier.walk import decode
+from sayso.errors import Code, IntegrityError, RefusedError, SaysoError
 
 _MAX_LINE_BYTES = 4 * MAX_BODY_BYTES
 _MAX_PAGE_BYTES = 64 * 1024 * 1024
@@ -153,3 +155,55 @@ def _object_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
     if len(found) != len(pairs):
         raise ValueError("a name stands twice in an object")
     return found
+
+
+DOCTYPE = b"<!doctype html>"
+_DATA = re.compile(rf"{re.escape(DATA_START)}([A-Za-z0-9+/=\n]*){re.escape(DATA_END)}".encode())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadEvidence:
+    """A pack: its data, and whether the page around it is the one that the data gives."""
+
+    evidence: Evidence
+    agrees: bool
+
+    @property
+    def note(self) -> str:
+        """The signed head."""
+        return self.evidence.note
+
+    @property
+    def vkeys(self) -> tuple[str, ...]:
+        """The public keys it lists."""
+        return self.evidence.vkeys
+
+    def proven_rows(self) -> Iterator[ProvenRow]:
+        """The rows; none of them agrees when one byte of the page is another one."""
+        return self.evidence.proven_rows(agrees=self.agrees)
+
+
+def read_evidence(page: bytes) -> ReadEvidence:
+    """Read a pack, and make its page again.
+
+    Raises:
+        IntegrityError: `not_a_store`, when it carries no evidence; `tampered`, when that is broken.
+    """
+    found = _DATA.findall(page)
+    if len(found) != 1:
+        raise IntegrityError(
+            Code.NOT_A_STORE,
+            "the page carries no evidence",
+            next_step="give a page that `sayso audit evidence` wrote",
+        )
+    try:
+        encoded = base64.b64decode(found[0].replace(b"\n", b""), validate=True)
+    except ValueError as error:
+        raise IntegrityError(Code.TAMPERED, "the evidence in the page is broken") from error
+    evidence = Evidence.decoded(encoded)
+    # INVARIANT: nothing that a person reads can be changed without its being seen.
+    try:
+        agrees = render(evidence) == page
+    except (SaysoError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError):
+        agrees = False  # a card or an entry of no known shape: nothing that we write
+    return ReadEvidence(evidence=evidence, agrees=agrees)

@@ -9,8 +9,8 @@ from typing import TypeAlias
 
 import orjson
 
+from sayso.audit.atomic_files import new_file
 from sayso.audit.entry import Json, StoredEntry
-from sayso.audit.exports.new_file import new_file
 from sayso.audit.tree.proof import EntryProof
 
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from sayso.audit.notes.note import Checkpoint
+from sayso.audit.signed_note.note import Checkpoint
 
 Prove = Callable[[int], Awaitable[Sequence[bytes]]]
 """Gives the consistency proof from an older size, at least 1, to the checkpoint's."""

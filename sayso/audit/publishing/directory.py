@@ -10,11 +10,11 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sayso.audit.durable import sync_folder
-from sayso.audit.notes.note import MAX_NOTE_BYTES, Checkpoint, parse_note
+from sayso.audit.atomic_files import sync_folder
 from sayso.audit.publishing.base import Submission, Taken
-from sayso.audit.regular import open_regular
-from sayso.audit.tree.path import index_path
+from sayso.audit.safe_open import open_regular
+from sayso.audit.signed_note.note import MAX_NOTE_BYTES, Checkpoint, parse_note
+from sayso.audit.tree.tiles import index_path
 from sayso.errors import Code, ConfigError, IntegrityError, RetryableError
 
 _SUFFIX = ".checkpoint"

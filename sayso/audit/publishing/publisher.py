@@ -11,8 +11,7 @@ from functools import partial
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 from tenacity.wait import wait_exponential_jitter
 
-from sayso.audit.logs import LOGS
-from sayso.audit.notes.cosignature import MlDsaCosigner
+from sayso.audit.log_of_logs import LOGS
 from sayso.audit.publishing.base import Place, Submission
 from sayso.audit.publishing.reading import (
     Published,
@@ -21,6 +20,7 @@ from sayso.audit.publishing.reading import (
     read_pair,
     read_tenants,
 )
+from sayso.audit.signed_note.cosignature import MlDsaCosigner
 from sayso.errors import Code, IntegrityError, RetryableError, SaysoError, logged_with_frames
 from sayso.ids import Clock, Tenant, to_micros
 from sayso.store.base import Store, Transaction

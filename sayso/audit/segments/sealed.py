@@ -9,13 +9,13 @@ from typing import cast
 import orjson
 
 from sayso.audit.entry import Json, canonical_bytes, read_canonical
-from sayso.audit.notes.strict64 import decode64, encode64
 from sayso.audit.segments.segment import (
     WIDTH,
     SegmentReader,
     is_segment_name,
     is_segment_size,
 )
+from sayso.audit.signed_note.base64_strict import decode64, encode64
 from sayso.audit.tree.merkle import HASH_BYTES, Frontier, root_of
 from sayso.errors import IntegrityError
 

@@ -19,11 +19,10 @@ from pathlib import Path
 
 import orjson
 
-from sayso.audit.durable import sync_folder
+from sayso.audit.atomic_files import sync_folder
 from sayso.audit.entry import Actor, Entry, EntryKind, Json
+from sayso.audit.io_errors import unwritten
 from sayso.audit.log import AuditLog
-from sayso.audit.notes.note import Checkpoint, Verifier, open_checkpoint
-from sayso.audit.notes.strict64 import encode64
 from sayso.audit.segments.rows import read_segments
 from sayso.audit.segments.sealed import KeptRotation, SealedSegment, encode_rotations
 from sayso.audit.segments.segment import (
@@ -39,6 +38,8 @@ from sayso.audit.segments.segment import (
     tenant_folder,
     write_segment,
 )
+from sayso.audit.signed_note.base64_strict import encode64
+from sayso.audit.signed_note.note import Checkpoint, Verifier, open_checkpoint
 from sayso.audit.signing.rotation import ROTATED
 from sayso.audit.tree.merkle import (
     Frontier,
@@ -48,7 +49,6 @@ from sayso.audit.tree.merkle import (
     root_at,
     verify_subtree,
 )
-from sayso.audit.unwritten import unwritten
 from sayso.errors import Code, ConfigError, IntegrityError, RetryableError
 from sayso.ids import Tenant
 from sayso.store.base import Reader, SqlValue, Store, Transaction, integer, text

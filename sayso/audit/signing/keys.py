@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
-from sayso.audit.notes.note import Verifier
+from sayso.audit.signed_note.note import Verifier
 from sayso.audit.signing.rotation import KeyPeriod, RotationEntry, follow_rotations
-from sayso.audit.verifying.verification import Check, Damage, Findings
+from sayso.audit.verifier.verification import Check, Damage, Findings
 from sayso.errors import IntegrityError
 
 

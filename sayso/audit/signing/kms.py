@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sayso.audit.notes.keytext import key_id_of
-from sayso.audit.notes.note import ED25519, Verifier
-from sayso.audit.notes.strict64 import decode64
+from sayso.audit.signed_note.base64_strict import decode64
+from sayso.audit.signed_note.keytext import key_id_of
+from sayso.audit.signed_note.note import ED25519, Verifier
 from sayso.errors import Code, ConfigError, IntegrityError
 
 if TYPE_CHECKING:

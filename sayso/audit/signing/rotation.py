@@ -22,10 +22,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from sayso.audit.notes.note import Signer, Verifier, open_note, sign_note
-from sayso.audit.notes.strict64 import decode64, encode64
+from sayso.audit.signed_note.base64_strict import decode64, encode64
+from sayso.audit.signed_note.note import Signer, Verifier, open_note, sign_note
 from sayso.audit.tree.merkle import HASH_BYTES
-from sayso.audit.verifying.verification import Check, Damage, Findings
+from sayso.audit.verifier.verification import Check, Damage, Findings
 from sayso.errors import Code, IntegrityError
 
 STATEMENT = "sayso.key-rotation/v1"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from sayso.audit.notes.note import Signer
+from sayso.audit.signed_note.note import Signer
 
 
 class LogSigner(Signer, Protocol):

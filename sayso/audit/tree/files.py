@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sayso.audit.tree.merkle import HashSource
-from sayso.audit.tree.path import index_path, read_index
+from sayso.audit.tree.tiles import index_path, read_index
 from sayso.audit.witness.records import write_durably
 from sayso.errors import Code, RefusedError
 

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NoReturn, Self
 
-from sayso.audit.notes.note import Checkpoint, Verifier, open_checkpoint
+from sayso.audit.signed_note.note import Checkpoint, Verifier, open_checkpoint
 from sayso.audit.tree.merkle import (
     HASH_BYTES,
     HashSource,

@@ -6,6 +6,7 @@ A tile holds 256 hashes of one height, as in C2SP tlog-tiles: tile (0, n) the le
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 
@@ -103,3 +104,22 @@ def _fold(hashes: list[bytes]) -> list[list[bytes]]:
         pairs = zip(below[::2], below[1::2], strict=False)
         heights.append([node_hash(left, right) for left, right in pairs])
     return heights
+
+
+_INDEX = re.compile(r"(?:x[0-9]{3}/)*[0-9]{3}")
+
+
+def index_path(index: int) -> str:
+    """The path of an index, in groups of three digits; all but the last begin with `x`."""
+    groups = [f"{index % 1000:03d}"]
+    while index := index // 1000:
+        groups.append(f"x{index % 1000:03d}")
+    return "/".join(reversed(groups))
+
+
+def read_index(path: str) -> int | None:
+    """The index of a path that `index_path` writes; None for every other."""
+    if not _INDEX.fullmatch(path):
+        return None
+    index = int(path.replace("x", "").replace("/", ""))
+    return index if index_path(index) == path else None

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 
-from sayso.audit.durable import sync_folder
-from sayso.audit.notes.note import MAX_NOTE_BYTES, Checkpoint, parse_note
+from sayso.audit.atomic_files import sync_folder
+from sayso.audit.signed_note.note import MAX_NOTE_BYTES, Checkpoint, parse_note
 from sayso.errors import Code, ConfigError, IntegrityError
 
 _LOCK = "lock"

@@ -10,9 +10,9 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sayso.audit.notes.cosignature import CosignatureVerifier, Cosigner
-from sayso.audit.notes.note import Checkpoint, Verifier, open_note, parse_note
-from sayso.audit.notes.policyfile import WitnessPolicy
+from sayso.audit.signed_note.cosignature import CosignatureVerifier, Cosigner
+from sayso.audit.signed_note.note import Checkpoint, Verifier, open_note, parse_note
+from sayso.audit.signed_note.witness_policy import WitnessPolicy
 from sayso.audit.tree.merkle import verify_consistency
 from sayso.audit.witness.records import WitnessRecords
 from sayso.audit.witness.request import AddCheckpoint

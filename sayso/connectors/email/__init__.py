@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from sayso.connectors.email.actions import MessageArgs, actions_with
 from sayso.connectors.email.connector import EmailConnector, connect
-from sayso.connectors.email.files import FileTransport
 from sayso.connectors.email.message import Writer
 from sayso.connectors.email.smtp import Login, SmtpTransport
-from sayso.connectors.email.transport import Letter, Transport
+from sayso.connectors.email.transport import FileTransport, Letter, Transport
 
 __all__ = [
     "EmailConnector",

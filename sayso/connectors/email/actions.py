@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from sayso.actions.action import Action, Args, Effect, FactType, Guarantee
+from sayso.actions.model.definition import Action, Args, Effect, FactType, Guarantee
 
 _FACTS: dict[str, FactType] = {"length": "long", "links": "long"}
 

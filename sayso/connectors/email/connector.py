@@ -7,17 +7,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import cast, get_args
 
-from sayso.actions.action import Action, Args, Subject
-from sayso.actions.snapshot import Absence, Call, Receipt, Record, Resolved
+from sayso.actions.model.definition import Action, Args, Subject
+from sayso.actions.model.snapshot import Absence, Call, Receipt, Record, Resolved
 from sayso.connectors.email.actions import MessageArgs, actions_with
-from sayso.connectors.email.files import FileTransport
 from sayso.connectors.email.message import Writer, is_address, masked
 from sayso.connectors.email.smtp import Login, Security, SmtpTransport
-from sayso.connectors.email.transport import Transport
-from sayso.connectors.plain import plain
+from sayso.connectors.email.transport import FileTransport, Transport
 from sayso.connectors.setup import Address, AddressBook, Setup
 from sayso.errors import Code, ConfigError, RefusedError
 from sayso.ids import Clock
+from sayso.text import plain
 
 _ADDRESS_ON_FILE = "address.fingerprint"
 

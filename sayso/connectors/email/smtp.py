@@ -21,10 +21,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
-from sayso.actions.action import Guarantee, at_most_once
-from sayso.actions.snapshot import Absence, Receipt
+from sayso.actions.model.definition import Guarantee, at_most_once
+from sayso.actions.model.snapshot import Absence, Receipt
 from sayso.connectors.email.transport import Letter
-from sayso.connectors.plain import plain
 from sayso.connectors.secret import Secret
 from sayso.errors import (
     Code,
@@ -34,6 +33,7 @@ from sayso.errors import (
     RetryableError,
     SaysoError,
 )
+from sayso.text import plain
 
 Security = Literal["starttls", "tls", "none"]
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})

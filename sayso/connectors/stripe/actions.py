@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from sayso.actions.action import Action, Args, Effect, Undo, idempotent, verifiable
+from sayso.actions.model.definition import Action, Args, Effect, Undo, idempotent, verifiable
 from sayso.money import Money
 
 KEY_HOURS = 24

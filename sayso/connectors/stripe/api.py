@@ -15,11 +15,11 @@ from typing import TypeVar
 import httpx
 import stripe
 
-from sayso.connectors.plain import plain
 from sayso.connectors.retry import RetryPolicy
 from sayso.connectors.secret import Secret
 from sayso.connectors.stripe.problems import explain, unreadable
 from sayso.errors import Code, RefusedError, RetryableError
+from sayso.text import plain
 
 T = TypeVar("T")
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
-from sayso.actions.action import Action, Args, Subject
-from sayso.actions.snapshot import Absence, Call, Receipt, Record, Resolved
+from sayso.actions.model.definition import Action, Args, Subject
+from sayso.actions.model.snapshot import Absence, Call, Receipt, Record, Resolved
 from sayso.connectors.retry import RetryPolicy
 from sayso.connectors.secret import Secret
 from sayso.connectors.setup import Address, Setup
@@ -18,10 +18,9 @@ from sayso.connectors.stripe.actions import (
     REFUND,
     TAKE_BACK_CREDIT,
 )
-from sayso.connectors.stripe.credit_return import CreditReturns
-from sayso.connectors.stripe.credits import Credits
+from sayso.connectors.stripe.credits import CreditReturns, Credits
 from sayso.connectors.stripe.customer import read_customer
-from sayso.connectors.stripe.keeping import Keeping
+from sayso.connectors.stripe.reactivation import Keeping
 from sayso.connectors.stripe.records import list_records
 from sayso.connectors.stripe.refunds import Refunds
 from sayso.connectors.stripe.subscriptions import Cancellations

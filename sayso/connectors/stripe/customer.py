@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sayso.actions.action import Subject
-from sayso.actions.snapshot import Call
-from sayso.connectors.plain import plain
+from sayso.actions.model.definition import Subject
+from sayso.actions.model.snapshot import Call
 from sayso.errors import Code, RefusedError
+from sayso.text import plain
 
 if TYPE_CHECKING:
     import stripe  # only the types: the SDK itself is imported by the first call

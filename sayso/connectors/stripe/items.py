@@ -11,7 +11,7 @@ from __future__ import annotations
 from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING
 
-from sayso.actions.snapshot import Absence
+from sayso.actions.model.snapshot import Absence
 from sayso.connectors.stripe.currency import from_stripe
 from sayso.connectors.stripe.proof import PAGE, find_listed
 from sayso.errors import Code, RetryableError

@@ -23,9 +23,9 @@ import re
 import httpx
 import stripe
 
-from sayso.connectors.plain import plain
 from sayso.connectors.stripe.proof import LOOK_OR_WAIT
 from sayso.errors import Code, OutcomeUnknownError, RefusedError, RetryableError, SaysoError
+from sayso.text import plain
 
 _NOTHING_LEFT_US = (
     httpx.ConnectError,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, TypeVar
 
-from sayso.actions.snapshot import Absence, Call, Receipt
+from sayso.actions.model.snapshot import Absence, Call, Receipt
 from sayso.errors import Code, OutcomeUnknownError, RefusedError
 
 PAGE = 100

@@ -6,9 +6,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from sayso.actions.action import FactValue, Subject
-from sayso.actions.snapshot import Record
-from sayso.connectors.plain import plain
+from sayso.actions.model.definition import FactValue, Subject
+from sayso.actions.model.snapshot import Record
 from sayso.connectors.stripe.charges import left_of
 from sayso.connectors.stripe.currency import from_stripe
 from sayso.connectors.stripe.customer import read_customer
@@ -22,6 +21,7 @@ from sayso.connectors.stripe.refunds import paid_with
 from sayso.connectors.stripe.subscriptions import OVER, state_of, title_of
 from sayso.errors import RefusedError
 from sayso.ids import rfc3339
+from sayso.text import plain
 
 if TYPE_CHECKING:
     import stripe  # only the types: the SDK itself is imported by the first call

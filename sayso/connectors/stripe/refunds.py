@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from sayso.actions.action import Args, FactValue, Subject
-from sayso.actions.snapshot import Absence, Call, Receipt, Resolved
-from sayso.connectors.plain import plain
+from sayso.actions.model.definition import Args, FactValue, Subject
+from sayso.actions.model.snapshot import Absence, Call, Receipt, Resolved
 from sayso.connectors.stripe.actions import REFUND, RefundArgs
 from sayso.connectors.stripe.charges import Left, is_taken, left_of, may_release
 from sayso.connectors.stripe.currency import from_stripe, to_stripe, told_by_stripe
@@ -25,6 +24,7 @@ from sayso.errors import Code, RefusedError
 from sayso.ids import Clock, rfc3339
 from sayso.json import JsonValue
 from sayso.money import Money
+from sayso.text import plain
 
 if TYPE_CHECKING:
     import stripe  # only the types: the SDK itself is imported by the first call

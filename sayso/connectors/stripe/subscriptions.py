@@ -22,9 +22,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sayso.actions.action import Args, FactValue, Subject
-from sayso.actions.snapshot import Absence, Call, Receipt, Resolved
-from sayso.connectors.plain import plain
+from sayso.actions.model.definition import Args, FactValue, Subject
+from sayso.actions.model.snapshot import Absence, Call, Receipt, Resolved
 from sayso.connectors.stripe.actions import CANCEL_SUBSCRIPTION, CancelArgs
 from sayso.connectors.stripe.customer import (
     DAY_S,
@@ -49,6 +48,7 @@ from sayso.connectors.stripe.items import (
 from sayso.connectors.stripe.proof import done_before, proven
 from sayso.errors import Code, RefusedError
 from sayso.ids import Clock, rfc3339
+from sayso.text import plain
 
 if TYPE_CHECKING:
     import stripe  # only the types: the SDK itself is imported by the first call

@@ -11,7 +11,6 @@ from collections.abc import Callable, Coroutine
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sayso.dispatch.fleet.connecting import open_pool
 from sayso.dispatch.fleet.contract import (
     APPLICATION,
     APPLICATION_VERSION,
@@ -20,12 +19,13 @@ from sayso.dispatch.fleet.contract import (
     WORKFLOW,
     check_package,
     check_schema,
+    open_pool,
     unusable,
 )
 from sayso.dispatch.fleet.schema import quiet
 from sayso.errors import SaysoError
 from sayso.ids import monotonic_s
-from sayso.store.postgres_connection import connect
+from sayso.store.postgres.connection import connect
 
 if TYPE_CHECKING:
     from dbos import DBOS

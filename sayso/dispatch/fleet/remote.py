@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from sayso.actions.state import Status
+from sayso.actions.model.status import Status
 from sayso.dispatch.base import Begin
 from sayso.ids import Clock, Tenant, monotonic_s, to_micros
 from sayso.store.base import Row, Store, integer_or_none, text

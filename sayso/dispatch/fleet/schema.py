@@ -6,17 +6,17 @@ import logging
 
 import psycopg
 
-from sayso.dispatch.fleet.connecting import open_pool
 from sayso.dispatch.fleet.contract import (
     APPLICATION,
     APPLICATION_VERSION,
     SCHEMA,
     check_package,
     check_schema,
+    open_pool,
     unusable,
 )
-from sayso.store.postgres_connection import APP_ROLE, OWNER_ROLE, connect_plainly
-from sayso.store.postgres_errors import store_error
+from sayso.store.postgres.connection import APP_ROLE, OWNER_ROLE, connect_plainly
+from sayso.store.postgres.errors import store_error
 
 
 def migrate_fleet(url: str) -> None:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from sayso.actions.state import Status
+from sayso.actions.model.status import Status
 from sayso.agent.requests import RequestStatus
 from sayso.errors import Code, ConfigError, IntegrityError, SaysoError
 from sayso.json import JsonObject

@@ -10,14 +10,14 @@ from typing import Any
 
 from langchain_core.tools import StructuredTool, ToolException
 
-from sayso.actions.action import Subject
+from sayso.actions.model.definition import Subject
 from sayso.audit.entry import Actor, ActorKind
 from sayso.ids import Tenant
-from sayso.sdk.app import Sayso
+from sayso.sdk.client import Sayso
+from sayso.sdk.inputs import as_subject
 from sayso.sdk.sync import SyncSayso
 from sayso.sdk.tools.tool import Answer, Caller, Tool
 from sayso.sdk.tools.toolbox import Toolbox
-from sayso.sdk.words import as_subject
 
 _REQUESTER = "langchain"
 

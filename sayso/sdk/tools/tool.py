@@ -10,11 +10,11 @@ from typing import Any, cast
 
 import orjson
 
-from sayso.actions.action import Args, Subject
+from sayso.actions.model.definition import Args, Subject
 from sayso.audit.entry import Actor
 from sayso.ids import Tenant
 from sayso.json import JsonValue
-from sayso.sdk.tokens import Scope
+from sayso.sdk.resources.tokens import Scope
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,19 +14,19 @@ from typing import Annotated, cast
 
 from pydantic import Field, create_model
 
-from sayso.actions.action import Action, Args, plannable
-from sayso.actions.keys import read_by_key
-from sayso.actions.proposals import Proposal
-from sayso.actions.rows import read_action
-from sayso.actions.state import FINAL, Status
+from sayso.actions.engine.proposals import Proposal
+from sayso.actions.model.action_row import read_action
+from sayso.actions.model.definition import Action, Args, plannable
+from sayso.actions.model.idempotency import read_by_key
+from sayso.actions.model.status import FINAL, Status
 from sayso.agent.base import MAX_MESSAGE_CHARS, Message
 from sayso.agent.reply import outcome_of, write_reply
 from sayso.connectors.arguments import read_args, read_arguments
 from sayso.errors import Code, ConfigError, IntegrityError, RefusedError, SaysoError, logged
 from sayso.json import JsonObject, JsonValue
-from sayso.sdk.app import Sayso
-from sayso.sdk.showing import show_action
-from sayso.sdk.tokens import Scope
+from sayso.sdk.client import Sayso
+from sayso.sdk.presenters import show_action
+from sayso.sdk.resources.tokens import Scope
 from sayso.sdk.tools.answers import (
     ActionAnswer,
     RequestAnswer,

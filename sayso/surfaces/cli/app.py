@@ -17,9 +17,11 @@ from typing import Annotated
 
 import typer
 
-from sayso.audit.unwritten import unwritten
+from sayso.audit.io_errors import unwritten
 from sayso.errors import SaysoError
 from sayso.sdk.tracing import start_exporting
+from sayso.surfaces.cli.options import Root
+from sayso.surfaces.cli.output import Output, watched_stdout
 from sayso.surfaces.cli.outside import Outside
 from sayso.surfaces.cli.problem import (
     FAILED,
@@ -33,8 +35,6 @@ from sayso.surfaces.cli.problem import (
     problem_text,
     usage,
 )
-from sayso.surfaces.cli.root import Root
-from sayso.surfaces.cli.stdout import Output, watched_stdout
 
 COMMANDS: dict[str, str] = {
     "demo": "See it work: from customers' words to proven refunds.",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
 
-from sayso.actions.card import Card
-from sayso.actions.decision import DIGEST_PREFIX
-from sayso.actions.queue import ApprovalStatus
+from sayso.actions.approvals.decision import DIGEST_PREFIX
+from sayso.actions.approvals.repository import ApprovalStatus
+from sayso.actions.policy.card import Card
 from sayso.json import JsonValue
 from sayso.sdk.views import ApprovalView
 from sayso.surfaces.cli.output import Out, local_time

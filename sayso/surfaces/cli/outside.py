@@ -10,14 +10,14 @@ from socket import socket
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from sayso.actions.action import Subject
+    from sayso.actions.model.definition import Subject
     from sayso.audit.entry import Actor
     from sayso.audit.witness.witness import Witness
-    from sayso.sdk.app import Sayso
+    from sayso.sdk.client import Sayso
 
 
 class BookedEffect(Protocol):
-    """One thing that really happened at the provider; see `sayso.testing.sandbox.Effect`."""
+    """One thing that really happened at the provider; see `sayso.sandbox.Effect`."""
 
     @property
     def kind(self) -> str: ...

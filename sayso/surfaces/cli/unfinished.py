@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from typing import Literal
 
 from sayso.errors import Code, RetryableError, SaysoError
 from sayso.ids import Tenant
-from sayso.sdk.app import Sayso
+from sayso.sdk.client import Sayso
 from sayso.sdk.views import ActionView, RequestView, View
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.problem import LATER, exit_status, internal
@@ -116,3 +119,57 @@ def warn_unplanned(out: Out, wait_s: float) -> int:
     out.warn(f"not planned after {wait_s:g} s")
     out.warn(f"next: {_GOES_ON}")
     return LATER
+
+
+_PATIENCE_S = 3.0
+"""How long the database may take to say what was stored; whoever pressed Ctrl-C wants to go."""
+
+Stored = ActionView | RequestView | None
+
+
+@asynccontextmanager
+async def telling(out: Out, find: Callable[[], Awaitable[Stored]]) -> AsyncGenerator[None]:
+    """Say what is left behind, when Ctrl-C ends the block.
+
+    Args:
+        find: reads what the block stored; None when it was nothing.
+    """
+    try:
+        yield
+    except asyncio.CancelledError:
+        with contextlib.suppress(SaysoError, TimeoutError):
+            async with asyncio.timeout(_PATIENCE_S):
+                _tell(out, await find())
+        raise
+
+
+def _tell(out: Out, stored: Stored) -> None:
+    if stored is None:
+        out.warn("nothing was stored, and nothing was sent")
+        return
+    actions = [stored] if isinstance(stored, ActionView) else list(stored.actions)
+    left = left_of(*actions)
+    if out.as_json:
+        out.document({"id": stored.id, "status": stored.status, "left": left})
+    for one in left:
+        out.warn(f"not done yet: {one.action}: {one_line(one.reason)}")
+        out.warn(f"next: {one_line(one.next_step)}")
+    if not left:
+        noun = "actions" if isinstance(stored, ActionView) else "requests"
+        out.warn(f"{stored.id} is stored, and {stored.status}")
+        out.warn(f"next: see `sayso {noun} show {stored.id}`")
+
+
+def until_cancelled(progress: Callable[[int, int], None]) -> Callable[[int, int], None]:
+    """The same, for long work in this task that never waits: Ctrl-C ends it at the next report.
+
+    NOTE: asyncio cancels the task at the first Ctrl-C, and can deliver that only where it waits.
+    """
+    task = asyncio.current_task()
+
+    def report(done: int, total: int) -> None:
+        if task is not None and task.cancelling():
+            raise asyncio.CancelledError
+        progress(done, total)
+
+    return report

@@ -10,26 +10,22 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 from sayso.errors import SaysoError
-from sayso.sdk.app import Sayso
-from sayso.sdk.turned_away import TurnedAway
+from sayso.sdk.client import Sayso
+from sayso.sdk.rejected_calls import TurnedAway
 from sayso.surfaces.http import (
     actions,
     approvals,
     audit,
     exports,
-    log_tree,
     operations,
-    plans,
+    privacy,
     requests,
-    resolving,
     retention,
     stops,
-    subjects,
 )
-from sayso.surfaces.http.changes import Changes
 from sayso.surfaces.http.documents import finish_document
 from sayso.surfaces.http.edge import Edge
-from sayso.surfaces.http.events import HEARTBEAT_S
+from sayso.surfaces.http.events import HEARTBEAT_S, Changes
 from sayso.surfaces.http.problem import on_http_error, on_invalid, on_sayso_error
 from sayso.surfaces.http.upkeep import Upkeep
 
@@ -80,16 +76,13 @@ def create_app(sayso: Sayso, *, heartbeat_s: float = HEARTBEAT_S) -> FastAPI:
     app.state.methods = methods = dict[str, frozenset[str]]()
     for part in (
         requests,
-        plans,
         actions,
-        resolving,
         approvals,
         stops,
-        subjects,
+        privacy,
         retention,
         audit,
         exports,
-        log_tree,
         operations,
     ):
         app.include_router(part.router)

@@ -6,14 +6,24 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from sayso.sdk.views import ActionView, ApprovalView
+from sayso.actions.approvals.decision import DIGEST_PREFIX, Choice, Decision
+from sayso.errors import Code, RefusedError
+from sayso.sdk.client import Sayso
+from sayso.sdk.resources.tokens import Token
+from sayso.sdk.views import ActionView, ApprovalView, RequestView
 from sayso.surfaces.http import examples
 from sayso.surfaces.http.auth import Decider, Open, Viewer
-from sayso.surfaces.http.decisions import decide_once
 from sayso.surfaces.http.documents import asked, problems, shown
 from sayso.surfaces.http.edge import GuardedRoute
-from sayso.surfaces.http.keys import Key
-from sayso.surfaces.http.shapes import ApprovalPage, ApprovalsQuery, DecisionBody, NoQuery
+from sayso.surfaces.http.idempotency import Key
+from sayso.surfaces.http.revisions import make_mark, via_of, was_made
+from sayso.surfaces.http.shapes import (
+    ApprovalPage,
+    ApprovalsQuery,
+    DecisionBody,
+    NoQuery,
+    PlanDecisionBody,
+)
 
 router = APIRouter(tags=["approvals"], route_class=GuardedRoute)
 
@@ -78,3 +88,146 @@ async def decide(
     decision about something decided is `already_decided`, whoever makes it.
     """
     return await decide_once(sayso, token, approval_id, body, key)
+
+
+LOST_RACE = frozenset({Code.ALREADY_DECIDED, Code.STALE_REVISION})
+"""How a decision is refused where another one, perhaps the same call, came first."""
+
+
+async def decide_once(
+    sayso: Sayso, token: Token, approval_id: str, body: DecisionBody, key: str
+) -> ActionView:
+    """Decide as the token's person, once per key.
+
+    Raises:
+        RefusedError: see `Approvals.decide`; `idempotency_conflict` when the person has used the
+            key for another decision about this approval.
+    """
+    approval = await sayso.approval(approval_id, tenant=token.tenant)
+    mark = _mark(key, body)
+    done = await _earlier(sayso, token, approval, mark)
+    if done is not None:
+        return done
+    decision = Decision(
+        tenant=token.tenant,
+        approval_id=approval_id,
+        revision=body.revision,
+        digest=body.digest,
+        choice=Choice(body.decision),
+        person=token.holder,
+        via=mark,
+        reason_code=body.reason_code,
+        reason=body.reason,
+        args=body.args,
+    )
+    try:
+        decided = await sayso.decide_as(decision)
+    except RefusedError as error:
+        # The same call, sent twice at once: whoever comes second finds the first one's entry.
+        if error.code in LOST_RACE:
+            done = await _earlier(sayso, token, approval, mark)
+        if done is None:
+            raise
+        return done
+    return await sayso.action(decided.action.id, tenant=token.tenant)
+
+
+async def _earlier(
+    sayso: Sayso, token: Token, approval: ApprovalView, mark: str
+) -> ActionView | None:
+    """The action as it stands now, when this very decision was taken before."""
+    action = await sayso.action(approval.action_id, tenant=token.tenant)
+    about = (entry for entry in action.timeline if entry.body.get("approval") == approval.id)
+    theirs = (via_of(entry, token) for entry in about)
+    return action if was_made(mark, theirs, "decision") else None
+
+
+def _mark(key: str, body: DecisionBody) -> str:
+    digest = body.digest[:DIGEST_PREFIX]
+    return make_mark(key, [body.decision, body.revision, digest, body.reason_code, body.args])
+
+
+@router.post(
+    "/v1/requests/{request_id}/decision",
+    summary="Decide about several steps of a plan together",
+    responses={
+        200: shown("all of them are taken, and what they allow was tried", examples.REQUEST),
+        **problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
+    },
+    openapi_extra=asked(approve=examples.APPROVE_PLAN),
+)
+async def decide_plan(
+    request_id: str,
+    sayso: Open,
+    token: Decider,
+    key: Key,
+    _query: Annotated[NoQuery, Query()],
+    body: PlanDecisionBody,
+) -> RequestView:
+    """Scope: `approvals:decide`, which only a person's token can have.
+
+    Each decision is bound to its own step's card. When one of them cannot be taken, none is. The
+    same call sent again is answered with 200 and the request as it then stands.
+    """
+    request = await sayso.request(request_id, tenant=token.tenant)
+    theirs = {action.approval.id for action in request.actions if action.approval is not None}
+    if not {decision.approval for decision in body.decisions} <= theirs:
+        raise RefusedError(
+            Code.NOT_FOUND,
+            "one of these approvals is not of this request",
+            next_step=f"GET /v1/requests/{request.id} shows those that are",
+        )
+    mark = _plan_mark(key, body)
+    if was_made(mark, await _calls(sayso, request, token), "decision"):
+        return request
+    try:
+        await sayso.decide_plan(_decisions(token, body, mark))
+    except RefusedError as error:
+        # The same call, sent twice at once: whoever comes second finds the first one's entries.
+        request = await sayso.request(request_id, tenant=token.tenant)
+        lost = error.code in LOST_RACE
+        if not lost or not was_made(mark, await _calls(sayso, request, token), "decision"):
+            raise
+        return request
+    return await sayso.request(request_id, tenant=token.tenant)
+
+
+def _decisions(token: Token, body: PlanDecisionBody, mark: str) -> list[Decision]:
+    return [
+        Decision(
+            tenant=token.tenant,
+            approval_id=said.approval,
+            revision=said.revision,
+            digest=said.digest,
+            choice=Choice(said.decision),
+            person=token.holder,
+            via=mark,
+            reason_code=said.reason_code,
+        )
+        for said in body.decisions
+    ]
+
+
+async def _calls(sayso: Sayso, request: RequestView, token: Token) -> list[str]:
+    """The marks of the person's calls about this request, by the log.
+
+    NOTE: votes do not say them all: a person's first word about a revision is the one kept.
+    """
+    steps = [await sayso.action(action.id, tenant=token.tenant) for action in request.actions]
+    return [via_of(entry, token) for step in steps for entry in step.timeline]
+
+
+def _plan_mark(key: str, body: PlanDecisionBody) -> str:
+    return make_mark(
+        key,
+        [
+            [
+                said.approval,
+                said.decision,
+                said.revision,
+                said.digest[:DIGEST_PREFIX],
+                said.reason_code,
+            ]
+            for said in body.decisions
+        ],
+    )

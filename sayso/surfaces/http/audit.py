@@ -5,8 +5,12 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from fastapi.responses import PlainTextResponse
+from fastapi.responses import PlainTextResponse, Response
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from sayso.ids import Tenant
+from sayso.sdk.audit.publishing import PublicationView, read_publications
+from sayso.sdk.views import View
 from sayso.surfaces.http import examples
 from sayso.surfaces.http.auth import Auditor, Open
 from sayso.surfaces.http.documents import problems, shown
@@ -65,3 +69,119 @@ async def show_checkpoint(
 ) -> PlainTextResponse:
     """Scope: `audit:read`."""
     return PlainTextResponse(await sayso.audit.checkpoint(tenant=token.tenant))
+
+
+_MAX_SIZE = 2**53 - 1
+_HEAD = """acme/main
+3
+CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=
+
+— acme/main Az3grlgtzPICa5OS8npVmf1Myq/5IZniMp+ZJurmRDeOoRDe4URYN7u5/Zhcyv2q1gGzGku9nTo\
++zyWE+xeMcTOAYQ8=
+"""
+_PROOF = f"""c2sp.org/tlog-proof@v1
+index 1
+PlRNCrwHpqhGrupue0L7gxbjbMiKA9temvuZZDDpkaw=
+
+{_HEAD}"""
+PUBLICATIONS = {
+    "items": [
+        {
+            "place": "finance",
+            "size": 3,
+            "lag": 0,
+            "at": "2026-11-25T12:00:10.000000Z",
+            "checkpoint": _HEAD,
+        }
+    ]
+}
+
+
+class ProofQuery(BaseModel):
+    """What is to be proven: one of both."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    seq: int | None = Field(
+        default=None, ge=0, le=_MAX_SIZE, description="that this entry is in the log"
+    )
+    old_size: int | None = Field(
+        default=None,
+        ge=0,
+        le=_MAX_SIZE,
+        description="that the log only grew since it had so many entries",
+    )
+
+    @model_validator(mode="after")
+    def _is_one_of_both(self) -> ProofQuery:
+        if (self.seq is None) == (self.old_size is None):
+            raise ValueError("give `seq` or `old_size`")
+        return self
+
+
+class PublicationPage(View):
+    """Every place of the settings."""
+
+    items: tuple[PublicationView, ...]
+
+
+@router.get(
+    "/v1/audit/proof",
+    summary="Prove an entry, or that the log only grew",
+    response_class=PlainTextResponse,
+    responses={
+        200: {
+            "description": "for `seq` a C2SP tlog-proof; for `old_size` the lines `old SIZE`, the "
+            "consistency proof, an empty line, and the newest signed head",
+            "content": {"text/plain": {"example": _PROOF}},
+        },
+        **problems(401, 403, 404, 422, 503),
+    },
+)
+async def prove(
+    sayso: Open, token: Auditor, query: Annotated[ProofQuery, Query()]
+) -> PlainTextResponse:
+    """Scope: `audit:read`. What is given leads to the head that stands in it, or is an error."""
+    tree, tenant = sayso.audit.tree, Tenant(token.tenant)
+    if query.seq is not None:
+        return PlainTextResponse(await tree.prove_inclusion(tenant, query.seq))
+    assert query.old_size is not None
+    return PlainTextResponse(await tree.prove_consistency(tenant, query.old_size))
+
+
+@router.get(
+    "/v1/audit/tile/{path:path}",
+    summary="A tile of the log's tree, or a bundle of its entries",
+    response_class=Response,
+    responses={
+        200: {
+            "description": "c2sp.org/tlog-tiles: 256 hashes of 32 bytes, or entries each after its "
+            "length; fewer under `….p/WIDTH`",
+            "content": {
+                "application/octet-stream": {
+                    "schema": {"type": "string", "format": "binary"},
+                    "example": "256 hashes, 8,192 bytes",
+                }
+            },
+        },
+        **problems(401, 403, 404, 422, 503),
+    },
+)
+async def show_tile(
+    sayso: Open, token: Auditor, path: str, _query: Annotated[NoQuery, Query()]
+) -> Response:
+    """Scope: `audit:read`. Such as `0/000`, `1/000.p/3`, `entries/x001/234`."""
+    found = await sayso.audit.tree.tile(Tenant(token.tenant), path)
+    return Response(found, media_type="application/octet-stream")
+
+
+@router.get(
+    "/v1/audit/publications",
+    summary="Where signed heads were published, and how far each place is behind",
+    responses={200: shown("every place", PUBLICATIONS), **problems(401, 403, 422, 503)},
+)
+async def list_publications(
+    sayso: Open, token: Auditor, _query: Annotated[NoQuery, Query()]
+) -> PublicationPage:
+    """Scope: `audit:read`."""
+    return PublicationPage(items=tuple(await read_publications(sayso, Tenant(token.tenant))))

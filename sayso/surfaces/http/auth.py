@@ -13,8 +13,8 @@ from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from sayso.errors import Code, RefusedError
-from sayso.sdk.app import Sayso
-from sayso.sdk.tokens import Scope, Token
+from sayso.sdk.client import Sayso
+from sayso.sdk.resources.tokens import Scope, Token
 from sayso.surfaces.http.problem import HttpError
 
 _CREDENTIALS = re.compile(r"bearer +([!-~]{1,400})", re.IGNORECASE)

@@ -11,10 +11,9 @@ from fastapi.responses import PlainTextResponse
 from fastapi.security import HTTPAuthorizationCredentials
 
 from sayso.ids import Tenant
-from sayso.sdk.figures import Figures, read_figures
-from sayso.sdk.tokens import Scope
-from sayso.store.base import Transaction
-from sayso.store.room import check_room
+from sayso.sdk.resources.figures import Figures, read_figures
+from sayso.sdk.resources.tokens import Scope
+from sayso.store.base import Transaction, check_room
 from sayso.surfaces.http import examples
 from sayso.surfaces.http.auth import BEARER, Needs, Open, admit, sayso_of
 from sayso.surfaces.http.documents import problems, shown

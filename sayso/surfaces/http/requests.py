@@ -11,11 +11,10 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from sayso.sdk.views import RequestView
 from sayso.surfaces.http import examples
 from sayso.surfaces.http.auth import Open, Proposer, Reader
-from sayso.surfaces.http.changes import Changes
 from sayso.surfaces.http.documents import asked, problems, shown
 from sayso.surfaces.http.edge import GuardedRoute
-from sayso.surfaces.http.events import follow
-from sayso.surfaces.http.keys import Key, Trace, bound_key
+from sayso.surfaces.http.events import Changes, follow
+from sayso.surfaces.http.idempotency import Key, Trace, bound_key
 from sayso.surfaces.http.shapes import AskBody, AskQuery, NoQuery, RequestPage, RequestsQuery
 
 router = APIRouter(tags=["requests"], route_class=GuardedRoute)

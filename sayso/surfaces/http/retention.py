@@ -10,19 +10,21 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from sayso.sdk.tokens import Token
+from sayso.sdk.resources.tokens import Token
 from sayso.surfaces.http import examples
 from sayso.surfaces.http.auth import Admin, Archivist, Open
 from sayso.surfaces.http.documents import asked, problems, shown
 from sayso.surfaces.http.edge import GuardedRoute
-from sayso.surfaces.http.keys import Key, bound_key
-from sayso.surfaces.http.upkeep import Job, Progress, Upkeep
-from sayso.surfaces.http.upkeep_shapes import (
+from sayso.surfaces.http.idempotency import Key, bound_key
+from sayso.surfaces.http.upkeep import (
+    Job,
+    Progress,
     PruneBody,
     SealBody,
     SegmentPage,
     SegmentsQuery,
     SweepBody,
+    Upkeep,
     UpkeepView,
     WaitQuery,
 )

@@ -6,13 +6,13 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, FailFast, Field, JsonValue, StringConstraints
 
-from sayso.actions.action import Assurance, Subject
-from sayso.actions.plan import MAX_STEPS
-from sayso.actions.queue import ApprovalStatus
-from sayso.actions.resolution import MAX_EVIDENCE_CHARS, MAX_RECEIPT_CHARS
-from sayso.actions.state import Status
-from sayso.actions.stopping import MAX_REASON_CHARS as MAX_STOP_REASON
-from sayso.actions.stopping import MAX_TARGET_CHARS
+from sayso.actions.approvals.repository import ApprovalStatus
+from sayso.actions.controls.kill_switch import MAX_REASON_CHARS as MAX_STOP_REASON
+from sayso.actions.controls.kill_switch import MAX_TARGET_CHARS
+from sayso.actions.controls.manual_resolution import MAX_EVIDENCE_CHARS, MAX_RECEIPT_CHARS
+from sayso.actions.model.definition import Assurance, Subject
+from sayso.actions.model.plan import MAX_STEPS
+from sayso.actions.model.status import Status
 from sayso.agent.base import Message
 from sayso.agent.requests import RequestStatus
 from sayso.sdk.views import ActionView, ApprovalView, EntryView, RequestView, StopView, View

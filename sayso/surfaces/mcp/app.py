@@ -24,13 +24,13 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
-from sayso.actions.action import Assurance, Subject
+from sayso.actions.model.definition import Assurance, Subject
 from sayso.errors import CODES, Code, ConfigError, RefusedError, SaysoError, logged_with_frames
-from sayso.sdk.app import Sayso
-from sayso.sdk.tokens import Token
+from sayso.sdk.client import Sayso
+from sayso.sdk.rejected_calls import TurnedAway
+from sayso.sdk.resources.tokens import Token
 from sayso.sdk.tools.tool import Caller
 from sayso.sdk.tools.toolbox import Toolbox
-from sayso.sdk.turned_away import TurnedAway
 from sayso.serving import OrderlyServer
 from sayso.surfaces.mcp.server import Context, Session, make_server
 from sayso.surfaces.mcp.stdio import silence_library

@@ -23,7 +23,7 @@ from mcp_types import (
 from mcp_types import Tool as McpTool
 
 from sayso.errors import Code, ConfigError, RefusedError, logged_with_frames
-from sayso.sdk.tokens import Scope
+from sayso.sdk.resources.tokens import Scope
 from sayso.sdk.tools.answers import answer_error
 from sayso.sdk.tools.tool import Answer, Caller, Tool
 from sayso.sdk.tools.toolbox import Toolbox

@@ -6,14 +6,14 @@ import logging
 
 from mcp.server.stdio import stdio_server
 
-from sayso.actions.action import Subject
+from sayso.actions.model.definition import Subject
 from sayso.audit.entry import Actor
 from sayso.errors import Code
-from sayso.sdk.app import Sayso
-from sayso.sdk.tokens import Scope
+from sayso.sdk.client import Sayso
+from sayso.sdk.rejected_calls import TurnedAway
+from sayso.sdk.resources.tokens import Scope
 from sayso.sdk.tools.tool import Caller
 from sayso.sdk.tools.toolbox import Toolbox
-from sayso.sdk.turned_away import TurnedAway
 from sayso.surfaces.mcp.server import Session, make_server
 
 

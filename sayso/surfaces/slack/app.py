@@ -14,21 +14,19 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from sayso.actions.queue import show_again
+from sayso.actions.approvals.repository import show_again
 from sayso.errors import Code, ConfigError, SaysoError, logged
 from sayso.ids import monotonic_s, to_micros
-from sayso.sdk.app import Sayso
+from sayso.sdk.client import Sayso
 from sayso.store.base import Transaction
-from sayso.surfaces.slack.answers import Answer, ephemeral_text
-from sayso.surfaces.slack.bolt import Bolt
-from sayso.surfaces.slack.deciding import Deciding
+from sayso.surfaces.slack.bolt import Bolt, Replays
+from sayso.surfaces.slack.decisions import Deciding
 from sayso.surfaces.slack.identity import Home, Identities
 from sayso.surfaces.slack.notifier import Notifier
-from sayso.surfaces.slack.pace import Pace
-from sayso.surfaces.slack.patience import Patience
+from sayso.surfaces.slack.pace import Pace, Patience
 from sayso.surfaces.slack.payload import Click, Submission
-from sayso.surfaces.slack.replays import Replays
 from sayso.surfaces.slack.web import SlackWeb
+from sayso.surfaces.slack.wording import Answer, ephemeral_text
 
 logger = logging.getLogger("sayso.slack")
 

@@ -8,10 +8,13 @@ to find the handler, and to wait for it in the event loop.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import re
+import threading
 from collections.abc import Awaitable, Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 
 import orjson
 from slack_bolt import App, BoltRequest, BoltResponse
@@ -20,9 +23,8 @@ from slack_sdk import WebClient
 
 from sayso.connectors.secret import Secret
 from sayso.errors import RefusedError, logged, logged_with_frames
-from sayso.surfaces.slack.answers import Answer
 from sayso.surfaces.slack.payload import Click, Submission, read_click, read_submission
-from sayso.surfaces.slack.replays import Replays, Reply
+from sayso.surfaces.slack.wording import Answer
 
 logger = logging.getLogger("sayso.slack")
 
@@ -163,3 +165,70 @@ def _is_meant(record: logging.LogRecord) -> bool:
 def _authorize(enterprise_id: str | None, team_id: str | None) -> AuthorizeResult:
     """Bolt wants to know whose token to use; it uses none, and people are checked by us."""
     return AuthorizeResult(enterprise_id=enterprise_id, team_id=team_id, bot_token="unused")  # noqa: S106
+
+
+REMEMBERED_S = 600.0
+"""SOURCE: SL-6. Slack's own window is five minutes to either side."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """An HTTP answer. `json` says which of the two media types the body has."""
+
+    status: int
+    body: str = ""
+    json: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Kept:
+    until: float
+    reply: Future[Reply]
+
+
+class Replays:
+    """One entry per accepted signature; safe to use from many threads.
+
+    INVARIANT: only requests whose signature is good get here, so nobody else can fill it. And a
+    request that was answered with an error is forgotten: Slack may send the very same again, and
+    then it has to count.
+
+    Args:
+        monotonic_s: seconds of a clock that never jumps.
+    """
+
+    def __init__(self, monotonic_s: Callable[[], float]) -> None:
+        self._monotonic_s = monotonic_s
+        self._kept: dict[bytes, _Kept] = {}
+        self._lock = threading.Lock()
+
+    def claim(self, signature: str) -> Future[Reply] | None:
+        """None for the first of its kind; else what the first was, or will be, answered."""
+        key = _key(signature)
+        now = self._monotonic_s()
+        with self._lock:
+            while self._kept:
+                oldest = next(iter(self._kept))
+                if self._kept[oldest].until > now:
+                    break
+                del self._kept[oldest]
+            known = self._kept.get(key)
+            if known is not None:
+                return known.reply
+            self._kept[key] = _Kept(until=now + REMEMBERED_S, reply=Future())
+            return None
+
+    def settle(self, signature: str, reply: Reply) -> None:
+        """Say what the first was answered."""
+        key = _key(signature)
+        with self._lock:
+            kept = self._kept.get(key)
+            if kept is None:
+                return
+            if reply.status >= 500:
+                del self._kept[key]
+        kept.reply.set_result(reply)
+
+
+def _key(signature: str) -> bytes:
+    return hashlib.sha256(signature.encode()).digest()

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from sayso.actions.card import Card
+from sayso.actions.policy.card import Card
 from sayso.json import JsonObject, JsonValue
 from sayso.money import Money, decimals_of
 from sayso.sdk.views import ApprovalView
-from sayso.surfaces.slack.pointer import Pointer
+from sayso.surfaces.slack.payload import Pointer
 from sayso.surfaces.slack.wording import fit
 
 REJECT_FORM = "sayso.reject"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from sayso.actions.reach import Person
+from sayso.actions.model.ports import Person
 from sayso.errors import RetryableError
 from sayso.json import JsonObject
-from sayso.sdk.people import SettingsDirectory
+from sayso.sdk.resources.people import SettingsDirectory
 from sayso.surfaces.slack.payload import Account
 from sayso.surfaces.slack.web import SlackRefusedError, SlackWeb
 

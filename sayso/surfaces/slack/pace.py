@@ -55,3 +55,24 @@ class Bucket:
     def pause(self, seconds: float) -> None:
         """Nothing passes for so long, as Slack's `Retry-After` asks."""
         self._free_at = max(self._free_at, self._monotonic() + seconds)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """Bounds of one answer to Slack, in seconds; what takes longer is answered with an error.
+
+    Attributes:
+        whole_s: for all of it. Slack waits 3 s.
+        ask_s: of one question to Slack, such as whose account it is.
+        decide_s: what the database has for a decision, or for what is waiting.
+        edit_s: the same for a lower amount, which reads the provider again before it writes.
+        open_s: until Slack has opened a form.
+
+    Source: SL-2; Slack docs, Acknowledging requests.
+    """
+
+    whole_s: float = 2.8
+    ask_s: float = 1.0
+    decide_s: float = 1.5
+    edit_s: float = 2.2
+    open_s: float = 1.5

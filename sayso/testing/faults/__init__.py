@@ -7,7 +7,9 @@ a full disk, a connection lost in each statement. docs/faults.md shows how.
 are modules of their own, since they load what they break.
 """
 
-from sayso.testing.faults.aim import Aim
+from support.faults.points import Points
+
+from sayso.sandbox.aim import Aim
 from sayso.testing.faults.http_fault import (
     LIES,
     QUICK_FAULTS,
@@ -16,7 +18,6 @@ from sayso.testing.faults.http_fault import (
     waiting_faults,
 )
 from sayso.testing.faults.http_proxy import FaultProxy, PassedRequest
-from sayso.testing.faults.points import Points
 
 __all__ = [
     "LIES",

@@ -10,8 +10,8 @@ It stores what is posted, refuses what Slack refuses, signs what it sends as Sla
 misbehaves on request (`SlackFault`). It knows only the methods that Sayso uses.
 """
 
-from sayso.testing.slack.deliveries import Delivery
 from sayso.testing.slack.fake import CHANNEL, SIGNING_SECRET, TEAM, TOKEN, FakeSlack
+from sayso.testing.slack.interactions import Delivery
 from sayso.testing.slack.records import (
     ApiCall,
     Ephemeral,

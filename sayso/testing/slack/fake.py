@@ -17,8 +17,15 @@ from starlette.types import ASGIApp
 
 from sayso.errors import Code, ConfigError
 from sayso.json import JsonObject
-from sayso.testing.slack.deliveries import PATIENCE_S, Delivery, encode, send, sign
-from sayso.testing.slack.interactions import click_payload, submission_payload
+from sayso.testing.slack.interactions import (
+    PATIENCE_S,
+    Delivery,
+    click_payload,
+    encode,
+    send,
+    sign,
+    submission_payload,
+)
 from sayso.testing.slack.records import (
     ApiCall,
     Ephemeral,
@@ -27,8 +34,7 @@ from sayso.testing.slack.records import (
     SlackFault,
     SlackUser,
 )
-from sayso.testing.slack.server import api_app
-from sayso.testing.slack.serving import loopback, serve_on_loopback
+from sayso.testing.slack.server import api_app, loopback, serve_on_loopback
 from sayso.testing.slack.state import State
 from sayso.testing.slack.web_api import check_shown_view
 

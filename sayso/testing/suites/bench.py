@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from sayso.actions.action import Action, Subject
-from sayso.actions.snapshot import Call, Resolved
+from sayso.actions.model.definition import Action, Subject
+from sayso.actions.model.snapshot import Call, Resolved
 from sayso.connectors.base import Connector
 from sayso.connectors.registry import Connectors
 from sayso.errors import SaysoError

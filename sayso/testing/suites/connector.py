@@ -22,8 +22,8 @@ from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import replace
 
-from sayso.actions.action import Action, FactType, FactValue, Subject
-from sayso.actions.snapshot import Absence, Receipt, Resolved
+from sayso.actions.model.definition import Action, FactType, FactValue, Subject
+from sayso.actions.model.snapshot import Absence, Receipt, Resolved
 from sayso.connectors.base import SubjectBook
 from sayso.connectors.registry import Connectors
 from sayso.errors import RefusedError, RetryableError

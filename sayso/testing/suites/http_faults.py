@@ -8,8 +8,8 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import Literal, TypeAlias
 
-from sayso.actions.action import Guarantee
-from sayso.actions.snapshot import Absence, Call, Receipt
+from sayso.actions.model.definition import Guarantee
+from sayso.actions.model.snapshot import Absence, Call, Receipt
 from sayso.connectors.base import Connector
 from sayso.errors import OutcomeUnknownError, RetryableError, SaysoError
 from sayso.testing.faults import LIES, FaultProxy, HttpFault, waiting_faults

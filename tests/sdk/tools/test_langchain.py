@@ -14,13 +14,13 @@ from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode
 from sdk.tools.till import LARGE, SMALL, Till, open_till
 from support.house import make_shop_workspace
+from support.shop import Shop
 
 from sayso import RefusedError, langchain_tools
 from sayso.money import Money
-from sayso.sdk.app import Sayso
+from sayso.sdk.client import Sayso
 from sayso.sdk.sync import SyncSayso
 from sayso.testing.models import ScriptedModel
-from sayso.testing.shop import Shop
 
 pytestmark = pytest.mark.promise("tools:same")
 

@@ -13,14 +13,21 @@ from actions.desk import bodies
 from pydantic import Field
 from sdk.tools.till import LARGE, SMALL, Till, code_of, open_till
 from support.house import POLICY, open_shop
+from support.shop import Shop, ShopFault
 
-from sayso.actions.action import FORBIDDEN_FIELDS, Action, Args, Effect, Undo, at_most_once
+from sayso.actions.model.definition import (
+    FORBIDDEN_FIELDS,
+    Action,
+    Args,
+    Effect,
+    Undo,
+    at_most_once,
+)
 from sayso.audit.entry import Actor, ActorKind
 from sayso.errors import Code, ConfigError
 from sayso.sdk.tools.answers import answer_error
 from sayso.sdk.tools.tool import schema_of
 from sayso.sdk.tools.toolbox import Toolbox
-from sayso.testing.shop import Shop, ShopFault
 
 JSON_SCHEMA: Any = import_module("jsonschema")
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from support.house import ShopHouse, open_shop
 
-from sayso.actions.action import Subject
+from sayso.actions.model.definition import Subject
 from sayso.audit.entry import Actor, ActorKind
 from sayso.money import Money
 from sayso.sdk.tools.tool import Answer, Caller

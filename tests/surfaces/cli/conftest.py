@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from surfaces.cli.line import Line, Place
 
+from sayso.sandbox import Sandbox
 from sayso.sdk.scaffold import create_workspace
-from sayso.testing.sandbox import Sandbox
 
 
 @pytest.fixture

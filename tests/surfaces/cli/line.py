@@ -15,7 +15,7 @@ import orjson
 import pytest
 
 from sayso.__main__ import main
-from sayso.testing.sandbox import Sandbox
+from sayso.sandbox import Sandbox
 
 SUBJECT = ("--subject", "cus_demo_ana")
 

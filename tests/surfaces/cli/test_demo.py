@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from surfaces.cli.line import Line
 
+from sayso.sandbox import DEMO
 from sayso.surfaces.cli.demo.messages import own_messages
-from sayso.testing.sandbox import DEMO
 
 
 @pytest.fixture

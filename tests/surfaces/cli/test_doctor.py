@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 from support.postgres import fresh_database, shared_server
+from support.postgres_server import PostgresServer
 from surfaces.cli.line import Place
 
 from sayso.dispatch.fleet.schema import migrate_fleet
-from sayso.store.postgres_connection import connect_plainly
-from sayso.store.postgres_setup import expected_guards
-from sayso.testing.postgres import PostgresServer
+from sayso.store.postgres.connection import connect_plainly
+from sayso.store.postgres.schema import expected_guards
 
 
 @pytest.fixture(scope="module")

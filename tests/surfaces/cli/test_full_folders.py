@@ -9,7 +9,7 @@ from store.segment_keeper import Keeper
 from support.media import FULL, on_tmpfs
 from surfaces.cli.line import Place
 
-from sayso.store.sqlite import SqliteStore
+from sayso.store.sqlite.store import SqliteStore
 
 _SEAL = """
 import asyncio, sys
@@ -18,7 +18,7 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from store.segment_keeper import Keeper
 from sayso.errors import ConfigError
-from sayso.store.sqlite import SqliteStore
+from sayso.store.sqlite.store import SqliteStore
 
 async def main():
     keeper = Keeper(SqliteStore(Path(sys.argv[2])), Path("segments"))

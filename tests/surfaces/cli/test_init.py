@@ -14,7 +14,7 @@ from surfaces.cli.line import Line, Place
 from sayso.errors import Code
 from sayso.sdk.scaffold import create_workspace
 from sayso.store.migrations import migrate
-from sayso.store.sqlite import open_connection
+from sayso.store.sqlite.store import open_connection
 
 
 @pytest.mark.promise("cli:init")

@@ -13,8 +13,8 @@ import orjson
 import pytest
 from surfaces.cli.line import Place
 
-from sayso.surfaces.cli.interrupted import until_cancelled
-from sayso.testing.sandbox import Fault
+from sayso.sandbox import Fault
+from sayso.surfaces.cli.unfinished import until_cancelled
 
 AMOUNT = '{"charge": "ch_demo_ana_2", "amount": {"amount_minor": 100, "currency": "USD"}}'
 REFUND = ("propose", "stripe.refund", "--subject", "cus_demo_ana", "--args", AMOUNT)

@@ -101,7 +101,7 @@ def test_no_signal_can_be_raised_inside_of_a_write() -> None:
     """A question that was asked when Ctrl-C came was asked twice: the write had been done, and what
     Python ran after it broke off, so it was held back to be done again."""
     program = (
-        "import sys; from sayso.surfaces.cli.stdout import watched_stdout\n"
+        "import sys; from sayso.surfaces.cli.output import watched_stdout\n"
         "with watched_stdout(): print(type(sys.stdout.buffer.raw).__name__)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)

@@ -14,7 +14,7 @@ import pytest
 from surfaces.cli.line import Place
 from surfaces.cli.test_servers import running
 
-from sayso.audit.notes.note import Checkpoint, Ed25519Signer, sign_checkpoint
+from sayso.audit.signed_note.note import Checkpoint, Ed25519Signer, sign_checkpoint
 
 
 def append(place: Place, text: str) -> None:

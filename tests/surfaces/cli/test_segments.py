@@ -22,7 +22,7 @@ from sayso.audit.segments.sealing import Sealer, Segments
 from sayso.ids import Tenant
 from sayso.sdk.workspace import Workspace
 from sayso.store.base import Transaction
-from sayso.store.sqlite import SqliteStore
+from sayso.store.sqlite.store import SqliteStore
 from sayso.testing.clock import FakeClock
 
 ENTRIES = 256

@@ -15,12 +15,12 @@ from pathlib import Path
 import httpx
 import pytest
 from audit.test_timestamps import verified_by_openssl
+from support.time_stamp_authority import FakeAuthority, OpensslAuthority, TsaServer
 from surfaces.cli.line import Place
 from surfaces.cli.test_publishing import append
 from surfaces.cli.test_servers import running
 
 from sayso.ids import SystemClock
-from sayso.testing.tsa import FakeAuthority, OpensslAuthority, TsaServer
 
 OWN = FakeAuthority(SystemClock())
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 from surfaces.http.served import Served, serving
 
+from sayso.sandbox import Sandbox
 from sayso.testing.clock import FakeClock
-from sayso.testing.sandbox import Sandbox
 
 
 @pytest.fixture(scope="session")

@@ -15,23 +15,23 @@ from typing import Any, TypeVar
 import httpx
 from fastapi import FastAPI
 from support.house import POLICY
+from support.shop import RefundArgs, Shop
 from support.workspace import PEOPLE, make_workspace
 
-from sayso.actions.action import Action, Args, Subject, at_most_once
-from sayso.actions.cedar.policy import read_default_policy
-from sayso.actions.snapshot import Resolved
+from sayso.actions.model.definition import Action, Args, Subject, at_most_once
+from sayso.actions.model.snapshot import Resolved
+from sayso.actions.policy.cedar import read_default_policy
 from sayso.audit.entry import Actor, ActorKind
 from sayso.connectors.email import actions_with
 from sayso.errors import Code, RetryableError
 from sayso.ids import Tenant
 from sayso.money import Money
-from sayso.sdk.app import Sayso
-from sayso.sdk.tokens import Kind, Scope, Token, Tokens
+from sayso.sandbox import Sandbox
+from sayso.sdk.client import Sayso
+from sayso.sdk.resources.tokens import Kind, Scope, Token, Tokens
 from sayso.sdk.workspace import Workspace
 from sayso.surfaces.http import create_app, serve
 from sayso.testing.clock import START, FakeClock
-from sayso.testing.sandbox import Sandbox
-from sayso.testing.shop import RefundArgs, Shop
 
 T = TypeVar("T")
 Json = dict[str, Any]

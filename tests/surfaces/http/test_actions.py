@@ -6,9 +6,9 @@ import httpx
 import pytest
 from surfaces.http.served import Json, Served, as_json, problem, refund
 
-from sayso.sdk.app import Sayso
+from sayso.sandbox import Sandbox
+from sayso.sdk.client import Sayso
 from sayso.store.base import Row
-from sayso.testing.sandbox import Sandbox
 
 
 def test_an_allowed_action_is_done_when_the_answer_comes(served: Served) -> None:

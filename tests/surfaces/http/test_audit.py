@@ -9,11 +9,11 @@ import pytest
 from surfaces.http.served import Json, Served, as_json, problem, refund
 
 from sayso.audit.entry import canonical_bytes
-from sayso.audit.notes.note import Verifier, open_checkpoint
+from sayso.audit.signed_note.note import Verifier, open_checkpoint
 from sayso.audit.tree.proof import EntryProof
+from sayso.audit.verifier.checks import Trust
+from sayso.audit.verifier.verification import Verdict
 from sayso.audit.verify import verify
-from sayso.audit.verifying.checks import Trust
-from sayso.audit.verifying.verification import Verdict
 
 
 def entries(served: Served, query: str, *, limit: int = 50) -> list[Json]:

@@ -9,7 +9,7 @@ import pytest
 from surfaces.http.served import OPERATOR, Served, as_json, problem, refund, token
 
 from sayso.ids import Tenant
-from sayso.sdk.tokens import Scope
+from sayso.sdk.resources.tokens import Scope
 
 GETS = {
     "/v1/requests": Scope.READ,

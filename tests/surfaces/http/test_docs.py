@@ -15,9 +15,9 @@ from surfaces.http.test_openapi import CONTRACT
 from tree import ROOT
 
 from sayso.json import JsonValue
-from sayso.sdk.tokens import Scope
+from sayso.sandbox import Sandbox
+from sayso.sdk.resources.tokens import Scope
 from sayso.testing.clock import FakeClock
-from sayso.testing.sandbox import Sandbox
 
 PAGE = ROOT / "docs" / "http-api.md"
 _BLOCK = re.compile(r"^```(sh|json|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 from surfaces.http.served import Served, serving
 
-from sayso.surfaces.http.export_folders import PREFIX, YOUNG_S, ExportFolder, remove_left
+from sayso.sandbox import Sandbox
+from sayso.surfaces.http.exports import PREFIX, YOUNG_S, ExportFolder, remove_left
 from sayso.testing.clock import FakeClock
-from sayso.testing.sandbox import Sandbox
 
 HOLDS_ONE = """
 import sys
 from pathlib import Path
-from sayso.surfaces.http.export_folders import ExportFolder
+from sayso.surfaces.http.exports import ExportFolder
 folder = ExportFolder(Path(sys.argv[1]))
 (folder.path / "log.zip").write_bytes(b"half")
 print(folder.path, flush=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from surfaces.http.served import Served, as_json, problem
 
-from sayso.audit.notes.note import Checkpoint, Verifier, open_checkpoint
+from sayso.audit.signed_note.note import Checkpoint, Verifier, open_checkpoint
 from sayso.audit.tree.files import WIDTH, tiles_of
 from sayso.audit.tree.merkle import Frontier, leaf_hash, verify_consistency
 from sayso.audit.tree.proof import EntryProof

@@ -11,11 +11,19 @@ from pydantic import BaseModel
 from surfaces.http.served import Json, Served, as_json
 
 from sayso.errors import CODES
-from sayso.sdk.kind_views import KindsView
-from sayso.sdk.subjects.views import ErasureView, HoldView, SubjectView
+from sayso.sdk.action_catalog import KindsView
+from sayso.sdk.privacy.views import ErasureView, HoldView, SubjectView
 from sayso.sdk.views import ActionView, ApprovalView, EntryView, RequestView, StopView
 from sayso.surfaces.http import examples
-from sayso.surfaces.http.log_tree import PublicationPage
+from sayso.surfaces.http.audit import PublicationPage
+from sayso.surfaces.http.privacy import (
+    AccessBody,
+    EraseBody,
+    ErasurePage,
+    HoldBody,
+    HoldPage,
+    ReleaseBody,
+)
 from sayso.surfaces.http.problem import Problem
 from sayso.surfaces.http.shapes import (
     ActionBody,
@@ -33,15 +41,7 @@ from sayso.surfaces.http.shapes import (
     StopBody,
     StopPage,
 )
-from sayso.surfaces.http.subject_shapes import (
-    AccessBody,
-    EraseBody,
-    ErasurePage,
-    HoldBody,
-    HoldPage,
-    ReleaseBody,
-)
-from sayso.surfaces.http.upkeep_shapes import (
+from sayso.surfaces.http.upkeep import (
     PruneBody,
     SealBody,
     SegmentPage,

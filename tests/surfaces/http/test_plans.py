@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 from surfaces.http.served import Json, Served, as_json, problem
 
-from sayso.actions.action import Subject
-from sayso.actions.plan import Plan, Step
-from sayso.actions.proposals import Proposal
+from sayso.actions.engine.proposals import Proposal
+from sayso.actions.model.definition import Subject
+from sayso.actions.model.plan import Plan, Step
 from sayso.agent.base import Message
 from sayso.agent.graph import plan_json
 from sayso.agent.requests import AGENT, Ask, RequestStatus

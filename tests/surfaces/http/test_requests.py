@@ -12,10 +12,10 @@ import httpx
 import pytest
 from surfaces.http.served import TIMEOUT_S, Json, Served, as_json, problem, serving, token
 
-from sayso.actions.digest import hash_of, hash_of_texts
+from sayso.actions.model.digest import hash_of, hash_of_texts
+from sayso.sandbox import Sandbox
 from sayso.surfaces.http import create_app
 from sayso.testing.clock import FakeClock
-from sayso.testing.sandbox import Sandbox
 
 
 def words(content: str, customer: str = "cus_demo_ana", **more: object) -> Json:

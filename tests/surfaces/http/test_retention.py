@@ -10,11 +10,10 @@ from surfaces.http.served import Served, as_json, problem, token
 
 from sayso.errors import Code, RefusedError, RetryableError
 from sayso.ids import Tenant
-from sayso.sdk.log.segments import LogSegments
-from sayso.sdk.tokens import Scope, Token
+from sayso.sdk.audit.segments import LogSegments
+from sayso.sdk.resources.tokens import Scope, Token
 from sayso.store.base import Transaction
-from sayso.surfaces.http.upkeep import Job, Progress, Upkeep
-from sayso.surfaces.http.upkeep_shapes import UpkeepView
+from sayso.surfaces.http.upkeep import Job, Progress, Upkeep, UpkeepView
 
 ENTRIES = 256
 ADMIN = frozenset({Scope.ADMIN})

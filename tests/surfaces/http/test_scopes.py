@@ -8,7 +8,7 @@ import pytest
 from surfaces.http.served import Served, as_json, token
 from tree import ROOT
 
-from sayso.sdk.tokens import Scope
+from sayso.sdk.resources.tokens import Scope
 
 _PAGE = (ROOT / "docs" / "http-api.md").read_text(encoding="utf-8")
 _ROW = re.compile(r"^\| (`[^|]+`[^|]*) \| (`(?:GET|POST) [^|]+) \|$", re.MULTILINE)

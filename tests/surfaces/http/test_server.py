@@ -24,11 +24,11 @@ from surfaces.http.served import (
 )
 
 from sayso.errors import Code, ConfigError
-from sayso.sdk.app import Sayso
+from sayso.sandbox import Sandbox
+from sayso.sdk.client import Sayso
 from sayso.serving import listen
 from sayso.surfaces.http import create_app, serve
 from sayso.testing.clock import FakeClock
-from sayso.testing.sandbox import Sandbox
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "127.0.0.2"])
@@ -87,7 +87,7 @@ def test_a_host_of_another_machine_is_said() -> None:
 _PROGRAM = """
     import asyncio, sys
     from pathlib import Path
-    from sayso.sdk.app import Sayso
+    from sayso.sdk.client import Sayso
     from sayso.surfaces.http import serve
 
     async def main():

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Generator
 
 import pytest
+from support.shop import ShopFault
 from surfaces.http.served import OPERATOR, Json, Served, as_json, problem
 
-from sayso.sdk.tokens import Scope
-from sayso.testing.shop import ShopFault
+from sayso.sdk.resources.tokens import Scope
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ from support.house import ShopHouse, open_shop
 from surfaces.http.served import OPERATOR, SECRET_TEXT
 
 from sayso.ids import Tenant
-from sayso.sdk.tokens import Scope
-from sayso.sdk.turned_away import TurnedAway
+from sayso.sdk.rejected_calls import TurnedAway
+from sayso.sdk.resources.tokens import Scope
 from sayso.surfaces.http import create_app
 
 pytestmark = pytest.mark.promise("refusals:turned-away")

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 from support.postgres import fresh_database
+from support.postgres_server import PostgresServer
 from surfaces.mcp.rig import Rig
 
+from sayso.sandbox import Sandbox
 from sayso.sdk.scaffold import create_workspace
-from sayso.testing.postgres import PostgresServer
-from sayso.testing.sandbox import Sandbox
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -20,7 +20,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp_types import CallToolResult
 from surfaces.cli.line import clean_environment, start
 
-from sayso.testing.sandbox import Sandbox
+from sayso.sandbox import Sandbox
 
 Json = dict[str, Any]
 TIMEOUT_S = 60.0

@@ -11,7 +11,7 @@ import pytest
 from mcp import MCPError
 from surfaces.mcp.rig import Rig, call, settled, usd
 
-from sayso.testing.sandbox import Fault
+from sayso.sandbox import Fault
 
 CREDIT = "/v1/customers/*/balance_transactions"
 

@@ -12,16 +12,16 @@ import sys
 from pathlib import Path
 
 from support.house import make_shop_workspace
+from support.shop import Shop
 from surfaces.slack.rig import PATIENT, PEOPLE, settings_for
 
-from sayso.actions.approvals import Decided
-from sayso.actions.decision import Decision
+from sayso.actions.approvals.decision import Decision
+from sayso.actions.approvals.service import Decided
 from sayso.money import Money
-from sayso.sdk.app import Sayso
+from sayso.sdk.client import Sayso
 from sayso.surfaces.slack import create_slack_app
 from sayso.testing.clock import FakeClock
-from sayso.testing.shop import Shop
-from sayso.testing.slack.serving import serve_on_loopback
+from sayso.testing.slack.server import serve_on_loopback
 
 
 class DyingSayso(Sayso):

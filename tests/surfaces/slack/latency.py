@@ -15,7 +15,7 @@ from pathlib import Path
 from surfaces.slack.rig import APPROVE, Rig, open_rig
 
 from sayso.sdk.views import ApprovalView
-from sayso.surfaces.slack.patience import Patience
+from sayso.surfaces.slack.pace import Patience
 from sayso.testing.slack import FakeSlack
 
 CARDS = 200

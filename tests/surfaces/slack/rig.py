@@ -9,14 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from support.house import ShopHouse, open_shop
+from support.shop import Shop
 
 from sayso.money import Money
 from sayso.sdk.views import ActionView, ApprovalView
 from sayso.surfaces.slack import SlackApp, create_slack_app
-from sayso.surfaces.slack.pace import Pace
-from sayso.surfaces.slack.patience import Patience
+from sayso.surfaces.slack.pace import Pace, Patience
 from sayso.testing.clock import FakeClock
-from sayso.testing.shop import Shop
 from sayso.testing.slack import CHANNEL, SIGNING_SECRET, TOKEN, Delivery, FakeSlack, PostedMessage
 
 APPROVE, REJECT, LOWER = "sayso.approve", "sayso.reject", "sayso.lower"

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from slack_sdk.models.blocks import Block
 
-from sayso.actions.card import Card
+from sayso.actions.policy.card import Card
 from sayso.json import JsonObject, JsonValue
 from sayso.money import Money
 from sayso.sdk.views import ActionView, ApprovalView, ErrorView, ReceiptView, VoteView

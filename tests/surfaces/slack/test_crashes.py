@@ -14,9 +14,9 @@ import pytest
 from surfaces.slack import killed
 from surfaces.slack.rig import APPROVE, LONG_S, PATIENT, REJECT, Rig, open_rig
 
-from sayso.surfaces.slack.patience import Patience
+from sayso.surfaces.slack.pace import Patience
 from sayso.testing.slack import Delivery, FakeSlack, FaultKind, SlackFault
-from sayso.testing.slack.deliveries import PATIENCE_S
+from sayso.testing.slack.interactions import PATIENCE_S
 
 TESTS = Path(__file__).parents[2]
 

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from surfaces.slack.rig import APPROVE, LONG_S, LOWER, REJECT, Rig, Ticks, open_rig
 
-from sayso.actions.decision import Choice, Decision
-from sayso.actions.ledger import OUTBOX_TOPIC
+from sayso.actions.approvals.decision import Choice, Decision
+from sayso.actions.model.ledger import OUTBOX_TOPIC
 from sayso.connectors.secret import Secret
-from sayso.dispatch.stragglers import CALM_S, Stragglers
+from sayso.dispatch.clock_skew import CALM_S, Stragglers
 from sayso.errors import OutcomeUnknownError, RetryableError
 from sayso.ids import Tenant, monotonic_s
-from sayso.sdk.tokens import Scope, Token
+from sayso.sdk.resources.tokens import Scope, Token
 from sayso.store.base import Transaction
 from sayso.surfaces.slack.pace import Pace
 from sayso.surfaces.slack.web import SlackWeb

@@ -13,11 +13,9 @@ from surfaces.slack.rig import APPROVE, LONG_S, LOWER, Rig
 
 from sayso.connectors.secret import Secret
 from sayso.json import JsonValue
-from sayso.surfaces.slack.answers import Answer
-from sayso.surfaces.slack.bolt import Bolt
-from sayso.surfaces.slack.replays import Replays
-from sayso.testing.slack.deliveries import encode, sign
-from sayso.testing.slack.interactions import click_payload, submission_payload
+from sayso.surfaces.slack.bolt import Bolt, Replays
+from sayso.surfaces.slack.wording import Answer
+from sayso.testing.slack.interactions import click_payload, encode, sign, submission_payload
 
 
 def payload(rig: Rig, value: str) -> dict[str, JsonValue]:

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from support.faults.crash import ChildError, crash_at, paused_at, run_child
 
 from sayso.testing.clock import START, FileClock
-from sayso.testing.faults.crash import ChildError, crash_at, paused_at, run_child
 
 WRITE = "testing.faults.children:write_lines"
 

@@ -7,12 +7,12 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import pytest
+from support.http_shop import HttpShop, ShopServer
 
-from sayso.actions.action import Guarantee, Subject, at_most_once, idempotent, verifiable
-from sayso.actions.snapshot import Absence, Call, Receipt
+from sayso.actions.model.definition import Guarantee, Subject, at_most_once, idempotent, verifiable
+from sayso.actions.model.snapshot import Absence, Call, Receipt
 from sayso.errors import Code, OutcomeUnknownError, RefusedError, RetryableError
 from sayso.money import Money
-from sayso.testing.http_shop import HttpShop, ShopServer
 from sayso.testing.suites.connector import Case, ConnectorBench, ConnectorSuite, HttpProvider
 
 VERIFIABLE = verifiable(settle_after_s=60)

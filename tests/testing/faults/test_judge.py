@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 from actions.desk import propose, stock
 from actions.fault_life import effects_of
+from support.faults.judge import Effect, Told, find_problems
+from support.faults.sweep import sweep
 from support.house import open_shop
+from support.shop import Shop, ShopFault
 
-from sayso.actions.action import at_most_once
+from sayso.actions.model.definition import at_most_once
 from sayso.money import Money
 from sayso.testing.faults import Points
-from sayso.testing.faults.judge import Effect, Told, find_problems
-from sayso.testing.faults.sweep import sweep
-from sayso.testing.shop import Shop, ShopFault
 
 
 async def test_the_truth_has_no_problems(tmp_path: Path) -> None:

@@ -8,11 +8,11 @@ from typing import get_args
 
 import httpx
 import pytest
+from support.http_shop import ShopServer
 
 from sayso.errors import Code, ConfigError
 from sayso.money import Money
 from sayso.testing.faults import FaultProxy, HttpFault, HttpFaultKind
-from sayso.testing.http_shop import ShopServer
 
 BODY = {"order": "o1", "amount": {"amount_minor": 500, "currency": "USD"}, "reference": "r"}
 PAID = 201

@@ -10,7 +10,7 @@ import pytest
 import stripe
 from testing.sandbox.shop import FrozenClock, Shop
 
-from sayso.testing.sandbox import Sandbox
+from sayso.sandbox import Sandbox
 
 
 @pytest.fixture

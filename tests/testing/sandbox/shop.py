@@ -12,7 +12,7 @@ from pathlib import Path
 import requests
 import stripe
 
-from sayso.testing.sandbox import API_KEY
+from sayso.sandbox import API_KEY
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
@@ -46,7 +46,7 @@ class Shop:
 
 
 class SandboxProcess:
-    """`python -m sayso.testing.sandbox`, started and waited for.
+    """`python -m sayso.sandbox`, started and waited for.
 
     Args:
         arguments: of the command.
@@ -54,7 +54,7 @@ class SandboxProcess:
 
     def __init__(self, *arguments: str | Path) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "sayso.testing.sandbox", *map(str, arguments)],
+            [sys.executable, "-m", "sayso.sandbox", *map(str, arguments)],
             stdout=subprocess.PIPE,
             text=True,
         )

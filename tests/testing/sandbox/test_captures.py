@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import stripe
 
-from sayso.testing.sandbox import Sandbox
+from sayso.sandbox import Sandbox
 
 # The SDK hands its form to httpx in a way that httpx deprecated; it is not ours to repair.
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=<...>':DeprecationWarning")

@@ -12,8 +12,8 @@ import stripe
 from testing.sandbox.shop import NOON, FrozenClock, Shop
 
 from sayso.errors import Code, RefusedError
-from sayso.testing.sandbox import Fault, Sandbox, SandboxControl
-from sayso.testing.sandbox.rows import Charge
+from sayso.sandbox import Fault, Sandbox, SandboxControl
+from sayso.sandbox.rows import Charge
 
 
 def _raw(sandbox: Sandbox, text: bytes) -> bytes:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import get_args
 
-from sayso.testing.sandbox import DEMO, EffectKind, FaultKind
+from sayso.sandbox import DEMO, EffectKind, FaultKind
 
 PAGE = (Path(__file__).parents[3] / "docs" / "sandbox.md").read_text(encoding="utf-8")
 

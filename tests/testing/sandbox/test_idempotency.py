@@ -10,7 +10,7 @@ import stripe
 from stripe.params import RefundCreateParams
 from testing.sandbox.shop import Shop
 
-from sayso.testing.sandbox import Fault, Sandbox
+from sayso.sandbox import Fault, Sandbox
 
 # The SDK hands its form to httpx in a way that httpx deprecated; it is not ours to repair.
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=<...>':DeprecationWarning")

@@ -6,7 +6,7 @@ import pytest
 import stripe
 from testing.sandbox.shop import NOON
 
-from sayso.testing.sandbox import Sandbox
+from sayso.sandbox import Sandbox
 
 # The SDK hands its form to httpx in a way that httpx deprecated; it is not ours to repair.
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=<...>':DeprecationWarning")

@@ -8,7 +8,7 @@ import pytest
 import stripe
 from testing.sandbox.shop import FrozenClock, Shop
 
-from sayso.testing.sandbox import Sandbox
+from sayso.sandbox import Sandbox
 
 Attempt = Callable[[stripe.StripeClient], object]
 

@@ -13,7 +13,7 @@ from stripe.params import RefundCreateParams
 from testing.sandbox.shop import SandboxProcess, Shop
 
 from sayso.errors import Code, ConfigError
-from sayso.testing.sandbox import Fault, Sandbox, SandboxControl
+from sayso.sandbox import Fault, Sandbox, SandboxControl
 
 LONG_S = 60.0
 HEAVY = {
@@ -121,7 +121,7 @@ def test_a_taken_port_is_said(sandbox: Sandbox) -> None:
     """The process ends with status 2 and a sentence, not with a traceback."""
     port = sandbox.url.rpartition(":")[2]
     ended = subprocess.run(
-        [sys.executable, "-m", "sayso.testing.sandbox", "--port", port],
+        [sys.executable, "-m", "sayso.sandbox", "--port", port],
         capture_output=True,
         text=True,
         check=False,
@@ -135,7 +135,7 @@ def test_a_taken_port_is_said(sandbox: Sandbox) -> None:
 
 def test_the_process_starts_fast_because_it_loads_little() -> None:
     """Under a second on an idle machine, since Pydantic is the heaviest of what it imports."""
-    code = "import sys, sayso.testing.sandbox.__main__\nprint(*sys.modules)"
+    code = "import sys, sayso.sandbox.__main__\nprint(*sys.modules)"
     ran = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=LONG_S
     )

@@ -8,9 +8,9 @@ import pytest
 import stripe
 from testing.sandbox.shop import NOON, FrozenClock, Shop
 
-from sayso.testing.sandbox import DEMO, Sandbox, demo_rows, seed_demo
-from sayso.testing.sandbox.clockwork import after, as_of
-from sayso.testing.sandbox.rows import Interval, Subscription
+from sayso.sandbox import DEMO, Sandbox, demo_rows, seed_demo
+from sayso.sandbox.billing_clock import after, as_of
+from sayso.sandbox.rows import Interval, Subscription
 
 NOW = int(NOON.timestamp())
 

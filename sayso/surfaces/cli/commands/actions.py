@@ -9,19 +9,17 @@ from typing import Annotated
 
 import typer
 
-from sayso.sdk.app import Sayso
-from sayso.sdk.kind_views import KindView
-from sayso.sdk.kinds import read_kinds
-from sayso.sdk.orphans import next_step as orphan_step
+from sayso.sdk.action_catalog import KindView, read_kinds
+from sayso.sdk.client import Sayso
+from sayso.sdk.orphaned_actions import next_step as orphan_step
 from sayso.sdk.views import ActionView
 from sayso.sdk.workspace import Workspace
-from sayso.surfaces.cli.looking import look
 from sayso.surfaces.cli.options import AfterOption, JsonOption, LimitOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out, local_time
 from sayso.surfaces.cli.pages import page, show_page
-from sayso.surfaces.cli.place import find_workspace, person_token, run
 from sayso.surfaces.cli.show import is_late, show_action, show_timeline
 from sayso.surfaces.cli.words import one_line
+from sayso.surfaces.cli.workspace import find_workspace, look, person_token, run
 
 _GOES_ON = frozenset({"planned", "pending_approval", "approved", "executing", "unknown", "stale"})
 

@@ -12,25 +12,24 @@ import typer
 from sayso.errors import SaysoError
 from sayso.json import JsonValue
 from sayso.money import Money
-from sayso.sdk.app import Sayso
+from sayso.sdk.client import Sayso
 from sayso.sdk.views import ActionView, ApprovalView
 from sayso.surfaces.cli.card import needs, read_card, show_card
 from sayso.surfaces.cli.commands.plan import plan
-from sayso.surfaces.cli.interrupted import telling
-from sayso.surfaces.cli.looking import look
 from sayso.surfaces.cli.options import AfterOption, JsonOption, LimitOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out, local_time
 from sayso.surfaces.cli.pages import page, show_page
-from sayso.surfaces.cli.place import find_workspace, person_token, run
 from sayso.surfaces.cli.problem import usage
 from sayso.surfaces.cli.show import show_action, status_of, warn_lapsed, warn_refused
 from sayso.surfaces.cli.unfinished import (
     left_of,
     problem_of_action,
     show_left,
+    telling,
     warn_unfinished,
     with_left,
 )
+from sayso.surfaces.cli.workspace import find_workspace, look, person_token, run
 
 app = typer.Typer(
     help="Decide what waits: list, show, approve, reject, edit, plan.",

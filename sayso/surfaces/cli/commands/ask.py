@@ -8,10 +8,9 @@ from typing import Annotated
 import typer
 
 from sayso.errors import SaysoError
-from sayso.sdk.app import Sayso
-from sayso.sdk.keyed import request_under
+from sayso.sdk.client import Sayso
+from sayso.sdk.resources.keyed import request_under
 from sayso.sdk.views import RequestView
-from sayso.surfaces.cli.interrupted import telling
 from sayso.surfaces.cli.options import (
     AssuranceOption,
     JsonOption,
@@ -20,17 +19,18 @@ from sayso.surfaces.cli.options import (
     WorkspaceOption,
 )
 from sayso.surfaces.cli.output import Out
-from sayso.surfaces.cli.place import find_workspace, requester, run, subject_of
 from sayso.surfaces.cli.problem import FAILED
 from sayso.surfaces.cli.show import show_request, status_of, warn_handed_over, warn_refused
 from sayso.surfaces.cli.unfinished import (
     left_of,
     problem_of_request,
     show_left,
+    telling,
     warn_unfinished,
     warn_unplanned,
     with_left,
 )
+from sayso.surfaces.cli.workspace import find_workspace, requester, run, subject_of
 
 app = typer.Typer()
 

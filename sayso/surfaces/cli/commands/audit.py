@@ -8,12 +8,12 @@ from typing import Annotated
 
 import typer
 
-from sayso.sdk.app import Sayso
+from sayso.sdk.client import Sayso
 from sayso.sdk.views import EntryView
-from sayso.surfaces.cli.log.keys import keys, make_key, rotate_key
-from sayso.surfaces.cli.log.publish import publish
-from sayso.surfaces.cli.log.segments import prune, seal
-from sayso.surfaces.cli.log.subjects import (
+from sayso.surfaces.cli.audit.keys import keys, make_key, rotate_key
+from sayso.surfaces.cli.audit.storage import prune, publish, seal, tiles, timestamps
+from sayso.surfaces.cli.audit.verify import verify
+from sayso.surfaces.cli.commands.privacy import (
     erase,
     erasures,
     hold,
@@ -22,15 +22,11 @@ from sayso.surfaces.cli.log.subjects import (
     subject,
     sweep,
 )
-from sayso.surfaces.cli.log.tiles import tiles
-from sayso.surfaces.cli.log.timestamps import timestamps
-from sayso.surfaces.cli.log.verify import verify
-from sayso.surfaces.cli.looking import look
 from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out, local_time
 from sayso.surfaces.cli.pages import again
-from sayso.surfaces.cli.place import CLI, find_workspace, run
 from sayso.surfaces.cli.words import counted
+from sayso.surfaces.cli.workspace import CLI, find_workspace, look, run
 
 app = typer.Typer(
     help="Ask the log, prove it, publish its heads, erase a customer.",

@@ -6,12 +6,12 @@ import os
 
 import typer
 
-from sayso.sdk.checking import check_workspace
+from sayso.sdk.workspace_check import check_workspace
 from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out
-from sayso.surfaces.cli.place import find_workspace, run
 from sayso.surfaces.cli.problem import OK, USAGE
 from sayso.surfaces.cli.words import one_line
+from sayso.surfaces.cli.workspace import find_workspace, run
 
 app = typer.Typer()
 

@@ -19,17 +19,15 @@ from sayso.surfaces.cli.demo.answers import (
     FlagAnswers,
     SlackAnswers,
 )
-from sayso.surfaces.cli.demo.ending import Ending
 from sayso.surfaces.cli.demo.messages import CustomerMessage, own_messages, read_messages
-from sayso.surfaces.cli.demo.play import Watcher, play
+from sayso.surfaces.cli.demo.play import Ending, Watcher, play
 from sayso.surfaces.cli.demo.show import Screen
 from sayso.surfaces.cli.demo.stage import open_stage
 from sayso.surfaces.cli.demo.tally import Tally, Told, tally_json
-from sayso.surfaces.cli.options import JsonOption
+from sayso.surfaces.cli.options import JsonOption, outside_of
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.outside import Outside, SlackStage
 from sayso.surfaces.cli.problem import FAILED, OK, usage
-from sayso.surfaces.cli.root import outside_of
 from sayso.surfaces.cli.words import one_line
 
 app = typer.Typer()

@@ -19,25 +19,24 @@ from sayso.audit.segments.rows import read_segments
 from sayso.audit.segments.sealing import Segments
 from sayso.errors import Code, ConfigError, RefusedError, SaysoError
 from sayso.ids import Tenant
+from sayso.sdk.action_catalog import read_kinds
 from sayso.sdk.database import is_fleet, is_postgres, missing_postgres, open_store
-from sayso.sdk.exposed import exposed_files, exposed_text
-from sayso.sdk.kinds import read_kinds
-from sayso.sdk.orphans import Orphans, find_orphans
-from sayso.sdk.subjects.erased_list import read_list
-from sayso.sdk.subjects.restored import find_restored
+from sayso.sdk.orphaned_actions import Orphans, find_orphans
+from sayso.sdk.privacy.erased_list import find_restored, read_list
 from sayso.sdk.workspace import Workspace
+from sayso.sdk.workspace_check import exposed_files, exposed_text
 from sayso.store.base import text
 from sayso.store.migrations import migrate, read_migrations, schema_version, sql_folder
-from sayso.store.sqlite import open_connection
+from sayso.store.sqlite.store import open_connection
 from sayso.surfaces.cli.app import installed_version
 from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out
-from sayso.surfaces.cli.place import find_workspace
 from sayso.surfaces.cli.problem import OK, USAGE, problem_text
 from sayso.surfaces.cli.words import counted
+from sayso.surfaces.cli.workspace import find_workspace
 
 if TYPE_CHECKING:
-    from sayso.store.postgres_connection import PgConnection
+    from sayso.store.postgres.connection import PgConnection
 
 app = typer.Typer()
 _PACKAGES = ("langgraph", "stripe", "cedarpy", "pydantic", "cryptography")
@@ -220,7 +219,7 @@ def _named(missing: Sequence[str]) -> str:
 def _server_facts(loaded: Workspace, wrong: list[SaysoError]) -> list[tuple[str, str]]:
     """The same of a PostgreSQL database, and of the engine of a fleet in it."""
     try:
-        from sayso.store.postgres_setup import open_setup, read_setup  # needs an extra
+        from sayso.store.postgres.schema import open_setup, read_setup  # needs an extra
     except ImportError as error:
         raise missing_postgres(error) from error
     known = len(read_migrations("postgres"))

@@ -11,7 +11,7 @@ import typer
 from sayso.sdk.scaffold import Scaffold, create_workspace
 from sayso.surfaces.cli.options import JsonOption
 from sayso.surfaces.cli.output import Out
-from sayso.surfaces.cli.place import run, user_id
+from sayso.surfaces.cli.workspace import run, user_id
 
 app = typer.Typer()
 

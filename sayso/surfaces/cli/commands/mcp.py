@@ -11,13 +11,12 @@ from typing import Annotated
 import typer
 
 from sayso.audit.entry import Actor, ActorKind
-from sayso.sdk.app import Sayso
+from sayso.sdk.client import Sayso
 from sayso.sdk.workspace import Workspace
-from sayso.surfaces.cli.options import AssuranceOption, JsonOption, WorkspaceOption
+from sayso.surfaces.cli.options import AssuranceOption, JsonOption, WorkspaceOption, outside_of
 from sayso.surfaces.cli.output import Out
-from sayso.surfaces.cli.place import find_workspace, requester, run, subject_of
 from sayso.surfaces.cli.problem import usage
-from sayso.surfaces.cli.root import outside_of
+from sayso.surfaces.cli.workspace import find_workspace, requester, run, subject_of
 
 app = typer.Typer()
 

@@ -11,7 +11,7 @@ from sayso.sdk.workspace import Workspace
 from sayso.store.migrations import schema_version
 from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out
-from sayso.surfaces.cli.place import find_workspace, run
+from sayso.surfaces.cli.workspace import find_workspace, run
 
 app = typer.Typer()
 

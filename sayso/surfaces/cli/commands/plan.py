@@ -7,25 +7,25 @@ from typing import Annotated
 
 import typer
 
-from sayso.actions.decision import Choice, Decision
+from sayso.actions.approvals.decision import Choice, Decision
 from sayso.errors import SaysoError
-from sayso.sdk.app import Sayso
-from sayso.sdk.tokens import Token
+from sayso.sdk.client import Sayso
+from sayso.sdk.resources.tokens import Token
 from sayso.sdk.views import ActionView, ApprovalView, RequestView
 from sayso.surfaces.cli.card import needs, show_card
-from sayso.surfaces.cli.interrupted import telling
 from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out
-from sayso.surfaces.cli.place import find_workspace, person_token, run
 from sayso.surfaces.cli.problem import usage
 from sayso.surfaces.cli.show import status_of, warn_refused
 from sayso.surfaces.cli.unfinished import (
     left_of,
     problem_of_request,
     show_left,
+    telling,
     warn_unfinished,
     with_left,
 )
+from sayso.surfaces.cli.workspace import find_workspace, person_token, run
 
 _ALL = "all"
 _MODES = {

@@ -8,10 +8,9 @@ from typing import Annotated
 import typer
 
 from sayso.errors import SaysoError
-from sayso.sdk.app import Sayso
-from sayso.sdk.keyed import action_under
+from sayso.sdk.client import Sayso
+from sayso.sdk.resources.keyed import action_under
 from sayso.sdk.views import ActionView
-from sayso.surfaces.cli.interrupted import telling
 from sayso.surfaces.cli.options import (
     AssuranceOption,
     JsonOption,
@@ -20,14 +19,21 @@ from sayso.surfaces.cli.options import (
     WorkspaceOption,
 )
 from sayso.surfaces.cli.output import Out
-from sayso.surfaces.cli.place import find_workspace, read_json_object, requester, run, subject_of
 from sayso.surfaces.cli.show import show_action, status_of, warn_refused
 from sayso.surfaces.cli.unfinished import (
     left_of,
     problem_of_action,
     show_left,
+    telling,
     warn_unfinished,
     with_left,
+)
+from sayso.surfaces.cli.workspace import (
+    find_workspace,
+    read_json_object,
+    requester,
+    run,
+    subject_of,
 )
 
 app = typer.Typer()

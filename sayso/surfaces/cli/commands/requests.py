@@ -7,12 +7,11 @@ from typing import Annotated
 import typer
 
 from sayso.sdk.views import RequestView
-from sayso.surfaces.cli.looking import look
 from sayso.surfaces.cli.options import AfterOption, JsonOption, LimitOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out, local_time
 from sayso.surfaces.cli.pages import page, show_page
-from sayso.surfaces.cli.place import find_workspace
 from sayso.surfaces.cli.show import show_request
+from sayso.surfaces.cli.workspace import find_workspace, look
 
 app = typer.Typer(help="Look at what customers asked in words: list, show.")
 

@@ -6,12 +6,11 @@ from typing import Annotated
 
 import typer
 
-from sayso.surfaces.cli.looking import look
 from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out
-from sayso.surfaces.cli.place import find_workspace, person_token
 from sayso.surfaces.cli.problem import OK
 from sayso.surfaces.cli.show import show_stop
+from sayso.surfaces.cli.workspace import find_workspace, look, person_token
 
 app = typer.Typer()
 

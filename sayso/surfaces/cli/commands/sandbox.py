@@ -9,10 +9,9 @@ from typing import Annotated
 
 import typer
 
-from sayso.surfaces.cli.options import JsonOption
+from sayso.surfaces.cli.options import JsonOption, outside_of
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.problem import usage
-from sayso.surfaces.cli.root import outside_of
 
 app = typer.Typer()
 

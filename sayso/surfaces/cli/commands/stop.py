@@ -8,17 +8,16 @@ import typer
 
 from sayso.audit.entry import Actor
 from sayso.errors import RefusedError
-from sayso.sdk.app import Sayso
-from sayso.sdk.tokens import may_stop
+from sayso.sdk.client import Sayso
+from sayso.sdk.resources.tokens import may_stop
 from sayso.sdk.views import StopView
-from sayso.surfaces.cli.looking import look
 from sayso.surfaces.cli.options import AfterOption, JsonOption, LimitOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out, local_time
 from sayso.surfaces.cli.pages import page, show_page
-from sayso.surfaces.cli.place import CLI, find_workspace, person_token, run
 from sayso.surfaces.cli.problem import OK, usage
 from sayso.surfaces.cli.show import show_stop
 from sayso.surfaces.cli.words import one_line
+from sayso.surfaces.cli.workspace import CLI, find_workspace, look, person_token, run
 
 app = typer.Typer(help="Stop at once, and see what is stopped: list.")
 

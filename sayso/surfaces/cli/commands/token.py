@@ -8,14 +8,13 @@ import typer
 
 from sayso.errors import Code, RefusedError
 from sayso.ids import rfc3339
-from sayso.sdk.app import Sayso
-from sayso.sdk.tokens import MAX_DAYS, Kind, Scope, Token
+from sayso.sdk.client import Sayso
+from sayso.sdk.resources.tokens import MAX_DAYS, Kind, Scope, Token
 from sayso.sdk.views import TokenView
-from sayso.surfaces.cli.looking import look
 from sayso.surfaces.cli.options import JsonOption, TenantOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out, local_time
-from sayso.surfaces.cli.place import CLI, find_workspace, run, tenant_of
 from sayso.surfaces.cli.problem import usage
+from sayso.surfaces.cli.workspace import CLI, find_workspace, look, run, tenant_of
 
 app = typer.Typer(help="Tokens of programs and people: create, list, revoke.")
 _DEFAULT = {

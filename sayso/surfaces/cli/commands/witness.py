@@ -10,10 +10,9 @@ from typing import Annotated
 import typer
 
 from sayso.errors import Code, ConfigError
-from sayso.surfaces.cli.options import JsonOption
+from sayso.surfaces.cli.options import JsonOption, outside_of
 from sayso.surfaces.cli.output import Out
-from sayso.surfaces.cli.place import run
-from sayso.surfaces.cli.root import outside_of
+from sayso.surfaces.cli.workspace import run
 
 app = typer.Typer()
 
@@ -43,8 +42,8 @@ def witness(
     as_json: JsonOption = False,
 ) -> int:
     """Witness others' logs: cosign what follows from before."""
-    from sayso.audit.notes.cosignature import read_cosigner
-    from sayso.audit.notes.policyfile import WitnessPolicy
+    from sayso.audit.signed_note.cosignature import read_cosigner
+    from sayso.audit.signed_note.witness_policy import WitnessPolicy
     from sayso.audit.witness.records import open_records
     from sayso.audit.witness.witness import Witness
     from sayso.ids import SystemClock

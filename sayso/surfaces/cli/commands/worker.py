@@ -11,14 +11,14 @@ from typing import Annotated
 
 import typer
 
-from sayso.sdk.app import Sayso
-from sayso.sdk.log.segments import sealing
-from sayso.sdk.subjects.keeping import keeping
-from sayso.sdk.working import work
+from sayso.sdk.audit.segments import sealing
+from sayso.sdk.client import Sayso
+from sayso.sdk.privacy.sweeper import keeping
+from sayso.sdk.worker import work
 from sayso.sdk.workspace import Workspace
 from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out
-from sayso.surfaces.cli.place import find_workspace, run
+from sayso.surfaces.cli.workspace import find_workspace, run
 
 app = typer.Typer()
 

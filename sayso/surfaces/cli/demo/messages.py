@@ -10,7 +10,7 @@ from typing import cast
 
 import orjson
 
-from sayso.actions.action import Subject
+from sayso.actions.model.definition import Subject
 from sayso.errors import Code, ConfigError, RefusedError, SaysoError
 from sayso.json import doubled_field
 from sayso.surfaces.cli.words import one_line

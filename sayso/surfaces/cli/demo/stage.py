@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sayso.sdk.app import Sayso
+from sayso.sdk.client import Sayso
 from sayso.sdk.scaffold import TOKEN_FILE, create_workspace, template
 from sayso.sdk.workspace import Workspace
 from sayso.settings import FILE_NAME

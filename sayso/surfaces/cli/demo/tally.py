@@ -7,18 +7,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sayso.actions.action import Effect
+from sayso.actions.model.definition import Effect
 from sayso.errors import Code, SaysoError
 from sayso.money import Money
-from sayso.sdk.app import Sayso
-from sayso.sdk.paging import MAX_PAGE
+from sayso.sdk.client import Sayso
+from sayso.sdk.inputs import MAX_PAGE
 from sayso.sdk.views import ActionView, RequestView
 from sayso.surfaces.cli.demo.answers import Answer
 from sayso.surfaces.cli.demo.messages import CustomerMessage, why_refused
 from sayso.surfaces.cli.outside import BookedEffect, Books
 
 if TYPE_CHECKING:
-    from sayso.audit.verifying.verification import Verification
+    from sayso.audit.verifier.verification import Verification
 
 ENDS = ("done", "declined", "refused", "waiting", "handed over", "failed")
 """How a message can end; each ends in one way, the first below that fits one of its steps."""

@@ -1,0 +1,1 @@
+"""Who says yes: what waits for people, whose word counts, and what ties it to what is run."""

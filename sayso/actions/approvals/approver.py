@@ -1,0 +1,74 @@
+"""Approvers: who may decide about an approval now, and whose yes to it counts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sayso.actions.approvals.escalation import counted_roles
+from sayso.actions.approvals.repository import ApprovalRow, Choice, Vote
+from sayso.actions.model.action_row import ActionRow
+from sayso.actions.model.ports import Directory, Person
+from sayso.actions.policy.base import Approver
+from sayso.audit.entry import ActorKind
+from sayso.errors import Code, RefusedError
+from sayso.store.base import Reader, text
+
+
+def check_approver(
+    reader: Reader, directory: Directory, approval: ApprovalRow, row: ActionRow, person_id: str
+) -> Person:
+    """The person, if they may decide about this approval now.
+
+    Raises:
+        RefusedError: `not_an_approver`, `own_request`.
+    """
+    person = directory.person(person_id)
+    needed = set(approval.roles)
+    if person is None or not counted_roles(reader, approval, person.roles) & needed:
+        raise RefusedError(
+            Code.NOT_AN_APPROVER,
+            f"you are not an approver for this; it needs {join_roles(approval.roles)}",
+            next_step="ask somebody with that role",
+        )
+    requesters = requesters_of(reader, row) | {approval.requester}
+    if f"{ActorKind.PERSON}:{person.id}" in requesters:
+        raise RefusedError(
+            Code.OWN_REQUEST,
+            "you asked for this yourself, so somebody else has to decide",
+            next_step="ask another approver",
+        )
+    return person
+
+
+def approvers_of(
+    reader: Reader, votes: Sequence[Vote], approval: ApprovalRow, directory: Directory
+) -> list[Approver]:
+    """The distinct people who said yes to the approval's revision and still may."""
+    found: list[Approver] = []
+    for vote in votes:
+        if vote.revision != approval.revision or vote.decision != Choice.APPROVE:
+            continue
+        person = directory.person(vote.person)
+        if person is not None:
+            roles = counted_roles(reader, approval, person.roles)
+            found.append(Approver(person=person.id, roles=roles))
+    return found
+
+
+def requesters_of(reader: Reader, row: ActionRow) -> set[str]:
+    """Who asked for it: whoever proposed it, and whoever's request it was planned for (SL-13).
+
+    Returns:
+        kinds and ids, such as `person:maria`.
+    """
+    found = {row.requester}
+    if row.request_id is not None:
+        request = reader.one("request.by_id", tenant=row.tenant, id=row.request_id)
+        if request is not None:
+            found.add(text(request, "requester"))
+    return found
+
+
+def join_roles(roles: tuple[str, ...]) -> str:
+    """Roles as a sentence names them."""
+    return " and ".join(role.replace("_", " ") for role in roles)

@@ -1,0 +1,216 @@
+"""A decision, and what is checked before it counts: whose it is, about what, and until when."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sayso.actions.approvals.approver import check_approver
+from sayso.actions.approvals.repository import ApprovalRow, ApprovalStatus, action_of, get_approval
+from sayso.actions.approvals.repository import Choice as Choice
+from sayso.actions.model.action_row import ActionRow, get_action
+from sayso.actions.model.definition import Action
+from sayso.actions.model.digest import is_text
+from sayso.actions.model.ports import Directory, Person
+from sayso.audit.entry import StoredEntry
+from sayso.errors import Code, RefusedError
+from sayso.ids import Tenant
+from sayso.json import JsonValue
+from sayso.money import Money
+from sayso.store.base import Reader, text
+
+DIGEST_PREFIX = 12
+"""A surface with little room may carry this many hex digits of the digest, never fewer."""
+MAX_REASON_CHARS = 2000
+_REASON_CODE = re.compile(r"[a-z][a-z0-9_]{0,39}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """One person's decision about one revision.
+
+    Attributes:
+        approval_id, revision, digest: what was shown; the digest whole or its first 12 digits.
+        choice: yes, no, or less.
+        person: the authenticated person's id.
+        via: the surface, such as `cli`, `http` or `slack`.
+        reason_code: needed for `reject`, such as `not_covered`; stands in the log.
+        reason: free text; sealed beside the log.
+        args: for `edit`, the one argument that is lowered, such as `{"amount": {…}}`.
+    """
+
+    tenant: Tenant
+    approval_id: str
+    revision: int
+    digest: str
+    choice: Choice
+    person: str
+    via: str
+    reason_code: str = ""
+    reason: str = ""
+    args: Mapping[str, JsonValue] | None = None
+
+
+def check_decision(
+    reader: Reader, directory: Directory, decision: Decision, now: int
+) -> tuple[ApprovalRow, ActionRow, Person]:
+    """Whether this person may decide this revision now; by the approval's id alone (SL-5).
+
+    Raises:
+        RefusedError: `not_found`, `already_decided`, `stale_revision`, `approval_expired`,
+            `not_an_approver`, `own_request`, `digest_mismatch`.
+    """
+    approval = get_approval(reader, decision.tenant, decision.approval_id)
+    row = action_of(reader, approval)
+    _check_open(reader, approval, decision, now)
+    person = check_approver(reader, directory, approval, row, decision.person)
+    if len(decision.digest) < DIGEST_PREFIX or not approval.digest.startswith(decision.digest):
+        raise RefusedError(
+            Code.DIGEST_MISMATCH,
+            "this is not what waits for a decision",
+            next_step="load the card again",
+        )
+    return approval, row, person
+
+
+def lowered_args(
+    action: Action, row: ActionRow, decision: Decision
+) -> tuple[dict[str, JsonValue], Money]:
+    """The arguments and the amount that an edit asks for.
+
+    Raises:
+        RefusedError: `edit_not_allowed` for anything but a smaller, positive amount.
+    """
+    args = decision.args or {}
+    if action.money_arg is None or set(args) != {action.money_arg}:
+        allowed = f"only `{action.money_arg}`" if action.money_arg else "nothing"
+        raise edit_refused(f"{allowed} can be changed here", "approve or reject it")
+    wanted = Money.from_json(args[action.money_arg])
+    present = row.amount
+    if present is None or wanted.currency != present.currency:
+        raise edit_refused("the currency cannot be changed", "keep the currency")
+    step = f"choose an amount above zero and below {present}"
+    if wanted.amount_minor <= 0:
+        raise edit_refused(f"{wanted} is not above zero", step)
+    if wanted.amount_minor >= present.amount_minor:
+        raise edit_refused(f"{wanted} is not less than {present}", step)
+    assert row.snapshot is not None
+    return {**row.args, action.money_arg: wanted.to_json()}, wanted
+
+
+def check_one_plan(reader: Reader, decisions: Sequence[Decision]) -> None:
+    """Whether these are one person's about different steps of one plan, and no edit among them."""
+    if any(decision.choice is Choice.EDIT for decision in decisions):
+        raise edit_refused("a step is lowered by itself", "edit it, then decide about the others")
+    tenants = {decision.tenant for decision in decisions}
+    people = {decision.person for decision in decisions}
+    cards = {decision.approval_id for decision in decisions}
+    plans = {
+        get_action(
+            reader,
+            decision.tenant,
+            get_approval(reader, decision.tenant, decision.approval_id).action_id,
+        ).request_id
+        for decision in decisions
+    }
+    alone = len(tenants) == len(people) == len(plans) == 1 and None not in plans
+    if not alone or len(cards) < len(decisions):
+        raise RefusedError(
+            Code.INVALID_INPUT,
+            "these are not decisions of one person about different steps of one plan",
+            next_step="send one decision for each step of one request",
+        )
+
+
+def check_no_args(decision: Decision) -> None:
+    """Whether a yes or a no is to what the card shows, and to nothing else.
+
+    Raises:
+        RefusedError: `edit_not_allowed`, since whoever names an amount means that one.
+    """
+    if decision.args:
+        raise edit_refused(
+            f"`{decision.choice}` changes nothing of what is shown",
+            "leave `args` out, or `edit` to say yes to less",
+        )
+
+
+def check_reason(decision: Decision) -> None:
+    """Whether a no has its reason, and both can be kept."""
+    if decision.choice is Choice.REJECT and not decision.reason_code:
+        raise RefusedError(
+            Code.REASON_REQUIRED,
+            "a no needs a reason",
+            next_step="give a reason code such as not_covered",
+        )
+    if decision.reason_code and not _REASON_CODE.fullmatch(decision.reason_code):
+        raise RefusedError(
+            Code.INVALID_INPUT,
+            f"`{decision.reason_code[:40]}` is no reason code",
+            next_step="use lower-case letters, digits and _",
+        )
+    if len(decision.reason) > MAX_REASON_CHARS:
+        raise RefusedError(
+            Code.MESSAGE_TOO_LONG, f"a reason has at most {MAX_REASON_CHARS:,} characters"
+        )
+    if not is_text(decision.reason):
+        raise RefusedError(
+            Code.INVALID_INPUT,
+            "the reason holds text that is not Unicode",
+            next_step="remove the lone surrogates",
+        )
+
+
+def _check_open(reader: Reader, approval: ApprovalRow, decision: Decision, now: int) -> None:
+    # The same answer whether or not the sweep has been here since the time was over.
+    waits = approval.status is ApprovalStatus.PENDING
+    if approval.status is ApprovalStatus.EXPIRED or (waits and now >= approval.expires_at):
+        raise RefusedError(
+            Code.APPROVAL_EXPIRED,
+            "the time to decide this is over, which counts as no",
+            next_step="propose it again if it is still wanted",
+        )
+    if not waits:
+        by = _decider(reader, approval)
+        who = f" by {by}" if by else ""
+        raise RefusedError(
+            Code.ALREADY_DECIDED, f"this is {approval.status}{who} already", next_step="nothing"
+        )
+    if decision.revision != approval.revision:
+        was = 1 <= decision.revision < approval.revision
+        said = f"revision {decision.revision} is out of date"
+        if not was:
+            said = f"there is no revision {decision.revision}"
+        raise RefusedError(
+            Code.STALE_REVISION,
+            f"{said}; {approval.revision} is the newest",
+            next_step="load the card again and decide about what it shows now",
+        )
+
+
+def _decider(reader: Reader, approval: ApprovalRow) -> str | None:
+    """Whose word made it what it is; None when it was superseded."""
+    if approval.status not in {ApprovalStatus.APPROVED, ApprovalStatus.REJECTED}:
+        return None
+    # NOTE: the votes do not say it: two of one moment have no order, and a no after the same
+    # person's yes is only in the log.
+    found = reader.one("log.bodies", tenant=approval.tenant, from_seq=approval.last_seq, limit=1)
+    if found is None:
+        return None
+    entry = StoredEntry.read(text(found, "body").encode()).entry
+    return entry.actor.id if entry.approval == approval.id else None
+
+
+def edit_refused(problem: str, next_step: str) -> RefusedError:
+    """An edit that is not allowed, with what is."""
+    return RefusedError(Code.EDIT_NOT_ALLOWED, problem, next_step=next_step)
+
+
+def changed_meanwhile() -> RefusedError:
+    """What was shown does not hold any more."""
+    return RefusedError(
+        Code.STALE_REVISION,
+        "it changed meanwhile",
+        next_step="load the card again; a yes to a card that is out of date makes a new one",
+    )

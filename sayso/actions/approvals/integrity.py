@@ -1,0 +1,95 @@
+"""Binding: whether what is about to run is still what was judged, shown and recorded.
+
+The digest is computed again from what is stored, by the function that made it, so that a row that
+was changed behind the engine's back is found before anything leaves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+import orjson
+
+from sayso.actions.approvals.repository import ApprovalRow
+from sayso.actions.model.action_row import ActionRow
+from sayso.actions.model.digest import call_key, hash_of
+from sayso.actions.model.status import Status
+from sayso.actions.policy.base import Approver, Outcome
+from sayso.actions.policy.evaluator import bound_digest
+from sayso.audit.entry import ActorKind
+from sayso.store.base import Reader, Transaction, text
+
+_CALLED = frozenset({Status.EXECUTING, Status.UNKNOWN})
+
+
+def ahead_of_checks(tx: Transaction, row: ActionRow) -> None:
+    """Say that `found_tampering` and `forged_votes` come next; see `Reader.ahead`."""
+    tx.ahead("log.bodies", tenant=row.tenant, from_seq=row.last_seq, limit=1)
+    if row.judgement is not None and row.judgement.outcome is Outcome.ASK:
+        tx.ahead("log.of_action", tenant=row.tenant, action=row.id)
+
+
+def found_tampering(reader: Reader, row: ActionRow, approval: ApprovalRow | None) -> str | None:
+    """What contradicts itself about a judged action, in words; None when nothing does.
+
+    Args:
+        approval: the action's, if people were ever asked.
+
+    Guarantees: an answer of None means that the snapshot, the card and the requirement are, byte
+    for byte, those of the digest that the action's last entry of the log carries (SE-6), and
+    that this entry gave the action its status.
+    """
+    if row.erased_seq is not None or (approval is not None and approval.erased_seq is not None):
+        # INVARIANT: what a person said yes to is gone, so nothing can be shown to be it.
+        return "what was approved was erased"
+    if row.snapshot is None or row.judgement is None:
+        return "there is no snapshot"
+    asked = row.judgement.outcome is Outcome.ASK
+    if asked and (approval is None or approval.digest != row.snapshot.digest):
+        return "the approval is for something else"
+    shown = approval if asked else None
+    card = hash_of({} if shown is None else shown.card.to_json())
+    if card != row.snapshot.view_sha256:
+        return "the card is not what was shown"
+    expires_at = None if shown is None else shown.expires_at
+    if bound_digest(row, row.snapshot, row.judgement, expires_at) != row.snapshot.digest:
+        return "the snapshot is not what the digest covers"
+    if row.status in _CALLED and row.call_key != call_key(row.tenant, row.id, row.snapshot.digest):
+        return "the key of the call is another"
+    last = _last_entry(reader, row)
+    if last.get("digest") != row.snapshot.digest:
+        return "the log has another digest"
+    if last.get("status") != row.status.value:
+        return "the log has another status"
+    return None
+
+
+def forged_votes(reader: Reader, row: ActionRow, approvers: Sequence[Approver]) -> str | None:
+    """What is wrong with the yes of these people, in words; None when each stands in the log.
+
+    Guarantees: an answer of None means that each said yes, or lowered the amount, by an entry of
+    their own that carries this very digest (invariant 1).
+    """
+    recorded: set[object] = set()
+    for found in reader.all("log.of_action", tenant=row.tenant, action=row.id):
+        match orjson.loads(text(found, "body")):
+            case {
+                "actor": {"kind": ActorKind.PERSON.value, "id": person},
+                "digest": digest,
+                "data": {"decision": "approve" | "edit"},
+            } if digest == row.digest:
+                recorded.add(person)
+            case _:
+                continue
+    missing = {approver.person for approver in approvers} - recorded
+    return "a vote is not in the log" if missing else None
+
+
+def _last_entry(reader: Reader, row: ActionRow) -> dict[str, object]:
+    found = reader.one("log.bodies", tenant=row.tenant, from_seq=row.last_seq, limit=1)
+    if found is None:
+        return {}
+    body = cast("dict[str, object]", orjson.loads(text(found, "body")))
+    about = (body.get("seq"), body.get("action"))
+    return body if about == (row.last_seq, row.id) else {}

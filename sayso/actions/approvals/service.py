@@ -1,0 +1,495 @@
+"""Deciding: authenticated people say yes, no or less, each bound to exactly what was shown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from sayso.actions.approvals.approver import approvers_of, join_roles
+from sayso.actions.approvals.decision import (
+    Choice,
+    Decision,
+    changed_meanwhile,
+    check_decision,
+    check_no_args,
+    check_one_plan,
+    check_reason,
+    edit_refused,
+    lowered_args,
+)
+from sayso.actions.approvals.escalation import carried_over, counted_roles, tell
+from sayso.actions.approvals.repository import (
+    ApprovalRow,
+    ApprovalStatus,
+    Vote,
+    ahead_of_decided,
+    close_approval,
+    get_approval,
+    put_approval,
+    show_again,
+    votes_of,
+)
+from sayso.actions.approvals.transitions import Moves
+from sayso.actions.engine.late_effects import DeniedCalls
+from sayso.actions.model.action_row import ActionRow, get_action
+from sayso.actions.model.digest import storable
+from sayso.actions.model.ledger import Ledger, entry_of
+from sayso.actions.model.ports import Directory, Person, Reach
+from sayso.actions.model.resolve import read_target
+from sayso.actions.model.snapshot import Resolved, difference
+from sayso.actions.model.status import Status
+from sayso.actions.policy.base import Approver, Outcome
+from sayso.actions.policy.evaluator import Judge, Judged, judged_data
+from sayso.audit.entry import MAX_INT, Actor, ActorKind, Entry, EntryKind, Json
+from sayso.audit.personal import Personal
+from sayso.errors import Code, RefusedError
+from sayso.ids import Clock, IdSource, to_micros
+from sayso.store.base import Reader, Store, Transaction
+from sayso.telemetry import Telemetry
+
+_LOOK_UP_S = 5.0
+"""Seconds for the look-up before a no; a person waits for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """What came of a decision."""
+
+    action: ActionRow
+    approval: ApprovalRow
+    votes: tuple[Vote, ...]
+
+
+class Approvals:
+    """Takes decisions in; each is one compare-and-set in one transaction with its entry."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        ledger: Ledger,
+        reach: Reach,
+        judge: Judge,
+        directory: Directory,
+        personal: Personal,
+        clock: Clock,
+        ids: IdSource,
+        telemetry: Telemetry,
+    ) -> None:
+        self._store = store
+        self._ledger = ledger
+        self._reach = reach
+        self._judge = judge
+        self._directory = directory
+        self._personal = personal
+        self._clock = clock
+        self._ids = ids
+        self._telemetry = telemetry
+        self._denied = DeniedCalls(
+            store=store,
+            reach=reach,
+            moves=Moves(ledger=ledger, personal=personal, clock=clock),
+            telemetry=telemetry,
+            timeout_s=_LOOK_UP_S,
+        )
+
+    async def decide(self, decision: Decision) -> Decided:
+        """Take one decision; when it returns, it is durable.
+
+        Raises:
+            RefusedError: `not_found`, `already_decided`, `stale_revision`, `digest_mismatch`,
+                `approval_expired`, `not_an_approver`, `own_request`, `reason_required`,
+                `edit_not_allowed`; each attempt is recorded.
+            RetryableError: nothing was decided.
+        """
+        try:
+            return await self._decide(decision)
+        except RefusedError as error:
+            if error.code is not Code.NOT_FOUND:
+                await self._record_refusal(decision, error)
+            raise
+
+    async def check(self, decision: Decision) -> ApprovalRow:
+        """The approval, if whoever decides may say this about it now; nothing is decided by it.
+
+        For surfaces that ask for more before they decide, such as a reason or an amount: what the
+        decision itself says is not looked at yet.
+
+        Raises:
+            RefusedError: as `decide` does for who decides, about what and when; each is recorded.
+        """
+        now = to_micros(self._clock.now())
+        try:
+            approval, _, _ = await self._store.read(
+                lambda reader: check_decision(reader, self._directory, decision, now)
+            )
+        except RefusedError as error:
+            if error.code is not Code.NOT_FOUND:
+                await self._record_refusal(decision, error)
+            raise
+        return approval
+
+    async def decide_together(self, decisions: Sequence[Decision]) -> list[Decided]:
+        """Take one person's decisions about the steps of one plan, all of them or none.
+
+        Args:
+            decisions: yes or no to steps of one request, each with the digest of its own card.
+
+        Raises:
+            RefusedError: as `decide` does, for the first one that cannot be taken; `invalid_input`
+                when they are not of one person and one plan, `edit_not_allowed` for an edit. It is
+                recorded about that one, or about the first of all.
+        """
+        looked_at = list(decisions[:1])
+
+        def work(tx: Transaction) -> list[Decided]:
+            looked_at[:] = decisions[:1]
+            check_one_plan(tx, decisions)
+            taken: list[Decided] = []
+            for decision in decisions:
+                looked_at[:] = [decision]
+                taken.append(self._vote(tx, decision))
+            return taken
+
+        try:
+            for decision in decisions:
+                looked_at[:] = [decision]
+                check_reason(decision)
+                await self._settle_denied(decision)
+            return await self._store.write(work)
+        except RefusedError as error:
+            if looked_at and error.code is not Code.NOT_FOUND:
+                await self._record_refusal(looked_at[0], error)
+            raise
+
+    async def _decide(self, decision: Decision) -> Decided:
+        check_reason(decision)
+        if decision.choice is Choice.EDIT:
+            return await self._edit(decision)
+        await self._settle_denied(decision)
+        traceparent: str | None = None
+        attributes = {"sayso.decision": decision.choice.value}
+        if self._telemetry.records:  # only a span needs to know before the vote what it is about
+            row = await self._store.read(lambda reader: self._asked(reader, decision), brief=True)
+            traceparent = row.traceparent
+            attributes["sayso.action"] = row.name
+        with self._telemetry.span("sayso.approve", traceparent, attributes):
+            return await self._store.write(lambda tx: self._vote(tx, decision), brief=True)
+
+    async def _settle_denied(self, decision: Decision) -> None:
+        """Look for what an earlier call did, before a no ends its action.
+
+        Raises:
+            RefusedError: `stale_revision`: it was done; and as `decide` does.
+            RetryableError: nobody can know now, and nothing is decided.
+        """
+        if decision.choice is not Choice.REJECT:
+            return
+        row = await self._store.read(lambda reader: self._asked(reader, decision), brief=True)
+        if row.call_key is None:
+            return
+        now = to_micros(self._clock.now())
+        await self._store.read(
+            lambda reader: check_decision(reader, self._directory, decision, now), brief=True
+        )
+        if await self._denied.settle(row) is not None:
+            raise changed_meanwhile()
+
+    @staticmethod
+    def _asked(reader: Reader, decision: Decision) -> ActionRow:
+        """The action that the decision is about."""
+        approval = get_approval(reader, decision.tenant, decision.approval_id)
+        return get_action(reader, decision.tenant, approval.action_id)
+
+    def _vote(self, tx: Transaction, decision: Decision) -> Decided:
+        now = to_micros(self._clock.now())
+        ahead_of_decided(tx, decision.tenant, decision.approval_id)
+        approval, row, person = check_decision(tx, self._directory, decision, now)
+        check_no_args(decision)
+        if decision.choice is Choice.REJECT:
+            return self._reject(tx, decision, approval, row, now)
+        votes = votes_of(tx, approval)
+        if any(vote.person == person.id and vote.revision == approval.revision for vote in votes):
+            given = approvers_of(tx, votes, approval, self._directory)
+            raise RefusedError(
+                Code.ALREADY_DECIDED,
+                "you have said yes to this already",
+                next_step=f"it waits for {_people_left(approval, given)}",
+            )
+        if row.snapshot is not None:
+            self._judge.ahead(tx, row, row.snapshot.resolved, now)
+        self._personal.ahead(tx, row.tenant, row.subject.id)
+        self._ledger.ahead(tx, row)
+        votes = _with_vote(votes, decision, approval, now)
+        approvers = approvers_of(tx, votes, approval, self._directory)
+        judgement = self._judge.permits(tx, row, approvers, now)
+        enough = judgement.outcome is Outcome.ALLOW
+        moved = replace(
+            row,
+            status=Status.APPROVED if enough else Status.PENDING_APPROVAL,
+            judgement=row.judgement and replace(row.judgement, rules=judgement.rules)
+            if enough
+            else row.judgement,
+            due_at=now if enough else row.due_at,
+            updated_at=now,
+        )
+        kind = EntryKind.ACTION_APPROVED if enough else EntryKind.ACTION_PENDING
+        return self._store_decision(tx, decision, approval, row, moved, kind, person, votes)
+
+    def _reject(
+        self,
+        tx: Transaction,
+        decision: Decision,
+        approval: ApprovalRow,
+        row: ActionRow,
+        now: int,
+    ) -> Decided:
+        error = {"code": decision.reason_code, "message": "a person said no"}
+        moved = replace(row, status=Status.REJECTED, error=error, due_at=None, updated_at=now)
+        votes = [*votes_of(tx, approval), _own_vote(decision, approval, now)]
+        kind = EntryKind.ACTION_REJECTED
+        return self._store_decision(tx, decision, approval, row, moved, kind, None, votes)
+
+    def _store_decision(
+        self,
+        tx: Transaction,
+        decision: Decision,
+        approval: ApprovalRow,
+        row: ActionRow,
+        moved: ActionRow,
+        kind: EntryKind,
+        person: Person | None,
+        votes: Sequence[Vote],
+    ) -> Decided:
+        status = {
+            Status.APPROVED: ApprovalStatus.APPROVED,
+            Status.REJECTED: ApprovalStatus.REJECTED,
+        }.get(moved.status, ApprovalStatus.PENDING)
+        data: dict[str, Json] = {
+            "decision": decision.choice.value,
+            "via": decision.via,
+            "revision": approval.revision,
+            "approval_status": status.value,
+            "view_sha256": row.snapshot.view_sha256 if row.snapshot else "",
+        }
+        if person is not None:
+            data["roles"] = list[Json](sorted(person.roles))
+        if decision.reason_code:
+            data["reason_code"] = decision.reason_code
+        entry = self._entry(tx, decision, moved, kind, approval.id, data)
+        stored = self._ledger.move(tx, row, moved, entry)
+        assert stored is not None, "read in this very transaction"
+        _put_vote(tx, decision, stored, approval.digest)
+        if status is ApprovalStatus.PENDING:
+            tx.run(
+                "approval.touch",
+                tenant=approval.tenant,
+                id=approval.id,
+                revision=approval.revision,
+                updated_at=stored.updated_at,
+                last_seq=stored.last_seq,
+            )
+            show_again(tx, approval.tenant, approval.id, stored.updated_at)
+            left = replace(approval, updated_at=stored.updated_at, last_seq=stored.last_seq)
+        else:
+            left = close_approval(tx, approval, status, stored)
+        return Decided(action=stored, approval=left, votes=tuple(votes))
+
+    async def _edit(self, decision: Decision) -> Decided:
+        now = to_micros(self._clock.now())
+        _, row, person = await self._store.read(
+            lambda reader: check_decision(reader, self._directory, decision, now), brief=True
+        )
+        args, wanted = lowered_args(self._reach.action(row.name), row, decision)
+        draft = replace(row, args=args, revision=row.revision + 1)
+        resolved = await read_target(self._reach, row.id, row.name, args, row.subject)
+        # INVARIANT: the editor's yes covers what the card showed, except for the lower amount.
+        assert row.snapshot is not None
+        changed = difference(row.snapshot.resolved, resolved, lowered=True)
+        if changed is not None or resolved.amount != wanted:
+            raise changed_meanwhile()
+        with self._telemetry.span("sayso.approve", row.traceparent, {"sayso.decision": "edit"}):
+            return await self._store.write(
+                lambda tx: self._store_edit(tx, decision, row, draft, resolved, now, person),
+                brief=True,
+            )
+
+    def _store_edit(
+        self,
+        tx: Transaction,
+        decision: Decision,
+        row: ActionRow,
+        draft: ActionRow,
+        resolved: Resolved,
+        read_at: int,
+        person: Person,
+    ) -> Decided:
+        now = to_micros(self._clock.now())
+        approval, _, _ = check_decision(tx, self._directory, decision, now)
+        judged = self._judge.judge(
+            tx,
+            draft,
+            resolved,
+            now=now,
+            read_at=read_at,
+            quote=approval.card.quote,
+            approvers=[Approver(person=person.id, roles=counted_roles(tx, approval, person.roles))],
+        )
+        if judged.row.status is Status.REFUSED:
+            raise edit_refused("the policy does not allow that amount", "choose another amount")
+        status = (
+            ApprovalStatus.APPROVED
+            if judged.row.status is Status.APPROVED
+            else ApprovalStatus.PENDING
+        )
+        data: dict[str, Json] = {
+            "decision": decision.choice.value,
+            "via": decision.via,
+            "revision": judged.row.revision,
+            "roles": list[Json](sorted(person.roles)),
+            "approval_status": status.value,
+            "was_digest": approval.digest,
+            "judged": judged_data(judged.row),
+        }
+        entry = self._entry(tx, decision, judged.row, EntryKind.ACTION_EDITED, approval.id, data)
+        stored = self._ledger.move(tx, row, judged.row, entry)
+        if stored is None:
+            raise changed_meanwhile()
+        assert judged.row.judgement is not None, "judged in this very transaction"
+        if judged.row.judgement.outcome is Outcome.ASK:
+            self._carry_over(tx, approval, stored, person, entry)
+        else:  # small enough to need nobody; the editor's yes is still recorded
+            judged = _as_asked(judged, approval)
+        put_approval(tx, approval.id, judged, status, stored, known=approval)
+        assert stored.digest is not None, "judged in this very transaction"
+        _put_vote(tx, decision, stored, stored.digest)
+        return self._decided(tx, stored, approval.id)
+
+    def _carry_over(
+        self, tx: Transaction, approval: ApprovalRow, stored: ActionRow, person: Person, edit: Entry
+    ) -> None:
+        """Have the editor's yes count at the claim as it did here, if it was escalated to them."""
+        carried = carried_over(tx, approval, person.roles)
+        if carried is None:
+            return
+        assert edit.subject is not None, "every entry of an action has its customer"
+        tell(
+            tx,
+            self._ledger.log,
+            stored,
+            replace(approval, revision=stored.revision),
+            EntryKind.APPROVAL_ESCALATED,
+            pseudonym=edit.subject,
+            data={**carried.data, "since": approval.escalated_seq},
+        )
+
+    def _entry(
+        self,
+        tx: Transaction,
+        decision: Decision,
+        row: ActionRow,
+        kind: EntryKind,
+        approval_id: str,
+        data: dict[str, Json],
+    ) -> Entry:
+        now = row.updated_at
+        pseudonym = self._personal.pseudonym(tx, row.tenant, row.subject.id, now)
+        entry = entry_of(
+            row,
+            kind,
+            actor=Actor(kind=ActorKind.PERSON, id=decision.person),
+            pseudonym=pseudonym,
+            approval=approval_id,
+            data=data,
+        )
+        if not decision.reason:
+            return entry
+        ref = self._ids.new("pii")
+        pii = self._personal.seal(tx, row.tenant, row.subject.id, ref, decision.reason)
+        return replace(entry, pii=pii)
+
+    def _decided(self, reader: Reader, row: ActionRow, approval_id: str) -> Decided:
+        approval = get_approval(reader, row.tenant, approval_id)
+        return Decided(action=row, approval=approval, votes=tuple(votes_of(reader, approval)))
+
+    async def _record_refusal(self, decision: Decision, error: RefusedError) -> None:
+        def record(tx: Transaction) -> None:
+            approval = get_approval(tx, decision.tenant, decision.approval_id)
+            row = get_action(tx, decision.tenant, approval.action_id)
+            now = to_micros(self._clock.now())
+            entry = Entry(
+                kind=EntryKind.APPROVAL_REFUSED,
+                actor=Actor(kind=ActorKind.PERSON, id=storable(decision.person)),
+                request=row.request_id,
+                approval=approval.id,
+                subject=self._personal.pseudonym(tx, row.tenant, row.subject.id, now),
+                data={
+                    "code": error.code.value,
+                    "decision": decision.choice.value,
+                    "revision": max(-1, min(decision.revision, MAX_INT)),
+                    "via": storable(decision.via),
+                    "of_action": row.id,
+                },
+            )
+            self._ledger.log.append(tx, decision.tenant, entry)
+
+        await self._store.write(record)
+
+
+def _as_asked(judged: Judged, approval: ApprovalRow) -> Judged:
+    """A lower amount that needs nobody, on the card of those who were asked, and why they were."""
+    assert judged.card is not None, "an editor's yes is shown"
+    asked = approval.card
+    card = replace(
+        judged.card,
+        why=asked.why,
+        rules=asked.rules,
+        roles=approval.roles,
+        deadline=asked.deadline,
+    )
+    return replace(judged, card=card, expires_at=approval.expires_at)
+
+
+def _put_vote(tx: Transaction, decision: Decision, stored: ActionRow, digest: str) -> None:
+    """Store one person's word about a revision; whoever edits says yes to what it became."""
+    choice = Choice.APPROVE if decision.choice is Choice.EDIT else decision.choice
+    tx.run(
+        "approval.vote",
+        tenant=decision.tenant,
+        approval_id=decision.approval_id,
+        revision=stored.revision,
+        person=decision.person,
+        decision=choice.value,
+        digest=digest,
+        via=decision.via,
+        at=stored.updated_at,
+    )
+
+
+def _with_vote(
+    votes: Sequence[Vote], decision: Decision, approval: ApprovalRow, now: int
+) -> list[Vote]:
+    """The votes once this one is stored: a person's first word about a revision is the one kept."""
+    own = _own_vote(decision, approval, now)
+    if any((vote.person, vote.revision) == (own.person, own.revision) for vote in votes):
+        return list(votes)
+    return sorted([*votes, own], key=lambda vote: (vote.at, vote.person))
+
+
+def _own_vote(decision: Decision, approval: ApprovalRow, now: int) -> Vote:
+    return Vote(
+        person=decision.person,
+        decision=decision.choice.value,
+        revision=approval.revision,
+        via=decision.via,
+        at=now,
+    )
+
+
+def _people_left(approval: ApprovalRow, given: list[Approver]) -> str:
+    left = list(approval.roles)
+    for approver in given:
+        held = next((role for role in left if role in approver.roles), None)
+        if held is not None:
+            left.remove(held)
+    return join_roles(tuple(left)) if left else "the policy"

@@ -1,0 +1,105 @@
+"""Moves: changes of an action's state, each with its entry under the subject's pseudonym."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sayso.actions.approvals.repository import (
+    ApprovalRow,
+    ApprovalStatus,
+    approval_of,
+    supersede_approval,
+)
+from sayso.actions.model.action_row import ActionRow
+from sayso.actions.model.ledger import Ledger, entry_of
+from sayso.actions.model.status import Status
+from sayso.audit.entry import EntryKind, Json
+from sayso.audit.personal import Personal
+from sayso.errors import Code
+from sayso.ids import Clock, to_micros
+from sayso.store.base import Transaction
+
+
+class Moves:
+    """Moves actions as part of the caller's transaction."""
+
+    def __init__(self, *, ledger: Ledger, personal: Personal, clock: Clock) -> None:
+        self._ledger = ledger
+        self._personal = personal
+        self._clock = clock
+
+    def now(self) -> int:
+        """Microseconds since 1970, UTC."""
+        return to_micros(self._clock.now())
+
+    def ahead(self, tx: Transaction, row: ActionRow) -> None:
+        """Say that the row will be moved next; see `Reader.ahead`."""
+        self._personal.ahead(tx, row.tenant, row.subject.id)
+        self._ledger.ahead(tx, row)
+
+    def move(
+        self,
+        tx: Transaction,
+        row: ActionRow,
+        moved: ActionRow,
+        kind: EntryKind,
+        data: dict[str, Json],
+        *,
+        approval: str | None = None,
+        by_owner: bool = False,
+    ) -> ActionRow | None:
+        """Store the moved row with an entry; None when somebody else was faster.
+
+        Args:
+            by_owner: see `present_of`.
+        """
+        self.ahead(tx, row)
+        pseudonym = self._personal.pseudonym(tx, row.tenant, row.subject.id, moved.updated_at)
+        entry = entry_of(moved, kind, pseudonym=pseudonym, data=data, approval=approval)
+        return self._ledger.move(tx, row, moved, entry, by_owner=by_owner)
+
+    def move_superseding(
+        self,
+        tx: Transaction,
+        row: ActionRow,
+        moved: ActionRow,
+        kind: EntryKind,
+        data: dict[str, Json],
+    ) -> ActionRow | None:
+        """Move an action whose yes, if there is one, does not hold any more."""
+        approval = approval_of(tx, row)
+        if approval is None or approval.status is ApprovalStatus.SUPERSEDED:
+            return self.move(tx, row, moved, kind, data)
+        data = {**data, "approval_status": ApprovalStatus.SUPERSEDED.value}
+        stored = self.move(tx, row, moved, kind, data, approval=approval.id)
+        if stored is not None:
+            supersede_approval(tx, approval, stored)
+        return stored
+
+    def end_tampered(
+        self, tx: Transaction, row: ActionRow, approval: ApprovalRow | None, problem: str
+    ) -> ActionRow | None:
+        """End what was tampered with: refused before its call, for a person to look at after it."""
+        now = self.now()
+        called = row.status is not Status.APPROVED
+        kind = EntryKind.ACTION_UNKNOWN if called else EntryKind.ACTION_REFUSED
+        moved = replace(
+            row,
+            status=Status.UNKNOWN if called else Status.REFUSED,
+            error={"code": Code.TAMPERED.value, "message": problem},
+            due_at=None,
+            updated_at=now,
+        )
+        pseudonym = self._personal.pseudonym(tx, row.tenant, row.subject.id, now)
+        # What was tampered with is not repeated in the log as if it were known.
+        bare = replace(moved, snapshot=None, judgement=None)
+        data: dict[str, Json] = {"code": Code.TAMPERED.value, "reason": problem}
+        superseded = approval is not None and not called
+        if superseded:
+            data["approval_status"] = ApprovalStatus.SUPERSEDED.value
+        approval_id = approval.id if approval is not None else None
+        entry = entry_of(bare, kind, pseudonym=pseudonym, data=data, approval=approval_id)
+        stored = self._ledger.move(tx, row, moved, entry)
+        if stored is not None and approval is not None and superseded:
+            supersede_approval(tx, approval, stored)
+        return stored

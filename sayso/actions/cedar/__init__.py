@@ -1,1 +1,0 @@
-"""The policy in Cedar: `policy` asks, `rules` and `words` check texts, `binding` calls Cedar."""

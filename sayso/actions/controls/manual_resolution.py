@@ -1,0 +1,188 @@
+"""Resolving: a person who has looked at the provider settles an outcome that nobody could know."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Literal
+
+from sayso.actions.approvals.approver import requesters_of
+from sayso.actions.model.action_row import ActionRow, get_action, read_action
+from sayso.actions.model.digest import is_text, storable
+from sayso.actions.model.ledger import Ledger, entry_of
+from sayso.actions.model.ports import Directory
+from sayso.actions.model.snapshot import Receipt
+from sayso.actions.model.status import Status
+from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json
+from sayso.audit.personal import Personal
+from sayso.errors import Code, RefusedError
+from sayso.ids import Clock, IdSource, Tenant, to_micros
+from sayso.store.base import Reader, Store, Transaction
+
+MAX_EVIDENCE_CHARS = 4000
+MAX_RECEIPT_CHARS = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolution:
+    """What a person found out.
+
+    Attributes:
+        outcome: `succeeded`: the provider has the effect; `failed`: it surely has not.
+        evidence: where it was seen, in words; sealed beside the log.
+        receipt_id: the provider's id of the effect; needed for `succeeded`, and only for it.
+        person: the authenticated person's id. via: the surface.
+    """
+
+    tenant: Tenant
+    action_id: str
+    outcome: Literal["succeeded", "failed"]
+    evidence: str
+    person: str
+    via: str
+    receipt_id: str = ""
+
+
+class Resolutions:
+    """Takes resolutions in."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        ledger: Ledger,
+        directory: Directory,
+        personal: Personal,
+        clock: Clock,
+        ids: IdSource,
+    ) -> None:
+        self._store = store
+        self._ledger = ledger
+        self._directory = directory
+        self._personal = personal
+        self._clock = clock
+        self._ids = ids
+
+    async def resolve(self, resolution: Resolution) -> ActionRow:
+        """Settle an `unknown` action for good.
+
+        Raises:
+            RefusedError: `not_found`, `wrong_state` when it is not unknown (any more),
+                `not_an_approver`, `own_request`, `reason_required` without evidence or receipt,
+                `invalid_input` for what contradicts itself or is no text; each attempt about an
+                action that there is is recorded.
+        """
+        try:
+            _check_evidence(resolution)
+            return await self._store.write(lambda tx: self._settle(tx, resolution))
+        except RefusedError as error:
+            await self._store.write(
+                partial(self._record_refusal, resolution=resolution, error=error)
+            )
+            raise
+
+    def _record_refusal(self, tx: Transaction, resolution: Resolution, error: RefusedError) -> None:
+        found = tx.one("action.by_id", tenant=resolution.tenant, id=storable(resolution.action_id))
+        if found is None:
+            return
+        row = read_action(found)
+        now = to_micros(self._clock.now())
+        entry = Entry(
+            kind=EntryKind.APPROVAL_REFUSED,
+            actor=Actor(kind=ActorKind.PERSON, id=storable(resolution.person)),
+            request=row.request_id,
+            subject=self._personal.pseudonym(tx, row.tenant, row.subject.id, now),
+            data={
+                "code": error.code.value,
+                "decision": "resolve",
+                "outcome": resolution.outcome,
+                "via": storable(resolution.via),
+                "of_action": row.id,
+            },
+        )
+        self._ledger.log.append(tx, row.tenant, entry)
+
+    def _settle(self, tx: Transaction, resolution: Resolution) -> ActionRow:
+        row = get_action(tx, resolution.tenant, resolution.action_id)
+        if row.status is not Status.UNKNOWN:
+            raise RefusedError(
+                Code.WRONG_STATE,
+                f"this action is {row.status}; only an unknown outcome is resolved by a person",
+                next_step="`sayso actions list --status unknown` shows those that wait",
+            )
+        self._check_person(tx, row, resolution.person)
+        now = to_micros(self._clock.now())
+        moved = _result(replace(row, due_at=None, updated_at=now), resolution)
+        pseudonym = self._personal.pseudonym(tx, row.tenant, row.subject.id, now)
+        data: dict[str, Json] = {"outcome": resolution.outcome, "via": resolution.via}
+        if resolution.receipt_id:
+            data["receipt"] = resolution.receipt_id
+        ref = self._ids.new("pii")
+        pii = self._personal.seal(tx, row.tenant, row.subject.id, ref, resolution.evidence)
+        entry = entry_of(
+            moved,
+            EntryKind.ACTION_RESOLVED,
+            actor=Actor(kind=ActorKind.PERSON, id=resolution.person),
+            pseudonym=pseudonym,
+            data=data,
+        )
+        stored = self._ledger.move(tx, row, moved, replace(entry, pii=pii))
+        assert stored is not None, "read in this very transaction"
+        return stored
+
+    def _check_person(self, reader: Reader, row: ActionRow, person_id: str) -> None:
+        person = self._directory.person(person_id)
+        if person is None or not person.roles:
+            raise RefusedError(
+                Code.NOT_AN_APPROVER,
+                "only somebody with a role may settle an unknown outcome",
+                next_step="ask an approver",
+            )
+        if f"{ActorKind.PERSON}:{person.id}" in requesters_of(reader, row):
+            raise RefusedError(
+                Code.OWN_REQUEST,
+                "you asked for this yourself, so somebody else has to settle it",
+                next_step="ask another approver",
+            )
+
+
+def _result(row: ActionRow, resolution: Resolution) -> ActionRow:
+    if resolution.outcome == "failed":
+        return replace(row, status=Status.FAILED)
+    receipt = Receipt(id=resolution.receipt_id, status="seen by a person", amount=row.amount)
+    return replace(row, status=Status.SUCCEEDED, receipt=receipt, error=None)
+
+
+def _check_evidence(resolution: Resolution) -> None:
+    if not is_text(resolution.evidence + resolution.receipt_id + resolution.via):
+        raise RefusedError(
+            Code.INVALID_INPUT,
+            "the evidence or the receipt holds what is not text",
+            next_step="remove the lone surrogates",
+        )
+    if not resolution.evidence.strip():
+        raise RefusedError(
+            Code.REASON_REQUIRED,
+            "say where you saw it",
+            next_step="give evidence, such as the page at the provider and what it showed",
+        )
+    if len(resolution.evidence) > MAX_EVIDENCE_CHARS:
+        raise RefusedError(
+            Code.MESSAGE_TOO_LONG, f"evidence has at most {MAX_EVIDENCE_CHARS:,} characters"
+        )
+    if resolution.outcome == "succeeded" and not resolution.receipt_id.strip():
+        raise RefusedError(
+            Code.REASON_REQUIRED,
+            "an effect that exists has an id at the provider",
+            next_step="give its id as the receipt, such as re_123",
+        )
+    if resolution.outcome == "failed" and resolution.receipt_id.strip():
+        raise RefusedError(
+            Code.INVALID_INPUT,
+            "a receipt says that the effect exists, and `failed` that it does not",
+            next_step="say `succeeded` if the provider has it, else tell its id in the evidence",
+        )
+    if len(resolution.receipt_id) > MAX_RECEIPT_CHARS:
+        raise RefusedError(
+            Code.INVALID_INPUT, f"a receipt's id has at most {MAX_RECEIPT_CHARS} characters"
+        )

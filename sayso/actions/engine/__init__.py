@@ -1,0 +1,1 @@
+"""How an action is done once: proposed, claimed, called, settled, reconciled, compensated."""

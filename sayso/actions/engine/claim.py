@@ -1,0 +1,194 @@
+"""Claiming: a call's intent is committed once everything that could have changed is checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from sayso.actions.approvals.approver import approvers_of
+from sayso.actions.approvals.integrity import ahead_of_checks, forged_votes, found_tampering
+from sayso.actions.approvals.repository import (
+    ApprovalStatus,
+    ahead_of_approval,
+    approval_of,
+    votes_about,
+)
+from sayso.actions.approvals.transitions import Moves
+from sayso.actions.controls.blocking import (
+    Holding,
+    ahead_of_obstacles,
+    ahead_of_settled,
+    obstacle_to,
+    settled_since,
+    stop_on,
+)
+from sayso.actions.controls.rate_limit import Rates
+from sayso.actions.engine.reconcile import SKEW_MICROS
+from sayso.actions.model.action_row import ActionRow
+from sayso.actions.model.attempt import Try
+from sayso.actions.model.digest import call_key
+from sayso.actions.model.ports import Directory, Reach
+from sayso.actions.model.status import Status
+from sayso.actions.policy.base import Approver, Outcome
+from sayso.actions.policy.evaluator import Judge
+from sayso.audit.entry import EntryKind, Json
+from sayso.store.base import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class ReadAgain:
+    """An action for the same customer was settled since the provider was read.
+
+    Attributes:
+        settled: index of the newest such entry in the log.
+    """
+
+    settled: int
+
+
+class Claims:
+    """Commits intents as part of the caller's transaction."""
+
+    def __init__(
+        self,
+        *,
+        moves: Moves,
+        judge: Judge,
+        reach: Reach,
+        directory: Directory,
+        lease_s: float,
+        rates: Rates,
+    ) -> None:
+        self._moves = moves
+        self._judge = judge
+        self._reach = reach
+        self._directory = directory
+        self._lease_s = lease_s
+        self._rates = rates
+        self._holding = Holding(moves)
+
+    def commit_intent(
+        self, tx: Transaction, row: ActionRow, read_at: int, read_after: int = -1
+    ) -> ActionRow | ReadAgain | str | None:
+        """Claim with the intent in one transaction; a text says what went stale instead.
+
+        Args:
+            read_at: microseconds since 1970, from before the provider was first read for it.
+            read_after: what was settled up to this index was settled before it was read last.
+
+        Returns:
+            The row as claimed, or as held (`is_held`) while it must not be called; `ReadAgain`
+            when nothing was changed, and the provider has to be read first.
+        """
+        # INVARIANT: read in the transaction that commits the intent, so that no intent stands in
+        # the log after a stop that it falls under.
+        now = self._moves.now()
+        self._ahead(tx, row, read_at, now)
+        obstacle = obstacle_to(tx, row)
+        if obstacle is not None:
+            return self._holding.hold(tx, row, obstacle)
+        settled = settled_since(tx, row, read_at)
+        if settled > read_after:
+            return ReadAgain(settled)
+        approval = approval_of(tx, row)
+        tampered = found_tampering(tx, row, approval)
+        if tampered is not None:
+            return self._moves.end_tampered(tx, row, approval, tampered)
+        if now < row.updated_at - SKEW_MICROS:
+            # INVARIANT: deadlines and histories mean nothing before the moment they were set at.
+            return "the clock is behind the time at which it was judged"
+        assert row.snapshot is not None
+        assert row.judgement is not None
+        if row.judgement.policy_version != self._judge.policy_version:
+            return "the policy has changed"
+        approvers: list[Approver] = []
+        if row.judgement.outcome is Outcome.ASK:
+            # INVARIANT: no `ask` passes without an approval bound to the very same digest.
+            if approval is None or approval.status is not ApprovalStatus.APPROVED:
+                return "it is not approved"
+            if now >= approval.expires_at:
+                return "the time of the approval is over"
+            approvers = approvers_of(tx, votes_about(tx, row), approval, self._directory)
+            forged = forged_votes(tx, row, approvers)
+            if forged is not None:
+                return self._moves.end_tampered(tx, row, approval, forged)
+        judgement = self._judge.permits(tx, row, approvers, now)
+        if judgement.outcome is not Outcome.ALLOW:
+            return f"it is not allowed any more: {judgement.explain}"
+        if self._rates.puts_off(tx, row, now):
+            return None
+        action = self._reach.action(row.name)
+        key = call_key(row.tenant, row.id, row.snapshot.digest)
+        claimed = replace(
+            row,
+            status=Status.EXECUTING,
+            fence=row.fence + 1,
+            due_at=now + int(self._lease_s * 1e6),
+            call_key=key,
+            call_key_until=_key_until(row, key, action.guarantee.retention_s, now),
+            called_at=now,
+            updated_at=now,
+        )
+        data: dict[str, Json] = {
+            "call_key": claimed.call_key,
+            "guarantee": action.guarantee.kind,
+            "rules": list(judgement.rules),
+            "approvers": [approver.person for approver in approvers],
+            "fence": claimed.fence,
+        }
+        asked = approval if row.judgement.outcome is Outcome.ASK else None
+        approval_id = asked.id if asked is not None else None
+        return self._moves.move(
+            tx, row, claimed, EntryKind.ACTION_INTENT, data, approval=approval_id
+        )
+
+    def _ahead(self, tx: Transaction, row: ActionRow, read_at: int, now: int) -> None:
+        """Say what is read before the intent is written; see `Reader.ahead`."""
+        ahead_of_obstacles(tx, row)
+        ahead_of_settled(tx, row, read_at)
+        ahead_of_approval(tx, row.tenant, row.id)
+        ahead_of_checks(tx, row)
+        if row.snapshot is not None:
+            self._judge.ahead(tx, row, row.snapshot.resolved, now)
+        self._moves.ahead(tx, row)
+
+    def claim_again(self, tx: Transaction, row: ActionRow) -> ActionRow | None:
+        """Claim for a second call of the same intent, under the same key; or hold, as above."""
+        stop = stop_on(tx, row)
+        if stop is not None:
+            return self._holding.take_back(tx, row, stop, Try.AGAIN)
+        now = self._moves.now()
+        approval = approval_of(tx, row)
+        tampered = found_tampering(tx, row, approval)
+        if tampered is not None:
+            return self._moves.end_tampered(tx, row, approval, tampered)
+        if self._rates.puts_off(tx, row, now):
+            return None
+        # INVARIANT: `called_at` is the last moment of the newest call, from which absence needs
+        # `settle_after_s` to be proof; `call_key_until` stays the first call's, from which the
+        # provider counts.
+        claimed = replace(
+            row,
+            status=Status.EXECUTING,
+            fence=row.fence + 1,
+            due_at=now + int(self._lease_s * 1e6),
+            called_at=now,
+            updated_at=now,
+        )
+        data: dict[str, Json] = {
+            "call_key": claimed.call_key,
+            "fence": claimed.fence,
+            "again": True,
+        }
+        return self._moves.move(tx, row, claimed, EntryKind.ACTION_INTENT, data)
+
+
+def _key_until(row: ActionRow, key: str, retention_s: int | None, now: int) -> int | None:
+    """Until when the provider surely remembers the key of a call that is made now.
+
+    INVARIANT: it counts from the first request with it, which a harmless call may have been,
+    although it did nothing.
+    """
+    if retention_s is None:
+        return None
+    until = now + retention_s * 1_000_000
+    return until if row.call_key != key else min(row.call_key_until or until, until)

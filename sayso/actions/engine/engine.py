@@ -1,0 +1,485 @@
+"""The engine: `advance(action_id)` takes an action as far as it can go now, and no effect twice.
+
+Anybody may call it, at least once, at any time, in any process; two at once do no harm. What a
+crash loses at each boundary stands in `docs/life-of-an-action.md`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import partial
+from typing import assert_never
+
+from sayso.actions.approvals.reminders import Reminders
+from sayso.actions.approvals.repository import approval_of
+from sayso.actions.approvals.transitions import Moves
+from sayso.actions.controls.blocking import Holding, Obstacle, stop_on
+from sayso.actions.controls.rate_limit import Rates
+from sayso.actions.engine.claim import Claims, ReadAgain
+from sayso.actions.engine.late_effects import DeniedCalls, check_not_done
+from sayso.actions.engine.lease import LeaseKeeper
+from sayso.actions.engine.outcomes import MAX_HARMLESS_CALLS, Endings, Settlements
+from sayso.actions.engine.proposals import Proposals
+from sayso.actions.engine.reconcile import (
+    CallAgain,
+    Settle,
+    Wait,
+    after_look_up,
+    may_outlive_lease,
+    not_proven,
+    retry_delay_micros,
+)
+from sayso.actions.model.action_row import ActionRow, get_action
+from sayso.actions.model.attempt import Try, call_of, check_claimed, last_called, outcome_of
+from sayso.actions.model.definition import at_most_once
+from sayso.actions.model.ledger import Ledger
+from sayso.actions.model.plan_state import (
+    Waits,
+    dependency_error,
+    failed_before,
+    park,
+    stands_alone,
+    waits_for,
+)
+from sayso.actions.model.ports import Directory, Reach
+from sayso.actions.model.resolve import MAX_BREAKS, read_target
+from sayso.actions.model.snapshot import Absence, Receipt, difference
+from sayso.actions.model.status import Status
+from sayso.actions.policy.evaluator import Judge, schema_hash
+from sayso.audit.personal import Personal
+from sayso.errors import Code, OutcomeUnknownError, RefusedError, RetryableError, SaysoError
+from sayso.ids import Clock, Tenant, to_micros
+from sayso.store.base import Reader, Store, Transaction
+from sayso.telemetry import Telemetry
+
+logger = logging.getLogger("sayso.engine")
+
+MAX_REVISIONS = 10
+"""How often the world may change under an action before it is refused."""
+PROMPT_S = 0.5
+"""A call that leaves so long after its claim looks for stops once more, so that one holds within a
+second whatever a worker was kept by."""
+
+
+class Boundary(StrEnum):
+    """The named places at which a crash test may pull the plug."""
+
+    BEFORE_INTENT = "before_intent"
+    AFTER_INTENT = "after_intent"
+    AFTER_CALL = "after_call"
+    AFTER_OUTCOME = "after_outcome"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSettings:
+    """Times of the engine.
+
+    Attributes:
+        lease_s: after so many seconds without a sign of life another worker takes over.
+        call_timeout_s: after so many seconds without an answer a call's outcome is unknown.
+        fresh_s: a snapshot younger than this is not read again at the claim.
+    """
+
+    lease_s: float = 5.0
+    call_timeout_s: float = 60.0
+    fresh_s: float = 5.0
+
+
+class Engine:
+    """Advances actions. Needs no state of its own: everything stands in the store."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        ledger: Ledger,
+        reach: Reach,
+        judge: Judge,
+        proposals: Proposals,
+        directory: Directory,
+        personal: Personal,
+        clock: Clock,
+        telemetry: Telemetry,
+        settings: EngineSettings | None = None,
+        rates: Rates | None = None,
+        reminders: Reminders | None = None,
+        passing: Callable[[Boundary], None] = lambda boundary: None,
+    ) -> None:
+        self._store = store
+        self._reach = reach
+        self._proposals = proposals
+        self._clock = clock
+        self._telemetry = telemetry
+        self._settings = settings or EngineSettings()
+        self._reminders = reminders
+        self._passing = passing
+        moves = Moves(ledger=ledger, personal=personal, clock=clock)
+        self._claims = Claims(
+            moves=moves,
+            judge=judge,
+            reach=reach,
+            directory=directory,
+            lease_s=self._settings.lease_s,
+            rates=rates or Rates(),
+        )
+        self._endings = Endings(moves)
+        self._settlements = Settlements(moves)
+        self._holding = Holding(moves)
+        self._denied = DeniedCalls(
+            store=store,
+            reach=reach,
+            moves=moves,
+            telemetry=telemetry,
+            timeout_s=self._settings.call_timeout_s,
+        )
+
+    async def advance(self, tenant: Tenant, action_id: str) -> ActionRow:
+        """Take an action as far as it can go now; returns it as this call left it.
+
+        Raises:
+            RefusedError: `not_found`.
+            RetryableError: the store or the provider cannot be used now; try again later.
+        """
+        row = await self._store.read(
+            lambda reader: get_action(reader, tenant, action_id), brief=True
+        )
+        return await self.advance_row(row)
+
+    async def advance_row(self, row: ActionRow) -> ActionRow:
+        """The same for a row that was just stored or read; somebody else may have moved it since.
+
+        INVARIANT: whatever is stored is compared with the row first, so an old one does nothing.
+        """
+        for _ in range(4 * MAX_REVISIONS):
+            moved = await self._step(row)
+            if moved is None:
+                break
+            row = moved
+        return row
+
+    def claim_in(self, tx: Transaction, row: ActionRow) -> ActionRow | None:
+        """Commit the intent of an action that was judged in this very transaction.
+
+        Returns:
+            The claimed row, for `call_claimed`; None when it cannot be claimed now.
+        """
+        assert row.snapshot is not None
+        self._passing(Boundary.BEFORE_INTENT)
+        claimed = self._claims.commit_intent(tx, row, row.snapshot.resolved_at)
+        return claimed if isinstance(claimed, ActionRow) else None
+
+    async def call_claimed(self, row: ActionRow) -> ActionRow | None:
+        """Make the call of a row that `claim_in` has claimed, and write what came of it."""
+        check_claimed(row)
+        self._passing(Boundary.AFTER_INTENT)
+        return await self._call(row, Try.FIRST)
+
+    async def _step(self, row: ActionRow) -> ActionRow | None:
+        """One arrow of the life of an action; None when there is nothing to do now."""
+        now = to_micros(self._clock.now())
+        match row.status:
+            case Status.PLANNED | Status.STALE:
+                if row.due_at is None or row.due_at > now:
+                    return None
+                return await self._judge_again(row)
+            case Status.PENDING_APPROVAL:
+                return await self._wait_for_people(row, now)
+            case Status.APPROVED:
+                if row.due_at is None or row.due_at > now:
+                    return None
+                return await self._claim(row)
+            case Status.EXECUTING | Status.UNKNOWN:
+                if row.due_at is None or row.due_at > now:
+                    return None
+                return await self._recover(row)
+            case Status.REFUSED | Status.REJECTED | Status.EXPIRED | Status.FAILED:
+                if row.due_at is None or row.due_at > now:
+                    return None
+                return await self._denied.look_late(row)
+            case Status.SUCCEEDED | Status.COMPENSATED:
+                return None
+            case _:
+                assert_never(row.status)
+
+    async def _wait_for_people(self, row: ActionRow, now: int) -> ActionRow | None:
+        """End what nobody decides about any more, or remind people of it."""
+        if row.call_key is not None and await self._store.read(
+            lambda reader: self._endings.is_over(reader, row, now), brief=True
+        ):
+            done = await self._denied.settle(row)
+            if done is not None:
+                return done
+        return await self._store.write(lambda tx: self._expire(tx, row, now), brief=True)
+
+    def _expire(self, tx: Transaction, row: ActionRow, now: int) -> ActionRow | None:
+        expired = self._endings.expire(tx, row, now)
+        if expired is None and self._reminders is not None:
+            self._reminders.tell(tx, row, now)
+        return expired
+
+    async def _judge_again(self, row: ActionRow) -> ActionRow | None:
+        # INVARIANT: a judgement may refuse it, and its own effect be what it is refused for.
+        done = await self._denied.settle(row)
+        if done is not None:
+            return done
+        if row.revision >= MAX_REVISIONS:
+            return await self._refuse(row, Code.WRONG_STATE, "it changed too often")
+        if not stands_alone(row):
+            failed = await self._store.read(lambda reader: failed_before(reader, row), brief=True)
+            if failed is not None:
+                return await self._refuse(
+                    row, Code.DEPENDENCY_FAILED, dependency_error(failed)["message"]
+                )
+        quote = await self._store.read(lambda reader: self._quote(reader, row), brief=True)
+        try:
+            return await self._proposals.settle_planned(row, quote)
+        except RetryableError as error:
+            return await self._broke_off(row, error, None)
+
+    async def _broke_off(
+        self, row: ActionRow, error: RetryableError, unproven: str | None
+    ) -> ActionRow | None:
+        """A connector raised what nobody knows: it is read again later, a few times, then refused.
+
+        Raises:
+            RetryableError: the error itself, as long as it is tried again.
+        """
+        if error.code is not Code.CONNECTOR_FAILED:
+            raise error
+        if row.attempts + 1 < MAX_BREAKS:
+            now = to_micros(self._clock.now())
+            await self._store.write(
+                lambda tx: tx.run(
+                    "action.read_again",
+                    tenant=row.tenant,
+                    id=row.id,
+                    last_seq=row.last_seq,
+                    attempts=row.attempts + 1,
+                    due_at=now + retry_delay_micros(row.attempts, None),
+                ),
+                brief=True,
+            )
+            raise error
+        check_not_done(unproven)
+        return await self._refuse(row, Code.CONNECTOR_FAILED, error.message)
+
+    def _quote(self, reader: Reader, row: ActionRow) -> str:
+        if row.reason_ref is not None:
+            return Personal.open(reader, row.tenant, row.reason_ref) or ""
+        approval = approval_of(reader, row)
+        if approval is not None:
+            return approval.card.quote
+        return self._request_words(reader, row)
+
+    def _request_words(self, reader: Reader, row: ActionRow) -> str:
+        if row.request_id is None:
+            return ""
+        found = reader.one("request.by_id", tenant=row.tenant, id=row.request_id)
+        ref = None if found is None else found["words_ref"]
+        return Personal.open(reader, row.tenant, ref) or "" if isinstance(ref, str) else ""
+
+    # ---- claim: everything that could have changed is checked again --------------------------
+
+    async def _claim(self, row: ActionRow) -> ActionRow | None:
+        unproven: str | None = None
+        if row.call_key is not None:
+            found = await self._denied.look_up(row)
+            if isinstance(found, Receipt):
+                return await self._store.write(
+                    lambda tx: self._settlements.reconcile(tx, row, found), brief=True
+                )
+            guarantee = self._reach.action(row.name).guarantee
+            unproven = not_proven(row, guarantee, found, to_micros(self._clock.now()))
+        if not stands_alone(row):
+            waiting = await self._store.read(lambda reader: waits_for(reader, row), brief=True)
+            if waiting is Waits.FAILED:
+                check_not_done(unproven)
+                problem = "another step of its plan did not succeed"
+                return await self._refuse(row, Code.DEPENDENCY_FAILED, problem)
+            if waiting is Waits.OPEN:
+                await self._store.write(lambda tx: park(tx, row), brief=True)
+                return None
+        try:
+            claimed = await self._commit_intent(row)
+        except RetryableError as error:
+            return await self._broke_off(row, error, unproven)
+        if isinstance(claimed, str):
+            return await self._make_stale(row, claimed, unproven)
+        if claimed is None or claimed.is_held:
+            return claimed
+        check_claimed(claimed)
+        self._passing(Boundary.AFTER_INTENT)
+        return await self._call(claimed, Try.FIRST)
+
+    async def _commit_intent(self, row: ActionRow) -> ActionRow | str | None:
+        """As `Claims.commit_intent`, with the provider read as often as it has to be."""
+        assert row.snapshot is not None
+        changed = self._other_program(row)
+        read_at, read_after = row.snapshot.resolved_at, -1
+        if changed is None and not self._is_fresh(row):
+            read_at = to_micros(self._clock.now())
+            changed = await self._changed(row)
+        while changed is None:
+            self._passing(Boundary.BEFORE_INTENT)
+            claim = partial(
+                self._claims.commit_intent, row=row, read_at=read_at, read_after=read_after
+            )
+            claimed = await self._store.write(claim, brief=True)
+            if not isinstance(claimed, ReadAgain):
+                return claimed
+            read_after = claimed.settled
+            changed = await self._changed(row)
+        return changed
+
+    def _is_fresh(self, row: ActionRow) -> bool:
+        """Whether the provider was read moments ago; see docs/decisions/0003."""
+        assert row.snapshot is not None
+        age = to_micros(self._clock.now()) - row.snapshot.resolved_at
+        # What it waited for while it was held may have changed the very object.
+        return row.held_by is None and 0 <= age < int(self._settings.fresh_s * 1e6)
+
+    def _other_program(self, row: ActionRow) -> str | None:
+        """What is not the program any more that judged it, in words."""
+        assert row.snapshot is not None
+        if self._reach.version_of(row.name) != row.snapshot.connector_version:
+            return "the connector has another version"
+        action = self._reach.action(row.name)
+        if schema_hash(action.args) != row.snapshot.schema_sha256:
+            return "the action takes other arguments now"
+        return None
+
+    async def _changed(self, row: ActionRow) -> str | None:
+        """What changed at the provider since the snapshot, in words; None when nothing did."""
+        assert row.snapshot is not None
+        judged = row.snapshot.resolved
+        with self._telemetry.span("sayso.resolve", row.traceparent, {"sayso.action": row.name}):
+            try:
+                found = await read_target(self._reach, row.id, row.name, judged.args, row.subject)
+            except RefusedError as error:
+                # INVARIANT: by its code only, since this goes into the log for good, and a
+                # provider's words may name the customer.
+                return f"the connector refuses it now: {error.code}"
+        return difference(judged, found)
+
+    async def _make_stale(
+        self, row: ActionRow, reason: str, unproven: str | None
+    ) -> ActionRow | None:
+        # INVARIANT: a new revision has a new key, so a provider that did it and said that it had
+        # not would do it again; nor is the change its own effect.
+        check_not_done(unproven)
+        stored = await self._store.write(
+            lambda tx: self._endings.make_stale(tx, row, reason), brief=True
+        )
+        if stored is not None and stored.status is not Status.STALE:
+            check_claimed(stored)
+        return stored
+
+    async def _refuse(self, row: ActionRow, code: Code, message: str) -> ActionRow | None:
+        return await self._store.write(
+            lambda tx: self._endings.refuse(tx, row, code, message), brief=True
+        )
+
+    # ---- call and settle -----------------------------------------------------------------------
+
+    async def _call(self, row: ActionRow, which: Try) -> ActionRow | None:
+        """Call the connector under the lease and write what came of it."""
+        attributes: dict[str, str | int | bool] = {
+            "sayso.action": row.name,
+            "sayso.attempt": row.fence,
+        }
+        with self._telemetry.span("sayso.call", row.traceparent, attributes):
+            # INVARIANT: who slept past the lease may have been looked up and replaced, so calls
+            # nothing any more; whoever takes over decides by what the provider holds.
+            now = to_micros(self._clock.now())
+            if row.due_at is None or now >= row.due_at:
+                return None
+            if now - (row.called_at or 0) >= int(PROMPT_S * 1e6):
+                stop = await self._store.read(lambda reader: stop_on(reader, row), brief=True)
+                if stop is not None:
+                    return await self._take_back(row, stop, which)
+            guarantee = self._reach.action(row.name).guarantee
+            keeper = LeaseKeeper(
+                self._store,
+                self._clock,
+                self._settings.lease_s,
+                row,
+                ends_call=not may_outlive_lease(row, guarantee, now),
+            )
+            outcome = await keeper.during(self._outcome(row, which))
+            row = keeper.row
+        self._passing(Boundary.AFTER_CALL)
+        with self._telemetry.span("sayso.settle", row.traceparent, attributes):
+            settled = await keeper.write_down(
+                lambda tx: self._settlements.settle(tx, row, outcome, which)
+            )
+        self._passing(Boundary.AFTER_OUTCOME)
+        return settled
+
+    async def _outcome(self, row: ActionRow, which: Try) -> Receipt | SaysoError:
+        """What came of a call, as it can be written down.
+
+        INVARIANT: nothing ends as not done on the provider's word alone where a look-up can prove
+        it. A call that is made again is looked up before; the last one is here.
+        """
+        outcome = await outcome_of(self._reach, call_of(row), self._settings.call_timeout_s)
+        is_last = which is Try.FIRST and row.attempts + 1 >= MAX_HARMLESS_CALLS
+        if not isinstance(outcome, RetryableError) or not is_last:
+            return outcome
+        found = await self._denied.look_up(row)
+        if isinstance(found, Receipt):
+            return found
+        now = to_micros(self._clock.now())
+        guarantee = self._reach.action(row.name).guarantee
+        unproven = not_proven(replace(row, called_at=now), guarantee, found, now)
+        if unproven is None:
+            return outcome
+        return OutcomeUnknownError(Code.OUTCOME_UNKNOWN, unproven, detail=outcome.message)
+
+    async def _take_back(self, row: ActionRow, stop: Obstacle, which: Try) -> ActionRow | None:
+        return await self._store.write(
+            lambda tx: self._holding.take_back(tx, row, stop, which), brief=True
+        )
+
+    # ---- recover: a dead worker's action, or an unknown outcome ---------------------------------
+
+    async def _recover(self, row: ActionRow) -> ActionRow | None:
+        """Find out what became of a call before anything is tried again."""
+        row = last_called(row)
+        found: Receipt | Absence | SaysoError
+        try:
+            guarantee = self._reach.action(row.name).guarantee
+            found = await self._denied.look_up(row)
+        except RefusedError as error:
+            # The workspace has no such action any more. Another worker's may still, or this one's
+            # again; else it is left to a person, as after any other look-up in vain.
+            guarantee, found = at_most_once(), error
+        move = after_look_up(row, guarantee, found, to_micros(self._clock.now()))
+        match move:
+            case Settle(receipt=receipt):
+                return await self._store.write(
+                    lambda tx: self._settlements.reconcile(tx, row, receipt), brief=True
+                )
+            case CallAgain(proven=proven):
+                self._passing(Boundary.BEFORE_INTENT)
+                claimed = await self._store.write(
+                    lambda tx: self._claims.claim_again(tx, row), brief=True
+                )
+                if claimed is None or claimed.is_held:
+                    return claimed
+                check_claimed(claimed)
+                self._passing(Boundary.AFTER_INTENT)
+                return await self._call(claimed, Try.PROVEN if proven else Try.AGAIN)
+            case Wait():
+                stayed = await self._store.write(
+                    lambda tx: self._settlements.stay_unknown(tx, row, move), brief=True
+                )
+                if stayed is not None and move.due_at is None:
+                    # Once per action: from here on it is not due, so nobody comes by again.
+                    logger.warning("%s %s is unknown, and left to a person", row.name, row.id)
+                    self._telemetry.count_left(row.name)
+                return None
+            case _:
+                assert_never(move)

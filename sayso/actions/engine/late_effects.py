@@ -1,0 +1,116 @@
+"""Denied calls: what a provider said it had not done is looked up before its action ends as a no.
+
+A provider can do it and deny it, and show it late. An action that goes stale after a harmless call
+is judged again and may wait for people for days; whatever ends it then looks once more. What is
+found is settled as done, and what cannot be asked about now does not end yet. A call that shows
+nothing by then ends as the provider said: its word, and two look-ups in vain. It is looked up a few
+times more after that (`sayso.actions.model.ledger`), and what shows then is told to people.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from sayso.actions.approvals.transitions import Moves
+from sayso.actions.engine.outcomes import Settlements
+from sayso.actions.engine.reconcile import not_proven
+from sayso.actions.model.action_row import ActionRow, get_action
+from sayso.actions.model.attempt import call_of, look_up
+from sayso.actions.model.ledger import next_look
+from sayso.actions.model.ports import Reach
+from sayso.actions.model.snapshot import Absence, Receipt
+from sayso.errors import Code, RefusedError, RetryableError, SaysoError
+from sayso.store.base import Store, Transaction
+from sayso.telemetry import Telemetry
+
+logger = logging.getLogger("sayso.engine")
+
+
+class DeniedCalls:
+    """Finds what calls did that were said to be harmless.
+
+    Args:
+        timeout_s: seconds for one look-up.
+    """
+
+    def __init__(
+        self, *, store: Store, reach: Reach, moves: Moves, telemetry: Telemetry, timeout_s: float
+    ) -> None:
+        self._store = store
+        self._reach = reach
+        self._moves = moves
+        self._settlements = Settlements(moves)
+        self._telemetry = telemetry
+        self._timeout_s = timeout_s
+
+    async def look_up(self, row: ActionRow) -> Receipt | Absence | SaysoError:
+        """What the provider shows of the action's calls."""
+        with self._telemetry.span("sayso.look_up", row.traceparent, {"sayso.action": row.name}):
+            return await look_up(self._reach, call_of(row), self._timeout_s)
+
+    async def settle(self, row: ActionRow) -> ActionRow | None:
+        """Write down the effect of a harmless call after all; None when none is to be found.
+
+        Also None for what was never called, and when somebody else was faster.
+
+        Raises:
+            RetryableError: `provider_unavailable`; nobody can know now, so nothing may end.
+        """
+        if row.call_key is None:
+            return None
+        try:
+            guarantee = self._reach.action(row.name).guarantee
+        except RefusedError:
+            return None  # no such action any more: nobody can ask, and the provider said no
+        found = await self.look_up(row)
+        if isinstance(found, Receipt):
+            return await self._store.write(
+                lambda tx: self._settlements.reconcile(tx, row, found), brief=True
+            )
+        check_not_done(not_proven(row, guarantee, found, self._moves.now()))
+        return None
+
+    async def look_late(self, row: ActionRow) -> ActionRow | None:
+        """Look once more for the effect of what has ended as not done; None when none is found.
+
+        A look-up that breaks off counts as one: the next one is hours or days later.
+        """
+        found = await self.look_up(row)
+        if isinstance(found, Receipt):
+            done = await self._store.write(lambda tx: self._tell_late(tx, row, found), brief=True)
+            if done is not None:
+                logger.error(
+                    "%s %s had ended as %s, and the provider shows that it was done",
+                    *(row.name, row.id, row.status),
+                )
+                self._telemetry.count_late(row.name)
+            return done
+        # Where nothing can be looked up, nothing will be.
+        at = None if found is Absence.CANNOT_TELL else next_look(row, self._moves.now())
+        await self._store.write(
+            lambda tx: tx.run(
+                "action.due_again", tenant=row.tenant, id=row.id, last_seq=row.last_seq, due_at=at
+            ),
+            brief=True,
+        )
+        return None
+
+    def _tell_late(self, tx: Transaction, row: ActionRow, found: Receipt) -> ActionRow | None:
+        # What was erased while it was looked up is nobody's any more, and has no new entry.
+        if get_action(tx, row.tenant, row.id).erased_seq is not None:
+            return None
+        return self._settlements.reconcile(tx, row, found)
+
+
+def check_not_done(unproven: str | None) -> None:
+    """Go no further after a harmless call while it may have had its effect after all.
+
+    Raises:
+        RetryableError: `provider_unavailable`; see `not_proven`.
+    """
+    if unproven is not None:
+        raise RetryableError(
+            Code.PROVIDER_UNAVAILABLE,
+            f"an earlier call may still turn out to have done it: {unproven}",
+            next_step="the engine looks again",
+        )

@@ -1,0 +1,202 @@
+"""Settling: what came of a call, or of a look-up, is written down."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sayso.actions.approvals.integrity import found_tampering
+from sayso.actions.approvals.repository import ApprovalStatus, approval_of, close_approval
+from sayso.actions.approvals.transitions import Moves
+from sayso.actions.engine.reconcile import Wait, retry_delay_micros
+from sayso.actions.model.action_row import ActionRow
+from sayso.actions.model.attempt import Try, receipt_data
+from sayso.actions.model.digest import storable
+from sayso.actions.model.ledger import ended_otherwise
+from sayso.actions.model.plan_state import dependency_error, failed_before
+from sayso.actions.model.snapshot import Receipt
+from sayso.actions.model.status import NOT_DONE, Status
+from sayso.audit.entry import EntryKind, Json
+from sayso.errors import Code, IntegrityError, RefusedError, RetryableError, SaysoError
+from sayso.store.base import Reader, Transaction
+
+MAX_HARMLESS_CALLS = 8
+"""How many calls are made of which the provider says that they surely did nothing."""
+_MOST = 500
+"""So many characters of a provider's words are kept."""
+
+
+class Settlements:
+    """Settles calls as part of the caller's transaction."""
+
+    def __init__(self, moves: Moves) -> None:
+        self._moves = moves
+
+    def settle(
+        self, tx: Transaction, row: ActionRow, outcome: Receipt | SaysoError, which: Try
+    ) -> ActionRow | None:
+        """Write the outcome; None when another worker took over and ours no longer counts."""
+        now = self._moves.now()
+        data: dict[str, Json]
+        if isinstance(outcome, Receipt):
+            moved = replace(
+                row,
+                status=Status.SUCCEEDED,
+                receipt=outcome,
+                error=None,
+                due_at=None,
+                updated_at=now,
+            )
+            data = receipt_data(outcome, row)
+            return self._write(tx, row, moved, EntryKind.ACTION_SUCCEEDED, data)
+        data = {"code": outcome.code.value}
+        error = {"code": outcome.code.value, "message": storable(outcome.message, _MOST)}
+        # INVARIANT: only a first call can be harmless, since an earlier one of the same intent may
+        # have done it; and a no to a later call proves nothing while that is open.
+        may_call_again = row.attempts + 1 < MAX_HARMLESS_CALLS
+        if isinstance(outcome, RetryableError) and which is Try.FIRST and may_call_again:
+            delay = retry_delay_micros(row.attempts, outcome.retry_after_s)
+            moved = replace(
+                row,
+                status=Status.APPROVED,
+                attempts=row.attempts + 1,
+                error=error,
+                called_at=now,
+                due_at=now + delay,
+                updated_at=now,
+            )
+            data["released"] = "surely nothing was done"
+            return self._write(tx, row, moved, EntryKind.ACTION_APPROVED, data)
+        final = which is Try.FIRST or (which is Try.PROVEN and isinstance(outcome, RefusedError))
+        if isinstance(outcome, RefusedError | RetryableError) and final:
+            moved = replace(row, status=Status.FAILED, error=error, due_at=None, updated_at=now)
+            return self._write(tx, row, moved, EntryKind.ACTION_FAILED, data)
+        moved = replace(
+            row,
+            status=Status.UNKNOWN,
+            attempts=row.attempts + 1,
+            error=error,
+            called_at=now,
+            due_at=now + retry_delay_micros(row.attempts, None),
+            updated_at=now,
+        )
+        return self._write(tx, row, moved, EntryKind.ACTION_UNKNOWN, data)
+
+    def _write(
+        self,
+        tx: Transaction,
+        row: ActionRow,
+        moved: ActionRow,
+        kind: EntryKind,
+        data: dict[str, Json],
+    ) -> ActionRow | None:
+        # NOTE: a beat may have failed whose lease is stored all the same, or the other way round.
+        return self._moves.move(tx, row, moved, kind, data, by_owner=True)
+
+    def reconcile(self, tx: Transaction, row: ActionRow, receipt: Receipt) -> ActionRow | None:
+        """The look-up found the effect, perhaps of what had ended without one.
+
+        Raises:
+            IntegrityError: `wrong_state`; nothing of ours is found of what was never called.
+        """
+        if row.call_key is None:
+            raise IntegrityError(
+                Code.WRONG_STATE, "an action without an intent cannot have had its effect"
+            )
+        now = self._moves.now()
+        moved = replace(
+            row,
+            status=Status.SUCCEEDED,
+            receipt=receipt,
+            error=ended_otherwise(row) if row.status in NOT_DONE else None,
+            due_at=None,
+            updated_at=now,
+        )
+        data = receipt_data(receipt, row)
+        if row.status is Status.PENDING_APPROVAL:  # there is nothing left to say yes or no to
+            return self._moves.move_superseding(tx, row, moved, EntryKind.ACTION_RECONCILED, data)
+        return self._moves.move(tx, row, moved, EntryKind.ACTION_RECONCILED, data)
+
+    def stay_unknown(self, tx: Transaction, row: ActionRow, wait: Wait) -> ActionRow | None:
+        """Nothing was learnt: look again at `due_at`, or leave it to a person when that is None."""
+        now = self._moves.now()
+        words = f"{wait.reason}: {wait.said}" if wait.said else wait.reason
+        moved = replace(
+            row,
+            status=Status.UNKNOWN,
+            attempts=row.attempts + 1,
+            error={"code": Code.OUTCOME_UNKNOWN.value, "message": storable(words, _MOST)},
+            due_at=wait.due_at,
+            updated_at=now,
+        )
+        data: dict[str, Json] = {"reason": wait.reason, "next_look_at": wait.due_at}
+        return self._moves.move(tx, row, moved, EntryKind.ACTION_UNKNOWN, data)
+
+
+_MOST = 500
+"""So many characters of a provider's words are kept."""
+
+
+class Endings:
+    """Ends actions as part of the caller's transaction."""
+
+    def __init__(self, moves: Moves) -> None:
+        self._moves = moves
+
+    @staticmethod
+    def is_over(reader: Reader, row: ActionRow, now: int) -> bool:
+        """Whether `expire` would end it: its time is over, or an earlier step did not succeed."""
+        approval = approval_of(reader, row)
+        if approval is None or approval.status is not ApprovalStatus.PENDING:
+            return False
+        return now >= approval.expires_at or failed_before(reader, row) is not None
+
+    def expire(self, tx: Transaction, row: ActionRow, now: int) -> ActionRow | None:
+        """Close an approval whose time is over, or whose earlier step did not succeed."""
+        approval = approval_of(tx, row)
+        if approval is None or approval.status is not ApprovalStatus.PENDING:
+            return None
+        failed = failed_before(tx, row)
+        if failed is None and now < approval.expires_at:
+            tx.run(
+                "action.due_again",
+                tenant=row.tenant,
+                id=row.id,
+                last_seq=row.last_seq,
+                due_at=approval.expires_at,
+            )
+            return None
+        if failed is not None:
+            error = dependency_error(failed)
+            moved = replace(row, status=Status.REFUSED, error=error, due_at=None, updated_at=now)
+            kind, status = EntryKind.ACTION_REFUSED, ApprovalStatus.SUPERSEDED
+        else:
+            error = {"code": Code.APPROVAL_EXPIRED.value, "message": "nobody decided in time"}
+            moved = replace(row, status=Status.EXPIRED, error=error, due_at=None, updated_at=now)
+            kind, status = EntryKind.ACTION_EXPIRED, ApprovalStatus.EXPIRED
+        data: dict[str, Json] = {"approval_status": status.value, "code": error["code"]}
+        stored = self._moves.move(tx, row, moved, kind, data, approval=approval.id)
+        if stored is not None:
+            close_approval(tx, approval, status, stored)
+        return stored
+
+    def make_stale(self, tx: Transaction, row: ActionRow, reason: str) -> ActionRow | None:
+        """What was judged is not what would run now, so it is judged again."""
+        now = self._moves.now()
+        approval = approval_of(tx, row)
+        tampered = found_tampering(tx, row, approval)
+        if tampered is not None:
+            return self._moves.end_tampered(tx, row, approval, tampered)
+        error = {"code": Code.STALE_REVISION.value, "message": storable(reason, _MOST)}
+        moved = replace(
+            row, status=Status.STALE, error=error, attempts=0, due_at=now, updated_at=now
+        )
+        data: dict[str, Json] = {"reason": storable(reason, _MOST)}
+        return self._moves.move_superseding(tx, row, moved, EntryKind.ACTION_STALE, data)
+
+    def refuse(self, tx: Transaction, row: ActionRow, code: Code, message: str) -> ActionRow | None:
+        """It will not be carried out, whatever was approved."""
+        now = self._moves.now()
+        error = {"code": code.value, "message": message}
+        moved = replace(row, status=Status.REFUSED, error=error, due_at=None, updated_at=now)
+        data: dict[str, Json] = {"code": code.value}
+        return self._moves.move_superseding(tx, row, moved, EntryKind.ACTION_REFUSED, data)

@@ -1,0 +1,495 @@
+"""Proposing: a concrete action is resolved, judged and stored, or refused and stored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import count
+
+import orjson
+
+from sayso.actions.approvals.repository import (
+    ApprovalRow,
+    ApprovalStatus,
+    approval_of,
+    put_approval,
+)
+from sayso.actions.model.action_row import NORMAL, ActionRow, check_priority, read_action
+from sayso.actions.model.definition import Subject
+from sayso.actions.model.digest import hash_of, is_text, normal_json, storable
+from sayso.actions.model.idempotency import (
+    check_callers_key,
+    check_key,
+    check_repeated,
+    key_params,
+    read_by_key,
+)
+from sayso.actions.model.ledger import SYSTEM, Ledger, entry_of
+from sayso.actions.model.plan import OnFailure, Step
+from sayso.actions.model.ports import Reach
+from sayso.actions.model.resolve import read_target
+from sayso.actions.model.snapshot import Resolved
+from sayso.actions.model.status import Status
+from sayso.actions.policy.evaluator import Judge, Judged, judged_data
+from sayso.audit.entry import Actor, Entry, EntryKind, Json
+from sayso.audit.personal import Personal
+from sayso.errors import Code, RefusedError
+from sayso.ids import Clock, IdSource, Tenant, to_micros
+from sayso.json import JsonValue
+from sayso.store.base import Store, Transaction
+from sayso.telemetry import Telemetry
+
+MAX_REASON_CHARS = 20_000
+_TELLING_CHARS = 6
+"""A customer's id of so many characters is taken for theirs wherever it stands in another id."""
+_WITHOUT_A_ROW = frozenset({Code.UNKNOWN_ACTION, Code.INVALID_INPUT, Code.INVALID_MONEY})
+"""What the caller wrote cannot be an action at all, so there is only the entry."""
+_KIND_OF = {
+    Status.REFUSED: EntryKind.ACTION_REFUSED,
+    Status.PENDING_APPROVAL: EntryKind.ACTION_PENDING,
+    Status.APPROVED: EntryKind.ACTION_APPROVED,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """What is asked for.
+
+    Attributes:
+        tenant: whose workspace.
+        requester: who asks: a service token, a person, or the agent for a request.
+        subject: the verified customer.
+        action: the action's name. args: its arguments, as JSON.
+        reason: the customer's or the caller's words; untrusted, sealed beside the log.
+        key: the caller's idempotency key; the same key with the same content is one action.
+        planner: `caller`, or who planned it.
+        request_id, step, after, on_failure: where it stands in a plan.
+        traceparent: W3C trace context of the asker.
+        priority: 0 to 9; see `sayso.actions.model.action_row`.
+        is_new: nobody can have used the key before, so no earlier action is looked for before the
+            provider is asked; the transaction that stores it looks in any case.
+    """
+
+    tenant: Tenant
+    requester: Actor
+    subject: Subject
+    action: str
+    args: Mapping[str, JsonValue]
+    key: str
+    reason: str = ""
+    planner: str = "caller"
+    request_id: str | None = None
+    step: str | None = None
+    after: tuple[str, ...] = field(default=())
+    on_failure: OnFailure = OnFailure.CONTINUE
+    traceparent: str | None = None
+    priority: int = NORMAL
+    is_new: bool = False
+
+
+Claim = Callable[[Transaction, ActionRow], ActionRow | None]
+"""Commits the intent of an approved action in the transaction that it is given."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposed:
+    """What came of a proposal.
+
+    Attributes:
+        row: as it is stored.
+        approval: the question to people that was stored with it; None when it asks nobody, or
+            when the row was stored earlier.
+        claimed: the intent stands in the same commit, so whoever proposed it has to make the call;
+            if that process dies, the lease ends and another one looks it up.
+    """
+
+    row: ActionRow
+    approval: ApprovalRow | None = None
+    claimed: bool = False
+
+
+class Proposals:
+    """Takes proposals in. See `docs/life-of-an-action.md`, asked to judged."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        ledger: Ledger,
+        reach: Reach,
+        judge: Judge,
+        personal: Personal,
+        clock: Clock,
+        ids: IdSource,
+        telemetry: Telemetry,
+    ) -> None:
+        self._store = store
+        self._ledger = ledger
+        self._reach = reach
+        self._judge = judge
+        self._personal = personal
+        self._clock = clock
+        self._ids = ids
+        self._telemetry = telemetry
+
+    async def propose(self, proposal: Proposal, claim: Claim | None = None) -> Proposed:
+        """Resolve, judge and store one action; the row's status says what came of it.
+
+        Args:
+            claim: commits the intent of what the policy allows in the very same commit.
+
+        Returns:
+            A row that is `approved` (or claimed), `pending_approval` or `refused`; the earlier row
+            when the key was used before.
+
+        Raises:
+            RefusedError: `unknown_action`, `invalid_input`, `invalid_money` or `message_too_long`
+                (recorded, without a row), `idempotency_conflict` (recorded).
+            RetryableError: the provider cannot be read now, or its connector broke off
+                (`connector_failed`); nothing was stored.
+        """
+        try:
+            return await self._propose(proposal, claim)
+        except RefusedError as error:
+            await self.record_refusal(proposal, error)
+            raise
+
+    async def _propose(self, proposal: Proposal, claim: Claim | None) -> Proposed:
+        fingerprint = _fingerprint(proposal)
+        known = None
+        if not proposal.is_new:
+            known = await self._store.read(
+                lambda reader: read_by_key(reader, "action.by_key", proposal.tenant, proposal.key),
+                brief=True,
+            )
+        if known is not None:
+            return Proposed(row=_same(read_action(known), fingerprint))
+        draft = self._draft(proposal, fingerprint)
+        try:
+            outcome: Resolved | RefusedError = await self._resolve(draft)
+        except RefusedError as error:
+            if error.code in _WITHOUT_A_ROW:
+                raise
+            outcome = error
+        with self._telemetry.span("sayso.judge", draft.traceparent, {"sayso.action": draft.name}):
+            try:
+                return await self._store.write(
+                    lambda tx: self._insert(tx, draft, outcome, proposal, claim), brief=True
+                )
+            except RefusedError as error:
+                if isinstance(outcome, RefusedError) or error.code is Code.IDEMPOTENCY_CONFLICT:
+                    raise
+                # What a connector gave can be neither judged nor kept, which is a no to the action.
+                unfit = error
+                return await self._store.write(
+                    lambda tx: self._insert(tx, draft, unfit, proposal, None), brief=True
+                )
+
+    async def dry_run(self, proposal: Proposal) -> Judged:
+        """Resolve and judge without storing anything.
+
+        Raises:
+            RefusedError: whatever refuses it before the policy is asked.
+        """
+        draft = self._draft(proposal, _fingerprint(proposal))
+        resolved = await self._resolve(draft)
+        now = to_micros(self._clock.now())
+        return await self._store.read(
+            lambda reader: self._judge.judge(
+                reader, draft, resolved, now=now, read_at=draft.created_at, quote=proposal.reason
+            )
+        )
+
+    def submit_steps(
+        self, tx: Transaction, proposals: tuple[Proposal, ...], steps: tuple[Step, ...]
+    ) -> list[ActionRow]:
+        """Store the steps of a plan as `planned`, due now; part of the caller's transaction.
+
+        Resubmitting the same keys stores nothing new. A key that something else has, which a
+        caller chose before such keys were refused, is left to it, and the next one is taken.
+        """
+        rows: list[ActionRow] = []
+        for asked, step in zip(proposals, steps, strict=True):
+            key, known = _key_of_step(tx, asked)
+            if known is not None:
+                rows.append(known)
+                continue
+            proposal = replace(asked, key=key)
+            draft = self._draft(proposal, _fingerprint(proposal))
+            pseudonym = self._personal.pseudonym(
+                tx, proposal.tenant, proposal.subject.id, draft.created_at
+            )
+            entry = entry_of(
+                draft,
+                EntryKind.ACTION_PROPOSED,
+                actor=proposal.requester,
+                pseudonym=pseudonym,
+                data={"planner": draft.planner, "step": step.id, "after": list(step.after)},
+            )
+            rows.append(self._ledger.insert(tx, draft, entry))
+        return rows
+
+    async def settle_planned(self, row: ActionRow, quote: str) -> ActionRow | None:
+        """Resolve and judge a `planned` or `stale` action; None when somebody else was faster.
+
+        Raises:
+            RetryableError: the provider cannot be read now, or its connector broke off
+                (`connector_failed`); the row stays as it is.
+        """
+        draft = replace(row, attempts=0)  # those of the reading; the calls are counted anew
+        if row.status is Status.STALE:
+            draft = replace(draft, revision=row.revision + 1)
+        read_at = to_micros(self._clock.now())
+        try:
+            outcome: Resolved | RefusedError = await self._resolve(draft)
+        except RefusedError as error:
+            outcome = error
+        with self._telemetry.span("sayso.judge", row.traceparent, {"sayso.action": row.name}):
+            try:
+                return await self._store.write(
+                    lambda tx: self._judge_stored(tx, row, draft, outcome, read_at, quote),
+                    brief=True,
+                )
+            except RefusedError as error:
+                if isinstance(outcome, RefusedError):
+                    raise
+                unfit = error  # else it would stay due, and be judged in vain, for ever
+                return await self._store.write(
+                    lambda tx: self._judge_stored(tx, row, draft, unfit, read_at, quote), brief=True
+                )
+
+    async def _resolve(self, draft: ActionRow) -> Resolved:
+        with self._telemetry.span("sayso.resolve", draft.traceparent, {"sayso.action": draft.name}):
+            return await read_target(self._reach, draft.id, draft.name, draft.args, draft.subject)
+
+    async def record_refusal(self, proposal: Proposal, error: RefusedError) -> None:
+        """Record that a proposal was refused as it came, so that there is no row of it.
+
+        For whoever reads proposals before this sees them (invariant 7).
+        """
+
+        def record(tx: Transaction) -> None:
+            now = to_micros(self._clock.now())
+            entry = Entry(
+                kind=EntryKind.ACTION_REFUSED,
+                actor=replace(proposal.requester, id=storable(proposal.requester.id, 200)),
+                request=proposal.request_id,
+                subject=self._personal.pseudonym(tx, proposal.tenant, proposal.subject.id, now),
+                data={"code": error.code.value, "asked_name": storable(proposal.action, 80)},
+            )
+            self._ledger.log.append(tx, proposal.tenant, entry)
+
+        await self._store.write(record)
+
+    def _draft(self, proposal: Proposal, fingerprint: str) -> ActionRow:
+        now = to_micros(self._clock.now())
+        return ActionRow(
+            tenant=proposal.tenant,
+            id=self._ids.new("act"),
+            idempotency_key=proposal.key,
+            fingerprint=fingerprint,
+            requester=f"{proposal.requester.kind}:{proposal.requester.id}",
+            request_id=proposal.request_id,
+            step=proposal.step,
+            after=proposal.after,
+            name=proposal.action,
+            subject=proposal.subject,
+            args=proposal.args,
+            reason_ref=None,
+            planner=proposal.planner,
+            status=Status.PLANNED,
+            revision=1,
+            snapshot=None,
+            judgement=None,
+            error=None,
+            receipt=None,
+            call_key=None,
+            call_key_until=None,
+            called_at=None,
+            fence=0,
+            attempts=0,
+            due_at=now,
+            traceparent=proposal.traceparent or self._telemetry.traceparent(),
+            created_at=now,
+            updated_at=now,
+            last_seq=0,
+            on_failure=proposal.on_failure,
+            priority=check_priority(proposal.priority),
+        )
+
+    def _insert(
+        self,
+        tx: Transaction,
+        draft: ActionRow,
+        outcome: Resolved | RefusedError,
+        proposal: Proposal,
+        claim: Claim | None,
+    ) -> Proposed:
+        now = to_micros(self._clock.now())
+        tx.ahead("action.by_key", **key_params(draft.tenant, draft.idempotency_key))
+        self._personal.ahead(tx, draft.tenant, draft.subject.id)
+        if isinstance(outcome, Resolved):
+            self._judge.ahead(tx, draft, outcome, now)
+        self._ledger.log.ahead(tx, draft.tenant)
+        known = read_by_key(tx, "action.by_key", draft.tenant, draft.idempotency_key)
+        if known is not None:
+            return Proposed(row=_same(read_action(known), draft.fingerprint))
+        self._ledger.log.tree(tx, draft.tenant)  # read before anything is written: see `ahead`
+        reason = proposal.reason
+        if reason:
+            draft = replace(draft, reason_ref=self._ids.new("pii"))
+        judged = self._judged(tx, draft, outcome, now, draft.created_at, reason)
+        pseudonym = self._personal.pseudonym(tx, draft.tenant, draft.subject.id, now)
+        pii = None
+        if draft.reason_ref is not None:
+            pii = self._personal.seal(tx, draft.tenant, draft.subject.id, draft.reason_ref, reason)
+        approval_id = self._ids.new("apr") if judged.card else None
+        entry = replace(
+            _judged_entry(judged, proposal.requester, pseudonym, approval_id, self._reach), pii=pii
+        )
+        stored = self._ledger.insert(tx, judged.row, entry)
+        asked: ApprovalRow | None = None
+        if approval_id is not None:
+            pending = ApprovalStatus.PENDING
+            asked = put_approval(tx, approval_id, judged, pending, stored, known=None)
+        if claim is None or stored.status is not Status.APPROVED or stored.after:
+            return Proposed(row=stored, approval=asked)
+        claimed = claim(tx, stored)
+        if claimed is None:
+            return Proposed(row=stored)
+        return Proposed(row=claimed, claimed=not claimed.is_held)
+
+    def _judge_stored(
+        self,
+        tx: Transaction,
+        row: ActionRow,
+        draft: ActionRow,
+        outcome: Resolved | RefusedError,
+        read_at: int,
+        quote: str,
+    ) -> ActionRow | None:
+        now = to_micros(self._clock.now())
+        pseudonym = self._personal.pseudonym(tx, row.tenant, row.subject.id, now)
+        judged = self._judged(tx, draft, outcome, now, read_at, quote)
+        known = approval_of(tx, row)
+        approval_id = None
+        if judged.card is not None:
+            approval_id = known.id if known else self._ids.new("apr")
+        entry = _judged_entry(judged, SYSTEM, pseudonym, approval_id, self._reach)
+        stored = self._ledger.move(tx, row, judged.row, entry)
+        if stored is not None and approval_id is not None:
+            put_approval(tx, approval_id, judged, ApprovalStatus.PENDING, stored, known=known)
+        return stored
+
+    def _judged(
+        self,
+        tx: Transaction,
+        draft: ActionRow,
+        outcome: Resolved | RefusedError,
+        now: int,
+        read_at: int,
+        quote: str,
+    ) -> Judged:
+        if isinstance(outcome, Resolved):
+            return self._judge.judge(tx, draft, outcome, now=now, read_at=read_at, quote=quote)
+        error = {
+            "code": outcome.code.value,
+            "message": storable(outcome.message, 500),
+            "next_step": storable(outcome.next_step, 500),
+        }
+        refused = replace(draft, status=Status.REFUSED, error=error, due_at=None, updated_at=now)
+        return Judged(row=refused, card=None, expires_at=None)
+
+
+def _judged_entry(
+    judged: Judged, actor: Actor, pseudonym: str, approval_id: str | None, reach: Reach
+) -> Entry:
+    row = judged.row
+    data: dict[str, Json] = {"planner": row.planner}
+    if row.error is not None:
+        data["code"] = row.error["code"]
+    if row.judgement is not None and row.snapshot is not None:
+        resolved = row.snapshot.resolved
+        data |= {
+            "object": _object_of(resolved, row.subject.id, pseudonym),
+            "account": resolved.account,
+            "owner_proof": resolved.owner_proof,
+            **judged_data(row),
+            "errors": [error[:200] for error in row.judgement.errors],
+            "guarantee": reach.action(row.name).guarantee.kind,
+        }
+    if approval_id is not None:
+        data["approval_status"] = ApprovalStatus.PENDING.value
+    return entry_of(
+        row,
+        _KIND_OF[row.status],
+        actor=actor,
+        pseudonym=pseudonym,
+        approval=approval_id,
+        data=data,
+    )
+
+
+def _object_of(resolved: Resolved, subject_id: str, pseudonym: str) -> str:
+    """The object as the log names it for good: a customer's own id is their pseudonym there."""
+    kind, named = resolved.object_kind, resolved.object_id
+    if named == subject_id or len(subject_id) >= _TELLING_CHARS:
+        named = named.replace(subject_id, pseudonym)
+    return f"{kind}:{named}"
+
+
+def _fingerprint(proposal: Proposal) -> str:
+    if proposal.step is None:
+        check_callers_key(proposal.key)
+    else:
+        check_key(proposal.key)
+    if not is_text(proposal.reason):
+        raise RefusedError(
+            Code.INVALID_INPUT,
+            "the reason holds what is not text",
+            next_step="remove the lone surrogates",
+        )
+    if len(proposal.reason) > MAX_REASON_CHARS:
+        raise RefusedError(
+            Code.MESSAGE_TOO_LONG,
+            f"a reason has at most {MAX_REASON_CHARS:,} characters",
+            next_step="shorten it",
+        )
+    # NOTE: the arguments' names are the caller's, so they are hashed as text, not as a body.
+    try:
+        args = orjson.dumps(normal_json(proposal.args), option=orjson.OPT_SORT_KEYS).decode()
+    except (TypeError, RecursionError) as error:
+        raise RefusedError(
+            Code.INVALID_INPUT,
+            "the arguments hold text or numbers that JSON cannot carry",
+            next_step="send plain JSON; money in minor units",
+        ) from error
+    return hash_of([proposal.subject.id, proposal.action, args])
+
+
+def _key_of_step(tx: Transaction, proposal: Proposal) -> tuple[str, ActionRow | None]:
+    """The key under which a step stands, and its row; or the first one that is free for it."""
+    place = (proposal.request_id, proposal.step)
+    for key in _keys_of_step(proposal.key):
+        found = read_by_key(tx, "action.by_key", proposal.tenant, key)
+        if found is None:
+            return key, None
+        row = read_action(found)
+        # INVARIANT: only the step itself stands for the step, or it would be missing in the plan.
+        if (row.request_id, row.step) == place:
+            return key, row
+    raise AssertionError("there is always another key")
+
+
+def _keys_of_step(key: str) -> Iterator[str]:
+    yield key
+    yield from (f"{key}/{number}" for number in count(2))
+
+
+def _same(row: ActionRow, fingerprint: str) -> ActionRow:
+    check_repeated(
+        "action",
+        is_erased=row.erased_seq is not None,
+        is_same=row.fingerprint == fingerprint,
+    )
+    return row

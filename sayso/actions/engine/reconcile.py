@@ -1,0 +1,137 @@
+"""What may be done about a call whose outcome is not known: the rules, without any I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sayso.actions.model.action_row import ActionRow
+from sayso.actions.model.definition import Guarantee
+from sayso.actions.model.snapshot import Absence, Receipt
+from sayso.errors import SaysoError
+
+FIRST_DELAY_S = 1
+MAX_DELAY_S = 3600
+MAX_LOOKS = 40
+"""After so many look-ups in vain, an unknown is left to a person."""
+KEY_MARGIN_S = 600
+"""A key is not trusted in the last minutes of its retention: clocks differ."""
+SKEW_MICROS = 30_000_000
+"""A clock that is further behind than this decides nothing that depends on time (SE-23)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settle:
+    """The effect exists: write it down."""
+
+    receipt: Receipt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallAgain:
+    """A second call with the same key can do no harm.
+
+    Attributes:
+        proven: the look-up proved that no earlier call did anything.
+    """
+
+    proven: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """Nothing may be tried; look again at `due_at`, or never by ourselves when it is None.
+
+    Attributes:
+        reason: in our own words, since it goes into the log for good.
+        said: what the provider or its connector said, which may name the customer; may be empty.
+    """
+
+    due_at: int | None
+    reason: str
+    said: str = ""
+
+
+def after_look_up(
+    row: ActionRow,
+    guarantee: Guarantee,
+    found: Receipt | Absence | SaysoError,
+    now: int,
+) -> Settle | CallAgain | Wait:
+    """Decide by what the provider was seen to hold.
+
+    Args:
+        row: the action, `executing` with its lease over, or `unknown`.
+        found: the look-up's answer, or why there was none.
+        now: microseconds since 1970.
+
+    Guarantees: calls again only while the provider surely drops the same key, or when it surely
+    has no effect of ours; everything else waits. Source: Stripe keeps keys for at least 24 hours
+    and replays saved errors (docs.stripe.com/api/idempotent_requests).
+    """
+    if isinstance(found, Receipt):
+        return Settle(receipt=found)
+    if isinstance(found, SaysoError):
+        return _look_later(row, now, f"the look-up failed ({found.code})", found.message)
+    called_at = row.called_at or now
+    if now < called_at - SKEW_MICROS:
+        # INVARIANT: nobody can say how long ago the call was, so neither is the key surely known
+        # nor its absence proven.
+        return _look_later(row, now, "the clock is behind the time of the call")
+    if found is Absence.ABSENT:
+        if guarantee.settle_after_s is not None:
+            proven_at = called_at + guarantee.settle_after_s * 1_000_000
+            if now >= proven_at:
+                return CallAgain(proven=True)
+            if not _key_is_safe(row, guarantee, now):
+                return Wait(due_at=proven_at, reason="an effect may still appear")
+        if _key_is_safe(row, guarantee, now):
+            return CallAgain(proven=False)
+        return Wait(due_at=None, reason="the provider does not show it; a person has to look")
+    if _key_is_safe(row, guarantee, now):
+        return CallAgain(proven=False)
+    return Wait(due_at=None, reason="the provider cannot be asked; a person has to look")
+
+
+def not_proven(
+    row: ActionRow, guarantee: Guarantee, found: Absence | SaysoError, now: int
+) -> str | None:
+    """Why a harmless call may still have done it, in words; None when nothing says so.
+
+    A call is harmless by the provider's word that surely nothing was done. Where a look-up can
+    prove it, the proof is waited for before anything is asked for under a new key.
+    """
+    if isinstance(found, SaysoError):
+        return found.message
+    if found is Absence.CANNOT_TELL or guarantee.settle_after_s is None:
+        return None
+    proven_at = (row.called_at or 0) + guarantee.settle_after_s * 1_000_000
+    return "an effect may still appear" if now < proven_at else None
+
+
+def may_outlive_lease(row: ActionRow, guarantee: Guarantee, now: int) -> bool:
+    """Whether a call may go on once its lease has ended, as when the database cannot be reached.
+
+    Not where an empty look-up will be taken for proof, a time after the lease: what leaves then
+    would come beside the next call. Else nobody calls again, or the provider drops the second one.
+    """
+    return guarantee.settle_after_s is None or _key_is_safe(row, guarantee, now)
+
+
+def _key_is_safe(row: ActionRow, guarantee: Guarantee, now: int) -> bool:
+    if guarantee.kind != "idempotent" or row.call_key_until is None:
+        return False
+    return now < row.call_key_until - KEY_MARGIN_S * 1_000_000
+
+
+def _look_later(row: ActionRow, now: int, reason: str, said: str = "") -> Wait:
+    if row.attempts >= MAX_LOOKS:
+        return Wait(due_at=None, reason=f"{reason}; a person has to look", said=said)
+    return Wait(due_at=now + retry_delay_micros(row.attempts, None), reason=reason, said=said)
+
+
+def retry_delay_micros(attempts: int, retry_after_s: float | None) -> int:
+    """How long to wait before the next try: doubling from one second, or what was asked for."""
+    delay = min(FIRST_DELAY_S * 2 ** min(attempts, 20), MAX_DELAY_S)
+    if retry_after_s is not None:
+        delay = min(max(delay, retry_after_s), MAX_DELAY_S)
+    return int(delay * 1_000_000)

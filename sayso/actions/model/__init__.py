@@ -1,0 +1,1 @@
+"""What an action is: its definition, its life, what was found at the provider, how it is stored."""

@@ -1,0 +1,340 @@
+"""The rows of actions: how they are typed, read and written as columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import cast
+
+import orjson
+
+from sayso.actions.model.definition import Assurance, Subject
+from sayso.actions.model.digest import hash_of, resolved_from_json, resolved_json
+from sayso.actions.model.plan import OnFailure
+from sayso.actions.model.snapshot import Receipt, Resolved
+from sayso.actions.model.status import CALLED, Status
+from sayso.actions.policy.base import Judgement, Outcome
+from sayso.audit.entry import Json
+from sayso.errors import Code, RefusedError
+from sayso.ids import Tenant
+from sayso.json import JsonValue
+from sayso.money import Money
+from sayso.store.base import Reader, Row, SqlValue, integer, integer_or_none, text, text_or_none
+
+LOWEST, NORMAL, WAITED_FOR, HIGHEST = 0, 5, 7, 9
+"""From `WAITED_FOR` on somebody waits for the outcome: a chat, or whoever called `propose` and
+waits. Each step counts as 30 seconds of waiting, so that the lowest is served in the end too."""
+
+
+def check_priority(priority: int) -> int:
+    """The same priority.
+
+    Raises:
+        RefusedError: `invalid_input`, outside of 0 to 9.
+    """
+    if not LOWEST <= priority <= HIGHEST:
+        raise RefusedError(
+            Code.INVALID_INPUT,
+            f"a priority is a number from {LOWEST} to {HIGHEST}",
+            next_step=f"leave it out, or say {LOWEST} for what may wait",
+        )
+    return priority
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionRow:
+    """An action as it is stored. Times are microseconds since 1970, UTC."""
+
+    tenant: Tenant
+    id: str
+    idempotency_key: str
+    fingerprint: str
+    requester: str
+    request_id: str | None
+    step: str | None
+    after: tuple[str, ...]
+    name: str
+    subject: Subject
+    args: Mapping[str, JsonValue]
+    reason_ref: str | None
+    planner: str
+    status: Status
+    revision: int
+    snapshot: Snapshot | None
+    judgement: Judgement | None
+    error: Mapping[str, str] | None
+    receipt: Receipt | None
+    call_key: str | None
+    call_key_until: int | None
+    called_at: int | None
+    fence: int
+    attempts: int
+    due_at: int | None
+    traceparent: str | None
+    created_at: int
+    updated_at: int
+    last_seq: int
+    on_failure: OnFailure = OnFailure.CONTINUE
+    undoes: str | None = None
+    held_by: str | None = None
+    priority: int = NORMAL
+    erased_seq: int | None = None
+    """The entry with which its personal part went; then it is final, and has none of it."""
+
+    @property
+    def is_held(self) -> bool:
+        """Whether it waits for a stop, or for another action that has the same object."""
+        return self.held_by is not None and self.due_at is None
+
+    @property
+    def object_key(self) -> str | None:
+        """Names the provider's object that it acts on, once it is resolved."""
+        if self.snapshot is None:
+            return None
+        found = self.snapshot.resolved
+        connector = self.name.partition(".")[0]
+        return hash_of([connector, found.account, found.object_kind, found.object_id])
+
+    @property
+    def amount(self) -> Money | None:
+        """The money it moves, once it is resolved."""
+        return self.snapshot.resolved.amount if self.snapshot else None
+
+    @property
+    def digest(self) -> str | None:
+        """What an approval is bound to, once it is judged."""
+        return self.snapshot.digest if self.snapshot else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """What was judged and shown, and is run: nothing else ever is.
+
+    Attributes:
+        resolved: what the connector read.
+        connector_version: of the connector that read it.
+        schema_sha256: of the arguments' JSON schema that it was read by.
+        resolved_at: microseconds since 1970, from before the provider was read.
+        salt: keeps the digest from confirming guesses about a person after erasure.
+        view_sha256: of the card; of an empty one when nobody is asked.
+        digest: over all of it, the judgement's version and the requirement.
+    """
+
+    resolved: Resolved
+    connector_version: str
+    schema_sha256: str
+    resolved_at: int
+    salt: str
+    view_sha256: str
+    digest: str
+
+
+def get_action(reader: Reader, tenant: Tenant, action_id: str) -> ActionRow:
+    """Read one action.
+
+    Raises:
+        RefusedError: `not_found`.
+    """
+    return _known(reader.one("action.by_id", tenant=tenant, id=action_id), action_id)
+
+
+def get_asked_action(reader: Reader, tenant: Tenant, approval_id: str, action_id: str) -> ActionRow:
+    """Read the action of an approval, by the approval's id alone.
+
+    Raises:
+        RefusedError: `not_found`.
+    """
+    row = reader.one("action.by_approval", tenant=tenant, approval_id=approval_id)
+    return _known(row, action_id)
+
+
+def _known(row: Row | None, action_id: str) -> ActionRow:
+    if row is None:
+        raise RefusedError(
+            Code.NOT_FOUND,
+            f"there is no action `{action_id[:40]}`",
+            next_step="`sayso actions list` shows them all",
+        )
+    return read_action(row)
+
+
+def read_action(row: Row) -> ActionRow:
+    """The typed form of a stored row."""
+    snapshot = text_or_none(row, "snapshot")
+    judgement = text_or_none(row, "judgement")
+    error = text_or_none(row, "error")
+    receipt = text_or_none(row, "receipt")
+    return ActionRow(
+        tenant=Tenant(text(row, "tenant")),
+        id=text(row, "id"),
+        idempotency_key=text(row, "idempotency_key"),
+        fingerprint=text(row, "fingerprint"),
+        requester=text(row, "requester"),
+        request_id=text_or_none(row, "request_id"),
+        step=text_or_none(row, "step"),
+        after=tuple(cast("list[str]", orjson.loads(text(row, "after")))),
+        name=text(row, "name"),
+        subject=Subject(id=text(row, "subject_id"), assurance=Assurance(text(row, "assurance"))),
+        args=cast("dict[str, JsonValue]", orjson.loads(text(row, "args"))),
+        reason_ref=text_or_none(row, "reason_ref"),
+        planner=text(row, "planner"),
+        status=Status(text(row, "status")),
+        revision=integer(row, "revision"),
+        snapshot=None if snapshot is None else _read_snapshot(snapshot),
+        judgement=None if judgement is None else _read_judgement(judgement),
+        error=None if error is None else cast("dict[str, str]", orjson.loads(error)),
+        receipt=None if receipt is None else _read_receipt(receipt),
+        call_key=text_or_none(row, "call_key"),
+        call_key_until=integer_or_none(row, "call_key_until"),
+        called_at=integer_or_none(row, "called_at"),
+        fence=integer(row, "fence"),
+        attempts=integer(row, "attempts"),
+        due_at=integer_or_none(row, "due_at"),
+        traceparent=text_or_none(row, "traceparent"),
+        created_at=integer(row, "created_at"),
+        updated_at=integer(row, "updated_at"),
+        last_seq=integer(row, "last_seq"),
+        on_failure=OnFailure(text(row, "on_failure")),
+        undoes=text_or_none(row, "undoes"),
+        held_by=text_or_none(row, "held_by"),
+        priority=integer(row, "priority"),
+        erased_seq=integer_or_none(row, "erased_seq"),
+    )
+
+
+def _read_snapshot(stored: str) -> Snapshot:
+    value = cast("dict[str, JsonValue]", orjson.loads(stored))
+    resolved_at = value["resolved_at"]
+    assert isinstance(resolved_at, int)
+    return Snapshot(
+        resolved=resolved_from_json(cast("dict[str, JsonValue]", value["resolved"])),
+        connector_version=str(value["connector_version"]),
+        schema_sha256=str(value["schema_sha256"]),
+        resolved_at=resolved_at,
+        salt=str(value["salt"]),
+        view_sha256=str(value["view_sha256"]),
+        digest=str(value["digest"]),
+    )
+
+
+def _read_judgement(stored: str) -> Judgement:
+    value = orjson.loads(stored)
+    return Judgement(
+        outcome=Outcome(value["outcome"]),
+        rules=tuple(value["rules"]),
+        explain=value["explain"],
+        roles=tuple(value["roles"]),
+        policy_version=value["policy_version"],
+        errors=tuple(value["errors"]),
+    )
+
+
+def _read_receipt(stored: str) -> Receipt:
+    value = orjson.loads(stored)
+    amount = value["amount"]
+    return Receipt(
+        id=value["id"],
+        status=value["status"],
+        amount=None if amount is None else Money.from_json(amount),
+        details=value["details"],
+    )
+
+
+def snapshot_text(snapshot: Snapshot) -> str:
+    """A snapshot as it is stored."""
+    return orjson.dumps(
+        {
+            "resolved": resolved_json(snapshot.resolved),
+            "connector_version": snapshot.connector_version,
+            "schema_sha256": snapshot.schema_sha256,
+            "resolved_at": snapshot.resolved_at,
+            "salt": snapshot.salt,
+            "view_sha256": snapshot.view_sha256,
+            "digest": snapshot.digest,
+        }
+    ).decode()
+
+
+def judgement_json(judgement: Judgement) -> dict[str, Json]:
+    """A judgement as it is stored, shown and logged."""
+    return {
+        "outcome": judgement.outcome.value,
+        "rules": list(judgement.rules),
+        "explain": judgement.explain,
+        "roles": list(judgement.roles),
+        "policy_version": judgement.policy_version,
+        "errors": list(judgement.errors),
+    }
+
+
+def receipt_json(receipt: Receipt) -> dict[str, JsonValue]:
+    """A receipt as it is stored and shown."""
+    return {
+        "id": receipt.id,
+        "status": receipt.status,
+        "amount": None if receipt.amount is None else receipt.amount.to_json(),
+        "details": receipt.details,
+    }
+
+
+def dumps(value: object) -> str:
+    """JSON text for a column."""
+    return orjson.dumps(value).decode()
+
+
+def all_columns(row: ActionRow) -> dict[str, SqlValue]:
+    """A whole row as it is stored."""
+    fixed: dict[str, SqlValue] = {
+        "tenant": row.tenant,
+        "id": row.id,
+        "idempotency_key": row.idempotency_key,
+        "fingerprint": row.fingerprint,
+        "requester": row.requester,
+        "request_id": row.request_id,
+        "step": row.step,
+        "after": dumps(row.after),
+        "name": row.name,
+        "subject_id": row.subject.id,
+        "assurance": row.subject.assurance.value,
+        "reason_ref": row.reason_ref,
+        "planner": row.planner,
+        "traceparent": row.traceparent,
+        "created_at": row.created_at,
+        "on_failure": row.on_failure.value,
+        "undoes": row.undoes,
+        "priority": row.priority,
+    }
+    return {**fixed, **judged_columns(row), **state_columns(row)}
+
+
+def judged_columns(row: ActionRow) -> dict[str, SqlValue]:
+    """What each revision has of its own."""
+    amount = row.amount
+    return {
+        "revision": row.revision,
+        "args": dumps(row.args),
+        "snapshot": None if row.snapshot is None else snapshot_text(row.snapshot),
+        "digest": row.digest,
+        "amount_minor": None if amount is None else amount.amount_minor,
+        "currency": None if amount is None else amount.currency,
+    }
+
+
+def state_columns(row: ActionRow) -> dict[str, SqlValue]:
+    """What moves within a revision."""
+    return {
+        "status": row.status.value,
+        "judgement": None if row.judgement is None else dumps(judgement_json(row.judgement)),
+        "error": None if row.error is None else dumps(row.error),
+        "receipt": None if row.receipt is None else dumps(receipt_json(row.receipt)),
+        "call_key": row.call_key,
+        "call_key_until": row.call_key_until,
+        "called_at": row.called_at,
+        "fence": row.fence,
+        "attempts": row.attempts,
+        "due_at": row.due_at,
+        "updated_at": row.updated_at,
+        "last_seq": row.last_seq,
+        "held_by": row.held_by,
+        "occupies": row.object_key if row.status in CALLED else None,
+    }

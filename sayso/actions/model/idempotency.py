@@ -1,0 +1,113 @@
+"""Idempotency keys of callers: which ones may be used, and what stands under them."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+from sayso.actions.model.digest import is_text
+from sayso.errors import Code, RefusedError
+from sayso.ids import Tenant
+from sayso.store.base import Reader, Row
+
+MAX_KEY_CHARS = 200
+_OWN_KEY = re.compile(r"(?:req|act)_[0-9a-hjkmnp-tv-z]{26}/.*", re.DOTALL)
+"""Keys of what nobody but the engine stores: a plan's steps, and what takes them back."""
+_ERASED_KEY = re.compile(r"erased_[0-9a-f]{64}")
+"""What takes the place of a key whose customer is erased; it has to be free then."""
+
+
+def check_key(key: str) -> None:
+    """Refuse a key that no store keeps as it is, or that an erased one may need.
+
+    Raises:
+        RefusedError: `invalid_input`.
+    """
+    if not 1 <= len(key) <= MAX_KEY_CHARS:
+        raise RefusedError(
+            Code.INVALID_INPUT,
+            f"an idempotency key has 1 to {MAX_KEY_CHARS} characters",
+            next_step="use a shorter one, such as a UUID",
+        )
+    if not is_text(key) or "\0" in key:
+        raise RefusedError(
+            Code.INVALID_INPUT,
+            "the key holds what is not text",
+            next_step="remove lone surrogates and NUL",
+        )
+    if _ERASED_KEY.fullmatch(key):
+        raise _reserved()
+
+
+def check_callers_key(key: str) -> None:
+    """Refuse a key in the form of the engine's own, beside what `check_key` refuses.
+
+    A step that is not stored yet would find its place taken, and a caller somebody's step.
+
+    Raises:
+        RefusedError: `invalid_input`.
+    """
+    check_key(key)
+    if _OWN_KEY.fullmatch(key):
+        raise _reserved()
+
+
+def _reserved() -> RefusedError:
+    return RefusedError(
+        Code.INVALID_INPUT,
+        "idempotency keys of this form are Sayso's own",
+        next_step="use another one, such as a UUID",
+    )
+
+
+def erased_key(tenant: str, key: str) -> str:
+    """What stands for an idempotency key once its row is erased.
+
+    It is still found by whoever repeats the key, so that a late retry does nothing anew; whoever
+    does not know the key does not learn it.
+    """
+    parts = "\0".join((tenant, key))
+    return "erased_" + hashlib.sha256(b"sayso/erased-key/v1\0" + parts.encode()).hexdigest()
+
+
+def key_params(tenant: Tenant, key: str) -> dict[str, str]:
+    """What a query by key takes, so that an erased row is found as well."""
+    return {
+        "tenant": tenant,
+        "idempotency_key": key,
+        "erased_key": erased_key(tenant, key),
+    }
+
+
+def read_by_key(reader: Reader, query: str, tenant: Tenant, key: str) -> Row | None:
+    """The row that a caller's key has, erased or not; None when none was stored.
+
+    Args:
+        query: names it: `action.by_key`, `request.by_key` or `stop.by_key`.
+    """
+    return reader.one(query, **key_params(tenant, key))
+
+
+def check_repeated(noun: str, *, is_same: bool, is_erased: bool = False) -> None:
+    """Refuse a key that stands for something else than what is asked for now.
+
+    Args:
+        noun: what the key was used for.
+        is_erased: the customer of what stands under it is erased.
+        is_same: what stands under it is what is asked for now.
+
+    Raises:
+        RefusedError: `erased`, `idempotency_conflict`.
+    """
+    if is_erased:
+        raise RefusedError(
+            Code.ERASED,
+            "this idempotency key was used for a customer who was erased",
+            next_step=f"use a new key for a new {noun}",
+        )
+    if not is_same:
+        raise RefusedError(
+            Code.IDEMPOTENCY_CONFLICT,
+            f"this idempotency key was used for another {noun}",
+            next_step=f"use a new key for a new {noun}",
+        )

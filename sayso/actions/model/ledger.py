@@ -1,0 +1,243 @@
+"""The only functions that change the rows of actions: never without an entry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from sayso.actions.model.action_row import ActionRow, all_columns, judged_columns, state_columns
+from sayso.actions.model.plan import OnFailure
+from sayso.actions.model.status import (
+    CALLED,
+    FINAL,
+    NOT_DONE,
+    START,
+    TOLD,
+    Status,
+    check_transition,
+)
+from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json
+from sayso.audit.log import AuditLog
+from sayso.errors import Code
+from sayso.ids import Tenant
+from sayso.store.base import (
+    Reader,
+    Row,
+    SqlValue,
+    Transaction,
+    integer,
+    integer_or_none,
+    text_or_none,
+)
+
+SYSTEM = Actor(kind=ActorKind.SYSTEM, id="engine")
+OUTBOX_TOPIC = "approval"
+"""Surfaces that show cards read this topic of the outbox; its keys are approval ids."""
+
+
+StepEnded = Callable[["Ledger", Transaction, ActionRow], None]
+"""Told in the same transaction about a step that has ended, where its plan stops or undoes."""
+
+
+class Ledger:
+    """Inserts and moves actions. Each change writes its entry in the same transaction.
+
+    Args:
+        log: is written with each change.
+        step_ended: see `StepEnded`.
+    """
+
+    def __init__(self, log: AuditLog, step_ended: StepEnded | None = None) -> None:
+        self._log = log
+        self._step_ended = step_ended
+
+    @property
+    def log(self) -> AuditLog:
+        """The audit log that is written."""
+        return self._log
+
+    def insert(self, tx: Transaction, row: ActionRow, entry: Entry) -> ActionRow:
+        """Store a new action with its first entry."""
+        check_transition(START, row.status, entry.kind)
+        seq = self._log.append(tx, row.tenant, entry)
+        stored = replace(row, last_seq=seq)
+        tx.run("action.insert", **all_columns(stored))
+        return stored
+
+    def move(
+        self,
+        tx: Transaction,
+        row: ActionRow,
+        changed: ActionRow,
+        entry: Entry,
+        *,
+        by_owner: bool = False,
+    ) -> ActionRow | None:
+        """Change an action from exactly the state it was read in, with the entry that tells it.
+
+        Args:
+            by_owner: see `present_of`.
+
+        Returns:
+            The row as stored; None when somebody else was faster, and then nothing is written.
+        """
+        check_transition(row.status, changed.status, entry.kind)
+        present = present_of(tx, row, by_owner=by_owner)
+        if present is None:
+            return None
+        # NOTE: the entry first: SQLite looks through all rows of the tables that refer to entries
+        # when an entry is stored for which one of them waits already.
+        seq = self._log.append(tx, row.tenant, entry)
+        # What held it is over with the move, unless it is the move that holds it.
+        held_by = changed.held_by if changed.held_by != row.held_by else None
+        stored = with_next_look(replace(changed, last_seq=seq, held_by=held_by))
+        columns = state_columns(stored)
+        named: dict[str, SqlValue] = {"tenant": row.tenant, "id": row.id, "was_seq": row.last_seq}
+        same = stored.snapshot is row.snapshot and stored.args is row.args
+        if same and stored.revision == row.revision:
+            tx.run("action.move", **columns, **named)
+        else:
+            tx.run("action.update", **columns, **judged_columns(stored), **named)
+        wake_others(tx, row, present, stored.held_by, stored.updated_at)
+        if row.status in CALLED and stored.status not in CALLED:
+            wake_held(tx, row.tenant, row.id, stored.updated_at)
+        self._wake(tx, stored)
+        planned = stored.on_failure is not OnFailure.CONTINUE or stored.undoes is not None
+        if planned and stored.status in FINAL and self._step_ended is not None:
+            self._step_ended(self, tx, stored)
+        return stored
+
+    def ahead(self, tx: Transaction, row: ActionRow) -> None:
+        """Say that the row will be moved next; see `Reader.ahead`."""
+        self._log.ahead(tx, row.tenant)
+        tx.ahead("action.version", tenant=row.tenant, id=row.id)
+
+    def _wake(self, tx: Transaction, row: ActionRow) -> None:
+        """Make due what waited for this state: later steps, the request, and shown cards."""
+        if row.status not in TOLD:
+            return
+        tx.run(
+            "outbox.put_for_action",
+            tenant=row.tenant,
+            topic=OUTBOX_TOPIC,
+            action_id=row.id,
+            now=row.updated_at,
+        )
+        if row.request_id is None:
+            return
+        tx.run(
+            "action.wake_dependents",
+            tenant=row.tenant,
+            request_id=row.request_id,
+            now=row.updated_at,
+        )
+        tx.run("request.wake", tenant=row.tenant, id=row.request_id, now=row.updated_at)
+
+
+def present_of(reader: Reader, row: ActionRow, *, by_owner: bool = False) -> Row | None:
+    """What is stored now of a row that is still what was read; an extended lease is a change.
+
+    Args:
+        by_owner: the worker asks that has claimed it, to whom the lease says nothing: whoever
+            takes over moves the row.
+    """
+    present = reader.one("action.version", tenant=row.tenant, id=row.id)
+    if present is None or integer(present, "last_seq") != row.last_seq:
+        return None
+    leased = row.status is Status.EXECUTING and not by_owner
+    return None if leased and integer_or_none(present, "due_at") != row.due_at else present
+
+
+def wake_others(
+    tx: Transaction, row: ActionRow, present: Row, held_by: str | None, now: int
+) -> None:
+    """Put back some of those that wait with a row for what it waits for no more.
+
+    Args:
+        present: see `present_of`.
+        held_by: what the row waits for from here on.
+
+    INVARIANT: by what is stored, not by what was read: parking is no entry, so that another worker
+    may have parked the row behind something else meanwhile, and those that wait for that with it
+    would be left behind.
+    """
+    held_until_now = text_or_none(present, "held_by")
+    if held_until_now is not None and held_until_now != held_by:
+        wake_held(tx, row.tenant, held_until_now, now)
+
+
+def wake_held(tx: Transaction, tenant: Tenant, held_by: str, now: int) -> None:
+    """Put back some of what is held by what is over: each that goes on comes by here again.
+
+    INVARIANT: whatever leaves the due index has taken others along that had the same holder, so
+    none is left behind, whoever dies meanwhile; and no transaction grows with how many there are.
+    """
+    tx.run("action.wake_held", tenant=tenant, held_by=held_by, now=now)
+
+
+def entry_of(
+    row: ActionRow,
+    kind: EntryKind,
+    *,
+    actor: Actor = SYSTEM,
+    pseudonym: str,
+    approval: str | None = None,
+    data: dict[str, Json] | None = None,
+) -> Entry:
+    """The entry that tells an action's state as `row` has it.
+
+    INVARIANT: whatever of the row its entries determine is rebuilt from them by
+    `sayso.audit.verifier.replay`, so what changes here has to stand in an entry (invariant 3).
+    """
+    said: dict[str, Json] = {
+        "revision": row.revision,
+        "error": row.error["code"] if row.error else None,
+        **(data or {}),
+    }
+    return Entry(
+        kind=kind,
+        actor=actor,
+        action=row.id,
+        request=row.request_id,
+        approval=approval,
+        subject=pseudonym,
+        name=row.name,
+        amount=row.amount,
+        status=row.status.value,
+        rule=",".join(row.judgement.rules)[:200] or None if row.judgement else None,
+        digest=row.digest,
+        data=said,
+    )
+
+
+LOOKS_S = (3600, 86_400, 7 * 86_400)
+"""So long after its end it is looked up: an hour, a day, a week."""
+
+
+def next_look(row: ActionRow, now: int) -> int | None:
+    """When it is looked up next; None where nobody looks any more.
+
+    Not what was never called, nor what was tampered with, since it would be looked up by what
+    somebody else wrote; nor what was erased.
+    """
+    tampered = row.error is not None and row.error["code"] == Code.TAMPERED
+    if row.status not in NOT_DONE or row.call_key is None or tampered or row.erased_seq is not None:
+        return None
+    looks = (row.updated_at + look_s * 1_000_000 for look_s in LOOKS_S)
+    return next((at for at in looks if at > now), None)
+
+
+def ended_otherwise(row: ActionRow) -> dict[str, str]:
+    """The error of an action whose effect is there although it had ended without one."""
+    return {
+        "code": Code.LATE_EFFECT.value,
+        "message": f"the provider shows that it was done, after it had ended as {row.status}",
+        "next_step": "look at what people were told and did since; where it was done once more in"
+        " another way, take one of them back",
+    }
+
+
+def with_next_look(row: ActionRow) -> ActionRow:
+    """An action as it is stored when it ends: due again where an effect may still turn up."""
+    at = next_look(row, row.updated_at)
+    return row if at is None else replace(row, due_at=at)

@@ -1,0 +1,136 @@
+"""What was found at the provider: the one object that is judged, shown, bound and executed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from sayso.actions.model.definition import FactValue
+from sayso.json import JsonObject, JsonValue
+from sayso.money import Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolved:
+    """What a connector read at the provider before anything is judged.
+
+    Attributes:
+        args: the arguments with nothing left open (no amount has become what is left).
+        object_kind: what is acted on, such as `charge`.
+        object_id: the provider's id of it.
+        owner: id of the customer that the provider says owns it; the engine refuses unless it is
+            the subject.
+        owner_proof: where that was read, such as `charge.customer`.
+        account: the provider account that will act, such as `acct_1 (ACME EU)`; never a secret.
+        payee: where the effect goes, in the card's words, such as `Visa ..4242, which paid`.
+        amount: the money that moves; None when none does.
+        preconditions: what must still be so at the call: `{"charge.amount_refunded": 0}`.
+        fields: what the action's sentence and the card show, by name, in the card's order. Typed by
+            the connector, never by a model.
+        facts: what the policy may read, as the action's `facts` declare.
+        personal: fields that name the person (name, e-mail); kept beside the log, never in it.
+    """
+
+    args: JsonObject
+    object_kind: str
+    object_id: str
+    owner: str
+    owner_proof: str
+    account: str
+    payee: str
+    amount: Money | None = None
+    preconditions: Mapping[str, str | int | bool | None] = field(
+        default_factory=dict[str, str | int | bool | None]
+    )
+    fields: Mapping[str, str] = field(default_factory=dict[str, str])
+    facts: Mapping[str, FactValue] = field(default_factory=dict[str, FactValue])
+    personal: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+def difference(was: Resolved, found: Resolved, *, lowered: bool = False) -> str | None:
+    """What changed at the provider between two reads, in words; None when nothing did.
+
+    Args:
+        lowered: whether the second read asks for another amount.
+    """
+    for name, value in was.preconditions.items():
+        if found.preconditions.get(name) != value:
+            return f"{name} is not what it was"
+    if (found.owner, found.account, found.payee, found.object_kind, found.object_id) != (
+        was.owner,
+        was.account,
+        was.payee,
+        was.object_kind,
+        was.object_id,
+    ):
+        return "the object is not what it was"
+    if found.amount != was.amount and not lowered:
+        return "the amount is not what it was"
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What the provider said it did, read back.
+
+    Attributes:
+        id: the provider's id of the effect, such as `re_…`.
+        status: the provider's own word for its state, such as `succeeded`.
+        amount: the money that moved; None when none did.
+        details: further facts an auditor wants; nothing personal, no secret.
+    """
+
+    id: str
+    status: str
+    amount: Money | None = None
+    details: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])
+
+
+class Absence(StrEnum):
+    """What a look-up says when it finds no effect with our reference."""
+
+    ABSENT = "absent"
+    """The provider has it not; proof only after the guarantee's `settle_after_s`."""
+    CANNOT_TELL = "cannot_tell"
+    """The provider cannot be asked; a person has to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """The executor's only input: one approved action, exactly as it was shown.
+
+    Attributes:
+        tenant, action_id: whose and which action.
+        action: the action's name.
+        subject_id: the verified customer.
+        resolved: the snapshot, as stored when it was judged.
+        idempotency_key: derived from the action, stored before the first byte leaves; the same for
+            every try of this action.
+    """
+
+    tenant: str
+    action_id: str
+    action: str
+    subject_id: str
+    resolved: Resolved
+    idempotency_key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One object of the subject, as a read-only look-up shows it to a planner.
+
+    Attributes:
+        kind: such as `charge` or `subscription`.
+        id: the provider's id; never shown to a model, which sees a handle such as `charge#1`.
+        title: one line, such as `$129.00 on 2026-11-12, Order 1042: blue mug, Visa ..4242`.
+        facts: typed facts by name: `amount`, `left` (Money), `created` (RFC 3339), `status`, …
+        references: words by which a customer may name it, such as `1042`.
+    """
+
+    kind: str
+    id: str
+    title: str
+    facts: Mapping[str, FactValue] = field(default_factory=dict[str, FactValue])
+    references: tuple[str, ...] = ()

@@ -1,0 +1,125 @@
+"""What a policy is asked and what it answers; the language it is written in stands behind this.
+
+A policy says when an action may execute. Who approved is part of the question, not a verdict: the
+same question is asked once with the approvals that would be enough (`judge`) and again with the
+ones that were really given (`permits`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from sayso.actions.model.definition import Action, Subject
+from sayso.actions.model.snapshot import Resolved
+
+HISTORY_DAYS = 30
+"""How many days back a `History` counts."""
+
+
+class Outcome(StrEnum):
+    """What a policy says about an action."""
+
+    ALLOW = "allow"
+    ASK = "ask"
+    DENY = "deny"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approver:
+    """One distinct person who said yes, already authenticated and active.
+
+    Attributes:
+        person: the person's id; two approvals by one person count once.
+        roles: every role that the person holds now.
+    """
+
+    person: str
+    roles: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """What the ledger knows about this subject and this action, without the one in question.
+
+    Read in the transaction that stores the judgement: same tenant, the last `HISTORY_DAYS` days.
+
+    Attributes:
+        count_30d: how many wait for people, are approved, running, unknown, succeeded or stale.
+        amount_30d_minor: their sum in this action's currency, in minor units.
+    """
+
+    count_30d: int
+    amount_30d_minor: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """Everything a policy may look at, read by us; nothing in it is a planner's word.
+
+    Attributes:
+        tenant: whose workspace it is.
+        action: the definition of what is asked for.
+        subject: the verified customer.
+        resolved: what the connector read at the provider.
+        history: what was done for this customer lately.
+        planner: `caller` for a concrete action, else the planner's name.
+        at: the moment of the judgement, aware UTC.
+        undoes: whether it takes back what a plan did, of which another step failed; read from the
+            ledger, so nobody can claim it.
+    """
+
+    tenant: str
+    action: Action
+    subject: Subject
+    resolved: Resolved
+    history: History
+    planner: str
+    at: datetime
+    undoes: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """What the policy says, and which rules said it.
+
+    Attributes:
+        outcome: `allow`, `ask` or `deny`.
+        rules: ids of the deciding rules, in the order of the text; empty when no rule allows it.
+        explain: their explanations, joined; says so when no rule allows it.
+        roles: for `ask`, one entry for each distinct person needed: the role that person must
+            hold. Two equal entries are two people.
+        policy_version: SHA-256 in hex over the policy's texts and its schema.
+        errors: why something could not be evaluated; any error means `deny`.
+    """
+
+    outcome: Outcome
+    rules: tuple[str, ...]
+    explain: str
+    roles: tuple[str, ...] = ()
+    policy_version: str
+    errors: tuple[str, ...] = ()
+
+
+class Policy(Protocol):
+    """Says when an action may execute.
+
+    INVARIANT: what cannot be evaluated is denied. Neither method raises for bad data; the reason
+    stands in `Judgement.errors`.
+    """
+
+    @property
+    def version(self) -> str:
+        """SHA-256 in hex over everything that can change an answer."""
+        ...
+
+    def judge(self, question: Question) -> Judgement:
+        """Say `allow`, `ask` with the least roles that would make it pass, or `deny`."""
+        ...
+
+    def permits(self, question: Question, approvers: Sequence[Approver]) -> Judgement:
+        """Say `allow` or `deny` with the approvals that were really given; never `ask`."""
+        ...

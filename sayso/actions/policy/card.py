@@ -1,0 +1,229 @@
+"""The card: what the person who decides is shown, built from typed fields by a template."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sayso.actions.model.definition import Action, Effect
+from sayso.actions.model.snapshot import Resolved
+from sayso.actions.policy.base import HISTORY_DAYS, History, Judgement
+from sayso.audit.entry import Json
+from sayso.ids import rfc3339
+from sayso.json import JsonValue
+from sayso.money import Money
+
+QUOTE_CHARS = 600
+"""How much of the customer's words stands on a card; the rest is counted, never silently cut."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """Everything that a surface shows of an approval; its hash is part of the digest.
+
+    Attributes:
+        title: the action's sentence with the resolved values, such as `Refund $129.00 of …`.
+        action, effect, reversible, guarantee: from the action's definition.
+        amount: the money that moves; None when none does.
+        payee: where it goes. account: the provider account that acts.
+        fields: label and value, in the connector's order.
+        customer: label and value: id, how strongly identified, name as far as known.
+        history: what was done for this customer in the last 30 days.
+        why: why it came to a person. rules: the rules that decide once people say yes.
+        roles: one entry per person needed, with the role; the card says how many are left.
+        quote: the customer's words, unverified, plain text.
+        planner: who proposed it.
+        on_yes, on_no: what happens then.
+        deadline: RFC 3339; no answer by then counts as no.
+        may_lower: whether the amount may be lowered.
+        salt: keeps its hash, which is in the log, from confirming guesses about a person once the
+            card itself is erased.
+    """
+
+    title: str
+    action: str
+    effect: str
+    reversible: bool
+    guarantee: str
+    amount: Money | None
+    payee: str
+    account: str
+    fields: tuple[tuple[str, str], ...]
+    customer: tuple[tuple[str, str], ...]
+    history: str
+    why: str
+    rules: tuple[str, ...]
+    roles: tuple[str, ...]
+    quote: str
+    planner: str
+    on_yes: str
+    on_no: str
+    deadline: str
+    may_lower: bool
+    salt: str
+    version: int = field(default=1)
+
+    def to_json(self) -> dict[str, Json]:
+        """The exact form that is hashed, stored and shown."""
+        shown: dict[str, Json] = {
+            "version": self.version,
+            "title": self.title,
+            "action": self.action,
+            "effect": self.effect,
+            "reversible": self.reversible,
+            "guarantee": self.guarantee,
+            "amount": None if self.amount is None else dict(self.amount.to_json()),
+            "payee": self.payee,
+            "account": self.account,
+            "fields": [[label, value] for label, value in self.fields],
+            "customer": [[label, value] for label, value in self.customer],
+            "history": self.history,
+            "why": self.why,
+            "rules": list(self.rules),
+            "roles": list(self.roles),
+            "quote": self.quote,
+            "planner": self.planner,
+            "on_yes": self.on_yes,
+            "on_no": self.on_no,
+            "deadline": self.deadline,
+            "may_lower": self.may_lower,
+        }
+        # Cards of before there were salts are hashed as they were, and erased ones have none.
+        return shown | {"salt": self.salt} if self.salt else shown
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, JsonValue]) -> Card:
+        """The card behind its stored form."""
+
+        def words(name: str) -> str:
+            return str(value[name])
+
+        def texts(name: str) -> tuple[str, ...]:
+            items = value[name]
+            assert isinstance(items, list)
+            return tuple(str(item) for item in items)
+
+        def labelled(name: str) -> tuple[tuple[str, str], ...]:
+            items = value[name]
+            assert isinstance(items, list)
+            return tuple((str(item[0]), str(item[1])) for item in items if isinstance(item, list))
+
+        amount = value["amount"]
+        return cls(
+            title=words("title"),
+            action=words("action"),
+            effect=words("effect"),
+            reversible=value["reversible"] is True,
+            guarantee=words("guarantee"),
+            amount=None if amount is None else Money.from_json(amount),
+            payee=words("payee"),
+            account=words("account"),
+            fields=labelled("fields"),
+            customer=labelled("customer"),
+            history=words("history"),
+            why=words("why"),
+            rules=texts("rules"),
+            roles=texts("roles"),
+            quote=words("quote"),
+            planner=words("planner"),
+            on_yes=words("on_yes"),
+            on_no=words("on_no"),
+            deadline=words("deadline"),
+            may_lower=value["may_lower"] is True,
+            salt=str(value.get("salt", "")),
+        )
+
+
+def sentence_of(action: Action, resolved: Resolved) -> str:
+    """The action's sentence with the resolved values in place."""
+    values = dict(resolved.fields)
+    if resolved.amount is not None:
+        values["amount"] = str(resolved.amount)
+    return action.sentence.format_map(_Known(values))
+
+
+class _Known(dict[str, str]):
+    """A value that the connector did not give is shown as unknown, never left out."""
+
+    def __missing__(self, key: str) -> str:
+        return "unknown"
+
+
+def build_card(
+    *,
+    action: Action,
+    resolved: Resolved,
+    judgement: Judgement,
+    history: History,
+    subject: tuple[str, str],
+    planner: str,
+    quote: str,
+    deadline: int,
+    salt: str,
+) -> Card:
+    """The card of an action that needs people.
+
+    Args:
+        subject: the customer's id and assurance.
+        quote: the customer's or the caller's words, untrusted.
+        deadline: microseconds since 1970.
+        salt: random, in hex.
+    """
+    title = sentence_of(action, resolved)
+    undone = "it can be undone" if action.reversible else "it cannot be undone"
+    if action.undo is not None and action.undo.fits(resolved.args):
+        undone = f"`{action.undo.action}` takes it back"
+    return Card(
+        title=title,
+        action=action.name,
+        effect=action.effect.value,
+        reversible=action.reversible,
+        guarantee=action.guarantee.sentence,
+        amount=resolved.amount,
+        payee=resolved.payee or "unknown",
+        account=resolved.account or "unknown",
+        fields=tuple(
+            (name.replace("_", " "), str(value)) for name, value in resolved.fields.items()
+        ),
+        customer=(
+            ("id", subject[0]),
+            ("identified", subject[1].replace("_", " ")),
+            *((name, str(value)) for name, value in resolved.personal.items()),
+        ),
+        history=_history(history, resolved),
+        why=judgement.explain,
+        rules=judgement.rules,
+        roles=judgement.roles,
+        quote=_cut(quote),
+        planner=planner,
+        on_yes=f"{title}; {action.guarantee.sentence}; {undone}",
+        on_no=_on_no(action.effect),
+        deadline=rfc3339(deadline),
+        may_lower=action.money_arg is not None,
+        salt=salt,
+    )
+
+
+def _on_no(effect: Effect) -> str:
+    match effect:
+        case Effect.MONEY_OUT | Effect.CREDIT:
+            return "no money moves, and the customer is told that it was declined"
+        case Effect.CANCELLATION | Effect.CHANGE:
+            return "nothing changes, and the customer is told that it was declined"
+        case Effect.MESSAGE:
+            return "the message is not sent"
+
+
+def _history(history: History, resolved: Resolved) -> str:
+    if history.count_30d == 0:
+        return f"none like it in {HISTORY_DAYS} days"
+    total = ""
+    if resolved.amount is not None:
+        total = f", {Money(history.amount_30d_minor, resolved.amount.currency)}"
+    return f"{history.count_30d} like it in {HISTORY_DAYS} days{total}"
+
+
+def _cut(quote: str) -> str:
+    if len(quote) <= QUOTE_CHARS:
+        return quote
+    return f"{quote[:QUOTE_CHARS]} … (+{len(quote) - QUOTE_CHARS:,} characters)"

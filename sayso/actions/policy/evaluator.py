@@ -1,0 +1,325 @@
+"""Judging: a resolved action becomes a snapshot, a judgement and, where people decide, a card."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+import orjson
+
+from sayso.actions.engine.compensation import takes_back
+from sayso.actions.model.action_row import ActionRow, Snapshot
+from sayso.actions.model.definition import Args
+from sayso.actions.model.digest import digest_of, hash_of, resolved_from_json, resolved_json
+from sayso.actions.model.ports import Reach
+from sayso.actions.model.snapshot import Resolved
+from sayso.actions.model.status import Status
+from sayso.actions.policy.base import (
+    HISTORY_DAYS,
+    Approver,
+    History,
+    Judgement,
+    Outcome,
+    Policy,
+    Question,
+)
+from sayso.actions.policy.card import Card, build_card
+from sayso.audit.entry import Json
+from sayso.errors import Code, RefusedError
+from sayso.ids import Entropy, from_micros
+from sayso.store.base import Reader, SqlValue, Transaction, integer
+
+_REMEMBERED = 10_000
+_HISTORY_MICROS = HISTORY_DAYS * 24 * 3600 * 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """The result: the row in its new state, and the card when people have to decide.
+
+    Attributes:
+        row: with status, snapshot, judgement and error set; not stored yet.
+        card: for `pending_approval`, and for a lower amount that needs nobody: what was approved
+            is shown as well, although no digest covers it then.
+        expires_at: microseconds since 1970, where there is a card.
+    """
+
+    row: ActionRow
+    card: Card | None
+    expires_at: int | None
+
+
+class Judge:
+    """Asks the policy about what was found, inside the transaction that stores the answer.
+
+    Args:
+        policy: decides.
+        reach: knows the definitions.
+        approval_time: how long people have to decide.
+        entropy: salts the digests.
+        first_look: after how long a card that nobody decides about is looked at first, when that
+            is before the end of `approval_time`.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        reach: Reach,
+        approval_time: timedelta,
+        entropy: Entropy,
+        first_look: timedelta | None = None,
+    ) -> None:
+        self._entropy = entropy
+        self._policy = policy
+        self._reach = reach
+        # A policy is a pure function of its question, so an unchanged one is not asked twice.
+        self._recent: OrderedDict[str, tuple[object, ...]] = OrderedDict()
+        self._approval_micros = approval_time // timedelta(microseconds=1)
+        first = approval_time if first_look is None else min(first_look, approval_time)
+        self._first_look_micros = first // timedelta(microseconds=1)
+
+    @property
+    def policy_version(self) -> str:
+        """Version of the policy that judges now."""
+        return self._policy.version
+
+    def question(self, reader: Reader, row: ActionRow, resolved: Resolved, now: int) -> Question:
+        """Everything the policy may look at, with the history as this transaction sees it."""
+        return Question(
+            tenant=row.tenant,
+            action=self._reach.action(row.name),
+            subject=row.subject,
+            resolved=resolved,
+            history=_history(reader, row, resolved, now),
+            planner=row.planner,
+            at=from_micros(now),
+            undoes=takes_back(reader, self._reach, row),
+        )
+
+    def ahead(self, tx: Transaction, row: ActionRow, resolved: Resolved, now: int) -> None:
+        """Say that it will be judged next, at this very moment; see `Reader.ahead`."""
+        tx.ahead("action.history", **_history_params(row, resolved, now))
+
+    def permits(
+        self, reader: Reader, row: ActionRow, approvers: Sequence[Approver], now: int
+    ) -> Judgement:
+        """Whether the stored snapshot may run now, with these real approvals."""
+        assert row.snapshot is not None, "only a judged action can be permitted"
+        question = self.question(reader, row, row.snapshot.resolved, now)
+        if not approvers and self._recent.pop(row.snapshot.digest, None) == _circumstances(
+            question
+        ):
+            assert row.judgement is not None
+            return row.judgement
+        return self._policy.permits(question, approvers)
+
+    def judge(
+        self,
+        reader: Reader,
+        row: ActionRow,
+        resolved: Resolved,
+        *,
+        now: int,
+        read_at: int,
+        quote: str,
+        approvers: Sequence[Approver] = (),
+    ) -> Judged:
+        """Judge what was resolved for this revision of the row.
+
+        Args:
+            now: microseconds since 1970.
+            read_at: from before the provider was read.
+            quote: the customer's or caller's words for the card.
+            approvers: people who have said yes to this revision already (an editor).
+        """
+        _check_owner(row, resolved)
+        _check_kept(resolved)
+        question = self.question(reader, row, resolved, now)
+        judgement = self._policy.judge(question)
+        status, error = _status_of(judgement)
+        if approvers and judgement.outcome is Outcome.ASK:
+            given = self._policy.permits(question, approvers)
+            if given.outcome is Outcome.ALLOW:
+                status = Status.APPROVED
+        card: Card | None = None
+        expires_at: int | None = None
+        asked = judgement.outcome is Outcome.ASK
+        if asked or (approvers and status is Status.APPROVED):
+            expires_at = now + self._approval_micros
+            card = build_card(
+                action=question.action,
+                resolved=resolved,
+                judgement=judgement,
+                history=question.history,
+                subject=(row.subject.id, row.subject.assurance.value),
+                planner=row.planner,
+                quote=quote,
+                deadline=expires_at,
+                salt=self._entropy(16).hex(),
+            )
+        bound = (card, expires_at) if asked else (None, None)
+        snapshot = self._snapshot(row, resolved, judgement, *bound, read_at)
+        if judgement.outcome is Outcome.ALLOW:
+            self._remember(snapshot.digest, question)
+        judged = replace(
+            row,
+            status=status,
+            snapshot=snapshot,
+            judgement=judgement,
+            error=error,
+            due_at=_due(status, now + self._first_look_micros, now),
+            updated_at=now,
+        )
+        return Judged(row=judged, card=card, expires_at=expires_at)
+
+    def _remember(self, digest: str, question: Question) -> None:
+        """Keep what an allowed snapshot was judged under, for the claim that mostly follows."""
+        self._recent[digest] = _circumstances(question)
+        while len(self._recent) > _REMEMBERED:
+            self._recent.popitem(last=False)
+
+    def _snapshot(
+        self,
+        row: ActionRow,
+        resolved: Resolved,
+        judgement: Judgement,
+        card: Card | None,
+        expires_at: int | None,
+        read_at: int,
+    ) -> Snapshot:
+        snapshot = Snapshot(
+            resolved=resolved,
+            connector_version=self._reach.version_of(row.name),
+            schema_sha256=schema_hash(self._reach.action(row.name).args),
+            resolved_at=read_at,
+            salt=self._entropy(16).hex(),
+            view_sha256=hash_of({} if card is None else card.to_json()),
+            digest="",
+        )
+        return replace(snapshot, digest=bound_digest(row, snapshot, judgement, expires_at))
+
+
+def judged_data(row: ActionRow) -> dict[str, Json]:
+    """What the log says of an action's judgement."""
+    assert row.judgement is not None, "only of what was judged"
+    return {
+        "outcome": row.judgement.outcome.value,
+        "explain": row.judgement.explain,
+        "policy_version": row.judgement.policy_version,
+        "roles": list[Json](row.judgement.roles),
+    }
+
+
+def bound_digest(
+    row: ActionRow, snapshot: Snapshot, judgement: Judgement, expires_at: int | None
+) -> str:
+    """The digest over everything that is judged, shown and run; made here and checked by it.
+
+    Args:
+        row: with the revision that was judged.
+        expires_at: of the approval; None when nobody is asked.
+    """
+    parts: dict[str, Json] = {
+        "tenant": row.tenant,
+        "run": row.request_id,
+        "step": row.step,
+        "action": row.id,
+        "revision": row.revision,
+        "name": row.name,
+        "connector_version": snapshot.connector_version,
+        "schema_sha256": snapshot.schema_sha256,
+        "subject": row.subject.id,
+        "assurance": row.subject.assurance.value,
+        "resolved": resolved_json(snapshot.resolved),
+        "policy_version": judgement.policy_version,
+        "roles": list(judgement.roles),
+        "expires_at": expires_at,
+        "view_sha256": snapshot.view_sha256,
+        "salt": snapshot.salt,
+    }
+    if row.undoes is not None:
+        parts["undoes"] = row.undoes
+    return digest_of(parts)
+
+
+@functools.lru_cache(maxsize=512)
+def schema_hash(args: type[Args]) -> str:
+    """SHA-256 of the arguments' JSON schema: a changed operation makes approvals stale (SE-19)."""
+    encoded = orjson.dumps(args.model_json_schema(), option=orjson.OPT_SORT_KEYS)
+    return hashlib.sha256(encoded).hexdigest()
+
+
+def _circumstances(question: Question) -> tuple[object, ...]:
+    """The parts of a question that are not in the snapshot's digest."""
+    return (
+        question.history,
+        question.planner,
+        question.undoes,
+        question.at.replace(minute=0, second=0, microsecond=0),
+    )
+
+
+def _check_owner(row: ActionRow, resolved: Resolved) -> None:
+    # INVARIANT: whatever a connector or a policy says, nothing of another customer is judged.
+    if resolved.owner != row.subject.id:
+        raise RefusedError(
+            Code.NOT_OWNER,
+            "that does not belong to this customer",
+            next_step="check the customer and the object",
+            detail=f"owner proof: {resolved.owner_proof}",
+        )
+
+
+def _check_kept(resolved: Resolved) -> None:
+    # INVARIANT: what is judged is what is stored, or the claim could not tell it from tampering.
+    stored = resolved_json(resolved)
+    if resolved_json(resolved_from_json(stored)) != stored:
+        raise RefusedError(
+            Code.INVALID_INPUT,
+            "the connector resolved a value that cannot be kept",
+            next_step="have it give texts, whole numbers, booleans and money only",
+        )
+
+
+def _status_of(judgement: Judgement) -> tuple[Status, dict[str, str] | None]:
+    match judgement.outcome:
+        case Outcome.ALLOW:
+            return Status.APPROVED, None
+        case Outcome.ASK:
+            return Status.PENDING_APPROVAL, None
+        case Outcome.DENY:
+            error = {"code": Code.POLICY_DENIED.value, "message": judgement.explain}
+            return Status.REFUSED, error
+
+
+def _due(status: Status, first_look_at: int, now: int) -> int | None:
+    match status:
+        case Status.PENDING_APPROVAL:
+            return first_look_at
+        case Status.APPROVED:
+            return now
+        case _:
+            return None
+
+
+def _history_params(row: ActionRow, resolved: Resolved, now: int) -> dict[str, SqlValue]:
+    return {
+        "tenant": row.tenant,
+        "subject_id": row.subject.id,
+        "name": row.name,
+        "currency": None if resolved.amount is None else resolved.amount.currency,
+        "since": now - _HISTORY_MICROS,
+        "but": row.id,
+    }
+
+
+def _history(reader: Reader, row: ActionRow, resolved: Resolved, now: int) -> History:
+    found = reader.one("action.history", **_history_params(row, resolved, now))
+    assert found is not None, "an aggregate always has a row"
+    return History(
+        count_30d=integer(found, "count"), amount_30d_minor=integer(found, "amount_minor")
+    )

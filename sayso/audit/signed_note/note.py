@@ -1,0 +1,411 @@
+"""Signed checkpoints: who says how long the log is, and what stands in it.
+
+C2SP signed notes with tlog-checkpoint text. A parser here accepts exactly what the writer writes:
+it builds the note again from what it understood and compares the bytes, because a lenient parser
+lets somebody change a note without changing its meaning.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NoReturn, Protocol, Self
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from sayso.audit.signed_note.base64_strict import decode64, encode64
+from sayso.audit.signed_note.keytext import (
+    KEY_NAME,
+    key_id_of,
+    read_skey,
+    read_vkey,
+    skey_of,
+    vkey_of,
+)
+from sayso.audit.tree.merkle import HASH_BYTES
+from sayso.errors import Code, ConfigError, IntegrityError
+
+ED25519 = 1
+"""SOURCE: c2sp.org/signed-note: signature type 0x01."""
+
+_TYPED_BYTES = 33  # the type, and a public key or a seed
+
+MAX_NOTE_BYTES = 16 * 1024
+MAX_SIGNATURES = 16
+
+_SIGNATURE_START = "— "
+_SIZE = re.compile(r"0|[1-9][0-9]{0,15}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """How long a log is, and its root at that length.
+
+    Attributes:
+        origin: which log: `<deployment>/<tenant>`.
+        size: the number of entries.
+        root: the Merkle root over them, 32 bytes.
+
+    Source: c2sp.org/tlog-checkpoint, without extension lines.
+    """
+
+    origin: str
+    size: int
+    root: bytes
+
+    def text(self) -> str:
+        """The three lines that are signed, each ending in a line feed."""
+        return f"{self.origin}\n{self.size}\n{encode64(self.root)}\n"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read the text of a checkpoint.
+
+        Raises:
+            IntegrityError: `tampered`, when it is not exactly what `text` writes.
+        """
+        lines = text.split("\n")
+        if len(lines) != 4 or not KEY_NAME.fullmatch(lines[0]) or not _SIZE.fullmatch(lines[1]):
+            _malformed("the checkpoint's lines")
+        root = _decode(lines[2])
+        checkpoint = cls(origin=lines[0], size=int(lines[1]), root=root)
+        if len(root) != HASH_BYTES or checkpoint.text() != text:
+            _malformed("the checkpoint's root or end")
+        return checkpoint
+
+
+class Signer(Protocol):
+    """Whoever holds a signing key: a file, an environment variable, later a KMS."""
+
+    @property
+    def vkey(self) -> str:
+        """The public key as C2SP writes it: `name+keyid+base64(0x01 || public key)`."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """The key's name: the log's origin, or the witness's name."""
+        ...
+
+    @property
+    def key_id(self) -> bytes:
+        """The four bytes that tell keys of one name apart."""
+        ...
+
+    def sign(self, message: bytes) -> bytes:
+        """The signature over the message, without the key id."""
+        ...
+
+
+class Ed25519Signer:
+    """A signer with its Ed25519 key in memory.
+
+    Args:
+        name: the key's name; no blanks and no plus sign.
+        private_key: the key; kept, so that signing costs no parsing.
+
+    Raises:
+        ConfigError: `invalid_setting`, when the name cannot stand in a note.
+    """
+
+    def __init__(self, name: str, private_key: Ed25519PrivateKey) -> None:
+        if not KEY_NAME.fullmatch(name):
+            raise ConfigError(
+                Code.INVALID_SETTING,
+                f"`{name[:40]}` cannot be the name of a signing key",
+                next_step="use a name without blanks and plus signs",
+            )
+        public = bytes([ED25519]) + private_key.public_key().public_bytes_raw()
+        self._name = name
+        self._private_key = private_key
+        self._key_id = key_id_of(name, public)
+        self._vkey = vkey_of(name, public)
+
+    @classmethod
+    def generate(cls, name: str) -> Self:
+        """A signer with a new key from the system's random source."""
+        return cls(name, Ed25519PrivateKey.generate())
+
+    @classmethod
+    def from_text(cls, skey: str) -> Self:
+        """A signer from `PRIVATE+KEY+name+keyid+base64(0x01 || seed)`.
+
+        Args:
+            skey: the text of `to_text`; one line feed at the end is allowed, as files have it.
+
+        Raises:
+            ConfigError: `invalid_setting`, when it is no such key. The message holds no part of it.
+        """
+        written = skey.removesuffix("\n")
+        name, secret = read_skey(written) or ("", b"")
+        if len(secret) == _TYPED_BYTES and secret[0] == ED25519:
+            signer = cls(name, Ed25519PrivateKey.from_private_bytes(secret[1:]))
+            if signer.to_text() == written:
+                return signer
+        raise ConfigError(
+            Code.INVALID_SETTING,
+            "that is no signing key",
+            next_step="use the text that was stored when the key was made",
+        )
+
+    def named(self, name: str) -> Ed25519Signer:
+        """The same key under another name: one key signs the logs of all tenants."""
+        return Ed25519Signer(name, self._private_key)
+
+    def to_text(self) -> str:
+        """The secret key as C2SP writes it, for a file that only its owner can read."""
+        seed = self._private_key.private_bytes_raw()
+        return skey_of(self._name, self._key_id, bytes([ED25519]) + seed)
+
+    def __repr__(self) -> str:
+        return f"Ed25519Signer({self._vkey!r})"
+
+    @property
+    def vkey(self) -> str:
+        """The public key as C2SP writes it."""
+        return self._vkey
+
+    @property
+    def name(self) -> str:
+        """The key's name."""
+        return self._name
+
+    @property
+    def key_id(self) -> bytes:
+        """The four bytes that tell keys of one name apart."""
+        return self._key_id
+
+    def sign(self, message: bytes) -> bytes:
+        """The Ed25519 signature, 64 bytes."""
+        return self._private_key.sign(message)
+
+
+class NoteKey(Protocol):
+    """A public key of any kind that can judge signature lines of a note."""
+
+    @property
+    def vkey(self) -> str:
+        """The key as C2SP writes it."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """The key's name."""
+        ...
+
+    @property
+    def key_id(self) -> bytes:
+        """The four bytes that tell keys of one name apart."""
+        ...
+
+    def accepts(self, message: bytes, signature: bytes) -> bool:
+        """Whether this key made the signature over exactly this message."""
+        ...
+
+
+class Verifier:
+    """A public key that can judge the signatures of one signer."""
+
+    def __init__(self, name: str, public_key: bytes) -> None:
+        """Args: the key's name, and 32 bytes of Ed25519 public key."""
+        self._name = name
+        self._key = Ed25519PublicKey.from_public_bytes(public_key)
+        typed = bytes([ED25519]) + public_key
+        self._key_id = key_id_of(name, typed)
+        self._vkey = vkey_of(name, typed)
+
+    @classmethod
+    def parse(cls, vkey: str) -> Self:
+        """Read `name+keyid+base64(0x01 || public key)`.
+
+        Raises:
+            IntegrityError: `key_mismatch`, when it is no Ed25519 vkey, or its id is not its own.
+        """
+        name, public = read_vkey(vkey) or ("", b"")
+        if len(public) != _TYPED_BYTES or public[0] != ED25519:
+            raise IntegrityError(
+                Code.KEY_MISMATCH,
+                f"`{vkey[:60]}` is no public key of a log",
+                next_step="copy the whole line, `name+id+key`, without blanks",
+            )
+        return cls(name, public[1:])
+
+    def named(self, name: str) -> Verifier:
+        """The same key under another name."""
+        return Verifier(name, self._key.public_bytes_raw())
+
+    @property
+    def vkey(self) -> str:
+        """The key as C2SP writes it."""
+        return self._vkey
+
+    @property
+    def name(self) -> str:
+        """The key's name."""
+        return self._name
+
+    @property
+    def key_id(self) -> bytes:
+        """The four bytes that tell keys of one name apart."""
+        return self._key_id
+
+    def accepts(self, message: bytes, signature: bytes) -> bool:
+        """Whether this key made the signature over exactly this message."""
+        try:
+            self._key.verify(signature, message)
+        except InvalidSignature:
+            return False
+        return True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignatureLine:
+    """One signature as it stands in a note, not yet judged.
+
+    Attributes:
+        name: whose it says it is.
+        key_id: four bytes.
+        signature: the rest.
+    """
+
+    name: str
+    key_id: bytes
+    signature: bytes
+
+    def text(self) -> str:
+        """The line, ending in a line feed."""
+        return f"{_SIGNATURE_START}{self.name} {encode64(self.key_id + self.signature)}\n"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenedNote:
+    """A note of which at least one signature was accepted.
+
+    Attributes:
+        text: what was signed, ending in a line feed.
+        verified_by: the keys whose signature was accepted, in the order of the note.
+    """
+
+    text: str
+    verified_by: tuple[NoteKey, ...]
+
+
+def sign_note(text: str, signers: Sequence[Signer]) -> str:
+    """The signed note: the text, a blank line, one line for each signer.
+
+    Args:
+        text: ends in a line feed.
+    """
+    message = text.encode()
+    lines = [
+        SignatureLine(name=signer.name, key_id=signer.key_id, signature=signer.sign(message)).text()
+        for signer in signers
+    ]
+    return f"{text}\n{''.join(lines)}"
+
+
+def sign_checkpoint(checkpoint: Checkpoint, *signers: Signer) -> str:
+    """The checkpoint as a signed note."""
+    return sign_note(checkpoint.text(), signers)
+
+
+def parse_note(note: str | bytes) -> tuple[str, tuple[SignatureLine, ...]]:
+    """Split a note into its text and its signatures, which are not judged here.
+
+    Raises:
+        IntegrityError: `tampered`, when it is not exactly what `sign_note` writes, or has two
+            signatures of one key.
+    """
+    if len(note) > MAX_NOTE_BYTES:
+        _malformed("its length")
+    try:
+        whole = note.decode() if isinstance(note, bytes) else note
+    except UnicodeDecodeError:
+        _malformed("its encoding")
+    text, blank, tail = whole.rpartition("\n\n")
+    lines = tail.split("\n")
+    if not blank or not text or lines.pop() != "" or not 0 < len(lines) <= MAX_SIGNATURES:
+        _malformed("its lines")
+    text += "\n"
+    if any(char < " " and char != "\n" for char in text):
+        _malformed("a control character")
+    signatures = tuple(map(_parse_signature, lines))
+    if len({(line.name, line.key_id) for line in signatures}) != len(signatures):
+        _malformed("two signatures of one key")
+    # INVARIANT: one meaning has one form, so that no byte can change unnoticed.
+    if f"{text}\n{''.join(line.text() for line in signatures)}" != whole:
+        _malformed("its form")
+    return text, signatures
+
+
+def _parse_signature(line: str) -> SignatureLine:
+    name, blank, encoded = line.removeprefix(_SIGNATURE_START).partition(" ")
+    if not line.startswith(_SIGNATURE_START) or not blank or not KEY_NAME.fullmatch(name):
+        _malformed("a signature line")
+    decoded = _decode(encoded)
+    if len(decoded) < 5:
+        _malformed("a signature")
+    return SignatureLine(name=name, key_id=decoded[:4], signature=decoded[4:])
+
+
+def open_note(note: str | bytes, verifiers: Iterable[NoteKey]) -> OpenedNote:
+    """The text of a note that at least one of the keys signed.
+
+    Signatures of other keys are passed over, since witnesses add theirs.
+
+    Raises:
+        IntegrityError: `tampered` when it is no note; `bad_signature` when one of the keys did not
+            make the signature that carries its name and id; `key_mismatch` when none of the keys
+            signed it.
+
+    Source: c2sp.org/signed-note.
+    """
+    text, signatures = parse_note(note)
+    known: dict[tuple[str, bytes], NoteKey] = {}
+    for verifier in verifiers:
+        other = known.setdefault((verifier.name, verifier.key_id), verifier)
+        if other.vkey != verifier.vkey:
+            # NOTE: ids have 32 bits, so somebody can make a second key with the same id.
+            raise IntegrityError(
+                Code.KEY_MISMATCH, f"two different keys have the name and id of `{other.vkey}`"
+            )
+    message = text.encode()
+    accepted: list[NoteKey] = []
+    for line in signatures:
+        key = known.get((line.name, line.key_id))
+        if key is None:
+            continue
+        if not key.accepts(message, line.signature):
+            raise IntegrityError(
+                Code.BAD_SIGNATURE, f"the signature of `{line.name[:80]}` does not fit the note"
+            )
+        accepted.append(key)
+    if not accepted:
+        raise IntegrityError(
+            Code.KEY_MISMATCH,
+            "no known key signed the note",
+            next_step="check the public key, and whose log this is",
+        )
+    return OpenedNote(text=text, verified_by=tuple(accepted))
+
+
+def open_checkpoint(note: str | bytes, verifiers: Iterable[NoteKey]) -> Checkpoint:
+    """The checkpoint of a note that at least one of the keys signed.
+
+    Raises:
+        IntegrityError: as `open_note`; `tampered` also when the text is no checkpoint.
+    """
+    return Checkpoint.parse(open_note(note, verifiers).text)
+
+
+def _decode(text: str) -> bytes:
+    decoded = decode64(text)
+    if decoded is None:
+        _malformed("its base64")
+    return decoded
+
+
+def _malformed(what: str) -> NoReturn:
+    raise IntegrityError(Code.TAMPERED, f"that is no signed checkpoint, by {what}")

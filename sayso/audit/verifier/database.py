@@ -1,0 +1,317 @@
+"""Reads the logs of an SQLite database for the verifier: read-only, in one snapshot.
+
+The file may have been made by the person who is being checked. So nothing of it is executed:
+no trigger can run, views are not read, and generated columns are compared, never relied upon.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from functools import partial
+from itertools import chain
+from pathlib import Path
+
+from sayso.audit.log_of_logs import LOGS, EnteredHead, read_entered
+from sayso.audit.segments.sealed import SealedSegment, parse_sealed
+from sayso.audit.signed_note.timestamps import StampedNote
+from sayso.audit.signing.keys import ListedKey
+from sayso.audit.verifier.checks import Head, LogSource
+from sayso.audit.verifier.medium import connect_read_only
+from sayso.audit.verifier.replay import TABLES
+from sayso.audit.verifier.state_checks import StateRow
+from sayso.audit.verifier.stored_rows import PROJECTIONS, StoredRow
+from sayso.audit.verifier.walk import Row, in_pages
+from sayso.errors import Code, IntegrityError
+
+_NEEDED = {"meta", "log_entry", "log_head", "log_key"}
+_BESIDE = {"log_segment", "log_timestamp", "publication", "subject", "erasure", *TABLES}
+_STATE = ("action", "approval")
+# The file's maker chooses how long a value is, also one that SQLite computes: a few bytes of schema
+# can stand for gigabytes. An entry and the columns beside it have less than twice 64 KiB.
+_MAX_ENTRY_BYTES = 256 * 1024
+_MAX_ROW_BYTES = 16 * 1024 * 1024
+
+_PLAIN = {"id", "tenant", "seq", "body"}
+
+# SOURCE: SQLite documentation, pragma table_xinfo: 2 virtual, 3 stored.
+_VIRTUAL = 2
+
+# One probe per tenant instead of a scan over all rows.
+_TENANTS = """
+    select tenant from (with recursive own(tenant) as (
+        select min({home}) from {table}
+        union all
+        select (select min({home}) from {table} where {home} > own.tenant) from own
+        where own.tenant is not null
+    )
+    select tenant from own where tenant is not null)
+"""
+_ROWS = """
+select seq, cast(body as blob){columns} from log_entry where tenant = ? order by seq
+"""
+_STATE_ROWS = "select id, status, last_seq from {table} where tenant = ? order by id"
+_WITNESSED = (
+    "select substr(cast(note as blob), 1, 16385) from publication where tenant = ? order by place"
+)
+_STAMPED = """
+select substr(cast(note as blob), 1, 16385), substr(token, 1, 65537) from log_timestamp
+where tenant = ? order by size, place
+"""
+_ENTERED = "select cast(body as blob) from log_entry where tenant = ? order by seq"
+_WHOLE = "select r.*{more} from {table} r{joins} where r.{home} = ?"
+_SUBJECT = """
+    left join subject s on s.tenant = r.{home} and s.id = r.{column}
+    left join erasure e on e.tenant = r.{home} and e.subject_id = r.{column}
+"""
+_OF_SUBJECT = ", s.key as subject_key, e.pseudonym as erasing_as"
+_SUBJECT_IN = {"action": "subject_id", "request": "subject_id", "stop": "target"}
+_CARD = """
+    left join approval p on p.tenant = r.tenant and p.action_id = r.id
+"""
+_OF_CARD = """, p.view as card, p.digest as card_digest, p.expires_at as card_expires_at,
+    p.erased_seq as card_erased_seq
+"""
+_SEGMENTS = """
+select first, count, root, tile, rotations, file, bytes, sha256, sealed_seq, pruned_to
+from log_segment where tenant = ? order by first
+"""
+_BODY = "select cast(body as blob) from log_entry where tenant = ? and seq = ?"
+
+
+class LogDatabase:
+    """An open snapshot of a database with logs. Made by `open_database`.
+
+    Every method raises `sqlite3.Error` when the file is damaged.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        # NOTE: SQLite finds a table by its name in any case, so `ACTION` is `action` to everybody.
+        kinds = {
+            str(name).lower(): kind
+            for schema, name, kind, *_ in connection.execute("pragma table_list")
+            if schema == "main"
+        }
+        tables = {name for name, kind in kinds.items() if kind == "table"}
+        self.replaced = sorted((kinds.keys() - tables) & _BESIDE)
+        if not tables >= _NEEDED:
+            raise IntegrityError(
+                Code.NOT_A_STORE,
+                "the database holds no audit log",
+                next_step="give the path of a Sayso database or of an exported bundle",
+            )
+        self._tables = tables
+        self._entered: dict[str, tuple[EnteredHead, ...]] | None = None
+        row = connection.execute("select value from meta where key = 'deployment'").fetchone()
+        self.deployment = str(row[0]) if row else ""
+
+    def tenants(self) -> list[str]:
+        """Every tenant that has entries, a head or a key, or a row that entries should tell of."""
+        read = [
+            "log_entry",
+            "log_head",
+            "log_key",
+            *(name for name in TABLES if name in self._tables),
+        ]
+        statement = " union ".join(
+            _TENANTS.format(table=name, home=_home_of(name)) for name in read
+        )
+        return [str(tenant) for (tenant,) in self._connection.execute(f"{statement} order by 1")]
+
+    def entered(self) -> dict[str, tuple[EnteredHead, ...]]:
+        """The heads that the log of logs has, by tenant."""
+        if self._entered is None:
+            rows = self._connection.execute(_ENTERED, (LOGS,))
+            self._entered = read_entered(row[0] for row in rows if isinstance(row[0], bytes))
+        return self._entered
+
+    def faults(self) -> list[str]:
+        """What SQLite itself finds inconsistent, such as an index that hides a row. Slow."""
+        found = [str(line) for (line,) in self._connection.execute("pragma integrity_check(10)")]
+        return [] if found == ["ok"] else found
+
+    def log(self, tenant: str, *, deep: bool) -> LogSource:
+        """The log of a tenant.
+
+        Args:
+            deep: whether to read the virtual columns too, which SQLite computes from the body.
+        """
+        columns = self._projected(deep=deep)
+        chosen = "".join(f', "{name}"' for name in columns)
+        head = self._connection.execute(
+            "select size, frontier, cast(note as blob) from log_head where tenant = ?", (tenant,)
+        ).fetchone()
+        keys = self._connection.execute(
+            "select vkey, from_size, to_size from log_key where tenant = ? order by from_size",
+            (tenant,),
+        )
+        return LogSource(
+            tenant=tenant,
+            origin=f"{self.deployment}/{tenant}",
+            head=_head(head) if head else None,
+            keys=tuple(
+                ListedKey(
+                    vkey=str(vkey),
+                    from_size=_size(from_size),
+                    to_size=None if to_size is None else _size(to_size),
+                )
+                for vkey, from_size, to_size in keys
+            ),
+            pages=in_pages(self._rows(_ROWS.format(columns=chosen), tenant)),
+            columns=columns,
+            state=self._state(tenant),
+            stored=self._stored(tenant) if deep else None,
+            entered=self.entered().get(tenant, ()),
+            witnessed=self._witnessed(tenant),
+            stamped=self._stamped(tenant),
+            body_at=partial(self._body_at, tenant),
+            sealed=self._sealed(tenant),
+        )
+
+    def _sealed(self, tenant: str) -> tuple[SealedSegment | None, ...]:
+        if "log_segment" not in self._tables:
+            return ()
+        names = (
+            "first count root tile rotations file length sha256_hex sealed_seq pruned_to".split()
+        )
+        rows = self._connection.execute(_SEGMENTS, (tenant,))
+        return tuple(parse_sealed(**dict(zip(names, row, strict=True))) for row in rows)
+
+    def _witnessed(self, tenant: str) -> tuple[bytes, ...]:
+        """The notes with cosignatures that publishing left; each counts by those alone."""
+        if "publication" not in self._tables:
+            return ()
+        rows = self._connection.execute(_WITNESSED, (tenant,))
+        return tuple(note for (note,) in rows if isinstance(note, bytes))
+
+    def _stamped(self, tenant: str) -> Iterator[StampedNote]:
+        """The heads with time stamps that publishing left; what is none counts as a broken one."""
+        if "log_timestamp" not in self._tables:
+            return
+        for note, token in self._connection.execute(_STAMPED, (tenant,)):
+            yield StampedNote(
+                note=note if isinstance(note, bytes) else b"",
+                token=token if isinstance(token, bytes) else b"",
+            )
+
+    def uncovered(self) -> list[str]:
+        """Columns beside the bodies that no entry says anything about."""
+        names = {name for name, _ in self._columns()}
+        return sorted(names - _PLAIN - PROJECTIONS.keys())
+
+    def _columns(self) -> list[tuple[str, int]]:
+        rows = self._connection.execute("pragma table_xinfo(log_entry)")
+        return [(str(row[1]).lower(), int(row[6])) for row in rows]
+
+    def _projected(self, *, deep: bool) -> tuple[str, ...]:
+        return tuple(
+            name
+            for name, hidden in self._columns()
+            if name in PROJECTIONS and (deep or hidden != _VIRTUAL)
+        )
+
+    def _rows(self, statement: str, tenant: str) -> Iterator[Row]:
+        # Asked when the first row is wanted, and no generator of ours stands between the rows.
+        asked = (self._reading(_MAX_ENTRY_BYTES, statement, tenant) for _ in range(1))
+        return chain.from_iterable(asked)
+
+    def _reading(self, most: int, statement: str, tenant: str) -> sqlite3.Cursor:
+        """Ask something whose answer may be long; from here on, no value has more bytes."""
+        self._connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, most)
+        return self._connection.execute(statement, (tenant,))
+
+    def _state(self, tenant: str) -> dict[str, Iterator[StateRow]]:
+        # A table that is not there has no rows: what the entries say of them is found missing.
+        tables = [table for table in _STATE if table in self._tables]
+        return {table: self._state_rows(table, tenant) for table in tables}
+
+    def _state_rows(self, table: str, tenant: str) -> Iterator[StateRow]:
+        rows = self._reading(_MAX_ROW_BYTES, _STATE_ROWS.format(table=table), tenant)
+        for name, status, last_seq in rows:
+            yield str(name), status, last_seq
+
+    def _stored(self, tenant: str) -> dict[str, Iterator[StoredRow]]:
+        """Whole rows, with as much beside them as the database has."""
+        found: dict[str, Iterator[StoredRow]] = {table: iter(()) for table in TABLES}
+        for table in (table for table in TABLES if table in self._tables):
+            home = _home_of(table)
+            more = joins = ""
+            if table in _SUBJECT_IN and self._tables >= {"subject", "erasure"}:
+                more += _OF_SUBJECT
+                joins += _SUBJECT.format(home=home, column=_SUBJECT_IN[table])
+            if table == "action" and "view" in self._columns_of("approval"):
+                more += _OF_CARD
+                joins += _CARD
+            statement = _WHOLE.format(more=more, table=table, joins=joins, home=home)
+            found[table] = self._whole_rows(statement, tenant)
+        return found
+
+    def _columns_of(self, table: str) -> set[str]:
+        rows = self._connection.execute(f"pragma table_info({table})")
+        return {str(row[1]).lower() for row in rows}
+
+    def _whole_rows(self, statement: str, tenant: str) -> Iterator[StoredRow]:
+        found = self._reading(_MAX_ROW_BYTES, statement, tenant)
+        columns = [str(column[0]).lower() for column in found.description]
+        for row in found:
+            yield dict(zip(columns, row, strict=True))
+
+    def _body_at(self, tenant: str, seq: object) -> bytes | None:
+        if type(seq) is not int:
+            return None
+        row = self._connection.execute(_BODY, (tenant, seq)).fetchone()
+        return row[0] if row and isinstance(row[0], bytes) else None
+
+
+def _home_of(table: str) -> str:
+    """The column that says whose rows those of a table are."""
+    return "home" if table == "stop" else "tenant"
+
+
+def _head(row: tuple[object, ...]) -> Head:
+    size, frontier, note = row
+    return Head(
+        note=note if isinstance(note, bytes) else b"",
+        size=_size(size),
+        frontier=frontier if isinstance(frontier, bytes) else b"\x00",
+    )
+
+
+def _size(value: object) -> int:
+    # A value of another type is there only when the table was exchanged; -1 agrees with nothing.
+    return value if isinstance(value, int) else -1
+
+
+@contextmanager
+def open_database(path: Path) -> Generator[LogDatabase]:
+    """Open a database read-only; everything read inside is one snapshot.
+
+    Raises:
+        IntegrityError: `not_a_store`, when it cannot be opened or holds no audit log, or when
+            somebody wrote to it though it lies where nothing can be written.
+        sqlite3.Error: when the file is damaged.
+    """
+    connection, still = connect_read_only(path, _guard_connection)
+    try:
+        connection.execute("begin")
+        yield LogDatabase(connection)
+        if still is not None:
+            still.check()
+    finally:
+        connection.close()
+
+
+def _guard_connection(connection: sqlite3.Connection) -> None:
+    """Before anything is read of the file."""
+    connection.text_factory = _lenient_text
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MAX_ENTRY_BYTES)
+    connection.execute("pragma query_only = on")
+    connection.execute("pragma trusted_schema = off")
+    connection.execute("pragma cell_size_check = on")
+
+
+def _lenient_text(encoded: bytes) -> str:
+    # Bytes that are no text become a text that agrees with nothing, instead of stopping the walk.
+    return encoded.decode("utf-8", "replace")

@@ -1,0 +1,197 @@
+"""Rows that are rebuilt from the log, in memory that does not grow with it, and compared."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Mapping
+from typing import cast
+
+import orjson
+
+from sayso.audit.verifier.replay import (
+    BEGUN,
+    SEQ,
+    TABLES,
+    UNSAID,
+    Fields,
+    State,
+    add,
+    said_by,
+    without_beginning,
+)
+from sayso.audit.verifier.scratch import open_scratch
+from sayso.audit.verifier.stored_rows import StoredRow, binding_fault, name_of, said_in
+from sayso.audit.verifier.verification import Check, Damage, Findings
+
+_ERASING = {"subject.erasing", "retention.swept"}
+"""With which entries rows lose their personal part; what one says is kept under its index."""
+_COUNTED = {"action": "actions", "request": "requests"}
+"""Of which rows `retention.swept` says how many lost it, and by which name."""
+_KEPT = 5_000
+"""Rows in memory; the entries about one mostly stand close together, so few are kept in parts."""
+
+_PARTS = "create table part (place text, name text, state blob)"
+_INDEX = "create index part_of on part (place, name)"
+_STATED = "create table stated (place text, name text, primary key (place, name)) without rowid"
+_OF = "select state from part where place = ? and name = ? order by rowid"
+_UNSTATED = """
+select place, name, max(rowid) from part
+where (place, name) not in (select place, name from stated) group by place, name order by 3
+"""
+_STATE = "select state from part where rowid = ?"
+_NOTHING: Mapping[object, int] = {}
+
+
+class Rebuilt:
+    """What the entries that were read so far say of the rows.
+
+    Most of it is kept in a temporary file, which SQLite makes and removes.
+    """
+
+    def __init__(self) -> None:
+        self._recent: dict[tuple[str, str], State] = {}
+        self._file: sqlite3.Connection | None = None
+
+    def note(self, fields: Fields, seq: int) -> None:
+        """Take in the next entry of the log."""
+        for table, name, state in said_by(fields, seq):
+            known = self._recent.setdefault((table, name), state)
+            if known is not state:
+                add(table, known, state)
+        if str(fields.get("kind")) in _ERASING:
+            data = fields.get("data")
+            said = cast("Fields", data) if isinstance(data, dict) else {}
+            counts = {table: said.get(name) for table, name in _COUNTED.items()}
+            self._recent["erasing", str(seq)] = {"subject": fields.get("subject"), **counts}
+
+    def spill_if_many(self) -> None:
+        """Move what is in memory to the file, if it is much; for the end of each batch."""
+        if len(self._recent) > _KEPT:
+            self._spill()
+
+    def compare(
+        self,
+        stored: Mapping[str, Iterable[StoredRow]],
+        findings: Findings,
+        *,
+        unread: bool = False,
+        pruned: Mapping[object, int] = _NOTHING,
+    ) -> int:
+        """Compare the rows of a database with those that the log gives; once, at the end.
+
+        Args:
+            unread: whether entries at the beginning were taken by their hashes only: of a row that
+                began there only what later entries say is compared.
+            pruned: for each entry about pruning, the lowest index that was left; rows whose last
+                entry went point at it.
+
+        Returns:
+            How many rows were compared.
+        """
+        file = self._spill()
+        file.execute(_INDEX)
+        file.execute(_STATED)
+        compared = 0
+        marked: dict[tuple[str, object], int] = {}
+        for table in (table for table in TABLES if table in stored):
+            for row in stored[table]:
+                rebuilt = self._rebuilt(file, table, name_of(table, row))
+                if rebuilt is None and unread:
+                    continue
+                if rebuilt is not None:
+                    if unread and not rebuilt[BEGUN]:
+                        rebuilt = without_beginning(table, rebuilt)
+                    if cast("int", rebuilt[SEQ]) < pruned.get(row.get("last_seq"), 0):
+                        rebuilt["last_seq"] = row.get("last_seq")
+                compared += 1
+                _judge(table, row, rebuilt, findings)
+                if not unread:
+                    _judge_erased(file, table, row, marked, findings)
+        hidden: set[str] = set()
+        for place, name, last in file.execute(_UNSTATED):
+            if place == "erasing":
+                continue
+            if place not in stored:
+                hidden.add(str(place))
+            elif place != "action":  # a missing action is found by its last entry already
+                state = orjson.loads(file.execute(_STATE, (last,)).fetchone()[0])
+                message = f"the {place} `{name[:120]}` has entries and no row"
+                findings.add(Check.STATE_REBUILT, Damage.STATE_DISAGREES, message, state[SEQ])
+        findings.warnings.extend(
+            f"there are entries about rows of `{table}`, which cannot be read here"
+            for table in sorted(hidden)
+        )
+        return compared
+
+    def _rebuilt(self, file: sqlite3.Connection, table: str, name: str) -> State | None:
+        file.execute("insert or ignore into stated values (?, ?)", (table, name))
+        found: State | None = None
+        for (part,) in file.execute(_OF, (table, name)):
+            state = cast("State", orjson.loads(part))
+            if found is None:
+                found = state
+            else:
+                add(table, found, state)
+        return found
+
+    def _spill(self) -> sqlite3.Connection:
+        if self._file is None:
+            self._file = open_scratch(self, _PARTS)
+        rows = ((table, name, orjson.dumps(state)) for (table, name), state in self._recent.items())
+        self._file.executemany("insert into part values (?, ?, ?)", rows)
+        self._recent.clear()
+        return self._file
+
+
+def _judge(table: str, row: StoredRow, rebuilt: State | None, findings: Findings) -> None:
+    name = name_of(table, row)
+    if rebuilt is None:
+        message = f"the {table} `{name[:120]}` stands in no entry"
+        findings.add(Check.STATE_REBUILT, Damage.STATE_DISAGREES, message)
+        return
+    seq = cast("int", rebuilt[SEQ])
+    own = said_in(table, row)
+    wrong = [
+        column
+        for column, value in rebuilt.items()
+        if column in own and value != UNSAID and own[column] != value
+    ]
+    # The status and the last entry of these are judged by themselves.
+    known = {"status", "last_seq"} if table in {"action", "approval"} else set[str]()
+    if columns := sorted(set(wrong) - known):
+        listed = ", ".join(f"`{column}`" for column in columns)
+        message = f"the {table} `{name[:120]}` is not what its entries say: {listed}"
+        findings.add(Check.STATE_REBUILT, Damage.STATE_DISAGREES, message, seq)
+        return
+    fault = binding_fault(row, rebuilt) if table == "action" and not wrong else None
+    if fault is not None:
+        message = fault.format(name[:64])
+        findings.add(Check.STATE_BOUND, Damage.STATE_DISAGREES, message, seq)
+
+
+def _judge_erased(
+    file: sqlite3.Connection,
+    table: str,
+    row: StoredRow,
+    marked: dict[tuple[str, object], int],
+    findings: Findings,
+) -> None:
+    """Whether a row that says that it was erased was: by an entry about its subject, or a sweep.
+
+    Args:
+        marked: how many rows of a table named a sweep so far; more than it swept is too many.
+    """
+    seq = row.get("erased_seq")
+    if seq is None:
+        return
+    found = file.execute(_OF, ("erasing", str(seq))).fetchone()
+    said = cast("State", orjson.loads(found[0])) if found is not None else {}
+    about, own = said.get("subject"), said_in(table, row).get("subject")
+    fits = found is not None and (about is None or own is None or own == about)
+    if fits and about is None and table in _COUNTED:
+        marked[table, seq] = marked.get((table, seq), 0) + 1
+        swept = said.get(table)
+        fits = isinstance(swept, int) and marked[table, seq] <= swept
+    if not fits:
+        message = f"the {table} `{name_of(table, row)[:120]}` was erased by no entry"
+        findings.add(Check.STATE_ERASED, Damage.STATE_DISAGREES, message)

@@ -1,0 +1,31 @@
+"""A stateful, Stripe-compatible provider on loopback, for demos, crash tests and your own tests.
+
+    with Sandbox.start(seed="demo") as sandbox:
+        client = stripe.StripeClient(sandbox.api_key, base_addresses={"api": sandbox.url})
+        client.v1.refunds.create({"charge": "ch_demo_ana_1"})
+        assert sandbox.books().money_out == {"usd": 12900}
+
+It keeps books of what really happened, which is what "exactly once" is judged by, and it misbehaves
+on request (`Fault`). docs/sandbox.md says what it does not do.
+"""
+
+from sayso.sandbox.control import SandboxControl
+from sayso.sandbox.faults import Fault, FaultKind
+from sayso.sandbox.journal import Books, Effect, EffectKind
+from sayso.sandbox.seed import DEMO, DemoCustomer, demo_rows, seed_demo
+from sayso.sandbox.server import API_KEY, Sandbox
+
+__all__ = [
+    "API_KEY",
+    "DEMO",
+    "Books",
+    "DemoCustomer",
+    "Effect",
+    "EffectKind",
+    "Fault",
+    "FaultKind",
+    "Sandbox",
+    "SandboxControl",
+    "demo_rows",
+    "seed_demo",
+]

@@ -1,0 +1,286 @@
+"""The kinds of action that a workspace has, also where its connectors cannot be opened."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+from pydantic.errors import PydanticInvalidForJsonSchema
+
+from sayso.actions.model.definition import Action
+from sayso.connectors.base import Connector
+from sayso.connectors.registry import Connectors
+from sayso.connectors.secret import Secret
+from sayso.errors import Code, ConfigError, SaysoError
+from sayso.ids import SystemClock
+from sayso.json import JsonValue
+from sayso.sdk.connectors import load_actions_file
+from sayso.sdk.views import View
+from sayso.sdk.workspace import Workspace
+
+_PATIENCE_S = 3.0
+"""How long a team's own code may take to be loaded. Whoever stops waits for nobody longer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kinds:
+    """The definitions that are known, and what they could not be read from.
+
+    Attributes:
+        actions: sorted by name.
+        connectors: names of those that sayso.toml sets up or a definition belongs to.
+        unread: why not, by the connector's name or the file's path; a connector that is unread may
+            have any action, a file that is unread any connector.
+    """
+
+    actions: tuple[Action, ...]
+    connectors: frozenset[str]
+    unread: Mapping[str, str]
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of the actions."""
+        return frozenset(action.name for action in self.actions)
+
+    def doubt(self, connector: str) -> str:
+        """Why a connector of that name may have actions that are not known; else empty."""
+        if connector in self.unread:
+            return f"`{connector}` cannot be loaded: {self.unread[connector]}"
+        if connector in self.connectors:
+            return ""
+        files = [place for place in self.unread if place not in self.connectors]
+        return f"`{files[0]}` cannot be loaded: {self.unread[files[0]]}" if files else ""
+
+
+class KindBook:
+    """The kinds of one open workspace.
+
+    Args:
+        opened: the open connectors, of which all is known; None when none was opened.
+        own: connectors that were passed in.
+    """
+
+    def __init__(
+        self, workspace: Workspace, opened: Connectors | None, own: Sequence[Connector]
+    ) -> None:
+        self._workspace = workspace
+        self._own = own
+        self._kinds: Kinds | None = None
+        if opened is not None:
+            self._kinds = Kinds(
+                actions=tuple(opened.actions), connectors=frozenset(opened.names), unread={}
+            )
+
+    async def read(self) -> Kinds:
+        """The kinds; where no connector is open, they are read without a secret, once."""
+        if self._kinds is None:
+            self._kinds = await read_kinds(self._workspace, self._own)
+        return self._kinds
+
+
+async def read_kinds(
+    workspace: Workspace, own: Sequence[Connector] = (), patience_s: float = _PATIENCE_S
+) -> Kinds:
+    """Read the definitions without a secret, a provider or an open connector.
+
+    Guarantees: raises nothing, and ends within `patience_s`, whatever a connector's code does short
+    of ending the process; what is not read by then is named as unread.
+    """
+    settings = workspace.settings
+    places: dict[str, Callable[[], Sequence[Action]]] = {
+        name: partial(actions_of_connector, workspace, name, table)
+        for name, table in settings.connector_tables.items()
+    }
+    for pattern in settings.actions:
+        for path in sorted(workspace.folder.glob(pattern)):
+            name = path.relative_to(workspace.folder).as_posix()
+            places[name] = partial(actions_of_file, path)
+    read: dict[str, Sequence[Action] | str] = {}
+    await _in_time(places, read, patience_s)
+    actions = [action for connector in own for action in connector.actions]
+    unread: dict[str, str] = {}
+    for place in places:
+        found = read.get(place, f"it took longer than {patience_s:g} s")
+        if isinstance(found, str):
+            unread[place] = found
+        else:
+            actions += found
+    return Kinds(
+        actions=tuple(sorted(actions, key=lambda action: action.name)),
+        connectors=frozenset(settings.connector_tables)
+        | {action.connector for action in actions}
+        | {connector.name for connector in own},
+        unread=unread,
+    )
+
+
+async def _in_time(
+    places: Mapping[str, Callable[[], Sequence[Action]]],
+    read: dict[str, Sequence[Action] | str],
+    patience_s: float,
+) -> None:
+    """Read place after place in a thread of their own, which may be left behind."""
+    loop = asyncio.get_running_loop()
+    done = asyncio.Event()
+
+    def work() -> None:
+        for place, actions in places.items():
+            try:
+                read[place] = _read(actions)
+            except SaysoError as error:
+                read[place] = error.message
+            except SystemExit:
+                read[place] = "it ends the process"
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(done.set)
+
+    # NOTE: no executor: its threads are waited for at the end, and code that hangs never ends.
+    threading.Thread(target=work, name="sayso-kinds", daemon=True).start()
+    try:
+        async with asyncio.timeout(patience_s):
+            await done.wait()
+    except TimeoutError:
+        return
+
+
+def _read(actions: Callable[[], Sequence[Action]]) -> Sequence[Action]:
+    try:
+        return actions()
+    except SaysoError:
+        raise
+    except Exception as error:
+        # A team's own code may raise whatever it likes; a stop is not to fail by it.
+        raise ConfigError(Code.INVALID_ACTION, type(error).__name__) from error
+
+
+def actions_of_connector(
+    workspace: Workspace, name: str, table: Mapping[str, JsonValue]
+) -> Sequence[Action]:
+    """The actions of a connector, made without its secrets.
+
+    Raises:
+        SaysoError: it cannot be made.
+    """
+    made = Connectors.load(
+        cast("Mapping[str, Mapping[str, JsonValue]]", {name: table}),
+        clock=SystemClock(),
+        secret=lambda reference: Secret("not read"),
+        base=workspace.folder,
+    )
+    return made.actions
+
+
+def actions_of_file(path: Path) -> Sequence[Action]:
+    """The actions of one of the workspace's Python files.
+
+    Raises:
+        SaysoError: it cannot be loaded.
+    """
+    return Connectors(load_actions_file(path)).actions
+
+
+class ArgumentView(View):
+    """One argument of a kind of action.
+
+    Attributes:
+        form: how it is written in JSON, such as `"now" or "period_end"`; empty where only the
+            schema can say it.
+    """
+
+    name: str
+    required: bool
+    description: str
+    form: str
+
+
+class KindView(View):
+    """One kind of action.
+
+    Attributes:
+        name: such as `stripe.refund`. summary: what it does, in a line.
+        sentence: what the card says, with the fields that the connector fills in.
+        effect: `money_out`, `credit`, `cancellation`, `change` or `message`.
+        guarantee: `idempotent`, `verifiable` or `at_most_once`. promise: the same in words.
+        undone_by: the kind that takes it back when another step of its plan fails; None for none.
+        args_schema: JSON Schema of the arguments; empty where it cannot say them.
+    """
+
+    name: str
+    summary: str
+    sentence: str
+    effect: str
+    guarantee: str
+    promise: str
+    reversible: bool
+    undone_by: str | None
+    args: tuple[ArgumentView, ...]
+    args_schema: Mapping[str, Any]
+
+
+class KindsView(View):
+    """The kinds of action of a workspace.
+
+    Attributes:
+        unread: why a connector or a file could not be read, by its name; it may have more.
+    """
+
+    kinds: tuple[KindView, ...]
+    unread: Mapping[str, str]
+
+
+def show_kinds(kinds: Kinds) -> KindsView:
+    """The external form of the kinds."""
+    return KindsView(kinds=tuple(map(_show, kinds.actions)), unread=dict(kinds.unread))
+
+
+def _show(action: Action) -> KindView:
+    schema = _schema(action)
+    args = tuple(
+        ArgumentView(
+            name=name,
+            required=field.is_required(),
+            description=str(field.description or ""),
+            form=_form(schema.get("properties", {}).get(name, {})),
+        )
+        for name, field in action.args.model_fields.items()
+    )
+    return KindView(
+        name=action.name,
+        summary=action.summary,
+        sentence=action.sentence or action.summary,
+        effect=action.effect.value,
+        guarantee=action.guarantee.kind,
+        promise=action.guarantee.sentence,
+        reversible=action.reversible,
+        undone_by=None if action.undo is None else action.undo.action,
+        args=args,
+        args_schema=schema,
+    )
+
+
+def _schema(action: Action) -> Mapping[str, Any]:
+    try:
+        return action.args.model_json_schema()
+    except PydanticInvalidForJsonSchema:  # a type of a team's own that JSON Schema cannot say
+        return {}
+
+
+_FORMS = {"string": "a text", "integer": "a whole number", "boolean": "true or false"}
+
+
+def _form(schema: Mapping[str, Any]) -> str:
+    """How a value of this schema is written, in words."""
+    choices: Sequence[Mapping[str, Any]] = schema.get("anyOf", [schema])
+    given = [one for one in choices if one.get("type") != "null"]
+    if len(given) != 1:
+        return ""
+    if "enum" in given[0]:
+        return " or ".join(f'"{word}"' for word in given[0]["enum"][:12])
+    if set(given[0].get("properties", {})) == {"amount_minor", "currency"}:
+        return '{"amount_minor": 500, "currency": "USD"}'
+    return _FORMS.get(str(given[0].get("type")), "")

@@ -1,0 +1,414 @@
+"""Putting the floors together: what a workspace needs, built part by part."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from sayso.actions.approvals.reminders import Reminders, Timers
+from sayso.actions.approvals.service import Approvals
+from sayso.actions.controls.erasure import OpenActions
+from sayso.actions.controls.kill_switch import Stops
+from sayso.actions.controls.manual_resolution import Resolutions
+from sayso.actions.controls.rate_limit import Rate, Rates
+from sayso.actions.engine.compensation import Undoing
+from sayso.actions.engine.engine import Boundary, Engine, EngineSettings
+from sayso.actions.engine.proposals import Proposals
+from sayso.actions.model.ledger import Ledger
+from sayso.actions.policy.base import Approver, Judgement, Outcome, Policy, Question
+from sayso.actions.policy.evaluator import Judge
+from sayso.agent.base import Planner
+from sayso.agent.requests import Requests
+from sayso.audit.erasure import Erasures
+from sayso.audit.holds import Holds
+from sayso.audit.log import AuditLog
+from sayso.audit.personal import Personal
+from sayso.connectors.base import Connector
+from sayso.connectors.registry import Connectors
+from sayso.dispatch.base import Dispatcher, Handler
+from sayso.dispatch.embedded import EmbeddedDispatcher
+from sayso.dispatch.fleet.remote import RemoteDispatcher
+from sayso.ids import Clock, IdSource, Tenant
+from sayso.sdk.action_catalog import KindBook
+from sayso.sdk.connectors import load_connectors
+from sayso.sdk.database import is_fleet, open_store
+from sayso.sdk.privacy.erased_list import ErasedList
+from sayso.sdk.privacy.eraser import Eraser
+from sayso.sdk.privacy.sweeper import Sweeper
+from sayso.sdk.resources.connections import Connections
+from sayso.sdk.resources.people import SettingsDirectory, has_role, roles_of
+from sayso.sdk.resources.tokens import Tokens
+from sayso.sdk.workspace import Workspace
+from sayso.settings import Settings
+from sayso.store.base import Store
+from sayso.telemetry import Telemetry
+
+if TYPE_CHECKING:
+    from sayso.sdk.agent import AgentFloor
+
+GRACE_S = 10.0
+"""How long calls that are under way may still take when a workspace is closed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class House:
+    """Everything of an open workspace."""
+
+    tenant: Tenant
+    clock: Clock
+    ids: IdSource
+    store: Store
+    log: AuditLog
+    connectors: Connectors
+    connections: Connections | None
+    kinds: KindBook
+    directory: SettingsDirectory
+    proposals: Proposals
+    approvals: Approvals
+    resolutions: Resolutions
+    stops: Stops
+    engine: Engine
+    requests: Requests
+    eraser: Eraser
+    sweeper: Sweeper
+    holds: Holds
+    tokens: Tokens
+    agent: AgentFloor
+    handlers: Mapping[str, Handler]
+    dispatcher: Dispatcher
+    telemetry: Telemetry
+
+    async def close(self, tasks: Sequence[asyncio.Task[None]] = ()) -> None:
+        """End tasks, close sockets, write what a refresh has begun, then close the database.
+
+        Whatever of it fails, the rest is closed all the same, and then the failure is raised.
+        """
+        async with contextlib.AsyncExitStack() as ends:
+            ends.push_async_callback(self.store.close)
+            if self.connections is not None:
+                ends.push_async_callback(self.connections.close)
+            ends.push_async_callback(self.connectors.close)
+            ends.push_async_callback(self.agent.close)
+            for task in reversed(tasks):
+                ends.push_async_callback(_end, task)
+
+
+def build_house(
+    workspace: Workspace,
+    *,
+    clock: Clock,
+    act: bool = True,
+    connectors: Sequence[Connector] = (),
+    engine_settings: EngineSettings | None = None,
+    passing: Callable[[Boundary], None] | None = None,
+    planner: Planner | None = None,
+    telemetry: Telemetry | None = None,
+    store: Store | None = None,
+) -> House:
+    """Open a workspace's database and wire the floors to it.
+
+    Args:
+        act: False wires no connector and a policy that denies all, for looking only.
+        store: an open database of this workspace, instead of opening it; closed with the house.
+
+    Raises:
+        ConfigError: whatever is wrong with the settings, the policy, the key or the database.
+        RetryableError: `store_busy`.
+    """
+    from sayso.sdk.agent import AgentFloor  # defers LangGraph to the first request
+
+    ground = _lay_ground(workspace, clock, act, connectors, telemetry or Telemetry(), store)
+    proposals = _wire_proposals(ground)
+    requests = _wire_requests(ground)
+    engine = _wire_engine(ground, proposals, engine_settings, passing)
+    agent = AgentFloor(
+        workspace=workspace,
+        store=ground.store,
+        requests=requests,
+        proposals=proposals,
+        connectors=ground.reach,
+        clock=clock,
+        telemetry=ground.telemetry,
+        planner=planner,
+    )
+    handlers = _handlers(engine, agent)
+    return House(
+        tenant=ground.tenant,
+        clock=clock,
+        ids=ground.ids,
+        store=ground.store,
+        log=ground.log,
+        connectors=ground.reach,
+        connections=ground.connections,
+        kinds=KindBook(workspace, ground.reach if act else None, connectors),
+        directory=ground.directory,
+        proposals=proposals,
+        approvals=_wire_approvals(ground),
+        resolutions=_wire_resolutions(ground),
+        stops=_wire_stops(ground),
+        engine=engine,
+        requests=requests,
+        eraser=_wire_eraser(ground, requests, agent),
+        sweeper=_wire_sweeper(ground, agent),
+        holds=_wire_holds(ground),
+        tokens=Tokens(ground.store, ground.log, clock, ground.ids, ground.directory),
+        agent=agent,
+        handlers=handlers,
+        dispatcher=_dispatcher(ground, handlers),
+        telemetry=ground.telemetry,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ground:
+    """What nearly every part of a house stands on."""
+
+    workspace: Workspace
+    tenant: Tenant
+    clock: Clock
+    ids: IdSource
+    telemetry: Telemetry
+    connections: Connections | None
+    reach: Connectors
+    store: Store
+    log: AuditLog
+    personal: Personal
+    ledger: Ledger
+    directory: SettingsDirectory
+    timers: Timers
+    judge: Judge
+
+    @property
+    def settings(self) -> Settings:
+        return self.workspace.settings
+
+
+def _lay_ground(
+    workspace: Workspace,
+    clock: Clock,
+    act: bool,
+    connectors: Sequence[Connector],
+    telemetry: Telemetry,
+    store: Store | None,
+) -> _Ground:
+    settings = workspace.settings
+    ids = IdSource(clock)
+    connections = Connections(workspace, clock) if act else None
+    reach = load_connectors(workspace, clock, connectors, connections) if act else Connectors(())
+    policy: Policy = workspace.policy(tuple(reach.actions)) if act else _NoPolicy()
+    log = AuditLog(
+        settings.workspace.name, workspace.signer(), clock, successor=workspace.next_signer()
+    )
+    store = store or open_store(workspace)
+    if connections is not None:
+        connections.use(store)
+    personal = Personal(secrets.token_bytes)
+    undoing = Undoing(reach=reach, personal=personal, ids=ids)
+    timers = _timers(settings)
+    return _Ground(
+        workspace=workspace,
+        tenant=Tenant(settings.workspace.tenant),
+        clock=clock,
+        ids=ids,
+        telemetry=telemetry,
+        connections=connections,
+        reach=reach,
+        store=store,
+        log=log,
+        personal=personal,
+        ledger=Ledger(log, undoing.step_ended),
+        directory=SettingsDirectory(settings.people),
+        timers=timers,
+        judge=Judge(policy, reach, timers.time, secrets.token_bytes, timers.first),
+    )
+
+
+def _wire_proposals(ground: _Ground) -> Proposals:
+    return Proposals(
+        store=ground.store,
+        ledger=ground.ledger,
+        reach=ground.reach,
+        judge=ground.judge,
+        personal=ground.personal,
+        clock=ground.clock,
+        ids=ground.ids,
+        telemetry=ground.telemetry,
+    )
+
+
+def _wire_approvals(ground: _Ground) -> Approvals:
+    return Approvals(
+        store=ground.store,
+        ledger=ground.ledger,
+        reach=ground.reach,
+        judge=ground.judge,
+        directory=ground.directory,
+        personal=ground.personal,
+        clock=ground.clock,
+        ids=ground.ids,
+        telemetry=ground.telemetry,
+    )
+
+
+def _wire_resolutions(ground: _Ground) -> Resolutions:
+    return Resolutions(
+        store=ground.store,
+        ledger=ground.ledger,
+        directory=ground.directory,
+        personal=ground.personal,
+        clock=ground.clock,
+        ids=ground.ids,
+    )
+
+
+def _wire_stops(ground: _Ground) -> Stops:
+    return Stops(
+        store=ground.store,
+        log=ground.log,
+        directory=ground.directory,
+        personal=ground.personal,
+        clock=ground.clock,
+        ids=ground.ids,
+        operator=ground.tenant,
+        roles=ground.settings.stop.roles or ground.settings.approvals.roles,
+    )
+
+
+def _wire_engine(
+    ground: _Ground,
+    proposals: Proposals,
+    settings: EngineSettings | None,
+    passing: Callable[[Boundary], None] | None,
+) -> Engine:
+    return Engine(
+        store=ground.store,
+        ledger=ground.ledger,
+        reach=ground.reach,
+        judge=ground.judge,
+        proposals=proposals,
+        directory=ground.directory,
+        personal=ground.personal,
+        clock=ground.clock,
+        telemetry=ground.telemetry,
+        settings=settings,
+        rates=_rates(ground.settings),
+        reminders=Reminders(ledger=ground.ledger, personal=ground.personal, timers=ground.timers),
+        passing=passing or (lambda boundary: None),
+    )
+
+
+def _wire_requests(ground: _Ground) -> Requests:
+    return Requests(
+        store=ground.store,
+        log=ground.log,
+        personal=ground.personal,
+        clock=ground.clock,
+        ids=ground.ids,
+        telemetry=ground.telemetry,
+    )
+
+
+def _wire_eraser(ground: _Ground, requests: Requests, agent: AgentFloor) -> Eraser:
+    log, personal, clock = ground.log, ground.personal, ground.clock
+    return Eraser(
+        store=ground.store,
+        erasures=Erasures(log=log, personal=personal, clock=clock, ids=ground.ids),
+        open_actions=OpenActions(ledger=ground.ledger, personal=personal, clock=clock),
+        requests=requests,
+        threads=agent,
+        clock=clock,
+        listed=ErasedList(ground.workspace.folder / ground.settings.retention.erased_list),
+    )
+
+
+def _wire_sweeper(ground: _Ground, agent: AgentFloor) -> Sweeper:
+    return Sweeper(
+        store=ground.store,
+        log=ground.log,
+        personal=ground.personal,
+        threads=agent,
+        clock=ground.clock,
+    )
+
+
+def _wire_holds(ground: _Ground) -> Holds:
+    may_erase = roles_of(ground.settings)
+    return Holds(
+        log=ground.log,
+        personal=ground.personal,
+        clock=ground.clock,
+        ids=ground.ids,
+        may_release=lambda person: has_role(ground.directory, person, may_erase),
+    )
+
+
+def _handlers(engine: Engine, agent: AgentFloor) -> dict[str, Handler]:
+    """Who carries on what is due, by the noun it is due under."""
+
+    async def advance_action(tenant: Tenant, action_id: str) -> bool:
+        row = await engine.advance(tenant, action_id)
+        return row.request_id is not None  # later steps of its plan, or the reply
+
+    async def advance_request(tenant: Tenant, request_id: str) -> bool:
+        await agent.advance(tenant, request_id)
+        return True
+
+    return {"action": advance_action, "request": advance_request}
+
+
+def _dispatcher(ground: _Ground, handlers: Mapping[str, Handler]) -> Dispatcher:
+    if is_fleet(ground.workspace):
+        return RemoteDispatcher(ground.store, ground.clock)
+    return EmbeddedDispatcher(ground.store, handlers, ground.clock, grace_s=GRACE_S)
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+def _timers(settings: Settings) -> Timers:
+    section = settings.approvals
+
+    def after(minutes: int | None) -> timedelta | None:
+        return None if minutes is None else timedelta(minutes=minutes)
+
+    return Timers(
+        time=section.time,
+        remind_after=after(section.remind_after_minutes),
+        escalate_after=after(section.escalate_after_minutes),
+        escalate_to=section.escalate_to,
+    )
+
+
+def _rates(settings: Settings) -> Rates:
+    tables = settings.connectors.items()
+    said = {name: str(table["rate"]) for name, table in tables if "rate" in table}
+    connectors = {**settings.rates.connectors, **said}
+    return Rates(
+        connectors={name: Rate.parse(rate) for name, rate in connectors.items()},
+        tenant=None if settings.rates.tenant is None else Rate.parse(settings.rates.tenant),
+        tenants={name: Rate.parse(rate) for name, rate in settings.rates.tenants.items()},
+    )
+
+
+class _NoPolicy:
+    """Denies everything; stands where nothing is to be judged."""
+
+    @property
+    def version(self) -> str:
+        return "none"
+
+    def judge(self, question: Question) -> Judgement:
+        return Judgement(
+            outcome=Outcome.DENY, rules=(), explain="opened for looking only", policy_version="none"
+        )
+
+    def permits(self, question: Question, approvers: Sequence[Approver]) -> Judgement:
+        return self.judge(question)

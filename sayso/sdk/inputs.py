@@ -1,0 +1,90 @@
+"""How many rows one page may have, and where it begins."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TypeVar
+
+from sayso.actions.approvals.decision import Choice
+from sayso.actions.model.definition import Assurance, Subject
+from sayso.errors import Code, RefusedError
+from sayso.ids import is_id
+from sayso.text import plain
+
+MAX_PAGE = 200
+_SHOWN_CHARACTERS = 40
+
+
+def page_of(limit: int) -> int:
+    """The limit of a page.
+
+    Raises:
+        RefusedError: `invalid_input`, when it is not 1 to 200.
+    """
+    if not 1 <= limit <= MAX_PAGE:
+        raise RefusedError(
+            Code.INVALID_INPUT,
+            f"a page has 1 to {MAX_PAGE} rows",
+            next_step=f"ask for 1 to {MAX_PAGE}, and then for the page behind the last id",
+        )
+    return limit
+
+
+def cursor_of(prefix: str, after: str | None) -> str | None:
+    """The id of the last row of the page before; None for the first page.
+
+    Args:
+        prefix: of the ids of these rows, such as `act`.
+
+    Raises:
+        RefusedError: `invalid_input`, when it is no id of such a row: it would begin anywhere, and
+            whoever follows it would read the same page for ever.
+    """
+    if after is None or is_id(prefix, after):
+        return after
+    raise RefusedError(
+        Code.INVALID_INPUT,
+        f"`after`: `{plain(after, limit=_SHOWN_CHARACTERS)}` is no id of such a row",
+        next_step=f"pass the id of the last row of the page before, `{prefix}_…`",
+    )
+
+
+def as_subject(subject: str | Subject) -> Subject:
+    """A customer; one that is given by id alone was verified by the caller."""
+    if isinstance(subject, Subject):
+        return subject
+    return Subject(id=subject, assurance=Assurance.VERIFIED)
+
+
+def as_choice(choice: str) -> Choice:
+    """A decision.
+
+    Raises:
+        RefusedError: `invalid_input`.
+    """
+    try:
+        return Choice(choice)
+    except ValueError:
+        raise RefusedError(
+            Code.INVALID_INPUT,
+            f"`{choice[:40]}` is no decision",
+            next_step="say approve, reject or edit",
+        ) from None
+
+
+State = TypeVar("State", bound=StrEnum)
+
+
+def as_state(status: str | None, states: type[State], noun: str) -> str | None:
+    """A state to look for; None is any.
+
+    Raises:
+        RefusedError: `invalid_input`, for one that there is not: nothing is ever in it.
+    """
+    if status is None or status in set(states):
+        return status
+    raise RefusedError(
+        Code.INVALID_INPUT,
+        f"`{status[:40]}` is no state of {noun}",
+        next_step=f"use one of {', '.join(states)}",
+    )

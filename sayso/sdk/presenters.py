@@ -1,0 +1,153 @@
+"""Reading rows into their external forms, inside one snapshot of the database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, cast
+
+import orjson
+
+from sayso.actions.approvals.escalation import escalation_of
+from sayso.actions.approvals.repository import (
+    ApprovalRow,
+    ApprovalStatus,
+    Choice,
+    Vote,
+    ahead_of_approval,
+    approval_of,
+    read_approval,
+    votes_about,
+    votes_of,
+)
+from sayso.actions.model.action_row import ActionRow
+from sayso.actions.policy.base import Outcome
+from sayso.agent.reply import HandedOver, outcomes_of, write_reply
+from sayso.agent.requests import RequestRow, RequestStatus, actions_of
+from sayso.audit.entry import EntryKind, StoredEntry
+from sayso.audit.personal import Personal
+from sayso.audit.queries.query import Query
+from sayso.errors import Code
+from sayso.ids import Tenant
+from sayso.sdk.resources.stop_views import held_view
+from sayso.sdk.views import (
+    ActionView,
+    ApprovalView,
+    EntryView,
+    ErrorView,
+    RequestView,
+    action_view,
+    approval_view,
+    entry_view,
+    request_view,
+)
+from sayso.store.base import Reader, Row, text
+
+_FIRST_STEPS = {
+    Code.UNKNOWN_SUBJECT.value: "pass the id by which the provider knows the customer; ",
+}
+"""What whoever asked can do about a request that was handed over."""
+
+
+def show_action(reader: Reader, row: ActionRow, *, timeline: bool) -> ActionView:
+    """An action with its approval and, if wanted, its entries."""
+    entries: list[EntryView] = []
+    if timeline:
+        stored = reader.all("log.of_action", tenant=row.tenant, action=row.id)
+        entries = [show_entry(StoredEntry.read(text(one, "body").encode())) for one in stored]
+    return action_view(row, _approval_of(reader, row), entries, held_view(reader, row))
+
+
+def ahead_of_action_view(reader: Reader, tenant: Tenant, action_id: str, *, timeline: bool) -> None:
+    """Say that an action is read and shown next; see `Reader.ahead`."""
+    reader.ahead("action.by_id", tenant=tenant, id=action_id)
+    if timeline:
+        reader.ahead("log.of_action", tenant=tenant, action=action_id)
+    ahead_of_approval(reader, tenant, action_id)
+
+
+def show_approval(reader: Reader, row: ApprovalRow) -> ApprovalView:
+    """An approval with its votes."""
+    return _with_words(reader, row, votes_of(reader, row))
+
+
+def show_approvals(reader: Reader, rows: Sequence[Row]) -> list[ApprovalView]:
+    """A page of approvals, each as `show_approval` gives it."""
+    found = [read_approval(row) for row in rows]
+    for one in found:
+        reader.ahead("approval.votes", tenant=one.tenant, approval_id=one.id)
+    return [show_approval(reader, one) for one in found]
+
+
+def show_request(reader: Reader, row: RequestRow) -> RequestView:
+    """A request with its actions and the reply that is true now."""
+    actions = actions_of(reader, row)
+    views = [show_action(reader, action, timeline=False) for action in actions]
+    told: str | None = None
+    if row.reply_ref is not None:
+        told = Personal.open(reader, row.tenant, row.reply_ref)
+    elif row.status is RequestStatus.ACTING and actions:
+        told = write_reply(outcomes_of(reader, actions))
+    if row.status is not RequestStatus.HANDED_OVER or told is None:
+        return request_view(row, views, told)
+    handed = HandedOver.read(told)
+    return request_view(row, views, handed.reply, _why_handed_over(reader, row, handed.reason))
+
+
+def _why_handed_over(reader: Reader, row: RequestRow, reason: str) -> ErrorView:
+    """Why nobody but a person can go on; the code stands in the request's last entry."""
+    code = Code.NOT_UNDERSTOOD.value
+    for one in reader.all("log.bodies", tenant=row.tenant, from_seq=row.last_seq, limit=1):
+        entry = StoredEntry.read(text(one, "body").encode()).entry
+        if entry.kind is EntryKind.REQUEST_HANDED_OVER and entry.request == row.id:
+            code = str(entry.data.get("code", code))
+            reason = reason or str(entry.data.get("reason", ""))  # where older ones have it
+    step = _FIRST_STEPS.get(code, "")
+    return ErrorView(
+        code=code,
+        message=reason,
+        next_step=f"{step}a person has to answer the customer; nothing was changed",
+    )
+
+
+def by_customer(reader: Reader, tenant: Tenant, query: Query) -> Query | None:
+    """A customer's id becomes their pseudonym; None when the log knows no such customer."""
+    if query.subject is None or query.subject.startswith("sub_"):
+        return query
+    row = reader.one("personal.subject", tenant=tenant, id=query.subject)
+    return None if row is None else replace(query, subject=text(row, "pseudonym"))
+
+
+def show_entry(stored: StoredEntry) -> EntryView:
+    """An entry of the log."""
+    return entry_view(stored, cast("Mapping[str, Any]", orjson.loads(stored.encoded)))
+
+
+def _approval_of(reader: Reader, row: ActionRow) -> ApprovalView | None:
+    if row.judgement is None or row.judgement.outcome is not Outcome.ASK:
+        return None
+    found = approval_of(reader, row)
+    if found is None:
+        return None
+    return _with_words(reader, found, votes_about(reader, row))
+
+
+def _with_words(reader: Reader, row: ApprovalRow, votes: list[Vote]) -> ApprovalView:
+    """With all that was said of it, by people and by the log."""
+    said = [*votes, *_later_no(reader, row, votes)]
+    return approval_view(row, said, escalation_of(reader, row))
+
+
+def _later_no(reader: Reader, row: ApprovalRow, votes: Sequence[Vote]) -> list[Vote]:
+    """The no of somebody whose vote about the revision is their earlier yes: the first is kept."""
+    no = Choice.REJECT.value
+    told = any((vote.decision, vote.revision) == (no, row.revision) for vote in votes)
+    if row.status is not ApprovalStatus.REJECTED or told:
+        return []
+    for one in reader.all("log.bodies", tenant=row.tenant, from_seq=row.last_seq, limit=1):
+        stored = StoredEntry.read(text(one, "body").encode())
+        entry, via = stored.entry, str(stored.entry.data.get("via", ""))
+        if entry.kind is EntryKind.ACTION_REJECTED and entry.approval == row.id:
+            person, at = entry.actor.id, stored.at_micros
+            return [Vote(person=person, decision=no, revision=row.revision, via=via, at=at)]
+    return []

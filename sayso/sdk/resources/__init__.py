@@ -1,0 +1,1 @@
+"""One object per noun of the SDK's front."""

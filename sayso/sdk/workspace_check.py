@@ -1,0 +1,377 @@
+"""Checking a workspace as a whole: every problem at once, without calling any provider."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import cast
+
+from pydantic import ValidationError
+
+from sayso.actions.model.definition import Action
+from sayso.audit.signing.rotation import FINISH_ROTATION
+from sayso.connectors.secret import Secret
+from sayso.errors import Code, ConfigError, SaysoError
+from sayso.ids import Tenant
+from sayso.json import JsonValue
+from sayso.sdk.action_catalog import actions_of_connector, actions_of_file
+from sayso.sdk.agent import make_model
+from sayso.sdk.audit.publishing import open_place
+from sayso.sdk.database import open_store, store_name
+from sayso.sdk.orphaned_actions import find_orphans
+from sayso.sdk.resources.connections import check_token, read_connection, read_vault
+from sayso.sdk.workspace import Workspace
+from sayso.settings import FILE_NAME, PlaceSection
+from sayso.store.base import Store, text
+from sayso.store.private_files import is_open_to_others
+
+_REFERENCE = re.compile(r"^(env|file|vault):.+$")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckProblem:
+    """One thing that is wrong with a workspace.
+
+    Attributes:
+        place: the file, or the part of sayso.toml, in which it is.
+        code, message, next_step: as the error says them.
+        warning: it works as it is, and is worth knowing.
+    """
+
+    place: str
+    code: Code
+    message: str
+    next_step: str
+    warning: bool = False
+
+
+async def check_workspace(
+    path: Path, environment: Mapping[str, str]
+) -> tuple[list[str], list[CheckProblem]]:
+    """Check a workspace, from its settings and secrets to its people and its database.
+
+    Args:
+        path: the workspace's folder, or its sayso.toml.
+        environment: where `env:` references look.
+
+    Returns:
+        What was looked at, and what is wrong, in the order of looking. Wrong settings end it, since
+        all else depends on them.
+
+    Raises:
+        ConfigError: `no_workspace`.
+    """
+    try:
+        workspace = Workspace.load(path, environment)
+    except ConfigError as error:
+        if error.code is Code.NO_WORKSPACE:
+            raise
+        return [FILE_NAME], list(_setting_problems(error))
+    checker = _Checker(workspace)
+    checker.secrets()
+    checker.places()
+    checker.connections()
+    checker.connectors()
+    checker.own_actions()
+    checker.policy()
+    checker.playbooks()
+    checker.people()
+    await checker.database()
+    return checker.looked_at, checker.problems
+
+
+def _setting_problems(error: ConfigError) -> Iterator[CheckProblem]:
+    """The first problem as the settings say it, and the others that Pydantic found with it."""
+    yield _problem(FILE_NAME, error)
+    cause = error.__cause__
+    if not isinstance(cause, ValidationError):
+        return
+    for other in cause.errors(include_url=False)[1:]:
+        name = ".".join(str(part) for part in other["loc"])
+        reason = str(other["msg"]).removeprefix("Value error, ")
+        yield CheckProblem(
+            place=FILE_NAME,
+            code=Code.INVALID_SETTING,
+            message=f"`{name}` in {FILE_NAME}: {reason}",
+            next_step=f"correct `{name}` in {FILE_NAME}",
+        )
+
+
+def _problem(place: str, error: SaysoError) -> CheckProblem:
+    return CheckProblem(
+        place=place, code=error.code, message=error.message, next_step=error.next_step
+    )
+
+
+class _Checker:
+    """Goes through one workspace; keeps what it looked at and what is wrong."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._settings = workspace.settings
+        self._actions: list[Action] = []
+        self._unread = False
+        self.looked_at: list[str] = [FILE_NAME]
+        self.problems: list[CheckProblem] = []
+
+    @property
+    def known(self) -> set[str] | None:
+        """The names of the actions; None where not all of them could be read."""
+        return None if self._unread else {action.name for action in self._actions}
+
+    def _try(self, place: str, work: Callable[[], None]) -> bool:
+        self.looked_at.append(place)
+        try:
+            work()
+        except SaysoError as error:
+            self.problems.append(_problem(place, error))
+            return False
+        return True
+
+    def secrets(self) -> None:
+        """Every reference can be read; the signing key is one."""
+        self._try("[signing]", self._signer)
+        planner, slack = self._settings.planner, self._settings.slack
+        references = {"[planner]": [planner.api_key], "[slack]": []}
+        if slack is not None:
+            references["[slack]"] = [slack.bot_token, slack.signing_secret]
+        for place, found in references.items():
+            for reference in found:
+                if reference is not None:
+                    self._try(place, partial(self._secret, reference))
+        if planner.model is not None:
+            self._try("[planner]", self._model)
+
+    def _signer(self) -> None:
+        self._workspace.signer()
+
+    def _secret(self, reference: str) -> None:
+        self._workspace.secret(reference)
+
+    def _model(self) -> None:
+        # The key is checked already, so a missing one must not hide what else is wrong.
+        section = self._settings.planner
+        make_model(section, None if section.api_key is None else Secret("not read"))
+
+    def places(self) -> None:
+        """What pins each place for signed heads can be read; nobody is asked anything."""
+        for section in self._settings.publishing.places:
+            self._try("[publishing]", partial(self._place, section))
+
+    def _place(self, section: PlaceSection) -> None:
+        open_place(self._workspace, section)
+
+    def connections(self) -> None:
+        """Each connection is a safe one, with its secret; the first one needs the vault's key."""
+        for name in self._settings.connections:
+            self._try(f"[connections.{name}]", partial(self._connection, name))
+        if self._settings.connections:
+            self._try("[vault]", self._vault)
+
+    def _connection(self, name: str) -> None:
+        read_connection(self._workspace, name)
+
+    def _vault(self) -> None:
+        read_vault(self._workspace)
+
+    def connectors(self) -> None:
+        """Each connector can be made; its secrets are looked up apart from its other settings."""
+        for name, table in self._settings.connector_tables.items():
+            place = f"[connectors.{name}]"
+            if not self._try(place, partial(self._connector, name, table)):
+                self._unread = True
+            for value in cast("Mapping[str, object]", table).values():
+                if isinstance(value, str) and _REFERENCE.match(value):
+                    self._try(place, partial(self._secret, value))
+
+    def _connector(self, name: str, table: Mapping[str, JsonValue]) -> None:
+        # Secrets are checked already, so a missing one must not hide what else is wrong.
+        self._actions += actions_of_connector(self._workspace, name, table)
+
+    def own_actions(self) -> None:
+        """Each Python file can be loaded, and its actions are defined rightly."""
+        for pattern in self._settings.actions:
+            for path in sorted(self._workspace.folder.glob(pattern)):
+                if not self._try(self._name(path), partial(self._read_own_actions, path)):
+                    self._unread = True
+
+    def _read_own_actions(self, path: Path) -> None:
+        self._actions += actions_of_file(path)
+
+    def policy(self) -> None:
+        """The policy fits the actions. Names the files, since it is judged as a whole."""
+        files = self._settings.policy.files
+        place = ", ".join(files) if files else "the default policy"
+
+        def work() -> None:
+            self._workspace.policy(tuple(self._actions))
+
+        self._try(place, work)
+
+    def playbooks(self) -> None:
+        """Each playbook is valid, and plans actions that there are."""
+        from sayso.agent.playbooks.file import read_playbook  # loads the planner's parts
+
+        folder = self._workspace.folder / self._settings.planner.playbooks
+        names = [action.name for action in self._actions]
+        for path in sorted(folder.glob("*.toml")):
+
+            def work(path: Path = path) -> None:
+                playbook = read_playbook(path.read_text("utf-8"), source=self._name(path))
+                for step in playbook.steps:
+                    if step.action not in names and not step.optional:
+                        near = difflib.get_close_matches(step.action, names, 1)
+                        raise ConfigError(
+                            Code.INVALID_PLAYBOOK,
+                            f"playbook `{self._name(path)}` plans `{step.action}`, "
+                            "which no connector has",
+                            next_step=f"did you mean `{near[0]}`?" if near else "correct `action`",
+                        )
+
+            self._try(self._name(path), work)
+
+    def people(self) -> None:
+        """Somebody holds each role; a role without anybody is worth knowing, and no error."""
+        held = {role for person in self._settings.people if person.active for role in person.roles}
+        for role in self._settings.approvals.roles:
+            if role not in held:
+                self.problems.append(
+                    CheckProblem(
+                        place="[[people]]",
+                        code=Code.INVALID_SETTING,
+                        message=f"nobody holds the role `{role}`, so nobody can give its yes",
+                        next_step=f"give somebody the role under [[people]] in {FILE_NAME}",
+                        warning=True,
+                    )
+                )
+
+    async def database(self) -> None:
+        """The database is there, has this version, and its log was signed by this key."""
+        place = store_name(self._workspace)
+        self.looked_at.append(place)
+        self._files()
+        try:
+            store = open_store(self._workspace)
+            try:
+                await self._check_key(store)
+                await self._check_tokens(store)
+                await self._check_orphans(store, place)
+            finally:
+                await store.close()
+        except SaysoError as error:
+            self.problems.append(_problem(place, error))
+
+    def _files(self) -> None:
+        """The database and files of secrets are nobody else's on this machine."""
+        for path in exposed_files(self._workspace):
+            message, step = exposed_text(path)
+            self.problems.append(
+                CheckProblem(
+                    place=path.name,
+                    code=Code.INVALID_SETTING,
+                    message=message,
+                    next_step=step,
+                    warning=True,
+                )
+            )
+
+    async def _check_key(self, store: Store) -> None:
+        tenant = Tenant(self._settings.workspace.tenant)
+        row = await store.read(lambda reader: reader.one("log.key", tenant=tenant))
+        if row is None:
+            return
+        try:
+            signer = self._workspace.signer()
+        except SaysoError:
+            return  # said already
+        name = f"{self._settings.workspace.name}/{tenant}"
+        if text(row, "vkey") == self._next_vkey(name):
+            self.problems.append(
+                CheckProblem(
+                    place="[signing]",
+                    code=Code.INVALID_SETTING,
+                    message="the log was handed over, and `signing.next_key` signs it",
+                    next_step=FINISH_ROTATION,
+                    warning=True,
+                )
+            )
+        elif text(row, "vkey") != signer.named(name).vkey:
+            raise ConfigError(
+                Code.KEY_MISMATCH,
+                f"`{store_name(self._workspace)}` was signed by another key, or for another "
+                "`workspace.name`",
+                next_step="bring back the key and the name with which it was made",
+            )
+
+    def _next_vkey(self, name: str) -> str | None:
+        try:
+            successor = self._workspace.next_signer()
+        except SaysoError:
+            return None
+        return None if successor is None else successor.named(name).vkey
+
+    async def _check_tokens(self, store: Store) -> None:
+        said = {problem.place for problem in self.problems}
+        for name in self._settings.connections:
+            place = f"[connections.{name}]"
+            if not said & {place, "[vault]"}:
+                try:
+                    await check_token(self._workspace, name, store)
+                except SaysoError as error:
+                    self.problems.append(_problem(place, error))
+
+    async def _check_orphans(self, store: Store, place: str) -> None:
+        if self.known is None:
+            return
+        for one in await find_orphans(store, self.known):
+            self.problems.append(
+                CheckProblem(
+                    place=place,
+                    code=Code.UNKNOWN_ACTION,
+                    message=one.message,
+                    next_step=one.next_step,
+                    warning=True,
+                )
+            )
+
+    def _name(self, path: Path) -> str:
+        return path.relative_to(self._workspace.folder).as_posix()
+
+
+_FILE = "file:"
+
+
+def exposed_files(workspace: Workspace) -> list[Path]:
+    """The database, the files beside it, and files of secrets that are open to others."""
+    return [path for path in dict.fromkeys(_private(workspace)) if is_open_to_others(path)]
+
+
+def exposed_text(path: Path) -> tuple[str, str]:
+    """What is wrong with such a file, and the next step."""
+    return f"`{path.name}` can be read by every user of this machine", f"chmod 600 {path}"
+
+
+def _private(workspace: Workspace) -> Iterator[Path]:
+    for reference in _references(workspace.settings.model_dump()):
+        yield workspace.folder / reference.removeprefix(_FILE)
+    try:
+        database = workspace.store_path
+    except SaysoError:
+        return  # on a server, or not known
+    for ending in ("", "-wal", "-shm"):
+        yield database.with_name(database.name + ending)
+
+
+def _references(value: object) -> Iterator[str]:
+    if isinstance(value, str) and value.startswith(_FILE):
+        yield value
+    elif isinstance(value, Mapping):
+        for one in cast("Mapping[str, object]", value).values():
+            yield from _references(one)
+    elif isinstance(value, Sequence) and not isinstance(value, str):
+        for one in cast("Sequence[object]", value):
+            yield from _references(one)

@@ -1,0 +1,253 @@
+"""Schema versions on PostgreSQL: the same numbered files, applied once each, in order."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import resources
+
+import psycopg
+
+from sayso.errors import Code, ConfigError
+from sayso.store.migrations import Migration, other_shape, read_migrations
+from sayso.store.postgres.connection import (
+    OWNER_ROLE,
+    SCHEMA,
+    PgConnection,
+    connect,
+    connect_plainly,
+)
+from sayso.store.postgres.errors import is_lost, store_error, unreachable
+
+MIGRATION_LOCK = 0x53617954
+LOCK_TIMEOUT_S = 5.0
+"""How long a migration waits for a table; those behind it in the line wait as long."""
+
+
+def migrate_postgres(
+    url: str,
+    *,
+    only_pre: bool = False,
+    migrations: Sequence[Migration] | None = None,
+    lock_timeout_s: float = LOCK_TIMEOUT_S,
+) -> int:
+    """Bring a database to this code's version; returns the version it had.
+
+    Args:
+        url: of a login that may create roles and schemas, or for which that has been done.
+        only_pre: stop before the first `post` file: what may run before new code is deployed.
+        migrations: all there are; ours when None.
+        lock_timeout_s: how long to wait for a table that others use.
+
+    Guarantees: each file is applied in one transaction with its number, so that a crash leaves a
+    version that exists; two processes at once apply it once. Workers never run this.
+
+    Raises:
+        ConfigError: `store_unavailable`, `store_read_only`; `store_version`, before anything is
+            changed, when the database does not hold what its version makes.
+        RetryableError: `store_busy`, when a table stays locked; nothing of that file is applied.
+    """
+    known = read_migrations("postgres") if migrations is None else migrations
+    with connect_plainly(url) as connection:
+        try:
+            connection.execute("set lock_timeout = '60s'")
+            connection.execute("select pg_advisory_lock(%s)", [MIGRATION_LOCK])
+            _prepare(connection)
+            before = _applied(connection)
+            if 0 < before < len(known):
+                other = other_than_made(connection, known[:before])
+                if other is not None:
+                    raise other_shape(before, other, "postgres")
+            for migration in known[before:]:
+                if only_pre and migration.phase == "post":
+                    break
+                _apply(connection, migration, lock_timeout_s)
+        except psycopg.Error as error:
+            raise store_error(error) from error
+    return before
+
+
+def check_version(connection: PgConnection, migrations: Sequence[Migration] | None = None) -> None:
+    """Refuse a database whose version does not fit this code.
+
+    A fleet is upgraded one worker after the other, so a newer database is taken as long as only
+    `pre` files are new to this code, and an older one as long as only `post` files are missing.
+
+    Raises:
+        ConfigError: `store_version`.
+        RetryableError: `store_unavailable`, when the connection breaks meanwhile.
+    """
+    known = read_migrations("postgres") if migrations is None else migrations
+    try:
+        rows = connection.execute("select number, name from migration order by number").fetchall()
+    except psycopg.Error as error:
+        if is_lost(error):
+            raise unreachable(str(error).strip()) from error
+        raise store_error(error) from error
+    missing = known[len(rows) :]
+    if any(migration.phase == "pre" for migration in missing):
+        raise ConfigError(
+            Code.STORE_VERSION,
+            f"the database has version {len(rows)}, this Sayso needs {len(known)}",
+            next_step="run `sayso migrate`",
+        )
+    if any("_post_" in name for _, name in rows[len(known) :]):
+        raise ConfigError(
+            Code.STORE_VERSION,
+            f"the database has version {len(rows)}, this Sayso knows {len(known)}",
+            next_step="upgrade Sayso",
+        )
+
+
+def _prepare(connection: PgConnection) -> None:
+    """Make the roles, the schema and the list of what was applied."""
+    found = connection.execute("select to_regclass(%s)", [f"{SCHEMA}.migration"]).fetchone()
+    if found is None or found[0] is None:
+        file = resources.files("sayso.store") / "sql" / "postgres" / "roles.sql"
+        with connection.transaction():
+            connection.execute(file.read_bytes())
+
+
+def _applied(connection: PgConnection) -> int:
+    row = connection.execute(f"select count(*) from {SCHEMA}.migration").fetchone()  # noqa: S608  # pyright: ignore[reportArgumentType, reportCallIssue]
+    assert row is not None
+    return int(row[0])
+
+
+def _apply(connection: PgConnection, migration: Migration, lock_timeout_s: float) -> None:
+    with connection.transaction():
+        connection.execute(
+            f"set local role {OWNER_ROLE};"  # pyright: ignore[reportArgumentType, reportCallIssue]
+            f"set local search_path to {SCHEMA}, pg_temp;"
+            f"set local lock_timeout = '{round(lock_timeout_s * 1000)}ms';"
+            "set local statement_timeout = 0;"
+        )
+        connection.execute(migration.sql.encode())
+        connection.execute(
+            "insert into migration (number, name) values (%s, %s)",
+            [migration.number, migration.name],
+        )
+
+
+_GUARD = re.compile(r"^(create|drop) trigger (\w+)", re.MULTILINE)
+_MADE = re.compile(
+    r"^(create|drop) (?:unique )?(table|index|trigger) (\w+)(?: on \w+ (\([\w, ]+\)))?",
+    re.MULTILINE,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostgresSetup:
+    """What an operator wants to know about the database behind a workspace.
+
+    Attributes:
+        server: the server's version.
+        login: who connects; rows are read and written as `sayso_app`.
+        version: how many migrations are applied, of those that this code knows.
+        commits: the server's default of `synchronous_commit`; ours is never weaker than `on`.
+        missing: guards that are not there, or are switched off.
+        shared: tables whose rows are not held to one tenant, though they have one.
+        deleters: roles, beside the owner, that may change or delete entries of the log.
+    """
+
+    server: str
+    login: str
+    version: int
+    commits: str
+    missing: tuple[str, ...]
+    shared: tuple[str, ...]
+    deleters: tuple[str, ...]
+
+
+@contextmanager
+def open_setup(url: str) -> Generator[PgConnection]:
+    """A connection as workers have it, for looking only, at the rows of all tenants.
+
+    Raises:
+        ConfigError: `store_unavailable`, `store_version` when nothing was migrated yet.
+        RetryableError: `store_unavailable`.
+    """
+    with connect(url, writes=False) as connection:
+        try:
+            connection.execute("set default_transaction_read_only = on; set app.tenant = '*'")
+            yield connection
+        except psycopg.Error as error:
+            raise store_error(error) from error
+
+
+def read_setup(connection: PgConnection) -> PostgresSetup:
+    """Look at the catalogs; reads no row of a customer."""
+    row = connection.execute(
+        "select current_setting('server_version'), session_user, s.reset_val,"
+        " (select count(*) from migration) from pg_settings s where s.name = 'synchronous_commit'"
+    ).fetchone()
+    assert row is not None
+    there = connection.execute(
+        "select tgname from pg_trigger t join pg_class c on c.oid = t.tgrelid"
+        " where c.relnamespace = %s::regnamespace and not tgisinternal and tgenabled <> 'D'",
+        [SCHEMA],
+    ).fetchall()
+    shared = connection.execute(
+        "select c.relname from pg_class c join pg_attribute a on a.attrelid = c.oid"
+        " where c.relnamespace = %s::regnamespace and c.relkind = 'r' and a.attname = 'tenant'"
+        " and not (c.relrowsecurity and c.relforcerowsecurity) order by 1",
+        [SCHEMA],
+    ).fetchall()
+    deleters = connection.execute(
+        "select distinct coalesce(r.rolname, 'public') from pg_class c"
+        " cross join aclexplode(c.relacl) a left join pg_roles r on r.oid = a.grantee"
+        " where c.oid = to_regclass(%s) and a.grantee <> c.relowner"
+        " and a.privilege_type in ('UPDATE', 'DELETE', 'TRUNCATE') order by 1",
+        [f"{SCHEMA}.log_entry"],
+    ).fetchall()
+    return PostgresSetup(
+        server=str(row[0]),
+        login=str(row[1]),
+        version=int(row[3]),
+        commits=str(row[2]),
+        missing=tuple(sorted(expected_guards() - {str(name) for (name,) in there})),
+        shared=tuple(str(name) for (name,) in shared),
+        deleters=tuple(str(name) for (name,) in deleters),
+    )
+
+
+def expected_guards() -> set[str]:
+    """The triggers that a database of this version has."""
+    found: set[str] = set()
+    for migration in read_migrations("postgres"):
+        for what, name in _GUARD.findall(migration.sql.lower()):
+            (found.add if what == "create" else found.discard)(name)
+    return found
+
+
+def other_than_made(connection: PgConnection, migrations: Sequence[Migration]) -> str | None:
+    """What a database lacks, or has otherwise, of what these files have made.
+
+    Args:
+        connection: of the owner.
+        migrations: those that are applied, lowest first.
+
+    Returns:
+        Such as ``index `request_due` ``: the first table, index or trigger that is not there by its
+        name, or whose columns are others; None when all are.
+    """
+    made: dict[tuple[str, str], str] = {}
+    for migration in migrations:
+        for what, kind, name, columns in _MADE.findall(migration.sql.lower()):
+            made.pop((kind, name), None)
+            if what == "create":
+                made[kind, name] = columns if kind == "index" else ""
+    rows = connection.execute(
+        "select 'table', tablename::text, '' from pg_tables where schemaname = %(schema)s union all"
+        " select 'index', indexname, indexdef from pg_indexes where schemaname = %(schema)s"
+        " union all select 'trigger', tgname, '' from pg_trigger t"
+        " join pg_class c on c.oid = t.tgrelid where c.relnamespace = %(schema)s::regnamespace",
+        {"schema": SCHEMA},
+    ).fetchall()
+    there = {(str(kind), str(name)): str(text) for kind, name, text in rows}
+    for (kind, name), columns in made.items():
+        if (kind, name) not in there or columns not in there[kind, name]:
+            return f"{kind} `{name}`"
+    return None

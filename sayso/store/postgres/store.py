@@ -1,0 +1,389 @@
+"""The store on PostgreSQL: one writer at a time in the whole fleet, whose commits are shared."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import selectors
+import socket
+import threading
+from collections.abc import Callable, Generator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from typing import TypeVar
+
+import psycopg
+
+from sayso.errors import Code, ConfigError, SaysoError
+from sayso.store.base import Reader, Transaction, integer
+from sayso.store.postgres.connection import (
+    AUDITOR_ROLE,
+    PgConnection,
+    connect,
+    connect_plainly,
+)
+from sayso.store.postgres.errors import ConnectionLostError, logged_with_state, store_error
+from sayso.store.postgres.schema import check_version, migrate_postgres
+from sayso.store.postgres.session import Session
+from sayso.store.postgres.writer import CHANNEL, PostgresReader, Writer, patiently
+from sayso.store.queries import Statement
+from sayso.store.units import Unit, WaitingUnits
+
+logger = logging.getLogger("sayso.store")
+T = TypeVar("T")
+
+_READERS = 4
+BUSY_TIMEOUT_S = 5.0
+_READ_IDLE_TIMEOUT_S = 300
+"""An export writes files between its queries, and holds nobody up."""
+_BEGIN = Statement(
+    name="~snapshot", sql="begin transaction isolation level repeatable read, read only"
+)
+_END = Statement(name="~end", sql="rollback")
+_IS_AUDITOR = "select pg_has_role(current_user, %s, 'member')"
+_TIME = Statement(
+    name="~time", sql="select (extract(epoch from clock_timestamp()) * 1000000)::bigint as now"
+)
+
+
+class PostgresStore:
+    """One PostgreSQL database, shared by any number of processes and machines.
+
+    Args:
+        url: `postgresql://…`; several hosts are tried until one takes writes.
+        create: make or upgrade the schema first, instead of refusing another version.
+        busy_timeout_s: how long a writer waits for the commits of others before it says
+            `store_busy`, and a reader for a server that went away.
+        settings: of the writing session, for what the schema itself looks at.
+
+    Raises:
+        ConfigError: `store_version`, `store_unavailable`, `store_read_only`, `invalid_setting`.
+        RetryableError: `store_unavailable`, while the server cannot be reached.
+
+    Guarantees: units of all processes run one after the other, those of one process in the order
+    in which they were handed over; those that wait together share one commit. A crash, of this
+    process or of the server, loses only units whose `write` has not returned. A unit whose
+    connection breaks fails with `store_unavailable` and is not stored; where the connection breaks
+    while it commits, the database is asked whether it did.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        create: bool = False,
+        busy_timeout_s: float = BUSY_TIMEOUT_S,
+        settings: Mapping[str, str] = {},
+    ) -> None:
+        self._url = url
+        self._settings = settings
+        self._busy_timeout_s = busy_timeout_s
+        if create:
+            migrate_postgres(url)
+        self._units = WaitingUnits()
+        self._writer = Writer(self._open_writer, self._units, self._committed)
+        self._listener = Listener(
+            lambda: connect(url), CHANNEL, own_pid=lambda: self._writer.backend_pid
+        )
+        self._closing = threading.Lock()
+        self._let_go = False
+        self._local = threading.local()
+        self._reading: list[Session] = []
+        self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="sayso-read")
+        self._thread = threading.Thread(target=self._writer.run, name="sayso-write", daemon=True)
+        self._thread.start()
+
+    async def write(
+        self,
+        work: Callable[[Transaction], T],
+        *,
+        tenant: str | None = None,
+        brief: bool = False,
+    ) -> T:
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        unit = Unit(work=work, tenant=tenant, brief=brief, future=future, loop=loop)
+        if not self._units.add(unit):
+            raise _closed()
+        return await future
+
+    async def read(
+        self,
+        work: Callable[[Reader], T],
+        *,
+        tenant: str | None = None,
+        brief: bool = False,
+    ) -> T:
+        return await self._on_thread(partial(self._read_now, work, tenant))
+
+    async def version(self) -> int:
+        return self._listener.number()
+
+    async def time(self) -> int:
+        """Microseconds since 1970, UTC, by the server's clock."""
+        return await self._on_thread(self._time_now)
+
+    async def check_room(self) -> None:
+        """See `sayso.store.base.Roomed`."""
+
+        def work(reader: Reader) -> None:
+            reader.one("room.little_memory")
+            reader.one("room.take")
+
+        await self.read(work)
+
+    async def close(self) -> None:
+        self._units.close()
+        await asyncio.get_running_loop().run_in_executor(None, self._shut_down)
+
+    def _shut_down(self) -> None:
+        """Blocks; whoever closes once more waits as well."""
+        with self._closing:
+            if self._let_go:
+                return
+            self._thread.join()
+            self._readers.shutdown(wait=True)
+            for session in self._reading:
+                session.close()
+            self._listener.close()
+            self._let_go = True
+
+    async def _on_thread(self, work: Callable[[], T]) -> T:
+        """What the work gives, on a thread for readers."""
+        if self._units.closed:
+            raise _closed()
+        try:
+            reading = asyncio.get_running_loop().run_in_executor(self._readers, work)
+        except RuntimeError as error:  # another loop has closed the store since we looked
+            raise _closed() from error
+        return await reading
+
+    def _committed(self) -> None:
+        self._listener.grow()
+
+    def _open_writer(self) -> Session:
+        waits = {"lock_timeout": f"{round(self._busy_timeout_s * 1000)}ms"}
+        connection = connect(self._url, settings={**waits, **self._settings})
+        try:
+            check_version(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return Session(connection)
+
+    def _begin_read(self) -> Session:
+        """This thread's session in a fresh snapshot; a connection that has died is replaced."""
+        session: Session | None = getattr(self._local, "session", None)
+        if session is None or session.is_lost:
+            session = _open_session(self._url)
+            self._local.session = session
+            self._reading = [known for known in self._reading if not known.is_lost]
+            self._reading.append(session)
+        try:
+            session.take_up()
+        except psycopg.Error as error:  # of a unit that is over
+            logger.debug("a snapshot ended with: %s", logged_with_state(error))
+        session.begin(_BEGIN)
+        return session
+
+    def _time_now(self) -> int:
+        def work(session: Session) -> int:
+            return integer(session.rows(session.send(_TIME))[0], "now")
+
+        return self._told(lambda: self._in_snapshot(work))
+
+    def _read_now(self, work: Callable[[Reader], T], tenant: str | None) -> T:
+        def attempt() -> T | ConnectionLostError:
+            reader: PostgresReader | None = None
+
+            def read(session: Session) -> T:
+                nonlocal reader
+                reader = PostgresReader(session, tenant)
+                return work(reader)
+
+            try:
+                return self._in_snapshot(read)
+            except ConnectionLostError as error:
+                # A unit that has read nothing may be begun again; another may have done something
+                # with what it read.
+                if reader is None or not reader.has_read:
+                    raise
+                return error
+
+        done = self._told(attempt)
+        if isinstance(done, ConnectionLostError):
+            raise store_error(done) from done
+        return done
+
+    def _told(self, attempt: Callable[[], T]) -> T:
+        """Try while the server is away, and say in our words why it did not work."""
+        try:
+            return patiently(attempt, patience_s=self._busy_timeout_s)
+        except Exception as error:
+            meant = store_error(error)
+            if meant is error:
+                raise
+            raise meant from error
+
+    def _in_snapshot(self, work: Callable[[Session], T]) -> T:
+        session = self._begin_read()
+        try:
+            done = work(session)
+        except BaseException:
+            _end(session)
+            raise
+        try:
+            session.leave(_END)
+        except (psycopg.Error, ConnectionLostError):  # what was read stays true
+            _end(session)
+        return done
+
+
+def _closed() -> ConfigError:
+    return ConfigError(Code.STORE_UNAVAILABLE, "the database is closed")
+
+
+@contextmanager
+def open_reader(url: str, *, auditor: bool = False) -> Generator[Reader]:
+    """One consistent snapshot on a connection of its own, for this thread; closed at the end.
+
+    Errors of the database become errors of ours, as with `PostgresStore.read`.
+
+    Args:
+        auditor: act as `sayso_auditor`, if the login may, and take a server that only reads.
+    """
+    session = _open_auditor(url) if auditor else _open_session(url)
+    try:
+        session.send(_BEGIN)
+        session.sync()
+        yield PostgresReader(session, None)
+    except (psycopg.Error, ConnectionLostError) as error:
+        raise store_error(error) from error
+    finally:
+        session.close()
+
+
+def _open_session(url: str) -> Session:
+    idle = {"idle_in_transaction_session_timeout": f"{_READ_IDLE_TIMEOUT_S}s"}
+    return Session(connect(url, settings=idle))
+
+
+def _open_auditor(url: str) -> Session:
+    with connect_plainly(url, writes=False) as connection:
+        found = connection.execute(_IS_AUDITOR, (AUDITOR_ROLE,)).fetchone()
+    settings = {"idle_in_transaction_session_timeout": f"{_READ_IDLE_TIMEOUT_S}s"}
+    if found and found[0]:
+        settings["role"] = AUDITOR_ROLE
+    return Session(connect(url, writes=False, settings=settings))
+
+
+def _end(session: Session) -> None:
+    """Let go of the snapshot, after an error too."""
+    for _ in range(2):
+        if session.is_lost:
+            return
+        try:
+            session.send(_END)
+            session.sync()
+        except psycopg.Error:  # told by the unit already; the sync has cleared it
+            _clear(session)
+        except ConnectionLostError:
+            return
+        else:
+            return
+
+
+def _clear(session: Session) -> None:
+    try:
+        session.sync()
+    except (psycopg.Error, ConnectionLostError):
+        return
+
+
+logger = logging.getLogger("sayso.store")
+
+_FIRST_PAUSE_S = 0.1
+_LONGEST_PAUSE_S = 5.0
+
+
+class Listener:
+    """A number that grows with each commit; a thread listens once somebody asks for it.
+
+    While the listening connection is down the number grows with each call, so that whoever waits
+    for a change looks at the database itself.
+
+    Args:
+        connect: opens a connection in autocommit mode.
+        channel: what to listen to.
+        own_pid: the server's process whose notices this process does not need.
+    """
+
+    def __init__(
+        self, connect: Callable[[], PgConnection], channel: str, own_pid: Callable[[], int | None]
+    ) -> None:
+        self._connect = connect
+        self._channel = channel
+        self._own_pid = own_pid
+        self._lock = threading.Lock()
+        self._number = 0
+        self._listening = False
+        self._closing = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._wake_up, self._woken = socket.socketpair()
+
+    def number(self) -> int:
+        """The number now."""
+        with self._lock:
+            if self._thread is None and not self._closing.is_set():
+                self._thread = threading.Thread(target=self._run, name="sayso-listen", daemon=True)
+                self._thread.start()
+            if not self._listening:
+                self._number += 1
+            return self._number
+
+    def grow(self) -> None:
+        """Count a commit of this process."""
+        with self._lock:
+            self._number += 1
+
+    def close(self) -> None:
+        """Stop listening and wait for the thread."""
+        self._closing.set()
+        self._wake_up.send(b"x")
+        if self._thread is not None:
+            self._thread.join()
+        self._wake_up.close()
+        self._woken.close()
+
+    def _run(self) -> None:
+        pause = _FIRST_PAUSE_S
+        while not self._closing.is_set():
+            try:
+                with self._connect() as connection:
+                    connection.execute(f"listen {self._channel}")  # pyright: ignore[reportArgumentType, reportCallIssue]
+                    self._set_listening(True)
+                    pause = _FIRST_PAUSE_S
+                    self._listen(connection)
+            except (psycopg.Error, SaysoError, OSError) as error:
+                logger.info("not listening to the database: %s", logged_with_state(error))
+            finally:
+                self._set_listening(False)
+            self._closing.wait(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE_S)
+
+    def _set_listening(self, listening: bool) -> None:
+        # Commits in between were not heard, so the number grows with every change of this.
+        with self._lock:
+            self._listening = listening
+            self._number += 1
+
+    def _listen(self, connection: PgConnection) -> None:
+        with selectors.DefaultSelector() as selector:
+            selector.register(connection.fileno(), selectors.EVENT_READ)
+            selector.register(self._woken, selectors.EVENT_READ)
+            while not self._closing.is_set():
+                selector.select()
+                for notice in connection.notifies(timeout=0):
+                    if notice.pid != self._own_pid():
+                        self.grow()

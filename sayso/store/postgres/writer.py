@@ -1,0 +1,444 @@
+"""The writing thread of the PostgreSQL store: groups of units, one commit each."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+import psycopg
+
+from sayso.errors import Code, OutcomeUnknownError, RetryableError, SaysoError
+from sayso.store.base import Row, SqlValue, Transaction, integer
+from sayso.store.postgres.errors import (
+    ConnectionLostError,
+    logged_with_state,
+    lost,
+    store_error,
+    unit_error,
+)
+from sayso.store.postgres.session import Answer, Session
+from sayso.store.queries import Statement, numbered_queries
+from sayso.store.units import Outcome, Shared, Unit, WaitingUnits, answer
+
+logger = logging.getLogger("sayso.store")
+T = TypeVar("T")
+
+PATIENCE_S = 20.0
+"""How long a server that went away is waited for before units fail."""
+WRITER_LOCK = 0x53617953
+"""The advisory lock that one writer of a database holds at a time (`SayS`)."""
+ALL_TENANTS = "*"
+CHANNEL = "sayso"
+_PASSING = {Code.STORE_UNAVAILABLE, Code.STORE_READ_ONLY}
+"""What a failover brings with it: no server, then one that is no primary yet."""
+_FIRST_PAUSE_S = 0.05
+_LONGEST_PAUSE_S = 1.0
+
+_BEGIN = Statement(name="~begin", sql="begin")
+_LOCK = Statement(name="~lock", sql=f"select pg_advisory_xact_lock({WRITER_LOCK})")
+_SAVEPOINT = Statement(name="~savepoint", sql="savepoint unit")
+_DEFERRED = Statement(name="~deferred", sql="set constraints all deferred")
+_IMMEDIATE = Statement(name="~immediate", sql="set constraints all immediate")
+_RELEASE = Statement(name="~release", sql="release unit")
+_UNDO = Statement(name="~undo", sql="rollback to unit")
+_ROLLBACK = Statement(name="~rollback", sql="rollback")
+_TENANT = Statement(
+    name="~tenant", sql="select set_config('app.tenant', $1, true)", parameters=("tenant",)
+)
+_MARK = Statement(
+    name="~mark",
+    sql="insert into commit_mark (writer, number) values ($1, $2)"
+    " on conflict (writer) do update set number = excluded.number, at = now()",
+    parameters=("writer", "number"),
+)
+_MARKED = Statement(
+    name="~marked",
+    sql="select number from commit_mark where writer = $1",
+    parameters=("writer",),
+)
+_FORGET = Statement(
+    name="~forget",
+    sql="delete from commit_mark where writer = $1 or at < now() - interval '7 days'",
+    parameters=("writer",),
+)
+_NOTIFY = Statement(name="~notify", sql=f"notify {CHANNEL}")
+# NOTE: a statement_timeout that strikes while a commit waits for its standby makes PostgreSQL
+# answer COMMIT with a mere warning, although the standby has nothing.
+_NO_TIMEOUT = Statement(name="~no_timeout", sql="set local statement_timeout = 0")
+_COMMIT = Statement(name="~commit", sql="commit")
+
+
+def patiently(
+    attempt: Callable[[], T],
+    *,
+    also_busy: bool = False,
+    give_up: Callable[[], bool] = lambda: False,
+    patience_s: float = PATIENCE_S,
+) -> T:
+    """Try again, at growing intervals, while the server cannot be reached.
+
+    Args:
+        attempt: has no effect when it raises.
+        also_busy: whether to go on while a lock is held, too.
+        give_up: asked before each pause.
+
+    Raises:
+        SaysoError: what the last attempt raised.
+    """
+    deadline = time.monotonic() + patience_s
+    pause = _FIRST_PAUSE_S
+    while True:
+        try:
+            return attempt()
+        except ConnectionLostError as error:
+            failure = lost(str(error))
+        except RetryableError as error:
+            if error.code not in _PASSING and not also_busy:
+                raise
+            failure = error
+        if time.monotonic() + pause > deadline or give_up():
+            raise failure
+        time.sleep(pause)
+        pause = min(pause * 2, _LONGEST_PAUSE_S)
+
+
+class PostgresReader:
+    """Named queries in one transaction.
+
+    Args:
+        bound: the only tenant whose rows may be seen or written; when None, each statement is held
+            to the tenant that it names, and one that names none sees all.
+    """
+
+    _onward = True  # what is read ahead is made while its reader is busy with what came before
+
+    def __init__(self, session: Session, bound: str | None, scope: str | None = None) -> None:
+        self._session = session
+        self._statements = numbered_queries()
+        self._bound = bound
+        self._sent: dict[tuple[str, frozenset[tuple[str, SqlValue]]], Answer] = {}
+        self.scope = scope
+        """The tenant that the transaction is set to now, where that is known."""
+        self.has_read = False
+        """Whether an answer has come."""
+
+    def one(self, query: str, /, **params: SqlValue) -> Row | None:
+        rows = self.all(query, **params)
+        return rows[0] if rows else None
+
+    def all(self, query: str, /, **params: SqlValue) -> list[Row]:
+        sent = self._sent.pop((query, frozenset(params.items())), None) if self._sent else None
+        answer = sent or self._send(self._statements[query], params)
+        rows = self._session.rows(answer, onward=self._onward)
+        self.has_read = True
+        return rows
+
+    def ahead(self, query: str, /, **params: SqlValue) -> None:
+        key = (query, frozenset(params.items()))
+        if key not in self._sent:
+            self._sent[key] = self._send(self._statements[query], params)
+
+    def _send(self, statement: Statement, params: Mapping[str, SqlValue]) -> Answer:
+        named = params.get("tenant")
+        wanted = self._bound or (named if isinstance(named, str) else ALL_TENANTS)
+        if wanted != self.scope:
+            self._session.send(_TENANT, {"tenant": wanted})
+            self.scope = wanted
+        return self._session.send(statement, params)
+
+
+class _PostgresTransaction(PostgresReader):
+    """One unit of work inside the writer's commit."""
+
+    _onward = False  # each time that the server is told to go on costs, and a unit is short
+
+    def __init__(
+        self, session: Session, bound: str | None, scope: str | None, shared: Shared
+    ) -> None:
+        super().__init__(session, bound, scope)
+        self.shared = shared
+
+    def run(self, query: str, /, **params: SqlValue) -> int:
+        self._sent.clear()
+        statement = self._statements[query]
+        sent = self._send(statement, params)
+        return self._session.count(sent) if statement.count is None else statement.count
+
+    def before_commit(self, key: str, work: Callable[[Transaction], None]) -> None:
+        self.shared.finishers.setdefault(key, work)
+
+    def recall(self, key: object) -> object | None:
+        return self.shared.memory.get(key)
+
+    def remember(self, key: object, value: object) -> None:
+        self.shared.memory[key] = value
+
+
+class Writer:
+    """Runs the units of this process one after the other on its own connection.
+
+    Args:
+        connect: opens a session.
+        units: where they wait.
+        committed: called after each commit, before its units hear of it.
+    """
+
+    def __init__(
+        self, connect: Callable[[], Session], units: WaitingUnits, committed: Callable[[], None]
+    ) -> None:
+        self._connect = connect
+        self._units = units
+        self._committed = committed
+        self._session: Session | None = connect()
+        self._name = secrets.token_hex(16)
+        self._number = 0
+
+    @property
+    def backend_pid(self) -> int | None:
+        """The server's process for the writing connection, while there is one."""
+        session = self._session
+        return None if session is None or session.is_lost else session.backend_pid
+
+    def run(self) -> None:
+        """Serve until the line is closed and empty."""
+        while group := self._units.take():
+            try:
+                answer(self._commit(group))
+            except BaseException as error:  # noqa: BLE001  (every waiter must hear of it)
+                self._let_go()
+                answer([Outcome(unit=unit, error=error) for unit in group])
+        self._leave()
+
+    def _commit(self, group: list[Unit]) -> list[Outcome]:
+        try:
+            return self._try_commit(group, apart=False)
+        except _UnclearError:
+            return self._try_commit(group, apart=True)
+
+    def _try_commit(self, group: list[Unit], *, apart: bool) -> list[Outcome]:
+        try:
+            session = self._begin()
+        except SaysoError as error:
+            waiting = [*group, *self._units.take_all()]
+            return [Outcome(unit=unit, error=error) for unit in waiting]
+        self._units.join(group)
+        done = _Group(session, group, apart=apart)
+        try:
+            for at, unit in enumerate(group):
+                done.run(unit)
+                if session.is_lost:
+                    self._units.put_back(group[at + 1 :])
+                    del group[at + 1 :]  # they are answered another time
+                    raise ConnectionLostError
+            done.finish()
+        except _UnclearError:
+            self._undo(session)
+            raise
+        except BaseException as error:  # noqa: BLE001  (every waiter must hear of it)
+            self._undo(session)
+            return done.all_failed(store_error(error))
+        return self._end(session, done)
+
+    def _end(self, session: Session, done: _Group) -> list[Outcome]:
+        """Commit, and find out whether it happened when the answer is lost.
+
+        INVARIANT: what fails before COMMIT has the server leave that out, so nothing is stored.
+        """
+        self._number += 1
+        commit: Answer | None = None
+        try:
+            session.send(_MARK, {"writer": self._name, "number": self._number})
+            session.send(_NOTIFY)
+            session.send(_NO_TIMEOUT)
+            commit = session.send(_COMMIT)
+            session.sync()
+        except BaseException as error:
+            if not session.is_lost:
+                self._undo(session)
+                if isinstance(error, psycopg.Error) and not done.apart:
+                    raise _UnclearError from error
+                return done.all_failed(store_error(error))
+            if commit is None:
+                return done.all_failed(lost(str(error)))
+            if commit.tag != b"COMMIT":
+                doubt = self._settle_doubt(str(error))
+                if doubt is not None:
+                    return done.all_failed(doubt)
+        else:
+            assert commit.tag == b"COMMIT", commit.tag
+        self._committed()
+        return done.outcomes
+
+    def _begin(self) -> Session:
+        """A session inside a transaction that holds the lock of all writers.
+
+        Nothing of a unit has run yet, so a connection that turns out to be dead is replaced.
+        """
+        return patiently(self._try_begin, give_up=lambda: self._units.closed)
+
+    def _try_begin(self) -> Session:
+        session = self._session
+        if session is None or session.is_lost:
+            session = self._session = self._connect()
+        try:
+            session.begin(_BEGIN)
+            session.send(_LOCK)
+            session.sync()
+        except ConnectionLostError:
+            raise
+        except Exception as error:
+            self._undo(session)
+            raise store_error(error) from error
+        return session
+
+    def _undo(self, session: Session) -> None:
+        """Take the open transaction back, whatever state it is in."""
+        if session.is_lost:
+            return
+        try:
+            session.sync()
+        except Exception as error:  # noqa: BLE001  (it has been told already)
+            logger.debug("undone after: %s", logged_with_state(error))
+        try:
+            session.send(_ROLLBACK)
+            session.sync()
+        except Exception as error:  # noqa: BLE001  (the server undoes it with the connection)
+            logger.debug("the connection is given up: %s", logged_with_state(error))
+            session.close()
+
+    def _settle_doubt(self, detail: str) -> SaysoError | None:
+        """Ask the database whether the last group was committed; None when it was.
+
+        The lock is waited for first: while the lost connection's transaction still holds it, it
+        may yet be committed.
+        """
+        try:
+            number = patiently(self._last_number, also_busy=True)
+        except SaysoError as error:
+            return OutcomeUnknownError(
+                Code.STORE_UNAVAILABLE,
+                "the connection was lost while the database committed, and it cannot be asked",
+                next_step="look at the action once the database is back; do not repeat it blindly",
+                detail=f"{detail}; {error.detail}",
+            )
+        return None if number == self._number else lost(detail)
+
+    def _last_number(self) -> int:
+        """The number of the last group of this writer that was committed; 0 for none."""
+        session = self._try_begin()
+        try:
+            marked = session.rows(session.send(_MARKED, {"writer": self._name}))
+        except psycopg.Error as error:
+            raise store_error(error) from error
+        finally:
+            self._undo(session)
+        return integer(marked[0], "number") if marked else 0
+
+    def _let_go(self) -> None:
+        if self._session is not None:
+            self._session.close()
+            self._session = None
+
+    def _leave(self) -> None:
+        session = self._session
+        if session is None or session.is_lost:
+            return
+        try:
+            session.send(_FORGET, {"writer": self._name})
+            session.sync()
+        except Exception as error:  # noqa: BLE001  (a mark too many does no harm)
+            logger.debug("the writer's mark stays: %s", logged_with_state(error))
+        session.close()
+
+
+class _UnclearError(Exception):
+    """A statement of the group has failed, and nobody waited for it to know whose it was."""
+
+
+class _Group:
+    """Units that share one commit.
+
+    Args:
+        units: all of them, also those whose turn has not come.
+        apart: whether each unit is checked before the next one runs, so that a statement that fails
+            is known to be its own. Else nobody waits for it until the end of the group, which is
+            run again, apart, if there was any.
+    """
+
+    def __init__(self, session: Session, units: list[Unit], *, apart: bool) -> None:
+        self._session = session
+        self._units = units
+        self.apart = apart
+        self._scope: str | None = None
+        self._shared = Shared()
+        self.outcomes: list[Outcome] = []
+
+    def all_failed(self, error: BaseException) -> list[Outcome]:
+        """The same units; those that had failed by themselves keep their own error."""
+        own = {id(done.unit): done.error for done in self.outcomes}
+        return [Outcome(unit=unit, error=own.get(id(unit)) or error) for unit in self._units]
+
+    def run(self, unit: Unit) -> None:
+        """Run one unit in a savepoint, so that its failure takes back only itself.
+
+        Raises:
+            _UnclearError: unless `apart`.
+        """
+        session = self._session
+        transaction = _PostgresTransaction(session, unit.tenant, self._scope, self._shared.copy())
+        result: object = None
+        failure: BaseException | None = None
+        try:
+            session.send(_SAVEPOINT)
+            result = unit.work(transaction)
+            if self.apart:  # constraints that wait are checked now, so that it answers for them
+                session.wait(session.send(_IMMEDIATE))
+                session.send(_DEFERRED)
+            session.send(_RELEASE)
+        except BaseException as error:
+            if not self.apart and isinstance(error, psycopg.Error):
+                raise _UnclearError from error
+            failure = unit_error(error)
+            self._undo_unit()
+        self.outcomes.append(Outcome(unit=unit, result=result, error=failure))
+        if failure is None:
+            self._scope = transaction.scope
+            self._shared = transaction.shared
+
+    def finish(self) -> None:
+        """Run what was to be run once before the commit.
+
+        Raises:
+            _UnclearError: unless `apart`.
+        """
+        transaction = _PostgresTransaction(self._session, None, self._scope, self._shared)
+        try:
+            for work in self._shared.finishers.values():
+                work(transaction)
+        except psycopg.Error as error:
+            if self.apart:
+                raise
+            raise _UnclearError from error
+
+    def _undo_unit(self) -> None:
+        # INVARIANT: the tenant that a unit had set is undone with it, so it is not known any more.
+        self._scope = None
+        if self._session.is_lost:
+            return
+        try:
+            self._session.sync()
+        except ConnectionLostError:
+            return
+        except Exception as error:
+            if not self.apart:
+                raise _UnclearError from error
+            logger.debug("a unit is undone after: %s", logged_with_state(error))
+        try:
+            self._session.send(_UNDO)
+            self._session.send(_RELEASE)
+            self._session.sync()
+        except ConnectionLostError:
+            return

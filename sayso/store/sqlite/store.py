@@ -1,0 +1,256 @@
+"""The store on SQLite: WAL, synchronous FULL, one writer whose commits are shared."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from sayso.errors import Code, ConfigError, RetryableError, SaysoError
+from sayso.store.base import ROOM_BYTES, Reader, Transaction
+from sayso.store.migrations import belongs_to_another, check_version, migrate
+from sayso.store.private_files import make_private_file
+from sayso.store.sqlite.errors import is_busy, room_error, store_error
+from sayso.store.sqlite.readers import NotBriefError, SqliteReaders
+from sayso.store.sqlite.writer import LOOK_AGAIN_S, SqliteWriter
+from sayso.store.units import Unit
+
+T = TypeVar("T")
+
+BUSY_TIMEOUT_S = 5.0
+"""How long a writer waits for another process's commit before it says `store_busy`."""
+_READERS = 2
+
+
+class SqliteStore:
+    """One SQLite file, shared by any number of processes on one machine.
+
+    Args:
+        path: the file; `migrate_store` makes it first.
+        create: make or upgrade the schema now, instead of refusing another version.
+        busy_timeout_s: how long a writer waits for another process's commit before it says
+            `store_busy`.
+        prepare: given the writing connection once it is open, such as to limit the file's size.
+
+    Raises:
+        ConfigError: `not_a_store`, `store_version`, `store_unavailable`, `store_read_only`,
+            `store_full`.
+        RetryableError: `store_busy`.
+
+    Guarantees: units run one after the other in the order in which they were handed over; those
+    that wait together share one commit (one fsync). A crash loses only units whose `write` has not
+    returned. A unit whose waiter is cancelled before its turn does not run.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        create: bool = False,
+        busy_timeout_s: float = BUSY_TIMEOUT_S,
+        prepare: Callable[[sqlite3.Connection], None] = lambda connection: None,
+    ) -> None:
+        self._path = path
+        connection = open_connection(path, create=create, busy_timeout_s=busy_timeout_s)
+        try:
+            if create:
+                migrate(connection)
+            check_version(connection, path)
+            _set_up_writer(connection)
+            prepare(connection)
+            self._watcher = open_connection(path, create=False)
+        except sqlite3.Error as error:
+            connection.close()
+            raise store_error(error, path) from error
+        except SaysoError:
+            connection.close()
+            raise
+        self._watching = threading.Lock()
+        self._at_once = SqliteReaders(
+            partial(open_connection, path, create=False, busy_timeout_s=0)
+        )
+        self._patient = SqliteReaders(partial(open_connection, path, create=False))
+        self._threads = ThreadPoolExecutor(_READERS, thread_name_prefix="sayso-read")
+        self._writer = SqliteWriter(
+            connection,
+            busy_timeout_s=busy_timeout_s,
+            in_our_words=partial(store_error, path=path),
+        )
+
+    @property
+    def path(self) -> Path:
+        """The database file."""
+        return self._path
+
+    async def write(
+        self,
+        work: Callable[[Transaction], T],
+        *,
+        tenant: str | None = None,
+        brief: bool = False,
+    ) -> T:
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        unit = Unit(work=work, tenant=tenant, brief=brief, future=future, loop=loop)
+        if not self._writer.add(unit):
+            raise _closed()
+        return await future
+
+    async def read(
+        self, work: Callable[[Reader], T], *, tenant: str | None = None, brief: bool = False
+    ) -> T:
+        if self._writer.closed:
+            raise _closed()
+        if brief:
+            # Else a task that reads and reads would keep the loop from everything else.
+            await asyncio.sleep(0)
+            try:
+                return self._read_by(self._at_once.run_briefly, work)
+            except NotBriefError:
+                pass
+            except RetryableError as error:
+                if error.code is not Code.STORE_BUSY:
+                    raise  # of the unit's own
+        loop = asyncio.get_running_loop()
+        try:
+            reading = loop.run_in_executor(self._threads, self._read_by, self._patient.run, work)
+        except RuntimeError as error:  # another loop has closed the store since we looked
+            raise _closed() from error
+        return await reading
+
+    async def version(self) -> int:
+        # NOTE: data_version counts per connection, so one connection must answer every time. It
+        # reads shared memory only, in microseconds, so no thread is worth it.
+        try:
+            with self._watching:
+                return int(self._watcher.execute("pragma data_version").fetchone()[0])
+        except sqlite3.Error as error:
+            raise store_error(error, self._path) from error
+
+    async def scrub(self, *, rewrite: bool = False) -> bool:
+        """See `sayso.store.base.Scrubbed`.
+
+        Raises:
+            RetryableError: `store_busy`. ConfigError: `store_full`, with `rewrite` only.
+        """
+        if self._writer.closed:
+            raise _closed()
+        return await asyncio.to_thread(self._scrub_now, rewrite)
+
+    def _scrub_now(self, rewrite: bool) -> bool:
+        connection = open_connection(self._path, create=False)
+        try:
+            if rewrite:
+                connection.execute("vacuum")
+            # NOTE: TRUNCATE waits for readers of older states, and says when it could not.
+            busy = connection.execute("pragma wal_checkpoint(truncate)").fetchone()[0]
+        except sqlite3.Error as error:
+            raise store_error(error, self._path) from error
+        finally:
+            connection.close()
+        return int(busy) == 0
+
+    async def check_room(self) -> None:
+        """See `sayso.store.base.Roomed`."""
+        await asyncio.to_thread(self._take_room)
+
+    def _take_room(self) -> None:
+        try:
+            # Without a name, and unbuffered: the disk says at once whether it takes it.
+            with tempfile.TemporaryFile(dir=self._path.absolute().parent, buffering=0) as file:
+                file.write(bytes(ROOM_BYTES))
+        except OSError as error:
+            raise room_error(error, self._path) from error
+
+    async def close(self) -> None:
+        self._writer.refuse_more()
+        await asyncio.get_running_loop().run_in_executor(None, self._finish)
+
+    def _finish(self) -> None:
+        """Blocks; whoever closes once more waits as well."""
+        self._writer.finish()
+        self._threads.shutdown(wait=True)
+        self._at_once.close()
+        self._patient.close()
+        with self._watching:
+            self._watcher.close()
+
+    def _read_by(self, run: Callable[[Callable[[Reader], T]], T], work: Callable[[Reader], T]) -> T:
+        try:
+            return run(work)
+        except sqlite3.Error as error:
+            raise store_error(error, self._path) from error
+
+
+def _closed() -> ConfigError:
+    return ConfigError(Code.STORE_UNAVAILABLE, "the database is closed")
+
+
+def open_connection(
+    path: Path, *, create: bool, busy_timeout_s: float = BUSY_TIMEOUT_S
+) -> sqlite3.Connection:
+    """Open the file with the settings that durability rests on.
+
+    Raises:
+        ConfigError: `store_unavailable`, `store_read_only`, `store_full`, `not_a_store`.
+    """
+    mode = "rwc" if create else "rw"
+    if create:
+        make_private_file(path)
+    try:
+        connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode={mode}",
+            uri=True,
+            isolation_level=None,
+            check_same_thread=False,
+            timeout=busy_timeout_s,
+            cached_statements=256,
+        )
+    except sqlite3.Error as error:
+        raise store_error(error, path) from error
+    connection.row_factory = sqlite3.Row
+    try:
+        connection.execute("pragma foreign_keys = on")
+        # INVARIANT: FULL, or a power loss could forget an intent whose call has left already.
+        connection.execute("pragma synchronous = full")
+        # What is overwritten or deleted is zeroed in the file: docs/erasure.md rests on it.
+        connection.execute("pragma secure_delete = on")
+        if create and not belongs_to_another(connection):
+            _use_wal(connection, busy_timeout_s)
+    except sqlite3.Error as error:
+        connection.close()
+        raise store_error(error, path) from error
+    return connection
+
+
+def _use_wal(connection: sqlite3.Connection, patience_s: float) -> None:
+    """Switch a new file to WAL, which another process may be doing in this very moment."""
+    deadline = time.monotonic() + patience_s
+    while True:
+        try:
+            connection.execute("pragma journal_mode = wal")
+        except sqlite3.OperationalError as error:
+            # NOTE: SQLite waits for nobody here, whatever its busy_timeout.
+            if not is_busy(error) or time.monotonic() >= deadline:
+                raise
+            time.sleep(LOOK_AGAIN_S)
+        else:
+            return
+
+
+def _set_up_writer(connection: sqlite3.Connection) -> None:
+    """After a migration, whose sorting may need more than memory holds."""
+    # Each savepoint keeps the pages that it changes. In a temporary file, rows of customers would
+    # stand outside of the database, and a full disk there would stop the writer.
+    connection.execute("pragma temp_store = memory")
+    # 16 MiB: what a group of units changes is not written twice because it did not fit.
+    connection.execute("pragma cache_size = -16384")
+    # The writer looks again itself: SQLite's own waiting would hold up an event loop.
+    connection.execute("pragma busy_timeout = 0")

@@ -1,0 +1,293 @@
+"""The one connection of a process that writes to a SQLite file, and whose turn it is to use it.
+
+Statements that take microseconds run on the event loop that asks for them: handing each of them to
+a thread would cost more than they do, since both need the interpreter's lock. What waits for the
+disk, for a signer or for another process runs on a thread.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from contextvars import Context
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import takewhile
+from queue import SimpleQueue
+
+from sayso.errors import logged
+from sayso.store.sqlite.errors import is_busy
+from sayso.store.sqlite.rows import Brevity, SqliteTransaction
+from sayso.store.units import Outcome, Unit, WaitingUnits, answer
+
+logger = logging.getLogger("sayso.store")
+
+MAX_BRIEF = 32
+"""How many units run on an event loop before it goes on with something else: some 10 ms."""
+LOOK_AGAIN_S = 0.001
+# Errors that come from what one unit asked for, not from the file.
+_OWN_ERRORS = (
+    sqlite3.IntegrityError,
+    sqlite3.ProgrammingError,
+    sqlite3.InterfaceError,
+    sqlite3.DataError,
+)
+
+
+@dataclass(slots=True)
+class _Group:
+    """Units that share a commit, as far as they have run."""
+
+    units: list[Unit]
+    transaction: SqliteTransaction
+    done: list[Outcome] = field(default_factory=list[Outcome])
+    error: BaseException | None = None
+
+
+class SqliteWriter:
+    """Runs units in the order in which they were added; those that wait together share a commit.
+
+    Args:
+        connection: nobody else may use it; closed with the writer.
+        busy_timeout_s: how long another process's transaction is waited for.
+        in_our_words: an error of SQLite as whoever waits for a unit shall see it.
+
+    INVARIANT: the connection belongs to whoever holds `_turn`. An event loop that takes it hands
+    it to the thread, together with the group that it has run, and the thread lets it go.
+    """
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        *,
+        busy_timeout_s: float,
+        in_our_words: Callable[[sqlite3.Error], Exception],
+    ) -> None:
+        self._connection = connection
+        self._busy_timeout_s = busy_timeout_s
+        self._in_our_words = in_our_words
+        self._units = WaitingUnits()
+        self._locked_since: float | None = None  # by another process, as long as we know of it
+        self._turn = threading.Lock()
+        self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="sayso-write", daemon=True)
+        self._thread.start()
+
+    @property
+    def closed(self) -> bool:
+        """Whether `refuse_more` was called."""
+        return self._units.closed
+
+    def add(self, unit: Unit) -> bool:
+        """Put a unit at the end, on its own event loop; False when the writer is closed."""
+        if not self._units.add(unit):
+            return False
+        # Once this turn of the loop is over: what other tasks add meanwhile shares the commit.
+        unit.loop.call_soon(self._take_turn, context=Context())
+        return True
+
+    def refuse_more(self) -> None:
+        """Take no more units; what waits is still served."""
+        self._units.close()
+
+    def finish(self) -> None:
+        """Serve what waits, then close the connection; blocks, so not on an event loop."""
+        with self._turn:
+            while units := self._units.take_some():
+                answer(self._commit(units))
+            self._jobs.put(None)
+            self._thread.join()
+
+    def _take_turn(self) -> None:
+        """On an event loop: begin with what waits, unless somebody is at it, who then calls us."""
+        if not self._turn.acquire(blocking=False):
+            return
+        units: list[Unit] = []
+        job = partial(self._carry_out, units)
+        try:
+            units += self._units.take_some(MAX_BRIEF)
+            if units and all(unit.brief for unit in units) and self._begin_at_once():
+                group = self._run_briefly(units)
+                if group is not None:
+                    job = partial(self._end_turn, group)
+        finally:
+            # Also when Ctrl-C ends it anywhere in there: the thread then finds the connection in
+            # a transaction, takes that back and says so to whoever waits.
+            if units:
+                self._jobs.put(job)
+            else:
+                self._let_go()
+
+    def _begin_at_once(self) -> bool:
+        try:
+            self._connection.execute("begin immediate")
+        except sqlite3.Error:
+            return False  # the thread waits for the other process, or finds out what is wrong
+        self._locked_since = None
+        return True
+
+    def _work(self) -> None:
+        """The thread."""
+        while job := self._jobs.get():
+            job()
+        self._connection.close()
+
+    def _carry_out(self, units: list[Unit]) -> None:
+        """A group from its begin on, with whoever comes while the file is waited for."""
+        try:
+            self._begin(units)
+        except BaseException as error:  # noqa: BLE001  (every waiter must hear of it)
+            if is_busy(error):
+                late = list(takewhile(lambda unit: self._patience_s(unit) < 0, units))
+                self._units.put_back(units[len(late) :])
+                units = late
+            outcomes = self._fail(units, error)
+        else:
+            self._units.join(units)
+            outcomes = self._end(self._run(units))
+        answer(outcomes)
+        self._let_go()
+
+    def _end_turn(self, group: _Group) -> None:
+        outcomes = self._end(group)
+        answer(outcomes)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """End the turn; whoever has units that came meanwhile is told to take the next one."""
+        self._turn.release()
+        for loop in self._units.loops():
+            try:
+                # Not before the tasks that hear of their commit in this turn of the loop have
+                # had the chance to add what they want next.
+                loop.call_soon_threadsafe(loop.call_soon, self._take_turn, context=Context())
+            except RuntimeError:  # that loop has ended, and its units wait for nobody
+                self._jobs.put(self._serve_the_lost)
+
+    def _serve_the_lost(self) -> None:
+        """Run what waits on the thread, for the units of loops that have ended."""
+        if not self._turn.acquire(blocking=False):
+            return  # whoever has it comes by here again
+        if units := self._units.take_some():
+            self._carry_out(units)
+        else:
+            self._let_go()
+
+    def _commit(self, units: list[Unit]) -> list[Outcome]:
+        """A whole transaction, once other processes have ended theirs."""
+        try:
+            self._begin(units)
+        except BaseException as error:  # noqa: BLE001  (every waiter must hear of it)
+            return self._fail(units, error)
+        return self._end(self._run(units))
+
+    def _begin(self, units: list[Unit]) -> None:
+        """Take the turn of all writers on the file, once the other processes let it go.
+
+        NOTE: SQLite itself looks again after up to 100 ms, so that with several busy processes one
+        that is unlucky waits for seconds while others come and go.
+        """
+        while True:
+            try:
+                self._connection.execute("begin immediate")
+            except sqlite3.Error as error:
+                if not is_busy(error):
+                    self._locked_since = None
+                    raise
+                self._locked_since = self._locked_since or time.monotonic()
+                if self._patience_s(units[0]) < 0:
+                    raise
+                time.sleep(LOOK_AGAIN_S)
+            else:
+                self._locked_since = None
+                return
+
+    def _patience_s(self, unit: Unit) -> float:
+        """How much longer a unit waits for the other process; less than 0 when it gives up.
+
+        INVARIANT: counted for each unit by itself. If it began anew with each group, whoever stands
+        far behind in the line would wait as often as there are groups before it.
+        """
+        now = time.monotonic()
+        return max(unit.asked_at, self._locked_since or now) + self._busy_timeout_s - now
+
+    def _run_briefly(self, units: list[Unit]) -> _Group | None:
+        """As `_run`; None, and nothing has come of it, where one of them is not brief after all."""
+        brevity = Brevity()
+        with brevity.watch(self._connection):
+            group = self._run(units, brevity)
+        if not brevity.exceeded:
+            return group
+        self._roll_back()
+        return None
+
+    def _run(self, units: list[Unit], brevity: Brevity | None = None) -> _Group:
+        """Run units inside the transaction that has begun."""
+        group = _Group(units, SqliteTransaction(self._connection))
+        try:
+            for unit in units:
+                if brevity:
+                    brevity.begin_unit()
+                if not unit.future.cancelled():
+                    group.done.append(self._run_unit(group.transaction, unit))
+        except BaseException as error:  # noqa: BLE001  (every waiter must hear of it)
+            group.error = error
+        return group
+
+    def _run_unit(self, transaction: SqliteTransaction, unit: Unit) -> Outcome:
+        """Run one unit in a savepoint, so that its failure takes back only itself."""
+        connection = self._connection
+        before = transaction.shared.copy()
+        connection.execute("savepoint unit")
+        try:
+            result = unit.work(transaction)
+        except BaseException as error:  # handed to the caller, whatever it is
+            of_the_file = isinstance(error, sqlite3.Error) and not isinstance(error, _OWN_ERRORS)
+            if of_the_file or not connection.in_transaction:
+                # A full disk takes the whole transaction back: nobody in the group may go on.
+                raise
+            connection.execute("rollback to unit")
+            connection.execute("release unit")
+            transaction.shared = before
+            return Outcome(unit=unit, error=error)
+        connection.execute("release unit")
+        return Outcome(unit=unit, result=result)
+
+    def _fail(self, units: list[Unit], error: BaseException) -> list[Outcome]:
+        """Say to all units that none of them has run."""
+        return self._end(_Group(units, SqliteTransaction(self._connection), error=error))
+
+    def _end(self, group: _Group) -> list[Outcome]:
+        """Do what comes before the commit, commit, and say what became of each unit."""
+        done = group.done
+        try:
+            if group.error is not None:
+                raise group.error
+            for finish in group.transaction.shared.finishers.values():
+                finish(group.transaction)
+            self._connection.execute("commit")
+        except BaseException as error:  # noqa: BLE001  (every waiter must hear of it)
+            self._roll_back()
+            if isinstance(error, sqlite3.IntegrityError) and len(group.units) > 1:
+                # Foreign keys are checked at the commit, which does not say whose is broken.
+                return [one for unit in group.units for one in self._commit([unit])]
+            own = {id(outcome.unit): outcome.error for outcome in done}
+            done = [Outcome(unit=unit, error=own.get(id(unit)) or error) for unit in group.units]
+        return [self._worded(outcome) for outcome in done]
+
+    def _roll_back(self) -> None:
+        try:
+            if self._connection.in_transaction:
+                self._connection.execute("rollback")
+        except sqlite3.Error as error:  # the waiters hear of what came before
+            logger.warning("a transaction could not be rolled back: %s", logged(error))
+
+    def _worded(self, outcome: Outcome) -> Outcome:
+        if not isinstance(outcome.error, sqlite3.Error):
+            return outcome
+        meant = self._in_our_words(outcome.error)
+        meant.__cause__ = outcome.error
+        return Outcome(unit=outcome.unit, error=meant)

@@ -1,0 +1,261 @@
+"""`sayso audit erase|erasures|subject|hold|holds|release|sweep`: what is owed to customers."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+
+from sayso.audit.atomic_files import new_file
+from sayso.sdk.client import Sayso
+from sayso.sdk.privacy.access import counts_of
+from sayso.sdk.privacy.views import ErasureView, HeldAgainView, HoldView
+from sayso.sdk.resources.tokens import Token
+from sayso.surfaces.cli.options import (
+    AfterOption,
+    JsonOption,
+    KeyOption,
+    LimitOption,
+    WorkspaceOption,
+)
+from sayso.surfaces.cli.output import Out, local_time
+from sayso.surfaces.cli.pages import page, show_page
+from sayso.surfaces.cli.problem import FAILED, OK, usage
+from sayso.surfaces.cli.words import counted
+from sayso.surfaces.cli.workspace import find_workspace, look, look_as_person
+
+CustomerArgument = Annotated[
+    str, typer.Argument(metavar="CUSTOMER", help="The customer's id at the provider.")
+]
+ReasonOption = Annotated[
+    str,
+    typer.Option("--reason", metavar="CODE", help="Why: small letters and _, in the log for good."),
+]
+
+
+_SINGULAR = {
+    "requests": "request",
+    "actions": "action",
+    "approvals": "approval",
+    "stops": "stop",
+    "texts": "text",
+    "entries": "entry",
+}
+
+
+def erase(
+    customer: CustomerArgument,
+    reason: ReasonOption = "subject_request",
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Do not ask again.", show_default=False)
+    ] = False,
+    rewrite: Annotated[
+        bool,
+        typer.Option(
+            "--rewrite", help="SQLite: write the whole file anew as well.", show_default=False
+        ),
+    ] = False,
+    key: KeyOption = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Erase a customer for good; the log still verifies, and says that it was done."""
+    out = Out(as_json=as_json)
+    if not yes:
+        _ask(out, f"Erase everything of {customer} for good? It cannot be undone. [y/N] ")
+
+    async def work(sayso: Sayso, by: Token) -> ErasureView:
+        return await sayso.subjects.erase(
+            customer, reason=reason, by=by, key=key, rewrite=rewrite, via="cli"
+        )
+
+    found = look_as_person(workspace, work)
+    if as_json:
+        out.document(found)
+        return OK
+    out.pairs(
+        [
+            ("erasure", found.id),
+            ("status", found.status),
+            ("customer", found.subject),
+            ("entries", f"{found.begun_seq} and {found.done_seq}"),
+            ("files", "hold nothing of it" if found.scrubbed else "see docs/erasure.md"),
+        ]
+    )
+    return OK
+
+
+def erasures(
+    limit: LimitOption = 50,
+    after: AfterOption = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """List who was erased, by pseudonym, newest first."""
+    out = Out(as_json=as_json)
+    read = look(
+        find_workspace(workspace),
+        lambda sayso: page(
+            lambda n, last: sayso.subjects.erasures(limit=n, after=last), limit, after
+        ),
+    )
+    show_page(
+        out,
+        "audit erasures",
+        read,
+        noun="erasures",
+        columns=["id", "status", "customer", "reason", "by", "at"],
+        row=_erasure_row,
+        nothing=["Nobody was erased."],
+        options={"-n": limit, "--workspace": workspace},
+    )
+    return OK
+
+
+def _erasure_row(one: ErasureView) -> list[str]:
+    return [one.id, one.status, one.subject, one.reason, one.by, local_time(one.begun_at)[:16]]
+
+
+def subject(
+    customer: CustomerArgument,
+    path: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="A new file, such as ana.json.")
+    ],
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Write all that is held about a customer, for their own request to see it."""
+    out = Out(as_json=as_json)
+
+    async def work(sayso: Sayso, by: Token) -> dict[str, Any]:
+        return await sayso.subjects.export(customer, by=by)
+
+    found = look_as_person(workspace, work)
+    with new_file(path, mode=0o600) as file:
+        file.write(orjson.dumps(found, option=orjson.OPT_INDENT_2) + b"\n")
+    counts = counts_of(found)
+    if as_json:
+        out.document({"path": str(path.absolute()), "counts": counts})
+    else:
+        told = ", ".join(counted(count, _SINGULAR[name]) for name, count in counts.items())
+        out.line(f"{told} are in {path}, in clear; hand it over by a safe way.")
+    return OK
+
+
+def hold(
+    customer: CustomerArgument,
+    reason: ReasonOption,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Keep everything of a customer until two people release it."""
+    out = Out(as_json=as_json)
+
+    async def work(sayso: Sayso, by: Token) -> HoldView:
+        return await sayso.subjects.hold(customer, reason=reason, by=by, via="cli")
+
+    return _show_hold(out, look_as_person(workspace, work))
+
+
+def release(
+    hold_id: Annotated[str, typer.Argument(metavar="HOLD", help="The hold, hld_….")],
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Let a legal hold end: one asks, another confirms."""
+    out = Out(as_json=as_json)
+
+    async def work(sayso: Sayso, by: Token) -> HoldView:
+        return await sayso.subjects.release(hold_id, by=by, via="cli")
+
+    return _show_hold(out, look_as_person(workspace, work))
+
+
+def holds(
+    ended: Annotated[
+        bool, typer.Option("--ended", help="Those that were released, too.", show_default=False)
+    ] = False,
+    limit: LimitOption = 50,
+    after: AfterOption = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """List the legal holds in force, newest first."""
+    out = Out(as_json=as_json)
+    read = look(
+        find_workspace(workspace),
+        lambda sayso: page(
+            lambda n, last: sayso.subjects.holds(released=ended, limit=n, after=last), limit, after
+        ),
+    )
+    show_page(
+        out,
+        "audit holds",
+        read,
+        noun="holds",
+        columns=["id", "status", "customer", "reason", "by"],
+        row=lambda one: [one.id, one.status, one.subject, one.reason, one.placed_by],
+        nothing=["Nothing is held."],
+        options={"--ended": ended, "-n": limit, "--workspace": workspace},
+    )
+    return OK
+
+
+def sweep(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int:
+    """Blank now what is older than [retention] of sayso.toml says; servers do it by themselves."""
+    out = Out(as_json=as_json)
+    found = look(find_workspace(workspace), lambda sayso: sayso.subjects.sweep())
+    again = found.restored
+    _show_restored(out, again)
+    if as_json:
+        out.document(found.model_dump(mode="json"))
+    elif found.before is None:
+        out.line("Everything is kept for good; set `[retention] requests` in sayso.toml.")
+    else:
+        out.line(
+            f"From before {local_time(found.before)[:16]}: {counted(found.actions, 'action')},"
+            f" {counted(found.requests, 'request')} and the keys of"
+            f" {counted(found.subjects, 'customer')} are gone."
+        )
+    if found.put_off and not as_json:
+        out.line("More is as old by the clock alone, and goes once the log has said so for a day.")
+    return FAILED if again.left else OK
+
+
+def _show_restored(out: Out, again: HeldAgainView) -> None:
+    if again.erased:
+        out.line(f"Back from a backup, and erased again: {again.erased}.")
+    for pseudonym, why in again.left:
+        out.warn(f"{pseudonym} is back from a backup, and cannot be erased again now: {why}")
+
+
+def _ask(out: Out, question: str) -> None:
+    if not (out.tty and sys.stdin.isatty()):
+        raise usage("nobody is there to be asked whether to erase", "pass --yes")
+    if input(question).strip().lower() not in {"y", "yes"}:
+        raise usage("nothing was erased", "answer y, or pass --yes")
+
+
+def _show_hold(out: Out, found: HoldView) -> int:
+    if out.as_json:
+        out.document(found)
+        return OK
+    out.pairs(
+        [
+            ("hold", found.id),
+            ("status", found.status),
+            ("customer", found.subject),
+            ("reason", found.reason),
+            ("by", f"{found.placed_by}, {local_time(found.placed_at)}"),
+            ("asked by", found.asked_by or ""),
+            ("released by", found.released_by or ""),
+        ]
+    )
+    if found.status == "release_asked":
+        out.line(f"next: another person runs sayso audit release {found.id}")
+    elif found.status == "in_force":
+        out.line(f"next: two people run sayso audit release {found.id}, one after the other")
+    return OK

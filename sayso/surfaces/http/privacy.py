@@ -1,0 +1,231 @@
+"""Routes of what is owed to customers: access, erasure, and the legal holds that forbid it.
+
+A customer's id stands in bodies only, never in a path or a query, since those end up in the logs of
+proxies.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import Field
+
+from sayso.sdk.privacy.views import ErasureView, HoldView, SubjectView
+from sayso.sdk.views import View
+from sayso.surfaces.http import examples
+from sayso.surfaces.http.auth import Decider, Keeper, Open
+from sayso.surfaces.http.documents import asked, problems, shown
+from sayso.surfaces.http.edge import GuardedRoute
+from sayso.surfaces.http.idempotency import Key, bound_key
+from sayso.surfaces.http.shapes import After, Body, Limit, NoQuery, QueryModel, Short
+
+router = APIRouter(tags=["subjects"], route_class=GuardedRoute)
+_VIA = "http"
+"""Nothing of the key: it may name the customer, and the log is for good."""
+
+
+@router.post(
+    "/v1/subjects/exports",
+    summary="Everything that is held about a customer, in clear",
+    responses={
+        200: shown("what is held, as it is now", examples.SUBJECT),
+        **problems(400, 401, 403, 404, 413, 415, 422, 503),
+    },
+    openapi_extra=asked(access=examples.ACCESS),
+)
+async def export_subject(
+    sayso: Open, token: Decider, _key: Key, _query: Annotated[NoQuery, Query()], body: AccessBody
+) -> SubjectView:
+    """Scope: `approvals:decide` of a person with one of the roles of `[retention] roles`.
+
+    Each call gives what is held then, and is itself recorded, under the customer's pseudonym.
+    """
+    found = await sayso.subjects.export(body.subject, by=token)
+    return SubjectView.model_validate(found)
+
+
+@router.post(
+    "/v1/subjects/erasures",
+    status_code=201,
+    summary="Erase a customer for good",
+    responses={
+        201: shown("erased", examples.ERASURE),
+        **problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
+    },
+    openapi_extra=asked(erase=examples.ERASE),
+)
+async def erase_subject(
+    sayso: Open, token: Decider, key: Key, _query: Annotated[NoQuery, Query()], body: EraseBody
+) -> ErasureView:
+    """Scope: `approvals:decide` of a person with one of the roles of `[retention] roles`.
+
+    The same call sent again goes on where a crash left it, and is answered with the same erasure.
+    """
+    return await sayso.subjects.erase(
+        body.subject, reason=body.reason, by=token, key=bound_key(token, key), via=_VIA
+    )
+
+
+@router.get(
+    "/v1/subjects/erasures",
+    summary="List erasures, newest first",
+    responses={
+        200: shown("a page", examples.page(examples.ERASURE)),
+        **problems(401, 403, 422, 503),
+    },
+)
+async def list_erasures(
+    sayso: Open, token: Keeper, query: Annotated[ErasuresQuery, Query()]
+) -> ErasurePage:
+    """Scope: `audit:read` or `approvals:decide`. Customers stand under their pseudonyms."""
+    items = await sayso.subjects.erasures(limit=query.limit, after=query.after, tenant=token.tenant)
+    more = len(items) == query.limit
+    return ErasurePage(items=tuple(items), next_after=items[-1].id if more else None)
+
+
+@router.get(
+    "/v1/subjects/erasures/{erasure_id}",
+    summary="One erasure, done or under way",
+    responses={200: shown("as it is now", examples.ERASURE), **problems(401, 403, 404, 422, 503)},
+)
+async def show_erasure(
+    sayso: Open, token: Keeper, erasure_id: str, _query: Annotated[NoQuery, Query()]
+) -> ErasureView:
+    """Scope: `audit:read` or `approvals:decide`."""
+    return await sayso.subjects.erasure_of(erasure_id, tenant=token.tenant)
+
+
+@router.post(
+    "/v1/subjects/holds",
+    status_code=201,
+    summary="Place a legal hold: nothing of the customer is erased, swept or pruned",
+    responses={
+        201: shown("in force", examples.HOLD),
+        **problems(400, 401, 403, 409, 413, 415, 422, 503),
+    },
+    openapi_extra=asked(hold=examples.PLACE_HOLD),
+)
+async def place_hold(
+    sayso: Open, token: Decider, key: Key, _query: Annotated[NoQuery, Query()], body: HoldBody
+) -> HoldView:
+    """Scope: `approvals:decide` of a person with one of the roles of `[retention] roles`.
+
+    The customer need not be known yet.
+    """
+    return await sayso.subjects.hold(
+        body.subject, reason=body.reason, by=token, key=bound_key(token, key), via=_VIA
+    )
+
+
+@router.get(
+    "/v1/subjects/holds",
+    summary="List legal holds, newest first",
+    responses={
+        200: shown("a page", examples.page(examples.HOLD)),
+        **problems(401, 403, 422, 503),
+    },
+)
+async def list_holds(sayso: Open, token: Keeper, query: Annotated[HoldsQuery, Query()]) -> HoldPage:
+    """Scope: `audit:read` or `approvals:decide`. Those in force, unless `ended=true`."""
+    items = await sayso.subjects.holds(
+        released=query.ended, limit=query.limit, after=query.after, tenant=token.tenant
+    )
+    more = len(items) == query.limit
+    return HoldPage(items=tuple(items), next_after=items[-1].id if more else None)
+
+
+@router.get(
+    "/v1/subjects/holds/{hold_id}",
+    summary="One legal hold",
+    responses={200: shown("as it is now", examples.HOLD), **problems(401, 403, 404, 422, 503)},
+)
+async def show_hold(
+    sayso: Open, token: Keeper, hold_id: str, _query: Annotated[NoQuery, Query()]
+) -> HoldView:
+    """Scope: `audit:read` or `approvals:decide`."""
+    return await sayso.subjects.hold_of(hold_id, tenant=token.tenant)
+
+
+@router.post(
+    "/v1/subjects/holds/{hold_id}/release",
+    summary="Ask for the end of a legal hold, or confirm it as another person",
+    responses={
+        200: shown("asked for, or released", {**examples.HOLD, "status": "release_asked"}),
+        **problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
+    },
+    openapi_extra=asked(release={}),
+)
+async def release_hold(
+    hold_id: str,
+    sayso: Open,
+    token: Decider,
+    key: Key,
+    _query: Annotated[NoQuery, Query()],
+    _body: ReleaseBody,
+) -> HoldView:
+    """Scope: `approvals:decide` of a person with one of the roles of `[retention] roles`.
+
+    The first person asks, another one confirms; the same call sent again changes nothing.
+    """
+    return await sayso.subjects.release(hold_id, by=token, key=bound_key(token, key), via=_VIA)
+
+
+Customer = Annotated[Short, Field(description="the provider's id of the customer, such as `cus_…`")]
+ReasonCode = Annotated[
+    str,
+    Field(max_length=40, description="a code, which stands in the log for good"),
+]
+
+
+class AccessBody(Body):
+    """Whose data is asked for."""
+
+    subject: Customer
+
+
+class EraseBody(Body):
+    """Who is to be erased, and why."""
+
+    subject: Customer
+    reason: ReasonCode = "subject_request"
+
+
+class HoldBody(Body):
+    """Of whom everything is to be kept, and why."""
+
+    subject: Customer
+    reason: ReasonCode
+
+
+class ReleaseBody(Body):
+    """Nothing: the hold stands in the path, and who calls in the token."""
+
+
+class ErasuresQuery(QueryModel):
+    """A page of erasures."""
+
+    limit: Limit = 50
+    after: After = None
+
+
+class HoldsQuery(QueryModel):
+    """A page of legal holds."""
+
+    ended: Annotated[bool, Field(description="those that were released, too")] = False
+    limit: Limit = 50
+    after: After = None
+
+
+class ErasurePage(View):
+    """Erasures, newest first."""
+
+    items: tuple[ErasureView, ...]
+    next_after: str | None
+
+
+class HoldPage(View):
+    """Legal holds, newest first."""
+
+    items: tuple[HoldView, ...]
+    next_after: str | None
