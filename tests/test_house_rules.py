@@ -24,9 +24,9 @@ JSON_EDGE = {
     "sayso/audit/evidence/data.py": "entries' data, as JSON",
     "sayso/audit/exports/parquet.py": "pyarrow's tables",
     "sayso/audit/queries/query.py": "a query's values by their field",
-    "sayso/audit/verifying/walk.py": "orjson's or json's decoded bodies",
+    "sayso/audit/verifier/walk.py": "orjson's or json's decoded bodies",
     "sayso/connectors/arguments.py": "Pydantic's error details",
-    "sayso/connectors/exchange.py": "Authlib's token is a dict",
+    "sayso/connectors/oauth/client.py": "Authlib's token is a dict",
     "sayso/settings.py": "a connector's own settings, which it reads itself",
 }
 """Modules that may say `Any`, and why; whole folders follow."""

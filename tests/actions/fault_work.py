@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from actions.fault_life import GUARANTEES, SMALL, VERIFIABLE, Bot, open_bot
+from support.faults.points import Points
 from support.faults.stores import TappedStore
 from support.house import make_shop_workspace
 from support.http_shop import HttpShop
 
 from sayso.sdk.database import open_store
 from sayso.testing.clock import FileClock
-from sayso.testing.faults import Points
 
 
 async def live_by_statements(points: Points, folder: str, url: str) -> None:

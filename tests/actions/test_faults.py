@@ -26,6 +26,7 @@ from actions.fault_life import (
 )
 from support.faults.crash import crash_at, paused_at, run_child
 from support.faults.judge import find_problems
+from support.faults.points import Points
 from support.faults.postgres import (
     Side,
     cutting_proxy,
@@ -48,7 +49,7 @@ from sayso.sdk.database import open_store
 from sayso.sdk.workspace import Workspace
 from sayso.store.postgres.schema import migrate_postgres
 from sayso.testing.clock import FakeClock, FileClock
-from sayso.testing.faults import QUICK_FAULTS, FaultProxy, HttpFault, Points
+from sayso.testing.faults import QUICK_FAULTS, FaultProxy, HttpFault
 
 EVERY = int(os.environ.get("SAYSO_FAULTS_EVERY", "0"))
 BY_GUARANTEE = pytest.mark.parametrize("guarantee", GUARANTEES.values(), ids=lambda one: one.kind)

@@ -28,6 +28,7 @@ from actions.desk import (
 )
 from actions.test_reminding import PEOPLE, TIMERS, told
 from actions.test_undoing import RULES, gift, plan_of, refund, submit
+from support.faults.points import Points
 from support.faults.sqlite import fail_statement
 from support.faults.stores import TappedStore
 from support.faults.sweep import sweep
@@ -46,7 +47,6 @@ from sayso.money import Money
 from sayso.sdk.client import Sayso
 from sayso.store.sqlite.store import SqliteStore
 from sayso.testing.clock import FakeClock
-from sayso.testing.faults import Points
 
 
 @contextlib.contextmanager

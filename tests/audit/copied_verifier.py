@@ -23,23 +23,23 @@ from sayso.audit.verifier.verification import Check
 _COPY = "copied_verifier"
 """The package in which the copies stand, in one folder; only one at a time is there."""
 _COPIED = (
-    "verifying.verification",
-    "logs",
-    "verifying.walk",
-    "verifying.rebuilt",
+    "verifier.verification",
+    "log_of_logs",
+    "verifier.walk",
+    "verifier.replayed_rows",
     "signing.rotation",
     "signing.keys",
-    "notes.anchors",
+    "signed_note.cosigned_checkpoints",
     "segments.sealed",
-    "verifying.sealed_checks",
-    "notes.stamped",
-    "verifying.state_checks",
-    "verifying.checks",
-    "verifying.guard",
-    "verifying.filtered",
-    "verifying.one_segment",
-    "verifying.database",
-    "verifying.bundle",
+    "verifier.sealed_checks",
+    "signed_note.timestamps",
+    "verifier.state_checks",
+    "verifier.checks",
+    "verifier.guard",
+    "verifier.filtered",
+    "verifier.one_segment",
+    "verifier.database",
+    "verifier.bundle",
 )
 
 

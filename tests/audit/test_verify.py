@@ -17,19 +17,20 @@ from sayso.audit.verify import main, verify
 
 MODULES = """
 errors ids money
-audit audit.entry audit.fields audit.logs audit.regular audit.verify
-audit.notes audit.notes.anchors audit.notes.cosignature audit.notes.growth audit.notes.keytext
-audit.notes.note audit.notes.policyfile audit.notes.stamped audit.notes.strict64
+audit audit.entry audit.fields audit.io_errors audit.log_of_logs audit.safe_open audit.verify
 audit.segments audit.segments.sealed audit.segments.segment
+audit.signed_note audit.signed_note.base64_strict audit.signed_note.consistency_proof
+audit.signed_note.cosignature audit.signed_note.cosigned_checkpoints audit.signed_note.keytext
+audit.signed_note.note audit.signed_note.timestamps audit.signed_note.witness_policy
 audit.signing audit.signing.keys audit.signing.rotation
-audit.tree audit.tree.merkle audit.tree.path
-audit.verifying audit.verifying.bundle audit.verifying.checks audit.verifying.database
-audit.verifying.description audit.verifying.filtered audit.verifying.guard audit.verifying.latest
-audit.verifying.medium audit.verifying.one_segment audit.verifying.projections
-audit.verifying.rebuild audit.verifying.rebuilt audit.verifying.scratch
-audit.verifying.sealed_checks audit.verifying.state_checks audit.verifying.stored_rows
-audit.verifying.verification audit.verifying.walk
-audit.unwritten audit.witness audit.witness.request
+audit.tree audit.tree.merkle audit.tree.tiles
+audit.verifier audit.verifier.bundle audit.verifier.checks audit.verifier.database
+audit.verifier.description audit.verifier.filtered audit.verifier.guard audit.verifier.latest
+audit.verifier.medium audit.verifier.one_segment audit.verifier.replay
+audit.verifier.replayed_rows audit.verifier.scratch audit.verifier.sealed_checks
+audit.verifier.state_checks audit.verifier.stored_rows audit.verifier.verification
+audit.verifier.walk
+audit.witness audit.witness.request
 """
 """What a verification needs of ours; nothing may be added without a thought."""
 

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
+from support.faults.points import Points
 from support.identity_provider import CLIENT_ID, CLIENT_SECRET
 
 from sayso.connectors.oauth.client import OAuthExchange
@@ -28,7 +29,6 @@ from sayso.ids import Tenant
 from sayso.json import JsonObject, JsonValue
 from sayso.store.sqlite.store import SqliteStore
 from sayso.testing.clock import START
-from sayso.testing.faults import Points
 
 TENANT = Tenant("main")
 LONG_S = 60.0

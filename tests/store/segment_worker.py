@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from audit.small_log import signer_of
+from support.faults.points import Points
 
 from sayso.audit.entry import Actor, ActorKind
 from sayso.audit.log import AuditLog
@@ -16,7 +17,6 @@ from sayso.store.base import Store
 from sayso.store.postgres.store import PostgresStore
 from sayso.store.sqlite.store import SqliteStore
 from sayso.testing.clock import START, FakeClock
-from sayso.testing.faults import Points
 
 BY = Actor(kind=ActorKind.SYSTEM, id="retention")
 TENANT = Tenant("main")

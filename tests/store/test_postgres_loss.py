@@ -8,6 +8,7 @@ from collections.abc import Generator
 from functools import partial
 
 import pytest
+from support.faults.points import Points
 from support.faults.postgres import PostgresCutter, Side, cutting_proxy, end_connections
 from support.postgres import FAST
 from support.postgres_server import PostgresServer, run_postgres
@@ -15,7 +16,6 @@ from support.postgres_server import PostgresServer, run_postgres
 from sayso.errors import Code, RetryableError
 from sayso.store.base import Reader, Transaction
 from sayso.store.postgres.store import PostgresStore
-from sayso.testing.faults import Points
 
 
 @pytest.fixture(scope="module")

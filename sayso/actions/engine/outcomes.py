@@ -132,10 +132,6 @@ class Settlements:
         return self._moves.move(tx, row, moved, EntryKind.ACTION_UNKNOWN, data)
 
 
-_MOST = 500
-"""So many characters of a provider's words are kept."""
-
-
 class Endings:
     """Ends actions as part of the caller's transaction."""
 

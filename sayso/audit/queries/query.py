@@ -12,7 +12,7 @@ from typing import Any
 
 from sayso.audit.entry import ActorKind, EntryKind
 from sayso.audit.fields import Fields, object_in, text_or_none
-from sayso.audit.queries.terms import Phrase, texts_of, words_of
+from sayso.audit.queries.words import Phrase, texts_of, words_of
 from sayso.audit.verifier.walk import is_about_action
 from sayso.errors import Code, RefusedError
 from sayso.ids import to_micros

@@ -18,7 +18,7 @@ from sayso.errors import Code, ConfigError, RefusedError, SaysoError
 from sayso.ids import Tenant, rfc3339, to_micros
 from sayso.sdk.inputs import cursor_of, page_of
 from sayso.sdk.privacy.access import counts_of, gather_subject, nothing_held
-from sayso.sdk.privacy.erased_list import Restored
+from sayso.sdk.privacy.restored import Restored
 from sayso.sdk.privacy.views import (
     ErasureView,
     HeldAgainView,

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import logging
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
 
 from sayso.actions.controls.erasure import Mark, blank_action
 from sayso.actions.model.action_row import read_action
@@ -20,13 +15,9 @@ from sayso.audit.erasure import RETENTION
 from sayso.audit.log import AuditLog
 from sayso.audit.personal import Personal
 from sayso.audit.retention_clock import note_time
-from sayso.errors import SaysoError, logged, logged_with_frames
 from sayso.ids import Clock, Tenant, rfc3339, to_micros
 from sayso.sdk.privacy.eraser import BATCH, Threads
 from sayso.store.base import Reader, Row, Store, Transaction, text, text_or_none
-
-if TYPE_CHECKING:
-    from sayso.sdk.client import Sayso
 
 _TEXTS_OF_A_REQUEST = ("messages_ref", "words_ref", "reply_ref")
 
@@ -172,36 +163,3 @@ class Sweeper:
 
 def _old(reader: Reader, query: str, tenant: Tenant, before: int) -> list[Row]:
     return reader.all(query, tenant=tenant, before=before, limit=BATCH)
-
-
-logger = logging.getLogger("sayso.retention")
-EVERY_S = 6 * 3600.0
-
-
-@asynccontextmanager
-async def keeping(sayso: Sayso, every_s: float = EVERY_S) -> AsyncGenerator[None]:
-    """Look after erasures and retention in the background while the block runs.
-
-    Args:
-        every_s: how often what is old is swept.
-    """
-    task = asyncio.create_task(_keep(sayso, every_s), name="retention")
-    try:
-        yield
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
-
-
-async def _keep(sayso: Sayso, every_s: float) -> None:
-    while True:
-        try:
-            await sayso.subjects.sweep_all()
-        except SaysoError as error:
-            # Tried again with the next round; doctor and `audit erasures` show what is left.
-            logger.warning("retention could not be looked after: %s", logged(error))
-        except Exception as error:  # noqa: BLE001
-            # Whatever it is, it must not end retention for good.
-            logger.error("retention broke off: %s", logged_with_frames(error))  # noqa: TRY400
-        await asyncio.sleep(every_s)

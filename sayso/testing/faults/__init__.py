@@ -1,13 +1,8 @@
-"""What goes wrong in the world, on purpose and for real: for connector authors and our own tests.
+"""What goes wrong between a connector and its provider, on purpose and for real.
 
-A provider that answers after it did it, a process killed at a named boundary, a clock that jumps,
-a full disk, a connection lost in each statement. docs/faults.md shows how.
-
-`Points` and `FaultProxy` stand here; `crash`, `sqlite`, `postgres`, `stores`, `sweep` and `judge`
-are modules of their own, since they load what they break.
+A provider that answers after it did it, one that answers with a page of HTML, a connection that is
+cut in the middle of a request. docs/faults.md shows how.
 """
-
-from support.faults.points import Points
 
 from sayso.sandbox.aim import Aim
 from sayso.testing.faults.http_fault import (
@@ -27,6 +22,5 @@ __all__ = [
     "HttpFault",
     "HttpFaultKind",
     "PassedRequest",
-    "Points",
     "waiting_faults",
 ]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from support.faults.points import Points
+
 from sayso.testing.clock import FileClock
-from sayso.testing.faults import Points
 
 
 def write_lines(points: Points, place: str, *names: str) -> int:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
+from support.faults.points import Points
+
 from sayso.testing.clock import START, FakeClock, FileClock
-from sayso.testing.faults import Points
 
 
 def test_a_clock_jumps_at_the_reading_that_is_named() -> None:

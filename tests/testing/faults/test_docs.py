@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -12,9 +13,13 @@ import pytest
 
 from sayso.testing.faults import HttpFaultKind
 
-PAGE = (Path(__file__).parents[3] / "docs" / "faults.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[3]
+PAGE = (ROOT / "docs" / "faults.md").read_text(encoding="utf-8")
 PROGRAMS: list[str] = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 SUITE, *OTHERS = PROGRAMS
+TESTS = ROOT / "tests"
+WITH_A_SHOP = {**os.environ, "PYTHONPATH": f"{TESTS}{os.pathsep}{TESTS / 'support'}"}
+"""Where `http_shop` stands, which the page takes for the reader's own connector."""
 
 
 def test_the_test_file_of_the_page_runs_and_passes(tmp_path: Path) -> None:
@@ -23,6 +28,7 @@ def test_the_test_file_of_the_page_runs_and_passes(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)],
         cwd=tmp_path,
+        env=WITH_A_SHOP,
         capture_output=True,
         text=True,
         timeout=120,
@@ -35,7 +41,7 @@ def test_the_test_file_of_the_page_runs_and_passes(tmp_path: Path) -> None:
 @pytest.mark.parametrize("program", OTHERS, ids=range(len(OTHERS)))
 def test_each_program_of_the_page_runs(program: str) -> None:
     """As it stands, its own assertions included."""
-    subprocess.run([sys.executable, "-c", program], check=True, timeout=120)
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=120, env=WITH_A_SHOP)
 
 
 def test_every_kind_of_fault_is_named() -> None:

@@ -10,13 +10,13 @@ import pytest
 from actions.desk import propose, stock
 from actions.fault_life import effects_of
 from support.faults.judge import Effect, Told, find_problems
+from support.faults.points import Points
 from support.faults.sweep import sweep
 from support.house import open_shop
 from support.shop import Shop, ShopFault
 
 from sayso.actions.model.definition import at_most_once
 from sayso.money import Money
-from sayso.testing.faults import Points
 
 
 async def test_the_truth_has_no_problems(tmp_path: Path) -> None:

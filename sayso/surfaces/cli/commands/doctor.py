@@ -22,7 +22,8 @@ from sayso.ids import Tenant
 from sayso.sdk.action_catalog import read_kinds
 from sayso.sdk.database import is_fleet, is_postgres, missing_postgres, open_store
 from sayso.sdk.orphaned_actions import Orphans, find_orphans
-from sayso.sdk.privacy.erased_list import find_restored, read_list
+from sayso.sdk.privacy.erased_list import read_list
+from sayso.sdk.privacy.restored import find_restored
 from sayso.sdk.workspace import Workspace
 from sayso.sdk.workspace_check import exposed_files, exposed_text
 from sayso.store.base import text

@@ -13,7 +13,7 @@ import typer
 
 from sayso.sdk.audit.segments import sealing
 from sayso.sdk.client import Sayso
-from sayso.sdk.privacy.sweeper import keeping
+from sayso.sdk.privacy.sweep_schedule import keeping
 from sayso.sdk.worker import work
 from sayso.sdk.workspace import Workspace
 from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
