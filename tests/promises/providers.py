@@ -5,6 +5,17 @@ from __future__ import annotations
 from promises.promise import Promise
 
 PROMISES: dict[str, Promise] = {
+    # ---- where Sayso connects to -----------------------------------------------------------
+    "network:configured": Promise(
+        "A configured address is https, or http on this machine, judged after parsing; none is "
+        "private unless its network is named.",
+        "SE-12",
+    ),
+    "network:connected": Promise(
+        "No connection goes to a private, link-local, metadata, NAT64 or 6to4 address, also when a "
+        "name moves there in between.",
+        "SE-12",
+    ),
     # ---- connectors ------------------------------------------------------------------------
     "connectors:stripe-described": Promise(
         "What we say to Stripe, and what the sandbox answers, has the form that Stripe describes.",
