@@ -125,12 +125,12 @@ class HeldView(View):
 
     Attributes:
         by: the stop, `stp_…`, or the other action on the same object, `act_…`.
-        code: `stopped` or `unsettled`. reason: the same in words.
+        code: `stopped` or `object_locked`. reason: the same in words.
         status: of the other action; None for a stop.
     """
 
     by: str
-    code: Literal["stopped", "unsettled"]
+    code: Literal["stopped", "object_locked"]
     reason: str
     status: str | None = None
 
