@@ -40,6 +40,8 @@ from sayso.sdk.database import is_fleet, open_store
 from sayso.sdk.privacy.erased_list import ErasedList
 from sayso.sdk.privacy.eraser import Eraser
 from sayso.sdk.privacy.sweeper import Sweeper
+from sayso.sdk.rejected_calls import RejectedCalls
+from sayso.sdk.resources.authentication import Authentication
 from sayso.sdk.resources.connections import Connections
 from sayso.sdk.resources.people import SettingsDirectory, has_role, roles_of
 from sayso.sdk.resources.tokens import Tokens
@@ -66,11 +68,11 @@ class Container:
     log: AuditLog
     connectors: Connectors
     connections: Connections | None
-    kinds: ActionCatalog
+    action_catalog: ActionCatalog
     directory: SettingsDirectory
     proposals: Proposals
     approvals: Approvals
-    resolutions: ManualSettlements
+    settlements: ManualSettlements
     stops: Stops
     engine: Engine
     requests: Requests
@@ -78,6 +80,8 @@ class Container:
     sweeper: Sweeper
     holds: Holds
     tokens: Tokens
+    rejected_calls: RejectedCalls
+    authentication: Authentication
     agent: AgentFloor
     handlers: Mapping[str, Handler]
     dispatcher: Dispatcher
@@ -137,6 +141,8 @@ def build_container(
         planner=planner,
     )
     handlers = _handlers(engine, agent)
+    tokens = Tokens(ground.store, ground.log, clock, ground.ids, ground.directory)
+    rejected_calls = RejectedCalls(ground.store, ground.log, clock, ground.tenant)
     return Container(
         tenant=ground.tenant,
         clock=clock,
@@ -145,18 +151,20 @@ def build_container(
         log=ground.log,
         connectors=ground.registry,
         connections=ground.connections,
-        kinds=ActionCatalog(workspace, ground.registry if act else None, connectors),
+        action_catalog=ActionCatalog(workspace, ground.registry if act else None, connectors),
         directory=ground.directory,
         proposals=proposals,
         approvals=_wire_approvals(ground),
-        resolutions=_wire_resolutions(ground),
+        settlements=_wire_settlements(ground),
         stops=_wire_stops(ground),
         engine=engine,
         requests=requests,
         eraser=_wire_eraser(ground, requests, agent),
         sweeper=_wire_sweeper(ground, agent),
         holds=_wire_holds(ground),
-        tokens=Tokens(ground.store, ground.log, clock, ground.ids, ground.directory),
+        tokens=tokens,
+        rejected_calls=rejected_calls,
+        authentication=Authentication(tokens, rejected_calls, ground.tenant),
         agent=agent,
         handlers=handlers,
         dispatcher=_dispatcher(ground, handlers),
@@ -255,7 +263,7 @@ def _wire_approvals(ground: _Ground) -> Approvals:
     )
 
 
-def _wire_resolutions(ground: _Ground) -> ManualSettlements:
+def _wire_settlements(ground: _Ground) -> ManualSettlements:
     return ManualSettlements(
         store=ground.store,
         ledger=ground.ledger,

@@ -66,7 +66,7 @@ def check_at_rest(reader: Reader, tenant: Tenant, subject_id: str) -> None:
     called = [row for row in open_actions(reader, tenant, subject_id) if _is_called(row)]
     if called:
         first = called[0]
-        settle = f"`sayso actions resolve {first.id}`"
+        settle = f"`sayso actions settle {first.id}`"
         raise RefusedError(
             Code.SUBJECT_IN_USE,
             f"the action {first.id} is {first.status} and was called, and what came of it has to "

@@ -37,9 +37,9 @@ async def keeping(sayso: Sayso, every_s: float = EVERY_S) -> AsyncGenerator[None
 async def _keep(sayso: Sayso, every_s: float) -> None:
     while True:
         try:
-            await sayso.subjects.sweep_all()
+            await sayso.privacy.sweep_all()
         except SaysoError as error:
-            # Tried again with the next round; doctor and `audit erasures` show what is left.
+            # Tried again with the next round; doctor and `privacy erasures` show what is left.
             logger.warning("retention could not be looked after: %s", logged(error))
         except Exception as error:  # noqa: BLE001
             # Whatever it is, it must not end retention for good.

@@ -11,7 +11,6 @@ from starlette.exceptions import HTTPException
 
 from sayso.errors import SaysoError
 from sayso.sdk.client import Sayso
-from sayso.sdk.rejected_calls import RejectedCalls
 from sayso.surfaces.http import (
     actions,
     approvals,
@@ -70,7 +69,7 @@ def create_app(sayso: Sayso, *, heartbeat_s: float = HEARTBEAT_S) -> FastAPI:
     )
     app.state.sayso = sayso
     app.state.changes = Changes(sayso)
-    app.state.rejected_calls = RejectedCalls(sayso, via="http")
+    app.state.rejected_calls = sayso.rejected_calls
     app.state.upkeep = Upkeep()
     app.state.heartbeat_s = heartbeat_s
     app.state.methods = methods = dict[str, frozenset[str]]()

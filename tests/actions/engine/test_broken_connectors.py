@@ -78,7 +78,7 @@ async def go_on(workspace: ShopWorkspace, action_id: str) -> ActionView:
     for _ in range(3 * MAX_BREAKS):
         await workspace.sayso.container.dispatcher.run_now("action", MAIN, action_id)
         workspace.clock.advance(minutes=2)
-    return await workspace.sayso.action(action_id)
+    return await workspace.sayso.actions.get(action_id)
 
 
 def refund_step(step: str, *after: str) -> Step:
@@ -104,7 +104,7 @@ async def test_who_proposes_hears_of_it_at_once_and_nothing_is_stored(
         assert caught.value.next_step
         assert Path(__file__).name in caplog.text
         assert WORDS not in caplog.text
-        assert await workspace.sayso.actions() == []
+        assert await workspace.sayso.actions.list() == []
         assert (await propose(workspace, 2000, key="k1")).status == "succeeded"
 
 
@@ -144,7 +144,7 @@ async def test_a_broken_step_is_not_tried_before_its_time(tmp_path: Path) -> Non
         for _ in range(3):
             await workspace.sayso.container.dispatcher.run_now("action", MAIN, row.id)
         assert broken(workspace).broken == 1
-        assert (await workspace.sayso.action(row.id)).status == "planned"
+        assert (await workspace.sayso.actions.get(row.id)).status == "planned"
         workspace.clock.advance(seconds=1)
         await workspace.sayso.container.dispatcher.run_now("action", MAIN, row.id)
         assert broken(workspace).broken == 2
@@ -194,7 +194,7 @@ async def test_an_edit_that_cannot_be_read_decides_nothing(tmp_path: Path) -> No
         with pytest.raises(RetryableError) as caught:
             await decide(workspace, say(card, choice=Choice.EDIT, args={"amount": usd(5000)}))
         assert caught.value.code is Code.CONNECTOR_FAILED
-        assert (await workspace.sayso.approval(card.id)).status == "pending"
+        assert (await workspace.sayso.approvals.get(card.id)).status == "pending"
 
 
 @pytest.mark.promise("engine:broken-reading")
@@ -209,7 +209,7 @@ async def test_a_customer_is_answered_though_the_connector_stays_broken(tmp_path
         view = await go_on(workspace, action.id)
         assert (view.status, view.error and view.error.code) == ("refused", "connector_failed")
         await workspace.sayso.container.dispatcher.run_now("request", MAIN, asked.id)
-        answered = await workspace.sayso.request(asked.id)
+        answered = await workspace.sayso.requests.get(asked.id)
         assert answered.status == "answered"
         assert answered.reply is not None
         assert "$10.00" not in answered.reply
@@ -234,5 +234,5 @@ async def test_calls_that_were_denied_do_not_count_as_readings_that_broke_off(
             await workspace.sayso.container.engine.advance(MAIN, view.id)
         assert caught.value.code is Code.CONNECTOR_FAILED
         assert len(workspace.shop.books.calls) == MAX_BREAKS - 1
-        assert (await workspace.sayso.action(view.id)).status == "stale"
+        assert (await workspace.sayso.actions.get(view.id)).status == "stale"
         assert (await go_on(workspace, view.id)).status == "succeeded"

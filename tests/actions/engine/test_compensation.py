@@ -97,7 +97,7 @@ async def submit(
 
 async def plan_of(workspace: ShopWorkspace) -> dict[str, ActionView]:
     """Every action of the plan by its step, those that take back included."""
-    page = await workspace.sayso.actions()
+    page = await workspace.sayso.actions.list()
     return {view.step: view for view in page if view.step is not None}
 
 
@@ -194,7 +194,7 @@ async def test_a_no_to_one_step_takes_the_others_back(tmp_path: Path) -> None:
         await submit(workspace, OnFailure.UNDO, gift("s1", 1000), refund("s2", ASKED))
         assert await states(workspace) == {"s1": "succeeded", "s2": "pending_approval"}
         card = await shown(workspace, (await plan_of(workspace))["s2"])
-        await workspace.sayso.decide_as(say(card, choice=Choice.REJECT), wait=False)
+        await workspace.sayso.approvals.decide_as(say(card, choice=Choice.REJECT), wait=False)
         await run_due(workspace)
         assert await states(workspace) == {
             "s1": "compensated",
@@ -234,7 +234,7 @@ async def test_one_that_cannot_be_taken_back_does_not_keep_the_others(tmp_path: 
         )
         gifts_of(workspace).gifts[1].taken_by = "somebody"
         card = await shown(workspace, (await plan_of(workspace))["s3"])
-        await workspace.sayso.decide_as(say(card, choice=Choice.REJECT), wait=False)
+        await workspace.sayso.approvals.decide_as(say(card, choice=Choice.REJECT), wait=False)
         await run_due(workspace)
         assert await states(workspace) == {
             "s1": "compensated",
@@ -304,7 +304,7 @@ async def test_a_callers_own_key_stands_in_the_way_of_no_undo(tmp_path: Path) ->
     """Whatever keys callers have used, the step that fails is settled and the others taken back."""
     async with open_gifts(tmp_path) as workspace:
         await workspace.sayso.propose(
-            "shop.gift", {"amount": usd(500)}, subject="cus_1", key="plan/s1/undo"
+            "shop.gift", {"amount": usd(500)}, subject="cus_1", idempotency_key="plan/s1/undo"
         )
         workspace.shop.faults = [ShopFault.SAYS_NO]
         await submit(workspace, OnFailure.UNDO, gift("s1", 1000), refund("s2", 1000, "s1"))
@@ -322,7 +322,7 @@ async def test_a_row_that_names_an_undone_step_gets_no_rights_by_it(tmp_path: Pa
     async with open_gifts(tmp_path) as workspace:
         await submit(workspace, OnFailure.UNDO, gift("s1", 1000), refund("s2", ASKED))
         card = await shown(workspace, (await plan_of(workspace))["s2"])
-        await workspace.sayso.decide_as(say(card, choice=Choice.REJECT), wait=False)
+        await workspace.sayso.approvals.decide_as(say(card, choice=Choice.REJECT), wait=False)
         await run_due(workspace)
         assert (await states(workspace))["s1"] == "compensated"
         claims = (

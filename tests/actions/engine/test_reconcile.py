@@ -314,7 +314,7 @@ async def test_an_edit_after_a_denied_call_tells_what_was_done_and_does_not_do_i
         clock.advance(seconds=50)
         card = await shown(opened, view)
         await decide(opened, say(card, "noor", Choice.EDIT, args={"amount": usd(6000)}))
-        view = await opened.sayso.action(view.id)
+        view = await opened.sayso.actions.get(view.id)
         assert (view.status, view.revision) == ("succeeded", 3)
         assert view.receipt is not None
         assert view.receipt.amount == Money(ASKED, "USD")
@@ -346,7 +346,7 @@ async def test_nothing_is_found_of_what_was_never_called(tmp_path: Path) -> None
 
         with pytest.raises(IntegrityError, match="wrong_state"):
             await inside.store.write(find)
-        assert (await opened.sayso.action(view.id)).status == "approved"
+        assert (await opened.sayso.actions.get(view.id)).status == "approved"
 
 
 async def test_where_nothing_can_be_looked_up_a_denial_is_believed(tmp_path: Path) -> None:
@@ -411,7 +411,7 @@ async def test_a_call_of_a_worker_that_is_cut_off_from_the_database_ends_with_it
         cut_off = CountingStore(store)
         slow = Sayso(
             other.workspace,
-            work=False,
+            mode="decide",
             connectors=[shop],
             clock=clock,
             engine_settings=EngineSettings(lease_s=0.6),

@@ -137,4 +137,4 @@ def test_bad_steps_are_refused_before_anything_is_decided(place: Place, plan: st
     place.line(*decide, "--yes", "s1").refused("invalid_input", 2)
     place.line(*decide, "--yes", "s2", "--no", "s2").refused("invalid_input", 2)
     place.line("approvals", "plan", "req_nobody").refused("not_found")
-    assert place.line.done("actions", "list", "--status", "pending_approval")["actions"]
+    assert place.line.done("actions", "list", "--status", "pending_approval")["items"]

@@ -65,7 +65,7 @@ def test_a_port_in_use_is_said_before_anything_else(tmp_path: Path) -> None:
     told: list[str] = []
 
     async def main(port: int) -> None:
-        async with Sayso(make_workspace(tmp_path), work=False) as sayso:
+        async with Sayso(make_workspace(tmp_path), mode="decide") as sayso:
             with pytest.raises(ConfigError) as caught:
                 await serve(sayso, port=port, ready=told.append)
             assert caught.value.code is Code.PORT_IN_USE

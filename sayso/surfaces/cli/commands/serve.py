@@ -69,9 +69,7 @@ def serve(
 
     async def work() -> None:
         async with Sayso(loaded) as sayso, publishing(sayso), keeping(sayso), sealing(sayso):
-            if sayso.container.dispatcher.runs_here:
-                # A planner that cannot be made is said here, and not with the first request.
-                sayso.container.agent.ready()
+            sayso.warm_up()  # what cannot be made is said here, not with the first request
             await outside.serve(sayso, listener, ready)
 
     with listener:

@@ -51,7 +51,7 @@ def worker(
         loop = asyncio.get_running_loop()
         for told in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(told, stop.set)
-        async with Sayso(loaded, work=False) as sayso, keeping(sayso), sealing(sayso):
+        async with Sayso(loaded, mode="decide") as sayso, keeping(sayso), sealing(sayso):
             await work(sayso, stop, at_once=at_once, ready=ready)
 
     run(serve())
