@@ -40,6 +40,7 @@ from sayso.sdk.privacy.privacy import Subjects
 from sayso.sdk.progress import call_claimed, carry_on, carry_out, settle_request
 from sayso.sdk.rejected_calls import TurnedAway
 from sayso.sdk.resources.people import SettingsDirectory
+from sayso.sdk.resources.policy import PolicyResource
 from sayso.sdk.resources.settling import Resolving
 from sayso.sdk.resources.stop_views import held_view
 from sayso.sdk.resources.stops import StopSwitch
@@ -150,6 +151,12 @@ class Sayso(StopSwitch, Resolving):
             store=self._store,
         )
         store = self._house.store
+        if self._house.drafts is not None:
+            try:
+                await self._house.drafts.check()
+            except BaseException:
+                await self._house.close()
+                raise
         if isinstance(clock, ServerClock) and isinstance(store, TimeSource):
             try:
                 await clock.set_by(store)
@@ -207,6 +214,11 @@ class Sayso(StopSwitch, Resolving):
     def audit(self) -> Audit:
         """Queries, verifies and exports the log."""
         return Audit(self.house, self._workspace, self._indexes)
+
+    @property
+    def policy(self) -> PolicyResource:
+        """The policy: what is in force, what the files say, who may change it."""
+        return PolicyResource(self)
 
     @property
     def subjects(self) -> Subjects:

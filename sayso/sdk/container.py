@@ -20,7 +20,14 @@ from sayso.actions.engine.compensation import Undoing
 from sayso.actions.engine.engine import Boundary, Engine, EngineSettings
 from sayso.actions.engine.proposals import Proposals
 from sayso.actions.model.ledger import Ledger
-from sayso.actions.policy.base import Approver, Judgement, Outcome, Policy, Question
+from sayso.actions.policy.activation import Activations
+from sayso.actions.policy.active import (
+    ActivePolicy,
+    FixedPolicy,
+    FollowingStore,
+    Policies,
+)
+from sayso.actions.policy.base import Approver, Judgement, Outcome, Question
 from sayso.actions.policy.evaluator import Judge
 from sayso.agent.base import Planner
 from sayso.agent.requests import Requests
@@ -37,6 +44,7 @@ from sayso.ids import Clock, IdSource, Tenant
 from sayso.sdk.action_catalog import KindBook
 from sayso.sdk.connectors import load_connectors
 from sayso.sdk.database import is_fleet, open_store
+from sayso.sdk.policy_in_force import PolicyDrafts
 from sayso.sdk.privacy.erased_list import ErasedList
 from sayso.sdk.privacy.eraser import Eraser
 from sayso.sdk.privacy.sweeper import Sweeper
@@ -72,6 +80,9 @@ class House:
     approvals: Approvals
     resolutions: Resolutions
     stops: Stops
+    activations: Activations
+    drafts: PolicyDrafts | None
+    policies: Policies
     engine: Engine
     requests: Requests
     eraser: Eraser
@@ -151,6 +162,9 @@ def build_house(
         approvals=_wire_approvals(ground),
         resolutions=_wire_resolutions(ground),
         stops=_wire_stops(ground),
+        activations=ground.activations,
+        drafts=ground.drafts,
+        policies=ground.policies,
         engine=engine,
         requests=requests,
         eraser=_wire_eraser(ground, requests, agent),
@@ -181,6 +195,10 @@ class _Ground:
     ledger: Ledger
     directory: SettingsDirectory
     timers: Timers
+    activations: Activations
+    drafts: PolicyDrafts | None
+    policies: Policies
+    judging: Store
     judge: Judge
 
     @property
@@ -200,7 +218,6 @@ def _lay_ground(
     ids = IdSource(clock)
     connections = Connections(workspace, clock) if act else None
     reach = load_connectors(workspace, clock, connectors, connections) if act else Connectors(())
-    policy: Policy = workspace.policy(tuple(reach.actions)) if act else _NoPolicy()
     log = AuditLog(
         settings.workspace.name, workspace.signer(), clock, successor=workspace.next_signer()
     )
@@ -209,10 +226,19 @@ def _lay_ground(
         connections.use(store)
     personal = Personal(secrets.token_bytes)
     undoing = Undoing(reach=reach, personal=personal, ids=ids)
-    timers = _timers(settings)
+    timers, directory = _timers(settings), SettingsDirectory(settings.people)
+    tenant = Tenant(settings.workspace.tenant)
+    activations = Activations(
+        store=store, log=log, directory=directory, clock=clock, ids=ids, home=tenant
+    )
+    policies: Policies = FixedPolicy(_NoPolicy())
+    drafts: PolicyDrafts | None = None
+    if act:
+        drafts = PolicyDrafts(workspace, store, activations, tuple(reach.actions))
+        policies = ActivePolicy(drafts.compile, drafts.begin)
     return _Ground(
         workspace=workspace,
-        tenant=Tenant(settings.workspace.tenant),
+        tenant=tenant,
         clock=clock,
         ids=ids,
         telemetry=telemetry,
@@ -222,15 +248,19 @@ def _lay_ground(
         log=log,
         personal=personal,
         ledger=Ledger(log, undoing.step_ended),
-        directory=SettingsDirectory(settings.people),
+        directory=directory,
         timers=timers,
-        judge=Judge(policy, reach, timers.time, secrets.token_bytes, timers.first),
+        activations=activations,
+        drafts=drafts,
+        policies=policies,
+        judging=FollowingStore(store, policies),
+        judge=Judge(policies, reach, timers.time, secrets.token_bytes, timers.first),
     )
 
 
 def _wire_proposals(ground: _Ground) -> Proposals:
     return Proposals(
-        store=ground.store,
+        store=ground.judging,
         ledger=ground.ledger,
         reach=ground.reach,
         judge=ground.judge,
@@ -243,7 +273,7 @@ def _wire_proposals(ground: _Ground) -> Proposals:
 
 def _wire_approvals(ground: _Ground) -> Approvals:
     return Approvals(
-        store=ground.store,
+        store=ground.judging,
         ledger=ground.ledger,
         reach=ground.reach,
         judge=ground.judge,
@@ -286,7 +316,7 @@ def _wire_engine(
     passing: Callable[[Boundary], None] | None,
 ) -> Engine:
     return Engine(
-        store=ground.store,
+        store=ground.judging,
         ledger=ground.ledger,
         reach=ground.reach,
         judge=ground.judge,
@@ -403,6 +433,9 @@ class _NoPolicy:
 
     @property
     def version(self) -> str:
+        return "none"
+
+    def version_for(self, action: str) -> str:
         return "none"
 
     def judge(self, question: Question) -> Judgement:

@@ -59,7 +59,7 @@ def make_shop_workspace(folder: Path, policy: str = POLICY, **tables: object) ->
     values: dict[str, object] = {
         "workspace": {"name": "test"},
         "store": {"url": STORE_URLS[-1]},
-        "policy": {"files": ["policy.cedar"]},
+        "policy": {"files": ["policy.cedar"], "follow": "files"},
         "people": list(PEOPLE),
         **tables,
     }
