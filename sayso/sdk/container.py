@@ -14,9 +14,9 @@ from sayso.actions.approvals.reminders import Reminders, Timers
 from sayso.actions.approvals.service import Approvals
 from sayso.actions.controls.erasure import OpenActions
 from sayso.actions.controls.kill_switch import Stops
-from sayso.actions.controls.manual_resolution import Resolutions
-from sayso.actions.controls.rate_limit import Rate, Rates
-from sayso.actions.engine.compensation import Undoing
+from sayso.actions.controls.manual_resolution import ManualSettlements
+from sayso.actions.controls.rate_limit import Rate, RateLimits
+from sayso.actions.engine.compensation import Compensation
 from sayso.actions.engine.engine import Boundary, Engine, EngineSettings
 from sayso.actions.engine.proposals import Proposals
 from sayso.actions.model.ledger import Ledger
@@ -28,7 +28,7 @@ from sayso.actions.policy.active import (
     Policies,
 )
 from sayso.actions.policy.base import Approver, Judgement, Outcome, Question
-from sayso.actions.policy.evaluator import Judge
+from sayso.actions.policy.evaluator import Evaluator
 from sayso.agent.base import Planner
 from sayso.agent.requests import Requests
 from sayso.audit.erasure import Erasures
@@ -41,7 +41,7 @@ from sayso.dispatch.base import Dispatcher, Handler
 from sayso.dispatch.embedded import EmbeddedDispatcher
 from sayso.dispatch.fleet.remote import RemoteDispatcher
 from sayso.ids import Clock, IdSource, Tenant
-from sayso.sdk.action_catalog import KindBook
+from sayso.sdk.action_catalog import ActionCatalog
 from sayso.sdk.connectors import load_connectors
 from sayso.sdk.database import is_fleet, open_store
 from sayso.sdk.policy_in_force import PolicyDrafts
@@ -64,7 +64,7 @@ GRACE_S = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class House:
+class Container:
     """Everything of an open workspace."""
 
     tenant: Tenant
@@ -74,11 +74,11 @@ class House:
     log: AuditLog
     connectors: Connectors
     connections: Connections | None
-    kinds: KindBook
+    kinds: ActionCatalog
     directory: SettingsDirectory
     proposals: Proposals
     approvals: Approvals
-    resolutions: Resolutions
+    resolutions: ManualSettlements
     stops: Stops
     activations: Activations
     drafts: PolicyDrafts | None
@@ -93,6 +93,20 @@ class House:
     handlers: Mapping[str, Handler]
     dispatcher: Dispatcher
     telemetry: Telemetry
+
+    async def check(self) -> None:
+        """Whether there is something to judge by; closes itself again where there is not.
+
+        Raises:
+            ConfigError: `invalid_policy`, where the files become the version in force.
+        """
+        if self.drafts is None:
+            return
+        try:
+            await self.drafts.check()
+        except BaseException:
+            await self.close()
+            raise
 
     async def close(self, tasks: Sequence[asyncio.Task[None]] = ()) -> None:
         """End tasks, close sockets, write what a refresh has begun, then close the database.
@@ -109,7 +123,7 @@ class House:
                 ends.push_async_callback(_end, task)
 
 
-def build_house(
+def build_container(
     workspace: Workspace,
     *,
     clock: Clock,
@@ -120,7 +134,7 @@ def build_house(
     planner: Planner | None = None,
     telemetry: Telemetry | None = None,
     store: Store | None = None,
-) -> House:
+) -> Container:
     """Open a workspace's database and wire the floors to it.
 
     Args:
@@ -142,21 +156,21 @@ def build_house(
         store=ground.store,
         requests=requests,
         proposals=proposals,
-        connectors=ground.reach,
+        connectors=ground.registry,
         clock=clock,
         telemetry=ground.telemetry,
         planner=planner,
     )
     handlers = _handlers(engine, agent)
-    return House(
+    return Container(
         tenant=ground.tenant,
         clock=clock,
         ids=ground.ids,
         store=ground.store,
         log=ground.log,
-        connectors=ground.reach,
+        connectors=ground.registry,
         connections=ground.connections,
-        kinds=KindBook(workspace, ground.reach if act else None, connectors),
+        kinds=ActionCatalog(workspace, ground.registry if act else None, connectors),
         directory=ground.directory,
         proposals=proposals,
         approvals=_wire_approvals(ground),
@@ -188,7 +202,7 @@ class _Ground:
     ids: IdSource
     telemetry: Telemetry
     connections: Connections | None
-    reach: Connectors
+    registry: Connectors
     store: Store
     log: AuditLog
     personal: Personal
@@ -199,7 +213,7 @@ class _Ground:
     drafts: PolicyDrafts | None
     policies: Policies
     judging: Store
-    judge: Judge
+    judge: Evaluator
 
     @property
     def settings(self) -> Settings:
@@ -217,7 +231,7 @@ def _lay_ground(
     settings = workspace.settings
     ids = IdSource(clock)
     connections = Connections(workspace, clock) if act else None
-    reach = load_connectors(workspace, clock, connectors, connections) if act else Connectors(())
+    registry = load_connectors(workspace, clock, connectors, connections) if act else Connectors(())
     log = AuditLog(
         settings.workspace.name, workspace.signer(), clock, successor=workspace.next_signer()
     )
@@ -225,7 +239,7 @@ def _lay_ground(
     if connections is not None:
         connections.use(store)
     personal = Personal(secrets.token_bytes)
-    undoing = Undoing(reach=reach, personal=personal, ids=ids)
+    compensation = Compensation(registry=registry, personal=personal, ids=ids)
     timers, directory = _timers(settings), SettingsDirectory(settings.people)
     tenant = Tenant(settings.workspace.tenant)
     activations = Activations(
@@ -234,7 +248,7 @@ def _lay_ground(
     policies: Policies = FixedPolicy(_NoPolicy())
     drafts: PolicyDrafts | None = None
     if act:
-        drafts = PolicyDrafts(workspace, store, activations, tuple(reach.actions))
+        drafts = PolicyDrafts(workspace, store, activations, tuple(registry.actions))
         policies = ActivePolicy(drafts.compile, drafts.begin)
     return _Ground(
         workspace=workspace,
@@ -243,18 +257,18 @@ def _lay_ground(
         ids=ids,
         telemetry=telemetry,
         connections=connections,
-        reach=reach,
+        registry=registry,
         store=store,
         log=log,
         personal=personal,
-        ledger=Ledger(log, undoing.step_ended),
+        ledger=Ledger(log, compensation.step_ended),
         directory=directory,
         timers=timers,
         activations=activations,
         drafts=drafts,
         policies=policies,
         judging=FollowingStore(store, policies),
-        judge=Judge(policies, reach, timers.time, secrets.token_bytes, timers.first),
+        judge=Evaluator(policies, registry, timers.time, secrets.token_bytes, timers.first),
     )
 
 
@@ -262,7 +276,7 @@ def _wire_proposals(ground: _Ground) -> Proposals:
     return Proposals(
         store=ground.judging,
         ledger=ground.ledger,
-        reach=ground.reach,
+        registry=ground.registry,
         judge=ground.judge,
         personal=ground.personal,
         clock=ground.clock,
@@ -275,7 +289,7 @@ def _wire_approvals(ground: _Ground) -> Approvals:
     return Approvals(
         store=ground.judging,
         ledger=ground.ledger,
-        reach=ground.reach,
+        registry=ground.registry,
         judge=ground.judge,
         directory=ground.directory,
         personal=ground.personal,
@@ -285,8 +299,8 @@ def _wire_approvals(ground: _Ground) -> Approvals:
     )
 
 
-def _wire_resolutions(ground: _Ground) -> Resolutions:
-    return Resolutions(
+def _wire_resolutions(ground: _Ground) -> ManualSettlements:
+    return ManualSettlements(
         store=ground.store,
         ledger=ground.ledger,
         directory=ground.directory,
@@ -318,7 +332,7 @@ def _wire_engine(
     return Engine(
         store=ground.judging,
         ledger=ground.ledger,
-        reach=ground.reach,
+        registry=ground.registry,
         judge=ground.judge,
         proposals=proposals,
         directory=ground.directory,
@@ -417,11 +431,11 @@ def _timers(settings: Settings) -> Timers:
     )
 
 
-def _rates(settings: Settings) -> Rates:
+def _rates(settings: Settings) -> RateLimits:
     tables = settings.connectors.items()
     said = {name: str(table["rate"]) for name, table in tables if "rate" in table}
     connectors = {**settings.rates.connectors, **said}
-    return Rates(
+    return RateLimits(
         connectors={name: Rate.parse(rate) for name, rate in connectors.items()},
         tenant=None if settings.rates.tenant is None else Rate.parse(settings.rates.tenant),
         tenants={name: Rate.parse(rate) for name, rate in settings.rates.tenants.items()},

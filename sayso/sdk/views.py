@@ -125,12 +125,12 @@ class HeldView(View):
 
     Attributes:
         by: the stop, `stp_…`, or the other action on the same object, `act_…`.
-        code: `stopped` or `unsettled`. reason: the same in words.
+        code: `stopped` or `object_locked`. reason: the same in words.
         status: of the other action; None for a stop.
     """
 
     by: str
-    code: Literal["stopped", "unsettled"]
+    code: Literal["stopped", "object_locked"]
     reason: str
     status: str | None = None
 
@@ -347,7 +347,10 @@ def _error_of(row: ActionRow) -> ErrorView | None:
         named = ", ".join(f"`{rule}`" for rule in rules)
         step = f"ask for what {named} does not forbid, or change the rule in the policy"
     else:
-        step = f"write a rule for `{row.name}` in the files of [policy] in sayso.toml"
+        step = (
+            f"write a rule for `{row.name}` in the files of [policy] in sayso.toml, and put it in"
+            " force with `sayso policy activate`"
+        )
     return error.model_copy(update={"next_step": step})
 
 

@@ -352,7 +352,7 @@ class _Checker:
             self.problems.append(
                 CheckProblem(
                     place="[policy]",
-                    code=Code.POLICY_DIFFERS,
+                    code=Code.VERSION_MOVED,
                     message=state.sentence,
                     next_step=state.next_step,
                     warning=True,

@@ -75,7 +75,7 @@ async def test_what_ends_no_later_than_its_period_is_not_cancelled_at_its_end(da
         day = add_subscription(desk, days=days)
         with pytest.raises(RefusedError) as caught:
             await desk.resolve("stripe.cancel_subscription", ASKED)
-        assert caught.value.code is Code.ALREADY_SO
+        assert caught.value.code is Code.ALREADY_IN_STATE
         assert f"set to end on {day} already" in str(caught.value)
 
 

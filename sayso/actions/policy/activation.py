@@ -361,7 +361,7 @@ class Activations:
             )
         if active.sha256 == document.sha256:
             raise RefusedError(
-                Code.ALREADY_SO,
+                Code.ALREADY_IN_STATE,
                 f"version {active.number} is just this, and in force",
                 next_step="nothing",
             )

@@ -128,7 +128,7 @@ class PolicyResource:
         Raises:
             IntegrityError: `tampered`, when it is not what the log says was activated.
         """
-        state = await read_state(self._sayso.house.store, None)
+        state = await read_state(self._sayso.container.store, None)
         if state.version is None or state.document is None:
             return None
         return _text_view(state.version, state.document)
@@ -139,7 +139,7 @@ class PolicyResource:
         Raises:
             RefusedError: `not_found`.
         """
-        found = await self._sayso.house.store.read(lambda reader: get_version(reader, number))
+        found = await self._sayso.container.store.read(lambda reader: get_version(reader, number))
         return _text_view(*found)
 
     async def history(
@@ -156,7 +156,7 @@ class PolicyResource:
             rows = reader.all("policy.page", after=after, limit=size)
             return [_version_view(read_version(row)) for row in rows]
 
-        return await self._sayso.house.store.read(work)
+        return await self._sayso.container.store.read(work)
 
     async def changes(self) -> list[PolicyChangeView]:
         """What waits for a second person, oldest first."""
@@ -164,7 +164,7 @@ class PolicyResource:
         def work(reader: Reader) -> list[PolicyChangeView]:
             return [_change_view(read_change(row)) for row in reader.all("policy.changes_open")]
 
-        return await self._sayso.house.store.read(work)
+        return await self._sayso.container.store.read(work)
 
     async def change(self, change_id: str) -> PolicyChangeView:
         """A change that waits, or did.
@@ -172,7 +172,7 @@ class PolicyResource:
         Raises:
             RefusedError: `not_found`.
         """
-        found = await self._sayso.house.store.read(lambda reader: get_change(reader, change_id))
+        found = await self._sayso.container.store.read(lambda reader: get_change(reader, change_id))
         return _change_view(found[0])
 
     async def draft(self) -> PolicyDraftView:
@@ -182,7 +182,7 @@ class PolicyResource:
             ConfigError: `invalid_policy`, `invalid_setting`; what is wrong with the files.
         """
         document = await self._read_draft()
-        state = await read_state(self._sayso.house.store, document)
+        state = await read_state(self._sayso.container.store, document)
         return PolicyDraftView(
             version=None if state.version is None else state.version.number,
             sha256=document.sha256,
@@ -197,7 +197,7 @@ class PolicyResource:
             ConfigError: `invalid_policy`, `invalid_setting`.
         """
         document = await self._read_draft()
-        first = await self._sayso.house.activations.begin(document, by=by, via=via)
+        first = await self._sayso.container.activations.begin(document, by=by, via=via)
         return None if first is None else _version_view(first)
 
     async def notes(self) -> list[str]:
@@ -206,7 +206,7 @@ class PolicyResource:
             document = await self._read_draft()
         except SaysoError as error:
             return [f"the files of the policy are not right: {error.message}", "next: sayso check"]
-        state = await read_state(self._sayso.house.store, document)
+        state = await read_state(self._sayso.container.store, document)
         if self._sayso.workspace.settings.policy.follow == "files":
             return ["the policy follows the files: what they say is put in force by whoever starts"]
         return [state.sentence, f"next: {state.next_step}"] if state.differs else []
@@ -258,7 +258,9 @@ class PolicyResource:
     ) -> ActivationView:
         """The same for a person whom the calling surface has authenticated itself."""
         self._check_home(holder)
-        _, document = await self._sayso.house.store.read(lambda reader: get_version(reader, number))
+        _, document = await self._sayso.container.store.read(
+            lambda reader: get_version(reader, number)
+        )
         await self._compile(document)
         return await self._put(document, holder.actor, note or f"back to version {number}", via)
 
@@ -282,10 +284,10 @@ class PolicyResource:
     ) -> PolicyVersionView:
         """The same for a person whom the calling surface has authenticated itself."""
         self._check_home(holder)
-        house = self._sayso.house
-        _, document = await house.store.read(lambda reader: get_change(reader, change_id))
+        container = self._sayso.container
+        _, document = await container.store.read(lambda reader: get_change(reader, change_id))
         await self._compile(document)
-        version = await house.activations.confirm(
+        version = await container.activations.confirm(
             change_id, sha256=sha256, by=holder.actor, via=via
         )
         return _version_view(version)
@@ -302,7 +304,7 @@ class PolicyResource:
     async def withdraw_as(self, change_id: str, holder: Token) -> PolicyChangeView:
         """The same for a person whom the calling surface has authenticated itself."""
         self._check_home(holder)
-        change = await self._sayso.house.activations.withdraw(change_id, by=holder.actor)
+        change = await self._sayso.container.activations.withdraw(change_id, by=holder.actor)
         return _change_view(change)
 
     # ---- inside --------------------------------------------------------------------------------
@@ -310,15 +312,15 @@ class PolicyResource:
     async def _put(
         self, document: PolicyDocument, by: Actor, note: str, via: str
     ) -> ActivationView:
-        house = self._sayso.house
-        state = await read_state(house.store, document)
+        container = self._sayso.container
+        state = await read_state(container.store, document)
         if state.version is None or state.document is None:
-            first = await house.activations.begin(document, by=by, via=via)
+            first = await container.activations.begin(document, by=by, via=via)
             if first is not None:
                 return ActivationView(version=_version_view(first))
             return await self._put(document, by, note, via)  # somebody else was faster
         weighed = await asyncio.to_thread(weigh, state.document, document)
-        done = await house.activations.activate(
+        done = await container.activations.activate(
             Order(
                 document=document,
                 parent=state.version.number,
@@ -333,13 +335,13 @@ class PolicyResource:
         return ActivationView(waits=_change_view(done))
 
     async def _read_draft(self) -> PolicyDocument:
-        kinds = await self._sayso.house.kinds.read()
+        kinds = await self._sayso.container.kinds.read()
         document = await asyncio.to_thread(self._sayso.workspace.draft, kinds.actions)
         await self._compile(document)
         return document
 
     async def _compile(self, document: PolicyDocument) -> None:
-        kinds = await self._sayso.house.kinds.read()
+        kinds = await self._sayso.container.kinds.read()
         if kinds.unread:
             place, why = next(iter(kinds.unread.items()))
             raise ConfigError(
@@ -350,7 +352,7 @@ class PolicyResource:
         await asyncio.to_thread(compile_policy, document, kinds.actions)
 
     def _check_home(self, holder: Token) -> None:
-        home = self._sayso.house.tenant
+        home = self._sayso.container.tenant
         if holder.tenant != home:
             raise RefusedError(
                 Code.FORBIDDEN,
