@@ -363,7 +363,6 @@ async def test_ten_processes_follow_an_activation_from_its_commit_on(
         ]
         judged = 0
         while judged < 30:
-            await asyncio.sleep(0.02)
             judged = (await _log(sayso)).count("1")
         (tmp_path / "next.cedar").write_text(LATER)
         drafts = strict_workspace(tmp_path, url, "next.cedar")

@@ -19,7 +19,7 @@ from sayso.surfaces.cli.problem import OK
 from sayso.surfaces.cli.words import one_line
 from sayso.surfaces.cli.workspace import find_workspace, look, person_token
 
-app = typer.Typer(help="The policy: show, diff, activate, confirm, withdraw, rollback, history.")
+app = typer.Typer(help="The policy: what is in force, drafts, who changed it.")
 
 NoteOption = Annotated[
     str, typer.Option("--note", metavar="TEXT", help="Why, for whoever looks; stands in the log.")
