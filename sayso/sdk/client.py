@@ -35,6 +35,7 @@ from sayso.sdk.resources.base import SDK
 from sayso.sdk.resources.figures import Figures, read_figures
 from sayso.sdk.resources.outbox import OutboxResource
 from sayso.sdk.resources.people import SettingsDirectory
+from sayso.sdk.resources.policy import PolicyResource
 from sayso.sdk.resources.requests import RequestResource
 from sayso.sdk.resources.stops import StopResource
 from sayso.sdk.resources.tokens import Tokens
@@ -121,6 +122,7 @@ class Sayso:
             store=self._store,
         )
         store = self._container.store
+        await self._container.check()
         if isinstance(clock, ServerClock) and isinstance(store, TimeSource):
             try:
                 await clock.set_by(store)
@@ -220,6 +222,11 @@ class Sayso:
     def audit(self) -> Audit:
         """Queries, verifies and exports the log."""
         return Audit(self.container, self._workspace, self._indexes)
+
+    @property
+    def policy(self) -> PolicyResource:
+        """The policy: what is in force, what the files say, who may change it."""
+        return PolicyResource(self.container, self._workspace)
 
     @property
     def privacy(self) -> Privacy:

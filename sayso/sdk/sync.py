@@ -33,6 +33,11 @@ class _Waited(Generic[R]):
         self._resource = resource
         self._run = run
 
+    def wait_for(self, call: Callable[[R], Coroutine[Any, Any, T]]) -> T:
+        """What a coroutine of the resource returns."""
+        found: T = self._run(call(self._resource))
+        return found
+
 
 def _blocking(
     method: Callable[Concatenate[R, P], Coroutine[Any, Any, T]],
@@ -41,8 +46,7 @@ def _blocking(
 
     @functools.wraps(method)
     def call(self: _Waited[R], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        found: T = self._run(method(self._resource, *args, **kwargs))
-        return found
+        return self.wait_for(lambda resource: method(resource, *args, **kwargs))
 
     return call
 

@@ -27,7 +27,7 @@ from sayso.sandbox import Sandbox
 from sayso.sdk.client import Sayso
 from sayso.sdk.resources.tokens import Scope
 from sayso.sdk.workspace import Workspace
-from sayso.surfaces.http import create_app
+from sayso.surfaces.http.app import create_app
 from sayso.testing.models import Completion, FakeOpenAI
 
 NEIGHBOURS = (

@@ -32,7 +32,7 @@ from sayso.json import JsonValue
 from sayso.money import Money
 from sayso.sdk.database import open_store
 from sayso.sdk.resources.tokens import Scope, Token
-from sayso.surfaces.http import create_app
+from sayso.surfaces.http.app import create_app
 
 pytestmark = pytest.mark.promise("tenants:apart")
 

@@ -227,7 +227,8 @@ class Approvals:
         moved = replace(
             row,
             status=Status.APPROVED if enough else Status.PENDING_APPROVAL,
-            judgement=row.judgement and replace(row.judgement, rules=judgement.rules)
+            judgement=row.judgement
+            and replace(row.judgement, rules=judgement.rules, policy=judgement.policy)
             if enough
             else row.judgement,
             due_at=now if enough else row.due_at,
@@ -274,6 +275,7 @@ class Approvals:
         }
         if person is not None:
             data["roles"] = list[Json](sorted(person.roles))
+            data["policy"] = moved.judgement.policy if moved.judgement else 0
         if decision.reason_code:
             data["reason_code"] = decision.reason_code
         entry = self._entry(tx, decision, moved, kind, approval.id, data)

@@ -226,6 +226,7 @@ def _read_judgement(stored: str) -> Judgement:
         roles=tuple(value["roles"]),
         policy_version=value["policy_version"],
         errors=tuple(value["errors"]),
+        policy=value.get("policy", 0),
     )
 
 
@@ -263,6 +264,7 @@ def judgement_json(judgement: Judgement) -> dict[str, Json]:
         "explain": judgement.explain,
         "roles": list(judgement.roles),
         "policy_version": judgement.policy_version,
+        "policy": judgement.policy,
         "errors": list(judgement.errors),
     }
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
+import sayso.surfaces.http.examples as examples
 from sayso.actions.controls.manual_resolution import ManualSettlement
 from sayso.audit.entry import EntryKind
 from sayso.errors import Code, RefusedError
@@ -13,7 +14,6 @@ from sayso.sdk.action_catalog import ActionTypesView
 from sayso.sdk.client import Sayso
 from sayso.sdk.resources.tokens import Token
 from sayso.sdk.views import ActionView
-from sayso.surfaces.http import examples
 from sayso.surfaces.http.auth import Decider, Lister, Open, Proposer, Reader
 from sayso.surfaces.http.documents import asked, problems, shown
 from sayso.surfaces.http.edge import GuardedRoute

@@ -9,19 +9,17 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
+import sayso.surfaces.http.actions as actions
+import sayso.surfaces.http.approvals as approvals
+import sayso.surfaces.http.audit as audit
+import sayso.surfaces.http.exports as exports
+import sayso.surfaces.http.operations as operations
+import sayso.surfaces.http.privacy as privacy
+import sayso.surfaces.http.requests as requests
+import sayso.surfaces.http.retention as retention
+import sayso.surfaces.http.stops as stops
 from sayso.errors import SaysoError
 from sayso.sdk.client import Sayso
-from sayso.surfaces.http import (
-    actions,
-    approvals,
-    audit,
-    exports,
-    operations,
-    privacy,
-    requests,
-    retention,
-    stops,
-)
 from sayso.surfaces.http.documents import finish_document
 from sayso.surfaces.http.edge import Edge
 from sayso.surfaces.http.events import HEARTBEAT_S, Changes

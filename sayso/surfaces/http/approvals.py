@@ -6,12 +6,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+import sayso.surfaces.http.examples as examples
 from sayso.actions.approvals.decision import DIGEST_PREFIX, Choice, Decision
 from sayso.errors import Code, RefusedError
 from sayso.sdk.client import Sayso
 from sayso.sdk.resources.tokens import Token
 from sayso.sdk.views import ActionView, ApprovalView, RequestView
-from sayso.surfaces.http import examples
 from sayso.surfaces.http.auth import Decider, Open, Viewer
 from sayso.surfaces.http.documents import asked, problems, shown
 from sayso.surfaces.http.edge import GuardedRoute

@@ -10,10 +10,10 @@ from fastapi import APIRouter, Depends, Request, Security
 from fastapi.responses import PlainTextResponse
 from fastapi.security import HTTPAuthorizationCredentials
 
+import sayso.surfaces.http.examples as examples
 from sayso.ids import Tenant
 from sayso.sdk.resources.figures import Figures
 from sayso.sdk.resources.tokens import Scope
-from sayso.surfaces.http import examples
 from sayso.surfaces.http.auth import BEARER, Needs, Open, admit, sayso_of
 from sayso.surfaces.http.documents import problems, shown
 from sayso.surfaces.http.edge import PlainRoute

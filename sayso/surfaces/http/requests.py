@@ -8,8 +8,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
+import sayso.surfaces.http.examples as examples
 from sayso.sdk.views import RequestView
-from sayso.surfaces.http import examples
 from sayso.surfaces.http.auth import Open, Proposer, Reader
 from sayso.surfaces.http.documents import asked, problems, shown
 from sayso.surfaces.http.edge import GuardedRoute

@@ -10,8 +10,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
+import sayso.surfaces.http.examples as examples
 from sayso.sdk.resources.tokens import Token
-from sayso.surfaces.http import examples
 from sayso.surfaces.http.auth import Admin, Archivist, Open
 from sayso.surfaces.http.documents import asked, problems, shown
 from sayso.surfaces.http.edge import GuardedRoute

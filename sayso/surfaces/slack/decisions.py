@@ -6,6 +6,7 @@ import asyncio
 import logging
 from dataclasses import replace
 
+import sayso.surfaces.slack.forms as forms
 from sayso.actions.approvals.decision import MAX_REASON_CHARS, Choice, Decision
 from sayso.actions.approvals.service import Decided
 from sayso.actions.model.digest import storable
@@ -14,7 +15,6 @@ from sayso.errors import Code, RefusedError, RetryableError, SaysoError, logged
 from sayso.money import Money
 from sayso.sdk.client import Sayso
 from sayso.sdk.views import ApprovalView
-from sayso.surfaces.slack import forms
 from sayso.surfaces.slack.card import APPROVE, LOWER, REJECT
 from sayso.surfaces.slack.identity import Identified, Identities
 from sayso.surfaces.slack.pace import Patience

@@ -22,6 +22,7 @@ GROUPS = {
         *("keys", "make-key", "rotate-key"),
     ),
     "privacy": ("erase", "erasures", "subject", "hold", "release", "holds", "sweep"),
+    "policy": ("show", "diff", "activate", "confirm", "withdraw", "rollback", "history"),
     "stop": ("list",),
     "token": ("create", "list", "revoke"),
 }

@@ -27,7 +27,8 @@ from sayso.errors import Code, ConfigError
 from sayso.sandbox import Sandbox
 from sayso.sdk.client import Sayso
 from sayso.serving import listen
-from sayso.surfaces.http import create_app, serve
+from sayso.surfaces.http.app import create_app
+from sayso.surfaces.http.server import serve
 from sayso.testing.clock import FakeClock
 
 
@@ -88,7 +89,7 @@ _PROGRAM = """
     import asyncio, sys
     from pathlib import Path
     from sayso.sdk.client import Sayso
-    from sayso.surfaces.http import serve
+    from sayso.surfaces.http.server import serve
 
     async def main():
         async with Sayso.open(sys.argv[1], environment={"STRIPE_KEY": "x"}) as sayso:
