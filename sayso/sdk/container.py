@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from sayso.actions.approvals.reminders import Reminders, Timers
@@ -404,6 +405,10 @@ class _NoPolicy:
     @property
     def version(self) -> str:
         return "none"
+
+    @property
+    def numbers(self) -> Sequence[Decimal]:
+        return ()
 
     def judge(self, question: Question) -> Judgement:
         return Judgement(

@@ -131,6 +131,16 @@ async def plans(life: Life) -> None:
     )
 
 
+async def maria_agrees_to_the_gifts(life: Life) -> None:
+    """And not to the refund yet, so that there is something to take back."""
+    for step in ("s1", "s2"):
+        card = await shown(life.house, (await plan_of(life.house))[step])
+        if card.status == "pending":
+            with accepted():
+                await life.house.sayso.decide_as(say(card), wait=False)
+        await run_due(life.house)
+
+
 async def is_reminded(life: Life) -> None:
     """Nobody decides for two hours."""
     if "waited" not in life.kept:
@@ -212,7 +222,7 @@ async def lowers(life: Life) -> None:
 
 
 ACTS: tuple[Act, ...] = (
-    *(plans, is_reminded, is_stopped, director_says_no, two_resume),
+    *(plans, maria_agrees_to_the_gifts, is_reminded, is_stopped, director_says_no, two_resume),
     *(loses_an_answer, lowers),
 )
 

@@ -136,6 +136,11 @@ async def _steps(house: ShopHouse) -> None:
     await house.sayso.house.approvals.decide(say(card, choice=Choice.REJECT))
     for view in views:
         await advance(house, view)
+    # One that nobody is asked about fails at the provider, and what is approved already with it.
+    house.shop.faults.append(ShopFault.SAYS_NO)
+    views = await _submit(house, _step("t1", 1000), _step("t2", 1000, "t1"))
+    for view in views:
+        await advance(house, view)
 
 
 async def _people(house: ShopHouse) -> None:

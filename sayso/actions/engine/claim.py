@@ -30,6 +30,7 @@ from sayso.actions.model.ports import Directory, Reach
 from sayso.actions.model.status import Status
 from sayso.actions.policy.base import Approver, Outcome
 from sayso.actions.policy.evaluator import Judge
+from sayso.actions.policy.quorum import are_enough
 from sayso.audit.entry import EntryKind, Json
 from sayso.store.base import Transaction
 
@@ -111,6 +112,8 @@ class Claims:
             forged = forged_votes(tx, row, approvers)
             if forged is not None:
                 return self._moves.end_tampered(tx, row, approval, forged)
+            if row.judgement.with_plan and not are_enough(row.judgement.roles, approvers):
+                return "not enough of those who agreed still may"
         judgement = self._judge.permits(tx, row, approvers, now)
         if judgement.outcome is not Outcome.ALLOW:
             return f"it is not allowed any more: {judgement.explain}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import count
@@ -15,7 +17,7 @@ from sayso.actions.approvals.repository import (
     put_approval,
 )
 from sayso.actions.model.action_row import NORMAL, ActionRow, check_priority, read_action
-from sayso.actions.model.definition import Subject
+from sayso.actions.model.definition import Effect, Subject
 from sayso.actions.model.digest import hash_of, is_text, normal_json, storable
 from sayso.actions.model.idempotency import (
     check_callers_key,
@@ -26,17 +28,19 @@ from sayso.actions.model.idempotency import (
 )
 from sayso.actions.model.ledger import SYSTEM, Ledger, entry_of
 from sayso.actions.model.plan import OnFailure, Step
+from sayso.actions.model.plan_parts import parts_of
+from sayso.actions.model.plan_state import dependency_error
 from sayso.actions.model.ports import Reach
-from sayso.actions.model.resolve import read_target
+from sayso.actions.model.resolve import MAX_BREAKS, read_target
 from sayso.actions.model.snapshot import Resolved
 from sayso.actions.model.status import Status
 from sayso.actions.policy.evaluator import Judge, Judged, judged_data
 from sayso.audit.entry import Actor, Entry, EntryKind, Json
 from sayso.audit.personal import Personal
-from sayso.errors import Code, RefusedError
+from sayso.errors import Code, RefusedError, RetryableError
 from sayso.ids import Clock, IdSource, Tenant, to_micros
 from sayso.json import JsonValue
-from sayso.store.base import Store, Transaction
+from sayso.store.base import Reader, Store, Transaction, integer
 from sayso.telemetry import Telemetry
 
 MAX_REASON_CHARS = 20_000
@@ -209,6 +213,7 @@ class Proposals:
         caller chose before such keys were refused, is left to it, and the next one is taken.
         """
         rows: list[ActionRow] = []
+        leading = self._leading(proposals, steps)
         for asked, step in zip(proposals, steps, strict=True):
             key, known = _key_of_step(tx, asked)
             if known is not None:
@@ -216,6 +221,8 @@ class Proposals:
                 continue
             proposal = replace(asked, key=key)
             draft = self._draft(proposal, _fingerprint(proposal))
+            if step.id not in leading:
+                draft = replace(draft, due_at=None)
             pseudonym = self._personal.pseudonym(
                 tx, proposal.tenant, proposal.subject.id, draft.created_at
             )
@@ -229,13 +236,33 @@ class Proposals:
             rows.append(self._ledger.insert(tx, draft, entry))
         return rows
 
+    def _leading(self, proposals: tuple[Proposal, ...], steps: tuple[Step, ...]) -> set[str]:
+        """The first step of each part of a plan: it is due, and the others are judged with it."""
+        drafts = [
+            replace(self._draft(asked, ""), step=step.id, after=step.after)
+            for asked, step in zip(proposals, steps, strict=True)
+        ]
+        return {part[0].step or "" for part in parts_of(drafts, self._effect_of)}
+
+    def _effect_of(self, name: str) -> Effect | None:
+        try:
+            return self._reach.action(name).effect
+        except RefusedError:
+            return None
+
     async def settle_planned(self, row: ActionRow, quote: str) -> ActionRow | None:
         """Resolve and judge a `planned` or `stale` action; None when somebody else was faster.
+
+        What a plan has that belongs to a planned step is judged with it, in one transaction.
 
         Raises:
             RetryableError: the provider cannot be read now, or its connector broke off
                 (`connector_failed`); the row stays as it is.
         """
+        if row.status is Status.PLANNED and row.request_id is not None:
+            together = await self._store.read(lambda reader: self._part(reader, row), brief=True)
+            if len(together) > 1:
+                return await self._settle_together(row, together, quote)
         draft = replace(row, attempts=0)  # those of the reading; the calls are counted anew
         if row.status is Status.STALE:
             draft = replace(draft, revision=row.revision + 1)
@@ -257,6 +284,93 @@ class Proposals:
                 return await self._store.write(
                     lambda tx: self._judge_stored(tx, row, draft, unfit, read_at, quote), brief=True
                 )
+
+    def _part(self, reader: Reader, row: ActionRow) -> tuple[ActionRow, ...]:
+        """The steps that are planned still and belong to this one, in the order of the plan."""
+        found = reader.all("action.by_request", tenant=row.tenant, request_id=row.request_id)
+        steps = [step for step in map(read_action, found) if step.undoes is None]
+        for part in parts_of(steps, self._effect_of):
+            if any(step.id == row.id for step in part):
+                return tuple(step for step in part if step.status is Status.PLANNED)
+        return (row,)
+
+    async def _settle_together(
+        self, row: ActionRow, part: tuple[ActionRow, ...], quote: str
+    ) -> ActionRow | None:
+        """Judge the steps of one part of a plan, all of them in one transaction."""
+        read_at = to_micros(self._clock.now())
+        last_try = row.attempts + 1 >= MAX_BREAKS
+        drafts = [replace(step, attempts=0) for step in part]
+        outcomes = await asyncio.gather(*(self._found(draft, last_try) for draft in drafts))
+        with self._telemetry.span("sayso.judge", row.traceparent, {"sayso.action": row.name}):
+            stored = await self._store.write(
+                lambda tx: self._judge_together(tx, part, drafts, outcomes, read_at, quote)
+            )
+        return next((step for step in stored if step.id == row.id), None)
+
+    async def _found(self, draft: ActionRow, last_try: bool) -> Resolved | RefusedError:
+        try:
+            return await self._resolve(draft)
+        except RefusedError as error:
+            return error
+        except RetryableError as error:
+            if error.code is not Code.CONNECTOR_FAILED or not last_try:
+                raise
+            return RefusedError(error.code, error.message)
+
+    def _judge_together(
+        self,
+        tx: Transaction,
+        part: tuple[ActionRow, ...],
+        drafts: list[ActionRow],
+        outcomes: list[Resolved | RefusedError],
+        read_at: int,
+        quote: str,
+    ) -> list[ActionRow]:
+        now = to_micros(self._clock.now())
+        for step in part:
+            present = tx.one("action.version", tenant=step.tenant, id=step.id)
+            if present is None or integer(present, "last_seq") != step.last_seq:
+                return []
+        judged = [
+            self._judged_or_unfit(tx, draft, outcome, now, read_at, quote)
+            for draft, outcome in zip(drafts, outcomes, strict=True)
+        ]
+        _refuse_dependents(judged, drafts, now)
+        roles = _asked_roles(judged)
+        if roles:
+            for place, one in enumerate(judged):
+                outcome = outcomes[place]
+                if one.row.status is Status.APPROVED and isinstance(outcome, Resolved):
+                    judged[place] = self._judge.judge(
+                        tx,
+                        drafts[place],
+                        outcome,
+                        now=now,
+                        read_at=read_at,
+                        quote=quote,
+                        together=roles,
+                    )
+        stored: list[ActionRow] = []
+        for step, one in zip(part, judged, strict=True):
+            moved = self._store_judged(tx, step, one, now)
+            assert moved is not None, "read in this very transaction"
+            stored.append(moved)
+        return stored
+
+    def _judged_or_unfit(
+        self,
+        tx: Transaction,
+        draft: ActionRow,
+        outcome: Resolved | RefusedError,
+        now: int,
+        read_at: int,
+        quote: str,
+    ) -> Judged:
+        try:
+            return self._judged(tx, draft, outcome, now, read_at, quote)
+        except RefusedError as error:
+            return self._judged(tx, draft, error, now, read_at, quote)
 
     async def _resolve(self, draft: ActionRow) -> Resolved:
         with self._telemetry.span("sayso.resolve", draft.traceparent, {"sayso.action": draft.name}):
@@ -369,8 +483,14 @@ class Proposals:
         quote: str,
     ) -> ActionRow | None:
         now = to_micros(self._clock.now())
+        return self._store_judged(
+            tx, row, self._judged(tx, draft, outcome, now, read_at, quote), now
+        )
+
+    def _store_judged(
+        self, tx: Transaction, row: ActionRow, judged: Judged, now: int
+    ) -> ActionRow | None:
         pseudonym = self._personal.pseudonym(tx, row.tenant, row.subject.id, now)
-        judged = self._judged(tx, draft, outcome, now, read_at, quote)
         known = approval_of(tx, row)
         approval_id = None
         if judged.card is not None:
@@ -399,6 +519,36 @@ class Proposals:
         }
         refused = replace(draft, status=Status.REFUSED, error=error, due_at=None, updated_at=now)
         return Judged(row=refused, card=None, expires_at=None)
+
+
+def _refuse_dependents(judged: list[Judged], drafts: list[ActionRow], now: int) -> None:
+    """Refuse the steps that cannot be done any more, since another one was refused."""
+    refused = {
+        one.row.step: f"{one.row.name} is {one.row.status}"
+        for one in judged
+        if one.row.status is Status.REFUSED
+    }
+    for place, draft in enumerate(drafts):
+        row = judged[place].row
+        strict = row.on_failure is not OnFailure.CONTINUE
+        before = next((refused[step] for step in row.after if step in refused), None)
+        if before is None and strict:
+            before = next(iter(refused.values()), None)
+        if before is not None and row.status is not Status.REFUSED:
+            error = dependency_error(before)
+            row = replace(draft, status=Status.REFUSED, error=error, due_at=None, updated_at=now)
+            judged[place] = Judged(row=row, card=None, expires_at=None)
+            refused[row.step] = f"{row.name} is {row.status}"
+
+
+def _asked_roles(judged: list[Judged]) -> tuple[str, ...]:
+    """Everybody whom any of these asks: for each role, as many people as one step needs."""
+    most: dict[str, int] = {}
+    for one in judged:
+        if one.row.status is Status.PENDING_APPROVAL and one.row.judgement is not None:
+            for role, count in Counter(one.row.judgement.roles).items():
+                most[role] = max(most.get(role, 0), count)
+    return tuple(role for role, count in most.items() for _ in range(count))
 
 
 def _judged_entry(

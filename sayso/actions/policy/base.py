@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
 
@@ -94,6 +95,8 @@ class Judgement:
             hold. Two equal entries are two people.
         policy_version: SHA-256 in hex over the policy's texts and its schema.
         errors: why something could not be evaluated; any error means `deny`.
+        with_plan: the policy allows it without anybody, but it belongs to a plan of which people
+            are asked, so that it waits for the same people.
     """
 
     outcome: Outcome
@@ -102,6 +105,7 @@ class Judgement:
     roles: tuple[str, ...] = ()
     policy_version: str
     errors: tuple[str, ...] = ()
+    with_plan: bool = False
 
 
 class Policy(Protocol):
@@ -114,6 +118,11 @@ class Policy(Protocol):
     @property
     def version(self) -> str:
         """SHA-256 in hex over everything that can change an answer."""
+        ...
+
+    @property
+    def numbers(self) -> Sequence[Decimal]:
+        """The numbers that its rules name, for telling people why they are asked."""
         ...
 
     def judge(self, question: Question) -> Judgement:

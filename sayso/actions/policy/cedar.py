@@ -15,6 +15,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from importlib import resources
 
 import orjson
@@ -48,6 +49,8 @@ _NOT_EVALUATED = "the policy could not be evaluated, so nothing is done"
 _ROLE = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _LARGEST_QUORUM = 5
 _REMEMBERED = 1000
+_COMMENT_OR_ANNOTATION = re.compile(r'//[^\n]*|@\w+\s*\(\s*"(?:\\.|[^"\\])*"\s*\)')
+_NUMBER = re.compile(r"(?<![\w.])\d{1,12}(?:\.\d{1,4})?(?![\w.])")
 """So many requests' answers are kept, some kilobytes each."""
 
 
@@ -118,6 +121,7 @@ class CedarPolicy:
         self._rule_set = compile_rules(rules.nodes)
         self._hypotheticals = _hypotheticals(_asked_roles(roles, rules), max_quorum)
         self._version = _version(texts, text, roles, max_quorum)
+        self._numbers = _numbers(texts.values())
         self._recent: OrderedDict[tuple[bytes, str], _Asked] = OrderedDict()
         self._recent_lock = threading.Lock()
 
@@ -125,6 +129,11 @@ class CedarPolicy:
     def version(self) -> str:
         """SHA-256 in hex over the texts, the schema, the roles and the quorum."""
         return self._version
+
+    @property
+    def numbers(self) -> Sequence[Decimal]:
+        """The numbers that the rules name, each once, the smallest first."""
+        return self._numbers
 
     def judge(self, question: Question) -> Judgement:
         """Say `allow`, `ask` with the least roles that would make it pass, or `deny`.
@@ -278,6 +287,14 @@ def read_default_policy(actions: Iterable[Action] = ()) -> dict[str, str]:
     names = ["default.cedar", *sorted({f"{action.connector}.cedar" for action in actions})]
     files = [folder / name for name in names]
     return {file.name: file.read_text(encoding="utf-8") for file in files if file.is_file()}
+
+
+def _numbers(texts: Iterable[str]) -> tuple[Decimal, ...]:
+    found: set[Decimal] = set()
+    for text in texts:
+        bare = _COMMENT_OR_ANNOTATION.sub("", text)
+        found.update(map(Decimal, _NUMBER.findall(bare)))
+    return tuple(sorted(found))
 
 
 def _hypothesis(roles: tuple[str, ...], judgement: Judgement) -> Hypothesis:

@@ -28,6 +28,9 @@ from sayso.actions.policy.base import (
     Question,
 )
 from sayso.actions.policy.card import Card, build_card
+from sayso.actions.policy.quorum import are_enough
+from sayso.actions.policy.signs import Seen, amounts_like, earlier_of, earlier_words, signs_of
+from sayso.actions.policy.why import Why, needed_sentence, why_asked
 from sayso.audit.entry import Json
 from sayso.errors import Code, RefusedError
 from sayso.ids import Entropy, from_micros
@@ -127,6 +130,7 @@ class Judge:
         read_at: int,
         quote: str,
         approvers: Sequence[Approver] = (),
+        together: tuple[str, ...] = (),
     ) -> Judged:
         """Judge what was resolved for this revision of the row.
 
@@ -135,21 +139,35 @@ class Judge:
             read_at: from before the provider was read.
             quote: the customer's or caller's words for the card.
             approvers: people who have said yes to this revision already (an editor).
+            together: the roles that are asked about the rest of its plan, so that it waits for
+                them as well, although the policy allows it without anybody.
         """
         _check_owner(row, resolved)
         _check_kept(resolved)
         question = self.question(reader, row, resolved, now)
         judgement = self._policy.judge(question)
+        if together and judgement.outcome is Outcome.ALLOW:
+            judgement = replace(judgement, outcome=Outcome.ASK, roles=together, with_plan=True)
         status, error = _status_of(judgement)
         if approvers and judgement.outcome is Outcome.ASK:
             given = self._policy.permits(question, approvers)
-            if given.outcome is Outcome.ALLOW:
+            enough = not judgement.with_plan or are_enough(judgement.roles, approvers)
+            if given.outcome is Outcome.ALLOW and enough:
                 status = Status.APPROVED
         card: Card | None = None
         expires_at: int | None = None
         asked = judgement.outcome is Outcome.ASK
         if asked or (approvers and status is Status.APPROVED):
             expires_at = now + self._approval_micros
+            earlier = earlier_of(reader, row, now)
+            seen = Seen(
+                action=question.action,
+                resolved=resolved,
+                assurance=row.subject.assurance,
+                now=now,
+                earlier=earlier,
+                amounts=amounts_like(reader, row, resolved.amount),
+            )
             card = build_card(
                 action=question.action,
                 resolved=resolved,
@@ -160,6 +178,9 @@ class Judge:
                 quote=quote,
                 deadline=expires_at,
                 salt=self._entropy(16).hex(),
+                why=self._why(question, judgement),
+                signs=signs_of(seen),
+                earlier=earlier_words(earlier, now),
             )
         bound = (card, expires_at) if asked else (None, None)
         snapshot = self._snapshot(row, resolved, judgement, *bound, read_at)
@@ -175,6 +196,12 @@ class Judge:
             updated_at=now,
         )
         return Judged(row=judged, card=card, expires_at=expires_at)
+
+    def _why(self, question: Question, judgement: Judgement) -> Why:
+        if judgement.with_plan:
+            needed = needed_sentence(judgement.roles)
+            return Why(reason="Needs nobody by itself; it belongs to this plan", needed=needed)
+        return why_asked(question, judgement, self._policy.numbers, self._policy.judge)
 
     def _remember(self, digest: str, question: Question) -> None:
         """Keep what an allowed snapshot was judged under, for the claim that mostly follows."""
