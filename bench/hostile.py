@@ -26,7 +26,7 @@ from bench.report import Report, Row, print_report, show_progress
 from sayso.actions.approvals.decision import Choice, Decision
 from sayso.actions.model.definition import Action, Assurance, Subject
 from sayso.actions.model.digest import call_key
-from sayso.actions.model.plan import HandOver, Plan, Step
+from sayso.actions.model.plan import Handoff, Plan, Step
 from sayso.agent.base import Handles, Message, Planner
 from sayso.agent.grounding import ground_plan
 from sayso.agent.models import ModelPlanner, ModelSettings, Price
@@ -69,13 +69,13 @@ class Swapped:
     name = "hostile"
 
     def __init__(self) -> None:
-        self.inner: Planner | Plan | HandOver = HandOver(reason="not yet", planner="hostile")
+        self.inner: Planner | Plan | Handoff = Handoff(reason="not yet", planner="hostile")
 
     async def plan(
         self, messages: Sequence[Message], handles: Handles, actions: Sequence[Action]
-    ) -> Plan | HandOver:
+    ) -> Plan | Handoff:
         """The plan, or what the planner in it says."""
-        if isinstance(self.inner, Plan | HandOver):
+        if isinstance(self.inner, Plan | Handoff):
             return self.inner
         return await self.inner.plan(messages, handles, actions)
 
@@ -148,10 +148,10 @@ class Campaign:
         victim, other = (self._add(f"{who}{number}") for who in (VICTIM, "other"))
         template = self.random.choice(WORDS)
         words = template.format(injection=INJECTION.replace("other", other.who))
-        reach = self.sayso.house.connectors
+        registry = self.sayso.container.connectors
         subject = Subject(id=victim.customer_id, assurance=Assurance.VERIFIED)
-        handles = Handles(await reach.list_records(subject))
-        actions = reach.actions
+        handles = Handles(await registry.list_records(subject))
+        actions = registry.actions
         stolen = (other.customer_id, other.charge_id(), other.subscription_id)
         source = HostileSource(actions=actions, handles=handles, words=words, stolen=stolen)
         said = [Message(role="customer", content=words)]
@@ -231,7 +231,7 @@ class Campaign:
             for action in actions.values()
             if action.digest is not None
         }
-        approved = await self.sayso.house.store.read(_approved)
+        approved = await self.sayso.container.store.read(_approved)
         seen: Counter[str] = Counter()
         for effect in self.sandbox.books().effects:
             self.counts["effects"] += 1
@@ -267,7 +267,7 @@ class Campaign:
                 return
             for action_id in open_ends:
                 with contextlib.suppress(SaysoError):
-                    await self.sayso.house.engine.advance(MAIN, action_id)
+                    await self.sayso.container.engine.advance(MAIN, action_id)
             await asyncio.sleep(0.5)
 
     async def _actions(self) -> list[ActionView]:

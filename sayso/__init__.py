@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         idempotent,
         verifiable,
     )
-    from sayso.actions.model.plan import HandOver, Plan, Step
+    from sayso.actions.model.plan import Handoff, Plan, Step
     from sayso.actions.model.snapshot import Absence, Call, Receipt, Record, Resolved
     from sayso.agent.base import Message
     from sayso.connectors.base import Connector
@@ -51,7 +51,7 @@ __all__ = [
     "Connector",
     "Effect",
     "Guarantee",
-    "HandOver",
+    "Handoff",
     "IntegrityError",
     "Message",
     "Money",
@@ -83,7 +83,7 @@ _HOMES = {
     "Connector": "sayso.connectors.base",
     "Effect": "sayso.actions.model.definition",
     "Guarantee": "sayso.actions.model.definition",
-    "HandOver": "sayso.actions.model.plan",
+    "Handoff": "sayso.actions.model.plan",
     "IntegrityError": "sayso.errors",
     "Message": "sayso.agent.base",
     "Money": "sayso.money",

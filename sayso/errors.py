@@ -35,8 +35,8 @@ class Code(StrEnum):
     UNKNOWN_SUBJECT = "unknown_subject"
     UNKNOWN_OBJECT = "unknown_object"
     NOT_OWNER = "not_owner"
-    NOTHING_LEFT = "nothing_left"
-    ALREADY_SO = "already_so"
+    NOTHING_REFUNDABLE = "nothing_refundable"
+    ALREADY_IN_STATE = "already_in_state"
     WRONG_STATE = "wrong_state"
     NOT_FOUND = "not_found"
     IDEMPOTENCY_CONFLICT = "idempotency_conflict"
@@ -51,7 +51,7 @@ class Code(StrEnum):
     POLICY_DENIED = "policy_denied"
     DEPENDENCY_FAILED = "dependency_failed"
     STOPPED = "stopped"
-    UNSETTLED = "unsettled"
+    OBJECT_LOCKED = "object_locked"
     NOT_UNDERSTOOD = "not_understood"
     ERASED = "erased"
     PRUNED = "pruned"
@@ -72,7 +72,7 @@ class Code(StrEnum):
     STORE_UNAVAILABLE = "store_unavailable"
     ENGINE_UNAVAILABLE = "engine_unavailable"
     STORE_VERSION = "store_version"
-    NOT_A_STORE = "not_a_store"
+    NOT_A_DATABASE = "not_a_database"
     ACTION_LOST_LEASE = "action_lost_lease"
     TAMPERED = "tampered"
     NOTHING_TO_VERIFY = "nothing_to_verify"
@@ -86,7 +86,7 @@ class Code(StrEnum):
     INVALID_PLAYBOOK = "invalid_playbook"
     MISSING_EXTRA = "missing_extra"
     PORT_IN_USE = "port_in_use"
-    PLACE_UNAVAILABLE = "place_unavailable"
+    PUBLISH_TARGET_UNAVAILABLE = "publish_target_unavailable"
     MODEL_FAILED = "model_failed"
     CONNECTOR_FAILED = "connector_failed"
     INTERNAL = "internal"
@@ -116,8 +116,8 @@ CODES: dict[Code, CodeInfo] = {
     Code.UNKNOWN_SUBJECT: CodeInfo("the provider knows no such customer", 404),
     Code.UNKNOWN_OBJECT: CodeInfo("the provider knows no such object", 404),
     Code.NOT_OWNER: CodeInfo("it belongs to somebody else", 403),
-    Code.NOTHING_LEFT: CodeInfo("nothing is left to do it with", 422),
-    Code.ALREADY_SO: CodeInfo("it is so already", 409),
+    Code.NOTHING_REFUNDABLE: CodeInfo("nothing is left to do it with", 422),
+    Code.ALREADY_IN_STATE: CodeInfo("it is so already", 409),
     Code.WRONG_STATE: CodeInfo("not possible in this state", 409),
     Code.NOT_FOUND: CodeInfo("not found", 404),
     Code.IDEMPOTENCY_CONFLICT: CodeInfo("the key was used for another request", 409),
@@ -132,7 +132,7 @@ CODES: dict[Code, CodeInfo] = {
     Code.POLICY_DENIED: CodeInfo("the policy does not allow it", 403),
     Code.DEPENDENCY_FAILED: CodeInfo("a step it depends on did not succeed", 409),
     Code.STOPPED: CodeInfo("held by a stop", 409),
-    Code.UNSETTLED: CodeInfo("another action on the same object is not settled", 409),
+    Code.OBJECT_LOCKED: CodeInfo("another action on the same object is not settled", 409),
     Code.NOT_UNDERSTOOD: CodeInfo("no planner understood the request", 422),
     Code.ERASED: CodeInfo("the customer was erased", 410),
     Code.PRUNED: CodeInfo("the entry is only in a sealed segment", 410),
@@ -153,7 +153,7 @@ CODES: dict[Code, CodeInfo] = {
     Code.STORE_UNAVAILABLE: CodeInfo("the database cannot be used", 503),
     Code.ENGINE_UNAVAILABLE: CodeInfo("the fleet's engine cannot be used", 503),
     Code.STORE_VERSION: CodeInfo("the database has another version", 503),
-    Code.NOT_A_STORE: CodeInfo("not a Sayso database", 503),
+    Code.NOT_A_DATABASE: CodeInfo("not a Sayso database", 503),
     Code.ACTION_LOST_LEASE: CodeInfo("another worker took over", 409),
     Code.TAMPERED: CodeInfo("the log does not verify", 500),
     Code.NOTHING_TO_VERIFY: CodeInfo("there is nothing to verify", 422),
@@ -167,7 +167,7 @@ CODES: dict[Code, CodeInfo] = {
     Code.INVALID_PLAYBOOK: CodeInfo("a playbook is not valid", 500),
     Code.MISSING_EXTRA: CodeInfo("an optional part is not installed", 500),
     Code.PORT_IN_USE: CodeInfo("the port is in use", 500),
-    Code.PLACE_UNAVAILABLE: CodeInfo("a place for checkpoints cannot be reached", 503),
+    Code.PUBLISH_TARGET_UNAVAILABLE: CodeInfo("a place for checkpoints cannot be reached", 503),
     Code.MODEL_FAILED: CodeInfo("the model gave no usable answer", 503),
     Code.CONNECTOR_FAILED: CodeInfo("a connector broke off", 503),
     Code.INTERNAL: CodeInfo("an error inside Sayso", 500),

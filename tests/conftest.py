@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
-from support.house import STORE_URLS
 from support.machine import keep_bytecode, keep_files_in_memory
 from support.postgres import fresh_database, shared_server
 from support.postgres_server import PostgresServer
+from support.shop_workspace import STORE_URLS
 
 # NOTE: `bench` is not in the wheel, and its tests import it. At the end of the path, so that
 # `sayso` stays the installed one.

@@ -7,7 +7,7 @@ import pytest
 import sayso
 
 NAMES = """
-Absence Action Args Assurance Call Code ConfigError Connector Effect Guarantee HandOver
+Absence Action Args Assurance Call Code ConfigError Connector Effect Guarantee Handoff
 IntegrityError Message Money OutcomeUnknownError Plan Receipt Record RefusedError Resolved
 RetryableError
 Sayso SaysoError Step Subject at_most_once idempotent langchain_tools verifiable

@@ -116,7 +116,7 @@ class Caller:
         assert shown is not None
         await self._sayso.decide_as(
             Decision(
-                tenant=self._sayso.house.tenant,
+                tenant=self._sayso.container.tenant,
                 approval_id=shown.id,
                 revision=shown.revision,
                 digest=shown.digest,
@@ -130,10 +130,10 @@ class Caller:
 
 async def read_rows(sayso: Sayso) -> list[Row]:
     """The actions as they are stored."""
-    house = sayso.house
+    container = sayso.container
     anything: dict[str, SqlValue] = dict.fromkeys(("after", "name"))
-    return await house.store.read(
-        lambda reader: reader.all("action.page", tenant=house.tenant, limit=200, **anything)
+    return await container.store.read(
+        lambda reader: reader.all("action.page", tenant=container.tenant, limit=200, **anything)
     )
 
 
@@ -148,7 +148,7 @@ async def sweep(sayso: Sayso, clock: AheadClock | None, limit_s: float) -> bool:
     """
     deadline = monotonic_s() + limit_s
     while monotonic_s() < deadline:
-        await sayso.house.dispatcher.drain()
+        await sayso.container.dispatcher.drain()
         rows = [row for row in await read_rows(sayso) if text(row, "status") in _OPEN]
         if not rows:
             return True

@@ -20,7 +20,7 @@ from typing import Literal, TypeAlias
 from bench.crash.connector import POLICY, BankConnector
 from bench.crash.plan import Wish
 from sayso.actions.approvals.decision import Choice, Decision
-from sayso.actions.controls.manual_resolution import Resolution
+from sayso.actions.controls.manual_resolution import ManualSettlement
 from sayso.actions.engine.engine import Boundary, EngineSettings
 from sayso.audit.signed_note.note import Ed25519Signer
 from sayso.audit.verifier.verification import Verdict
@@ -231,7 +231,7 @@ class Worker:
             case Yes(key=key):
                 decided = await self._sayso.decide_as(
                     Decision(
-                        tenant=self._sayso.house.tenant,
+                        tenant=self._sayso.container.tenant,
                         approval_id=order.approval_id,
                         revision=order.revision,
                         digest=order.digest,
@@ -242,9 +242,9 @@ class Worker:
                 )
                 return await self._tell(key, await self._sayso.action(decided.action.id))
             case Settle():
-                row = await self._sayso.house.resolutions.resolve(
-                    Resolution(
-                        tenant=self._sayso.house.tenant,
+                row = await self._sayso.container.resolutions.resolve(
+                    ManualSettlement(
+                        tenant=self._sayso.container.tenant,
                         action_id=order.action_id,
                         outcome="succeeded" if order.receipt_id else "failed",
                         evidence="looked at the bank",

@@ -41,7 +41,7 @@ class OldLog:
     """
 
     def __init__(self, sayso: Sayso, folder: Path) -> None:
-        self._store = sayso.house.store
+        self._store = sayso.container.store
         self._log = AuditLog("bench", sayso.workspace.signer(), FakeClock(_LONG_AGO))
         self._segments = Segments(folder=folder / SEGMENTS, entries=_IN_A_SEGMENT)
 

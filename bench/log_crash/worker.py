@@ -137,7 +137,7 @@ class Worker:
             return
         decided = await self._sayso.decide_as(
             Decision(
-                tenant=self._sayso.house.tenant,
+                tenant=self._sayso.container.tenant,
                 approval_id=view.approval.id,
                 revision=view.approval.revision,
                 digest=view.approval.digest,

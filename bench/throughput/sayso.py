@@ -110,7 +110,7 @@ async def open_async_peer(place: Place) -> AsyncGenerator[SaysoPeer]:
 async def person_token(sayso: Sayso) -> str:
     """A token with which the person decides."""
     _, secret = await sayso.tokens.create(
-        sayso.house.tenant,
+        sayso.container.tenant,
         "person",
         PERSON,
         frozenset({Scope.DECIDE, Scope.READ}),

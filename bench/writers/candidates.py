@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.writers.sequenced import SequencedWriter, sequence
-from bench.writers.work import DEPLOYMENT, TENANT, Change, Moves, Told, bare, logged
+from bench.writers.work import DEPLOYMENT, TENANT, Change, Told, Transitions, bare, logged
 from sayso.audit.log import AuditLog
 from sayso.audit.signed_note.note import Ed25519Signer
 from sayso.ids import SystemClock
@@ -140,7 +140,7 @@ def drive_threads(moves: Sequence[MoveNow], seconds: float) -> Told:
     failed: list[BaseException] = []
 
     def run(move: MoveNow) -> None:
-        work = Moves()
+        work = Transitions()
         try:
             while clocked.goes_on:
                 begun = time.monotonic()
@@ -165,7 +165,7 @@ async def drive_tasks(moves: Sequence[MoveSoon], seconds: float) -> Told:
     clocked = Clocked(seconds)
 
     async def run(move: MoveSoon) -> None:
-        work = Moves()
+        work = Transitions()
         while clocked.goes_on:
             begun = time.monotonic()
             work.done(await move(work.next()))

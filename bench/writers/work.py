@@ -69,7 +69,7 @@ _MOVED: dict[str, SqlValue] = {
     "fence": 1,
     "attempts": 1,
     "due_at": None,
-    "held_by": None,
+    "blocked_by": None,
     "occupies": None,
 }
 
@@ -82,7 +82,7 @@ class Change(NamedTuple):
     entry: Entry
 
 
-class Moves:
+class Transitions:
     """The changes of one writer, which nobody else's wait for: each action has four."""
 
     def __init__(self) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from sayso.actions.model.definition import Action, Subject
-from sayso.actions.model.plan import HandOver, Plan
+from sayso.actions.model.plan import Handoff, Plan
 from sayso.actions.model.snapshot import Record
 from sayso.errors import Code, RefusedError
 
@@ -71,7 +71,7 @@ class Planner(Protocol):
 
     async def plan(
         self, messages: Sequence[Message], handles: Handles, actions: Sequence[Action]
-    ) -> Plan | HandOver:
+    ) -> Plan | Handoff:
         """Plan the customer's newest request.
 
         Args:

@@ -24,8 +24,8 @@ from langgraph.types import Command, interrupt
 from sayso.actions.engine.proposals import Proposal, Proposals
 from sayso.actions.model.definition import plannable
 from sayso.actions.model.digest import storable
-from sayso.actions.model.plan import HandOver, OnFailure, Plan, Step
-from sayso.actions.model.ports import Reach
+from sayso.actions.model.plan import Handoff, OnFailure, Plan, Step
+from sayso.actions.model.ports import ActionRegistry
 from sayso.agent.base import Handles, Message, Planner, Records
 from sayso.agent.grounding import ground_plan
 from sayso.agent.reply import HandedOver, outcomes_of, write_hand_over, write_reply
@@ -70,7 +70,7 @@ class RunContext:
     store: Store
     requests: Requests
     proposals: Proposals
-    reach: Reach
+    registry: ActionRegistry
     records: Records
     planner: Planner
     telemetry: Telemetry
@@ -132,7 +132,7 @@ async def _plan(state: RunState, runtime: _Runtime) -> Command[Any]:
         messages.append(Message(role="agent", content=told))
     with context.telemetry.span("sayso.plan", None, {"sayso.planner": context.planner.name}):
         try:
-            actions = plannable(context.reach.actions)
+            actions = plannable(context.registry.actions)
             answer = await context.planner.plan(messages, handles, actions)
         except RetryableError as error:
             if context.give_up:
@@ -146,7 +146,7 @@ async def _plan(state: RunState, runtime: _Runtime) -> Command[Any]:
         "cost_micro_usd": state.get("cost_micro_usd", 0) + answer.cost_micro_usd,
         "tries": state.get("tries", 0) + 1,
     }
-    if isinstance(answer, HandOver):
+    if isinstance(answer, Handoff):
         context.reason = answer.reason
         return Command(goto="hand_over", update=spent)
     return Command(goto="validate", update={**spent, "plan": plan_json(answer)})
@@ -161,7 +161,7 @@ async def _validate(state: RunState, runtime: _Runtime) -> Command[Any]:
         plan_from_json(stored),
         messages=context.messages,
         handles=handles,
-        actions=plannable(context.reach.actions),
+        actions=plannable(context.registry.actions),
     )
     if isinstance(grounded, Plan):
         return Command(goto="submit", update={"plan": plan_json(grounded), "problems": []})

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from sayso.actions.model.definition import Action
-from sayso.actions.model.plan import HandOver, Plan
+from sayso.actions.model.plan import Handoff, Plan
 from sayso.agent.base import Handles, Message, Planner
 from sayso.agent.grounding import ground_plan
 from sayso.agent.prompts import Prompt, load_prompt
@@ -159,7 +159,7 @@ class ModelPlanner:
 
     async def plan(
         self, messages: Sequence[Message], handles: Handles, actions: Sequence[Action]
-    ) -> Plan | HandOver:
+    ) -> Plan | Handoff:
         """Plan the newest request; what the guard refuses goes back to the model once.
 
         Raises:
@@ -167,7 +167,7 @@ class ModelPlanner:
         """
         form = AnswerForm(actions, handles)
         if not form.actions:
-            return HandOver(reason="no action is possible for this customer", planner=self.name)
+            return Handoff(reason="no action is possible for this customer", planner=self.name)
         spent = _Spent()
         turns = self._opening(messages, handles, form)
         problem = ""
@@ -181,7 +181,7 @@ class ModelPlanner:
             problem = read
             turns = [*turns, *_sent_back(answer, problem)]
         reason = f"the model gave no plan that passes the checks: {problem or 'calls used up'}"
-        return self._with_costs(HandOver(reason=reason[:500], planner=self.name), spent)
+        return self._with_costs(Handoff(reason=reason[:500], planner=self.name), spent)
 
     def _opening(
         self, messages: Sequence[Message], handles: Handles, form: AnswerForm
@@ -203,7 +203,7 @@ class ModelPlanner:
 
     def _read(
         self, answer: _Answer, form: AnswerForm, messages: Sequence[Message], handles: Handles
-    ) -> Plan | HandOver | str:
+    ) -> Plan | Handoff | str:
         """The plan over handles, or what is wrong with it."""
         if answer.parsed is None:
             return "- the answer is no JSON object of the given form"
@@ -211,7 +211,7 @@ class ModelPlanner:
             plan = form.read(answer.parsed, self.name)
         except UnreadableError as error:
             return f"- {error}"
-        if isinstance(plan, HandOver):
+        if isinstance(plan, Handoff):
             return plan
         grounded = ground_plan(plan, handles=handles, messages=messages, actions=form.actions)
         return plan if isinstance(grounded, Plan) else grounded.text
@@ -239,10 +239,10 @@ class ModelPlanner:
             return _Answer(raw=found.get("raw"), parsed=found.get("parsed"))
         return None
 
-    def _with_costs(self, answer: Plan | HandOver, spent: _Spent) -> Plan | HandOver:
+    def _with_costs(self, answer: Plan | Handoff, spent: _Spent) -> Plan | Handoff:
         cost = self.settings.price.of(spent.tokens_in, spent.tokens_out)
         tokens = spent.tokens_in + spent.tokens_out
-        if isinstance(answer, HandOver):
+        if isinstance(answer, Handoff):
             return replace(answer, tokens=tokens, cost_micro_usd=cost)
         notes = {
             "prompt": self.prompt.version,
@@ -272,13 +272,13 @@ class PlannerChain:
 
     async def plan(
         self, messages: Sequence[Message], handles: Handles, actions: Sequence[Action]
-    ) -> Plan | HandOver:
+    ) -> Plan | Handoff:
         """Ask one after the other.
 
         Raises:
             RetryableError: `model_failed`, when a planner gave no answer and no other one planned.
         """
-        refusals: list[HandOver] = []
+        refusals: list[Handoff] = []
         failed: RetryableError | None = None
         for planner in self.planners:
             try:
@@ -293,7 +293,7 @@ class PlannerChain:
             refusals.append(answer)
         if failed is not None:
             raise failed
-        return HandOver(
+        return Handoff(
             reason="; ".join(f"{one.planner}: {one.reason}" for one in refusals),
             planner="+".join(one.planner for one in refusals) or self.name,
             tokens=sum(one.tokens for one in refusals),

@@ -83,10 +83,10 @@ _OTHER = _Words(thing="what you asked for", done="we have done what you asked fo
 # NOTE: an object of somebody else reads like one that does not exist, so that nobody can probe.
 _NOT_FOUND = "we could not find it in your account"
 _REASONS: dict[Code, str] = {
-    Code.NOTHING_LEFT: "nothing is left of that payment",
+    Code.NOTHING_REFUNDABLE: "nothing is left of that payment",
     Code.AMOUNT_TOO_LARGE: "it is more than is left of that payment",
     Code.CURRENCY_MISMATCH: "your payment or your account is in another currency",
-    Code.ALREADY_SO: "it has been arranged already",
+    Code.ALREADY_IN_STATE: "it has been arranged already",
     Code.WRONG_STATE: "its present state does not allow it",
     Code.UNKNOWN_OBJECT: _NOT_FOUND,
     Code.NOT_OWNER: _NOT_FOUND,
@@ -117,7 +117,7 @@ def outcome_of(reader: Reader, row: ActionRow) -> StepOutcome:
         receipt=receipt.id if receipt is not None else None,
         label=fields.get(resolved.object_kind, "") if resolved is not None else "",
         when=fields.get("when", ""),
-        held=row.is_held,
+        held=row.is_blocked,
         code=Code(code) if code in set(Code) else None,
     )
 

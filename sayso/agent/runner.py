@@ -13,7 +13,7 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.types import Command
 
 from sayso.actions.engine.proposals import Proposals
-from sayso.actions.model.ports import Reach
+from sayso.actions.model.ports import ActionRegistry
 from sayso.agent.base import Planner, Records
 from sayso.agent.graph import RunContext, RunState, build_graph, hand_over
 from sayso.agent.requests import (
@@ -39,7 +39,7 @@ class Runner:
     store: Store
     requests: Requests
     proposals: Proposals
-    reach: Reach
+    registry: ActionRegistry
     records: Records
     planner: Planner
     saver: BaseCheckpointSaver[str]
@@ -86,7 +86,7 @@ class Runner:
             store=self.store,
             requests=self.requests,
             proposals=self.proposals,
-            reach=self.reach,
+            registry=self.registry,
             records=self.records,
             planner=self.planner,
             telemetry=self.telemetry,

@@ -40,8 +40,8 @@ class Connector(Protocol):
         """Read everything that is needed to judge, show and run the action. Changes nothing.
 
         Raises:
-            RefusedError: `unknown_subject`, `unknown_object`, `not_owner`, `nothing_left`,
-                `amount_too_large`, `currency_mismatch`, `already_so`, `wrong_state`.
+            RefusedError: `unknown_subject`, `unknown_object`, `not_owner`, `nothing_refundable`,
+                `amount_too_large`, `currency_mismatch`, `already_in_state`, `wrong_state`.
             RetryableError: the provider cannot be read now.
         """
         ...

@@ -81,7 +81,7 @@ _HELD = TypeAdapter(HeldOrder)
 _SEED = TypeAdapter(SeedOrder)
 
 
-class Desk:
+class SandboxApp:
     """Answers what comes under `PREFIX`; everything else goes to the provider.
 
     Args:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 
 
-class Gate:
+class Auth:
     """Calls that are held, and those who wait to see them held. Used in one event loop only."""
 
     def __init__(self) -> None:

@@ -12,7 +12,7 @@ import orjson
 
 from sayso.ids import Clock, Entropy
 from sayso.sandbox.aim import FaultQueue
-from sayso.sandbox.auth import Gate
+from sayso.sandbox.auth import Auth
 from sayso.sandbox.call import Call
 from sayso.sandbox.expand import expand
 from sayso.sandbox.faults import Fault
@@ -79,7 +79,7 @@ class Provider:
     ) -> None:
         self.state = state
         self.faults: FaultQueue[Fault] = FaultQueue()
-        self.gate = Gate()
+        self.gate = Auth()
         self.lock = threading.RLock()
         self._clock = clock
         self._keys = dict(keys)

@@ -13,7 +13,7 @@ from typing import Literal, Self
 
 from sayso.errors import Code, ConfigError
 from sayso.ids import Clock, SystemClock
-from sayso.sandbox.asgi import Desk, SeedOrder, add_rows
+from sayso.sandbox.asgi import SandboxApp, SeedOrder, add_rows
 from sayso.sandbox.faults import Fault
 from sayso.sandbox.journal import Books
 from sayso.sandbox.provider import Provider
@@ -35,7 +35,9 @@ class Sandbox:
         api_key: the key that may do everything.
     """
 
-    def __init__(self, provider: Provider, listener: socket.socket, desk: Desk, key: str) -> None:
+    def __init__(
+        self, provider: Provider, listener: socket.socket, desk: SandboxApp, key: str
+    ) -> None:
         self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         self.api_key = key
         self._provider = provider
@@ -84,7 +86,7 @@ class Sandbox:
         provider = Provider(state, clock or SystemClock(), keys)
         if state.empty:
             add_rows(provider, SeedOrder(name=seed))
-        sandbox = cls(provider, listener, Desk(provider, control_secret), api_key)
+        sandbox = cls(provider, listener, SandboxApp(provider, control_secret), api_key)
         sandbox._thread.start()
         if not sandbox._ready.wait(_START_TIMEOUT_S):
             raise ConfigError(Code.INTERNAL, "the sandbox did not start", next_step="try again")

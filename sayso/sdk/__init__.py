@@ -2,7 +2,7 @@
 
 - `app` is the front (`Sayso`), `sync` the same for synchronous code; `wiring` puts the floors
   together for a `workspace`: its `database`, `connectors`, `connections`, `agent`, `people`;
-- who calls, and in which words: `tokens`, `turned_away`, `words`;
+- who calls, and in which words: `tokens`, `rejected_calls`, `words`;
 - what callers get: `views`, `showing`, `paging`, `keyed`, the `kinds` of action as `kind_views`;
 - `tools` for a model; `carrying` a request on, `working`, `orphans` of connectors that are gone;
 - people: `stopping` and `switch` (the stop switch), `resolving` (what nobody could know);

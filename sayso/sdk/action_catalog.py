@@ -28,7 +28,7 @@ _PATIENCE_S = 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kinds:
+class ActionTypes:
     """The definitions that are known, and what they could not be read from.
 
     Attributes:
@@ -57,7 +57,7 @@ class Kinds:
         return f"`{files[0]}` cannot be loaded: {self.unread[files[0]]}" if files else ""
 
 
-class KindBook:
+class ActionCatalog:
     """The kinds of one open workspace.
 
     Args:
@@ -70,22 +70,22 @@ class KindBook:
     ) -> None:
         self._workspace = workspace
         self._own = own
-        self._kinds: Kinds | None = None
+        self._kinds: ActionTypes | None = None
         if opened is not None:
-            self._kinds = Kinds(
+            self._kinds = ActionTypes(
                 actions=tuple(opened.actions), connectors=frozenset(opened.names), unread={}
             )
 
-    async def read(self) -> Kinds:
+    async def read(self) -> ActionTypes:
         """The kinds; where no connector is open, they are read without a secret, once."""
         if self._kinds is None:
-            self._kinds = await read_kinds(self._workspace, self._own)
+            self._kinds = await read_action_types(self._workspace, self._own)
         return self._kinds
 
 
-async def read_kinds(
+async def read_action_types(
     workspace: Workspace, own: Sequence[Connector] = (), patience_s: float = _PATIENCE_S
-) -> Kinds:
+) -> ActionTypes:
     """Read the definitions without a secret, a provider or an open connector.
 
     Guarantees: raises nothing, and ends within `patience_s`, whatever a connector's code does short
@@ -110,7 +110,7 @@ async def read_kinds(
             unread[place] = found
         else:
             actions += found
-    return Kinds(
+    return ActionTypes(
         actions=tuple(sorted(actions, key=lambda action: action.name)),
         connectors=frozenset(settings.connector_tables)
         | {action.connector for action in actions}
@@ -198,7 +198,7 @@ class ArgumentView(View):
     form: str
 
 
-class KindView(View):
+class ActionTypeView(View):
     """One kind of action.
 
     Attributes:
@@ -222,23 +222,23 @@ class KindView(View):
     args_schema: Mapping[str, Any]
 
 
-class KindsView(View):
+class ActionTypesView(View):
     """The kinds of action of a workspace.
 
     Attributes:
         unread: why a connector or a file could not be read, by its name; it may have more.
     """
 
-    kinds: tuple[KindView, ...]
+    kinds: tuple[ActionTypeView, ...]
     unread: Mapping[str, str]
 
 
-def show_kinds(kinds: Kinds) -> KindsView:
+def show_action_types(kinds: ActionTypes) -> ActionTypesView:
     """The external form of the kinds."""
-    return KindsView(kinds=tuple(map(_show, kinds.actions)), unread=dict(kinds.unread))
+    return ActionTypesView(kinds=tuple(map(_show, kinds.actions)), unread=dict(kinds.unread))
 
 
-def _show(action: Action) -> KindView:
+def _show(action: Action) -> ActionTypeView:
     schema = _schema(action)
     args = tuple(
         ArgumentView(
@@ -249,7 +249,7 @@ def _show(action: Action) -> KindView:
         )
         for name, field in action.args.model_fields.items()
     )
-    return KindView(
+    return ActionTypeView(
         name=action.name,
         summary=action.summary,
         sentence=action.sentence or action.summary,

@@ -100,7 +100,7 @@ class AgentFloor:
             store=self._store,
             requests=self._requests,
             proposals=self._proposals,
-            reach=self._connectors,
+            registry=self._connectors,
             records=self._connectors,
             planner=self.ready(),
             saver=saver,

@@ -34,7 +34,7 @@ class Changes:
 
     async def version(self) -> int:
         """The store's version now; take it before reading what it stands for."""
-        version = await self._sayso.house.store.version()
+        version = await self._sayso.container.store.version()
         if version != self._version:
             async with self._changed:
                 self._version = version

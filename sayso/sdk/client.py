@@ -24,10 +24,10 @@ from sayso.connectors.base import Connector
 from sayso.errors import Code, ConfigError, RefusedError
 from sayso.ids import Clock, Tenant
 from sayso.json import JsonValue
-from sayso.sdk.action_catalog import KindsView, show_kinds
+from sayso.sdk.action_catalog import ActionTypesView, show_action_types
 from sayso.sdk.audit.audit import Audit
 from sayso.sdk.audit.index import LogIndexes
-from sayso.sdk.container import House, build_house
+from sayso.sdk.container import Container, build_container
 from sayso.sdk.inputs import as_choice, as_state, as_subject, cursor_of, page_of
 from sayso.sdk.presenters import (
     ahead_of_action_view,
@@ -36,9 +36,9 @@ from sayso.sdk.presenters import (
     show_approvals,
     show_request,
 )
-from sayso.sdk.privacy.privacy import Subjects
+from sayso.sdk.privacy.privacy import Privacy
 from sayso.sdk.progress import call_claimed, carry_on, carry_out, settle_request
-from sayso.sdk.rejected_calls import TurnedAway
+from sayso.sdk.rejected_calls import RejectedCalls
 from sayso.sdk.resources.people import SettingsDirectory
 from sayso.sdk.resources.settling import Resolving
 from sayso.sdk.resources.stop_views import held_view
@@ -87,10 +87,10 @@ class Sayso(StopSwitch, Resolving):
         self._own_clock = clock
         self._engine_settings = engine_settings
         self._passing = passing
-        self._house: House | None = None
+        self._container: Container | None = None
         self._indexes = LogIndexes(workspace.folder / ".sayso" / "index")
         self._tasks: list[asyncio.Task[None]] = []
-        self._turned_away = TurnedAway(self, via="sdk")
+        self._rejected_calls = RejectedCalls(self, via="sdk")
 
     @classmethod
     def open(
@@ -138,7 +138,7 @@ class Sayso(StopSwitch, Resolving):
 
     async def __aenter__(self) -> Self:
         clock = self._own_clock or ServerClock()
-        self._house = build_house(
+        self._container = build_container(
             self._workspace,
             clock=clock,
             act=self._act,
@@ -149,44 +149,44 @@ class Sayso(StopSwitch, Resolving):
             telemetry=self._telemetry,
             store=self._store,
         )
-        store = self._house.store
+        store = self._container.store
         if isinstance(clock, ServerClock) and isinstance(store, TimeSource):
             try:
                 await clock.set_by(store)
             except BaseException:
-                await self._house.close()
+                await self._container.close()
                 raise
             self._tasks.append(asyncio.create_task(clock.follow(store)))
         if self._work:
-            self._tasks.append(asyncio.create_task(self._house.dispatcher.run()))
+            self._tasks.append(asyncio.create_task(self._container.dispatcher.run()))
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
         try:
-            if self._house is not None:
+            if self._container is not None:
                 try:
-                    await self._turned_away.flush()
+                    await self._rejected_calls.flush()
                 finally:
-                    await self._house.close(self._tasks)
+                    await self._container.close(self._tasks)
         finally:
-            self._house = None
+            self._container = None
             self._tasks.clear()
             self._indexes.close()
 
     @property
-    def house(self) -> House:
+    def container(self) -> Container:
         """The wired floors, for surfaces.
 
         Raises:
             ConfigError: `store_unavailable`, outside of `async with`.
         """
-        if self._house is None:
+        if self._container is None:
             raise ConfigError(
                 Code.STORE_UNAVAILABLE,
                 "the workspace is not open",
                 next_step="use `async with Sayso.open(…) as sayso:`",
             )
-        return self._house
+        return self._container
 
     @property
     def workspace(self) -> Workspace:
@@ -196,26 +196,26 @@ class Sayso(StopSwitch, Resolving):
     @property
     def tokens(self) -> Tokens:
         """Makes, checks and revokes bearer tokens."""
-        return self.house.tokens
+        return self.container.tokens
 
     @property
     def directory(self) -> SettingsDirectory:
         """The people who may decide."""
-        return self.house.directory
+        return self.container.directory
 
     @property
     def audit(self) -> Audit:
         """Queries, verifies and exports the log."""
-        return Audit(self.house, self._workspace, self._indexes)
+        return Audit(self.container, self._workspace, self._indexes)
 
     @property
-    def subjects(self) -> Subjects:
+    def subjects(self) -> Privacy:
         """Erases customers, shows them what is held, keeps legal holds, sweeps what is old."""
-        return Subjects(self.house, self._workspace)
+        return Privacy(self.container, self._workspace)
 
-    async def kinds(self) -> KindsView:
+    async def kinds(self) -> ActionTypesView:
         """The kinds of action that can be proposed; with `act=False` without any secret."""
-        return show_kinds(await self.house.kinds.read())
+        return show_action_types(await self.container.kinds.read())
 
     # ---- asking --------------------------------------------------------------------------------
 
@@ -248,12 +248,12 @@ class Sayso(StopSwitch, Resolving):
             RefusedError: `empty_message`, `message_too_long`, `idempotency_conflict`.
             ConfigError: no planner can be made of the settings; nothing was stored.
         """
-        if self.house.dispatcher.runs_here:
-            self.house.agent.ready()
+        if self.container.dispatcher.runs_here:
+            self.container.agent.ready()
         turns = (
             (Message(role="customer", content=messages),) if isinstance(messages, str) else messages
         )
-        row = await self.house.requests.ask(
+        row = await self.container.requests.ask(
             Ask(
                 tenant=self._tenant(tenant),
                 requester=requester or _sdk(),
@@ -265,7 +265,7 @@ class Sayso(StopSwitch, Resolving):
             )
         )
         if wait_s > 0:
-            await settle_request(self.house, row, wait_s)
+            await settle_request(self.container, row, wait_s)
         return await self.request(row.id, tenant=tenant)
 
     async def request(self, request_id: str, *, tenant: str | None = None) -> RequestView:
@@ -275,7 +275,7 @@ class Sayso(StopSwitch, Resolving):
             RefusedError: `not_found`.
         """
         where = self._tenant(tenant)
-        return await self.house.store.read(
+        return await self.container.store.read(
             lambda reader: show_request(reader, get_request(reader, where, request_id))
         )
 
@@ -299,7 +299,7 @@ class Sayso(StopSwitch, Resolving):
             rows = reader.all("request.page", **page, status=status)
             return [show_request(reader, read_request(row)) for row in rows]
 
-        return await self.house.store.read(work)
+        return await self.container.store.read(work)
 
     async def propose(
         self,
@@ -344,23 +344,23 @@ class Sayso(StopSwitch, Resolving):
             is_new=not key,
         )
         if dry_run:
-            judged = await self.house.proposals.dry_run(proposal)
+            judged = await self.container.proposals.dry_run(proposal)
             return action_view(judged.row)
-        here = self.house.dispatcher.runs_here
-        claim = self.house.engine.claim_in if wait and here else None
-        proposed = await self.house.proposals.propose(proposal, claim)
+        here = self.container.dispatcher.runs_here
+        claim = self.container.engine.claim_in if wait and here else None
+        proposed = await self.container.proposals.propose(proposal, claim)
         row = proposed.row
         if proposed.claimed:
-            settled = await call_claimed(self.house, row)
+            settled = await call_claimed(self.container, row)
             if settled is not None and settled.status in _SETTLED:
                 return action_view(settled)
         elif proposed.approval is not None:
             return action_view(row, approval_view(proposed.approval))
         elif row.status is Status.APPROVED:
             if wait:
-                await self.house.dispatcher.run_now("action", row.tenant, row.id)
+                await self.container.dispatcher.run_now("action", row.tenant, row.id)
             else:
-                self.house.dispatcher.wake()
+                self.container.dispatcher.wake()
         return await self.action(row.id, tenant=tenant, timeline=False)
 
     async def action(
@@ -377,7 +377,7 @@ class Sayso(StopSwitch, Resolving):
             ahead_of_action_view(reader, where, action_id, timeline=timeline)
             return show_action(reader, get_action(reader, where, action_id), timeline=timeline)
 
-        return await self.house.store.read(work, brief=True)
+        return await self.container.store.read(work, brief=True)
 
     async def actions(
         self,
@@ -413,7 +413,7 @@ class Sayso(StopSwitch, Resolving):
             found = map(read_action, rows)
             return [action_view(row, held=held_view(reader, row)) for row in found]
 
-        return await self.house.store.read(work)
+        return await self.container.store.read(work)
 
     # ---- deciding ------------------------------------------------------------------------------
 
@@ -425,7 +425,7 @@ class Sayso(StopSwitch, Resolving):
         """
         where = self._tenant(tenant)
 
-        return await self.house.store.read(
+        return await self.container.store.read(
             lambda reader: show_approval(reader, get_approval(reader, where, approval_id))
         )
 
@@ -453,7 +453,7 @@ class Sayso(StopSwitch, Resolving):
             )
             return show_approvals(reader, rows)
 
-        return await self.house.store.read(work)
+        return await self.container.store.read(work)
 
     async def decide(
         self,
@@ -510,7 +510,7 @@ class Sayso(StopSwitch, Resolving):
         """
         found = await self.token_of(token, via=via)
         if found.kind != "person" or Scope.DECIDE not in found.scopes:
-            await self._turned_away.note(Code.FORBIDDEN, found, via=via)
+            await self._rejected_calls.note(Code.FORBIDDEN, found, via=via)
             raise RefusedError(
                 Code.FORBIDDEN,
                 "only a person's token decides",
@@ -531,14 +531,14 @@ class Sayso(StopSwitch, Resolving):
         found = None
         try:
             found = await self.tokens.check(secret)
-            if own and found.tenant != self.house.tenant:
+            if own and found.tenant != self.container.tenant:
                 raise RefusedError(
                     Code.FORBIDDEN,
                     f"this token is of the tenant `{found.tenant}`, and not of this workspace's",
                     next_step="use a token of this workspace's tenant",
                 )
         except RefusedError as error:
-            await self._turned_away.note(error.code, found, via=via)
+            await self._rejected_calls.note(error.code, found, via=via)
             raise
         return found
 
@@ -556,14 +556,14 @@ class Sayso(StopSwitch, Resolving):
 
     async def _decide(self, decision: Decision, *, wait: bool = True) -> tuple[Decided, ActionRow]:
         """What was decided, and the action as this process left it then."""
-        decided = await self.house.approvals.decide(decision)
+        decided = await self.container.approvals.decide(decision)
         row = left = decided.action
-        self.house.dispatcher.wake()
+        self.container.dispatcher.wake()
         if wait:
             if row.status is Status.APPROVED:
-                left = await carry_out(self.house, row) or row
+                left = await carry_out(self.container, row) or row
             if row.request_id is not None:
-                await carry_on(self.house, row)
+                await carry_on(self.container, row)
         return decided, left
 
     async def decide_plan(
@@ -576,16 +576,16 @@ class Sayso(StopSwitch, Resolving):
         Raises:
             RefusedError: see `Approvals.decide_together`.
         """
-        taken = await self.house.approvals.decide_together(decisions)
-        self.house.dispatcher.wake()
+        taken = await self.container.approvals.decide_together(decisions)
+        self.container.dispatcher.wake()
         if wait:
-            await carry_on(self.house, taken[0].action)
+            await carry_on(self.container, taken[0].action)
         return [
             await self.action(decided.action.id, tenant=decided.action.tenant) for decided in taken
         ]
 
     def _tenant(self, tenant: str | None) -> Tenant:
-        return self.house.tenant if tenant is None else Tenant(tenant)
+        return self.container.tenant if tenant is None else Tenant(tenant)
 
 
 def _sdk() -> Actor:

@@ -15,14 +15,14 @@ from sayso.actions.approvals.reminders import Reminders, Timers
 from sayso.actions.approvals.service import Approvals
 from sayso.actions.controls.erasure import OpenActions
 from sayso.actions.controls.kill_switch import Stops
-from sayso.actions.controls.manual_resolution import Resolutions
-from sayso.actions.controls.rate_limit import Rate, Rates
-from sayso.actions.engine.compensation import Undoing
+from sayso.actions.controls.manual_resolution import ManualSettlements
+from sayso.actions.controls.rate_limit import Rate, RateLimits
+from sayso.actions.engine.compensation import Compensation
 from sayso.actions.engine.engine import Boundary, Engine, EngineSettings
 from sayso.actions.engine.proposals import Proposals
 from sayso.actions.model.ledger import Ledger
 from sayso.actions.policy.base import Approver, Judgement, Outcome, Policy, Question
-from sayso.actions.policy.evaluator import Judge
+from sayso.actions.policy.evaluator import Evaluator
 from sayso.agent.base import Planner
 from sayso.agent.requests import Requests
 from sayso.audit.erasure import Erasures
@@ -35,7 +35,7 @@ from sayso.dispatch.base import Dispatcher, Handler
 from sayso.dispatch.embedded import EmbeddedDispatcher
 from sayso.dispatch.fleet.remote import RemoteDispatcher
 from sayso.ids import Clock, IdSource, Tenant
-from sayso.sdk.action_catalog import KindBook
+from sayso.sdk.action_catalog import ActionCatalog
 from sayso.sdk.connectors import load_connectors
 from sayso.sdk.database import is_fleet, open_store
 from sayso.sdk.privacy.erased_list import ErasedList
@@ -57,7 +57,7 @@ GRACE_S = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class House:
+class Container:
     """Everything of an open workspace."""
 
     tenant: Tenant
@@ -67,11 +67,11 @@ class House:
     log: AuditLog
     connectors: Connectors
     connections: Connections | None
-    kinds: KindBook
+    kinds: ActionCatalog
     directory: SettingsDirectory
     proposals: Proposals
     approvals: Approvals
-    resolutions: Resolutions
+    resolutions: ManualSettlements
     stops: Stops
     engine: Engine
     requests: Requests
@@ -99,7 +99,7 @@ class House:
                 ends.push_async_callback(_end, task)
 
 
-def build_house(
+def build_container(
     workspace: Workspace,
     *,
     clock: Clock,
@@ -110,7 +110,7 @@ def build_house(
     planner: Planner | None = None,
     telemetry: Telemetry | None = None,
     store: Store | None = None,
-) -> House:
+) -> Container:
     """Open a workspace's database and wire the floors to it.
 
     Args:
@@ -132,21 +132,21 @@ def build_house(
         store=ground.store,
         requests=requests,
         proposals=proposals,
-        connectors=ground.reach,
+        connectors=ground.registry,
         clock=clock,
         telemetry=ground.telemetry,
         planner=planner,
     )
     handlers = _handlers(engine, agent)
-    return House(
+    return Container(
         tenant=ground.tenant,
         clock=clock,
         ids=ground.ids,
         store=ground.store,
         log=ground.log,
-        connectors=ground.reach,
+        connectors=ground.registry,
         connections=ground.connections,
-        kinds=KindBook(workspace, ground.reach if act else None, connectors),
+        kinds=ActionCatalog(workspace, ground.registry if act else None, connectors),
         directory=ground.directory,
         proposals=proposals,
         approvals=_wire_approvals(ground),
@@ -175,14 +175,14 @@ class _Ground:
     ids: IdSource
     telemetry: Telemetry
     connections: Connections | None
-    reach: Connectors
+    registry: Connectors
     store: Store
     log: AuditLog
     personal: Personal
     ledger: Ledger
     directory: SettingsDirectory
     timers: Timers
-    judge: Judge
+    judge: Evaluator
 
     @property
     def settings(self) -> Settings:
@@ -200,8 +200,8 @@ def _lay_ground(
     settings = workspace.settings
     ids = IdSource(clock)
     connections = Connections(workspace, clock) if act else None
-    reach = load_connectors(workspace, clock, connectors, connections) if act else Connectors(())
-    policy: Policy = workspace.policy(tuple(reach.actions)) if act else _NoPolicy()
+    registry = load_connectors(workspace, clock, connectors, connections) if act else Connectors(())
+    policy: Policy = workspace.policy(tuple(registry.actions)) if act else _NoPolicy()
     log = AuditLog(
         settings.workspace.name, workspace.signer(), clock, successor=workspace.next_signer()
     )
@@ -209,7 +209,7 @@ def _lay_ground(
     if connections is not None:
         connections.use(store)
     personal = Personal(secrets.token_bytes)
-    undoing = Undoing(reach=reach, personal=personal, ids=ids)
+    compensation = Compensation(registry=registry, personal=personal, ids=ids)
     timers = _timers(settings)
     return _Ground(
         workspace=workspace,
@@ -218,14 +218,14 @@ def _lay_ground(
         ids=ids,
         telemetry=telemetry,
         connections=connections,
-        reach=reach,
+        registry=registry,
         store=store,
         log=log,
         personal=personal,
-        ledger=Ledger(log, undoing.step_ended),
+        ledger=Ledger(log, compensation.step_ended),
         directory=SettingsDirectory(settings.people),
         timers=timers,
-        judge=Judge(policy, reach, timers.time, secrets.token_bytes, timers.first),
+        judge=Evaluator(policy, registry, timers.time, secrets.token_bytes, timers.first),
     )
 
 
@@ -233,7 +233,7 @@ def _wire_proposals(ground: _Ground) -> Proposals:
     return Proposals(
         store=ground.store,
         ledger=ground.ledger,
-        reach=ground.reach,
+        registry=ground.registry,
         judge=ground.judge,
         personal=ground.personal,
         clock=ground.clock,
@@ -246,7 +246,7 @@ def _wire_approvals(ground: _Ground) -> Approvals:
     return Approvals(
         store=ground.store,
         ledger=ground.ledger,
-        reach=ground.reach,
+        registry=ground.registry,
         judge=ground.judge,
         directory=ground.directory,
         personal=ground.personal,
@@ -256,8 +256,8 @@ def _wire_approvals(ground: _Ground) -> Approvals:
     )
 
 
-def _wire_resolutions(ground: _Ground) -> Resolutions:
-    return Resolutions(
+def _wire_resolutions(ground: _Ground) -> ManualSettlements:
+    return ManualSettlements(
         store=ground.store,
         ledger=ground.ledger,
         directory=ground.directory,
@@ -289,7 +289,7 @@ def _wire_engine(
     return Engine(
         store=ground.store,
         ledger=ground.ledger,
-        reach=ground.reach,
+        registry=ground.registry,
         judge=ground.judge,
         proposals=proposals,
         directory=ground.directory,
@@ -388,11 +388,11 @@ def _timers(settings: Settings) -> Timers:
     )
 
 
-def _rates(settings: Settings) -> Rates:
+def _rates(settings: Settings) -> RateLimits:
     tables = settings.connectors.items()
     said = {name: str(table["rate"]) for name, table in tables if "rate" in table}
     connectors = {**settings.rates.connectors, **said}
-    return Rates(
+    return RateLimits(
         connectors={name: Rate.parse(rate) for name, rate in connectors.items()},
         tenant=None if settings.rates.tenant is None else Rate.parse(settings.rates.tenant),
         tenants={name: Rate.parse(rate) for name, rate in settings.rates.tenants.items()},

@@ -13,73 +13,73 @@ from sayso.ids import to_micros
 from sayso.store.base import Reader
 
 if TYPE_CHECKING:
-    from sayso.sdk.container import House
+    from sayso.sdk.container import Container
 
 CARRY_ON_S = 30.0
 _LOOK_EVERY_S = 0.05
 _OPEN = frozenset({Status.PLANNED, Status.APPROVED, Status.EXECUTING, Status.STALE})
 
 
-async def settle_request(house: House, row: RequestRow, wait_s: float) -> None:
+async def settle_request(container: Container, row: RequestRow, wait_s: float) -> None:
     """Run the request and whatever of it is due, for so many seconds at most.
 
     What is not settled by then goes on with the dispatcher of this or of another process.
     """
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(wait_s):
-            await house.dispatcher.run_now("request", row.tenant, row.id)
-            await _planned_elsewhere(house, row)
+            await container.dispatcher.run_now("request", row.tenant, row.id)
+            await _planned_elsewhere(container, row)
             before: list[ActionRow] = []
             while (
-                moving := await house.store.read(
-                    lambda reader: _moving(reader, row, to_micros(house.clock.now()))
+                moving := await container.store.read(
+                    lambda reader: _moving(reader, row, to_micros(container.clock.now()))
                 )
             ) is not None:
                 if not moving:
-                    await house.dispatcher.run_now("request", row.tenant, row.id)
+                    await container.dispatcher.run_now("request", row.tenant, row.id)
                     return
                 if moving == before:  # what is left waits for something else
                     return
                 before = moving
                 runs = (
-                    house.dispatcher.run_now("action", action.tenant, action.id)
+                    container.dispatcher.run_now("action", action.tenant, action.id)
                     for action in moving
                 )
                 await asyncio.gather(*runs)
 
 
-async def _planned_elsewhere(house: House, row: RequestRow) -> None:
+async def _planned_elsewhere(container: Container, row: RequestRow) -> None:
     """Wait while another process, such as `sayso serve`, has the request in hand and plans it."""
 
     def has_it(reader: Reader) -> bool:
         present = get_request(reader, row.tenant, row.id)
-        now = to_micros(house.clock.now())
+        now = to_micros(container.clock.now())
         return (
             present.status is RequestStatus.RECEIVED
             and present.due_at is not None
             and present.due_at > now
         )
 
-    while house.dispatcher.problem_with("request", row.tenant, row.id) is None:
-        if not await house.store.read(has_it, brief=True):
+    while container.dispatcher.problem_with("request", row.tenant, row.id) is None:
+        if not await container.store.read(has_it, brief=True):
             return
         await asyncio.sleep(_LOOK_EVERY_S)
 
 
-async def call_claimed(house: House, row: ActionRow) -> ActionRow | None:
+async def call_claimed(container: Container, row: ActionRow) -> ActionRow | None:
     """Make the call of a claimed row; returns what was stored of it, None when not by us."""
     settled: ActionRow | None = None
 
     async def call() -> bool:
         nonlocal settled
-        settled = await house.engine.call_claimed(row)
+        settled = await container.engine.call_claimed(row)
         return False
 
-    await house.dispatcher.adopt("action", row.tenant, row.id, call())
+    await container.dispatcher.adopt("action", row.tenant, row.id, call())
     return settled
 
 
-async def carry_out(house: House, row: ActionRow) -> ActionRow | None:
+async def carry_out(container: Container, row: ActionRow) -> ActionRow | None:
     """Take a row that was just stored as far as it goes now.
 
     Returns:
@@ -89,20 +89,20 @@ async def carry_out(house: House, row: ActionRow) -> ActionRow | None:
 
     async def advance() -> bool:
         nonlocal left
-        left = await house.engine.advance_row(row)
+        left = await container.engine.advance_row(row)
         return left.request_id is not None
 
-    await house.dispatcher.run_now("action", row.tenant, row.id, advance)
+    await container.dispatcher.run_now("action", row.tenant, row.id, advance)
     return left
 
 
-async def carry_on(house: House, row: ActionRow) -> None:
+async def carry_on(container: Container, row: ActionRow) -> None:
     """Run what a decision about one action set free: later steps of its plan, then the reply."""
     request_id = row.request_id
     if request_id is None:
         return
-    request = await house.store.read(lambda reader: get_request(reader, row.tenant, request_id))
-    await settle_request(house, request, CARRY_ON_S)
+    request = await container.store.read(lambda reader: get_request(reader, row.tenant, request_id))
+    await settle_request(container, request, CARRY_ON_S)
 
 
 def _moving(reader: Reader, row: RequestRow, now: int) -> list[ActionRow] | None:

@@ -15,7 +15,7 @@ from sayso.ids import Tenant, to_micros
 from sayso.sdk.resources.tokens import Token
 
 if TYPE_CHECKING:
-    from sayso.sdk.container import House
+    from sayso.sdk.container import Container
 
 logger = logging.getLogger("sayso.edge")
 
@@ -29,7 +29,7 @@ class Opened(Protocol):
     """A workspace that is open by the time of the first call, such as `Sayso`."""
 
     @property
-    def house(self) -> House:
+    def container(self) -> Container:
         """The wired floors."""
         ...
 
@@ -43,7 +43,7 @@ class _Turned:
     since: int = 0
 
 
-class TurnedAway:
+class RejectedCalls:
     """Records calls that a surface refuses by itself: no token, no scope, no JSON, no such path.
 
     The first one after a quiet time is told at once, the others are counted and told together, so
@@ -73,8 +73,8 @@ class TurnedAway:
             token: of the call; None where it has no valid one.
             via: how it came, in place of the surface's name.
         """
-        house = self._sayso.house
-        tenant, now = house.tenant if token is None else token.tenant, house.clock.now()
+        container = self._sayso.container
+        tenant, now = container.tenant if token is None else token.tenant, container.clock.now()
         where = (tenant, self._via if via is None else storable(via, _MOST_VIA_CHARS))
         turned = self._turned.setdefault(where, _Turned(since=to_micros(now)))
         turned.codes[code.value] += 1
@@ -92,7 +92,7 @@ class TurnedAway:
             await self._tell(where)
 
     async def _tell(self, where: _Way) -> None:
-        house, turned = self._sayso.house, self._turned.pop(where)
+        container, turned = self._sayso.container, self._turned.pop(where)
         tenant, via = where
         data: dict[str, Json] = {
             "via": via,
@@ -102,7 +102,7 @@ class TurnedAway:
         }
         entry = Entry(kind=EntryKind.CALLS_TURNED_AWAY, actor=_EDGE, data=data)
         try:
-            await house.store.write(lambda tx: house.log.append(tx, tenant, entry))
+            await container.store.write(lambda tx: container.log.append(tx, tenant, entry))
         except SaysoError as error:
             logger.warning("calls that were turned away are not in the log yet: %s", error.code)
             again = self._turned.setdefault(where, _Turned(since=turned.since))

@@ -159,7 +159,7 @@ async def _make_database(folder: Path, approver: str, written: list[Path]) -> st
     await store.close()
     async with Sayso(workspace, act=False) as sayso:
         _, secret = await sayso.tokens.create(
-            sayso.house.tenant,
+            sayso.container.tenant,
             "person",
             approver,
             FIRST_SCOPES,

@@ -36,13 +36,13 @@ async def work(
     Raises:
         ConfigError: `missing_extra`; or no planner can be made of the settings.
     """
-    sayso.house.agent.ready()
+    sayso.container.agent.ready()
     if is_fleet(sayso.workspace):
         await _work_in_fleet(sayso, stop, at_once, ready)
         return
-    house = sayso.house
+    container = sayso.container
     dispatcher = EmbeddedDispatcher(
-        house.store, house.handlers, house.clock, at_once, grace_s=GRACE_S
+        container.store, container.handlers, container.clock, at_once, grace_s=GRACE_S
     )
     running = asyncio.create_task(dispatcher.run())
     ready("embedded")
@@ -63,12 +63,12 @@ async def _work_in_fleet(
     from sayso.dispatch.fleet.engine import DbosEngine  # needs an extra
     from sayso.dispatch.fleet.worker import FleetWorker
 
-    house = sayso.house
+    container = sayso.container
     url = sayso.workspace.store_url
     worker = FleetWorker(
-        house.store,
-        house.handlers,
-        house.clock,
+        container.store,
+        container.handlers,
+        container.clock,
         lambda worker: DbosEngine(url, worker.deliver, at_once),
         at_once=at_once,
         keep=timedelta(minutes=sayso.workspace.settings.dispatch.keep_minutes),

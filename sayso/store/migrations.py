@@ -119,20 +119,20 @@ def check_version(connection: sqlite3.Connection, path: Path) -> None:
     """Refuse a file that is not ours or has another version.
 
     Raises:
-        ConfigError: `not_a_store`, `store_version`.
+        ConfigError: `not_a_database`, `store_version`.
     """
     version = _stored_version(connection)
     ours = connection.execute("pragma application_id").fetchone()[0] == APPLICATION_ID
     if not ours and not belongs_to_another(connection):
         raise ConfigError(
-            Code.NOT_A_STORE,
+            Code.NOT_A_DATABASE,
             f"the database `{path.name}` is an empty file",
             next_step="bring back the file that was there, or run `sayso migrate`, which makes an "
             "empty one",
         )
     if not ours:
         raise ConfigError(
-            Code.NOT_A_STORE,
+            Code.NOT_A_DATABASE,
             f"`{path.name}` is a SQLite file of another program",
             next_step="point `store.url` at a new file",
         )

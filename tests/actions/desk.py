@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import partial
 
 import orjson
-from support.house import ShopHouse
+from support.shop_workspace import ShopWorkspace
 
 from sayso.actions.approvals.decision import Choice, Decision
 from sayso.actions.approvals.service import Decided
@@ -39,14 +39,14 @@ def usd(minor: int) -> dict[str, JsonValue]:
     return {"amount_minor": minor, "currency": USD}
 
 
-def stock(house: ShopHouse, *orders: str, customer: str = "cus_1") -> None:
+def stock(opened: ShopWorkspace, *orders: str, customer: str = "cus_1") -> None:
     """Orders of $1,000 each; `o1` unless others are named."""
     for order in orders or ("o1",):
-        house.shop.books.add(order, customer, Money(100_000, USD))
+        opened.shop.books.add(order, customer, Money(100_000, USD))
 
 
 async def propose(
-    house: ShopHouse,
+    opened: ShopWorkspace,
     minor: int = ASKED,
     *,
     order: str = "o1",
@@ -55,7 +55,7 @@ async def propose(
     key: str | None = None,
 ) -> ActionView:
     """Propose a refund of an order of customer `cus_1`."""
-    return await house.sayso.propose(
+    return await opened.sayso.propose(
         "shop.refund",
         {"order": order, "amount": usd(minor)},
         subject="cus_1",
@@ -67,7 +67,7 @@ async def propose(
 
 
 async def submit_plan(
-    house: ShopHouse,
+    opened: ShopWorkspace,
     *steps: Step,
     request: str = "req_1",
     on_failure: OnFailure = OnFailure.CONTINUE,
@@ -88,13 +88,13 @@ async def submit_plan(
         )
         for step in steps
     )
-    inside = house.sayso.house
+    inside = opened.sayso.container
     return await inside.store.write(lambda tx: inside.proposals.submit_steps(tx, proposals, steps))
 
 
-async def shown(house: ShopHouse, view: ActionView) -> ApprovalView:
+async def shown(opened: ShopWorkspace, view: ActionView) -> ApprovalView:
     """The approval as a surface shows it now."""
-    found = (await house.sayso.action(view.id)).approval
+    found = (await opened.sayso.action(view.id)).approval
     assert found is not None
     return found
 
@@ -123,38 +123,38 @@ def say(
     )
 
 
-async def decide(house: ShopHouse, decision: Decision, *, wait: bool = True) -> Decided:
+async def decide(opened: ShopWorkspace, decision: Decision, *, wait: bool = True) -> Decided:
     """Decide as a surface does that has authenticated the person."""
-    return await house.sayso.decide_as(decision, wait=wait)
+    return await opened.sayso.decide_as(decision, wait=wait)
 
 
-async def code_of(house: ShopHouse, decision: Decision) -> str:
+async def code_of(opened: ShopWorkspace, decision: Decision) -> str:
     """The code with which a decision is refused; `done` when it is taken."""
     try:
-        await decide(house, decision)
+        await decide(opened, decision)
     except RefusedError as error:
         return error.code.value
     return "done"
 
 
-async def advance(house: ShopHouse, view: ActionView) -> ActionView:
+async def advance(opened: ShopWorkspace, view: ActionView) -> ActionView:
     """Take the action as far as it can go now."""
-    await house.sayso.house.engine.advance(MAIN, view.id)
-    return await house.sayso.action(view.id)
+    await opened.sayso.container.engine.advance(MAIN, view.id)
+    return await opened.sayso.action(view.id)
 
 
-async def run_due(house: ShopHouse) -> None:
+async def run_due(opened: ShopWorkspace) -> None:
     """Advance what the due index names until it names nothing.
 
     The dispatcher would pause what stays due for the same moment, by a clock that tests do not set.
     """
     for _ in range(200):
-        now = to_micros(house.clock.now())
-        rows = await house.sayso.house.store.read(partial(_due, now))
+        now = to_micros(opened.clock.now())
+        rows = await opened.sayso.container.store.read(partial(_due, now))
         if not rows:
             return
         for row in rows:
-            await house.sayso.house.engine.advance(MAIN, text(row, "id"))
+            await opened.sayso.container.engine.advance(MAIN, text(row, "id"))
     raise AssertionError("something stays due for ever")
 
 
@@ -162,25 +162,25 @@ def _due(now: int, reader: Reader) -> list[Row]:
     return reader.all("dispatch.due_action", now=now, limit=99)
 
 
-async def settle(house: ShopHouse, view: ActionView, *, tries: int = 12) -> ActionView:
+async def settle(opened: ShopWorkspace, view: ActionView, *, tries: int = 12) -> ActionView:
     """Let the clock pass every wait of the engine and advance after each."""
     for _ in range(tries):
-        await house.sayso.house.engine.advance(MAIN, view.id)
-        house.clock.advance(minutes=70)
-    return await house.sayso.action(view.id)
+        await opened.sayso.container.engine.advance(MAIN, view.id)
+        opened.clock.advance(minutes=70)
+    return await opened.sayso.action(view.id)
 
 
-def open_rows(house: ShopHouse) -> sqlite3.Connection:
+def open_rows(opened: ShopWorkspace) -> sqlite3.Connection:
     """The database behind the engine's back, with the triggers that guard it dropped."""
-    connection = sqlite3.connect(house.workspace.store_path, isolation_level=None)
+    connection = sqlite3.connect(opened.workspace.store_path, isolation_level=None)
     for (name,) in connection.execute("select name from sqlite_master where type = 'trigger'"):
         connection.execute(f"drop trigger {name}")
     return connection
 
 
-def bodies(house: ShopHouse) -> list[dict[str, JsonValue]]:
+def bodies(opened: ShopWorkspace) -> list[dict[str, JsonValue]]:
     """Every body of the log, oldest first, read from the file itself."""
-    connection = sqlite3.connect(house.workspace.store_path)
+    connection = sqlite3.connect(opened.workspace.store_path)
     try:
         rows = connection.execute("select body from log_entry order by seq").fetchall()
     finally:
@@ -188,7 +188,7 @@ def bodies(house: ShopHouse) -> list[dict[str, JsonValue]]:
     return [orjson.loads(body) for (body,) in rows]
 
 
-def assert_verified(house: ShopHouse) -> None:
+def assert_verified(opened: ShopWorkspace) -> None:
     """The whole log verifies with the key pinned, and all rows are those that it gives."""
-    found = house.sayso.audit.verify(deep=True)
+    found = opened.sayso.audit.verify(deep=True)
     assert found.verdict == "verified", found.all_findings

@@ -98,7 +98,7 @@ async def settle_all(sayso: Sayso, pass_time: Callable[[], None]) -> None:
         if not views:
             return
         for view in views:
-            await sayso.house.engine.advance(MAIN, view.id)
+            await sayso.container.engine.advance(MAIN, view.id)
         pass_time()
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from actions.fault_life import GUARANTEES, SMALL, VERIFIABLE, Bot, open_bot
 from support.faults.points import Points
 from support.faults.stores import TappedStore
-from support.house import make_shop_workspace
 from support.http_shop import HttpShop
+from support.shop_workspace import make_shop_workspace
 
 from sayso.sdk.database import open_store
 from sayso.testing.clock import FileClock

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from actions.desk import advance, decide, propose, say, shown, stock
-from support.house import ShopHouse
 from support.shop import Shop, ShopFault
+from support.shop_workspace import ShopWorkspace
 
 from sayso.actions.approvals.decision import Choice
 from sayso.actions.engine.outcomes import MAX_HARMLESS_CALLS
@@ -39,65 +39,65 @@ class Shy(Shop):
         return answer
 
 
-async def waits_again(house: ShopHouse, shop: Shy) -> ActionView:
+async def waits_again(workspace: ShopWorkspace, shop: Shy) -> ActionView:
     """An approved refund that was made and denied, and waits for people a second time."""
-    stock(house)
+    stock(workspace)
     shop.faults.append(ShopFault.DENIES)
-    view = await propose(house)
+    view = await propose(workspace)
     shop.answers = [Absence.ABSENT, Absence.ABSENT]
-    await decide(house, say(await shown(house, view)))
-    house.clock.advance(seconds=10)
-    view = await advance(house, view)
+    await decide(workspace, say(await shown(workspace, view)))
+    workspace.clock.advance(seconds=10)
+    view = await advance(workspace, view)
     assert (view.status, view.revision, shop.answers) == ("pending_approval", 2, [])
     return view
 
 
-async def refused_by_itself(house: ShopHouse, shop: Shy, *, hidden: int = 1) -> ActionView:
+async def refused_by_itself(workspace: ShopWorkspace, shop: Shy, *, hidden: int = 1) -> ActionView:
     """A refund of all that is left, made and denied, whose effect leaves nothing to refund.
 
     Args:
         hidden: so many look-ups do not show it.
     """
-    stock(house)
+    stock(workspace)
     order = shop.books.orders["o1"]
     order.refunded_minor = order.paid.amount_minor - 2000
     shop.faults.append(ShopFault.DENIES)
     shop.answers = [Absence.ABSENT] * hidden
-    view = await propose(house, 2000)
-    house.clock.advance(seconds=10)
-    return await advance(house, view)
+    view = await propose(workspace, 2000)
+    workspace.clock.advance(seconds=10)
+    return await advance(workspace, view)
 
 
-async def _rejected(house: ShopHouse, shop: Shy) -> ActionView:
-    view = await waits_again(house, shop)
+async def _rejected(workspace: ShopWorkspace, shop: Shy) -> ActionView:
+    view = await waits_again(workspace, shop)
     shop.answers = list(HIDDEN)
-    await decide(house, say(await shown(house, view), "noor", Choice.REJECT))
-    return await house.sayso.action(view.id)
+    await decide(workspace, say(await shown(workspace, view), "noor", Choice.REJECT))
+    return await workspace.sayso.action(view.id)
 
 
-async def _expired(house: ShopHouse, shop: Shy) -> ActionView:
-    view = await waits_again(house, shop)
+async def _expired(workspace: ShopWorkspace, shop: Shy) -> ActionView:
+    view = await waits_again(workspace, shop)
     shop.answers = list(HIDDEN)
-    house.clock.advance(days=30)
-    return await advance(house, view)
+    workspace.clock.advance(days=30)
+    return await advance(workspace, view)
 
 
-async def _refused(house: ShopHouse, shop: Shy) -> ActionView:
-    return await refused_by_itself(house, shop, hidden=len(HIDDEN))
+async def _refused(workspace: ShopWorkspace, shop: Shy) -> ActionView:
+    return await refused_by_itself(workspace, shop, hidden=len(HIDDEN))
 
 
-async def _failed(house: ShopHouse, shop: Shy) -> ActionView:
-    stock(house)
+async def _failed(workspace: ShopWorkspace, shop: Shy) -> ActionView:
+    stock(workspace)
     shop.faults += [ShopFault.UNREACHABLE] * (MAX_HARMLESS_CALLS - 1) + [ShopFault.DENIES]
     shop.answers = list(HIDDEN)
-    view = await propose(house, 2000)
+    view = await propose(workspace, 2000)
     while view.status == "approved":
-        house.clock.advance(minutes=5)
-        view = await advance(house, view)
+        workspace.clock.advance(minutes=5)
+        view = await advance(workspace, view)
     return view
 
 
-Ended = Callable[[ShopHouse, Shy], Awaitable[ActionView]]
+Ended = Callable[[ShopWorkspace, Shy], Awaitable[ActionView]]
 ENDINGS: dict[str, Ended] = {
     "rejected": _rejected,
     "expired": _expired,

@@ -15,7 +15,7 @@ from agent.shop import ACTIONS, HANDLES, LAMP, MUG, SUBSCRIPTION, said
 from langchain_core.messages import BaseMessage
 
 from sayso.actions.model.definition import Action
-from sayso.actions.model.plan import HandOver, Plan
+from sayso.actions.model.plan import Handoff, Plan
 from sayso.agent.base import Handles, Message, Planner
 from sayso.agent.grounding import Problems, ground_plan
 from sayso.agent.models import ModelPlanner, ModelSettings, PlannerChain, Price, open_model
@@ -51,7 +51,7 @@ def planner(*replies: object, **changes: Any) -> tuple[ModelPlanner, ScriptedMod
     return ModelPlanner(model=model, name="model:x", settings=SETTINGS, prompt=load_prompt()), model
 
 
-async def run(plans: Planner, words: str = WORDS) -> Plan | HandOver:
+async def run(plans: Planner, words: str = WORDS) -> Plan | Handoff:
     return await plans.plan(said(words), HANDLES, ACTIONS)
 
 
@@ -126,7 +126,7 @@ async def test_a_second_bad_answer_is_a_hand_over() -> None:
     """A model that does not learn is not asked a third time, and its tokens are still counted."""
     plans, model = planner(UNSEEN, UNSEEN)
     found = await run(plans)
-    assert isinstance(found, HandOver)
+    assert isinstance(found, Handoff)
     assert "did not name that amount" in found.reason
     assert (len(model.calls), found.tokens) == (2, 240)
 
@@ -135,7 +135,7 @@ async def test_a_model_may_hand_over_itself() -> None:
     """No step and a reason: a person takes over, with the model's words."""
     plans, _ = planner({"steps": [], "hand_over": "the customer asks a question"})
     found = await run(plans)
-    assert isinstance(found, HandOver)
+    assert isinstance(found, Handoff)
     assert found.reason == "the customer asks a question"
 
 
@@ -164,7 +164,7 @@ async def test_calls_are_limited() -> None:
     settings = replace(SETTINGS, max_calls=1)
     plans = ModelPlanner(model=model, name="m", settings=settings, prompt=load_prompt())
     found = await run(plans)
-    assert isinstance(found, HandOver)
+    assert isinstance(found, Handoff)
     assert len(model.calls) == 1
 
 
@@ -172,7 +172,7 @@ async def test_without_a_possible_action_no_model_is_asked() -> None:
     """A customer without objects and a workspace without free actions cost no token."""
     plans, model = planner()
     found = await plans.plan(said(WORDS), Handles([]), ACTIONS[:2])
-    assert isinstance(found, HandOver)
+    assert isinstance(found, Handoff)
     assert model.calls == []
 
 
@@ -224,13 +224,13 @@ class _Fixed:
 
     name = "fixed"
 
-    def __init__(self, answer: Plan | HandOver | RetryableError) -> None:
+    def __init__(self, answer: Plan | Handoff | RetryableError) -> None:
         self.answer = answer
         self.asked = 0
 
     async def plan(
         self, messages: Sequence[Message], handles: Handles, actions: Sequence[Action]
-    ) -> Plan | HandOver:
+    ) -> Plan | Handoff:
         self.asked += 1
         if isinstance(self.answer, RetryableError):
             raise self.answer
@@ -239,7 +239,7 @@ class _Fixed:
 
 async def test_the_first_plan_of_a_chain_wins() -> None:
     """Where a playbook plans, no model is asked."""
-    model = _Fixed(HandOver(reason="no", planner="m"))
+    model = _Fixed(Handoff(reason="no", planner="m"))
     found = await run(PlannerChain(planners=(load_playbooks(), model)))
     assert isinstance(found, Plan)
     assert model.asked == 0
@@ -247,10 +247,10 @@ async def test_the_first_plan_of_a_chain_wins() -> None:
 
 async def test_a_chain_collects_reasons_and_costs() -> None:
     """Nobody planned: all reasons are handed over, and all tokens are counted."""
-    first = _Fixed(HandOver(reason="not mine", planner="a"))
-    second = _Fixed(HandOver(reason="unclear", planner="b", tokens=9, cost_micro_usd=4))
+    first = _Fixed(Handoff(reason="not mine", planner="a"))
+    second = _Fixed(Handoff(reason="unclear", planner="b", tokens=9, cost_micro_usd=4))
     found = await run(PlannerChain(planners=(first, second)))
-    assert isinstance(found, HandOver)
+    assert isinstance(found, Handoff)
     assert (found.reason, found.tokens) == ("a: not mine; b: unclear", 9)
     plans, _ = planner(GOOD)
     planned = await run(PlannerChain(planners=(second, plans)))
@@ -340,7 +340,7 @@ async def test_refusals_and_cut_off_answers_plan_nothing(completion: Completion)
             found = await run(_open(server))
         except RetryableError:
             return
-    assert isinstance(found, HandOver)
+    assert isinstance(found, Handoff)
 
 
 def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

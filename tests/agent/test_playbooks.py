@@ -13,7 +13,7 @@ from agent.shop import ACTIONS, HANDLES, LAMP, MUG, SUBSCRIPTION, charge, said
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sayso.actions.model.plan import HandOver, Plan, Step
+from sayso.actions.model.plan import Handoff, Plan, Step
 from sayso.actions.model.snapshot import Record
 from sayso.agent.base import Handles, Message
 from sayso.agent.grounding import ground_plan
@@ -31,7 +31,7 @@ def short(step: Step) -> tuple[str, str]:
     return step.action.partition(".")[2], " ".join(str(word) for word in words if word is not None)
 
 
-def plan(words: str, handles: Handles = HANDLES) -> Plan | HandOver:
+def plan(words: str, handles: Handles = HANDLES) -> Plan | Handoff:
     return PLANNER.plan_text(words, handles, ACTIONS)
 
 
@@ -43,7 +43,7 @@ def steps(words: str, handles: Handles = HANDLES) -> Expected:
 
 def reason(words: str, handles: Handles = HANDLES) -> str:
     found = plan(words, handles)
-    assert isinstance(found, HandOver), found
+    assert isinstance(found, Handoff), found
     return found.reason
 
 
@@ -105,7 +105,7 @@ def test_an_apology_that_is_asked_for_is_sent_once() -> None:
 def test_a_missing_action_hands_over() -> None:
     """Without the connector there is nothing to plan, and the reason names the action."""
     found = PLANNER.plan_text("cancel my subscription", HANDLES, ACTIONS[:1])
-    assert isinstance(found, HandOver)
+    assert isinstance(found, Handoff)
     assert "stripe.cancel_subscription" in found.reason
 
 
@@ -218,7 +218,7 @@ def test_a_subscription_that_has_no_name_is_called_what_the_customer_calls_it() 
         ("cancel_subscription", "subscription#1 period_end"),
     )
     for handles in (Handles([nameless, other]), Handles([SUBSCRIPTION])):
-        assert isinstance(plan(words, handles), HandOver)
+        assert isinstance(plan(words, handles), Handoff)
     assert "`Ben" in reason("Please cancel Ben's plan", Handles([nameless]))
 
 
@@ -352,9 +352,9 @@ async def test_only_the_newest_customer_message_counts() -> None:
     """Earlier turns are not acted on, and after the agent's own words there is nothing to plan."""
     old = Message(role="customer", content="refund order 1042")
     new = Message(role="customer", content="hello?")
-    assert isinstance(await PLANNER.plan([old, new], HANDLES, ACTIONS), HandOver)
+    assert isinstance(await PLANNER.plan([old, new], HANDLES, ACTIONS), Handoff)
     agent = Message(role="agent", content="refund order 1042")
-    assert isinstance(await PLANNER.plan([new, agent], HANDLES, ACTIONS), HandOver)
+    assert isinstance(await PLANNER.plan([new, agent], HANDLES, ACTIONS), Handoff)
     assert isinstance(await PLANNER.plan([new, old], HANDLES, ACTIONS), Plan)
 
 
@@ -367,7 +367,7 @@ def test_the_same_message_gives_the_same_plan() -> None:
 @given(st.text(max_size=200))
 def test_no_text_makes_the_planner_fail(words: str) -> None:
     """Any text gives a plan or a reason, never an exception."""
-    assert isinstance(plan(words), (Plan, HandOver))
+    assert isinstance(plan(words), (Plan, Handoff))
 
 
 def test_loading_and_planning_are_quick() -> None:
@@ -383,5 +383,5 @@ def test_loading_and_planning_are_quick() -> None:
 def test_long_and_odd_messages_take_no_time(piece: str, size: int) -> None:
     """No pattern runs away on repeated text."""
     before = time.process_time()
-    assert isinstance(plan(piece * (size // len(piece))), HandOver)
+    assert isinstance(plan(piece * (size // len(piece))), Handoff)
     assert time.process_time() - before < 2.0

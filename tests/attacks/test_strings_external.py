@@ -67,7 +67,7 @@ class Desk:
         """What became of it."""
         decided = await self.sayso.decide_as(
             Decision(
-                tenant=self.sayso.house.tenant,
+                tenant=self.sayso.container.tenant,
                 approval_id=approval.id,
                 choice=choice,
                 person="maria",

@@ -43,7 +43,7 @@ TREE = LeafHashes(LEAVES)
 ROOTS = {size: root_of(LEAVES[:size]) for size in range(1, max(SIZES) + 1)}
 
 Case: TypeAlias = dict[str, object]
-Judge = Callable[[list[Case]], list[str]]
+Evaluator = Callable[[list[Case]], list[str]]
 
 
 @cache
@@ -60,7 +60,7 @@ def find_go() -> Path | None:
 
 
 @pytest.fixture(scope="module")
-def judge(tmp_path_factory: pytest.TempPathFactory) -> Judge:
+def judge(tmp_path_factory: pytest.TempPathFactory) -> Evaluator:
     """Builds the oracle; gives for each case what Go finds wrong with it, empty for nothing."""
     go = find_go()
     if go is None:
@@ -124,7 +124,7 @@ def consistencies() -> Iterator[Case]:
 
 @pytest.mark.promise("audit:oracle")
 @pytest.mark.parametrize("make", [inclusions, consistencies])
-def test_go_verifies_every_proof(judge: Judge, make: Callable[[], Iterator[Case]]) -> None:
+def test_go_verifies_every_proof(judge: Evaluator, make: Callable[[], Iterator[Case]]) -> None:
     """RFC 6962, by an implementation that we did not write; and each proof spoilt is refused."""
     cases = list(make())
     assert len(cases) >= 500
@@ -140,7 +140,7 @@ def test_go_verifies_every_proof(judge: Judge, make: Callable[[], Iterator[Case]
 
 
 @pytest.mark.promise("audit:oracle")
-def test_go_verifies_proofs_across_what_was_pruned(judge: Judge) -> None:
+def test_go_verifies_proofs_across_what_was_pruned(judge: Evaluator) -> None:
     """Audit 4.8: from the roots of the pruned tiles and the leaves that are left, and no others."""
     low, size = 512, 777
     writer = TileWriter({0: (low // 256, b"")})
@@ -179,7 +179,7 @@ def test_go_verifies_proofs_across_what_was_pruned(judge: Judge) -> None:
 
 @pytest.mark.promise("audit:oracle")
 def test_go_reads_segments_that_are_unpacked_beside_what_is_left(
-    judge: Judge, tmp_path: Path
+    judge: Evaluator, tmp_path: Path
 ) -> None:
     """Audit 4.8: the files of a pruned log and its newest tiles are one tlog-tiles tree."""
     log = SealedLog(tmp_path)
@@ -207,7 +207,7 @@ def test_go_reads_segments_that_are_unpacked_beside_what_is_left(
 
 
 @pytest.mark.promise("audit:oracle")
-def test_go_opens_every_checkpoint(judge: Judge) -> None:
+def test_go_opens_every_checkpoint(judge: Evaluator) -> None:
     """Ours alone, with a rotation's two keys, cosigned, and signed with ML-DSA-44 as well."""
     log = SmallLog()
     witness = Ed25519Cosigner.generate("witness.example/w1")
@@ -239,7 +239,7 @@ def test_go_opens_every_checkpoint(judge: Judge) -> None:
 
 @pytest.mark.promise("audit:oracle")
 @pytest.mark.parametrize("size", [1, 255, 256, 257, 777])
-def test_go_reads_our_tiles(judge: Judge, tmp_path: Path, size: int) -> None:
+def test_go_reads_our_tiles(judge: Evaluator, tmp_path: Path, size: int) -> None:
     """Root and every leaf, from the static tree alone (tlog-tiles)."""
     log = SmallLog(780, plain=True)
     log.bodies = log.bodies[:size]

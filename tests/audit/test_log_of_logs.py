@@ -15,7 +15,7 @@ from sayso.audit.log import AuditLog
 from sayso.audit.log_of_logs import LOGS
 from sayso.audit.publishing.log_of_logs_target import LogOfLogs
 from sayso.audit.publishing.publisher import Pace, Publisher
-from sayso.audit.publishing.witness_target import WitnessPlace
+from sayso.audit.publishing.witness_target import WitnessTarget
 from sayso.audit.signing.rotate import rotate_key
 from sayso.audit.verifier.checks import Trust
 from sayso.audit.verifier.verification import Check, Damage, Verdict
@@ -177,7 +177,7 @@ async def test_one_witness_of_the_log_of_logs_vouches_for_every_tenant(tmp_path:
     path = tmp_path / "sayso.db"
     store, log = SqliteStore(path, create=True), make_log()
     async with running_witness(tmp_path / "w", log.vkey_of(Tenant(LOGS))) as outside:
-        place = WitnessPlace("finance", outside.url, outside.key)
+        place = WitnessTarget("finance", outside.url, outside.key)
         publisher = Publisher(
             store, [LogOfLogs(store, log), place], FakeClock(), only_logs=["finance"]
         )

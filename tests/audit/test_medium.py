@@ -107,4 +107,4 @@ def test_a_still_file_that_somebody_wrote_to_is_not_judged(change: str, tmp_path
         copy.rename(path)
     with pytest.raises(IntegrityError) as caught:
         still.check()
-    assert caught.value.code is Code.NOT_A_STORE
+    assert caught.value.code is Code.NOT_A_DATABASE

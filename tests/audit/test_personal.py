@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from audit.small_log import signer_of
-from support.house import open_shop
+from support.shop_workspace import open_shop
 
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, PiiRef
 from sayso.audit.log import AuditLog
@@ -126,15 +126,15 @@ async def test_a_subject_has_one_pseudonym_per_tenant(safe: Safe) -> None:
 
 async def test_no_body_holds_a_customers_words_or_id(tmp_path: Path) -> None:
     """Decision 7, over a whole action: neither the reason nor the customer's id is in the log."""
-    async with open_shop(tmp_path) as house:
-        house.shop.books.add("o1", "cus_zoe", Money(100_000, "USD"))
-        await house.sayso.propose(
+    async with open_shop(tmp_path) as opened:
+        opened.shop.books.add("o1", "cus_zoe", Money(100_000, "USD"))
+        await opened.sayso.propose(
             "shop.refund",
             {"order": "o1", "amount": {"amount_minor": 12_900, "currency": "USD"}},
             subject="cus_zoe",
             reason=WORDS,
         )
-        path = house.workspace.store_path
+        path = opened.workspace.store_path
         with closing(sqlite3.connect(path)) as connection:
             bodies = [body for (body,) in connection.execute("select body from log_entry")]
     assert bodies

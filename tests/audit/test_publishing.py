@@ -18,10 +18,10 @@ from support.witness import running_witness
 
 from sayso.audit.log import AuditLog
 from sayso.audit.publishing.base import Place, Submission, Taken
-from sayso.audit.publishing.directory import DirectoryPlace, read_published
+from sayso.audit.publishing.directory import DirectoryTarget, read_published
 from sayso.audit.publishing.publisher import Pace, Publisher
 from sayso.audit.publishing.reading import TailHashes
-from sayso.audit.publishing.witness_target import WitnessPlace
+from sayso.audit.publishing.witness_target import WitnessTarget
 from sayso.audit.signed_note.cosignature import CosignatureVerifier, Ed25519Cosigner, MlDsaCosigner
 from sayso.audit.signed_note.note import Checkpoint, Verifier, open_note, sign_checkpoint
 from sayso.audit.tree.merkle import (
@@ -104,7 +104,7 @@ def test_a_proof_from_the_tail_is_the_proof() -> None:
 
 async def test_a_directory_keeps_each_checkpoint_once(tmp_path: Path) -> None:
     """A file per checkpoint, under a path of its size; the same one twice is no fault."""
-    place = DirectoryPlace("share", tmp_path)
+    place = DirectoryTarget("share", tmp_path)
     notes = [await keep(place, size) for size in (7, 1_204_331, 7)]
     assert (tmp_path / "acme/main/007.checkpoint").read_text() == notes[0]
     assert (tmp_path / "acme/main/x001/x204/331.checkpoint").read_text() == notes[1]
@@ -116,7 +116,7 @@ async def test_a_checkpoint_is_not_written_over_after_a_kill_between_its_two_nam
     tmp_path: Path,
 ) -> None:
     """Issue 4: killed after the link, before the first name is gone, and the next one goes on."""
-    place = DirectoryPlace("share", tmp_path)
+    place = DirectoryTarget("share", tmp_path)
     first = await keep(place, 7)
     os.link(tmp_path / "acme/main/007.checkpoint", tmp_path / ".new")
     second = await keep(place, 8)
@@ -126,7 +126,7 @@ async def test_a_checkpoint_is_not_written_over_after_a_kill_between_its_two_nam
 @pytest.mark.promise("audit:published")
 async def test_a_directory_refuses_a_second_tree_of_one_size(tmp_path: Path) -> None:
     """What was published is never written again."""
-    place = DirectoryPlace("share", tmp_path)
+    place = DirectoryTarget("share", tmp_path)
     first = await keep(place, 7)
     with pytest.raises(IntegrityError) as caught:
         await keep(place, 7, seed=2)
@@ -138,7 +138,7 @@ async def test_a_directory_refuses_a_second_tree_of_one_size(tmp_path: Path) -> 
 async def test_copies_of_an_old_head_do_not_hide_the_newest(tmp_path: Path) -> None:
     """Whoever may add files and take none away put one under each of the newest names: then a log
     that was rolled back agreed with all that was read. What is no note is still given."""
-    place = DirectoryPlace("share", tmp_path)
+    place = DirectoryTarget("share", tmp_path)
     old, newest = await keep(place, 3), await keep(place, 900)
     folder = tmp_path / "acme" / "main"
     for size in range(901, 931):
@@ -151,8 +151,8 @@ async def test_copies_of_an_old_head_do_not_hide_the_newest(tmp_path: Path) -> N
 async def test_a_directory_that_is_not_there_is_not_made(tmp_path: Path) -> None:
     """A share that is not mounted must not become a folder of the same disk."""
     with pytest.raises(RetryableError) as caught:
-        await keep(DirectoryPlace("share", tmp_path / "unmounted"), 7)
-    assert caught.value.code is Code.PLACE_UNAVAILABLE
+        await keep(DirectoryTarget("share", tmp_path / "unmounted"), 7)
+    assert caught.value.code is Code.PUBLISH_TARGET_UNAVAILABLE
     assert not (tmp_path / "unmounted").exists()
 
 
@@ -160,10 +160,10 @@ FOR_EVER = """
 import asyncio, sys
 from pathlib import Path
 from audit.test_publishing import keep
-from sayso.audit.publishing.directory import DirectoryPlace
+from sayso.audit.publishing.directory import DirectoryTarget
 
 async def go():
-    place, size = DirectoryPlace("share", Path(sys.argv[1])), 1
+    place, size = DirectoryTarget("share", Path(sys.argv[1])), 1
     while True:
         await keep(place, size)
         print(size, flush=True)
@@ -189,7 +189,7 @@ async def test_a_directory_is_whole_after_kill_9(tmp_path: Path) -> None:
     assert notes
     for note in notes:
         open_note(note, [Verifier.parse(signer_of(ORIGIN).vkey)])
-    await keep(DirectoryPlace("share", tmp_path), 10_000_000)
+    await keep(DirectoryTarget("share", tmp_path), 10_000_000)
 
 
 @pytest.mark.promise("audit:published")
@@ -201,8 +201,8 @@ async def test_every_log_reaches_a_directory_and_a_witness(tmp_path: Path) -> No
     vkeys = [log.vkey_of(MAIN), log.vkey_of(OTHER)]
     async with running_witness(tmp_path / "witness", *vkeys) as outside:
         places: list[Place] = [
-            DirectoryPlace("share", tmp_path / "share"),
-            WitnessPlace("finance", outside.url, outside.key),
+            DirectoryTarget("share", tmp_path / "share"),
+            WitnessTarget("finance", outside.url, outside.key),
         ]
         publisher = Publisher(store, places, FakeClock())
         for count in (3, 1, 40):
@@ -223,7 +223,7 @@ async def test_a_database_that_was_put_back_is_told_by_the_witness(tmp_path: Pat
     path = tmp_path / "sayso.db"
     store = SqliteStore(path, create=True)
     async with running_witness(tmp_path / "witness", make_log().vkey_of(MAIN)) as outside:
-        place = WitnessPlace("finance", outside.url, outside.key)
+        place = WitnessTarget("finance", outside.url, outside.key)
         await grow(store, 5)
         assert (await Publisher(store, [place], FakeClock()).publish_now())[0].problem == ""
         await store.close()
@@ -251,7 +251,7 @@ async def test_a_head_that_shrank_since_it_was_published_is_not_published(tmp_pa
     path = tmp_path / "sayso.db"
     (tmp_path / "share").mkdir()
     store = SqliteStore(path, create=True)
-    publisher = Publisher(store, [DirectoryPlace("share", tmp_path / "share")], FakeClock())
+    publisher = Publisher(store, [DirectoryTarget("share", tmp_path / "share")], FakeClock())
     await grow(store, 5)
     await publisher.publish_now()
     with closing(sqlite3.connect(path)) as rows, rows:
@@ -269,7 +269,7 @@ async def test_a_witness_that_forgot_the_last_ones_is_led_on(tmp_path: Path) -> 
     for count in (1500, 7):
         await grow(store, count)
         async with running_witness(tmp_path / "witness", vkey, cosigner=key) as outside:
-            place = WitnessPlace("finance", outside.url, outside.key)
+            place = WitnessTarget("finance", outside.url, outside.key)
             assert (await Publisher(store, [place], FakeClock()).publish_now())[0].problem == ""
             await place.close()
         if count == 1500:
@@ -278,7 +278,7 @@ async def test_a_witness_that_forgot_the_last_ones_is_led_on(tmp_path: Path) -> 
     (tmp_path / "old").rename(tmp_path / "witness")
     await grow(store, 3)
     async with running_witness(tmp_path / "witness", vkey, cosigner=key) as outside:
-        place = WitnessPlace("finance", outside.url, outside.key)
+        place = WitnessTarget("finance", outside.url, outside.key)
         assert (await Publisher(store, [place], FakeClock()).publish_now())[0].problem == ""
         await place.close()
     await store.close()
@@ -289,11 +289,11 @@ async def test_an_unreachable_witness_holds_nothing_up(tmp_path: Path) -> None:
     """Other places and the log go on, and it is caught up with when it is back."""
     store = SqliteStore(tmp_path / "sayso.db", create=True)
     (tmp_path / "share").mkdir()
-    share = DirectoryPlace("share", tmp_path / "share")
+    share = DirectoryTarget("share", tmp_path / "share")
     async with running_witness(tmp_path / "first", make_log().vkey_of(MAIN)) as outside:
         with FaultProxy.start(outside.url) as proxy:
             proxy.refuse()
-            place = WitnessPlace("finance", proxy.url, outside.key)
+            place = WitnessTarget("finance", proxy.url, outside.key)
             publisher = Publisher(store, [place, share], FakeClock(), pace=Pace(every_s=0.01))
             running = asyncio.create_task(publisher.run())
             await grow(store, 3)
@@ -315,7 +315,7 @@ async def test_an_unreachable_witness_holds_nothing_up(tmp_path: Path) -> None:
     await store.close()
 
 
-class Broken(DirectoryPlace):
+class Broken(DirectoryTarget):
     """A place that breaks as nobody expected."""
 
     async def publish(self, submission: Submission) -> Taken:
@@ -351,7 +351,7 @@ async def test_a_witness_that_does_not_know_the_log_says_so(tmp_path: Path) -> N
     store = SqliteStore(tmp_path / "sayso.db", create=True)
     await grow(store, 3)
     async with running_witness(tmp_path / "witness") as outside:
-        place = WitnessPlace("finance", outside.url, outside.key)
+        place = WitnessTarget("finance", outside.url, outside.key)
         publisher = Publisher(store, [place], FakeClock())
         await publisher.publish_now()
         assert isinstance(publisher.problems["finance", "main"], ConfigError)
@@ -365,7 +365,7 @@ async def test_an_answer_of_another_key_is_no_cosignature(tmp_path: Path) -> Non
     await grow(store, 3)
     async with running_witness(tmp_path / "witness", make_log().vkey_of(MAIN)) as outside:
         stranger = CosignatureVerifier.parse(Ed25519Cosigner.generate("witness.example/w1").vkey)
-        place = WitnessPlace("finance", outside.url, stranger)
+        place = WitnessTarget("finance", outside.url, stranger)
         publisher = Publisher(store, [place], FakeClock())
         (state,) = await publisher.publish_now()
         assert (state.published, state.lag) == (0, 3)
@@ -392,7 +392,7 @@ async def test_a_head_goes_out_after_ten_seconds_or_a_thousand_entries(
     store = SqliteStore(tmp_path / "sayso.db", create=True)
     (tmp_path / "share").mkdir()
     clock = FakeClock()
-    publisher = Publisher(store, [DirectoryPlace("share", tmp_path / "share")], clock)
+    publisher = Publisher(store, [DirectoryTarget("share", tmp_path / "share")], clock)
     await grow(store, 1)
     await publisher.publish_due()
     clock.advance(seconds=seconds)
@@ -407,7 +407,7 @@ async def test_published_heads_carry_a_second_signature(tmp_path: Path) -> None:
     store = SqliteStore(tmp_path / "sayso.db", create=True)
     (tmp_path / "share").mkdir()
     second = MlDsaCosigner.generate("acme")
-    place = DirectoryPlace("share", tmp_path / "share")
+    place = DirectoryTarget("share", tmp_path / "share")
     publisher = Publisher(store, [place], FakeClock(), second=second)
     await grow(store, 3)
     await publisher.publish_now()
@@ -418,7 +418,7 @@ async def test_published_heads_carry_a_second_signature(tmp_path: Path) -> None:
     )
     assert open_note(note, keys).verified_by == keys
     async with running_witness(tmp_path / "witness", keys[0].vkey, keys[1].vkey) as outside:
-        witness = WitnessPlace("finance", outside.url, outside.key)
+        witness = WitnessTarget("finance", outside.url, outside.key)
         (state,) = await Publisher(store, [witness], FakeClock(), second=second).publish_now()
         assert state.problem == ""
         assert (

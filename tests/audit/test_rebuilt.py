@@ -9,10 +9,10 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
-from support.house import STORE_URLS, make_shop_workspace, open_shop
 from support.lived import live, planner
 from support.postgres import fresh_database
 from support.postgres_server import PostgresServer
+from support.shop_workspace import STORE_URLS, make_shop_workspace, open_shop
 
 from sayso.audit.verifier.checks import Trust
 from sayso.audit.verifier.verification import Check, Damage, Verification
@@ -129,8 +129,8 @@ def lived_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 async def _live(folder: Path) -> None:
-    async with open_shop(folder, planner=planner()) as house:
-        await live(house)
+    async with open_shop(folder, planner=planner()) as workspace:
+        await live(workspace)
 
 
 async def _make_tables(folder: Path) -> None:

@@ -299,7 +299,7 @@ def test_a_file_that_is_not_there_is_no_tampering(tmp_path: Path) -> None:
     """Missing and changed are told apart by the code."""
     with pytest.raises(IntegrityError) as caught:
         SegmentReader(tmp_path / "no.tar.gz")
-    assert caught.value.code is Code.NOT_A_STORE
+    assert caught.value.code is Code.NOT_A_DATABASE
 
 
 @given(level=st.integers(0, 4), index=st.integers(0, 20), more=st.integers(0, 40), data=st.data())

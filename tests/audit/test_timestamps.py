@@ -27,9 +27,9 @@ from support.time_stamp_authority import (
     refused,
 )
 
-from sayso.audit.publishing.directory import DirectoryPlace, read_published
+from sayso.audit.publishing.directory import DirectoryTarget, read_published
 from sayso.audit.publishing.publisher import Pace, Publisher
-from sayso.audit.publishing.timestamp_target import MAX_ANSWER_BYTES, TimestampPlace
+from sayso.audit.publishing.timestamp_target import MAX_ANSWER_BYTES, TimestampTarget
 from sayso.audit.signed_note.authorities import TimeAuthorities
 from sayso.audit.signed_note.note import parse_note
 from sayso.errors import Code, ConfigError, RetryableError
@@ -54,9 +54,9 @@ def roots_of(name: str) -> TimeAuthorities:
 
 def place_of(
     url: str, roots: str = "own", policy: str | None = None, timeout_s: float = LONG_S
-) -> TimestampPlace:
+) -> TimestampTarget:
     """The place, with this authority's root pinned."""
-    return TimestampPlace("tsa", url, roots_of(roots), policy, timeout_s=timeout_s)
+    return TimestampTarget("tsa", url, roots_of(roots), policy, timeout_s=timeout_s)
 
 
 async def stamps_of(store: Store) -> list[Row]:
@@ -182,7 +182,7 @@ async def test_what_was_not_asked_for_is_not_kept(tmp_path: Path, lie: str) -> N
         assert said in state.problem
         error = publisher.problems["tsa", MAIN]
         assert isinstance(error, RetryableError)
-        assert (error.code, bool(error.next_step)) == (Code.PLACE_UNAVAILABLE, True)
+        assert (error.code, bool(error.next_step)) == (Code.PUBLISH_TARGET_UNAVAILABLE, True)
         assert (state.published, await stamps_of(store)) == (0, [])
         await publisher.close()
         server.answer = OWN.answer
@@ -226,7 +226,7 @@ async def test_an_authority_that_is_silent_holds_nothing_up(tmp_path: Path) -> N
     """Other places and the log go on, and it is caught up with when it is back."""
     store = SqliteStore(tmp_path / "sayso.db", create=True)
     (tmp_path / "share").mkdir()
-    share = DirectoryPlace("share", tmp_path / "share")
+    share = DirectoryTarget("share", tmp_path / "share")
     with TsaServer(answer=OWN.answer) as server, FaultProxy.start(server.url) as proxy:
         proxy.refuse()
         place = place_of(proxy.url + "/tsr")
@@ -258,7 +258,7 @@ async def test_the_first_time_stamp_of_a_head_stays(tmp_path: Path) -> None:
     roots = TimeAuthorities.parse(authority.roots_pem)
     await grow(store, 3)
     with TsaServer(answer=authority.answer) as server:
-        publisher = Publisher(store, [TimestampPlace("tsa", server.url, roots)], clock)
+        publisher = Publisher(store, [TimestampTarget("tsa", server.url, roots)], clock)
         for _ in range(2):
             assert (await publisher.publish_now())[0].problem == ""
             clock.advance(hours=1)

@@ -56,7 +56,7 @@ async def test_a_credit_is_taken_back_once_however_much_happened_since(between: 
         add_changes(desk, between)
         with pytest.raises(RefusedError) as caught:
             await desk.plan("stripe.take_back_credit", asked, BEN, number=3)
-        assert caught.value.code is Code.NOTHING_LEFT
+        assert caught.value.code is Code.NOTHING_REFUNDABLE
         assert taken_back(desk) == 1
 
 

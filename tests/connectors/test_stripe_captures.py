@@ -99,7 +99,7 @@ async def test_nothing_was_refunded_of_what_was_captured_in_part() -> None:
         assert isinstance(await desk.outcome(call), Receipt)
         assert desk.sandbox.books().money_out == {"usd": 6_000}
         assert (await record_of(desk, charge)).facts["left"] == usd(0)
-        assert (await refused(desk, refund_of(charge))).code is Code.NOTHING_LEFT
+        assert (await refused(desk, refund_of(charge))).code is Code.NOTHING_REFUNDABLE
 
 
 @pytest.mark.promise("connectors:stripe-left")
@@ -166,7 +166,7 @@ async def test_what_only_the_old_way_can_mean_is_read_so(refund: int, left: int)
             assert found.amount == usd(left)
             assert found.fields["refunded so far"] == str(usd(refund))
         else:
-            assert (await refused(desk, refund_of(charge))).code is Code.NOTHING_LEFT
+            assert (await refused(desk, refund_of(charge))).code is Code.NOTHING_REFUNDABLE
 
 
 @pytest.mark.promise("connectors:stripe-left")

@@ -11,6 +11,8 @@ from connectors.stripe_desk import Desk, open_desk
 from sayso.actions.model.snapshot import Receipt
 from sayso.actions.policy.base import History, Judgement, Outcome
 from sayso.actions.policy.card import build_card
+from sayso.actions.policy.signs import Signs
+from sayso.actions.policy.why import Why
 from sayso.connectors.stripe.subscriptions import END_BEFORE
 from sayso.errors import Code, RefusedError
 from sayso.json import JsonObject
@@ -75,7 +77,7 @@ async def test_what_ends_no_later_than_its_period_is_not_cancelled_at_its_end(da
         day = add_subscription(desk, days=days)
         with pytest.raises(RefusedError) as caught:
             await desk.resolve("stripe.cancel_subscription", ASKED)
-        assert caught.value.code is Code.ALREADY_SO
+        assert caught.value.code is Code.ALREADY_IN_STATE
         assert f"set to end on {day} already" in str(caught.value)
 
 
@@ -170,5 +172,8 @@ async def test_a_card_says_of_an_end_at_once_that_nothing_takes_it_back(
             quote="",
             deadline=0,
             salt="",
+            why=Why(reason="", needed=""),
+            signs=Signs(unusual=(), quiet=0),
+            earlier="",
         )
         assert card.on_yes.endswith(word)

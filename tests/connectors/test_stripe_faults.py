@@ -245,7 +245,7 @@ async def test_somebody_elses_cancellation_is_never_our_success(
         await desk.outcome(await desk.plan(*theirs, number=2))
         outcome = await desk.outcome(ours)
         assert isinstance(outcome, RefusedError)
-        assert outcome.code is Code.ALREADY_SO
+        assert outcome.code is Code.ALREADY_IN_STATE
         assert not isinstance(await desk.look_up(ours), Receipt)
         assert effects(desk) == 1
 

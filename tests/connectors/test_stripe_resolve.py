@@ -79,7 +79,7 @@ async def test_the_policy_gets_the_facts_of_a_refund() -> None:
         ("pi_demo_ben_1", "ana", Code.NOT_OWNER),
         ("ch_nobody", "ana", Code.UNKNOWN_OBJECT),
         ("pi_nobody", "ana", Code.UNKNOWN_OBJECT),
-        ("ch_demo_ella_1", "ella", Code.NOTHING_LEFT),
+        ("ch_demo_ella_1", "ella", Code.NOTHING_REFUNDABLE),
         ("ch_demo_farid_1", "farid", Code.WRONG_STATE),
         ("ch_demo_grace_1", "grace", Code.WRONG_STATE),
         ("ch_demo_ana_1", "nobody", Code.UNKNOWN_SUBJECT),
@@ -154,9 +154,9 @@ async def test_credit_needs_the_balances_currency_and_an_amount() -> None:
     [
         ("sub_demo_ben", "ana", "now", Code.NOT_OWNER),
         ("sub_nobody", "ana", "now", Code.UNKNOWN_OBJECT),
-        ("sub_demo_jonas", "jonas", "now", Code.ALREADY_SO),
-        ("sub_demo_jonas", "jonas", "period_end", Code.ALREADY_SO),
-        ("sub_demo_ines", "ines", "period_end", Code.ALREADY_SO),
+        ("sub_demo_jonas", "jonas", "now", Code.ALREADY_IN_STATE),
+        ("sub_demo_jonas", "jonas", "period_end", Code.ALREADY_IN_STATE),
+        ("sub_demo_ines", "ines", "period_end", Code.ALREADY_IN_STATE),
     ],
 )
 async def test_a_cancellation_that_cannot_be_is_refused(

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from support.house import open_shop
+from support.shop_workspace import open_shop
 
 from sayso.dispatch.embedded import EmbeddedDispatcher
 from sayso.errors import Code, RefusedError, RetryableError
@@ -205,7 +205,7 @@ async def test_an_allowed_refund_of_a_process_that_ended_is_paid_after_a_restart
         )
     assert first.shop.books.payouts == []
     async with open_shop(tmp_path, shop=first.shop, clock=first.clock) as second:
-        await second.sayso.house.dispatcher.drain()
+        await second.sayso.container.dispatcher.drain()
         assert (await second.sayso.action(view.id)).status == "succeeded"
     assert len(first.shop.books.payouts) == 1
 

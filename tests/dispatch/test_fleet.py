@@ -137,7 +137,7 @@ async def test_what_a_person_approves_is_run_by_a_worker(crew: Stage) -> None:
         shown = await sayso.approval(asked.approval.id)
         await sayso.decide_as(
             Decision(
-                tenant=sayso.house.tenant,
+                tenant=sayso.container.tenant,
                 approval_id=shown.id,
                 revision=shown.revision,
                 digest=shown.digest,

@@ -185,7 +185,7 @@ async def test_what_is_taken_back_is_not_handed_over(stage: Stage) -> None:
             raise LookupError("the unit fails")
 
         with pytest.raises(LookupError):
-            await sayso.house.store.write(work)
+            await sayso.container.store.write(work)
     assert stage.sql("select count(*) from dbos.workflow_status") == [(0,)]
 
 

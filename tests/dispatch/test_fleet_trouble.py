@@ -16,7 +16,7 @@ async def resume(sayso: Sayso, stop_id: str) -> None:
     """Two people let it go on."""
     for person in ("maria", "finn"):
         word = Resumption(
-            tenant=sayso.house.tenant, stop_id=stop_id, person=person, via="test", key=person
+            tenant=sayso.container.tenant, stop_id=stop_id, person=person, via="test", key=person
         )
         await sayso.resume_as(word)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from dispatch.test_embedded import Bench, CountedStore
-from support.house import ShopHouse, open_shop
+from support.shop_workspace import ShopWorkspace, open_shop
 
 from sayso.agent.base import Message
 from sayso.errors import Code, RefusedError
@@ -77,9 +77,9 @@ def test_a_million_rows_that_wait_are_not_looked_at(noun: str) -> None:
     assert [row[3] for row in plan] == [f"SEARCH {noun} USING INDEX {noun}_rank (<expr><?)"]
 
 
-async def stored(house: ShopHouse, table: str) -> list[tuple[str, int]]:
+async def stored(opened: ShopWorkspace, table: str) -> list[tuple[str, int]]:
     """The priorities of all rows."""
-    with closing(sqlite3.connect(house.workspace.store_path)) as connection:
+    with closing(sqlite3.connect(opened.workspace.store_path)) as connection:
         return connection.execute(f"select status, priority from {table} order by id").fetchall()
 
 
@@ -88,15 +88,15 @@ async def test_whoever_waits_is_before_whoever_does_not(tmp_path: Path) -> None:
     """7 for a chat and for a caller that waits, 5 else, and what was said where it was."""
     amount: dict[str, JsonValue] = {"amount_minor": 1000, "currency": "USD"}
     args: dict[str, JsonValue] = {"order": "o1", "amount": amount}
-    async with open_shop(tmp_path) as house:
-        house.shop.books.add("o1", "cus_1", Money(100_000, "USD"))
-        sayso = house.sayso
+    async with open_shop(tmp_path) as opened:
+        opened.shop.books.add("o1", "cus_1", Money(100_000, "USD"))
+        sayso = opened.sayso
         await sayso.propose("shop.refund", args, subject="cus_1")
         await sayso.propose("shop.refund", args, subject="cus_1", wait=False)
         await sayso.propose("shop.refund", args, subject="cus_1", wait=False, priority=0)
-        assert sorted(priority for _, priority in await stored(house, "action")) == [0, 5, 7]
+        assert sorted(priority for _, priority in await stored(opened, "action")) == [0, 5, 7]
         await sayso.ask("cus_1", [Message(role="customer", content="hello")], wait_s=0)
-        assert [priority for _, priority in await stored(house, "request")] == [7]
+        assert [priority for _, priority in await stored(opened, "request")] == [7]
         for wrong in (-1, 10):
             with pytest.raises(RefusedError) as caught:
                 await sayso.propose("shop.refund", args, subject="cus_1", priority=wrong)

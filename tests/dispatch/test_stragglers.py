@@ -10,7 +10,7 @@ from actions.desk import MAIN, PlugPulledError, advance, assert_verified, propos
 from dispatch.test_embedded import Bench
 from dispatch.test_embedded import bench as bench
 from dispatch.test_worker import PlayedEngine, working
-from support.house import open_shop
+from support.shop_workspace import open_shop
 
 from sayso.actions.engine.engine import Boundary
 from sayso.actions.model.action_row import get_action
@@ -44,16 +44,16 @@ async def test_a_call_of_a_process_that_died_while_the_clock_was_ahead_is_settle
         assert view.status == "executing"
         first.clock.advance(days=-40)
     seconds = 0.0
-    async with open_shop(tmp_path, shop=first.shop, clock=first.clock) as house:
-        stragglers = Stragglers(house.sayso.house.store, house.clock, lambda: seconds)
+    async with open_shop(tmp_path, shop=first.shop, clock=first.clock) as workspace:
+        stragglers = Stragglers(workspace.sayso.container.store, workspace.clock, lambda: seconds)
         await stragglers.look()
-        assert (await advance(house, view)).status == "executing"
+        assert (await advance(workspace, view)).status == "executing"
         seconds = CALM_S
-        house.clock.advance(seconds=CALM_S)
+        workspace.clock.advance(seconds=CALM_S)
         await stragglers.look()
-        assert (await advance(house, view)).status == "succeeded"
-        assert len(house.shop.books.payouts) == 1
-        assert_verified(house)
+        assert (await advance(workspace, view)).status == "succeeded"
+        assert len(workspace.shop.books.payouts) == 1
+        assert_verified(workspace)
 
 
 async def test_each_step_back_is_seen_to_once(bench: Bench) -> None:
@@ -122,14 +122,14 @@ async def test_a_worker_of_the_fleet_sees_to_it(bench: Bench) -> None:
 async def test_what_nobody_put_back_is_put_back_after_a_start(tmp_path: Path) -> None:
     """An action that waits for another one that is over, or for a stop that is: none is lost. What
     waits with reason goes on waiting."""
-    async with open_shop(tmp_path) as house:
-        stock(house)
-        over = await propose(house, 1000)
-        stop = await house.sayso.stop(reason="INC-7")
-        views = [await propose(house, 2000 + at) for at in range(2)]
-        held = [await advance(house, view) for view in views]
+    async with open_shop(tmp_path) as workspace:
+        stock(workspace)
+        over = await propose(workspace, 1000)
+        stop = await workspace.sayso.stop(reason="INC-7")
+        views = [await propose(workspace, 2000 + at) for at in range(2)]
+        held = [await advance(workspace, view) for view in views]
         assert {view.held and view.held.by for view in held} == {stop.id}
-        store = house.sayso.house.store
+        store = workspace.sayso.container.store
         left = held[0].id
         await store.write(
             lambda tx: tx.run(
@@ -137,14 +137,14 @@ async def test_what_nobody_put_back_is_put_back_after_a_start(tmp_path: Path) ->
                 tenant=MAIN,
                 id=left,
                 last_seq=get_action(tx, MAIN, left).last_seq,
-                held_by=over.id,
+                blocked_by=over.id,
             )
         )
         seconds = 0.0
-        stragglers = Stragglers(store, house.clock, lambda: seconds)
+        stragglers = Stragglers(store, workspace.clock, lambda: seconds)
         await stragglers.look()
         seconds = CALM_S
-        house.clock.advance(seconds=CALM_S)
+        workspace.clock.advance(seconds=CALM_S)
         await stragglers.look()
         rows = [
             await store.read(partial(get_action, tenant=MAIN, action_id=view.id)) for view in held

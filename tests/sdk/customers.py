@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from contextlib import closing
 
 from audit.small_log import plain_entry
-from support.house import ShopHouse
+from support.shop_workspace import ShopWorkspace
 
 from sayso.actions.approvals.decision import Choice, Decision
 from sayso.actions.model.definition import Action
-from sayso.actions.model.plan import HandOver, Plan, Step
+from sayso.actions.model.plan import Handoff, Plan, Step
 from sayso.agent.base import Handles, Message
 from sayso.audit.verifier.verification import Verdict
 from sayso.ids import Tenant
@@ -42,7 +42,7 @@ class OneRefund:
 
     async def plan(
         self, messages: Sequence[Message], handles: Handles, actions: Sequence[Action]
-    ) -> Plan | HandOver:
+    ) -> Plan | Handoff:
         args = refund_of("order#1", self._minor)
         return Plan(
             steps=(Step(id="s1", action="shop.refund", args=args, reason=WORDS),),
@@ -59,7 +59,7 @@ class Thoughtful(OneRefund):
 
     async def plan(
         self, messages: Sequence[Message], handles: Handles, actions: Sequence[Action]
-    ) -> Plan | HandOver:
+    ) -> Plan | Handoff:
         self.began.set()
         await self.may_end.wait()
         return await super().plan(messages, handles, actions)
@@ -82,10 +82,12 @@ def token_of(person: str, tenant: Tenant = MAIN) -> Token:
 MARIA, NOOR, FINN = map(token_of, ("maria", "noor", "finn"))
 
 
-async def decide(house: ShopHouse, action: ActionView, choice: Choice = Choice.APPROVE) -> None:
+async def decide(
+    opened: ShopWorkspace, action: ActionView, choice: Choice = Choice.APPROVE
+) -> None:
     """Maria decides, with words of her own."""
     assert action.approval is not None
-    await house.sayso.decide_as(
+    await opened.sayso.decide_as(
         Decision(
             tenant=MAIN,
             approval_id=action.approval.id,
@@ -100,62 +102,62 @@ async def decide(house: ShopHouse, action: ActionView, choice: Choice = Choice.A
     )
 
 
-async def live(house: ShopHouse) -> list[str]:
+async def live(opened: ShopWorkspace) -> list[str]:
     """A life of a customer: allowed, approved, refused, waiting, and asked in words."""
-    sayso = house.sayso
+    sayso = opened.sayso
     small = refund_of("o_ana", 1000)
     big = refund_of("o_ana", 9000)
     done = await sayso.propose("shop.refund", small, subject=ANA, reason=WORDS, key=f"k1-{ANA}")
     yes = await sayso.propose("shop.refund", big, subject=ANA, reason=WORDS, key=f"k2-{ANA}")
-    await decide(house, yes)
+    await decide(opened, yes)
     no = await sayso.propose("shop.refund", big, subject=ANA, reason=WORDS, key=f"k3-{ANA}")
-    await decide(house, no, Choice.REJECT)
+    await decide(opened, no, Choice.REJECT)
     waits = await sayso.propose("shop.refund", big, subject=ANA, reason=WORDS, key=f"k4-{ANA}")
     asked = await sayso.ask(ANA, WORDS, key=f"r1-{ANA}")
     return [done.id, yes.id, no.id, waits.id, asked.actions[0].id]
 
 
-async def live_as_bo(house: ShopHouse) -> str:
+async def live_as_bo(opened: ShopWorkspace) -> str:
     """Somebody else's life, which nobody may touch."""
-    other = await house.sayso.propose(
+    other = await opened.sayso.propose(
         "shop.refund", refund_of("o_bo", 2000), subject="cus_bo", reason="Bo's words"
     )
     return other.id
 
 
-async def live_again(house: ShopHouse) -> None:
+async def live_again(opened: ShopWorkspace) -> None:
     """The customer asks for something new."""
     small = refund_of("o_ana", 1000)
-    await house.sayso.propose("shop.refund", small, subject=ANA, key="while")
+    await opened.sayso.propose("shop.refund", small, subject=ANA, key="while")
 
 
-async def pass_days(house: ShopHouse, days: int) -> None:
+async def pass_days(opened: ShopWorkspace, days: int) -> None:
     """Let time pass, also by the log: it has an entry of a day before the end."""
-    house.clock.advance(days=days - 1)
-    await house.sayso.house.store.write(
-        lambda tx: house.sayso.house.log.append(tx, MAIN, plain_entry())
+    opened.clock.advance(days=days - 1)
+    await opened.sayso.container.store.write(
+        lambda tx: opened.sayso.container.log.append(tx, MAIN, plain_entry())
     )
-    house.clock.advance(days=1)
+    opened.clock.advance(days=1)
 
 
-async def live_as_new(house: ShopHouse) -> None:
+async def live_as_new(opened: ShopWorkspace) -> None:
     """Something that is not old yet."""
     small = refund_of("o_ana", 1100)
-    await house.sayso.propose("shop.refund", small, subject=ANA, key="new", reason=WORDS)
+    await opened.sayso.propose("shop.refund", small, subject=ANA, key="new", reason=WORDS)
 
 
-async def everything_stored(house: ShopHouse) -> str:
+async def everything_stored(opened: ShopWorkspace) -> str:
     """Each row of each table, as text, with whatever is sealed as it stands."""
-    if not str(house.workspace.store_url).startswith("sqlite"):
-        return await _everything_on_postgres(house)
-    with closing(sqlite3.connect(house.workspace.store_path)) as connection:
+    if not str(opened.workspace.store_url).startswith("sqlite"):
+        return await _everything_on_postgres(opened)
+    with closing(sqlite3.connect(opened.workspace.store_path)) as connection:
         return "\n".join(connection.iterdump())
 
 
-async def _everything_on_postgres(house: ShopHouse) -> str:
+async def _everything_on_postgres(opened: ShopWorkspace) -> str:
     from sayso.store.postgres.connection import connect_plainly  # needs an extra
 
-    with connect_plainly(str(house.workspace.store_url)) as connection:
+    with connect_plainly(str(opened.workspace.store_url)) as connection:
         tables = connection.execute(
             "select tablename from pg_tables where schemaname = 'sayso'"
         ).fetchall()
@@ -171,6 +173,6 @@ def texts_deleted(tx: Transaction, *, of: str) -> int:
     return tx.run("erasure.delete_texts", tenant=MAIN, pseudonym=of, limit=9)
 
 
-def verdict(house: ShopHouse) -> Verdict:
+def verdict(opened: ShopWorkspace) -> Verdict:
     """Of all logs of the database, deeply."""
-    return house.sayso.audit.verify(deep=True).verdict
+    return opened.sayso.audit.verify(deep=True).verdict

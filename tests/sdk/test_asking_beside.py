@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from agent.test_run import Scripted, plan, refund, stock
-from support.house import open_shop
+from support.shop_workspace import open_shop
 
 from sayso.actions.model.definition import Action
-from sayso.actions.model.plan import HandOver, Plan
+from sayso.actions.model.plan import Handoff, Plan
 from sayso.agent.base import Handles, Message
 from sayso.ids import Tenant
 
@@ -24,7 +24,7 @@ class Slow(Scripted):
 
     async def plan(
         self, messages: Sequence[Message], handles: Handles, actions: Sequence[Action]
-    ) -> Plan | HandOver:
+    ) -> Plan | Handoff:
         self.began.set()
         await self.go_on.wait()
         return await super().plan(messages, handles, actions)
@@ -39,7 +39,7 @@ async def test_who_asks_waits_for_the_process_that_plans_it(tmp_path: Path) -> N
         async with open_shop(tmp_path, planner=Scripted(), shop=shop, clock=clock) as other:
             words = ("cus_1", "please give me back $20.00 of order o1")
             asked = await other.sayso.ask(*words, key="k1", wait_s=0)
-            run = server.sayso.house.dispatcher.run_now("request", Tenant("main"), asked.id)
+            run = server.sayso.container.dispatcher.run_now("request", Tenant("main"), asked.id)
             planning = asyncio.create_task(run)
             await slow.began.wait()
             waiting = asyncio.create_task(other.sayso.ask(*words, key="k1"))

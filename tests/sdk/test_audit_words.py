@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from support.house import open_shop
+from support.shop_workspace import open_shop
 
 from sayso.audit.queries.query import loggable
 from sayso.money import Money
@@ -35,13 +35,13 @@ def test_a_query_is_kept_without_names_and_addresses(
 
 async def test_a_query_for_a_customer_leaves_the_pseudonym_in_the_log(tmp_path: Path) -> None:
     """The question can be answered for, and the customer can still be erased."""
-    async with open_shop(tmp_path) as house:
-        house.shop.books.add("o1", "cus_1", Money(1000, "USD"))
-        await house.sayso.propose("shop.refund", {"order": "o1"}, subject="cus_1")
-        found = await house.sayso.audit.query("customer:cus_1")
+    async with open_shop(tmp_path) as workspace:
+        workspace.shop.books.add("o1", "cus_1", Money(1000, "USD"))
+        await workspace.sayso.propose("shop.refund", {"order": "o1"}, subject="cus_1")
+        found = await workspace.sayso.audit.query("customer:cus_1")
         assert found
-        await house.sayso.audit.export(tmp_path / "bundle", "customer:cus_1")
-        newest = await house.sayso.audit.tail(2)
+        await workspace.sayso.audit.export(tmp_path / "bundle", "customer:cus_1")
+        newest = await workspace.sayso.audit.tail(2)
         for entry in newest:
             assert entry.body["data"]["query"] == f"customer:{found[0].body['subject']}"
             assert "cus_1" not in str(entry.body)

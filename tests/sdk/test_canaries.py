@@ -227,7 +227,7 @@ async def _look(run: Run, folder: Path) -> None:
         await run.call("GET", path, "auditor" if "audit" in path else "reader")
     await _owe(run)
     run.keep("config", repr(run.sayso.workspace.settings))
-    run.keep("config", repr(run.sayso.house.connectors.__dict__))
+    run.keep("config", repr(run.sayso.container.connectors.__dict__))
     for name in ("jsonl", "ocsf", "cloudevents"):
         place = folder / name
         await run.sayso.audit.export(place, format=name)

@@ -109,7 +109,7 @@ def load(folder: Path, **changes: str) -> Workspace:
 
 
 def connections_of(sayso: Sayso) -> Connections:
-    found = sayso.house.connections
+    found = sayso.container.connections
     assert found is not None
     return found
 
@@ -312,7 +312,7 @@ async def test_closing_goes_on_when_a_connector_breaks(tmp_path: Path) -> None:
         workspace = make_workspace(tmp_path, idp=idp, grant="refresh_token")
         sayso = Sayso(workspace, work=False, clock=clock, connectors=[Stuck()])
         await sayso.__aenter__()
-        store = sayso.house.store
+        store = sayso.container.store
         await connections_of(sayso).authorise("mail", granted(idp, clock))
         clock.advance(hours=2)
         idp.hold()
@@ -325,7 +325,7 @@ async def test_closing_goes_on_when_a_connector_breaks(tmp_path: Path) -> None:
         with pytest.raises(ConfigError, match="closed"):
             await store.read(lambda reader: None)
         with pytest.raises(ConfigError, match="not open"):
-            _ = sayso.house
+            _ = sayso.container
         await bearer_of(workspace, clock)
         assert (idp.calls, idp.revocations) == (1, 0)
 

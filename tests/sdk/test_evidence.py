@@ -12,8 +12,8 @@ import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.house import ShopHouse, open_shop
 from support.pages import ALLOWED, ATTRIBUTES, Tags
+from support.shop_workspace import ShopWorkspace, open_shop
 
 from sayso.actions.approvals.decision import Choice, Decision
 from sayso.actions.model.definition import Action
@@ -38,28 +38,28 @@ HOSTILE = (
 class Packed:
     """A workspace with an action that a person allowed, and the pack about it."""
 
-    house: ShopHouse
+    workspace: ShopWorkspace
     action: str
     path: Path
 
     def verdict(self, path: Path | None = None) -> Verdict:
         """Judged with the log's own key pinned."""
-        trust = Trust.parse([self.house.sayso.audit.vkey()])
+        trust = Trust.parse([self.workspace.sayso.audit.vkey()])
         return verify(path or self.path, trust=trust).verdict
 
 
 @pytest.fixture
 async def packed(tmp_path: Path) -> AsyncGenerator[Packed]:
     """A refund of 300, with hostile words of the customer and of the manager."""
-    async with open_shop(tmp_path) as house:
-        house.shop.books.add("o1", "cus_1", Money(30000, "USD"))
-        action = await house.sayso.propose(
+    async with open_shop(tmp_path) as workspace:
+        workspace.shop.books.add("o1", "cus_1", Money(30000, "USD"))
+        action = await workspace.sayso.propose(
             "shop.refund", {"order": "o1"}, subject="cus_1", reason=HOSTILE
         )
         assert action.approval is not None
         for person in ("idle", "maria"):  # the first one may not
             decision = Decision(
-                tenant=house.sayso.house.tenant,
+                tenant=workspace.sayso.container.tenant,
                 approval_id=action.approval.id,
                 revision=1,
                 digest=action.approval.digest,
@@ -69,12 +69,12 @@ async def packed(tmp_path: Path) -> AsyncGenerator[Packed]:
                 reason=f"fine {HOSTILE}",
             )
             try:
-                await house.sayso.decide_as(decision)
+                await workspace.sayso.decide_as(decision)
             except RefusedError:
                 assert person == "idle"
         path = tmp_path / "pack.html"
-        await house.sayso.audit.evidence(action.id, path)
-        yield Packed(house=house, action=action.id, path=path)
+        await workspace.sayso.audit.evidence(action.id, path)
+        yield Packed(workspace=workspace, action=action.id, path=path)
 
 
 async def test_the_pack_tells_who_asked_saw_decided_ran_and_what_came(packed: Packed) -> None:
@@ -101,7 +101,7 @@ async def test_the_pack_tells_who_asked_saw_decided_ran_and_what_came(packed: Pa
 
 async def test_the_pack_verifies_without_the_server(packed: Packed) -> None:
     """With the pinned key; with another key nothing is judged."""
-    found = verify(packed.path, trust=Trust.parse([packed.house.sayso.audit.vkey()]))
+    found = verify(packed.path, trust=Trust.parse([packed.workspace.sayso.audit.vkey()]))
     assert found.verdict is Verdict.VERIFIED, found.all_findings
     assert found.entries == 5
     assert found.logs[0].pinned
@@ -202,7 +202,7 @@ async def test_no_word_moves_a_table_s_columns(packed: Packed) -> None:
 
 async def test_the_pack_is_an_entry_and_is_never_written_over(packed: Packed) -> None:
     """Whoever makes one leaves a trace; an unknown action gives none."""
-    audit = packed.house.sayso.audit
+    audit = packed.workspace.sayso.audit
     (newest,) = await audit.query("kind:audit.exported")
     assert newest.body["data"] == {"format": "evidence", "of_action": packed.action}
     with pytest.raises(RefusedError, match="exists already"):
@@ -240,10 +240,10 @@ async def test_a_page_speaks_to_people(packed: Packed, tmp_path: Path) -> None:
         Message(role="agent", content="Which order?"),
         Message(role="customer", content="Please refund order o1, [[1]]"),
     ]
-    async with open_shop(tmp_path / "other", planner=OneRefund()) as house:
-        house.shop.books.add("o1", "cus_1", Money(3000, "USD"))
-        request = await house.sayso.ask("cus_1", words)
-        page = (await house.sayso.audit.evidence_page(request.actions[0].id)).decode()
+    async with open_shop(tmp_path / "other", planner=OneRefund()) as workspace:
+        workspace.shop.books.add("o1", "cus_1", Money(3000, "USD"))
+        request = await workspace.sayso.ask("cus_1", words)
+        page = (await workspace.sayso.audit.evidence_page(request.actions[0].id)).decode()
     for turn in words:
         assert f"<p class='note'>{turn.role}</p><blockquote>{turn.content}</blockquote>" in page
     assert f"<p class='note'>our reply</p><blockquote>{request.reply}</blockquote>" in page

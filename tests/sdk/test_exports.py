@@ -18,7 +18,7 @@ import orjson
 import pytest
 from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
-from support.house import ShopHouse, open_shop
+from support.shop_workspace import ShopWorkspace, open_shop
 
 from sayso.audit.entry import canonical_bytes
 from sayso.audit.exports.event_formats import SCHEMA_VERSION
@@ -46,31 +46,31 @@ HOSTILE = "</script><img src=x onerror=alert(1)> \u202e‮ {{7*7}} 'or 1=1-- \u0
 class Lived:
     """A workspace in which something has happened."""
 
-    house: ShopHouse
+    opened: ShopWorkspace
     folder: Path
 
     async def export(self, kind: str, words: str = "") -> Path:
         """An export of the log."""
         path = self.folder / f"export.{kind}"
-        await self.house.sayso.audit.export(path, words, format=kind)
+        await self.opened.sayso.audit.export(path, words, format=kind)
         return path
 
     def verdict(self, path: Path) -> Verdict:
         """Judged with the log's own key pinned."""
-        return verify(path, trust=Trust.parse([self.house.sayso.audit.vkey()])).verdict
+        return verify(path, trust=Trust.parse([self.opened.sayso.audit.vkey()])).verdict
 
 
 @pytest.fixture
 async def lived(tmp_path: Path) -> AsyncGenerator[Lived]:
     """A small refund, one that waits for a person, one that is refused, and a query."""
-    async with open_shop(tmp_path) as house:
+    async with open_shop(tmp_path) as opened:
         for number, amount in enumerate((1000, 30000)):
-            house.shop.books.add(f"o{number}", "cus_1", Money(amount, "USD"))
-            await house.sayso.propose(
+            opened.shop.books.add(f"o{number}", "cus_1", Money(amount, "USD"))
+            await opened.sayso.propose(
                 "shop.refund", {"order": f"o{number}"}, subject="cus_1", reason=HOSTILE[:-1]
             )
-        await house.sayso.audit.query("kind:action.pending")
-        yield Lived(house=house, folder=tmp_path)
+        await opened.sayso.audit.query("kind:action.pending")
+        yield Lived(opened=opened, folder=tmp_path)
 
 
 @pytest.mark.parametrize("words", ["", "name:shop.refund"], ids=["all", "some"])
@@ -78,7 +78,7 @@ async def lived(tmp_path: Path) -> AsyncGenerator[Lived]:
 async def test_every_format_proves_itself_offline(lived: Lived, kind: str, words: str) -> None:
     """audit-log.md 4.8: also a filtered export, row by row, with the key pinned."""
     path = await lived.export(kind, words)
-    found = verify(path, trust=Trust.parse([lived.house.sayso.audit.vkey()]))
+    found = verify(path, trust=Trust.parse([lived.opened.sayso.audit.vkey()]))
     assert found.verdict is Verdict.VERIFIED, found.all_findings
     assert found.entries == (4 if words else 6)
     assert found.logs[0].complete is (kind == "jsonl" and not words)
@@ -89,7 +89,7 @@ async def test_every_format_proves_itself_offline(lived: Lived, kind: str, words
 async def test_an_export_is_an_entry_with_its_query_and_format(lived: Lived, kind: str) -> None:
     """Whoever takes data out leaves a trace."""
     await lived.export(kind, "name:shop.refund")
-    newest = (await lived.house.sayso.audit.tail(1))[0]
+    newest = (await lived.opened.sayso.audit.tail(1))[0]
     assert newest.kind == "audit.exported"
     assert newest.body["data"] == {"query": "name:shop.refund", "format": kind}
 
@@ -200,7 +200,7 @@ async def test_an_edited_column_of_parquet_is_found(lived: Lived) -> None:
     records[0]["amount_minor"] = 1
     again = ARROW.Table.from_pylist(records, schema=table.schema)
     PARQUET.write_table(again, path)
-    found = verify(path, trust=Trust.parse([lived.house.sayso.audit.vkey()]))
+    found = verify(path, trust=Trust.parse([lived.opened.sayso.audit.vkey()]))
     assert [one.check for one in found.all_findings] == [Check.PROJECTIONS_AGREE]
 
 
@@ -286,7 +286,7 @@ async def test_a_cut_file_is_not_verified(lived: Lived, kind: str) -> None:
 @pytest.mark.parametrize("kind", FORMATS)
 async def test_a_log_that_does_not_fit_its_head_is_not_exported(lived: Lived, kind: str) -> None:
     """Nothing is left behind."""
-    with closing(sqlite3.connect(lived.house.workspace.store_path)) as database, database:
+    with closing(sqlite3.connect(lived.opened.workspace.store_path)) as database, database:
         database.execute("drop trigger log_entry_is_never_changed")
         database.execute(
             "update log_entry set body = replace(body, 'shop.refund', 'shop.refumd') where seq = 1"
@@ -310,14 +310,14 @@ async def test_what_cannot_be_read_is_no_fault_of_the_path_that_is_written(
     lived: Lived, kind: str
 ) -> None:
     """An operator looked for what is wrong with the folder of the export, not with the database."""
-    sayso, path = lived.house.sayso, lived.folder / "export"
+    sayso, path = lived.opened.sayso, lived.folder / "export"
 
     def export(reader: Reader) -> int:
-        source = Damaged.open(reader, sayso.house.tenant, [sayso.audit.vkey()], None)
+        source = Damaged.open(reader, sayso.container.tenant, [sayso.audit.vkey()], None)
         return write_export(source, path, ExportFormat(kind), Query())
 
     with pytest.raises(ConfigError) as refused:
-        await sayso.house.store.read(export)
+        await sayso.container.store.read(export)
     assert refused.value.code is Code.STORE_UNAVAILABLE
     assert "the log cannot be read: input/output error" in refused.value.message
     assert not list(lived.folder.glob("*export*"))
@@ -334,7 +334,7 @@ async def test_nothing_is_written_over_and_nothing_is_written_for_nothing(
         await lived.export(kind, "customer:cus_nobody")
     path = await lived.export(kind)
     with pytest.raises(RefusedError, match="exists already"):
-        await lived.house.sayso.audit.export(path, format=kind)
+        await lived.opened.sayso.audit.export(path, format=kind)
 
 
 async def test_an_unknown_format_is_named(lived: Lived) -> None:
@@ -345,7 +345,7 @@ async def test_an_unknown_format_is_named(lived: Lived) -> None:
 
 
 def _bodies(lived: Lived) -> list[bytes]:
-    with closing(sqlite3.connect(lived.house.workspace.store_path)) as database:
+    with closing(sqlite3.connect(lived.opened.workspace.store_path)) as database:
         rows = database.execute("select body from log_entry where tenant = 'main' order by seq")
         return [str(body).encode() for (body,) in rows]
 

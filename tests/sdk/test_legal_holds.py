@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from sdk.customers import ANA, FINN, MARIA, NOOR, OneRefund, live, live_as_new, pass_days, verdict
-from support.house import PEOPLE, ShopHouse, open_shop
+from support.shop_workspace import PEOPLE, ShopWorkspace, open_shop
 
 from sayso.audit.verifier.verification import Verdict
 from sayso.errors import Code, RefusedError
@@ -15,11 +15,11 @@ from sayso.money import Money
 
 @pytest.mark.promise("subjects:held")
 async def test_a_legal_hold_keeps_everything_until_two_people_release_it(
-    house: ShopHouse,
+    opened: ShopWorkspace,
 ) -> None:
     """Neither an erasure nor a sweep touches what a court may want."""
-    await live(house)
-    subjects = house.sayso.subjects
+    await live(opened)
+    subjects = opened.sayso.subjects
     hold = await subjects.hold(ANA, reason="litigation", by=MARIA)
     for _ in range(2):
         with pytest.raises(RefusedError) as caught:
@@ -35,26 +35,26 @@ async def test_a_legal_hold_keeps_everything_until_two_people_release_it(
     assert await subjects.holds() == []
     assert [one.id for one in await subjects.holds(released=True)] == [hold.id]
     assert (await subjects.erase(ANA, reason="subject_request", by=MARIA)).status == "erased"
-    assert verdict(house) is Verdict.VERIFIED
+    assert verdict(opened) is Verdict.VERIFIED
 
 
 @pytest.mark.promise("subjects:held")
 async def test_the_word_of_somebody_who_left_does_not_count_for_a_release(tmp_path: Path) -> None:
     """Two people with the role, who have it at the end: noor asked, and is gone."""
-    async with open_shop(tmp_path) as house:
-        hold = await house.sayso.subjects.hold(ANA, reason="litigation", by=MARIA)
-        asked = await house.sayso.subjects.release(hold.id, by=NOOR)
+    async with open_shop(tmp_path) as opened:
+        hold = await opened.sayso.subjects.hold(ANA, reason="litigation", by=MARIA)
+        asked = await opened.sayso.subjects.release(hold.id, by=NOOR)
         assert asked.status == "release_asked"
     gone = [{**person, "active": person["id"] != "noor"} for person in PEOPLE]
-    async with open_shop(tmp_path, clock=house.clock, people=gone) as later:
+    async with open_shop(tmp_path, clock=opened.clock, people=gone) as later:
         subjects = later.sayso.subjects
         assert (await subjects.release(hold.id, by=MARIA)).status == "release_asked"
         assert (await subjects.release(hold.id, by=FINN)).status == "released"
 
 
-async def test_a_word_about_a_hold_said_again_is_one(house: ShopHouse) -> None:
+async def test_a_word_about_a_hold_said_again_is_one(opened: ShopWorkspace) -> None:
     """By its key: placed once, asked once, released once; for another customer it is refused."""
-    subjects = house.sayso.subjects
+    subjects = opened.sayso.subjects
     placed = [
         await subjects.hold("cus_new", reason="litigation", by=MARIA, key="h1") for _ in range(2)
     ]
@@ -68,9 +68,9 @@ async def test_a_word_about_a_hold_said_again_is_one(house: ShopHouse) -> None:
     assert ended.status == "released"
     for person in (MARIA, NOOR):
         assert await subjects.release(placed[0].id, by=person, key="r1") == ended
-    kinds = [entry.kind for entry in await house.sayso.audit.query("kind:subject.released")]
+    kinds = [entry.kind for entry in await opened.sayso.audit.query("kind:subject.released")]
     assert kinds == ["subject.released"]
-    assert verdict(house) is Verdict.VERIFIED
+    assert verdict(opened) is Verdict.VERIFIED
 
 
 @pytest.mark.promise("subjects:held")
@@ -80,21 +80,21 @@ async def test_no_hold_and_no_stop_is_placed_under_a_name_of_the_log(
 ) -> None:
     """The log and the lists show a customer's pseudonym. A hold under it was in force and kept
     nothing, and a stop held nobody, although both were answered as if they did."""
-    async with open_shop(tmp_path, planner=OneRefund(), retention={"requests": "90d"}) as house:
-        house.shop.books.add("o_ana", ANA, Money(30_000, "USD"))
-        await live(house)
+    async with open_shop(tmp_path, planner=OneRefund(), retention={"requests": "90d"}) as opened:
+        opened.shop.books.add("o_ana", ANA, Money(30_000, "USD"))
+        await live(opened)
         if swept:
-            await pass_days(house, 92)
-            await live_as_new(house)
-            await house.sayso.subjects.sweep()
-        shown = (await house.sayso.subjects.export(ANA, by=MARIA))["pseudonym"]
+            await pass_days(opened, 92)
+            await live_as_new(opened)
+            await opened.sayso.subjects.sweep()
+        shown = (await opened.sayso.subjects.export(ANA, by=MARIA))["pseudonym"]
         for said in (
-            house.sayso.subjects.hold(shown, reason="litigation", by=MARIA),
-            house.sayso.stop("customer", shown),
+            opened.sayso.subjects.hold(shown, reason="litigation", by=MARIA),
+            opened.sayso.stop("customer", shown),
         ):
             with pytest.raises(RefusedError, match="not their id") as caught:
                 await said
             assert caught.value.code is Code.INVALID_INPUT
-        assert await house.sayso.subjects.holds() == []
-        assert await house.sayso.stops() == []
-        assert verdict(house) is Verdict.VERIFIED
+        assert await opened.sayso.subjects.holds() == []
+        assert await opened.sayso.stops() == []
+        assert verdict(opened) is Verdict.VERIFIED

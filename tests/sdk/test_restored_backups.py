@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from sdk.customers import ANA, MAIN, MARIA, OneRefund, everything_stored, live, live_again, verdict
-from support.house import open_shop
 from support.shop import ShopFault
+from support.shop_workspace import open_shop
 
 from sayso.audit.verifier.verification import Verdict
 from sayso.errors import ConfigError
@@ -21,21 +21,21 @@ from sayso.sdk.privacy.erased_list import ErasedList
 @pytest.mark.promise("subjects:restored")
 async def test_a_restored_backup_is_told_whom_to_erase_again(tmp_path: Path) -> None:
     """Whoever was erased since the backup was made does not come back unnoticed."""
-    async with open_shop(tmp_path / "shop", planner=OneRefund()) as house:
-        house.shop.books.add("o_ana", ANA, Money(30_000, "USD"))
-        await live(house)
+    async with open_shop(tmp_path / "shop", planner=OneRefund()) as opened:
+        opened.shop.books.add("o_ana", ANA, Money(30_000, "USD"))
+        await live(opened)
         with (
-            closing(sqlite3.connect(house.workspace.store_path)) as source,
+            closing(sqlite3.connect(opened.workspace.store_path)) as source,
             closing(sqlite3.connect(tmp_path / "backup.db")) as backup,
         ):
             source.backup(backup)
-        await house.sayso.subjects.erase(ANA, reason="subject_request", by=MARIA)
-        listed = (house.workspace.folder / ".sayso" / "erased.jsonl").read_text()
+        await opened.sayso.subjects.erase(ANA, reason="subject_request", by=MARIA)
+        listed = (opened.workspace.folder / ".sayso" / "erased.jsonl").read_text()
         assert ANA not in listed
-    for path in house.workspace.folder.glob("sayso.db*"):
+    for path in opened.workspace.folder.glob("sayso.db*"):
         path.unlink()
-    (tmp_path / "backup.db").rename(house.workspace.store_path)
-    async with open_shop(tmp_path / "shop", shop=house.shop, clock=house.clock) as restored:
+    (tmp_path / "backup.db").rename(opened.workspace.store_path)
+    async with open_shop(tmp_path / "shop", shop=opened.shop, clock=opened.clock) as restored:
         assert ANA in await everything_stored(restored)
         again = await restored.sayso.subjects.erase_restored()
         assert (again.erased, again.left) == (1, ())
@@ -47,16 +47,16 @@ async def test_a_restored_backup_is_told_whom_to_erase_again(tmp_path: Path) -> 
 
 async def test_a_customer_who_cannot_be_erased_again_now_is_said(tmp_path: Path) -> None:
     """Such as when the backup holds an outcome that is unknown; it is tried again later."""
-    async with open_shop(tmp_path / "shop") as house:
-        house.shop.books.add("o_ana", ANA, Money(30_000, "USD"))
-        house.shop.faults.append(ShopFault.LOST_AFTER)
-        await live_again(house)
-        subject = await house.sayso.house.store.read(
+    async with open_shop(tmp_path / "shop") as opened:
+        opened.shop.books.add("o_ana", ANA, Money(30_000, "USD"))
+        opened.shop.faults.append(ShopFault.LOST_AFTER)
+        await live_again(opened)
+        subject = await opened.sayso.container.store.read(
             lambda reader: reader.one("personal.subject", tenant=MAIN, id=ANA)
         )
         assert subject is not None
-        house.sayso.house.eraser.listed.add(MAIN, str(subject["pseudonym"]), 1)
-        found = await house.sayso.subjects.erase_restored()
+        opened.sayso.container.eraser.listed.add(MAIN, str(subject["pseudonym"]), 1)
+        found = await opened.sayso.subjects.erase_restored()
         assert found.erased == 0
         assert found.left[0][0] == subject["pseudonym"]
         assert "has to be known first" in found.left[0][1]

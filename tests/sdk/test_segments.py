@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from actions.controls.test_manual_resolution import found
 from actions.desk import MAIN, decide, propose, run_due, say, stock
-from actions.test_resolution import found
 from audit.small_log import plain_entry
 from sdk.customers import pass_days
-from support.house import ShopHouse, open_shop
 from support.lived import live, planner
 from support.shop import Shop, ShopFault
+from support.shop_workspace import ShopWorkspace, open_shop
 
 from sayso.actions.approvals.decision import Choice
 from sayso.actions.controls.kill_switch import Resumption
@@ -37,7 +37,7 @@ OPERATOR = Actor(kind=ActorKind.SERVICE, id="operator")
 class Old:
     """A shop in which much happened two years ago, and nothing is open any more."""
 
-    house: ShopHouse
+    opened: ShopWorkspace
     segments: LogSegments
     person: Token
     action: str
@@ -45,10 +45,10 @@ class Old:
 
     @property
     def files(self) -> Path:
-        return self.house.workspace.segments_path
+        return self.opened.workspace.segments_path
 
     async def prune(self) -> None:
-        await pass_days(self.house, 401)
+        await pass_days(self.opened, 401)
         done = await self.segments.prune(by=self.person)
         assert (done.to, done.blocked) == (ENTRIES, None), done
 
@@ -59,47 +59,47 @@ async def old(tmp_path: Path) -> AsyncGenerator[Old]:
     clock.advance(days=-1000)
     async with open_shop(
         tmp_path / "shop", clock=clock, planner=planner(), retention={"log": "400d"}
-    ) as house:
-        stock(house, "o0")
-        done = await propose(house, 500, order="o0")
-        await live(house)
-        await _end_all(house)
-        await _pad(house, 400)
-        person, _ = await house.sayso.tokens.create(
+    ) as opened:
+        stock(opened, "o0")
+        done = await propose(opened, 500, order="o0")
+        await live(opened)
+        await _end_all(opened)
+        await _pad(opened, 400)
+        person, _ = await opened.sayso.tokens.create(
             MAIN, "person", "maria", frozenset({Scope.DECIDE}), days=1, by=OPERATOR
         )
         yield Old(
-            house=house,
-            segments=LogSegments(house.sayso.house, house.workspace, entries=ENTRIES),
+            opened=opened,
+            segments=LogSegments(opened.sayso.container, opened.workspace, entries=ENTRIES),
             person=person,
             action=done.id,
         )
 
 
-async def _end_all(house: ShopHouse) -> None:
+async def _end_all(opened: ShopWorkspace) -> None:
     """Say no to what waits, and let what is stopped go on."""
-    for approval in await house.sayso.approvals():
-        await decide(house, say(approval, choice=Choice.REJECT))
-    for stop in await house.sayso.stops(released=None):
+    for approval in await opened.sayso.approvals():
+        await decide(opened, say(approval, choice=Choice.REJECT))
+    for stop in await opened.sayso.stops(released=None):
         for person in ("maria", "noor"):
             word = Resumption(tenant=MAIN, stop_id=stop.id, person=person, via="test", key=person)
-            await house.sayso.resume_as(word)
-    await run_due(house)
+            await opened.sayso.resume_as(word)
+    await run_due(opened)
 
 
-async def _pad(house: ShopHouse, count: int) -> None:
+async def _pad(opened: ShopWorkspace, count: int) -> None:
     def work(tx: Transaction) -> None:
         for _ in range(count):
-            house.sayso.house.log.append(tx, MAIN, plain_entry())
+            opened.sayso.container.log.append(tx, MAIN, plain_entry())
 
-    await house.sayso.house.store.write(work)
+    await opened.sayso.container.store.write(work)
 
 
 @pytest.mark.promise("audit:sealed:covered")
 async def test_rows_are_compared_with_entries_that_are_only_in_files(old: Old) -> None:
     """Invariant 3: with the files at hand a deep verification is as whole as before."""
     await old.segments.seal(by=old.person)
-    audit = old.house.sayso.audit
+    audit = old.opened.sayso.audit
     before = audit.verify(deep=True)
     assert before.verdict is Verdict.VERIFIED, before.all_findings
     await old.prune()
@@ -116,11 +116,11 @@ async def test_a_row_changed_by_hand_after_its_entries_went_is_found(old: Old) -
     """Invariant 3: its entries are read from their file, and say otherwise."""
     await old.segments.seal(by=old.person)
     await old.prune()
-    database = sqlite3.connect(old.house.workspace.store_path, isolation_level=None)
+    database = sqlite3.connect(old.opened.workspace.store_path, isolation_level=None)
     database.execute("drop trigger action_moves_with_an_entry")
     database.execute("update action set status = 'failed' where id = ?", (old.action,))
     database.close()
-    found = old.house.sayso.audit.verify()
+    found = old.opened.sayso.audit.verify()
     assert found.verdict is Verdict.TAMPERED
     assert [one.check for one in found.all_findings] == [Check.STATE_STATUS]
 
@@ -131,8 +131,8 @@ async def test_a_missing_file_leaves_the_verdict_open(old: Old) -> None:
     await old.segments.seal(by=old.person)
     await old.prune()
     (file,) = old.files.glob("*/*.tar.gz")
-    away = file.rename(old.house.workspace.folder / "away")
-    found = old.house.sayso.audit.verify(deep=True)
+    away = file.rename(old.opened.workspace.folder / "away")
+    found = old.opened.sayso.audit.verify(deep=True)
     assert found.exit_status == 2
     assert [(one.check, one.damage) for one in found.all_findings] == [
         (Check.SEGMENT_PRESENT, Damage.PRUNED)
@@ -143,7 +143,7 @@ async def test_a_missing_file_leaves_the_verdict_open(old: Old) -> None:
     content = bytearray(away.read_bytes())
     content[len(content) // 3] ^= 1
     file.write_bytes(content)
-    assert old.house.sayso.audit.verify().exit_status == 1
+    assert old.opened.sayso.audit.verify().exit_status == 1
 
 
 @pytest.mark.promise("audit:pruned:told")
@@ -151,14 +151,14 @@ async def test_what_was_pruned_is_told_with_where_it_is(old: Old) -> None:
     """Audit 4.8: a clear answer with a next step, and never an empty one that looks whole."""
     await old.segments.seal(by=old.person)
     await old.prune()
-    audit, (segment,) = old.house.sayso.audit, await old.segments.sealed()
+    audit, (segment,) = old.opened.sayso.audit, await old.segments.sealed()
     assert segment.pruned_to == ENTRIES
     asked = (
-        audit.evidence(old.action, old.house.workspace.folder / "pack.html"),
+        audit.evidence(old.action, old.opened.workspace.folder / "pack.html"),
         audit.tree.prove_inclusion(MAIN, 3),
         audit.tree.prove_consistency(MAIN, 100),
         audit.tree.tile(MAIN, "entries/000"),
-        audit.tree.write(MAIN, old.house.workspace.folder / "tiles"),
+        audit.tree.write(MAIN, old.opened.workspace.folder / "tiles"),
     )
     for one in asked:
         with pytest.raises(RefusedError) as caught:
@@ -178,7 +178,7 @@ async def test_an_export_holds_what_is_left_and_verifies_to_the_head(old: Old) -
     """Audit 4.8: a bundle of version 2, whole with the files, and honest without them."""
     await old.segments.seal(by=old.person)
     await old.prune()
-    audit, folder = old.house.sayso.audit, old.house.workspace.folder
+    audit, folder = old.opened.sayso.audit, old.opened.workspace.folder
     count = await audit.export(folder / "bundle")
     keys = [audit.vkey()]
     for segments, complete in ((None, False), (old.files, True)):
@@ -197,13 +197,13 @@ async def test_an_export_holds_what_is_left_and_verifies_to_the_head(old: Old) -
 async def test_a_pruned_action_is_asked_for_in_its_file(old: Old) -> None:
     """Audit 4.8: with the words of every query, once the file has verified; an entry of its own."""
     await old.segments.seal(by=old.person)
-    before = await old.house.sayso.audit.query(f"action:{old.action}")
+    before = await old.opened.sayso.audit.query(f"action:{old.action}")
     await old.prune()
     (file,) = old.files.glob("*/*.tar.gz")
     found = await old.segments.query(file, f"action:{old.action}", by=OPERATOR)
     assert found == before
     assert len(await old.segments.query(file, "customer:cus_1", limit=3, by=OPERATOR)) == 3
-    asked, *_ = await old.house.sayso.audit.query("kind:audit.queried")
+    asked, *_ = await old.opened.sayso.audit.query("kind:audit.queried")
     assert (asked.body["data"]["found"], asked.body["data"]["file"]) == (3, file.name)
     assert "cus_1" not in asked.body["data"]["query"], "the log names customers by pseudonym"
     content = bytearray(file.read_bytes())
@@ -218,7 +218,7 @@ async def test_one_file_verifies_by_itself(old: Old) -> None:
     """Audit 4.8: against the checkpoint in it, with nothing of the database."""
     await old.segments.seal(by=old.person)
     (file,) = old.files.glob("*/*.tar.gz")
-    found = verify(file, trust=Trust.parse([old.house.sayso.audit.vkey()]))
+    found = verify(file, trust=Trust.parse([old.opened.sayso.audit.vkey()]))
     assert found.verdict is Verdict.VERIFIED, found.all_findings
     assert (found.entries, found.logs[0].pinned) == (ENTRIES, True)
 
@@ -226,14 +226,14 @@ async def test_one_file_verifies_by_itself(old: Old) -> None:
 @pytest.mark.promise("audit:pruned:held")
 async def test_who_may_not_is_refused_and_recorded(old: Old) -> None:
     """Invariant 7: nobody without a role seals or prunes, and the try is an entry."""
-    service, _ = await old.house.sayso.tokens.create(
+    service, _ = await old.opened.sayso.tokens.create(
         MAIN, "service", "bot", frozenset({Scope.AUDIT}), days=1, by=OPERATOR
     )
     for work in (old.segments.seal, old.segments.prune):
         with pytest.raises(RefusedError) as caught:
             await work(by=service)
         assert caught.value.code is Code.FORBIDDEN
-    refused = await old.house.sayso.audit.query("kind:log.refused")
+    refused = await old.opened.sayso.audit.query("kind:log.refused")
     assert [one.body["data"]["asked"] for one in refused] == ["prune", "seal"]
 
 
@@ -247,19 +247,19 @@ async def test_what_has_not_ended_is_named_with_what_to_do(tmp_path: Path) -> No
         clock=clock,
         shop=Shop(at_most_once()),
         retention={"log": "400d"},
-    ) as house:
-        stock(house, "o1", "o2")
-        house.shop.faults += [ShopFault.LOST_AFTER] * 2
-        lost = [await propose(house, 500, order=order) for order in ("o1", "o2")]
+    ) as opened:
+        stock(opened, "o1", "o2")
+        opened.shop.faults += [ShopFault.LOST_AFTER] * 2
+        lost = [await propose(opened, 500, order=order) for order in ("o1", "o2")]
         clock.advance(days=20)
-        waits = await propose(house, 9000, order="o1")
-        await _pad(house, 400)
-        person, _ = await house.sayso.tokens.create(
+        waits = await propose(opened, 9000, order="o1")
+        await _pad(opened, 400)
+        person, _ = await opened.sayso.tokens.create(
             MAIN, "person", "maria", frozenset({Scope.DECIDE}), days=1, by=OPERATOR
         )
-        segments = LogSegments(house.sayso.house, house.workspace, entries=ENTRIES)
+        segments = LogSegments(opened.sayso.container, opened.workspace, entries=ENTRIES)
         await segments.seal(by=person)
-        await pass_days(house, 401)
+        await pass_days(opened, 401)
 
         done = await segments.prune(by=person)
         assert (done.first, done.to, done.blocked_by) == (0, 0, "wrong_state")
@@ -273,23 +273,23 @@ async def test_what_has_not_ended_is_named_with_what_to_do(tmp_path: Path) -> No
             (lost[1].id, "unknown"),
             (waits.id, "pending_approval"),
         ]
-        await house.sayso.resolve_as(found(lost[0]))
+        await opened.sayso.resolve_as(found(lost[0]))
         done = await segments.prune(by=person)
         assert f"sayso actions resolve {lost[1].id} " in str(done.next_step)
-        await house.sayso.resolve_as(found(lost[1]))
+        await opened.sayso.resolve_as(found(lost[1]))
         done = await segments.prune(by=person)
         assert "resolve" not in str(done.next_step)
-        await run_due(house)  # the card expires
+        await run_due(opened)  # the card expires
         done = await segments.prune(by=person)
         assert (done.to, done.blocked, done.unended) == (ENTRIES, None, ())
-        assert house.sayso.audit.verify(deep=True).verdict is Verdict.VERIFIED
+        assert opened.sayso.audit.verify(deep=True).verdict is Verdict.VERIFIED
 
 
 @pytest.mark.promise("audit:pruned")
 async def test_a_server_seals_and_prunes_by_itself(old: Old) -> None:
     """Issue 4: at its own pace, beside everything else; a log without a retention is let alone."""
     await old.segments.seal_and_prune_due()
-    await pass_days(old.house, 401)
+    await pass_days(old.opened, 401)
     assert [one.pruned_to for one in await old.segments.sealed()] == [0]
     await old.segments.seal_and_prune_due()
     assert [one.pruned_to for one in await old.segments.sealed()] == [ENTRIES]

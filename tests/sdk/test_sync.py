@@ -7,8 +7,8 @@ import threading
 from pathlib import Path
 
 import pytest
-from support.house import make_shop_workspace
 from support.shop import Shop
+from support.shop_workspace import make_shop_workspace
 
 from sayso.audit.entry import Actor, ActorKind
 from sayso.money import Money
@@ -20,7 +20,7 @@ ELSEWHERE = {
     "audit": "the log, by `audit_query`, or `run(sayso.wrapped.audit.verify())`",
     "decide_as": "for surfaces that authenticate people themselves, which are asynchronous",
     "directory": "the same",
-    "house": "the same",
+    "container": "the same",
     "resolve_as": "the same",
     "resume_as": "the same",
     "subjects": "erasing, by `run(sayso.wrapped.subjects.erase(…))`",
@@ -39,7 +39,7 @@ def public(kind: type) -> set[str]:
 def token_of(sayso: SyncSayso, person: str) -> str:
     """A token by which this person decides."""
     work = sayso.wrapped.tokens.create(
-        sayso.wrapped.house.tenant,
+        sayso.wrapped.container.tenant,
         "person",
         person,
         frozenset({Scope.DECIDE}),

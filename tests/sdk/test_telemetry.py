@@ -11,8 +11,8 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from support.house import open_shop
 from support.shop import ShopFault
+from support.shop_workspace import open_shop
 
 from sayso.actions.approvals.decision import Choice, Decision
 from sayso.errors import ConfigError, RefusedError
@@ -34,15 +34,15 @@ def collect() -> tuple[Telemetry, InMemorySpanExporter, TracerProvider]:
 async def test_one_trace_joins_what_happens_before_and_after_the_wait(tmp_path: Path) -> None:
     """propose in one task, approve in another: resolve, judge, approve, call, settle, one trace."""
     telemetry, exporter, provider = collect()
-    async with open_shop(tmp_path, telemetry=telemetry) as house:
-        house.shop.books.add("o1", "cus_1", Money(20_000, "USD"))
+    async with open_shop(tmp_path, telemetry=telemetry) as workspace:
+        workspace.shop.books.add("o1", "cus_1", Money(20_000, "USD"))
         with provider.get_tracer("bot").start_as_current_span("bot"):
-            view = await house.sayso.propose(
+            view = await workspace.sayso.propose(
                 "shop.refund", {"order": "o1"}, subject="cus_1", reason="secret words"
             )
         shown = view.approval
         assert shown is not None
-        await house.sayso.decide_as(
+        await workspace.sayso.decide_as(
             Decision(
                 tenant=Tenant("main"),
                 approval_id=shown.id,
@@ -68,16 +68,18 @@ async def test_no_span_of_any_kind_says_anything_personal(tmp_path: Path) -> Non
     """Invariant 6: whatever is asked, goes wrong, is looked up or lowered; errors by code only."""
     telemetry, exporter, _ = collect()
     planner = Scripted(plan(refund(2000)))
-    async with open_shop(tmp_path, telemetry=telemetry, planner=planner) as house:
-        stock(house, "o1", customer="cus_1")
-        await house.sayso.ask("cus_1", "please refund $20 of order o1, says Ana")
+    async with open_shop(tmp_path, telemetry=telemetry, planner=planner) as workspace:
+        stock(workspace, "o1", customer="cus_1")
+        await workspace.sayso.ask("cus_1", "please refund $20 of order o1, says Ana")
         with pytest.raises(RefusedError):
-            await house.sayso.propose("shop.refund", {"order": "Ana"}, subject="Ana", dry_run=True)
-        house.shop.faults += [ShopFault.LOST_AFTER]
-        await settle(house, await propose(house, 1000), tries=2)
-        card = await shown(house, await propose(house))
-        house.clock.advance(seconds=30)
-        await decide(house, say(card, choice=Choice.EDIT, args={"amount": usd(9000)}))
+            await workspace.sayso.propose(
+                "shop.refund", {"order": "Ana"}, subject="Ana", dry_run=True
+            )
+        workspace.shop.faults += [ShopFault.LOST_AFTER]
+        await settle(workspace, await propose(workspace, 1000), tries=2)
+        card = await shown(workspace, await propose(workspace))
+        workspace.clock.advance(seconds=30)
+        await decide(workspace, say(card, choice=Choice.EDIT, args={"amount": usd(9000)}))
     told = [span.to_json() for span in exporter.get_finished_spans()]
     names = {span.name for span in exporter.get_finished_spans()}
     steps = "request plan resolve judge approve call settle look_up".split()

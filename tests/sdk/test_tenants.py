@@ -19,12 +19,12 @@ import pytest
 from actions.desk import usd
 from agent.test_run import Scripted, plan, refund
 from pydantic import BaseModel
-from support.house import STORE_URLS, ShopHouse, make_shop_workspace, open_shop
 from support.shop import ShopFault
+from support.shop_workspace import STORE_URLS, ShopWorkspace, make_shop_workspace, open_shop
 
 from sayso.actions.approvals.decision import Choice, Decision
 from sayso.actions.controls.kill_switch import Resumption
-from sayso.actions.controls.manual_resolution import Resolution
+from sayso.actions.controls.manual_resolution import ManualSettlement
 from sayso.audit.entry import Actor, ActorKind
 from sayso.errors import Code, RefusedError, SaysoError
 from sayso.ids import Tenant
@@ -77,7 +77,7 @@ class Side:
 class Two:
     """Two tenants of one workspace."""
 
-    house: ShopHouse
+    workspace: ShopWorkspace
     main: Side
     rival: Side
     folder: Path
@@ -91,19 +91,21 @@ async def two(tmp_path: Path, store_url: str) -> AsyncGenerator[Two]:
     if store_url.startswith("postgresql"):
         await open_store(make_shop_workspace(tmp_path), create=True).close()
     planner = Scripted(plan(refund(1100)), plan(refund(1100)))
-    async with open_shop(tmp_path, planner=planner) as house:
+    async with open_shop(tmp_path, planner=planner) as workspace:
         for order in ("o1", "o2", "o3", "o4"):
-            house.shop.books.add(order, CUSTOMER, Money(1_000_000, "USD"))
+            workspace.shop.books.add(order, CUSTOMER, Money(1_000_000, "USD"))
         sides = [Side(tenant=Tenant(name), words=f"words that only {name} said") for name in NAMES]
         for side in sides:
-            await _live(house, side)
-        transport = httpx.ASGITransport(create_app(house.sayso), raise_app_exceptions=False)
+            await _live(workspace, side)
+        transport = httpx.ASGITransport(create_app(workspace.sayso), raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
-            yield Two(house=house, main=sides[0], rival=sides[1], folder=tmp_path, http=client)
+            yield Two(
+                workspace=workspace, main=sides[0], rival=sides[1], folder=tmp_path, http=client
+            )
 
 
-async def _live(house: ShopHouse, side: Side) -> None:
-    sayso, tenant = house.sayso, side.tenant
+async def _live(workspace: ShopWorkspace, side: Side) -> None:
+    sayso, tenant = workspace.sayso, side.tenant
     scopes = frozenset(Scope) - {Scope.ADMIN}
     for holder in ("maria", "noor"):
         side.people[holder] = await sayso.tokens.create(
@@ -122,7 +124,7 @@ async def _live(house: ShopHouse, side: Side) -> None:
         "shop.refund", args, subject=CUSTOMER, reason=side.words, key="k2", tenant=tenant
     )
     side.done = done.id
-    house.shop.faults.append(ShopFault.LOST_BEFORE)
+    workspace.shop.faults.append(ShopFault.LOST_BEFORE)
     args = {"order": "o3", "amount": usd(800)}
     lost = await ask("shop.refund", args, subject=CUSTOMER, key="k3", tenant=tenant)
     side.unknown = lost.id
@@ -139,7 +141,7 @@ async def _live(house: ShopHouse, side: Side) -> None:
 
 
 async def _read_everything(two: Two, side: Side) -> None:
-    sayso, tenant = two.house.sayso, side.tenant
+    sayso, tenant = two.workspace.sayso, side.tenant
     audit = sayso.audit
     read: list[Sequence[BaseModel]] = [
         await sayso.actions(limit=200, tenant=tenant),
@@ -227,7 +229,7 @@ Try = Callable[[Two, Side, Side], Awaitable[object]]
 
 
 async def _decide(two: Two, side: Side, other: Side) -> object:
-    card = await two.house.sayso.approval(other.approval, tenant=other.tenant)
+    card = await two.workspace.sayso.approval(other.approval, tenant=other.tenant)
     decision = Decision(
         tenant=side.tenant,
         approval_id=card.id,
@@ -237,12 +239,12 @@ async def _decide(two: Two, side: Side, other: Side) -> object:
         person="maria",
         via="test",
     )
-    return await two.house.sayso.decide_as(decision)
+    return await two.workspace.sayso.decide_as(decision)
 
 
 async def _resolve(two: Two, side: Side, other: Side) -> object:
-    return await two.house.sayso.resolve_as(
-        Resolution(
+    return await two.workspace.sayso.resolve_as(
+        ManualSettlement(
             tenant=side.tenant,
             action_id=other.unknown,
             outcome="failed",
@@ -258,32 +260,32 @@ async def _resume(two: Two, side: Side, other: Side) -> object:
     word = Resumption(
         tenant=side.tenant, stop_id=other.stop, person="maria", via="test", key="resume"
     )
-    return await two.house.sayso.resume_as(word)
+    return await two.workspace.sayso.resume_as(word)
 
 
 TRIES: dict[str, Try] = {
-    "read an action": lambda two, side, other: two.house.sayso.action(
+    "read an action": lambda two, side, other: two.workspace.sayso.action(
         other.action, tenant=side.tenant
     ),
-    "read an approval": lambda two, side, other: two.house.sayso.approval(
+    "read an approval": lambda two, side, other: two.workspace.sayso.approval(
         other.approval, tenant=side.tenant
     ),
-    "read a request": lambda two, side, other: two.house.sayso.request(
+    "read a request": lambda two, side, other: two.workspace.sayso.request(
         other.request, tenant=side.tenant
     ),
-    "read a hold": lambda two, side, other: two.house.sayso.subjects.hold_of(
+    "read a hold": lambda two, side, other: two.workspace.sayso.subjects.hold_of(
         other.hold, tenant=side.tenant
     ),
-    "evidence": lambda two, side, other: two.house.sayso.audit.evidence(
+    "evidence": lambda two, side, other: two.workspace.sayso.audit.evidence(
         other.done, two.folder / "foreign.html", tenant=side.tenant
     ),
-    "advance": lambda two, side, other: two.house.sayso.house.engine.advance(
+    "advance": lambda two, side, other: two.workspace.sayso.container.engine.advance(
         side.tenant, other.action
     ),
     "decide": _decide,
     "resolve": _resolve,
     "resume": _resume,
-    "release": lambda two, side, other: two.house.sayso.subjects.release(
+    "release": lambda two, side, other: two.workspace.sayso.subjects.release(
         other.hold, by=side.people["noor"][0]
     ),
 }
@@ -291,7 +293,7 @@ TRIES: dict[str, Try] = {
 
 async def test_with_the_others_ids_nothing_is_found_and_nothing_changes(two: Two) -> None:
     """Invariant 9: each way in, with an id that exists, is answered as if it did not."""
-    sayso = two.house.sayso
+    sayso = two.workspace.sayso
     before = [await _state(two, side) for side in (two.main, two.rival)]
     for side, other in ((two.main, two.rival), (two.rival, two.main)):
         for name, attempt in TRIES.items():
@@ -303,7 +305,7 @@ async def test_with_the_others_ids_nothing_is_found_and_nothing_changes(two: Two
 
 
 async def _state(two: Two, side: Side) -> list[tuple[str, str, int]]:
-    views = await two.house.sayso.actions(limit=200, tenant=side.tenant)
+    views = await two.workspace.sayso.actions(limit=200, tenant=side.tenant)
     return [(view.id, view.status, view.revision) for view in views]
 
 
@@ -317,7 +319,7 @@ async def test_over_http_the_others_ids_are_not_found_either(two: Two) -> None:
             "stops": other.stop,
             "subjects": other.hold,
         }
-        card = await two.house.sayso.approval(other.approval, tenant=other.tenant)
+        card = await two.workspace.sayso.approval(other.approval, tenant=other.tenant)
         yes = {"decision": "approve", "revision": card.revision, "digest": card.digest}
         resolved = {"outcome": "failed", "evidence": "seen"}
         document = (await two.http.get("/openapi.json")).json()
@@ -345,7 +347,7 @@ async def test_over_http_the_others_ids_are_not_found_either(two: Two) -> None:
             answer = await two.http.get(f"/v1/subjects/{noun}", headers=_bearer(side, "noor"))
             assert [one["id"] for one in answer.json()["items"]] == ([found] if found else [])
     assert {
-        (await two.house.sayso.action(side.action, tenant=side.tenant)).status
+        (await two.workspace.sayso.action(side.action, tenant=side.tenant)).status
         for side in (two.main, two.rival)
     } == {"pending_approval"}
 
@@ -372,12 +374,12 @@ async def test_the_same_keys_and_ids_are_two_things(two: Two) -> None:
     ]
     assert all(one != other for one, other in pairs)
     with contextlib.suppress(SaysoError):
-        await two.house.sayso.resume_as(
+        await two.workspace.sayso.resume_as(
             Resumption(tenant=main.tenant, stop_id=main.stop, person="maria", via="t", key="1")
         )
-    await two.house.sayso.resume_as(
+    await two.workspace.sayso.resume_as(
         Resumption(tenant=main.tenant, stop_id=main.stop, person="noor", via="t", key="2")
     )
-    left = await two.house.sayso.stops(tenant=rival.tenant)
+    left = await two.workspace.sayso.stops(tenant=rival.tenant)
     assert [stop.id for stop in left] == [rival.stop]
-    assert await two.house.sayso.stops(tenant=main.tenant) == []
+    assert await two.workspace.sayso.stops(tenant=main.tenant) == []

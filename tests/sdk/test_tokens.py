@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from support.house import ShopHouse, open_shop
+from support.shop_workspace import ShopWorkspace, open_shop
 
 from sayso.audit.entry import Actor, ActorKind
 from sayso.errors import Code, RefusedError
@@ -22,7 +22,7 @@ READ = frozenset({Scope.READ})
 
 
 async def make(
-    house: ShopHouse,
+    opened: ShopWorkspace,
     kind: Kind = "service",
     scopes: frozenset[Scope] = READ,
     *,
@@ -30,13 +30,13 @@ async def make(
     days: int = 1,
 ) -> tuple[Token, str]:
     """A new token."""
-    return await house.sayso.tokens.create(MAIN, kind, holder, scopes, days=days, by=OPERATOR)
+    return await opened.sayso.tokens.create(MAIN, kind, holder, scopes, days=days, by=OPERATOR)
 
 
-async def refusal(house: ShopHouse, secret: str) -> Code:
+async def refusal(opened: ShopWorkspace, secret: str) -> Code:
     """Why a secret opens nothing."""
     with pytest.raises(RefusedError) as refused:
-        await house.sayso.tokens.check(secret)
+        await opened.sayso.tokens.check(secret)
     return refused.value.code
 
 
@@ -47,36 +47,36 @@ def crc_of(body: str) -> str:
 
 async def test_a_secret_opens_exactly_what_its_token_says(tmp_path: Path) -> None:
     """AU-15: the secret finds the token that was made, with kind, holder and scopes."""
-    async with open_shop(tmp_path) as house:
-        token, secret = await make(house, scopes=frozenset({Scope.READ, Scope.PROPOSE}))
-        assert await house.sayso.tokens.check(secret) == token
+    async with open_shop(tmp_path) as opened:
+        token, secret = await make(opened, scopes=frozenset({Scope.READ, Scope.PROPOSE}))
+        assert await opened.sayso.tokens.check(secret) == token
         assert token.actor == Actor(kind=ActorKind.SERVICE, id="bot")
-        person, _ = await make(house, "person", frozenset({Scope.DECIDE}), holder="maria")
+        person, _ = await make(opened, "person", frozenset({Scope.DECIDE}), holder="maria")
         assert person.actor == Actor(kind=ActorKind.PERSON, id="maria")
         assert secret.startswith("csk_")
-        listed = await house.sayso.tokens.list(MAIN)
+        listed = await opened.sayso.tokens.list(MAIN)
         assert sorted(one.id for one in listed) == sorted([token.id, person.id])
-        assert await house.sayso.tokens.list(Tenant("other")) == []
+        assert await opened.sayso.tokens.list(Tenant("other")) == []
 
 
 @pytest.mark.promise("http:left")
 @pytest.mark.parametrize("holder", ["idle", "gone", "Maria"])
 async def test_a_token_of_nobody_who_is_listed_opens_nothing(tmp_path: Path, holder: str) -> None:
     """AU-15, SL-9: a person's token counts while sayso.toml lists the person as active."""
-    async with open_shop(tmp_path) as house:
-        _, secret = await make(house, "person", frozenset(Scope), holder=holder)
-        assert await refusal(house, secret) is Code.FORBIDDEN
+    async with open_shop(tmp_path) as opened:
+        _, secret = await make(opened, "person", frozenset(Scope), holder=holder)
+        assert await refusal(opened, secret) is Code.FORBIDDEN
         with pytest.raises(RefusedError) as refused:
-            await house.sayso.person_of(secret)
+            await opened.sayso.person_of(secret)
         assert refused.value.code is Code.FORBIDDEN
-        _, service = await make(house, holder=holder)
-        assert (await house.sayso.tokens.check(service)).kind == "service"
+        _, service = await make(opened, holder=holder)
+        assert (await opened.sayso.tokens.check(service)).kind == "service"
 
 
 async def test_a_secret_is_stored_nowhere(tmp_path: Path) -> None:
     """AU-15, invariant 6: neither the file nor its journal holds it, nor what is shown."""
-    async with open_shop(tmp_path) as house:
-        token, secret = await make(house)
+    async with open_shop(tmp_path) as opened:
+        token, secret = await make(opened)
         assert secret not in repr(token)
         middle = secret.split("_", 2)[2][:20].encode()
         for file in tmp_path.rglob("*"):
@@ -87,90 +87,90 @@ async def test_a_secret_is_stored_nowhere(tmp_path: Path) -> None:
 @pytest.mark.parametrize("scope", [Scope.DECIDE, Scope.ADMIN])
 async def test_a_service_never_decides(tmp_path: Path, scope: Scope) -> None:
     """AU-16, invariant 5: such a token cannot be made, alone or among others."""
-    async with open_shop(tmp_path) as house:
+    async with open_shop(tmp_path) as opened:
         for scopes in (frozenset({scope}), SERVICE_SCOPES | {scope}):
             with pytest.raises(RefusedError, match="never decide"):
-                await make(house, scopes=scopes)
-        assert await house.sayso.tokens.list(MAIN) == []
+                await make(opened, scopes=scopes)
+        assert await opened.sayso.tokens.list(MAIN) == []
 
 
 async def test_a_kind_that_does_not_exist_is_a_service_at_most(tmp_path: Path) -> None:
     """AU-16: whatever is no person's token is held to a service's scopes."""
-    async with open_shop(tmp_path) as house:
+    async with open_shop(tmp_path) as opened:
         with pytest.raises(RefusedError, match="never decide"):
-            await make(house, cast("Kind", "Person"), frozenset({Scope.DECIDE}))
+            await make(opened, cast("Kind", "Person"), frozenset({Scope.DECIDE}))
 
 
 @pytest.mark.parametrize("days", [0, -1, MAX_DAYS + 1])
 async def test_a_token_without_an_end_or_a_scope_is_not_made(tmp_path: Path, days: int) -> None:
     """AU-15: 90 days at most, and never without a scope."""
-    async with open_shop(tmp_path) as house:
+    async with open_shop(tmp_path) as opened:
         with pytest.raises(RefusedError) as refused:
-            await make(house, days=days)
+            await make(opened, days=days)
         assert refused.value.code is Code.INVALID_INPUT
         with pytest.raises(RefusedError, match="without a scope"):
-            await make(house, scopes=frozenset())
+            await make(opened, scopes=frozenset())
 
 
 @pytest.mark.parametrize("holder", ["", " ", "a\0b", "x" * 201, "\ud800"])
 async def test_a_holder_that_is_no_name_is_refused(tmp_path: Path, holder: str) -> None:
     """Invariant 7: whoever uses it must be nameable in the log."""
-    async with open_shop(tmp_path) as house:
+    async with open_shop(tmp_path) as opened:
         with pytest.raises(RefusedError) as refused:
-            await make(house, holder=holder)
+            await make(opened, holder=holder)
         assert refused.value.code is Code.INVALID_INPUT
 
 
 async def test_a_token_ends_at_its_end_and_not_before(tmp_path: Path) -> None:
     """AU-15: the last microsecond counts, and the next does not."""
-    async with open_shop(tmp_path) as house:
-        token, secret = await make(house, days=2)
-        house.clock.advance(days=2, microseconds=-1)
-        assert (await house.sayso.tokens.check(secret)).id == token.id
-        house.clock.advance(microseconds=1)
-        assert await refusal(house, secret) is Code.UNAUTHENTICATED
+    async with open_shop(tmp_path) as opened:
+        token, secret = await make(opened, days=2)
+        opened.clock.advance(days=2, microseconds=-1)
+        assert (await opened.sayso.tokens.check(secret)).id == token.id
+        opened.clock.advance(microseconds=1)
+        assert await refusal(opened, secret) is Code.UNAUTHENTICATED
 
 
 async def test_a_revoked_token_opens_nothing_at_once_and_is_revoked_once(tmp_path: Path) -> None:
     """AU-15: revoking is immediate; a second time there is nothing to revoke."""
-    async with open_shop(tmp_path) as house:
-        token, secret = await make(house)
-        other, other_secret = await make(house)
-        await house.sayso.tokens.revoke(MAIN, token.id, by=OPERATOR)
-        assert await refusal(house, secret) is Code.UNAUTHENTICATED
-        assert (await house.sayso.tokens.check(other_secret)).id == other.id
-        before = len(await house.sayso.audit.tail(100))
+    async with open_shop(tmp_path) as opened:
+        token, secret = await make(opened)
+        other, other_secret = await make(opened)
+        await opened.sayso.tokens.revoke(MAIN, token.id, by=OPERATOR)
+        assert await refusal(opened, secret) is Code.UNAUTHENTICATED
+        assert (await opened.sayso.tokens.check(other_secret)).id == other.id
+        before = len(await opened.sayso.audit.tail(100))
         for tenant, unknown in ((MAIN, token.id), (MAIN, "tok_none"), (Tenant("else"), other.id)):
             with pytest.raises(RefusedError) as refused:
-                await house.sayso.tokens.revoke(tenant, unknown, by=OPERATOR)
+                await opened.sayso.tokens.revoke(tenant, unknown, by=OPERATOR)
             assert refused.value.code is Code.NOT_FOUND
-        assert len(await house.sayso.audit.tail(100)) == before
+        assert len(await opened.sayso.audit.tail(100)) == before
 
 
 async def test_of_many_that_revoke_one_token_at_once_one_does(tmp_path: Path) -> None:
     """Invariant 3: one change, one entry."""
-    async with open_shop(tmp_path) as house:
-        token, _ = await make(house)
+    async with open_shop(tmp_path) as opened:
+        token, _ = await make(opened)
         done = await asyncio.gather(
-            *(house.sayso.tokens.revoke(MAIN, token.id, by=OPERATOR) for _ in range(10)),
+            *(opened.sayso.tokens.revoke(MAIN, token.id, by=OPERATOR) for _ in range(10)),
             return_exceptions=True,
         )
         assert sum(one is None for one in done) == 1
-        assert len(await house.sayso.audit.query("kind:token.revoked")) == 1
+        assert len(await opened.sayso.audit.query("kind:token.revoked")) == 1
 
 
 async def test_no_altered_secret_opens_anything(tmp_path: Path) -> None:
     """AU-15: each character counts, also where the checksum is made to fit again."""
-    async with open_shop(tmp_path) as house:
-        _, secret = await make(house)
+    async with open_shop(tmp_path) as opened:
+        _, secret = await make(opened)
         body = secret.rpartition("_")[0]
         for at in range(len(secret)):
             other = "b" if secret[at] == "a" else "a"
             changed = secret[:at] + other + secret[at + 1 :]
-            assert await refusal(house, changed) is Code.UNAUTHENTICATED
+            assert await refusal(opened, changed) is Code.UNAUTHENTICATED
         for at in range(4, len(body)):
             other = body[:at] + ("b" if body[at] == "a" else "a") + body[at + 1 :]
-            assert await refusal(house, f"{other}_{crc_of(other)}") is Code.UNAUTHENTICATED
+            assert await refusal(opened, f"{other}_{crc_of(other)}") is Code.UNAUTHENTICATED
 
 
 @pytest.mark.parametrize(
@@ -182,19 +182,19 @@ async def test_what_is_no_secret_at_all_is_refused_the_same_way(
     tmp_path: Path, secret: str
 ) -> None:
     """AU-15: nothing that is sent breaks the check or learns more from it."""
-    async with open_shop(tmp_path) as house:
-        assert await refusal(house, secret) is Code.UNAUTHENTICATED
+    async with open_shop(tmp_path) as opened:
+        assert await refusal(opened, secret) is Code.UNAUTHENTICATED
 
 
 async def test_making_and_revoking_stand_in_a_log_that_verifies(tmp_path: Path) -> None:
     """Invariant 7: who made it for whom, with which scopes; who ended it."""
-    async with open_shop(tmp_path) as house:
-        token, _ = await make(house)
-        await house.sayso.tokens.revoke(MAIN, token.id, by=OPERATOR)
-        ended, made = await house.sayso.audit.tail(2)
+    async with open_shop(tmp_path) as opened:
+        token, _ = await make(opened)
+        await opened.sayso.tokens.revoke(MAIN, token.id, by=OPERATOR)
+        ended, made = await opened.sayso.audit.tail(2)
         assert (made.kind, ended.kind) == ("token.created", "token.revoked")
-        assert house.sayso.audit.verify().verdict == "verified"
-        with sqlite3.connect(house.workspace.store_path) as rows:
+        assert opened.sayso.audit.verify().verdict == "verified"
+        with sqlite3.connect(opened.workspace.store_path) as rows:
             (body,) = rows.execute("select body from log_entry where seq = 0").fetchone()
         rows.close()
         assert all(word in body for word in (token.id, "actions:read", '"bot"', '"root"'))

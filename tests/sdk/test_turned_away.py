@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from actions.desk import MAIN, bodies, propose, shown, stock
-from support.house import ShopHouse, open_shop
+from support.shop_workspace import ShopWorkspace, open_shop
 
 from sayso.audit.entry import Actor, ActorKind
 from sayso.errors import Code, RefusedError
@@ -20,20 +20,20 @@ OPERATOR = Actor(kind=ActorKind.PERSON, id="root")
 WRONG = "csk_live_nobody"
 
 
-def told(house: ShopHouse) -> list[dict[str, Any]]:
+def told(opened: ShopWorkspace) -> list[dict[str, Any]]:
     """What the log has of calls that were turned away."""
     return [
         dict[str, Any](body["data"])  # type: ignore[arg-type]
-        for body in bodies(house)
+        for body in bodies(opened)
         if body["kind"] == "calls.turned_away"
     ]
 
 
-async def refusal(house: ShopHouse, token: str, via: str = "sdk") -> Code:
+async def refusal(opened: ShopWorkspace, token: str, via: str = "sdk") -> Code:
     """Why a decision with a token is refused."""
-    approval = await shown(house, (await house.sayso.actions())[0])
+    approval = await shown(opened, (await opened.sayso.actions())[0])
     with pytest.raises(RefusedError) as caught:
-        await house.sayso.decide(
+        await opened.sayso.decide(
             approval.id,
             "approve",
             token=token,
@@ -46,51 +46,51 @@ async def refusal(house: ShopHouse, token: str, via: str = "sdk") -> Code:
 
 async def test_a_token_that_opens_nothing_stands_in_the_log(tmp_path: Path) -> None:
     """Invariant 7: by its code and the way it came, never the token; the person is nobody."""
-    async with open_shop(tmp_path) as house:
-        stock(house)
-        await propose(house)
-        assert await refusal(house, WRONG) is Code.UNAUTHENTICATED
-        (entry,) = told(house)
+    async with open_shop(tmp_path) as opened:
+        stock(opened)
+        await propose(opened)
+        assert await refusal(opened, WRONG) is Code.UNAUTHENTICATED
+        (entry,) = told(opened)
         assert (entry["via"], entry["counts"]) == ("sdk", {"unauthenticated": 1})
         assert entry["holders"] == []
-        assert WRONG not in str(bodies(house))
+        assert WRONG not in str(bodies(opened))
 
 
 async def test_a_services_token_that_would_decide_is_named(tmp_path: Path) -> None:
     """Invariant 5: a service token never decides, and who has tried is on record."""
-    async with open_shop(tmp_path) as house:
-        stock(house)
-        await propose(house)
-        _, secret = await house.sayso.tokens.create(
+    async with open_shop(tmp_path) as opened:
+        stock(opened)
+        await propose(opened)
+        _, secret = await opened.sayso.tokens.create(
             MAIN, "service", "bot", SERVICE_SCOPES, days=1, by=OPERATOR
         )
-        assert await refusal(house, secret) is Code.FORBIDDEN
-        (entry,) = told(house)
+        assert await refusal(opened, secret) is Code.FORBIDDEN
+        (entry,) = told(opened)
         assert (entry["counts"], entry["holders"]) == ({"forbidden": 1}, ["bot"])
 
 
 async def test_a_flood_makes_one_entry_a_minute_for_each_way(tmp_path: Path) -> None:
     """As over HTTP: the first at once, the others together; what is left is told at the end."""
-    async with open_shop(tmp_path) as house:
-        stock(house)
-        await propose(house)
+    async with open_shop(tmp_path) as opened:
+        stock(opened)
+        await propose(opened)
         for _ in range(5):
-            await refusal(house, WRONG)
-            await refusal(house, WRONG, via="bot")
-        assert [entry["via"] for entry in told(house)] == ["sdk", "bot"]
-        house.clock.advance(seconds=timedelta(minutes=1).total_seconds())
-        await refusal(house, WRONG)
-        assert told(house)[-1]["counts"] == {"unauthenticated": 5}
-    assert [(entry["via"], entry["counts"]) for entry in told(house)[3:]] == [
+            await refusal(opened, WRONG)
+            await refusal(opened, WRONG, via="bot")
+        assert [entry["via"] for entry in told(opened)] == ["sdk", "bot"]
+        opened.clock.advance(seconds=timedelta(minutes=1).total_seconds())
+        await refusal(opened, WRONG)
+        assert told(opened)[-1]["counts"] == {"unauthenticated": 5}
+    assert [(entry["via"], entry["counts"]) for entry in told(opened)[3:]] == [
         ("bot", {"unauthenticated": 4})
     ]
 
 
 async def test_a_token_that_opens_leaves_no_such_entry(tmp_path: Path) -> None:
     """Only refusals are counted."""
-    async with open_shop(tmp_path) as house:
-        _, secret = await house.sayso.tokens.create(
+    async with open_shop(tmp_path) as opened:
+        _, secret = await opened.sayso.tokens.create(
             MAIN, "service", "bot", SERVICE_SCOPES, days=1, by=OPERATOR
         )
-        assert (await house.sayso.token_of(secret)).holder == "bot"
-        assert told(house) == []
+        assert (await opened.sayso.token_of(secret)).holder == "bot"
+        assert told(opened) == []

@@ -10,8 +10,8 @@ import asyncio
 import sys
 from pathlib import Path
 
-from support.house import POLICY, STORE_URLS, open_shop
 from support.shop import Books, Shop
+from support.shop_workspace import POLICY, STORE_URLS, open_shop
 
 from sayso.actions.model.snapshot import Call
 from sayso.ids import SystemClock
@@ -56,9 +56,11 @@ async def work(folder: Path, url: str) -> None:
     """Propose for each line of the input."""
     STORE_URLS.append(url)
     loop = asyncio.get_running_loop()
-    async with open_shop(folder, shop=stocked(folder), clock=SystemClock(), policy=OFTEN) as house:
+    async with open_shop(
+        folder, shop=stocked(folder), clock=SystemClock(), policy=OFTEN
+    ) as workspace:
         while line := await loop.run_in_executor(None, sys.stdin.readline):
-            told = await refund(house.sayso, line.strip())
+            told = await refund(workspace.sayso, line.strip())
             sys.stdout.write(f"{told}\n")
             sys.stdout.flush()
 

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 from actions.desk import propose, stock
-from support.house import STORE_URLS, ShopHouse, open_shop
+from support.shop_workspace import STORE_URLS, ShopWorkspace, open_shop
 from support.time_stamp_authority import FakeAuthority, TsaServer
 from surfaces.cli.line import Line
 
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind
 from sayso.audit.publishing.publisher import Publisher
-from sayso.audit.publishing.timestamp_target import TimestampPlace
+from sayso.audit.publishing.timestamp_target import TimestampTarget
 from sayso.audit.signed_note.authorities import TimeAuthorities
 from sayso.audit.signed_note.timestamps import read_stamps
 from sayso.audit.verifier.checks import Trust
@@ -41,7 +41,7 @@ def rows_on_postgres(postgres_url: str) -> Generator[None]:
 class Lived:
     """A shop in which something has happened."""
 
-    house: ShopHouse
+    workspace: ShopWorkspace
     url: str
     folder: Path
 
@@ -49,10 +49,10 @@ class Lived:
 @pytest.fixture
 async def lived(tmp_path: Path, postgres_url: str) -> AsyncGenerator[Lived]:
     """One refund that ran."""
-    async with open_shop(tmp_path) as house:
-        stock(house)
-        await propose(house, 2000)
-        yield Lived(house=house, url=postgres_url, folder=tmp_path)
+    async with open_shop(tmp_path) as workspace:
+        stock(workspace)
+        await propose(workspace, 2000)
+        yield Lived(workspace=workspace, url=postgres_url, folder=tmp_path)
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def auditor_url(postgres_url: str) -> Generator[str]:
 
 async def test_words_proofs_and_exports_are_as_on_sqlite(lived: Lived) -> None:
     """The index is a file of the reader; the server needs no extension."""
-    audit = lived.house.sayso.audit
+    audit = lived.workspace.sayso.audit
     found = await audit.query("rule:small outcome:succeeded engine", verified=True)
     assert [entry.kind for entry in found] == ["action.succeeded"]
     assert (found[0].proof or "").startswith("c2sp.org/tlog-proof@v1\n")
@@ -86,7 +86,7 @@ async def test_an_auditors_login_verifies_without_the_workspace(
     lived: Lived, auditor_url: str
 ) -> None:
     """SELECT on the log and the state is all it takes; a changed row is found."""
-    trust = Trust.parse([lived.house.sayso.audit.vkey()])
+    trust = Trust.parse([lived.workspace.sayso.audit.vkey()])
     found = verify_postgres(auditor_url, trust=trust, deep=True)
     assert found.verdict is Verdict.VERIFIED, found.all_findings
     assert found.logs[0].pinned
@@ -103,11 +103,11 @@ async def test_an_auditors_login_sees_since_when_a_head_existed(
     lived: Lived, auditor_url: str
 ) -> None:
     """The tokens are among what an auditor may read, and leave as files."""
-    sayso, authority = lived.house.sayso, FakeAuthority()
+    sayso, authority = lived.workspace.sayso, FakeAuthority()
     roots = TimeAuthorities.parse(authority.roots_pem)
     with TsaServer(answer=authority.answer) as server:
-        places = [TimestampPlace("tsa", server.url, roots)]
-        publisher = Publisher(sayso.house.store, places, FakeClock())
+        places = [TimestampTarget("tsa", server.url, roots)]
+        publisher = Publisher(sayso.container.store, places, FakeClock())
         assert [state.problem for state in await publisher.publish_now()] == [""]
         await publisher.close()
     trust = Trust.parse([sayso.audit.vkey()], authorities=roots)
@@ -122,14 +122,14 @@ async def test_an_auditors_login_sees_since_when_a_head_existed(
 @pytest.mark.promise("audit:rebuilt")
 async def test_no_row_hides_behind_another_one_of_the_same_index(lived: Lived) -> None:
     """The database's owner can drop the index that forbids it; the verifier reads page by page."""
-    house = lived.house.sayso.house
+    workspace = lived.workspace.sayso.container
     entry = Entry(kind=EntryKind.AUDIT_QUERIED, actor=Actor(kind=ActorKind.SERVICE, id="sdk"))
 
     def many(tx: Transaction) -> None:
         for _ in range(1000):
-            house.log.append(tx, house.tenant, entry)
+            workspace.log.append(tx, workspace.tenant, entry)
 
-    await house.store.write(many)
+    await workspace.store.write(many)
     assert verify_postgres(lived.url, trust=Trust(), deep=True).verdict is Verdict.VERIFIED
     with connect_plainly(lived.url) as owner:
         owner.execute("set search_path to sayso; set app.tenant = '*'")
@@ -152,7 +152,7 @@ async def test_rows_of_a_tenant_without_a_log_are_found(lived: Lived) -> None:
         owner.execute("alter table action disable trigger all")
         owner.execute("update action set tenant = 'ghost'")
     found = verify_postgres(lived.url, trust=Trust())
-    assert [log.tenant for log in found.logs] == ["ghost", lived.house.sayso.house.tenant]
+    assert [log.tenant for log in found.logs] == ["ghost", lived.workspace.sayso.container.tenant]
     assert Check.STATE_ENTRY in {one.check for one in found.logs[0].findings}
 
 
@@ -164,7 +164,7 @@ async def test_the_command_line_takes_the_url_or_its_name(
 ) -> None:
     """`env:NAME` keeps a password out of the list of processes."""
     line = Line(capsys)
-    ran = line("audit", "verify", auditor_url, "--vkey", lived.house.sayso.audit.vkey())
+    ran = line("audit", "verify", auditor_url, "--vkey", lived.workspace.sayso.audit.vkey())
     assert ran.status == 0, ran.out + ran.err
     assert ran.out.startswith("verified: PostgreSQL")
     assert "reader" not in ran.out

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 from actions.desk import usd
-from support.house import make_shop_workspace
 from support.postgres import FAST
 from support.postgres_server import PostgresServer, find_postgres
 from support.shop import Shop
+from support.shop_workspace import make_shop_workspace
 
 from sayso.actions.engine.engine import Boundary
 from sayso.errors import ConfigError, OutcomeUnknownError, RetryableError
@@ -153,7 +153,7 @@ async def test_an_action_under_way_is_settled_at_the_new_server(
             view = (await sayso.actions())[0]
         for _ in range(3):
             clock.advance(minutes=2)
-            await sayso.house.engine.advance(sayso.house.tenant, view.id)
+            await sayso.container.engine.advance(sayso.container.tenant, view.id)
         view = await sayso.action(view.id)
         assert view.status == "succeeded"
         assert len(shop.books.payouts) == 1

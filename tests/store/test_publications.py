@@ -13,11 +13,11 @@ from support.time_stamp_authority import FakeAuthority, TsaServer
 from sayso.audit.log import AuditLog
 from sayso.audit.log_of_logs import LOGS
 from sayso.audit.publishing.base import Place
-from sayso.audit.publishing.directory import DirectoryPlace
+from sayso.audit.publishing.directory import DirectoryTarget
 from sayso.audit.publishing.log_of_logs_target import LogOfLogs
 from sayso.audit.publishing.publisher import Publisher
 from sayso.audit.publishing.reading import prove_consistency, read_pair
-from sayso.audit.publishing.timestamp_target import TimestampPlace
+from sayso.audit.publishing.timestamp_target import TimestampTarget
 from sayso.audit.signed_note.authorities import TimeAuthorities
 from sayso.audit.signing.rotate import rotate_key
 from sayso.audit.verifier.checks import Trust
@@ -47,7 +47,7 @@ async def grow(store: Store, log: AuditLog, tenant: Tenant, count: int) -> None:
 async def test_heads_are_published_and_proven(store: Store, tmp_path: Path) -> None:
     """Rows of places, the log of logs, and a proof from what was published last."""
     log = make_log()
-    places: list[Place] = [LogOfLogs(store, log), DirectoryPlace("share", tmp_path)]
+    places: list[Place] = [LogOfLogs(store, log), DirectoryTarget("share", tmp_path)]
     publisher = Publisher(store, places, FakeClock())
     for _ in range(2):
         await grow(store, log, ONE, 3)
@@ -120,7 +120,7 @@ async def test_the_verifier_reads_time_stamps(store: Store) -> None:
     log, authority = make_log(), FakeAuthority()
     roots = TimeAuthorities.parse(authority.roots_pem)
     with TsaServer(answer=authority.answer) as server:
-        publisher = Publisher(store, [TimestampPlace("tsa", server.url, roots)], FakeClock())
+        publisher = Publisher(store, [TimestampTarget("tsa", server.url, roots)], FakeClock())
         for tenant in (ONE, TWO, ONE):
             await grow(store, log, tenant, 3)
             assert {state.problem for state in await publisher.publish_now()} == {""}

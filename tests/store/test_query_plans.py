@@ -24,7 +24,7 @@ WALKS = {
 TEXTS = (
     "tenant",
     "id",
-    "held_by",
+    "blocked_by",
     "subject_id",
     "name",
     "currency",

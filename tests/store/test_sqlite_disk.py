@@ -88,7 +88,7 @@ def test_a_missing_database_is_told_with_what_makes_it(tmp_path: Path) -> None:
     [
         ("nowhere/sayso.db", Code.STORE_UNAVAILABLE, "is no folder"),
         ("file/sayso.db", Code.STORE_UNAVAILABLE, "is no folder"),
-        ("folder", Code.NOT_A_STORE, "is a folder"),
+        ("folder", Code.NOT_A_DATABASE, "is a folder"),
     ],
 )
 def test_a_path_that_leads_nowhere_is_told(
@@ -110,7 +110,7 @@ async def test_an_empty_file_is_told_as_such(tmp_path: Path) -> None:
     path.touch()
     with pytest.raises(ConfigError) as caught:
         SqliteStore(path)
-    assert caught.value.code is Code.NOT_A_STORE
+    assert caught.value.code is Code.NOT_A_DATABASE
     assert "is an empty file" in caught.value.message
     assert "sayso migrate" in caught.value.next_step
     store = SqliteStore(path, create=True)

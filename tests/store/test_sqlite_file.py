@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
-from support.house import open_shop
+from support.shop_workspace import open_shop
 
 from sayso.audit.verifier.verification import Verdict
 from sayso.audit.verify import verify
@@ -53,14 +53,14 @@ def make_file(path: Path) -> Path:
 
 async def refund_in(folder: Path) -> Path:
     """A database with one action that waits for a manager."""
-    async with open_shop(folder) as house:
-        house.shop.books.add("o1", "cus_1", Money(100_000, "USD"))
-        await house.sayso.propose(
+    async with open_shop(folder) as opened:
+        opened.shop.books.add("o1", "cus_1", Money(100_000, "USD"))
+        await opened.sayso.propose(
             "shop.refund",
             {"order": "o1", "amount": {"amount_minor": 12900, "currency": "USD"}},
             subject="cus_1",
         )
-        return house.workspace.store_path
+        return opened.workspace.store_path
 
 
 GUARDED = {
@@ -171,10 +171,10 @@ def refusal(path: Path, *, create: bool = False) -> ConfigError:
 def test_a_file_that_is_no_database_is_refused(
     tmp_path: Path, content: bytes, create: bool
 ) -> None:
-    """`not_a_store`, and the file stays as it is (errors.md)."""
+    """`not_a_database`, and the file stays as it is (errors.md)."""
     path = tmp_path / "sayso.db"
     path.write_bytes(content)
-    assert refusal(path, create=create).code is Code.NOT_A_STORE
+    assert refusal(path, create=create).code is Code.NOT_A_DATABASE
     assert path.read_bytes() == content
 
 
@@ -190,13 +190,13 @@ def test_a_file_that_is_not_there_is_not_made_by_looking(tmp_path: Path) -> None
 def test_another_programs_database_is_refused_and_left_alone(
     tmp_path: Path, version: int, create: bool
 ) -> None:
-    """`not_a_store`, whatever version it says it has; not one byte of it changes (errors.md)."""
+    """`not_a_database`, whatever version it says it has; not one byte of it changes (errors.md)."""
     path = tmp_path / "sayso.db"
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("create table theirs (x)")
         connection.execute(f"pragma user_version = {version}")
     before = path.read_bytes()
-    assert refusal(path, create=create).code is Code.NOT_A_STORE
+    assert refusal(path, create=create).code is Code.NOT_A_DATABASE
     assert path.read_bytes() == before
 
 

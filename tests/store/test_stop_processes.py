@@ -12,7 +12,7 @@ import orjson
 import pytest
 from actions.desk import MAIN, usd
 from store.stop_worker import OFTEN, stocked
-from support.house import ShopHouse, open_shop
+from support.shop_workspace import ShopWorkspace, open_shop
 
 from sayso.actions.controls.kill_switch import Resumption
 from sayso.ids import SystemClock
@@ -25,7 +25,7 @@ TESTS = WORKER.parents[1]
 
 
 @pytest.fixture
-async def house(store_url: str, tmp_path: Path) -> AsyncGenerator[ShopHouse]:
+async def workspace(store_url: str, tmp_path: Path) -> AsyncGenerator[ShopWorkspace]:
     """This process's own view of the workspace."""
     async with open_shop(
         tmp_path, shop=stocked(tmp_path), clock=SystemClock(), policy=OFTEN
@@ -71,68 +71,68 @@ def calls(folder: Path) -> list[str]:
     return (folder / "calls").read_text().split() if (folder / "calls").exists() else []
 
 
-async def resume(house: ShopHouse, stopped: StopView) -> None:
+async def resume(workspace: ShopWorkspace, stopped: StopView) -> None:
     """Two people, one after the other."""
     for person in ("maria", "noor"):
-        await house.sayso.resume_as(
+        await workspace.sayso.resume_as(
             Resumption(tenant=MAIN, stop_id=stopped.id, person=person, via="test", key=person)
         )
 
 
 @pytest.mark.promise("stop:holds")
 async def test_once_a_stop_is_committed_no_other_process_calls(
-    house: ShopHouse, store_url: str, tmp_path: Path
+    workspace: ShopWorkspace, store_url: str, tmp_path: Path
 ) -> None:
     """SE-11: no intent follows the stop in the log, and no call follows it at the provider."""
     with worker(tmp_path, store_url) as other:
         assert [other.propose(f"a{number}")[1] for number in range(3)] == ["done"] * 3
-        stopped = await house.sayso.stop(reason="INC-7")
+        stopped = await workspace.sayso.stop(reason="INC-7")
         before = calls(tmp_path)
         assert len(before) == 3
         assert [other.propose(f"b{number}")[1] for number in range(3)] == ["held"] * 3
         assert calls(tmp_path) == before
-        log = await house.sayso.house.store.read(
+        log = await workspace.sayso.container.store.read(
             lambda reader: reader.all("log.bodies", tenant=MAIN, from_seq=0, limit=1000)
         )
         kinds = [orjson.loads(text(row, "body"))["kind"] for row in log]
         assert kinds.count("action.intent") == 3
         assert "action.intent" not in kinds[kinds.index("stop.engaged") :]
-        await resume(house, stopped)
-        held = [action.id for action in await house.sayso.actions(status="approved")]
+        await resume(workspace, stopped)
+        held = [action.id for action in await workspace.sayso.actions(status="approved")]
         assert len(held) == 3
         for action_id in held:
-            await house.sayso.house.engine.advance(MAIN, action_id)
+            await workspace.sayso.container.engine.advance(MAIN, action_id)
     assert sorted(calls(tmp_path)) == sorted(set(before) | set(held))
-    assert (await house.sayso.actions(status="approved")) == []
+    assert (await workspace.sayso.actions(status="approved")) == []
 
 
 @pytest.mark.promise("stop:crash")
 async def test_a_worker_killed_between_hold_and_resume_loses_nothing(
-    house: ShopHouse, store_url: str, tmp_path: Path
+    workspace: ShopWorkspace, store_url: str, tmp_path: Path
 ) -> None:
     """kill -9 after the hold: the row waits, the resume makes it due, and there is one effect."""
-    stopped = await house.sayso.stop(reason="INC-7")
+    stopped = await workspace.sayso.stop(reason="INC-7")
     with worker(tmp_path, store_url) as other:
         action_id, what = other.propose("k")
         assert what == "held"
         other.process.kill()
         other.process.wait()
-    assert (await house.sayso.action(action_id)).held is not None
-    await resume(house, stopped)
-    await house.sayso.house.engine.advance(MAIN, action_id)
-    assert (await house.sayso.action(action_id)).status == "succeeded"
+    assert (await workspace.sayso.action(action_id)).held is not None
+    await resume(workspace, stopped)
+    await workspace.sayso.container.engine.advance(MAIN, action_id)
+    assert (await workspace.sayso.action(action_id)).status == "succeeded"
     assert calls(tmp_path) == [action_id]
-    assert house.sayso.audit.verify().verdict == "verified"
+    assert workspace.sayso.audit.verify().verdict == "verified"
 
 
-async def test_one_statement_puts_everything_back(house: ShopHouse) -> None:
+async def test_one_statement_puts_everything_back(workspace: ShopWorkspace) -> None:
     """Row security lets a release of every tenant reach the rows of each, and of none besides."""
-    stopped = await house.sayso.stop("all")
+    stopped = await workspace.sayso.stop("all")
     args: dict[str, JsonValue] = {"order": "o1", "amount": usd(100)}
     for tenant in ("main", "other"):
-        await house.sayso.propose("shop.refund", args, subject="cus_1", tenant=tenant)
-    assert [one.held for one in await house.sayso.stops()] == [1]
-    assert [one.held for one in await house.sayso.stops(tenant="other")] == [1]
-    await resume(house, stopped)
+        await workspace.sayso.propose("shop.refund", args, subject="cus_1", tenant=tenant)
+    assert [one.held for one in await workspace.sayso.stops()] == [1]
+    assert [one.held for one in await workspace.sayso.stops(tenant="other")] == [1]
+    await resume(workspace, stopped)
     for tenant in ("main", "other"):
-        assert [one.held for one in await house.sayso.actions(tenant=tenant)] == [None]
+        assert [one.held for one in await workspace.sayso.actions(tenant=tenant)] == [None]

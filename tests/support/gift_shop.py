@@ -87,7 +87,7 @@ class GiftShop(Shop):
         if gift is None or gift.customer != subject.id:
             raise RefusedError(Code.UNKNOWN_OBJECT, f"there is no gift `{args.gift}`")
         if gift.taken_by is not None:
-            raise RefusedError(Code.NOTHING_LEFT, "it was taken back already")
+            raise RefusedError(Code.NOTHING_REFUNDABLE, "it was taken back already")
         return self._resolved(subject, gift.amount, {"gift": gift.id}, gift.id)
 
     def _resolved(self, subject: Subject, amount: Money, args: JsonObject, gift: str) -> Resolved:

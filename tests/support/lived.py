@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from actions.desk import MAIN, decide, propose, run_due, say, shown, stock, usd
 from agent.test_run import Scripted, plan, refund
-from support.house import ShopHouse
 from support.shop import ShopFault
+from support.shop_workspace import ShopWorkspace
 
 from sayso.actions.approvals.decision import Choice
 from sayso.actions.controls.kill_switch import Resumption
@@ -20,43 +20,43 @@ def planner() -> Scripted:
     return Scripted(plan(refund(1100)), plan(refund(1100)))
 
 
-async def live(house: ShopHouse) -> None:
+async def live(workspace: ShopWorkspace) -> None:
     """Done, asked, lowered, refused, lost, stopped, planned and erased; the shop is at rest."""
-    stock(house, *(f"o{number}" for number in range(1, 8)))
-    stock(house, "o9", customer="cus_9")
-    stock(house, "o8", customer="cus_8")
-    await propose(house, 2000, requester=BOT)
+    stock(workspace, *(f"o{number}" for number in range(1, 8)))
+    stock(workspace, "o9", customer="cus_9")
+    stock(workspace, "o8", customer="cus_8")
+    await propose(workspace, 2000, requester=BOT)
     orders = ("o2", "o3", "o4", "o5")
-    yes, less, no, two = [await propose(house, order=order) for order in orders]
-    await decide(house, say(await shown(house, yes)))
+    yes, less, no, two = [await propose(workspace, order=order) for order in orders]
+    await decide(workspace, say(await shown(workspace, yes)))
     lowered = {"amount": usd(9000)}
-    await decide(house, say(await shown(house, less), "maria", Choice.EDIT, args=lowered))
-    await decide(house, say(await shown(house, no), choice=Choice.REJECT))
+    await decide(workspace, say(await shown(workspace, less), "maria", Choice.EDIT, args=lowered))
+    await decide(workspace, say(await shown(workspace, no), choice=Choice.REJECT))
     assert two.status == "pending_approval"
-    house.shop.faults.append(ShopFault.LOST_AFTER)
-    await propose(house, 100, order="o6")
-    house.clock.advance(minutes=2)
-    await run_due(house)
-    both = await propose(house, 60_000, order="o7")
-    await decide(house, say(await shown(house, both), "maria"))
-    await decide(house, say(await shown(house, both), "finn"))
-    await _stop_and_resume(house)
+    workspace.shop.faults.append(ShopFault.LOST_AFTER)
+    await propose(workspace, 100, order="o6")
+    workspace.clock.advance(minutes=2)
+    await run_due(workspace)
+    both = await propose(workspace, 60_000, order="o7")
+    await decide(workspace, say(await shown(workspace, both), "maria"))
+    await decide(workspace, say(await shown(workspace, both), "finn"))
+    await _stop_and_resume(workspace)
     for customer in ("cus_9", "cus_8"):
-        await house.sayso.ask(customer, "please give me back $11.00 of my order")
-    house.clock.advance(minutes=3)  # the lease of its request is over
-    await _erase(house, "cus_8")
-    await house.sayso.stop("action", "shop.refund", reason="till Monday", by=BOT)
+        await workspace.sayso.ask(customer, "please give me back $11.00 of my order")
+    workspace.clock.advance(minutes=3)  # the lease of its request is over
+    await _erase(workspace, "cus_8")
+    await workspace.sayso.stop("action", "shop.refund", reason="till Monday", by=BOT)
 
 
-async def _stop_and_resume(house: ShopHouse) -> None:
-    stop = await house.sayso.stop("customer", "cus_9", reason="looks odd", by=BOT)
+async def _stop_and_resume(workspace: ShopWorkspace) -> None:
+    stop = await workspace.sayso.stop("customer", "cus_9", reason="looks odd", by=BOT)
     for person in ("maria", "noor"):
         word = Resumption(tenant=MAIN, stop_id=stop.id, person=person, via="test", key=person)
-        await house.sayso.resume_as(word)
+        await workspace.sayso.resume_as(word)
 
 
-async def _erase(house: ShopHouse, customer: str) -> None:
+async def _erase(workspace: ShopWorkspace, customer: str) -> None:
     order = ErasureOrder(
         tenant=MAIN, subject_id=customer, reason="asked", by=BOT, via="test", key="erase"
     )
-    await house.sayso.house.eraser.erase(order)
+    await workspace.sayso.container.eraser.erase(order)

@@ -127,7 +127,7 @@ class Shop:
             raise RefusedError(Code.NOT_OWNER, "that order is of another customer")
         left = order.paid.amount_minor - order.refunded_minor
         if left <= 0:
-            raise RefusedError(Code.NOTHING_LEFT, "nothing is left to refund")
+            raise RefusedError(Code.NOTHING_REFUNDABLE, "nothing is left to refund")
         amount = args.amount or Money(left, order.paid.currency)
         if amount.currency != order.paid.currency:
             raise RefusedError(Code.CURRENCY_MISMATCH, f"the order is in {order.paid.currency}")

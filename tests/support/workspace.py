@@ -7,7 +7,7 @@ managers), finn (finance) and idle (a support manager who is not active any more
 
 Open it with `Sayso(make_workspace(…))`, or with `Sayso.open(folder, environment=ENVIRONMENT)`.
 `policy` replaces the default policy, `more` is appended to the sayso.toml. For a provider in memory
-see `support.house.open_shop`.
+see `support.shop_workspace.open_shop`.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from support.house import make_shop_workspace
+from support.shop_workspace import make_shop_workspace
 from tau.connector import Retail
 from tau.shop import RetailShop
 
@@ -139,8 +139,8 @@ async def open_desk(folder: Path) -> AsyncGenerator[Desk]:
     async with Sayso(workspace, connectors=[Retail(shop)]) as sayso:
         scopes = frozenset({Scope.DECIDE, Scope.READ})
         by = Actor(kind=ActorKind.SERVICE, id="test")
-        house = sayso.house
-        _, token = await sayso.tokens.create(house.tenant, "person", "desk", scopes, days=1, by=by)
+        opened = sayso.container
+        _, token = await sayso.tokens.create(opened.tenant, "person", "desk", scopes, days=1, by=by)
         yield Desk(sayso=sayso, shop=shop, token=token)
         assert sayso.audit.verify(deep=True).exit_status == 0
 
@@ -221,7 +221,7 @@ async def test_a_planner_is_shown_nothing_of_others(tmp_path: Path) -> None:
     async with open_desk(tmp_path) as desk:
         for case in _of("foreign_read"):
             subject = Subject(id=case["session"], assurance=Assurance.SIGNED_IN)
-            records = await desk.sayso.house.connectors.list_records(subject)
+            records = await desk.sayso.container.connectors.list_records(subject)
             wanted = set(case["action"]["arguments"].values())
             assert records, case["id"]
             assert not wanted & {record.id for record in records}, case["id"]

@@ -32,18 +32,17 @@ from sayso.actions.approvals.repository import (
     votes_of,
 )
 from sayso.actions.approvals.solution import LEFT_OUT, Answer, Solution, SolutionStep, solution_of
-from sayso.actions.approvals.transitions import Moves
+from sayso.actions.approvals.transitions import Transitions
 from sayso.actions.engine.late_effects import DeniedCalls
 from sayso.actions.model.action_row import ActionRow, get_action
 from sayso.actions.model.digest import storable
 from sayso.actions.model.ledger import Ledger, entry_of
-from sayso.actions.model.ports import Directory, Person, Reach
+from sayso.actions.model.ports import ActionRegistry, Directory, Person
 from sayso.actions.model.resolve import read_target
 from sayso.actions.model.snapshot import Resolved, difference
 from sayso.actions.model.status import Status
 from sayso.actions.policy.base import Approver, Outcome
-from sayso.actions.policy.evaluator import Judge, Judged, judged_data
-from sayso.actions.policy.quorum import are_enough
+from sayso.actions.policy.evaluator import Evaluator, Judged, judged_data
 from sayso.audit.entry import MAX_INT, Actor, ActorKind, Entry, EntryKind, Json
 from sayso.audit.personal import Personal
 from sayso.errors import Code, RefusedError
@@ -88,8 +87,8 @@ class Approvals:
         *,
         store: Store,
         ledger: Ledger,
-        reach: Reach,
-        judge: Judge,
+        registry: ActionRegistry,
+        judge: Evaluator,
         directory: Directory,
         personal: Personal,
         clock: Clock,
@@ -98,7 +97,7 @@ class Approvals:
     ) -> None:
         self._store = store
         self._ledger = ledger
-        self._reach = reach
+        self._registry = registry
         self._judge = judge
         self._directory = directory
         self._personal = personal
@@ -107,8 +106,8 @@ class Approvals:
         self._telemetry = telemetry
         self._denied = DeniedCalls(
             store=store,
-            reach=reach,
-            moves=Moves(ledger=ledger, personal=personal, clock=clock),
+            registry=registry,
+            transitions=Transitions(ledger=ledger, personal=personal, clock=clock),
             telemetry=telemetry,
             timeout_s=_LOOK_UP_S,
         )
@@ -204,9 +203,7 @@ class Approvals:
 
     async def _answer(self, answer: Answer) -> list[Decided]:
         check_reason(_about(answer, answer.approval_id))
-        solution = await self._store.read(
-            lambda reader: self._answered(reader, answer), brief=True
-        )
+        solution = await self._store.read(lambda reader: self._answered(reader, answer), brief=True)
         said = _each(answer, solution)
         edits: dict[str, Edit] = {}
         for step, decision in said:
@@ -320,11 +317,7 @@ class Approvals:
         votes = _with_vote(votes, decision, approval, now)
         approvers = approvers_of(tx, votes, approval, self._directory)
         judgement = self._judge.permits(tx, row, approvers, now)
-        enough = judgement.outcome is Outcome.ALLOW and (
-            row.judgement is None
-            or not row.judgement.with_plan
-            or are_enough(row.judgement.roles, approvers)
-        )
+        enough = judgement.outcome is Outcome.ALLOW
         moved = replace(
             row,
             status=Status.APPROVED if enough else Status.PENDING_APPROVAL,
@@ -352,9 +345,7 @@ class Approvals:
         moved = replace(row, status=Status.REJECTED, error=error, due_at=None, updated_at=now)
         votes = [*votes_of(tx, approval), _own_vote(decision, approval, now)]
         kind = EntryKind.ACTION_REJECTED
-        return self._store_decision(
-            tx, decision, approval, row, moved, kind, None, votes, solution
-        )
+        return self._store_decision(tx, decision, approval, row, moved, kind, None, votes, solution)
 
     def _store_decision(
         self,
@@ -423,9 +414,9 @@ class Approvals:
         _, row, person = await self._store.read(
             lambda reader: check_decision(reader, self._directory, decision, now), brief=True
         )
-        args, wanted = lowered_args(self._reach.action(row.name), row, decision)
+        args, wanted = lowered_args(self._registry.action(row.name), row, decision)
         draft = replace(row, args=args, revision=row.revision + 1)
-        resolved = await read_target(self._reach, row.id, row.name, args, row.subject)
+        resolved = await read_target(self._registry, row.id, row.name, args, row.subject)
         # INVARIANT: the editor's yes covers what the card showed, except for the lower amount.
         assert row.snapshot is not None
         changed = difference(row.snapshot.resolved, resolved, lowered=True)

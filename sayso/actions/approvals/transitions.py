@@ -20,7 +20,7 @@ from sayso.ids import Clock, to_micros
 from sayso.store.base import Transaction
 
 
-class Moves:
+class Transitions:
     """Moves actions as part of the caller's transaction."""
 
     def __init__(self, *, ledger: Ledger, personal: Personal, clock: Clock) -> None:

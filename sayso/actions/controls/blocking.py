@@ -16,7 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from sayso.actions.approvals.repository import ApprovalStatus, approval_of, show_again
-from sayso.actions.approvals.transitions import Moves
+from sayso.actions.approvals.transitions import Transitions
 from sayso.actions.model.action_row import ActionRow
 from sayso.actions.model.attempt import Try
 from sayso.actions.model.ledger import present_of, wake_others
@@ -40,7 +40,7 @@ class Obstacle:
 
     Attributes:
         id: of the stop, or of the action that has the object in its hands.
-        code: `stopped` or `unsettled`.
+        code: `stopped` or `object_locked`.
     """
 
     id: str
@@ -58,9 +58,9 @@ def obstacle_to(reader: Reader, row: ActionRow) -> Obstacle | None:
     return None if first is None else Obstacle(id=text(first, "id"), code=Code(text(first, "code")))
 
 
-def _place(row: Row) -> tuple[str, int, str]:
-    """Stops before actions (`stopped` < `unsettled`), the older ones first."""
-    return text(row, "code"), integer(row, "engaged_at"), text(row, "id")
+def _place(row: Row) -> tuple[bool, int, str]:
+    """Stops before actions, the older ones first."""
+    return text(row, "code") != Code.STOPPED, integer(row, "engaged_at"), text(row, "id")
 
 
 def _obstacle_params(row: ActionRow) -> dict[str, SqlValue]:
@@ -112,11 +112,11 @@ def stop_on(reader: Reader, row: ActionRow) -> Obstacle | None:
     return found if found is not None and found.code is Code.STOPPED else None
 
 
-class Holding:
+class Blocking:
     """Holds actions as part of the caller's transaction."""
 
-    def __init__(self, moves: Moves) -> None:
-        self._moves = moves
+    def __init__(self, transitions: Transitions) -> None:
+        self._transitions = transitions
 
     def hold(self, tx: Transaction, row: ActionRow, obstacle: Obstacle) -> ActionRow | None:
         """Take an approved action off the due index until the obstacle is gone.
@@ -124,7 +124,7 @@ class Holding:
         Returns:
             The held row; None when somebody else was faster.
         """
-        if obstacle.code is Code.UNSETTLED or obstacle.id == row.held_by:
+        if obstacle.code is Code.OBJECT_LOCKED or obstacle.id == row.blocked_by:
             # A wait of moments, or one that the log tells of already.
             return self._park(tx, row, obstacle)
         return self._move(tx, row, Status.APPROVED, EntryKind.ACTION_HELD, obstacle)
@@ -137,7 +137,7 @@ class Holding:
         An earlier call of the same intent may have had its effect, so such a one stays unknown,
         and is looked up again before anything else once it is put back.
         """
-        if obstacle.id == row.held_by:
+        if obstacle.id == row.blocked_by:
             # Put back early along with others; a move would take it for one that is over.
             return self._park(tx, row, obstacle)
         if which is Try.FIRST:
@@ -153,24 +153,24 @@ class Holding:
             tenant=row.tenant,
             id=row.id,
             last_seq=row.last_seq,
-            held_by=obstacle.id,
+            blocked_by=obstacle.id,
         )
-        wake_others(tx, row, present, obstacle.id, self._moves.now())
+        wake_others(tx, row, present, obstacle.id, self._transitions.now())
         self._show(tx, row)
-        return replace(row, due_at=None, held_by=obstacle.id)
+        return replace(row, due_at=None, blocked_by=obstacle.id)
 
     def _move(
         self, tx: Transaction, row: ActionRow, to: Status, kind: EntryKind, obstacle: Obstacle
     ) -> ActionRow | None:
-        now = self._moves.now()
+        now = self._transitions.now()
         error = row.error
         if to is Status.UNKNOWN and error is None:
             error = {"code": Code.OUTCOME_UNKNOWN.value, "message": "no answer came"}
         moved = replace(
-            row, status=to, due_at=None, held_by=obstacle.id, error=error, updated_at=now
+            row, status=to, due_at=None, blocked_by=obstacle.id, error=error, updated_at=now
         )
         data: dict[str, Json] = {"code": obstacle.code.value, "held_by": obstacle.id}
-        stored = self._moves.move(tx, row, moved, kind, data)
+        stored = self._transitions.move(tx, row, moved, kind, data)
         if stored is not None:
             self._show(tx, stored)
         return stored
@@ -179,4 +179,4 @@ class Holding:
         """Have the surfaces say on a decided card that its action waits."""
         approval = approval_of(tx, row)
         if approval is not None and approval.status is ApprovalStatus.APPROVED:
-            show_again(tx, row.tenant, approval.id, self._moves.now())
+            show_again(tx, row.tenant, approval.id, self._transitions.now())

@@ -14,7 +14,7 @@ from typing import cast
 import orjson
 
 from sayso.actions.approvals.repository import show_again
-from sayso.actions.approvals.transitions import Moves
+from sayso.actions.approvals.transitions import Transitions
 from sayso.actions.engine.outcomes import Endings
 from sayso.actions.model.action_row import (
     ActionRow,
@@ -99,7 +99,7 @@ class OpenActions:
     """Ends what is open of a customer, as part of the caller's transaction."""
 
     def __init__(self, *, ledger: Ledger, personal: Personal, clock: Clock) -> None:
-        self._endings = Endings(Moves(ledger=ledger, personal=personal, clock=clock))
+        self._endings = Endings(Transitions(ledger=ledger, personal=personal, clock=clock))
 
     def end(self, tx: Transaction, tenant: Tenant, subject_id: str) -> list[str]:
         """Refuse every open action; returns their ids.

@@ -24,7 +24,7 @@ MAX_RECEIPT_CHARS = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Resolution:
+class ManualSettlement:
     """What a person found out.
 
     Attributes:
@@ -43,7 +43,7 @@ class Resolution:
     receipt_id: str = ""
 
 
-class Resolutions:
+class ManualSettlements:
     """Takes resolutions in."""
 
     def __init__(
@@ -63,7 +63,7 @@ class Resolutions:
         self._clock = clock
         self._ids = ids
 
-    async def resolve(self, resolution: Resolution) -> ActionRow:
+    async def resolve(self, resolution: ManualSettlement) -> ActionRow:
         """Settle an `unknown` action for good.
 
         Raises:
@@ -81,7 +81,9 @@ class Resolutions:
             )
             raise
 
-    def _record_refusal(self, tx: Transaction, resolution: Resolution, error: RefusedError) -> None:
+    def _record_refusal(
+        self, tx: Transaction, resolution: ManualSettlement, error: RefusedError
+    ) -> None:
         found = tx.one("action.by_id", tenant=resolution.tenant, id=storable(resolution.action_id))
         if found is None:
             return
@@ -102,7 +104,7 @@ class Resolutions:
         )
         self._ledger.log.append(tx, row.tenant, entry)
 
-    def _settle(self, tx: Transaction, resolution: Resolution) -> ActionRow:
+    def _settle(self, tx: Transaction, resolution: ManualSettlement) -> ActionRow:
         row = get_action(tx, resolution.tenant, resolution.action_id)
         if row.status is not Status.UNKNOWN:
             raise RefusedError(
@@ -146,14 +148,14 @@ class Resolutions:
             )
 
 
-def _result(row: ActionRow, resolution: Resolution) -> ActionRow:
+def _result(row: ActionRow, resolution: ManualSettlement) -> ActionRow:
     if resolution.outcome == "failed":
         return replace(row, status=Status.FAILED)
     receipt = Receipt(id=resolution.receipt_id, status="seen by a person", amount=row.amount)
     return replace(row, status=Status.SUCCEEDED, receipt=receipt, error=None)
 
 
-def _check_evidence(resolution: Resolution) -> None:
+def _check_evidence(resolution: ManualSettlement) -> None:
     if not is_text(resolution.evidence + resolution.receipt_id + resolution.via):
         raise RefusedError(
             Code.INVALID_INPUT,

@@ -50,7 +50,7 @@ class Rate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rates:
+class RateLimits:
     """The rates of a workspace; none of them costs nothing.
 
     Attributes:

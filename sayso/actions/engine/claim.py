@@ -12,25 +12,24 @@ from sayso.actions.approvals.repository import (
     approval_of,
     votes_about,
 )
-from sayso.actions.approvals.transitions import Moves
+from sayso.actions.approvals.transitions import Transitions
 from sayso.actions.controls.blocking import (
-    Holding,
+    Blocking,
     ahead_of_obstacles,
     ahead_of_settled,
     obstacle_to,
     settled_since,
     stop_on,
 )
-from sayso.actions.controls.rate_limit import Rates
+from sayso.actions.controls.rate_limit import RateLimits
 from sayso.actions.engine.reconcile import SKEW_MICROS
 from sayso.actions.model.action_row import ActionRow
 from sayso.actions.model.attempt import Try
 from sayso.actions.model.digest import call_key
-from sayso.actions.model.ports import Directory, Reach
+from sayso.actions.model.ports import ActionRegistry, Directory
 from sayso.actions.model.status import Status
 from sayso.actions.policy.base import Approver, Outcome
-from sayso.actions.policy.evaluator import Judge
-from sayso.actions.policy.quorum import are_enough
+from sayso.actions.policy.evaluator import Evaluator
 from sayso.audit.entry import EntryKind, Json
 from sayso.store.base import Transaction
 
@@ -52,20 +51,20 @@ class Claims:
     def __init__(
         self,
         *,
-        moves: Moves,
-        judge: Judge,
-        reach: Reach,
+        transitions: Transitions,
+        judge: Evaluator,
+        registry: ActionRegistry,
         directory: Directory,
         lease_s: float,
-        rates: Rates,
+        rates: RateLimits,
     ) -> None:
-        self._moves = moves
+        self._transitions = transitions
         self._judge = judge
-        self._reach = reach
+        self._registry = registry
         self._directory = directory
         self._lease_s = lease_s
         self._rates = rates
-        self._holding = Holding(moves)
+        self._blocking = Blocking(transitions)
 
     def commit_intent(
         self, tx: Transaction, row: ActionRow, read_at: int, read_after: int = -1
@@ -77,23 +76,23 @@ class Claims:
             read_after: what was settled up to this index was settled before it was read last.
 
         Returns:
-            The row as claimed, or as held (`is_held`) while it must not be called; `ReadAgain`
+            The row as claimed, or as held (`is_blocked`) while it must not be called; `ReadAgain`
             when nothing was changed, and the provider has to be read first.
         """
         # INVARIANT: read in the transaction that commits the intent, so that no intent stands in
         # the log after a stop that it falls under.
-        now = self._moves.now()
+        now = self._transitions.now()
         self._ahead(tx, row, read_at, now)
         obstacle = obstacle_to(tx, row)
         if obstacle is not None:
-            return self._holding.hold(tx, row, obstacle)
+            return self._blocking.hold(tx, row, obstacle)
         settled = settled_since(tx, row, read_at)
         if settled > read_after:
             return ReadAgain(settled)
         approval = approval_of(tx, row)
         tampered = found_tampering(tx, row, approval)
         if tampered is not None:
-            return self._moves.end_tampered(tx, row, approval, tampered)
+            return self._transitions.end_tampered(tx, row, approval, tampered)
         if now < row.updated_at - SKEW_MICROS:
             # INVARIANT: deadlines and histories mean nothing before the moment they were set at.
             return "the clock is behind the time at which it was judged"
@@ -111,15 +110,13 @@ class Claims:
             approvers = approvers_of(tx, votes_about(tx, row), approval, self._directory)
             forged = forged_votes(tx, row, approvers)
             if forged is not None:
-                return self._moves.end_tampered(tx, row, approval, forged)
-            if row.judgement.with_plan and not are_enough(row.judgement.roles, approvers):
-                return "not enough of those who agreed still may"
+                return self._transitions.end_tampered(tx, row, approval, forged)
         judgement = self._judge.permits(tx, row, approvers, now)
         if judgement.outcome is not Outcome.ALLOW:
             return f"it is not allowed any more: {judgement.explain}"
         if self._rates.puts_off(tx, row, now):
             return None
-        action = self._reach.action(row.name)
+        action = self._registry.action(row.name)
         key = call_key(row.tenant, row.id, row.snapshot.digest)
         claimed = replace(
             row,
@@ -140,7 +137,7 @@ class Claims:
         }
         asked = approval if row.judgement.outcome is Outcome.ASK else None
         approval_id = asked.id if asked is not None else None
-        return self._moves.move(
+        return self._transitions.move(
             tx, row, claimed, EntryKind.ACTION_INTENT, data, approval=approval_id
         )
 
@@ -152,18 +149,18 @@ class Claims:
         ahead_of_checks(tx, row)
         if row.snapshot is not None:
             self._judge.ahead(tx, row, row.snapshot.resolved, now)
-        self._moves.ahead(tx, row)
+        self._transitions.ahead(tx, row)
 
     def claim_again(self, tx: Transaction, row: ActionRow) -> ActionRow | None:
         """Claim for a second call of the same intent, under the same key; or hold, as above."""
         stop = stop_on(tx, row)
         if stop is not None:
-            return self._holding.take_back(tx, row, stop, Try.AGAIN)
-        now = self._moves.now()
+            return self._blocking.take_back(tx, row, stop, Try.AGAIN)
+        now = self._transitions.now()
         approval = approval_of(tx, row)
         tampered = found_tampering(tx, row, approval)
         if tampered is not None:
-            return self._moves.end_tampered(tx, row, approval, tampered)
+            return self._transitions.end_tampered(tx, row, approval, tampered)
         if self._rates.puts_off(tx, row, now):
             return None
         # INVARIANT: `called_at` is the last moment of the newest call, from which absence needs
@@ -182,7 +179,7 @@ class Claims:
             "fence": claimed.fence,
             "again": True,
         }
-        return self._moves.move(tx, row, claimed, EntryKind.ACTION_INTENT, data)
+        return self._transitions.move(tx, row, claimed, EntryKind.ACTION_INTENT, data)
 
 
 def _key_until(row: ActionRow, key: str, retention_s: int | None, now: int) -> int | None:

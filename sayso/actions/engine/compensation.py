@@ -16,7 +16,7 @@ from sayso.actions.model.definition import Action
 from sayso.actions.model.digest import hash_of
 from sayso.actions.model.ledger import SYSTEM, Ledger, entry_of
 from sayso.actions.model.plan import OnFailure
-from sayso.actions.model.ports import Reach
+from sayso.actions.model.ports import ActionRegistry
 from sayso.actions.model.status import FINAL, Status
 from sayso.audit.entry import Entry, EntryKind, Json
 from sayso.audit.personal import Personal
@@ -41,7 +41,7 @@ def has_failed(step: ActionRow) -> bool:
     return step.undoes is None and step.status in FINAL and step.status not in _GOOD
 
 
-def takes_back(reader: Reader, reach: Definitions, row: ActionRow) -> bool:
+def takes_back(reader: Reader, registry: Definitions, row: ActionRow) -> bool:
     """Whether a row really takes back what its plan did, by what the ledger holds."""
     if row.undoes is None:
         return False
@@ -49,7 +49,7 @@ def takes_back(reader: Reader, reach: Definitions, row: ActionRow) -> bool:
     done = next((step for step in plan if step.id == row.undoes), None)
     if done is None or not any(map(has_failed, plan)) or done.status not in _GOOD:
         return False
-    wanted = _undo_args(reach, done)
+    wanted = _undo_args(registry, done)
     return wanted is not None and (row.name, dict(row.args)) == wanted
 
 
@@ -61,11 +61,11 @@ class Definitions(Protocol):
         ...
 
 
-class Undoing:
+class Compensation:
     """Follows plans whose steps stop or undo each other; see `Ledger`."""
 
-    def __init__(self, *, reach: Reach, personal: Personal, ids: IdSource) -> None:
-        self._reach = reach
+    def __init__(self, *, registry: ActionRegistry, personal: Personal, ids: IdSource) -> None:
+        self._registry = registry
         self._personal = personal
         self._ids = ids
 
@@ -99,7 +99,7 @@ class Undoing:
         kept: list[Json] = []
         before: str | None = None
         for step in done:
-            wanted = _undo_args(self._reach, step)
+            wanted = _undo_args(self._registry, step)
             if wanted is None:
                 kept.append(f"{step.id} {step.name}")
                 continue
@@ -189,10 +189,10 @@ class Undoing:
         return self._personal.pseudonym(tx, row.tenant, row.subject.id, row.updated_at)
 
 
-def _undo_args(reach: Definitions, done: ActionRow) -> tuple[str, dict[str, JsonValue]] | None:
+def _undo_args(registry: Definitions, done: ActionRow) -> tuple[str, dict[str, JsonValue]] | None:
     """The action that takes a step back, and its arguments; None when nothing does."""
     try:
-        undo = reach.action(done.name).undo
+        undo = registry.action(done.name).undo
     except RefusedError:  # it is not offered any more
         return None
     if undo is None or done.receipt is None or done.snapshot is None:

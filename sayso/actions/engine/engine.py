@@ -15,9 +15,9 @@ from typing import assert_never
 
 from sayso.actions.approvals.reminders import Reminders
 from sayso.actions.approvals.repository import approval_of
-from sayso.actions.approvals.transitions import Moves
-from sayso.actions.controls.blocking import Holding, Obstacle, stop_on
-from sayso.actions.controls.rate_limit import Rates
+from sayso.actions.approvals.transitions import Transitions
+from sayso.actions.controls.blocking import Blocking, Obstacle, stop_on
+from sayso.actions.controls.rate_limit import RateLimits
 from sayso.actions.engine.claim import Claims, ReadAgain
 from sayso.actions.engine.late_effects import DeniedCalls, check_not_done
 from sayso.actions.engine.lease import LeaseKeeper
@@ -44,11 +44,11 @@ from sayso.actions.model.plan_state import (
     stands_alone,
     waits_for,
 )
-from sayso.actions.model.ports import Directory, Reach
+from sayso.actions.model.ports import ActionRegistry, Directory
 from sayso.actions.model.resolve import MAX_BREAKS, read_target
 from sayso.actions.model.snapshot import Absence, Receipt, difference
 from sayso.actions.model.status import Status
-from sayso.actions.policy.evaluator import Judge, schema_hash
+from sayso.actions.policy.evaluator import Evaluator, schema_hash
 from sayso.audit.personal import Personal
 from sayso.errors import Code, OutcomeUnknownError, RefusedError, RetryableError, SaysoError
 from sayso.ids import Clock, Tenant, to_micros
@@ -96,42 +96,42 @@ class Engine:
         *,
         store: Store,
         ledger: Ledger,
-        reach: Reach,
-        judge: Judge,
+        registry: ActionRegistry,
+        judge: Evaluator,
         proposals: Proposals,
         directory: Directory,
         personal: Personal,
         clock: Clock,
         telemetry: Telemetry,
         settings: EngineSettings | None = None,
-        rates: Rates | None = None,
+        rates: RateLimits | None = None,
         reminders: Reminders | None = None,
         passing: Callable[[Boundary], None] = lambda boundary: None,
     ) -> None:
         self._store = store
-        self._reach = reach
+        self._registry = registry
         self._proposals = proposals
         self._clock = clock
         self._telemetry = telemetry
         self._settings = settings or EngineSettings()
         self._reminders = reminders
         self._passing = passing
-        moves = Moves(ledger=ledger, personal=personal, clock=clock)
+        transitions = Transitions(ledger=ledger, personal=personal, clock=clock)
         self._claims = Claims(
-            moves=moves,
+            transitions=transitions,
             judge=judge,
-            reach=reach,
+            registry=registry,
             directory=directory,
             lease_s=self._settings.lease_s,
-            rates=rates or Rates(),
+            rates=rates or RateLimits(),
         )
-        self._endings = Endings(moves)
-        self._settlements = Settlements(moves)
-        self._holding = Holding(moves)
+        self._endings = Endings(transitions)
+        self._settlements = Settlements(transitions)
+        self._blocking = Blocking(transitions)
         self._denied = DeniedCalls(
             store=store,
-            reach=reach,
-            moves=moves,
+            registry=registry,
+            transitions=transitions,
             telemetry=telemetry,
             timeout_s=self._settings.call_timeout_s,
         )
@@ -291,7 +291,7 @@ class Engine:
                 return await self._store.write(
                     lambda tx: self._settlements.reconcile(tx, row, found), brief=True
                 )
-            guarantee = self._reach.action(row.name).guarantee
+            guarantee = self._registry.action(row.name).guarantee
             unproven = not_proven(row, guarantee, found, to_micros(self._clock.now()))
         if not stands_alone(row):
             waiting = await self._store.read(lambda reader: waits_for(reader, row), brief=True)
@@ -308,7 +308,7 @@ class Engine:
             return await self._broke_off(row, error, unproven)
         if isinstance(claimed, str):
             return await self._make_stale(row, claimed, unproven)
-        if claimed is None or claimed.is_held:
+        if claimed is None or claimed.is_blocked:
             return claimed
         check_claimed(claimed)
         self._passing(Boundary.AFTER_INTENT)
@@ -339,14 +339,14 @@ class Engine:
         assert row.snapshot is not None
         age = to_micros(self._clock.now()) - row.snapshot.resolved_at
         # What it waited for while it was held may have changed the very object.
-        return row.held_by is None and 0 <= age < int(self._settings.fresh_s * 1e6)
+        return row.blocked_by is None and 0 <= age < int(self._settings.fresh_s * 1e6)
 
     def _other_program(self, row: ActionRow) -> str | None:
         """What is not the program any more that judged it, in words."""
         assert row.snapshot is not None
-        if self._reach.version_of(row.name) != row.snapshot.connector_version:
+        if self._registry.version_of(row.name) != row.snapshot.connector_version:
             return "the connector has another version"
-        action = self._reach.action(row.name)
+        action = self._registry.action(row.name)
         if schema_hash(action.args) != row.snapshot.schema_sha256:
             return "the action takes other arguments now"
         return None
@@ -357,7 +357,9 @@ class Engine:
         judged = row.snapshot.resolved
         with self._telemetry.span("sayso.resolve", row.traceparent, {"sayso.action": row.name}):
             try:
-                found = await read_target(self._reach, row.id, row.name, judged.args, row.subject)
+                found = await read_target(
+                    self._registry, row.id, row.name, judged.args, row.subject
+                )
             except RefusedError as error:
                 # INVARIANT: by its code only, since this goes into the log for good, and a
                 # provider's words may name the customer.
@@ -400,7 +402,7 @@ class Engine:
                 stop = await self._store.read(lambda reader: stop_on(reader, row), brief=True)
                 if stop is not None:
                     return await self._take_back(row, stop, which)
-            guarantee = self._reach.action(row.name).guarantee
+            guarantee = self._registry.action(row.name).guarantee
             keeper = LeaseKeeper(
                 self._store,
                 self._clock,
@@ -424,7 +426,7 @@ class Engine:
         INVARIANT: nothing ends as not done on the provider's word alone where a look-up can prove
         it. A call that is made again is looked up before; the last one is here.
         """
-        outcome = await outcome_of(self._reach, call_of(row), self._settings.call_timeout_s)
+        outcome = await outcome_of(self._registry, call_of(row), self._settings.call_timeout_s)
         is_last = which is Try.FIRST and row.attempts + 1 >= MAX_HARMLESS_CALLS
         if not isinstance(outcome, RetryableError) or not is_last:
             return outcome
@@ -432,7 +434,7 @@ class Engine:
         if isinstance(found, Receipt):
             return found
         now = to_micros(self._clock.now())
-        guarantee = self._reach.action(row.name).guarantee
+        guarantee = self._registry.action(row.name).guarantee
         unproven = not_proven(replace(row, called_at=now), guarantee, found, now)
         if unproven is None:
             return outcome
@@ -440,7 +442,7 @@ class Engine:
 
     async def _take_back(self, row: ActionRow, stop: Obstacle, which: Try) -> ActionRow | None:
         return await self._store.write(
-            lambda tx: self._holding.take_back(tx, row, stop, which), brief=True
+            lambda tx: self._blocking.take_back(tx, row, stop, which), brief=True
         )
 
     # ---- recover: a dead worker's action, or an unknown outcome ---------------------------------
@@ -450,7 +452,7 @@ class Engine:
         row = last_called(row)
         found: Receipt | Absence | SaysoError
         try:
-            guarantee = self._reach.action(row.name).guarantee
+            guarantee = self._registry.action(row.name).guarantee
             found = await self._denied.look_up(row)
         except RefusedError as error:
             # The workspace has no such action any more. Another worker's may still, or this one's
@@ -467,7 +469,7 @@ class Engine:
                 claimed = await self._store.write(
                     lambda tx: self._claims.claim_again(tx, row), brief=True
                 )
-                if claimed is None or claimed.is_held:
+                if claimed is None or claimed.is_blocked:
                     return claimed
                 check_claimed(claimed)
                 self._passing(Boundary.AFTER_INTENT)

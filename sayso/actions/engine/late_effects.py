@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import logging
 
-from sayso.actions.approvals.transitions import Moves
+from sayso.actions.approvals.transitions import Transitions
 from sayso.actions.engine.outcomes import Settlements
 from sayso.actions.engine.reconcile import not_proven
 from sayso.actions.model.action_row import ActionRow, get_action
 from sayso.actions.model.attempt import call_of, look_up
 from sayso.actions.model.ledger import next_look
-from sayso.actions.model.ports import Reach
+from sayso.actions.model.ports import ActionRegistry
 from sayso.actions.model.snapshot import Absence, Receipt
 from sayso.errors import Code, RefusedError, RetryableError, SaysoError
 from sayso.store.base import Store, Transaction
@@ -34,19 +34,25 @@ class DeniedCalls:
     """
 
     def __init__(
-        self, *, store: Store, reach: Reach, moves: Moves, telemetry: Telemetry, timeout_s: float
+        self,
+        *,
+        store: Store,
+        registry: ActionRegistry,
+        transitions: Transitions,
+        telemetry: Telemetry,
+        timeout_s: float,
     ) -> None:
         self._store = store
-        self._reach = reach
-        self._moves = moves
-        self._settlements = Settlements(moves)
+        self._registry = registry
+        self._transitions = transitions
+        self._settlements = Settlements(transitions)
         self._telemetry = telemetry
         self._timeout_s = timeout_s
 
     async def look_up(self, row: ActionRow) -> Receipt | Absence | SaysoError:
         """What the provider shows of the action's calls."""
         with self._telemetry.span("sayso.look_up", row.traceparent, {"sayso.action": row.name}):
-            return await look_up(self._reach, call_of(row), self._timeout_s)
+            return await look_up(self._registry, call_of(row), self._timeout_s)
 
     async def settle(self, row: ActionRow) -> ActionRow | None:
         """Write down the effect of a harmless call after all; None when none is to be found.
@@ -59,7 +65,7 @@ class DeniedCalls:
         if row.call_key is None:
             return None
         try:
-            guarantee = self._reach.action(row.name).guarantee
+            guarantee = self._registry.action(row.name).guarantee
         except RefusedError:
             return None  # no such action any more: nobody can ask, and the provider said no
         found = await self.look_up(row)
@@ -67,7 +73,7 @@ class DeniedCalls:
             return await self._store.write(
                 lambda tx: self._settlements.reconcile(tx, row, found), brief=True
             )
-        check_not_done(not_proven(row, guarantee, found, self._moves.now()))
+        check_not_done(not_proven(row, guarantee, found, self._transitions.now()))
         return None
 
     async def look_late(self, row: ActionRow) -> ActionRow | None:
@@ -86,7 +92,7 @@ class DeniedCalls:
                 self._telemetry.count_late(row.name)
             return done
         # Where nothing can be looked up, nothing will be.
-        at = None if found is Absence.CANNOT_TELL else next_look(row, self._moves.now())
+        at = None if found is Absence.CANNOT_TELL else next_look(row, self._transitions.now())
         await self._store.write(
             lambda tx: tx.run(
                 "action.due_again", tenant=row.tenant, id=row.id, last_seq=row.last_seq, due_at=at

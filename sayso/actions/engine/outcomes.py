@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from sayso.actions.approvals.integrity import found_tampering
 from sayso.actions.approvals.repository import ApprovalStatus, approval_of, close_approval
-from sayso.actions.approvals.transitions import Moves
+from sayso.actions.approvals.transitions import Transitions
 from sayso.actions.engine.reconcile import Wait, retry_delay_micros
 from sayso.actions.model.action_row import ActionRow
 from sayso.actions.model.attempt import Try, receipt_data
@@ -28,14 +28,14 @@ _MOST = 500
 class Settlements:
     """Settles calls as part of the caller's transaction."""
 
-    def __init__(self, moves: Moves) -> None:
-        self._moves = moves
+    def __init__(self, transitions: Transitions) -> None:
+        self._transitions = transitions
 
     def settle(
         self, tx: Transaction, row: ActionRow, outcome: Receipt | SaysoError, which: Try
     ) -> ActionRow | None:
         """Write the outcome; None when another worker took over and ours no longer counts."""
-        now = self._moves.now()
+        now = self._transitions.now()
         data: dict[str, Json]
         if isinstance(outcome, Receipt):
             moved = replace(
@@ -90,7 +90,7 @@ class Settlements:
         data: dict[str, Json],
     ) -> ActionRow | None:
         # NOTE: a beat may have failed whose lease is stored all the same, or the other way round.
-        return self._moves.move(tx, row, moved, kind, data, by_owner=True)
+        return self._transitions.move(tx, row, moved, kind, data, by_owner=True)
 
     def reconcile(self, tx: Transaction, row: ActionRow, receipt: Receipt) -> ActionRow | None:
         """The look-up found the effect, perhaps of what had ended without one.
@@ -102,7 +102,7 @@ class Settlements:
             raise IntegrityError(
                 Code.WRONG_STATE, "an action without an intent cannot have had its effect"
             )
-        now = self._moves.now()
+        now = self._transitions.now()
         moved = replace(
             row,
             status=Status.SUCCEEDED,
@@ -113,12 +113,14 @@ class Settlements:
         )
         data = receipt_data(receipt, row)
         if row.status is Status.PENDING_APPROVAL:  # there is nothing left to say yes or no to
-            return self._moves.move_superseding(tx, row, moved, EntryKind.ACTION_RECONCILED, data)
-        return self._moves.move(tx, row, moved, EntryKind.ACTION_RECONCILED, data)
+            return self._transitions.move_superseding(
+                tx, row, moved, EntryKind.ACTION_RECONCILED, data
+            )
+        return self._transitions.move(tx, row, moved, EntryKind.ACTION_RECONCILED, data)
 
     def stay_unknown(self, tx: Transaction, row: ActionRow, wait: Wait) -> ActionRow | None:
         """Nothing was learnt: look again at `due_at`, or leave it to a person when that is None."""
-        now = self._moves.now()
+        now = self._transitions.now()
         words = f"{wait.reason}: {wait.said}" if wait.said else wait.reason
         moved = replace(
             row,
@@ -129,14 +131,14 @@ class Settlements:
             updated_at=now,
         )
         data: dict[str, Json] = {"reason": wait.reason, "next_look_at": wait.due_at}
-        return self._moves.move(tx, row, moved, EntryKind.ACTION_UNKNOWN, data)
+        return self._transitions.move(tx, row, moved, EntryKind.ACTION_UNKNOWN, data)
 
 
 class Endings:
     """Ends actions as part of the caller's transaction."""
 
-    def __init__(self, moves: Moves) -> None:
-        self._moves = moves
+    def __init__(self, transitions: Transitions) -> None:
+        self._transitions = transitions
 
     @staticmethod
     def is_over(reader: Reader, row: ActionRow, now: int) -> bool:
@@ -170,29 +172,29 @@ class Endings:
             moved = replace(row, status=Status.EXPIRED, error=error, due_at=None, updated_at=now)
             kind, status = EntryKind.ACTION_EXPIRED, ApprovalStatus.EXPIRED
         data: dict[str, Json] = {"approval_status": status.value, "code": error["code"]}
-        stored = self._moves.move(tx, row, moved, kind, data, approval=approval.id)
+        stored = self._transitions.move(tx, row, moved, kind, data, approval=approval.id)
         if stored is not None:
             close_approval(tx, approval, status, stored)
         return stored
 
     def make_stale(self, tx: Transaction, row: ActionRow, reason: str) -> ActionRow | None:
         """What was judged is not what would run now, so it is judged again."""
-        now = self._moves.now()
+        now = self._transitions.now()
         approval = approval_of(tx, row)
         tampered = found_tampering(tx, row, approval)
         if tampered is not None:
-            return self._moves.end_tampered(tx, row, approval, tampered)
+            return self._transitions.end_tampered(tx, row, approval, tampered)
         error = {"code": Code.STALE_REVISION.value, "message": storable(reason, _MOST)}
         moved = replace(
             row, status=Status.STALE, error=error, attempts=0, due_at=now, updated_at=now
         )
         data: dict[str, Json] = {"reason": storable(reason, _MOST)}
-        return self._moves.move_superseding(tx, row, moved, EntryKind.ACTION_STALE, data)
+        return self._transitions.move_superseding(tx, row, moved, EntryKind.ACTION_STALE, data)
 
     def refuse(self, tx: Transaction, row: ActionRow, code: Code, message: str) -> ActionRow | None:
         """It will not be carried out, whatever was approved."""
-        now = self._moves.now()
+        now = self._transitions.now()
         error = {"code": code.value, "message": message}
         moved = replace(row, status=Status.REFUSED, error=error, due_at=None, updated_at=now)
         data: dict[str, Json] = {"code": code.value}
-        return self._moves.move_superseding(tx, row, moved, EntryKind.ACTION_REFUSED, data)
+        return self._transitions.move_superseding(tx, row, moved, EntryKind.ACTION_REFUSED, data)

@@ -30,11 +30,11 @@ from sayso.actions.model.ledger import SYSTEM, Ledger, entry_of
 from sayso.actions.model.plan import OnFailure, Step
 from sayso.actions.model.plan_parts import parts_of
 from sayso.actions.model.plan_state import dependency_error
-from sayso.actions.model.ports import Reach
+from sayso.actions.model.ports import ActionRegistry
 from sayso.actions.model.resolve import MAX_BREAKS, read_target
 from sayso.actions.model.snapshot import Resolved
 from sayso.actions.model.status import Status
-from sayso.actions.policy.evaluator import Judge, Judged, judged_data
+from sayso.actions.policy.evaluator import Evaluator, Judged, judged_data
 from sayso.audit.entry import Actor, Entry, EntryKind, Json
 from sayso.audit.personal import Personal
 from sayso.errors import Code, RefusedError, RetryableError
@@ -120,8 +120,8 @@ class Proposals:
         *,
         store: Store,
         ledger: Ledger,
-        reach: Reach,
-        judge: Judge,
+        registry: ActionRegistry,
+        judge: Evaluator,
         personal: Personal,
         clock: Clock,
         ids: IdSource,
@@ -129,7 +129,7 @@ class Proposals:
     ) -> None:
         self._store = store
         self._ledger = ledger
-        self._reach = reach
+        self._registry = registry
         self._judge = judge
         self._personal = personal
         self._clock = clock
@@ -246,7 +246,7 @@ class Proposals:
 
     def _effect_of(self, name: str) -> Effect | None:
         try:
-            return self._reach.action(name).effect
+            return self._registry.action(name).effect
         except RefusedError:
             return None
 
@@ -374,7 +374,9 @@ class Proposals:
 
     async def _resolve(self, draft: ActionRow) -> Resolved:
         with self._telemetry.span("sayso.resolve", draft.traceparent, {"sayso.action": draft.name}):
-            return await read_target(self._reach, draft.id, draft.name, draft.args, draft.subject)
+            return await read_target(
+                self._registry, draft.id, draft.name, draft.args, draft.subject
+            )
 
     async def record_refusal(self, proposal: Proposal, error: RefusedError) -> None:
         """Record that a proposal was refused as it came, so that there is no row of it.
@@ -459,7 +461,8 @@ class Proposals:
             pii = self._personal.seal(tx, draft.tenant, draft.subject.id, draft.reason_ref, reason)
         approval_id = self._ids.new("apr") if judged.card else None
         entry = replace(
-            _judged_entry(judged, proposal.requester, pseudonym, approval_id, self._reach), pii=pii
+            _judged_entry(judged, proposal.requester, pseudonym, approval_id, self._registry),
+            pii=pii,
         )
         stored = self._ledger.insert(tx, judged.row, entry)
         asked: ApprovalRow | None = None
@@ -471,7 +474,7 @@ class Proposals:
         claimed = claim(tx, stored)
         if claimed is None:
             return Proposed(row=stored)
-        return Proposed(row=claimed, claimed=not claimed.is_held)
+        return Proposed(row=claimed, claimed=not claimed.is_blocked)
 
     def _judge_stored(
         self,
@@ -495,7 +498,7 @@ class Proposals:
         approval_id = None
         if judged.card is not None:
             approval_id = known.id if known else self._ids.new("apr")
-        entry = _judged_entry(judged, SYSTEM, pseudonym, approval_id, self._reach)
+        entry = _judged_entry(judged, SYSTEM, pseudonym, approval_id, self._registry)
         stored = self._ledger.move(tx, row, judged.row, entry)
         if stored is not None and approval_id is not None:
             put_approval(tx, approval_id, judged, ApprovalStatus.PENDING, stored, known=known)
@@ -552,7 +555,7 @@ def _asked_roles(judged: list[Judged]) -> tuple[str, ...]:
 
 
 def _judged_entry(
-    judged: Judged, actor: Actor, pseudonym: str, approval_id: str | None, reach: Reach
+    judged: Judged, actor: Actor, pseudonym: str, approval_id: str | None, registry: ActionRegistry
 ) -> Entry:
     row = judged.row
     data: dict[str, Json] = {"planner": row.planner}
@@ -566,7 +569,7 @@ def _judged_entry(
             "owner_proof": resolved.owner_proof,
             **judged_data(row),
             "errors": [error[:200] for error in row.judgement.errors],
-            "guarantee": reach.action(row.name).guarantee.kind,
+            "guarantee": registry.action(row.name).guarantee.kind,
         }
     if approval_id is not None:
         data["approval_status"] = ApprovalStatus.PENDING.value

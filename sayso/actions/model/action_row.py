@@ -76,15 +76,15 @@ class ActionRow:
     last_seq: int
     on_failure: OnFailure = OnFailure.CONTINUE
     undoes: str | None = None
-    held_by: str | None = None
+    blocked_by: str | None = None
     priority: int = NORMAL
     erased_seq: int | None = None
     """The entry with which its personal part went; then it is final, and has none of it."""
 
     @property
-    def is_held(self) -> bool:
+    def is_blocked(self) -> bool:
         """Whether it waits for a stop, or for another action that has the same object."""
-        return self.held_by is not None and self.due_at is None
+        return self.blocked_by is not None and self.due_at is None
 
     @property
     def object_key(self) -> str | None:
@@ -196,7 +196,7 @@ def read_action(row: Row) -> ActionRow:
         last_seq=integer(row, "last_seq"),
         on_failure=OnFailure(text(row, "on_failure")),
         undoes=text_or_none(row, "undoes"),
-        held_by=text_or_none(row, "held_by"),
+        blocked_by=text_or_none(row, "held_by"),
         priority=integer(row, "priority"),
         erased_seq=integer_or_none(row, "erased_seq"),
     )
@@ -337,6 +337,6 @@ def state_columns(row: ActionRow) -> dict[str, SqlValue]:
         "due_at": row.due_at,
         "updated_at": row.updated_at,
         "last_seq": row.last_seq,
-        "held_by": row.held_by,
+        "blocked_by": row.blocked_by,
         "occupies": row.object_key if row.status in CALLED else None,
     }

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from sayso.actions.model.action_row import ActionRow, dumps, receipt_json
 from sayso.actions.model.digest import storable
-from sayso.actions.model.ports import Reach
+from sayso.actions.model.ports import ActionRegistry
 from sayso.actions.model.snapshot import Absence, Call, Receipt
 from sayso.actions.model.status import Status
 from sayso.audit.entry import Json
@@ -61,11 +61,13 @@ def call_of(row: ActionRow) -> Call:
     )
 
 
-async def outcome_of(reach: Reach, call: Call, timeout_s: float) -> Receipt | SaysoError:
+async def outcome_of(
+    registry: ActionRegistry, call: Call, timeout_s: float
+) -> Receipt | SaysoError:
     """Make the call; whatever comes of it is an outcome that can be written down."""
     try:
         async with asyncio.timeout(timeout_s):
-            return _kept(await reach.call(call))
+            return _kept(await registry.call(call))
     except TimeoutError:
         return OutcomeUnknownError(Code.OUTCOME_UNKNOWN, "no answer came in time")
     except (RefusedError, RetryableError, OutcomeUnknownError) as error:
@@ -81,11 +83,13 @@ async def outcome_of(reach: Reach, call: Call, timeout_s: float) -> Receipt | Sa
         )
 
 
-async def look_up(reach: Reach, call: Call, timeout_s: float) -> Receipt | Absence | SaysoError:
+async def look_up(
+    registry: ActionRegistry, call: Call, timeout_s: float
+) -> Receipt | Absence | SaysoError:
     """Look for the effect of a call; an error says that nothing was learnt, whatever it was."""
     try:
         async with asyncio.timeout(timeout_s):
-            found = await reach.look_up(call)
+            found = await registry.look_up(call)
         return _kept(found) if isinstance(found, Receipt) else Absence(found)
     except TimeoutError:
         return RetryableError(Code.PROVIDER_UNAVAILABLE, "the look-up took too long")

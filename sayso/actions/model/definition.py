@@ -183,8 +183,8 @@ class Action:
 
 def plannable(actions: Sequence[Action]) -> list[Action]:
     """Those a planner may ask for: what only takes another one back is not for planning."""
-    undoing = {action.undo.action for action in actions if action.undo is not None}
-    return [action for action in actions if action.name not in undoing]
+    compensation = {action.undo.action for action in actions if action.undo is not None}
+    return [action for action in actions if action.name not in compensation]
 
 
 def _invalid(name: str, problem: str, next_step: str) -> ConfigError:

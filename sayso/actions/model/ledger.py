@@ -89,8 +89,8 @@ class Ledger:
         # when an entry is stored for which one of them waits already.
         seq = self._log.append(tx, row.tenant, entry)
         # What held it is over with the move, unless it is the move that holds it.
-        held_by = changed.held_by if changed.held_by != row.held_by else None
-        stored = with_next_look(replace(changed, last_seq=seq, held_by=held_by))
+        blocked_by = changed.blocked_by if changed.blocked_by != row.blocked_by else None
+        stored = with_next_look(replace(changed, last_seq=seq, blocked_by=blocked_by))
         columns = state_columns(stored)
         named: dict[str, SqlValue] = {"tenant": row.tenant, "id": row.id, "was_seq": row.last_seq}
         same = stored.snapshot is row.snapshot and stored.args is row.args
@@ -98,9 +98,9 @@ class Ledger:
             tx.run("action.move", **columns, **named)
         else:
             tx.run("action.update", **columns, **judged_columns(stored), **named)
-        wake_others(tx, row, present, stored.held_by, stored.updated_at)
+        wake_others(tx, row, present, stored.blocked_by, stored.updated_at)
         if row.status in CALLED and stored.status not in CALLED:
-            wake_held(tx, row.tenant, row.id, stored.updated_at)
+            wake_blocked(tx, row.tenant, row.id, stored.updated_at)
         self._wake(tx, stored)
         planned = stored.on_failure is not OnFailure.CONTINUE or stored.undoes is not None
         if planned and stored.status in FINAL and self._step_ended is not None:
@@ -149,7 +149,7 @@ def present_of(reader: Reader, row: ActionRow, *, by_owner: bool = False) -> Row
 
 
 def wake_others(
-    tx: Transaction, row: ActionRow, present: Row, held_by: str | None, now: int
+    tx: Transaction, row: ActionRow, present: Row, blocked_by: str | None, now: int
 ) -> None:
     """Put back some of those that wait with a row for what it waits for no more.
 
@@ -162,17 +162,17 @@ def wake_others(
     would be left behind.
     """
     held_until_now = text_or_none(present, "held_by")
-    if held_until_now is not None and held_until_now != held_by:
-        wake_held(tx, row.tenant, held_until_now, now)
+    if held_until_now is not None and held_until_now != blocked_by:
+        wake_blocked(tx, row.tenant, held_until_now, now)
 
 
-def wake_held(tx: Transaction, tenant: Tenant, held_by: str, now: int) -> None:
+def wake_blocked(tx: Transaction, tenant: Tenant, blocked_by: str, now: int) -> None:
     """Put back some of what is held by what is over: each that goes on comes by here again.
 
     INVARIANT: whatever leaves the due index has taken others along that had the same holder, so
     none is left behind, whoever dies meanwhile; and no transaction grows with how many there are.
     """
-    tx.run("action.wake_held", tenant=tenant, held_by=held_by, now=now)
+    tx.run("action.wake_held", tenant=tenant, blocked_by=blocked_by, now=now)
 
 
 def entry_of(

@@ -93,7 +93,7 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HandOver:
+class Handoff:
     """What a planner answers when it cannot plan: a person has to take the request.
 
     Attributes:

@@ -11,7 +11,7 @@ from sayso.actions.model.snapshot import Absence, Call, Receipt, Resolved
 from sayso.json import JsonObject
 
 
-class Reach(Protocol):
+class ActionRegistry(Protocol):
     """Finds an action's definition and passes calls to its connector."""
 
     @property

@@ -7,7 +7,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 from sayso.actions.model.definition import Subject
-from sayso.actions.model.ports import Reach
+from sayso.actions.model.ports import ActionRegistry
 from sayso.actions.model.snapshot import Resolved
 from sayso.errors import (
     Code,
@@ -25,7 +25,7 @@ MAX_BREAKS = 8
 
 
 async def read_target(
-    reach: Reach, action_id: str, name: str, args: JsonObject, subject: Subject
+    registry: ActionRegistry, action_id: str, name: str, args: JsonObject, subject: Subject
 ) -> Resolved:
     """What the action would do now, read at the provider.
 
@@ -36,7 +36,9 @@ async def read_target(
         ConfigError, IntegrityError: as the connector says.
     """
     with reading(f"connector of `{name}`", f"{name} {action_id} in resolve"):
-        return await reach.resolve(reach.action(name), reach.validate_args(name, args), subject)
+        return await registry.resolve(
+            registry.action(name), registry.validate_args(name, args), subject
+        )
 
 
 @contextmanager

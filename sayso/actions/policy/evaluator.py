@@ -15,7 +15,7 @@ from sayso.actions.engine.compensation import takes_back
 from sayso.actions.model.action_row import ActionRow, Snapshot
 from sayso.actions.model.definition import Args
 from sayso.actions.model.digest import digest_of, hash_of, resolved_from_json, resolved_json
-from sayso.actions.model.ports import Reach
+from sayso.actions.model.ports import ActionRegistry
 from sayso.actions.model.snapshot import Resolved
 from sayso.actions.model.status import Status
 from sayso.actions.policy.base import (
@@ -56,7 +56,7 @@ class Judged:
     expires_at: int | None
 
 
-class Judge:
+class Evaluator:
     """Asks the policy about what was found, inside the transaction that stores the answer.
 
     Args:
@@ -71,14 +71,14 @@ class Judge:
     def __init__(
         self,
         policy: Policy,
-        reach: Reach,
+        registry: ActionRegistry,
         approval_time: timedelta,
         entropy: Entropy,
         first_look: timedelta | None = None,
     ) -> None:
         self._entropy = entropy
         self._policy = policy
-        self._reach = reach
+        self._registry = registry
         # A policy is a pure function of its question, so an unchanged one is not asked twice.
         self._recent: OrderedDict[str, tuple[object, ...]] = OrderedDict()
         self._approval_micros = approval_time // timedelta(microseconds=1)
@@ -94,13 +94,13 @@ class Judge:
         """Everything the policy may look at, with the history as this transaction sees it."""
         return Question(
             tenant=row.tenant,
-            action=self._reach.action(row.name),
+            action=self._registry.action(row.name),
             subject=row.subject,
             resolved=resolved,
             history=_history(reader, row, resolved, now),
             planner=row.planner,
             at=from_micros(now),
-            undoes=takes_back(reader, self._reach, row),
+            undoes=takes_back(reader, self._registry, row),
         )
 
     def ahead(self, tx: Transaction, row: ActionRow, resolved: Resolved, now: int) -> None:
@@ -118,7 +118,14 @@ class Judge:
         ):
             assert row.judgement is not None
             return row.judgement
-        return self._policy.permits(question, approvers)
+        judgement = self._policy.permits(question, approvers)
+        if judgement.outcome is Outcome.ALLOW and _is_short(row, approvers):
+            return replace(
+                judgement,
+                outcome=Outcome.DENY,
+                explain="it belongs to a plan to which not enough people have agreed",
+            )
+        return judgement
 
     def judge(
         self,
@@ -220,8 +227,8 @@ class Judge:
     ) -> Snapshot:
         snapshot = Snapshot(
             resolved=resolved,
-            connector_version=self._reach.version_of(row.name),
-            schema_sha256=schema_hash(self._reach.action(row.name).args),
+            connector_version=self._registry.version_of(row.name),
+            schema_sha256=schema_hash(self._registry.action(row.name).args),
             resolved_at=read_at,
             salt=self._entropy(16).hex(),
             view_sha256=hash_of({} if card is None else card.to_json()),
@@ -288,6 +295,12 @@ def _circumstances(question: Question) -> tuple[object, ...]:
         question.undoes,
         question.at.replace(minute=0, second=0, microsecond=0),
     )
+
+
+def _is_short(row: ActionRow, approvers: Sequence[Approver]) -> bool:
+    """Whether it waits for the people of its plan, and not all of them have agreed."""
+    judged = row.judgement
+    return judged is not None and judged.with_plan and not are_enough(judged.roles, approvers)
 
 
 def _check_owner(row: ActionRow, resolved: Resolved) -> None:

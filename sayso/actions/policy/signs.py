@@ -184,9 +184,7 @@ def _soon_after_delivery(seen: Seen) -> str | None:
 
 
 def _declined_before(seen: Seen) -> str:
-    said_no = {
-        one.request or str(one.at) for one in seen.earlier if one.status is Status.REJECTED
-    }
+    said_no = {one.request or str(one.at) for one in seen.earlier if one.status is Status.REJECTED}
     if not said_no:
         return ""
     times = "once" if len(said_no) == 1 else f"{len(said_no)} times"
@@ -194,9 +192,7 @@ def _declined_before(seen: Seen) -> str:
 
 
 def _burst(seen: Seen) -> str:
-    requests = {
-        one.request or str(one.at) for one in seen.earlier if one.at >= seen.now - _HOUR
-    }
+    requests = {one.request or str(one.at) for one in seen.earlier if one.at >= seen.now - _HOUR}
     if len(requests) + 1 < BURST:
         return ""
     return f"{_ORDINALS.get(len(requests) + 1, f'{len(requests) + 1}th')} request within an hour"

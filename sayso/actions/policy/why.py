@@ -7,6 +7,7 @@ again with one fact at a time moved to the numbers that the rules name, until th
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -46,11 +47,8 @@ def why_asked(
         judge: asks the same policy about another question.
     """
     people = len(judgement.roles)
-    tries = 0
-    for other, reason in _changes(question, sorted(set(numbers)), people):
-        tries += 1
-        if tries > MOST_TRIES:
-            break
+    changes = _changes(question, sorted(set(numbers)), people)
+    for other, reason in itertools.islice(changes, MOST_TRIES):
         answer = judge(other)
         if answer.outcome is Outcome.ALLOW or (
             answer.outcome is Outcome.ASK and len(answer.roles) < people
@@ -173,9 +171,7 @@ _TIMES = {
 def _number(name: str, value: int, other: int) -> str:
     bound = "from" if other > value else "up to"
     text = _TIMES.get(name, "{name} {value}; automatic {bound} {other}")
-    return text.format(
-        name=_words(name), value=f"{value:,}", bound=bound, other=f"{other:,}"
-    )
+    return text.format(name=_words(name), value=f"{value:,}", bound=bound, other=f"{other:,}")
 
 
 def _words(name: str) -> str:

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from sayso.actions.model.definition import Action
-from sayso.actions.model.plan import MAX_STEPS, HandOver, OnFailure, Plan, Step
+from sayso.actions.model.plan import MAX_STEPS, Handoff, OnFailure, Plan, Step
 from sayso.agent.base import MAX_MESSAGE_CHARS, Handles, Message
 from sayso.agent.playbooks import guards
 from sayso.agent.playbooks.amounts import normalise, read_amounts
@@ -94,7 +94,7 @@ class PlaybookPlanner:
 
     async def plan(
         self, messages: Sequence[Message], handles: Handles, actions: Sequence[Action]
-    ) -> Plan | HandOver:
+    ) -> Plan | Handoff:
         """Plan the newest message; earlier turns are not read."""
         newest = messages[-1] if messages else None
         if newest is None or newest.role != "customer":
@@ -104,7 +104,7 @@ class PlaybookPlanner:
 
     def plan_text(
         self, content: str, handles: Handles, actions: Sequence[Action]
-    ) -> Plan | HandOver:
+    ) -> Plan | Handoff:
         """Plan one message.
 
         Args:
@@ -224,8 +224,8 @@ class PlaybookPlanner:
             return Trouble(reason=f"it is not sure that the message asks for `{book.name}`")
         return book
 
-    def _hand_over(self, reason: str) -> HandOver:
-        return HandOver(reason=reason, planner=self.name)
+    def _hand_over(self, reason: str) -> Handoff:
+        return Handoff(reason=reason, planner=self.name)
 
 
 def load_playbooks(folder: Path | None = None, *, shipped: bool = True) -> PlaybookPlanner:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic.fields import FieldInfo
 
 from sayso.actions.model.definition import Action
-from sayso.actions.model.plan import MAX_STEPS, HandOver, Plan, Step
+from sayso.actions.model.plan import MAX_STEPS, Handoff, Plan, Step
 from sayso.agent.base import Handles
 from sayso.agent.grounding import object_kind
 from sayso.errors import RefusedError
@@ -83,7 +83,7 @@ class AnswerForm:
         schema = cast("dict[str, Any]", _strict(self._model.model_json_schema()))
         return {"title": "plan", "description": "The plan for the newest request.", **schema}
 
-    def read(self, answer: object, planner: str) -> Plan | HandOver:
+    def read(self, answer: object, planner: str) -> Plan | Handoff:
         """The answer as a plan over handles.
 
         Raises:
@@ -94,7 +94,7 @@ class AnswerForm:
             form = self._model.model_validate(answer)
             if not form.steps:
                 why = form.hand_over or "the model planned nothing and gave no reason"
-                return HandOver(reason=why, planner=planner)
+                return Handoff(reason=why, planner=planner)
             return Plan(steps=tuple(_read_steps(form)), planner=planner)
         except ValidationError as error:
             first = error.errors(include_input=False, include_url=False)[0]

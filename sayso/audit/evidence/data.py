@@ -95,14 +95,14 @@ class Evidence:
         """Read what `encoded` writes.
 
         Raises:
-            IntegrityError: `tampered`; `not_a_store` for another version.
+            IntegrityError: `tampered`; `not_a_database` for another version.
         """
         try:
             value: Any = orjson.loads(encoded)
             version = value["version"]
             if value["format"] != FORMAT or type(version) is not int or version not in STYLES:
                 raise IntegrityError(
-                    Code.NOT_A_STORE,
+                    Code.NOT_A_DATABASE,
                     "the evidence is of another version",
                     next_step="use the version of Sayso that wrote it, or a newer one",
                 )

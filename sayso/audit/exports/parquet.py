@@ -73,19 +73,19 @@ def read_parquet(path: Path) -> tuple[str, str, Iterator[ProvenRow]]:
 
     Raises:
         ConfigError: `missing_extra`.
-        IntegrityError: `not_a_store`, when it is no such file.
+        IntegrityError: `not_a_database`, when it is no such file.
     """
     arrow, parquet = _arrow()
     try:
         file = parquet.ParquetFile(path)
         metadata: dict[bytes, bytes] = file.schema_arrow.metadata or {}
         if metadata.get(b"sayso.format") != FORMAT or file.schema_arrow != _schema(arrow):
-            raise IntegrityError(Code.NOT_A_STORE, f"`{path}` is no export of an audit log")
+            raise IntegrityError(Code.NOT_A_DATABASE, f"`{path}` is no export of an audit log")
         note, vkey = metadata[b"sayso.note"].decode(), metadata[b"sayso.vkey"].decode()
         _check_sizes(file.metadata, path)
     except (arrow.ArrowException, OSError, KeyError, UnicodeDecodeError) as error:
         raise IntegrityError(
-            Code.NOT_A_STORE, f"`{path}` cannot be read as Parquet", detail=str(error)
+            Code.NOT_A_DATABASE, f"`{path}` cannot be read as Parquet", detail=str(error)
         ) from error
     return note, vkey, _read_rows(arrow, file, note, vkey)
 
@@ -102,7 +102,7 @@ def _check_sizes(metadata: Any, path: Path) -> None:
         unpacked = sum(column.total_uncompressed_size for column in columns)
         if unpacked > min(group.num_rows + 1, _ROWS) * _MOST_ROW_BYTES:
             raise IntegrityError(
-                Code.NOT_A_STORE,
+                Code.NOT_A_DATABASE,
                 f"`{path}` has rows that are larger than entries",
                 next_step="export the log again; nothing of this file was unpacked",
             )

@@ -36,7 +36,7 @@ class ProvenFile:
         tenant, note, vkeys: as the first row has them; rows with others are refused.
 
     Raises:
-        IntegrityError: `not_a_store`, when it is no such file; `tampered`, when it is broken.
+        IntegrityError: `not_a_database`, when it is no such file; `tampered`, when it is broken.
         ConfigError: `missing_extra`, for a Parquet file without pyarrow.
     """
 
@@ -70,7 +70,8 @@ class ProvenFile:
             page = file.read(_MAX_PAGE_BYTES + 1)
         if len(page) > _MAX_PAGE_BYTES:
             raise IntegrityError(
-                Code.NOT_A_STORE, f"the page is over {_MAX_PAGE_BYTES >> 20} MiB, and no evidence"
+                Code.NOT_A_DATABASE,
+                f"the page is over {_MAX_PAGE_BYTES >> 20} MiB, and no evidence",
             )
         return page
 
@@ -112,7 +113,7 @@ def _read_event(line: bytes) -> tuple[ProvenRow, str, str]:
             text, vkey = str(proven["proof"]), str(proven["vkey"])
     except (ValueError, KeyError, RefusedError, RecursionError) as error:
         raise IntegrityError(
-            Code.NOT_A_STORE,
+            Code.NOT_A_DATABASE,
             "a line is no exported event with its proof",
             next_step="give a database, a bundle, or a file that `sayso audit export` wrote",
             detail=repr(error),
@@ -187,12 +188,13 @@ def read_evidence(page: bytes) -> ReadEvidence:
     """Read a pack, and make its page again.
 
     Raises:
-        IntegrityError: `not_a_store`, when it carries no evidence; `tampered`, when that is broken.
+        IntegrityError: `not_a_database`, when it carries no evidence; `tampered`, when that is
+            broken.
     """
     found = _DATA.findall(page)
     if len(found) != 1:
         raise IntegrityError(
-            Code.NOT_A_STORE,
+            Code.NOT_A_DATABASE,
             "the page carries no evidence",
             next_step="give a page that `sayso audit evidence` wrote",
         )

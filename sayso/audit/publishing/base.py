@@ -57,7 +57,7 @@ class Place(Protocol):
         Handing over the same one twice is no fault.
 
         Raises:
-            RetryableError: `place_unavailable`; it may or may not have been kept.
+            RetryableError: `publish_target_unavailable`; it may or may not have been kept.
             IntegrityError: `tampered`, when the place knows something that contradicts it.
             ConfigError: `invalid_setting`, when the place does not take this log at all.
         """

@@ -22,7 +22,7 @@ _LOCK = "lock"
 _PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@-]{0,127}")
 
 
-class DirectoryPlace:
+class DirectoryTarget:
     """Keeps each checkpoint as a file of its own that is never written again.
 
     `acme/main/x001/x204/331.checkpoint` is the log `acme/main` at 1,204,331 entries.
@@ -65,7 +65,7 @@ class DirectoryPlace:
                 kept = _read_note(path)
         except OSError as error:
             raise RetryableError(
-                Code.PLACE_UNAVAILABLE,
+                Code.PUBLISH_TARGET_UNAVAILABLE,
                 f"the directory `{self._name}` cannot be written: {(error.strerror or '').lower()}",
                 next_step="mount it, make room, or correct its path",
                 detail=str(error),

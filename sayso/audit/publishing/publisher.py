@@ -43,7 +43,7 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PlaceState:
+class TargetState:
     """How far a place is behind a log.
 
     Attributes:
@@ -122,7 +122,7 @@ class Publisher:
         for place in self._places:
             await place.close()
 
-    async def publish_now(self) -> list[PlaceState]:
+    async def publish_now(self) -> list[TargetState]:
         """One try of every place with every log, due or not.
 
         Returns:
@@ -139,15 +139,15 @@ class Publisher:
             for tenant in await self._tenants(place):
                 await self._try(place, tenant, due=partial(self._due, place))
 
-    async def states(self) -> list[PlaceState]:
+    async def states(self) -> list[TargetState]:
         """How far each place is behind each log, by name."""
-        found: list[PlaceState] = []
+        found: list[TargetState] = []
         for place in self._places:
             for tenant in await self._tenants(place):
                 head, published = await read_pair(self._store, tenant, place.name)
                 problem = self._problems.get((place.name, tenant))
                 found.append(
-                    PlaceState(
+                    TargetState(
                         place=place.name,
                         tenant=tenant,
                         size=head.checkpoint.size if head else 0,

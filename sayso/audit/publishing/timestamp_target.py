@@ -24,7 +24,7 @@ _GRANTED = (0, 1)
 _QUERY = {"content-type": "application/timestamp-query", "accept": "application/timestamp-reply"}
 
 
-class TimestampPlace:
+class TimestampTarget:
     """Asks an authority for a time stamp over the exact bytes of the signed note, by SHA-256.
 
     Args:
@@ -110,7 +110,7 @@ class TimestampPlace:
 
     def _wrong(self, problem: str, next_step: str = "", detail: str = "") -> NoReturn:
         raise RetryableError(
-            Code.PLACE_UNAVAILABLE,
+            Code.PUBLISH_TARGET_UNAVAILABLE,
             f"the time-stamp authority `{self._name}` {problem}",
             next_step=next_step or "check its address; it is asked again",
             detail=detail,

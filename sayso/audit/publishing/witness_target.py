@@ -22,7 +22,7 @@ _TRIES = 3
 _SIZE_TYPE = "text/x.tlog.size"
 
 
-class WitnessPlace:
+class WitnessTarget:
     """Asks a witness for its cosignature.
 
     Args:
@@ -70,7 +70,7 @@ class WitnessPlace:
                 case _:
                     self._refused(status, body)
         raise RetryableError(
-            Code.PLACE_UNAVAILABLE,
+            Code.PUBLISH_TARGET_UNAVAILABLE,
             f"the witness `{self._name}` moved on three times while it was asked",
             next_step="nothing: it is asked again",
         )
@@ -115,7 +115,7 @@ class WitnessPlace:
                 detail=said,
             )
         raise RetryableError(
-            Code.PLACE_UNAVAILABLE,
+            Code.PUBLISH_TARGET_UNAVAILABLE,
             f"the witness `{self._name}` answered {status}",
             next_step="nothing: it is asked again",
             detail=said,
@@ -123,7 +123,7 @@ class WitnessPlace:
 
     def _unreadable(self, what: str) -> NoReturn:
         raise RetryableError(
-            Code.PLACE_UNAVAILABLE,
+            Code.PUBLISH_TARGET_UNAVAILABLE,
             f"the witness `{self._name}` gave an answer that cannot be read: {what}",
             next_step="check the witness's address",
         )
@@ -158,7 +158,7 @@ class WitnessPlace:
                 return response.status_code, kind, bytes(found)
         except httpx.HTTPError as error:
             raise RetryableError(
-                Code.PLACE_UNAVAILABLE,
+                Code.PUBLISH_TARGET_UNAVAILABLE,
                 f"the witness `{self._name}` cannot be reached",
                 next_step="start it, or correct its address",
                 detail=f"{type(error).__name__}: {error}",

@@ -248,7 +248,7 @@ class SegmentReader:
         path: the file.
 
     Raises:
-        IntegrityError: `not_a_store`, when there is no such file or it begins like no segment;
+        IntegrityError: `not_a_database`, when there is no such file or it begins like no segment;
             `tampered`, here and in `bodies`, when it is not in the form that the writer writes.
     """
 
@@ -393,7 +393,7 @@ class SegmentReader:
 
     def _unreadable(self, error: OSError) -> IntegrityError:
         return IntegrityError(
-            Code.NOT_A_STORE,
+            Code.NOT_A_DATABASE,
             f"the segment `{self._path.name}` cannot be read: {(error.strerror or '').lower()}",
             next_step="put the file back from where it was copied to",
         )

@@ -75,7 +75,7 @@ class DatedHead:
     note: bytes
     checkpoint: Checkpoint
     stamp: Stamp
-    is_held: bool
+    is_blocked: bool
 
 
 def read_stamped(
@@ -118,7 +118,7 @@ def read_stamped(
             findings.add(Check.TIMESTAMP_FITS, Damage.BAD_SIGNATURE, message)
         else:
             dated = DatedHead(
-                note=one.note, checkpoint=checkpoint, stamp=stamp, is_held=bool(one.file)
+                note=one.note, checkpoint=checkpoint, stamp=stamp, is_blocked=bool(one.file)
             )
             found.append(dated)
     if unknown:
@@ -148,7 +148,7 @@ def judge_stamped(
     for one in sorted(dated, key=lambda head: (head.checkpoint.size, head.stamp.before_s)):
         checkpoint = one.checkpoint
         if not signed_by(one.note, checkpoint):
-            strangers += not one.is_held
+            strangers += not one.is_blocked
             continue
         root = root_at(checkpoint.size)
         if root == checkpoint.root and checkpoint.size <= size:
@@ -157,7 +157,7 @@ def judge_stamped(
                 size=checkpoint.size, before_s=stamp.before_s, authority=stamp.authority
             )
             found[said] = None
-        elif not one.is_held:
+        elif not one.is_blocked:
             _contradicts(one, root, size, findings)
     if strangers:
         findings.warnings.append(f"heads with time stamps that this log did not sign: {strangers}")

@@ -137,7 +137,7 @@ class BundleReader:
         folder: the bundle.
 
     Raises:
-        IntegrityError: `not_a_store`, when it holds no manifest of this format; `tampered`, when
+        IntegrityError: `not_a_database`, when it holds no manifest of this format; `tampered`, when
             one of the small files has not the form that the writer gives it.
     """
 
@@ -170,7 +170,7 @@ class BundleReader:
         known = version == BUNDLE_VERSION or (version == PRUNED_VERSION and fields.get("full"))
         if fields.get("format") != FORMAT or not known:
             raise IntegrityError(
-                Code.NOT_A_STORE,
+                Code.NOT_A_DATABASE,
                 f"`{self._folder}` is no bundle of version {BUNDLE_VERSION} or {PRUNED_VERSION}",
                 next_step="use the version of Sayso that wrote it, or a newer one",
             )
@@ -182,7 +182,7 @@ class BundleReader:
                 content = file.read(_MAX_SMALL_BYTES + 1)
         except OSError as error:
             raise IntegrityError(
-                Code.NOT_A_STORE,
+                Code.NOT_A_DATABASE,
                 f"`{self._folder / name}` cannot be read",
                 next_step="give the path of a Sayso database or of an exported bundle",
                 detail=str(error),

@@ -98,7 +98,7 @@ class LogDatabase:
         self.replaced = sorted((kinds.keys() - tables) & _BESIDE)
         if not tables >= _NEEDED:
             raise IntegrityError(
-                Code.NOT_A_STORE,
+                Code.NOT_A_DATABASE,
                 "the database holds no audit log",
                 next_step="give the path of a Sayso database or of an exported bundle",
             )
@@ -289,7 +289,7 @@ def open_database(path: Path) -> Generator[LogDatabase]:
     """Open a database read-only; everything read inside is one snapshot.
 
     Raises:
-        IntegrityError: `not_a_store`, when it cannot be opened or holds no audit log, or when
+        IntegrityError: `not_a_database`, when it cannot be opened or holds no audit log, or when
             somebody wrote to it though it lies where nothing can be written.
         sqlite3.Error: when the file is damaged.
     """

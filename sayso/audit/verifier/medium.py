@@ -31,12 +31,12 @@ class StillFile:
         """The file as it is now.
 
         Raises:
-            IntegrityError: `not_a_store`, when something beside it belongs to what it says.
+            IntegrityError: `not_a_database`, when something beside it belongs to what it says.
         """
         beside = _unwritten_beside(path)
         if beside:
             raise IntegrityError(
-                Code.NOT_A_STORE,
+                Code.NOT_A_DATABASE,
                 f"`{path.name}` lies where nothing can be written, and `{beside}` beside it holds "
                 f"a part of it; copy both to a folder that can be written, and read the copy",
                 next_step=f"copy the database with its {beside.removeprefix(path.name)} file to a "
@@ -48,11 +48,11 @@ class StillFile:
         """Look whether it is still as it was.
 
         Raises:
-            IntegrityError: `not_a_store`, when somebody wrote to it meanwhile.
+            IntegrityError: `not_a_database`, when somebody wrote to it meanwhile.
         """
         if _mark(self.path) != self.mark or _unwritten_beside(self.path):
             raise IntegrityError(
-                Code.NOT_A_STORE,
+                Code.NOT_A_DATABASE,
                 f"`{self.path.name}` was written to while it was read, so nothing here is judged; "
                 "read a copy, or where its folder can be written",
                 next_step="copy the database to a writable folder, and read the copy",
@@ -73,8 +73,8 @@ def connect_read_only(
         one that nobody writes to.
 
     Raises:
-        IntegrityError: `not_a_store`, when it cannot be opened, or not without what stands beside
-            it.
+        IntegrityError: `not_a_database`, when it cannot be opened, or not without what stands
+            beside it.
         sqlite3.Error: when the file is damaged.
     """
     path = path.resolve()
@@ -100,7 +100,7 @@ def _connect(path: Path, options: str) -> sqlite3.Connection:
         return sqlite3.connect(f"{path.as_uri()}?{options}", uri=True, isolation_level=None)
     except sqlite3.Error as error:
         raise IntegrityError(
-            Code.NOT_A_STORE, f"`{path}` cannot be opened", detail=str(error)
+            Code.NOT_A_DATABASE, f"`{path}` cannot be opened", detail=str(error)
         ) from error
 
 

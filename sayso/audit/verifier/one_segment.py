@@ -63,7 +63,7 @@ def judge_segment_file(
     """
     if not is_segment_name(path.name) and not _begins_as_segment(path):
         raise IntegrityError(
-            Code.NOT_A_STORE,
+            Code.NOT_A_DATABASE,
             f"`{path.name}` is no segment of a log",
             next_step="give a database, or a file or folder that Sayso exported or sealed",
         )

@@ -160,7 +160,7 @@ class SealedPart:
                     pass
                 digest = reader.digest
         except IntegrityError as error:
-            if error.code is Code.NOT_A_STORE:
+            if error.code is Code.NOT_A_DATABASE:
                 self._add(Check.SEGMENT_PRESENT, Damage.PRUNED, error.message, one)
                 return FileState.MISSING
             self._add(Check.SEGMENT_FORM, Damage.EDITED, error.message, one)

@@ -38,7 +38,7 @@ TIMEOUT_S = 30.0
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
-class _Deed(Protocol):
+class _Operation(Protocol):
     """One action at Stripe."""
 
     @property
@@ -78,7 +78,7 @@ class StripeConnector:
         self._base_url = _checked(base_url)
         self._timeout_s = timeout_s
         self._retry = retry or RetryPolicy()
-        self._opened: tuple[StripeApi, dict[str, _Deed]] | None = None
+        self._opened: tuple[StripeApi, dict[str, _Operation]] | None = None
 
     @property
     def name(self) -> str:
@@ -138,13 +138,13 @@ class StripeConnector:
         if opened is not None:
             await opened[0].close()
 
-    def _deed(self, name: str) -> _Deed:
+    def _deed(self, name: str) -> _Operation:
         deed = self._open()[1].get(name)
         if deed is None:
             raise RefusedError(Code.UNKNOWN_ACTION, f"stripe has no action `{name[:40]}`")
         return deed
 
-    def _open(self) -> tuple[StripeApi, dict[str, _Deed]]:
+    def _open(self) -> tuple[StripeApi, dict[str, _Operation]]:
         if self._opened is None:
             # The SDK takes 200 ms to import, so that only a process that calls Stripe pays for it.
             from sayso.connectors.stripe.api import StripeApi
@@ -156,7 +156,7 @@ class StripeConnector:
                 timeout_s=self._timeout_s,
                 retry=self._retry,
             )
-            deeds: tuple[_Deed, ...] = (
+            deeds: tuple[_Operation, ...] = (
                 Refunds(api, self._clock),
                 Cancellations(api, self._clock),
                 Credits(api, self._clock),

@@ -249,7 +249,7 @@ class CreditReturns:
                 next_step="look for it in the Stripe dashboard, and take it back there",
             )
         if not isinstance(found, Absence) and _takes_back(found.metadata, given.id):
-            raise RefusedError(Code.NOTHING_LEFT, f"{name} was taken back already")
+            raise RefusedError(Code.NOTHING_REFUNDABLE, f"{name} was taken back already")
 
     async def call(self, call: Call) -> Receipt:
         """Take it back, once per key."""

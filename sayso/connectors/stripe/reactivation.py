@@ -124,7 +124,7 @@ def _check_state(found: stripe.Subscription) -> None:
             next_step="take that day back in the Stripe dashboard",
         )
     if not found.cancel_at_period_end:
-        raise RefusedError(Code.ALREADY_SO, f"{name} goes on already")
+        raise RefusedError(Code.ALREADY_IN_STATE, f"{name} goes on already")
     before, with_period = end_before(found), first_period_end(found)
     if before is not None and (with_period is None or before > with_period):
         # NOTE: without its own end it would go on for good, and be billed.

@@ -199,14 +199,14 @@ def _amount(args: RefundArgs, charge: stripe.Charge, money: Left) -> Money:
     """How much goes back.
 
     Raises:
-        RefusedError: `nothing_left`; `wrong_state` where all that is left is asked for and nobody
-            knows how much that is; an amount that does not fit.
+        RefusedError: `nothing_refundable`; `wrong_state` where all that is left is asked for and
+            nobody knows how much that is; an amount that does not fit.
     """
     name = f"`{charge.id[:40]}`"
     most = from_stripe(money.perhaps, charge.currency)
     if money.perhaps <= 0:
         raise RefusedError(
-            Code.NOTHING_LEFT,
+            Code.NOTHING_REFUNDABLE,
             f"{name} was refunded in full already",
             next_step="choose another charge",
         )

@@ -205,18 +205,18 @@ async def read_subscription(api: StripeApi, subscription_id: str) -> stripe.Subs
 def _check_state(found: stripe.Subscription, when: str) -> None:
     name = f"`{found.id[:40]}`"
     if found.status in OVER:
-        raise RefusedError(Code.ALREADY_SO, f"{name} is cancelled already")
+        raise RefusedError(Code.ALREADY_IN_STATE, f"{name} is cancelled already")
     if when == "now":
         return
     sooner = "cancel it `now` to end it sooner"
     if found.cancel_at_period_end:
         raise RefusedError(
-            Code.ALREADY_SO, f"{name} ends with its period already", next_step=sooner
+            Code.ALREADY_IN_STATE, f"{name} ends with its period already", next_step=sooner
         )
     ends, with_period = ends_at(found), first_period_end(found)
     if ends is not None and (with_period is None or ends <= with_period):
         raise RefusedError(
-            Code.ALREADY_SO,
+            Code.ALREADY_IN_STATE,
             f"{name} is set to end on {day_of(ends)} already, not after its period",
             next_step=sooner,
         )

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from sayso.audit.signed_note.timestamps import Authorities, StampedNote
     from sayso.audit.signed_note.witness_policy import WitnessPolicy
     from sayso.audit.verifier.verification import Verification
-    from sayso.sdk.container import House
+    from sayso.sdk.container import Container
     from sayso.sdk.workspace import Workspace
 
 Progress = Callable[[int, int], None]
@@ -48,8 +48,8 @@ _PAGE = 1000
 class Audit:
     """Reads the log of an open workspace; each query and export is itself an entry."""
 
-    def __init__(self, house: House, workspace: Workspace, indexes: LogIndexes) -> None:
-        self._house = house
+    def __init__(self, container: Container, workspace: Workspace, indexes: LogIndexes) -> None:
+        self._container = container
         self._workspace = workspace
         self._indexes = indexes
 
@@ -62,7 +62,7 @@ class Audit:
         """
         where = self._tenant(tenant)
         query = Query(request=request_id)
-        found = await self._house.store.read(
+        found = await self._container.store.read(
             lambda reader: read_page(reader, where, query, limit=_PAGE)
         )
         return [show_entry(stored) for stored in reversed(found) if stored.seq > after]
@@ -91,7 +91,7 @@ class Audit:
         """
         where = self._tenant(tenant)
         asked = parse_query(words)
-        query = await self._house.store.read(lambda reader: by_customer(reader, where, asked))
+        query = await self._container.store.read(lambda reader: by_customer(reader, where, asked))
         found: list[StoredEntry] = []
         proofs: list[EntryProof] = []
         if query is not None:
@@ -101,9 +101,9 @@ class Audit:
             # NOTE: a unit of its own, since a long search must not keep those who write waiting.
             data: dict[str, Json] = {"query": _told(words, query), "found": len(found)}
             entry = Entry(kind=EntryKind.AUDIT_QUERIED, actor=by or _auditor(), data=data)
-            self._house.log.append(tx, where, entry)
+            self._container.log.append(tx, where, entry)
 
-        await self._house.store.write(record)
+        await self._container.store.write(record)
         views = [show_entry(stored) for stored in found]
         if not verified:
             return views
@@ -115,7 +115,7 @@ class Audit:
     async def _page(
         self, tenant: Tenant, query: Query, limit: int, before: int | None, *, verified: bool
     ) -> tuple[list[StoredEntry], list[EntryProof]]:
-        store, index = self._house.store, None
+        store, index = self._container.store, None
         if verified or needs_index(query):
             index = await self._indexes.filled(store, tenant)
         if not verified:
@@ -153,7 +153,7 @@ class Audit:
     async def pruned_to(self, *, tenant: str | None = None) -> int:
         """The lowest index that is in the database; what is below is in sealed segments only."""
         where = self._tenant(tenant)
-        return await self._house.store.read(lambda reader: pruned_to(reader, where))
+        return await self._container.store.read(lambda reader: pruned_to(reader, where))
 
     async def tail(
         self, limit: int = 20, *, before: int | None = None, tenant: str | None = None
@@ -167,7 +167,7 @@ class Audit:
             RefusedError: `invalid_input`, for a limit that is not 1 to 1000.
         """
         where = self._tenant(tenant)
-        found = await self._house.store.read(
+        found = await self._container.store.read(
             lambda reader: read_page(reader, where, Query(), limit=limit, before=before)
         )
         return [show_entry(stored) for stored in found]
@@ -179,7 +179,7 @@ class Audit:
             RefusedError: `nothing_to_verify`, when the log is empty.
         """
         where = self._tenant(tenant)
-        row = await self._house.store.read(lambda reader: reader.one("log.head", tenant=where))
+        row = await self._container.store.read(lambda reader: reader.one("log.head", tenant=where))
         if row is None:
             raise RefusedError(
                 Code.NOTHING_TO_VERIFY,
@@ -191,16 +191,16 @@ class Audit:
     @property
     def tree(self) -> LogTree:
         """Proofs and tiles, for those who verify from outside."""
-        return LogTree(self._house, self._indexes)
+        return LogTree(self._container, self._indexes)
 
     @property
     def segments(self) -> LogSegments:
         """Seals the log in files, and takes out of the database what was kept long enough."""
-        return LogSegments(self._house, self._workspace)
+        return LogSegments(self._container, self._workspace)
 
     def vkey(self, *, tenant: str | None = None) -> str:
         """The public key that an auditor pins."""
-        return self._house.log.vkey_of(self._tenant(tenant))
+        return self._container.log.vkey_of(self._tenant(tenant))
 
     async def head_vkey(self, *, tenant: str | None = None) -> str:
         """The public key that signed the newest head, and so what is exported now.
@@ -215,7 +215,7 @@ class Audit:
         return open_note(await self.checkpoint(tenant=tenant), own).verified_by[0].vkey
 
     def _own_vkeys(self, tenant: Tenant) -> list[str]:
-        return [signer.vkey for signer in self._house.log.signers_of(tenant)]
+        return [signer.vkey for signer in self._container.log.signers_of(tenant)]
 
     def verify(
         self,
@@ -252,7 +252,7 @@ class Audit:
         from sayso.audit.verify import verify_database, verify_sources
 
         def trusting(tenants: Iterable[str]) -> Trust:
-            own = () if policy and policy.logs else own_vkeys(self._house.log, tenants)
+            own = () if policy and policy.logs else own_vkeys(self._container.log, tenants)
             return Trust.parse(
                 vkeys or own,
                 checkpoints,
@@ -266,11 +266,11 @@ class Audit:
 
         if not is_postgres(self._workspace):
             path = self._workspace.store_path
-            trust = trusting([tenant] if tenant else {self._house.tenant, *tenants_of(path)})
+            trust = trusting([tenant] if tenant else {self._container.tenant, *tenants_of(path)})
             return verify_database(path, trust=trust, tenant=tenant, deep=deep, progress=progress)
         with open_snapshot(self._workspace) as reader:
             sources = list(read_sources(reader, tenant))
-            trust = trusting({tenant or self._house.tenant, *(one.tenant for one in sources)})
+            trust = trusting({tenant or self._container.tenant, *(one.tenant for one in sources)})
             entered = read_entered_heads(reader) if tenant is None else ()
             return verify_sources(
                 store_name(self._workspace),
@@ -315,12 +315,12 @@ class Audit:
             self._record_export(tx, where, by, data)
             return query
 
-        query = await self._house.store.write(record)
+        query = await self._container.store.write(record)
         if query is None:
             raise nothing_fits()
-        index = await self._indexes.filled(self._house.store, where)
+        index = await self._indexes.filled(self._container.store, where)
         own = self._own_vkeys(where)
-        return await self._house.store.read(
+        return await self._container.store.read(
             lambda reader: write_export(Source.open(reader, where, own, index), path, kind, query)
         )
 
@@ -368,11 +368,11 @@ class Audit:
             data: dict[str, Json] = {"format": "evidence", "of_action": action_id}
             self._record_export(tx, where, by, data)
 
-        await self._house.store.write(record)
-        index = await self._indexes.filled(self._house.store, where)
-        own, now = self._own_vkeys(where), to_micros(self._house.clock.now())
+        await self._container.store.write(record)
+        index = await self._indexes.filled(self._container.store, where)
+        own, now = self._own_vkeys(where), to_micros(self._container.clock.now())
         made_by = f"{actor.kind}:{actor.id}"
-        return await self._house.store.read(
+        return await self._container.store.read(
             lambda reader: gather(Source.open(reader, where, own, index), action_id, now, made_by)
         )
 
@@ -380,10 +380,10 @@ class Audit:
         self, tx: Transaction, tenant: Tenant, by: Actor | None, data: dict[str, Json]
     ) -> None:
         entry = Entry(kind=EntryKind.AUDIT_EXPORTED, actor=by or _auditor(), data=data)
-        self._house.log.append(tx, tenant, entry)
+        self._container.log.append(tx, tenant, entry)
 
     def _tenant(self, tenant: str | None) -> Tenant:
-        return self._house.tenant if tenant is None else Tenant(tenant)
+        return self._container.tenant if tenant is None else Tenant(tenant)
 
 
 def _told(words: str, query: Query | None) -> str:

@@ -19,7 +19,7 @@ from sayso.store.base import Reader, Row, blob, integer, text
 
 if TYPE_CHECKING:
     from sayso.audit.publishing.base import Place
-    from sayso.audit.publishing.publisher import PlaceState, Publisher
+    from sayso.audit.publishing.publisher import Publisher, TargetState
     from sayso.audit.signed_note.cosignature import MlDsaCosigner
     from sayso.sdk.client import Sayso
     from sayso.sdk.workspace import Workspace
@@ -65,7 +65,7 @@ def build_publisher(sayso: Sayso) -> Publisher:
     workspace = sayso.workspace
     section = workspace.settings.publishing
     store, pace = (
-        sayso.house.store,
+        sayso.container.store,
         Pace(every_s=section.every_s, every_entries=section.every_entries),
     )
     stamping = {
@@ -76,8 +76,8 @@ def build_publisher(sayso: Sayso) -> Publisher:
     outside = [open_place(workspace, place) for place in section.places]
     return Publisher(
         store,
-        [LogOfLogs(store, sayso.house.log), *outside],
-        sayso.house.clock,
+        [LogOfLogs(store, sayso.container.log), *outside],
+        sayso.container.clock,
         pace=pace,
         paces={LOGS: Pace(every_s=section.logs_every_s, every_entries=100_000), **stamping},
         only_logs=[place.name for place in section.places if place.only_logs],
@@ -104,7 +104,7 @@ async def publishing(sayso: Sayso) -> AsyncGenerator[None]:
             await task
 
 
-async def publish_now(sayso: Sayso) -> list[PlaceState]:
+async def publish_now(sayso: Sayso) -> list[TargetState]:
     """One try of every place with every log.
 
     Raises:
@@ -123,14 +123,14 @@ def open_place(workspace: Workspace, section: PlaceSection) -> Place:
     Raises:
         ConfigError: `invalid_setting`, `missing_extra`.
     """
-    from sayso.audit.publishing.directory import DirectoryPlace
-    from sayso.audit.publishing.witness_target import WitnessPlace
+    from sayso.audit.publishing.directory import DirectoryTarget
+    from sayso.audit.publishing.witness_target import WitnessTarget
     from sayso.audit.signed_note.cosignature import CosignatureVerifier
 
     if section.timestamp is not None:
         return _timestamp_place(workspace, section)
     if section.directory is not None:
-        return DirectoryPlace(section.name, workspace.folder / Path(section.directory))
+        return DirectoryTarget(section.name, workspace.folder / Path(section.directory))
     assert section.witness is not None
     assert section.key is not None
     try:
@@ -141,17 +141,17 @@ def open_place(workspace: Workspace, section: PlaceSection) -> Place:
             f"`publishing.places`, `{section.name}`: {error.message}",
             next_step=error.next_step,
         ) from error
-    return WitnessPlace(section.name, section.witness, key)
+    return WitnessTarget(section.name, section.witness, key)
 
 
 def _timestamp_place(workspace: Workspace, section: PlaceSection) -> Place:
-    from sayso.audit.publishing.timestamp_target import TimestampPlace
+    from sayso.audit.publishing.timestamp_target import TimestampTarget
     from sayso.audit.signed_note.authorities import TimeAuthorities
 
     assert section.timestamp is not None
     assert section.roots is not None
     authorities = TimeAuthorities.read(workspace.folder / Path(section.roots))
-    return TimestampPlace(section.name, section.timestamp, authorities, section.policy)
+    return TimestampTarget(section.name, section.timestamp, authorities, section.policy)
 
 
 def _second(workspace: Workspace) -> MlDsaCosigner | None:
@@ -175,7 +175,7 @@ async def read_log_keys(sayso: Sayso) -> list[tuple[str, str]]:
 
     The tenants of this workspace and the log of logs are there even before their first entry.
     """
-    log = sayso.house.log
+    log = sayso.container.log
 
     def work(reader: Reader) -> dict[str, str]:
         found: dict[str, str] = {}
@@ -184,8 +184,8 @@ async def read_log_keys(sayso: Sayso) -> list[tuple[str, str]]:
             found[text(row, "tenant")] = "" if key is None else text(key, "vkey")
         return found
 
-    stored = await sayso.house.store.read(work)
-    for tenant in (sayso.house.tenant, Tenant(LOGS)):
+    stored = await sayso.container.store.read(work)
+    for tenant in (sayso.container.tenant, Tenant(LOGS)):
         if tenant not in stored:
             stored[tenant] = log.vkey_of(tenant)
     return sorted(stored.items())
@@ -199,7 +199,7 @@ async def read_next_keys(sayso: Sayso) -> list[tuple[str, str]]:
     now = await read_log_keys(sayso)
     found: list[tuple[str, str]] = []
     for tenant, vkey in now:
-        successors = sayso.house.log.signers_of(Tenant(tenant))[1:]
+        successors = sayso.container.log.signers_of(Tenant(tenant))[1:]
         found += [(tenant, one.vkey) for one in successors if one.vkey != vkey]
     return found
 
@@ -213,7 +213,7 @@ async def read_second_keys(sayso: Sayso) -> list[tuple[str, str]]:
     second = _second(sayso.workspace)
     if second is None:
         return []
-    origin_of = sayso.house.log.origin_of
+    origin_of = sayso.container.log.origin_of
     return [
         (tenant, second.named(origin_of(Tenant(tenant))).vkey)
         for tenant, _ in await read_log_keys(sayso)
@@ -250,4 +250,4 @@ async def read_publications(sayso: Sayso, tenant: Tenant) -> list[PublicationVie
             )
         return found
 
-    return await sayso.house.store.read(work, tenant=tenant)
+    return await sayso.container.store.read(work, tenant=tenant)

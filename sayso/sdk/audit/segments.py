@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from sayso.audit.segments.pruning import Pruned, Pruner
     from sayso.audit.segments.sealing import Sealer, Segments
     from sayso.sdk.client import Sayso
-    from sayso.sdk.container import House
+    from sayso.sdk.container import Container
     from sayso.sdk.workspace import Workspace
 
 logger = logging.getLogger("sayso.retention")
@@ -106,15 +106,17 @@ class LogSegments:
         entries: in a segment, of a log that has none yet; 65,536 when None.
     """
 
-    def __init__(self, house: House, workspace: Workspace, *, entries: int | None = None) -> None:
-        self._house = house
+    def __init__(
+        self, container: Container, workspace: Workspace, *, entries: int | None = None
+    ) -> None:
+        self._container = container
         self._workspace = workspace
         self._entries = entries
 
     async def sealed(self, *, tenant: str | None = None) -> list[SegmentView]:
         """The sealed segments of a log, oldest first."""
         where = self._tenant(tenant)
-        found = await self._house.store.read(lambda reader: read_segments(reader, where))
+        found = await self._container.store.read(lambda reader: read_segments(reader, where))
         return [self._view(where, one) for one in found]
 
     async def query(
@@ -135,8 +137,10 @@ class LogSegments:
         from sayso.audit.verify import verify_segment
 
         where, asked = self._tenant(tenant), parse_query(words)
-        keys = [signer.vkey for signer in self._house.log.signers_of(where)]
-        listed = await self._house.store.read(lambda reader: reader.all("log.keys", tenant=where))
+        keys = [signer.vkey for signer in self._container.log.signers_of(where)]
+        listed = await self._container.store.read(
+            lambda reader: reader.all("log.keys", tenant=where)
+        )
         trust = Trust.parse([*keys, *(text(row, "vkey") for row in listed)])
         verified = await asyncio.to_thread(verify_segment, file, trust=trust)
         if verified.verdict is not Verdict.VERIFIED:
@@ -145,7 +149,7 @@ class LogSegments:
                 f"the segment `{file.name}` does not verify",
                 next_step=f"run `sayso audit verify {file}`",
             )
-        query = await self._house.store.read(lambda reader: by_customer(reader, where, asked))
+        query = await self._container.store.read(lambda reader: by_customer(reader, where, asked))
         found = [] if query is None else await asyncio.to_thread(_fitting, file, query, limit)
         data: dict[str, Json] = {
             "query": loggable(words, None if query is None else query.subject),
@@ -153,7 +157,7 @@ class LogSegments:
             "file": file.name[:200],
         }
         entry = Entry(kind=EntryKind.AUDIT_QUERIED, actor=by, data=data)
-        await self._house.store.write(lambda tx: self._house.log.append(tx, where, entry))
+        await self._container.store.write(lambda tx: self._container.log.append(tx, where, entry))
         return [show_entry(stored) for stored in found]
 
     async def seal(
@@ -197,7 +201,7 @@ class LogSegments:
 
     async def seal_and_prune_due(self) -> None:
         """Seal and prune every log that has a retention; what fails is logged and tried again."""
-        for row in await self._house.store.read(lambda reader: reader.all("log.tenants")):
+        for row in await self._container.store.read(lambda reader: reader.all("log.tenants")):
             tenant = Tenant(text(row, "tenant"))
             if self._workspace.settings.retention.log_kept_for(tenant) is None:
                 continue
@@ -222,15 +226,15 @@ class LogSegments:
     def _sealer(self) -> Sealer:
         from sayso.audit.segments.sealing import Sealer  # as above
 
-        return Sealer(self._house.store, self._house.log, self._files())
+        return Sealer(self._container.store, self._container.log, self._files())
 
     def _pruner(self) -> Pruner:
         from sayso.audit.segments.pruning import Pruner  # as above
 
         return Pruner(
-            self._house.store,
-            self._house.log,
-            self._house.clock,
+            self._container.store,
+            self._container.log,
+            self._container.clock,
             self._files(),
             kept_for=self._workspace.settings.retention.log_kept_for,
             places=self._places,
@@ -254,7 +258,7 @@ class LogSegments:
             RefusedError: `forbidden`, `not_an_approver`.
         """
         try:
-            check_keeper(by, self._house.directory, self._workspace.settings)
+            check_keeper(by, self._container.directory, self._workspace.settings)
         except RefusedError as error:
             await self._record(by, asked, error)
             raise
@@ -265,7 +269,9 @@ class LogSegments:
             actor=by.actor,
             data={"asked": asked, "code": error.code.value},
         )
-        await self._house.store.write(lambda tx: self._house.log.append(tx, by.tenant, entry))
+        await self._container.store.write(
+            lambda tx: self._container.log.append(tx, by.tenant, entry)
+        )
 
     def _view(self, tenant: Tenant, one: SealedSegment) -> SegmentView:
         return SegmentView(
@@ -280,7 +286,7 @@ class LogSegments:
         )
 
     def _tenant(self, tenant: str | None) -> Tenant:
-        return self._house.tenant if tenant is None else Tenant(tenant)
+        return self._container.tenant if tenant is None else Tenant(tenant)
 
 
 @asynccontextmanager

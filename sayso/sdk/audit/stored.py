@@ -282,5 +282,5 @@ def _readable(ask: Callable[[], T]) -> T:
         return ask()
     except SaysoError as error:
         raise IntegrityError(
-            Code.NOT_A_STORE, f"the log cannot be read: {error.message}", detail=error.detail
+            Code.NOT_A_DATABASE, f"the log cannot be read: {error.message}", detail=error.detail
         ) from error

@@ -31,9 +31,9 @@ async def write_timestamps(sayso: Sayso, folder: Path) -> int:
     """
     from sayso.audit.publishing.reading import read_tenants  # as publishing does
 
-    store, count = sayso.house.store, 0
+    store, count = sayso.container.store, 0
     for tenant in await read_tenants(store):
-        origin = sayso.house.log.origin_of(tenant)
+        origin = sayso.container.log.origin_of(tenant)
         size, place = -1, ""
         while rows := await store.read(
             partial(_page, tenant=tenant, size=size, place=place), tenant=tenant

@@ -27,7 +27,7 @@ from sayso.sdk.audit.index import LogIndexes, fill_whole, unindexed, unproven
 from sayso.store.base import Reader, text
 
 if TYPE_CHECKING:
-    from sayso.sdk.container import House
+    from sayso.sdk.container import Container
 
 T = TypeVar("T")
 Work = Callable[[Reader, HashSource, Checkpoint, str], "T | None"]
@@ -41,8 +41,8 @@ class LogTree:
     with the signed head first.
     """
 
-    def __init__(self, house: House, indexes: LogIndexes) -> None:
-        self._house = house
+    def __init__(self, container: Container, indexes: LogIndexes) -> None:
+        self._container = container
         self._indexes = indexes
 
     async def prove_inclusion(self, tenant: Tenant, seq: int) -> str:
@@ -128,19 +128,19 @@ class LogTree:
         return await self._with_hashes(tenant, work)
 
     async def _with_hashes(self, tenant: Tenant, work: Work[T]) -> T:
-        index = await self._indexes.filled(self._house.store, tenant)
+        index = await self._indexes.filled(self._container.store, tenant)
         if index is None:
             raise unindexed()
         for last in (False, True):
             try:
-                found = await self._house.store.read(partial(_on_head, work, index, tenant))
+                found = await self._container.store.read(partial(_on_head, work, index, tenant))
             except LookupError:  # the index is behind the head
                 found = None
             if found is not None:
                 return found
             if not last:
                 index.forget()  # perhaps it is only the index that is wrong
-                await self._indexes.filled(self._house.store, tenant)
+                await self._indexes.filled(self._container.store, tenant)
         raise unproven()
 
 

@@ -32,19 +32,19 @@ from sayso.sdk.resources.tokens import Scope, Token
 from sayso.store.base import text
 
 if TYPE_CHECKING:
-    from sayso.sdk.container import House
+    from sayso.sdk.container import Container
     from sayso.sdk.workspace import Workspace
 
 
-class Subjects:
+class Privacy:
     """Erases customers, shows them what is held, holds what a court wants, sweeps what is old.
 
     Whoever does one of these is a person with one of the roles of `[retention] roles`; each try is
     an entry of the log, under the customer's pseudonym.
     """
 
-    def __init__(self, house: House, workspace: Workspace) -> None:
-        self._house = house
+    def __init__(self, container: Container, workspace: Workspace) -> None:
+        self._container = container
         self._workspace = workspace
 
     # ---- erasing -------------------------------------------------------------------------------
@@ -84,11 +84,11 @@ class Subjects:
                 via=via,
                 key=key or secrets.token_hex(16),
             )
-            done = await self._house.eraser.erase(order)
+            done = await self._container.eraser.erase(order)
             if done is None:
                 raise nothing_held()
         try:
-            scrubbed = await self._house.eraser.scrub(rewrite=rewrite)
+            scrubbed = await self._container.eraser.scrub(rewrite=rewrite)
         except SaysoError as error:
             raise ConfigError(
                 error.code,
@@ -104,7 +104,7 @@ class Subjects:
     ) -> list[ErasureView]:
         """Erasures, newest first; `after` is the id of the last one of the page before."""
         where, start = self._tenant(tenant), cursor_of("ers", after)
-        rows = await self._house.store.read(
+        rows = await self._container.store.read(
             lambda reader: reader.all(
                 "erasure.page", tenant=where, after=start, limit=page_of(limit)
             )
@@ -119,13 +119,13 @@ class Subjects:
         """
         where, wanted = self._tenant(tenant), storable(erasure_id)
         return erasure_view(
-            await self._house.store.read(lambda reader: read_erasure(reader, where, wanted))
+            await self._container.store.read(lambda reader: read_erasure(reader, where, wanted))
         )
 
     async def finish(self, *, tenant: str | None = None) -> list[ErasureView]:
         """Finish erasures that a crash left under way: a tenant's, or everybody's."""
         only = None if tenant is None else Tenant(tenant)
-        return [erasure_view(row) for row in await self._house.eraser.resume_all(only)]
+        return [erasure_view(row) for row in await self._container.eraser.resume_all(only)]
 
     async def erase_restored(self, *, tenant: str | None = None) -> HeldAgainView:
         """Erase again whom a restored backup brought back, by the list outside the database.
@@ -134,7 +134,7 @@ class Subjects:
             tenant: whose customers; everybody's when None.
         """
         only = None if tenant is None else Tenant(tenant)
-        return await Restored(self._house.store, self._house.eraser).erase_again(only)
+        return await Restored(self._container.store, self._container.eraser).erase_again(only)
 
     # ---- access --------------------------------------------------------------------------------
 
@@ -144,12 +144,12 @@ class Subjects:
         Raises:
             RefusedError: `not_an_approver`, `not_found`.
         """
-        tenant, now = by.tenant, to_micros(self._house.clock.now())
+        tenant, now = by.tenant, to_micros(self._container.clock.now())
 
         async with self._recorded("export", by):
             # NOTE: the entry is a unit of its own, since opening many texts must not keep those who
             # write waiting; nothing is handed out before it is committed.
-            found = await self._house.store.read(
+            found = await self._container.store.read(
                 lambda reader: gather_subject(reader, tenant, subject_id, now)
             )
             entry = Entry(
@@ -158,7 +158,9 @@ class Subjects:
                 subject=str(found["pseudonym"]),
                 data={"counts": dict(counts_of(found))},
             )
-            await self._house.store.write(lambda tx: self._house.log.append(tx, tenant, entry))
+            await self._container.store.write(
+                lambda tx: self._container.log.append(tx, tenant, entry)
+            )
         return found
 
     # ---- holding -------------------------------------------------------------------------------
@@ -179,8 +181,8 @@ class Subjects:
         async with self._recorded("hold", by):
             code, subject = check_reason(reason), Subject(id=subject_id)
             call = _call(by, key, via)
-            row = await self._house.store.write(
-                lambda tx: self._house.holds.place(tx, call, subject.id, code)
+            row = await self._container.store.write(
+                lambda tx: self._container.holds.place(tx, call, subject.id, code)
             )
         return hold_view(row)
 
@@ -197,8 +199,8 @@ class Subjects:
         """
         async with self._recorded("release", by):
             call = _call(by, key, via)
-            row = await self._house.store.write(
-                lambda tx: self._house.holds.release(tx, call, storable(hold_id))
+            row = await self._container.store.write(
+                lambda tx: self._container.holds.release(tx, call, storable(hold_id))
             )
         return hold_view(row)
 
@@ -212,7 +214,7 @@ class Subjects:
     ) -> list[HoldView]:
         """Holds, newest first; those in force unless `released` asks for all."""
         where, start = self._tenant(tenant), cursor_of("hld", after)
-        rows = await self._house.store.read(
+        rows = await self._container.store.read(
             lambda reader: reader.all(
                 "hold.page", tenant=where, after=start, released=int(released), limit=page_of(limit)
             )
@@ -227,7 +229,7 @@ class Subjects:
         """
         where, wanted = self._tenant(tenant), storable(hold_id)
         return hold_view(
-            await self._house.store.read(lambda reader: read_hold(reader, where, wanted))
+            await self._container.store.read(lambda reader: read_hold(reader, where, wanted))
         )
 
     # ---- sweeping ------------------------------------------------------------------------------
@@ -239,7 +241,7 @@ class Subjects:
             RefusedError: `forbidden`, `not_an_approver`.
         """
         try:
-            check_keeper(by, self._house.directory, self._workspace.settings)
+            check_keeper(by, self._container.directory, self._workspace.settings)
         except RefusedError as error:
             await self._record(by, "sweep", error)
             raise
@@ -263,7 +265,7 @@ class Subjects:
         """The same, for every tenant that has a log."""
         await self.finish()
         restored = await self.erase_restored()
-        rows = await self._house.store.read(lambda reader: reader.all("log.tenants"))
+        rows = await self._container.store.read(lambda reader: reader.all("log.tenants"))
         for row in rows:
             await self._sweep(Tenant(text(row, "tenant")))
         return restored
@@ -271,15 +273,15 @@ class Subjects:
     async def _sweep(self, tenant: Tenant) -> SweepView:
         kept = self._workspace.settings.retention.kept_for(tenant)
         if kept is None:
-            await self._house.eraser.scrub()
+            await self._container.eraser.scrub()
             return SweepView(before=None)
-        now, age = to_micros(self._house.clock.now()), kept // timedelta(microseconds=1)
+        now, age = to_micros(self._container.clock.now()), kept // timedelta(microseconds=1)
         # INVARIANT: never by one reading of the clock, since what was swept cannot come back.
-        agreed = await self._house.store.read(lambda reader: agreed_time(reader, tenant, now))
+        agreed = await self._container.store.read(lambda reader: agreed_time(reader, tenant, now))
         before = agreed - age
-        swept = await self._house.sweeper.sweep(tenant, before)
-        put_off = await self._house.sweeper.put_off(tenant, now, now - age)
-        await self._house.eraser.scrub()
+        swept = await self._container.sweeper.sweep(tenant, before)
+        put_off = await self._container.sweeper.put_off(tenant, now, now - age)
+        await self._container.eraser.scrub()
         return SweepView(
             before=rfc3339(before),
             actions=swept.actions,
@@ -298,7 +300,7 @@ class Subjects:
                     "only a person with a role does this",
                     next_step="use the token of somebody who may decide",
                 )
-            check_role(self._house.directory, by.holder, roles_of(self._workspace.settings))
+            check_role(self._container.directory, by.holder, roles_of(self._workspace.settings))
             yield
         except RefusedError as error:
             await self._record(by, asked, error)
@@ -310,10 +312,12 @@ class Subjects:
             actor=by.actor,
             data={"asked": asked, "code": error.code.value},
         )
-        await self._house.store.write(lambda tx: self._house.log.append(tx, by.tenant, entry))
+        await self._container.store.write(
+            lambda tx: self._container.log.append(tx, by.tenant, entry)
+        )
 
     def _tenant(self, tenant: str | None) -> Tenant:
-        return self._house.tenant if tenant is None else Tenant(tenant)
+        return self._container.tenant if tenant is None else Tenant(tenant)
 
 
 def _call(by: Token, key: str | None, via: str) -> HoldCall:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sayso.actions.model.status import Status
 from sayso.ids import Tenant
-from sayso.sdk.container import House
+from sayso.sdk.container import Container
 from sayso.store.base import Reader, integer, text
 
 
@@ -30,7 +30,7 @@ class Figures:
     stops: int
 
 
-async def read_figures(house: House, tenant: Tenant) -> Figures:
+async def read_figures(container: Container, tenant: Tenant) -> Figures:
     """Count now.
 
     Raises:
@@ -51,7 +51,7 @@ async def read_figures(house: House, tenant: Tenant) -> Figures:
             stops=_count(reader, "figures.stops", tenant),
         )
 
-    return await house.store.read(work)
+    return await container.store.read(work)
 
 
 def _count(reader: Reader, query: str, tenant: Tenant) -> int:

@@ -12,25 +12,25 @@ from sayso.sdk.views import ActionView, RequestView
 from sayso.store.base import Transaction
 
 if TYPE_CHECKING:
-    from sayso.sdk.container import House
+    from sayso.sdk.container import Container
 
 
-async def action_under(house: House, key: str) -> ActionView | None:
+async def action_under(container: Container, key: str) -> ActionView | None:
     """The action that has this idempotency key; None when none was stored."""
 
     def work(tx: Transaction) -> ActionView | None:
-        row = read_by_key(tx, "action.by_key", house.tenant, key)
+        row = read_by_key(tx, "action.by_key", container.tenant, key)
         return None if row is None else show_action(tx, read_action(row), timeline=False)
 
     # NOTE: no read: it stands behind a commit that is under way, whoever waits for that or not.
-    return await house.store.write(work)
+    return await container.store.write(work)
 
 
-async def request_under(house: House, key: str) -> RequestView | None:
+async def request_under(container: Container, key: str) -> RequestView | None:
     """The request that has this idempotency key; None when none was stored."""
 
     def work(tx: Transaction) -> RequestView | None:
-        row = read_by_key(tx, "request.by_key", house.tenant, key)
+        row = read_by_key(tx, "request.by_key", container.tenant, key)
         return None if row is None else show_request(tx, read_request(row))
 
-    return await house.store.write(work)
+    return await container.store.write(work)

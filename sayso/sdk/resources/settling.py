@@ -5,13 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
-from sayso.actions.controls.manual_resolution import Resolution
+from sayso.actions.controls.manual_resolution import ManualSettlement
 from sayso.errors import Code, RefusedError
 from sayso.sdk.resources.tokens import Token
 from sayso.sdk.views import ActionView
 
 if TYPE_CHECKING:
-    from sayso.sdk.container import House
+    from sayso.sdk.container import Container
 
 
 class Resolving(ABC):
@@ -19,7 +19,7 @@ class Resolving(ABC):
 
     @property
     @abstractmethod
-    def house(self) -> House:
+    def container(self) -> Container:
         """The wired floors."""
 
     @abstractmethod
@@ -50,7 +50,7 @@ class Resolving(ABC):
             receipt_id: the provider's id of the effect, for `succeeded`.
 
         Raises:
-            RefusedError: see `Resolutions.resolve`; `unauthenticated`, `forbidden`.
+            RefusedError: see `ManualSettlements.resolve`; `unauthenticated`, `forbidden`.
         """
         if outcome not in {"succeeded", "failed"}:
             raise RefusedError(
@@ -60,7 +60,7 @@ class Resolving(ABC):
             )
         holder = await self.person_of(token, via=via)
         return await self.resolve_as(
-            Resolution(
+            ManualSettlement(
                 tenant=holder.tenant,
                 action_id=action_id,
                 outcome="succeeded" if outcome == "succeeded" else "failed",
@@ -71,12 +71,12 @@ class Resolving(ABC):
             )
         )
 
-    async def resolve_as(self, resolution: Resolution) -> ActionView:
+    async def resolve_as(self, resolution: ManualSettlement) -> ActionView:
         """Settle an unknown outcome for a person whom the calling surface has authenticated.
 
         Raises:
-            RefusedError: see `Resolutions.resolve`.
+            RefusedError: see `ManualSettlements.resolve`.
         """
-        row = await self.house.resolutions.resolve(resolution)
-        self.house.dispatcher.wake()
+        row = await self.container.resolutions.resolve(resolution)
+        self.container.dispatcher.wake()
         return await self.action(row.id, tenant=row.tenant)

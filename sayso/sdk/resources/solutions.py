@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -19,7 +18,7 @@ from sayso.actions.approvals.repository import (
     read_approval,
     votes_of,
 )
-from sayso.actions.approvals.solution import Solution, solution_of
+from sayso.actions.approvals.solution import solution_of
 from sayso.actions.model.definition import Action
 from sayso.actions.model.ports import Person
 from sayso.agent.base import Message
@@ -28,10 +27,10 @@ from sayso.audit.entry import ActorKind
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant
 from sayso.sdk.solution_view import SolutionView, show_solution
-from sayso.store.base import Reader, integer, text
+from sayso.store.base import Reader, SqlValue, integer, text
 
 if TYPE_CHECKING:
-    from sayso.sdk.container import House
+    from sayso.sdk.container import Container
 
 MOST_COUNTED = 1000
 """Above it, an inbox says `1,000+`."""
@@ -79,10 +78,15 @@ class InboxPage:
 
 
 class Solutions:
-    """Reads what waits for people, as one tenant's people see it."""
+    """Reads what waits for people, as one tenant's people see it.
 
-    def __init__(self, house: House) -> None:
-        self._house = house
+    Args:
+        escalate_to: the role to which what nobody answers is escalated.
+    """
+
+    def __init__(self, container: Container, escalate_to: str | None) -> None:
+        self._container = container
+        self._escalate_to = escalate_to
 
     async def get(self, approval_id: str, *, tenant: str | None = None) -> SolutionView:
         """The solution that an approval is a part of.
@@ -91,7 +95,7 @@ class Solutions:
             RefusedError: `not_found`.
         """
         where = self._tenant(tenant)
-        return await self._house.store.read(
+        return await self._container.store.read(
             lambda reader: self._show(reader, get_approval(reader, where, approval_id))
         )
 
@@ -100,9 +104,9 @@ class Solutions:
         request_id = solution.request_id
         if request_id is None:
             return ()
-        tenant = self._house.tenant
-        return await self._house.store.read(
-            lambda reader: self._house.requests.messages(
+        tenant = self._container.tenant
+        return await self._container.store.read(
+            lambda reader: self._container.requests.messages(
                 reader, get_request(reader, tenant, request_id)
             )
         )
@@ -129,11 +133,7 @@ class Solutions:
             found: list[ApprovalRow] = []
             while True:
                 rows = self._page(reader, where, person, place, limit + 1)
-                found += [
-                    row
-                    for row in rows
-                    if answered_too or _may_answer(reader, row, person)
-                ]
+                found += [row for row in rows if answered_too or _may_answer(reader, row, person)]
                 if len(found) > limit or len(rows) <= limit:
                     break
                 place = Place(at=rows[-1].expires_at, id=rows[-1].id)
@@ -145,7 +145,7 @@ class Solutions:
                 after=Place(at=last.expires_at, id=last.id) if more and last is not None else None,
             )
 
-        return await self._house.store.read(work)
+        return await self._container.store.read(work)
 
     async def count_for(self, person: Person, *, tenant: str | None = None) -> int:
         """How many solutions a person's roles are asked about, `MOST_COUNTED` at most."""
@@ -164,18 +164,18 @@ class Solutions:
                 counted += integer(row, "count")
             return counted
 
-        return await self._house.store.read(work)
+        return await self._container.store.read(work)
 
     def _page(
         self, reader: Reader, tenant: Tenant, person: Person, after: Place, limit: int
     ) -> list[ApprovalRow]:
         """The soonest of all that asks one of the person's roles, merged from their indexes."""
         pages: list[list[ApprovalRow]] = []
-        place = {"after_at": after.at, "after_id": after.id}
+        place: dict[str, SqlValue] = {"after_at": after.at, "after_id": after.id}
         for roles in _asked_roles(reader, tenant, person.roles):
             rows = reader.all("approval.inbox", tenant=tenant, roles=roles, limit=limit, **place)
             pages.append([read_approval(row) for row in rows])
-        if self._house.settings.approvals.escalate_to in person.roles:
+        if self._escalate_to in person.roles:
             rows = reader.all("approval.inbox_escalated", tenant=tenant, limit=limit, **place)
             escalated = [read_approval(row) for row in rows]
             pages.append([row for row in escalated if not person.roles & set(row.roles)])
@@ -188,12 +188,12 @@ class Solutions:
 
     def _definition(self, name: str) -> Action | None:
         try:
-            return self._house.connectors.action(name)
+            return self._container.connectors.action(name)
         except RefusedError:
             return None
 
     def _tenant(self, tenant: str | None) -> Tenant:
-        return self._house.tenant if tenant is None else Tenant(tenant)
+        return self._container.tenant if tenant is None else Tenant(tenant)
 
 
 def _asked_roles(reader: Reader, tenant: Tenant, roles: frozenset[str]) -> list[str]:

@@ -15,7 +15,7 @@ from sayso.store.base import Reader, integer, text
 from sayso.text import plain
 
 if TYPE_CHECKING:
-    from sayso.sdk.container import House
+    from sayso.sdk.container import Container
 
 _STOP_PREFIX = "stp_"
 _NEWEST = 200
@@ -38,7 +38,7 @@ def read_scope(scope: str) -> StopScope:
         ) from None
 
 
-async def check_target(house: House, scope: StopScope, target: str) -> str:
+async def check_target(container: Container, scope: StopScope, target: str) -> str:
     """Refuse a connector or an action that surely does not exist: such a stop would hold nothing.
 
     What the newest actions of the ledger name exists, though it is not set up here: the workers may
@@ -52,7 +52,7 @@ async def check_target(house: House, scope: StopScope, target: str) -> str:
     """
     if not target or scope not in {StopScope.CONNECTOR, StopScope.ACTION}:
         return ""
-    kinds = await house.kinds.read()
+    kinds = await container.kinds.read()
     known = kinds.names if scope is StopScope.ACTION else kinds.connectors
     if target in known:
         return ""
@@ -60,7 +60,7 @@ async def check_target(house: House, scope: StopScope, target: str) -> str:
     # the target is taken as it is.
     if doubt := kinds.doubt(target.partition(".")[0]):
         return doubt
-    done = await house.store.read(partial(_done_lately, tenant=house.tenant))
+    done = await container.store.read(partial(_done_lately, tenant=container.tenant))
     if target in (done if scope is StopScope.ACTION else {name.partition(".")[0] for name in done}):
         return ""
     raise RefusedError(
@@ -131,13 +131,13 @@ def list_stops(
 
 def held_view(reader: Reader, row: ActionRow) -> HeldView | None:
     """What an action waits for; None when nothing holds it."""
-    if row.held_by is None or not row.is_held:
+    if row.blocked_by is None or not row.is_blocked:
         return None
-    if not row.held_by.startswith(_STOP_PREFIX):
-        found = reader.one("action.by_id", tenant=row.tenant, id=row.held_by)
+    if not row.blocked_by.startswith(_STOP_PREFIX):
+        found = reader.one("action.by_id", tenant=row.tenant, id=row.blocked_by)
         status = None if found is None else read_action(found).status.value
-        reason = f"{row.held_by}, on the same object, is {status or 'gone'}"
-        return HeldView(by=row.held_by, code="unsettled", reason=reason, status=status)
-    stop = get_stop(reader, row.tenant, row.held_by)
+        reason = f"{row.blocked_by}, on the same object, is {status or 'gone'}"
+        return HeldView(by=row.blocked_by, code="object_locked", reason=reason, status=status)
+    stop = get_stop(reader, row.tenant, row.blocked_by)
     why = f": {stop.reason}" if stop.reason else ""
     return HeldView(by=stop.id, code="stopped", reason=f"stopped ({stop.what}){why}")

@@ -15,7 +15,7 @@ from sayso.sdk.resources.tokens import Token
 from sayso.sdk.views import StopView
 
 if TYPE_CHECKING:
-    from sayso.sdk.container import House
+    from sayso.sdk.container import Container
 
 
 class StopSwitch(ABC):
@@ -23,7 +23,7 @@ class StopSwitch(ABC):
 
     @property
     @abstractmethod
-    def house(self) -> House:
+    def container(self) -> Container:
         """The wired floors."""
 
     @abstractmethod
@@ -56,7 +56,7 @@ class StopSwitch(ABC):
         wanted = read_scope(scope)
         await self.check_stop(scope, target)
         home = self._home(tenant)
-        row = await self.house.stops.engage(
+        row = await self.container.stops.engage(
             StopOrder(
                 home=home,
                 scope=wanted,
@@ -67,7 +67,7 @@ class StopSwitch(ABC):
                 key=key or secrets.token_hex(16),
             )
         )
-        return await self.house.store.read(lambda reader: show_stop(reader, row, home))
+        return await self.container.store.read(lambda reader: show_stop(reader, row, home))
 
     async def check_stop(self, scope: str, target: str) -> str:
         """Whether a stop would hold anything, as `stop` asks by itself.
@@ -79,7 +79,7 @@ class StopSwitch(ABC):
         Raises:
             RefusedError: `not_found` for a name that would hold nothing; `invalid_input`.
         """
-        return await check_target(self.house, read_scope(scope), target)
+        return await check_target(self.container, read_scope(scope), target)
 
     async def resume(self, stop_id: str, *, token: str, via: str = "sdk") -> StopView:
         """Ask for the end of a stop as the person whose token this is, or confirm it as another.
@@ -104,9 +104,11 @@ class StopSwitch(ABC):
         Raises:
             RefusedError: see `Stops.resume`.
         """
-        row = await self.house.stops.resume(resumption)
-        self.house.dispatcher.wake()
-        return await self.house.store.read(lambda reader: show_stop(reader, row, resumption.tenant))
+        row = await self.container.stops.resume(resumption)
+        self.container.dispatcher.wake()
+        return await self.container.store.read(
+            lambda reader: show_stop(reader, row, resumption.tenant)
+        )
 
     async def stops(
         self,
@@ -127,9 +129,9 @@ class StopSwitch(ABC):
         """
         where = self._home(tenant)
         size, start = page_of(limit), cursor_of("stp", after)
-        return await self.house.store.read(
+        return await self.container.store.read(
             lambda reader: list_stops(reader, where, released=released, limit=size, after=start)
         )
 
     def _home(self, tenant: str | None) -> Tenant:
-        return self.house.tenant if tenant is None else Tenant(tenant)
+        return self.container.tenant if tenant is None else Tenant(tenant)

@@ -71,7 +71,7 @@ def langchain_tools(
     caller = Caller(
         subject=as_subject(subject),
         requester=Actor(kind=ActorKind.SERVICE, id=requester),
-        tenant=inner.house.tenant if tenant is None else Tenant(tenant),
+        tenant=inner.container.tenant if tenant is None else Tenant(tenant),
         conversation=conversation,
     )
     return [_offer(sayso, toolbox, tool, caller) for tool in toolbox.tools]

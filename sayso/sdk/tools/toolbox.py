@@ -135,7 +135,7 @@ class Toolbox:
         self._sayso = sayso
         self._actions: dict[str, Action] = {}
         self._tools: dict[str, Tool] = {tool.name: tool for tool in (ASK, GET_ACTION)}
-        for action in plannable(sayso.house.connectors.actions):
+        for action in plannable(sayso.container.connectors.actions):
             tool = _tool_of(action)
             if tool.name in self._tools:
                 taken = self._actions.get(tool.name)
@@ -205,7 +205,7 @@ class Toolbox:
             raise
         said: JsonValue = [asked.args, asked.nth]
         bound = key_of(caller, name, said, key)
-        known = await self._sayso.house.store.read(partial(_is_known, caller=caller, key=bound))
+        known = await self._sayso.container.store.read(partial(_is_known, caller=caller, key=bound))
         proposed = await self._sayso.propose(
             action.name,
             asked.args,
@@ -252,7 +252,7 @@ class Toolbox:
             tell = write_reply([outcome_of(reader, found)])
             return show_action(reader, found, timeline=False), tell
 
-        return await self._sayso.house.store.read(work)
+        return await self._sayso.container.store.read(work)
 
     async def _record(self, name: str, caller: Caller, error: RefusedError) -> None:
         """Have a refusal recorded that nothing below will see (invariant 7)."""
@@ -264,7 +264,7 @@ class Toolbox:
             args={},
             key="-",
         )
-        await self._sayso.house.proposals.record_refusal(asked, error)
+        await self._sayso.container.proposals.record_refusal(asked, error)
 
 
 def tool_name(action: Action) -> str:

@@ -43,7 +43,7 @@ def store_error(error: sqlite3.Error, path: Path) -> SaysoError:
     elif "full" in reason:
         code, problem, step = Code.STORE_FULL, "has no room left", "free some disk space"
     elif "not a database" in reason or "malformed" in reason:
-        code, problem = Code.NOT_A_STORE, "is no usable SQLite file"
+        code, problem = Code.NOT_A_DATABASE, "is no usable SQLite file"
         step = "point `store.url` at a Sayso database, or restore it from a backup"
     elif any(words in reason for words in _CANNOT_TELL):
         code, problem, step = _looked_up(path) or (code, problem, step)
@@ -71,7 +71,7 @@ def _looked_up(path: Path) -> tuple[Code, str, str] | None:
         if not path.exists():
             return _missing(folder)
         if path.is_dir():
-            return Code.NOT_A_STORE, "is a folder", "point `store.url` at a file"
+            return Code.NOT_A_DATABASE, "is a folder", "point `store.url` at a file"
         return _unusable(path, folder)
     except OSError:  # not even that may be looked at
         return Code.STORE_UNAVAILABLE, "cannot be reached by this user", _GIVE_ACCESS

@@ -40,7 +40,7 @@ class SqliteStore:
         prepare: given the writing connection once it is open, such as to limit the file's size.
 
     Raises:
-        ConfigError: `not_a_store`, `store_version`, `store_unavailable`, `store_read_only`,
+        ConfigError: `not_a_database`, `store_version`, `store_unavailable`, `store_read_only`,
             `store_full`.
         RetryableError: `store_busy`.
 
@@ -199,7 +199,7 @@ def open_connection(
     """Open the file with the settings that durability rests on.
 
     Raises:
-        ConfigError: `store_unavailable`, `store_read_only`, `store_full`, `not_a_store`.
+        ConfigError: `store_unavailable`, `store_read_only`, `store_full`, `not_a_database`.
     """
     mode = "rwc" if create else "rw"
     if create:

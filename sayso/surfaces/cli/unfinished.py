@@ -26,13 +26,13 @@ class LeftView(View):
 
     Attributes:
         action: its id.
-        code: `stopped` or `unsettled` where something holds it, `sent` where its call left and
+        code: `stopped` or `object_locked` where something holds it, `sent` where its call left and
             the answer was not waited for, else `waiting`.
         reason: the same in words.
     """
 
     action: str
-    code: Literal["stopped", "unsettled", "sent", "waiting"]
+    code: Literal["stopped", "object_locked", "sent", "waiting"]
     reason: str
     next_step: str
 
@@ -65,7 +65,7 @@ def _left(action: ActionView) -> LeftView:
     if held.for_a_person:
         first = f"wait for {held.by}, or settle it with `sayso actions resolve {held.by}`"
     step = f"{first}; then {_WHO} does it"
-    if held.code == "unsettled" and not held.for_a_person:
+    if held.code == "object_locked" and not held.for_a_person:
         step = f"start {_WHO}: it finds out what became of {held.by}, and then does this one"
     return LeftView(action=action.id, code=held.code, reason=held.reason, next_step=step)
 
@@ -100,7 +100,7 @@ def problem_of_request(sayso: Sayso, tenant: Tenant, request: RequestView) -> Sa
 
 
 def _problem(sayso: Sayso, noun: str, tenant: Tenant, item_id: str) -> SaysoError | None:
-    problem = sayso.house.dispatcher.problem_with(noun, tenant, item_id)
+    problem = sayso.container.dispatcher.problem_with(noun, tenant, item_id)
     if problem is None or isinstance(problem, SaysoError):
         return problem
     return internal(problem)

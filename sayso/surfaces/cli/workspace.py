@@ -140,7 +140,7 @@ def tenant_of(sayso: Sayso, option: str | None) -> Tenant:
         RefusedError: `invalid_input`, for what no tenant can be called.
     """
     if option is None:
-        return sayso.house.tenant
+        return sayso.container.tenant
     if not is_name(option):
         raise RefusedError(
             Code.INVALID_INPUT,

@@ -39,7 +39,7 @@ def environment() -> Environment:
 
 
 def shown(text: object) -> Iterator[Piece]:
-    """Foreign text in pieces; hidden characters are named, so that a template shows them (WC-13)."""
+    """Foreign text in pieces; hidden characters are named, as a template shows them (WC-13)."""
     return pieces(str(text))
 
 
@@ -57,7 +57,11 @@ class Asset:
     media_type: str
 
 
-_TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "svg": "image/svg+xml"}
+_TYPES = {
+    "css": "text/css; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+    "svg": "image/svg+xml",
+}
 
 
 @cache

@@ -6,10 +6,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from sayso.actions.controls.manual_resolution import Resolution
+from sayso.actions.controls.manual_resolution import ManualSettlement
 from sayso.audit.entry import EntryKind
 from sayso.errors import Code, RefusedError
-from sayso.sdk.action_catalog import KindsView
+from sayso.sdk.action_catalog import ActionTypesView
 from sayso.sdk.client import Sayso
 from sayso.sdk.resources.tokens import Token
 from sayso.sdk.views import ActionView
@@ -91,11 +91,13 @@ async def propose(
         **problems(401, 403, 422, 503),
     },
 )
-async def list_kinds(sayso: Open, _token: Lister, _query: Annotated[NoQuery, Query()]) -> KindsView:
+async def list_action_types(
+    sayso: Open, _token: Lister, _query: Annotated[NoQuery, Query()]
+) -> ActionTypesView:
     """Scope: `actions:propose` or `actions:read`."""
     found = await sayso.kinds()
     # INVARIANT: what a team's own file broke off with is the operator's to read, and no caller's.
-    return KindsView(
+    return ActionTypesView(
         kinds=found.kinds, unread=dict.fromkeys(found.unread, "`sayso actions kinds` says why")
     )
 
@@ -164,7 +166,7 @@ async def resolve(
     done = await _earlier(sayso, token, action_id, mark)
     if done is not None:
         return done
-    resolution = Resolution(
+    resolution = ManualSettlement(
         tenant=token.tenant,
         action_id=action_id,
         outcome=body.outcome,

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 
 from sayso.errors import SaysoError
 from sayso.sdk.client import Sayso
-from sayso.sdk.rejected_calls import TurnedAway
+from sayso.sdk.rejected_calls import RejectedCalls
 from sayso.surfaces.http import (
     actions,
     approvals,
@@ -70,7 +70,7 @@ def create_app(sayso: Sayso, *, heartbeat_s: float = HEARTBEAT_S) -> FastAPI:
     )
     app.state.sayso = sayso
     app.state.changes = Changes(sayso)
-    app.state.turned_away = TurnedAway(sayso, via="http")
+    app.state.rejected_calls = RejectedCalls(sayso, via="http")
     app.state.upkeep = Upkeep()
     app.state.heartbeat_s = heartbeat_s
     app.state.methods = methods = dict[str, frozenset[str]]()

@@ -49,10 +49,10 @@ async def show_readiness(sayso: Open) -> HealthView:
     """No token needed. Takes the write lock once, and some room on the disk; changes nothing."""
 
     def work(tx: Transaction) -> None:
-        tx.one("log.head", tenant=sayso.house.tenant)
+        tx.one("log.head", tenant=sayso.container.tenant)
 
-    await sayso.house.store.write(work)
-    await check_room(sayso.house.store)
+    await sayso.container.store.write(work)
+    await check_room(sayso.container.store)
     return HealthView(status="ok")
 
 
@@ -62,7 +62,7 @@ async def _seen_by(
 ) -> Tenant:
     """Whose figures the caller may see: the token's tenant, or the workspace's on this machine."""
     if "authorization" not in request.headers and _is_local(request):
-        return sayso_of(request).house.tenant
+        return sayso_of(request).container.tenant
     request.state.token = await admit(request)
     return (await _READ(request, shown)).tenant
 
@@ -107,7 +107,7 @@ async def show_metrics(
     sayso: Open, tenant: Annotated[Tenant, Depends(_seen_by)]
 ) -> PlainTextResponse:
     """Scope: `actions:read`; from the same machine, without a proxy, no token is needed."""
-    figures = await read_figures(sayso.house, tenant)
+    figures = await read_figures(sayso.container, tenant)
     return PlainTextResponse(_prometheus(figures), media_type="text/plain; version=0.0.4")
 
 

@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
 from sayso.errors import CODES, Code, RefusedError, RetryableError, SaysoError, logged
-from sayso.sdk.rejected_calls import TurnedAway
+from sayso.sdk.rejected_calls import RejectedCalls
 from sayso.sdk.resources.tokens import Token
 from sayso.text import plain
 
@@ -142,10 +142,10 @@ def _methods_of(request: Request) -> list[str]:
 
 async def _note(request: Request, code: Code) -> None:
     """Have it recorded: nothing below will see this call (invariant 7)."""
-    turned_away: object = request.app.state.turned_away
-    assert isinstance(turned_away, TurnedAway)
+    rejected_calls: object = request.app.state.rejected_calls
+    assert isinstance(rejected_calls, RejectedCalls)
     token: object = getattr(request.state, "token", None)
-    await turned_away.note(code, token if isinstance(token, Token) else None)
+    await rejected_calls.note(code, token if isinstance(token, Token) else None)
 
 
 def _words(request: Request, status: int) -> tuple[Code, str, str]:

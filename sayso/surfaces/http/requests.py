@@ -54,7 +54,7 @@ async def ask(
         tenant=token.tenant,
         traceparent=trace,
     )
-    sayso.house.dispatcher.wake()
+    sayso.container.dispatcher.wake()
     root = str(request.scope.get("root_path", ""))
     response.headers["Location"] = f"{root}/v1/requests/{view.id}"
     return view

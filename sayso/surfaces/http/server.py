@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.routing import Mount
 
 from sayso.sdk.client import Sayso
-from sayso.sdk.rejected_calls import TurnedAway
+from sayso.sdk.rejected_calls import RejectedCalls
 from sayso.serving import OrderlyServer, listen
 from sayso.surfaces.http.app import create_app
 from sayso.surfaces.http.events import Changes
@@ -82,8 +82,8 @@ class _Server(OrderlyServer):
         await super().shutdown(sockets)
         for upkeep in _parts_of(self._app, "upkeep", Upkeep):
             await upkeep.stop()
-        for turned_away in _parts_of(self._app, "turned_away", TurnedAway):
-            await turned_away.flush()
+        for rejected_calls in _parts_of(self._app, "turned_away", RejectedCalls):
+            await rejected_calls.flush()
 
 
 def _parts_of(app: Starlette, name: str, kind: type[T]) -> list[T]:

@@ -27,7 +27,7 @@ from starlette.types import Message, Receive, Scope, Send
 from sayso.actions.model.definition import Assurance, Subject
 from sayso.errors import CODES, Code, ConfigError, RefusedError, SaysoError, logged_with_frames
 from sayso.sdk.client import Sayso
-from sayso.sdk.rejected_calls import TurnedAway
+from sayso.sdk.rejected_calls import RejectedCalls
 from sayso.sdk.resources.tokens import Token
 from sayso.sdk.tools.tool import Caller
 from sayso.sdk.tools.toolbox import Toolbox
@@ -63,7 +63,7 @@ class McpApp:
     def __init__(self, sayso: Sayso) -> None:
         silence_library()
         self._sayso = sayso
-        self._turned_away = TurnedAway(sayso, via="mcp")
+        self._rejected_calls = RejectedCalls(sayso, via="mcp")
         self._manager = StreamableHTTPSessionManager(
             make_server(Toolbox(sayso), _session_of),
             json_response=True,
@@ -80,7 +80,7 @@ class McpApp:
     async def __aexit__(self, *exc_info: object) -> None:
         """Stop, and tell the log of who was turned away."""
         await self._entered.aclose()
-        await self._turned_away.flush()
+        await self._rejected_calls.flush()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -100,7 +100,7 @@ class McpApp:
             scope[_SESSION] = self._session(request, token)
         except _NotAdmittedError as refused:
             if refused.status != _NO_STREAM:  # clients ask for one, and get on without
-                await self._turned_away.note(refused.error.code, token)
+                await self._rejected_calls.note(refused.error.code, token)
             answer = problem(refused.error, status=refused.status, headers=refused.headers)
             await answer(scope, receive, send_safely)
             return
@@ -118,7 +118,7 @@ class McpApp:
                 await problem(unexpected)(scope, receive, send_safely)
             return
         if status >= _BAD_REQUEST:  # what is no message of the protocol
-            await self._turned_away.note(Code.INVALID_INPUT, token)
+            await self._rejected_calls.note(Code.INVALID_INPUT, token)
 
     def _session(self, request: Request, token: Token) -> Session:
         """For whom the call is made."""
@@ -137,8 +137,8 @@ class McpApp:
             tenant=token.tenant,
             conversation=_conversation(request),
         )
-        turned_away = partial(self._turned_away.note, token=token)
-        return Session(caller=caller, scopes=token.scopes, turned_away=turned_away)
+        rejected_calls = partial(self._rejected_calls.note, token=token)
+        return Session(caller=caller, scopes=token.scopes, rejected_calls=rejected_calls)
 
     async def _token(self, request: Request) -> Token:
         given = request.headers.getlist("authorization")

@@ -56,7 +56,7 @@ class Session:
 
     caller: Caller
     scopes: frozenset[Scope]
-    turned_away: Callable[[Code], Awaitable[None]]
+    rejected_calls: Callable[[Code], Awaitable[None]]
 
 
 def make_server(toolbox: Toolbox, session_of: Callable[[Context], Session]) -> Server[Any]:
@@ -118,7 +118,7 @@ async def _answer(
             )
         key = _key(meta)
     except RefusedError as error:
-        await session.turned_away(error.code)
+        await session.rejected_calls(error.code)
         return answer_error(error)
     try:
         return await toolbox.call(params.name, params.arguments or {}, session.caller, key=key)

@@ -10,7 +10,7 @@ from sayso.actions.model.definition import Subject
 from sayso.audit.entry import Actor
 from sayso.errors import Code
 from sayso.sdk.client import Sayso
-from sayso.sdk.rejected_calls import TurnedAway
+from sayso.sdk.rejected_calls import RejectedCalls
 from sayso.sdk.resources.tokens import Scope
 from sayso.sdk.tools.tool import Caller
 from sayso.sdk.tools.toolbox import Toolbox
@@ -34,23 +34,23 @@ async def serve_stdio(
     caller = Caller(
         subject=subject,
         requester=requester,
-        tenant=sayso.house.tenant,
+        tenant=sayso.container.tenant,
         conversation=conversation,
     )
-    turned_away = TurnedAway(sayso, via="mcp")
+    rejected_calls = RejectedCalls(sayso, via="mcp")
 
     async def note(code: Code) -> None:
-        await turned_away.note(code, None)
+        await rejected_calls.note(code, None)
 
     session = Session(
-        caller=caller, scopes=frozenset({Scope.PROPOSE, Scope.READ}), turned_away=note
+        caller=caller, scopes=frozenset({Scope.PROPOSE, Scope.READ}), rejected_calls=note
     )
     server = make_server(Toolbox(sayso), lambda _: session)
     try:
         async with stdio_server() as (reading, writing):
             await server.run(reading, writing, server.create_initialization_options())
     finally:
-        await turned_away.flush()
+        await rejected_calls.flush()
 
 
 def silence_library() -> None:

@@ -164,14 +164,14 @@ class SlackApp:
                 return
 
     async def _show_again(self, approval_id: str) -> None:
-        house = self._sayso.house
-        now = to_micros(house.clock.now())
+        container = self._sayso.container
+        now = to_micros(container.clock.now())
 
         def work(tx: Transaction) -> None:
-            if tx.one("approval.by_id", tenant=house.tenant, id=approval_id) is not None:
-                show_again(tx, house.tenant, approval_id, now)
+            if tx.one("approval.by_id", tenant=container.tenant, id=approval_id) is not None:
+                show_again(tx, container.tenant, approval_id, now)
 
-        await house.store.write(work)
+        await container.store.write(work)
 
 
 def create_slack_app(

@@ -118,7 +118,7 @@ class Deciding:
 
     def _decision(self, pointer: Pointer, person: str, choice: Choice) -> Decision:
         return Decision(
-            tenant=self._sayso.house.tenant,
+            tenant=self._sayso.container.tenant,
             approval_id=pointer.approval_id,
             revision=pointer.revision,
             digest=pointer.digest,
@@ -172,7 +172,7 @@ class Deciding:
         """
         decision = self._decision(pointer, person, choice)
         async with asyncio.timeout(self._patience.decide_s):
-            return approval_view(await self._sayso.house.approvals.check(decision))
+            return approval_view(await self._sayso.container.approvals.check(decision))
 
     async def _reject(self, form: Submission, pointer: Pointer, person: str) -> Answer:
         code = form.inputs.get(forms.CODE, "")
@@ -187,7 +187,7 @@ class Deciding:
     async def _lower(self, form: Submission, pointer: Pointer, person: str) -> Answer:
         approval = await self._check(pointer, person, Choice.EDIT)
         card = Card.from_json(approval.card)
-        name = self._sayso.house.connectors.action(card.action).money_arg
+        name = self._sayso.container.connectors.action(card.action).money_arg
         if card.amount is None or name is None:
             raise RefusedError(Code.EDIT_NOT_ALLOWED, "there is no amount to lower")
         try:

@@ -95,7 +95,7 @@ class Notifier:
         while True:
             wait_s = self.pace.look_every_s
             try:
-                version = await self._sayso.house.store.version()
+                version = await self._sayso.container.store.version()
                 if version != seen or self.pace.monotonic() >= look_at:
                     next_s = await self.step()
                     look_at = self.pace.monotonic() + (_LOOK_ANYWAY_S if next_s is None else next_s)
@@ -150,8 +150,8 @@ class Notifier:
 
     async def _due(self) -> list[Due]:
         now = self._now()
-        tenant = self._sayso.house.tenant
-        rows = await self._sayso.house.store.read(
+        tenant = self._sayso.container.tenant
+        rows = await self._sayso.container.store.read(
             lambda reader: reader.all(
                 "outbox.due", tenant=tenant, topic=OUTBOX_TOPIC, now=now, limit=_BATCH
             )
@@ -234,13 +234,13 @@ class Notifier:
         return approval, build_message(approval, action)
 
     def _now(self) -> int:
-        return to_micros(self._sayso.house.clock.now())
+        return to_micros(self._sayso.container.clock.now())
 
     async def _lease(self, row: Due) -> bool:
         now = self._now()
         lease_s = min(self.pace.lease_s * 2 ** min(row.attempts, 10), _LONGEST_LEASE_S)
         until = now + int(lease_s * 1e6)
-        leased = await self._sayso.house.store.write(
+        leased = await self._sayso.container.store.write(
             lambda tx: tx.run("outbox.lease", id=row.id, now=now, until=until)
         )
         return leased == 1
@@ -249,7 +249,7 @@ class Notifier:
         now = self._now()
         known = {} if ts is None else {"channel": self._channel_id, "ts": ts}
         state = orjson.dumps(known).decode()
-        await self._sayso.house.store.write(
+        await self._sayso.container.store.write(
             lambda tx: tx.run("outbox.sent", id=row.id, version=row.version, state=state, now=now)
         )
         self._tried.discard(row.id)

@@ -13,8 +13,8 @@ from langchain_core.tools import StructuredTool
 from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode
 from sdk.tools.till import LARGE, SMALL, Till, open_till
-from support.house import make_shop_workspace
 from support.shop import Shop
+from support.shop_workspace import make_shop_workspace
 
 from sayso import RefusedError, langchain_tools
 from sayso.money import Money
@@ -49,7 +49,7 @@ def agent_of(model: ScriptedModel, tools: list[StructuredTool]) -> Any:
 
 def tools_of(till: Till, conversation: str = "") -> list[StructuredTool]:
     """The tools of customer `cus_1`."""
-    return langchain_tools(till.house.sayso, "cus_1", conversation=conversation)
+    return langchain_tools(till.workspace.sayso, "cus_1", conversation=conversation)
 
 
 async def test_they_are_the_same_tools(tmp_path: Path) -> None:
@@ -147,4 +147,4 @@ async def test_a_customer_has_to_be_one(tmp_path: Path) -> None:
     """What cannot be a customer's id makes no tools."""
     async with open_till(tmp_path) as till:
         with pytest.raises(RefusedError):
-            langchain_tools(till.house.sayso, "cus 1; drop table")
+            langchain_tools(till.workspace.sayso, "cus 1; drop table")

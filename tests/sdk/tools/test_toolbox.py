@@ -12,8 +12,8 @@ import pytest
 from actions.desk import bodies
 from pydantic import Field
 from sdk.tools.till import LARGE, SMALL, Till, code_of, open_till
-from support.house import POLICY, open_shop
 from support.shop import Shop, ShopFault
+from support.shop_workspace import POLICY, open_shop
 
 from sayso.actions.model.definition import (
     FORBIDDEN_FIELDS,
@@ -47,7 +47,7 @@ def _action(name: str, args: type[Args], *, undo: Undo | None = None) -> Action:
 
 def recorded(till: Till) -> list[tuple[str, str]]:
     """What the log holds: each entry's kind and code."""
-    found: list[Any] = bodies(till.house)
+    found: list[Any] = bodies(till.workspace)
     return [(body["kind"], body["data"].get("code", "")) for body in found]
 
 
@@ -142,7 +142,7 @@ async def test_no_tool_decides(tmp_path: Path) -> None:
             assert code_of(answer) == "unknown_action"
         for more in ({"approve": True}, {"approval": approval["id"]}, {"approved_by": "maria"}):
             assert code_of(await till.refund({**LARGE, **more})) == "invalid_input"
-        assert [one.status for one in await till.house.sayso.approvals()] == ["pending"]
+        assert [one.status for one in await till.workspace.sayso.approvals()] == ["pending"]
         assert till.paid_minor == []
 
 
@@ -248,12 +248,12 @@ async def test_an_odd_model_of_arguments_keeps_what_was_given(tmp_path: Path) ->
         async def resolve(self, action: Action, args: Args, subject: object) -> Any:
             raise ConfigError(Code.INVALID_SETTING, f"got {args!r}")
 
-    async with open_shop(tmp_path, shop=OddShop(_action("shop.odd", Odd))) as house:
-        box = Toolbox(house.sayso)
+    async with open_shop(tmp_path, shop=OddShop(_action("shop.odd", Odd))) as workspace:
+        box = Toolbox(workspace.sayso)
         tool = box.tool("shop_odd")
         assert tool is not None
         assert set(tool.input_schema["properties"]) == {"Wort", "nth", "customer_words"}
-        caller = Till(house=house, box=box).caller()
+        caller = Till(workspace=workspace, box=box).caller()
         assert code_of(await box.call("shop_odd", {"Wort": "ja"}, caller)) == "invalid_setting"
 
 
@@ -269,7 +269,7 @@ async def test_a_provider_that_cannot_be_reached_is_an_error_and_may_be_tried_ag
 ) -> None:
     """Design 2.8: a lost answer is looked up, and the same call is the same action."""
     async with open_till(tmp_path) as till:
-        till.house.shop.faults.append(ShopFault.LOST_AFTER)
+        till.workspace.shop.faults.append(ShopFault.LOST_AFTER)
         lost = await till.refund(SMALL)
         assert lost.content["status"] in {"unknown", "executing", "succeeded"}
         again = await till.refund(SMALL)
@@ -280,7 +280,7 @@ async def test_a_provider_that_cannot_be_reached_is_an_error_and_may_be_tried_ag
 async def test_a_provider_that_says_no_is_an_error(tmp_path: Path) -> None:
     """So that no model takes it for done."""
     async with open_till(tmp_path) as till:
-        till.house.shop.faults.append(ShopFault.SAYS_NO)
+        till.workspace.shop.faults.append(ShopFault.SAYS_NO)
         failed = await till.refund(SMALL)
         assert failed.content["status"] == "failed"
         assert code_of(failed) == "provider_refused"
@@ -305,8 +305,8 @@ async def test_what_takes_back_is_no_tool(tmp_path: Path) -> None:
     """What only undoes is the engine's to ask for."""
     undo = Undo(action="shop.close", args={})
     more = (_action("shop.open", NoArgs, undo=undo), _action("shop.close", NoArgs))
-    async with open_shop(tmp_path, shop=ManyShop(*more)) as house:
-        names = [tool.name for tool in Toolbox(house.sayso).tools]
+    async with open_shop(tmp_path, shop=ManyShop(*more)) as workspace:
+        names = [tool.name for tool in Toolbox(workspace.sayso).tools]
         assert names == ["ask", "get_action", "shop_open", "shop_refund"]
 
 
@@ -340,9 +340,9 @@ async def test_what_would_be_two_things_is_refused_at_the_start(
     tmp_path: Path, shop: Shop, policy: str
 ) -> None:
     """Fail closed: a tool that means two things is none."""
-    async with open_shop(tmp_path, shop=shop, policy=policy) as house:
+    async with open_shop(tmp_path, shop=shop, policy=policy) as workspace:
         with pytest.raises(ConfigError) as refused:
-            Toolbox(house.sayso)
+            Toolbox(workspace.sayso)
         assert refused.value.code is Code.INVALID_ACTION
         assert refused.value.next_step
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from support.house import ShopHouse, open_shop
+from support.shop_workspace import ShopWorkspace, open_shop
 
 from sayso.actions.model.definition import Subject
 from sayso.audit.entry import Actor, ActorKind
@@ -28,7 +28,7 @@ LARGE: Mapping[str, object] = {"order": "o1"}
 class Till:
     """An open shop: order `o1` of `cus_1`, 200 USD, and `o2` of `cus_2`."""
 
-    house: ShopHouse
+    workspace: ShopWorkspace
     box: Toolbox
 
     def caller(
@@ -38,7 +38,7 @@ class Till:
         return Caller(
             subject=Subject(id=subject),
             requester=requester,
-            tenant=self.house.sayso.house.tenant,
+            tenant=self.workspace.sayso.container.tenant,
             conversation=conversation,
         )
 
@@ -57,7 +57,7 @@ class Till:
     @property
     def paid_minor(self) -> list[int]:
         """What the shop's own books say was paid back."""
-        return [payout.amount.amount_minor for payout in self.house.shop.books.payouts]
+        return [payout.amount.amount_minor for payout in self.workspace.shop.books.payouts]
 
 
 def code_of(answer: Answer) -> str:
@@ -71,7 +71,7 @@ def code_of(answer: Answer) -> str:
 @asynccontextmanager
 async def open_till(folder: Path) -> AsyncGenerator[Till]:
     """A shop that runs only what a call asks for."""
-    async with open_shop(folder) as house:
-        house.shop.books.add("o1", "cus_1", Money(20_000, "USD"))
-        house.shop.books.add("o2", "cus_2", Money(20_000, "USD"))
-        yield Till(house=house, box=Toolbox(house.sayso))
+    async with open_shop(folder) as workspace:
+        workspace.shop.books.add("o1", "cus_1", Money(20_000, "USD"))
+        workspace.shop.books.add("o2", "cus_2", Money(20_000, "USD"))
+        yield Till(workspace=workspace, box=Toolbox(workspace.sayso))

@@ -214,8 +214,8 @@ def test_another_version_of_the_database_is_refused(place: Place, version: int, 
 def test_a_file_that_is_no_database_is_named(place: Place) -> None:
     """Another file under the database's name is refused as what it is."""
     place.database.write_bytes(b"not a database, " * 500)
-    place.line("actions", "list").refused(Code.NOT_A_STORE, 2)
-    place.line("migrate").refused(Code.NOT_A_STORE, 2)
+    place.line("actions", "list").refused(Code.NOT_A_DATABASE, 2)
+    place.line("migrate").refused(Code.NOT_A_DATABASE, 2)
 
 
 def test_doctor_shows_how_the_database_is_set_up(place: Place) -> None:

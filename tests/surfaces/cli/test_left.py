@@ -90,13 +90,17 @@ def test_what_another_action_holds_names_that_one(place: Place) -> None:
     """Whoever reads it can settle the other one."""
     document = place.refund(minor=100).json
     del document["left"]
-    other = HeldView(by="act_other", code="unsettled", reason="in other words", status="unknown")
+    other = HeldView(
+        by="act_other", code="object_locked", reason="in other words", status="unknown"
+    )
     action = ActionView.model_validate(document)
     held = action.model_copy(update={"status": "approved", "held": other})
     (left,) = left_of(held)
-    assert left.code == "unsettled"
+    assert left.code == "object_locked"
     assert "sayso actions resolve act_other" in left.next_step
-    called = HeldView(by="act_other", code="unsettled", reason="it is unknown", status="executing")
+    called = HeldView(
+        by="act_other", code="object_locked", reason="it is unknown", status="executing"
+    )
     (left,) = left_of(action.model_copy(update={"status": "approved", "held": called}))
     assert "resolve" not in left.next_step, "nobody can settle what is being called"
     assert left.next_step.startswith(f"start {WHO}")

@@ -55,7 +55,7 @@ REFUSED = [
     ("cus_demo_ana", "ch_demo_ana_2", 2**63, "USD", "invalid_money"),
     ("cus_demo_ana", "ch_demo_ana_2", 2**64, "USD", "invalid_money"),
     ("cus_demo_ana", "ch_demo_ana_2", 100, "XXX", "invalid_money"),
-    ("cus_demo_ella", "ch_demo_ella_1", 100, "EUR", "nothing_left"),
+    ("cus_demo_ella", "ch_demo_ella_1", 100, "EUR", "nothing_refundable"),
 ]
 
 

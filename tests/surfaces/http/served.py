@@ -14,8 +14,8 @@ from typing import Any, TypeVar
 
 import httpx
 from fastapi import FastAPI
-from support.house import POLICY
 from support.shop import RefundArgs, Shop
+from support.shop_workspace import POLICY
 from support.workspace import PEOPLE, make_workspace
 
 from sayso.actions.model.definition import Action, Args, Subject, at_most_once
@@ -237,7 +237,7 @@ async def token(
     days_ago: int = 0,
 ) -> tuple[Token, str]:
     """A new token of one day, as if made some days ago."""
-    house = sayso.house
+    opened = sayso.container
     past = FakeClock(START - timedelta(days=days_ago))
-    tokens = Tokens(house.store, house.log, past, house.ids, house.directory)
-    return await tokens.create(tenant or house.tenant, kind, holder, scopes, days=1, by=OPERATOR)
+    tokens = Tokens(opened.store, opened.log, past, opened.ids, opened.directory)
+    return await tokens.create(tenant or opened.tenant, kind, holder, scopes, days=1, by=OPERATOR)

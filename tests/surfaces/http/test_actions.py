@@ -206,9 +206,9 @@ def test_the_callers_trace_is_stored_with_the_action(served: Served) -> None:
 
 
 async def _stored(sayso: Sayso, action_id: str) -> Row | None:
-    house = sayso.house
-    return await house.store.read(
-        lambda reader: reader.one("action.by_id", tenant=house.tenant, id=action_id)
+    workspace = sayso.container
+    return await workspace.store.read(
+        lambda reader: reader.one("action.by_id", tenant=workspace.tenant, id=action_id)
     )
 
 

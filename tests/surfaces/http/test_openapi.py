@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from surfaces.http.served import Json, Served, as_json
 
 from sayso.errors import CODES
-from sayso.sdk.action_catalog import KindsView
+from sayso.sdk.action_catalog import ActionTypesView
 from sayso.sdk.privacy.views import ErasureView, HoldView, SubjectView
 from sayso.sdk.views import ActionView, ApprovalView, EntryView, RequestView, StopView
 from sayso.surfaces.http import examples
@@ -114,7 +114,7 @@ ANSWERS: dict[str, type[BaseModel]] = {
     "show_request": RequestView,
     "propose": ActionView,
     "list_actions": ActionPage,
-    "list_kinds": KindsView,
+    "list_action_types": ActionTypesView,
     "show_action": ActionView,
     "list_approvals": ApprovalPage,
     "show_approval": ApprovalView,

@@ -32,11 +32,11 @@ def request_id(served: Served) -> str:
 def ask_for_two(served: Served, paid: int, minor: int) -> str:
     """A request for two refunds of about so much of one order, each of which waits."""
     first, customer = served.order(paid)
-    house = served.sayso.house
+    workspace = served.sayso.container
     tenant = Tenant("main")
 
     async def make() -> str:
-        row = await house.requests.ask(
+        row = await workspace.requests.ask(
             Ask(
                 tenant=tenant,
                 requester=BOT,
@@ -67,8 +67,8 @@ def ask_for_two(served: Served, paid: int, minor: int) -> str:
         )
 
         def store(tx: Transaction) -> None:
-            house.proposals.submit_steps(tx, proposals, steps)
-            house.requests.move(
+            workspace.proposals.submit_steps(tx, proposals, steps)
+            workspace.requests.move(
                 tx,
                 replace(row),
                 RequestStatus.ACTING,
@@ -78,8 +78,8 @@ def ask_for_two(served: Served, paid: int, minor: int) -> str:
                 plan=plan_json(Plan(steps=steps, planner="test")),
             )
 
-        await house.store.write(store)
-        await house.dispatcher.drain()
+        await workspace.store.write(store)
+        await workspace.dispatcher.drain()
         return row.id
 
     return served.run(make())

@@ -309,8 +309,8 @@ async def _commit_for_ever(served: Served) -> None:
 
 def _revoke(served: Served, token_id: str) -> None:
     sayso = served.sayso
-    by = next(iter(served.run(sayso.tokens.list(sayso.house.tenant)))).actor
-    served.run(sayso.tokens.revoke(sayso.house.tenant, token_id, by=by))
+    by = next(iter(served.run(sayso.tokens.list(sayso.container.tenant)))).actor
+    served.run(sayso.tokens.revoke(sayso.container.tenant, token_id, by=by))
 
 
 async def test_a_client_that_leaves_leaves_nothing_behind(served: Served) -> None:

@@ -31,13 +31,13 @@ def admin(served: Served, person: str, tenant: str = "main") -> Token:
 
 def enter(served: Served, tenant: str, count: int) -> None:
     """Append so many entries to a tenant's log."""
-    house = served.sayso.house
+    opened = served.sayso.container
 
     def work(tx: Transaction) -> None:
         for _ in range(count):
-            house.log.append(tx, Tenant(tenant), plain_entry())
+            opened.log.append(tx, Tenant(tenant), plain_entry())
 
-    served.run(house.store.write(work))
+    served.run(opened.store.write(work))
 
 
 @pytest.mark.promise("http:retention")
@@ -45,7 +45,7 @@ def test_a_person_seals_what_is_full(served: Served) -> None:
     """As `sayso audit seal`: done by them, in the log, and listed; a second call does nothing."""
     by = admin(served, "maria", "sealed")
     enter(served, "sealed", 300)
-    small = LogSegments(served.sayso.house, served.sayso.workspace, entries=ENTRIES)
+    small = LogSegments(served.sayso.container, served.sayso.workspace, entries=ENTRIES)
     served.run(small.seal(by=by))
     enter(served, "sealed", 300)
     key = served.new("key-")

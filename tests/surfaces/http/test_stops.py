@@ -17,7 +17,7 @@ def brake(served: Served) -> Generator[Served]:
     if "brake" not in served.secrets:
         made = served.run(
             served.sayso.tokens.create(
-                served.sayso.house.tenant,
+                served.sayso.container.tenant,
                 "service",
                 "brake",
                 frozenset({Scope.STOP}),
@@ -67,8 +67,8 @@ def test_a_service_stops_and_two_people_resume(brake: Served) -> None:
         "finn",
     )
     assert ended["held"] == 0
-    house = brake.sayso.house
-    brake.run(house.dispatcher.run_now("action", house.tenant, action["id"]))
+    workspace = brake.sayso.container
+    brake.run(workspace.dispatcher.run_now("action", workspace.tenant, action["id"]))
     assert as_json(brake.get(f"/v1/actions/{action['id']}"))["status"] == "succeeded"
 
 

@@ -12,11 +12,11 @@ from typing import Any
 import httpx
 import pytest
 from actions.desk import bodies
-from support.house import ShopHouse, open_shop
+from support.shop_workspace import ShopWorkspace, open_shop
 from surfaces.http.served import OPERATOR, SECRET_TEXT
 
 from sayso.ids import Tenant
-from sayso.sdk.rejected_calls import TurnedAway
+from sayso.sdk.rejected_calls import RejectedCalls
 from sayso.sdk.resources.tokens import Scope
 from sayso.surfaces.http import create_app
 
@@ -27,16 +27,16 @@ pytestmark = pytest.mark.promise("refusals:turned-away")
 class Door:
     """An app in this event loop, whose clock a test moves."""
 
-    house: ShopHouse
+    opened: ShopWorkspace
     http: httpx.AsyncClient
-    turned_away: TurnedAway
+    rejected_calls: RejectedCalls
     reader: str
 
     def told(self) -> list[dict[str, Any]]:
         """What the log has of calls that were turned away."""
         return [
             {"tenant": body["tenant"], **body["data"]}
-            for body in map(dict[str, Any], bodies(self.house))
+            for body in map(dict[str, Any], bodies(self.opened))
             if body["kind"] == "calls.turned_away"
         ]
 
@@ -49,15 +49,20 @@ class Door:
 
 @asynccontextmanager
 async def door(folder: Path, tenant: str = "main") -> AsyncGenerator[Door]:
-    async with open_shop(folder) as house:
+    async with open_shop(folder) as opened:
         scopes = frozenset({Scope.READ})
-        _, secret = await house.sayso.tokens.create(
+        _, secret = await opened.sayso.tokens.create(
             Tenant(tenant), "service", "reader", scopes, days=1, by=OPERATOR
         )
-        app = create_app(house.sayso)
+        app = create_app(opened.sayso)
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
-            yield Door(house=house, http=client, turned_away=app.state.turned_away, reader=secret)
+            yield Door(
+                opened=opened,
+                http=client,
+                rejected_calls=app.state.rejected_calls,
+                reader=secret,
+            )
 
 
 async def test_each_kind_is_recorded_with_its_code_and_never_what_was_sent(tmp_path: Path) -> None:
@@ -73,7 +78,7 @@ async def test_each_kind_is_recorded_with_its_code_and_never_what_was_sent(tmp_p
         assert (await it.http.post("/v1/actions", headers=known)).status_code == 415
         entries = await it.http.get("/v1/audit/entries", headers=known)
         assert entries.status_code == 403
-        await it.turned_away.flush()
+        await it.rejected_calls.flush()
         counts: dict[str, dict[str, int]] = {}
         for told in it.told():
             mine = counts.setdefault(told["tenant"], {})
@@ -83,11 +88,11 @@ async def test_each_kind_is_recorded_with_its_code_and_never_what_was_sent(tmp_p
         assert sum(counts["rival"].values()) == 3
         assert counts["rival"]["forbidden"] >= 1
         assert next(one["holders"] for one in it.told() if one["tenant"] == "rival") == ["reader"]
-        text = str(bodies(it.house))
+        text = str(bodies(it.opened))
         assert SECRET_TEXT not in text
         assert SECRET_TEXT.replace(" ", "") not in text
         assert it.reader not in text
-        assert it.house.sayso.audit.verify(deep=True).exit_status == 0
+        assert it.opened.sayso.audit.verify(deep=True).exit_status == 0
 
 
 async def test_a_flood_makes_one_entry_a_minute(tmp_path: Path) -> None:
@@ -95,19 +100,19 @@ async def test_a_flood_makes_one_entry_a_minute(tmp_path: Path) -> None:
     async with door(tmp_path) as it:
         await it.bad()
         assert [told["counts"] for told in it.told()] == [{"unauthenticated": 1}]
-        size = len(bodies(it.house))
+        size = len(bodies(it.opened))
         await it.bad(500)
-        assert len(bodies(it.house)) == size
-        it.house.clock.advance(seconds=59)
+        assert len(bodies(it.opened)) == size
+        it.opened.clock.advance(seconds=59)
         await it.bad()
-        assert len(bodies(it.house)) == size
-        it.house.clock.advance(seconds=1)
+        assert len(bodies(it.opened)) == size
+        it.opened.clock.advance(seconds=1)
         await it.bad()
         assert [told["counts"] for told in it.told()][1:] == [{"unauthenticated": 502}]
         await it.bad(3)
-        await it.turned_away.flush()
+        await it.rejected_calls.flush()
         assert [told["counts"] for told in it.told()][2:] == [{"unauthenticated": 3}]
-        await it.turned_away.flush()
+        await it.rejected_calls.flush()
         assert len(it.told()) == 3
 
 
@@ -115,7 +120,7 @@ async def test_a_clock_that_goes_back_keeps_nothing_back(tmp_path: Path) -> None
     """It would else be silent until the clock has caught up."""
     async with door(tmp_path) as it:
         await it.bad()
-        it.house.clock.advance(hours=-3)
+        it.opened.clock.advance(hours=-3)
         await it.bad()
         assert len(it.told()) == 2
 
@@ -125,13 +130,13 @@ async def test_what_cannot_be_written_is_told_later_and_the_caller_is_answered(
 ) -> None:
     """The answer is the refusal, also while the log takes nothing."""
     async with door(tmp_path) as it:
-        path = it.house.workspace.store_path
+        path = it.opened.workspace.store_path
         full = "begin select raise(abort, 'database or disk is full'); end"
         with closing(sqlite3.connect(path, isolation_level=None)) as other:
             other.execute(f"create trigger trouble before insert on log_entry {full}")
             await it.bad(2)
             assert it.told() == []
             other.execute("drop trigger trouble")
-        it.house.clock.advance(minutes=1)
+        it.opened.clock.advance(minutes=1)
         await it.bad()
         assert [told["counts"] for told in it.told()] == [{"unauthenticated": 3}]

@@ -11,8 +11,8 @@ import signal
 import sys
 from pathlib import Path
 
-from support.house import make_shop_workspace
 from support.shop import Shop
+from support.shop_workspace import make_shop_workspace
 from surfaces.slack.rig import PATIENT, PEOPLE, settings_for
 
 from sayso.actions.approvals.decision import Decision

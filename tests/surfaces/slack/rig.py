@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from support.house import ShopHouse, open_shop
 from support.shop import Shop
+from support.shop_workspace import ShopWorkspace, open_shop
 
 from sayso.money import Money
 from sayso.sdk.views import ActionView, ApprovalView
@@ -57,7 +57,7 @@ class Ticks:
 class Rig:
     """Everything that a test of the surface touches."""
 
-    house: ShopHouse
+    workspace: ShopWorkspace
     slack: FakeSlack
     app: SlackApp
     ticks: Ticks
@@ -75,8 +75,8 @@ class Rig:
         """The same without sending anything to Slack."""
         order = f"o{next(self.orders)}"
         customer = f"cus_{order}"
-        self.house.shop.books.add(order, customer, Money(amount_minor, "USD"))
-        action = await self.house.sayso.propose(
+        self.workspace.shop.books.add(order, customer, Money(amount_minor, "USD"))
+        action = await self.workspace.sayso.propose(
             "shop.refund", {"order": order}, subject=customer, reason=reason
         )
         assert action.approval is not None
@@ -88,7 +88,7 @@ class Rig:
 
     async def work(self) -> None:
         """Carry out what is approved, then send what changed."""
-        await self.house.sayso.house.dispatcher.drain()
+        await self.workspace.sayso.container.dispatcher.drain()
         await self.send()
 
     def card(self, approval: ApprovalView) -> PostedMessage:
@@ -97,11 +97,11 @@ class Rig:
 
     async def approval(self, approval: ApprovalView) -> ApprovalView:
         """The approval as it is now."""
-        return await self.house.sayso.approval(approval.id)
+        return await self.workspace.sayso.approval(approval.id)
 
     async def action(self, approval: ApprovalView) -> ActionView:
         """Its action as it is now."""
-        return await self.house.sayso.action(approval.action_id)
+        return await self.workspace.sayso.action(approval.action_id)
 
     async def click(
         self, approval: ApprovalView, action_id: str = APPROVE, user: str = "UMARIA"
@@ -120,7 +120,7 @@ class Rig:
         """Who was refused what about an approval: actor and code, oldest first."""
         return sorted(
             (entry.actor, str(entry.body["data"]["code"]))
-            for entry in await self.house.sayso.audit.tail(500)
+            for entry in await self.workspace.sayso.audit.tail(500)
             if entry.kind == "approval.refused" and entry.body["approval"] == approval.id
         )
 
@@ -178,8 +178,8 @@ async def open_rig(
         people=list(people),
         approvals=dict(approvals or {}),
         slack=settings_for(api_url or slack.api_url, folder),
-    ) as house:
-        app = create_slack_app(house.sayso, pace=pace, patience=patience, monotonic=ticks)
+    ) as workspace:
+        app = create_slack_app(workspace.sayso, pace=pace, patience=patience, monotonic=ticks)
         async with slack.serve(app):
-            yield Rig(house=house, slack=slack, app=app, ticks=ticks)
+            yield Rig(workspace=workspace, slack=slack, app=app, ticks=ticks)
         await app.__aexit__()

@@ -25,7 +25,7 @@ TESTS = Path(__file__).parents[2]
 async def test_a_failing_database_is_no_acknowledgement(rig: Rig) -> None:
     """SL-2: the commit fails, so the answer is an error and nothing has changed."""
     approval = await rig.ask()
-    with sqlite3.connect(rig.house.workspace.store_path) as database:
+    with sqlite3.connect(rig.workspace.workspace.store_path) as database:
         database.execute(
             "create trigger broken before insert on vote begin select raise(abort, 'broken'); end"
         )
@@ -50,7 +50,7 @@ async def test_a_locked_database_is_an_error_within_slacks_patience(
     """
     async with open_rig(tmp_path, slack, patience=replace(PATIENT, decide_s=0.05)) as rig:
         approval = await rig.ask()
-        lock = sqlite3.connect(rig.house.workspace.store_path, isolation_level=None)
+        lock = sqlite3.connect(rig.workspace.workspace.store_path, isolation_level=None)
         lock.execute("begin immediate")
 
         delivery = await rig.click(approval)
@@ -81,7 +81,7 @@ async def test_a_form_of_a_failing_database_stays_open(rig: Rig) -> None:
     """SL-2: the same for a form: Slack shows that it failed, and the form is still there."""
     approval = await rig.ask()
     await rig.click(approval, REJECT)
-    with sqlite3.connect(rig.house.workspace.store_path) as database:
+    with sqlite3.connect(rig.workspace.workspace.store_path) as database:
         database.execute(
             "create trigger broken before insert on vote begin select raise(abort, 'broken'); end"
         )
@@ -102,7 +102,7 @@ async def test_a_killed_process_never_leaves_an_acknowledged_click_undecided(
     """SL-2: kill -9 around the commit: no acknowledgement, and the next click is told what is."""
     async with open_rig(tmp_path, slack) as rig:
         approval = await rig.ask()
-        shop = rig.house.shop
+        shop = rig.workspace.shop
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, killed.__file__, str(tmp_path), slack.api_url, at),
         stdout=asyncio.subprocess.PIPE,

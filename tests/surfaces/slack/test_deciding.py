@@ -26,7 +26,7 @@ async def test_a_yes_is_done_once_and_the_card_tells_the_receipt(rig: Rig) -> No
     (told,) = rig.told
     assert told.startswith("Your yes counts: Refund $129.00 of order o1 is tried once, ")
     await rig.work()
-    assert rig.house.shop.books.paid_out_minor == 129_00
+    assert rig.workspace.shop.books.paid_out_minor == 129_00
     text = render(rig.card(approval))
     assert text.startswith("Done: Refund $129.00 of order o1")
     assert "maria said yes." in text
@@ -37,13 +37,13 @@ async def test_a_yes_is_done_once_and_the_card_tells_the_receipt(rig: Rig) -> No
 async def test_a_yes_under_a_stop_promises_nothing_that_the_stop_holds(rig: Rig) -> None:
     """Whoever stopped everything a moment ago is not told that it is tried now."""
     approval = await rig.ask()
-    await rig.house.sayso.stop("all", reason="INC-7")
+    await rig.workspace.sayso.stop("all", reason="INC-7")
     await rig.click(approval)
     assert "as soon as nothing holds it, such as a stop" in rig.told[-1]
     assert " now" not in rig.told[-1]
     await rig.work()
     assert render(rig.card(approval)).startswith("Held: ")
-    assert rig.house.shop.books.payouts == []
+    assert rig.workspace.shop.books.payouts == []
 
 
 @pytest.mark.promise("approvals:once")
@@ -62,7 +62,7 @@ async def test_fifty_clicks_by_ten_people_are_one_decision_and_all_are_told(rig:
     late = [text for text in rig.told if "already" in text and " by m" in text]
     assert (len(counted), len(late)) == (1, 49)
     await rig.work()
-    assert rig.house.shop.books.paid_out_minor == 129_00
+    assert rig.workspace.shop.books.paid_out_minor == 129_00
 
 
 async def test_a_form_that_slack_opens_no_more_asks_for_another_click(rig: Rig) -> None:
@@ -139,7 +139,7 @@ async def test_a_no_ends_it_and_its_code_reaches_the_action(rig: Rig) -> None:
     text = render(rig.card(approval))
     assert text.startswith("Rejected by maria: ")
     assert "Reason: duplicate." in text
-    assert rig.house.shop.books.payouts == []
+    assert rig.workspace.shop.books.payouts == []
 
 
 @pytest.mark.promise("approvals:less")
@@ -155,7 +155,7 @@ async def test_less_is_a_new_revision_with_the_editors_yes(rig: Rig) -> None:
     assert (now.revision, now.status) == (approval.revision + 1, "approved")
     assert now.digest != approval.digest
     await rig.work()
-    assert rig.house.shop.books.paid_out_minor == 80_50
+    assert rig.workspace.shop.books.paid_out_minor == 80_50
     late = await rig.slack.click(rig.card(approval), APPROVE, user="UM1", value=old)
     assert late.acknowledged
     await rig.app.told()
@@ -204,7 +204,7 @@ async def test_every_click_is_answered_in_every_state(
     """SL-3: done, decided, expired, changed: 0 silent paths, also after a restart."""
     async with open_rig(tmp_path, slack) as rig:
         cards = await _one_card_per_state(rig)
-        shop, clock = rig.house.shop, rig.house.clock
+        shop, clock = rig.workspace.shop, rig.workspace.clock
         if not restarted:
             await _click_them_all(rig, cards)
     if restarted:
@@ -246,7 +246,7 @@ async def _click_them_all(rig: Rig, cards: dict[str, tuple[str, str]]) -> None:
     }
     for state, (approval_id, value) in cards.items():
         if state == "late":
-            rig.house.clock.advance(hours=9)
+            rig.workspace.clock.advance(hours=9)
         if state == "expired":
             await rig.work()
         message = rig.slack.message_of(approval_id)

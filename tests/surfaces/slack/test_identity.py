@@ -55,7 +55,7 @@ async def test_what_an_unlinked_account_wanted_is_recorded(rig: Rig) -> None:
     assert (await rig.approval(approval)).status == "pending"
     wanted = [
         entry.body["data"]["decision"]
-        for entry in await rig.house.sayso.audit.tail(50)
+        for entry in await rig.workspace.sayso.audit.tail(50)
         if entry.kind == "approval.refused" and entry.body["approval"] == approval.id
     ]
     assert wanted[::-1] == ["approve", "reject", "edit", "reject", "edit"]
@@ -112,8 +112,8 @@ async def test_roles_activity_and_requesters_are_checked(rig: Rig) -> None:
 
 async def test_nobody_decides_about_their_own_request(rig: Rig) -> None:
     """SL-9: who asked for it clicks in vain, however right their role is."""
-    rig.house.shop.books.add("mine", "cus_mine", Money(129_00, "USD"))
-    action = await rig.house.sayso.propose(
+    rig.workspace.shop.books.add("mine", "cus_mine", Money(129_00, "USD"))
+    action = await rig.workspace.sayso.propose(
         "shop.refund",
         {"order": "mine"},
         subject="cus_mine",
@@ -185,7 +185,7 @@ async def test_nobody_listed_is_nobody(rig: Rig) -> None:
     approval = await rig.ask(129_00)
     for user in ("UINTERN", "UFINN", "UGONE"):
         await rig.click(approval, user=user)
-    rig.house.clock.advance(hours=9)
+    rig.workspace.clock.advance(hours=9)
     await rig.work()
     assert (await rig.approval(approval)).status == "expired"
-    assert rig.house.shop.books.payouts == []
+    assert rig.workspace.shop.books.payouts == []

@@ -32,7 +32,7 @@ async def timed(tmp_path: Path, slack: FakeSlack) -> AsyncIterator[Rig]:
 async def escalated(rig: Rig) -> ApprovalView:
     """An approval for which the support managers have had their time."""
     approval = await rig.ask()
-    rig.house.clock.advance(minutes=121)
+    rig.workspace.clock.advance(minutes=121)
     await rig.work()
     return approval
 
@@ -59,7 +59,7 @@ async def test_whom_it_was_escalated_to_lowers_the_amount_by_the_form(timed: Rig
     assert delivery.acknowledged
     assert (await timed.approval(approval)).status == "approved"
     await timed.work()
-    assert timed.house.shop.books.paid_out_minor == 60_00
+    assert timed.workspace.shop.books.paid_out_minor == 60_00
 
 
 @pytest.mark.promise("approvals:escalated")
@@ -67,7 +67,7 @@ async def test_the_card_says_from_whom_to_whom_it_was_escalated_and_when(timed: 
     """SL-23: else nobody to whom it was escalated knows that the card in the channel is theirs."""
     approval = await timed.ask()
     assert "Escalated" not in render(timed.card(approval))
-    timed.house.clock.advance(minutes=121)
+    timed.workspace.clock.advance(minutes=121)
     await timed.work()
     now = await timed.approval(approval)
     assert now.escalated is not None
@@ -96,8 +96,8 @@ async def test_before_it_is_escalated_no_button_is_theirs(timed: Rig, action: st
 @pytest.mark.parametrize("action", [REJECT, LOWER])
 async def test_no_form_opens_about_the_own_request(rig: Rig, action: str) -> None:
     """SL-9: said before somebody has filled it in, not after."""
-    rig.house.shop.books.add("mine", "cus_mine", Money(129_00, "USD"))
-    asked = await rig.house.sayso.propose(
+    rig.workspace.shop.books.add("mine", "cus_mine", Money(129_00, "USD"))
+    asked = await rig.workspace.sayso.propose(
         "shop.refund",
         {"order": "mine"},
         subject="cus_mine",
@@ -119,8 +119,8 @@ async def test_who_said_yes_is_not_named_for_the_expiry(rig: Rig, action: str) -
     card = rig.card(approval)
     await rig.click(approval, user="UMARIA")
     value = card.buttons[action]
-    rig.house.clock.advance(hours=9)
-    await rig.house.sayso.house.dispatcher.drain()
+    rig.workspace.clock.advance(hours=9)
+    await rig.workspace.sayso.container.dispatcher.drain()
     await rig.slack.click(card, action, user="UFINN", value=value)
     await rig.app.told()
     assert "Too late: the time to decide this is over, which counts as no." in rig.told[-1]

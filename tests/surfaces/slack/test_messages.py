@@ -51,14 +51,14 @@ async def test_twenty_changes_in_a_second_are_two_updates_at_most(slow: Rig) -> 
     """SL-14: only the newest state is sent, and it names who decided."""
     rig = slow
     approval = await rig.ask(900_00)
-    house = rig.house.sayso.house
+    workspace = rig.workspace.sayso.container
     for _ in range(19):
-        await house.store.write(
+        await workspace.store.write(
             lambda tx: tx.run("outbox.put", tenant="main", topic="approval", key=approval.id, now=0)
         )
         await rig.app.notifier.step()
     await rig.click(approval, user="UMARIA")
-    rig.house.clock.advance(milliseconds=1)
+    rig.workspace.clock.advance(milliseconds=1)
     await rig.click(approval, user="UFINN")
     await rig.send()
 
@@ -98,7 +98,7 @@ async def test_a_lost_answer_to_a_post_is_one_card(tmp_path: Path, slack: FakeSl
             proxy.add(HttpFault(kind="drop_after", path="/api/chat.postMessage"))
             approval = await rig.ask()
             assert len(slack.messages) == 1
-            rig.house.clock.advance(seconds=30)
+            rig.workspace.clock.advance(seconds=30)
             await rig.send()
 
             assert len(slack.messages) == 1
@@ -114,7 +114,7 @@ async def test_a_crash_while_posting_is_one_card(tmp_path: Path, slack: FakeSlac
     async with open_rig(tmp_path, slack) as rig:
         approval = await rig.ask()
         # As a process leaves it that dies between Slack's answer and its own commit.
-        store = rig.house.sayso.house.store
+        store = rig.workspace.sayso.container.store
         await store.write(
             lambda tx: tx.run("outbox.put", tenant="main", topic="approval", key=approval.id, now=0)
         )
@@ -126,7 +126,7 @@ async def test_a_crash_while_posting_is_one_card(tmp_path: Path, slack: FakeSlac
         row_id = rows[0]["id"]
         await store.write(lambda tx: tx.run("outbox.sent", id=row_id, version=0, state="{}", now=0))
         await store.write(lambda tx: tx.run("outbox.lease", id=row_id, now=0, until=1))
-        clock = rig.house.clock
+        clock = rig.workspace.clock
     async with open_rig(tmp_path, slack, clock=clock) as again:
         await again.send()
         assert len(slack.calls("chat.postMessage")) == 1, "the other may still be at it"
@@ -148,7 +148,7 @@ async def test_sixty_cards_at_once_keep_the_pace_and_none_is_lost(slow: Rig) -> 
     began = rig.ticks.now
     for _ in range(6):
         await rig.send()
-        rig.house.clock.advance(seconds=30)
+        rig.workspace.clock.advance(seconds=30)
 
     assert len(rig.slack.messages) == 60
     assert rig.ticks.now - began < 60 * 240 / 200 + 30
@@ -165,25 +165,25 @@ async def test_slack_being_down_decides_nothing_and_loses_nothing(rig: Rig) -> N
     for _ in range(12):
         with pytest.raises(Exception, match="slack"):
             await rig.send()
-        rig.house.clock.advance(minutes=5)
+        rig.workspace.clock.advance(minutes=5)
     for approval in approvals:
         assert (await rig.approval(approval)).status == "pending"
 
     rig.slack.clear_faults()
-    rig.house.clock.advance(seconds=61)
+    rig.workspace.clock.advance(seconds=61)
     await rig.send()
 
     assert len(rig.slack.messages) == 3
-    assert rig.house.shop.books.payouts == []
+    assert rig.workspace.shop.books.payouts == []
 
 
 async def test_cards_that_a_clock_put_off_are_sent_once_it_is_right(rig: Rig) -> None:
     """A new card and a changed one, both due in forty days until somebody sees to them."""
-    rig.house.clock.advance(days=40)
+    rig.workspace.clock.advance(days=40)
     known = await rig.ask()
-    await rig.house.sayso.decide_as(
+    await rig.workspace.sayso.decide_as(
         Decision(
-            tenant=rig.house.sayso.house.tenant,
+            tenant=rig.workspace.sayso.container.tenant,
             approval_id=known.id,
             revision=known.revision,
             digest=known.digest,
@@ -194,13 +194,13 @@ async def test_cards_that_a_clock_put_off_are_sent_once_it_is_right(rig: Rig) ->
         wait=False,
     )
     new = await rig.ask_quietly()
-    rig.house.clock.advance(days=-40)
-    stragglers = Stragglers(rig.house.sayso.house.store, rig.house.clock, rig.ticks)
+    rig.workspace.clock.advance(days=-40)
+    stragglers = Stragglers(rig.workspace.sayso.container.store, rig.workspace.clock, rig.ticks)
     await stragglers.look()
     await rig.send()
     assert len(rig.slack.messages) == 1
     assert render(rig.card(known)).startswith("Yes or no?")
-    rig.house.clock.advance(seconds=CALM_S)
+    rig.workspace.clock.advance(seconds=CALM_S)
     rig.ticks.now += CALM_S
     await stragglers.look()
     await rig.send()
@@ -217,7 +217,7 @@ async def test_a_refused_post_is_tried_again_later(rig: Rig) -> None:
     await rig.send()
     assert rig.slack.messages == []
     assert (await rig.approval(approval)).status == "pending"
-    rig.house.clock.advance(seconds=11)
+    rig.workspace.clock.advance(seconds=11)
     await rig.send()
     assert len(rig.slack.messages) == 1
 
@@ -241,8 +241,8 @@ async def test_a_deleted_card_that_still_waits_is_posted_again(rig: Rig) -> None
     """SL-7: a decision that waits is not lost with a message that somebody removed."""
     approval = await rig.ask(900_00)
     rig.slack.delete(rig.card(approval))
-    house = rig.house.sayso.house
-    await house.store.write(
+    workspace = rig.workspace.sayso.container
+    await workspace.store.write(
         lambda tx: tx.run("outbox.put", tenant="main", topic="approval", key=approval.id, now=0)
     )
     await rig.send()
@@ -275,7 +275,7 @@ async def test_the_running_notifier_serves_by_itself(tmp_path: Path, slack: Fake
         assert await slack.wait_until(lambda: len(slack.messages) == 1)
         await slack.click(rig.card(approval), APPROVE, user="UMARIA")
         assert await slack.wait_until(lambda: not slack.messages[0].buttons)
-        await asyncio.wait_for(rig.house.sayso.house.dispatcher.drain(), LONG_S)
+        await asyncio.wait_for(rig.workspace.sayso.container.dispatcher.drain(), LONG_S)
         assert await slack.wait_until(lambda: render(slack.messages[0]).startswith("Done"))
 
 
@@ -283,8 +283,8 @@ async def test_a_card_that_asks_again_says_whose_yes_lapsed_and_why(rig: Rig) ->
     """The yes counted, and what it was about has changed: the card says so until it is decided."""
     approval = await rig.ask()
     await rig.click(approval)
-    rig.house.clock.advance(minutes=10)
-    rig.house.shop.books.orders["o1"].refunded_minor = 10_00
+    rig.workspace.clock.advance(minutes=10)
+    rig.workspace.shop.books.orders["o1"].refunded_minor = 10_00
     await rig.work()
     text = render(rig.card(approval))
     assert text.startswith("Yes or no? Refund $119.00 of order o1")
@@ -313,7 +313,7 @@ async def test_a_lowered_amount_says_whose_yes_was_to_more(rig: Rig) -> None:
     await rig.click(approval)
     await rig.work()
     assert render(rig.card(approval)).startswith("Done: ")
-    assert rig.house.shop.books.paid_out_minor == 800_00
+    assert rig.workspace.shop.books.paid_out_minor == 800_00
 
 
 async def test_less_shows_the_new_revision_on_the_same_card(rig: Rig) -> None:
@@ -337,7 +337,7 @@ async def test_the_card_of_an_erased_customer_says_nothing_of_them_any_more(rig:
     before = render(rig.card(approval))
     assert "cus_o1" in before
     assert "uncle" in before
-    erased = await rig.house.sayso.subjects.erase("cus_o1", reason="subject_request", by=KEEPER)
+    erased = await rig.workspace.sayso.subjects.erase("cus_o1", reason="subject_request", by=KEEPER)
     assert erased.status == "erased"
     await rig.send()
     after = render(rig.card(approval))
@@ -349,12 +349,12 @@ async def test_the_card_of_an_erased_customer_says_nothing_of_them_any_more(rig:
 async def test_what_was_decided_before_any_card_was_sent_gets_none(slow: Rig) -> None:
     """A team turns Slack on after a month: what was decided elsewhere keeps nothing waiting."""
     rig = slow
-    house = rig.house.sayso
+    workspace = rig.workspace.sayso
     for _ in range(12):
         old = await rig.ask_quietly()
-        await house.decide_as(
+        await workspace.decide_as(
             Decision(
-                tenant=house.house.tenant,
+                tenant=workspace.container.tenant,
                 approval_id=old.id,
                 revision=old.revision,
                 digest=old.digest,
@@ -374,13 +374,13 @@ async def test_what_was_decided_before_any_card_was_sent_gets_none(slow: Rig) ->
 @pytest.mark.promise("tenants:apart")
 async def test_cards_that_another_tenant_never_sends_hold_up_none(rig: Rig) -> None:
     """A tenant without Slack leaves its cards due for ever, before ours and any number of them."""
-    house = rig.house.sayso.house
+    workspace = rig.workspace.sayso.container
 
     def leave(tx: Transaction) -> None:
         for number in range(150):
             tx.run("outbox.put", tenant="rival", topic=OUTBOX_TOPIC, key=f"apr_{number}", now=1)
 
-    await house.store.write(leave)
+    await workspace.store.write(leave)
     approval = await rig.ask()
     assert rig.card(approval).buttons
 
@@ -392,7 +392,7 @@ async def test_an_outcome_does_not_wait_for_the_cards_that_are_new(slow: Rig) ->
     first = await slow.ask()
     for number in range(150):
         await slow.ask_quietly(60_00 + number)
-    slow.house.clock.advance(seconds=1)
+    slow.workspace.clock.advance(seconds=1)
     await slow.click(first)
     steps = 0
     while slow.card(first).buttons:
@@ -416,7 +416,7 @@ async def _run_until(
         if pausing is not None:
             await pausing()
         await rig.ticks.sleep(seconds)
-        rig.house.clock.advance(milliseconds=int(seconds * 1000))
+        rig.workspace.clock.advance(milliseconds=int(seconds * 1000))
         if over():
             reached.set()
             await asyncio.Event().wait()

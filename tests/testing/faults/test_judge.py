@@ -12,8 +12,8 @@ from actions.fault_life import effects_of
 from support.faults.judge import Effect, Told, find_problems
 from support.faults.points import Points
 from support.faults.sweep import sweep
-from support.house import open_shop
 from support.shop import Shop, ShopFault
+from support.shop_workspace import open_shop
 
 from sayso.actions.model.definition import at_most_once
 from sayso.money import Money
@@ -21,22 +21,22 @@ from sayso.money import Money
 
 async def test_the_truth_has_no_problems(tmp_path: Path) -> None:
     """One effect, told as it is."""
-    async with open_shop(tmp_path) as house:
-        stock(house)
-        view = await propose(house, 2000)
+    async with open_shop(tmp_path) as opened:
+        stock(opened)
+        view = await propose(opened, 2000)
         told = [
             Told(action_id=view.id, status="executing"),
             Told(action_id=view.id, status="succeeded"),
         ]
-        assert await find_problems(house.sayso, effects_of(house.shop.books), told=told) == []
+        assert await find_problems(opened.sayso, effects_of(opened.shop.books), told=told) == []
 
 
 async def test_each_untruth_is_found(tmp_path: Path) -> None:
     """Twice, never, another amount, nobody's, a lost word, a broken word."""
-    async with open_shop(tmp_path) as house:
-        stock(house)
-        view = await propose(house, 2000)
-        effects = effects_of(house.shop.books)
+    async with open_shop(tmp_path) as opened:
+        stock(opened)
+        view = await propose(opened, 2000)
+        effects = effects_of(opened.shop.books)
         worlds: list[tuple[list[Effect], list[Told], str]] = [
             (effects * 2, [], "had 2 effects"),
             ([], [], "has no effect"),
@@ -46,36 +46,36 @@ async def test_each_untruth_is_found(tmp_path: Path) -> None:
             (effects, [Told(action_id=view.id, status="failed")], "told to be failed"),
         ]
         for seen, told, sentence in worlds:
-            (problem,) = await find_problems(house.sayso, seen, told=told)
+            (problem,) = await find_problems(opened.sayso, seen, told=told)
             assert sentence in problem
 
 
 async def test_an_effect_after_a_no_and_an_open_end_are_found(tmp_path: Path) -> None:
     """A failure must have no effect, and what stays open must be allowed to."""
-    async with open_shop(tmp_path, shop=Shop(at_most_once())) as house:
-        stock(house)
-        house.shop.faults += [ShopFault.SAYS_NO, ShopFault.LOST_AFTER]
-        failed = await propose(house, 2000, order="o1")
-        (problem,) = await find_problems(house.sayso, [Effect(action_id=failed.id)])
+    async with open_shop(tmp_path, shop=Shop(at_most_once())) as opened:
+        stock(opened)
+        opened.shop.faults += [ShopFault.SAYS_NO, ShopFault.LOST_AFTER]
+        failed = await propose(opened, 2000, order="o1")
+        (problem,) = await find_problems(opened.sayso, [Effect(action_id=failed.id)])
         assert "(failed) had an effect" in problem
-        await propose(house, 2000, key="second")
-        effects = effects_of(house.shop.books)
-        (problem,) = await find_problems(house.sayso, effects)
+        await propose(opened, 2000, key="second")
+        effects = effects_of(opened.shop.books)
+        (problem,) = await find_problems(opened.sayso, effects)
         assert "stays open" in problem
-        assert await find_problems(house.sayso, effects, may_stay_open=True) == []
+        assert await find_problems(opened.sayso, effects, may_stay_open=True) == []
 
 
 async def test_a_log_that_was_changed_is_found(tmp_path: Path) -> None:
     """By the verifier itself."""
-    async with open_shop(tmp_path) as house:
-        stock(house)
-        await propose(house, 2000)
-        connection = sqlite3.connect(house.workspace.store_path, isolation_level=None)
+    async with open_shop(tmp_path) as opened:
+        stock(opened)
+        await propose(opened, 2000)
+        connection = sqlite3.connect(opened.workspace.store_path, isolation_level=None)
         for (name,) in connection.execute("select name from sqlite_master where type = 'trigger'"):
             connection.execute(f"drop trigger {name}")
         connection.execute("update log_entry set body = replace(body, '2000', '2001')")
         connection.close()
-        problems = await find_problems(house.sayso, effects_of(house.shop.books))
+        problems = await find_problems(opened.sayso, effects_of(opened.shop.books))
         assert any("does not verify" in problem for problem in problems)
 
 

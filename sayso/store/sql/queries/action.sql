@@ -61,7 +61,7 @@ order by id || '' desc limit :limit;
 update action set status = :status, judgement = :judgement, error = :error, receipt = :receipt,
     call_key = :call_key, call_key_until = :call_key_until, called_at = :called_at,
     fence = :fence, attempts = :attempts, due_at = :due_at, updated_at = :updated_at,
-    last_seq = :last_seq, held_by = :held_by, occupies = :occupies
+    last_seq = :last_seq, held_by = :blocked_by, occupies = :occupies
 where tenant = :tenant and id = :id and last_seq = :was_seq;
 
 -- name: update (one row)
@@ -69,7 +69,7 @@ update action set status = :status, revision = :revision, args = :args, snapshot
     digest = :digest, amount_minor = :amount_minor, currency = :currency, judgement = :judgement,
     error = :error, receipt = :receipt, call_key = :call_key, call_key_until = :call_key_until,
     called_at = :called_at, fence = :fence, attempts = :attempts, due_at = :due_at,
-    updated_at = :updated_at, last_seq = :last_seq, held_by = :held_by, occupies = :occupies
+    updated_at = :updated_at, last_seq = :last_seq, held_by = :blocked_by, occupies = :occupies
 where tenant = :tenant and id = :id and last_seq = :was_seq;
 
 -- name: heartbeat
@@ -88,7 +88,7 @@ where tenant = :tenant and id = :id and last_seq = :last_seq;
 update action set due_at = null where tenant = :tenant and id = :id and last_seq = :last_seq;
 
 -- name: hold
-update action set due_at = null, held_by = :held_by
+update action set due_at = null, held_by = :blocked_by
 where tenant = :tenant and id = :id and last_seq = :last_seq;
 
 -- A few at a time: each that goes on wakes some of those that are left.
@@ -96,7 +96,7 @@ where tenant = :tenant and id = :id and last_seq = :last_seq;
 update action set due_at = :now
 where tenant = :tenant and id in (
     select id from action
-    where tenant = :tenant and held_by = :held_by and due_at is null limit 10);
+    where tenant = :tenant and held_by = :blocked_by and due_at is null limit 10);
 
 -- name: wake_dependents (count unread)
 update action set due_at = :now

@@ -37,7 +37,7 @@ select id, 'stopped' as code, engaged_at from stop
 where tenant in (:tenant, '*') and released_at is null
     and scope = 'customer' and target = :subject_id
 union all
-select id, 'unsettled' as code, created_at from action
+select id, 'object_locked' as code, created_at from action
 where tenant = :tenant and occupies = :occupies and id <> :action_id;
 
 -- name: ask

@@ -78,8 +78,8 @@ def rotate_key(workspace: WorkspaceOption = None, as_json: JsonOption = False) -
 
     async def work() -> list[tuple[str, str]]:
         async with Sayso.open(folder, act=False) as sayso:
-            log = sayso.house.log
-            tenants = await sayso.house.store.write(lambda tx: hand_over(tx, log, CLI))
+            log = sayso.container.log
+            tenants = await sayso.container.store.write(lambda tx: hand_over(tx, log, CLI))
             if not tenants:
                 raise RefusedError(
                     Code.NOTHING_TO_VERIFY,

@@ -19,7 +19,7 @@ from sayso.surfaces.cli.problem import OK
 from sayso.surfaces.cli.workspace import find_workspace, look, look_as_person, run
 
 if TYPE_CHECKING:
-    from sayso.audit.publishing.publisher import PlaceState
+    from sayso.audit.publishing.publisher import TargetState
 
 
 def write_folder(
@@ -58,7 +58,7 @@ def publish(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> i
     out = Out(as_json=as_json)
     folder = find_workspace(workspace)
 
-    async def work() -> list[PlaceState]:
+    async def work() -> list[TargetState]:
         async with Sayso.open(folder, act=False) as sayso:
             if not sayso.workspace.settings.publishing.places:
                 raise ConfigError(
@@ -81,7 +81,7 @@ def publish(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> i
     return 1 if any(state.problem for state in states) else 0
 
 
-def _document(state: PlaceState) -> dict[str, object]:
+def _document(state: TargetState) -> dict[str, object]:
     return {
         "place": state.place,
         "tenant": state.tenant,
@@ -104,7 +104,7 @@ def tiles(
         Out(as_json=as_json),
         workspace,
         folder,
-        lambda sayso: sayso.audit.tree.write(sayso.house.tenant, folder),
+        lambda sayso: sayso.audit.tree.write(sayso.container.tenant, folder),
         noun="files",
         words="files",
     )

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from sayso.sdk.action_catalog import KindView, read_kinds
+from sayso.sdk.action_catalog import ActionTypeView, read_action_types
 from sayso.sdk.client import Sayso
 from sayso.sdk.orphaned_actions import next_step as orphan_step
 from sayso.sdk.views import ActionView
@@ -81,7 +81,7 @@ def _warn_of_orphans(out: Out, folder: Path, found: Sequence[ActionView]) -> Non
     named = workspace.settings.connectors
     if all(name.partition(".")[0] in named for name in opened):
         return  # as nearly always, and then no connector's code is loaded
-    kinds = run(read_kinds(workspace))
+    kinds = run(read_action_types(workspace))
     for name in () if kinds.unread else sorted(opened - kinds.names):
         count = sum(one.action == name for one in found if one.status in _GOES_ON)
         out.warn(f"no connector here has `{name}`, which {count} of these need")
@@ -172,7 +172,7 @@ def kinds(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int
     return 0
 
 
-def _show_kind(out: Out, kind: KindView) -> None:
+def _show_kind(out: Out, kind: ActionTypeView) -> None:
     out.line(kind.name)
     undone = "" if kind.undone_by is None else f"by {kind.undone_by}"
     args = [

@@ -231,7 +231,7 @@ def _lowered(
     card = read_card(shown)
     if card.amount is None or not card.may_lower:
         raise usage("this card has no amount to lower", "approve or reject it")
-    name = sayso.house.connectors.action(card.action).money_arg or "amount"
+    name = sayso.container.connectors.action(card.action).money_arg or "amount"
     return {name: Money.parse(amount, card.amount.currency).to_json()}
 
 

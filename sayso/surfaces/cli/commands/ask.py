@@ -66,9 +66,9 @@ def ask(
         own_key = key or secrets.token_hex(16)
         async with Sayso.open(folder, work=False) as sayso:
             by = await requester(sayso)
-            async with telling(out, lambda: request_under(sayso.house, own_key)):
+            async with telling(out, lambda: request_under(sayso.container, own_key)):
                 asked = await sayso.ask(who, text, key=own_key, wait_s=wait, requester=by)
-            return asked, problem_of_request(sayso, sayso.house.tenant, asked)
+            return asked, problem_of_request(sayso, sayso.container.tenant, asked)
 
     out.note("planning …")
     request, problem = run(work())

@@ -19,7 +19,7 @@ from sayso.audit.segments.rows import read_segments
 from sayso.audit.segments.sealing import Segments
 from sayso.errors import Code, ConfigError, RefusedError, SaysoError
 from sayso.ids import Tenant
-from sayso.sdk.action_catalog import read_kinds
+from sayso.sdk.action_catalog import read_action_types
 from sayso.sdk.database import is_fleet, is_postgres, missing_postgres, open_store
 from sayso.sdk.orphaned_actions import Orphans, find_orphans
 from sayso.sdk.privacy.erased_list import read_list
@@ -116,7 +116,7 @@ async def _erased(loaded: Workspace, wrong: list[SaysoError]) -> str:
 
 async def _orphans(loaded: Workspace, out: Out) -> str:
     """Open actions whose connector is gone. No problem of its own: a program may pass it."""
-    kinds = await read_kinds(loaded)
+    kinds = await read_action_types(loaded)
     if kinds.unread:
         return "not known: `sayso check` says which connector cannot be read"
     store = open_store(loaded)
@@ -176,7 +176,7 @@ def _database_facts(path: Path, wrong: list[SaysoError]) -> list[tuple[str, str]
                 waiting = _waiting_facts(lambda sql: connection.execute(sql).fetchall())
         except sqlite3.Error as error:
             raise ConfigError(
-                Code.NOT_A_STORE,
+                Code.NOT_A_DATABASE,
                 f"the database `{path.name}` cannot be read",
                 next_step="restore it from a backup, or point `store.url` at another file",
                 detail=str(error),

@@ -113,6 +113,6 @@ def mcp(
 
 
 def _check_planner(sayso: Sayso) -> None:
-    if sayso.house.dispatcher.runs_here:
+    if sayso.container.dispatcher.runs_here:
         # A planner that cannot be made is said here, and not with the first request.
-        sayso.house.agent.ready()
+        sayso.container.agent.ready()

@@ -68,7 +68,7 @@ def propose(
         own_key = key or secrets.token_hex(16)
         async with Sayso.open(folder, work=False) as sayso:
             by = await requester(sayso)
-            async with telling(out, lambda: action_under(sayso.house, own_key)):
+            async with telling(out, lambda: action_under(sayso.container, own_key)):
                 proposed = await sayso.propose(
                     name,
                     values,
@@ -78,7 +78,7 @@ def propose(
                     dry_run=dry_run,
                     requester=by,
                 )
-            return proposed, problem_of_action(sayso, sayso.house.tenant, proposed)
+            return proposed, problem_of_action(sayso, sayso.container.tenant, proposed)
 
     out.note("reading the provider and judging …")
     action, problem = run(work())

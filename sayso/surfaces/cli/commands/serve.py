@@ -69,9 +69,9 @@ def serve(
 
     async def work() -> None:
         async with Sayso(loaded) as sayso, publishing(sayso), keeping(sayso), sealing(sayso):
-            if sayso.house.dispatcher.runs_here:
+            if sayso.container.dispatcher.runs_here:
                 # A planner that cannot be made is said here, and not with the first request.
-                sayso.house.agent.ready()
+                sayso.container.agent.ready()
             await outside.serve(sayso, listener, ready)
 
     with listener:

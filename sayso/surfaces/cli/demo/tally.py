@@ -144,7 +144,7 @@ async def compare_books(sayso: Sayso, books: Books) -> Comparison:
     done = [one for one in await every_action(sayso) if one.status == "succeeded"]
     effect_of = {
         action.name: action.effect
-        for action in sayso.house.connectors.actions
+        for action in sayso.container.connectors.actions
         if action.connector == "stripe"
     }
     ledger: dict[str, Money | None] = {}

@@ -1,0 +1,69 @@
+"""What a decision says, refused or taken, is true of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from actions.desk import ASKED, assert_verified, decide, propose, say, shown, stock, usd
+from support.shop_workspace import open_shop
+
+from sayso.actions.approvals.decision import Choice
+from sayso.errors import RefusedError
+
+
+@pytest.mark.promise("approvals:less")
+@pytest.mark.parametrize(
+    ("minor", "message"),
+    [
+        (-500, "-$5.00 is not above zero"),
+        (0, "$0.00 is not above zero"),
+        (ASKED, "is not less than"),
+        (ASKED + 1, "is not less than"),
+    ],
+)
+async def test_an_amount_is_refused_for_what_is_wrong_with_it(
+    tmp_path: Path, minor: int, message: str
+) -> None:
+    """SL-22: zero is less than anything, and still nothing to refund."""
+    async with open_shop(tmp_path) as workspace:
+        stock(workspace)
+        card = await shown(workspace, await propose(workspace))
+        with pytest.raises(RefusedError) as refused:
+            await decide(workspace, say(card, choice=Choice.EDIT, args={"amount": usd(minor)}))
+        assert message in refused.value.message
+        assert "above zero and below" in refused.value.next_step
+
+
+@pytest.mark.promise("approvals:bound")
+@pytest.mark.parametrize("revision", [0, 2, -1])
+async def test_a_revision_that_there_never_was_is_not_out_of_date(
+    tmp_path: Path, revision: int
+) -> None:
+    """SL-4: a number from nowhere is a mistake of the caller's, and nothing has changed."""
+    async with open_shop(tmp_path) as workspace:
+        stock(workspace)
+        card = await shown(workspace, await propose(workspace))
+        with pytest.raises(RefusedError) as refused:
+            await decide(workspace, say(card, revision=revision))
+        assert refused.value.message == f"there is no revision {revision}; 1 is the newest"
+
+
+@pytest.mark.promise("approvals:less")
+async def test_the_card_of_an_edit_that_needs_nobody_shows_what_is_done(tmp_path: Path) -> None:
+    """Whoever looks reads the amount that was approved, and whom it was asked of, as it was."""
+    async with open_shop(tmp_path) as workspace:
+        stock(workspace)
+        asked = await shown(workspace, await propose(workspace))
+        less = say(asked, choice=Choice.EDIT, args={"amount": usd(4000)})
+        decided = await workspace.sayso.decide_as(less, wait=False)
+        told = decided.approval.card
+        assert told.title == "Refund $40.00 of order o1"
+        assert told.to_json()["amount"] == usd(4000)
+        now = await workspace.sayso.approval(asked.id)
+        assert now.card == told.to_json()
+        assert now.card["on_yes"].startswith("Refund $40.00 of order o1; ")
+        for kept in ("why", "rules", "roles", "deadline", "quote", "customer"):
+            assert now.card[kept] == asked.card[kept]
+        assert (now.roles, now.expires_at) == (asked.roles, asked.expires_at)
+        assert_verified(workspace)

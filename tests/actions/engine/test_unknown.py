@@ -1,0 +1,161 @@
+"""What only a person can still find out is seen: in the log, in the figures, and on the cards."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from actions.controls.test_manual_resolution import found
+from actions.desk import (
+    MAIN,
+    advance,
+    assert_verified,
+    decide,
+    propose,
+    say,
+    settle,
+    shown,
+    stock,
+)
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from support.shop import Shop, ShopFault
+from support.shop_workspace import POLICY, open_shop
+
+from sayso.actions.engine.engine import Boundary
+from sayso.actions.model.definition import Guarantee, at_most_once, idempotent, verifiable
+from sayso.sdk.resources.figures import read_figures
+from sayso.surfaces.cli.card import card_rows
+from sayso.surfaces.slack.card import build_message
+from sayso.telemetry import Telemetry
+
+
+def counted(reader: InMemoryMetricReader, name: str = "sayso.actions.left") -> dict[str, int]:
+    """What was counted, by action."""
+    data = reader.get_metrics_data()
+    assert data is not None
+    told: Any = orjson.loads(data.to_json())
+    scope = told["resource_metrics"][0]["scope_metrics"][0]
+    (metric,) = scope["metrics"]
+    assert metric["name"] == name
+    points = metric["data"]["data_points"]
+    return {point["attributes"]["sayso.action"]: point["value"] for point in points}
+
+
+@pytest.mark.promise("unknown:alarm")
+async def test_an_outcome_left_to_a_person_raises_one_alarm(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A warning and a count, once, however often the action is advanced; a gauge until settled."""
+    reader = InMemoryMetricReader()
+    telemetry = Telemetry(meters=MeterProvider(metric_readers=[reader]))
+    shop = Shop(at_most_once())
+    async with open_shop(tmp_path, shop=shop, telemetry=telemetry) as workspace:
+        stock(workspace)
+        shop.faults.append(ShopFault.LOST_AFTER)
+        with caplog.at_level(logging.WARNING, "sayso.engine"):
+            view = await settle(workspace, await propose(workspace, 2000), tries=4)
+        assert view.status == "unknown"
+        told = [record.getMessage() for record in caplog.records]
+        assert told == [f"shop.refund {view.id} is unknown, and left to a person"]
+        assert counted(reader) == {"shop.refund": 1}
+        figures = await read_figures(workspace.sayso.container, MAIN)
+        assert (figures.left, figures.stops) == (1, 0)
+        await workspace.sayso.stop()
+        assert (await read_figures(workspace.sayso.container, MAIN)).stops == 1
+
+
+async def test_a_decided_card_says_what_its_action_waits_for(tmp_path: Path) -> None:
+    """The channel sees that a yes is held by a stop, and later that nobody knows the outcome."""
+    shop = Shop(at_most_once())
+    async with open_shop(tmp_path, shop=shop) as workspace:
+        stock(workspace)
+        view = await propose(workspace)
+        await workspace.sayso.stop(reason="INC-7")
+        await decide(workspace, say(await shown(workspace, view)))
+        view = await workspace.sayso.action(view.id)
+        card = build_message(await shown(workspace, view), view)
+        assert "Held: " in str(card.blocks)
+        assert "INC-7" in str(card.blocks)
+
+
+async def test_the_card_of_an_unknown_outcome_says_that_a_person_has_to_look(
+    tmp_path: Path,
+) -> None:
+    """Nobody waits in vain for a look-up that will not come."""
+    shop = Shop(at_most_once())
+    async with open_shop(tmp_path, shop=shop) as workspace:
+        stock(workspace)
+        shop.faults.append(ShopFault.LOST_AFTER)
+        view = await propose(workspace)
+        await decide(workspace, say(await shown(workspace, view)))
+        workspace.clock.advance(seconds=5)
+        view = await advance(workspace, view)
+        card = build_message(await shown(workspace, view), view)
+        assert "a person has to look" in str(card.blocks)
+
+
+class Renamed(Shop):
+    """The same shop under another name, as after a change of the workspace."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.actions = [replace(action, name="kiosk.refund") for action in self.actions]
+
+    @property
+    def name(self) -> str:
+        return "kiosk"
+
+
+class PlugPulledError(Exception):
+    """Stands for the power cut."""
+
+
+@pytest.mark.promise("unknown:alarm")
+async def test_a_call_whose_connector_is_gone_is_left_to_a_person(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A worker died in the call, and the next one has no such action: nobody waits for ever."""
+
+    def pull(boundary: Boundary) -> None:
+        if boundary is Boundary.AFTER_CALL:
+            raise PlugPulledError
+
+    async with open_shop(tmp_path, passing=pull) as workspace:
+        stock(workspace)
+        view = await propose(workspace, 2000)
+        assert view.status == "executing"
+    policy = POLICY.replace("shop.refund", "kiosk.refund")
+    async with open_shop(tmp_path, shop=Renamed(), policy=policy) as workspace:
+        workspace.clock.advance(seconds=6)
+        assert (await advance(workspace, view)).status == "unknown"
+        await settle(workspace, view, tries=45)
+        told = [one.getMessage() for one in caplog.records if one.name == "sayso.engine"]
+        assert told == [f"shop.refund {view.id} is unknown, and left to a person"]
+        assert (await read_figures(workspace.sayso.container, MAIN)).left == 1
+        assert (await workspace.sayso.resolve_as(found(view))).status == "succeeded"
+        assert_verified(workspace)
+
+
+@pytest.mark.promise("card:guarantee")
+@pytest.mark.parametrize(
+    ("guarantee", "words"),
+    [
+        (idempotent(hours=24), "done once (idempotent, 24 h)"),
+        (verifiable(settle_after_s=60), "done once (verifiable)"),
+        (at_most_once(), "tried once (at most once)"),
+    ],
+)
+async def test_the_approver_reads_what_once_rests_on(
+    tmp_path: Path, guarantee: Guarantee, words: str
+) -> None:
+    """Design 2.7: the guarantee that the connector declares is on the card, in each surface."""
+    async with open_shop(tmp_path, shop=Shop(guarantee)) as workspace:
+        stock(workspace)
+        card = await shown(workspace, await propose(workspace))
+        assert words in dict(card_rows(card))["Yes"]
+        assert words in str(build_message(card).blocks)

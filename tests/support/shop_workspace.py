@@ -1,0 +1,112 @@
+"""A workspace in a temporary folder with the in-memory shop, for tests of the floors below."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from support.database import make_database
+from support.shop import Shop
+
+from sayso.actions.engine.engine import Boundary
+from sayso.agent.base import Planner
+from sayso.audit.signed_note.note import Ed25519Signer
+from sayso.connectors.base import Connector
+from sayso.ids import Clock
+from sayso.sdk.client import Sayso
+from sayso.sdk.database import is_postgres
+from sayso.sdk.workspace import Workspace
+from sayso.settings import parse_settings
+from sayso.telemetry import Telemetry
+from sayso.testing.clock import FakeClock
+
+POLICY = """
+@id("small") @explain("up to 50 runs by itself, three times in 30 days")
+permit (principal, action == Action::"shop.refund", resource)
+when { context.amount.lessThanOrEqual(decimal("50.00")) && context.count30d < 3 };
+
+@id("manager") @explain("up to 500 once a support manager says yes")
+permit (principal, action == Action::"shop.refund", resource)
+when {
+  context.amount.lessThanOrEqual(decimal("500.00")) &&
+  context.approvedBy.contains("support_manager")
+};
+
+@id("two") @explain("more once two people say yes, one of them from finance")
+permit (principal, action == Action::"shop.refund", resource)
+when { context.approvals >= 2 && context.approvedBy.contains("finance") };
+"""
+STORE_URLS = ["sqlite:///sayso.db"]
+"""The last is where a new shop keeps its rows; a PostgreSQL database must be migrated already."""
+
+PEOPLE = (
+    {"id": "maria", "roles": ["support_manager"], "slack": "T1/U1"},
+    {"id": "noor", "roles": ["support_manager"]},
+    {"id": "finn", "roles": ["finance"], "slack": "T1/U2"},
+    {"id": "idle", "roles": ["support_manager"], "active": False},
+)
+
+
+def make_shop_workspace(folder: Path, policy: str = POLICY, **tables: object) -> Workspace:
+    """A workspace whose only connector is to be passed in; key, policy and database are made."""
+    (folder / "keys").mkdir(parents=True, exist_ok=True)
+    key = folder / "keys" / "log.key"
+    if not key.exists():
+        key.write_text(Ed25519Signer.generate("test").to_text())
+    (folder / "policy.cedar").write_text(policy)
+    values: dict[str, object] = {
+        "workspace": {"name": "test"},
+        "store": {"url": STORE_URLS[-1]},
+        "policy": {"files": ["policy.cedar"]},
+        "people": list(PEOPLE),
+        **tables,
+    }
+    workspace = Workspace(
+        folder=folder, settings=parse_settings(values, "sayso.toml"), environment={}
+    )
+    if not is_postgres(workspace) and not workspace.store_path.exists():
+        make_database(workspace.store_path)
+    return workspace
+
+
+@dataclass(kw_only=True)
+class ShopWorkspace:
+    """An open workspace with its shop and its clock."""
+
+    sayso: Sayso
+    shop: Shop
+    clock: FakeClock
+    workspace: Workspace
+
+
+@asynccontextmanager
+async def open_shop(
+    folder: Path,
+    *,
+    shop: Shop | None = None,
+    clock: Clock | None = None,
+    work: bool = False,
+    policy: str = POLICY,
+    passing: Callable[[Boundary], None] | None = None,
+    planner: Planner | None = None,
+    telemetry: Telemetry | None = None,
+    **tables: object,
+) -> AsyncGenerator[ShopWorkspace]:
+    """Open a shop workspace; `work=False` runs only what a call asks for."""
+    store_shop = shop or Shop()
+    fake = clock if isinstance(clock, FakeClock) else FakeClock()
+    connector: Connector = store_shop
+    workspace = make_shop_workspace(folder, policy, **tables)
+    sayso = Sayso(
+        workspace,
+        work=work,
+        connectors=[connector],
+        clock=clock or fake,
+        passing=passing,
+        planner=planner,
+        telemetry=telemetry,
+    )
+    async with sayso:
+        yield ShopWorkspace(sayso=sayso, shop=store_shop, clock=fake, workspace=workspace)
