@@ -41,6 +41,7 @@ from sayso.sdk.progress import call_claimed, carry_on, carry_out, settle_request
 from sayso.sdk.rejected_calls import RejectedCalls
 from sayso.sdk.resources.people import SettingsDirectory
 from sayso.sdk.resources.settling import Resolving
+from sayso.sdk.resources.solutions import Solutions
 from sayso.sdk.resources.stop_views import held_view
 from sayso.sdk.resources.stops import StopSwitch
 from sayso.sdk.resources.tokens import Scope, Token, Tokens
@@ -583,6 +584,11 @@ class Sayso(StopSwitch, Resolving):
         return [
             await self.action(decided.action.id, tenant=decided.action.tenant) for decided in taken
         ]
+
+    @property
+    def solutions(self) -> Solutions:
+        """What waits for people, one item for each plan, and the answers to it."""
+        return Solutions(self)
 
     def _tenant(self, tenant: str | None) -> Tenant:
         return self.container.tenant if tenant is None else Tenant(tenant)

@@ -15,7 +15,7 @@ from sayso.actions.approvals.escalation import escalation_of
 from sayso.actions.approvals.repository import ApprovalRow, Choice, Vote, votes_of
 from sayso.actions.approvals.solution import Solution
 from sayso.actions.model.definition import Effect
-from sayso.agent.requests import get_request
+from sayso.agent.requests import read_request
 from sayso.ids import rfc3339
 from sayso.money import Money
 from sayso.sdk.solution_words import (
@@ -331,7 +331,8 @@ def _agent_says(reader: Reader, solution: Solution) -> tuple[str, ...]:
     request_id = solution.steps[0].action.request_id
     if request_id is None:
         return ()
-    plan = get_request(reader, solution.tenant, request_id).plan
+    found = reader.one("request.by_id", tenant=solution.tenant, id=request_id)
+    plan = None if found is None else read_request(found).plan
     steps = plan.get("steps") if isinstance(plan, Mapping) else None
     if not isinstance(steps, Sequence) or isinstance(steps, str):
         return ()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from sayso.actions.approvals.approver import approvers_of, join_roles
+from sayso.actions.approvals.answer import Answer, about, each_of
+from sayso.actions.approvals.approver import approvers_of, people_left
 from sayso.actions.approvals.decision import (
     DIGEST_PREFIX,
     Choice,
@@ -31,7 +32,7 @@ from sayso.actions.approvals.repository import (
     show_again,
     votes_of,
 )
-from sayso.actions.approvals.solution import LEFT_OUT, Answer, Solution, SolutionStep, solution_of
+from sayso.actions.approvals.solution import Solution, solution_of
 from sayso.actions.approvals.transitions import Transitions
 from sayso.actions.engine.late_effects import DeniedCalls
 from sayso.actions.model.action_row import ActionRow, get_action
@@ -193,18 +194,18 @@ class Approvals:
                 cannot be done without one that is left out.
             RetryableError: nothing was decided.
         """
-        about = _about(answer, answer.approval_id)
+        decision = about(answer, answer.approval_id)
         try:
             return await self._answer(answer)
         except RefusedError as error:
             if error.code is not Code.NOT_FOUND:
-                await self._record_refusal(about, error)
+                await self._record_refusal(decision, error)
             raise
 
     async def _answer(self, answer: Answer) -> list[Decided]:
-        check_reason(_about(answer, answer.approval_id))
+        check_reason(about(answer, answer.approval_id))
         solution = await self._store.read(lambda reader: self._answered(reader, answer), brief=True)
-        said = _each(answer, solution)
+        said = each_of(answer, solution)
         edits: dict[str, Edit] = {}
         for step, decision in said:
             if decision.choice is Choice.EDIT:
@@ -238,7 +239,7 @@ class Approvals:
         now = to_micros(self._clock.now())
         for step in solution.waiting or solution.asked:
             assert step.approval is not None, "only of what people were asked about"
-            shown = _about(answer, step.approval.id, step.approval)
+            shown = about(answer, step.approval.id, step.approval)
             check_decision(reader, self._directory, shown, now)
         if answer.revision != solution.revision:
             raise RefusedError(
@@ -308,7 +309,7 @@ class Approvals:
             raise RefusedError(
                 Code.ALREADY_DECIDED,
                 "you have said yes to this already",
-                next_step=f"it waits for {_people_left(approval, given)}",
+                next_step=f"it waits for {people_left(approval, given)}",
             )
         if row.snapshot is not None:
             self._judge.ahead(tx, row, row.snapshot.resolved, now)
@@ -543,87 +544,6 @@ class Approvals:
         await self._store.write(record)
 
 
-def _about(answer: Answer, approval_id: str, shown: ApprovalRow | None = None) -> Decision:
-    """What an answer says about one step, before anybody knows which; for checks and refusals."""
-    return Decision(
-        tenant=answer.tenant,
-        approval_id=approval_id,
-        revision=answer.revision if shown is None else shown.revision,
-        digest=answer.digest if shown is None else shown.digest,
-        choice=answer.choice,
-        person=answer.person,
-        via=answer.via,
-        reason_code=answer.reason_code,
-        reason=answer.reason,
-    )
-
-
-def _each(answer: Answer, solution: Solution) -> list[tuple[SolutionStep, Decision]]:
-    """The decision about each step that waits, as one answer to all of them says it.
-
-    Raises:
-        RefusedError: `invalid_input`, `edit_not_allowed`.
-    """
-    waiting = {step.id: step for step in solution.waiting}
-    wanted = tuple(waiting) if answer.steps is None else answer.steps
-    named = {*wanted, *answer.lower}
-    strange = sorted(named - set(waiting))
-    if strange:
-        raise RefusedError(
-            Code.INVALID_INPUT,
-            f"`{storable(strange[0], 40)}` is no step that waits here",
-            next_step="load the card again; its steps have the ids to name",
-        )
-    if answer.choice is Choice.REJECT:
-        return [(step, _of_step(answer, step, Choice.REJECT)) for step in solution.waiting]
-    if not wanted:
-        raise RefusedError(
-            Code.INVALID_INPUT,
-            "a yes to no step at all is a no",
-            next_step="say no, with a reason",
-        )
-    left_out = [name for name in waiting if name not in wanted]
-    _check_left_out(solution, left_out)
-    if (answer.choice is Choice.EDIT) != bool(answer.lower):
-        raise edit_refused("less names the amount of at least one step", "name it, or say yes")
-    said: list[tuple[SolutionStep, Decision]] = []
-    for name, step in waiting.items():
-        if name in left_out:
-            choice = Choice.REJECT
-        elif name in answer.lower:
-            choice = Choice.EDIT
-        else:
-            choice = Choice.APPROVE
-        said.append((step, _of_step(answer, step, choice)))
-    return said
-
-
-def _check_left_out(solution: Solution, left_out: Sequence[str]) -> None:
-    if left_out and solution.is_all_or_nothing:
-        raise RefusedError(
-            Code.INVALID_INPUT,
-            "the steps of this plan are done together or not at all",
-            next_step="say yes to all of them, or no",
-        )
-    missing = [name for name in solution.depends_on(left_out) if name not in left_out]
-    if missing:
-        raise RefusedError(
-            Code.INVALID_INPUT,
-            f"step `{missing[0]}` waits for a step that is left out",
-            next_step="leave it out as well",
-        )
-
-
-def _of_step(answer: Answer, step: SolutionStep, choice: Choice) -> Decision:
-    assert step.approval is not None, "only of what people were asked about"
-    decision = replace(_about(answer, step.approval.id, step.approval), choice=choice)
-    if choice is Choice.EDIT:
-        return replace(decision, args=answer.lower[step.id])
-    if choice is Choice.REJECT and answer.choice is not Choice.REJECT:
-        return replace(decision, reason_code=LEFT_OUT)
-    return decision
-
-
 def _as_asked(judged: Judged, approval: ApprovalRow) -> Judged:
     """A lower amount that needs nobody, on the card of those who were asked, and why they were."""
     assert judged.card is not None, "an editor's yes is shown"
@@ -672,12 +592,3 @@ def _own_vote(decision: Decision, approval: ApprovalRow, now: int) -> Vote:
         via=decision.via,
         at=now,
     )
-
-
-def _people_left(approval: ApprovalRow, given: list[Approver]) -> str:
-    left = list(approval.roles)
-    for approver in given:
-        held = next((role for role in left if role in approver.roles), None)
-        if held is not None:
-            left.remove(held)
-    return join_roles(tuple(left)) if left else "the policy"

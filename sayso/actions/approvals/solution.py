@@ -7,13 +7,12 @@ decision about the whole has to carry, and one transaction that takes all of the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sayso.actions.approvals.repository import (
     ApprovalRow,
     ApprovalStatus,
-    Choice,
     approval_of,
 )
 from sayso.actions.model.action_row import ActionRow, read_action
@@ -21,11 +20,7 @@ from sayso.actions.model.digest import digest_of
 from sayso.actions.model.plan import OnFailure
 from sayso.audit.entry import Json
 from sayso.ids import Tenant
-from sayso.json import JsonValue
 from sayso.store.base import Reader
-
-LEFT_OUT = "left_out"
-"""The reason code of a step that somebody unticked when they said yes to the others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,32 +158,3 @@ def _place(row: ActionRow) -> tuple[int, str, str]:
     step = row.step or ""
     digits = step.lstrip("abcdefghijklmnopqrstuvwxyz")
     return (int(digits) if digits.isdecimal() and len(digits) < 6 else 0, step, row.id)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What one person says about a whole solution.
-
-    Attributes:
-        approval_id: of any of its steps.
-        revision, digest: of what was shown; the digest whole or its first 12 digits.
-        choice: yes, no, or less (`edit`).
-        steps: for a yes or less, the steps that it is for; None for all. Those that are left out
-            are a no, with the reason `left_out`.
-        lower: for less, the arguments that are lowered, by step.
-        via: the surface.
-    """
-
-    tenant: Tenant
-    approval_id: str
-    revision: int
-    digest: str
-    choice: Choice
-    person: str
-    via: str
-    reason_code: str = ""
-    reason: str = ""
-    steps: tuple[str, ...] | None = None
-    lower: Mapping[str, Mapping[str, JsonValue]] = field(
-        default_factory=dict[str, Mapping[str, JsonValue]]
-    )

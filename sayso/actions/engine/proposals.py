@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import count
@@ -15,6 +14,13 @@ from sayso.actions.approvals.repository import (
     ApprovalStatus,
     approval_of,
     put_approval,
+)
+from sayso.actions.engine.plan_judgement import (
+    Moment,
+    PlannedStep,
+    is_as_read,
+    judge_together,
+    judged_or_refused,
 )
 from sayso.actions.model.action_row import NORMAL, ActionRow, check_priority, read_action
 from sayso.actions.model.definition import Effect, Subject
@@ -29,7 +35,6 @@ from sayso.actions.model.idempotency import (
 from sayso.actions.model.ledger import SYSTEM, Ledger, entry_of
 from sayso.actions.model.plan import OnFailure, Step
 from sayso.actions.model.plan_parts import parts_of
-from sayso.actions.model.plan_state import dependency_error
 from sayso.actions.model.ports import ActionRegistry
 from sayso.actions.model.resolve import MAX_BREAKS, read_target
 from sayso.actions.model.snapshot import Resolved
@@ -40,7 +45,7 @@ from sayso.audit.personal import Personal
 from sayso.errors import Code, RefusedError, RetryableError
 from sayso.ids import Clock, IdSource, Tenant, to_micros
 from sayso.json import JsonValue
-from sayso.store.base import Reader, Store, Transaction, integer
+from sayso.store.base import Reader, Store, Transaction
 from sayso.telemetry import Telemetry
 
 MAX_REASON_CHARS = 20_000
@@ -260,9 +265,9 @@ class Proposals:
                 (`connector_failed`); the row stays as it is.
         """
         if row.status is Status.PLANNED and row.request_id is not None:
-            together = await self._store.read(lambda reader: self._part(reader, row), brief=True)
-            if len(together) > 1:
-                return await self._settle_together(row, together, quote)
+            part = await self._store.read(lambda reader: self._part(reader, row), brief=True)
+            if len(part) > 1:
+                return await self._settle_part(row, part, quote)
         draft = replace(row, attempts=0)  # those of the reading; the calls are counted anew
         if row.status is Status.STALE:
             draft = replace(draft, revision=row.revision + 1)
@@ -294,7 +299,7 @@ class Proposals:
                 return tuple(step for step in part if step.status is Status.PLANNED)
         return (row,)
 
-    async def _settle_together(
+    async def _settle_part(
         self, row: ActionRow, part: tuple[ActionRow, ...], quote: str
     ) -> ActionRow | None:
         """Judge the steps of one part of a plan, all of them in one transaction."""
@@ -302,10 +307,25 @@ class Proposals:
         last_try = row.attempts + 1 >= MAX_BREAKS
         drafts = [replace(step, attempts=0) for step in part]
         outcomes = await asyncio.gather(*(self._found(draft, last_try) for draft in drafts))
+        planned = [
+            PlannedStep(row=step, draft=draft, outcome=outcome)
+            for step, draft, outcome in zip(part, drafts, outcomes, strict=True)
+        ]
+
+        def work(tx: Transaction) -> list[ActionRow]:
+            now = to_micros(self._clock.now())
+            if not all(is_as_read(tx, step) for step in part):
+                return []
+            moment = Moment(now=now, read_at=read_at, quote=quote)
+            judged = judge_together(tx, self._judge, planned, moment)
+            stored = [
+                self._store_judged(tx, step, one, now)
+                for step, one in zip(part, judged, strict=True)
+            ]
+            return [step for step in stored if step is not None]
+
         with self._telemetry.span("sayso.judge", row.traceparent, {"sayso.action": row.name}):
-            stored = await self._store.write(
-                lambda tx: self._judge_together(tx, part, drafts, outcomes, read_at, quote)
-            )
+            stored = await self._store.write(work)
         return next((step for step in stored if step.id == row.id), None)
 
     async def _found(self, draft: ActionRow, last_try: bool) -> Resolved | RefusedError:
@@ -317,60 +337,6 @@ class Proposals:
             if error.code is not Code.CONNECTOR_FAILED or not last_try:
                 raise
             return RefusedError(error.code, error.message)
-
-    def _judge_together(
-        self,
-        tx: Transaction,
-        part: tuple[ActionRow, ...],
-        drafts: list[ActionRow],
-        outcomes: list[Resolved | RefusedError],
-        read_at: int,
-        quote: str,
-    ) -> list[ActionRow]:
-        now = to_micros(self._clock.now())
-        for step in part:
-            present = tx.one("action.version", tenant=step.tenant, id=step.id)
-            if present is None or integer(present, "last_seq") != step.last_seq:
-                return []
-        judged = [
-            self._judged_or_unfit(tx, draft, outcome, now, read_at, quote)
-            for draft, outcome in zip(drafts, outcomes, strict=True)
-        ]
-        _refuse_dependents(judged, drafts, now)
-        roles = _asked_roles(judged)
-        if roles:
-            for place, one in enumerate(judged):
-                outcome = outcomes[place]
-                if one.row.status is Status.APPROVED and isinstance(outcome, Resolved):
-                    judged[place] = self._judge.judge(
-                        tx,
-                        drafts[place],
-                        outcome,
-                        now=now,
-                        read_at=read_at,
-                        quote=quote,
-                        together=roles,
-                    )
-        stored: list[ActionRow] = []
-        for step, one in zip(part, judged, strict=True):
-            moved = self._store_judged(tx, step, one, now)
-            assert moved is not None, "read in this very transaction"
-            stored.append(moved)
-        return stored
-
-    def _judged_or_unfit(
-        self,
-        tx: Transaction,
-        draft: ActionRow,
-        outcome: Resolved | RefusedError,
-        now: int,
-        read_at: int,
-        quote: str,
-    ) -> Judged:
-        try:
-            return self._judged(tx, draft, outcome, now, read_at, quote)
-        except RefusedError as error:
-            return self._judged(tx, draft, error, now, read_at, quote)
 
     async def _resolve(self, draft: ActionRow) -> Resolved:
         with self._telemetry.span("sayso.resolve", draft.traceparent, {"sayso.action": draft.name}):
@@ -454,7 +420,9 @@ class Proposals:
         reason = proposal.reason
         if reason:
             draft = replace(draft, reason_ref=self._ids.new("pii"))
-        judged = self._judged(tx, draft, outcome, now, draft.created_at, reason)
+        judged = judged_or_refused(
+            tx, self._judge, draft, outcome, Moment(now=now, read_at=draft.created_at, quote=reason)
+        )
         pseudonym = self._personal.pseudonym(tx, draft.tenant, draft.subject.id, now)
         pii = None
         if draft.reason_ref is not None:
@@ -487,7 +455,12 @@ class Proposals:
     ) -> ActionRow | None:
         now = to_micros(self._clock.now())
         return self._store_judged(
-            tx, row, self._judged(tx, draft, outcome, now, read_at, quote), now
+            tx,
+            row,
+            judged_or_refused(
+                tx, self._judge, draft, outcome, Moment(now=now, read_at=read_at, quote=quote)
+            ),
+            now,
         )
 
     def _store_judged(
@@ -503,55 +476,6 @@ class Proposals:
         if stored is not None and approval_id is not None:
             put_approval(tx, approval_id, judged, ApprovalStatus.PENDING, stored, known=known)
         return stored
-
-    def _judged(
-        self,
-        tx: Transaction,
-        draft: ActionRow,
-        outcome: Resolved | RefusedError,
-        now: int,
-        read_at: int,
-        quote: str,
-    ) -> Judged:
-        if isinstance(outcome, Resolved):
-            return self._judge.judge(tx, draft, outcome, now=now, read_at=read_at, quote=quote)
-        error = {
-            "code": outcome.code.value,
-            "message": storable(outcome.message, 500),
-            "next_step": storable(outcome.next_step, 500),
-        }
-        refused = replace(draft, status=Status.REFUSED, error=error, due_at=None, updated_at=now)
-        return Judged(row=refused, card=None, expires_at=None)
-
-
-def _refuse_dependents(judged: list[Judged], drafts: list[ActionRow], now: int) -> None:
-    """Refuse the steps that cannot be done any more, since another one was refused."""
-    refused = {
-        one.row.step: f"{one.row.name} is {one.row.status}"
-        for one in judged
-        if one.row.status is Status.REFUSED
-    }
-    for place, draft in enumerate(drafts):
-        row = judged[place].row
-        strict = row.on_failure is not OnFailure.CONTINUE
-        before = next((refused[step] for step in row.after if step in refused), None)
-        if before is None and strict:
-            before = next(iter(refused.values()), None)
-        if before is not None and row.status is not Status.REFUSED:
-            error = dependency_error(before)
-            row = replace(draft, status=Status.REFUSED, error=error, due_at=None, updated_at=now)
-            judged[place] = Judged(row=row, card=None, expires_at=None)
-            refused[row.step] = f"{row.name} is {row.status}"
-
-
-def _asked_roles(judged: list[Judged]) -> tuple[str, ...]:
-    """Everybody whom any of these asks: for each role, as many people as one step needs."""
-    most: dict[str, int] = {}
-    for one in judged:
-        if one.row.status is Status.PENDING_APPROVAL and one.row.judgement is not None:
-            for role, count in Counter(one.row.judgement.roles).items():
-                most[role] = max(most.get(role, 0), count)
-    return tuple(role for role, count in most.items() for _ in range(count))
 
 
 def _judged_entry(

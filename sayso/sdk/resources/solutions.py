@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import heapq
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 import orjson
 
+from sayso.actions.approvals.answer import Answer
 from sayso.actions.approvals.approver import requesters_of
 from sayso.actions.approvals.escalation import counted_roles
 from sayso.actions.approvals.repository import (
@@ -26,11 +28,14 @@ from sayso.agent.requests import get_request
 from sayso.audit.entry import ActorKind
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant
+from sayso.json import JsonValue
+from sayso.sdk.inputs import as_choice
+from sayso.sdk.progress import carry_on, carry_out
 from sayso.sdk.solution_view import SolutionView, show_solution
 from sayso.store.base import Reader, SqlValue, integer, text
 
 if TYPE_CHECKING:
-    from sayso.sdk.container import Container
+    from sayso.sdk.client import Sayso
 
 MOST_COUNTED = 1000
 """Above it, an inbox says `1,000+`."""
@@ -78,15 +83,78 @@ class InboxPage:
 
 
 class Solutions:
-    """Reads what waits for people, as one tenant's people see it.
+    """Reads what waits for people, as one tenant's people see it, and takes their answers.
 
     Args:
-        escalate_to: the role to which what nobody answers is escalated.
+        sayso: an open workspace.
     """
 
-    def __init__(self, container: Container, escalate_to: str | None) -> None:
-        self._container = container
-        self._escalate_to = escalate_to
+    def __init__(self, sayso: Sayso) -> None:
+        self._sayso = sayso
+        self._container = sayso.container
+        self._escalate_to = sayso.workspace.settings.approvals.escalate_to
+
+    async def answer(
+        self,
+        approval_id: str,
+        choice: str,
+        *,
+        token: str,
+        revision: int,
+        digest: str,
+        steps: Sequence[str] | None = None,
+        lower: Mapping[str, Mapping[str, JsonValue]] | None = None,
+        via: str = "sdk",
+        reason_code: str = "",
+        reason: str = "",
+    ) -> SolutionView:
+        """Answer a whole solution as the person whose token this is, all of it or nothing.
+
+        Args:
+            approval_id: of any of its steps.
+            choice: `approve`, `reject` or `edit`.
+            revision, digest: of what the person saw.
+            steps: for a yes or less, the steps that it is for; the others are a no. None for all.
+            lower: for `edit`, the arguments that are lowered, by step.
+
+        Raises:
+            RefusedError: as `decide` does; `invalid_input` for steps that are not of it, or that
+                cannot be done without one that is left out.
+        """
+        holder = await self._sayso.person_of(token, via=via)
+        return await self.answer_as(
+            Answer(
+                tenant=holder.tenant,
+                approval_id=approval_id,
+                revision=revision,
+                digest=digest,
+                choice=as_choice(choice),
+                person=holder.holder,
+                via=via,
+                reason_code=reason_code,
+                reason=reason,
+                steps=None if steps is None else tuple(steps),
+                lower=lower or {},
+            )
+        )
+
+    async def answer_as(self, answer: Answer, *, wait: bool = True) -> SolutionView:
+        """Answer for a person whom the calling surface has authenticated itself.
+
+        Args:
+            wait: carry out what is approved before returning.
+
+        Raises:
+            RefusedError: see `Approvals.answer`.
+        """
+        taken = await self._container.approvals.answer(answer)
+        self._container.dispatcher.wake()
+        if wait:
+            for decided in taken:
+                if decided.action.request_id is None:
+                    await carry_out(self._container, decided.action)
+            await carry_on(self._container, taken[0].action)
+        return await self.get(answer.approval_id, tenant=answer.tenant)
 
     async def get(self, approval_id: str, *, tenant: str | None = None) -> SolutionView:
         """The solution that an approval is a part of.

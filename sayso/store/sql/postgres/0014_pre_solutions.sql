@@ -34,6 +34,6 @@ create table session (
     primary key (tenant, token_id)
 );
 
-grant select, insert, update, delete on session to sayso_app;
+grant select, insert, update on session to sayso_app;
 
 select guard_tables();

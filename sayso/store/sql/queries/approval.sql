@@ -100,13 +100,4 @@ select count(*) as count from (
                 and earlier.status = 'pending'
                 and (earlier.expires_at < approval.expires_at
                     or (earlier.expires_at = approval.expires_at and earlier.id < approval.id))))
-    limit :most) as some;
-
--- name: newest_decided
-select * from approval
-where tenant = :tenant and status <> 'pending'
-    and (updated_at < :before_at or (updated_at = :before_at and id < :before_id))
-order by updated_at desc, id desc limit :limit;
-
--- name: of_request
-select * from approval where tenant = :tenant and request_id = :request_id order by id;
+    limit :most) as counted;
