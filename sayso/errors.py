@@ -82,6 +82,8 @@ class Code(StrEnum):
     INVALID_SETTING = "invalid_setting"
     MISSING_SECRET = "missing_secret"  # noqa: S105  (a code, not a secret)
     INVALID_POLICY = "invalid_policy"
+    POLICY_UNAVAILABLE = "policy_unavailable"
+    VERSION_MOVED = "version_moved"
     INVALID_ACTION = "invalid_action"
     INVALID_PLAYBOOK = "invalid_playbook"
     MISSING_EXTRA = "missing_extra"
@@ -163,6 +165,8 @@ CODES: dict[Code, CodeInfo] = {
     Code.INVALID_SETTING: CodeInfo("a setting is wrong", 500),
     Code.MISSING_SECRET: CodeInfo("a secret is missing", 500),
     Code.INVALID_POLICY: CodeInfo("the policy is not valid", 500),
+    Code.POLICY_UNAVAILABLE: CodeInfo("the policy in force cannot be loaded", 503),
+    Code.VERSION_MOVED: CodeInfo("another version of the policy is in force", 409),
     Code.INVALID_ACTION: CodeInfo("an action is not defined rightly", 500),
     Code.INVALID_PLAYBOOK: CodeInfo("a playbook is not valid", 500),
     Code.MISSING_EXTRA: CodeInfo("an optional part is not installed", 500),

@@ -145,9 +145,22 @@ class PublishingSection(_Section):
 
 
 class PolicySection(_Section):
-    """Which Cedar files decide; none means the shipped default policy."""
+    """What decides, and who puts a version of it in force.
+
+    Attributes:
+        files: the drafts; none means the shipped default policy.
+        follow: `files`: what the files say is put in force whenever a program starts that works on
+            this database; for trying things out. Else only a person puts a version in force.
+        activate: a person with one of these roles may; any role when empty.
+        loosening_needs: how many people a change needs that loosens anything, 1 or 2.
+        confirm: the second of them has one of these roles; those of `activate` when empty.
+    """
 
     files: tuple[str, ...] = ()
+    follow: Literal["files"] | None = None
+    activate: tuple[Name, ...] = ()
+    loosening_needs: Annotated[int, Field(ge=1, le=2)] = 1
+    confirm: tuple[Name, ...] = ()
 
 
 class ApprovalsSection(_Section):
@@ -445,6 +458,8 @@ class Settings(_Section):
         named = [(f"`{person.id}`", person.roles) for person in self.people]
         sections = (
             ("`stop.roles`", self.stop.roles),
+            ("`policy.activate`", self.policy.activate),
+            ("`policy.confirm`", self.policy.confirm),
             ("`retention.roles`", self.retention.roles),
         )
         for who, roles in (*named, *sections):

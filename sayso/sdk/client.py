@@ -40,6 +40,7 @@ from sayso.sdk.privacy.privacy import Privacy
 from sayso.sdk.progress import call_claimed, carry_on, carry_out, settle_request
 from sayso.sdk.rejected_calls import RejectedCalls
 from sayso.sdk.resources.people import SettingsDirectory
+from sayso.sdk.resources.policy import PolicyResource
 from sayso.sdk.resources.settling import Resolving
 from sayso.sdk.resources.solutions import Solutions
 from sayso.sdk.resources.stop_views import held_view
@@ -151,6 +152,7 @@ class Sayso(StopSwitch, Resolving):
             store=self._store,
         )
         store = self._container.store
+        await self._container.check()
         if isinstance(clock, ServerClock) and isinstance(store, TimeSource):
             try:
                 await clock.set_by(store)
@@ -208,6 +210,11 @@ class Sayso(StopSwitch, Resolving):
     def audit(self) -> Audit:
         """Queries, verifies and exports the log."""
         return Audit(self.container, self._workspace, self._indexes)
+
+    @property
+    def policy(self) -> PolicyResource:
+        """The policy: what is in force, what the files say, who may change it."""
+        return PolicyResource(self)
 
     @property
     def subjects(self) -> Privacy:

@@ -21,7 +21,14 @@ from sayso.actions.engine.compensation import Compensation
 from sayso.actions.engine.engine import Boundary, Engine, EngineSettings
 from sayso.actions.engine.proposals import Proposals
 from sayso.actions.model.ledger import Ledger
-from sayso.actions.policy.base import Approver, Judgement, Outcome, Policy, Question
+from sayso.actions.policy.activation import Activations
+from sayso.actions.policy.active import (
+    ActivePolicy,
+    FixedPolicy,
+    FollowingStore,
+    Policies,
+)
+from sayso.actions.policy.base import Approver, Judgement, Outcome, Question
 from sayso.actions.policy.evaluator import Evaluator
 from sayso.agent.base import Planner
 from sayso.agent.requests import Requests
@@ -38,6 +45,7 @@ from sayso.ids import Clock, IdSource, Tenant
 from sayso.sdk.action_catalog import ActionCatalog
 from sayso.sdk.connectors import load_connectors
 from sayso.sdk.database import is_fleet, open_store
+from sayso.sdk.policy_in_force import PolicyDrafts
 from sayso.sdk.privacy.erased_list import ErasedList
 from sayso.sdk.privacy.eraser import Eraser
 from sayso.sdk.privacy.sweeper import Sweeper
@@ -73,6 +81,9 @@ class Container:
     approvals: Approvals
     resolutions: ManualSettlements
     stops: Stops
+    activations: Activations
+    drafts: PolicyDrafts | None
+    policies: Policies
     engine: Engine
     requests: Requests
     eraser: Eraser
@@ -83,6 +94,20 @@ class Container:
     handlers: Mapping[str, Handler]
     dispatcher: Dispatcher
     telemetry: Telemetry
+
+    async def check(self) -> None:
+        """Whether there is something to judge by; closes itself again where there is not.
+
+        Raises:
+            ConfigError: `invalid_policy`, where the files become the version in force.
+        """
+        if self.drafts is None:
+            return
+        try:
+            await self.drafts.check()
+        except BaseException:
+            await self.close()
+            raise
 
     async def close(self, tasks: Sequence[asyncio.Task[None]] = ()) -> None:
         """End tasks, close sockets, write what a refresh has begun, then close the database.
@@ -152,6 +177,9 @@ def build_container(
         approvals=_wire_approvals(ground),
         resolutions=_wire_resolutions(ground),
         stops=_wire_stops(ground),
+        activations=ground.activations,
+        drafts=ground.drafts,
+        policies=ground.policies,
         engine=engine,
         requests=requests,
         eraser=_wire_eraser(ground, requests, agent),
@@ -182,6 +210,10 @@ class _Ground:
     ledger: Ledger
     directory: SettingsDirectory
     timers: Timers
+    activations: Activations
+    drafts: PolicyDrafts | None
+    policies: Policies
+    judging: Store
     judge: Evaluator
 
     @property
@@ -201,7 +233,6 @@ def _lay_ground(
     ids = IdSource(clock)
     connections = Connections(workspace, clock) if act else None
     registry = load_connectors(workspace, clock, connectors, connections) if act else Connectors(())
-    policy: Policy = workspace.policy(tuple(registry.actions)) if act else _NoPolicy()
     log = AuditLog(
         settings.workspace.name, workspace.signer(), clock, successor=workspace.next_signer()
     )
@@ -210,10 +241,19 @@ def _lay_ground(
         connections.use(store)
     personal = Personal(secrets.token_bytes)
     compensation = Compensation(registry=registry, personal=personal, ids=ids)
-    timers = _timers(settings)
+    timers, directory = _timers(settings), SettingsDirectory(settings.people)
+    tenant = Tenant(settings.workspace.tenant)
+    activations = Activations(
+        store=store, log=log, directory=directory, clock=clock, ids=ids, home=tenant
+    )
+    policies: Policies = FixedPolicy(_NoPolicy())
+    drafts: PolicyDrafts | None = None
+    if act:
+        drafts = PolicyDrafts(workspace, store, activations, tuple(registry.actions))
+        policies = ActivePolicy(drafts.compile, drafts.begin)
     return _Ground(
         workspace=workspace,
-        tenant=Tenant(settings.workspace.tenant),
+        tenant=tenant,
         clock=clock,
         ids=ids,
         telemetry=telemetry,
@@ -223,15 +263,19 @@ def _lay_ground(
         log=log,
         personal=personal,
         ledger=Ledger(log, compensation.step_ended),
-        directory=SettingsDirectory(settings.people),
+        directory=directory,
         timers=timers,
-        judge=Evaluator(policy, registry, timers.time, secrets.token_bytes, timers.first),
+        activations=activations,
+        drafts=drafts,
+        policies=policies,
+        judging=FollowingStore(store, policies),
+        judge=Evaluator(policies, registry, timers.time, secrets.token_bytes, timers.first),
     )
 
 
 def _wire_proposals(ground: _Ground) -> Proposals:
     return Proposals(
-        store=ground.store,
+        store=ground.judging,
         ledger=ground.ledger,
         registry=ground.registry,
         judge=ground.judge,
@@ -244,7 +288,7 @@ def _wire_proposals(ground: _Ground) -> Proposals:
 
 def _wire_approvals(ground: _Ground) -> Approvals:
     return Approvals(
-        store=ground.store,
+        store=ground.judging,
         ledger=ground.ledger,
         registry=ground.registry,
         judge=ground.judge,
@@ -287,7 +331,7 @@ def _wire_engine(
     passing: Callable[[Boundary], None] | None,
 ) -> Engine:
     return Engine(
-        store=ground.store,
+        store=ground.judging,
         ledger=ground.ledger,
         registry=ground.registry,
         judge=ground.judge,
@@ -406,8 +450,10 @@ class _NoPolicy:
     def version(self) -> str:
         return "none"
 
-    @property
-    def numbers(self) -> Sequence[Decimal]:
+    def version_for(self, action: str) -> str:
+        return "none"
+
+    def numbers_for(self, action: str) -> Sequence[Decimal]:
         return ()
 
     def judge(self, question: Question) -> Judgement:

@@ -166,6 +166,7 @@ async def _make_database(folder: Path, approver: str, written: list[Path]) -> st
             days=MAX_DAYS,
             by=Actor(kind=ActorKind.SERVICE, id="cli"),
         )
+        await sayso.policy.begin(by=Actor(kind=ActorKind.SERVICE, id="cli"), via="init")
         token = folder / TOKEN_FILE
         write_secret_file(token, secret + "\n")
         written.append(token)

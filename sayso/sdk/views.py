@@ -353,7 +353,10 @@ def error_view(row: ActionRow) -> ErrorView | None:
         named = ", ".join(f"`{rule}`" for rule in rules)
         step = f"ask for what {named} does not forbid, or change the rule in the policy"
     else:
-        step = f"write a rule for `{row.name}` in the files of [policy] in sayso.toml"
+        step = (
+            f"write a rule for `{row.name}` in the files of [policy] in sayso.toml, and put it in"
+            " force with `sayso policy activate`"
+        )
     return error.model_copy(update={"next_step": step})
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sayso.actions.model.definition import Action
 from sayso.actions.policy.base import Policy
+from sayso.actions.policy.document import PolicyDocument, PolicyRules
 from sayso.audit.signed_note.note import Ed25519Signer
 from sayso.audit.signing.signer import LogSigner
 from sayso.connectors.secret import Secret, resolve_reference
@@ -118,28 +119,32 @@ class Workspace:
             return open_kms_signer(name, address, public_key, setting)
         return Ed25519Signer.from_text(self.secret(reference).reveal())
 
-    def policy(self, actions: tuple[Action, ...]) -> Policy:
-        """The policy of the workspace, checked against the actions' schema.
+    def draft(self, actions: tuple[Action, ...]) -> PolicyDocument:
+        """The policy that the files and sayso.toml say: what the next version would be.
+
+        Args:
+            actions: those of the program, whose facts the rules read.
 
         Raises:
-            ConfigError: `invalid_policy`, with file, rule and the next step.
+            ConfigError: `invalid_setting` for a pattern that matches no file, `invalid_action` for
+                facts that cannot be read by rules. Whether the rules are right is another question:
+                see `compile_policy`.
         """
-        from sayso.actions.policy.cedar import (  # Cedar loads when used
-            CedarPolicy,
-            read_default_policy,
-        )
+        from sayso.actions.policy.cedar import read_default_policy  # Cedar loads when used
+        from sayso.actions.policy.cedar_schema import schema_text
 
-        section = self.settings.policy
-        texts = (
-            read_default_policy(actions)
-            if not section.files
-            else self.texts(section.files, "policy")
-        )
-        return CedarPolicy(
-            texts=texts,
-            actions=actions,
-            roles=self.settings.approvals.roles,
-            max_quorum=self.settings.approvals.max_people,
+        section, approvals = self.settings.policy, self.settings.approvals
+        texts = self.texts(section.files, "policy") if section.files else None
+        return PolicyDocument(
+            files=read_default_policy(actions) if texts is None else texts,
+            rules=PolicyRules(
+                roles=approvals.roles,
+                max_people=approvals.max_people,
+                activate=section.activate,
+                loosening_needs=section.loosening_needs,
+                confirm=section.confirm,
+            ),
+            schema=schema_text(actions),
         )
 
     def texts(self, patterns: tuple[str, ...], what: str) -> dict[str, str]:
@@ -160,6 +165,22 @@ class Workspace:
             for file in files:
                 found[file.relative_to(self.folder).as_posix()] = file.read_text(encoding="utf-8")
         return found
+
+
+def compile_policy(document: PolicyDocument, actions: tuple[Action, ...]) -> Policy:
+    """A policy that can be asked, of a document and the actions of this program.
+
+    Raises:
+        ConfigError: `invalid_policy`, with file, rule and the next step.
+    """
+    from sayso.actions.policy.cedar import CedarPolicy  # Cedar loads when used
+
+    return CedarPolicy(
+        texts=document.files,
+        actions=actions,
+        roles=document.rules.roles,
+        max_quorum=document.rules.max_people,
+    )
 
 
 def write_secret_file(path: Path, content: str) -> None:

@@ -13,6 +13,7 @@ from typing import cast
 from pydantic import ValidationError
 
 from sayso.actions.model.definition import Action
+from sayso.actions.policy.document import PolicyDocument
 from sayso.audit.signing.rotation import FINISH_ROTATION
 from sayso.connectors.secret import Secret
 from sayso.errors import Code, ConfigError, SaysoError
@@ -23,8 +24,9 @@ from sayso.sdk.agent import make_model
 from sayso.sdk.audit.publishing import open_place
 from sayso.sdk.database import open_store, store_name
 from sayso.sdk.orphaned_actions import find_orphans
+from sayso.sdk.policy_in_force import read_state
 from sayso.sdk.resources.connections import check_token, read_connection, read_vault
-from sayso.sdk.workspace import Workspace
+from sayso.sdk.workspace import Workspace, compile_policy
 from sayso.settings import FILE_NAME, PlaceSection
 from sayso.store.base import Store, text
 from sayso.store.private_files import is_open_to_others
@@ -115,6 +117,7 @@ class _Checker:
         self._settings = workspace.settings
         self._actions: list[Action] = []
         self._unread = False
+        self._draft: PolicyDocument | None = None
         self.looked_at: list[str] = [FILE_NAME]
         self.problems: list[CheckProblem] = []
 
@@ -208,7 +211,10 @@ class _Checker:
         place = ", ".join(files) if files else "the default policy"
 
         def work() -> None:
-            self._workspace.policy(tuple(self._actions))
+            actions = tuple(self._actions)
+            draft = self._workspace.draft(actions)
+            compile_policy(draft, actions)
+            self._draft = draft
 
         self._try(place, work)
 
@@ -260,6 +266,7 @@ class _Checker:
                 await self._check_key(store)
                 await self._check_tokens(store)
                 await self._check_orphans(store, place)
+                await self._check_policy(store)
             finally:
                 await store.close()
         except SaysoError as error:
@@ -334,6 +341,20 @@ class _Checker:
                     code=Code.UNKNOWN_ACTION,
                     message=one.message,
                     next_step=one.next_step,
+                    warning=True,
+                )
+            )
+
+    async def _check_policy(self, store: Store) -> None:
+        """What is in force can be read, and the files say the same."""
+        state = await read_state(store, self._draft)
+        if state.differs:
+            self.problems.append(
+                CheckProblem(
+                    place="[policy]",
+                    code=Code.VERSION_MOVED,
+                    message=state.sentence,
+                    next_step=state.next_step,
                     warning=True,
                 )
             )

@@ -276,4 +276,32 @@ PROMISES: dict[str, Promise] = {
     "agent:nothing-personal": Promise(
         "No word of the customer is in the log or in the checkpoints.", "invariant 8"
     ),
+    # ---- the policy as an object -----------------------------------------------------------
+    "policy:versions": Promise(
+        "What decides is a version in the store, put in force by an entry of the log that names it "
+        "by digest, and never a file.",
+        "issue 13, issue 17",
+    ),
+    "policy:follow": Promise(
+        "Every process judges by a new version from the commit on that put it in force.",
+        "autonomy.md d",
+    ),
+    "policy:slices": Promise(
+        "A card is judged anew where the rules of its own action changed, and only there.",
+        "autonomy.md d",
+    ),
+    "policy:who": Promise(
+        "Only a person with a role that the version in force names puts another one in force.",
+        "autonomy.md d",
+    ),
+    "policy:two-people": Promise(
+        "Where the workspace says so, what loosens waits for another person, who confirms this "
+        "digest on this parent.",
+        "autonomy.md d",
+    ),
+    "policy:tampered": Promise(
+        "A version that the log does not tell of, or one that was taken away, lets nothing be "
+        "judged.",
+        "invariant 12",
+    ),
 }

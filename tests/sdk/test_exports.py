@@ -80,7 +80,7 @@ async def test_every_format_proves_itself_offline(lived: Lived, kind: str, words
     path = await lived.export(kind, words)
     found = verify(path, trust=Trust.parse([lived.opened.sayso.audit.vkey()]))
     assert found.verdict is Verdict.VERIFIED, found.all_findings
-    assert found.entries == (4 if words else 6)
+    assert found.entries == (4 if words else 7)
     assert found.logs[0].complete is (kind == "jsonl" and not words)
     assert verify(path, trust=Trust.parse([_other_key()])).verdict is Verdict.CANNOT_JUDGE
 
@@ -105,7 +105,7 @@ async def test_ocsf_events_fit_the_official_schema(lived: Lived) -> None:
     """OCSF 1.8, class API Activity, which takes no attribute that it does not know."""
     path = await lived.export("ocsf")
     events = [orjson.loads(line) for line in path.read_bytes().splitlines()]
-    assert len(events) == 6
+    assert len(events) == 7
     for event in events:
         assert [error.message for error in _ocsf().iter_errors(event)] == []
         assert event["type_uid"] == event["class_uid"] * 100 + event["activity_id"]
@@ -157,7 +157,7 @@ async def test_the_queries_of_the_docs_work_as_printed(lived: Lived) -> None:
     ]
     with duckdb.connect() as database:
         found = [database.execute(one).fetchall() for one in statements]
-        assert database.execute("select count(*) from entries").fetchall() == [(6,)]
+        assert database.execute("select count(*) from entries").fetchall() == [(7,)]
     assert [len(rows) for rows in found] == [0, 1, 1]  # nobody approved a `stripe.refund` here
 
 

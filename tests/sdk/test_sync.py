@@ -22,6 +22,7 @@ ELSEWHERE = {
     "directory": "the same",
     "container": "the same",
     "resolve_as": "the same",
+    "policy": "by `run(sayso.wrapped.policy.in_force())`",
     "resume_as": "the same",
     "subjects": "erasing, by `run(sayso.wrapped.subjects.erase(…))`",
     "sync": "it is this",

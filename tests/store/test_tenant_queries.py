@@ -12,6 +12,7 @@ from sayso.store.migrations import migrate
 from sayso.store.queries import named_queries
 
 BY_DUE_TIME = "whoever is due, of every tenant; what is done with the ids names the tenant"
+ONE_POLICY = "there is one policy for the whole database, whose rows are of the tenant `*`"
 BY_HOME = "by the tenant whose log tells of it, since a stop of all tenants is of none"
 NAMES_NO_TENANT = {
     "dispatch.bring_forward_action": BY_DUE_TIME,
@@ -32,6 +33,11 @@ NAMES_NO_TENANT = {
     "log.whole_stops_of_auditor": BY_HOME,
     "outbox.lease": "by the item's number in the outbox, which `outbox.due` gave",
     "outbox.sent": "by the item's number in the outbox, which `outbox.due` gave",
+    "policy.by_number": ONE_POLICY,
+    "policy.change_by_id": ONE_POLICY,
+    "policy.change_end": ONE_POLICY,
+    "policy.changes_open": ONE_POLICY,
+    "policy.page": ONE_POLICY,
     "segment.open_stops": BY_HOME,
     "segment.repoint_stops": BY_HOME,
     "stop.wake_held": "by the stop that was released, which may hold every tenant",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,7 +49,17 @@ PEOPLE = (
 )
 
 
-def make_shop_workspace(folder: Path, policy: str = POLICY, **tables: object) -> Workspace:
+FOLLOWS: Mapping[str, object] = {"files": ["policy.cedar"], "follow": "files"}
+"""What the file says is in force with the first judgement of whoever opens the workspace."""
+
+
+def make_shop_workspace(
+    folder: Path,
+    policy: str = POLICY,
+    *,
+    policy_section: Mapping[str, object] = FOLLOWS,
+    **tables: object,
+) -> Workspace:
     """A workspace whose only connector is to be passed in; key, policy and database are made."""
     (folder / "keys").mkdir(parents=True, exist_ok=True)
     key = folder / "keys" / "log.key"
@@ -59,7 +69,7 @@ def make_shop_workspace(folder: Path, policy: str = POLICY, **tables: object) ->
     values: dict[str, object] = {
         "workspace": {"name": "test"},
         "store": {"url": STORE_URLS[-1]},
-        "policy": {"files": ["policy.cedar"]},
+        "policy": dict(policy_section),
         "people": list(PEOPLE),
         **tables,
     }
@@ -92,13 +102,14 @@ async def open_shop(
     passing: Callable[[Boundary], None] | None = None,
     planner: Planner | None = None,
     telemetry: Telemetry | None = None,
+    policy_section: Mapping[str, object] = FOLLOWS,
     **tables: object,
 ) -> AsyncGenerator[ShopWorkspace]:
     """Open a shop workspace; `work=False` runs only what a call asks for."""
     store_shop = shop or Shop()
     fake = clock if isinstance(clock, FakeClock) else FakeClock()
     connector: Connector = store_shop
-    workspace = make_shop_workspace(folder, policy, **tables)
+    workspace = make_shop_workspace(folder, policy, policy_section=policy_section, **tables)
     sayso = Sayso(
         workspace,
         work=work,

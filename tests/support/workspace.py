@@ -63,7 +63,7 @@ def make_workspace(
     parts.append(f'[connectors.stripe]\napi_key = "env:STRIPE_KEY"\nbase_url = "{base_url}"\n')
     if policy is not None:
         (folder / "policy.cedar").write_text(policy, encoding="utf-8")
-        parts.append('[policy]\nfiles = ["policy.cedar"]\n')
+        parts.append('[policy]\nfiles = ["policy.cedar"]\nfollow = "files"\n')
     parts += [_person(name, roles) for name, roles in people.items()]
     (folder / FILE_NAME).write_text("\n".join([*parts, more]), encoding="utf-8")
     workspace = Workspace.load(folder, ENVIRONMENT)

@@ -322,7 +322,8 @@ class Approvals:
         moved = replace(
             row,
             status=Status.APPROVED if enough else Status.PENDING_APPROVAL,
-            judgement=row.judgement and replace(row.judgement, rules=judgement.rules)
+            judgement=row.judgement
+            and replace(row.judgement, rules=judgement.rules, policy=judgement.policy)
             if enough
             else row.judgement,
             due_at=now if enough else row.due_at,
@@ -373,6 +374,7 @@ class Approvals:
         }
         if person is not None:
             data["roles"] = list[Json](sorted(person.roles))
+            data["policy"] = moved.judgement.policy if moved.judgement else 0
         if decision.reason_code:
             data["reason_code"] = decision.reason_code
         if solution is not None and len(solution.waiting) > 1:

@@ -98,7 +98,8 @@ class Claims:
             return "the clock is behind the time at which it was judged"
         assert row.snapshot is not None
         assert row.judgement is not None
-        if row.judgement.policy_version != self._judge.policy_version:
+        policy = self._judge.in_force(tx, row).policy
+        if row.judgement.policy_version != policy.version_for(row.name):
             return "the policy has changed"
         approvers: list[Approver] = []
         if row.judgement.outcome is Outcome.ASK:
@@ -132,6 +133,7 @@ class Claims:
             "call_key": claimed.call_key,
             "guarantee": action.guarantee.kind,
             "rules": list(judgement.rules),
+            "policy": judgement.policy,
             "approvers": [approver.person for approver in approvers],
             "fence": claimed.fence,
         }

@@ -227,6 +227,7 @@ def _read_judgement(stored: str) -> Judgement:
         policy_version=value["policy_version"],
         errors=tuple(value["errors"]),
         with_plan=value.get("with_plan") is True,
+        policy=value.get("policy", 0),
     )
 
 
@@ -264,6 +265,7 @@ def judgement_json(judgement: Judgement) -> dict[str, Json]:
         "explain": judgement.explain,
         "roles": list(judgement.roles),
         "policy_version": judgement.policy_version,
+        "policy": judgement.policy,
         "errors": list(judgement.errors),
     }
     return said | {"with_plan": True} if judgement.with_plan else said

@@ -93,7 +93,10 @@ class Judgement:
         explain: their explanations, joined; says so when no rule allows it.
         roles: for `ask`, one entry for each distinct person needed: the role that person must
             hold. Two equal entries are two people.
-        policy_version: SHA-256 in hex over the policy's texts and its schema.
+        policy_version: SHA-256 in hex over the part of the policy that can say anything about the
+            action; see `Policy.version_for`.
+        policy: number of the version of the whole policy that it was judged by; 0 where the policy
+            is no version.
         errors: why something could not be evaluated; any error means `deny`.
         with_plan: the policy allows it without anybody, but it belongs to a plan of which people
             are asked, so that it waits for the same people.
@@ -105,6 +108,7 @@ class Judgement:
     roles: tuple[str, ...] = ()
     policy_version: str
     errors: tuple[str, ...] = ()
+    policy: int = 0
     with_plan: bool = False
 
 
@@ -120,8 +124,14 @@ class Policy(Protocol):
         """SHA-256 in hex over everything that can change an answer."""
         ...
 
-    @property
-    def numbers(self) -> Sequence[Decimal]:
+    def version_for(self, action: str) -> str:
+        """The same over what can change an answer about one action: its rules and its facts.
+
+        An approval is bound to it, so a change of other actions' rules leaves its card as it is.
+        """
+        ...
+
+    def numbers_for(self, action: str) -> Sequence[Decimal]:
         """The numbers that its rules name, for telling people why they are asked."""
         ...
 

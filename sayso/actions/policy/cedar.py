@@ -13,7 +13,7 @@ import json
 import re
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from importlib import resources
@@ -26,6 +26,7 @@ from sayso.actions.policy.cedar_rules import Problem, Rules, read_rules
 from sayso.actions.policy.cedar_schema import Request, build_request, schema_text
 from sayso.actions.policy.cedarpy_adapter import (
     Entities,
+    RuleSet,
     Verdict,
     compile_rules,
     evaluate,
@@ -49,8 +50,9 @@ _NOT_EVALUATED = "the policy could not be evaluated, so nothing is done"
 _ROLE = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _LARGEST_QUORUM = 5
 _REMEMBERED = 1000
-_COMMENT_OR_ANNOTATION = re.compile(r'//[^\n]*|@\w+\s*\(\s*"(?:\\.|[^"\\])*"\s*\)')
-_NUMBER = re.compile(r"(?<![\w.])\d{1,12}(?:\.\d{1,4})?(?![\w.])")
+_DECIMAL = re.compile(r'\bdecimal \( "(\d{1,12}(?:\.\d{1,4})?)" \)')
+_LONG = re.compile(r"(?<![\w.])\d{1,12}(?![\w.])")
+_STRING = re.compile(r'"(?:\\.|[^"\\])*"')
 """So many requests' answers are kept, some kilobytes each."""
 
 
@@ -71,6 +73,25 @@ class Hypothesis:
     errors: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Slice:
+    """The part of the policy that can say anything about one action.
+
+    Attributes:
+        rule_set: its rules, compiled. hypotheticals: who might say yes, the least first.
+        order: the place of each rule. version: SHA-256 in hex over all of it.
+        numbers: those that its rules compare with, the smallest first.
+    """
+
+    action: Action
+    rule_set: RuleSet
+    hypotheticals: tuple[tuple[str, ...], ...]
+    explains: Mapping[str, str]
+    order: Mapping[str, int]
+    version: str
+    numbers: tuple[Decimal, ...]
+
+
 @dataclass(slots=True, kw_only=True)
 class _Asked:
     """A question that passed our own guards, ready for Cedar, and what was answered so far.
@@ -79,6 +100,7 @@ class _Asked:
         verdicts: by the number of people and the set of their roles.
     """
 
+    slice: _Slice
     request: Request
     entities: Entities
     verdicts: dict[tuple[int, frozenset[str]], Verdict]
@@ -115,13 +137,11 @@ class CedarPolicy:
         if problems:
             raise _invalid_policy(problems)
         self._actions = {action.name: action for action in actions}
-        self._roles = frozenset(roles)
-        self._explains = rules.explains
-        self._order = {rule: place for place, rule in enumerate(rules.nodes)}
-        self._rule_set = compile_rules(rules.nodes)
-        self._hypotheticals = _hypotheticals(_asked_roles(roles, rules), max_quorum)
+        self._roles = tuple(roles)
+        self._max_quorum = max_quorum
+        self._rules = rules
+        self._slices: dict[str, _Slice] = {}
         self._version = _version(texts, text, roles, max_quorum)
-        self._numbers = _numbers(texts.values())
         self._recent: OrderedDict[tuple[bytes, str], _Asked] = OrderedDict()
         self._recent_lock = threading.Lock()
 
@@ -130,10 +150,24 @@ class CedarPolicy:
         """SHA-256 in hex over the texts, the schema, the roles and the quorum."""
         return self._version
 
-    @property
-    def numbers(self) -> Sequence[Decimal]:
-        """The numbers that the rules name, each once, the smallest first."""
-        return self._numbers
+    def version_for(self, action: str) -> str:
+        """See `Policy.version_for`."""
+        found = self._slice(action)
+        return self._version if found is None else found.version
+
+    def numbers_for(self, action: str) -> Sequence[Decimal]:
+        """See `Policy.numbers_for`; each once, the smallest first."""
+        found = self._slice(action)
+        return () if found is None else found.numbers
+
+    def _slice(self, name: str) -> _Slice | None:
+        """The action's part of the policy, made when it is asked for; None for no such action."""
+        known = self._slices.get(name)
+        if known is None and name in self._actions:
+            # NOTE: two threads at once make the same; one of them is kept.
+            action = self._actions[name]
+            known = self._slices[name] = _cut(action, self._rules, self._roles, self._max_quorum)
+        return known
 
     def judge(self, question: Question) -> Judgement:
         """Say `allow`, `ask` with the least roles that would make it pass, or `deny`.
@@ -144,16 +178,17 @@ class CedarPolicy:
         if isinstance(request, Judgement):
             return request
         forbids: frozenset[str] | None = None
-        for roles in self._hypotheticals:
+        mine = request.slice
+        for roles in mine.hypotheticals:
             verdict = self._evaluate(request, len(roles), frozenset(roles))
             if verdict.errors:
-                return self._failed(verdict.errors)
+                return _failed(mine.version, verdict.errors)
             if verdict.allowed:
                 outcome = Outcome.ASK if roles else Outcome.ALLOW
-                return self._judgement(outcome, verdict.rules, roles=roles)
+                return _judgement(mine, outcome, verdict.rules, roles=roles)
             forbids = verdict.rules if forbids is None else forbids & verdict.rules
         # Only a rule that forbids it whoever approves is the reason; else no rule allows it.
-        return self._judgement(Outcome.DENY, forbids or frozenset())
+        return _judgement(mine, Outcome.DENY, forbids or frozenset())
 
     def permits(self, question: Question, approvers: Sequence[Approver]) -> Judgement:
         """Say `allow` or `deny` with the approvals that were really given.
@@ -165,15 +200,17 @@ class CedarPolicy:
             return request
         held: dict[str, frozenset[str]] = {}
         for approver in approvers:
-            roles = (approver.roles & self._roles) | held.get(approver.person, frozenset())
+            roles = approver.roles.intersection(self._roles) | held.get(
+                approver.person, frozenset()
+            )
             if approver.person and roles:
                 held[approver.person] = roles
         union = frozenset(itertools.chain.from_iterable(held.values()))
         verdict = self._evaluate(request, len(held), union)
         if verdict.errors:
-            return self._failed(verdict.errors)
+            return _failed(request.slice.version, verdict.errors)
         outcome = Outcome.ALLOW if verdict.allowed else Outcome.DENY
-        return self._judgement(outcome, verdict.rules)
+        return _judgement(request.slice, outcome, verdict.rules)
 
     def explain(self, question: Question) -> list[Hypothesis]:
         """List each hypothetical that `judge` may ask, its answer and the rules that decided."""
@@ -181,33 +218,36 @@ class CedarPolicy:
         if isinstance(request, Judgement):
             return [_hypothesis((), request)]
         answers: list[Hypothesis] = []
-        for roles in self._hypotheticals:
+        mine = request.slice
+        for roles in mine.hypotheticals:
             verdict = self._evaluate(request, len(roles), frozenset(roles))
             outcome = Outcome.ALLOW if verdict.allowed else Outcome.DENY
-            failed = self._failed(verdict.errors) if verdict.errors else None
-            answers.append(_hypothesis(roles, failed or self._judgement(outcome, verdict.rules)))
+            failed = _failed(mine.version, verdict.errors) if verdict.errors else None
+            answers.append(_hypothesis(roles, failed or _judgement(mine, outcome, verdict.rules)))
         return answers
 
     def _request(self, question: Question) -> _Asked | Judgement:
         """Pass the guards of our own and build the request, or say why it is denied."""
-        action = self._actions.get(question.action.name)
-        if action is None:
-            name = question.action.name
-            return self._failed((f"action `{name}` is not among those the policy was made for",))
+        name = question.action.name
+        mine = self._slice(name)
+        if mine is None:
+            what = f"action `{name}` is not among those the policy was made for"
+            return _failed(self._version, (what,))
         if question.resolved.owner != question.subject.id:
-            return self._guarded(OWN_OBJECTS_ONLY)
+            return _guarded(mine.version, OWN_OBJECTS_ONLY)
         unverified = question.subject.assurance is Assurance.UNVERIFIED
-        if unverified and action.effect is not Effect.MESSAGE:
-            return self._guarded(VERIFIED_ONLY)
+        if unverified and mine.action.effect is not Effect.MESSAGE:
+            return _guarded(mine.version, VERIFIED_ONLY)
         try:
-            request = build_request(question, action)
+            request = build_request(question, mine.action)
             if request.errors:
-                return self._failed(request.errors)
-            return self._asked(request)
+                return _failed(mine.version, request.errors)
+            return self._asked(mine, request)
         except Exception as error:  # noqa: BLE001  (a guard that fails must deny, whatever it was)
-            return self._failed((f"the question could not be read: {type(error).__name__}",))
+            what = f"the question could not be read: {type(error).__name__}"
+            return _failed(mine.version, (what,))
 
-    def _asked(self, request: Request) -> _Asked:
+    def _asked(self, mine: _Slice, request: Request) -> _Asked:
         """The question as it was asked before, or anew.
 
         The rules are fixed and see nothing but the request, so the very same request has the very
@@ -222,7 +262,7 @@ class CedarPolicy:
                 self._recent.move_to_end(key)
                 return asked
         entities = parse_entities(entities_json, self._schema)
-        asked = _Asked(request=request, entities=entities, verdicts={})
+        asked = _Asked(slice=mine, request=request, entities=entities, verdicts={})
         with self._recent_lock:
             self._recent[key] = asked
             if len(self._recent) > _REMEMBERED:
@@ -241,40 +281,10 @@ class CedarPolicy:
         context = asked.request.context | {"approvals": approvals, "approvedBy": sorted(roles)}
         try:
             request = asked.request.parts | {"context": orjson.dumps(context).decode()}
-            return evaluate(request, self._rule_set, asked.entities, self._schema)
+            return evaluate(request, asked.slice.rule_set, asked.entities, self._schema)
         except Exception as error:  # noqa: BLE001  (a guard that fails must deny, whatever it was)
             reason = f"Cedar failed: {type(error).__name__}: {error!s:.200}"
             return Verdict(allowed=False, rules=frozenset(), errors=(reason,))
-
-    def _judgement(
-        self, outcome: Outcome, rules: Iterable[str], *, roles: tuple[str, ...] = ()
-    ) -> Judgement:
-        deciding = tuple(sorted(rules, key=self._order.__getitem__))
-        explain = "; ".join(self._explains[rule] for rule in deciding)
-        return Judgement(
-            outcome=outcome,
-            rules=deciding,
-            explain=explain or "no rule allows it",
-            roles=roles,
-            policy_version=self._version,
-        )
-
-    def _guarded(self, guard: str) -> Judgement:
-        return Judgement(
-            outcome=Outcome.DENY,
-            rules=(guard,),
-            explain=_GUARDS[guard],
-            policy_version=self._version,
-        )
-
-    def _failed(self, errors: tuple[str, ...]) -> Judgement:
-        return Judgement(
-            outcome=Outcome.DENY,
-            rules=(),
-            explain=_NOT_EVALUATED,
-            policy_version=self._version,
-            errors=errors,
-        )
 
 
 def read_default_policy(actions: Iterable[Action] = ()) -> dict[str, str]:
@@ -289,11 +299,65 @@ def read_default_policy(actions: Iterable[Action] = ()) -> dict[str, str]:
     return {file.name: file.read_text(encoding="utf-8") for file in files if file.is_file()}
 
 
-def _numbers(texts: Iterable[str]) -> tuple[Decimal, ...]:
+def _cut(action: Action, rules: Rules, roles: Sequence[str], max_quorum: int) -> _Slice:
+    mine = rules.of_action(action)
+    named = frozenset(itertools.chain.from_iterable(mine.named_roles.values()))
+    asked = _asked_roles(roles, named)
+    whole = {
+        "action": action.name,
+        "effect": action.effect.value,
+        "facts": dict(action.facts),
+        "max_quorum": max_quorum,
+        "roles": asked,
+        "rules": sorted(mine.signs.values()),
+    }
+    return _Slice(
+        action=action,
+        rule_set=compile_rules(mine.nodes),
+        hypotheticals=tuple(_hypotheticals(asked, max_quorum)),
+        explains=mine.explains,
+        order={rule: place for place, rule in enumerate(mine.nodes)},
+        version=_digest(whole),
+        numbers=_numbers(mine.signs.values()),
+    )
+
+
+def _judgement(
+    mine: _Slice, outcome: Outcome, rules: Iterable[str], *, roles: tuple[str, ...] = ()
+) -> Judgement:
+    deciding = tuple(sorted(rules, key=mine.order.__getitem__))
+    explain = "; ".join(mine.explains[rule] for rule in deciding)
+    return Judgement(
+        outcome=outcome,
+        rules=deciding,
+        explain=explain or "no rule allows it",
+        roles=roles,
+        policy_version=mine.version,
+    )
+
+
+def _guarded(version: str, guard: str) -> Judgement:
+    return Judgement(
+        outcome=Outcome.DENY, rules=(guard,), explain=_GUARDS[guard], policy_version=version
+    )
+
+
+def _failed(version: str, errors: tuple[str, ...]) -> Judgement:
+    return Judgement(
+        outcome=Outcome.DENY,
+        rules=(),
+        explain=_NOT_EVALUATED,
+        policy_version=version,
+        errors=errors,
+    )
+
+
+def _numbers(signs: Iterable[str]) -> tuple[Decimal, ...]:
+    """The numbers that rules compare with, from their words and signs."""
     found: set[Decimal] = set()
-    for text in texts:
-        bare = _COMMENT_OR_ANNOTATION.sub("", text)
-        found.update(map(Decimal, _NUMBER.findall(bare)))
+    for rule in signs:
+        found.update(map(Decimal, _DECIMAL.findall(rule)))
+        found.update(map(Decimal, _LONG.findall(_STRING.sub("", rule))))
     return tuple(sorted(found))
 
 
@@ -338,13 +402,13 @@ def _invalid_policy(problems: Sequence[Problem]) -> ConfigError:
     )
 
 
-def _asked_roles(roles: Sequence[str], rules: Rules) -> list[str]:
+def _asked_roles(roles: Sequence[str], named: Collection[str]) -> list[str]:
     """The roles worth asking about: those that a rule names, and one that stands for the others.
 
     To the rules all roles that none of them names are the same, so the first declared is enough.
     """
-    unnamed = next((role for role in roles if role not in rules.named_roles), None)
-    return [role for role in roles if role in rules.named_roles or role == unnamed]
+    unnamed = next((role for role in roles if role not in named), None)
+    return [role for role in roles if role in named or role == unnamed]
 
 
 def _hypotheticals(roles: Sequence[str], max_quorum: int) -> list[tuple[str, ...]]:
@@ -361,11 +425,16 @@ def _hypotheticals(roles: Sequence[str], max_quorum: int) -> list[tuple[str, ...
 
 
 def _version(texts: Mapping[str, str], schema: str, roles: Sequence[str], max_quorum: int) -> str:
-    everything = {
-        "max_quorum": max_quorum,
-        "roles": list(roles),
-        "schema": schema,
-        "texts": dict(texts),
-    }
-    canonical = json.dumps(everything, sort_keys=True, separators=(",", ":"))
+    return _digest(
+        {
+            "max_quorum": max_quorum,
+            "roles": list(roles),
+            "schema": schema,
+            "texts": dict(texts),
+        }
+    )
+
+
+def _digest(whole: Mapping[str, object]) -> str:
+    canonical = json.dumps(whole, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from cedarpy import pst
@@ -65,12 +65,36 @@ class Rules:
     Attributes:
         nodes: the parsed rules by `@id`, in the order of the files' names and of their texts.
         explains: their `@explain` texts by `@id`.
-        named_roles: the roles that any rule names.
+        signs: their words and signs by `@id`, one blank between two, without comments: two rules of
+            the same signs are the same rule.
+        named_roles: the roles that each of them names.
     """
 
     nodes: Mapping[str, pst.Template]
     explains: Mapping[str, str]
-    named_roles: frozenset[str]
+    signs: Mapping[str, str]
+    named_roles: Mapping[str, frozenset[str]]
+
+    def of_action(self, action: Action) -> Rules:
+        """Those that can say anything about one action."""
+        names = {action.name, action.effect.value}
+        mine = [rule for rule, node in self.nodes.items() if _is_about(node, names)]
+        return Rules(
+            nodes={rule: self.nodes[rule] for rule in mine},
+            explains={rule: self.explains[rule] for rule in mine},
+            signs={rule: self.signs[rule] for rule in mine},
+            named_roles={rule: self.named_roles[rule] for rule in mine},
+        )
+
+
+def _is_about(node: pst.Template, names: Collection[str]) -> bool:
+    match node.action:
+        case pst.ScopeAny():
+            return True
+        case pst.ActionEq(entity=entity):
+            return entity.id in names
+        case pst.ActionIn(entities=entities):
+            return any(entity.id in names for entity in entities)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +111,12 @@ class _Piece:
     def rule(self) -> str:
         found = _ID_IN_TEXT.search(self.text)
         return found[1][:80] if found else ""
+
+    @property
+    def signs(self) -> str:
+        """Its words and signs, one blank between two."""
+        signs = (found[0] for found in _TOKEN.finditer(self.text))
+        return " ".join(sign for sign in signs if not sign.startswith("//"))
 
     def problem(self, message: str, next_step: str, word: str = "") -> Problem:
         at = self.text.find(word) if word else 0
@@ -113,7 +143,8 @@ def read_rules(
     words = _known_words(actions)
     nodes: dict[str, pst.Template] = {}
     explains: dict[str, str] = {}
-    named_roles: set[str] = set()
+    signs: dict[str, str] = {}
+    named_roles: dict[str, frozenset[str]] = {}
     problems: list[Problem] = []
     for piece in (piece for file in sorted(texts) for piece in _split(file, texts[file])):
         node = _parse(piece, words)
@@ -123,16 +154,15 @@ def read_rules(
         found = [*_label_problems(piece, node, nodes), *_type_problems(piece, node, schema, words)]
         misuse, named = find_misuse(node, roles, words.attributes)
         found += [_misused(piece, one) for one in misuse]
-        named_roles |= named
         if found:
             problems += found
             continue
-        nodes[node.annotations["id"]] = node
-        explains[node.annotations["id"]] = node.annotations["explain"].strip()
+        rule = node.annotations["id"]
+        nodes[rule], named_roles[rule] = node, named
+        explains[rule], signs[rule] = node.annotations["explain"].strip(), piece.signs
     if not nodes and not problems:
         problems.append(_empty(texts))
-    rules = Rules(nodes=nodes, explains=explains, named_roles=frozenset(named_roles))
-    return rules, problems
+    return Rules(nodes=nodes, explains=explains, signs=signs, named_roles=named_roles), problems
 
 
 def _empty(texts: Mapping[str, str]) -> Problem:

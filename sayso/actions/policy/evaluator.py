@@ -18,6 +18,7 @@ from sayso.actions.model.digest import digest_of, hash_of, resolved_from_json, r
 from sayso.actions.model.ports import ActionRegistry
 from sayso.actions.model.snapshot import Resolved
 from sayso.actions.model.status import Status
+from sayso.actions.policy.active import LoadedPolicy, Policies
 from sayso.actions.policy.base import (
     HISTORY_DAYS,
     Approver,
@@ -60,7 +61,7 @@ class Evaluator:
     """Asks the policy about what was found, inside the transaction that stores the answer.
 
     Args:
-        policy: decides.
+        policies: know by which policy a transaction judges.
         reach: knows the definitions.
         approval_time: how long people have to decide.
         entropy: salts the digests.
@@ -70,14 +71,14 @@ class Evaluator:
 
     def __init__(
         self,
-        policy: Policy,
+        policies: Policies,
         registry: ActionRegistry,
         approval_time: timedelta,
         entropy: Entropy,
         first_look: timedelta | None = None,
     ) -> None:
         self._entropy = entropy
-        self._policy = policy
+        self._policies = policies
         self._registry = registry
         # A policy is a pure function of its question, so an unchanged one is not asked twice.
         self._recent: OrderedDict[str, tuple[object, ...]] = OrderedDict()
@@ -85,10 +86,13 @@ class Evaluator:
         first = approval_time if first_look is None else min(first_look, approval_time)
         self._first_look_micros = first // timedelta(microseconds=1)
 
-    @property
-    def policy_version(self) -> str:
-        """Version of the policy that judges now."""
-        return self._policy.version
+    def in_force(self, reader: Reader, row: ActionRow) -> LoadedPolicy:
+        """The policy by which this transaction judges the action.
+
+        Raises:
+            PolicyMovedError: see `Policies.at`.
+        """
+        return self._policies.at(reader, row.tenant)
 
     def question(self, reader: Reader, row: ActionRow, resolved: Resolved, now: int) -> Question:
         """Everything the policy may look at, with the history as this transaction sees it."""
@@ -105,6 +109,7 @@ class Evaluator:
 
     def ahead(self, tx: Transaction, row: ActionRow, resolved: Resolved, now: int) -> None:
         """Say that it will be judged next, at this very moment; see `Reader.ahead`."""
+        self._policies.ahead(tx, row.tenant)
         tx.ahead("action.history", **_history_params(row, resolved, now))
 
     def permits(
@@ -112,13 +117,14 @@ class Evaluator:
     ) -> Judgement:
         """Whether the stored snapshot may run now, with these real approvals."""
         assert row.snapshot is not None, "only a judged action can be permitted"
+        loaded = self.in_force(reader, row)
         question = self.question(reader, row, row.snapshot.resolved, now)
         if not approvers and self._recent.pop(row.snapshot.digest, None) == _circumstances(
             question
         ):
             assert row.judgement is not None
-            return row.judgement
-        judgement = self._policy.permits(question, approvers)
+            return replace(row.judgement, policy=loaded.number)
+        judgement = replace(loaded.policy.permits(question, approvers), policy=loaded.number)
         if judgement.outcome is Outcome.ALLOW and _is_short(row, approvers):
             return replace(
                 judgement,
@@ -151,13 +157,14 @@ class Evaluator:
         """
         _check_owner(row, resolved)
         _check_kept(resolved)
+        loaded = self.in_force(reader, row)
         question = self.question(reader, row, resolved, now)
-        judgement = self._policy.judge(question)
+        judgement = replace(loaded.policy.judge(question), policy=loaded.number)
         if together and judgement.outcome is Outcome.ALLOW:
             judgement = replace(judgement, outcome=Outcome.ASK, roles=together, with_plan=True)
         status, error = _status_of(judgement)
         if approvers and judgement.outcome is Outcome.ASK:
-            given = self._policy.permits(question, approvers)
+            given = loaded.policy.permits(question, approvers)
             enough = not judgement.with_plan or are_enough(judgement.roles, approvers)
             if given.outcome is Outcome.ALLOW and enough:
                 status = Status.APPROVED
@@ -185,7 +192,7 @@ class Evaluator:
                 quote=quote,
                 deadline=expires_at,
                 salt=self._entropy(16).hex(),
-                why=self._why(question, judgement),
+                why=_why(loaded.policy, question, judgement),
                 signs=signs_of(seen),
                 earlier=earlier_words(earlier, now),
             )
@@ -203,12 +210,6 @@ class Evaluator:
             updated_at=now,
         )
         return Judged(row=judged, card=card, expires_at=expires_at)
-
-    def _why(self, question: Question, judgement: Judgement) -> Why:
-        if judgement.with_plan:
-            needed = needed_sentence(judgement.roles)
-            return Why(reason="Needs nobody by itself; it belongs to this plan", needed=needed)
-        return why_asked(question, judgement, self._policy.numbers, self._policy.judge)
 
     def _remember(self, digest: str, question: Question) -> None:
         """Keep what an allowed snapshot was judged under, for the claim that mostly follows."""
@@ -244,6 +245,7 @@ def judged_data(row: ActionRow) -> dict[str, Json]:
         "outcome": row.judgement.outcome.value,
         "explain": row.judgement.explain,
         "policy_version": row.judgement.policy_version,
+        "policy": row.judgement.policy,
         "roles": list[Json](row.judgement.roles),
     }
 
@@ -295,6 +297,13 @@ def _circumstances(question: Question) -> tuple[object, ...]:
         question.undoes,
         question.at.replace(minute=0, second=0, microsecond=0),
     )
+
+
+def _why(policy: Policy, question: Question, judgement: Judgement) -> Why:
+    if judgement.with_plan:
+        needed = needed_sentence(judgement.roles)
+        return Why(reason="Needs nobody by itself; it belongs to this plan", needed=needed)
+    return why_asked(question, judgement, policy.numbers_for(question.action.name), policy.judge)
 
 
 def _is_short(row: ActionRow, approvers: Sequence[Approver]) -> bool:

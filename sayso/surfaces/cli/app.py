@@ -47,6 +47,7 @@ COMMANDS: dict[str, str] = {
     "requests": "Look at what customers asked in words: list, show.",
     "stop": "Stop at once, and see what is stopped: list.",
     "resume": "Let what is stopped go on: one asks, another confirms.",
+    "policy": "The policy: what is in force, drafts, who changed it.",
     "audit": "Ask the log, prove it, publish its heads, erase a customer.",
     "witness": "Witness others' logs: cosign what follows from before.",
     "token": "Tokens of programs and people: create, list, revoke.",

@@ -25,7 +25,7 @@ def why(minor: int, *, tenure: int = 1000, count: int = 0, rules: str = SAMPLE) 
         tried.append(found)
         return found
 
-    told = why_asked(asked, judgement, asking.numbers, judge)
+    told = why_asked(asked, judgement, asking.numbers_for("shop.refund"), judge)
     assert len(tried) <= MOST_TRIES
     return told
 
@@ -65,7 +65,13 @@ def test_a_rule_that_always_asks_says_that_it_always_asks() -> None:
 def test_numbers_in_comments_and_explanations_are_no_rules() -> None:
     """Only what is compared with is a threshold."""
     asking = policy("// up to 77\n" + SAMPLE.replace("Small refund", "Small refund of 88"))
-    assert [str(number) for number in asking.numbers] == ["2", "3", "50.00", "365", "500.00"]
+    assert [str(number) for number in asking.numbers_for("shop.refund")] == [
+        "2",
+        "3",
+        "50.00",
+        "365",
+        "500.00",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,8 @@ const KINDS = new Set(`log.opened request.asked request.planned request.handed_o
   action.edited action.expired action.stale action.held action.intent action.succeeded action.failed
   action.unknown action.reconciled action.resolved action.compensated plan.undoing
   approval.refused approval.reminded approval.escalated
-  stop.engaged stop.resume_asked stop.released stop.refused key.rotated log.head log.sealed
+  stop.engaged stop.resume_asked stop.released stop.refused
+  policy.activated policy.asked policy.withdrawn policy.refused key.rotated log.head log.sealed
   log.pruned log.refused audit.queried audit.exported token.created token.revoked
   subject.erasing subject.erased subject.exported subject.held subject.release_asked
   subject.released subject.refused retention.swept calls.turned_away`.split(/\s+/));

@@ -22,6 +22,7 @@ GROUPS = {
         *("keys", "make-key", "rotate-key"),
         *("erase", "erasures", "subject", "hold", "holds", "release", "sweep"),
     ),
+    "policy": ("show", "diff", "activate", "confirm", "withdraw", "rollback", "history"),
     "stop": ("list",),
     "token": ("create", "list", "revoke"),
 }

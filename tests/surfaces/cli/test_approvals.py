@@ -29,7 +29,8 @@ def test_a_yes_that_lapses_at_once_says_why(place: Place) -> None:
     """The policy was changed meanwhile: it is judged anew, and whoever said yes is told."""
     approval = place.pending()
     policy = place.folder / "policies" / "default.cedar"
-    policy.write_text(policy.read_text("utf-8") + "\n// a note\n", encoding="utf-8")
+    policy.write_text(policy.read_text("utf-8").replace("50.00", "49.00"), encoding="utf-8")
+    place.line.done("policy", "activate")
     ran = place.line("approvals", "approve", str(approval["id"]))
     assert ran.status == 0
     assert "your yes does not hold any more: the policy" in ran.err

@@ -57,6 +57,7 @@ def test_what_no_rule_allows_needs_a_rule(shop: Place) -> None:
     assert "next: write a rule for `loyalty.grant` in the files of [policy]" in ran.err
     rule = '@id("points") @explain("Points") permit (principal, action == Action::"loyalty.grant",'
     (shop.folder / "policies" / "loyalty.cedar").write_text(f"{rule} resource);")
+    shop.line.done("policy", "activate")
     assert shop.line.done(*GRANT, '{"points": 5}')["status"] == "succeeded"
 
 

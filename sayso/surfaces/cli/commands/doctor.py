@@ -18,10 +18,11 @@ import typer
 from sayso.audit.segments.rows import read_segments
 from sayso.audit.segments.sealing import Segments
 from sayso.errors import Code, ConfigError, RefusedError, SaysoError
-from sayso.ids import Tenant
+from sayso.ids import Tenant, rfc3339
 from sayso.sdk.action_catalog import read_action_types
 from sayso.sdk.database import is_fleet, is_postgres, missing_postgres, open_store
 from sayso.sdk.orphaned_actions import Orphans, find_orphans
+from sayso.sdk.policy_in_force import read_state
 from sayso.sdk.privacy.erased_list import read_list
 from sayso.sdk.privacy.restored import find_restored
 from sayso.sdk.workspace import Workspace
@@ -67,6 +68,7 @@ def doctor(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> in
             facts.append(("erased", asyncio.run(_erased(loaded, wrong))))
             facts.append(("segments", asyncio.run(_segments(loaded, wrong))))
             facts.append(("orphans", asyncio.run(_orphans(loaded, out))))
+            facts.append(("policy", asyncio.run(_policy(loaded, out))))
         facts.append(("log key", _key(loaded)))
         facts.append(("open to others", _exposed(loaded, out)))
     except SaysoError as error:
@@ -127,6 +129,27 @@ async def _orphans(loaded: Workspace, out: Out) -> str:
     for one in found:
         out.warn(f"{one.message}\nnext: {one.next_step}")
     return f"{sum(one.count for one in found):,} open of {_names(found)}" if found else "none"
+
+
+async def _policy(loaded: Workspace, out: Out) -> str:
+    """What is in force, and whether the files say the same. A draft is no problem."""
+    kinds = await read_action_types(loaded)
+    try:
+        draft = loaded.draft(kinds.actions)
+    except SaysoError as error:
+        draft = None
+        out.warn(f"the files of the policy cannot be read: {error.message}\nnext: sayso check")
+    store = open_store(loaded)
+    try:
+        state = await read_state(store, draft)
+    finally:
+        await store.close()
+    if state.differs:
+        out.warn(f"{state.sentence}\nnext: {state.next_step}")
+    if state.version is None:
+        return "none in force yet"
+    by, since = state.version.activated_by, rfc3339(state.version.activated_at)
+    return f"version {state.version.number}, since {since[:10]}, by {by.removeprefix('person:')}"
 
 
 def _names(found: Sequence[Orphans]) -> str:

@@ -72,6 +72,8 @@ def serve(
             if sayso.container.dispatcher.runs_here:
                 # A planner that cannot be made is said here, and not with the first request.
                 sayso.container.agent.ready()
+            for line in await sayso.policy.notes():
+                out.warn(line)
             await outside.serve(sayso, listener, ready)
 
     with listener:

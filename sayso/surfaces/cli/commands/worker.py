@@ -52,6 +52,8 @@ def worker(
         for told in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(told, stop.set)
         async with Sayso(loaded, work=False) as sayso, keeping(sayso), sealing(sayso):
+            for line in await sayso.policy.notes():
+                out.warn(line)
             await work(sayso, stop, at_once=at_once, ready=ready)
 
     run(serve())

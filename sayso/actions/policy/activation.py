@@ -1,0 +1,470 @@
+"""Putting a version of the policy in force: one person, or two where a change loosens anything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TypeVar, cast
+
+import orjson
+
+from sayso.actions.model.digest import is_text, storable
+from sayso.actions.model.ports import Directory
+from sayso.actions.policy.active import forget
+from sayso.actions.policy.document import PolicyDocument, PolicyRules, sha256_of
+from sayso.actions.policy.versions import (
+    EVERY_TENANT,
+    Direction,
+    Version,
+    get_version,
+    insert_version,
+    read_active,
+)
+from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json
+from sayso.audit.log import AuditLog
+from sayso.errors import Code, IntegrityError, RefusedError
+from sayso.ids import Clock, IdSource, Tenant, to_micros
+from sayso.store.base import Reader, Row, Store, Transaction, integer, integer_or_none, text
+from sayso.store.base import text_or_none as maybe
+
+_Done = TypeVar("_Done")
+MAX_NOTE_CHARS = 500
+SYSTEM = Actor(kind=ActorKind.SYSTEM, id="policy")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weighed:
+    """What a change does, as far as it could be found out.
+
+    Attributes:
+        direction: `looser` also where it could not.
+        decided: whether it could.
+        diff_sha256: of what people were shown of the change; empty when nothing was.
+    """
+
+    direction: Direction
+    decided: bool = True
+    diff_sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """Somebody wants a document in force.
+
+    Attributes:
+        document: all of it. parent: the version that they saw in force.
+        weighed: what the change does, found out against that version.
+        by: whoever it is, authenticated. via: the surface. note: why; may be empty.
+    """
+
+    document: PolicyDocument
+    parent: int
+    weighed: Weighed
+    by: Actor
+    via: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A change that waits for a second person, or did. Times are microseconds since 1970, UTC."""
+
+    id: str
+    home: Tenant
+    sha256: str
+    parent: int
+    direction: Direction
+    asked_by: str
+    asked_at: int
+    via: str
+    note: str
+    ended: str | None
+    ended_at: int | None
+    ended_by: str | None
+    last_seq: int
+
+
+class Activations:
+    """Puts versions in force.
+
+    Whether a document can be judged by at all is for the caller to see to: only a program with
+    connectors can tell.
+
+    Args:
+        home: the tenant whose people may, and whose log tells of it.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        log: AuditLog,
+        directory: Directory,
+        clock: Clock,
+        ids: IdSource,
+        home: Tenant,
+    ) -> None:
+        self._store = store
+        self._log = log
+        self._directory = directory
+        self._clock = clock
+        self._ids = ids
+        self._home = home
+
+    async def begin(self, document: PolicyDocument, *, by: Actor, via: str) -> Version | None:
+        """Put the first version in force; None where there is one already.
+
+        Nobody is asked: what the first version says is what the workspace was made with.
+        """
+        return await self._store.write(lambda tx: self._begin(tx, document, by, via))
+
+    async def follow(
+        self, document: PolicyDocument, weighed: Weighed, parent: int, *, via: str
+    ) -> Version | None:
+        """Put what the files say in force, where the workspace follows its files; nobody is asked.
+
+        Returns:
+            None when another version than `parent` is in force meanwhile.
+        """
+
+        def work(tx: Transaction) -> Version | None:
+            active = read_active(tx, EVERY_TENANT)
+            if active is None or active.number != parent or active.sha256 == document.sha256:
+                return None
+            return self._insert(tx, document, parent, weighed, SYSTEM, None, via, "")
+
+        return await self._store.write(work)
+
+    async def activate(self, order: Order) -> Version | Change:
+        """Put a document in force; or ask for a second person, where the version in force says so.
+
+        The same person's same order once more gives the change that waits already.
+
+        Raises:
+            RefusedError: `forbidden` for whoever is no person; `not_an_approver`, `version_moved`,
+                `already_in_force`, `invalid_input`; each but the last is recorded.
+        """
+        _check_note(order.note)
+        return await self._recorded(lambda tx: self._activate(tx, order), order.by, order.document)
+
+    async def confirm(self, change_id: str, *, sha256: str, by: Actor, via: str) -> Version:
+        """Put in force what somebody else asked for: this digest, on this parent.
+
+        Raises:
+            RefusedError: `not_found`, `forbidden`, `not_an_approver`, `own_request`,
+                `digest_mismatch`, `version_moved`, `already_decided`; each but the first is
+                recorded.
+        """
+        change, document = await self._store.read(lambda reader: get_change(reader, change_id))
+        try:
+            return await self._recorded(
+                lambda tx: self._confirm(tx, change.id, sha256, by, via), by, document
+            )
+        except RefusedError as error:
+            if error.code is Code.VERSION_MOVED:
+                await self._store.write(lambda tx: self._end(tx, change.id, "moved", by))
+            raise
+
+    async def withdraw(self, change_id: str, *, by: Actor) -> Change:
+        """End a change that waits; anybody who may put a version in force may.
+
+        Raises:
+            RefusedError: `not_found`, `forbidden`, `not_an_approver`, `already_decided`.
+        """
+        _, document = await self._store.read(lambda reader: get_change(reader, change_id))
+
+        def work(tx: Transaction) -> Change:
+            rules = self._rules(tx)
+            self._check_person(by, rules.may_activate | rules.may_confirm)
+            change, _ = get_change(tx, change_id)
+            _check_open(change)
+            return self._end(tx, change_id, "withdrawn", by)
+
+        return await self._recorded(work, by, document)
+
+    # ---- inside the transaction ----------------------------------------------------------------
+
+    def _begin(
+        self, tx: Transaction, document: PolicyDocument, by: Actor, via: str
+    ) -> Version | None:
+        if read_active(tx, EVERY_TENANT) is not None:
+            return None
+        return self._insert(tx, document, None, Weighed(direction="first"), by, None, via, "")
+
+    def _activate(self, tx: Transaction, order: Order) -> Version | Change:
+        rules = self._rules(tx)
+        self._check_person(order.by, rules.may_activate)
+        self._check_parent(tx, order.parent, order.document)
+        loosens = order.weighed.direction == "looser"
+        if not loosens or rules.loosening_needs < 2:
+            return self._insert(
+                tx,
+                order.document,
+                order.parent,
+                order.weighed,
+                order.by,
+                None,
+                order.via,
+                order.note,
+            )
+        for row in tx.all("policy.changes_open"):
+            known = read_change(row)
+            same = (known.sha256, known.parent) == (order.document.sha256, order.parent)
+            if same and known.asked_by == order.by.id:
+                return known
+            if same:
+                return self._confirm(tx, known.id, known.sha256, order.by, order.via)
+        return self._ask(tx, order)
+
+    def _ask(self, tx: Transaction, order: Order) -> Change:
+        now = to_micros(self._clock.now())
+        change_id = self._ids.new("pol")
+        data: dict[str, Json] = {
+            "change": change_id,
+            "sha256": order.document.sha256,
+            "parent": order.parent,
+            "via": storable(order.via),
+            "note": order.note,
+            **_weighed_data(order.weighed),
+        }
+        seq = self._log.append(
+            tx, self._home, Entry(kind=EntryKind.POLICY_ASKED, actor=order.by, data=data)
+        )
+        tx.run(
+            "policy.change_insert",
+            id=change_id,
+            home=self._home,
+            sha256=order.document.sha256,
+            parent=order.parent,
+            direction=order.weighed.direction,
+            asked_by=order.by.id,
+            asked_at=now,
+            via=order.via,
+            note=order.note,
+            last_seq=seq,
+            content=order.document.content,
+        )
+        return get_change(tx, change_id)[0]
+
+    def _confirm(
+        self, tx: Transaction, change_id: str, sha256: str, by: Actor, via: str
+    ) -> Version:
+        rules = self._rules(tx)
+        change, document = get_change(tx, change_id)
+        _check_open(change)
+        self._check_person(by, rules.may_confirm)
+        if change.asked_by == by.id:
+            raise RefusedError(
+                Code.OWN_REQUEST,
+                "you asked for this yourself, so somebody else has to confirm it",
+                next_step=f"ask another person to run `sayso policy confirm {change.id}`",
+            )
+        if len(sha256) < 12 or not change.sha256.startswith(sha256):
+            raise RefusedError(
+                Code.DIGEST_MISMATCH,
+                "this is not the change that waits",
+                next_step="look at it again, and confirm what you saw",
+            )
+        _check_asked(tx, change)
+        self._check_parent(tx, change.parent, document)
+        asked_by = Actor(kind=ActorKind.PERSON, id=change.asked_by)
+        # INVARIANT: who asked counts only while they still may.
+        self._check_person(asked_by, rules.may_activate)
+        weighed = Weighed(direction=change.direction)
+        version = self._insert(
+            tx, document, change.parent, weighed, by, asked_by, via, change.note, change.id
+        )
+        self._close(tx, change, "activated", by, version.last_seq)
+        return version
+
+    def _insert(
+        self,
+        tx: Transaction,
+        document: PolicyDocument,
+        parent: int | None,
+        weighed: Weighed,
+        by: Actor,
+        asked_by: Actor | None,
+        via: str,
+        note: str,
+        change: str | None = None,
+    ) -> Version:
+        data = _weighed_data(weighed) | {"note": note, "change": change}
+        version = insert_version(
+            tx,
+            self._log,
+            home=self._home,
+            document=document,
+            parent=parent,
+            direction=weighed.direction,
+            by=by,
+            asked_by=asked_by,
+            via=storable(via),
+            note=note,
+            now=to_micros(self._clock.now()),
+            data=data,
+        )
+        forget(tx)
+        return version
+
+    def _end(self, tx: Transaction, change_id: str, how: str, by: Actor) -> Change:
+        change, _ = get_change(tx, change_id)
+        if change.ended is not None:
+            return change
+        data: dict[str, Json] = {"change": change.id, "sha256": change.sha256, "ended": how}
+        entry = Entry(kind=EntryKind.POLICY_WITHDRAWN, actor=by, data=data)
+        return self._close(tx, change, how, by, self._log.append(tx, change.home, entry))
+
+    def _close(self, tx: Transaction, change: Change, how: str, by: Actor, seq: int) -> Change:
+        now = to_micros(self._clock.now())
+        tx.run("policy.change_end", id=change.id, ended=how, at=now, by=by.id, last_seq=seq)
+        return get_change(tx, change.id)[0]
+
+    # ---- checks --------------------------------------------------------------------------------
+
+    def _rules(self, tx: Transaction) -> PolicyRules:
+        """Who may, by the version in force: a draft cannot give its own author the right."""
+        active = read_active(tx, EVERY_TENANT)
+        if active is None:
+            raise RefusedError(
+                Code.NOT_FOUND,
+                "there is no version of the policy yet",
+                next_step="the files become the first one with the first judgement",
+            )
+        return get_version(tx, active.number)[1].rules
+
+    def _check_person(self, by: Actor, roles: frozenset[str]) -> None:
+        if by.kind is not ActorKind.PERSON:
+            raise RefusedError(
+                Code.FORBIDDEN,
+                "only a person puts a policy in force",
+                next_step="use the token of a person: `sayso token create --person ID`",
+            )
+        person = self._directory.person(by.id)
+        if person is None or not person.roles & roles:
+            wanted = " or ".join(sorted(roles)) or "nobody has a role that may"
+            raise RefusedError(
+                Code.NOT_AN_APPROVER,
+                f"`{storable(by.id, 40)}` may not put a policy in force; it needs {wanted}",
+                next_step="ask somebody with that role",
+            )
+
+    def _check_parent(self, tx: Reader, parent: int, document: PolicyDocument) -> None:
+        active = read_active(tx, EVERY_TENANT)
+        assert active is not None, "whose rules were just read"
+        if active.number != parent:
+            raise RefusedError(
+                Code.VERSION_MOVED,
+                f"version {active.number} came in force meanwhile; this change was made to version"
+                f" {parent}",
+                next_step="look at the difference to the newest one, and begin again",
+            )
+        if active.sha256 == document.sha256:
+            raise RefusedError(
+                Code.ALREADY_IN_STATE,
+                f"version {active.number} is just this, and in force",
+                next_step="nothing",
+            )
+
+    async def _recorded(
+        self, work: Callable[[Transaction], _Done], by: Actor, document: PolicyDocument
+    ) -> _Done:
+        try:
+            return await self._store.write(work)
+        except RefusedError as error:
+            if error.code is not Code.NOT_FOUND:
+                refused = Entry(
+                    kind=EntryKind.POLICY_REFUSED,
+                    actor=replace(by, id=storable(by.id, 200)),
+                    data={"code": error.code.value, "sha256": document.sha256},
+                )
+                await self._store.write(lambda tx: self._log.append(tx, self._home, refused))
+            raise
+
+
+def read_change(row: Row) -> Change:
+    """The typed form of a stored row."""
+    return Change(
+        id=text(row, "id"),
+        home=Tenant(text(row, "home")),
+        sha256=text(row, "sha256"),
+        parent=integer(row, "parent"),
+        direction=cast("Direction", text(row, "direction")),
+        asked_by=text(row, "asked_by"),
+        asked_at=integer(row, "asked_at"),
+        via=text(row, "via"),
+        note=text(row, "note"),
+        ended=maybe(row, "ended"),
+        ended_at=integer_or_none(row, "ended_at"),
+        ended_by=maybe(row, "ended_by"),
+        last_seq=integer(row, "last_seq"),
+    )
+
+
+def get_change(reader: Reader, change_id: str) -> tuple[Change, PolicyDocument]:
+    """A change with the document that it is about.
+
+    Raises:
+        RefusedError: `not_found`; `digest_mismatch`, where its content is not what was asked for.
+    """
+    row = reader.one("policy.change_by_id", id=storable(change_id))
+    if row is None:
+        raise RefusedError(
+            Code.NOT_FOUND,
+            f"there is no change `{storable(change_id, 40)}` of the policy",
+            next_step="`sayso policy history` lists what waits",
+        )
+    change, content = read_change(row), text(row, "content")
+    if sha256_of(content) != change.sha256:
+        raise RefusedError(
+            Code.DIGEST_MISMATCH,
+            "what waits is not what was asked for",
+            next_step="run `sayso audit verify`, and ask for the change again",
+        )
+    return change, PolicyDocument.read(content)
+
+
+def _check_open(change: Change) -> None:
+    if change.ended is not None:
+        raise RefusedError(
+            Code.ALREADY_DECIDED,
+            f"this change was {change.ended} by {change.ended_by} already",
+            next_step="nothing",
+        )
+
+
+def _check_asked(reader: Reader, change: Change) -> None:
+    # INVARIANT: the first of two people counts by the log, not by a row that anybody could write.
+    found = reader.one("log.bodies", tenant=change.home, from_seq=change.last_seq, limit=1)
+    body = {} if found is None else cast("dict[str, object]", orjson.loads(text(found, "body")))
+    match body:
+        case {
+            "kind": EntryKind.POLICY_ASKED.value,
+            "seq": change.last_seq,
+            "actor": {"kind": ActorKind.PERSON.value, "id": change.asked_by},
+            "data": {"change": change.id, "sha256": change.sha256, "parent": change.parent},
+        }:
+            return
+        case _:
+            raise IntegrityError(
+                Code.TAMPERED,
+                f"the change `{change.id}` was not asked for by the log",
+                next_step="run `sayso audit verify`, and ask for the change again",
+            )
+
+
+def _check_note(note: str) -> None:
+    if len(note) > MAX_NOTE_CHARS or not is_text(note) or "\0" in note:
+        raise RefusedError(
+            Code.INVALID_INPUT,
+            f"a note is text of at most {MAX_NOTE_CHARS} characters",
+            next_step="shorten it",
+        )
+
+
+def _weighed_data(weighed: Weighed) -> dict[str, Json]:
+    return {
+        "direction": weighed.direction,
+        "decided": weighed.decided,
+        "diff_sha256": weighed.diff_sha256 or None,
+    }

@@ -1,0 +1,244 @@
+"""Following the version in force: every judging and claiming transaction reads which one it is.
+
+A process keeps the one version that it judged by last, compiled. A transaction that finds another
+number ends without having written anything; the version is loaded, and the transaction runs again.
+So nobody is judged by an old version after the commit that put a new one in force, and no process
+has to be told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from sayso.actions.policy.base import Policy
+from sayso.actions.policy.document import PolicyDocument
+from sayso.actions.policy.versions import ahead_of_active, read_active, read_in_force
+from sayso.errors import Code, RetryableError, SaysoError
+from sayso.ids import Tenant
+from sayso.store.base import Reader, Store, Transaction
+
+logger = logging.getLogger("sayso.policy")
+T = TypeVar("T")
+
+_TRIES = 5
+"""So often a version may move under one unit of work before its caller is asked to come again."""
+_READ = "policy/active"
+_OF_THE_STORE = frozenset(code for code in Code if code.value.startswith("store_"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedPolicy:
+    """A version that this process can judge by.
+
+    Attributes:
+        number: 0 for a policy that is no version, such as one that denies all.
+    """
+
+    number: int
+    policy: Policy
+
+
+class PolicyMovedError(RetryableError):
+    """The version in force is another one than this process has loaded."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(
+            Code.POLICY_UNAVAILABLE,
+            "the policy that is in force is not loaded yet",
+            next_step="try again; if it stays so, run `sayso doctor`",
+        )
+        self.number = number
+
+
+class Policies(Protocol):
+    """Knows by which policy a transaction judges."""
+
+    def at(self, reader: Reader, tenant: Tenant) -> LoadedPolicy:
+        """The policy in force, as this transaction sees it.
+
+        Raises:
+            PolicyMovedError: it has to be loaded first; the unit ends and is run again.
+        """
+        ...
+
+    def ahead(self, reader: Reader, tenant: Tenant) -> None:
+        """Say that `at` is asked next; see `Reader.ahead`."""
+        ...
+
+    async def load(self, store: Store) -> None:
+        """Load the version in force.
+
+        Raises:
+            RetryableError: `policy_unavailable`, when it cannot be.
+        """
+        ...
+
+
+class FixedPolicy:
+    """One policy, whatever the store says: where nothing is to be judged, and in tests."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._loaded = LoadedPolicy(number=0, policy=policy)
+
+    def at(self, reader: Reader, tenant: Tenant) -> LoadedPolicy:
+        """The policy."""
+        return self._loaded
+
+    def ahead(self, reader: Reader, tenant: Tenant) -> None:
+        """Nothing is read."""
+
+    async def load(self, store: Store) -> None:
+        """Nothing is to be loaded."""
+
+
+class ActivePolicy:
+    """The version in force, compiled.
+
+    Args:
+        compile_document: makes a policy of a version, for this program's actions; slow, no IO.
+        first: puts the first version in force where there is none, or what the files say where the
+            workspace follows them.
+    """
+
+    def __init__(
+        self,
+        compile_document: Callable[[PolicyDocument], Policy],
+        first: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._compile = compile_document
+        self._first = first
+        self._begun = False
+        self._loaded: LoadedPolicy | None = None
+        self._loading = asyncio.Lock()
+        self._problem: SaysoError | None = None
+
+    @property
+    def problem(self) -> SaysoError | None:
+        """Why nothing can be judged now; None when all is well."""
+        return self._problem
+
+    @property
+    def loaded(self) -> LoadedPolicy | None:
+        """What was judged by last."""
+        return self._loaded
+
+    def at(self, reader: Reader, tenant: Tenant) -> LoadedPolicy:
+        """See `Policies.at`."""
+        number = self._number(reader, tenant)
+        if self._loaded is None or self._loaded.number != number or not self._begun:
+            raise PolicyMovedError(number)
+        return self._loaded
+
+    def ahead(self, reader: Reader, tenant: Tenant) -> None:
+        """See `Policies.ahead`."""
+        if not isinstance(_recalled(reader), int):
+            ahead_of_active(reader, tenant)
+
+    @staticmethod
+    def _number(reader: Reader, tenant: Tenant) -> int:
+        # INVARIANT: nobody else writes between a unit and those that share its commit, so within
+        # one the number is read once; `forget` is called by whoever changes it.
+        known = _recalled(reader)
+        if isinstance(known, int):
+            return known
+        active = read_active(reader, tenant)
+        number = 0 if active is None else active.number
+        remember = getattr(reader, "remember", None)  # a mere reader has no commit to share
+        if callable(remember):
+            remember(_READ, number)
+        return number
+
+    async def load(self, store: Store) -> None:
+        """See `Policies.load`. Several at once load it once."""
+        async with self._loading:
+            try:
+                if not self._begun:
+                    await self._first()
+                    self._begun = True
+                version, document = await store.read(read_in_force)
+                if self._loaded is None or self._loaded.number != version.number:
+                    policy = await asyncio.to_thread(self._compile, document)
+                    self._loaded = LoadedPolicy(number=version.number, policy=policy)
+                self._problem = None
+            except SaysoError as error:
+                if error.code in _OF_THE_STORE:
+                    raise  # that the database is away says nothing about the policy
+                self._problem = error
+                raise _unavailable(error) from error
+
+
+def forget(tx: Transaction) -> None:
+    """Have the units that share this commit read the number anew; for whoever changes it."""
+    tx.remember(_READ, None)
+
+
+class FollowingStore:
+    """A store whose units may find that the policy has moved: it is loaded, and they run again.
+
+    Guarantees: as `Store`. A unit that ends with `PolicyMovedError` has written nothing.
+    """
+
+    def __init__(self, store: Store, policies: Policies) -> None:
+        self._store = store
+        self._policies = policies
+
+    async def write(
+        self,
+        work: Callable[[Transaction], T],
+        *,
+        tenant: str | None = None,
+        brief: bool = False,
+    ) -> T:
+        """See `Store.write`.
+
+        Raises:
+            RetryableError: also `policy_unavailable`.
+        """
+        for _ in range(_TRIES):
+            try:
+                return await self._store.write(work, tenant=tenant, brief=brief)
+            except PolicyMovedError:
+                await self._policies.load(self._store)
+        return await self._store.write(work, tenant=tenant, brief=brief)
+
+    async def read(
+        self, work: Callable[[Reader], T], *, tenant: str | None = None, brief: bool = False
+    ) -> T:
+        """See `Store.read`.
+
+        Raises:
+            RetryableError: also `policy_unavailable`.
+        """
+        for _ in range(_TRIES):
+            try:
+                return await self._store.read(work, tenant=tenant, brief=brief)
+            except PolicyMovedError:
+                await self._policies.load(self._store)
+        return await self._store.read(work, tenant=tenant, brief=brief)
+
+    async def version(self) -> int:
+        """See `Store.version`."""
+        return await self._store.version()
+
+    async def close(self) -> None:
+        """See `Store.close`."""
+        await self._store.close()
+
+
+def _recalled(reader: Reader) -> object | None:
+    recall = getattr(reader, "recall", None)
+    return recall(_READ) if callable(recall) else None
+
+
+def _unavailable(error: SaysoError) -> RetryableError:
+    logger.error("the policy in force cannot be loaded: %s", error.code.value)
+    return RetryableError(
+        Code.POLICY_UNAVAILABLE,
+        f"the policy that is in force cannot be loaded, so nothing is judged: {error.message}",
+        next_step=error.next_step or "run `sayso doctor`",
+        detail=error.detail,
+    )

@@ -1,0 +1,229 @@
+"""The versions of the policy, as they are stored: never changed, the highest number in force.
+
+INVARIANT: a version is in force from the commit on that stores it, in every process: each judging
+and each claiming transaction reads the number. What is read is believed only where the log has the
+entry that activated it, so a row that somebody put into the database decides nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, cast
+
+import orjson
+
+from sayso.actions.policy.document import PolicyDocument, sha256_of
+from sayso.audit.entry import Actor, Entry, EntryKind, Json
+from sayso.audit.log import AuditLog
+from sayso.errors import Code, IntegrityError, RefusedError
+from sayso.ids import Tenant
+from sayso.store.base import Reader, Row, Transaction, integer, integer_or_none, text, text_or_none
+
+Direction = Literal["first", "same", "looser", "tighter"]
+"""What a change does to who may do what without whom; what cannot be decided is `looser`."""
+
+EVERY_TENANT = Tenant("*")
+"""Whose rows the versions are."""
+_ACTIVE = "policy.active"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """A version as it is listed. Times are microseconds since 1970, UTC.
+
+    Attributes:
+        number: from 1, without gaps; the highest is in force.
+        home: the tenant whose log tells of it.
+        sha256: of its content. parent: the version that it took the place of; None for the first.
+        activated_by: kind and id, such as `person:dana`; the second of two people where two did.
+        asked_by: the first of two, likewise.
+        via: the surface. note: why, in the words of who put it in force.
+        last_seq: its entry in the log of `home`.
+    """
+
+    number: int
+    home: Tenant
+    sha256: str
+    parent: int | None
+    direction: Direction
+    activated_by: str
+    asked_by: str | None
+    via: str
+    note: str
+    activated_at: int
+    last_seq: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActiveVersion:
+    """What a transaction sees to be in force: enough to tell whether it is the one at hand."""
+
+    number: int
+    sha256: str
+    last_seq: int
+
+
+def read_active(reader: Reader, tenant: Tenant) -> ActiveVersion | None:
+    """The version in force, as this transaction sees it; None where there was never one.
+
+    Args:
+        tenant: whose action is judged; any tenant may see it.
+    """
+    row = reader.one(_ACTIVE, tenant=tenant)
+    if row is None:
+        return None
+    return ActiveVersion(
+        number=integer(row, "number"), sha256=text(row, "sha256"), last_seq=integer(row, "last_seq")
+    )
+
+
+def ahead_of_active(tx: Reader, tenant: Tenant) -> None:
+    """Say that the version in force is read next; see `Reader.ahead`."""
+    tx.ahead(_ACTIVE, tenant=tenant)
+
+
+def read_version(row: Row) -> Version:
+    """The typed form of a stored row."""
+    return Version(
+        number=integer(row, "number"),
+        home=Tenant(text(row, "home")),
+        sha256=text(row, "sha256"),
+        parent=integer_or_none(row, "parent"),
+        direction=cast("Direction", text(row, "direction")),
+        activated_by=text(row, "activated_by"),
+        asked_by=text_or_none(row, "asked_by"),
+        via=text(row, "via"),
+        note=text(row, "note"),
+        activated_at=integer(row, "activated_at"),
+        last_seq=integer(row, "last_seq"),
+    )
+
+
+def get_version(reader: Reader, number: int) -> tuple[Version, PolicyDocument]:
+    """One version with its content, whole.
+
+    Raises:
+        RefusedError: `not_found`.
+        IntegrityError: `tampered`, when it is not what the log says was activated.
+    """
+    row = reader.one("policy.by_number", number=number)
+    if row is None:
+        raise RefusedError(
+            Code.NOT_FOUND,
+            f"there is no version {number} of the policy",
+            next_step="`sayso policy history` lists them",
+        )
+    version = read_version(row)
+    content = text(row, "content")
+    if sha256_of(content) != version.sha256:
+        raise _tampered(f"version {number} of the policy is not what its digest is over")
+    _check_entry(reader, version)
+    return version, PolicyDocument.read(content)
+
+
+def read_in_force(reader: Reader) -> tuple[Version, PolicyDocument]:
+    """The version in force with its content, and as the log tells of it.
+
+    Raises:
+        RefusedError: `not_found`, where there was never one.
+        IntegrityError: `tampered`, when it is not what the log says, or one was taken away.
+    """
+    active = read_active(reader, EVERY_TENANT)
+    found = get_version(reader, 1 if active is None else active.number)
+    _check_newest(reader, found[0])
+    return found
+
+
+def _check_newest(reader: Reader, version: Version) -> None:
+    row = reader.one("policy.newest_activation", tenant=version.home)
+    if row is not None and integer(row, "seq") > version.last_seq:
+        raise _tampered("the newest version of the policy that the log tells of is not there")
+
+
+def insert_version(
+    tx: Transaction,
+    log: AuditLog,
+    *,
+    home: Tenant,
+    document: PolicyDocument,
+    parent: int | None,
+    direction: Direction,
+    by: Actor,
+    asked_by: Actor | None,
+    via: str,
+    note: str,
+    now: int,
+    data: dict[str, Json],
+) -> Version:
+    """Put a document in force, with its entry; part of the caller's transaction.
+
+    Args:
+        data: what else the entry says.
+    """
+    number = 1 if parent is None else parent + 1
+    said: dict[str, Json] = {
+        "version": number,
+        "sha256": document.sha256,
+        "parent": parent,
+        "direction": direction,
+        "asked_by": None if asked_by is None else asked_by.id,
+        "via": via,
+        **data,
+    }
+    entry = Entry(kind=EntryKind.POLICY_ACTIVATED, actor=by, data=said)
+    seq = log.append(tx, home, entry)
+    version = Version(
+        number=number,
+        home=home,
+        sha256=document.sha256,
+        parent=parent,
+        direction=direction,
+        activated_by=f"{by.kind}:{by.id}",
+        asked_by=None if asked_by is None else f"{asked_by.kind}:{asked_by.id}",
+        via=via,
+        note=note,
+        activated_at=now,
+        last_seq=seq,
+    )
+    tx.run(
+        "policy.insert",
+        number=number,
+        home=home,
+        sha256=version.sha256,
+        parent=parent,
+        direction=direction,
+        activated_by=version.activated_by,
+        asked_by=version.asked_by,
+        via=via,
+        note=note,
+        activated_at=now,
+        last_seq=seq,
+        content=document.content,
+    )
+    return version
+
+
+def _check_entry(reader: Reader, version: Version) -> None:
+    found = reader.one(
+        "log.bodies", tenant=version.home, from_seq=version.last_seq, limit=1
+    )  # the first from there on: another one where this one was pruned
+    body = {} if found is None else cast("dict[str, object]", orjson.loads(text(found, "body")))
+    if body.get("seq") != version.last_seq:
+        pruned = reader.one("segment.pruned_to", tenant=version.home)
+        if pruned is not None and integer(pruned, "size") > version.last_seq:
+            return
+        raise _tampered(f"version {version.number} of the policy has no entry in the log")
+    match body:
+        case {
+            "kind": EntryKind.POLICY_ACTIVATED.value,
+            "data": {"version": version.number, "sha256": version.sha256},
+        }:
+            return
+        case _:
+            raise _tampered(f"version {version.number} of the policy was not activated by the log")
+
+
+def _tampered(message: str) -> IntegrityError:
+    return IntegrityError(
+        Code.TAMPERED, message, next_step="run `sayso audit verify`; nothing is judged meanwhile"
+    )

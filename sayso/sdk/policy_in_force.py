@@ -1,0 +1,156 @@
+"""The policy of an open workspace: the version in force, and who may put the next one in force."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from sayso.actions.model.definition import Action
+from sayso.actions.policy.activation import SYSTEM, Activations, Weighed
+from sayso.actions.policy.base import Policy
+from sayso.actions.policy.document import PolicyDocument, changed_parts
+from sayso.actions.policy.versions import (
+    EVERY_TENANT,
+    ActiveVersion,
+    Version,
+    get_version,
+    read_active,
+    read_in_force,
+)
+from sayso.errors import SaysoError
+from sayso.sdk.workspace import Workspace, compile_policy
+from sayso.store.base import Reader, Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyState:
+    """The version in force beside what the files say.
+
+    Attributes:
+        version: in force; None where there is none yet, and the files become the first one.
+        draft: what the files say; None where they cannot be read, or are of no interest.
+        changed: what differs, by name; empty when nothing does.
+    """
+
+    version: Version | None
+    document: PolicyDocument | None
+    draft: PolicyDocument | None
+    changed: tuple[str, ...]
+
+    @property
+    def differs(self) -> bool:
+        """Whether the files say something else than what is in force."""
+        return bool(self.changed)
+
+    @property
+    def sentence(self) -> str:
+        """The difference, for a person."""
+        assert self.version is not None
+        named = ", ".join(self.changed)
+        return f"version {self.version.number} of the policy is in force, and {named} differs"
+
+    @property
+    def next_step(self) -> str:
+        """What to do about it."""
+        return "see `sayso policy diff`, and put it in force with `sayso policy activate`"
+
+
+async def read_state(store: Store, draft: PolicyDocument | None) -> PolicyState:
+    """What is in force, beside a draft.
+
+    Raises:
+        IntegrityError: `tampered`, when the version in force is not what the log says.
+    """
+
+    def work(reader: Reader) -> tuple[Version, PolicyDocument] | None:
+        if read_active(reader, EVERY_TENANT) is None:
+            return None
+        return read_in_force(reader)
+
+    found = await store.read(work)
+    if found is None:
+        return PolicyState(version=None, document=None, draft=draft, changed=())
+    version, document = found
+    changed = () if draft is None else changed_parts(document, draft)
+    return PolicyState(version=version, document=document, draft=draft, changed=changed)
+
+
+def weigh(was: PolicyDocument, now: PolicyDocument) -> Weighed:
+    """What a change does to who may do what without whom; what is not known counts as looser."""
+    return Weighed(direction="looser", decided=False)
+
+
+class PolicyDrafts:
+    """What the files say, and how it becomes the first version where there is none.
+
+    Args:
+        actions: those of this program.
+    """
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        store: Store,
+        activations: Activations,
+        actions: tuple[Action, ...],
+    ) -> None:
+        self._workspace = workspace
+        self._store = store
+        self._activations = activations
+        self._actions = actions
+        self._compiled: tuple[str, Policy] | None = None
+
+    def compile(self, document: PolicyDocument) -> Policy:
+        """A policy that can be asked; the newest one is kept.
+
+        Raises:
+            ConfigError: `invalid_policy`, with file, rule and the next step.
+        """
+        kept = self._compiled
+        if kept is None or kept[0] != document.sha256:
+            kept = self._compiled = document.sha256, compile_policy(document, self._actions)
+        return kept[1]
+
+    async def check(self) -> None:
+        """Whether the files can be judged by, where they become the version in force.
+
+        Raises:
+            ConfigError: `invalid_policy`, `invalid_setting`.
+        """
+        try:
+            active = await self._store.read(_active)
+        except SaysoError:
+            return  # whoever judges something says that the database is away
+        if active is None or self._follows:
+            await asyncio.to_thread(self._draft)
+
+    async def begin(self) -> None:
+        """Put what the files say in force, where there is nothing yet or the workspace follows.
+
+        Raises:
+            ConfigError: as `check`.
+        """
+        active = await self._store.read(_active)
+        if active is not None and not self._follows:
+            return
+        document = await asyncio.to_thread(self._draft)
+        if active is None:
+            await self._activations.begin(document, by=SYSTEM, via="first_start")
+        elif active.sha256 != document.sha256:
+            _, was = await self._store.read(lambda reader: get_version(reader, active.number))
+            await self._activations.follow(
+                document, weigh(was, document), active.number, via="follow_files"
+            )
+
+    @property
+    def _follows(self) -> bool:
+        return self._workspace.settings.policy.follow == "files"
+
+    def _draft(self) -> PolicyDocument:
+        document = self._workspace.draft(self._actions)
+        self.compile(document)
+        return document
+
+
+def _active(reader: Reader) -> ActiveVersion | None:
+    return read_active(reader, EVERY_TENANT)

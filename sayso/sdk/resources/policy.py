@@ -1,0 +1,423 @@
+"""The policy on the SDK's front: what is in force, what the files say, who may change it."""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Literal
+
+from sayso.actions.policy.activation import Change, Order, get_change, read_change
+from sayso.actions.policy.document import PolicyDocument
+from sayso.actions.policy.versions import Version, get_version, read_version
+from sayso.audit.entry import Actor
+from sayso.errors import Code, ConfigError, RefusedError, SaysoError
+from sayso.ids import rfc3339
+from sayso.sdk.inputs import page_of
+from sayso.sdk.policy_in_force import PolicyState, read_state, weigh
+from sayso.sdk.resources.tokens import Token
+from sayso.sdk.views import View
+from sayso.sdk.workspace import compile_policy
+from sayso.store.base import Reader
+
+if TYPE_CHECKING:
+    from sayso.sdk.client import Sayso
+
+
+_Status = Literal["waiting", "activated", "moved", "withdrawn"]
+_STATUS: dict[str | None, _Status] = {
+    None: "waiting",
+    "activated": "activated",
+    "moved": "moved",
+    "withdrawn": "withdrawn",
+}
+
+
+class PolicyVersionView(View):
+    """A version of the policy.
+
+    Attributes:
+        version: its number; the highest one is in force.
+        sha256: of its content. parent: the version before it; None for the first.
+        direction: `first`, `same`, `looser` or `tighter`; what could not be decided is `looser`.
+        activated_by: kind and id. asked_by: the first of two people, likewise.
+        seq: its entry in the log of the workspace's own tenant.
+    """
+
+    version: int
+    sha256: str
+    parent: int | None
+    direction: Literal["first", "same", "looser", "tighter"]
+    activated_by: str
+    asked_by: str | None
+    activated_at: str
+    via: str
+    note: str
+    seq: int
+
+
+class PolicyTextView(View):
+    """A version with what it says.
+
+    Attributes:
+        files: text by name. settings: what decides beside them.
+    """
+
+    version: PolicyVersionView
+    files: Mapping[str, str]
+    roles: tuple[str, ...]
+    max_people: int
+    activate: tuple[str, ...]
+    loosening_needs: int
+    confirm: tuple[str, ...]
+
+
+class PolicyChangeView(View):
+    """A change that waits for a second person, or did.
+
+    Attributes:
+        sha256: what has to be named, whole or its first 12 digits, to confirm it.
+        status: `waiting`, `activated`, `moved` (another version came between) or `withdrawn`.
+        next_step: what is to be done; empty when nothing is.
+    """
+
+    id: str
+    sha256: str
+    parent: int
+    direction: Literal["first", "same", "looser", "tighter"]
+    status: _Status
+    asked_by: str
+    asked_at: str
+    note: str
+    ended_by: str | None
+    next_step: str
+
+
+class PolicyDraftView(View):
+    """What the files say, beside what is in force.
+
+    Attributes:
+        version: in force; None where there is none yet, and the files become the first one.
+        sha256: of what the files say.
+        changed: names of the files and settings that differ.
+        text_diff: the difference as a unified diff.
+    """
+
+    version: int | None
+    sha256: str
+    changed: tuple[str, ...]
+    text_diff: str
+
+
+class ActivationView(View):
+    """What came of an order to put a draft in force: a version, or a change that waits."""
+
+    version: PolicyVersionView | None = None
+    waits: PolicyChangeView | None = None
+
+
+class PolicyResource:
+    """`sayso.policy`."""
+
+    def __init__(self, sayso: Sayso) -> None:
+        self._sayso = sayso
+
+    async def in_force(self) -> PolicyTextView | None:
+        """The version in force; None where there is none yet.
+
+        Raises:
+            IntegrityError: `tampered`, when it is not what the log says was activated.
+        """
+        state = await read_state(self._sayso.container.store, None)
+        if state.version is None or state.document is None:
+            return None
+        return _text_view(state.version, state.document)
+
+    async def version(self, number: int) -> PolicyTextView:
+        """One version with what it says.
+
+        Raises:
+            RefusedError: `not_found`.
+        """
+        found = await self._sayso.container.store.read(lambda reader: get_version(reader, number))
+        return _text_view(*found)
+
+    async def history(
+        self, *, limit: int = 50, after: int | None = None
+    ) -> list[PolicyVersionView]:
+        """Versions, newest first; `after` is the number of the last one of the page before.
+
+        Raises:
+            RefusedError: `invalid_input`.
+        """
+        size = page_of(limit)
+
+        def work(reader: Reader) -> list[PolicyVersionView]:
+            rows = reader.all("policy.page", after=after, limit=size)
+            return [_version_view(read_version(row)) for row in rows]
+
+        return await self._sayso.container.store.read(work)
+
+    async def changes(self) -> list[PolicyChangeView]:
+        """What waits for a second person, oldest first."""
+
+        def work(reader: Reader) -> list[PolicyChangeView]:
+            return [_change_view(read_change(row)) for row in reader.all("policy.changes_open")]
+
+        return await self._sayso.container.store.read(work)
+
+    async def change(self, change_id: str) -> PolicyChangeView:
+        """A change that waits, or did.
+
+        Raises:
+            RefusedError: `not_found`.
+        """
+        found = await self._sayso.container.store.read(lambda reader: get_change(reader, change_id))
+        return _change_view(found[0])
+
+    async def draft(self) -> PolicyDraftView:
+        """What the files say, beside what is in force.
+
+        Raises:
+            ConfigError: `invalid_policy`, `invalid_setting`; what is wrong with the files.
+        """
+        document = await self._read_draft()
+        state = await read_state(self._sayso.container.store, document)
+        return PolicyDraftView(
+            version=None if state.version is None else state.version.number,
+            sha256=document.sha256,
+            changed=state.changed,
+            text_diff=_text_diff(state),
+        )
+
+    async def begin(self, *, by: Actor, via: str) -> PolicyVersionView | None:
+        """Put what the files say in force as the first version; None where there is one already.
+
+        Raises:
+            ConfigError: `invalid_policy`, `invalid_setting`.
+        """
+        document = await self._read_draft()
+        first = await self._sayso.container.activations.begin(document, by=by, via=via)
+        return None if first is None else _version_view(first)
+
+    async def notes(self) -> list[str]:
+        """What whoever starts a program should know of the policy, in lines; mostly nothing."""
+        try:
+            document = await self._read_draft()
+        except SaysoError as error:
+            return [f"the files of the policy are not right: {error.message}", "next: sayso check"]
+        state = await read_state(self._sayso.container.store, document)
+        if self._sayso.workspace.settings.policy.follow == "files":
+            return ["the policy follows the files: what they say is put in force by whoever starts"]
+        return [state.sentence, f"next: {state.next_step}"] if state.differs else []
+
+    async def activate(
+        self, *, token: str, note: str = "", sha256: str = "", via: str = "sdk"
+    ) -> ActivationView:
+        """Put what the files say in force, as the person whose token this is.
+
+        Args:
+            note: why, for whoever looks.
+            sha256: of the draft that was looked at, whole or its first 12 digits; any when empty.
+
+        Raises:
+            RefusedError: `unauthenticated`, `forbidden`; `digest_mismatch` when the files say
+                something else meanwhile; see `Activations.activate`.
+            ConfigError: `invalid_policy`.
+        """
+        holder = await self._sayso.person_of(token, via=via)
+        return await self.activate_as(holder, note=note, sha256=sha256, via=via)
+
+    async def activate_as(
+        self, holder: Token, *, note: str = "", sha256: str = "", via: str
+    ) -> ActivationView:
+        """The same for a person whom the calling surface has authenticated itself."""
+        self._check_home(holder)
+        document = await self._read_draft()
+        if sha256 and not (len(sha256) >= 12 and document.sha256.startswith(sha256)):
+            raise RefusedError(
+                Code.DIGEST_MISMATCH,
+                "the files say something else than what you looked at",
+                next_step="look at `sayso policy diff` again",
+            )
+        return await self._put(document, holder.actor, note, via)
+
+    async def rollback(
+        self, number: int, *, token: str, note: str = "", via: str = "sdk"
+    ) -> ActivationView:
+        """Put an earlier version's content in force again, under a new number.
+
+        Raises:
+            RefusedError: `not_found`, and as `activate`. ConfigError: as `activate`.
+        """
+        holder = await self._sayso.person_of(token, via=via)
+        return await self.rollback_as(number, holder, note=note, via=via)
+
+    async def rollback_as(
+        self, number: int, holder: Token, *, note: str = "", via: str
+    ) -> ActivationView:
+        """The same for a person whom the calling surface has authenticated itself."""
+        self._check_home(holder)
+        _, document = await self._sayso.container.store.read(
+            lambda reader: get_version(reader, number)
+        )
+        await self._compile(document)
+        return await self._put(document, holder.actor, note or f"back to version {number}", via)
+
+    async def confirm(
+        self, change_id: str, *, sha256: str, token: str, via: str = "sdk"
+    ) -> PolicyVersionView:
+        """Put in force what somebody else asked for, as the person whose token this is.
+
+        Args:
+            sha256: of the change that was looked at, whole or its first 12 digits.
+
+        Raises:
+            RefusedError: `unauthenticated`, `forbidden`; see `Activations.confirm`.
+            ConfigError: `invalid_policy`.
+        """
+        holder = await self._sayso.person_of(token, via=via)
+        return await self.confirm_as(change_id, holder, sha256=sha256, via=via)
+
+    async def confirm_as(
+        self, change_id: str, holder: Token, *, sha256: str, via: str
+    ) -> PolicyVersionView:
+        """The same for a person whom the calling surface has authenticated itself."""
+        self._check_home(holder)
+        container = self._sayso.container
+        _, document = await container.store.read(lambda reader: get_change(reader, change_id))
+        await self._compile(document)
+        version = await container.activations.confirm(
+            change_id, sha256=sha256, by=holder.actor, via=via
+        )
+        return _version_view(version)
+
+    async def withdraw(self, change_id: str, *, token: str, via: str = "sdk") -> PolicyChangeView:
+        """End a change that waits for a second person.
+
+        Raises:
+            RefusedError: `unauthenticated`, `forbidden`; see `Activations.withdraw`.
+        """
+        holder = await self._sayso.person_of(token, via=via)
+        return await self.withdraw_as(change_id, holder)
+
+    async def withdraw_as(self, change_id: str, holder: Token) -> PolicyChangeView:
+        """The same for a person whom the calling surface has authenticated itself."""
+        self._check_home(holder)
+        change = await self._sayso.container.activations.withdraw(change_id, by=holder.actor)
+        return _change_view(change)
+
+    # ---- inside --------------------------------------------------------------------------------
+
+    async def _put(
+        self, document: PolicyDocument, by: Actor, note: str, via: str
+    ) -> ActivationView:
+        container = self._sayso.container
+        state = await read_state(container.store, document)
+        if state.version is None or state.document is None:
+            first = await container.activations.begin(document, by=by, via=via)
+            if first is not None:
+                return ActivationView(version=_version_view(first))
+            return await self._put(document, by, note, via)  # somebody else was faster
+        weighed = await asyncio.to_thread(weigh, state.document, document)
+        done = await container.activations.activate(
+            Order(
+                document=document,
+                parent=state.version.number,
+                weighed=weighed,
+                by=by,
+                via=via,
+                note=note,
+            )
+        )
+        if isinstance(done, Version):
+            return ActivationView(version=_version_view(done))
+        return ActivationView(waits=_change_view(done))
+
+    async def _read_draft(self) -> PolicyDocument:
+        kinds = await self._sayso.container.kinds.read()
+        document = await asyncio.to_thread(self._sayso.workspace.draft, kinds.actions)
+        await self._compile(document)
+        return document
+
+    async def _compile(self, document: PolicyDocument) -> None:
+        kinds = await self._sayso.container.kinds.read()
+        if kinds.unread:
+            place, why = next(iter(kinds.unread.items()))
+            raise ConfigError(
+                Code.INVALID_SETTING,
+                f"`{place}` cannot be loaded, so nobody can tell whether the policy fits: {why}",
+                next_step="run `sayso check`",
+            )
+        await asyncio.to_thread(compile_policy, document, kinds.actions)
+
+    def _check_home(self, holder: Token) -> None:
+        home = self._sayso.container.tenant
+        if holder.tenant != home:
+            raise RefusedError(
+                Code.FORBIDDEN,
+                f"the policy is of the tenant `{home}`, and this token of another one",
+                next_step="use a token of the workspace's own tenant",
+            )
+
+
+def _version_view(version: Version) -> PolicyVersionView:
+    return PolicyVersionView(
+        version=version.number,
+        sha256=version.sha256,
+        parent=version.parent,
+        direction=version.direction,
+        activated_by=version.activated_by,
+        asked_by=version.asked_by,
+        activated_at=rfc3339(version.activated_at),
+        via=version.via,
+        note=version.note,
+        seq=version.last_seq,
+    )
+
+
+def _text_view(version: Version, document: PolicyDocument) -> PolicyTextView:
+    rules = document.rules
+    return PolicyTextView(
+        version=_version_view(version),
+        files=dict(document.files),
+        roles=rules.roles,
+        max_people=rules.max_people,
+        activate=tuple(sorted(rules.may_activate)),
+        loosening_needs=rules.loosening_needs,
+        confirm=tuple(sorted(rules.may_confirm)),
+    )
+
+
+def _change_view(change: Change) -> PolicyChangeView:
+    waits = change.ended is None
+    step = f"another person runs `sayso policy confirm {change.id} {change.sha256[:12]}`"
+    return PolicyChangeView(
+        id=change.id,
+        sha256=change.sha256,
+        parent=change.parent,
+        direction=change.direction,
+        status=_STATUS[change.ended],
+        asked_by=change.asked_by,
+        asked_at=rfc3339(change.asked_at),
+        note=change.note,
+        ended_by=change.ended_by,
+        next_step=step if waits else "",
+    )
+
+
+def _text_diff(state: PolicyState) -> str:
+    if state.document is None or state.draft is None:
+        return ""
+    was, now = state.document.files, state.draft.files
+    lines: list[str] = []
+    for name in sorted(was.keys() | now.keys()):
+        before, after = was.get(name, ""), now.get(name, "")
+        lines += difflib.unified_diff(
+            before.splitlines(),
+            after.splitlines(),
+            f"{name} (in force)" if name in was else "/dev/null",
+            name if name in now else "/dev/null",
+            lineterm="",
+        )
+    return "\n".join(lines)

@@ -1,0 +1,42 @@
+-- The version in force; read by each judging and claiming transaction.
+-- NOTE: with the tenant of the action, so that PostgreSQL need not change whom it looks for.
+-- name: active
+select number, sha256, last_seq from policy_version
+where tenant in (:tenant, '*') order by number desc limit 1;
+
+-- name: by_number
+select * from policy_version where tenant = '*' and number = :number;
+
+-- What is listed of versions; the content is read apart.
+-- name: page
+select tenant, number, home, sha256, parent, direction, activated_by, asked_by, via, note,
+    activated_at, last_seq
+from policy_version
+where tenant = '*' and (cast(:after as bigint) is null or number < :after)
+order by number desc limit :limit;
+
+-- name: insert
+insert into policy_version (tenant, number, home, sha256, parent, direction, activated_by, asked_by,
+    via, note, activated_at, last_seq, content)
+values ('*', :number, :home, :sha256, :parent, :direction, :activated_by, :asked_by, :via, :note,
+    :activated_at, :last_seq, :content);
+
+-- name: newest_activation
+select seq, body from log_entry
+where tenant = :tenant and kind = 'policy.activated' order by seq desc limit 1;
+
+-- name: change_insert
+insert into policy_change (tenant, id, home, sha256, parent, direction, asked_by, asked_at, via,
+    note, last_seq, content)
+values ('*', :id, :home, :sha256, :parent, :direction, :asked_by, :asked_at, :via, :note,
+    :last_seq, :content);
+
+-- name: change_by_id
+select * from policy_change where tenant = '*' and id = :id;
+
+-- name: changes_open
+select * from policy_change where tenant = '*' and ended is null order by id;
+
+-- name: change_end (one row)
+update policy_change set ended = :ended, ended_at = :at, ended_by = :by, last_seq = :last_seq
+where tenant = '*' and id = :id and ended is null;
