@@ -197,6 +197,11 @@ class Sayso(StopSwitch, Resolving):
         return self._workspace
 
     @property
+    def solutions(self) -> Solutions:
+        """What waits for people, one item for each plan, and their answers."""
+        return Solutions(self)
+
+    @property
     def tokens(self) -> Tokens:
         """Makes, checks and revokes bearer tokens."""
         return self.container.tokens
@@ -224,8 +229,6 @@ class Sayso(StopSwitch, Resolving):
     async def kinds(self) -> ActionTypesView:
         """The kinds of action that can be proposed; with `act=False` without any secret."""
         return show_action_types(await self.container.kinds.read())
-
-    # ---- asking --------------------------------------------------------------------------------
 
     async def ask(
         self,
@@ -423,8 +426,6 @@ class Sayso(StopSwitch, Resolving):
 
         return await self.container.store.read(work)
 
-    # ---- deciding ------------------------------------------------------------------------------
-
     async def approval(self, approval_id: str, *, tenant: str | None = None) -> ApprovalView:
         """An approval with its card and votes.
 
@@ -432,7 +433,6 @@ class Sayso(StopSwitch, Resolving):
             RefusedError: `not_found`.
         """
         where = self._tenant(tenant)
-
         return await self.container.store.read(
             lambda reader: show_approval(reader, get_approval(reader, where, approval_id))
         )
@@ -591,11 +591,6 @@ class Sayso(StopSwitch, Resolving):
         return [
             await self.action(decided.action.id, tenant=decided.action.tenant) for decided in taken
         ]
-
-    @property
-    def solutions(self) -> Solutions:
-        """What waits for people, one item for each plan, and the answers to it."""
-        return Solutions(self)
 
     def _tenant(self, tenant: str | None) -> Tenant:
         return self.container.tenant if tenant is None else Tenant(tenant)

@@ -280,9 +280,10 @@ def _letter(one: Told) -> LetterView | None:
     fields = one.fields
     if one.effect is not Effect.MESSAGE or "text" not in fields:
         return None
-    personal = {} if one.row.snapshot is None else one.row.snapshot.resolved.personal
+    snapshot = one.row.snapshot
+    address = None if snapshot is None else snapshot.resolved.personal.get("email")
     return LetterView(
-        to=personal.get("email", one.payee),
+        to=address or one.payee,
         sender=one.account,
         subject=fields.get("title", ""),
         text=fields["text"],

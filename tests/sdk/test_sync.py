@@ -27,6 +27,7 @@ ELSEWHERE = {
     "subjects": "erasing, by `run(sayso.wrapped.subjects.erase(…))`",
     "sync": "it is this",
     "tokens": "by `run(sayso.wrapped.tokens.create(…))`",
+    "solutions": "by `sayso.run(sayso.wrapped.solutions.…)`",
     "workspace": "by `sayso.wrapped.workspace`",
 }
 """What of the SDK the synchronous front has not, and how it is reached instead."""

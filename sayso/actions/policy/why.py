@@ -133,7 +133,8 @@ def _other_facts(
             # A rule may say `>` or `>=`, so each number is tried with those beside it; the nearest
             # first, since the first that is enough is the one that is told.
             others = {number + by for number in whole for by in (-1, 0, 1)} - {value}
-            for other in sorted(others, key=lambda other: (abs(other - value), other)):
+            ranked: list[tuple[int, int]] = sorted((abs(one - value), one) for one in others)
+            for _, other in ranked:
                 if other >= 0:
                     yield _with_fact(question, name, other), _said(_number(name, value, other))
 
