@@ -37,6 +37,7 @@ from sayso.sdk.resources.outbox import OutboxResource
 from sayso.sdk.resources.people import SettingsDirectory
 from sayso.sdk.resources.policy import PolicyResource
 from sayso.sdk.resources.requests import RequestResource
+from sayso.sdk.resources.solutions import SolutionResource
 from sayso.sdk.resources.stops import StopResource
 from sayso.sdk.resources.tokens import Tokens
 from sayso.sdk.views import ActionView, RequestView, action_view, approval_view
@@ -187,6 +188,11 @@ class Sayso:
     def approvals(self) -> ApprovalResource:
         """What waits for people, and what they say."""
         return ApprovalResource(self.container)
+
+    @property
+    def solutions(self) -> SolutionResource:
+        """What waits for people, one item for each plan, and their answers."""
+        return SolutionResource(self.container, self._workspace)
 
     @property
     def stops(self) -> StopResource:

@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from sayso.actions.approvals.reminders import Reminders, Timers
@@ -459,6 +460,9 @@ class _NoPolicy:
 
     def version_for(self, action: str) -> str:
         return "none"
+
+    def numbers_for(self, action: str) -> Sequence[Decimal]:
+        return ()
 
     def judge(self, question: Question) -> Judgement:
         return Judgement(

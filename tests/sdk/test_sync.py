@@ -27,6 +27,7 @@ ELSEWHERE = {
     "policy": "by `run(sayso.wrapped.policy.in_force())`",
     "problem_with": "the same",
     "rejected_calls": "the same",
+    "solutions": "by `sayso.run(sayso.wrapped.solutions.…)`",
     "tenant": "by `sayso.wrapped.tenant`",
     "version": "for surfaces, which are asynchronous",
     "warm_up": "by `sayso.wrapped.warm_up()`",

@@ -39,7 +39,7 @@ GONE = "erased"
 """Stands where a text was that a form cannot do without."""
 _KEPT_OF_A_CARD = frozenset(
     "version action effect reversible guarantee amount account why rules roles planner deadline "
-    "may_lower".split()
+    "may_lower reason needed quiet".split()
 )
 
 
@@ -209,6 +209,8 @@ def blank_card(view: Mapping[str, Json]) -> dict[str, Json]:
         "customer": [],
         "history": GONE,
         "quote": "",
+        "unusual": [],
+        "earlier": "",
         "on_yes": GONE,
         "on_no": GONE,
         "salt": "",

@@ -131,6 +131,8 @@ class Action:
         facts: names and types of the facts that the connector resolves for the policy, which reads
             them as `context.<name>`.
         undo: how it is taken back when another step of its plan fails; None when it cannot be.
+        brief: the step in a few words after its amount, such as `an apology`; by its effect where
+            it is empty: `back to <payee>`, `as account credit`.
 
     Raises:
         ConfigError: `invalid_action`, when the name, a field or the sentence breaks these rules.
@@ -146,6 +148,7 @@ class Action:
     money_arg: str | None = None
     facts: Mapping[str, FactType] = field(default_factory=dict[str, FactType])
     undo: Undo | None = None
+    brief: str = ""
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):

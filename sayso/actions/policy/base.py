@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
 
@@ -97,6 +98,8 @@ class Judgement:
         policy: number of the version of the whole policy that it was judged by; 0 where the policy
             is no version.
         errors: why something could not be evaluated; any error means `deny`.
+        with_plan: the policy allows it without anybody, but it belongs to a plan of which people
+            are asked, so that it waits for the same people.
     """
 
     outcome: Outcome
@@ -106,6 +109,7 @@ class Judgement:
     policy_version: str
     errors: tuple[str, ...] = ()
     policy: int = 0
+    with_plan: bool = False
 
 
 class Policy(Protocol):
@@ -125,6 +129,10 @@ class Policy(Protocol):
 
         An approval is bound to it, so a change of other actions' rules leaves its card as it is.
         """
+        ...
+
+    def numbers_for(self, action: str) -> Sequence[Decimal]:
+        """The numbers that its rules name, for telling people why they are asked."""
         ...
 
     def judge(self, question: Question) -> Judgement:

@@ -15,6 +15,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from importlib import resources
 
 import orjson
@@ -49,6 +50,9 @@ _NOT_EVALUATED = "the policy could not be evaluated, so nothing is done"
 _ROLE = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _LARGEST_QUORUM = 5
 _REMEMBERED = 1000
+_DECIMAL = re.compile(r'\bdecimal \( "(\d{1,12}(?:\.\d{1,4})?)" \)')
+_LONG = re.compile(r"(?<![\w.])\d{1,12}(?![\w.])")
+_STRING = re.compile(r'"(?:\\.|[^"\\])*"')
 """So many requests' answers are kept, some kilobytes each."""
 
 
@@ -76,6 +80,7 @@ class _Slice:
     Attributes:
         rule_set: its rules, compiled. hypotheticals: who might say yes, the least first.
         order: the place of each rule. version: SHA-256 in hex over all of it.
+        numbers: those that its rules compare with, the smallest first.
     """
 
     action: Action
@@ -84,6 +89,7 @@ class _Slice:
     explains: Mapping[str, str]
     order: Mapping[str, int]
     version: str
+    numbers: tuple[Decimal, ...]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -148,6 +154,11 @@ class CedarPolicy:
         """See `Policy.version_for`."""
         found = self._slice(action)
         return self._version if found is None else found.version
+
+    def numbers_for(self, action: str) -> Sequence[Decimal]:
+        """See `Policy.numbers_for`; each once, the smallest first."""
+        found = self._slice(action)
+        return () if found is None else found.numbers
 
     def _slice(self, name: str) -> _Slice | None:
         """The action's part of the policy, made when it is asked for; None for no such action."""
@@ -307,6 +318,7 @@ def _cut(action: Action, rules: Rules, roles: Sequence[str], max_quorum: int) ->
         explains=mine.explains,
         order={rule: place for place, rule in enumerate(mine.nodes)},
         version=_digest(whole),
+        numbers=_numbers(mine.signs.values()),
     )
 
 
@@ -338,6 +350,15 @@ def _failed(version: str, errors: tuple[str, ...]) -> Judgement:
         policy_version=version,
         errors=errors,
     )
+
+
+def _numbers(signs: Iterable[str]) -> tuple[Decimal, ...]:
+    """The numbers that rules compare with, from their words and signs."""
+    found: set[Decimal] = set()
+    for rule in signs:
+        found.update(map(Decimal, _DECIMAL.findall(rule)))
+        found.update(map(Decimal, _LONG.findall(_STRING.sub("", rule))))
+    return tuple(sorted(found))
 
 
 def _hypothesis(roles: tuple[str, ...], judgement: Judgement) -> Hypothesis:

@@ -110,17 +110,19 @@ async def test_who_proposes_hears_of_it_at_once_and_nothing_is_stored(
 
 @pytest.mark.promise("engine:broken-reading")
 async def test_a_step_ends_after_some_tries_and_the_others_go_on(tmp_path: Path) -> None:
-    """Refused with the code; what depends on it is refused as well, and the log verifies."""
+    """Refused with the code, with what is judged together with it, and the log verifies."""
     async with open_shop(tmp_path, shop=BreakingShop(FOR_EVER)) as workspace:
         stock(workspace)
         first, second = await submit_plan(workspace, refund_step("s1"), refund_step("s2", "s1"))
         view = await go_on(workspace, first.id)
         assert (view.status, view.error and view.error.code) == ("refused", "connector_failed")
-        assert broken(workspace).broken == MAX_BREAKS
+        assert broken(workspace).broken == 2 * MAX_BREAKS, (
+            "both steps are read, to be judged together"
+        )
         assert WORDS not in str(view)
         broken(workspace).breaks = 0
         view = await go_on(workspace, second.id)
-        assert (view.status, view.error and view.error.code) == ("refused", "dependency_failed")
+        assert (view.status, view.error and view.error.code) == ("refused", "connector_failed")
         assert workspace.shop.books.calls == []
         assert_verified(workspace)
 

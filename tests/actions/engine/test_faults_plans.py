@@ -131,6 +131,16 @@ async def plans(life: Life) -> None:
     )
 
 
+async def maria_agrees_to_the_gifts(life: Life) -> None:
+    """And not to the refund yet, so that there is something to take back."""
+    for step in ("s1", "s2"):
+        card = await shown(life.opened, (await plan_of(life.opened))[step])
+        if card.status == "pending":
+            with accepted():
+                await life.opened.sayso.approvals.decide_as(say(card), wait=False)
+        await run_due(life.opened)
+
+
 async def is_reminded(life: Life) -> None:
     """Nobody decides for two hours."""
     if "waited" not in life.kept:
@@ -218,7 +228,7 @@ async def lowers(life: Life) -> None:
 
 
 ACTS: tuple[Act, ...] = (
-    *(plans, is_reminded, is_stopped, director_says_no, two_resume),
+    *(plans, maria_agrees_to_the_gifts, is_reminded, is_stopped, director_says_no, two_resume),
     *(loses_an_answer, lowers),
 )
 

@@ -136,6 +136,11 @@ async def _steps(opened: ShopWorkspace) -> None:
     await opened.sayso.container.approvals.decide(say(card, choice=Choice.REJECT))
     for view in views:
         await advance(opened, view)
+    # One that nobody is asked about fails at the provider, and what is approved already with it.
+    opened.shop.faults.append(ShopFault.SAYS_NO)
+    views = await _submit(opened, _step("t1", 1000), _step("t2", 1000, "t1"))
+    for view in views:
+        await advance(opened, view)
 
 
 async def _people(opened: ShopWorkspace) -> None:
