@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING
 
+from sayso.actions.approvals.outdated import OutdatedCardError
 from sayso.actions.model.action_row import ActionRow
 from sayso.actions.model.status import FINAL, Status
 from sayso.agent.requests import RequestRow, RequestStatus, actions_of, get_request
-from sayso.ids import to_micros
+from sayso.ids import Tenant, to_micros
 from sayso.store.base import Reader
 
 if TYPE_CHECKING:
@@ -94,6 +96,21 @@ async def carry_out(container: Container, row: ActionRow) -> ActionRow | None:
 
     await container.dispatcher.run_now("action", row.tenant, row.id, advance)
     return left
+
+
+@contextlib.asynccontextmanager
+async def judging_anew(container: Container, tenant: Tenant) -> AsyncGenerator[None]:
+    """Around a decision: where the card was out of date, its action is judged before that is told.
+
+    Raises:
+        OutdatedCardError: what the decision was refused with.
+    """
+    try:
+        yield
+    except OutdatedCardError as error:
+        container.dispatcher.wake()
+        await container.dispatcher.run_now("action", tenant, error.action_id)
+        raise
 
 
 async def carry_on(container: Container, row: ActionRow) -> None:

@@ -24,6 +24,15 @@ PROMISES: dict[str, Promise] = {
     "approvals:less": Promise(
         "An edit only lowers the amount, is judged again, and the old card is dead.", "SL-22"
     ),
+    "approvals:told": Promise(
+        "A card tells what the ledger holds, whoever was asked and whatever they said.",
+        "design 2.9, SL-14",
+    ),
+    "approvals:denied-uncounted": Promise(
+        "A yes that the policy in force cannot count is refused with the reason, and stands on no "
+        "card; what is asked by then is asked anew.",
+        "design 2.5",
+    ),
     "approvals:settle": Promise(
         "A person settles an unknown outcome with evidence, once.", "design 2.8"
     ),

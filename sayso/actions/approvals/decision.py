@@ -13,6 +13,7 @@ from sayso.actions.model.action_row import ActionRow, get_action
 from sayso.actions.model.definition import Action
 from sayso.actions.model.digest import is_text
 from sayso.actions.model.ports import Directory, Person
+from sayso.actions.model.snapshot import Resolved
 from sayso.audit.entry import StoredEntry
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant
@@ -52,6 +53,22 @@ class Decision:
     reason: str = ""
     args: Mapping[str, JsonValue] | None = None
     amount: Money | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """A lower amount, as the provider was read for it; nothing of it is stored yet.
+
+    Attributes:
+        row: as it was read. draft: with the new arguments. person: who lowers it.
+        read_at: microseconds since 1970, from before the provider was read.
+    """
+
+    row: ActionRow
+    draft: ActionRow
+    resolved: Resolved
+    read_at: int
+    person: Person
 
 
 def check_decision(

@@ -11,6 +11,7 @@ from sayso.actions.approvals.decision import (
     DIGEST_PREFIX,
     Choice,
     Decision,
+    Edit,
     changed_meanwhile,
     check_decision,
     check_no_args,
@@ -20,6 +21,7 @@ from sayso.actions.approvals.decision import (
     lowered_args,
 )
 from sayso.actions.approvals.escalation import carried_over, counted_roles, tell
+from sayso.actions.approvals.outdated import OutdatedCardError, check_still_asked
 from sayso.actions.approvals.repository import (
     ApprovalRow,
     ApprovalStatus,
@@ -35,12 +37,13 @@ from sayso.actions.approvals.repository import (
 from sayso.actions.approvals.solution import Solution, solution_of
 from sayso.actions.approvals.transitions import Transitions
 from sayso.actions.engine.late_effects import DeniedCalls
+from sayso.actions.engine.outcomes import Endings
 from sayso.actions.model.action_row import ActionRow, get_action
 from sayso.actions.model.digest import storable
 from sayso.actions.model.ledger import Ledger, entry_of
 from sayso.actions.model.ports import ActionRegistry, Directory, Person
 from sayso.actions.model.resolve import read_target
-from sayso.actions.model.snapshot import Resolved, difference
+from sayso.actions.model.snapshot import difference
 from sayso.actions.model.status import Status
 from sayso.actions.policy.base import Approver, Outcome
 from sayso.actions.policy.evaluator import Evaluator, Judged, judged_data
@@ -62,22 +65,6 @@ class Decided:
     action: ActionRow
     approval: ApprovalRow
     votes: tuple[Vote, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Edit:
-    """A lower amount, as the provider was read for it; nothing of it is stored yet.
-
-    Attributes:
-        row: as it was read. draft: with the new arguments. person: who lowers it.
-        read_at: microseconds since 1970, from before the provider was read.
-    """
-
-    row: ActionRow
-    draft: ActionRow
-    resolved: Resolved
-    read_at: int
-    person: Person
 
 
 class Approvals:
@@ -105,10 +92,12 @@ class Approvals:
         self._clock = clock
         self._ids = ids
         self._telemetry = telemetry
+        transitions = Transitions(ledger=ledger, personal=personal, clock=clock)
+        self._endings = Endings(transitions)
         self._denied = DeniedCalls(
             store=store,
             registry=registry,
-            transitions=Transitions(ledger=ledger, personal=personal, clock=clock),
+            transitions=transitions,
             telemetry=telemetry,
             timeout_s=_LOOK_UP_S,
         )
@@ -319,6 +308,8 @@ class Approvals:
         approvers = approvers_of(tx, votes, approval, self._directory)
         judgement = self._judge.permits(tx, row, approvers, now)
         enough = judgement.outcome is Outcome.ALLOW
+        if not enough or self._judge.is_outdated(tx, row):
+            check_still_asked(self._judge, tx, row, now)
         moved = replace(
             row,
             status=Status.APPROVED if enough else Status.PENDING_APPROVAL,
@@ -542,6 +533,10 @@ class Approvals:
                 },
             )
             self._ledger.log.append(tx, decision.tenant, entry)
+            if isinstance(error, OutdatedCardError):
+                asked = get_action(tx, decision.tenant, error.action_id)
+                if asked.status is Status.PENDING_APPROVAL:  # else somebody was faster
+                    self._endings.make_stale(tx, asked, error.reason)
 
         await self._store.write(record)
 

@@ -12,7 +12,7 @@ from sayso.actions.approvals.repository import (
 )
 from sayso.actions.model.action_row import ActionRow
 from sayso.actions.model.ledger import Ledger, entry_of
-from sayso.actions.model.status import Status
+from sayso.actions.model.status import CALLED, Status
 from sayso.audit.entry import EntryKind, Json
 from sayso.audit.personal import Personal
 from sayso.errors import Code
@@ -81,7 +81,7 @@ class Transitions:
     ) -> ActionRow | None:
         """End what was tampered with: refused before its call, for a person to look at after it."""
         now = self.now()
-        called = row.status is not Status.APPROVED
+        called = row.status in CALLED
         kind = EntryKind.ACTION_UNKNOWN if called else EntryKind.ACTION_REFUSED
         moved = replace(
             row,

@@ -98,8 +98,7 @@ class Claims:
             return "the clock is behind the time at which it was judged"
         assert row.snapshot is not None
         assert row.judgement is not None
-        policy = self._judge.in_force(tx, row).policy
-        if row.judgement.policy_version != policy.version_for(row.name):
+        if self._judge.is_outdated(tx, row):
             return "the policy has changed"
         approvers: list[Approver] = []
         if row.judgement.outcome is Outcome.ASK:

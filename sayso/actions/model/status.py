@@ -46,6 +46,7 @@ TRANSITIONS: dict[str, dict[Status, tuple[EntryKind, ...]]] = {
         Status.APPROVED: (EntryKind.ACTION_APPROVED, EntryKind.ACTION_EDITED),
         Status.REJECTED: (EntryKind.ACTION_REJECTED,),
         Status.EXPIRED: (EntryKind.ACTION_EXPIRED,),
+        Status.STALE: (EntryKind.ACTION_STALE,),
         Status.REFUSED: (EntryKind.ACTION_REFUSED,),
         Status.SUCCEEDED: (EntryKind.ACTION_RECONCILED,),
     },

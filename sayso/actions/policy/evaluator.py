@@ -133,6 +133,17 @@ class Evaluator:
             )
         return judgement
 
+    def is_outdated(self, reader: Reader, row: ActionRow) -> bool:
+        """Whether the policy in force says something else of this action than what judged it."""
+        policy = self.in_force(reader, row).policy
+        return row.judgement is None or row.judgement.policy_version != policy.version_for(row.name)
+
+    def asks(self, reader: Reader, row: ActionRow, now: int) -> Judgement:
+        """What the policy in force says of the stored snapshot before anybody has said yes."""
+        assert row.snapshot is not None, "only of what was judged"
+        question = self.question(reader, row, row.snapshot.resolved, now)
+        return self.in_force(reader, row).policy.judge(question)
+
     def judge(
         self,
         reader: Reader,

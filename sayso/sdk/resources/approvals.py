@@ -14,7 +14,7 @@ from sayso.json import JsonValue
 from sayso.money import Money
 from sayso.sdk.inputs import as_choice, as_state, cursor_of, page_of
 from sayso.sdk.presenters import show_approval, show_approvals
-from sayso.sdk.progress import carry_on, carry_out
+from sayso.sdk.progress import carry_on, carry_out, judging_anew
 from sayso.sdk.resources.actions import ActionResource
 from sayso.sdk.resources.base import Resource
 from sayso.sdk.views import ActionView, ApprovalView, action_view, approval_view
@@ -110,7 +110,9 @@ class ApprovalResource(Resource):
         Raises:
             RefusedError: see `Approvals.decide_together`.
         """
-        taken = await self._container.approvals.decide_together(decisions)
+        tenant = decisions[0].tenant if decisions else self._container.tenant
+        async with judging_anew(self._container, tenant):
+            taken = await self._container.approvals.decide_together(decisions)
         self._container.dispatcher.wake()
         if wait:
             await carry_on(self._container, taken[0].action)
@@ -135,7 +137,8 @@ class ApprovalResource(Resource):
 
     async def _decide(self, decision: Decision, *, wait: bool = True) -> tuple[Decided, ActionRow]:
         """What was decided, and the action as this process left it then."""
-        decided = await self._container.approvals.decide(decision)
+        async with judging_anew(self._container, decision.tenant):
+            decided = await self._container.approvals.decide(decision)
         row = left = decided.action
         self._container.dispatcher.wake()
         if wait:

@@ -30,7 +30,7 @@ from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant
 from sayso.json import JsonValue
 from sayso.sdk.inputs import as_choice
-from sayso.sdk.progress import carry_on, carry_out
+from sayso.sdk.progress import carry_on, carry_out, judging_anew
 from sayso.sdk.resources.base import Resource
 from sayso.sdk.solution_view import SolutionView, show_solution
 from sayso.store.base import Reader, SqlValue, integer, text
@@ -144,7 +144,8 @@ class SolutionResource(Resource):
         Raises:
             RefusedError: see `Approvals.answer`.
         """
-        taken = await self._container.approvals.answer(answer)
+        async with judging_anew(self._container, answer.tenant):
+            taken = await self._container.approvals.answer(answer)
         self._container.dispatcher.wake()
         if wait:
             for decided in taken:

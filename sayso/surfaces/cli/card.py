@@ -37,7 +37,7 @@ def card_rows(approval: ApprovalView) -> Rows:
         ("Account", card.account),
         ("Customer", " · ".join(value for _, value in card.customer)),
         ("Why you", f"{card.why} ({', '.join(card.rules) or 'no rule'})"),
-        ("Wrote", f"“{card.quote}” (not verified)" if card.quote else "nothing"),
+        *([("Wrote", f"“{card.quote}” (not verified)")] if card.quote.strip() else []),
         ("Yes", f"{card.guarantee}; {once}"),
         ("No", card.on_no),
         ("No answer", f"by {local_time(card.deadline)} counts as no"),

@@ -189,8 +189,8 @@ class Notifier:
     async def _message(self, row: OutboxRow) -> tuple[ApprovalView, Message]:
         # NOTE: read after the row, so what is sent is never older than the version it is sent for.
         known = await self._sayso.approvals.get(row.key, tenant=row.tenant)
-        # Why people are asked once more stands in the timeline, and nothing else that is shown.
-        again = known.status == ApprovalStatus.PENDING and known.revision > 1
+        # Why people are asked once more, or not any more, stands in the timeline alone.
+        again = known.revision > 1 or known.status == ApprovalStatus.SUPERSEDED
         action = await self._sayso.actions.get(known.action_id, tenant=row.tenant, timeline=again)
         approval = action.approval or known
         return approval, build_message(approval, action)

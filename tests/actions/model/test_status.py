@@ -18,6 +18,7 @@ from actions.desk import (
     advance,
     assert_verified,
     bodies,
+    code_of,
     decide,
     propose,
     say,
@@ -29,7 +30,7 @@ from actions.desk import (
 )
 from actions.shy_shop import ENDINGS, Shy, refused_by_itself, waits_again
 from support.shop import Shop, ShopFault
-from support.shop_workspace import ShopWorkspace, open_shop
+from support.shop_workspace import POLICY, ShopWorkspace, open_shop
 
 from sayso.actions.approvals.decision import Choice
 from sayso.actions.controls.manual_resolution import ManualSettlement
@@ -240,6 +241,19 @@ async def _shown_late(folder: Path) -> list[ShopWorkspace]:
     return houses
 
 
+async def _outdated(folder: Path) -> ShopWorkspace:
+    """A card that waits while the policy changes: a yes to it has it judged anew."""
+    async with open_shop(folder) as before:
+        stock(before)
+        view = await propose(before)
+        card = await shown(before, view)
+    other = POLICY.replace("a support manager says yes", "one of them says yes")
+    async with open_shop(folder, policy=other, shop=before.shop, clock=before.clock) as opened:
+        assert await code_of(opened, say(card)) == "stale_revision"
+        assert_verified(opened)
+    return opened
+
+
 FLOWS: list[Callable[[ShopWorkspace], Awaitable[None]]] = [
     *(_steps, _people, _changes),
     *(_provider, _stopped),
@@ -313,7 +327,7 @@ async def test_every_way_of_the_table_is_taken_and_the_log_rebuilds_the_rows(
         await _nobody_knows(opened)
         assert_verified(opened)
         houses.append(opened)
-    houses += await _shown_late(tmp_path)
+    houses += [await _outdated(tmp_path / "outdated"), *await _shown_late(tmp_path)]
     houses += [await _crash(tmp_path / boundary.value, boundary) for boundary in Boundary]
     taken: set[Way] = set()
     for opened in houses:

@@ -14,6 +14,7 @@ import pytest
 from actions.desk import (
     assert_verified,
     bodies,
+    code_of,
     decide,
     open_rows,
     propose,
@@ -149,7 +150,7 @@ async def test_a_waiting_card_is_judged_anew_only_where_its_own_rules_changed(
         intent = of_kind(opened, "action.intent")[-1]
         assert intent["data"]["policy"] == 2
         await activate(opened, LOWER + GREETING)
-        await decide(opened, say(await shown(opened, lost)))
+        assert await code_of(opened, say(await shown(opened, lost))) == "stale_revision"
         view = await opened.sayso.actions.get(lost.id)
         assert (view.status, view.revision) == ("pending_approval", 2)
         assert len(opened.shop.books.payouts) == 1

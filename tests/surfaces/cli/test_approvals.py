@@ -25,17 +25,16 @@ def test_a_state_that_there_is_not_is_refused(place: Place) -> None:
         assert "use one of p" in ran.err
 
 
-def test_a_yes_that_lapses_at_once_says_why(place: Place) -> None:
+def test_a_yes_to_a_card_of_an_older_policy_says_why(place: Place) -> None:
     """The policy was changed meanwhile: it is judged anew, and whoever said yes is told."""
     approval = place.pending()
     policy = place.folder / "policies" / "default.cedar"
     policy.write_text(policy.read_text("utf-8").replace("50.00", "49.00"), encoding="utf-8")
     place.line.done("policy", "activate")
-    ran = place.line("approvals", "approve", str(approval["id"]))
-    assert ran.status == 0
-    assert "your yes does not hold any more: the policy" in ran.err
+    ran = place.line("approvals", "approve", str(approval["id"])).refused("stale_revision")
+    assert "error: the policy has changed since this was shown" in ran.err
     assert "revision 1" in ran.out
-    assert "status    pending_approval" in ran.out
+    assert "revision 2" in place.line("approvals", "show", str(approval["id"])).out
     assert not place.sandbox.books().effects
 
 

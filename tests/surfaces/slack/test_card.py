@@ -218,7 +218,13 @@ def test_missing_values_are_shown_as_unknown() -> None:
     assert "Goes to: unknown" in text
     assert "From account: unknown" in text
     assert "Order: unknown" in text
-    assert "nothing was passed on" in text
+
+
+def test_no_words_of_a_customer_are_claimed_where_there_are_none() -> None:
+    """A caller's own action has no customer who wrote, and the card does not say that one did."""
+    message = build_message(approval(card(quote=" ")))
+    assert "Customer wrote" not in str(message.blocks)
+    assert_clean(message.blocks, message.text)
 
 
 @pytest.mark.promise("slack:cut")

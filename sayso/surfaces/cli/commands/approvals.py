@@ -11,6 +11,7 @@ import typer
 from sayso.errors import SaysoError
 from sayso.money import Money
 from sayso.sdk.client import Sayso
+from sayso.sdk.outcome_words import outcome_of
 from sayso.sdk.views import ActionView, ApprovalView
 from sayso.surfaces.cli.card import needs, read_card, show_card
 from sayso.surfaces.cli.commands.plan import plan
@@ -27,6 +28,7 @@ from sayso.surfaces.cli.unfinished import (
     warn_unfinished,
     with_left,
 )
+from sayso.surfaces.cli.words import one_line
 from sayso.surfaces.cli.workspace import find_workspace, look, person_token, run
 
 app = typer.Typer(
@@ -98,7 +100,12 @@ def show(
 ) -> int:
     """Show one card, exactly as it would be decided about."""
     out = Out(as_json=as_json)
-    approval = look(find_workspace(workspace), lambda sayso: sayso.approvals.get(approval_id))
+
+    async def read(sayso: Sayso) -> tuple[ApprovalView, ActionView]:
+        found = await sayso.approvals.get(approval_id)
+        return found, await sayso.actions.get(found.action_id)
+
+    approval, action = look(find_workspace(workspace), read)
     if as_json:
         out.document(approval)
         return 0
@@ -109,7 +116,8 @@ def show(
         if read_card(approval).may_lower:
             out.line(f"less: sayso approvals edit {approval.id} --amount …")
     else:
-        out.line(f"this is {approval.status}")
+        outcome = outcome_of(approval, action)
+        out.line(f"{outcome.lead}{one_line(outcome.text)}")
     return 0
 
 
