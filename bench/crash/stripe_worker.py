@@ -20,7 +20,8 @@ from typing import Literal, TypeAlias
 from bench.crash.stripe_plan import AMOUNTS, Plan, Step
 from bench.place import open_workspace
 from sayso.actions.approvals.decision import Choice, Decision
-from sayso.actions.engine.engine import Boundary, EngineSettings
+from sayso.actions.context import EngineSettings
+from sayso.actions.engine.engine import Boundary
 from sayso.actions.model.status import Status
 from sayso.ids import monotonic_s, to_micros
 from sayso.json import JsonValue

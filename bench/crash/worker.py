@@ -20,8 +20,9 @@ from typing import Literal, TypeAlias
 from bench.crash.connector import POLICY, BankConnector
 from bench.crash.plan import Wish
 from sayso.actions.approvals.decision import Choice, Decision
+from sayso.actions.context import EngineSettings
 from sayso.actions.controls.manual_resolution import ManualSettlement
-from sayso.actions.engine.engine import Boundary, EngineSettings
+from sayso.actions.engine.engine import Boundary
 from sayso.audit.signed_note.note import Ed25519Signer
 from sayso.audit.verifier.verification import Verdict
 from sayso.errors import RefusedError, SaysoError

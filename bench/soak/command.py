@@ -2,7 +2,7 @@
 
 Thousands of refunds, half of them with a key and half looked up, one in ten behind a person's yes;
 workers are killed with SIGKILL, or stopped past their lease and woken. In the end everything has to
-be settled, to the cent. docs/benchmarks.md says how.
+be settled, to the cent. docs/reference/benchmarks.md says how.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from bench.crash.worker import Post
 from bench.place import with_bytecode, working_folder
 from bench.report import Report, Row, percentile, print_report, show_progress
 from bench.soak.figures import Blow, by_action, settled_twice, take_overs, taken_over_between
-from sayso.actions.engine.engine import EngineSettings
+from sayso.actions.context import EngineSettings
 
 Dispatch = Literal["embedded", "fleet"]
 

@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, Self
 
-from sayso.actions.engine.engine import Boundary, EngineSettings
+from sayso.actions.context import EngineSettings
+from sayso.actions.engine.engine import Boundary
 from sayso.actions.engine.proposals import Proposal
 from sayso.actions.model.action_row import NORMAL, WAITED_FOR
 from sayso.actions.model.definition import Subject

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 
 from sayso.actions.approvals.reminders import Reminders, Timers
 from sayso.actions.approvals.service import Approvals
+from sayso.actions.context import EngineContext, EngineSettings
 from sayso.actions.controls.erasure import OpenActions
 from sayso.actions.controls.kill_switch import Stops
 from sayso.actions.controls.manual_resolution import ManualSettlements
 from sayso.actions.controls.rate_limit import Rate, RateLimits
 from sayso.actions.engine.compensation import Compensation
-from sayso.actions.engine.engine import Boundary, Engine, EngineSettings
+from sayso.actions.engine.engine import Boundary, Engine
 from sayso.actions.engine.proposals import Proposals
 from sayso.actions.model.ledger import Ledger
 from sayso.actions.policy.activation import Activations
@@ -71,6 +72,7 @@ class Container:
     """Everything of an open workspace."""
 
     tenant: Tenant
+    context: EngineContext
     clock: Clock
     ids: IdSource
     store: Store
@@ -144,7 +146,7 @@ def build_container(
 
     Args:
         act: False wires no connector and a policy that denies all, for looking only.
-        store: an open database of this workspace, instead of opening it; closed with the house.
+        store: an open database of this workspace, instead of opening it; closed with it.
 
     Raises:
         ConfigError: whatever is wrong with the settings, the policy, the key or the database.
@@ -152,10 +154,12 @@ def build_container(
     """
     from sayso.sdk.agent import AgentFloor  # defers LangGraph to the first request
 
-    ground = _lay_ground(workspace, clock, act, connectors, telemetry or Telemetry(), store)
-    proposals = _wire_proposals(ground)
+    ground = _lay_ground(
+        workspace, clock, act, connectors, telemetry or Telemetry(), store, engine_settings
+    )
+    proposals = Proposals(ground.context)
     requests = _wire_requests(ground)
-    engine = _wire_engine(ground, proposals, engine_settings, passing)
+    engine = _wire_engine(ground, proposals, passing)
     agent = AgentFloor(
         workspace=workspace,
         store=ground.store,
@@ -171,6 +175,7 @@ def build_container(
     rejected_calls = RejectedCalls(ground.store, ground.log, clock, ground.tenant)
     return Container(
         tenant=ground.tenant,
+        context=ground.context,
         clock=clock,
         ids=ground.ids,
         store=ground.store,
@@ -180,8 +185,8 @@ def build_container(
         action_catalog=ActionCatalog(workspace, ground.registry if act else None, connectors),
         directory=ground.directory,
         proposals=proposals,
-        approvals=_wire_approvals(ground),
-        settlements=_wire_settlements(ground),
+        approvals=Approvals(ground.context),
+        settlements=ManualSettlements(ground.context),
         stops=_wire_stops(ground),
         activations=ground.activations,
         drafts=ground.drafts,
@@ -203,7 +208,7 @@ def build_container(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Ground:
-    """What nearly every part of a house stands on."""
+    """What nearly every part of a container stands on."""
 
     workspace: Workspace
     tenant: Tenant
@@ -221,8 +226,7 @@ class _Ground:
     activations: Activations
     drafts: PolicyDrafts | None
     policies: Policies
-    judging: Store
-    judge: Evaluator
+    context: EngineContext
 
     @property
     def settings(self) -> Settings:
@@ -236,6 +240,7 @@ def _lay_ground(
     connectors: Sequence[Connector],
     telemetry: Telemetry,
     store: Store | None,
+    engine_settings: EngineSettings | None,
 ) -> _Ground:
     settings = workspace.settings
     ids = IdSource(clock)
@@ -249,6 +254,7 @@ def _lay_ground(
         connections.use(store)
     personal = Personal(secrets.token_bytes)
     compensation = Compensation(registry=registry, personal=personal, ids=ids)
+    ledger = Ledger(log, compensation.step_ended)
     timers, directory = _timers(settings), SettingsDirectory(settings.people)
     tenant = Tenant(settings.workspace.tenant)
     activations = Activations(
@@ -270,87 +276,43 @@ def _lay_ground(
         store=store,
         log=log,
         personal=personal,
-        ledger=Ledger(log, compensation.step_ended),
+        ledger=ledger,
         directory=directory,
         timers=timers,
         activations=activations,
         drafts=drafts,
         policies=policies,
-        judging=FollowingStore(store, policies),
-        judge=Evaluator(policies, registry, timers.time, secrets.token_bytes, timers.first),
-    )
-
-
-def _wire_proposals(ground: _Ground) -> Proposals:
-    return Proposals(
-        store=ground.judging,
-        ledger=ground.ledger,
-        registry=ground.registry,
-        judge=ground.judge,
-        personal=ground.personal,
-        clock=ground.clock,
-        ids=ground.ids,
-        telemetry=ground.telemetry,
-    )
-
-
-def _wire_approvals(ground: _Ground) -> Approvals:
-    return Approvals(
-        store=ground.judging,
-        ledger=ground.ledger,
-        registry=ground.registry,
-        judge=ground.judge,
-        directory=ground.directory,
-        personal=ground.personal,
-        clock=ground.clock,
-        ids=ground.ids,
-        telemetry=ground.telemetry,
-    )
-
-
-def _wire_settlements(ground: _Ground) -> ManualSettlements:
-    return ManualSettlements(
-        store=ground.store,
-        ledger=ground.ledger,
-        directory=ground.directory,
-        personal=ground.personal,
-        clock=ground.clock,
-        ids=ground.ids,
+        context=EngineContext(
+            store=FollowingStore(store, policies),
+            ledger=ledger,
+            registry=registry,
+            evaluator=Evaluator(policies, registry, timers.time, secrets.token_bytes, timers.first),
+            directory=directory,
+            personal=personal,
+            clock=clock,
+            ids=ids,
+            telemetry=telemetry,
+            settings=engine_settings or EngineSettings(),
+        ),
     )
 
 
 def _wire_stops(ground: _Ground) -> Stops:
     return Stops(
-        store=ground.store,
-        log=ground.log,
-        directory=ground.directory,
-        personal=ground.personal,
-        clock=ground.clock,
-        ids=ground.ids,
+        ground.context,
         operator=ground.tenant,
         roles=ground.settings.stop.roles or ground.settings.approvals.roles,
     )
 
 
 def _wire_engine(
-    ground: _Ground,
-    proposals: Proposals,
-    settings: EngineSettings | None,
-    passing: Callable[[Boundary], None] | None,
+    ground: _Ground, proposals: Proposals, passing: Callable[[Boundary], None] | None
 ) -> Engine:
     return Engine(
-        store=ground.judging,
-        ledger=ground.ledger,
-        registry=ground.registry,
-        judge=ground.judge,
-        proposals=proposals,
-        directory=ground.directory,
-        personal=ground.personal,
-        clock=ground.clock,
-        telemetry=ground.telemetry,
-        settings=settings,
+        ground.context,
+        proposals,
         rates=_rates(ground.settings),
-        reminders=Reminders(ledger=ground.ledger, personal=ground.personal, timers=ground.timers),
+        reminders=Reminders(ground.context, ground.timers),
         passing=passing or (lambda boundary: None),
     )
 
@@ -371,7 +333,7 @@ def _wire_eraser(ground: _Ground, requests: Requests, agent: AgentFloor) -> Eras
     return Eraser(
         store=ground.store,
         erasures=Erasures(log=log, personal=personal, clock=clock, ids=ground.ids),
-        open_actions=OpenActions(ledger=ground.ledger, personal=personal, clock=clock),
+        open_actions=OpenActions(ground.context),
         requests=requests,
         threads=agent,
         clock=clock,

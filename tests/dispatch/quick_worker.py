@@ -9,7 +9,7 @@ import signal
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from sayso.actions.engine.engine import EngineSettings
+from sayso.actions.context import EngineSettings
 from sayso.sdk.client import Sayso
 from sayso.sdk.worker import work
 from sayso.sdk.workspace import Workspace

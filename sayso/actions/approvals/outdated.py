@@ -24,7 +24,7 @@ class OutdatedCardError(RefusedError):
         self.reason = reason
 
 
-def check_still_asked(judge: Evaluator, reader: Reader, row: ActionRow, now: int) -> None:
+def check_still_asked(evaluator: Evaluator, reader: Reader, row: ActionRow, now: int) -> None:
     """Refuse a yes that cannot count, rather than have it stand on the card for nothing.
 
     Args:
@@ -35,11 +35,11 @@ def check_still_asked(judge: Evaluator, reader: Reader, row: ActionRow, now: int
         OutdatedCardError: `policy_denied` when the policy in force denies it whoever says yes;
             `stale_revision` when it has changed, or asks others than the card did.
     """
-    asked = judge.asks(reader, row, now)
+    asked = evaluator.asks(reader, row, now)
     explain = ""
     if asked.outcome is Outcome.DENY:
         code, reason, explain = Code.POLICY_DENIED, "the policy denies it now", asked.explain
-    elif judge.is_outdated(reader, row):
+    elif evaluator.is_outdated(reader, row):
         code, reason = Code.STALE_REVISION, "the policy has changed since this was shown"
     elif asked.outcome is Outcome.ASK and row.judgement and asked.roles != row.judgement.roles:
         code, reason = Code.STALE_REVISION, "the policy asks other people by now"

@@ -36,23 +36,22 @@ from sayso.actions.approvals.repository import (
 )
 from sayso.actions.approvals.solution import Solution, solution_of
 from sayso.actions.approvals.transitions import Transitions
+from sayso.actions.context import EngineContext
 from sayso.actions.engine.late_effects import DeniedCalls
 from sayso.actions.engine.outcomes import Endings
 from sayso.actions.model.action_row import ActionRow, get_action
 from sayso.actions.model.digest import storable
-from sayso.actions.model.ledger import Ledger, entry_of
-from sayso.actions.model.ports import ActionRegistry, Directory, Person
+from sayso.actions.model.ledger import entry_of
+from sayso.actions.model.ports import Person
 from sayso.actions.model.resolve import read_target
 from sayso.actions.model.snapshot import difference
 from sayso.actions.model.status import Status
 from sayso.actions.policy.base import Approver, Outcome
-from sayso.actions.policy.evaluator import Evaluator, Judged, judged_data
+from sayso.actions.policy.evaluator import Judged, judged_data
 from sayso.audit.entry import MAX_INT, Actor, ActorKind, Entry, EntryKind, Json
-from sayso.audit.personal import Personal
 from sayso.errors import Code, RefusedError
-from sayso.ids import Clock, IdSource, to_micros
-from sayso.store.base import Reader, Store, Transaction
-from sayso.telemetry import Telemetry
+from sayso.ids import to_micros
+from sayso.store.base import Reader, Transaction
 
 _LOOK_UP_S = 5.0
 """Seconds for the look-up before a no; a person waits for it."""
@@ -70,37 +69,18 @@ class Decided:
 class Approvals:
     """Takes decisions in; each is one compare-and-set in one transaction with its entry."""
 
-    def __init__(
-        self,
-        *,
-        store: Store,
-        ledger: Ledger,
-        registry: ActionRegistry,
-        judge: Evaluator,
-        directory: Directory,
-        personal: Personal,
-        clock: Clock,
-        ids: IdSource,
-        telemetry: Telemetry,
-    ) -> None:
-        self._store = store
-        self._ledger = ledger
-        self._registry = registry
-        self._judge = judge
-        self._directory = directory
-        self._personal = personal
-        self._clock = clock
-        self._ids = ids
-        self._telemetry = telemetry
-        transitions = Transitions(ledger=ledger, personal=personal, clock=clock)
-        self._endings = Endings(transitions)
-        self._denied = DeniedCalls(
-            store=store,
-            registry=registry,
-            transitions=transitions,
-            telemetry=telemetry,
-            timeout_s=_LOOK_UP_S,
-        )
+    def __init__(self, context: EngineContext) -> None:
+        self._store = context.store
+        self._ledger = context.ledger
+        self._registry = context.registry
+        self._evaluator = context.evaluator
+        self._directory = context.directory
+        self._personal = context.personal
+        self._clock = context.clock
+        self._ids = context.ids
+        self._telemetry = context.telemetry
+        self._denied = DeniedCalls(context, _LOOK_UP_S)
+        self._endings = Endings(Transitions(context))
 
     async def decide(self, decision: Decision) -> Decided:
         """Take one decision; when it returns, it is durable.
@@ -301,15 +281,15 @@ class Approvals:
                 next_step=f"it waits for {people_left(approval, given)}",
             )
         if row.snapshot is not None:
-            self._judge.ahead(tx, row, row.snapshot.resolved, now)
+            self._evaluator.ahead(tx, row, row.snapshot.resolved, now)
         self._personal.ahead(tx, row.tenant, row.subject.id)
         self._ledger.ahead(tx, row)
         votes = _with_vote(votes, decision, approval, now)
         approvers = approvers_of(tx, votes, approval, self._directory)
-        judgement = self._judge.permits(tx, row, approvers, now)
+        judgement = self._evaluator.permits(tx, row, approvers, now)
         enough = judgement.outcome is Outcome.ALLOW
-        if not enough or self._judge.is_outdated(tx, row):
-            check_still_asked(self._judge, tx, row, now)
+        if not enough or self._evaluator.is_outdated(tx, row):
+            check_still_asked(self._evaluator, tx, row, now)
         moved = replace(
             row,
             status=Status.APPROVED if enough else Status.PENDING_APPROVAL,
@@ -424,7 +404,7 @@ class Approvals:
         now = to_micros(self._clock.now())
         row, person = edit.row, edit.person
         approval, _, _ = check_decision(tx, self._directory, decision, now)
-        judged = self._judge.judge(
+        judged = self._evaluator.judge(
             tx,
             edit.draft,
             edit.resolved,

@@ -15,6 +15,7 @@ import orjson
 
 from sayso.actions.approvals.repository import show_again
 from sayso.actions.approvals.transitions import Transitions
+from sayso.actions.context import EngineContext
 from sayso.actions.engine.outcomes import Endings
 from sayso.actions.model.action_row import (
     ActionRow,
@@ -25,14 +26,12 @@ from sayso.actions.model.action_row import (
     snapshot_text,
 )
 from sayso.actions.model.idempotency import erased_key
-from sayso.actions.model.ledger import Ledger
 from sayso.actions.model.snapshot import Resolved
 from sayso.actions.model.status import CALLED, Status
 from sayso.actions.policy.card import Card
 from sayso.audit.entry import Json
-from sayso.audit.personal import Personal
 from sayso.errors import Code, RefusedError
-from sayso.ids import Clock, Tenant
+from sayso.ids import Tenant
 from sayso.store.base import Reader, Transaction, text
 
 GONE = "erased"
@@ -98,8 +97,8 @@ def open_actions(reader: Reader, tenant: Tenant, subject_id: str) -> list[Action
 class OpenActions:
     """Ends what is open of a customer, as part of the caller's transaction."""
 
-    def __init__(self, *, ledger: Ledger, personal: Personal, clock: Clock) -> None:
-        self._endings = Endings(Transitions(ledger=ledger, personal=personal, clock=clock))
+    def __init__(self, context: EngineContext) -> None:
+        self._endings = Endings(Transitions(context))
 
     def end(self, tx: Transaction, tenant: Tenant, subject_id: str) -> list[str]:
         """Refuse every open action; returns their ids.

@@ -7,17 +7,16 @@ from functools import partial
 from typing import Literal
 
 from sayso.actions.approvals.approver import requesters_of
+from sayso.actions.context import EngineContext
 from sayso.actions.model.action_row import ActionRow, get_action, read_action
 from sayso.actions.model.digest import is_text, storable
-from sayso.actions.model.ledger import Ledger, entry_of
-from sayso.actions.model.ports import Directory
+from sayso.actions.model.ledger import entry_of
 from sayso.actions.model.snapshot import Receipt
 from sayso.actions.model.status import Status
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json
-from sayso.audit.personal import Personal
 from sayso.errors import Code, RefusedError
-from sayso.ids import Clock, IdSource, Tenant, to_micros
-from sayso.store.base import Reader, Store, Transaction
+from sayso.ids import Tenant, to_micros
+from sayso.store.base import Reader, Transaction
 
 MAX_EVIDENCE_CHARS = 4000
 MAX_RECEIPT_CHARS = 200
@@ -46,22 +45,13 @@ class ManualSettlement:
 class ManualSettlements:
     """Takes settlements in."""
 
-    def __init__(
-        self,
-        *,
-        store: Store,
-        ledger: Ledger,
-        directory: Directory,
-        personal: Personal,
-        clock: Clock,
-        ids: IdSource,
-    ) -> None:
-        self._store = store
-        self._ledger = ledger
-        self._directory = directory
-        self._personal = personal
-        self._clock = clock
-        self._ids = ids
+    def __init__(self, context: EngineContext) -> None:
+        self._store = context.store
+        self._ledger = context.ledger
+        self._directory = context.directory
+        self._personal = context.personal
+        self._clock = context.clock
+        self._ids = context.ids
 
     async def settle(self, settlement: ManualSettlement) -> ActionRow:
         """Settle an `unknown` action for good.

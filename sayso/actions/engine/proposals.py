@@ -15,6 +15,7 @@ from sayso.actions.approvals.repository import (
     approval_of,
     put_approval,
 )
+from sayso.actions.context import EngineContext
 from sayso.actions.engine.plan_judgement import (
     Moment,
     PlannedStep,
@@ -32,21 +33,19 @@ from sayso.actions.model.idempotency import (
     key_params,
     read_by_key,
 )
-from sayso.actions.model.ledger import SYSTEM, Ledger, entry_of
+from sayso.actions.model.ledger import SYSTEM, entry_of
 from sayso.actions.model.plan import OnFailure, Step
 from sayso.actions.model.plan_parts import parts_of
 from sayso.actions.model.ports import ActionRegistry
 from sayso.actions.model.resolve import MAX_BREAKS, read_target
 from sayso.actions.model.snapshot import Resolved
 from sayso.actions.model.status import Status
-from sayso.actions.policy.evaluator import Evaluator, Judged, judged_data
+from sayso.actions.policy.evaluator import Judged, judged_data
 from sayso.audit.entry import Actor, Entry, EntryKind, Json
-from sayso.audit.personal import Personal
 from sayso.errors import Code, RefusedError, RetryableError
-from sayso.ids import Clock, IdSource, Tenant, to_micros
+from sayso.ids import Tenant, to_micros
 from sayso.json import JsonValue
-from sayso.store.base import Reader, Store, Transaction
-from sayso.telemetry import Telemetry
+from sayso.store.base import Reader, Transaction
 
 MAX_REASON_CHARS = 20_000
 _TELLING_CHARS = 6
@@ -118,28 +117,17 @@ class Proposed:
 
 
 class Proposals:
-    """Takes proposals in. See `docs/life-of-an-action.md`, asked to judged."""
+    """Takes proposals in. See `docs/explanation/life-of-an-action.md`, asked to judged."""
 
-    def __init__(
-        self,
-        *,
-        store: Store,
-        ledger: Ledger,
-        registry: ActionRegistry,
-        judge: Evaluator,
-        personal: Personal,
-        clock: Clock,
-        ids: IdSource,
-        telemetry: Telemetry,
-    ) -> None:
-        self._store = store
-        self._ledger = ledger
-        self._registry = registry
-        self._judge = judge
-        self._personal = personal
-        self._clock = clock
-        self._ids = ids
-        self._telemetry = telemetry
+    def __init__(self, context: EngineContext) -> None:
+        self._store = context.store
+        self._ledger = context.ledger
+        self._registry = context.registry
+        self._evaluator = context.evaluator
+        self._personal = context.personal
+        self._clock = context.clock
+        self._ids = context.ids
+        self._telemetry = context.telemetry
 
     async def propose(self, proposal: Proposal, claim: Claim | None = None) -> Proposed:
         """Resolve, judge and store one action; the row's status says what came of it.
@@ -204,7 +192,7 @@ class Proposals:
         resolved = await self._resolve(draft)
         now = to_micros(self._clock.now())
         return await self._store.read(
-            lambda reader: self._judge.judge(
+            lambda reader: self._evaluator.judge(
                 reader, draft, resolved, now=now, read_at=draft.created_at, quote=proposal.reason
             )
         )
@@ -317,7 +305,7 @@ class Proposals:
             if not all(is_as_read(tx, step) for step in part):
                 return []
             moment = Moment(now=now, read_at=read_at, quote=quote)
-            judged = judge_together(tx, self._judge, planned, moment)
+            judged = judge_together(tx, self._evaluator, planned, moment)
             stored = [
                 self._store_judged(tx, step, one, now)
                 for step, one in zip(part, judged, strict=True)
@@ -411,7 +399,7 @@ class Proposals:
         tx.ahead("action.by_key", **key_params(draft.tenant, draft.idempotency_key))
         self._personal.ahead(tx, draft.tenant, draft.subject.id)
         if isinstance(outcome, Resolved):
-            self._judge.ahead(tx, draft, outcome, now)
+            self._evaluator.ahead(tx, draft, outcome, now)
         self._ledger.log.ahead(tx, draft.tenant)
         known = read_by_key(tx, "action.by_key", draft.tenant, draft.idempotency_key)
         if known is not None:
@@ -421,7 +409,11 @@ class Proposals:
         if reason:
             draft = replace(draft, reason_ref=self._ids.new("pii"))
         judged = judged_or_refused(
-            tx, self._judge, draft, outcome, Moment(now=now, read_at=draft.created_at, quote=reason)
+            tx,
+            self._evaluator,
+            draft,
+            outcome,
+            Moment(now=now, read_at=draft.created_at, quote=reason),
         )
         pseudonym = self._personal.pseudonym(tx, draft.tenant, draft.subject.id, now)
         pii = None
@@ -458,7 +450,7 @@ class Proposals:
             tx,
             row,
             judged_or_refused(
-                tx, self._judge, draft, outcome, Moment(now=now, read_at=read_at, quote=quote)
+                tx, self._evaluator, draft, outcome, Moment(now=now, read_at=read_at, quote=quote)
             ),
             now,
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -30,12 +29,10 @@ from sayso.actions.approvals.transitions import Transitions
 from sayso.actions.controls.blocking import Blocking, Obstacle
 from sayso.actions.model.action_row import ActionRow, get_action
 from sayso.actions.model.definition import Action, Args, Subject, at_most_once, verifiable
-from sayso.actions.model.ledger import Ledger
 from sayso.actions.model.plan import Step
 from sayso.actions.model.snapshot import Call, Resolved
 from sayso.actions.model.status import FINAL, Status
 from sayso.audit.entry import EntryKind
-from sayso.audit.personal import Personal
 from sayso.errors import Code
 from sayso.ids import to_micros
 from sayso.json import JsonValue
@@ -339,11 +336,7 @@ async def test_what_another_worker_had_read_leaves_nothing_behind(
             workspace, await workspace.sayso.actions.get((await _due(workspace))[0])
         )
         assert fourth.status == "unknown"
-        moves = Transitions(
-            ledger=Ledger(workspace.sayso.container.log),
-            personal=Personal(os.urandom),
-            clock=workspace.clock,
-        )
+        moves = Transitions(workspace.sayso.container.context)
         holding, obstacle = Blocking(moves), Obstacle(id=fourth.id, code=Code.OBJECT_LOCKED)
 
         def go_on(tx: Transaction, row: ActionRow) -> ActionRow | None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import secrets
 import sqlite3
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -36,7 +36,6 @@ from sayso.actions.model.action_row import get_action
 from sayso.actions.model.definition import verifiable
 from sayso.actions.model.snapshot import Call
 from sayso.audit.entry import Actor, ActorKind
-from sayso.audit.personal import Personal
 from sayso.errors import RefusedError, SaysoError
 from sayso.ids import Tenant, to_micros
 from sayso.json import JsonValue
@@ -497,12 +496,7 @@ async def test_a_crash_while_many_are_put_back_strands_none(tmp_path: Path, writ
             await propose(opened, 100, order=order)
         inside = opened.sayso.container
         stops = Stops(
-            store=_CutStore(inside.store, writes),
-            log=inside.log,
-            directory=inside.directory,
-            personal=Personal(secrets.token_bytes),
-            clock=opened.clock,
-            ids=inside.ids,
+            replace(inside.context, store=_CutStore(inside.store, writes)),
             operator=MAIN,
             roles=["support_manager"],
             batch=2,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -30,13 +29,12 @@ from support.shop_workspace import ShopWorkspace, open_shop
 
 from sayso.actions.approvals.decision import Choice
 from sayso.actions.approvals.transitions import Transitions
-from sayso.actions.engine.engine import Boundary, EngineSettings
+from sayso.actions.context import EngineSettings
+from sayso.actions.engine.engine import Boundary
 from sayso.actions.engine.outcomes import MAX_HARMLESS_CALLS, Settlements
 from sayso.actions.model.action_row import get_action
 from sayso.actions.model.definition import Guarantee, at_most_once, idempotent, verifiable
-from sayso.actions.model.ledger import Ledger
 from sayso.actions.model.snapshot import Absence, Call, Receipt
-from sayso.audit.personal import Personal
 from sayso.errors import Code, IntegrityError, RetryableError
 from sayso.money import Money
 from sayso.sdk.client import Sayso
@@ -333,11 +331,7 @@ async def test_nothing_is_found_of_what_was_never_called(tmp_path: Path) -> None
         stock(opened)
         view = await propose(opened, 2000, wait=False)
         inside = opened.sayso.container
-        settlements = Settlements(
-            Transitions(
-                ledger=Ledger(inside.log), personal=Personal(os.urandom), clock=opened.clock
-            )
-        )
+        settlements = Settlements(Transitions(inside.context))
 
         def find(tx: Transaction) -> object:
             return settlements.reconcile(
