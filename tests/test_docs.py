@@ -25,6 +25,7 @@ CHOSEN_ELSEWHERE = {
     # the code is picked first and the class is written once, after the branches
     Code.STORE_READ_ONLY: {"ConfigError"},
     Code.STORE_FULL: {"ConfigError"},
+    Code.POLICY_DENIED: {"RefusedError"},
 }
 
 

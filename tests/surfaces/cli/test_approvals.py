@@ -56,7 +56,7 @@ def test_the_card_shows_every_field(place: Place) -> None:
     shown = place.line("approvals", "show", str(approval["id"])).out
     for label in (
         *("Amount", "Goes to", "Charge", "Paid", "History", "Account", "Customer", "Why you"),
-        *("Wrote", "Yes", "No", "No answer", "Needs", "This card"),
+        *("Yes", "No", "No answer", "Needs", "This card"),
     ):
         assert any(line.startswith(f"{label} ") for line in shown.splitlines()), label
     assert str(approval["digest"])[:12] in shown
