@@ -17,7 +17,10 @@ from sayso.money import Money, exponent_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContextField:
-    """One field that every rule can read as `context.<name>`; docs/policy.md lists them all."""
+    """One field that every rule can read as `context.<name>`.
+
+    docs/how-to/write-a-policy.md lists them all.
+    """
 
     name: str
     type: str
