@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sdk.customers import ANA, WORDS
@@ -45,6 +46,12 @@ async def decide(sayso: Sayso, action: ActionView, choice: str = "approve") -> A
     )
 
 
+async def goes_on(task: asyncio.Future[Any]) -> None:
+    """Whether it still waits after a few looks at the store."""
+    await asyncio.wait([task], timeout=0.6)
+    assert not task.done()
+
+
 async def heard(sayso: Sayso, item_id: str, after: int = -1) -> list[EventView]:
     """All that following gives, to its end."""
     async with asyncio.timeout(TIMEOUT_S):
@@ -57,8 +64,7 @@ async def test_every_change_is_heard_until_the_end(opened: ShopWorkspace, tmp_pa
     action = await pending(opened)
     async with open_shop(tmp_path / "shop", shop=opened.shop) as elsewhere:
         following = asyncio.create_task(heard(elsewhere.sayso, action.id))
-        await asyncio.sleep(0.3)
-        assert not following.done()
+        await goes_on(following)
         await decide(opened.sayso, action)
         changes = await following
     assert [change.status for change in changes] == [
@@ -98,7 +104,7 @@ async def test_following_ends_with_the_workspace(tmp_path: Path) -> None:
     opened.shop.books.add("o_ana", ANA, Money(30_000, "USD"))
     action = await pending(opened)
     following = asyncio.create_task(heard(opened.sayso, action.id))
-    await asyncio.sleep(0.3)
+    await goes_on(following)
     await stack.aclose()
     with pytest.raises(ConfigError) as broken:
         await following

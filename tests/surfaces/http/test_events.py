@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from typing import Any
 
 import pytest
 from surfaces.http.heard import Event, listening
@@ -39,6 +40,12 @@ async def decide(served: Served, action: Json, decision: str = "approve") -> Non
     """Decide from beside the stream."""
     answer = await asyncio.to_thread(served.decide, action["approval"], decision, by="maria")
     assert answer.status_code == 200, answer.text
+
+
+async def goes_on(task: asyncio.Future[Any]) -> None:
+    """Whether it still waits after a few looks at the store."""
+    await asyncio.wait([task], timeout=0.6)
+    assert not task.done()
 
 
 @pytest.mark.promise("events:all")
@@ -131,8 +138,7 @@ async def test_another_tenants_changes_are_not_heard(served: Served) -> None:
         event = await anext(decider)
         assert event.data["approval_id"] == action["approval"]["id"]
         arriving = asyncio.ensure_future(anext(foreign))
-        await asyncio.wait([arriving], timeout=0.6)
-        assert not arriving.done()
+        await goes_on(arriving)
         arriving.cancel()
 
 
@@ -167,8 +173,7 @@ async def test_a_long_poll_answers_when_a_person_has_decided(served: Served) -> 
     action = await propose(served)
     path = f"/v1/actions/{action['id']}?wait=30"
     waiting = asyncio.create_task(asyncio.to_thread(served.get, path))
-    await asyncio.sleep(0.3)
-    assert not waiting.done()
+    await goes_on(waiting)
     await decide(served, action)
     ended = as_json(await waiting)
     assert ended["status"] == "succeeded"
@@ -235,7 +240,7 @@ async def test_a_long_poll_ends_with_its_token(served: Served) -> None:
     action = await propose(served)
     path = f"/v1/actions/{action['id']}?wait=30"
     waiting = asyncio.create_task(asyncio.to_thread(served.get, path, "shortly"))
-    await asyncio.sleep(0.3)
+    await goes_on(waiting)
     revoked = served.sayso.tokens.revoke(served.sayso.tenant, made.id, by=made.actor)
     await asyncio.to_thread(served.run, revoked)
     await decide(served, action)
