@@ -452,6 +452,9 @@ class _NoPolicy:
     def version_for(self, action: str) -> str:
         return "none"
 
+    def wanted_facts(self, action: str) -> frozenset[str]:
+        return frozenset()
+
     def judge(self, question: Question) -> Judgement:
         return Judgement(
             outcome=Outcome.DENY, rules=(), explain="opened for looking only", policy_version="none"

@@ -94,6 +94,7 @@ class Judgement:
             hold. Two equal entries are two people.
         policy_version: SHA-256 in hex over the part of the policy that can say anything about the
             action; see `Policy.version_for`.
+        missing: facts that could not be read, and that asked for it.
         policy: number of the version of the whole policy that it was judged by; 0 where the policy
             is no version.
         errors: why something could not be evaluated; any error means `deny`.
@@ -105,6 +106,7 @@ class Judgement:
     roles: tuple[str, ...] = ()
     policy_version: str
     errors: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
     policy: int = 0
 
 
@@ -125,6 +127,10 @@ class Policy(Protocol):
 
         An approval is bound to it, so a change of other actions' rules leaves its card as it is.
         """
+        ...
+
+    def wanted_facts(self, action: str) -> frozenset[str]:
+        """Which of the action's facts are to be read because a rule reads them (`on_demand`)."""
         ...
 
     def judge(self, question: Question) -> Judgement:
