@@ -207,7 +207,7 @@ class Campaign:
 
     async def _approve_unread(self) -> None:
         """Somebody says yes to some cards without reading them, and no to the others."""
-        for card in await self.sayso.approvals(status="pending"):
+        for card in await self.sayso.approvals.list(status="pending"):
             yes = self.random.random() < 0.3
             decision = Decision(
                 tenant=MAIN,
@@ -220,7 +220,7 @@ class Campaign:
                 reason_code="" if yes else "unread",
             )
             self.counts["cards approved unread"] += yes
-            await self.sayso.decide_as(decision)
+            await self.sayso.approvals.decide_as(decision)
 
     async def judge(self) -> None:
         """Read the provider's books, and compare each effect with the ledger."""
@@ -273,7 +273,7 @@ class Campaign:
     async def _actions(self) -> list[ActionView]:
         found: list[ActionView] = []
         after: str | None = None
-        while page := await self.sayso.actions(limit=200, after=after):
+        while page := await self.sayso.actions.list(limit=200, after=after):
             found += page
             after = page[-1].id
         return found
@@ -330,7 +330,7 @@ async def open_campaign(folder: Path, seed: int) -> AsyncGenerator[Campaign]:
         }
         workspace = make_workspace(folder, people=people, connectors=connectors)
         planner = Swapped()
-        async with Sayso(workspace, work=False, planner=planner) as sayso:
+        async with Sayso(workspace, mode="decide", planner=planner) as sayso:
             yield Campaign(
                 sayso=sayso,
                 sandbox=sandbox,

@@ -45,7 +45,8 @@ def _listen(host: str, port: int, allow_remote: bool) -> socket:
 
 
 async def _serve(sayso: Sayso, listener: socket, ready: Callable[[str], None]) -> None:
-    from sayso.surfaces.http import create_app, serve
+    from sayso.surfaces.http.app import create_app
+    from sayso.surfaces.http.server import serve
 
     app = create_app(sayso)
     if sayso.workspace.settings.slack is None:

@@ -20,7 +20,8 @@ from typing import Literal, TypeAlias
 from bench.crash.stripe_plan import AMOUNTS, Plan, Step
 from bench.place import open_workspace
 from sayso.actions.approvals.decision import Choice, Decision
-from sayso.actions.engine.engine import Boundary, EngineSettings
+from sayso.actions.context import EngineSettings
+from sayso.actions.engine.engine import Boundary
 from sayso.actions.model.status import Status
 from sayso.ids import monotonic_s, to_micros
 from sayso.json import JsonValue
@@ -93,7 +94,7 @@ class Caller:
         view = await self._sayso.propose(
             *self._action(step),
             subject=self._plan.customer,
-            key=self._plan.key(step),
+            idempotency_key=self._plan.key(step),
             reason="I would like my money back, please",
         )
         self._line.send(("told", view.id, view.status))
@@ -112,9 +113,9 @@ class Caller:
                 return "stripe.credit", {"amount": amount}
 
     async def _say_yes(self, view: ActionView) -> ActionView:
-        shown = (await self._sayso.action(view.id)).approval
+        shown = (await self._sayso.actions.get(view.id)).approval
         assert shown is not None
-        await self._sayso.decide_as(
+        await self._sayso.approvals.decide_as(
             Decision(
                 tenant=self._sayso.container.tenant,
                 approval_id=shown.id,
@@ -125,7 +126,7 @@ class Caller:
                 via="bench",
             )
         )
-        return await self._sayso.action(view.id)
+        return await self._sayso.actions.get(view.id)
 
 
 async def read_rows(sayso: Sayso) -> list[Row]:
@@ -179,7 +180,7 @@ async def work_again(folder: Path, url: str, plan: Plan, line: Line) -> None:
     clock = AheadClock()
     sayso = Sayso(
         open_workspace(folder, **tables_of(url)),
-        work=False,
+        mode="decide",
         clock=clock,
         engine_settings=EngineSettings(lease_s=LEASE_S),
         passing=dies_at(plan.again, 1),

@@ -20,8 +20,9 @@ from typing import Literal, TypeAlias
 from bench.crash.connector import POLICY, BankConnector
 from bench.crash.plan import Wish
 from sayso.actions.approvals.decision import Choice, Decision
+from sayso.actions.context import EngineSettings
 from sayso.actions.controls.manual_resolution import ManualSettlement
-from sayso.actions.engine.engine import Boundary, EngineSettings
+from sayso.actions.engine.engine import Boundary
 from sayso.audit.signed_note.note import Ed25519Signer
 from sayso.audit.verifier.verification import Verdict
 from sayso.errors import RefusedError, SaysoError
@@ -224,12 +225,12 @@ class Worker:
                         "amount": {"amount_minor": wish.amount, "currency": "USD"},
                     },
                     subject=wish.customer,
-                    key=wish.key,
+                    idempotency_key=wish.key,
                     reason="I would like my money back, please",
                 )
                 return await self._tell(wish.key, view)
             case Yes(key=key):
-                decided = await self._sayso.decide_as(
+                decided = await self._sayso.approvals.decide_as(
                     Decision(
                         tenant=self._sayso.container.tenant,
                         approval_id=order.approval_id,
@@ -240,9 +241,9 @@ class Worker:
                         via="bench",
                     )
                 )
-                return await self._tell(key, await self._sayso.action(decided.action.id))
+                return await self._tell(key, await self._sayso.actions.get(decided.action.id))
             case Settle():
-                row = await self._sayso.container.resolutions.resolve(
+                row = await self._sayso.container.settlements.settle(
                     ManualSettlement(
                         tenant=self._sayso.container.tenant,
                         action_id=order.action_id,
@@ -258,7 +259,7 @@ class Worker:
     async def _tell(self, key: str, view: ActionView) -> Told:
         card = None
         if view.status == "pending_approval":
-            shown = (await self._sayso.action(view.id)).approval
+            shown = (await self._sayso.actions.get(view.id)).approval
             if shown is not None:
                 card = Yes(
                     key=key,
@@ -295,7 +296,7 @@ def _open(post: Post, name: str, line: Line, trap: Trap, *, work: bool) -> Sayso
     settings = None if post.lease_s is None else EngineSettings(lease_s=post.lease_s)
     return Sayso(
         open_bank_workspace(post),
-        work=work,
+        mode="run" if work else "decide",
         connectors=[BankConnector(post.bank_url, name, post.settle_after_s, on_call)],
         engine_settings=settings,
         passing=trap.pass_by,
@@ -334,7 +335,7 @@ def verify_log(post: Post, heads: Sequence[bytes], line: Connection[str, str]) -
     """Verify the log deeply; sends what is wrong, or nothing. The target of a process."""
 
     async def verify() -> str:
-        async with Sayso(open_bank_workspace(post), act=False) as sayso:
+        async with Sayso(open_bank_workspace(post), mode="read") as sayso:
             found = sayso.audit.verify(checkpoints=heads, deep=True)
         if found.verdict is Verdict.VERIFIED:
             return ""

@@ -129,13 +129,13 @@ class Worker:
             "shop.refund",
             {"order": order, "amount": {"amount_minor": amount, "currency": "USD"}},
             subject=f"cus_{order}",
-            key=order,
+            idempotency_key=order,
             reason="it arrived broken",
         )
         self._line.send(Told(action_id=view.id, status=view.status))
         if view.approval is None:
             return
-        decided = await self._sayso.decide_as(
+        decided = await self._sayso.approvals.decide_as(
             Decision(
                 tenant=self._sayso.container.tenant,
                 approval_id=view.approval.id,
@@ -198,7 +198,7 @@ class Worker:
 
 async def finish_old(post: Post) -> tuple[int, int, list[str]]:
     """Seal and prune the old log once more after the last death; see `OldLog.finish`."""
-    async with Sayso(open_workspace(post), connectors=[Shop()], work=False) as sayso:
+    async with Sayso(open_workspace(post), connectors=[Shop()], mode="decide") as sayso:
         return await OldLog(sayso, post.folder).finish()
 
 

@@ -34,7 +34,7 @@ from bench.crash.worker import Post
 from bench.place import with_bytecode, working_folder
 from bench.report import Report, Row, percentile, print_report, show_progress
 from bench.soak.figures import Blow, by_action, settled_twice, take_overs, taken_over_between
-from sayso.actions.engine.engine import EngineSettings
+from sayso.actions.context import EngineSettings
 
 Dispatch = Literal["embedded", "fleet"]
 

@@ -66,7 +66,7 @@ class SaysoPeer:
     async def approve(self, handle: str) -> None:
         """Decide with the token, as the person who saw the card."""
         revision, digest = self._cards.pop(handle)
-        done = await self.sayso.decide(
+        done = await self.sayso.approvals.decide(
             handle, "approve", token=self._token, revision=revision, digest=digest
         )
         assert done.status == "succeeded", done

@@ -107,7 +107,7 @@ def read_hold(reader: Reader, tenant: Tenant, hold_id: str) -> HoldRow:
         raise RefusedError(
             Code.NOT_FOUND,
             f"there is no hold `{hold_id[:40]}`",
-            next_step="`sayso audit holds` shows those in force",
+            next_step="`sayso privacy holds` shows those in force",
         )
     return hold_of_row(row)
 
@@ -125,7 +125,7 @@ def check_free(reader: Reader, tenant: Tenant, pseudonym: str) -> None:
     raise RefusedError(
         Code.LEGAL_HOLD,
         f"the legal hold {found.id} ({found.reason}) keeps what there is of this customer",
-        next_step=f"have two people release it: `sayso audit release {found.id}`",
+        next_step=f"have two people release it: `sayso privacy release {found.id}`",
     )
 
 
@@ -194,7 +194,7 @@ class Holds:
             person=call.person,
             key=call.key_sha256,
             noun="hold",
-            confirm=f"ask another person to run `sayso audit release {row.id}`",
+            confirm=f"ask another person to run `sayso privacy release {row.id}`",
             has_say=self._may_release,
         )
         match word:

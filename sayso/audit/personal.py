@@ -163,7 +163,7 @@ def _subject(tx: Transaction, tenant: Tenant, subject_id: str) -> _Subject | Non
         raise RefusedError(
             Code.SUBJECT_IN_USE,
             "this customer is being erased",
-            next_step="wait until `sayso audit erasures` says that it is done",
+            next_step="wait until `sayso privacy erasures` says that it is done",
         )
     found = _Subject(pseudonym=text(row, "pseudonym"), key=blob(row, "key"))
     tx.remember((_Subject, tenant, subject_id), found)

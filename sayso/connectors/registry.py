@@ -35,7 +35,7 @@ T = TypeVar("T")
 GROUP = "sayso.connectors"
 """The entry point group of connectors."""
 _NAMED = 12
-"""So many actions a next step names; `sayso actions kinds` lists them all."""
+"""So many actions a next step names; `sayso actions types` lists them all."""
 
 
 READ_S = 120.0
@@ -197,7 +197,7 @@ class Connectors:
         names = sorted(self._actions)
         more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
         listed = ", ".join(f"`{known}`" for known in names[:_NAMED])
-        return f"use {listed}{more}; `sayso actions kinds` says what they do"
+        return f"use {listed}{more}; `sayso actions types` says what they do"
 
     def version_of(self, name: str) -> str:
         """The version of the action's connector.

@@ -1,4 +1,4 @@
-"""The kinds of action that a workspace has, also where its connectors cannot be opened."""
+"""The types of action that a workspace has, also where its connectors cannot be opened."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class ActionTypes:
 
 
 class ActionCatalog:
-    """The kinds of one open workspace.
+    """The types of one open workspace.
 
     Args:
         opened: the open connectors, of which all is known; None when none was opened.
@@ -70,17 +70,17 @@ class ActionCatalog:
     ) -> None:
         self._workspace = workspace
         self._own = own
-        self._kinds: ActionTypes | None = None
+        self._types: ActionTypes | None = None
         if opened is not None:
-            self._kinds = ActionTypes(
+            self._types = ActionTypes(
                 actions=tuple(opened.actions), connectors=frozenset(opened.names), unread={}
             )
 
     async def read(self) -> ActionTypes:
-        """The kinds; where no connector is open, they are read without a secret, once."""
-        if self._kinds is None:
-            self._kinds = await read_action_types(self._workspace, self._own)
-        return self._kinds
+        """The types; where no connector is open, they are read without a secret, once."""
+        if self._types is None:
+            self._types = await read_action_types(self._workspace, self._own)
+        return self._types
 
 
 async def read_action_types(
@@ -140,7 +140,7 @@ async def _in_time(
             loop.call_soon_threadsafe(done.set)
 
     # NOTE: no executor: its threads are waited for at the end, and code that hangs never ends.
-    threading.Thread(target=work, name="sayso-kinds", daemon=True).start()
+    threading.Thread(target=work, name="sayso-action-types", daemon=True).start()
     try:
         async with asyncio.timeout(patience_s):
             await done.wait()
@@ -185,7 +185,7 @@ def actions_of_file(path: Path) -> Sequence[Action]:
 
 
 class ArgumentView(View):
-    """One argument of a kind of action.
+    """One argument of a type of action.
 
     Attributes:
         form: how it is written in JSON, such as `"now" or "period_end"`; empty where only the
@@ -199,14 +199,14 @@ class ArgumentView(View):
 
 
 class ActionTypeView(View):
-    """One kind of action.
+    """One type of action.
 
     Attributes:
         name: such as `stripe.refund`. summary: what it does, in a line.
         sentence: what the card says, with the fields that the connector fills in.
         effect: `money_out`, `credit`, `cancellation`, `change` or `message`.
         guarantee: `idempotent`, `verifiable` or `at_most_once`. promise: the same in words.
-        undone_by: the kind that takes it back when another step of its plan fails; None for none.
+        undone_by: the type that takes it back when another step of its plan fails; None for none.
         args_schema: JSON Schema of the arguments; empty where it cannot say them.
     """
 
@@ -223,19 +223,19 @@ class ActionTypeView(View):
 
 
 class ActionTypesView(View):
-    """The kinds of action of a workspace.
+    """The types of action of a workspace.
 
     Attributes:
         unread: why a connector or a file could not be read, by its name; it may have more.
     """
 
-    kinds: tuple[ActionTypeView, ...]
+    items: tuple[ActionTypeView, ...]
     unread: Mapping[str, str]
 
 
-def show_action_types(kinds: ActionTypes) -> ActionTypesView:
-    """The external form of the kinds."""
-    return ActionTypesView(kinds=tuple(map(_show, kinds.actions)), unread=dict(kinds.unread))
+def show_action_types(types: ActionTypes) -> ActionTypesView:
+    """The external form of the types."""
+    return ActionTypesView(items=tuple(map(_show, types.actions)), unread=dict(types.unread))
 
 
 def _show(action: Action) -> ActionTypeView:

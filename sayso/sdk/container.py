@@ -8,16 +8,18 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from sayso.actions.approvals.reminders import Reminders, Timers
 from sayso.actions.approvals.service import Approvals
+from sayso.actions.context import EngineContext, EngineSettings
 from sayso.actions.controls.erasure import OpenActions
 from sayso.actions.controls.kill_switch import Stops
 from sayso.actions.controls.manual_resolution import ManualSettlements
 from sayso.actions.controls.rate_limit import Rate, RateLimits
 from sayso.actions.engine.compensation import Compensation
-from sayso.actions.engine.engine import Boundary, Engine, EngineSettings
+from sayso.actions.engine.engine import Boundary, Engine
 from sayso.actions.engine.proposals import Proposals
 from sayso.actions.model.ledger import Ledger
 from sayso.actions.policy.activation import Activations
@@ -48,6 +50,8 @@ from sayso.sdk.policy_in_force import PolicyDrafts
 from sayso.sdk.privacy.erased_list import ErasedList
 from sayso.sdk.privacy.eraser import Eraser
 from sayso.sdk.privacy.sweeper import Sweeper
+from sayso.sdk.rejected_calls import RejectedCalls
+from sayso.sdk.resources.authentication import Authentication
 from sayso.sdk.resources.connections import Connections
 from sayso.sdk.resources.people import SettingsDirectory, has_role, roles_of
 from sayso.sdk.resources.tokens import Tokens
@@ -68,17 +72,18 @@ class Container:
     """Everything of an open workspace."""
 
     tenant: Tenant
+    context: EngineContext
     clock: Clock
     ids: IdSource
     store: Store
     log: AuditLog
     connectors: Connectors
     connections: Connections | None
-    kinds: ActionCatalog
+    action_catalog: ActionCatalog
     directory: SettingsDirectory
     proposals: Proposals
     approvals: Approvals
-    resolutions: ManualSettlements
+    settlements: ManualSettlements
     stops: Stops
     activations: Activations
     drafts: PolicyDrafts | None
@@ -89,6 +94,8 @@ class Container:
     sweeper: Sweeper
     holds: Holds
     tokens: Tokens
+    rejected_calls: RejectedCalls
+    authentication: Authentication
     agent: AgentFloor
     handlers: Mapping[str, Handler]
     dispatcher: Dispatcher
@@ -139,7 +146,7 @@ def build_container(
 
     Args:
         act: False wires no connector and a policy that denies all, for looking only.
-        store: an open database of this workspace, instead of opening it; closed with the house.
+        store: an open database of this workspace, instead of opening it; closed with it.
 
     Raises:
         ConfigError: whatever is wrong with the settings, the policy, the key or the database.
@@ -147,10 +154,12 @@ def build_container(
     """
     from sayso.sdk.agent import AgentFloor  # defers LangGraph to the first request
 
-    ground = _lay_ground(workspace, clock, act, connectors, telemetry or Telemetry(), store)
-    proposals = _wire_proposals(ground)
+    ground = _lay_ground(
+        workspace, clock, act, connectors, telemetry or Telemetry(), store, engine_settings
+    )
+    proposals = Proposals(ground.context)
     requests = _wire_requests(ground)
-    engine = _wire_engine(ground, proposals, engine_settings, passing)
+    engine = _wire_engine(ground, proposals, passing)
     agent = AgentFloor(
         workspace=workspace,
         store=ground.store,
@@ -162,19 +171,22 @@ def build_container(
         planner=planner,
     )
     handlers = _handlers(engine, agent)
+    tokens = Tokens(ground.store, ground.log, clock, ground.ids, ground.directory)
+    rejected_calls = RejectedCalls(ground.store, ground.log, clock, ground.tenant)
     return Container(
         tenant=ground.tenant,
+        context=ground.context,
         clock=clock,
         ids=ground.ids,
         store=ground.store,
         log=ground.log,
         connectors=ground.registry,
         connections=ground.connections,
-        kinds=ActionCatalog(workspace, ground.registry if act else None, connectors),
+        action_catalog=ActionCatalog(workspace, ground.registry if act else None, connectors),
         directory=ground.directory,
         proposals=proposals,
-        approvals=_wire_approvals(ground),
-        resolutions=_wire_resolutions(ground),
+        approvals=Approvals(ground.context),
+        settlements=ManualSettlements(ground.context),
         stops=_wire_stops(ground),
         activations=ground.activations,
         drafts=ground.drafts,
@@ -184,7 +196,9 @@ def build_container(
         eraser=_wire_eraser(ground, requests, agent),
         sweeper=_wire_sweeper(ground, agent),
         holds=_wire_holds(ground),
-        tokens=Tokens(ground.store, ground.log, clock, ground.ids, ground.directory),
+        tokens=tokens,
+        rejected_calls=rejected_calls,
+        authentication=Authentication(tokens, rejected_calls, ground.tenant),
         agent=agent,
         handlers=handlers,
         dispatcher=_dispatcher(ground, handlers),
@@ -194,7 +208,7 @@ def build_container(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Ground:
-    """What nearly every part of a house stands on."""
+    """What nearly every part of a container stands on."""
 
     workspace: Workspace
     tenant: Tenant
@@ -212,8 +226,7 @@ class _Ground:
     activations: Activations
     drafts: PolicyDrafts | None
     policies: Policies
-    judging: Store
-    judge: Evaluator
+    context: EngineContext
 
     @property
     def settings(self) -> Settings:
@@ -227,6 +240,7 @@ def _lay_ground(
     connectors: Sequence[Connector],
     telemetry: Telemetry,
     store: Store | None,
+    engine_settings: EngineSettings | None,
 ) -> _Ground:
     settings = workspace.settings
     ids = IdSource(clock)
@@ -240,6 +254,7 @@ def _lay_ground(
         connections.use(store)
     personal = Personal(secrets.token_bytes)
     compensation = Compensation(registry=registry, personal=personal, ids=ids)
+    ledger = Ledger(log, compensation.step_ended)
     timers, directory = _timers(settings), SettingsDirectory(settings.people)
     tenant = Tenant(settings.workspace.tenant)
     activations = Activations(
@@ -261,87 +276,43 @@ def _lay_ground(
         store=store,
         log=log,
         personal=personal,
-        ledger=Ledger(log, compensation.step_ended),
+        ledger=ledger,
         directory=directory,
         timers=timers,
         activations=activations,
         drafts=drafts,
         policies=policies,
-        judging=FollowingStore(store, policies),
-        judge=Evaluator(policies, registry, timers.time, secrets.token_bytes, timers.first),
-    )
-
-
-def _wire_proposals(ground: _Ground) -> Proposals:
-    return Proposals(
-        store=ground.judging,
-        ledger=ground.ledger,
-        registry=ground.registry,
-        judge=ground.judge,
-        personal=ground.personal,
-        clock=ground.clock,
-        ids=ground.ids,
-        telemetry=ground.telemetry,
-    )
-
-
-def _wire_approvals(ground: _Ground) -> Approvals:
-    return Approvals(
-        store=ground.judging,
-        ledger=ground.ledger,
-        registry=ground.registry,
-        judge=ground.judge,
-        directory=ground.directory,
-        personal=ground.personal,
-        clock=ground.clock,
-        ids=ground.ids,
-        telemetry=ground.telemetry,
-    )
-
-
-def _wire_resolutions(ground: _Ground) -> ManualSettlements:
-    return ManualSettlements(
-        store=ground.store,
-        ledger=ground.ledger,
-        directory=ground.directory,
-        personal=ground.personal,
-        clock=ground.clock,
-        ids=ground.ids,
+        context=EngineContext(
+            store=FollowingStore(store, policies),
+            ledger=ledger,
+            registry=registry,
+            evaluator=Evaluator(policies, registry, timers.time, secrets.token_bytes, timers.first),
+            directory=directory,
+            personal=personal,
+            clock=clock,
+            ids=ids,
+            telemetry=telemetry,
+            settings=engine_settings or EngineSettings(),
+        ),
     )
 
 
 def _wire_stops(ground: _Ground) -> Stops:
     return Stops(
-        store=ground.store,
-        log=ground.log,
-        directory=ground.directory,
-        personal=ground.personal,
-        clock=ground.clock,
-        ids=ground.ids,
+        ground.context,
         operator=ground.tenant,
         roles=ground.settings.stop.roles or ground.settings.approvals.roles,
     )
 
 
 def _wire_engine(
-    ground: _Ground,
-    proposals: Proposals,
-    settings: EngineSettings | None,
-    passing: Callable[[Boundary], None] | None,
+    ground: _Ground, proposals: Proposals, passing: Callable[[Boundary], None] | None
 ) -> Engine:
     return Engine(
-        store=ground.judging,
-        ledger=ground.ledger,
-        registry=ground.registry,
-        judge=ground.judge,
-        proposals=proposals,
-        directory=ground.directory,
-        personal=ground.personal,
-        clock=ground.clock,
-        telemetry=ground.telemetry,
-        settings=settings,
+        ground.context,
+        proposals,
         rates=_rates(ground.settings),
-        reminders=Reminders(ledger=ground.ledger, personal=ground.personal, timers=ground.timers),
+        reminders=Reminders(ground.context, ground.timers),
         passing=passing or (lambda boundary: None),
     )
 
@@ -362,7 +333,7 @@ def _wire_eraser(ground: _Ground, requests: Requests, agent: AgentFloor) -> Eras
     return Eraser(
         store=ground.store,
         erasures=Erasures(log=log, personal=personal, clock=clock, ids=ground.ids),
-        open_actions=OpenActions(ledger=ground.ledger, personal=personal, clock=clock),
+        open_actions=OpenActions(ground.context),
         requests=requests,
         threads=agent,
         clock=clock,
@@ -455,10 +426,16 @@ class _NoPolicy:
     def wanted_facts(self, action: str) -> frozenset[str]:
         return frozenset()
 
+    def numbers_for(self, action: str) -> Sequence[Decimal]:
+        return ()
+
     def judge(self, question: Question) -> Judgement:
         return Judgement(
             outcome=Outcome.DENY, rules=(), explain="opened for looking only", policy_version="none"
         )
+
+    def suppose(self, question: Question) -> Judgement:
+        return self.judge(question)
 
     def permits(self, question: Question, approvers: Sequence[Approver]) -> Judgement:
         return self.judge(question)

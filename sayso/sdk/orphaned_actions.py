@@ -54,7 +54,7 @@ async def find_orphans(store: Store, known: Collection[str]) -> list[Orphans]:
     """The open actions of every tenant that are not known.
 
     Args:
-        known: the names of all actions, as `kinds.read_action_types` finds them.
+        known: the names of all actions, as `read_action_types` finds them.
     """
     return await store.read(partial(_find, known=known))
 

@@ -6,16 +6,15 @@ import logging
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TypeAlias
 
 from sayso.actions.model.digest import storable
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json
+from sayso.audit.log import AuditLog
 from sayso.errors import Code, SaysoError
-from sayso.ids import Tenant, to_micros
+from sayso.ids import Clock, Tenant, to_micros
 from sayso.sdk.resources.tokens import Token
-
-if TYPE_CHECKING:
-    from sayso.sdk.container import Container
+from sayso.store.base import Store
 
 logger = logging.getLogger("sayso.edge")
 
@@ -23,15 +22,6 @@ _EDGE = Actor(kind=ActorKind.SYSTEM, id="edge")
 _MOST_HOLDERS = 10
 _MOST_VIA_CHARS = 40
 _Way: TypeAlias = tuple[Tenant, str]
-
-
-class Opened(Protocol):
-    """A workspace that is open by the time of the first call, such as `Sayso`."""
-
-    @property
-    def container(self) -> Container:
-        """The wired floors."""
-        ...
 
 
 @dataclass(slots=True, kw_only=True)
@@ -55,27 +45,36 @@ class RejectedCalls:
     more than one entry a minute. A process that is killed loses the counts of its last minute.
 
     Args:
-        via: the surface's name, for the entry, where a call names none.
+        tenant: the workspace's own.
         every: how often it tells.
     """
 
-    def __init__(self, sayso: Opened, *, via: str, every: timedelta = timedelta(minutes=1)) -> None:
-        self._sayso = sayso
-        self._via = via
+    def __init__(
+        self,
+        store: Store,
+        log: AuditLog,
+        clock: Clock,
+        tenant: Tenant,
+        *,
+        every: timedelta = timedelta(minutes=1),
+    ) -> None:
+        self._store = store
+        self._log = log
+        self._clock = clock
+        self._tenant = tenant
         self._every = every
         self._turned: dict[_Way, _Turned] = {}
         self._told_at: dict[_Way, datetime] = {}
 
-    async def note(self, code: Code, token: Token | None, *, via: str | None = None) -> None:
+    async def note(self, code: Code, token: Token | None, *, via: str) -> None:
         """Count one call, and tell the log of all that were counted when it is time.
 
         Args:
             token: of the call; None where it has no valid one.
-            via: how it came, in place of the surface's name.
+            via: how it came: the surface's name.
         """
-        container = self._sayso.container
-        tenant, now = container.tenant if token is None else token.tenant, container.clock.now()
-        where = (tenant, self._via if via is None else storable(via, _MOST_VIA_CHARS))
+        tenant, now = self._tenant if token is None else token.tenant, self._clock.now()
+        where = (tenant, storable(via, _MOST_VIA_CHARS))
         turned = self._turned.setdefault(where, _Turned(since=to_micros(now)))
         turned.codes[code.value] += 1
         if token is not None and len(turned.holders) < _MOST_HOLDERS:
@@ -92,7 +91,7 @@ class RejectedCalls:
             await self._tell(where)
 
     async def _tell(self, where: _Way) -> None:
-        container, turned = self._sayso.container, self._turned.pop(where)
+        turned = self._turned.pop(where)
         tenant, via = where
         data: dict[str, Json] = {
             "via": via,
@@ -102,7 +101,7 @@ class RejectedCalls:
         }
         entry = Entry(kind=EntryKind.CALLS_TURNED_AWAY, actor=_EDGE, data=data)
         try:
-            await container.store.write(lambda tx: container.log.append(tx, tenant, entry))
+            await self._store.write(lambda tx: self._log.append(tx, tenant, entry))
         except SaysoError as error:
             logger.warning("calls that were turned away are not in the log yet: %s", error.code)
             again = self._turned.setdefault(where, _Turned(since=turned.since))

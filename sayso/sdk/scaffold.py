@@ -157,7 +157,7 @@ async def _make_database(folder: Path, approver: str, written: list[Path]) -> st
     written += [path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")]
     store = SqliteStore(path, create=True)
     await store.close()
-    async with Sayso(workspace, act=False) as sayso:
+    async with Sayso(workspace, mode="read") as sayso:
         _, secret = await sayso.tokens.create(
             sayso.container.tenant,
             "person",

@@ -1,4 +1,4 @@
-"""The SDK for synchronous code: `with Sayso.sync("sayso.toml") as sayso: sayso.ask(…)`."""
+"""The SDK for synchronous code: `with SyncSayso.open("sayso.toml") as sayso: sayso.ask(…)`."""
 
 from __future__ import annotations
 
@@ -7,37 +7,123 @@ import functools
 import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar
 
 from sayso.connectors.base import Connector
-from sayso.sdk.client import Sayso
-from sayso.sdk.views import EntryView
+from sayso.sdk.audit.audit import Audit
+from sayso.sdk.client import Mode, Sayso
+from sayso.sdk.privacy.privacy import Privacy
+from sayso.sdk.resources.actions import ActionResource
+from sayso.sdk.resources.approvals import ApprovalResource
+from sayso.sdk.resources.authentication import Authentication
+from sayso.sdk.resources.requests import RequestResource
+from sayso.sdk.resources.stops import StopResource
+from sayso.sdk.resources.tokens import Tokens
 
 P = ParamSpec("P")
 T = TypeVar("T")
+R = TypeVar("R")
+Run = Callable[[Coroutine[Any, Any, Any]], Any]
+
+
+class _Waited(Generic[R]):
+    """A resource of the asynchronous SDK whose coroutines are waited for."""
+
+    def __init__(self, resource: R, run: Run) -> None:
+        self._resource = resource
+        self._run = run
+
+    def wait_for(self, call: Callable[[R], Coroutine[Any, Any, T]]) -> T:
+        """What a coroutine of the resource returns."""
+        found: T = self._run(call(self._resource))
+        return found
 
 
 def _blocking(
-    method: Callable[Concatenate[Sayso, P], Coroutine[Any, Any, T]],
-) -> Callable[Concatenate[SyncSayso, P], T]:
+    method: Callable[Concatenate[R, P], Coroutine[Any, Any, T]],
+) -> Callable[Concatenate[_Waited[R], P], T]:
     """The same method, waited for."""
 
     @functools.wraps(method)
-    def call(self: SyncSayso, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return self.run(method(self.wrapped, *args, **kwargs))
+    def call(self: _Waited[R], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return self.wait_for(lambda resource: method(resource, *args, **kwargs))
 
     return call
 
 
-class SyncSayso:
+class SyncRequests(_Waited[RequestResource]):
+    """See `RequestResource`."""
+
+    get = _blocking(RequestResource.get)
+    by_key = _blocking(RequestResource.by_key)
+    list = _blocking(RequestResource.list)
+
+
+class SyncActions(_Waited[ActionResource]):
+    """See `ActionResource`."""
+
+    get = _blocking(ActionResource.get)
+    by_key = _blocking(ActionResource.by_key)
+    list = _blocking(ActionResource.list)
+    types = _blocking(ActionResource.types)
+    settle = _blocking(ActionResource.settle)
+
+
+class SyncApprovals(_Waited[ApprovalResource]):
+    """See `ApprovalResource`."""
+
+    get = _blocking(ApprovalResource.get)
+    list = _blocking(ApprovalResource.list)
+    decide = _blocking(ApprovalResource.decide)
+    decide_together = _blocking(ApprovalResource.decide_together)
+
+
+class SyncStops(_Waited[StopResource]):
+    """See `StopResource`."""
+
+    engage = _blocking(StopResource.engage)
+    check = _blocking(StopResource.check)
+    resume = _blocking(StopResource.resume)
+    list = _blocking(StopResource.list)
+
+
+class SyncTokens(_Waited[Tokens]):
+    """See `Tokens`."""
+
+    create = _blocking(Tokens.create)
+    revoke = _blocking(Tokens.revoke)
+    list = _blocking(Tokens.list)
+
+
+class SyncAuthentication(_Waited[Authentication]):
+    """See `Authentication`."""
+
+    person = _blocking(Authentication.person)
+    holder = _blocking(Authentication.holder)
+
+
+class SyncAudit(_Waited[Audit]):
+    """See `Audit`."""
+
+    query = _blocking(Audit.query)
+    export = _blocking(Audit.export)
+
+
+class SyncPrivacy(_Waited[Privacy]):
+    """See `Privacy`."""
+
+    erase = _blocking(Privacy.erase)
+
+
+class SyncSayso(_Waited[Sayso]):
     """An open workspace whose methods block; may be used from several threads.
 
     One background thread runs the asynchronous SDK; nothing is written twice: each method is that
-    of `Sayso` with the same arguments.
+    of `Sayso` or of its resource, with the same arguments.
     """
 
     def __init__(self, sayso: Sayso) -> None:
-        self._sayso = sayso
+        super().__init__(sayso, self.run)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(
             target=self._loop.run_forever, name="sayso-sync", daemon=True
@@ -49,19 +135,16 @@ class SyncSayso:
         path: str | Path = "sayso.toml",
         *,
         environment: Mapping[str, str] | None = None,
-        work: bool = True,
-        act: bool = True,
+        mode: Mode = "run",
         connectors: Sequence[Connector] = (),
     ) -> Self:
         """See `Sayso.open`."""
-        return cls(
-            Sayso.open(path, environment=environment, work=work, act=act, connectors=connectors)
-        )
+        return cls(Sayso.open(path, environment=environment, mode=mode, connectors=connectors))
 
     def __enter__(self) -> Self:
         self._thread.start()
         try:
-            self.run(self._sayso.__aenter__())
+            self.run(self._resource.__aenter__())
         except BaseException:
             self._stop()
             raise
@@ -69,7 +152,7 @@ class SyncSayso:
 
     def __exit__(self, *exc_info: object) -> None:
         try:
-            self.run(self._sayso.__aexit__(*exc_info))
+            self.run(self._resource.__aexit__(*exc_info))
         finally:
             self._stop()
 
@@ -81,31 +164,51 @@ class SyncSayso:
     @property
     def wrapped(self) -> Sayso:
         """The asynchronous SDK; its coroutines run by `run` only."""
-        return self._sayso
+        return self._resource
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine of the asynchronous SDK, in its own thread, and wait for it."""
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
     ask = _blocking(Sayso.ask)
-    request = _blocking(Sayso.request)
-    requests = _blocking(Sayso.requests)
     propose = _blocking(Sayso.propose)
-    kinds = _blocking(Sayso.kinds)
-    action = _blocking(Sayso.action)
-    actions = _blocking(Sayso.actions)
-    approval = _blocking(Sayso.approval)
-    approvals = _blocking(Sayso.approvals)
-    decide = _blocking(Sayso.decide)
-    decide_plan = _blocking(Sayso.decide_plan)
-    person_of = _blocking(Sayso.person_of)
-    token_of = _blocking(Sayso.token_of)
-    resolve = _blocking(Sayso.resolve)
-    stop = _blocking(Sayso.stop)
-    check_stop = _blocking(Sayso.check_stop)
-    stops = _blocking(Sayso.stops)
-    resume = _blocking(Sayso.resume)
 
-    def audit_query(self, words: str = "", *, limit: int = 50) -> list[EntryView]:
-        """See `Audit.query`."""
-        return self.run(self._sayso.audit.query(words, limit=limit))
+    @property
+    def requests(self) -> SyncRequests:
+        """See `Sayso.requests`."""
+        return SyncRequests(self._resource.requests, self.run)
+
+    @property
+    def actions(self) -> SyncActions:
+        """See `Sayso.actions`."""
+        return SyncActions(self._resource.actions, self.run)
+
+    @property
+    def approvals(self) -> SyncApprovals:
+        """See `Sayso.approvals`."""
+        return SyncApprovals(self._resource.approvals, self.run)
+
+    @property
+    def stops(self) -> SyncStops:
+        """See `Sayso.stops`."""
+        return SyncStops(self._resource.stops, self.run)
+
+    @property
+    def tokens(self) -> SyncTokens:
+        """See `Sayso.tokens`."""
+        return SyncTokens(self._resource.tokens, self.run)
+
+    @property
+    def authentication(self) -> SyncAuthentication:
+        """See `Sayso.authentication`."""
+        return SyncAuthentication(self._resource.authentication, self.run)
+
+    @property
+    def audit(self) -> SyncAudit:
+        """See `Sayso.audit`."""
+        return SyncAudit(self._resource.audit, self.run)
+
+    @property
+    def privacy(self) -> SyncPrivacy:
+        """See `Sayso.privacy`."""
+        return SyncPrivacy(self._resource.privacy, self.run)

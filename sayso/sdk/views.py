@@ -275,14 +275,15 @@ def approval_view(
             )
             for vote in votes
         ),
-        escalated=_escalation_view(escalation),
+        escalated=escalation_view(escalation),
         expires_at=rfc3339(row.expires_at),
         created_at=rfc3339(row.created_at),
         updated_at=rfc3339(row.updated_at),
     )
 
 
-def _escalation_view(escalation: Escalation | None) -> EscalationView | None:
+def escalation_view(escalation: Escalation | None) -> EscalationView | None:
+    """To whom the present revision was escalated; None when it was not."""
     if escalation is None or escalation.at is None:
         return None
     roles = tuple(sorted(escalation.roles))
@@ -324,10 +325,8 @@ def action_view(
         digest=row.digest,
         decision=decision,
         approval=approval,
-        receipt=None
-        if row.receipt is None
-        else ReceiptView.model_validate(receipt_json(row.receipt)),
-        error=_error_of(row),
+        receipt=receipt_view(row),
+        error=error_view(row),
         held=held,
         created_at=rfc3339(row.created_at),
         updated_at=rfc3339(row.updated_at),
@@ -335,7 +334,14 @@ def action_view(
     )
 
 
-def _error_of(row: ActionRow) -> ErrorView | None:
+def receipt_view(row: ActionRow) -> ReceiptView | None:
+    """What the provider said it did about an action."""
+    if row.receipt is None:
+        return None
+    return ReceiptView.model_validate(receipt_json(row.receipt))
+
+
+def error_view(row: ActionRow) -> ErrorView | None:
     """Why it did not go on; what the policy refused has its next step from the policy's words."""
     if row.error is None:
         return None

@@ -62,7 +62,7 @@ async def propose(
         reason="it broke",
         requester=requester,
         wait=wait,
-        key=key,
+        idempotency_key=key,
     )
 
 
@@ -94,7 +94,7 @@ async def submit_plan(
 
 async def shown(opened: ShopWorkspace, view: ActionView) -> ApprovalView:
     """The approval as a surface shows it now."""
-    found = (await opened.sayso.action(view.id)).approval
+    found = (await opened.sayso.actions.get(view.id)).approval
     assert found is not None
     return found
 
@@ -125,7 +125,7 @@ def say(
 
 async def decide(opened: ShopWorkspace, decision: Decision, *, wait: bool = True) -> Decided:
     """Decide as a surface does that has authenticated the person."""
-    return await opened.sayso.decide_as(decision, wait=wait)
+    return await opened.sayso.approvals.decide_as(decision, wait=wait)
 
 
 async def code_of(opened: ShopWorkspace, decision: Decision) -> str:
@@ -140,7 +140,7 @@ async def code_of(opened: ShopWorkspace, decision: Decision) -> str:
 async def advance(opened: ShopWorkspace, view: ActionView) -> ActionView:
     """Take the action as far as it can go now."""
     await opened.sayso.container.engine.advance(MAIN, view.id)
-    return await opened.sayso.action(view.id)
+    return await opened.sayso.actions.get(view.id)
 
 
 async def run_due(opened: ShopWorkspace) -> None:
@@ -167,7 +167,7 @@ async def settle(opened: ShopWorkspace, view: ActionView, *, tries: int = 12) ->
     for _ in range(tries):
         await opened.sayso.container.engine.advance(MAIN, view.id)
         opened.clock.advance(minutes=70)
-    return await opened.sayso.action(view.id)
+    return await opened.sayso.actions.get(view.id)
 
 
 def open_rows(opened: ShopWorkspace) -> sqlite3.Connection:

@@ -62,7 +62,7 @@ class Bot:
                     {"order": _ORDERS[key], "amount": usd(minor)},
                     subject="cus_1",
                     reason=self.reason,
-                    key=key,
+                    idempotency_key=key,
                 )
             except SaysoError as error:
                 self.codes.append(error.code)
@@ -75,9 +75,9 @@ class Bot:
         """Maria approves whatever waits."""
         for _ in range(TRIES):
             try:
-                for card in await self.sayso.approvals():
-                    await self.sayso.decide_as(say(card))
-                    view = await self.sayso.action(card.action_id)
+                for card in await self.sayso.approvals.list():
+                    await self.sayso.approvals.decide_as(say(card))
+                    view = await self.sayso.actions.get(card.action_id)
                     self.told.append(Told(action_id=view.id, status=view.status))
             except SaysoError as error:
                 self.codes.append(error.code)
@@ -94,7 +94,7 @@ class Bot:
 async def settle_all(sayso: Sayso, pass_time: Callable[[], None]) -> None:
     """Advance whatever is there until it has come to rest; nothing may go wrong here."""
     for _ in range(ROUNDS):
-        views = [view for view in await sayso.actions(limit=200) if view.status in _OPEN]
+        views = [view for view in await sayso.actions.list(limit=200) if view.status in _OPEN]
         if not views:
             return
         for view in views:
@@ -113,7 +113,7 @@ async def open_bot(
 ) -> AsyncGenerator[Bot]:
     """The bot in an open workspace, which does only what a call asks for."""
     sayso = Sayso(
-        workspace, work=False, connectors=[shop], clock=clock, passing=passing, store=store
+        workspace, mode="decide", connectors=[shop], clock=clock, passing=passing, store=store
     )
     async with sayso:
         yield Bot(sayso)
@@ -172,7 +172,7 @@ async def judge_the_end(
         problems = await find_problems(
             again.sayso, effects_of(books), told=again.told, may_stay_open=open_ends
         )
-        views = await again.sayso.actions(limit=200)
+        views = await again.sayso.actions.list(limit=200)
     assert problems == [], problems
     assert len(views) == 2, [view.status for view in views]
     if not open_ends:

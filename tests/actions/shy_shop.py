@@ -72,7 +72,7 @@ async def _rejected(workspace: ShopWorkspace, shop: Shy) -> ActionView:
     view = await waits_again(workspace, shop)
     shop.answers = list(HIDDEN)
     await decide(workspace, say(await shown(workspace, view), "noor", Choice.REJECT))
-    return await workspace.sayso.action(view.id)
+    return await workspace.sayso.actions.get(view.id)
 
 
 async def _expired(workspace: ShopWorkspace, shop: Shy) -> ActionView:

@@ -36,7 +36,7 @@ async def less(
 
 async def told(workspace: ShopWorkspace, view: RequestView) -> str:
     """The reply that is true now."""
-    reply = (await workspace.sayso.request(view.id)).reply
+    reply = (await workspace.sayso.requests.get(view.id)).reply
     assert reply is not None
     return reply
 

@@ -71,7 +71,7 @@ async def decide(opened: ShopWorkspace, view: RequestView, choice: Choice) -> No
     waiting = [action.approval for action in view.actions if action.status == "pending_approval"]
     shown = waiting[0]
     assert shown is not None
-    await opened.sayso.decide_as(
+    await opened.sayso.approvals.decide_as(
         Decision(
             tenant=MAIN,
             approval_id=shown.id,
@@ -106,7 +106,7 @@ async def test_what_needs_a_person_waits_and_the_reply_claims_nothing(tmp_path: 
         assert "Nothing has been done yet" in view.reply
         assert opened.shop.books.payouts == []
         await decide(opened, view, Choice.APPROVE)
-        after = await opened.sayso.request(view.id)
+        after = await opened.sayso.requests.get(view.id)
         assert after.status == "answered"
         assert opened.shop.books.paid_out_minor == 10_000
 
@@ -117,7 +117,7 @@ async def test_a_no_ends_the_request_with_an_honest_reply(tmp_path: Path) -> Non
         stock(opened)
         view = await opened.sayso.ask("cus_1", "refund $100.00 please")
         await decide(opened, view, Choice.REJECT)
-        after = await opened.sayso.request(view.id)
+        after = await opened.sayso.requests.get(view.id)
         assert after.status == "answered"
         assert after.actions[0].status == "rejected"
         assert opened.shop.books.payouts == []
@@ -195,7 +195,7 @@ async def test_a_planner_that_does_not_answer_is_asked_again_and_then_a_person_t
         view = await opened.sayso.ask("cus_1", "refund please", wait_s=0)
         for _ in failing:
             await opened.sayso.container.dispatcher.run_now("request", MAIN, view.id)
-        assert (await opened.sayso.request(view.id)).status == "handed_over"
+        assert (await opened.sayso.requests.get(view.id)).status == "handed_over"
 
 
 @pytest.mark.promise("agent:hand-over")
@@ -214,7 +214,7 @@ async def test_a_planner_that_breaks_is_asked_again_and_then_a_person_takes_over
         assert dispatcher.problem_with("request", MAIN, view.id) is broken
         for _ in range(MAX_ATTEMPTS - 1):
             await dispatcher.run_now("request", MAIN, view.id)
-        assert (await opened.sayso.request(view.id)).status == "handed_over"
+        assert (await opened.sayso.requests.get(view.id)).status == "handed_over"
         (entry,) = await opened.sayso.audit.query("kind:request.handed_over")
         assert "Ana" not in str(entry.body)
 
@@ -231,12 +231,15 @@ async def test_a_later_step_waits_for_the_earlier_one_and_fails_with_it(tmp_path
     async with open_shop(tmp_path, planner=Scripted(plan(refund(9_000), second))) as opened:
         stock(opened)
         view = await opened.sayso.ask("cus_1", words.replace("$100.00", "$90.00"))
-        assert [action.status for action in view.actions] == ["pending_approval", "approved"]
+        assert [action.status for action in view.actions] == [
+            "pending_approval",
+            "pending_approval",
+        ]
         assert view.reply is not None
-        assert "comes after another part of your request" in view.reply
+        assert view.reply.count("has to agree") == 2, "a plan that asks anybody waits as a whole"
         assert "worked on" not in view.reply
         await decide(opened, view, Choice.REJECT)
-        after = await opened.sayso.request(view.id)
+        after = await opened.sayso.requests.get(view.id)
         assert [action.status for action in after.actions] == ["rejected", "refused"]
         assert after.status == "answered"
         assert opened.shop.books.payouts == []
@@ -247,12 +250,12 @@ async def test_the_same_key_is_one_request(tmp_path: Path) -> None:
     """A repeated webhook plans and acts once; other words under the key are refused."""
     async with open_shop(tmp_path, planner=Scripted(plan(refund(2000)))) as opened:
         stock(opened)
-        first = await opened.sayso.ask("cus_1", "$20.00 back please", key="ticket-7")
-        again = await opened.sayso.ask("cus_1", "$20.00 back please", key="ticket-7")
+        first = await opened.sayso.ask("cus_1", "$20.00 back please", idempotency_key="ticket-7")
+        again = await opened.sayso.ask("cus_1", "$20.00 back please", idempotency_key="ticket-7")
         assert again.id == first.id
         assert opened.shop.books.paid_out_minor == 2000
         with pytest.raises(Exception, match="idempotency_conflict"):
-            await opened.sayso.ask("cus_1", "$30.00 back please", key="ticket-7")
+            await opened.sayso.ask("cus_1", "$30.00 back please", idempotency_key="ticket-7")
 
 
 @pytest.mark.promise("agent:request-once")
@@ -263,7 +266,7 @@ async def test_two_runs_of_one_request_at_once_propose_once(tmp_path: Path) -> N
         view = await opened.sayso.ask("cus_1", "$20.00 back please", wait_s=0)
         agent = opened.sayso.container.agent
         await asyncio.gather(*(agent.advance(MAIN, view.id) for _ in range(5)))
-        settled = await opened.sayso.request(view.id)
+        settled = await opened.sayso.requests.get(view.id)
         assert len(settled.actions) == 1
 
 
@@ -300,7 +303,7 @@ async def test_the_plan_of_a_run_that_was_overtaken_adds_nothing(tmp_path: Path)
         await agent.advance(MAIN, view.id)
         planner.may_answer.set()
         await asyncio.wait_for(overtaken, 60)
-        settled = await opened.sayso.request(view.id)
+        settled = await opened.sayso.requests.get(view.id)
         assert [action.step for action in settled.actions] == ["s1"]
 
 
@@ -318,10 +321,10 @@ async def test_a_run_that_was_overtaken_keeps_no_request_from_its_reply(tmp_path
         await agent.advance(MAIN, view.id)
         planner.may_answer.set()
         await asyncio.wait_for(overtaken, 60)
-        (action,) = (await opened.sayso.request(view.id)).actions
+        (action,) = (await opened.sayso.requests.get(view.id)).actions
         await opened.sayso.container.engine.advance(MAIN, action.id)
-        await decide(opened, await opened.sayso.request(view.id), Choice.APPROVE)
-        after = await opened.sayso.request(view.id)
+        await decide(opened, await opened.sayso.requests.get(view.id), Choice.APPROVE)
+        after = await opened.sayso.requests.get(view.id)
         assert after.status == "answered"
         assert opened.shop.books.paid_out_minor == 10_000
 
@@ -334,8 +337,8 @@ async def test_a_request_goes_on_in_another_process(tmp_path: Path) -> None:
         shop = opened.shop
         view = await opened.sayso.ask("cus_1", "refund $100.00 please")
     async with open_shop(tmp_path, shop=shop, planner=Scripted()) as opened:
-        await decide(opened, await opened.sayso.request(view.id), Choice.APPROVE)
-        after = await opened.sayso.request(view.id)
+        await decide(opened, await opened.sayso.requests.get(view.id), Choice.APPROVE)
+        after = await opened.sayso.requests.get(view.id)
         assert after.status == "answered"
         assert shop.books.paid_out_minor == 10_000
 
@@ -358,7 +361,9 @@ async def test_a_run_that_gave_up_too_late_keeps_nobody_from_planning(tmp_path: 
         await asyncio.wait_for(overtaken, 60)
         opened.clock.advance(minutes=3)
         await agent.advance(MAIN, view.id)
-        assert [action.step for action in (await opened.sayso.request(view.id)).actions] == ["s1"]
+        assert [action.step for action in (await opened.sayso.requests.get(view.id)).actions] == [
+            "s1"
+        ]
 
 
 @pytest.mark.promise("agent:request-goes-on")
@@ -373,9 +378,9 @@ async def test_a_crash_after_the_plan_was_stored_asks_no_planner_again(tmp_path:
     connection.executescript("delete from checkpoints; delete from writes")
     connection.close()
     async with open_shop(tmp_path, shop=shop, planner=Scripted()) as opened:
-        (view,) = await opened.sayso.requests()
-        await decide(opened, await opened.sayso.request(view.id), Choice.APPROVE)
-        assert (await opened.sayso.request(view.id)).status == "answered"
+        (view,) = await opened.sayso.requests.list()
+        await decide(opened, await opened.sayso.requests.get(view.id), Choice.APPROVE)
+        assert (await opened.sayso.requests.get(view.id)).status == "answered"
 
 
 @pytest.mark.promise("agent:nothing-personal")
@@ -419,8 +424,8 @@ async def test_a_key_that_no_store_keeps_is_refused(tmp_path: Path, key: str) ->
     """As for concrete actions: a clear error, and nothing is stored."""
     async with open_shop(tmp_path, planner=Scripted()) as opened:
         with pytest.raises(RefusedError, match="invalid_input"):
-            await opened.sayso.ask("cus_1", "hello", key=key)
-        assert await opened.sayso.requests() == []
+            await opened.sayso.ask("cus_1", "hello", idempotency_key=key)
+        assert await opened.sayso.requests.list() == []
 
 
 async def test_an_unknown_outcome_keeps_the_request_open_until_it_is_known(tmp_path: Path) -> None:
@@ -435,7 +440,7 @@ async def test_an_unknown_outcome_keeps_the_request_open_until_it_is_known(tmp_p
         opened.clock.advance(minutes=2)
         await opened.sayso.container.dispatcher.run_now("action", MAIN, view.actions[0].id)
         await opened.sayso.container.dispatcher.drain()
-        after = await opened.sayso.request(view.id)
+        after = await opened.sayso.requests.get(view.id)
         assert after.status == "answered"
         assert after.reply is not None
         assert "We have done what you asked for $20.00" in after.reply
@@ -461,7 +466,7 @@ async def test_a_customer_of_one_provider_is_served_though_another_knows_none(
     shop.books.add("o1", "cus_1", Money(10_000, "USD"))
     workspace = make_shop_workspace(tmp_path)
     own: list[Connector] = [shop, Club()]
-    async with Sayso(workspace, work=False, connectors=own, planner=planner) as sayso:
+    async with Sayso(workspace, mode="decide", connectors=own, planner=planner) as sayso:
         known = await sayso.ask("cus_1", "please give me back $20.00 of order o1")
         assert (known.status, [one.status for one in known.actions]) == ("answered", ["succeeded"])
         nobody = await sayso.ask("cus_9", "please give me back $20.00 of order o1")
@@ -484,7 +489,7 @@ async def test_a_connector_that_breaks_in_listing_is_tried_again_and_named(tmp_p
     """It is its fault and not an inner one, and in the end a person gets it with that code."""
     own: list[Connector] = [Shop(), Faulty()]
     workspace = make_shop_workspace(tmp_path)
-    async with Sayso(workspace, work=False, connectors=own, planner=Scripted()) as sayso:
+    async with Sayso(workspace, mode="decide", connectors=own, planner=Scripted()) as sayso:
         view = await sayso.ask("cus_1", "refund please", wait_s=0)
         dispatcher = sayso.container.dispatcher
         await dispatcher.run_now("request", MAIN, view.id)
@@ -493,7 +498,7 @@ async def test_a_connector_that_breaks_in_listing_is_tried_again_and_named(tmp_p
         assert problem.code is Code.CONNECTOR_FAILED
         for _ in range(MAX_ATTEMPTS):
             await dispatcher.run_now("request", MAIN, view.id)
-        after = await sayso.request(view.id)
+        after = await sayso.requests.get(view.id)
         assert (after.status, after.error and after.error.code) == (
             "handed_over",
             "connector_failed",

@@ -65,7 +65,7 @@ class Desk:
 
     async def decide(self, approval: ApprovalView, choice: Choice, words: str) -> str:
         """What became of it."""
-        decided = await self.sayso.decide_as(
+        decided = await self.sayso.approvals.decide_as(
             Decision(
                 tenant=self.sayso.container.tenant,
                 approval_id=approval.id,
@@ -78,7 +78,7 @@ class Desk:
                 reason=words[:500],
             )
         )
-        return (await self.sayso.action(decided.action.id)).status
+        return (await self.sayso.actions.get(decided.action.id)).status
 
 
 @asynccontextmanager

@@ -170,7 +170,7 @@ def test_copies_verify_and_can_be_approved(place: Place) -> None:
         async with Sayso(throughput_sayso.workspace_in(place), connectors=[shop]) as sayso:
             verification = sayso.audit.verify(deep=True)
             assert verification.exit_status == 0, verification
-            waiting = await sayso.approvals()
+            waiting = await sayso.approvals.list()
             assert len({view.digest for view in waiting}) == count
             peer = throughput_sayso.SaysoPeer(
                 sayso, shop, await throughput_sayso.person_token(sayso)
@@ -213,7 +213,7 @@ def test_the_flow_is_proposed_approved_and_executed_with_everything_on(place: Pl
             done = await drive_tasks(peer, 3, 2, None)
             assert done.actions == 3
             assert peer.sayso.audit.verify(deep=True).entries == 1 + 1 + 5 * 4
-            actions = await peer.sayso.actions()
+            actions = await peer.sayso.actions.list()
             assert {view.decision and view.decision.rule for view in actions} == {"manager"}
 
     asyncio.run(run())

@@ -309,7 +309,7 @@ def test_an_unknown_action_is_refused_with_the_nearest_name() -> None:
     with pytest.raises(RefusedError) as caught:
         found.validate_args("x\n\u202e" * 500, {})
     assert len(caught.value.message) < 80
-    step = "use `fine.do`; `sayso actions kinds` says what they do"
+    step = "use `fine.do`; `sayso actions types` says what they do"
     assert caught.value.next_step == step, "what can be proposed, not what was"
 
 

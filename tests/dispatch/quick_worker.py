@@ -9,7 +9,7 @@ import signal
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from sayso.actions.engine.engine import EngineSettings
+from sayso.actions.context import EngineSettings
 from sayso.sdk.client import Sayso
 from sayso.sdk.worker import work
 from sayso.sdk.workspace import Workspace
@@ -27,5 +27,5 @@ async def _work(folder: Path, at_once: int, ready: Connection) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     workspace = Workspace.load(folder, os.environ)
     settings = EngineSettings(lease_s=1.0)
-    async with Sayso(workspace, work=False, engine_settings=settings) as sayso:
+    async with Sayso(workspace, mode="decide", engine_settings=settings) as sayso:
         await work(sayso, stop, at_once=at_once, ready=ready.send)

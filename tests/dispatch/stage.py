@@ -184,7 +184,7 @@ class Stage:
     @asynccontextmanager
     async def open(self) -> AsyncGenerator[Sayso]:
         """The workspace in this process, which runs nothing."""
-        async with Sayso.open(self.folder, work=False) as sayso:
+        async with Sayso.open(self.folder, mode="decide") as sayso:
             yield sayso
 
     async def settled(self, sayso: Sayso, ids: list[str], status: str = "succeeded") -> None:
@@ -192,7 +192,7 @@ class Stage:
         deadline = monotonic() + PATIENCE_S
         left = list(ids)
         while left:
-            found = [await sayso.action(one, timeline=False) for one in left]
+            found = [await sayso.actions.get(one, timeline=False) for one in left]
             left = [one.id for one in found if one.status != status]
             assert monotonic() < deadline, ([one.status for one in found], self.log())
             await a_moment()

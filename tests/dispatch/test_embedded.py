@@ -206,7 +206,7 @@ async def test_an_allowed_refund_of_a_process_that_ended_is_paid_after_a_restart
     assert first.shop.books.payouts == []
     async with open_shop(tmp_path, shop=first.shop, clock=first.clock) as second:
         await second.sayso.container.dispatcher.drain()
-        assert (await second.sayso.action(view.id)).status == "succeeded"
+        assert (await second.sayso.actions.get(view.id)).status == "succeeded"
     assert len(first.shop.books.payouts) == 1
 
 

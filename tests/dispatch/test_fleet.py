@@ -95,13 +95,13 @@ async def test_a_worker_that_stood_still_past_its_lease_changes_nothing(crew: St
         stopped.tell(signal.SIGSTOP)
         crew.let_go()
         await crew.settled(sayso, [view.id])
-        told = (await sayso.action(view.id)).timeline
+        told = (await sayso.actions.get(view.id)).timeline
         stopped.tell(signal.SIGCONT)
         after = await refund(sayso, "after-stop")
         await crew.settled(sayso, [after.id])
         stopped.tell(signal.SIGTERM)
         assert await stopped.ended() == 0
-        assert (await sayso.action(view.id)).timeline == told
+        assert (await sayso.actions.get(view.id)).timeline == told
         assert verified(sayso)
     assert effects(crew, view.id) == 1
 
@@ -120,8 +120,8 @@ async def test_a_worker_that_is_told_to_end_finishes_what_it_does(crew: Stage) -
         late = await refund(sayso, "late")
         crew.let_go()
         assert await only.ended() == 0
-        assert (await sayso.action(view.id)).status == "succeeded"
-        assert (await sayso.action(late.id)).status == "approved"
+        assert (await sayso.actions.get(view.id)).status == "succeeded"
+        assert (await sayso.actions.get(late.id)).status == "approved"
     assert [line for line in crew.lines("calls") if line[1] == str(only.pid)] == [
         [line[0], str(only.pid)] for line in crew.lines("calls")[-1:]
     ]
@@ -134,8 +134,8 @@ async def test_what_a_person_approves_is_run_by_a_worker(crew: Stage) -> None:
     async with crew.open() as sayso:
         asked = await refund(sayso, "asked", 9000)
         assert asked.approval is not None
-        shown = await sayso.approval(asked.approval.id)
-        await sayso.decide_as(
+        shown = await sayso.approvals.get(asked.approval.id)
+        await sayso.approvals.decide_as(
             Decision(
                 tenant=sayso.container.tenant,
                 approval_id=shown.id,
@@ -146,7 +146,7 @@ async def test_what_a_person_approves_is_run_by_a_worker(crew: Stage) -> None:
                 via="test",
             )
         )
-        assert (await sayso.action(asked.id)).status == "succeeded"
+        assert (await sayso.actions.get(asked.id)).status == "succeeded"
     assert effects(crew, asked.id) == 1
 
 

@@ -18,7 +18,7 @@ async def resume(sayso: Sayso, stop_id: str) -> None:
         word = Resumption(
             tenant=sayso.container.tenant, stop_id=stop_id, person=person, via="test", key=person
         )
-        await sayso.resume_as(word)
+        await sayso.stops.resume_as(word)
 
 
 def by_pid(workers: list[Worker], pid: int) -> Worker:
@@ -40,18 +40,18 @@ async def test_what_a_dead_worker_had_in_hand_is_looked_up_under_a_stop_and_not_
     async with stage.open() as sayso:
         view = await refund(sayso, "killed")
         holder = await stage.holder()
-        stop = await sayso.stop("connector", "till", reason="INC-7")
+        stop = await sayso.stops.engage("connector", "till", reason="INC-7")
         by_pid(two, holder).kill()
         stage.let_go()
         waiting = await refund(sayso, "under-stop")
         status = "succeeded" if where == "after" else "unknown"
         await stage.settled(sayso, [view.id], status)
-        found = await sayso.action(view.id)
+        found = await sayso.actions.get(view.id)
         if where == "before":
             assert found.held is not None
             assert found.held.code == "stopped"
         assert len(stage.lines("calls")) == 1
-        assert (await sayso.action(waiting.id)).status == "approved"
+        assert (await sayso.actions.get(waiting.id)).status == "approved"
         await resume(sayso, stop.id)
         await stage.settled(sayso, [view.id, waiting.id])
         assert sayso.audit.verify().verdict == "verified"
@@ -66,7 +66,7 @@ async def test_a_stop_holds_in_every_worker_and_the_resume_reaches_them_all(stag
     workers = [stage.quick_worker(), stage.quick_worker()]
     async with stage.open() as sayso:
         first = [await refund(sayso, f"m{at}") for at in range(10)]
-        stop = await sayso.stop(reason="INC-7")
+        stop = await sayso.stops.engage(reason="INC-7")
         under = [await refund(sayso, f"n{at}") for at in range(10)]
         engaged = stage.sql("select min(seq) from sayso.log_entry where kind = 'stop.engaged'")
         workers[0].kill()  # a restart forgets no stop

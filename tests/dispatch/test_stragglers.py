@@ -125,7 +125,7 @@ async def test_what_nobody_put_back_is_put_back_after_a_start(tmp_path: Path) ->
     async with open_shop(tmp_path) as workspace:
         stock(workspace)
         over = await propose(workspace, 1000)
-        stop = await workspace.sayso.stop(reason="INC-7")
+        stop = await workspace.sayso.stops.engage(reason="INC-7")
         views = [await propose(workspace, 2000 + at) for at in range(2)]
         held = [await advance(workspace, view) for view in views]
         assert {view.held and view.held.by for view in held} == {stop.id}

@@ -186,7 +186,7 @@ async def test_a_worker_works_without_a_fleet_too(tmp_path: Path) -> None:
     store = open_store(Workspace.load(stage.folder, {}), create=True)
     await store.close()
     try:
-        async with Sayso.open(stage.folder, work=False) as sayso:
+        async with Sayso.open(stage.folder, mode="decide") as sayso:
             view = await refund(sayso, "m1")
             worker = stage.worker()
             assert worker.engine == "embedded"
@@ -197,7 +197,7 @@ async def test_a_worker_works_without_a_fleet_too(tmp_path: Path) -> None:
             worker.tell(signal.SIGTERM)
             stage.let_go()
             assert await worker.ended() == 0
-            assert (await sayso.action(held.id)).status == "succeeded"
+            assert (await sayso.actions.get(held.id)).status == "succeeded"
     finally:
         stage.end_all()
     assert len(stage.lines("calls")) == 2

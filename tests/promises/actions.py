@@ -78,6 +78,47 @@ PROMISES: dict[str, Promise] = {
         "its own step's digest.",
         "design 2.5",
     ),
+    "solution:waits-together": Promise(
+        "What belongs to a step that people are asked about waits for the same people, although "
+        "the policy allows it by itself; a no gives nothing away.",
+        "design 2.5, SL-22",
+    ),
+    "solution:one-yes": Promise(
+        "One yes to a plan starts all its steps, in one transaction, and each step's entry names "
+        "the digest of the whole.",
+        "design 2.5",
+    ),
+    "solution:some": Promise(
+        "A yes to some steps is a no to the others in the same commit, and no step stays that "
+        "cannot be done without one that is left out.",
+        "design 2.5",
+    ),
+    "solution:less": Promise(
+        "Less of a step is judged again and taken together with the yes to the others, and never "
+        "more.",
+        "SL-22",
+    ),
+    "solution:bound": Promise(
+        "An answer to a plan counts only for exactly what waits now: digest and revision of the "
+        "whole are computed again in the transaction that takes it.",
+        "SL-4, SE-6",
+    ),
+    "solution:quorum": Promise(
+        "Every step that waits with its plan waits for as many distinct people as any step asks.",
+        "SL-13",
+    ),
+    "solution:one-decision": Promise(
+        "Of many answers to a plan at once one counts, whole, and the others are told.", "SL-1"
+    ),
+    "card:unusual": Promise(
+        "A card says what is unusual, computed from history, and how many signs were looked at "
+        "in vain.",
+        "SL 1.3",
+    ),
+    "card:why": Promise(
+        "A card names the one fact without which nobody, or fewer people, would have been asked.",
+        "SL 1.3",
+    ),
     "states:approved-first": Promise(
         "No way through the states reaches a call without `approved` before it, and every try "
         "writes its intent.",

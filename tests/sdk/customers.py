@@ -87,7 +87,7 @@ async def decide(
 ) -> None:
     """Maria decides, with words of her own."""
     assert action.approval is not None
-    await opened.sayso.decide_as(
+    await opened.sayso.approvals.decide_as(
         Decision(
             tenant=MAIN,
             approval_id=action.approval.id,
@@ -107,13 +107,21 @@ async def live(opened: ShopWorkspace) -> list[str]:
     sayso = opened.sayso
     small = refund_of("o_ana", 1000)
     big = refund_of("o_ana", 9000)
-    done = await sayso.propose("shop.refund", small, subject=ANA, reason=WORDS, key=f"k1-{ANA}")
-    yes = await sayso.propose("shop.refund", big, subject=ANA, reason=WORDS, key=f"k2-{ANA}")
+    done = await sayso.propose(
+        "shop.refund", small, subject=ANA, reason=WORDS, idempotency_key=f"k1-{ANA}"
+    )
+    yes = await sayso.propose(
+        "shop.refund", big, subject=ANA, reason=WORDS, idempotency_key=f"k2-{ANA}"
+    )
     await decide(opened, yes)
-    no = await sayso.propose("shop.refund", big, subject=ANA, reason=WORDS, key=f"k3-{ANA}")
+    no = await sayso.propose(
+        "shop.refund", big, subject=ANA, reason=WORDS, idempotency_key=f"k3-{ANA}"
+    )
     await decide(opened, no, Choice.REJECT)
-    waits = await sayso.propose("shop.refund", big, subject=ANA, reason=WORDS, key=f"k4-{ANA}")
-    asked = await sayso.ask(ANA, WORDS, key=f"r1-{ANA}")
+    waits = await sayso.propose(
+        "shop.refund", big, subject=ANA, reason=WORDS, idempotency_key=f"k4-{ANA}"
+    )
+    asked = await sayso.ask(ANA, WORDS, idempotency_key=f"r1-{ANA}")
     return [done.id, yes.id, no.id, waits.id, asked.actions[0].id]
 
 
@@ -128,7 +136,7 @@ async def live_as_bo(opened: ShopWorkspace) -> str:
 async def live_again(opened: ShopWorkspace) -> None:
     """The customer asks for something new."""
     small = refund_of("o_ana", 1000)
-    await opened.sayso.propose("shop.refund", small, subject=ANA, key="while")
+    await opened.sayso.propose("shop.refund", small, subject=ANA, idempotency_key="while")
 
 
 async def pass_days(opened: ShopWorkspace, days: int) -> None:
@@ -143,7 +151,9 @@ async def pass_days(opened: ShopWorkspace, days: int) -> None:
 async def live_as_new(opened: ShopWorkspace) -> None:
     """Something that is not old yet."""
     small = refund_of("o_ana", 1100)
-    await opened.sayso.propose("shop.refund", small, subject=ANA, key="new", reason=WORDS)
+    await opened.sayso.propose(
+        "shop.refund", small, subject=ANA, idempotency_key="new", reason=WORDS
+    )
 
 
 async def everything_stored(opened: ShopWorkspace) -> str:

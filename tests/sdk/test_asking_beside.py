@@ -38,11 +38,11 @@ async def test_who_asks_waits_for_the_process_that_plans_it(tmp_path: Path) -> N
         shop, clock = server.shop, server.clock
         async with open_shop(tmp_path, planner=Scripted(), shop=shop, clock=clock) as other:
             words = ("cus_1", "please give me back $20.00 of order o1")
-            asked = await other.sayso.ask(*words, key="k1", wait_s=0)
+            asked = await other.sayso.ask(*words, idempotency_key="k1", wait_s=0)
             run = server.sayso.container.dispatcher.run_now("request", Tenant("main"), asked.id)
             planning = asyncio.create_task(run)
             await slow.began.wait()
-            waiting = asyncio.create_task(other.sayso.ask(*words, key="k1"))
+            waiting = asyncio.create_task(other.sayso.ask(*words, idempotency_key="k1"))
             done, _ = await asyncio.wait([waiting], timeout=0.3)
             assert not done, waiting.result()
             slow.go_on.set()

@@ -27,7 +27,7 @@ from sayso.sandbox import Sandbox
 from sayso.sdk.client import Sayso
 from sayso.sdk.resources.tokens import Scope
 from sayso.sdk.workspace import Workspace
-from sayso.surfaces.http import create_app
+from sayso.surfaces.http.app import create_app
 from sayso.testing.models import Completion, FakeOpenAI
 
 NEIGHBOURS = (
@@ -123,7 +123,7 @@ async def running(folder: Path) -> AsyncGenerator[Run]:
         async with echoing_smtp() as (port, refused):
             with stripe.serving():
                 workspace = workspace_of(folder, stripe.url, port, model.base_url, values)
-                async with Sayso(workspace, work=False, telemetry=telemetry) as sayso:
+                async with Sayso(workspace, mode="decide", telemetry=telemetry) as sayso:
                     transport = httpx.ASGITransport(create_app(sayso), raise_app_exceptions=False)
                     async with httpx.AsyncClient(
                         transport=transport, base_url="http://127.0.0.1:8390"
@@ -218,10 +218,10 @@ async def _fail(run: Run) -> None:
 
 async def _look(run: Run, folder: Path) -> None:
     """Everything that can be read of it, in every form in which it leaves."""
-    for view in await run.sayso.actions(limit=200):
-        run.keep("actions", (await run.sayso.action(view.id)).model_dump_json())
+    for view in await run.sayso.actions.list(limit=200):
+        run.keep("actions", (await run.sayso.actions.get(view.id)).model_dump_json())
         await run.call("GET", f"/v1/actions/{view.id}", "reader")
-    for card in await run.sayso.approvals(status=None, limit=200):
+    for card in await run.sayso.approvals.list(status=None, limit=200):
         run.keep("cards", card.model_dump_json())
     for path in ("/v1/audit/entries?limit=100", "/v1/audit/checkpoint", "/v1/approvals"):
         await run.call("GET", path, "auditor" if "audit" in path else "reader")
@@ -250,16 +250,16 @@ async def _look(run: Run, folder: Path) -> None:
 async def _owe(run: Run) -> None:
     """What is owed to customers, over HTTP: their data in clear, a hold, an erasure."""
     ben = {"subject": "cus_demo_ben"}
-    shown = await run.call("POST", "/v1/subjects/exports", "maria", ben)
+    shown = await run.call("POST", "/v1/privacy/exports", "maria", ben)
     assert (shown.status_code, shown.headers["cache-control"]) == (200, "no-store")
     held = {**ben, "reason": "litigation"}
-    hold = (await run.call("POST", "/v1/subjects/holds", "maria", held)).json()["id"]
-    await run.call("POST", "/v1/subjects/erasures", "maria", ben)
+    hold = (await run.call("POST", "/v1/privacy/holds", "maria", held)).json()["id"]
+    await run.call("POST", "/v1/privacy/erasures", "maria", ben)
     for holder in ("maria", "noor"):
-        await run.call("POST", f"/v1/subjects/holds/{hold}/release", holder, {})
-    erased = await run.call("POST", "/v1/subjects/erasures", "maria", ben)
+        await run.call("POST", f"/v1/privacy/holds/{hold}/release", holder, {})
+    erased = await run.call("POST", "/v1/privacy/erasures", "maria", ben)
     assert erased.status_code == 201, erased.text
-    for path in ("/v1/subjects/erasures", f"/v1/subjects/holds/{hold}"):
+    for path in ("/v1/privacy/erasures", f"/v1/privacy/holds/{hold}"):
         await run.call("GET", path, "auditor")
 
 

@@ -127,7 +127,7 @@ def granted(idp: FakeIdp, clock: FakeClock) -> Token:
 
 async def bearer_of(workspace: Workspace, clock: FakeClock | None = None) -> str:
     """What a process that opens the workspace is given."""
-    async with Sayso(workspace, work=False, clock=clock or FakeClock()) as sayso:
+    async with Sayso(workspace, mode="decide", clock=clock or FakeClock()) as sayso:
         return (await connections_of(sayso).bearer("mail")).reveal()
 
 
@@ -159,7 +159,7 @@ async def open_post(folder: Path, *, mark: str = "", takes: str = "at-1") -> Asy
 
 async def send(post: Post, telemetry: Telemetry | None = None, *, letters: int = 1) -> list[str]:
     """Propose letters in one process; how each of them ended."""
-    sayso = Sayso(post.workspace, work=False, clock=post.clock, telemetry=telemetry)
+    sayso = Sayso(post.workspace, mode="decide", clock=post.clock, telemetry=telemetry)
     async with sayso:
         views = [
             await sayso.propose("email.send", LETTER, subject="cus_demo_ana")
@@ -186,7 +186,7 @@ async def test_a_row_that_was_tampered_with_sends_nothing_and_says_so(tmp_path: 
             connection.execute("update connection_token set sealed = zeroblob(80)")
         assert await send(post) == ["failed"]
         assert len(post.mail.messages) == 1
-        async with Sayso(post.workspace, work=False, clock=post.clock) as sayso:
+        async with Sayso(post.workspace, mode="decide", clock=post.clock) as sayso:
             with pytest.raises(IntegrityError) as caught:
                 await connections_of(sayso).bearer("mail")
         assert caught.value.code is Code.TAMPERED
@@ -221,7 +221,7 @@ async def _provoke_errors(post: Post, told: list[str]) -> None:
     """A grant that the provider takes back, and a row of another form; errors with their causes."""
     workspace = load(post.workspace.folder, client_credentials="refresh_token")
     for bend in (False, True):
-        async with Sayso(workspace, work=False, clock=post.clock) as sayso:
+        async with Sayso(workspace, mode="decide", clock=post.clock) as sayso:
             connections, token = connections_of(sayso), granted(post.idp, post.clock)
             await connections.authorise("mail", token)
             assert token.refresh is not None
@@ -245,7 +245,7 @@ async def test_a_grant_waits_for_a_person_and_outlives_the_process(tmp_path: Pat
     clock = FakeClock()
     async with FakeIdp.start() as idp:
         workspace = make_workspace(tmp_path, idp=idp, grant="refresh_token")
-        async with Sayso(workspace, work=False, clock=clock) as sayso:
+        async with Sayso(workspace, mode="decide", clock=clock) as sayso:
             with pytest.raises(RefusedError) as caught:
                 await connections_of(sayso).bearer("mail")
             assert caught.value.code is Code.NEEDS_REAUTH
@@ -264,7 +264,7 @@ async def test_a_grant_is_never_sent_to_another_address(tmp_path: Path, change: 
     clock = FakeClock()
     async with FakeIdp.start() as idp:
         workspace = make_workspace(tmp_path, idp=idp, grant="refresh_token")
-        async with Sayso(workspace, work=False, clock=clock) as sayso:
+        async with Sayso(workspace, mode="decide", clock=clock) as sayso:
             await connections_of(sayso).authorise("mail", granted(idp, clock))
         clock.advance(hours=2)
         changed = load(tmp_path, **{change: f"{change}-other"})
@@ -281,7 +281,7 @@ async def test_closing_waits_for_a_refresh_that_has_begun(tmp_path: Path) -> Non
     clock = FakeClock()
     async with FakeIdp.start() as idp:
         workspace = make_workspace(tmp_path, idp=idp, grant="refresh_token")
-        async with Sayso(workspace, work=False, clock=clock) as sayso:
+        async with Sayso(workspace, mode="decide", clock=clock) as sayso:
             await connections_of(sayso).authorise("mail", granted(idp, clock))
             clock.advance(hours=2)
             idp.hold()
@@ -310,7 +310,7 @@ async def test_closing_goes_on_when_a_connector_breaks(tmp_path: Path) -> None:
     clock = FakeClock()
     async with FakeIdp.start() as idp:
         workspace = make_workspace(tmp_path, idp=idp, grant="refresh_token")
-        sayso = Sayso(workspace, work=False, clock=clock, connectors=[Stuck()])
+        sayso = Sayso(workspace, mode="decide", clock=clock, connectors=[Stuck()])
         await sayso.__aenter__()
         store = sayso.container.store
         await connections_of(sayso).authorise("mail", granted(idp, clock))
@@ -364,8 +364,8 @@ async def test_a_connection_without_the_vaults_key_does_not_open(tmp_path: Path)
         path = tmp_path / FILE_NAME
         text = path.read_text().partition("[connections.mail]")[0]
         path.write_text(text.replace('token = "mail"', 'password = "env:MAIL_SECRET"'))
-        async with Sayso(Workspace.load(tmp_path, ENVIRONMENT), work=False) as sayso:
-            assert await sayso.actions() == []
+        async with Sayso(Workspace.load(tmp_path, ENVIRONMENT), mode="decide") as sayso:
+            assert await sayso.actions.list() == []
 
 
 # ---- settings --------------------------------------------------------------------------------
@@ -375,7 +375,7 @@ async def test_an_unknown_connection_is_refused_with_the_nearest_name(tmp_path: 
     """When the workspace is read, and when code asks; a connector hears it as a refusal."""
     async with FakeIdp.start() as idp:
         workspace = make_workspace(tmp_path, idp=idp)
-        async with Sayso(workspace, work=False, clock=FakeClock()) as sayso:
+        async with Sayso(workspace, mode="decide", clock=FakeClock()) as sayso:
             with pytest.raises(ConfigError, match="did you mean `mail`") as caught:
                 await connections_of(sayso).bearer("mial")
             assert caught.value.code is Code.INVALID_SETTING

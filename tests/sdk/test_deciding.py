@@ -39,7 +39,7 @@ async def decide(
     opened: ShopWorkspace, asked: ApprovalView, person: str, choice: str
 ) -> ActionView:
     """What the SDK answers to one person's decision."""
-    return await opened.sayso.decide(
+    return await opened.sayso.approvals.decide(
         asked.id,
         choice,
         token=await token_of(opened, person),
@@ -58,10 +58,10 @@ async def test_a_list_says_who_has_said_yes_already(tmp_path: Path, store_url: s
             "shop.refund", {"order": "o1", "amount": ONE_OF_MANY}, subject="cus_1"
         )
         await decide(opened, asked, "maria", "approve")
-        listed = await opened.sayso.approvals()
+        listed = await opened.sayso.approvals.list()
         assert [len(one.votes) for one in listed] == [1, 0], store_url
         assert [one.id for one in listed] == [asked.id, other.approval and other.approval.id]
-        assert listed == [await opened.sayso.approval(one.id) for one in listed]
+        assert listed == [await opened.sayso.approvals.get(one.id) for one in listed]
         assert needs(listed[0]) == "support manager and finance; yes from maria"
 
 
@@ -75,8 +75,8 @@ async def test_a_no_after_the_own_yes_is_shown_with_it(tmp_path: Path, store_url
         assert said.approval is not None
         words = [(vote.person, vote.decision) for vote in said.approval.votes]
         assert words == [("maria", "approve"), ("maria", "reject")], store_url
-        (listed,) = await opened.sayso.approvals(status="rejected")
-        assert said.approval == listed == (await opened.sayso.action(said.id)).approval
+        (listed,) = await opened.sayso.approvals.list(status="rejected")
+        assert said.approval == listed == (await opened.sayso.actions.get(said.id)).approval
 
 
 def nothing_changes(opened: ShopWorkspace) -> None:
@@ -122,7 +122,7 @@ async def test_a_decision_is_answered_with_what_is_stored(
         change(opened)
         answered = await decide(opened, asked, "maria", choice)
         assert answered.status == status
-        assert answered == await opened.sayso.action(answered.id, timeline=False)
+        assert answered == await opened.sayso.actions.get(answered.id, timeline=False)
 
 
 async def test_a_first_yes_of_two_is_answered_as_waiting(tmp_path: Path) -> None:
@@ -131,9 +131,9 @@ async def test_a_first_yes_of_two_is_answered_as_waiting(tmp_path: Path) -> None
         asked = await ask_for(opened, paid=90_000)
         first = await decide(opened, asked, "maria", "approve")
         assert first.status == "pending_approval"
-        assert first == await opened.sayso.action(first.id, timeline=False)
+        assert first == await opened.sayso.actions.get(first.id, timeline=False)
         both = await decide(opened, asked, "finn", "approve")
         assert both.status == "succeeded"
-        assert both == await opened.sayso.action(both.id, timeline=False)
+        assert both == await opened.sayso.actions.get(both.id, timeline=False)
         assert both.approval is not None
         assert {vote.person for vote in both.approval.votes} == {"maria", "finn"}

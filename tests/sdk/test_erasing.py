@@ -48,7 +48,7 @@ async def test_nothing_of_an_erased_customer_is_left_and_the_log_verifies(
     await live(opened)
     before = await everything_stored(opened)
     assert ANA in before
-    erased = await opened.sayso.subjects.erase(ANA, reason="subject_request", by=MARIA)
+    erased = await opened.sayso.privacy.erase(ANA, reason="subject_request", by=MARIA)
     assert erased.status == "erased"
     after = await everything_stored(opened)
     for gone in (ANA, "Quispe", "funeral"):
@@ -90,9 +90,9 @@ async def test_what_a_provider_or_a_rule_said_of_them_goes_and_so_does_the_salt(
 async def test_what_was_done_stays_known_without_the_customer(opened: ShopWorkspace) -> None:
     """Who decided, how much, when and the provider's receipt are still there, under a pseudonym."""
     ids = await live(opened)
-    was = [await opened.sayso.action(one, timeline=False) for one in ids]
-    view = await opened.sayso.subjects.erase(ANA, reason="subject_request", by=MARIA)
-    now = [await opened.sayso.action(one) for one in ids]
+    was = [await opened.sayso.actions.get(one, timeline=False) for one in ids]
+    view = await opened.sayso.privacy.erase(ANA, reason="subject_request", by=MARIA)
+    now = [await opened.sayso.actions.get(one) for one in ids]
     assert [one.status for one in now] == [
         "succeeded",
         "succeeded",
@@ -116,11 +116,11 @@ async def test_nobody_else_is_touched(opened: ShopWorkspace) -> None:
     """Another customer's rows are the same, to the byte, and their text still opens."""
     other = await live_as_bo(opened)
     await live(opened)
-    was = await opened.sayso.action(other)
-    exported = await opened.sayso.subjects.export("cus_bo", by=MARIA)
-    await opened.sayso.subjects.erase(ANA, reason="subject_request", by=MARIA)
-    assert await opened.sayso.action(other) == was
-    again = await opened.sayso.subjects.export("cus_bo", by=MARIA)
+    was = await opened.sayso.actions.get(other)
+    exported = await opened.sayso.privacy.export("cus_bo", by=MARIA)
+    await opened.sayso.privacy.erase(ANA, reason="subject_request", by=MARIA)
+    assert await opened.sayso.actions.get(other) == was
+    again = await opened.sayso.privacy.export("cus_bo", by=MARIA)
     assert again["texts"] == exported["texts"]
     assert "Bo's words" in again["texts"].values()
 
@@ -128,15 +128,15 @@ async def test_nobody_else_is_touched(opened: ShopWorkspace) -> None:
 async def test_an_erased_customer_who_comes_back_is_somebody_new(opened: ShopWorkspace) -> None:
     """The new pseudonym cannot be linked to the old one, and old keys do nothing anew."""
     await live(opened)
-    old = (await opened.sayso.subjects.erase(ANA, reason="subject_request", by=MARIA)).subject
+    old = (await opened.sayso.privacy.erase(ANA, reason="subject_request", by=MARIA)).subject
     small = refund_of("o_ana", 1000)
     with pytest.raises(RefusedError) as caught:
-        await opened.sayso.propose("shop.refund", small, subject=ANA, key=f"k1-{ANA}")
+        await opened.sayso.propose("shop.refund", small, subject=ANA, idempotency_key=f"k1-{ANA}")
     assert caught.value.code is Code.ERASED
     with pytest.raises(RefusedError) as caught:
-        await opened.sayso.ask(ANA, WORDS, key=f"r1-{ANA}")
+        await opened.sayso.ask(ANA, WORDS, idempotency_key=f"r1-{ANA}")
     assert caught.value.code is Code.ERASED
-    again = await opened.sayso.propose("shop.refund", small, subject=ANA, key="new")
+    again = await opened.sayso.propose("shop.refund", small, subject=ANA, idempotency_key="new")
     assert again.status == "succeeded"
     entry = (await opened.sayso.audit.query(f"customer:{ANA}"))[0]
     assert entry.body["subject"] != old
@@ -145,13 +145,13 @@ async def test_an_erased_customer_who_comes_back_is_somebody_new(opened: ShopWor
 async def test_twice_is_once(opened: ShopWorkspace) -> None:
     """The same key is the same erasure; another one finds nothing, and says so."""
     await live(opened)
-    first = await opened.sayso.subjects.erase(ANA, reason="subject_request", by=MARIA, key="e1")
-    again = await opened.sayso.subjects.erase(ANA, reason="subject_request", by=MARIA, key="e1")
+    first = await opened.sayso.privacy.erase(ANA, reason="subject_request", by=MARIA, key="e1")
+    again = await opened.sayso.privacy.erase(ANA, reason="subject_request", by=MARIA, key="e1")
     assert again.id == first.id
     with pytest.raises(RefusedError) as caught:
-        await opened.sayso.subjects.erase(ANA, reason="subject_request", by=MARIA)
+        await opened.sayso.privacy.erase(ANA, reason="subject_request", by=MARIA)
     assert caught.value.code is Code.NOT_FOUND
-    assert [one.id for one in await opened.sayso.subjects.erasures()] == [first.id]
+    assert [one.id for one in await opened.sayso.privacy.erasures()] == [first.id]
 
 
 class Crash(BaseException):
@@ -172,14 +172,14 @@ async def test_a_crash_after_any_step_is_taken_up_again(opened: ShopWorkspace, s
     order_key = "e1"
     object.__setattr__(wired, "eraser", replace(wired.eraser, passing=crash))
     with pytest.raises(Crash):
-        await opened.sayso.subjects.erase(ANA, reason="subject_request", by=MARIA, key=order_key)
+        await opened.sayso.privacy.erase(ANA, reason="subject_request", by=MARIA, key=order_key)
     assert verdict(opened) is Verdict.VERIFIED
     if step != "finished":
         with pytest.raises(RefusedError) as caught:
             await live_again(opened)
         assert caught.value.code is Code.SUBJECT_IN_USE
     async with open_shop(opened.workspace.folder, shop=opened.shop, clock=opened.clock) as later:
-        await later.sayso.subjects.finish()
+        await later.sayso.privacy.finish()
         after = await everything_stored(later)
         for gone in (ANA, "Quispe", "funeral"):
             assert gone not in after
@@ -193,7 +193,7 @@ async def test_what_is_being_called_or_unknown_has_to_be_known_first(opened: Sho
     opened.shop.faults.append(ShopFault.LOST_AFTER)
     await live_again(opened)
     with pytest.raises(RefusedError) as caught:
-        await opened.sayso.subjects.erase(ANA, reason="subject_request", by=MARIA)
+        await opened.sayso.privacy.erase(ANA, reason="subject_request", by=MARIA)
     assert caught.value.code is Code.SUBJECT_IN_USE
     entry = (await opened.sayso.audit.tail(1))[0]
     assert entry.kind == "subject.refused"
@@ -208,13 +208,13 @@ async def test_what_was_called_and_denied_has_to_be_known_first(tmp_path: Path) 
         opened.shop.faults.append(ShopFault.DENIES)
         await live_again(opened)
         with pytest.raises(RefusedError) as caught:
-            await opened.sayso.subjects.erase(ANA, reason="subject_request", by=MARIA)
+            await opened.sayso.privacy.erase(ANA, reason="subject_request", by=MARIA)
         assert caught.value.code is Code.SUBJECT_IN_USE
         opened.clock.advance(minutes=2)
         await opened.sayso.container.dispatcher.drain()
-        erased = await opened.sayso.subjects.erase(ANA, reason="subject_request", by=MARIA)
+        erased = await opened.sayso.privacy.erase(ANA, reason="subject_request", by=MARIA)
         assert erased.status == "erased"
-        assert [view.status for view in await opened.sayso.actions()] == ["succeeded"]
+        assert [view.status for view in await opened.sayso.actions.list()] == ["succeeded"]
 
 
 async def test_a_request_that_is_being_planned_is_waited_for(tmp_path: Path) -> None:
@@ -225,27 +225,27 @@ async def test_a_request_that_is_being_planned_is_waited_for(tmp_path: Path) -> 
         asked = asyncio.create_task(opened.sayso.ask(ANA, WORDS))
         await planner.began.wait()
         with pytest.raises(RefusedError) as caught:
-            await opened.sayso.subjects.erase(ANA, reason="subject_request", by=MARIA)
+            await opened.sayso.privacy.erase(ANA, reason="subject_request", by=MARIA)
         assert caught.value.code is Code.SUBJECT_IN_USE
         planner.may_end.set()
         await asked
-        erased = await opened.sayso.subjects.erase(ANA, reason="subject_request", by=MARIA)
+        erased = await opened.sayso.privacy.erase(ANA, reason="subject_request", by=MARIA)
         assert erased.status == "erased"
 
 
 async def test_a_stop_that_names_the_customer_is_released_first(opened: ShopWorkspace) -> None:
     """Else it would hold nobody any more, and nobody would know."""
     await live_again(opened)
-    stop = await opened.sayso.stop("customer", ANA, reason=REASON)
+    stop = await opened.sayso.stops.engage("customer", ANA, reason=REASON)
     with pytest.raises(RefusedError) as caught:
-        await opened.sayso.subjects.erase(ANA, reason="subject_request", by=MARIA)
+        await opened.sayso.privacy.erase(ANA, reason="subject_request", by=MARIA)
     assert caught.value.code is Code.SUBJECT_IN_USE
     assert stop.id in caught.value.message
     for person in ("maria", "noor"):
         await opened.sayso.container.stops.resume(
             Resumption(tenant=MAIN, stop_id=stop.id, person=person, via="test", key=person)
         )
-    await opened.sayso.subjects.erase(ANA, reason="subject_request", by=MARIA)
+    await opened.sayso.privacy.erase(ANA, reason="subject_request", by=MARIA)
     after = await everything_stored(opened)
     assert stop.id in after
     assert ANA not in after
@@ -257,8 +257,8 @@ async def test_a_request_that_waits_is_handed_over_and_runs_no_more(opened: Shop
     """What waited for a yes is refused, and nobody writes a reply to who is not there any more."""
     asked = await opened.sayso.ask(ANA, WORDS)
     assert asked.status == "acting"
-    await opened.sayso.subjects.erase(ANA, reason="subject_request", by=MARIA)
-    ended = await opened.sayso.request(asked.id)
+    await opened.sayso.privacy.erase(ANA, reason="subject_request", by=MARIA)
+    ended = await opened.sayso.requests.get(asked.id)
     assert (ended.status, ended.reply) == ("handed_over", None)
     due = await opened.sayso.container.store.read(
         lambda reader: reader.one("dispatch.next_request", now=0)
@@ -274,11 +274,11 @@ async def test_only_a_person_with_the_role_erases(opened: ShopWorkspace) -> None
     reader = replace(MARIA, scopes=frozenset({Scope.READ, Scope.AUDIT}))
     for who in (service, reader, token_of("nobody"), token_of("idle")):
         with pytest.raises(RefusedError) as caught:
-            await opened.sayso.subjects.erase(ANA, reason="subject_request", by=who)
+            await opened.sayso.privacy.erase(ANA, reason="subject_request", by=who)
         assert caught.value.code in {Code.FORBIDDEN, Code.NOT_AN_APPROVER}
         assert (await opened.sayso.audit.tail(1))[0].kind == "subject.refused"
     with pytest.raises(RefusedError) as caught:
-        await opened.sayso.subjects.erase(ANA, reason="Because Ana said so", by=MARIA)
+        await opened.sayso.privacy.erase(ANA, reason="Because Ana said so", by=MARIA)
     assert caught.value.code is Code.REASON_REQUIRED
     assert ANA in await everything_stored(opened)
 
@@ -289,7 +289,7 @@ async def test_the_files_of_sqlite_hold_nothing_deleted(tmp_path: Path, *, rewri
     async with open_shop(tmp_path / "shop", planner=OneRefund()) as opened:
         opened.shop.books.add("o_ana", ANA, Money(30_000, "USD"))
         await live(opened)
-        erased = await opened.sayso.subjects.erase(
+        erased = await opened.sayso.privacy.erase(
             ANA, reason="subject_request", by=MARIA, rewrite=rewrite
         )
         assert erased.scrubbed is True
@@ -315,19 +315,19 @@ async def test_a_disk_without_room_for_the_new_file_says_that_the_customer_is_er
         object.__setattr__(wired, "eraser", replace(wired.eraser, passing=fill))
         try:
             with pytest.raises(ConfigError) as caught:
-                await opened.sayso.subjects.erase(
+                await opened.sayso.privacy.erase(
                     ANA, reason="subject_request", by=MARIA, rewrite=True
                 )
         finally:
             disk.mend()
         assert "is erased, by `ers_" in caught.value.message
-        assert "`sayso audit sweep`" in caught.value.next_step
+        assert "`sayso privacy sweep`" in caught.value.next_step
         assert ANA not in await everything_stored(opened)
 
 
 async def test_a_key_that_erased_somebody_erases_nobody_else(opened: ShopWorkspace) -> None:
     """Nobody is told `erased` of a customer of whom something is held."""
-    subjects = opened.sayso.subjects
+    subjects = opened.sayso.privacy
     await live(opened)
     await live_as_bo(opened)
     await subjects.erase(ANA, reason="subject_request", by=MARIA, key="e1")

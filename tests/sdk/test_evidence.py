@@ -69,7 +69,7 @@ async def packed(tmp_path: Path) -> AsyncGenerator[Packed]:
                 reason=f"fine {HOSTILE}",
             )
             try:
-                await workspace.sayso.decide_as(decision)
+                await workspace.sayso.approvals.decide_as(decision)
             except RefusedError:
                 assert person == "idle"
         path = tmp_path / "pack.html"

@@ -19,7 +19,7 @@ async def test_a_legal_hold_keeps_everything_until_two_people_release_it(
 ) -> None:
     """Neither an erasure nor a sweep touches what a court may want."""
     await live(opened)
-    subjects = opened.sayso.subjects
+    subjects = opened.sayso.privacy
     hold = await subjects.hold(ANA, reason="litigation", by=MARIA)
     for _ in range(2):
         with pytest.raises(RefusedError) as caught:
@@ -42,19 +42,19 @@ async def test_a_legal_hold_keeps_everything_until_two_people_release_it(
 async def test_the_word_of_somebody_who_left_does_not_count_for_a_release(tmp_path: Path) -> None:
     """Two people with the role, who have it at the end: noor asked, and is gone."""
     async with open_shop(tmp_path) as opened:
-        hold = await opened.sayso.subjects.hold(ANA, reason="litigation", by=MARIA)
-        asked = await opened.sayso.subjects.release(hold.id, by=NOOR)
+        hold = await opened.sayso.privacy.hold(ANA, reason="litigation", by=MARIA)
+        asked = await opened.sayso.privacy.release(hold.id, by=NOOR)
         assert asked.status == "release_asked"
     gone = [{**person, "active": person["id"] != "noor"} for person in PEOPLE]
     async with open_shop(tmp_path, clock=opened.clock, people=gone) as later:
-        subjects = later.sayso.subjects
+        subjects = later.sayso.privacy
         assert (await subjects.release(hold.id, by=MARIA)).status == "release_asked"
         assert (await subjects.release(hold.id, by=FINN)).status == "released"
 
 
 async def test_a_word_about_a_hold_said_again_is_one(opened: ShopWorkspace) -> None:
     """By its key: placed once, asked once, released once; for another customer it is refused."""
-    subjects = opened.sayso.subjects
+    subjects = opened.sayso.privacy
     placed = [
         await subjects.hold("cus_new", reason="litigation", by=MARIA, key="h1") for _ in range(2)
     ]
@@ -86,15 +86,15 @@ async def test_no_hold_and_no_stop_is_placed_under_a_name_of_the_log(
         if swept:
             await pass_days(opened, 92)
             await live_as_new(opened)
-            await opened.sayso.subjects.sweep()
-        shown = (await opened.sayso.subjects.export(ANA, by=MARIA))["pseudonym"]
+            await opened.sayso.privacy.sweep()
+        shown = (await opened.sayso.privacy.export(ANA, by=MARIA))["pseudonym"]
         for said in (
-            opened.sayso.subjects.hold(shown, reason="litigation", by=MARIA),
-            opened.sayso.stop("customer", shown),
+            opened.sayso.privacy.hold(shown, reason="litigation", by=MARIA),
+            opened.sayso.stops.engage("customer", shown),
         ):
             with pytest.raises(RefusedError, match="not their id") as caught:
                 await said
             assert caught.value.code is Code.INVALID_INPUT
-        assert await opened.sayso.subjects.holds() == []
-        assert await opened.sayso.stops() == []
+        assert await opened.sayso.privacy.holds() == []
+        assert await opened.sayso.stops.list() == []
         assert verdict(opened) is Verdict.VERIFIED

@@ -29,7 +29,7 @@ async def test_a_restored_backup_is_told_whom_to_erase_again(tmp_path: Path) -> 
             closing(sqlite3.connect(tmp_path / "backup.db")) as backup,
         ):
             source.backup(backup)
-        await opened.sayso.subjects.erase(ANA, reason="subject_request", by=MARIA)
+        await opened.sayso.privacy.erase(ANA, reason="subject_request", by=MARIA)
         listed = (opened.workspace.folder / ".sayso" / "erased.jsonl").read_text()
         assert ANA not in listed
     for path in opened.workspace.folder.glob("sayso.db*"):
@@ -37,12 +37,12 @@ async def test_a_restored_backup_is_told_whom_to_erase_again(tmp_path: Path) -> 
     (tmp_path / "backup.db").rename(opened.workspace.store_path)
     async with open_shop(tmp_path / "shop", shop=opened.shop, clock=opened.clock) as restored:
         assert ANA in await everything_stored(restored)
-        again = await restored.sayso.subjects.erase_restored()
+        again = await restored.sayso.privacy.erase_restored()
         assert (again.erased, again.left) == (1, ())
         assert ANA not in await everything_stored(restored)
-        assert (await restored.sayso.subjects.erasures())[0].reason == "restored_backup"
+        assert (await restored.sayso.privacy.erasures())[0].reason == "restored_backup"
         assert verdict(restored) is Verdict.VERIFIED
-        assert (await restored.sayso.subjects.erase_restored()).erased == 0
+        assert (await restored.sayso.privacy.erase_restored()).erased == 0
 
 
 async def test_a_customer_who_cannot_be_erased_again_now_is_said(tmp_path: Path) -> None:
@@ -56,7 +56,7 @@ async def test_a_customer_who_cannot_be_erased_again_now_is_said(tmp_path: Path)
         )
         assert subject is not None
         opened.sayso.container.eraser.listed.add(MAIN, str(subject["pseudonym"]), 1)
-        found = await opened.sayso.subjects.erase_restored()
+        found = await opened.sayso.privacy.erase_restored()
         assert found.erased == 0
         assert found.left[0][0] == subject["pseudonym"]
         assert "has to be known first" in found.left[0][1]

@@ -78,12 +78,12 @@ async def old(tmp_path: Path) -> AsyncGenerator[Old]:
 
 async def _end_all(opened: ShopWorkspace) -> None:
     """Say no to what waits, and let what is stopped go on."""
-    for approval in await opened.sayso.approvals():
+    for approval in await opened.sayso.approvals.list():
         await decide(opened, say(approval, choice=Choice.REJECT))
-    for stop in await opened.sayso.stops(released=None):
+    for stop in await opened.sayso.stops.list(released=None):
         for person in ("maria", "noor"):
             word = Resumption(tenant=MAIN, stop_id=stop.id, person=person, via="test", key=person)
-            await opened.sayso.resume_as(word)
+            await opened.sayso.stops.resume_as(word)
     await run_due(opened)
 
 
@@ -267,16 +267,16 @@ async def test_what_has_not_ended_is_named_with_what_to_do(tmp_path: Path) -> No
         day = lost[0].updated_at[:10]
         assert f"the action `{lost[0].id}` (unknown since {day})" in done.blocked
         assert f"`{lost[1].id}` (unknown" in done.blocked
-        assert f"sayso actions resolve {lost[0].id} " in str(done.next_step)
+        assert f"sayso actions settle {lost[0].id} " in str(done.next_step)
         assert [(one.id, one.status) for one in done.unended[:3]] == [
             (lost[0].id, "unknown"),
             (lost[1].id, "unknown"),
             (waits.id, "pending_approval"),
         ]
-        await opened.sayso.resolve_as(found(lost[0]))
+        await opened.sayso.actions.settle_as(found(lost[0]))
         done = await segments.prune(by=person)
-        assert f"sayso actions resolve {lost[1].id} " in str(done.next_step)
-        await opened.sayso.resolve_as(found(lost[1]))
+        assert f"sayso actions settle {lost[1].id} " in str(done.next_step)
+        await opened.sayso.actions.settle_as(found(lost[1]))
         done = await segments.prune(by=person)
         assert "resolve" not in str(done.next_step)
         await run_due(opened)  # the card expires

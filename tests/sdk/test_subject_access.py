@@ -15,7 +15,7 @@ async def test_a_customer_is_shown_all_that_is_held(opened: ShopWorkspace) -> No
     """Requests, actions, cards, words and entries; and that it was asked is an entry."""
     ids = await live(opened)
     await live_as_bo(opened)
-    found = await opened.sayso.subjects.export(ANA, by=MARIA)
+    found = await opened.sayso.privacy.export(ANA, by=MARIA)
     assert {row["id"] for row in found["actions"]} == set(ids)
     assert len(found["requests"]) == 1
     assert any(WORDS in text for text in found["texts"].values())
@@ -26,5 +26,5 @@ async def test_a_customer_is_shown_all_that_is_held(opened: ShopWorkspace) -> No
     assert all(one["subject"] == found["pseudonym"] for one in found["entries"])
     assert (await opened.sayso.audit.tail(1))[0].kind == "subject.exported"
     with pytest.raises(RefusedError) as caught:
-        await opened.sayso.subjects.export("cus_nobody", by=MARIA)
+        await opened.sayso.privacy.export("cus_nobody", by=MARIA)
     assert caught.value.code is Code.NOT_FOUND

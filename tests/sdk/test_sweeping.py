@@ -32,17 +32,17 @@ async def test_what_was_kept_long_enough_goes_by_itself(store_url: str, tmp_path
     async with open_shop(tmp_path / "shop", planner=OneRefund(), retention=kept) as workspace:
         workspace.shop.books.add("o_ana", ANA, Money(30_000, "USD"))
         ids = await live(workspace)
-        nothing = await workspace.sayso.subjects.sweep()
+        nothing = await workspace.sayso.privacy.sweep()
         assert (nothing.actions, nothing.requests, nothing.subjects) == (0, 0, 0)
         workspace.clock.advance(days=60)
         await live_as_new(workspace)
         await pass_days(workspace, 32)
-        swept = await workspace.sayso.subjects.sweep()
+        swept = await workspace.sayso.privacy.sweep()
         assert swept.actions == 3, "two are open: one waits, one is a step of a request that does"
         assert swept.subjects == 0
         stored = await everything_stored(workspace)
         assert ANA in stored, "what is open or new is still there"
-        done = await workspace.sayso.action(ids[0])
+        done = await workspace.sayso.actions.get(ids[0])
         assert done.subject != ANA
         assert done.args == {}
         assert verdict(workspace) is Verdict.VERIFIED
@@ -57,13 +57,13 @@ async def test_nothing_is_swept_by_one_reading_of_a_clock(store_url: str, tmp_pa
         await live(workspace)
         workspace.clock.advance(days=400)
         for _ in range(3):
-            swept = await workspace.sayso.subjects.sweep()
+            swept = await workspace.sayso.privacy.sweep()
             assert (swept.actions, swept.requests, swept.put_off) == (0, 0, True)
             workspace.clock.advance(hours=6)
         noted = await workspace.sayso.audit.query("kind:retention.swept")
         assert [one.body["data"]["put_off"] for one in noted] == [True]
         workspace.clock.advance(days=-400)
-        swept = await workspace.sayso.subjects.sweep()
+        swept = await workspace.sayso.privacy.sweep()
         assert (swept.actions, swept.put_off) == (0, False)
         assert verdict(workspace) is Verdict.VERIFIED
 
@@ -76,9 +76,9 @@ async def test_a_shop_in_which_nothing_happens_any_more_is_swept_a_day_later(
         workspace.shop.books.add("o_ana", ANA, Money(30_000, "USD"))
         await live_again(workspace)
         workspace.clock.advance(days=91)
-        assert (await workspace.sayso.subjects.sweep()).put_off
+        assert (await workspace.sayso.privacy.sweep()).put_off
         workspace.clock.advance(days=1)
-        swept = await workspace.sayso.subjects.sweep()
+        swept = await workspace.sayso.privacy.sweep()
         assert (swept.actions, swept.subjects, swept.put_off) == (1, 1, False)
 
 
@@ -90,12 +90,12 @@ async def test_a_customer_of_whom_nothing_is_left_loses_the_key(
     async with open_shop(tmp_path / "shop", retention=kept) as workspace:
         workspace.shop.books.add("o_ana", ANA, Money(30_000, "USD"))
         await live_again(workspace)
-        hold = await workspace.sayso.subjects.hold(ANA, reason="litigation", by=MARIA)
+        hold = await workspace.sayso.privacy.hold(ANA, reason="litigation", by=MARIA)
         await pass_days(workspace, 92)
-        assert (await workspace.sayso.subjects.sweep()).actions == 0, "held"
-        await workspace.sayso.subjects.release(hold.id, by=MARIA)
-        await workspace.sayso.subjects.release(hold.id, by=NOOR)
-        swept = await workspace.sayso.subjects.sweep()
+        assert (await workspace.sayso.privacy.sweep()).actions == 0, "held"
+        await workspace.sayso.privacy.release(hold.id, by=MARIA)
+        await workspace.sayso.privacy.release(hold.id, by=NOOR)
+        swept = await workspace.sayso.privacy.sweep()
         assert (swept.actions, swept.subjects) == (1, 1)
         assert ANA not in await everything_stored(workspace)
         assert verdict(workspace) is Verdict.VERIFIED
@@ -110,17 +110,17 @@ async def test_a_pseudonym_is_erased_as_nobody_and_its_customer_as_before(
     async with open_shop(
         tmp_path / "shop", planner=OneRefund(), retention={"requests": "90d"}
     ) as workspace:
-        subjects = workspace.sayso.subjects
+        subjects = workspace.sayso.privacy
         workspace.shop.books.add("o_ana", ANA, Money(30_000, "USD"))
         ids = await live(workspace)
         await pass_days(workspace, 92)
         await live_as_new(workspace)
         await subjects.sweep()
-        shown = (await workspace.sayso.action(ids[0])).subject
+        shown = (await workspace.sayso.actions.get(ids[0])).subject
         assert shown.startswith("sub_")
         # Somebody who asks for something under it makes a row that was not blanked.
         await workspace.sayso.propose(
-            "shop.refund", refund_of("o_ana", 1000), subject=shown, key="it"
+            "shop.refund", refund_of("o_ana", 1000), subject=shown, idempotency_key="it"
         )
         with pytest.raises(RefusedError) as caught:
             await subjects.erase(shown, reason="subject_request", by=MARIA)

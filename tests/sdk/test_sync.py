@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import inspect
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import get_type_hints
 
 import pytest
 from support.shop import Shop
@@ -17,24 +19,45 @@ from sayso.sdk.resources.tokens import Scope
 from sayso.sdk.sync import SyncSayso
 
 ELSEWHERE = {
-    "audit": "the log, by `audit_query`, or `run(sayso.wrapped.audit.verify())`",
-    "decide_as": "for surfaces that authenticate people themselves, which are asynchronous",
-    "directory": "the same",
+    "check_ready": "for surfaces, which are asynchronous",
     "container": "the same",
-    "resolve_as": "the same",
+    "figures": "the same",
+    "outbox": "the same",
+    "people": "the same",
     "policy": "by `run(sayso.wrapped.policy.in_force())`",
-    "resume_as": "the same",
-    "subjects": "erasing, by `run(sayso.wrapped.subjects.erase(…))`",
-    "sync": "it is this",
-    "tokens": "by `run(sayso.wrapped.tokens.create(…))`",
+    "problem_with": "the same",
+    "rejected_calls": "the same",
+    "solutions": "by `sayso.run(sayso.wrapped.solutions.…)`",
+    "tenant": "by `sayso.wrapped.tenant`",
+    "version": "for surfaces, which are asynchronous",
+    "warm_up": "by `sayso.wrapped.warm_up()`",
     "workspace": "by `sayso.wrapped.workspace`",
 }
 """What of the SDK the synchronous front has not, and how it is reached instead."""
+
+RESOURCES = {
+    "actions": {"settle_as"},
+    "approvals": {"check", "decide_as", "show_again"},
+    "audit": None,
+    "authentication": set[str](),
+    "privacy": None,
+    "requests": set[str](),
+    "stops": {"resume_as"},
+    "tokens": {"check"},
+}
+"""The nouns, and what of them is for surfaces; None where only some of it is offered."""
 
 
 def public(kind: type) -> set[str]:
     """The public names of a class."""
     return {name for name in dir(kind) if not name.startswith("_")}
+
+
+def type_of(kind: type, noun: str) -> type:
+    """The class of a resource."""
+    found = get_type_hints(getattr(kind, noun).fget)["return"]
+    assert isinstance(found, type)
+    return found
 
 
 def token_of(sayso: SyncSayso, person: str) -> str:
@@ -52,15 +75,30 @@ def token_of(sayso: SyncSayso, person: str) -> str:
 
 @pytest.mark.promise("sdk:sync")
 def test_no_call_of_the_sdk_is_forgotten() -> None:
-    """A new method of `Sayso` is one of `SyncSayso` too, or stands in the list above with why."""
+    """A new name of `Sayso` is one of `SyncSayso` too, or stands in the list above with why."""
     assert public(Sayso) - public(SyncSayso) == ELSEWHERE.keys()
-    assert public(SyncSayso) - public(Sayso) == {"audit_query", "run", "wrapped"}
+    assert public(SyncSayso) - public(Sayso) == {"run", "wait_for", "wrapped"}
 
 
-@pytest.mark.parametrize("name", sorted((public(Sayso) & public(SyncSayso)) - {"open"}))
-def test_each_call_takes_the_same(name: str) -> None:
-    """Arguments, defaults and documentation are those of the asynchronous method."""
-    ours, theirs = getattr(SyncSayso, name), getattr(Sayso, name)
+@pytest.mark.parametrize("noun", sorted(RESOURCES))
+def test_each_noun_takes_the_same(noun: str) -> None:
+    """Arguments, defaults and documentation are those of the asynchronous resource."""
+    ours, theirs = type_of(SyncSayso, noun), type_of(Sayso, noun)
+    left_out = RESOURCES[noun]
+    assert public(ours) - {"wait_for"} <= public(theirs)
+    assert left_out is None or public(theirs) - public(ours) == left_out
+    for name in public(ours) - {"wait_for"}:
+        assert_same(getattr(ours, name), getattr(theirs, name))
+
+
+@pytest.mark.parametrize("verb", ["ask", "propose"])
+def test_each_verb_takes_the_same(verb: str) -> None:
+    """The same for what is no noun."""
+    assert_same(getattr(SyncSayso, verb), getattr(Sayso, verb))
+
+
+def assert_same(ours: Callable[..., object], theirs: Callable[..., object]) -> None:
+    """Whether one is the other, waited for."""
     assert inspect.signature(ours) == inspect.signature(theirs)
     assert ours.__doc__ == theirs.__doc__
 
@@ -68,7 +106,7 @@ def test_each_call_takes_the_same(name: str) -> None:
 def open_sync(folder: Path, shop: Shop) -> SyncSayso:
     """A synchronous workspace with the shop."""
     workspace = make_shop_workspace(folder)
-    return SyncSayso(Sayso(workspace, work=False, connectors=[shop]))
+    return SyncSayso(Sayso(workspace, mode="decide", connectors=[shop]))
 
 
 @pytest.mark.promise("sdk:sync")
@@ -83,9 +121,9 @@ def test_synchronous_code_proposes_and_reads(tmp_path: Path) -> None:
             subject="cus_1",
         )
         asked = sayso.propose("shop.refund", {"order": "o1"}, subject="cus_1")
-        assert sayso.action(done.id).status == "succeeded"
-        assert [waiting.action_id for waiting in sayso.approvals()] == [asked.id]
-        assert sayso.audit_query("kind:action.succeeded")
+        assert sayso.actions.get(done.id).status == "succeeded"
+        assert [waiting.action_id for waiting in sayso.approvals.list()] == [asked.id]
+        assert sayso.audit.query("kind:action.succeeded")
 
 
 @pytest.mark.promise("sdk:sync")
@@ -96,12 +134,12 @@ def test_synchronous_code_pages_and_filters(tmp_path: Path) -> None:
         for order in ("o1", "o2", "o3"):
             shop.books.add(order, "cus_1", Money(20_000, "USD"))
             sayso.propose("shop.refund", {"order": order}, subject="cus_1")
-        found = [one.id for one in sayso.approvals()]
-        page = sayso.approvals(limit=2)
-        assert [one.id for one in [*page, *sayso.approvals(after=page[-1].id)]] == found
-        newest = sayso.actions(subject="cus_1", action="shop.refund", limit=1)[0]
-        assert len(sayso.actions(after=newest.id)) == 2
-        assert sayso.actions(subject="cus_2") == []
+        found = [one.id for one in sayso.approvals.list()]
+        page = sayso.approvals.list(limit=2)
+        assert [one.id for one in [*page, *sayso.approvals.list(after=page[-1].id)]] == found
+        newest = sayso.actions.list(subject="cus_1", action="shop.refund", limit=1)[0]
+        assert len(sayso.actions.list(after=newest.id)) == 2
+        assert sayso.actions.list(subject="cus_2") == []
 
 
 @pytest.mark.promise("sdk:sync")
@@ -133,16 +171,16 @@ def test_synchronous_code_decides_stops_and_resumes(tmp_path: Path) -> None:
     shop.books.add("o1", "cus_1", Money(20_000, "USD"))
     with open_sync(tmp_path, shop) as sayso:
         maria, noor = token_of(sayso, "maria"), token_of(sayso, "noor")
-        assert "shop.refund" in {kind.name for kind in sayso.kinds().kinds}
+        assert "shop.refund" in {kind.name for kind in sayso.actions.types().items}
         asked = sayso.propose("shop.refund", {"order": "o1"}, subject="cus_1")
         assert asked.approval is not None
-        card = sayso.approval(asked.approval.id)
-        stopped = sayso.stop("action", "shop.refund", reason="INC-7")
-        assert [one.id for one in sayso.stops()] == [stopped.id]
-        held = sayso.decide(
+        card = sayso.approvals.get(asked.approval.id)
+        stopped = sayso.stops.engage("action", "shop.refund", reason="INC-7")
+        assert [one.id for one in sayso.stops.list()] == [stopped.id]
+        held = sayso.approvals.decide(
             card.id, "approve", token=maria, revision=card.revision, digest=card.digest
         )
         assert held.held is not None
-        assert sayso.resume(stopped.id, token=maria).status == "resume_asked"
-        assert sayso.resume(stopped.id, token=noor).status == "released"
-        assert sayso.requests(status="handed_over") == []
+        assert sayso.stops.resume(stopped.id, token=maria).status == "resume_asked"
+        assert sayso.stops.resume(stopped.id, token=noor).status == "released"
+        assert sayso.requests.list(status="handed_over") == []

@@ -42,7 +42,7 @@ async def test_one_trace_joins_what_happens_before_and_after_the_wait(tmp_path: 
             )
         shown = view.approval
         assert shown is not None
-        await workspace.sayso.decide_as(
+        await workspace.sayso.approvals.decide_as(
             Decision(
                 tenant=Tenant("main"),
                 approval_id=shown.id,

@@ -32,7 +32,7 @@ from sayso.json import JsonValue
 from sayso.money import Money
 from sayso.sdk.database import open_store
 from sayso.sdk.resources.tokens import Scope, Token
-from sayso.surfaces.http import create_app
+from sayso.surfaces.http.app import create_app
 
 pytestmark = pytest.mark.promise("tenants:apart")
 
@@ -114,26 +114,38 @@ async def _live(workspace: ShopWorkspace, side: Side) -> None:
     ask = sayso.propose
     args: dict[str, JsonValue] = {"order": "o1", "amount": usd(12_900)}
     asked = await ask(
-        "shop.refund", args, subject=CUSTOMER, reason=side.words, key="k1", tenant=tenant
+        "shop.refund",
+        args,
+        subject=CUSTOMER,
+        reason=side.words,
+        idempotency_key="k1",
+        tenant=tenant,
     )
     side.action = asked.id
     assert asked.approval is not None
     side.approval = asked.approval.id
     args = {"order": "o2", "amount": usd(900)}
     done = await ask(
-        "shop.refund", args, subject=CUSTOMER, reason=side.words, key="k2", tenant=tenant
+        "shop.refund",
+        args,
+        subject=CUSTOMER,
+        reason=side.words,
+        idempotency_key="k2",
+        tenant=tenant,
     )
     side.done = done.id
     workspace.shop.faults.append(ShopFault.LOST_BEFORE)
     args = {"order": "o3", "amount": usd(800)}
-    lost = await ask("shop.refund", args, subject=CUSTOMER, key="k3", tenant=tenant)
+    lost = await ask("shop.refund", args, subject=CUSTOMER, idempotency_key="k3", tenant=tenant)
     side.unknown = lost.id
     assert (done.status, lost.status) == ("succeeded", "unknown")
     said = f"please give me back $11.00, {side.words}"
-    side.request = (await sayso.ask(CUSTOMER, said, key="k4", tenant=tenant)).id
-    stop = await sayso.stop("customer", CUSTOMER, reason=side.words, key="k5", tenant=tenant)
+    side.request = (await sayso.ask(CUSTOMER, said, idempotency_key="k4", tenant=tenant)).id
+    stop = await sayso.stops.engage(
+        "customer", CUSTOMER, reason=side.words, idempotency_key="k5", tenant=tenant
+    )
     side.stop = stop.id
-    hold = await sayso.subjects.hold(CUSTOMER, reason="court_order", by=side.people["maria"][0])
+    hold = await sayso.privacy.hold(CUSTOMER, reason="court_order", by=side.people["maria"][0])
     side.hold = hold.id
 
 
@@ -144,15 +156,15 @@ async def _read_everything(two: Two, side: Side) -> None:
     sayso, tenant = two.workspace.sayso, side.tenant
     audit = sayso.audit
     read: list[Sequence[BaseModel]] = [
-        await sayso.actions(limit=200, tenant=tenant),
-        await sayso.actions(limit=200, subject=CUSTOMER, tenant=tenant),
-        await sayso.actions(limit=200, status="succeeded", tenant=tenant),
-        await sayso.approvals(status=None, limit=200, tenant=tenant),
-        await sayso.approvals(status="pending", limit=200, tenant=tenant),
-        await sayso.requests(limit=200, tenant=tenant),
-        await sayso.stops(released=None, limit=200, tenant=tenant),
-        await sayso.subjects.holds(limit=200, tenant=tenant),
-        await sayso.subjects.erasures(limit=200, tenant=tenant),
+        await sayso.actions.list(limit=200, tenant=tenant),
+        await sayso.actions.list(limit=200, subject=CUSTOMER, tenant=tenant),
+        await sayso.actions.list(limit=200, status="succeeded", tenant=tenant),
+        await sayso.approvals.list(status=None, limit=200, tenant=tenant),
+        await sayso.approvals.list(status="pending", limit=200, tenant=tenant),
+        await sayso.requests.list(limit=200, tenant=tenant),
+        await sayso.stops.list(released=None, limit=200, tenant=tenant),
+        await sayso.privacy.holds(limit=200, tenant=tenant),
+        await sayso.privacy.erasures(limit=200, tenant=tenant),
         await audit.query(limit=200, tenant=tenant),
         await audit.query("kind:action.succeeded", limit=200, tenant=tenant),
         await audit.query(f"customer:{CUSTOMER}", limit=200, tenant=tenant),
@@ -161,16 +173,16 @@ async def _read_everything(two: Two, side: Side) -> None:
     ]
     for found in read:
         side.keep([one.model_dump_json() for one in found])
-    side.keep((await sayso.action(side.action, tenant=tenant)).model_dump_json())
-    side.keep((await sayso.request(side.request, tenant=tenant)).model_dump_json())
-    side.keep((await sayso.approval(side.approval, tenant=tenant)).model_dump_json())
+    side.keep((await sayso.actions.get(side.action, tenant=tenant)).model_dump_json())
+    side.keep((await sayso.requests.get(side.request, tenant=tenant)).model_dump_json())
+    side.keep((await sayso.approvals.get(side.approval, tenant=tenant)).model_dump_json())
     side.keep(await audit.checkpoint(tenant=tenant))
     tiles = two.folder / f"{side.tenant}-tiles"
     await audit.tree.write(tenant, tiles)
     for file in tiles.rglob("*"):
         side.keep(file.read_bytes() if file.is_file() else "")
     side.keep(await audit.tree.prove_inclusion(tenant, 3))
-    side.keep(await sayso.subjects.export(CUSTOMER, by=side.people["maria"][0]))
+    side.keep(await sayso.privacy.export(CUSTOMER, by=side.people["maria"][0]))
     for form in ("jsonl", "ocsf", "cloudevents"):
         place = two.folder / f"{side.tenant}-{form}"
         await audit.export(place, format=form, tenant=tenant)
@@ -191,17 +203,15 @@ async def _read_over_http(two: Two, side: Side) -> None:
         *("/v1/audit/entries?limit=100", "/v1/audit/checkpoint", "/v1/audit/tile/0/000"),
         *(f"/v1/actions/{side.action}", f"/v1/approvals/{side.approval}"),
         *(f"/v1/requests/{side.request}", f"/v1/stops/{side.stop}", "/v1/audit/proof?seq=2"),
-        *("/v1/subjects/erasures", "/v1/subjects/holds?ended=true"),
-        f"/v1/subjects/holds/{side.hold}",
+        *("/v1/privacy/erasures", "/v1/privacy/holds?ended=true"),
+        f"/v1/privacy/holds/{side.hold}",
     ]
     for path in paths:
         answer = await two.http.get(path, headers=_bearer(side, "maria"))
         assert answer.status_code in {200, 404, 405, 422}, (path, answer.text)
         side.keep(answer.text)
     headers = {**_bearer(side, "maria"), "Idempotency-Key": "access"}
-    answer = await two.http.post(
-        "/v1/subjects/exports", json={"subject": CUSTOMER}, headers=headers
-    )
+    answer = await two.http.post("/v1/privacy/exports", json={"subject": CUSTOMER}, headers=headers)
     assert answer.status_code == 200, answer.text
     side.keep(answer.text)
 
@@ -229,7 +239,7 @@ Try = Callable[[Two, Side, Side], Awaitable[object]]
 
 
 async def _decide(two: Two, side: Side, other: Side) -> object:
-    card = await two.workspace.sayso.approval(other.approval, tenant=other.tenant)
+    card = await two.workspace.sayso.approvals.get(other.approval, tenant=other.tenant)
     decision = Decision(
         tenant=side.tenant,
         approval_id=card.id,
@@ -239,11 +249,11 @@ async def _decide(two: Two, side: Side, other: Side) -> object:
         person="maria",
         via="test",
     )
-    return await two.workspace.sayso.decide_as(decision)
+    return await two.workspace.sayso.approvals.decide_as(decision)
 
 
 async def _resolve(two: Two, side: Side, other: Side) -> object:
-    return await two.workspace.sayso.resolve_as(
+    return await two.workspace.sayso.actions.settle_as(
         ManualSettlement(
             tenant=side.tenant,
             action_id=other.unknown,
@@ -260,20 +270,20 @@ async def _resume(two: Two, side: Side, other: Side) -> object:
     word = Resumption(
         tenant=side.tenant, stop_id=other.stop, person="maria", via="test", key="resume"
     )
-    return await two.workspace.sayso.resume_as(word)
+    return await two.workspace.sayso.stops.resume_as(word)
 
 
 TRIES: dict[str, Try] = {
-    "read an action": lambda two, side, other: two.workspace.sayso.action(
+    "read an action": lambda two, side, other: two.workspace.sayso.actions.get(
         other.action, tenant=side.tenant
     ),
-    "read an approval": lambda two, side, other: two.workspace.sayso.approval(
+    "read an approval": lambda two, side, other: two.workspace.sayso.approvals.get(
         other.approval, tenant=side.tenant
     ),
-    "read a request": lambda two, side, other: two.workspace.sayso.request(
+    "read a request": lambda two, side, other: two.workspace.sayso.requests.get(
         other.request, tenant=side.tenant
     ),
-    "read a hold": lambda two, side, other: two.workspace.sayso.subjects.hold_of(
+    "read a hold": lambda two, side, other: two.workspace.sayso.privacy.hold_of(
         other.hold, tenant=side.tenant
     ),
     "evidence": lambda two, side, other: two.workspace.sayso.audit.evidence(
@@ -285,7 +295,7 @@ TRIES: dict[str, Try] = {
     "decide": _decide,
     "resolve": _resolve,
     "resume": _resume,
-    "release": lambda two, side, other: two.workspace.sayso.subjects.release(
+    "release": lambda two, side, other: two.workspace.sayso.privacy.release(
         other.hold, by=side.people["noor"][0]
     ),
 }
@@ -305,7 +315,7 @@ async def test_with_the_others_ids_nothing_is_found_and_nothing_changes(two: Two
 
 
 async def _state(two: Two, side: Side) -> list[tuple[str, str, int]]:
-    views = await two.workspace.sayso.actions(limit=200, tenant=side.tenant)
+    views = await two.workspace.sayso.actions.list(limit=200, tenant=side.tenant)
     return [(view.id, view.status, view.revision) for view in views]
 
 
@@ -317,9 +327,9 @@ async def test_over_http_the_others_ids_are_not_found_either(two: Two) -> None:
             "approvals": other.approval,
             "requests": other.request,
             "stops": other.stop,
-            "subjects": other.hold,
+            "privacy": other.hold,
         }
-        card = await two.workspace.sayso.approval(other.approval, tenant=other.tenant)
+        card = await two.workspace.sayso.approvals.get(other.approval, tenant=other.tenant)
         yes = {"decision": "approve", "revision": card.revision, "digest": card.digest}
         resolved = {"outcome": "failed", "evidence": "seen"}
         document = (await two.http.get("/openapi.json")).json()
@@ -332,7 +342,7 @@ async def test_over_http_the_others_ids_are_not_found_either(two: Two) -> None:
             for method in methods:
                 tried += 1
                 body: object = yes if "decision" in path else resolved
-                if path.startswith("/v1/subjects"):
+                if path.startswith("/v1/privacy"):
                     body = {}
                 if path.startswith("/v1/requests") and "decision" in path:
                     body = {"decisions": [{"approval": card.id, **yes}]}
@@ -344,10 +354,10 @@ async def test_over_http_the_others_ids_are_not_found_either(two: Two) -> None:
                 assert other.words not in answer.text
         assert tried >= 9
         for noun, found in (("holds", side.hold), ("erasures", None)):
-            answer = await two.http.get(f"/v1/subjects/{noun}", headers=_bearer(side, "noor"))
+            answer = await two.http.get(f"/v1/privacy/{noun}", headers=_bearer(side, "noor"))
             assert [one["id"] for one in answer.json()["items"]] == ([found] if found else [])
     assert {
-        (await two.workspace.sayso.action(side.action, tenant=side.tenant)).status
+        (await two.workspace.sayso.actions.get(side.action, tenant=side.tenant)).status
         for side in (two.main, two.rival)
     } == {"pending_approval"}
 
@@ -359,7 +369,7 @@ async def test_the_same_keys_and_ids_are_two_things(two: Two) -> None:
     placed = [
         (
             await two.http.post(
-                "/v1/subjects/holds",
+                "/v1/privacy/holds",
                 json=held,
                 headers={**_bearer(side, "maria"), "Idempotency-Key": "same"},
             )
@@ -374,12 +384,12 @@ async def test_the_same_keys_and_ids_are_two_things(two: Two) -> None:
     ]
     assert all(one != other for one, other in pairs)
     with contextlib.suppress(SaysoError):
-        await two.workspace.sayso.resume_as(
+        await two.workspace.sayso.stops.resume_as(
             Resumption(tenant=main.tenant, stop_id=main.stop, person="maria", via="t", key="1")
         )
-    await two.workspace.sayso.resume_as(
+    await two.workspace.sayso.stops.resume_as(
         Resumption(tenant=main.tenant, stop_id=main.stop, person="noor", via="t", key="2")
     )
-    left = await two.workspace.sayso.stops(tenant=rival.tenant)
+    left = await two.workspace.sayso.stops.list(tenant=rival.tenant)
     assert [stop.id for stop in left] == [rival.stop]
-    assert await two.workspace.sayso.stops(tenant=main.tenant) == []
+    assert await two.workspace.sayso.stops.list(tenant=main.tenant) == []

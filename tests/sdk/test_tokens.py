@@ -67,7 +67,7 @@ async def test_a_token_of_nobody_who_is_listed_opens_nothing(tmp_path: Path, hol
         _, secret = await make(opened, "person", frozenset(Scope), holder=holder)
         assert await refusal(opened, secret) is Code.FORBIDDEN
         with pytest.raises(RefusedError) as refused:
-            await opened.sayso.person_of(secret)
+            await opened.sayso.authentication.person(secret)
         assert refused.value.code is Code.FORBIDDEN
         _, service = await make(opened, holder=holder)
         assert (await opened.sayso.tokens.check(service)).kind == "service"

@@ -31,9 +31,9 @@ def told(opened: ShopWorkspace) -> list[dict[str, Any]]:
 
 async def refusal(opened: ShopWorkspace, token: str, via: str = "sdk") -> Code:
     """Why a decision with a token is refused."""
-    approval = await shown(opened, (await opened.sayso.actions())[0])
+    approval = await shown(opened, (await opened.sayso.actions.list())[0])
     with pytest.raises(RefusedError) as caught:
-        await opened.sayso.decide(
+        await opened.sayso.approvals.decide(
             approval.id,
             "approve",
             token=token,
@@ -92,5 +92,5 @@ async def test_a_token_that_opens_leaves_no_such_entry(tmp_path: Path) -> None:
         _, secret = await opened.sayso.tokens.create(
             MAIN, "service", "bot", SERVICE_SCOPES, days=1, by=OPERATOR
         )
-        assert (await opened.sayso.token_of(secret)).holder == "bot"
+        assert (await opened.sayso.authentication.holder(secret)).holder == "bot"
         assert told(opened) == []

@@ -47,7 +47,7 @@ async def refund(sayso: Sayso, key: str) -> str:
         "shop.refund",
         {"order": "o1", "amount": {"amount_minor": 100, "currency": "USD"}},
         subject="cus_1",
-        key=key,
+        idempotency_key=key,
     )
     return f"{view.id} {'done' if view.held is None else 'held'}"
 

@@ -143,18 +143,21 @@ async def test_an_action_under_way_is_settled_at_the_new_server(
             pair.fail_over()
 
     clock = FakeClock()
-    sayso = Sayso(workspace, work=False, connectors=[shop], clock=clock, passing=passing)
+    sayso = Sayso(workspace, mode="decide", connectors=[shop], clock=clock, passing=passing)
     async with sayso:
         try:
             view = await sayso.propose(
-                "shop.refund", {"order": "o1", "amount": usd(2000)}, subject="cus_1", key="k"
+                "shop.refund",
+                {"order": "o1", "amount": usd(2000)},
+                subject="cus_1",
+                idempotency_key="k",
             )
         except (RetryableError, OutcomeUnknownError):
-            view = (await sayso.actions())[0]
+            view = (await sayso.actions.list())[0]
         for _ in range(3):
             clock.advance(minutes=2)
             await sayso.container.engine.advance(sayso.container.tenant, view.id)
-        view = await sayso.action(view.id)
+        view = await sayso.actions.get(view.id)
         assert view.status == "succeeded"
         assert len(shop.books.payouts) == 1
         assert sayso.audit.verify().verdict == "verified"

@@ -15,6 +15,7 @@ from sayso.store.queries import named_queries
 GROWING = ("action", "approval", "erasure", "log_entry", "outbox", "personal", "request", "subject")
 """Tables of which a tenant may have millions of rows."""
 WALKS = {
+    "approval.roles_waiting",  # one look into the index for each different set of roles
     "erasure.idle_subjects",  # by pages, in the background
     "erasure.under_way",  # those that are not done are few, and done ones are one a person
     "figures.actions",  # counts all, for whoever reads `/metrics`

@@ -74,7 +74,7 @@ def calls(folder: Path) -> list[str]:
 async def resume(workspace: ShopWorkspace, stopped: StopView) -> None:
     """Two people, one after the other."""
     for person in ("maria", "noor"):
-        await workspace.sayso.resume_as(
+        await workspace.sayso.stops.resume_as(
             Resumption(tenant=MAIN, stop_id=stopped.id, person=person, via="test", key=person)
         )
 
@@ -86,7 +86,7 @@ async def test_once_a_stop_is_committed_no_other_process_calls(
     """SE-11: no intent follows the stop in the log, and no call follows it at the provider."""
     with worker(tmp_path, store_url) as other:
         assert [other.propose(f"a{number}")[1] for number in range(3)] == ["done"] * 3
-        stopped = await workspace.sayso.stop(reason="INC-7")
+        stopped = await workspace.sayso.stops.engage(reason="INC-7")
         before = calls(tmp_path)
         assert len(before) == 3
         assert [other.propose(f"b{number}")[1] for number in range(3)] == ["held"] * 3
@@ -98,12 +98,12 @@ async def test_once_a_stop_is_committed_no_other_process_calls(
         assert kinds.count("action.intent") == 3
         assert "action.intent" not in kinds[kinds.index("stop.engaged") :]
         await resume(workspace, stopped)
-        held = [action.id for action in await workspace.sayso.actions(status="approved")]
+        held = [action.id for action in await workspace.sayso.actions.list(status="approved")]
         assert len(held) == 3
         for action_id in held:
             await workspace.sayso.container.engine.advance(MAIN, action_id)
     assert sorted(calls(tmp_path)) == sorted(set(before) | set(held))
-    assert (await workspace.sayso.actions(status="approved")) == []
+    assert (await workspace.sayso.actions.list(status="approved")) == []
 
 
 @pytest.mark.promise("stop:crash")
@@ -111,28 +111,28 @@ async def test_a_worker_killed_between_hold_and_resume_loses_nothing(
     workspace: ShopWorkspace, store_url: str, tmp_path: Path
 ) -> None:
     """kill -9 after the hold: the row waits, the resume makes it due, and there is one effect."""
-    stopped = await workspace.sayso.stop(reason="INC-7")
+    stopped = await workspace.sayso.stops.engage(reason="INC-7")
     with worker(tmp_path, store_url) as other:
         action_id, what = other.propose("k")
         assert what == "held"
         other.process.kill()
         other.process.wait()
-    assert (await workspace.sayso.action(action_id)).held is not None
+    assert (await workspace.sayso.actions.get(action_id)).held is not None
     await resume(workspace, stopped)
     await workspace.sayso.container.engine.advance(MAIN, action_id)
-    assert (await workspace.sayso.action(action_id)).status == "succeeded"
+    assert (await workspace.sayso.actions.get(action_id)).status == "succeeded"
     assert calls(tmp_path) == [action_id]
     assert workspace.sayso.audit.verify().verdict == "verified"
 
 
 async def test_one_statement_puts_everything_back(workspace: ShopWorkspace) -> None:
     """Row security lets a release of every tenant reach the rows of each, and of none besides."""
-    stopped = await workspace.sayso.stop("all")
+    stopped = await workspace.sayso.stops.engage("all")
     args: dict[str, JsonValue] = {"order": "o1", "amount": usd(100)}
     for tenant in ("main", "other"):
         await workspace.sayso.propose("shop.refund", args, subject="cus_1", tenant=tenant)
-    assert [one.held for one in await workspace.sayso.stops()] == [1]
-    assert [one.held for one in await workspace.sayso.stops(tenant="other")] == [1]
+    assert [one.held for one in await workspace.sayso.stops.list()] == [1]
+    assert [one.held for one in await workspace.sayso.stops.list(tenant="other")] == [1]
     await resume(workspace, stopped)
     for tenant in ("main", "other"):
-        assert [one.held for one in await workspace.sayso.actions(tenant=tenant)] == [None]
+        assert [one.held for one in await workspace.sayso.actions.list(tenant=tenant)] == [None]

@@ -45,14 +45,14 @@ async def live(workspace: ShopWorkspace) -> None:
         await workspace.sayso.ask(customer, "please give me back $11.00 of my order")
     workspace.clock.advance(minutes=3)  # the lease of its request is over
     await _erase(workspace, "cus_8")
-    await workspace.sayso.stop("action", "shop.refund", reason="till Monday", by=BOT)
+    await workspace.sayso.stops.engage("action", "shop.refund", reason="till Monday", by=BOT)
 
 
 async def _stop_and_resume(workspace: ShopWorkspace) -> None:
-    stop = await workspace.sayso.stop("customer", "cus_9", reason="looks odd", by=BOT)
+    stop = await workspace.sayso.stops.engage("customer", "cus_9", reason="looks odd", by=BOT)
     for person in ("maria", "noor"):
         word = Resumption(tenant=MAIN, stop_id=stop.id, person=person, via="test", key=person)
-        await workspace.sayso.resume_as(word)
+        await workspace.sayso.stops.resume_as(word)
 
 
 async def _erase(workspace: ShopWorkspace, customer: str) -> None:

@@ -112,7 +112,7 @@ async def open_shop(
     workspace = make_shop_workspace(folder, policy, policy_section=policy_section, **tables)
     sayso = Sayso(
         workspace,
-        work=work,
+        mode="run" if work else "decide",
         connectors=[connector],
         clock=clock or fake,
         passing=passing,

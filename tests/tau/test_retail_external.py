@@ -108,7 +108,7 @@ class Desk:
     async def confirm(self, view: ActionView, digest: str) -> ActionView:
         """The customer's yes to what was listed under that digest."""
         assert view.approval is not None, view
-        return await self.sayso.decide(
+        return await self.sayso.approvals.decide(
             view.approval.id,
             "approve",
             token=self.token,

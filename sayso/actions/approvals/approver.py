@@ -72,3 +72,13 @@ def requesters_of(reader: Reader, row: ActionRow) -> set[str]:
 def join_roles(roles: tuple[str, ...]) -> str:
     """Roles as a sentence names them."""
     return " and ".join(role.replace("_", " ") for role in roles)
+
+
+def people_left(approval: ApprovalRow, given: Sequence[Approver]) -> str:
+    """Who still has to agree, as a sentence names them."""
+    left = list(approval.roles)
+    for approver in given:
+        held = next((role for role in left if role in approver.roles), None)
+        if held is not None:
+            left.remove(held)
+    return join_roles(tuple(left)) if left else "the policy"

@@ -37,7 +37,8 @@ class Decision:
         via: the surface, such as `cli`, `http` or `slack`.
         reason_code: needed for `reject`, such as `not_covered`; stands in the log.
         reason: free text; sealed beside the log.
-        args: for `edit`, the one argument that is lowered, such as `{"amount": {…}}`.
+        args, amount: for `edit`, the one argument that is lowered, by its name such as
+            `{"amount": {…}}`, or as what it becomes, for surfaces that know no names.
     """
 
     tenant: Tenant
@@ -50,6 +51,7 @@ class Decision:
     reason_code: str = ""
     reason: str = ""
     args: Mapping[str, JsonValue] | None = None
+    amount: Money | None = None
 
 
 def check_decision(
@@ -83,6 +85,8 @@ def lowered_args(
         RefusedError: `edit_not_allowed` for anything but a smaller, positive amount.
     """
     args = decision.args or {}
+    if decision.amount is not None and action.money_arg is not None:
+        args = {**args, action.money_arg: decision.amount.to_json()}
     if action.money_arg is None or set(args) != {action.money_arg}:
         allowed = f"only `{action.money_arg}`" if action.money_arg else "nothing"
         raise edit_refused(f"{allowed} can be changed here", "approve or reject it")
@@ -129,7 +133,7 @@ def check_no_args(decision: Decision) -> None:
     Raises:
         RefusedError: `edit_not_allowed`, since whoever names an amount means that one.
     """
-    if decision.args:
+    if decision.args or decision.amount is not None:
         raise edit_refused(
             f"`{decision.choice}` changes nothing of what is shown",
             "leave `args` out, or `edit` to say yes to less",

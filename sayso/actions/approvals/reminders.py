@@ -11,10 +11,9 @@ from datetime import timedelta
 
 from sayso.actions.approvals.escalation import Escalation, escalation_of, tell, was_reminded
 from sayso.actions.approvals.repository import ApprovalRow, ApprovalStatus, approval_of, show_again
+from sayso.actions.context import EngineContext
 from sayso.actions.model.action_row import ActionRow
-from sayso.actions.model.ledger import Ledger
 from sayso.audit.entry import EntryKind
-from sayso.audit.personal import Personal
 from sayso.store.base import Reader, Transaction
 
 REMINDER_TOPIC = "reminder"
@@ -61,9 +60,9 @@ class Timers:
 class Reminders:
     """Tells as part of the caller's transaction, each time once."""
 
-    def __init__(self, *, ledger: Ledger, personal: Personal, timers: Timers) -> None:
-        self._ledger = ledger
-        self._personal = personal
+    def __init__(self, context: EngineContext, timers: Timers) -> None:
+        self._ledger = context.ledger
+        self._personal = context.personal
         self._timers = timers
 
     def tell(self, tx: Transaction, row: ActionRow, now: int) -> None:

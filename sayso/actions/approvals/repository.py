@@ -219,6 +219,7 @@ def put_approval(
             "approval.insert",
             **values,
             action_id=approval.action_id,
+            request_id=stored.request_id,
             requester=approval.requester,
             created_at=approval.created_at,
         )

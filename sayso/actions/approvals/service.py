@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from sayso.actions.approvals.approver import approvers_of, join_roles
+from sayso.actions.approvals.answer import Answer, about, each_of
+from sayso.actions.approvals.approver import approvers_of, people_left
 from sayso.actions.approvals.decision import (
+    DIGEST_PREFIX,
     Choice,
     Decision,
     changed_meanwhile,
@@ -22,6 +24,7 @@ from sayso.actions.approvals.repository import (
     ApprovalRow,
     ApprovalStatus,
     Vote,
+    action_of,
     ahead_of_decided,
     close_approval,
     get_approval,
@@ -29,23 +32,22 @@ from sayso.actions.approvals.repository import (
     show_again,
     votes_of,
 )
-from sayso.actions.approvals.transitions import Transitions
+from sayso.actions.approvals.solution import Solution, solution_of
+from sayso.actions.context import EngineContext
 from sayso.actions.engine.late_effects import DeniedCalls
 from sayso.actions.model.action_row import ActionRow, get_action
 from sayso.actions.model.digest import storable
-from sayso.actions.model.ledger import Ledger, entry_of
-from sayso.actions.model.ports import ActionRegistry, Directory, Person
+from sayso.actions.model.ledger import entry_of
+from sayso.actions.model.ports import Person
 from sayso.actions.model.resolve import read_target
 from sayso.actions.model.snapshot import Resolved, difference
 from sayso.actions.model.status import Status
 from sayso.actions.policy.base import Approver, Outcome
-from sayso.actions.policy.evaluator import Evaluator, Judged, judged_data
+from sayso.actions.policy.evaluator import Judged, judged_data
 from sayso.audit.entry import MAX_INT, Actor, ActorKind, Entry, EntryKind, Json
-from sayso.audit.personal import Personal
 from sayso.errors import Code, RefusedError
-from sayso.ids import Clock, IdSource, to_micros
-from sayso.store.base import Reader, Store, Transaction
-from sayso.telemetry import Telemetry
+from sayso.ids import to_micros
+from sayso.store.base import Reader, Transaction
 
 _LOOK_UP_S = 5.0
 """Seconds for the look-up before a no; a person waits for it."""
@@ -60,38 +62,36 @@ class Decided:
     votes: tuple[Vote, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """A lower amount, as the provider was read for it; nothing of it is stored yet.
+
+    Attributes:
+        row: as it was read. draft: with the new arguments. person: who lowers it.
+        read_at: microseconds since 1970, from before the provider was read.
+    """
+
+    row: ActionRow
+    draft: ActionRow
+    resolved: Resolved
+    read_at: int
+    person: Person
+
+
 class Approvals:
     """Takes decisions in; each is one compare-and-set in one transaction with its entry."""
 
-    def __init__(
-        self,
-        *,
-        store: Store,
-        ledger: Ledger,
-        registry: ActionRegistry,
-        judge: Evaluator,
-        directory: Directory,
-        personal: Personal,
-        clock: Clock,
-        ids: IdSource,
-        telemetry: Telemetry,
-    ) -> None:
-        self._store = store
-        self._ledger = ledger
-        self._registry = registry
-        self._judge = judge
-        self._directory = directory
-        self._personal = personal
-        self._clock = clock
-        self._ids = ids
-        self._telemetry = telemetry
-        self._denied = DeniedCalls(
-            store=store,
-            registry=registry,
-            transitions=Transitions(ledger=ledger, personal=personal, clock=clock),
-            telemetry=telemetry,
-            timeout_s=_LOOK_UP_S,
-        )
+    def __init__(self, context: EngineContext) -> None:
+        self._store = context.store
+        self._ledger = context.ledger
+        self._registry = context.registry
+        self._evaluator = context.evaluator
+        self._directory = context.directory
+        self._personal = context.personal
+        self._clock = context.clock
+        self._ids = context.ids
+        self._telemetry = context.telemetry
+        self._denied = DeniedCalls(context, _LOOK_UP_S)
 
     async def decide(self, decision: Decision) -> Decided:
         """Take one decision; when it returns, it is durable.
@@ -162,6 +162,79 @@ class Approvals:
                 await self._record_refusal(looked_at[0], error)
             raise
 
+    async def answer(self, answer: Answer) -> list[Decided]:
+        """Take one person's answer to a whole solution, all of it or nothing.
+
+        Returns:
+            What became of each step that waited, in the order of the plan.
+
+        Raises:
+            RefusedError: as `decide` does; `stale_revision` or `digest_mismatch` when what waits
+                is not what was shown; `invalid_input` for steps that are not of it, or that
+                cannot be done without one that is left out.
+            RetryableError: nothing was decided.
+        """
+        decision = about(answer, answer.approval_id)
+        try:
+            return await self._answer(answer)
+        except RefusedError as error:
+            if error.code is not Code.NOT_FOUND:
+                await self._record_refusal(decision, error)
+            raise
+
+    async def _answer(self, answer: Answer) -> list[Decided]:
+        check_reason(about(answer, answer.approval_id))
+        solution = await self._store.read(lambda reader: self._answered(reader, answer), brief=True)
+        said = each_of(answer, solution)
+        edits: dict[str, Edit] = {}
+        for step, decision in said:
+            if decision.choice is Choice.EDIT:
+                edits[step.id] = await self._draft_edit(decision)
+            else:
+                await self._settle_denied(decision)
+
+        def work(tx: Transaction) -> list[Decided]:
+            # INVARIANT: what waits now is what was shown, all of it, in the very transaction.
+            present = self._answered(tx, answer)
+            if present.digest != solution.digest:
+                raise changed_meanwhile()
+            taken: list[Decided] = []
+            for step, decision in said:
+                edit = edits.get(step.id)
+                if edit is None:
+                    taken.append(self._vote(tx, decision, solution))
+                else:
+                    taken.append(self._store_edit(tx, decision, edit, solution))
+            return taken
+
+        attributes = {"sayso.decision": answer.choice.value}
+        traceparent = solution.steps[0].action.traceparent
+        with self._telemetry.span("sayso.approve", traceparent, attributes):
+            return await self._store.write(work, brief=True)
+
+    def _answered(self, reader: Reader, answer: Answer) -> Solution:
+        """The solution that an answer is about, if it is still what was shown."""
+        approval = get_approval(reader, answer.tenant, answer.approval_id)
+        solution = solution_of(reader, approval, action_of(reader, approval))
+        now = to_micros(self._clock.now())
+        for step in solution.waiting or solution.asked:
+            assert step.approval is not None, "only of what people were asked about"
+            shown = about(answer, step.approval.id, step.approval)
+            check_decision(reader, self._directory, shown, now)
+        if answer.revision != solution.revision:
+            raise RefusedError(
+                Code.STALE_REVISION,
+                f"revision {answer.revision} is out of date; {solution.revision} is the newest",
+                next_step="load the card again and decide about what it shows now",
+            )
+        if len(answer.digest) < DIGEST_PREFIX or not solution.digest.startswith(answer.digest):
+            raise RefusedError(
+                Code.DIGEST_MISMATCH,
+                "this is not what waits for a decision",
+                next_step="load the card again",
+            )
+        return solution
+
     async def _decide(self, decision: Decision) -> Decided:
         check_reason(decision)
         if decision.choice is Choice.EDIT:
@@ -201,28 +274,30 @@ class Approvals:
         approval = get_approval(reader, decision.tenant, decision.approval_id)
         return get_action(reader, decision.tenant, approval.action_id)
 
-    def _vote(self, tx: Transaction, decision: Decision) -> Decided:
+    def _vote(
+        self, tx: Transaction, decision: Decision, solution: Solution | None = None
+    ) -> Decided:
         now = to_micros(self._clock.now())
         ahead_of_decided(tx, decision.tenant, decision.approval_id)
         approval, row, person = check_decision(tx, self._directory, decision, now)
         check_no_args(decision)
         if decision.choice is Choice.REJECT:
-            return self._reject(tx, decision, approval, row, now)
+            return self._reject(tx, decision, approval, row, now, solution)
         votes = votes_of(tx, approval)
         if any(vote.person == person.id and vote.revision == approval.revision for vote in votes):
             given = approvers_of(tx, votes, approval, self._directory)
             raise RefusedError(
                 Code.ALREADY_DECIDED,
                 "you have said yes to this already",
-                next_step=f"it waits for {_people_left(approval, given)}",
+                next_step=f"it waits for {people_left(approval, given)}",
             )
         if row.snapshot is not None:
-            self._judge.ahead(tx, row, row.snapshot.resolved, now)
+            self._evaluator.ahead(tx, row, row.snapshot.resolved, now)
         self._personal.ahead(tx, row.tenant, row.subject.id)
         self._ledger.ahead(tx, row)
         votes = _with_vote(votes, decision, approval, now)
         approvers = approvers_of(tx, votes, approval, self._directory)
-        judgement = self._judge.permits(tx, row, approvers, now)
+        judgement = self._evaluator.permits(tx, row, approvers, now)
         enough = judgement.outcome is Outcome.ALLOW
         moved = replace(
             row,
@@ -235,7 +310,9 @@ class Approvals:
             updated_at=now,
         )
         kind = EntryKind.ACTION_APPROVED if enough else EntryKind.ACTION_PENDING
-        return self._store_decision(tx, decision, approval, row, moved, kind, person, votes)
+        return self._store_decision(
+            tx, decision, approval, row, moved, kind, person, votes, solution
+        )
 
     def _reject(
         self,
@@ -244,12 +321,13 @@ class Approvals:
         approval: ApprovalRow,
         row: ActionRow,
         now: int,
+        solution: Solution | None,
     ) -> Decided:
         error = {"code": decision.reason_code, "message": "a person said no"}
         moved = replace(row, status=Status.REJECTED, error=error, due_at=None, updated_at=now)
         votes = [*votes_of(tx, approval), _own_vote(decision, approval, now)]
         kind = EntryKind.ACTION_REJECTED
-        return self._store_decision(tx, decision, approval, row, moved, kind, None, votes)
+        return self._store_decision(tx, decision, approval, row, moved, kind, None, votes, solution)
 
     def _store_decision(
         self,
@@ -261,6 +339,7 @@ class Approvals:
         kind: EntryKind,
         person: Person | None,
         votes: Sequence[Vote],
+        solution: Solution | None,
     ) -> Decided:
         status = {
             Status.APPROVED: ApprovalStatus.APPROVED,
@@ -278,6 +357,8 @@ class Approvals:
             data["policy"] = moved.judgement.policy if moved.judgement else 0
         if decision.reason_code:
             data["reason_code"] = decision.reason_code
+        if solution is not None and len(solution.waiting) > 1:
+            data["solution"] = solution.digest
         entry = self._entry(tx, decision, moved, kind, approval.id, data)
         stored = self._ledger.move(tx, row, moved, entry)
         assert stored is not None, "read in this very transaction"
@@ -298,6 +379,20 @@ class Approvals:
         return Decided(action=stored, approval=left, votes=tuple(votes))
 
     async def _edit(self, decision: Decision) -> Decided:
+        edit = await self._draft_edit(decision)
+        with self._telemetry.span(
+            "sayso.approve", edit.row.traceparent, {"sayso.decision": "edit"}
+        ):
+            return await self._store.write(
+                lambda tx: self._store_edit(tx, decision, edit), brief=True
+            )
+
+    async def _draft_edit(self, decision: Decision) -> Edit:
+        """Read the provider for a lower amount, before anything is decided.
+
+        Raises:
+            RefusedError: as `decide` does.
+        """
         now = to_micros(self._clock.now())
         _, row, person = await self._store.read(
             lambda reader: check_decision(reader, self._directory, decision, now), brief=True
@@ -310,32 +405,23 @@ class Approvals:
         changed = difference(row.snapshot.resolved, resolved, lowered=True)
         if changed is not None or resolved.amount != wanted:
             raise changed_meanwhile()
-        with self._telemetry.span("sayso.approve", row.traceparent, {"sayso.decision": "edit"}):
-            return await self._store.write(
-                lambda tx: self._store_edit(tx, decision, row, draft, resolved, now, person),
-                brief=True,
-            )
+        return Edit(row=row, draft=draft, resolved=resolved, read_at=now, person=person)
 
     def _store_edit(
-        self,
-        tx: Transaction,
-        decision: Decision,
-        row: ActionRow,
-        draft: ActionRow,
-        resolved: Resolved,
-        read_at: int,
-        person: Person,
+        self, tx: Transaction, decision: Decision, edit: Edit, solution: Solution | None = None
     ) -> Decided:
         now = to_micros(self._clock.now())
+        row, person = edit.row, edit.person
         approval, _, _ = check_decision(tx, self._directory, decision, now)
-        judged = self._judge.judge(
+        judged = self._evaluator.judge(
             tx,
-            draft,
-            resolved,
+            edit.draft,
+            edit.resolved,
             now=now,
-            read_at=read_at,
+            read_at=edit.read_at,
             quote=approval.card.quote,
             approvers=[Approver(person=person.id, roles=counted_roles(tx, approval, person.roles))],
+            together=row.judgement.roles if row.judgement and row.judgement.with_plan else (),
         )
         if judged.row.status is Status.REFUSED:
             raise edit_refused("the policy does not allow that amount", "choose another amount")
@@ -353,6 +439,8 @@ class Approvals:
             "was_digest": approval.digest,
             "judged": judged_data(judged.row),
         }
+        if solution is not None and len(solution.waiting) > 1:
+            data["solution"] = solution.digest
         entry = self._entry(tx, decision, judged.row, EntryKind.ACTION_EDITED, approval.id, data)
         stored = self._ledger.move(tx, row, judged.row, entry)
         if stored is None:
@@ -486,12 +574,3 @@ def _own_vote(decision: Decision, approval: ApprovalRow, now: int) -> Vote:
         via=decision.via,
         at=now,
     )
-
-
-def _people_left(approval: ApprovalRow, given: list[Approver]) -> str:
-    left = list(approval.roles)
-    for approver in given:
-        held = next((role for role in left if role in approver.roles), None)
-        if held is not None:
-            left.remove(held)
-    return join_roles(tuple(left)) if left else "the policy"

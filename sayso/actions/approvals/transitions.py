@@ -10,23 +10,23 @@ from sayso.actions.approvals.repository import (
     approval_of,
     supersede_approval,
 )
+from sayso.actions.context import EngineContext
 from sayso.actions.model.action_row import ActionRow
-from sayso.actions.model.ledger import Ledger, entry_of
+from sayso.actions.model.ledger import entry_of
 from sayso.actions.model.status import Status
 from sayso.audit.entry import EntryKind, Json
-from sayso.audit.personal import Personal
 from sayso.errors import Code
-from sayso.ids import Clock, to_micros
+from sayso.ids import to_micros
 from sayso.store.base import Transaction
 
 
 class Transitions:
     """Moves actions as part of the caller's transaction."""
 
-    def __init__(self, *, ledger: Ledger, personal: Personal, clock: Clock) -> None:
-        self._ledger = ledger
-        self._personal = personal
-        self._clock = clock
+    def __init__(self, context: EngineContext) -> None:
+        self._ledger = context.ledger
+        self._personal = context.personal
+        self._clock = context.clock
 
     def now(self) -> int:
         """Microseconds since 1970, UTC."""

@@ -15,6 +15,7 @@ import orjson
 
 from sayso.actions.approvals.repository import show_again
 from sayso.actions.approvals.transitions import Transitions
+from sayso.actions.context import EngineContext
 from sayso.actions.engine.outcomes import Endings
 from sayso.actions.model.action_row import (
     ActionRow,
@@ -25,21 +26,19 @@ from sayso.actions.model.action_row import (
     snapshot_text,
 )
 from sayso.actions.model.idempotency import erased_key
-from sayso.actions.model.ledger import Ledger
 from sayso.actions.model.snapshot import Resolved
 from sayso.actions.model.status import CALLED, Status
 from sayso.actions.policy.card import Card
 from sayso.audit.entry import Json
-from sayso.audit.personal import Personal
 from sayso.errors import Code, RefusedError
-from sayso.ids import Clock, Tenant
+from sayso.ids import Tenant
 from sayso.store.base import Reader, Transaction, text
 
 GONE = "erased"
 """Stands where a text was that a form cannot do without."""
 _KEPT_OF_A_CARD = frozenset(
     "version action effect reversible guarantee amount account why rules roles planner deadline "
-    "may_lower".split()
+    "may_lower reason needed quiet".split()
 )
 
 
@@ -66,7 +65,7 @@ def check_at_rest(reader: Reader, tenant: Tenant, subject_id: str) -> None:
     called = [row for row in open_actions(reader, tenant, subject_id) if _is_called(row)]
     if called:
         first = called[0]
-        settle = f"`sayso actions resolve {first.id}`"
+        settle = f"`sayso actions settle {first.id}`"
         raise RefusedError(
             Code.SUBJECT_IN_USE,
             f"the action {first.id} is {first.status} and was called, and what came of it has to "
@@ -98,8 +97,8 @@ def open_actions(reader: Reader, tenant: Tenant, subject_id: str) -> list[Action
 class OpenActions:
     """Ends what is open of a customer, as part of the caller's transaction."""
 
-    def __init__(self, *, ledger: Ledger, personal: Personal, clock: Clock) -> None:
-        self._endings = Endings(Transitions(ledger=ledger, personal=personal, clock=clock))
+    def __init__(self, context: EngineContext) -> None:
+        self._endings = Endings(Transitions(context))
 
     def end(self, tx: Transaction, tenant: Tenant, subject_id: str) -> list[str]:
         """Refuse every open action; returns their ids.
@@ -209,6 +208,8 @@ def blank_card(view: Mapping[str, Json]) -> dict[str, Json]:
         "customer": [],
         "history": GONE,
         "quote": "",
+        "unusual": [],
+        "earlier": "",
         "on_yes": GONE,
         "on_no": GONE,
         "salt": "",

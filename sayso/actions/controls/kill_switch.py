@@ -12,17 +12,15 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
 
+from sayso.actions.context import EngineContext
 from sayso.actions.model.definition import Subject
 from sayso.actions.model.digest import is_text, storable
 from sayso.actions.model.idempotency import MAX_KEY_CHARS, check_repeated, read_by_key
-from sayso.actions.model.ports import Directory
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json
-from sayso.audit.log import AuditLog
-from sayso.audit.personal import Personal
 from sayso.audit.release import Word, word_about
 from sayso.errors import Code, RefusedError
-from sayso.ids import Clock, IdSource, Tenant, to_micros
-from sayso.store.base import Reader, Row, Store, Transaction, integer, integer_or_none, text
+from sayso.ids import Tenant, to_micros
+from sayso.store.base import Reader, Row, Transaction, integer, integer_or_none, text
 from sayso.store.base import text_or_none as maybe
 
 EVERY_TENANT = Tenant("*")
@@ -171,23 +169,18 @@ class Stops:
 
     def __init__(
         self,
+        context: EngineContext,
         *,
-        store: Store,
-        log: AuditLog,
-        directory: Directory,
-        personal: Personal,
-        clock: Clock,
-        ids: IdSource,
         operator: Tenant,
         roles: Iterable[str],
         batch: int = 1000,
     ) -> None:
-        self._store = store
-        self._log = log
-        self._directory = directory
-        self._personal = personal
-        self._clock = clock
-        self._ids = ids
+        self._store = context.store
+        self._log = context.ledger.log
+        self._directory = context.directory
+        self._personal = context.personal
+        self._clock = context.clock
+        self._ids = context.ids
         self._operator = operator
         self._roles = frozenset(roles)
         self._batch = batch

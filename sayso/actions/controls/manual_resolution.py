@@ -1,4 +1,4 @@
-"""Resolving: a person who has looked at the provider settles an outcome that nobody could know."""
+"""Settling by hand: a person who has looked at the provider says what came of a call."""
 
 from __future__ import annotations
 
@@ -7,17 +7,16 @@ from functools import partial
 from typing import Literal
 
 from sayso.actions.approvals.approver import requesters_of
+from sayso.actions.context import EngineContext
 from sayso.actions.model.action_row import ActionRow, get_action, read_action
 from sayso.actions.model.digest import is_text, storable
-from sayso.actions.model.ledger import Ledger, entry_of
-from sayso.actions.model.ports import Directory
+from sayso.actions.model.ledger import entry_of
 from sayso.actions.model.snapshot import Receipt
 from sayso.actions.model.status import Status
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json
-from sayso.audit.personal import Personal
 from sayso.errors import Code, RefusedError
-from sayso.ids import Clock, IdSource, Tenant, to_micros
-from sayso.store.base import Reader, Store, Transaction
+from sayso.ids import Tenant, to_micros
+from sayso.store.base import Reader, Transaction
 
 MAX_EVIDENCE_CHARS = 4000
 MAX_RECEIPT_CHARS = 200
@@ -44,26 +43,17 @@ class ManualSettlement:
 
 
 class ManualSettlements:
-    """Takes resolutions in."""
+    """Takes settlements in."""
 
-    def __init__(
-        self,
-        *,
-        store: Store,
-        ledger: Ledger,
-        directory: Directory,
-        personal: Personal,
-        clock: Clock,
-        ids: IdSource,
-    ) -> None:
-        self._store = store
-        self._ledger = ledger
-        self._directory = directory
-        self._personal = personal
-        self._clock = clock
-        self._ids = ids
+    def __init__(self, context: EngineContext) -> None:
+        self._store = context.store
+        self._ledger = context.ledger
+        self._directory = context.directory
+        self._personal = context.personal
+        self._clock = context.clock
+        self._ids = context.ids
 
-    async def resolve(self, resolution: ManualSettlement) -> ActionRow:
+    async def settle(self, settlement: ManualSettlement) -> ActionRow:
         """Settle an `unknown` action for good.
 
         Raises:
@@ -73,58 +63,58 @@ class ManualSettlements:
                 action that there is is recorded.
         """
         try:
-            _check_evidence(resolution)
-            return await self._store.write(lambda tx: self._settle(tx, resolution))
+            _check_evidence(settlement)
+            return await self._store.write(lambda tx: self._settle(tx, settlement))
         except RefusedError as error:
             await self._store.write(
-                partial(self._record_refusal, resolution=resolution, error=error)
+                partial(self._record_refusal, settlement=settlement, error=error)
             )
             raise
 
     def _record_refusal(
-        self, tx: Transaction, resolution: ManualSettlement, error: RefusedError
+        self, tx: Transaction, settlement: ManualSettlement, error: RefusedError
     ) -> None:
-        found = tx.one("action.by_id", tenant=resolution.tenant, id=storable(resolution.action_id))
+        found = tx.one("action.by_id", tenant=settlement.tenant, id=storable(settlement.action_id))
         if found is None:
             return
         row = read_action(found)
         now = to_micros(self._clock.now())
         entry = Entry(
             kind=EntryKind.APPROVAL_REFUSED,
-            actor=Actor(kind=ActorKind.PERSON, id=storable(resolution.person)),
+            actor=Actor(kind=ActorKind.PERSON, id=storable(settlement.person)),
             request=row.request_id,
             subject=self._personal.pseudonym(tx, row.tenant, row.subject.id, now),
             data={
                 "code": error.code.value,
                 "decision": "resolve",
-                "outcome": resolution.outcome,
-                "via": storable(resolution.via),
+                "outcome": settlement.outcome,
+                "via": storable(settlement.via),
                 "of_action": row.id,
             },
         )
         self._ledger.log.append(tx, row.tenant, entry)
 
-    def _settle(self, tx: Transaction, resolution: ManualSettlement) -> ActionRow:
-        row = get_action(tx, resolution.tenant, resolution.action_id)
+    def _settle(self, tx: Transaction, settlement: ManualSettlement) -> ActionRow:
+        row = get_action(tx, settlement.tenant, settlement.action_id)
         if row.status is not Status.UNKNOWN:
             raise RefusedError(
                 Code.WRONG_STATE,
-                f"this action is {row.status}; only an unknown outcome is resolved by a person",
+                f"this action is {row.status}; only an unknown outcome is settled by a person",
                 next_step="`sayso actions list --status unknown` shows those that wait",
             )
-        self._check_person(tx, row, resolution.person)
+        self._check_person(tx, row, settlement.person)
         now = to_micros(self._clock.now())
-        moved = _result(replace(row, due_at=None, updated_at=now), resolution)
+        moved = _result(replace(row, due_at=None, updated_at=now), settlement)
         pseudonym = self._personal.pseudonym(tx, row.tenant, row.subject.id, now)
-        data: dict[str, Json] = {"outcome": resolution.outcome, "via": resolution.via}
-        if resolution.receipt_id:
-            data["receipt"] = resolution.receipt_id
+        data: dict[str, Json] = {"outcome": settlement.outcome, "via": settlement.via}
+        if settlement.receipt_id:
+            data["receipt"] = settlement.receipt_id
         ref = self._ids.new("pii")
-        pii = self._personal.seal(tx, row.tenant, row.subject.id, ref, resolution.evidence)
+        pii = self._personal.seal(tx, row.tenant, row.subject.id, ref, settlement.evidence)
         entry = entry_of(
             moved,
             EntryKind.ACTION_RESOLVED,
-            actor=Actor(kind=ActorKind.PERSON, id=resolution.person),
+            actor=Actor(kind=ActorKind.PERSON, id=settlement.person),
             pseudonym=pseudonym,
             data=data,
         )
@@ -148,43 +138,43 @@ class ManualSettlements:
             )
 
 
-def _result(row: ActionRow, resolution: ManualSettlement) -> ActionRow:
-    if resolution.outcome == "failed":
+def _result(row: ActionRow, settlement: ManualSettlement) -> ActionRow:
+    if settlement.outcome == "failed":
         return replace(row, status=Status.FAILED)
-    receipt = Receipt(id=resolution.receipt_id, status="seen by a person", amount=row.amount)
+    receipt = Receipt(id=settlement.receipt_id, status="seen by a person", amount=row.amount)
     return replace(row, status=Status.SUCCEEDED, receipt=receipt, error=None)
 
 
-def _check_evidence(resolution: ManualSettlement) -> None:
-    if not is_text(resolution.evidence + resolution.receipt_id + resolution.via):
+def _check_evidence(settlement: ManualSettlement) -> None:
+    if not is_text(settlement.evidence + settlement.receipt_id + settlement.via):
         raise RefusedError(
             Code.INVALID_INPUT,
             "the evidence or the receipt holds what is not text",
             next_step="remove the lone surrogates",
         )
-    if not resolution.evidence.strip():
+    if not settlement.evidence.strip():
         raise RefusedError(
             Code.REASON_REQUIRED,
             "say where you saw it",
             next_step="give evidence, such as the page at the provider and what it showed",
         )
-    if len(resolution.evidence) > MAX_EVIDENCE_CHARS:
+    if len(settlement.evidence) > MAX_EVIDENCE_CHARS:
         raise RefusedError(
             Code.MESSAGE_TOO_LONG, f"evidence has at most {MAX_EVIDENCE_CHARS:,} characters"
         )
-    if resolution.outcome == "succeeded" and not resolution.receipt_id.strip():
+    if settlement.outcome == "succeeded" and not settlement.receipt_id.strip():
         raise RefusedError(
             Code.REASON_REQUIRED,
             "an effect that exists has an id at the provider",
             next_step="give its id as the receipt, such as re_123",
         )
-    if resolution.outcome == "failed" and resolution.receipt_id.strip():
+    if settlement.outcome == "failed" and settlement.receipt_id.strip():
         raise RefusedError(
             Code.INVALID_INPUT,
             "a receipt says that the effect exists, and `failed` that it does not",
             next_step="say `succeeded` if the provider has it, else tell its id in the evidence",
         )
-    if len(resolution.receipt_id) > MAX_RECEIPT_CHARS:
+    if len(settlement.receipt_id) > MAX_RECEIPT_CHARS:
         raise RefusedError(
             Code.INVALID_INPUT, f"a receipt's id has at most {MAX_RECEIPT_CHARS} characters"
         )

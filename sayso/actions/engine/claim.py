@@ -13,6 +13,7 @@ from sayso.actions.approvals.repository import (
     votes_about,
 )
 from sayso.actions.approvals.transitions import Transitions
+from sayso.actions.context import EngineContext
 from sayso.actions.controls.blocking import (
     Blocking,
     ahead_of_obstacles,
@@ -26,10 +27,8 @@ from sayso.actions.engine.reconcile import SKEW_MICROS
 from sayso.actions.model.action_row import ActionRow
 from sayso.actions.model.attempt import Try
 from sayso.actions.model.digest import call_key
-from sayso.actions.model.ports import ActionRegistry, Directory
 from sayso.actions.model.status import Status
 from sayso.actions.policy.base import Approver, Outcome
-from sayso.actions.policy.evaluator import Evaluator
 from sayso.audit.entry import EntryKind, Json
 from sayso.store.base import Transaction
 
@@ -48,23 +47,14 @@ class ReadAgain:
 class Claims:
     """Commits intents as part of the caller's transaction."""
 
-    def __init__(
-        self,
-        *,
-        transitions: Transitions,
-        judge: Evaluator,
-        registry: ActionRegistry,
-        directory: Directory,
-        lease_s: float,
-        rates: RateLimits,
-    ) -> None:
-        self._transitions = transitions
-        self._judge = judge
-        self._registry = registry
-        self._directory = directory
-        self._lease_s = lease_s
+    def __init__(self, context: EngineContext, rates: RateLimits) -> None:
+        self._transitions = Transitions(context)
+        self._evaluator = context.evaluator
+        self._registry = context.registry
+        self._directory = context.directory
+        self._lease_s = context.settings.lease_s
         self._rates = rates
-        self._blocking = Blocking(transitions)
+        self._blocking = Blocking(self._transitions)
 
     def commit_intent(
         self, tx: Transaction, row: ActionRow, read_at: int, read_after: int = -1
@@ -98,7 +88,7 @@ class Claims:
             return "the clock is behind the time at which it was judged"
         assert row.snapshot is not None
         assert row.judgement is not None
-        policy = self._judge.in_force(tx, row).policy
+        policy = self._evaluator.in_force(tx, row).policy
         if row.judgement.policy_version != policy.version_for(row.name):
             return "the policy has changed"
         approvers: list[Approver] = []
@@ -112,7 +102,7 @@ class Claims:
             forged = forged_votes(tx, row, approvers)
             if forged is not None:
                 return self._transitions.end_tampered(tx, row, approval, forged)
-        judgement = self._judge.permits(tx, row, approvers, now)
+        judgement = self._evaluator.permits(tx, row, approvers, now)
         if judgement.outcome is not Outcome.ALLOW:
             return f"it is not allowed any more: {judgement.explain}"
         if self._rates.puts_off(tx, row, now):
@@ -150,7 +140,7 @@ class Claims:
         ahead_of_approval(tx, row.tenant, row.id)
         ahead_of_checks(tx, row)
         if row.snapshot is not None:
-            self._judge.ahead(tx, row, row.snapshot.resolved, now)
+            self._evaluator.ahead(tx, row, row.snapshot.resolved, now)
         self._transitions.ahead(tx, row)
 
     def claim_again(self, tx: Transaction, row: ActionRow) -> ActionRow | None:

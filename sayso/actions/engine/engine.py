@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 from functools import partial
 from typing import assert_never
@@ -16,6 +16,7 @@ from typing import assert_never
 from sayso.actions.approvals.reminders import Reminders
 from sayso.actions.approvals.repository import approval_of
 from sayso.actions.approvals.transitions import Transitions
+from sayso.actions.context import EngineContext
 from sayso.actions.controls.blocking import Blocking, Obstacle, stop_on
 from sayso.actions.controls.rate_limit import RateLimits
 from sayso.actions.engine.claim import Claims, ReadAgain
@@ -35,7 +36,6 @@ from sayso.actions.engine.reconcile import (
 from sayso.actions.model.action_row import ActionRow, get_action
 from sayso.actions.model.attempt import Try, call_of, check_claimed, last_called, outcome_of
 from sayso.actions.model.definition import at_most_once
-from sayso.actions.model.ledger import Ledger
 from sayso.actions.model.plan_state import (
     Waits,
     dependency_error,
@@ -44,16 +44,14 @@ from sayso.actions.model.plan_state import (
     stands_alone,
     waits_for,
 )
-from sayso.actions.model.ports import ActionRegistry, Directory
 from sayso.actions.model.resolve import MAX_BREAKS, read_target
 from sayso.actions.model.snapshot import Absence, Receipt, difference
 from sayso.actions.model.status import Status
-from sayso.actions.policy.evaluator import Evaluator, schema_hash
+from sayso.actions.policy.evaluator import schema_hash
 from sayso.audit.personal import Personal
 from sayso.errors import Code, OutcomeUnknownError, RefusedError, RetryableError, SaysoError
-from sayso.ids import Clock, Tenant, to_micros
-from sayso.store.base import Reader, Store, Transaction
-from sayso.telemetry import Telemetry
+from sayso.ids import Tenant, to_micros
+from sayso.store.base import Reader, Transaction
 
 logger = logging.getLogger("sayso.engine")
 
@@ -73,68 +71,32 @@ class Boundary(StrEnum):
     AFTER_OUTCOME = "after_outcome"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EngineSettings:
-    """Times of the engine.
-
-    Attributes:
-        lease_s: after so many seconds without a sign of life another worker takes over.
-        call_timeout_s: after so many seconds without an answer a call's outcome is unknown.
-        fresh_s: a snapshot younger than this is not read again at the claim.
-    """
-
-    lease_s: float = 5.0
-    call_timeout_s: float = 60.0
-    fresh_s: float = 5.0
-
-
 class Engine:
     """Advances actions. Needs no state of its own: everything stands in the store."""
 
     def __init__(
         self,
-        *,
-        store: Store,
-        ledger: Ledger,
-        registry: ActionRegistry,
-        judge: Evaluator,
+        context: EngineContext,
         proposals: Proposals,
-        directory: Directory,
-        personal: Personal,
-        clock: Clock,
-        telemetry: Telemetry,
-        settings: EngineSettings | None = None,
+        *,
         rates: RateLimits | None = None,
         reminders: Reminders | None = None,
         passing: Callable[[Boundary], None] = lambda boundary: None,
     ) -> None:
-        self._store = store
-        self._registry = registry
+        self._store = context.store
+        self._registry = context.registry
         self._proposals = proposals
-        self._clock = clock
-        self._telemetry = telemetry
-        self._settings = settings or EngineSettings()
+        self._clock = context.clock
+        self._telemetry = context.telemetry
+        self._settings = context.settings
         self._reminders = reminders
         self._passing = passing
-        transitions = Transitions(ledger=ledger, personal=personal, clock=clock)
-        self._claims = Claims(
-            transitions=transitions,
-            judge=judge,
-            registry=registry,
-            directory=directory,
-            lease_s=self._settings.lease_s,
-            rates=rates or RateLimits(),
-        )
+        transitions = Transitions(context)
+        self._claims = Claims(context, rates or RateLimits())
         self._endings = Endings(transitions)
         self._settlements = Settlements(transitions)
         self._blocking = Blocking(transitions)
-        self._denied = DeniedCalls(
-            store=store,
-            registry=registry,
-            transitions=transitions,
-            telemetry=telemetry,
-            timeout_s=self._settings.call_timeout_s,
-        )
+        self._denied = DeniedCalls(context, context.settings.call_timeout_s)
 
     async def advance(self, tenant: Tenant, action_id: str) -> ActionRow:
         """Take an action as far as it can go now; returns it as this call left it.

@@ -12,16 +12,15 @@ from __future__ import annotations
 import logging
 
 from sayso.actions.approvals.transitions import Transitions
+from sayso.actions.context import EngineContext
 from sayso.actions.engine.outcomes import Settlements
 from sayso.actions.engine.reconcile import not_proven
 from sayso.actions.model.action_row import ActionRow, get_action
 from sayso.actions.model.attempt import call_of, look_up
 from sayso.actions.model.ledger import next_look
-from sayso.actions.model.ports import ActionRegistry
 from sayso.actions.model.snapshot import Absence, Receipt
 from sayso.errors import Code, RefusedError, RetryableError, SaysoError
-from sayso.store.base import Store, Transaction
-from sayso.telemetry import Telemetry
+from sayso.store.base import Transaction
 
 logger = logging.getLogger("sayso.engine")
 
@@ -33,20 +32,12 @@ class DeniedCalls:
         timeout_s: seconds for one look-up.
     """
 
-    def __init__(
-        self,
-        *,
-        store: Store,
-        registry: ActionRegistry,
-        transitions: Transitions,
-        telemetry: Telemetry,
-        timeout_s: float,
-    ) -> None:
-        self._store = store
-        self._registry = registry
-        self._transitions = transitions
-        self._settlements = Settlements(transitions)
-        self._telemetry = telemetry
+    def __init__(self, context: EngineContext, timeout_s: float) -> None:
+        self._store = context.store
+        self._registry = context.registry
+        self._transitions = Transitions(context)
+        self._settlements = Settlements(self._transitions)
+        self._telemetry = context.telemetry
         self._timeout_s = timeout_s
 
     async def look_up(self, row: ActionRow) -> Receipt | Absence | SaysoError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import count
@@ -14,8 +15,16 @@ from sayso.actions.approvals.repository import (
     approval_of,
     put_approval,
 )
+from sayso.actions.context import EngineContext
+from sayso.actions.engine.plan_judgement import (
+    Moment,
+    PlannedStep,
+    is_as_read,
+    judge_together,
+    judged_or_refused,
+)
 from sayso.actions.model.action_row import NORMAL, ActionRow, check_priority, read_action
-from sayso.actions.model.definition import Subject
+from sayso.actions.model.definition import Effect, Subject
 from sayso.actions.model.digest import hash_of, is_text, normal_json, storable
 from sayso.actions.model.idempotency import (
     check_callers_key,
@@ -24,20 +33,19 @@ from sayso.actions.model.idempotency import (
     key_params,
     read_by_key,
 )
-from sayso.actions.model.ledger import SYSTEM, Ledger, entry_of
+from sayso.actions.model.ledger import SYSTEM, entry_of
 from sayso.actions.model.plan import OnFailure, Step
+from sayso.actions.model.plan_parts import parts_of
 from sayso.actions.model.ports import ActionRegistry
-from sayso.actions.model.resolve import read_target
+from sayso.actions.model.resolve import MAX_BREAKS, read_target
 from sayso.actions.model.snapshot import Resolved
 from sayso.actions.model.status import Status
-from sayso.actions.policy.evaluator import Evaluator, Judged, judged_data
+from sayso.actions.policy.evaluator import Judged, judged_data
 from sayso.audit.entry import Actor, Entry, EntryKind, Json
-from sayso.audit.personal import Personal
-from sayso.errors import Code, RefusedError
-from sayso.ids import Clock, IdSource, Tenant, to_micros
+from sayso.errors import Code, RefusedError, RetryableError
+from sayso.ids import Tenant, to_micros
 from sayso.json import JsonValue
-from sayso.store.base import Store, Transaction
-from sayso.telemetry import Telemetry
+from sayso.store.base import Reader, Transaction
 
 MAX_REASON_CHARS = 20_000
 _TELLING_CHARS = 6
@@ -111,26 +119,15 @@ class Proposed:
 class Proposals:
     """Takes proposals in. See `docs/life-of-an-action.md`, asked to judged."""
 
-    def __init__(
-        self,
-        *,
-        store: Store,
-        ledger: Ledger,
-        registry: ActionRegistry,
-        judge: Evaluator,
-        personal: Personal,
-        clock: Clock,
-        ids: IdSource,
-        telemetry: Telemetry,
-    ) -> None:
-        self._store = store
-        self._ledger = ledger
-        self._registry = registry
-        self._judge = judge
-        self._personal = personal
-        self._clock = clock
-        self._ids = ids
-        self._telemetry = telemetry
+    def __init__(self, context: EngineContext) -> None:
+        self._store = context.store
+        self._ledger = context.ledger
+        self._registry = context.registry
+        self._evaluator = context.evaluator
+        self._personal = context.personal
+        self._clock = context.clock
+        self._ids = context.ids
+        self._telemetry = context.telemetry
 
     async def propose(self, proposal: Proposal, claim: Claim | None = None) -> Proposed:
         """Resolve, judge and store one action; the row's status says what came of it.
@@ -195,7 +192,7 @@ class Proposals:
         resolved = await self._resolve(draft)
         now = to_micros(self._clock.now())
         return await self._store.read(
-            lambda reader: self._judge.judge(
+            lambda reader: self._evaluator.judge(
                 reader, draft, resolved, now=now, read_at=draft.created_at, quote=proposal.reason
             )
         )
@@ -209,6 +206,7 @@ class Proposals:
         caller chose before such keys were refused, is left to it, and the next one is taken.
         """
         rows: list[ActionRow] = []
+        leading = self._leading(proposals, steps)
         for asked, step in zip(proposals, steps, strict=True):
             key, known = _key_of_step(tx, asked)
             if known is not None:
@@ -216,6 +214,8 @@ class Proposals:
                 continue
             proposal = replace(asked, key=key)
             draft = self._draft(proposal, _fingerprint(proposal))
+            if step.id not in leading:
+                draft = replace(draft, due_at=None)
             pseudonym = self._personal.pseudonym(
                 tx, proposal.tenant, proposal.subject.id, draft.created_at
             )
@@ -229,13 +229,33 @@ class Proposals:
             rows.append(self._ledger.insert(tx, draft, entry))
         return rows
 
+    def _leading(self, proposals: tuple[Proposal, ...], steps: tuple[Step, ...]) -> set[str]:
+        """The first step of each part of a plan: it is due, and the others are judged with it."""
+        drafts = [
+            replace(self._draft(asked, ""), step=step.id, after=step.after)
+            for asked, step in zip(proposals, steps, strict=True)
+        ]
+        return {part[0].step or "" for part in parts_of(drafts, self._effect_of)}
+
+    def _effect_of(self, name: str) -> Effect | None:
+        try:
+            return self._registry.action(name).effect
+        except RefusedError:
+            return None
+
     async def settle_planned(self, row: ActionRow, quote: str) -> ActionRow | None:
         """Resolve and judge a `planned` or `stale` action; None when somebody else was faster.
+
+        What a plan has that belongs to a planned step is judged with it, in one transaction.
 
         Raises:
             RetryableError: the provider cannot be read now, or its connector broke off
                 (`connector_failed`); the row stays as it is.
         """
+        if row.status is Status.PLANNED and row.request_id is not None:
+            part = await self._store.read(lambda reader: self._part(reader, row), brief=True)
+            if len(part) > 1:
+                return await self._settle_part(row, part, quote)
         draft = replace(row, attempts=0)  # those of the reading; the calls are counted anew
         if row.status is Status.STALE:
             draft = replace(draft, revision=row.revision + 1)
@@ -257,6 +277,54 @@ class Proposals:
                 return await self._store.write(
                     lambda tx: self._judge_stored(tx, row, draft, unfit, read_at, quote), brief=True
                 )
+
+    def _part(self, reader: Reader, row: ActionRow) -> tuple[ActionRow, ...]:
+        """The steps that are planned still and belong to this one, in the order of the plan."""
+        found = reader.all("action.by_request", tenant=row.tenant, request_id=row.request_id)
+        steps = [step for step in map(read_action, found) if step.undoes is None]
+        for part in parts_of(steps, self._effect_of):
+            if any(step.id == row.id for step in part):
+                return tuple(step for step in part if step.status is Status.PLANNED)
+        return (row,)
+
+    async def _settle_part(
+        self, row: ActionRow, part: tuple[ActionRow, ...], quote: str
+    ) -> ActionRow | None:
+        """Judge the steps of one part of a plan, all of them in one transaction."""
+        read_at = to_micros(self._clock.now())
+        last_try = row.attempts + 1 >= MAX_BREAKS
+        drafts = [replace(step, attempts=0) for step in part]
+        outcomes = await asyncio.gather(*(self._found(draft, last_try) for draft in drafts))
+        planned = [
+            PlannedStep(row=step, draft=draft, outcome=outcome)
+            for step, draft, outcome in zip(part, drafts, outcomes, strict=True)
+        ]
+
+        def work(tx: Transaction) -> list[ActionRow]:
+            now = to_micros(self._clock.now())
+            if not all(is_as_read(tx, step) for step in part):
+                return []
+            moment = Moment(now=now, read_at=read_at, quote=quote)
+            judged = judge_together(tx, self._evaluator, planned, moment)
+            stored = [
+                self._store_judged(tx, step, one, now)
+                for step, one in zip(part, judged, strict=True)
+            ]
+            return [step for step in stored if step is not None]
+
+        with self._telemetry.span("sayso.judge", row.traceparent, {"sayso.action": row.name}):
+            stored = await self._store.write(work)
+        return next((step for step in stored if step.id == row.id), None)
+
+    async def _found(self, draft: ActionRow, last_try: bool) -> Resolved | RefusedError:
+        try:
+            return await self._resolve(draft)
+        except RefusedError as error:
+            return error
+        except RetryableError as error:
+            if error.code is not Code.CONNECTOR_FAILED or not last_try:
+                raise
+            return RefusedError(error.code, error.message)
 
     async def _resolve(self, draft: ActionRow) -> Resolved:
         with self._telemetry.span("sayso.resolve", draft.traceparent, {"sayso.action": draft.name}):
@@ -331,7 +399,7 @@ class Proposals:
         tx.ahead("action.by_key", **key_params(draft.tenant, draft.idempotency_key))
         self._personal.ahead(tx, draft.tenant, draft.subject.id)
         if isinstance(outcome, Resolved):
-            self._judge.ahead(tx, draft, outcome, now)
+            self._evaluator.ahead(tx, draft, outcome, now)
         self._ledger.log.ahead(tx, draft.tenant)
         known = read_by_key(tx, "action.by_key", draft.tenant, draft.idempotency_key)
         if known is not None:
@@ -340,7 +408,13 @@ class Proposals:
         reason = proposal.reason
         if reason:
             draft = replace(draft, reason_ref=self._ids.new("pii"))
-        judged = self._judged(tx, draft, outcome, now, draft.created_at, reason)
+        judged = judged_or_refused(
+            tx,
+            self._evaluator,
+            draft,
+            outcome,
+            Moment(now=now, read_at=draft.created_at, quote=reason),
+        )
         pseudonym = self._personal.pseudonym(tx, draft.tenant, draft.subject.id, now)
         pii = None
         if draft.reason_ref is not None:
@@ -372,8 +446,19 @@ class Proposals:
         quote: str,
     ) -> ActionRow | None:
         now = to_micros(self._clock.now())
+        return self._store_judged(
+            tx,
+            row,
+            judged_or_refused(
+                tx, self._evaluator, draft, outcome, Moment(now=now, read_at=read_at, quote=quote)
+            ),
+            now,
+        )
+
+    def _store_judged(
+        self, tx: Transaction, row: ActionRow, judged: Judged, now: int
+    ) -> ActionRow | None:
         pseudonym = self._personal.pseudonym(tx, row.tenant, row.subject.id, now)
-        judged = self._judged(tx, draft, outcome, now, read_at, quote)
         known = approval_of(tx, row)
         approval_id = None
         if judged.card is not None:
@@ -383,25 +468,6 @@ class Proposals:
         if stored is not None and approval_id is not None:
             put_approval(tx, approval_id, judged, ApprovalStatus.PENDING, stored, known=known)
         return stored
-
-    def _judged(
-        self,
-        tx: Transaction,
-        draft: ActionRow,
-        outcome: Resolved | RefusedError,
-        now: int,
-        read_at: int,
-        quote: str,
-    ) -> Judged:
-        if isinstance(outcome, Resolved):
-            return self._judge.judge(tx, draft, outcome, now=now, read_at=read_at, quote=quote)
-        error = {
-            "code": outcome.code.value,
-            "message": storable(outcome.message, 500),
-            "next_step": storable(outcome.next_step, 500),
-        }
-        refused = replace(draft, status=Status.REFUSED, error=error, due_at=None, updated_at=now)
-        return Judged(row=refused, card=None, expires_at=None)
 
 
 def _judged_entry(

@@ -226,6 +226,7 @@ def _read_judgement(stored: str) -> Judgement:
         roles=tuple(value["roles"]),
         policy_version=value["policy_version"],
         errors=tuple(value["errors"]),
+        with_plan=value.get("with_plan") is True,
         policy=value.get("policy", 0),
     )
 
@@ -258,7 +259,7 @@ def snapshot_text(snapshot: Snapshot) -> str:
 
 def judgement_json(judgement: Judgement) -> dict[str, Json]:
     """A judgement as it is stored, shown and logged."""
-    return {
+    said: dict[str, Json] = {
         "outcome": judgement.outcome.value,
         "rules": list(judgement.rules),
         "explain": judgement.explain,
@@ -267,6 +268,7 @@ def judgement_json(judgement: Judgement) -> dict[str, Json]:
         "policy": judgement.policy,
         "errors": list(judgement.errors),
     }
+    return said | {"with_plan": True} if judgement.with_plan else said
 
 
 def receipt_json(receipt: Receipt) -> dict[str, JsonValue]:

@@ -160,6 +160,8 @@ class Action:
         facts: the facts that the connector resolves for the policy, which reads them as
             `context.<name>`: a type, or a `Fact` that says more.
         undo: how it is taken back when another step of its plan fails; None when it cannot be.
+        brief: the step in a few words after its amount, such as `an apology`; by its effect where
+            it is empty: `back to <payee>`, `as account credit`.
 
     Raises:
         ConfigError: `invalid_action`, when the name, a field or the sentence breaks these rules.
@@ -175,6 +177,7 @@ class Action:
     money_arg: str | None = None
     facts: Mapping[str, FactType | Fact] = field(default_factory=dict[str, "FactType | Fact"])
     undo: Undo | None = None
+    brief: str = ""
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):

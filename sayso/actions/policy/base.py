@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
 
@@ -98,6 +99,8 @@ class Judgement:
         policy: number of the version of the whole policy that it was judged by; 0 where the policy
             is no version.
         errors: why something could not be evaluated; any error means `deny`.
+        with_plan: the policy allows it without anybody, but it belongs to a plan of which people
+            are asked, so that it waits for the same people.
     """
 
     outcome: Outcome
@@ -108,6 +111,7 @@ class Judgement:
     errors: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     policy: int = 0
+    with_plan: bool = False
 
 
 class Policy(Protocol):
@@ -133,8 +137,19 @@ class Policy(Protocol):
         """Which of the action's facts are to be read because a rule reads them (`on_demand`)."""
         ...
 
+    def numbers_for(self, action: str) -> Sequence[Decimal]:
+        """The numbers that its rules name, for telling people why they are asked."""
+        ...
+
     def judge(self, question: Question) -> Judgement:
         """Say `allow`, `ask` with the least roles that would make it pass, or `deny`."""
+        ...
+
+    def suppose(self, question: Question) -> Judgement:
+        """What `judge` would say, without its rules: for telling people why they are asked.
+
+        INVARIANT: nothing is allowed by it. It is quick, and not always asked of the engine.
+        """
         ...
 
     def permits(self, question: Question, approvers: Sequence[Approver]) -> Judgement:

@@ -8,11 +8,15 @@ from dataclasses import dataclass, field
 from sayso.actions.model.definition import Action, Effect
 from sayso.actions.model.snapshot import Resolved
 from sayso.actions.policy.base import HISTORY_DAYS, History, Judgement
+from sayso.actions.policy.signs import Signs
+from sayso.actions.policy.why import Why
 from sayso.audit.entry import Json
 from sayso.ids import rfc3339
 from sayso.json import JsonValue
 from sayso.money import Money
 
+CARD_VERSION = 2
+"""Cards of version 1 have no reason, signs and earlier actions; they are hashed as they were."""
 QUOTE_CHARS = 600
 """How much of the customer's words stands on a card; the rest is counted, never silently cut."""
 
@@ -29,7 +33,11 @@ class Card:
         fields: label and value, in the connector's order.
         customer: label and value: id, how strongly identified, name as far as known.
         history: what was done for this customer in the last 30 days.
-        why: why it came to a person. rules: the rules that decide once people say yes.
+        why: what the rules say that decide once people say yes. rules: their ids.
+        reason: the one fact without which nobody would have been asked, in a short line.
+        needed: who has to agree, as a sentence.
+        unusual: what is out of the ordinary. quiet: how many other signs said nothing.
+        earlier: what was done for this customer before, over all actions.
         roles: one entry per person needed, with the role; the card says how many are left.
         quote: the customer's words, unverified, plain text.
         planner: who proposed it.
@@ -61,7 +69,12 @@ class Card:
     deadline: str
     may_lower: bool
     salt: str
-    version: int = field(default=1)
+    reason: str = ""
+    needed: str = ""
+    unusual: tuple[str, ...] = ()
+    quiet: int = 0
+    earlier: str = ""
+    version: int = field(default=CARD_VERSION)
 
     def to_json(self) -> dict[str, Json]:
         """The exact form that is hashed, stored and shown."""
@@ -88,6 +101,14 @@ class Card:
             "deadline": self.deadline,
             "may_lower": self.may_lower,
         }
+        if self.version > 1:
+            shown |= {
+                "reason": self.reason,
+                "needed": self.needed,
+                "unusual": list(self.unusual),
+                "quiet": self.quiet,
+                "earlier": self.earlier,
+            }
         # Cards of before there were salts are hashed as they were, and erased ones have none.
         return shown | {"salt": self.salt} if self.salt else shown
 
@@ -108,7 +129,10 @@ class Card:
             assert isinstance(items, list)
             return tuple((str(item[0]), str(item[1])) for item in items if isinstance(item, list))
 
-        amount = value["amount"]
+        amount, version, quiet = value["amount"], value["version"], value.get("quiet", 0)
+        assert isinstance(version, int)
+        assert isinstance(quiet, int)
+        newer = version > 1
         return cls(
             title=words("title"),
             action=words("action"),
@@ -131,6 +155,12 @@ class Card:
             deadline=words("deadline"),
             may_lower=value["may_lower"] is True,
             salt=str(value.get("salt", "")),
+            reason=words("reason") if newer else "",
+            needed=words("needed") if newer else "",
+            unusual=texts("unusual") if newer else (),
+            quiet=quiet,
+            earlier=words("earlier") if newer else "",
+            version=version,
         )
 
 
@@ -160,6 +190,9 @@ def build_card(
     quote: str,
     deadline: int,
     salt: str,
+    why: Why,
+    signs: Signs,
+    earlier: str,
 ) -> Card:
     """The card of an action that needs people.
 
@@ -168,6 +201,7 @@ def build_card(
         quote: the customer's or the caller's words, untrusted.
         deadline: microseconds since 1970.
         salt: random, in hex.
+        earlier: see `earlier_words`.
     """
     title = sentence_of(action, resolved)
     undone = "it can be undone" if action.reversible else "it cannot be undone"
@@ -201,6 +235,11 @@ def build_card(
         deadline=rfc3339(deadline),
         may_lower=action.money_arg is not None,
         salt=salt,
+        reason=why.reason,
+        needed=why.needed,
+        unusual=signs.unusual,
+        quiet=signs.quiet,
+        earlier=earlier,
     )
 
 

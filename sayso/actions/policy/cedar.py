@@ -13,6 +13,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from importlib import resources
 from types import MappingProxyType
 
@@ -137,6 +138,11 @@ class CedarPolicy:
         found = self.slice(action)
         return self._version if found is None else found.version
 
+    def numbers_for(self, action: str) -> Sequence[Decimal]:
+        """See `Policy.numbers_for`; each once, the smallest first."""
+        found = self.slice(action)
+        return () if found is None else found.numbers
+
     def wanted_facts(self, action: str) -> frozenset[str]:
         """See `Policy.wanted_facts`."""
         found = self.slice(action)
@@ -219,6 +225,22 @@ class CedarPolicy:
             forbids = verdict.rules if forbids is None else forbids & verdict.rules
         # Only a rule that forbids it whoever approves is the reason; else no rule allows it.
         return _judgement(asked, Outcome.DENY, forbids or frozenset())
+
+    def suppose(self, question: Question) -> Judgement:
+        """See `Policy.suppose`: by the formulas, where they say everything."""
+        mine = self.slice(question.action.name)
+        if mine is None or mine.guess is None:
+            return self.judge(question)
+        request = mine.form.build(question)
+        asked = mine.lacking(request.missing) if request.missing else mine
+        if request.errors or asked.guess is None:
+            return self.judge(question)
+        place = asked.guess.least(request.values)
+        roles = asked.hypotheticals[place] if place >= 0 else ()
+        outcome = Outcome.ASK if roles else Outcome.ALLOW if place >= 0 else Outcome.DENY
+        return Judgement(
+            outcome=outcome, rules=(), explain="", roles=roles, policy_version=mine.version
+        )
 
     def permits(self, question: Question, approvers: Sequence[Approver]) -> Judgement:
         """Say `allow` or `deny` with the approvals that were really given.

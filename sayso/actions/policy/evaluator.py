@@ -25,9 +25,13 @@ from sayso.actions.policy.base import (
     History,
     Judgement,
     Outcome,
+    Policy,
     Question,
 )
 from sayso.actions.policy.card import Card, build_card
+from sayso.actions.policy.quorum import are_enough
+from sayso.actions.policy.signs import Seen, amounts_like, earlier_of, earlier_words, signs_of
+from sayso.actions.policy.why import Why, needed_sentence, why_asked
 from sayso.audit.entry import Json
 from sayso.errors import Code, RefusedError
 from sayso.ids import Entropy, from_micros
@@ -120,7 +124,14 @@ class Evaluator:
         ):
             assert row.judgement is not None
             return replace(row.judgement, policy=loaded.number)
-        return replace(loaded.policy.permits(question, approvers), policy=loaded.number)
+        judgement = replace(loaded.policy.permits(question, approvers), policy=loaded.number)
+        if judgement.outcome is Outcome.ALLOW and _is_short(row, approvers):
+            return replace(
+                judgement,
+                outcome=Outcome.DENY,
+                explain="it belongs to a plan to which not enough people have agreed",
+            )
+        return judgement
 
     def judge(
         self,
@@ -132,6 +143,7 @@ class Evaluator:
         read_at: int,
         quote: str,
         approvers: Sequence[Approver] = (),
+        together: tuple[str, ...] = (),
     ) -> Judged:
         """Judge what was resolved for this revision of the row.
 
@@ -140,22 +152,36 @@ class Evaluator:
             read_at: from before the provider was read.
             quote: the customer's or caller's words for the card.
             approvers: people who have said yes to this revision already (an editor).
+            together: the roles that are asked about the rest of its plan, so that it waits for
+                them as well, although the policy allows it without anybody.
         """
         _check_owner(row, resolved)
         _check_kept(resolved)
         loaded = self.in_force(reader, row)
         question = self.question(reader, row, resolved, now)
         judgement = replace(loaded.policy.judge(question), policy=loaded.number)
+        if together and judgement.outcome is Outcome.ALLOW:
+            judgement = replace(judgement, outcome=Outcome.ASK, roles=together, with_plan=True)
         status, error = _status_of(judgement)
         if approvers and judgement.outcome is Outcome.ASK:
             given = loaded.policy.permits(question, approvers)
-            if given.outcome is Outcome.ALLOW:
+            enough = not judgement.with_plan or are_enough(judgement.roles, approvers)
+            if given.outcome is Outcome.ALLOW and enough:
                 status = Status.APPROVED
         card: Card | None = None
         expires_at: int | None = None
         asked = judgement.outcome is Outcome.ASK
         if asked or (approvers and status is Status.APPROVED):
             expires_at = now + self._approval_micros
+            earlier = earlier_of(reader, row, now)
+            seen = Seen(
+                action=question.action,
+                resolved=resolved,
+                assurance=row.subject.assurance,
+                now=now,
+                earlier=earlier,
+                amounts=amounts_like(reader, row, resolved.amount),
+            )
             card = build_card(
                 action=question.action,
                 resolved=resolved,
@@ -166,6 +192,9 @@ class Evaluator:
                 quote=quote,
                 deadline=expires_at,
                 salt=self._entropy(16).hex(),
+                why=_why(loaded.policy, question, judgement),
+                signs=signs_of(seen),
+                earlier=earlier_words(earlier, now),
             )
         bound = (card, expires_at) if asked else (None, None)
         snapshot = self._snapshot(row, resolved, judgement, *bound, read_at)
@@ -266,8 +295,22 @@ def _circumstances(question: Question) -> tuple[object, ...]:
         question.history,
         question.planner,
         question.undoes,
-        question.at.replace(minute=0, second=0, microsecond=0),
+        # NOTE: some places are a quarter of an hour off, and their days begin so.
+        question.at.replace(minute=question.at.minute // 15 * 15, second=0, microsecond=0),
     )
+
+
+def _why(policy: Policy, question: Question, judgement: Judgement) -> Why:
+    if judgement.with_plan:
+        needed = needed_sentence(judgement.roles)
+        return Why(reason="Needs nobody by itself; it belongs to this plan", needed=needed)
+    return why_asked(question, judgement, policy.numbers_for(question.action.name), policy.suppose)
+
+
+def _is_short(row: ActionRow, approvers: Sequence[Approver]) -> bool:
+    """Whether it waits for the people of its plan, and not all of them have agreed."""
+    judged = row.judgement
+    return judged is not None and judged.with_plan and not are_enough(judged.roles, approvers)
 
 
 def _check_owner(row: ActionRow, resolved: Resolved) -> None:

@@ -10,8 +10,10 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 
 import orjson
 
@@ -29,6 +31,9 @@ from sayso.actions.policy.missing import fields_read, names_ids, without
 Hypothetical = tuple[str, ...]
 """Who might say yes: the role of each distinct person; empty for nobody."""
 
+_DECIMAL = re.compile(r'\bdecimal \( "(\d{1,12}(?:\.\d{1,4})?)" \)')
+_LONG = re.compile(r"(?<![\w.])\d{1,12}(?![\w.])")
+_STRING = re.compile(r'"(?:\\.|[^"\\])*"')
 _TIME = frozenset({"localHour", "weekday", "holiday"})
 
 
@@ -59,6 +64,7 @@ class Slice:
         version: SHA-256 in hex over all that can change an answer.
         guess: None where a rule says what no formula can.
         translated: the rules as formulas.
+        numbers: those that the rules compare with, the smallest first.
     """
 
     action: Action
@@ -71,6 +77,7 @@ class Slice:
     version: str
     guess: Guess | None
     translated: Translated
+    numbers: tuple[Decimal, ...]
     _without: dict[tuple[str, ...], Slice] = field(default_factory=dict[tuple[str, ...], "Slice"])
 
     @property
@@ -105,6 +112,7 @@ class Slice:
             version=self.version,
             guess=_guess(translated, self.hypotheticals),
             translated=translated,
+            numbers=self.numbers,
         )
 
     def translated_without(self, missing: Collection[str]) -> Translated:
@@ -168,6 +176,7 @@ def cut(
         version=_version(action, facts, mine, asked, max_quorum, calendar, reads),
         guess=_guess(translated, supposed),
         translated=translated,
+        numbers=_numbers(mine.signs.values()),
     )
 
 
@@ -239,3 +248,12 @@ def digest(whole: Mapping[str, object]) -> str:
     """SHA-256 in hex over a value, whatever the order of its keys."""
     canonical = json.dumps(whole, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _numbers(signs: Iterable[str]) -> tuple[Decimal, ...]:
+    """The numbers that rules compare with, from their words and signs."""
+    found: set[Decimal] = set()
+    for rule in signs:
+        found.update(map(Decimal, _DECIMAL.findall(rule)))
+        found.update(map(Decimal, _LONG.findall(_STRING.sub("", rule))))
+    return tuple(sorted(found))

@@ -171,7 +171,7 @@ class Pruner:
             raise RefusedError(
                 Code.LEGAL_HOLD,
                 f"the legal hold {text(hold, 'id')} ({text(hold, 'reason')}) keeps the whole log",
-                next_step=f"have two people release it: `sayso audit release {text(hold, 'id')}`",
+                next_step=f"have two people release it: `sayso privacy release {text(hold, 'id')}`",
             )
         end = segment.end
         refuse_unended(read_unended(reader, tenant, end))
@@ -310,7 +310,7 @@ def _next_step(row: Unended) -> str:
     match row.what, row.status:
         case "action", "unknown":
             return (
-                "look at the provider what became of it, then say so: `sayso actions resolve"
+                "look at the provider what became of it, then say so: `sayso actions settle"
                 f" {row.id} --outcome succeeded|failed --evidence …`"
             )
         case "action", _:
@@ -320,7 +320,7 @@ def _next_step(row: Unended) -> str:
         case "stop", _:
             return f"have two people end it: `sayso resume {row.id}`"
         case "erasure", _:
-            return "run `sayso audit sweep`, which finishes it"
+            return "run `sayso privacy sweep`, which finishes it"
         case _:
             return "let it end, which `sayso serve` or `sayso worker` sees to"
 

@@ -37,6 +37,7 @@ def actions_with(guarantee: Guarantee) -> tuple[Action, Action]:
         effect=Effect.MESSAGE,
         reversible=False,
         sentence="Write to the customer: {title}",
+        brief="an e-mail",
         facts=_FACTS,
     )
     apology = Action(
@@ -47,6 +48,7 @@ def actions_with(guarantee: Guarantee) -> tuple[Action, Action]:
         effect=Effect.MESSAGE,
         reversible=False,
         sentence="Apologise to the customer: {title}",
+        brief="an apology",
         facts=_FACTS,
     )
     return send, apology

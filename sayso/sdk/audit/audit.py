@@ -14,6 +14,7 @@ from sayso.audit.queries.pages import needs_index, read_page
 from sayso.audit.queries.query import Query, loggable, parse_query
 from sayso.audit.segments.rows import pruned_to
 from sayso.audit.signed_note.note import Verifier, open_note
+from sayso.audit.signing.rotate import rotate_key
 from sayso.audit.tree.proof import EntryProof
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant, to_micros
@@ -66,6 +67,19 @@ class Audit:
             lambda reader: read_page(reader, where, query, limit=_PAGE)
         )
         return [show_entry(stored) for stored in reversed(found) if stored.seq > after]
+
+    async def rotate_key(self, *, by: Actor) -> list[tuple[str, str]]:
+        """Have `signing.next_key` sign every log of the database from here on.
+
+        Returns:
+            Each log's tenant with its new key as a line of a policy; empty where there is no log.
+
+        Raises:
+            RefusedError, ConfigError: see `sayso.audit.signing.rotate`.
+        """
+        log = self._container.log
+        tenants = await self._container.store.write(lambda tx: rotate_key(tx, log, by))
+        return [(tenant, log.signers_of(tenant)[-1].vkey) for tenant in tenants]
 
     async def query(
         self,

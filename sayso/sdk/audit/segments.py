@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,7 +23,6 @@ from sayso.errors import (
     RetryableError,
     SaysoError,
     logged,
-    logged_with_frames,
 )
 from sayso.ids import Tenant, rfc3339
 from sayso.sdk.presenters import by_customer, show_entry
@@ -37,13 +34,10 @@ from sayso.store.base import text
 if TYPE_CHECKING:
     from sayso.audit.segments.pruning import Pruned, Pruner
     from sayso.audit.segments.sealing import Sealer, Segments
-    from sayso.sdk.client import Sayso
     from sayso.sdk.container import Container
     from sayso.sdk.workspace import Workspace
 
 logger = logging.getLogger("sayso.retention")
-EVERY_S = 60.0
-"""How often a server looks whether there is something to seal or to prune."""
 RETENTION = Actor(kind=ActorKind.SYSTEM, id="retention")
 Progress = Callable[[int, int], None]
 
@@ -287,34 +281,6 @@ class LogSegments:
 
     def _tenant(self, tenant: str | None) -> Tenant:
         return self._container.tenant if tenant is None else Tenant(tenant)
-
-
-@asynccontextmanager
-async def sealing(sayso: Sayso, every_s: float = EVERY_S) -> AsyncGenerator[None]:
-    """Seal and prune in the background while the block runs, where `[retention] log` says so."""
-    retention = sayso.workspace.settings.retention
-    if retention.log is None and not retention.log_tenants:
-        yield
-        return
-    task = asyncio.create_task(_keep(sayso, every_s), name="sealing")
-    try:
-        yield
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
-
-
-async def _keep(sayso: Sayso, every_s: float) -> None:
-    while True:
-        try:
-            await sayso.audit.segments.seal_and_prune_due()
-        except SaysoError as error:  # the database itself; the next round may find it well
-            logger.warning("logs could not be looked after: %s", logged(error))
-        except Exception as error:  # noqa: BLE001
-            # Whatever it is, it must not end retention for good.
-            logger.error("sealing broke off: %s", logged_with_frames(error))  # noqa: TRY400
-        await asyncio.sleep(every_s)
 
 
 def _fitting(file: Path, query: Query, limit: int) -> list[StoredEntry]:

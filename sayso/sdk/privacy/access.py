@@ -77,7 +77,7 @@ def nothing_held() -> RefusedError:
     return RefusedError(
         Code.NOT_FOUND,
         "nothing is held under this customer's id",
-        next_step="check the id; `sayso audit erasures` lists who was erased, by pseudonym",
+        next_step="check the id; `sayso privacy erasures` lists who was erased, by pseudonym",
     )
 
 

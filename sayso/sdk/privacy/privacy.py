@@ -94,7 +94,7 @@ class Privacy:
                 error.code,
                 f"the customer is erased, by `{done.id}`, but the database's own files may hold "
                 f"something yet: {error.message}",
-                next_step=f"{error.next_step}, then run `sayso audit sweep`",
+                next_step=f"{error.next_step}, then run `sayso privacy sweep`",
                 detail=error.detail,
             ) from error
         return erasure_view(done, scrubbed)

@@ -15,13 +15,14 @@ from sayso.errors import Code, ConfigError, RefusedError, SaysoError
 from sayso.ids import rfc3339
 from sayso.sdk.inputs import page_of
 from sayso.sdk.policy_in_force import PolicyState, read_state, weigh_change
+from sayso.sdk.resources.base import Resource
 from sayso.sdk.resources.tokens import Token
 from sayso.sdk.views import View
-from sayso.sdk.workspace import compile_policy
+from sayso.sdk.workspace import Workspace, compile_policy
 from sayso.store.base import Reader
 
 if TYPE_CHECKING:
-    from sayso.sdk.client import Sayso
+    from sayso.sdk.container import Container
 
 
 _Status = Literal["waiting", "activated", "moved", "withdrawn"]
@@ -116,11 +117,12 @@ class ActivationView(View):
     waits: PolicyChangeView | None = None
 
 
-class PolicyResource:
+class PolicyResource(Resource):
     """`sayso.policy`."""
 
-    def __init__(self, sayso: Sayso) -> None:
-        self._sayso = sayso
+    def __init__(self, container: Container, workspace: Workspace) -> None:
+        super().__init__(container)
+        self._workspace = workspace
 
     async def in_force(self) -> PolicyTextView | None:
         """The version in force; None where there is none yet.
@@ -128,7 +130,7 @@ class PolicyResource:
         Raises:
             IntegrityError: `tampered`, when it is not what the log says was activated.
         """
-        state = await read_state(self._sayso.container.store, None)
+        state = await read_state(self._container.store, None)
         if state.version is None or state.document is None:
             return None
         return _text_view(state.version, state.document)
@@ -139,7 +141,7 @@ class PolicyResource:
         Raises:
             RefusedError: `not_found`.
         """
-        found = await self._sayso.container.store.read(lambda reader: get_version(reader, number))
+        found = await self._container.store.read(lambda reader: get_version(reader, number))
         return _text_view(*found)
 
     async def history(
@@ -156,7 +158,7 @@ class PolicyResource:
             rows = reader.all("policy.page", after=after, limit=size)
             return [_version_view(read_version(row)) for row in rows]
 
-        return await self._sayso.container.store.read(work)
+        return await self._container.store.read(work)
 
     async def changes(self) -> list[PolicyChangeView]:
         """What waits for a second person, oldest first."""
@@ -164,7 +166,7 @@ class PolicyResource:
         def work(reader: Reader) -> list[PolicyChangeView]:
             return [_change_view(read_change(row)) for row in reader.all("policy.changes_open")]
 
-        return await self._sayso.container.store.read(work)
+        return await self._container.store.read(work)
 
     async def change(self, change_id: str) -> PolicyChangeView:
         """A change that waits, or did.
@@ -172,7 +174,7 @@ class PolicyResource:
         Raises:
             RefusedError: `not_found`.
         """
-        found = await self._sayso.container.store.read(lambda reader: get_change(reader, change_id))
+        found = await self._container.store.read(lambda reader: get_change(reader, change_id))
         return _change_view(found[0])
 
     async def draft(self) -> PolicyDraftView:
@@ -182,7 +184,7 @@ class PolicyResource:
             ConfigError: `invalid_policy`, `invalid_setting`; what is wrong with the files.
         """
         document = await self._read_draft()
-        state = await read_state(self._sayso.container.store, document)
+        state = await read_state(self._container.store, document)
         return PolicyDraftView(
             version=None if state.version is None else state.version.number,
             sha256=document.sha256,
@@ -197,7 +199,7 @@ class PolicyResource:
             ConfigError: `invalid_policy`, `invalid_setting`.
         """
         document = await self._read_draft()
-        first = await self._sayso.container.activations.begin(document, by=by, via=via)
+        first = await self._container.activations.begin(document, by=by, via=via)
         return None if first is None else _version_view(first)
 
     async def notes(self) -> list[str]:
@@ -206,8 +208,8 @@ class PolicyResource:
             document = await self._read_draft()
         except SaysoError as error:
             return [f"the files of the policy are not right: {error.message}", "next: sayso check"]
-        state = await read_state(self._sayso.container.store, document)
-        if self._sayso.workspace.settings.policy.follow == "files":
+        state = await read_state(self._container.store, document)
+        if self._workspace.settings.policy.follow == "files":
             return ["the policy follows the files: what they say is put in force by whoever starts"]
         return [state.sentence, f"next: {state.next_step}"] if state.differs else []
 
@@ -225,7 +227,7 @@ class PolicyResource:
                 something else meanwhile; see `Activations.activate`.
             ConfigError: `invalid_policy`.
         """
-        holder = await self._sayso.person_of(token, via=via)
+        holder = await self._container.authentication.person(token, via=via)
         return await self.activate_as(holder, note=note, sha256=sha256, via=via)
 
     async def activate_as(
@@ -250,7 +252,7 @@ class PolicyResource:
         Raises:
             RefusedError: `not_found`, and as `activate`. ConfigError: as `activate`.
         """
-        holder = await self._sayso.person_of(token, via=via)
+        holder = await self._container.authentication.person(token, via=via)
         return await self.rollback_as(number, holder, note=note, via=via)
 
     async def rollback_as(
@@ -258,9 +260,7 @@ class PolicyResource:
     ) -> ActivationView:
         """The same for a person whom the calling surface has authenticated itself."""
         self._check_home(holder)
-        _, document = await self._sayso.container.store.read(
-            lambda reader: get_version(reader, number)
-        )
+        _, document = await self._container.store.read(lambda reader: get_version(reader, number))
         await self._compile(document)
         return await self._put(document, holder.actor, note or f"back to version {number}", via)
 
@@ -276,7 +276,7 @@ class PolicyResource:
             RefusedError: `unauthenticated`, `forbidden`; see `Activations.confirm`.
             ConfigError: `invalid_policy`.
         """
-        holder = await self._sayso.person_of(token, via=via)
+        holder = await self._container.authentication.person(token, via=via)
         return await self.confirm_as(change_id, holder, sha256=sha256, via=via)
 
     async def confirm_as(
@@ -284,7 +284,7 @@ class PolicyResource:
     ) -> PolicyVersionView:
         """The same for a person whom the calling surface has authenticated itself."""
         self._check_home(holder)
-        container = self._sayso.container
+        container = self._container
         _, document = await container.store.read(lambda reader: get_change(reader, change_id))
         await self._compile(document)
         version = await container.activations.confirm(
@@ -298,13 +298,13 @@ class PolicyResource:
         Raises:
             RefusedError: `unauthenticated`, `forbidden`; see `Activations.withdraw`.
         """
-        holder = await self._sayso.person_of(token, via=via)
+        holder = await self._container.authentication.person(token, via=via)
         return await self.withdraw_as(change_id, holder)
 
     async def withdraw_as(self, change_id: str, holder: Token) -> PolicyChangeView:
         """The same for a person whom the calling surface has authenticated itself."""
         self._check_home(holder)
-        change = await self._sayso.container.activations.withdraw(change_id, by=holder.actor)
+        change = await self._container.activations.withdraw(change_id, by=holder.actor)
         return _change_view(change)
 
     # ---- inside --------------------------------------------------------------------------------
@@ -312,14 +312,14 @@ class PolicyResource:
     async def _put(
         self, document: PolicyDocument, by: Actor, note: str, via: str
     ) -> ActivationView:
-        container = self._sayso.container
+        container = self._container
         state = await read_state(container.store, document)
         if state.version is None or state.document is None:
             first = await container.activations.begin(document, by=by, via=via)
             if first is not None:
                 return ActivationView(version=_version_view(first))
             return await self._put(document, by, note, via)  # somebody else was faster
-        kinds = await container.kinds.read()
+        kinds = await container.action_catalog.read()
         weighed, _ = await asyncio.to_thread(weigh_change, state.document, document, kinds.actions)
         done = await container.activations.activate(
             Order(
@@ -336,13 +336,13 @@ class PolicyResource:
         return ActivationView(waits=_change_view(done))
 
     async def _read_draft(self) -> PolicyDocument:
-        kinds = await self._sayso.container.kinds.read()
-        document = await asyncio.to_thread(self._sayso.workspace.draft, kinds.actions)
+        kinds = await self._container.action_catalog.read()
+        document = await asyncio.to_thread(self._workspace.draft, kinds.actions)
         await self._compile(document)
         return document
 
     async def _compile(self, document: PolicyDocument) -> None:
-        kinds = await self._sayso.container.kinds.read()
+        kinds = await self._container.action_catalog.read()
         if kinds.unread:
             place, why = next(iter(kinds.unread.items()))
             raise ConfigError(
@@ -353,7 +353,7 @@ class PolicyResource:
         await asyncio.to_thread(compile_policy, document, kinds.actions)
 
     def _check_home(self, holder: Token) -> None:
-        home = self._sayso.container.tenant
+        home = self._container.tenant
         if holder.tenant != home:
             raise RefusedError(
                 Code.FORBIDDEN,

@@ -52,13 +52,13 @@ async def check_target(container: Container, scope: StopScope, target: str) -> s
     """
     if not target or scope not in {StopScope.CONNECTOR, StopScope.ACTION}:
         return ""
-    kinds = await container.kinds.read()
-    known = kinds.names if scope is StopScope.ACTION else kinds.connectors
+    types = await container.action_catalog.read()
+    known = types.names if scope is StopScope.ACTION else types.connectors
     if target in known:
         return ""
     # INVARIANT: a brake is not kept from holding by what is broken; where the names are not known,
     # the target is taken as it is.
-    if doubt := kinds.doubt(target.partition(".")[0]):
+    if doubt := types.doubt(target.partition(".")[0]):
         return doubt
     done = await container.store.read(partial(_done_lately, tenant=container.tenant))
     if target in (done if scope is StopScope.ACTION else {name.partition(".")[0] for name in done}):

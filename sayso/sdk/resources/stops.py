@@ -1,42 +1,27 @@
-"""The stop switch as a part of the SDK's front."""
+"""Stops: one person stops at once, and two people let it go on."""
 
 from __future__ import annotations
 
 import secrets
-from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
 
 from sayso.actions.controls.kill_switch import Resumption, StopOrder
-from sayso.audit.entry import Actor, ActorKind
-from sayso.ids import Tenant
+from sayso.audit.entry import Actor
 from sayso.sdk.inputs import cursor_of, page_of
+from sayso.sdk.resources.base import SDK, Resource
 from sayso.sdk.resources.stop_views import check_target, list_stops, read_scope, show_stop
-from sayso.sdk.resources.tokens import Token
 from sayso.sdk.views import StopView
 
-if TYPE_CHECKING:
-    from sayso.sdk.container import Container
 
+class StopResource(Resource):
+    """Stops, lists and resumes."""
 
-class StopSwitch(ABC):
-    """Stops and resumes; `Sayso` is one."""
-
-    @property
-    @abstractmethod
-    def container(self) -> Container:
-        """The wired floors."""
-
-    @abstractmethod
-    async def person_of(self, token: str, *, via: str = "sdk") -> Token:
-        """The person's token behind a secret."""
-
-    async def stop(
+    async def engage(
         self,
         scope: str = "all",
         target: str = "",
         *,
         reason: str = "",
-        key: str | None = None,
+        idempotency_key: str | None = None,
         by: Actor | None = None,
         via: str = "sdk",
         tenant: str | None = None,
@@ -47,30 +32,30 @@ class StopSwitch(ABC):
             scope: `all`, `tenant`, `connector`, `action` or `customer`.
             target: which connector, action or customer.
             reason: why, for whoever looks.
-            key: idempotency key; the same key with the same content is one stop.
+            idempotency_key: the same key with the same content is one stop.
             by: who stops, as the calling surface has authenticated them.
 
         Raises:
             RefusedError: see `Stops.engage`; `not_found` for a name that would hold nothing.
         """
         wanted = read_scope(scope)
-        await self.check_stop(scope, target)
-        home = self._home(tenant)
-        row = await self.container.stops.engage(
+        await self.check(scope, target)
+        home = self._tenant(tenant)
+        row = await self._container.stops.engage(
             StopOrder(
                 home=home,
                 scope=wanted,
                 target=target,
                 reason=reason,
-                by=by or Actor(kind=ActorKind.SERVICE, id="sdk"),
+                by=by or SDK,
                 via=via,
-                key=key or secrets.token_hex(16),
+                key=idempotency_key or secrets.token_hex(16),
             )
         )
-        return await self.container.store.read(lambda reader: show_stop(reader, row, home))
+        return await self._container.store.read(lambda reader: show_stop(reader, row, home))
 
-    async def check_stop(self, scope: str, target: str) -> str:
-        """Whether a stop would hold anything, as `stop` asks by itself.
+    async def check(self, scope: str, target: str) -> str:
+        """Whether a stop would hold anything, as `engage` asks by itself.
 
         Returns:
             Why the name could not be checked, when its connector cannot be loaded: the stop is
@@ -79,7 +64,7 @@ class StopSwitch(ABC):
         Raises:
             RefusedError: `not_found` for a name that would hold nothing; `invalid_input`.
         """
-        return await check_target(self.container, read_scope(scope), target)
+        return await check_target(self._container, read_scope(scope), target)
 
     async def resume(self, stop_id: str, *, token: str, via: str = "sdk") -> StopView:
         """Ask for the end of a stop as the person whose token this is, or confirm it as another.
@@ -87,7 +72,7 @@ class StopSwitch(ABC):
         Raises:
             RefusedError: `unauthenticated`, `forbidden`; see `Stops.resume`.
         """
-        holder = await self.person_of(token, via=via)
+        holder = await self._container.authentication.person(token, via=via)
         return await self.resume_as(
             Resumption(
                 tenant=holder.tenant,
@@ -104,13 +89,13 @@ class StopSwitch(ABC):
         Raises:
             RefusedError: see `Stops.resume`.
         """
-        row = await self.container.stops.resume(resumption)
-        self.container.dispatcher.wake()
-        return await self.container.store.read(
+        row = await self._container.stops.resume(resumption)
+        self._container.dispatcher.wake()
+        return await self._container.store.read(
             lambda reader: show_stop(reader, row, resumption.tenant)
         )
 
-    async def stops(
+    async def list(
         self,
         *,
         released: bool | None = False,
@@ -127,11 +112,8 @@ class StopSwitch(ABC):
         Raises:
             RefusedError: `invalid_input`.
         """
-        where = self._home(tenant)
+        where = self._tenant(tenant)
         size, start = page_of(limit), cursor_of("stp", after)
-        return await self.container.store.read(
+        return await self._container.store.read(
             lambda reader: list_stops(reader, where, released=released, limit=size, after=start)
         )
-
-    def _home(self, tenant: str | None) -> Tenant:
-        return self.container.tenant if tenant is None else Tenant(tenant)

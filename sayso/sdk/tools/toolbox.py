@@ -211,7 +211,7 @@ class Toolbox:
             asked.args,
             subject=caller.subject,
             reason=asked.words,
-            key=bound,
+            idempotency_key=bound,
             requester=caller.requester,
             tenant=caller.tenant,
         )
@@ -227,7 +227,7 @@ class Toolbox:
         view = await self._sayso.ask(
             caller.subject,
             (Message(role="customer", content=asked.message),),
-            key=key_of(caller, ASK.name, [asked.message, asked.nth], key),
+            idempotency_key=key_of(caller, ASK.name, [asked.message, asked.nth], key),
             wait_s=ASK_WAIT_S,
             requester=caller.requester,
             tenant=caller.tenant,

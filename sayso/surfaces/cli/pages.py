@@ -51,7 +51,6 @@ def show_page(
     command: str,
     read: Page[R],
     *,
-    noun: str,
     columns: Sequence[str],
     row: Callable[[R], Sequence[str]],
     nothing: Sequence[str],
@@ -61,13 +60,12 @@ def show_page(
 
     Args:
         command: such as `approvals list`, with its arguments in a shell's form.
-        noun: the rows' field in JSON.
         columns: what stands above the cells that `row` makes.
         nothing: the lines that say that there is none.
         options: those that were given, by name; what is None or False was not.
     """
     if out.as_json:
-        out.document({noun: read.rows, "after": read.after})
+        out.document({"items": read.rows, "after": read.after})
     elif not read.rows:
         for line in nothing:
             out.line(line)

@@ -63,7 +63,7 @@ def _left(action: ActionView) -> LeftView:
         )
     first = f"two people run `sayso resume {held.by}`, one after the other"
     if held.for_a_person:
-        first = f"wait for {held.by}, or settle it with `sayso actions resolve {held.by}`"
+        first = f"wait for {held.by}, or settle it with `sayso actions settle {held.by}`"
     step = f"{first}; then {_WHO} does it"
     if held.code == "object_locked" and not held.for_a_person:
         step = f"start {_WHO}: it finds out what became of {held.by}, and then does this one"
@@ -100,7 +100,7 @@ def problem_of_request(sayso: Sayso, tenant: Tenant, request: RequestView) -> Sa
 
 
 def _problem(sayso: Sayso, noun: str, tenant: Tenant, item_id: str) -> SaysoError | None:
-    problem = sayso.container.dispatcher.problem_with(noun, tenant, item_id)
+    problem = sayso.problem_with(noun, item_id, tenant=tenant)
     if problem is None or isinstance(problem, SaysoError):
         return problem
     return internal(problem)

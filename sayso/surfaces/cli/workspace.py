@@ -140,7 +140,7 @@ def tenant_of(sayso: Sayso, option: str | None) -> Tenant:
         RefusedError: `invalid_input`, for what no tenant can be called.
     """
     if option is None:
-        return sayso.container.tenant
+        return sayso.tenant
     if not is_name(option):
         raise RefusedError(
             Code.INVALID_INPUT,
@@ -159,7 +159,7 @@ async def requester(sayso: Sayso, otherwise: Actor = CLI) -> Actor:
     token = os.environ.get("SAYSO_TOKEN", "").strip()
     if token:
         # INVARIANT: whose tenant it is comes from a token, so one of another tenant asks nothing.
-        return (await sayso.token_of(token, via="cli", own=True)).actor
+        return (await sayso.authentication.holder(token, via="cli", own=True)).actor
     return otherwise
 
 
@@ -167,7 +167,7 @@ def look(folder: Path, work: Callable[[Sayso], Awaitable[T]]) -> T:
     """What comes of the work in the workspace of this folder."""
 
     async def inside() -> T:
-        async with Sayso.open(folder, act=False) as sayso:
+        async with Sayso.open(folder, mode="read") as sayso:
             return await work(sayso)
 
     return run(inside())
@@ -186,6 +186,6 @@ def look_as_person(workspace: Path | None, work: Callable[[Sayso, Token], Awaita
     secret = person_token(folder)
 
     async def as_person(sayso: Sayso) -> T:
-        return await work(sayso, await sayso.person_of(secret, via="cli"))
+        return await work(sayso, await sayso.authentication.person(secret, via="cli"))
 
     return look(folder, as_person)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
+import sayso.surfaces.http.examples as examples
 from sayso.actions.controls.manual_resolution import ManualSettlement
 from sayso.audit.entry import EntryKind
 from sayso.errors import Code, RefusedError
@@ -13,7 +14,6 @@ from sayso.sdk.action_catalog import ActionTypesView
 from sayso.sdk.client import Sayso
 from sayso.sdk.resources.tokens import Token
 from sayso.sdk.views import ActionView
-from sayso.surfaces.http import examples
 from sayso.surfaces.http.auth import Decider, Lister, Open, Proposer, Reader
 from sayso.surfaces.http.documents import asked, problems, shown
 from sayso.surfaces.http.edge import GuardedRoute
@@ -25,7 +25,7 @@ from sayso.surfaces.http.shapes import (
     ActionsQuery,
     NoQuery,
     ProposeQuery,
-    ResolveBody,
+    SettleBody,
 )
 
 router = APIRouter(tags=["actions"], route_class=GuardedRoute)
@@ -69,7 +69,7 @@ async def propose(
         subject=body.subject.subject(),
         reason=body.reason,
         priority=body.priority,
-        key=None if key is None else bound_key(token, key),
+        idempotency_key=None if key is None else bound_key(token, key),
         dry_run=query.dry_run,
         requester=token.actor,
         tenant=token.tenant,
@@ -84,10 +84,10 @@ async def propose(
 
 
 @router.get(
-    "/v1/kinds",
-    summary="The kinds of action that there are, and what each takes",
+    "/v1/action-types",
+    summary="The types of action that there are, and what each takes",
     responses={
-        200: shown("all of them, by name", examples.KINDS),
+        200: shown("all of them, by name", examples.ACTION_TYPES),
         **problems(401, 403, 422, 503),
     },
 )
@@ -95,10 +95,10 @@ async def list_action_types(
     sayso: Open, _token: Lister, _query: Annotated[NoQuery, Query()]
 ) -> ActionTypesView:
     """Scope: `actions:propose` or `actions:read`."""
-    found = await sayso.kinds()
+    found = await sayso.actions.types()
     # INVARIANT: what a team's own file broke off with is the operator's to read, and no caller's.
     return ActionTypesView(
-        kinds=found.kinds, unread=dict.fromkeys(found.unread, "`sayso actions kinds` says why")
+        items=found.items, unread=dict.fromkeys(found.unread, "`sayso actions types` says why")
     )
 
 
@@ -114,7 +114,7 @@ async def list_actions(
     sayso: Open, token: Reader, query: Annotated[ActionsQuery, Query()]
 ) -> ActionPage:
     """Scope: `actions:read`."""
-    items = await sayso.actions(
+    items = await sayso.actions.list(
         status=None if query.status is None else query.status.value,
         subject=query.subject,
         action=query.action,
@@ -138,25 +138,25 @@ async def show_action(
     action_id: str, sayso: Open, token: Reader, _query: Annotated[NoQuery, Query()]
 ) -> ActionView:
     """Scope: `actions:read`."""
-    return await sayso.action(action_id, tenant=token.tenant)
+    return await sayso.actions.get(action_id, tenant=token.tenant)
 
 
 @router.post(
-    "/v1/actions/{action_id}/resolve",
+    "/v1/actions/{action_id}/settle",
     summary="Settle an unknown outcome as a person who has looked at the provider",
     responses={
         200: shown("settled; what waited for it goes on", examples.DONE),
         **problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
     },
-    openapi_extra=asked(done=examples.RESOLVE, not_done=examples.RESOLVE_FAILED),
+    openapi_extra=asked(done=examples.SETTLE, not_done=examples.SETTLE_FAILED),
 )
-async def resolve(
+async def settle(
     action_id: str,
     sayso: Open,
     token: Decider,
     key: Key,
     _query: Annotated[NoQuery, Query()],
-    body: ResolveBody,
+    body: SettleBody,
 ) -> ActionView:
     """Scope: `approvals:decide`, which only a person's token can have.
 
@@ -166,7 +166,7 @@ async def resolve(
     done = await _earlier(sayso, token, action_id, mark)
     if done is not None:
         return done
-    resolution = ManualSettlement(
+    settlement = ManualSettlement(
         tenant=token.tenant,
         action_id=action_id,
         outcome=body.outcome,
@@ -176,7 +176,7 @@ async def resolve(
         via=mark,
     )
     try:
-        return await sayso.resolve_as(resolution)
+        return await sayso.actions.settle_as(settlement)
     except RefusedError as error:
         # The same call, sent twice at once: whoever comes second finds the first one's entry.
         if error.code is Code.WRONG_STATE:
@@ -188,7 +188,7 @@ async def resolve(
 
 async def _earlier(sayso: Sayso, token: Token, action_id: str, mark: str) -> ActionView | None:
     """The action as it stands now, when this very call has settled it before."""
-    action = await sayso.action(action_id, tenant=token.tenant)
+    action = await sayso.actions.get(action_id, tenant=token.tenant)
     settled = (entry for entry in action.timeline if entry.kind == EntryKind.ACTION_RESOLVED)
     theirs = (via_of(entry, token) for entry in settled)
     return action if was_made(mark, theirs, "outcome") else None

@@ -9,20 +9,17 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
+import sayso.surfaces.http.actions as actions
+import sayso.surfaces.http.approvals as approvals
+import sayso.surfaces.http.audit as audit
+import sayso.surfaces.http.exports as exports
+import sayso.surfaces.http.operations as operations
+import sayso.surfaces.http.privacy as privacy
+import sayso.surfaces.http.requests as requests
+import sayso.surfaces.http.retention as retention
+import sayso.surfaces.http.stops as stops
 from sayso.errors import SaysoError
 from sayso.sdk.client import Sayso
-from sayso.sdk.rejected_calls import RejectedCalls
-from sayso.surfaces.http import (
-    actions,
-    approvals,
-    audit,
-    exports,
-    operations,
-    privacy,
-    requests,
-    retention,
-    stops,
-)
 from sayso.surfaces.http.documents import finish_document
 from sayso.surfaces.http.edge import Edge
 from sayso.surfaces.http.events import HEARTBEAT_S, Changes
@@ -70,7 +67,7 @@ def create_app(sayso: Sayso, *, heartbeat_s: float = HEARTBEAT_S) -> FastAPI:
     )
     app.state.sayso = sayso
     app.state.changes = Changes(sayso)
-    app.state.rejected_calls = RejectedCalls(sayso, via="http")
+    app.state.rejected_calls = sayso.rejected_calls
     app.state.upkeep = Upkeep()
     app.state.heartbeat_s = heartbeat_s
     app.state.methods = methods = dict[str, frozenset[str]]()

@@ -6,12 +6,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+import sayso.surfaces.http.examples as examples
 from sayso.actions.approvals.decision import DIGEST_PREFIX, Choice, Decision
 from sayso.errors import Code, RefusedError
 from sayso.sdk.client import Sayso
 from sayso.sdk.resources.tokens import Token
 from sayso.sdk.views import ActionView, ApprovalView, RequestView
-from sayso.surfaces.http import examples
 from sayso.surfaces.http.auth import Decider, Open, Viewer
 from sayso.surfaces.http.documents import asked, problems, shown
 from sayso.surfaces.http.edge import GuardedRoute
@@ -40,7 +40,7 @@ async def list_approvals(
     sayso: Open, token: Viewer, query: Annotated[ApprovalsQuery, Query()]
 ) -> ApprovalPage:
     """Scope: `actions:read` or `approvals:decide`. Without `status`, those of every status."""
-    items = await sayso.approvals(
+    items = await sayso.approvals.list(
         status=None if query.status is None else query.status.value,
         limit=query.limit,
         after=query.after,
@@ -62,7 +62,7 @@ async def show_approval(
     approval_id: str, sayso: Open, token: Viewer, _query: Annotated[NoQuery, Query()]
 ) -> ApprovalView:
     """Scope: `actions:read` or `approvals:decide`."""
-    return await sayso.approval(approval_id, tenant=token.tenant)
+    return await sayso.approvals.get(approval_id, tenant=token.tenant)
 
 
 @router.post(
@@ -103,7 +103,7 @@ async def decide_once(
         RefusedError: see `Approvals.decide`; `idempotency_conflict` when the person has used the
             key for another decision about this approval.
     """
-    approval = await sayso.approval(approval_id, tenant=token.tenant)
+    approval = await sayso.approvals.get(approval_id, tenant=token.tenant)
     mark = _mark(key, body)
     done = await _earlier(sayso, token, approval, mark)
     if done is not None:
@@ -121,7 +121,7 @@ async def decide_once(
         args=body.args,
     )
     try:
-        decided = await sayso.decide_as(decision)
+        decided = await sayso.approvals.decide_as(decision)
     except RefusedError as error:
         # The same call, sent twice at once: whoever comes second finds the first one's entry.
         if error.code in LOST_RACE:
@@ -129,14 +129,14 @@ async def decide_once(
         if done is None:
             raise
         return done
-    return await sayso.action(decided.action.id, tenant=token.tenant)
+    return await sayso.actions.get(decided.action.id, tenant=token.tenant)
 
 
 async def _earlier(
     sayso: Sayso, token: Token, approval: ApprovalView, mark: str
 ) -> ActionView | None:
     """The action as it stands now, when this very decision was taken before."""
-    action = await sayso.action(approval.action_id, tenant=token.tenant)
+    action = await sayso.actions.get(approval.action_id, tenant=token.tenant)
     about = (entry for entry in action.timeline if entry.body.get("approval") == approval.id)
     theirs = (via_of(entry, token) for entry in about)
     return action if was_made(mark, theirs, "decision") else None
@@ -169,7 +169,7 @@ async def decide_plan(
     Each decision is bound to its own step's card. When one of them cannot be taken, none is. The
     same call sent again is answered with 200 and the request as it then stands.
     """
-    request = await sayso.request(request_id, tenant=token.tenant)
+    request = await sayso.requests.get(request_id, tenant=token.tenant)
     theirs = {action.approval.id for action in request.actions if action.approval is not None}
     if not {decision.approval for decision in body.decisions} <= theirs:
         raise RefusedError(
@@ -181,15 +181,15 @@ async def decide_plan(
     if was_made(mark, await _calls(sayso, request, token), "decision"):
         return request
     try:
-        await sayso.decide_plan(_decisions(token, body, mark))
+        await sayso.approvals.decide_together(_decisions(token, body, mark))
     except RefusedError as error:
         # The same call, sent twice at once: whoever comes second finds the first one's entries.
-        request = await sayso.request(request_id, tenant=token.tenant)
+        request = await sayso.requests.get(request_id, tenant=token.tenant)
         lost = error.code in LOST_RACE
         if not lost or not was_made(mark, await _calls(sayso, request, token), "decision"):
             raise
         return request
-    return await sayso.request(request_id, tenant=token.tenant)
+    return await sayso.requests.get(request_id, tenant=token.tenant)
 
 
 def _decisions(token: Token, body: PlanDecisionBody, mark: str) -> list[Decision]:
@@ -213,7 +213,7 @@ async def _calls(sayso: Sayso, request: RequestView, token: Token) -> list[str]:
 
     NOTE: votes do not say them all: a person's first word about a revision is the one kept.
     """
-    steps = [await sayso.action(action.id, tenant=token.tenant) for action in request.actions]
+    steps = [await sayso.actions.get(action.id, tenant=token.tenant) for action in request.actions]
     return [via_of(entry, token) for step in steps for entry in step.timeline]
 
 

@@ -8,10 +8,10 @@ from fastapi import APIRouter, Query
 from fastapi.responses import PlainTextResponse, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+import sayso.surfaces.http.examples as examples
 from sayso.ids import Tenant
 from sayso.sdk.audit.publishing import PublicationView, read_publications
 from sayso.sdk.views import View
-from sayso.surfaces.http import examples
 from sayso.surfaces.http.auth import Auditor, Open
 from sayso.surfaces.http.documents import problems, shown
 from sayso.surfaces.http.edge import GuardedRoute

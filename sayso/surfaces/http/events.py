@@ -57,7 +57,7 @@ async def follow(
     while not changes.stopped:
         version = await changes.version()
         # NOTE: the state is read before the entries, so that an ended one has all of them.
-        state = await sayso.request(request_id, tenant=token.tenant)
+        state = await sayso.requests.get(request_id, tenant=token.tenant)
         for entry in await sayso.audit.about_request(request_id, after=after, tenant=token.tenant):
             after = entry.seq
             yield _event(entry, request_id)
@@ -118,7 +118,7 @@ class Changes:
 
     async def version(self) -> int:
         """The store's version now; take it before reading what it stands for."""
-        version = await self._sayso.container.store.version()
+        version = await self._sayso.version()
         if version != self._version:
             async with self._changed:
                 self._version = version

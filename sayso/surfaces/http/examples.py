@@ -22,8 +22,8 @@ PROPOSE: dict[str, Any] = {
     "args": {"charge": "ch_demo_ana_1", "amount": _AMOUNT},
     "reason": "the mug arrived broken",
 }
-KINDS: dict[str, Any] = {
-    "kinds": [
+ACTION_TYPES: dict[str, Any] = {
+    "items": [
         {
             "name": "stripe.credit",
             "summary": "Give account credit towards later invoices",
@@ -71,12 +71,12 @@ APPROVE_PLAN: dict[str, Any] = {
         {"approval": _APPROVAL_ID, "decision": "approve", "revision": 1, "digest": _DIGEST}
     ]
 }
-RESOLVE: dict[str, Any] = {
+SETTLE: dict[str, Any] = {
     "outcome": "succeeded",
     "evidence": "the page of refunds at Stripe shows it, 2026-11-25 12:10",
     "receipt_id": "re_1",
 }
-RESOLVE_FAILED: dict[str, Any] = {
+SETTLE_FAILED: dict[str, Any] = {
     "outcome": "failed",
     "evidence": "Stripe's support has confirmed in ticket 4711 that it never arrived",
 }

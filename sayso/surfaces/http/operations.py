@@ -10,11 +10,10 @@ from fastapi import APIRouter, Depends, Request, Security
 from fastapi.responses import PlainTextResponse
 from fastapi.security import HTTPAuthorizationCredentials
 
+import sayso.surfaces.http.examples as examples
 from sayso.ids import Tenant
-from sayso.sdk.resources.figures import Figures, read_figures
+from sayso.sdk.resources.figures import Figures
 from sayso.sdk.resources.tokens import Scope
-from sayso.store.base import Transaction, check_room
-from sayso.surfaces.http import examples
 from sayso.surfaces.http.auth import BEARER, Needs, Open, admit, sayso_of
 from sayso.surfaces.http.documents import problems, shown
 from sayso.surfaces.http.edge import PlainRoute
@@ -48,11 +47,7 @@ async def show_health() -> HealthView:
 async def show_readiness(sayso: Open) -> HealthView:
     """No token needed. Takes the write lock once, and some room on the disk; changes nothing."""
 
-    def work(tx: Transaction) -> None:
-        tx.one("log.head", tenant=sayso.container.tenant)
-
-    await sayso.container.store.write(work)
-    await check_room(sayso.container.store)
+    await sayso.check_ready()
     return HealthView(status="ok")
 
 
@@ -62,7 +57,7 @@ async def _seen_by(
 ) -> Tenant:
     """Whose figures the caller may see: the token's tenant, or the workspace's on this machine."""
     if "authorization" not in request.headers and _is_local(request):
-        return sayso_of(request).container.tenant
+        return sayso_of(request).tenant
     request.state.token = await admit(request)
     return (await _READ(request, shown)).tenant
 
@@ -107,7 +102,7 @@ async def show_metrics(
     sayso: Open, tenant: Annotated[Tenant, Depends(_seen_by)]
 ) -> PlainTextResponse:
     """Scope: `actions:read`; from the same machine, without a proxy, no token is needed."""
-    figures = await read_figures(sayso.container, tenant)
+    figures = await sayso.figures(tenant)
     return PlainTextResponse(_prometheus(figures), media_type="text/plain; version=0.0.4")
 
 

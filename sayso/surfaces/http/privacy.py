@@ -11,16 +11,16 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import Field
 
+import sayso.surfaces.http.examples as examples
 from sayso.sdk.privacy.views import ErasureView, HoldView, SubjectView
 from sayso.sdk.views import View
-from sayso.surfaces.http import examples
 from sayso.surfaces.http.auth import Decider, Keeper, Open
 from sayso.surfaces.http.documents import asked, problems, shown
 from sayso.surfaces.http.edge import GuardedRoute
 from sayso.surfaces.http.idempotency import Key, bound_key
 from sayso.surfaces.http.shapes import After, Body, Limit, NoQuery, QueryModel, Short
 
-router = APIRouter(tags=["subjects"], route_class=GuardedRoute)
+router = APIRouter(tags=["privacy"], route_class=GuardedRoute)
 _VIA = "http"
 """Nothing of the key: it may name the customer, and the log is for good."""
 
@@ -86,7 +86,7 @@ class HoldPage(View):
 
 
 @router.post(
-    "/v1/subjects/exports",
+    "/v1/privacy/exports",
     summary="Everything that is held about a customer, in clear",
     responses={
         200: shown("what is held, as it is now", examples.SUBJECT),
@@ -101,12 +101,12 @@ async def export_subject(
 
     Each call gives what is held then, and is itself recorded, under the customer's pseudonym.
     """
-    found = await sayso.subjects.export(body.subject, by=token)
+    found = await sayso.privacy.export(body.subject, by=token)
     return SubjectView.model_validate(found)
 
 
 @router.post(
-    "/v1/subjects/erasures",
+    "/v1/privacy/erasures",
     status_code=201,
     summary="Erase a customer for good",
     responses={
@@ -122,13 +122,13 @@ async def erase_subject(
 
     The same call sent again goes on where a crash left it, and is answered with the same erasure.
     """
-    return await sayso.subjects.erase(
+    return await sayso.privacy.erase(
         body.subject, reason=body.reason, by=token, key=bound_key(token, key), via=_VIA
     )
 
 
 @router.get(
-    "/v1/subjects/erasures",
+    "/v1/privacy/erasures",
     summary="List erasures, newest first",
     responses={
         200: shown("a page", examples.page(examples.ERASURE)),
@@ -139,13 +139,13 @@ async def list_erasures(
     sayso: Open, token: Keeper, query: Annotated[ErasuresQuery, Query()]
 ) -> ErasurePage:
     """Scope: `audit:read` or `approvals:decide`. Customers stand under their pseudonyms."""
-    items = await sayso.subjects.erasures(limit=query.limit, after=query.after, tenant=token.tenant)
+    items = await sayso.privacy.erasures(limit=query.limit, after=query.after, tenant=token.tenant)
     more = len(items) == query.limit
     return ErasurePage(items=tuple(items), next_after=items[-1].id if more else None)
 
 
 @router.get(
-    "/v1/subjects/erasures/{erasure_id}",
+    "/v1/privacy/erasures/{erasure_id}",
     summary="One erasure, done or under way",
     responses={200: shown("as it is now", examples.ERASURE), **problems(401, 403, 404, 422, 503)},
 )
@@ -153,11 +153,11 @@ async def show_erasure(
     sayso: Open, token: Keeper, erasure_id: str, _query: Annotated[NoQuery, Query()]
 ) -> ErasureView:
     """Scope: `audit:read` or `approvals:decide`."""
-    return await sayso.subjects.erasure_of(erasure_id, tenant=token.tenant)
+    return await sayso.privacy.erasure_of(erasure_id, tenant=token.tenant)
 
 
 @router.post(
-    "/v1/subjects/holds",
+    "/v1/privacy/holds",
     status_code=201,
     summary="Place a legal hold: nothing of the customer is erased, swept or pruned",
     responses={
@@ -173,13 +173,13 @@ async def place_hold(
 
     The customer need not be known yet.
     """
-    return await sayso.subjects.hold(
+    return await sayso.privacy.hold(
         body.subject, reason=body.reason, by=token, key=bound_key(token, key), via=_VIA
     )
 
 
 @router.get(
-    "/v1/subjects/holds",
+    "/v1/privacy/holds",
     summary="List legal holds, newest first",
     responses={
         200: shown("a page", examples.page(examples.HOLD)),
@@ -188,7 +188,7 @@ async def place_hold(
 )
 async def list_holds(sayso: Open, token: Keeper, query: Annotated[HoldsQuery, Query()]) -> HoldPage:
     """Scope: `audit:read` or `approvals:decide`. Those in force, unless `ended=true`."""
-    items = await sayso.subjects.holds(
+    items = await sayso.privacy.holds(
         released=query.ended, limit=query.limit, after=query.after, tenant=token.tenant
     )
     more = len(items) == query.limit
@@ -196,7 +196,7 @@ async def list_holds(sayso: Open, token: Keeper, query: Annotated[HoldsQuery, Qu
 
 
 @router.get(
-    "/v1/subjects/holds/{hold_id}",
+    "/v1/privacy/holds/{hold_id}",
     summary="One legal hold",
     responses={200: shown("as it is now", examples.HOLD), **problems(401, 403, 404, 422, 503)},
 )
@@ -204,11 +204,11 @@ async def show_hold(
     sayso: Open, token: Keeper, hold_id: str, _query: Annotated[NoQuery, Query()]
 ) -> HoldView:
     """Scope: `audit:read` or `approvals:decide`."""
-    return await sayso.subjects.hold_of(hold_id, tenant=token.tenant)
+    return await sayso.privacy.hold_of(hold_id, tenant=token.tenant)
 
 
 @router.post(
-    "/v1/subjects/holds/{hold_id}/release",
+    "/v1/privacy/holds/{hold_id}/release",
     summary="Ask for the end of a legal hold, or confirm it as another person",
     responses={
         200: shown("asked for, or released", {**examples.HOLD, "status": "release_asked"}),
@@ -228,4 +228,4 @@ async def release_hold(
 
     The first person asks, another one confirms; the same call sent again changes nothing.
     """
-    return await sayso.subjects.release(hold_id, by=token, key=bound_key(token, key), via=_VIA)
+    return await sayso.privacy.release(hold_id, by=token, key=bound_key(token, key), via=_VIA)

@@ -145,7 +145,7 @@ async def _note(request: Request, code: Code) -> None:
     rejected_calls: object = request.app.state.rejected_calls
     assert isinstance(rejected_calls, RejectedCalls)
     token: object = getattr(request.state, "token", None)
-    await rejected_calls.note(code, token if isinstance(token, Token) else None)
+    await rejected_calls.note(code, token if isinstance(token, Token) else None, via="http")
 
 
 def _words(request: Request, status: int) -> tuple[Code, str, str]:

@@ -8,8 +8,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
+import sayso.surfaces.http.examples as examples
 from sayso.sdk.views import RequestView
-from sayso.surfaces.http import examples
 from sayso.surfaces.http.auth import Open, Proposer, Reader
 from sayso.surfaces.http.documents import asked, problems, shown
 from sayso.surfaces.http.edge import GuardedRoute
@@ -48,13 +48,12 @@ async def ask(
     view = await sayso.ask(
         body.subject.subject(),
         body.conversation(),
-        key=bound_key(token, key),
+        idempotency_key=bound_key(token, key),
         wait_s=query.wait,
         requester=token.actor,
         tenant=token.tenant,
         traceparent=trace,
     )
-    sayso.container.dispatcher.wake()
     root = str(request.scope.get("root_path", ""))
     response.headers["Location"] = f"{root}/v1/requests/{view.id}"
     return view
@@ -72,7 +71,7 @@ async def list_requests(
     sayso: Open, token: Reader, query: Annotated[RequestsQuery, Query()]
 ) -> RequestPage:
     """Scope: `actions:read`."""
-    items = await sayso.requests(
+    items = await sayso.requests.list(
         status=None if query.status is None else query.status.value,
         limit=query.limit,
         after=query.after,
@@ -94,12 +93,12 @@ async def show_request(
     request_id: str, sayso: Open, token: Reader, _query: Annotated[NoQuery, Query()]
 ) -> RequestView:
     """Scope: `actions:read`."""
-    return await sayso.request(request_id, tenant=token.tenant)
+    return await sayso.requests.get(request_id, tenant=token.tenant)
 
 
 async def _known(request_id: str, sayso: Open, token: Reader) -> RequestView:
     """The request, before the stream begins: an unknown one is an ordinary 404."""
-    return await sayso.request(request_id, tenant=token.tenant)
+    return await sayso.requests.get(request_id, tenant=token.tenant)
 
 
 @router.get(

@@ -10,8 +10,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
+import sayso.surfaces.http.examples as examples
 from sayso.sdk.resources.tokens import Token
-from sayso.surfaces.http import examples
 from sayso.surfaces.http.auth import Admin, Archivist, Open
 from sayso.surfaces.http.documents import asked, problems, shown
 from sayso.surfaces.http.edge import GuardedRoute
@@ -138,7 +138,7 @@ async def prune_log(
 
 
 @router.post(
-    "/v1/subjects/sweeps",
+    "/v1/privacy/sweeps",
     summary="Blank personal text that was kept long enough",
     responses={
         200: shown("done", examples.SWEPT),
@@ -158,14 +158,14 @@ async def sweep_subjects(
 ) -> UpkeepView:
     """Scope: `admin` of a person with one of the roles of `[retention] roles`.
 
-    As `sayso audit sweep`, for the token's tenant alone: `restored` says who was erased, is back
+    As `sayso privacy sweep`, for the token's tenant alone: `restored` says who was erased, is back
     from a backup and was erased again, or could not be. `before` is null where sayso.toml keeps
     everything for good.
     """
-    await sayso.subjects.check_sweeper(token)
+    await sayso.privacy.check_sweeper(token)
 
     async def work(_progress: Progress) -> UpkeepView:
-        return UpkeepView(status="done", swept=await sayso.subjects.sweep(tenant=token.tenant))
+        return UpkeepView(status="done", swept=await sayso.privacy.sweep(tenant=token.tenant))
 
     found = await works.run(_job(token, "sweeping"), bound_key(token, key), work, wait_s=query.wait)
     return _status(found, response)

@@ -82,7 +82,7 @@ class _Server(OrderlyServer):
         await super().shutdown(sockets)
         for upkeep in _parts_of(self._app, "upkeep", Upkeep):
             await upkeep.stop()
-        for rejected_calls in _parts_of(self._app, "turned_away", RejectedCalls):
+        for rejected_calls in _parts_of(self._app, "rejected_calls", RejectedCalls):
             await rejected_calls.flush()
 
 

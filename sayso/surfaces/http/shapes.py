@@ -141,7 +141,7 @@ class PlanDecisionBody(Body):
     )
 
 
-class ResolveBody(Body):
+class SettleBody(Body):
     """What a person saw at the provider about an unknown outcome."""
 
     outcome: Literal["succeeded", "failed"]

@@ -6,9 +6,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+import sayso.surfaces.http.examples as examples
 from sayso.actions.controls.kill_switch import Resumption
 from sayso.sdk.views import StopView
-from sayso.surfaces.http import examples
 from sayso.surfaces.http.auth import Open, Resumer, Stopper, Watcher
 from sayso.surfaces.http.documents import asked, problems, shown
 from sayso.surfaces.http.edge import GuardedRoute
@@ -36,11 +36,11 @@ async def stop(
 
     Calls under way are finished; everything else that falls under it is held, and keeps its yes.
     """
-    return await sayso.stop(
+    return await sayso.stops.engage(
         body.scope,
         body.target,
         reason=body.reason,
-        key=bound_key(token, key),
+        idempotency_key=bound_key(token, key),
         by=token.actor,
         via=key_mark(key),
         tenant=token.tenant,
@@ -63,7 +63,7 @@ async def resume(
 
     The first person asks, another one confirms; the same call sent again changes nothing.
     """
-    return await sayso.resume_as(
+    return await sayso.stops.resume_as(
         Resumption(
             tenant=token.tenant,
             stop_id=body.stop,
@@ -86,7 +86,7 @@ async def list_stops(
     sayso: Open, token: Watcher, query: Annotated[StopsQuery, Query()]
 ) -> StopPage:
     """Scope: `actions:read`, `approvals:decide` or `stop`. Without `released`, of both kinds."""
-    items = await sayso.stops(
+    items = await sayso.stops.list(
         released=query.released, limit=query.limit, after=query.after, tenant=token.tenant
     )
     more = len(items) == query.limit

@@ -27,7 +27,6 @@ from starlette.types import Message, Receive, Scope, Send
 from sayso.actions.model.definition import Assurance, Subject
 from sayso.errors import CODES, Code, ConfigError, RefusedError, SaysoError, logged_with_frames
 from sayso.sdk.client import Sayso
-from sayso.sdk.rejected_calls import RejectedCalls
 from sayso.sdk.resources.tokens import Token
 from sayso.sdk.tools.tool import Caller
 from sayso.sdk.tools.toolbox import Toolbox
@@ -63,7 +62,7 @@ class McpApp:
     def __init__(self, sayso: Sayso) -> None:
         silence_library()
         self._sayso = sayso
-        self._rejected_calls = RejectedCalls(sayso, via="mcp")
+        self._rejected_calls = sayso.rejected_calls
         self._manager = StreamableHTTPSessionManager(
             make_server(Toolbox(sayso), _session_of),
             json_response=True,
@@ -100,7 +99,7 @@ class McpApp:
             scope[_SESSION] = self._session(request, token)
         except _NotAdmittedError as refused:
             if refused.status != _NO_STREAM:  # clients ask for one, and get on without
-                await self._rejected_calls.note(refused.error.code, token)
+                await self._rejected_calls.note(refused.error.code, token, via="mcp")
             answer = problem(refused.error, status=refused.status, headers=refused.headers)
             await answer(scope, receive, send_safely)
             return
@@ -118,7 +117,7 @@ class McpApp:
                 await problem(unexpected)(scope, receive, send_safely)
             return
         if status >= _BAD_REQUEST:  # what is no message of the protocol
-            await self._rejected_calls.note(Code.INVALID_INPUT, token)
+            await self._rejected_calls.note(Code.INVALID_INPUT, token, via="mcp")
 
     def _session(self, request: Request, token: Token) -> Session:
         """For whom the call is made."""
@@ -137,7 +136,7 @@ class McpApp:
             tenant=token.tenant,
             conversation=_conversation(request),
         )
-        rejected_calls = partial(self._rejected_calls.note, token=token)
+        rejected_calls = partial(self._rejected_calls.note, token=token, via="mcp")
         return Session(caller=caller, scopes=token.scopes, rejected_calls=rejected_calls)
 
     async def _token(self, request: Request) -> Token:

@@ -10,7 +10,6 @@ from sayso.actions.model.definition import Subject
 from sayso.audit.entry import Actor
 from sayso.errors import Code
 from sayso.sdk.client import Sayso
-from sayso.sdk.rejected_calls import RejectedCalls
 from sayso.sdk.resources.tokens import Scope
 from sayso.sdk.tools.tool import Caller
 from sayso.sdk.tools.toolbox import Toolbox
@@ -34,13 +33,12 @@ async def serve_stdio(
     caller = Caller(
         subject=subject,
         requester=requester,
-        tenant=sayso.container.tenant,
+        tenant=sayso.tenant,
         conversation=conversation,
     )
-    rejected_calls = RejectedCalls(sayso, via="mcp")
 
     async def note(code: Code) -> None:
-        await rejected_calls.note(code, None)
+        await sayso.rejected_calls.note(code, None, via="mcp")
 
     session = Session(
         caller=caller, scopes=frozenset({Scope.PROPOSE, Scope.READ}), rejected_calls=note
@@ -50,7 +48,7 @@ async def serve_stdio(
         async with stdio_server() as (reading, writing):
             await server.run(reading, writing, server.create_initialization_options())
     finally:
-        await rejected_calls.flush()
+        await sayso.rejected_calls.flush()
 
 
 def silence_library() -> None:

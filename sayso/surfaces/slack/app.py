@@ -14,11 +14,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from sayso.actions.approvals.repository import show_again
 from sayso.errors import Code, ConfigError, SaysoError, logged
-from sayso.ids import monotonic_s, to_micros
+from sayso.ids import monotonic_s
 from sayso.sdk.client import Sayso
-from sayso.store.base import Transaction
 from sayso.surfaces.slack.bolt import Bolt, Replays
 from sayso.surfaces.slack.decisions import Deciding
 from sayso.surfaces.slack.identity import Home, Identities
@@ -60,7 +58,7 @@ class SlackApp:
         self._web = SlackWeb(section.api_url, sayso.workspace.secret(section.bot_token))
         patience = patience or Patience()
         home = Home(self._web, patience.ask_s)
-        identities = Identities(sayso.directory, self._web, home, monotonic, patience.ask_s)
+        identities = Identities(sayso.people, self._web, home, monotonic, patience.ask_s)
         self._deciding = Deciding(sayso, self._web, identities, patience)
         self._bolt = Bolt(
             sayso.workspace.secret(section.signing_secret),
@@ -139,7 +137,7 @@ class SlackApp:
     async def _tell_now(self, click: Click | None, answer: Answer) -> None:
         try:
             if answer.refresh is not None:
-                await self._show_again(answer.refresh)
+                await self._sayso.approvals.show_again(answer.refresh)
             if click is not None and click.channel is not None and answer.tell:
                 await self._say(click.channel, click.account.user, answer.tell)
         except SaysoError as error:
@@ -162,16 +160,6 @@ class SlackApp:
                 await self.notifier.pace.sleep(min(pause, 30.0))
             else:
                 return
-
-    async def _show_again(self, approval_id: str) -> None:
-        container = self._sayso.container
-        now = to_micros(container.clock.now())
-
-        def work(tx: Transaction) -> None:
-            if tx.one("approval.by_id", tenant=container.tenant, id=approval_id) is not None:
-                show_again(tx, container.tenant, approval_id, now)
-
-        await container.store.write(work)
 
 
 def create_slack_app(

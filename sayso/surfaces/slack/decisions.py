@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
 from dataclasses import replace
 
+import sayso.surfaces.slack.forms as forms
 from sayso.actions.approvals.decision import MAX_REASON_CHARS, Choice, Decision
 from sayso.actions.approvals.service import Decided
 from sayso.actions.model.digest import storable
 from sayso.actions.policy.card import Card
 from sayso.errors import Code, RefusedError, RetryableError, SaysoError, logged
-from sayso.json import JsonValue
 from sayso.money import Money
 from sayso.sdk.client import Sayso
-from sayso.sdk.views import ApprovalView, approval_view
-from sayso.surfaces.slack import forms
+from sayso.sdk.views import ApprovalView
 from sayso.surfaces.slack.card import APPROVE, LOWER, REJECT
 from sayso.surfaces.slack.identity import Identified, Identities
 from sayso.surfaces.slack.pace import Patience
@@ -107,18 +105,18 @@ class Deciding:
         *,
         code: str = "",
         reason: str = "",
-        args: Mapping[str, JsonValue] | None = None,
+        amount: Money | None = None,
         budget_s: float | None = None,
     ) -> Decided:
         said = self._decision(pointer, person, choice)
-        decision = replace(said, reason_code=code, reason=reason, args=args)
+        decision = replace(said, reason_code=code, reason=reason, amount=amount)
         # INVARIANT: nothing is acknowledged before this returns, and it returns after the commit.
         async with asyncio.timeout(self._patience.decide_s if budget_s is None else budget_s):
-            return await self._sayso.decide_as(decision, wait=False)
+            return await self._sayso.approvals.decide_as(decision, wait=False)
 
     def _decision(self, pointer: Pointer, person: str, choice: Choice) -> Decision:
         return Decision(
-            tenant=self._sayso.container.tenant,
+            tenant=self._sayso.tenant,
             approval_id=pointer.approval_id,
             revision=pointer.revision,
             digest=pointer.digest,
@@ -172,7 +170,7 @@ class Deciding:
         """
         decision = self._decision(pointer, person, choice)
         async with asyncio.timeout(self._patience.decide_s):
-            return approval_view(await self._sayso.container.approvals.check(decision))
+            return await self._sayso.approvals.check(decision)
 
     async def _reject(self, form: Submission, pointer: Pointer, person: str) -> Answer:
         code = form.inputs.get(forms.CODE, "")
@@ -187,8 +185,7 @@ class Deciding:
     async def _lower(self, form: Submission, pointer: Pointer, person: str) -> Answer:
         approval = await self._check(pointer, person, Choice.EDIT)
         card = Card.from_json(approval.card)
-        name = self._sayso.container.connectors.action(card.action).money_arg
-        if card.amount is None or name is None:
+        if card.amount is None or not card.may_lower:
             raise RefusedError(Code.EDIT_NOT_ALLOWED, "there is no amount to lower")
         try:
             wanted = Money.parse(form.inputs.get(forms.AMOUNT, "").strip(), card.amount.currency)
@@ -196,7 +193,7 @@ class Deciding:
                 pointer,
                 person,
                 Choice.EDIT,
-                args={name: wanted.to_json()},
+                amount=wanted,
                 budget_s=self._patience.edit_s,
             )
         except RefusedError as error:

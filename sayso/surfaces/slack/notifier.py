@@ -10,11 +10,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import cast
-
-import orjson
 
 from sayso.actions.approvals.repository import OUTBOX_TOPIC, ApprovalStatus
 from sayso.errors import (
@@ -26,11 +22,11 @@ from sayso.errors import (
     logged,
     logged_with_frames,
 )
-from sayso.ids import Tenant, to_micros
+from sayso.ids import to_micros
 from sayso.json import JsonObject, JsonValue
 from sayso.sdk.client import Sayso
+from sayso.sdk.resources.outbox import OutboxRow
 from sayso.sdk.views import ApprovalView
-from sayso.store.base import Row, integer, text
 from sayso.surfaces.slack.blocks import check_blocks
 from sayso.surfaces.slack.card import EVENT_TYPE, Message, build_message
 from sayso.surfaces.slack.identity import Home
@@ -49,24 +45,6 @@ _LONGEST_PAUSE_S = 60.0
 _BEFORE_S = 120
 """How far Slack's clock may be behind ours when an earlier post is looked for."""
 _GONE = frozenset({"message_not_found", "cant_update_message", "edit_window_closed"})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Due:
-    """A card that is out of date.
-
-    Attributes:
-        id: of the outbox row. version: the change that made it due.
-        attempts: tries to send it that nobody has heard the end of.
-        ts: of the message in the channel; None when none is known.
-    """
-
-    id: int
-    tenant: Tenant
-    approval_id: str
-    version: int
-    attempts: int
-    ts: str | None
 
 
 class Notifier:
@@ -95,7 +73,7 @@ class Notifier:
         while True:
             wait_s = self.pace.look_every_s
             try:
-                version = await self._sayso.container.store.version()
+                version = await self._sayso.version()
                 if version != seen or self.pace.monotonic() >= look_at:
                     next_s = await self.step()
                     look_at = self.pace.monotonic() + (_LOOK_ANYWAY_S if next_s is None else next_s)
@@ -126,12 +104,12 @@ class Notifier:
             Seconds until the next step is worth it; None when nothing is due now.
         """
         waits: list[float] = []
-        due = await self._due()
+        due = await self._sayso.outbox.due(OUTBOX_TOPIC, limit=_BATCH)
         if due:
             await self._check_channel()
         for bucket, rows in (
-            (self._updates, [row for row in due if row.ts is not None]),
-            (self._posts, [row for row in due if row.ts is None]),
+            (self._updates, [row for row in due if self._ts(row) is not None]),
+            (self._posts, [row for row in due if self._ts(row) is None]),
         ):
             if not rows:
                 continue
@@ -148,41 +126,24 @@ class Notifier:
         await self._channel.check_private()
         self._checked_until = now + CHANNEL_FRESH_S
 
-    async def _due(self) -> list[Due]:
-        now = self._now()
-        tenant = self._sayso.container.tenant
-        rows = await self._sayso.container.store.read(
-            lambda reader: reader.all(
-                "outbox.due", tenant=tenant, topic=OUTBOX_TOPIC, now=now, limit=_BATCH
-            )
-        )
-        return [self._read(row) for row in rows]
-
-    def _read(self, row: Row) -> Due:
-        state = cast("JsonObject", orjson.loads(text(row, "state")))
-        ts = state.get("ts")
+    def _ts(self, row: OutboxRow) -> str | None:
+        """Where the card stands in the channel; None when that is not known."""
+        ts = row.state.get("ts")
         # A card in another channel, from before the settings were changed, is left alone.
-        ours = state.get("channel") == self._channel_id
-        return Due(
-            id=integer(row, "id"),
-            tenant=Tenant(text(row, "tenant")),
-            approval_id=text(row, "key"),
-            version=integer(row, "version"),
-            attempts=integer(row, "attempts"),
-            ts=ts if ours and isinstance(ts, str) else None,
-        )
+        ours = row.state.get("channel") == self._channel_id
+        return ts if ours and isinstance(ts, str) else None
 
-    async def _try(self, row: Due, bucket: Bucket) -> None:
+    async def _try(self, row: OutboxRow, bucket: Bucket) -> None:
         """Lease one row and send it; failures leave it due again when the lease is over."""
         if not await self._lease(row):
             return
         mine = row.id in self._tried
         self._tried.add(row.id)
-        if row.ts is None and row.attempts > 0 and not mine:
+        if self._ts(row) is None and row.attempts > 0 and not mine:
             # Another process began to post it, and may be at it still: one lease later its call is
             # over, and whatever it posted is found.
             return
-        if row.ts is None and row.attempts == 0 and not await self._asks(row):
+        if self._ts(row) is None and row.attempts == 0 and not await self._asks(row):
             await self._sent(row, None)
             return
         bucket.take()
@@ -196,20 +157,21 @@ class Notifier:
         else:
             await self._sent(row, ts)
 
-    async def _asks(self, row: Due) -> bool:
+    async def _asks(self, row: OutboxRow) -> bool:
         """Whether people can still decide; what was decided unseen needs no card afterwards."""
-        known = await self._sayso.approval(row.approval_id, tenant=row.tenant)
+        known = await self._sayso.approvals.get(row.key, tenant=row.tenant)
         return known.status == ApprovalStatus.PENDING
 
-    async def _send(self, row: Due) -> str:
+    async def _send(self, row: OutboxRow) -> str:
         """Bring one card up to date; returns its `ts`."""
         approval, message = await self._message(row)
-        if row.ts is not None:
-            return await self._update(row.ts, message)
+        ts = self._ts(row)
+        if ts is not None:
+            return await self._update(ts, message)
         if row.attempts > 0:
             created = datetime.fromisoformat(approval.created_at)
             since_s = to_micros(created) // 1_000_000 - _BEFORE_S
-            found = await self._channel.find(row.approval_id, since_s)
+            found = await self._channel.find(row.key, since_s)
             if found is not None:
                 return await self._update(found, message)
         return await self._channel.post(message)
@@ -224,34 +186,22 @@ class Notifier:
             return await self._channel.post(message)
         return ts
 
-    async def _message(self, row: Due) -> tuple[ApprovalView, Message]:
+    async def _message(self, row: OutboxRow) -> tuple[ApprovalView, Message]:
         # NOTE: read after the row, so what is sent is never older than the version it is sent for.
-        known = await self._sayso.approval(row.approval_id, tenant=row.tenant)
+        known = await self._sayso.approvals.get(row.key, tenant=row.tenant)
         # Why people are asked once more stands in the timeline, and nothing else that is shown.
         again = known.status == ApprovalStatus.PENDING and known.revision > 1
-        action = await self._sayso.action(known.action_id, tenant=row.tenant, timeline=again)
+        action = await self._sayso.actions.get(known.action_id, tenant=row.tenant, timeline=again)
         approval = action.approval or known
         return approval, build_message(approval, action)
 
-    def _now(self) -> int:
-        return to_micros(self._sayso.container.clock.now())
-
-    async def _lease(self, row: Due) -> bool:
-        now = self._now()
+    async def _lease(self, row: OutboxRow) -> bool:
         lease_s = min(self.pace.lease_s * 2 ** min(row.attempts, 10), _LONGEST_LEASE_S)
-        until = now + int(lease_s * 1e6)
-        leased = await self._sayso.container.store.write(
-            lambda tx: tx.run("outbox.lease", id=row.id, now=now, until=until)
-        )
-        return leased == 1
+        return await self._sayso.outbox.lease(row, lease_s)
 
-    async def _sent(self, row: Due, ts: str | None) -> None:
-        now = self._now()
+    async def _sent(self, row: OutboxRow, ts: str | None) -> None:
         known = {} if ts is None else {"channel": self._channel_id, "ts": ts}
-        state = orjson.dumps(known).decode()
-        await self._sayso.container.store.write(
-            lambda tx: tx.run("outbox.sent", id=row.id, version=row.version, state=state, now=now)
-        )
+        await self._sayso.outbox.sent(row, known)
         self._tried.discard(row.id)
 
 

@@ -27,7 +27,7 @@ async def _yes_that_waits(workspace: ShopWorkspace) -> tuple[ActionView, Approva
     """Approved by maria, and not carried out yet."""
     view, card = await ask(workspace)
     await decide(workspace, say(card), wait=False)
-    assert (await workspace.sayso.action(view.id)).status == "approved"
+    assert (await workspace.sayso.actions.get(view.id)).status == "approved"
     return view, card
 
 
@@ -94,10 +94,10 @@ async def test_a_yes_to_the_revision_before_fills_no_quorum_of_the_next(tmp_path
         workspace.clock.advance(seconds=6)
         await _asked_again(workspace, view, card)
         await decide(workspace, say(await shown(workspace, view), "maria"))
-        assert (await workspace.sayso.action(view.id)).status == "pending_approval"
+        assert (await workspace.sayso.actions.get(view.id)).status == "pending_approval"
         assert workspace.shop.books.calls == []
         await decide(workspace, say(await shown(workspace, view), "finn"))
-        assert (await workspace.sayso.action(view.id)).status == "succeeded"
+        assert (await workspace.sayso.actions.get(view.id)).status == "succeeded"
 
 
 @pytest.mark.promise("approvals:bound")
@@ -152,14 +152,14 @@ async def test_what_changes_for_ever_ends(tmp_path: Path) -> None:
     async with open_shop(tmp_path) as workspace:
         view, _ = await ask(workspace)
         for number in range(2 * MAX_REVISIONS):
-            now = await workspace.sayso.action(view.id)
+            now = await workspace.sayso.actions.get(view.id)
             if now.status != "pending_approval":
                 break
             await decide(workspace, say(await shown(workspace, view)), wait=False)
             workspace.clock.advance(seconds=6)
             workspace.shop.books.orders["o1"].refunded_minor = number + 1
             await advance(workspace, view)
-        ended = await workspace.sayso.action(view.id)
+        ended = await workspace.sayso.actions.get(view.id)
         assert (ended.status, ended.revision) == ("refused", MAX_REVISIONS)
         assert (await shown(workspace, view)).status == "superseded"
         assert workspace.shop.books.calls == []
@@ -177,7 +177,7 @@ async def test_a_card_whose_action_was_refused_after_the_yes_is_not_shown_as_app
         tmp_path, shop=workspace.shop, clock=workspace.clock, policy=nothing
     ) as later:
         assert (await advance(later, view)).status == "refused"
-        assert (await later.sayso.approval(card.id)).status == "superseded"
+        assert (await later.sayso.approvals.get(card.id)).status == "superseded"
         assert_verified(later)
 
 
@@ -190,6 +190,6 @@ async def test_a_provider_that_was_away_at_the_yes_is_called_once_later(tmp_path
         for _ in range(5):
             workspace.clock.advance(seconds=20)
             await advance(workspace, view)
-        assert (await workspace.sayso.action(view.id)).status == "succeeded"
+        assert (await workspace.sayso.actions.get(view.id)).status == "succeeded"
         assert len(workspace.shop.books.payouts) == 1
         assert len(set(workspace.shop.books.calls)) == 1

@@ -56,11 +56,11 @@ async def test_the_card_of_an_edit_that_needs_nobody_shows_what_is_done(tmp_path
         stock(workspace)
         asked = await shown(workspace, await propose(workspace))
         less = say(asked, choice=Choice.EDIT, args={"amount": usd(4000)})
-        decided = await workspace.sayso.decide_as(less, wait=False)
+        decided = await workspace.sayso.approvals.decide_as(less, wait=False)
         told = decided.approval.card
         assert told.title == "Refund $40.00 of order o1"
         assert told.to_json()["amount"] == usd(4000)
-        now = await workspace.sayso.approval(asked.id)
+        now = await workspace.sayso.approvals.get(asked.id)
         assert now.card == told.to_json()
         assert now.card["on_yes"].startswith("Refund $40.00 of order o1; ")
         for kept in ("why", "rules", "roles", "deadline", "quote", "customer"):

@@ -76,9 +76,11 @@ async def test_the_lower_amount_of_an_escalated_approver_is_paid(tmp_path: Path)
         stock(workspace)
         view = await propose(workspace)
         await pass_time(workspace, 120)
-        decided = await workspace.sayso.decide_as(less(await shown(workspace, view), 6_000))
+        decided = await workspace.sayso.approvals.decide_as(
+            less(await shown(workspace, view), 6_000)
+        )
         assert decided.approval.status == "approved"
-        done = await workspace.sayso.action(view.id)
+        done = await workspace.sayso.actions.get(view.id)
         assert (done.status, done.revision) == ("succeeded", 2)
         assert [payout.amount.amount_minor for payout in workspace.shop.books.payouts] == [6_000]
         assert escalations(workspace) == [
@@ -100,16 +102,16 @@ async def test_whoever_looks_is_told_of_the_escalation(tmp_path: Path, store_url
         told = EscalationView(role="director", roles=("support_manager",), at=at)
         await propose(workspace, 13_000)
         assert told.whom == "from support manager to director"
-        listed, later = await workspace.sayso.approvals()
+        listed, later = await workspace.sayso.approvals.list()
         assert later.escalated is None, store_url
-        card = await workspace.sayso.approval(listed.id)
-        action = await workspace.sayso.action(view.id)
+        card = await workspace.sayso.approvals.get(listed.id)
+        action = await workspace.sayso.actions.get(view.id)
         assert action.approval is not None
         assert [one.escalated for one in (listed, card, action.approval)] == [told] * 3
         assert ("Escalated", f"{told.whom}, {local_time(at)}") in card_rows(card)
         assert needs(card) == "support manager; or director, as escalated"
         token = await token_of(workspace, "dora")
-        done = await workspace.sayso.decide(
+        done = await workspace.sayso.approvals.decide(
             card.id, "approve", token=token, revision=1, digest=card.digest
         )
         assert done.status == "succeeded"
@@ -124,7 +126,9 @@ async def test_the_escalation_of_an_earlier_revision_is_not_shown(tmp_path: Path
         stock(workspace)
         view = await propose(workspace, 80_000)
         await pass_time(workspace, 120)
-        await workspace.sayso.decide_as(less(await shown(workspace, view), 70_000, "maria"))
+        await workspace.sayso.approvals.decide_as(
+            less(await shown(workspace, view), 70_000, "maria")
+        )
         assert (await shown(workspace, view)).escalated is None
 
 
@@ -135,15 +139,17 @@ async def test_a_process_that_begins_later_counts_the_yes_of_the_edit(tmp_path: 
         stock(workspace)
         view = await propose(workspace)
         await pass_time(workspace, 120)
-        await workspace.sayso.decide_as(less(await shown(workspace, view), 6_000), wait=False)
-        assert (await workspace.sayso.action(view.id)).status == "approved"
+        await workspace.sayso.approvals.decide_as(
+            less(await shown(workspace, view), 6_000), wait=False
+        )
+        assert (await workspace.sayso.actions.get(view.id)).status == "approved"
         assert_verified(workspace)
         shop, clock = workspace.shop, workspace.clock
     async with open_shop(
         tmp_path, shop=shop, clock=clock, people=PEOPLE, approvals=TIMERS
     ) as later:
         await later.sayso.container.dispatcher.drain()
-        assert (await later.sayso.action(view.id)).status == "succeeded"
+        assert (await later.sayso.actions.get(view.id)).status == "succeeded"
         assert shop.books.paid_out_minor == 6_000
         assert_verified(later)
 
@@ -157,13 +163,13 @@ async def test_after_the_edit_of_a_director_another_director_is_the_second_perso
         stock(workspace)
         view = await propose(workspace, 80_000)
         await pass_time(workspace, 120)
-        await workspace.sayso.decide_as(less(await shown(workspace, view), 70_000))
+        await workspace.sayso.approvals.decide_as(less(await shown(workspace, view), 70_000))
         card = await shown(workspace, view)
         assert (card.revision, card.status) == (2, "pending")
         assert_verified(workspace)
         assert await code_of(workspace, say(card, "dora")) == "already_decided"
         assert await code_of(workspace, say(card, "dirk")) == "done"
-        assert (await workspace.sayso.action(view.id)).status == "succeeded"
+        assert (await workspace.sayso.actions.get(view.id)).status == "succeeded"
         assert workspace.shop.books.paid_out_minor == 70_000
         assert_verified(workspace)
 
@@ -177,7 +183,7 @@ async def test_an_edit_hands_no_director_a_role_that_was_not_asked_for_long(
         stock(workspace)
         view = await propose(workspace)
         await pass_time(workspace, 120)
-        await workspace.sayso.decide_as(less(await shown(workspace, view), 6_000))
+        await workspace.sayso.approvals.decide_as(less(await shown(workspace, view), 6_000))
         card = await shown(workspace, view)
         assert (card.status, card.roles) == ("pending", ("finance",))
         assert await code_of(workspace, say(card, "dirk")) == "not_an_approver"
@@ -185,7 +191,7 @@ async def test_an_edit_hands_no_director_a_role_that_was_not_asked_for_long(
         await pass_time(workspace, 120)
         assert escalations(workspace)[-1] == (2, "director", ["finance", "support_manager"])
         assert await code_of(workspace, say(card, "dirk")) == "done"
-        assert (await workspace.sayso.action(view.id)).status == "succeeded"
+        assert (await workspace.sayso.actions.get(view.id)).status == "succeeded"
         assert told(workspace).count("approval.escalated") == 3
         assert_verified(workspace)
 
@@ -197,7 +203,9 @@ async def test_the_edit_of_somebody_who_was_asked_hands_nothing_on(tmp_path: Pat
         stock(workspace)
         view = await propose(workspace, 80_000)
         await pass_time(workspace, 120)
-        await workspace.sayso.decide_as(less(await shown(workspace, view), 70_000, "maria"))
+        await workspace.sayso.approvals.decide_as(
+            less(await shown(workspace, view), 70_000, "maria")
+        )
         assert len(escalations(workspace)) == 1
         assert (
             await code_of(workspace, say(await shown(workspace, view), "dora")) == "not_an_approver"
@@ -211,8 +219,8 @@ async def test_an_edit_that_needs_nobody_hands_nothing_on(tmp_path: Path) -> Non
         stock(workspace)
         view = await propose(workspace)
         await pass_time(workspace, 120)
-        await workspace.sayso.decide_as(less(await shown(workspace, view), 4_000))
-        assert (await workspace.sayso.action(view.id)).status == "succeeded"
+        await workspace.sayso.approvals.decide_as(less(await shown(workspace, view), 4_000))
+        assert (await workspace.sayso.actions.get(view.id)).status == "succeeded"
         assert len(escalations(workspace)) == 1
         assert_verified(workspace)
 

@@ -81,7 +81,7 @@ async def test_a_forged_vote_does_not_fill_a_quorum(tmp_path: Path) -> None:
         view = await propose(workspace, 60_000)
         forge(workspace, view, "finn")
         await decide(workspace, say(await shown(workspace, view), "maria"), wait=False)
-        assert (await workspace.sayso.action(view.id)).status == "approved"
+        assert (await workspace.sayso.actions.get(view.id)).status == "approved"
         await nothing_runs(workspace, view, "a vote is not in the log")
 
 
@@ -110,7 +110,7 @@ async def test_real_votes_are_found_in_the_log(tmp_path: Path) -> None:
         view = await propose(workspace, 90_000)
         await decide(workspace, say(await shown(workspace, view), "finn"))
         await decide(workspace, say(await shown(workspace, view), "maria"))
-        assert (await workspace.sayso.action(view.id)).status == "succeeded"
+        assert (await workspace.sayso.actions.get(view.id)).status == "succeeded"
         assert workspace.shop.books.paid_out_minor > ASKED
 
 

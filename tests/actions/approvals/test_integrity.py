@@ -257,4 +257,4 @@ async def test_an_untouched_action_with_every_kind_of_text_is_not_taken_for_tamp
             reason=odd,
         )
         await decide(workspace, say(await shown(workspace, view)))
-        assert (await workspace.sayso.action(view.id)).status == "succeeded"
+        assert (await workspace.sayso.actions.get(view.id)).status == "succeeded"

@@ -49,7 +49,7 @@ async def planned_for(workspace: ShopWorkspace, who: Actor) -> ActionView:
     step = Step(id="s1", action="shop.refund", args={"order": "o1", "amount": usd(ASKED)})
     (row,) = await submit_plan(workspace, step, request=request.id)
     await floors.engine.advance(MAIN, row.id)
-    return await workspace.sayso.action(row.id)
+    return await workspace.sayso.actions.get(row.id)
 
 
 @pytest.mark.parametrize("choice", list(Choice))
@@ -61,9 +61,9 @@ async def test_who_started_the_run_decides_nothing_of_it(tmp_path: Path, choice:
         args = {"amount": usd(100)} if choice is Choice.EDIT else None
         card = await shown(workspace, view)
         assert await code_of(workspace, say(card, "maria", choice, args=args)) == "own_request"
-        assert (await workspace.sayso.action(view.id)).status == "pending_approval"
+        assert (await workspace.sayso.actions.get(view.id)).status == "pending_approval"
         await decide(workspace, say(card, "noor"))
-        assert (await workspace.sayso.action(view.id)).status == "succeeded"
+        assert (await workspace.sayso.actions.get(view.id)).status == "succeeded"
 
 
 async def test_a_service_of_the_same_name_is_nobody_s_own_request(tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ async def test_a_service_of_the_same_name_is_nobody_s_own_request(tmp_path: Path
         stock(workspace)
         view = await planned_for(workspace, replace(MARIA, kind=ActorKind.SERVICE))
         await decide(workspace, say(await shown(workspace, view), "maria"))
-        assert (await workspace.sayso.action(view.id)).status == "succeeded"
+        assert (await workspace.sayso.actions.get(view.id)).status == "succeeded"
 
 
 @pytest.mark.parametrize("table", ["approval", "action"])
@@ -96,7 +96,7 @@ async def test_who_started_the_run_settles_nothing_of_it(tmp_path: Path) -> None
         workspace.shop.faults.append(ShopFault.LOST_AFTER)
         view = await planned_for(workspace, MARIA)
         await decide(workspace, say(await shown(workspace, view), "noor"))
-        assert (await workspace.sayso.action(view.id)).status == "unknown"
+        assert (await workspace.sayso.actions.get(view.id)).status == "unknown"
         seen = ManualSettlement(
             tenant=MAIN,
             action_id=view.id,
@@ -106,6 +106,6 @@ async def test_who_started_the_run_settles_nothing_of_it(tmp_path: Path) -> None
             via="test",
         )
         with pytest.raises(RefusedError, match="own_request"):
-            await workspace.sayso.container.resolutions.resolve(seen)
-        settled = await workspace.sayso.container.resolutions.resolve(replace(seen, person="noor"))
+            await workspace.sayso.container.settlements.settle(seen)
+        settled = await workspace.sayso.container.settlements.settle(replace(seen, person="noor"))
         assert settled.status == "failed"

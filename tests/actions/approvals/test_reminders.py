@@ -75,7 +75,7 @@ async def test_people_are_reminded_once_and_then_somebody_else_is_asked(tmp_path
         assert now.escalated is not None
         assert now.model_copy(update={"escalated": None}) == card
         await pass_time(opened, 6 * 60)
-        assert (await opened.sayso.action(view.id)).status == "expired"
+        assert (await opened.sayso.actions.get(view.id)).status == "expired"
         assert len(told(opened)) == 2
         assert_verified(opened)
 
@@ -94,7 +94,7 @@ async def test_a_restart_forgets_no_timer(tmp_path: Path) -> None:
         ) as later:
             await later.sayso.container.dispatcher.drain()
             assert told(later) == ["approval.reminded", "approval.escalated"]
-            assert (await later.sayso.action(view.id)).status == "pending_approval"
+            assert (await later.sayso.actions.get(view.id)).status == "pending_approval"
 
 
 @pytest.mark.promise("approvals:escalated")
@@ -105,14 +105,16 @@ async def test_after_an_escalation_the_other_role_may_decide(tmp_path: Path) -> 
         view = await propose(opened)
         card = await shown(opened, view)
         with pytest.raises(RefusedError) as caught:
-            await opened.sayso.decide_as(say(card, "dora"))
+            await opened.sayso.approvals.decide_as(say(card, "dora"))
         assert caught.value.code is Code.NOT_AN_APPROVER
         await pass_time(opened, 120)
         with pytest.raises(RefusedError) as caught:
-            await opened.sayso.decide_as(say(card, "finn"))  # neither asked nor escalated to
+            await opened.sayso.approvals.decide_as(
+                say(card, "finn")
+            )  # neither asked nor escalated to
         assert caught.value.code is Code.NOT_AN_APPROVER
-        await opened.sayso.decide_as(say(card, "dora"))
-        assert (await opened.sayso.action(view.id)).status == "succeeded"
+        await opened.sayso.approvals.decide_as(say(card, "dora"))
+        assert (await opened.sayso.actions.get(view.id)).status == "succeeded"
         assert len(opened.shop.books.payouts) == 1
         assert_verified(opened)
 
@@ -125,13 +127,13 @@ async def test_an_escalation_does_not_lower_how_many_people_are_needed(tmp_path:
         view = await propose(opened, 80_000)
         card = await shown(opened, view)
         await pass_time(opened, 120)
-        await opened.sayso.decide_as(say(card, "dora"))
-        assert (await opened.sayso.action(view.id)).status == "pending_approval"
+        await opened.sayso.approvals.decide_as(say(card, "dora"))
+        assert (await opened.sayso.actions.get(view.id)).status == "pending_approval"
         with pytest.raises(RefusedError) as caught:
-            await opened.sayso.decide_as(say(card, "dora"))
+            await opened.sayso.approvals.decide_as(say(card, "dora"))
         assert caught.value.code is Code.ALREADY_DECIDED
-        await opened.sayso.decide_as(say(card, "dirk"))
-        assert (await opened.sayso.action(view.id)).status == "succeeded"
+        await opened.sayso.approvals.decide_as(say(card, "dirk"))
+        assert (await opened.sayso.actions.get(view.id)).status == "succeeded"
 
 
 @pytest.mark.promise("approvals:escalated")
@@ -152,7 +154,7 @@ async def test_an_escalation_that_only_the_row_knows_counts_nothing(tmp_path: Pa
             if card.id == escalated:
                 continue
             with pytest.raises(RefusedError) as caught:
-                await opened.sayso.decide_as(say(card, "dora"))
+                await opened.sayso.approvals.decide_as(say(card, "dora"))
             assert caught.value.code is Code.NOT_AN_APPROVER
 
 
@@ -168,7 +170,7 @@ async def test_a_new_revision_is_not_escalated_yet(tmp_path: Path) -> None:
         stock(opened)
         view = await propose(opened, 80_000)
         await pass_time(opened, 120)
-        await opened.sayso.decide_as(
+        await opened.sayso.approvals.decide_as(
             say(
                 await shown(opened, view),
                 "maria",
@@ -177,13 +179,13 @@ async def test_a_new_revision_is_not_escalated_yet(tmp_path: Path) -> None:
             )
         )
         with pytest.raises(RefusedError) as caught:
-            await opened.sayso.decide_as(say(await shown(opened, view), "dora"))
+            await opened.sayso.approvals.decide_as(say(await shown(opened, view), "dora"))
         assert caught.value.code is Code.NOT_AN_APPROVER
         await pass_time(opened, 60)
         assert told(opened) == ["approval.reminded", "approval.escalated", "approval.reminded"]
         await pass_time(opened, 60)
-        await opened.sayso.decide_as(say(await shown(opened, view), "dora"))
-        assert (await opened.sayso.action(view.id)).status == "succeeded"
+        await opened.sayso.approvals.decide_as(say(await shown(opened, view), "dora"))
+        assert (await opened.sayso.actions.get(view.id)).status == "succeeded"
 
 
 async def test_without_timers_nothing_is_looked_at_before_the_end(tmp_path: Path) -> None:
@@ -199,7 +201,7 @@ async def test_without_timers_nothing_is_looked_at_before_the_end(tmp_path: Path
         await pass_time(opened, 479)
         assert told(opened) == []
         await pass_time(opened, 1)
-        assert (await opened.sayso.action(view.id)).status == "expired"
+        assert (await opened.sayso.actions.get(view.id)).status == "expired"
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,7 @@ async def test_of_fifty_clicks_by_ten_people_one_decides_and_the_others_are_told
         assert all(f"by {decider} already" in error.message for error in told)
         assert len(workspace.shop.books.payouts) == (taken[0].action.status == "approved")
         assert refusals(workspace) == ["already_decided"] * 49
-        assert (await workspace.sayso.action(view.id)).status in {"succeeded", "rejected"}
+        assert (await workspace.sayso.actions.get(view.id)).status in {"succeeded", "rejected"}
         assert_verified(workspace)
 
 
@@ -117,10 +117,10 @@ async def test_two_approvals_of_one_request_do_not_touch_each_other(tmp_path: Pa
         crossed = say(one, digest=two.digest)
         assert await code_of(workspace, crossed) == "digest_mismatch"
         await decide(workspace, say(one, choice=Choice.REJECT))
-        assert (await workspace.sayso.action(second.id)).status == "pending_approval"
+        assert (await workspace.sayso.actions.get(second.id)).status == "pending_approval"
         await decide(workspace, say(two))
-        assert (await workspace.sayso.action(second.id)).status == "succeeded"
-        assert (await workspace.sayso.action(first.id)).status == "rejected"
+        assert (await workspace.sayso.actions.get(second.id)).status == "succeeded"
+        assert (await workspace.sayso.actions.get(first.id)).status == "rejected"
         assert workspace.shop.books.paid_out_minor == ASKED + 1
 
 
@@ -136,10 +136,10 @@ async def test_a_quorum_counts_people_and_needs_their_roles(tmp_path: Path) -> N
         await decide(workspace, say(card, "fiona"))
         for _ in range(3):
             assert await code_of(workspace, say(card, "fiona")) == "already_decided"
-        assert (await workspace.sayso.action(view.id)).status == "pending_approval"
+        assert (await workspace.sayso.actions.get(view.id)).status == "pending_approval"
         assert workspace.shop.books.payouts == []
         await decide(workspace, say(card, "finn"))
-        assert (await workspace.sayso.action(view.id)).status == "succeeded"
+        assert (await workspace.sayso.actions.get(view.id)).status == "succeeded"
         assert (await shown(workspace, view)).status == "approved"
 
 
@@ -180,7 +180,7 @@ async def test_the_requester_decides_nothing_about_the_own_request(
         decision = say(card, "maria", choice, args={"amount": usd(100)})
         assert await code_of(workspace, decision) == "own_request"
         assert refusals(workspace) == ["own_request"]
-        assert (await workspace.sayso.action(view.id)).status == "pending_approval"
+        assert (await workspace.sayso.actions.get(view.id)).status == "pending_approval"
         await decide(workspace, say(card, "noor"))
         assert len(workspace.shop.books.payouts) == 1
 
@@ -197,7 +197,7 @@ async def test_who_is_inactive_unknown_or_without_the_role_decides_nothing(
             decision = say(card, person, choice, args={"amount": usd(100)})
             assert await code_of(workspace, decision) == "not_an_approver"
         assert refusals(workspace) == ["not_an_approver"] * 3
-        assert (await workspace.sayso.action(view.id)).status == "pending_approval"
+        assert (await workspace.sayso.actions.get(view.id)).status == "pending_approval"
 
 
 @pytest.mark.promise("approvals:role")
@@ -284,7 +284,7 @@ async def test_a_no_without_a_reason_is_no_decision(tmp_path: Path) -> None:
         assert await code_of(workspace, no) == "reason_required"
         assert await code_of(workspace, say(card, reason_code="Not Covered!")) == "invalid_input"
         assert refusals(workspace) == ["reason_required", "invalid_input"]
-        assert (await workspace.sayso.action(view.id)).status == "pending_approval"
+        assert (await workspace.sayso.actions.get(view.id)).status == "pending_approval"
 
 
 @pytest.mark.promise("refusals:recorded")
@@ -384,10 +384,10 @@ async def test_an_edit_that_needs_nobody_runs_at_once(tmp_path: Path) -> None:
     async with open_shop(tmp_path) as workspace:
         view, card = await ask(workspace)
         await decide(workspace, less(card, {"amount": usd(4000)}))
-        done = await workspace.sayso.action(view.id)
+        done = await workspace.sayso.actions.get(view.id)
         assert done.status == "succeeded"
         assert workspace.shop.books.paid_out_minor == 4000
-        assert [vote.person for vote in (await workspace.sayso.approval(card.id)).votes] == [
+        assert [vote.person for vote in (await workspace.sayso.approvals.get(card.id)).votes] == [
             "maria"
         ]
         assert_verified(workspace)
@@ -407,7 +407,7 @@ async def test_of_an_edit_and_a_yes_at_once_exactly_one_wins(tmp_path: Path) -> 
                 return_exceptions=True,
             )
             assert sum(isinstance(answer, RefusedError) for answer in answers) == 1
-            done = await workspace.sayso.action(view.id)
+            done = await workspace.sayso.actions.get(view.id)
             assert done.status == "succeeded"
             assert done.amount is not None
             assert workspace.shop.books.paid_out_minor - before == done.amount.amount_minor
@@ -425,4 +425,4 @@ async def test_an_edit_of_what_changed_meanwhile_is_no_yes_to_what_nobody_saw(
         workspace.shop.books.orders["o1"].refunded_minor = 5000
         assert await code_of(workspace, less(card, {"amount": usd(9000)})) == "stale_revision"
         assert workspace.shop.books.calls == []
-        assert (await workspace.sayso.action(view.id)).status == "pending_approval"
+        assert (await workspace.sayso.actions.get(view.id)).status == "pending_approval"

@@ -105,7 +105,7 @@ async def test_a_step_whose_time_is_over_keeps_no_word_about_the_others_alive(
         plan = await plan_of(workspace)
         less = {"amount": usd(59_000)}
         edit = say(await shown(workspace, plan["s2"]), "finn", Choice.EDIT, args=less)
-        await workspace.sayso.decide_as(edit, wait=False)
+        await workspace.sayso.approvals.decide_as(edit, wait=False)
         one = say(await shown(workspace, plan["s1"]))
         two = say(await shown(workspace, plan["s2"]))
         workspace.clock.advance(hours=2)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -30,12 +29,10 @@ from sayso.actions.approvals.transitions import Transitions
 from sayso.actions.controls.blocking import Blocking, Obstacle
 from sayso.actions.model.action_row import ActionRow, get_action
 from sayso.actions.model.definition import Action, Args, Subject, at_most_once, verifiable
-from sayso.actions.model.ledger import Ledger
 from sayso.actions.model.plan import Step
 from sayso.actions.model.snapshot import Call, Resolved
 from sayso.actions.model.status import FINAL, Status
 from sayso.audit.entry import EntryKind
-from sayso.audit.personal import Personal
 from sayso.errors import Code
 from sayso.ids import to_micros
 from sayso.json import JsonValue
@@ -88,7 +85,7 @@ async def test_two_equal_partial_refunds_both_succeed_one_after_the_other(tmp_pa
         assert "executing" in second.held.reason
         assert (second.held.status, second.held.for_a_person) == ("executing", False)
         await serve(workspace)
-        second = await workspace.sayso.action(second.id)
+        second = await workspace.sayso.actions.get(second.id)
         assert (second.status, second.revision) == ("succeeded", 2)
         assert [payout.amount.amount_minor for payout in workspace.shop.books.payouts] == [2000] * 3
         assert_verified(workspace)
@@ -120,7 +117,7 @@ async def test_what_an_earlier_approved_action_left_is_read_before_the_next(tmp_
         first, second = await propose(workspace, 15_000), await propose(workspace, 15_000)
         await decide(workspace, say(await shown(workspace, first)))
         await decide(workspace, say(await shown(workspace, second), "noor"))
-        first, second = [await workspace.sayso.action(one.id) for one in (first, second)]
+        first, second = [await workspace.sayso.actions.get(one.id) for one in (first, second)]
         assert (first.status, second.status) == ("succeeded", "refused")
         assert second.error is not None
         assert second.error.code == "amount_too_large"
@@ -143,7 +140,7 @@ async def test_what_an_earlier_step_left_is_read_before_the_next(
         ]
         rows = await submit_plan(workspace, *steps)
         await run_due(workspace)
-        found = [(await workspace.sayso.action(row.id)).status for row in rows]
+        found = [(await workspace.sayso.actions.get(row.id)).status for row in rows]
         assert found == ["succeeded", "refused"]
         assert workspace.shop.books.paid_out_minor == 3000
 
@@ -229,15 +226,15 @@ async def test_a_persons_word_frees_the_object(tmp_path: Path, outcome: str) -> 
         waits = await propose(workspace, 2000)
         assert (await propose(workspace, 2000, order="o2")).status == "succeeded"
         await serve(workspace)
-        waits = await workspace.sayso.action(waits.id)
+        waits = await workspace.sayso.actions.get(waits.id)
         assert waits.held is not None
         assert waits.held.by == lost.id
         assert "unknown" in waits.held.reason
         assert (waits.held.status, waits.held.for_a_person) == ("unknown", True)
         word = found(lost) if outcome == "succeeded" else found(lost, "failed", receipt="")
-        await workspace.sayso.resolve_as(word)
+        await workspace.sayso.actions.settle_as(word)
         await serve(workspace)
-        assert (await workspace.sayso.action(waits.id)).status == "succeeded"
+        assert (await workspace.sayso.actions.get(waits.id)).status == "succeeded"
         assert_verified(workspace)
 
 
@@ -252,9 +249,9 @@ async def test_a_look_up_frees_the_object(tmp_path: Path) -> None:
         assert waits.held is not None
         workspace.clock.advance(seconds=2)
         assert (await advance(workspace, lost)).status == "succeeded"
-        assert (await workspace.sayso.action(waits.id)).held is None
+        assert (await workspace.sayso.actions.get(waits.id)).held is None
         await serve(workspace)
-        assert (await workspace.sayso.action(waits.id)).status == "succeeded"
+        assert (await workspace.sayso.actions.get(waits.id)).status == "succeeded"
 
 
 @pytest.mark.promise("object:freed")
@@ -268,7 +265,7 @@ async def test_plans_and_objects_never_wait_in_a_circle(tmp_path: Path, lost: in
             await _submit(workspace, request, orders)
         workspace.shop.faults += [ShopFault.LOST_BEFORE] * lost + [ShopFault.LOST_AFTER]
         await serve(workspace)
-        views = await workspace.sayso.actions()
+        views = await workspace.sayso.actions.list()
         assert {view.status for view in views} <= FINAL
         assert sum(view.status == "succeeded" for view in views) == 4
         assert len(workspace.shop.books.payouts) == 4
@@ -288,18 +285,18 @@ async def test_of_many_that_wait_a_few_are_put_back_and_none_is_left(tmp_path: P
         lost = await propose(workspace, 100)
         waiting = [await propose(workspace, 100) for _ in range(40)]
         assert {await holder(workspace, view) for view in waiting} == {lost.id}
-        await workspace.sayso.resolve_as(found(lost))
+        await workspace.sayso.actions.settle_as(found(lost))
         assert [await holder(workspace, view) for view in waiting].count(lost.id) == 30
     async with open_shop(
         tmp_path, shop=workspace.shop, clock=workspace.clock, policy=OFTEN
     ) as later:
         await serve(later)
-        (again,) = await later.sayso.actions(status="unknown")
+        (again,) = await later.sayso.actions.list(status="unknown")
         held = [await holder(later, view) for view in waiting if view.id != again.id]
         assert held == [again.id] * 39
-        await later.sayso.resolve_as(found(again))
+        await later.sayso.actions.settle_as(found(again))
         await serve(later)
-        assert {view.status for view in await later.sayso.actions()} == {"succeeded"}
+        assert {view.status for view in await later.sayso.actions.list()} == {"succeeded"}
         assert len(later.shop.books.payouts) == 41
         assert_verified(later)
 
@@ -325,23 +322,21 @@ async def test_what_another_worker_had_read_leaves_nothing_behind(
         lost = await propose(workspace, 100)
         for _ in range(40):
             await propose(workspace, 100)
-        await workspace.sayso.resolve_as(found(lost))
+        await workspace.sayso.actions.settle_as(found(lost))
         (second,) = await _unknown(workspace)
         read = [
             await store.read(partial(get_action, tenant=MAIN, action_id=one.id))
-            for one in await workspace.sayso.actions(status="approved", limit=99)
+            for one in await workspace.sayso.actions.list(status="approved", limit=99)
         ]
         assert {row.blocked_by for row in read} == {second.id}
-        await workspace.sayso.resolve_as(found(second))
+        await workspace.sayso.actions.settle_as(found(second))
         (third,) = await _unknown(workspace)
-        await workspace.sayso.resolve_as(found(third))
-        fourth = await advance(workspace, await workspace.sayso.action((await _due(workspace))[0]))
-        assert fourth.status == "unknown"
-        moves = Transitions(
-            ledger=Ledger(workspace.sayso.container.log),
-            personal=Personal(os.urandom),
-            clock=workspace.clock,
+        await workspace.sayso.actions.settle_as(found(third))
+        fourth = await advance(
+            workspace, await workspace.sayso.actions.get((await _due(workspace))[0])
         )
+        assert fourth.status == "unknown"
+        moves = Transitions(workspace.sayso.container.context)
         holding, obstacle = Blocking(moves), Obstacle(id=fourth.id, code=Code.OBJECT_LOCKED)
 
         def go_on(tx: Transaction, row: ActionRow) -> ActionRow | None:
@@ -354,15 +349,15 @@ async def test_what_another_worker_had_read_leaves_nothing_behind(
         for row in read:
             if row.id in due:
                 assert await store.write(partial(go_on, row=row)) is not None
-        await workspace.sayso.resolve_as(found(fourth))
+        await workspace.sayso.actions.settle_as(found(fourth))
         await serve(workspace)
-        assert {view.status for view in await workspace.sayso.actions(limit=99)} <= FINAL
+        assert {view.status for view in await workspace.sayso.actions.list(limit=99)} <= FINAL
 
 
 async def _unknown(workspace: ShopWorkspace) -> list[ActionView]:
     """What is not known once all that is due was looked at."""
     await serve(workspace)
-    return await workspace.sayso.actions(status="unknown")
+    return await workspace.sayso.actions.list(status="unknown")
 
 
 async def _due(workspace: ShopWorkspace) -> list[str]:
@@ -375,7 +370,7 @@ async def _due(workspace: ShopWorkspace) -> list[str]:
 
 async def holder(workspace: ShopWorkspace, view: ActionView) -> str | None:
     """What an action waits for now."""
-    held = (await workspace.sayso.action(view.id)).held
+    held = (await workspace.sayso.actions.get(view.id)).held
     return None if held is None else held.by
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import secrets
 import sqlite3
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -36,7 +36,6 @@ from sayso.actions.model.action_row import get_action
 from sayso.actions.model.definition import verifiable
 from sayso.actions.model.snapshot import Call
 from sayso.audit.entry import Actor, ActorKind
-from sayso.audit.personal import Personal
 from sayso.errors import RefusedError, SaysoError
 from sayso.ids import Tenant, to_micros
 from sayso.json import JsonValue
@@ -57,7 +56,7 @@ SCOPES = [
 
 async def stop(opened: ShopWorkspace, scope: str = "all", target: str = "") -> StopView:
     """Stop as maria."""
-    return await opened.sayso.stop(scope, target, reason="INC-7", by=MARIA, via="test")
+    return await opened.sayso.stops.engage(scope, target, reason="INC-7", by=MARIA, via="test")
 
 
 async def resume(
@@ -66,7 +65,7 @@ async def resume(
     """Resume as these people, one after the other."""
     found = stopped
     for person in people or ("maria", "noor"):
-        found = await opened.sayso.resume_as(
+        found = await opened.sayso.stops.resume_as(
             Resumption(
                 tenant=tenant,
                 stop_id=stopped.id,
@@ -114,13 +113,13 @@ async def test_each_scope_holds_what_it_names(tmp_path: Path, scope: str, target
         assert (view.held.by, view.held.code) == (stopped.id, "stopped")
         assert "INC-7" in view.held.reason
         assert opened.shop.books.calls == []
-        assert (await opened.sayso.stops())[0].held == 1
-        listed = (await opened.sayso.actions())[0]
+        assert (await opened.sayso.stops.list())[0].held == 1
+        listed = (await opened.sayso.actions.list())[0]
         assert listed.held == view.held
         await resume(opened, stopped)
         assert (await advance(opened, view)).status == "succeeded"
         assert len(opened.shop.books.payouts) == 1
-        assert (await opened.sayso.stops()) == []
+        assert (await opened.sayso.stops.list()) == []
         assert_verified(opened)
 
 
@@ -191,7 +190,7 @@ async def test_neither_of_two_people_resumes_alone(tmp_path: Path) -> None:
         assert await refused(opened, stopped, "idle") == "not_an_approver"
         assert await refused(opened, stopped, "stranger") == "not_an_approver"
         assert await refused(opened, stopped, "maria") == "done"
-        assert (await opened.sayso.stops())[0].status == "resume_asked"
+        assert (await opened.sayso.stops.list())[0].status == "resume_asked"
         assert await refused(opened, stopped, "maria", key="again") == "own_request"
         view = await propose(opened, 2000)
         assert view.held is not None
@@ -265,10 +264,10 @@ async def test_each_stop_is_released_for_itself(tmp_path: Path) -> None:
 async def test_the_same_key_is_one_stop(tmp_path: Path) -> None:
     """A caller that repeats its call does not stop twice, and cannot turn the key to another."""
     async with open_shop(tmp_path) as opened:
-        first = await opened.sayso.stop("all", key="k", reason="x")
-        assert await opened.sayso.stop("all", key="k", reason="x") == first
+        first = await opened.sayso.stops.engage("all", idempotency_key="k", reason="x")
+        assert await opened.sayso.stops.engage("all", idempotency_key="k", reason="x") == first
         with pytest.raises(RefusedError, match="used for another stop"):
-            await opened.sayso.stop("all", key="k", reason="y")
+            await opened.sayso.stops.engage("all", idempotency_key="k", reason="y")
 
 
 @pytest.mark.promise("stop:fail-closed")
@@ -344,7 +343,7 @@ async def _claim_then_stop(
     assert not isinstance(claimed, str)
     stopped.append(await stop(other))
     await engine.call_claimed(claimed)
-    return await slow.sayso.action(view.id)
+    return await slow.sayso.actions.get(view.id)
 
 
 @pytest.mark.promise("stop:second-call")
@@ -383,12 +382,12 @@ async def test_an_unknown_that_is_put_back_early_waits_on_for_its_stop(tmp_path:
         opened.clock.advance(minutes=70)
         views = [await advance(opened, view) for view in views]
         assert [view.held is not None for view in views] == [True, True]
-        await opened.sayso.resolve_as(found(views[0], "failed", receipt=""))
+        await opened.sayso.actions.settle_as(found(views[0], "failed", receipt=""))
         await run_due(opened)
-        assert (await opened.sayso.action(views[1].id)).held is not None
+        assert (await opened.sayso.actions.get(views[1].id)).held is not None
         await resume(opened, stopped)
         await run_due(opened)
-        assert (await opened.sayso.action(views[1].id)).status == "succeeded"
+        assert (await opened.sayso.actions.get(views[1].id)).status == "succeeded"
         assert len(shop.books.payouts) == 1
         assert_verified(opened)
 
@@ -398,8 +397,8 @@ async def test_only_the_operator_stops_every_tenant(tmp_path: Path) -> None:
     async with open_shop(tmp_path) as opened:
         stock(opened)
         with pytest.raises(RefusedError, match="only the operator"):
-            await opened.sayso.stop("all", tenant="other")
-        other = await opened.sayso.stop("tenant", tenant="other")
+            await opened.sayso.stops.engage("all", tenant="other")
+        other = await opened.sayso.stops.engage("tenant", tenant="other")
         assert (await propose(opened, 100)).status == "succeeded"
         assert await refused(opened, other, "maria") == "not_found"
         stopped = await stop(opened)
@@ -408,19 +407,19 @@ async def test_only_the_operator_stops_every_tenant(tmp_path: Path) -> None:
         view = await opened.sayso.propose("shop.refund", args, subject="cus_1", tenant="other")
         assert view.held is not None
         assert view.held.by == stopped.id
-        assert [one.id for one in await opened.sayso.stops(tenant="other")] == [stopped.id]
+        assert [one.id for one in await opened.sayso.stops.list(tenant="other")] == [stopped.id]
         with pytest.raises(RefusedError, match="only the operator"):
             await resume(opened, stopped, "maria", tenant=Tenant("other"))
         await resume(opened, stopped)
         await opened.sayso.container.engine.advance(Tenant("other"), view.id)
-        done = await opened.sayso.action(view.id, tenant="other")
+        done = await opened.sayso.actions.get(view.id, tenant="other")
         assert done.status == "succeeded"
 
 
 async def test_a_customers_words_and_id_stay_out_of_the_log(tmp_path: Path) -> None:
     """Invariant 8: a stop of a customer stands under their pseudonym, its reason beside the log."""
     async with open_shop(tmp_path) as opened:
-        await opened.sayso.stop("customer", "cus_secret", reason="called Ana Lopez")
+        await opened.sayso.stops.engage("customer", "cus_secret", reason="called Ana Lopez")
         told = str(bodies(opened))
         assert "cus_secret" not in told
         assert "Lopez" not in told
@@ -446,8 +445,8 @@ async def test_a_stop_that_means_nothing_is_refused(
     """A stop that was misspelt must not look like one."""
     async with open_shop(tmp_path) as opened:
         with pytest.raises(RefusedError):
-            await opened.sayso.stop(scope, target, reason=reason)
-        assert await opened.sayso.stops(released=None) == []
+            await opened.sayso.stops.engage(scope, target, reason=reason)
+        assert await opened.sayso.stops.list(released=None) == []
 
 
 class _CutStore:
@@ -497,12 +496,7 @@ async def test_a_crash_while_many_are_put_back_strands_none(tmp_path: Path, writ
             await propose(opened, 100, order=order)
         inside = opened.sayso.container
         stops = Stops(
-            store=_CutStore(inside.store, writes),
-            log=inside.log,
-            directory=inside.directory,
-            personal=Personal(secrets.token_bytes),
-            clock=opened.clock,
-            ids=inside.ids,
+            replace(inside.context, store=_CutStore(inside.store, writes)),
             operator=MAIN,
             roles=["support_manager"],
             batch=2,

@@ -60,8 +60,8 @@ async def test_a_person_settles_an_unknown_with_evidence(
     async with open_shop(tmp_path, shop=Shop(at_most_once())) as workspace:
         view = await lose_an_answer(workspace)
         receipt = "pay_1" if outcome == "succeeded" else ""
-        await workspace.sayso.container.resolutions.resolve(found(view, outcome, receipt=receipt))
-        settled = await workspace.sayso.action(view.id)
+        await workspace.sayso.container.settlements.settle(found(view, outcome, receipt=receipt))
+        settled = await workspace.sayso.actions.get(view.id)
         assert settled.status == outcome
         last = settled.timeline[-1]
         assert (last.kind, last.actor) == ("action.resolved", "person:maria")
@@ -94,12 +94,12 @@ async def test_who_may_not_or_shows_nothing_settles_nothing(
     async with open_shop(tmp_path, shop=Shop(at_most_once())) as workspace:
         view = await lose_an_answer(workspace)
         with pytest.raises(RefusedError) as refused:
-            await workspace.sayso.container.resolutions.resolve(_changed(view, change))
+            await workspace.sayso.container.settlements.settle(_changed(view, change))
         assert refused.value.code == code
         (entry,) = await workspace.sayso.audit.tail(1)
         assert (entry.kind, entry.body["data"]["code"]) == ("approval.refused", code)
         assert entry.body["data"]["of_action"] == view.id
-        assert (await workspace.sayso.action(view.id)).status == "unknown"
+        assert (await workspace.sayso.actions.get(view.id)).status == "unknown"
 
 
 @pytest.mark.promise("approvals:settle")
@@ -107,9 +107,9 @@ async def test_only_an_unknown_is_settled_and_only_once(tmp_path: Path) -> None:
     """A second resolution is refused; what is settled stays settled."""
     async with open_shop(tmp_path, shop=Shop(at_most_once())) as workspace:
         view = await lose_an_answer(workspace)
-        await workspace.sayso.container.resolutions.resolve(found(view))
+        await workspace.sayso.container.settlements.settle(found(view))
         with pytest.raises(RefusedError, match="wrong_state"):
-            await workspace.sayso.container.resolutions.resolve(found(view, "failed", receipt=""))
+            await workspace.sayso.container.settlements.settle(found(view, "failed", receipt=""))
 
 
 @pytest.mark.promise("approvals:settle")
@@ -118,11 +118,11 @@ async def test_a_receipt_of_what_failed_settles_nothing(tmp_path: Path) -> None:
     async with open_shop(tmp_path, shop=Shop(at_most_once())) as workspace:
         view = await lose_an_answer(workspace)
         with pytest.raises(RefusedError, match="invalid_input") as refused:
-            await workspace.sayso.container.resolutions.resolve(found(view, "failed"))
+            await workspace.sayso.container.settlements.settle(found(view, "failed"))
         assert "succeeded" in refused.value.next_step
         (entry,) = await workspace.sayso.audit.tail(1)
         assert (entry.kind, entry.body["data"]["code"]) == ("approval.refused", "invalid_input")
-        assert (await workspace.sayso.action(view.id)).status == "unknown"
+        assert (await workspace.sayso.actions.get(view.id)).status == "unknown"
 
 
 def _changed(view: ActionView, change: dict[str, str]) -> ManualSettlement:

@@ -46,7 +46,7 @@ async def refund(
 
 async def states(opened: ShopWorkspace) -> Counter[str]:
     """How many actions are in each state."""
-    return Counter(view.status for view in await opened.sayso.actions(limit=100))
+    return Counter(view.status for view in await opened.sayso.actions.list(limit=100))
 
 
 def waits(opened: ShopWorkspace) -> list[int]:
@@ -163,7 +163,7 @@ async def test_a_clock_that_jumps_neither_frees_nor_blocks_for_long(
             opened.clock.advance(seconds=1)
             await opened.sayso.container.dispatcher.drain()
         new = await refund(opened, 9)
-        assert (await opened.sayso.action(new)).status == "succeeded"
+        assert (await opened.sayso.actions.get(new)).status == "succeeded"
 
 
 @pytest.mark.promise("rates:held")

@@ -72,6 +72,14 @@ def gift(name: str, minor: int, *after: str) -> Step:
     return Step(id=name, action="shop.gift", args={"amount": usd(minor)}, after=after)
 
 
+async def agree_to(workspace: ShopWorkspace, *steps: str) -> None:
+    """Say yes to these steps alone; a plan of which anybody is asked waits with all its steps."""
+    for step in steps:
+        card = await shown(workspace, (await plan_of(workspace))[step])
+        await workspace.sayso.approvals.decide_as(say(card), wait=False)
+        await run_due(workspace)
+
+
 def refund(name: str, minor: int, *after: str) -> Step:
     """A step that refunds a part of the order; nothing takes it back."""
     args: dict[str, JsonValue] = {"order": "o1", "amount": usd(minor)}
@@ -97,7 +105,7 @@ async def submit(
 
 async def plan_of(workspace: ShopWorkspace) -> dict[str, ActionView]:
     """Every action of the plan by its step, those that take back included."""
-    page = await workspace.sayso.actions()
+    page = await workspace.sayso.actions.list()
     return {view.step: view for view in page if view.step is not None}
 
 
@@ -169,6 +177,7 @@ async def test_a_plan_that_stops_begins_nothing_more_and_takes_nothing_back(
         await submit(
             workspace, OnFailure.STOP, gift("s1", 1000), gift("s2", 6000), refund("s3", 1000, "s1")
         )
+        await agree_to(workspace, "s1", "s3")
         assert await states(workspace) == {"s1": "succeeded", "s2": "refused", "s3": "failed"}
         view = (await plan_of(workspace))["s2"]
         assert view.error is not None
@@ -192,9 +201,10 @@ async def test_a_no_to_one_step_takes_the_others_back(tmp_path: Path) -> None:
     """The manager says no to the second step after the first was done."""
     async with open_gifts(tmp_path) as workspace:
         await submit(workspace, OnFailure.UNDO, gift("s1", 1000), refund("s2", ASKED))
+        await agree_to(workspace, "s1")
         assert await states(workspace) == {"s1": "succeeded", "s2": "pending_approval"}
         card = await shown(workspace, (await plan_of(workspace))["s2"])
-        await workspace.sayso.decide_as(say(card, choice=Choice.REJECT), wait=False)
+        await workspace.sayso.approvals.decide_as(say(card, choice=Choice.REJECT), wait=False)
         await run_due(workspace)
         assert await states(workspace) == {
             "s1": "compensated",
@@ -232,9 +242,10 @@ async def test_one_that_cannot_be_taken_back_does_not_keep_the_others(tmp_path: 
         await submit(
             workspace, OnFailure.UNDO, gift("s1", 1000), gift("s2", 2000, "s1"), refund("s3", ASKED)
         )
+        await agree_to(workspace, "s1", "s2")
         gifts_of(workspace).gifts[1].taken_by = "somebody"
         card = await shown(workspace, (await plan_of(workspace))["s3"])
-        await workspace.sayso.decide_as(say(card, choice=Choice.REJECT), wait=False)
+        await workspace.sayso.approvals.decide_as(say(card, choice=Choice.REJECT), wait=False)
         await run_due(workspace)
         assert await states(workspace) == {
             "s1": "compensated",
@@ -304,7 +315,7 @@ async def test_a_callers_own_key_stands_in_the_way_of_no_undo(tmp_path: Path) ->
     """Whatever keys callers have used, the step that fails is settled and the others taken back."""
     async with open_gifts(tmp_path) as workspace:
         await workspace.sayso.propose(
-            "shop.gift", {"amount": usd(500)}, subject="cus_1", key="plan/s1/undo"
+            "shop.gift", {"amount": usd(500)}, subject="cus_1", idempotency_key="plan/s1/undo"
         )
         workspace.shop.faults = [ShopFault.SAYS_NO]
         await submit(workspace, OnFailure.UNDO, gift("s1", 1000), refund("s2", 1000, "s1"))
@@ -321,8 +332,9 @@ async def test_a_row_that_names_an_undone_step_gets_no_rights_by_it(tmp_path: Pa
     """Invariant 4: what takes a step back is what its connector says, not whatever names it."""
     async with open_gifts(tmp_path) as workspace:
         await submit(workspace, OnFailure.UNDO, gift("s1", 1000), refund("s2", ASKED))
+        await agree_to(workspace, "s1")
         card = await shown(workspace, (await plan_of(workspace))["s2"])
-        await workspace.sayso.decide_as(say(card, choice=Choice.REJECT), wait=False)
+        await workspace.sayso.approvals.decide_as(say(card, choice=Choice.REJECT), wait=False)
         await run_due(workspace)
         assert (await states(workspace))["s1"] == "compensated"
         claims = (

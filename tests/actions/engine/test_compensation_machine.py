@@ -126,11 +126,13 @@ class Undoings(RuleBasedStateMachine):
 
     @rule(card=st.integers(0, 9), yes=st.booleans())
     def decide(self, card: int, yes: bool) -> None:
-        cards = self._run(self.workspace.sayso.approvals(status="pending"))
+        cards = self._run(self.workspace.sayso.approvals.list(status="pending"))
         if cards:
             shown = sorted(cards, key=lambda one: str(one.card))[card % len(cards)]
             choice = Choice.APPROVE if yes else Choice.REJECT
-            self._try(self.workspace.sayso.decide_as(say(shown, choice=choice), wait=False))
+            self._try(
+                self.workspace.sayso.approvals.decide_as(say(shown, choice=choice), wait=False)
+            )
 
     @rule(refunds=FAULTS)
     def refunds_fail_next(self, refunds: list[ShopFault]) -> None:
@@ -142,22 +144,22 @@ class Undoings(RuleBasedStateMachine):
 
     @rule(scope=SCOPES)
     def stop(self, scope: tuple[str, str]) -> None:
-        if len(self._run(self.workspace.sayso.stops())) < 2:
-            self._run(self.workspace.sayso.stop(*scope))
+        if len(self._run(self.workspace.sayso.stops.list())) < 2:
+            self._run(self.workspace.sayso.stops.engage(*scope))
 
     @rule(people=st.lists(st.sampled_from(("maria", "noor")), min_size=1, max_size=3))
     def resume(self, people: list[str]) -> None:
         self._run(self._resume(people))
 
     async def _resume(self, people: list[str]) -> None:
-        for stop in await self.workspace.sayso.stops():
+        for stop in await self.workspace.sayso.stops.list():
             for person in people:
                 self._words += 1
                 word = Resumption(
                     tenant=MAIN, stop_id=stop.id, person=person, via="test", key=f"{self._words}"
                 )
                 with suppress(SaysoError):
-                    await self.workspace.sayso.resume_as(word)
+                    await self.workspace.sayso.stops.resume_as(word)
 
     @rule(which=st.integers(0, 9))
     def person_settles(self, which: int) -> None:
@@ -178,7 +180,7 @@ class Undoings(RuleBasedStateMachine):
             via="test",
         )
         with suppress(SaysoError):
-            await self.workspace.sayso.container.resolutions.resolve(resolution)
+            await self.workspace.sayso.container.settlements.settle(resolution)
 
     def _receipts(self) -> dict[str, str]:
         """The provider's own id of each effect, by the action that had it."""
@@ -262,7 +264,7 @@ class Undoings(RuleBasedStateMachine):
     async def _to_the_end(self) -> None:
         await self._resume(["maria", "noor"])
         await self._resume(["maria", "noor"])
-        assert await self.workspace.sayso.stops() == []
+        assert await self.workspace.sayso.stops.list() == []
         for _ in range(12):
             await run_due(self.workspace)
             self._clock.advance(hours=2)

@@ -55,7 +55,7 @@ async def test_an_action_costs_the_same_among_few_and_among_many(tmp_path: Path)
     workspace = make_shop_workspace(tmp_path)
     store = PatientStore(workspace.store_path, prepare=steps.watch)
     async with Sayso(
-        workspace, work=False, connectors=[shop], clock=FakeClock(), store=store
+        workspace, mode="decide", connectors=[shop], clock=FakeClock(), store=store
     ) as sayso:
 
         async def cost(number: int) -> int:

@@ -51,8 +51,8 @@ async def test_a_no_is_not_taken_for_what_was_done_meanwhile(
         with pytest.raises(RefusedError) as caught:
             await decide(workspace, say(card, "noor", Choice.REJECT))
         assert caught.value.code is Code.STALE_REVISION
-        assert_told_as_done(workspace, await workspace.sayso.action(view.id))
-        assert (await workspace.sayso.approval(card.id)).status == "superseded"
+        assert_told_as_done(workspace, await workspace.sayso.actions.get(view.id))
+        assert (await workspace.sayso.approvals.get(card.id)).status == "superseded"
 
 
 @pytest.mark.promise("engine:one-effect:denied")
@@ -65,7 +65,7 @@ async def test_a_no_waits_while_nobody_can_look(tmp_path: Path) -> None:
         shop.answers = [RetryableError(Code.PROVIDER_UNAVAILABLE, "closed")]
         with pytest.raises(RetryableError, match="may still turn out"):
             await decide(workspace, no)
-        assert (await workspace.sayso.action(view.id)).status == "pending_approval"
+        assert (await workspace.sayso.actions.get(view.id)).status == "pending_approval"
         shop.answers = [Absence.ABSENT]
         assert (await decide(workspace, no)).action.status.value == "rejected"
 
@@ -97,9 +97,9 @@ async def test_what_shows_before_nobody_decides_is_not_expired(
         shop.answers = [RetryableError(Code.PROVIDER_UNAVAILABLE, "closed")]
         with pytest.raises(RetryableError, match="may still turn out"):
             await advance(workspace, view)
-        assert (await workspace.sayso.action(view.id)).status == "pending_approval"
+        assert (await workspace.sayso.actions.get(view.id)).status == "pending_approval"
         assert_told_as_done(workspace, await advance(workspace, view))
-        assert (await workspace.sayso.approval(card.id)).status == "superseded"
+        assert (await workspace.sayso.approvals.get(card.id)).status == "superseded"
 
 
 @pytest.mark.promise("engine:one-effect:denied")

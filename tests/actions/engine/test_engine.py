@@ -26,7 +26,7 @@ async def test_an_allowed_action_is_done_at_once(tmp_path: Path) -> None:
         assert view.status == "succeeded"
         assert view.receipt is not None
         assert view.receipt.id == workspace.shop.books.payouts[0].id
-        kinds = [entry.kind for entry in (await workspace.sayso.action(view.id)).timeline]
+        kinds = [entry.kind for entry in (await workspace.sayso.actions.get(view.id)).timeline]
         assert kinds == ["action.approved", "action.intent", "action.succeeded"]
 
 
@@ -206,7 +206,7 @@ async def test_a_worker_that_wakes_after_its_lease_changes_nothing(tmp_path: Pat
 
         shop.on_call = sleep_past_the_lease
         await engine.advance(MAIN, view.id)
-        settled = await workspace.sayso.action(view.id)
+        settled = await workspace.sayso.actions.get(view.id)
         assert settled.status == "succeeded"
         assert len(shop.books.payouts) == 1
         ends = [entry.kind for entry in settled.timeline if entry.kind == "action.succeeded"]

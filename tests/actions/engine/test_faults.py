@@ -138,7 +138,7 @@ async def test_a_look_up_that_goes_wrong_proves_nothing(tmp_path: Path, fault: H
             for _ in range(2):
                 clock.advance(minutes=2)
                 await bot.sayso.container.engine.advance(MAIN, view.id)
-                assert (await bot.sayso.action(view.id)).status == "unknown"
+                assert (await bot.sayso.actions.get(view.id)).status == "unknown"
             assert proxy.waiting() == ()
         await judge_the_end(
             workspace, HttpShop(proxy.url, guarantee), clock, bot.told, server.books
@@ -179,11 +179,11 @@ async def test_a_process_that_stood_still_past_its_lease_does_no_second_thing(
         work = "actions.fault_work:ask_for_small"
         with paused_at(work, boundary, str(tmp_path), server.url) as child:
             async with open_bot(workspace, HttpShop(server.url, VERIFIABLE), clock) as other:
-                (view,) = await other.sayso.actions(limit=9)
+                (view,) = await other.sayso.actions.list(limit=9)
                 for _ in range(4):
                     clock.advance(minutes=2)
                     await other.sayso.container.engine.advance(MAIN, view.id)
-                assert (await other.sayso.action(view.id)).status == "succeeded"
+                assert (await other.sayso.actions.get(view.id)).status == "succeeded"
                 child.resume()
                 assert child.result() == "succeeded"
                 assert await find_problems(other.sayso, effects_of(server.books)) == []
@@ -318,7 +318,7 @@ async def test_a_disk_that_fills_up_anywhere_is_told_and_made_good(tmp_path: Pat
             bot.reason = "it broke, " * 450  # longer than a page
             await bot.live()
             codes.update(bot.codes)
-            views = await bot.sayso.actions(limit=9)
+            views = await bot.sayso.actions.list(limit=9)
         await judge_the_end(workspace, shop, clock, bot.told, reason=bot.reason)
         fits = [view.status for view in views] == ["succeeded"] * 2
     assert pages > 1

@@ -92,7 +92,7 @@ class Life:
         real = SqliteStore(self.workspace.store_path)
         store = TappedStore(real, self._points) if trouble else real
         sayso = Sayso(
-            self.workspace, work=False, connectors=[self.shop], clock=self.clock, store=store
+            self.workspace, mode="decide", connectors=[self.shop], clock=self.clock, store=store
         )
         async with sayso:
             self._container = ShopWorkspace(
@@ -131,6 +131,16 @@ async def plans(life: Life) -> None:
     )
 
 
+async def maria_agrees_to_the_gifts(life: Life) -> None:
+    """And not to the refund yet, so that there is something to take back."""
+    for step in ("s1", "s2"):
+        card = await shown(life.opened, (await plan_of(life.opened))[step])
+        if card.status == "pending":
+            with accepted():
+                await life.opened.sayso.approvals.decide_as(say(card), wait=False)
+        await run_due(life.opened)
+
+
 async def is_reminded(life: Life) -> None:
     """Nobody decides for two hours."""
     if "waited" not in life.kept:
@@ -141,7 +151,9 @@ async def is_reminded(life: Life) -> None:
 
 async def is_stopped(life: Life) -> None:
     """Before anybody says no."""
-    stop = await life.opened.sayso.stop("connector", "shop", reason="INC-7", key="stop-1")
+    stop = await life.opened.sayso.stops.engage(
+        "connector", "shop", reason="INC-7", idempotency_key="stop-1"
+    )
     life.kept["stop"] = stop.id
 
 
@@ -150,7 +162,9 @@ async def director_says_no(life: Life) -> None:
     card = await shown(life.opened, (await plan_of(life.opened))["s3"])
     if card.status == "pending":
         with accepted():
-            await life.opened.sayso.decide_as(say(card, "dora", Choice.REJECT), wait=False)
+            await life.opened.sayso.approvals.decide_as(
+                say(card, "dora", Choice.REJECT), wait=False
+            )
     await run_due(life.opened)
     assert life.shop.taken == []
 
@@ -162,8 +176,8 @@ async def two_resume(life: Life) -> None:
             tenant=MAIN, stop_id=life.kept["stop"], person=person, via="test", key=person
         )
         with accepted():
-            await life.opened.sayso.resume_as(word)
-    assert await life.opened.sayso.stops() == []
+            await life.opened.sayso.stops.resume_as(word)
+    assert await life.opened.sayso.stops.list() == []
     await run_due(life.opened)
 
 
@@ -173,13 +187,13 @@ async def loses_an_answer(life: Life) -> None:
         life.shop.faults.append(ShopFault.LOST_AFTER)
         life.kept["lost"] = "yes"
     view = await life.opened.sayso.propose(
-        "shop.refund", {"order": "o2", "amount": usd(2000)}, subject="cus_1", key="lost"
+        "shop.refund", {"order": "o2", "amount": usd(2000)}, subject="cus_1", idempotency_key="lost"
     )
-    view = await life.opened.sayso.action(view.id)
+    view = await life.opened.sayso.actions.get(view.id)
     while view.status not in {"unknown", "succeeded"} or not life.shop.books.payouts:
         life.clock.advance(seconds=70)  # a call that a crash kept from leaving is made then
         await life.opened.sayso.container.engine.advance(MAIN, view.id)
-        view = await life.opened.sayso.action(view.id)
+        view = await life.opened.sayso.actions.get(view.id)
     life.kept["unknown"] = view.id
     resolution = ManualSettlement(
         tenant=MAIN,
@@ -191,7 +205,7 @@ async def loses_an_answer(life: Life) -> None:
         via="test",
     )
     with accepted():
-        await life.opened.sayso.container.resolutions.resolve(resolution)
+        await life.opened.sayso.container.settlements.settle(resolution)
 
 
 async def lowers(life: Life) -> None:
@@ -200,19 +214,21 @@ async def lowers(life: Life) -> None:
         "shop.refund",
         {"order": "o3", "amount": usd(ASKED)},
         subject="cus_1",
-        key="lower",
+        idempotency_key="lower",
         requester=Actor(kind=ActorKind.AGENT, id="agent"),
     )
-    view = await life.opened.sayso.action(view.id)
+    view = await life.opened.sayso.actions.get(view.id)
     if view.status == "pending_approval":
         card = await shown(life.opened, view)
         args = {"amount": usd(4000)}
-        await life.opened.sayso.decide_as(say(card, "maria", Choice.EDIT, args=args), wait=False)
+        await life.opened.sayso.approvals.decide_as(
+            say(card, "maria", Choice.EDIT, args=args), wait=False
+        )
     await run_due(life.opened)
 
 
 ACTS: tuple[Act, ...] = (
-    *(plans, is_reminded, is_stopped, director_says_no, two_resume),
+    *(plans, maria_agrees_to_the_gifts, is_reminded, is_stopped, director_says_no, two_resume),
     *(loses_an_answer, lowers),
 )
 
@@ -234,7 +250,7 @@ async def judge(life: Life) -> None:
         assert len(life.shop.gifts) == 2
         paid = [(one.order, one.amount.amount_minor) for one in life.shop.books.payouts]
         assert paid == [("o2", 2000), ("o3", 4000)]
-        lost = await life.opened.sayso.action(life.kept["unknown"])
+        lost = await life.opened.sayso.actions.get(life.kept["unknown"])
         assert lost.status == "succeeded"
         assert told(life.opened) == ["approval.reminded", "approval.escalated"]
         kinds = Counter(str(body["kind"]) for body in bodies(life.opened))

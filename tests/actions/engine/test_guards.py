@@ -84,7 +84,7 @@ async def ready(folder: Path) -> AsyncGenerator[tuple[ShopWorkspace, ActionView]
         stock(opened, "o1", "o2")
         view = await propose(opened, ASKED)
         await decide(opened, say(await shown(opened, view)), wait=False)
-        assert (await opened.sayso.action(view.id)).status == "approved"
+        assert (await opened.sayso.actions.get(view.id)).status == "approved"
         yield opened, view
 
 
@@ -134,7 +134,7 @@ async def test_a_policy_that_fails_lets_nothing_through_and_the_no_is_recorded(
     async with open_shop(tmp_path, policy=overflow, shop=before.shop, clock=before.clock) as opened:
         await everybody_tries(opened, view)
         assert opened.shop.books.calls == []
-        assert (await opened.sayso.action(view.id)).status == "refused"
+        assert (await opened.sayso.actions.get(view.id)).status == "refused"
         refused = [body["data"] for body in bodies(opened) if body["kind"] == "action.refused"]
         assert len(refused) == 2
         for data in refused:
@@ -162,7 +162,7 @@ async def test_a_directory_that_cannot_be_read_lets_nothing_through(tmp_path: Pa
     settings = workspace.settings.model_copy(update={"people": people})
     flaky = type(workspace)(folder=tmp_path, settings=settings, environment={})
     shop, clock = Shop(), FakeClock()
-    async with Sayso(flaky, work=False, connectors=[shop], clock=clock) as sayso:
+    async with Sayso(flaky, mode="decide", connectors=[shop], clock=clock) as sayso:
         opened = ShopWorkspace(sayso=sayso, shop=shop, clock=clock, workspace=flaky)
         stock(opened, "o1", "o2")
         view = await propose(opened, ASKED)
@@ -189,7 +189,7 @@ async def test_without_its_signing_key_nothing_opens(tmp_path: Path) -> None:
     for trouble in (key.unlink, lambda: key.write_text("PRIVATE+KEY+nonsense")):
         trouble()
         with pytest.raises(SaysoError):
-            async with Sayso(opened.workspace, work=True, connectors=[opened.shop]):
+            async with Sayso(opened.workspace, mode="run", connectors=[opened.shop]):
                 pass
     assert opened.shop.books.calls == []
     key.write_text(kept)

@@ -42,8 +42,8 @@ async def _resolved(workspace: ShopWorkspace, shop: Shy) -> ActionView:
     shop.faults.append(ShopFault.LOST_AFTER)
     shop.answers = list(HIDDEN)
     view = await propose(workspace, 2000)
-    await workspace.sayso.container.resolutions.resolve(found(view, "failed", receipt=""))
-    return await workspace.sayso.action(view.id)
+    await workspace.sayso.container.settlements.settle(found(view, "failed", receipt=""))
+    return await workspace.sayso.actions.get(view.id)
 
 
 @pytest.mark.promise("engine:one-effect:late")
@@ -113,7 +113,7 @@ async def test_nothing_is_looked_up_of_what_was_never_called(tmp_path: Path) -> 
         stock(workspace)
         view = await propose(workspace)
         await decide(workspace, say(await shown(workspace, view), choice=Choice.REJECT))
-        view = await workspace.sayso.action(view.id)
+        view = await workspace.sayso.actions.get(view.id)
         assert (view.status, (await row_of(workspace, view)).due_at) == ("rejected", None)
     async with open_shop(tmp_path / "other", shop=Shy(at_most_once())) as workspace:
         stock(workspace)
@@ -129,7 +129,7 @@ async def test_nothing_is_looked_up_of_a_customer_who_was_erased(tmp_path: Path)
     shop = Shy(idempotent(hours=24))
     async with open_shop(tmp_path, shop=shop) as workspace:
         view = await ENDINGS["failed"](workspace, shop)
-        await workspace.sayso.subjects.erase("cus_1", reason="asked", by=MARIA)
+        await workspace.sayso.privacy.erase("cus_1", reason="asked", by=MARIA)
         assert (await row_of(workspace, view)).due_at is None
 
 
@@ -144,7 +144,7 @@ async def test_an_effect_that_is_found_while_the_customer_is_erased_is_not_writt
         workspace.clock.advance(hours=1)
 
         async def erase(call: Call) -> None:
-            await workspace.sayso.subjects.erase("cus_1", reason="subject_request", by=MARIA)
+            await workspace.sayso.privacy.erase("cus_1", reason="subject_request", by=MARIA)
 
         shop.on_look_up = erase
         view = await advance(workspace, view)

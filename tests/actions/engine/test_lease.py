@@ -12,7 +12,7 @@ from actions.desk import MAIN, USD, stock, usd
 from support.shop import Shop
 from support.shop_workspace import ShopWorkspace, make_shop_workspace, open_shop
 
-from sayso.actions.engine.engine import EngineSettings
+from sayso.actions.context import EngineSettings
 from sayso.actions.engine.lease import LeaseKeeper
 from sayso.actions.model.action_row import ActionRow, get_action
 from sayso.actions.model.definition import at_most_once
@@ -271,7 +271,7 @@ async def test_a_write_that_goes_wrong_costs_no_answer(tmp_path: Path, of: str, 
     settings = EngineSettings(lease_s=1.5)
     async with Sayso(
         workspace,
-        work=False,
+        mode="decide",
         connectors=[shop],
         clock=clock,
         engine_settings=settings,
@@ -303,4 +303,4 @@ async def test_a_workspace_that_is_closed_ends_the_call_under_way_first(tmp_path
         await asyncio.wait_for(under_way.wait(), 60)
     shop.on_call = None
     async with open_shop(tmp_path, shop=shop) as opened:
-        assert (await opened.sayso.action(view.id)).status == "succeeded"
+        assert (await opened.sayso.actions.get(view.id)).status == "succeeded"

@@ -210,19 +210,19 @@ class Lives(RuleBasedStateMachine):
                 subject="cus_1",
                 reason="it broke",
                 wait=event.wait,
-                key=f"k{self._proposed}",
+                idempotency_key=f"k{self._proposed}",
             )
         )
 
     def _say(self, event: Say) -> None:
         cards = self._run(
-            self.workspace.sayso.approvals(status=None if event.any_card else "pending")
+            self.workspace.sayso.approvals.list(status=None if event.any_card else "pending")
         )
         if cards:
             card = cards[event.which % len(cards)]
             args = {"amount": usd(event.minor)}
             decision = say(card, event.person, event.choice, args=args)
-            self._try(self.workspace.sayso.decide_as(decision, wait=event.wait))
+            self._try(self.workspace.sayso.approvals.decide_as(decision, wait=event.wait))
 
     def _change(self, event: Change) -> None:
         if event.person is None:
@@ -235,7 +235,7 @@ class Lives(RuleBasedStateMachine):
 
     async def _advance_all(self, callers: int) -> None:
         engine = self.workspace.sayso.container.engine
-        views = await self.workspace.sayso.actions(limit=200)
+        views = await self.workspace.sayso.actions.list(limit=200)
         answers = await asyncio.gather(
             *(engine.advance(MAIN, view.id) for view in views for _ in range(callers)),
             return_exceptions=True,
@@ -301,7 +301,7 @@ class Lives(RuleBasedStateMachine):
         await self._advance_all(1)
         paid = {payout.reference: payout for payout in self._shop.books.payouts}
         open_ends: set[str] = set()
-        for view in await self.workspace.sayso.actions(limit=200):
+        for view in await self.workspace.sayso.actions.list(limit=200):
             if view.status == "succeeded":
                 assert view.receipt is not None
                 assert view.receipt.id == paid[view.id].id

@@ -198,7 +198,7 @@ async def test_no_words_and_no_name_reach_the_log(tmp_path: Path) -> None:
                 subject=customer,
                 reason=f"{words} ann@example.com",
             )
-        waiting = await opened.sayso.approvals()
+        waiting = await opened.sayso.approvals.list()
         for card, choice in zip(waiting, (Choice.EDIT, Choice.REJECT), strict=True):
             decision = say(card, choice=choice, args={"amount": {**AMOUNT, "amount_minor": 9000}})
             await decide(opened, decision)
@@ -245,7 +245,7 @@ async def test_a_step_that_waits_for_one_that_is_not_there_does_not_run(tmp_path
         stock(opened)
         (late,) = await submit_plan(opened, _step("s2", 100, "s1"))
         await opened.sayso.container.engine.advance(MAIN, late.id)
-        view = await opened.sayso.action(late.id)
+        view = await opened.sayso.actions.get(late.id)
         assert (view.status, view.error and view.error.code) == ("refused", "dependency_failed")
         assert opened.shop.books.calls == []
 
@@ -262,8 +262,8 @@ async def test_no_wake_up_between_two_steps_is_lost(tmp_path: Path) -> None:
             one, two = await submit_plan(opened, _step(first, 100), _step(last, 100, first))
             await asyncio.gather(*(engine.advance(MAIN, each.id) for each in (two, one, two, two)))
             await opened.sayso.container.dispatcher.drain()
-            assert (await opened.sayso.action(one.id)).status == "succeeded"
-            assert (await opened.sayso.action(two.id)).status == "succeeded"
+            assert (await opened.sayso.actions.get(one.id)).status == "succeeded"
+            assert (await opened.sayso.actions.get(two.id)).status == "succeeded"
         assert len(opened.shop.books.payouts) == 20
         assert_verified(opened)
 
@@ -276,14 +276,14 @@ async def test_a_later_step_that_waits_for_people_falls_with_the_earlier_one(
         stock(opened)
         one, two = await submit_plan(opened, _step("s1", ASKED), _step("s2", ASKED + 1, "s1"))
         await opened.sayso.container.dispatcher.drain()
-        first = await shown(opened, await opened.sayso.action(one.id))
-        second = await shown(opened, await opened.sayso.action(two.id))
+        first = await shown(opened, await opened.sayso.actions.get(one.id))
+        second = await shown(opened, await opened.sayso.actions.get(two.id))
         await opened.sayso.container.approvals.decide(say(second))
-        assert (await opened.sayso.action(two.id)).status == "approved"
+        assert (await opened.sayso.actions.get(two.id)).status == "approved"
         await opened.sayso.container.approvals.decide(say(first, choice=Choice.REJECT))
         await opened.sayso.container.dispatcher.drain()
-        assert (await opened.sayso.action(two.id)).status == "refused"
-        assert (await opened.sayso.approval(second.id)).status == "superseded"
+        assert (await opened.sayso.actions.get(two.id)).status == "refused"
+        assert (await opened.sayso.approvals.get(second.id)).status == "superseded"
         assert opened.shop.books.calls == []
         assert_verified(opened)
 
@@ -350,6 +350,6 @@ async def test_a_step_whose_key_a_caller_had_is_stored_all_the_same(tmp_path: Pa
         (again,) = await submit_plan(opened, step)
         assert stored.id == again.id != callers.id
         await run_due(opened)
-        assert (await opened.sayso.action(stored.id)).status == "succeeded"
+        assert (await opened.sayso.actions.get(stored.id)).status == "succeeded"
         assert len(opened.shop.books.payouts) == 2
         assert_verified(opened)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -30,13 +29,12 @@ from support.shop_workspace import ShopWorkspace, open_shop
 
 from sayso.actions.approvals.decision import Choice
 from sayso.actions.approvals.transitions import Transitions
-from sayso.actions.engine.engine import Boundary, EngineSettings
+from sayso.actions.context import EngineSettings
+from sayso.actions.engine.engine import Boundary
 from sayso.actions.engine.outcomes import MAX_HARMLESS_CALLS, Settlements
 from sayso.actions.model.action_row import get_action
 from sayso.actions.model.definition import Guarantee, at_most_once, idempotent, verifiable
-from sayso.actions.model.ledger import Ledger
 from sayso.actions.model.snapshot import Absence, Call, Receipt
-from sayso.audit.personal import Personal
 from sayso.errors import Code, IntegrityError, RetryableError
 from sayso.money import Money
 from sayso.sdk.client import Sayso
@@ -314,7 +312,7 @@ async def test_an_edit_after_a_denied_call_tells_what_was_done_and_does_not_do_i
         clock.advance(seconds=50)
         card = await shown(opened, view)
         await decide(opened, say(card, "noor", Choice.EDIT, args={"amount": usd(6000)}))
-        view = await opened.sayso.action(view.id)
+        view = await opened.sayso.actions.get(view.id)
         assert (view.status, view.revision) == ("succeeded", 3)
         assert view.receipt is not None
         assert view.receipt.amount == Money(ASKED, "USD")
@@ -333,11 +331,7 @@ async def test_nothing_is_found_of_what_was_never_called(tmp_path: Path) -> None
         stock(opened)
         view = await propose(opened, 2000, wait=False)
         inside = opened.sayso.container
-        settlements = Settlements(
-            Transitions(
-                ledger=Ledger(inside.log), personal=Personal(os.urandom), clock=opened.clock
-            )
-        )
+        settlements = Settlements(Transitions(inside.context))
 
         def find(tx: Transaction) -> object:
             return settlements.reconcile(
@@ -346,7 +340,7 @@ async def test_nothing_is_found_of_what_was_never_called(tmp_path: Path) -> None
 
         with pytest.raises(IntegrityError, match="wrong_state"):
             await inside.store.write(find)
-        assert (await opened.sayso.action(view.id)).status == "approved"
+        assert (await opened.sayso.actions.get(view.id)).status == "approved"
 
 
 async def test_where_nothing_can_be_looked_up_a_denial_is_believed(tmp_path: Path) -> None:
@@ -411,7 +405,7 @@ async def test_a_call_of_a_worker_that_is_cut_off_from_the_database_ends_with_it
         cut_off = CountingStore(store)
         slow = Sayso(
             other.workspace,
-            work=False,
+            mode="decide",
             connectors=[shop],
             clock=clock,
             engine_settings=EngineSettings(lease_s=0.6),

@@ -65,7 +65,7 @@ async def test_an_outcome_left_to_a_person_raises_one_alarm(
         assert counted(reader) == {"shop.refund": 1}
         figures = await read_figures(workspace.sayso.container, MAIN)
         assert (figures.left, figures.stops) == (1, 0)
-        await workspace.sayso.stop()
+        await workspace.sayso.stops.engage()
         assert (await read_figures(workspace.sayso.container, MAIN)).stops == 1
 
 
@@ -75,9 +75,9 @@ async def test_a_decided_card_says_what_its_action_waits_for(tmp_path: Path) -> 
     async with open_shop(tmp_path, shop=shop) as workspace:
         stock(workspace)
         view = await propose(workspace)
-        await workspace.sayso.stop(reason="INC-7")
+        await workspace.sayso.stops.engage(reason="INC-7")
         await decide(workspace, say(await shown(workspace, view)))
-        view = await workspace.sayso.action(view.id)
+        view = await workspace.sayso.actions.get(view.id)
         card = build_message(await shown(workspace, view), view)
         assert "Held: " in str(card.blocks)
         assert "INC-7" in str(card.blocks)
@@ -137,7 +137,7 @@ async def test_a_call_whose_connector_is_gone_is_left_to_a_person(
         told = [one.getMessage() for one in caplog.records if one.name == "sayso.engine"]
         assert told == [f"shop.refund {view.id} is unknown, and left to a person"]
         assert (await read_figures(workspace.sayso.container, MAIN)).left == 1
-        assert (await workspace.sayso.resolve_as(found(view))).status == "succeeded"
+        assert (await workspace.sayso.actions.settle_as(found(view))).status == "succeeded"
         assert_verified(workspace)
 
 

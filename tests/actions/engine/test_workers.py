@@ -127,7 +127,7 @@ class Plans(RuleBasedStateMachine):
                 {"order": order, "amount": usd(minor)},
                 subject="cus_1",
                 reason="it broke",
-                key=f"k{key}",
+                idempotency_key=f"k{key}",
             ),
             "action.refused",
         )
@@ -171,13 +171,13 @@ class Plans(RuleBasedStateMachine):
         old: bool,
     ) -> None:
         sayso = self._houses[worker].sayso
-        cards = self._run(sayso.approvals(status=None if old else "pending"))
+        cards = self._run(sayso.approvals.list(status=None if old else "pending"))
         if cards:
             shown = sorted(cards, key=lambda one: self._place(one.action_id))[card % len(cards)]
             decision = say(shown, person, choice, args={"amount": usd(less)})
             if old:
                 decision = replace(decision, revision=1)
-            self._try(sayso.decide_as(decision, wait=wait), "approval.refused")
+            self._try(sayso.approvals.decide_as(decision, wait=wait), "approval.refused")
 
     @rule(faults=st.lists(FAULTS, min_size=1, max_size=3))
     def provider_fails_next(self, faults: list[ShopFault]) -> None:
@@ -220,13 +220,13 @@ class Plans(RuleBasedStateMachine):
 
     @rule(worker=WORKERS, scope=st.sampled_from((("all", ""), ("connector", "shop"))))
     def stop(self, worker: int, scope: tuple[str, str]) -> None:
-        if len(self._run(self._houses[0].sayso.stops())) < 2:
-            self._run(self._houses[worker].sayso.stop(*scope))
+        if len(self._run(self._houses[0].sayso.stops.list())) < 2:
+            self._run(self._houses[worker].sayso.stops.engage(*scope))
 
     @rule(worker=WORKERS, people=st.permutations(("maria", "noor", "finn")))
     def resume(self, worker: int, people: list[str]) -> None:
         """Somebody may be away, or the same person may say it twice; then it goes on holding."""
-        for stop in self._run(self._houses[worker].sayso.stops()):
+        for stop in self._run(self._houses[worker].sayso.stops.list()):
             for person in people[:2]:
                 self._try(self._say_resume(worker, stop.id, person), "stop.refused")
 
@@ -235,7 +235,7 @@ class Plans(RuleBasedStateMachine):
         word = Resumption(
             tenant=MAIN, stop_id=stop_id, person=person, via="test", key=f"{self._words}"
         )
-        await self._houses[worker].sayso.resume_as(word)
+        await self._houses[worker].sayso.stops.resume_as(word)
 
     @rule(at_once=st.lists(WORKERS, min_size=1, max_size=4))
     def advance(self, at_once: list[int]) -> None:
@@ -361,7 +361,7 @@ class Plans(RuleBasedStateMachine):
         self._shop.faults.clear()
         self._away = {"idle"}
         self._houses[0] = await self._start(0)
-        for stop in await self._houses[0].sayso.stops():
+        for stop in await self._houses[0].sayso.stops.list():
             for person in ("maria", "noor", "finn"):
                 with contextlib.suppress(RefusedError):
                     await self._say_resume(0, stop.id, person)

@@ -146,12 +146,12 @@ async def test_a_waiting_card_is_judged_anew_only_where_its_own_rules_changed(
         kept, lost = await propose(opened), await propose(opened, order="o2")
         await activate(opened, POLICY + GREETING)
         await decide(opened, say(await shown(opened, kept)))
-        assert (await opened.sayso.action(kept.id)).status == "succeeded"
+        assert (await opened.sayso.actions.get(kept.id)).status == "succeeded"
         intent = of_kind(opened, "action.intent")[-1]
         assert intent["data"]["policy"] == 2
         await activate(opened, LOWER + GREETING)
         await decide(opened, say(await shown(opened, lost)))
-        view = await opened.sayso.action(lost.id)
+        view = await opened.sayso.actions.get(lost.id)
         assert (view.status, view.revision) == ("pending_approval", 2)
         assert len(opened.shop.books.payouts) == 1
         assert_verified(opened)
@@ -369,7 +369,7 @@ async def test_ten_processes_follow_an_activation_from_its_commit_on(
     """In the order of the log: before it each judgement is by the old version, after it by none."""
     url = "" if kind == "sqlite" else str(request.getfixturevalue("postgres_url"))
     workspace = strict_workspace(tmp_path, url)
-    async with Sayso(workspace, work=False, connectors=[Shop()]) as sayso:
+    async with Sayso(workspace, mode="decide", connectors=[Shop()]) as sayso:
         await sayso.policy.begin(by=Actor(kind=ActorKind.SERVICE, id="test"), via="test")
         token = await token_of(sayso, "maria")
         work = "actions.policy.version_work:judge_many"
@@ -382,7 +382,7 @@ async def test_ten_processes_follow_an_activation_from_its_commit_on(
             judged = (await _log(sayso)).count("1")
         (tmp_path / "next.cedar").write_text(LATER)
         drafts = strict_workspace(tmp_path, url, "next.cedar")
-        async with Sayso(drafts, work=False, connectors=[Shop()]) as editor:
+        async with Sayso(drafts, mode="decide", connectors=[Shop()]) as editor:
             await editor.policy.activate(token=token)
         await asyncio.gather(*runs)
         story = await _log(sayso)

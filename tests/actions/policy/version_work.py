@@ -36,7 +36,7 @@ async def judge_many(passing: Points, folder: str, url: str, number: int, times:
     """Propose refunds of $50.00 of orders of a customer of its own, one after the other."""
     shop = Shop()
     workspace = strict_workspace(Path(folder), url)
-    async with Sayso(workspace, work=False, connectors=[shop]) as sayso:
+    async with Sayso(workspace, mode="decide", connectors=[shop]) as sayso:
         for at in range(times):
             order, customer = f"o{number}-{at}", f"cus_{number}_{at}"
             shop.books.add(order, customer, Money(5000, "USD"))

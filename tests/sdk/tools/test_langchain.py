@@ -132,7 +132,7 @@ def test_synchronous_code_has_them_too(tmp_path: Path) -> None:
     shop = Shop()
     shop.books.add("o1", "cus_1", Money(20_000, "USD"))
     workspace = make_shop_workspace(tmp_path)
-    with SyncSayso(Sayso(workspace, work=False, connectors=[shop])) as sayso:
+    with SyncSayso(Sayso(workspace, mode="decide", connectors=[shop])) as sayso:
         model = ScriptedModel(
             replies=[AIMessage("", tool_calls=[call("shop_refund", SMALL)]), "Done."]
         )

@@ -142,7 +142,7 @@ async def test_no_tool_decides(tmp_path: Path) -> None:
             assert code_of(answer) == "unknown_action"
         for more in ({"approve": True}, {"approval": approval["id"]}, {"approved_by": "maria"}):
             assert code_of(await till.refund({**LARGE, **more})) == "invalid_input"
-        assert [one.status for one in await till.workspace.sayso.approvals()] == ["pending"]
+        assert [one.status for one in await till.workspace.sayso.approvals.list()] == ["pending"]
         assert till.paid_minor == []
 
 

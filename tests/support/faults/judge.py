@@ -60,7 +60,7 @@ async def find_problems(
     by_action: dict[str, list[Effect]] = defaultdict(list)
     for effect in effects:
         by_action[effect.action_id].append(effect)
-    views = {view.id: view for view in await sayso.actions(limit=_MOST)}
+    views = {view.id: view for view in await sayso.actions.list(limit=_MOST)}
     problems = [f"an effect of no action: {name}" for name in by_action if name not in views]
     for view in views.values():
         problems += _of_action(view, by_action[view.id], may_stay_open)

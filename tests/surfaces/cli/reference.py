@@ -14,14 +14,14 @@ DOCUMENT = Path(__file__).parents[3] / "docs" / "cli.md"
 START = "## Reference\n"
 GROUPS = {
     "approvals": ("list", "show", "approve", "reject", "edit", "plan"),
-    "actions": ("list", "show", "resolve", "kinds"),
+    "actions": ("list", "show", "settle", "types"),
     "requests": ("list", "show"),
     "audit": (
         *("tail", "query", "export", "evidence", "checkpoint"),
         *("verify", "publish", "seal", "prune", "tiles", "timestamps"),
         *("keys", "make-key", "rotate-key"),
-        *("erase", "erasures", "subject", "hold", "holds", "release", "sweep"),
     ),
+    "privacy": ("erase", "erasures", "subject", "hold", "release", "holds", "sweep"),
     "policy": ("show", "diff", "activate", "confirm", "withdraw", "rollback", "history"),
     "stop": ("list",),
     "token": ("create", "list", "revoke"),

@@ -15,7 +15,7 @@ def test_empty_lists_say_what_to_do(place: Place) -> None:
     """Nothing there yet is said in words, with a command to go on with; JSON stays a list."""
     assert "Nothing waits for a decision." in place.line("approvals", "list").out
     assert "sayso ask" in place.line("actions", "list").out
-    assert place.line.done("approvals", "list") == {"approvals": [], "after": None}
+    assert place.line.done("approvals", "list") == {"items": [], "after": None}
 
 
 def test_a_state_that_there_is_not_is_refused(place: Place) -> None:
@@ -112,7 +112,7 @@ def test_less_must_be_less(place: Place) -> None:
     approval_id = str(place.pending()["id"])
     for amount, code in NOT_LESS:
         place.line("approvals", "edit", approval_id, "--amount", amount).refused(code)
-    assert len(place.line.done("approvals", "list")["approvals"]) == 1
+    assert len(place.line.done("approvals", "list")["items"]) == 1
     assert not place.sandbox.books().effects
 
 
@@ -166,11 +166,11 @@ def test_actions_are_listed_by_state_customer_and_page(place: Place) -> None:
     """Newest first; the next page begins after the last id of this one."""
     first, second = place.refund(minor=100).json["id"], place.refund(minor=200).json["id"]
     page = place.line.done("actions", "list", "--limit", "1")
-    assert [one["id"] for one in page["actions"]] == [second]
+    assert [one["id"] for one in page["items"]] == [second]
     after = str(page["after"])
     rest = place.line.done("actions", "list", "--limit", "1", "--after", after)
-    assert [one["id"] for one in rest["actions"]] == [first]
-    assert place.line.done("actions", "list", "--status", "failed")["actions"] == []
+    assert [one["id"] for one in rest["items"]] == [first]
+    assert place.line.done("actions", "list", "--status", "failed")["items"] == []
     assert "No action fits." in place.line("actions", "list", "-s", "cus_demo_ben").out
     place.line("actions", "list", "--status", "gone").refused("invalid_input")
     place.line("actions", "list", "--limit", "0").refused("invalid_input")
@@ -204,9 +204,9 @@ def test_problems_are_documents_in_json(line: Line, tmp_path: Path) -> None:
 
 
 def test_only_an_unknown_outcome_is_settled_by_a_person(place: Place) -> None:
-    """`actions resolve` needs evidence and a receipt, and leaves what is known alone."""
+    """`actions settle` needs evidence and a receipt, and leaves what is known alone."""
     done = place.refund().json
-    words = ("actions", "resolve", str(done["id"]), "--outcome")
+    words = ("actions", "settle", str(done["id"]), "--outcome")
     place.line(*words, "succeeded", "--evidence", "seen").refused("reason_required")
     place.line(*words, "maybe", "--evidence", "seen").refused("invalid_input")
     place.line(*words, "failed", "--evidence", "seen").refused("wrong_state")
@@ -223,7 +223,7 @@ def test_a_token_that_opens_nothing_stands_in_the_log(
     ran.refused("unauthenticated")
     assert place.refund("ch_demo_ana_2").json["code"] == "unauthenticated"
     monkeypatch.delenv("SAYSO_TOKEN")
-    entries = place.line.done("audit", "query", "kind:calls.turned_away")["entries"]
+    entries = place.line.done("audit", "query", "kind:calls.turned_away")["items"]
     told = [entry["body"]["data"] for entry in entries]
     assert [(one["via"], one["counts"]) for one in told] == [("cli", {"unauthenticated": 1})] * 2
 

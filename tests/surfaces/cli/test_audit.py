@@ -14,7 +14,7 @@ def test_the_log_is_asked_by_qualifiers(place: Place) -> None:
     """Newest first; the question itself becomes an entry; a misspelt qualifier is named."""
     place.refund()
     place.refund("ch_demo_ben_1")
-    found = place.line.done("audit", "query", "kind:action.refused")["entries"]
+    found = place.line.done("audit", "query", "kind:action.refused")["items"]
     assert [entry["kind"] for entry in found] == ["action.refused"]
     assert "audit.queried" in place.line("audit", "tail", "-n", "1").out
     assert "No entry fits" in place.line("audit", "query", "rule:nothing").out
@@ -26,13 +26,13 @@ def test_the_tail_of_the_log_is_paged(place: Place) -> None:
     place.refund()
     every = place.line.done("audit", "tail", "-n", "1000")
     assert every["before"] is None
-    numbers = [entry["seq"] for entry in every["entries"]]
+    numbers = [entry["seq"] for entry in every["items"]]
     seen: list[int] = []
     before: int | None = None
     while before is not None or not seen:
         at = [] if before is None else ["--before", str(before)]
         page = place.line.done("audit", "tail", "-n", "2", *at)
-        seen += [entry["seq"] for entry in page["entries"]]
+        seen += [entry["seq"] for entry in page["items"]]
         before = page["before"]
     assert seen == numbers
     shown = place.line("audit", "tail", "-n", "2").out
@@ -120,7 +120,7 @@ def test_a_token_is_made_shown_once_and_revoked(place: Place) -> None:
     secret = ran.out.strip()
     assert secret.startswith("csk_")
     assert secret not in place.line("token", "list").out
-    (first, token) = place.line.done("token", "list")["tokens"]
+    (first, token) = place.line.done("token", "list")["items"]
     assert (first["holder"], token["holder"]) == ("maria", "bot")
     assert token["scopes"] == ["actions:propose", "actions:read"]
     assert place.line("token", "revoke", str(token["id"])).status == 0
@@ -145,7 +145,7 @@ def test_a_token_that_must_not_be_is_refused(
 ) -> None:
     """A service never decides, nobody unknown decides, and no token lives for ever."""
     still.line("token", "create", *words).refused(code, status)
-    assert len(still.line.done("token", "list")["tokens"]) == 1
+    assert len(still.line.done("token", "list")["items"]) == 1
 
 
 @pytest.mark.parametrize("form", ["jsonl", "parquet", "ocsf", "cloudevents"])
@@ -181,7 +181,7 @@ def test_words_and_phrases_are_looked_for(place: Place) -> None:
     """One argument is a whole query; several are held together each."""
     place.refund()
     found = place.line.done("audit", "query", "kind:action.succeeded", "verified customer")
-    assert found["entries"] == []
+    assert found["items"] == []
     found = place.line.done("audit", "query", "--verified", "kind:action.succeeded engine")
-    assert [entry["kind"] for entry in found["entries"]] == ["action.succeeded"]
-    assert found["entries"][0]["proof"].startswith("c2sp.org/tlog-proof@v1\nindex ")
+    assert [entry["kind"] for entry in found["items"]] == ["action.succeeded"]
+    assert found["items"][0]["proof"].startswith("c2sp.org/tlog-proof@v1\nindex ")

@@ -200,7 +200,7 @@ def test_migrate_makes_a_missing_database(place: Place) -> None:
     place.database.unlink()
     place.line("approvals", "list").refused("store_unavailable", 2)
     assert place.line.done("migrate")["version"] >= 1
-    assert place.line.done("approvals", "list") == {"approvals": [], "after": None}
+    assert place.line.done("approvals", "list") == {"items": [], "after": None}
 
 
 @pytest.mark.parametrize(("version", "step"), [(99, "upgrade Sayso"), (0, "sayso migrate")])

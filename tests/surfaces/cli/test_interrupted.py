@@ -46,7 +46,7 @@ def interrupted(place: Place, *words: str, path: str = "/v1/refunds") -> tuple[s
 def test_ctrl_c_after_the_call_says_that_it_left(place: Place) -> None:
     """The money moved, so whoever pressed it is told which action it was, and who goes on."""
     out, errors = interrupted(place, *REFUND)
-    (stored,) = place.line.done("actions", "list")["actions"]
+    (stored,) = place.line.done("actions", "list")["items"]
     assert f"not done yet: {stored['id']}: its call has left" in errors
     assert "next: `sayso serve` or `sayso worker` finds out what became of it" in errors
     assert errors.endswith("stopped\n")
@@ -77,15 +77,15 @@ def test_a_yes_and_a_request_say_it_too(place: Place) -> None:
 def test_what_waits_for_the_lost_call_is_not_sent_to_a_person(place: Place) -> None:
     """Only an unknown outcome can be resolved; what is being called is looked up by a server."""
     interrupted(place, *REFUND)
-    (first,) = place.line.done("actions", "list")["actions"]
+    (first,) = place.line.done("actions", "list")["items"]
     assert first["status"] == "executing"
     second = place.line(*REFUND)
     assert "next: start `sayso serve`" in second.out
-    assert "actions resolve" not in second.out
+    assert "actions settle" not in second.out
     (held,) = [line for line in second.out.splitlines() if line.startswith("held")]
     assert held.count(first["id"]) == 1
     place.line(
-        "actions", "resolve", first["id"], "--outcome", "failed", "--evidence", "seen"
+        "actions", "settle", first["id"], "--outcome", "failed", "--evidence", "seen"
     ).refused("wrong_state")
 
 
@@ -93,7 +93,7 @@ def test_before_anything_is_stored_it_says_that_nothing_is(place: Place) -> None
     """Read at the provider only: nothing was begun that somebody would have to look for."""
     _, errors = interrupted(place, *REFUND, path="/v1/*")
     assert errors == "nothing was stored, and nothing was sent\nstopped\n"
-    assert place.line.done("actions", "list")["actions"] == []
+    assert place.line.done("actions", "list")["items"] == []
 
 
 @pytest.mark.promise("cli:interrupted")

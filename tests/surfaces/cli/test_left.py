@@ -97,7 +97,7 @@ def test_what_another_action_holds_names_that_one(place: Place) -> None:
     held = action.model_copy(update={"status": "approved", "held": other})
     (left,) = left_of(held)
     assert left.code == "object_locked"
-    assert "sayso actions resolve act_other" in left.next_step
+    assert "sayso actions settle act_other" in left.next_step
     called = HeldView(
         by="act_other", code="object_locked", reason="it is unknown", status="executing"
     )

@@ -96,7 +96,7 @@ def test_one_is_no_plural() -> None:
 def test_a_customer_with_one_of_each_is_told_so(place: Place) -> None:
     """`1 action, 1 approval`."""
     place.pending()
-    told = place.line("audit", "subject", "cus_demo_ana", "-o", "ana.json").out
+    told = place.line("privacy", "subject", "cus_demo_ana", "-o", "ana.json").out
     assert "1 action, 1 approval, " in told
 
 

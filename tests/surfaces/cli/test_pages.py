@@ -41,9 +41,8 @@ def test_a_cut_list_names_the_command_for_the_rest(
     assert seen == whole
     assert "more: " not in rest
     assert cut.splitlines()[-1].startswith(last or "more: ")
-    noun = {"approvals": "approvals", "actions": "actions", "stop": "stops"}[words[0]]
     first = place.line.done(*words, "-n", "2")
-    assert first["after"] == first[noun][-1]["id"]
+    assert first["after"] == first["items"][-1]["id"]
     assert place.line.done(*words, "-n", "3")["after"] is None, "a full page may be the last"
 
 

@@ -48,12 +48,12 @@ WORDS = "I take the goodwill package for order 1042 with $40 of credit"
 
 @pytest.fixture
 def plan(place: Place) -> str:
-    """A request with two steps that wait, and one that was done."""
+    """A request of three steps that belong together, so that all of them wait."""
     (place.folder / "playbooks").mkdir(exist_ok=True)
     (place.folder / "playbooks" / "goodwill.toml").write_text(GOODWILL, encoding="utf-8")
     request = place.line("ask", WORDS, *SUBJECT, "--json").json
     assert [step["status"] for step in request["actions"]] == [
-        "succeeded",
+        "pending_approval",
         "pending_approval",
         "pending_approval",
     ], request
@@ -64,21 +64,24 @@ def test_the_plan_is_one_card(place: Place, plan: str) -> None:
     """Each step with its state, what a failure does, and the cards of those that wait."""
     shown = place.line("approvals", "plan", plan).out
     assert "on failure: when one fails, none of the others is begun, and what was done" in shown
-    assert shown.count("This card") == 2
-    assert "--no s2 --yes all" in shown
+    assert shown.count("This card") == 3
+    assert "--no s1 --yes all" in shown
 
 
 def test_yes_to_all_is_one_decision(place: Place, plan: str) -> None:
-    """Both steps are approved in one commit and carried out in their order."""
+    """All steps are approved in one commit, and each is carried out after what it waits for."""
     request = place.line.done("approvals", "plan", plan, "--yes", "all")
     assert [step["status"] for step in request["actions"]] == ["succeeded"] * 3
     kinds = [effect.kind for effect in place.sandbox.books().effects]
-    assert kinds == ["cancel_at_period_end", "refund", "balance_credit"]
+    assert sorted(kinds) == ["balance_credit", "cancel_at_period_end", "refund"]
+    assert kinds.index("refund") < kinds.index("balance_credit")
 
 
 @pytest.mark.promise("plans:undo")
 def test_a_no_to_a_part_takes_the_cancellation_back_at_stripe(place: Place, plan: str) -> None:
     """All or nothing: the subscription goes on at Stripe, and the reply says so."""
+    first = place.line.done("approvals", "plan", plan, "--yes", "s1")
+    assert first["actions"][0]["status"] == "succeeded"
     ran = place.line("approvals", "plan", plan, "--no", "s2", "--json")
     steps = {step["step"]: step["status"] for step in ran.json["actions"]}
     assert steps == {
@@ -105,6 +108,7 @@ def seen(place: Place, plan: str, *steps: str) -> list[str]:
 def test_digests_insist_on_the_cards_of_a_plan_that_were_seen(place: Place, plan: str) -> None:
     """As for one action: a card of none of them, too few digits, none for one that is decided."""
     decide = ("approvals", "plan", plan, "--yes")
+    place.line.done("approvals", "plan", plan, "--yes", "s1")
     one, two = seen(place, plan, "s2"), seen(place, plan, "s3")
     for wrong in (one, ["--digest", ""], [*one, two[0], two[1][:11]], [*one, "--digest", "0" * 12]):
         place.line(*decide, "all", *wrong).refused("digest_mismatch")
@@ -120,6 +124,7 @@ def test_a_step_that_was_decided_since_it_was_seen_stops_the_whole_plan(
     place: Place, plan: str
 ) -> None:
     """Somebody has allowed less of it meanwhile: what waits is not the plan that was seen."""
+    place.line.done("approvals", "plan", plan, "--yes", "s1")
     cards = seen(place, plan, "s2", "s3")
     shown = place.line.done("approvals", "plan", plan)["actions"]
     assert shown[1]["amount"]["amount_minor"] > 500
@@ -133,8 +138,9 @@ def test_a_step_that_was_decided_since_it_was_seen_stops_the_whole_plan(
 def test_bad_steps_are_refused_before_anything_is_decided(place: Place, plan: str) -> None:
     """An unknown step, one that is named twice, one that does not wait."""
     decide = ("approvals", "plan", plan)
+    place.line.done(*decide, "--yes", "s1")
     place.line(*decide, "--yes", "s9").refused("invalid_input", 2)
     place.line(*decide, "--yes", "s1").refused("invalid_input", 2)
     place.line(*decide, "--yes", "s2", "--no", "s2").refused("invalid_input", 2)
     place.line("approvals", "plan", "req_nobody").refused("not_found")
-    assert place.line.done("actions", "list", "--status", "pending_approval")["actions"]
+    assert place.line.done("actions", "list", "--status", "pending_approval")["items"]

@@ -146,7 +146,7 @@ def test_two_processes_share_one_database(place: Place) -> None:
     both = [place.process(*words) for _ in range(2)]
     told = [process.communicate(timeout=60) for process in both]
     assert [process.returncode for process in both] == [0, 0], told
-    assert len(place.line.done("actions", "list")["actions"]) == 1
+    assert len(place.line.done("actions", "list")["items"]) == 1
     assert len(place.sandbox.books().effects) == 1
     assert place.line("audit", "verify").status == 0
 
@@ -198,7 +198,7 @@ def test_a_planner_that_cannot_be_made_stores_nothing(place: Place) -> None:
     place.line("serve", "--port", "0").refused("invalid_setting", 2)
     place.line("worker").refused("invalid_setting", 2)
     place.edit_settings('model = "opnai:gpt-5"', "")
-    assert place.line.done("audit", "query", "kind:request.asked")["entries"] == []
+    assert place.line.done("audit", "query", "kind:request.asked")["items"] == []
 
 
 @pytest.mark.promise("cli:bad-input")

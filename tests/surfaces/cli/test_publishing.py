@@ -60,7 +60,7 @@ def test_an_auditor_sees_how_far_a_witness_vouches(place: Place, tmp_path: Path)
     with witnessing(place, tmp_path / "finance") as witness:
         policy = auditors_policy(place, witness, tmp_path / "policy")
         assert place.line("audit", "verify", "--policy", policy).status == 2
-        places = place.line.done("audit", "publish")["places"]
+        places = place.line.done("audit", "publish")["items"]
         state = next(one for one in places if one["place"] == "finance" and one["tenant"] == "main")
         assert (state["lag"], state["problem"]) == (0, None)
         place.line("audit", "query", "name:x")
@@ -254,7 +254,7 @@ def test_the_second_key_is_printed_as_a_policy_names_it(place: Place, tmp_path: 
 
 def published(place: Place) -> set[object]:
     """Publish; the problems of all places, None where there is none."""
-    return {one["problem"] for one in place.line.done("audit", "publish")["places"]}
+    return {one["problem"] for one in place.line.done("audit", "publish")["items"]}
 
 
 def test_a_log_is_written_as_tiles(place: Place, tmp_path: Path) -> None:

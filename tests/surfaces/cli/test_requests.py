@@ -12,7 +12,7 @@ def test_what_was_handed_over_is_found_and_shown(place: Place) -> None:
     handed = place.line("ask", "Where is my parcel?", *SUBJECT, "--json").json
     answered = place.line.done("ask", "Please refund order 1042", *SUBJECT)
     assert handed["status"] == "handed_over"
-    both = [one["id"] for one in place.line.done("requests", "list")["requests"]]
+    both = [one["id"] for one in place.line.done("requests", "list")["items"]]
     assert both == [answered["id"], handed["id"]]
     shown = place.line("requests", "list", "--status", "handed_over").out.splitlines()
     assert [line.split()[0] for line in shown] == ["ID", handed["id"]]

@@ -88,7 +88,7 @@ def test_a_log_is_sealed_pruned_and_verified(place: Place) -> None:
     assert asked["pruned_to"] == 512
     one = str(min((place.folder / ".sayso" / "segments").glob("*/*.tar.gz")))
     inside = place.line.done("audit", "query", "kind:audit.queried", "--segment", one, "-n", "2")
-    assert [entry["seq"] for entry in inside["entries"]] == [255, 254]
+    assert [entry["seq"] for entry in inside["items"]] == [255, 254]
     verified = place.line("audit", "verify")
     assert verified.status == 0
     assert "read and verified" in verified.out
@@ -123,10 +123,10 @@ def test_a_hold_says_who_may_end_it(place: Place) -> None:
     """Audit 4.8: the refusal names the hold, and is recorded."""
     place.edit_settings("[approvals]", RETENTION)
     begin_again(place)
-    hold = place.line.done("audit", "hold", "cus_demo_ana", "--reason", "litigation")["id"]
+    hold = place.line.done("privacy", "hold", "cus_demo_ana", "--reason", "litigation")["id"]
     ran = place.line("audit", "prune").refused("legal_hold")
-    assert f"sayso audit release {hold}" in ran.err
-    refused = place.line.done("audit", "query", "kind:log.refused")["entries"]
+    assert f"sayso privacy release {hold}" in ran.err
+    refused = place.line.done("audit", "query", "kind:log.refused")["items"]
     assert refused[0]["body"]["data"] == {"asked": "prune", "code": "legal_hold"}
 
 
@@ -144,7 +144,7 @@ def test_an_outcome_that_nobody_knows_is_named(place: Place) -> None:
     ran = place.line("audit", "prune")
     assert ran.status == 0
     assert f"no further: the action `{lost}` (unknown since 20" in ran.out
-    assert f"`sayso actions resolve {lost} --outcome succeeded|failed --evidence …`" in ran.out
+    assert f"`sayso actions settle {lost} --outcome succeeded|failed --evidence …`" in ran.out
     made = place.line.done("token", "create", "--person", "noor", "--scope", "admin")
     headers = {"Authorization": f"Bearer {made['secret']}", "Idempotency-Key": "p1"}
     with running(place.process("serve", "--port", "0", "--json"), quiet=False) as ready:
@@ -157,7 +157,7 @@ def test_an_outcome_that_nobody_knows_is_named(place: Place) -> None:
         )
     pruned = answer.json()["pruned"]
     assert (pruned["to"], pruned["blocked_by"]) == (0, "wrong_state")
-    assert f"sayso actions resolve {lost}" in pruned["next_step"]
+    assert f"sayso actions settle {lost}" in pruned["next_step"]
     assert [(one["what"], one["id"], one["status"]) for one in pruned["unended"]] == [
         ("action", lost, "unknown")
     ]

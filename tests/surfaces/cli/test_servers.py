@@ -64,10 +64,10 @@ def test_serve_and_the_command_line_share_a_workspace(place: Place) -> None:
 
 @pytest.mark.promise("subjects:restored")
 def test_who_is_back_from_a_backup_is_erased_again_over_http(place: Place) -> None:
-    """As `sayso audit sweep` does it (docs/erasure.md): here the list came back after the start."""
+    """As `sayso privacy sweep` does (docs/erasure.md): here the list came back after the start."""
     place.refund()
     backup = place.database.read_bytes()
-    erased = place.line.done("audit", "erase", ANA, "--yes")
+    erased = place.line.done("privacy", "erase", ANA, "--yes")
     place.database.write_bytes(backup)
     listed = place.folder / ".sayso" / "erased.jsonl"
     kept = listed.rename(listed.with_suffix(".kept"))
@@ -82,7 +82,7 @@ def test_who_is_back_from_a_backup_is_erased_again_over_http(place: Place) -> No
     ):
 
         def sweep(key: str) -> dict[str, Any]:
-            answer = client.post("/v1/subjects/sweeps", json={}, headers={"Idempotency-Key": key})
+            answer = client.post("/v1/privacy/sweeps", json={}, headers={"Idempotency-Key": key})
             assert answer.status_code == 200, answer.text
             return cast("dict[str, Any]", answer.json()["swept"]["restored"])
 
@@ -96,7 +96,7 @@ def test_who_is_back_from_a_backup_is_erased_again_over_http(place: Place) -> No
         assert place.line("doctor").status == 0
         assert sweep("s4") == {"erased": 0, "left": []}
     assert ANA not in place.dump()
-    again = place.line.done("audit", "erasures")["erasures"][0]
+    again = place.line.done("privacy", "erasures")["items"][0]
     assert (again["reason"], again["status"]) == ("restored_backup", "erased")
     assert place.line("audit", "verify").status == 0
 

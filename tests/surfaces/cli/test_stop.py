@@ -35,7 +35,7 @@ def test_one_person_stops_and_two_resume(place: Place, monkeypatch: pytest.Monke
     monkeypatch.setenv("SAYSO_TOKEN", other)
     assert place.line.done("resume", stopped["id"])["status"] == "released"
     assert "Nothing is stopped." in place.line("stop", "list").out
-    assert len(place.line.done("stop", "list", "--ended")["stops"]) == 1
+    assert len(place.line.done("stop", "list", "--ended")["items"]) == 1
     assert place.line.done("doctor")["facts"]["stopped"] == "nothing"
 
 

@@ -49,18 +49,18 @@ def test_tokens_of_another_tenant_are_made_listed_and_revoked(place: Place) -> N
     assert "It is of the tenant rival, its first one" in ran.err
     second = place.line("token", "create", "--person", "maria", "--tenant", "rival")
     assert "It is of the tenant rival." in second.err
-    theirs = place.line.done("token", "list", "--tenant", "rival")["tokens"]
+    theirs = place.line.done("token", "list", "--tenant", "rival")["items"]
     assert [(one["tenant"], one["holder"]) for one in theirs] == [
         ("rival", "bot"),
         ("rival", "maria"),
     ]
-    own = place.line.done("token", "list")["tokens"]
+    own = place.line.done("token", "list")["items"]
     assert {one["tenant"] for one in own} == {"main"}
     bot = str(theirs[0]["id"])
     place.line("token", "revoke", bot).refused("not_found")
     assert place.line.done("token", "revoke", bot, "--tenant", "rival")["revoked"] is True
     place.edit_settings('tenant = "main"', 'tenant = "rival"')
-    kinds = [entry["kind"] for entry in place.line.done("audit", "tail")["entries"]]
+    kinds = [entry["kind"] for entry in place.line.done("audit", "tail")["items"]]
     assert sorted(kinds) == ["token.created", "token.created", "token.revoked"]
     assert place.line("audit", "verify").status == 0
 
@@ -83,7 +83,7 @@ def test_a_token_of_another_tenant_asks_for_nothing_here(
     stop = place.line("stop", "--tenant", "--json")
     assert (stop.status, stop.json["engaged_by"]) == (0, "service:cli")
     monkeypatch.delenv("SAYSO_TOKEN")
-    assert place.line.done("actions", "list")["actions"] == []
+    assert place.line.done("actions", "list")["items"] == []
 
 
 @pytest.mark.parametrize("words", [("create", "--service", "bot"), ("list",), ("revoke", "tok_1")])

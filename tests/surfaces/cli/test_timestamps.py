@@ -47,7 +47,7 @@ def stamping(place: Place, server: TsaServer, more: str = "") -> str:
 
 def published(place: Place) -> int:
     """Publish now; how many entries of the log have a time stamp then."""
-    places = place.line.done("audit", "publish")["places"]
+    places = place.line.done("audit", "publish")["items"]
     (state,) = (one for one in places if (one["place"], one["tenant"]) == ("tsa", "main"))
     assert (state["lag"], state["problem"]) == (0, None)
     return int(state["size"])

@@ -30,7 +30,8 @@ from sayso.sandbox import Sandbox
 from sayso.sdk.client import Sayso
 from sayso.sdk.resources.tokens import Kind, Scope, Token, Tokens
 from sayso.sdk.workspace import Workspace
-from sayso.surfaces.http import create_app, serve
+from sayso.surfaces.http.app import create_app
+from sayso.surfaces.http.server import serve
 from sayso.testing.clock import START, FakeClock
 
 T = TypeVar("T")

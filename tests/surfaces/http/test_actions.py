@@ -232,8 +232,8 @@ def test_every_answer_carries_the_safe_headers(served: Served) -> None:
 @pytest.mark.parametrize("holder", ["bot", "proposer", "reader"])
 def test_the_kinds_of_action_are_told_with_their_arguments(served: Served, holder: str) -> None:
     """A bot is wired without a look at the workspace: names, arguments, forms and a schema."""
-    found = as_json(served.get("/v1/kinds", by=holder))
-    kinds = {kind["name"]: kind for kind in found["kinds"]}
+    found = as_json(served.get("/v1/action-types", by=holder))
+    kinds = {kind["name"]: kind for kind in found["items"]}
     refund_kind = kinds["stripe.refund"]
     assert [one["name"] for one in refund_kind["args"] if one["required"]] == ["charge"]
     assert refund_kind["args_schema"]["required"] == ["charge"]
@@ -244,8 +244,8 @@ def test_the_kinds_of_action_are_told_with_their_arguments(served: Served, holde
 @pytest.mark.promise("http:closed")
 def test_the_kinds_of_action_are_for_who_proposes_or_looks(served: Served) -> None:
     """As every other path: a token that opens it, with a scope that fits."""
-    problem(served.get("/v1/kinds", by=None), 401, "unauthenticated")
-    problem(served.get("/v1/kinds", by="auditor"), 403, "forbidden")
+    problem(served.get("/v1/action-types", by=None), 401, "unauthenticated")
+    problem(served.get("/v1/action-types", by="auditor"), 403, "forbidden")
 
 
 def test_what_is_missing_is_named_at_once(served: Served) -> None:

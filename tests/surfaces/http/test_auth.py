@@ -21,10 +21,10 @@ GETS = {
     "/v1/approvals/apr_1": Scope.READ,
     "/v1/audit/entries": Scope.AUDIT,
     "/v1/audit/checkpoint": Scope.AUDIT,
-    "/v1/subjects/erasures": Scope.AUDIT,
-    "/v1/subjects/erasures/ers_1": Scope.AUDIT,
-    "/v1/subjects/holds": Scope.AUDIT,
-    "/v1/subjects/holds/hld_1": Scope.AUDIT,
+    "/v1/privacy/erasures": Scope.AUDIT,
+    "/v1/privacy/erasures/ers_1": Scope.AUDIT,
+    "/v1/privacy/holds": Scope.AUDIT,
+    "/v1/privacy/holds/hld_1": Scope.AUDIT,
 }
 SUBJECT = {"id": "cus_1", "assurance": "verified"}
 POSTS: dict[str, tuple[Scope, dict[str, object]]] = {
@@ -37,10 +37,10 @@ POSTS: dict[str, tuple[Scope, dict[str, object]]] = {
         Scope.DECIDE,
         {"decision": "approve", "revision": 1, "digest": "0" * 64},
     ),
-    "/v1/subjects/exports": (Scope.DECIDE, {"subject": "cus_1"}),
-    "/v1/subjects/erasures": (Scope.DECIDE, {"subject": "cus_1"}),
-    "/v1/subjects/holds": (Scope.DECIDE, {"subject": "cus_1", "reason": "litigation"}),
-    "/v1/subjects/holds/hld_1/release": (Scope.DECIDE, {}),
+    "/v1/privacy/exports": (Scope.DECIDE, {"subject": "cus_1"}),
+    "/v1/privacy/erasures": (Scope.DECIDE, {"subject": "cus_1"}),
+    "/v1/privacy/holds": (Scope.DECIDE, {"subject": "cus_1", "reason": "litigation"}),
+    "/v1/privacy/holds/hld_1/release": (Scope.DECIDE, {}),
 }
 WITHOUT = {
     Scope.READ: ("proposer", "auditor"),
@@ -65,7 +65,7 @@ def test_without_a_token_nothing_opens(served: Served, path: str) -> None:
 def test_a_read_needs_its_scope(served: Served, path: str) -> None:
     """403 with `insufficient_scope` for each token without it."""
     for holder in WITHOUT[GETS[path]]:
-        if holder == "maria" and (GETS[path] is not Scope.AUDIT or "subjects" in path):
+        if holder == "maria" and (GETS[path] is not Scope.AUDIT or "privacy" in path):
             continue  # deciding opens those
         answer = served.get(path, by=holder)
         problem(answer, 403, "forbidden")

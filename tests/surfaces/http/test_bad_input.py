@@ -343,7 +343,7 @@ def test_another_method_is_a_405(served: Served) -> None:
     assert "GET" in answer.headers["allow"]
 
 
-@pytest.mark.parametrize("path", ["actions", "requests", "subjects/holds", "audit/segments"])
+@pytest.mark.parametrize("path", ["actions", "requests", "privacy/holds", "audit/segments"])
 def test_a_405_names_all_that_a_path_takes(served: Served, path: str) -> None:
     """RFC 9110 §10.2.1, as `next_step` sends whoever reads it there: it named one of the two."""
     answer = served.http.put(f"/v1/{path}", headers=served.headers("bot"))

@@ -14,7 +14,7 @@ from surfaces.http.served import TIMEOUT_S, Json, Served, as_json, problem, serv
 
 from sayso.actions.model.digest import hash_of, hash_of_texts
 from sayso.sandbox import Sandbox
-from sayso.surfaces.http import create_app
+from sayso.surfaces.http.app import create_app
 from sayso.testing.clock import FakeClock
 
 

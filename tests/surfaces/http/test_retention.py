@@ -17,7 +17,7 @@ from sayso.surfaces.http.upkeep import Job, Progress, Upkeep, UpkeepView
 
 ENTRIES = 256
 ADMIN = frozenset({Scope.ADMIN})
-POSTS = ("/v1/audit/segments", "/v1/audit/prunings", "/v1/subjects/sweeps")
+POSTS = ("/v1/audit/segments", "/v1/audit/prunings", "/v1/privacy/sweeps")
 JOB = Job(Tenant("main"), "sealing")
 DONE = UpkeepView(status="done")
 
@@ -72,7 +72,7 @@ def test_a_person_seals_what_is_full(served: Served) -> None:
 def test_a_person_sweeps_their_own_tenant(served: Served) -> None:
     """Nothing is blanked where sayso.toml keeps everything, which the answer says."""
     admin(served, "finn")
-    found = as_json(served.post("/v1/subjects/sweeps", {}, by="finn-admin"))
+    found = as_json(served.post("/v1/privacy/sweeps", {}, by="finn-admin"))
     assert (found["status"], found["swept"]["before"]) == ("done", None)
 
 
@@ -93,10 +93,10 @@ def test_who_does_not_administer_does_none_of_it(served: Served, path: str) -> N
 def test_the_scope_opens_nothing_else(served: Served) -> None:
     """Least privilege: who administers neither decides nor reads customers."""
     admin(served, "noor")
-    for path in ("/v1/actions", "/v1/approvals", "/v1/audit/entries", "/v1/subjects/holds"):
+    for path in ("/v1/actions", "/v1/approvals", "/v1/audit/entries", "/v1/privacy/holds"):
         problem(served.get(path, by="noor-admin"), 403, "forbidden")
     body = {"subject": "cus_1"}
-    problem(served.post("/v1/subjects/exports", body, by="noor-admin"), 403, "forbidden")
+    problem(served.post("/v1/privacy/exports", body, by="noor-admin"), 403, "forbidden")
     assert served.get("/v1/audit/segments", by="auditor").status_code == 200
     problem(served.get("/v1/audit/segments", by="reader"), 403, "forbidden")
 
@@ -179,7 +179,7 @@ def test_one_key_in_two_tenants_is_two_calls(served: Served) -> None:
     key = served.new("key-")
     for tenant in ("main", "another"):
         admin(served, "noor", tenant)
-        answer = served.post("/v1/subjects/sweeps?wait=60", {}, by="noor-admin", key=key)
+        answer = served.post("/v1/privacy/sweeps?wait=60", {}, by="noor-admin", key=key)
         assert answer.status_code == 200, answer.text
 
 

@@ -27,7 +27,8 @@ from sayso.errors import Code, ConfigError
 from sayso.sandbox import Sandbox
 from sayso.sdk.client import Sayso
 from sayso.serving import listen
-from sayso.surfaces.http import create_app, serve
+from sayso.surfaces.http.app import create_app
+from sayso.surfaces.http.server import serve
 from sayso.testing.clock import FakeClock
 
 
@@ -65,7 +66,7 @@ def test_a_port_in_use_is_said_before_anything_else(tmp_path: Path) -> None:
     told: list[str] = []
 
     async def main(port: int) -> None:
-        async with Sayso(make_workspace(tmp_path), work=False) as sayso:
+        async with Sayso(make_workspace(tmp_path), mode="decide") as sayso:
             with pytest.raises(ConfigError) as caught:
                 await serve(sayso, port=port, ready=told.append)
             assert caught.value.code is Code.PORT_IN_USE
@@ -88,7 +89,7 @@ _PROGRAM = """
     import asyncio, sys
     from pathlib import Path
     from sayso.sdk.client import Sayso
-    from sayso.surfaces.http import serve
+    from sayso.surfaces.http.server import serve
 
     async def main():
         async with Sayso.open(sys.argv[1], environment={"STRIPE_KEY": "x"}) as sayso:

@@ -127,7 +127,7 @@ def _lost(served: Served) -> Json:
 def test_a_person_settles_an_unknown_outcome(served: Served) -> None:
     """200 with the action; the evidence is sealed, and the same call again is the same answer."""
     action = _lost(served)
-    path, key = f"/v1/actions/{action['id']}/resolve", served.new("key-")
+    path, key = f"/v1/actions/{action['id']}/settle", served.new("key-")
     word = {"outcome": "failed", "evidence": "not on the page of payouts"}
     done = served.post(path, word, by="maria", key=key)
     assert done.status_code == 200, done.text
@@ -142,7 +142,7 @@ def test_a_person_settles_an_unknown_outcome(served: Served) -> None:
 def test_only_people_with_a_role_settle(served: Served) -> None:
     """AU-16: a service token never does; evidence is needed, and a receipt for what exists."""
     action = _lost(served)
-    path = f"/v1/actions/{action['id']}/resolve"
+    path = f"/v1/actions/{action['id']}/settle"
     word = {"outcome": "failed", "evidence": "not there"}
     problem(served.post(path, word, by="bot"), 403, "forbidden")
     problem(served.post(path, word, by="stranger"), 403, "not_an_approver")
@@ -154,6 +154,6 @@ def test_only_people_with_a_role_settle(served: Served) -> None:
         422,
         "reason_required",
     )
-    problem(served.post("/v1/actions/act_none/resolve", word, by="maria"), 404, "not_found")
+    problem(served.post("/v1/actions/act_none/settle", word, by="maria"), 404, "not_found")
     done = {"outcome": "succeeded", "evidence": "there", "receipt_id": "pay_9"}
     assert as_json(served.post(path, done, by="maria"))["receipt"]["id"] == "pay_9"

@@ -24,7 +24,7 @@ def known(served: Served) -> str:
 def erase(served: Served, customer: str, key: str | None = None, **more: str) -> Json:
     """Maria erases a customer."""
     body = {"subject": customer, **more}
-    answer = served.post("/v1/subjects/erasures", body, by="maria", key=key)
+    answer = served.post("/v1/privacy/erasures", body, by="maria", key=key)
     assert answer.status_code == 201, answer.text
     return as_json(answer)
 
@@ -32,7 +32,7 @@ def erase(served: Served, customer: str, key: str | None = None, **more: str) ->
 def hold(served: Served, customer: str, key: str | None = None) -> Json:
     """Maria places a hold."""
     body = {"subject": customer, "reason": "litigation"}
-    answer = served.post("/v1/subjects/holds", body, by="maria", key=key)
+    answer = served.post("/v1/privacy/holds", body, by="maria", key=key)
     assert answer.status_code == 201, answer.text
     return as_json(answer)
 
@@ -48,7 +48,7 @@ def test_a_person_sees_all_that_is_held(served: Served, caplog: pytest.LogCaptur
     """In clear and never stored on the way; each call is an entry, and no log line has words."""
     caplog.set_level(logging.DEBUG)
     customer = known(served)
-    answer = served.post("/v1/subjects/exports", {"subject": customer}, by="maria")
+    answer = served.post("/v1/privacy/exports", {"subject": customer}, by="maria")
     assert answer.status_code == 200, answer.text
     assert answer.headers["cache-control"] == "no-store"
     found = as_json(answer)
@@ -69,17 +69,15 @@ def test_an_erased_customer_is_found_no_more(served: Served) -> None:
     done = erase(served, customer, key)
     assert (done["status"], done["by"]) == ("erased", "person:maria")
     assert erase(served, customer, key)["id"] == done["id"]
+    problem(served.post("/v1/privacy/exports", {"subject": customer}, by="maria"), 404, "not_found")
     problem(
-        served.post("/v1/subjects/exports", {"subject": customer}, by="maria"), 404, "not_found"
+        served.post("/v1/privacy/erasures", {"subject": customer}, by="maria"), 404, "not_found"
     )
-    problem(
-        served.post("/v1/subjects/erasures", {"subject": customer}, by="maria"), 404, "not_found"
-    )
-    shown = as_json(served.get(f"/v1/subjects/erasures/{done['id']}", by="auditor"))
+    shown = as_json(served.get(f"/v1/privacy/erasures/{done['id']}", by="auditor"))
     assert {**shown, "scrubbed": done["scrubbed"]} == done
     assert customer not in str(shown)
     assert last(served, "kind:subject.erasing")["body"]["data"]["via"] == "http"
-    problem(served.get("/v1/subjects/erasures/ers_none", by="maria"), 404, "not_found")
+    problem(served.get("/v1/privacy/erasures/ers_none", by="maria"), 404, "not_found")
 
 
 def test_a_key_that_erased_somebody_else_erases_nobody(served: Served) -> None:
@@ -88,12 +86,12 @@ def test_a_key_that_erased_somebody_else_erases_nobody(served: Served) -> None:
     key = served.new("key-")
     erase(served, first, key)
     for body in ({"subject": second}, {"subject": first, "reason": "other_reason"}):
-        answer = served.post("/v1/subjects/erasures", body, by="maria", key=key)
+        answer = served.post("/v1/privacy/erasures", body, by="maria", key=key)
         problem(answer, 409, "idempotency_conflict")
     order, _ = served.order()
     served.shop.books.add(order, first, served.shop.books.orders[order].paid)
     served.post("/v1/actions", refund(order, first))
-    answer = served.post("/v1/subjects/erasures", {"subject": first}, by="maria", key=key)
+    answer = served.post("/v1/privacy/erasures", {"subject": first}, by="maria", key=key)
     problem(answer, 409, "idempotency_conflict")
     assert erase(served, second, served.new("key-"))["status"] == "erased"
 
@@ -120,11 +118,11 @@ def test_a_hold_needs_two_people_to_end(served: Served) -> None:
     assert hold(served, customer, key) == placed
     other = {"subject": customer, "reason": "court_order"}
     for body in (other, {"subject": "cus_another", "reason": "litigation"}):
-        answer = served.post("/v1/subjects/holds", body, by="maria", key=key)
+        answer = served.post("/v1/privacy/holds", body, by="maria", key=key)
         problem(answer, 409, "idempotency_conflict")
-    erasure = served.post("/v1/subjects/erasures", {"subject": customer}, by="maria")
+    erasure = served.post("/v1/privacy/erasures", {"subject": customer}, by="maria")
     problem(erasure, 409, "legal_hold")
-    path = f"/v1/subjects/holds/{placed['id']}/release"
+    path = f"/v1/privacy/holds/{placed['id']}/release"
     keys = [served.new("key-") for _ in range(2)]
     asked, again = (as_json(served.post(path, {}, by="maria", key=keys[0])) for _ in range(2))
     assert asked == again
@@ -139,7 +137,7 @@ def test_a_hold_needs_two_people_to_end(served: Served) -> None:
     for person, word in (("maria", keys[0]), ("finn", keys[1])):
         assert as_json(served.post(path, {}, by=person, key=word)) == ended
     problem(served.post(path, {}, by="finn"), 409, "already_decided")
-    assert as_json(served.get(f"/v1/subjects/holds/{placed['id']}", by="auditor")) == ended
+    assert as_json(served.get(f"/v1/privacy/holds/{placed['id']}", by="auditor")) == ended
     assert erase(served, customer)["status"] == "erased"
     said = last(served, "kind:subject.released")["body"]
     assert said["data"] == {"hold": placed["id"], "via": "http"}
@@ -153,7 +151,7 @@ def test_two_at_once_are_one_hold(served: Served) -> None:
         under_way = [pool.submit(hold, served, customer, key) for _ in range(4)]
         placed = [one.result() for one in under_way]
         assert len({one["id"] for one in placed}) == 1
-        path = f"/v1/subjects/holds/{placed[0]['id']}/release"
+        path = f"/v1/privacy/holds/{placed[0]['id']}/release"
         words = [pool.submit(served.post, path, {}, "maria", word) for _ in range(4)]
         assert {as_json(one.result())["status"] for one in words} == {"release_asked"}
     assert as_json(served.post(path, {}, by="finn"))["status"] == "released"
@@ -166,20 +164,20 @@ def test_lists_are_paged_by_key(served: Served) -> None:
     for noun, ids in (("holds", made), ("erasures", gone)):
         after, seen = "", list[str]()
         while True:
-            page = as_json(served.get(f"/v1/subjects/{noun}?limit=1{after}", by="noor"))
+            page = as_json(served.get(f"/v1/privacy/{noun}?limit=1{after}", by="noor"))
             seen += [one["id"] for one in page["items"]]
             if page["next_after"] is None:
                 break
             after = f"&after={page['next_after']}"
         assert seen == sorted(set(seen), reverse=True)
         assert set(ids) <= set(seen)
-        junk = served.get(f"/v1/subjects/{noun}?after=0", by="auditor")
+        junk = served.get(f"/v1/privacy/{noun}?after=0", by="auditor")
         assert as_json(junk)["code"] == "invalid_input"
     for one in made:
         for person in ("maria", "finn"):
-            served.post(f"/v1/subjects/holds/{one}/release", {}, by=person)
-    left = [one["id"] for one in as_json(served.get("/v1/subjects/holds", by="maria"))["items"]]
-    ended = as_json(served.get("/v1/subjects/holds?ended=true", by="maria"))["items"]
+            served.post(f"/v1/privacy/holds/{one}/release", {}, by=person)
+    left = [one["id"] for one in as_json(served.get("/v1/privacy/holds", by="maria"))["items"]]
+    ended = as_json(served.get("/v1/privacy/holds?ended=true", by="maria"))["items"]
     assert set(made).isdisjoint(left)
     assert set(made) <= {one["id"] for one in ended}
 
@@ -192,10 +190,10 @@ def test_only_a_persons_token_that_decides_opens_them(served: Served, by: str) -
 
 
 CALLS: dict[str, Json] = {
-    "/v1/subjects/exports": {"subject": "cus_nobody"},
-    "/v1/subjects/erasures": {"subject": "cus_nobody"},
-    "/v1/subjects/holds": {"subject": "cus_nobody", "reason": "litigation"},
-    "/v1/subjects/holds/hld_none/release": {},
+    "/v1/privacy/exports": {"subject": "cus_nobody"},
+    "/v1/privacy/erasures": {"subject": "cus_nobody"},
+    "/v1/privacy/holds": {"subject": "cus_nobody", "reason": "litigation"},
+    "/v1/privacy/holds/hld_none/release": {},
 }
 
 
@@ -231,12 +229,12 @@ def test_what_does_not_fit_is_a_problem(
     served: Served, path: str, body: Json, status: int, code: str
 ) -> None:
     """RFC 9457 with our codes, and never a 500."""
-    problem(served.post(f"/v1/subjects/{path}", body, by="maria"), status, code)
+    problem(served.post(f"/v1/privacy/{path}", body, by="maria"), status, code)
 
 
 def test_a_query_that_is_none_is_refused(served: Served) -> None:
     """A misspelt filter would show the wrong holds."""
-    found = problem(served.get("/v1/subjects/holds?endedd=true", by="maria"), 422, "invalid_input")
+    found = problem(served.get("/v1/privacy/holds?endedd=true", by="maria"), 422, "invalid_input")
     assert found["next_step"] == "did you mean `ended`?"
-    problem(served.get("/v1/subjects/holds?limit=0", by="maria"), 422, "invalid_input")
-    problem(served.get("/v1/subjects/erasures?subject=cus_1", by="maria"), 422, "invalid_input")
+    problem(served.get("/v1/privacy/holds?limit=0", by="maria"), 422, "invalid_input")
+    problem(served.get("/v1/privacy/erasures?subject=cus_1", by="maria"), 422, "invalid_input")

@@ -18,7 +18,7 @@ from surfaces.http.served import OPERATOR, SECRET_TEXT
 from sayso.ids import Tenant
 from sayso.sdk.rejected_calls import RejectedCalls
 from sayso.sdk.resources.tokens import Scope
-from sayso.surfaces.http import create_app
+from sayso.surfaces.http.app import create_app
 
 pytestmark = pytest.mark.promise("refusals:turned-away")
 

@@ -126,7 +126,7 @@ def test_nothing_opens_without_a_services_token(rig: Rig, http: httpx.Client, bo
     person = {**bare, "Authorization": f"Bearer {rig.persons_token}"}
     problem(http.post("", json=LIST, headers=person), 403, "forbidden")
     gone = rig.token("actions:read", name="gone")
-    (made,) = [one for one in rig.sayso("token", "list")["tokens"] if one["holder"] == "gone"]
+    (made,) = [one for one in rig.sayso("token", "list")["items"] if one["holder"] == "gone"]
     rig.sayso("token", "revoke", made["id"])
     revoked = {**bare, "Authorization": f"Bearer {gone}"}
     problem(http.post("", json=LIST, headers=revoked), 401, "unauthenticated")
@@ -232,7 +232,7 @@ def test_who_was_turned_away_stands_in_the_log(rig: Rig) -> None:
         for _ in range(3):
             assert http.post(url, json=LIST).status_code == 401
         assert http.get(url).status_code == 405
-    told = rig.sayso("audit", "query", "kind:calls.turned_away", "--limit", "200")["entries"]
+    told = rig.sayso("audit", "query", "kind:calls.turned_away", "--limit", "200")["items"]
     mine = [one["body"]["data"] for one in told if one["body"]["data"]["via"] == "mcp"]
     assert sum(one["counts"].get("unauthenticated", 0) for one in mine[:2]) >= 3
     rig.sayso("audit", "verify")

@@ -19,12 +19,13 @@ from sayso.actions.approvals.decision import Decision
 from sayso.actions.approvals.service import Decided
 from sayso.money import Money
 from sayso.sdk.client import Sayso
+from sayso.sdk.resources.approvals import ApprovalResource
 from sayso.surfaces.slack import create_slack_app
 from sayso.testing.clock import FakeClock
 from sayso.testing.slack.server import serve_on_loopback
 
 
-class DyingSayso(Sayso):
+class DyingApprovals(ApprovalResource):
     """Dies just before or just after a decision is committed."""
 
     at = ""
@@ -38,6 +39,14 @@ class DyingSayso(Sayso):
         return decided
 
 
+class DyingSayso(Sayso):
+    """Takes decisions with those."""
+
+    @property
+    def approvals(self) -> ApprovalResource:
+        return DyingApprovals(self.container)
+
+
 async def main(folder: Path, api_url: str, at: str) -> None:
     """Serve until killed."""
     shop = Shop()
@@ -45,8 +54,8 @@ async def main(folder: Path, api_url: str, at: str) -> None:
     workspace = make_shop_workspace(
         folder, people=list(PEOPLE), slack=settings_for(api_url, folder)
     )
-    sayso = DyingSayso(workspace, work=False, connectors=[shop], clock=FakeClock())
-    sayso.at = at
+    sayso = DyingSayso(workspace, mode="decide", connectors=[shop], clock=FakeClock())
+    DyingApprovals.at = at
     async with sayso, serve_on_loopback(create_slack_app(sayso, patience=PATIENT)) as url:
         sys.stdout.write(f"{url}\n")
         sys.stdout.flush()

@@ -97,11 +97,11 @@ class Rig:
 
     async def approval(self, approval: ApprovalView) -> ApprovalView:
         """The approval as it is now."""
-        return await self.workspace.sayso.approval(approval.id)
+        return await self.workspace.sayso.approvals.get(approval.id)
 
     async def action(self, approval: ApprovalView) -> ActionView:
         """Its action as it is now."""
-        return await self.workspace.sayso.action(approval.action_id)
+        return await self.workspace.sayso.actions.get(approval.action_id)
 
     async def click(
         self, approval: ApprovalView, action_id: str = APPROVE, user: str = "UMARIA"

@@ -37,7 +37,7 @@ async def test_a_yes_is_done_once_and_the_card_tells_the_receipt(rig: Rig) -> No
 async def test_a_yes_under_a_stop_promises_nothing_that_the_stop_holds(rig: Rig) -> None:
     """Whoever stopped everything a moment ago is not told that it is tried now."""
     approval = await rig.ask()
-    await rig.workspace.sayso.stop("all", reason="INC-7")
+    await rig.workspace.sayso.stops.engage("all", reason="INC-7")
     await rig.click(approval)
     assert "as soon as nothing holds it, such as a stop" in rig.told[-1]
     assert " now" not in rig.told[-1]

@@ -181,7 +181,7 @@ async def test_cards_that_a_clock_put_off_are_sent_once_it_is_right(rig: Rig) ->
     """A new card and a changed one, both due in forty days until somebody sees to them."""
     rig.workspace.clock.advance(days=40)
     known = await rig.ask()
-    await rig.workspace.sayso.decide_as(
+    await rig.workspace.sayso.approvals.decide_as(
         Decision(
             tenant=rig.workspace.sayso.container.tenant,
             approval_id=known.id,
@@ -337,7 +337,7 @@ async def test_the_card_of_an_erased_customer_says_nothing_of_them_any_more(rig:
     before = render(rig.card(approval))
     assert "cus_o1" in before
     assert "uncle" in before
-    erased = await rig.workspace.sayso.subjects.erase("cus_o1", reason="subject_request", by=KEEPER)
+    erased = await rig.workspace.sayso.privacy.erase("cus_o1", reason="subject_request", by=KEEPER)
     assert erased.status == "erased"
     await rig.send()
     after = render(rig.card(approval))
@@ -352,7 +352,7 @@ async def test_what_was_decided_before_any_card_was_sent_gets_none(slow: Rig) ->
     workspace = rig.workspace.sayso
     for _ in range(12):
         old = await rig.ask_quietly()
-        await workspace.decide_as(
+        await workspace.approvals.decide_as(
             Decision(
                 tenant=workspace.container.tenant,
                 approval_id=old.id,

@@ -1,8 +1,8 @@
 -- name: insert
-insert into approval (tenant, id, action_id, revision, status, digest, view, roles, requester,
-    expires_at, created_at, updated_at, last_seq)
-values (:tenant, :id, :action_id, :revision, :status, :digest, :view, :roles, :requester,
-    :expires_at, :created_at, :updated_at, :last_seq);
+insert into approval (tenant, id, action_id, request_id, revision, status, digest, view, roles,
+    requester, expires_at, created_at, updated_at, last_seq)
+values (:tenant, :id, :action_id, :request_id, :revision, :status, :digest, :view, :roles,
+    :requester, :expires_at, :created_at, :updated_at, :last_seq);
 
 -- name: by_id
 select * from approval where tenant = :tenant and id = :id;
@@ -52,3 +52,52 @@ where tenant = :tenant
     and approval_id = (
         select max(id) from approval where tenant = :tenant and action_id = :action_id)
 order by at, person;
+
+-- The few different sets of roles that anything waits for, each by one look into the index.
+-- name: roles_waiting
+with recursive waiting (roles) as (
+    select min(roles) from approval where tenant = :tenant and status = 'pending'
+    union all
+    select (
+        select min(later.roles) from approval as later
+        where later.tenant = :tenant and later.status = 'pending' and later.roles > waiting.roles)
+    from waiting where waiting.roles is not null)
+select roles from waiting where roles is not null;
+
+-- One row for each plan: of its approvals that wait, the one that ends first.
+-- name: inbox
+select * from approval
+where tenant = :tenant and status = 'pending' and roles = :roles
+    and (expires_at > :after_at or (expires_at = :after_at and id > :after_id))
+    and (request_id is null or not exists (
+        select 1 from approval as earlier
+        where earlier.tenant = approval.tenant and earlier.request_id = approval.request_id
+            and earlier.status = 'pending'
+            and (earlier.expires_at < approval.expires_at
+                or (earlier.expires_at = approval.expires_at and earlier.id < approval.id))))
+order by expires_at, id limit :limit;
+
+-- name: inbox_escalated
+select * from approval
+where tenant = :tenant and status = 'pending' and escalated_seq is not null
+    and (expires_at > :after_at or (expires_at = :after_at and id > :after_id))
+    and (request_id is null or not exists (
+        select 1 from approval as earlier
+        where earlier.tenant = approval.tenant and earlier.request_id = approval.request_id
+            and earlier.status = 'pending'
+            and (earlier.expires_at < approval.expires_at
+                or (earlier.expires_at = approval.expires_at and earlier.id < approval.id))))
+order by expires_at, id limit :limit;
+
+-- Up to `most`: how many there are exactly is not worth walking through all of them.
+-- name: count_waiting
+select count(*) as count from (
+    select 1 from approval
+    where tenant = :tenant and status = 'pending' and roles = :roles
+        and (request_id is null or not exists (
+            select 1 from approval as earlier
+            where earlier.tenant = approval.tenant and earlier.request_id = approval.request_id
+                and earlier.status = 'pending'
+                and (earlier.expires_at < approval.expires_at
+                    or (earlier.expires_at = approval.expires_at and earlier.id < approval.id))))
+    limit :most) as counted;

@@ -69,24 +69,21 @@ def make_key(
 
 def rotate_key(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int:
     """Have `signing.next_key` sign every log from here on; an entry in each says so."""
-    # Only this command needs them.
-    from sayso.audit.signing.rotate import rotate_key as hand_over
-    from sayso.audit.signing.rotation import FINISH_ROTATION
+    from sayso.audit.signing.rotation import FINISH_ROTATION  # only this command needs it
 
     out = Out(as_json=as_json)
     folder = find_workspace(workspace)
 
     async def work() -> list[tuple[str, str]]:
-        async with Sayso.open(folder, act=False) as sayso:
-            log = sayso.container.log
-            tenants = await sayso.container.store.write(lambda tx: hand_over(tx, log, CLI))
-            if not tenants:
+        async with Sayso.open(folder, mode="read") as sayso:
+            changed = await sayso.audit.rotate_key(by=CLI)
+            if not changed:
                 raise RefusedError(
                     Code.NOTHING_TO_VERIFY,
                     "there is no log yet",
                     next_step="set `signing.key` to the new key",
                 )
-            return [(tenant, log.signers_of(tenant)[-1].vkey) for tenant in tenants]
+            return changed
 
     changed = run(work())
     if as_json:
@@ -109,7 +106,7 @@ def keys(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int:
     folder = find_workspace(workspace)
 
     async def work() -> dict[str, list[tuple[str, str]]]:
-        async with Sayso.open(folder, act=False) as sayso:
+        async with Sayso.open(folder, mode="read") as sayso:
             return {
                 "logs": await read_log_keys(sayso),
                 "second": await read_second_keys(sayso),

@@ -59,7 +59,7 @@ def publish(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> i
     folder = find_workspace(workspace)
 
     async def work() -> list[TargetState]:
-        async with Sayso.open(folder, act=False) as sayso:
+        async with Sayso.open(folder, mode="read") as sayso:
             if not sayso.workspace.settings.publishing.places:
                 raise ConfigError(
                     Code.INVALID_SETTING,
@@ -70,7 +70,7 @@ def publish(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> i
 
     states = run(work())
     if as_json:
-        out.document({"places": [_document(state) for state in states]})
+        out.document({"items": [_document(state) for state in states]})
     else:
         columns = ["place", "log", "published", "of", "problem"]
         rows = [
@@ -104,7 +104,7 @@ def tiles(
         Out(as_json=as_json),
         workspace,
         folder,
-        lambda sayso: sayso.audit.tree.write(sayso.container.tenant, folder),
+        lambda sayso: sayso.audit.tree.write(sayso.tenant, folder),
         noun="files",
         words="files",
     )

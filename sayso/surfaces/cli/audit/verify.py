@@ -224,7 +224,7 @@ def _with_stamps(held: _Held, roots: Sequence[Path], paths: Sequence[Path]) -> _
 
 def _verify_workspace(folder: Path, held: _Held, deep: bool, out: Out) -> Verification:
     async def work() -> Verification:
-        async with Sayso.open(folder, act=False) as sayso:
+        async with Sayso.open(folder, mode="read") as sayso:
             return sayso.audit.verify(
                 vkeys=held.keys,
                 checkpoints=held.seen,

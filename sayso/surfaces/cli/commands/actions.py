@@ -1,4 +1,4 @@
-"""`sayso actions list|show|resolve|kinds`."""
+"""`sayso actions list|show|settle|types`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from sayso.surfaces.cli.workspace import find_workspace, look, person_token, run
 
 _GOES_ON = frozenset({"planned", "pending_approval", "approved", "executing", "unknown", "stale"})
 
-app = typer.Typer(help="Look at actions and their kinds: list, show, resolve, kinds.")
+app = typer.Typer(help="Look at actions and their types: list, show, settle, types.")
 
 
 @app.command("list")
@@ -49,7 +49,7 @@ def list_actions(
     read = look(
         folder,
         lambda sayso: page(
-            lambda n, last: sayso.actions(
+            lambda n, last: sayso.actions.list(
                 status=status, subject=subject, action=action, limit=n, after=last
             ),
             limit,
@@ -61,7 +61,6 @@ def list_actions(
         out,
         "actions list",
         read,
-        noun="actions",
         columns=["id", "status", "what", "customer", "amount", "at"],
         row=_row,
         nothing=[
@@ -81,8 +80,8 @@ def _warn_of_orphans(out: Out, folder: Path, found: Sequence[ActionView]) -> Non
     named = workspace.settings.connectors
     if all(name.partition(".")[0] in named for name in opened):
         return  # as nearly always, and then no connector's code is loaded
-    kinds = run(read_action_types(workspace))
-    for name in () if kinds.unread else sorted(opened - kinds.names):
+    types_known = run(read_action_types(workspace))
+    for name in () if types_known.unread else sorted(opened - types_known.names):
         count = sum(one.action == name for one in found if one.status in _GOES_ON)
         out.warn(f"no connector here has `{name}`, which {count} of these need")
         out.warn(f"next: {orphan_step(name)}")
@@ -104,7 +103,7 @@ def show(
     """Show an action with everything the log says about it."""
     out = Out(as_json=as_json)
     folder = find_workspace(workspace)
-    action = look(folder, lambda sayso: sayso.action(action_id))
+    action = look(folder, lambda sayso: sayso.actions.get(action_id))
     if as_json:
         out.document(action)
         return 0
@@ -116,7 +115,7 @@ def show(
 
 
 @app.command()
-def resolve(
+def settle(
     action_id: Annotated[str, typer.Argument(metavar="ID", help="The action, act_….")],
     outcome: Annotated[
         str,
@@ -139,7 +138,7 @@ def resolve(
 
     async def work() -> ActionView:
         async with Sayso.open(folder) as sayso:
-            return await sayso.resolve(
+            return await sayso.actions.settle(
                 action_id,
                 outcome,
                 token=token,
@@ -157,36 +156,36 @@ def resolve(
 
 
 @app.command()
-def kinds(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int:
-    """List what can be proposed: each kind with its arguments and its guarantee."""
+def types(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int:
+    """List what can be proposed: each type with its arguments and its guarantee."""
     out = Out(as_json=as_json)
-    found = look(find_workspace(workspace), lambda sayso: sayso.kinds())
+    found = look(find_workspace(workspace), lambda sayso: sayso.actions.types())
     if as_json:
         out.document(found)
-    elif not found.kinds:
+    elif not found.items:
         out.line("Nothing can be proposed. Set up a connector in sayso.toml: docs/connectors.md")
-    for kind in found.kinds:
-        _show_kind(out, kind)
+    for one in found.items:
+        _show_type(out, one)
     for place, why in found.unread.items():
         out.warn(f"`{one_line(place)}` cannot be read, and may have more: {one_line(why)}")
     return 0
 
 
-def _show_kind(out: Out, kind: ActionTypeView) -> None:
-    out.line(kind.name)
-    undone = "" if kind.undone_by is None else f"by {kind.undone_by}"
+def _show_type(out: Out, shown: ActionTypeView) -> None:
+    out.line(shown.name)
+    undone = "" if shown.undone_by is None else f"by {shown.undone_by}"
     args = [
         (
             f"{'takes' if one.required else 'may take'} {one.name}",
             " · ".join(filter(None, [one.description, one.form])) or "as its connector says",
         )
-        for one in kind.args
+        for one in shown.args
     ]
     labelled = [
-        ("does", kind.summary),
-        ("card", kind.sentence),
-        ("effect", kind.effect.replace("_", " ")),
-        ("guarantee", kind.promise),
+        ("does", shown.summary),
+        ("card", shown.sentence),
+        ("effect", shown.effect.replace("_", " ")),
+        ("guarantee", shown.promise),
         ("undone", undone),
         *args,
     ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +9,6 @@ from typing import Annotated
 import typer
 
 from sayso.errors import SaysoError
-from sayso.json import JsonValue
 from sayso.money import Money
 from sayso.sdk.client import Sayso
 from sayso.sdk.views import ActionView, ApprovalView
@@ -66,7 +64,7 @@ def list_approvals(
     read = look(
         find_workspace(workspace),
         lambda sayso: page(
-            lambda n, last: sayso.approvals(status=wanted, limit=n, after=last), limit, after
+            lambda n, last: sayso.approvals.list(status=wanted, limit=n, after=last), limit, after
         ),
     )
     status_given = None if status == "pending" else status
@@ -74,7 +72,6 @@ def list_approvals(
         out,
         "approvals list",
         read,
-        noun="approvals",
         columns=["id", "status", "what", "amount", "needs", "answer by"],
         row=_row,
         nothing=[
@@ -101,7 +98,7 @@ def show(
 ) -> int:
     """Show one card, exactly as it would be decided about."""
     out = Out(as_json=as_json)
-    approval = look(find_workspace(workspace), lambda sayso: sayso.approval(approval_id))
+    approval = look(find_workspace(workspace), lambda sayso: sayso.approvals.get(approval_id))
     if as_json:
         out.document(approval)
         return 0
@@ -187,14 +184,15 @@ def _decide(say: _Say, workspace: Path | None, out: Out) -> int:
     token = person_token(folder)
 
     async def work() -> tuple[ApprovalView, ActionView, SaysoError | None]:
-        async with Sayso.open(folder, work=False) as sayso:
-            holder = await sayso.person_of(token, via="cli")
-            shown = await sayso.approval(say.approval_id)
+        async with Sayso.open(folder, mode="decide") as sayso:
+            holder = await sayso.authentication.person(token, via="cli")
+            shown = await sayso.approvals.get(say.approval_id)
             show_card(out, shown)
             async with telling(
-                out, lambda: sayso.action(shown.action_id, tenant=holder.tenant, timeline=False)
+                out,
+                lambda: sayso.actions.get(shown.action_id, tenant=holder.tenant, timeline=False),
             ):
-                decided = await sayso.decide(
+                decided = await sayso.approvals.decide(
                     shown.id,
                     say.choice,
                     token=token,
@@ -204,9 +202,9 @@ def _decide(say: _Say, workspace: Path | None, out: Out) -> int:
                     via="cli",
                     reason_code=say.reason_code,
                     reason=say.reason,
-                    args=_lowered(sayso, shown, say.amount),
+                    amount=_lowered(shown, say.amount),
                 )
-            action = await sayso.action(decided.id, tenant=holder.tenant)
+            action = await sayso.actions.get(decided.id, tenant=holder.tenant)
             return shown, action, problem_of_action(sayso, holder.tenant, action)
 
     shown, action, problem = run(work())
@@ -222,17 +220,14 @@ def _decide(say: _Say, workspace: Path | None, out: Out) -> int:
     return status_of(action) if problem is None else warn_unfinished(out, problem)
 
 
-def _lowered(
-    sayso: Sayso, shown: ApprovalView, amount: str | None
-) -> Mapping[str, JsonValue] | None:
-    """The lowered argument, in the card's currency."""
+def _lowered(shown: ApprovalView, amount: str | None) -> Money | None:
+    """The lowered amount, in the card's currency."""
     if amount is None:
         return None
     card = read_card(shown)
     if card.amount is None or not card.may_lower:
         raise usage("this card has no amount to lower", "approve or reject it")
-    name = sayso.container.connectors.action(card.action).money_arg or "amount"
-    return {name: Money.parse(amount, card.amount.currency).to_json()}
+    return Money.parse(amount, card.amount.currency)
 
 
 app.command()(plan)

@@ -9,7 +9,6 @@ import typer
 
 from sayso.errors import SaysoError
 from sayso.sdk.client import Sayso
-from sayso.sdk.resources.keyed import request_under
 from sayso.sdk.views import RequestView
 from sayso.surfaces.cli.options import (
     AssuranceOption,
@@ -64,11 +63,13 @@ def ask(
 
     async def work() -> tuple[RequestView, SaysoError | None]:
         own_key = key or secrets.token_hex(16)
-        async with Sayso.open(folder, work=False) as sayso:
+        async with Sayso.open(folder, mode="decide") as sayso:
             by = await requester(sayso)
-            async with telling(out, lambda: request_under(sayso.container, own_key)):
-                asked = await sayso.ask(who, text, key=own_key, wait_s=wait, requester=by)
-            return asked, problem_of_request(sayso, sayso.container.tenant, asked)
+            async with telling(out, lambda: sayso.requests.by_key(own_key)):
+                asked = await sayso.ask(
+                    who, text, idempotency_key=own_key, wait_s=wait, requester=by
+                )
+            return asked, problem_of_request(sayso, sayso.tenant, asked)
 
     out.note("planning …")
     request, problem = run(work())

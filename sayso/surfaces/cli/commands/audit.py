@@ -13,15 +13,6 @@ from sayso.sdk.views import EntryView
 from sayso.surfaces.cli.audit.keys import keys, make_key, rotate_key
 from sayso.surfaces.cli.audit.storage import prune, publish, seal, tiles, timestamps
 from sayso.surfaces.cli.audit.verify import verify
-from sayso.surfaces.cli.commands.privacy import (
-    erase,
-    erasures,
-    hold,
-    holds,
-    release,
-    subject,
-    sweep,
-)
 from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out, local_time
 from sayso.surfaces.cli.pages import again
@@ -29,7 +20,7 @@ from sayso.surfaces.cli.words import counted
 from sayso.surfaces.cli.workspace import CLI, find_workspace, look, run
 
 app = typer.Typer(
-    help="Ask the log, prove it, publish its heads, erase a customer.",
+    help="Ask the log, prove it, publish its heads.",
 )
 
 BeforeOption = Annotated[
@@ -102,7 +93,7 @@ def query(
     folder = find_workspace(workspace)
 
     async def work() -> tuple[list[EntryView], int]:
-        async with Sayso.open(folder, act=False) as sayso:
+        async with Sayso.open(folder, mode="read") as sayso:
             if segment is not None:
                 asked = sayso.audit.segments.query
                 return await asked(segment, _as_typed(words), limit=limit, by=CLI), 0
@@ -137,7 +128,7 @@ def _show_entries(
     out: Out, found: list[EntryView], empty: str, low: int, before: int | None
 ) -> int:
     if out.as_json:
-        out.document({"entries": found, "before": before, "pruned_to": low})
+        out.document({"items": found, "before": before, "pruned_to": low})
     elif not found:
         out.line(empty)
     else:
@@ -172,7 +163,7 @@ def export(
     place = find_workspace(workspace)
 
     async def work() -> tuple[int, str]:
-        async with Sayso.open(place, act=False) as sayso:
+        async with Sayso.open(place, mode="read") as sayso:
             count = await sayso.audit.export(path, words, format=form, by=CLI)
             return count, await sayso.audit.head_vkey()
 
@@ -195,7 +186,7 @@ def evidence(
     place = find_workspace(workspace)
 
     async def work() -> tuple[int, str]:
-        async with Sayso.open(place, act=False) as sayso:
+        async with Sayso.open(place, mode="read") as sayso:
             count = await sayso.audit.evidence(action, path, by=CLI)
             return count, await sayso.audit.head_vkey()
 
@@ -221,7 +212,7 @@ def checkpoint(workspace: WorkspaceOption = None, as_json: JsonOption = False) -
     folder = find_workspace(workspace)
 
     async def work() -> tuple[str, str]:
-        async with Sayso.open(folder, act=False) as sayso:
+        async with Sayso.open(folder, mode="read") as sayso:
             return await sayso.audit.checkpoint(), await sayso.audit.head_vkey()
 
     note, key = run(work())
@@ -242,5 +233,3 @@ app.command("timestamps")(timestamps)
 app.command("keys")(keys)
 app.command("make-key")(make_key)
 app.command("rotate-key")(rotate_key)
-for _command in (erase, erasures, subject, hold, holds, release, sweep):
-    app.command()(_command)

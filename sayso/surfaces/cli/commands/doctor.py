@@ -110,7 +110,7 @@ async def _erased(loaded: Workspace, wrong: list[SaysoError]) -> str:
             RefusedError(
                 Code.ERASED,
                 f"{_customers(back, 'erased ')} {'is' if back == 1 else 'are'} back from a backup",
-                next_step="run `sayso audit sweep`, or a server, which erases them again",
+                next_step="run `sayso privacy sweep`, or a server, which erases them again",
             )
         )
     return f"{_customers(len(listed))}, {back or 'nobody'} {'are' if back > 1 else 'is'} back"

@@ -80,7 +80,7 @@ def mcp(
 
         async def talk() -> None:
             async with Sayso(loaded) as sayso:
-                _check_planner(sayso)
+                sayso.warm_up()
                 who = await requester(sayso, _MCP)
                 await outside.serve_mcp_stdio(sayso, customer, who, conversation)
 
@@ -105,14 +105,8 @@ def mcp(
 
         async def serve() -> None:
             async with Sayso(loaded) as sayso:
-                _check_planner(sayso)
+                sayso.warm_up()
                 await outside.serve_mcp(sayso, listener, ready)
 
         run(serve())
     return 0
-
-
-def _check_planner(sayso: Sayso) -> None:
-    if sayso.container.dispatcher.runs_here:
-        # A planner that cannot be made is said here, and not with the first request.
-        sayso.container.agent.ready()

@@ -70,17 +70,17 @@ def plan(
     token = person_token(folder) if choices else ""
 
     async def work() -> tuple[RequestView, list[ActionView], SaysoError | None]:
-        async with Sayso.open(folder, work=False, act=bool(choices)) as sayso:
+        async with Sayso.open(folder, mode="decide" if choices else "read") as sayso:
             if not choices:
-                return await sayso.request(request_id), [], None
-            holder = await sayso.person_of(token, via="cli")
-            shown = await sayso.request(request_id, tenant=holder.tenant)
+                return await sayso.requests.get(request_id), [], None
+            holder = await sayso.authentication.person(token, via="cli")
+            shown = await sayso.requests.get(request_id, tenant=holder.tenant)
             decisions = _decisions(shown, holder, choices, reason_code)
             if digest:
                 decisions = _insisting(decisions, digest, shown)
-            async with telling(out, lambda: sayso.request(request_id, tenant=holder.tenant)):
-                decided = await sayso.decide_plan(decisions)
-            left = await sayso.request(request_id, tenant=holder.tenant)
+            async with telling(out, lambda: sayso.requests.get(request_id, tenant=holder.tenant)):
+                decided = await sayso.approvals.decide_together(decisions)
+            left = await sayso.requests.get(request_id, tenant=holder.tenant)
             return left, decided, problem_of_request(sayso, holder.tenant, left)
 
     request, decided, problem = run(work())

@@ -1,4 +1,4 @@
-"""`sayso audit erase|erasures|subject|hold|holds|release|sweep`: what is owed to customers."""
+"""`sayso privacy erase|erasures|subject|hold|holds|release|sweep`: what is owed to customers."""
 
 from __future__ import annotations
 
@@ -46,6 +46,10 @@ _SINGULAR = {
 }
 
 
+app = typer.Typer(help="What is owed to customers: erase, subject, hold, sweep.")
+
+
+@app.command()
 def erase(
     customer: CustomerArgument,
     reason: ReasonOption = "subject_request",
@@ -68,7 +72,7 @@ def erase(
         _ask(out, f"Erase everything of {customer} for good? It cannot be undone. [y/N] ")
 
     async def work(sayso: Sayso, by: Token) -> ErasureView:
-        return await sayso.subjects.erase(
+        return await sayso.privacy.erase(
             customer, reason=reason, by=by, key=key, rewrite=rewrite, via="cli"
         )
 
@@ -88,6 +92,7 @@ def erase(
     return OK
 
 
+@app.command()
 def erasures(
     limit: LimitOption = 50,
     after: AfterOption = None,
@@ -99,14 +104,13 @@ def erasures(
     read = look(
         find_workspace(workspace),
         lambda sayso: page(
-            lambda n, last: sayso.subjects.erasures(limit=n, after=last), limit, after
+            lambda n, last: sayso.privacy.erasures(limit=n, after=last), limit, after
         ),
     )
     show_page(
         out,
-        "audit erasures",
+        "privacy erasures",
         read,
-        noun="erasures",
         columns=["id", "status", "customer", "reason", "by", "at"],
         row=_erasure_row,
         nothing=["Nobody was erased."],
@@ -119,6 +123,7 @@ def _erasure_row(one: ErasureView) -> list[str]:
     return [one.id, one.status, one.subject, one.reason, one.by, local_time(one.begun_at)[:16]]
 
 
+@app.command()
 def subject(
     customer: CustomerArgument,
     path: Annotated[
@@ -131,7 +136,7 @@ def subject(
     out = Out(as_json=as_json)
 
     async def work(sayso: Sayso, by: Token) -> dict[str, Any]:
-        return await sayso.subjects.export(customer, by=by)
+        return await sayso.privacy.export(customer, by=by)
 
     found = look_as_person(workspace, work)
     with new_file(path, mode=0o600) as file:
@@ -145,6 +150,7 @@ def subject(
     return OK
 
 
+@app.command()
 def hold(
     customer: CustomerArgument,
     reason: ReasonOption,
@@ -155,11 +161,12 @@ def hold(
     out = Out(as_json=as_json)
 
     async def work(sayso: Sayso, by: Token) -> HoldView:
-        return await sayso.subjects.hold(customer, reason=reason, by=by, via="cli")
+        return await sayso.privacy.hold(customer, reason=reason, by=by, via="cli")
 
     return _show_hold(out, look_as_person(workspace, work))
 
 
+@app.command()
 def release(
     hold_id: Annotated[str, typer.Argument(metavar="HOLD", help="The hold, hld_….")],
     workspace: WorkspaceOption = None,
@@ -169,11 +176,12 @@ def release(
     out = Out(as_json=as_json)
 
     async def work(sayso: Sayso, by: Token) -> HoldView:
-        return await sayso.subjects.release(hold_id, by=by, via="cli")
+        return await sayso.privacy.release(hold_id, by=by, via="cli")
 
     return _show_hold(out, look_as_person(workspace, work))
 
 
+@app.command()
 def holds(
     ended: Annotated[
         bool, typer.Option("--ended", help="Those that were released, too.", show_default=False)
@@ -188,14 +196,13 @@ def holds(
     read = look(
         find_workspace(workspace),
         lambda sayso: page(
-            lambda n, last: sayso.subjects.holds(released=ended, limit=n, after=last), limit, after
+            lambda n, last: sayso.privacy.holds(released=ended, limit=n, after=last), limit, after
         ),
     )
     show_page(
         out,
-        "audit holds",
+        "privacy holds",
         read,
-        noun="holds",
         columns=["id", "status", "customer", "reason", "by"],
         row=lambda one: [one.id, one.status, one.subject, one.reason, one.placed_by],
         nothing=["Nothing is held."],
@@ -204,10 +211,11 @@ def holds(
     return OK
 
 
+@app.command()
 def sweep(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int:
     """Blank now what is older than [retention] of sayso.toml says; servers do it by themselves."""
     out = Out(as_json=as_json)
-    found = look(find_workspace(workspace), lambda sayso: sayso.subjects.sweep())
+    found = look(find_workspace(workspace), lambda sayso: sayso.privacy.sweep())
     again = found.restored
     _show_restored(out, again)
     if as_json:
@@ -255,7 +263,7 @@ def _show_hold(out: Out, found: HoldView) -> int:
         ]
     )
     if found.status == "release_asked":
-        out.line(f"next: another person runs sayso audit release {found.id}")
+        out.line(f"next: another person runs sayso privacy release {found.id}")
     elif found.status == "in_force":
-        out.line(f"next: two people run sayso audit release {found.id}, one after the other")
+        out.line(f"next: two people run sayso privacy release {found.id}, one after the other")
     return OK

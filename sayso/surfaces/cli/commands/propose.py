@@ -9,7 +9,6 @@ import typer
 
 from sayso.errors import SaysoError
 from sayso.sdk.client import Sayso
-from sayso.sdk.resources.keyed import action_under
 from sayso.sdk.views import ActionView
 from sayso.surfaces.cli.options import (
     AssuranceOption,
@@ -66,19 +65,19 @@ def propose(
 
     async def work() -> tuple[ActionView, SaysoError | None]:
         own_key = key or secrets.token_hex(16)
-        async with Sayso.open(folder, work=False) as sayso:
+        async with Sayso.open(folder, mode="decide") as sayso:
             by = await requester(sayso)
-            async with telling(out, lambda: action_under(sayso.container, own_key)):
+            async with telling(out, lambda: sayso.actions.by_key(own_key)):
                 proposed = await sayso.propose(
                     name,
                     values,
                     subject=who,
                     reason=reason,
-                    key=own_key,
+                    idempotency_key=own_key,
                     dry_run=dry_run,
                     requester=by,
                 )
-            return proposed, problem_of_action(sayso, sayso.container.tenant, proposed)
+            return proposed, problem_of_action(sayso, sayso.tenant, proposed)
 
     out.note("reading the provider and judging …")
     action, problem = run(work())

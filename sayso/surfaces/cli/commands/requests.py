@@ -32,14 +32,13 @@ def list_requests(
     read = look(
         find_workspace(workspace),
         lambda sayso: page(
-            lambda n, last: sayso.requests(status=status, limit=n, after=last), limit, after
+            lambda n, last: sayso.requests.list(status=status, limit=n, after=last), limit, after
         ),
     )
     show_page(
         out,
         "requests list",
         read,
-        noun="requests",
         columns=["id", "status", "customer", "planned by", "actions", "at"],
         row=_row,
         nothing=[
@@ -65,7 +64,7 @@ def show(
 ) -> int:
     """Show a request: its plan, what became of each step, and what the customer can be told."""
     out = Out(as_json=as_json)
-    request = look(find_workspace(workspace), lambda sayso: sayso.request(request_id))
+    request = look(find_workspace(workspace), lambda sayso: sayso.requests.get(request_id))
     if as_json:
         out.document(request)
         return 0

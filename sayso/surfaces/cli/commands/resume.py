@@ -25,7 +25,7 @@ def resume(
     out = Out(as_json=as_json)
     folder = find_workspace(workspace)
     token = person_token(folder)
-    found = look(folder, lambda sayso: sayso.resume(stop_id, token=token, via="cli"))
+    found = look(folder, lambda sayso: sayso.stops.resume(stop_id, token=token, via="cli"))
     if as_json:
         out.document(found)
     else:

@@ -10,9 +10,8 @@ from typing import Annotated
 import typer
 
 from sayso.sdk.audit.publishing import publishing
-from sayso.sdk.audit.segments import sealing
+from sayso.sdk.background import keeping, sealing
 from sayso.sdk.client import Sayso
-from sayso.sdk.privacy.sweep_schedule import keeping
 from sayso.sdk.workspace import Workspace
 from sayso.surfaces.cli.options import JsonOption, WorkspaceOption, outside_of
 from sayso.surfaces.cli.output import Out
@@ -69,9 +68,7 @@ def serve(
 
     async def work() -> None:
         async with Sayso(loaded) as sayso, publishing(sayso), keeping(sayso), sealing(sayso):
-            if sayso.container.dispatcher.runs_here:
-                # A planner that cannot be made is said here, and not with the first request.
-                sayso.container.agent.ready()
+            sayso.warm_up()  # what cannot be made is said here, not with the first request
             for line in await sayso.policy.notes():
                 out.warn(line)
             await outside.serve(sayso, listener, ready)

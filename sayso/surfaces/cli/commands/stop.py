@@ -66,15 +66,15 @@ def stop(
     folder = find_workspace(workspace)
 
     async def work() -> tuple[StopView, str]:
-        async with Sayso.open(folder, act=False) as sayso:
-            doubt = await sayso.check_stop(scope, target)
+        async with Sayso.open(folder, mode="read") as sayso:
+            doubt = await sayso.stops.check(scope, target)
             try:
                 by = await _stopper(sayso, person_token(folder))
             except RefusedError as error:
                 # A brake must not depend on a token; whoever stands at the machine may pull it.
                 out.note(f"stopped by the command line of this machine: {error.message}")
                 by = CLI
-            return await sayso.stop(scope, target, reason=reason, by=by, via="cli"), doubt
+            return await sayso.stops.engage(scope, target, reason=reason, by=by, via="cli"), doubt
 
     found, doubt = run(work())
     if as_json:
@@ -90,7 +90,7 @@ def stop(
 
 
 async def _stopper(sayso: Sayso, secret: str) -> Actor:
-    return may_stop(await sayso.token_of(secret, via="cli", own=True)).actor
+    return may_stop(await sayso.authentication.holder(secret, via="cli", own=True)).actor
 
 
 @app.command("list")
@@ -109,14 +109,13 @@ def list_stops(
     read = look(
         find_workspace(workspace),
         lambda sayso: page(
-            lambda n, last: sayso.stops(released=released, limit=n, after=last), limit, after
+            lambda n, last: sayso.stops.list(released=released, limit=n, after=last), limit, after
         ),
     )
     show_page(
         out,
         "stop list",
         read,
-        noun="stops",
         columns=["id", "status", "what", "held", "by", "at", "reason"],
         row=_row,
         nothing=["Nothing is stopped."],

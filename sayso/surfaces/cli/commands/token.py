@@ -54,9 +54,9 @@ def create(
     folder = find_workspace(workspace)
 
     async def work() -> tuple[Token, str, bool]:
-        async with Sayso.open(folder, act=False) as sayso:
+        async with Sayso.open(folder, mode="read") as sayso:
             where = tenant_of(sayso, tenant)
-            if kind == "person" and sayso.directory.person(holder) is None:
+            if kind == "person" and sayso.people.person(holder) is None:
                 raise RefusedError(
                     Code.NOT_FOUND,
                     f"`{holder[:40]}` is no active person of this workspace",
@@ -92,7 +92,7 @@ def list_tokens(
     folder = find_workspace(workspace)
     found = look(folder, lambda sayso: sayso.tokens.list(tenant_of(sayso, tenant)))
     if as_json:
-        out.document({"tokens": [_view(token) for token in found]})
+        out.document({"items": [_view(token) for token in found]})
     elif not found:
         out.line("There is no token yet. Make one with `sayso token create --service NAME`.")
     else:

@@ -11,9 +11,8 @@ from typing import Annotated
 
 import typer
 
-from sayso.sdk.audit.segments import sealing
+from sayso.sdk.background import keeping, sealing
 from sayso.sdk.client import Sayso
-from sayso.sdk.privacy.sweep_schedule import keeping
 from sayso.sdk.worker import work
 from sayso.sdk.workspace import Workspace
 from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
@@ -51,7 +50,7 @@ def worker(
         loop = asyncio.get_running_loop()
         for told in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(told, stop.set)
-        async with Sayso(loaded, work=False) as sayso, keeping(sayso), sealing(sayso):
+        async with Sayso(loaded, mode="decide") as sayso, keeping(sayso), sealing(sayso):
             for line in await sayso.policy.notes():
                 out.warn(line)
             await work(sayso, stop, at_once=at_once, ready=ready)

@@ -148,7 +148,7 @@ async def _say(
 ) -> Answer:
     """Decide through the SDK, bound to exactly the card that was shown."""
     try:
-        await stage.sayso.decide(
+        await stage.sayso.approvals.decide(
             approval.id,
             choice,
             token=stage.token,

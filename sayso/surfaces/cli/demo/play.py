@@ -66,7 +66,9 @@ async def _play_one(
     stage: Stage, number: int, message: CustomerMessage, answers: Answers, watcher: Watcher
 ) -> Told:
     try:
-        request = await stage.sayso.ask(message.subject, message.text, key=f"demo-{number}")
+        request = await stage.sayso.ask(
+            message.subject, message.text, idempotency_key=f"demo-{number}"
+        )
     except SaysoError as error:
         return Told(message=message, request=None, refused=error)
     reason = "" if request.error is None else request.error.message
@@ -80,7 +82,9 @@ async def _play_one(
         watcher.answered(answer)
         said.append(answer)
         # The same key is the same request: this only carries it on, whoever decided where.
-        request = await stage.sayso.ask(message.subject, message.text, key=f"demo-{number}")
+        request = await stage.sayso.ask(
+            message.subject, message.text, idempotency_key=f"demo-{number}"
+        )
     return Told(message=message, request=request, handed_over=reason, answers=tuple(said))
 
 

@@ -57,7 +57,7 @@ async def open_stage(
             environment = {} if slack is None else dict(slack.environment)
             workspace = Workspace.load(folder, environment | {"STRIPE_API_KEY": provider.api_key})
             token = (folder / TOKEN_FILE).read_text(encoding="utf-8").strip()
-            async with Sayso(workspace, work=False) as sayso:
+            async with Sayso(workspace, mode="decide") as sayso:
                 yield Stage(sayso=sayso, provider=provider, folder=folder, token=token)
         finally:
             provider.stop()

@@ -133,7 +133,7 @@ async def every_action(sayso: Sayso) -> list[ActionView]:
     """All actions of the workspace."""
     found: list[ActionView] = []
     after: str | None = None
-    while page := await sayso.actions(limit=MAX_PAGE, after=after):
+    while page := await sayso.actions.list(limit=MAX_PAGE, after=after):
         found += page
         after = page[-1].id
     return found
@@ -143,9 +143,9 @@ async def compare_books(sayso: Sayso, books: Books) -> Comparison:
     """Compare every effect that the provider booked with every one that the ledger holds."""
     done = [one for one in await every_action(sayso) if one.status == "succeeded"]
     effect_of = {
-        action.name: action.effect
-        for action in sayso.container.connectors.actions
-        if action.connector == "stripe"
+        one.name: Effect(one.effect)
+        for one in (await sayso.actions.types()).items
+        if one.name.startswith("stripe.")
     }
     ledger: dict[str, Money | None] = {}
     out: Counter[str] = Counter()

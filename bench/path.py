@@ -1,0 +1,184 @@
+"""How many files and functions one action runs through: `python -m bench.path [--json] [--list]`.
+
+Real runs, traced: a refund from `propose` to `succeeded`, a customer's words from `ask` to a
+waiting card, and a click in Slack to its commit. Counted are the distinct files and functions of
+`sayso` that run in between, on every thread; the sandbox and `sayso.testing` are left out. Each run
+is made twice and counted the second time, so that nothing of a start is in it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import threading
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import CodeType, FrameType
+
+from support.shop_workspace import open_shop
+from surfaces.slack.rig import open_rig
+
+import sayso
+from bench.report import Report, Row, print_report
+from sayso.actions.model.definition import Action
+from sayso.actions.model.plan import Plan, Step
+from sayso.agent.base import Handles, Message
+from sayso.money import Money
+from sayso.testing.slack import FakeSlack
+
+PACKAGE = Path(sayso.__file__).parent
+LEFT_OUT = frozenset({"sandbox", "testing"})
+MOST_FILES = 50
+"""The bar, for the first case."""
+CUSTOMERS = ("cus_1", "cus_2")
+
+Run = Callable[[str], Awaitable[None]]
+
+
+class Trace:
+    """The functions of the package that were entered while it was on."""
+
+    def __init__(self) -> None:
+        self.on = False
+        self._seen: set[CodeType] = set()
+
+    def __call__(self, frame: FrameType, event: str, _: object) -> None:
+        """See `sys.setprofile`."""
+        if self.on and event == "call":
+            self._seen.add(frame.f_code)
+
+    def install(self) -> None:
+        """Watch this thread and all that begin from now on."""
+        threading.setprofile(self)
+        sys.setprofile(self)
+
+    async def second(self, run: Run) -> None:
+        """Run for both customers, and watch the second time."""
+        first, second = CUSTOMERS
+        await run(first)
+        self._seen.clear()
+        self.on = True
+        await run(second)
+        self.on = False
+
+    @property
+    def functions(self) -> set[tuple[str, str]]:
+        """File and name; a comprehension is part of the function that it stands in."""
+        paths = ((Path(code.co_filename), code.co_qualname) for code in self._seen)
+        return {
+            (path.relative_to(PACKAGE).as_posix(), name)
+            for path, name in paths
+            if path.is_relative_to(PACKAGE)
+            and path.relative_to(PACKAGE).parts[0] not in LEFT_OUT
+            and not name.endswith(">")
+        }
+
+    @property
+    def files(self) -> list[str]:
+        """The files, relative to the package."""
+        return sorted({file for file, _ in self.functions})
+
+
+class OneRefund:
+    """A planner that needs no model."""
+
+    name = "scripted"
+
+    async def plan(
+        self, messages: Sequence[Message], handles: Handles, actions: Sequence[Action]
+    ) -> Plan:
+        """Refund the first order."""
+        del messages, handles, actions
+        step = Step(id="s1", action="shop.refund", args={"order": "order#1"})
+        return Plan(steps=(step,), planner=self.name)
+
+
+async def propose(folder: Path, trace: Trace) -> None:
+    """An action that the policy allows, to its receipt."""
+    async with open_shop(folder) as opened:
+
+        async def run(customer: str) -> None:
+            order = f"order_{customer}"
+            opened.shop.books.add(order, customer, Money(2_000, "USD"))
+            view = await opened.sayso.propose("shop.refund", {"order": order}, subject=customer)
+            assert view.status == "succeeded", view
+
+        await trace.second(run)
+
+
+async def ask(folder: Path, trace: Trace) -> None:
+    """A customer's words, to the card that waits for people."""
+    async with open_shop(folder, planner=OneRefund()) as opened:
+
+        async def run(customer: str) -> None:
+            order = f"order_{customer}"
+            opened.shop.books.add(order, customer, Money(20_000, "USD"))
+            request = await opened.sayso.ask(customer, f"please refund all of {order}")
+            assert [one.status for one in request.actions] == ["pending_approval"], request
+
+        await trace.second(run)
+
+
+async def click(folder: Path, trace: Trace) -> None:
+    """A yes in Slack, to its commit and the answer."""
+    with FakeSlack.start() as slack:
+        await _click(folder, trace, slack)
+
+
+async def _click(folder: Path, trace: Trace, slack: FakeSlack) -> None:
+    async with open_rig(folder, slack) as rig:
+
+        async def run(_: str) -> None:
+            watched, trace.on = trace.on, False
+            asked = await rig.ask(20_000)
+            trace.on = watched
+            delivery = await slack.click(rig.card(asked), "sayso.approve", user="UMARIA")
+            assert delivery.acknowledged, delivery
+
+        await trace.second(run)
+
+
+CASES = {
+    "propose to succeeded": propose,
+    "ask to a waiting card": ask,
+    "a click in Slack to its commit": click,
+}
+
+
+def measure(*, show: bool) -> Report:
+    """Trace each case in a workspace of its own."""
+    rows: list[Row] = []
+    ok = True
+    trace = Trace()
+    trace.install()
+    for case, life in CASES.items():
+        with TemporaryDirectory() as folder:
+            asyncio.run(life(Path(folder), trace))
+        files, functions = trace.files, trace.functions
+        rows += [
+            Row(case=case, value=len(files), unit="files"),
+            Row(case=case, value=len(functions), unit="functions"),
+        ]
+        if life is propose:
+            ok = len(files) <= MOST_FILES
+        if show:
+            sys.stderr.write("\n".join([case, *(f"  {file}" for file in files), ""]))
+    sys.setprofile(None)
+    return Report(name="path", rows=rows, ok=ok)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measure and print; the exit status is 0 when the bar is met."""
+    parser = argparse.ArgumentParser(prog="python -m bench.path", description=__doc__)
+    parser.add_argument("--json", action="store_true", help="one JSON document")
+    parser.add_argument("--list", action="store_true", help="the files of each case, on stderr")
+    arguments = parser.parse_args(argv)
+    report = measure(show=arguments.list)
+    print_report(report, as_json=arguments.json)
+    return 0 if report.ok else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

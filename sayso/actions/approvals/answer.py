@@ -1,0 +1,127 @@
+"""An answer to a whole solution, and what it says about each of the steps that wait."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from sayso.actions.approvals.decision import Decision, edit_refused
+from sayso.actions.approvals.repository import ApprovalRow, Choice
+from sayso.actions.approvals.solution import Solution, SolutionStep
+from sayso.actions.model.digest import storable
+from sayso.errors import Code, RefusedError
+from sayso.ids import Tenant
+from sayso.json import JsonValue
+
+LEFT_OUT = "left_out"
+"""The reason code of a step that somebody unticked when they said yes to the others."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What one person says about a whole solution.
+
+    Attributes:
+        approval_id: of any of its steps.
+        revision, digest: of what was shown; the digest whole or its first 12 digits.
+        choice: yes, no, or less (`edit`).
+        steps: for a yes or less, the steps that it is for; None for all. Those that are left out
+            are a no, with the reason `left_out`.
+        lower: for less, the arguments that are lowered, by step.
+        via: the surface.
+    """
+
+    tenant: Tenant
+    approval_id: str
+    revision: int
+    digest: str
+    choice: Choice
+    person: str
+    via: str
+    reason_code: str = ""
+    reason: str = ""
+    steps: tuple[str, ...] | None = None
+    lower: Mapping[str, Mapping[str, JsonValue]] = field(
+        default_factory=dict[str, Mapping[str, JsonValue]]
+    )
+
+
+def about(answer: Answer, approval_id: str, shown: ApprovalRow | None = None) -> Decision:
+    """What an answer says about one step, before anybody knows which; for checks and refusals."""
+    return Decision(
+        tenant=answer.tenant,
+        approval_id=approval_id,
+        revision=answer.revision if shown is None else shown.revision,
+        digest=answer.digest if shown is None else shown.digest,
+        choice=answer.choice,
+        person=answer.person,
+        via=answer.via,
+        reason_code=answer.reason_code,
+        reason=answer.reason,
+    )
+
+
+def each_of(answer: Answer, solution: Solution) -> list[tuple[SolutionStep, Decision]]:
+    """The decision about each step that waits, as one answer to all of them says it.
+
+    Raises:
+        RefusedError: `invalid_input`, `edit_not_allowed`.
+    """
+    waiting = {step.id: step for step in solution.waiting}
+    wanted = tuple(waiting) if answer.steps is None else answer.steps
+    named = {*wanted, *answer.lower}
+    strange = sorted(named - set(waiting))
+    if strange:
+        raise RefusedError(
+            Code.INVALID_INPUT,
+            f"`{storable(strange[0], 40)}` is no step that waits here",
+            next_step="load the card again; its steps have the ids to name",
+        )
+    if answer.choice is Choice.REJECT:
+        return [(step, _of_step(answer, step, Choice.REJECT)) for step in solution.waiting]
+    if not wanted:
+        raise RefusedError(
+            Code.INVALID_INPUT,
+            "a yes to no step at all is a no",
+            next_step="say no, with a reason",
+        )
+    left_out = [name for name in waiting if name not in wanted]
+    _check_left_out(solution, left_out)
+    if (answer.choice is Choice.EDIT) != bool(answer.lower):
+        raise edit_refused("less names the amount of at least one step", "name it, or say yes")
+    said: list[tuple[SolutionStep, Decision]] = []
+    for name, step in waiting.items():
+        if name in left_out:
+            choice = Choice.REJECT
+        elif name in answer.lower:
+            choice = Choice.EDIT
+        else:
+            choice = Choice.APPROVE
+        said.append((step, _of_step(answer, step, choice)))
+    return said
+
+
+def _check_left_out(solution: Solution, left_out: Sequence[str]) -> None:
+    if left_out and solution.is_all_or_nothing:
+        raise RefusedError(
+            Code.INVALID_INPUT,
+            "the steps of this plan are done together or not at all",
+            next_step="say yes to all of them, or no",
+        )
+    missing = [name for name in solution.depends_on(left_out) if name not in left_out]
+    if missing:
+        raise RefusedError(
+            Code.INVALID_INPUT,
+            f"step `{missing[0]}` waits for a step that is left out",
+            next_step="leave it out as well",
+        )
+
+
+def _of_step(answer: Answer, step: SolutionStep, choice: Choice) -> Decision:
+    assert step.approval is not None, "only of what people were asked about"
+    decision = replace(about(answer, step.approval.id, step.approval), choice=choice)
+    if choice is Choice.EDIT:
+        return replace(decision, args=answer.lower[step.id])
+    if choice is Choice.REJECT and answer.choice is not Choice.REJECT:
+        return replace(decision, reason_code=LEFT_OUT)
+    return decision

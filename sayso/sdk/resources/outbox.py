@@ -1,0 +1,77 @@
+"""The outbox: what surfaces still have to tell, each row by one of them at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import cast
+
+import orjson
+
+from sayso.ids import Tenant, to_micros
+from sayso.json import JsonValue
+from sayso.sdk.resources.base import Resource
+from sayso.store.base import Row, integer, text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboxRow:
+    """Something to be told.
+
+    Attributes:
+        key: what it is about, such as an approval's id.
+        version: rises with each change; only the version that was sent is marked as sent.
+        attempts: how often somebody has begun to send it.
+        state: what the surface has kept of it, such as where it was posted.
+    """
+
+    id: int
+    tenant: Tenant
+    key: str
+    version: int
+    attempts: int
+    state: Mapping[str, JsonValue]
+
+
+class OutboxResource(Resource):
+    """Leases rows to whoever sends them."""
+
+    async def due(self, topic: str, *, limit: int) -> list[OutboxRow]:
+        """Rows of a topic that are to be told now, oldest first."""
+        now, tenant = self._now(), self._container.tenant
+        rows = await self._container.store.read(
+            lambda reader: reader.all(
+                "outbox.due", tenant=tenant, topic=topic, now=now, limit=limit
+            )
+        )
+        return [_read(row) for row in rows]
+
+    async def lease(self, row: OutboxRow, lease_s: float) -> bool:
+        """Have nobody else send the row for that long; False when somebody else has it already."""
+        now = self._now()
+        until = now + int(lease_s * 1e6)
+        leased = await self._container.store.write(
+            lambda tx: tx.run("outbox.lease", id=row.id, now=now, until=until)
+        )
+        return leased == 1
+
+    async def sent(self, row: OutboxRow, state: Mapping[str, JsonValue]) -> None:
+        """Mark this version as told, with what the surface wants to keep of it."""
+        now, kept = self._now(), orjson.dumps(dict(state)).decode()
+        await self._container.store.write(
+            lambda tx: tx.run("outbox.sent", id=row.id, version=row.version, state=kept, now=now)
+        )
+
+    def _now(self) -> int:
+        return to_micros(self._container.clock.now())
+
+
+def _read(row: Row) -> OutboxRow:
+    return OutboxRow(
+        id=integer(row, "id"),
+        tenant=Tenant(text(row, "tenant")),
+        key=text(row, "key"),
+        version=integer(row, "version"),
+        attempts=integer(row, "attempts"),
+        state=cast("dict[str, JsonValue]", orjson.loads(text(row, "state"))),
+    )

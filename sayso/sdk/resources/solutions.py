@@ -1,0 +1,284 @@
+"""Solutions: what waits for people, one item for each plan, and the one answer to each."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+import orjson
+
+from sayso.actions.approvals.answer import Answer
+from sayso.actions.approvals.approver import requesters_of
+from sayso.actions.approvals.escalation import counted_roles
+from sayso.actions.approvals.repository import (
+    ApprovalRow,
+    Choice,
+    action_of,
+    get_approval,
+    read_approval,
+    votes_of,
+)
+from sayso.actions.approvals.solution import solution_of
+from sayso.actions.model.definition import Action
+from sayso.actions.model.ports import Person
+from sayso.agent.base import Message
+from sayso.agent.requests import get_request
+from sayso.audit.entry import ActorKind
+from sayso.errors import Code, RefusedError
+from sayso.ids import Tenant
+from sayso.json import JsonValue
+from sayso.sdk.inputs import as_choice
+from sayso.sdk.progress import carry_on, carry_out
+from sayso.sdk.resources.base import Resource
+from sayso.sdk.solution_view import SolutionView, show_solution
+from sayso.store.base import Reader, SqlValue, integer, text
+
+if TYPE_CHECKING:
+    from sayso.sdk.container import Container
+    from sayso.sdk.workspace import Workspace
+
+MOST_COUNTED = 1000
+"""Above it, an inbox says `1,000+`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a page of an inbox ended. `at`: microseconds since 1970, when that one expires."""
+
+    at: int = 0
+    id: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.at}.{self.id}"
+
+    @classmethod
+    def read(cls, said: str) -> Place:
+        """The place behind its external form; the beginning for an empty one.
+
+        Raises:
+            RefusedError: `invalid_input`.
+        """
+        if not said:
+            return cls()
+        at, _, approval_id = said.partition(".")
+        if not at.isascii() or not at.isdecimal() or len(at) > 17 or len(approval_id) > 60:
+            raise RefusedError(
+                Code.INVALID_INPUT,
+                f"`{said[:40]}` is no place in an inbox",
+                next_step="begin at the first page",
+            )
+        return cls(at=int(at), id=approval_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboxPage:
+    """A page of what waits, the soonest first.
+
+    Attributes:
+        items: each solution once. after: of the last one, when there is more.
+    """
+
+    items: tuple[SolutionView, ...]
+    after: Place | None
+
+
+class SolutionResource(Resource):
+    """Reads what waits for people, as one tenant's people see it, and takes their answers."""
+
+    def __init__(self, container: Container, workspace: Workspace) -> None:
+        super().__init__(container)
+        self._escalate_to = workspace.settings.approvals.escalate_to
+
+    async def answer(
+        self,
+        approval_id: str,
+        choice: str,
+        *,
+        token: str,
+        revision: int,
+        digest: str,
+        steps: Sequence[str] | None = None,
+        lower: Mapping[str, Mapping[str, JsonValue]] | None = None,
+        via: str = "sdk",
+        reason_code: str = "",
+        reason: str = "",
+    ) -> SolutionView:
+        """Answer a whole solution as the person whose token this is, all of it or nothing.
+
+        Args:
+            approval_id: of any of its steps.
+            choice: `approve`, `reject` or `edit`.
+            revision, digest: of what the person saw.
+            steps: for a yes or less, the steps that it is for; the others are a no. None for all.
+            lower: for `edit`, the arguments that are lowered, by step.
+
+        Raises:
+            RefusedError: as `decide` does; `invalid_input` for steps that are not of it, or that
+                cannot be done without one that is left out.
+        """
+        holder = await self._container.authentication.person(token, via=via)
+        return await self.answer_as(
+            Answer(
+                tenant=holder.tenant,
+                approval_id=approval_id,
+                revision=revision,
+                digest=digest,
+                choice=as_choice(choice),
+                person=holder.holder,
+                via=via,
+                reason_code=reason_code,
+                reason=reason,
+                steps=None if steps is None else tuple(steps),
+                lower=lower or {},
+            )
+        )
+
+    async def answer_as(self, answer: Answer, *, wait: bool = True) -> SolutionView:
+        """Answer for a person whom the calling surface has authenticated itself.
+
+        Args:
+            wait: carry out what is approved before returning.
+
+        Raises:
+            RefusedError: see `Approvals.answer`.
+        """
+        taken = await self._container.approvals.answer(answer)
+        self._container.dispatcher.wake()
+        if wait:
+            for decided in taken:
+                if decided.action.request_id is None:
+                    await carry_out(self._container, decided.action)
+            await carry_on(self._container, taken[0].action)
+        return await self.get(answer.approval_id, tenant=answer.tenant)
+
+    async def get(self, approval_id: str, *, tenant: str | None = None) -> SolutionView:
+        """The solution that an approval is a part of.
+
+        Raises:
+            RefusedError: `not_found`.
+        """
+        where = self._tenant(tenant)
+        return await self._container.store.read(
+            lambda reader: self._show(reader, get_approval(reader, where, approval_id))
+        )
+
+    async def conversation(self, solution: SolutionView) -> tuple[Message, ...]:
+        """What the customer and the agent wrote, oldest first; empty without a request."""
+        request_id = solution.request_id
+        if request_id is None:
+            return ()
+        tenant = self._container.tenant
+        return await self._container.store.read(
+            lambda reader: self._container.requests.messages(
+                reader, get_request(reader, tenant, request_id)
+            )
+        )
+
+    async def waiting_for(
+        self,
+        person: Person,
+        *,
+        after: Place | None = None,
+        limit: int = 25,
+        answered_too: bool = False,
+        tenant: str | None = None,
+    ) -> InboxPage:
+        """What waits for a person, the soonest first.
+
+        Args:
+            answered_too: also what they have answered already, or may not answer because they have
+                asked for it themselves, while their role is asked.
+        """
+        where = self._tenant(tenant)
+
+        def work(reader: Reader) -> InboxPage:
+            place = after or Place()
+            found: list[ApprovalRow] = []
+            while True:
+                rows = self._page(reader, where, person, place, limit + 1)
+                found += [row for row in rows if answered_too or _may_answer(reader, row, person)]
+                if len(found) > limit or len(rows) <= limit:
+                    break
+                place = Place(at=rows[-1].expires_at, id=rows[-1].id)
+            more = len(found) > limit
+            shown = found[:limit]
+            last = shown[-1] if shown else None
+            return InboxPage(
+                items=tuple(self._show(reader, row) for row in shown),
+                after=Place(at=last.expires_at, id=last.id) if more and last is not None else None,
+            )
+
+        return await self._container.store.read(work)
+
+    async def count_for(self, person: Person, *, tenant: str | None = None) -> int:
+        """How many solutions a person's roles are asked about, `MOST_COUNTED` at most."""
+        where = self._tenant(tenant)
+
+        def work(reader: Reader) -> int:
+            counted = 0
+            for roles in _asked_roles(reader, where, person.roles):
+                row = reader.one(
+                    "approval.count_waiting",
+                    tenant=where,
+                    roles=roles,
+                    most=MOST_COUNTED - counted,
+                )
+                assert row is not None, "an aggregate always has a row"
+                counted += integer(row, "count")
+            return counted
+
+        return await self._container.store.read(work)
+
+    def _page(
+        self, reader: Reader, tenant: Tenant, person: Person, after: Place, limit: int
+    ) -> list[ApprovalRow]:
+        """The soonest of all that asks one of the person's roles, merged from their indexes."""
+        pages: list[list[ApprovalRow]] = []
+        place: dict[str, SqlValue] = {"after_at": after.at, "after_id": after.id}
+        for roles in _asked_roles(reader, tenant, person.roles):
+            rows = reader.all("approval.inbox", tenant=tenant, roles=roles, limit=limit, **place)
+            pages.append([read_approval(row) for row in rows])
+        if self._escalate_to in person.roles:
+            rows = reader.all("approval.inbox_escalated", tenant=tenant, limit=limit, **place)
+            escalated = [read_approval(row) for row in rows]
+            pages.append([row for row in escalated if not person.roles & set(row.roles)])
+        merged = heapq.merge(*pages, key=lambda row: (row.expires_at, row.id))
+        return [row for row, _ in zip(merged, range(limit), strict=False)]
+
+    def _show(self, reader: Reader, approval: ApprovalRow) -> SolutionView:
+        solution = solution_of(reader, approval, action_of(reader, approval))
+        return show_solution(reader, solution, self._definition)
+
+    def _definition(self, name: str) -> Action | None:
+        try:
+            return self._container.connectors.action(name)
+        except RefusedError:
+            return None
+
+    def _tenant(self, tenant: str | None) -> Tenant:
+        return self._container.tenant if tenant is None else Tenant(tenant)
+
+
+def _asked_roles(reader: Reader, tenant: Tenant, roles: frozenset[str]) -> list[str]:
+    """The sets of roles, as they are stored, of which somebody with these has one."""
+    found = [text(row, "roles") for row in reader.all("approval.roles_waiting", tenant=tenant)]
+    return [said for said in found if roles & set(cast("list[str]", orjson.loads(said)))]
+
+
+def _may_answer(reader: Reader, approval: ApprovalRow, person: Person) -> bool:
+    """Whether it waits for this very person."""
+    if not counted_roles(reader, approval, person.roles) & set(approval.roles):
+        return False
+    said = any(
+        vote.person == person.id
+        and vote.revision == approval.revision
+        and vote.decision == Choice.APPROVE
+        for vote in votes_of(reader, approval)
+    )
+    if said:
+        return False
+    row = action_of(reader, approval)
+    asked_by = requesters_of(reader, row) | {approval.requester}
+    return f"{ActorKind.PERSON}:{person.id}" not in asked_by

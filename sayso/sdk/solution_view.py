@@ -1,0 +1,341 @@
+"""A solution in its external form: what a manager reads in five seconds, and then the rest.
+
+The same words stand in the console, in Slack, in the terminal, in e-mails and over HTTP; a surface
+only decides how they are drawn. Every amount, name and consequence comes from typed fields; what a
+customer or a model wrote stands in fields of its own, which surfaces mark as not verified.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sayso.actions.approvals.escalation import escalation_of
+from sayso.actions.approvals.repository import ApprovalRow, Choice, Vote, votes_of
+from sayso.actions.approvals.solution import Solution
+from sayso.actions.model.definition import Effect
+from sayso.agent.requests import read_request
+from sayso.ids import rfc3339
+from sayso.money import Money
+from sayso.sdk.solution_words import (
+    Definitions,
+    Told,
+    consequence,
+    counts,
+    facts,
+    headline,
+    money_lines,
+    name_of,
+    on_no,
+    on_yes,
+    split,
+    told,
+    totals,
+    undone,
+)
+from sayso.sdk.views import (
+    ErrorView,
+    EscalationView,
+    ReceiptView,
+    View,
+    VoteView,
+    error_view,
+    escalation_view,
+    receipt_view,
+)
+from sayso.store.base import Reader
+
+
+class LetterView(View):
+    """A message that a step sends, whole."""
+
+    to: str
+    sender: str
+    subject: str
+    text: str
+
+
+class CustomerView(View):
+    """Whom it is about. `name` is the id where the connector knows no name."""
+
+    id: str
+    name: str
+    assurance: str
+
+
+class StepView(View):
+    """One step of a solution.
+
+    Attributes:
+        id: of the step, by which a decision names it.
+        title: the action's sentence with the resolved values.
+        consequence: where it goes and whether it can be undone, as short sentences.
+        asks: whether it waits for people now, and so can be left out.
+        needs: `people` when people are or were asked about it, `nobody` when the policy allows it.
+        may_lower: whether an approver may lower its amount.
+        after: the steps that must have succeeded before.
+        card: exactly what the step's own digest covers; None where nobody is asked.
+    """
+
+    id: str
+    action_id: str
+    approval_id: str | None = None
+    action: str
+    effect: str
+    title: str
+    amount: Money | None = None
+    payee: str = ""
+    consequence: str = ""
+    asks: bool
+    needs: str
+    status: str
+    may_lower: bool = False
+    after: tuple[str, ...] = ()
+    letter: LetterView | None = None
+    revision: int
+    digest: str | None = None
+    card: Mapping[str, Any] | None = None
+    receipt: ReceiptView | None = None
+    error: ErrorView | None = None
+    updated_at: str
+
+
+class ReceiptLine(View):
+    """One line of what moves: a label and the money under it."""
+
+    label: str
+    amount: Money
+
+
+class LeadView(View):
+    """What is read first, in this order.
+
+    Attributes:
+        headline: what and how much to whom, such as `$139.00 to Ben Okafor`.
+        split: the parts of it, each an amount (or empty) and what it is.
+        quote: the customer's own words, not verified. why: why it came to people.
+        needed: who has to agree. unusual: what is out of the ordinary, the most telling first.
+        quiet: how many other signs were looked at and said nothing.
+        facts: label and value, of the customer and of the object.
+        on_yes, on_no: what each answer does.
+    """
+
+    headline: str
+    split: tuple[tuple[str, str], ...]
+    quote: str
+    why: str
+    needed: str
+    unusual: tuple[str, ...]
+    quiet: int
+    facts: tuple[tuple[str, str], ...]
+    on_yes: str
+    on_no: str
+
+
+class SolutionView(View):
+    """All that people are asked about with one yes, less or no.
+
+    Attributes:
+        id: the approval that it is known by; any of its steps' approvals leads here.
+        digest: what an answer to the whole must carry, whole or its first 12 digits, with
+            `revision`.
+        customer: id, name and how strongly they were identified.
+        lead: what is read first. steps: in the order of the plan.
+        money: what moves by label, such as `Back to the card`; totals: the sum by currency.
+        all_or_nothing: no step may be left out.
+        roles: one entry per distinct person still asked for, whoever has agreed so far.
+        agreed: who said yes to all that waits.
+        planner: who planned it. agent_says: the planner's own words, not verified.
+    """
+
+    id: str
+    request_id: str | None = None
+    status: str
+    revision: int
+    digest: str
+    customer: CustomerView
+    lead: LeadView
+    steps: tuple[StepView, ...]
+    money: tuple[ReceiptLine, ...]
+    totals: tuple[Money, ...]
+    all_or_nothing: bool = False
+    roles: tuple[str, ...]
+    agreed: tuple[str, ...] = ()
+    votes: tuple[VoteView, ...] = ()
+    escalated: EscalationView | None = None
+    planner: str
+    agent_says: tuple[str, ...] = ()
+    expires_at: str
+    created_at: str
+    updated_at: str
+
+
+def show_solution(reader: Reader, solution: Solution, definition: Definitions) -> SolutionView:
+    """The external form of a solution, as this snapshot has it."""
+    steps = told(solution, definition)
+    live = [one for one in steps if counts(one)] or steps
+    waiting = [one for one in steps if one.step.waits]
+    lead = solution.lead
+    name = name_of([one.row for one in steps])
+    asked = waiting or [one for one in steps if one.step.approval is not None]
+    votes = {one.step.id: votes_of(reader, _approval(one)) for one in asked}
+    agreed = _agreed([(_approval(one), votes[one.step.id]) for one in asked])
+    roles = _roles(asked)
+    escalation = escalation_of(reader, lead)
+    return SolutionView(
+        id=lead.id,
+        request_id=steps[0].row.request_id,
+        status=solution.status.value,
+        revision=solution.revision,
+        digest=solution.digest,
+        customer=CustomerView(
+            id=steps[0].row.subject.id,
+            name=name,
+            assurance=steps[0].row.subject.assurance.value,
+        ),
+        lead=_lead(steps, live, asked, name, roles[len(agreed) + 1 :]),
+        steps=tuple(_step(one, solution) for one in steps),
+        money=tuple(ReceiptLine(label=label, amount=amount) for label, amount in money_lines(live)),
+        totals=totals(live),
+        all_or_nothing=solution.is_all_or_nothing,
+        roles=roles,
+        agreed=agreed,
+        votes=tuple(_vote(vote) for one in asked[:1] for vote in votes[one.step.id]),
+        escalated=escalation_view(escalation),
+        planner=steps[0].row.planner,
+        agent_says=_agent_says(reader, solution),
+        expires_at=rfc3339(solution.expires_at),
+        created_at=rfc3339(lead.created_at),
+        updated_at=rfc3339(max(one.row.updated_at for one in steps)),
+    )
+
+
+def _lead(
+    steps: Sequence[Told],
+    live: Sequence[Told],
+    asked: Sequence[Told],
+    name: str,
+    left: Sequence[str],
+) -> LeadView:
+    cards = [one.card for one in asked if one.card is not None]
+    first = cards[0]
+    # The step that asks most people is the one that says why; among equals, the first.
+    telling = max(cards, key=lambda card: len(card.roles))
+    return LeadView(
+        headline=headline(live, name),
+        split=split(live),
+        quote=first.quote,
+        why=telling.reason or telling.why,
+        needed=telling.needed,
+        unusual=tuple(dict.fromkeys(line for card in cards for line in card.unusual)),
+        quiet=max(card.quiet for card in cards),
+        facts=facts(steps, steps[0].row.subject.assurance.value),
+        on_yes=on_yes([one for one in asked if one.step.waits] or asked, left),
+        on_no=on_no(asked, name),
+    )
+
+
+def _step(one: Told, solution: Solution) -> StepView:
+    row, approval, card = one.row, one.step.approval, one.card
+    said = f"{consequence(one, solution)} {undone(one)}".strip()
+    return StepView(
+        id=one.step.id,
+        action_id=row.id,
+        approval_id=None if approval is None else approval.id,
+        action=row.name,
+        effect="" if one.effect is None else one.effect.value,
+        title=one.title,
+        amount=one.amount,
+        payee=one.payee,
+        consequence=said,
+        asks=one.step.waits,
+        needs="nobody" if approval is None else "people",
+        status=row.status.value,
+        may_lower=_may_lower(one),
+        after=row.after,
+        letter=_letter(one),
+        revision=row.revision,
+        digest=row.digest,
+        card=None if card is None else card.to_json(),
+        receipt=receipt_view(row),
+        error=error_view(row),
+        updated_at=rfc3339(row.updated_at),
+    )
+
+
+def _may_lower(one: Told) -> bool:
+    amount = one.amount
+    return (
+        one.step.waits
+        and one.card is not None
+        and one.card.may_lower
+        and amount is not None
+        and amount.amount_minor > 1
+    )
+
+
+def _letter(one: Told) -> LetterView | None:
+    """What a message says, whole; every connector of messages resolves `title` and `text`."""
+    fields = one.fields
+    if one.effect is not Effect.MESSAGE or "text" not in fields:
+        return None
+    snapshot = one.row.snapshot
+    address = None if snapshot is None else snapshot.resolved.personal.get("email")
+    return LetterView(
+        to=address or one.payee,
+        sender=one.account,
+        subject=fields.get("title", ""),
+        text=fields["text"],
+    )
+
+
+def _approval(one: Told) -> ApprovalRow:
+    assert one.step.approval is not None, "only of what people were asked about"
+    return one.step.approval
+
+
+def _agreed(asked: Sequence[tuple[ApprovalRow, Sequence[Vote]]]) -> tuple[str, ...]:
+    """Who said yes to the present revision of each step that waits, in the order they did."""
+    yes = [
+        [
+            vote.person
+            for vote in votes
+            if vote.decision == Choice.APPROVE and vote.revision == approval.revision
+        ]
+        for approval, votes in asked
+    ]
+    return tuple(person for person in yes[0] if all(person in people for people in yes))
+
+
+def _roles(asked: Sequence[Told]) -> tuple[str, ...]:
+    """One entry per person needed for all of it: for each role, as many as any step needs."""
+    most: dict[str, int] = {}
+    for one in asked:
+        for role, count in Counter(_approval(one).roles).items():
+            most[role] = max(most.get(role, 0), count)
+    return tuple(role for role, count in most.items() for _ in range(count))
+
+
+def _vote(vote: Vote) -> VoteView:
+    return VoteView(
+        person=vote.person,
+        decision=vote.decision,
+        revision=vote.revision,
+        via=vote.via,
+        at=rfc3339(vote.at),
+    )
+
+
+def _agent_says(reader: Reader, solution: Solution) -> tuple[str, ...]:
+    """The planner's own reasons, as it wrote them."""
+    request_id = solution.steps[0].action.request_id
+    if request_id is None:
+        return ()
+    found = reader.one("request.by_id", tenant=solution.tenant, id=request_id)
+    plan = None if found is None else read_request(found).plan
+    steps = plan.get("steps") if isinstance(plan, Mapping) else None
+    if not isinstance(steps, Sequence) or isinstance(steps, str):
+        return ()
+    reasons = (step.get("reason") for step in steps if isinstance(step, Mapping))
+    return tuple(dict.fromkeys(str(reason) for reason in reasons if reason))
