@@ -16,7 +16,7 @@ from sayso.actions.policy.tables.compile import compile_rows
 from sayso.actions.policy.tables.file import Table, read_table, readable_fields
 from sayso.actions.policy.tables.read_back import read_row
 from sayso.actions.policy.tables.rows import Row
-from sayso.errors import Code, ConfigError, IntegrityError
+from sayso.errors import Code, ConfigError
 
 HOLIDAYS = "holidays.txt"
 _TESTS = ".test.toml"
@@ -46,8 +46,8 @@ def read_policy(document: PolicyDocument, actions: Sequence[Action]) -> ReadPoli
 
     Raises:
         ConfigError: `invalid_policy` with file, line, rule and next step of the first problem, the
-            others in its detail; `invalid_setting`, also for a time zone with other data here.
-        IntegrityError: a table is not read back as it was written, which is a fault of ours.
+            others in its detail, also for a row that is not read back as it was written;
+            `invalid_setting`, also for a time zone with other data here.
     """
     calendar = _calendar(document)
     texts: dict[str, str] = {}
@@ -111,7 +111,7 @@ def _check_read_back(table: Table, text: str, action: Action) -> None:
     found = {row.id: row for node in nodes if (row := read_row(node, numbers, money)) is not None}
     for row in table.rows:
         if found.get(row.id) != row:
-            raise IntegrityError(
+            raise ConfigError(
                 Code.INVALID_POLICY,
                 f"{table.file}: row `{row.id}` is not read back from Cedar as it stands there",
                 next_step="write it in a .cedar file, and report it",
