@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     )
     from sayso.money import Money
     from sayso.sdk.client import Sayso
+    from sayso.sdk.sync import SyncSayso
     from sayso.sdk.tools.langchain import langchain_tools
 
 __all__ = [
@@ -66,6 +67,7 @@ __all__ = [
     "SaysoError",
     "Step",
     "Subject",
+    "SyncSayso",
     "at_most_once",
     "idempotent",
     "langchain_tools",
@@ -98,6 +100,7 @@ _HOMES = {
     "SaysoError": "sayso.errors",
     "Step": "sayso.actions.model.plan",
     "Subject": "sayso.actions.model.definition",
+    "SyncSayso": "sayso.sdk.sync",
     "at_most_once": "sayso.actions.model.definition",
     "idempotent": "sayso.actions.model.definition",
     "langchain_tools": "sayso.sdk.tools.langchain",

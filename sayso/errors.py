@@ -7,7 +7,8 @@
     ├── IntegrityError        stored data contradicts itself: stop, and verify the log
     └── ConfigError           the workspace or the machine must be changed first
 
-Every error carries a stable `Code` (docs/errors.md lists them all, and a test compares), a message
+Every error carries a stable `Code` (docs/reference/errors.md lists them all, and a test compares),
+a message
 for the person, and the next step. A `detail` is for whoever debugs; it never holds a secret.
 
 Words of an error may quote a customer or a provider, so a process's log gets `logged(error)`, which

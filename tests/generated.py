@@ -59,10 +59,10 @@ def _listed(states: frozenset[Status]) -> str:
 
 
 PARTS: Mapping[tuple[str, str], Callable[[], Iterator[str]]] = {
-    ("promises.md", "promises"): _promises,
-    ("life-of-an-action.md", "states"): _states,
-    ("life-of-an-action.md", "diagram"): _diagram,
-    ("life-of-an-action.md", "ends"): _ends,
+    ("reference/promises.md", "promises"): _promises,
+    ("explanation/life-of-an-action.md", "states"): _states,
+    ("explanation/life-of-an-action.md", "diagram"): _diagram,
+    ("explanation/life-of-an-action.md", "ends"): _ends,
 }
 """Which part of which page is made by what."""
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
+import sys
 from collections import defaultdict
 from functools import cache
 from pathlib import Path
@@ -54,8 +56,8 @@ def _codes_in(part: ast.expr) -> set[Code]:
 
 @cache
 def documented() -> dict[str, list[str]]:
-    """The rows of docs/errors.md: code to its other cells."""
-    text = (DOCS / "errors.md").read_text(encoding="utf-8")
+    """The rows of docs/reference/errors.md: code to its other cells."""
+    text = (DOCS / "reference" / "errors.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `(\w+)` \| (\d+) \| (.+?) \| (.+?) \| (.+?) \|$", text, re.MULTILINE)
     return {code: list(cells) for code, *cells in rows}
 
@@ -88,7 +90,7 @@ def test_a_code_has_the_documented_status_and_classes(code: Code) -> None:
 
 def test_every_class_is_explained() -> None:
     """The first table tells what a caller does about each."""
-    text = (DOCS / "errors.md").read_text(encoding="utf-8")
+    text = (DOCS / "reference" / "errors.md").read_text(encoding="utf-8")
     assert [kind for kind in CLASSES if f"| `{kind}` |" not in text] == []
 
 
@@ -102,14 +104,14 @@ def test_what_is_made_from_code_is_up_to_date(page: str) -> None:
 
 def test_every_state_is_told() -> None:
     """The page about an action's life names each in its prose, too."""
-    text = (DOCS / "life-of-an-action.md").read_text(encoding="utf-8")
+    text = (DOCS / "explanation" / "life-of-an-action.md").read_text(encoding="utf-8")
     prose = re.sub(r"<!-- made: .*?<!-- end: \w+ -->", "", text, flags=re.DOTALL)
     assert [state for state in Status if f"`{state}`" not in prose] == []
 
 
 def test_the_glossary_has_the_fields_words() -> None:
     """Style 5: one word per thing, each explained once."""
-    text = (DOCS / "glossary.md").read_text(encoding="utf-8")
+    text = (DOCS / "reference" / "glossary.md").read_text(encoding="utf-8")
     words = re.findall(r"^\| \*\*(.+?)\*\* \|", text, re.MULTILINE)
     needed = (
         "action step plan policy rule approval decision approver connector credential entry "
@@ -152,6 +154,8 @@ def test_every_page_can_be_reached() -> None:
         for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text(encoding="utf-8")):
             place = (page.parent / target).resolve()
             left += place.glob("*.md") if place.is_dir() else [place] * place.match("*.md")
+        if ":glob:" in page.read_text(encoding="utf-8"):
+            left += page.parent.glob("*.md")
     pages = {*ROOT.glob("*.md"), *DOCS.rglob("*.md")}
     assert sorted(page.relative_to(ROOT).as_posix() for page in pages - reached) == []
 
@@ -166,3 +170,12 @@ def test_every_command_that_is_named_exists() -> None:
         if command not in COMMANDS
     ]
     assert missing == []
+
+
+@pytest.mark.house
+def test_the_docs_site_is_built_and_every_link_in_it_leads_somewhere(tmp_path: Path) -> None:
+    """Strict: a page that is in no table of contents, or a link to nothing, fails here."""
+    command = [sys.executable, "-m", "sphinx", "-W", "-q", str(DOCS), str(tmp_path)]
+    built = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert built.returncode == 0, built.stderr
+    assert (tmp_path / "reference" / "sdk.html").read_text(encoding="utf-8").count("RefusedError")

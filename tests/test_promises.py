@@ -29,7 +29,7 @@ def test_every_claim_is_a_promise() -> None:
 
 
 def test_every_promise_has_a_test() -> None:
-    """A promise without a test belongs under "Open" in docs/promises.md."""
+    """A promise without a test belongs under "Open" in docs/reference/promises.md."""
     assert PROMISES.keys() - claims().keys() == set()
 
 
@@ -46,5 +46,5 @@ def test_ids_have_one_form() -> None:
 
 def test_every_invariant_is_promised_or_open() -> None:
     """None of the design's ten is forgotten: the page names each, as kept or as open."""
-    page = (ROOT / "docs" / "promises.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "reference" / "promises.md").read_text(encoding="utf-8")
     assert [number for number in range(1, 11) if f"invariant {number}" not in page] == []

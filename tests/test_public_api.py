@@ -10,7 +10,7 @@ NAMES = """
 Absence Action Args Assurance Call Code ConfigError Connector Effect Guarantee Handoff
 IntegrityError Message Money OutcomeUnknownError Plan Receipt Record RefusedError Resolved
 RetryableError
-Sayso SaysoError Step Subject at_most_once idempotent langchain_tools verifiable
+Sayso SaysoError Step Subject SyncSayso at_most_once idempotent langchain_tools verifiable
 """.split()
 
 

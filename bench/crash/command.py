@@ -2,7 +2,7 @@
 
 Every boundary, every guarantee, SQLite and PostgreSQL, 1 and 4 workers, with approvals in it;
 then the connector to Stripe at the sandbox; then the same refund in other packages. Effects are
-counted at the provider. docs/benchmarks.md says how.
+counted at the provider. docs/reference/benchmarks.md says how.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ Two processes share a database and write to it through the SDK; one of them also
 asks with proofs, exports, seals or prunes an old log, and is killed by SIGKILL at a random moment
 of that; in four runs of ten the other one dies as well, and in one of ten the PostgreSQL server
 crashes under it.
-docs/benchmarks.md says what is looked at afterwards.
+docs/reference/benchmarks.md says what is looked at afterwards.
 """
 
 from __future__ import annotations

@@ -103,7 +103,8 @@ class OldLog:
 def read_sealed(folder: Path) -> Mapping[int, str]:
     """The entries of all sealed files by index, read with no code of the log's own.
 
-    SOURCE: docs/audit-format.md, section 9: 256 in each `tile/entries`, each after its length as
+    SOURCE: docs/reference/audit-format.md, section 9: 256 in each `tile/entries`, each after its
+    length as
     two bytes.
     """
     found: dict[int, str] = {}

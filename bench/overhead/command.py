@@ -2,7 +2,8 @@
 
 Propose to succeeded on SQLite with everything on, beside LangGraph doing the same flow and beside
 the bare commits of the same disk. Each measurement is a process of its own; the candidates take
-turns, and the medians of the rounds are printed. docs/benchmarks.md says how and what not.
+turns, and the medians of the rounds are printed. docs/reference/benchmarks.md says how and what
+not.
 """
 
 from __future__ import annotations

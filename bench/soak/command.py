@@ -2,7 +2,7 @@
 
 Thousands of refunds, half of them with a key and half looked up, one in ten behind a person's yes;
 workers are killed with SIGKILL, or stopped past their lease and woken. In the end everything has to
-be settled, to the cent. docs/benchmarks.md says how.
+be settled, to the cent. docs/reference/benchmarks.md says how.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 At 1, 8 and 32 at once, on SQLite and on PostgreSQL, with everything on; beside it the physical
 limits of the same disk and the peers. Each measurement is a process of its own, the candidates take
 turns, and medians of the rounds are printed. `--settled 1000,1000000` measures on top of so many
-settled actions instead. docs/benchmarks.md says how and what not.
+settled actions instead. docs/reference/benchmarks.md says how and what not.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """100,000 approvals that wait: `python -m bench.waiting [--json] [--approvals N] [--settled N]`.
 
 What they cost a server: starting, memory, the queue's pages, deciding, and doing nothing. The
-server is `sayso serve` in a process of its own, asked over HTTP. docs/benchmarks.md says how.
+server is `sayso serve` in a process of its own, asked over HTTP. docs/reference/benchmarks.md says
+how.
 """
 
 from __future__ import annotations

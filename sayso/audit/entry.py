@@ -2,7 +2,7 @@
 
 An entry is built once and encoded once. The log adds who it belongs to, its index and its time, and
 those canonical bytes are what is stored, hashed and signed; nothing is ever encoded again in order
-to verify it. `docs/audit-format.md` is the specification.
+to verify it. `docs/reference/audit-format.md` is the specification.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 It reads a live database (read-only) or an exported bundle, and imports nothing of what wrote them.
 What it proves, and what only a pinned key or an outside checkpoint can prove, is said in
-`docs/audit-format.md`.
+`docs/reference/audit-format.md`.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@
         assert sandbox.books().money_out == {"usd": 12900}
 
 It keeps books of what really happened, which is what "exactly once" is judged by, and it misbehaves
-on request (`Fault`). docs/sandbox.md says what it does not do.
+on request (`Fault`). docs/reference/sandbox.md says what it does not do.
 """
 
 from sayso.sandbox.control import SandboxControl

@@ -84,7 +84,8 @@ class Store(Protocol):
 
         Args:
             tenant: the only tenant whose rows the unit may see or change, where the database can
-                hold it to that (docs/stores.md); None for a unit that says so in each statement.
+                hold it to that (docs/reference/stores.md); None for a unit that says so in each
+                statement.
             brief: the unit takes a millisecond at most, as a few rows by their keys do, and waits
                 for nothing but the database. It may then be run on the caller's own event loop,
                 which costs less than the turn of a thread; one that takes much longer is broken

@@ -1,6 +1,7 @@
 """A whole life of two actions under trouble: a bot that keeps asking, a manager who says yes.
 
-The bot does what docs/errors.md tells it to: on an error it asks again with the same key. What it
+The bot does what docs/reference/errors.md tells it to: on an error it asks again with the same
+key. What it
 was told is kept, so that the judge can hold it against the end.
 """
 

@@ -128,8 +128,8 @@ def test_each_shipped_playbook_knows_its_own_sentences() -> None:
 
 
 def test_the_example_in_the_docs_is_a_playbook(tmp_path: Path) -> None:
-    """The complete example of docs/planning.md loads and plans what it says; so do its settings."""
-    page = (Path(__file__).parents[2] / "docs" / "planning.md").read_text("utf-8")
+    """The example of docs/explanation/planning.md loads and plans what it says."""
+    page = (Path(__file__).parents[2] / "docs" / "explanation" / "planning.md").read_text("utf-8")
     example, model = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
     workspace = '[workspace]\nname = "shop"\n'
     for text in (model, model.replace("\n# ", "\n")):  # as it stands, and with all that is left out

@@ -371,7 +371,7 @@ def test_no_text_makes_the_planner_fail(words: str) -> None:
 
 
 def test_loading_and_planning_are_quick() -> None:
-    """Well below a blink even on a busy machine; docs/planning.md has the measured figures."""
+    """Well below a blink even on a busy machine; docs/explanation/planning.md has figures."""
     before = time.process_time()
     for _ in range(50):
         plan("Hi, my lamp from order 1031 never arrived. I'd like a refund. Thanks!")

@@ -1,6 +1,7 @@
 """The playbooks against public customer messages that nobody here wrote.
 
-Run with `-s` to see the figures that docs/planning.md states. The mapping is the strictest one that
+Run with `-s` to see the figures that docs/explanation/planning.md states. The mapping is the
+strictest one that
 is honest: `cancel_order`, `delete_account` and newsletters are no cancelled subscriptions, a refund
 that is late or asked about is no request, and nothing in CLINC150 is one.
 """

@@ -1,4 +1,4 @@
-"""docs/audit-format.md is a specification, and what it shows is what happens."""
+"""docs/reference/audit-format.md is a specification, and what it shows is what happens."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sayso.audit.entry import FORMAT_VERSION, EntryKind, StoredEntry
 from sayso.audit.verifier.verification import Verdict
 
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs" / "audit-format.md").read_text()
+PAGE = (ROOT / "docs" / "reference" / "audit-format.md").read_text()
 BUNDLE = ROOT / "tests" / "vectors" / "bundle"
 VKEY = (BUNDLE / "vkeys").read_text().strip()
 

@@ -119,7 +119,7 @@ def test_another_key_makes_no_log_of_logs(more: tuple[str, ...], tmp_path: Path)
 async def test_the_old_key_still_verifies_where_the_log_of_logs_begins_with_the_new_one(
     tmp_path: Path,
 ) -> None:
-    """docs/audit-publishing.md: the old key, pinned, still verifies the log."""
+    """docs/how-to/publish-the-log.md: the old key, pinned, still verifies the log."""
     path = tmp_path / "sayso.db"
     store = SqliteStore(path, create=True)
     await grow(store, ONE, 3)

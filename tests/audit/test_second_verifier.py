@@ -1,4 +1,4 @@
-"""A second verifier, in another language and from docs/audit-format.md alone, agrees with ours."""
+"""A second verifier in another language, from docs/reference/audit-format.md alone, agrees."""
 
 from __future__ import annotations
 

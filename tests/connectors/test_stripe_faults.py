@@ -362,7 +362,7 @@ NEEDED = frozenset(
         "subscription_write",
     }
 )
-"""What docs/connectors.md tells people to give to a restricted key."""
+"""What docs/how-to/add-a-connector.md tells people to give to a restricted key."""
 
 
 async def everything(desk: Desk) -> list[Receipt | SaysoError]:

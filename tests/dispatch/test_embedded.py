@@ -194,7 +194,7 @@ async def test_what_is_due_when_it_starts_is_run(bench: Bench) -> None:
 async def test_an_allowed_refund_of_a_process_that_ended_is_paid_after_a_restart(
     tmp_path: Path,
 ) -> None:
-    """Nobody has to ask again: the row is enough (docs/life-of-an-action.md)."""
+    """Nobody has to ask again: the row is enough (docs/explanation/life-of-an-action.md)."""
     async with open_shop(tmp_path) as first:
         first.shop.books.add("o1", "cus_1", Money(100_000, "USD"))
         view = await first.sayso.propose(

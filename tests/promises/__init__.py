@@ -1,11 +1,12 @@
 """What Sayso promises: each promise has a test that claims it, and each claim is a promise here.
 
 A test claims one by `@pytest.mark.promise("area:feature")`, on the function, its class or its
-module. `tests/test_promises.py` ties the two; docs/promises.md is made of these by
+module. `tests/test_promises.py` ties the two; docs/reference/promises.md is made of these by
 `python tests/generated.py`. A promise that no test proves yet does not stand here but under "Open"
-in docs/promises.md.
+in docs/reference/promises.md.
 
-Origins: `invariant n` and `design n` of the design (docs/life-of-an-action.md tells it), `SE-n`,
+Origins: `invariant n` and `design n` of the design (docs/explanation/life-of-an-action.md tells
+it), `SE-n`,
 `AU-n`, `SL-n` and `WC-n` of the numbered security requirements, `audit n` of the log's design,
 `issue 2` of the bars, `style n` of the house.
 """

@@ -24,7 +24,7 @@ def read_key(reader: Reader) -> str:
 async def test_the_server_ends_a_writer_that_stands_still_between_two_statements(
     postgres_url: str,
 ) -> None:
-    """docs/stores.md: it is ended, and the others go on; its own unit was not done."""
+    """docs/reference/stores.md: it is ended, and the others go on; its own unit was not done."""
     paused = PostgresStore(postgres_url, settings=SETTINGS)
     other = PostgresStore(postgres_url, busy_timeout_s=WAIT_S)
     stands, wakes = threading.Event(), threading.Event()

@@ -226,7 +226,7 @@ def test_what_is_wrong_with_a_url_is_said_without_quoting_it(url: str) -> None:
 
 
 def test_the_roles_may_what_the_page_says(postgres_url: str) -> None:
-    """docs/stores.md: whoever gives logins reads there what a worker and an auditor can do."""
+    """docs/reference/stores.md: whoever gives logins reads what a worker and an auditor can do."""
     with connect_plainly(postgres_url) as owner:
         rows = owner.execute(
             "select grantee, privilege_type, table_name from information_schema.role_table_grants"
@@ -235,7 +235,7 @@ def test_the_roles_may_what_the_page_says(postgres_url: str) -> None:
     granted: dict[tuple[str, str], set[str]] = {}
     for role, privilege, table in rows:
         granted.setdefault((role, privilege), set()).add(table)
-    page = (ROOT / "docs" / "stores.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "reference" / "stores.md").read_text(encoding="utf-8")
     app, auditor = (
         re.findall(rf"^\| `{role}` \| (.+) \|$", page, re.MULTILINE)[0]
         for role in ("sayso_app", "sayso_auditor")

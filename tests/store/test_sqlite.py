@@ -343,7 +343,7 @@ async def test_a_commit_is_on_the_disk_before_anybody_hears_of_it(tmp_path: Path
 
 
 async def test_what_a_unit_changes_is_written_to_no_other_file(tmp_path: Path) -> None:
-    """The pages that a savepoint keeps are customers' rows too (docs/erasure.md)."""
+    """A savepoint's pages are customers' rows too (docs/how-to/erase-a-customer.md)."""
     writers: list[sqlite3.Connection] = []
     store = SqliteStore(tmp_path / "sayso.db", create=True, prepare=writers.append)
     await store.write(lambda transaction: fill(writers[0], "old"))

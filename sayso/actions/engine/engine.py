@@ -1,7 +1,7 @@
 """The engine: `advance(action_id)` takes an action as far as it can go now, and no effect twice.
 
 Anybody may call it, at least once, at any time, in any process; two at once do no harm. What a
-crash loses at each boundary stands in `docs/life-of-an-action.md`.
+crash loses at each boundary stands in `docs/explanation/life-of-an-action.md`.
 """
 
 from __future__ import annotations

@@ -117,7 +117,7 @@ class Proposed:
 
 
 class Proposals:
-    """Takes proposals in. See `docs/life-of-an-action.md`, asked to judged."""
+    """Takes proposals in. See `docs/explanation/life-of-an-action.md`, asked to judged."""
 
     def __init__(self, context: EngineContext) -> None:
         self._store = context.store

@@ -22,7 +22,8 @@ _MONEY_KEY = "amount_minor"
 def digest_of(parts: Mapping[str, Json]) -> str:
     """The approval digest over its parts, 64 hex digits.
 
-    Source: RFC 8785 over the restricted profile of docs/audit-format.md; the domain prefix keeps
+    Source: RFC 8785 over the restricted profile of docs/reference/audit-format.md; the domain
+    prefix keeps
     it from being mistaken for any other hash.
     """
     return hashlib.sha256(_DOMAIN + canonical_bytes(dict(parts))).hexdigest()

@@ -320,7 +320,11 @@ def _cedar_problem(piece: _Piece, error: str, words: _Words) -> Problem:
         )
     else:
         close = difflib.get_close_matches(word, words.all, n=1)
-        step = f"did you mean `{close[0]}`?" if close else "docs/policy.md shows the language"
+        step = (
+            f"did you mean `{close[0]}`?"
+            if close
+            else "docs/how-to/write-a-policy.md shows the language"
+        )
     return piece.problem(message[:1].lower() + message[1:300], step, word)
 
 

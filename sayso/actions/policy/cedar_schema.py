@@ -30,7 +30,9 @@ from sayso.money import Money, exponent_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContextField:
-    """One field that every rule can read as `context.<name>`; docs/policy.md lists them all.
+    """One field that every rule can read as `context.<name>`.
+
+    docs/how-to/write-a-policy.md lists them all.
 
     Attributes:
         words: all that a text can be, where that is a closed list.

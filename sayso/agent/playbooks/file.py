@@ -195,5 +195,5 @@ def _invalid(source: str, problem: str) -> ConfigError:
     return ConfigError(
         Code.INVALID_PLAYBOOK,
         f"playbook `{source}` is not valid: {problem}",
-        next_step="correct the file; docs/planning.md has a complete example",
+        next_step="correct the file; docs/explanation/planning.md has a complete example",
     )

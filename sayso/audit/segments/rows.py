@@ -69,5 +69,5 @@ def pruned_entry(seq: int, file: str) -> RefusedError:
     return RefusedError(
         Code.PRUNED,
         f"the entry {seq} was kept as long as it had to be, and is not in the database any more",
-        next_step=f"it is in the sealed segment {file}; see docs/audit-retention.md",
+        next_step=f"it is in the sealed segment {file}; see docs/how-to/keep-the-log-small.md",
     )

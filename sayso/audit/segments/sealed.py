@@ -21,7 +21,7 @@ from sayso.errors import IntegrityError
 
 SEALED = "log.sealed"
 PRUNED = "log.pruned"
-"""Kinds of entries; `docs/audit-format.md` tells their data."""
+"""Kinds of entries; `docs/reference/audit-format.md` tells their data."""
 TILE_LEVEL = 8
 """The height of a tree over 256 entries."""
 

@@ -399,7 +399,7 @@ def _sealed_meanwhile() -> RetryableError:
     return RetryableError(
         Code.STORE_BUSY,
         "another process sealed or pruned this log meanwhile, into another folder",
-        next_step="have all servers use one folder of segments; see docs/audit-retention.md",
+        next_step="have all servers use one folder of segments: docs/how-to/keep-the-log-small.md",
     )
 
 

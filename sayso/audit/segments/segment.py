@@ -9,7 +9,8 @@ A `.tar.gz` whose members stand in this order, each in its one form:
     tile/entries/…         the entries, 256 in each, each after its length
     tile/0/… tile/1/…      the full tiles of the segment
 
-Unpacked into one folder, segments make the tiles of C2SP tlog-tiles. `docs/audit-format.md` is the
+Unpacked into one folder, segments make the tiles of C2SP tlog-tiles.
+`docs/reference/audit-format.md` is the
 specification; nothing here knows a database.
 """
 

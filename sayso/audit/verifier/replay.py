@@ -1,7 +1,8 @@
 """What the rows of a database must hold, by the entries of its log alone.
 
 An entry says some columns of one or several rows. Said in the order of the log, the later word
-over the earlier one, they are what the stored rows are compared with. `docs/audit-format.md` lists
+over the earlier one, they are what the stored rows are compared with.
+`docs/reference/audit-format.md` lists
 the columns. What no entry says, such as when something is due next, is not compared.
 """
 

@@ -23,7 +23,7 @@ far as the source can read them, and for an action `card`, `card_digest`, `card_
 `card_erased_seq`, of its approval.
 """
 
-_DOMAIN = b"sayso/approval/v1\0"  # SOURCE: docs/audit-format.md, "The digest"
+_DOMAIN = b"sayso/approval/v1\0"  # SOURCE: docs/reference/audit-format.md, "The digest"
 
 
 def name_of(table: str, row: StoredRow) -> str:

@@ -315,5 +315,5 @@ def _needs_reauth(connection: Connection) -> RefusedError:
     return RefusedError(
         Code.NEEDS_REAUTH,
         f"the connection `{connection.id[:40]}` has to be authorised",
-        next_step="authorise it, as docs/connectors.md says",
+        next_step="authorise it, as docs/how-to/add-a-connector.md says",
     )

@@ -102,7 +102,8 @@ class StripeApi:
     """Reads and writes at Stripe, with our errors.
 
     Args:
-        api_key: the key; a restricted one is enough (docs/connectors.md lists its permissions).
+        api_key: the key; a restricted one is enough (docs/how-to/add-a-connector.md lists its
+        permissions).
         base_url: where the API is.
         version: the pinned `Stripe-Version`.
         timeout_s: seconds for one request, all in all.

@@ -145,7 +145,11 @@ def _pause(error: stripe.StripeError, detail: str) -> RetryableError:
 def _not_permitted(error: stripe.StripeError, detail: str) -> RefusedError:
     # NOTE: Stripe's own sentence repeats parts of the key, so only the permission is taken from it.
     found = _PERMISSION.search(error.user_message or "")
-    right = f"the permission `{found[1]}`" if found else "the permissions of docs/connectors.md"
+    right = (
+        f"the permission `{found[1]}`"
+        if found
+        else "the permissions of docs/how-to/add-a-connector.md"
+    )
     return RefusedError(
         Code.PROVIDER_REFUSED,
         "the Stripe key may not do this",

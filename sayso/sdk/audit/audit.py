@@ -310,7 +310,7 @@ class Audit:
         Args:
             path: a new folder for `jsonl`, a new file for the other formats.
             format: `jsonl` (a bundle of the exact bytes), `parquet`, `ocsf` or `cloudevents`;
-                docs/audit-exports.md tells their fields.
+                docs/how-to/audit-offline.md tells their fields.
 
         Returns:
             How many entries were written.

@@ -34,7 +34,7 @@ class ExportFormat(StrEnum):
     """The formats of an export."""
 
     JSONL = "jsonl"
-    """A folder with the exact bodies: docs/audit-format.md, section 5."""
+    """A folder with the exact bodies: docs/reference/audit-format.md, section 5."""
     PARQUET = "parquet"
     OCSF = "ocsf"
     CLOUDEVENTS = "cloudevents"
@@ -293,7 +293,7 @@ def _pruned(source: Source, row: ActionRow) -> RefusedError:
     return RefusedError(
         Code.PRUNED,
         f"entries of `{row.id}` were kept long enough, and are not in the database any more",
-        next_step=f"they are in {file}; see docs/audit-retention.md",
+        next_step=f"they are in {file}; see docs/how-to/keep-the-log-small.md",
     )
 
 

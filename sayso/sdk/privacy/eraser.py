@@ -102,7 +102,7 @@ class Eraser:
 
         Returns:
             Whether the database's own files hold nothing deleted any more; False where that is up
-            to the server (docs/erasure.md), or while somebody reads an old state.
+            to the server (docs/how-to/erase-a-customer.md), or while somebody reads an old state.
         """
         if isinstance(self.store, Scrubbed):
             return await self.store.scrub(rewrite=rewrite)

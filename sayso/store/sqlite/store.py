@@ -220,7 +220,8 @@ def open_connection(
         connection.execute("pragma foreign_keys = on")
         # INVARIANT: FULL, or a power loss could forget an intent whose call has left already.
         connection.execute("pragma synchronous = full")
-        # What is overwritten or deleted is zeroed in the file: docs/erasure.md rests on it.
+        # What is overwritten or deleted is zeroed in the file: docs/how-to/erase-a-customer.md
+        # rests on it.
         connection.execute("pragma secure_delete = on")
         if create and not belongs_to_another(connection):
             _use_wal(connection, busy_timeout_s)

@@ -1,4 +1,4 @@
-"""The HTTP API on FastAPI, thin over the SDK. docs/http-api.md shows it in use.
+"""The HTTP API on FastAPI, thin over the SDK. docs/reference/http-api.md shows it in use.
 
 - `app` puts it together, `server` serves it, `edge` stands around every call;
 - what comes in: `auth`, `idempotency`, `shapes`; `problem` is what goes wrong;

@@ -1,4 +1,4 @@
-"""The app: every route of docs/http-api.md over one open workspace."""
+"""The app: every route of docs/reference/http-api.md over one open workspace."""
 
 from __future__ import annotations
 

@@ -63,7 +63,8 @@ async def export_log(
 ) -> FileResponse:
     """Scope: `audit:read`. Each call gives the log as it is then, and is itself recorded.
 
-    docs/audit-exports.md tells the fields of each format; `sayso audit verify` verifies them all.
+    docs/how-to/audit-offline.md tells the fields of each format; `sayso audit verify` verifies
+    them all.
     """
     name, media = _MEDIA[body.format]
     folder = await run_in_threadpool(ExportFolder)

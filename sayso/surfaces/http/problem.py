@@ -38,7 +38,7 @@ class Problem(BaseModel):
     title: str = Field(description="the problem in a few words, the same for each code")
     status: int = Field(description="the HTTP status")
     detail: str = Field(description="what was wrong with this very call")
-    code: str = Field(description="stable; docs/errors.md lists them")
+    code: str = Field(description="stable; docs/reference/errors.md lists them")
     next_step: str = Field(description="what to do about it; may be empty")
     instance: str = Field(description="names this occurrence, as the server's log does")
 

@@ -1,6 +1,7 @@
 """The MCP server: a workspace's actions as gated tools, over stdio and streamable HTTP.
 
-Importing this imports the package `mcp` (the extra `mcp`). docs/mcp.md shows it in use.
+Importing this imports the package `mcp` (the extra `mcp`). docs/how-to/use-mcp-and-langchain.md
+shows it in use.
 """
 
 from __future__ import annotations

@@ -3,7 +3,8 @@
     async with create_slack_app(sayso) as slack:  # posts and updates cards while it is open
         routes = [Route("/slack/events", slack)]  # takes Slack's signed requests
 
-docs/slack.md says how to set it up, what a card shows, who may decide and what a crash loses.
+docs/how-to/set-up-slack.md says how to set it up, what a card shows, who may decide and what a
+crash loses.
 """
 
 from sayso.surfaces.slack.app import SlackApp, create_slack_app

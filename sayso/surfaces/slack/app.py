@@ -52,7 +52,7 @@ class SlackApp:
             raise ConfigError(
                 Code.INVALID_SETTING,
                 "sayso.toml has no `[slack]`",
-                next_step="add it as docs/slack.md shows",
+                next_step="add it as docs/how-to/set-up-slack.md shows",
             )
         self._sayso = sayso
         self._web = SlackWeb(section.api_url, sayso.workspace.secret(section.bot_token))

@@ -1,7 +1,7 @@
 """What goes wrong between a connector and its provider, on purpose and for real.
 
 A provider that answers after it did it, one that answers with a page of HTML, a connection that is
-cut in the middle of a request. docs/faults.md shows how.
+cut in the middle of a request. docs/how-to/test-a-connector-under-faults.md shows how.
 """
 
 from sayso.sandbox.aim import Aim

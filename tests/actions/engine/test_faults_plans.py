@@ -1,6 +1,7 @@
 """A plan taken back under a stop, timers, and a person's word, with trouble in any statement.
 
-Who asks does what docs/errors.md says: on an error the same thing is said again, under the same key
+Who asks does what docs/reference/errors.md says: on an error the same thing is said again, under
+the same key
 where it has one. `SAYSO_FAULTS_EVERY=1` takes every statement; without it a sweep takes some.
 """
 

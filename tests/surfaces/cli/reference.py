@@ -1,4 +1,4 @@
-"""Writes the reference part of docs/cli.md: `python tests/surfaces/cli/reference.py`."""
+"""Writes the reference part of docs/reference/cli.md: `python tests/surfaces/cli/reference.py`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from sayso.__main__ import main
 from sayso.surfaces.cli.app import COMMANDS
 
-DOCUMENT = Path(__file__).parents[3] / "docs" / "cli.md"
+DOCUMENT = Path(__file__).parents[3] / "docs" / "reference" / "cli.md"
 START = "## Reference\n"
 GROUPS = {
     "approvals": ("list", "show", "approve", "reject", "edit", "plan"),

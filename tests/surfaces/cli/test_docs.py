@@ -1,4 +1,4 @@
-"""docs/cli.md is what the command line says of itself (rule 28)."""
+"""docs/reference/cli.md is what the command line says of itself (rule 28)."""
 
 from __future__ import annotations
 

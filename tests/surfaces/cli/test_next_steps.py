@@ -35,7 +35,7 @@ GRANT = ("propose", "loyalty.grant", *SUBJECT, "--args")
 
 @pytest.fixture
 def shop(place: Place) -> Place:
-    """A workspace with an own action, as docs/connectors.md says, before its rule is written."""
+    """A workspace with an own action (docs/how-to/add-a-connector.md), before it has a rule."""
     place.edit_settings("[workspace]", 'actions = ["actions/*.py"]\n\n[workspace]')
     (place.folder / "actions" / "loyalty.py").write_text(OWN, encoding="utf-8")
     return place

@@ -1,4 +1,4 @@
-"""docs/connectors.md, "Your own action": whoever follows it has one."""
+"""docs/how-to/add-a-connector.md, "Your own action": whoever follows it has one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from surfaces.cli.line import Place
 
 ROOT = Path(__file__).parents[3]
-PAGE = (ROOT / "docs" / "connectors.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "how-to" / "add-a-connector.md").read_text(encoding="utf-8")
 SECTION = PAGE.partition("## Your own action")[2].partition("### The suite")[0]
 
 

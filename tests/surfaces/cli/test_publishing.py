@@ -172,7 +172,8 @@ def test_the_signing_key_is_changed_by_command(place: Place, tmp_path: Path) -> 
 def test_exports_go_on_while_the_settings_still_name_the_old_key(
     place: Place, tmp_path: Path
 ) -> None:
-    """docs/audit-publishing.md sets the key "at leisure": until then, each export is signed by the
+    """docs/how-to/publish-the-log.md sets the key "at leisure": until then, each export is signed
+    by the
     next one, is written, and names the key that verifies it, also where only that one can."""
     action = place.refund().json["id"]
     place.line.done("audit", "make-key", "keys/next.key", "--name", "shop")
@@ -196,7 +197,7 @@ def test_exports_go_on_while_the_settings_still_name_the_old_key(
 
 @pytest.mark.promise("cli:rotation")
 def test_a_witness_follows_a_change_of_keys_by_the_recipe(place: Place, tmp_path: Path) -> None:
-    """docs/audit-publishing.md, step by step: it has the next key's lines before the change."""
+    """docs/how-to/publish-the-log.md, step by step: it has the next key before the change."""
     place.line("audit", "query", "name:x")
     with witnessing(place, tmp_path / "finance") as witness:
         assert published(place) == {None}

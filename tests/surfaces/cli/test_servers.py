@@ -64,7 +64,7 @@ def test_serve_and_the_command_line_share_a_workspace(place: Place) -> None:
 
 @pytest.mark.promise("subjects:restored")
 def test_who_is_back_from_a_backup_is_erased_again_over_http(place: Place) -> None:
-    """As `sayso privacy sweep` does (docs/erasure.md): here the list came back after the start."""
+    """As `sayso privacy sweep` does: here the list came back after the start."""
     place.refund()
     backup = place.database.read_bytes()
     erased = place.line.done("privacy", "erase", ANA, "--yes")

@@ -443,7 +443,7 @@ def test_a_decision_that_does_not_fit_is_refused(
     ids=["4xx", "5xx"],
 )
 def test_what_is_for_the_log_is_in_no_answer(error: SaysoError) -> None:
-    """docs/errors.md: `detail` may quote a provider or a row, so callers do not see it."""
+    """docs/reference/errors.md: `detail` may quote a provider or a row; callers do not see it."""
     answer = respond({"type": "http", "method": "GET"}, error)
     assert b"not possible" in answer.body
     assert b"cus_2" not in answer.body

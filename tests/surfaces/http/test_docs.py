@@ -1,4 +1,4 @@
-"""docs/http-api.md, run from top to bottom against a running server."""
+"""docs/reference/http-api.md, run from top to bottom against a running server."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from sayso.sandbox import Sandbox
 from sayso.sdk.resources.tokens import Scope
 from sayso.testing.clock import FakeClock
 
-PAGE = ROOT / "docs" / "http-api.md"
+PAGE = ROOT / "docs" / "reference" / "http-api.md"
 _BLOCK = re.compile(r"^```(sh|json|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 ANYTHING = "…"
 

@@ -10,7 +10,7 @@ from tree import ROOT
 
 from sayso.sdk.resources.tokens import Scope
 
-_PAGE = (ROOT / "docs" / "http-api.md").read_text(encoding="utf-8")
+_PAGE = (ROOT / "docs" / "reference" / "http-api.md").read_text(encoding="utf-8")
 _ROW = re.compile(r"^\| (`[^|]+`[^|]*) \| (`(?:GET|POST) [^|]+) \|$", re.MULTILINE)
 _CALL = re.compile(r"`((?:GET|POST) [^`]+)`")
 _NEEDS_NONE = {"GET /healthz", "GET /readyz"}

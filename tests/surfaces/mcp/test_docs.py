@@ -1,4 +1,4 @@
-"""docs/mcp.md and the example: what a reader copies works."""
+"""docs/how-to/use-mcp-and-langchain.md and the example: what a reader copies works."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tree import ROOT
 
 from sayso.testing.models import ScriptedModel
 
-PAGE = (ROOT / "docs" / "mcp.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "how-to" / "use-mcp-and-langchain.md").read_text(encoding="utf-8")
 TOOLS = {
     *("ask", "email_send", "email_send_apology", "get_action"),
     *("stripe_cancel_subscription", "stripe_credit", "stripe_refund"),

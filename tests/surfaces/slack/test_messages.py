@@ -330,7 +330,7 @@ async def test_less_shows_the_new_revision_on_the_same_card(rig: Rig) -> None:
 
 @pytest.mark.promise("subjects:erased")
 async def test_the_card_of_an_erased_customer_says_nothing_of_them_any_more(rig: Rig) -> None:
-    """docs/erasure.md: the channel, too, shows what is left, by itself."""
+    """docs/how-to/erase-a-customer.md: the channel, too, shows what is left, by itself."""
     approval = await rig.ask(reason="the mug of my late uncle broke")
     await rig.click(approval)
     await rig.work()

@@ -1,4 +1,4 @@
-"""docs/faults.md says what is true, and its programs run as they stand."""
+"""docs/how-to/test-a-connector-under-faults.md says what is true, and its programs run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 from sayso.testing.faults import HttpFaultKind
 
 ROOT = Path(__file__).parents[3]
-PAGE = (ROOT / "docs" / "faults.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "how-to" / "test-a-connector-under-faults.md").read_text(encoding="utf-8")
 PROGRAMS: list[str] = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 SUITE, *OTHERS = PROGRAMS
 TESTS = ROOT / "tests"

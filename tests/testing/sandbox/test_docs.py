@@ -1,4 +1,4 @@
-"""docs/sandbox.md says what is true."""
+"""docs/reference/sandbox.md says what is true."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import get_args
 
 from sayso.sandbox import DEMO, EffectKind, FaultKind
 
-PAGE = (Path(__file__).parents[3] / "docs" / "sandbox.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[3] / "docs" / "reference" / "sandbox.md").read_text(encoding="utf-8")
 
 
 def test_the_example_runs() -> None:

@@ -163,7 +163,7 @@ def types(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int
     if as_json:
         out.document(found)
     elif not found.items:
-        out.line("Nothing can be proposed. Set up a connector in sayso.toml: docs/connectors.md")
+        out.line("Nothing can be proposed yet: see docs/how-to/add-a-connector.md")
     for one in found.items:
         _show_type(out, one)
     for place, why in found.unread.items():

@@ -86,7 +86,10 @@ def erase(
             ("status", found.status),
             ("customer", found.subject),
             ("entries", f"{found.begun_seq} and {found.done_seq}"),
-            ("files", "hold nothing of it" if found.scrubbed else "see docs/erasure.md"),
+            (
+                "files",
+                "hold nothing of it" if found.scrubbed else "see docs/how-to/erase-a-customer.md",
+            ),
         ]
     )
     return OK
