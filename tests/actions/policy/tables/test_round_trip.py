@@ -134,7 +134,7 @@ by      = "support_manager"
 
 @pytest.mark.promise("policy:tables")
 def test_the_three_wishes_are_the_rules_of_the_page() -> None:
-    """One rule for each row, with the id FILE.ROW, as docs/policy.md prints them."""
+    """One rule for each row, with the id FILE.ROW, as docs/how-to/write-a-policy.md prints them."""
     table, problems = read_table("policies/refunds.toml", WISHES, [REFUND], ROLES)
     assert problems == []
     assert table is not None
