@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, Self
 
@@ -25,6 +25,7 @@ from sayso.json import JsonValue
 from sayso.sdk.audit.audit import Audit
 from sayso.sdk.audit.index import LogIndexes
 from sayso.sdk.container import Container, build_container
+from sayso.sdk.following import follow
 from sayso.sdk.inputs import as_subject
 from sayso.sdk.privacy.privacy import Privacy
 from sayso.sdk.progress import call_claimed, settle_request
@@ -33,6 +34,7 @@ from sayso.sdk.resources.actions import ActionResource
 from sayso.sdk.resources.approvals import SETTLED, ApprovalResource
 from sayso.sdk.resources.authentication import Authentication
 from sayso.sdk.resources.base import SDK
+from sayso.sdk.resources.events import EventResource
 from sayso.sdk.resources.figures import Figures, read_figures
 from sayso.sdk.resources.outbox import OutboxResource
 from sayso.sdk.resources.people import SettingsDirectory
@@ -41,7 +43,7 @@ from sayso.sdk.resources.requests import RequestResource
 from sayso.sdk.resources.solutions import SolutionResource
 from sayso.sdk.resources.stops import StopResource
 from sayso.sdk.resources.tokens import Tokens
-from sayso.sdk.views import ActionView, RequestView, action_view, approval_view
+from sayso.sdk.views import ActionView, EventView, RequestView, action_view, approval_view
 from sayso.sdk.workspace import Workspace
 from sayso.store.base import Store, check_room
 from sayso.store.clock import ServerClock, TimeSource
@@ -201,6 +203,11 @@ class Sayso:
         return StopResource(self.container)
 
     @property
+    def events(self) -> EventResource:
+        """Every change of requests and actions."""
+        return EventResource(self.container)
+
+    @property
     def tokens(self) -> Tokens:
         """Makes, lists and revokes bearer tokens."""
         return self.container.tokens
@@ -353,6 +360,27 @@ class Sayso:
             else:
                 self.container.dispatcher.wake()
         return await self.actions.get(row.id, tenant=row.tenant, timeline=False)
+
+    def follow(
+        self, item_id: str, *, after: int = -1, tenant: str | None = None
+    ) -> AsyncIterator[EventView]:
+        """Every change of a request and its actions, or of one action, until it has ended.
+
+            async for change in sayso.follow(request.id):
+                print(change.kind, change.status)
+
+        Args:
+            item_id: `req_…` or `act_…`.
+            after: the `seq` of the last change that was seen; else those so far come first.
+
+        Guarantees: in the order of the log, none left out and none twice. What ended it has come
+        when the loop ends; a request that asks the customer something has not ended, so leave the
+        loop at `needs_customer` to put the question.
+
+        Raises:
+            RefusedError: `not_found`.
+        """
+        return follow(self.container, item_id, after=after, tenant=tenant)
 
     # ---- for surfaces --------------------------------------------------------------------------
 

@@ -44,6 +44,7 @@ from sayso.dispatch.embedded import EmbeddedDispatcher
 from sayso.dispatch.fleet.remote import RemoteDispatcher
 from sayso.ids import Clock, IdSource, Tenant
 from sayso.sdk.action_catalog import ActionCatalog
+from sayso.sdk.changes import Changes
 from sayso.sdk.connectors import load_connectors
 from sayso.sdk.database import is_fleet, open_store
 from sayso.sdk.policy_in_force import PolicyDrafts
@@ -99,6 +100,7 @@ class Container:
     agent: AgentFloor
     handlers: Mapping[str, Handler]
     dispatcher: Dispatcher
+    changes: Changes
     telemetry: Telemetry
 
     async def check(self) -> None:
@@ -126,6 +128,7 @@ class Container:
                 ends.push_async_callback(self.connections.close)
             ends.push_async_callback(self.connectors.close)
             ends.push_async_callback(self.agent.close)
+            ends.push_async_callback(self.changes.stop)
             for task in reversed(tasks):
                 ends.push_async_callback(_end, task)
 
@@ -202,6 +205,7 @@ def build_container(
         agent=agent,
         handlers=handlers,
         dispatcher=_dispatcher(ground, handlers),
+        changes=Changes(ground.store.version),
         telemetry=ground.telemetry,
     )
 

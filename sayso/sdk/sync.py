@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import threading
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar
 
@@ -19,6 +19,7 @@ from sayso.sdk.resources.authentication import Authentication
 from sayso.sdk.resources.requests import RequestResource
 from sayso.sdk.resources.stops import StopResource
 from sayso.sdk.resources.tokens import Tokens
+from sayso.sdk.views import EventView
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -55,6 +56,7 @@ class SyncRequests(_Waited[RequestResource]):
     """See `RequestResource`."""
 
     get = _blocking(RequestResource.get)
+    wait = _blocking(RequestResource.wait)
     by_key = _blocking(RequestResource.by_key)
     list = _blocking(RequestResource.list)
 
@@ -63,6 +65,7 @@ class SyncActions(_Waited[ActionResource]):
     """See `ActionResource`."""
 
     get = _blocking(ActionResource.get)
+    wait = _blocking(ActionResource.wait)
     by_key = _blocking(ActionResource.by_key)
     list = _blocking(ActionResource.list)
     types = _blocking(ActionResource.types)
@@ -113,6 +116,10 @@ class SyncPrivacy(_Waited[Privacy]):
     """See `Privacy`."""
 
     erase = _blocking(Privacy.erase)
+
+
+async def _next(changes: AsyncIterator[EventView]) -> EventView | None:
+    return await anext(changes, None)
 
 
 class SyncSayso(_Waited[Sayso]):
@@ -172,6 +179,14 @@ class SyncSayso(_Waited[Sayso]):
 
     ask = _blocking(Sayso.ask)
     propose = _blocking(Sayso.propose)
+
+    def follow(
+        self, item_id: str, *, after: int = -1, tenant: str | None = None
+    ) -> Iterator[EventView]:
+        """See `Sayso.follow`."""
+        changes = self._resource.follow(item_id, after=after, tenant=tenant)
+        while (change := self.run(_next(changes))) is not None:
+            yield change
 
     @property
     def requests(self) -> SyncRequests:

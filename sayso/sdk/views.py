@@ -226,6 +226,28 @@ class RequestView(View):
     updated_at: str
 
 
+class EventView(View):
+    """One change of a request or of an action, as the log holds it. Nothing of it is personal.
+
+    Attributes:
+        seq: index in the tenant's log; also the event's id, so that a stream can be taken up again.
+        kind: of the entry, such as `action.succeeded`.
+        request_id: null for an action that came from no request.
+        action: its name, such as `stripe.refund`; null for what tells of a request.
+        status: of the action from here on, or of the request when `action_id` is null.
+    """
+
+    seq: int
+    at: str
+    kind: str
+    request_id: str | None
+    action_id: str | None
+    approval_id: str | None
+    action: str | None = None
+    amount: Money | None = None
+    status: str | None
+
+
 class TokenView(View):
     """A token without its secret; `secret` only in the answer that made it."""
 

@@ -103,6 +103,30 @@ PROMISES: dict[str, Promise] = {
         "headers; web pages, and other machines unless it is said, are kept out.",
         "AU-15",
     ),
+    # ---- hearing of changes ----------------------------------------------------------------
+    "events:all": Promise(
+        "`GET /v1/events` tells of every change of the tenant's requests and actions, in the order "
+        "of the log, once.",
+        "design 6",
+    ),
+    "events:resume": Promise(
+        "A stream that broke off is taken up by `Last-Event-ID`, with nothing left out.",
+        "design 6",
+    ),
+    "events:impersonal": Promise("An event holds nothing that is personal.", "invariant 9, SE-13"),
+    "events:scope": Promise(
+        "Nobody hears of another tenant, nor of more than the token's scopes may read.",
+        "invariant 9",
+    ),
+    "events:wait": Promise(
+        "A long poll answers when the request or the action has ended, people included.",
+        "design 6",
+    ),
+    "events:follow": Promise(
+        "`sayso.follow` gives every change of one request or action, whichever process makes it, "
+        "until it has ended.",
+        "design 6",
+    ),
     # ---- HTTP ------------------------------------------------------------------------------
     "http:ready": Promise(
         "A server whose database has no room, or cannot be written, does not say that it is ready.",

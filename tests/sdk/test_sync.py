@@ -21,6 +21,7 @@ from sayso.sdk.sync import SyncSayso
 ELSEWHERE = {
     "check_ready": "for surfaces, which are asynchronous",
     "container": "the same",
+    "events": "by `follow`, and by `sayso.run(sayso.wrapped.events.…)`",
     "figures": "the same",
     "outbox": "the same",
     "people": "the same",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sayso.actions.controls.manual_resolution import ManualSettlement
 from sayso.actions.model.action_row import get_action, read_action
 from sayso.actions.model.idempotency import read_by_key
-from sayso.actions.model.status import Status
+from sayso.actions.model.status import FINAL, Status
 from sayso.errors import Code, RefusedError
 from sayso.sdk.action_catalog import ActionTypesView, show_action_types
 from sayso.sdk.inputs import as_state, cursor_of, page_of
@@ -14,6 +14,17 @@ from sayso.sdk.resources.base import Resource
 from sayso.sdk.resources.stop_views import held_view
 from sayso.sdk.views import ActionView, action_view
 from sayso.store.base import Reader, SqlValue, Transaction
+
+_LEFT_TO_PEOPLE = FINAL | {Status.PENDING_APPROVAL, Status.UNKNOWN}
+
+
+def is_left_to_people(action: ActionView) -> bool:
+    """Whether an action has ended, or goes on only with what people or a look-up find out."""
+    return action.status in _LEFT_TO_PEOPLE or action.held is not None
+
+
+def _has_ended(action: ActionView) -> bool:
+    return action.status in FINAL
 
 
 class ActionResource(Resource):
@@ -34,6 +45,33 @@ class ActionResource(Resource):
             return show_action(reader, get_action(reader, where, action_id), timeline=timeline)
 
         return await self._container.store.read(work, brief=True)
+
+    async def wait(
+        self,
+        action_id: str,
+        timeout_s: float,
+        *,
+        for_people: bool = True,
+        tenant: str | None = None,
+    ) -> ActionView:
+        """The action once it has ended.
+
+        Args:
+            for_people: wait for what people decide, too; else it is enough that only they, or a
+                stop, are waited for.
+
+        Returns:
+            The action with its timeline, as it stands then or after `timeout_s` seconds.
+
+        Raises:
+            RefusedError: `not_found`.
+        """
+        read = await self._container.changes.until(
+            lambda: self.get(action_id, tenant=tenant, timeline=False),
+            _has_ended if for_people else is_left_to_people,
+            timeout_s,
+        )
+        return await self.get(read.id, tenant=tenant)
 
     async def by_key(self, key: str, *, tenant: str | None = None) -> ActionView | None:
         """The action that has this idempotency key; None when none was stored."""

@@ -10,6 +10,13 @@ from sayso.sdk.resources.base import Resource
 from sayso.sdk.views import RequestView
 from sayso.store.base import Reader, SqlValue, Transaction
 
+_ON_ITS_WAY = frozenset({RequestStatus.RECEIVED, RequestStatus.ACTING})
+
+
+def is_over(request: RequestView) -> bool:
+    """Whether a request has ended, or goes on only with the customer's answer."""
+    return request.status not in _ON_ITS_WAY
+
 
 class RequestResource(Resource):
     """Reads requests; `Sayso.ask` makes them."""
@@ -23,6 +30,21 @@ class RequestResource(Resource):
         where = self._tenant(tenant)
         return await self._container.store.read(
             lambda reader: show_request(reader, get_request(reader, where, request_id))
+        )
+
+    async def wait(
+        self, request_id: str, timeout_s: float, *, tenant: str | None = None
+    ) -> RequestView:
+        """The request once it has ended or asks the customer something, people included.
+
+        Returns:
+            The request as it stands then, or after `timeout_s` seconds.
+
+        Raises:
+            RefusedError: `not_found`.
+        """
+        return await self._container.changes.until(
+            lambda: self.get(request_id, tenant=tenant), is_over, timeout_s
         )
 
     async def by_key(self, key: str, *, tenant: str | None = None) -> RequestView | None:

@@ -12,11 +12,14 @@ from sayso.audit.entry import EntryKind
 from sayso.errors import Code, RefusedError
 from sayso.sdk.action_catalog import ActionTypesView
 from sayso.sdk.client import Sayso
+from sayso.sdk.following import has_ended
+from sayso.sdk.resources.actions import is_left_to_people
 from sayso.sdk.resources.tokens import Token
 from sayso.sdk.views import ActionView
 from sayso.surfaces.http.auth import Decider, Lister, Open, Proposer, Reader
 from sayso.surfaces.http.documents import asked, problems, shown
 from sayso.surfaces.http.edge import GuardedRoute
+from sayso.surfaces.http.events import answered
 from sayso.surfaces.http.idempotency import Key, KeyIfMeant, Trace, bound_key, missing_key
 from sayso.surfaces.http.revisions import make_mark, via_of, was_made
 from sayso.surfaces.http.shapes import (
@@ -26,6 +29,7 @@ from sayso.surfaces.http.shapes import (
     NoQuery,
     ProposeQuery,
     SettleBody,
+    WaitQuery,
 )
 
 router = APIRouter(tags=["actions"], route_class=GuardedRoute)
@@ -71,6 +75,7 @@ async def propose(
         priority=body.priority,
         idempotency_key=None if key is None else bound_key(token, key),
         dry_run=query.dry_run,
+        wait=query.wait is None,
         requester=token.actor,
         tenant=token.tenant,
         traceparent=trace,
@@ -80,6 +85,13 @@ async def propose(
     else:
         root = str(request.scope.get("root_path", ""))
         response.headers["Location"] = f"{root}/v1/actions/{view.id}"
+    if query.wait:
+        return await answered(
+            request,
+            lambda: sayso.actions.get(view.id, tenant=token.tenant, timeline=False),
+            is_left_to_people,
+            query.wait,
+        )
     return view
 
 
@@ -135,10 +147,22 @@ async def list_actions(
     },
 )
 async def show_action(
-    action_id: str, sayso: Open, token: Reader, _query: Annotated[NoQuery, Query()]
+    request: Request,
+    action_id: str,
+    sayso: Open,
+    token: Reader,
+    query: Annotated[WaitQuery, Query()],
 ) -> ActionView:
-    """Scope: `actions:read`."""
-    return await sayso.actions.get(action_id, tenant=token.tenant)
+    """Scope: `actions:read`.
+
+    With `wait`, as soon as it has ended, people included, and as it stands otherwise.
+    """
+    return await answered(
+        request,
+        lambda: sayso.actions.get(action_id, tenant=token.tenant),
+        has_ended,
+        query.wait,
+    )
 
 
 @router.post(

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 import sayso.surfaces.http.actions as actions
 import sayso.surfaces.http.approvals as approvals
 import sayso.surfaces.http.audit as audit
+import sayso.surfaces.http.events as events
 import sayso.surfaces.http.exports as exports
 import sayso.surfaces.http.operations as operations
 import sayso.surfaces.http.privacy as privacy
@@ -19,10 +20,11 @@ import sayso.surfaces.http.requests as requests
 import sayso.surfaces.http.retention as retention
 import sayso.surfaces.http.stops as stops
 from sayso.errors import SaysoError
+from sayso.sdk.changes import Changes
 from sayso.sdk.client import Sayso
 from sayso.surfaces.http.documents import finish_document
 from sayso.surfaces.http.edge import Edge
-from sayso.surfaces.http.events import HEARTBEAT_S, Changes
+from sayso.surfaces.http.events import HEARTBEAT_S
 from sayso.surfaces.http.problem import on_http_error, on_invalid, on_sayso_error
 from sayso.surfaces.http.upkeep import Upkeep
 
@@ -66,7 +68,7 @@ def create_app(sayso: Sayso, *, heartbeat_s: float = HEARTBEAT_S) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.sayso = sayso
-    app.state.changes = Changes(sayso)
+    app.state.changes = Changes(sayso.version)
     app.state.rejected_calls = sayso.rejected_calls
     app.state.upkeep = Upkeep()
     app.state.heartbeat_s = heartbeat_s
@@ -74,6 +76,7 @@ def create_app(sayso: Sayso, *, heartbeat_s: float = HEARTBEAT_S) -> FastAPI:
     for part in (
         requests,
         actions,
+        events,
         approvals,
         stops,
         privacy,

@@ -9,8 +9,8 @@ from typing import Any, TypeAlias
 from pydantic import BaseModel
 
 from sayso.errors import CODES, Code
+from sayso.sdk.views import EventView
 from sayso.surfaces.http.problem import MEDIA_TYPE, Problem
-from sayso.surfaces.http.shapes import EventView
 
 Responses: TypeAlias = dict[int | str, dict[str, Any]]
 Document: TypeAlias = dict[str, Any]
@@ -26,7 +26,7 @@ _MONEY = {
     "required": ["amount_minor", "currency"],
     "additionalProperties": False,
 }
-_WITH_MONEY = ("ActionView", "ReceiptView")
+_WITH_MONEY = ("ActionView", "ReceiptView", "EventView")
 
 _EXAMPLES: Mapping[int, tuple[Code, str, str]] = {
     400: (
@@ -49,6 +49,11 @@ _EXAMPLES: Mapping[int, tuple[Code, str, str]] = {
         Code.IDEMPOTENCY_CONFLICT,
         "this idempotency key was used for another action",
         "use a new key for a new action",
+    ),
+    410: (
+        Code.PRUNED,
+        "the entry 7 was kept as long as it had to be, and is not in the database any more",
+        "it is in the sealed segment 0000000.seg; see docs/audit-retention.md",
     ),
     413: (Code.MESSAGE_TOO_LONG, "a body has at most 1,048,576 bytes", "send less"),
     415: (

@@ -1,159 +1,266 @@
-"""The changes of one request as server-sent events, straight from the log, until it ends."""
+"""Changes as server-sent events, straight from the log: of one item until it ends, or of all."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, TypeVar
 
-from fastapi import Request
-from fastapi.sse import ServerSentEvent
+from fastapi import APIRouter, Depends, Header, Query, Request
+from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from sayso.agent.requests import RequestStatus
-from sayso.audit.entry import EntryKind
-from sayso.dispatch.embedded import POLL_S
-from sayso.errors import SaysoError
-from sayso.sdk.client import Sayso
-from sayso.sdk.resources.tokens import Token
-from sayso.sdk.views import EntryView
-from sayso.surfaces.http.auth import admit
+import sayso.surfaces.http.examples as examples
+from sayso.sdk.changes import Changes
+from sayso.sdk.following import has_ended
+from sayso.sdk.resources.tokens import Scope, Token
+from sayso.sdk.views import ActionView, EventView, RequestView
+from sayso.surfaces.http.auth import Open, Reader, Viewer, admit
+from sayso.surfaces.http.documents import Responses, problems
+from sayso.surfaces.http.edge import GuardedRoute
 from sayso.surfaces.http.problem import HttpError
-from sayso.surfaces.http.shapes import EventView
+from sayso.surfaces.http.shapes import EventsQuery, NoQuery
+
+V = TypeVar("V")
 
 HEARTBEAT_S = 10.0
 """Proxies cut connections that are silent for longer than about a minute."""
 
-_REQUEST_STATUS = {
-    EntryKind.REQUEST_ASKED: RequestStatus.RECEIVED,
-    EntryKind.REQUEST_PLANNED: RequestStatus.ACTING,
-    EntryKind.REQUEST_HANDED_OVER: RequestStatus.HANDED_OVER,
-    EntryKind.REQUEST_REPLIED: RequestStatus.ANSWERED,
-}
-_ENDED = frozenset({RequestStatus.ANSWERED.value, RequestStatus.HANDED_OVER.value})
+router = APIRouter(tags=["events"], route_class=GuardedRoute)
+
+LastEventId = Annotated[
+    str | None,
+    Header(
+        alias="Last-Event-ID",
+        pattern=r"^(-1|[0-9]{1,15})$",
+        description="the id of the last event that was seen; only later ones are sent",
+    ),
+]
+Page = Callable[[int], Awaitable[tuple[Sequence[EventView], int]]]
+"""The next events behind a number, and the number that they reach to; the same one for none."""
+End = Callable[[], Awaitable[RequestView | ActionView | None]]
+"""What is followed, once it has ended; None before."""
 
 
-async def follow(
-    request: Request,
-    *,
-    sayso: Sayso,
-    changes: Changes,
-    token: Token,
-    request_id: str,
-    after: int,
-    heartbeat_s: float,
-) -> AsyncIterator[ServerSentEvent]:
-    """Every change of a request and its actions, in the order of the log, then its last state.
-
-    Args:
-        after: index of the last entry that the caller has seen, or -1.
-        heartbeat_s: seconds between two comments; the token is checked again before each.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stream:
+    """A stream to one caller, who is looked at again before each heartbeat.
 
     Guarantees: no change is left out or sent twice in one stream; with `Last-Event-ID`, not over
-    several either. A stream that breaks off without `end` is taken up again by the same call.
-    However much is committed meanwhile, a token that has ended is noticed within `heartbeat_s`.
-    """
-    now = asyncio.get_running_loop().time
-    due = now() + heartbeat_s
-    while not changes.stopped:
-        version = await changes.version()
-        # NOTE: the state is read before the entries, so that an ended one has all of them.
-        state = await sayso.requests.get(request_id, tenant=token.tenant)
-        for entry in await sayso.audit.about_request(request_id, after=after, tenant=token.tenant):
-            after = entry.seq
-            yield _event(entry, request_id)
-        if state.status in _ENDED:
-            yield ServerSentEvent(event="end", data=state)
-            return
-        await changes.later_than(version, max(0.0, due - now()))
-        if now() >= due:
-            try:
-                await admit(request)
-            except HttpError:
-                return  # the token has ended meanwhile, and the stream with it
-            yield ServerSentEvent(comment="still here")
-            due = now() + heartbeat_s
-
-
-def _event(entry: EntryView, request_id: str) -> ServerSentEvent:
-    body = entry.body
-    action_id = body.get("action")
-    status = body.get("status")
-    if action_id is None:
-        reached = _REQUEST_STATUS.get(EntryKind(entry.kind))
-        status = None if reached is None else reached.value
-    view = EventView(
-        seq=entry.seq,
-        at=entry.at,
-        kind=entry.kind,
-        request_id=request_id,
-        action_id=action_id,
-        approval_id=body.get("approval"),
-        status=status,
-    )
-    name = "request" if action_id is None else "action"
-    return ServerSentEvent(event=name, data=view, id=str(entry.seq))
-
-
-class Changes:
-    """Wakes streams when any process has committed something.
-
-    Args:
-        sayso: whose store; it must be open when something waits.
-        poll_s: seconds between two looks, each a read of shared memory and no query.
+    several either. However much is committed meanwhile, a token that has ended is noticed within
+    `heartbeat_s` seconds.
     """
 
-    def __init__(self, sayso: Sayso, poll_s: float = POLL_S) -> None:
-        self._sayso = sayso
-        self._poll_s = poll_s
-        self._changed = asyncio.Condition()
-        self._version = -1
-        self._waiting = 0
-        self._task: asyncio.Task[None] | None = None
-        self._stopped = False
+    request: Request
+    changes: Changes
+    heartbeat_s: float
 
-    @property
-    def stopped(self) -> bool:
-        """Whether the server is going down, so that streams have to end."""
-        return self._stopped
+    async def send(
+        self, after: int, page: Page, end: End | None = None
+    ) -> AsyncIterator[ServerSentEvent]:
+        """Every change behind `after`, until the end, if there is one."""
+        now = asyncio.get_running_loop().time
+        due = now() + self.heartbeat_s
+        while not self.changes.stopped:
+            version = await self.changes.version()
+            # NOTE: the state is read before the entries, so that an ended one has all of them.
+            ended = await end() if end is not None else None
+            events, reached = await page(after)
+            for event in events:
+                yield _sent(event)
+            if reached == after:
+                if ended is not None:
+                    yield ServerSentEvent(event="end", data=ended)
+                    return
+                await self.changes.later_than(version, max(0.0, due - now()))
+            after = reached
+            if now() >= due:
+                if not await self._is_admitted():
+                    return
+                yield ServerSentEvent(comment="still here")
+                due = now() + self.heartbeat_s
 
-    async def version(self) -> int:
-        """The store's version now; take it before reading what it stands for."""
-        version = await self._sayso.version()
-        if version != self._version:
-            async with self._changed:
-                self._version = version
-                self._changed.notify_all()
-        return version
-
-    async def stop(self) -> None:
-        """End all waits, now and in future."""
-        self._stopped = True
-        async with self._changed:
-            self._changed.notify_all()
-
-    async def later_than(self, seen: int, timeout_s: float) -> bool:
-        """Wait until the version is another one than `seen`, or `stop`.
-
-        Returns:
-            False when `timeout_s` seconds were over first.
-        """
-        self._waiting += 1
-        if self._task is None:
-            self._task = asyncio.create_task(self._watch(), name="sayso stream watch")
+    async def _is_admitted(self) -> bool:
+        """Whether the token still opens something; the stream ends with it."""
         try:
-            async with asyncio.timeout(timeout_s), self._changed:
-                await self._changed.wait_for(lambda: self._stopped or self._version != seen)
-        except TimeoutError:
+            await admit(self.request)
+        except HttpError:
             return False
-        finally:
-            self._waiting -= 1
-            if self._waiting == 0:
-                self._task.cancel()
-                self._task = None
         return True
 
-    async def _watch(self) -> None:
-        while True:
-            await asyncio.sleep(self._poll_s)
-            with contextlib.suppress(SaysoError):  # the streams read too, and say what is wrong
-                await self.version()
+
+def stream_to(request: Request) -> Stream:
+    """A stream to whoever makes this call."""
+    return Stream(
+        request=request,
+        changes=changes_of(request),
+        heartbeat_s=float(request.app.state.heartbeat_s),
+    )
+
+
+async def answered(
+    request: Request,
+    read: Callable[[], Awaitable[V]],
+    is_enough: Callable[[V], bool],
+    wait_s: float,
+) -> V:
+    """What a long poll answers: as soon as it is enough, or after so many seconds.
+
+    Raises:
+        HttpError: the token has ended meanwhile.
+    """
+    if not wait_s:
+        return await read()
+    found = await changes_of(request).until(read, is_enough, wait_s)
+    await admit(request)
+    return found
+
+
+def changes_of(request: Request) -> Changes:
+    """What wakes the server's streams and long polls, and ends them when it goes down."""
+    changes: object = request.app.state.changes
+    assert isinstance(changes, Changes)
+    return changes
+
+
+def _sent(event: EventView) -> ServerSentEvent:
+    name = "request" if event.action_id is None else "action"
+    return ServerSentEvent(event=name, data=event, id=str(event.seq))
+
+
+def _streamed(description: str, *statuses: int) -> Responses:
+    return {
+        200: {
+            "description": description,
+            "content": {"text/event-stream": {"example": examples.EVENTS}},
+        },
+        **problems(*statuses),
+    }
+
+
+async def _follow(
+    request: Request,
+    sayso: Open,
+    token: Token,
+    item_id: str,
+    last_event_id: str | None,
+    end: End,
+) -> AsyncIterator[ServerSentEvent]:
+    async def page(after: int) -> tuple[Sequence[EventView], int]:
+        found = await sayso.events.about(item_id, after=after, tenant=token.tenant)
+        return found, found[-1].seq if found else after
+
+    after = -1 if last_event_id is None else int(last_event_id)
+    async for event in stream_to(request).send(after, page, end):
+        yield event
+
+
+async def _known_request(request_id: str, sayso: Open, token: Reader) -> RequestView:
+    """The request, before the stream begins: an unknown one is an ordinary 404."""
+    return await sayso.requests.get(request_id, tenant=token.tenant)
+
+
+@router.get(
+    "/v1/requests/{request_id}/events",
+    summary="Follow a request until it ends",
+    response_class=EventSourceResponse,
+    responses=_streamed(
+        "`request` and `action` events, one for each change; then `end` with the request itself. "
+        "Comments keep the connection open meanwhile.",
+        *(401, 403, 404, 422, 503),
+    ),
+)
+async def follow_request(
+    request: Request,
+    known: Annotated[RequestView, Depends(_known_request)],
+    sayso: Open,
+    token: Reader,
+    _query: Annotated[NoQuery, Query()],
+    last_event_id: LastEventId = None,
+) -> AsyncIterator[ServerSentEvent]:
+    """Scope: `actions:read`."""
+
+    async def end() -> RequestView | None:
+        state = await sayso.requests.get(known.id, tenant=token.tenant)
+        return state if has_ended(state) else None
+
+    async for event in _follow(request, sayso, token, known.id, last_event_id, end):
+        yield event
+
+
+async def _known_action(action_id: str, sayso: Open, token: Reader) -> ActionView:
+    """The same of an action."""
+    return await sayso.actions.get(action_id, tenant=token.tenant, timeline=False)
+
+
+@router.get(
+    "/v1/actions/{action_id}/events",
+    summary="Follow an action until it ends",
+    response_class=EventSourceResponse,
+    responses=_streamed(
+        "`action` events, one for each change; then `end` with the action itself.",
+        *(401, 403, 404, 422, 503),
+    ),
+)
+async def follow_action(
+    request: Request,
+    known: Annotated[ActionView, Depends(_known_action)],
+    sayso: Open,
+    token: Reader,
+    _query: Annotated[NoQuery, Query()],
+    last_event_id: LastEventId = None,
+) -> AsyncIterator[ServerSentEvent]:
+    """Scope: `actions:read`."""
+
+    async def end() -> ActionView | None:
+        state = await sayso.actions.get(known.id, tenant=token.tenant, timeline=False)
+        return state if has_ended(state) else None
+
+    async for event in _follow(request, sayso, token, known.id, last_event_id, end):
+        yield event
+
+
+async def _beginning(
+    sayso: Open,
+    token: Viewer,
+    query: Annotated[EventsQuery, Query()],
+    last_event_id: LastEventId = None,
+) -> int:
+    """Where the stream begins, before it does: what is not there any more is an ordinary 410."""
+    begin = query.after if last_event_id is None else int(last_event_id)
+    if begin is None:
+        return await sayso.events.newest(tenant=token.tenant)
+    await sayso.events.since(begin, tenant=token.tenant, limit=1)
+    return begin
+
+
+@router.get(
+    "/v1/events",
+    summary="Hear of every change of the tenant's requests and actions",
+    response_class=EventSourceResponse,
+    responses=_streamed(
+        "`ready` with the number that the stream begins behind, then `request` and `action` "
+        "events, one for each change; it does not end by itself.",
+        *(401, 403, 410, 422, 503),
+    ),
+)
+async def stream_events(
+    request: Request,
+    sayso: Open,
+    token: Viewer,
+    begin: Annotated[int, Depends(_beginning)],
+) -> AsyncIterator[ServerSentEvent]:
+    """Scope: `actions:read`; with `approvals:decide` alone, only what is about approvals.
+
+    Without `Last-Event-ID` and `after` it begins with what comes from now on.
+    """
+    may_read = Scope.READ in token.scopes
+
+    async def page(after: int) -> tuple[Sequence[EventView], int]:
+        events, reached = await sayso.events.since(after, tenant=token.tenant)
+        return [one for one in events if may_read or one.approval_id is not None], reached
+
+    # So a stream that breaks off before its first event can be taken up again, too.
+    yield ServerSentEvent(event="ready", data={"seq": begin}, id=str(begin))
+    async for event in stream_to(request).send(begin, page):
+        yield event

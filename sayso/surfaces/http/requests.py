@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
-from fastapi.sse import EventSourceResponse, ServerSentEvent
+from fastapi import APIRouter, Query, Request, Response
 
 import sayso.surfaces.http.examples as examples
+from sayso.sdk.resources.requests import is_over
 from sayso.sdk.views import RequestView
 from sayso.surfaces.http.auth import Open, Proposer, Reader
 from sayso.surfaces.http.documents import asked, problems, shown
 from sayso.surfaces.http.edge import GuardedRoute
-from sayso.surfaces.http.events import Changes, follow
+from sayso.surfaces.http.events import answered
 from sayso.surfaces.http.idempotency import Key, Trace, bound_key
-from sayso.surfaces.http.shapes import AskBody, AskQuery, NoQuery, RequestPage, RequestsQuery
+from sayso.surfaces.http.shapes import AskBody, AskQuery, RequestPage, RequestsQuery, WaitQuery
 
 router = APIRouter(tags=["requests"], route_class=GuardedRoute)
 
@@ -90,55 +89,19 @@ async def list_requests(
     },
 )
 async def show_request(
-    request_id: str, sayso: Open, token: Reader, _query: Annotated[NoQuery, Query()]
-) -> RequestView:
-    """Scope: `actions:read`."""
-    return await sayso.requests.get(request_id, tenant=token.tenant)
-
-
-async def _known(request_id: str, sayso: Open, token: Reader) -> RequestView:
-    """The request, before the stream begins: an unknown one is an ordinary 404."""
-    return await sayso.requests.get(request_id, tenant=token.tenant)
-
-
-@router.get(
-    "/v1/requests/{request_id}/events",
-    summary="Follow a request until it ends",
-    response_class=EventSourceResponse,
-    responses={
-        200: {
-            "description": "`request` and `action` events, one for each change; then `end` with "
-            "the request itself. Comments keep the connection open meanwhile.",
-            "content": {"text/event-stream": {"example": examples.EVENTS}},
-        },
-        **problems(401, 403, 404, 422, 503),
-    },
-)
-async def follow_request(
     request: Request,
-    known: Annotated[RequestView, Depends(_known)],
+    request_id: str,
     sayso: Open,
     token: Reader,
-    _query: Annotated[NoQuery, Query()],
-    last_event_id: Annotated[
-        str | None,
-        Header(
-            alias="Last-Event-ID",
-            pattern=r"^[0-9]{1,15}$",
-            description="the id of the last event that was seen; only later ones are sent",
-        ),
-    ] = None,
-) -> AsyncIterator[ServerSentEvent]:
-    """Scope: `actions:read`."""
-    changes: object = request.app.state.changes
-    assert isinstance(changes, Changes)
-    async for event in follow(
+    query: Annotated[WaitQuery, Query()],
+) -> RequestView:
+    """Scope: `actions:read`.
+
+    With `wait`, as soon as it has ended or asks the customer something, and as it stands otherwise.
+    """
+    return await answered(
         request,
-        sayso=sayso,
-        changes=changes,
-        token=token,
-        request_id=known.id,
-        after=-1 if last_event_id is None else int(last_event_id),
-        heartbeat_s=float(request.app.state.heartbeat_s),
-    ):
-        yield event
+        lambda: sayso.requests.get(request_id, tenant=token.tenant),
+        is_over,
+        query.wait,
+    )

@@ -12,11 +12,11 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.routing import Mount
 
+from sayso.sdk.changes import Changes
 from sayso.sdk.client import Sayso
 from sayso.sdk.rejected_calls import RejectedCalls
 from sayso.serving import OrderlyServer, listen
 from sayso.surfaces.http.app import create_app
-from sayso.surfaces.http.events import Changes
 from sayso.surfaces.http.exports import remove_left
 from sayso.surfaces.http.upkeep import Upkeep
 

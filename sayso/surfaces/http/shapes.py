@@ -190,9 +190,38 @@ class AskQuery(QueryModel):
 
 
 class ProposeQuery(QueryModel):
-    """Whether it is meant."""
+    """Whether it is meant, and how long the answer may take."""
 
     dry_run: bool = Field(default=False, description="judge only; nothing is stored or done")
+    wait: Annotated[float, Field(ge=0, le=MAX_WAIT_S, allow_inf_nan=False)] | None = Field(
+        default=None,
+        description="wait at most so many seconds for what needs no person; unless said, as long "
+        "as it takes",
+    )
+
+
+class WaitQuery(QueryModel):
+    """How long the answer may take."""
+
+    wait: float = Field(
+        default=0,
+        ge=0,
+        le=MAX_WAIT_S,
+        allow_inf_nan=False,
+        description="wait so many seconds for its end, people included",
+    )
+
+
+class EventsQuery(QueryModel):
+    """Where a stream begins."""
+
+    after: int | None = Field(
+        default=None,
+        ge=-1,
+        le=_MAX_SEQ,
+        description="the `seq` of the last event that was seen, where `Last-Event-ID` cannot be "
+        "sent; -1 for everything; unless said, only what comes from now on",
+    )
 
 
 class RequestsQuery(QueryModel):
@@ -303,21 +332,3 @@ class HealthView(View):
     """Whether it is alive, or ready."""
 
     status: Literal["ok"]
-
-
-class EventView(View):
-    """One change of a request or of one of its actions, as the log holds it.
-
-    Attributes:
-        seq: index in the log; also the event's id, so that a stream can be taken up again.
-        kind: of the entry, such as `action.succeeded`.
-        status: of the action from here on, or of the request when `action_id` is null.
-    """
-
-    seq: int
-    at: str
-    kind: str
-    request_id: str
-    action_id: str | None
-    approval_id: str | None
-    status: str | None

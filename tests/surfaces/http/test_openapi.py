@@ -59,6 +59,8 @@ CONTRACT = {
     "GET /v1/action-types",
     "GET /v1/actions",
     "GET /v1/actions/{action_id}",
+    "GET /v1/actions/{action_id}/events",
+    "GET /v1/events",
     "GET /v1/approvals",
     "GET /v1/approvals/{approval_id}",
     "POST /v1/approvals/{approval_id}/decision",

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest
+from surfaces.http.heard import Event, events
 from surfaces.http.served import TIMEOUT_S, Json, Served, as_json, problem, serving, token
 
 from sayso.actions.model.digest import hash_of, hash_of_texts
@@ -166,29 +164,6 @@ def test_requests_are_listed_by_status(served: Served) -> None:
 
 
 # ---- events ------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Event:
-    """One server-sent event; a comment has the name `:`."""
-
-    name: str
-    data: Json
-    id: str | None
-
-
-async def events(answer: httpx.Response) -> AsyncIterator[Event]:
-    """The events of a stream, as the WHATWG parses them."""
-    fields: dict[str, str] = {}
-    async for line in answer.aiter_lines():
-        if line.startswith(":"):
-            yield Event(":", {}, None)
-        elif line:
-            name, _, value = line.partition(": ")
-            fields[name] = value
-        elif fields:
-            yield Event(fields["event"], json.loads(fields["data"]), fields.get("id"))
-            fields = {}
 
 
 async def test_a_request_is_followed_until_it_ends(served: Served) -> None:
