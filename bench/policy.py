@@ -95,7 +95,8 @@ def plain_judge(question: Question) -> tuple[str, ...] | None:
 def anew(question: Question) -> Generator[Question]:
     """The same question about one object after the other, since a policy remembers answers."""
     for number in itertools.count():
-        resolved = replace(question.resolved, object_id=f"ch_{number}")
+        facts = {**question.resolved.facts, "tenure_days": 100 + number}
+        resolved = replace(question.resolved, facts=facts)
         yield replace(question, resolved=resolved)
 
 

@@ -33,10 +33,17 @@ class _Section(BaseModel):
 
 
 class WorkspaceSection(_Section):
-    """Who we are: `name` is the first part of every log's origin, and never changes."""
+    """Who we are.
+
+    Attributes:
+        name: the first part of every log's origin; it never changes.
+        time_zone: where the workspace is, such as `Europe/Berlin`: for rules about weekdays, hours
+            and holidays, and for limits by the day.
+    """
 
     name: Name = "sayso"
     tenant: Name = DEFAULT_TENANT
+    time_zone: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_+/-]{0,59}$")] = "UTC"
 
 
 class StoreSection(_Section):

@@ -11,6 +11,7 @@ from sayso.actions.model.definition import (
     Args,
     Assurance,
     Effect,
+    Fact,
     FactType,
     FactValue,
     Subject,
@@ -18,7 +19,9 @@ from sayso.actions.model.definition import (
 )
 from sayso.actions.model.snapshot import Resolved
 from sayso.actions.policy.base import Approver, History, Question
+from sayso.actions.policy.calendar import Calendar
 from sayso.actions.policy.cedar import CedarPolicy
+from sayso.actions.policy.cedar_schema import CONTEXT_FIELDS, RequestForm
 from sayso.money import Money
 
 ROLES = ("support_manager", "finance")
@@ -59,10 +62,10 @@ class NoArgs(Args):
 def action(
     name: str = "shop.refund",
     effect: Effect = Effect.MONEY_OUT,
-    facts: Mapping[str, FactType] | None = None,
+    facts: Mapping[str, FactType | Fact] | None = None,
 ) -> Action:
     """An action whose facts are one of each type, unless told otherwise."""
-    every: dict[str, FactType] = {
+    every: dict[str, FactType | Fact] = {
         "tenure_days": "long",
         "full": "bool",
         "reason": "string",
@@ -124,6 +127,18 @@ def question(
         history=History(count_30d=count_30d, amount_30d_minor=amount_30d_minor),
         planner="caller",
         at=at,
+    )
+
+
+def whole_form(of: Action) -> RequestForm:
+    """A form that leaves nothing out, whatever the rules read."""
+    fields = {field.name for field in CONTEXT_FIELDS} - {"approvals", "approvedBy"}
+    return RequestForm(
+        action=of,
+        facts=of.declared,
+        reads=frozenset(fields | set(of.facts)),
+        names_ids=True,
+        calendar=Calendar(),
     )
 
 

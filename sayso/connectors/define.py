@@ -23,6 +23,7 @@ from sayso.actions.model.definition import (
     Action,
     Args,
     Effect,
+    Fact,
     FactType,
     FactValue,
     Guarantee,
@@ -53,7 +54,7 @@ class OwnAction(Generic[C, A]):
         sentence: str,
         reversible: bool,
         money_arg: str | None,
-        facts: Mapping[str, FactType],
+        facts: Mapping[str, FactType | Fact],
     ) -> None:
         self.verb = getattr(resolve, "__name__", "action")
         self._resolve = resolve
@@ -141,7 +142,7 @@ def action(
     sentence: str = "",
     reversible: bool = False,
     money_arg: str | None = None,
-    facts: Mapping[str, FactType] | None = None,
+    facts: Mapping[str, FactType | Fact] | None = None,
 ) -> Callable[[Resolve[C, A]], OwnAction[C, A]]:
     """Makes an action of the method that resolves it; the method's name is the action's verb.
 

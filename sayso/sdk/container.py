@@ -427,6 +427,9 @@ class _NoPolicy:
     def version_for(self, action: str) -> str:
         return "none"
 
+    def wanted_facts(self, action: str) -> frozenset[str]:
+        return frozenset()
+
     def numbers_for(self, action: str) -> Sequence[Decimal]:
         return ()
 
@@ -434,6 +437,9 @@ class _NoPolicy:
         return Judgement(
             outcome=Outcome.DENY, rules=(), explain="opened for looking only", policy_version="none"
         )
+
+    def suppose(self, question: Question) -> Judgement:
+        return self.judge(question)
 
     def permits(self, question: Question, approvers: Sequence[Approver]) -> Judgement:
         return self.judge(question)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from sayso.actions.model.definition import Action
 from sayso.actions.policy.activation import SYSTEM, Activations, Weighed
-from sayso.actions.policy.base import Policy
 from sayso.actions.policy.document import PolicyDocument, changed_parts
 from sayso.actions.policy.versions import (
     EVERY_TENANT,
@@ -20,6 +21,11 @@ from sayso.actions.policy.versions import (
 from sayso.errors import SaysoError
 from sayso.sdk.workspace import Workspace, compile_policy
 from sayso.store.base import Reader, Store
+
+if TYPE_CHECKING:
+    # They bring Cedar along.
+    from sayso.actions.policy.analysis.weigh import Weighing
+    from sayso.actions.policy.reading import ReadPolicy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,9 +81,26 @@ async def read_state(store: Store, draft: PolicyDocument | None) -> PolicyState:
     return PolicyState(version=version, document=document, draft=draft, changed=changed)
 
 
-def weigh(was: PolicyDocument, now: PolicyDocument) -> Weighed:
-    """What a change does to who may do what without whom; what is not known counts as looser."""
-    return Weighed(direction="looser", decided=False)
+def weigh_change(
+    was: PolicyDocument, now: PolicyDocument, actions: Sequence[Action]
+) -> tuple[Weighed, Weighing | None]:
+    """What a change does to who may do what without whom; what is not known counts as looser.
+
+    Returns:
+        For the log, and in full; without the latter where what is in force cannot be read here.
+
+    Raises:
+        ConfigError: `invalid_policy` for what is to be put in force.
+    """
+    from sayso.actions.policy.analysis.weigh import weigh  # Cedar loads when it is used
+
+    after = compile_policy(now, tuple(actions))
+    try:
+        before = compile_policy(was, tuple(actions))
+    except SaysoError:
+        return Weighed(direction="looser", decided=False), None
+    found = weigh(before, after, [action.name for action in actions])
+    return Weighed(direction=found.direction, decided=found.decided), found
 
 
 class PolicyDrafts:
@@ -98,9 +121,9 @@ class PolicyDrafts:
         self._store = store
         self._activations = activations
         self._actions = actions
-        self._compiled: tuple[str, Policy] | None = None
+        self._compiled: tuple[str, ReadPolicy] | None = None
 
-    def compile(self, document: PolicyDocument) -> Policy:
+    def compile(self, document: PolicyDocument) -> ReadPolicy:
         """A policy that can be asked; the newest one is kept.
 
         Raises:
@@ -138,9 +161,8 @@ class PolicyDrafts:
             await self._activations.begin(document, by=SYSTEM, via="first_start")
         elif active.sha256 != document.sha256:
             _, was = await self._store.read(lambda reader: get_version(reader, active.number))
-            await self._activations.follow(
-                document, weigh(was, document), active.number, via="follow_files"
-            )
+            weighed, _ = await asyncio.to_thread(weigh_change, was, document, self._actions)
+            await self._activations.follow(document, weighed, active.number, via="follow_files")
 
     @property
     def _follows(self) -> bool:

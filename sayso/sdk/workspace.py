@@ -6,9 +6,9 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sayso.actions.model.definition import Action
-from sayso.actions.policy.base import Policy
 from sayso.actions.policy.document import PolicyDocument, PolicyRules
 from sayso.audit.signed_note.note import Ed25519Signer
 from sayso.audit.signing.signer import LogSigner
@@ -16,6 +16,9 @@ from sayso.connectors.secret import Secret, resolve_reference
 from sayso.errors import Code, ConfigError
 from sayso.settings import FILE_NAME, Settings, read_settings
 from sayso.store.private_files import PRIVATE_FILE, make_private_folder
+
+if TYPE_CHECKING:
+    from sayso.actions.policy.reading import ReadPolicy  # brings Cedar along
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,19 +133,26 @@ class Workspace:
                 facts that cannot be read by rules. Whether the rules are right is another question:
                 see `compile_policy`.
         """
-        from sayso.actions.policy.cedar import read_default_policy  # Cedar loads when used
+        # Cedar loads when it is used.
+        from sayso.actions.policy.calendar import read_calendar
+        from sayso.actions.policy.cedar import read_default_policy
         from sayso.actions.policy.cedar_schema import schema_text
+        from sayso.actions.policy.reading import is_test
 
         section, approvals = self.settings.policy, self.settings.approvals
         texts = self.texts(section.files, "policy") if section.files else None
+        files = read_default_policy(actions) if texts is None else texts
+        zone = self.settings.workspace.time_zone
         return PolicyDocument(
-            files=read_default_policy(actions) if texts is None else texts,
+            files={name: text for name, text in files.items() if not is_test(name)},
             rules=PolicyRules(
                 roles=approvals.roles,
                 max_people=approvals.max_people,
                 activate=section.activate,
                 loosening_needs=section.loosening_needs,
                 confirm=section.confirm,
+                time_zone=zone,
+                zone_sha256=read_calendar(zone).sha256,
             ),
             schema=schema_text(actions),
         )
@@ -155,7 +165,7 @@ class Workspace:
         """
         found: dict[str, str] = {}
         for pattern in patterns:
-            files = sorted(self.folder.glob(pattern))
+            files = sorted(file for file in self.folder.glob(pattern) if file.is_file())
             if not files:
                 raise ConfigError(
                     Code.INVALID_SETTING,
@@ -167,20 +177,15 @@ class Workspace:
         return found
 
 
-def compile_policy(document: PolicyDocument, actions: tuple[Action, ...]) -> Policy:
+def compile_policy(document: PolicyDocument, actions: tuple[Action, ...]) -> ReadPolicy:
     """A policy that can be asked, of a document and the actions of this program.
 
     Raises:
         ConfigError: `invalid_policy`, with file, rule and the next step.
     """
-    from sayso.actions.policy.cedar import CedarPolicy  # Cedar loads when used
+    from sayso.actions.policy.reading import read_policy  # Cedar loads when used
 
-    return CedarPolicy(
-        texts=document.files,
-        actions=actions,
-        roles=document.rules.roles,
-        max_quorum=document.rules.max_people,
-    )
+    return read_policy(document, actions)
 
 
 def write_secret_file(path: Path, content: str) -> None:

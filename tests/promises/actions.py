@@ -299,6 +299,30 @@ PROMISES: dict[str, Promise] = {
         "digest on this parent.",
         "autonomy.md d",
     ),
+    "policy:tables": Promise(
+        "A row of a table is one Cedar rule and is read back from it as it stands; what is wrong "
+        "with it is said with what to write instead.",
+        "autonomy.md b",
+    ),
+    "policy:translation": Promise(
+        "What formulas say of a policy is what the engine says, and a part that they cannot say is "
+        "named.",
+        "autonomy.md g, issue 17",
+    ),
+    "policy:missing": Promise(
+        "A fact that cannot be read makes no answer looser than any value of it would.",
+        "autonomy.md c",
+    ),
+    "policy:calendar": Promise(
+        "Weekdays, hours and holidays are those of the workspace's place, by data that a version "
+        "names.",
+        "autonomy.md c",
+    ),
+    "policy:direction": Promise(
+        "A change that lets anybody do with fewer people what needed more is called looser, and so "
+        "is one that nobody can decide.",
+        "autonomy.md d",
+    ),
     "policy:tampered": Promise(
         "A version that the log does not tell of, or one that was taken away, lets nothing be "
         "judged.",

@@ -113,6 +113,35 @@ FactType = Literal["string", "long", "bool", "decimal"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """What a connector tells the policy about an action, by name.
+
+    Attributes:
+        type: in the policy language.
+        words: all that a `string` can be; a rule that names another one is refused when it loads.
+            Empty where the provider's words are not known.
+        missing: what becomes of an action whose fact cannot be read: `deny`, or `ask`, by which
+            whoever may lift the rules about it is asked. A policy may say `ask` in its place.
+        on_demand: read by `FactReader.read_facts`, and only where a rule reads it.
+        say: what people call it, such as `tenure`; its name with blanks unless said.
+    """
+
+    type: FactType
+    words: tuple[str, ...] = ()
+    missing: Literal["deny", "ask"] = "deny"
+    on_demand: bool = False
+    say: str = ""
+
+    def __post_init__(self) -> None:
+        if self.words and self.type != "string":
+            raise ConfigError(
+                Code.INVALID_ACTION,
+                f"a fact of the type `{self.type}` has no words",
+                next_step="leave `words` out, or make it a string",
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
     """The definition of one action.
 
@@ -128,8 +157,8 @@ class Action:
             resolves (`Resolved.fields`) plus `amount`, such as `Refund {amount} of {charge}`.
         money_arg: name of the argument that holds the amount, which an approver may lower; None
             when there is no amount to lower.
-        facts: names and types of the facts that the connector resolves for the policy, which reads
-            them as `context.<name>`.
+        facts: the facts that the connector resolves for the policy, which reads them as
+            `context.<name>`: a type, or a `Fact` that says more.
         undo: how it is taken back when another step of its plan fails; None when it cannot be.
         brief: the step in a few words after its amount, such as `an apology`; by its effect where
             it is empty: `back to <payee>`, `as account credit`.
@@ -146,7 +175,7 @@ class Action:
     reversible: bool
     sentence: str
     money_arg: str | None = None
-    facts: Mapping[str, FactType] = field(default_factory=dict[str, FactType])
+    facts: Mapping[str, FactType | Fact] = field(default_factory=dict[str, "FactType | Fact"])
     undo: Undo | None = None
     brief: str = ""
 
@@ -169,6 +198,14 @@ class Action:
         for _, name, _, _ in string.Formatter().parse(self.sentence):
             if name is not None and not name.isidentifier():
                 raise _invalid(self.name, f"its sentence has `{{{name}}}`", "use plain names")
+
+    @property
+    def declared(self) -> Mapping[str, Fact]:
+        """The facts, each as a `Fact`."""
+        return {
+            name: fact if isinstance(fact, Fact) else Fact(type=fact)
+            for name, fact in self.facts.items()
+        }
 
     @property
     def connector(self) -> str:

@@ -12,7 +12,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from sayso.actions.policy.base import Policy
 from sayso.actions.policy.document import PolicyDocument
@@ -20,6 +20,9 @@ from sayso.actions.policy.versions import ahead_of_active, read_active, read_in_
 from sayso.errors import Code, RetryableError, SaysoError
 from sayso.ids import Tenant
 from sayso.store.base import Reader, Store, Transaction
+
+if TYPE_CHECKING:
+    from sayso.actions.policy.reading import ReadPolicy  # brings Cedar along
 
 logger = logging.getLogger("sayso.policy")
 T = TypeVar("T")
@@ -36,10 +39,12 @@ class LoadedPolicy:
 
     Attributes:
         number: 0 for a policy that is no version, such as one that denies all.
+        read: all that the version holds; None for a policy that is none.
     """
 
     number: int
     policy: Policy
+    read: ReadPolicy | None = None
 
 
 class PolicyMovedError(RetryableError):
@@ -106,7 +111,7 @@ class ActivePolicy:
 
     def __init__(
         self,
-        compile_document: Callable[[PolicyDocument], Policy],
+        compile_document: Callable[[PolicyDocument], ReadPolicy],
         first: Callable[[], Awaitable[None]],
     ) -> None:
         self._compile = compile_document
@@ -161,8 +166,10 @@ class ActivePolicy:
                     self._begun = True
                 version, document = await store.read(read_in_force)
                 if self._loaded is None or self._loaded.number != version.number:
-                    policy = await asyncio.to_thread(self._compile, document)
-                    self._loaded = LoadedPolicy(number=version.number, policy=policy)
+                    read = await asyncio.to_thread(self._compile, document)
+                    self._loaded = LoadedPolicy(
+                        number=version.number, policy=read.policy, read=read
+                    )
                 self._problem = None
             except SaysoError as error:
                 if error.code in _OF_THE_STORE:

@@ -95,6 +95,7 @@ class Judgement:
             hold. Two equal entries are two people.
         policy_version: SHA-256 in hex over the part of the policy that can say anything about the
             action; see `Policy.version_for`.
+        missing: facts that could not be read, and that asked for it.
         policy: number of the version of the whole policy that it was judged by; 0 where the policy
             is no version.
         errors: why something could not be evaluated; any error means `deny`.
@@ -108,6 +109,7 @@ class Judgement:
     roles: tuple[str, ...] = ()
     policy_version: str
     errors: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
     policy: int = 0
     with_plan: bool = False
 
@@ -131,12 +133,23 @@ class Policy(Protocol):
         """
         ...
 
+    def wanted_facts(self, action: str) -> frozenset[str]:
+        """Which of the action's facts are to be read because a rule reads them (`on_demand`)."""
+        ...
+
     def numbers_for(self, action: str) -> Sequence[Decimal]:
         """The numbers that its rules name, for telling people why they are asked."""
         ...
 
     def judge(self, question: Question) -> Judgement:
         """Say `allow`, `ask` with the least roles that would make it pass, or `deny`."""
+        ...
+
+    def suppose(self, question: Question) -> Judgement:
+        """What `judge` would say, without its rules: for telling people why they are asked.
+
+        INVARIANT: nothing is allowed by it. It is quick, and not always asked of the engine.
+        """
         ...
 
     def permits(self, question: Question, approvers: Sequence[Approver]) -> Judgement:

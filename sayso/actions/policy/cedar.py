@@ -7,32 +7,25 @@ once with the people who really said yes. Either way it is the same plain gate.
 
 from __future__ import annotations
 
-import hashlib
 import itertools
-import json
 import re
 import threading
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from importlib import resources
+from types import MappingProxyType
 
 import orjson
 
-from sayso.actions.model.definition import Action, Assurance, Effect
+from sayso.actions.model.definition import Action, Assurance, Effect, Fact
 from sayso.actions.policy.base import Approver, Judgement, Outcome, Question
+from sayso.actions.policy.calendar import Calendar
 from sayso.actions.policy.cedar_rules import Problem, Rules, read_rules
-from sayso.actions.policy.cedar_schema import Request, build_request, schema_text
-from sayso.actions.policy.cedarpy_adapter import (
-    Entities,
-    RuleSet,
-    Verdict,
-    compile_rules,
-    evaluate,
-    parse_entities,
-    parse_schema,
-)
+from sayso.actions.policy.cedar_schema import Request, schema_text
+from sayso.actions.policy.cedarpy_adapter import Entities, Verdict, evaluate, parse_schema
+from sayso.actions.policy.slices import Slice, cut, digest
 from sayso.errors import Code, ConfigError
 
 OWN_OBJECTS_ONLY = "sayso.own-objects-only"
@@ -46,13 +39,12 @@ _GUARDS = {
     OWN_OBJECTS_ONLY: "never on an object that belongs to somebody else",
     VERIFIED_ONLY: "an unverified customer gets messages only",
 }
+_UTC = Calendar()
+_NOTHING: Mapping[str, Collection[str]] = MappingProxyType({})
 _NOT_EVALUATED = "the policy could not be evaluated, so nothing is done"
 _ROLE = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _LARGEST_QUORUM = 5
 _REMEMBERED = 1000
-_DECIMAL = re.compile(r'\bdecimal \( "(\d{1,12}(?:\.\d{1,4})?)" \)')
-_LONG = re.compile(r"(?<![\w.])\d{1,12}(?![\w.])")
-_STRING = re.compile(r'"(?:\\.|[^"\\])*"')
 """So many requests' answers are kept, some kilobytes each."""
 
 
@@ -73,34 +65,17 @@ class Hypothesis:
     errors: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Slice:
-    """The part of the policy that can say anything about one action.
-
-    Attributes:
-        rule_set: its rules, compiled. hypotheticals: who might say yes, the least first.
-        order: the place of each rule. version: SHA-256 in hex over all of it.
-        numbers: those that its rules compare with, the smallest first.
-    """
-
-    action: Action
-    rule_set: RuleSet
-    hypotheticals: tuple[tuple[str, ...], ...]
-    explains: Mapping[str, str]
-    order: Mapping[str, int]
-    version: str
-    numbers: tuple[Decimal, ...]
-
-
 @dataclass(slots=True, kw_only=True)
 class _Asked:
     """A question that passed our own guards, ready for Cedar, and what was answered so far.
 
     Attributes:
+        slice: the rules that it is put to; without those facts that could not be read.
+        entities: the customer and the object, for Cedar.
         verdicts: by the number of people and the set of their roles.
     """
 
-    slice: _Slice
+    slice: Slice
     request: Request
     entities: Entities
     verdicts: dict[tuple[int, frozenset[str]], Verdict]
@@ -115,6 +90,8 @@ class CedarPolicy:
         roles: every role an approver can hold, the least first: where several would do, the
             earlier one is asked.
         max_quorum: how many distinct people may be needed at most, 1 to 5.
+        calendar: tells the weekday, the local hour and the holidays.
+        missing_asks: by action, the facts that ask instead of denying when they cannot be read.
 
     Raises:
         ConfigError: `invalid_policy` with file, line, rule and next step of the first problem, the
@@ -129,20 +106,26 @@ class CedarPolicy:
         actions: Sequence[Action],
         roles: Sequence[str],
         max_quorum: int = 3,
+        *,
+        calendar: Calendar = _UTC,
+        missing_asks: Mapping[str, Collection[str]] = _NOTHING,
     ) -> None:
         _check_settings(roles, max_quorum)
         text = schema_text(actions)
-        self._schema = parse_schema(text)
-        rules, problems = read_rules(texts, actions, roles, self._schema)
+        rules, problems = read_rules(texts, actions, roles, parse_schema(text))
         if problems:
-            raise _invalid_policy(problems)
+            raise invalid_policy(problems)
         self._actions = {action.name: action for action in actions}
+        self._facts = {
+            action.name: _facts(action, missing_asks.get(action.name, ())) for action in actions
+        }
         self._roles = tuple(roles)
         self._max_quorum = max_quorum
+        self._calendar = calendar
         self._rules = rules
-        self._slices: dict[str, _Slice] = {}
+        self._slices: dict[str, Slice] = {}
         self._version = _version(texts, text, roles, max_quorum)
-        self._recent: OrderedDict[tuple[bytes, str], _Asked] = OrderedDict()
+        self._recent: OrderedDict[tuple[str, bytes], _Asked] = OrderedDict()
         self._recent_lock = threading.Lock()
 
     @property
@@ -152,84 +135,152 @@ class CedarPolicy:
 
     def version_for(self, action: str) -> str:
         """See `Policy.version_for`."""
-        found = self._slice(action)
+        found = self.slice(action)
         return self._version if found is None else found.version
 
     def numbers_for(self, action: str) -> Sequence[Decimal]:
         """See `Policy.numbers_for`; each once, the smallest first."""
-        found = self._slice(action)
+        found = self.slice(action)
         return () if found is None else found.numbers
 
-    def _slice(self, name: str) -> _Slice | None:
+    def wanted_facts(self, action: str) -> frozenset[str]:
+        """See `Policy.wanted_facts`."""
+        found = self.slice(action)
+        if found is None:
+            return frozenset()
+        return frozenset(
+            name for name, fact in found.facts.items() if fact.on_demand and name in found.reads
+        )
+
+    def slice(self, name: str) -> Slice | None:
         """The action's part of the policy, made when it is asked for; None for no such action."""
         known = self._slices.get(name)
         if known is None and name in self._actions:
             # NOTE: two threads at once make the same; one of them is kept.
-            action = self._actions[name]
-            known = self._slices[name] = _cut(action, self._rules, self._roles, self._max_quorum)
+            known = self._slices[name] = cut(
+                self._actions[name],
+                self._facts[name],
+                self._rules,
+                self._roles,
+                self._max_quorum,
+                self._calendar,
+            )
         return known
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """Every role, the least first."""
+        return self._roles
+
+    @property
+    def max_quorum(self) -> int:
+        """How many people may be needed at most."""
+        return self._max_quorum
+
+    @property
+    def rules(self) -> Rules:
+        """Every rule."""
+        return self._rules
 
     def judge(self, question: Question) -> Judgement:
         """Say `allow`, `ask` with the least roles that would make it pass, or `deny`.
 
         Fewest people first; among as many people, the roles that were declared first.
         """
-        request = self._request(question)
-        if isinstance(request, Judgement):
-            return request
+        asked = self._ready(question)
+        if isinstance(asked, Judgement):
+            return asked
+        return self._guessed(asked) or self._judged(asked)
+
+    def _guessed(self, asked: _Asked) -> Judgement | None:
+        """The judgement by one question to the engine; None where it does not confirm the guess."""
+        guess, values = asked.slice.guess, asked.request.values
+        if guess is None:
+            return None
+        place = guess.least(values)
+        if place >= 0:
+            roles = asked.slice.hypotheticals[place]
+            verdict = self._evaluate(asked, len(roles), frozenset(roles))
+            if not verdict.allowed:
+                return None
+            outcome = Outcome.ASK if roles else Outcome.ALLOW
+            return _judgement(asked, outcome, verdict.rules, roles=roles)
+        forbids = frozenset(guess.forbids[place] for place in guess.always(values))
+        most = asked.slice.hypotheticals[-1]
+        verdict = self._evaluate(asked, len(most), frozenset(most))
+        if verdict.allowed or verdict.errors or not forbids <= verdict.rules:
+            return None
+        return _judgement(asked, Outcome.DENY, forbids)
+
+    def _judged(self, asked: _Asked) -> Judgement:
+        """The judgement by asking the engine about everybody who might say yes."""
         forbids: frozenset[str] | None = None
-        mine = request.slice
-        for roles in mine.hypotheticals:
-            verdict = self._evaluate(request, len(roles), frozenset(roles))
+        for roles in asked.slice.hypotheticals:
+            verdict = self._evaluate(asked, len(roles), frozenset(roles))
             if verdict.errors:
-                return _failed(mine.version, verdict.errors)
+                return _failed(asked.slice.version, verdict.errors)
             if verdict.allowed:
                 outcome = Outcome.ASK if roles else Outcome.ALLOW
-                return _judgement(mine, outcome, verdict.rules, roles=roles)
+                return _judgement(asked, outcome, verdict.rules, roles=roles)
             forbids = verdict.rules if forbids is None else forbids & verdict.rules
         # Only a rule that forbids it whoever approves is the reason; else no rule allows it.
-        return _judgement(mine, Outcome.DENY, forbids or frozenset())
+        return _judgement(asked, Outcome.DENY, forbids or frozenset())
+
+    def suppose(self, question: Question) -> Judgement:
+        """See `Policy.suppose`: by the formulas, where they say everything."""
+        mine = self.slice(question.action.name)
+        if mine is None or mine.guess is None:
+            return self.judge(question)
+        request = mine.form.build(question)
+        asked = mine.lacking(request.missing) if request.missing else mine
+        if request.errors or asked.guess is None:
+            return self.judge(question)
+        place = asked.guess.least(request.values)
+        roles = asked.hypotheticals[place] if place >= 0 else ()
+        outcome = Outcome.ASK if roles else Outcome.ALLOW if place >= 0 else Outcome.DENY
+        return Judgement(
+            outcome=outcome, rules=(), explain="", roles=roles, policy_version=mine.version
+        )
 
     def permits(self, question: Question, approvers: Sequence[Approver]) -> Judgement:
         """Say `allow` or `deny` with the approvals that were really given.
 
         People are counted once by id, and only if they hold a declared role.
         """
-        request = self._request(question)
-        if isinstance(request, Judgement):
-            return request
+        asked = self._ready(question)
+        if isinstance(asked, Judgement):
+            return asked
         held: dict[str, frozenset[str]] = {}
         for approver in approvers:
-            roles = approver.roles.intersection(self._roles) | held.get(
-                approver.person, frozenset()
-            )
+            roles = approver.roles.intersection(self._roles)
+            roles |= held.get(approver.person, frozenset())
             if approver.person and roles:
                 held[approver.person] = roles
         union = frozenset(itertools.chain.from_iterable(held.values()))
-        verdict = self._evaluate(request, len(held), union)
+        verdict = self._evaluate(asked, len(held), union)
         if verdict.errors:
-            return _failed(request.slice.version, verdict.errors)
+            return _failed(asked.slice.version, verdict.errors)
         outcome = Outcome.ALLOW if verdict.allowed else Outcome.DENY
-        return _judgement(request.slice, outcome, verdict.rules)
+        return _judgement(asked, outcome, verdict.rules)
 
     def explain(self, question: Question) -> list[Hypothesis]:
         """List each hypothetical that `judge` may ask, its answer and the rules that decided."""
-        request = self._request(question)
-        if isinstance(request, Judgement):
-            return [_hypothesis((), request)]
+        asked = self._ready(question)
+        if isinstance(asked, Judgement):
+            return [_hypothesis((), asked)]
         answers: list[Hypothesis] = []
-        mine = request.slice
-        for roles in mine.hypotheticals:
-            verdict = self._evaluate(request, len(roles), frozenset(roles))
+        for roles in asked.slice.hypotheticals:
+            verdict = self._evaluate(asked, len(roles), frozenset(roles))
             outcome = Outcome.ALLOW if verdict.allowed else Outcome.DENY
-            failed = _failed(mine.version, verdict.errors) if verdict.errors else None
-            answers.append(_hypothesis(roles, failed or _judgement(mine, outcome, verdict.rules)))
+            version = asked.slice.version
+            failed = _failed(version, verdict.errors) if verdict.errors else None
+            answers.append(_hypothesis(roles, failed or _judgement(asked, outcome, verdict.rules)))
         return answers
 
-    def _request(self, question: Question) -> _Asked | Judgement:
+    def _ready(self, question: Question) -> _Asked | Judgement:
         """Pass the guards of our own and build the request, or say why it is denied."""
         name = question.action.name
-        mine = self._slice(name)
+        mine = self.slice(name)
         if mine is None:
             what = f"action `{name}` is not among those the policy was made for"
             return _failed(self._version, (what,))
@@ -239,29 +290,28 @@ class CedarPolicy:
         if unverified and mine.action.effect is not Effect.MESSAGE:
             return _guarded(mine.version, VERIFIED_ONLY)
         try:
-            request = build_request(question, mine.action)
+            request = mine.form.build(question)
             if request.errors:
                 return _failed(mine.version, request.errors)
-            return self._asked(mine, request)
+            return self._asked(mine.lacking(request.missing) if request.missing else mine, request)
         except Exception as error:  # noqa: BLE001  (a guard that fails must deny, whatever it was)
             what = f"the question could not be read: {type(error).__name__}"
             return _failed(mine.version, (what,))
 
-    def _asked(self, mine: _Slice, request: Request) -> _Asked:
+    def _asked(self, mine: Slice, request: Request) -> _Asked:
         """The question as it was asked before, or anew.
 
         The rules are fixed and see nothing but the request, so the very same request has the very
         same answer: mostly what was judged is asked again when people have said yes, and again at
         the claim. The whole request is the key, so that none can stand for another.
         """
-        entities_json = orjson.dumps(request.entities).decode()
-        key = (orjson.dumps((request.parts, request.context)), entities_json)
+        key = (mine.action.name, orjson.dumps((request.values, request.context, request.missing)))
         with self._recent_lock:
-            asked = self._recent.get(key)
-            if asked is not None:
+            known = self._recent.get(key)
+            if known is not None:
                 self._recent.move_to_end(key)
-                return asked
-        entities = parse_entities(entities_json, self._schema)
+                return known
+        entities = mine.form.entities(request)
         asked = _Asked(slice=mine, request=request, entities=entities, verdicts={})
         with self._recent_lock:
             self._recent[key] = asked
@@ -281,7 +331,7 @@ class CedarPolicy:
         context = asked.request.context | {"approvals": approvals, "approvedBy": sorted(roles)}
         try:
             request = asked.request.parts | {"context": orjson.dumps(context).decode()}
-            return evaluate(request, asked.slice.rule_set, asked.entities, self._schema)
+            return evaluate(request, asked.slice.rule_set, asked.entities, asked.slice.form.schema)
         except Exception as error:  # noqa: BLE001  (a guard that fails must deny, whatever it was)
             reason = f"Cedar failed: {type(error).__name__}: {error!s:.200}"
             return Verdict(allowed=False, rules=frozenset(), errors=(reason,))
@@ -299,40 +349,20 @@ def read_default_policy(actions: Iterable[Action] = ()) -> dict[str, str]:
     return {file.name: file.read_text(encoding="utf-8") for file in files if file.is_file()}
 
 
-def _cut(action: Action, rules: Rules, roles: Sequence[str], max_quorum: int) -> _Slice:
-    mine = rules.of_action(action)
-    named = frozenset(itertools.chain.from_iterable(mine.named_roles.values()))
-    asked = _asked_roles(roles, named)
-    whole = {
-        "action": action.name,
-        "effect": action.effect.value,
-        "facts": dict(action.facts),
-        "max_quorum": max_quorum,
-        "roles": asked,
-        "rules": sorted(mine.signs.values()),
-    }
-    return _Slice(
-        action=action,
-        rule_set=compile_rules(mine.nodes),
-        hypotheticals=tuple(_hypotheticals(asked, max_quorum)),
-        explains=mine.explains,
-        order={rule: place for place, rule in enumerate(mine.nodes)},
-        version=_digest(whole),
-        numbers=_numbers(mine.signs.values()),
-    )
-
-
 def _judgement(
-    mine: _Slice, outcome: Outcome, rules: Iterable[str], *, roles: tuple[str, ...] = ()
+    asked: _Asked, outcome: Outcome, rules: Iterable[str], *, roles: tuple[str, ...] = ()
 ) -> Judgement:
+    mine, missing = asked.slice, asked.request.missing
     deciding = tuple(sorted(rules, key=mine.order.__getitem__))
-    explain = "; ".join(mine.explains[rule] for rule in deciding)
+    said = [mine.explains[rule] for rule in deciding] or ["no rule allows it"]
+    said += [f"{name.replace('_', ' ')}: could not be read" for name in missing]
     return Judgement(
         outcome=outcome,
         rules=deciding,
-        explain=explain or "no rule allows it",
+        explain="; ".join(said),
         roles=roles,
         policy_version=mine.version,
+        missing=missing,
     )
 
 
@@ -350,15 +380,6 @@ def _failed(version: str, errors: tuple[str, ...]) -> Judgement:
         policy_version=version,
         errors=errors,
     )
-
-
-def _numbers(signs: Iterable[str]) -> tuple[Decimal, ...]:
-    """The numbers that rules compare with, from their words and signs."""
-    found: set[Decimal] = set()
-    for rule in signs:
-        found.update(map(Decimal, _DECIMAL.findall(rule)))
-        found.update(map(Decimal, _LONG.findall(_STRING.sub("", rule))))
-    return tuple(sorted(found))
 
 
 def _hypothesis(roles: tuple[str, ...], judgement: Judgement) -> Hypothesis:
@@ -391,7 +412,8 @@ def _check_settings(roles: Sequence[str], max_quorum: int) -> None:
         )
 
 
-def _invalid_policy(problems: Sequence[Problem]) -> ConfigError:
+def invalid_policy(problems: Sequence[Problem]) -> ConfigError:
+    """Says what is wrong with a policy: the first problem, the others in the detail."""
     first, *others = problems
     more = f" (and {len(others)} more)" if others else ""
     return ConfigError(
@@ -402,30 +424,15 @@ def _invalid_policy(problems: Sequence[Problem]) -> ConfigError:
     )
 
 
-def _asked_roles(roles: Sequence[str], named: Collection[str]) -> list[str]:
-    """The roles worth asking about: those that a rule names, and one that stands for the others.
-
-    To the rules all roles that none of them names are the same, so the first declared is enough.
-    """
-    unnamed = next((role for role in roles if role not in named), None)
-    return [role for role in roles if role in named or role == unnamed]
-
-
-def _hypotheticals(roles: Sequence[str], max_quorum: int) -> list[tuple[str, ...]]:
-    """Who might say yes: nobody, each one role, each two, …; fewest people and least roles first.
-
-    Rules see the number of people and the set of their roles, so combinations that differ in
-    neither are asked once.
-    """
-    found: dict[tuple[int, frozenset[str]], tuple[str, ...]] = {}
-    for people in range(max_quorum + 1):
-        for combination in itertools.combinations_with_replacement(roles, people):
-            found.setdefault((people, frozenset(combination)), combination)
-    return list(found.values())
+def _facts(action: Action, asks: Collection[str]) -> dict[str, Fact]:
+    return {
+        name: replace(fact, missing="ask") if name in asks else fact
+        for name, fact in action.declared.items()
+    }
 
 
 def _version(texts: Mapping[str, str], schema: str, roles: Sequence[str], max_quorum: int) -> str:
-    return _digest(
+    return digest(
         {
             "max_quorum": max_quorum,
             "roles": list(roles),
@@ -433,8 +440,3 @@ def _version(texts: Mapping[str, str], schema: str, roles: Sequence[str], max_qu
             "texts": dict(texts),
         }
     )
-
-
-def _digest(whole: Mapping[str, object]) -> str:
-    canonical = json.dumps(whole, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()

@@ -6,7 +6,7 @@ a condition quietly false. In a `forbid` that fails open, which is why it is ref
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 
 from cedarpy import pst
@@ -37,7 +37,10 @@ class Misuse:
 
 
 def find_misuse(
-    rule: pst.Template, roles: Sequence[str], attributes: Collection[str]
+    rule: pst.Template,
+    roles: Sequence[str],
+    attributes: Collection[str],
+    words: Mapping[str, Collection[str]],
 ) -> tuple[list[Misuse], frozenset[str]]:
     """Look at every word of a rule that stands for a role, a currency, an assurance or a field.
 
@@ -45,6 +48,7 @@ def find_misuse(
         rule: one parsed rule.
         roles: every declared role.
         attributes: every field that any action or entity has.
+        words: all that a field of the context can be, where that is a closed list.
 
     Returns:
         What is wrong, in the order of the rule, and the roles that the rule names.
@@ -64,9 +68,9 @@ def find_misuse(
             case pst.BinaryOp(left=pst.GetAttr(attr="approvedBy")) if _is_role_test(node):
                 tests += 1
                 named.update(_literals(node.right))
-                found += _wrong_words(node, roles)
+                found += _wrong_words(node, roles, words)
             case pst.BinaryOp():
-                found += _wrong_words(node, roles)
+                found += _wrong_words(node, roles, words)
             case _:
                 pass
     if mentions != tests:
@@ -106,7 +110,9 @@ def _literals(expr: pst.Expr) -> Iterator[str]:
             yield node.value
 
 
-def _wrong_words(node: pst.BinaryOp, roles: Sequence[str]) -> Iterator[Misuse]:
+def _wrong_words(
+    node: pst.BinaryOp, roles: Sequence[str], words: Mapping[str, Collection[str]]
+) -> Iterator[Misuse]:
     if node.op not in _COMPARISONS:
         return
     for side, other in ((node.left, node.right), (node.right, node.left)):
@@ -115,6 +121,11 @@ def _wrong_words(node: pst.BinaryOp, roles: Sequence[str]) -> Iterator[Misuse]:
                 yield from (_no_role(word, roles) for word in _literals(other) if word not in roles)
             case pst.GetAttr(base=pst.Var(name="context"), attr="currency"):
                 yield from (_no_currency(word) for word in _literals(other) if _is_odd(word))
+            case pst.GetAttr(base=pst.Var(name="context"), attr=name) if name in words:
+                known = tuple(sorted(words[name]))
+                yield from (
+                    _no_word(name, word, known) for word in _literals(other) if word not in known
+                )
             case pst.GetAttr(base=base, attr="assurance") if base != pst.Var("context"):
                 known = tuple(Assurance)
                 yield from (_no_assurance(word) for word in _literals(other) if word not in known)
@@ -162,6 +173,16 @@ def _no_assurance(word: str) -> Misuse:
         message=f"no customer has the assurance `{word[:40]}`",
         known=tuple(level.value for level in Assurance),
         next_step=f"use one of: {', '.join(level.value for level in Assurance)}",
+    )
+
+
+def _no_word(name: str, word: str, known: tuple[str, ...]) -> Misuse:
+    listed = ", ".join(f"`{one}`" for one in known)
+    return Misuse(
+        word=word,
+        message=f"`{name}` is never `{word[:40]}`",
+        known=known,
+        next_step=f"use one of: {listed}",
     )
 
 

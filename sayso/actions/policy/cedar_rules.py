@@ -152,7 +152,7 @@ def read_rules(
             problems.append(node)
             continue
         found = [*_label_problems(piece, node, nodes), *_type_problems(piece, node, schema, words)]
-        misuse, named = find_misuse(node, roles, words.attributes)
+        misuse, named = find_misuse(node, roles, words.attributes, words.closed)
         found += [_misused(piece, one) for one in misuse]
         if found:
             problems += found
@@ -180,6 +180,7 @@ class _Words:
     attributes: frozenset[str]
     fact_homes: Mapping[str, str]
     all: tuple[str, ...]
+    closed: Mapping[str, frozenset[str]]
 
 
 def _known_words(actions: Sequence[Action]) -> _Words:
@@ -194,7 +195,21 @@ def _known_words(actions: Sequence[Action]) -> _Words:
         attributes=frozenset(attributes),
         fact_homes={fact: ", ".join(sorted(home)) for fact, home in homes.items()},
         all=(*sorted(attributes), *sorted(names), *GROUPS, *ENTITY_ATTRIBUTES, *_LANGUAGE),
+        closed=_closed_words(actions),
     )
+
+
+def _closed_words(actions: Sequence[Action]) -> dict[str, frozenset[str]]:
+    """The fields that have a closed list of words, whichever action they are of."""
+    found = {field.name: frozenset(field.words) for field in CONTEXT_FIELDS if field.words}
+    open_ones: set[str] = set()
+    for action in actions:
+        for name, fact in action.declared.items():
+            if fact.words:
+                found[name] = found.get(name, frozenset()) | frozenset(fact.words)
+            else:
+                open_ones.add(name)
+    return {name: words for name, words in found.items() if name not in open_ones}
 
 
 def _split(file: str, text: str) -> Iterator[_Piece]:

@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import OrderedDict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC
 from decimal import Decimal
+from typing import Literal, TypeAlias
 
-from sayso.actions.model.definition import Action, Effect, FactType, FactValue
+import orjson
+
+from sayso.actions.model.definition import (
+    Action,
+    Assurance,
+    Effect,
+    Fact,
+    FactType,
+    FactValue,
+)
 from sayso.actions.policy.base import Question
+from sayso.actions.policy.calendar import WEEKDAYS, Calendar
+from sayso.actions.policy.cedarpy_adapter import Entities, Schema, parse_entities, parse_schema
 from sayso.errors import Code, ConfigError
 from sayso.json import JsonValue
 from sayso.money import Money, exponent_of
@@ -20,26 +33,58 @@ class ContextField:
     """One field that every rule can read as `context.<name>`.
 
     docs/how-to/write-a-policy.md lists them all.
+
+    Attributes:
+        words: all that a text can be, where that is a closed list.
+        missing: as in `Fact`.
     """
 
     name: str
     type: str
     meaning: str
+    words: tuple[str, ...] = ()
+    missing: Literal["deny", "ask"] = "deny"
 
 
-CONTEXT_FIELDS: tuple[ContextField, ...] = tuple(
-    ContextField(name=name, type=kind, meaning=meaning)
-    for name, kind, meaning in (
-        ("amount", "decimal", "the money that moves, in major units; `0.0000` when none does"),
-        ("currency", "String", "its ISO 4217 code; empty when no money moves"),
-        ("approvals", "Long", "how many distinct people with a declared role said yes"),
-        ("approvedBy", "Set<String>", "every declared role that one of those people holds"),
-        ("count30d", "Long", "this action for this customer in the last 30 days, without this one"),
-        ("amount30d", "decimal", "the sum of those in this currency, in major units"),
-        ("hour", "Long", "hour of the day in UTC, 0 to 23"),
-        ("undoes", "Bool", "whether it takes back what a plan did, of which another step failed"),
-        ("planner", "String", "`caller` for a concrete action, else the planner's name"),
-    )
+CONTEXT_FIELDS: tuple[ContextField, ...] = (
+    *(
+        ContextField(name=name, type=kind, meaning=meaning)
+        for name, kind, meaning in (
+            ("amount", "decimal", "the money that moves, in major units; `0.0000` when none does"),
+            ("currency", "String", "its ISO 4217 code; empty when no money moves"),
+            ("approvals", "Long", "how many distinct people with a declared role said yes"),
+            ("approvedBy", "Set<String>", "every declared role that one of those people holds"),
+            (
+                *("count30d", "Long"),
+                "this action for this customer in the last 30 days, without this one",
+            ),
+            ("amount30d", "decimal", "the sum of those in this currency, in major units"),
+            ("hour", "Long", "hour of the day in UTC, 0 to 23"),
+            ("localHour", "Long", "hour of the day in the workspace's `time_zone`, 0 to 23"),
+        )
+    ),
+    ContextField(
+        name="weekday",
+        type="String",
+        meaning="day of the week there: `mon`, `tue`, `wed`, `thu`, `fri`, `sat` or `sun`",
+        words=WEEKDAYS,
+    ),
+    ContextField(
+        name="holiday",
+        type="Bool",
+        meaning="whether the day is one of `policies/holidays.txt`; missing after its last line",
+        missing="ask",
+    ),
+    ContextField(
+        name="undoes",
+        type="Bool",
+        meaning="whether it takes back what a plan did, of which another step failed",
+    ),
+    ContextField(
+        name="planner",
+        type="String",
+        meaning="`caller` for a concrete action, else the planner's name",
+    ),
 )
 """The fields of ours, in camelCase; facts keep the snake_case of the action that declares them."""
 
@@ -50,7 +95,14 @@ ENTITY_ATTRIBUTES: dict[str, tuple[str, ...]] = {
 GROUPS: tuple[str, ...] = tuple(effect.value for effect in Effect)
 """Every effect is a group: `action in Action::"money_out"`."""
 
-_MONEY_EFFECTS = frozenset({Effect.MONEY_OUT, Effect.CREDIT})
+APPROVAL_FIELDS = ("approvals", "approvedBy")
+MONEY_EFFECTS = frozenset({Effect.MONEY_OUT, Effect.CREDIT})
+_OURS = {field.name: field for field in CONTEXT_FIELDS}
+_ENTITIES = (
+    "entity Customer { assurance: String };",
+    "entity Object { kind: String, owner: Customer };",
+    f"action {', '.join(f'{chr(34)}{group}{chr(34)}' for group in GROUPS)};",
+)
 _CEDAR_TYPES: dict[FactType, str] = {
     "string": "String",
     "long": "Long",
@@ -58,7 +110,13 @@ _CEDAR_TYPES: dict[FactType, str] = {
     "decimal": "decimal",
 }
 _FACT_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_PLACES = 4
+Given: TypeAlias = "int | str | bool | Decimal"
 _LONG = range(-(2**63), 2**63)
+_MIN, _MAX = _LONG.start, _LONG.stop - 1
+_ANYBODY, _ANYTHING = "customer", "object"
+"""Who and what it is about, to rules that name nobody and nothing."""
+_MOST_ENTITIES = 1000
 
 
 def schema_text(actions: Sequence[Action]) -> str:
@@ -67,40 +125,41 @@ def schema_text(actions: Sequence[Action]) -> str:
     Raises:
         ConfigError: `invalid_action` for two of one name, or a fact with a bad name or type.
     """
-    ours = {field.name: field.type for field in CONTEXT_FIELDS}
-    lines = [
-        "entity Customer { assurance: String };",
-        "entity Object { kind: String, owner: Customer };",
-        f"action {', '.join(_quoted(group) for group in GROUPS)};",
-    ]
+    lines = list(_ENTITIES)
     seen: set[str] = set()
     for action in sorted(actions, key=lambda action: action.name):
         if action.name in seen:
             raise _invalid(action, "it is defined twice", "remove one of them")
         seen.add(action.name)
-        fields = ours | {name: _fact_type(action, name) for name in sorted(action.facts)}
-        context = ", ".join(f"{_quoted(name)}: {kind}" for name, kind in fields.items())
-        lines.append(
-            f"action {_quoted(action.name)} in [{_quoted(action.effect.value)}] appliesTo "
-            f"{{ principal: Customer, resource: Object, context: {{ {context} }} }};"
-        )
+        lines.append(_action_line(action, None))
     return "\n".join(lines) + "\n"
 
 
-def _quoted(name: str) -> str:
-    return f'"{name}"'
+def _action_line(action: Action, reads: Collection[str] | None) -> str:
+    """One action's declaration, with all that can be read of it or only with what is."""
+    fields = {field.name: field.type for field in CONTEXT_FIELDS}
+    fields |= {name: _fact_type(action, name) for name in sorted(action.facts)}
+    if reads is not None:
+        kept = {*reads, *APPROVAL_FIELDS}
+        fields = {name: kind for name, kind in fields.items() if name in kept}
+    context = ", ".join(f'"{name}": {kind}' for name, kind in fields.items())
+    return (
+        f'action "{action.name}" in ["{action.effect.value}"] appliesTo '
+        f"{{ principal: Customer, resource: Object, context: {{ {context} }} }};"
+    )
 
 
 def _fact_type(action: Action, name: str) -> str:
     if not _FACT_NAME.fullmatch(name):
         raise _invalid(action, f"fact `{name[:40]}` is no snake_case name", "rename the fact")
-    if any(field.name == name for field in CONTEXT_FIELDS):
+    if name in _OURS:
         raise _invalid(action, f"fact `{name}` is a field of ours", "rename the fact")
-    kind = _CEDAR_TYPES.get(action.facts[name])
+    fact = action.declared[name]
+    kind = _CEDAR_TYPES.get(fact.type)
     if kind is None:
         raise _invalid(
             action,
-            f"fact `{name}` has the unknown type `{action.facts[name]!s:.40}`",
+            f"fact `{name}` has the unknown type `{fact.type!s:.40}`",
             f"use one of {', '.join(_CEDAR_TYPES)}",
         )
     return kind
@@ -118,60 +177,179 @@ class Request:
 
     Attributes:
         parts: `principal`, `action` and `resource`.
-        context: every context field but `approvals` and `approvedBy`.
-        entities: the customer and the object, for Cedar.
-        errors: what is missing or of a wrong type; with any of them nothing may be allowed.
+        context: every context field that a rule reads, but `approvals` and `approvedBy`.
+        values: the same for formulas: money in ten-thousandths, and what stands beside the context.
+        named: customer and object where rules name some, else what stands for any.
+        assurance, kind: the attributes of the two that a rule can read.
+        missing: facts that could not be read and need not be: the rules about them are met, or
+            out of the question (`sayso.actions.policy.missing`).
+        errors: what else is missing or of a wrong type; with any of them nothing may be allowed.
     """
 
     parts: dict[str, JsonValue]
     context: dict[str, JsonValue]
-    entities: list[JsonValue]
-    errors: tuple[str, ...]
+    values: dict[str, int | str | bool]
+    named: tuple[str, str]
+    assurance: str
+    kind: str
+    missing: tuple[str, ...] = ()
+    errors: tuple[str, ...] = ()
 
 
-def build_request(question: Question, action: Action) -> Request:
-    """Put a question into Cedar's shape.
+@dataclass(slots=True, kw_only=True)
+class RequestForm:
+    """How a question about one action is put to its rules: only what they read is in it.
 
-    Args:
-        question: the owner is already known to be the subject.
-        action: the definition that the schema was made from, not the one in the question.
+    Attributes:
+        action: the definition that the schema was made from.
+        facts: its facts, as the policy takes them.
+        reads: the fields that a rule reads.
+        names_ids: whether a rule names a customer or an object, so that their ids matter.
     """
-    errors: list[str] = []
-    amount = question.resolved.amount
-    currency = amount.currency if amount is not None else ""
-    context: dict[str, JsonValue] = {
-        "amount": _amount(action, amount, errors),
-        "currency": currency,
-        "planner": question.planner,
-        "undoes": question.undoes,
-        "hour": _hour(question, errors),
-        **_history(question, currency, errors),
-    }
-    for name, kind in action.facts.items():
-        context[name] = _fact(name, kind, question.resolved.facts.get(name), currency, errors)
-    customer: JsonValue = {"type": "Customer", "id": question.subject.id}
-    thing: JsonValue = {"type": "Object", "id": question.resolved.object_id}
-    return Request(
-        parts={
-            "principal": customer,
-            "action": {"type": "Action", "id": action.name},
-            "resource": thing,
-        },
-        context=context,
-        entities=[
-            {
-                "uid": customer,
-                "attrs": {"assurance": question.subject.assurance.value},
-                "parents": [],
-            },
-            {
-                "uid": thing,
-                "attrs": {"kind": question.resolved.object_kind, "owner": {"__entity": customer}},
-                "parents": [],
-            },
-        ],
-        errors=tuple(errors),
+
+    action: Action
+    facts: Mapping[str, Fact]
+    reads: frozenset[str]
+    names_ids: bool
+    calendar: Calendar
+    schema: Schema = field(init=False)
+    _known: OrderedDict[tuple[str, ...], Entities] = field(
+        init=False, default_factory=OrderedDict[tuple[str, ...], Entities]
     )
+
+    def __post_init__(self) -> None:
+        self.schema = parse_schema("\n".join((*_ENTITIES, _action_line(self.action, self.reads))))
+
+    def build(self, question: Question) -> Request:
+        """Put a question into Cedar's shape; its owner is already known to be the subject."""
+        errors: list[str] = []
+        missing: list[str] = []
+        reads = self.reads
+        amount = question.resolved.amount
+        currency = amount.currency if amount is not None else ""
+        ours: dict[str, Given | None] = {
+            "amount": _amount(self.action, amount, errors),
+            "currency": currency,
+            "planner": question.planner,
+            "undoes": question.undoes,
+            **self._time(question, missing, errors),
+            **_history(question, currency, errors),
+        }
+        values = {name: value for name, value in ours.items() if name in reads}
+        given = question.resolved.facts
+        for name, fact in self.facts.items():
+            value = given.get(name)
+            if value is not None and not (fact.words and value not in fact.words):
+                values[name] = _fact(name, fact, value, currency, errors)
+            else:
+                self._lacks(name, fact, value, missing, errors)
+        customer, thing = (
+            (question.subject.id, question.resolved.object_id)
+            if self.names_ids
+            else (_ANYBODY, _ANYTHING)
+        )
+        known = {name: value for name, value in values.items() if value is not None}
+        for name, known_value in (*ours.items(), *known.items()):
+            if isinstance(known_value, int | Decimal) and not _is_in_range(known_value):
+                errors.append(f"`{name}` is larger than a rule can read")
+        return Request(
+            parts={
+                "principal": {"type": "Customer", "id": customer},
+                "action": {"type": "Action", "id": self.action.name},
+                "resource": {"type": "Object", "id": thing},
+            },
+            context={
+                name: _decimal(value) if isinstance(value, Decimal) else value
+                for name, value in known.items()
+                if name in reads
+            },
+            values={
+                "principal": customer,
+                "resource": thing,
+                "principal.assurance": question.subject.assurance.value,
+                "resource.kind": question.resolved.object_kind,
+                **{name: _scaled(value) for name, value in known.items()},
+            },
+            named=(customer, thing),
+            assurance=question.subject.assurance.value,
+            kind=question.resolved.object_kind,
+            missing=tuple(missing),
+            errors=tuple(errors),
+        )
+
+    def of_values(self, values: Mapping[str, int | str | bool]) -> Request:
+        """The request behind a question that is given by its values: see `Request.values`."""
+        money = {field.name for field in CONTEXT_FIELDS if field.type == "decimal"}
+        money |= {name for name, fact in self.facts.items() if fact.type == "decimal"}
+        context: dict[str, JsonValue] = {
+            name: _decimal(Decimal(value).scaleb(-_PLACES)) if name in money else value
+            for name, value in values.items()
+            if name in self.reads
+        }
+        customer, thing = str(values["principal"]), str(values["resource"])
+        return Request(
+            parts={
+                "principal": {"type": "Customer", "id": customer},
+                "action": {"type": "Action", "id": self.action.name},
+                "resource": {"type": "Object", "id": thing},
+            },
+            context=context,
+            values=dict(values),
+            named=(customer, thing),
+            assurance=str(values["principal.assurance"]),
+            kind=str(values["resource.kind"]),
+        )
+
+    def entities(self, request: Request) -> Entities:
+        """The customer and the object of a request, for Cedar; those of before are kept."""
+        key = (*request.named, request.assurance, request.kind)
+        known = self._known.get(key)
+        if known is None:
+            customer: JsonValue = {"type": "Customer", "id": request.named[0]}
+            both: list[JsonValue] = [
+                {"uid": customer, "attrs": {"assurance": request.assurance}, "parents": []},
+                {
+                    "uid": {"type": "Object", "id": request.named[1]},
+                    "attrs": {"kind": request.kind, "owner": {"__entity": customer}},
+                    "parents": [],
+                },
+            ]
+            known = self._known[key] = parse_entities(orjson.dumps(both).decode(), self.schema)
+            while len(self._known) > _MOST_ENTITIES:
+                self._known.popitem(last=False)
+        return known
+
+    def _lacks(
+        self,
+        name: str,
+        fact: Fact,
+        value: FactValue | None,
+        missing: list[str],
+        errors: list[str],
+    ) -> None:
+        is_read = name in self.reads
+        if fact.missing == "ask" or (fact.on_demand and not is_read):
+            missing += [name] * is_read
+        elif value is None:
+            errors.append(f"fact `{name}` is missing from the snapshot")
+        else:
+            errors.append(f"fact `{name}` is none of its words")
+
+    def _time(
+        self, question: Question, missing: list[str], errors: list[str]
+    ) -> dict[str, Given | None]:
+        if question.at.tzinfo is None:
+            errors.append("the time of the judgement has no time zone")
+        found: dict[str, Given | None] = {"hour": question.at.astimezone(UTC).hour}
+        if not self.reads & {"localHour", "weekday", "holiday"}:
+            return found
+        moment = self.calendar.moment(question.at)
+        found |= {"localHour": moment.hour, "weekday": moment.weekday}
+        if moment.holiday is not None:
+            found["holiday"] = moment.holiday
+        elif "holiday" in self.reads:
+            missing.append("holiday")
+        return found
 
 
 def _decimal(value: Decimal) -> JsonValue:
@@ -179,22 +357,24 @@ def _decimal(value: Decimal) -> JsonValue:
     return {"__extn": {"fn": "decimal", "arg": f"{value:.4f}"}}
 
 
-def _amount(action: Action, amount: Money | None, errors: list[str]) -> JsonValue:
+def _is_in_range(value: int | Decimal) -> bool:
+    return _MIN <= (value.scaleb(_PLACES) if isinstance(value, Decimal) else value) <= _MAX
+
+
+def _scaled(value: Given) -> int | str | bool:
+    return int(value.scaleb(_PLACES)) if isinstance(value, Decimal) else value
+
+
+def _amount(action: Action, amount: Money | None, errors: list[str]) -> Decimal:
     # A forgotten amount would read as zero and pass every "up to" rule.
-    if action.effect in _MONEY_EFFECTS and (amount is None or amount.amount_minor <= 0):
+    if action.effect in MONEY_EFFECTS and (amount is None or amount.amount_minor <= 0):
         errors.append(f"`{action.name}` moves money, and the snapshot holds no amount above zero")
     elif amount is not None and amount.amount_minor < 0:
         errors.append("the snapshot holds a negative amount")
-    return _decimal(amount.decimal if amount is not None else Decimal(0))
+    return amount.decimal if amount is not None else Decimal(0)
 
 
-def _hour(question: Question, errors: list[str]) -> int:
-    if question.at.tzinfo is None:
-        errors.append("the time of the judgement has no time zone")
-    return question.at.astimezone(UTC).hour
-
-
-def _history(question: Question, currency: str, errors: list[str]) -> dict[str, JsonValue]:
+def _history(question: Question, currency: str, errors: list[str]) -> dict[str, Given | None]:
     history = question.history
     if history.count_30d < 0 or history.amount_30d_minor < 0:
         errors.append("the history of the last 30 days is negative")
@@ -203,16 +383,14 @@ def _history(question: Question, currency: str, errors: list[str]) -> dict[str, 
     exponent = exponent_of(currency) if currency else 0
     return {
         "count30d": history.count_30d,
-        "amount30d": _decimal(Decimal(history.amount_30d_minor).scaleb(-exponent)),
+        "amount30d": Decimal(history.amount_30d_minor).scaleb(-exponent),
     }
 
 
 def _fact(
-    name: str, kind: FactType, value: FactValue | None, currency: str, errors: list[str]
-) -> JsonValue:
-    match kind, value:
-        case _, None:
-            errors.append(f"fact `{name}` is missing from the snapshot")
+    name: str, fact: Fact, value: FactValue, currency: str, errors: list[str]
+) -> Given | None:
+    match fact.type, value:
         case "bool", bool():
             return value
         case "long", int() if not isinstance(value, bool) and value in _LONG:
@@ -220,9 +398,12 @@ def _fact(
         case "string", str():
             return value
         case "decimal", Money() if currency in ("", value.currency):
-            return _decimal(value.decimal)
+            return value.decimal
         case "decimal", Money():
             errors.append(f"fact `{name}` is in {value.currency}, the amount in {currency}")
         case _:
-            errors.append(f"fact `{name}` is no {kind}")
+            errors.append(f"fact `{name}` is no {fact.type}")
     return None
+
+
+ASSURANCES = tuple(level.value for level in Assurance)

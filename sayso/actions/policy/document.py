@@ -23,6 +23,7 @@ class PolicyRules(BaseModel):
         activate: a person with one of these puts a version in force; any role when empty.
         loosening_needs: how many people a change needs that loosens anything.
         confirm: the second of them has one of these; any role that may activate when empty.
+        time_zone: where the workspace is. zone_sha256: of that zone's data; empty for UTC.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -32,6 +33,8 @@ class PolicyRules(BaseModel):
     activate: tuple[str, ...] = ()
     loosening_needs: int = Field(default=1, ge=1, le=2)
     confirm: tuple[str, ...] = ()
+    time_zone: str = "UTC"
+    zone_sha256: str = ""
 
     @property
     def may_activate(self) -> frozenset[str]:

@@ -306,7 +306,8 @@ def _circumstances(question: Question) -> tuple[object, ...]:
         question.history,
         question.planner,
         question.undoes,
-        question.at.replace(minute=0, second=0, microsecond=0),
+        # NOTE: some places are a quarter of an hour off, and their days begin so.
+        question.at.replace(minute=question.at.minute // 15 * 15, second=0, microsecond=0),
     )
 
 
@@ -314,7 +315,7 @@ def _why(policy: Policy, question: Question, judgement: Judgement) -> Why:
     if judgement.with_plan:
         needed = needed_sentence(judgement.roles)
         return Why(reason="Needs nobody by itself; it belongs to this plan", needed=needed)
-    return why_asked(question, judgement, policy.numbers_for(question.action.name), policy.judge)
+    return why_asked(question, judgement, policy.numbers_for(question.action.name), policy.suppose)
 
 
 def _is_short(row: ActionRow, approvers: Sequence[Approver]) -> bool:

@@ -14,7 +14,7 @@ from sayso.audit.entry import Actor
 from sayso.errors import Code, ConfigError, RefusedError, SaysoError
 from sayso.ids import rfc3339
 from sayso.sdk.inputs import page_of
-from sayso.sdk.policy_in_force import PolicyState, read_state, weigh
+from sayso.sdk.policy_in_force import PolicyState, read_state, weigh_change
 from sayso.sdk.resources.base import Resource
 from sayso.sdk.resources.tokens import Token
 from sayso.sdk.views import View
@@ -319,7 +319,8 @@ class PolicyResource(Resource):
             if first is not None:
                 return ActivationView(version=_version_view(first))
             return await self._put(document, by, note, via)  # somebody else was faster
-        weighed = await asyncio.to_thread(weigh, state.document, document)
+        kinds = await container.action_catalog.read()
+        weighed, _ = await asyncio.to_thread(weigh_change, state.document, document, kinds.actions)
         done = await container.activations.activate(
             Order(
                 document=document,

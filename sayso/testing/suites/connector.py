@@ -254,9 +254,12 @@ def _check_snapshot(action: Action, resolved: Resolved, subject: Subject) -> Non
         assert getattr(resolved, part), f"{name}: the snapshot has no {part}"
     shown = {**resolved.fields, "amount": str(resolved.amount)}
     assert action.sentence.format(**shown)
-    assert set(resolved.facts) == set(action.facts), f"{name}: other facts than declared"
-    for fact, kind in action.facts.items():
-        assert _is_of(resolved.facts[fact], kind), f"{name}: the fact `{fact}` is no {kind}"
+    always = {fact for fact, said in action.declared.items() if not said.on_demand}
+    assert set(resolved.facts) == always, f"{name}: other facts than declared"
+    for fact in always:
+        value, said = resolved.facts[fact], action.declared[fact]
+        assert _is_of(value, said.type), f"{name}: the fact `{fact}` is no {said.type}"
+        assert not said.words or value in said.words, f"{name}: `{fact}` is none of its words"
     written = json.dumps(
         [dict(resolved.args), dict(resolved.preconditions), dict(resolved.fields), resolved.payee]
     )

@@ -9,7 +9,7 @@ import cedarpy
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from policy_cases import NOON, action, people, person, with_facts
+from policy_cases import NOON, action, people, person, whole_form, with_facts
 
 from sayso.actions.model.definition import (
     Action,
@@ -27,7 +27,6 @@ from sayso.actions.policy.cedar import (
     CedarPolicy,
     read_default_policy,
 )
-from sayso.actions.policy.cedar_schema import build_request
 from sayso.connectors.email.actions import actions_with
 from sayso.connectors.stripe.actions import CANCEL_SUBSCRIPTION, CREDIT, REFUND
 from sayso.money import Money
@@ -70,7 +69,7 @@ def ask(
             account="acct_1",
             payee="them",
             amount=amount,
-            facts={name: calm[kind] for name, kind in of.facts.items()} | facts,
+            facts={name: calm[fact.type] for name, fact in of.declared.items()} | facts,
         ),
         history=History(count_30d=history[0], amount_30d_minor=history[1]),
         planner="playbook:refund",
@@ -257,12 +256,13 @@ def test_the_compiled_rules_answer_as_the_text_does(asked: Question, role: tuple
     """Rules are renamed before they are compiled; the text goes to Cedar as it stands here."""
     if asked.subject.assurance is Assurance.UNVERIFIED:
         return
-    request = build_request(asked, asked.action)
+    form = whole_form(asked.action)
+    request = form.build(asked)
     context = {**request.context, "approvals": len(role), "approvedBy": list(role)}
     plain = cedarpy.is_authorized(  # pyright: ignore[reportUnknownMemberType]
         {**request.parts, "context": context},
         "\n".join(TEXTS.values()),
-        request.entities,  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        form.entities(request),
     )
     ours = DEFAULT.permits(asked, [person(name, name) for name in role])
     assert plain.allowed == (ours.outcome is Outcome.ALLOW)

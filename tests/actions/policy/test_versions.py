@@ -37,6 +37,7 @@ from sayso.sdk.resources.tokens import Scope
 from sayso.store.base import Reader, text
 
 STRICT: dict[str, object] = {"files": ["policy.cedar"]}
+HIGHER = POLICY.replace('decimal("50.00")', 'decimal("60.00")')
 LOWER = POLICY.replace('decimal("50.00")', 'decimal("30.00")')
 GREETING = """
 @id("hello") @explain("of another action")
@@ -214,14 +215,29 @@ async def test_a_loosening_waits_for_another_person(tmp_path: Path) -> None:
 
 
 @pytest.mark.promise("policy:two-people")
+async def test_a_tightening_needs_one_person_and_says_what_it_is(tmp_path: Path) -> None:
+    """Also where a loosening needs two; taking it back is a loosening again."""
+    async with opened_strictly(tmp_path, loosening_needs=2) as opened:
+        done = (await activate(opened, LOWER)).version
+        assert done is not None
+        assert done.direction == "tighter"
+        token = await token_of(opened.sayso, "maria")
+        back = await opened.sayso.policy.rollback(1, token=token)
+        assert back.waits is not None
+        assert back.waits.direction == "looser"
+        (entry,) = of_kind(opened, "policy.asked")
+        assert entry["data"]["decided"] is True
+
+
+@pytest.mark.promise("policy:two-people")
 async def test_nobody_confirms_their_own_change(tmp_path: Path) -> None:
     """Not even with both roles; and a second order of the same is the same change."""
     people = [{"id": "maria", "roles": ["support_manager", "finance"]}]
     settings = {**STRICT, "loosening_needs": 2}
     async with open_shop(tmp_path, policy_section=settings, people=people) as opened:
         await opened.sayso.policy.begin(by=Actor(kind=ActorKind.SERVICE, id="test"), via="test")
-        first = (await activate(opened, LOWER)).waits
-        second = (await activate(opened, LOWER)).waits
+        first = (await activate(opened, HIGHER)).waits
+        second = (await activate(opened, HIGHER)).waits
         assert first is not None
         assert first == second
         token = await token_of(opened.sayso, "maria")
@@ -237,8 +253,8 @@ async def test_nobody_confirms_their_own_change(tmp_path: Path) -> None:
 async def test_a_change_on_a_version_that_moved_begins_again(tmp_path: Path) -> None:
     """What was looked at is not what would change now."""
     async with opened_strictly(tmp_path, loosening_needs=2) as opened:
-        asked = (await activate(opened, LOWER)).waits
-        other = (await activate(opened, LOWER + GREETING)).waits
+        asked = (await activate(opened, HIGHER)).waits
+        other = (await activate(opened, HIGHER + GREETING)).waits
         assert asked is not None
         assert other is not None
         noor = await token_of(opened.sayso, "noor")

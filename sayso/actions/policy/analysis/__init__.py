@@ -1,0 +1,5 @@
+"""What can be told about a policy beforehand: what a change does, and why something was decided.
+
+`people` is who might say yes; `direction` finds whether a change loosens anything; `difference`
+shows where fewer people, or more, are needed than before; `words` says all of it.
+"""

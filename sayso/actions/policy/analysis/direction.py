@@ -1,0 +1,160 @@
+"""Whether a change lets anybody do with fewer people what needed more before, or the other way.
+
+Found by looking for a question and a set of approvals that one of the two policies permits and the
+other does not; never by comparing texts. INVARIANT: what cannot be decided loosens.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+from sayso.actions.policy.analysis.people import Approvals, all_approvals
+from sayso.actions.policy.cedar import CedarPolicy
+from sayso.actions.policy.formula.domain import Domain, domain_of
+from sayso.actions.policy.formula.search import Budget, UndecidedError, find
+from sayso.actions.policy.formula.terms import FALSE, Formula, Value, conj, given, neg
+from sayso.actions.policy.formula.translate import Translated
+from sayso.actions.policy.slices import Slice, asked_roles
+
+_MOST_MISSING = 4
+"""So many facts that ask when they are missing are tried in every combination."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Witness:
+    """A question that one policy permits with these approvals and the other does not.
+
+    Attributes:
+        action: its name. values: the question. approvals: who said yes.
+        missing: facts that could not be read.
+        confirmed: whether the engine said the same of both policies.
+    """
+
+    action: str
+    values: dict[str, Value]
+    approvals: Approvals
+    missing: tuple[str, ...]
+    confirmed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """What a change of the rules does.
+
+    Attributes:
+        looser, tighter: an example each; None where there is none.
+        undecided: why nobody can say of an action, by its name.
+    """
+
+    looser: Witness | None
+    tighter: Witness | None
+    undecided: dict[str, str]
+
+
+def compare(was: CedarPolicy, now: CedarPolicy, actions: Collection[str]) -> Comparison:
+    """Compare two policies for these actions.
+
+    Guarantees: exact, as far as nothing is `undecided`: no witness means that there is none.
+    """
+    looser: Witness | None = None
+    tighter: Witness | None = None
+    undecided: dict[str, str] = {}
+    for name in sorted(actions):
+        before, after = was.slice(name), now.slice(name)
+        if before is None or after is None or before.version == after.version:
+            continue
+        try:
+            looser = looser or _permitted_only_by(after, before, was, now)
+            tighter = tighter or _permitted_only_by(before, after, was, now)
+        except UndecidedError:
+            undecided[name] = "its rules are too entangled to be compared in time"
+        except _LeftOutError as error:
+            undecided[name] = str(error)
+    return Comparison(looser=looser, tighter=tighter, undecided=undecided)
+
+
+class _LeftOutError(Exception):
+    """A rule says what no formula can."""
+
+
+def _permitted_only_by(
+    one: Slice, other: Slice, was: CedarPolicy, now: CedarPolicy
+) -> Witness | None:
+    """A question that `one` permits and `other` does not."""
+    budget = Budget()
+    people = all_approvals(both_roles(was, now), max(was.max_quorum, now.max_quorum))
+    for missing in _missing_sets(one, other):
+        mine, theirs = _formula(one, missing), _formula(other, missing)
+        domain = domain_of(one.action, one.facts, (mine, theirs), ())
+        for approvals in people:
+            found = _only(mine, theirs, approvals, domain, budget)
+            if found is not None:
+                return Witness(
+                    action=one.action.name,
+                    values=found,
+                    approvals=approvals,
+                    missing=missing,
+                    confirmed=confirm(one, found, approvals, missing)
+                    and not confirm(other, found, approvals, missing),
+                )
+    return None
+
+
+def _only(
+    mine: Formula, theirs: Formula, approvals: Approvals, domain: Domain, budget: Budget
+) -> dict[str, Value] | None:
+    both = conj(
+        (
+            given(mine, approvals.people, approvals.roles),
+            neg(given(theirs, approvals.people, approvals.roles)),
+        )
+    )
+    return None if both == FALSE else find(both, domain, budget)
+
+
+def _formula(mine: Slice, missing: tuple[str, ...]) -> Formula:
+    translated: Translated = mine.translated_without(missing)
+    for rule, why in translated.left_out.items():
+        raise _LeftOutError(f"rule `{rule}` reads {why}")
+    return translated.allowed
+
+
+def _missing_sets(one: Slice, other: Slice) -> Iterator[tuple[str, ...]]:
+    """Each set of facts without which both still ask, where somebody reads them."""
+    asks = sorted(
+        name
+        for name, fact in one.facts.items()
+        if fact.missing == "ask"
+        and name in other.facts
+        and other.facts[name].missing == "ask"
+        and name in one.reads | other.reads
+    )
+    if len(asks) > _MOST_MISSING:
+        raise UndecidedError
+    for size in range(len(asks) + 1):
+        yield from itertools.combinations(asks, size)
+
+
+def both_roles(was: CedarPolicy, now: CedarPolicy) -> list[str]:
+    """The roles worth asking about in either policy, in the order of the newer one."""
+    declared = list(dict.fromkeys((*now.roles, *was.roles)))
+    named = {
+        role
+        for policy in (was, now)
+        for roles in policy.rules.named_roles.values()
+        for role in roles
+    }
+    return asked_roles(declared, named)
+
+
+def confirm(
+    mine: Slice,
+    values: dict[str, Value],
+    approvals: Approvals,
+    missing: Sequence[str] = (),
+) -> bool:
+    """What the engine itself says to a question that a search has found."""
+    asked = mine.lacking(tuple(missing)) if missing else mine
+    return asked.ask(values, approvals.people, approvals.roles).allowed

@@ -1,0 +1,171 @@
+"""Looks for a question that makes a formula true, by splitting the domain at the first open test.
+
+Exact: it finds one where there is one, and else says that there is none. How long it takes depends
+on how the rules are entangled: milliseconds for policies that people write; what takes longer than
+its budget is not decided.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sayso.actions.policy.formula.domain import Domain, Flags, Numbers, Words, pick
+from sayso.actions.policy.formula.terms import (
+    FALSE,
+    TRUE,
+    And,
+    AtMost,
+    Atom,
+    Const,
+    Formula,
+    HasRole,
+    Holds,
+    Not,
+    OneOf,
+    Or,
+    Value,
+    conj,
+    disj,
+    holds,
+    neg,
+)
+
+BUDGET = 200_000
+"""So many splits at most, some seconds."""
+
+
+class UndecidedError(Exception):
+    """The search was broken off: there may be such a question or not."""
+
+
+class Budget:
+    """Counts splits over several searches."""
+
+    def __init__(self, splits: int = BUDGET) -> None:
+        self.left = splits
+
+    def spend(self) -> None:
+        """Count one.
+
+        Raises:
+            UndecidedError: none is left.
+        """
+        self.left -= 1
+        if self.left < 0:
+            raise UndecidedError
+
+
+def find(formula: Formula, domain: Domain, budget: Budget | None = None) -> dict[str, Value] | None:
+    """A question of the domain for which the formula holds, made as ordinary as it can be.
+
+    Args:
+        formula: without approvals: see `terms.given`.
+
+    Returns:
+        None when there is none.
+
+    Raises:
+        UndecidedError: it takes longer than the budget.
+    """
+    whole = conj((formula, domain.always))
+    found = _find(whole, domain, budget or Budget())
+    return None if found is None else _made_ordinary(found, whole, domain)
+
+
+def _find(formula: Formula, domain: Domain, budget: Budget) -> dict[str, Value] | None:
+    # NOTE: as deep as there are different tests of facts, some hundreds at most.
+    if formula == FALSE:
+        return None
+    if formula == TRUE:
+        return pick(domain)
+    budget.spend()
+    atom = _first(formula)
+    for yes in _order(atom, domain):
+        part = domain.narrowed(atom, yes=yes)
+        if part is not None:
+            found = _find(_within(formula, part, _name(atom)), part, budget)
+            if found is not None:
+                return found
+    return None
+
+
+def _first(formula: Formula) -> Atom:
+    match formula:
+        case Not(part=part):
+            return _first(part)
+        case And(parts=parts) | Or(parts=parts):
+            return _first(parts[0])
+        case Const():
+            raise AssertionError("a constant is no test")
+        case _:
+            return formula
+
+
+def _order(atom: Atom, domain: Domain) -> tuple[bool, bool]:
+    """The answer first that an ordinary question has."""
+    match atom:
+        case OneOf(name=name, words=words):
+            found = domain.ranges[name]
+            assert isinstance(found, Words)
+            first = found.words[0] in words
+        case Holds():
+            first = False
+        case _:
+            first = True
+    return (first, not first)
+
+
+def _name(atom: Atom) -> str:
+    assert not isinstance(atom, HasRole), "who said yes is known before anything is looked for"
+    return atom.name
+
+
+def _within(formula: Formula, domain: Domain, name: str) -> Formula:
+    """The formula where one fact is known to be in a smaller range."""
+    match formula:
+        case Not(part=part):
+            return neg(_within(part, domain, name))
+        case And(parts=parts):
+            return conj(_within(part, domain, name) for part in parts)
+        case Or(parts=parts):
+            return disj(_within(part, domain, name) for part in parts)
+        case AtMost() | OneOf() | Holds() if formula.name == name:
+            return _answered(formula, domain)
+        case _:
+            return formula
+
+
+def _answered(atom: Atom, domain: Domain) -> Formula:
+    match atom:
+        case AtMost(name=name, bound=bound):
+            numbers = domain.ranges[name]
+            assert isinstance(numbers, Numbers)
+            if numbers.high <= bound:
+                return TRUE
+            return FALSE if numbers.low > bound else atom
+        case OneOf(name=name, words=words):
+            texts = domain.ranges[name]
+            assert isinstance(texts, Words)
+            inside = [word in words for word in texts.words]
+            return TRUE if all(inside) else atom if any(inside) else FALSE
+        case Holds(name=name):
+            flags = domain.ranges[name]
+            assert isinstance(flags, Flags)
+            return Const(flags.flags[0]) if len(flags.flags) == 1 else atom
+        case _:
+            return atom
+
+
+def _made_ordinary(
+    found: Mapping[str, Value], formula: Formula, domain: Domain
+) -> dict[str, Value]:
+    """The same example with every fact ordinary that need not be otherwise."""
+    usual = pick(domain)
+    values = dict(found)
+    if usual is None:
+        return values
+    for name in sorted(values.keys() - domain.money - {"currency"}):
+        tried = {**values, name: usual[name]}
+        if values[name] != usual[name] and holds(formula, tried, 0, frozenset()):
+            values = tried
+    return values

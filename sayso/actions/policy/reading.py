@@ -1,0 +1,150 @@
+"""Reading a policy document: its Cedar files, its tables and its calendar become one policy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from sayso.actions.model.definition import Action
+from sayso.actions.policy.calendar import Calendar, read_calendar
+from sayso.actions.policy.cedar import CedarPolicy, invalid_policy
+from sayso.actions.policy.cedar_rules import Problem
+from sayso.actions.policy.cedarpy_adapter import parse_rules
+from sayso.actions.policy.document import PolicyDocument
+from sayso.actions.policy.tables.compile import compile_rows
+from sayso.actions.policy.tables.file import Table, read_table, readable_fields
+from sayso.actions.policy.tables.read_back import read_row
+from sayso.actions.policy.tables.rows import Row
+from sayso.errors import Code, ConfigError
+
+HOLIDAYS = "holidays.txt"
+_TESTS = ".test.toml"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadPolicy:
+    """A policy that can be asked, with what it was made of.
+
+    Attributes:
+        tables: its files of rows.
+    """
+
+    document: PolicyDocument
+    policy: CedarPolicy
+    calendar: Calendar
+    tables: tuple[Table, ...]
+
+
+def is_test(name: str) -> bool:
+    """Whether a file holds tests, which change no answer and are no part of a version."""
+    return name.endswith(_TESTS)
+
+
+def read_policy(document: PolicyDocument, actions: Sequence[Action]) -> ReadPolicy:
+    """Read a document for the actions of this program.
+
+    Raises:
+        ConfigError: `invalid_policy` with file, line, rule and next step of the first problem, the
+            others in its detail, also for a row that is not read back as it was written;
+            `invalid_setting`, also for a time zone with other data here.
+    """
+    calendar = _calendar(document)
+    texts: dict[str, str] = {}
+    tables: list[Table] = []
+    problems: list[Problem] = []
+    for name, text in sorted(document.files.items()):
+        base = PurePosixPath(name).name
+        if base.endswith(".cedar"):
+            texts[name] = text
+        elif base.endswith(".toml"):
+            table, wrong = read_table(name, text, actions, document.rules.roles)
+            problems += wrong
+            if table is not None:
+                tables.append(table)
+                texts[name] = compile_rows(table.action, table.rows)
+        elif base != HOLIDAYS:
+            problems.append(_other_file(name))
+    if problems:
+        raise invalid_policy(problems)
+    by_name = {action.name: action for action in actions}
+    for table in tables:
+        _check_read_back(table, texts[table.file], by_name[table.action])
+    policy = CedarPolicy(
+        texts=texts,
+        actions=actions,
+        roles=document.rules.roles,
+        max_quorum=document.rules.max_people,
+        calendar=calendar,
+        missing_asks={
+            table.action: frozenset(
+                name
+                for other in tables
+                if other.action == table.action
+                for name, what in other.missing.items()
+                if what == "ask"
+            )
+            for table in tables
+        },
+    )
+    return ReadPolicy(document=document, policy=policy, calendar=calendar, tables=tuple(tables))
+
+
+def rows_of(policy: CedarPolicy, action: Action) -> dict[str, Row | None]:
+    """Each rule about one action as a row, in order; None for those that are none."""
+    mine = policy.slice(action.name)
+    assert mine is not None, "of an action that the policy was made for"
+    numbers, money = _names(action)
+    return {rule: read_row(node, numbers, money) for rule, node in mine.rules.nodes.items()}
+
+
+def _names(action: Action) -> tuple[list[str], list[str]]:
+    fields = readable_fields(action).values()
+    numbers = [field.name for field in fields if field.type == "number"]
+    return numbers, [field.name for field in fields if field.type == "money"]
+
+
+def _check_read_back(table: Table, text: str, action: Action) -> None:
+    # INVARIANT: what people read in a table is what the engine was given.
+    numbers, money = _names(action)
+    nodes = parse_rules(text).static_policies.values()
+    found = {row.id: row for node in nodes if (row := read_row(node, numbers, money)) is not None}
+    for row in table.rows:
+        if found.get(row.id) != row:
+            raise ConfigError(
+                Code.INVALID_POLICY,
+                f"{table.file}: row `{row.id}` is not read back from Cedar as it stands there",
+                next_step="write it in a .cedar file, and report it",
+                detail=f"{row} {found.get(row.id)}",
+            )
+
+
+def _calendar(document: PolicyDocument) -> Calendar:
+    rules = document.rules
+    holidays = list(_holidays(document))
+    file, text = holidays[0] if holidays else (HOLIDAYS, None)
+    calendar = read_calendar(rules.time_zone, text, file=file)
+    if calendar.sha256 != rules.zone_sha256:
+        raise ConfigError(
+            Code.INVALID_SETTING,
+            f"the data of the time zone `{rules.time_zone}` is other here than in this version",
+            next_step="have every process use one version of the package `tzdata`, or put the"
+            " policy in force anew",
+        )
+    return calendar
+
+
+def _holidays(document: PolicyDocument) -> Iterator[tuple[str, str]]:
+    for name, text in sorted(document.files.items()):
+        if PurePosixPath(name).name == HOLIDAYS:
+            yield name, text
+
+
+def _other_file(name: str) -> Problem:
+    return Problem(
+        file=name,
+        line=1,
+        rule="",
+        message="a file of this name means nothing here",
+        next_step=f"name it .cedar, .toml (a table), {_TESTS} or {HOLIDAYS}",
+    )

@@ -1,0 +1,259 @@
+"""The part of the policy that can say anything about one action, ready to be asked.
+
+Besides the rules for the engine it holds what tells beforehand who has to say yes, so that the
+engine is asked once. INVARIANT: that is a guess: what the engine does not confirm is found out by
+asking it about everybody, and nothing is allowed that it did not allow.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+
+import orjson
+
+from sayso.actions.model.definition import Action, Fact
+from sayso.actions.policy.calendar import UTC_NAME, Calendar
+from sayso.actions.policy.cedar_rules import Rules
+from sayso.actions.policy.cedar_schema import RequestForm
+from sayso.actions.policy.cedarpy_adapter import RuleSet, Verdict, compile_rules, evaluate
+from sayso.actions.policy.formula.compiled import First, Values, all_of, first_of
+from sayso.actions.policy.formula.domain import kinds_of
+from sayso.actions.policy.formula.terms import conj, given
+from sayso.actions.policy.formula.translate import Readable, Translated, translate
+from sayso.actions.policy.missing import fields_read, names_ids, without
+
+Hypothetical = tuple[str, ...]
+"""Who might say yes: the role of each distinct person; empty for nobody."""
+
+_DECIMAL = re.compile(r'\bdecimal \( "(\d{1,12}(?:\.\d{1,4})?)" \)')
+_LONG = re.compile(r"(?<![\w.])\d{1,12}(?![\w.])")
+_STRING = re.compile(r'"(?:\\.|[^"\\])*"')
+_TIME = frozenset({"localHour", "weekday", "holiday"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guess:
+    """Who has to say yes, told by the formulas.
+
+    Attributes:
+        least: the place of the first hypothetical that is allowed; -1 for none.
+        always: which of `forbids` forbid it whoever says yes.
+        forbids: ids of the rules that forbid anything.
+    """
+
+    least: First
+    always: Callable[[Values], tuple[int, ...]]
+    forbids: tuple[str, ...]
+
+
+@dataclass(slots=True, kw_only=True)
+class Slice:
+    """The rules about one action.
+
+    Attributes:
+        facts: the action's facts, as the policy takes them.
+        form: how a question is put to the rules.
+        rule_set: the rules, compiled. order: the place of each. explains: their sentences.
+        hypotheticals: who might say yes, the least first.
+        version: SHA-256 in hex over all that can change an answer.
+        guess: None where a rule says what no formula can.
+        translated: the rules as formulas.
+        numbers: those that the rules compare with, the smallest first.
+    """
+
+    action: Action
+    facts: Mapping[str, Fact]
+    rules: Rules
+    form: RequestForm
+    rule_set: RuleSet
+    hypotheticals: tuple[Hypothetical, ...]
+    order: Mapping[str, int]
+    version: str
+    guess: Guess | None
+    translated: Translated
+    numbers: tuple[Decimal, ...]
+    _without: dict[tuple[str, ...], Slice] = field(default_factory=dict[tuple[str, ...], "Slice"])
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """The fields that a rule reads."""
+        return self.form.reads
+
+    @property
+    def explains(self) -> Mapping[str, str]:
+        """The rules' sentences by id."""
+        return self.rules.explains
+
+    def lacking(self, missing: tuple[str, ...]) -> Slice:
+        """The same without facts that could not be read; made once for each set of them."""
+        known = self._without.get(missing)
+        if known is None:
+            known = self._without[missing] = self._make_lacking(missing)
+        return known
+
+    def _make_lacking(self, missing: tuple[str, ...]) -> Slice:
+        rules = without(self.rules, missing)
+        form = replace(self.form, reads=self.form.reads - frozenset(missing))
+        translated = self.translated_without(missing)
+        return Slice(
+            action=self.action,
+            facts=self.facts,
+            rules=rules,
+            form=form,
+            rule_set=compile_rules(rules.nodes),
+            hypotheticals=self.hypotheticals,
+            order={rule: place for place, rule in enumerate(rules.nodes)},
+            version=self.version,
+            guess=_guess(translated, self.hypotheticals),
+            translated=translated,
+            numbers=self.numbers,
+        )
+
+    def translated_without(self, missing: Collection[str]) -> Translated:
+        """The rules as formulas, without facts that could not be read."""
+        if not missing:
+            return self.translated
+        return translate(without(self.rules, missing).nodes, self.readable)
+
+    def ask(self, values: Values, people: int, roles: frozenset[str]) -> Verdict:
+        """What the engine says to a question given by its values."""
+        request = self.form.of_values(values)
+        context = request.context | {"approvals": people, "approvedBy": sorted(roles)}
+        return evaluate(
+            request.parts | {"context": orjson.dumps(context).decode()},
+            self.rule_set,
+            self.form.entities(request),
+            self.form.schema,
+        )
+
+    @property
+    def readable(self) -> Readable:
+        """What the rules can read."""
+        return Readable(kinds=kinds_of(self.facts))
+
+
+def cut(
+    action: Action,
+    facts: Mapping[str, Fact],
+    rules: Rules,
+    roles: Sequence[str],
+    max_quorum: int,
+    calendar: Calendar,
+) -> Slice:
+    """The slice of an action.
+
+    Args:
+        facts: the action\'s facts, as the policy takes them.
+        rules: all of the policy.
+    """
+    mine = rules.of_action(action)
+    named = frozenset(itertools.chain.from_iterable(mine.named_roles.values()))
+    asked = asked_roles(roles, named)
+    supposed = tuple(hypotheticals(asked, max_quorum))
+    reads = frozenset(itertools.chain.from_iterable(map(fields_read, mine.nodes.values())))
+    form = RequestForm(
+        action=action,
+        facts=facts,
+        reads=reads,
+        names_ids=any(map(names_ids, mine.nodes.values())),
+        calendar=calendar,
+    )
+    translated = translate(mine.nodes, Readable(kinds=kinds_of(facts)))
+    return Slice(
+        action=action,
+        facts=facts,
+        rules=mine,
+        form=form,
+        rule_set=compile_rules(mine.nodes),
+        hypotheticals=supposed,
+        order={rule: place for place, rule in enumerate(mine.nodes)},
+        version=_version(action, facts, mine, asked, max_quorum, calendar, reads),
+        guess=_guess(translated, supposed),
+        translated=translated,
+        numbers=_numbers(mine.signs.values()),
+    )
+
+
+def asked_roles(roles: Sequence[str], named: Collection[str]) -> list[str]:
+    """The roles worth asking about: those that a rule names, and one that stands for the others.
+
+    To the rules all roles that none of them names are the same, so the first declared is enough.
+    """
+    unnamed = next((role for role in roles if role not in named), None)
+    return [role for role in roles if role in named or role == unnamed]
+
+
+def hypotheticals(roles: Sequence[str], max_quorum: int) -> list[Hypothetical]:
+    """Who might say yes: nobody, each one role, each two, …; fewest people and least roles first.
+
+    Rules see the number of people and the set of their roles, so combinations that differ in
+    neither are asked once.
+    """
+    found: dict[tuple[int, frozenset[str]], Hypothetical] = {}
+    for people in range(max_quorum + 1):
+        for combination in itertools.combinations_with_replacement(roles, people):
+            found.setdefault((people, frozenset(combination)), combination)
+    return list(found.values())
+
+
+def _guess(translated: Translated, supposed: Sequence[Hypothetical]) -> Guess | None:
+    if translated.left_out:
+        return None
+    allowed = translated.allowed
+    by_hypothetical = [given(allowed, len(one), frozenset(one)) for one in supposed]
+    forbids = [rule for rule in translated.rules if not rule.permits]
+    always = [
+        conj(given(rule.formula, len(one), frozenset(one)) for one in supposed) for rule in forbids
+    ]
+    return Guess(
+        least=first_of(by_hypothetical),
+        always=all_of(always),
+        forbids=tuple(rule.id for rule in forbids),
+    )
+
+
+def _version(
+    action: Action,
+    facts: Mapping[str, Fact],
+    rules: Rules,
+    asked: Sequence[str],
+    max_quorum: int,
+    calendar: Calendar,
+    reads: Collection[str],
+) -> str:
+    whole: dict[str, object] = {
+        "action": action.name,
+        "effect": action.effect.value,
+        "facts": {
+            name: [fact.type, list(fact.words), fact.missing] for name, fact in facts.items()
+        },
+        "max_quorum": max_quorum,
+        "roles": list(asked),
+        "rules": sorted(rules.signs.values()),
+    }
+    if _TIME & frozenset(reads) and calendar.zone != UTC_NAME:
+        whole["zone"] = [calendar.zone, calendar.sha256]
+    if "holiday" in reads:
+        whole["holidays"] = sorted(day.isoformat() for day in calendar.holidays)
+    return digest(whole)
+
+
+def digest(whole: Mapping[str, object]) -> str:
+    """SHA-256 in hex over a value, whatever the order of its keys."""
+    canonical = json.dumps(whole, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _numbers(signs: Iterable[str]) -> tuple[Decimal, ...]:
+    """The numbers that rules compare with, from their words and signs."""
+    found: set[Decimal] = set()
+    for rule in signs:
+        found.update(map(Decimal, _DECIMAL.findall(rule)))
+        found.update(map(Decimal, _LONG.findall(_STRING.sub("", rule))))
+    return tuple(sorted(found))

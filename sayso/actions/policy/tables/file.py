@@ -1,0 +1,524 @@
+"""Reads a table file: what is wrong with it is said by row, with what to write instead."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from pathlib import PurePosixPath
+from typing import Literal, cast
+
+from sayso.actions.model.definition import Action, Fact
+from sayso.actions.policy.cedar_rules import Problem
+from sayso.actions.policy.cedar_schema import ASSURANCES, CONTEXT_FIELDS, MONEY_EFFECTS
+from sayso.actions.policy.tables.compile import amounts_in_order
+from sayso.actions.policy.tables.rows import (
+    BOUNDS,
+    Bound,
+    Condition,
+    FlagIs,
+    HourIs,
+    MoneyIs,
+    NumberIs,
+    Row,
+    Sort,
+    TextIs,
+    name_in_table,
+)
+from sayso.errors import RefusedError
+from sayso.money import exponent_of
+
+_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
+_STEM = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
+_TOP = {"action", "currency", "missing", *Sort}
+_KEYS = {
+    Sort.ALLOW: {"id", "say", "up_to", "by", "people"},
+    Sort.ASK: {"id", "say", "over", "by", "people"},
+    Sort.NEVER: {"id", "say", "over"},
+}
+_MOST_PEOPLE = 5
+_HIDDEN = {"approvals", "approvedBy"}
+_NUMBER = "a number"
+Type = Literal["text", "number", "money", "flag"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readable:
+    """A field that a row may have a condition about."""
+
+    name: str
+    type: Type
+    words: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A file of rows about one action.
+
+    Attributes:
+        missing: what becomes of the action when a fact cannot be read, by fact.
+    """
+
+    file: str
+    action: str
+    rows: tuple[Row, ...]
+    missing: Mapping[str, Literal["deny", "ask"]]
+
+
+class _WrongError(Exception):
+    def __init__(self, message: str, next_step: str, row: str = "", word: str = "") -> None:
+        super().__init__(message)
+        self.message, self.next_step, self.row, self.word = message, next_step, row, word
+
+
+def read_table(
+    file: str, text: str, actions: Sequence[Action], roles: Sequence[str]
+) -> tuple[Table | None, list[Problem]]:
+    """Read a table and check every row.
+
+    Returns:
+        The table, None where anything is wrong, and what is.
+    """
+    try:
+        values: dict[str, object] = tomllib.loads(text, parse_float=Decimal)
+    except tomllib.TOMLDecodeError as error:
+        return None, [_problem(file, text, _WrongError(f"it is no TOML: {error}", "fix that line"))]
+    try:
+        head = _Head.read(file, values, actions)
+    except _WrongError as error:
+        return None, [_problem(file, text, error)]
+    rows: list[Row] = []
+    problems: list[Problem] = []
+    for sort in Sort:
+        for number, given in enumerate(_tables(values.get(sort.value)), 1):
+            try:
+                row = _Reader(head, roles, sort, given, number).read()
+                if row.id in {one.id for one in rows}:
+                    raise _WrongError(
+                        f"a second row with the id `{row.id}`", "choose another id", row.id
+                    )
+                rows.append(row)
+            except _WrongError as error:
+                problems.append(_problem(file, text, error))
+    if not rows and not problems:
+        wrong = _WrongError("there is no row", "write an [[allow]], [[ask]] or [[never]]")
+        problems.append(_problem(file, text, wrong))
+    if problems:
+        return None, problems
+    return Table(file=file, action=head.action.name, rows=tuple(rows), missing=head.missing), []
+
+
+def readable_fields(action: Action) -> dict[str, Readable]:
+    """The fields that rows about an action may read, by the name that they have in a table."""
+    types: dict[str, Type] = {
+        "String": "text",
+        "Long": "number",
+        "Bool": "flag",
+        "decimal": "money",
+        "string": "text",
+        "long": "number",
+        "bool": "flag",
+    }
+    found = {
+        name_in_table(field.name): Readable(
+            name=field.name, type=types[field.type], words=field.words
+        )
+        for field in CONTEXT_FIELDS
+        if field.name not in _HIDDEN
+    }
+    found["assurance"] = Readable(name="principal.assurance", type="text", words=ASSURANCES)
+    found["kind"] = Readable(name="resource.kind", type="text")
+    for name, fact in action.declared.items():
+        found[name] = Readable(name=name, type=types[fact.type], words=fact.words)
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Head:
+    """What stands on top of a file."""
+
+    file: str
+    stem: str
+    action: Action
+    currency: str
+    missing: Mapping[str, Literal["deny", "ask"]]
+    fields: Mapping[str, Readable]
+
+    @classmethod
+    def read(cls, file: str, values: Mapping[str, object], actions: Sequence[Action]) -> _Head:
+        stem = PurePosixPath(file).name.removesuffix(".toml")
+        if not _STEM.fullmatch(stem):
+            raise _WrongError(
+                f"the file's name `{stem[:40]}` cannot stand before the rows' ids",
+                "name it with letters, digits, - and _",
+            )
+        for key in values:
+            if key not in _TOP:
+                raise _WrongError(
+                    f"`{key[:40]}` means nothing here", _near(key, _TOP) or "remove it", word=key
+                )
+        action = _action(values.get("action"), actions)
+        currency = values.get("currency", "")
+        if not isinstance(currency, str) or (currency and not _is_currency(currency)):
+            raise _WrongError(
+                f"`{str(currency)[:12]}` is no ISO 4217 currency code",
+                "use three capital letters such as USD",
+                word="currency",
+            )
+        return cls(
+            file=file,
+            stem=stem,
+            action=action,
+            currency=currency,
+            missing=_missing(values.get("missing", {}), action.declared),
+            fields=readable_fields(action),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Reads one row."""
+
+    head: _Head
+    roles: Sequence[str]
+    sort: Sort
+    given: Mapping[str, object]
+    number: int
+
+    @property
+    def _id(self) -> str:
+        found = self.given.get("id")
+        return found if isinstance(found, str) else f"{self.sort.value} {self.number}"
+
+    def _wrong(self, message: str, next_step: str, word: str = "") -> _WrongError:
+        return _WrongError(message, next_step, self._id, word)
+
+    def read(self) -> Row:
+        """The row.
+
+        Raises:
+            _WrongError: what is wrong with it.
+        """
+        row_id = self.given.get("id")
+        if not isinstance(row_id, str) or not _ID.fullmatch(row_id):
+            raise self._wrong(
+                "`id` is missing or holds other characters",
+                'begin the row with id = "a-name" of small letters, digits, - and _',
+            )
+        say = self.given.get("say")
+        if not isinstance(say, str) or not say.strip() or "\n" in say:
+            raise self._wrong(
+                "it does not explain itself", 'add say = "…", one sentence for the approver'
+            )
+        by, people = self._by()
+        return Row(
+            sort=self.sort,
+            id=f"{self.head.stem}.{row_id}",
+            say=say.strip(),
+            conditions=tuple(self._conditions()),
+            amounts=self._amounts(),
+            by=by,
+            people=people,
+        )
+
+    def _by(self) -> tuple[tuple[str, ...], int]:
+        given, people = self.given.get("by"), self.given.get("people", 1)
+        if self.sort is Sort.NEVER:
+            if given is not None or "people" in self.given:
+                wanted = given if isinstance(given, str) else "somebody"
+                raise self._wrong(
+                    "[[never]] has no `by`", f"if {wanted} may allow it, it is an [[ask]]", "by"
+                )
+            return (), 1
+        if given is None:
+            if self.sort is Sort.ASK:
+                raise self._wrong("nobody is asked", f'add by = "{self._first_role()}"')
+            if "people" in self.given:
+                raise self._wrong("`people` needs `by`", f'add by = "{self._first_role()}"')
+            return (), 1
+        if isinstance(people, bool) or not isinstance(people, int) or not 1 <= people <= 5:
+            raise self._wrong("`people` is no number from 1 to 5", "write people = 2", "people")
+        return self._roles(given), people
+
+    def _first_role(self) -> str:
+        return self.roles[0] if self.roles else "support_manager"
+
+    def _roles(self, given: object) -> tuple[str, ...]:
+        named = [given] if isinstance(given, str) else given
+        if not isinstance(named, list) or not named:
+            raise self._wrong("`by` is no role", 'write by = "support_manager"', "by")
+        found: list[str] = []
+        for role in cast("list[object]", named):
+            if not isinstance(role, str) or role not in self.roles:
+                near = _near(str(role), self.roles)
+                known = ", ".join(self.roles) or "none is declared"
+                raise self._wrong(
+                    f"role `{str(role)[:40]}` is not declared, so nobody could ever hold it",
+                    near or f"use one of: {known}",
+                    str(role),
+                )
+            found.append(role)
+        if isinstance(given, str):  # that one, or one declared after it
+            found = list(self.roles[self.roles.index(given) :])
+        return tuple(found)
+
+    # ---- how much ------------------------------------------------------------------------------
+
+    def _amounts(self) -> dict[str, Decimal] | None:
+        key = "up_to" if self.sort is Sort.ALLOW else "over"
+        given = self.given.get(key)
+        if given is None:
+            return None
+        if self.head.action.effect not in MONEY_EFFECTS:
+            raise self._wrong(
+                f"`{self.head.action.name}` moves no money, so there is no amount to compare",
+                f"remove `{key}`",
+                key,
+            )
+        if isinstance(given, dict):
+            named = cast("dict[str, object]", given)
+            if not named:
+                raise self._wrong(f"`{key}` names no currency", f"write {key} = {{ USD = 75 }}")
+            return amounts_in_order(
+                {currency: self._amount(amount, currency) for currency, amount in named.items()}
+            )
+        if not self.head.currency:
+            shown = given if isinstance(given, int | Decimal) else "75"
+            raise self._wrong(
+                f"{shown} of what?",
+                f'write `currency = "USD"` on top, or {key} = {{ USD = {shown}, EUR = … }}',
+                key,
+            )
+        return {self.head.currency: self._amount(given, self.head.currency)}
+
+    def _amount(self, given: object, currency: str) -> Decimal:
+        if not _is_currency(currency):
+            raise self._wrong(
+                f"`{currency[:12]}` is no ISO 4217 currency code",
+                "use three capital letters such as USD",
+                currency,
+            )
+        number = _decimal(given)
+        if number is None or number <= 0:
+            raise self._wrong(
+                f"`{str(given)[:20]}` is no amount above zero",
+                'write it as 75, 75.5 or "75.50"',
+                str(given),
+            )
+        places = exponent_of(currency)
+        if number != round(number, places):
+            raise self._wrong(
+                f"{currency} has {places} decimals, and {number} has more",
+                "round it",
+                str(given),
+            )
+        return number
+
+    # ---- conditions ----------------------------------------------------------------------------
+
+    def _conditions(self) -> Iterator[Condition]:
+        for name, given in self.given.items():
+            if name in _KEYS[self.sort]:
+                continue
+            field = self.head.fields.get(name)
+            if field is None:
+                raise self._wrong(*self._unknown(name), name)
+            yield self._condition(name, field, given)
+
+    def _unknown(self, name: str) -> tuple[str, str]:
+        if name in ("up_to", "over"):
+            other = "over" if name == "up_to" else "up_to"
+            return f"[[{self.sort.value}]] has no `{name}`", f"write `{other}`"
+        known = {*self.head.fields, *_KEYS[self.sort]}
+        step = _near(name, known) or f"use one of: {', '.join(sorted(self.head.fields))}"
+        return f"`{self.head.action.name}` knows no `{name[:40]}`", step
+
+    def _condition(self, name: str, field: Readable, given: object) -> Condition:
+        match field.type:
+            case "text":
+                return self._text(name, field, given)
+            case "number" if name in ("hour", "utc_hour") and _is_span(given):
+                return self._hours(name, field, cast("dict[str, int]", given))
+            case "number":
+                bounds = self._bounds(name, given, _NUMBER)
+                return NumberIs(field.name, tuple((sort, int(bound)) for sort, bound in bounds))
+            case "money":
+                return self._money(name, field, given)
+            case "flag":
+                if not isinstance(given, bool):
+                    raise self._wrong(f"`{name}` is yes or no", f"write {name} = true", name)
+                return FlagIs(field.name, given)
+
+    def _text(self, name: str, field: Readable, given: object) -> TextIs:
+        table = _table(given)
+        negated = set(table) == {"not"}
+        words = _listed(table["not"] if negated else given)
+        if not words:
+            raise self._wrong(
+                f"`{name}` is a text",
+                f'write {name} = "…", ["…", "…"], or {{ not = "…" }}',
+                name,
+            )
+        found: list[str] = []
+        for word in words:
+            if not isinstance(word, str):
+                raise self._wrong(f"`{name}` is a text", f'write {name} = "…"', name)
+            if field.words and word not in field.words:
+                listed = ", ".join(f'"{one}"' for one in field.words)
+                raise self._wrong(
+                    f"`{name}` is never `{word[:40]}`",
+                    _near(word, field.words) or f"use one of: {listed}",
+                    word,
+                )
+            if field.name == "currency" and word and not _is_currency(word):
+                raise self._wrong(
+                    f"`{word[:12]}` is no ISO 4217 currency code", "use such as USD", word
+                )
+            found.append(word)
+        return TextIs(field.name, tuple(dict.fromkeys(found)), negated)
+
+    def _hours(self, name: str, field: Readable, span: Mapping[str, int]) -> Condition:
+        start, end = span["from"], span["to"]
+        if not (0 <= start <= 23 and 0 <= end <= 23) or start == end:
+            raise self._wrong(
+                f"`{name}` is no time of the day", f"write {name} = {{ from = 22, to = 6 }}", name
+            )
+        if start < end or field.name != "localHour":
+            if start > end:
+                raise self._wrong(
+                    f"`{name}` goes over midnight", "use `hour`, which is local, or two rows", name
+                )
+            return NumberIs(field.name, (("at_least", start), ("under", end)))
+        return HourIs(start, end)
+
+    def _money(self, name: str, field: Readable, given: object) -> MoneyIs:
+        if not self.head.currency:
+            raise self._wrong(
+                f"`{name}` is an amount, and of which currency?",
+                'write `currency = "USD"` on top',
+                name,
+            )
+        bounds = tuple(self._bounds(name, given, "an amount"))
+        if name == "amount" and bounds[0][0] == "up_to" and self.sort is Sort.ALLOW:
+            raise self._wrong("`amount` up to so much", f"write up_to = {bounds[0][1]}", name)
+        return MoneyIs(field.name, self.head.currency, bounds)
+
+    def _bounds(self, name: str, given: object, what: str) -> Iterator[tuple[Bound, Decimal]]:
+        forms = "over = …, at_least, under, up_to"
+        if not isinstance(given, dict):
+            shown = given if isinstance(given, int) and not isinstance(given, bool) else 365
+            raise self._wrong(
+                f"`{name}` is {what}",
+                f"write {name} = {{ over = {shown} }}, or at_least, under, up_to",
+                name,
+            )
+        values = cast("dict[str, object]", given)
+        if not values or set(values) - set(BOUNDS):
+            raise self._wrong(f"`{name}` is {what}", f"write {name} = {{ {forms} }}", name)
+        for sort in BOUNDS:
+            if sort not in values:
+                continue
+            number = _decimal(values[sort])
+            if number is None or (what == _NUMBER and number != int(number)):
+                raise self._wrong(f"`{values[sort]!s:.20}` is not {what}", "write digits", name)
+            yield sort, number
+
+
+def _table(value: object) -> Mapping[str, object]:
+    return cast("dict[str, object]", value) if isinstance(value, dict) else {}
+
+
+def _listed(value: object) -> list[object]:
+    """A text, or a list of them, as a list."""
+    if isinstance(value, list):
+        return cast("list[object]", value)
+    return [value] if isinstance(value, str) else []
+
+
+def _tables(value: object) -> list[Mapping[str, object]]:
+    if value is None:
+        return []
+    rows = cast("list[object]", value) if isinstance(value, list) else [value]
+    return [cast("dict[str, object]", row) if isinstance(row, dict) else {} for row in rows]
+
+
+def _action(given: object, actions: Sequence[Action]) -> Action:
+    known = {action.name: action for action in actions}
+    if not isinstance(given, str) or not given:
+        raise _WrongError("it names no action", 'begin with action = "stripe.refund"')
+    if given not in known:
+        near = _near(given, known)
+        raise _WrongError(
+            f"there is no action `{given[:60]}`",
+            near or "`sayso actions kinds` lists them",
+            word=given,
+        )
+    return known[given]
+
+
+def _missing(given: object, facts: Mapping[str, Fact]) -> dict[str, Literal["deny", "ask"]]:
+    if not isinstance(given, dict):
+        raise _WrongError("`missing` is no table", 'write missing = { plan = "ask" }')
+    found: dict[str, Literal["deny", "ask"]] = {}
+    for name, what in cast("dict[str, object]", given).items():
+        if name not in facts:
+            raise _WrongError(
+                f"there is no fact `{name[:40]}`", _near(name, facts) or "remove it", word=name
+            )
+        if what not in ("deny", "ask"):
+            raise _WrongError(f"`missing` of `{name}` is `deny` or `ask`", 'write "ask"', word=name)
+        found[name] = "ask" if what == "ask" else "deny"
+    return found
+
+
+def _is_span(given: object) -> bool:
+    if not isinstance(given, dict):
+        return False
+    values = cast("dict[str, object]", given)
+    return set(values) == {"from", "to"} and all(
+        isinstance(value, int) and not isinstance(value, bool) for value in values.values()
+    )
+
+
+def _decimal(value: object) -> Decimal | None:
+    if isinstance(value, bool) or not isinstance(value, int | Decimal | str):
+        return None
+    try:
+        number = Decimal(str(value))
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() and abs(number) < 10**14 else None
+
+
+def _is_currency(word: str) -> bool:
+    try:
+        return exponent_of(word) >= 0
+    except RefusedError:
+        return False
+
+
+def _near(word: str, known: Iterator[str] | Mapping[str, object] | Sequence[str] | set[str]) -> str:
+    close = difflib.get_close_matches(word, [str(one) for one in known], n=1)
+    return f"did you mean `{close[0]}`?" if close else ""
+
+
+def _problem(file: str, text: str, error: _WrongError) -> Problem:
+    line = _line(text, error.row, error.word)
+    return Problem(
+        file=file, line=line, rule=error.row, message=error.message, next_step=error.next_step
+    )
+
+
+def _line(text: str, row: str, word: str) -> int:
+    """The line of a row, and in it of a word; 1 where nothing is found."""
+    start = 0
+    if row:
+        found = re.search(rf'^\s*id\s*=\s*["\']{re.escape(row)}["\']', text, re.MULTILINE)
+        start = found.start() if found else 0
+    if word:
+        at = re.search(re.escape(word), text[start:])
+        start += at.start() if at else 0
+    return text.count("\n", 0, start) + 1
