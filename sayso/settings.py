@@ -381,6 +381,12 @@ class HttpSection(_Section):
     port: Annotated[int, Field(ge=0, le=65_535)] = 8390
 
 
+class ConsoleSection(_Section):
+    """The console; `url` is `https://HOST` where other machines open it, else empty."""
+
+    url: Annotated[str, Field(pattern=r"^(https://[^/\s?#@]+)?$")] = ""
+
+
 class ConnectionSection(_Section):
     """An OAuth connection to a provider, under the name by which connectors ask for its token.
 
@@ -449,6 +455,7 @@ class Settings(_Section):
     planner: PlannerSection = PlannerSection()
     slack: SlackSection | None = None
     http: HttpSection = HttpSection()
+    console: ConsoleSection = ConsoleSection()
     vault: VaultSection = VaultSection()
     connectors: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)
     connections: Mapping[Name, ConnectionSection] = Field(default_factory=dict)
