@@ -120,7 +120,7 @@ def test_check_lists_every_problem_at_once(place: Place) -> None:
         ("[connectors.email]", "invalid_setting"),
         ("actions/bad.py", "invalid_action"),
         ("playbooks/bad.toml", "invalid_playbook"),
-        ("policies/*.cedar", "invalid_policy"),
+        ("policies/*", "invalid_policy"),
         ("[[people]]", "invalid_setting"),
     }
     assert all(one["next_step"] for one in ran.json["problems"])
