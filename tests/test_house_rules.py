@@ -27,7 +27,7 @@ JSON_EDGE = {
     "sayso/audit/verifier/walk.py": "orjson's or json's decoded bodies",
     "sayso/connectors/arguments.py": "Pydantic's error details",
     "sayso/connectors/oauth/client.py": "Authlib's token is a dict",
-    "sayso/settings.py": "a connector's own settings, which it reads itself",
+    "sayso/settings/document.py": "a connector's own settings, which it reads itself",
 }
 """Modules that may say `Any`, and why; whole folders follow."""
 JSON_EDGE_FOLDERS = ("sayso/sdk/", "sayso/store/", "sayso/surfaces/", "sayso/testing/")

@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from sayso.audit.entry import Entry
 from sayso.audit.signed_note.note import Checkpoint, Verifier, open_checkpoint, sign_checkpoint
-from sayso.audit.signing.signer import LogSigner, public_part
+from sayso.audit.signing.keys import LogSigner, public_part
 from sayso.audit.tree.merkle import Frontier, leaf_hash
 from sayso.errors import Code, ConfigError, IntegrityError
 from sayso.ids import Clock, Tenant, to_micros

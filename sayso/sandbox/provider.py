@@ -11,11 +11,9 @@ from datetime import datetime, timedelta
 import orjson
 
 from sayso.ids import Clock, Entropy
-from sayso.sandbox.aim import FaultQueue
 from sayso.sandbox.auth import Auth
-from sayso.sandbox.call import Call
-from sayso.sandbox.expand import expand
-from sayso.sandbox.faults import Fault
+from sayso.sandbox.call import Call, expand
+from sayso.sandbox.faults import Fault, FaultQueue
 from sayso.sandbox.journal import Line, Saved
 from sayso.sandbox.params import Params
 from sayso.sandbox.problems import (

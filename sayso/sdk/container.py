@@ -48,8 +48,7 @@ from sayso.sdk.changes import Changes
 from sayso.sdk.connectors import load_connectors
 from sayso.sdk.database import is_fleet, open_store
 from sayso.sdk.policy_in_force import PolicyDrafts
-from sayso.sdk.privacy.erased_list import ErasedList
-from sayso.sdk.privacy.eraser import Eraser
+from sayso.sdk.privacy.eraser import ErasedList, Eraser
 from sayso.sdk.privacy.sweeper import Sweeper
 from sayso.sdk.rejected_calls import RejectedCalls
 from sayso.sdk.resources.authentication import Authentication

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from sayso.actions.model.definition import Action
 from sayso.actions.policy.document import PolicyDocument, PolicyRules
 from sayso.audit.signed_note.note import Ed25519Signer
-from sayso.audit.signing.signer import LogSigner
+from sayso.audit.signing.keys import LogSigner
 from sayso.connectors.secret import Secret, resolve_reference
 from sayso.errors import Code, ConfigError
 from sayso.settings import FILE_NAME, Settings, read_settings

@@ -6,7 +6,7 @@ import sqlite3
 
 import pytest
 
-from sayso.audit.verifier.scratch import open_scratch
+from sayso.audit.verifier.medium import open_scratch
 
 
 class _Owner:

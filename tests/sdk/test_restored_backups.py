@@ -15,7 +15,7 @@ from support.shop_workspace import open_shop
 from sayso.audit.verifier.verification import Verdict
 from sayso.errors import ConfigError
 from sayso.money import Money
-from sayso.sdk.privacy.erased_list import ErasedList
+from sayso.sdk.privacy.eraser import ErasedList
 
 
 @pytest.mark.promise("subjects:restored")

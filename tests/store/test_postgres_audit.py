@@ -22,7 +22,7 @@ from sayso.audit.verifier.checks import Trust
 from sayso.audit.verifier.verification import Check, Verdict
 from sayso.audit.verify import verify
 from sayso.errors import Code, ConfigError, SaysoError
-from sayso.sdk.audit.timestamps import write_timestamps
+from sayso.sdk.audit.publishing import write_timestamps
 from sayso.sdk.audit.verifying import verify_postgres
 from sayso.store.base import Transaction
 from sayso.store.postgres.connection import connect_plainly

@@ -1,4 +1,4 @@
-"""Which keys a log may have, and whether its head was signed by the right one of them.
+"""Who signs a log, which keys it may have, and whether its head was signed by the right one.
 
 A log begins with one key. Every other one is introduced by an entry that the key before it has
 signed; the list beside the log only says the same once more.
@@ -8,11 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
+from typing import Protocol
 
-from sayso.audit.signed_note.note import Verifier
+from sayso.audit.signed_note.note import Signer, Verifier
 from sayso.audit.signing.rotation import KeyPeriod, RotationEntry, follow_rotations
 from sayso.audit.verifier.verification import Check, Damage, Findings
 from sayso.errors import IntegrityError
+
+
+class LogSigner(Signer, Protocol):
+    """A key that can sign the logs of all tenants, each under its own origin."""
+
+    def named(self, name: str) -> LogSigner:
+        """The same key under another name."""
+        ...
+
+
+def public_part(vkey: str) -> str:
+    """The public key of a vkey, without the name under which it signs."""
+    return vkey.split("+", 2)[2]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sayso.audit.entry import Actor, Entry, EntryKind
 from sayso.audit.log import AuditLog
+from sayso.audit.signing.keys import public_part
 from sayso.audit.signing.rotation import FINISH_ROTATION, Rotation
-from sayso.audit.signing.signer import public_part
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant
 from sayso.store.base import Transaction, text

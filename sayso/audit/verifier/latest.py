@@ -11,7 +11,7 @@ from typing import IO, NamedTuple, TypeAlias, cast
 
 import orjson
 
-from sayso.audit.verifier.scratch import open_scratch
+from sayso.audit.verifier.medium import open_scratch
 
 _KEPT = 50_000
 """Ids in memory; the entries of one mostly stand close together, so few are noted twice."""

@@ -1,4 +1,4 @@
-"""Opens an SQLite file that only is read, also where nothing beside it can be written.
+"""The SQLite files of a verification: one that is only read, and one to put things aside in.
 
 SQLite needs a place for the two files beside a database in WAL mode even to read it. Evidence lies
 on media and shares where there is none.
@@ -8,11 +8,30 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from sayso.errors import Code, IntegrityError
+
+
+def open_scratch(owner: object, tables: str) -> sqlite3.Connection:
+    """Make one, inside a transaction that never ends.
+
+    Args:
+        owner: it is closed and gone once this object is.
+        tables: the statements that make its tables.
+    """
+    # An empty name is a file of its own in the system's folder for such files.
+    connection = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+    weakref.finalize(owner, connection.close)
+    connection.execute("pragma synchronous = off")
+    connection.execute("pragma journal_mode = off")
+    connection.executescript(tables)
+    connection.execute("begin")
+    return connection
+
 
 _NO_PLACE = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
 _PRIMARY = 0xFF  # SOURCE: SQLite documentation, "Result and Error Codes": the rest says more

@@ -8,6 +8,7 @@ from typing import cast
 
 import orjson
 
+from sayso.audit.verifier.medium import open_scratch
 from sayso.audit.verifier.replay import (
     BEGUN,
     SEQ,
@@ -19,7 +20,6 @@ from sayso.audit.verifier.replay import (
     said_by,
     without_beginning,
 )
-from sayso.audit.verifier.scratch import open_scratch
 from sayso.audit.verifier.stored_rows import StoredRow, binding_fault, name_of, said_in
 from sayso.audit.verifier.verification import Check, Damage, Findings
 

@@ -20,8 +20,16 @@ from sayso.surfaces.http.auth import Decider, Lister, Open, Proposer, Reader
 from sayso.surfaces.http.documents import asked, problems, shown
 from sayso.surfaces.http.edge import GuardedRoute
 from sayso.surfaces.http.events import answered
-from sayso.surfaces.http.idempotency import Key, KeyIfMeant, Trace, bound_key, missing_key
-from sayso.surfaces.http.revisions import make_mark, via_of, was_made
+from sayso.surfaces.http.idempotency import (
+    Key,
+    KeyIfMeant,
+    Trace,
+    bound_key,
+    make_mark,
+    missing_key,
+    via_of,
+    was_made,
+)
 from sayso.surfaces.http.shapes import (
     ActionBody,
     ActionPage,

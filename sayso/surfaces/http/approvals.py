@@ -15,8 +15,7 @@ from sayso.sdk.views import ActionView, ApprovalView, RequestView
 from sayso.surfaces.http.auth import Decider, Open, Viewer
 from sayso.surfaces.http.documents import asked, problems, shown
 from sayso.surfaces.http.edge import GuardedRoute
-from sayso.surfaces.http.idempotency import Key
-from sayso.surfaces.http.revisions import make_mark, via_of, was_made
+from sayso.surfaces.http.idempotency import Key, make_mark, via_of, was_made
 from sayso.surfaces.http.shapes import (
     ApprovalPage,
     ApprovalsQuery,

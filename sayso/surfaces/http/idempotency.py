@@ -1,16 +1,71 @@
-"""Headers that join calls: the idempotency key, and the caller's trace."""
+"""Calls that are one: the idempotency key, the mark that the ledger keeps of it, the trace."""
 
 from __future__ import annotations
 
 import hashlib
 import re
-from typing import Annotated
+from collections.abc import Iterable, Mapping
+from typing import Annotated, cast
 
+import orjson
 from fastapi import Depends, Header, Request
 
-from sayso.errors import Code
+from sayso.errors import Code, RefusedError
+from sayso.json import JsonValue
 from sayso.sdk.resources.tokens import Token
+from sayso.sdk.views import EntryView
 from sayso.surfaces.http.problem import HttpError, refused
+
+_KEY_DIGITS, _CONTENT_DIGITS = 12, 8
+
+
+def key_mark(key: str) -> str:
+    """The mark of a call whose content is compared elsewhere: `http/KEY`."""
+    return f"http/{_hash(key.encode(), _KEY_DIGITS)}"
+
+
+def make_mark(key: str, content: JsonValue) -> str:
+    """The mark of a call: `http/KEY/CONTENT`.
+
+    Args:
+        content: all that makes it another call, without free text, so that it can be erased.
+    """
+    whole = orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
+    return f"{key_mark(key)}/{_hash(whole, _CONTENT_DIGITS)}"
+
+
+def via_of(entry: EntryView, token: Token) -> str:
+    """How this person did what an entry says; empty when it was somebody else."""
+    if entry.actor != f"person:{token.holder}":
+        return ""
+    return str(cast("Mapping[str, JsonValue]", entry.body.get("data", {})).get("via", ""))
+
+
+def was_made(mark: str, earlier: Iterable[str], what: str) -> bool:
+    """Whether the very call of a mark was made before.
+
+    Args:
+        earlier: the marks of this person's calls about the same things.
+        what: what the call says, such as `decision`.
+
+    Raises:
+        RefusedError: `idempotency_conflict`, when its key was used for another content.
+    """
+    for via in earlier:
+        if via == mark:
+            return True
+        if via.rpartition("/")[0] == mark.rpartition("/")[0]:
+            raise RefusedError(
+                Code.IDEMPOTENCY_CONFLICT,
+                f"this idempotency key was used for another {what}",
+                next_step=f"use a new key for a new {what}",
+            )
+    return False
+
+
+def _hash(value: bytes, digits: int) -> str:
+    return hashlib.sha256(value).hexdigest()[:digits]
+
 
 KEY_HEADER = "Idempotency-Key"
 _TRACEPARENT = re.compile(

@@ -12,8 +12,7 @@ from sayso.sdk.views import StopView
 from sayso.surfaces.http.auth import Open, Resumer, Stopper, Watcher
 from sayso.surfaces.http.documents import asked, problems, shown
 from sayso.surfaces.http.edge import GuardedRoute
-from sayso.surfaces.http.idempotency import Key, bound_key
-from sayso.surfaces.http.revisions import key_mark
+from sayso.surfaces.http.idempotency import Key, bound_key, key_mark
 from sayso.surfaces.http.shapes import NoQuery, ResumeBody, StopBody, StopPage, StopsQuery
 
 router = APIRouter(tags=["stops"], route_class=GuardedRoute)

@@ -31,8 +31,7 @@ from sayso.sdk.resources.tokens import Token
 from sayso.sdk.tools.tool import Caller
 from sayso.sdk.tools.toolbox import Toolbox
 from sayso.serving import OrderlyServer
-from sayso.surfaces.mcp.server import Context, Session, make_server
-from sayso.surfaces.mcp.stdio import silence_library
+from sayso.surfaces.mcp.server import Context, Session, make_server, silence_library
 
 logger = logging.getLogger("sayso.mcp")
 

@@ -1,4 +1,6 @@
-"""The protocol: lists the tools of a workspace and calls them, for whoever the transport names."""
+"""The protocol: lists the tools of a workspace and calls them, for whoever the transport names.
+
+Over standard input and output one process serves one customer, whom its operator names."""
 
 from __future__ import annotations
 
@@ -12,6 +14,7 @@ from typing import Any
 import anyio
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
+from mcp.server.stdio import stdio_server
 from mcp_types import (
     CallToolRequestParams,
     CallToolResult,
@@ -22,11 +25,59 @@ from mcp_types import (
 )
 from mcp_types import Tool as McpTool
 
+from sayso.actions.model.definition import Subject
+from sayso.audit.entry import Actor
 from sayso.errors import Code, ConfigError, RefusedError, logged_with_frames
+from sayso.sdk.client import Sayso
 from sayso.sdk.resources.tokens import Scope
 from sayso.sdk.tools.answers import answer_error
 from sayso.sdk.tools.tool import Answer, Caller, Tool
 from sayso.sdk.tools.toolbox import Toolbox
+
+
+async def serve_stdio(
+    sayso: Sayso, *, subject: Subject, requester: Actor, conversation: str = ""
+) -> None:
+    """Serve one client until it closes standard input; only the protocol is written to the output.
+
+    Args:
+        sayso: open, in this event loop.
+        subject: the verified customer, for all calls.
+        requester, conversation: see `Caller`.
+
+    Raises:
+        ConfigError: see `Toolbox`.
+    """
+    silence_library()
+    caller = Caller(
+        subject=subject,
+        requester=requester,
+        tenant=sayso.tenant,
+        conversation=conversation,
+    )
+
+    async def note(code: Code) -> None:
+        await sayso.rejected_calls.note(code, None, via="mcp")
+
+    session = Session(
+        caller=caller, scopes=frozenset({Scope.PROPOSE, Scope.READ}), rejected_calls=note
+    )
+    server = make_server(Toolbox(sayso), lambda _: session)
+    try:
+        async with stdio_server() as (reading, writing):
+            await server.run(reading, writing, server.create_initialization_options())
+    finally:
+        await sayso.rejected_calls.flush()
+
+
+def silence_library() -> None:
+    """Keep the library's log lines out: they quote what clients send (invariant 6).
+
+    Those of its client, which somebody may use in the same process, stay.
+    """
+    for part in ("server", "shared"):
+        logging.getLogger(f"mcp.{part}").setLevel(logging.CRITICAL + 1)
+
 
 logger = logging.getLogger("sayso.mcp")
 

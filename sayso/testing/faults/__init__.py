@@ -4,7 +4,7 @@ A provider that answers after it did it, one that answers with a page of HTML, a
 cut in the middle of a request. docs/how-to/test-a-connector-under-faults.md shows how.
 """
 
-from sayso.sandbox.aim import Aim
+from sayso.sandbox.faults import Aim
 from sayso.testing.faults.http_fault import (
     LIES,
     QUICK_FAULTS,

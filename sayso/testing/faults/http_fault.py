@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from sayso.sandbox.aim import Aim
+from sayso.sandbox.faults import Aim
 
 HttpFaultKind = Literal[
     "drop_before",

@@ -17,7 +17,7 @@ from typing import Self
 from urllib.parse import SplitResult, urlsplit
 
 from sayso.errors import Code, ConfigError
-from sayso.sandbox.aim import FaultQueue
+from sayso.sandbox.faults import FaultQueue
 from sayso.testing.faults.http_fault import HttpFault, HttpFaultKind
 from sayso.testing.faults.http_wire import (
     MalformedError,

@@ -6,7 +6,7 @@ import pytest
 
 from sayso.errors import Code, RefusedError
 from sayso.json import JsonValue
-from sayso.surfaces.http.revisions import key_mark, make_mark, was_made
+from sayso.surfaces.http.idempotency import key_mark, make_mark, was_made
 
 
 def test_marks_are_what_they_always_were() -> None:

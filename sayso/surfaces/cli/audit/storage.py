@@ -118,7 +118,7 @@ def timestamps(
     as_json: JsonOption = False,
 ) -> int:
     """Write each head with a time stamp, and the token beside it, for an auditor (RFC 3161)."""
-    from sayso.sdk.audit.timestamps import write_timestamps  # only this command needs it
+    from sayso.sdk.audit.publishing import write_timestamps  # only this command needs it
 
     return write_folder(
         Out(as_json=as_json),

@@ -23,7 +23,7 @@ from sayso.sdk.action_catalog import read_action_types
 from sayso.sdk.database import is_fleet, is_postgres, missing_postgres, open_store
 from sayso.sdk.orphaned_actions import Orphans, find_orphans
 from sayso.sdk.policy_in_force import read_state
-from sayso.sdk.privacy.erased_list import read_list
+from sayso.sdk.privacy.eraser import read_list
 from sayso.sdk.privacy.restored import find_restored
 from sayso.sdk.workspace import Workspace
 from sayso.sdk.workspace_check import exposed_files, exposed_text

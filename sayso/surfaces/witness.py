@@ -1,4 +1,4 @@
-"""Two routes: `POST /add-checkpoint`, and `GET /checkpoint/<origin>` for auditors.
+"""A witness over HTTP: `POST /add-checkpoint`, and `GET /checkpoint/<origin>` for auditors.
 
 Nobody is asked who they are: the log's signature on the checkpoint is what counts.
 Source: c2sp.org/tlog-witness.
