@@ -19,7 +19,9 @@ from sayso.sdk.scaffold import create_workspace
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """What proves a promise runs on either store, the rest on SQLite, if it does not say so."""
     own = metafunc.definition.iter_markers("parametrize")
-    if "workspace" in metafunc.fixturenames and not any("workspace" in mark.args[0] for mark in own):
+    if "workspace" in metafunc.fixturenames and not any(
+        "workspace" in mark.args[0] for mark in own
+    ):
         promised = metafunc.definition.get_closest_marker("promise") is not None
         stores = ["sqlite", "postgres"] if promised else ["sqlite"]
         metafunc.parametrize("workspace", stores, indirect=True, scope="session")
