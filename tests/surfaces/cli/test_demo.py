@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from surfaces.cli.line import Line
+from surfaces.cli.cli_workspace import Line
 
 from sayso.sandbox import DEMO
 from sayso.surfaces.cli.demo.messages import own_messages
