@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 from types import CodeType, FrameType
 
 from support.shop_workspace import open_shop
-from surfaces.slack.rig import open_rig
+from surfaces.slack.slack_team import open_rig
 
 import sayso
 from bench.report import Report, Row, print_report

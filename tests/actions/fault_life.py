@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 
-from actions.desk import ASKED, MAIN, USD, say, usd
+from actions.steps import ASKED, MAIN, USD, say, usd
 from support.faults.judge import Effect, Told, find_problems
 from support.shop import Books, Shop
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from actions.desk import advance, decide, propose, say, shown, stock
+from actions.steps import advance, decide, propose, say, shown, stock
 from support.shop import Shop, ShopFault
 from support.shop_workspace import ShopWorkspace
 

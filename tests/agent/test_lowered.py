@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from actions.desk import code_of, say, shown, usd
+from actions.steps import code_of, say, shown, usd
 from agent.test_reply import CLAIMS, outcome
 from agent.test_run import Scripted, plan, refund
 from support.shop_workspace import ShopWorkspace, open_shop

@@ -48,7 +48,7 @@ def strings() -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Desk:
+class AttackedShop:
     """A workspace at a sandbox that has a customer for each string."""
 
     sayso: Sayso
@@ -82,7 +82,7 @@ class Desk:
 
 
 @asynccontextmanager
-async def open_desk(folder: Path) -> AsyncGenerator[Desk]:
+async def open_desk(folder: Path) -> AsyncGenerator[AttackedShop]:
     """The log is verified at the end, each row rebuilt from it."""
     with Sandbox.start(seed="empty") as sandbox:
         for number, text in enumerate((PLAIN, *strings())):
@@ -99,40 +99,40 @@ async def open_desk(folder: Path) -> AsyncGenerator[Desk]:
             )
             sandbox.add(*customer_rows(who, int(sandbox.now().timestamp())))
         async with Sayso(make_workspace(folder, stripe_url=sandbox.url)) as sayso:
-            yield Desk(sayso=sayso, sandbox=sandbox)
+            yield AttackedShop(sayso=sayso, sandbox=sandbox)
             assert sayso.audit.verify(deep=True).exit_status == 0
 
 
 async def test_no_string_changes_what_is_decided_or_paid(tmp_path: Path) -> None:
     """The rule, the people, the amount and the payee are those of the plain customer."""
-    async with open_desk(tmp_path) as desk:
-        plain = await desk.refund("0", PLAIN)
+    async with open_desk(tmp_path) as shop:
+        plain = await shop.refund("0", PLAIN)
         assert plain.approval is not None
         for number, text in enumerate(strings(), start=1):
-            view = await desk.refund(str(number), text)
+            view = await shop.refund(str(number), text)
             assert view.approval is not None, text
             assert view.decision == plain.decision, text
             assert view.approval.roles == plain.approval.roles, text
             for name in ("amount", "payee", "account", "why", "guarantee", "history"):
                 assert view.approval.card[name] == plain.approval.card[name], (name, text)
             choice = Choice.APPROVE if number % 2 else Choice.REJECT
-            status = await desk.decide(view.approval, choice, text)
+            status = await shop.decide(view.approval, choice, text)
             assert status == ("succeeded" if number % 2 else "rejected"), text
-        refunds = desk.sandbox.books().effects
+        refunds = shop.sandbox.books().effects
         assert len(refunds) == len(strings()) // 2
 
 
 async def test_every_page_shows_strings_as_words(tmp_path: Path) -> None:
     """Terminal, Slack and the auditor's page: nothing is drawn over, mentioned, linked or run."""
-    async with open_desk(tmp_path) as desk:
+    async with open_desk(tmp_path) as shop:
         for number, text in enumerate(strings(), start=1):
-            view = await desk.refund(str(number), text)
+            view = await shop.refund(str(number), text)
             assert view.approval is not None, text
             _check_terminal(view.approval, text)
             message = build_message(view.approval)
             assert check_blocks(message.blocks) == [], text
-            await desk.decide(view.approval, Choice.REJECT, text)
-            page = (await desk.sayso.audit.evidence_page(view.id)).decode()
+            await shop.decide(view.approval, Choice.REJECT, text)
+            page = (await shop.sayso.audit.evidence_page(view.id)).decode()
             found = Tags()
             found.feed(page)
             assert found.names <= ALLOWED, (found.names - ALLOWED, text)

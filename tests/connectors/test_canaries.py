@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from connectors.benches import ANA, email_over
 from connectors.oauth_office import open_office
-from connectors.stripe_desk import open_desk
+from connectors.stripe_account import open_account
 from connectors.test_email import plan as plan_letter
 from connectors.test_email import smtp
 from support.mail_server import MailCatcher
@@ -35,12 +35,12 @@ def written(caplog: pytest.LogCaptureFixture) -> str:
 @pytest.mark.promise("secrets:logs")
 async def test_stripe_logs_no_key_and_no_customer(caplog: pytest.LogCaptureFixture) -> None:
     """Reads, a call, a lost answer and a look-up."""
-    async with open_desk() as desk:
-        call = await desk.plan("stripe.refund", REFUND)
-        desk.sandbox.add_faults(Fault(kind="drop_after"))
-        await desk.outcome(call)
-        await desk.look_up(call)
-        await desk.connectors.list_records(ANA)
+    async with open_account() as account:
+        call = await account.plan("stripe.refund", REFUND)
+        account.sandbox.add_faults(Fault(kind="drop_after"))
+        await account.outcome(call)
+        await account.look_up(call)
+        await account.connectors.list_records(ANA)
     for canary in (API_KEY, "ana@example.com", "Torres"):
         assert canary not in written(caplog)
 

@@ -8,7 +8,7 @@ from typing import Literal
 import pytest
 import stripe
 from connectors.benches import BEN
-from connectors.stripe_desk import Desk, open_desk
+from connectors.stripe_account import StripeAccount, open_account
 
 from sayso.actions.model.snapshot import Receipt, Record
 from sayso.connectors.stripe.charges import Left, left_of
@@ -27,7 +27,12 @@ def usd(cents: int) -> Money:
 
 
 async def pay(
-    desk: Desk, way: Way = "new", *, take: int | None, amount: int = 10_000, refund: int = 0
+    account: StripeAccount,
+    way: Way = "new",
+    *,
+    take: int | None,
+    amount: int = 10_000,
+    refund: int = 0,
 ) -> str:
     """What the shop does by itself, with the official SDK; the charge.
 
@@ -39,7 +44,9 @@ async def pay(
     """
 
     def act() -> str:
-        client = stripe.StripeClient(desk.sandbox.api_key, base_addresses={"api": desk.sandbox.url})
+        client = stripe.StripeClient(
+            account.sandbox.api_key, base_addresses={"api": account.sandbox.url}
+        )
         intent = client.v1.payment_intents.create(
             {
                 "amount": amount,
@@ -70,23 +77,23 @@ def refund_of(charge: str, cents: int | None = None) -> tuple[str, JsonObject]:
     return "stripe.refund", {"charge": charge, "amount": amount}
 
 
-async def record_of(desk: Desk, charge: str) -> Record:
-    return next(one for one in await desk.connectors.list_records(BEN) if one.id == charge)
+async def record_of(account: StripeAccount, charge: str) -> Record:
+    return next(one for one in await account.connectors.list_records(BEN) if one.id == charge)
 
 
-async def refused(desk: Desk, asked: tuple[str, JsonObject]) -> RefusedError:
+async def refused(account: StripeAccount, asked: tuple[str, JsonObject]) -> RefusedError:
     with pytest.raises(RefusedError) as caught:
-        await desk.resolve(*asked, BEN)
+        await account.resolve(*asked, BEN)
     return caught.value
 
 
 @pytest.mark.promise("connectors:stripe-left")
 async def test_nothing_was_refunded_of_what_was_captured_in_part() -> None:
     """$60 of $100 were taken: $60 are left, on the card and for the planner (basil, 2025-03-31)."""
-    async with open_desk() as desk:
-        charge = await pay(desk, take=6_000)
-        found = await desk.resolve(*refund_of(charge), BEN)
-        record = await record_of(desk, charge)
+    async with open_account() as account:
+        charge = await pay(account, take=6_000)
+        found = await account.resolve(*refund_of(charge), BEN)
+        record = await record_of(account, charge)
         assert found.amount == usd(6_000)
         assert found.fields["paid"].startswith("$60.00 on ")
         assert found.fields["paid"].endswith(", of $100.00 authorised")
@@ -95,26 +102,26 @@ async def test_nothing_was_refunded_of_what_was_captured_in_part() -> None:
         assert (found.facts["charge_amount"], found.facts["full"]) == (usd(6_000), True)
         assert (record.facts["amount"], record.facts["left"]) == (usd(6_000), usd(6_000))
         assert record.title.startswith("$60.00 on ")
-        call = await desk.plan(*refund_of(charge), BEN)
-        assert isinstance(await desk.outcome(call), Receipt)
-        assert desk.sandbox.books().money_out == {"usd": 6_000}
-        assert (await record_of(desk, charge)).facts["left"] == usd(0)
-        assert (await refused(desk, refund_of(charge))).code is Code.NOTHING_REFUNDABLE
+        call = await account.plan(*refund_of(charge), BEN)
+        assert isinstance(await account.outcome(call), Receipt)
+        assert account.sandbox.books().money_out == {"usd": 6_000}
+        assert (await record_of(account, charge)).facts["left"] == usd(0)
+        assert (await refused(account, refund_of(charge))).code is Code.NOTHING_REFUNDABLE
 
 
 @pytest.mark.promise("connectors:stripe-left")
 @pytest.mark.parametrize("refund", [1_000, 4_000, 4_500])
 async def test_what_was_refunded_of_a_part_is_told_apart_from_what_was_let_go(refund: int) -> None:
     """Also when it is as much as was let go, unless it looks like that in every way."""
-    async with open_desk() as desk:
-        charge = await pay(desk, take=6_000, refund=refund)
-        assert (await record_of(desk, charge)).facts["left"] == usd(6_000 - refund)
+    async with open_account() as account:
+        charge = await pay(account, take=6_000, refund=refund)
+        assert (await record_of(account, charge)).facts["left"] == usd(6_000 - refund)
         if refund == 4_000:
-            error = await refused(desk, refund_of(charge))
+            error = await refused(account, refund_of(charge))
             assert error.code is Code.WRONG_STATE
             assert "name the amount, up to $60.00" in error.next_step
             return
-        found = await desk.resolve(*refund_of(charge), BEN)
+        found = await account.resolve(*refund_of(charge), BEN)
         assert found.amount == usd(6_000 - refund)
         assert found.fields["refunded so far"] == str(usd(refund))
 
@@ -122,11 +129,11 @@ async def test_what_was_refunded_of_a_part_is_told_apart_from_what_was_let_go(re
 @pytest.mark.promise("connectors:stripe-left")
 async def test_a_refund_of_ours_is_never_taken_for_what_was_let_go() -> None:
     """It carries our reference, so what is left is known (AU-9)."""
-    async with open_desk() as desk:
-        charge = await pay(desk, take=6_000)
-        call = await desk.plan(*refund_of(charge, 4_000), BEN)
-        assert isinstance(await desk.outcome(call), Receipt)
-        found = await desk.resolve(*refund_of(charge), BEN)
+    async with open_account() as account:
+        charge = await pay(account, take=6_000)
+        call = await account.plan(*refund_of(charge, 4_000), BEN)
+        assert isinstance(await account.outcome(call), Receipt)
+        found = await account.resolve(*refund_of(charge), BEN)
         assert found.amount == usd(2_000)
         assert found.fields["refunded so far"] == "$40.00"
 
@@ -135,49 +142,49 @@ async def test_a_refund_of_ours_is_never_taken_for_what_was_let_go() -> None:
 @BOTH
 async def test_a_named_amount_is_refunded_whichever_way_the_shop_captured(way: Way) -> None:
     """The card says what is not known, and Stripe, which knows it, has the last word."""
-    async with open_desk() as desk:
-        charge = await pay(desk, way, take=6_000, refund=4_000 if way == "new" else 0)
-        call = await desk.plan(*refund_of(charge, 6_000), BEN)
+    async with open_account() as account:
+        charge = await pay(account, way, take=6_000, refund=4_000 if way == "new" else 0)
+        call = await account.plan(*refund_of(charge, 6_000), BEN)
         shown = call.resolved.fields
         assert shown["refunded so far"] == (
             "$0.00 to $40.00: stripe may count what was never taken"
         )
         assert shown["left afterwards"] == "at most $0.00"
-        assert (await refused(desk, refund_of(charge, 6_001))).code is Code.AMOUNT_TOO_LARGE
-        outcome = await desk.outcome(call)
+        assert (await refused(account, refund_of(charge, 6_001))).code is Code.AMOUNT_TOO_LARGE
+        outcome = await account.outcome(call)
         if way == "old":
             assert isinstance(outcome, Receipt)
-            assert desk.sandbox.books().money_out == {"usd": 6_000}
+            assert account.sandbox.books().money_out == {"usd": 6_000}
         else:
             assert isinstance(outcome, RefusedError)
             assert outcome.code is Code.PROVIDER_REFUSED
-            assert desk.sandbox.books().money_out == {"usd": 4_000}
+            assert account.sandbox.books().money_out == {"usd": 4_000}
 
 
 @pytest.mark.promise("connectors:stripe-left")
 @pytest.mark.parametrize(("refund", "left"), [(2_500, 3_500), (6_000, 0)])
 async def test_what_only_the_old_way_can_mean_is_read_so(refund: int, left: int) -> None:
     """More than was taken counts as refunded, so what was let go stands in it."""
-    async with open_desk() as desk:
-        charge = await pay(desk, "old", take=6_000, refund=refund)
-        assert (await record_of(desk, charge)).facts["left"] == usd(left)
+    async with open_account() as account:
+        charge = await pay(account, "old", take=6_000, refund=refund)
+        assert (await record_of(account, charge)).facts["left"] == usd(left)
         if left:
-            found = await desk.resolve(*refund_of(charge), BEN)
+            found = await account.resolve(*refund_of(charge), BEN)
             assert found.amount == usd(left)
             assert found.fields["refunded so far"] == str(usd(refund))
         else:
-            assert (await refused(desk, refund_of(charge))).code is Code.NOTHING_REFUNDABLE
+            assert (await refused(account, refund_of(charge))).code is Code.NOTHING_REFUNDABLE
 
 
 @pytest.mark.promise("connectors:stripe-left")
 async def test_nothing_is_left_of_what_is_only_authorised() -> None:
     """It is no money yet: the planner sees so, and a refund is refused in words that say so."""
-    async with open_desk() as desk:
-        charge = await pay(desk, take=None)
-        record = await record_of(desk, charge)
+    async with open_account() as account:
+        charge = await pay(account, take=None)
+        record = await record_of(account, charge)
         assert (record.facts["left"], record.facts["status"]) == (usd(0), "uncaptured")
         assert record.title.startswith("$100.00 on ")
-        error = await refused(desk, refund_of(charge))
+        error = await refused(account, refund_of(charge))
         assert error.code is Code.WRONG_STATE
         assert "(not captured)" in error.message
 
@@ -185,12 +192,12 @@ async def test_nothing_is_left_of_what_is_only_authorised() -> None:
 @pytest.mark.promise("connectors:stripe-left")
 async def test_a_partial_capture_does_not_count_as_a_refund_before() -> None:
     """`refunded_before` counts what went back, not what was never taken."""
-    async with open_desk() as desk:
-        await pay(desk, take=6_000)
-        await pay(desk, take=None)
-        before = await desk.resolve("stripe.refund", {"charge": "ch_demo_ben_1"}, BEN)
-        await pay(desk, take=6_000, refund=100)
-        after = await desk.resolve("stripe.refund", {"charge": "ch_demo_ben_1"}, BEN)
+    async with open_account() as account:
+        await pay(account, take=6_000)
+        await pay(account, take=None)
+        before = await account.resolve("stripe.refund", {"charge": "ch_demo_ben_1"}, BEN)
+        await pay(account, take=6_000, refund=100)
+        after = await account.resolve("stripe.refund", {"charge": "ch_demo_ben_1"}, BEN)
         assert (before.facts["refunded_before"], after.facts["refunded_before"]) == (0, 1)
 
 

@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import httpx
 import pytest
 from connectors.benches import stripe_on
-from connectors.stripe_desk import Desk
+from connectors.stripe_account import StripeAccount
 
 from sayso.actions.model.snapshot import Receipt
 from sayso.connectors.registry import Connectors
@@ -63,9 +63,9 @@ async def outcome_of(asked: tuple[str, JsonObject], changes: JsonObject) -> obje
     """What the engine sees of a call that did it, when the answer says something else."""
     with Sandbox.start(seed="demo") as sandbox, rewriting(sandbox.url, changes) as url:
         stripe = stripe_on(url, sandbox.api_key)
-        desk = Desk(sandbox=sandbox, connectors=Connectors([stripe]))
+        account = StripeAccount(sandbox=sandbox, connectors=Connectors([stripe]))
         try:
-            outcome = await desk.outcome(await desk.plan(*asked))
+            outcome = await account.outcome(await account.plan(*asked))
         finally:
             await stripe.close()
         assert len(sandbox.books().effects) == 1

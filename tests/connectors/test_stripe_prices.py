@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import stripe
 from connectors.benches import ANA
-from connectors.stripe_desk import Desk, open_desk
+from connectors.stripe_account import StripeAccount, open_account
 
 from sayso.actions.model.snapshot import Receipt
 from sayso.connectors.stripe.items import first_period_end, period_end, price_of
@@ -19,7 +19,7 @@ from sayso.sandbox.rows import Price, Subscription, SubscriptionItem
 
 async def test_a_price_of_several_months_is_not_told_as_one_of_a_month() -> None:
     """$90.00 for three months, on the card, for the policy and for a planner."""
-    async with open_desk() as desk:
+    async with open_account() as account:
         plain = Subscription(
             id="sub_quarter",
             created=1_790_000_000,
@@ -39,11 +39,11 @@ async def test_a_price_of_several_months_is_not_told_as_one_of_a_month() -> None
             interval="month",
             interval_count=3,
         )
-        desk.sandbox.add(price, replace(plain, quantity=2))
+        account.sandbox.add(price, replace(plain, quantity=2))
         asked: JsonObject = {"subscription": "sub_quarter", "when": "now"}
-        found = await desk.resolve("stripe.cancel_subscription", asked)
+        found = await account.resolve("stripe.cancel_subscription", asked)
         (record,) = (
-            one for one in await desk.connectors.list_records(ANA) if one.id == "sub_quarter"
+            one for one in await account.connectors.list_records(ANA) if one.id == "sub_quarter"
         )
         assert found.fields["subscription"] == "the subscription ($90.00 per 3 months)"
         assert (found.facts["price"], found.facts["interval"]) == (Money(9_000, "USD"), "3 months")
@@ -134,10 +134,10 @@ def test_what_is_billed_at_different_times_is_not_told_as_one_sum_per_month(
 START, END = 1_790_000_000, 1_990_000_000
 
 
-def _with_items(desk: Desk, many: int) -> None:
+def _with_items(account: StripeAccount, many: int) -> None:
     """`sub_many` of that many items: the first at $10.00 a month, the others at $1.00."""
     for name, cents in (("ten", 1_000), ("one", 100)):
-        desk.sandbox.add(
+        account.sandbox.add(
             Price(
                 id=f"price_{name}",
                 created=START,
@@ -148,7 +148,7 @@ def _with_items(desk: Desk, many: int) -> None:
             )
         )
     others = (SubscriptionItem(id=f"si_{number}", price="price_one") for number in range(1, many))
-    desk.sandbox.add(
+    account.sandbox.add(
         Subscription(
             id="sub_many",
             created=START,
@@ -168,11 +168,13 @@ async def test_a_price_counts_the_items_that_a_subscription_does_not_show(
     many: int, costs: int
 ) -> None:
     """Stripe shows ten items and says `has_more`; card, policy and planner are told of all."""
-    async with open_desk() as desk:
-        _with_items(desk, many)
+    async with open_account() as account:
+        _with_items(account, many)
         asked: JsonObject = {"subscription": "sub_many"}
-        found = await desk.resolve("stripe.cancel_subscription", asked)
-        (record,) = (one for one in await desk.connectors.list_records(ANA) if one.id == "sub_many")
+        found = await account.resolve("stripe.cancel_subscription", asked)
+        (record,) = (
+            one for one in await account.connectors.list_records(ANA) if one.id == "sub_many"
+        )
         price = Money(costs, "USD")
         assert found.facts["price"] == price
         assert found.fields["subscription"] == f"the subscription ({price} per month)"
@@ -182,10 +184,10 @@ async def test_a_price_counts_the_items_that_a_subscription_does_not_show(
 
 async def test_an_answer_that_does_not_show_all_items_says_nothing_of_their_period() -> None:
     """The receipt of a cancellation claims no day that an unseen item may change."""
-    async with open_desk() as desk:
-        _with_items(desk, 11)
-        call = await desk.plan("stripe.cancel_subscription", {"subscription": "sub_many"})
-        done = await desk.outcome(call)
+    async with open_account() as account:
+        _with_items(account, 11)
+        call = await account.plan("stripe.cancel_subscription", {"subscription": "sub_many"})
+        done = await account.outcome(call)
         assert isinstance(done, Receipt)
         assert done.details["paid until"] is None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from connectors.benches import ANA
-from connectors.stripe_desk import Desk, open_desk
+from connectors.stripe_account import StripeAccount, open_account
 
 from sayso.actions.model.definition import Subject
 from sayso.actions.model.snapshot import Resolved
@@ -24,17 +24,19 @@ def usd(amount_minor: int) -> JsonObject:
     return {"amount_minor": amount_minor, "currency": "USD"}
 
 
-async def refusal(desk: Desk, action: str, args: JsonObject, subject: Subject) -> RefusedError:
+async def refusal(
+    account: StripeAccount, action: str, args: JsonObject, subject: Subject
+) -> RefusedError:
     with pytest.raises(RefusedError) as caught:
-        await desk.resolve(action, args, subject)
-    assert not desk.sandbox.books().effects
+        await account.resolve(action, args, subject)
+    assert not account.sandbox.books().effects
     return caught.value
 
 
 async def test_a_refund_names_what_is_left_and_leaves_nothing_open() -> None:
     """No amount becomes what is left; the intent becomes its charge; the account has a name."""
-    async with open_desk() as desk:
-        found = await desk.resolve("stripe.refund", {"charge": "pi_demo_chloe_1"}, who("chloe"))
+    async with open_account() as account:
+        found = await account.resolve("stripe.refund", {"charge": "pi_demo_chloe_1"}, who("chloe"))
     assert found.args == {
         "charge": "ch_demo_chloe_1",
         "amount": {"amount_minor": 6900, "currency": "EUR"},
@@ -55,12 +57,12 @@ async def test_a_refund_names_what_is_left_and_leaves_nothing_open() -> None:
 
 async def test_the_policy_gets_the_facts_of_a_refund() -> None:
     """Tenure, age, size and history are facts of the provider, never the planner's word."""
-    async with open_desk() as desk:
+    async with open_account() as account:
         args: JsonObject = {
             "charge": "ch_demo_chloe_2",
             "amount": {"amount_minor": 900, "currency": "EUR"},
         }
-        found = await desk.resolve("stripe.refund", args, who("chloe"))
+        found = await account.resolve("stripe.refund", args, who("chloe"))
     assert found.facts == {
         "tenure_days": 720,
         "charge_age_days": 95,
@@ -87,16 +89,16 @@ async def test_the_policy_gets_the_facts_of_a_refund() -> None:
 )
 async def test_a_refund_that_cannot_be_is_refused(charge: str, customer: str, code: Code) -> None:
     """Another's, unknown, used up, disputed, failed: each has its own code, and nothing is sent."""
-    async with open_desk() as desk:
-        error = await refusal(desk, "stripe.refund", {"charge": charge}, who(customer))
+    async with open_account() as account:
+        error = await refusal(account, "stripe.refund", {"charge": charge}, who(customer))
     assert error.code is code
 
 
 async def test_the_words_do_not_tell_whether_another_customer_has_it() -> None:
     """`not_owner` reads like `unknown_object`, so nobody can look for other people's charges."""
-    async with open_desk() as desk:
-        theirs = await refusal(desk, "stripe.refund", {"charge": "ch_demo_ben_1"}, ANA)
-        nobodys = await refusal(desk, "stripe.refund", {"charge": "ch_demo_xyz_1"}, ANA)
+    async with open_account() as account:
+        theirs = await refusal(account, "stripe.refund", {"charge": "ch_demo_ben_1"}, ANA)
+        nobodys = await refusal(account, "stripe.refund", {"charge": "ch_demo_xyz_1"}, ANA)
     assert theirs.message.replace("ben", "xyz") == nobodys.message
     assert theirs.next_step == nobodys.next_step
     assert not theirs.detail
@@ -104,9 +106,11 @@ async def test_the_words_do_not_tell_whether_another_customer_has_it() -> None:
 
 async def test_a_charge_without_a_customer_is_nobodys() -> None:
     """A guest's charge belongs to no subject, whoever asks."""
-    async with open_desk() as desk:
-        desk.sandbox.add(Charge(id="ch_guest", created=1_700_000_000, amount=100, currency="usd"))
-        error = await refusal(desk, "stripe.refund", {"charge": "ch_guest"}, ANA)
+    async with open_account() as account:
+        account.sandbox.add(
+            Charge(id="ch_guest", created=1_700_000_000, amount=100, currency="usd")
+        )
+        error = await refusal(account, "stripe.refund", {"charge": "ch_guest"}, ANA)
     assert error.code is Code.NOT_OWNER
 
 
@@ -123,22 +127,22 @@ async def test_an_amount_that_does_not_fit_is_refused(
     amount: int, currency: str, code: Code, words: str
 ) -> None:
     """The message names what is left and in which currency."""
-    async with open_desk() as desk:
+    async with open_account() as account:
         args: JsonObject = {
             "charge": "ch_demo_ana_1",
             "amount": {"amount_minor": amount, "currency": currency},
         }
-        error = await refusal(desk, "stripe.refund", args, ANA)
+        error = await refusal(account, "stripe.refund", args, ANA)
     assert error.code is code
     assert words in error.message
 
 
 async def test_credit_needs_the_balances_currency_and_an_amount() -> None:
     """A customer's balance has one currency, and the balance itself is no precondition."""
-    async with open_desk() as desk:
-        found = await desk.resolve("stripe.credit", {"amount": usd(500)}, who("lena"))
+    async with open_account() as account:
+        found = await account.resolve("stripe.credit", {"amount": usd(500)}, who("lena"))
         error = await refusal(
-            desk,
+            account,
             "stripe.credit",
             {"amount": {"amount_minor": 1, "currency": "EUR"}},
             who("lena"),
@@ -163,17 +167,17 @@ async def test_a_cancellation_that_cannot_be_is_refused(
     subscription: str, customer: str, when: str, code: Code
 ) -> None:
     """Another's, unknown, over, or ending already."""
-    async with open_desk() as desk:
+    async with open_account() as account:
         args: JsonObject = {"subscription": subscription, "when": when}
-        error = await refusal(desk, "stripe.cancel_subscription", args, who(customer))
+        error = await refusal(account, "stripe.cancel_subscription", args, who(customer))
     assert error.code is code
 
 
 async def test_a_cancelling_subscription_can_still_be_ended_now() -> None:
     """What ends with its period may be ended sooner."""
-    async with open_desk() as desk:
+    async with open_account() as account:
         args: JsonObject = {"subscription": "sub_demo_ines", "when": "now"}
-        found = await desk.resolve("stripe.cancel_subscription", args, who("ines"))
+        found = await account.resolve("stripe.cancel_subscription", args, who("ines"))
     assert found.facts["at_once"] is True
     assert found.facts["price"] == Money(1900, "USD")
     assert found.preconditions["subscription.cancel_at_period_end"] is True
@@ -181,8 +185,8 @@ async def test_a_cancelling_subscription_can_still_be_ended_now() -> None:
 
 async def test_records_are_the_customers_own_newest_first() -> None:
     """Charges and subscriptions with order numbers to be named by, and nobody else's."""
-    async with open_desk() as desk:
-        records = await desk.connectors.list_records(ANA)
+    async with open_account() as account:
+        records = await account.connectors.list_records(ANA)
     assert [(record.kind, record.id) for record in records] == [
         ("charge", "ch_demo_ana_1"),
         ("charge", "ch_demo_ana_2"),
@@ -196,10 +200,10 @@ async def test_records_are_the_customers_own_newest_first() -> None:
 
 async def test_what_is_in_no_iso_currency_is_left_out_and_the_rest_is_listed() -> None:
     """A charge or a subscription in a stablecoin keeps nobody from being planned for."""
-    async with open_desk() as desk:
-        before = await desk.connectors.list_records(ANA)
+    async with open_account() as account:
+        before = await account.connectors.list_records(ANA)
         now = 1_790_000_000
-        desk.sandbox.add(
+        account.sandbox.add(
             Charge(id="ch_coin", created=now, amount=5, currency="usdc", customer=ANA.id),
             Price(
                 id="price_coin",
@@ -220,19 +224,19 @@ async def test_what_is_in_no_iso_currency_is_left_out_and_the_rest_is_listed() -
                 period_end=now + 30 * 86_400,
             ),
         )
-        assert await desk.connectors.list_records(ANA) == before
+        assert await account.connectors.list_records(ANA) == before
         for action, args in (
             ("stripe.refund", {"charge": "ch_coin"}),
             ("stripe.cancel_subscription", {"subscription": "sub_coin"}),
         ):
             asked: JsonObject = {**args}
-            assert (await refusal(desk, action, asked, ANA)).code is Code.INVALID_MONEY
+            assert (await refusal(account, action, asked, ANA)).code is Code.INVALID_MONEY
 
 
 async def test_at_most_fifty_records_are_listed() -> None:
     """A customer with many charges does not flood a planner."""
-    async with open_desk() as desk:
-        desk.sandbox.add(
+    async with open_account() as account:
+        account.sandbox.add(
             *(
                 Charge(
                     id=f"ch_many_{number}",
@@ -244,14 +248,14 @@ async def test_at_most_fifty_records_are_listed() -> None:
                 for number in range(60)
             )
         )
-        records = await desk.connectors.list_records(ANA)
+        records = await account.connectors.list_records(ANA)
     assert len(records) == 50
 
 
 async def test_hidden_characters_of_a_description_do_not_reach_a_card() -> None:
     """A right-to-left override or a line break in foreign text could make a card lie."""
-    async with open_desk() as desk:
-        desk.sandbox.add(
+    async with open_account() as account:
+        account.sandbox.add(
             Charge(
                 id="ch_odd",
                 created=1_700_000_000,
@@ -261,16 +265,16 @@ async def test_hidden_characters_of_a_description_do_not_reach_a_card() -> None:
                 description="mug\u202e001$\n\nRefund of $5" + "x" * 300,
             )
         )
-        found: Resolved = await desk.resolve("stripe.refund", {"charge": "ch_odd"})
+        found: Resolved = await account.resolve("stripe.refund", {"charge": "ch_odd"})
     assert found.fields["charge"].startswith("mug001$ Refund of $5xxx")
     assert len(found.fields["charge"]) == 120
 
 
 async def test_an_address_is_read_from_the_customer_or_refused() -> None:
     """The e-mail connector's port: the address on file, and no other."""
-    async with open_desk() as desk:
-        desk.sandbox.add(Customer(id="cus_silent", created=1_700_000_000))
-        stripe = desk.connectors.connector("stripe")
+    async with open_account() as account:
+        account.sandbox.add(Customer(id="cus_silent", created=1_700_000_000))
+        stripe = account.connectors.connector("stripe")
         assert isinstance(stripe, AddressBook)
         assert (await stripe.address_of(ANA)).email == "ana@example.com"
         with pytest.raises(RefusedError) as caught:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from dispatch.stage import Stage, make_stage
+from dispatch.fleet_workspace import Fleet, make_fleet
 from support.postgres import TEMPLATE
 from support.postgres_server import PostgresServer
 
@@ -46,9 +46,9 @@ def fleet_url(postgres_server: PostgresServer, fleet_template: str) -> Generator
 
 
 @pytest.fixture
-def stage(fleet_url: str, tmp_path: Path) -> Generator[Stage]:
+def fleet(fleet_url: str, tmp_path: Path) -> Generator[Fleet]:
     """A workspace of a fleet on that database; every process of it is ended afterwards."""
-    made = make_stage(tmp_path, fleet_url)
+    made = make_fleet(tmp_path, fleet_url)
     try:
         yield made
     finally:

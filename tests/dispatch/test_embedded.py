@@ -70,7 +70,7 @@ WORDS = "Ann Lee, ann@example.com, has no card"
 
 
 @dataclass(kw_only=True)
-class Bench:
+class Queue:
     """A dispatcher over real rows, with clocks that a test moves."""
 
     path: Path
@@ -161,34 +161,34 @@ class Bench:
 
 
 @pytest.fixture
-async def bench(tmp_path: Path) -> AsyncGenerator[Bench]:
+async def queue(tmp_path: Path) -> AsyncGenerator[Queue]:
     """A bench with nothing due."""
     path = tmp_path / "sayso.db"
     store = CountedStore(SqliteStore(path, create=True))
-    yield Bench(path=path, store=store, clock=FakeClock())
+    yield Queue(path=path, store=store, clock=FakeClock())
     await store.close()
 
 
-async def test_what_ended_a_run_is_told_until_it_ends_well(bench: Bench) -> None:
+async def test_what_ended_a_run_is_told_until_it_ends_well(queue: Queue) -> None:
     """Whoever waits for one item learns why it got no further."""
-    bench.add("a")
-    bench.broken.add("a")
-    dispatcher, main = bench.dispatcher(), Tenant("main")
+    queue.add("a")
+    queue.broken.add("a")
+    dispatcher, main = queue.dispatcher(), Tenant("main")
     await dispatcher.run_now("request", main, "a")
     assert isinstance(dispatcher.problem_with("request", main, "a"), LookupError)
     assert dispatcher.problem_with("request", main, "b") is None
-    bench.broken.clear()
+    queue.broken.clear()
     await dispatcher.run_now("request", main, "a")
     assert dispatcher.problem_with("request", main, "a") is None
 
 
-async def test_what_is_due_when_it_starts_is_run(bench: Bench) -> None:
+async def test_what_is_due_when_it_starts_is_run(queue: Queue) -> None:
     """The first sweep finds what a process that died left behind (decision 5)."""
-    bench.add("a")
-    bench.add("b", in_s=-3600)
-    async with bench.serving():
-        await bench.until(lambda: len(bench.ran) == 2)
-    assert bench.ran == ["b", "a"]
+    queue.add("a")
+    queue.add("b", in_s=-3600)
+    async with queue.serving():
+        await queue.until(lambda: len(queue.ran) == 2)
+    assert queue.ran == ["b", "a"]
 
 
 async def test_an_allowed_refund_of_a_process_that_ended_is_paid_after_a_restart(
@@ -210,61 +210,61 @@ async def test_an_allowed_refund_of_a_process_that_ended_is_paid_after_a_restart
     assert len(first.shop.books.payouts) == 1
 
 
-async def test_another_processs_commit_is_picked_up(bench: Bench) -> None:
+async def test_another_processs_commit_is_picked_up(queue: Queue) -> None:
     """A poll of the version finds it; nobody has to wake this process (POLL_S)."""
-    async with bench.serving():
-        await bench.polled()
-        bench.add("theirs")
-        await bench.until(lambda: bench.ran == ["theirs"])
+    async with queue.serving():
+        await queue.polled()
+        queue.add("theirs")
+        await queue.until(lambda: queue.ran == ["theirs"])
 
 
-async def test_what_becomes_due_with_time_is_run_then(bench: Bench) -> None:
+async def test_what_becomes_due_with_time_is_run_then(queue: Queue) -> None:
     """It is looked at when its time comes, without a commit, and not before."""
-    bench.add("later", in_s=30)
-    async with bench.serving():
-        await bench.polled()
-        assert bench.ran == []
-        bench.clock.advance(seconds=30)
-        bench.seconds += 30
-        await bench.until(lambda: bench.ran == ["later"])
+    queue.add("later", in_s=30)
+    async with queue.serving():
+        await queue.polled()
+        assert queue.ran == []
+        queue.clock.advance(seconds=30)
+        queue.seconds += 30
+        await queue.until(lambda: queue.ran == ["later"])
 
 
-async def test_looking_for_commits_asks_no_query(bench: Bench) -> None:
+async def test_looking_for_commits_asks_no_query(queue: Queue) -> None:
     """Idle costs one read of shared memory per poll (POLL_S)."""
-    bench.add("later", in_s=3600)
-    async with bench.serving():
-        await bench.polled()
-        before = bench.store.reads
-        await bench.polled(100)
-        assert bench.store.reads == before
+    queue.add("later", in_s=3600)
+    async with queue.serving():
+        await queue.polled()
+        before = queue.store.reads
+        await queue.polled(100)
+        assert queue.store.reads == before
 
 
-async def test_one_broken_item_stops_no_other(bench: Bench) -> None:
+async def test_one_broken_item_stops_no_other(queue: Queue) -> None:
     """Its error is logged at the edge, and the others run."""
-    bench.broken.add("bad")
+    queue.broken.add("bad")
     for name in ("bad", "a", "b"):
-        bench.add(name)
-    async with bench.serving():
-        await bench.until(lambda: {"a", "b"} <= set(bench.ran))
-        bench.add("c")
-        await bench.until(lambda: "c" in bench.ran)
-    assert bench.ran.count("bad") == 1
+        queue.add(name)
+    async with queue.serving():
+        await queue.until(lambda: {"a", "b"} <= set(queue.ran))
+        queue.add("c")
+        await queue.until(lambda: "c" in queue.ran)
+    assert queue.ran.count("bad") == 1
 
 
 @pytest.mark.parametrize("end", [asyncio.CancelledError(), SystemExit(3)], ids=["task", "process"])
 async def test_an_item_that_ends_by_what_is_no_error_is_paused(
-    bench: Bench, end: BaseException
+    queue: Queue, end: BaseException
 ) -> None:
     """Such as a planner's library that cancels its own task: not run again at once, and again."""
-    bench.problems["bad"] = end
-    bench.add("bad")
-    async with bench.serving() as dispatcher:
-        await bench.has_run(1)
-        await bench.polled(100)
+    queue.problems["bad"] = end
+    queue.add("bad")
+    async with queue.serving() as dispatcher:
+        await queue.has_run(1)
+        await queue.polled(100)
         assert isinstance(dispatcher.problem_with("request", Tenant("main"), "bad"), RuntimeError)
-        bench.add("good")
-        await bench.until(lambda: "good" in bench.ran)
-    assert bench.ran.count("bad") == 1
+        queue.add("good")
+        await queue.until(lambda: "good" in queue.ran)
+    assert queue.ran.count("bad") == 1
 
 
 def quoting() -> dict[str, BaseException]:
@@ -288,191 +288,191 @@ def assert_wordless(caplog: pytest.LogCaptureFixture) -> None:
 
 @pytest.mark.promise("logs:wordless")
 async def test_what_a_handler_says_of_a_customer_is_not_logged(
-    bench: Bench, caplog: pytest.LogCaptureFixture
+    queue: Queue, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Invariant 6: the item, the code and the kind are; the words stay in the row and the call."""
-    bench.problems = quoting()
-    for name in bench.problems:
-        bench.add(name)
-    async with bench.serving():
-        await bench.until(lambda: bench.problems.keys() <= set(bench.ran))
+    queue.problems = quoting()
+    for name in queue.problems:
+        queue.add(name)
+    async with queue.serving():
+        await queue.until(lambda: queue.problems.keys() <= set(queue.ran))
     assert_wordless(caplog)
 
 
-async def test_a_broken_item_is_tried_again_with_growing_pauses(bench: Bench) -> None:
+async def test_a_broken_item_is_tried_again_with_growing_pauses(queue: Queue) -> None:
     """0.5 s, doubled each time, a minute at most; mended, it is done."""
-    bench.broken.add("bad")
-    bench.add("bad")
-    async with bench.serving():
-        await bench.until(lambda: len(bench.ran) == 1)
+    queue.broken.add("bad")
+    queue.add("bad")
+    async with queue.serving():
+        await queue.until(lambda: len(queue.ran) == 1)
         for number, pause in enumerate((0.5, 1, 2, 4, 8, 16, 32, 60, 60), start=1):
-            await bench.polled(5)
-            bench.seconds += pause - 0.01
-            await bench.polled(5)
-            assert len(bench.ran) == number, pause
-            bench.seconds += 0.02
-            await bench.has_run(number + 1)
-        bench.broken.clear()
-        await bench.polled(5)
-        bench.seconds += 60
-        await bench.until(lambda: len(bench.ran) == 11)
-        await bench.polled()
-    assert len(bench.ran) == 11
+            await queue.polled(5)
+            queue.seconds += pause - 0.01
+            await queue.polled(5)
+            assert len(queue.ran) == number, pause
+            queue.seconds += 0.02
+            await queue.has_run(number + 1)
+        queue.broken.clear()
+        await queue.polled(5)
+        queue.seconds += 60
+        await queue.until(lambda: len(queue.ran) == 11)
+        await queue.polled()
+    assert len(queue.ran) == 11
 
 
-async def test_what_stays_due_is_not_run_in_a_circle(bench: Bench) -> None:
+async def test_what_stays_due_is_not_run_in_a_circle(queue: Queue) -> None:
     """A handler that gets no further is asked twice at once, then at growing pauses."""
-    bench.sticky.add("stuck")
-    bench.add("stuck")
-    async with bench.serving():
-        await bench.until(lambda: len(bench.ran) == 2)
-        await bench.polled()
-        before = bench.store.reads
-        await bench.polled(100)
-        assert (len(bench.ran), bench.store.reads) == (2, before)
-        bench.seconds += 0.6
-        await bench.until(lambda: len(bench.ran) == 3)
-        await bench.polled()
-        bench.seconds += 0.6
-        await bench.polled()
-        assert len(bench.ran) == 3
+    queue.sticky.add("stuck")
+    queue.add("stuck")
+    async with queue.serving():
+        await queue.until(lambda: len(queue.ran) == 2)
+        await queue.polled()
+        before = queue.store.reads
+        await queue.polled(100)
+        assert (len(queue.ran), queue.store.reads) == (2, before)
+        queue.seconds += 0.6
+        await queue.until(lambda: len(queue.ran) == 3)
+        await queue.polled()
+        queue.seconds += 0.6
+        await queue.polled()
+        assert len(queue.ran) == 3
 
 
-async def test_an_item_that_moves_on_each_time_is_never_held_up(bench: Bench) -> None:
+async def test_an_item_that_moves_on_each_time_is_never_held_up(queue: Queue) -> None:
     """Progress shows as another due time; only standing still costs a pause."""
-    bench.sticky.add("long")
-    bench.add("long")
-    async with bench.serving() as dispatcher:
+    queue.sticky.add("long")
+    queue.add("long")
+    async with queue.serving() as dispatcher:
         for number in range(1, 20):
-            await bench.has_run(number)
-            bench.change("update request set due_at = due_at - 1")
+            await queue.has_run(number)
+            queue.change("update request set due_at = due_at - 1")
             dispatcher.wake()
 
 
-async def test_what_stood_still_and_then_moved_on_is_run_at_once(bench: Bench) -> None:
+async def test_what_stood_still_and_then_moved_on_is_run_at_once(queue: Queue) -> None:
     """The pause was for one due time; another one shows progress, whoever made it."""
-    bench.sticky.add("stuck")
-    bench.add("stuck")
-    async with bench.serving():
-        await bench.until(lambda: len(bench.ran) == 2)
-        await bench.polled()
-        bench.change("update request set due_at = due_at - 1")
-        await bench.has_run(3)
+    queue.sticky.add("stuck")
+    queue.add("stuck")
+    async with queue.serving():
+        await queue.until(lambda: len(queue.ran) == 2)
+        await queue.polled()
+        queue.change("update request set due_at = due_at - 1")
+        await queue.has_run(3)
 
 
-async def test_what_failed_keeps_its_pause_when_its_due_time_moved(bench: Bench) -> None:
+async def test_what_failed_keeps_its_pause_when_its_due_time_moved(queue: Queue) -> None:
     """A run that breaks off may have moved it, which is no progress."""
-    bench.broken.add("bad")
-    bench.add("bad")
-    async with bench.serving():
-        await bench.until(lambda: bench.ran == ["bad"])
-        bench.change("update request set due_at = due_at - 1")
-        await bench.polled(100)
-        assert bench.ran == ["bad"]
-        bench.seconds += 0.6
-        await bench.has_run(2)
+    queue.broken.add("bad")
+    queue.add("bad")
+    async with queue.serving():
+        await queue.until(lambda: queue.ran == ["bad"])
+        queue.change("update request set due_at = due_at - 1")
+        await queue.polled(100)
+        assert queue.ran == ["bad"]
+        queue.seconds += 0.6
+        await queue.has_run(2)
 
 
-async def test_a_pause_of_what_another_process_settled_costs_nothing(bench: Bench) -> None:
+async def test_a_pause_of_what_another_process_settled_costs_nothing(queue: Queue) -> None:
     """When it is over and nothing is due, it is forgotten instead of asked about for ever."""
-    bench.broken.add("bad")
-    bench.add("bad")
-    async with bench.serving():
-        await bench.until(lambda: bench.ran == ["bad"])
-        bench.change("update request set due_at = null")
-        await bench.polled()
-        bench.seconds += 1
-        await bench.polled()
-        before = bench.store.reads
-        await bench.polled(100)
-        assert bench.store.reads == before
+    queue.broken.add("bad")
+    queue.add("bad")
+    async with queue.serving():
+        await queue.until(lambda: queue.ran == ["bad"])
+        queue.change("update request set due_at = null")
+        await queue.polled()
+        queue.seconds += 1
+        await queue.polled()
+        before = queue.store.reads
+        await queue.polled(100)
+        assert queue.store.reads == before
 
 
-async def test_what_was_settled_and_fails_again_begins_with_the_first_pause(bench: Bench) -> None:
+async def test_what_was_settled_and_fails_again_begins_with_the_first_pause(queue: Queue) -> None:
     """Pauses grow within one run of failures; the next trouble is another one."""
-    bench.broken.add("bad")
-    bench.add("bad")
-    async with bench.serving() as dispatcher:
+    queue.broken.add("bad")
+    queue.add("bad")
+    async with queue.serving() as dispatcher:
         for number in range(1, 5):
-            await bench.has_run(number)
-            await bench.polled(5)
-            bench.seconds += 10
-        await bench.has_run(5)
-        bench.change("update request set due_at = null")
-        bench.seconds += 100
-        await bench.polled()
-        bench.change("update request set due_at = 0")
-        await bench.has_run(6)
-        await bench.polled(5)
-        bench.seconds += 0.6
+            await queue.has_run(number)
+            await queue.polled(5)
+            queue.seconds += 10
+        await queue.has_run(5)
+        queue.change("update request set due_at = null")
+        queue.seconds += 100
+        await queue.polled()
+        queue.change("update request set due_at = 0")
+        await queue.has_run(6)
+        await queue.polled(5)
+        queue.seconds += 0.6
         dispatcher.wake()
-        await bench.has_run(7)
+        await queue.has_run(7)
 
 
-async def test_a_long_second_try_is_not_watched_in_a_circle(bench: Bench) -> None:
+async def test_a_long_second_try_is_not_watched_in_a_circle(queue: Queue) -> None:
     """While the retry of a broken item runs, its old pause asks for nothing."""
-    bench.broken.add("bad")
-    bench.add("bad")
-    async with bench.serving():
-        await bench.until(lambda: bench.ran == ["bad"])
-        await bench.polled()
-        bench.gates["bad"] = asyncio.Event()
-        bench.seconds += 1
-        await bench.until(lambda: bench.ran == ["bad"] * 2)
-        await bench.polled()
-        before = bench.store.reads
-        await bench.polled(100)
-        assert bench.store.reads == before
-        bench.gates["bad"].set()
+    queue.broken.add("bad")
+    queue.add("bad")
+    async with queue.serving():
+        await queue.until(lambda: queue.ran == ["bad"])
+        await queue.polled()
+        queue.gates["bad"] = asyncio.Event()
+        queue.seconds += 1
+        await queue.until(lambda: queue.ran == ["bad"] * 2)
+        await queue.polled()
+        before = queue.store.reads
+        await queue.polled(100)
+        assert queue.store.reads == before
+        queue.gates["bad"].set()
 
 
-async def test_no_more_run_at_once_than_allowed_and_the_rest_follows(bench: Bench) -> None:
+async def test_no_more_run_at_once_than_allowed_and_the_rest_follows(queue: Queue) -> None:
     """`at_once` bounds it; a run that ends makes room, without a look in between."""
     names = [f"r{at}" for at in range(9)]
     for name in names:
-        bench.gates[name] = asyncio.Event()
-        bench.add(name)
-    async with bench.serving(at_once=3):
-        await bench.until(lambda: len(bench.ran) == 3)
-        await bench.polled()
-        before = bench.store.reads
-        await bench.polled(50)
-        assert (len(bench.ran), bench.store.reads) == (3, before)
-        for gate in bench.gates.values():
+        queue.gates[name] = asyncio.Event()
+        queue.add(name)
+    async with queue.serving(at_once=3):
+        await queue.until(lambda: len(queue.ran) == 3)
+        await queue.polled()
+        before = queue.store.reads
+        await queue.polled(50)
+        assert (len(queue.ran), queue.store.reads) == (3, before)
+        for gate in queue.gates.values():
             gate.set()
-        await bench.until(lambda: len(bench.ran) == 9)
-    assert sorted(bench.ran) == names
+        await queue.until(lambda: len(queue.ran) == 9)
+    assert sorted(queue.ran) == names
 
 
-async def test_drain_ends_when_only_what_cannot_be_done_is_left(bench: Bench) -> None:
+async def test_drain_ends_when_only_what_cannot_be_done_is_left(queue: Queue) -> None:
     """For commands that end: broken items and those that stay due do not keep it."""
-    bench.broken.add("bad")
-    bench.sticky.add("stuck")
+    queue.broken.add("bad")
+    queue.sticky.add("stuck")
     for name in ("bad", "stuck", "a", "b"):
-        bench.add(name)
-    bench.add("later", in_s=60)
+        queue.add(name)
+    queue.add("later", in_s=60)
     async with asyncio.timeout(60):
-        await bench.dispatcher(at_once=2).drain()
-    assert {"a", "b"} <= set(bench.ran)
-    assert "later" not in bench.ran
-    assert bench.ran.count("bad") == 1
-    assert bench.ran.count("stuck") == 2
+        await queue.dispatcher(at_once=2).drain()
+    assert {"a", "b"} <= set(queue.ran)
+    assert "later" not in queue.ran
+    assert queue.ran.count("bad") == 1
+    assert queue.ran.count("stuck") == 2
 
 
-async def test_run_now_of_what_runs_waits_for_that_run(bench: Bench) -> None:
+async def test_run_now_of_what_runs_waits_for_that_run(queue: Queue) -> None:
     """One run, and whoever asks waits for its end; a waiter that goes away does not end it."""
-    gate = bench.gates["a"] = asyncio.Event()
-    dispatcher = bench.dispatcher()
+    gate = queue.gates["a"] = asyncio.Event()
+    dispatcher = queue.dispatcher()
     waiting = [
         asyncio.create_task(dispatcher.run_now("request", DEFAULT_TENANT, "a")) for _ in range(3)
     ]
-    await bench.until(lambda: bench.ran == ["a"])
+    await queue.until(lambda: queue.ran == ["a"])
     waiting[0].cancel()
     await asyncio.wait([waiting[0]])
     assert not any(task.done() for task in waiting[1:])
     gate.set()
     await asyncio.gather(*waiting[1:])
-    assert bench.ran == ["a"]
+    assert queue.ran == ["a"]
 
 
 @pytest.mark.parametrize(
@@ -481,27 +481,27 @@ async def test_run_now_of_what_runs_waits_for_that_run(bench: Bench) -> None:
     ids=lambda trouble: type(trouble).__name__,
 )
 async def test_an_index_that_cannot_be_read_is_asked_again(
-    bench: Bench, trouble: Exception
+    queue: Queue, trouble: Exception
 ) -> None:
     """A locked database, or a row that cannot be read, costs a pause, not the dispatcher."""
-    bench.store.trouble = trouble
-    bench.add("a")
-    async with bench.serving():
-        await bench.polled()
-        assert bench.ran == []
-        bench.store.trouble = None
-        bench.seconds += 1
-        await bench.until(lambda: bench.ran == ["a"])
+    queue.store.trouble = trouble
+    queue.add("a")
+    async with queue.serving():
+        await queue.polled()
+        assert queue.ran == []
+        queue.store.trouble = None
+        queue.seconds += 1
+        await queue.until(lambda: queue.ran == ["a"])
 
 
-async def test_stopping_cancels_what_runs_and_waits_for_it(bench: Bench) -> None:
+async def test_stopping_cancels_what_runs_and_waits_for_it(queue: Queue) -> None:
     """No task outlives the dispatcher; what was cut short is still due."""
-    bench.gates["a"] = asyncio.Event()
-    bench.add("a")
+    queue.gates["a"] = asyncio.Event()
+    queue.add("a")
     before = asyncio.all_tasks()
-    async with bench.serving():
-        await bench.until(lambda: bench.ran == ["a"])
+    async with queue.serving():
+        await queue.until(lambda: queue.ran == ["a"])
     assert asyncio.all_tasks() == before
-    bench.gates.clear()
-    await bench.dispatcher().drain()
-    assert bench.ran == ["a", "a"]
+    queue.gates.clear()
+    await queue.dispatcher().drain()
+    assert queue.ran == ["a", "a"]

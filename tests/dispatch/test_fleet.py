@@ -9,7 +9,7 @@ from collections.abc import Generator
 
 import pytest
 from dispatch.conftest import fresh_fleet
-from dispatch.stage import Stage, Worker, claims, make_stage, refund
+from dispatch.fleet_workspace import Fleet, Worker, claims, make_fleet, refund
 from support.postgres_server import PostgresServer
 
 from sayso.actions.approvals.decision import Choice, Decision
@@ -19,22 +19,22 @@ from sayso.sdk.client import Sayso
 @pytest.fixture(scope="module")
 def crew(
     postgres_server: PostgresServer, fleet_template: str, tmp_path_factory: pytest.TempPathFactory
-) -> Generator[Stage]:
+) -> Generator[Fleet]:
     """A stage that several tests share, since a worker takes some seconds to start."""
     with fresh_fleet(postgres_server, fleet_template) as url:
-        made = make_stage(tmp_path_factory.mktemp("crew"), url)
+        made = make_fleet(tmp_path_factory.mktemp("crew"), url)
         yield made
         made.end_all()
 
 
-def two_of(crew: Stage) -> list[Worker]:
+def two_of(crew: Fleet) -> list[Worker]:
     """Two quick workers that run; dead ones are replaced."""
     crew.let_go()
     running = [worker for worker in crew.workers if worker.runs]
     return running + [crew.quick_worker() for _ in range(2 - len(running))]
 
 
-def effects(crew: Stage, action_id: str) -> int:
+def effects(crew: Fleet, action_id: str) -> int:
     """How often the provider did it."""
     return Counter(line[0] for line in crew.lines("effects"))[action_id]
 
@@ -47,7 +47,7 @@ def verified(sayso: Sayso) -> bool:
 
 
 @pytest.mark.promise("fleet:shared")
-async def test_two_workers_share_what_is_due(crew: Stage) -> None:
+async def test_two_workers_share_what_is_due(crew: Fleet) -> None:
     """Each is done once, by whichever has room; both the engine and the sweep may bring it."""
     two = two_of(crew)
     assert [worker.engine for worker in two] == ["dbos", "dbos"], crew.log()
@@ -69,7 +69,7 @@ async def test_two_workers_share_what_is_due(crew: Stage) -> None:
 
 @pytest.mark.promise("fleet:recovered")
 @pytest.mark.parametrize("where", ["before", "after"])
-async def test_another_worker_takes_over_from_one_that_was_killed(crew: Stage, where: str) -> None:
+async def test_another_worker_takes_over_from_one_that_was_killed(crew: Fleet, where: str) -> None:
     """kill -9 beside the call: whoever is left looks it up, and it is done once (invariant 2)."""
     two = two_of(crew)
     async with crew.open() as sayso:
@@ -84,7 +84,7 @@ async def test_another_worker_takes_over_from_one_that_was_killed(crew: Stage, w
 
 
 @pytest.mark.promise("fleet:fenced")
-async def test_a_worker_that_stood_still_past_its_lease_changes_nothing(crew: Stage) -> None:
+async def test_a_worker_that_stood_still_past_its_lease_changes_nothing(crew: Fleet) -> None:
     """SIGSTOP inside the call, until another one has settled it; woken, it is fenced off."""
     two = two_of(crew)
     async with crew.open() as sayso:
@@ -107,7 +107,7 @@ async def test_a_worker_that_stood_still_past_its_lease_changes_nothing(crew: St
 
 
 @pytest.mark.promise("fleet:drained")
-async def test_a_worker_that_is_told_to_end_finishes_what_it_does(crew: Stage) -> None:
+async def test_a_worker_that_is_told_to_end_finishes_what_it_does(crew: Fleet) -> None:
     """SIGTERM: no new work, the call that is under way is written down, and the status is 0."""
     for worker in two_of(crew):
         worker.kill()
@@ -128,7 +128,7 @@ async def test_a_worker_that_is_told_to_end_finishes_what_it_does(crew: Stage) -
 
 
 @pytest.mark.promise("fleet:approved")
-async def test_what_a_person_approves_is_run_by_a_worker(crew: Stage) -> None:
+async def test_what_a_person_approves_is_run_by_a_worker(crew: Fleet) -> None:
     """The yes and its delivery are one transaction; whoever said it sees the outcome."""
     two_of(crew)
     async with crew.open() as sayso:
@@ -151,56 +151,56 @@ async def test_what_a_person_approves_is_run_by_a_worker(crew: Stage) -> None:
 
 
 @pytest.mark.promise("fleet:sweep")
-async def test_what_the_engine_loses_is_found(stage: Stage) -> None:
+async def test_what_the_engine_loses_is_found(fleet: Fleet) -> None:
     """Its tables emptied, or its deliveries of a version nobody has: everything still settles."""
-    async with stage.open() as sayso:
+    async with fleet.open() as sayso:
         lost = [await refund(sayso, "lost")]
         # What a busy machine's reading of the clock puts off is left to the sweep at once.
-        while not stage.sql("delete from dbos.workflow_status returning 1"):
+        while not fleet.sql("delete from dbos.workflow_status returning 1"):
             lost.append(await refund(sayso, f"lost-{len(lost)}"))
             assert len(lost) < 20
         other = await refund(sayso, "other-version")
-        stage.sql("update dbos.workflow_status set application_version = 'sayso-0'")
-        stage.quick_worker()
-        await stage.settled(sayso, [*(view.id for view in lost), other.id])
+        fleet.sql("update dbos.workflow_status set application_version = 'sayso-0'")
+        fleet.quick_worker()
+        await fleet.settled(sayso, [*(view.id for view in lost), other.id])
         for table in ("workflow_status", "queues", "application_versions", "workflow_input"):
-            stage.sql(f"delete from dbos.{table}")
+            fleet.sql(f"delete from dbos.{table}")
         emptied = await refund(sayso, "emptied")
-        await stage.settled(sayso, [emptied.id])
-    assert len(stage.lines("effects")) == len(lost) + 2
+        await fleet.settled(sayso, [emptied.id])
+    assert len(fleet.lines("effects")) == len(lost) + 2
 
 
 @pytest.mark.promise("fleet:sweep")
-async def test_a_fleet_without_its_engine_goes_on(stage: Stage) -> None:
+async def test_a_fleet_without_its_engine_goes_on(fleet: Fleet) -> None:
     """The schema gone: what hands over does not fail, a worker says so, and its sweep works."""
-    stage.sql("drop schema dbos cascade")
-    async with stage.open() as sayso:
+    fleet.sql("drop schema dbos cascade")
+    async with fleet.open() as sayso:
         before = await refund(sayso, "before")
-        worker = stage.worker()
+        worker = fleet.worker()
         assert worker.engine == "sweep"
-        assert "engine_unavailable" in stage.log()
+        assert "engine_unavailable" in fleet.log()
         asked = await refund(sayso, "asked", wait=True)
-        await stage.settled(sayso, [before.id, asked.id])
+        await fleet.settled(sayso, [before.id, asked.id])
         assert verified(sayso)
-    assert len(stage.lines("effects")) == 2
+    assert len(fleet.lines("effects")) == 2
 
 
 @pytest.mark.promise("fleet:engine")
-async def test_a_worker_is_one_process_to_the_engine(stage: Stage) -> None:
+async def test_a_worker_is_one_process_to_the_engine(fleet: Fleet) -> None:
     """Executor id per process, version pinned, no notices, only ids in its tables."""
-    worker = stage.worker("--at-once", "4")
-    async with stage.open() as sayso:
+    worker = fleet.worker("--at-once", "4")
+    async with fleet.open() as sayso:
         view = await refund(sayso, "m1")
-        await stage.settled(sayso, [view.id])
-        await stage.until(lambda: stage.sql(_DELIVERED) != [])
-    (row,) = stage.sql(_DELIVERED)
+        await fleet.settled(sayso, [view.id])
+        await fleet.until(lambda: fleet.sql(_DELIVERED) != [])
+    (row,) = fleet.sql(_DELIVERED)
     assert row[0] == f"sayso:main:{view.id}:1"
     assert f"-{worker.pid}-" in row[1]
     assert row[2:] == ("sayso-1", "sayso", f'["action","main","{view.id}"]')
-    assert stage.sql("select worker_concurrency from dbos.queues") == [(4,)]
+    assert fleet.sql("select worker_concurrency from dbos.queues") == [(4,)]
     worker.tell(signal.SIGTERM)
     assert await worker.ended() == 0
-    assert not {"INFO", "DBOS", "onductor"} & set(stage.log().replace(":", " ").split())
+    assert not {"INFO", "DBOS", "onductor"} & set(fleet.log().replace(":", " ").split())
 
 
 _DELIVERED = (
@@ -211,16 +211,16 @@ _DELIVERED = (
 
 
 @pytest.mark.promise("rates:shared")
-async def test_a_fleet_keeps_to_one_rate(stage: Stage) -> None:
+async def test_a_fleet_keeps_to_one_rate(fleet: Fleet) -> None:
     """Two workers and 12 calls at 6/s: by when they were claimed, no more than that at once."""
-    with (stage.folder / "sayso.toml").open("a") as file:
+    with (fleet.folder / "sayso.toml").open("a") as file:
         file.write('[rates.connectors]\ntill = "6/s"\n')
-    stage.quick_worker()
-    stage.quick_worker()
-    async with stage.open() as sayso:
+    fleet.quick_worker()
+    fleet.quick_worker()
+    async with fleet.open() as sayso:
         views = await asyncio.gather(*(refund(sayso, f"m{at}") for at in range(12)))
-        await stage.settled(sayso, [view.id for view in views])
-    began = claims(stage)
+        await fleet.settled(sayso, [view.id for view in views])
+    began = claims(fleet)
     assert len(began) == 12
     # Six at once, then one each 1/6 s, by the very times that the bucket was asked with; one may
     # have been written down anew, by a worker that stood still for longer than its lease.
@@ -228,7 +228,7 @@ async def test_a_fleet_keeps_to_one_rate(stage: Stage) -> None:
 
 
 @pytest.mark.promise("fleet:recovered")
-async def test_workers_outlive_every_lost_connection(crew: Stage) -> None:
+async def test_workers_outlive_every_lost_connection(crew: Fleet) -> None:
     """All are cut inside the call, the engine's too: they come back, and it is done once."""
     two_of(crew)
     async with crew.open() as sayso:

@@ -9,7 +9,7 @@ from importlib import resources
 
 import psycopg
 import pytest
-from dispatch.stage import Stage, refund
+from dispatch.fleet_workspace import Fleet, refund
 
 from sayso.dispatch.fleet import contract
 from sayso.dispatch.fleet.contract import open_pool
@@ -127,40 +127,40 @@ def test_migrating_again_changes_nothing(fleet_url: str) -> None:
 
 
 @pytest.mark.promise("fleet:kept")
-async def test_old_deliveries_are_deleted_whatever_became_of_them(stage: Stage) -> None:
+async def test_old_deliveries_are_deleted_whatever_became_of_them(fleet: Fleet) -> None:
     """Done, or left behind by a worker that died: the rows say what is still to be done."""
 
     async def deliver(noun: str, tenant: str, item_id: str) -> None:
         raise AssertionError("nothing is delivered here")
 
-    stage.sql("update dbos.queues set polling_interval_sec = 3600")
-    async with stage.open() as sayso:
+    fleet.sql("update dbos.queues set polling_interval_sec = 3600")
+    async with fleet.open() as sayso:
         await asyncio.gather(*(refund(sayso, f"m{at}") for at in range(5)))
-    stage.sql(
+    fleet.sql(
         "update dbos.workflow_status set status = 'PENDING', created_at = 0,"
         " application_version = 'gone', executor_id = 'dead'"
         " where workflow_uuid in (select workflow_uuid from dbos.workflow_status limit 2)"
     )
-    stage.sql("update dbos.workflow_status set application_version = 'other'")
-    engine = DbosEngine(stage.url, deliver, 1)
+    fleet.sql("update dbos.workflow_status set application_version = 'other'")
+    engine = DbosEngine(fleet.url, deliver, 1)
     await engine.start()
     try:
         hour_ago = datetime.now(UTC) - timedelta(hours=1)
         assert await engine.delete_before(hour_ago) == 2
         assert await engine.delete_before(hour_ago) == 0
-        assert stage.sql("select count(*) from dbos.workflow_status") == [(3,)]
-        assert stage.sql("select count(*) from dbos.workflow_input") == [(3,)]
+        assert fleet.sql("select count(*) from dbos.workflow_status") == [(3,)]
+        assert fleet.sql("select count(*) from dbos.workflow_input") == [(3,)]
     finally:
         await engine.stop(0)
 
 
 @pytest.mark.promise("dispatch:priority")
-async def test_the_engine_is_told_the_same_order(stage: Stage) -> None:
+async def test_the_engine_is_told_the_same_order(fleet: Fleet) -> None:
     """Its queue is ordered by the rank in seconds: a step of priority is 30 s of waiting."""
-    async with stage.open() as sayso:
+    async with fleet.open() as sayso:
         for priority in (0, 9, 5, 7):
             await refund(sayso, f"m{priority}", priority=priority)
-    rows = stage.sql(
+    rows = fleet.sql(
         "select a.priority, w.priority, a.due_at, a.nudge_at > a.due_at from sayso.action a"
         " join dbos.workflow_status w on w.workflow_uuid = 'sayso:main:' || a.id || ':1'"
         " order by w.priority"
@@ -172,12 +172,12 @@ async def test_the_engine_is_told_the_same_order(stage: Stage) -> None:
 
 
 @pytest.mark.promise("fleet:approved")
-async def test_what_is_taken_back_is_not_handed_over(stage: Stage) -> None:
+async def test_what_is_taken_back_is_not_handed_over(fleet: Fleet) -> None:
     """The delivery is part of the unit that makes it due, and of nothing else."""
-    async with stage.open() as sayso:
+    async with fleet.open() as sayso:
         view = await refund(sayso, "m1")
-        ((view_seq,),) = stage.sql("select last_seq from sayso.action")
-        stage.sql("delete from dbos.workflow_status")
+        ((view_seq,),) = fleet.sql("select last_seq from sayso.action")
+        fleet.sql("delete from dbos.workflow_status")
 
         def work(tx: Transaction) -> None:
             row = {"tenant": "main", "id": view.id, "last_seq": view_seq}
@@ -186,7 +186,7 @@ async def test_what_is_taken_back_is_not_handed_over(stage: Stage) -> None:
 
         with pytest.raises(LookupError):
             await sayso.container.store.write(work)
-    assert stage.sql("select count(*) from dbos.workflow_status") == [(0,)]
+    assert fleet.sql("select count(*) from dbos.workflow_status") == [(0,)]
 
 
 @pytest.mark.promise("fleet:contract")

@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter
 
 import pytest
-from dispatch.stage import Stage, Worker, claims, refund
+from dispatch.fleet_workspace import Fleet, Worker, claims, refund
 
 from sayso.actions.controls.kill_switch import Resumption
 from sayso.sdk.client import Sayso
@@ -30,58 +30,58 @@ def by_pid(workers: list[Worker], pid: int) -> Worker:
 @pytest.mark.promise("stop:second-call")
 @pytest.mark.parametrize("where", ["before", "after"])
 async def test_what_a_dead_worker_had_in_hand_is_looked_up_under_a_stop_and_not_called_again(
-    stage: Stage, where: str
+    fleet: Fleet, where: str
 ) -> None:
     """kill -9 beside the call, and a stop before anybody takes over: what was done is settled by
     its look-up; what was not waits for two people, and is done once then.
     """
-    stage.hold(where)
-    two = [stage.quick_worker(), stage.quick_worker()]
-    async with stage.open() as sayso:
+    fleet.hold(where)
+    two = [fleet.quick_worker(), fleet.quick_worker()]
+    async with fleet.open() as sayso:
         view = await refund(sayso, "killed")
-        holder = await stage.holder()
+        holder = await fleet.holder()
         stop = await sayso.stops.engage("connector", "till", reason="INC-7")
         by_pid(two, holder).kill()
-        stage.let_go()
+        fleet.let_go()
         waiting = await refund(sayso, "under-stop")
         status = "succeeded" if where == "after" else "unknown"
-        await stage.settled(sayso, [view.id], status)
+        await fleet.settled(sayso, [view.id], status)
         found = await sayso.actions.get(view.id)
         if where == "before":
             assert found.held is not None
             assert found.held.code == "stopped"
-        assert len(stage.lines("calls")) == 1
+        assert len(fleet.lines("calls")) == 1
         assert (await sayso.actions.get(waiting.id)).status == "approved"
         await resume(sayso, stop.id)
-        await stage.settled(sayso, [view.id, waiting.id])
+        await fleet.settled(sayso, [view.id, waiting.id])
         assert sayso.audit.verify().verdict == "verified"
-    assert Counter(line[0] for line in stage.lines("effects")) == {view.id: 1, waiting.id: 1}
-    assert len(stage.lines("calls")) == (2 if where == "after" else 3)
+    assert Counter(line[0] for line in fleet.lines("effects")) == {view.id: 1, waiting.id: 1}
+    assert len(fleet.lines("calls")) == (2 if where == "after" else 3)
 
 
 @pytest.mark.promise("stop:holds")
 @pytest.mark.promise("stop:resumed")
-async def test_a_stop_holds_in_every_worker_and_the_resume_reaches_them_all(stage: Stage) -> None:
+async def test_a_stop_holds_in_every_worker_and_the_resume_reaches_them_all(fleet: Fleet) -> None:
     """Work streams to two workers: from the commit of the stop on, nothing more is claimed."""
-    workers = [stage.quick_worker(), stage.quick_worker()]
-    async with stage.open() as sayso:
+    workers = [fleet.quick_worker(), fleet.quick_worker()]
+    async with fleet.open() as sayso:
         first = [await refund(sayso, f"m{at}") for at in range(10)]
         stop = await sayso.stops.engage(reason="INC-7")
         under = [await refund(sayso, f"n{at}") for at in range(10)]
-        engaged = stage.sql("select min(seq) from sayso.log_entry where kind = 'stop.engaged'")
+        engaged = fleet.sql("select min(seq) from sayso.log_entry where kind = 'stop.engaged'")
         workers[0].kill()  # a restart forgets no stop
-        stage.quick_worker()
-        await stage.until(
+        fleet.quick_worker()
+        await fleet.until(
             lambda: (
-                stage.sql("select count(*) from sayso.action where held_by is not null")[0][0]
+                fleet.sql("select count(*) from sayso.action where held_by is not null")[0][0]
                 >= len(under)
             )
         )
-        late = stage.sql(_INTENTS_AFTER.format(seq=engaged[0][0]))
+        late = fleet.sql(_INTENTS_AFTER.format(seq=engaged[0][0]))
         assert late == [(0,)]
         await resume(sayso, stop.id)
-        await stage.settled(sayso, [view.id for view in (*first, *under)])
-    effects = Counter(line[0] for line in stage.lines("effects"))
+        await fleet.settled(sayso, [view.id for view in (*first, *under)])
+    effects = Counter(line[0] for line in fleet.lines("effects"))
     assert effects == {view.id: 1 for view in (*first, *under)}
 
 
@@ -96,27 +96,27 @@ _INTENTS_SINCE = (
 
 @pytest.mark.promise("rates:priority")
 @pytest.mark.promise("rates:shared")
-async def test_a_rate_and_its_line_outlive_every_worker(stage: Stage) -> None:
+async def test_a_rate_and_its_line_outlive_every_worker(fleet: Fleet) -> None:
     """All workers are killed in the middle of a slow line, and somebody at a chat comes: the next
     one takes the chat first, keeps the rate over the restart, and loses nobody.
     """
-    with (stage.folder / "sayso.toml").open("a") as file:
+    with (fleet.folder / "sayso.toml").open("a") as file:
         file.write('[rates.connectors]\ntill = "4/s"\n')
-    first = stage.quick_worker()
-    async with stage.open() as sayso:
+    first = fleet.quick_worker()
+    async with fleet.open() as sayso:
         batch = await asyncio.gather(*(refund(sayso, f"m{at}", priority=1) for at in range(14)))
-        await stage.until(lambda: len(stage.lines("effects")) >= 5)
+        await fleet.until(lambda: len(fleet.lines("effects")) >= 5)
         first.kill()
         chat = await refund(sayso, "chat", priority=9)
-        stage.quick_worker()
-        await stage.settled(sayso, [chat.id, *(view.id for view in batch)])
+        fleet.quick_worker()
+        await fleet.settled(sayso, [chat.id, *(view.id for view in batch)])
         assert sayso.audit.verify().verdict == "verified"
-    effects = Counter(line[0] for line in stage.lines("effects"))
+    effects = Counter(line[0] for line in fleet.lines("effects"))
     assert effects == {one.id: 1 for one in (chat, *batch)}
     # Beside those that leave at once with it; whose effect comes first is the machine's doing.
-    assert (chat.id,) in stage.sql(_INTENTS_SINCE.format(id=chat.id))[:4]
-    began = claims(stage)
-    found = stage.sql("select count(*) from sayso.log_entry where kind = 'action.reconciled'")
+    assert (chat.id,) in fleet.sql(_INTENTS_SINCE.format(id=chat.id))[:4]
+    began = claims(fleet)
+    found = fleet.sql("select count(*) from sayso.log_entry where kind = 'action.reconciled'")
     assert len(began) + int(found[0][0]) == 15
     for at in range(len(began) - 6):
         # Four leave at once, so seven of them take three intervals of a quarter of a second.

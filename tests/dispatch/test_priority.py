@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from dispatch.test_embedded import Bench, CountedStore
+from dispatch.test_embedded import CountedStore, Queue
 from support.shop_workspace import ShopWorkspace, open_shop
 
 from sayso.agent.base import Message
@@ -22,49 +22,49 @@ from sayso.testing.clock import FakeClock
 
 
 @pytest.fixture
-async def bench(tmp_path: Path) -> AsyncGenerator[Bench]:
+async def queue(tmp_path: Path) -> AsyncGenerator[Queue]:
     """A bench with nothing due."""
     path = tmp_path / "sayso.db"
     store = CountedStore(SqliteStore(path, create=True))
-    yield Bench(path=path, store=store, clock=FakeClock())
+    yield Queue(path=path, store=store, clock=FakeClock())
     await store.close()
 
 
-def give(bench: Bench, item_id: str, priority: int) -> None:
+def give(queue: Queue, item_id: str, priority: int) -> None:
     """Set the priority of one item."""
-    bench.change(f"update request set priority = {priority} where id = '{item_id}'")
+    queue.change(f"update request set priority = {priority} where id = '{item_id}'")
 
 
-async def order(bench: Bench) -> list[str]:
+async def order(queue: Queue) -> list[str]:
     """What is due, in the order in which it is taken, one at a time."""
-    await bench.dispatcher(at_once=1).drain()
-    return bench.ran
+    await queue.dispatcher(at_once=1).drain()
+    return queue.ran
 
 
 @pytest.mark.promise("dispatch:priority")
-async def test_who_waits_at_a_chat_is_served_before_older_batch_work(bench: Bench) -> None:
+async def test_who_waits_at_a_chat_is_served_before_older_batch_work(queue: Queue) -> None:
     """The higher priority first; among equals, who has waited for longest."""
     for at, (name, priority) in enumerate((("batch", 0), ("old", 5), ("chat", 7), ("new", 5))):
-        bench.add(name, in_s=-10 + at)
-        give(bench, name, priority)
-    assert await order(bench) == ["chat", "old", "new", "batch"]
+        queue.add(name, in_s=-10 + at)
+        give(queue, name, priority)
+    assert await order(queue) == ["chat", "old", "new", "batch"]
 
 
 @pytest.mark.promise("dispatch:priority")
-async def test_the_lowest_priority_is_not_kept_waiting_for_ever(bench: Bench) -> None:
+async def test_the_lowest_priority_is_not_kept_waiting_for_ever(queue: Queue) -> None:
     """Each step counts as 30 seconds: five minutes later a 0 is before a fresh 9."""
-    bench.add("patient", in_s=-271)
-    give(bench, "patient", 0)
-    bench.add("urgent")
-    give(bench, "urgent", 9)
-    assert await order(bench) == ["patient", "urgent"]
+    queue.add("patient", in_s=-271)
+    give(queue, "patient", 0)
+    queue.add("urgent")
+    give(queue, "urgent", 9)
+    assert await order(queue) == ["patient", "urgent"]
 
 
-async def test_a_high_priority_does_not_bring_forward_what_is_due_later(bench: Bench) -> None:
+async def test_a_high_priority_does_not_bring_forward_what_is_due_later(queue: Queue) -> None:
     """It orders what is due; nothing becomes due by it."""
-    bench.add("later", in_s=1)
-    give(bench, "later", 9)
-    assert await order(bench) == []
+    queue.add("later", in_s=1)
+    give(queue, "later", 9)
+    assert await order(queue) == []
 
 
 @pytest.mark.parametrize("noun", ["action", "request"])

@@ -6,9 +6,9 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from actions.desk import MAIN, PlugPulledError, advance, assert_verified, propose, stock
-from dispatch.test_embedded import Bench
-from dispatch.test_embedded import bench as bench
+from actions.steps import MAIN, PlugPulledError, advance, assert_verified, propose, stock
+from dispatch.test_embedded import Queue
+from dispatch.test_embedded import queue as queue
 from dispatch.test_worker import PlayedEngine, working
 from support.shop_workspace import open_shop
 
@@ -20,10 +20,10 @@ from sayso.dispatch.fleet.worker import Sweep
 FORTY_DAYS = 40 * 86_400.0
 
 
-def go_on(bench: Bench) -> None:
+def go_on(queue: Queue) -> None:
     """A minute passes, by both clocks."""
-    bench.clock.advance(seconds=CALM_S)
-    bench.seconds += CALM_S
+    queue.clock.advance(seconds=CALM_S)
+    queue.seconds += CALM_S
 
 
 @pytest.mark.promise("engine:unknown")
@@ -56,65 +56,65 @@ async def test_a_call_of_a_process_that_died_while_the_clock_was_ahead_is_settle
         assert_verified(workspace)
 
 
-async def test_each_step_back_is_seen_to_once(bench: Bench) -> None:
+async def test_each_step_back_is_seen_to_once(queue: Queue) -> None:
     """After a minute, when live workers have extended their leases by the right clock; a lease of
     seconds is left alone, and so is what a clock of a few seconds less says."""
-    stragglers = Stragglers(bench.store, bench.clock, lambda: bench.seconds)
+    stragglers = Stragglers(queue.store, queue.clock, lambda: queue.seconds)
 
     def due_in(item_id: str) -> float:
-        return bench.asked(f"select due_at - {bench.micros()} from request where id = '{item_id}'")
+        return queue.asked(f"select due_at - {queue.micros()} from request where id = '{item_id}'")
 
     await stragglers.look()
-    go_on(bench)
+    go_on(queue)
     await stragglers.look()
-    bench.add("far", in_s=FORTY_DAYS)
-    bench.add("near", in_s=600)
+    queue.add("far", in_s=FORTY_DAYS)
+    queue.add("near", in_s=600)
     for step_s, brought in ((0, False), (-5, False), (-1800, True)):
-        bench.clock.advance(seconds=step_s)
+        queue.clock.advance(seconds=step_s)
         await stragglers.look()
         assert due_in("far") > 0
-        go_on(bench)
+        go_on(queue)
         await stragglers.look()
         assert (due_in("far") <= 0) is brought
     assert due_in("near") > 0
 
 
-async def test_what_a_worker_nudged_while_the_clock_was_ahead_is_due_again(bench: Bench) -> None:
+async def test_what_a_worker_nudged_while_the_clock_was_ahead_is_due_again(queue: Queue) -> None:
     """The sweep of a fleet leaves a row alone for some seconds; it must not be forty days."""
-    bench.add("due")
-    bench.add("soon")
+    queue.add("due")
+    queue.add("soon")
     for name, nudge_s in (("due", FORTY_DAYS), ("soon", 60.0)):
-        at = bench.micros() + int(nudge_s * 1e6)
-        bench.change(f"update request set nudge_at = {at} where id = '{name}'")
-    go_on(bench)
-    stragglers = Stragglers(bench.store, bench.clock, lambda: bench.seconds)
+        at = queue.micros() + int(nudge_s * 1e6)
+        queue.change(f"update request set nudge_at = {at} where id = '{name}'")
+    go_on(queue)
+    stragglers = Stragglers(queue.store, queue.clock, lambda: queue.seconds)
     await stragglers.look()
-    go_on(bench)
+    go_on(queue)
     await stragglers.look()
-    left = await Sweep(bench.store, bench.clock).take(10)
+    left = await Sweep(queue.store, queue.clock).take(10)
     assert sorted(item.id for item in left) == ["due", "soon"]
 
 
-async def test_the_dispatcher_sees_to_it(bench: Bench) -> None:
+async def test_the_dispatcher_sees_to_it(queue: Queue) -> None:
     """Without any other call: `sayso serve` after a restart."""
-    bench.add("far", in_s=FORTY_DAYS)
-    async with bench.serving():
-        await bench.polled()
-        assert bench.ran == []
-        go_on(bench)
-        await bench.has_run(1)
-    assert bench.ran == ["far"]
+    queue.add("far", in_s=FORTY_DAYS)
+    async with queue.serving():
+        await queue.polled()
+        assert queue.ran == []
+        go_on(queue)
+        await queue.has_run(1)
+    assert queue.ran == ["far"]
 
 
-async def test_a_worker_of_the_fleet_sees_to_it(bench: Bench) -> None:
+async def test_a_worker_of_the_fleet_sees_to_it(queue: Queue) -> None:
     """By its sweep."""
-    bench.add("far", in_s=FORTY_DAYS)
-    async with working(bench, PlayedEngine()):
-        await bench.polled(3)
-        assert bench.ran == []
-        go_on(bench)
-        await bench.has_run(1)
-    assert bench.ran == ["far"]
+    queue.add("far", in_s=FORTY_DAYS)
+    async with working(queue, PlayedEngine()):
+        await queue.polled(3)
+        assert queue.ran == []
+        go_on(queue)
+        await queue.has_run(1)
+    assert queue.ran == ["far"]
 
 
 @pytest.mark.promise("object:freed")

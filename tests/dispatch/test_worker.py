@@ -11,9 +11,9 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from dispatch.stage import Stage, make_stage, refund
-from dispatch.test_embedded import Bench, assert_wordless, quoting
-from dispatch.test_priority import bench as bench  # the fixture
+from dispatch.fleet_workspace import Fleet, make_fleet, refund
+from dispatch.test_embedded import Queue, assert_wordless, quoting
+from dispatch.test_priority import queue as queue  # the fixture
 
 from sayso.dispatch.fleet.worker import FleetWorker
 from sayso.errors import Code, ConfigError
@@ -50,7 +50,7 @@ class PlayedEngine:
 
 @asynccontextmanager
 async def working(
-    bench: Bench, engine: PlayedEngine, *, at_once: int = 32, grace_s: float = 5.0
+    queue: Queue, engine: PlayedEngine, *, at_once: int = 32, grace_s: float = 5.0
 ) -> AsyncGenerator[tuple[FleetWorker, asyncio.Event]]:
     """A worker over the bench's rows; told to end afterwards."""
 
@@ -59,155 +59,155 @@ async def working(
         return engine
 
     worker = FleetWorker(
-        bench.store,
-        {"action": bench.handle, "request": bench.handle},
-        bench.clock,
+        queue.store,
+        {"action": queue.handle, "request": queue.handle},
+        queue.clock,
         made,
         at_once=at_once,
         grace_s=grace_s,
-        monotonic=lambda: bench.seconds,
+        monotonic=lambda: queue.seconds,
     )
     stop = asyncio.Event()
     running = asyncio.create_task(worker.run(stop))
     yield worker, stop
     stop.set()
-    for gate in bench.gates.values():
+    for gate in queue.gates.values():
         gate.set()
     await running
 
 
-async def test_what_is_due_is_swept_without_any_engine(bench: Bench) -> None:
+async def test_what_is_due_is_swept_without_any_engine(queue: Queue) -> None:
     """The engine cannot be used; everything runs, and it is tried again later."""
     engine = PlayedEngine(broken=True)
-    bench.add("a")
-    async with working(bench, engine) as (worker, _):
-        await bench.until(lambda: bench.ran == ["a"])
-        bench.add("b")
-        await bench.until(lambda: bench.ran == ["a", "b"])
+    queue.add("a")
+    async with working(queue, engine) as (worker, _):
+        await queue.until(lambda: queue.ran == ["a"])
+        queue.add("b")
+        await queue.until(lambda: queue.ran == ["a", "b"])
         assert not worker.has_engine
     assert engine.calls == ["start"]
 
 
 @pytest.mark.promise("logs:wordless")
 async def test_what_a_handler_says_of_a_customer_is_not_logged(
-    bench: Bench, caplog: pytest.LogCaptureFixture
+    queue: Queue, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Invariant 6, as with the dispatcher of one process."""
-    bench.problems = quoting()
-    for name in bench.problems:
-        bench.add(name)
-    async with working(bench, PlayedEngine()):
-        await bench.until(lambda: bench.problems.keys() <= set(bench.ran))
+    queue.problems = quoting()
+    for name in queue.problems:
+        queue.add(name)
+    async with working(queue, PlayedEngine()):
+        await queue.until(lambda: queue.problems.keys() <= set(queue.ran))
     assert_wordless(caplog)
 
 
-async def test_one_item_that_both_bring_runs_once(bench: Bench) -> None:
+async def test_one_item_that_both_bring_runs_once(queue: Queue) -> None:
     """The engine delivers what the sweep has begun: it waits for that run."""
     engine = PlayedEngine()
-    gate = bench.gates["a"] = asyncio.Event()
-    bench.add("a")
-    async with working(bench, engine) as (worker, _):
-        await bench.until(lambda: bench.ran == ["a"])
+    gate = queue.gates["a"] = asyncio.Event()
+    queue.add("a")
+    async with working(queue, engine) as (worker, _):
+        await queue.until(lambda: queue.ran == ["a"])
         delivery = asyncio.create_task(worker.deliver("request", "main", "a"))
         await asyncio.sleep(0)
         assert not delivery.done()
         gate.set()
         await delivery
-    assert bench.ran == ["a"]
+    assert queue.ran == ["a"]
 
 
-async def test_the_sweep_leaves_what_was_handed_over_just_now(bench: Bench) -> None:
+async def test_the_sweep_leaves_what_was_handed_over_just_now(queue: Queue) -> None:
     """Until its time is over: then whoever was to come for it is not waited for any longer."""
-    bench.add("a")
-    bench.change("update request set nudge_at = due_at + 3000000")
-    async with working(bench, PlayedEngine()):
-        bench.add("b")
-        await bench.until(lambda: bench.ran == ["b"])
-        bench.clock.advance(seconds=3)
-        bench.seconds += 3
-        await bench.until(lambda: bench.ran == ["b", "a"])
+    queue.add("a")
+    queue.change("update request set nudge_at = due_at + 3000000")
+    async with working(queue, PlayedEngine()):
+        queue.add("b")
+        await queue.until(lambda: queue.ran == ["b"])
+        queue.clock.advance(seconds=3)
+        queue.seconds += 3
+        await queue.until(lambda: queue.ran == ["b", "a"])
 
 
-async def test_what_stays_due_is_taken_after_longer_and_longer_pauses(bench: Bench) -> None:
+async def test_what_stays_due_is_taken_after_longer_and_longer_pauses(queue: Queue) -> None:
     """2 s three times, since its worker may have died, then doubled each time, a minute at most; by
     the rows, so all workers keep to it.
     """
-    bench.broken.add("a")
-    bench.add("a")
-    async with working(bench, PlayedEngine()):
-        await bench.has_run(1)
+    queue.broken.add("a")
+    queue.add("a")
+    async with working(queue, PlayedEngine()):
+        await queue.has_run(1)
         for number, pause in enumerate((2, 2, 2, 4, 8, 16, 32, 60, 60), start=1):
-            bench.clock.advance(seconds=pause - 0.01)
-            bench.seconds += pause - 0.01
-            bench.add(f"mark{number}")
-            await bench.until(lambda at=number: f"mark{at}" in bench.ran)  # type: ignore[misc]
-            assert bench.ran.count("a") == number, pause
-            bench.clock.advance(seconds=0.02)
-            bench.seconds += 1.02
-            await bench.until(lambda at=number: bench.ran.count("a") == at + 1)  # type: ignore[misc]
+            queue.clock.advance(seconds=pause - 0.01)
+            queue.seconds += pause - 0.01
+            queue.add(f"mark{number}")
+            await queue.until(lambda at=number: f"mark{at}" in queue.ran)  # type: ignore[misc]
+            assert queue.ran.count("a") == number, pause
+            queue.clock.advance(seconds=0.02)
+            queue.seconds += 1.02
+            await queue.until(lambda at=number: queue.ran.count("a") == at + 1)  # type: ignore[misc]
 
 
-async def test_no_more_run_at_once_than_the_worker_has_room_for(bench: Bench) -> None:
+async def test_no_more_run_at_once_than_the_worker_has_room_for(queue: Queue) -> None:
     """What is left stays for others, untouched, until there is room."""
     names = [f"r{at}" for at in range(5)]
     for name in names:
-        bench.gates[name] = asyncio.Event()
-        bench.add(name)
-    async with working(bench, PlayedEngine(), at_once=2):
-        await bench.has_run(2)
-        await bench.polled(3)
-        assert len(bench.ran) == 2
-        bench.gates[bench.ran[0]].set()
-        await bench.has_run(3)
-        for gate in bench.gates.values():
+        queue.gates[name] = asyncio.Event()
+        queue.add(name)
+    async with working(queue, PlayedEngine(), at_once=2):
+        await queue.has_run(2)
+        await queue.polled(3)
+        assert len(queue.ran) == 2
+        queue.gates[queue.ran[0]].set()
+        await queue.has_run(3)
+        for gate in queue.gates.values():
             gate.set()
-        await bench.until(lambda: sorted(bench.ran) == names)
+        await queue.until(lambda: sorted(queue.ran) == names)
 
 
-async def test_a_worker_that_ends_gives_up_what_takes_too_long(bench: Bench) -> None:
+async def test_a_worker_that_ends_gives_up_what_takes_too_long(queue: Queue) -> None:
     """After the grace it is left to its lease, and to whoever looks next."""
-    bench.gates["a"] = asyncio.Event()
-    bench.add("a")
+    queue.gates["a"] = asyncio.Event()
+    queue.add("a")
     engine = PlayedEngine()
-    async with working(bench, engine, grace_s=0.01) as (_, stop):
-        await bench.has_run(1)
+    async with working(queue, engine, grace_s=0.01) as (_, stop):
+        await queue.has_run(1)
         stop.set()
-        await bench.until(lambda: "stop" in engine.calls)
-        bench.gates.clear()
-    assert bench.ran == ["a"]
+        await queue.until(lambda: "stop" in engine.calls)
+        queue.gates.clear()
+    assert queue.ran == ["a"]
 
 
 @pytest.mark.promise("fleet:drained")
 async def test_a_worker_works_without_a_fleet_too(tmp_path: Path) -> None:
     """`sayso worker` on SQLite is the dispatcher that `sayso serve` has, by itself."""
-    stage = make_stage(tmp_path, "sqlite:///sayso.db")
-    toml = stage.folder / "sayso.toml"
+    fleet = make_fleet(tmp_path, "sqlite:///sayso.db")
+    toml = fleet.folder / "sayso.toml"
     toml.write_text(toml.read_text().replace('engine = "fleet"', 'engine = "embedded"'))
-    store = open_store(Workspace.load(stage.folder, {}), create=True)
+    store = open_store(Workspace.load(fleet.folder, {}), create=True)
     await store.close()
     try:
-        async with Sayso.open(stage.folder, mode="decide") as sayso:
+        async with Sayso.open(fleet.folder, mode="decide") as sayso:
             view = await refund(sayso, "m1")
-            worker = stage.worker()
+            worker = fleet.worker()
             assert worker.engine == "embedded"
-            await stage.settled(sayso, [view.id])
-            stage.hold("after")
+            await fleet.settled(sayso, [view.id])
+            fleet.hold("after")
             held = await refund(sayso, "m2")
-            await stage.holder()
+            await fleet.holder()
             worker.tell(signal.SIGTERM)
-            stage.let_go()
+            fleet.let_go()
             assert await worker.ended() == 0
             assert (await sayso.actions.get(held.id)).status == "succeeded"
     finally:
-        stage.end_all()
-    assert len(stage.lines("calls")) == 2
-    assert stage.log() == ""
+        fleet.end_all()
+    assert len(fleet.lines("calls")) == 2
+    assert fleet.log() == ""
 
 
 def test_a_fleet_needs_a_server(tmp_path: Path) -> None:
     """A file is no place for workers on several machines."""
-    stage: Stage = make_stage(tmp_path, "sqlite:///sayso.db")
+    fleet: Fleet = make_fleet(tmp_path, "sqlite:///sayso.db")
     with pytest.raises(ConfigError) as caught:
-        open_store(Workspace.load(stage.folder, {}))
+        open_store(Workspace.load(fleet.folder, {}))
     assert caught.value.code is Code.INVALID_SETTING
     assert "dispatch.engine" in caught.value.message

@@ -40,6 +40,13 @@ PROMISES: dict[str, Promise] = {
         "Once the provider may have forgotten the key, only a look-up or a person decides.",
         "SE-9",
     ),
+    "engine:accepted": Promise(
+        "What a provider has taken on is looked up until it shows, and called once.", "issue 18"
+    ),
+    "engine:short-keys": Promise(
+        "A key is trusted only while a call that begins now ends before the provider forgets it.",
+        "SE-8",
+    ),
     "engine:unknown": Promise(
         "What may have had its effect is `unknown`, never `failed`, until a look-up proves it.",
         "design 2.8, SE-9",
@@ -209,6 +216,10 @@ PROMISES: dict[str, Promise] = {
         "SE-1",
     ),
     "policy:assurance": Promise("An unverified customer gets messages only.", "SE-2"),
+    "policy:forced": Promise(
+        "Where an action's definition asks for a person, no policy lets it run without one.",
+        "invariant 1",
+    ),
     "policy:nobody": Promise("With no role declared, nobody can be asked.", "invariant 5"),
     "policy:people": Promise(
         "Approvals are counted by person and needed role, in any order, however often one clicks.",

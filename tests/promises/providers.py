@@ -16,6 +16,71 @@ PROMISES: dict[str, Promise] = {
         "name moves there in between.",
         "SE-12",
     ),
+    # ---- the one HTTP client ---------------------------------------------------------------
+    "http:outcome": Promise(
+        "What the client says of a request is true: nothing sent, said no, or nobody knows.",
+        "SE-12",
+    ),
+    "http:bounds": Promise(
+        "A request goes once, to an allowed host, within bounds of time and size, and no redirect, "
+        "proxy or environment leads it elsewhere.",
+        "SE-12",
+    ),
+    "http:breaker": Promise("A host that is down is left alone for a while.", "ASI08"),
+    # ---- connectors by manifest ------------------------------------------------------------
+    "manifests:strict": Promise(
+        "An unknown key of a manifest is an error with its line and the nearest known one.",
+        "issue 18",
+    ),
+    "manifests:check": Promise(
+        "A manifest that breaks a rule is found out without asking the provider.", "issue 18"
+    ),
+    "manifests:reviewed": Promise(
+        "A manifest loads only by the digest that somebody has reviewed; one changed byte is "
+        "enough.",
+        "SE-19",
+    ),
+    "manifests:derived": Promise(
+        "An action's guarantee is derived from what its manifest says, with the reasons.",
+        "issue 18",
+    ),
+    "manifests:ask": Promise(
+        "A person decides wherever a manifest proves too little, whatever the policy says.",
+        "invariant 4",
+    ),
+    "manifests:answers": Promise(
+        "A spoilt answer to a manifest's call is never a success, and unknown when in doubt.",
+        "invariant 2",
+    ),
+    "manifests:absence": Promise(
+        "A spoilt answer to a look-up never proves that an effect is not there.", "invariant 2"
+    ),
+    "manifests:no-ssrf": Promise(
+        "No template, answer or redirect sends a request to a host that the manifest does not "
+        "name.",
+        "SE-12",
+    ),
+    "manifests:suite": Promise(
+        "Every shipped manifest keeps the contract, by the suite that ships, on a provider that is "
+        "built from it.",
+        "issue 18",
+    ),
+    "manifests:size": Promise(
+        "A provider takes under two hundred lines and no Python.", "issue 18"
+    ),
+    "manifests:whole-life": Promise(
+        "A manifest's action is resolved, judged, called, settled and logged like any other.",
+        "issue 18",
+    ),
+    "describe:deviations": Promise(
+        "A manifest that says something else than the provider's own description is found out: "
+        "requests, bodies, words, and every read.",
+        "issue 18",
+    ),
+    "describe:shipped": Promise(
+        "Every request and read of a shipped manifest is one that its provider publishes.",
+        "issue 18",
+    ),
     # ---- connectors ------------------------------------------------------------------------
     "connectors:stripe-described": Promise(
         "What we say to Stripe, and what the sandbox answers, has the form that Stripe describes.",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from actions.controls.test_manual_resolution import found
-from actions.desk import MAIN, decide, propose, run_due, say, stock
+from actions.steps import MAIN, decide, propose, run_due, say, stock
 from audit.small_log import plain_entry
 from sdk.customers import pass_days
 from support.lived import live, planner

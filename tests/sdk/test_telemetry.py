@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from actions.desk import decide, propose, say, settle, shown, stock, usd
+from actions.steps import decide, propose, say, settle, shown, stock, usd
 from agent.test_run import Scripted, plan, refund
 from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from actions.desk import usd
+from actions.steps import usd
 from agent.test_run import Scripted, plan, refund
 from pydantic import BaseModel
 from support.shop import ShopFault

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from actions.desk import MAIN, bodies, propose, shown, stock
+from actions.steps import MAIN, bodies, propose, shown, stock
 from support.shop_workspace import ShopWorkspace, open_shop
 
 from sayso.audit.entry import Actor, ActorKind

@@ -7,8 +7,8 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
-from actions.desk import propose, stock
 from actions.engine import test_engine
+from actions.steps import propose, stock
 from support.shop_workspace import STORE_URLS, open_shop
 
 from sayso.audit.verifier.verification import Damage

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from audit.attacks import ATTACKS, OK, TAMPERED
 from audit.small_log import DEPLOYMENT, SIZE, SmallLog
-from surfaces.cli.line import Line
+from surfaces.cli.cli_workspace import Line
 
 from sayso.audit.verifier.checks import Trust
 from sayso.audit.verifier.stored_rows import STORED, row_text

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from actions.desk import propose, stock
+from actions.steps import propose, stock
 from support.shop_workspace import STORE_URLS, ShopWorkspace, open_shop
 from support.time_stamp_authority import FakeAuthority, TsaServer
-from surfaces.cli.line import Line
+from surfaces.cli.cli_workspace import Line
 
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind
 from sayso.audit.publishing.publisher import Publisher

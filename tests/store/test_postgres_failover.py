@@ -12,7 +12,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from actions.desk import usd
+from actions.steps import usd
 from support.postgres import FAST
 from support.postgres_server import PostgresServer, find_postgres
 from support.shop import Shop

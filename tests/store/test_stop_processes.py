@@ -10,7 +10,7 @@ from pathlib import Path
 
 import orjson
 import pytest
-from actions.desk import MAIN, usd
+from actions.steps import MAIN, usd
 from store.stop_worker import OFTEN, stocked
 from support.shop_workspace import ShopWorkspace, open_shop
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from actions.desk import MAIN, decide, propose, run_due, say, shown, stock, usd
+from actions.steps import MAIN, decide, propose, run_due, say, shown, stock, usd
 from agent.test_run import Scripted, plan, refund
 from support.shop import ShopFault
 from support.shop_workspace import ShopWorkspace

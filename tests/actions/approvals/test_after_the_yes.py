@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from actions.approvals.test_service import BIG, RefundAndNote, ask
-from actions.desk import (
+from actions.steps import (
     ASKED,
     advance,
     assert_verified,

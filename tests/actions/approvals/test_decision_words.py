@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from actions.desk import ASKED, assert_verified, decide, propose, say, shown, stock, usd
+from actions.steps import ASKED, assert_verified, decide, propose, say, shown, stock, usd
 from support.shop_workspace import open_shop
 
 from sayso.actions.approvals.decision import Choice

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from actions.approvals.test_reminders import PEOPLE, TIMERS, pass_time, told
-from actions.desk import (
+from actions.steps import (
     MAIN,
     assert_verified,
     bodies,

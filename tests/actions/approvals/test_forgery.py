@@ -6,7 +6,18 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from actions.desk import ASKED, MAIN, advance, bodies, decide, open_rows, propose, say, shown, stock
+from actions.steps import (
+    ASKED,
+    MAIN,
+    advance,
+    bodies,
+    decide,
+    open_rows,
+    propose,
+    say,
+    shown,
+    stock,
+)
 from support.shop import ShopFault
 from support.shop_workspace import ShopWorkspace, open_shop
 

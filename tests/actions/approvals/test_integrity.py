@@ -10,7 +10,18 @@ from typing import Any
 
 import orjson
 import pytest
-from actions.desk import ASKED, MAIN, advance, bodies, decide, open_rows, propose, say, shown, stock
+from actions.steps import (
+    ASKED,
+    MAIN,
+    advance,
+    bodies,
+    decide,
+    open_rows,
+    propose,
+    say,
+    shown,
+    stock,
+)
 from support.shop import ShopFault
 from support.shop_workspace import ShopWorkspace, open_shop
 

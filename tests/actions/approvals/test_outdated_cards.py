@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from actions.approvals.test_service import BIG, ask, refusals
-from actions.desk import ASKED, advance, assert_verified, code_of, decide, say, shown
+from actions.steps import ASKED, advance, assert_verified, code_of, decide, say, shown
 from support.shop import ShopFault
 from support.shop_workspace import POLICY, ShopWorkspace, open_shop
 

@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager, closing
 from pathlib import Path
 
 import pytest
-from actions.desk import assert_verified, bodies, propose, say, shown, stock
+from actions.steps import assert_verified, bodies, propose, say, shown, stock
 from support.shop_workspace import ShopWorkspace, open_shop
 
 from sayso.actions.approvals.decision import Choice

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from actions.desk import (
+from actions.steps import (
     ASKED,
     MAIN,
     advance,

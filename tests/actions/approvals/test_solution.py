@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from actions.desk import ASKED, MAIN, assert_verified, bodies, run_due
-from actions.desk import shown as card_of
 from actions.engine.test_compensation import gift, open_gifts, plan_of, refund, states, submit
+from actions.steps import ASKED, MAIN, assert_verified, bodies, run_due
+from actions.steps import shown as card_of
 from support.shop import ShopFault
 from support.shop_workspace import ShopWorkspace
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from actions.desk import ASKED, assert_verified, bodies, propose, run_due, say, shown, usd
 from actions.engine.test_compensation import open_gifts, plan_of, refund, states, submit
+from actions.steps import ASKED, assert_verified, bodies, propose, run_due, say, shown, usd
 from support.shop_workspace import ShopWorkspace
 
 from sayso.actions.approvals.decision import Choice, Decision

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from actions.controls.test_manual_resolution import found
-from actions.desk import (
+from actions.steps import (
     MAIN,
     advance,
     assert_verified,

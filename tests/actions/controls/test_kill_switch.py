@@ -12,7 +12,7 @@ from typing import TypeVar
 import pytest
 from actions.controls.test_blocking import OFTEN, serve
 from actions.controls.test_manual_resolution import found
-from actions.desk import (
+from actions.steps import (
     MAIN,
     PlugPulledError,
     advance,

@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, closing
 from pathlib import Path
 
 import pytest
-from actions.desk import assert_verified, bodies
+from actions.steps import assert_verified, bodies
 from support.shop_workspace import ShopWorkspace, open_shop
 
 from sayso.actions.controls.rate_limit import Rate

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from actions.desk import (
+from actions.steps import (
     ASKED,
     MAIN,
     assert_verified,

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from actions.desk import (
+from actions.slow_shop import SlowToShow
+from actions.steps import (
     ASKED,
     PlugPulledError,
     assert_verified,
@@ -22,7 +23,6 @@ from actions.desk import (
     submit_plan,
     usd,
 )
-from actions.slow_shop import SlowToShow
 from support.gift_shop import GiftShop
 from support.shop import ShopFault
 from support.shop_workspace import POLICY, ShopWorkspace, open_shop

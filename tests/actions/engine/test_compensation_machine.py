@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-from actions.desk import MAIN, PlugPulledError, assert_verified, run_due, say, stock, submit_plan
 from actions.engine.test_compensation import RULES, gift, refund
+from actions.steps import MAIN, PlugPulledError, assert_verified, run_due, say, stock, submit_plan
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule

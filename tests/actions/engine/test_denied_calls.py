@@ -8,7 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from actions.desk import (
+from actions.shy_shop import Shy, refused_by_itself, waits_again
+from actions.steps import (
     advance,
     assert_verified,
     bodies,
@@ -16,7 +17,6 @@ from actions.desk import (
     say,
     shown,
 )
-from actions.shy_shop import Shy, refused_by_itself, waits_again
 from support.shop_workspace import ShopWorkspace, open_shop
 
 from sayso.actions.approvals.decision import Choice

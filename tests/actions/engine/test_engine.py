@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from actions.desk import MAIN, PlugPulledError, propose, settle, stock
+from actions.steps import MAIN, PlugPulledError, propose, settle, stock
 from support.shop import Shop, ShopFault
 from support.shop_workspace import open_shop
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from actions.desk import advance, assert_verified, propose, settle, stock
+from actions.steps import advance, assert_verified, propose, settle, stock
 from support.shop import Shop, ShopFault
 from support.shop_workspace import open_shop
 

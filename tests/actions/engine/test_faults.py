@@ -13,7 +13,6 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from actions.desk import ASKED, MAIN
 from actions.fault_life import (
     GUARANTEES,
     SMALL,
@@ -24,6 +23,7 @@ from actions.fault_life import (
     put_orders,
     stocked,
 )
+from actions.steps import ASKED, MAIN
 from support.faults.crash import crash_at, paused_at, run_child
 from support.faults.judge import find_problems
 from support.faults.points import Points

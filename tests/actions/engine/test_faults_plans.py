@@ -17,7 +17,8 @@ from pathlib import Path
 
 import pytest
 from actions.approvals.test_reminders import PEOPLE, TIMERS, told
-from actions.desk import (
+from actions.engine.test_compensation import RULES, gift, plan_of, refund, submit
+from actions.steps import (
     ASKED,
     MAIN,
     PlugPulledError,
@@ -28,7 +29,6 @@ from actions.desk import (
     shown,
     usd,
 )
-from actions.engine.test_compensation import RULES, gift, plan_of, refund, submit
 from support.faults.points import Points
 from support.faults.sqlite import fail_statement
 from support.faults.stores import TappedStore

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 import pytest
-from actions.desk import (
+from actions.steps import (
     ASKED,
     advance,
     assert_verified,

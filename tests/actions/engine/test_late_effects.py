@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from actions.controls.test_manual_resolution import found
-from actions.desk import MAIN, advance, assert_verified, bodies, decide, propose, say, shown, stock
 from actions.engine.test_unknown import counted
 from actions.shy_shop import ENDINGS, HIDDEN, Ended, Shy
+from actions.steps import MAIN, advance, assert_verified, bodies, decide, propose, say, shown, stock
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from sdk.customers import MARIA

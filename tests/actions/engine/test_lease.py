@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from actions.desk import MAIN, USD, stock, usd
+from actions.steps import MAIN, USD, stock, usd
 from support.shop import Shop
 from support.shop_workspace import ShopWorkspace, make_shop_workspace, open_shop
 

@@ -17,8 +17,8 @@ from typing import Any, TypeVar
 
 import orjson
 import pytest
-from actions.desk import MAIN, PlugPulledError, assert_verified, bodies, say, usd
 from actions.slow_shop import SlowToShow
+from actions.steps import MAIN, PlugPulledError, assert_verified, bodies, say, usd
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from actions.desk import (
+from actions.steps import (
     ASKED,
     USD,
     advance,

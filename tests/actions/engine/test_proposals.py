@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from actions.desk import (
+from actions.steps import (
     ASKED,
     MAIN,
     advance,

@@ -7,7 +7,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from actions.desk import (
+from actions.engine.test_lease import CountingStore
+from actions.slow_shop import SlowToShow
+from actions.steps import (
     ASKED,
     MAIN,
     PlugPulledError,
@@ -22,8 +24,6 @@ from actions.desk import (
     stock,
     usd,
 )
-from actions.engine.test_lease import CountingStore
-from actions.slow_shop import SlowToShow
 from support.shop import Shop, ShopFault
 from support.shop_workspace import ShopWorkspace, open_shop
 

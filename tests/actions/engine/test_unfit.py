@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from actions.desk import MAIN, assert_verified, bodies, propose, stock, submit_plan, usd
+from actions.steps import MAIN, assert_verified, bodies, propose, stock, submit_plan, usd
 from support.shop import Shop
 from support.shop_workspace import ShopWorkspace, open_shop
 

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 import pytest
 from actions.controls.test_manual_resolution import found
-from actions.desk import (
+from actions.steps import (
     MAIN,
     advance,
     assert_verified,

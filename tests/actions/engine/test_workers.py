@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-from actions.desk import MAIN, PlugPulledError, assert_verified, bodies, say, submit_plan, usd
+from actions.steps import MAIN, PlugPulledError, assert_verified, bodies, say, submit_plan, usd
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule

@@ -10,7 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from actions.desk import (
+from actions.shy_shop import ENDINGS, Shy, refused_by_itself, waits_again
+from actions.steps import (
     ASKED,
     MAIN,
     USD,
@@ -28,7 +29,6 @@ from actions.desk import (
     submit_plan,
     usd,
 )
-from actions.shy_shop import ENDINGS, Shy, refused_by_itself, waits_again
 from support.shop import Shop, ShopFault
 from support.shop_workspace import POLICY, ShopWorkspace, open_shop
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from actions.desk import (
+from actions.policy.version_work import LATER, strict_workspace
+from actions.steps import (
     assert_verified,
     bodies,
     code_of,
@@ -22,7 +23,6 @@ from actions.desk import (
     shown,
     stock,
 )
-from actions.policy.version_work import LATER, strict_workspace
 from support.faults.crash import run_child
 from support.shop import Shop
 from support.shop_workspace import POLICY, ShopWorkspace, open_shop

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
-from actions.desk import bodies
+from actions.steps import bodies
 from pydantic import Field
 from sdk.tools.till import LARGE, SMALL, Till, code_of, open_till
 from support.shop import Shop, ShopFault

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from surfaces.cli.line import Line, Place
+from surfaces.cli.cli_workspace import CliWorkspace, Line
 
 from sayso.sandbox import Sandbox
 from sayso.sdk.scaffold import create_workspace
@@ -44,10 +44,10 @@ def still_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path,
 @pytest.fixture
 def still(
     line: Line, still_shop: tuple[Path, Sandbox], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Place]:
+) -> Iterator[CliWorkspace]:
     """A workspace that is shared by tests of refusals; it must be still afterwards."""
     folder, sandbox = still_shop
-    found = Place(folder=folder, sandbox=sandbox, line=line)
+    found = CliWorkspace(folder=folder, sandbox=sandbox, line=line)
     settings = folder / "sayso.toml"
     if "# base_url" in settings.read_text(encoding="utf-8"):
         found.edit_settings("# base_url", f'base_url = "{sandbox.url}"  #')
@@ -66,14 +66,14 @@ def new_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def place(
+def cli(
     line: Line, new_shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Place]:
+) -> Iterator[CliWorkspace]:
     """A new workspace of its own, on a sandbox, as the current folder."""
     folder = tmp_path / "shop"
     shutil.copytree(new_shop, folder)
     with Sandbox.start(seed="demo") as sandbox:
-        found = Place(folder=folder, sandbox=sandbox, line=line)
+        found = CliWorkspace(folder=folder, sandbox=sandbox, line=line)
         found.edit_settings("# base_url", f'base_url = "{sandbox.url}"  #')
         monkeypatch.setenv("STRIPE_API_KEY", sandbox.api_key)
         monkeypatch.chdir(folder)

@@ -15,7 +15,7 @@ import termios
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from surfaces.cli.line import clean_environment
+from surfaces.cli.cli_workspace import clean_environment
 
 LONG_S = 60.0
 _STYLE = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")

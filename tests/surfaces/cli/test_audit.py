@@ -7,56 +7,56 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from surfaces.cli.line import Place
+from surfaces.cli.cli_workspace import CliWorkspace
 
 
-def test_the_log_is_asked_by_qualifiers(place: Place) -> None:
+def test_the_log_is_asked_by_qualifiers(cli: CliWorkspace) -> None:
     """Newest first; the question itself becomes an entry; a misspelt qualifier is named."""
-    place.refund()
-    place.refund("ch_demo_ben_1")
-    found = place.line.done("audit", "query", "kind:action.refused")["items"]
+    cli.refund()
+    cli.refund("ch_demo_ben_1")
+    found = cli.line.done("audit", "query", "kind:action.refused")["items"]
     assert [entry["kind"] for entry in found] == ["action.refused"]
-    assert "audit.queried" in place.line("audit", "tail", "-n", "1").out
-    assert "No entry fits" in place.line("audit", "query", "rule:nothing").out
-    assert "did you mean" in place.line("audit", "query", "kund:x").refused("invalid_input").err
+    assert "audit.queried" in cli.line("audit", "tail", "-n", "1").out
+    assert "No entry fits" in cli.line("audit", "query", "rule:nothing").out
+    assert "did you mean" in cli.line("audit", "query", "kund:x").refused("invalid_input").err
 
 
-def test_the_tail_of_the_log_is_paged(place: Place) -> None:
+def test_the_tail_of_the_log_is_paged(cli: CliWorkspace) -> None:
     """Each page names the command for the next one, the last one none, and all together are all."""
-    place.refund()
-    every = place.line.done("audit", "tail", "-n", "1000")
+    cli.refund()
+    every = cli.line.done("audit", "tail", "-n", "1000")
     assert every["before"] is None
     numbers = [entry["seq"] for entry in every["items"]]
     seen: list[int] = []
     before: int | None = None
     while before is not None or not seen:
         at = [] if before is None else ["--before", str(before)]
-        page = place.line.done("audit", "tail", "-n", "2", *at)
+        page = cli.line.done("audit", "tail", "-n", "2", *at)
         seen += [entry["seq"] for entry in page["items"]]
         before = page["before"]
     assert seen == numbers
-    shown = place.line("audit", "tail", "-n", "2").out
+    shown = cli.line("audit", "tail", "-n", "2").out
     assert f"more: sayso audit tail -n 2 --before {numbers[1]}" in shown
-    assert "more:" not in place.line("audit", "tail", "-n", "2", "--before", "2").out
-    assert "no entry before 0" in place.line("audit", "tail", "--before", "0").out
+    assert "more:" not in cli.line("audit", "tail", "-n", "2", "--before", "2").out
+    assert "no entry before 0" in cli.line("audit", "tail", "--before", "0").out
 
 
 @pytest.mark.promise("cli:exit-status")
-def test_a_true_log_verifies(place: Place) -> None:
+def test_a_true_log_verifies(cli: CliWorkspace) -> None:
     """Exit status 0, what it covers, and what it does not."""
-    place.refund()
-    ran = place.line("audit", "verify")
+    cli.refund()
+    ran = cli.line("audit", "verify")
     assert ran.status == 0
     assert ran.out.startswith("verified: ")
     assert "no outside checkpoint" in ran.out
-    assert place.line.done("audit", "verify", "--deep")["verdict"] == "verified"
+    assert cli.line.done("audit", "verify", "--deep")["verdict"] == "verified"
 
 
 @pytest.mark.promise("cli:exit-status")
-def test_a_changed_log_is_tampered_with(place: Place) -> None:
+def test_a_changed_log_is_tampered_with(cli: CliWorkspace) -> None:
     """Exit status 1, and the first bad entry, for a byte that somebody changed past the guards."""
-    place.refund()
-    with closing(sqlite3.connect(place.database, isolation_level=None)) as connection:
+    cli.refund()
+    with closing(sqlite3.connect(cli.database, isolation_level=None)) as connection:
         for (name,) in connection.execute(
             "select name from sqlite_master where type = 'trigger'"
         ).fetchall():
@@ -65,10 +65,10 @@ def test_a_changed_log_is_tampered_with(place: Place) -> None:
             "update log_entry set body = replace(body, 'refund-small', 'refund-large') "
             "where body like '%action.approved%'"
         )
-    ran = place.line("audit", "verify")
+    ran = cli.line("audit", "verify")
     assert ran.status == 1
     assert ran.out.startswith("tampered: ")
-    assert place.line("audit", "verify", "--json").json["verdict"] == "tampered"
+    assert cli.line("audit", "verify", "--json").json["verdict"] == "tampered"
 
 
 @pytest.mark.promise("cli:exit-status")
@@ -81,51 +81,51 @@ def test_a_changed_log_is_tampered_with(place: Place) -> None:
         ("policies",),
     ],
 )
-def test_what_cannot_be_judged_is_neither(place: Place, words: tuple[str, ...]) -> None:
+def test_what_cannot_be_judged_is_neither(cli: CliWorkspace, words: tuple[str, ...]) -> None:
     """Exit status 2 and never 1: no verdict is not a verdict."""
-    place.refund()
-    assert place.line("audit", "verify", *words).status == 2
+    cli.refund()
+    assert cli.line("audit", "verify", *words).status == 2
 
 
 @pytest.mark.promise("audit:verifier-alone")
-def test_an_export_verifies_elsewhere(place: Place, tmp_path: Path) -> None:
+def test_an_export_verifies_elsewhere(cli: CliWorkspace, tmp_path: Path) -> None:
     """A folder, a public key and an earlier checkpoint: no server and no workspace needed."""
-    place.refund()
-    note = place.line("audit", "checkpoint").out
+    cli.refund()
+    note = cli.line("audit", "checkpoint").out
     (tmp_path / "head.txt").write_text(note)
     folder = tmp_path / "bundle"
-    document = place.line.done("audit", "export", str(folder))
+    document = cli.line.done("audit", "export", str(folder))
     key = str(document["vkey"])
     words = ("audit", "verify", str(folder), "--vkey", key)
-    ran = place.line(*words, "--checkpoint", str(tmp_path / "head.txt"))
+    ran = cli.line(*words, "--checkpoint", str(tmp_path / "head.txt"))
     assert ran.status == 0
     assert "agrees with the outside checkpoint" in ran.out
-    place.line("audit", "export", str(folder)).refused("invalid_input")
+    cli.line("audit", "export", str(folder)).refused("invalid_input")
     other = key[:-4] + ("AAAA" if key[-4:] != "AAAA" else "BBBB")
-    assert place.line("audit", "verify", str(folder), "--vkey", other).status == 2
+    assert cli.line("audit", "verify", str(folder), "--vkey", other).status == 2
     (folder / "stranger").touch()
-    assert "note: the file `stranger` is no part of a bundle" in place.line(*words).out
+    assert "note: the file `stranger` is no part of a bundle" in cli.line(*words).out
 
 
-def test_an_empty_log_is_nothing_to_verify(still: Place, tmp_path: Path) -> None:
+def test_an_empty_log_is_nothing_to_verify(still: CliWorkspace, tmp_path: Path) -> None:
     """A filtered export without a match is refused, and leaves no folder that looks like proof."""
     words = ("audit", "export", str(tmp_path / "none"), "--query", "rule:nothing")
     still.line(*words).refused("nothing_to_verify")
 
 
-def test_a_token_is_made_shown_once_and_revoked(place: Place) -> None:
+def test_a_token_is_made_shown_once_and_revoked(cli: CliWorkspace) -> None:
     """The secret is alone on stdout, so that a script can keep it; the list never has it."""
-    ran = place.line("token", "create", "--service", "bot", "--days", "7")
+    ran = cli.line("token", "create", "--service", "bot", "--days", "7")
     assert ran.status == 0
     secret = ran.out.strip()
     assert secret.startswith("csk_")
-    assert secret not in place.line("token", "list").out
-    (first, token) = place.line.done("token", "list")["items"]
+    assert secret not in cli.line("token", "list").out
+    (first, token) = cli.line.done("token", "list")["items"]
     assert (first["holder"], token["holder"]) == ("maria", "bot")
     assert token["scopes"] == ["actions:propose", "actions:read"]
-    assert place.line("token", "revoke", str(token["id"])).status == 0
-    place.line("token", "revoke", str(token["id"])).refused("not_found")
-    assert "revoked" in place.line("token", "list").out
+    assert cli.line("token", "revoke", str(token["id"])).status == 0
+    cli.line("token", "revoke", str(token["id"])).refused("not_found")
+    assert "revoked" in cli.line("token", "list").out
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_a_token_is_made_shown_once_and_revoked(place: Place) -> None:
     ],
 )
 def test_a_token_that_must_not_be_is_refused(
-    still: Place, words: tuple[str, ...], code: str, status: int
+    still: CliWorkspace, words: tuple[str, ...], code: str, status: int
 ) -> None:
     """A service never decides, nobody unknown decides, and no token lives for ever."""
     still.line("token", "create", *words).refused(code, status)
@@ -149,39 +149,39 @@ def test_a_token_that_must_not_be_is_refused(
 
 
 @pytest.mark.parametrize("form", ["jsonl", "parquet", "ocsf", "cloudevents"])
-def test_each_format_is_written_and_verifies(place: Place, form: str) -> None:
+def test_each_format_is_written_and_verifies(cli: CliWorkspace, form: str) -> None:
     """The line that it prints is the line that verifies it."""
-    place.refund()
-    path = place.folder / f"out.{form}"
-    key = place.line.done("audit", "export", str(path), "--format", form)["vkey"]
-    ran = place.line("audit", "verify", str(path), "--vkey", key)
+    cli.refund()
+    path = cli.folder / f"out.{form}"
+    key = cli.line.done("audit", "export", str(path), "--format", form)["vkey"]
+    ran = cli.line("audit", "verify", str(path), "--vkey", key)
     assert ran.status == 0, ran.out
     assert "by " + key in ran.out
-    place.line("audit", "export", str(path), "--format", "xml").refused("invalid_input")
-    nowhere = str(place.folder / "nowhere" / "out")
-    ran = place.line("audit", "export", nowhere, "--format", form).refused("invalid_setting", 2)
+    cli.line("audit", "export", str(path), "--format", "xml").refused("invalid_input")
+    nowhere = str(cli.folder / "nowhere" / "out")
+    ran = cli.line("audit", "export", nowhere, "--format", form).refused("invalid_setting", 2)
     assert f"`{nowhere}` cannot be written: no such file or directory" in ran.err
 
 
-def test_the_evidence_of_an_action_is_one_page(place: Place) -> None:
+def test_the_evidence_of_an_action_is_one_page(cli: CliWorkspace) -> None:
     """Written once, verified by its path, never over another file."""
-    action = place.refund().json["id"]
-    path = place.folder / "pack.html"
-    found = place.line.done("audit", "evidence", action, "-o", str(path))
+    action = cli.refund().json["id"]
+    path = cli.folder / "pack.html"
+    found = cli.line.done("audit", "evidence", action, "-o", str(path))
     assert path.read_text().startswith("<!doctype html>")
-    assert place.line("audit", "verify", str(path), "--vkey", found["vkey"]).status == 0
+    assert cli.line("audit", "verify", str(path), "--vkey", found["vkey"]).status == 0
     path.write_text(path.read_text().replace("succeeded", "refused"))
-    assert place.line("audit", "verify", str(path), "--vkey", found["vkey"]).status == 1
-    place.line("audit", "evidence", action, "-o", str(path)).refused("invalid_input")
-    place.line("audit", "evidence", "act_0", "-o", str(path) + "2").refused("not_found")
-    place.line("audit", "evidence", action, "-o", "no/pack").refused("invalid_setting", 2)
+    assert cli.line("audit", "verify", str(path), "--vkey", found["vkey"]).status == 1
+    cli.line("audit", "evidence", action, "-o", str(path)).refused("invalid_input")
+    cli.line("audit", "evidence", "act_0", "-o", str(path) + "2").refused("not_found")
+    cli.line("audit", "evidence", action, "-o", "no/pack").refused("invalid_setting", 2)
 
 
-def test_words_and_phrases_are_looked_for(place: Place) -> None:
+def test_words_and_phrases_are_looked_for(cli: CliWorkspace) -> None:
     """One argument is a whole query; several are held together each."""
-    place.refund()
-    found = place.line.done("audit", "query", "kind:action.succeeded", "verified customer")
+    cli.refund()
+    found = cli.line.done("audit", "query", "kind:action.succeeded", "verified customer")
     assert found["items"] == []
-    found = place.line.done("audit", "query", "--verified", "kind:action.succeeded engine")
+    found = cli.line.done("audit", "query", "--verified", "kind:action.succeeded engine")
     assert [entry["kind"] for entry in found["items"]] == ["action.succeeded"]
     assert found["items"][0]["proof"].startswith("c2sp.org/tlog-proof@v1\nindex ")

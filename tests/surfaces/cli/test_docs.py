@@ -6,7 +6,7 @@ from importlib import import_module
 
 import pytest
 import typer
-from surfaces.cli.line import Line
+from surfaces.cli.cli_workspace import Line
 from surfaces.cli.reference import DOCUMENT, GROUPS, START, every_command, help_of, reference
 
 from sayso.surfaces.cli.app import COMMANDS

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from support.postgres import fresh_database, shared_server
 from support.postgres_server import PostgresServer
-from surfaces.cli.line import Place
+from surfaces.cli.cli_workspace import CliWorkspace
 
 from sayso.dispatch.fleet.schema import migrate_fleet
 from sayso.store.postgres.connection import connect_plainly
@@ -26,11 +26,13 @@ def postgres_server(
 
 
 @pytest.fixture
-def on_server(place: Place, postgres_server: PostgresServer) -> Generator[tuple[Place, str]]:
+def on_server(
+    cli: CliWorkspace, postgres_server: PostgresServer
+) -> Generator[tuple[CliWorkspace, str]]:
     """A workspace on a fresh, migrated database."""
     with fresh_database(postgres_server) as url:
-        place.edit_settings("sqlite:///sayso.db", url)
-        yield place, url
+        cli.edit_settings("sqlite:///sayso.db", url)
+        yield cli, url
 
 
 def run_sql(url: str, statement: str) -> None:
@@ -39,11 +41,11 @@ def run_sql(url: str, statement: str) -> None:
         admin.execute(statement.encode())
 
 
-def test_it_shows_how_the_server_is_set_up(on_server: tuple[Place, str]) -> None:
+def test_it_shows_how_the_server_is_set_up(on_server: tuple[CliWorkspace, str]) -> None:
     """Durability, guards and tenants, and the stops in force, as on SQLite."""
-    place, _ = on_server
-    stopped = place.line.done("stop", "--all")
-    facts = place.line.done("doctor")["facts"]
+    cli, _ = on_server
+    stopped = cli.line.done("stop", "--all")
+    facts = cli.line.done("doctor")["facts"]
     assert facts["database"].startswith("PostgreSQL ")
     assert facts["commits"].startswith("synchronous")
     assert (facts["guards"], facts["tenants"]) == ("all there", "kept apart")
@@ -70,30 +72,30 @@ def test_it_shows_how_the_server_is_set_up(on_server: tuple[Place, str]) -> None
     ],
 )
 def test_it_misses_what_guards_the_rows(
-    on_server: tuple[Place, str], statement: str, said: str
+    on_server: tuple[CliWorkspace, str], statement: str, said: str
 ) -> None:
     """A trigger that somebody dropped or switched off, a table open to all, an older schema."""
-    place, url = on_server
+    cli, url = on_server
     run_sql(url, statement)
-    ran = place.line("doctor")
+    ran = cli.line("doctor")
     ran.refused("store_version", 2)
     assert said in ran.err
 
 
-def test_it_tells_whether_the_fleet_has_its_engine(on_server: tuple[Place, str]) -> None:
+def test_it_tells_whether_the_fleet_has_its_engine(on_server: tuple[CliWorkspace, str]) -> None:
     """Without the engine's tables everything goes on by the sweep, and doctor says so."""
-    place, url = on_server
-    settings: Path = place.folder / "sayso.toml"
+    cli, url = on_server
+    settings: Path = cli.folder / "sayso.toml"
     settings.write_text(f'{settings.read_text()}\n[dispatch]\nengine = "fleet"\n')
-    assert "sweep" in place.line("doctor").refused("engine_unavailable", 2).out
+    assert "sweep" in cli.line("doctor").refused("engine_unavailable", 2).out
     migrate_fleet(url)
-    assert place.line.done("doctor")["facts"]["engine"].startswith("dbos 3.")
+    assert cli.line.done("doctor")["facts"]["engine"].startswith("dbos 3.")
 
 
-def test_an_empty_or_absent_server_is_named(on_server: tuple[Place, str]) -> None:
+def test_an_empty_or_absent_server_is_named(on_server: tuple[CliWorkspace, str]) -> None:
     """What to do next, instead of a traceback."""
-    place, url = on_server
+    cli, url = on_server
     run_sql(url, "drop schema sayso cascade")
-    place.line("doctor").refused("store_version", 2)
-    place.edit_settings(url, "postgresql://127.0.0.1:1/none")
-    place.line("doctor").refused("store_unavailable", 2)
+    cli.line("doctor").refused("store_version", 2)
+    cli.edit_settings(url, "postgresql://127.0.0.1:1/none")
+    cli.line("doctor").refused("store_unavailable", 2)

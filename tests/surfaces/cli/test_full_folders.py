@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from store.segment_keeper import Keeper
 from support.media import FULL, on_tmpfs
-from surfaces.cli.line import Place
+from surfaces.cli.cli_workspace import CliWorkspace
 
 from sayso.store.sqlite.store import SqliteStore
 
@@ -48,14 +48,16 @@ async def test_sealing_on_a_full_disk_asks_for_room(tmp_path: Path) -> None:
 
 
 @pytest.mark.promise("cli:full-folders")
-def test_a_folder_or_memory_on_a_full_disk_is_told_as_such(place: Place, tmp_path: Path) -> None:
+def test_a_folder_or_memory_on_a_full_disk_is_told_as_such(
+    cli: CliWorkspace, tmp_path: Path
+) -> None:
     """`audit tiles` asked for another folder, and `--state` to restore a memory from a backup."""
-    place.line("audit", "query", "name:x")
+    cli.line("audit", "query", "name:x")
     sayso = "$PYTHON -m sayso audit"
     script = (
         f"{FULL}\n"
-        f"{sayso} tiles tiles --workspace {place.folder} || true\n"
-        f"{sayso} verify {place.database} --state memory || true\n"
+        f"{sayso} tiles tiles --workspace {cli.folder} || true\n"
+        f"{sayso} verify {cli.database} --state memory || true\n"
     )
     done = on_tmpfs(script, at=tmp_path / "disk", size="1m")
     errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]

@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from surfaces.cli.line import Line, Place
+from surfaces.cli.cli_workspace import CliWorkspace, Line
 
 from sayso.errors import Code
 from sayso.sdk.scaffold import create_workspace
@@ -18,20 +18,20 @@ from sayso.store.sqlite.store import open_connection
 
 
 @pytest.mark.promise("cli:init")
-def test_init_makes_a_workspace_that_checks(place: Place) -> None:
+def test_init_makes_a_workspace_that_checks(cli: CliWorkspace) -> None:
     """What `init` writes is right as it stands, once the Stripe key is there."""
-    document = place.line.done("check")
+    document = cli.line.done("check")
     assert document["ok"] is True
     assert document["problems"] == []
     assert "sayso.db" in document["looked_at"]
 
 
 @pytest.mark.promise("cli:init")
-def test_init_keeps_secrets_from_others_and_from_git(place: Place) -> None:
+def test_init_keeps_secrets_from_others_and_from_git(cli: CliWorkspace) -> None:
     """The key and the token are 0600, and .gitignore names both, and every database."""
     for name in ("keys/log.key", ".sayso/person.token"):
-        assert stat.S_IMODE((place.folder / name).stat().st_mode) == 0o600
-    ignored = (place.folder / ".gitignore").read_text().split()
+        assert stat.S_IMODE((cli.folder / name).stat().st_mode) == 0o600
+    ignored = (cli.folder / ".gitignore").read_text().split()
     assert {"keys/", ".sayso/", "*.db"} <= set(ignored)
 
 
@@ -45,11 +45,11 @@ def test_init_says_what_to_do_next(line: Line, tmp_path: Path) -> None:
     assert "csk_" not in ran.out
 
 
-def test_init_refuses_a_workspace_that_is_there(place: Place) -> None:
+def test_init_refuses_a_workspace_that_is_there(cli: CliWorkspace) -> None:
     """Nothing of an existing workspace is touched."""
-    before = {path: path.read_bytes() for path in place.folder.rglob("*") if path.is_file()}
-    place.line("init").refused("workspace_exists", 2)
-    assert {path: path.read_bytes() for path in place.folder.rglob("*") if path.is_file()} == before
+    before = {path: path.read_bytes() for path in cli.folder.rglob("*") if path.is_file()}
+    cli.line("init").refused("workspace_exists", 2)
+    assert {path: path.read_bytes() for path in cli.folder.rglob("*") if path.is_file()} == before
 
 
 @pytest.mark.promise("cli:init")
@@ -89,10 +89,12 @@ def test_init_refuses_an_approver_that_is_no_id(line: Line, tmp_path: Path, appr
         assert line(*words).status == 0  # empty is as good as left out
 
 
-def test_check_names_the_missing_variable(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_check_names_the_missing_variable(
+    cli: CliWorkspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A missing STRIPE_API_KEY is named, and everything else is still looked at."""
     monkeypatch.delenv("STRIPE_API_KEY")
-    ran = place.line("check", "--json")
+    ran = cli.line("check", "--json")
     assert ran.status == 2
     (problem,) = ran.json["problems"]
     assert (problem["code"], problem["place"]) == ("missing_secret", "[connectors.stripe]")
@@ -101,18 +103,18 @@ def test_check_names_the_missing_variable(place: Place, monkeypatch: pytest.Monk
 
 
 @pytest.mark.promise("cli:check")
-def test_check_lists_every_problem_at_once(place: Place) -> None:
+def test_check_lists_every_problem_at_once(cli: CliWorkspace) -> None:
     """Policy, playbook, own action, key, role and connector: one run names all of them."""
-    place.edit_settings('folder = "outbox"', 'foldr = "outbox"\nfrom = "nobody"')
-    place.edit_settings('from = "support@example.com"\n', "")
-    place.edit_settings('["support_manager", "finance"]\n# slack', '["support_manager"]\n# slack')
-    place.edit_settings("[workspace]", 'actions = ["actions/*.py"]\n\n[workspace]')
-    (place.folder / "actions" / "bad.py").write_text("import nothing_like_this\n")
-    (place.folder / "playbooks" / "bad.toml").write_text("version = 1\nname = 3\n")
-    policy = place.folder / "policies" / "default.cedar"
+    cli.edit_settings('folder = "outbox"', 'foldr = "outbox"\nfrom = "nobody"')
+    cli.edit_settings('from = "support@example.com"\n', "")
+    cli.edit_settings('["support_manager", "finance"]\n# slack', '["support_manager"]\n# slack')
+    cli.edit_settings("[workspace]", 'actions = ["actions/*.py"]\n\n[workspace]')
+    (cli.folder / "actions" / "bad.py").write_text("import nothing_like_this\n")
+    (cli.folder / "playbooks" / "bad.toml").write_text("version = 1\nname = 3\n")
+    policy = cli.folder / "policies" / "default.cedar"
     policy.write_text(policy.read_text().replace("context.tenure_days", "context.tenure_dayz"))
-    (place.folder / "keys" / "log.key").write_text("no key\n")
-    ran = place.line("check", "--json")
+    (cli.folder / "keys" / "log.key").write_text("no key\n")
+    ran = cli.line("check", "--json")
     assert ran.status == 2
     found = {(one["place"], one["code"]) for one in ran.json["problems"]}
     assert found >= {
@@ -126,11 +128,11 @@ def test_check_lists_every_problem_at_once(place: Place) -> None:
     assert all(one["next_step"] for one in ran.json["problems"])
 
 
-def test_check_names_every_wrong_setting(place: Place) -> None:
+def test_check_names_every_wrong_setting(cli: CliWorkspace) -> None:
     """sayso.toml is wrong in two places, and both are said, with what is near."""
-    place.edit_settings("expires_after_minutes", "expires_after_minute")
-    place.edit_settings('tenant = "main"', 'tenant = "Main Shop"')
-    ran = place.line("check", "--json")
+    cli.edit_settings("expires_after_minutes", "expires_after_minute")
+    cli.edit_settings('tenant = "main"', 'tenant = "Main Shop"')
+    ran = cli.line("check", "--json")
     assert ran.status == 2
     text = " ".join(one["detail"] + one["next_step"] for one in ran.json["problems"])
     assert len(ran.json["problems"]) == 2
@@ -139,28 +141,28 @@ def test_check_names_every_wrong_setting(place: Place) -> None:
 
 
 @pytest.mark.promise("connectors:settings")
-def test_check_names_a_setting_that_a_connector_does_not_have(place: Place) -> None:
+def test_check_names_a_setting_that_a_connector_does_not_have(cli: CliWorkspace) -> None:
     """Mail that never leaves because of a misspelt `transport` is no workspace that is fine."""
-    place.edit_settings('transport = "file"', 'transprt = "smtp"\nhots = "mail.example"')
-    place.edit_settings("[connectors.stripe]", '[connectors.stripe]\nbase-url = "x"')
-    told = {one["place"]: one for one in place.line("check", "--json").json["problems"]}
+    cli.edit_settings('transport = "file"', 'transprt = "smtp"\nhots = "mail.example"')
+    cli.edit_settings("[connectors.stripe]", '[connectors.stripe]\nbase-url = "x"')
+    told = {one["place"]: one for one in cli.line("check", "--json").json["problems"]}
     mail, money = told["[connectors.email]"], told["[connectors.stripe]"]
     assert "transprt" in mail["detail"]
     assert "hots" in mail["detail"]
     assert mail["next_step"] == "did you mean `transport`?; did you mean `host`?"
     assert money["next_step"] == "did you mean `base_url`?"
-    place.refund().refused("invalid_setting", 2)
+    cli.refund().refused("invalid_setting", 2)
 
 
 @pytest.mark.parametrize("section", ["", "\n[http]\nport = 8390"])
 def test_a_setting_of_the_top_that_is_appended_is_told_its_place(
-    place: Place, section: str
+    cli: CliWorkspace, section: str
 ) -> None:
     """TOML puts what stands at the end of the file into the last section."""
-    file = place.folder / "sayso.toml"
+    file = cli.folder / "sayso.toml"
     text = file.read_text("utf-8")
     file.write_text(f'{text}{section}\nactions = ["actions/*.py"]\n', "utf-8")
-    problem, *_ = place.line("check", "--json").json["problems"]
+    problem, *_ = cli.line("check", "--json").json["problems"]
     assert (
         problem["next_step"]
         == "`actions` belongs at the top of sayso.toml, above the first [section]"
@@ -168,82 +170,84 @@ def test_a_setting_of_the_top_that_is_appended_is_told_its_place(
 
 
 def test_a_connector_that_is_none_is_told_before_its_secret(
-    place: Place, monkeypatch: pytest.MonkeyPatch
+    cli: CliWorkspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Somebody who sets the variable first would search in the wrong place."""
     monkeypatch.delenv("STRIPE_API_KEY", raising=False)
-    place.edit_settings("[connectors.stripe]", "[connectors.strip]")
-    problems = place.line("check", "--json").json["problems"]
+    cli.edit_settings("[connectors.stripe]", "[connectors.strip]")
+    problems = cli.line("check", "--json").json["problems"]
     assert problems[0]["next_step"] == "did you mean `stripe`?"
 
 
-def test_the_examples_that_init_writes_are_right(place: Place) -> None:
+def test_the_examples_that_init_writes_are_right(cli: CliWorkspace) -> None:
     """Renamed as they say themselves, the own action and the playbook pass the check."""
     for name in ("actions/points.py", "playbooks/goodwill.toml"):
-        (place.folder / f"{name}.example").rename(place.folder / name)
-    place.edit_settings("[workspace]", 'actions = ["actions/*.py"]\n\n[workspace]')
-    document = place.line.done("check")
+        (cli.folder / f"{name}.example").rename(cli.folder / name)
+    cli.edit_settings("[workspace]", 'actions = ["actions/*.py"]\n\n[workspace]')
+    document = cli.line.done("check")
     assert {"actions/points.py", "playbooks/goodwill.toml"} <= set(document["looked_at"])
 
 
-def test_check_notices_another_key(place: Place) -> None:
+def test_check_notices_another_key(cli: CliWorkspace) -> None:
     """A database whose log another key signed is not written to by mistake."""
-    place.line.done("init", str(place.folder / "other"))
-    other = place.folder / "other" / "keys" / "log.key"
-    (place.folder / "keys" / "log.key").write_bytes(other.read_bytes())
-    ran = place.line("check", "--json")
+    cli.line.done("init", str(cli.folder / "other"))
+    other = cli.folder / "other" / "keys" / "log.key"
+    (cli.folder / "keys" / "log.key").write_bytes(other.read_bytes())
+    ran = cli.line("check", "--json")
     assert (ran.status, [one["code"] for one in ran.json["problems"]]) == (2, ["key_mismatch"])
 
 
-def test_migrate_makes_a_missing_database(place: Place) -> None:
+def test_migrate_makes_a_missing_database(cli: CliWorkspace) -> None:
     """A database that is not there is named with its next step, and `migrate` makes it."""
-    place.database.unlink()
-    place.line("approvals", "list").refused("store_unavailable", 2)
-    assert place.line.done("migrate")["version"] >= 1
-    assert place.line.done("approvals", "list") == {"items": [], "after": None}
+    cli.database.unlink()
+    cli.line("approvals", "list").refused("store_unavailable", 2)
+    assert cli.line.done("migrate")["version"] >= 1
+    assert cli.line.done("approvals", "list") == {"items": [], "after": None}
 
 
 @pytest.mark.parametrize(("version", "step"), [(99, "upgrade Sayso"), (0, "sayso migrate")])
-def test_another_version_of_the_database_is_refused(place: Place, version: int, step: str) -> None:
+def test_another_version_of_the_database_is_refused(
+    cli: CliWorkspace, version: int, step: str
+) -> None:
     """Too new or too old: nothing is read or written, and the next step differs."""
-    with closing(sqlite3.connect(place.database)) as connection:
+    with closing(sqlite3.connect(cli.database)) as connection:
         connection.execute(f"pragma user_version = {version}")
-    assert step in place.line("approvals", "list").refused("store_version", 2).err
+    assert step in cli.line("approvals", "list").refused("store_version", 2).err
 
 
-def test_a_file_that_is_no_database_is_named(place: Place) -> None:
+def test_a_file_that_is_no_database_is_named(cli: CliWorkspace) -> None:
     """Another file under the database's name is refused as what it is."""
-    place.database.write_bytes(b"not a database, " * 500)
-    place.line("actions", "list").refused(Code.NOT_A_DATABASE, 2)
-    place.line("migrate").refused(Code.NOT_A_DATABASE, 2)
+    cli.database.write_bytes(b"not a database, " * 500)
+    cli.line("actions", "list").refused(Code.NOT_A_DATABASE, 2)
+    cli.line("migrate").refused(Code.NOT_A_DATABASE, 2)
 
 
-def test_doctor_shows_how_the_database_is_set_up(place: Place) -> None:
+def test_doctor_shows_how_the_database_is_set_up(cli: CliWorkspace) -> None:
     """Durability and the log's guards are what an operator asks for first."""
-    facts = place.line.done("doctor")["facts"]
+    facts = cli.line.done("doctor")["facts"]
     assert (facts["fsync"], facts["journal"], facts["guards"]) == ("full", "wal", "all there")
     assert facts["log key"].startswith("shop/main+")
 
 
-def test_doctor_misses_a_guard(place: Place) -> None:
+def test_doctor_misses_a_guard(cli: CliWorkspace) -> None:
     """A trigger that somebody dropped is named, with where its statement is: `sayso migrate` makes
     none again."""
-    with closing(sqlite3.connect(place.database)) as connection:
+    with closing(sqlite3.connect(cli.database)) as connection:
         name = connection.execute("select name from sqlite_master where type = 'trigger'")
         connection.execute(f"drop trigger {name.fetchone()[0]}")
         connection.commit()
-    ran = place.line("doctor")
+    ran = cli.line("doctor")
     ran.refused("store_version", 2)
     assert "missing: " in ran.out
     assert "store/sql/sqlite" in ran.err
     assert "migrate" not in ran.err
 
 
-def test_doctor_sends_an_older_database_to_migrate(place: Place) -> None:
+def test_doctor_sends_an_older_database_to_migrate(cli: CliWorkspace) -> None:
     """The guards of later versions are not there yet, and nobody took them away."""
-    place.database.unlink()
-    with closing(open_connection(place.database, create=True)) as connection:
+    cli.database.unlink()
+    with closing(open_connection(cli.database, create=True)) as connection:
         migrate(connection, to=6)
-    ran = place.line("doctor").refused("store_version", 2)
+    ran = cli.line("doctor").refused("store_version", 2)
     assert "run `sayso migrate`" in ran.err
     assert "lacks the guard" not in ran.err

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import orjson
 import pytest
-from surfaces.cli.line import Place
+from surfaces.cli.cli_workspace import CliWorkspace
 
 from sayso.sandbox import Fault
 from sayso.surfaces.cli.unfinished import until_cancelled
@@ -28,72 +28,72 @@ def heeded() -> Iterator[None]:
     signal.signal(signal.SIGINT, before)
 
 
-def interrupted(place: Place, *words: str, path: str = "/v1/refunds") -> tuple[str, str]:
+def interrupted(cli: CliWorkspace, *words: str, path: str = "/v1/refunds") -> tuple[str, str]:
     """Press Ctrl-C once the provider has the call; what the command printed."""
     method = "POST" if path == "/v1/refunds" else "GET"
-    place.sandbox.add_faults(Fault(kind="hold_after", method=method, path=path))
-    process = place.process(*words)
-    assert place.sandbox.wait_until_held()
+    cli.sandbox.add_faults(Fault(kind="hold_after", method=method, path=path))
+    process = cli.process(*words)
+    assert cli.sandbox.wait_until_held()
     process.send_signal(signal.SIGINT)
     out, errors = process.communicate(timeout=60)
-    place.sandbox.release()
+    cli.sandbox.release()
     assert process.returncode == 130, (out, errors)
     assert "Traceback" not in errors
     return out, errors
 
 
 @pytest.mark.promise("cli:interrupted")
-def test_ctrl_c_after_the_call_says_that_it_left(place: Place) -> None:
+def test_ctrl_c_after_the_call_says_that_it_left(cli: CliWorkspace) -> None:
     """The money moved, so whoever pressed it is told which action it was, and who goes on."""
-    out, errors = interrupted(place, *REFUND)
-    (stored,) = place.line.done("actions", "list")["items"]
+    out, errors = interrupted(cli, *REFUND)
+    (stored,) = cli.line.done("actions", "list")["items"]
     assert f"not done yet: {stored['id']}: its call has left" in errors
     assert "next: `sayso serve` or `sayso worker` finds out what became of it" in errors
     assert errors.endswith("stopped\n")
     assert out == ""
-    assert len(place.sandbox.books().effects) == 1
+    assert len(cli.sandbox.books().effects) == 1
 
 
 @pytest.mark.promise("cli:interrupted")
-def test_the_same_stands_in_the_document(place: Place) -> None:
+def test_the_same_stands_in_the_document(cli: CliWorkspace) -> None:
     """For a script: the id, and what is left by code."""
-    out, _ = interrupted(place, *REFUND, "--json")
+    out, _ = interrupted(cli, *REFUND, "--json")
     (left,) = cast("dict[str, Any]", orjson.loads(out))["left"]
     assert (left["code"], left["action"]) == ("sent", orjson.loads(out)["id"])
 
 
 @pytest.mark.promise("cli:interrupted")
-def test_a_yes_and_a_request_say_it_too(place: Place) -> None:
+def test_a_yes_and_a_request_say_it_too(cli: CliWorkspace) -> None:
     """Whatever command had the call made."""
-    card = place.pending()
-    _, errors = interrupted(place, "approvals", "approve", card["id"])
+    card = cli.pending()
+    _, errors = interrupted(cli, "approvals", "approve", card["id"])
     assert f"not done yet: {card['action_id']}: its call has left" in errors
     _, errors = interrupted(
-        place, "ask", "Please refund order 1042", "--subject", "cus_demo_ana", path="/v1/*"
+        cli, "ask", "Please refund order 1042", "--subject", "cus_demo_ana", path="/v1/*"
     )
     assert "req_" in errors
 
 
-def test_what_waits_for_the_lost_call_is_not_sent_to_a_person(place: Place) -> None:
+def test_what_waits_for_the_lost_call_is_not_sent_to_a_person(cli: CliWorkspace) -> None:
     """Only an unknown outcome can be resolved; what is being called is looked up by a server."""
-    interrupted(place, *REFUND)
-    (first,) = place.line.done("actions", "list")["items"]
+    interrupted(cli, *REFUND)
+    (first,) = cli.line.done("actions", "list")["items"]
     assert first["status"] == "executing"
-    second = place.line(*REFUND)
+    second = cli.line(*REFUND)
     assert "next: start `sayso serve`" in second.out
     assert "actions settle" not in second.out
     (held,) = [line for line in second.out.splitlines() if line.startswith("held")]
     assert held.count(first["id"]) == 1
-    place.line(
-        "actions", "settle", first["id"], "--outcome", "failed", "--evidence", "seen"
-    ).refused("wrong_state")
+    cli.line("actions", "settle", first["id"], "--outcome", "failed", "--evidence", "seen").refused(
+        "wrong_state"
+    )
 
 
-def test_before_anything_is_stored_it_says_that_nothing_is(place: Place) -> None:
+def test_before_anything_is_stored_it_says_that_nothing_is(cli: CliWorkspace) -> None:
     """Read at the provider only: nothing was begun that somebody would have to look for."""
-    _, errors = interrupted(place, *REFUND, path="/v1/*")
+    _, errors = interrupted(cli, *REFUND, path="/v1/*")
     assert errors == "nothing was stored, and nothing was sent\nstopped\n"
-    assert place.line.done("actions", "list")["items"] == []
+    assert cli.line.done("actions", "list")["items"] == []
 
 
 @pytest.mark.promise("cli:interrupted")

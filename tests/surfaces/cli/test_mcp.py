@@ -7,10 +7,10 @@ import subprocess
 import sys
 
 import pytest
-from surfaces.cli.line import Line, Place, clean_environment
+from surfaces.cli.cli_workspace import CliWorkspace, Line, clean_environment
 
 
-def test_what_is_asked_wrongly_is_a_usage_error(line: Line, place: Place) -> None:
+def test_what_is_asked_wrongly_is_a_usage_error(line: Line, cli: CliWorkspace) -> None:
     """One customer over stdio; over HTTP, none: there a header says who."""
     assert "--subject" in line("mcp").refused("invalid_input", 2).err
     line("mcp", "--http", "--subject", "cus_1").refused("invalid_input", 2)
@@ -20,13 +20,13 @@ def test_what_is_asked_wrongly_is_a_usage_error(line: Line, place: Place) -> Non
     line("mcp", "--http", "--host", "0.0.0.0").refused("invalid_setting", 2)
 
 
-def test_a_missing_extra_is_named(place: Place) -> None:
+def test_a_missing_extra_is_named(cli: CliWorkspace) -> None:
     """Rule 30: what is not installed is said, with what to install."""
     code = "import sys\nsys.modules['mcp'] = None\nfrom sayso.__main__ import main\n"
     ran = subprocess.run(
         [sys.executable, "-c", f"{code}sys.exit(main(['mcp', '--subject', 'cus_1']))"],
-        cwd=place.folder,
-        env=clean_environment() | {"STRIPE_API_KEY": place.sandbox.api_key},
+        cwd=cli.folder,
+        env=clean_environment() | {"STRIPE_API_KEY": cli.sandbox.api_key},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -39,12 +39,14 @@ def test_a_missing_extra_is_named(place: Place) -> None:
 
 
 @pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_it_although_its_client_stays(place: Place, told: signal.Signals) -> None:
+def test_a_signal_ends_it_although_its_client_stays(
+    cli: CliWorkspace, told: signal.Signals
+) -> None:
     """Whoever started it is not left with a process that waits for its client for ever."""
     process = subprocess.Popen(
         [sys.executable, "-m", "sayso", "mcp", "--subject", "cus_1"],
-        cwd=place.folder,
-        env=clean_environment() | {"STRIPE_API_KEY": place.sandbox.api_key},
+        cwd=cli.folder,
+        env=clean_environment() | {"STRIPE_API_KEY": cli.sandbox.api_key},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

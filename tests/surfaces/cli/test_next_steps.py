@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from surfaces.cli.line import SUBJECT, Place
+from surfaces.cli.cli_workspace import SUBJECT, CliWorkspace
 
 from sayso.errors import Code
 from sayso.surfaces.cli.problem import next_step
@@ -34,11 +34,11 @@ GRANT = ("propose", "loyalty.grant", *SUBJECT, "--args")
 
 
 @pytest.fixture
-def shop(place: Place) -> Place:
+def shop(cli: CliWorkspace) -> CliWorkspace:
     """A workspace with an own action (docs/how-to/add-a-connector.md), before it has a rule."""
-    place.edit_settings("[workspace]", 'actions = ["actions/*.py"]\n\n[workspace]')
-    (place.folder / "actions" / "loyalty.py").write_text(OWN, encoding="utf-8")
-    return place
+    cli.edit_settings("[workspace]", 'actions = ["actions/*.py"]\n\n[workspace]')
+    (cli.folder / "actions" / "loyalty.py").write_text(OWN, encoding="utf-8")
+    return cli
 
 
 @pytest.mark.parametrize("code", list(Code))
@@ -51,7 +51,7 @@ def test_no_code_sends_anybody_to_a_page_that_is_not_there(code: Code) -> None:
 
 
 @pytest.mark.promise("cli:next-steps")
-def test_what_no_rule_allows_needs_a_rule(shop: Place) -> None:
+def test_what_no_rule_allows_needs_a_rule(shop: CliWorkspace) -> None:
     """Whoever followed the docs on own actions hears what is left to do, and then it is done."""
     ran = shop.line(*GRANT, '{"points": 5}').refused("policy_denied")
     assert "next: write a rule for `loyalty.grant` in the files of [policy]" in ran.err
@@ -62,10 +62,10 @@ def test_what_no_rule_allows_needs_a_rule(shop: Place) -> None:
 
 
 @pytest.mark.promise("cli:next-steps")
-def test_what_a_rule_forbids_names_the_rule(place: Place) -> None:
+def test_what_a_rule_forbids_names_the_rule(cli: CliWorkspace) -> None:
     """A forbid of the default policy; nothing is to be written for it."""
     words = ("propose", "stripe.refund", *SUBJECT, "--assurance", "unverified", "--args")
-    ran = place.line(*words, '{"charge": "ch_demo_ana_1"}').refused("policy_denied")
+    ran = cli.line(*words, '{"charge": "ch_demo_ana_1"}').refused("policy_denied")
     assert "next: ask for what `sayso.verified-only` does not forbid" in ran.err
 
 
@@ -73,14 +73,16 @@ def test_what_a_rule_forbids_names_the_rule(place: Place) -> None:
 @pytest.mark.parametrize(
     ("points", "problem"), [("5000", "not of at most 1000"), ("0", "not above 0")]
 )
-def test_a_number_out_of_bounds_hears_both_of_them(shop: Place, points: str, problem: str) -> None:
+def test_a_number_out_of_bounds_hears_both_of_them(
+    shop: CliWorkspace, points: str, problem: str
+) -> None:
     """The next try keeps to the other bound as well."""
     ran = shop.line(*GRANT, f'{{"points": {points}}}').refused("invalid_input")
     assert problem in ran.err
     assert "next: give a number above 0 and of at most 1000" in ran.err
 
 
-def test_a_request_that_there_is_not_names_the_list(still: Place) -> None:
+def test_a_request_that_there_is_not_names_the_list(still: CliWorkspace) -> None:
     """As actions and approvals do."""
     ran = still.line("requests", "show", "req_none").refused("not_found")
     assert "next: `sayso requests list`" in ran.err

@@ -6,7 +6,7 @@ import io
 import re
 
 import pytest
-from surfaces.cli.line import Line, Place
+from surfaces.cli.cli_workspace import CliWorkspace, Line
 from surfaces.cli.terminal import Terminal
 
 from sayso.surfaces.cli.output import Out
@@ -30,20 +30,20 @@ for words in {LISTS}:
 
 
 @pytest.fixture
-def lived(place: Place) -> Place:
+def lived(cli: CliWorkspace) -> CliWorkspace:
     """A workspace in which something of each kind was done."""
-    place.pending()
-    place.refund(minor=100)
-    place.refund(minor=9_999_999)
-    place.line("ask", "Where is my parcel?", "--subject", "cus_demo_ana")
+    cli.pending()
+    cli.refund(minor=100)
+    cli.refund(minor=9_999_999)
+    cli.line("ask", "Where is my parcel?", "--subject", "cus_demo_ana")
     words = "INC-7: refunds go out twice, so please nobody let this go on before we know why"
-    place.line.done("stop", "--connector", "stripe", "--reason", words)
-    return place
+    cli.line.done("stop", "--connector", "stripe", "--reason", words)
+    return cli
 
 
 @pytest.mark.promise("cli:readable")
 @pytest.mark.parametrize("columns", [80, 160])
-def test_a_list_breaks_no_id_and_no_state(lived: Place, columns: int) -> None:
+def test_a_list_breaks_no_id_and_no_state(lived: CliWorkspace, columns: int) -> None:
     """Whatever the terminal's width: each cell that is no sentence stands whole on one line."""
     terminal = Terminal(cwd=lived.folder, columns=columns, program=("-c", _ALL_LISTS))
     *drawn, rest = terminal.end().split("\f\n")
@@ -93,10 +93,10 @@ def test_one_is_no_plural() -> None:
     assert found == ["0 entries", "1 entry", "2 entries", "1,234 actions"]
 
 
-def test_a_customer_with_one_of_each_is_told_so(place: Place) -> None:
+def test_a_customer_with_one_of_each_is_told_so(cli: CliWorkspace) -> None:
     """`1 action, 1 approval`."""
-    place.pending()
-    told = place.line("privacy", "subject", "cus_demo_ana", "-o", "ana.json").out
+    cli.pending()
+    told = cli.line("privacy", "subject", "cus_demo_ana", "-o", "ana.json").out
     assert "1 action, 1 approval, " in told
 
 

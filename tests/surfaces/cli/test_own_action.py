@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 
 import pytest
-from surfaces.cli.line import Place
+from surfaces.cli.cli_workspace import CliWorkspace
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "how-to" / "add-a-connector.md").read_text(encoding="utf-8")
@@ -22,19 +22,19 @@ def block(language: str) -> str:
 
 
 @pytest.mark.promise("cli:next-steps")
-def test_the_page_leads_to_an_action_that_is_done(place: Place) -> None:
+def test_the_page_leads_to_an_action_that_is_done(cli: CliWorkspace) -> None:
     """The line in sayso.toml, the file, the rule, and the commands, as they stand there."""
-    settings = place.folder / "sayso.toml"
+    settings = cli.folder / "sayso.toml"
     written = settings.read_text(encoding="utf-8")
-    place.edit_settings(written, block("toml") + "\n" + written)
+    cli.edit_settings(written, block("toml") + "\n" + written)
     example = (ROOT / "examples" / "own_action.py").read_text(encoding="utf-8")
-    (place.folder / "actions" / "loyalty.py").write_text(example, encoding="utf-8")
-    (place.folder / "policies" / "loyalty.cedar").write_text(block("cedar"), encoding="utf-8")
+    (cli.folder / "actions" / "loyalty.py").write_text(example, encoding="utf-8")
+    (cli.folder / "policies" / "loyalty.cedar").write_text(block("cedar"), encoding="utf-8")
     shown = ""
     for line in block("sh").splitlines():
         name, *words = shlex.split(line, comments=True)
         assert name == "sayso"
-        ran = place.line(*words)
+        ran = cli.line(*words)
         assert ran.status == 0, (line, ran)
         shown = ran.out
     assert "succeeded" in shown

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from surfaces.cli.line import SUBJECT, Place
+from surfaces.cli.cli_workspace import SUBJECT, CliWorkspace
 
 GOODWILL = r"""
 version = 1
@@ -47,11 +47,11 @@ WORDS = "I take the goodwill package for order 1042 with $40 of credit"
 
 
 @pytest.fixture
-def plan(place: Place) -> str:
+def plan(cli: CliWorkspace) -> str:
     """A request of three steps that belong together, so that all of them wait."""
-    (place.folder / "playbooks").mkdir(exist_ok=True)
-    (place.folder / "playbooks" / "goodwill.toml").write_text(GOODWILL, encoding="utf-8")
-    request = place.line("ask", WORDS, *SUBJECT, "--json").json
+    (cli.folder / "playbooks").mkdir(exist_ok=True)
+    (cli.folder / "playbooks" / "goodwill.toml").write_text(GOODWILL, encoding="utf-8")
+    request = cli.line("ask", WORDS, *SUBJECT, "--json").json
     assert [step["status"] for step in request["actions"]] == [
         "pending_approval",
         "pending_approval",
@@ -60,29 +60,29 @@ def plan(place: Place) -> str:
     return str(request["id"])
 
 
-def test_the_plan_is_one_card(place: Place, plan: str) -> None:
+def test_the_plan_is_one_card(cli: CliWorkspace, plan: str) -> None:
     """Each step with its state, what a failure does, and the cards of those that wait."""
-    shown = place.line("approvals", "plan", plan).out
+    shown = cli.line("approvals", "plan", plan).out
     assert "on failure: when one fails, none of the others is begun, and what was done" in shown
     assert shown.count("This card") == 3
     assert "--no s1 --yes all" in shown
 
 
-def test_yes_to_all_is_one_decision(place: Place, plan: str) -> None:
+def test_yes_to_all_is_one_decision(cli: CliWorkspace, plan: str) -> None:
     """All steps are approved in one commit, and each is carried out after what it waits for."""
-    request = place.line.done("approvals", "plan", plan, "--yes", "all")
+    request = cli.line.done("approvals", "plan", plan, "--yes", "all")
     assert [step["status"] for step in request["actions"]] == ["succeeded"] * 3
-    kinds = [effect.kind for effect in place.sandbox.books().effects]
+    kinds = [effect.kind for effect in cli.sandbox.books().effects]
     assert sorted(kinds) == ["balance_credit", "cancel_at_period_end", "refund"]
     assert kinds.index("refund") < kinds.index("balance_credit")
 
 
 @pytest.mark.promise("plans:undo")
-def test_a_no_to_a_part_takes_the_cancellation_back_at_stripe(place: Place, plan: str) -> None:
+def test_a_no_to_a_part_takes_the_cancellation_back_at_stripe(cli: CliWorkspace, plan: str) -> None:
     """All or nothing: the subscription goes on at Stripe, and the reply says so."""
-    first = place.line.done("approvals", "plan", plan, "--yes", "s1")
+    first = cli.line.done("approvals", "plan", plan, "--yes", "s1")
     assert first["actions"][0]["status"] == "succeeded"
-    ran = place.line("approvals", "plan", plan, "--no", "s2", "--json")
+    ran = cli.line("approvals", "plan", plan, "--no", "s2", "--json")
     steps = {step["step"]: step["status"] for step in ran.json["actions"]}
     assert steps == {
         "s1": "compensated",
@@ -90,57 +90,57 @@ def test_a_no_to_a_part_takes_the_cancellation_back_at_stripe(place: Place, plan
         "s3": "refused",
         "s1-undo": "succeeded",
     }
-    effects = place.sandbox.books().effects
+    effects = cli.sandbox.books().effects
     assert [effect.kind for effect in effects] == ["cancel_at_period_end", "keep"]
     assert "was made and then taken back" in ran.json["reply"]
-    assert place.line("audit", "verify").status == 0
+    assert cli.line("audit", "verify").status == 0
 
 
-def seen(place: Place, plan: str, *steps: str) -> list[str]:
+def seen(cli: CliWorkspace, plan: str, *steps: str) -> list[str]:
     """The first digits of the cards of these steps, as `--digest` takes them."""
-    shown = place.line.done("approvals", "plan", plan)["actions"]
+    shown = cli.line.done("approvals", "plan", plan)["actions"]
     digests = {step["step"]: step["approval"]["digest"][:12] for step in shown if step["approval"]}
     return [word for step in steps for word in ("--digest", digests[step])]
 
 
 @pytest.mark.promise("plans:together")
 @pytest.mark.promise("approvals:bound")
-def test_digests_insist_on_the_cards_of_a_plan_that_were_seen(place: Place, plan: str) -> None:
+def test_digests_insist_on_the_cards_of_a_plan_that_were_seen(cli: CliWorkspace, plan: str) -> None:
     """As for one action: a card of none of them, too few digits, none for one that is decided."""
     decide = ("approvals", "plan", plan, "--yes")
-    place.line.done("approvals", "plan", plan, "--yes", "s1")
-    one, two = seen(place, plan, "s2"), seen(place, plan, "s3")
+    cli.line.done("approvals", "plan", plan, "--yes", "s1")
+    one, two = seen(cli, plan, "s2"), seen(cli, plan, "s3")
     for wrong in (one, ["--digest", ""], [*one, two[0], two[1][:11]], [*one, "--digest", "0" * 12]):
-        place.line(*decide, "all", *wrong).refused("digest_mismatch")
-    place.line(*decide, "s2", *two).refused("digest_mismatch")
-    place.line("approvals", "plan", plan, *one).refused("invalid_input", 2)
-    request = place.line.done(*decide, "all", *two, *one)
+        cli.line(*decide, "all", *wrong).refused("digest_mismatch")
+    cli.line(*decide, "s2", *two).refused("digest_mismatch")
+    cli.line("approvals", "plan", plan, *one).refused("invalid_input", 2)
+    request = cli.line.done(*decide, "all", *two, *one)
     assert [step["status"] for step in request["actions"]] == ["succeeded"] * 3
 
 
 @pytest.mark.promise("plans:together")
 @pytest.mark.promise("approvals:bound")
 def test_a_step_that_was_decided_since_it_was_seen_stops_the_whole_plan(
-    place: Place, plan: str
+    cli: CliWorkspace, plan: str
 ) -> None:
     """Somebody has allowed less of it meanwhile: what waits is not the plan that was seen."""
-    place.line.done("approvals", "plan", plan, "--yes", "s1")
-    cards = seen(place, plan, "s2", "s3")
-    shown = place.line.done("approvals", "plan", plan)["actions"]
+    cli.line.done("approvals", "plan", plan, "--yes", "s1")
+    cards = seen(cli, plan, "s2", "s3")
+    shown = cli.line.done("approvals", "plan", plan)["actions"]
     assert shown[1]["amount"]["amount_minor"] > 500
-    place.line.done("approvals", "edit", shown[1]["approval"]["id"], "--amount", "5")
-    place.line("approvals", "plan", plan, "--yes", "all", *cards).refused("digest_mismatch")
-    assert place.line.done("actions", "show", shown[2]["id"])["status"] == "pending_approval"
-    place.line.done("approvals", "plan", plan, "--yes", "all", *seen(place, plan, "s3"))
-    assert place.line.done("actions", "show", shown[2]["id"])["status"] == "succeeded"
+    cli.line.done("approvals", "edit", shown[1]["approval"]["id"], "--amount", "5")
+    cli.line("approvals", "plan", plan, "--yes", "all", *cards).refused("digest_mismatch")
+    assert cli.line.done("actions", "show", shown[2]["id"])["status"] == "pending_approval"
+    cli.line.done("approvals", "plan", plan, "--yes", "all", *seen(cli, plan, "s3"))
+    assert cli.line.done("actions", "show", shown[2]["id"])["status"] == "succeeded"
 
 
-def test_bad_steps_are_refused_before_anything_is_decided(place: Place, plan: str) -> None:
+def test_bad_steps_are_refused_before_anything_is_decided(cli: CliWorkspace, plan: str) -> None:
     """An unknown step, one that is named twice, one that does not wait."""
     decide = ("approvals", "plan", plan)
-    place.line.done(*decide, "--yes", "s1")
-    place.line(*decide, "--yes", "s9").refused("invalid_input", 2)
-    place.line(*decide, "--yes", "s1").refused("invalid_input", 2)
-    place.line(*decide, "--yes", "s2", "--no", "s2").refused("invalid_input", 2)
-    place.line("approvals", "plan", "req_nobody").refused("not_found")
-    assert place.line.done("actions", "list", "--status", "pending_approval")["items"]
+    cli.line.done(*decide, "--yes", "s1")
+    cli.line(*decide, "--yes", "s9").refused("invalid_input", 2)
+    cli.line(*decide, "--yes", "s1").refused("invalid_input", 2)
+    cli.line(*decide, "--yes", "s2", "--no", "s2").refused("invalid_input", 2)
+    cli.line("approvals", "plan", "req_nobody").refused("not_found")
+    assert cli.line.done("actions", "list", "--status", "pending_approval")["items"]

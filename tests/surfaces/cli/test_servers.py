@@ -13,7 +13,7 @@ from typing import Any, cast
 import httpx
 import orjson
 import pytest
-from surfaces.cli.line import Line, Place, start
+from surfaces.cli.cli_workspace import CliWorkspace, Line, start
 from surfaces.cli.test_stop import second_person
 
 ANA = "cus_demo_ana"
@@ -38,11 +38,11 @@ def running(process: subprocess.Popen[str], *, quiet: bool = True) -> Generator[
 
 
 @pytest.mark.promise("cli:shared")
-def test_serve_and_the_command_line_share_a_workspace(place: Place) -> None:
+def test_serve_and_the_command_line_share_a_workspace(cli: CliWorkspace) -> None:
     """The API proposes, the command line approves, the API shows it done; Ctrl-C ends it."""
-    secret = str(place.line.done("token", "create", "--service", "bot")["secret"])
+    secret = str(cli.line.done("token", "create", "--service", "bot")["secret"])
     headers = {"Authorization": f"Bearer {secret}", "Idempotency-Key": "k1"}
-    with running(place.process("serve", "--port", "0", "--json")) as ready:
+    with running(cli.process("serve", "--port", "0", "--json")) as ready:
         with httpx.Client(
             base_url=str(ready["url"]), headers=headers, trust_env=False, timeout=60
         ) as client:
@@ -55,27 +55,27 @@ def test_serve_and_the_command_line_share_a_workspace(place: Place) -> None:
             proposed = client.post("/v1/actions", json=body)
             assert proposed.status_code == 201, proposed.text
             approval_id = proposed.json()["approval"]["id"]
-            assert place.line("approvals", "approve", approval_id).status == 0
+            assert cli.line("approvals", "approve", approval_id).status == 0
             shown = client.get(f"/v1/actions/{proposed.json()['id']}").json()
             assert shown["status"] == "succeeded"
         taken = str(ready["url"]).rpartition(":")[2]
-        place.line("serve", "--port", taken).refused("port_in_use", 2)
+        cli.line("serve", "--port", taken).refused("port_in_use", 2)
 
 
 @pytest.mark.promise("subjects:restored")
-def test_who_is_back_from_a_backup_is_erased_again_over_http(place: Place) -> None:
+def test_who_is_back_from_a_backup_is_erased_again_over_http(cli: CliWorkspace) -> None:
     """As `sayso privacy sweep` does: here the list came back after the start."""
-    place.refund()
-    backup = place.database.read_bytes()
-    erased = place.line.done("privacy", "erase", ANA, "--yes")
-    place.database.write_bytes(backup)
-    listed = place.folder / ".sayso" / "erased.jsonl"
+    cli.refund()
+    backup = cli.database.read_bytes()
+    erased = cli.line.done("privacy", "erase", ANA, "--yes")
+    cli.database.write_bytes(backup)
+    listed = cli.folder / ".sayso" / "erased.jsonl"
     kept = listed.rename(listed.with_suffix(".kept"))
-    second_person(place)
-    made = place.line.done("token", "create", "--person", "noor", "--scope", "admin")
+    second_person(cli)
+    made = cli.line.done("token", "create", "--person", "noor", "--scope", "admin")
     headers = {"Authorization": f"Bearer {made['secret']}"}
     with (
-        running(place.process("serve", "--port", "0", "--json"), quiet=False) as ready,
+        running(cli.process("serve", "--port", "0", "--json"), quiet=False) as ready,
         httpx.Client(
             base_url=str(ready["url"]), headers=headers, trust_env=False, timeout=60
         ) as client,
@@ -91,21 +91,21 @@ def test_who_is_back_from_a_backup_is_erased_again_over_http(place: Place) -> No
         listed.write_bytes(orjson.dumps(elsewhere) + b"\n")
         assert sweep("s2") == {"erased": 0, "left": []}
         kept.rename(listed)
-        assert place.line("doctor").status != 0
+        assert cli.line("doctor").status != 0
         assert sweep("s3") == {"erased": 1, "left": []}
-        assert place.line("doctor").status == 0
+        assert cli.line("doctor").status == 0
         assert sweep("s4") == {"erased": 0, "left": []}
-    assert ANA not in place.dump()
-    again = place.line.done("privacy", "erasures")["items"][0]
+    assert ANA not in cli.dump()
+    again = cli.line.done("privacy", "erasures")["items"][0]
     assert (again["reason"], again["status"]) == ("restored_backup", "erased")
-    assert place.line("audit", "verify").status == 0
+    assert cli.line("audit", "verify").status == 0
 
 
 @pytest.mark.promise("http:closed")
-def test_serve_is_closed_to_other_machines(place: Place) -> None:
+def test_serve_is_closed_to_other_machines(cli: CliWorkspace) -> None:
     """Only loopback, unless somebody says that TLS stands in front."""
-    place.line("serve", "--host", "0.0.0.0", "--port", "0").refused("invalid_setting", 2)
-    place.line("serve", "--port", "70000").refused("invalid_input", 2)
+    cli.line("serve", "--host", "0.0.0.0", "--port", "0").refused("invalid_setting", 2)
+    cli.line("serve", "--port", "70000").refused("invalid_input", 2)
 
 
 def test_the_sandbox_serves_until_it_is_told_to_end(tmp_path: Path) -> None:
@@ -130,16 +130,16 @@ def test_a_sandbox_that_cannot_start_says_why(
         line("sandbox", option, value or str(taken.getsockname()[1])).refused(code, 2)
 
 
-def test_slack_reaches_a_serving_workspace_without_a_redirect(place: Place) -> None:
+def test_slack_reaches_a_serving_workspace_without_a_redirect(cli: CliWorkspace) -> None:
     """Slack follows no redirect: what it posts is answered at the very path, and must be signed."""
-    (place.folder / "slack.secret").write_text("secret")
+    (cli.folder / "slack.secret").write_text("secret")
     more = (
         '\n[slack]\nbot_token = "file:slack.secret"\nsigning_secret = "file:slack.secret"\n'
         'channel = "C1"\napi_url = "http://127.0.0.1:9/api/"\n'
     )
-    with (place.folder / "sayso.toml").open("a", encoding="utf-8") as file:
+    with (cli.folder / "sayso.toml").open("a", encoding="utf-8") as file:
         file.write(more)
-    process = place.process("serve", "--port", "0", "--json")
+    process = cli.process("serve", "--port", "0", "--json")
     with running(process, quiet=False) as ready:
         answer = httpx.post(f"{ready['url']}/slack/events", content=b"{}", trust_env=False)
         assert answer.status_code == 401

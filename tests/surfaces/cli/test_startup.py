@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from surfaces.cli.line import Line, Place, clean_environment
+from surfaces.cli.cli_workspace import CliWorkspace, Line, clean_environment
 
 from sayso.surfaces.cli.app import COMMANDS
 
@@ -49,14 +49,14 @@ def test_help_loads_next_to_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.promise("cli:light")
-def test_looking_loads_nothing_heavy(still: Place) -> None:
+def test_looking_loads_nothing_heavy(still: CliWorkspace) -> None:
     """Commands that only look load neither LangGraph, Stripe, the web stack nor Cedar (issue 2)."""
     code = "import sys\nfrom sayso.__main__ import main\n"
     code += "".join(f"main({words!r})\n" for words in LOOKING)
     assert not _loaded(still.folder, code=code) & (HEAVY | {"cedarpy", "rich"})
 
 
-def test_proposing_loads_no_planner_and_no_web_stack(still: Place) -> None:
+def test_proposing_loads_no_planner_and_no_web_stack(still: CliWorkspace) -> None:
     """`propose` of what Stripe refuses loads the Stripe SDK for its call, and nothing beside it."""
     words = ("propose", "stripe.refund", "--subject", "cus_demo_ana", "--args")
     key = still.sandbox.api_key
@@ -73,7 +73,7 @@ def test_importing_sayso_loads_next_to_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.promise("cli:light")
-def test_serving_http_loads_no_mcp(still: Place) -> None:
+def test_serving_http_loads_no_mcp(still: CliWorkspace) -> None:
     """Only `sayso mcp` loads the package `mcp`; a server of the API does not pay for it."""
     code = "import sys\nimport sayso.surfaces.http, sayso.sdk.tools.toolbox\n"
     assert not _loaded(still.folder, code=code) & {"mcp", "mcp_types", "langchain_core"}
@@ -148,12 +148,12 @@ def test_without_a_workspace_the_next_step_is_init(
 
 
 def test_a_workspace_is_found_upwards_by_variable_and_by_option(
-    place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    cli: CliWorkspace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """The nearest sayso.toml upwards, else SAYSO_WORKSPACE; `--workspace` beats both."""
-    monkeypatch.chdir(place.folder / "policies")
-    assert place.line("approvals", "list").status == 0
+    monkeypatch.chdir(cli.folder / "policies")
+    assert cli.line("approvals", "list").status == 0
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("SAYSO_WORKSPACE", str(place.folder))
-    assert place.line("approvals", "list").status == 0
-    place.line("approvals", "list", "-w", str(tmp_path / "none")).refused("no_workspace", 2)
+    monkeypatch.setenv("SAYSO_WORKSPACE", str(cli.folder))
+    assert cli.line("approvals", "list").status == 0
+    cli.line("approvals", "list", "-w", str(tmp_path / "none")).refused("no_workspace", 2)

@@ -7,7 +7,7 @@ from contextlib import closing
 
 import orjson
 import pytest
-from surfaces.cli.line import Place
+from surfaces.cli.cli_workspace import CliWorkspace
 from surfaces.cli.test_stop import second_person
 
 ANA = "cus_demo_ana"
@@ -20,108 +20,108 @@ roles = ["privacy"]
 
 
 @pytest.mark.promise("cli:subjects")
-def test_a_customer_is_shown_what_is_held_and_then_erased(place: Place) -> None:
+def test_a_customer_is_shown_what_is_held_and_then_erased(cli: CliWorkspace) -> None:
     """Invariant 8, from outside: the export has it, then nothing has, and the log verifies."""
-    done = place.refund(reason="says Ana Quispe").json
+    done = cli.refund(reason="says Ana Quispe").json
     assert done["status"] == "succeeded", done
-    place.pending()
-    asked = place.line.done("ask", "Please refund order 1042, it arrived broken", "--subject", ANA)
-    shown = place.line.done("privacy", "subject", ANA, "-o", "ana.json")
+    cli.pending()
+    asked = cli.line.done("ask", "Please refund order 1042, it arrived broken", "--subject", ANA)
+    shown = cli.line.done("privacy", "subject", ANA, "-o", "ana.json")
     assert shown["counts"]["actions"] == 2 + len(asked["actions"])
-    file = place.folder / "ana.json"
+    file = cli.folder / "ana.json"
     assert file.stat().st_mode & 0o077 == 0, "for nobody else to read"
     assert "Quispe" in file.read_text(encoding="utf-8")
-    place.line("privacy", "subject", ANA, "-o", "ana.json").refused("invalid_input")
-    erased = place.line.done("privacy", "erase", ANA, "--yes")
+    cli.line("privacy", "subject", ANA, "-o", "ana.json").refused("invalid_input")
+    erased = cli.line.done("privacy", "erase", ANA, "--yes")
     assert erased["status"] == "erased"
     assert erased["scrubbed"] is True
-    dump = place.dump()
+    dump = cli.dump()
     assert ANA not in dump
     assert "Quispe" not in dump
-    after = place.line.done("actions", "show", done["id"])
+    after = cli.line.done("actions", "show", done["id"])
     assert after["subject"] == erased["subject"]
     assert after["receipt"]["id"] == done["receipt"]["id"]
-    assert place.line("audit", "verify", "--deep").status == 0
-    listed = place.line("privacy", "erasures").out.splitlines()
+    assert cli.line("audit", "verify", "--deep").status == 0
+    listed = cli.line("privacy", "erasures").out.splitlines()
     assert listed[1].split()[:4] == [erased["id"], "erased", erased["subject"], "subject_request"]
-    place.line("privacy", "erase", ANA, "--yes").refused("not_found")
+    cli.line("privacy", "erase", ANA, "--yes").refused("not_found")
 
 
 def test_nobody_is_erased_without_a_yes_or_a_person(
-    place: Place, monkeypatch: pytest.MonkeyPatch
+    cli: CliWorkspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No terminal to ask, a person without the role, no token: nothing is erased."""
-    place.refund()
-    place.line("privacy", "erase", ANA).refused("invalid_input", 2)
-    place.line("privacy", "erase", ANA, "--yes", "--reason", "She asked").refused("reason_required")
-    place.edit_settings('roles = ["support_manager", "finance"]\n\n', PRIVACY)
-    place.line("privacy", "erase", ANA, "--yes").refused("not_an_approver")
-    refused = place.line.done("audit", "query", "kind:subject.refused")["items"]
+    cli.refund()
+    cli.line("privacy", "erase", ANA).refused("invalid_input", 2)
+    cli.line("privacy", "erase", ANA, "--yes", "--reason", "She asked").refused("reason_required")
+    cli.edit_settings('roles = ["support_manager", "finance"]\n\n', PRIVACY)
+    cli.line("privacy", "erase", ANA, "--yes").refused("not_an_approver")
+    refused = cli.line.done("audit", "query", "kind:subject.refused")["items"]
     assert [one["body"]["data"]["code"] for one in refused] == [
         "not_an_approver",
         "reason_required",
     ]
-    (place.folder / ".sayso" / "person.token").unlink()
-    place.line("privacy", "erase", ANA, "--yes").refused("unauthenticated")
-    assert ANA in place.dump()
+    (cli.folder / ".sayso" / "person.token").unlink()
+    cli.line("privacy", "erase", ANA, "--yes").refused("unauthenticated")
+    assert ANA in cli.dump()
 
 
 def test_a_hold_needs_one_person_and_its_end_two(
-    place: Place, monkeypatch: pytest.MonkeyPatch
+    cli: CliWorkspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While it is in force an erasure is refused, with the command that would end it."""
-    other = second_person(place)
-    place.refund()
-    assert "Nothing is held." in place.line("privacy", "holds").out
-    hold = place.line.done("privacy", "hold", ANA, "--reason", "litigation")
-    refused = place.line("privacy", "erase", ANA, "--yes").refused("legal_hold")
+    other = second_person(cli)
+    cli.refund()
+    assert "Nothing is held." in cli.line("privacy", "holds").out
+    hold = cli.line.done("privacy", "hold", ANA, "--reason", "litigation")
+    refused = cli.line("privacy", "erase", ANA, "--yes").refused("legal_hold")
     assert f"sayso privacy release {hold['id']}" in refused.err
-    assert "next: another person runs" in place.line("privacy", "release", hold["id"]).out
-    place.line("privacy", "release", hold["id"]).refused("own_request")
+    assert "next: another person runs" in cli.line("privacy", "release", hold["id"]).out
+    cli.line("privacy", "release", hold["id"]).refused("own_request")
     monkeypatch.setenv("SAYSO_TOKEN", other)
-    assert place.line.done("privacy", "release", hold["id"])["status"] == "released"
-    assert len(place.line.done("privacy", "holds", "--ended")["items"]) == 1
-    assert place.line.done("privacy", "erase", ANA, "--yes")["status"] == "erased"
+    assert cli.line.done("privacy", "release", hold["id"])["status"] == "released"
+    assert len(cli.line.done("privacy", "holds", "--ended")["items"]) == 1
+    assert cli.line.done("privacy", "erase", ANA, "--yes")["status"] == "erased"
 
 
-def test_a_sweep_says_what_is_kept(place: Place) -> None:
+def test_a_sweep_says_what_is_kept(cli: CliWorkspace) -> None:
     """For good unless sayso.toml says otherwise; never less than limits look back."""
-    assert "kept for good" in place.line("privacy", "sweep").out
-    place.edit_settings("[[people]]", '[retention]\nrequests = "90d"\n\n[[people]]')
-    place.refund()
-    swept = place.line.done("privacy", "sweep")
+    assert "kept for good" in cli.line("privacy", "sweep").out
+    cli.edit_settings("[[people]]", '[retention]\nrequests = "90d"\n\n[[people]]')
+    cli.refund()
+    swept = cli.line.done("privacy", "sweep")
     assert (swept["actions"], swept["requests"], swept["subjects"]) == (0, 0, 0)
-    place.edit_settings('requests = "90d"', 'requests = "30d"')
-    refused = place.line("privacy", "sweep")
+    cli.edit_settings('requests = "90d"', 'requests = "30d"')
+    refused = cli.line("privacy", "sweep")
     assert refused.status != 0
     assert "below the floor of 31d" in refused.err
 
 
-def test_doctor_tells_of_customers_who_are_back_from_a_backup(place: Place) -> None:
+def test_doctor_tells_of_customers_who_are_back_from_a_backup(cli: CliWorkspace) -> None:
     """Nobody comes back unnoticed, whether a server runs or not."""
-    place.refund()
-    backup = place.database.read_bytes()
-    erased = place.line.done("privacy", "erase", ANA, "--yes")
-    assert place.line.done("doctor")["facts"]["erased"] == "1 customer, nobody is back"
-    place.database.write_bytes(backup)
-    told = place.line("doctor", "--json")
+    cli.refund()
+    backup = cli.database.read_bytes()
+    erased = cli.line.done("privacy", "erase", ANA, "--yes")
+    assert cli.line.done("doctor")["facts"]["erased"] == "1 customer, nobody is back"
+    cli.database.write_bytes(backup)
+    told = cli.line("doctor", "--json")
     assert told.status != 0
     assert [one["code"] for one in orjson.loads(told.out)["problems"]] == ["erased"]
     assert "1 erased customer is back" in told.out
     assert erased["subject"] not in told.err
-    assert "erased again: 1" in place.line("privacy", "sweep").out
-    assert place.line.done("privacy", "sweep")["restored"] == {"erased": 0, "left": []}
-    assert place.line.done("doctor")["facts"]["erased"] == "1 customer, nobody is back"
+    assert "erased again: 1" in cli.line("privacy", "sweep").out
+    assert cli.line.done("privacy", "sweep")["restored"] == {"erased": 0, "left": []}
+    assert cli.line.done("doctor")["facts"]["erased"] == "1 customer, nobody is back"
 
 
-def test_a_sweep_says_who_is_back_and_stays(place: Place) -> None:
+def test_a_sweep_says_who_is_back_and_stays(cli: CliWorkspace) -> None:
     """Such as while a hold is in the backup; until then the sweep has not succeeded."""
-    place.refund()
-    place.line.done("privacy", "hold", ANA, "--reason", "litigation")
-    with closing(sqlite3.connect(place.database)) as rows:
+    cli.refund()
+    cli.line.done("privacy", "hold", ANA, "--reason", "litigation")
+    with closing(sqlite3.connect(cli.database)) as rows:
         (pseudonym,) = rows.execute("select pseudonym from subject where id = ?", (ANA,)).fetchone()
     line = {"tenant": "main", "pseudonym": pseudonym, "at": 1}
-    (place.folder / ".sayso" / "erased.jsonl").write_bytes(orjson.dumps(line) + b"\n")
-    swept = place.line("privacy", "sweep")
+    (cli.folder / ".sayso" / "erased.jsonl").write_bytes(orjson.dumps(line) + b"\n")
+    swept = cli.line("privacy", "sweep")
     assert swept.status == 1
     assert f"{pseudonym} is back from a backup" in swept.err

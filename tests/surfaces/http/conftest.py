@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from surfaces.http.served import Served, serving
+from surfaces.http.api_server import ApiServer, serving
 
 from sayso.sandbox import Sandbox
 from sayso.testing.clock import FakeClock
@@ -19,7 +19,7 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 @pytest.fixture(scope="session")
-def served(tmp_path_factory: pytest.TempPathFactory, sandbox: Sandbox) -> Iterator[Served]:
+def api(tmp_path_factory: pytest.TempPathFactory, sandbox: Sandbox) -> Iterator[ApiServer]:
     """A server over real HTTP."""
     with serving(tmp_path_factory.mktemp("served"), sandbox, FakeClock()) as running:
         yield running

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import httpx
-from surfaces.http.served import TIMEOUT_S, Json, Served
+from surfaces.http.api_server import TIMEOUT_S, ApiServer, Json
 
 
 @dataclass(frozen=True)
@@ -37,13 +37,13 @@ async def events(answer: httpx.Response) -> AsyncIterator[Event]:
 
 @asynccontextmanager
 async def listening(
-    served: Served, path: str, by: str = "bot", **headers: str
+    api: ApiServer, path: str, by: str = "bot", **headers: str
 ) -> AsyncGenerator[AsyncIterator[Event]]:
     """The events of a path, while the block runs."""
     async with (
         asyncio.timeout(TIMEOUT_S),
-        httpx.AsyncClient(base_url=served.url, timeout=TIMEOUT_S) as client,
-        client.stream("GET", path, headers={**served.headers(by), **headers}) as answer,
+        httpx.AsyncClient(base_url=api.url, timeout=TIMEOUT_S) as client,
+        client.stream("GET", path, headers={**api.headers(by), **headers}) as answer,
     ):
         assert answer.status_code == 200, await answer.aread()
         yield events(answer)

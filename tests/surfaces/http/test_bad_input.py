@@ -7,7 +7,7 @@ import socket
 import time
 
 import pytest
-from surfaces.http.served import TIMEOUT_S, Served, as_json, problem, refund
+from surfaces.http.api_server import TIMEOUT_S, ApiServer, as_json, problem, refund
 
 from sayso.errors import Code, IntegrityError, RefusedError, SaysoError
 from sayso.surfaces.http.problem import respond
@@ -40,9 +40,9 @@ def _money(amount: str, currency: str = '"USD"') -> bytes:
         b'{"a": "line\nbreak"}',
     ],
 )
-def test_what_is_not_json_is_malformed(served: Served, body: bytes) -> None:
+def test_what_is_not_json_is_malformed(api: ApiServer, body: bytes) -> None:
     """400 `malformed_json`: also two fields of one name, and whatever is not UTF-8."""
-    problem(served.send("/v1/actions", body), 400, "malformed_json")
+    problem(api.send("/v1/actions", body), 400, "malformed_json")
 
 
 @pytest.mark.promise("http:bad-input")
@@ -57,9 +57,9 @@ def test_what_is_not_json_is_malformed(served: Served, body: bytes) -> None:
         (_money("9007199254740992"), "amount_minor"),
     ],
 )
-def test_money_that_is_not_exact_is_refused(served: Served, body: bytes, named: str) -> None:
+def test_money_that_is_not_exact_is_refused(api: ApiServer, body: bytes, named: str) -> None:
     """Floats and integers beyond 2^53-1 are no amounts."""
-    assert named in problem(served.send("/v1/actions", body), 422, "invalid_money")["detail"]
+    assert named in problem(api.send("/v1/actions", body), 422, "invalid_money")["detail"]
 
 
 @pytest.mark.promise("http:bad-input")
@@ -78,9 +78,9 @@ def test_money_that_is_not_exact_is_refused(served: Served, body: bytes, named: 
         _money("9007199254740991"),
     ],
 )
-def test_money_that_makes_no_sense_is_refused(served: Served, body: bytes) -> None:
+def test_money_that_makes_no_sense_is_refused(api: ApiServer, body: bytes) -> None:
     """Negative, zero, true, text, an unknown currency, a further field, too much (errors.md)."""
-    found = problem(served.send("/v1/actions", body), 422, "invalid_money")
+    found = problem(api.send("/v1/actions", body), 422, "invalid_money")
     assert "amount" in found["detail"]
 
 
@@ -106,19 +106,19 @@ def test_money_that_makes_no_sense_is_refused(served: Served, body: bytes) -> No
     ],
 )
 def test_a_field_that_does_not_fit_is_named(
-    served: Served, change: dict[str, object], named: str
+    api: ApiServer, change: dict[str, object], named: str
 ) -> None:
     """422 `invalid_input` with the path of the field, and what to do."""
     body = json.dumps({**refund("order", "cus_1"), **change}).encode()
-    found = problem(served.send("/v1/actions", body), 422, "invalid_input")
+    found = problem(api.send("/v1/actions", body), 422, "invalid_input")
     assert f"`{named}`" in found["detail"]
     assert found["next_step"]
 
 
-def test_a_misspelt_field_gets_a_hint(served: Served) -> None:
+def test_a_misspelt_field_gets_a_hint(api: ApiServer) -> None:
     """The nearest field that there is."""
     found = problem(
-        served.post("/v1/actions", {**refund("o", "c"), "resaon": "x"}), 422, "invalid_input"
+        api.post("/v1/actions", {**refund("o", "c"), "resaon": "x"}), 422, "invalid_input"
     )
     assert found["next_step"] == "did you mean `reason`?"
 
@@ -141,7 +141,7 @@ def test_a_misspelt_field_gets_a_hint(served: Served) -> None:
     ],
 )
 def test_a_hint_names_a_field_that_fits_there(
-    served: Served, path: str, body: dict[str, object], step: str
+    api: ApiServer, path: str, body: dict[str, object], step: str
 ) -> None:
     """One of another call, or of another part of the body, would be refused as well."""
     whole: dict[str, object] = {}
@@ -151,41 +151,41 @@ def test_a_hint_names_a_field_that_fits_there(
         whole = {"subject": SUBJECT}
     elif path.startswith("/v1/approvals"):
         whole = {"decision": "approve", "revision": 1, "digest": "0" * 64}
-    found = as_json(served.post(path, {**whole, **body}, by="maria"))
+    found = as_json(api.post(path, {**whole, **body}, by="maria"))
     assert found["code"] == "invalid_input", found
     assert found["next_step"].endswith(step), found
 
 
 @pytest.mark.parametrize("key", ["a b", "a\tb", "\u00e9", "x" * 201, ""])
-def test_a_key_that_is_not_visible_ascii_is_refused(served: Served, key: str) -> None:
+def test_a_key_that_is_not_visible_ascii_is_refused(api: ApiServer, key: str) -> None:
     """A space at one end gets lost on the way, and the same call would have two keys."""
-    headers = {**served.headers("bot"), "Idempotency-Key": key}
+    headers = {**api.headers("bot"), "Idempotency-Key": key}
     raw = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
-    answer = served.http.post("/v1/actions", json=refund("o", "c"), headers=raw)
+    answer = api.http.post("/v1/actions", json=refund("o", "c"), headers=raw)
     assert "visible ASCII" in problem(answer, 400, "invalid_input")["next_step"]
 
 
-def test_two_keys_are_none(served: Served) -> None:
+def test_two_keys_are_none(api: ApiServer) -> None:
     """The first one counted: who repeats a call by the second one would have it done again."""
-    headers = [*served.headers("bot").items(), ("Idempotency-Key", "one"), ("Idempotency-Key", "2")]
-    answer = served.http.post("/v1/actions", json=refund(*served.order()), headers=headers)
+    headers = [*api.headers("bot").items(), ("Idempotency-Key", "one"), ("Idempotency-Key", "2")]
+    answer = api.http.post("/v1/actions", json=refund(*api.order()), headers=headers)
     assert "twice" in problem(answer, 400, "invalid_input")["detail"]
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b'"text"', b"null", b"7", b"{}"])
-def test_a_body_that_is_no_object_with_the_fields_is_refused(served: Served, body: bytes) -> None:
+def test_a_body_that_is_no_object_with_the_fields_is_refused(api: ApiServer, body: bytes) -> None:
     """Empty, a list, a scalar, an empty object: 422."""
-    problem(served.send("/v1/actions", body), 422, "invalid_input")
+    problem(api.send("/v1/actions", body), 422, "invalid_input")
 
 
 @pytest.mark.promise("http:bad-input")
 @pytest.mark.parametrize("opening", [b"[", b'{"a":'])
-def test_deep_nesting_is_refused(served: Served, opening: bytes) -> None:
+def test_deep_nesting_is_refused(api: ApiServer, opening: bytes) -> None:
     """Neither a crash nor a 500, 17 or 100,000 levels down."""
     closing = b"]" if opening == b"[" else b"}"
     for levels in (17, 100_000):
         body = opening * levels + b"1" + closing * levels
-        found = problem(served.send("/v1/actions", body), 422, "invalid_input")
+        found = problem(api.send("/v1/actions", body), 422, "invalid_input")
         assert "deep" in found["detail"]
 
 
@@ -199,59 +199,59 @@ def test_deep_nesting_is_refused(served: Served, opening: bytes) -> None:
     ],
     ids=["a field that stands twice", "messages", "decisions"],
 )
-def test_no_body_keeps_the_server_from_others(served: Served, path: str, body: str) -> None:
+def test_no_body_keeps_the_server_from_others(api: ApiServer, path: str, body: str) -> None:
     """However many fields, or wrong parts of a list: the work grows with the body, no faster.
 
     While it lasts nobody else is answered, and nobody could stop anything.
     """
     before = time.process_time()
-    answer = served.send(f"/v1/{path}", body.encode(), by="maria")
+    answer = api.send(f"/v1/{path}", body.encode(), by="maria")
     assert answer.status_code in {400, 422}
     assert len(answer.content) < 1_000
     assert time.process_time() - before < 4.0
 
 
 @pytest.mark.promise("http:bad-input")
-def test_a_body_over_1_mib_is_not_read(served: Served) -> None:
+def test_a_body_over_1_mib_is_not_read(api: ApiServer) -> None:
     """413 from the announced length alone: the answer comes though no byte was sent."""
     head = (
         "POST /v1/actions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-        f"Authorization: Bearer {served.secrets['bot']}\r\nIdempotency-Key: big\r\n"
+        f"Authorization: Bearer {api.secrets['bot']}\r\nIdempotency-Key: big\r\n"
         f"Content-Length: {2**40}\r\n\r\n"
     )
-    assert b" 413 " in _raw(served, head.encode())
+    assert b" 413 " in _raw(api, head.encode())
 
 
-def test_a_body_without_a_length_is_read_no_further_than_1_mib(served: Served) -> None:
+def test_a_body_without_a_length_is_read_no_further_than_1_mib(api: ApiServer) -> None:
     """413 in the middle of a chunked body that never ends."""
     head = (
         "POST /v1/actions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-        f"Authorization: Bearer {served.secrets['bot']}\r\nIdempotency-Key: big\r\n"
+        f"Authorization: Bearer {api.secrets['bot']}\r\nIdempotency-Key: big\r\n"
         "Transfer-Encoding: chunked\r\n\r\n"
     )
     chunk = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
-    assert b" 413 " in _raw(served, head.encode() + chunk * 16 + b"1\r\n \r\n")
+    assert b" 413 " in _raw(api, head.encode() + chunk * 16 + b"1\r\n \r\n")
 
 
-def _raw(served: Served, sent: bytes) -> bytes:
+def _raw(api: ApiServer, sent: bytes) -> bytes:
     """The first bytes of the answer to raw bytes."""
-    host, port = served.url.removeprefix("http://").split(":")
+    host, port = api.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=TIMEOUT_S) as connection:
         connection.sendall(sent)
         return connection.recv(4096)
 
 
-def test_a_body_of_1_mib_is_read(served: Served) -> None:
+def test_a_body_of_1_mib_is_read(api: ApiServer) -> None:
     """The limit itself is allowed; then the fields count."""
     body = GOOD.encode()
     padded = body[:-1] + b" " * (1024 * 1024 - len(body)) + b"}"
-    assert served.send("/v1/actions", padded).status_code == 201
+    assert api.send("/v1/actions", padded).status_code == 201
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "", "json"])
-def test_a_body_that_is_not_marked_as_json_is_refused(served: Served, kind: str) -> None:
+def test_a_body_that_is_not_marked_as_json_is_refused(api: ApiServer, kind: str) -> None:
     """415, with what to send; `curl -d` alone marks it as a form."""
-    answer = served.send("/v1/actions", GOOD.encode(), **{"Content-Type": kind})
+    answer = api.send("/v1/actions", GOOD.encode(), **{"Content-Type": kind})
     assert "application/json" in problem(answer, 415, "invalid_input")["next_step"]
 
 
@@ -264,12 +264,12 @@ def test_a_body_that_is_not_marked_as_json_is_refused(served: Served, kind: str)
         ("dry_run=false&tenant=other", "tenant"),
     ],
 )
-def test_a_misspelt_query_changes_nothing_silently(served: Served, query: str, named: str) -> None:
+def test_a_misspelt_query_changes_nothing_silently(api: ApiServer, query: str, named: str) -> None:
     """A wrong `dry_run` must not become a real refund."""
-    order, customer = served.order(4_000)
-    answer = served.post(f"/v1/actions?{query}", refund(order, customer))
+    order, customer = api.order(4_000)
+    answer = api.post(f"/v1/actions?{query}", refund(order, customer))
     assert named in problem(answer, 422, "invalid_input")["detail"]
-    assert served.shop.books.orders[order].refunded_minor == 0
+    assert api.shop.books.orders[order].refunded_minor == 0
 
 
 @pytest.mark.parametrize(
@@ -299,16 +299,16 @@ def test_a_misspelt_query_changes_nothing_silently(served: Served, query: str, n
         ),
     ],
 )
-def test_a_query_that_does_not_fit_is_refused(served: Served, path: str) -> None:
+def test_a_query_that_does_not_fit_is_refused(api: ApiServer, path: str) -> None:
     """A filter that is ignored would show too much, so it is refused."""
-    problem(served.get(path), 422, "invalid_input")
+    problem(api.get(path), 422, "invalid_input")
 
 
 @pytest.mark.parametrize("wait", ["-1", "61", "nan", "inf", "soon"])
-def test_a_wait_out_of_range_is_refused(served: Served, wait: str) -> None:
+def test_a_wait_out_of_range_is_refused(api: ApiServer, wait: str) -> None:
     """0 to 60 seconds."""
     body = {"subject": SUBJECT, "messages": [{"role": "customer", "content": "hello"}]}
-    problem(served.post(f"/v1/requests?wait={wait}", body), 422, "invalid_input")
+    problem(api.post(f"/v1/requests?wait={wait}", body), 422, "invalid_input")
 
 
 @pytest.mark.parametrize(
@@ -325,46 +325,46 @@ def test_a_wait_out_of_range_is_refused(served: Served, wait: str) -> None:
         "/",
     ],
 )
-def test_a_path_that_leads_nowhere_is_a_404(served: Served, path: str) -> None:
+def test_a_path_that_leads_nowhere_is_a_404(api: ApiServer, path: str) -> None:
     """Whatever bytes stand in it."""
-    problem(served.get(path), 404, "not_found")
+    problem(api.get(path), 404, "not_found")
 
 
-def test_a_filter_of_strange_characters_finds_nothing(served: Served) -> None:
+def test_a_filter_of_strange_characters_finds_nothing(api: ApiServer) -> None:
     """NUL, half characters and emoji are ordinary values of a filter."""
     for value in ("%00", "%ed%a0%80", "%F0%9F%92%B8", "'; drop table action; --"):
-        assert as_json(served.get(f"/v1/actions?subject={value}"))["items"] == []
+        assert as_json(api.get(f"/v1/actions?subject={value}"))["items"] == []
 
 
-def test_another_method_is_a_405(served: Served) -> None:
+def test_another_method_is_a_405(api: ApiServer) -> None:
     """With the methods that there are."""
-    answer = served.http.delete("/v1/actions/act_1", headers=served.headers("bot"))
+    answer = api.http.delete("/v1/actions/act_1", headers=api.headers("bot"))
     problem(answer, 405, "invalid_input")
     assert "GET" in answer.headers["allow"]
 
 
 @pytest.mark.parametrize("path", ["actions", "requests", "privacy/holds", "audit/segments"])
-def test_a_405_names_all_that_a_path_takes(served: Served, path: str) -> None:
+def test_a_405_names_all_that_a_path_takes(api: ApiServer, path: str) -> None:
     """RFC 9110 §10.2.1, as `next_step` sends whoever reads it there: it named one of the two."""
-    answer = served.http.put(f"/v1/{path}", headers=served.headers("bot"))
+    answer = api.http.put(f"/v1/{path}", headers=api.headers("bot"))
     problem(answer, 405, "invalid_input")
     assert answer.headers["allow"] == "GET, POST"
 
 
 @pytest.mark.parametrize("name", ["shop.pay", "x", "shop.refund\u202e", "💸.refund", "a" * 200])
-def test_an_unknown_action_is_a_404(served: Served, name: str) -> None:
+def test_an_unknown_action_is_a_404(api: ApiServer, name: str) -> None:
     """`unknown_action`, recorded; the name is shown without what hides or reorders text."""
-    body = {**refund(*served.order()), "action": name}
-    found = problem(served.post("/v1/actions", body), 404, "unknown_action")
+    body = {**refund(*api.order()), "action": name}
+    found = problem(api.post("/v1/actions", body), 404, "unknown_action")
     assert "\u202e" not in found["detail"]
 
 
 @pytest.mark.parametrize(
     "customer", ["a b", "cus_\u202e1", "💸", "../x", "c" * 129, "cus_1\n", "-dash"]
 )
-def test_a_customer_id_of_another_alphabet_is_refused(served: Served, customer: str) -> None:
+def test_a_customer_id_of_another_alphabet_is_refused(api: ApiServer, customer: str) -> None:
     """1 to 128 characters of a closed alphabet."""
-    problem(served.post("/v1/actions", refund("order", customer)), 422, "invalid_input")
+    problem(api.post("/v1/actions", refund("order", customer)), 422, "invalid_input")
 
 
 @pytest.mark.parametrize(
@@ -379,25 +379,25 @@ def test_a_customer_id_of_another_alphabet_is_refused(served: Served, customer: 
         "Robert'); drop table action;--",
     ],
 )
-def test_hostile_words_are_only_words(served: Served, text: str) -> None:
+def test_hostile_words_are_only_words(api: ApiServer, text: str) -> None:
     """They are stored with the action and change nothing about what it does."""
-    order, customer = served.order()
-    body = as_json(served.post("/v1/actions", {**refund(order, customer), "reason": text}))
+    order, customer = api.order()
+    body = as_json(api.post("/v1/actions", {**refund(order, customer), "reason": text}))
     assert body["status"] == "pending_approval"
-    done = served.decide(body["approval"], "approve", by="maria", reason=text[:2_000])
+    done = api.decide(body["approval"], "approve", by="maria", reason=text[:2_000])
     assert as_json(done)["status"] == "succeeded"
 
 
 @pytest.mark.promise("http:bad-input")
-def test_100_kb_of_words_are_too_many(served: Served) -> None:
+def test_100_kb_of_words_are_too_many(api: ApiServer) -> None:
     """413 `message_too_long` for a reason, a message and a decision's reason."""
     text = "x" * 100_000
-    body = {**refund(*served.order()), "reason": text}
-    problem(served.post("/v1/actions", body), 413, "message_too_long")
+    body = {**refund(*api.order()), "reason": text}
+    problem(api.post("/v1/actions", body), 413, "message_too_long")
     asked = {"subject": SUBJECT, "messages": [{"role": "customer", "content": text}]}
-    problem(served.post("/v1/requests", asked), 413, "message_too_long")
-    approval = served.propose()["approval"]
-    answer = served.decide(approval, "approve", by="maria", reason=text)
+    problem(api.post("/v1/requests", asked), 413, "message_too_long")
+    approval = api.propose()["approval"]
+    answer = api.decide(approval, "approve", by="maria", reason=text)
     problem(answer, 413, "message_too_long")
 
 
@@ -423,14 +423,14 @@ def test_100_kb_of_words_are_too_many(served: Served) -> None:
     ],
 )
 def test_a_decision_that_does_not_fit_is_refused(
-    served: Served, change: dict[str, object], code: str
+    api: ApiServer, change: dict[str, object], code: str
 ) -> None:
     """422, and the approval still waits."""
-    approval = served.propose()["approval"]
+    approval = api.propose()["approval"]
     body = {"decision": "approve", "revision": 1, "digest": approval["digest"], **change}
-    answer = served.post(f"/v1/approvals/{approval['id']}/decision", body, by="maria")
+    answer = api.post(f"/v1/approvals/{approval['id']}/decision", body, by="maria")
     problem(answer, 422, code)
-    assert as_json(served.get(f"/v1/approvals/{approval['id']}"))["status"] == "pending"
+    assert as_json(api.get(f"/v1/approvals/{approval['id']}"))["status"] == "pending"
 
 
 @pytest.mark.promise("http:hidden")

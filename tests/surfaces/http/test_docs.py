@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from surfaces.http.served import TIMEOUT_S, Served, serving, token
+from surfaces.http.api_server import TIMEOUT_S, ApiServer, serving, token
 from surfaces.http.test_openapi import CONTRACT
 from tree import ROOT
 
@@ -86,9 +86,9 @@ def test_every_example_does_what_the_page_says(tmp_path: Path) -> None:
     """Commands in order, with the answers that the page shows (style 28)."""
     with (
         Sandbox.start(seed="demo", clock=FakeClock()) as sandbox,
-        serving(tmp_path, sandbox, FakeClock()) as served,
+        serving(tmp_path, sandbox, FakeClock()) as api,
     ):
-        environment = _environment(served)
+        environment = _environment(api)
         count = 0
         for command, shown in examples():
             count += 1
@@ -106,13 +106,13 @@ def test_every_example_does_what_the_page_says(tmp_path: Path) -> None:
         assert count >= 12
 
 
-def _environment(served: Served) -> dict[str, str]:
+def _environment(api: ApiServer) -> dict[str, str]:
     return {
         "PATH": "/usr/local/bin:/usr/bin:/bin",
-        "SAYSO": served.url,
-        "BOT": served.secrets["bot"],
-        "MARIA": served.secrets["maria"],
-        "ADMIN": served.run(token(served.sayso, "maria", "person", frozenset({Scope.ADMIN})))[1],
+        "SAYSO": api.url,
+        "BOT": api.secrets["bot"],
+        "MARIA": api.secrets["maria"],
+        "ADMIN": api.run(token(api.sayso, "maria", "person", frozenset({Scope.ADMIN})))[1],
     }
 
 

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from surfaces.http.served import Served, serving
+from surfaces.http.api_server import ApiServer, serving
 
 from sayso.sandbox import Sandbox
 from sayso.surfaces.http.exports import PREFIX, YOUNG_S, ExportFolder, remove_left
@@ -102,24 +102,24 @@ def test_a_server_takes_away_what_the_last_one_left(
 
 @pytest.mark.promise("subjects:files")
 def test_opened_words_are_written_to_no_file(
-    served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    api: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Evidence goes from memory to the caller; an export leaves nothing once it is sent."""
     # A file where the folder would be: whatever tries to write there fails.
     nowhere = tmp_path / "nowhere"
     nowhere.touch()
-    action = served.propose(4_000)
+    action = api.propose(4_000)
     with monkeypatch.context() as patched:
         patched.setattr(tempfile, "tempdir", str(nowhere))
-        answer = served.get(f"/v1/actions/{action['id']}/evidence", by="auditor")
+        answer = api.get(f"/v1/actions/{action['id']}/evidence", by="auditor")
         assert answer.status_code == 200
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     for form in ("jsonl", "ocsf"):
-        exported = served.post("/v1/audit/exports", {"format": form}, by="auditor")
+        exported = api.post("/v1/audit/exports", {"format": form}, by="auditor")
         assert exported.status_code == 200
     # It goes in a thread after the last byte, beside the next calls.
     for _ in range(500):
         if not list(tmp_path.glob(f"{PREFIX}*")):
             return
-        served.get("/v1/actions")
+        api.get("/v1/actions")
     raise AssertionError("the file of an export is still there")

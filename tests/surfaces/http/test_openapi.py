@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from pydantic import BaseModel
-from surfaces.http.served import Json, Served, as_json
+from surfaces.http.api_server import ApiServer, Json, as_json
 
 from sayso.errors import CODES
 from sayso.sdk.action_catalog import ActionTypesView
@@ -146,9 +146,9 @@ ANSWERS: dict[str, type[BaseModel]] = {
 
 
 @pytest.fixture(scope="module")
-def document(served: Served) -> Json:
+def document(api: ApiServer) -> Json:
     """The document, as it is served, without a token."""
-    return as_json(served.get("/openapi.json", by=None))
+    return as_json(api.get("/openapi.json", by=None))
 
 
 def operations(document: Json) -> Iterator[tuple[str, Json]]:

@@ -7,27 +7,27 @@ import logging
 import httpx
 import pytest
 from starlette.types import Receive, Scope, Send
-from surfaces.http.served import SECRET_TEXT, Served, as_json, problem, refund
+from surfaces.http.api_server import SECRET_TEXT, ApiServer, as_json, problem, refund
 
 from sayso.surfaces.http.edge import Edge
 
 
-def test_alive_and_ready_need_no_token(served: Served) -> None:
+def test_alive_and_ready_need_no_token(api: ApiServer) -> None:
     """What a load balancer asks."""
     for path in ("/healthz", "/readyz"):
-        answer = served.get(path, by=None)
+        answer = api.get(path, by=None)
         assert answer.status_code == 200
         assert as_json(answer) == {"status": "ok"}
-        alone = served.http.head(path)
+        alone = api.http.head(path)
         assert (alone.status_code, alone.content) == (200, b"")
 
 
-def test_the_figures_follow_what_happens(served: Served) -> None:
+def test_the_figures_follow_what_happens(api: ApiServer) -> None:
     """Actions by status, pending approvals, the log's size, in Prometheus' text format."""
-    before = _figures(served)
-    served.propose(4_000)
-    served.propose(12_900)
-    after = _figures(served)
+    before = _figures(api)
+    api.propose(4_000)
+    api.propose(12_900)
+    after = _figures(api)
     assert after["sayso_approvals_pending"] == before["sayso_approvals_pending"] + 1
     for status in ("succeeded", "pending_approval"):
         name = f'sayso_actions{{status="{status}"}}'
@@ -35,8 +35,8 @@ def test_the_figures_follow_what_happens(served: Served) -> None:
     assert after["sayso_log_entries"] > before["sayso_log_entries"]
 
 
-def _figures(served: Served) -> dict[str, int]:
-    answer = served.get("/metrics", by=None)
+def _figures(api: ApiServer) -> dict[str, int]:
+    answer = api.get("/metrics", by=None)
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
     lines = [line for line in answer.text.splitlines() if not line.startswith("#")]
     return {name: int(value) for name, _, value in (line.rpartition(" ") for line in lines)}
@@ -56,13 +56,13 @@ def _figures(served: Served) -> dict[str, int]:
         {"Via": "1.1 proxy"},
     ],
 )
-def test_figures_for_others_need_a_token(served: Served, headers: dict[str, str]) -> None:
+def test_figures_for_others_need_a_token(api: ApiServer, headers: dict[str, str]) -> None:
     """Behind a proxy, or under a name that a web page made up, loopback proves nothing; nor does a
     name that cannot be read, which stood for the server's own."""
-    problem(served.http.get("/metrics", headers=headers), 401, "unauthenticated")
-    scoped = served.http.get("/metrics", headers={**headers, **served.headers("reader")})
+    problem(api.http.get("/metrics", headers=headers), 401, "unauthenticated")
+    scoped = api.http.get("/metrics", headers={**headers, **api.headers("reader")})
     assert scoped.status_code == 200
-    wrong = served.http.get("/metrics", headers={**headers, **served.headers("auditor")})
+    wrong = api.http.get("/metrics", headers={**headers, **api.headers("auditor")})
     problem(wrong, 403, "forbidden")
 
 
@@ -91,29 +91,29 @@ async def test_an_unexpected_error_is_a_problem_with_an_id(
 
 
 def test_a_connector_that_breaks_off_is_a_problem_that_names_no_words(
-    served: Served, caplog: pytest.LogCaptureFixture
+    api: ApiServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     """503 `connector_failed`: nothing was stored; the log names the place in its code."""
-    answer = served.post("/v1/actions", refund("breaks", "cus_broken"))
+    answer = api.post("/v1/actions", refund("breaks", "cus_broken"))
     problem(answer, 503, "connector_failed")
-    assert "served.py" in caplog.text
+    assert "api_server.py" in caplog.text
     assert "RetryableError connector_failed < ZeroDivisionError" in caplog.text
     for text in (answer.text, caplog.text):
         assert SECRET_TEXT not in text
-    assert as_json(served.get("/v1/actions?subject=cus_broken"))["items"] == []
+    assert as_json(api.get("/v1/actions?subject=cus_broken"))["items"] == []
 
 
-def test_a_pause_that_is_asked_for_is_passed_on(served: Served) -> None:
+def test_a_pause_that_is_asked_for_is_passed_on(api: ApiServer) -> None:
     """`Retry-After` in whole seconds, never less than was asked for; nothing was stored."""
-    answer = served.post("/v1/actions", refund("busy", "cus_busy"))
+    answer = api.post("/v1/actions", refund("busy", "cus_busy"))
     problem(answer, 503, "provider_rate_limited")
     assert answer.headers["retry-after"] == "7"
-    assert as_json(served.get("/v1/actions?subject=cus_busy"))["items"] == []
+    assert as_json(api.get("/v1/actions?subject=cus_busy"))["items"] == []
 
 
-def test_each_problem_has_its_own_instance(served: Served) -> None:
+def test_each_problem_has_its_own_instance(api: ApiServer) -> None:
     """Two equal refusals are two occurrences."""
-    first, second = (problem(served.get("/v1/actions/act_1"), 404, "not_found") for _ in range(2))
+    first, second = (problem(api.get("/v1/actions/act_1"), 404, "not_found") for _ in range(2))
     assert first["instance"] != second["instance"]
     assert {**first, "instance": ""} == {**second, "instance": ""}
 
@@ -121,6 +121,6 @@ def test_each_problem_has_its_own_instance(served: Served) -> None:
 @pytest.mark.parametrize(
     "host", ["localhost", "LocalHost:8390", "127.0.0.1", "127.8.9.1:1", "[::1]:8"]
 )
-def test_figures_need_no_token_on_this_machine(served: Served, host: str) -> None:
+def test_figures_need_no_token_on_this_machine(api: ApiServer, host: str) -> None:
     """By whichever of its loopback names a scraper on this machine calls it."""
-    assert served.http.get("/metrics", headers={"Host": host}).status_code == 200
+    assert api.http.get("/metrics", headers={"Host": host}).status_code == 200

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import httpx
 import pytest
+from surfaces.http.api_server import TIMEOUT_S, ApiServer, Json, as_json, problem, serving, token
 from surfaces.http.heard import Event, events
-from surfaces.http.served import TIMEOUT_S, Json, Served, as_json, problem, serving, token
 
 from sayso.actions.model.digest import hash_of, hash_of_texts
 from sayso.sandbox import Sandbox
@@ -25,20 +25,20 @@ def words(content: str, customer: str = "cus_demo_ana", **more: object) -> Json:
     }
 
 
-def test_words_are_taken_at_once(served: Served) -> None:
+def test_words_are_taken_at_once(api: ApiServer) -> None:
     """202 with an id and where to find it; it is durable then (design.md 6)."""
-    answer = served.post("/v1/requests", words("Hello, is anybody there?"))
+    answer = api.post("/v1/requests", words("Hello, is anybody there?"))
     assert answer.status_code == 202
     body = as_json(answer)
     assert body["status"] in {"received", "acting", "answered", "handed_over"}
     assert answer.headers["location"] == f"/v1/requests/{body['id']}"
-    assert as_json(served.get(f"/v1/requests/{body['id']}"))["id"] == body["id"]
+    assert as_json(api.get(f"/v1/requests/{body['id']}"))["id"] == body["id"]
 
 
-def test_waiting_gives_the_plan_its_actions_and_a_true_reply(served: Served) -> None:
+def test_waiting_gives_the_plan_its_actions_and_a_true_reply(api: ApiServer) -> None:
     """`?wait=s` answers as soon as only people are waited for."""
     body = as_json(
-        served.post("/v1/requests?wait=20", words("Please refund my order 1042, it is broken."))
+        api.post("/v1/requests?wait=20", words("Please refund my order 1042, it is broken."))
     )
     assert body["status"] == "acting", body
     assert body["planner"].startswith("playbook")
@@ -47,25 +47,25 @@ def test_waiting_gives_the_plan_its_actions_and_a_true_reply(served: Served) -> 
     assert body["reply"]
 
 
-def test_what_nobody_understands_is_handed_over(served: Served) -> None:
+def test_what_nobody_understands_is_handed_over(api: ApiServer) -> None:
     """A person has to look; the reply says so and claims nothing."""
-    body = as_json(served.post("/v1/requests?wait=20", words("Why is the sky blue?")))
+    body = as_json(api.post("/v1/requests?wait=20", words("Why is the sky blue?")))
     assert body["status"] == "handed_over"
     assert body["actions"] == []
     assert body["error"]["code"] == "not_understood"
     nobody = words("Please refund order 0977", "cus_unheard_of")
-    body = as_json(served.post("/v1/requests?wait=20", nobody))
+    body = as_json(api.post("/v1/requests?wait=20", nobody))
     assert (body["status"], body["error"]["code"]) == ("handed_over", "unknown_subject")
 
 
-def test_the_same_key_is_one_request(served: Served) -> None:
+def test_the_same_key_is_one_request(api: ApiServer) -> None:
     """A repeated call gets the first one's request; other words are a conflict."""
-    key = served.new("key-")
-    first = served.post("/v1/requests", words("Why is the sea blue?"), key=key)
-    again = served.post("/v1/requests", words("Why is the sea blue?"), key=key)
+    key = api.new("key-")
+    first = api.post("/v1/requests", words("Why is the sea blue?"), key=key)
+    again = api.post("/v1/requests", words("Why is the sea blue?"), key=key)
     assert as_json(again)["id"] == as_json(first)["id"]
-    problem(served.post("/v1/requests", words("other"), key=key), 409, "idempotency_conflict")
-    other = served.post("/v1/requests", words("other"), by="otherbot", key=key)
+    problem(api.post("/v1/requests", words("other"), key=key), 409, "idempotency_conflict")
+    other = api.post("/v1/requests", words("other"), by="otherbot", key=key)
     assert other.status_code == 202
 
 
@@ -83,11 +83,11 @@ def test_the_same_key_is_one_request(served: Served) -> None:
     ],
 )
 def test_a_conversation_that_does_not_fit_is_refused(
-    served: Served, messages: list[Json], status: int, code: str
+    api: ApiServer, messages: list[Json], status: int, code: str
 ) -> None:
     """Empty, without the customer's word at the end, too long, or of unknown roles."""
     body = {**words("x"), "messages": messages}
-    problem(served.post("/v1/requests", body), status, code)
+    problem(api.post("/v1/requests", body), status, code)
 
 
 @pytest.mark.parametrize(
@@ -95,18 +95,18 @@ def test_a_conversation_that_does_not_fit_is_refused(
     [["🙂" * 20_000], ['"' * 20_000], ["¿qué?" * 262] * 50],
     ids=["4 bytes each", "escaped twice", "50 messages"],
 )
-def test_a_conversation_within_the_limits_is_taken(served: Served, contents: list[str]) -> None:
+def test_a_conversation_within_the_limits_is_taken(api: ApiServer, contents: list[str]) -> None:
     """They count characters and messages; over 64 KiB of bytes it was refused as no entry of the
     log, which it is not: the words are sealed beside it."""
     body = words("x")
     body["messages"] = [{"role": "customer", "content": content} for content in contents]
-    key = served.new("key-")
-    first = served.post("/v1/requests", body, key=key)
+    key = api.new("key-")
+    first = api.post("/v1/requests", body, key=key)
     assert first.status_code == 202, first.text
-    assert as_json(served.post("/v1/requests", body, key=key))["id"] == as_json(first)["id"]
+    assert as_json(api.post("/v1/requests", body, key=key))["id"] == as_json(first)["id"]
     body["messages"][0]["content"] += "."
     if len(contents) > 1:
-        problem(served.post("/v1/requests", body, key=key), 409, "idempotency_conflict")
+        problem(api.post("/v1/requests", body, key=key), 409, "idempotency_conflict")
 
 
 def test_what_is_stored_of_a_conversation_is_what_it_was_before() -> None:
@@ -118,58 +118,56 @@ def test_what_is_stored_of_a_conversation_is_what_it_was_before() -> None:
         assert hash_of_texts(*texts) == hash_of([*texts])
 
 
-def test_context_and_attributes_are_accepted(served: Served) -> None:
+def test_context_and_attributes_are_accepted(api: ApiServer) -> None:
     """Reserved fields of the contract: a bot may send them already."""
     body = words("Why is grass green?", context={"channel": "chat", "turn": 3})
     body["subject"] = {**body["subject"], "attributes": {"vip": True}}
-    assert served.post("/v1/requests", body).status_code == 202
+    assert api.post("/v1/requests", body).status_code == 202
 
 
-def test_requests_are_listed_newest_first(served: Served) -> None:
+def test_requests_are_listed_newest_first(api: ApiServer) -> None:
     """Keyset paging, as everywhere."""
-    made = {
-        as_json(served.post("/v1/requests", words(f"Why {number}?")))["id"] for number in range(3)
-    }
+    made = {as_json(api.post("/v1/requests", words(f"Why {number}?")))["id"] for number in range(3)}
     seen: list[str] = []
     after: str | None = ""
     while after is not None:
         path = "/v1/requests?limit=2" + (f"&after={after}" if after else "")
-        page = as_json(served.get(path))
+        page = as_json(api.get(path))
         seen += [item["id"] for item in page["items"]]
         after = page["next_after"]
     assert made <= set(seen)
     assert seen == sorted(set(seen), reverse=True)
 
 
-def test_requests_are_listed_by_status(served: Served) -> None:
+def test_requests_are_listed_by_status(api: ApiServer) -> None:
     """As over the command line and in Python, page by page; a status that there is not is named."""
     made = {
-        as_json(served.post("/v1/requests?wait=20", words(f"Why is {number}?")))["id"]
+        as_json(api.post("/v1/requests?wait=20", words(f"Why is {number}?")))["id"]
         for number in range(3)
     }
-    every = as_json(served.get("/v1/requests?limit=200"))["items"]
+    every = as_json(api.get("/v1/requests?limit=200"))["items"]
     wanted = [item["id"] for item in every if item["status"] == "handed_over"]
     seen: list[str] = []
     after: str | None = ""
     while after is not None:
         path = "/v1/requests?status=handed_over&limit=2" + (f"&after={after}" if after else "")
-        page = as_json(served.get(path))
+        page = as_json(api.get(path))
         seen += [item["id"] for item in page["items"]]
         after = page["next_after"]
     assert made <= set(seen)
     assert seen == wanted
-    assert as_json(served.get("/v1/requests?status=received&limit=2"))["items"] == []
-    answer = served.get("/v1/requests?status=done")
+    assert as_json(api.get("/v1/requests?status=received&limit=2"))["items"] == []
+    answer = api.get("/v1/requests?status=done")
     assert "handed_over" in problem(answer, 422, "invalid_input")["detail"]
 
 
 # ---- events ------------------------------------------------------------------------------------
 
 
-async def test_a_request_is_followed_until_it_ends(served: Served) -> None:
+async def test_a_request_is_followed_until_it_ends(api: ApiServer) -> None:
     """Every change in order, also those that a person causes meanwhile; then `end`."""
     asked = await asyncio.to_thread(
-        served.post, "/v1/requests?wait=20", words("Please refund my order 1039.", "cus_demo_ben")
+        api.post, "/v1/requests?wait=20", words("Please refund my order 1039.", "cus_demo_ben")
     )
     request = as_json(asked)
     (action,) = request["actions"]
@@ -177,16 +175,16 @@ async def test_a_request_is_followed_until_it_ends(served: Served) -> None:
     seen: list[Event] = []
     async with (
         asyncio.timeout(TIMEOUT_S),
-        httpx.AsyncClient(base_url=served.url, timeout=TIMEOUT_S) as client,
+        httpx.AsyncClient(base_url=api.url, timeout=TIMEOUT_S) as client,
         client.stream(
-            "GET", f"/v1/requests/{request['id']}/events", headers=served.headers("bot")
+            "GET", f"/v1/requests/{request['id']}/events", headers=api.headers("bot")
         ) as answer,
     ):
         assert answer.headers["content-type"].startswith("text/event-stream")
         async for event in events(answer):
             seen.append(event)
             if event.data.get("kind") == "action.pending":
-                await asyncio.to_thread(served.decide, action["approval"], "approve", by="maria")
+                await asyncio.to_thread(api.decide, action["approval"], "approve", by="maria")
     kinds = [event.data["kind"] for event in seen if event.name in {"request", "action"}]
     assert kinds[0] == "request.asked"
     assert kinds[-1] == "request.replied"
@@ -199,28 +197,26 @@ async def test_a_request_is_followed_until_it_ends(served: Served) -> None:
     assert seen[-1].data["actions"][0]["status"] == "succeeded"
 
 
-async def test_a_stream_is_taken_up_where_it_broke_off(served: Served) -> None:
+async def test_a_stream_is_taken_up_where_it_broke_off(api: ApiServer) -> None:
     """`Last-Event-ID`: only what came later, nothing twice."""
-    asked = await asyncio.to_thread(
-        served.post, "/v1/requests?wait=20", words("Why is snow white?")
-    )
+    asked = await asyncio.to_thread(api.post, "/v1/requests?wait=20", words("Why is snow white?"))
     path = f"/v1/requests/{as_json(asked)['id']}/events"
     async with (
         asyncio.timeout(TIMEOUT_S),
-        httpx.AsyncClient(base_url=served.url, timeout=TIMEOUT_S) as client,
+        httpx.AsyncClient(base_url=api.url, timeout=TIMEOUT_S) as client,
     ):
-        headers = served.headers("bot")
+        headers = api.headers("bot")
         whole = [event async for event in events(await client.get(path, headers=headers))]
         headers["Last-Event-ID"] = str(whole[0].id)
         rest = [event async for event in events(await client.get(path, headers=headers))]
     assert rest == whole[1:]
 
 
-def test_an_unknown_request_has_no_stream(served: Served) -> None:
+def test_an_unknown_request_has_no_stream(api: ApiServer) -> None:
     """An ordinary 404, before any event."""
-    problem(served.get("/v1/requests/req_1/events"), 404, "not_found")
-    headers = {**served.headers("bot"), "Last-Event-ID": "x"}
-    answer = served.http.get("/v1/requests/req_1/events", headers=headers)
+    problem(api.get("/v1/requests/req_1/events"), 404, "not_found")
+    headers = {**api.headers("bot"), "Last-Event-ID": "x"}
+    answer = api.http.get("/v1/requests/req_1/events", headers=headers)
     assert answer.status_code in {400, 404}
 
 
@@ -228,22 +224,22 @@ async def test_silence_is_filled_and_ends_with_the_token(tmp_path: Path, sandbox
     """A comment now and then; a revoked token ends the stream at the next one."""
     with serving(
         tmp_path, sandbox, FakeClock(), lambda sayso: create_app(sayso, heartbeat_s=0.02)
-    ) as served:
-        made, served.secrets["brief"] = served.run(token(served.sayso, "brief"))
+    ) as api:
+        made, api.secrets["brief"] = api.run(token(api.sayso, "brief"))
         asked = await asyncio.to_thread(
-            served.post, "/v1/requests?wait=20", words("Please refund order 1042.")
+            api.post, "/v1/requests?wait=20", words("Please refund order 1042.")
         )
         path = f"/v1/requests/{as_json(asked)['id']}/events"
         comments = 0
         async with (
             asyncio.timeout(TIMEOUT_S),
-            httpx.AsyncClient(base_url=served.url, timeout=TIMEOUT_S) as client,
-            client.stream("GET", path, headers=served.headers("brief")) as answer,
+            httpx.AsyncClient(base_url=api.url, timeout=TIMEOUT_S) as client,
+            client.stream("GET", path, headers=api.headers("brief")) as answer,
         ):
             async for event in events(answer):
                 comments += event.name == ":"
                 if comments == 2:
-                    await asyncio.to_thread(_revoke, served, made.id)
+                    await asyncio.to_thread(_revoke, api, made.id)
         assert comments >= 2
 
 
@@ -253,62 +249,62 @@ async def test_a_busy_server_hides_no_silence_and_no_revoked_token(
     """Both come by the stream's own clock, although commits of others never cease."""
     with serving(
         tmp_path, sandbox, FakeClock(), lambda sayso: create_app(sayso, heartbeat_s=0.6)
-    ) as served:
-        made, served.secrets["brief"] = served.run(token(served.sayso, "brief"))
+    ) as api:
+        made, api.secrets["brief"] = api.run(token(api.sayso, "brief"))
         asked = await asyncio.to_thread(
-            served.post, "/v1/requests?wait=20", words("Please refund order 1042.")
+            api.post, "/v1/requests?wait=20", words("Please refund order 1042.")
         )
         path = f"/v1/requests/{as_json(asked)['id']}/events"
-        busy = asyncio.run_coroutine_threadsafe(_commit_for_ever(served), served.loop)
+        busy = asyncio.run_coroutine_threadsafe(_commit_for_ever(api), api.loop)
         comments = 0
         try:
             async with (
                 asyncio.timeout(20),
-                httpx.AsyncClient(base_url=served.url, timeout=TIMEOUT_S) as client,
-                client.stream("GET", path, headers=served.headers("brief")) as answer,
+                httpx.AsyncClient(base_url=api.url, timeout=TIMEOUT_S) as client,
+                client.stream("GET", path, headers=api.headers("brief")) as answer,
             ):
                 async for event in events(answer):
                     comments += event.name == ":"
                     if comments == 2:
-                        await asyncio.to_thread(_revoke, served, made.id)
+                        await asyncio.to_thread(_revoke, api, made.id)
             assert not busy.done()
         finally:
             busy.cancel()
         assert comments >= 2
 
 
-async def _commit_for_ever(served: Served) -> None:
+async def _commit_for_ever(api: ApiServer) -> None:
     while True:
-        await token(served.sayso, "another")
+        await token(api.sayso, "another")
 
 
-def _revoke(served: Served, token_id: str) -> None:
-    sayso = served.sayso
-    by = next(iter(served.run(sayso.tokens.list(sayso.container.tenant)))).actor
-    served.run(sayso.tokens.revoke(sayso.container.tenant, token_id, by=by))
+def _revoke(api: ApiServer, token_id: str) -> None:
+    sayso = api.sayso
+    by = next(iter(api.run(sayso.tokens.list(sayso.container.tenant)))).actor
+    api.run(sayso.tokens.revoke(sayso.container.tenant, token_id, by=by))
 
 
-async def test_a_client_that_leaves_leaves_nothing_behind(served: Served) -> None:
+async def test_a_client_that_leaves_leaves_nothing_behind(api: ApiServer) -> None:
     """The stream's wait ends with its connection, and the watch with the last stream."""
     asked = await asyncio.to_thread(
-        served.post, "/v1/requests?wait=20", words("Please refund order 1031.", "cus_demo_chloe")
+        api.post, "/v1/requests?wait=20", words("Please refund order 1031.", "cus_demo_chloe")
     )
     path = f"/v1/requests/{as_json(asked)['id']}/events"
     async with (
         asyncio.timeout(TIMEOUT_S),
-        httpx.AsyncClient(base_url=served.url, timeout=TIMEOUT_S) as client,
+        httpx.AsyncClient(base_url=api.url, timeout=TIMEOUT_S) as client,
     ):
-        async with client.stream("GET", path, headers=served.headers("bot")) as answer:
+        async with client.stream("GET", path, headers=api.headers("bot")) as answer:
             arriving = events(answer)  # kept, since leaving it would close the connection
             await anext(arriving)
-            while "sayso stream watch" not in await asyncio.to_thread(_tasks, served):
+            while "sayso stream watch" not in await asyncio.to_thread(_tasks, api):
                 await asyncio.sleep(0)
-        while "sayso stream watch" in await asyncio.to_thread(_tasks, served):
+        while "sayso stream watch" in await asyncio.to_thread(_tasks, api):
             await asyncio.sleep(0)
 
 
-def _tasks(served: Served) -> set[str]:
+def _tasks(api: ApiServer) -> set[str]:
     async def names() -> set[str]:
         return {task.get_name() for task in asyncio.all_tasks()}
 
-    return served.run(names())
+    return api.run(names())

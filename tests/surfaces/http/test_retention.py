@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 from audit.small_log import plain_entry
-from surfaces.http.served import Served, as_json, problem, token
+from surfaces.http.api_server import ApiServer, as_json, problem, token
 
 from sayso.errors import Code, RefusedError, RetryableError
 from sayso.ids import Tenant
@@ -22,83 +22,83 @@ JOB = Job(Tenant("main"), "sealing")
 DONE = UpkeepView(status="done")
 
 
-def admin(served: Served, person: str, tenant: str = "main") -> Token:
+def admin(api: ApiServer, person: str, tenant: str = "main") -> Token:
     """Give a person a token that only administers, as `PERSON-admin`."""
-    made = token(served.sayso, person, "person", ADMIN, tenant=Tenant(tenant))
-    found, served.secrets[f"{person}-admin"] = served.run(made)
+    made = token(api.sayso, person, "person", ADMIN, tenant=Tenant(tenant))
+    found, api.secrets[f"{person}-admin"] = api.run(made)
     return found
 
 
-def enter(served: Served, tenant: str, count: int) -> None:
+def enter(api: ApiServer, tenant: str, count: int) -> None:
     """Append so many entries to a tenant's log."""
-    opened = served.sayso.container
+    opened = api.sayso.container
 
     def work(tx: Transaction) -> None:
         for _ in range(count):
             opened.log.append(tx, Tenant(tenant), plain_entry())
 
-    served.run(opened.store.write(work))
+    api.run(opened.store.write(work))
 
 
 @pytest.mark.promise("http:retention")
-def test_a_person_seals_what_is_full(served: Served) -> None:
+def test_a_person_seals_what_is_full(api: ApiServer) -> None:
     """As `sayso audit seal`: done by them, in the log, and listed; a second call does nothing."""
-    by = admin(served, "maria", "sealed")
-    enter(served, "sealed", 300)
-    small = LogSegments(served.sayso.container, served.sayso.workspace, entries=ENTRIES)
-    served.run(small.seal(by=by))
-    enter(served, "sealed", 300)
-    key = served.new("key-")
-    first = served.post("/v1/audit/segments?wait=60", {}, by="maria-admin", key=key)
+    by = admin(api, "maria", "sealed")
+    enter(api, "sealed", 300)
+    small = LogSegments(api.sayso.container, api.sayso.workspace, entries=ENTRIES)
+    api.run(small.seal(by=by))
+    enter(api, "sealed", 300)
+    key = api.new("key-")
+    first = api.post("/v1/audit/segments?wait=60", {}, by="maria-admin", key=key)
     assert first.status_code == 200, first.text
     found = as_json(first)
     assert (found["status"], [one["first"] for one in found["sealed"]]) == ("done", [ENTRIES])
-    again = served.post("/v1/audit/segments", {}, by="maria-admin", key=key)
+    again = api.post("/v1/audit/segments", {}, by="maria-admin", key=key)
     assert as_json(again) == found, "the same call is told of the same run"
-    other = as_json(served.post("/v1/audit/segments", {}, by="maria-admin"))
+    other = as_json(api.post("/v1/audit/segments", {}, by="maria-admin"))
     assert other["sealed"] == []
-    listed = as_json(served.get("/v1/audit/segments?limit=1", by="maria-admin"))
+    listed = as_json(api.get("/v1/audit/segments?limit=1", by="maria-admin"))
     assert ([one["first"] for one in listed["items"]], listed["next_after"]) == ([0], 0)
-    rest = as_json(served.get("/v1/audit/segments?after=0", by="maria-admin"))
+    rest = as_json(api.get("/v1/audit/segments?after=0", by="maria-admin"))
     assert ([one["first"] for one in rest["items"]], rest["next_after"]) == ([ENTRIES], None)
     assert rest["items"][0]["at_hand"] is True
-    entries = served.run(served.sayso.audit.query("kind:log.sealed", tenant="sealed"))
+    entries = api.run(api.sayso.audit.query("kind:log.sealed", tenant="sealed"))
     assert {entry.actor for entry in entries} == {"person:maria"}
-    pruned = as_json(served.post("/v1/audit/prunings", {}, by="maria-admin"))
+    pruned = as_json(api.post("/v1/audit/prunings", {}, by="maria-admin"))
     assert pruned["pruned"]["to"] == pruned["pruned"]["first"], "nothing has a time here"
 
 
 @pytest.mark.promise("http:retention")
-def test_a_person_sweeps_their_own_tenant(served: Served) -> None:
+def test_a_person_sweeps_their_own_tenant(api: ApiServer) -> None:
     """Nothing is blanked where sayso.toml keeps everything, which the answer says."""
-    admin(served, "finn")
-    found = as_json(served.post("/v1/privacy/sweeps", {}, by="finn-admin"))
+    admin(api, "finn")
+    found = as_json(api.post("/v1/privacy/sweeps", {}, by="finn-admin"))
     assert (found["status"], found["swept"]["before"]) == ("done", None)
 
 
 @pytest.mark.promise("http:retention")
 @pytest.mark.parametrize("path", POSTS)
-def test_who_does_not_administer_does_none_of_it(served: Served, path: str) -> None:
+def test_who_does_not_administer_does_none_of_it(api: ApiServer, path: str) -> None:
     """A decider's token and a service's have not the scope; a person without a role is recorded."""
     for holder in ("maria", "bot", "auditor", "reader"):
-        problem(served.post(path, {}, by=holder), 403, "forbidden")
-    admin(served, "stranger")
-    problem(served.post(path, {}, by="stranger-admin"), 403, "not_an_approver")
-    (entry,) = as_json(served.get("/v1/audit/entries?limit=1"))["items"]
+        problem(api.post(path, {}, by=holder), 403, "forbidden")
+    admin(api, "stranger")
+    problem(api.post(path, {}, by="stranger-admin"), 403, "not_an_approver")
+    (entry,) = as_json(api.get("/v1/audit/entries?limit=1"))["items"]
     assert entry["kind"] in {"log.refused", "subject.refused"}
     assert entry["actor"] == "person:stranger"
     assert entry["body"]["data"]["code"] == "not_an_approver"
 
 
-def test_the_scope_opens_nothing_else(served: Served) -> None:
+def test_the_scope_opens_nothing_else(api: ApiServer) -> None:
     """Least privilege: who administers neither decides nor reads customers."""
-    admin(served, "noor")
+    admin(api, "noor")
     for path in ("/v1/actions", "/v1/approvals", "/v1/audit/entries", "/v1/privacy/holds"):
-        problem(served.get(path, by="noor-admin"), 403, "forbidden")
+        problem(api.get(path, by="noor-admin"), 403, "forbidden")
     body = {"subject": "cus_1"}
-    problem(served.post("/v1/privacy/exports", body, by="noor-admin"), 403, "forbidden")
-    assert served.get("/v1/audit/segments", by="auditor").status_code == 200
-    problem(served.get("/v1/audit/segments", by="reader"), 403, "forbidden")
+    problem(api.post("/v1/privacy/exports", body, by="noor-admin"), 403, "forbidden")
+    assert api.get("/v1/audit/segments", by="auditor").status_code == 200
+    problem(api.get("/v1/audit/segments", by="reader"), 403, "forbidden")
 
 
 class Slow:
@@ -174,12 +174,12 @@ async def test_each_tenant_has_its_own_keys() -> None:
 
 
 @pytest.mark.promise("http:tenant")
-def test_one_key_in_two_tenants_is_two_calls(served: Served) -> None:
+def test_one_key_in_two_tenants_is_two_calls(api: ApiServer) -> None:
     """The same person with the same key, at the route itself."""
-    key = served.new("key-")
+    key = api.new("key-")
     for tenant in ("main", "another"):
-        admin(served, "noor", tenant)
-        answer = served.post("/v1/privacy/sweeps?wait=60", {}, by="noor-admin", key=key)
+        admin(api, "noor", tenant)
+        answer = api.post("/v1/privacy/sweeps?wait=60", {}, by="noor-admin", key=key)
         assert answer.status_code == 200, answer.text
 
 

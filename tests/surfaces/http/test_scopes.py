@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from surfaces.http.served import Served, as_json, token
+from surfaces.http.api_server import ApiServer, as_json, token
 from tree import ROOT
 
 from sayso.sdk.resources.tokens import Scope
@@ -32,22 +32,22 @@ def _told(scope: Scope) -> set[str]:
 
 @pytest.mark.promise("http:closed")
 @pytest.mark.parametrize("scope", list(Scope))
-def test_a_scope_opens_what_the_page_says(served: Served, scope: Scope) -> None:
+def test_a_scope_opens_what_the_page_says(api: ApiServer, scope: Scope) -> None:
     """Whoever gives a token away reads there what it may do; two calls were not named at all."""
     person = f"only {scope}"
-    made = token(served.sayso, "maria", "person", frozenset({scope}))
-    _, served.secrets[person] = served.run(made)
+    made = token(api.sayso, "maria", "person", frozenset({scope}))
+    _, api.secrets[person] = api.run(made)
     opened: set[str] = set()
-    for path, operations in as_json(served.get("/openapi.json", by=None))["paths"].items():
+    for path, operations in as_json(api.get("/openapi.json", by=None))["paths"].items():
         for method in operations:
             call = f"{method.upper()} {path}"
             if call in _NEEDS_NONE:
                 continue
             where = re.sub(r"\{[^}]+\}", "none_1", path) + _ENDLESS.get(call, "")
             if method == "post":
-                answer = served.post(where, {"no": "field of it"}, by=person)
+                answer = api.post(where, {"no": "field of it"}, by=person)
             else:
-                answer = served.get(where, by=person)
+                answer = api.get(where, by=person)
             assert answer.status_code != 401, call
             if answer.status_code != 403 or as_json(answer)["code"] != "forbidden":
                 opened.add(re.sub(r"\{[^}]+\}", "{}", call))

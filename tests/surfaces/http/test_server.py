@@ -14,9 +14,9 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from support.workspace import make_workspace
-from surfaces.http.served import (
+from surfaces.http.api_server import (
     TIMEOUT_S,
-    Served,
+    ApiServer,
     as_json,
     problem,
     refund,
@@ -124,17 +124,17 @@ async def test_streams_end_when_the_server_does(tmp_path: Path, sandbox: Sandbox
         "subject": {"id": "cus_demo_ana", "assurance": "signed_in"},
         "messages": [{"role": "customer", "content": "Please refund order 1042."}],
     }
-    with serving(tmp_path, sandbox, FakeClock()) as served:
-        asked = await asyncio.to_thread(served.post, "/v1/requests?wait=20", body)
+    with serving(tmp_path, sandbox, FakeClock()) as api:
+        asked = await asyncio.to_thread(api.post, "/v1/requests?wait=20", body)
         path = f"/v1/requests/{as_json(asked)['id']}/events"
         async with (
             asyncio.timeout(TIMEOUT_S),
-            httpx.AsyncClient(base_url=served.url, timeout=TIMEOUT_S) as client,
-            client.stream("GET", path, headers=served.headers("bot")) as answer,
+            httpx.AsyncClient(base_url=api.url, timeout=TIMEOUT_S) as client,
+            client.stream("GET", path, headers=api.headers("bot")) as answer,
         ):
             lines = answer.aiter_lines()
             await anext(lines)
-            served.loop.call_soon_threadsafe(served.stop)
+            api.loop.call_soon_threadsafe(api.stop)
             rest = [line async for line in lines]
     assert not any(line.startswith("event: end") for line in rest)
 
@@ -147,21 +147,21 @@ def test_it_can_be_mounted(tmp_path: Path, sandbox: Sandbox) -> None:
         app.mount("/sayso", create_app(sayso))
         return app
 
-    with serving(tmp_path, sandbox, FakeClock(), mounted) as served:
-        order, customer = served.order(4_000)
-        answer = served.post("/sayso/v1/actions", refund(order, customer))
+    with serving(tmp_path, sandbox, FakeClock(), mounted) as api:
+        order, customer = api.order(4_000)
+        answer = api.post("/sayso/v1/actions", refund(order, customer))
         assert answer.status_code == 201
         where = answer.headers["location"]
         assert where.startswith("/sayso/v1/actions/")
-        assert as_json(served.get(where))["status"] == "succeeded"
-        problem(served.get("/sayso/v1/actions", by=None), 401, "unauthenticated")
-        assert served.get("/v1/actions").status_code == 404
+        assert as_json(api.get(where))["status"] == "succeeded"
+        problem(api.get("/sayso/v1/actions", by=None), 401, "unauthenticated")
+        assert api.get("/v1/actions").status_code == 404
 
 
-def test_garbage_is_no_request(served: Served) -> None:
+def test_garbage_is_no_request(api: ApiServer) -> None:
     """Bytes that are no HTTP get a 400, and the server goes on."""
-    host, port = served.url.removeprefix("http://").split(":")
+    host, port = api.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=TIMEOUT_S) as connection:
         connection.sendall(b"\x16\x03\x01 hello\r\n\r\n")
         assert b" 400 " in connection.recv(1024)
-    assert served.get("/healthz", by=None).status_code == 200
+    assert api.get("/healthz", by=None).status_code == 200

@@ -6,18 +6,18 @@ from collections.abc import Generator
 
 import pytest
 from support.shop import ShopFault
-from surfaces.http.served import OPERATOR, Json, Served, as_json, problem
+from surfaces.http.api_server import OPERATOR, ApiServer, Json, as_json, problem
 
 from sayso.sdk.resources.tokens import Scope
 
 
 @pytest.fixture
-def brake(served: Served) -> Generator[Served]:
+def brake(api: ApiServer) -> Generator[ApiServer]:
     """The served workspace with a service that may only stop; nothing stays stopped behind it."""
-    if "brake" not in served.secrets:
-        made = served.run(
-            served.sayso.tokens.create(
-                served.sayso.container.tenant,
+    if "brake" not in api.secrets:
+        made = api.run(
+            api.sayso.tokens.create(
+                api.sayso.container.tenant,
                 "service",
                 "brake",
                 frozenset({Scope.STOP}),
@@ -25,29 +25,29 @@ def brake(served: Served) -> Generator[Served]:
                 by=OPERATOR,
             )
         )
-        served.secrets["brake"] = made[1]
-    yield served
-    for stop in as_json(served.get("/v1/stops?released=false"))["items"]:
+        api.secrets["brake"] = made[1]
+    yield api
+    for stop in as_json(api.get("/v1/stops?released=false"))["items"]:
         for person in ("maria", "finn", "noor"):
-            served.post("/v1/resume", {"stop": stop["id"]}, by=person)
+            api.post("/v1/resume", {"stop": stop["id"]}, by=person)
 
 
-def stop(served: Served, by: str = "brake", **body: object) -> Json:
+def stop(api: ApiServer, by: str = "brake", **body: object) -> Json:
     """Stop the shop, unless something else is named."""
     wanted = body or {"scope": "connector", "target": "shop", "reason": "INC-7"}
-    answer = served.post("/v1/stop", wanted, by=by)
+    answer = api.post("/v1/stop", wanted, by=by)
     assert answer.status_code == 201, answer.text
     return as_json(answer)
 
 
 @pytest.mark.promise("stop:two-people")
-def test_a_cursor_that_is_none_is_refused(brake: Served) -> None:
+def test_a_cursor_that_is_none_is_refused(brake: ApiServer) -> None:
     """A client that follows it would read the same page for ever."""
     for after in ("zzz", f"act_{'0' * 26}"):
         problem(brake.get(f"/v1/stops?after={after}", by="brake"), 422, "invalid_input")
 
 
-def test_a_service_stops_and_two_people_resume(brake: Served) -> None:
+def test_a_service_stops_and_two_people_resume(brake: ApiServer) -> None:
     """SE-11 over HTTP: held with its reason, asked, confirmed, and then done without a new yes."""
     stopped = stop(brake)
     assert (stopped["engaged_by"], stopped["status"]) == ("service:brake", "in_force")
@@ -72,7 +72,7 @@ def test_a_service_stops_and_two_people_resume(brake: Served) -> None:
     assert as_json(brake.get(f"/v1/actions/{action['id']}"))["status"] == "succeeded"
 
 
-def test_a_call_sent_again_is_one(brake: Served) -> None:
+def test_a_call_sent_again_is_one(brake: ApiServer) -> None:
     """`Idempotency-Key`: one stop, one word of one person; other content is a conflict."""
     key = brake.new("key-")
     body = {"scope": "action", "target": "shop.refund"}
@@ -87,13 +87,13 @@ def test_a_call_sent_again_is_one(brake: Served) -> None:
 
 
 @pytest.mark.parametrize("by", ["bot", "proposer", "reader", "auditor", "lister"])
-def test_other_tokens_stop_nothing(brake: Served, by: str) -> None:
+def test_other_tokens_stop_nothing(brake: ApiServer, by: str) -> None:
     """A scope of its own, or a person who decides."""
     problem(brake.post("/v1/stop", {"scope": "all"}, by=by), 403, "forbidden")
     problem(brake.post("/v1/resume", {"stop": "stp_1"}, by=by), 403, "forbidden")
 
 
-def test_what_does_not_fit_is_a_problem(brake: Served) -> None:
+def test_what_does_not_fit_is_a_problem(brake: ApiServer) -> None:
     """RFC 9457 with our codes; nothing is stopped by a call that is not understood."""
     problem(brake.post("/v1/stop", {"scope": "everything"}, by="maria"), 422, "invalid_input")
     problem(brake.post("/v1/stop", {"scope": "connector"}, by="maria"), 422, "invalid_input")
@@ -107,7 +107,7 @@ def test_what_does_not_fit_is_a_problem(brake: Served) -> None:
     assert as_json(brake.get("/v1/stops?released=false"))["items"] == []
 
 
-def test_stops_are_listed_in_pages(brake: Served) -> None:
+def test_stops_are_listed_in_pages(brake: ApiServer) -> None:
     """Newest first, those in force or those that ended, by keyset."""
     made = [stop(brake)["id"], stop(brake, scope="tenant")["id"]]
     page = as_json(brake.get("/v1/stops?released=false&limit=1", by="noor"))
@@ -116,44 +116,42 @@ def test_stops_are_listed_in_pages(brake: Served) -> None:
     assert "sayso_stops 2" in brake.get("/metrics").text
 
 
-def _lost(served: Served) -> Json:
+def _lost(api: ApiServer) -> Json:
     """An action whose answer is lost, looked at before anything is known."""
-    served.shop.faults.append(ShopFault.LOST_BEFORE)
-    action = served.propose(4000)
+    api.shop.faults.append(ShopFault.LOST_BEFORE)
+    action = api.propose(4000)
     assert action["status"] == "unknown"
     return action
 
 
-def test_a_person_settles_an_unknown_outcome(served: Served) -> None:
+def test_a_person_settles_an_unknown_outcome(api: ApiServer) -> None:
     """200 with the action; the evidence is sealed, and the same call again is the same answer."""
-    action = _lost(served)
-    path, key = f"/v1/actions/{action['id']}/settle", served.new("key-")
+    action = _lost(api)
+    path, key = f"/v1/actions/{action['id']}/settle", api.new("key-")
     word = {"outcome": "failed", "evidence": "not on the page of payouts"}
-    done = served.post(path, word, by="maria", key=key)
+    done = api.post(path, word, by="maria", key=key)
     assert done.status_code == 200, done.text
     assert as_json(done)["status"] == "failed"
     assert "payouts" not in done.text
-    assert as_json(served.post(path, word, by="maria", key=key)) == as_json(done)
+    assert as_json(api.post(path, word, by="maria", key=key)) == as_json(done)
     other = {"outcome": "succeeded", "evidence": "there", "receipt_id": "pay_1"}
-    problem(served.post(path, other, by="maria", key=key), 409, "idempotency_conflict")
-    problem(served.post(path, other, by="finn"), 409, "wrong_state")
+    problem(api.post(path, other, by="maria", key=key), 409, "idempotency_conflict")
+    problem(api.post(path, other, by="finn"), 409, "wrong_state")
 
 
-def test_only_people_with_a_role_settle(served: Served) -> None:
+def test_only_people_with_a_role_settle(api: ApiServer) -> None:
     """AU-16: a service token never does; evidence is needed, and a receipt for what exists."""
-    action = _lost(served)
+    action = _lost(api)
     path = f"/v1/actions/{action['id']}/settle"
     word = {"outcome": "failed", "evidence": "not there"}
-    problem(served.post(path, word, by="bot"), 403, "forbidden")
-    problem(served.post(path, word, by="stranger"), 403, "not_an_approver")
+    problem(api.post(path, word, by="bot"), 403, "forbidden")
+    problem(api.post(path, word, by="stranger"), 403, "not_an_approver")
+    problem(api.post(path, {"outcome": "failed", "evidence": ""}, by="maria"), 422, "invalid_input")
     problem(
-        served.post(path, {"outcome": "failed", "evidence": ""}, by="maria"), 422, "invalid_input"
-    )
-    problem(
-        served.post(path, {"outcome": "succeeded", "evidence": "there"}, by="maria"),
+        api.post(path, {"outcome": "succeeded", "evidence": "there"}, by="maria"),
         422,
         "reason_required",
     )
-    problem(served.post("/v1/actions/act_none/settle", word, by="maria"), 404, "not_found")
+    problem(api.post("/v1/actions/act_none/settle", word, by="maria"), 404, "not_found")
     done = {"outcome": "succeeded", "evidence": "there", "receipt_id": "pay_9"}
-    assert as_json(served.post(path, done, by="maria"))["receipt"]["id"] == "pay_9"
+    assert as_json(api.post(path, done, by="maria"))["receipt"]["id"] == "pay_9"

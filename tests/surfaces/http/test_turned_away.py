@@ -11,9 +11,9 @@ from typing import Any
 
 import httpx
 import pytest
-from actions.desk import bodies
+from actions.steps import bodies
 from support.shop_workspace import ShopWorkspace, open_shop
-from surfaces.http.served import OPERATOR, SECRET_TEXT
+from surfaces.http.api_server import OPERATOR, SECRET_TEXT
 
 from sayso.ids import Tenant
 from sayso.sdk.rejected_calls import RejectedCalls

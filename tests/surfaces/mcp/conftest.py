@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from support.postgres import fresh_database
 from support.postgres_server import PostgresServer
-from surfaces.mcp.rig import Rig
+from surfaces.mcp.mcp_workspace import McpWorkspace
 
 from sayso.sandbox import Sandbox
 from sayso.sdk.scaffold import create_workspace
@@ -19,14 +19,18 @@ from sayso.sdk.scaffold import create_workspace
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """What proves a promise runs on either store, the rest on SQLite, if it does not say so."""
     own = metafunc.definition.iter_markers("parametrize")
-    if "rig" in metafunc.fixturenames and not any("rig" in mark.args[0] for mark in own):
+    if "workspace" in metafunc.fixturenames and not any(
+        "workspace" in mark.args[0] for mark in own
+    ):
         promised = metafunc.definition.get_closest_marker("promise") is not None
         stores = ["sqlite", "postgres"] if promised else ["sqlite"]
-        metafunc.parametrize("rig", stores, indirect=True, scope="session")
+        metafunc.parametrize("workspace", stores, indirect=True, scope="session")
 
 
 @pytest.fixture(scope="session")
-def rig(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+def workspace(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[McpWorkspace]:
     """A workspace on a sandbox with the demo's customers; on the store that the test asks for."""
     folder = tmp_path_factory.mktemp("mcp") / "shop"
     asyncio.run(create_workspace(folder, approver="maria"))
@@ -40,9 +44,11 @@ def rig(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
                 "sqlite:///sayso.db",
                 opened.enter_context(fresh_database(server)),
             )
-            made = Rig(folder=folder, sandbox=sandbox).sayso("token", "create", "--person", "maria")
+            made = McpWorkspace(folder=folder, sandbox=sandbox).sayso(
+                "token", "create", "--person", "maria"
+            )
             (folder / ".sayso" / "person.token").write_text(made["secret"], encoding="utf-8")
-        yield Rig(folder=folder, sandbox=sandbox)
+        yield McpWorkspace(folder=folder, sandbox=sandbox)
 
 
 def edit(settings: Path, old: str, new: str) -> None:
@@ -53,13 +59,13 @@ def edit(settings: Path, old: str, new: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def url(rig: Rig) -> Iterator[str]:
+def url(workspace: McpWorkspace) -> Iterator[str]:
     """Where `sayso mcp --http` serves it."""
-    with rig.serving() as served:
+    with workspace.serving() as served:
         yield served
 
 
 @pytest.fixture(scope="session")
-def bot(rig: Rig) -> str:
+def bot(workspace: McpWorkspace) -> str:
     """A service's token that proposes and reads."""
-    return rig.token("actions:propose", "actions:read")
+    return workspace.token("actions:propose", "actions:read")

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from surfaces.mcp.rig import Rig, call, headers, over_http, usd
+from surfaces.mcp.mcp_workspace import McpWorkspace, call, headers, over_http, usd
 
 ANA, INES = "cus_demo_ana", "cus_demo_ines"
 ACCEPT = {"Accept": "application/json, text/event-stream", "Content-Type": "application/json"}
@@ -39,13 +39,13 @@ def problem(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
 @pytest.mark.promise("tools:waiting")
 @pytest.mark.promise("tools:once")
 @pytest.mark.parametrize(
-    ("rig", "mode", "who", "currency"),
+    ("workspace", "mode", "who", "currency"),
     [("postgres", "auto", "jonas", "EUR"), ("sqlite", "legacy", "lena", "USD")],
-    indirect=["rig"],
+    indirect=["workspace"],
     scope="session",
 )
 async def test_a_client_acts_for_the_customer_of_the_header(
-    rig: Rig, url: str, bot: str, mode: str, who: str, currency: str
+    workspace: McpWorkspace, url: str, bot: str, mode: str, who: str, currency: str
 ) -> None:
     """Both eras: small is done once however often it is called, large waits, another's is not."""
     customer, charge = f"cus_demo_{who}", f"ch_demo_{who}_1"
@@ -65,12 +65,12 @@ async def test_a_client_acts_for_the_customer_of_the_header(
     async with over_http(url, headers(bot, "cus_demo_farid"), mode=mode) as client:
         hidden, is_error = await call(client, "get_action", {"id": large["id"]})
         assert (is_error, hidden["error"]["code"]) == (True, "not_found")
-    assert rig.effects(customer) == [1_300]
+    assert workspace.effects(customer) == [1_300]
 
 
 @pytest.mark.promise("tools:once")
 async def test_a_hosts_key_joins_calls_and_keeps_equal_ones_apart(
-    rig: Rig, url: str, bot: str
+    workspace: McpWorkspace, url: str, bot: str
 ) -> None:
     """The key stands in `_meta`, which a model does not write; one that is no key is refused."""
     args = {"amount": usd(900)}
@@ -83,10 +83,12 @@ async def test_a_hosts_key_joins_calls_and_keeps_equal_ones_apart(
         for bad in ("", "x" * 201, 7, "a\nb", ["a"]):
             refused, is_error = await call(client, "stripe_credit", args, **{key: bad})
             assert (refused["error"]["code"], is_error) == ("invalid_input", True)
-    assert rig.effects(INES) == [900, 900]
+    assert workspace.effects(INES) == [900, 900]
 
 
-async def test_another_conversation_is_another_action(rig: Rig, url: str, bot: str) -> None:
+async def test_another_conversation_is_another_action(
+    workspace: McpWorkspace, url: str, bot: str
+) -> None:
     """Within one, equal calls are one action."""
     ids: list[str] = []
     for name in ("chat-1", "chat-1", "chat-2"):
@@ -94,12 +96,14 @@ async def test_another_conversation_is_another_action(rig: Rig, url: str, bot: s
         async with over_http(url, sent) as client:
             ids.append((await call(client, "stripe_credit", {"amount": usd(300)}))[0]["id"])
     assert ids[0] == ids[1] != ids[2]
-    assert rig.effects("cus_demo_nia") == [300, 300]
+    assert workspace.effects("cus_demo_nia") == [300, 300]
 
 
 @pytest.mark.promise("mcp:closed")
 @pytest.mark.promise("tools:no-decision")
-def test_nothing_opens_without_a_services_token(rig: Rig, http: httpx.Client, bot: str) -> None:
+def test_nothing_opens_without_a_services_token(
+    workspace: McpWorkspace, http: httpx.Client, bot: str
+) -> None:
     """AU-15, AU-16: none, a wrong one, two, one in the address, a revoked one, a person's."""
     sent = headers(bot, ANA)
     assert http.post("", json=LIST, headers=sent).status_code == 200
@@ -123,11 +127,11 @@ def test_nothing_opens_without_a_services_token(rig: Rig, http: httpx.Client, bo
     twice = [*bare.items(), ("Authorization", f"Bearer {bot}"), ("Authorization", f"Bearer {bot}")]
     problem(http.post("", json=LIST, headers=twice), 401, "unauthenticated")
     problem(http.post(f"?token={bot}", json=LIST, headers=bare), 401, "unauthenticated")
-    person = {**bare, "Authorization": f"Bearer {rig.persons_token}"}
+    person = {**bare, "Authorization": f"Bearer {workspace.persons_token}"}
     problem(http.post("", json=LIST, headers=person), 403, "forbidden")
-    gone = rig.token("actions:read", name="gone")
-    (made,) = [one for one in rig.sayso("token", "list")["items"] if one["holder"] == "gone"]
-    rig.sayso("token", "revoke", made["id"])
+    gone = workspace.token("actions:read", name="gone")
+    (made,) = [one for one in workspace.sayso("token", "list")["items"] if one["holder"] == "gone"]
+    workspace.sayso("token", "revoke", made["id"])
     revoked = {**bare, "Authorization": f"Bearer {gone}"}
     problem(http.post("", json=LIST, headers=revoked), 401, "unauthenticated")
 
@@ -169,19 +173,19 @@ def test_two_customers_in_one_call_are_none(http: httpx.Client, bot: str) -> Non
 
 
 @pytest.mark.promise("mcp:closed")
-async def test_a_token_opens_what_its_scopes_say(rig: Rig, url: str) -> None:
+async def test_a_token_opens_what_its_scopes_say(workspace: McpWorkspace, url: str) -> None:
     """It is offered no other tools, and refused when it calls them."""
-    reader = rig.token("actions:read", name="reader")
+    reader = workspace.token("actions:read", name="reader")
     async with over_http(url, headers(reader, ANA)) as client:
         assert [tool.name for tool in (await client.list_tools()).tools] == ["get_action"]
         refused, is_error = await call(client, "stripe_credit", {"amount": usd(100)})
         assert (is_error, refused["error"]["code"]) == (True, "forbidden")
-    proposer = rig.token("actions:propose", name="proposer")
+    proposer = workspace.token("actions:propose", name="proposer")
     async with over_http(url, headers(proposer, ANA)) as client:
         assert "get_action" not in [tool.name for tool in (await client.list_tools()).tools]
         refused, is_error = await call(client, "get_action", {"id": "act_1"})
         assert (is_error, refused["error"]["code"]) == (True, "forbidden")
-    assert rig.effects(ANA).count(100) == 0
+    assert workspace.effects(ANA).count(100) == 0
 
 
 @pytest.mark.parametrize("modern", [False, True])
@@ -200,7 +204,13 @@ async def test_a_token_opens_what_its_scopes_say(rig: Rig, url: str) -> None:
     ids=["cut", "batch", "null", "bytes", "deep", "long", "method", "surrogate"],
 )
 def test_what_is_no_message_has_no_effect(
-    rig: Rig, http: httpx.Client, bot: str, body: bytes, statuses: set[int], *, modern: bool
+    workspace: McpWorkspace,
+    http: httpx.Client,
+    bot: str,
+    body: bytes,
+    statuses: set[int],
+    *,
+    modern: bool,
 ) -> None:
     """Whatever comes in place of the protocol is refused, and the server goes on."""
     sent = headers(bot, "cus_demo_grace")
@@ -209,7 +219,7 @@ def test_what_is_no_message_has_no_effect(
     answer = http.post("", content=body, headers=sent)
     assert answer.status_code in statuses, answer.text
     assert bot not in answer.text
-    assert rig.effects("cus_demo_grace") == []
+    assert workspace.effects("cus_demo_grace") == []
     assert http.post("", json=LIST, headers=headers(bot, ANA)).status_code == 200
 
 
@@ -226,13 +236,13 @@ def test_it_answers_posts_at_its_path_alone(url: str, http: httpx.Client, bot: s
 
 
 @pytest.mark.promise("refusals:turned-away")
-def test_who_was_turned_away_stands_in_the_log(rig: Rig) -> None:
+def test_who_was_turned_away_stands_in_the_log(workspace: McpWorkspace) -> None:
     """Invariant 7: counted by code, and told at the latest when the server ends."""
-    with rig.serving() as url, httpx.Client(headers=ACCEPT, trust_env=False) as http:
+    with workspace.serving() as url, httpx.Client(headers=ACCEPT, trust_env=False) as http:
         for _ in range(3):
             assert http.post(url, json=LIST).status_code == 401
         assert http.get(url).status_code == 405
-    told = rig.sayso("audit", "query", "kind:calls.turned_away", "--limit", "200")["items"]
+    told = workspace.sayso("audit", "query", "kind:calls.turned_away", "--limit", "200")["items"]
     mine = [one["body"]["data"] for one in told if one["body"]["data"]["via"] == "mcp"]
     assert sum(one["counts"].get("unauthenticated", 0) for one in mine[:2]) >= 3
-    rig.sayso("audit", "verify")
+    workspace.sayso("audit", "verify")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from mcp import MCPError
-from surfaces.mcp.rig import Rig, call, settled, usd
+from surfaces.mcp.mcp_workspace import McpWorkspace, call, settled, usd
 
 from sayso.sandbox import Fault
 
@@ -20,17 +20,17 @@ CREDIT = "/v1/customers/*/balance_transactions"
 @pytest.mark.promise("tools:waiting")
 @pytest.mark.promise("tools:no-decision")
 @pytest.mark.parametrize(
-    ("rig", "mode", "who", "currency"),
+    ("workspace", "mode", "who", "currency"),
     [("sqlite", "auto", "ana", "USD"), ("postgres", "legacy", "chloe", "EUR")],
-    indirect=["rig"],
+    indirect=["workspace"],
     scope="session",
 )
 async def test_a_client_refunds_what_the_policy_allows(
-    rig: Rig, mode: str, who: str, currency: str
+    workspace: McpWorkspace, mode: str, who: str, currency: str
 ) -> None:
     """Both eras of the protocol: small is done, large waits, another's is refused, once each."""
     customer = f"cus_demo_{who}"
-    async with rig.stdio(customer, mode=mode) as client:
+    async with workspace.stdio(customer, mode=mode) as client:
         tools = {tool.name: tool for tool in (await client.list_tools()).tools}
         assert sorted(tools) == [
             *("ask", "email_send", "email_send_apology", "get_action"),
@@ -44,8 +44,8 @@ async def test_a_client_refunds_what_the_policy_allows(
         assert (is_error, done["status"]) == (False, "succeeded")
         assert done["receipt"]["amount"] == amount
         assert (await call(client, "stripe_refund", small))[0]["id"] == done["id"]
-        assert rig.effects(customer) == [1_500]
-        timeline = rig.sayso("actions", "show", done["id"])["timeline"]
+        assert workspace.effects(customer) == [1_500]
+        timeline = workspace.sayso("actions", "show", done["id"])["timeline"]
         assert timeline[0]["actor"] == "service:mcp"
         large, is_error = await call(client, "stripe_refund", {"charge": f"ch_demo_{who}_1"})
         assert (is_error, large["status"]) == (False, "pending_approval")
@@ -58,14 +58,14 @@ async def test_a_client_refunds_what_the_policy_allows(
         for name in ("approve", "stripe.refund", "stripe_take_back_credit"):
             refused, is_error = await call(client, name, {"id": large["approval"]["id"]})
             assert (is_error, refused["error"]["code"]) == (True, "unknown_action")
-        assert rig.effects(customer) == [1_500]
-        assert rig.effects("cus_demo_ben") == []
+        assert workspace.effects(customer) == [1_500]
+        assert workspace.effects("cus_demo_ben") == []
 
 
 @pytest.mark.promise("tools:subject")
-async def test_an_argument_cannot_name_a_customer(rig: Rig) -> None:
+async def test_an_argument_cannot_name_a_customer(workspace: McpWorkspace) -> None:
     """Invariant 4, and rule 16: the argument is named, with a code and the next step."""
-    async with rig.stdio("cus_demo_daichi") as client:
+    async with workspace.stdio("cus_demo_daichi") as client:
         for more in (
             {"subject": "cus_demo_ben"},
             {"customer": "cus_demo_ben"},
@@ -82,12 +82,12 @@ async def test_an_argument_cannot_name_a_customer(rig: Rig) -> None:
             assert refused["error"]["next_step"]
         refused, _ = await call(client, "ask", {"message": "hi", "subject": "cus_demo_ben"})
         assert refused["error"]["code"] == "invalid_input"
-    assert rig.effects("cus_demo_daichi") == []
+    assert workspace.effects("cus_demo_daichi") == []
 
 
-async def test_words_are_planned_and_told(rig: Rig) -> None:
+async def test_words_are_planned_and_told(workspace: McpWorkspace) -> None:
     """`ask` goes to the planner that the workspace has; the model chooses none."""
-    async with rig.stdio("cus_demo_marco") as client:
+    async with workspace.stdio("cus_demo_marco") as client:
         words = {"message": "Please refund order 1036, the machine leaks"}
         asked, is_error = await call(client, "ask", words)
         assert not is_error
@@ -98,42 +98,44 @@ async def test_words_are_planned_and_told(rig: Rig) -> None:
         assert statuses == ["pending_approval"]
         assert "Nothing has been done yet" in asked["tell_customer"]
         assert (await call(client, "ask", words))[0]["id"] == asked["id"]
-    assert rig.effects("cus_demo_marco") == []
+    assert workspace.effects("cus_demo_marco") == []
 
 
 @pytest.mark.promise("tools:once")
-async def test_a_server_that_is_killed_leaves_one_effect(rig: Rig, tmp_path: Path) -> None:
+async def test_a_server_that_is_killed_leaves_one_effect(
+    workspace: McpWorkspace, tmp_path: Path
+) -> None:
     """Invariant 2: kill -9 after the provider did it and before it said so, then the same call."""
     pid, args = tmp_path / "pid", {"amount": usd(1_100)}
-    rig.sandbox.add_faults(Fault(kind="hold_after", path=CREDIT))
-    async with rig.stdio("cus_demo_hugo", pid=pid) as client:
+    workspace.sandbox.add_faults(Fault(kind="hold_after", path=CREDIT))
+    async with workspace.stdio("cus_demo_hugo", pid=pid) as client:
         lost = asyncio.create_task(call(client, "stripe_credit", args))
-        assert await asyncio.to_thread(rig.sandbox.wait_until_held)
+        assert await asyncio.to_thread(workspace.sandbox.wait_until_held)
         os.kill(int(pid.read_text()), signal.SIGKILL)
         with pytest.raises(MCPError):
             await lost
-    rig.sandbox.release()
-    async with rig.stdio("cus_demo_hugo") as client:
+    workspace.sandbox.release()
+    async with workspace.stdio("cus_demo_hugo") as client:
         told = await settled(client, "stripe_credit", args)
         assert "this call did nothing" in told["repeated"]
-    assert len(rig.effects("cus_demo_hugo")) == 1
+    assert len(workspace.effects("cus_demo_hugo")) == 1
 
 
 @pytest.mark.promise("tools:once")
-async def test_a_client_that_gives_up_leaves_one_effect(rig: Rig) -> None:
+async def test_a_client_that_gives_up_leaves_one_effect(workspace: McpWorkspace) -> None:
     """What is begun is finished although its call was cancelled; the same call tells of it."""
     args = {"amount": usd(1_200)}
-    rig.sandbox.add_faults(Fault(kind="hold_before", path=CREDIT))
-    async with rig.stdio("cus_demo_kim") as client:
+    workspace.sandbox.add_faults(Fault(kind="hold_before", path=CREDIT))
+    async with workspace.stdio("cus_demo_kim") as client:
         waiting = asyncio.create_task(call(client, "stripe_credit", args))
-        assert await asyncio.to_thread(rig.sandbox.wait_until_held)
+        assert await asyncio.to_thread(workspace.sandbox.wait_until_held)
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
         meanwhile, _ = await call(client, "stripe_credit", args)
         assert meanwhile["status"] == "executing"
         assert "nth" not in meanwhile["repeated"]
-        rig.sandbox.release()
+        workspace.sandbox.release()
         told = await settled(client, "stripe_credit", args)
         assert told["id"] == meanwhile["id"]
         many = await asyncio.gather(
@@ -141,4 +143,4 @@ async def test_a_client_that_gives_up_leaves_one_effect(rig: Rig) -> None:
         )
         assert len({content["id"] for content, _ in many}) == 1
         await settled(client, "stripe_credit", {**args, "nth": 2})
-    assert len(rig.effects("cus_demo_kim")) == 2
+    assert len(workspace.effects("cus_demo_kim")) == 2

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from surfaces.slack.rig import LONG_S, Rig, open_rig
+from surfaces.slack.slack_team import LONG_S, SlackTeam, open_rig
 
 from sayso.testing.slack import FakeSlack
 
@@ -19,7 +19,7 @@ def slack() -> Iterator[FakeSlack]:
 
 
 @pytest.fixture
-async def rig(tmp_path: Path, slack: FakeSlack) -> AsyncIterator[Rig]:
+async def team(tmp_path: Path, slack: FakeSlack) -> AsyncIterator[SlackTeam]:
     """An open shop whose cards go to the fake Slack."""
     async with open_rig(tmp_path, slack) as opened:
         yield opened

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from support.shop import Shop
 from support.shop_workspace import make_shop_workspace
-from surfaces.slack.rig import PATIENT, PEOPLE, settings_for
+from surfaces.slack.slack_team import PATIENT, PEOPLE, settings_for
 
 from sayso.actions.approvals.decision import Decision
 from sayso.actions.approvals.service import Decided

@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from surfaces.slack.rig import APPROVE, Rig, open_rig
+from surfaces.slack.slack_team import APPROVE, SlackTeam, open_rig
 
 from sayso.sdk.views import ApprovalView
 from sayso.surfaces.slack.pace import Patience
@@ -22,10 +22,10 @@ CARDS = 200
 EVERY_S = 0.05
 
 
-async def one(rig: Rig, number: int, approval: ApprovalView) -> float:
+async def one(team: SlackTeam, number: int, approval: ApprovalView) -> float:
     """Seconds until one click is acknowledged."""
     await asyncio.sleep(number * EVERY_S)
-    delivery = await rig.slack.click(rig.card(approval), APPROVE, user=f"UM{number % 10}")
+    delivery = await team.slack.click(team.card(approval), APPROVE, user=f"UM{number % 10}")
     assert delivery.acknowledged
     return delivery.latency_s
 
@@ -33,10 +33,10 @@ async def one(rig: Rig, number: int, approval: ApprovalView) -> float:
 async def main() -> None:
     """Measure and print."""
     with FakeSlack.start() as slack, tempfile.TemporaryDirectory() as folder:
-        async with open_rig(Path(folder), slack, patience=Patience()) as rig:
-            approvals = [await rig.ask_quietly(60_00 + number) for number in range(CARDS)]
-            await rig.send()
-            clicks = [one(rig, number, approval) for number, approval in enumerate(approvals)]
+        async with open_rig(Path(folder), slack, patience=Patience()) as team:
+            approvals = [await team.ask_quietly(60_00 + number) for number in range(CARDS)]
+            await team.send()
+            clicks = [one(team, number, approval) for number, approval in enumerate(approvals)]
             found = sorted(await asyncio.gather(*clicks))
     p99 = found[int(len(found) * 0.99) - 1]
     sys.stdout.write(

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 from surfaces.slack import killed
-from surfaces.slack.rig import APPROVE, LONG_S, PATIENT, REJECT, Rig, open_rig
+from surfaces.slack.slack_team import APPROVE, LONG_S, PATIENT, REJECT, SlackTeam, open_rig
 
 from sayso.surfaces.slack.pace import Patience
 from sayso.testing.slack import Delivery, FakeSlack, FaultKind, SlackFault
@@ -22,21 +22,21 @@ TESTS = Path(__file__).parents[2]
 
 
 @pytest.mark.promise("slack:commit-first")
-async def test_a_failing_database_is_no_acknowledgement(rig: Rig) -> None:
+async def test_a_failing_database_is_no_acknowledgement(team: SlackTeam) -> None:
     """SL-2: the commit fails, so the answer is an error and nothing has changed."""
-    approval = await rig.ask()
-    with sqlite3.connect(rig.workspace.workspace.store_path) as database:
+    approval = await team.ask()
+    with sqlite3.connect(team.workspace.workspace.store_path) as database:
         database.execute(
             "create trigger broken before insert on vote begin select raise(abort, 'broken'); end"
         )
     database.close()
 
-    delivery = await rig.click(approval)
+    delivery = await team.click(approval)
 
     assert delivery.status == 503
-    assert "Nothing was decided" in rig.told[-1]
-    assert (await rig.approval(approval)).status == "pending"
-    again = await rig.slack.replay(delivery)
+    assert "Nothing was decided" in team.told[-1]
+    assert (await team.approval(approval)).status == "pending"
+    again = await team.slack.replay(delivery)
     assert again.status == 503, "what failed is not remembered as answered"
 
 
@@ -48,27 +48,27 @@ async def test_a_locked_database_is_an_error_within_slacks_patience(
 
     The lock is held until the answer is there.
     """
-    async with open_rig(tmp_path, slack, patience=replace(PATIENT, decide_s=0.05)) as rig:
-        approval = await rig.ask()
-        lock = sqlite3.connect(rig.workspace.workspace.store_path, isolation_level=None)
+    async with open_rig(tmp_path, slack, patience=replace(PATIENT, decide_s=0.05)) as team:
+        approval = await team.ask()
+        lock = sqlite3.connect(team.workspace.workspace.store_path, isolation_level=None)
         lock.execute("begin immediate")
 
-        delivery = await rig.click(approval)
+        delivery = await team.click(approval)
 
         lock.execute("rollback")
         lock.close()
         assert delivery.status == 503
-        assert "not confirmed" in rig.told[-1]
+        assert "not confirmed" in team.told[-1]
 
 
 @pytest.mark.promise("slack:commit-first")
 async def test_whatever_is_slow_slack_is_answered_in_time(tmp_path: Path, slack: FakeSlack) -> None:
     """SL-2: the whole has a bound of its own, for what no other one bounds; and both fit."""
-    async with open_rig(tmp_path, slack, patience=replace(PATIENT, whole_s=0.05)) as rig:
-        approval = await rig.ask()
+    async with open_rig(tmp_path, slack, patience=replace(PATIENT, whole_s=0.05)) as team:
+        approval = await team.ask()
         slack.add_faults(SlackFault(kind=FaultKind.DELAYED, method="users.info"))
 
-        delivery = await rig.slack.click(rig.card(approval), APPROVE, user="UMARIA")
+        delivery = await team.slack.click(team.card(approval), APPROVE, user="UMARIA")
 
         slack.release()
         assert delivery.status == 503
@@ -77,21 +77,21 @@ async def test_whatever_is_slow_slack_is_answered_in_time(tmp_path: Path, slack:
 
 
 @pytest.mark.promise("slack:commit-first")
-async def test_a_form_of_a_failing_database_stays_open(rig: Rig) -> None:
+async def test_a_form_of_a_failing_database_stays_open(team: SlackTeam) -> None:
     """SL-2: the same for a form: Slack shows that it failed, and the form is still there."""
-    approval = await rig.ask()
-    await rig.click(approval, REJECT)
-    with sqlite3.connect(rig.workspace.workspace.store_path) as database:
+    approval = await team.ask()
+    await team.click(approval, REJECT)
+    with sqlite3.connect(team.workspace.workspace.store_path) as database:
         database.execute(
             "create trigger broken before insert on vote begin select raise(abort, 'broken'); end"
         )
     database.close()
 
-    delivery = await rig.slack.submit_view(rig.slack.views[0], {"code": "other"})
+    delivery = await team.slack.submit_view(team.slack.views[0], {"code": "other"})
 
     assert delivery.status == 503
-    assert rig.slack.views[0].open
-    assert (await rig.approval(approval)).status == "pending"
+    assert team.slack.views[0].open
+    assert (await team.approval(approval)).status == "pending"
 
 
 @pytest.mark.promise("slack:commit-first")
@@ -100,9 +100,9 @@ async def test_a_killed_process_never_leaves_an_acknowledged_click_undecided(
     tmp_path: Path, slack: FakeSlack, at: str
 ) -> None:
     """SL-2: kill -9 around the commit: no acknowledgement, and the next click is told what is."""
-    async with open_rig(tmp_path, slack) as rig:
-        approval = await rig.ask()
-        shop = rig.workspace.shop
+    async with open_rig(tmp_path, slack) as team:
+        approval = await team.ask()
+        shop = team.workspace.shop
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, killed.__file__, str(tmp_path), slack.api_url, at),
         stdout=asyncio.subprocess.PIPE,
@@ -115,33 +115,33 @@ async def test_a_killed_process_never_leaves_an_acknowledged_click_undecided(
         await slack.click(slack.message_of(approval.id), APPROVE, user="UMARIA")
     assert await asyncio.wait_for(process.wait(), LONG_S) == -9
 
-    async with open_rig(tmp_path, slack, shop=shop) as rig:
-        assert (await rig.approval(approval)).status == (
+    async with open_rig(tmp_path, slack, shop=shop) as team:
+        assert (await team.approval(approval)).status == (
             "approved" if at == "after_commit" else "pending"
         )
-        await rig.click(approval, user="UM1")
+        await team.click(approval, user="UM1")
         expected = "already" if at == "after_commit" else "Your yes counts"
-        assert expected in rig.told[-1]
-        await rig.work()
+        assert expected in team.told[-1]
+        await team.work()
         assert shop.books.paid_out_minor == 129_00
 
 
-async def test_twenty_clicks_at_once_do_not_wait_for_each_other(rig: Rig) -> None:
+async def test_twenty_clicks_at_once_do_not_wait_for_each_other(team: SlackTeam) -> None:
     """SL-2: on a cold cache all of them ask Slack before one has its answer, and all are answered.
 
     How fast that is depends on the machine, and `latency.py` measures it.
     """
-    approvals = [await rig.ask(60_00 + number) for number in range(20)]
-    rig.slack.add_faults(SlackFault(kind=FaultKind.DELAYED, method="users.info", times=None))
+    approvals = [await team.ask(60_00 + number) for number in range(20)]
+    team.slack.add_faults(SlackFault(kind=FaultKind.DELAYED, method="users.info", times=None))
     clicks = [
-        rig.slack.click(rig.card(approval), APPROVE, user=f"UM{number % 10}")
+        team.slack.click(team.card(approval), APPROVE, user=f"UM{number % 10}")
         for number, approval in enumerate(approvals)
     ]
 
     clicking = asyncio.gather(*clicks)
-    assert await rig.slack.wait_until(lambda: rig.slack.delayed == len(clicks))
-    rig.slack.release()
+    assert await team.slack.wait_until(lambda: team.slack.delayed == len(clicks))
+    team.slack.release()
     deliveries: list[Delivery] = await clicking
 
     assert all(delivery.acknowledged for delivery in deliveries)
-    await rig.app.told()
+    await team.app.told()

@@ -7,107 +7,109 @@ import random
 from pathlib import Path
 
 import pytest
-from surfaces.slack.rig import APPROVE, LOWER, REJECT, Rig, open_rig
+from surfaces.slack.slack_team import APPROVE, LOWER, REJECT, SlackTeam, open_rig
 
 from sayso.json import JsonObject
 from sayso.testing.slack import FakeSlack, FaultKind, SlackFault, render
 
 
-async def test_a_yes_is_done_once_and_the_card_tells_the_receipt(rig: Rig) -> None:
+async def test_a_yes_is_done_once_and_the_card_tells_the_receipt(team: SlackTeam) -> None:
     """SL-2, SL-3: yes, decided, done; the card shows decider and receipt, without buttons."""
-    approval = await rig.ask()
-    card = rig.card(approval)
+    approval = await team.ask()
+    card = team.card(approval)
     assert "[Approve $129.00] [Reject…] [Lower amount…]" in render(card)
 
-    delivery = await rig.click(approval)
+    delivery = await team.click(approval)
 
     assert delivery.acknowledged
-    assert (await rig.approval(approval)).status == "approved"
-    (told,) = rig.told
+    assert (await team.approval(approval)).status == "approved"
+    (told,) = team.told
     assert told.startswith("Your yes counts: Refund $129.00 of order o1 is tried once, ")
-    await rig.work()
-    assert rig.workspace.shop.books.paid_out_minor == 129_00
-    text = render(rig.card(approval))
+    await team.work()
+    assert team.workspace.shop.books.paid_out_minor == 129_00
+    text = render(team.card(approval))
     assert text.startswith("Done: Refund $129.00 of order o1")
     assert "maria said yes." in text
     assert "pay_1" in text
-    assert rig.card(approval).buttons == {}
+    assert team.card(approval).buttons == {}
 
 
-async def test_a_yes_under_a_stop_promises_nothing_that_the_stop_holds(rig: Rig) -> None:
+async def test_a_yes_under_a_stop_promises_nothing_that_the_stop_holds(team: SlackTeam) -> None:
     """Whoever stopped everything a moment ago is not told that it is tried now."""
-    approval = await rig.ask()
-    await rig.workspace.sayso.stops.engage("all", reason="INC-7")
-    await rig.click(approval)
-    assert "as soon as nothing holds it, such as a stop" in rig.told[-1]
-    assert " now" not in rig.told[-1]
-    await rig.work()
-    assert render(rig.card(approval)).startswith("Held: ")
-    assert rig.workspace.shop.books.payouts == []
+    approval = await team.ask()
+    await team.workspace.sayso.stops.engage("all", reason="INC-7")
+    await team.click(approval)
+    assert "as soon as nothing holds it, such as a stop" in team.told[-1]
+    assert " now" not in team.told[-1]
+    await team.work()
+    assert render(team.card(approval)).startswith("Held: ")
+    assert team.workspace.shop.books.payouts == []
 
 
 @pytest.mark.promise("approvals:once")
-async def test_fifty_clicks_by_ten_people_are_one_decision_and_all_are_told(rig: Rig) -> None:
+async def test_fifty_clicks_by_ten_people_are_one_decision_and_all_are_told(
+    team: SlackTeam,
+) -> None:
     """SL-1: exactly one click decides; the other 49 are told who was first."""
-    approval = await rig.ask()
-    card = rig.card(approval)
-    clicks = [rig.slack.click(card, APPROVE, user=f"UM{number % 10}") for number in range(50)]
+    approval = await team.ask()
+    card = team.card(approval)
+    clicks = [team.slack.click(card, APPROVE, user=f"UM{number % 10}") for number in range(50)]
 
     deliveries = await asyncio.gather(*clicks)
-    await rig.app.told()
+    await team.app.told()
 
     assert [delivery.status for delivery in deliveries] == [200] * 50
-    assert len((await rig.approval(approval)).votes) == 1
-    counted = [text for text in rig.told if text.startswith("Your yes counts")]
-    late = [text for text in rig.told if "already" in text and " by m" in text]
+    assert len((await team.approval(approval)).votes) == 1
+    counted = [text for text in team.told if text.startswith("Your yes counts")]
+    late = [text for text in team.told if "already" in text and " by m" in text]
     assert (len(counted), len(late)) == (1, 49)
-    await rig.work()
-    assert rig.workspace.shop.books.paid_out_minor == 129_00
+    await team.work()
+    assert team.workspace.shop.books.paid_out_minor == 129_00
 
 
-async def test_a_form_that_slack_opens_no_more_asks_for_another_click(rig: Rig) -> None:
+async def test_a_form_that_slack_opens_no_more_asks_for_another_click(team: SlackTeam) -> None:
     """SL-3: a click that took too long is to be made again; Slack's own word helps nobody."""
-    approval = await rig.ask()
-    rig.slack.add_faults(
+    approval = await team.ask()
+    team.slack.add_faults(
         SlackFault(kind=FaultKind.REFUSED, method="views.open", error="expired_trigger_id")
     )
-    delivery = await rig.click(approval, REJECT)
+    delivery = await team.click(approval, REJECT)
     assert not delivery.acknowledged
-    assert rig.told[-1].endswith("Please click again.")
-    assert (await rig.click(approval, REJECT)).acknowledged
-    assert len(rig.slack.views) == 1
+    assert team.told[-1].endswith("Please click again.")
+    assert (await team.click(approval, REJECT)).acknowledged
+    assert len(team.slack.views) == 1
 
 
 @pytest.mark.promise("slack:by-id")
-async def test_five_cards_decided_in_random_order_do_not_touch_each_other(rig: Rig) -> None:
+async def test_five_cards_decided_in_random_order_do_not_touch_each_other(team: SlackTeam) -> None:
     """SL-5: a click decides the approval that it names, whatever else waits in the channel."""
-    approvals = [await rig.ask(100_00 + number) for number in range(5)]
+    approvals = [await team.ask(100_00 + number) for number in range(5)]
     order = list(enumerate(approvals))
     random.Random(5).shuffle(order)
     wanted: dict[str, str] = {}
     for place, approval in order:
         if place % 2:
-            await rig.click(approval, REJECT)
-            view = rig.slack.views[-1]
-            await rig.slack.submit_view(view, {"code": "not_covered"})
+            await team.click(approval, REJECT)
+            view = team.slack.views[-1]
+            await team.slack.submit_view(view, {"code": "not_covered"})
             wanted[approval.id] = "rejected"
         else:
-            await rig.click(approval)
+            await team.click(approval)
             wanted[approval.id] = "approved"
         for other in approvals:
-            now = (await rig.approval(other)).status
+            now = (await team.approval(other)).status
             assert now == wanted.get(other.id, "pending")
 
 
 @pytest.mark.promise("approvals:reason")
-async def test_a_no_needs_a_reason_code(rig: Rig) -> None:
+async def test_a_no_needs_a_reason_code(team: SlackTeam) -> None:
     """SL-21: the form cannot be sent without a code, and a client that does so is refused."""
-    approval = await rig.ask()
-    await rig.click(approval, REJECT)
-    view = rig.slack.views[0]
+    approval = await team.ask()
+    await team.click(approval, REJECT)
+    view = team.slack.views[0]
     assert "[Reject]" in render(view)
     with pytest.raises(LookupError):
-        await rig.slack.submit_view(view, {})
+        await team.slack.submit_view(view, {})
 
     forged: JsonObject = {
         "type": "view_submission",
@@ -115,85 +117,85 @@ async def test_a_no_needs_a_reason_code(rig: Rig) -> None:
         "team": {"id": "T1"},
         "view": {**view.view, "id": view.id, "state": {"values": {}}},
     }
-    answer = await rig.slack.deliver(forged)
+    answer = await team.slack.deliver(forged)
 
     assert answer.json == {"response_action": "errors", "errors": {"code": "choose a reason"}}
-    assert (await rig.approval(approval)).status == "pending"
+    assert (await team.approval(approval)).status == "pending"
 
 
 @pytest.mark.promise("approvals:reason")
-async def test_a_no_ends_it_and_its_code_reaches_the_action(rig: Rig) -> None:
+async def test_a_no_ends_it_and_its_code_reaches_the_action(team: SlackTeam) -> None:
     """SL-21: the code stands at the action, for the planner; the text does not."""
-    approval = await rig.ask()
-    await rig.click(approval, REJECT)
-    await rig.slack.submit_view(
-        rig.slack.views[0], {"code": "duplicate", "reason": "paid on Monday"}
+    approval = await team.ask()
+    await team.click(approval, REJECT)
+    await team.slack.submit_view(
+        team.slack.views[0], {"code": "duplicate", "reason": "paid on Monday"}
     )
 
-    action = await rig.action(approval)
+    action = await team.action(approval)
     assert action.error is not None
     assert (action.status, action.error.code) == ("rejected", "duplicate")
     assert "paid on Monday" not in str(action.timeline)
-    assert "Your no counts" in render(rig.slack.views[0])
-    await rig.work()
-    text = render(rig.card(approval))
+    assert "Your no counts" in render(team.slack.views[0])
+    await team.work()
+    text = render(team.card(approval))
     assert text.startswith("Rejected by maria: ")
     assert "Reason: duplicate." in text
-    assert rig.workspace.shop.books.payouts == []
+    assert team.workspace.shop.books.payouts == []
 
 
 @pytest.mark.promise("approvals:less")
-async def test_less_is_a_new_revision_with_the_editors_yes(rig: Rig) -> None:
+async def test_less_is_a_new_revision_with_the_editors_yes(team: SlackTeam) -> None:
     """SL-22: less is judged again, counts as the editor's yes, and the old card is dead."""
-    approval = await rig.ask(129_00)
-    old = rig.card(approval).buttons[APPROVE]
-    await rig.click(approval, LOWER)
-    delivery = await rig.slack.submit_view(rig.slack.views[0], {"amount": "80.50"})
+    approval = await team.ask(129_00)
+    old = team.card(approval).buttons[APPROVE]
+    await team.click(approval, LOWER)
+    delivery = await team.slack.submit_view(team.slack.views[0], {"amount": "80.50"})
 
     assert delivery.acknowledged
-    now = await rig.approval(approval)
+    now = await team.approval(approval)
     assert (now.revision, now.status) == (approval.revision + 1, "approved")
     assert now.digest != approval.digest
-    await rig.work()
-    assert rig.workspace.shop.books.paid_out_minor == 80_50
-    late = await rig.slack.click(rig.card(approval), APPROVE, user="UM1", value=old)
+    await team.work()
+    assert team.workspace.shop.books.paid_out_minor == 80_50
+    late = await team.slack.click(team.card(approval), APPROVE, user="UM1", value=old)
     assert late.acknowledged
-    await rig.app.told()
-    assert "Too late" in rig.told[-1]
+    await team.app.told()
+    assert "Too late" in team.told[-1]
 
 
 @pytest.mark.promise("approvals:less")
-async def test_more_or_nonsense_is_an_error_at_the_field(rig: Rig) -> None:
+async def test_more_or_nonsense_is_an_error_at_the_field(team: SlackTeam) -> None:
     """SL-22: money only goes down; the problem stands at the field and nothing changes."""
-    approval = await rig.ask(129_00)
-    await rig.click(approval, LOWER)
-    view = rig.slack.views[0]
+    approval = await team.ask(129_00)
+    await team.click(approval, LOWER)
+    view = team.slack.views[0]
     odd = ("1.000", "1,000", "12,50", "\uff11\uff12", "12 USD", "1_0", "NaN")
     for amount in ("129.00", "500", "0", "-5", "12.345", "all", "", "1e2", *odd):
         view.errors = {}
-        await rig.slack.submit_view(view, {"amount": amount})
+        await team.slack.submit_view(view, {"amount": amount})
         assert list(view.errors) == ["amount"], amount
 
-    now = await rig.approval(approval)
+    now = await team.approval(approval)
     assert (now.status, now.revision) == ("pending", approval.revision)
 
 
 @pytest.mark.promise("approvals:people")
-async def test_two_people_are_needed_and_one_counts_once(rig: Rig) -> None:
+async def test_two_people_are_needed_and_one_counts_once(team: SlackTeam) -> None:
     """SL-13: a second yes of the same person changes nothing; another person's does."""
-    approval = await rig.ask(900_00)
-    await rig.click(approval, user="UMARIA")
-    assert "it still waits for somebody else" in rig.told[-1]
-    await rig.send()
-    assert "maria said yes already" in render(rig.card(approval))
-    await rig.click(approval, user="UMARIA")
-    assert "you have said yes to this already" in rig.told[-1]
-    assert (await rig.approval(approval)).status == "pending"
+    approval = await team.ask(900_00)
+    await team.click(approval, user="UMARIA")
+    assert "it still waits for somebody else" in team.told[-1]
+    await team.send()
+    assert "maria said yes already" in render(team.card(approval))
+    await team.click(approval, user="UMARIA")
+    assert "you have said yes to this already" in team.told[-1]
+    assert (await team.approval(approval)).status == "pending"
 
-    await rig.click(approval, user="UFINN")
+    await team.click(approval, user="UFINN")
 
-    assert (await rig.approval(approval)).status == "approved"
-    assert {vote.person for vote in (await rig.approval(approval)).votes} == {"maria", "finn"}
+    assert (await team.approval(approval)).status == "approved"
+    assert {vote.person for vote in (await team.approval(approval)).votes} == {"maria", "finn"}
 
 
 @pytest.mark.promise("slack:told")
@@ -202,39 +204,39 @@ async def test_every_click_is_answered_in_every_state(
     tmp_path: Path, slack: FakeSlack, restarted: bool
 ) -> None:
     """SL-3: done, decided, expired, changed: 0 silent paths, also after a restart."""
-    async with open_rig(tmp_path, slack) as rig:
-        cards = await _one_card_per_state(rig)
-        shop, clock = rig.workspace.shop, rig.workspace.clock
+    async with open_rig(tmp_path, slack) as team:
+        cards = await _one_card_per_state(team)
+        shop, clock = team.workspace.shop, team.workspace.clock
         if not restarted:
-            await _click_them_all(rig, cards)
+            await _click_them_all(team, cards)
     if restarted:
         async with open_rig(tmp_path, slack, shop=shop, clock=clock) as again:
             await _click_them_all(again, cards)
 
 
-async def _one_card_per_state(rig: Rig) -> dict[str, tuple[str, str]]:
+async def _one_card_per_state(team: SlackTeam) -> dict[str, tuple[str, str]]:
     """By state: an approval's id and what its button carries."""
     cards: dict[str, tuple[str, str]] = {}
     for state in ("done", "pending", "approved", "rejected", "revised", "late", "expired"):
-        approval = await rig.ask(900_00 if state == "revised" else 129_00)
-        cards[state] = (approval.id, rig.card(approval).buttons[APPROVE])
+        approval = await team.ask(900_00 if state == "revised" else 129_00)
+        cards[state] = (approval.id, team.card(approval).buttons[APPROVE])
         match state:
             case "done" | "approved":
-                await rig.click(approval, user="UM1")
+                await team.click(approval, user="UM1")
             case "rejected":
-                await rig.click(approval, REJECT, user="UM1")
-                await rig.slack.submit_view(rig.slack.views[-1], {"code": "other"})
+                await team.click(approval, REJECT, user="UM1")
+                await team.slack.submit_view(team.slack.views[-1], {"code": "other"})
             case "revised":
-                await rig.click(approval, LOWER, user="UM1")
-                await rig.slack.submit_view(rig.slack.views[-1], {"amount": "800"})
+                await team.click(approval, LOWER, user="UM1")
+                await team.slack.submit_view(team.slack.views[-1], {"amount": "800"})
             case _:
                 pass
         if state == "done":
-            await rig.work()
+            await team.work()
     return cards
 
 
-async def _click_them_all(rig: Rig, cards: dict[str, tuple[str, str]]) -> None:
+async def _click_them_all(team: SlackTeam, cards: dict[str, tuple[str, str]]) -> None:
     expected = {
         "done": "this is approved by m1 already",
         "pending": "Your yes counts",
@@ -246,28 +248,28 @@ async def _click_them_all(rig: Rig, cards: dict[str, tuple[str, str]]) -> None:
     }
     for state, (approval_id, value) in cards.items():
         if state == "late":
-            rig.workspace.clock.advance(hours=9)
+            team.workspace.clock.advance(hours=9)
         if state == "expired":
-            await rig.work()
-        message = rig.slack.message_of(approval_id)
-        before = len(rig.told)
-        delivery = await rig.slack.click(message, APPROVE, user="UMARIA", value=value)
-        await rig.app.told()
+            await team.work()
+        message = team.slack.message_of(approval_id)
+        before = len(team.told)
+        delivery = await team.slack.click(message, APPROVE, user="UMARIA", value=value)
+        await team.app.told()
         assert delivery.acknowledged
-        assert len(rig.told) == before + 1
-        assert expected[state] in rig.told[-1]
+        assert len(team.told) == before + 1
+        assert expected[state] in team.told[-1]
 
 
 @pytest.mark.promise("slack:told")
-async def test_a_form_that_is_sent_too_late_says_so_in_its_place(rig: Rig) -> None:
+async def test_a_form_that_is_sent_too_late_says_so_in_its_place(team: SlackTeam) -> None:
     """SL-3: somebody else decided while the form was open; the form tells it."""
-    approval = await rig.ask()
-    await rig.click(approval, REJECT, user="UM1")
-    await rig.click(approval, APPROVE, user="UM2")
-    await rig.slack.submit_view(rig.slack.views[0], {"code": "other"})
+    approval = await team.ask()
+    await team.click(approval, REJECT, user="UM1")
+    await team.click(approval, APPROVE, user="UM2")
+    await team.slack.submit_view(team.slack.views[0], {"code": "other"})
 
-    assert "this is approved by m2 already" in render(rig.slack.views[0])
-    assert (await rig.approval(approval)).status == "approved"
+    assert "this is approved by m2 already" in render(team.slack.views[0])
+    assert (await team.approval(approval)).status == "approved"
 
 
 FORGED = (
@@ -286,37 +288,39 @@ FORGED = (
 
 
 @pytest.mark.promise("approvals:bound")
-async def test_a_forged_button_decides_nothing(rig: Rig) -> None:
+async def test_a_forged_button_decides_nothing(team: SlackTeam) -> None:
     """SL-4: any part of the value that is not what waits is refused, and told."""
-    approval = await rig.ask()
+    approval = await team.ask()
     digest = approval.digest[:12]
     for value in FORGED:
         forged = value.format(id=approval.id, digest=digest, short=digest[:11])
         for action in (APPROVE, REJECT, LOWER):
-            answer = await rig.slack.click(rig.card(approval), action, user="UMARIA", value=forged)
+            answer = await team.slack.click(
+                team.card(approval), action, user="UMARIA", value=forged
+            )
             assert answer.acknowledged
-    await rig.app.told()
-    assert len(rig.told) == 3 * len(FORGED)
-    assert rig.slack.views == []
-    assert (await rig.approval(approval)).status == "pending"
+    await team.app.told()
+    assert len(team.told) == 3 * len(FORGED)
+    assert team.slack.views == []
+    assert (await team.approval(approval)).status == "pending"
 
 
 @pytest.mark.promise("approvals:bound")
-async def test_an_old_card_is_refused_and_shown_again(rig: Rig) -> None:
+async def test_an_old_card_is_refused_and_shown_again(team: SlackTeam) -> None:
     """SL-4: a click on revision 1 after revision 2 is refused, and the card is sent anew."""
-    approval = await rig.ask(900_00)
-    old = rig.card(approval).buttons[APPROVE]
-    await rig.click(approval, LOWER, user="UM1")
-    await rig.slack.submit_view(rig.slack.views[0], {"amount": "800"})
-    await rig.send()
-    updates = len(rig.slack.calls("chat.update"))
+    approval = await team.ask(900_00)
+    old = team.card(approval).buttons[APPROVE]
+    await team.click(approval, LOWER, user="UM1")
+    await team.slack.submit_view(team.slack.views[0], {"amount": "800"})
+    await team.send()
+    updates = len(team.slack.calls("chat.update"))
 
-    await rig.slack.click(rig.card(approval), APPROVE, user="UFINN", value=old)
-    await rig.app.told()
-    await rig.send()
+    await team.slack.click(team.card(approval), APPROVE, user="UFINN", value=old)
+    await team.app.told()
+    await team.send()
 
-    assert "It has changed" in rig.told[-1]
-    assert len(rig.slack.calls("chat.update")) == updates + 1
-    assert (await rig.approval(approval)).status == "pending"
-    await rig.click(approval, user="UFINN")
-    assert (await rig.approval(approval)).status == "approved"
+    assert "It has changed" in team.told[-1]
+    assert len(team.slack.calls("chat.update")) == updates + 1
+    assert (await team.approval(approval)).status == "pending"
+    await team.click(approval, user="UFINN")
+    assert (await team.approval(approval)).status == "approved"

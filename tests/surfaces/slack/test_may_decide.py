@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from surfaces.slack.rig import APPROVE, LOWER, PEOPLE, REJECT, Rig, open_rig
+from surfaces.slack.slack_team import APPROVE, LOWER, PEOPLE, REJECT, SlackTeam, open_rig
 
 from sayso.audit.entry import Actor, ActorKind
 from sayso.money import Money
@@ -22,23 +22,23 @@ DORA: dict[str, object] = {"id": "dora", "roles": ["director"], "slack": "T1/UDO
 
 
 @pytest.fixture
-async def timed(tmp_path: Path, slack: FakeSlack) -> AsyncIterator[Rig]:
+async def timed(tmp_path: Path, slack: FakeSlack) -> AsyncIterator[SlackTeam]:
     """A rig whose approvals are escalated to the directors after two hours."""
     people = [*PEOPLE, DORA]
     async with open_rig(tmp_path, slack, approvals=TIMERS, people=people) as opened:
         yield opened
 
 
-async def escalated(rig: Rig) -> ApprovalView:
+async def escalated(team: SlackTeam) -> ApprovalView:
     """An approval for which the support managers have had their time."""
-    approval = await rig.ask()
-    rig.workspace.clock.advance(minutes=121)
-    await rig.work()
+    approval = await team.ask()
+    team.workspace.clock.advance(minutes=121)
+    await team.work()
     return approval
 
 
 @pytest.mark.promise("approvals:escalated")
-async def test_whom_it_was_escalated_to_says_no_by_the_form(timed: Rig) -> None:
+async def test_whom_it_was_escalated_to_says_no_by_the_form(timed: SlackTeam) -> None:
     """They may say whatever those who were asked may say, SL-23: not only yes."""
     approval = await escalated(timed)
     await timed.click(approval, REJECT, user="UDORA")
@@ -50,7 +50,7 @@ async def test_whom_it_was_escalated_to_says_no_by_the_form(timed: Rig) -> None:
 
 
 @pytest.mark.promise("approvals:escalated")
-async def test_whom_it_was_escalated_to_lowers_the_amount_by_the_form(timed: Rig) -> None:
+async def test_whom_it_was_escalated_to_lowers_the_amount_by_the_form(timed: SlackTeam) -> None:
     """The same for less; and what they said is what is paid."""
     approval = await escalated(timed)
     await timed.click(approval, LOWER, user="UDORA")
@@ -63,7 +63,7 @@ async def test_whom_it_was_escalated_to_lowers_the_amount_by_the_form(timed: Rig
 
 
 @pytest.mark.promise("approvals:escalated")
-async def test_the_card_says_from_whom_to_whom_it_was_escalated_and_when(timed: Rig) -> None:
+async def test_the_card_says_from_whom_to_whom_it_was_escalated_and_when(timed: SlackTeam) -> None:
     """SL-23: else nobody to whom it was escalated knows that the card in the channel is theirs."""
     approval = await timed.ask()
     assert "Escalated" not in render(timed.card(approval))
@@ -82,7 +82,7 @@ async def test_the_card_says_from_whom_to_whom_it_was_escalated_and_when(timed: 
 @pytest.mark.promise("approvals:escalated")
 @pytest.mark.promise("refusals:recorded")
 @pytest.mark.parametrize("action", [APPROVE, REJECT, LOWER])
-async def test_before_it_is_escalated_no_button_is_theirs(timed: Rig, action: str) -> None:
+async def test_before_it_is_escalated_no_button_is_theirs(timed: SlackTeam, action: str) -> None:
     """Whatever the button, the answer is the floor's own, and it is recorded under their name."""
     approval = await timed.ask()
     await timed.click(approval, action, user="UDORA")
@@ -94,44 +94,44 @@ async def test_before_it_is_escalated_no_button_is_theirs(timed: Rig, action: st
 
 @pytest.mark.promise("approvals:not-own")
 @pytest.mark.parametrize("action", [REJECT, LOWER])
-async def test_no_form_opens_about_the_own_request(rig: Rig, action: str) -> None:
+async def test_no_form_opens_about_the_own_request(team: SlackTeam, action: str) -> None:
     """SL-9: said before somebody has filled it in, not after."""
-    rig.workspace.shop.books.add("mine", "cus_mine", Money(129_00, "USD"))
-    asked = await rig.workspace.sayso.propose(
+    team.workspace.shop.books.add("mine", "cus_mine", Money(129_00, "USD"))
+    asked = await team.workspace.sayso.propose(
         "shop.refund",
         {"order": "mine"},
         subject="cus_mine",
         requester=Actor(kind=ActorKind.PERSON, id="maria"),
     )
     assert asked.approval is not None
-    await rig.send()
-    await rig.click(asked.approval, action)
-    assert "you asked for this yourself" in rig.told[-1]
-    assert rig.slack.views == []
-    assert await rig.refusals(asked.approval) == [("person:maria", "own_request")]
+    await team.send()
+    await team.click(asked.approval, action)
+    assert "you asked for this yourself" in team.told[-1]
+    assert team.slack.views == []
+    assert await team.refusals(asked.approval) == [("person:maria", "own_request")]
 
 
 @pytest.mark.promise("approvals:once")
 @pytest.mark.parametrize("action", [APPROVE, REJECT, LOWER])
-async def test_who_said_yes_is_not_named_for_the_expiry(rig: Rig, action: str) -> None:
+async def test_who_said_yes_is_not_named_for_the_expiry(team: SlackTeam, action: str) -> None:
     """A yes of two that were needed did not decide it; silence did, and no button says else."""
-    approval = await rig.ask(900_00)
-    card = rig.card(approval)
-    await rig.click(approval, user="UMARIA")
+    approval = await team.ask(900_00)
+    card = team.card(approval)
+    await team.click(approval, user="UMARIA")
     value = card.buttons[action]
-    rig.workspace.clock.advance(hours=9)
-    await rig.workspace.sayso.container.dispatcher.drain()
-    await rig.slack.click(card, action, user="UFINN", value=value)
-    await rig.app.told()
-    assert "Too late: the time to decide this is over, which counts as no." in rig.told[-1]
-    assert "maria" not in rig.told[-1]
+    team.workspace.clock.advance(hours=9)
+    await team.workspace.sayso.container.dispatcher.drain()
+    await team.slack.click(card, action, user="UFINN", value=value)
+    await team.app.told()
+    assert "Too late: the time to decide this is over, which counts as no." in team.told[-1]
+    assert "maria" not in team.told[-1]
 
 
 @pytest.mark.promise("refusals:recorded")
-async def test_a_form_for_less_that_comes_too_late_is_recorded(rig: Rig) -> None:
+async def test_a_form_for_less_that_comes_too_late_is_recorded(team: SlackTeam) -> None:
     """Invariant 7: the refusal of a form counts like that of a click."""
-    approval = await rig.ask()
-    await rig.click(approval, LOWER, user="UM1")
-    await rig.click(approval, APPROVE, user="UM2")
-    await rig.slack.submit_view(rig.slack.views[0], {"amount": "60.00"})
-    assert await rig.refusals(approval) == [("person:m1", "already_decided")]
+    approval = await team.ask()
+    await team.click(approval, LOWER, user="UM1")
+    await team.click(approval, APPROVE, user="UM2")
+    await team.slack.submit_view(team.slack.views[0], {"amount": "60.00"})
+    assert await team.refusals(approval) == [("person:m1", "already_decided")]

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from surfaces.slack.rig import APPROVE, LONG_S, LOWER, REJECT, Rig, Ticks, open_rig
+from surfaces.slack.slack_team import APPROVE, LONG_S, LOWER, REJECT, SlackTeam, Ticks, open_rig
 
 from sayso.actions.approvals.decision import Choice, Decision
 from sayso.actions.model.ledger import OUTBOX_TOPIC
@@ -36,7 +36,7 @@ KEEPER = Token(
 
 
 @pytest.fixture
-async def slow(tmp_path: Path, slack: FakeSlack) -> AsyncIterator[Rig]:
+async def slow(tmp_path: Path, slack: FakeSlack) -> AsyncIterator[SlackTeam]:
     """A rig at Slack's real pace, on a clock that is moved instead of waited for."""
 
     def make(ticks: Ticks) -> Pace:
@@ -47,46 +47,46 @@ async def slow(tmp_path: Path, slack: FakeSlack) -> AsyncIterator[Rig]:
 
 
 @pytest.mark.promise("slack:newest")
-async def test_twenty_changes_in_a_second_are_two_updates_at_most(slow: Rig) -> None:
+async def test_twenty_changes_in_a_second_are_two_updates_at_most(slow: SlackTeam) -> None:
     """SL-14: only the newest state is sent, and it names who decided."""
-    rig = slow
-    approval = await rig.ask(900_00)
-    workspace = rig.workspace.sayso.container
+    team = slow
+    approval = await team.ask(900_00)
+    workspace = team.workspace.sayso.container
     for _ in range(19):
         await workspace.store.write(
             lambda tx: tx.run("outbox.put", tenant="main", topic="approval", key=approval.id, now=0)
         )
-        await rig.app.notifier.step()
-    await rig.click(approval, user="UMARIA")
-    rig.workspace.clock.advance(milliseconds=1)
-    await rig.click(approval, user="UFINN")
-    await rig.send()
+        await team.app.notifier.step()
+    await team.click(approval, user="UMARIA")
+    team.workspace.clock.advance(milliseconds=1)
+    await team.click(approval, user="UFINN")
+    await team.send()
 
-    assert len(rig.slack.calls("chat.update")) <= 2
-    assert "maria and finn said yes." in render(rig.card(approval))
-    assert rig.card(approval).buttons == {}
+    assert len(team.slack.calls("chat.update")) <= 2
+    assert "maria and finn said yes." in render(team.card(approval))
+    assert team.card(approval).buttons == {}
 
 
-async def test_an_outcome_follows_the_decision(rig: Rig) -> None:
+async def test_an_outcome_follows_the_decision(team: SlackTeam) -> None:
     """SL-14: deciding elsewhere updates the card too, and again when it is done."""
-    approval = await rig.ask()
-    await rig.click(approval)
-    await rig.send()
-    assert render(rig.card(approval)).startswith("Approved by maria: ")
-    assert "It waits to be carried out." in render(rig.card(approval))
-    await rig.work()
-    assert render(rig.card(approval)).startswith("Done: ")
+    approval = await team.ask()
+    await team.click(approval)
+    await team.send()
+    assert render(team.card(approval)).startswith("Approved by maria: ")
+    assert "It waits to be carried out." in render(team.card(approval))
+    await team.work()
+    assert render(team.card(approval)).startswith("Done: ")
 
 
-async def test_a_no_after_the_own_yes_names_who_said_it(rig: Rig) -> None:
+async def test_a_no_after_the_own_yes_names_who_said_it(team: SlackTeam) -> None:
     """SL-3: a vote keeps the first word, and still the card says whose no it was."""
-    approval = await rig.ask(900_00)  # which needs two people
-    await rig.click(approval)
-    await rig.click(approval, REJECT)
-    await rig.slack.submit_view(rig.slack.views[0], {"code": "duplicate"})
-    await rig.send()
-    assert render(rig.card(approval)).startswith("Rejected by maria: ")
-    assert "maria said no. Reason: duplicate." in render(rig.card(approval))
+    approval = await team.ask(900_00)  # which needs two people
+    await team.click(approval)
+    await team.click(approval, REJECT)
+    await team.slack.submit_view(team.slack.views[0], {"code": "duplicate"})
+    await team.send()
+    assert render(team.card(approval)).startswith("Rejected by maria: ")
+    assert "maria said no. Reason: duplicate." in render(team.card(approval))
 
 
 @pytest.mark.promise("slack:one-card")
@@ -94,27 +94,27 @@ async def test_a_lost_answer_to_a_post_is_one_card(tmp_path: Path, slack: FakeSl
     """SL-15: posted, and the answer lost: the card is found by its metadata, not posted again."""
     address = slack.api_url.removesuffix("/api/")
     with FaultProxy.start(address) as proxy:
-        async with open_rig(tmp_path, slack, api_url=f"{proxy.url}/api/") as rig:
+        async with open_rig(tmp_path, slack, api_url=f"{proxy.url}/api/") as team:
             proxy.add(HttpFault(kind="drop_after", path="/api/chat.postMessage"))
-            approval = await rig.ask()
+            approval = await team.ask()
             assert len(slack.messages) == 1
-            rig.workspace.clock.advance(seconds=30)
-            await rig.send()
+            team.workspace.clock.advance(seconds=30)
+            await team.send()
 
             assert len(slack.messages) == 1
             assert len(slack.calls("chat.postMessage")) == 1
-            assert (await rig.click(approval)).acknowledged
-            await rig.send()
-            assert render(rig.card(approval)).startswith("Approved by maria: ")
+            assert (await team.click(approval)).acknowledged
+            await team.send()
+            assert render(team.card(approval)).startswith("Approved by maria: ")
 
 
 @pytest.mark.promise("slack:one-card")
 async def test_a_crash_while_posting_is_one_card(tmp_path: Path, slack: FakeSlack) -> None:
     """SL-15: another process takes over a post that was begun, once that one must be over."""
-    async with open_rig(tmp_path, slack) as rig:
-        approval = await rig.ask()
+    async with open_rig(tmp_path, slack) as team:
+        approval = await team.ask()
         # As a process leaves it that dies between Slack's answer and its own commit.
-        store = rig.workspace.sayso.container.store
+        store = team.workspace.sayso.container.store
         await store.write(
             lambda tx: tx.run("outbox.put", tenant="main", topic="approval", key=approval.id, now=0)
         )
@@ -126,7 +126,7 @@ async def test_a_crash_while_posting_is_one_card(tmp_path: Path, slack: FakeSlac
         row_id = rows[0]["id"]
         await store.write(lambda tx: tx.run("outbox.sent", id=row_id, version=0, state="{}", now=0))
         await store.write(lambda tx: tx.run("outbox.lease", id=row_id, now=0, until=1))
-        clock = rig.workspace.clock
+        clock = team.workspace.clock
     async with open_rig(tmp_path, slack, clock=clock) as again:
         await again.send()
         assert len(slack.calls("chat.postMessage")) == 1, "the other may still be at it"
@@ -137,53 +137,53 @@ async def test_a_crash_while_posting_is_one_card(tmp_path: Path, slack: FakeSlac
 
 
 @pytest.mark.promise("slack:pace")
-async def test_sixty_cards_at_once_keep_the_pace_and_none_is_lost(slow: Rig) -> None:
+async def test_sixty_cards_at_once_keep_the_pace_and_none_is_lost(slow: SlackTeam) -> None:
     """SL-16: one post a second, `Retry-After` honoured, at a pace of 200 in four minutes."""
-    rig = slow
-    rig.slack.add_faults(
+    team = slow
+    team.slack.add_faults(
         SlackFault(kind=FaultKind.RATE_LIMITED, method="chat.postMessage", retry_after_s=7, times=3)
     )
     for number in range(60):
-        await rig.ask_quietly(60_00 + number)
-    began = rig.ticks.now
+        await team.ask_quietly(60_00 + number)
+    began = team.ticks.now
     for _ in range(6):
-        await rig.send()
-        rig.workspace.clock.advance(seconds=30)
+        await team.send()
+        team.workspace.clock.advance(seconds=30)
 
-    assert len(rig.slack.messages) == 60
-    assert rig.ticks.now - began < 60 * 240 / 200 + 30
-    assert 7.0 in rig.ticks.slept
-    assert min(rig.ticks.slept) > 0
-    assert sum(rig.ticks.slept) >= 59
+    assert len(team.slack.messages) == 60
+    assert team.ticks.now - began < 60 * 240 / 200 + 30
+    assert 7.0 in team.ticks.slept
+    assert min(team.ticks.slept) > 0
+    assert sum(team.ticks.slept) >= 59
 
 
 @pytest.mark.promise("slack:fail-closed")
-async def test_slack_being_down_decides_nothing_and_loses_nothing(rig: Rig) -> None:
+async def test_slack_being_down_decides_nothing_and_loses_nothing(team: SlackTeam) -> None:
     """SL-7: an hour without Slack: nothing approved, and every card is delivered afterwards."""
-    rig.slack.add_faults(SlackFault(kind=FaultKind.SERVER_ERROR, times=None))
-    approvals = [await rig.ask_quietly() for _ in range(3)]
+    team.slack.add_faults(SlackFault(kind=FaultKind.SERVER_ERROR, times=None))
+    approvals = [await team.ask_quietly() for _ in range(3)]
     for _ in range(12):
         with pytest.raises(Exception, match="slack"):
-            await rig.send()
-        rig.workspace.clock.advance(minutes=5)
+            await team.send()
+        team.workspace.clock.advance(minutes=5)
     for approval in approvals:
-        assert (await rig.approval(approval)).status == "pending"
+        assert (await team.approval(approval)).status == "pending"
 
-    rig.slack.clear_faults()
-    rig.workspace.clock.advance(seconds=61)
-    await rig.send()
+    team.slack.clear_faults()
+    team.workspace.clock.advance(seconds=61)
+    await team.send()
 
-    assert len(rig.slack.messages) == 3
-    assert rig.workspace.shop.books.payouts == []
+    assert len(team.slack.messages) == 3
+    assert team.workspace.shop.books.payouts == []
 
 
-async def test_cards_that_a_clock_put_off_are_sent_once_it_is_right(rig: Rig) -> None:
+async def test_cards_that_a_clock_put_off_are_sent_once_it_is_right(team: SlackTeam) -> None:
     """A new card and a changed one, both due in forty days until somebody sees to them."""
-    rig.workspace.clock.advance(days=40)
-    known = await rig.ask()
-    await rig.workspace.sayso.approvals.decide_as(
+    team.workspace.clock.advance(days=40)
+    known = await team.ask()
+    await team.workspace.sayso.approvals.decide_as(
         Decision(
-            tenant=rig.workspace.sayso.container.tenant,
+            tenant=team.workspace.sayso.container.tenant,
             approval_id=known.id,
             revision=known.revision,
             digest=known.digest,
@@ -193,74 +193,74 @@ async def test_cards_that_a_clock_put_off_are_sent_once_it_is_right(rig: Rig) ->
         ),
         wait=False,
     )
-    new = await rig.ask_quietly()
-    rig.workspace.clock.advance(days=-40)
-    stragglers = Stragglers(rig.workspace.sayso.container.store, rig.workspace.clock, rig.ticks)
+    new = await team.ask_quietly()
+    team.workspace.clock.advance(days=-40)
+    stragglers = Stragglers(team.workspace.sayso.container.store, team.workspace.clock, team.ticks)
     await stragglers.look()
-    await rig.send()
-    assert len(rig.slack.messages) == 1
-    assert render(rig.card(known)).startswith("Yes or no?")
-    rig.workspace.clock.advance(seconds=CALM_S)
-    rig.ticks.now += CALM_S
+    await team.send()
+    assert len(team.slack.messages) == 1
+    assert render(team.card(known)).startswith("Yes or no?")
+    team.workspace.clock.advance(seconds=CALM_S)
+    team.ticks.now += CALM_S
     await stragglers.look()
-    await rig.send()
-    assert render(rig.card(new)).startswith("Yes or no?")
-    assert render(rig.card(known)).startswith("Approved by maria")
+    await team.send()
+    assert render(team.card(new)).startswith("Yes or no?")
+    assert render(team.card(known)).startswith("Approved by maria")
 
 
-async def test_a_refused_post_is_tried_again_later(rig: Rig) -> None:
+async def test_a_refused_post_is_tried_again_later(team: SlackTeam) -> None:
     """SL-7: `not_in_channel` decides nothing; once the bot is invited the card comes."""
-    rig.slack.add_faults(
+    team.slack.add_faults(
         SlackFault(kind=FaultKind.REFUSED, method="chat.postMessage", error="not_in_channel")
     )
-    approval = await rig.ask_quietly()
-    await rig.send()
-    assert rig.slack.messages == []
-    assert (await rig.approval(approval)).status == "pending"
-    rig.workspace.clock.advance(seconds=11)
-    await rig.send()
-    assert len(rig.slack.messages) == 1
+    approval = await team.ask_quietly()
+    await team.send()
+    assert team.slack.messages == []
+    assert (await team.approval(approval)).status == "pending"
+    team.workspace.clock.advance(seconds=11)
+    await team.send()
+    assert len(team.slack.messages) == 1
 
 
 @pytest.mark.promise("slack:shared")
-async def test_a_shared_channel_gets_no_cards(rig: Rig) -> None:
+async def test_a_shared_channel_gets_no_cards(team: SlackTeam) -> None:
     """SL-11: a channel that another organisation reads gets nothing, from then on."""
-    await rig.ask()
-    rig.slack.set_channel(CHANNEL, is_ext_shared=True)
-    rig.ticks.now += 301
-    await rig.ask_quietly()
+    await team.ask()
+    team.slack.set_channel(CHANNEL, is_ext_shared=True)
+    team.ticks.now += 301
+    await team.ask_quietly()
     with pytest.raises(Exception, match="shared"):
-        await rig.send()
-    assert len(rig.slack.messages) == 1
-    rig.slack.set_channel(CHANNEL, is_ext_shared=False)
-    await rig.send()
-    assert len(rig.slack.messages) == 2
+        await team.send()
+    assert len(team.slack.messages) == 1
+    team.slack.set_channel(CHANNEL, is_ext_shared=False)
+    await team.send()
+    assert len(team.slack.messages) == 2
 
 
-async def test_a_deleted_card_that_still_waits_is_posted_again(rig: Rig) -> None:
+async def test_a_deleted_card_that_still_waits_is_posted_again(team: SlackTeam) -> None:
     """SL-7: a decision that waits is not lost with a message that somebody removed."""
-    approval = await rig.ask(900_00)
-    rig.slack.delete(rig.card(approval))
-    workspace = rig.workspace.sayso.container
+    approval = await team.ask(900_00)
+    team.slack.delete(team.card(approval))
+    workspace = team.workspace.sayso.container
     await workspace.store.write(
         lambda tx: tx.run("outbox.put", tenant="main", topic="approval", key=approval.id, now=0)
     )
-    await rig.send()
-    assert rig.card(approval).buttons
+    await team.send()
+    assert team.card(approval).buttons
 
 
 @pytest.mark.promise("slack:plain-text")
-async def test_messages_cannot_unfurl_mention_or_parse(rig: Rig) -> None:
+async def test_messages_cannot_unfurl_mention_or_parse(team: SlackTeam) -> None:
     """SL-17, SL-18: everything is sent with Slack's parsing off; answers have no buttons."""
-    approval = await rig.ask(reason="<!channel> <@U1> https://evil.example")
-    await rig.click(approval)
-    await rig.send()
-    for call in (*rig.slack.calls("chat.postMessage"), *rig.slack.calls("chat.update")):
+    approval = await team.ask(reason="<!channel> <@U1> https://evil.example")
+    await team.click(approval)
+    await team.send()
+    for call in (*team.slack.calls("chat.postMessage"), *team.slack.calls("chat.update")):
         assert call.arguments["unfurl_links"] is False
         assert call.arguments["unfurl_media"] is False
         assert call.arguments["parse"] == "none"
         assert call.arguments["mrkdwn"] is False
-    assert all(not told.blocks for told in rig.slack.ephemerals)
+    assert all(not told.blocks for told in team.slack.ephemerals)
 
 
 async def test_the_running_notifier_serves_by_itself(tmp_path: Path, slack: FakeSlack) -> None:
@@ -269,89 +269,91 @@ async def test_the_running_notifier_serves_by_itself(tmp_path: Path, slack: Fake
     def make(ticks: Ticks) -> Pace:
         return Pace(post_every_s=0, update_every_s=0, timeout_s=LONG_S, look_every_s=0.01)
 
-    async with open_rig(tmp_path, slack, make=make) as rig, rig.app:
+    async with open_rig(tmp_path, slack, make=make) as team, team.app:
         slack.add_faults(SlackFault(kind=FaultKind.SERVER_ERROR, method="conversations.info"))
-        approval = await rig.ask_quietly()
+        approval = await team.ask_quietly()
         assert await slack.wait_until(lambda: len(slack.messages) == 1)
-        await slack.click(rig.card(approval), APPROVE, user="UMARIA")
+        await slack.click(team.card(approval), APPROVE, user="UMARIA")
         assert await slack.wait_until(lambda: not slack.messages[0].buttons)
-        await asyncio.wait_for(rig.workspace.sayso.container.dispatcher.drain(), LONG_S)
+        await asyncio.wait_for(team.workspace.sayso.container.dispatcher.drain(), LONG_S)
         assert await slack.wait_until(lambda: render(slack.messages[0]).startswith("Done"))
 
 
-async def test_a_card_that_asks_again_says_whose_yes_lapsed_and_why(rig: Rig) -> None:
+async def test_a_card_that_asks_again_says_whose_yes_lapsed_and_why(team: SlackTeam) -> None:
     """The yes counted, and what it was about has changed: the card says so until it is decided."""
-    approval = await rig.ask()
-    await rig.click(approval)
-    rig.workspace.clock.advance(minutes=10)
-    rig.workspace.shop.books.orders["o1"].refunded_minor = 10_00
-    await rig.work()
-    text = render(rig.card(approval))
+    approval = await team.ask()
+    await team.click(approval)
+    team.workspace.clock.advance(minutes=10)
+    team.workspace.shop.books.orders["o1"].refunded_minor = 10_00
+    await team.work()
+    text = render(team.card(approval))
     assert text.startswith("Yes or no? Refund $119.00 of order o1")
     assert (
         "maria said yes to an earlier revision, which does not count any more:"
         " the connector refuses it now: amount_too_large." in text
     )
-    await rig.click(approval)
-    await rig.send()
-    assert "earlier revision" not in render(rig.card(approval))
+    await team.click(approval)
+    await team.send()
+    assert "earlier revision" not in render(team.card(approval))
 
 
-async def test_a_lowered_amount_says_whose_yes_was_to_more(rig: Rig) -> None:
+async def test_a_lowered_amount_says_whose_yes_was_to_more(team: SlackTeam) -> None:
     """Two are needed: one said yes to $900.00, the other lowered it; the first is asked again."""
-    approval = await rig.ask(900_00)
-    await rig.click(approval)
-    await rig.click(approval, LOWER, user="UFINN")
-    await rig.slack.submit_view(rig.slack.views[0], {"amount": "800.00"})
-    await rig.send()
-    text = render(rig.card(approval))
+    approval = await team.ask(900_00)
+    await team.click(approval)
+    await team.click(approval, LOWER, user="UFINN")
+    await team.slack.submit_view(team.slack.views[0], {"amount": "800.00"})
+    await team.send()
+    text = render(team.card(approval))
     assert text.startswith("Another yes? Refund $800.00 of order o1")
     assert (
         "finn said yes already; somebody else has to, too. maria said yes to an earlier revision,"
         " which does not count any more: the amount was lowered." in text
     )
-    await rig.click(approval)
-    await rig.work()
-    assert render(rig.card(approval)).startswith("Done: ")
-    assert rig.workspace.shop.books.paid_out_minor == 800_00
+    await team.click(approval)
+    await team.work()
+    assert render(team.card(approval)).startswith("Done: ")
+    assert team.workspace.shop.books.paid_out_minor == 800_00
 
 
-async def test_less_shows_the_new_revision_on_the_same_card(rig: Rig) -> None:
+async def test_less_shows_the_new_revision_on_the_same_card(team: SlackTeam) -> None:
     """SL-22: a lower amount that still needs somebody is one card, with the new amount."""
-    approval = await rig.ask(900_00)
-    await rig.click(approval, LOWER)
-    await rig.slack.submit_view(rig.slack.views[0], {"amount": "800.00"})
-    await rig.send()
-    assert len(rig.slack.messages) == 1
-    text = render(rig.card(approval))
+    approval = await team.ask(900_00)
+    await team.click(approval, LOWER)
+    await team.slack.submit_view(team.slack.views[0], {"amount": "800.00"})
+    await team.send()
+    assert len(team.slack.messages) == 1
+    text = render(team.card(approval))
     assert "[Approve $800.00]" in text
     assert "revision 2" in text
 
 
 @pytest.mark.promise("subjects:erased")
-async def test_the_card_of_an_erased_customer_says_nothing_of_them_any_more(rig: Rig) -> None:
+async def test_the_card_of_an_erased_customer_says_nothing_of_them_any_more(
+    team: SlackTeam,
+) -> None:
     """docs/how-to/erase-a-customer.md: the channel, too, shows what is left, by itself."""
-    approval = await rig.ask(reason="the mug of my late uncle broke")
-    await rig.click(approval)
-    await rig.work()
-    before = render(rig.card(approval))
+    approval = await team.ask(reason="the mug of my late uncle broke")
+    await team.click(approval)
+    await team.work()
+    before = render(team.card(approval))
     assert "cus_o1" in before
     assert "uncle" in before
-    erased = await rig.workspace.sayso.privacy.erase("cus_o1", reason="subject_request", by=KEEPER)
+    erased = await team.workspace.sayso.privacy.erase("cus_o1", reason="subject_request", by=KEEPER)
     assert erased.status == "erased"
-    await rig.send()
-    after = render(rig.card(approval))
+    await team.send()
+    after = render(team.card(approval))
     assert "cus_o1" not in after
     assert "uncle" not in after
 
 
 @pytest.mark.promise("slack:newest")
-async def test_what_was_decided_before_any_card_was_sent_gets_none(slow: Rig) -> None:
+async def test_what_was_decided_before_any_card_was_sent_gets_none(slow: SlackTeam) -> None:
     """A team turns Slack on after a month: what was decided elsewhere keeps nothing waiting."""
-    rig = slow
-    workspace = rig.workspace.sayso
+    team = slow
+    workspace = team.workspace.sayso
     for _ in range(12):
-        old = await rig.ask_quietly()
+        old = await team.ask_quietly()
         await workspace.approvals.decide_as(
             Decision(
                 tenant=workspace.container.tenant,
@@ -363,31 +365,31 @@ async def test_what_was_decided_before_any_card_was_sent_gets_none(slow: Rig) ->
                 via="cli",
             )
         )
-    new = await rig.ask_quietly()
-    await rig.send()
-    assert [message.buttons for message in slow.slack.messages] == [rig.card(new).buttons]
-    await rig.click(new)
-    await rig.work()
-    assert render(rig.card(new)).startswith("Done: ")
+    new = await team.ask_quietly()
+    await team.send()
+    assert [message.buttons for message in slow.slack.messages] == [team.card(new).buttons]
+    await team.click(new)
+    await team.work()
+    assert render(team.card(new)).startswith("Done: ")
 
 
 @pytest.mark.promise("tenants:apart")
-async def test_cards_that_another_tenant_never_sends_hold_up_none(rig: Rig) -> None:
+async def test_cards_that_another_tenant_never_sends_hold_up_none(team: SlackTeam) -> None:
     """A tenant without Slack leaves its cards due for ever, before ours and any number of them."""
-    workspace = rig.workspace.sayso.container
+    workspace = team.workspace.sayso.container
 
     def leave(tx: Transaction) -> None:
         for number in range(150):
             tx.run("outbox.put", tenant="rival", topic=OUTBOX_TOPIC, key=f"apr_{number}", now=1)
 
     await workspace.store.write(leave)
-    approval = await rig.ask()
-    assert rig.card(approval).buttons
+    approval = await team.ask()
+    assert team.card(approval).buttons
 
 
 @pytest.mark.promise("slack:newest")
 @pytest.mark.usefixtures("store_url")
-async def test_an_outcome_does_not_wait_for_the_cards_that_are_new(slow: Rig) -> None:
+async def test_an_outcome_does_not_wait_for_the_cards_that_are_new(slow: SlackTeam) -> None:
     """SL-14: many new cards keep their own pace, and what was decided loses its buttons at once."""
     first = await slow.ask()
     for number in range(150):
@@ -404,7 +406,7 @@ async def test_an_outcome_does_not_wait_for_the_cards_that_are_new(slow: Rig) ->
 
 
 async def _run_until(
-    rig: Rig, over: Callable[[], bool], pausing: Callable[[], Awaitable[None]] | None = None
+    team: SlackTeam, over: Callable[[], bool], pausing: Callable[[], Awaitable[None]] | None = None
 ) -> None:
     """Let the notifier run by itself, on a clock that its pauses move.
 
@@ -415,14 +417,14 @@ async def _run_until(
     async def sleep(seconds: float) -> None:
         if pausing is not None:
             await pausing()
-        await rig.ticks.sleep(seconds)
-        rig.workspace.clock.advance(milliseconds=int(seconds * 1000))
+        await team.ticks.sleep(seconds)
+        team.workspace.clock.advance(milliseconds=int(seconds * 1000))
         if over():
             reached.set()
             await asyncio.Event().wait()
 
     reached = asyncio.Event()
-    notifier = rig.app.notifier
+    notifier = team.app.notifier
     notifier.pace = replace(notifier.pace, sleep=sleep)
     running = asyncio.create_task(notifier.run())
     await asyncio.wait_for(reached.wait(), LONG_S)
@@ -442,7 +444,7 @@ async def _run_until(
     ids=["revoked", "down", "limited", "for-a-day"],
 )
 async def test_an_hour_in_which_nothing_can_be_sent_is_not_one_of_asking(
-    slow: Rig, fault: SlackFault, most: int
+    slow: SlackTeam, fault: SlackFault, most: int
 ) -> None:
     """SL-7, SL-16: pauses grow to a minute, or are as Slack asks for; then it goes on."""
     slow.slack.add_faults(fault)
@@ -460,7 +462,7 @@ async def test_an_hour_in_which_nothing_can_be_sent_is_not_one_of_asking(
 
 
 @pytest.mark.promise("slack:newest")
-async def test_a_long_pause_of_one_method_holds_up_no_outcome(slow: Rig) -> None:
+async def test_a_long_pause_of_one_method_holds_up_no_outcome(slow: SlackTeam) -> None:
     """Slack limits each method by itself: cards that are there change while none can be posted."""
     first = await slow.ask()
     slow.slack.add_faults(

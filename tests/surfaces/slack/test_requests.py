@@ -9,7 +9,7 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 from starlette.routing import Route
-from surfaces.slack.rig import APPROVE, LONG_S, LOWER, Rig
+from surfaces.slack.slack_team import APPROVE, LONG_S, LOWER, SlackTeam
 
 from sayso.connectors.secret import Secret
 from sayso.json import JsonValue
@@ -18,10 +18,10 @@ from sayso.surfaces.slack.wording import Answer
 from sayso.testing.slack.interactions import click_payload, encode, sign, submission_payload
 
 
-def payload(rig: Rig, value: str) -> dict[str, JsonValue]:
+def payload(team: SlackTeam, value: str) -> dict[str, JsonValue]:
     """A click's payload by maria."""
     made = click_payload(
-        rig.slack.messages[0],
+        team.slack.messages[0],
         APPROVE,
         value,
         user="UMARIA",
@@ -33,115 +33,115 @@ def payload(rig: Rig, value: str) -> dict[str, JsonValue]:
 
 
 @pytest.mark.promise("slack:signed")
-async def test_a_replay_runs_nothing(rig: Rig) -> None:
+async def test_a_replay_runs_nothing(team: SlackTeam) -> None:
     """SL-6: the same bytes again get the first answer again; nobody is told a second time."""
-    approval = await rig.ask()
-    first = await rig.click(approval)
-    again = await asyncio.gather(*(rig.slack.replay(first) for _ in range(5)))
-    await rig.app.told()
+    approval = await team.ask()
+    first = await team.click(approval)
+    again = await asyncio.gather(*(team.slack.replay(first) for _ in range(5)))
+    await team.app.told()
 
     assert [delivery.status for delivery in again] == [200] * 5
-    assert len(rig.told) == 1
-    assert await rig.refusals(approval) == []
+    assert len(team.told) == 1
+    assert await team.refusals(approval) == []
 
 
 @pytest.mark.promise("slack:signed")
-async def test_a_replay_beside_the_first_waits_for_its_answer(rig: Rig) -> None:
+async def test_a_replay_beside_the_first_waits_for_its_answer(team: SlackTeam) -> None:
     """SL-6: ten at once are one run and ten equal answers."""
-    approval = await rig.ask()
-    body = encode(payload(rig, rig.card(approval).buttons[APPROVE]))
+    approval = await team.ask()
+    body = encode(payload(team, team.card(approval).buttons[APPROVE]))
     at = str(int(datetime.now(UTC).timestamp()))
     headers = {
         "content-type": "application/x-www-form-urlencoded",
         "x-slack-request-timestamp": at,
-        "x-slack-signature": sign(rig.slack.signing_secret, at, body),
+        "x-slack-signature": sign(team.slack.signing_secret, at, body),
     }
     async with httpx.AsyncClient(timeout=LONG_S) as client:
         posts = [
-            client.post(rig.slack.events_url, content=body, headers=headers) for _ in range(10)
+            client.post(team.slack.events_url, content=body, headers=headers) for _ in range(10)
         ]
         answers = await asyncio.gather(*posts)
-    await rig.app.told()
+    await team.app.told()
 
     assert {answer.status_code for answer in answers} == {200}
-    assert len(rig.told) == 1
+    assert len(team.told) == 1
 
 
-async def test_a_replay_after_ten_minutes_is_forgotten_but_decides_nothing(rig: Rig) -> None:
+async def test_a_replay_after_ten_minutes_is_forgotten_but_decides_nothing(team: SlackTeam) -> None:
     """SL-6: the memory ends after ten minutes; the store's compare-and-set does not."""
-    approval = await rig.ask()
-    first = await rig.click(approval)
-    rig.ticks.now += 601
-    await rig.slack.replay(first)
-    await rig.app.told()
+    approval = await team.ask()
+    first = await team.click(approval)
+    team.ticks.now += 601
+    await team.slack.replay(first)
+    await team.app.told()
 
-    assert "already" in rig.told[-1]
-    assert len((await rig.approval(approval)).votes) == 1
+    assert "already" in team.told[-1]
+    assert len((await team.approval(approval)).votes) == 1
 
 
 @pytest.mark.promise("slack:signed")
-async def test_only_fresh_and_well_signed_requests_are_answered(rig: Rig) -> None:
+async def test_only_fresh_and_well_signed_requests_are_answered(team: SlackTeam) -> None:
     """SL-6: stale, from the future, not a number, wrong secret or body: 401, nothing runs."""
-    approval = await rig.ask()
-    click = payload(rig, rig.card(approval).buttons[APPROVE])
+    approval = await team.ask()
+    click = payload(team, team.card(approval).buttons[APPROVE])
     now = int(datetime.now(UTC).timestamp())
     stamps = (str(now - 301), str(now + 310), "abc", "", "1e9", "9" * 5000, "١٢٣", "-1", "0x1")
     for stamp in stamps:
-        signed = sign(rig.slack.signing_secret, stamp, encode(click))
-        answer = await _post(rig, encode(click), stamp, signed)
+        signed = sign(team.slack.signing_secret, stamp, encode(click))
+        answer = await _post(team, encode(click), stamp, signed)
         assert answer == 401, stamp[:20]
     for signature in ("", "v0=", "v0=" + "0" * 64, sign("another", str(now), encode(click))):
-        assert await _post(rig, encode(click), str(now), signature) == 401
-    good = sign(rig.slack.signing_secret, str(now), encode(click))
-    assert await _post(rig, encode(click) + b"&x=1", str(now), good) == 401
+        assert await _post(team, encode(click), str(now), signature) == 401
+    good = sign(team.slack.signing_secret, str(now), encode(click))
+    assert await _post(team, encode(click) + b"&x=1", str(now), good) == 401
 
-    assert rig.told == []
-    assert (await rig.approval(approval)).status == "pending"
-    assert await _post(rig, encode(click), str(now), good) == 200
+    assert team.told == []
+    assert (await team.approval(approval)).status == "pending"
+    assert await _post(team, encode(click), str(now), good) == 200
 
 
-async def _post(rig: Rig, body: bytes, stamp: str, signature: str) -> int:
+async def _post(team: SlackTeam, body: bytes, stamp: str, signature: str) -> int:
     headers = [
         (b"content-type", b"application/x-www-form-urlencoded"),
         (b"x-slack-request-timestamp", stamp.encode()),
         (b"x-slack-signature", signature.encode()),
     ]
     async with httpx.AsyncClient(timeout=LONG_S) as client:
-        answer = await client.post(rig.slack.events_url, content=body, headers=headers)
+        answer = await client.post(team.slack.events_url, content=body, headers=headers)
     return answer.status_code
 
 
-async def test_it_answers_wherever_it_is_mounted(rig: Rig) -> None:
+async def test_it_answers_wherever_it_is_mounted(team: SlackTeam) -> None:
     """SL-27: as a route of another app, with Slack's check of the address, and only by POST."""
-    other = Starlette(routes=[Route("/slack/events", rig.app)])
-    async with rig.slack.serve(other):
-        greeting = await rig.slack.deliver({"type": "url_verification", "challenge": "c1"})
+    other = Starlette(routes=[Route("/slack/events", team.app)])
+    async with team.slack.serve(other):
+        greeting = await team.slack.deliver({"type": "url_verification", "challenge": "c1"})
         async with httpx.AsyncClient(timeout=LONG_S) as client:
-            got = await client.get(rig.slack.events_url)
+            got = await client.get(team.slack.events_url)
     assert greeting.json == {"challenge": "c1"}
     assert got.status_code == 405
 
 
-async def test_what_is_signed_and_strange_is_refused_without_an_accident(rig: Rig) -> None:
+async def test_what_is_signed_and_strange_is_refused_without_an_accident(team: SlackTeam) -> None:
     """SL-6: other kinds, missing parts and broken JSON are never acknowledged."""
-    await rig.ask()
+    await team.ask()
     strange: list[dict[str, JsonValue]] = [
         {},
         {"type": "block_actions"},
-        {**payload(rig, "x"), "user": None},
-        {**payload(rig, "x"), "actions": []},
-        {**payload(rig, "x"), "team": None, "user": {"id": "U1"}},
+        {**payload(team, "x"), "user": None},
+        {**payload(team, "x"), "actions": []},
+        {**payload(team, "x"), "team": None, "user": {"id": "U1"}},
         {"type": "view_submission", "view": {"callback_id": "sayso.reject"}},
         {"type": "shortcut", "callback_id": "sayso.approve"},
-        {**payload(rig, "x"), "actions": [{"type": "button", "action_id": "other.thing"}]},
+        {**payload(team, "x"), "actions": [{"type": "button", "action_id": "other.thing"}]},
     ]
     for body in strange:
-        assert (await rig.slack.deliver(body)).status >= 400, body
+        assert (await team.slack.deliver(body)).status >= 400, body
     now = str(int(datetime.now(UTC).timestamp()))
     for raw in (b"payload=%7B", b"{", b"\xff", b"[" * 100_000):
-        signed = sign(rig.slack.signing_secret, now, raw)
-        assert await _post(rig, raw, now, signed) in {400, 401, 404}
-    assert await _post(rig, b"x" * 600_000, now, "v0=") == 413
+        signed = sign(team.slack.signing_secret, now, raw)
+        assert await _post(team, raw, now, signed) in {400, 401, 404}
+    assert await _post(team, b"x" * 600_000, now, "v0=") == 413
 
 
 @pytest.mark.parametrize(
@@ -152,23 +152,23 @@ async def test_what_is_signed_and_strange_is_refused_without_an_accident(rig: Ri
     ],
 )
 async def test_what_a_stranger_sends_breaks_nothing(
-    rig: Rig, caplog: pytest.LogCaptureFixture, raw: bytes
+    team: SlackTeam, caplog: pytest.LogCaptureFixture, raw: bytes
 ) -> None:
     """SL-6: anybody may post to the address: no accident, and no traceback in the log."""
     now = str(int(datetime.now(UTC).timestamp()))
-    assert await _post(rig, raw, now, "v0=00") in {400, 401}
+    assert await _post(team, raw, now, "v0=00") in {400, 401}
     assert [record for record in caplog.records if record.exc_info] == []
 
 
-async def test_an_amount_that_is_no_unicode_is_an_error_at_the_field(rig: Rig) -> None:
+async def test_an_amount_that_is_no_unicode_is_an_error_at_the_field(team: SlackTeam) -> None:
     """SL-22: half of an emoji is no amount; the form says so and stays open."""
-    approval = await rig.ask()
-    await rig.click(approval, LOWER)
-    form = submission_payload(rig.slack.views[0], {"amount": "HALF"}, user="UMARIA")
+    approval = await team.ask()
+    await team.click(approval, LOWER)
+    form = submission_payload(team.slack.views[0], {"amount": "HALF"}, user="UMARIA")
     raw = encode(form).replace(b"HALF", rb"%5Cud83d")
     now = str(int(datetime.now(UTC).timestamp()))
-    assert await _post(rig, raw, now, sign(rig.slack.signing_secret, now, raw)) == 200
-    assert (await rig.approval(approval)).status == "pending"
+    assert await _post(team, raw, now, sign(team.slack.signing_secret, now, raw)) == 200
+    assert (await team.approval(approval)).status == "pending"
 
 
 def test_a_token_in_the_environment_is_no_warning(
@@ -186,11 +186,11 @@ def test_a_token_in_the_environment_is_no_warning(
 
 @pytest.mark.promise("logs:wordless")
 async def test_what_a_click_breaks_on_is_not_quoted_in_the_log(
-    rig: Rig, caplog: pytest.LogCaptureFixture
+    team: SlackTeam, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Invariant 6: not acknowledged, and logged by its kind and place; Bolt would log its words."""
     words = "Ann Lee, ann@example.com"
-    click = encode(payload(rig, rig.card(await rig.ask()).buttons[APPROVE]))
+    click = encode(payload(team, team.card(await team.ask()).buttons[APPROVE]))
 
     async def breaks(_: object) -> Answer:
         raise ZeroDivisionError(words)

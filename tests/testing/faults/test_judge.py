@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from actions.desk import propose, stock
 from actions.fault_life import effects_of
+from actions.steps import propose, stock
 from support.faults.judge import Effect, Told, find_problems
 from support.faults.points import Points
 from support.faults.sweep import sweep

@@ -18,7 +18,7 @@ from sayso.sandbox import Sandbox
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Desk:
+class StripeAccount:
     """The registry with Stripe in it, and the sandbox behind."""
 
     sandbox: Sandbox
@@ -55,13 +55,13 @@ class Desk:
 
 
 @asynccontextmanager
-async def open_desk(
+async def open_account(
     *,
     timeout_s: float = LONG_S,
     retry: RetryPolicy = ONCE,
     restricted: frozenset[str] | None = None,
     api_key: str | None = None,
-) -> AsyncGenerator[Desk, None]:
+) -> AsyncGenerator[StripeAccount, None]:
     """A desk on a fresh sandbox with the demo's customers.
 
     Args:
@@ -74,6 +74,6 @@ async def open_desk(
         key = api_key or ("rk_test_few" if restricted is not None else sandbox.api_key)
         stripe = stripe_on(sandbox.url, key, timeout_s=timeout_s, retry=retry)
         try:
-            yield Desk(sandbox=sandbox, connectors=Connectors([stripe]))
+            yield StripeAccount(sandbox=sandbox, connectors=Connectors([stripe]))
         finally:
             await stripe.close()

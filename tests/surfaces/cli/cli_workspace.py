@@ -65,7 +65,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class CliWorkspace:
     """A workspace on the sandbox, and a command line that stands in it."""
 
     folder: Path

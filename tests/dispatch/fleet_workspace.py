@@ -101,7 +101,7 @@ class Worker:
 
 
 @dataclass(kw_only=True)
-class Stage:
+class Fleet:
     """The workspace, its provider and its workers."""
 
     folder: Path
@@ -223,12 +223,12 @@ async def refund(sayso: Sayso, who: str, cents: int = 100, **more: Any) -> Actio
     return await sayso.propose("till.refund", {"cents": cents}, subject=who, **more)
 
 
-def claims(stage: Stage) -> list[int]:
+def claims(fleet: Fleet) -> list[int]:
     """When each action was claimed last, in order, in the microseconds its claim went by.
 
     Without what a dead worker had called: once it is found, its lease's end stands there.
     """
-    rows = stage.sql(
+    rows = fleet.sql(
         "select called_at from sayso.action a where called_at is not null and not exists (select 1"
         " from sayso.log_entry e where e.tenant = a.tenant and e.action_id = a.id"
         " and e.kind = 'action.reconciled') order by 1"
@@ -236,7 +236,7 @@ def claims(stage: Stage) -> list[int]:
     return [int(row[0]) for row in rows]
 
 
-def make_stage(folder: Path, url: str) -> Stage:
+def make_fleet(folder: Path, url: str) -> Fleet:
     """The workspace's files."""
     for name in ("actions", "till", "keys"):
         (folder / name).mkdir()
@@ -244,4 +244,4 @@ def make_stage(folder: Path, url: str) -> Stage:
     (folder / "policy.cedar").write_text(POLICY)
     (folder / "keys" / "log.key").write_text(Ed25519Signer.generate("test").to_text())
     (folder / "actions" / "till.py").write_text((HERE / "till.py").read_text())
-    return Stage(folder=folder, url=url)
+    return Fleet(folder=folder, url=url)

@@ -18,7 +18,7 @@ import orjson
 from mcp import Client, StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types import CallToolResult
-from surfaces.cli.line import clean_environment, start
+from surfaces.cli.cli_workspace import clean_environment, start
 
 from sayso.sandbox import Sandbox
 
@@ -32,7 +32,7 @@ def usd(minor: int) -> Json:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rig:
+class McpWorkspace:
     """A workspace made by `init`, and the sandbox behind it."""
 
     folder: Path

@@ -54,7 +54,7 @@ class Ticks:
 
 
 @dataclass(kw_only=True)
-class Rig:
+class SlackTeam:
     """Everything that a test of the surface touches."""
 
     workspace: ShopWorkspace
@@ -150,7 +150,7 @@ async def open_rig(
     api_url: str | None = None,
     people: Sequence[Mapping[str, object]] = PEOPLE,
     approvals: Mapping[str, object] | None = None,
-) -> AsyncGenerator[Rig]:
+) -> AsyncGenerator[SlackTeam]:
     """Open everything; cards are sent only when a test says so, without pauses.
 
     Args:
@@ -181,5 +181,5 @@ async def open_rig(
     ) as workspace:
         app = create_slack_app(workspace.sayso, pace=pace, patience=patience, monotonic=ticks)
         async with slack.serve(app):
-            yield Rig(workspace=workspace, slack=slack, app=app, ticks=ticks)
+            yield SlackTeam(workspace=workspace, slack=slack, app=app, ticks=ticks)
         await app.__aexit__()

@@ -73,7 +73,7 @@ class MoodyShop(Shop):
 
 
 @dataclass(kw_only=True)
-class Served:
+class ApiServer:
     """A running server, its workspace, and everybody's tokens."""
 
     url: str
@@ -184,11 +184,11 @@ def serving(
     sandbox: Sandbox,
     clock: FakeClock,
     make_app: Callable[[Sayso], FastAPI] = create_app,
-) -> Generator[Served]:
+) -> Generator[ApiServer]:
     """Serve a new workspace until the block ends."""
     workspace = full_workspace(folder, sandbox.url)
     started = threading.Event()
-    found: list[tuple[Served, asyncio.Task[None]]] = []
+    found: list[tuple[ApiServer, asyncio.Task[None]]] = []
 
     async def main() -> None:
         shop = MoodyShop()
@@ -203,7 +203,7 @@ def serving(
             task = asyncio.create_task(serve(sayso, port=0, ready=urls.set_result, app=app))
             url = await urls
             with httpx.Client(base_url=url, timeout=TIMEOUT_S) as http:
-                served = Served(
+                api = ApiServer(
                     url=url,
                     sayso=sayso,
                     shop=shop,
@@ -212,18 +212,18 @@ def serving(
                     secrets=secrets,
                     stop=task.cancel,
                 )
-                found.append((served, task))
+                found.append((api, task))
                 started.set()
                 await asyncio.wait([task])
 
     thread = threading.Thread(target=lambda: asyncio.run(main()), daemon=True)
     thread.start()
     assert started.wait(TIMEOUT_S), "the server did not start"
-    served, task = found[0]
+    api, task = found[0]
     try:
-        yield served
+        yield api
     finally:
-        served.loop.call_soon_threadsafe(task.cancel)
+        api.loop.call_soon_threadsafe(task.cancel)
         thread.join(TIMEOUT_S)
         assert not thread.is_alive(), "the server did not end"
 
