@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from actions.desk import advance, assert_verified, propose, stock
+from actions.steps import advance, assert_verified, propose, stock
 from support.shop import Shop
 from support.shop_workspace import open_shop
 

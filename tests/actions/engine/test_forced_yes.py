@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from actions.desk import advance, assert_verified, decide, propose, say, shown, stock
+from actions.steps import advance, assert_verified, decide, propose, say, shown, stock
 from policy_cases import ACTIONS, ROLES, SAMPLE, person, policy, question
 from support.shop import Shop
 from support.shop_workspace import open_shop

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from connectors.manifest.stand import changed
-from surfaces.cli.line import Line
+from surfaces.cli.cli_workspace import Line
 
 
 @pytest.fixture
