@@ -102,6 +102,15 @@ PROMISES: dict[str, Promise] = {
         "invariant 7",
     ),
     # ---- Slack -----------------------------------------------------------------------------
+    "slack:solution": Promise(
+        "A plan is one message in Slack, answered by one yes, less or no, and the message says what "
+        "came of each step.",
+        "issue: one solution, one yes",
+    ),
+    "slack:reminders": Promise(
+        "Reminders and escalations reach those who may answer in the thread below the card, once.",
+        "SL-17, SL-23",
+    ),
     "slack:commit-first": Promise(
         "A click is acknowledged after its decision is durable, kill -9 included, or answered "
         "with an error in time.",
