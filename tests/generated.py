@@ -20,11 +20,12 @@ DOCS = Path(__file__).parents[1] / "docs"
 
 def _promises() -> Iterator[str]:
     areas = groupby(sorted(PROMISES.items()), key=lambda item: item[0].partition(":")[0])
-    yield "| promise | what holds | origin |"
+    yield "| promise | what holds | invariant |"
     yield "|---|---|---|"
     for _, items in areas:
         for name, promise in items:
-            yield f"| `{name}` | {promise.sentence} | {promise.origin} |"
+            kept = promise.invariants.removeprefix("invariant ")
+            yield f"| `{name}` | {promise.sentence} | {kept} |"
 
 
 def _states() -> Iterator[str]:

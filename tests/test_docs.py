@@ -65,7 +65,7 @@ def documented() -> dict[str, list[str]]:
 
 @pytest.mark.promise("house:codes")
 def test_every_code_is_documented_once_in_order() -> None:
-    """Style 15: the page has exactly the codes that there are."""
+    """The page has exactly the codes that there are."""
     assert list(documented()) == [code.value for code in Code]
     assert list(CODES) == list(Code)
 
@@ -111,7 +111,7 @@ def test_every_state_is_told() -> None:
 
 
 def test_the_glossary_has_the_fields_words() -> None:
-    """Style 5: one word per thing, each explained once."""
+    """One word per thing, each explained once."""
     text = (DOCS / "reference" / "glossary.md").read_text(encoding="utf-8")
     words = re.findall(r"^\| \*\*(.+?)\*\* \|", text, re.MULTILINE)
     needed = (

@@ -193,7 +193,7 @@ def test_texts_carry_no_ids_links_or_unseen_sums(body: str, kind: ProblemKind) -
 
 
 def test_an_id_of_the_customers_own_is_foreign_in_a_text_whatever_it_looks_like() -> None:
-    """SE-1: another provider's ids have a form that no pattern knows."""
+    """Another provider's ids have a form that no pattern knows."""
     handles = Handles([charge("mug.forty.two", "Order 7", 10000, order="7")])
     plan = Plan(steps=(mail("we have refunded mug.forty.two"),), planner="test")
     result = ground_plan(plan, messages=said("refund it"), handles=handles, actions=ACTIONS)

@@ -43,7 +43,7 @@ async def told(workspace: ShopWorkspace, view: RequestView) -> str:
 
 @pytest.mark.promise("agent:reply")
 async def test_less_than_asked_is_told_to_be_less(tmp_path: Path) -> None:
-    """Design 2.9: they asked for $129.00, and a reply about $60.00 alone hides that."""
+    """They asked for $129.00, and a reply about $60.00 alone hides that."""
     async with open_shop(tmp_path, planner=Scripted(plan(refund(12_900)))) as workspace:
         reply = await less(workspace, await ask(workspace, 12_900), 6_000)
         assert workspace.shop.books.paid_out_minor == 6_000

@@ -125,7 +125,7 @@ async def test_a_no_ends_the_request_with_an_honest_reply(tmp_path: Path) -> Non
 
 @pytest.mark.promise("agent:handles")
 async def test_the_planner_sees_only_the_customers_own_objects(tmp_path: Path) -> None:
-    """The model sees handles of the verified subject, never an id (SE-1)."""
+    """The model sees handles of the verified subject, never an id."""
     planner = Scripted(Handoff(reason="no idea", planner="scripted"))
     async with open_shop(tmp_path, planner=planner) as opened:
         stock(opened)

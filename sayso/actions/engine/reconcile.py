@@ -16,7 +16,7 @@ MAX_LOOKS = 40
 KEY_MARGIN_S = 600
 """A key is not trusted in the last minutes of its retention: clocks differ."""
 SKEW_MICROS = 30_000_000
-"""A clock that is further behind than this decides nothing that depends on time (SE-23)."""
+"""A clock that is further behind than this decides nothing that depends on time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,7 @@ FORBIDDEN_FIELDS = frozenset(
     "account api_key connection customer customer_id email email_to payee recipient subject tenant "
     "to token user user_id".split()
 )
-"""No action takes these: whose money, to whom and by which account is never an argument (SE-1)."""
+"""No action takes these: whose money, to whom and by which account is never an argument."""
 
 
 class Args(BaseModel):

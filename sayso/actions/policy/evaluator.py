@@ -295,7 +295,7 @@ def bound_digest(
 
 @functools.lru_cache(maxsize=512)
 def schema_hash(args: type[Args]) -> str:
-    """SHA-256 of the arguments' JSON schema: a changed operation makes approvals stale (SE-19)."""
+    """SHA-256 of the arguments' JSON schema: a changed operation makes approvals stale."""
     encoded = orjson.dumps(args.model_json_schema(), option=orjson.OPT_SORT_KEYS)
     return hashlib.sha256(encoded).hexdigest()
 

@@ -53,7 +53,7 @@ def tools_of(till: Till, conversation: str = "") -> list[StructuredTool]:
 
 
 async def test_they_are_the_same_tools(tmp_path: Path) -> None:
-    """Design 6: nothing is written twice."""
+    """Nothing is written twice."""
     async with open_till(tmp_path) as till:
         ours = {tool.name: tool for tool in till.box.tools}
         theirs = tools_of(till)

@@ -1,4 +1,4 @@
-"""`sayso demo`: the whole line in one command (issue 2, 2)."""
+"""`sayso demo`: the whole line in one command."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def test_flags_and_files_that_do_not_go(line: Line, here: Path) -> None:
 
 
 def test_its_own_messages_cover_what_can_be_asked() -> None:
-    """At least twelve, of customers in the sandbox's seed (issue 2, 2)."""
+    """At least twelve, of customers in the sandbox's seed."""
     messages = own_messages()
     assert len(messages) >= 12
     assert all(message.subject.startswith("cus_demo_") for message in messages)

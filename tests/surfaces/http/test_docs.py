@@ -83,7 +83,7 @@ def run(command: str, environment: dict[str, str]) -> str:
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_every_example_does_what_the_page_says(tmp_path: Path) -> None:
-    """Commands in order, with the answers that the page shows (style 28)."""
+    """Commands in order, with the answers that the page shows."""
     with (
         Sandbox.start(seed="demo", clock=FakeClock()) as sandbox,
         serving(tmp_path, sandbox, FakeClock()) as api,
