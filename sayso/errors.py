@@ -65,8 +65,10 @@ class Code(StrEnum):
     PROVIDER_UNAVAILABLE = "provider_unavailable"
     PROVIDER_RATE_LIMITED = "provider_rate_limited"
     OUTCOME_UNKNOWN = "outcome_unknown"
+    ACCEPTED = "accepted"
     LATE_EFFECT = "late_effect"
     NEEDS_REAUTH = "needs_reauth"
+    NEEDS_PERMISSION = "needs_permission"
     STORE_BUSY = "store_busy"
     STORE_READ_ONLY = "store_read_only"
     STORE_FULL = "store_full"
@@ -87,6 +89,8 @@ class Code(StrEnum):
     VERSION_MOVED = "version_moved"
     INVALID_ACTION = "invalid_action"
     INVALID_PLAYBOOK = "invalid_playbook"
+    INVALID_MANIFEST = "invalid_manifest"
+    NOT_REVIEWED = "not_reviewed"
     MISSING_EXTRA = "missing_extra"
     PORT_IN_USE = "port_in_use"
     PUBLISH_TARGET_UNAVAILABLE = "publish_target_unavailable"
@@ -148,8 +152,10 @@ CODES: dict[Code, CodeInfo] = {
     Code.PROVIDER_UNAVAILABLE: CodeInfo("the provider does not answer", 503),
     Code.PROVIDER_RATE_LIMITED: CodeInfo("the provider asks for a pause", 503),
     Code.OUTCOME_UNKNOWN: CodeInfo("sent, and no answer came", 504),
+    Code.ACCEPTED: CodeInfo("the provider works on it", 202),
     Code.LATE_EFFECT: CodeInfo("done, after it had ended as not done", 409),
     Code.NEEDS_REAUTH: CodeInfo("the connection must be authorised again", 503),
+    Code.NEEDS_PERMISSION: CodeInfo("the connection may not do this", 503),
     Code.STORE_BUSY: CodeInfo("the database is locked", 503),
     Code.STORE_READ_ONLY: CodeInfo("the database cannot be written", 503),
     Code.STORE_FULL: CodeInfo("the disk is full", 507),
@@ -170,6 +176,8 @@ CODES: dict[Code, CodeInfo] = {
     Code.VERSION_MOVED: CodeInfo("another version of the policy is in force", 409),
     Code.INVALID_ACTION: CodeInfo("an action is not defined rightly", 500),
     Code.INVALID_PLAYBOOK: CodeInfo("a playbook is not valid", 500),
+    Code.INVALID_MANIFEST: CodeInfo("a connector's manifest is not valid", 500),
+    Code.NOT_REVIEWED: CodeInfo("a connector's manifest is not reviewed", 500),
     Code.MISSING_EXTRA: CodeInfo("an optional part is not installed", 500),
     Code.PORT_IN_USE: CodeInfo("the port is in use", 500),
     Code.PUBLISH_TARGET_UNAVAILABLE: CodeInfo("a place for checkpoints cannot be reached", 503),
@@ -234,7 +242,24 @@ class RefusedError(SaysoError):
 
 
 class OutcomeUnknownError(SaysoError):
-    """The call was sent and no answer came, so the effect may or may not exist."""
+    """The call was sent and no answer came, so the effect may or may not exist.
+
+    Args:
+        look_up_after_s: the provider has taken it on as work of its own, and may show the effect
+            after so many seconds; None where an answer was lost.
+    """
+
+    def __init__(
+        self,
+        code: Code,
+        message: str,
+        *,
+        next_step: str = "",
+        detail: str = "",
+        look_up_after_s: float | None = None,
+    ) -> None:
+        super().__init__(code, message, next_step=next_step, detail=detail)
+        self.look_up_after_s = look_up_after_s
 
 
 class IntegrityError(SaysoError):

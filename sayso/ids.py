@@ -62,6 +62,21 @@ def is_id(prefix: str, text: str) -> bool:
     return head == prefix and len(digits) == _DIGITS and set(digits) <= set(_ALPHABET)
 
 
+def made_at(identifier: str) -> datetime:
+    """When an id of `IdSource` was made, to the millisecond.
+
+    Raises:
+        ValueError: for what is none.
+    """
+    digits = identifier.partition("_")[2]
+    if len(digits) != _DIGITS or not set(digits) <= set(_ALPHABET):
+        raise ValueError(identifier)
+    value = 0
+    for digit in digits:
+        value = value << 5 | _ALPHABET.index(digit)
+    return from_micros((value >> 80) * 1000)
+
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

@@ -8,24 +8,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
 
 from promises import PROMISES
 
 from sayso.actions.model.status import FINAL, START, TOLD, TRANSITIONS, Status
+from sayso.connectors.manifest.derive import derive
+from sayso.connectors.manifest.review import Review, read_reviews, write_reviews
+from sayso.connectors.manifest.source import digest_of, read_source
+from sayso.connectors.manifests import SHIPPED, manifest_names
 
 DOCS = Path(__file__).parents[1] / "docs"
 
 
 def _promises() -> Iterator[str]:
     areas = groupby(sorted(PROMISES.items()), key=lambda item: item[0].partition(":")[0])
-    yield "| promise | what holds | invariant |"
+    yield "| promise | what holds | part of |"
     yield "|---|---|---|"
     for _, items in areas:
         for name, promise in items:
-            kept = promise.invariants.removeprefix("invariant ")
-            yield f"| `{name}` | {promise.sentence} | {kept} |"
+            yield f"| `{name}` | {promise.sentence} | {promise.invariants} |"
 
 
 def _states() -> Iterator[str]:
@@ -55,6 +59,18 @@ def _ends() -> Iterator[str]:
     yield f"- The customer can be told about: {_listed(TOLD)}."
 
 
+def _shipped() -> Iterator[str]:
+    yield "| connector | action | guarantee | why |"
+    yield "|---|---|---|---|"
+    for name in manifest_names(Path("/nowhere")):
+        path = SHIPPED / f"{name}.toml"
+        for verb, action in read_source(path.read_bytes(), path.name).manifest.actions.items():
+            found = derive(action, verified=True)
+            asks = f"; a person always decides: {'; '.join(found.ask)}" if found.ask else ""
+            kind = found.guarantee.sentence.partition(":")[0]
+            yield f"| `{name}` | `{name}.{verb}` | {kind} | {'; '.join(found.reasons)}{asks} |"
+
+
 def _listed(states: frozenset[Status]) -> str:
     return ", ".join(f"`{state}`" for state in Status if state in states)
 
@@ -64,6 +80,7 @@ PARTS: Mapping[tuple[str, str], Callable[[], Iterator[str]]] = {
     ("explanation/life-of-an-action.md", "states"): _states,
     ("explanation/life-of-an-action.md", "diagram"): _diagram,
     ("explanation/life-of-an-action.md", "ends"): _ends,
+    ("reference/connectors.md", "shipped"): _shipped,
 }
 """Which part of which page is made by what."""
 
@@ -92,8 +109,21 @@ def pages() -> list[str]:
     return sorted({page for page, _ in PARTS})
 
 
+def review_shipped() -> None:
+    """Say which bytes of the shipped manifests this tree has reviewed: those that stand in it."""
+    was = read_reviews(SHIPPED)
+    now = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    reviews: dict[str, Review] = {}
+    for name in manifest_names(Path("/nowhere")):
+        digest = digest_of((SHIPPED / f"{name}.toml").read_bytes())
+        fresh = Review(digest=digest, by="the Sayso project", at=now)
+        reviews[name] = was[name] if name in was and was[name].digest == digest else fresh
+    write_reviews(SHIPPED, reviews)
+
+
 def main() -> None:
     """Write every made part."""
+    review_shipped()
     for page in pages():
         path = DOCS / page
         path.write_text(with_parts(page, path.read_text(encoding="utf-8")), encoding="utf-8")

@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 from urllib.parse import quote
 
 from sayso.connectors.secret import HIDDEN, Secret
-from sayso.errors import RetryableError, SaysoError
+from sayso.errors import OutcomeUnknownError, RetryableError, SaysoError
 
 T = TypeVar("T")
 _LEAST: Final = 6
@@ -89,6 +89,8 @@ class Hiding:
         )
         if isinstance(error, RetryableError) and isinstance(found, RetryableError):
             found.retry_after_s = error.retry_after_s
+        if isinstance(error, OutcomeUnknownError) and isinstance(found, OutcomeUnknownError):
+            found.look_up_after_s = error.look_up_after_s
         return found
 
     def listen(self) -> None:

@@ -1,7 +1,8 @@
 """Every connector of one tenant, by name, and every action, by name: how the engine reaches them.
 
-A connector comes from an entry point of the group `sayso.connectors` (its value is a `Factory`), or
-is passed in. Nothing is imported before a connector of that name is set up.
+A connector comes from a Python file or a manifest of the workspace, from an entry point of the
+group `sayso.connectors` (its value is a `Factory`), or from a manifest that ships; or it is passed
+in. Nothing is imported or read before a connector of that name is set up.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from sayso.actions.model.snapshot import Absence, Call, Receipt, Record, Resolve
 from sayso.connectors.arguments import ECHO_LIMIT, read_args
 from sayso.connectors.base import Connector, SubjectBook
 from sayso.connectors.isolation import contained
+from sayso.connectors.manifests import FOLDER, manifest_names
 from sayso.connectors.redaction import Hiding
 from sayso.connectors.secret import Secret
 from sayso.connectors.setup import AskedSettings, Factory, Setup
@@ -76,6 +78,7 @@ class Connectors:
         base: Path = Path(),
         bearer: Callable[[str], Awaitable[Secret]] | None = None,
         own: Iterable[Connector] = (),
+        own_factories: Mapping[str, Factory] | None = None,
         installed: Iterable[EntryPoint] | None = None,
     ) -> Connectors:
         """Make the connectors that a workspace names, and add its own ones.
@@ -87,24 +90,27 @@ class Connectors:
             base: the workspace's folder, where relative paths start.
             bearer: gives a fresh access token of a named connection; None when there is no broker.
             own: further connectors, such as those of the workspace's `actions/*.py`.
+            own_factories: those of such files that take settings, by name.
             installed: entry points to look in; those of the group `GROUP` unless a test says so.
 
         Raises:
             ConfigError: `invalid_setting` for a connector that is not installed, a wrong setting or
                 one that the connector does not have, `missing_secret`, `missing_extra` when its
-                package cannot be imported, `invalid_action`.
+                package cannot be imported, `invalid_action`, `invalid_manifest`, `not_reviewed`.
         """
         found = _installed(tuple(sys.path)) if installed is None else installed
-        points = {point.name: point for point in found}
+        sources = _Sources(base, {point.name: point for point in found}, own_factories or {})
         registry = cls(())
 
         def peer(name: str) -> Connector:
             return registry.connector(name)
 
         for name in settings:
-            if name not in points:
-                raise _no_connector(name, points)
-        for name, table in settings.items():
+            sources.check(name)
+        without: dict[str, Mapping[str, JsonValue]] = {
+            name: {} for name in sources.own if name not in settings
+        }
+        for name, table in {**settings, **without}.items():
             asked = AskedSettings(name, table)
             setup = Setup(
                 clock=clock,
@@ -114,7 +120,7 @@ class Connectors:
                 bearer=registry._hiding.fetching(bearer or _no_bearer),
                 base=base,
             )
-            connector = _factory(name, points[name])(setup)
+            connector = sources.factory(name)(setup)
             asked.refuse_the_rest()
             if connector.name != name:
                 raise _invalid(f"`{name}`", f"it calls itself `{connector.name[:ECHO_LIMIT]}`")
@@ -299,6 +305,51 @@ class Connectors:
 
     def _of(self, action_name: str) -> Connector:
         return self._connectors[self.action(action_name).connector]
+
+
+class _Sources:
+    """Where connectors of each name come from.
+
+    A manifest of the workspace comes before a shipped one, which it is a copy of, and never before
+    a package or a file of the same name, which it would replace unnoticed.
+    """
+
+    def __init__(
+        self, base: Path, points: Mapping[str, EntryPoint], own: Mapping[str, Factory]
+    ) -> None:
+        self.own = own
+        self._base = base
+        self._points = points
+
+    def check(self, name: str) -> None:
+        """Refuse a name that nothing is called by.
+
+        Raises:
+            ConfigError: `invalid_setting`, with the nearest name.
+        """
+        if name not in self.own and name not in self._points:
+            names = manifest_names(self._base)
+            if name not in names:
+                raise _no_connector(name, {*self._points, *self.own, *names})
+
+    def factory(self, name: str) -> Factory:
+        """What makes the connector of that name.
+
+        Raises:
+            ConfigError: `missing_extra`, `invalid_action`, `invalid_manifest`, `not_reviewed`.
+        """
+        own, point = self.own.get(name), self._points.get(name)
+        if own is not None or point is not None:
+            if (self._base / FOLDER / f"{name}.toml").is_file() or None not in (own, point):
+                raise _invalid(f"`{name}`", "two connectors have this name")
+            return own if own is not None else _factory(name, cast("EntryPoint", point))
+        from sayso.connectors.manifest.factory import factory_of  # 60 ms, for who has one
+        from sayso.connectors.manifest.review import load
+
+        reviewed = load(name, self._base)
+        if reviewed is None:
+            raise _no_connector(name, self._points)
+        return factory_of(reviewed)
 
 
 @functools.lru_cache(maxsize=1)

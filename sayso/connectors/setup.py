@@ -47,6 +47,20 @@ class AddressBook(Protocol):
         ...
 
 
+@runtime_checkable
+class PhoneBook(Protocol):
+    """A connector that knows its customers' phone numbers."""
+
+    async def phone_of(self, subject: Subject) -> str:
+        """The number on file, as the provider has it; never one that somebody passed in.
+
+        Raises:
+            RefusedError: `unknown_subject`; `wrong_state` when there is none.
+            RetryableError: the provider cannot be read now.
+        """
+        ...
+
+
 class AskedSettings(Mapping[str, JsonValue]):
     """A connector's table of sayso.toml, which remembers the names that a factory asked for.
 

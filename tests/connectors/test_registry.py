@@ -165,7 +165,7 @@ async def test_email_writes_to_the_address_that_stripe_has(tmp_path: Path) -> No
     ("settings", "code", "words"),
     [
         ({"strpe": {}}, Code.INVALID_SETTING, "did you mean `stripe`?"),
-        ({"shopify": {}}, Code.INVALID_SETTING, "there are: `email`, `stripe`"),
+        ({"magento": {}}, Code.INVALID_SETTING, "there are: `chargebee`, `email`"),
         ({"stripe": {}}, Code.MISSING_SECRET, "set `api_key"),
         ({"stripe": {"api_key": 5}}, Code.INVALID_SETTING, "set `api_key` to a text"),
         (

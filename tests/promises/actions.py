@@ -38,6 +38,12 @@ PROMISES: dict[str, Promise] = {
     "engine:one-effect:key-forgotten": Promise(
         "Once the provider may have forgotten the key, only a look-up or a person decides.",
     ),
+    "engine:accepted": Promise(
+        "What a provider has taken on is looked up until it shows, and called once."
+    ),
+    "engine:short-keys": Promise(
+        "A key is trusted only while a call that begins now ends before the provider forgets it.",
+    ),
     "engine:unknown": Promise(
         "What may have had its effect is `unknown`, never `failed`, until a look-up proves it.",
     ),
@@ -182,6 +188,10 @@ PROMISES: dict[str, Promise] = {
         "An object of somebody else is never touched, whatever the text and the approvals say.",
     ),
     "policy:assurance": Promise("An unverified customer gets messages only."),
+    "policy:forced": Promise(
+        "Where an action's definition asks for a person, no policy lets it run without one.",
+        "invariant 1",
+    ),
     "policy:nobody": Promise("With no role declared, nobody can be asked.", "invariant 5"),
     "policy:people": Promise(
         "Approvals are counted by person and needed role, in any order, however often one clicks.",

@@ -14,6 +14,59 @@ PROMISES: dict[str, Promise] = {
         "No connection goes to a private, link-local, metadata, NAT64 or 6to4 address, also when a "
         "name moves there in between.",
     ),
+    # ---- the one HTTP client ---------------------------------------------------------------
+    "http:outcome": Promise(
+        "What the client says of a request is true: nothing sent, said no, or nobody knows.",
+    ),
+    "http:bounds": Promise(
+        "A request goes once, to an allowed host, within bounds of time and size, and no redirect, "
+        "proxy or environment leads it elsewhere.",
+    ),
+    "http:breaker": Promise("A host that is down is left alone for a while.", "ASI08"),
+    # ---- connectors by manifest ------------------------------------------------------------
+    "manifests:strict": Promise(
+        "An unknown key of a manifest is an error with its line and the nearest known one.",
+    ),
+    "manifests:check": Promise(
+        "A manifest that breaks a rule is found out without asking the provider."
+    ),
+    "manifests:reviewed": Promise(
+        "A manifest loads only by the digest that somebody has reviewed; one changed byte is "
+        "enough.",
+    ),
+    "manifests:derived": Promise(
+        "An action's guarantee is derived from what its manifest says, with the reasons.",
+    ),
+    "manifests:ask": Promise(
+        "A person decides wherever a manifest proves too little, whatever the policy says.",
+        "invariant 4",
+    ),
+    "manifests:answers": Promise(
+        "A spoilt answer to a manifest's call is never a success, and unknown when in doubt.",
+        "invariant 2",
+    ),
+    "manifests:absence": Promise(
+        "A spoilt answer to a look-up never proves that an effect is not there.", "invariant 2"
+    ),
+    "manifests:no-ssrf": Promise(
+        "No template, answer or redirect sends a request to a host that the manifest does not "
+        "name.",
+    ),
+    "manifests:suite": Promise(
+        "Every shipped manifest keeps the contract, by the suite that ships, on a provider that is "
+        "built from it.",
+    ),
+    "manifests:size": Promise("A provider takes under two hundred lines and no Python."),
+    "manifests:whole-life": Promise(
+        "A manifest's action is resolved, judged, called, settled and logged like any other.",
+    ),
+    "describe:deviations": Promise(
+        "A manifest that says something else than the provider's own description is found out: "
+        "requests, bodies, words, and every read.",
+    ),
+    "describe:shipped": Promise(
+        "Every request and read of a shipped manifest is one that its provider publishes.",
+    ),
     # ---- connectors ------------------------------------------------------------------------
     "connectors:stripe-described": Promise(
         "What we say to Stripe, and what the sandbox answers, has the form that Stripe describes.",

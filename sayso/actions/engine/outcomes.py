@@ -7,7 +7,7 @@ from dataclasses import replace
 from sayso.actions.approvals.integrity import found_tampering
 from sayso.actions.approvals.repository import ApprovalStatus, approval_of, close_approval
 from sayso.actions.approvals.transitions import Transitions
-from sayso.actions.engine.reconcile import Wait, retry_delay_micros
+from sayso.actions.engine.reconcile import Wait, is_taken_on, retry_delay_micros
 from sayso.actions.model.action_row import ActionRow
 from sayso.actions.model.attempt import Try, receipt_data
 from sayso.actions.model.digest import storable
@@ -16,7 +16,14 @@ from sayso.actions.model.plan_state import dependency_error, failed_before
 from sayso.actions.model.snapshot import Receipt
 from sayso.actions.model.status import NOT_DONE, Status
 from sayso.audit.entry import EntryKind, Json
-from sayso.errors import Code, IntegrityError, RefusedError, RetryableError, SaysoError
+from sayso.errors import (
+    Code,
+    IntegrityError,
+    OutcomeUnknownError,
+    RefusedError,
+    RetryableError,
+    SaysoError,
+)
 from sayso.store.base import Reader, Transaction
 
 MAX_HARMLESS_CALLS = 8
@@ -76,7 +83,7 @@ class Settlements:
             attempts=row.attempts + 1,
             error=error,
             called_at=now,
-            due_at=now + retry_delay_micros(row.attempts, None),
+            due_at=now + _first_look_micros(row, outcome),
             updated_at=now,
         )
         return self._write(tx, row, moved, EntryKind.ACTION_UNKNOWN, data)
@@ -122,16 +129,24 @@ class Settlements:
         """Nothing was learnt: look again at `due_at`, or leave it to a person when that is None."""
         now = self._transitions.now()
         words = f"{wait.reason}: {wait.said}" if wait.said else wait.reason
+        code = Code.ACCEPTED if is_taken_on(row) and wait.due_at else Code.OUTCOME_UNKNOWN
         moved = replace(
             row,
             status=Status.UNKNOWN,
             attempts=row.attempts + 1,
-            error={"code": Code.OUTCOME_UNKNOWN.value, "message": storable(words, _MOST)},
+            error={"code": code.value, "message": storable(words, _MOST)},
             due_at=wait.due_at,
             updated_at=now,
         )
         data: dict[str, Json] = {"reason": wait.reason, "next_look_at": wait.due_at}
         return self._transitions.move(tx, row, moved, EntryKind.ACTION_UNKNOWN, data)
+
+
+def _first_look_micros(row: ActionRow, outcome: SaysoError) -> int:
+    """How long until it is looked up first; as the provider says, where it works on it."""
+    if isinstance(outcome, OutcomeUnknownError) and outcome.look_up_after_s is not None:
+        return int(outcome.look_up_after_s * 1_000_000)
+    return retry_delay_micros(row.attempts, None)
 
 
 class Endings:

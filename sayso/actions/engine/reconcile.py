@@ -7,14 +7,17 @@ from dataclasses import dataclass
 from sayso.actions.model.action_row import ActionRow
 from sayso.actions.model.definition import Guarantee
 from sayso.actions.model.snapshot import Absence, Receipt
-from sayso.errors import SaysoError
+from sayso.errors import Code, SaysoError
 
 FIRST_DELAY_S = 1
 MAX_DELAY_S = 3600
 MAX_LOOKS = 40
 """After so many look-ups in vain, an unknown is left to a person."""
 KEY_MARGIN_S = 600
-"""A key is not trusted in the last minutes of its retention: clocks differ."""
+"""A key is not trusted in the last minutes of its retention: clocks differ, and a call that begins
+now may reach the provider only at the end of its time limit."""
+LEAST_KEY_MARGIN_S = 150
+"""For a key that is kept for less than some hours: a call's time limit, and clocks that differ."""
 SKEW_MICROS = 30_000_000
 """A clock that is further behind than this decides nothing that depends on time."""
 
@@ -83,7 +86,7 @@ def after_look_up(
             if now >= proven_at:
                 return CallAgain(proven=True)
             if not _key_is_safe(row, guarantee, now):
-                return Wait(due_at=proven_at, reason="an effect may still appear")
+                return Wait(due_at=_before_proof(row, proven_at, now), reason=_reason(row))
         if _key_is_safe(row, guarantee, now):
             return CallAgain(proven=False)
         return Wait(due_at=None, reason="the provider does not show it; a person has to look")
@@ -120,7 +123,25 @@ def may_outlive_lease(row: ActionRow, guarantee: Guarantee, now: int) -> bool:
 def _key_is_safe(row: ActionRow, guarantee: Guarantee, now: int) -> bool:
     if guarantee.kind != "idempotent" or row.call_key_until is None:
         return False
-    return now < row.call_key_until - KEY_MARGIN_S * 1_000_000
+    kept_s = guarantee.retention_s or 0
+    margin_s = max(LEAST_KEY_MARGIN_S, min(KEY_MARGIN_S, kept_s // 10))
+    return now < row.call_key_until - margin_s * 1_000_000
+
+
+def is_taken_on(row: ActionRow) -> bool:
+    """Whether the provider said that it works on it; then it is no accident that nothing shows."""
+    return row.error is not None and row.error.get("code") == Code.ACCEPTED.value
+
+
+def _before_proof(row: ActionRow, proven_at: int, now: int) -> int:
+    """When to look again before an absence is proof: soon, where the provider works on it."""
+    if not is_taken_on(row):
+        return proven_at
+    return min(proven_at, now + retry_delay_micros(row.attempts, None))
+
+
+def _reason(row: ActionRow) -> str:
+    return "the provider works on it" if is_taken_on(row) else "an effect may still appear"
 
 
 def _look_later(row: ActionRow, now: int, reason: str, said: str = "") -> Wait:

@@ -61,17 +61,23 @@ class Guarantee:
         """The guarantee as the approver reads it."""
         match self.kind:
             case "idempotent":
-                hours = (self.retention_s or 0) // 3600
-                return f"done once (idempotent, {hours} h): the provider drops a repeated call"
+                kept = _duration(self.retention_s or 0)
+                return f"done once (idempotent, {kept}): the provider drops a repeated call"
             case "verifiable":
                 return "done once (verifiable): looked up at the provider before any second try"
             case "at_most_once":
                 return "tried once (at most once): if the answer is lost, a person has to look"
 
 
-def idempotent(*, hours: int, settle_after_s: int | None = None) -> Guarantee:
-    """The provider drops a repeated key for that many hours."""
-    return Guarantee(kind="idempotent", retention_s=hours * 3600, settle_after_s=settle_after_s)
+def _duration(seconds: int) -> str:
+    """Such as `24 h` or `30 min`, never more than it is."""
+    return f"{seconds // 3600} h" if seconds >= 3600 else f"{seconds // 60} min"
+
+
+def idempotent(*, hours: int = 0, minutes: int = 0, settle_after_s: int | None = None) -> Guarantee:
+    """The provider drops a repeated key for that long."""
+    retention_s = hours * 3600 + minutes * 60
+    return Guarantee(kind="idempotent", retention_s=retention_s, settle_after_s=settle_after_s)
 
 
 def verifiable(*, settle_after_s: int) -> Guarantee:
@@ -160,6 +166,8 @@ class Action:
         facts: the facts that the connector resolves for the policy, which reads them as
             `context.<name>`: a type, or a `Fact` that says more.
         undo: how it is taken back when another step of its plan fails; None when it cannot be.
+        always_ask: why a person decides whatever the policy says, a sentence each; empty when the
+            policy decides alone. It can turn a yes into a question, never a no into a yes.
         brief: the step in a few words after its amount, such as `an apology`; by its effect where
             it is empty: `back to <payee>`, `as account credit`.
 
@@ -177,6 +185,7 @@ class Action:
     money_arg: str | None = None
     facts: Mapping[str, FactType | Fact] = field(default_factory=dict[str, "FactType | Fact"])
     undo: Undo | None = None
+    always_ask: tuple[str, ...] = ()
     brief: str = ""
 
     def __post_init__(self) -> None:

@@ -103,8 +103,10 @@ def pairs(values: Mapping[str, str | int | bool | Money | None]) -> list[Json]:
 
 
 def resolved_json(resolved: Resolved) -> dict[str, Json]:
-    """Everything of a snapshot that the digest covers."""
+    """Everything of a snapshot that the digest covers; `keep` only where there is some."""
+    kept: list[Json] = [[name, normal_json(value)] for name, value in sorted(resolved.keep.items())]
     return {
+        **({"keep": kept} if kept else {}),
         "args": normal_json(resolved.args),
         "object": [resolved.object_kind, resolved.object_id],
         "owner": resolved.owner,
@@ -152,6 +154,7 @@ def resolved_from_json(value: Mapping[str, JsonValue]) -> Resolved:
                 fields={name: str(inner) for name, inner in _unpair(fields)},
                 facts={name: _fact(inner) for name, inner in _unpair(facts)},
                 personal={name: str(inner) for name, inner in _unpair(personal)},
+                keep=dict(_unpair(value.get("keep", ()))),
             )
         case _:
             raise RefusedError(Code.INVALID_INPUT, "that is no snapshot")

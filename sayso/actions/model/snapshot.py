@@ -30,6 +30,8 @@ class Resolved:
             the connector, never by a model.
         facts: what the policy may read, as the action's `facts` declare.
         personal: fields that name the person (name, e-mail); kept beside the log, never in it.
+        keep: what the call needs besides, such as the payments that a refund is split over; bound
+            like everything else, and shown to nobody.
     """
 
     args: JsonObject
@@ -46,6 +48,7 @@ class Resolved:
     fields: Mapping[str, str] = field(default_factory=dict[str, str])
     facts: Mapping[str, FactValue] = field(default_factory=dict[str, FactValue])
     personal: Mapping[str, str] = field(default_factory=dict[str, str])
+    keep: JsonObject = field(default_factory=dict[str, JsonValue])
 
 
 def difference(was: Resolved, found: Resolved, *, lowered: bool = False) -> str | None:
@@ -127,6 +130,7 @@ class Record:
         title: one line, such as `$129.00 on 2026-11-12, Order 1042: blue mug, Visa ..4242`.
         facts: typed facts by name: `amount`, `left` (Money), `created` (RFC 3339), `status`, …
         references: words by which a customer may name it, such as `1042`.
+        parts: what hangs on it and has a handle of its own, such as the lines of an order.
     """
 
     kind: str
@@ -134,3 +138,4 @@ class Record:
     title: str
     facts: Mapping[str, FactValue] = field(default_factory=dict[str, FactValue])
     references: tuple[str, ...] = ()
+    parts: tuple[Record, ...] = ()

@@ -195,7 +195,7 @@ class CedarPolicy:
     def _guessed(self, asked: _Asked) -> Judgement | None:
         """The judgement by one question to the engine; None where it does not confirm the guess."""
         guess, values = asked.slice.guess, asked.request.values
-        if guess is None:
+        if guess is None or not asked.slice.hypotheticals:
             return None
         place = guess.least(values)
         if place >= 0:
@@ -256,6 +256,8 @@ class CedarPolicy:
             roles |= held.get(approver.person, frozenset())
             if approver.person and roles:
                 held[approver.person] = roles
+        if asked.slice.action.always_ask and not held:
+            return _judgement(asked, Outcome.DENY, (), lacks_a_person=True)
         union = frozenset(itertools.chain.from_iterable(held.values()))
         verdict = self._evaluate(asked, len(held), union)
         if verdict.errors:
@@ -350,12 +352,20 @@ def read_default_policy(actions: Iterable[Action] = ()) -> dict[str, str]:
 
 
 def _judgement(
-    asked: _Asked, outcome: Outcome, rules: Iterable[str], *, roles: tuple[str, ...] = ()
+    asked: _Asked,
+    outcome: Outcome,
+    rules: Iterable[str],
+    *,
+    roles: tuple[str, ...] = (),
+    lacks_a_person: bool = False,
 ) -> Judgement:
     mine, missing = asked.slice, asked.request.missing
     deciding = tuple(sorted(rules, key=mine.order.__getitem__))
-    said = [mine.explains[rule] for rule in deciding] or ["no rule allows it"]
+    forced = mine.action.always_ask if roles or lacks_a_person else ()
+    said = [mine.explains[rule] for rule in deciding]
+    said = said or ([] if forced else ["no rule allows it"])
     said += [f"{name.replace('_', ' ')}: could not be read" for name in missing]
+    said += [f"a person always decides: {'; '.join(forced)}"] if forced else []
     return Judgement(
         outcome=outcome,
         rules=deciding,

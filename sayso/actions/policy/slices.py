@@ -155,7 +155,10 @@ def cut(
     mine = rules.of_action(action)
     named = frozenset(itertools.chain.from_iterable(mine.named_roles.values()))
     asked = asked_roles(roles, named)
-    supposed = tuple(hypotheticals(asked, max_quorum))
+    # INVARIANT: where the action's definition asks for a person, nobody's yes is never enough.
+    supposed = tuple(
+        one for one in hypotheticals(asked, max_quorum) if one or not action.always_ask
+    )
     reads = frozenset(itertools.chain.from_iterable(map(fields_read, mine.nodes.values())))
     form = RequestForm(
         action=action,
@@ -237,6 +240,8 @@ def _version(
         "roles": list(asked),
         "rules": sorted(rules.signs.values()),
     }
+    if action.always_ask:
+        whole["always_ask"] = list(action.always_ask)
     if _TIME & frozenset(reads) and calendar.zone != UTC_NAME:
         whole["zone"] = [calendar.zone, calendar.sha256]
     if "holiday" in reads:

@@ -10,9 +10,10 @@ from typing import cast, get_args
 from sayso.actions.model.definition import Action, Args, Subject
 from sayso.actions.model.snapshot import Absence, Call, Receipt, Record, Resolved
 from sayso.connectors.email.actions import MessageArgs, actions_with
-from sayso.connectors.email.message import Writer, is_address, masked
+from sayso.connectors.email.message import Writer
 from sayso.connectors.email.smtp import Login, Security, SmtpTransport
 from sayso.connectors.email.transport import FileTransport, Transport
+from sayso.connectors.email_address import is_address, masked
 from sayso.connectors.setup import Address, AddressBook, Setup
 from sayso.errors import Code, ConfigError, RefusedError
 from sayso.ids import Clock

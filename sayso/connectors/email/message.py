@@ -7,8 +7,6 @@ to allowed hosts only, since a link is how a tricked model would carry data away
 from __future__ import annotations
 
 import hashlib
-import re
-import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
 from email.headerregistry import Address as HeaderAddress
@@ -17,24 +15,7 @@ from email.policy import SMTP
 from email.utils import format_datetime
 
 from sayso.connectors.email.transport import Letter
-from sayso.errors import Code, RefusedError
-
-# What mail programs turn into something to click: schemes, `www.`, hosts with a path, addresses,
-# and bare hosts under the top-level domains that people know.
-_LINK = re.compile(
-    r"""(?xi)
-    (?: \b[a-z][a-z0-9+.-]*:// (?P<authority>[^\s/?#<>"')\]]*)
-      | \b(?P<scheme>mailto|tel|javascript|data):
-      | @(?P<mailhost>(?:[\w-]+\.)+[\w-]{2,})
-      | (?<![\w@.-])(?P<host>(?:[\w-]+\.)+[a-z]{2,})(?=/)
-      | (?<![\w@.-])(?P<bare>(?:www\.(?:[\w-]+\.)*[\w-]+|(?:[\w-]+\.)+(?:com|net|org|io|co|info
-          |biz|app|dev|ai|shop|xyz|ru|cn|de|uk|eu|us|me|link|click|top|site|online|live|store)))
-        (?![\w-])
-    )"""
-)
-_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,190}")
-_JOINERS = "\u200c\u200d"
-_HIDDEN = frozenset({"Cc", "Cf", "Co", "Cs"})
+from sayso.connectors.outgoing_text import check_text, count_links
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +42,7 @@ class Writer:
             RefusedError: `invalid_input` for more than one line, hidden characters or a link that
                 is not allowed.
         """
-        _check_text("title", title, allowed="")
+        check_text("title", title, allowed="")
         self.count_links("title", title)
         return self.title_template.replace("{title}", title.strip())
 
@@ -72,7 +53,7 @@ class Writer:
             RefusedError: `invalid_input` for control or hidden characters.
         """
         text = body.replace("\r\n", "\n")
-        _check_text("body", text, allowed="\n\t")
+        check_text("body", text, allowed="\n\t")
         return text.strip("\n") + "\n"
 
     def count_links(self, field: str, text: str) -> int:
@@ -81,20 +62,7 @@ class Writer:
         Raises:
             RefusedError: `invalid_input`, when one leads to a host that is not allowed.
         """
-        links = 0
-        for found in _LINK.finditer(text):
-            links += 1
-            authority = found["authority"]
-            web = found[0].lower().startswith(("https://", "http://"))
-            named = authority if authority is not None else found["mailhost"]
-            host = (named or found["host"] or found["bare"] or "").lower().rstrip(".,;:!")
-            if host not in self.link_hosts or (authority is not None and not web):
-                raise RefusedError(
-                    Code.INVALID_INPUT,
-                    f"`{field}` has a link to `{(host or found[0])[:40]}`, which is not allowed",
-                    next_step="leave it out, or add the host to the connector's `links`",
-                )
-        return links
+        return count_links(field, text, self.link_hosts)
 
     def write(
         self, *, title: str, body: str, recipient: str, key: str, now: datetime, reference: str
@@ -134,27 +102,3 @@ class Writer:
         """The Message-ID of every try with this key; the key cannot be read from it."""
         digest = hashlib.sha256(f"sayso/message-id/v1\0{key}".encode()).hexdigest()[:40]
         return f"<{digest}@{self.sender.rpartition('@')[2]}>"
-
-
-def is_address(address: str) -> bool:
-    """Whether it is a plain address, which cannot carry a header, a second recipient or a name."""
-    return _ADDRESS.fullmatch(address) is not None and ".." not in address
-
-
-def masked(address: str) -> str:
-    """An address as cards show it, such as `a…@example.com`."""
-    local, _, host = address.rpartition("@")
-    return f"{local[:1]}…@{host}"
-
-
-def _check_text(field: str, text: str, *, allowed: str) -> None:
-    for char in text:
-        if char in allowed or char in _JOINERS:
-            continue
-        if unicodedata.category(char) in _HIDDEN or char in "\u2028\u2029":
-            kind = "a line break" if char in "\r\n\u2028\u2029" else "a hidden character"
-            raise RefusedError(
-                Code.INVALID_INPUT,
-                f"`{field}` has {kind} (U+{ord(char):04X})",
-                next_step="write plain text" + ("" if allowed else " on one line"),
-            )

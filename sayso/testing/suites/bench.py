@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from sayso.actions.model.definition import Action, Subject
-from sayso.actions.model.snapshot import Call, Resolved
+from sayso.actions.model.snapshot import Call, Receipt, Resolved
 from sayso.connectors.base import Connector
 from sayso.connectors.registry import Connectors
-from sayso.errors import SaysoError
+from sayso.errors import OutcomeUnknownError, SaysoError
 from sayso.json import JsonObject
 
 
@@ -83,6 +83,18 @@ def call_for(case: Case, resolved: Resolved, number: int) -> Call:
         resolved=resolved,
         idempotency_key=f"{number:064x}",
     )
+
+
+async def done(connector: Connector, call: Call) -> Receipt:
+    """What came of a call; where the provider has only taken it on, what the look-up finds."""
+    try:
+        return await connector.call(call)
+    except OutcomeUnknownError as error:
+        if error.look_up_after_s is None:
+            raise
+    found = await connector.look_up(call)
+    assert isinstance(found, Receipt), f"{call.action} was taken on, and is not found: {found}"
+    return found
 
 
 async def error_of(asked: Awaitable[object]) -> SaysoError | None:

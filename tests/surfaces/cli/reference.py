@@ -13,6 +13,7 @@ from sayso.surfaces.cli.app import COMMANDS
 DOCUMENT = Path(__file__).parents[3] / "docs" / "reference" / "cli.md"
 START = "## Reference\n"
 GROUPS = {
+    "connector": ("list", "check", "review", "test"),
     "approvals": ("list", "show", "approve", "reject", "edit", "plan"),
     "actions": ("list", "show", "settle", "types"),
     "requests": ("list", "show"),

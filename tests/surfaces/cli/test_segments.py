@@ -72,7 +72,7 @@ async def _enter(cli: CliWorkspace, count: int, *, seal: bool, at: datetime) -> 
 
 @pytest.mark.promise("cli:segments")
 def test_a_log_is_sealed_pruned_and_verified(cli: CliWorkspace) -> None:
-    """Issue 4, from outside: sealed, gone, and still proven; each says what it did."""
+    """From outside: sealed, gone, and still proven; each says what it did."""
     cli.edit_settings("[approvals]", RETENTION)
     begin_again(cli)
     sealed = cli.line.done("audit", "seal")

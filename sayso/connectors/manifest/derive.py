@@ -1,0 +1,157 @@
+"""What a manifest's action is worth: its guarantee, and whether a person is always asked, with why.
+
+Nobody writes a guarantee down. It follows from what the file says and from where that was read:
+
+| declared | guarantee | after a lost answer |
+|---|---|---|
+| a key with `keeps` and `source` | idempotent for so long | looked up, then the same key |
+| our reference, found again | verifiable | looked up; nothing late enough: called |
+| the state, for a cancellation or a change | verifiable | read again |
+| nothing, or `absent_after = "never"` | at most once | a person looks |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from sayso.actions.model.definition import Effect, Guarantee, at_most_once, verifiable
+from sayso.connectors.manifest.requests import templates_of
+from sayso.connectors.manifest.schema import ActionTable, LookUp, Receipt, seconds_of
+from sayso.connectors.manifest.template import names_in
+
+SHORTEST_KEY = 32
+"""Characters of a key that are enough to be nobody else's."""
+MONEY = frozenset({Effect.MONEY_OUT, Effect.CREDIT})
+_SERIOUS = MONEY | {Effect.CANCELLATION}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Derived:
+    """What follows from a manifest for one of its actions.
+
+    Attributes:
+        guarantee: how one approved action stays at one effect.
+        reasons: why it is this one, a sentence each.
+        ask: why a person is always asked, a sentence each; empty when the policy decides alone.
+    """
+
+    guarantee: Guarantee
+    reasons: tuple[str, ...]
+    ask: tuple[str, ...]
+
+
+def derive(action: ActionTable, *, verified: bool) -> Derived:
+    """Derive an action's guarantee.
+
+    Args:
+        action: as the manifest has it.
+        verified: whether its cases have passed against a sandbox of this very file.
+    """
+    guarantee, reasons = _guarantee(action)
+    return Derived(
+        guarantee=guarantee,
+        reasons=tuple(reasons),
+        ask=tuple(_ask(action, guarantee, verified=verified)),
+    )
+
+
+def _guarantee(action: ActionTable) -> tuple[Guarantee, list[str]]:
+    reasons: list[str] = []
+    found_again, settle_after_s = _look_up(action, reasons)
+    retention_s = _retention(action, reasons)
+    guard = action.call.guard
+    if guard is not None:
+        reasons.append(
+            f"the provider itself refuses a second one (HTTP {guard.refused}) by `{guard.from_}`"
+        )
+    if retention_s is not None:
+        kind = Guarantee(kind="idempotent", retention_s=retention_s, settle_after_s=settle_after_s)
+        return kind, reasons
+    if found_again and settle_after_s is not None:
+        return verifiable(settle_after_s=settle_after_s), reasons
+    if not found_again:
+        reasons.append("nothing drops a second call, and nothing finds the first one")
+    return at_most_once(), reasons
+
+
+def _retention(action: ActionTable, reasons: list[str]) -> int | None:
+    key = action.call.key
+    if key is None:
+        return None
+    if key.keeps is None or key.source is None:
+        reasons.append("the key is sent and counts for nothing: nobody says how long it is kept")
+        return None
+    if key.max is not None and key.form == "raw" and key.max < SHORTEST_KEY:
+        reasons.append(f"the key counts for nothing: {key.max} characters are too few")
+        return None
+    host = urlsplit(key.source).netloc
+    reasons.append(f"the provider drops a repeated key for {key.keeps} ({host})")
+    return seconds_of(key.keeps)
+
+
+def _look_up(action: ActionTable, reasons: list[str]) -> tuple[bool, int | None]:
+    """Whether the effect is found again, and from when on nothing there is proof."""
+    look_up = action.look_up
+    if look_up is None:
+        return False, None
+    if look_up.proof == "state":
+        reasons.append("its state is read again: who made it so is not told")
+    elif receipt_of(action).ours is None:
+        return False, None
+    else:
+        reasons.append("our reference is found again at the provider")
+    if look_up.absent_after == "never":
+        reasons.append("that it is not there never proves that it was not done")
+        return True, None
+    reasons.append(f"nothing there after {look_up.absent_after} proves that nothing was done")
+    return True, seconds_of(look_up.absent_after)
+
+
+def receipt_of(action: ActionTable) -> Receipt:
+    """How the look-up reads an effect: its own receipt, else the call's."""
+    own = action.look_up.receipt if action.look_up is not None else None
+    found = own or action.call.receipt
+    assert found is not None, "checked when it was read"
+    return found
+
+
+def _ask(action: ActionTable, guarantee: Guarantee, *, verified: bool) -> Iterator[str]:
+    effect = action.effect
+    if action.ask:
+        yield action.ask
+    if action.owner.none is not None:
+        yield f"the provider does not say whose it is: {action.owner.none}"
+    if action.owner.weak:
+        yield "whose it is rests on an e-mail address or a phone number"
+    if guarantee.kind == "at_most_once" and effect in _SERIOUS:
+        yield "if the answer is lost, nobody can tell whether it was done"
+    if effect in _SERIOUS and action.amount is not None and not sends_amount(action):
+        yield "the provider works out the amount when it is done"
+    if action.call.tool is not None:
+        yield "it is a tool of an MCP server"
+    if (
+        _is_state(action.look_up)
+        and not action.reversible
+        and action.undo is None
+        and effect is Effect.CANCELLATION
+    ):
+        yield "who did it cannot be told, and nothing takes it back"
+    if not verified:
+        yield "its manifest hasn't been tried against the provider as it is now"
+
+
+def _is_state(look_up: LookUp | None) -> bool:
+    return look_up is not None and look_up.proof == "state"
+
+
+def sends_amount(action: ActionTable) -> bool:
+    """Whether the call itself says how much."""
+    for template in templates_of(action.call):
+        for name in names_in(template):
+            if name[0] in ("amount", "keep") or (name[0] == "each" and len(name) > 1):
+                return True
+            if action.amount is not None and name[:2] == ("args", action.amount.arg):
+                return True
+    return False

@@ -1,0 +1,149 @@
+"""A list page by page, within bounds; what was not read to its end proves no absence."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sayso.connectors.http import HttpAnswer, HttpRequest
+from sayso.connectors.manifest.picks import PickError, moment
+from sayso.connectors.manifest.reading import ReadingError, read
+from sayso.connectors.manifest.requests import Site, place, with_parameter
+from sayso.connectors.manifest.schema import Page
+from sayso.json import JsonValue
+
+Ask = Callable[[HttpRequest], Awaitable[tuple[HttpAnswer, JsonValue]]]
+Build = Callable[[str | None], HttpRequest]
+"""Makes the request for a cursor; None is the first."""
+
+# SOURCE: RFC 8288 §3: `<address>; rel="next"`.
+_NEXT = re.compile(r'<([^<>]{1,2000})>\s*;[^,]*\brel="?next"?')
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageRead:
+    """One page.
+
+    Attributes:
+        items: what stands on it.
+        is_last: whether the list surely ends with it.
+    """
+
+    items: tuple[JsonValue, ...]
+    is_last: bool
+
+
+async def pages(
+    *,
+    build: Build,
+    ask: Ask,
+    site: Site,
+    page: Page | None,
+    items: str,
+    begun: datetime | None = None,
+) -> AsyncGenerator[PageRead, None]:
+    """Read a list page by page.
+
+    Args:
+        build: the request, for a cursor.
+        ask: sends it, and reads the answer.
+        items: path of the items.
+        begun: when the call was made at the earliest, for `until`.
+
+    Raises:
+        ReadingError: when `items` yields no list.
+    """
+    cursor: str | None = None
+    request = build(None)
+    for number in range(1, (page.max_pages if page is not None else 1) + 1):
+        answer, payload = await ask(request)
+        found = items_of(items, payload)
+        following: HttpRequest | str | None = None
+        if page is not None:
+            if page.number is not None:
+                is_full = page.size is not None and len(found) >= page.size
+                following = _numbered(build(None), page.number, number + 1) if is_full else None
+            else:
+                following = _following(page, site, request, build, answer, payload)
+        until = page.until if page is not None and begun is not None else None
+        if until is not None and found and _is_older(until.path, found[-1], begun):
+            following = None
+        yield PageRead(items=found, is_last=following is None)
+        if following is None or following in (cursor, request):
+            return
+        if isinstance(following, str):
+            cursor = following
+            request = build(following)
+        else:
+            request = following
+
+
+def items_of(path: str, payload: JsonValue) -> tuple[JsonValue, ...]:
+    """The items that a path yields.
+
+    Raises:
+        ReadingError: for anything but a list without nulls: an answer of another form is no empty
+            list, which would prove an absence.
+    """
+    found = read(path, payload)
+    if isinstance(found, (str, Mapping)) or not isinstance(found, (list, tuple)):
+        raise ReadingError(f"`{path}` yields no list")
+    if any(item is None for item in found):
+        raise ReadingError(f"`{path}` yields nothing where an item should be")
+    return tuple(found)
+
+
+def _following(
+    page: Page,
+    site: Site,
+    request: HttpRequest,
+    build: Build,
+    answer: HttpAnswer,
+    payload: JsonValue,
+) -> HttpRequest | str | None:
+    """The next request, or its cursor; None at the end.
+
+    Raises:
+        ReadingError: where the answer names a page that leads elsewhere.
+    """
+    goes_on = None if page.more is None else read(page.more, payload)
+    if page.more is not None and not isinstance(goes_on, bool):
+        raise ReadingError(f"`{page.more}` does not say whether the list goes on")
+    if goes_on is False:
+        return None
+    if page.cursor is not None:
+        cursor = read(page.cursor, payload)
+        if isinstance(cursor, (str, int)) and not isinstance(cursor, bool):
+            return str(cursor)
+        raise ReadingError("the list goes on, and the answer does not say where")
+    if page.token is not None:
+        token = read(page.token, payload)
+        if token in (None, "") or page.into is None:
+            return None
+        return with_parameter(build(None), place(page.into)[1], str(token))
+    if page.link:
+        found = _NEXT.search(answer.headers.get("link", ""))
+        url: JsonValue = found[1] if found is not None else None
+    else:
+        url = read(page.next_url or "", payload)
+    if not isinstance(url, str) or not url:
+        if goes_on:
+            raise ReadingError("the list goes on, and the answer does not say where")
+        return None
+    address = site.next_page(url, request.url)
+    if address is None:
+        raise ReadingError("the answer names a next page at another address")
+    return replace(request, url=address)
+
+
+def _numbered(request: HttpRequest, at: str, number: int) -> HttpRequest:
+    return with_parameter(request, place(at)[1], str(number))
+
+
+def _is_older(path: str, item: JsonValue, begun: datetime | None) -> bool:
+    try:
+        return begun is not None and moment(path, read(path, item)) < begun
+    except (PickError, ReadingError):
+        return False

@@ -1,0 +1,83 @@
+"""The manifest, version 1: what a `connectors/NAME.toml` can say (docs/reference/manifests.md).
+
+Closed: a key that is not here is an error. Data and no language: an address, a body and a header
+are templates with placeholders, a read is JMESPath, and that is all.
+"""
+
+from sayso.connectors.manifest.schema.action import (
+    ActionTable,
+    Amount,
+    Arg,
+    BoolArg,
+    Call,
+    DateArg,
+    EnumArg,
+    IntArg,
+    Key,
+    ListArg,
+    LookUp,
+    MoneyArg,
+    Owner,
+    Receipt,
+    RefArg,
+    TextArg,
+)
+from sayso.connectors.manifest.schema.base import MAX_BYTES, AnyPick, Pick, Picks, seconds_of
+from sayso.connectors.manifest.schema.connection import (
+    Auth,
+    BasicAuth,
+    BearerAuth,
+    ClientCredentialsAuth,
+    FromSetting,
+    HeaderAuth,
+    MoneyUnit,
+    NoAuth,
+    OAuthAuth,
+    SubjectForm,
+)
+from sayso.connectors.manifest.schema.errors import ErrorRule, ErrorWhen
+from sayso.connectors.manifest.schema.manifest import Contact, Manifest, Parts, RecordList
+from sayso.connectors.manifest.schema.request import Page, Read, Request
+
+__all__ = [
+    "MAX_BYTES",
+    "ActionTable",
+    "Amount",
+    "AnyPick",
+    "Arg",
+    "Auth",
+    "BasicAuth",
+    "BearerAuth",
+    "BoolArg",
+    "Call",
+    "ClientCredentialsAuth",
+    "Contact",
+    "DateArg",
+    "EnumArg",
+    "ErrorRule",
+    "ErrorWhen",
+    "FromSetting",
+    "HeaderAuth",
+    "IntArg",
+    "Key",
+    "ListArg",
+    "LookUp",
+    "Manifest",
+    "MoneyArg",
+    "MoneyUnit",
+    "NoAuth",
+    "OAuthAuth",
+    "Owner",
+    "Page",
+    "Parts",
+    "Pick",
+    "Picks",
+    "Read",
+    "Receipt",
+    "RecordList",
+    "RefArg",
+    "Request",
+    "SubjectForm",
+    "TextArg",
+    "seconds_of",
+]

@@ -1,0 +1,167 @@
+"""Where the provider is, how we show who we are, and how it writes amounts."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from sayso.connectors.manifest.schema.base import Line, Path, Pattern, Table
+from sayso.connectors.manifest.schema.request import Read
+
+
+class Setting(Table):
+    """What sayso.toml gives, such as a subdomain."""
+
+    pattern: Pattern
+    says: Line
+    default: str | None = None
+
+
+class HeaderAuth(Table):
+    """A header of the provider's own."""
+
+    kind: Literal["header"]
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,60}$")]
+    prefix: str = ""
+
+
+class BearerAuth(Table):
+    """`Authorization: Bearer`."""
+
+    kind: Literal["bearer"]
+
+
+class BasicAuth(Table):
+    """`Authorization: Basic`; `{secret}` and `{settings.X}` are the only placeholders."""
+
+    kind: Literal["basic"]
+    user: str
+    password: str = ""
+
+
+class OAuthAuth(Table):
+    """A person authorises once; the token broker keeps what comes of it."""
+
+    kind: Literal["oauth2"]
+    authorize: str
+    token: str
+    header: str = "Authorization"
+    prefix: str = "Bearer "
+    client: Literal["client_secret_basic", "client_secret_post", "none"] | None = None
+
+
+class ClientCredentialsAuth(Table):
+    """The client itself is authorised."""
+
+    kind: Literal["client_credentials"]
+    token: str
+    client: Literal["client_secret_basic", "client_secret_post"] | None = None
+
+
+class NoAuth(Table):
+    """None: an MCP server on this machine."""
+
+    kind: Literal["none"]
+
+
+Auth = Annotated[
+    HeaderAuth | BearerAuth | BasicAuth | OAuthAuth | ClientCredentialsAuth | NoAuth,
+    Field(discriminator="kind"),
+]
+
+
+class FromSetting(Table):
+    """A value that is a setting; `not_ending` makes a yes or no of it."""
+
+    setting: str
+    not_ending: str | None = None
+
+
+class Account(Read):
+    """Who-am-I: named on every card, and a change freezes the connection."""
+
+    id: Path | FromSetting
+    title: Path | FromSetting
+    live: Path | FromSetting | bool | None = None
+
+
+class SubjectForm(Table):
+    """What a customer's id looks like here, and how this provider writes it."""
+
+    pattern: Pattern = r"[A-Za-z0-9][A-Za-z0-9_.:@+-]{0,127}"
+    form: str = "{subject.id}"
+
+
+class Rate(Table):
+    """How fast requests leave, and which headers speak of it."""
+
+    per_second: Annotated[int, Field(ge=1, le=1000)] | None = None
+    burst: Annotated[int, Field(ge=1, le=1000)] | None = None
+    retry_after: str = "Retry-After"
+    remaining: str | None = None
+    reset: str | None = None
+    reset_is: Literal["seconds", "epoch"] = "seconds"
+
+
+class McpServer(Table):
+    """An MCP server: an address, or a program of this machine; exactly one."""
+
+    url: str | None = None
+    command: list[str] | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> McpServer:
+        if (self.url is None) == (self.command is None) or self.command == []:
+            raise ValueError("give exactly one of url, command")
+        return self
+
+
+class Connection(Table):
+    """Where the provider is and how we show who we are; exactly one of `base`, `mcp`.
+
+    Attributes:
+        base: https; a template in the host is one DNS label of a setting.
+        hosts: further hosts; a request names them in a whole address.
+        graphql: the path of GraphQL's endpoint.
+        headers: sent with every request, such as a version.
+        scopes: the least that is needed; shown by `connect` and the docs.
+    """
+
+    base: str | None = None
+    mcp: McpServer | None = None
+    hosts: list[str] = Field(default_factory=list)
+    graphql: str | None = None
+    auth: Auth
+    scopes: list[str] = Field(default_factory=list)
+    headers: dict[str, str] = Field(default_factory=dict)
+    subject: SubjectForm = SubjectForm()
+    rate: Rate = Rate()
+    account: Account | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Connection:
+        if (self.base is None) == (self.mcp is None):
+            raise ValueError("give exactly one of base, mcp")
+        if self.base is not None and self.account is None:
+            raise ValueError("`account` is missing: the request that says who we are")
+        return self
+
+
+class MoneyUnit(Table):
+    """How the provider writes amounts.
+
+    Attributes:
+        unit: `minor` (1250), `major` ("12.50" or 12.50), `minor_text` ("1250").
+        exponents: decimals of currencies for which the provider differs from ISO 4217.
+    """
+
+    unit: Literal["minor", "major", "minor_text"]
+    exponents: dict[str, Annotated[int, Field(ge=0, le=4)]] = Field(default_factory=dict)
+
+
+class Spec(Table):
+    """The provider's own description, for `check`."""
+
+    openapi: list[str] | None = None
+    graphql: str | None = None

@@ -1,0 +1,55 @@
+"""Shipped manifests beside what the providers publish: every request and every read."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from connectors.manifest.stand import shipped
+
+from sayso.connectors.describe.conform import Description, deviations
+
+DATA = Path(os.environ.get("SAYSO_TEST_DATA", Path(__file__).parents[4] / "shared" / "data"))
+SPECS = DATA / "specs"
+
+pytestmark = [
+    pytest.mark.external_data,
+    pytest.mark.skipif(
+        not SPECS.is_dir(), reason=f"no public descriptions in {SPECS}; set SAYSO_TEST_DATA"
+    ),
+]
+
+DESCRIBED = {
+    "intercom": ("intercom_openapi_2.16.yaml.gz",),
+    "jira": ("providers/jira_platform_v3.json.gz",),
+    "paypal": (
+        "providers/paypal_payments_v2.json.gz",
+        "providers/paypal_orders_v2.json.gz",
+        "providers/paypal_subscriptions_v1.json.gz",
+        "providers/paypal_webhooks_v1.json.gz",
+    ),
+    "sendgrid": (
+        "providers/sendgrid_mail_v3.json.gz",
+        "providers/sendgrid_suppressions_v3.json.gz",
+    ),
+    "shopify": ("shopify_admin_2026-10_introspection.json.gz",),
+    "square": ("providers/square_2025-08-20.json.gz",),
+    "twilio": (
+        "providers/twilio_conversations_v1.json.gz",
+        "providers/twilio_api_v2010.json.gz",
+    ),
+}
+"""Chargebee's description here is of API v1, and the manifest speaks v2."""
+ELSEWHERE = {"sendgrid": {"connection.account"}}
+"""SendGrid describes `GET /v3/user/profile` in a file of its own, which is not here."""
+
+
+@pytest.mark.promise("describe:shipped")
+@pytest.mark.parametrize("name", DESCRIBED)
+def test_a_shipped_manifest_says_what_the_provider_publishes(name: str) -> None:
+    """Every path, parameter, body, variable and read."""
+    description = Description.read([SPECS / file for file in DESCRIBED[name]])
+    found = deviations(shipped(name)[0], description)
+    excused = ELSEWHERE.get(name, set())
+    assert not [str(one) for one in found if ".".join(map(str, one.at[:2])) not in excused]
