@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 SLACK_PATH = "/slack/events"
 """Where Slack sends clicks and forms to, under the address of `sayso serve`."""
+CONSOLE_PATH = "/console"
+"""Where people open the console, under the same address."""
 
 # The imports below stand in functions because a command must load only what it uses (rule 31).
 
@@ -45,20 +47,30 @@ def _listen(host: str, port: int, allow_remote: bool) -> socket:
 
 
 async def _serve(sayso: Sayso, listener: socket, ready: Callable[[str], None]) -> None:
+    from contextlib import AsyncExitStack
+
+    from starlette.applications import Starlette
+    from starlette.responses import RedirectResponse
+    from starlette.routing import BaseRoute, Mount, Route
+
+    from sayso.surfaces.console import Site, create_console
     from sayso.surfaces.http.app import create_app
     from sayso.surfaces.http.server import serve
 
-    app = create_app(sayso)
-    if sayso.workspace.settings.slack is None:
-        await serve(sayso, listener=listener, ready=ready, app=app)
-        return
-    from starlette.routing import Route
+    site = Site(url=sayso.workspace.settings.console.url)
+    routes: list[BaseRoute] = [
+        Route("/", RedirectResponse(f"{CONSOLE_PATH}/")),
+        Mount(CONSOLE_PATH, create_console(sayso, site=site)),
+    ]
+    async with AsyncExitStack() as stack:
+        if sayso.workspace.settings.slack is not None:
+            from sayso.surfaces.slack import create_slack_app
 
-    from sayso.surfaces.slack import create_slack_app
-
-    async with create_slack_app(sayso) as slack:
-        # NOTE: a mount would answer the exact path with a redirect, which Slack does not follow.
-        app.router.routes.append(Route(SLACK_PATH, slack))
+            slack = await stack.enter_async_context(create_slack_app(sayso))
+            # NOTE: a mount would answer the exact path with a redirect, which Slack does not
+            # follow.
+            routes.append(Route(SLACK_PATH, slack))
+        app = Starlette(routes=[*routes, Mount("/", create_app(sayso))])
         await serve(sayso, listener=listener, ready=ready, app=app)
 
 

@@ -35,7 +35,7 @@ JSON_EDGE = {
     "sayso/connectors/manifest/reading.py": "jmespath's own trees",
     "sayso/connectors/manifest/source.py": "tomllib's tables",
     "sayso/connectors/oauth/client.py": "Authlib's token is a dict",
-    "sayso/settings.py": "a connector's own settings, which it reads itself",
+    "sayso/settings/document.py": "a connector's own settings, which it reads itself",
 }
 """Modules that may say `Any`, and why; whole folders follow."""
 JSON_EDGE_FOLDERS = ("sayso/sdk/", "sayso/store/", "sayso/surfaces/", "sayso/testing/")

@@ -16,7 +16,7 @@ from tree import PACKAGE, ROOT
 
 import sayso
 
-DATA = {".sql", ".cedar", ".toml", ".md", ".jsonl", ".typed", ".html", ".css", ".js", ""}
+DATA = {".sql", ".cedar", ".toml", ".md", ".jsonl", ".typed", ".html", ".css", ".js", ".svg", ""}
 
 
 def source_files() -> Mapping[str, bytes]:

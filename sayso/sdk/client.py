@@ -6,6 +6,7 @@ import asyncio
 import os
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Literal, Self
 
@@ -40,6 +41,7 @@ from sayso.sdk.resources.outbox import OutboxResource
 from sayso.sdk.resources.people import SettingsDirectory
 from sayso.sdk.resources.policy import PolicyResource
 from sayso.sdk.resources.requests import RequestResource
+from sayso.sdk.resources.sessions import SessionResource
 from sayso.sdk.resources.solutions import SolutionResource
 from sayso.sdk.resources.stops import StopResource
 from sayso.sdk.resources.tokens import Tokens
@@ -206,6 +208,11 @@ class Sayso:
     def events(self) -> EventResource:
         """Every change of requests and actions."""
         return EventResource(self.container)
+
+    @property
+    def sessions(self) -> SessionResource:
+        """People who are signed in to the console."""
+        return SessionResource(self.container)
 
     @property
     def tokens(self) -> Tokens:
@@ -406,6 +413,10 @@ class Sayso:
     async def figures(self, tenant: str | None = None) -> Figures:
         """A few counts for who watches."""
         return await read_figures(self.container, self.tenant if tenant is None else Tenant(tenant))
+
+    def now(self) -> datetime:
+        """The moment by the workspace's clock, aware UTC."""
+        return self.container.clock.now()
 
     async def version(self) -> int:
         """A number that differs after any process has committed; cheap, for wake-ups."""

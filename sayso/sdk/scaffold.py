@@ -27,7 +27,7 @@ TOKEN_FILE = ".sayso/person.token"  # noqa: S105  (a path, not a secret)
 
 _KEYS = ("keys/log.key", "keys/vault.key")
 
-FIRST_SCOPES = frozenset(Scope)
+FIRST_SCOPES = frozenset(Scope) - {Scope.ENTER}
 """What the first approver's token opens; it ends after `MAX_DAYS` days like every other."""
 
 _PERSON = re.compile(r"[a-z0-9][a-z0-9_.@-]{0,63}")

@@ -20,7 +20,9 @@ from sayso.ids import rfc3339
 from sayso.money import Money
 from sayso.sdk.solution_words import (
     Definitions,
+    Smaller,
     Told,
+    cautions,
     consequence,
     counts,
     facts,
@@ -71,7 +73,8 @@ class StepView(View):
         id: of the step, by which a decision names it.
         title: the action's sentence with the resolved values.
         consequence: where it goes and whether it can be undone, as short sentences.
-        asks: whether it waits for people now, and so can be left out.
+        asks: whether it waits for people now, and so can be left out. left_out: a smaller answer
+            leaves it out.
         needs: `people` when people are or were asked about it, `nobody` when the policy allows it.
         may_lower: whether an approver may lower its amount.
         after: the steps that must have succeeded before.
@@ -88,6 +91,7 @@ class StepView(View):
     payee: str = ""
     consequence: str = ""
     asks: bool
+    left_out: bool = False
     needs: str
     status: str
     may_lower: bool = False
@@ -144,6 +148,7 @@ class SolutionView(View):
         lead: what is read first. steps: in the order of the plan.
         money: what moves by label, such as `Back to the card`; totals: the sum by currency.
         all_or_nothing: no step may be left out.
+        cautions: what a smaller answer would leave untrue.
         roles: one entry per distinct person still asked for, whoever has agreed so far.
         agreed: who said yes to all that waits.
         planner: who planned it. agent_says: the planner's own words, not verified.
@@ -160,6 +165,7 @@ class SolutionView(View):
     money: tuple[ReceiptLine, ...]
     totals: tuple[Money, ...]
     all_or_nothing: bool = False
+    cautions: tuple[str, ...] = ()
     roles: tuple[str, ...]
     agreed: tuple[str, ...] = ()
     votes: tuple[VoteView, ...] = ()
@@ -171,11 +177,20 @@ class SolutionView(View):
     updated_at: str
 
 
-def show_solution(reader: Reader, solution: Solution, definition: Definitions) -> SolutionView:
-    """The external form of a solution, as this snapshot has it."""
-    steps = told(solution, definition)
+def show_solution(
+    reader: Reader,
+    solution: Solution,
+    definition: Definitions,
+    smaller: Smaller | None = None,
+) -> SolutionView:
+    """The external form of a solution, as this snapshot has it.
+
+    Args:
+        smaller: as it would be after a smaller answer.
+    """
+    steps = told(solution, definition, smaller or Smaller())
     live = [one for one in steps if counts(one)] or steps
-    waiting = [one for one in steps if one.step.waits]
+    waiting = [one for one in steps if one.step.waits and not one.left_out]
     lead = solution.lead
     name = name_of([one.row for one in steps])
     asked = waiting or [one for one in steps if one.step.approval is not None]
@@ -199,6 +214,7 @@ def show_solution(reader: Reader, solution: Solution, definition: Definitions) -
         money=tuple(ReceiptLine(label=label, amount=amount) for label, amount in money_lines(live)),
         totals=totals(live),
         all_or_nothing=solution.is_all_or_nothing,
+        cautions=cautions(steps),
         roles=roles,
         agreed=agreed,
         votes=tuple(_vote(vote) for one in asked[:1] for vote in votes[one.step.id]),
@@ -249,7 +265,8 @@ def _step(one: Told, solution: Solution) -> StepView:
         amount=one.amount,
         payee=one.payee,
         consequence=said,
-        asks=one.step.waits,
+        asks=one.step.waits and not one.left_out,
+        left_out=one.left_out,
         needs="nobody" if approval is None else "people",
         status=row.status.value,
         may_lower=_may_lower(one),
@@ -284,7 +301,7 @@ def _letter(one: Told) -> LetterView | None:
     address = None if snapshot is None else snapshot.resolved.personal.get("email")
     return LetterView(
         to=address or one.payee,
-        sender=one.account,
+        sender=one.account.partition(" by ")[0],
         subject=fields.get("title", ""),
         text=fields["text"],
     )

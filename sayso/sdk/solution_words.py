@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from sayso.actions.approvals.solution import Solution, SolutionStep
 from sayso.actions.model.action_row import ActionRow
@@ -16,7 +16,7 @@ from sayso.text import plain
 Definitions = Callable[[str], "Action | None"]
 """Finds an action's definition; None for one that the workspace does not have any more."""
 
-NOT_SHOWN_AGAIN = frozenset({"amount", "title", "text", "body", "left afterwards"})
+NOT_SHOWN_AGAIN = frozenset({"amount", "title", "text", "body", "left afterwards", "id"})
 """Fields that stand elsewhere on the page already."""
 
 _ASSURANCE = {
@@ -27,12 +27,26 @@ _ASSURANCE = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Smaller:
+    """A smaller answer that somebody thinks about: what it leaves out, and what it lowers."""
+
+    left_out: frozenset[str] = frozenset()
+    lower: Mapping[str, Money] = field(default_factory=dict[str, Money])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """A step with what is known of it, whether or not people were asked about it."""
+    """A step with what is known of it, whether or not people were asked about it.
+
+    Attributes:
+        lowered: the amount in a smaller answer. left_out: a smaller answer leaves it out.
+    """
 
     step: SolutionStep
     action: Action | None
     card: Card | None
+    lowered: Money | None = None
+    left_out: bool = False
 
     @property
     def row(self) -> ActionRow:
@@ -49,6 +63,11 @@ class Told:
     @property
     def amount(self) -> Money | None:
         """The money that moves."""
+        return self.lowered or self.asked
+
+    @property
+    def asked(self) -> Money | None:
+        """The money that was proposed."""
         return self.card.amount if self.card is not None else self.row.amount
 
     @property
@@ -79,7 +98,9 @@ class Told:
     def title(self) -> str:
         """The sentence with the resolved values."""
         if self.card is not None:
-            return self.card.title
+            if self.lowered is None:
+                return self.card.title
+            return self.card.title.replace(str(self.asked), str(self.lowered))
         if self.action is None or self.row.snapshot is None:
             return self.row.name
         return sentence_of(self.action, self.row.snapshot.resolved)
@@ -91,7 +112,7 @@ class Told:
             return self.action.brief
         match self.effect:
             case Effect.MONEY_OUT:
-                return f"back to {self.payee}" if self.payee else "paid out"
+                return f"back to {spoken(self.payee)}" if self.payee else "paid out"
             case Effect.CREDIT:
                 return "as account credit"
             case Effect.MESSAGE:
@@ -105,13 +126,15 @@ class Told:
         return "Account credit" if self.effect is Effect.CREDIT else _receipt_label(self.payee)
 
 
-def told(solution: Solution, definition: Definitions) -> list[Told]:
+def told(solution: Solution, definition: Definitions, smaller: Smaller) -> list[Told]:
     """Each step with its card, or with its definition."""
     return [
         Told(
             step=step,
             action=definition(step.action.name),
             card=None if step.approval is None else step.approval.card,
+            lowered=smaller.lower.get(step.id) if step.waits else None,
+            left_out=step.id in smaller.left_out,
         )
         for step in solution.steps
     ]
@@ -119,7 +142,19 @@ def told(solution: Solution, definition: Definitions) -> list[Told]:
 
 def counts(one: Told) -> bool:
     """Whether a step still is, or was, a part of what happens: not what was refused or declined."""
-    return one.row.status not in {Status.REFUSED, Status.REJECTED, Status.EXPIRED}
+    gone = {Status.REFUSED, Status.REJECTED, Status.EXPIRED}
+    return not one.left_out and one.row.status not in gone
+
+
+def cautions(steps: Sequence[Told]) -> tuple[str, ...]:
+    """Where a letter of the plan still names an amount that a smaller answer changes."""
+    changed = [one.asked for one in steps if one.asked and (one.left_out or one.lowered)]
+    return tuple(
+        f"The text of step {place} still says {amount}. Leave it out, or write to them yourself."
+        for place, one in enumerate(steps, 1)
+        for amount in changed
+        if not one.left_out and str(amount) in one.fields.get("text", "")
+    )
 
 
 def totals(steps: Sequence[Told]) -> tuple[Money, ...]:
@@ -164,7 +199,7 @@ def consequence(one: Told, solution: Solution) -> str:
         steps = f"step {before[0]}" if len(before) == 1 else f"steps {join(before)}"
         said.append(f"After {steps}, if that is done")
     if one.effect is Effect.MONEY_OUT and one.payee:
-        said.append(f"To {one.payee}")
+        said.append(f"To {spoken(one.payee)}")
     left = one.fields.get("left afterwards")
     if left:
         said.append(f"{left} is left afterwards")
@@ -212,7 +247,7 @@ def on_yes(steps: Sequence[Told], left: Sequence[str]) -> str:
         return f"nothing moves until {join([role.replace('_', ' ') for role in left])} agrees too."
     if len(steps) == 1:
         return "it starts at once."
-    return f"the {number_word(len(steps))} steps start at once, in this order."
+    return f"the {number_word(len(steps))} steps start at once."
 
 
 def facts(steps: Sequence[Told], assurance: str) -> tuple[tuple[str, str], ...]:
@@ -261,6 +296,12 @@ def span(days: int) -> str:
     return "1 day" if days == 1 else f"{days} days"
 
 
+def spoken(payee: str) -> str:
+    """A payee in a sentence: `Visa ..4242, which paid` is `the Visa ··4242 that paid`."""
+    what, comma, rest = payee.partition(", which ")
+    return f"the {what.replace('..', '··')} that {rest}" if comma else payee
+
+
 def name_of(rows: Sequence[ActionRow]) -> str:
     """The customer's name as a connector knows it, else their id."""
     for row in rows:
@@ -295,4 +336,5 @@ def _number(solution: Solution, step: str) -> str:
 
 
 def _receipt_label(payee: str) -> str:
-    return "Back to the customer" if not payee else f"To {payee.partition(',')[0]}"
+    what = payee.partition(",")[0].replace("..", "··")
+    return f"Back to {what}" if what else "Back to the customer"

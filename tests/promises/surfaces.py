@@ -6,6 +6,53 @@ from promises.promise import Promise
 
 PROMISES: dict[str, Promise] = {
     # ---- a person decides ------------------------------------------------------------------
+    "console:sign-in": Promise(
+        "A link signs one person in, once and within ten minutes; a session is a credential of the "
+        "log, ends after 30 minutes without use and after 12 hours, and at once by signing out.",
+    ),
+    "console:csrf": Promise(
+        "A form counts only when the browser says that one of our own pages has sent it, under a "
+        "name that is ours.",
+    ),
+    "console:csp": Promise("No page lets anything run that its own response has not marked."),
+    "console:answer": Promise(
+        "The page takes yes, some, less and no by one form, each naming its exact money, and tells "
+        "every click what came of it.",
+    ),
+    "console:accessible": Promise(
+        "No page has a fault by WCAG 2.2 A and AA in any state, wide or narrow, light or dark.",
+    ),
+    "console:narrow": Promise(
+        "No page scrolls sideways at 360 pixels, and on 360 by 640 what is read first is seen "
+        "together with the buttons.",
+        "issue: a manager on a phone",
+    ),
+    "console:no-script": Promise("Everything can be answered with JavaScript off."),
+    "console:keys": Promise(
+        "Keys move the focus, none of them decides, and they can be switched off."
+    ),
+    "console:light": Promise(
+        "A page with all that it loads is below 60 kB, and asks no other host."
+    ),
+    "console:hostile-text": Promise(
+        "Foreign text in any field is shown as text, hidden characters are named, and no markup "
+        "makes a request.",
+    ),
+    "console:live": Promise(
+        "What is decided elsewhere shows within a second, what one writes meanwhile stays, and a "
+        "session that has ended loses its stream within five seconds.",
+    ),
+    "console:idle": Promise(
+        "An open page to which nothing happens asks the database nothing.", "issue: idle pages"
+    ),
+    "console:restart": Promise(
+        "A click while the server restarts is sent until somebody answers, and counts once.",
+        "issue: neither lost nor double",
+    ),
+    "console:races": Promise(
+        "Of answers from several browsers and surfaces at once one counts, and each of the others "
+        "is told whose it was.",
+    ),
     "approvals:bound": Promise(
         "A decision about another digest, another revision or an old card decides nothing.",
         "invariant 1",

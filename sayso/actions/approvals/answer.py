@@ -11,7 +11,7 @@ from sayso.actions.approvals.solution import Solution, SolutionStep
 from sayso.actions.model.digest import storable
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant
-from sayso.json import JsonValue
+from sayso.money import Money
 
 LEFT_OUT = "left_out"
 """The reason code of a step that somebody unticked when they said yes to the others."""
@@ -27,7 +27,7 @@ class Answer:
         choice: yes, no, or less (`edit`).
         steps: for a yes or less, the steps that it is for; None for all. Those that are left out
             are a no, with the reason `left_out`.
-        lower: for less, the arguments that are lowered, by step.
+        lower: for less, the lower amounts, by step.
         via: the surface.
     """
 
@@ -41,9 +41,7 @@ class Answer:
     reason_code: str = ""
     reason: str = ""
     steps: tuple[str, ...] | None = None
-    lower: Mapping[str, Mapping[str, JsonValue]] = field(
-        default_factory=dict[str, Mapping[str, JsonValue]]
-    )
+    lower: Mapping[str, Money] = field(default_factory=dict[str, Money])
 
 
 def about(answer: Answer, approval_id: str, shown: ApprovalRow | None = None) -> Decision:
@@ -120,8 +118,6 @@ def _check_left_out(solution: Solution, left_out: Sequence[str]) -> None:
 def _of_step(answer: Answer, step: SolutionStep, choice: Choice) -> Decision:
     assert step.approval is not None, "only of what people were asked about"
     decision = replace(about(answer, step.approval.id, step.approval), choice=choice)
-    if choice is Choice.EDIT:
-        return replace(decision, args=answer.lower[step.id])
     if choice is Choice.REJECT and answer.choice is not Choice.REJECT:
         return replace(decision, reason_code=LEFT_OUT)
     return decision

@@ -108,6 +108,17 @@ def lowered_args(
         allowed = f"only `{action.money_arg}`" if action.money_arg else "nothing"
         raise edit_refused(f"{allowed} can be changed here", "approve or reject it")
     wanted = Money.from_json(args[action.money_arg])
+    check_lower(row, wanted)
+    assert row.snapshot is not None
+    return {**row.args, action.money_arg: wanted.to_json()}, wanted
+
+
+def check_lower(row: ActionRow, wanted: Money) -> None:
+    """Refuse anything but a smaller, positive amount in the same currency.
+
+    Raises:
+        RefusedError: `edit_not_allowed`.
+    """
     present = row.amount
     if present is None or wanted.currency != present.currency:
         raise edit_refused("the currency cannot be changed", "keep the currency")
@@ -116,8 +127,6 @@ def lowered_args(
         raise edit_refused(f"{wanted} is not above zero", step)
     if wanted.amount_minor >= present.amount_minor:
         raise edit_refused(f"{wanted} is not less than {present}", step)
-    assert row.snapshot is not None
-    return {**row.args, action.money_arg: wanted.to_json()}, wanted
 
 
 def check_one_plan(reader: Reader, decisions: Sequence[Decision]) -> None:

@@ -178,7 +178,9 @@ class Approvals:
         edits: dict[str, Edit] = {}
         for step, decision in said:
             if decision.choice is Choice.EDIT:
-                edits[step.id] = await self._draft_edit(decision)
+                name = self._registry.action(step.action.name).money_arg
+                args = {} if name is None else {name: answer.lower[step.id].to_json()}
+                edits[step.id] = await self._draft_edit(replace(decision, args=args))
             else:
                 await self._settle_denied(decision)
 

@@ -30,7 +30,7 @@ from sayso.actions.policy.base import (
 )
 from sayso.actions.policy.card import Card, build_card
 from sayso.actions.policy.quorum import are_enough
-from sayso.actions.policy.signs import Seen, amounts_like, earlier_of, earlier_words, signs_of
+from sayso.actions.policy.signs import Amounts, Seen, earlier_of, earlier_words, signs_of
 from sayso.actions.policy.why import Why, needed_sentence, why_asked
 from sayso.audit.entry import Json
 from sayso.errors import Code, RefusedError
@@ -78,6 +78,7 @@ class Evaluator:
         first_look: timedelta | None = None,
     ) -> None:
         self._entropy = entropy
+        self._amounts = Amounts()
         self._policies = policies
         self._registry = registry
         # A policy is a pure function of its question, so an unchanged one is not asked twice.
@@ -191,7 +192,7 @@ class Evaluator:
                 assurance=row.subject.assurance,
                 now=now,
                 earlier=earlier,
-                amounts=amounts_like(reader, row, resolved.amount),
+                amounts=self._amounts.like(reader, row, resolved.amount, now),
             )
             card = build_card(
                 action=question.action,

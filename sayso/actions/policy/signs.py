@@ -35,6 +35,8 @@ BURST = 3
 
 _DAY = 24 * 3600 * 1_000_000
 _HOUR = 3600 * 1_000_000
+_FRESH = 60 * 1_000_000
+_MOST_KINDS = 1000
 _COUNTED = frozenset(
     {
         Status.PENDING_APPROVAL,
@@ -113,18 +115,32 @@ def earlier_of(reader: Reader, row: ActionRow, now: int) -> list[Earlier]:
     return [_read(one) for one in rows]
 
 
-def amounts_like(reader: Reader, row: ActionRow, amount: Money | None) -> list[int]:
-    """The newest amounts that such actions moved in this currency, in minor units."""
-    if amount is None:
-        return []
-    rows = reader.all(
-        "sign.amounts",
-        tenant=row.tenant,
-        name=row.name,
-        currency=amount.currency,
-        limit=SAMPLE,
-    )
-    return [integer(one, "amount_minor") for one in rows]
+class Amounts:
+    """The newest amounts that actions of one kind have moved.
+
+    What is known is used for a minute: it says what is usual, and that does not change with one.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str, str], tuple[int, tuple[int, ...]]] = {}
+
+    def like(
+        self, reader: Reader, row: ActionRow, amount: Money | None, now: int
+    ) -> tuple[int, ...]:
+        """Of such actions in this currency, in minor units."""
+        if amount is None:
+            return ()
+        key = (row.tenant, row.name, amount.currency)
+        until, known = self._known.get(key, (0, ()))
+        if now < until:
+            return known
+        tenant, name, currency = key
+        rows = reader.all("sign.amounts", tenant=tenant, name=name, currency=currency, limit=SAMPLE)
+        found = tuple(integer(one, "amount_minor") for one in rows)
+        if len(self._known) >= _MOST_KINDS:
+            self._known.clear()
+        self._known[key] = (now + _FRESH, found)
+        return found
 
 
 def signs_of(seen: Seen) -> Signs:
@@ -155,7 +171,7 @@ def _looks(seen: Seen) -> Iterator[str | None]:
 
 def _repeated(seen: Seen) -> str:
     count = sum(one.name == seen.action.name for one in seen.lately()) + 1
-    if count == 1:
+    if count == 1 or seen.action.effect is Effect.MESSAGE:
         return ""
     ordinal = _ORDINALS.get(count, f"{count}th")
     return f"{ordinal} {kind_of(seen.action)} in {NEARLY.days} days"

@@ -77,15 +77,16 @@ def _changes(
 ) -> Iterator[tuple[Question, _Reason]]:
     yield from _smaller_amounts(question, numbers)
     yield from _other_history(question, numbers)
-    yield from _other_facts(question, numbers)
-    if people > 1:
-        return
-    amount = question.resolved.amount
-    if amount is not None:
-        # Nothing alone makes it automatic; perhaps a small first one is, and several things differ.
+    if question.history.count_30d and people == 1:
+        # Neither alone makes it automatic; both together may.
         bare = replace(question, history=History(count_30d=0, amount_30d_minor=0))
-        for other, _ in _smaller_amounts(bare, numbers):
-            yield other, lambda _: "Too much, and not the first in 30 days"
+        for other, reason in _smaller_amounts(bare, numbers):
+            yield other, _and_before(reason)
+    yield from _other_facts(question, numbers)
+
+
+def _and_before(reason: _Reason) -> _Reason:
+    return lambda answer: f"{reason(answer)}, and not the first in 30 days"
 
 
 def _smaller_amounts(

@@ -11,9 +11,11 @@ import orjson
 
 from sayso.actions.approvals.answer import Answer
 from sayso.actions.approvals.approver import requesters_of
+from sayso.actions.approvals.decision import check_lower
 from sayso.actions.approvals.escalation import counted_roles
 from sayso.actions.approvals.repository import (
     ApprovalRow,
+    ApprovalStatus,
     Choice,
     action_of,
     get_approval,
@@ -28,17 +30,19 @@ from sayso.agent.requests import get_request
 from sayso.audit.entry import ActorKind
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant
-from sayso.json import JsonValue
+from sayso.money import Money
 from sayso.sdk.inputs import as_choice
 from sayso.sdk.progress import carry_on, carry_out, judging_anew
 from sayso.sdk.resources.base import Resource
 from sayso.sdk.solution_view import SolutionView, show_solution
-from sayso.store.base import Reader, SqlValue, integer, text
+from sayso.sdk.solution_words import Smaller
+from sayso.store.base import Reader, SqlValue, integer, integer_or_none, text
 
 if TYPE_CHECKING:
     from sayso.sdk.container import Container
     from sayso.sdk.workspace import Workspace
 
+_FAR = 2**62
 MOST_COUNTED = 1000
 """Above it, an inbox says `1,000+`."""
 
@@ -100,7 +104,7 @@ class SolutionResource(Resource):
         revision: int,
         digest: str,
         steps: Sequence[str] | None = None,
-        lower: Mapping[str, Mapping[str, JsonValue]] | None = None,
+        lower: Mapping[str, Money] | None = None,
         via: str = "sdk",
         reason_code: str = "",
         reason: str = "",
@@ -112,7 +116,7 @@ class SolutionResource(Resource):
             choice: `approve`, `reject` or `edit`.
             revision, digest: of what the person saw.
             steps: for a yes or less, the steps that it is for; the others are a no. None for all.
-            lower: for `edit`, the arguments that are lowered, by step.
+            lower: for `edit`, the lower amounts, by step.
 
         Raises:
             RefusedError: as `decide` does; `invalid_input` for steps that are not of it, or that
@@ -165,11 +169,49 @@ class SolutionResource(Resource):
             lambda reader: self._show(reader, get_approval(reader, where, approval_id))
         )
 
+    async def smaller(
+        self,
+        approval_id: str,
+        *,
+        steps: Sequence[str] | None,
+        lower: Mapping[str, Money],
+        tenant: str | None = None,
+    ) -> SolutionView:
+        """The solution as a smaller answer would leave it; nothing is decided or stored.
+
+        Args:
+            steps, lower: as with `answer`. What cannot be done without a step that is left out is
+                left out as well.
+
+        Raises:
+            RefusedError: `not_found`; `edit_not_allowed` for an amount that is not lower.
+        """
+        where = self._tenant(tenant)
+
+        def work(reader: Reader) -> SolutionView:
+            approval = get_approval(reader, where, approval_id)
+            solution = solution_of(reader, approval, action_of(reader, approval))
+            out = solution.depends_on(
+                [step.id for step in solution.waiting if steps is not None and step.id not in steps]
+            )
+            for step in solution.waiting:
+                if step.id in lower:
+                    check_lower(step.action, lower[step.id])
+            smaller = Smaller(left_out=frozenset(out), lower=lower)
+            return show_solution(reader, solution, self._definition, smaller)
+
+        return await self._container.store.read(work)
+
     async def conversation(self, solution: SolutionView) -> tuple[Message, ...]:
         """What the customer and the agent wrote, oldest first; empty without a request."""
-        request_id = solution.request_id
-        if request_id is None:
-            return ()
+        return () if solution.request_id is None else await self.turns(solution.request_id)
+
+    async def turns(self, request_id: str) -> tuple[Message, ...]:
+        """What was written in a request, oldest first; empty when the customer was erased.
+
+        Raises:
+            RefusedError: `not_found`.
+        """
         tenant = self._container.tenant
         return await self._container.store.read(
             lambda reader: self._container.requests.messages(
@@ -209,6 +251,49 @@ class SolutionResource(Resource):
             return InboxPage(
                 items=tuple(self._show(reader, row) for row in shown),
                 after=Place(at=last.expires_at, id=last.id) if more and last is not None else None,
+            )
+
+        return await self._container.store.read(work)
+
+    async def mark(self, *, tenant: str | None = None) -> str:
+        """Differs whenever what people have to answer or to take may have changed; cheap."""
+        where = self._tenant(tenant)
+
+        def read(reader: Reader) -> str:
+            told = reader.one("figures.inbox_mark", tenant=where)
+            newest = reader.one("figures.newest_answer", tenant=where)
+            mark = None if told is None else integer_or_none(told, "mark")
+            last = "" if newest is None else text(newest, "id")
+            at = 0 if newest is None else integer(newest, "updated_at")
+            return f"{mark}-{at}-{last}"
+
+        return await self._container.store.read(read, brief=True)
+
+    async def decided(
+        self, *, after: Place | None = None, limit: int = 25, tenant: str | None = None
+    ) -> InboxPage:
+        """What was answered, or is over without an answer, the newest first."""
+        where = self._tenant(tenant)
+        place = after or Place(at=_FAR, id="")
+
+        def work(reader: Reader) -> InboxPage:
+            rows = reader.all(
+                "approval.newest_decided",
+                tenant=where,
+                before_at=place.at,
+                before_id=place.id,
+                limit=limit + 1,
+            )
+            found = [read_approval(row) for row in rows]
+            last = found[limit - 1] if len(found) > limit else None
+            shown: dict[str, SolutionView] = {}
+            for row in found[:limit]:
+                view = self._show(reader, row)
+                if view.status != ApprovalStatus.PENDING.value:
+                    shown.setdefault(view.id, view)
+            return InboxPage(
+                items=tuple(shown.values()),
+                after=None if last is None else Place(at=last.updated_at, id=last.id),
             )
 
         return await self._container.store.read(work)

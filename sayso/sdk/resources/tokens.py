@@ -38,6 +38,8 @@ class Scope(StrEnum):
     STOP = "stop"
     AUDIT = "audit:read"
     ADMIN = "admin"
+    ENTER = "console:enter"
+    """Begins one session of the console, and nothing else."""
 
 
 SERVICE_SCOPES = frozenset({Scope.PROPOSE, Scope.READ, Scope.AUDIT, Scope.STOP})

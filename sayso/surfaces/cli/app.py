@@ -54,6 +54,7 @@ COMMANDS: dict[str, str] = {
     "connector": "Manifests of providers: list, check, review, test.",
     "token": "Tokens of programs and people: create, list, revoke.",
     "serve": "Serve the HTTP API, Slack's clicks, and what is due.",
+    "console": "A one-time link that opens the console in a browser.",
     "mcp": "Serve the actions to MCP clients, over stdio or HTTP.",
     "worker": "Carry out what is due, beside other workers, until told to end.",
     "sandbox": "Run a Stripe-compatible provider here, until Ctrl-C.",

@@ -7,7 +7,6 @@ import socket
 from collections.abc import Callable
 from typing import TypeVar
 
-from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.routing import Mount
@@ -35,7 +34,7 @@ async def serve(
     allow_remote: bool = False,
     ready: Callable[[str], None] | None = None,
     listener: socket.socket | None = None,
-    app: FastAPI | None = None,
+    app: Starlette | None = None,
 ) -> None:
     """Serve the HTTP API until SIGTERM, SIGINT or cancellation; prints nothing.
 

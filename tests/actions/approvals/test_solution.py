@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from actions.engine.test_compensation import gift, open_gifts, plan_of, refund, states, submit
-from actions.steps import ASKED, MAIN, assert_verified, bodies, run_due, usd
+from actions.steps import ASKED, MAIN, assert_verified, bodies, run_due
 from actions.steps import shown as card_of
 from support.shop import ShopFault
 from support.shop_workspace import ShopWorkspace
@@ -17,6 +17,7 @@ from sayso.actions.approvals.answer import Answer
 from sayso.actions.approvals.decision import Choice
 from sayso.actions.model.plan import OnFailure
 from sayso.errors import Code, RefusedError
+from sayso.money import Money
 from sayso.sdk.solution_view import SolutionView
 
 
@@ -150,7 +151,7 @@ async def test_less_of_one_step_is_judged_again_and_counts_as_a_yes_to_all(tmp_p
     """One commit holds the lower amount of the refund and the yes to the gift."""
     async with open_gifts(tmp_path) as workspace:
         view = await package(workspace)
-        less = replace(say(view, choice=Choice.EDIT), lower={"s1": {"amount": usd(ASKED - 100)}})
+        less = replace(say(view, choice=Choice.EDIT), lower={"s1": Money(ASKED - 100, "USD")})
         await answer(workspace, less)
         assert await states(workspace) == {"s1": "succeeded", "s2": "succeeded"}
         assert workspace.shop.books.paid_out_minor == ASKED - 100
@@ -162,10 +163,10 @@ async def test_more_is_refused_and_nothing_of_the_answer_is_taken(tmp_path: Path
     """A higher amount, no amount at all, and an amount beside a plain yes."""
     async with open_gifts(tmp_path) as workspace:
         view = await package(workspace)
-        more = replace(say(view, choice=Choice.EDIT), lower={"s1": {"amount": usd(ASKED + 1)}})
+        more = replace(say(view, choice=Choice.EDIT), lower={"s1": Money(ASKED + 1, "USD")})
         assert await refusal(workspace, more) is Code.EDIT_NOT_ALLOWED
         assert await refusal(workspace, replace(more, lower={})) is Code.EDIT_NOT_ALLOWED
-        beside = replace(say(view), lower={"s1": {"amount": usd(1)}})
+        beside = replace(say(view), lower={"s1": Money(1, "USD")})
         assert await refusal(workspace, beside) is Code.EDIT_NOT_ALLOWED
 
 

@@ -53,6 +53,12 @@ def test_many_before_say_how_many() -> None:
     assert why(2500, count=4).reason == "4 like it in 30 days already"
 
 
+def test_too_much_and_too_often_says_both() -> None:
+    """Neither the amount alone nor the history alone would have kept it from people."""
+    told = why(12_900, count=4)
+    assert told.reason == "Above the automatic $50, and not the first in 30 days"
+
+
 def test_a_rule_that_always_asks_says_that_it_always_asks() -> None:
     """Nothing about this one is special."""
     rules = (

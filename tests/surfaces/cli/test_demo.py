@@ -51,7 +51,7 @@ def test_yes_to_everything_is_proven_to_the_cent(line: Line, here: Path) -> None
         "USD": 19900,
     }
     assert document["books"]["provider"]["money_out"] == summary["money_out"]
-    assert (document["books"]["effects"], document["books"]["differences"]) == (8, [])
+    assert (document["books"]["effects"], document["books"]["differences"]) == (9, [])
     assert not list(here.iterdir())
 
 

@@ -89,6 +89,12 @@ where tenant = :tenant and status = 'pending' and escalated_seq is not null
                 or (earlier.expires_at = approval.expires_at and earlier.id < approval.id))))
 order by expires_at, id limit :limit;
 
+-- name: newest_decided
+select * from approval
+where tenant = :tenant and status <> 'pending'
+    and (updated_at < :before_at or (updated_at = :before_at and id < :before_id))
+order by updated_at desc, id desc limit :limit;
+
 -- Up to `most`: how many there are exactly is not worth walking through all of them.
 -- name: count_waiting
 select count(*) as count from (

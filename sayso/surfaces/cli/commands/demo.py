@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +18,7 @@ from sayso.surfaces.cli.demo.answers import (
     FlagAnswers,
     SlackAnswers,
 )
+from sayso.surfaces.cli.demo.browser import Plan, in_console
 from sayso.surfaces.cli.demo.messages import CustomerMessage, own_messages, read_messages
 from sayso.surfaces.cli.demo.play import Ending, Watcher, play
 from sayso.surfaces.cli.demo.show import Screen
@@ -26,7 +26,7 @@ from sayso.surfaces.cli.demo.stage import open_stage
 from sayso.surfaces.cli.demo.tally import Tally, Told, tally_json
 from sayso.surfaces.cli.options import JsonOption, outside_of
 from sayso.surfaces.cli.output import Out
-from sayso.surfaces.cli.outside import Outside, SlackStage
+from sayso.surfaces.cli.outside import SlackStage
 from sayso.surfaces.cli.problem import FAILED, OK, usage
 from sayso.surfaces.cli.words import one_line
 
@@ -52,6 +52,10 @@ def demo(
     slack: Annotated[
         bool, typer.Option("--slack", help="Show and click the cards in a Slack of the demo's own.")
     ] = False,
+    console: Annotated[
+        bool,
+        typer.Option("--console", help="Answer the cards in a browser: it ends with a link."),
+    ] = False,
     keep: Annotated[
         Path | None,
         typer.Option("--keep", metavar="FOLDER", help="Keep the workspace there, to look around."),
@@ -61,9 +65,11 @@ def demo(
     """See it work: from customers' words to proven refunds."""
     if yes and no:
         raise usage("--yes and --no exclude each other", "choose one")
+    if console and (slack or yes or no or as_json):
+        raise usage("--console goes with none of the other ways to answer", "choose one")
     wanted = own_messages() if messages is None else read_messages(messages)
     out = Out(as_json=as_json)
-    plan = _Plan(
+    plan = Plan(
         outside=outside_of(context),
         messages=wanted,
         choice="approve" if yes else "reject" if no else None,
@@ -71,21 +77,10 @@ def demo(
         keep=keep,
     )
     ending = Ending()
-    return ending.run(_demo(plan, out, ending))
+    return ending.run(in_console(plan, out) if console else _demo(plan, out, ending))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Plan:
-    """What the options ask for; `choice` is None where nobody said it beforehand."""
-
-    outside: Outside
-    messages: Sequence[CustomerMessage]
-    choice: str | None
-    slack: bool
-    keep: Path | None
-
-
-async def _demo(plan: _Plan, out: Out, ending: Ending) -> int:
+async def _demo(plan: Plan, out: Out, ending: Ending) -> int:
     names = plan.outside.customer_names()
     screen = Screen(out, len(plan.messages), names, panels=not plan.slack)
     async with AsyncExitStack() as stack:

@@ -13,6 +13,7 @@ from sayso.sdk.audit.publishing import publishing
 from sayso.sdk.background import keeping, sealing
 from sayso.sdk.client import Sayso
 from sayso.sdk.workspace import Workspace
+from sayso.surfaces.cli.console_link import CONSOLE_PATH, console_link, only_person
 from sayso.surfaces.cli.options import JsonOption, WorkspaceOption, outside_of
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.workspace import find_workspace, run
@@ -43,7 +44,7 @@ def serve(
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Serve the HTTP API, Slack's clicks, and what is due."""
+    """Serve the console, the HTTP API, Slack's clicks, and what is due."""
     out = Out(as_json=as_json)
     outside = outside_of(context)
     loaded = Workspace.load(find_workspace(workspace), os.environ)
@@ -55,19 +56,29 @@ def serve(
         host or section.host, section.port if port is None else port, allow_remote
     )
 
+    link = ""
+
     def ready(url: str) -> None:
         slack = loaded.settings.slack is not None
         if as_json:
             out.document({"url": url, "openapi": f"{url}/openapi.json", "slack": slack})
             return
         out.line(f"Serving {url} until Ctrl-C.")
+        if link:
+            out.line(f"  The console, once  {console_link(url, link)}")
+        else:
+            out.line(f"  The console      {loaded.settings.console.url or url}{CONSOLE_PATH}/")
         out.line(f"  API description  {url}/openapi.json")
         if slack:
             out.line(f"  Slack            {url}/slack/events")
         out.line("  a token          sayso token create --service NAME")
 
     async def work() -> None:
+        nonlocal link
         async with Sayso(loaded) as sayso, publishing(sayso), keeping(sayso), sealing(sayso):
+            alone = only_person(loaded)
+            if alone is not None and not as_json and not allow_remote:
+                link = await sayso.sessions.make_link(alone)
             sayso.warm_up()  # what cannot be made is said here, not with the first request
             for line in await sayso.policy.notes():
                 out.warn(line)

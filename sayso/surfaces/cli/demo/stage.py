@@ -37,13 +37,18 @@ class Stage:
 
 @asynccontextmanager
 async def open_stage(
-    outside: Outside, *, keep: Path | None, slack: SlackStage | None = None
+    outside: Outside,
+    *,
+    keep: Path | None,
+    slack: SlackStage | None = None,
+    work: bool = False,
 ) -> AsyncGenerator[Stage]:
     """Start the sandbox, make a workspace for it, and open that.
 
     Args:
         keep: where the workspace stays afterwards; None takes a temporary folder.
         slack: a Slack in which the person has an account.
+        work: carry out what is due while it is open.
 
     Raises:
         ConfigError: `workspace_exists`, `invalid_setting`.
@@ -57,7 +62,7 @@ async def open_stage(
             environment = {} if slack is None else dict(slack.environment)
             workspace = Workspace.load(folder, environment | {"STRIPE_API_KEY": provider.api_key})
             token = (folder / TOKEN_FILE).read_text(encoding="utf-8").strip()
-            async with Sayso(workspace, mode="decide") as sayso:
+            async with Sayso(workspace, mode="run" if work else "decide") as sayso:
                 yield Stage(sayso=sayso, provider=provider, folder=folder, token=token)
         finally:
             provider.stop()

@@ -10,29 +10,22 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from sayso.errors import Code, ConfigError
 from sayso.ids import DEFAULT_TENANT
+from sayso.settings.base import NAME, REFERENCE, KeyReference, Name, Reference, Section
+from sayso.settings.surfaces import ConsoleSection, HttpSection, PersonSection, SlackSection
 
 FILE_NAME = "sayso.toml"
-_NAME = r"^[a-z][a-z0-9_-]{0,39}$"
-Name = Annotated[str, Field(pattern=_NAME)]
-_REFERENCE = r"^(env|file):.+$"
 RATE = r"^[1-9][0-9]{0,5}/(s|m|h)$"
-Reference = Annotated[str, Field(pattern=_REFERENCE)]
-KeyReference = Annotated[str, Field(pattern=r"^(env|file|kms):.+$")]
 # SOURCE: RFC 3161 §3.4: plain HTTP is usual; the answer proves itself, and only a digest leaves.
 _AUTHORITY = r"^https?://[^\s/@?#]+(/\S*)?$"
 _OID = r"^[0-2](\.(0|[1-9][0-9]*)){1,30}$"
 _WITNESS = r"^(https://|http://(127\.0\.0\.1|localhost|\[::1\])[:/]).+$"
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class WorkspaceSection(_Section):
+class WorkspaceSection(Section):
     """Who we are.
 
     Attributes:
@@ -46,7 +39,7 @@ class WorkspaceSection(_Section):
     time_zone: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_+/-]{0,59}$")] = "UTC"
 
 
-class StoreSection(_Section):
+class StoreSection(Section):
     """Where the rows are.
 
     Attributes:
@@ -70,7 +63,7 @@ class StoreSection(_Section):
         return url
 
 
-class SigningSection(_Section):
+class SigningSection(Section):
     """The keys that sign the log's heads.
 
     Attributes:
@@ -87,7 +80,7 @@ class SigningSection(_Section):
     next_public_key: str | None = None
 
 
-class PlaceSection(_Section):
+class PlaceSection(Section):
     """A place outside of the database where signed heads are kept.
 
     Attributes:
@@ -127,7 +120,7 @@ class PlaceSection(_Section):
         return self
 
 
-class PublishingSection(_Section):
+class PublishingSection(Section):
     """Where signed heads go, and how often: after so many seconds or entries, what comes first.
 
     Attributes:
@@ -151,7 +144,7 @@ class PublishingSection(_Section):
         return places
 
 
-class PolicySection(_Section):
+class PolicySection(Section):
     """What decides, and who puts a version of it in force.
 
     Attributes:
@@ -170,7 +163,7 @@ class PolicySection(_Section):
     confirm: tuple[Name, ...] = ()
 
 
-class ApprovalsSection(_Section):
+class ApprovalsSection(Section):
     """How long people have, and which roles there are, in the order in which they are asked.
 
     Attributes:
@@ -202,7 +195,7 @@ class ApprovalsSection(_Section):
         return self
 
 
-class StopSection(_Section):
+class StopSection(Section):
     """Who lets stopped actions go on; two people of these roles, one after the other.
 
     Attributes:
@@ -221,7 +214,7 @@ LOG_FLOOR_DAYS = 183
 """SOURCE: Regulation (EU) 2024/1689 (AI Act), Art. 19 and 26(6): logs are kept for six months."""
 
 
-class RetentionSection(_Section):
+class RetentionSection(Section):
     """How long personal text and the log's entries are kept, and who may erase earlier.
 
     Attributes:
@@ -289,7 +282,7 @@ def days_of(said: str) -> int:
     return int(said.removesuffix("d"))
 
 
-class DispatchSection(_Section):
+class DispatchSection(Section):
     """Who runs what is due.
 
     Attributes:
@@ -305,7 +298,7 @@ class DispatchSection(_Section):
 Rate = Annotated[str, Field(pattern=RATE)]
 
 
-class RatesSection(_Section):
+class RatesSection(Section):
     """How many calls leave at most, by all workers together; off unless said.
 
     Attributes:
@@ -320,23 +313,7 @@ class RatesSection(_Section):
     connectors: Mapping[Name, Rate] = Field(default_factory=dict)
 
 
-class PersonSection(_Section):
-    """Somebody who may decide.
-
-    Attributes:
-        id: stable; stands in the log.
-        roles: what they may decide.
-        slack: `TEAM_ID/USER_ID` of their Slack account, set by whoever knows both.
-        active: false takes every power away at once.
-    """
-
-    id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.@-]{0,63}$")]
-    roles: tuple[Name, ...] = ()
-    slack: Annotated[str, Field(pattern=r"^[A-Z0-9]+/[A-Z0-9]+$")] | None = None
-    active: bool = True
-
-
-class PlannerSection(_Section):
+class PlannerSection(Section):
     """Who plans: playbooks always, then a model where one is named.
 
     Attributes:
@@ -359,29 +336,7 @@ class PlannerSection(_Section):
     micro_usd_per_million_out: Annotated[int, Field(ge=0)] = 0
 
 
-class SlackSection(_Section):
-    """The Slack app and the private channel in which approvers are asked.
-
-    Attributes:
-        bot_token, signing_secret: of the Slack app.
-        channel: id of the private channel.
-        api_url: where Slack's Web API is, for tests.
-    """
-
-    bot_token: Reference
-    signing_secret: Reference
-    channel: Annotated[str, Field(pattern=r"^[A-Z0-9]+$")]
-    api_url: str = "https://slack.com/api/"
-
-
-class HttpSection(_Section):
-    """Where `sayso serve` listens; loopback unless said otherwise."""
-
-    host: str = "127.0.0.1"
-    port: Annotated[int, Field(ge=0, le=65_535)] = 8390
-
-
-class ConnectionSection(_Section):
+class ConnectionSection(Section):
     """An OAuth connection to a provider, under the name by which connectors ask for its token.
 
     Attributes:
@@ -412,7 +367,7 @@ class ConnectionSection(_Section):
         return self
 
 
-class VaultSection(_Section):
+class VaultSection(Section):
     """The key that seals connections' tokens in the database; needed with the first connection.
 
     Attributes:
@@ -424,7 +379,7 @@ class VaultSection(_Section):
     older_keys: tuple[Reference, ...] = ()
 
 
-class Settings(_Section):
+class Settings(Section):
     """Everything that `sayso.toml` can say.
 
     Attributes:
@@ -449,6 +404,7 @@ class Settings(_Section):
     planner: PlannerSection = PlannerSection()
     slack: SlackSection | None = None
     http: HttpSection = HttpSection()
+    console: ConsoleSection = ConsoleSection()
     vault: VaultSection = VaultSection()
     connectors: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)
     connections: Mapping[Name, ConnectionSection] = Field(default_factory=dict)
@@ -498,7 +454,7 @@ class Settings(_Section):
     def _tokens_have_connections(self) -> Settings:
         for connector, table in self.connectors.items():
             token = table.get("token")
-            if not isinstance(token, str) or re.match(_REFERENCE, token):
+            if not isinstance(token, str) or re.match(REFERENCE, token):
                 continue
             if token not in self.connections:
                 raise ValueError(f"`connectors.{connector}`: {no_connection(token, self)}")
@@ -507,7 +463,7 @@ class Settings(_Section):
 
 def is_name(word: str) -> bool:
     """Whether a workspace, a tenant or a connector can be called so."""
-    return re.fullmatch(_NAME, word) is not None
+    return re.fullmatch(NAME, word) is not None
 
 
 def no_connection(name: str, settings: Settings) -> str:
@@ -515,7 +471,7 @@ def no_connection(name: str, settings: Settings) -> str:
     near = difflib.get_close_matches(name[:40], settings.connections, 1)
     hint = f"; did you mean `{near[0]}`" if near else "; name one under [connections]"
     # INVARIANT: what can be no name may be a pasted token, so it is not repeated.
-    said = f"`{name}`" if re.match(_NAME, name) else "of such a name"
+    said = f"`{name}`" if re.match(NAME, name) else "of such a name"
     return f"there is no connection {said}{hint}"
 
 

@@ -1,0 +1,203 @@
+"""Sessions: people who are signed in to the console.
+
+A session is a person's token that lives for a day at most: it is made, checked and revoked like
+any other, so that each begins and ends by an entry of the log, and everything that a person does
+with it is done by a credential that the log knows. The row beside it says only how it was entered
+and when it was used last; whoever forges that row opens nothing with it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sayso.audit.entry import Actor, ActorKind
+from sayso.errors import Code, RefusedError
+from sayso.ids import to_micros
+from sayso.sdk.resources.base import Resource
+from sayso.sdk.resources.tokens import Scope, Token
+from sayso.store.base import integer, integer_or_none, text
+
+IDLE = timedelta(minutes=30)
+"""SOURCE."""
+ABSOLUTE = timedelta(hours=12)
+"""SOURCE."""
+LINK = timedelta(minutes=10)
+"""How long a one-time link opens anything."""
+_SEEN_EVERY = timedelta(seconds=60)
+"""So that looking around writes no row per page."""
+_SCOPES = frozenset(Scope) - {Scope.ENTER}
+"""What a session opens; what a person may do in it is said by their roles."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """Somebody who is signed in. Times are microseconds since 1970, UTC.
+
+    Attributes:
+        token: who it is; its id names the session.
+        via: how they signed in: `link`, `token` or `oidc`.
+        stepped_up_at: when they last proved who they are once more; None when they have not.
+    """
+
+    token: Token
+    via: str
+    started_at: int
+    stepped_up_at: int | None
+
+    @property
+    def person(self) -> str:
+        """The person's id."""
+        return self.token.holder
+
+
+class SessionResource(Resource):
+    """Begins, checks and ends sessions."""
+
+    async def make_link(self, person: str) -> str:
+        """A secret that begins one session of a person, once and soon; shown to whoever is here.
+
+        Raises:
+            RefusedError: `forbidden`, for somebody who is no active person.
+        """
+        self._check_person(person)
+        _, secret = await self._container.tokens.create(
+            self._container.tenant,
+            "person",
+            person,
+            frozenset({Scope.ENTER}),
+            days=1,
+            by=Actor(kind=ActorKind.SERVICE, id="console"),
+        )
+        return secret
+
+    async def enter(self, secret: str) -> tuple[Session, str]:
+        """Begin a session by a one-time link or by a person's token.
+
+        Returns:
+            The session and the secret that opens it.
+
+        Raises:
+            RefusedError: `unauthenticated`, `forbidden`.
+        """
+        token = await self._container.authentication.holder(secret, via="console", own=True)
+        if token.kind != "person":
+            raise RefusedError(
+                Code.FORBIDDEN,
+                "a program's token opens no console",
+                next_step="sign in with a person's token, or with a one-time link",
+            )
+        if Scope.ENTER not in token.scopes:
+            return await self.begin(token.holder, via="token", credential=token)
+        now = to_micros(self._container.clock.now())
+        try:
+            # INVARIANT: whoever comes second finds it revoked, so a link opens one session.
+            await self._container.tokens.revoke(token.tenant, token.id, by=token.actor)
+        except RefusedError as error:
+            raise _used() from error
+        if now - token.created_at > LINK // timedelta(microseconds=1):
+            raise _used()
+        return await self.begin(token.holder, via="link", credential=token)
+
+    async def begin(
+        self, person: str, *, via: str, credential: Token | None = None
+    ) -> tuple[Session, str]:
+        """Begin a session of somebody whom the caller has authenticated.
+
+        Args:
+            credential: by what they have shown who they are.
+
+        Raises:
+            RefusedError: `forbidden`, for somebody who is no active person.
+        """
+        self._check_person(person)
+        now = to_micros(self._container.clock.now())
+        by = Actor(kind=ActorKind.PERSON, id=person) if credential is None else credential.actor
+        token, secret = await self._container.tokens.create(
+            self._container.tenant, "person", person, _SCOPES, days=1, by=by
+        )
+        await self._container.store.write(
+            lambda tx: tx.run(
+                "session.insert", tenant=token.tenant, token_id=token.id, via=via, now=now
+            )
+        )
+        return Session(token=token, via=via, started_at=now, stepped_up_at=None), secret
+
+    async def check(self, secret: str) -> Session:
+        """The session behind a secret; it is used now.
+
+        Raises:
+            RefusedError: `unauthenticated`, also after half an hour without use and after twelve
+                hours in any case; `forbidden`, for somebody who is not active any more.
+        """
+        token = await self._container.tokens.check(secret)
+        row = await self._container.store.read(
+            lambda reader: reader.one("session.by_token", tenant=token.tenant, token_id=token.id),
+            brief=True,
+        )
+        now = to_micros(self._container.clock.now())
+        if row is None:
+            raise _over()
+        seen, started = integer(row, "seen_at"), integer(row, "started_at")
+        if now - seen > _micros(IDLE) or now - min(started, token.created_at) > _micros(ABSOLUTE):
+            await self._container.tokens.revoke(token.tenant, token.id, by=token.actor)
+            raise _over()
+        if now - seen > _micros(_SEEN_EVERY):
+            await self._container.store.write(
+                lambda tx: tx.run("session.seen", tenant=token.tenant, token_id=token.id, now=now),
+                brief=True,
+            )
+        return Session(
+            token=token,
+            via=text(row, "via"),
+            started_at=started,
+            stepped_up_at=integer_or_none(row, "stepped_up_at"),
+        )
+
+    async def end(self, session: Session) -> None:
+        """End a session; what it opened is closed at once."""
+        token = session.token
+        await self._container.tokens.revoke(token.tenant, token.id, by=token.actor)
+
+    async def end_all(self, session: Session) -> int:
+        """End every session of the same person, this one too; returns how many."""
+        mine = [
+            token
+            for token in await self._container.tokens.list(session.token.tenant)
+            if token.holder == session.person and token.kind == "person"
+            if token.revoked_at is None and token.scopes == _SCOPES
+        ]
+        rows = await self._container.store.read(
+            lambda reader: {
+                token.id: reader.one("session.by_token", tenant=token.tenant, token_id=token.id)
+                for token in mine
+            }
+        )
+        open_ones = [token for token in mine if rows[token.id] is not None]
+        for token in open_ones:
+            await self._container.tokens.revoke(token.tenant, token.id, by=session.token.actor)
+        return len(open_ones)
+
+    def _check_person(self, person: str) -> None:
+        if self._container.directory.person(person) is None:
+            raise RefusedError(
+                Code.FORBIDDEN,
+                f"`{person[:40]}` is no active person of this workspace",
+                next_step="list them as active under [[people]] in sayso.toml",
+            )
+
+
+def _micros(time: timedelta) -> int:
+    return time // timedelta(microseconds=1)
+
+
+def _over() -> RefusedError:
+    return RefusedError(Code.UNAUTHENTICATED, "your session is over", next_step="sign in once more")
+
+
+def _used() -> RefusedError:
+    return RefusedError(
+        Code.UNAUTHENTICATED,
+        "this link was used already, or is older than ten minutes",
+        next_step="make another one with `sayso console`",
+    )

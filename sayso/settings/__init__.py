@@ -1,0 +1,31 @@
+"""A workspace's `sayso.toml`, read and checked."""
+
+from sayso.settings.document import (
+    FILE_NAME,
+    ConnectionSection,
+    PlaceSection,
+    PlannerSection,
+    Settings,
+    VaultSection,
+    is_name,
+    no_connection,
+    of_the_top,
+    parse_settings,
+    read_settings,
+)
+from sayso.settings.surfaces import PersonSection
+
+__all__ = [
+    "FILE_NAME",
+    "ConnectionSection",
+    "PersonSection",
+    "PlaceSection",
+    "PlannerSection",
+    "Settings",
+    "VaultSection",
+    "is_name",
+    "no_connection",
+    "of_the_top",
+    "parse_settings",
+    "read_settings",
+]

@@ -1,0 +1,53 @@
+"""The sections of `sayso.toml` about people and the surfaces that they use."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from sayso.settings.base import Name, Reference, Section
+
+
+class PersonSection(Section):
+    """Somebody who may decide.
+
+    Attributes:
+        id: stable; stands in the log.
+        roles: what they may decide.
+        slack: `TEAM_ID/USER_ID` of their Slack account, set by whoever knows both.
+        active: false takes every power away at once.
+    """
+
+    id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.@-]{0,63}$")]
+    roles: tuple[Name, ...] = ()
+    slack: Annotated[str, Field(pattern=r"^[A-Z0-9]+/[A-Z0-9]+$")] | None = None
+    active: bool = True
+
+
+class SlackSection(Section):
+    """The Slack app and the private channel in which approvers are asked.
+
+    Attributes:
+        bot_token, signing_secret: of the Slack app.
+        channel: id of the private channel.
+        api_url: where Slack's Web API is, for tests.
+    """
+
+    bot_token: Reference
+    signing_secret: Reference
+    channel: Annotated[str, Field(pattern=r"^[A-Z0-9]+$")]
+    api_url: str = "https://slack.com/api/"
+
+
+class HttpSection(Section):
+    """Where `sayso serve` listens; loopback unless said otherwise."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65_535)] = 8390
+
+
+class ConsoleSection(Section):
+    """The console; `url` is `https://HOST` where other machines open it, else empty."""
+
+    url: Annotated[str, Field(pattern=r"^(https://[^/\s?#@]+)?$")] = ""

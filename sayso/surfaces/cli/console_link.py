@@ -1,0 +1,22 @@
+"""The one-time link that opens the console, and for whom there is one without asking."""
+
+from __future__ import annotations
+
+from sayso.sdk.workspace import Workspace
+
+CONSOLE_PATH = "/console"
+"""Under the address of `sayso serve`."""
+
+
+def console_link(url: str, secret: str) -> str:
+    """What a person opens; it works once, for ten minutes."""
+    return f"{url}{CONSOLE_PATH}/enter?key={secret}"
+
+
+def only_person(workspace: Workspace) -> str | None:
+    """Who opens the console of a workspace that is one person's; None where there are several, or
+    where other machines open it.
+    """
+    people = [person.id for person in workspace.settings.people if person.active]
+    alone = len(people) == 1 and not workspace.settings.console.url
+    return people[0] if alone else None

@@ -1,0 +1,60 @@
+"""The demo in a browser: all messages are asked, and what waits for people waits in the console."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sayso.errors import SaysoError
+from sayso.surfaces.cli.console_link import console_link
+from sayso.surfaces.cli.demo.messages import CustomerMessage
+from sayso.surfaces.cli.demo.stage import PERSON, open_stage
+from sayso.surfaces.cli.output import Out
+from sayso.surfaces.cli.outside import Outside
+from sayso.surfaces.cli.problem import OK
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What the options ask for; `choice` is None where nobody said it beforehand."""
+
+    outside: Outside
+    messages: Sequence[CustomerMessage]
+    choice: str | None
+    slack: bool
+    keep: Path | None
+
+
+async def in_console(plan: Plan, out: Out) -> int:
+    """Ask everything, and serve the console until Ctrl-C."""
+    async with open_stage(plan.outside, keep=plan.keep, work=True) as stage:
+        waiting, done = 0, 0
+        for number, message in enumerate(plan.messages, start=1):
+            try:
+                request = await stage.sayso.ask(
+                    message.subject, message.text, idempotency_key=f"demo-{number}"
+                )
+            except SaysoError as error:
+                out.warn(f"message {number} is none that can be acted on: {error.message}")
+                continue
+            statuses = {action.status for action in request.actions}
+            waiting += "pending_approval" in statuses
+            done += statuses <= {"succeeded"} and bool(statuses)
+        link = await stage.sayso.sessions.make_link(PERSON)
+        listener = plan.outside.listen("127.0.0.1", 0, False)
+
+        def ready(url: str) -> None:
+            out.line(f"{len(plan.messages)} customers wrote. {done} got what they asked for at")
+            out.line(f"once, and {waiting} wait for your yes or no. No real money moves: the")
+            out.line(f"provider is a sandbox at {stage.provider.url}.")
+            out.line("")
+            out.line("Open this, once, in a browser on this machine:")
+            out.line("")
+            out.line(f"  {console_link(url, link)}")
+            out.line("")
+            out.line("Ctrl-C ends it.")
+
+        with listener:
+            await plan.outside.serve(stage.sayso, listener, ready)
+    return OK

@@ -1,0 +1,12 @@
+"""The console: what waits for people, and everything that happened, in a browser.
+
+Where to look: `app` puts it together · `edge` is what every request passes (host, origin) ·
+`sign_in` begins and ends sessions · `visit` is one request of somebody who is signed in · `render`
+makes pages of `templates/` · `live` tells open pages that something has changed · one module per
+page: `inbox`, `solution`, `action`, `audit`, `stop`, `me`.
+"""
+
+from sayso.surfaces.console.app import create_console
+from sayso.surfaces.console.edge import Site
+
+__all__ = ["Site", "create_console"]

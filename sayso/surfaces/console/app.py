@@ -1,0 +1,97 @@
+"""The console as one ASGI app over an open workspace."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from sayso.errors import SaysoError, logged
+from sayso.sdk.changes import Changes
+from sayso.sdk.client import Sayso
+from sayso.surfaces.console import action, audit, inbox, me, solution, stop
+from sayso.surfaces.console.edge import Edge, Site, logger
+from sayso.surfaces.console.live import Live
+from sayso.surfaces.console.render import assets
+from sayso.surfaces.console.sign_in import SignIn
+from sayso.surfaces.console.visit import Handler, Page, nonce_of, root_of, show, times_of
+
+_FOR_GOOD = "public, max-age=31536000, immutable"
+
+
+def create_console(sayso: Sayso, *, site: Site | None = None) -> Starlette:
+    """The console of an open workspace, to be mounted into a server, such as under `/console`.
+
+    Args:
+        sayso: open for as long as the app is used, in the same event loop.
+        site: under which address it is opened; only on this machine unless said.
+    """
+    place = site or Site()
+    sign_in = SignIn(sayso=sayso, site=place)
+    changes = Changes(sayso.version)
+    live = Live(sign_in=sign_in, changes=changes)
+
+    def page(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+        async def answer(request: Request) -> Response:
+            return await sign_in.visit(request, handler)
+
+        return answer
+
+    app = Starlette(
+        routes=[
+            Route("/static/{mark}/{name}", _static),
+            Route("/enter", sign_in.enter, methods=["GET", "POST"]),
+            Route("/leave", page(sign_in.leave), methods=["POST"]),
+            Route("/live", live.stream),
+            Route("/", page(inbox.show_inbox)),
+            Route("/solution/{id}", page(solution.show_solution)),
+            Route("/solution/{id}/smaller", page(solution.show_smaller)),
+            Route("/solution/{id}/decision", page(solution.decide), methods=["POST"]),
+            Route("/action/{id}", page(action.show_action)),
+            Route("/request/{id}", page(action.show_request)),
+            Route("/audit", page(audit.show_audit)),
+            Route("/stop", page(stop.show_stop)),
+            Route("/stop", page(stop.engage), methods=["POST"]),
+            Route("/stop/{id}/resume", page(stop.resume), methods=["POST"]),
+            Route("/me", page(me.show_me)),
+            Route("/me", page(me.set_keys), methods=["POST"]),
+        ],
+        middleware=[Middleware(Edge, site=place)],
+        exception_handlers={404: _missing, SaysoError: _trouble},
+    )
+    app.state.changes = changes
+    app.state.sayso = sayso
+    return app
+
+
+async def _static(request: Request) -> Response:
+    asset = assets().get(request.path_params["name"])
+    mark, name = request.path_params["mark"], request.path_params["name"]
+    if asset is None or asset.path != f"/static/{mark}/{name}":
+        return Response(status_code=404)
+    return Response(asset.body, media_type=asset.media_type, headers={"Cache-Control": _FOR_GOOD})
+
+
+def _note(request: Request, status: int, title: str, text: str) -> Response:
+    sayso: Sayso = request.app.state.sayso
+    page = Page(
+        title=title, root=root_of(request), nonce=nonce_of(request), times=times_of(request, sayso)
+    )
+    note = {"kind": "no", "title": title, "text": text, "next_step": ""}
+    return show("note.html", page, status=status, note=note)
+
+
+def _missing(request: Request, error: Exception) -> Response:
+    return _note(request, 404, "There is no such page", "Go back, or begin at the inbox.")
+
+
+def _trouble(request: Request, error: Exception) -> Response:
+    assert isinstance(error, SaysoError)
+    logger.warning("a page could not be made: %s", logged(error))
+    return _note(
+        request, 503, "That cannot be done now", "Nothing was changed. Try it again in a moment."
+    )

@@ -1,0 +1,218 @@
+"""The audit explorer: a question in the query language, and the entries that answer it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+import orjson
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from sayso.errors import RefusedError
+from sayso.money import Money
+from sayso.sdk.views import EntryView
+from sayso.surfaces.console.render import Times
+from sayso.surfaces.console.visit import Visit
+
+PAGE_SIZE = 50
+SAVED = (
+    ("Decisions by people", "kind:action.approved"),
+    ("Money above $100", "amount:>100USD"),
+    ("Refused clicks", "kind:approval.refused"),
+    ("Unknown outcomes", "kind:action.unknown"),
+    ("Exports", "kind:audit.exported"),
+)
+WORDS = (
+    ("actor:", "who did it, such as actor:maria"),
+    ("approver:", "whose decision it was"),
+    ("action:", "about this action"),
+    ("request:", "about this request"),
+    ("approval:", "about this approval"),
+    ("customer:", "about this customer, by their id or the log's pseudonym"),
+    ("name:", "about this kind of action, such as name:stripe.refund"),
+    ("kind:", "of this kind, such as kind:action.succeeded"),
+    ("status:", "that gave the action this status"),
+    ("outcome:", "allow, ask, deny, or how it ended"),
+    ("rule:", "that this rule decided"),
+    ("digest:", "with this snapshot, from 6 digits on"),
+    ("amount:", "about this much money, such as amount:>100USD or amount:10..20EUR"),
+    ("created:", "of these days in UTC, such as created:2026-11-01..2026-11-24"),
+)
+_KINDS = {
+    "action.proposed": "Proposed",
+    "action.succeeded": "Done",
+    "action.failed": "Failed",
+    "action.unknown": "Outcome unknown",
+    "action.approved": "Approved",
+    "action.pending": "Asks people",
+    "action.rejected": "Rejected",
+    "action.edited": "Lowered",
+    "action.expired": "Expired",
+    "action.refused": "Refused",
+    "action.intent": "Intent committed",
+    "action.stale": "Changed meanwhile",
+    "request.asked": "Asked",
+    "request.planned": "Planned",
+    "request.handed_over": "Handed over",
+    "request.replied": "Told",
+    "audit.queried": "Question to the log",
+    "audit.exported": "Export",
+    "token.created": "Token made",
+    "token.revoked": "Token ended",
+    "approval.refused": "Click refused",
+    "stop.engaged": "Stopped",
+    "stop.released": "Let go on",
+}
+_QUALIFIER = re.compile(r"(?P<name>[a-z]+):(?P<value>\S+)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogRow:
+    """One entry as a row; `body` are its bytes, to be read."""
+
+    seq: int
+    when: str
+    exact: str
+    what: str
+    kind: str
+    customer: str
+    amount: str
+    rule: str
+    by: str
+    action: str
+    leaf: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What a question came to.
+
+    Attributes:
+        chips: the question in plain words; the days are always among them.
+        total: of the money on this page, by currency. next: the query of the next page.
+    """
+
+    rows: tuple[LogRow, ...]
+    chips: tuple[str, ...]
+    next: str
+    asked: str
+    problem: str = ""
+    next_step: str = ""
+
+
+async def show_audit(visit: Visit) -> Response:
+    """The page."""
+    query = visit.request.query_params
+    words, before = query.get("q", "")[:500], query.get("before", "")
+    found = await _find(visit, words, before)
+    checkpoint = await visit.sayso.audit.checkpoint()
+    size = int(checkpoint.splitlines()[1])
+    verified = await _verified(visit) if query.get("verify") else None
+    page = visit.page("Audit", "audit")
+    return visit.show(
+        "audit.html",
+        page,
+        status=422 if found.problem else 200,
+        words=words,
+        found=found,
+        size=size,
+        vouched=await _vouched(visit),
+        verified=verified,
+        saved=SAVED,
+        help=WORDS,
+    )
+
+
+async def _verified(visit: Visit) -> Mapping[str, Any]:
+    """Verify the whole log now; the browser waits for it."""
+    tenant = visit.sayso.tenant
+    result = await run_in_threadpool(lambda: visit.sayso.audit.verify(tenant=tenant))
+    return {
+        "ok": result.exit_status == 0,
+        "problems": [str(found) for found in result.all_findings[:5]],
+    }
+
+
+async def _vouched(visit: Visit) -> tuple[str, ...]:
+    """What witnesses say of the log, one sentence each."""
+    from sayso.sdk.audit.publishing import read_publications
+
+    places = await read_publications(visit.sayso, visit.sayso.tenant)
+    return tuple(
+        f"{place.place} vouches for the first {place.size:,} entries"
+        for place in places
+        if place.size
+    )
+
+
+async def _find(visit: Visit, words: str, before: str) -> Found:
+    start = int(before) if before.isascii() and before.isdecimal() and len(before) < 16 else None
+    try:
+        entries = await visit.sayso.audit.query(
+            words, limit=PAGE_SIZE, before=start, by=visit.session.token.actor
+        )
+    except RefusedError as error:
+        return Found(
+            rows=(),
+            chips=(),
+            next="",
+            asked=words,
+            problem=error.message,
+            next_step=error.next_step,
+        )
+    more = len(entries) == PAGE_SIZE
+    last = urlencode({"q": words, "before": entries[-1].seq}) if more else ""
+    return Found(
+        rows=tuple(_row(entry, visit.times) for entry in entries),
+        chips=_chips(words),
+        next=last,
+        asked=words,
+    )
+
+
+def _chips(words: str) -> tuple[str, ...]:
+    """The question in plain words; nothing is left out silently, so the days are always said."""
+    said: list[str] = []
+    days = "of all days"
+    for found in _QUALIFIER.finditer(words):
+        name, value = found["name"], found["value"]
+        if name == "created":
+            first, _, last = value.partition("..")
+            days = f"{first or 'the first'} to {last or first or 'today'}, UTC, both included"
+        elif name == "kind":
+            said.append(_KINDS.get(value, value))
+        elif name == "amount":
+            said.append(f"amount {value}")
+        else:
+            said.append(f"{name} {value}")
+    rest = _QUALIFIER.sub("", words).split()
+    if rest:
+        said.append(f"with the words {' '.join(rest)}")
+    return (*said, days)
+
+
+def _row(entry: EntryView, times: Times) -> LogRow:
+    body = entry.body
+    amount = body.get("amount")
+    data = body.get("data", {})
+    approvers = data.get("approvers", [])
+    by = ", ".join(approvers) if approvers else entry.actor.partition(":")[2]
+    return LogRow(
+        seq=entry.seq,
+        when=times.day(entry.at),
+        exact=times.exact(entry.at),
+        what=_KINDS.get(entry.kind, entry.kind),
+        kind=entry.kind,
+        customer=str(body.get("subject", "")),
+        amount="" if amount is None else str(Money.from_json(amount)),
+        rule=str(body.get("rule", "")).replace(",", ", "),
+        by=by,
+        action=str(body.get("action", "")),
+        leaf=entry.leaf,
+        body=orjson.dumps(body, option=orjson.OPT_INDENT_2).decode(),
+    )

@@ -1,0 +1,340 @@
+"""The inbox: what waits for this person, for their role, for anybody; and what was decided."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import assert_never
+
+from starlette.responses import Response
+
+from sayso.actions.approvals.repository import ApprovalStatus
+from sayso.money import Money
+from sayso.sdk.resources.solutions import MOST_COUNTED, InboxPage, Place
+from sayso.sdk.solution_view import SolutionView
+from sayso.sdk.views import ActionView, RequestView
+from sayso.surfaces.console.render import Times, plural, sums
+from sayso.surfaces.console.visit import Visit, stopped_words
+
+PAGE_SIZE = 25
+_TABS = ("mine", "role", "handed-over", "unknown", "decided")
+_COLUMNS = {
+    "mine": ("In all", "For whom, and what", "Why it came to you", "Unusual", "Time left"),
+    "role": ("In all", "For whom, and what", "Why it came to people", "Unusual", "Time left"),
+    "handed-over": ("Money", "Who wrote what", "Why the agent stopped", "Where it stands", "Since"),
+    "unknown": ("In all", "For whom, and what", "What is known", "What comes next", "Since"),
+    "decided": ("In all", "For whom, and what", "Answer", "Where it stands", "When"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tab:
+    """A tab with how many there are; empty where nobody has to know."""
+
+    id: str
+    name: str
+    count: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A row: one solution, request or action."""
+
+    path: str
+    name: str
+    what: str
+    why: str
+    odd: str
+    left: str
+    since: str
+    money: tuple[str, ...] = ()
+    no_money: str = "no money"
+    odd_kind: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Empty:
+    """What stands in the place of rows, since absence is said."""
+
+    title: str
+    text: str
+    others: tuple[Tab, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """What is stopped, above the list."""
+
+    title: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inbox:
+    """What the page says."""
+
+    tab: str
+    title: str
+    news: str
+    hint: str
+    tabs: tuple[Tab, ...]
+    rows: tuple[Row, ...]
+    empty: Empty
+    stops: tuple[Note, ...]
+    stake: tuple[Money, ...] = ()
+    stake_of: int = 0
+    next: str = ""
+    page_size: int = PAGE_SIZE
+    together: tuple[object, ...] = field(default=())
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The heads of the columns."""
+        return _COLUMNS[self.tab]
+
+    @property
+    def is_work(self) -> bool:
+        """Whether the rows are what people have to take, and not to answer."""
+        return self.tab in {"handed-over", "unknown"}
+
+    @property
+    def key(self) -> str:
+        """Differs whenever anything that is shown differs, times aside."""
+        shown = [(row.path, row.what, row.why, row.odd) for row in self.rows]
+        said = repr((self.tab, self.title, shown, self.tabs, self.stops))
+        return hashlib.sha256(said.encode()).hexdigest()[:16]
+
+
+async def show_inbox(visit: Visit) -> Response:
+    """The page."""
+    query = visit.request.query_params
+    tab = query.get("tab", "mine")
+    if tab not in _TABS:
+        tab = "mine"
+    inbox = await _inbox(visit, tab, query.get("after", ""))
+    page = visit.page(inbox.title, "", live="inbox")
+    return visit.show("inbox.html", page, inbox=inbox)
+
+
+async def _inbox(visit: Visit, tab: str, after: str) -> Inbox:
+    solutions = visit.sayso.solutions
+    mine = await solutions.waiting_for(
+        visit.person, limit=PAGE_SIZE, after=_start(tab, after, "mine")
+    )
+    in_role = await solutions.count_for(visit.person)
+    handed_over = await visit.sayso.requests.list(status="handed_over", limit=PAGE_SIZE)
+    unknown = await visit.sayso.actions.list(status="unknown", limit=PAGE_SIZE)
+    tabs = (
+        Tab(id="mine", name="Mine", count=_count(len(mine.items), mine.after is not None)),
+        Tab(id="role", name="My role", count=_count(in_role, in_role >= MOST_COUNTED)),
+        Tab(
+            id="handed-over",
+            name="Handed over",
+            count=_count(len(handed_over), len(handed_over) == PAGE_SIZE),
+        ),
+        Tab(id="unknown", name="Unknown", count=_count(len(unknown), len(unknown) == PAGE_SIZE)),
+        Tab(id="decided", name="Decided"),
+    )
+    stops = tuple(
+        Note(
+            title=f"Stopped: {stopped_words(stop)}",
+            text=f"{stop.engaged_by} stopped it {visit.times.at(stop.engaged_at)}: "
+            f"“{stop.reason}”. Yes and no still count; what you agree to waits.",
+        )
+        for stop in visit.stops
+    )
+    match tab:
+        case "mine":
+            return _mine(visit.times, mine, tabs, stops)
+        case "role":
+            page = await solutions.waiting_for(
+                visit.person,
+                limit=PAGE_SIZE,
+                after=_start(tab, after, "role"),
+                answered_too=True,
+            )
+            return _role(visit.times, page, tabs, stops)
+        case "handed-over":
+            return _handed_over(visit.times, handed_over, tabs, stops)
+        case "unknown":
+            return _unknown(visit.times, unknown, tabs, stops)
+        case _:
+            page = await solutions.decided(limit=PAGE_SIZE, after=_start(tab, after, "decided"))
+            return _decided(visit.times, page, tabs, stops)
+
+
+def _start(tab: str, after: str, of: str) -> Place | None:
+    return Place.read(after) if tab == of and after else None
+
+
+def _count(number: int, more: bool) -> str:
+    return "" if number == 0 else f"{number:,}{'+' if more else ''}"
+
+
+def _mine(times: Times, page: InboxPage, tabs: tuple[Tab, ...], stops: tuple[Note, ...]) -> Inbox:
+    number, more = len(page.items), page.after is not None
+    title = f"{number}{'+' if more else ''} wait for you" if number != 1 else "1 waits for you"
+    return Inbox(
+        tab="mine",
+        title=title if number else "Nothing waits for you",
+        news=title if number else "Nothing waits for you any more.",
+        hint="Soonest first. No answer in time counts as no." if number else "",
+        tabs=tabs,
+        rows=tuple(_row(times, view) for view in page.items),
+        empty=Empty(
+            title="All answered",
+            text="New ones show here by themselves.",
+            others=tuple(
+                Tab(id=tab.id, name=tab.name, count=f"{tab.count} {_OTHERS[tab.id]}")
+                for tab in tabs
+                if tab.count and tab.id in _OTHERS
+            ),
+        ),
+        stops=stops,
+        stake=tuple(sums([money for view in page.items for money in view.totals])),
+        stake_of=number if more else 0,
+        next=str(page.after) if page.after is not None else "",
+    )
+
+
+_OTHERS = {"role": "in your role", "handed-over": "handed over", "unknown": "unknown"}
+
+
+def _role(times: Times, page: InboxPage, tabs: tuple[Tab, ...], stops: tuple[Note, ...]) -> Inbox:
+    number, more = len(page.items), page.after is not None
+    return Inbox(
+        tab="role",
+        title=f"{number}{'+' if more else ''} in your role" if number else "Nothing in your role",
+        news="What waits for your role has changed.",
+        hint="Also what you have answered, and what others may answer.",
+        tabs=tabs,
+        rows=tuple(_row(times, view) for view in page.items),
+        empty=Empty(title="Nothing waits", text="New ones show here by themselves."),
+        stops=stops,
+        next=str(page.after) if page.after is not None else "",
+    )
+
+
+def _row(times: Times, view: SolutionView) -> Row:
+    lead = view.lead
+    more = len(lead.unusual) - 1
+    odd = lead.unusual[0] if lead.unusual else "Nothing unusual"
+    agreed = f" {view.agreed[0]} said yes" if view.agreed else ""
+    return Row(
+        path=f"solution/{view.id}",
+        name=view.customer.name,
+        what=", ".join(step.title for step in view.steps),
+        why=f"{lead.why}.{agreed}" if agreed else lead.why,
+        odd=f"{odd} (+{more})" if more > 0 else odd,
+        odd_kind="some" if lead.unusual else "no",
+        money=tuple(map(str, view.totals)),
+        left=times.left(view.expires_at),
+        since=f"asked {times.clock(view.created_at)}",
+    )
+
+
+def _decided(
+    times: Times, page: InboxPage, tabs: tuple[Tab, ...], stops: tuple[Note, ...]
+) -> Inbox:
+    return Inbox(
+        tab="decided",
+        title="Decided",
+        news="Something was decided.",
+        hint="Newest first.",
+        tabs=tabs,
+        rows=tuple(_decided_row(times, view) for view in page.items),
+        empty=Empty(title="Nothing was decided yet", text="What people answer shows here."),
+        stops=stops,
+        next=str(page.after) if page.after is not None else "",
+    )
+
+
+def _decided_row(times: Times, view: SolutionView) -> Row:
+    said = {vote.person for vote in view.votes}
+    done = sum(step.status in {"succeeded", "compensated"} for step in view.steps)
+    return Row(
+        path=f"solution/{view.id}",
+        name=view.customer.name,
+        what=", ".join(step.title for step in view.steps),
+        why=f"{answer_words(view)}{' by ' + ', '.join(sorted(said)) if said else ''}",
+        odd=f"{done} of {plural(len(view.steps), 'step')} done",
+        money=tuple(map(str, view.totals)),
+        left=times.clock(view.updated_at),
+        since="",
+    )
+
+
+def answer_words(view: SolutionView) -> str:
+    """What came of a solution that nobody waits for any more."""
+    status = ApprovalStatus(view.status)
+    match status:
+        case ApprovalStatus.PENDING:
+            return "Waits"
+        case ApprovalStatus.APPROVED:
+            return "Yes"
+        case ApprovalStatus.REJECTED:
+            return "No"
+        case ApprovalStatus.EXPIRED:
+            return "No answer, which counts as no"
+        case ApprovalStatus.SUPERSEDED:
+            return "Withdrawn"
+        case _:
+            assert_never(status)
+
+
+def _handed_over(
+    times: Times, requests: Sequence[RequestView], tabs: tuple[Tab, ...], stops: tuple[Note, ...]
+) -> Inbox:
+    number = len(requests)
+    return Inbox(
+        tab="handed-over",
+        title=f"{number} handed over to people" if number else "Nothing was handed over",
+        news="What was handed over has changed.",
+        hint="Each customer was told that a person answers.",
+        tabs=tabs,
+        rows=tuple(
+            Row(
+                path=f"request/{view.id}",
+                name=view.subject,
+                what="",
+                why="" if view.error is None else view.error.message,
+                odd="Nobody has taken it",
+                no_money="no amount",
+                left=times.ago(view.updated_at),
+                since="",
+            )
+            for view in requests
+        ),
+        empty=Empty(title="Nothing", text="The agent has understood every request."),
+        stops=stops,
+    )
+
+
+def _unknown(
+    times: Times, actions: Sequence[ActionView], tabs: tuple[Tab, ...], stops: tuple[Note, ...]
+) -> Inbox:
+    number = len(actions)
+    title = f"{number} whose end nobody knows yet" if number else "Every end is known"
+    return Inbox(
+        tab="unknown",
+        title=title,
+        news="What is unknown has changed.",
+        hint="It is looked up, never called again blindly. The customer was told to wait.",
+        tabs=tabs,
+        rows=tuple(
+            Row(
+                path=f"action/{view.id}",
+                name=view.subject,
+                what=view.action,
+                why="" if view.error is None else view.error.message,
+                odd="Looked up by itself, then a person has to look",
+                money=() if view.amount is None else (str(view.amount),),
+                left=times.ago(view.updated_at),
+                since="",
+            )
+            for view in actions
+        ),
+        empty=Empty(title="Nothing", text="No call has lost its answer."),
+        stops=stops,
+    )

@@ -1,0 +1,531 @@
+"""The solution's page: read in five seconds, answered once, and true about what came of it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from urllib.parse import urlencode
+
+from starlette.responses import Response
+
+from sayso.actions.approvals.repository import ApprovalStatus
+from sayso.actions.model.status import Status
+from sayso.errors import Code, RefusedError
+from sayso.money import Money
+from sayso.sdk.solution_view import SolutionView, StepView
+from sayso.sdk.solution_words import first_name, join, number_word
+from sayso.surfaces.console.edge import Form, read_form
+from sayso.surfaces.console.render import Times
+from sayso.surfaces.console.visit import Visit
+
+REASONS = (
+    ("not_covered", "Not covered by our terms"),
+    ("wrong_amount", "Wrong amount"),
+    ("wrong_customer_or_order", "Wrong customer or order"),
+    ("suspected_fraud", "Looks like fraud"),
+    ("other", "Another reason"),
+)
+_DONE = frozenset({Status.SUCCEEDED, Status.COMPENSATED})
+_ENDED_BADLY = frozenset({Status.FAILED, Status.UNKNOWN})
+_NOT_DONE = frozenset({Status.REFUSED, Status.REJECTED, Status.EXPIRED})
+_LOST = frozenset({Code.ALREADY_DECIDED, Code.APPROVAL_EXPIRED})
+_CHANGED = frozenset({Code.STALE_REVISION, Code.DIGEST_MISMATCH})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """A sentence and what it means. `kind` is the note's colour."""
+
+    title: str
+    text: str = ""
+    kind: str = "past"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What was shown, and what is so now."""
+
+    label: str
+    was: str
+    now: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lower:
+    """A step whose amount may be lowered."""
+
+    id: str
+    label: str
+    amount: str
+    plain: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agrees:
+    """One of the people who have to agree."""
+
+    who: str
+    text: str
+    said: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """A link below the answer."""
+
+    path: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Smaller:
+    """A smaller yes that is shown: the amounts that it lowers, by step."""
+
+    lower: Mapping[str, Money]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """What the page says around the solution, for one viewer.
+
+    Attributes:
+        asks: whether this person can answer now.
+        lines: what stands under each step. marks: the sign beside each.
+    """
+
+    asks: bool
+    note: Said | None
+    said: Said
+    news: str
+    steps_title: str
+    total_label: str
+    yes: str
+    who_wrote: str
+    first_name: str
+    on_yes: str
+    on_no: str
+    lines: Mapping[str, str]
+    marks: Mapping[str, str]
+    people: tuple[Agrees, ...] = ()
+    changes: tuple[Change, ...] = ()
+    lower: tuple[Lower, ...] = ()
+    after: tuple[str, ...] = ()
+    links: tuple[Link, ...] = ()
+    reasons: tuple[tuple[str, str], ...] = REASONS
+    warning: str = ""
+    may_untick: bool = False
+    may_ask: bool = False
+    passkey: str = ""
+    smaller: Smaller | None = None
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Neighbour:
+    """Where this one stands in the inbox, and which one comes next."""
+
+    place: str = ""
+    next: Link | None = field(default=None)
+
+
+async def show_solution(visit: Visit) -> Response:
+    """The page."""
+    view = await visit.sayso.solutions.get(visit.request.path_params["id"])
+    return await _page(visit, view)
+
+
+async def _page(
+    visit: Visit,
+    view: SolutionView,
+    *,
+    note: Said | None = None,
+    changes: Sequence[Change] = (),
+    status: int = 200,
+    dead: bool = False,
+    smaller: Smaller | None = None,
+) -> Response:
+    talk = await visit.sayso.solutions.conversation(view)
+    card = card_of(visit, view, note=note, changes=changes, dead=dead, smaller=smaller)
+    page = visit.page(view.lead.headline, "", live=view.id)
+    near = await _near(visit, view)
+    return visit.show(
+        "solution.html", page, status=status, view=view, card=card, talk=talk, near=near
+    )
+
+
+async def _near(visit: Visit, view: SolutionView) -> Neighbour:
+    """The next one that waits for the same person, the soonest first."""
+    waiting = await visit.sayso.solutions.waiting_for(visit.person, limit=25)
+    ids = [one.id for one in waiting.items]
+    place = (
+        f"{ids.index(view.id) + 1} of {len(ids)}{'+' if waiting.after else ''}"
+        if (view.id in ids)
+        else ""
+    )
+    start = ids.index(view.id) + 1 if view.id in ids else 0
+    for one in [*waiting.items[start:], *waiting.items[:start]]:
+        if one.id != view.id:
+            money = ", ".join(map(str, one.totals)) or "no money"
+            text = f"{one.customer.name}, {money}"
+            return Neighbour(place=place, next=Link(path=one.id, text=text))
+    return Neighbour(place=place)
+
+
+def card_of(
+    visit: Visit,
+    view: SolutionView,
+    *,
+    note: Said | None = None,
+    changes: Sequence[Change] = (),
+    dead: bool = False,
+    smaller: Smaller | None = None,
+) -> Card:
+    """What the page says for this viewer.
+
+    Args:
+        note: what came of a click, in place of what the solution says by itself.
+        dead: nothing that decides may stand on this page, since a click came from its place.
+        smaller: the page shows a smaller yes than was asked for.
+    """
+    answered = visit.person.id in view.agreed
+    pending = view.status == ApprovalStatus.PENDING
+    may = bool(visit.person.roles & set(view.roles)) or (
+        view.escalated is not None and view.escalated.role in visit.person.roles
+    )
+    asks = pending and may and not answered and not dead
+    said = _said(visit, view)
+    name = first_name(view.customer.name)
+    left = len(view.roles) - len(view.agreed) - 1
+    waiting = [step for step in view.steps if step.asks]
+    return Card(
+        asks=asks,
+        note=note or (None if asks else _note(visit, view, may=may, answered=answered)),
+        said=said,
+        news=said.title if not pending else f"{view.lead.headline}: this has changed.",
+        steps_title=_steps_title(view, asks=asks),
+        total_label=_total_label(view, changed=bool(changes)),
+        yes=_yes(view),
+        who_wrote=f"{name} wrote this {visit.times.at(view.created_at)}.",
+        first_name=name,
+        on_yes=view.lead.on_yes,
+        on_no=view.lead.on_no,
+        lines={step.id: _line(step, visit.times, pending=pending) for step in view.steps},
+        marks={step.id: _mark(step) for step in view.steps},
+        people=_people(visit, view),
+        changes=tuple(changes),
+        lower=tuple(map(_lower, (step for step in waiting if step.may_lower)))
+        if asks and smaller is None
+        else (),
+        smaller=smaller,
+        after=_after(view) if not pending else (),
+        links=tuple(
+            Link(path=f"action/{step.action_id}", text=f"Step {place}, with proof")
+            for place, step in enumerate(view.steps, 1)
+        )
+        if not pending
+        else (),
+        warning=""
+        if len(view.roles) < 2 or not asks
+        else "Yours is the last yes: it starts."
+        if left <= 0
+        else f"Nothing starts until {number_word(left) if left > 1 else 'one more person'} "
+        f"{'more people agree' if left > 1 else 'agrees'} too.",
+        may_untick=len(waiting) > 1 and not view.all_or_nothing and smaller is None,
+        key=_key(view, asks=asks, note=note),
+    )
+
+
+def _key(view: SolutionView, *, asks: bool, note: Said | None) -> str:
+    shown = [(step.id, step.status, step.revision) for step in view.steps]
+    said = repr((view.digest, view.status, view.agreed, shown, asks, note))
+    return hashlib.sha256(said.encode()).hexdigest()[:16]
+
+
+def _yes(view: SolutionView) -> str:
+    money = " + ".join(map(str, view.totals))
+    return f"Yes, {money}" if money else "Yes, do it"
+
+
+def _steps_title(view: SolutionView, *, asks: bool) -> str:
+    if not asks and view.status != ApprovalStatus.PENDING:
+        return "What happened" if view.status == ApprovalStatus.APPROVED else "What was proposed"
+    return "What the last yes does" if len(view.roles) > 1 else "What a yes does"
+
+
+def _total_label(view: SolutionView, *, changed: bool) -> str:
+    if changed:
+        return "In all, now"
+    done = {Status(step.status) for step in view.steps if step.amount is not None}
+    return "Moved" if done and done <= _DONE else "In all"
+
+
+def _line(step: StepView, times: Times, *, pending: bool) -> str:
+    status = Status(step.status)
+    if status in _DONE:
+        receipt = f" {step.receipt.id}" if step.receipt is not None else ""
+        undone = " It was taken back later." if status is Status.COMPENSATED else ""
+        nobody = " Needed nobody." if step.needs == "nobody" else ""
+        return f"Done {times.at(step.updated_at)}.{receipt}{undone}{nobody}"
+    if status in _NOT_DONE or status in _ENDED_BADLY:
+        why = "" if step.error is None else f": {step.error.message}"
+        words = {
+            Status.REJECTED: "Not done, a person said no",
+            Status.EXPIRED: "Not done, nobody answered in time",
+            Status.REFUSED: f"Not done{why}",
+            Status.FAILED: f"It did not work{why}",
+            Status.UNKNOWN: "Nobody knows yet; it is looked up, and never done twice blindly",
+        }
+        return f"{words[status]}."
+    if step.left_out:
+        return "Left out: it does not happen."
+    if step.asks or pending:
+        alone = "Needs nobody. " if step.needs == "nobody" else ""
+        return f"{alone}{step.consequence}"
+    return f"Under way since {times.at(step.updated_at)}."
+
+
+def _mark(step: StepView) -> str:
+    status = Status(step.status)
+    if step.left_out:
+        return "off"
+    if status in _DONE:
+        return "done"
+    if status in _ENDED_BADLY:
+        return "bad"
+    return "off" if status in _NOT_DONE else "busy"
+
+
+def _lower(step: StepView) -> Lower:
+    amount = step.amount
+    assert amount is not None, "only an amount can be lowered"
+    return Lower(id=step.id, label=step.title, amount=str(amount), plain=f"{amount.decimal:f}")
+
+
+def _people(visit: Visit, view: SolutionView) -> tuple[Agrees, ...]:
+    """Who has agreed, and whose yes is still missing."""
+    at = {vote.person: vote.at for vote in view.votes if vote.decision == "approve"}
+    found = [
+        Agrees(
+            who="You" if person == visit.person.id else person,
+            text=f" said yes {visit.times.at(at[person])}" if person in at else " said yes",
+            said=True,
+        )
+        for person in view.agreed
+    ]
+    for role in view.roles[len(found) :]:
+        # NOTE: one person is one of them, however many of the roles they have.
+        taken = visit.person.id in view.agreed or any(one.who == "You" for one in found)
+        mine = role in visit.person.roles and not taken
+        words = role.replace("_", " ")
+        found.append(
+            Agrees(
+                who="You" if mine else words.capitalize(),
+                text=f", {words}, or somebody else with that role" if mine else "",
+                said=False,
+            )
+        )
+    return tuple(found)
+
+
+def _note(visit: Visit, view: SolutionView, *, may: bool, answered: bool) -> Said:
+    """What the solution says by itself, to somebody who cannot answer it now."""
+    if view.status == ApprovalStatus.PENDING:
+        roles = join([role.replace("_", " ") for role in view.roles])
+        if answered:
+            return Said(
+                title="You said yes. It waits for somebody else.",
+                text=f"Nothing starts until all have agreed: {roles}.",
+                kind="wait",
+            )
+        if not may:
+            return Said(
+                title=f"It waits for {roles}.",
+                text="You can read it; somebody with that role answers it.",
+            )
+    done = [step for step in view.steps if Status(step.status) in _DONE]
+    said = _said(visit, view)
+    if view.status == ApprovalStatus.APPROVED:
+        whole = f"All {number_word(len(done))} steps are done" if len(done) > 1 else "It is done"
+        text = (
+            f"{whole}."
+            if len(done) == len(view.steps)
+            else f"{len(done)} of {len(view.steps)} steps are done."
+        )
+        return Said(title=f"{said.title} {said.text}.", text=text, kind="ok")
+    moved = [str(step.amount) for step in done if step.amount is not None]
+    text = f"Moved: {join(moved)}." if moved else "No money moved."
+    return Said(title=f"{said.title} {said.text}".rstrip() + ".", text=text)
+
+
+def _said(visit: Visit, view: SolutionView) -> Said:
+    """Who answered what; stands where the buttons were."""
+    words = {
+        ApprovalStatus.APPROVED: ("said yes", "approve"),
+        ApprovalStatus.REJECTED: ("said no", "reject"),
+    }.get(ApprovalStatus(view.status))
+    if words is not None:
+        votes = [vote for vote in view.votes if vote.decision == words[1]]
+        people = list(dict.fromkeys(vote.person for vote in votes))
+        who = join(["You" if one == visit.person.id else one for one in people]) or "Somebody"
+        when = visit.times.at(votes[-1].at) if votes else ""
+        return Said(title=f"{who} {words[0]}", text=when)
+    if view.status == ApprovalStatus.EXPIRED:
+        until = visit.times.at(view.expires_at)
+        return Said(title="Nobody answered, which counts as no", text=f"until {until}")
+    if view.status == ApprovalStatus.SUPERSEDED:
+        return Said(title="It is no longer asked", text="Something changed meanwhile")
+    return Said(title="It waits for somebody else", text="")
+
+
+def _after(view: SolutionView) -> tuple[str, ...]:
+    """What can be done about it, once it is done."""
+    back = [
+        f"{step.title}: {step.consequence.rpartition('. ')[2]}"
+        for step in view.steps
+        if Status(step.status) is Status.SUCCEEDED and "taken back" in step.consequence
+    ]
+    return tuple(back)
+
+
+# ---- answering ---------------------------------------------------------------------------------
+
+
+async def show_smaller(visit: Visit) -> Response:
+    """The card as a smaller yes would leave it; nothing starts by looking at it."""
+    query = visit.request.query_params
+    whole = await visit.sayso.solutions.get(visit.request.path_params["id"])
+    if (query.get("digest", ""), query.get("revision", "")) != (whole.digest, str(whole.revision)):
+        return visit.see(f"solution/{whole.id}")
+    names = tuple(query.getlist("step"))
+    fields = {name: (value,) for name, value in query.items()}
+    try:
+        lower = lowered(Form(fields), whole)
+        view = await visit.sayso.solutions.smaller(whole.id, steps=names or None, lower=lower)
+    except RefusedError as error:
+        return await _page(visit, whole, note=_nothing_decided(error), status=422)
+    if not any(step.asks for step in view.steps):
+        note = Said(title="Nothing is left", text="A yes to no step is a no.", kind="no")
+        return await _page(visit, whole, note=note, status=422)
+    changed = any(step.left_out for step in view.steps) or bool(lower)
+    return await _page(visit, view, smaller=Smaller(lower=lower) if changed else None)
+
+
+async def decide(visit: Visit) -> Response:
+    """Take the answer of a form, and go and look at what came of it."""
+    form = await read_form(visit.request)
+    before = await visit.sayso.solutions.get(visit.request.path_params["id"])
+    try:
+        match form.one("decision"):
+            case "no":
+                await _answer(visit, form, "reject", before)
+            case "yes":
+                waiting = {step.id for step in before.steps if step.asks}
+                whole = set(form.all("step")) in (set(), waiting)
+                if waiting and not whole and not form.one("smaller"):
+                    # A browser that cannot hide the button of the whole: it decides nothing else
+                    # than what it names.
+                    return visit.see(f"solution/{before.id}/smaller?{_as_query(form)}")
+                await _answer(visit, form, "yes", before)
+            case _:
+                note = Said(title="Nothing was decided", text="Choose yes or no.", kind="no")
+                return await _page(visit, before, status=422, note=note)
+    except RefusedError as error:
+        return await _refused(visit, form, error)
+    return visit.see(f"solution/{before.id}")
+
+
+def _as_query(form: Form) -> str:
+    names = [("step", step) for step in form.all("step")]
+    return urlencode([*names, ("revision", form.one("revision")), ("digest", form.one("digest"))])
+
+
+async def _answer(visit: Visit, form: Form, choice: str, before: SolutionView) -> None:
+    yes = choice == "yes"
+    # INVARIANT: amounts count only from the page that has shown what they come to.
+    lower = lowered(form, before) if yes and form.one("smaller") else {}
+    await visit.sayso.solutions.answer(
+        visit.request.path_params["id"],
+        ("edit" if lower else "approve") if yes else choice,
+        token=visit.request.cookies.get(visit.site.cookie, ""),
+        revision=form.integer("revision"),
+        digest=form.one("digest"),
+        steps=(form.all("step") or None) if yes else None,
+        lower=lower,
+        via="console",
+        reason_code="" if yes else form.one("reason_code"),
+        reason="" if yes else form.one("reason"),
+    )
+
+
+def lowered(form: Form, view: SolutionView) -> dict[str, Money]:
+    """The amounts that a form lowers, by step.
+
+    Raises:
+        RefusedError: `invalid_money`, `edit_not_allowed`.
+    """
+    steps = {step.id: step for step in view.steps}
+    found: dict[str, Money] = {}
+    for name, said in form.named("lower.").items():
+        words = said.strip()
+        if not words:
+            continue
+        step = steps.get(name)
+        if step is None or step.amount is None or not step.may_lower:
+            raise RefusedError(Code.EDIT_NOT_ALLOWED, "this amount cannot be lowered")
+        found[name] = Money.parse(words.removeprefix(_symbol(step.amount)), step.amount.currency)
+    return found
+
+
+def _symbol(amount: Money) -> str:
+    text = str(amount)
+    return text[0] if not text[0].isdigit() else ""
+
+
+async def _refused(visit: Visit, form: Form, error: RefusedError) -> Response:
+    """What a click came to that was not counted; nothing that decides stands on the page."""
+    view = await visit.sayso.solutions.get(visit.request.path_params["id"])
+    if error.code in _LOST:
+        mine = any(vote.person == visit.person.id for vote in view.votes)
+        if mine and view.status != ApprovalStatus.EXPIRED:
+            # The same click, sent again since the first answer was lost on its way.
+            return visit.see(f"solution/{view.id}")
+        who = _said(visit, view)
+        note = Said(
+            title=f"{who.title} {who.text}. Your click was not counted.", text="", kind="no"
+        )
+        return await _page(visit, view, note=note, status=409, dead=True)
+    if error.code in _CHANGED:
+        note = Said(
+            title="Your answer was not counted: something changed while you read.",
+            text="Nothing was done. This is the card as it stands now.",
+            kind="no",
+        )
+        return await _page(
+            visit, view, note=note, changes=_changes(form, view), status=409, dead=True
+        )
+    return await _page(visit, view, note=_nothing_decided(error), status=422)
+
+
+def _nothing_decided(error: RefusedError) -> Said:
+    steps = "" if error.next_step in {"", "nothing"} else f" Next: {error.next_step}."
+    text = f"{error.message[:1].upper()}{error.message[1:]}.{steps}"
+    return Said(title="Nothing was decided", text=text, kind="no")
+
+
+def _changes(form: Form, view: SolutionView) -> list[Change]:
+    """What the form showed, and what is so now."""
+    found: list[Change] = []
+    shown = form.integer("revision")
+    if shown != view.revision:
+        found.append(Change(label="Revision", was=str(shown), now=str(view.revision)))
+    for step in view.steps:
+        was = form.one(f"shown.{step.id}")
+        now = str(step.amount) if step.amount is not None else "no money"
+        if was and was != now:
+            found.append(Change(label=step.title, was=was, now=now))
+    was = form.one("shown")
+    now = " + ".join(map(str, view.totals)) or "no money"
+    if was and was != now:
+        found.append(Change(label="In all", was=was, now=now))
+    return found

@@ -1,0 +1,209 @@
+// What the pages do beyond links and forms: they stay up to date, keys move the focus, and a click
+// that the server did not take is kept and sent again. Everything works without this file.
+//
+// NOTE: nothing here runs text that it was sent. Pages are fetched as documents, whose scripts never
+// run, and moved over element by element, so that `trusted-types 'none'` can stand in the CSP.
+"use strict";
+
+const body = document.body;
+const status = document.getElementById("status");
+const offline = document.getElementById("offline");
+
+function say(text) {
+  if (status) status.textContent = text;
+}
+
+function fetchPage(method, url, form, done, failed) {
+  const call = new XMLHttpRequest();
+  call.open(method, url);
+  call.responseType = "document";
+  call.onload = () => done(call);
+  call.onerror = failed;
+  call.timeout = 20000;
+  call.ontimeout = failed;
+  if (form) call.setRequestHeader("Content-Type", "application/x-www-form-urlencoded");
+  call.send(form);
+}
+
+// ---- staying up to date: only parts whose key has changed are replaced --------------------------
+
+let fetching = false;
+let again = false;
+
+function values(part) {
+  const kept = new Map();
+  for (const field of part.querySelectorAll("input[id], select[id], textarea[id]")) {
+    kept.set(field.id, field.type === "checkbox" ? field.checked : field.value);
+  }
+  return kept;
+}
+
+function replacePart(old, fresh) {
+  const kept = values(old);
+  const focused = old.contains(document.activeElement) ? document.activeElement.id : "";
+  const open = new Set([...old.querySelectorAll("details[open][id]")].map((one) => one.id));
+  old.replaceWith(document.importNode(fresh, true));
+  const now = document.getElementById(fresh.id);
+  for (const [id, value] of kept) {
+    const field = document.getElementById(id);
+    if (!field) continue;
+    if (field.type === "checkbox") field.checked = value;
+    else if (field.type !== "hidden") field.value = value;
+  }
+  for (const id of open) document.getElementById(id)?.setAttribute("open", "");
+  if (focused) (document.getElementById(focused) || now).focus();
+}
+
+function takeOver(page) {
+  if (!page) return false;
+  let changed = false;
+  for (const fresh of page.querySelectorAll("[data-key]")) {
+    const old = document.getElementById(fresh.id);
+    if (old && old.dataset.key !== fresh.dataset.key) {
+      replacePart(old, fresh);
+      changed = true;
+    }
+  }
+  document.title = page.title || document.title;
+  if (changed) say(page.querySelector("[data-news]")?.dataset.news || "This page has changed.");
+  return changed;
+}
+
+function refresh() {
+  if (fetching) {
+    again = true;
+    return;
+  }
+  fetching = true;
+  const next = () => {
+    fetching = false;
+    if (again) {
+      again = false;
+      refresh();
+    }
+  };
+  const here = location.pathname + location.search;
+  fetchPage("GET", here, null, (call) => {
+    // Somewhere else is where one signs in: the session is over.
+    if (new URL(call.responseURL).pathname !== location.pathname) location.assign(call.responseURL);
+    else takeOver(call.response);
+    next();
+  }, next);
+}
+
+let polling = 0;
+
+function follow(url) {
+  const stream = new EventSource(url);
+  stream.addEventListener("changed", refresh);
+  stream.addEventListener("ended", () => {
+    stream.close();
+    refresh();
+  });
+  stream.onopen = () => {
+    body.dataset.following = "yes";
+    if (offline) offline.hidden = true;
+    clearInterval(polling);
+    polling = 0;
+  };
+  stream.onerror = () => {
+    if (offline) offline.hidden = false;
+    if (!polling) polling = setInterval(refresh, 10000);
+    if (stream.readyState === EventSource.CLOSED) setTimeout(() => follow(url), 5000);
+  };
+  window.addEventListener("pagehide", () => stream.close());
+}
+
+if (body.dataset.live) follow(body.dataset.live);
+window.addEventListener("pageshow", (event) => {
+  if (event.persisted) location.reload();
+});
+
+// ---- a click is never lost: it is sent until somebody has answered -------------------------------
+
+function send(form, button, tried) {
+  const fields = new URLSearchParams(new FormData(form));
+  if (button?.name) fields.append(button.name, button.value);
+  const url = button?.getAttribute("formaction") || form.getAttribute("action");
+  fetchPage("POST", url, fields.toString(), (call) => {
+    const landed = new URL(call.responseURL);
+    if (call.status < 400 && landed.pathname !== new URL(url, location).pathname) {
+      location.assign(landed.pathname + landed.search);
+      return;
+    }
+    const main = call.response?.querySelector("main");
+    if (main) {
+      document.querySelector("main").replaceWith(document.importNode(main, true));
+      document.title = call.response.title;
+      const news = document.querySelector("main [data-news]");
+      say(news ? news.dataset.news : call.response.title);
+      document.getElementById("main").focus();
+      return;
+    }
+    retry(form, button, tried);
+  }, () => retry(form, button, tried));
+}
+
+function retry(form, button, tried) {
+  if (tried >= 120) {
+    say("The server did not answer. Nothing is known to have happened; load this page again.");
+    form.dataset.sent = "";
+    return;
+  }
+  say("The server does not answer. Your click is kept and is sent again.");
+  if (offline) offline.hidden = false;
+  setTimeout(() => send(form, button, tried + 1), 1000);
+}
+
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  const method = event.submitter?.getAttribute("formmethod") || form.method;
+  if (method.toLowerCase() !== "post" || !("once" in form.dataset)) return;
+  event.preventDefault();
+  if (form.dataset.sent) return;
+  form.dataset.sent = "yes";
+  say("Sent.");
+  if (window.saysoPasskey?.wanted(form, event.submitter)) {
+    window.saysoPasskey.ask(form, event.submitter, say).then(
+      (ready) => (ready ? send(form, event.submitter, 0) : (form.dataset.sent = "")),
+    );
+    return;
+  }
+  send(form, event.submitter, 0);
+});
+
+// ---- keys move the focus; none of them decides ---------------------------------------------------
+
+function moveFocus(step) {
+  const links = [...document.querySelectorAll("[data-row]")];
+  if (!links.length) return;
+  const at = links.indexOf(document.activeElement);
+  links[Math.max(0, Math.min(links.length - 1, at + step))].focus();
+}
+
+const KEYS = {
+  j: () => moveFocus(1),
+  k: () => moveFocus(-1),
+  a: () => document.querySelector("[data-focus=yes]")?.focus(),
+  r: () => document.querySelector("[data-focus=no]")?.focus(),
+  e: () => document.querySelector("[data-focus=less]")?.focus(),
+  "/": () => document.getElementById("q")?.focus(),
+  "?": () => document.getElementById("keys")?.showModal?.(),
+};
+
+document.addEventListener("keydown", (event) => {
+  if (body.dataset.keys !== "on" || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.target.closest("input, textarea, select, dialog")) return;
+  const act = KEYS[event.key];
+  if (!act) return;
+  event.preventDefault();
+  act();
+});
+
+// ---- times in the viewer's zone -------------------------------------------------------------------
+
+const zone = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
+if (body.dataset.zone && body.dataset.zone !== zone && body.dataset.zoneTried !== zone) {
+  document.cookie = `sayso_zone=${encodeURIComponent(zone)}; Path=/; Max-Age=31536000; SameSite=Lax`;
+  if (document.cookie.includes("sayso_zone=")) refresh();
+}

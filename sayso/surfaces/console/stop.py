@@ -1,0 +1,55 @@
+"""The switch: one page that stops everything, and two people who let it go on."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+from sayso.surfaces.console.edge import read_form
+from sayso.surfaces.console.visit import Visit, stopped_words
+
+SCOPES = (
+    ("tenant", "Everything of this workspace"),
+    ("connector", "One connector"),
+    ("action", "One kind of action"),
+    ("customer", "One customer"),
+)
+
+
+async def show_stop(visit: Visit) -> Response:
+    """The page."""
+    ended = await visit.sayso.stops.list(released=True, limit=20)
+    page = visit.page("Stop", "stop", live="inbox")
+    rows = [
+        {"stop": one, "words": stopped_words(one), "mine": one.asked_by == visit.person.id}
+        for one in visit.stops
+    ]
+    return visit.show("stop.html", page, rows=rows, ended=ended, scopes=SCOPES, words=stopped_words)
+
+
+async def engage(visit: Visit) -> Response:
+    """Stop something; anybody who is signed in may, and it holds from the commit on."""
+    form = await read_form(visit.request)
+    scope = form.one("scope", "tenant")
+    target = form.one("target").strip() if scope != "tenant" else ""
+    reason = form.one("reason").strip()
+    if not reason:
+        return visit.note(
+            "Nothing was stopped",
+            "A stop says why, so that whoever finds it knows what to do.",
+            "write a reason",
+            status=422,
+        )
+    if target:
+        await visit.sayso.stops.check(scope, target)
+    await visit.sayso.stops.engage(
+        scope, target, reason=reason, by=visit.session.token.actor, via="console"
+    )
+    return visit.see("stop")
+
+
+async def resume(visit: Visit) -> Response:
+    """Ask for the end of a stop, or confirm it as the second person."""
+    await read_form(visit.request)
+    secret = visit.request.cookies.get(visit.site.cookie, "")
+    await visit.sayso.stops.resume(visit.request.path_params["id"], token=secret, via="console")
+    return visit.see("stop")

@@ -1,0 +1,163 @@
+"""One request of somebody who is signed in, with what every page says."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from sayso.actions.model.ports import Person
+from sayso.errors import Code, RefusedError
+from sayso.sdk.client import Sayso
+from sayso.sdk.resources.sessions import Session
+from sayso.sdk.views import StopView
+from sayso.surfaces.console.edge import Site
+from sayso.surfaces.console.render import KEYS_COOKIE, ZONE_COOKIE, Times, environment, zone_of
+
+PAGES = (
+    ("", "Inbox"),
+    ("audit", "Audit"),
+    ("stop", "Stop"),
+)
+"""The pages of the menu: path and name."""
+
+_STOPPED = {"all": "everything", "tenant": "everything"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageLink:
+    """An entry of the menu."""
+
+    path: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """What every page says.
+
+    Attributes:
+        title: of the window. current: the path of its entry in the menu.
+        person: who is signed in; empty before.
+        stops: what is stopped, in words; empty while everything runs.
+        live: what changes the page, for the stream; empty when nothing does.
+        root: the path under which the console is mounted.
+    """
+
+    title: str
+    root: str
+    nonce: str
+    times: Times
+    current: str = ""
+    person: str = ""
+    pages: tuple[PageLink, ...] = ()
+    stops: str = ""
+    sandbox: bool = False
+    keys: str = "on"
+    live: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visit:
+    """A request of somebody who is signed in."""
+
+    request: Request
+    sayso: Sayso
+    session: Session
+    person: Person
+    times: Times
+    site: Site
+    stops: tuple[StopView, ...] = field(default=())
+
+    @property
+    def root(self) -> str:
+        """The path under which the console is mounted."""
+        return root_of(self.request)
+
+    def page(self, title: str, current: str, *, live: str = "") -> Page:
+        """What the page says beside its own."""
+        keys = self.request.cookies.get(KEYS_COOKIE, "on")
+        return Page(
+            title=title,
+            root=self.root,
+            nonce=nonce_of(self.request),
+            times=self.times,
+            current=current,
+            person=self.session.person,
+            pages=tuple(PageLink(path=path, name=name) for path, name in PAGES),
+            stops=", ".join(dict.fromkeys(map(stopped_words, self.stops))),
+            sandbox=is_sandbox(self.sayso),
+            keys="off" if keys == "off" else "on",
+            live=live,
+        )
+
+    def show(
+        self,
+        template: str,
+        page: Page,
+        *,
+        status: int = 200,
+        **context: Any,
+    ) -> Response:
+        """A page."""
+        return show(template, page, status=status, **context)
+
+    def see(self, path: str) -> Response:
+        """Go and look at another page, after a form."""
+        return RedirectResponse(f"{self.root}/{path}", status_code=303)
+
+    def note(
+        self, title: str, text: str, next_step: str = "", *, kind: str = "no", status: int = 200
+    ) -> Response:
+        """One sentence on a page of its own."""
+        note = {"kind": kind, "title": title, "text": text, "next_step": next_step}
+        return self.show("note.html", self.page(title, "-"), status=status, note=note)
+
+    def refused(self, error: RefusedError) -> Response:
+        """A refusal as a page."""
+        missing = error.code is Code.NOT_FOUND
+        title = "There is no such thing" if missing else "That did not work"
+        return self.note(title, error.message, error.next_step, status=404 if missing else 409)
+
+
+Handler = Callable[[Visit], Awaitable[Response]]
+
+
+def show(template: str, page: Page, *, status: int = 200, **context: Any) -> Response:
+    """A page made of a template."""
+    body = environment().get_template(template).render(page=page, **context)
+    return HTMLResponse(body, status_code=status)
+
+
+def root_of(request: Request) -> str:
+    """The path under which the console is mounted."""
+    root: str = request.scope.get("root_path", "")
+    return root.rstrip("/")
+
+
+def nonce_of(request: Request) -> str:
+    """What marks our own script in this response."""
+    nonce: str = request.state.nonce
+    return nonce
+
+
+def times_of(request: Request, sayso: Sayso) -> Times:
+    """The clock of the workspace, in the viewer's zone as their browser has told it."""
+    zone = zone_of(unquote(request.cookies.get(ZONE_COOKIE, "UTC"))[:60])
+    return Times(now=sayso.now(), zone=zone)
+
+
+def is_sandbox(sayso: Sayso) -> bool:
+    """Whether no connector reaches a provider beyond this machine."""
+    sections: Mapping[str, Mapping[str, object]] = sayso.workspace.settings.connectors
+    urls = [str(section["base_url"]) for section in sections.values() if "base_url" in section]
+    return any(urlsplit(url).hostname in {"127.0.0.1", "localhost", "::1"} for url in urls)
+
+
+def stopped_words(stop: StopView) -> str:
+    """What a stop holds, in a word or two."""
+    return _STOPPED.get(stop.scope, stop.target if stop.scope != "customer" else "a customer")

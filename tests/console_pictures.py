@@ -1,0 +1,65 @@
+"""The pictures of the console: `python tests/console_pictures.py` plays the demo and draws them.
+
+A real browser shows what `sayso demo --console` serves; only times and ids differ from run to run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from playwright.async_api import Browser
+from surfaces.console.desk import ROOT, chromium, serving
+
+from sayso.__main__ import OUTSIDE
+from sayso.sdk.client import Sayso
+from sayso.surfaces.cli.demo.messages import own_messages
+from sayso.surfaces.cli.demo.stage import PERSON, open_stage
+
+PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
+DESK = {"width": 1280, "height": 760}
+PHONE = {"width": 360, "height": 640}
+
+
+async def draw(sayso: Sayso, url: str, browser: Browser) -> None:
+    """Every picture that the docs show."""
+    person = sayso.people.person(PERSON)
+    assert person is not None
+    _, secret = await sayso.sessions.begin(PERSON, via="link")
+    cookie = {"url": url, "name": "sayso_session", "value": secret}
+    waiting = await sayso.solutions.waiting_for(person, limit=5)
+    first = waiting.items[0]
+    action = first.steps[0].action_id
+    shots = (
+        ("console-inbox", "", DESK, "light"),
+        ("console-phone", f"solution/{first.id}", PHONE, "dark"),
+        ("console-solution", f"solution/{first.id}", DESK, "light"),
+        ("console-audit", "audit?q=amount:>20USD", DESK, "light"),
+    )
+    for name, where, size, scheme in shots:
+        context = await browser.new_context(viewport=size, color_scheme=scheme)  # type: ignore[arg-type]
+        await context.add_cookies([cookie])  # type: ignore[list-item]
+        page = await context.new_page()
+        await page.goto(f"{url}{ROOT}/{where}")
+        await page.screenshot(path=PICTURES / f"{name}.png")
+        if name == "console-solution":
+            await page.click("#yes")
+            await page.wait_for_selector("text=You said yes")
+            await page.goto(f"{url}{ROOT}/action/{action}")
+            await page.screenshot(path=PICTURES / "console-action.png")
+        await context.close()
+
+
+async def main() -> None:
+    """Draw them."""
+    async with open_stage(OUTSIDE, keep=None, work=True) as stage:
+        for number, message in enumerate(own_messages()):
+            await stage.sayso.ask(
+                message.subject, message.text, idempotency_key=f"picture-{number}"
+            )
+        async with serving(stage.sayso) as url, chromium() as browser:
+            await draw(stage.sayso, url, browser)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

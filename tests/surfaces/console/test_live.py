@@ -1,0 +1,225 @@
+"""Open pages that stay true: decided elsewhere, gone sessions, a server that restarts."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.async_api import Page
+from surfaces.console.desk import ROOT, Desk, chromium, needs_chromium, open_desk, serving
+
+from sayso.sdk.solution_view import SolutionView
+
+SOON_S = 1.0
+"""SOURCE."""
+
+
+async def within(seconds: float, holds: Callable[[], Awaitable[bool]]) -> float:
+    """Wait until something holds; how long it took."""
+    begin = time.monotonic()
+    async with asyncio.timeout(max(seconds, 10)):
+        while not await holds():
+            await asyncio.sleep(0)
+    return time.monotonic() - begin
+
+
+async def answer(desk: Desk, view: SolutionView, person: str, choice: str = "approve") -> None:
+    """Somebody answers, somewhere else."""
+    await desk.sayso.solutions.answer(
+        view.id,
+        choice,
+        token=await desk.sign_in(person),
+        revision=view.revision,
+        digest=view.digest,
+        reason_code="other" if choice == "reject" else "",
+    )
+
+
+async def has(page: Page, text: str) -> bool:
+    """Whether the page says it."""
+    return text in await page.inner_text("main")
+
+
+@needs_chromium
+@pytest.mark.promise("console:live")
+async def test_what_somebody_else_decides_shows_within_a_second(tmp_path: Path) -> None:
+    """In an open solution the buttons go, and the open inbox loses its row."""
+    async with open_desk(tmp_path) as desk, chromium() as browser:
+        took: list[float] = []
+        for number in range(8):
+            desk.opened.clock.advance(seconds=1)
+            view = await desk.ask(customer=number + 1)
+            context = await desk.context(browser, "maria")
+            solution, inbox = await context.new_page(), await context.new_page()
+            await solution.goto(desk.path(f"solution/{view.id}"))
+            await inbox.goto(desk.path(""))
+            assert await solution.is_visible("#yes")
+            assert await has(inbox, "1 waits for you")
+            for page in (solution, inbox):
+                await page.wait_for_selector("body[data-following]")
+            deciding = asyncio.create_task(answer(desk, view, "noor"))
+            took.append(await within(SOON_S, lambda page=solution: has(page, "noor said yes")))  # type: ignore[misc]
+            took.append(await within(SOON_S, lambda page=inbox: has(page, "Nothing waits")))  # type: ignore[misc]
+            await deciding
+            assert not await solution.is_visible("#yes")
+            assert await solution.inner_text("#status") != ""
+            await context.close()
+        took.sort()
+        assert took[int(len(took) * 0.95)] < SOON_S, took
+
+
+@needs_chromium
+@pytest.mark.promise("console:live")
+async def test_what_one_is_writing_is_not_lost_when_the_page_changes(tmp_path: Path) -> None:
+    """Another's first yes changes the card; the reason that is being written stays."""
+    async with open_desk(tmp_path) as desk, chromium() as browser:
+        view = await desk.ask()
+        page = await (await desk.context(browser)).new_page()
+        await page.goto(desk.path(f"solution/{view.id}"))
+        await page.click("#to-no")
+        await page.fill("#reason", "they have used it for a year")
+        await desk.sayso.stops.engage("tenant", reason="drill")
+        await within(SOON_S, lambda: page.is_visible(".state.off"))
+        assert await page.input_value("#reason") == "they have used it for a year"
+
+
+@pytest.mark.promise("console:live")
+async def test_a_stream_says_changes_and_beats_and_ends_with_its_session(tmp_path: Path) -> None:
+    """A revoked session loses its stream within five seconds."""
+    async with open_desk(tmp_path) as desk:
+        view = await desk.ask()
+        cookie = await desk.sign_in()
+        async with desk.client(cookie) as browser:
+            lines: list[str] = []
+            async with browser.stream("GET", f"{ROOT}/live?on={view.id}") as stream:
+                assert stream.headers["content-type"].startswith("text/event-stream")
+                parts = stream.aiter_lines()
+
+                async def read_until(word: str) -> None:
+                    async with asyncio.timeout(10):
+                        async for line in parts:
+                            lines.append(line)
+                            if word in line:
+                                return
+
+                await read_until("id: ")
+                await answer(desk, view, "noor")
+                await read_until("event: changed")
+                session = await desk.sayso.sessions.check(cookie)
+                await desk.sayso.sessions.end(session)
+                begin = time.monotonic()
+                await read_until("event: ended")
+                assert time.monotonic() - begin < 5
+        assert lines[0] == "retry: 1000"
+
+
+@pytest.mark.promise("console:idle")
+async def test_idle_pages_ask_the_database_nothing(tmp_path: Path) -> None:
+    """An open page to which nothing happens costs a look at shared memory, as do twenty."""
+    async with open_desk(tmp_path) as desk:
+        asked, opened = asyncio.Event(), asyncio.Semaphore(0)
+        store = desk.sayso.container.store
+        read = store.read
+
+        async def noticing(*args: object, **kwargs: object) -> object:
+            asked.set()
+            return await read(*args, **kwargs)  # type: ignore[arg-type]
+
+        view = await desk.ask()
+        async with desk.client(await desk.sign_in()) as browser:
+
+            async def listen(on: str) -> None:
+                async with browser.stream("GET", f"{ROOT}/live?on={on}") as stream:
+                    async for line in stream.aiter_lines():
+                        if line.startswith("id: "):
+                            opened.release()
+
+            tasks = [asyncio.create_task(listen(on)) for on in ("inbox", view.id) * 10]
+            for _ in tasks:
+                await asyncio.wait_for(opened.acquire(), 10)
+            object.__setattr__(store, "read", noticing)
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(asked.wait(), 6)  # longer than a session is trusted
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@needs_chromium
+@pytest.mark.promise("console:restart")
+async def test_a_click_while_the_server_restarts_is_neither_lost_nor_double(
+    tmp_path: Path,
+) -> None:
+    """The page keeps the click and sends it until somebody answers; it counts once."""
+    async with open_desk(tmp_path) as desk, chromium() as browser:
+        views = [await desk.ask(customer=number) for number in (1, 2, 3)]
+        for number, view in enumerate(views):
+            cookie = await desk.sign_in("maria")
+            async with serving(desk.sayso) as url:
+                port = urlsplit(url).port or 0
+                context = await browser.new_context()
+                await context.add_cookies([{"url": url, "name": "sayso_session", "value": cookie}])
+                page = await context.new_page()
+                await page.goto(f"{url}{ROOT}/solution/{view.id}")
+                await page.wait_for_selector("#yes")
+            await page.click("#yes")
+            await page.wait_for_function("document.getElementById('status').textContent")
+            if number == 1:
+                await page.click("#yes")  # a nervous second one
+            assert (await desk.sayso.solutions.get(view.id)).status == "pending"
+            assert await page.is_visible("#offline")
+            async with serving(desk.sayso, port):
+                await page.wait_for_selector("text=You said yes", timeout=15_000)
+            await context.close()
+        assert len(desk.shop.books.payouts) == 3
+
+
+@needs_chromium
+@pytest.mark.promise("console:races")
+async def test_two_browsers_and_another_surface_at_once_make_one_decision(
+    tmp_path: Path,
+) -> None:
+    """Whoever is first decides; each of the others is told who it was."""
+    async with open_desk(tmp_path) as desk, chromium() as browser:
+        people = ("maria", "noor")
+        contexts = [await desk.context(browser, person) for person in people]
+        yes = 0
+        for number in range(12):
+            view = await desk.ask(customer=number + 1)
+            pages = [await context.new_page() for context in contexts]
+            for page in pages:
+                await page.goto(desk.path(f"solution/{view.id}"))
+                await page.wait_for_selector("#yes")
+            token = await desk.sign_in("noor")
+
+            async def elsewhere(view: SolutionView = view, token: str = token) -> None:
+                await desk.sayso.solutions.answer(
+                    view.id,
+                    "reject",
+                    token=token,
+                    revision=view.revision,
+                    digest=view.digest,
+                    reason_code="other",
+                )
+
+            others = (elsewhere(),) if number % 2 else ()
+            await asyncio.gather(
+                *(page.click("#yes", timeout=2000) for page in pages),
+                *others,
+                return_exceptions=True,
+            )
+            for page in pages:
+                await within(SOON_S, lambda page=page: has(page, " said "))  # type: ignore[misc]
+                assert not await page.is_visible("#yes")
+                await page.close()
+            after = await desk.sayso.solutions.get(view.id)
+            assert len({vote.decision for vote in after.votes}) == 1
+            assert len(after.votes) == 1, "one decision"
+            assert len({step.status for step in after.steps}) == 1, "never half of it"
+            yes += after.status == "approved"
+        orders = [payout.order for payout in desk.shop.books.payouts]
+        assert len(orders) == len(set(orders)) == yes

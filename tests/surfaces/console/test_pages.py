@@ -1,0 +1,331 @@
+"""Every page in a real browser: by axe, narrow, dark, without scripts, by keys, and light."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.async_api import Browser, Page, Request
+from surfaces.console.desk import (
+    ROOT,
+    Desk,
+    chromium,
+    needs_chromium,
+    open_desk,
+    violations,
+)
+
+pytestmark = needs_chromium
+WIDTHS = ({"width": 1280, "height": 900}, {"width": 360, "height": 640})
+PAGES = (
+    "",
+    "?tab=role",
+    "?tab=handed-over",
+    "?tab=unknown",
+    "?tab=decided",
+    "audit",
+    "audit?q=amount:nonsense",
+    "audit?verify=1",
+    "stop",
+    "me",
+    "nothing",
+)
+
+
+async def every_state(desk: Desk) -> list[str]:
+    """Pages of solutions and actions in every state that there is."""
+    waits, yes, no = [await desk.ask(customer=number) for number in (1, 2, 3)]
+    await desk.sayso.ask("cus_1", "I want to talk to a person")
+    for view, choice in ((yes, "approve"), (no, "reject")):
+        await desk.sayso.solutions.answer(
+            view.id,
+            choice,
+            token=await desk.sign_in("noor"),
+            revision=view.revision,
+            digest=view.digest,
+            reason_code="other" if choice == "reject" else "",
+        )
+    requests = await desk.sayso.requests.list(status="handed_over")
+    query = f"revision={waits.revision}&digest={waits.digest}"
+    return [
+        f"solution/{waits.id}",
+        f"solution/{waits.id}#no",
+        f"solution/{waits.id}#less",
+        f"solution/{waits.id}/smaller?{query}&step=s1",
+        f"solution/{yes.id}",
+        f"solution/{no.id}",
+        f"action/{yes.steps[0].action_id}",
+        f"action/{waits.steps[0].action_id}",
+        f"request/{requests[0].id}",
+    ]
+
+
+@pytest.mark.promise("console:accessible")
+async def test_no_page_has_a_fault_by_wcag_in_any_state(tmp_path: Path) -> None:
+    """Axe finds nothing, wide and narrow, light and dark."""
+    async with open_desk(tmp_path) as desk, chromium() as browser:
+        pages = [*PAGES, *await every_state(desk)]
+        found: dict[str, list[str]] = {}
+        for size, scheme in zip(WIDTHS, ("light", "dark"), strict=True):
+            context = await desk.context(browser, viewport=size, color_scheme=scheme)
+            page = await context.new_page()
+            for where in pages:
+                await page.goto(desk.path(where))
+                wrong = await violations(page)
+                if wrong:
+                    found[f"{where} {scheme}"] = wrong
+            await page.goto(desk.path("enter"))
+            found |= {"enter": wrong} if (wrong := await violations(page)) else {}
+            await context.close()
+        assert found == {}
+
+
+@pytest.mark.promise("console:narrow")
+async def test_nothing_goes_beyond_a_phone_and_the_five_seconds_fit_above_the_buttons(
+    tmp_path: Path,
+) -> None:
+    """360 by 640: no sideways scrolling anywhere; headline to signs are seen with the buttons."""
+    async with open_desk(tmp_path) as desk, chromium() as browser:
+        pages = [*PAGES, *await every_state(desk)]
+        context = await desk.context(browser, viewport={"width": 360, "height": 640})
+        page = await context.new_page()
+        for where in pages:
+            await page.goto(desk.path(where))
+            wide = await page.evaluate("document.documentElement.scrollWidth")
+            assert wide <= 360, where
+        await page.goto(desk.path(pages[len(PAGES)]))
+        bottom = await page.evaluate(
+            "document.querySelector('.lead').getBoundingClientRect().bottom"
+        )
+        thumb = await page.evaluate("document.querySelector('.thumb').getBoundingClientRect().top")
+        yes = await page.evaluate("document.getElementById('yes').getBoundingClientRect().bottom")
+        assert bottom <= thumb + 8, "what is read first is not covered by the buttons"
+        assert yes <= 640
+
+
+@pytest.mark.promise("console:no-script")
+async def test_a_manager_without_scripts_answers_everything(tmp_path: Path) -> None:
+    """Yes, no with its reason, some, and less, each by links and forms alone."""
+    async with open_desk(tmp_path) as desk, chromium() as browser:
+        views = [await desk.ask(customer=number) for number in (1, 2, 3, 4)]
+        context = await desk.context(browser, java_script_enabled=False)
+        page = await context.new_page()
+
+        async def opened(number: int) -> None:
+            await page.goto(desk.path(f"solution/{views[number].id}"))
+
+        await opened(0)
+        await page.click("#yes")
+        assert await page.inner_text(".note strong") == "You said yes today at 12:00."
+        await opened(1)
+        await page.click("#to-no")
+        assert not await page.is_visible("#yes"), "no yes beside the form of a no"
+        await page.select_option("#reason_code", "not_covered")
+        await page.click("text=No, nothing moves")
+        assert await page.inner_text(".note strong") == "You said no today at 12:00."
+        await opened(2)
+        await page.uncheck("#step-s2")
+        assert not await page.is_visible("#yes"), "the whole is not what is ticked"
+        await page.click("text=See it smaller")
+        assert await page.inner_text("#yes") == "Yes, $129.00"
+        await page.click("#yes")
+        await opened(3)
+        await page.click("#to-less")
+        await page.fill("#lower-s1", "43.00")
+        await page.click("button:has-text('See the smaller card')")
+        assert await page.inner_text("#yes") == "Yes, $53.00"
+        await page.click("#yes")
+        after = [await desk.sayso.solutions.get(view.id) for view in views]
+        assert [[step.status for step in view.steps] for view in after] == [
+            ["succeeded"] * 3,
+            ["rejected"] * 3,
+            ["succeeded", "rejected", "rejected"],
+            ["succeeded"] * 3,
+        ]
+        assert desk.shop.books.paid_out_minor == 2 * 12_900 + 4300
+
+
+async def count_posts(page: Page) -> list[str]:
+    """Every POST that the page makes from here on."""
+    posts: list[str] = []
+
+    def note(request: Request) -> None:
+        if request.method == "POST":
+            posts.append(request.url)
+
+    page.on("request", note)
+    return posts
+
+
+@pytest.mark.promise("console:keys")
+async def test_keys_move_the_focus_and_none_of_them_decides(tmp_path: Path) -> None:
+    """J and k walk the rows, a r e go to the buttons; every key there is sends nothing."""
+    async with open_desk(tmp_path) as desk, chromium() as browser:
+        first, second = await desk.ask(customer=1), await desk.ask(customer=2)
+        page = await (await desk.context(browser)).new_page()
+        posts = await count_posts(page)
+        await page.goto(desk.path(""))
+
+        async def focused() -> str:
+            return str(await page.evaluate("document.activeElement.getAttribute('href') || ''"))
+
+        seen: list[str] = []
+        for key in "jjjkk":
+            await page.keyboard.press(key)
+            seen.append((await focused()).rpartition("/")[2])
+        ids = sorted([first.id, second.id])
+        assert seen == [ids[0], ids[1], ids[1], ids[0], ids[0]]
+        await page.keyboard.press("Enter")
+        await page.wait_for_url("**/solution/*")
+        for key, name in (("a", "yes"), ("r", "to-no"), ("e", "to-less")):
+            await page.keyboard.press(key)
+            assert await page.evaluate("document.activeElement.id") == name
+        for code in range(33, 127):
+            await page.evaluate("document.activeElement.blur()")
+            await page.keyboard.press(chr(code) if chr(code) != " " else "Space")
+        await page.keyboard.press("Escape")
+        assert posts == []
+        assert (await desk.sayso.solutions.get(first.id)).status == "pending"
+        await page.goto(desk.path(f"solution/{first.id}"))
+        await page.keyboard.press("a")
+        await page.keyboard.press("Enter")
+        await page.wait_for_selector("text=You said yes")
+        assert len(posts) == 1
+
+
+@pytest.mark.promise("console:keys")
+async def test_keys_can_be_switched_off(tmp_path: Path) -> None:
+    """WCAG 2.1.4: for who speaks to their machine."""
+    async with open_desk(tmp_path) as desk, chromium() as browser:
+        await desk.ask()
+        page = await (await desk.context(browser)).new_page()
+        await page.goto(desk.path("me"))
+        await page.click("text=Switch keys off")
+        await page.goto(desk.path(""))
+        await page.keyboard.press("j")
+        assert await page.evaluate("document.activeElement === document.body")
+
+
+@pytest.mark.promise("console:light")
+async def test_pages_are_light_and_ask_nobody_else(tmp_path: Path) -> None:
+    """At most 60 kB gz with everything that a page loads, and no other host."""
+    async with open_desk(tmp_path) as desk, chromium() as browser:
+        pages = [*PAGES, *await every_state(desk)]
+        context = await desk.context(browser)
+        page = await context.new_page()
+        hosts: set[str] = set()
+        page.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
+        for where in pages:
+            await page.goto(desk.path(where))
+        await page.wait_for_timeout(300)
+        assert hosts == {urlsplit(desk.url).netloc}
+        async with desk.client(await desk.sign_in()) as plain:
+            heaviest = 0
+            for where in pages:
+                answer = await plain.get(f"{ROOT}/{where}")
+                whole = len(gzip.compress(answer.content))
+                for asset in re.findall(r'(?:href|src)="(/console/static/[^"]+)"', answer.text):
+                    found = await plain.get(asset)
+                    assert found.status_code == 200
+                    assert "immutable" in found.headers["cache-control"]
+                    whole += len(gzip.compress(found.content))
+                heaviest = max(heaviest, whole)
+            assert heaviest < 60_000
+            assert heaviest < 20_000, "and far below it"
+            answer = await plain.get(f"{ROOT}/", headers={"Accept-Encoding": "gzip"})
+            assert answer.headers["content-encoding"] == "gzip"
+
+
+HOSTILE = (
+    "<script>fetch('/console/stop',{method:'POST'})</script>",
+    "<img src=x onerror=alert(1)>",
+    "<button hx-post=/console/stop hx-trigger=load hx-include=form>",
+    '"><form action=/console/leave method=post id=pwn><input autofocus onfocus=submit()>',
+    "<!channel> <@U1> <https://evil|bank.com> *bold* `code`",
+    "\u202eDECREVER\u202c \U000e0041\U000e0042 \u200bzero \u2800braille \u3164filler",
+    "javascript:alert(1)//{{7*7}}{%raw%}",
+    "p\u0430ypal \u0397ell\u043e",
+    "]]></script><svg onload=alert(1)>",
+)
+
+
+@pytest.mark.promise("console:hostile-text")
+async def test_hostile_text_in_every_field_is_text(tmp_path: Path) -> None:
+    """0 rendered, 0 POSTs without a click: in words, names, letters, reasons and queries."""
+    bad = " ".join(HOSTILE)
+    async with open_desk(tmp_path, name=bad) as desk, chromium() as browser:
+        view = await desk.ask(f"refund $129.00 and give me $10.00 {bad} {'x' * 18_000}")
+        await desk.sayso.stops.engage("action", "shop.refund", reason=bad)
+        page = await (await desk.context(browser)).new_page()
+        posts = await count_posts(page)
+        said: list[str] = []
+        page.on("dialog", lambda dialog: said.append(dialog.message))
+        action = view.steps[0].action_id
+        query = "audit?q=" + "".join(f"%{byte:02x}" for byte in bad.encode()[:300])
+        for where in ("", f"solution/{view.id}", f"action/{action}", "audit", query, "stop"):
+            await page.goto(desk.path(where))
+            await page.wait_for_timeout(250)
+            made = await page.evaluate(
+                "document.querySelectorAll('main script, main img, main svg[onload], #pwn, "
+                "[hx-post], [onerror], [onfocus], [onload], [onclick]').length"
+            )
+            assert made == 0, where
+            text = await page.inner_text("main")
+            for hidden in ("\u202e", "\u200b", "\u2800", "\u3164", "\U000e0041"):
+                assert hidden not in text, where
+        await page.goto(desk.path(f"solution/{view.id}"))
+        shown = await page.inner_text("main")
+        assert "U+202E" in shown
+        assert "U+E0041" in shown
+        assert "<img src=x" in shown
+        assert "mixed letters" in shown
+        assert posts == []
+        assert said == []
+        assert (await desk.sayso.solutions.get(view.id)).status == "pending"
+
+
+@pytest.mark.promise("console:hostile-text")
+async def test_an_injected_element_still_runs_nothing(tmp_path: Path) -> None:
+    """Finding 9: even where escaping had failed, no markup makes a request: there is no htmx."""
+    async with open_desk(tmp_path) as desk, chromium() as browser:
+        view = await desk.ask()
+        page = await (await desk.context(browser)).new_page()
+        posts = await count_posts(page)
+        await page.goto(desk.path(f"solution/{view.id}"))
+        blocked: list[str] = []
+        page.on("console", lambda message: blocked.append(message.text))
+        await page.evaluate(
+            """decision => {
+              const hole = document.createElement('div');
+              document.querySelector('main').append(hole);
+              const tags = ['script', 'img', 'iframe', 'button', 'object'];
+              for (const tag of tags) {
+                const one = document.createElement(tag);
+                one.setAttribute('hx-post', decision);
+                one.setAttribute('hx-trigger', 'load');
+                one.setAttribute('hx-include', '#card');
+                for (const [name, value] of [
+                  ['onload', 'document.forms[0].submit()'],
+                  ['onerror', 'document.forms[0].submit()'],
+                  ['src', 'data:text/javascript,alert(1)'],
+                ]) {
+                  try { one.setAttribute(name, value); } catch (no) { console.log('' + no); }
+                }
+                hole.append(one);
+              }
+            }""",
+            desk.path(f"solution/{view.id}/decision"),
+        )
+        await page.wait_for_timeout(600)
+        assert posts == []
+        assert blocked, "the browser says what it has not run"
+
+
+async def test_the_browser_itself_is_there(tmp_path: Path) -> None:
+    """What the pages are judged by is a real one."""
+    async with chromium() as browser:
+        assert isinstance(browser, Browser)
+        assert int(browser.version.split(".")[0]) > 100
