@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+import settings_table
 from generated import pages, with_parts
 from tree import PACKAGE, ROOT, dotted, read_python
 
@@ -180,3 +181,9 @@ def test_the_docs_site_is_built_and_every_link_in_it_leads_somewhere(tmp_path: P
     built = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert built.returncode == 0, built.stderr
     assert (tmp_path / "reference" / "sdk.html").read_text(encoding="utf-8").count("RefusedError")
+
+
+def test_every_setting_is_explained() -> None:
+    """Whoever looks a key up reads what it does, not only what it takes."""
+    rows = [line for line in settings_table.lines() if line.startswith("| `")]
+    assert [row for row in rows if row.endswith("|  |")] == []

@@ -32,6 +32,7 @@ class WorkspaceSection(Section):
         name: the first part of every log's origin; it never changes.
         time_zone: where the workspace is, such as `Europe/Berlin`: for rules about weekdays, hours
             and holidays, and for limits by the day.
+        tenant: whose rows these are, where several share a database.
     """
 
     name: Name = "sayso"
@@ -126,6 +127,8 @@ class PublishingSection(Section):
     Attributes:
         logs_every_s: how often a log's head is entered into the log of logs.
         second_key: an ML-DSA-44 key that signs published heads as well.
+        every_s: a head leaves after so many seconds.
+        every_entries: or after so many entries, what comes first.
     """
 
     every_s: Annotated[float, Field(ge=0.1, le=86_400)] = 10.0
@@ -169,6 +172,10 @@ class ApprovalsSection(Section):
     Attributes:
         remind_after_minutes: after so long people are called once more; never unless said.
         escalate_after_minutes: after so long `escalate_to`, another role, may decide too.
+        expires_after_minutes: no answer by then counts as no.
+        escalate_to: one of `roles`.
+        roles: asked in this order where a rule needs several people.
+        max_people: the most people whom any rule may need.
     """
 
     expires_after_minutes: Annotated[int, Field(ge=1, le=43_200)] = 480
@@ -324,6 +331,10 @@ class PlannerSection(Section):
         timeout_s, max_calls: budget of one request.
         micro_usd_per_million_in, micro_usd_per_million_out: what tokens cost, in whole millionths
             of a US dollar per million tokens ($2.50 is 2500000); 0 when it is not to be counted.
+        timeout_s: for one call of the model.
+        max_calls: of the model for one request; then a person takes over.
+        micro_usd_per_million_in: millionths of a dollar for a million tokens asked.
+        micro_usd_per_million_out: and answered.
     """
 
     playbooks: str = "playbooks"
@@ -347,6 +358,10 @@ class ConnectionSection(Section):
         scopes: what is asked for.
         auth_method: how the client shows its secret; by default as the secret allows.
         authorization_endpoint, redirect_uri: for connecting by a person; exact.
+        client_id: the app that you registered at the provider.
+        client_secret: where its secret is.
+        authorization_endpoint: where a person agrees, for `refresh_token`.
+        redirect_uri: where the provider sends them back to, as registered there.
     """
 
     grant: Literal["refresh_token", "client_credentials"]
