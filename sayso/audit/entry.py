@@ -212,6 +212,13 @@ class EntryKind(StrEnum):
     AUDIT_EXPORTED = "audit.exported"
     TOKEN_CREATED = "token.created"  # noqa: S105  (a kind, not a secret)
     TOKEN_REVOKED = "token.revoked"  # noqa: S105  (a kind, not a secret)
+    WEBHOOK_ADDED = "webhook.added"
+    """A program is called with every change from here on."""
+    WEBHOOK_ROTATED = "webhook.rotated"
+    WEBHOOK_DISABLED = "webhook.disabled"
+    WEBHOOK_ENABLED = "webhook.enabled"
+    WEBHOOK_REPLAYED = "webhook.replayed"
+    WEBHOOK_REMOVED = "webhook.removed"
     SUBJECT_ERASING = "subject.erasing"
     """The subject's key is destroyed with this entry; what stands in clear goes from here on."""
     SUBJECT_ERASED = "subject.erased"

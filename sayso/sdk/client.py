@@ -46,6 +46,8 @@ from sayso.sdk.resources.solutions import SolutionResource
 from sayso.sdk.resources.stops import StopResource
 from sayso.sdk.resources.tokens import Tokens
 from sayso.sdk.views import ActionView, EventView, RequestView, action_view, approval_view
+from sayso.sdk.webhooks.resource import WebhookResource
+from sayso.sdk.webhooks.sender import WebhookSender
 from sayso.sdk.workspace import Workspace
 from sayso.store.base import Store, check_room
 from sayso.store.clock import ServerClock, TimeSource
@@ -138,6 +140,8 @@ class Sayso:
             self._tasks.append(asyncio.create_task(clock.follow(store)))
         if self._mode == "run":
             self._tasks.append(asyncio.create_task(self._container.dispatcher.run()))
+            sender = WebhookSender(self._container, self._workspace)
+            self._tasks.append(asyncio.create_task(sender.run()))
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
@@ -233,6 +237,11 @@ class Sayso:
     def outbox(self) -> OutboxResource:
         """What surfaces still have to tell."""
         return OutboxResource(self.container)
+
+    @property
+    def webhooks(self) -> WebhookResource:
+        """The programs that are called with every change."""
+        return WebhookResource(self.container, self._workspace)
 
     @property
     def people(self) -> SettingsDirectory:

@@ -13,7 +13,7 @@ from sayso.settings.document import (
     parse_settings,
     read_settings,
 )
-from sayso.settings.surfaces import PersonSection
+from sayso.settings.surfaces import PersonSection, WebhooksSection
 
 __all__ = [
     "FILE_NAME",
@@ -23,6 +23,7 @@ __all__ = [
     "PlannerSection",
     "Settings",
     "VaultSection",
+    "WebhooksSection",
     "is_name",
     "no_connection",
     "of_the_top",

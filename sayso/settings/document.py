@@ -15,7 +15,13 @@ from pydantic import BaseModel, Field, ValidationError, field_validator, model_v
 from sayso.errors import Code, ConfigError
 from sayso.ids import DEFAULT_TENANT
 from sayso.settings.base import NAME, REFERENCE, KeyReference, Name, Reference, Section
-from sayso.settings.surfaces import ConsoleSection, HttpSection, PersonSection, SlackSection
+from sayso.settings.surfaces import (
+    ConsoleSection,
+    HttpSection,
+    PersonSection,
+    SlackSection,
+    WebhooksSection,
+)
 
 FILE_NAME = "sayso.toml"
 RATE = r"^[1-9][0-9]{0,5}/(s|m|h)$"
@@ -419,6 +425,7 @@ class Settings(Section):
     planner: PlannerSection = PlannerSection()
     slack: SlackSection | None = None
     http: HttpSection = HttpSection()
+    webhooks: WebhooksSection = WebhooksSection()
     console: ConsoleSection = ConsoleSection()
     vault: VaultSection = VaultSection()
     connectors: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated
 
 from pydantic import Field
@@ -62,3 +63,10 @@ class ConsoleSection(Section):
     """
 
     url: Annotated[str, Field(pattern=r"^(https://[^/\s?#@]+)?$")] = ""
+
+
+class WebhooksSection(Section):
+    """Where webhooks may lead, too: with `local` to this machine, and to `private` networks."""
+
+    local: bool = False
+    private: tuple[IPv4Network | IPv6Network, ...] = ()

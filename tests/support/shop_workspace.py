@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from secrets import token_bytes
 
 from support.database import make_database
 from support.shop import Shop
@@ -14,6 +15,7 @@ from sayso.actions.engine.engine import Boundary
 from sayso.agent.base import Planner
 from sayso.audit.signed_note.note import Ed25519Signer
 from sayso.connectors.base import Connector
+from sayso.connectors.vault import new_key
 from sayso.ids import Clock
 from sayso.sdk.client import Sayso
 from sayso.sdk.database import is_postgres
@@ -65,6 +67,7 @@ def make_shop_workspace(
     key = folder / "keys" / "log.key"
     if not key.exists():
         key.write_text(Ed25519Signer.generate("test").to_text())
+        (folder / "keys" / "vault.key").write_text(new_key(token_bytes).reveal())
     (folder / "policy.cedar").write_text(policy)
     values: dict[str, object] = {
         "workspace": {"name": "test"},
