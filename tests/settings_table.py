@@ -106,6 +106,8 @@ def _word(kind: Any) -> str:
     kind = _unwrapped(kind)
     if kind in _PLAIN:
         return _PLAIN[kind]
+    if "ipaddress" in str(kind) and not typing.get_args(kind):
+        return "a network"
     if kind is timedelta:
         return "a time, such as `8h`"
     if typing.get_origin(kind) is typing.Literal:

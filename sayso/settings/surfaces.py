@@ -66,7 +66,12 @@ class ConsoleSection(Section):
 
 
 class WebhooksSection(Section):
-    """Where webhooks may lead, too: with `local` to this machine, and to `private` networks."""
+    """Where webhooks may lead, too.
+
+    Attributes:
+        local: to this machine, for trying things out.
+        private: to these networks, such as `10.1.0.0/16`.
+    """
 
     local: bool = False
     private: tuple[IPv4Network | IPv6Network, ...] = ()

@@ -170,25 +170,20 @@ PROMISES: dict[str, Promise] = {
     ),
     "webhooks:signed": Promise(
         "A message carries a Standard Webhooks signature by each secret that is valid then.",
-        "SE-13",
     ),
     "webhooks:ordered": Promise(
         "The changes of one request, or of one action of its own, arrive in their order, and hold "
         "up nothing else.",
-        "design 6",
     ),
     "webhooks:outage": Promise(
-        "A receiver that was down, or a sender that was killed, loses no message.", "design 6"
+        "A receiver that was down, or a sender that was killed, loses no message."
     ),
     "webhooks:once-each": Promise(
         "As long as nothing fails, each change is told once, however many processes send.",
-        "design 6",
     ),
-    "webhooks:running": Promise(
-        "Whatever has a workspace open to run it calls its webhooks.", "design 6"
-    ),
+    "webhooks:running": Promise("Whatever has a workspace open to run it calls its webhooks."),
     "webhooks:replay": Promise(
-        "A replay tells again with the same ids, from any place of the log on.", "SE-13"
+        "A replay tells again with the same ids, from any place of the log on."
     ),
     "webhooks:log": Promise(
         "Each change of an endpoint is an entry, which holds neither its address nor a secret.",
@@ -196,7 +191,6 @@ PROMISES: dict[str, Promise] = {
     ),
     "webhooks:address": Promise(
         "No webhook leads to a private or special address, when it is added and at each call.",
-        "SE-13",
     ),
     "webhooks:sealed": Promise(
         "Whoever can only write the database sends no message to another address.", "invariant 12"
