@@ -50,6 +50,7 @@ class Code(StrEnum):
     EDIT_NOT_ALLOWED = "edit_not_allowed"
     REASON_REQUIRED = "reason_required"
     POLICY_DENIED = "policy_denied"
+    LIMIT_REACHED = "limit_reached"
     DEPENDENCY_FAILED = "dependency_failed"
     STOPPED = "stopped"
     OBJECT_LOCKED = "object_locked"
@@ -137,6 +138,7 @@ CODES: dict[Code, CodeInfo] = {
     Code.EDIT_NOT_ALLOWED: CodeInfo("this change is not allowed", 422),
     Code.REASON_REQUIRED: CodeInfo("a reason is needed", 422),
     Code.POLICY_DENIED: CodeInfo("the policy does not allow it", 403),
+    Code.LIMIT_REACHED: CodeInfo("a limit is reached", 409),
     Code.DEPENDENCY_FAILED: CodeInfo("a step it depends on did not succeed", 409),
     Code.STOPPED: CodeInfo("held by a stop", 409),
     Code.OBJECT_LOCKED: CodeInfo("another action on the same object is not settled", 409),

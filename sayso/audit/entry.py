@@ -198,6 +198,8 @@ class EntryKind(StrEnum):
     """What waited for a second person does not any more; nothing else has changed."""
     POLICY_REFUSED = "policy.refused"
     """Somebody tried to put a policy in force and was not allowed to; nothing has changed."""
+    LIMIT_NEAR = "limit.near"
+    """Four fifths of a limit are used; told once for each limit, key and time."""
     KEY_ROTATED = "key.rotated"
     """Another key signs from here on; see sayso/audit/signing/rotation.py."""
     LOG_HEAD = "log.head"

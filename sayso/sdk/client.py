@@ -37,6 +37,7 @@ from sayso.sdk.resources.authentication import Authentication
 from sayso.sdk.resources.base import SDK
 from sayso.sdk.resources.events import EventResource
 from sayso.sdk.resources.figures import Figures, read_figures
+from sayso.sdk.resources.limits import LimitResource
 from sayso.sdk.resources.outbox import OutboxResource
 from sayso.sdk.resources.people import SettingsDirectory
 from sayso.sdk.resources.policy import PolicyResource
@@ -257,6 +258,11 @@ class Sayso:
     def policy(self) -> PolicyResource:
         """The policy: what is in force, what the files say, who may change it."""
         return PolicyResource(self.container, self._workspace)
+
+    @property
+    def limits(self) -> LimitResource:
+        """The limits in force, and how much of each is used."""
+        return LimitResource(self.container)
 
     @property
     def privacy(self) -> Privacy:

@@ -19,6 +19,7 @@ WALKS = {
     "erasure.idle_subjects",  # by pages, in the background
     "erasure.under_way",  # those that are not done are few, and done ones are one a person
     "figures.actions",  # counts all, for whoever reads `/metrics`
+    "limits.to_fill",  # by pages, when a new limit comes in force
     "log.newest_until",  # back over the entries of a day, before something is swept
     "log.tenants_to_verify",  # a verification reads everything anyway
 }
