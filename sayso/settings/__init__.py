@@ -4,7 +4,6 @@ from sayso.settings.document import (
     FILE_NAME,
     ConnectionSection,
     PlaceSection,
-    PlannerSection,
     Settings,
     VaultSection,
     is_name,
@@ -13,6 +12,7 @@ from sayso.settings.document import (
     parse_settings,
     read_settings,
 )
+from sayso.settings.planner import PlannerSection
 from sayso.settings.surfaces import PersonSection, WebhooksSection
 
 __all__ = [

@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field, ValidationError, field_validator, model_v
 from sayso.errors import Code, ConfigError
 from sayso.ids import DEFAULT_TENANT
 from sayso.settings.base import NAME, REFERENCE, KeyReference, Name, Reference, Section
+from sayso.settings.planner import PlannerSection
 from sayso.settings.surfaces import (
     ConsoleSection,
     HttpSection,
@@ -324,33 +325,6 @@ class RatesSection(Section):
     tenant: Rate | None = None
     tenants: Mapping[Name, Rate] = Field(default_factory=dict)
     connectors: Mapping[Name, Rate] = Field(default_factory=dict)
-
-
-class PlannerSection(Section):
-    """Who plans: playbooks always, then a model where one is named.
-
-    Attributes:
-        playbooks: folder of the workspace's own playbooks.
-        model: `provider:name` as LangChain's `init_chat_model` takes it.
-        base_url: for servers with an OpenAI-compatible interface.
-        api_key: of the model's provider.
-        timeout_s, max_calls: budget of one request.
-        micro_usd_per_million_in, micro_usd_per_million_out: what tokens cost, in whole millionths
-            of a US dollar per million tokens ($2.50 is 2500000); 0 when it is not to be counted.
-        timeout_s: for one call of the model.
-        max_calls: of the model for one request; then a person takes over.
-        micro_usd_per_million_in: millionths of a dollar for a million tokens asked.
-        micro_usd_per_million_out: and answered.
-    """
-
-    playbooks: str = "playbooks"
-    model: str | None = None
-    base_url: str | None = None
-    api_key: Reference | None = None
-    timeout_s: Annotated[float, Field(gt=0, le=300)] = 30.0
-    max_calls: Annotated[int, Field(ge=1, le=20)] = 3
-    micro_usd_per_million_in: Annotated[int, Field(ge=0)] = 0
-    micro_usd_per_million_out: Annotated[int, Field(ge=0)] = 0
 
 
 class ConnectionSection(Section):
