@@ -54,6 +54,8 @@ class Code(StrEnum):
     DEPENDENCY_FAILED = "dependency_failed"
     STOPPED = "stopped"
     OBJECT_LOCKED = "object_locked"
+    NOT_ASKED_FOR = "not_asked_for"
+    NOTHING_ASKED = "nothing_asked"
     NOT_UNDERSTOOD = "not_understood"
     ERASED = "erased"
     PRUNED = "pruned"
@@ -142,6 +144,8 @@ CODES: dict[Code, CodeInfo] = {
     Code.DEPENDENCY_FAILED: CodeInfo("a step it depends on did not succeed", 409),
     Code.STOPPED: CodeInfo("held by a stop", 409),
     Code.OBJECT_LOCKED: CodeInfo("another action on the same object is not settled", 409),
+    Code.NOT_ASKED_FOR: CodeInfo("nobody asked for it", 422),
+    Code.NOTHING_ASKED: CodeInfo("no answer is waited for", 409),
     Code.NOT_UNDERSTOOD: CodeInfo("no planner understood the request", 422),
     Code.ERASED: CodeInfo("the customer was erased", 410),
     Code.PRUNED: CodeInfo("the entry is only in a sealed segment", 410),

@@ -17,9 +17,12 @@ MOST_WITHOUT_A_MAP = 30
 
 JSON_EDGE = {
     # where bytes, rows or foreign libraries' values come in or go out
+    "sayso/agent/conversation.py": "a stored turn, as JSON",
     "sayso/agent/graph.py": "LangGraph's state is JSON",
     "sayso/agent/models.py": "options of LangChain's models",
     "sayso/agent/prompts/answer.py": "builds a Pydantic model while it runs",
+    "sayso/agent/run.py": "LangGraph's state is JSON",
+    "sayso/agent/run_moves.py": "a question, as that state holds it",
     "sayso/agent/runner.py": "LangGraph's configuration",
     "sayso/audit/evidence/data.py": "entries' data, as JSON",
     "sayso/audit/exports/parquet.py": "pyarrow's tables",

@@ -157,6 +157,8 @@ class EntryKind(StrEnum):
 
     LOG_OPENED = "log.opened"
     REQUEST_ASKED = "request.asked"
+    REQUEST_QUESTIONED = "request.questioned"
+    REQUEST_CONTINUED = "request.continued"
     REQUEST_PLANNED = "request.planned"
     REQUEST_HANDED_OVER = "request.handed_over"
     REQUEST_REPLIED = "request.replied"

@@ -277,6 +277,7 @@ class Sayso:
         messages: str | Sequence[Message],
         *,
         idempotency_key: str | None = None,
+        conversation: str | None = None,
         wait_s: float = 30.0,
         priority: int = WAITED_FOR,
         requester: Actor | None = None,
@@ -285,10 +286,14 @@ class Sayso:
     ) -> RequestView:
         """Plan and act on a customer's words.
 
+        What answers a question that this customer was asked continues the request that asked it:
+        give the same `conversation`, or the whole conversation with the question in it.
+
         Args:
             subject: the verified customer.
             messages: the customer's text, or the conversation, oldest first.
             idempotency_key: the same key with the same content is one request.
+            conversation: your own id of the thread, such as the ticket's.
             wait_s: wait so long for everything that needs no person; 0 returns at once.
             priority: 0 to 9, when not everything can be run at once: 9 first, and each step counts
                 as 30 seconds of waiting.
@@ -313,6 +318,7 @@ class Sayso:
                 key=idempotency_key or secrets.token_hex(16),
                 traceparent=traceparent,
                 priority=priority,
+                conversation=conversation,
             )
         )
         if wait_s > 0:
@@ -412,8 +418,7 @@ class Sayso:
         Raises:
             ConfigError: no planner can be made of the settings.
         """
-        if self.container.dispatcher.runs_here:
-            self.container.agent.ready()
+        self.container.warm_up()
 
     async def check_ready(self) -> None:
         """Whether actions can be taken in now: the database answers, takes writes and has room.

@@ -118,6 +118,15 @@ class Container:
             await self.close()
             raise
 
+    def warm_up(self) -> None:
+        """Make the planner where this process plans, so that a request finds it made.
+
+        Raises:
+            ConfigError: no planner can be made of the settings.
+        """
+        if self.dispatcher.runs_here:
+            self.agent.ready()
+
     async def close(self, tasks: Sequence[asyncio.Task[None]] = ()) -> None:
         """End tasks, close sockets, write what a refresh has begun, then close the database.
 

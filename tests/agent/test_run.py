@@ -16,7 +16,7 @@ from sayso.actions.model.definition import Action, Subject
 from sayso.actions.model.plan import Handoff, Plan, Step
 from sayso.actions.model.snapshot import Record
 from sayso.agent.base import Handles, Message
-from sayso.agent.requests import get_request
+from sayso.agent.request_row import get_request
 from sayso.agent.runner import MAX_ATTEMPTS
 from sayso.connectors.base import Connector
 from sayso.connectors.define import OwnConnector
@@ -443,7 +443,7 @@ async def test_an_unknown_outcome_keeps_the_request_open_until_it_is_known(tmp_p
         after = await opened.sayso.requests.get(view.id)
         assert after.status == "answered"
         assert after.reply is not None
-        assert "We have done what you asked for $20.00" in after.reply
+        assert "We have done what you asked for: $20.00" in after.reply
         assert opened.shop.books.paid_out_minor == 2000
 
 

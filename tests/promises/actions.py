@@ -237,9 +237,21 @@ PROMISES: dict[str, Promise] = {
         "A model's calls are limited; when they are used up, a person takes over."
     ),
     "agent:not-asked-for": Promise(
-        "Playbooks plan nothing that nobody asked for: questions, negations, injections, other "
-        "people.",
+        "Whoever planned: a step that is not found in the customer's own words is a person's.",
     ),
+    "agent:understands": Promise(
+        "Playbooks plan, ask back or hand over as a careful person would, in seven languages.",
+    ),
+    "agent:certain-is-rare": Promise(
+        "A plan needs no second yes only where every word of it is from a closed list."
+    ),
+    "agent:asks-back": Promise(
+        "What is not clear is asked, with the customer's own objects to choose from; nothing is "
+        "done before the answer.",
+    ),
+    "agent:answers-once": Promise("An answer belongs to one question and counts once."),
+    "agent:asks-three-times": Promise("At most three questions, then a person."),
+    "agent:continues": Promise("The next message of a thread answers what was asked in it."),
     "agent:hand-over": Promise(
         "What no planner understands becomes an honest, recorded hand-over to a person."
     ),

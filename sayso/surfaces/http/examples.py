@@ -16,6 +16,8 @@ ASK: dict[str, Any] = {
     "subject": _SUBJECT,
     "messages": [{"role": "customer", "content": "Please refund order 1042, the mug is broken."}],
 }
+ANSWER: dict[str, Any] = {"question": 1, "choice": "yes"}
+ANSWER_IN_WORDS: dict[str, Any] = {"question": 2, "content": "the second one, please"}
 PROPOSE: dict[str, Any] = {
     "subject": _SUBJECT,
     "action": "stripe.refund",
@@ -234,6 +236,7 @@ REQUEST: dict[str, Any] = {
     "planner": "playbooks",
     "plan": {"steps": [{"id": "s1", "action": "stripe.refund"}]},
     "actions": [{**ACTION, "planner": "playbooks", "request_id": _REQUEST_ID, "step": "s1"}],
+    "question": None,
     "reply": "Your refund of $129.00 is being looked at by a colleague.",
     "error": None,
     "tokens": 0,

@@ -22,7 +22,7 @@ from sayso.actions.model.definition import Assurance, Subject
 from sayso.actions.model.plan import MAX_STEPS
 from sayso.actions.model.status import Status
 from sayso.agent.base import Message
-from sayso.agent.requests import RequestStatus
+from sayso.agent.request_row import RequestStatus
 from sayso.sdk.views import ActionView, ApprovalView, EntryView, RequestView, StopView, View
 from sayso.sdk.webhooks.resource import WebhookView
 
@@ -85,13 +85,28 @@ class AskBody(Body):
     messages: Annotated[list[MessageBody], FailFast()] = Field(
         min_length=1, description="oldest first; the last one is the customer's"
     )
+    conversation: Short | None = Field(
+        default=None,
+        description="your own id of the thread; what answers a question that this customer was "
+        "asked in it continues that request",
+    )
     context: dict[str, JsonValue] | None = Field(
         default=None, description="reserved: accepted, and read by nothing yet"
     )
 
-    def conversation(self) -> tuple[Message, ...]:
+    def turns(self) -> tuple[Message, ...]:
         """The turns as the floors below know them."""
         return tuple(Message(role=turn.role, content=turn.content) for turn in self.messages)
+
+
+class AnswerBody(Body):
+    """What the customer answered."""
+
+    question: int = Field(ge=1, description="its `number`, as the customer saw it")
+    content: str = Field(default="", description="the customer's own words")
+    choice: str | None = Field(
+        default=None, max_length=200, description="the `value` of the choice that they picked"
+    )
 
 
 class ActionBody(Body):

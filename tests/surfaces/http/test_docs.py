@@ -59,6 +59,8 @@ def lines_missing(shown: str, got: str) -> list[str]:
 def learn(environment: dict[str, str], got: JsonValue) -> None:
     """Put the ids of an answer where the page's later commands expect them."""
     match got:
+        case {"id": str(name), "question": Mapping()}:
+            environment["ASKED"] = name
         case {"id": str(name), "actions": list()}:
             environment["REQUEST"] = name
         case {"id": str(name), "approval": {"id": str(approval), "digest": str(digest)}}:

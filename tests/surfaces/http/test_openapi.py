@@ -29,6 +29,7 @@ from sayso.surfaces.http.problem import Problem
 from sayso.surfaces.http.shapes import (
     ActionBody,
     ActionPage,
+    AnswerBody,
     ApprovalPage,
     AskBody,
     DecisionBody,
@@ -59,6 +60,7 @@ CONTRACT = {
     "GET /v1/requests",
     "GET /v1/requests/{request_id}",
     "GET /v1/requests/{request_id}/events",
+    "POST /v1/requests/{request_id}/answer",
     "POST /v1/requests/{request_id}/decision",
     "POST /v1/actions",
     "GET /v1/action-types",
@@ -105,6 +107,7 @@ CONTRACT = {
 """Design section 6, as far as it is built; nothing that is not there is in the document."""
 
 BODIES: dict[str, type[BaseModel]] = {
+    "answer": AnswerBody,
     "ask": AskBody,
     "propose": ActionBody,
     "decide": DecisionBody,
@@ -126,6 +129,7 @@ BODIES: dict[str, type[BaseModel]] = {
     "change_webhook": NoBody,
 }
 ANSWERS: dict[str, type[BaseModel]] = {
+    "answer": RequestView,
     "ask": RequestView,
     "list_requests": RequestPage,
     "show_request": RequestView,
