@@ -50,9 +50,12 @@ class Code(StrEnum):
     EDIT_NOT_ALLOWED = "edit_not_allowed"
     REASON_REQUIRED = "reason_required"
     POLICY_DENIED = "policy_denied"
+    LIMIT_REACHED = "limit_reached"
     DEPENDENCY_FAILED = "dependency_failed"
     STOPPED = "stopped"
     OBJECT_LOCKED = "object_locked"
+    NOT_ASKED_FOR = "not_asked_for"
+    NOTHING_ASKED = "nothing_asked"
     NOT_UNDERSTOOD = "not_understood"
     ERASED = "erased"
     PRUNED = "pruned"
@@ -137,9 +140,12 @@ CODES: dict[Code, CodeInfo] = {
     Code.EDIT_NOT_ALLOWED: CodeInfo("this change is not allowed", 422),
     Code.REASON_REQUIRED: CodeInfo("a reason is needed", 422),
     Code.POLICY_DENIED: CodeInfo("the policy does not allow it", 403),
+    Code.LIMIT_REACHED: CodeInfo("a limit is reached", 409),
     Code.DEPENDENCY_FAILED: CodeInfo("a step it depends on did not succeed", 409),
     Code.STOPPED: CodeInfo("held by a stop", 409),
     Code.OBJECT_LOCKED: CodeInfo("another action on the same object is not settled", 409),
+    Code.NOT_ASKED_FOR: CodeInfo("nobody asked for it", 422),
+    Code.NOTHING_ASKED: CodeInfo("no answer is waited for", 409),
     Code.NOT_UNDERSTOOD: CodeInfo("no planner understood the request", 422),
     Code.ERASED: CodeInfo("the customer was erased", 410),
     Code.PRUNED: CodeInfo("the entry is only in a sealed segment", 410),

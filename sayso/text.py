@@ -24,7 +24,7 @@ def hidden(text: str) -> bool:
 
 
 def plain(text: str | None, *, limit: int = 120) -> str:
-    """The text on one line, without characters that hide or reorder others (SE-22).
+    """The text on one line, without characters that hide or reorder others.
 
     Args:
         text: whatever the provider had; None is an empty text.
@@ -55,7 +55,7 @@ _ALIKE = ("LATIN", "CYRILLIC", "GREEK")
 
 
 def pieces(text: str) -> Iterator[Piece]:
-    """The text in pieces, so that a surface can show what would not be seen (WC-13).
+    """The text in pieces, so that a surface can show what would not be seen.
 
     Line breaks and tabs are text. Put together, the pieces say all that the text holds.
     """

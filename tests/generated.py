@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
 
+import settings_table
 from promises import PROMISES
 
 from sayso.actions.model.status import FINAL, START, TOLD, TRANSITIONS, Status
@@ -25,11 +26,11 @@ DOCS = Path(__file__).parents[1] / "docs"
 
 def _promises() -> Iterator[str]:
     areas = groupby(sorted(PROMISES.items()), key=lambda item: item[0].partition(":")[0])
-    yield "| promise | what holds | origin |"
+    yield "| promise | what holds | part of |"
     yield "|---|---|---|"
     for _, items in areas:
         for name, promise in items:
-            yield f"| `{name}` | {promise.sentence} | {promise.origin} |"
+            yield f"| `{name}` | {promise.sentence} | {promise.invariants} |"
 
 
 def _states() -> Iterator[str]:
@@ -71,6 +72,18 @@ def _shipped() -> Iterator[str]:
             yield f"| `{name}` | `{name}.{verb}` | {kind} | {'; '.join(found.reasons)}{asks} |"
 
 
+def _listing(folder: str) -> Callable[[], Iterator[str]]:
+    """The pages of a folder by their titles, for readers who have no site around them."""
+
+    def lines() -> Iterator[str]:
+        for page in sorted((DOCS / folder).glob("*.md")):
+            if page.stem != "index":
+                title = page.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")
+                yield f"- [{title}]({page.name})"
+
+    return lines
+
+
 def _listed(states: frozenset[Status]) -> str:
     return ", ".join(f"`{state}`" for state in Status if state in states)
 
@@ -81,6 +94,11 @@ PARTS: Mapping[tuple[str, str], Callable[[], Iterator[str]]] = {
     ("explanation/life-of-an-action.md", "diagram"): _diagram,
     ("explanation/life-of-an-action.md", "ends"): _ends,
     ("reference/connectors.md", "shipped"): _shipped,
+    ("reference/settings.md", "settings"): settings_table.lines,
+    **{
+        (f"{folder}/index.md", "pages"): _listing(folder)
+        for folder in ("how-to", "reference", "explanation", "decisions")
+    },
 }
 """Which part of which page is made by what."""
 

@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+import settings_table
 from generated import pages, with_parts
 from tree import PACKAGE, ROOT, dotted, read_python
 
@@ -65,7 +66,7 @@ def documented() -> dict[str, list[str]]:
 
 @pytest.mark.promise("house:codes")
 def test_every_code_is_documented_once_in_order() -> None:
-    """Style 15: the page has exactly the codes that there are."""
+    """The page has exactly the codes that there are."""
     assert list(documented()) == [code.value for code in Code]
     assert list(CODES) == list(Code)
 
@@ -111,7 +112,7 @@ def test_every_state_is_told() -> None:
 
 
 def test_the_glossary_has_the_fields_words() -> None:
-    """Style 5: one word per thing, each explained once."""
+    """One word per thing, each explained once."""
     text = (DOCS / "reference" / "glossary.md").read_text(encoding="utf-8")
     words = re.findall(r"^\| \*\*(.+?)\*\* \|", text, re.MULTILINE)
     needed = (
@@ -180,3 +181,9 @@ def test_the_docs_site_is_built_and_every_link_in_it_leads_somewhere(tmp_path: P
     built = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert built.returncode == 0, built.stderr
     assert (tmp_path / "reference" / "sdk.html").read_text(encoding="utf-8").count("RefusedError")
+
+
+def test_every_setting_is_explained() -> None:
+    """Whoever looks a key up reads what it does, not only what it takes."""
+    rows = [line for line in settings_table.lines() if line.startswith("| `")]
+    assert [row for row in rows if row.endswith("|  |")] == []

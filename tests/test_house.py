@@ -49,26 +49,26 @@ def ask(*words: str) -> None:
 
 
 def test_ruff_finds_nothing() -> None:
-    """Style 29: the rules of pyproject.toml hold."""
+    """The rules of pyproject.toml hold."""
     ask("-m", "ruff", "check", "--no-fix", "--output-format=concise", ".")
 
 
 def test_every_file_is_formatted() -> None:
-    """Style 29: one format, a hundred columns."""
+    """One format, a hundred columns."""
     ask("-m", "ruff", "format", "--check", ".")
 
 
 def test_mypy_finds_nothing() -> None:
-    """Style 10: mypy strict over package, tests, benches and examples."""
+    """Mypy strict over package, tests, benches and examples."""
     ask("-m", "mypy")
 
 
 def test_pyright_finds_nothing() -> None:
-    """Style 10: pyright strict over the same files; its node comes with the wheel."""
+    """Pyright strict over the same files; its node comes with the wheel."""
     ask("-m", "pyright", "--pythonpath", sys.executable)
 
 
 @pytest.mark.promise("house:floors")
 def test_imports_go_down_only() -> None:
-    """Design 3: every module has a floor, surfaces stay apart, the verifier stands alone."""
+    """Every module has a floor, surfaces stay apart, the verifier stands alone."""
     ask("-c", _IMPORT_LINTER)

@@ -31,7 +31,7 @@ def source_files() -> Mapping[str, bytes]:
 @pytest.mark.skipif("CI" not in os.environ, reason="an editable install is fine while writing")
 @pytest.mark.promise("house:wheel")
 def test_ci_runs_the_built_wheel() -> None:
-    """Style 30: the package that is tested was built and installed."""
+    """The package that is tested was built and installed."""
     assert "site-packages" in Path(str(sayso.__file__)).parts
 
 

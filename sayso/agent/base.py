@@ -16,11 +16,66 @@ MAX_MESSAGE_CHARS = 20_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """One answer that a question offers.
+
+    Attributes:
+        slot: what it is an answer to, such as `charge`, `amount` or `when`.
+        value: a handle (in a stored question the provider's id), a word such as `period_end`, an
+            amount in major units such as `20.50`, `one` or `both`, `yes` or `no`.
+        label: how the customer reads it; empty until the question is written out.
+    """
+
+    slot: str
+    value: str
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What the customer has to be asked before anything can be done.
+
+    A planner answers with one instead of guessing. No planner writes its text: that follows from
+    what is asked for, in the customer's language.
+
+    Attributes:
+        about: the action that would be planned.
+        slot: what is asked for; `confirm` asks for a yes to `plan`.
+        choices: what can be answered, in order; none for an open question.
+        plan: what is restated to the customer.
+        why: why nobody can tell without; for the team.
+        tokens, cost_micro_usd: as in `Plan`.
+    """
+
+    about: str
+    slot: str
+    choices: tuple[Choice, ...] = ()
+    plan: Plan | None = None
+    why: str = ""
+    planner: str = ""
+    tokens: int = 0
+    cost_micro_usd: int = 0
+
+
+CONFIRM = "confirm"
+"""The slot of a question that restates a plan."""
+MAX_QUESTIONS = 3
+"""So many questions may be asked in one request; then a person takes it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One turn of the conversation. `customer` text is untrusted whatever it says."""
+    """One turn of the conversation. `customer` text is untrusted whatever it says.
+
+    Attributes:
+        question: what Sayso itself asked in an agent's turn; its text is never read again.
+        choice: the value that a customer picked of its choices, where they picked one.
+    """
 
     role: Literal["customer", "agent"]
     content: str
+    question: Question | None = None
+    choice: str | None = None
 
 
 class Handles:
@@ -41,6 +96,10 @@ class Handles:
         """The records by handle, in the order of the look-up."""
         return self._records
 
+    def handle_of(self, record_id: str) -> str | None:
+        """The handle of a provider's id; None when this run handed out none for it."""
+        return next((h for h, record in self._records.items() if record.id == record_id), None)
+
     def id_of(self, handle: str) -> str:
         """The provider's id behind a handle.
 
@@ -58,7 +117,7 @@ class Handles:
 
 
 class Planner(Protocol):
-    """Turns words into a plan over handles, or says honestly that it cannot.
+    """Turns words into a plan over handles, asks back, or says honestly that it cannot.
 
     A planner has no credentials and causes no effect; whatever it answers is validated, grounded,
     judged and, where the policy says so, shown to a person.
@@ -71,7 +130,7 @@ class Planner(Protocol):
 
     async def plan(
         self, messages: Sequence[Message], handles: Handles, actions: Sequence[Action]
-    ) -> Plan | Handoff:
+    ) -> Plan | Question | Handoff:
         """Plan the customer's newest request.
 
         Args:

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from sayso.actions.controls.erasure import Mark
 from sayso.actions.model.action_row import dumps
 from sayso.actions.model.idempotency import erased_key
-from sayso.agent.requests import RequestRow, Requests, RequestStatus, read_request
+from sayso.agent.request_row import RequestRow, RequestStatus, read_request
+from sayso.agent.requests import Requests
 from sayso.audit.entry import EntryKind
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant
@@ -28,6 +29,8 @@ def check_unplanned(reader: Reader, tenant: Tenant, subject_id: str, now: int) -
         RefusedError: `subject_in_use`.
     """
     for row in open_requests(reader, tenant, subject_id):
+        if row.status is RequestStatus.NEEDS_CUSTOMER:
+            continue  # due when nobody has answered in time; no worker has it
         if row.due_at is not None and row.due_at > now:
             raise RefusedError(
                 Code.SUBJECT_IN_USE,
@@ -48,7 +51,8 @@ def end_requests(tx: Transaction, requests: Requests, tenant: Tenant, subject_id
             data={"reason": "the customer was erased", "planner": ""},
         )
         assert moved is not None, "read in this very transaction"
-        tx.run("request.park", tenant=tenant, id=row.id, fence=row.fence, now=moved.updated_at)
+        at = moved.updated_at
+        tx.run("request.park", tenant=tenant, id=row.id, fence=row.fence, now=at, expires_at=at)
         ended.append(row.id)
     return ended
 
@@ -69,11 +73,12 @@ def blank_requests(tx: Transaction, mark: Mark, subject_id: str, limit: int) -> 
 
 def blank_request(tx: Transaction, mark: Mark, row: Row) -> None:
     """Blank one request that has ended, as it is stored."""
-    plan = read_request(row).plan
+    plan, request_id = read_request(row).plan, text(row, "id")
+    tx.run("erasure.blank_answers", tenant=mark.tenant, id=request_id)
     tx.run(
         "erasure.blank_request",
         tenant=mark.tenant,
-        id=text(row, "id"),
+        id=request_id,
         pseudonym=mark.pseudonym,
         idempotency_key=erased_key(mark.tenant, text(row, "idempotency_key")),
         plan=None if plan is None else dumps(_bare_plan(plan)),

@@ -12,8 +12,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from fractions import Fraction
-from itertools import combinations
 from typing import cast
 
 from pydantic import ValidationError
@@ -22,15 +20,10 @@ from sayso.actions.model.definition import Action, Effect
 from sayso.actions.model.plan import Plan, Step
 from sayso.actions.model.snapshot import Record
 from sayso.agent.base import Handles, Message
-from sayso.agent.playbooks.amounts import (
-    Mention,
-    normalise,
-    read_amounts,
-    read_shares,
-    share_of,
-    total,
-)
-from sayso.agent.playbooks.slots import COUNTED, DATE
+from sayso.agent.said import Said
+from sayso.agent.understanding.lexicon import Knowledge
+from sayso.agent.understanding.reading import read
+from sayso.agent.understanding.tokens import Token, normalise
 from sayso.errors import RefusedError
 from sayso.json import JsonObject, JsonValue
 from sayso.money import Money
@@ -43,8 +36,6 @@ OBJECT_KINDS = frozenset(
 
 MAX_TEXT_CHARS = 2_000
 MAX_REASON_CHARS = 300
-MAX_SUMMED = 4
-"""At most this many amounts of the message are put together; more sums would prove nothing."""
 
 _STEP_ID = re.compile(r"[a-z][a-z0-9_]{0,15}")
 _HANDLE = re.compile(r"\b[a-z_]+#[0-9]+\b")
@@ -55,12 +46,6 @@ _FOREIGN = re.compile(
     r"|[0-9(][0-9 ().-]{7,}[0-9]|\b(?=[a-z]*[0-9])[a-z0-9]{16,}\b|\b[A-Z]{2}[0-9]{2}[A-Z0-9]{8,}\b|\w+://|\bwww\."
     r"|[\w.+-]+@[\w-]+|\b[\w-]{2,}\.(?:[a-z]{2,24}(?![\w'])|[a-z]{2,24}/)|\b\w\.[a-z]{2,}/",
 )
-_NAMED_NUMBER = re.compile(
-    r"(?:\b(?:orders?|invoices?|numbers?|nr|no\.?)\b|#)\s*(?:is\s+)?$", re.IGNORECASE
-)
-
-_NAMED_CHARS = 20
-"""So far before a number it is looked at what kind of number it is."""
 
 
 class ProblemKind(StrEnum):
@@ -110,21 +95,28 @@ class Problems:
 
 
 def ground_plan(
-    plan: Plan, *, handles: Handles, messages: Sequence[Message], actions: Sequence[Action]
+    plan: Plan,
+    *,
+    handles: Handles,
+    messages: Sequence[Message],
+    actions: Sequence[Action],
+    knowledge: Knowledge,
 ) -> Plan | Problems:
     """Check a plan against what was said and what the customer has.
 
     Args:
         plan: over handles, as a planner gave it.
         handles: of this very run.
-        messages: the conversation; only the customer's turns count as said.
+        messages: the conversation; only the customer's turns count as said, and an offer that they
+            said yes to.
         actions: what may be used.
+        knowledge: the words of amounts, by language.
 
     Returns:
         The plan with the provider's ids in place of handles, or everything that is wrong with it.
     """
     known = {action.name: action for action in actions}
-    said = _Said.of(messages, handles)
+    said = Said.of(messages, handles, knowledge)
     problems: list[Problem] = []
     steps: list[Step] = []
     for step in plan.steps:
@@ -157,68 +149,7 @@ def object_kind(action: Action, argument: str, handles: Handles) -> str | None:
     return argument if argument in kinds else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Said:
-    """What the customer said, and what they have."""
-
-    mentions: tuple[Mention, ...]
-    shares: tuple[tuple[int, int], ...]
-    handles: Handles
-
-    @classmethod
-    def of(cls, messages: Sequence[Message], handles: Handles) -> _Said:
-        texts = [normalise(turn.content) for turn in messages if turn.role == "customer"]
-        references = {
-            ref.lstrip("#") for record in handles.records.values() for ref in record.references
-        }
-        mentions = tuple(one for text in texts for one in _amounts_said(text, references))
-        shares = {(s.numerator, s.denominator) for text in texts for s in read_shares(text)}
-        return cls(mentions=mentions, shares=tuple(shares), handles=handles)
-
-    def allows(self, amount: Money, record: Record | None) -> bool:
-        """Whether the amount was said, or follows from the record or from what was said."""
-        if self.names(amount):
-            return True
-        records = [record] if record is not None else list(self.handles.records.values())
-        return any(self.follows(amount, one) for one in records)
-
-    def names(self, amount: Money) -> bool:
-        """Whether the customer wrote the amount, or a few that are as much together."""
-        said = {m for m in (x.as_money(amount.currency) for x in self.mentions) if m is not None}
-        few = sorted(said, key=lambda money: money.amount_minor)[:MAX_SUMMED]
-        sums = (total(part) for n in range(2, len(few) + 1) for part in combinations(few, n))
-        return amount in said or amount in sums
-
-    def follows(self, amount: Money, record: Record) -> bool:
-        """Whether it is all of the record, what is left of it, or a share that was named."""
-        bases = [record.facts.get(name) for name in ("amount", "left", "price")]
-        amounts = {base for base in bases if isinstance(base, Money)}
-        parts = {share_of(base, Fraction(*share)) for base in amounts for share in self.shares}
-        return amount in amounts | parts
-
-
-def _amounts_said(text: str, references: set[str]) -> Iterator[Mention]:
-    """The clear amounts; no bare number of an order, the customer's own or not, a date, a count."""
-    counted = {
-        place
-        for rule in (DATE, COUNTED)
-        for match in rule.finditer(text)
-        for place in range(*match.span())
-    }
-    for mention in read_amounts(text):
-        before = text[max(0, mention.start - _NAMED_CHARS) : mention.start]
-        if mention.clear and not (
-            mention.bare
-            and (
-                mention.text in references
-                or mention.start in counted
-                or _NAMED_NUMBER.search(before)
-            )
-        ):
-            yield mention
-
-
-def _step_problems(step: Step, known: Mapping[str, Action], said: _Said) -> Iterator[Problem]:
+def _step_problems(step: Step, known: Mapping[str, Action], said: Said) -> Iterator[Problem]:
     action = known.get(step.action)
     if not _STEP_ID.fullmatch(step.id):
         yield _problem(ProblemKind.INVALID_STEP, step, "", "the step's id is not like s1")
@@ -226,7 +157,7 @@ def _step_problems(step: Step, known: Mapping[str, Action], said: _Said) -> Iter
         yield _problem(ProblemKind.TEXT_TOO_LONG, step, "reason", "the reason is too long")
     elif _FOREIGN.search(normalise(step.reason)) or hidden(step.reason):
         yield _problem(ProblemKind.FOREIGN_TEXT, step, "reason", "the reason holds an id or a link")
-    elif any(not m.bare and not _said_in_text(m, None, said) for m in _amounts(step.reason)):
+    elif any(not _said_in_text(m, None, said) for m in _amounts(step.reason, said)):
         message = "the reason names an amount that nobody has seen"
         yield _problem(ProblemKind.UNSEEN_AMOUNT, step, "reason", message)
     if action is None:
@@ -258,7 +189,7 @@ def _object_problems(
 
 
 def _value_problems(
-    step: Step, name: str, value: JsonValue, record: Record | None, said: _Said
+    step: Step, name: str, value: JsonValue, record: Record | None, said: Said
 ) -> Iterator[Problem]:
     if isinstance(value, Mapping) and "amount_minor" in value:
         yield from _money_problems(step, name, value, record, said)
@@ -274,7 +205,7 @@ def _value_problems(
 
 
 def _money_problems(
-    step: Step, name: str, value: JsonObject, record: Record | None, said: _Said
+    step: Step, name: str, value: JsonObject, record: Record | None, said: Said
 ) -> Iterator[Problem]:
     try:
         amount = Money.from_json(value)
@@ -289,7 +220,7 @@ def _money_problems(
 
 
 def _text_problems(
-    step: Step, name: str, value: str, record: Record | None, said: _Said
+    step: Step, name: str, value: str, record: Record | None, said: Said
 ) -> Iterator[Problem]:
     text = normalise(value)
     ids = [one.id for one in said.handles.records.values()]
@@ -303,18 +234,19 @@ def _text_problems(
     ):
         message = "the text holds an id, a handle, a link or an address"
         yield _problem(ProblemKind.FOREIGN_TEXT, step, name, message)
-    for mention in read_amounts(text):
-        if not mention.bare and not _said_in_text(mention, record, said):
+    for mention in _amounts(value, said):
+        if not _said_in_text(mention, record, said):
             message = "the text names an amount that nobody has seen"
             yield _problem(ProblemKind.UNSEEN_AMOUNT, step, name, message)
             return
 
 
-def _amounts(text: str) -> tuple[Mention, ...]:
-    return read_amounts(normalise(text))
+def _amounts(text: str, said: Said) -> list[Token]:
+    reading = read(text[:MAX_TEXT_CHARS], said.knowledge, whole=True)
+    return [token for token in reading.tokens if token.kind == "money"]
 
 
-def _said_in_text(mention: Mention, record: Record | None, said: _Said) -> bool:
+def _said_in_text(mention: Token, record: Record | None, said: Said) -> bool:
     amounts = (mention.as_money(currency) for currency in sorted(mention.currencies))
     return any(amount is not None and said.allows(amount, record) for amount in amounts)
 
@@ -361,8 +293,8 @@ def _across(plan: Plan, known: Mapping[str, Action], handles: Handles) -> Iterat
         names = [n for n in step.args if object_kind(action, n, handles) is not None]
         handle = step.args[names[0]] if names else None
         record = handles.records.get(handle) if isinstance(handle, str) else None
-        left = record.facts.get("left") if record is not None else None
-        if not isinstance(handle, str) or not isinstance(left, Money):
+        left = None if record is None else record.left
+        if not isinstance(handle, str) or left is None:
             continue
         amount = _amount_of(step.args.get(action.money_arg), left)
         if amount is None or amount.currency != left.currency:
@@ -386,7 +318,7 @@ def _target(step: Step, action: Action, handles: Handles) -> JsonValue:
     return step.args
 
 
-def _named_money(plan: Plan, known: Mapping[str, Action], said: _Said) -> Iterator[Problem]:
+def _named_money(plan: Plan, known: Mapping[str, Action], said: Said) -> Iterator[Problem]:
     """Amounts that follow from no object of their step: all of an action's together must be named.
 
     The price of something the customer has says nothing of a credit, and `$10` asks neither for ten

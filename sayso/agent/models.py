@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from sayso.actions.model.definition import Action
 from sayso.actions.model.plan import Handoff, Plan
-from sayso.agent.base import Handles, Message, Planner
+from sayso.agent.base import Handles, Message, Planner, Question
 from sayso.agent.grounding import ground_plan
 from sayso.agent.prompts import Prompt, load_prompt
 from sayso.agent.prompts.answer import AnswerForm, UnreadableError
+from sayso.agent.understanding.lexicon import Knowledge
 from sayso.connectors.secret import Secret
 from sayso.errors import Code, ConfigError, RetryableError
 from sayso.money import Money
@@ -77,7 +78,9 @@ class ModelSettings:
     price: Price = field(default_factory=Price)
 
 
-def open_model(settings: ModelSettings, prompt: Prompt | None = None) -> ModelPlanner:
+def open_model(
+    settings: ModelSettings, knowledge: Knowledge, prompt: Prompt | None = None
+) -> ModelPlanner:
     """A planner over the model that the settings name. Opens no connection yet.
 
     Raises:
@@ -116,6 +119,7 @@ def open_model(settings: ModelSettings, prompt: Prompt | None = None) -> ModelPl
         model=model,
         name=f"model:{settings.model}",
         settings=settings,
+        knowledge=knowledge,
         prompt=prompt or load_prompt(),
         strict=provider in _STRICT_PROVIDERS,
     )
@@ -154,6 +158,7 @@ class ModelPlanner:
     model: BaseChatModel
     name: str
     settings: ModelSettings
+    knowledge: Knowledge
     prompt: Prompt
     strict: bool = False
 
@@ -213,7 +218,13 @@ class ModelPlanner:
             return f"- {error}"
         if isinstance(plan, Handoff):
             return plan
-        grounded = ground_plan(plan, handles=handles, messages=messages, actions=form.actions)
+        grounded = ground_plan(
+            plan,
+            handles=handles,
+            messages=messages,
+            actions=form.actions,
+            knowledge=self.knowledge,
+        )
         return plan if isinstance(grounded, Plan) else grounded.text
 
     async def _ask(
@@ -272,8 +283,8 @@ class PlannerChain:
 
     async def plan(
         self, messages: Sequence[Message], handles: Handles, actions: Sequence[Action]
-    ) -> Plan | Handoff:
-        """Ask one after the other.
+    ) -> Plan | Question | Handoff:
+        """Ask one after the other; a question of an earlier one is asked if nobody planned.
 
         Raises:
             RetryableError: `model_failed`, when a planner gave no answer and no other one planned.
@@ -288,7 +299,7 @@ class PlannerChain:
                 continue
             tokens = answer.tokens + sum(refusal.tokens for refusal in refusals)
             cost = answer.cost_micro_usd + sum(refusal.cost_micro_usd for refusal in refusals)
-            if isinstance(answer, Plan):
+            if not isinstance(answer, Handoff):
                 return replace(answer, tokens=tokens, cost_micro_usd=cost)
             refusals.append(answer)
         if failed is not None:

@@ -1,7 +1,8 @@
 """The reply to the customer, written from what the ledger holds and from nothing else.
 
 INVARIANT: a sentence says that something was done only where the ledger holds it as succeeded.
-No model writes here, and no words of policy, of approvers or of errors are passed on.
+No model writes here, and no words of policy, of approvers or of errors are passed on. Sentences
+are the `phrases` of the customer's language; how an action is called stands in its definition.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ import orjson
 
 from sayso.actions.approvals.repository import asked_before_less
 from sayso.actions.model.action_row import ActionRow
+from sayso.actions.model.customer_words import CustomerWords, filled
 from sayso.actions.model.status import Status
+from sayso.agent.phrases import DEFAULT_LANGUAGE, Phrases, phrases_of
 from sayso.errors import Code
 from sayso.money import Money
 from sayso.store.base import Reader
@@ -30,11 +33,13 @@ class StepOutcome:
 
     Attributes:
         action: the action's name.
+        words: how its definition calls it in the customer's language; None when it does not say.
         amount: the money that moves, or moved; None when none does or it is not known yet.
         asked: what was asked for, where a person has agreed to less.
         receipt: the provider's id of the effect; only when there is one.
         label: the object in the customer's words, such as `Order 1042: blue mug`; may be empty.
         when: when it takes effect, such as `at once`; may be empty.
+        choice: the label of the argument that says when or how, in the customer's language.
         code: why it did not come to pass, when it did not.
         waits: a step that has to be done before is not done yet.
         held: a stop, or another action on the same object, keeps it from being begun.
@@ -42,68 +47,40 @@ class StepOutcome:
 
     action: str
     status: Status
+    words: CustomerWords | None = None
     amount: Money | None = None
     asked: Money | None = None
     receipt: str | None = None
     label: str = ""
     when: str = ""
+    choice: str = ""
     code: Code | None = None
     waits: bool = False
     held: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Words:
-    """How an action is called: before, as a thing, and once it is done."""
+def outcomes_of(
+    reader: Reader,
+    actions: Sequence[ActionRow],
+    words: Mapping[str, CustomerWords] | None = None,
+) -> list[StepOutcome]:
+    """What a request's stored actions mean for the customer; what undoes a step is not told.
 
-    thing: str
-    done: str
-    about: str = ""
-    to: str = ""
-    note: str = ""
-
-
-_WORDS: dict[str, _Words] = {
-    "stripe.refund": _Words(
-        thing="the refund",
-        done="we have refunded",
-        about=" for ",
-        note=" It can take some days until your bank shows it.",
-    ),
-    "stripe.cancel_subscription": _Words(
-        thing="the cancellation", done="we have cancelled", about=" of "
-    ),
-    "stripe.credit": _Words(thing="the credit", done="we have credited", to=" to your account"),
-    "email.send_apology": _Words(
-        thing="our apology by e-mail", done="we have sent our apology by e-mail"
-    ),
-}
-_OTHER = _Words(thing="what you asked for", done="we have done what you asked for", about=" for ")
-
-# NOTE: an object of somebody else reads like one that does not exist, so that nobody can probe.
-_NOT_FOUND = "we could not find it in your account"
-_REASONS: dict[Code, str] = {
-    Code.NOTHING_REFUNDABLE: "nothing is left of that payment",
-    Code.AMOUNT_TOO_LARGE: "it is more than is left of that payment",
-    Code.CURRENCY_MISMATCH: "your payment or your account is in another currency",
-    Code.ALREADY_IN_STATE: "it has been arranged already",
-    Code.WRONG_STATE: "its present state does not allow it",
-    Code.UNKNOWN_OBJECT: _NOT_FOUND,
-    Code.NOT_OWNER: _NOT_FOUND,
-    Code.DEPENDENCY_FAILED: "an earlier part of your request did not go through",
-}
-
-
-def outcomes_of(reader: Reader, actions: Sequence[ActionRow]) -> list[StepOutcome]:
-    """What a request's stored actions mean for the customer; what undoes a step is not told."""
+    Args:
+        words: how the actions are called, by their names.
+    """
     steps = [row for row in actions if row.undoes is None]
     undone = {row.step for row in steps if row.status is not Status.SUCCEEDED}
+    known = words or {}
     return [
-        replace(outcome_of(reader, row), waits=not undone.isdisjoint(row.after)) for row in steps
+        replace(
+            outcome_of(reader, row, known.get(row.name)), waits=not undone.isdisjoint(row.after)
+        )
+        for row in steps
     ]
 
 
-def outcome_of(reader: Reader, row: ActionRow) -> StepOutcome:
+def outcome_of(reader: Reader, row: ActionRow, words: CustomerWords | None = None) -> StepOutcome:
     """What one stored action means for the customer, by itself."""
     resolved = row.snapshot.resolved if row.snapshot is not None else None
     fields: Mapping[str, str] = resolved.fields if resolved is not None else {}
@@ -112,39 +89,48 @@ def outcome_of(reader: Reader, row: ActionRow) -> StepOutcome:
     return StepOutcome(
         action=row.name,
         status=row.status,
+        words=words,
         amount=receipt.amount if receipt is not None and receipt.amount else row.amount,
         asked=asked_before_less(reader, row),
         receipt=receipt.id if receipt is not None else None,
         label=fields.get(resolved.object_kind, "") if resolved is not None else "",
         when=fields.get("when", ""),
+        choice=choice_label(row.args, words),
         held=row.is_blocked,
         code=Code(code) if code in set(Code) else None,
     )
 
 
-def write_reply(outcomes: Sequence[StepOutcome]) -> str:
+def choice_label(args: Mapping[str, object], words: CustomerWords | None) -> str:
+    """The label of the argument that the customer could choose; nothing where there is none."""
+    if words is None:
+        return ""
+    chosen = [value for value in args.values() if isinstance(value, str)]
+    return next((words.values[one] for one in chosen if one in words.values), "")
+
+
+def write_reply(outcomes: Sequence[StepOutcome], language: str = DEFAULT_LANGUAGE) -> str:
     """The reply about all steps of a request, in their order.
 
     Args:
         outcomes: one per step; none reads like a hand-over.
+        language: ISO 639-1; English where it has no phrases.
 
-    Guarantees: `refunded`, `cancelled`, `credited` and `sent` stand only in a sentence about a step
-    that succeeded, or that succeeded and was taken back.
+    Guarantees: what an action's definition says of its success stands only in a sentence about a
+    step that succeeded.
     """
     if not outcomes:
-        return write_hand_over()
+        return write_hand_over(language)
+    phrases = phrases_of(language)
     if len(outcomes) == 1:
-        return _sentence(outcomes[0])
-    lines = "\n".join(f"- {_sentence(outcome)}" for outcome in outcomes)
-    return f"This is where your request stands:\n\n{lines}"
+        return _sentence(outcomes[0], phrases)
+    lines = "\n".join(f"- {_sentence(outcome, phrases)}" for outcome in outcomes)
+    return f"{phrases.several}\n\n{lines}"
 
 
-def write_hand_over() -> str:
+def write_hand_over(language: str = DEFAULT_LANGUAGE) -> str:
     """The reply when nobody could plan the request and a person takes it."""
-    return (
-        "Thank you for your message. A person from our team has to look at it and will answer you. "
-        "Nothing has been changed so far."
-    )
+    return phrases_of(language).hand_over
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,98 +163,90 @@ class HandedOver:
                 return cls(reason="", reply=sealed)
 
 
-def _sentence(outcome: StepOutcome) -> str:
-    words = _WORDS.get(outcome.action, _OTHER)
-    thing = _thing(outcome, words)
-    match outcome.status:
-        case Status.SUCCEEDED:
-            text = _done(outcome, words)
-        case Status.COMPENSATED:
-            text = f"{thing} was made and then taken back, so in sum nothing has changed."
-        case Status.PLANNED | Status.STALE:
-            text = f"we are still checking {thing}. Nothing has been done yet."
-        case Status.PENDING_APPROVAL:
-            text = (
-                f"a person from our team has to agree to {thing} first. Nothing has been done yet; "
-                "you will hear from us once it is decided."
-            )
-        case Status.APPROVED | Status.EXECUTING:
-            text = _under_way(outcome, thing)
-        case Status.REJECTED:
-            text = f"our team has looked at {thing} and cannot agree to it. Nothing has been done."
-        case Status.EXPIRED:
-            text = (
-                f"{thing} was not decided in time, so nothing has been done. "
-                "Please write to us again if you still need it."
-            )
-        case Status.REFUSED:
-            text = _refused(outcome, thing)
-        case Status.FAILED:
-            text = f"{thing} did not go through. A person from our team has to look at it."
-        case Status.UNKNOWN:
-            text = (
-                f"we do not know for sure yet whether {thing} went through. We are finding out; "
-                "please do not ask for it a second time meanwhile."
-            )
-        case _:
-            assert_never(outcome.status)
+def thing_of(outcome: StepOutcome, phrases: Phrases) -> str:
+    """A step as a thing: `the refund of $45.00 for Order 0977: tea towels`."""
+    words = outcome.words or general_words(phrases)
+    return filled(words.thing, _values(outcome)) + _less(outcome, phrases)
+
+
+def general_words(phrases: Phrases) -> CustomerWords:
+    """How an action is called whose definition does not say it in this language."""
+    about = "[: {amount}][, {object}]"
+    return CustomerWords(thing=phrases.other_thing + about, done=phrases.other_done + about)
+
+
+def _sentence(outcome: StepOutcome, phrases: Phrases) -> str:
+    text = _told(outcome, phrases).replace("{thing}", thing_of(outcome, phrases))
     return text[0].upper() + text[1:]
 
 
-def _under_way(outcome: StepOutcome, thing: str) -> str:
+def _told(outcome: StepOutcome, phrases: Phrases) -> str:
+    match outcome.status:
+        case Status.SUCCEEDED:
+            return _done(outcome, phrases)
+        case Status.COMPENSATED:
+            return phrases.compensated
+        case Status.PLANNED | Status.STALE:
+            return phrases.checking
+        case Status.PENDING_APPROVAL:
+            return phrases.pending
+        case Status.APPROVED | Status.EXECUTING:
+            return _under_way(outcome, phrases)
+        case Status.REJECTED:
+            return phrases.rejected
+        case Status.EXPIRED:
+            return phrases.expired
+        case Status.REFUSED:
+            return _refused(outcome, phrases)
+        case Status.FAILED:
+            return phrases.failed
+        case Status.UNKNOWN:
+            return phrases.unknown
+        case _:
+            assert_never(outcome.status)
+
+
+def _under_way(outcome: StepOutcome, phrases: Phrases) -> str:
     if outcome.status is Status.APPROVED and outcome.waits:
-        return (
-            f"{thing} comes after another part of your request. Nothing has been done about it yet."
-        )
+        return phrases.waits
     if outcome.status is Status.APPROVED and outcome.held:
-        return f"{thing} has to wait at the moment and is not confirmed yet."
-    return f"{thing} is being worked on and is not confirmed yet."
+        return phrases.held
+    return phrases.under_way
 
 
-def _refused(outcome: StepOutcome, thing: str) -> str:
-    reason = _REASONS.get(outcome.code) if outcome.code is not None else None
+def _refused(outcome: StepOutcome, phrases: Phrases) -> str:
+    reason = None if outcome.code is None else phrases.reasons.get(outcome.code.value)
     if reason is None:
-        return (
-            f"{thing} cannot be done automatically. Nothing has been done; "
-            "please write to us again if a person from our team should look at it."
-        )
-    return f"{thing} is not possible: {reason}. Nothing has been done."
+        return phrases.refused
+    return phrases.refused_because.replace("{reason}", reason)
 
 
-def _thing(outcome: StepOutcome, words: _Words) -> str:
-    amount = f" of {outcome.amount}" if outcome.amount is not None else ""
-    return f"{words.thing}{amount}{_about(outcome, words)}{_less(outcome)}"
-
-
-def _done(outcome: StepOutcome, words: _Words) -> str:
-    label = _clean(outcome.label)
-    if outcome.action == "stripe.cancel_subscription":
-        ends = f"; it ends {_clean(outcome.when)}" if outcome.when else ""
-        return f"{words.done} {label or 'your subscription'}{ends}.{_reference(outcome)}"
-    amount = f" {outcome.amount}" if outcome.amount is not None else ""
-    missing = " you" if outcome.action == "stripe.refund" else ""
-    return (
-        f"{words.done}{amount or missing}{_about(outcome, words)}{words.to}{_less(outcome)}."
-        f"{words.note}"
-        f"{_reference(outcome)}"
-    )
-
-
-def _less(outcome: StepOutcome) -> str:
-    return "" if outcome.asked is None else f" (less than the {outcome.asked} that was asked for)"
-
-
-def _about(outcome: StepOutcome, words: _Words) -> str:
-    label = _clean(outcome.label)
-    return f"{words.about}{label}" if words.about and label else ""
-
-
-def _reference(outcome: StepOutcome) -> str:
+def _done(outcome: StepOutcome, phrases: Phrases) -> str:
+    words = outcome.words or general_words(phrases)
+    done = filled(words.done, _values(outcome))
+    note = f" {words.note}" if words.note else ""
     receipt = _clean(outcome.receipt or "")
-    return f" Your reference is {receipt}." if receipt else ""
+    reference = f" {phrases.reference.replace('{reference}', receipt)}" if receipt else ""
+    return f"{done}{_less(outcome, phrases)}.{note}{reference}"
+
+
+def _less(outcome: StepOutcome, phrases: Phrases) -> str:
+    if outcome.asked is None:
+        return ""
+    return " " + phrases.less.replace("{asked}", str(outcome.asked))
+
+
+def _values(outcome: StepOutcome) -> dict[str, str]:
+    """What the templates may name. A label comes from a provider and may hold anything."""
+    return {
+        "amount": "" if outcome.amount is None else str(outcome.amount),
+        "object": _clean(outcome.label),
+        "when": _clean(outcome.when),
+        "choice": outcome.choice,
+    }
 
 
 def _clean(text: str) -> str:
-    """One line of bounded length; a label comes from a provider and may hold anything."""
-    line = _UNPRINTABLE.sub(" ", text).strip()
+    """One line of bounded length, in which nothing reads like a value to fill in."""
+    line = _UNPRINTABLE.sub(" ", text).strip().replace("{", "(").replace("}", ")")
     return line if len(line) <= MAX_LABEL_CHARS else f"{line[: MAX_LABEL_CHARS - 1]}…"

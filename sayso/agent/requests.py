@@ -2,135 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from enum import StrEnum
-from typing import cast
+from typing import Any, cast
 
 import orjson
 
-from sayso.actions.model.action_row import WAITED_FOR, ActionRow, check_priority, dumps, read_action
-from sayso.actions.model.definition import Assurance, Subject
+from sayso.actions.model.action_row import WAITED_FOR, check_priority, dumps
+from sayso.actions.model.definition import Subject
 from sayso.actions.model.digest import hash_of_texts
 from sayso.actions.model.idempotency import check_key, check_repeated, read_by_key
 from sayso.actions.model.ledger import SYSTEM
-from sayso.agent.base import MAX_MESSAGE_CHARS, Message
+from sayso.agent.base import Message, Question
+from sayso.agent.conversation import check_messages, picked_choice, read_turn
+from sayso.agent.question import AskedText, question_from_json
+from sayso.agent.request_row import RequestRow, RequestStatus, get_request, read_request
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json, PiiRef
 from sayso.audit.log import AuditLog
 from sayso.audit.personal import Personal
 from sayso.errors import Code, RefusedError
 from sayso.ids import Clock, IdSource, Tenant, to_micros
-from sayso.json import JsonValue
-from sayso.store.base import Reader, Row, Store, Transaction, integer, integer_or_none, text
-from sayso.store.base import text_or_none as maybe_text
+from sayso.json import JsonObject, JsonValue
+from sayso.store.base import (
+    Reader,
+    SqlValue,
+    Store,
+    Transaction,
+    text,
+)
 from sayso.telemetry import Telemetry
 
-MAX_MESSAGES = 50
-MAX_CONVERSATION_CHARS = 65_536
-"""Of all messages together: what a planner reads of them is read at once."""
 AGENT = Actor(kind=ActorKind.AGENT, id="agent")
-
-
-class RequestStatus(StrEnum):
-    """Where a request is in its life."""
-
-    RECEIVED = "received"
-    """Durable; nobody has planned it yet."""
-    ACTING = "acting"
-    """Planned and submitted; its actions decide what comes next."""
-    ANSWERED = "answered"
-    """The reply is written, from what the ledger held."""
-    HANDED_OVER = "handed_over"
-    """No planner understood it; a person has to."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequestRow:
-    """A request as it is stored. Times are microseconds since 1970, UTC."""
-
-    tenant: Tenant
-    id: str
-    fingerprint: str
-    requester: str
-    subject: Subject
-    messages_ref: str
-    words_ref: str
-    status: RequestStatus
-    planner: str | None
-    plan: JsonValue
-    reply_ref: str | None
-    tokens: int
-    cost_micro_usd: int
-    traceparent: str | None
-    fence: int
-    attempts: int
-    due_at: int | None
-    created_at: int
-    updated_at: int
-    last_seq: int
-    priority: int
-    erased_seq: int | None = None
-
-
-def read_request(row: Row) -> RequestRow:
-    """The typed form of a stored row."""
-    plan = maybe_text(row, "plan")
-    return RequestRow(
-        tenant=Tenant(text(row, "tenant")),
-        id=text(row, "id"),
-        fingerprint=text(row, "fingerprint"),
-        requester=text(row, "requester"),
-        subject=Subject(id=text(row, "subject_id"), assurance=Assurance(text(row, "assurance"))),
-        messages_ref=text(row, "messages_ref"),
-        words_ref=text(row, "words_ref"),
-        status=RequestStatus(text(row, "status")),
-        planner=maybe_text(row, "planner"),
-        plan=None if plan is None else cast("JsonValue", orjson.loads(plan)),
-        reply_ref=maybe_text(row, "reply_ref"),
-        tokens=integer(row, "tokens"),
-        cost_micro_usd=integer(row, "cost_micro_usd"),
-        traceparent=maybe_text(row, "traceparent"),
-        fence=integer(row, "fence"),
-        attempts=integer(row, "attempts"),
-        due_at=integer_or_none(row, "due_at"),
-        created_at=integer(row, "created_at"),
-        updated_at=integer(row, "updated_at"),
-        last_seq=integer(row, "last_seq"),
-        priority=integer(row, "priority"),
-        erased_seq=integer_or_none(row, "erased_seq"),
-    )
-
-
-def get_request(reader: Reader, tenant: Tenant, request_id: str) -> RequestRow:
-    """Read one request.
-
-    Raises:
-        RefusedError: `not_found`.
-    """
-    row = reader.one("request.by_id", tenant=tenant, id=request_id)
-    if row is None:
-        raise RefusedError(
-            Code.NOT_FOUND,
-            f"there is no request `{request_id[:40]}`",
-            next_step="`sayso requests list` shows them all",
-        )
-    return read_request(row)
-
-
-def actions_of(reader: Reader, request: RequestRow) -> list[ActionRow]:
-    """The actions of a request, in the order of its plan."""
-    rows = reader.all("action.by_request", tenant=request.tenant, request_id=request.id)
-    steps = {step: place for place, step in enumerate(_step_ids(request.plan))}
-    return sorted(map(read_action, rows), key=lambda row: steps.get(row.step or "", 0))
-
-
-def _step_ids(plan: JsonValue) -> list[str]:
-    if not isinstance(plan, Mapping):
-        return []
-    steps = plan.get("steps")
-    if not isinstance(steps, Sequence) or isinstance(steps, str):
-        return []
-    return [str(step["id"]) for step in steps if isinstance(step, Mapping)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +43,8 @@ class Ask:
         messages: the conversation, oldest first; the last one is the customer's.
         key: the caller's idempotency key.
         priority: 0 to 9, of the request and of the actions that come of it.
+        conversation: the caller's name for the thread; a request of this customer that waits for an
+            answer in it is continued.
     """
 
     tenant: Tenant
@@ -150,6 +54,22 @@ class Ask:
     key: str
     traceparent: str | None = None
     priority: int = WAITED_FOR
+    conversation: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What a customer answered to a question.
+
+    Attributes:
+        content: their words; what they picked in words, where they picked one.
+        choice: the value of the choice that they picked; None for free text.
+        number: of the question that is answered; None for whichever is open.
+    """
+
+    content: str
+    choice: str | None = None
+    number: int | None = None
 
 
 class Requests:
@@ -175,21 +95,23 @@ class Requests:
     async def ask(self, ask: Ask) -> RequestRow:
         """Store a request; when it returns, the request will be worked on even after a crash.
 
+        What continues a conversation in which this customer was asked something is no new request:
+        it is the answer, and the request that waits for it is returned.
+
         Raises:
             RefusedError: `empty_message`, `message_too_long`, `invalid_input` (also for the key),
                 `idempotency_conflict`.
         """
-        _check_messages(ask.messages)
+        check_messages(ask.messages)
         check_key(ask.key)
-        conversation: list[Json] = [[turn.role, turn.content] for turn in ask.messages]
-        try:
-            fingerprint = hash_of_texts(ask.subject.id, dumps(conversation))
-        except TypeError as error:
+        if ask.conversation is not None and not 1 <= len(ask.conversation) <= 200:
             raise RefusedError(
                 Code.INVALID_INPUT,
-                "the message holds text that is not Unicode",
-                next_step="send valid UTF-8",
-            ) from error
+                "the conversation's name has 1 to 200 characters",
+                next_step="pass the id by which your bot knows the thread",
+            )
+        conversation: list[Json] = [[turn.role, turn.content] for turn in ask.messages]
+        fingerprint = _fingerprint(ask.subject.id, lambda: dumps(conversation))
         return await self._store.write(lambda tx: self._insert(tx, ask, conversation, fingerprint))
 
     def _insert(
@@ -204,6 +126,15 @@ class Requests:
                 is_same=found.fingerprint == fingerprint,
             )
             return found
+        answered = self._answered_with(tx, ask.tenant, ask.key, fingerprint)
+        if answered is not None:
+            return answered
+        waiting = self._continued_by(tx, ask)
+        if waiting is not None:
+            reply = Reply(content=ask.messages[-1].content)
+            moved = self._answer(tx, waiting, reply, ask.requester)
+            self._keep_key(tx, moved, ask.key, fingerprint)
+            return moved
         now = to_micros(self._clock.now())
         request_id = self._ids.new("req")
         pseudonym = self._personal.pseudonym(tx, ask.tenant, ask.subject.id, now)
@@ -241,22 +172,143 @@ class Requests:
             updated_at=now,
             last_seq=seq,
             priority=check_priority(ask.priority),
+            conversation=ask.conversation,
         )
         return get_request(tx, ask.tenant, request_id)
 
     def _seal(self, tx: Transaction, ask: Ask, plain: str) -> PiiRef:
         return self._personal.seal(tx, ask.tenant, ask.subject.id, self._ids.new("pii"), plain)
 
+    def _continued_by(self, tx: Transaction, ask: Ask) -> RequestRow | None:
+        """The request whose question this answers: by the thread's name, or by its very words."""
+        rows = tx.all("request.waiting", tenant=ask.tenant, subject_id=ask.subject.id)
+        for row in map(read_request, rows):
+            if ask.conversation is not None:
+                if row.conversation == ask.conversation:
+                    return row
+                continue
+            if len(ask.messages) > 2 and row.conversation is None:
+                known = [(turn.role, turn.content.strip()) for turn in self.messages(tx, row)]
+                asked = self.asked_text(tx, row)
+                before = [(turn.role, turn.content.strip()) for turn in ask.messages[:-1]]
+                texts = () if asked is None else (asked.text, asked.reply(_stored_question(row)))
+                if any(before == [*known, ("agent", told.strip())] for told in texts):
+                    return row
+        return None
+
+    def asked_text(self, reader: Reader, row: RequestRow) -> AskedText | None:
+        """What the customer reads of an open question; None when the subject was erased."""
+        sealed = None if row.reply_ref is None else Personal.open(reader, row.tenant, row.reply_ref)
+        return None if sealed is None else AskedText.read(sealed)
+
+    def question(self, reader: Reader, row: RequestRow) -> Question | None:
+        """The question that a request waits for an answer to, with its labels."""
+        if row.status is not RequestStatus.NEEDS_CUSTOMER or not isinstance(row.question, Mapping):
+            return None
+        asked = self.asked_text(reader, row)
+        return question_from_json(row.question, () if asked is None else asked.labels)
+
+    async def answer(
+        self, tenant: Tenant, request_id: str, reply: Reply, *, requester: Actor, key: str
+    ) -> RequestRow:
+        """Store a customer's answer; the request is planned again with it.
+
+        Args:
+            key: the caller's idempotency key.
+
+        Raises:
+            RefusedError: `not_found`; `nothing_asked`, when it waits for no answer, or for one to
+                another question; `empty_message`, `message_too_long`; `invalid_input` for a choice
+                that the question does not offer; `idempotency_conflict`.
+        """
+        check_key(key)
+        number = "" if reply.number is None else str(reply.number)
+        said = f"{reply.choice or ''}/{number}/{reply.content}"
+        fingerprint = _fingerprint(request_id, lambda: said)
+
+        def work(tx: Transaction) -> RequestRow:
+            known = self._answered_with(tx, tenant, key, fingerprint)
+            if known is not None:
+                return known
+            moved = self._answer(tx, get_request(tx, tenant, request_id), reply, requester)
+            self._keep_key(tx, moved, key, fingerprint)
+            return moved
+
+        return await self._store.write(work)
+
+    def _answered_with(
+        self, tx: Transaction, tenant: Tenant, key: str, fingerprint: str
+    ) -> RequestRow | None:
+        """The request that was answered with this key before."""
+        found = tx.one("request.answered_by", tenant=tenant, key_sha256=hash_of_texts(key))
+        if found is None:
+            return None
+        kept = text(found, "fingerprint")
+        check_repeated("answer", is_erased=not kept, is_same=kept == fingerprint)
+        return get_request(tx, tenant, text(found, "request_id"))
+
+    def _keep_key(self, tx: Transaction, row: RequestRow, key: str, fingerprint: str) -> None:
+        tx.run(
+            "request.keep_answer",
+            tenant=row.tenant,
+            key_sha256=hash_of_texts(key),
+            request_id=row.id,
+            fingerprint=fingerprint,
+        )
+
+    def _answer(
+        self, tx: Transaction, row: RequestRow, reply: Reply, requester: Actor
+    ) -> RequestRow:
+        stored = _stored_question(row)
+        number = stored.get("number")
+        if row.status is not RequestStatus.NEEDS_CUSTOMER or (
+            reply.number is not None and reply.number != number
+        ):
+            raise RefusedError(
+                Code.NOTHING_ASKED,
+                f"the request {row.id} waits for no answer to that question",
+                next_step="read the request; ask anew if the customer wants something else",
+            )
+        asked = self.asked_text(tx, row)
+        question = question_from_json(stored, () if asked is None else asked.labels)
+        picked = picked_choice(question, reply.choice, reply.content)
+        content = reply.content.strip() or (picked.label if picked is not None else "")
+        check_messages((Message(role="customer", content=content),))
+        turns: list[Json] = [
+            ["agent", "" if asked is None else asked.text, cast("Json", stored)],
+            ["customer", content, None if picked is None else picked.value],
+        ]
+        now = to_micros(self._clock.now())
+        pseudonym = self._personal.pseudonym(tx, row.tenant, row.subject.id, now)
+        ref = self._ids.new("pii")
+        entry = Entry(
+            kind=EntryKind.REQUEST_CONTINUED,
+            actor=requester,
+            request=row.id,
+            subject=pseudonym,
+            data={"question": cast("Json", number), "picked": picked is not None},
+            pii=self._personal.seal(tx, row.tenant, row.subject.id, ref, dumps(turns)),
+        )
+        return self._store_move(
+            tx,
+            row,
+            RequestStatus.RECEIVED,
+            entry,
+            now,
+            turns=dumps([*row.turns, ref]),
+            due_at=now,
+        )
+
     def messages(self, reader: Reader, row: RequestRow) -> tuple[Message, ...]:
         """The conversation; empty when the subject was erased."""
         plain = Personal.open(reader, row.tenant, row.messages_ref)
         if plain is None:
             return ()
-        turns = cast("list[list[str]]", orjson.loads(plain))
-        return tuple(
-            Message(role="customer" if role == "customer" else "agent", content=content)
-            for role, content in turns
-        )
+        turns = list(cast("list[list[Any]]", orjson.loads(plain)))
+        for ref in row.turns:
+            later = Personal.open(reader, row.tenant, ref)
+            turns += cast("list[list[Any]]", orjson.loads(later)) if later is not None else []
+        return tuple(map(read_turn, turns))
 
     def claim(self, tx: Transaction, row: RequestRow, lease_micros: int) -> RequestRow | None:
         """Take a due request for this process; None when somebody else has it."""
@@ -281,6 +333,7 @@ class Requests:
         data: dict[str, Json],
         planner: str | None = None,
         plan: JsonValue = None,
+        question: JsonValue = None,
         reply: str | None = None,
         tokens: int = 0,
         cost_micro_usd: int = 0,
@@ -303,55 +356,57 @@ class Requests:
             reply_ref = self._ids.new("pii")
             pii = self._personal.seal(tx, row.tenant, row.subject.id, reply_ref, reply)
             entry = replace(entry, pii=pii)
+        return self._store_move(
+            tx,
+            row,
+            status,
+            entry,
+            now,
+            planner=planner,
+            plan=None if plan is None else dumps(plan),
+            question=None if question is None else dumps(question),
+            reply_ref=reply_ref,
+            tokens=tokens,
+            cost_micro_usd=cost_micro_usd,
+        )
+
+    def _store_move(
+        self,
+        tx: Transaction,
+        row: RequestRow,
+        status: RequestStatus,
+        entry: Entry,
+        now: int,
+        **columns: SqlValue,
+    ) -> RequestRow:
+        unset: dict[str, SqlValue] = dict.fromkeys(
+            ("planner", "plan", "question", "turns", "reply_ref", "due_at")
+        )
         seq = self._log.append(tx, row.tenant, entry)
         moved = tx.run(
             "request.move",
             tenant=row.tenant,
             id=row.id,
             status=status.value,
-            planner=planner,
-            plan=None if plan is None else dumps(plan),
-            reply_ref=reply_ref,
-            tokens=tokens,
-            cost_micro_usd=cost_micro_usd,
             updated_at=now,
             last_seq=seq,
             was_seq=row.last_seq,
+            **{**unset, "tokens": 0, "cost_micro_usd": 0, **columns},
         )
         assert moved == 1, "read in this very transaction"
         return get_request(tx, row.tenant, row.id)
 
 
-def _check_messages(messages: tuple[Message, ...]) -> None:
-    if not messages or messages[-1].role != "customer":
+def _fingerprint(about: str, content: Callable[[], str]) -> str:
+    try:
+        return hash_of_texts(about, content())
+    except TypeError as error:
         raise RefusedError(
             Code.INVALID_INPUT,
-            "the last message must be the customer's",
-            next_step='end with {"role": "customer", "content": "…"}',
-        )
-    if len(messages) > MAX_MESSAGES:
-        raise RefusedError(
-            Code.MESSAGE_TOO_LONG,
-            f"a conversation has at most {MAX_MESSAGES} messages",
-            next_step="send the newest ones",
-        )
-    if not messages[-1].content.strip():
-        raise RefusedError(
-            Code.EMPTY_MESSAGE, "the message is empty", next_step="send what the customer wrote"
-        )
-    for message in messages:
-        if len(message.content) > MAX_MESSAGE_CHARS:
-            raise RefusedError(
-                Code.MESSAGE_TOO_LONG,
-                f"a message has at most {MAX_MESSAGE_CHARS:,} characters, "
-                f"this one has {len(message.content):,}",
-                next_step="shorten it, or hand it to a person",
-            )
-    whole = sum(len(message.content) for message in messages)
-    if whole > MAX_CONVERSATION_CHARS:
-        raise RefusedError(
-            Code.MESSAGE_TOO_LONG,
-            f"a conversation has at most {MAX_CONVERSATION_CHARS:,} characters, "
-            f"this one has {whole:,}",
-            next_step="send the newest messages",
-        )
+            "the message holds text that is not Unicode",
+            next_step="send valid UTF-8",
+        ) from error
+
+
+def _stored_question(row: RequestRow) -> JsonObject:
+    return row.question if isinstance(row.question, Mapping) else {}

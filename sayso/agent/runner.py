@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, cast
 
@@ -15,19 +15,21 @@ from langgraph.types import Command
 from sayso.actions.engine.proposals import Proposals
 from sayso.actions.model.ports import ActionRegistry
 from sayso.agent.base import Planner, Records
-from sayso.agent.graph import RunContext, RunState, build_graph, hand_over
-from sayso.agent.requests import (
-    RequestRow,
-    Requests,
-    RequestStatus,
-    get_request,
-)
+from sayso.agent.graph import Graph, build_graph
+from sayso.agent.request_row import RequestRow, RequestStatus, get_request
+from sayso.agent.requests import Requests
+from sayso.agent.run import RunContext, RunState
+from sayso.agent.run_moves import hand_over
+from sayso.agent.understanding import Knowledge
 from sayso.errors import Code, ConfigError, IntegrityError, RefusedError, RetryableError
 from sayso.ids import Clock, Tenant, to_micros
+from sayso.settings.planner import ConfirmWhen
 from sayso.store.base import Store, integer
 from sayso.telemetry import Telemetry
 
 LEASE = timedelta(minutes=2)
+ANSWER_WITHIN = timedelta(days=7)
+"""A question that nobody answers for so long is a person's."""
 MAX_ATTEMPTS = 8
 """After so many failed runs a request is handed to a person."""
 
@@ -42,9 +44,15 @@ class Runner:
     registry: ActionRegistry
     records: Records
     planner: Planner
+    knowledge: Knowledge
+    confirm: ConfirmWhen
     saver: BaseCheckpointSaver[str]
     clock: Clock
     telemetry: Telemetry
+    graph: Graph = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "graph", build_graph(self.saver))  # once: it takes milliseconds
 
     async def advance(self, tenant: Tenant, request_id: str) -> None:
         """Take a request as far as it can go now.
@@ -55,6 +63,9 @@ class Runner:
         row = await self.store.read(
             lambda reader: get_request(reader, tenant, request_id), brief=True
         )
+        if row.status is RequestStatus.NEEDS_CUSTOMER:
+            await self._give_up_waiting(row)
+            return
         if row.due_at is None or row.status in {
             RequestStatus.ANSWERED,
             RequestStatus.HANDED_OVER,
@@ -89,9 +100,11 @@ class Runner:
             registry=self.registry,
             records=self.records,
             planner=self.planner,
+            knowledge=self.knowledge,
+            confirm=self.confirm,
             telemetry=self.telemetry,
         )
-        graph = build_graph(self.saver)
+        graph = self.graph
         thread = _thread(row)
         config = cast("Any", {"configurable": {"thread_id": thread}})
         state = await graph.aget_state(config)
@@ -99,7 +112,7 @@ class Runner:
         if state.interrupts:
             # NOTE: a resume is given only where a wait is pending; on a fresh thread LangGraph
             # would silently start over.
-            if not await self._all_told(row):
+            if row.status is RequestStatus.ACTING and not await self._all_told(row):
                 return
             command = Command(resume={"told": True})
         elif row.status is RequestStatus.ACTING:
@@ -117,6 +130,21 @@ class Runner:
         )
         if after.status in {RequestStatus.ANSWERED, RequestStatus.HANDED_OVER}:
             await self.saver.adelete_thread(thread)
+
+    async def _give_up_waiting(self, row: RequestRow) -> None:
+        """Hand over a request whose customer did not answer in time."""
+        now = to_micros(self.clock.now())
+        if row.due_at is None or row.due_at > now:
+            return
+        lease = LEASE // timedelta(microseconds=1)
+        claimed = await self.store.write(lambda tx: self.requests.claim(tx, row, lease), brief=True)
+        if claimed is None:
+            return
+        reason = "the customer did not answer the question in time"
+        told = RunState(code=Code.NOT_UNDERSTOOD.value)
+        await self.store.write(lambda tx: hand_over(self.requests, tx, claimed, reason, told))
+        await self.saver.adelete_thread(_thread(claimed))
+        await self._park(claimed)
 
     async def _all_told(self, row: RequestRow) -> bool:
         found = await self.store.read(
@@ -151,7 +179,12 @@ class Runner:
         now = to_micros(self.clock.now())
         await self.store.write(
             lambda tx: tx.run(
-                "request.park", tenant=row.tenant, id=row.id, fence=row.fence, now=now
+                "request.park",
+                tenant=row.tenant,
+                id=row.id,
+                fence=row.fence,
+                now=now,
+                expires_at=now + ANSWER_WITHIN // timedelta(microseconds=1),
             )
         )
 

@@ -157,6 +157,8 @@ class EntryKind(StrEnum):
 
     LOG_OPENED = "log.opened"
     REQUEST_ASKED = "request.asked"
+    REQUEST_QUESTIONED = "request.questioned"
+    REQUEST_CONTINUED = "request.continued"
     REQUEST_PLANNED = "request.planned"
     REQUEST_HANDED_OVER = "request.handed_over"
     REQUEST_REPLIED = "request.replied"
@@ -198,6 +200,8 @@ class EntryKind(StrEnum):
     """What waited for a second person does not any more; nothing else has changed."""
     POLICY_REFUSED = "policy.refused"
     """Somebody tried to put a policy in force and was not allowed to; nothing has changed."""
+    LIMIT_NEAR = "limit.near"
+    """Four fifths of a limit are used; told once for each limit, key and time."""
     KEY_ROTATED = "key.rotated"
     """Another key signs from here on; see sayso/audit/signing/rotation.py."""
     LOG_HEAD = "log.head"
@@ -212,6 +216,13 @@ class EntryKind(StrEnum):
     AUDIT_EXPORTED = "audit.exported"
     TOKEN_CREATED = "token.created"  # noqa: S105  (a kind, not a secret)
     TOKEN_REVOKED = "token.revoked"  # noqa: S105  (a kind, not a secret)
+    WEBHOOK_ADDED = "webhook.added"
+    """A program is called with every change from here on."""
+    WEBHOOK_ROTATED = "webhook.rotated"
+    WEBHOOK_DISABLED = "webhook.disabled"
+    WEBHOOK_ENABLED = "webhook.enabled"
+    WEBHOOK_REPLAYED = "webhook.replayed"
+    WEBHOOK_REMOVED = "webhook.removed"
     SUBJECT_ERASING = "subject.erasing"
     """The subject's key is destroyed with this entry; what stands in clear goes from here on."""
     SUBJECT_ERASED = "subject.erased"

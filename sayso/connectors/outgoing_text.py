@@ -1,4 +1,4 @@
-"""Words that leave for a customer: plain text, nothing hidden, links to allowed hosts only (SE-21).
+"""Words that leave for a customer: plain text, nothing hidden, links to allowed hosts only.
 
 A link is how a tricked model would carry data away, so whatever a mail or chat program turns into
 one is found and judged.

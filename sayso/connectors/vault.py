@@ -1,4 +1,4 @@
-"""Sealing what the database keeps of a connection: AES-256-GCM, bound to its place (AU-7, AU-8).
+"""Sealing what the database keeps of a connection: AES-256-GCM, bound to its place.
 
 A sealed value, version 1, in bytes:
 

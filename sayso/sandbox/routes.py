@@ -186,7 +186,7 @@ ROUTES: tuple[Route, ...] = (
         (LIST_PARAMS - {"created"}) | {"subscription"},
     ),
     _route("POST", "products", create_product, "product", PRODUCT_PARAMS),
-    _route("GET", "products", list_products, "product", LIST_PARAMS),
+    _route("GET", "products", list_products, "product", LIST_PARAMS | {"ids"}),
     _route("GET", "products/*", read_product, "product"),
     _route("POST", "prices", create_price, "price", PRICE_PARAMS),
     _route("GET", "prices", list_prices, "price", LIST_PARAMS | {"product"}),

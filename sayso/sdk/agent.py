@@ -6,6 +6,7 @@ LangGraph takes about a second to import; whoever only proposes, decides or read
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from sayso.connectors.secret import Secret
 from sayso.ids import Clock, Tenant
 from sayso.sdk.database import open_saver
 from sayso.sdk.workspace import Workspace
-from sayso.settings import PlannerSection
+from sayso.settings.planner import PlannerSection
 from sayso.store.base import Store
 from sayso.telemetry import Telemetry
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from sayso.agent.base import Planner
     from sayso.agent.runner import Runner
+    from sayso.agent.understanding import Knowledge
 
 
 class AgentFloor:
@@ -50,6 +52,7 @@ class AgentFloor:
         self._connectors = connectors
         self._clock = clock
         self._telemetry = telemetry
+        self._knowledge: Knowledge | None = None
         self._lock = asyncio.Lock()
         self._runner: Runner | None = None
         self._saver: BaseCheckpointSaver[str] | None = None
@@ -62,8 +65,19 @@ class AgentFloor:
             ConfigError: `invalid_playbook`, `missing_extra`, `missing_secret`, `invalid_setting`.
         """
         if self._planner is None:
-            self._planner = make_planner(self._workspace)
+            self._planner = make_planner(self._workspace, self.knowledge())
         return self._planner
+
+    def knowledge(self) -> Knowledge:
+        """The languages, playbooks and words of the workspace, read when first asked for.
+
+        Raises:
+            ConfigError: `invalid_playbook`.
+        """
+        if self._knowledge is None:
+            connected = {action.name for action in self._connectors.actions}
+            self._knowledge = make_knowledge(self._workspace, connected)
+        return self._knowledge
 
     async def advance(self, tenant: Tenant, request_id: str) -> None:
         """See `Runner.advance`."""
@@ -103,31 +117,48 @@ class AgentFloor:
             registry=self._connectors,
             records=self._connectors,
             planner=self.ready(),
+            knowledge=self.knowledge(),
+            confirm=self._workspace.settings.planner.confirm,
             saver=saver,
             clock=self._clock,
             telemetry=self._telemetry,
         )
 
 
-def make_planner(workspace: Workspace) -> Planner:
+def make_knowledge(workspace: Workspace, actions: Collection[str] | None = None) -> Knowledge:
+    """The languages, playbooks and words of a workspace.
+
+    Args:
+        actions: what is connected; None counts every action as connected.
+
+    Raises:
+        ConfigError: `invalid_playbook`.
+    """
+    from sayso.agent.understanding.planner import load_knowledge  # read with the first request
+
+    folder = workspace.settings.planner.playbooks
+    return load_knowledge(workspace.folder, playbooks=folder, actions=actions)
+
+
+def make_planner(workspace: Workspace, knowledge: Knowledge) -> Planner:
     """Playbooks, then the model where sayso.toml names one.
 
     Raises:
-        ConfigError: `invalid_playbook`, `missing_extra`, `missing_secret`, `invalid_setting`.
+        ConfigError: `missing_extra`, `missing_secret`, `invalid_setting`.
     """
-    from sayso.agent.playbooks import load_playbooks  # read and trained with the first request
+    from sayso.agent.understanding.planner import PlaybookPlanner  # with the first request
 
     section = workspace.settings.planner
-    playbooks = load_playbooks(workspace.folder / section.playbooks)
+    playbooks = PlaybookPlanner(knowledge=knowledge)
     if section.model is None:
         return playbooks
     from sayso.agent.models import PlannerChain
 
     key = None if section.api_key is None else workspace.secret(section.api_key)
-    return PlannerChain(planners=(playbooks, make_model(section, key)))
+    return PlannerChain(planners=(playbooks, make_model(section, key, knowledge)))
 
 
-def make_model(section: PlannerSection, key: Secret | None) -> Planner:
+def make_model(section: PlannerSection, key: Secret | None, knowledge: Knowledge) -> Planner:
     """The model that the section names; no connection is opened yet.
 
     Raises:
@@ -146,4 +177,4 @@ def make_model(section: PlannerSection, key: Secret | None) -> Planner:
             input=section.micro_usd_per_million_in, output=section.micro_usd_per_million_out
         ),
     )
-    return open_model(settings)
+    return open_model(settings, knowledge)

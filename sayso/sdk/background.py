@@ -1,4 +1,4 @@
-"""What a server does beside its calls: finish erasures, sweep, seal and prune the log."""
+"""What a server does beside its calls: erasures, sweeps, what limits forget, sealing, pruning."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ SEAL_EVERY_S = 60.0
 @asynccontextmanager
 async def keeping(sayso: Sayso, every_s: float = SWEEP_EVERY_S) -> AsyncGenerator[None]:
     """Look after erasures and retention while the block runs."""
-    async with _repeating("retention", sayso.privacy.sweep_all, every_s):
+    async with (
+        _repeating("retention", sayso.privacy.sweep_all, every_s),
+        _repeating("limits", sayso.limits.forget, every_s),
+    ):
         yield
 
 

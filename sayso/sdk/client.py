@@ -37,6 +37,7 @@ from sayso.sdk.resources.authentication import Authentication
 from sayso.sdk.resources.base import SDK
 from sayso.sdk.resources.events import EventResource
 from sayso.sdk.resources.figures import Figures, read_figures
+from sayso.sdk.resources.limits import LimitResource
 from sayso.sdk.resources.outbox import OutboxResource
 from sayso.sdk.resources.people import SettingsDirectory
 from sayso.sdk.resources.policy import PolicyResource
@@ -46,6 +47,8 @@ from sayso.sdk.resources.solutions import SolutionResource
 from sayso.sdk.resources.stops import StopResource
 from sayso.sdk.resources.tokens import Tokens
 from sayso.sdk.views import ActionView, EventView, RequestView, action_view, approval_view
+from sayso.sdk.webhooks.resource import WebhookResource
+from sayso.sdk.webhooks.sender import WebhookSender
 from sayso.sdk.workspace import Workspace
 from sayso.store.base import Store, check_room
 from sayso.store.clock import ServerClock, TimeSource
@@ -138,6 +141,8 @@ class Sayso:
             self._tasks.append(asyncio.create_task(clock.follow(store)))
         if self._mode == "run":
             self._tasks.append(asyncio.create_task(self._container.dispatcher.run()))
+            sender = WebhookSender(self._container, self._workspace)
+            self._tasks.append(asyncio.create_task(sender.run()))
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
@@ -235,6 +240,11 @@ class Sayso:
         return OutboxResource(self.container)
 
     @property
+    def webhooks(self) -> WebhookResource:
+        """The programs that are called with every change."""
+        return WebhookResource(self.container, self._workspace)
+
+    @property
     def people(self) -> SettingsDirectory:
         """The people who may decide."""
         return self.container.directory
@@ -250,6 +260,11 @@ class Sayso:
         return PolicyResource(self.container, self._workspace)
 
     @property
+    def limits(self) -> LimitResource:
+        """The limits in force, and how much of each is used."""
+        return LimitResource(self.container)
+
+    @property
     def privacy(self) -> Privacy:
         """Erases customers, shows them what is held, keeps legal holds, sweeps what is old."""
         return Privacy(self.container, self._workspace)
@@ -262,6 +277,7 @@ class Sayso:
         messages: str | Sequence[Message],
         *,
         idempotency_key: str | None = None,
+        conversation: str | None = None,
         wait_s: float = 30.0,
         priority: int = WAITED_FOR,
         requester: Actor | None = None,
@@ -270,10 +286,14 @@ class Sayso:
     ) -> RequestView:
         """Plan and act on a customer's words.
 
+        What answers a question that this customer was asked continues the request that asked it:
+        give the same `conversation`, or the whole conversation with the question in it.
+
         Args:
             subject: the verified customer.
             messages: the customer's text, or the conversation, oldest first.
             idempotency_key: the same key with the same content is one request.
+            conversation: your own id of the thread, such as the ticket's.
             wait_s: wait so long for everything that needs no person; 0 returns at once.
             priority: 0 to 9, when not everything can be run at once: 9 first, and each step counts
                 as 30 seconds of waiting.
@@ -298,6 +318,7 @@ class Sayso:
                 key=idempotency_key or secrets.token_hex(16),
                 traceparent=traceparent,
                 priority=priority,
+                conversation=conversation,
             )
         )
         if wait_s > 0:
@@ -397,8 +418,7 @@ class Sayso:
         Raises:
             ConfigError: no planner can be made of the settings.
         """
-        if self.container.dispatcher.runs_here:
-            self.container.agent.ready()
+        self.container.warm_up()
 
     async def check_ready(self) -> None:
         """Whether actions can be taken in now: the database answers, takes writes and has room.

@@ -21,6 +21,7 @@ from sayso.actions.controls.rate_limit import Rate, RateLimits
 from sayso.actions.engine.compensation import Compensation
 from sayso.actions.engine.engine import Boundary, Engine
 from sayso.actions.engine.proposals import Proposals
+from sayso.actions.limits.book import LimitBook
 from sayso.actions.model.ledger import Ledger
 from sayso.actions.policy.activation import Activations
 from sayso.actions.policy.active import (
@@ -29,7 +30,7 @@ from sayso.actions.policy.active import (
     FollowingStore,
     Policies,
 )
-from sayso.actions.policy.base import Approver, Judgement, Outcome, Question
+from sayso.actions.policy.base import Approver, Demand, Judgement, Outcome, Question
 from sayso.actions.policy.evaluator import Evaluator
 from sayso.agent.base import Planner
 from sayso.agent.requests import Requests
@@ -86,6 +87,7 @@ class Container:
     settlements: ManualSettlements
     stops: Stops
     activations: Activations
+    limit_book: LimitBook
     drafts: PolicyDrafts | None
     policies: Policies
     engine: Engine
@@ -115,6 +117,15 @@ class Container:
         except BaseException:
             await self.close()
             raise
+
+    def warm_up(self) -> None:
+        """Make the planner where this process plans, so that a request finds it made.
+
+        Raises:
+            ConfigError: no planner can be made of the settings.
+        """
+        if self.dispatcher.runs_here:
+            self.agent.ready()
 
     async def close(self, tasks: Sequence[asyncio.Task[None]] = ()) -> None:
         """End tasks, close sockets, write what a refresh has begun, then close the database.
@@ -191,6 +202,7 @@ def build_container(
         settlements=ManualSettlements(ground.context),
         stops=_wire_stops(ground),
         activations=ground.activations,
+        limit_book=ground.limit_book,
         drafts=ground.drafts,
         policies=ground.policies,
         engine=engine,
@@ -227,6 +239,7 @@ class _Ground:
     directory: SettingsDirectory
     timers: Timers
     activations: Activations
+    limit_book: LimitBook
     drafts: PolicyDrafts | None
     policies: Policies
     context: EngineContext
@@ -257,7 +270,8 @@ def _lay_ground(
         connections.use(store)
     personal = Personal(secrets.token_bytes)
     compensation = Compensation(registry=registry, personal=personal, ids=ids)
-    ledger = Ledger(log, compensation.step_ended)
+    limits = LimitBook(log)
+    ledger = Ledger(log, compensation.step_ended, limits.follow)
     timers, directory = _timers(settings), SettingsDirectory(settings.people)
     tenant = Tenant(settings.workspace.tenant)
     activations = Activations(
@@ -266,7 +280,7 @@ def _lay_ground(
     policies: Policies = FixedPolicy(_NoPolicy())
     drafts: PolicyDrafts | None = None
     if act:
-        drafts = PolicyDrafts(workspace, store, activations, tuple(registry.actions))
+        drafts = PolicyDrafts(workspace, store, activations, limits, tuple(registry.actions))
         policies = ActivePolicy(drafts.compile, drafts.begin)
     return _Ground(
         workspace=workspace,
@@ -283,13 +297,16 @@ def _lay_ground(
         directory=directory,
         timers=timers,
         activations=activations,
+        limit_book=limits,
         drafts=drafts,
         policies=policies,
         context=EngineContext(
             store=FollowingStore(store, policies),
             ledger=ledger,
             registry=registry,
-            evaluator=Evaluator(policies, registry, timers.time, secrets.token_bytes, timers.first),
+            evaluator=Evaluator(
+                policies, registry, timers.time, secrets.token_bytes, timers.first, limits
+            ),
             directory=directory,
             personal=personal,
             clock=clock,
@@ -432,7 +449,7 @@ class _NoPolicy:
     def numbers_for(self, action: str) -> Sequence[Decimal]:
         return ()
 
-    def judge(self, question: Question) -> Judgement:
+    def judge(self, question: Question, also: Sequence[Demand] = ()) -> Judgement:
         return Judgement(
             outcome=Outcome.DENY, rules=(), explain="opened for looking only", policy_version="none"
         )
@@ -440,5 +457,7 @@ class _NoPolicy:
     def suppose(self, question: Question) -> Judgement:
         return self.judge(question)
 
-    def permits(self, question: Question, approvers: Sequence[Approver]) -> Judgement:
+    def permits(
+        self, question: Question, approvers: Sequence[Approver], also: Sequence[Demand] = ()
+    ) -> Judgement:
         return self.judge(question)

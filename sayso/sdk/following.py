@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 from sayso.actions.model.status import FINAL
-from sayso.agent.requests import RequestStatus
+from sayso.agent.request_row import RequestStatus
 from sayso.errors import Code, ConfigError
 from sayso.sdk.resources.actions import ActionResource
 from sayso.sdk.resources.events import EventResource

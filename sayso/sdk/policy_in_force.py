@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sayso.actions.limits.book import LimitBook
+from sayso.actions.limits.definition import NO_LIMITS
+from sayso.actions.limits.fill import Filling, check_unchanged
 from sayso.actions.model.definition import Action
-from sayso.actions.policy.activation import SYSTEM, Activations, Weighed
+from sayso.actions.policy.activation import SYSTEM, Activations, Along, Weighed
 from sayso.actions.policy.document import PolicyDocument, changed_parts
 from sayso.actions.policy.versions import (
     EVERY_TENANT,
@@ -103,10 +107,36 @@ def weigh_change(
     return Weighed(direction=found.direction, decided=found.decided), found
 
 
+def limits_along(
+    book: LimitBook,
+    was: PolicyDocument | None,
+    now: ReadPolicy,
+    actions: Sequence[Action],
+) -> Along:
+    """What has to happen with limits in the transaction that puts a document in force.
+
+    Raises:
+        ConfigError: `invalid_policy`, where a limit that stays would count something else.
+    """
+    from sayso.actions.policy.reading import limits_of  # Cedar loads when it is used
+
+    before = NO_LIMITS if was is None else limits_of(was, actions)[0]
+    check_unchanged(before, now.limits)
+    return Filling(
+        book=book,
+        was=before,
+        now=now.limits,
+        calendar=now.calendar,
+        actions={action.name: action for action in actions},
+        entropy=secrets.token_bytes,
+    ).put_in_force
+
+
 class PolicyDrafts:
     """What the files say, and how it becomes the first version where there is none.
 
     Args:
+        book: keeps what is used of limits.
         actions: those of this program.
     """
 
@@ -115,8 +145,10 @@ class PolicyDrafts:
         workspace: Workspace,
         store: Store,
         activations: Activations,
+        book: LimitBook,
         actions: tuple[Action, ...],
     ) -> None:
+        self._book = book
         self._workspace = workspace
         self._store = store
         self._activations = activations
@@ -158,11 +190,15 @@ class PolicyDrafts:
             return
         document = await asyncio.to_thread(self._draft)
         if active is None:
-            await self._activations.begin(document, by=SYSTEM, via="first_start")
+            along = limits_along(self._book, None, self.compile(document), self._actions)
+            await self._activations.begin(document, by=SYSTEM, via="first_start", along=along)
         elif active.sha256 != document.sha256:
             _, was = await self._store.read(lambda reader: get_version(reader, active.number))
             weighed, _ = await asyncio.to_thread(weigh_change, was, document, self._actions)
-            await self._activations.follow(document, weighed, active.number, via="follow_files")
+            along = limits_along(self._book, was, self.compile(document), self._actions)
+            await self._activations.follow(
+                document, weighed, active.number, via="follow_files", along=along
+            )
 
     @property
     def _follows(self) -> bool:

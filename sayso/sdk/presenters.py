@@ -22,8 +22,9 @@ from sayso.actions.approvals.repository import (
 )
 from sayso.actions.model.action_row import ActionRow
 from sayso.actions.policy.base import Outcome
+from sayso.agent.question import AskedText
 from sayso.agent.reply import HandedOver, outcomes_of, write_reply
-from sayso.agent.requests import RequestRow, RequestStatus, actions_of
+from sayso.agent.request_row import RequestRow, RequestStatus, actions_of
 from sayso.audit.entry import EntryKind, StoredEntry
 from sayso.audit.personal import Personal
 from sayso.audit.queries.query import Query
@@ -39,6 +40,7 @@ from sayso.sdk.views import (
     action_view,
     approval_view,
     entry_view,
+    question_view,
     request_view,
 )
 from sayso.store.base import Reader, Row, text
@@ -84,10 +86,16 @@ def show_request(reader: Reader, row: RequestRow) -> RequestView:
     actions = actions_of(reader, row)
     views = [show_action(reader, action, timeline=False) for action in actions]
     told: str | None = None
-    if row.reply_ref is not None:
+    if row.status is RequestStatus.ACTING and actions:
+        told = write_reply(outcomes_of(reader, actions, row.words), row.language)
+    elif row.reply_ref is not None and row.status is not RequestStatus.RECEIVED:
+        # NOTE: what a received one holds was told before, as a question that is answered now.
         told = Personal.open(reader, row.tenant, row.reply_ref)
-    elif row.status is RequestStatus.ACTING and actions:
-        told = write_reply(outcomes_of(reader, actions))
+    if row.status is RequestStatus.NEEDS_CUSTOMER and told is not None:
+        asked = AskedText.read(told)
+        stored = cast("Mapping[str, Any]", row.question)
+        question = question_view(stored, asked)
+        return request_view(row, views, asked.reply(stored), question=question)
     if row.status is not RequestStatus.HANDED_OVER or told is None:
         return request_view(row, views, told)
     handed = HandedOver.read(told)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sayso.actions.approvals.outdated import OutdatedCardError
 from sayso.actions.model.action_row import ActionRow
 from sayso.actions.model.status import FINAL, Status
-from sayso.agent.requests import RequestRow, RequestStatus, actions_of, get_request
+from sayso.agent.request_row import RequestRow, RequestStatus, actions_of, get_request
 from sayso.ids import Tenant, to_micros
 from sayso.store.base import Reader
 

@@ -15,7 +15,7 @@ from sayso.actions.approvals.escalation import escalation_of
 from sayso.actions.approvals.repository import ApprovalRow, Choice, Vote, votes_of
 from sayso.actions.approvals.solution import Solution
 from sayso.actions.model.definition import Effect
-from sayso.agent.requests import read_request
+from sayso.agent.request_row import read_request
 from sayso.ids import rfc3339
 from sayso.money import Money
 from sayso.sdk.solution_words import (

@@ -56,6 +56,7 @@ class SyncRequests(_Waited[RequestResource]):
     """See `RequestResource`."""
 
     get = _blocking(RequestResource.get)
+    answer = _blocking(RequestResource.answer)
     wait = _blocking(RequestResource.wait)
     by_key = _blocking(RequestResource.by_key)
     list = _blocking(RequestResource.list)

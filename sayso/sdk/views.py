@@ -11,7 +11,8 @@ from sayso.actions.approvals.escalation import Escalation
 from sayso.actions.approvals.repository import ApprovalRow, Vote
 from sayso.actions.model.action_row import ActionRow, receipt_json
 from sayso.actions.model.status import Status
-from sayso.agent.requests import RequestRow
+from sayso.agent.question import AskedText, question_from_json
+from sayso.agent.request_row import RequestRow
 from sayso.audit.entry import StoredEntry
 from sayso.errors import Code
 from sayso.ids import rfc3339
@@ -202,12 +203,56 @@ class ActionView(View):
     timeline: tuple[EntryView, ...] = ()
 
 
+class ChoiceView(View):
+    """One answer that a question offers.
+
+    Attributes:
+        value: what to send back as `choice`: an id, a word, an amount in major units.
+        label: how the customer reads it, in their language.
+    """
+
+    value: str
+    label: str
+
+
+class PlannedStepView(View):
+    """One step of a plan that waits for the customer's yes."""
+
+    id: str
+    action: str
+    args: Mapping[str, Any]
+
+
+class RestatedPlanView(View):
+    """A plan as it is restated to the customer."""
+
+    steps: tuple[PlannedStepView, ...]
+
+
+class QuestionView(View):
+    """What the customer is asked, and what they can answer.
+
+    Attributes:
+        number: counts the request's questions from 1; send it back with the answer.
+        text: in the customer's language; written from what is asked for, by no model.
+        choices: empty for an open question, such as how much it should be.
+        plan: what a `yes` stands for; None for a question about something that is not clear.
+    """
+
+    number: int
+    text: str
+    choices: tuple[ChoiceView, ...] = ()
+    plan: RestatedPlanView | None = None
+
+
 class RequestView(View):
     """A request: the plan, its actions, and the reply that is true now.
 
     Attributes:
-        status: `received`, `acting`, `answered` or `handed_over`.
-        reply: what the customer can be told now; written from the ledger alone.
+        status: `received`, `needs_customer`, `acting`, `answered` or `handed_over`.
+        question: what the customer has to be asked; only with `needs_customer`.
+        reply: what the customer can be told now; written from the ledger alone. With
+            `needs_customer` it is the question with its choices.
         error: why it was handed over; None for every other request.
         tokens, cost_micro_usd: what planning cost; millionths of a US dollar.
     """
@@ -218,6 +263,7 @@ class RequestView(View):
     planner: str | None = None
     plan: Any = None
     actions: tuple[ActionView, ...] = ()
+    question: QuestionView | None = None
     reply: str | None = None
     error: ErrorView | None = None
     tokens: int = 0
@@ -382,11 +428,31 @@ def error_view(row: ActionRow) -> ErrorView | None:
     return error.model_copy(update={"next_step": step})
 
 
+def question_view(stored: Mapping[str, Any], asked: AskedText) -> QuestionView:
+    """The external form of a stored question."""
+    question = question_from_json(stored, asked.labels)
+    plan = question.plan
+    return QuestionView(
+        number=stored["number"],
+        text=asked.text,
+        choices=tuple(ChoiceView(value=c.value, label=c.label) for c in question.choices),
+        plan=None
+        if plan is None
+        else RestatedPlanView(
+            steps=tuple(
+                PlannedStepView(id=step.id, action=step.action, args=step.args)
+                for step in plan.steps
+            )
+        ),
+    )
+
+
 def request_view(
     row: RequestRow,
     actions: Sequence[ActionView],
     reply: str | None,
     error: ErrorView | None = None,
+    question: QuestionView | None = None,
 ) -> RequestView:
     """The external form of a request."""
     return RequestView(
@@ -396,6 +462,7 @@ def request_view(
         planner=row.planner,
         plan=row.plan,
         actions=tuple(actions),
+        question=question,
         reply=reply,
         error=error,
         tokens=row.tokens,

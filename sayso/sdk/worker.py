@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from datetime import timedelta
 
 from sayso.dispatch.embedded import EmbeddedDispatcher
 from sayso.sdk.client import Sayso
 from sayso.sdk.database import is_fleet
+from sayso.sdk.webhooks.sender import WebhookSender
 
 GRACE_S = 25.0
 """How long calls that are under way may still take when a worker is told to end."""
@@ -37,9 +38,27 @@ async def work(
         ConfigError: `missing_extra`; or no planner can be made of the settings.
     """
     sayso.container.agent.ready()
-    if is_fleet(sayso.workspace):
-        await _work_in_fleet(sayso, stop, at_once, ready)
-        return
+    async with _calling_webhooks(sayso):
+        if is_fleet(sayso.workspace):
+            await _work_in_fleet(sayso, stop, at_once, ready)
+        else:
+            await _work_alone(sayso, stop, at_once, ready)
+
+
+@contextlib.asynccontextmanager
+async def _calling_webhooks(sayso: Sayso) -> AsyncGenerator[None]:
+    sender = asyncio.create_task(WebhookSender(sayso.container, sayso.workspace).run())
+    try:
+        yield
+    finally:
+        sender.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await sender
+
+
+async def _work_alone(
+    sayso: Sayso, stop: asyncio.Event, at_once: int, ready: Callable[[str], None]
+) -> None:
     container = sayso.container
     dispatcher = EmbeddedDispatcher(
         container.store, container.handlers, container.clock, at_once, grace_s=GRACE_S

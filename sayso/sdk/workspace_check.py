@@ -20,7 +20,7 @@ from sayso.errors import Code, ConfigError, SaysoError
 from sayso.ids import Tenant
 from sayso.json import JsonValue
 from sayso.sdk.action_catalog import actions_of_connector, actions_of_file
-from sayso.sdk.agent import make_model
+from sayso.sdk.agent import make_knowledge, make_model
 from sayso.sdk.audit.publishing import open_place
 from sayso.sdk.database import open_store, store_name
 from sayso.sdk.orphaned_actions import find_orphans
@@ -158,7 +158,8 @@ class _Checker:
     def _model(self) -> None:
         # The key is checked already, so a missing one must not hide what else is wrong.
         section = self._settings.planner
-        make_model(section, None if section.api_key is None else Secret("not read"))
+        key = None if section.api_key is None else Secret("not read")
+        make_model(section, key, make_knowledge(self._workspace))
 
     def places(self) -> None:
         """What pins each place for signed heads can be read; nobody is asked anything."""
@@ -220,7 +221,7 @@ class _Checker:
 
     def playbooks(self) -> None:
         """Each playbook is valid, and plans actions that there are."""
-        from sayso.agent.playbooks.file import read_playbook  # loads the planner's parts
+        from sayso.agent.understanding.playbook import read_playbook  # loads the planner's parts
 
         folder = self._workspace.folder / self._settings.planner.playbooks
         names = [action.name for action in self._actions]
@@ -229,7 +230,7 @@ class _Checker:
             def work(path: Path = path) -> None:
                 playbook = read_playbook(path.read_text("utf-8"), source=self._name(path))
                 for step in playbook.steps:
-                    if step.action not in names and not step.optional:
+                    if step.action not in names:
                         near = difflib.get_close_matches(step.action, names, 1)
                         raise ConfigError(
                             Code.INVALID_PLAYBOOK,
@@ -239,6 +240,11 @@ class _Checker:
                         )
 
             self._try(self._name(path), work)
+
+        def knowledge() -> None:
+            make_knowledge(self._workspace)
+
+        self._try("languages, playbooks and shop.toml", knowledge)
 
     def people(self) -> None:
         """Somebody holds each role; a role without anybody is worth knowing, and no error."""

@@ -4,7 +4,6 @@ from sayso.settings.document import (
     FILE_NAME,
     ConnectionSection,
     PlaceSection,
-    PlannerSection,
     Settings,
     VaultSection,
     is_name,
@@ -13,7 +12,8 @@ from sayso.settings.document import (
     parse_settings,
     read_settings,
 )
-from sayso.settings.surfaces import PersonSection
+from sayso.settings.planner import PlannerSection
+from sayso.settings.surfaces import PersonSection, WebhooksSection
 
 __all__ = [
     "FILE_NAME",
@@ -23,6 +23,7 @@ __all__ = [
     "PlannerSection",
     "Settings",
     "VaultSection",
+    "WebhooksSection",
     "is_name",
     "no_connection",
     "of_the_top",

@@ -15,7 +15,14 @@ from pydantic import BaseModel, Field, ValidationError, field_validator, model_v
 from sayso.errors import Code, ConfigError
 from sayso.ids import DEFAULT_TENANT
 from sayso.settings.base import NAME, REFERENCE, KeyReference, Name, Reference, Section
-from sayso.settings.surfaces import ConsoleSection, HttpSection, PersonSection, SlackSection
+from sayso.settings.planner import PlannerSection
+from sayso.settings.surfaces import (
+    ConsoleSection,
+    HttpSection,
+    PersonSection,
+    SlackSection,
+    WebhooksSection,
+)
 
 FILE_NAME = "sayso.toml"
 RATE = r"^[1-9][0-9]{0,5}/(s|m|h)$"
@@ -32,6 +39,7 @@ class WorkspaceSection(Section):
         name: the first part of every log's origin; it never changes.
         time_zone: where the workspace is, such as `Europe/Berlin`: for rules about weekdays, hours
             and holidays, and for limits by the day.
+        tenant: whose rows these are, where several share a database.
     """
 
     name: Name = "sayso"
@@ -126,6 +134,8 @@ class PublishingSection(Section):
     Attributes:
         logs_every_s: how often a log's head is entered into the log of logs.
         second_key: an ML-DSA-44 key that signs published heads as well.
+        every_s: a head leaves after so many seconds.
+        every_entries: or after so many entries, what comes first.
     """
 
     every_s: Annotated[float, Field(ge=0.1, le=86_400)] = 10.0
@@ -169,6 +179,10 @@ class ApprovalsSection(Section):
     Attributes:
         remind_after_minutes: after so long people are called once more; never unless said.
         escalate_after_minutes: after so long `escalate_to`, another role, may decide too.
+        expires_after_minutes: no answer by then counts as no.
+        escalate_to: one of `roles`.
+        roles: asked in this order where a rule needs several people.
+        max_people: the most people whom any rule may need.
     """
 
     expires_after_minutes: Annotated[int, Field(ge=1, le=43_200)] = 480
@@ -313,29 +327,6 @@ class RatesSection(Section):
     connectors: Mapping[Name, Rate] = Field(default_factory=dict)
 
 
-class PlannerSection(Section):
-    """Who plans: playbooks always, then a model where one is named.
-
-    Attributes:
-        playbooks: folder of the workspace's own playbooks.
-        model: `provider:name` as LangChain's `init_chat_model` takes it.
-        base_url: for servers with an OpenAI-compatible interface.
-        api_key: of the model's provider.
-        timeout_s, max_calls: budget of one request.
-        micro_usd_per_million_in, micro_usd_per_million_out: what tokens cost, in whole millionths
-            of a US dollar per million tokens ($2.50 is 2500000); 0 when it is not to be counted.
-    """
-
-    playbooks: str = "playbooks"
-    model: str | None = None
-    base_url: str | None = None
-    api_key: Reference | None = None
-    timeout_s: Annotated[float, Field(gt=0, le=300)] = 30.0
-    max_calls: Annotated[int, Field(ge=1, le=20)] = 3
-    micro_usd_per_million_in: Annotated[int, Field(ge=0)] = 0
-    micro_usd_per_million_out: Annotated[int, Field(ge=0)] = 0
-
-
 class ConnectionSection(Section):
     """An OAuth connection to a provider, under the name by which connectors ask for its token.
 
@@ -347,6 +338,10 @@ class ConnectionSection(Section):
         scopes: what is asked for.
         auth_method: how the client shows its secret; by default as the secret allows.
         authorization_endpoint, redirect_uri: for connecting by a person; exact.
+        client_id: the app that you registered at the provider.
+        client_secret: where its secret is.
+        authorization_endpoint: where a person agrees, for `refresh_token`.
+        redirect_uri: where the provider sends them back to, as registered there.
     """
 
     grant: Literal["refresh_token", "client_credentials"]
@@ -404,6 +399,7 @@ class Settings(Section):
     planner: PlannerSection = PlannerSection()
     slack: SlackSection | None = None
     http: HttpSection = HttpSection()
+    webhooks: WebhooksSection = WebhooksSection()
     console: ConsoleSection = ConsoleSection()
     vault: VaultSection = VaultSection()
     connectors: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated
 
 from pydantic import Field
@@ -32,6 +33,8 @@ class SlackSection(Section):
         bot_token, signing_secret: of the Slack app.
         channel: id of the private channel.
         api_url: where Slack's Web API is, for tests.
+        bot_token: where the `xoxb-` token is.
+        signing_secret: where the secret that signs Slack's requests is.
     """
 
     bot_token: Reference
@@ -41,13 +44,34 @@ class SlackSection(Section):
 
 
 class HttpSection(Section):
-    """Where `sayso serve` listens; loopback unless said otherwise."""
+    """Where `sayso serve` listens; loopback unless said otherwise.
+
+    Attributes:
+        host: the address to listen on; another than loopback needs TLS in front of it.
+        port: 0 takes any free one.
+    """
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535)] = 8390
 
 
 class ConsoleSection(Section):
-    """The console; `url` is `https://HOST` where other machines open it, else empty."""
+    """The console; `url` is `https://HOST` where other machines open it, else empty.
+
+    Attributes:
+        url: what links to the console begin with.
+    """
 
     url: Annotated[str, Field(pattern=r"^(https://[^/\s?#@]+)?$")] = ""
+
+
+class WebhooksSection(Section):
+    """Where webhooks may lead, too.
+
+    Attributes:
+        local: to this machine, for trying things out.
+        private: to these networks, such as `10.1.0.0/16`.
+    """
+
+    local: bool = False
+    private: tuple[IPv4Network | IPv6Network, ...] = ()

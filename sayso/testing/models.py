@@ -24,7 +24,7 @@ from pydantic import BaseModel, Field
 from sayso.actions.model.definition import Action
 from sayso.actions.model.plan import Plan, Step
 from sayso.agent.base import Handles
-from sayso.agent.playbooks.amounts import normalise, read_amounts
+from sayso.agent.understanding.tokens import normalise, tokenise
 from sayso.json import JsonValue
 
 Scripted = (
@@ -189,7 +189,7 @@ class HostileSource:
     def _amount(self, random: Random) -> JsonValue:
         seen = [
             amount.amount_minor
-            for mention in read_amounts(normalise(self.words))
+            for mention in tokenise(normalise(self.words))
             if (amount := mention.as_money("USD")) is not None
         ]
         odd = [0, -1, -12900, 1, 13, 99, 77777, 10**9, 10**15, 12901]

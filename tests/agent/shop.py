@@ -5,6 +5,7 @@ from __future__ import annotations
 from sayso.actions.model.definition import Action, Args, Effect, at_most_once
 from sayso.actions.model.snapshot import Record
 from sayso.agent.base import Handles, Message
+from sayso.agent.understanding.planner import load_knowledge
 from sayso.connectors.stripe.actions import CANCEL_SUBSCRIPTION, CREDIT, REFUND
 from sayso.money import Money
 
@@ -64,6 +65,7 @@ SUBSCRIPTION = Record(
     references=("sub_pro1",),
 )
 HANDLES = Handles([MUG, LAMP, SUBSCRIPTION])
+KNOWLEDGE = load_knowledge()
 
 
 def said(*words: str) -> list[Message]:

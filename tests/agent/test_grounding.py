@@ -7,7 +7,7 @@ import time
 from dataclasses import replace
 
 import pytest
-from agent.shop import ACTIONS, APOLOGY, HANDLES, LAMP, MUG, SUBSCRIPTION, charge, said
+from agent.shop import ACTIONS, APOLOGY, HANDLES, KNOWLEDGE, LAMP, MUG, SUBSCRIPTION, charge, said
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -35,7 +35,9 @@ def mail(body: str) -> Step:
 
 def ground(*steps: Step, words: str = "please refund order 1042") -> Plan | Problems:
     plan = Plan(steps=steps, planner="test")
-    return ground_plan(plan, messages=said(words), handles=HANDLES, actions=ACTIONS)
+    return ground_plan(
+        plan, messages=said(words), handles=HANDLES, actions=ACTIONS, knowledge=KNOWLEDGE
+    )
 
 
 def kinds(result: Plan | Problems) -> set[ProblemKind]:
@@ -97,12 +99,41 @@ def test_an_amount_from_nowhere_is_refused(words: str, minor: int) -> None:
 
 
 @pytest.mark.promise("agent:grounded")
-def test_the_agents_words_are_no_source_of_an_amount() -> None:
+@pytest.mark.parametrize("answer", ["no", "what do you mean?", "I have to think about it"])
+def test_the_agents_words_are_no_source_of_an_amount(answer: str) -> None:
     """Only what the customer wrote counts as said; a bot can be talked into writing anything."""
     plan = Plan(steps=(refund(charge="charge#1", amount=usd(5000)),), planner="test")
-    turns = [Message(role="agent", content="I can offer $50"), *said("yes")]
-    result = ground_plan(plan, messages=turns, handles=HANDLES, actions=ACTIONS)
+    turns = [Message(role="agent", content="I can offer $50"), *said(answer)]
+    result = ground_plan(
+        plan, messages=turns, handles=HANDLES, actions=ACTIONS, knowledge=KNOWLEDGE
+    )
     assert kinds(result) == {ProblemKind.UNSEEN_AMOUNT}
+
+
+def test_an_offer_that_the_customer_accepts_is_as_if_they_had_said_it() -> None:
+    """`Shall I refund $50?` and `yes` name an amount; it is still restated to them."""
+    plan = Plan(steps=(refund(charge="charge#1", amount=usd(5000)),), planner="test")
+    turns = [Message(role="agent", content="Shall I refund $50?"), *said("yes please")]
+    result = ground_plan(
+        plan, messages=turns, handles=HANDLES, actions=ACTIONS, knowledge=KNOWLEDGE
+    )
+    assert isinstance(result, Plan)
+
+
+@pytest.mark.parametrize(
+    ("words", "minor"),
+    [
+        ("refund fifty dollars of it", 5000),
+        ("give me a tenner back", 1000),
+        ("a third of it please", 4300),
+        ("all but $20 of order 1042", 10900),
+        ("bitte zwanzig Dollar zurück", 2000),
+        ("un quart du prix", 3225),
+    ],
+)
+def test_amounts_in_words_shares_and_all_but_are_named(words: str, minor: int) -> None:
+    """Figures are not the only way to name an amount."""
+    assert isinstance(ground(refund(charge="charge#1", amount=usd(minor)), words=words), Plan)
 
 
 @pytest.mark.promise("agent:handles")
@@ -157,7 +188,9 @@ def test_what_is_left_bounds_a_partly_refunded_charge() -> None:
     """The full price is no allowed amount once a part was refunded."""
     handles = Handles([charge("ch_a1", "Order 7", 10000, left=4000, order="7")])
     plan = Plan(steps=(refund(charge="charge#1", amount=usd(10000)),), planner="test")
-    result = ground_plan(plan, messages=said("refund it"), handles=handles, actions=ACTIONS)
+    result = ground_plan(
+        plan, messages=said("refund it"), handles=handles, actions=ACTIONS, knowledge=KNOWLEDGE
+    )
     assert kinds(result) == {ProblemKind.AMOUNT_ABOVE_LEFT}
 
 
@@ -193,10 +226,12 @@ def test_texts_carry_no_ids_links_or_unseen_sums(body: str, kind: ProblemKind) -
 
 
 def test_an_id_of_the_customers_own_is_foreign_in_a_text_whatever_it_looks_like() -> None:
-    """SE-1: another provider's ids have a form that no pattern knows."""
+    """Another provider's ids have a form that no pattern knows."""
     handles = Handles([charge("mug.forty.two", "Order 7", 10000, order="7")])
     plan = Plan(steps=(mail("we have refunded mug.forty.two"),), planner="test")
-    result = ground_plan(plan, messages=said("refund it"), handles=handles, actions=ACTIONS)
+    result = ground_plan(
+        plan, messages=said("refund it"), handles=handles, actions=ACTIONS, knowledge=KNOWLEDGE
+    )
     assert kinds(result) == {ProblemKind.FOREIGN_TEXT}
 
 
@@ -292,7 +327,9 @@ def test_two_thousand_hostile_plans_bring_nothing_foreign_through(words: str) ->
     known = {action.name for action in ACTIONS}
     passed = 0
     for plan in source.plans(seed=7, count=2_000):
-        result = ground_plan(plan, messages=said(words), handles=HANDLES, actions=ACTIONS)
+        result = ground_plan(
+            plan, messages=said(words), handles=HANDLES, actions=ACTIONS, knowledge=KNOWLEDGE
+        )
         if isinstance(result, Problems):
             continue
         passed += 1

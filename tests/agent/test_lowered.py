@@ -43,11 +43,11 @@ async def told(workspace: ShopWorkspace, view: RequestView) -> str:
 
 @pytest.mark.promise("agent:reply")
 async def test_less_than_asked_is_told_to_be_less(tmp_path: Path) -> None:
-    """Design 2.9: they asked for $129.00, and a reply about $60.00 alone hides that."""
+    """They asked for $129.00, and a reply about $60.00 alone hides that."""
     async with open_shop(tmp_path, planner=Scripted(plan(refund(12_900)))) as workspace:
         reply = await less(workspace, await ask(workspace, 12_900), 6_000)
         assert workspace.shop.books.paid_out_minor == 6_000
-        assert "$60.00 for o1 (less than the $129.00 that was asked for)" in reply
+        assert "$60.00, o1 (less than the $129.00 that was asked for)" in reply
 
 
 @pytest.mark.promise("agent:reply")
@@ -57,15 +57,15 @@ async def test_what_was_asked_for_stays_what_it_was_at_first(tmp_path: Path) -> 
         view = await ask(workspace, 80_000)
         assert "less than" not in await told(workspace, view)
         first = await less(workspace, view, 70_000)
-        assert "$700.00 for o1 (less than the $800.00 that was asked for) first." in first
+        assert "$700.00, o1 (less than the $800.00 that was asked for) first." in first
         second = await less(workspace, view, 60_000, "finn")
-        assert "$600.00 for o1 (less than the $800.00 that was asked for) first." in second
+        assert "$600.00, o1 (less than the $800.00 that was asked for) first." in second
         assert (
             await code_of(workspace, say(await shown(workspace, view.actions[0]), "maria"))
             == "done"
         )
         last = await told(workspace, view)
-        assert "$600.00 for o1 (less than the $800.00 that was asked for)." in last
+        assert "$600.00, o1 (less than the $800.00 that was asked for)." in last
 
 
 @pytest.mark.promise("agent:reply")

@@ -10,18 +10,17 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from agent.playbook_cases import ASKED
-from agent.shop import ACTIONS, HANDLES, LAMP, MUG, SUBSCRIPTION, said
+from agent.shop import ACTIONS, HANDLES, KNOWLEDGE, LAMP, MUG, SUBSCRIPTION, said
 from langchain_core.messages import BaseMessage
 
 from sayso.actions.model.definition import Action
 from sayso.actions.model.plan import Handoff, Plan
-from sayso.agent.base import Handles, Message, Planner
+from sayso.agent.base import Handles, Message, Planner, Question
 from sayso.agent.grounding import Problems, ground_plan
 from sayso.agent.models import ModelPlanner, ModelSettings, PlannerChain, Price, open_model
-from sayso.agent.playbooks import load_playbooks
 from sayso.agent.prompts import Prompt, load_prompt
 from sayso.agent.prompts.answer import AnswerForm
+from sayso.agent.understanding.planner import PlaybookPlanner
 from sayso.connectors.secret import Secret
 from sayso.errors import Code, ConfigError, RetryableError
 from sayso.testing.models import (
@@ -48,10 +47,12 @@ UNSEEN = answer(amount={"amount": "99.00", "currency": "USD"})
 
 def planner(*replies: object, **changes: Any) -> tuple[ModelPlanner, ScriptedModel]:
     model = ScriptedModel(replies=list(replies), **changes)
-    return ModelPlanner(model=model, name="model:x", settings=SETTINGS, prompt=load_prompt()), model
+    return ModelPlanner(
+        model=model, name="model:x", settings=SETTINGS, knowledge=KNOWLEDGE, prompt=load_prompt()
+    ), model
 
 
-async def run(plans: Planner, words: str = WORDS) -> Plan | Handoff:
+async def run(plans: Planner, words: str = WORDS) -> Plan | Question | Handoff:
     return await plans.plan(said(words), HANDLES, ACTIONS)
 
 
@@ -162,7 +163,9 @@ async def test_calls_are_limited() -> None:
     """Corrections and changes of method count; when calls are used up, a person takes over."""
     model = ScriptedModel(replies=[UNSEEN, GOOD])
     settings = replace(SETTINGS, max_calls=1)
-    plans = ModelPlanner(model=model, name="m", settings=settings, prompt=load_prompt())
+    plans = ModelPlanner(
+        model=model, name="m", settings=settings, knowledge=KNOWLEDGE, prompt=load_prompt()
+    )
     found = await run(plans)
     assert isinstance(found, Handoff)
     assert len(model.calls) == 1
@@ -211,10 +214,14 @@ async def test_a_hostile_model_gets_nothing_past_the_guard() -> None:
     source = HostileSource(actions=ACTIONS, handles=HANDLES, words=words, stolen=stolen)
     for seed in range(0, 200, 2):
         model = HostileModel(source=source, seed=seed)
-        plans = ModelPlanner(model=model, name="m", settings=SETTINGS, prompt=load_prompt())
+        plans = ModelPlanner(
+            model=model, name="m", settings=SETTINGS, knowledge=KNOWLEDGE, prompt=load_prompt()
+        )
         found = await run(plans, words)
         if isinstance(found, Plan):
-            result = ground_plan(found, messages=said(words), handles=HANDLES, actions=ACTIONS)
+            result = ground_plan(
+                found, messages=said(words), handles=HANDLES, actions=ACTIONS, knowledge=KNOWLEDGE
+            )
             assert not isinstance(result, Problems)
             assert not any(stolen_id in str(result) for stolen_id in stolen)
 
@@ -240,7 +247,7 @@ class _Fixed:
 async def test_the_first_plan_of_a_chain_wins() -> None:
     """Where a playbook plans, no model is asked."""
     model = _Fixed(Handoff(reason="no", planner="m"))
-    found = await run(PlannerChain(planners=(load_playbooks(), model)))
+    found = await run(PlannerChain(planners=(PlaybookPlanner(knowledge=KNOWLEDGE), model)))
     assert isinstance(found, Plan)
     assert model.asked == 0
 
@@ -260,9 +267,14 @@ async def test_a_chain_collects_reasons_and_costs() -> None:
 async def test_a_planner_that_fails_is_told_only_if_no_other_plans() -> None:
     """A model that is down does no harm where another planner knows the request."""
     down = _Fixed(RetryableError(Code.MODEL_FAILED, "down"))
-    assert isinstance(await run(PlannerChain(planners=(down, load_playbooks()))), Plan)
+    assert isinstance(
+        await run(PlannerChain(planners=(down, PlaybookPlanner(knowledge=KNOWLEDGE)))), Plan
+    )
     with pytest.raises(RetryableError):
-        await run(PlannerChain(planners=(down, load_playbooks())), "where is my order?")
+        await run(
+            PlannerChain(planners=(down, PlaybookPlanner(knowledge=KNOWLEDGE))),
+            "where is my order?",
+        )
 
 
 @pytest.mark.parametrize("text", ["", "{{actions}}", "{{actions}}{{objects}}{{conversation}}{{x}}"])
@@ -285,7 +297,7 @@ def _open(server: FakeOpenAI, **changes: Any) -> ModelPlanner:
     settings = ModelSettings(
         model="openai:x", base_url=server.base_url, api_key=Secret("k-1"), max_retries=0, **changes
     )
-    return open_model(settings)
+    return open_model(settings, KNOWLEDGE)
 
 
 async def test_a_real_client_plans_over_a_socket() -> None:
@@ -346,11 +358,11 @@ async def test_refusals_and_cut_off_answers_plan_nothing(completion: Completion)
 def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without LangChain, or without the provider's package, the error says what to install."""
     with pytest.raises(ConfigError) as caught:
-        open_model(ModelSettings(model="anthropic:claude"))
+        open_model(ModelSettings(model="anthropic:claude"), KNOWLEDGE)
     assert "langchain-anthropic" in caught.value.next_step
     monkeypatch.setitem(sys.modules, "langchain.chat_models", None)
     with pytest.raises(ConfigError) as caught:
-        open_model(ModelSettings(model="openai:gpt"))
+        open_model(ModelSettings(model="openai:gpt"), KNOWLEDGE)
     assert caught.value.code is Code.MISSING_EXTRA
     assert caught.value.next_step == "pip install sayso[models]"
 
@@ -358,12 +370,12 @@ def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_unknown_provider_is_a_setting_to_correct() -> None:
     """A model's name without a known provider is no model."""
     with pytest.raises(ConfigError) as caught:
-        open_model(ModelSettings(model="nobody:x"))
+        open_model(ModelSettings(model="nobody:x"), KNOWLEDGE)
     assert caught.value.code in {Code.INVALID_SETTING, Code.MISSING_EXTRA}
 
 
 def test_what_a_playbook_plans_a_model_may_plan_too() -> None:
-    """Every held-out request's plan can be written in the model's form: nothing is out of reach."""
+    """Every action of a playbook can be written in the model's form: nothing is out of reach."""
     form = AnswerForm(ACTIONS, HANDLES)
-    names = {action.name.partition(".")[2] for action in form.actions}
-    assert {verb for _, steps in ASKED for verb, _ in steps} <= names
+    names = {action.name for action in form.actions}
+    assert {step.action for book in KNOWLEDGE.playbooks for step in book.steps} <= names

@@ -9,8 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sayso.actions.model.definition import at_most_once
 from sayso.actions.model.status import Status
+from sayso.agent.phrases import phrases_of
 from sayso.agent.reply import StepOutcome, write_hand_over, write_reply
+from sayso.connectors.email.actions import actions_with
+from sayso.connectors.stripe.actions import CANCEL_SUBSCRIPTION, CREDIT, REFUND
 from sayso.errors import Code
 from sayso.money import Money
 
@@ -21,6 +25,11 @@ ACTIONS = (
     "email.send_apology",
     "shop.change_address",
 )
+WORDS = {
+    action.name: action.words
+    for action in (REFUND, CANCEL_SUBSCRIPTION, CREDIT, *actions_with(at_most_once()))
+}
+LANGUAGES = ("en", "de", "fr", "es", "it", "nl", "pt")
 CLAIMS = re.compile(r"\bwe have (?:refunded|cancelled|credited|sent|done)\b", re.IGNORECASE)
 PARTICIPLES = re.compile(r"\b(?:refunded|cancelled|credited|sent)\b", re.IGNORECASE)
 
@@ -31,6 +40,7 @@ def outcome(
     return StepOutcome(
         action=action,
         status=status,
+        words=WORDS[action]["en"] if action in WORDS else None,
         amount=None if action == "email.send_apology" else Money(1850, "USD"),
         receipt="re_1" if status is Status.SUCCEEDED else None,
         label="Order 1042: blue mug",
@@ -43,7 +53,7 @@ def outcome(
 @pytest.mark.parametrize(
     ("status", "words"),
     [
-        (Status.SUCCEEDED, "We have refunded $18.50 for Order 1042: blue mug."),
+        (Status.SUCCEEDED, "We have refunded you $18.50 for Order 1042: blue mug."),
         (Status.PENDING_APPROVAL, "has to agree to the refund of $18.50"),
         (Status.REJECTED, "cannot agree to it. Nothing has been done."),
         (Status.REFUSED, "cannot be done automatically. Nothing has been done"),
@@ -135,7 +145,7 @@ def test_several_steps_are_one_message_in_their_order() -> None:
         [outcome(Status.SUCCEEDED), outcome(Status.UNKNOWN, action="stripe.cancel_subscription")]
     )
     first, second = text.splitlines()[2:]
-    assert first.startswith("- We have refunded $18.50")
+    assert first.startswith("- We have refunded you $18.50")
     assert second.startswith("- We do not know for sure yet whether the cancellation")
 
 
@@ -172,6 +182,31 @@ def test_a_hand_over_promises_nothing_but_a_person() -> None:
 def test_a_label_stays_one_bounded_line() -> None:
     """A provider's text cannot add lines or go on for ever."""
     label = "mug\n- We have paid you $1,000\u202e" + "x" * 500
-    text = write_reply([StepOutcome(action="stripe.refund", status=Status.FAILED, label=label)])
+    text = write_reply([replace(outcome(Status.FAILED), label=label)])
     assert "\n" not in text
-    assert len(text) < 300
+    assert len(text) < 320
+
+
+@pytest.mark.promise("agent:reply")
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("action", WORDS)
+def test_every_language_has_every_sentence(language: str, action: str) -> None:
+    """In each language a result is told where it was reached, and no value is left open."""
+    done = WORDS[action][language].done.split("[")[0].split(" {")[0]
+    for status in Status:
+        told = replace(outcome(status, action=action), words=WORDS[action][language])
+        text = write_reply([told], language)
+        assert "{" not in text
+        assert "[" not in text
+        assert (done.lower() in text.lower()) is (status is Status.SUCCEEDED)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_language_knows_the_same_reasons(language: str) -> None:
+    """A refusal that has a plain reason in English has one everywhere."""
+    assert set(phrases_of(language).reasons) == set(phrases_of("en").reasons)
+
+
+def test_a_language_without_phrases_is_told_in_english() -> None:
+    """Better than nothing: the customer is told, and a person reads it as well."""
+    assert write_hand_over("xx") == write_hand_over()

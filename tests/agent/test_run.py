@@ -16,7 +16,7 @@ from sayso.actions.model.definition import Action, Subject
 from sayso.actions.model.plan import Handoff, Plan, Step
 from sayso.actions.model.snapshot import Record
 from sayso.agent.base import Handles, Message
-from sayso.agent.requests import get_request
+from sayso.agent.request_row import get_request
 from sayso.agent.runner import MAX_ATTEMPTS
 from sayso.connectors.base import Connector
 from sayso.connectors.define import OwnConnector
@@ -125,7 +125,7 @@ async def test_a_no_ends_the_request_with_an_honest_reply(tmp_path: Path) -> Non
 
 @pytest.mark.promise("agent:handles")
 async def test_the_planner_sees_only_the_customers_own_objects(tmp_path: Path) -> None:
-    """The model sees handles of the verified subject, never an id (SE-1)."""
+    """The model sees handles of the verified subject, never an id."""
     planner = Scripted(Handoff(reason="no idea", planner="scripted"))
     async with open_shop(tmp_path, planner=planner) as opened:
         stock(opened)
@@ -443,7 +443,7 @@ async def test_an_unknown_outcome_keeps_the_request_open_until_it_is_known(tmp_p
         after = await opened.sayso.requests.get(view.id)
         assert after.status == "answered"
         assert after.reply is not None
-        assert "We have done what you asked for $20.00" in after.reply
+        assert "We have done what you asked for: $20.00" in after.reply
         assert opened.shop.books.paid_out_minor == 2000
 
 

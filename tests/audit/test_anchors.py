@@ -51,7 +51,7 @@ def check(path: Path, policy: WitnessPolicy, *notes: bytes) -> Verification:
 
 @pytest.mark.promise("audit:anchored")
 def test_it_says_how_far_witnesses_vouch_for_it(tmp_path: Path) -> None:
-    """Audit 4.6: verified to N, anchored to M by W at T, the rest unanchored."""
+    """Verified to N, anchored to M by W at T, the rest unanchored."""
     log = SmallLog()
     path = log.write(tmp_path / "log.db")
     notes = [cosigned(log, size, W1, at_s=AT + size) for size in (8, 32, 20)]
@@ -273,7 +273,7 @@ def test_a_damaged_memory_is_never_taken_for_none(tmp_path: Path, damage: bytes)
 def test_the_offline_entry_point_takes_a_policy(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Audit 4.6: without the policy's witnesses nothing is verified; with them it says how far."""
+    """Without the policy's witnesses nothing is verified; with them it says how far."""
     log = SmallLog()
     path = log.write(tmp_path / "log.db")
     policy, note = tmp_path / "policy", tmp_path / "seen.note"

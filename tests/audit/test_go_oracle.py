@@ -141,7 +141,7 @@ def test_go_verifies_every_proof(judge: Evaluator, make: Callable[[], Iterator[C
 
 @pytest.mark.promise("audit:oracle")
 def test_go_verifies_proofs_across_what_was_pruned(judge: Evaluator) -> None:
-    """Audit 4.8: from the roots of the pruned tiles and the leaves that are left, and no others."""
+    """From the roots of the pruned tiles and the leaves that are left, and no others."""
     low, size = 512, 777
     writer = TileWriter({0: (low // 256, b"")})
     writer.extend_tiles([root_of(LEAVES[at : at + 256]) for at in range(0, low, 256)])
@@ -181,7 +181,7 @@ def test_go_verifies_proofs_across_what_was_pruned(judge: Evaluator) -> None:
 def test_go_reads_segments_that_are_unpacked_beside_what_is_left(
     judge: Evaluator, tmp_path: Path
 ) -> None:
-    """Audit 4.8: the files of a pruned log and its newest tiles are one tlog-tiles tree."""
+    """The files of a pruned log and its newest tiles are one tlog-tiles tree."""
     log = SealedLog(tmp_path)
     tree = tmp_path / "tree"
     for file in log.folder.glob("*.tar.gz"):

@@ -36,7 +36,7 @@ def _forged(log: SmallLog) -> SmallLog:
 
 @pytest.mark.promise("audit:pinned")
 def test_a_pinned_key_in_the_list_of_an_export_vouches_for_no_other_key(tmp_path: Path) -> None:
-    """Audit 4.5: anybody can write the auditor's key into `vkeys`, and their own beside it."""
+    """Anybody can write the auditor's key into `vkeys`, and their own beside it."""
     real, forged = SmallLog(8), _forged(SmallLog(8))
     bundle = tmp_path / "bundle"
     write_bundle(

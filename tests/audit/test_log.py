@@ -41,7 +41,7 @@ def dump(path: Path) -> list[str]:
 
 
 async def test_two_tenants_have_their_own_trees_and_both_verify(tmp_path: Path) -> None:
-    """One tree per tenant (design 4): own indexes, own origins, own heads, one key."""
+    """One tree per tenant: own indexes, own origins, own heads, one key."""
     path = tmp_path / "sayso.db"
     store, log = SqliteStore(path, create=True), make_log()
     seqs = await asyncio.gather(
@@ -65,7 +65,7 @@ async def test_two_tenants_have_their_own_trees_and_both_verify(tmp_path: Path) 
     ids=["key", "deployment", "both"],
 )
 async def test_another_key_or_deployment_writes_nothing(tmp_path: Path, other: AuditLog) -> None:
-    """`key_mismatch`, and not one row changes: no audit write, no state change (style 17)."""
+    """`key_mismatch`, and not one row changes: no audit write, no state change."""
     path = tmp_path / "sayso.db"
     store = SqliteStore(path, create=True)
     await enter(store, make_log())
@@ -97,7 +97,7 @@ async def test_another_deployment_starts_no_log_here(tmp_path: Path) -> None:
 
 
 async def test_units_that_share_a_commit_share_one_signature(tmp_path: Path) -> None:
-    """Signing costs once per commit and tenant, and covers every entry of it (design 4)."""
+    """Signing costs once per commit and tenant, and covers every entry of it."""
     statements: list[str] = []
     store = SqliteStore(
         tmp_path / "sayso.db",

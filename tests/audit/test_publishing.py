@@ -115,7 +115,7 @@ async def test_a_directory_keeps_each_checkpoint_once(tmp_path: Path) -> None:
 async def test_a_checkpoint_is_not_written_over_after_a_kill_between_its_two_names(
     tmp_path: Path,
 ) -> None:
-    """Issue 4: killed after the link, before the first name is gone, and the next one goes on."""
+    """Killed after the link, before the first name is gone, and the next one goes on."""
     place = DirectoryTarget("share", tmp_path)
     first = await keep(place, 7)
     os.link(tmp_path / "acme/main/007.checkpoint", tmp_path / ".new")

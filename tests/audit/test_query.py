@@ -160,7 +160,7 @@ FITS: list[tuple[str, Callable[[int], bool]]] = [
 
 @pytest.mark.parametrize("limit", [1, 7, MAX_PAGE])
 async def test_each_qualifier_finds_exactly_what_fits(asked: Asked, limit: int) -> None:
-    """WC-14: pages of any size hold all that fits, newest first, nothing twice, nobody else's."""
+    """Pages of any size hold all that fits, newest first, nothing twice, nobody else's."""
     for words, fits in FITS:
         expected = [number for number in reversed(range(COUNT)) if fits(number)]
         assert await asked.about(parse_query(words), limit) == expected, words
@@ -220,7 +220,7 @@ REFUSED = {
 
 @pytest.mark.parametrize("words", REFUSED, ids=repr)
 def test_what_is_no_query_is_refused_with_the_next_step(words: str) -> None:
-    """WC-14: never a query that silently asks for something else."""
+    """Never a query that silently asks for something else."""
     with pytest.raises(RefusedError) as refused:
         parse_query(words)
     assert refused.value.code is Code.INVALID_INPUT
@@ -276,7 +276,7 @@ async def test_an_index_behind_every_log_is_the_end_of_it(asked: Asked, before: 
 
 
 def test_days_are_utc_and_whole() -> None:
-    """WC-14, WC-20: from the first microsecond of the first day to the last of the last."""
+    """From the first microsecond of the first day to the last of the last."""
     query = parse_query("created:2026-11-24..2026-11-25")
     assert query.at_from == to_micros(datetime(2026, 11, 24, tzinfo=UTC))
     assert query.at_to == to_micros(datetime(2026, 11, 26, tzinfo=UTC))

@@ -160,7 +160,7 @@ QUERIES = st.builds(
 def test_pages_together_are_all_that_fits_and_nothing_twice(
     filled: Filled, query: Query, limit: int
 ) -> None:
-    """WC-14, keyset paging: each entry once, newest first, of this tenant only."""
+    """Keyset paging: each entry once, newest first, of this tenant only."""
     found: list[int] = []
     before: int | None = None
     while page := filled.page(query, limit, before):

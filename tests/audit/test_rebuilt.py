@@ -190,7 +190,7 @@ def test_a_row_that_is_changed_by_hand_is_found(what: str, copy: Path) -> None:
 
 @pytest.mark.parametrize("what", BOUND)
 def test_what_the_digest_covers_is_found_as_well(what: str, copy: Path) -> None:
-    """SE-6: the payee, the object and the card stand in no entry, but their digest does."""
+    """The payee, the object and the card stand in no entry, but their digest does."""
     _change(copy, BOUND[what])
     _assert_found(verify(copy, deep=True), {Check.STATE_BOUND})
 

@@ -229,7 +229,7 @@ def _note_in(body: bytes) -> str:
 def test_a_key_that_no_honest_entry_introduces_signs_nothing(
     tmp_path: Path, change: Callable[[SmallLog], None]
 ) -> None:
-    """Audit 4.5: only the key before it, in this very history, can introduce a key."""
+    """Only the key before it, in this very history, can introduce a key."""
     log = SmallLog(8, plain=True)
     first = log.signer.vkey
     change(log)
@@ -259,7 +259,7 @@ def test_a_rotation_that_nobody_lists_is_found(tmp_path: Path) -> None:
 
 @pytest.mark.promise("audit:rotation")
 def test_an_old_key_signs_no_new_head_and_a_new_key_no_old_one(tmp_path: Path) -> None:
-    """Audit 4.5: a checkpoint of a key outside its range is a failure."""
+    """A checkpoint of a key outside its range is a failure."""
     log = SmallLog(8, plain=True)
     old_note, old = log.note(5), log.signer
     log.rotate(seed=2)

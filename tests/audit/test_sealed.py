@@ -116,7 +116,7 @@ TWINS: dict[str, Callable[[Members], Members]] = {
 @pytest.mark.promise("audit:sealed")
 @pytest.mark.parametrize("name", TWINS)
 def test_a_twin_is_found_beside_its_log_and_alone(name: str, tmp_path: Path) -> None:
-    """Audit 4.9: flipped, dropped, reordered, swapped; each is tampering, and never verified."""
+    """Flipped, dropped, reordered, swapped; each is tampering, and never verified."""
     log = SealedLog(tmp_path)
     one = log.rows[0].segment
     path = log.folder / one.file
@@ -137,7 +137,7 @@ def test_a_twin_is_found_beside_its_log_and_alone(name: str, tmp_path: Path) -> 
 @pytest.mark.promise("audit:sealed")
 @pytest.mark.parametrize("cut", [0, 1, 10, 100, 5000])
 def test_a_cut_file_is_found(tmp_path: Path, cut: int) -> None:
-    """Audit 4.9: at any length, down to nothing."""
+    """At any length, down to nothing."""
     log = SealedLog(tmp_path)
     path = log.folder / log.rows[0].segment.file
     path.write_bytes(path.read_bytes()[:cut])
@@ -151,7 +151,7 @@ def test_a_cut_file_is_found(tmp_path: Path, cut: int) -> None:
 
 @pytest.mark.promise("audit:bits")
 def test_no_flipped_bit_of_a_file_is_missed(tmp_path: Path) -> None:
-    """Audit 4.9: a sample of all bits, the first and the last bytes whole; alone, by its name."""
+    """A sample of all bits, the first and the last bytes whole; alone, by its name."""
     log = SealedLog(tmp_path)
     path = log.folder / log.rows[1].segment.file
     content = path.read_bytes()
@@ -169,7 +169,7 @@ def test_no_flipped_bit_of_a_file_is_missed(tmp_path: Path) -> None:
 
 @pytest.mark.promise("audit:sealed")
 def test_another_tenants_file_is_found(tmp_path: Path) -> None:
-    """Audit 4.2: also under the right name, with the row and the entry that tell of it."""
+    """Also under the right name, with the row and the entry that tell of it."""
     log, rival = SealedLog(tmp_path), SealedLog(tmp_path / "rival", tenant="rival")
     theirs = rival.folder / rival.rows[0].segment.file
     (log.folder / log.rows[0].segment.file).write_bytes(theirs.read_bytes())
@@ -181,7 +181,7 @@ def test_another_tenants_file_is_found(tmp_path: Path) -> None:
 
 @pytest.mark.promise("audit:sealed")
 def test_a_segment_of_another_place_is_found(tmp_path: Path) -> None:
-    """Audit 4.9: the second segment's file in the place of the first one's."""
+    """The second segment's file in the place of the first one's."""
     log = SealedLog(tmp_path)
     first, second = (log.folder / row.segment.file for row in log.rows)
     first.write_bytes(second.read_bytes())
@@ -198,7 +198,7 @@ def test_a_segment_of_another_place_is_found(tmp_path: Path) -> None:
 @pytest.mark.promise("audit:sealed:covered")
 @pytest.mark.parametrize("low", [COUNT, 2 * COUNT])
 def test_a_rotation_among_pruned_entries_is_followed(tmp_path: Path, low: int) -> None:
-    """Audit 4.5: the first key, pinned, leads to the second by the note that is kept."""
+    """The first key, pinned, leads to the second by the note that is kept."""
     log = SealedLog(tmp_path, rotated=True)
     first = log.keys[0][0]
     log.prune(low)
@@ -216,7 +216,7 @@ def test_a_rotation_among_pruned_entries_is_followed(tmp_path: Path, low: int) -
 
 @pytest.mark.promise("audit:sealed:covered")
 def test_an_outside_checkpoint_is_compared_where_it_can_be(tmp_path: Path) -> None:
-    """Audit 4.5: at a multiple of 256 by the kept hashes, else with the file, else not at all."""
+    """At a multiple of 256 by the kept hashes, else with the file, else not at all."""
     log = SealedLog(tmp_path)
     notes = [log.note(size).encode() for size in (100, 256, 300)]
     forked = SealedLog(tmp_path / "fork").note
@@ -237,7 +237,7 @@ def test_an_outside_checkpoint_is_compared_where_it_can_be(tmp_path: Path) -> No
 
 @pytest.mark.promise("audit:empty")
 def test_a_log_without_entries_and_with_segments_is_not_verified(tmp_path: Path) -> None:
-    """Audit 4.6: nothing to verify is never verified, whatever the rows say of files."""
+    """Nothing to verify is never verified, whatever the rows say of files."""
     log = SealedLog(tmp_path)
     log.prune(2 * COUNT)
     log.dropped = len(log.bodies)
@@ -326,7 +326,7 @@ def test_a_subtree_is_proven_in_every_tree_that_has_it(
 
 @pytest.mark.promise("audit:sealed")
 def test_the_vectors_are_read_and_are_what_is_written_inside(tmp_path: Path) -> None:
-    """Style 25: the committed bytes are read for ever, by whatever zlib they were packed."""
+    """The committed bytes are read for ever, by whatever zlib they were packed."""
     key = SealedLog(tmp_path / "own").signer.vkey
     write_sealed(tmp_path / "new")
     files = sorted((SEALED / "segments" / "main").glob("*.tar.gz"))

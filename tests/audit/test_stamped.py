@@ -395,7 +395,7 @@ def test_a_bundle_is_dated_by_what_the_auditor_holds(tmp_path: Path) -> None:
 def test_the_offline_entry_point_takes_time_stamps(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Audit 4.6: without a network or a server, `existed before T by A`; else status 2."""
+    """Without a network or a server, `existed before T by A`; else status 2."""
     log = SmallLog()
     path = str(log.write(tmp_path / "log.db"))
     roots, held = tmp_path / "tsa.pem", tmp_path / "held"

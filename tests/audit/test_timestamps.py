@@ -89,7 +89,7 @@ def real(tmp_path: Path) -> OpensslAuthority:
 
 @pytest.mark.promise("audit:timestamped")
 async def test_a_real_authority_stamps_every_head(tmp_path: Path, real: OpensslAuthority) -> None:
-    """Issue 4: RFC 3161 as an option; OpenSSL gives the tokens, and judges what was kept."""
+    """RFC 3161 as an option; OpenSSL gives the tokens, and judges what was kept."""
     store = SqliteStore(tmp_path / "sayso.db", create=True)
     with TsaServer(answer=real.answer) as server:
         publisher = Publisher(store, [place_of(server.url, policy=POLICY)], FakeClock())

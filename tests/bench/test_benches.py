@@ -92,7 +92,7 @@ def test_the_log_crash_campaign_finds_what_was_changed_by_hand() -> None:
 @pytest.mark.promise("bench:log-crash")
 @pytest.mark.parametrize("store", ["sqlite", "postgres"])
 def test_a_short_log_crash_campaign_finds_nothing(store: str) -> None:
-    """Issue 4: kill -9 while two processes write, export, publish, seal and prune."""
+    """Kill -9 while two processes write, export, publish, seal and prune."""
     status, document = run_bench("log_crash", "--runs", "5", "--store", store)
     values = {row["case"]: row["value"] for row in document["rows"]}
     assert status == 0, document

@@ -27,7 +27,7 @@ def flow(syncs: float | None, actions: int = 10) -> Flow:
     ],
 )
 def test_each_bar_alone_decides(alone: float | None, many: float | None, missed: list[str]) -> None:
-    """Issue 3: at most six alone, fewer where many are; what was not counted is not met."""
+    """At most six alone, fewer where many are; what was not counted is not met."""
     said = fleet.report({("batch work", 1): flow(alone), ("batch work", 32): flow(many)})
     assert said.ok is not bool(missed)
     found = [row.case for row in said.rows if not row.case.endswith(": met")]

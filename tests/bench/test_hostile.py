@@ -18,7 +18,7 @@ PLANS = 600
 async def test_hostile_plans_move_nobody_elses_money_and_nothing_that_nobody_allowed(
     tmp_path: Path,
 ) -> None:
-    """SE-5, invariant 4: through guard, policy and engine, and past the guard's back as well."""
+    """Invariant 4: through guard, policy and engine, and past the guard's back as well."""
     campaign = await run(tmp_path, PLANS, seed=20261125)
     report = campaign.report()
     assert report.ok, report.table()

@@ -81,7 +81,7 @@ def _state(database: sqlite3.Connection, log: SmallLog) -> None:
 def test_each_fault_is_found(
     change: Callable[[sqlite3.Connection, SmallLog], None], names: set[str], tmp_path: Path
 ) -> None:
-    """Issue 4: dense log, true root, one history, every row as its last entry says."""
+    """Dense log, true root, one history, every row as its last entry says."""
     log = SmallLog()
     path = log.write(tmp_path / "log.db")
     with editing(path) as database:
@@ -107,7 +107,7 @@ def _sealed(first: int, end: int) -> dict[str, dict[int, str]]:
 def test_what_is_neither_stored_nor_sealed_is_found(
     tmp_path: Path, pruned_to: int, sealed: tuple[int, int], names: set[str]
 ) -> None:
-    """Issue 4: what a pruned log has is in the database or in a file, and leads to its heads."""
+    """What a pruned log has is in the database or in a file, and leads to its heads."""
     path = SmallLog().write(tmp_path / "log.db")
     with editing(path) as database:
         database.execute("delete from log_entry where seq < ?", (pruned_to,))

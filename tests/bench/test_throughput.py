@@ -50,7 +50,7 @@ def found(
 
 
 def test_a_run_in_which_every_bar_is_met_is_ok() -> None:
-    """Issue 3: the limit, LangGraph, and the best of the three."""
+    """The limit, LangGraph, and the best of the three."""
     said = report(found())
     assert said.ok
     assert all(bar.met for bar in bars(found()))
@@ -205,7 +205,7 @@ def test_copies_hold_every_table_in_which_a_settled_action_leaves_rows(place: Pl
 
 
 def test_the_flow_is_proposed_approved_and_executed_with_everything_on(place: Place) -> None:
-    """Issue 3: policy, log, tree and signature are in what is measured."""
+    """Policy, log, tree and signature are in what is measured."""
     throughput_sayso.new_workspace(place)
 
     async def run() -> None:

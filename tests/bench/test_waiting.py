@@ -31,7 +31,7 @@ WELL = Waited(
 
 
 def test_a_store_that_meets_every_bar_is_ok() -> None:
-    """Issue 3: ready, memory, pages, idle."""
+    """Ready, memory, pages, idle."""
     said = waiting.report({"sqlite": WELL, "postgres": WELL}, 100_000, 0)
     assert said.ok
     assert sum(": met" in row.case for row in said.rows) == 14

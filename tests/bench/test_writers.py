@@ -43,7 +43,7 @@ def run(rates: dict[str, float], layouts: tuple[Layout, ...] = POSTGRES_LAYOUTS)
 
 
 def test_a_run_in_which_every_bar_is_met_is_ok() -> None:
-    """Issue 4: half of the state alone, and 2.5 times one inline chain; prototypes do not count."""
+    """Half of the state alone, and 2.5 times one inline chain; prototypes do not count."""
     assert report(run(RATES), POSTGRES_LAYOUTS, POSTGRES_CANDIDATES).ok
 
 

@@ -1,4 +1,4 @@
-"""With every logger at DEBUG, no secret and no personal word of a customer is written (AU-17)."""
+"""With every logger at DEBUG, no secret and no personal word of a customer is written."""
 
 from __future__ import annotations
 

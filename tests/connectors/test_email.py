@@ -82,7 +82,7 @@ async def test_the_card_shows_a_masked_address_and_the_log_gets_no_address() -> 
 
 @pytest.mark.promise("connectors:email:recipient")
 async def test_a_changed_address_is_not_written_to(tmp_path: Path) -> None:
-    """What was approved for one address never goes to another one (SE-7, SE-21)."""
+    """What was approved for one address never goes to another one."""
     book = FakeAddressBook()
     connector = email_over(FileTransport(tmp_path), book)
     call = await plan(connector)
@@ -144,7 +144,7 @@ def test_a_title_is_one_visible_line(title: str) -> None:
     ],
 )
 def test_links_lead_to_allowed_hosts_only(text: str) -> None:
-    """Every way in which a mail program makes a link is caught (SE-21)."""
+    """Every way in which a mail program makes a link is caught."""
     with pytest.raises(RefusedError) as caught:
         WRITER.count_links("body", text)
     assert "not allowed" in caught.value.message

@@ -42,7 +42,7 @@ async def caught(hiding: Hiding, error: Exception, cause: BaseException | None =
     ids=["as it is", "in an address", "as basic authentication"],
 )
 async def test_an_echoed_secret_is_hidden_in_each_form(hiding: Hiding, form: str) -> None:
-    """AU-17: message, next step and detail; the code, and how long to wait, stay."""
+    """Message, next step and detail; the code, and how long to wait, stay."""
     words = f"no such key {form}"
     error = RetryableError(
         Code.PROVIDER_RATE_LIMITED, words, next_step=words, detail=words, retry_after_s=6.5
@@ -55,7 +55,7 @@ async def test_an_echoed_secret_is_hidden_in_each_form(hiding: Hiding, form: str
 
 @pytest.mark.promise("secrets:hidden")
 async def test_an_echoed_access_token_is_hidden_as_well() -> None:
-    """AU-17: it is nobody's setting, and comes out of the broker while calls are made."""
+    """It is nobody's setting, and comes out of the broker while calls are made."""
 
     async def bearer(connection: str) -> Secret:
         return Secret(f"ya29.{connection}-token")

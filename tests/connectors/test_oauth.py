@@ -1,4 +1,4 @@
-"""The token broker against a provider that punishes every mistake (AU-2 to AU-6, AU-19)."""
+"""The token broker against a provider that punishes every mistake."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ async def test_a_fresh_token_is_used_as_it_is() -> None:
 @pytest.mark.promise("tokens:one-refresh")
 @pytest.mark.parametrize("processes", [1, 8])
 async def test_many_callers_make_one_token_call(processes: int) -> None:
-    """An expired rotating token and 160 callers: one call, no revocation (AU-3)."""
+    """An expired rotating token and 160 callers: one call, no revocation."""
     async with open_office() as office:
         await office.authorised()
         office.clock.advance(hours=2)
@@ -42,7 +42,7 @@ async def test_many_callers_make_one_token_call(processes: int) -> None:
 
 @pytest.mark.promise("tokens:margin")
 async def test_a_short_life_does_not_mean_endless_refreshing() -> None:
-    """The margin is a fifth of a 30 s life, not 60 s, so the new token is good at once (AU-4)."""
+    """The margin is a fifth of a 30 s life, not 60 s, so the new token is good at once."""
     async with open_office(lifetime_s=30) as office:
         await office.authorised()
         broker = office.broker()
@@ -103,7 +103,7 @@ async def test_a_caller_that_gives_up_does_not_lose_the_new_token() -> None:
 
 @pytest.mark.promise("tokens:crash")
 async def test_a_crash_before_the_call_recovers_when_the_lease_is_over() -> None:
-    """The lease was taken and the process died: another one refreshes, once (AU-5)."""
+    """The lease was taken and the process died: another one refreshes, once."""
     async with open_office() as office:
         await office.authorised()
         office.clock.advance(hours=2)
@@ -118,7 +118,7 @@ async def test_a_crash_before_the_call_recovers_when_the_lease_is_over() -> None
 
 @pytest.mark.promise("tokens:crash")
 async def test_a_crash_between_call_and_write_ends_in_needs_reauth_and_no_loop() -> None:
-    """The provider rotated and nobody wrote it: the stored token is tried once, and kept (AU-5)."""
+    """The provider rotated and nobody wrote it: the stored token is tried once, and kept."""
     async with open_office() as office:
         await office.authorised()
         office.clock.advance(hours=2)
@@ -187,7 +187,7 @@ async def test_a_store_that_cannot_write_does_not_lose_the_rotated_token() -> No
 
 @pytest.mark.promise("tokens:race")
 async def test_the_loser_of_a_race_uses_the_winners_token() -> None:
-    """`invalid_grant` after another one refreshed: read again, use theirs, mark nothing (AU-6)."""
+    """`invalid_grant` after another one refreshed: read again, use theirs, mark nothing."""
     async with open_office() as office:
         await office.authorised()
         office.clock.advance(hours=2)
@@ -233,7 +233,7 @@ async def test_the_loser_of_a_race_uses_the_winners_token() -> None:
     ids=["429", "500", "503", "302", "list", "mac", "drop"],
 )
 async def test_an_outage_changes_nothing(fault: IdpFault) -> None:
-    """Whatever its body says, an answer that is none leaves the row as it was (AU-6)."""
+    """Whatever its body says, an answer that is none leaves the row as it was."""
     async with open_office() as office:
         await office.authorised()
         office.clock.advance(hours=2)
@@ -281,7 +281,7 @@ async def test_a_wrong_client_secret_does_not_condemn_the_grant() -> None:
 
 @pytest.mark.promise("tokens:client")
 async def test_a_hundred_callers_share_one_client_credentials_token() -> None:
-    """One token per connection for the client's own grant too (AU-19)."""
+    """One token per connection for the client's own grant too."""
     async with open_office(grant="client_credentials") as office:
         broker = office.broker()
         calls = [broker.bearer(office.connection) for _ in range(100)]
@@ -303,7 +303,7 @@ async def test_a_connection_that_nobody_authorised_needs_a_person() -> None:
 
 @pytest.mark.promise("tokens:pkce")
 async def test_connecting_uses_a_challenge_and_a_state() -> None:
-    """S256 is in the address, the state must come back, and the code is redeemed (AU-2)."""
+    """S256 is in the address, the state must come back, and the code is redeemed."""
     async with open_office() as office:
         exchange = OAuthExchange(clock=office.clock, timeout_s=LONG_S)
         begun = exchange.begin(office.connection)
@@ -322,6 +322,6 @@ async def test_connecting_uses_a_challenge_and_a_state() -> None:
     "url", ["http://idp.example/token", "ftp://idp.example", "https://u:p@idp.example", "token"]
 )
 def test_an_endpoint_that_is_not_safe_is_a_wrong_setting(url: str) -> None:
-    """A token never travels in the clear (SE-12)."""
+    """A token never travels in the clear."""
     with pytest.raises(ConfigError):
         Connection(id="x", grant="refresh_token", token_endpoint=url, client_id="c")

@@ -1,4 +1,4 @@
-"""A rotated token that the store does not take, and whoever comes meanwhile (AU-3 to AU-6)."""
+"""A rotated token that the store does not take, and whoever comes meanwhile."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def authorised_by_a_person(office: Office) -> Token:
 
 @pytest.mark.promise("tokens:crash")
 async def test_a_used_refresh_token_is_never_tried_again() -> None:
-    """The provider has rotated and the store is down: an error until it is written (AU-5).
+    """The provider has rotated and the store is down: an error until it is written.
 
     The stored refresh token was used already, and a second use would end the whole grant.
     """
@@ -71,7 +71,7 @@ async def test_a_used_refresh_token_is_never_tried_again() -> None:
 async def test_a_person_who_authorises_during_the_write_wins(
     moment: Literal["before", "after"],
 ) -> None:
-    """Their token is the later one, for the caller too, and nothing breaks off (AU-6)."""
+    """Their token is the later one, for the caller too, and nothing breaks off."""
     async with open_office() as office:
         await office.authorised()
         office.clock.advance(hours=2)
@@ -92,7 +92,7 @@ async def test_a_person_who_authorises_during_the_write_wins(
 
 @pytest.mark.promise("tokens:race")
 async def test_a_person_who_authorises_while_a_kept_token_is_written_late_wins() -> None:
-    """The store was down, and comes back while somebody connects the account anew (AU-6)."""
+    """The store was down, and comes back while somebody connects the account anew."""
     async with open_office() as office:
         await office.authorised()
         office.clock.advance(hours=2)
@@ -135,7 +135,7 @@ async def test_a_close_during_which_a_person_authorises_ends_well() -> None:
 
 @pytest.mark.promise("tokens:one-refresh")
 async def test_a_caller_who_comes_after_one_that_gave_up_during_the_write_gets_the_token() -> None:
-    """Both write the same token, the store takes it once, and neither breaks off (AU-3)."""
+    """Both write the same token, the store takes it once, and neither breaks off."""
     async with open_office() as office:
         await office.authorised()
         office.clock.advance(hours=2)

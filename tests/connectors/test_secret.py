@@ -49,7 +49,7 @@ def ways_to_show(secret: Secret) -> list[str]:
 
 @pytest.mark.promise("secrets:hidden")
 def test_no_way_of_printing_shows_a_secret() -> None:
-    """repr, str, format, logs, tracebacks, JSON and pickle give `***` (AU-17)."""
+    """repr, str, format, logs, tracebacks, JSON and pickle give `***`."""
     for shown in ways_to_show(Secret(CANARY)):
         assert CANARY not in shown
 

@@ -48,7 +48,7 @@ def taken_back(account: StripeAccount) -> int:
 @pytest.mark.promise("connectors:proof")
 @pytest.mark.parametrize("between", [0, 99, 100, 350])
 async def test_a_credit_is_taken_back_once_however_much_happened_since(between: int) -> None:
-    """An earlier take-back counts on whatever page of the history it stands (SE-9)."""
+    """An earlier take-back counts on whatever page of the history it stands."""
     async with open_account() as account:
         asked: JsonObject = {"credit": await give(account)}
         first = await account.plan("stripe.take_back_credit", asked, BEN, number=2)
@@ -130,7 +130,7 @@ async def test_a_credit_in_another_currency_than_the_balance_is_not_taken_back()
 @pytest.mark.promise("connectors:proof")
 @pytest.mark.parametrize("action", ["stripe.credit", "stripe.take_back_credit"])
 async def test_a_look_up_reads_every_page_of_a_balance(action: str) -> None:
-    """A change whose answer was lost is found behind 350 others, and is not made again (SE-8)."""
+    """A change whose answer was lost is found behind 350 others, and is not made again."""
     async with open_account() as account:
         args = CREDIT if action == "stripe.credit" else {"credit": await give(account)}
         call = await account.plan(action, args, BEN, number=2)
@@ -149,7 +149,7 @@ async def test_a_look_up_reads_every_page_of_a_balance(action: str) -> None:
 async def test_a_balance_is_read_to_its_end_before_a_look_up_says_absent(
     changes: int, found: Absence
 ) -> None:
-    """A call that never arrived is absent; in a history too long to read nobody can tell (SE-9)."""
+    """A call that never arrived is absent; in a history too long to read nobody can tell."""
     async with open_account() as account:
         call = await account.plan("stripe.credit", CREDIT, BEN, number=1)
         add_changes(account, changes)

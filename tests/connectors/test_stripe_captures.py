@@ -128,7 +128,7 @@ async def test_what_was_refunded_of_a_part_is_told_apart_from_what_was_let_go(re
 
 @pytest.mark.promise("connectors:stripe-left")
 async def test_a_refund_of_ours_is_never_taken_for_what_was_let_go() -> None:
-    """It carries our reference, so what is left is known (AU-9)."""
+    """It carries our reference, so what is left is known."""
     async with open_account() as account:
         charge = await pay(account, take=6_000)
         call = await account.plan(*refund_of(charge, 4_000), BEN)

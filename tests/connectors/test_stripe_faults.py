@@ -379,7 +379,7 @@ async def everything(account: StripeAccount) -> list[Receipt | SaysoError]:
 
 @pytest.mark.promise("connectors:least-privilege")
 async def test_the_documented_permissions_are_enough() -> None:
-    """Least privilege (SE-14): a key with them alone does everything, and names its account."""
+    """Least privilege: a key with them alone does everything, and names its account."""
     async with open_account(restricted=NEEDED) as account:
         assert all(isinstance(outcome, Receipt) for outcome in await everything(account))
         resolved = await account.resolve("stripe.refund", {"charge": "ch_demo_ana_2"})

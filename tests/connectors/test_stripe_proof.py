@@ -45,7 +45,7 @@ class Listing:
 @pytest.mark.promise("connectors:proof")
 @pytest.mark.parametrize("place", [1, PAGE, PAGE + 1, 3 * PAGE, MOST_LISTED])
 async def test_it_is_found_on_whatever_page_it_stands(place: int) -> None:
-    """Our reference counts wherever in the list it is, and no page beyond it is read (SE-8)."""
+    """Our reference counts wherever in the list it is, and no page beyond it is read."""
     listing = Listing(MOST_LISTED + PAGE)
     assert await find_listed(listing.read, lambda one: one.id == f"o{place}") == Listed(f"o{place}")
     assert listing.pages == -(-place // PAGE)
@@ -65,13 +65,13 @@ async def test_it_is_found_on_whatever_page_it_stands(place: int) -> None:
 async def test_only_a_list_that_was_read_to_its_end_proves_absence(
     length: int, found: Absence
 ) -> None:
-    """What was not read may hold it, so nothing is called again for its sake (SE-9)."""
+    """What was not read may hold it, so nothing is called again for its sake."""
     assert await find_listed(Listing(length).read, lambda one: False) is found
 
 
 @pytest.mark.promise("connectors:proof")
 async def test_a_list_that_says_that_it_goes_on_and_does_not_proves_nothing() -> None:
-    """An empty page with `has_more` contradicts itself: the look-up cannot tell (SE-9)."""
+    """An empty page with `has_more` contradicts itself: the look-up cannot tell."""
 
     async def read(after: str | None) -> Page:
         return Page([], has_more=True)

@@ -1,4 +1,4 @@
-"""The broker in real processes on one SQLite file: races, and kill -9 (AU-3, AU-5, AU-6, AU-19)."""
+"""The broker in real processes on one SQLite file: races, and kill -9."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ async def race(job: Job) -> list[Told]:
 async def test_eight_processes_share_a_token_that_lives_for_0_3_s(
     tmp_path: Path, lives: int
 ) -> None:
-    """No error and no revocation, for 60 calls each, and until each was given eight tokens (AU-3).
+    """No error and no revocation, for 60 calls each, and until each was given eight tokens.
 
     The provider revokes the whole family at the first double use, so zero says that no refresh
     token was ever sent twice.
@@ -144,7 +144,7 @@ async def test_eight_processes_share_a_token_that_lives_for_0_3_s(
 async def test_eight_processes_make_one_call_for_a_token_that_lives_for_an_hour(
     tmp_path: Path, grant: Grant
 ) -> None:
-    """480 bearers, one token call, one bearer; a token of the client itself as well (AU-19)."""
+    """480 bearers, one token call, one bearer; a token of the client itself as well."""
     async with open_site(tmp_path, lifetime_s=3600, grant=grant) as site:
         if grant == "refresh_token":
             await site.authorised()
@@ -177,7 +177,7 @@ async def kill_at(site: Site, place: Killed) -> None:
 
 @pytest.mark.promise("tokens:crash")
 async def test_a_process_killed_before_its_call_is_followed_by_another(tmp_path: Path) -> None:
-    """The stored token was not used: after the lease it is tried once, and works (AU-5)."""
+    """The stored token was not used: after the lease it is tried once, and works."""
     async with open_site(tmp_path, lifetime_s=3600) as site:
         await site.authorised()
         await kill_at(site, "leased")
@@ -195,7 +195,7 @@ async def test_a_process_killed_before_its_call_is_followed_by_another(tmp_path:
 async def test_a_process_killed_after_its_call_ends_in_needs_reauth(
     tmp_path: Path, place: Killed
 ) -> None:
-    """The rotated token died with it: the stored one is tried once, and is kept (AU-5)."""
+    """The rotated token died with it: the stored one is tried once, and is kept."""
     async with open_site(tmp_path, lifetime_s=3600) as site:
         await site.authorised()
         before = await site.row()
@@ -215,7 +215,7 @@ async def test_a_process_killed_after_its_call_ends_in_needs_reauth(
 
 @pytest.mark.parametrize("place", get_args(Killed))
 async def test_a_killed_process_costs_a_client_nothing(tmp_path: Path, place: Killed) -> None:
-    """A token of the client itself can be asked for anew, wherever the process died (AU-19)."""
+    """A token of the client itself can be asked for anew, wherever the process died."""
     async with open_site(tmp_path, lifetime_s=3600, grant="client_credentials") as site:
         await kill_at(site, place)
         clock = FakeClock(START + timedelta(minutes=10))

@@ -119,7 +119,7 @@ async def test_the_first_lease_makes_an_empty_row_once(tokens: TokenStore) -> No
 
 
 async def test_a_write_ends_the_refresh(tokens: TokenStore) -> None:
-    """New token, next version, no lease, no refresh under way (AU-5)."""
+    """New token, next version, no lease, no refresh under way."""
     await tokens.put(MAIL, token("a"))
     assert await lease(tokens, 1)
     assert await tokens.write(MAIL, version=1, owner="p1", token=token("b"))
@@ -144,7 +144,7 @@ async def test_only_the_holder_of_the_lease_changes_the_row(
 
 
 async def test_a_release_leaves_the_token_and_the_trace_of_the_refresh(tokens: TokenStore) -> None:
-    """The next one may try at once, and still reads that somebody began (AU-5)."""
+    """The next one may try at once, and still reads that somebody began."""
     await tokens.put(MAIL, token("a"))
     assert await lease(tokens, 1)
     await tokens.release(MAIL, version=1, owner="p1")
@@ -155,7 +155,7 @@ async def test_a_release_leaves_the_token_and_the_trace_of_the_refresh(tokens: T
 
 
 async def test_needs_reauth_keeps_the_token_until_a_person_comes(tokens: TokenStore) -> None:
-    """Nothing is deleted (AU-6); what a person authorises replaces it, whatever was there."""
+    """Nothing is deleted; what a person authorises replaces it, whatever was there."""
     await tokens.put(MAIL, token("a"))
     assert await lease(tokens, 1)
     assert await tokens.mark_needs_reauth(MAIL, version=1, owner="p1")
@@ -191,7 +191,7 @@ def rows_of(store: SqliteStore, sql: str, *values: object) -> list[tuple[object,
 
 @pytest.mark.promise("vault:place")
 async def test_no_token_stands_in_the_file_in_clear(database: SqliteStore, tmp_path: Path) -> None:
-    """Neither in the database nor in its write-ahead log (AU-7)."""
+    """Neither in the database nor in its write-ahead log."""
     tokens = SqlTokenStore(database, vault(), MAIN)
     await tokens.put(MAIL, token("canary"))
     assert await lease(tokens, 1)
@@ -241,7 +241,7 @@ async def test_tenants_do_not_see_each_other(database: SqliteStore) -> None:
 
 @pytest.mark.promise("vault:rotation")
 async def test_a_new_key_takes_over_under_a_running_refresh(database: SqliteStore) -> None:
-    """Rotation: every row is sealed anew, no version moves, and then the old key may go (AU-8)."""
+    """Rotation: every row is sealed anew, no version moves, and then the old key may go."""
     old_key, key = new_key(secrets.token_bytes), new_key(secrets.token_bytes)
     before = SqlTokenStore(database, vault(old_key), MAIN)
     await before.put(MAIL, token("a"))

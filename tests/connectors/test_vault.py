@@ -1,4 +1,4 @@
-"""The vault: opens what it sealed, at its place, with its key, and nothing else (AU-7, AU-8)."""
+"""The vault: opens what it sealed, at its place, with its key, and nothing else."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_the_form_on_disk_stays_as_it_is() -> None:
     ],
 )
 def test_a_row_that_was_swapped_does_not_open(tenant: str, connection: str) -> None:
-    """Another row or another tenant, also one whose name is made of both (AU-7)."""
+    """Another row or another tenant, also one whose name is made of both."""
     with pytest.raises(IntegrityError) as caught:
         opened(vault(), sealed_by(vault()), tenant, connection)
     assert caught.value.code is Code.TAMPERED

@@ -191,7 +191,7 @@ async def test_what_is_taken_back_is_not_handed_over(fleet: Fleet) -> None:
 
 @pytest.mark.promise("fleet:contract")
 def test_the_installed_engine_has_what_is_slowed_down() -> None:
-    """Issue 3: an idle worker stays below one per cent of a core; without these it would not."""
+    """An idle worker stays below one per cent of a core; without these it would not."""
     from dbos import _workflow_commands as jobs
     from dbos._dbos import DBOSRegistry
 

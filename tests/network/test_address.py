@@ -64,7 +64,7 @@ LITERALS = """
 @pytest.mark.promise("network:configured")
 @pytest.mark.parametrize("url", FORBIDDEN)
 def test_an_unsafe_address_is_refused_with_the_settings_name(url: str) -> None:
-    """SE-12: parsed first, judged then; a password in it is never repeated."""
+    """Parsed first, judged then; a password in it is never repeated."""
     with pytest.raises(ConfigError) as caught:
         checked_url(url, name="base_url")
     assert caught.value.code is Code.INVALID_SETTING

@@ -5,10 +5,7 @@ module. `tests/test_promises.py` ties the two; docs/reference/promises.md is mad
 `python tests/generated.py`. A promise that no test proves yet does not stand here but under "Open"
 in docs/reference/promises.md.
 
-Origins: `invariant n` and `design n` of the design (docs/explanation/life-of-an-action.md tells
-it), `SE-n`,
-`AU-n`, `SL-n` and `WC-n` of the numbered security requirements, `audit n` of the log's design,
-`issue 2` of the bars, `style n` of the house.
+`invariant n` is one of the ten things that must always hold, which that page lists.
 """
 
 from __future__ import annotations

@@ -8,130 +8,107 @@ PROMISES: dict[str, Promise] = {
     # ---- the log ---------------------------------------------------------------------------
     "audit:tree": Promise(
         "The log is an RFC 6962 tree: roots and proofs are those of Certificate Transparency.",
-        "audit 4.2",
     ),
     "audit:one-encoding": Promise(
-        "An entry has one encoding, that of RFC 8785; every other is refused.", "audit 4.1"
+        "An entry has one encoding, that of RFC 8785; every other is refused."
     ),
-    "audit:attacks": Promise("Each of the fifteen attacks on a log is noticed.", "audit 4.9"),
+    "audit:attacks": Promise("Each of the fifteen attacks on a log is noticed."),
     "audit:bits": Promise(
         "No flipped bit of an entry, head, note, bundle or database file goes unnoticed.",
-        "audit 4.9",
     ),
     "audit:verifier-alone": Promise(
         "The verifier needs neither server nor key, and imports nothing of the server.",
-        "audit 4.6",
     ),
     "audit:read-only-medium": Promise(
         "A database on a read-only medium is verified, and never without what stands beside it.",
-        "audit 4.6",
     ),
     "audit:verifier-tested": Promise(
-        "Each of the verifier's checks finds a case that no other check finds.", "audit 4.9"
+        "Each of the verifier's checks finds a case that no other check finds."
     ),
     "audit:second-verifier": Promise(
         "The page about the format is enough for a second verifier, in another language, which "
         "agrees with ours on bundles of every kind, honest and tampered with.",
-        "audit 4.6",
     ),
-    "audit:empty": Promise("What is empty is never called verified.", "audit 4.6"),
+    "audit:empty": Promise("What is empty is never called verified."),
     "audit:rebuilt": Promise(
         "Rows of actions, approvals, votes, requests and stops that are rebuilt from the log equal "
         "the stored ones, and one that somebody changed by hand is found, on both stores.",
-        "invariant 3, SE-6",
+        "invariant 3",
     ),
     "audit:witness": Promise(
         "A witness cosigns only what follows from the last checkpoint that it saw, and never "
         "forgets it.",
-        "audit 4.5",
     ),
     "audit:published": Promise(
         "Signed heads are kept where the database's administrator cannot write, and a history that "
         "contradicts one of them is noticed there.",
-        "audit 4.5",
     ),
     "audit:published:unreachable": Promise(
-        "A place that cannot be reached holds up neither the log nor another place.", "audit 4.5"
+        "A place that cannot be reached holds up neither the log nor another place."
     ),
     "audit:timestamped": Promise(
         "A time stamp (RFC 3161) of a head is kept and believed only when a pinned authority gave "
         "it over exactly these bytes; it says since when, never that a log only grew.",
-        "audit 4.5",
     ),
     "audit:rotation": Promise(
         "Another key signs a log only from the entry on in which the key before it vouches for it.",
-        "audit 4.5",
     ),
     "audit:one-key": Promise(
         "A process with another signing key begins no log in a database, not even a new tenant's.",
-        "audit 4.5",
     ),
     "audit:pinned": Promise(
         "A key that the auditor pinned vouches for no other one that stands in an export, nor for "
         "the log of somebody else.",
-        "audit 4.5",
     ),
     "audit:no-crash": Promise(
         "Whatever somebody puts into a database, a bundle or an export, the verifier ends with a "
         "verdict, in bounded memory, and prints nothing that a terminal obeys.",
-        "audit 4.6",
     ),
     "audit:anchored": Promise(
         "The verifier says how far enough witnesses vouch for a log, and what they saw convicts "
         "even the holder of the key.",
-        "audit 4.6",
     ),
     "audit:evidence": Promise(
         "A checkpoint convicts a log only where somebody signed it whom the auditor or the log "
         "knows; any other one is told and leaves the verdict open.",
-        "audit 4.6",
     ),
     "audit:memory": Promise(
         "A verification that is remembered shows any later change of what was verified.",
-        "audit 4.6",
     ),
     "audit:oracle": Promise(
         "Go's own note and tlog packages verify our checkpoints, proofs and tiles, where a Go is "
         "installed.",
-        "audit 4.6",
     ),
     "audit:log-of-logs": Promise(
         "One anchored log of logs vouches for every tenant: a log that is dropped or rewritten "
         "contradicts it.",
-        "audit 4.2",
     ),
     "audit:export": Promise(
-        "A filtered export proves each of its rows and says that it is not whole.", "audit 4.8"
+        "A filtered export proves each of its rows and says that it is not whole."
     ),
     "audit:whole-exports": Promise(
         "An export appears whole or not at all; what a killed one left is gone with the next one "
         "to the same path, and nothing of one that still runs.",
-        "audit 4.8",
     ),
     "audit:older": Promise(
         "An export that is proven to be the beginning of the log that the auditor holds is said to "
         "be older, neither verified nor accused; without the proof, and for a database, it was "
         "rolled back.",
-        "audit 4.9",
     ),
     "audit:sealed": Promise(
         "A segment of the log is sealed in a file that proves itself before any of its entries may "
         "leave the database.",
-        "audit 4.8",
     ),
     "audit:sealed:crash": Promise(
         "A crash at any step of sealing or pruning loses no entry, and the next run goes on.",
-        "issue 4",
     ),
     "audit:sealed:covered": Promise(
         "The verifier says which entries it read, which of them from sealed files, and which are "
         "covered by their hashes only.",
-        "audit 4.6",
     ),
     "audit:pruned": Promise(
         "The database gives up entries only with the entry that tells of it, in order, and never "
         "before 183 days.",
-        "audit 4.8, issue 4",
     ),
     "audit:pruned:agreed": Promise(
         "Nothing is old enough to go by one reading of a clock: the log has to hold an entry of a "
@@ -140,15 +117,13 @@ PROMISES: dict[str, Promise] = {
     ),
     "audit:pruned:told": Promise(
         "Who asks for an entry that is only in a sealed segment is told so, with the file.",
-        "audit 4.8",
     ),
     "audit:pruned:said": Promise(
         "What has not ended and keeps a log from being pruned is named, with since when and what "
         "to do, by the command and over HTTP.",
-        "audit 4.8",
     ),
     "audit:pruned:held": Promise(
-        "While a legal hold is in force, nothing of the tenant's log is pruned.", "audit 4.8"
+        "While a legal hold is in force, nothing of the tenant's log is pruned."
     ),
     # ---- what is owed to customers ---------------------------------------------------------
     "subjects:erased": Promise(
@@ -161,20 +136,17 @@ PROMISES: dict[str, Promise] = {
     "subjects:files": Promise(
         "An evidence pack that is sent over HTTP is written to no file, and what an export wrote "
         "to be sent is gone with its call, or with the next start.",
-        "issue 4",
     ),
     "subjects:held": Promise(
         "Nothing of a customer under a legal hold is erased or swept until two people release it.",
-        "issue 4",
     ),
     "subjects:access": Promise(
-        "A customer can be shown all that is held about them, and nobody else's.", "issue 4"
+        "A customer can be shown all that is held about them, and nobody else's."
     ),
     "subjects:restored": Promise(
-        "Who was erased and is back from a backup is erased again, and never unnoticed.", "issue 4"
+        "Who was erased and is back from a backup is erased again, and never unnoticed."
     ),
     "subjects:swept": Promise(
         "What has ended is blanked when it was kept long enough, down to the customer's key.",
-        "issue 4",
     ),
 }

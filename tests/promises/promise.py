@@ -10,8 +10,8 @@ class Promise(NamedTuple):
 
     Attributes:
         sentence: what holds, in the present tense.
-        origin: where it was asked for.
+        invariants: which of the ten invariants it is a part of, such as `invariant 2`; often none.
     """
 
     sentence: str
-    origin: str
+    invariants: str = ""

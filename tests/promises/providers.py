@@ -9,40 +9,33 @@ PROMISES: dict[str, Promise] = {
     "network:configured": Promise(
         "A configured address is https, or http on this machine, judged after parsing; none is "
         "private unless its network is named.",
-        "SE-12",
     ),
     "network:connected": Promise(
         "No connection goes to a private, link-local, metadata, NAT64 or 6to4 address, also when a "
         "name moves there in between.",
-        "SE-12",
     ),
     # ---- the one HTTP client ---------------------------------------------------------------
     "http:outcome": Promise(
         "What the client says of a request is true: nothing sent, said no, or nobody knows.",
-        "SE-12",
     ),
     "http:bounds": Promise(
         "A request goes once, to an allowed host, within bounds of time and size, and no redirect, "
         "proxy or environment leads it elsewhere.",
-        "SE-12",
     ),
     "http:breaker": Promise("A host that is down is left alone for a while.", "ASI08"),
     # ---- connectors by manifest ------------------------------------------------------------
     "manifests:strict": Promise(
         "An unknown key of a manifest is an error with its line and the nearest known one.",
-        "issue 18",
     ),
     "manifests:check": Promise(
-        "A manifest that breaks a rule is found out without asking the provider.", "issue 18"
+        "A manifest that breaks a rule is found out without asking the provider."
     ),
     "manifests:reviewed": Promise(
         "A manifest loads only by the digest that somebody has reviewed; one changed byte is "
         "enough.",
-        "SE-19",
     ),
     "manifests:derived": Promise(
         "An action's guarantee is derived from what its manifest says, with the reasons.",
-        "issue 18",
     ),
     "manifests:ask": Promise(
         "A person decides wherever a manifest proves too little, whatever the policy says.",
@@ -58,85 +51,70 @@ PROMISES: dict[str, Promise] = {
     "manifests:no-ssrf": Promise(
         "No template, answer or redirect sends a request to a host that the manifest does not "
         "name.",
-        "SE-12",
     ),
     "manifests:suite": Promise(
         "Every shipped manifest keeps the contract, by the suite that ships, on a provider that is "
         "built from it.",
-        "issue 18",
     ),
-    "manifests:size": Promise(
-        "A provider takes under two hundred lines and no Python.", "issue 18"
-    ),
+    "manifests:size": Promise("A provider takes under two hundred lines and no Python."),
     "manifests:whole-life": Promise(
         "A manifest's action is resolved, judged, called, settled and logged like any other.",
-        "issue 18",
     ),
     "describe:deviations": Promise(
         "A manifest that says something else than the provider's own description is found out: "
         "requests, bodies, words, and every read.",
-        "issue 18",
     ),
     "describe:shipped": Promise(
         "Every request and read of a shipped manifest is one that its provider publishes.",
-        "issue 18",
     ),
     # ---- connectors ------------------------------------------------------------------------
     "connectors:stripe-described": Promise(
         "What we say to Stripe, and what the sandbox answers, has the form that Stripe describes.",
-        "issue 2",
     ),
     "connectors:settings": Promise(
         "A setting that a connector does not have is refused, with the one that may be meant.",
-        "style 17",
     ),
     "connectors:suite": Promise(
         "Every shipped connector keeps the contract, by the suite that ships for everybody's.",
-        "issue 2",
     ),
     "connectors:known": Promise(
         "A customer whom one connector knows is known, whatever the others say; whom none knows is "
         "refused.",
         "invariant 10",
     ),
-    "connectors:suite-bites": Promise(
-        "The suite finds a connector that breaks a promise.", "style 26"
-    ),
+    "connectors:suite-bites": Promise("The suite finds a connector that breaks a promise."),
     "connectors:proof": Promise(
         "After a lost answer the effect is found at Stripe by our reference, and somebody else's "
         "is never taken for it.",
-        "SE-8, SE-9",
     ),
     "connectors:stripe-left": Promise(
         "The card and the planner name what was taken of a charge at Stripe and what is left of "
         "that, and where its figures leave that open, no amount is guessed.",
         "invariant 10",
     ),
-    "connectors:no-repeat": Promise("A connector never repeats a write by itself.", "issue 2"),
+    "connectors:no-repeat": Promise("A connector never repeats a write by itself."),
     "connectors:least-privilege": Promise(
-        "The documented permissions are enough, and each one is needed.", "SE-14"
+        "The documented permissions are enough, and each one is needed."
     ),
     "connectors:nothing-personal": Promise(
         "Metadata and keys at the provider hold ids of ours, and nothing of the customer.",
         "invariant 8",
     ),
     "connectors:email:recipient": Promise(
-        "A message goes to the approved address on file, or not at all.", "SE-7, SE-21"
+        "A message goes to the approved address on file, or not at all."
     ),
-    "connectors:email:links": Promise("Links lead to allowed hosts only.", "SE-21"),
-    "connectors:own-action": Promise(
-        "An own action with its connector takes under thirty lines.", "issue 2"
-    ),
+    "connectors:email:links": Promise("Links lead to allowed hosts only."),
+    "connectors:own-action": Promise("An own action with its connector takes under thirty lines."),
     "secrets:hidden": Promise(
-        "No way of printing, logging, copying or encoding shows a secret.", "invariant 6, AU-17"
+        "No way of printing, logging, copying or encoding shows a secret.", "invariant 6"
     ),
     "secrets:forty": Promise(
         "Forty seeded secrets come out nowhere in a full run with failures: not in prompts, cards, "
         "entries, exports, spans, logs, tracebacks, rows or answers over HTTP.",
-        "invariant 6, AU-17",
+        "invariant 6",
     ),
     "secrets:logs": Promise(
-        "With every logger at DEBUG, no secret and no customer is written.", "invariant 6, AU-17"
+        "With every logger at DEBUG, no secret and no customer is written.", "invariant 6"
     ),
     "logs:wordless": Promise(
         "The log of a process names an error by its code and kind, never in words that may quote "
@@ -145,17 +123,15 @@ PROMISES: dict[str, Promise] = {
     ),
     # ---- tokens ----------------------------------------------------------------------------
     "tokens:one-refresh": Promise(
-        "Any number of callers and processes make one refresh, and no grant is revoked.", "AU-3"
+        "Any number of callers and processes make one refresh, and no grant is revoked."
     ),
-    "tokens:margin": Promise("A short-lived token is not refreshed without end.", "AU-4"),
+    "tokens:margin": Promise("A short-lived token is not refreshed without end."),
     "tokens:crash": Promise(
-        "A crash during a refresh recovers or ends in `needs_reauth`, never in a loop.", "AU-5"
+        "A crash during a refresh recovers or ends in `needs_reauth`, never in a loop."
     ),
     "tokens:race": Promise(
-        "The loser of a race uses the winner's token, and an outage changes nothing.", "AU-6"
+        "The loser of a race uses the winner's token, and an outage changes nothing."
     ),
-    "tokens:client": Promise("One token is shared per client and scopes.", "AU-19"),
-    "tokens:pkce": Promise(
-        "Connecting always sends an S256 challenge and checks the state.", "AU-2"
-    ),
+    "tokens:client": Promise("One token is shared per client and scopes."),
+    "tokens:pkce": Promise("Connecting always sends an S256 challenge and checks the state."),
 }

@@ -9,15 +9,13 @@ PROMISES: dict[str, Promise] = {
     "store:failover": Promise(
         "After a failover to a standby that has what was answered, everybody goes on there, and it "
         "holds what `write` said.",
-        "issue 3",
     ),
     "store:cannot-open": Promise(
-        "Why a database file cannot be opened is told by what stands on the disk.", "style 16"
+        "Why a database file cannot be opened is told by what stands on the disk."
     ),
     "store:private": Promise(
         "The database, keys, mails and what stands beside them are made for their owner only, and "
         "`sayso check` names what others can read.",
-        "auth 7",
     ),
     "store:durable": Promise(
         "What was written is seen by everybody once `write` has returned.", "invariant 3"
@@ -29,79 +27,65 @@ PROMISES: dict[str, Promise] = {
     "store:brief": Promise(
         "On SQLite a unit that is called brief and is not holds up no event loop: after some two "
         "milliseconds of statements it begins anew on a thread.",
-        "issue 3",
     ),
     "store:signed": Promise("Without a signed head no entry is committed.", "invariant 10"),
-    "store:no-gap": Promise(
-        "The log has no gap and no second entry at an index, per tenant.", "audit 4.4"
-    ),
+    "store:no-gap": Promise("The log has no gap and no second entry at an index, per tenant."),
     # ---- the fleet -------------------------------------------------------------------------
     "fleet:shared": Promise(
-        "Any number of workers share what is due, and each of it has one effect.", "issue 3"
+        "Any number of workers share what is due, and each of it has one effect."
     ),
     "fleet:recovered": Promise(
         "What a killed worker had in hand is taken over by another one once its lease is over.",
-        "issue 3, invariant 2",
+        "invariant 2",
     ),
     "fleet:fenced": Promise(
         "A worker that stood still past its lease, and goes on, changes nothing.",
-        "issue 3, invariant 2",
+        "invariant 2",
     ),
     "fleet:drained": Promise(
-        "A worker that is told to end takes nothing new and finishes what it does.", "issue 3"
+        "A worker that is told to end takes nothing new and finishes what it does."
     ),
-    "fleet:approved": Promise(
-        "A yes hands the action to the fleet in its own transaction.", "issue 3"
-    ),
+    "fleet:approved": Promise("A yes hands the action to the fleet in its own transaction."),
     "fleet:sweep": Promise(
         "Whatever the engine loses, or when there is no engine, the workers' sweep finds it.",
-        "issue 3",
     ),
     "fleet:engine": Promise(
         "To the engine each worker is its own executor of one pinned version, and it holds ids "
         "only.",
-        "issue 3",
     ),
     "dispatch:priority": Promise(
-        "What somebody waits for is run before batch work, and nothing waits for ever.", "issue 3"
+        "What somebody waits for is run before batch work, and nothing waits for ever."
     ),
     "rates:held": Promise(
         "No more calls leave than a connector's and a tenant's rate say; what waits keeps its "
         "state and gets no entry.",
-        "issue 3",
     ),
-    "rates:shared": Promise("All workers take from the same buckets.", "issue 3"),
-    "rates:off": Promise("Without a rate nothing is asked and nothing is kept.", "issue 3"),
+    "rates:shared": Promise("All workers take from the same buckets."),
+    "rates:off": Promise("Without a rate nothing is asked and nothing is kept."),
     "rates:priority": Promise(
         "Who waits at a chat is before batch work in the line for a rate, and nothing stands in it "
         "for ever.",
-        "issue 3",
     ),
     "approvals:reminded": Promise(
         "People who do not decide in time are reminded once, whatever is restarted meanwhile.",
-        "issue 3",
     ),
     "approvals:escalated": Promise(
-        "After that another role may decide too, as the log says, and no fewer people.", "issue 3"
+        "After that another role may decide too, as the log says, and no fewer people."
     ),
     "fleet:contract": Promise(
         "What is relied upon of the engine is checked before it is used; another version is not.",
-        "issue 3",
     ),
     "fleet:grants": Promise(
-        "A worker may change rows of the engine's tables, and nothing of its schema.", "issue 3"
+        "A worker may change rows of the engine's tables, and nothing of its schema."
     ),
-    "fleet:kept": Promise(
-        "Deliveries are deleted after a time, whatever became of them.", "issue 3"
-    ),
+    "fleet:kept": Promise("Deliveries are deleted after a time, whatever became of them."),
     "fleet:clock": Promise(
         "On PostgreSQL leases go by the server's clock; a machine's own may say anything.",
-        "issue 3",
     ),
     # ---- keys at rest ----------------------------------------------------------------------
     "vault:place": Promise(
         "A sealed token opens at its own row and nowhere else, and stands nowhere in clear.",
-        "AU-7, invariant 9",
+        "invariant 9",
     ),
-    "vault:rotation": Promise("A new key seals while an older one still opens.", "AU-8"),
+    "vault:rotation": Promise("A new key seals while an older one still opens."),
 }

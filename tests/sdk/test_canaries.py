@@ -1,4 +1,4 @@
-"""Forty secrets through a full run, failures included: none of them comes out anywhere (AU-17)."""
+"""Forty secrets through a full run, failures included: none of them comes out anywhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Connections of a workspace, from sayso.toml to the provider (AU-3 to AU-8, AU-17, AU-19)."""
+"""Connections of a workspace, from sayso.toml to the provider."""
 
 from __future__ import annotations
 
@@ -196,7 +196,7 @@ async def test_a_row_that_was_tampered_with_sends_nothing_and_says_so(tmp_path: 
 async def test_no_token_is_written_anywhere(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """At DEBUG, no log, span, database, audit entry or error shows one (AU-17)."""
+    """At DEBUG, no log, span, database, audit entry or error shows one."""
     caplog.set_level(logging.DEBUG)
     exporter, provider = InMemorySpanExporter(), TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
@@ -335,7 +335,7 @@ async def test_closing_goes_on_when_a_connector_breaks(tmp_path: Path) -> None:
 
 @pytest.mark.promise("vault:rotation")
 async def test_the_vaults_key_can_be_changed_and_the_old_one_taken_away(tmp_path: Path) -> None:
-    """With the old key under `older_keys` every row is sealed anew at the first token (AU-8)."""
+    """With the old key under `older_keys` every row is sealed anew at the first token."""
     async with FakeIdp.start() as idp:
         workspace = make_workspace(tmp_path, idp=idp)
         first = await bearer_of(workspace)
@@ -447,7 +447,7 @@ async def problems(folder: Path, environment: Mapping[str, str]) -> dict[str, Co
 
 
 async def test_opening_a_workspace_does_not_load_authlib(tmp_path: Path) -> None:
-    """A connection costs its import with the first token, not before (style 31)."""
+    """A connection costs its import with the first token, not before."""
     async with FakeIdp.start() as idp:
         make_workspace(tmp_path, idp=idp)
     code = (

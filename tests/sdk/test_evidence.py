@@ -238,7 +238,7 @@ async def test_a_page_speaks_to_people(packed: Packed, tmp_path: Path) -> None:
     words = [
         Message(role="customer", content="My mug broke"),
         Message(role="agent", content="Which order?"),
-        Message(role="customer", content="Please refund order o1, [[1]]"),
+        Message(role="customer", content="Please refund order o1, all [[of it]]"),
     ]
     async with open_shop(tmp_path / "other", planner=OneRefund()) as workspace:
         workspace.shop.books.add("o1", "cus_1", Money(3000, "USD"))

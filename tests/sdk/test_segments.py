@@ -127,7 +127,7 @@ async def test_a_row_changed_by_hand_after_its_entries_went_is_found(old: Old) -
 
 @pytest.mark.promise("audit:sealed:covered")
 async def test_a_missing_file_leaves_the_verdict_open(old: Old) -> None:
-    """Audit 4.6: missing is not changed, and is not verified either."""
+    """Missing is not changed, and is not verified either."""
     await old.segments.seal(by=old.person)
     await old.prune()
     (file,) = old.files.glob("*/*.tar.gz")
@@ -148,7 +148,7 @@ async def test_a_missing_file_leaves_the_verdict_open(old: Old) -> None:
 
 @pytest.mark.promise("audit:pruned:told")
 async def test_what_was_pruned_is_told_with_where_it_is(old: Old) -> None:
-    """Audit 4.8: a clear answer with a next step, and never an empty one that looks whole."""
+    """A clear answer with a next step, and never an empty one that looks whole."""
     await old.segments.seal(by=old.person)
     await old.prune()
     audit, (segment,) = old.opened.sayso.audit, await old.segments.sealed()
@@ -175,7 +175,7 @@ async def test_what_was_pruned_is_told_with_where_it_is(old: Old) -> None:
 
 @pytest.mark.promise("audit:pruned:told")
 async def test_an_export_holds_what_is_left_and_verifies_to_the_head(old: Old) -> None:
-    """Audit 4.8: a bundle of version 2, whole with the files, and honest without them."""
+    """A bundle of version 2, whole with the files, and honest without them."""
     await old.segments.seal(by=old.person)
     await old.prune()
     audit, folder = old.opened.sayso.audit, old.opened.workspace.folder
@@ -195,7 +195,7 @@ async def test_an_export_holds_what_is_left_and_verifies_to_the_head(old: Old) -
 
 @pytest.mark.promise("audit:pruned:told")
 async def test_a_pruned_action_is_asked_for_in_its_file(old: Old) -> None:
-    """Audit 4.8: with the words of every query, once the file has verified; an entry of its own."""
+    """With the words of every query, once the file has verified; an entry of its own."""
     await old.segments.seal(by=old.person)
     before = await old.opened.sayso.audit.query(f"action:{old.action}")
     await old.prune()
@@ -215,7 +215,7 @@ async def test_a_pruned_action_is_asked_for_in_its_file(old: Old) -> None:
 
 @pytest.mark.promise("audit:sealed")
 async def test_one_file_verifies_by_itself(old: Old) -> None:
-    """Audit 4.8: against the checkpoint in it, with nothing of the database."""
+    """Against the checkpoint in it, with nothing of the database."""
     await old.segments.seal(by=old.person)
     (file,) = old.files.glob("*/*.tar.gz")
     found = verify(file, trust=Trust.parse([old.opened.sayso.audit.vkey()]))
@@ -287,7 +287,7 @@ async def test_what_has_not_ended_is_named_with_what_to_do(tmp_path: Path) -> No
 
 @pytest.mark.promise("audit:pruned")
 async def test_a_server_seals_and_prunes_by_itself(old: Old) -> None:
-    """Issue 4: at its own pace, beside everything else; a log without a retention is let alone."""
+    """At its own pace, beside everything else; a log without a retention is let alone."""
     await old.segments.seal_and_prune_due()
     await pass_days(old.opened, 401)
     assert [one.pruned_to for one in await old.segments.sealed()] == [0]

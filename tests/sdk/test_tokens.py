@@ -46,7 +46,7 @@ def crc_of(body: str) -> str:
 
 
 async def test_a_secret_opens_exactly_what_its_token_says(tmp_path: Path) -> None:
-    """AU-15: the secret finds the token that was made, with kind, holder and scopes."""
+    """The secret finds the token that was made, with kind, holder and scopes."""
     async with open_shop(tmp_path) as opened:
         token, secret = await make(opened, scopes=frozenset({Scope.READ, Scope.PROPOSE}))
         assert await opened.sayso.tokens.check(secret) == token
@@ -62,7 +62,7 @@ async def test_a_secret_opens_exactly_what_its_token_says(tmp_path: Path) -> Non
 @pytest.mark.promise("http:left")
 @pytest.mark.parametrize("holder", ["idle", "gone", "Maria"])
 async def test_a_token_of_nobody_who_is_listed_opens_nothing(tmp_path: Path, holder: str) -> None:
-    """AU-15, SL-9: a person's token counts while sayso.toml lists the person as active."""
+    """A person's token counts while sayso.toml lists the person as active."""
     async with open_shop(tmp_path) as opened:
         _, secret = await make(opened, "person", frozenset(Scope), holder=holder)
         assert await refusal(opened, secret) is Code.FORBIDDEN
@@ -74,7 +74,7 @@ async def test_a_token_of_nobody_who_is_listed_opens_nothing(tmp_path: Path, hol
 
 
 async def test_a_secret_is_stored_nowhere(tmp_path: Path) -> None:
-    """AU-15, invariant 6: neither the file nor its journal holds it, nor what is shown."""
+    """Invariant 6: neither the file nor its journal holds it, nor what is shown."""
     async with open_shop(tmp_path) as opened:
         token, secret = await make(opened)
         assert secret not in repr(token)
@@ -86,7 +86,7 @@ async def test_a_secret_is_stored_nowhere(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("scope", [Scope.DECIDE, Scope.ADMIN])
 async def test_a_service_never_decides(tmp_path: Path, scope: Scope) -> None:
-    """AU-16, invariant 5: such a token cannot be made, alone or among others."""
+    """Invariant 5: such a token cannot be made, alone or among others."""
     async with open_shop(tmp_path) as opened:
         for scopes in (frozenset({scope}), SERVICE_SCOPES | {scope}):
             with pytest.raises(RefusedError, match="never decide"):
@@ -95,7 +95,7 @@ async def test_a_service_never_decides(tmp_path: Path, scope: Scope) -> None:
 
 
 async def test_a_kind_that_does_not_exist_is_a_service_at_most(tmp_path: Path) -> None:
-    """AU-16: whatever is no person's token is held to a service's scopes."""
+    """Whatever is no person's token is held to a service's scopes."""
     async with open_shop(tmp_path) as opened:
         with pytest.raises(RefusedError, match="never decide"):
             await make(opened, cast("Kind", "Person"), frozenset({Scope.DECIDE}))
@@ -103,7 +103,7 @@ async def test_a_kind_that_does_not_exist_is_a_service_at_most(tmp_path: Path) -
 
 @pytest.mark.parametrize("days", [0, -1, MAX_DAYS + 1])
 async def test_a_token_without_an_end_or_a_scope_is_not_made(tmp_path: Path, days: int) -> None:
-    """AU-15: 90 days at most, and never without a scope."""
+    """90 days at most, and never without a scope."""
     async with open_shop(tmp_path) as opened:
         with pytest.raises(RefusedError) as refused:
             await make(opened, days=days)
@@ -122,7 +122,7 @@ async def test_a_holder_that_is_no_name_is_refused(tmp_path: Path, holder: str) 
 
 
 async def test_a_token_ends_at_its_end_and_not_before(tmp_path: Path) -> None:
-    """AU-15: the last microsecond counts, and the next does not."""
+    """The last microsecond counts, and the next does not."""
     async with open_shop(tmp_path) as opened:
         token, secret = await make(opened, days=2)
         opened.clock.advance(days=2, microseconds=-1)
@@ -132,7 +132,7 @@ async def test_a_token_ends_at_its_end_and_not_before(tmp_path: Path) -> None:
 
 
 async def test_a_revoked_token_opens_nothing_at_once_and_is_revoked_once(tmp_path: Path) -> None:
-    """AU-15: revoking is immediate; a second time there is nothing to revoke."""
+    """Revoking is immediate; a second time there is nothing to revoke."""
     async with open_shop(tmp_path) as opened:
         token, secret = await make(opened)
         other, other_secret = await make(opened)
@@ -160,7 +160,7 @@ async def test_of_many_that_revoke_one_token_at_once_one_does(tmp_path: Path) ->
 
 
 async def test_no_altered_secret_opens_anything(tmp_path: Path) -> None:
-    """AU-15: each character counts, also where the checksum is made to fit again."""
+    """Each character counts, also where the checksum is made to fit again."""
     async with open_shop(tmp_path) as opened:
         _, secret = await make(opened)
         body = secret.rpartition("_")[0]
@@ -181,7 +181,7 @@ async def test_no_altered_secret_opens_anything(tmp_path: Path) -> None:
 async def test_what_is_no_secret_at_all_is_refused_the_same_way(
     tmp_path: Path, secret: str
 ) -> None:
-    """AU-15: nothing that is sent breaks the check or learns more from it."""
+    """Nothing that is sent breaks the check or learns more from it."""
     async with open_shop(tmp_path) as opened:
         assert await refusal(opened, secret) is Code.UNAUTHENTICATED
 

@@ -102,7 +102,7 @@ def test_an_untouched_log_verifies_on_postgresql(postgres_url: str) -> None:
 @pytest.mark.promise("audit:attacks")
 @pytest.mark.parametrize("name", ATTACKS)
 def test_an_attack_on_the_server_is_noticed(name: str, postgres_url: str) -> None:
-    """Issue 4: a superuser with the triggers off is caught, as whoever edits a SQLite file is."""
+    """A superuser with the triggers off is caught, as whoever edits a SQLite file is."""
     attack, log = ATTACKS[name], SmallLog()
     write(log, postgres_url)
     key, seen = log.signer.vkey, log.note().encode()

@@ -103,7 +103,7 @@ def test_a_worker_may_not_touch_what_is_written(app: PgConnection, statement: st
     ],
 )
 def test_a_superuser_is_refused_too(superuser: PgConnection, statement: str, replica: bool) -> None:
-    """The triggers fire ALWAYS, so session_replication_role does not get round them (audit 4.4)."""
+    """The triggers fire ALWAYS, so session_replication_role does not get round them."""
     if replica:
         superuser.execute("set session_replication_role = replica")
     with pytest.raises(errors.IntegrityConstraintViolation):
@@ -126,7 +126,7 @@ def test_a_worker_may_not_switch_triggers_off(app: PgConnection, superuser: PgCo
 
 
 def test_every_table_with_a_tenant_is_held_to_it(superuser: PgConnection) -> None:
-    """SE-17: no tenant table without ENABLE, FORCE and a policy; none belongs to the app role."""
+    """No tenant table without ENABLE, FORCE and a policy; none belongs to the app role."""
     loose = superuser.execute(
         "select c.relname from pg_class c join pg_attribute a on a.attrelid = c.oid"
         " where c.relnamespace = 'sayso'::regnamespace and c.relkind = 'r'"

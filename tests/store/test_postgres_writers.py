@@ -154,7 +154,7 @@ WAITS = (
 async def test_units_that_come_while_the_lock_is_waited_for_share_its_commit(
     postgres_url: str,
 ) -> None:
-    """Issue 4: a process takes its turn with all that waits by then, not with what came first."""
+    """A process takes its turn with all that waits by then, not with what came first."""
     store = PostgresStore(postgres_url, busy_timeout_s=LONG_S)
     with connect_plainly(postgres_url) as other:
         other.execute("select pg_advisory_lock(%s)", [WRITER_LOCK])

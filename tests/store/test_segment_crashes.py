@@ -37,7 +37,7 @@ def where(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 async def test_a_kill_at_any_step_loses_nothing(
     where: str, tmp_path: Path, step: str, nth: int
 ) -> None:
-    """Issue 4: kill -9 at each step, then start again: dense, true, and all of it somewhere."""
+    """Kill -9 at each step, then start again: dense, true, and all of it somewhere."""
     folder = tmp_path / "segments"
     store = open_new_store(where)
     keeper = Keeper(store, folder, entries=512)

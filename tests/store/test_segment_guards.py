@@ -31,7 +31,7 @@ def keeper(store: Store, tmp_path: Path) -> Keeper:
 @pytest.mark.promise("audit:pruned")
 @pytest.mark.parametrize("size", [0, 256, 512])
 async def test_nothing_is_marked_without_its_entry(keeper: Keeper, size: int) -> None:
-    """Audit 4.4: the database refuses it, whoever asks; also out of order."""
+    """The database refuses it, whoever asks; also out of order."""
     await keeper.enter(600)
     await keeper.seal()
     with pytest.raises(IntegrityError):
@@ -58,7 +58,7 @@ async def test_no_entry_goes_that_is_younger_than_half_a_year(store: Store, tmp_
 
 @pytest.mark.promise("audit:pruned")
 async def test_the_first_index_is_not_taken_a_second_time(keeper: Keeper) -> None:
-    """Audit 4.4: dense from the first entry on, also when that is gone."""
+    """Dense from the first entry on, also when that is gone."""
     await keeper.enter(300)
     await keeper.seal()
     await keeper.prune()
@@ -69,7 +69,7 @@ async def test_the_first_index_is_not_taken_a_second_time(keeper: Keeper) -> Non
 
 @pytest.mark.promise("audit:sealed")
 async def test_a_segment_needs_its_entry(keeper: Keeper) -> None:
-    """Audit 4.8: no row of a segment without the entry that tells of its file."""
+    """No row of a segment without the entry that tells of its file."""
     await keeper.enter(300)
     with pytest.raises(IntegrityError):
         await keeper.store.write(
@@ -91,7 +91,7 @@ async def test_a_segment_needs_its_entry(keeper: Keeper) -> None:
 
 @pytest.mark.promise("audit:sealed")
 async def test_rows_that_are_not_the_signed_ones_stay_as_they_are(tmp_path: Path) -> None:
-    """Audit 4.8: neither sealed nor pruned, since a file of them would make a forgery look kept."""
+    """Neither sealed nor pruned, since a file of them would make a forgery look kept."""
     path = tmp_path / "sayso.db"
     keeper = Keeper(SqliteStore(path, create=True), tmp_path / "segments")
     await keeper.enter(600)
@@ -133,7 +133,7 @@ DELETIONS = (
 @pytest.mark.promise("audit:pruned")
 @pytest.mark.parametrize("statement", DELETIONS)
 async def test_sqlite_gives_nothing_up(tmp_path: Path, statement: str) -> None:
-    """Audit 4.4: whoever opens the file, as long as they let the triggers be."""
+    """Whoever opens the file, as long as they let the triggers be."""
     path = tmp_path / "sayso.db"
     keeper = Keeper(SqliteStore(path, create=True), tmp_path / "segments")
     await keeper.enter(600)
@@ -149,7 +149,7 @@ async def test_sqlite_gives_nothing_up(tmp_path: Path, statement: str) -> None:
 @pytest.mark.promise("audit:pruned")
 @pytest.mark.parametrize("statement", [*DELETIONS, "truncate log_segment", "truncate log_entry"])
 async def test_postgres_gives_nothing_up(postgres_url: str, tmp_path: Path, statement: str) -> None:
-    """Audit 4.4: neither the workers' login, nor the owner, nor a superuser without replication."""
+    """Neither the workers' login, nor the owner, nor a superuser without replication."""
     keeper = Keeper(PostgresStore(postgres_url), tmp_path / "segments")
     await keeper.enter(600)
     await keeper.seal()

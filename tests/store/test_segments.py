@@ -34,7 +34,7 @@ def keeper(store: Store, tmp_path: Path) -> Keeper:
 
 @pytest.mark.promise("audit:sealed")
 async def test_a_sealed_segment_goes_and_the_log_goes_on(keeper: Keeper) -> None:
-    """Audit 4.8: sealed, verified, then pruned; the next entry stands at the next index."""
+    """Sealed, verified, then pruned; the next entry stands at the next index."""
     await keeper.enter(699)
     assert [(one.first, one.count) for one in await keeper.seal()] == [(0, 256), (256, 256)]
     assert await keeper.seal() == []
@@ -50,7 +50,7 @@ async def test_a_sealed_segment_goes_and_the_log_goes_on(keeper: Keeper) -> None
 @pytest.mark.promise("audit:sealed:covered")
 @pytest.mark.parametrize("at_hand", [True, False])
 async def test_the_verifier_says_what_it_covers(keeper: Keeper, *, at_hand: bool) -> None:
-    """Audit 4.6: what was read, and what is only covered by its hashes, are told apart."""
+    """What was read, and what is only covered by its hashes, are told apart."""
     await keeper.enter(699)
     await keeper.seal()
     await keeper.prune()
@@ -67,7 +67,7 @@ async def test_the_verifier_says_what_it_covers(keeper: Keeper, *, at_hand: bool
 
 @pytest.mark.promise("audit:pruned")
 async def test_what_is_not_old_enough_stays(keeper: Keeper) -> None:
-    """Audit 4.8: the retention counts from the last entry of a segment."""
+    """The retention counts from the last entry of a segment."""
     await keeper.enter(299)
     await keeper.seal()
     keeper.clock.advance(days=-2)
@@ -95,7 +95,7 @@ async def test_nothing_goes_by_one_reading_of_a_clock(keeper: Keeper) -> None:
 
 @pytest.mark.promise("audit:pruned:held")
 async def test_a_legal_hold_keeps_the_whole_log(keeper: Keeper) -> None:
-    """Issue 4: entries tell of customers by pseudonyms, so any hold of the tenant keeps them."""
+    """Entries tell of customers by pseudonyms, so any hold of the tenant keeps them."""
     await keeper.enter(299)
     await keeper.seal()
     hold = await keeper.place_hold()
@@ -112,7 +112,7 @@ async def test_a_legal_hold_keeps_the_whole_log(keeper: Keeper) -> None:
 
 @pytest.mark.promise("audit:pruned")
 async def test_a_place_that_has_not_seen_it_keeps_it(keeper: Keeper) -> None:
-    """Audit 4.5: a consistency proof for such a place would need what is gone."""
+    """A consistency proof for such a place would need what is gone."""
     await keeper.enter(300)
     await keeper.seal()
     done = await keeper.prune(places=("finance",))
@@ -124,7 +124,7 @@ async def test_a_place_that_has_not_seen_it_keeps_it(keeper: Keeper) -> None:
 
 @pytest.mark.promise("audit:pruned")
 async def test_what_has_not_ended_keeps_what_it_points_at(keeper: Keeper) -> None:
-    """Audit 4.4: a row's entry is there as long as the row can move."""
+    """A row's entry is there as long as the row can move."""
     await keeper.enter(98)
     await keeper.begin_erasure("ers_1")
     await keeper.enter(200)
@@ -148,7 +148,7 @@ async def test_what_has_not_ended_keeps_what_it_points_at(keeper: Keeper) -> Non
 async def test_a_file_that_is_not_what_was_sealed_keeps_its_entries(
     keeper: Keeper, damage: str
 ) -> None:
-    """Audit 4.8: the file is read from end to end right before entries go."""
+    """The file is read from end to end right before entries go."""
     await keeper.enter(599)
     first, second = await keeper.seal()
     path, other = keeper.path(first), keeper.path(second)
@@ -172,7 +172,7 @@ async def test_a_file_that_is_not_what_was_sealed_keeps_its_entries(
 
 @pytest.mark.promise("audit:sealed")
 async def test_a_lost_file_is_written_anew_while_its_entries_are_there(keeper: Keeper) -> None:
-    """Audit 4.8: with an entry of its own, since the bytes are others."""
+    """With an entry of its own, since the bytes are others."""
     await keeper.enter(300)
     (sealed,) = await keeper.seal()
     keeper.path(sealed).unlink()
@@ -187,7 +187,7 @@ async def test_a_lost_file_is_written_anew_while_its_entries_are_there(keeper: K
 
 @pytest.mark.promise("audit:sealed")
 async def test_each_tenant_has_its_own_segments(keeper: Keeper) -> None:
-    """Audit 4.2: one log is pruned, and the other one is as it was."""
+    """One log is pruned, and the other one is as it was."""
     await keeper.enter(300)
     await keeper.enter(300, RIVAL)
     await keeper.seal()
@@ -200,7 +200,7 @@ async def test_each_tenant_has_its_own_segments(keeper: Keeper) -> None:
 
 @pytest.mark.promise("audit:sealed")
 async def test_only_one_process_seals_a_log(keeper: Keeper) -> None:
-    """Audit 4.8: two would write over each other's files."""
+    """Two would write over each other's files."""
     await keeper.enter(300)
     folder = keeper.segments.folder / TENANT
     with locked_folder(folder), pytest.raises(RetryableError) as caught:
@@ -212,7 +212,7 @@ async def test_only_one_process_seals_a_log(keeper: Keeper) -> None:
 async def test_two_machines_with_folders_of_their_own_seal_once(
     keeper: Keeper, tmp_path: Path
 ) -> None:
-    """Audit 4.8: whoever is second is told, and neither entry nor row is written over."""
+    """Whoever is second is told, and neither entry nor row is written over."""
     await keeper.enter(300)
     folders = (keeper.segments, Segments(folder=tmp_path / "elsewhere", entries=256))
     done = await asyncio.gather(
@@ -265,7 +265,7 @@ async def test_proofs_go_on_across_what_was_pruned(keeper: Keeper, tmp_path: Pat
 
 @pytest.mark.promise("audit:pruned")
 async def test_deleted_rows_that_are_marked_as_pruned_are_found(keeper: Keeper) -> None:
-    """Issue 4: without an entry under the signed head, a mark is worth nothing."""
+    """Without an entry under the signed head, a mark is worth nothing."""
     await keeper.enter(600)
     await keeper.seal()
     await keeper.prune()

@@ -243,7 +243,7 @@ async def test_a_unit_that_is_cancelled_while_it_waits_for_a_lock_does_not_run(
 async def test_units_that_come_while_the_lock_is_waited_for_share_its_commit(
     tmp_path: Path,
 ) -> None:
-    """Issue 4: whoever waits for another process waits once, not once for each group."""
+    """Whoever waits for another process waits once, not once for each group."""
     begun = threading.Event()
     said: list[str] = []
 

@@ -100,7 +100,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("what", GUARDED)
 def test_the_database_refuses(guarded: Path, what: str) -> None:
-    """The schema guards the log whoever holds the file, not only our code (design 4)."""
+    """The schema guards the log whoever holds the file, not only our code."""
     with closing(sqlite3.connect(guarded)) as connection:
         connection.execute("pragma foreign_keys = on")
         before = list(connection.iterdump())
@@ -111,7 +111,7 @@ def test_the_database_refuses(guarded: Path, what: str) -> None:
 
 
 def test_two_processes_write_one_log(tmp_path: Path) -> None:
-    """Any number of processes share the file: the log is dense and verifies (design 4)."""
+    """Any number of processes share the file: the log is dense and verifies."""
     path = make_file(tmp_path / "sayso.db")
     with worker(path, "enter", 100) as one, worker(path, "enter", 100) as two:
         told = [process.communicate(timeout=_WAIT_S)[0].split() for process in (one, two)]
@@ -123,7 +123,7 @@ def test_two_processes_write_one_log(tmp_path: Path) -> None:
 
 
 def test_a_killed_writer_loses_nothing_that_it_told(tmp_path: Path) -> None:
-    """kill -9, ten times: the file is sound, told entries stay, the log verifies (design 4)."""
+    """kill -9, ten times: the file is sound, told entries stay, the log verifies."""
     path = make_file(tmp_path / "sayso.db")
     told: list[int] = []
     for life in range(10):
@@ -272,7 +272,7 @@ def test_a_database_that_is_not_what_its_version_makes_is_not_upgraded(
 async def test_a_crash_inside_a_migration_leaves_a_version_that_exists(
     tmp_path: Path, at: int
 ) -> None:
-    """Each file is applied whole or not at all, and the next start finishes it (design 4)."""
+    """Each file is applied whole or not at all, and the next start finishes it."""
     path = tmp_path / "sayso.db"
     with worker(path, "die", at) as process:
         assert process.wait(_WAIT_S) == -signal.SIGKILL

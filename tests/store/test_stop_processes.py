@@ -83,7 +83,7 @@ async def resume(workspace: ShopWorkspace, stopped: StopView) -> None:
 async def test_once_a_stop_is_committed_no_other_process_calls(
     workspace: ShopWorkspace, store_url: str, tmp_path: Path
 ) -> None:
-    """SE-11: no intent follows the stop in the log, and no call follows it at the provider."""
+    """No intent follows the stop in the log, and no call follows it at the provider."""
     with worker(tmp_path, store_url) as other:
         assert [other.propose(f"a{number}")[1] for number in range(3)] == ["done"] * 3
         stopped = await workspace.sayso.stops.engage(reason="INC-7")

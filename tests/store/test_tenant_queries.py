@@ -14,6 +14,7 @@ from sayso.store.queries import named_queries
 BY_DUE_TIME = "whoever is due, of every tenant; what is done with the ids names the tenant"
 ONE_POLICY = "there is one policy for the whole database, whose rows are of the tenant `*`"
 BY_HOME = "by the tenant whose log tells of it, since a stop of all tenants is of none"
+BY_LIMIT = "a limit may count all tenants together, and is filled and judged as a whole"
 NAMES_NO_TENANT = {
     "dispatch.bring_forward_action": BY_DUE_TIME,
     "dispatch.bring_forward_card": BY_DUE_TIME,
@@ -27,6 +28,23 @@ NAMES_NO_TENANT = {
     "dispatch.next_action": BY_DUE_TIME,
     "dispatch.next_request": BY_DUE_TIME,
     "dispatch.put_back": BY_DUE_TIME,
+    **dict.fromkeys(
+        (
+            "limits.above",
+            "limits.counters",
+            "limits.drop_counters",
+            "limits.drop_uses",
+            "limits.forget_counters",
+            "limits.forget_uses",
+            "limits.left_behind",
+            "limits.misplaced",
+            "limits.to_fill",
+            "limits.uncounted",
+            "limits.uneven",
+        ),
+        BY_LIMIT,
+    ),
+    "limits.uses_of": "by the tenant of the action, which is `home`",
     "log.tenants": "which logs there are",
     "log.tenants_to_verify": "which logs there are",
     "log.whole_stops": BY_HOME,

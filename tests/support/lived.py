@@ -44,7 +44,7 @@ async def live(workspace: ShopWorkspace) -> None:
     for customer in ("cus_9", "cus_8"):
         await workspace.sayso.ask(customer, "please give me back $11.00 of my order")
     workspace.clock.advance(minutes=3)  # the lease of its request is over
-    await _erase(workspace, "cus_8")
+    await erase(workspace, "cus_8")
     await workspace.sayso.stops.engage("action", "shop.refund", reason="till Monday", by=BOT)
 
 
@@ -55,7 +55,8 @@ async def _stop_and_resume(workspace: ShopWorkspace) -> None:
         await workspace.sayso.stops.resume_as(word)
 
 
-async def _erase(workspace: ShopWorkspace, customer: str) -> None:
+async def erase(workspace: ShopWorkspace, customer: str) -> None:
+    """Erase a customer, as the bot asks for it."""
     order = ErasureOrder(
         tenant=MAIN, subject_id=customer, reason="asked", by=BOT, via="test", key="erase"
     )

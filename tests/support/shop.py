@@ -193,7 +193,13 @@ class Shop:
 
     async def list_records(self, subject: Subject) -> Sequence[Record]:
         return [
-            Record(kind="order", id=order.id, title=f"{order.paid}, order {order.id}")
+            Record(
+                kind="order",
+                id=order.id,
+                title=f"{order.paid}, order {order.id}",
+                label=f"order {order.id}",
+                facts={"amount": order.paid},
+            )
             for order in self.books.orders.values()
             if order.customer == subject.id
         ]

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from secrets import token_bytes
 
 from support.database import make_database
 from support.shop import Shop
@@ -14,6 +15,7 @@ from sayso.actions.engine.engine import Boundary
 from sayso.agent.base import Planner
 from sayso.audit.signed_note.note import Ed25519Signer
 from sayso.connectors.base import Connector
+from sayso.connectors.vault import new_key
 from sayso.ids import Clock
 from sayso.sdk.client import Sayso
 from sayso.sdk.database import is_postgres
@@ -38,6 +40,27 @@ when {
 permit (principal, action == Action::"shop.refund", resource)
 when { context.approvals >= 2 && context.approvedBy.contains("finance") };
 """
+PLAYBOOK = """
+version = 2
+name = "shop"
+summary = "the customer wants money back for an order"
+
+[slots.order]
+type = "object"
+kind = "order"
+
+[slots.amount]
+type = "money"
+of = "order"
+
+[[steps]]
+action = "shop.refund"
+args = { order = "{order}", amount = "{amount}" }
+
+[words.en]
+ask = ["refund*", "give/pay _ back", "money back", "$ back", "back $", "broke"]
+"""
+"""What customers ask of the shop: a plan whose steps nobody asked for is a person's."""
 STORE_URLS = ["sqlite:///sayso.db"]
 """The last is where a new shop keeps its rows; a PostgreSQL database must be migrated already."""
 
@@ -60,17 +83,24 @@ def make_shop_workspace(
     policy_section: Mapping[str, object] = FOLLOWS,
     **tables: object,
 ) -> Workspace:
-    """A workspace whose only connector is to be passed in; key, policy and database are made."""
+    """A workspace whose only connector is to be passed in; key, policy and database are made.
+
+    A plan is not restated to the customer, unless `planner` says so.
+    """
     (folder / "keys").mkdir(parents=True, exist_ok=True)
     key = folder / "keys" / "log.key"
     if not key.exists():
         key.write_text(Ed25519Signer.generate("test").to_text())
+        (folder / "keys" / "vault.key").write_text(new_key(token_bytes).reveal())
     (folder / "policy.cedar").write_text(policy)
+    (folder / "playbooks").mkdir(exist_ok=True)
+    (folder / "playbooks" / "shop.toml").write_text(PLAYBOOK)
     values: dict[str, object] = {
         "workspace": {"name": "test"},
         "store": {"url": STORE_URLS[-1]},
         "policy": dict(policy_section),
         "people": list(PEOPLE),
+        "planner": {"confirm": {"default": "never"}},
         **tables,
     }
     workspace = Workspace(
@@ -101,11 +131,18 @@ async def open_shop(
     policy: str = POLICY,
     passing: Callable[[Boundary], None] | None = None,
     planner: Planner | None = None,
+    confirm: Mapping[str, str] | None = None,
     telemetry: Telemetry | None = None,
     policy_section: Mapping[str, object] = FOLLOWS,
     **tables: object,
 ) -> AsyncGenerator[ShopWorkspace]:
-    """Open a shop workspace; `work=False` runs only what a call asks for."""
+    """Open a shop workspace; `work=False` runs only what a call asks for.
+
+    Args:
+        confirm: when a plan is restated to the customer; never, unless said.
+    """
+    if confirm is not None:
+        tables["planner"] = {"confirm": dict(confirm)}
     store_shop = shop or Shop()
     fake = clock if isinstance(clock, FakeClock) else FakeClock()
     connector: Connector = store_shop

@@ -14,10 +14,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from secrets import token_bytes
 
 from support.database import make_database
 
 from sayso.audit.signed_note.note import Ed25519Signer
+from sayso.connectors.vault import new_key
 from sayso.sandbox import API_KEY
 from sayso.sdk.workspace import Workspace, write_secret_file
 from sayso.settings import FILE_NAME
@@ -58,6 +60,7 @@ def make_workspace(
     """A workspace in a new folder; see the module's docstring."""
     folder.mkdir(parents=True, exist_ok=True)
     write_secret_file(folder / "keys" / "log.key", Ed25519Signer.generate("test").to_text())
+    write_secret_file(folder / "keys" / "vault.key", new_key(token_bytes).reveal())
     parts = [_TOML]
     base_url = stripe_url or NOWHERE
     parts.append(f'[connectors.stripe]\napi_key = "env:STRIPE_KEY"\nbase_url = "{base_url}"\n')

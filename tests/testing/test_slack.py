@@ -74,7 +74,7 @@ def refusal(error: pytest.ExceptionInfo[SlackApiError]) -> str:
 
 
 def test_slacks_own_client_posts_updates_and_finds(slack: FakeSlack, client: WebClient) -> None:
-    """SL-15: messages keep their metadata, and history gives it back."""
+    """Messages keep their metadata, and history gives it back."""
     metadata = {"event_type": "x", "event_payload": {"approval_id": "apr_1"}}
     posted = call(
         client, "chat.postMessage", channel=CHANNEL, text="one", blocks=BLOCKS, metadata=metadata
@@ -89,7 +89,7 @@ def test_slacks_own_client_posts_updates_and_finds(slack: FakeSlack, client: Web
 
 
 def test_what_slack_refuses_is_refused(client: WebClient) -> None:
-    """SL-20: unknown channels, users, messages and forms, and blocks that are not valid."""
+    """Unknown channels, users, messages and forms, and blocks that are not valid."""
     with pytest.raises(SlackApiError) as error:
         call(client, "chat.postMessage", channel="C9", text="x")
     assert refusal(error) == "channel_not_found"
@@ -116,7 +116,7 @@ def test_what_slack_refuses_is_refused(client: WebClient) -> None:
 
 
 def test_faults_happen_once_each(slack: FakeSlack, client: WebClient) -> None:
-    """SL-16: 429 with `Retry-After`, 503, and a refusal, in the order in which they were queued."""
+    """429 with `Retry-After`, 503, and a refusal, in the order in which they were queued."""
     slack.add_faults(
         SlackFault(kind=FaultKind.RATE_LIMITED, retry_after_s=7, method="auth.test"),
         SlackFault(kind=FaultKind.SERVER_ERROR),
@@ -132,7 +132,7 @@ def test_faults_happen_once_each(slack: FakeSlack, client: WebClient) -> None:
 
 
 async def test_a_post_can_happen_without_an_answer(slack: FakeSlack) -> None:
-    """SL-15: the message is there, and its sender heard nothing, unlike who called later."""
+    """The message is there, and its sender heard nothing, unlike who called later."""
     slack.add_faults(SlackFault(kind=FaultKind.DONE_THEN_HANGS))
     head = {"authorization": f"Bearer {TOKEN}"}
     message: dict[str, JsonValue] = {"channel": CHANNEL, "text": "there"}
@@ -147,7 +147,7 @@ async def test_a_post_can_happen_without_an_answer(slack: FakeSlack) -> None:
 
 
 async def test_clicks_and_forms_are_signed_and_answered(slack: FakeSlack) -> None:
-    """SL-6: a click verifies with Slack's own verifier, and a form goes through its whole life."""
+    """A click verifies with Slack's own verifier, and a form goes through its whole life."""
     client = WebClient(token=TOKEN, base_url=slack.api_url)
     call(client, "chat.postMessage", channel=CHANNEL, text="x", blocks=BLOCKS)
     verifier = SignatureVerifier(slack.signing_secret)

@@ -56,7 +56,7 @@ def approvers_of(
 
 
 def requesters_of(reader: Reader, row: ActionRow) -> set[str]:
-    """Who asked for it: whoever proposed it, and whoever's request it was planned for (SL-13).
+    """Who asked for it: whoever proposed it, and whoever's request it was planned for.
 
     Returns:
         kinds and ids, such as `person:maria`.

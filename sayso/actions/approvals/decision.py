@@ -74,7 +74,7 @@ class Edit:
 def check_decision(
     reader: Reader, directory: Directory, decision: Decision, now: int
 ) -> tuple[ApprovalRow, ActionRow, Person]:
-    """Whether this person may decide this revision now; by the approval's id alone (SL-5).
+    """Whether this person may decide this revision now; by the approval's id alone.
 
     Raises:
         RefusedError: `not_found`, `already_decided`, `stale_revision`, `approval_expired`,

@@ -37,7 +37,7 @@ def found_tampering(reader: Reader, row: ActionRow, approval: ApprovalRow | None
         approval: the action's, if people were ever asked.
 
     Guarantees: an answer of None means that the snapshot, the card and the requirement are, byte
-    for byte, those of the digest that the action's last entry of the log carries (SE-6), and
+    for byte, those of the digest that the action's last entry of the log carries, and
     that this entry gave the action its status.
     """
     if row.erased_seq is not None or (approval is not None and approval.erased_seq is not None):

@@ -299,6 +299,7 @@ class Approvals:
             self._evaluator.ahead(tx, row, row.snapshot.resolved, now)
         self._personal.ahead(tx, row.tenant, row.subject.id)
         self._ledger.ahead(tx, row)
+        self._evaluator.check_approver(tx, row, person.id, now)
         votes = _with_vote(votes, decision, approval, now)
         approvers = approvers_of(tx, votes, approval, self._directory)
         judgement = self._evaluator.permits(tx, row, approvers, now)
@@ -309,7 +310,12 @@ class Approvals:
             row,
             status=Status.APPROVED if enough else Status.PENDING_APPROVAL,
             judgement=row.judgement
-            and replace(row.judgement, rules=judgement.rules, policy=judgement.policy)
+            and replace(
+                row.judgement,
+                rules=judgement.rules,
+                policy=judgement.policy,
+                holds=judgement.holds,
+            )
             if enough
             else row.judgement,
             due_at=now if enough else row.due_at,

@@ -111,6 +111,7 @@ class Claims:
         claimed = replace(
             row,
             status=Status.EXECUTING,
+            judgement=replace(row.judgement, holds=judgement.holds),
             fence=row.fence + 1,
             due_at=now + int(self._lease_s * 1e6),
             call_key=key,

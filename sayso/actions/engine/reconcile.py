@@ -19,7 +19,7 @@ now may reach the provider only at the end of its time limit."""
 LEAST_KEY_MARGIN_S = 150
 """For a key that is kept for less than some hours: a call's time limit, and clocks that differ."""
 SKEW_MICROS = 30_000_000
-"""A clock that is further behind than this decides nothing that depends on time (SE-23)."""
+"""A clock that is further behind than this decides nothing that depends on time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

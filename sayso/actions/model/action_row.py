@@ -227,6 +227,8 @@ def _read_judgement(stored: str) -> Judgement:
         policy_version=value["policy_version"],
         errors=tuple(value["errors"]),
         with_plan=value.get("with_plan") is True,
+        missing=tuple(value.get("missing", ())),
+        holds=value.get("holds", False),
         policy=value.get("policy", 0),
     )
 
@@ -265,6 +267,8 @@ def judgement_json(judgement: Judgement) -> dict[str, Json]:
         "explain": judgement.explain,
         "roles": list(judgement.roles),
         "policy_version": judgement.policy_version,
+        "missing": list(judgement.missing),
+        "holds": judgement.holds,
         "policy": judgement.policy,
         "errors": list(judgement.errors),
     }

@@ -11,6 +11,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from sayso.actions.model.customer_words import CustomerWords
 from sayso.errors import Code, ConfigError, RefusedError
 from sayso.json import JsonValue
 from sayso.money import Money
@@ -20,7 +21,7 @@ FORBIDDEN_FIELDS = frozenset(
     "account api_key connection customer customer_id email email_to payee recipient subject tenant "
     "to token user user_id".split()
 )
-"""No action takes these: whose money, to whom and by which account is never an argument (SE-1)."""
+"""No action takes these: whose money, to whom and by which account is never an argument."""
 
 
 class Args(BaseModel):
@@ -166,6 +167,8 @@ class Action:
         facts: the facts that the connector resolves for the policy, which reads them as
             `context.<name>`: a type, or a `Fact` that says more.
         undo: how it is taken back when another step of its plan fails; None when it cannot be.
+        words: how it is called towards the customer, by language (ISO 639-1); a language that is
+            not there gets a general sentence.
         always_ask: why a person decides whatever the policy says, a sentence each; empty when the
             policy decides alone. It can turn a yes into a question, never a no into a yes.
         brief: the step in a few words after its amount, such as `an apology`; by its effect where
@@ -185,6 +188,7 @@ class Action:
     money_arg: str | None = None
     facts: Mapping[str, FactType | Fact] = field(default_factory=dict[str, "FactType | Fact"])
     undo: Undo | None = None
+    words: Mapping[str, CustomerWords] = field(default_factory=dict[str, CustomerWords])
     always_ask: tuple[str, ...] = ()
     brief: str = ""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Protocol
 
 from sayso.actions.model.action_row import ActionRow, all_columns, judged_columns, state_columns
 from sayso.actions.model.plan import OnFailure
@@ -39,17 +40,40 @@ StepEnded = Callable[["Ledger", Transaction, ActionRow], None]
 """Told in the same transaction about a step that has ended, where its plan stops or undoes."""
 
 
+class Following(Protocol):
+    """What has to change with an action."""
+
+    def data(self) -> dict[str, Json]:
+        """What the entry says of it."""
+        ...
+
+    def write(self, tx: Transaction, seq: int) -> None:
+        """Write it, in the transaction and under the entry of the change."""
+        ...
+
+
+Follow = Callable[[Transaction, "ActionRow | None", ActionRow], "Following | None"]
+"""Asked of each change of an action, the first one from None: what changes with it, if anything."""
+
+
 class Ledger:
     """Inserts and moves actions. Each change writes its entry in the same transaction.
 
     Args:
         log: is written with each change.
         step_ended: see `StepEnded`.
+        follow: see `Follow`.
     """
 
-    def __init__(self, log: AuditLog, step_ended: StepEnded | None = None) -> None:
+    def __init__(
+        self,
+        log: AuditLog,
+        step_ended: StepEnded | None = None,
+        follow: Follow | None = None,
+    ) -> None:
         self._log = log
         self._step_ended = step_ended
+        self._follow = follow
 
     @property
     def log(self) -> AuditLog:
@@ -59,9 +83,14 @@ class Ledger:
     def insert(self, tx: Transaction, row: ActionRow, entry: Entry) -> ActionRow:
         """Store a new action with its first entry."""
         check_transition(START, row.status, entry.kind)
+        following = None if self._follow is None else self._follow(tx, None, row)
+        if following is not None:
+            entry = replace(entry, data={**entry.data, **following.data()})
         seq = self._log.append(tx, row.tenant, entry)
         stored = replace(row, last_seq=seq)
         tx.run("action.insert", **all_columns(stored))
+        if following is not None:
+            following.write(tx, seq)
         return stored
 
     def move(
@@ -85,6 +114,9 @@ class Ledger:
         present = present_of(tx, row, by_owner=by_owner)
         if present is None:
             return None
+        following = None if self._follow is None else self._follow(tx, row, changed)
+        if following is not None:
+            entry = replace(entry, data={**entry.data, **following.data()})
         # NOTE: the entry first: SQLite looks through all rows of the tables that refer to entries
         # when an entry is stored for which one of them waits already.
         seq = self._log.append(tx, row.tenant, entry)
@@ -98,6 +130,8 @@ class Ledger:
             tx.run("action.move", **columns, **named)
         else:
             tx.run("action.update", **columns, **judged_columns(stored), **named)
+        if following is not None:
+            following.write(tx, seq)
         wake_others(tx, row, present, stored.blocked_by, stored.updated_at)
         if row.status in CALLED and stored.status not in CALLED:
             wake_blocked(tx, row.tenant, row.id, stored.updated_at)

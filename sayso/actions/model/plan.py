@@ -59,6 +59,7 @@ class Plan:
     Attributes:
         steps: in the order in which they are to run; a step waits only for earlier ones.
         planner: who planned, such as `playbook:refund` or `model:openai:gpt-5`.
+        certain: the customer's words leave nothing open, so that it need not be restated to them.
         tokens: model tokens that were spent, in and out together; 0 for playbooks.
         cost_micro_usd: what they cost, in millionths of a US dollar, as far as it is known.
         on_failure: what happens to the other steps when one does not succeed.
@@ -70,6 +71,7 @@ class Plan:
 
     steps: tuple[Step, ...]
     planner: str
+    certain: bool = False
     tokens: int = 0
     cost_micro_usd: int = 0
     notes: Mapping[str, str] = field(default_factory=dict[str, str])

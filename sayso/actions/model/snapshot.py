@@ -128,6 +128,7 @@ class Record:
         kind: such as `charge` or `subscription`.
         id: the provider's id; never shown to a model, which sees a handle such as `charge#1`.
         title: one line, such as `$129.00 on 2026-11-12, Order 1042: blue mug, Visa ..4242`.
+        label: what it is without amounts and dates, such as `Order 1042: blue mug`; may be empty.
         facts: typed facts by name: `amount`, `left` (Money), `created` (RFC 3339), `status`, …
         references: words by which a customer may name it, such as `1042`.
         parts: what hangs on it and has a handle of its own, such as the lines of an order.
@@ -139,3 +140,10 @@ class Record:
     facts: Mapping[str, FactValue] = field(default_factory=dict[str, FactValue])
     references: tuple[str, ...] = ()
     parts: tuple[Record, ...] = ()
+    label: str = ""
+
+    @property
+    def left(self) -> Money | None:
+        """What is left of it: the fact `left`; `amount`, all it cost, where there is none."""
+        found = self.facts.get("left", self.facts.get("amount"))
+        return found if isinstance(found, Money) else None

@@ -47,6 +47,16 @@ class Weighed:
     diff_sha256: str = ""
 
 
+Along = Callable[[Transaction, int], "dict[str, Json]"]
+"""What happens in the transaction that puts a document in force, at this moment: limits are filled.
+Returns what the entry says of it."""
+
+
+def nothing_along(tx: Transaction, now: int) -> dict[str, Json]:
+    """Nothing."""
+    return {}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
     """Somebody wants a document in force.
@@ -55,6 +65,7 @@ class Order:
         document: all of it. parent: the version that they saw in force.
         weighed: what the change does, found out against that version.
         by: whoever it is, authenticated. via: the surface. note: why; may be empty.
+        along: see `Along`.
     """
 
     document: PolicyDocument
@@ -63,6 +74,21 @@ class Order:
     by: Actor
     via: str
     note: str = ""
+    along: Along = nothing_along
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confirming:
+    """A second person's yes.
+
+    Attributes:
+        sha256: of the document that they looked at, or at least twelve digits of it.
+    """
+
+    sha256: str
+    by: Actor
+    via: str
+    along: Along = nothing_along
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,15 +137,31 @@ class Activations:
         self._ids = ids
         self._home = home
 
-    async def begin(self, document: PolicyDocument, *, by: Actor, via: str) -> Version | None:
+    async def begin(
+        self, document: PolicyDocument, *, by: Actor, via: str, along: Along = nothing_along
+    ) -> Version | None:
         """Put the first version in force; None where there is one already.
 
         Nobody is asked: what the first version says is what the workspace was made with.
         """
-        return await self._store.write(lambda tx: self._begin(tx, document, by, via))
+        order = Order(
+            document=document,
+            parent=0,
+            weighed=Weighed(direction="first"),
+            by=by,
+            via=via,
+            along=along,
+        )
+        return await self._store.write(lambda tx: self._begin(tx, order))
 
     async def follow(
-        self, document: PolicyDocument, weighed: Weighed, parent: int, *, via: str
+        self,
+        document: PolicyDocument,
+        weighed: Weighed,
+        parent: int,
+        *,
+        via: str,
+        along: Along = nothing_along,
     ) -> Version | None:
         """Put what the files say in force, where the workspace follows its files; nobody is asked.
 
@@ -131,7 +173,10 @@ class Activations:
             active = read_active(tx, EVERY_TENANT)
             if active is None or active.number != parent or active.sha256 == document.sha256:
                 return None
-            return self._insert(tx, document, parent, weighed, SYSTEM, None, via, "")
+            order = Order(
+                document=document, parent=parent, weighed=weighed, by=SYSTEM, via=via, along=along
+            )
+            return self._insert(tx, order, None)
 
         return await self._store.write(work)
 
@@ -147,7 +192,7 @@ class Activations:
         _check_note(order.note)
         return await self._recorded(lambda tx: self._activate(tx, order), order.by, order.document)
 
-    async def confirm(self, change_id: str, *, sha256: str, by: Actor, via: str) -> Version:
+    async def confirm(self, change_id: str, confirming: Confirming) -> Version:
         """Put in force what somebody else asked for: this digest, on this parent.
 
         Raises:
@@ -156,9 +201,10 @@ class Activations:
                 recorded.
         """
         change, document = await self._store.read(lambda reader: get_change(reader, change_id))
+        by = confirming.by
         try:
             return await self._recorded(
-                lambda tx: self._confirm(tx, change.id, sha256, by, via), by, document
+                lambda tx: self._confirm(tx, change.id, confirming), by, document
             )
         except RefusedError as error:
             if error.code is Code.VERSION_MOVED:
@@ -184,12 +230,10 @@ class Activations:
 
     # ---- inside the transaction ----------------------------------------------------------------
 
-    def _begin(
-        self, tx: Transaction, document: PolicyDocument, by: Actor, via: str
-    ) -> Version | None:
+    def _begin(self, tx: Transaction, order: Order) -> Version | None:
         if read_active(tx, EVERY_TENANT) is not None:
             return None
-        return self._insert(tx, document, None, Weighed(direction="first"), by, None, via, "")
+        return self._insert(tx, order, None)
 
     def _activate(self, tx: Transaction, order: Order) -> Version | Change:
         rules = self._rules(tx)
@@ -197,23 +241,17 @@ class Activations:
         self._check_parent(tx, order.parent, order.document)
         loosens = order.weighed.direction == "looser"
         if not loosens or rules.loosening_needs < 2:
-            return self._insert(
-                tx,
-                order.document,
-                order.parent,
-                order.weighed,
-                order.by,
-                None,
-                order.via,
-                order.note,
-            )
+            return self._insert(tx, order, None)
         for row in tx.all("policy.changes_open"):
             known = read_change(row)
             same = (known.sha256, known.parent) == (order.document.sha256, order.parent)
             if same and known.asked_by == order.by.id:
                 return known
             if same:
-                return self._confirm(tx, known.id, known.sha256, order.by, order.via)
+                confirming = Confirming(
+                    sha256=known.sha256, by=order.by, via=order.via, along=order.along
+                )
+                return self._confirm(tx, known.id, confirming)
         return self._ask(tx, order)
 
     def _ask(self, tx: Transaction, order: Order) -> Change:
@@ -246,9 +284,8 @@ class Activations:
         )
         return get_change(tx, change_id)[0]
 
-    def _confirm(
-        self, tx: Transaction, change_id: str, sha256: str, by: Actor, via: str
-    ) -> Version:
+    def _confirm(self, tx: Transaction, change_id: str, confirming: Confirming) -> Version:
+        by, sha256 = confirming.by, confirming.sha256
         rules = self._rules(tx)
         change, document = get_change(tx, change_id)
         _check_open(change)
@@ -270,39 +307,37 @@ class Activations:
         asked_by = Actor(kind=ActorKind.PERSON, id=change.asked_by)
         # INVARIANT: who asked counts only while they still may.
         self._check_person(asked_by, rules.may_activate)
-        weighed = Weighed(direction=change.direction)
-        version = self._insert(
-            tx, document, change.parent, weighed, by, asked_by, via, change.note, change.id
+        order = Order(
+            document=document,
+            parent=change.parent,
+            weighed=Weighed(direction=change.direction),
+            by=by,
+            via=confirming.via,
+            note=change.note,
+            along=confirming.along,
         )
+        version = self._insert(tx, order, asked_by, change.id)
         self._close(tx, change, "activated", by, version.last_seq)
         return version
 
     def _insert(
-        self,
-        tx: Transaction,
-        document: PolicyDocument,
-        parent: int | None,
-        weighed: Weighed,
-        by: Actor,
-        asked_by: Actor | None,
-        via: str,
-        note: str,
-        change: str | None = None,
+        self, tx: Transaction, order: Order, asked_by: Actor | None, change: str | None = None
     ) -> Version:
-        data = _weighed_data(weighed) | {"note": note, "change": change}
+        now = to_micros(self._clock.now())
+        said = _weighed_data(order.weighed) | {"note": order.note, "change": change}
         version = insert_version(
             tx,
             self._log,
             home=self._home,
-            document=document,
-            parent=parent,
-            direction=weighed.direction,
-            by=by,
+            document=order.document,
+            parent=order.parent or None,
+            direction=order.weighed.direction,
+            by=order.by,
             asked_by=asked_by,
-            via=storable(via),
-            note=note,
-            now=to_micros(self._clock.now()),
-            data=data,
+            via=storable(order.via),
+            note=order.note,
+            now=now,
+            data=said | order.along(tx, now),
         )
         forget(tx)
         return version

@@ -11,10 +11,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from sayso.actions.limits.definition import NO_LIMITS, LimitSet
 from sayso.actions.policy.base import Policy
+from sayso.actions.policy.calendar import Calendar
 from sayso.actions.policy.document import PolicyDocument
 from sayso.actions.policy.versions import ahead_of_active, read_active, read_in_force
 from sayso.errors import Code, RetryableError, SaysoError
@@ -39,11 +41,14 @@ class LoadedPolicy:
 
     Attributes:
         number: 0 for a policy that is no version, such as one that denies all.
+        limits, calendar: of the version.
         read: all that the version holds; None for a policy that is none.
     """
 
     number: int
     policy: Policy
+    limits: LimitSet = NO_LIMITS
+    calendar: Calendar = field(default_factory=Calendar)
     read: ReadPolicy | None = None
 
 
@@ -168,7 +173,11 @@ class ActivePolicy:
                 if self._loaded is None or self._loaded.number != version.number:
                     read = await asyncio.to_thread(self._compile, document)
                     self._loaded = LoadedPolicy(
-                        number=version.number, policy=read.policy, read=read
+                        number=version.number,
+                        policy=read.policy,
+                        limits=read.limits,
+                        calendar=read.calendar,
+                        read=read,
                     )
                 self._problem = None
             except SaysoError as error:

@@ -96,6 +96,7 @@ class Judgement:
         policy_version: SHA-256 in hex over the part of the policy that can say anything about the
             action; see `Policy.version_for`.
         missing: facts that could not be read, and that asked for it.
+        holds: whether it holds something of a limit (`sayso.actions.limits`).
         policy: number of the version of the whole policy that it was judged by; 0 where the policy
             is no version.
         errors: why something could not be evaluated; any error means `deny`.
@@ -110,8 +111,23 @@ class Judgement:
     policy_version: str
     errors: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+    holds: bool = False
     policy: int = 0
     with_plan: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demand:
+    """Somebody has to agree, whatever the rules allow: as a fixed `forbid … unless { by }`.
+
+    Attributes:
+        rule: how it is named among the rules that decided. say: its sentence.
+        by: one of these roles has to be among those who agree.
+    """
+
+    rule: str
+    say: str
+    by: frozenset[str]
 
 
 class Policy(Protocol):
@@ -141,8 +157,12 @@ class Policy(Protocol):
         """The numbers that its rules name, for telling people why they are asked."""
         ...
 
-    def judge(self, question: Question) -> Judgement:
-        """Say `allow`, `ask` with the least roles that would make it pass, or `deny`."""
+    def judge(self, question: Question, also: Sequence[Demand] = ()) -> Judgement:
+        """Say `allow`, `ask` with the least roles that would make it pass, or `deny`.
+
+        Args:
+            also: what is demanded besides.
+        """
         ...
 
     def suppose(self, question: Question) -> Judgement:
@@ -152,6 +172,8 @@ class Policy(Protocol):
         """
         ...
 
-    def permits(self, question: Question, approvers: Sequence[Approver]) -> Judgement:
+    def permits(
+        self, question: Question, approvers: Sequence[Approver], also: Sequence[Demand] = ()
+    ) -> Judgement:
         """Say `allow` or `deny` with the approvals that were really given; never `ask`."""
         ...

@@ -20,12 +20,13 @@ from types import MappingProxyType
 import orjson
 
 from sayso.actions.model.definition import Action, Assurance, Effect, Fact
-from sayso.actions.policy.base import Approver, Judgement, Outcome, Question
+from sayso.actions.policy.base import Approver, Demand, Judgement, Outcome, Question
 from sayso.actions.policy.calendar import Calendar
-from sayso.actions.policy.cedar_rules import Problem, Rules, read_rules
+from sayso.actions.policy.cedar_rules import Rules, read_rules
 from sayso.actions.policy.cedar_schema import Request, schema_text
 from sayso.actions.policy.cedarpy_adapter import Entities, Verdict, evaluate, parse_schema
-from sayso.actions.policy.slices import Slice, cut, digest
+from sayso.actions.policy.problem import Problem
+from sayso.actions.policy.slices import Slice, cut, digest, hypotheticals
 from sayso.errors import Code, ConfigError
 
 OWN_OBJECTS_ONLY = "sayso.own-objects-only"
@@ -182,7 +183,7 @@ class CedarPolicy:
         """Every rule."""
         return self._rules
 
-    def judge(self, question: Question) -> Judgement:
+    def judge(self, question: Question, also: Sequence[Demand] = ()) -> Judgement:
         """Say `allow`, `ask` with the least roles that would make it pass, or `deny`.
 
         Fewest people first; among as many people, the roles that were declared first.
@@ -190,6 +191,8 @@ class CedarPolicy:
         asked = self._ready(question)
         if isinstance(asked, Judgement):
             return asked
+        if also:
+            return self._judged(asked, also)
         return self._guessed(asked) or self._judged(asked)
 
     def _guessed(self, asked: _Asked) -> Judgement | None:
@@ -212,19 +215,30 @@ class CedarPolicy:
             return None
         return _judgement(asked, Outcome.DENY, forbids)
 
-    def _judged(self, asked: _Asked) -> Judgement:
+    def _judged(self, asked: _Asked, also: Sequence[Demand] = ()) -> Judgement:
         """The judgement by asking the engine about everybody who might say yes."""
         forbids: frozenset[str] | None = None
-        for roles in asked.slice.hypotheticals:
+        for roles in self._supposed(asked.slice, also):
+            if any(not demand.by.intersection(roles) for demand in also):
+                continue
             verdict = self._evaluate(asked, len(roles), frozenset(roles))
             if verdict.errors:
                 return _failed(asked.slice.version, verdict.errors)
             if verdict.allowed:
                 outcome = Outcome.ASK if roles else Outcome.ALLOW
-                return _judgement(asked, outcome, verdict.rules, roles=roles)
+                return _judgement(asked, outcome, verdict.rules, roles=roles, also=also)
             forbids = verdict.rules if forbids is None else forbids & verdict.rules
         # Only a rule that forbids it whoever approves is the reason; else no rule allows it.
         return _judgement(asked, Outcome.DENY, forbids or frozenset())
+
+    def _supposed(self, mine: Slice, also: Sequence[Demand]) -> Sequence[tuple[str, ...]]:
+        """Who might say yes, also those whom only a demand names."""
+        demanded = frozenset(role for demand in also for role in demand.by)
+        named = frozenset(role for one in mine.hypotheticals for role in one)
+        if demanded <= named:
+            return mine.hypotheticals
+        roles = [role for role in self._roles if role in named | demanded]
+        return hypotheticals(roles, self._max_quorum)
 
     def suppose(self, question: Question) -> Judgement:
         """See `Policy.suppose`: by the formulas, where they say everything."""
@@ -242,7 +256,9 @@ class CedarPolicy:
             outcome=outcome, rules=(), explain="", roles=roles, policy_version=mine.version
         )
 
-    def permits(self, question: Question, approvers: Sequence[Approver]) -> Judgement:
+    def permits(
+        self, question: Question, approvers: Sequence[Approver], also: Sequence[Demand] = ()
+    ) -> Judgement:
         """Say `allow` or `deny` with the approvals that were really given.
 
         People are counted once by id, and only if they hold a declared role.
@@ -262,8 +278,11 @@ class CedarPolicy:
         verdict = self._evaluate(asked, len(held), union)
         if verdict.errors:
             return _failed(asked.slice.version, verdict.errors)
+        unmet = [demand for demand in also if not demand.by & union]
+        if verdict.allowed and unmet:
+            return _judgement(asked, Outcome.DENY, (), also=unmet)
         outcome = Outcome.ALLOW if verdict.allowed else Outcome.DENY
-        return _judgement(asked, outcome, verdict.rules)
+        return _judgement(asked, outcome, verdict.rules, also=also if verdict.allowed else ())
 
     def explain(self, question: Question) -> list[Hypothesis]:
         """List each hypothetical that `judge` may ask, its answer and the rules that decided."""
@@ -357,18 +376,20 @@ def _judgement(
     rules: Iterable[str],
     *,
     roles: tuple[str, ...] = (),
+    also: Sequence[Demand] = (),
     lacks_a_person: bool = False,
 ) -> Judgement:
     mine, missing = asked.slice, asked.request.missing
     deciding = tuple(sorted(rules, key=mine.order.__getitem__))
     forced = mine.action.always_ask if roles or lacks_a_person else ()
-    said = [mine.explains[rule] for rule in deciding]
+    said = [demand.say for demand in also]
+    said += [mine.explains[rule] for rule in deciding]
     said = said or ([] if forced else ["no rule allows it"])
     said += [f"{name.replace('_', ' ')}: could not be read" for name in missing]
     said += [f"a person always decides: {'; '.join(forced)}"] if forced else []
     return Judgement(
         outcome=outcome,
-        rules=deciding,
+        rules=(*(demand.rule for demand in also), *deciding),
         explain="; ".join(said),
         roles=roles,
         policy_version=mine.version,

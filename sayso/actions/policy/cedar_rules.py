@@ -13,6 +13,7 @@ from sayso.actions.model.definition import Action
 from sayso.actions.policy.cedar_errors import Misuse, find_misuse
 from sayso.actions.policy.cedar_schema import CONTEXT_FIELDS, ENTITY_ATTRIBUTES, GROUPS
 from sayso.actions.policy.cedarpy_adapter import Schema, parse_rules, validate_rules
+from sayso.actions.policy.problem import Problem
 
 RESERVED_PREFIX = "sayso."
 """Ids that begin so are the guards that no text can lift."""
@@ -33,29 +34,6 @@ _LANGUAGE = (
     "permit forbid when unless principal action resource context like has contains containsAll "
     "containsAny isEmpty lessThan lessThanOrEqual greaterThan greaterThanOrEqual decimal Action"
 ).split()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
-    """One thing that is wrong with a policy text.
-
-    Attributes:
-        file: name of the text.
-        line: 1-based; of the word in question, else of the rule's first line.
-        rule: the rule's `@id`, empty when it has none.
-        message: lower-case, no full stop.
-        next_step: what to do about it.
-    """
-
-    file: str
-    line: int
-    rule: str
-    message: str
-    next_step: str
-
-    def __str__(self) -> str:
-        rule = f", rule `{self.rule}`" if self.rule else ""
-        return f"{self.file} line {self.line}{rule}: {self.message}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

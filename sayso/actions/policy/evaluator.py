@@ -12,6 +12,9 @@ from datetime import timedelta
 import orjson
 
 from sayso.actions.engine.compensation import takes_back
+from sayso.actions.limits.book import Circumstances, LimitBook
+from sayso.actions.limits.checks import LimitChecks
+from sayso.actions.limits.definition import RULE_PREFIX
 from sayso.actions.model.action_row import ActionRow, Snapshot
 from sayso.actions.model.definition import Args
 from sayso.actions.model.digest import digest_of, hash_of, resolved_from_json, resolved_json
@@ -67,6 +70,7 @@ class Evaluator:
         entropy: salts the digests.
         first_look: after how long a card that nobody decides about is looked at first, when that
             is before the end of `approval_time`.
+        limits: keeps what is used of limits; the same one as the ledger's.
     """
 
     def __init__(
@@ -76,8 +80,10 @@ class Evaluator:
         approval_time: timedelta,
         entropy: Entropy,
         first_look: timedelta | None = None,
+        limits: LimitBook | None = None,
     ) -> None:
         self._entropy = entropy
+        self._limits = LimitChecks(limits or LimitBook())
         self._amounts = Amounts()
         self._policies = policies
         self._registry = registry
@@ -120,19 +126,36 @@ class Evaluator:
         assert row.snapshot is not None, "only a judged action can be permitted"
         loaded = self.in_force(reader, row)
         question = self.question(reader, row, row.snapshot.resolved, now)
-        if not approvers and self._recent.pop(row.snapshot.digest, None) == _circumstances(
-            question
-        ):
+        known = None if approvers else self._recent.pop(row.snapshot.digest, None)
+        if known is not None and known == (loaded.number, *_circumstances(question)):
             assert row.judgement is not None
-            return replace(row.judgement, policy=loaded.number)
+            return row.judgement
         judgement = replace(loaded.policy.permits(question, approvers), policy=loaded.number)
-        if judgement.outcome is Outcome.ALLOW and _is_short(row, approvers):
-            return replace(
-                judgement,
-                outcome=Outcome.DENY,
-                explain="it belongs to a plan to which not enough people have agreed",
-            )
-        return judgement
+        if judgement.outcome is not Outcome.ALLOW:
+            return judgement
+        if _is_short(row, approvers):
+            return _denied(judgement, "it belongs to a plan to which not enough people have agreed")
+        about = _about(loaded, row, question, now)
+        if row.status is not Status.APPROVED:
+            return self._limits.agreed(reader, about, loaded.policy, question, approvers, judgement)
+        assert row.judgement is not None, "only of what was judged"
+        automatic = row.judgement.outcome is Outcome.ALLOW
+        over, holds = self._limits.claimed(reader, about, automatic=automatic)
+        judgement = replace(judgement, holds=holds)
+        return judgement if over is None else _denied(judgement, over)
+
+    def check_approver(self, reader: Reader, row: ActionRow, person: str, now: int) -> None:
+        """Whether a person's yes still counts, by the limits of approvers.
+
+        Raises:
+            RefusedError: `limit_reached`.
+        """
+        loaded = self.in_force(reader, row)
+        if row.snapshot is None or not loaded.limits.limits:
+            return
+        question = self.question(reader, row, row.snapshot.resolved, now)
+        about = replace(_about(loaded, row, question, now), approver=person)
+        self._limits.check_approver(reader, about)
 
     def is_outdated(self, reader: Reader, row: ActionRow) -> bool:
         """Whether the policy in force says something else of this action than what judged it."""
@@ -172,13 +195,22 @@ class Evaluator:
         loaded = self.in_force(reader, row)
         question = self.question(reader, row, resolved, now)
         judgement = replace(loaded.policy.judge(question), policy=loaded.number)
+        about = _about(loaded, row, question, now)
         if together and judgement.outcome is Outcome.ALLOW:
             judgement = replace(judgement, outcome=Outcome.ASK, roles=together, with_plan=True)
+            judgement = self._limits.waits(reader, about, judgement)
+        else:
+            judgement = self._limits.judged(reader, about, loaded.policy, question, judgement)
         status, error = _status_of(judgement)
         if approvers and judgement.outcome is Outcome.ASK:
             given = loaded.policy.permits(question, approvers)
             enough = not judgement.with_plan or are_enough(judgement.roles, approvers)
             if given.outcome is Outcome.ALLOW and enough:
+                given = self._limits.agreed(
+                    reader, about, loaded.policy, question, approvers, given
+                )
+            if given.outcome is Outcome.ALLOW and enough:
+                judgement = replace(judgement, holds=given.holds)
                 status = Status.APPROVED
         card: Card | None = None
         expires_at: int | None = None
@@ -211,7 +243,7 @@ class Evaluator:
         bound = (card, expires_at) if asked else (None, None)
         snapshot = self._snapshot(row, resolved, judgement, *bound, read_at)
         if judgement.outcome is Outcome.ALLOW:
-            self._remember(snapshot.digest, question)
+            self._remember(snapshot.digest, loaded.number, question)
         judged = replace(
             row,
             status=status,
@@ -223,9 +255,9 @@ class Evaluator:
         )
         return Judged(row=judged, card=card, expires_at=expires_at)
 
-    def _remember(self, digest: str, question: Question) -> None:
+    def _remember(self, digest: str, number: int, question: Question) -> None:
         """Keep what an allowed snapshot was judged under, for the claim that mostly follows."""
-        self._recent[digest] = _circumstances(question)
+        self._recent[digest] = (number, *_circumstances(question))
         while len(self._recent) > _REMEMBERED:
             self._recent.popitem(last=False)
 
@@ -296,7 +328,7 @@ def bound_digest(
 
 @functools.lru_cache(maxsize=512)
 def schema_hash(args: type[Args]) -> str:
-    """SHA-256 of the arguments' JSON schema: a changed operation makes approvals stale (SE-19)."""
+    """SHA-256 of the arguments' JSON schema: a changed operation makes approvals stale."""
     encoded = orjson.dumps(args.model_json_schema(), option=orjson.OPT_SORT_KEYS)
     return hashlib.sha256(encoded).hexdigest()
 
@@ -310,6 +342,22 @@ def _circumstances(question: Question) -> tuple[object, ...]:
         # NOTE: some places are a quarter of an hour off, and their days begin so.
         question.at.replace(minute=question.at.minute // 15 * 15, second=0, microsecond=0),
     )
+
+
+def _about(loaded: LoadedPolicy, row: ActionRow, question: Question, now: int) -> Circumstances:
+    """What limits look at."""
+    return Circumstances(
+        limits=loaded.limits,
+        calendar=loaded.calendar,
+        row=row,
+        action=question.action,
+        resolved=question.resolved,
+        now=now,
+    )
+
+
+def _denied(judgement: Judgement, explain: str) -> Judgement:
+    return replace(judgement, outcome=Outcome.DENY, explain=explain)
 
 
 def _why(policy: Policy, question: Question, judgement: Judgement) -> Why:
@@ -354,7 +402,9 @@ def _status_of(judgement: Judgement) -> tuple[Status, dict[str, str] | None]:
         case Outcome.ASK:
             return Status.PENDING_APPROVAL, None
         case Outcome.DENY:
-            error = {"code": Code.POLICY_DENIED.value, "message": judgement.explain}
+            limited = bool(judgement.rules) and judgement.rules[0].startswith(RULE_PREFIX)
+            code = Code.LIMIT_REACHED if limited else Code.POLICY_DENIED
+            error = {"code": code.value, "message": judgement.explain}
             return Status.REFUSED, error
 
 

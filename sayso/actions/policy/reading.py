@@ -6,19 +6,23 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from sayso.actions.limits.definition import Limit, LimitSet
+from sayso.actions.limits.file import read_limits
+from sayso.actions.limits.rates import Rates, read_rates
 from sayso.actions.model.definition import Action
 from sayso.actions.policy.calendar import Calendar, read_calendar
 from sayso.actions.policy.cedar import CedarPolicy, invalid_policy
-from sayso.actions.policy.cedar_rules import Problem
 from sayso.actions.policy.cedarpy_adapter import parse_rules
 from sayso.actions.policy.document import PolicyDocument
+from sayso.actions.policy.problem import Problem
 from sayso.actions.policy.tables.compile import compile_rows
 from sayso.actions.policy.tables.file import Table, read_table, readable_fields
 from sayso.actions.policy.tables.read_back import read_row
 from sayso.actions.policy.tables.rows import Row
 from sayso.errors import Code, ConfigError
 
-HOLIDAYS = "holidays.txt"
+HOLIDAYS, LIMITS, RATES = "holidays.txt", "limits.toml", "rates.toml"
+_NO_RULES = frozenset({HOLIDAYS, LIMITS, RATES})
 _TESTS = ".test.toml"
 
 
@@ -27,13 +31,14 @@ class ReadPolicy:
     """A policy that can be asked, with what it was made of.
 
     Attributes:
-        tables: its files of rows.
+        tables: its files of rows. limits: how much may be done.
     """
 
     document: PolicyDocument
     policy: CedarPolicy
     calendar: Calendar
     tables: tuple[Table, ...]
+    limits: LimitSet
 
 
 def is_test(name: str) -> bool:
@@ -49,12 +54,16 @@ def read_policy(document: PolicyDocument, actions: Sequence[Action]) -> ReadPoli
             others in its detail, also for a row that is not read back as it was written;
             `invalid_setting`, also for a time zone with other data here.
     """
-    calendar = _calendar(document)
+    calendar = calendar_of(document)
     texts: dict[str, str] = {}
     tables: list[Table] = []
     problems: list[Problem] = []
+    limits, wrong_limits = limits_of(document, actions)
+    problems += wrong_limits
     for name, text in sorted(document.files.items()):
         base = PurePosixPath(name).name
+        if base in _NO_RULES:
+            continue
         if base.endswith(".cedar"):
             texts[name] = text
         elif base.endswith(".toml"):
@@ -63,7 +72,7 @@ def read_policy(document: PolicyDocument, actions: Sequence[Action]) -> ReadPoli
             if table is not None:
                 tables.append(table)
                 texts[name] = compile_rows(table.action, table.rows)
-        elif base != HOLIDAYS:
+        else:
             problems.append(_other_file(name))
     if problems:
         raise invalid_policy(problems)
@@ -87,7 +96,30 @@ def read_policy(document: PolicyDocument, actions: Sequence[Action]) -> ReadPoli
             for table in tables
         },
     )
-    return ReadPolicy(document=document, policy=policy, calendar=calendar, tables=tuple(tables))
+    return ReadPolicy(
+        document=document,
+        policy=policy,
+        calendar=calendar,
+        tables=tuple(tables),
+        limits=limits,
+    )
+
+
+def limits_of(
+    document: PolicyDocument, actions: Sequence[Action]
+) -> tuple[LimitSet, list[Problem]]:
+    """The limits of a document, and what is wrong with others."""
+    limits: list[Limit] = []
+    problems: list[Problem] = []
+    rates = Rates()
+    for name, text in _files(document, LIMITS):
+        found, wrong = read_limits(name, text, actions, document.rules.roles)
+        limits += found
+        problems += wrong
+    for name, text in _files(document, RATES):
+        rates, wrong = read_rates(name, text)
+        problems += wrong
+    return LimitSet(limits=tuple(limits), rates=rates), problems
 
 
 def rows_of(policy: CedarPolicy, action: Action) -> dict[str, Row | None]:
@@ -119,9 +151,14 @@ def _check_read_back(table: Table, text: str, action: Action) -> None:
             )
 
 
-def _calendar(document: PolicyDocument) -> Calendar:
+def calendar_of(document: PolicyDocument) -> Calendar:
+    """The calendar of a document: its zone and its holidays.
+
+    Raises:
+        ConfigError: `invalid_policy`; `invalid_setting` for a zone with other data here.
+    """
     rules = document.rules
-    holidays = list(_holidays(document))
+    holidays = list(_files(document, HOLIDAYS))
     file, text = holidays[0] if holidays else (HOLIDAYS, None)
     calendar = read_calendar(rules.time_zone, text, file=file)
     if calendar.sha256 != rules.zone_sha256:
@@ -134,9 +171,9 @@ def _calendar(document: PolicyDocument) -> Calendar:
     return calendar
 
 
-def _holidays(document: PolicyDocument) -> Iterator[tuple[str, str]]:
+def _files(document: PolicyDocument, base: str) -> Iterator[tuple[str, str]]:
     for name, text in sorted(document.files.items()):
-        if PurePosixPath(name).name == HOLIDAYS:
+        if PurePosixPath(name).name == base:
             yield name, text
 
 
@@ -146,5 +183,5 @@ def _other_file(name: str) -> Problem:
         line=1,
         rule="",
         message="a file of this name means nothing here",
-        next_step=f"name it .cedar, .toml (a table), {_TESTS} or {HOLIDAYS}",
+        next_step=f"name it .cedar, .toml (a table), {_TESTS}, {LIMITS}, {RATES} or {HOLIDAYS}",
     )

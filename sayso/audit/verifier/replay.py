@@ -37,10 +37,13 @@ _FIRST = {
 _JUDGED = ("outcome", "explain", "policy_version", "roles")
 _REQUEST_STATUS = {
     "request.asked": "received",
+    "request.questioned": "needs_customer",
+    "request.continued": "received",
     "request.planned": "acting",
     "request.replied": "answered",
     "request.handed_over": "handed_over",
 }
+_WITH_REPLY = {"request.questioned", "request.replied", "request.handed_over"}
 _DECISIONS = {"approve": "approve", "edit": "approve", "reject": "reject"}
 
 
@@ -164,7 +167,7 @@ def _of_request(fields: Fields, data: Fields, seq: int) -> _Said:
     if data.get("planner"):
         state["planner"] = data["planner"]
     pii = fields.get("pii")
-    if kind in {"request.replied", "request.handed_over"} and isinstance(pii, dict):
+    if kind in _WITH_REPLY and isinstance(pii, dict):
         state["reply_ref"] = cast("Fields", pii).get("ref")
     yield "request", request, state
 

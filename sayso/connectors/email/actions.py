@@ -6,8 +6,10 @@ from typing import Annotated
 
 from pydantic import Field
 
+from sayso.actions.model.customer_words import read_words
 from sayso.actions.model.definition import Action, Args, Effect, FactType, Guarantee
 
+_WORDS = read_words("sayso.connectors.email")
 _FACTS: dict[str, FactType] = {"length": "long", "links": "long"}
 
 
@@ -39,6 +41,7 @@ def actions_with(guarantee: Guarantee) -> tuple[Action, Action]:
         sentence="Write to the customer: {title}",
         brief="an e-mail",
         facts=_FACTS,
+        words=_WORDS["send"],
     )
     apology = Action(
         name="email.send_apology",
@@ -50,5 +53,6 @@ def actions_with(guarantee: Guarantee) -> tuple[Action, Action]:
         sentence="Apologise to the customer: {title}",
         brief="an apology",
         facts=_FACTS,
+        words=_WORDS["send_apology"],
     )
     return send, apology

@@ -1,4 +1,4 @@
-"""Making a message that can do no more than say something (SE-21).
+"""Making a message that can do no more than say something.
 
 Plain text, one sender, one recipient, no attachment, no header that anybody else fills, and links
 to allowed hosts only, since a link is how a tricked model would carry data away.

@@ -225,7 +225,7 @@ class _TooLongError(Exception):
 
 
 def _quieten() -> None:
-    """Keep the library from logging addresses at INFO: they hold customers' ids (AU-17)."""
+    """Keep the library from logging addresses at INFO: they hold customers' ids."""
     for name in ("httpx", "httpcore"):
         log = logging.getLogger(name)
         if log.level < logging.WARNING:

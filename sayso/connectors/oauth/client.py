@@ -1,4 +1,4 @@
-"""The one factory of OAuth clients: Authlib for the protocol, our rules around it (AU-1, AU-2).
+"""The one factory of OAuth clients: Authlib for the protocol, our rules around it.
 
 Authlib is asked for one exchange at a time and never keeps, refreshes or expires a token by itself.
 Importing this imports Authlib; `oauth` imports it with the first exchange.

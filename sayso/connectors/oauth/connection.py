@@ -19,7 +19,7 @@ class Connection:
     """One authorised connection to a provider.
 
     Attributes:
-        id: unique over tenants, such as `main/mail/send`; the key of its token row (AU-10, AU-19).
+        id: unique over tenants, such as `main/mail/send`; the key of its token row.
         grant: how fresh tokens are come by.
         token_endpoint: https, or http on this machine.
         client_id, client_secret: of our registration there.

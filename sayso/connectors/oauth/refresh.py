@@ -4,13 +4,13 @@ Refresh tokens that rotate punish a second use: the provider revokes the whole f
 processes only the one with the lease calls the token endpoint, and everybody else waits for what it
 writes. The rules, in the order of a refresh:
 
-1. Fresh: the stored token is used until `min(60 s, 20 % of its life)` before its end (AU-4).
-2. Lease: a compare-and-set on the row's version; whoever does not get it polls (AU-3).
-3. Call: `refresh_started_at` was written with the lease, before the call (AU-5).
+1. Fresh: the stored token is used until `min(60 s, 20 % of its life)` before its end.
+2. Lease: a compare-and-set on the row's version; whoever does not get it polls.
+3. Call: `refresh_started_at` was written with the lease, before the call.
 4. Write: the new token, by the same version and owner. When the store fails now, the provider has
    rotated already, so the token is kept here and written first of all the next time.
-5. `invalid_grant`: read again; another's new token is used, else the row says `needs_reauth`
-   (AU-6). 429, 5xx, time-outs and every other no change nothing. Nothing is ever deleted.
+5. `invalid_grant`: read again; another's new token is used, else the row says `needs_reauth`.
+   429, 5xx, time-outs and every other no change nothing. Nothing is ever deleted.
 
 A caller that gives up does not stop a refresh that has begun: its answer must not be lost.
 

@@ -39,7 +39,7 @@ class SqlTokenStore:
         tenant: whose rows.
 
     Guarantees: as `TokenStore`; each method is one transaction, durable when it returns. No
-    method deletes a row (AU-6).
+    method deletes a row.
     """
 
     def __init__(self, store: Store, vault: Vault, tenant: Tenant) -> None:

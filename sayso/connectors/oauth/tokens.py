@@ -1,7 +1,7 @@
 """Access tokens where they are kept: the protocol a database row can implement, and one in memory.
 
 One row per connection. A refresh is fenced twice: only the holder of the lease calls the provider,
-and only the version that was read may be replaced (AU-3). Nothing here ever deletes a row (AU-6).
+and only the version that was read may be replaced. Nothing here ever deletes a row.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class TokenRow:
         token: None before the first one.
         state: `needs_reauth` until a person has authorised it again.
         refresh_started_at: set with the lease and cleared with the new token, so that a row with an
-            old one tells of a refresh that may have happened without being written (AU-5).
+            old one tells of a refresh that may have happened without being written.
         lease_owner, lease_until: who may refresh now, until when; None when nobody.
     """
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from sayso.actions.model.customer_words import read_words
 from sayso.actions.model.definition import Action, Args, Effect, Undo, idempotent, verifiable
 from sayso.money import Money
 
@@ -15,6 +16,8 @@ requests."""
 
 SETTLE_AFTER_S = 120
 """By then a request that Stripe still worked on has ended: its own SDKs wait 80 s for an answer."""
+
+_WORDS = read_words("sayso.connectors.stripe")
 
 RefundReason = Literal["duplicate", "fraudulent", "requested_by_customer"]
 
@@ -108,6 +111,7 @@ REFUND = Action(
         "reason": "string",
         "livemode": "bool",
     },
+    words=_WORDS["refund"],
 )
 """Facts: `tenure_days` since the customer was made · `charge_age_days` · `charge_amount` as paid ·
 `refunded_before`: how many of the customer's newest 100 charges had money refunded already ·
@@ -138,6 +142,7 @@ CANCEL_SUBSCRIPTION = Action(
         "ending": "bool",
         "livemode": "bool",
     },
+    words=_WORDS["cancel_subscription"],
 )
 """Facts: `tenure_days` · `subscription_age_days` · `days_left` of the paid period · `price` per
 `interval` (`month`, `3 months`, `year`, …), 0 when it has none · Stripe's `status` · `at_once` ·
@@ -159,6 +164,7 @@ CREDIT = Action(
         "credit_left": "decimal",
         "livemode": "bool",
     },
+    words=_WORDS["credit"],
 )
 """Facts: `tenure_days` · `credited_before`: how many of the customer's newest 100 balance changes
 were credits · `credit_left`: credit that is still unused · `livemode`."""

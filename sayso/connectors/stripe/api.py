@@ -176,7 +176,7 @@ class StripeApi:
             raise unreadable(what) from error
 
     async def account(self) -> Account:
-        """The account that the key belongs to (AU-9), asked once.
+        """The account that the key belongs to, asked once.
 
         A restricted key that may not read the account gets its id all the same, and no name:
         Stripe's refusal says it.
@@ -195,7 +195,7 @@ class StripeApi:
 
 
 def _quieten() -> None:
-    """Keep the SDK from logging whole answers: at DEBUG they hold names and addresses (AU-17)."""
+    """Keep the SDK from logging whole answers: at DEBUG they hold names and addresses."""
     log = logging.getLogger("stripe")
     if log.level < logging.WARNING:
         log.setLevel(logging.WARNING)

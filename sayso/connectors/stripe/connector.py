@@ -21,7 +21,7 @@ from sayso.connectors.stripe.actions import (
 from sayso.connectors.stripe.credits import CreditReturns, Credits
 from sayso.connectors.stripe.customer import read_customer
 from sayso.connectors.stripe.reactivation import Keeping
-from sayso.connectors.stripe.records import list_records
+from sayso.connectors.stripe.records import ProductNames, list_records
 from sayso.connectors.stripe.refunds import Refunds
 from sayso.connectors.stripe.subscriptions import Cancellations
 from sayso.errors import Code, ConfigError, RefusedError
@@ -79,6 +79,7 @@ class StripeConnector:
         self._timeout_s = timeout_s
         self._retry = retry or RetryPolicy()
         self._opened: tuple[StripeApi, dict[str, _Operation]] | None = None
+        self._names = ProductNames(clock)
 
     @property
     def name(self) -> str:
@@ -109,7 +110,7 @@ class StripeConnector:
 
     async def list_records(self, subject: Subject) -> Sequence[Record]:
         """See `Connector.list_records`: at most 50 charges and subscriptions."""
-        return await list_records(self._open()[0], subject)
+        return await list_records(self._open()[0], subject, self._names)
 
     async def knows(self, subject: Subject) -> bool:
         """See `SubjectBook.knows`."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from sayso.actions.model.definition import FactValue, Subject
@@ -20,7 +22,7 @@ from sayso.connectors.stripe.items import (
 from sayso.connectors.stripe.refunds import paid_with
 from sayso.connectors.stripe.subscriptions import OVER, state_of, title_of
 from sayso.errors import RefusedError
-from sayso.ids import rfc3339
+from sayso.ids import Clock, rfc3339
 from sayso.text import plain
 
 if TYPE_CHECKING:
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from sayso.connectors.stripe.api import StripeApi
 
 MOST_RECORDS = 50
+_MOST_PRODUCTS = 100
+_NAMES_LAST = timedelta(minutes=10)
 _NUMBER = re.compile(r"(?<![\w.])#?([A-Z]{0,4}-?\d{3,12})(?![\w.])")
 _ORDER_KEYS = ("order", "order_id", "order_number", "invoice")
 
@@ -41,28 +45,94 @@ class _Created(Protocol):
 T = TypeVar("T", bound=_Created)
 
 
-async def list_records(api: StripeApi, subject: Subject) -> list[Record]:
+class ProductNames:
+    """What the products of prices are called, read once and kept for a while.
+
+    Stripe does not expand as deep as a subscription's product in a list, so they are read by id.
+
+    Source: Stripe docs: Expanding responses (four levels).
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._names: dict[str, str] = {}
+        self._read_at: datetime | None = None
+
+    async def of(self, api: StripeApi, subscriptions: Iterable[stripe.Subscription]) -> None:
+        """Have the names of all their products; one request for those that are not known.
+
+        A key that may not read products is no error: the plans stay without a name then.
+        """
+        now = self._clock.now()
+        if self._read_at is None or now - self._read_at > _NAMES_LAST:
+            self._names, self._read_at = {}, now
+        wanted = {p for one in subscriptions for p in _products_of(one)} - set(self._names)
+        if not wanted:
+            return
+        ids = sorted(wanted)[:_MOST_PRODUCTS]
+        try:
+            found = await api.read(
+                lambda client: client.v1.products.list_async({"ids": ids, "limit": len(ids)})
+            )
+        except RefusedError:
+            self._names.update(dict.fromkeys(ids, ""))
+            return
+        self._names.update(dict.fromkeys(ids, ""))
+        self._names.update({one.id: plain(one.name) for one in found.data})
+
+    def named(self, subscription: stripe.Subscription) -> str:
+        """The names of a subscription's products; empty where none is known."""
+        names = [self._names.get(product, "") for product in _products_of(subscription)]
+        return " + ".join(dict.fromkeys(name for name in names if name))
+
+
+async def list_records(api: StripeApi, subject: Subject, names: ProductNames) -> list[Record]:
     """The newest `MOST_RECORDS` charges and subscriptions together. Changes nothing.
 
     Raises:
         RefusedError: `unknown_subject`.
         RetryableError: Stripe cannot be read now.
+
+    Guarantees: what does not depend on each other is read at once; a customer that there is not is
+    told of before anything else that went wrong.
     """
-    customer = await read_customer(api, subject)
-    charges = await api.read(
-        lambda client: client.v1.charges.list_async(
-            {"customer": customer.id, "limit": MOST_RECORDS}
-        )
+    customer, charges, subscriptions = await asyncio.gather(
+        read_customer(api, subject),
+        api.read(
+            lambda client: client.v1.charges.list_async(
+                {"customer": subject.id, "limit": MOST_RECORDS}
+            )
+        ),
+        api.read(
+            lambda client: client.v1.subscriptions.list_async(
+                {"customer": subject.id, "limit": MOST_RECORDS, "status": "all"}
+            )
+        ),
+        return_exceptions=True,
     )
-    subscriptions = await api.read(
-        lambda client: client.v1.subscriptions.list_async(
-            {"customer": customer.id, "limit": MOST_RECORDS, "status": "all"}
-        )
+    if isinstance(customer, BaseException):
+        raise customer
+    if isinstance(charges, BaseException):
+        raise charges
+    if isinstance(subscriptions, BaseException):
+        raise subscriptions
+    *whole, _ = await asyncio.gather(
+        *(with_all_items(api, one) for one in subscriptions.data),
+        names.of(api, subscriptions.data),
     )
-    whole = [await with_all_items(api, one) for one in subscriptions.data]
-    dated = [*_dated(charges.data, _charge), *_dated(whole, _subscription)]
+    dated = [
+        *_dated(charges.data, _charge),
+        *_dated([one for one in whole if one is not None], lambda one: _subscription(one, names)),
+    ]
     dated.sort(key=lambda pair: pair[0], reverse=True)
     return [record for _, record in dated[:MOST_RECORDS]]
+
+
+def _products_of(subscription: stripe.Subscription) -> Iterator[str]:
+    for item in subscription.items.data:
+        product = item.price.product
+        if isinstance(product, str):
+            yield product
 
 
 def _dated(found: Iterable[T], record_of: Callable[[T], Record]) -> Iterator[tuple[int, Record]]:
@@ -94,6 +164,7 @@ def _charge(charge: stripe.Charge) -> Record:
         title=f"{amount} on {created[:10]}, {described}, {paid_with(charge)}",
         facts=facts,
         references=_references(charge),
+        label=described if charge.description else "",
     )
 
 
@@ -114,8 +185,9 @@ def _references(charge: stripe.Charge) -> tuple[str, ...]:
     return tuple(dict.fromkeys(plain(word, limit=120) for word in words))
 
 
-def _subscription(subscription: stripe.Subscription) -> Record:
+def _subscription(subscription: stripe.Subscription, names: ProductNames) -> Record:
     price, interval = price_of(subscription)
+    name = names.named(subscription) or "subscription"
     paid, ends = period_end(subscription), ends_at(subscription)
     facts: dict[str, FactValue] = {
         "price": price,
@@ -131,7 +203,8 @@ def _subscription(subscription: stripe.Subscription) -> Record:
     return Record(
         kind="subscription",
         id=subscription.id,
-        title=f"subscription {title_of(subscription)}, {state_of(subscription)}",
+        title=f"{name}, {title_of(subscription)}, {state_of(subscription)}",
         facts=facts,
         references=(subscription.id,),
+        label=f"{name} ({title_of(subscription)})",
     )

@@ -9,7 +9,7 @@ from functools import partial
 from sayso.actions.controls.erasure import Mark, blank_action
 from sayso.actions.model.action_row import read_action
 from sayso.agent.erasure import blank_request, thread_of
-from sayso.agent.requests import read_request
+from sayso.agent.request_row import read_request
 from sayso.audit.entry import Entry, EntryKind, StoredEntry
 from sayso.audit.erasure import RETENTION
 from sayso.audit.log import AuditLog
@@ -125,8 +125,8 @@ class Sweeper:
             return 0
         seq = self._append(tx, tenant, before, requests=len(rows))
         for row in rows:
-            for name in _TEXTS_OF_A_REQUEST:
-                ref = text_or_none(row, name)
+            refs = [text_or_none(row, name) for name in _TEXTS_OF_A_REQUEST]
+            for ref in (*refs, *read_request(row).turns):
                 if ref is not None:
                     tx.run("erasure.delete_text", tenant=tenant, ref=ref)
             blank_request(tx, self._mark(row, tenant, seq), row)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sayso.agent.requests import RequestStatus
+from sayso.agent.request_row import RequestStatus
 from sayso.audit.entry import EntryKind, StoredEntry
 from sayso.audit.segments.rows import check_present
 from sayso.errors import Code, RefusedError
@@ -19,6 +19,8 @@ PAGE = 500
 _FAMILIES = ("request.", "action.", "plan.", "approval.")
 _REQUEST_STATUS = {
     EntryKind.REQUEST_ASKED: RequestStatus.RECEIVED,
+    EntryKind.REQUEST_QUESTIONED: RequestStatus.NEEDS_CUSTOMER,
+    EntryKind.REQUEST_CONTINUED: RequestStatus.RECEIVED,
     EntryKind.REQUEST_PLANNED: RequestStatus.ACTING,
     EntryKind.REQUEST_HANDED_OVER: RequestStatus.HANDED_OVER,
     EntryKind.REQUEST_REPLIED: RequestStatus.ANSWERED,

@@ -7,14 +7,21 @@ import difflib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
-from sayso.actions.policy.activation import Change, Order, get_change, read_change
+from sayso.actions.policy.activation import (
+    Along,
+    Change,
+    Confirming,
+    Order,
+    get_change,
+    read_change,
+)
 from sayso.actions.policy.document import PolicyDocument
 from sayso.actions.policy.versions import Version, get_version, read_version
 from sayso.audit.entry import Actor
 from sayso.errors import Code, ConfigError, RefusedError, SaysoError
 from sayso.ids import rfc3339
 from sayso.sdk.inputs import page_of
-from sayso.sdk.policy_in_force import PolicyState, read_state, weigh_change
+from sayso.sdk.policy_in_force import PolicyState, limits_along, read_state, weigh_change
 from sayso.sdk.resources.base import Resource
 from sayso.sdk.resources.tokens import Token
 from sayso.sdk.views import View
@@ -199,7 +206,8 @@ class PolicyResource(Resource):
             ConfigError: `invalid_policy`, `invalid_setting`.
         """
         document = await self._read_draft()
-        first = await self._container.activations.begin(document, by=by, via=via)
+        along = await self._along(None, document)
+        first = await self._container.activations.begin(document, by=by, via=via, along=along)
         return None if first is None else _version_view(first)
 
     async def notes(self) -> list[str]:
@@ -287,9 +295,14 @@ class PolicyResource(Resource):
         container = self._container
         _, document = await container.store.read(lambda reader: get_change(reader, change_id))
         await self._compile(document)
-        version = await container.activations.confirm(
-            change_id, sha256=sha256, by=holder.actor, via=via
+        state = await read_state(container.store, None)
+        confirming = Confirming(
+            sha256=sha256,
+            by=holder.actor,
+            via=via,
+            along=await self._along(state.document, document),
         )
+        version = await container.activations.confirm(change_id, confirming)
         return _version_view(version)
 
     async def withdraw(self, change_id: str, *, token: str, via: str = "sdk") -> PolicyChangeView:
@@ -315,7 +328,8 @@ class PolicyResource(Resource):
         container = self._container
         state = await read_state(container.store, document)
         if state.version is None or state.document is None:
-            first = await container.activations.begin(document, by=by, via=via)
+            along = await self._along(None, document)
+            first = await container.activations.begin(document, by=by, via=via, along=along)
             if first is not None:
                 return ActivationView(version=_version_view(first))
             return await self._put(document, by, note, via)  # somebody else was faster
@@ -329,11 +343,17 @@ class PolicyResource(Resource):
                 by=by,
                 via=via,
                 note=note,
+                along=await self._along(state.document, document),
             )
         )
         if isinstance(done, Version):
             return ActivationView(version=_version_view(done))
         return ActivationView(waits=_change_view(done))
+
+    async def _along(self, was: PolicyDocument | None, now: PolicyDocument) -> Along:
+        kinds = await self._container.action_catalog.read()
+        compiled = await asyncio.to_thread(compile_policy, now, kinds.actions)
+        return limits_along(self._container.limit_book, was, compiled, kinds.actions)
 
     async def _read_draft(self) -> PolicyDocument:
         kinds = await self._container.action_catalog.read()

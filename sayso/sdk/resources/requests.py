@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import secrets
+
 from sayso.actions.model.idempotency import read_by_key
-from sayso.agent.requests import RequestStatus, get_request, read_request
+from sayso.agent.request_row import RequestStatus, get_request, read_request
+from sayso.agent.requests import Reply
+from sayso.audit.entry import Actor
 from sayso.sdk.inputs import as_state, cursor_of, page_of
 from sayso.sdk.presenters import show_request
-from sayso.sdk.resources.base import Resource
+from sayso.sdk.progress import settle_request
+from sayso.sdk.resources.base import SDK, Resource
 from sayso.sdk.views import RequestView
 from sayso.store.base import Reader, SqlValue, Transaction
 
@@ -19,7 +24,7 @@ def is_over(request: RequestView) -> bool:
 
 
 class RequestResource(Resource):
-    """Reads requests; `Sayso.ask` makes them."""
+    """Reads requests and answers their questions; `Sayso.ask` makes them."""
 
     async def get(self, request_id: str, *, tenant: str | None = None) -> RequestView:
         """A request as it stands.
@@ -57,6 +62,50 @@ class RequestResource(Resource):
 
         # NOTE: no read: it stands behind a commit that is under way, whoever waits for that or not.
         return await self._container.store.write(work)
+
+    async def answer(
+        self,
+        request_id: str,
+        words: str = "",
+        *,
+        question: int,
+        choice: str | None = None,
+        idempotency_key: str | None = None,
+        wait_s: float = 30.0,
+        requester: Actor | None = None,
+        tenant: str | None = None,
+    ) -> RequestView:
+        """Hand over what the customer answered; the request is planned on with it.
+
+        Args:
+            words: the customer's own; may be empty where they picked a choice.
+            question: its `number`, as the customer saw it: an answer to an older one is refused.
+            choice: the `value` of what they picked.
+            idempotency_key: the same key with the same content is one answer.
+            wait_s: as with `Sayso.ask`.
+
+        Returns:
+            The request as it then stands; it may ask something else.
+
+        Raises:
+            RefusedError: `not_found`; `nothing_asked`, when it waits for no answer to that
+                question; `invalid_input`, for a choice that it does not offer; `empty_message`,
+                `message_too_long`, `idempotency_conflict`.
+            ConfigError: no planner can be made of the settings; nothing was stored.
+        """
+        self._container.warm_up()
+        row = await self._container.requests.answer(
+            self._tenant(tenant),
+            request_id,
+            Reply(content=words, choice=choice, number=question),
+            requester=requester or SDK,
+            key=idempotency_key or secrets.token_hex(16),
+        )
+        if wait_s > 0:
+            await settle_request(self._container, row, wait_s)
+        else:
+            self._container.dispatcher.wake()
+        return await self.get(row.id, tenant=row.tenant)
 
     async def list(
         self,

@@ -19,9 +19,9 @@ from sayso.sdk.resources.tokens import Scope, Token
 from sayso.store.base import integer, integer_or_none, text
 
 IDLE = timedelta(minutes=30)
-"""SOURCE: AU-12."""
+"""SOURCE."""
 ABSOLUTE = timedelta(hours=12)
-"""SOURCE: AU-12."""
+"""SOURCE."""
 LINK = timedelta(minutes=10)
 """How long a one-time link opens anything."""
 _SEEN_EVERY = timedelta(seconds=60)

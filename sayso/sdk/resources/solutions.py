@@ -26,7 +26,7 @@ from sayso.actions.approvals.solution import solution_of
 from sayso.actions.model.definition import Action
 from sayso.actions.model.ports import Person
 from sayso.agent.base import Message
-from sayso.agent.requests import get_request
+from sayso.agent.request_row import get_request
 from sayso.audit.entry import ActorKind
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant

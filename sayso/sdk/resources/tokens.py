@@ -1,7 +1,7 @@
 """Bearer tokens: made once, stored as hashes, each with a kind, scopes and an end.
 
 A service token proposes, reads and, with a scope for it, stops; only a person's token decides and
-resumes (AU-16). A person's token lasts no longer than the person stands in sayso.toml as active.
+resumes. A person's token lasts no longer than the person stands in sayso.toml as active.
 """
 
 from __future__ import annotations

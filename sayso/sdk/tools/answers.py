@@ -7,12 +7,12 @@ from typing import Literal
 from pydantic import Field
 
 from sayso.actions.model.status import Status
-from sayso.agent.requests import RequestStatus
+from sayso.agent.request_row import RequestStatus
 from sayso.errors import Code, ConfigError, IntegrityError, SaysoError
 from sayso.json import JsonObject
 from sayso.money import Money
 from sayso.sdk.tools.tool import Answer
-from sayso.sdk.views import ActionView, ErrorView, RequestView, View
+from sayso.sdk.views import ActionView, ErrorView, QuestionView, RequestView, View
 
 _NOT_DONE = "nothing has been done"
 _MEANING: dict[Status, str] = {
@@ -32,6 +32,8 @@ _MEANING: dict[Status, str] = {
 }
 _REQUEST_MEANING: dict[RequestStatus, str] = {
     RequestStatus.RECEIVED: f"it is being planned; {_NOT_DONE} yet",
+    RequestStatus.NEEDS_CUSTOMER: f"put `question` to the customer, word for word, and call "
+    f"`answer` with what they say; {_NOT_DONE} yet",
     RequestStatus.ACTING: "it goes on: see the actions; only `succeeded` is done",
     RequestStatus.ANSWERED: "it has ended: see the actions",
     RequestStatus.HANDED_OVER: f"a person has to take it; {_NOT_DONE}",
@@ -94,12 +96,28 @@ class ActionAnswer(StepAnswer):
     )
 
 
+class ChoiceAnswer(View):
+    """One answer that a question offers."""
+
+    value: str = Field(description="`choice` of the tool `answer`")
+    label: str = Field(description="as the customer reads it")
+
+
+class QuestionAnswer(View):
+    """What only the customer can answer."""
+
+    number: int = Field(description="`question` of the tool `answer`")
+    text: str
+    choices: tuple[ChoiceAnswer, ...] = ()
+
+
 class RequestAnswer(View):
     """A request in words, as it stands."""
 
     id: str
     status: str
     meaning: str = Field(description="the status in words")
+    question: QuestionAnswer | None = None
     actions: tuple[StepAnswer, ...] = ()
     error: ErrorView | None = None
     tell_customer: str | None = Field(
@@ -125,11 +143,17 @@ def answer_request(view: RequestView) -> Answer:
         id=view.id,
         status=view.status,
         meaning=_REQUEST_MEANING[RequestStatus(view.status)],
+        question=None if view.question is None else _question(view.question),
         actions=tuple(_step(action) for action in view.actions),
         error=view.error,
         tell_customer=view.reply,
     )
     return Answer(content=_json(whole))
+
+
+def _question(view: QuestionView) -> QuestionAnswer:
+    choices = tuple(ChoiceAnswer(value=one.value, label=one.label) for one in view.choices)
+    return QuestionAnswer(number=view.number, text=view.text, choices=choices)
 
 
 def answer_error(error: SaysoError) -> Answer:

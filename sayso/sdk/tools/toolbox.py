@@ -1,4 +1,4 @@
-"""The tools of an open workspace: one per action, `ask` for words, `get_action` for how it stands.
+"""The tools of an open workspace: one per action, `ask` and `answer` for words, `get_action`.
 
 INVARIANT: no tool takes whose money it is (that is the `Caller`'s), and none decides: there is no
 tool for it, and nothing here reaches a decision (invariants 4 and 5).
@@ -10,16 +10,17 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, cast
+from typing import cast
 
-from pydantic import Field, create_model
+from pydantic import create_model
 
 from sayso.actions.engine.proposals import Proposal
 from sayso.actions.model.action_row import read_action
-from sayso.actions.model.definition import Action, Args, plannable
+from sayso.actions.model.customer_words import CustomerWords
+from sayso.actions.model.definition import Action, plannable
 from sayso.actions.model.idempotency import read_by_key
 from sayso.actions.model.status import FINAL, Status
-from sayso.agent.base import MAX_MESSAGE_CHARS, Message
+from sayso.agent.base import Message
 from sayso.agent.reply import outcome_of, write_reply
 from sayso.connectors.arguments import read_args, read_arguments
 from sayso.errors import Code, ConfigError, IntegrityError, RefusedError, SaysoError, logged
@@ -29,84 +30,35 @@ from sayso.sdk.presenters import show_action
 from sayso.sdk.resources.tokens import Scope
 from sayso.sdk.tools.answers import (
     ActionAnswer,
-    RequestAnswer,
     answer_action,
     answer_error,
     answer_proposal,
     answer_request,
 )
+from sayso.sdk.tools.own_tools import (
+    ANSWER,
+    ASK,
+    GET_ACTION,
+    MONEY,
+    RULES,
+    AnswerArgs,
+    AskArgs,
+    GetActionArgs,
+    Nth,
+    Words,
+)
 from sayso.sdk.tools.tool import Answer, Caller, Tool, key_of, schema_of
 from sayso.sdk.views import ActionView
-from sayso.store.base import Reader
+from sayso.store.base import Reader, text
 
 logger = logging.getLogger("sayso.tools")
 
 ASK_WAIT_S = 30.0
-_MOST_TIMES = 1000
+_ONE_CONVERSATION = "tools"
+"""Of a customer whose caller names none."""
 
-Nth = Annotated[
-    int,
-    Field(
-        ge=1,
-        le=_MOST_TIMES,
-        description="leave it out; only where the customer wants exactly the same once more: 2 for "
-        "the second time, 3 for the third",
-    ),
-]
-Words = Annotated[
-    str, Field(max_length=2_000, description="what the customer wrote, for whoever has to decide")
-]
 _BESIDE = ("nth", "customer_words")
 """Arguments of every action's tool beside the action's own."""
-
-_RULES = (
-    "It is for the customer of this conversation alone; nobody else can be named. "
-    "`status` says what came of it, and only `succeeded` is done: `pending_approval` waits for a "
-    "person, and nothing has been done yet. Tell the customer what `tell_customer` says. "
-    "The same call again does nothing a second time; it says how the first one stands."
-)
-_MONEY = ' Money is in minor units: {"amount_minor": 12900, "currency": "USD"} is 129.00 USD.'
-
-
-class AskArgs(Args):
-    """Arguments of `ask`."""
-
-    message: Annotated[
-        str,
-        Field(min_length=1, max_length=MAX_MESSAGE_CHARS, description="the customer's own words"),
-    ]
-    nth: Nth = 1
-
-
-class GetActionArgs(Args):
-    """Arguments of `get_action`."""
-
-    id: Annotated[
-        str, Field(pattern=r"^act_[0-9a-z]{1,40}$", description="the action's id, `act_…`")
-    ]
-
-
-ASK = Tool(
-    name="ask",
-    title="Hand over the customer's words",
-    description="Hand over what the customer wrote, to be planned, judged and done as far as it may"
-    " be. " + _RULES,
-    args=AskArgs,
-    input_schema=schema_of(AskArgs),
-    output_schema=RequestAnswer.model_json_schema(),
-    scope=Scope.PROPOSE,
-    reversible=False,
-)
-GET_ACTION = Tool(
-    name="get_action",
-    title="See how an action stands",
-    description="See how an action of this customer stands now, and what they can be told.",
-    args=GetActionArgs,
-    input_schema=schema_of(GetActionArgs),
-    output_schema=ActionAnswer.model_json_schema(),
-    scope=Scope.READ,
-    reads_only=True,
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +86,7 @@ class Toolbox:
     def __init__(self, sayso: Sayso) -> None:
         self._sayso = sayso
         self._actions: dict[str, Action] = {}
-        self._tools: dict[str, Tool] = {tool.name: tool for tool in (ASK, GET_ACTION)}
+        self._tools: dict[str, Tool] = {tool.name: tool for tool in (ASK, ANSWER, GET_ACTION)}
         for action in plannable(sayso.container.connectors.actions):
             tool = _tool_of(action)
             if tool.name in self._tools:
@@ -186,6 +138,8 @@ class Toolbox:
             return await self._propose(name, args, caller, key)
         if name == ASK.name:
             return await self._ask(args, caller, key)
+        if name == ANSWER.name:
+            return await self._answer(args, caller, key)
         if name == GET_ACTION.name:
             return await self._get_action(args, caller)
         error = RefusedError(
@@ -228,6 +182,29 @@ class Toolbox:
             caller.subject,
             (Message(role="customer", content=asked.message),),
             idempotency_key=key_of(caller, ASK.name, [asked.message, asked.nth], key),
+            conversation=caller.conversation or _ONE_CONVERSATION,
+            wait_s=ASK_WAIT_S,
+            requester=caller.requester,
+            tenant=caller.tenant,
+        )
+        return answer_request(view)
+
+    async def _answer(self, args: object, caller: Caller, key: str | None) -> Answer:
+        try:
+            asked = read_arguments(ANSWER.name, AnswerArgs, args)
+        except RefusedError as error:
+            await self._record(ANSWER.name, caller, error)
+            raise
+        await self._sayso.container.store.read(
+            partial(_check_theirs, caller=caller, request_id=asked.id)
+        )
+        said: JsonValue = [asked.id, asked.question, asked.choice, asked.message]
+        view = await self._sayso.requests.answer(
+            asked.id,
+            asked.message,
+            question=asked.question,
+            choice=asked.choice,
+            idempotency_key=key_of(caller, ANSWER.name, said, key),
             wait_s=ASK_WAIT_S,
             requester=caller.requester,
             tenant=caller.tenant,
@@ -249,10 +226,17 @@ class Toolbox:
                     "this customer has no such action",
                     next_step="use an `id` that a tool answered in this conversation",
                 )
-            tell = write_reply([outcome_of(reader, found)])
+            tell = write_reply([outcome_of(reader, found, self._words(found.name))])
             return show_action(reader, found, timeline=False), tell
 
         return await self._sayso.container.store.read(work)
+
+    def _words(self, name: str) -> CustomerWords | None:
+        """How an action is called; the tools of a model speak English."""
+        try:
+            return self._sayso.container.connectors.action(name).words.get("en")
+        except RefusedError:
+            return None
 
     async def _record(self, name: str, caller: Caller, error: RefusedError) -> None:
         """Have a refusal recorded that nothing below will see (invariant 7)."""
@@ -286,11 +270,11 @@ def _tool_of(action: Action) -> Tool:
         customer_words=(Words, ""),
     )
     schema = schema_of(args)
-    money = _MONEY if "amount_minor" in str(schema) else ""
+    money = MONEY if "amount_minor" in str(schema) else ""
     return Tool(
         name=tool_name(action),
         title=action.summary,
-        description=f"{action.summary.rstrip('.')}. {_RULES}{money}",
+        description=f"{action.summary.rstrip('.')}. {RULES}{money}",
         args=args,
         input_schema=schema,
         output_schema=ActionAnswer.model_json_schema(),
@@ -326,6 +310,17 @@ def _repeated(view: ActionView, asked: _Asked, key: str | None) -> str:
     if key is not None:
         return told
     return f"{told}; to ask for exactly the same once more, pass `nth`: {asked.nth + 1}"
+
+
+def _check_theirs(reader: Reader, *, caller: Caller, request_id: str) -> None:
+    """Whether the request is the caller's customer's; another one is as absent as none."""
+    row = reader.one("request.by_id", tenant=caller.tenant, id=request_id)
+    if row is None or text(row, "subject_id") != caller.subject.id:
+        raise RefusedError(
+            Code.NOT_FOUND,
+            "this customer has no such request",
+            next_step="use an `id` that a tool answered in this conversation",
+        )
 
 
 def _is_known(reader: Reader, *, caller: Caller, key: str) -> bool:

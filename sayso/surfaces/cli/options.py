@@ -42,6 +42,12 @@ KeyOption = Annotated[
         "--key", metavar="KEY", help="Idempotency key: the same key is the same thing, done once."
     ),
 ]
+WaitOption = Annotated[
+    float,
+    typer.Option(
+        "--wait", metavar="S", min=0, max=600, help="Wait so many seconds for what needs nobody."
+    ),
+]
 TenantOption = Annotated[
     str | None,
     typer.Option(

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from sayso.errors import Code
-from sayso.sdk.views import ActionView, EntryView, ErrorView, RequestView, StopView
+from sayso.sdk.views import (
+    ActionView,
+    EntryView,
+    ErrorView,
+    QuestionView,
+    RequestView,
+    StopView,
+)
 from sayso.surfaces.cli.output import Out, local_time
 from sayso.surfaces.cli.problem import FAILED, OK, next_step
 from sayso.surfaces.cli.words import counted, many_lines, one_line
@@ -151,13 +158,30 @@ def show_request(out: Out, request: RequestView, *, why: bool = False) -> None:
     for action in request.actions:
         out.line()
         show_action(out, action, why=why)
-    if request.reply:
+    if request.question is not None:
+        _show_question(out, request.id, request.question)
+    elif request.reply:
         out.line()
         out.line("Reply to the customer:")
         for line in many_lines(request.reply).splitlines():
             out.line(f"  {line}")
     if error is not None:
         out.line(f"next: {one_line(next_step(error.code, error.next_step))}")
+
+
+def _show_question(out: Out, request_id: str, question: QuestionView) -> None:
+    """Print what the customer is asked, and how to hand over what they answer."""
+    out.line()
+    out.line("Question to the customer:")
+    for line in many_lines(question.text).splitlines():
+        out.line(f"  {line}")
+    if question.choices:
+        out.line()
+        out.table(
+            ["--choice", "means"],
+            [[one_line(one.value), one_line(one.label)] for one in question.choices],
+        )
+    out.line(f'next: sayso requests answer {request_id} "what the customer says"')
 
 
 def show_timeline(out: Out, entries: tuple[EntryView, ...]) -> None:

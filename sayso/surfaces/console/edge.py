@@ -1,7 +1,7 @@
 """The edge of every page: whose request it is, from where, and what a browser may do with it.
 
-INVARIANT: a POST counts only when the browser says that it comes from one of our own pages (WC-8),
-and no page lets anything run that this server has not marked with the response's own nonce (WC-9).
+INVARIANT: a POST counts only when the browser says that it comes from one of our own pages,
+and no page lets anything run that this server has not marked with the response's own nonce.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ class Edge:
 def _is_own(headers: Headers, host: str) -> bool:
     """Whether the browser says that a page of this very site has sent it.
 
-    SOURCE: WC-8; Fetch Metadata: `Sec-Fetch-Site` cannot be set by a page's own scripts.
+    SOURCE: Fetch Metadata: `Sec-Fetch-Site` cannot be set by a page's own scripts.
     """
     fetch_site = headers.get("sec-fetch-site")
     if fetch_site is not None:

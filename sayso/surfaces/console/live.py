@@ -15,9 +15,9 @@ from sayso.sdk.changes import Changes
 from sayso.surfaces.console.sign_in import SignIn
 
 HEARTBEAT_S = 15.0
-"""SOURCE: WC-4. Proxies cut what is silent for longer than about a minute."""
+"""SOURCE: Proxies cut what is silent for longer than about a minute."""
 RECHECK_S = 4.0
-"""A session that has ended loses its stream within five seconds (WC-4)."""
+"""A session that has ended loses its stream within five seconds."""
 _MOST_MARKS = 1000
 TRUSTED_S = 60.0
 """While nobody commits anything no session is ended either, so that only time can end one."""

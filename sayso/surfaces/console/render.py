@@ -46,7 +46,7 @@ def number(value: int) -> str:
 
 
 def shown(text: object) -> Iterator[Piece]:
-    """Foreign text in pieces; hidden characters are named, as a template shows them (WC-13)."""
+    """Foreign text in pieces; hidden characters are named, as a template shows them."""
     return pieces(str(text))
 
 

@@ -19,6 +19,7 @@ import sayso.surfaces.http.privacy as privacy
 import sayso.surfaces.http.requests as requests
 import sayso.surfaces.http.retention as retention
 import sayso.surfaces.http.stops as stops
+import sayso.surfaces.http.webhooks as webhooks
 from sayso.errors import SaysoError
 from sayso.sdk.changes import Changes
 from sayso.sdk.client import Sayso
@@ -79,6 +80,7 @@ def create_app(sayso: Sayso, *, heartbeat_s: float = HEARTBEAT_S) -> FastAPI:
         events,
         approvals,
         stops,
+        webhooks,
         privacy,
         retention,
         audit,

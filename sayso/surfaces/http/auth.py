@@ -1,6 +1,6 @@
 """Who calls: a bearer token, checked before the body is read, then its scopes.
 
-The tenant and the person come from the token alone. A service token never decides (AU-16), whatever
+The tenant and the person come from the token alone. A service token never decides, whatever
 its scopes say.
 """
 

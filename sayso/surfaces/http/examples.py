@@ -16,6 +16,8 @@ ASK: dict[str, Any] = {
     "subject": _SUBJECT,
     "messages": [{"role": "customer", "content": "Please refund order 1042, the mug is broken."}],
 }
+ANSWER: dict[str, Any] = {"question": 1, "choice": "yes"}
+ANSWER_IN_WORDS: dict[str, Any] = {"question": 2, "content": "the second one, please"}
 PROPOSE: dict[str, Any] = {
     "subject": _SUBJECT,
     "action": "stripe.refund",
@@ -82,6 +84,33 @@ SETTLE_FAILED: dict[str, Any] = {
 }
 STOP_ALL: dict[str, Any] = {"scope": "all", "reason": "INC-7: refunds go out twice"}
 STOP_CONNECTOR: dict[str, Any] = {"scope": "connector", "target": "stripe", "reason": "INC-7"}
+ADD_WEBHOOK: dict[str, Any] = {"url": "https://bot.example.com/sayso"}
+REPLAY: dict[str, Any] = {"after": 412}
+REPLAY_SINCE: dict[str, Any] = {"since": "2026-11-25T12:00:00Z"}
+WEBHOOK: dict[str, Any] = {
+    "id": "whk_01m8997dg0jw1993dqct7cjj2z",
+    "url": "https://bot.example.com/sayso",
+    "kinds": [],
+    "status": "active",
+    "why": None,
+    "waiting": 0,
+    "failures": 0,
+    "failing_since": None,
+    "problem": None,
+    "created_at": _AT,
+    "secret": None,
+}
+WEBHOOK_MADE: dict[str, Any] = {
+    **WEBHOOK,
+    "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo=",
+}
+WEBHOOK_TEST: dict[str, Any] = {
+    "id": "whk_01m8997dg0jw1993dqct7cjj2z",
+    "taken": True,
+    "status": 204,
+    "problem": None,
+    "took_ms": 38,
+}
 _STOP_ID = "stp_01m8997dg0jw1993dqct7cjj2z"
 RESUME: dict[str, Any] = {"stop": _STOP_ID}
 STOP: dict[str, Any] = {
@@ -207,6 +236,7 @@ REQUEST: dict[str, Any] = {
     "planner": "playbooks",
     "plan": {"steps": [{"id": "s1", "action": "stripe.refund"}]},
     "actions": [{**ACTION, "planner": "playbooks", "request_id": _REQUEST_ID, "step": "s1"}],
+    "question": None,
     "reply": "Your refund of $129.00 is being looked at by a colleague.",
     "error": None,
     "tokens": 0,

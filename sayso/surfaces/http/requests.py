@@ -14,7 +14,14 @@ from sayso.surfaces.http.documents import asked, problems, shown
 from sayso.surfaces.http.edge import GuardedRoute
 from sayso.surfaces.http.events import answered
 from sayso.surfaces.http.idempotency import Key, Trace, bound_key
-from sayso.surfaces.http.shapes import AskBody, AskQuery, RequestPage, RequestsQuery, WaitQuery
+from sayso.surfaces.http.shapes import (
+    AnswerBody,
+    AskBody,
+    AskQuery,
+    RequestPage,
+    RequestsQuery,
+    WaitQuery,
+)
 
 router = APIRouter(tags=["requests"], route_class=GuardedRoute)
 
@@ -42,12 +49,15 @@ async def ask(
     """Scope: `actions:propose`.
 
     Poll the request, follow its events, or pass `wait`. What a person has to approve stays
-    `pending_approval`, and `reply` says so truthfully until then.
+    `pending_approval`, and `reply` says so truthfully until then. With `needs_customer`, put
+    `question` to the customer, and send what they answer to `/answer`, or as the next message of
+    the same `conversation`.
     """
     view = await sayso.ask(
         body.subject.subject(),
-        body.conversation(),
+        body.turns(),
         idempotency_key=bound_key(token, key),
+        conversation=body.conversation,
         wait_s=query.wait,
         requester=token.actor,
         tenant=token.tenant,
@@ -56,6 +66,41 @@ async def ask(
     root = str(request.scope.get("root_path", ""))
     response.headers["Location"] = f"{root}/v1/requests/{view.id}"
     return view
+
+
+@router.post(
+    "/v1/requests/{request_id}/answer",
+    status_code=202,
+    summary="Hand over what the customer answered to a question",
+    responses={
+        202: shown("stored; the request is planned on with it", examples.REQUEST),
+        **problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
+    },
+    openapi_extra=asked(choice=examples.ANSWER, words=examples.ANSWER_IN_WORDS),
+)
+async def answer(
+    request_id: str,
+    sayso: Open,
+    token: Proposer,
+    key: Key,
+    query: Annotated[AskQuery, Query()],
+    body: AnswerBody,
+) -> RequestView:
+    """Scope: `actions:propose`.
+
+    409 `nothing_asked` when the request waits for no answer to that question; nothing is lost or
+    done then.
+    """
+    return await sayso.requests.answer(
+        request_id,
+        body.content,
+        question=body.question,
+        choice=body.choice,
+        idempotency_key=bound_key(token, key),
+        wait_s=query.wait,
+        requester=token.actor,
+        tenant=token.tenant,
+    )
 
 
 @router.get(

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, FailFast, Field, JsonValue, StringConstraints
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    FailFast,
+    Field,
+    JsonValue,
+    StringConstraints,
+)
 
 from sayso.actions.approvals.repository import ApprovalStatus
 from sayso.actions.controls.kill_switch import MAX_REASON_CHARS as MAX_STOP_REASON
@@ -14,8 +22,9 @@ from sayso.actions.model.definition import Assurance, Subject
 from sayso.actions.model.plan import MAX_STEPS
 from sayso.actions.model.status import Status
 from sayso.agent.base import Message
-from sayso.agent.requests import RequestStatus
+from sayso.agent.request_row import RequestStatus
 from sayso.sdk.views import ActionView, ApprovalView, EntryView, RequestView, StopView, View
+from sayso.sdk.webhooks.resource import WebhookView
 
 MAX_PAGE = 200
 MAX_AUDIT_PAGE = 1000
@@ -76,13 +85,28 @@ class AskBody(Body):
     messages: Annotated[list[MessageBody], FailFast()] = Field(
         min_length=1, description="oldest first; the last one is the customer's"
     )
+    conversation: Short | None = Field(
+        default=None,
+        description="your own id of the thread; what answers a question that this customer was "
+        "asked in it continues that request",
+    )
     context: dict[str, JsonValue] | None = Field(
         default=None, description="reserved: accepted, and read by nothing yet"
     )
 
-    def conversation(self) -> tuple[Message, ...]:
+    def turns(self) -> tuple[Message, ...]:
         """The turns as the floors below know them."""
         return tuple(Message(role=turn.role, content=turn.content) for turn in self.messages)
+
+
+class AnswerBody(Body):
+    """What the customer answered."""
+
+    question: int = Field(ge=1, description="its `number`, as the customer saw it")
+    content: str = Field(default="", description="the customer's own words")
+    choice: str | None = Field(
+        default=None, max_length=200, description="the `value` of the choice that they picked"
+    )
 
 
 class ActionBody(Body):
@@ -171,6 +195,34 @@ class ResumeBody(Body):
     """Which stop may end."""
 
     stop: Short = Field(description="the stop's id, `stp_…`")
+
+
+class WebhookBody(Body):
+    """What is to be called with every change."""
+
+    url: str = Field(
+        min_length=1, max_length=2000, description="https, and a host that everybody can reach"
+    )
+    kinds: Annotated[tuple[Short, ...], Field(strict=False, max_length=40)] = Field(
+        default=(),
+        description="families such as `action`, or kinds such as `action.succeeded`; all when "
+        "empty",
+    )
+
+
+class ReplayBody(Body):
+    """From where on everything is told once more: one of the two."""
+
+    after: int | None = Field(
+        default=None, ge=-1, le=_MAX_SEQ, description="behind the event of this `seq`; -1 for all"
+    )
+    since: Annotated[AwareDatetime, Field(strict=False)] | None = Field(
+        default=None, description="since this moment, RFC 3339"
+    )
+
+
+class NoBody(Body):
+    """Nothing: what is meant stands in the path, and who calls in the token."""
 
 
 class NoQuery(QueryModel):
@@ -326,6 +378,12 @@ class StopPage(View):
 
     items: tuple[StopView, ...]
     next_after: str | None
+
+
+class WebhookPage(View):
+    """The webhooks of a tenant, oldest first."""
+
+    items: tuple[WebhookView, ...]
 
 
 class HealthView(View):

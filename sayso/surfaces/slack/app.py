@@ -148,7 +148,7 @@ class SlackApp:
             logger.warning("somebody who clicked could not be told: %s", logged(error))
 
     async def _say(self, channel: str, user: str, text: str) -> None:
-        """An answer that only they see; it has no buttons, since it is lost on reload (SL-17)."""
+        """An answer that only they see; it has no buttons, since it is lost on reload."""
         arguments = {"channel": channel, "user": user, "text": ephemeral_text(text)}
         for tried in range(_TELL_TRIES):
             try:

@@ -4,7 +4,7 @@ It finds what slack_sdk's own validators let pass: fields over 2,000 characters,
 in headers and buttons, action blocks without elements, doubled ids, 51 blocks, long options,
 unknown elements (which slack_sdk drops silently) and keys that nobody knows.
 
-Source: Slack docs, Reference: Blocks; requirement SL-20 lists what slack_sdk 3.48 misses.
+Source: Slack docs, Reference: Blocks; slack_sdk 3.48 misses some of it.
 """
 
 from __future__ import annotations

@@ -118,7 +118,7 @@ class Bolt:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _only_once(self, req: BoltRequest, next: Callable[[], None]) -> BoltResponse | None:  # noqa: A002
-        """Runs after the signature was found good, before anything else (SL-6)."""
+        """Runs after the signature was found good, before anything else."""
         earlier = self._replays.claim(req.headers[_SIGNATURE][0])
         if earlier is None:
             req.context[_FIRST] = True
@@ -168,7 +168,7 @@ def _authorize(enterprise_id: str | None, team_id: str | None) -> AuthorizeResul
 
 
 REMEMBERED_S = 600.0
-"""SOURCE: SL-6. Slack's own window is five minutes to either side."""
+"""SOURCE: Slack's own window is five minutes to either side."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

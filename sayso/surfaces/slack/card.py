@@ -2,7 +2,7 @@
 
 The order is what a right and quick answer needs: the decision with its money, the customer's words,
 why it came to a person, what is unusual, then the fields, and what happens next. Everything beside
-the quote is built from typed fields; all foreign text is plain text (SL-18).
+the quote is built from typed fields; all foreign text is plain text.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ APPROVE = "sayso.approve"
 REJECT = "sayso.reject"
 LOWER = "sayso.lower"
 EVENT_TYPE = "sayso_approval"
-"""`metadata.event_type` of our cards, by which a card is found again (SL-15)."""
+"""`metadata.event_type` of our cards, by which a card is found again."""
 
 MAX_FIELDS = 20
 _FIELD_CHARS = 200

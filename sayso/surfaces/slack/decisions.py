@@ -212,7 +212,7 @@ def refused(error: RefusedError, value: str) -> Answer:
 
 
 def failed(error: SaysoError | TimeoutError) -> Answer:
-    """Neither decided nor refused: no acknowledgement, so Slack shows that it failed (SL-2)."""
+    """Neither decided nor refused: no acknowledgement, so Slack shows that it failed."""
     logger.warning("a click could not be answered: %s", logged(error))
     # NOTE: a write that was handed over may still be committed after its time is over.
     tell = NOT_CONFIRMED if isinstance(error, TimeoutError) else NOTHING_DECIDED

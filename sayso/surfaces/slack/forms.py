@@ -29,7 +29,7 @@ REASON_CODES: Mapping[str, str] = MappingProxyType(
         "other": "Another reason",
     }
 )
-"""What a no can be for; the code stands in the log and reaches the planner (SL-21)."""
+"""What a no can be for; the code stands in the log and reaches the planner."""
 
 
 def reject_form(approval: ApprovalView) -> JsonObject:
@@ -71,7 +71,7 @@ def no_inputs() -> list[JsonValue]:
 
 
 def lower_form(approval: ApprovalView, amount: Money) -> JsonObject:
-    """The form that asks for less; what is sent is judged again as a new revision (SL-22)."""
+    """The form that asks for less; what is sent is judged again as a new revision."""
     return _form(
         approval,
         LOWER_FORM,

@@ -13,7 +13,7 @@ from sayso.surfaces.slack.payload import Account
 from sayso.surfaces.slack.web import SlackRefusedError, SlackWeb
 
 FRESH_S = 300.0
-"""SOURCE: SL-10: a deactivated account decides nothing after five minutes."""
+"""SOURCE: A deactivated account decides nothing after five minutes."""
 _MOST_KEPT = 10_000
 _FOREIGN = "this account belongs to another workspace"
 _FLAGS = (
@@ -105,7 +105,7 @@ class Identities:
         self._known: dict[tuple[str, str], tuple[float, str]] = {}
 
     async def identify(self, account: Account) -> Identified:
-        """The person behind an account, or why there is none (SL-8, SL-9).
+        """The person behind an account, or why there is none.
 
         Raises:
             RetryableError: Slack does not say what kind of account it is, so nobody decides.

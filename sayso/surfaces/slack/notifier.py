@@ -1,7 +1,7 @@
 """The owner of the messages: brings what the channel shows to what the store says, and only that.
 
 A row of the outbox per approval says that something changed; its version rises with each change,
-and only the newest state is ever sent (SL-14). Slack being down decides nothing (SL-7): the row
+and only the newest state is ever sent. Slack being down decides nothing: the row
 stays due, and is tried again with longer and longer pauses.
 """
 
@@ -257,7 +257,7 @@ class Channel:
         self._timeout_s = timeout_s
 
     async def check_private(self) -> None:
-        """Refuse a channel that other organisations can read (SL-11).
+        """Refuse a channel that other organisations can read.
 
         Raises:
             RefusedError: `forbidden` when it is shared; whatever Slack refuses.
@@ -293,7 +293,7 @@ class Channel:
         await self._send("chat.update", message, {"ts": ts})
 
     async def find(self, approval_id: str, since_s: int) -> str | None:
-        """The `ts` of a card of ours that was posted already; None when there is none (SL-15).
+        """The `ts` of a card of ours that was posted already; None when there is none.
 
         Args:
             since_s: seconds since 1970; older messages are not looked at.

@@ -68,7 +68,7 @@ class Patience:
         edit_s: the same for a lower amount, which reads the provider again before it writes.
         open_s: until Slack has opened a form.
 
-    Source: SL-2; Slack docs, Acknowledging requests.
+    Source: Slack docs, Acknowledging requests.
     """
 
     whole_s: float = 2.8

@@ -76,7 +76,7 @@ class Account:
 
     Attributes:
         owner: the enterprise's id where there is one, else the workspace's; with `user`, it is the
-            key of sayso.toml (SL-8).
+            key of sayso.toml.
         user: the user's id.
     """
 
@@ -188,7 +188,7 @@ _SHAPE = re.compile(r"(apr_[0-9a-z]{26})\.([1-9][0-9]{0,5})\.([0-9a-f]{12})")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pointer:
-    """Names one revision of one approval; whatever else is shown or done is looked up (SL-4).
+    """Names one revision of one approval; whatever else is shown or done is looked up.
 
     Attributes:
         digest: the first 12 hex digits.

@@ -34,7 +34,7 @@ def show_hidden(text: str, *, lines: bool = False) -> str:
         lines: keep line breaks; otherwise they become chips too, or a value could fake a line of
             the card.
 
-    Source: requirement SL-18; Unicode categories Cc, Cf, Co, Cs, Cn, Zl and Zp, and what is blank.
+    Source: Unicode categories Cc, Cf, Co, Cs, Cn, Zl and Zp, and what is blank.
     """
     if text.isascii() and text.isprintable():
         return text

@@ -115,7 +115,7 @@ class FaultKind(StrEnum):
     HANGS = "hangs"
     """No answer; nothing is done."""
     DONE_THEN_HANGS = "done_then_hangs"
-    """It is done, and no answer comes (SL-15)."""
+    """It is done, and no answer comes."""
     DELAYED = "delayed"
     """It is done as soon as `release` is called, and then answered."""
 

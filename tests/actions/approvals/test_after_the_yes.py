@@ -49,7 +49,7 @@ async def _asked_again(workspace: ShopWorkspace, view: ActionView, old: Approval
 async def test_the_yes_of_somebody_who_was_deactivated_meanwhile_is_asked_for_again(
     tmp_path: Path,
 ) -> None:
-    """Design 2.6: the approver must still be one at the claim."""
+    """The approver must still be one at the claim."""
     async with open_shop(tmp_path) as workspace:
         view, card = await _yes_that_waits(workspace)
     gone = [{**person, "active": person["id"] != "maria"} for person in PEOPLE]
@@ -63,7 +63,7 @@ async def test_the_yes_of_somebody_who_was_deactivated_meanwhile_is_asked_for_ag
 
 @pytest.mark.promise("approvals:bound")
 async def test_a_yes_under_another_policy_is_asked_for_again(tmp_path: Path) -> None:
-    """Design 2.6: whatever the new text says, the old answer is not used."""
+    """Whatever the new text says, the old answer is not used."""
     async with open_shop(tmp_path) as workspace:
         view, card = await _yes_that_waits(workspace)
     other = POLICY.replace("up to 500 once", "up to five hundred once")
@@ -104,7 +104,7 @@ async def test_a_yes_to_the_revision_before_fills_no_quorum_of_the_next(tmp_path
 async def test_a_yes_under_another_version_of_the_connector_is_asked_for_again(
     tmp_path: Path,
 ) -> None:
-    """SE-19: what the call would do now was not what was shown."""
+    """What the call would do now was not what was shown."""
     async with open_shop(tmp_path) as workspace:
         view, card = await _yes_that_waits(workspace)
     workspace.shop.version = "2"
@@ -116,7 +116,7 @@ async def test_a_yes_under_another_version_of_the_connector_is_asked_for_again(
 async def test_a_yes_to_an_action_that_takes_other_arguments_now_is_asked_for_again(
     tmp_path: Path,
 ) -> None:
-    """SE-19: the same name, the same version, and another operation behind it."""
+    """The same name, the same version, and another operation behind it."""
     async with open_shop(tmp_path) as workspace:
         view, card = await _yes_that_waits(workspace)
     (refund,) = workspace.shop.actions
@@ -140,7 +140,7 @@ async def test_a_clock_that_went_back_makes_nothing_fresh(tmp_path: Path) -> Non
 async def test_a_yes_whose_time_is_over_before_it_could_run_is_asked_for_again(
     tmp_path: Path,
 ) -> None:
-    """Design 2.6: expiry is checked again at the claim."""
+    """Expiry is checked again at the claim."""
     async with open_shop(tmp_path) as workspace:
         view, card = await _yes_that_waits(workspace)
         workspace.clock.advance(hours=9)

@@ -25,7 +25,7 @@ from sayso.errors import RefusedError
 async def test_an_amount_is_refused_for_what_is_wrong_with_it(
     tmp_path: Path, minor: int, message: str
 ) -> None:
-    """SL-22: zero is less than anything, and still nothing to refund."""
+    """Zero is less than anything, and still nothing to refund."""
     async with open_shop(tmp_path) as workspace:
         stock(workspace)
         card = await shown(workspace, await propose(workspace))
@@ -40,7 +40,7 @@ async def test_an_amount_is_refused_for_what_is_wrong_with_it(
 async def test_a_revision_that_there_never_was_is_not_out_of_date(
     tmp_path: Path, revision: int
 ) -> None:
-    """SL-4: a number from nowhere is a mistake of the caller's, and nothing has changed."""
+    """A number from nowhere is a mistake of the caller's, and nothing has changed."""
     async with open_shop(tmp_path) as workspace:
         stock(workspace)
         card = await shown(workspace, await propose(workspace))

@@ -71,7 +71,7 @@ def escalations(workspace: ShopWorkspace) -> list[tuple[JsonValue, ...]]:
 
 @pytest.mark.promise("approvals:escalated")
 async def test_the_lower_amount_of_an_escalated_approver_is_paid(tmp_path: Path) -> None:
-    """What was told to be approved happens, once, and does not ask again; issue 3, SL-14."""
+    """What was told to be approved happens, once, and does not ask again."""
     async with timed(tmp_path) as workspace:
         stock(workspace)
         view = await propose(workspace)

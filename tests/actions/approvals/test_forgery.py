@@ -98,7 +98,7 @@ async def test_a_forged_vote_does_not_fill_a_quorum(tmp_path: Path) -> None:
 
 @pytest.mark.promise("approvals:bound")
 async def test_a_yes_to_an_earlier_revision_does_not_count_for_this_one(tmp_path: Path) -> None:
-    """SE-6: the entry carries another digest, so the copied vote stands for nothing."""
+    """The entry carries another digest, so the copied vote stands for nothing."""
     async with open_shop(tmp_path) as workspace:
         stock(workspace)
         view = await propose(workspace, 90_000)
@@ -126,7 +126,7 @@ async def test_real_votes_are_found_in_the_log(tmp_path: Path) -> None:
 
 
 async def test_a_call_is_not_repeated_under_a_key_that_was_put_in_its_row(tmp_path: Path) -> None:
-    """SE-8: the key derives from the digest, so another one is no second try of the same call."""
+    """The key derives from the digest, so another one is no second try of the same call."""
     async with open_shop(tmp_path) as workspace:
         stock(workspace)
         workspace.shop.faults.append(ShopFault.LOST_BEFORE)

@@ -153,7 +153,7 @@ async def refused_as_tampered(workspace: ShopWorkspace, view: ActionView) -> Non
 @pytest.mark.promise("approvals:bound")
 @pytest.mark.parametrize("part", list(TAMPERED))
 async def test_what_was_approved_and_then_changed_is_never_run(tmp_path: Path, part: str) -> None:
-    """Invariant 1, SE-6: each part of what the digest covers, right before the claim."""
+    """Invariant 1: each part of what the digest covers, right before the claim."""
     async with approved(tmp_path) as (workspace, view):
         tamper_with(workspace, view, TAMPERED[part])
         await refused_as_tampered(workspace, view)

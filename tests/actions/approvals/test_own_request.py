@@ -1,4 +1,4 @@
-"""Whoever starts the agent's run is the requester of all that it plans (invariant 5, SL-13)."""
+"""Whoever starts the agent's run is the requester of all that it plans (invariant 5)."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ async def test_an_approval_cannot_be_given_another_requester(tmp_path: Path, tab
 
 
 async def test_who_started_the_run_settles_nothing_of_it(tmp_path: Path) -> None:
-    """Design 2.8: what became of an unknown outcome is said by somebody else, too."""
+    """What became of an unknown outcome is said by somebody else, too."""
     async with open_shop(tmp_path, shop=Shop(at_most_once())) as workspace:
         stock(workspace)
         workspace.shop.faults.append(ShopFault.LOST_AFTER)

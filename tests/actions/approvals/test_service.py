@@ -73,7 +73,7 @@ async def ask(workspace: ShopWorkspace, minor: int = ASKED) -> tuple[ActionView,
 async def test_of_fifty_clicks_by_ten_people_one_decides_and_the_others_are_told(
     tmp_path: Path,
 ) -> None:
-    """SL-1: yes and no at once; one stands, and every other click hears whose it was."""
+    """Yes and no at once; one stands, and every other click hears whose it was."""
     async with open_shop(tmp_path, people=list(CROWD)) as workspace:
         view, card = await ask(workspace)
         clicks = [
@@ -109,7 +109,7 @@ async def test_who_did_not_decide_is_not_named_as_the_decider(tmp_path: Path) ->
 
 
 async def test_two_approvals_of_one_request_do_not_touch_each_other(tmp_path: Path) -> None:
-    """SL-5: a decision is about the approval that it names; the other one waits on."""
+    """A decision is about the approval that it names; the other one waits on."""
     async with open_shop(tmp_path) as workspace:
         stock(workspace)
         first, second = await propose(workspace), await propose(workspace, ASKED + 1)
@@ -129,7 +129,7 @@ async def test_two_approvals_of_one_request_do_not_touch_each_other(tmp_path: Pa
 
 @pytest.mark.promise("approvals:people")
 async def test_a_quorum_counts_people_and_needs_their_roles(tmp_path: Path) -> None:
-    """SL-13: the same person twice is one, and two without finance are not enough."""
+    """The same person twice is one, and two without finance are not enough."""
     people = [*PEOPLE, {"id": "fiona", "roles": ["finance", "support_manager"]}]
     async with open_shop(tmp_path, people=people) as workspace:
         view, card = await ask(workspace, BIG)
@@ -144,7 +144,7 @@ async def test_a_quorum_counts_people_and_needs_their_roles(tmp_path: Path) -> N
 
 
 async def test_who_said_yes_may_still_say_no_and_is_named_for_it(tmp_path: Path) -> None:
-    """The last word of a person counts, and the others hear whose it was (SL-1)."""
+    """The last word of a person counts, and the others hear whose it was."""
     async with open_shop(tmp_path) as workspace:
         stock(workspace)
         view, card = await ask(workspace, 60_000)
@@ -190,7 +190,7 @@ async def test_the_requester_decides_nothing_about_the_own_request(
 async def test_who_is_inactive_unknown_or_without_the_role_decides_nothing(
     tmp_path: Path, person: str
 ) -> None:
-    """Invariant 5, SL-9: and the attempt is recorded under the name that was given."""
+    """Invariant 5: and the attempt is recorded under the name that was given."""
     async with open_shop(tmp_path) as workspace:
         view, card = await ask(workspace)
         for choice in Choice:
@@ -218,7 +218,7 @@ async def test_where_nobody_has_the_role_nobody_decides(
 
 @pytest.mark.promise("approvals:bound")
 async def test_every_digest_but_the_one_shown_is_refused(tmp_path: Path) -> None:
-    """SE-6, SL-4: one wrong digit at any place, too few digits, or more than there are."""
+    """One wrong digit at any place, too few digits, or more than there are."""
     async with open_shop(tmp_path) as workspace:
         _, card = await ask(workspace)
         good = card.digest
@@ -243,7 +243,7 @@ async def test_every_digest_but_the_one_shown_is_refused(tmp_path: Path) -> None
 async def test_every_revision_but_the_newest_is_refused_and_recorded(
     tmp_path: Path, revision: int
 ) -> None:
-    """SL-4, invariant 7: also a number that the log cannot hold."""
+    """Invariant 7: also a number that the log cannot hold."""
     async with open_shop(tmp_path) as workspace:
         _, card = await ask(workspace)
         assert await code_of(workspace, say(card, revision=revision)) == "stale_revision"
@@ -269,7 +269,7 @@ async def test_after_its_time_nobody_decides_and_expired_is_the_end(tmp_path: Pa
 
 @pytest.mark.promise("approvals:reason")
 async def test_a_no_without_a_reason_is_no_decision(tmp_path: Path) -> None:
-    """SL-21: and the attempt is recorded."""
+    """And the attempt is recorded."""
     async with open_shop(tmp_path) as workspace:
         view, card = await ask(workspace)
         no = Decision(
@@ -337,7 +337,7 @@ async def test_an_attempt_with_text_that_cannot_be_stored_is_refused_and_recorde
 async def test_an_edit_only_lowers_the_amount(
     tmp_path: Path, args: dict[str, JsonValue], code: str
 ) -> None:
-    """SL-22: never more, never as much, never another thing; recorded with its code."""
+    """Never more, never as much, never another thing; recorded with its code."""
     async with open_shop(tmp_path) as workspace:
         stock(workspace, "o1", "o2")
         view, card = await ask(workspace)
@@ -363,7 +363,7 @@ async def test_only_an_edit_names_arguments(tmp_path: Path, choice: Choice) -> N
 
 @pytest.mark.promise("approvals:less")
 async def test_an_edit_is_a_new_revision_and_the_old_card_is_dead(tmp_path: Path) -> None:
-    """SL-22: it is judged again, its digest is another, and only that one is decided."""
+    """It is judged again, its digest is another, and only that one is decided."""
     async with open_shop(tmp_path) as workspace:
         view, old = await ask(workspace, BIG)
         await decide(workspace, less(old, {"amount": usd(BIG - 1)}, "finn"))
@@ -419,7 +419,7 @@ async def test_of_an_edit_and_a_yes_at_once_exactly_one_wins(tmp_path: Path) -> 
 async def test_an_edit_of_what_changed_meanwhile_is_no_yes_to_what_nobody_saw(
     tmp_path: Path,
 ) -> None:
-    """SE-6: the editor's yes covers what the card showed, so a moved object is not edited."""
+    """The editor's yes covers what the card showed, so a moved object is not edited."""
     async with open_shop(tmp_path) as workspace:
         view, card = await ask(workspace)
         workspace.shop.books.orders["o1"].refunded_minor = 5000

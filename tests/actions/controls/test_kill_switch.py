@@ -103,7 +103,7 @@ async def _make_due(opened: ShopWorkspace, view: ActionView) -> None:
 @pytest.mark.promise("stop:holds")
 @pytest.mark.parametrize(("scope", "target"), SCOPES)
 async def test_each_scope_holds_what_it_names(tmp_path: Path, scope: str, target: str) -> None:
-    """SE-11: global, tenant, connector, verb, customer; judged and stored, and not called."""
+    """Global, tenant, connector, verb, customer; judged and stored, and not called."""
     async with open_shop(tmp_path) as opened:
         stock(opened)
         stopped = await stop(opened, scope, target)
@@ -125,7 +125,7 @@ async def test_each_scope_holds_what_it_names(tmp_path: Path, scope: str, target
 
 @pytest.mark.promise("stop:holds")
 async def test_a_narrow_stop_leaves_the_others_alone(tmp_path: Path) -> None:
-    """SE-11: another customer's, and another action's, go on."""
+    """Another customer's, and another action's, go on."""
     async with open_shop(tmp_path) as opened:
         stock(opened)
         await stop(opened, "customer", "cus_2")
@@ -183,7 +183,7 @@ async def test_what_is_not_valid_any_more_does_not_run_after_the_resume(
 
 @pytest.mark.promise("stop:two-people")
 async def test_neither_of_two_people_resumes_alone(tmp_path: Path) -> None:
-    """SE-11: one asks, another one confirms; the same twice, the unknown and the idle do not."""
+    """One asks, another one confirms; the same twice, the unknown and the idle do not."""
     async with open_shop(tmp_path) as opened:
         stock(opened)
         stopped = await stop(opened)

@@ -99,7 +99,7 @@ async def test_a_lost_request_is_made_again_only_where_that_is_safe(
 async def test_an_unknown_key_is_not_repeated_once_the_provider_may_have_forgotten_it(
     tmp_path: Path, minutes: int
 ) -> None:
-    """After the retention only a look-up may decide; without proof a person has to (SE-9).
+    """After the retention only a look-up may decide; without proof a person has to.
 
     Minutes before its end as well, since the provider's clock is another one.
     """

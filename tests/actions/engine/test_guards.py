@@ -1,4 +1,4 @@
-"""A guard that cannot be evaluated lets nothing through: one test for each of them (SE-23).
+"""A guard that cannot be evaluated lets nothing through: one test for each of them.
 
 Each time an action is ready to be called, one guard is broken by real means, and everybody tries:
 the engine, the dispatcher and a new proposal. Once the guard is whole again the action runs, so
@@ -213,7 +213,7 @@ async def test_a_clock_that_jumps_ahead_runs_nothing_whose_deadline_it_cannot_kn
 
 
 async def test_a_clock_that_is_behind_runs_nothing(tmp_path: Path) -> None:
-    """SE-23, over 30 s: first it waits, and what a resumption makes due is judged anew."""
+    """, over 30 s: first it waits, and what a resumption makes due is judged anew."""
     async with ready(tmp_path) as (opened, view):
         opened.clock.advance(hours=-1)
         assert (await advance(opened, view)).status == "approved"

@@ -78,7 +78,7 @@ class Odd(Shop):
 async def test_an_effect_with_an_odd_receipt_is_still_told(
     tmp_path: Path, case: str, lost: bool
 ) -> None:
-    """Design 2.8: it happened, so it is written as done, with as much as can be kept."""
+    """It happened, so it is written as done, with as much as can be kept."""
     shop = Odd(ODD[case])
     async with open_shop(tmp_path, shop=shop) as workspace:
         stock(workspace)
@@ -128,7 +128,7 @@ class Broken(Shop):
 async def test_a_look_up_that_always_fails_is_left_to_a_person_in_the_end(
     tmp_path: Path, error: BaseException
 ) -> None:
-    """SE-9: looked for with longer and longer pauses, then never again; and called only once."""
+    """Looked for with longer and longer pauses, then never again; and called only once."""
     shop = Broken(error)
     async with open_shop(tmp_path, shop=shop) as workspace:
         stock(workspace)
@@ -263,7 +263,7 @@ class OtherAmount(Shop):
 async def test_an_edit_is_a_yes_to_no_amount_but_the_one_that_was_asked_for(
     tmp_path: Path, found: Money | None
 ) -> None:
-    """SL-22: the editor said 60.00; a connector that rounds makes it neither more nor less."""
+    """The editor said 60.00; a connector that rounds makes it neither more nor less."""
     async with open_shop(tmp_path, shop=OtherAmount(found)) as workspace:
         stock(workspace)
         view = await propose(workspace)

@@ -60,7 +60,7 @@ def deep(levels: int) -> JsonValue:
 async def test_two_proposals_with_one_key_at_once_are_one_action(
     tmp_path: Path, minor: int
 ) -> None:
-    """Design 2.1: both callers get the same row; one judgement, one card, one effect."""
+    """Both callers get the same row; one judgement, one card, one effect."""
     async with open_shop(tmp_path) as opened:
         stock(opened)
         views = await asyncio.gather(*(propose(opened, minor, key="k1") for _ in range(10)))

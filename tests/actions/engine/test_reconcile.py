@@ -45,7 +45,7 @@ from sayso.testing.clock import FakeClock
 
 @pytest.mark.promise("engine:one-effect:lost-answer")
 async def test_an_empty_look_up_proves_nothing_about_the_newest_call(tmp_path: Path) -> None:
-    """SE-9: the time until absence is proof counts from the last call, not from the first."""
+    """The time until absence is proof counts from the last call, not from the first."""
     clock = FakeClock()
     shop = SlowToShow(verifiable(settle_after_s=60), clock, delay_s=50)
     async with open_shop(tmp_path, shop=shop, clock=clock) as opened:
@@ -64,7 +64,7 @@ async def test_an_empty_look_up_proves_nothing_about_the_newest_call(tmp_path: P
 async def test_the_time_until_absence_is_proof_counts_from_the_end_of_a_slow_call(
     tmp_path: Path, dies: bool
 ) -> None:
-    """SE-9: the effect may come as late as the call ends, not only when its intent was written."""
+    """The effect may come as late as the call ends, not only when its intent was written."""
     clock = FakeClock()
     shop = SlowToShow(verifiable(settle_after_s=60), clock, delay_s=58)
     alive = [True]
@@ -96,7 +96,7 @@ async def test_the_time_until_absence_is_proof_counts_from_the_end_of_a_slow_cal
 async def test_a_no_to_the_second_call_says_nothing_about_the_first(
     tmp_path: Path, answer: ShopFault
 ) -> None:
-    """SE-9: the first one may have done it, so the outcome stays unknown until it is seen."""
+    """The first one may have done it, so the outcome stays unknown until it is seen."""
     clock = FakeClock()
     shop = SlowToShow(idempotent(hours=24), clock, delay_s=50)
     async with open_shop(tmp_path, shop=shop, clock=clock) as opened:
@@ -120,7 +120,7 @@ async def test_a_no_to_the_second_call_says_nothing_about_the_first(
 async def test_after_proof_of_absence_a_no_is_one_and_silence_is_none(
     tmp_path: Path, answer: ShopFault, status: str
 ) -> None:
-    """Design 2.8: the first call surely did nothing, so the second one is like a first."""
+    """The first call surely did nothing, so the second one is like a first."""
     async with open_shop(tmp_path, shop=Shop(verifiable(settle_after_s=60))) as opened:
         stock(opened)
         opened.shop.faults += [ShopFault.LOST_BEFORE, answer]
@@ -179,7 +179,7 @@ def kinds_of(opened: ShopWorkspace) -> list[str]:
 async def test_what_a_provider_did_and_denied_is_found_and_not_done_again(
     tmp_path: Path, guarantee: Guarantee
 ) -> None:
-    """SE-9: its own effect is no change of the world that would make a revision with a new key."""
+    """Its own effect is no change of the world that would make a revision with a new key."""
     async with open_shop(tmp_path, shop=Shop(guarantee)) as opened:
         stock(opened)
         opened.shop.faults.append(ShopFault.DENIES)
@@ -195,7 +195,7 @@ async def test_what_a_provider_did_and_denied_is_found_and_not_done_again(
 
 @pytest.mark.promise("engine:one-effect:denied")
 async def test_a_look_up_in_vain_makes_no_new_revision_of_what_was_denied(tmp_path: Path) -> None:
-    """SE-9: while nobody can look, what changed at the provider may be the action's own effect."""
+    """While nobody can look, what changed at the provider may be the action's own effect."""
     shop = BlindAtFirst(verifiable(settle_after_s=60))
     async with open_shop(tmp_path, shop=shop) as opened:
         stock(opened)
@@ -214,7 +214,7 @@ async def test_a_look_up_in_vain_makes_no_new_revision_of_what_was_denied(tmp_pa
 async def test_an_empty_look_up_makes_no_new_revision_before_it_proves_absence(
     tmp_path: Path,
 ) -> None:
-    """SE-9: the guarantee says from when on an empty look-up is proof, also of a denied call."""
+    """The guarantee says from when on an empty look-up is proof, also of a denied call."""
     clock = FakeClock()
     shop = SlowToShow(verifiable(settle_after_s=60), clock, delay_s=50)
     async with open_shop(tmp_path, shop=shop, clock=clock) as opened:
@@ -430,7 +430,7 @@ async def test_a_call_of_a_worker_that_is_cut_off_from_the_database_ends_with_it
 
 @pytest.mark.promise("engine:one-effect:lost-answer")
 async def test_a_key_is_as_old_as_the_first_call_with_it(tmp_path: Path) -> None:
-    """SE-9: a call that surely did nothing has shown the provider its key all the same."""
+    """A call that surely did nothing has shown the provider its key all the same."""
     clock = FakeClock()
     shop = RemembersFromTheFirst(clock)
     async with open_shop(tmp_path, shop=shop, clock=clock) as opened:

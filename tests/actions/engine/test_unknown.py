@@ -153,7 +153,7 @@ async def test_a_call_whose_connector_is_gone_is_left_to_a_person(
 async def test_the_approver_reads_what_once_rests_on(
     tmp_path: Path, guarantee: Guarantee, words: str
 ) -> None:
-    """Design 2.7: the guarantee that the connector declares is on the card, in each surface."""
+    """The guarantee that the connector declares is on the card, in each surface."""
     async with open_shop(tmp_path, shop=Shop(guarantee)) as workspace:
         stock(workspace)
         card = await shown(workspace, await propose(workspace))

@@ -45,7 +45,7 @@ def usd(amount_minor: int) -> Money:
 @pytest.mark.promise("policy:assurance")
 @pytest.mark.parametrize("effect", [effect for effect in Effect if effect is not Effect.MESSAGE])
 def test_an_unverified_customer_gets_messages_only(effect: Effect) -> None:
-    """SE-2: no text and no approval lifts an unverified customer above a reply."""
+    """No text and no approval lifts an unverified customer above a reply."""
     some = action("shop.some", effect, {})
     open_door = CedarPolicy({"p": rule("true", of="")}, [some], ROLES)
     asked = question(of=some, assurance=Assurance.UNVERIFIED)
@@ -63,7 +63,7 @@ def test_an_unverified_customer_may_get_a_message() -> None:
 
 @pytest.mark.promise("policy:error-denies")
 def test_an_engine_that_breaks_denies_and_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """SE-23: whatever Cedar raises is a no with its reason, and no answer to remember."""
+    """Whatever Cedar raises is a no with its reason, and no answer to remember."""
 
     def breaks(*_: object) -> None:
         raise MemoryError("no room")
@@ -79,7 +79,7 @@ def test_an_engine_that_breaks_denies_and_is_asked_again(monkeypatch: pytest.Mon
 
 @pytest.mark.promise("policy:owner")
 def test_the_owner_guard_holds_whatever_the_text_says() -> None:
-    """SE-1: an object of somebody else is never touched, approvals or not."""
+    """An object of somebody else is never touched, approvals or not."""
     open_door = policy(rule("true", of=""))
     for of, amount in ((REFUND, usd(1)), (CANCEL, None), (GREET, None)):
         asked = question(amount, of=of, owner="cus_2")

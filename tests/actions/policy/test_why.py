@@ -31,7 +31,7 @@ def why(minor: int, *, tenure: int = 1000, count: int = 0, rules: str = SAMPLE) 
 
 
 def test_an_amount_above_what_is_automatic_says_so() -> None:
-    """SL 1.3: why it was escalated, in words that a manager knows."""
+    """Why it was escalated, in words that a manager knows."""
     told = why(12_900)
     assert told == Why(reason="Above the automatic $50", needed="It needs one support manager.")
 

@@ -137,7 +137,7 @@ async def test_an_answer_has_a_longest_time_and_a_largest_size() -> None:
 @pytest.mark.promise("http:bounds")
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 async def test_a_redirect_is_an_answer_and_not_followed(status: int) -> None:
-    """SE-12: an answer cannot send us anywhere."""
+    """An answer cannot send us anywhere."""
     async with serving(OK) as (other, heard):
         head = f"HTTP/1.1 {status} X\r\nContent-Length: 0\r\n"
         to = f"Location: http://127.0.0.1:{other}/\r\n\r\n"

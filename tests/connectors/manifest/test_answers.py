@@ -278,7 +278,7 @@ async def test_a_spoilt_look_up_never_proves_an_absence(
 
 
 def _check_hosts(it: Stand) -> None:
-    """SE-12: whatever an answer says, every request goes to a host of the manifest."""
+    """Whatever an answer says, every request goes to a host of the manifest."""
     allowed = site_of(it.source.manifest, it.cases.settings, None).allowed
     for request in it.wire.sent:
         parts = urlsplit(request.url)

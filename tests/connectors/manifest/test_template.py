@@ -65,7 +65,7 @@ def test_what_is_no_text_does_not_stand_inside_one(value: object) -> None:
 
 @given(value=st.text(min_size=1, max_size=40))
 def test_a_value_is_one_segment_of_a_path(value: str) -> None:
-    """SE-12: `/`, `..`, `?`, `#`, `@` and the like never come through."""
+    """`/`, `..`, `?`, `#`, `@` and the like never come through."""
     try:
         value.encode()
     except UnicodeEncodeError:
@@ -146,5 +146,5 @@ def test_bodies_and_parameters_are_encoded() -> None:
     ],
 )
 def test_a_next_page_that_an_answer_names_is_on_the_same_path(url: str, there: str | None) -> None:
-    """SE-12: an answer chooses parameters and nothing else."""
+    """An answer chooses parameters and nothing else."""
     assert SITE.next_page(url, "https://api.example.com/v1/list") == there

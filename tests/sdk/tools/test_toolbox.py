@@ -64,10 +64,10 @@ class ManyShop(Shop):
 
 
 async def test_each_action_is_a_tool_with_its_schema_and_its_sentence(tmp_path: Path) -> None:
-    """Design 6: gated tools from the definitions, with names that every model's interface takes."""
+    """Gated tools from the definitions, with names that every model's interface takes."""
     async with open_till(tmp_path) as till:
         tools = {tool.name: tool for tool in till.box.tools}
-        assert list(tools) == ["ask", "get_action", "shop_refund"]
+        assert list(tools) == ["answer", "ask", "get_action", "shop_refund"]
         refund = tools["shop_refund"]
         assert refund.description.startswith("Pay back an order, fully or partly. ")
         assert refund.input_schema["required"] == ["order"]
@@ -111,7 +111,7 @@ async def test_what_is_of_somebody_else_answers_like_what_there_is_not(tmp_path:
 
 @pytest.mark.promise("tools:waiting")
 async def test_what_waits_says_that_nothing_is_done(tmp_path: Path) -> None:
-    """Design 2.9: pending has its own words, and the card is not for a model."""
+    """Pending has its own words, and the card is not for a model."""
     async with open_till(tmp_path) as till:
         asked = await till.refund(LARGE)
         content: Mapping[str, Any] = asked.content
@@ -148,7 +148,7 @@ async def test_no_tool_decides(tmp_path: Path) -> None:
 
 @pytest.mark.promise("tools:once")
 async def test_the_same_call_is_the_same_action(tmp_path: Path) -> None:
-    """Design 2.1: however the same is written, and however often."""
+    """However the same is written, and however often."""
     async with open_till(tmp_path) as till:
         first = await till.refund(SMALL)
         same: list[Mapping[str, object]] = [
@@ -267,7 +267,7 @@ async def test_what_is_for_the_operator_is_not_told_to_a_model() -> None:
 async def test_a_provider_that_cannot_be_reached_is_an_error_and_may_be_tried_again(
     tmp_path: Path,
 ) -> None:
-    """Design 2.8: a lost answer is looked up, and the same call is the same action."""
+    """A lost answer is looked up, and the same call is the same action."""
     async with open_till(tmp_path) as till:
         till.workspace.shop.faults.append(ShopFault.LOST_AFTER)
         lost = await till.refund(SMALL)
@@ -307,7 +307,7 @@ async def test_what_takes_back_is_no_tool(tmp_path: Path) -> None:
     more = (_action("shop.open", NoArgs, undo=undo), _action("shop.close", NoArgs))
     async with open_shop(tmp_path, shop=ManyShop(*more)) as workspace:
         names = [tool.name for tool in Toolbox(workspace.sayso).tools]
-        assert names == ["ask", "get_action", "shop_open", "shop_refund"]
+        assert names == ["answer", "ask", "get_action", "shop_open", "shop_refund"]
 
 
 class WithNth(Args):

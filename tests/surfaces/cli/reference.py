@@ -25,6 +25,7 @@ GROUPS = {
     "privacy": ("erase", "erasures", "subject", "hold", "release", "holds", "sweep"),
     "policy": ("show", "diff", "activate", "confirm", "withdraw", "rollback", "history"),
     "stop": ("list",),
+    "webhooks": (*("add", "list", "test", "rotate", "disable", "enable", "replay", "remove"),),
     "token": ("create", "list", "revoke"),
 }
 

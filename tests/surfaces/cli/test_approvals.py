@@ -117,7 +117,7 @@ def test_less_must_be_less(cli: CliWorkspace) -> None:
 
 @pytest.mark.promise("approvals:bound")
 def test_a_digest_insists_on_what_was_seen(cli: CliWorkspace) -> None:
-    """SL-4 in the terminal: another digest, or too short a one, decides nothing."""
+    """In the terminal: another digest, or too short a one, decides nothing."""
     approval = cli.pending()
     words = ("approvals", "approve", str(approval["id"]), "--digest")
     for digest in ("0" * 12, str(approval["digest"])[:11]):
@@ -127,7 +127,7 @@ def test_a_digest_insists_on_what_was_seen(cli: CliWorkspace) -> None:
 
 @pytest.mark.promise("approvals:service")
 def test_only_a_person_decides(cli: CliWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No token, a wrong one, and a service's one each decide nothing (AU-16)."""
+    """No token, a wrong one, and a service's one each decide nothing."""
     words = ("approvals", "approve", str(cli.pending()["id"]))
     monkeypatch.setenv("SAYSO_TOKEN", "csk_nothing")
     cli.line(*words).refused("unauthenticated")

@@ -1,4 +1,4 @@
-"""`sayso demo`: the whole line in one command (issue 2, 2)."""
+"""`sayso demo`: the whole line in one command."""
 
 from __future__ import annotations
 
@@ -36,22 +36,17 @@ def test_yes_to_everything_is_proven_to_the_cent(line: Line, here: Path) -> None
     assert document["ok"] is True
     assert document["log"]["verdict"] == "verified"
     ends = _ends(document)
-    assert ends["done"] == ["ana", "ben", "chloe", "lena", "ana", "hugo", "kim", "nia"]
+    assert ends["done"] == [*("ana", "ben", "chloe", "lena", "ana", "hugo", "kim", "nia", "ines")]
     assert ends["waiting"] == ["marco"]
-    assert ends["refused"] == ["ines"]
-    (refused,) = (one for one in document["messages"] if one["end"] == "refused")
-    assert "has been arranged already" in refused["request"]["reply"], (
-        "it ends with its period anyway"
-    )
-    assert ends["handed over"] == ["ella", "ben", "chloe", "daichi", "farid", "ines"]
+    assert ends["handed over"] == ["ella", "ben", "chloe", "ines", "daichi", "farid"]
     summary = document["summary"]
     assert {one["currency"]: one["amount_minor"] for one in summary["money_out"]} == {
         "EUR": 1000,
         "GBP": 2500,
-        "USD": 19900,
+        "USD": 21800,
     }
     assert document["books"]["provider"]["money_out"] == summary["money_out"]
-    assert (document["books"]["effects"], document["books"]["differences"]) == (9, [])
+    assert (document["books"]["effects"], document["books"]["differences"]) == (10, [])
     assert not list(here.iterdir())
 
 
@@ -149,7 +144,7 @@ def test_flags_and_files_that_do_not_go(line: Line, here: Path) -> None:
 
 
 def test_its_own_messages_cover_what_can_be_asked() -> None:
-    """At least twelve, of customers in the sandbox's seed (issue 2, 2)."""
+    """At least twelve, of customers in the sandbox's seed."""
     messages = own_messages()
     assert len(messages) >= 12
     assert all(message.subject.startswith("cus_demo_") for message in messages)

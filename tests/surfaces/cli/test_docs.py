@@ -46,6 +46,6 @@ def test_the_document_misses_no_command_of_a_group(name: str) -> None:
 
 @pytest.mark.promise("cli:documented")
 def test_every_command_takes_json() -> None:
-    """One JSON document of every command (issue 2)."""
+    """One JSON document of every command."""
     for words in every_command():
         assert "--json" in help_of(*words), words

@@ -181,11 +181,11 @@ def test_a_connector_that_is_none_is_told_before_its_secret(
 
 def test_the_examples_that_init_writes_are_right(cli: CliWorkspace) -> None:
     """Renamed as they say themselves, the own action and the playbook pass the check."""
-    for name in ("actions/points.py", "playbooks/goodwill.toml"):
+    for name in ("actions/points.py", "playbooks/points.toml"):
         (cli.folder / f"{name}.example").rename(cli.folder / name)
     cli.edit_settings("[workspace]", 'actions = ["actions/*.py"]\n\n[workspace]')
     document = cli.line.done("check")
-    assert {"actions/points.py", "playbooks/goodwill.toml"} <= set(document["looked_at"])
+    assert {"actions/points.py", "playbooks/points.toml"} <= set(document["looked_at"])
 
 
 def test_check_notices_another_key(cli: CliWorkspace) -> None:

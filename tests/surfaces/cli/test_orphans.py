@@ -58,7 +58,7 @@ def test_nothing_is_claimed_where_a_connector_cannot_be_read(cli: CliWorkspace) 
 
 @pytest.mark.promise("cli:orphans")
 def test_a_file_of_actions_that_hangs_holds_no_list_up(cli: CliWorkspace) -> None:
-    """What cannot be read in time is not known, so nothing is claimed of it; issue 2, CLI."""
+    """What cannot be read in time is not known, so nothing is claimed of it."""
     cli.line.done("stop", "--all", "--reason", "INC-7")
     cli.refund()
     take_away_stripe(cli)

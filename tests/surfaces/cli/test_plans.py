@@ -5,18 +5,11 @@ from __future__ import annotations
 import pytest
 from surfaces.cli.cli_workspace import SUBJECT, CliWorkspace
 
-GOODWILL = r"""
-version = 1
+GOODWILL = """
+version = 2
 name = "goodwill"
 summary = "the customer leaves with a refund and a credit, or with nothing of it"
 on_failure = "undo"
-match = ['\bgoodwill package\b']
-asks = [
-  "please send me the goodwill package",
-  "I take the goodwill package for order 1042",
-  "yes to the goodwill package with $20 of credit",
-]
-
 [slots.charge]
 type = "object"
 kind = "charge"
@@ -42,8 +35,11 @@ args = { charge = "{charge}" }
 action = "stripe.credit"
 args = { amount = "{amount}" }
 after = [2]
+
+[words.en]
+ask = ["take _ goodwill package"]
 """
-WORDS = "I take the goodwill package for order 1042 with $40 of credit"
+WORDS = "I would like to take the goodwill package of $40 for order 1042"
 
 
 @pytest.fixture
@@ -52,6 +48,14 @@ def plan(cli: CliWorkspace) -> str:
     (cli.folder / "playbooks").mkdir(exist_ok=True)
     (cli.folder / "playbooks" / "goodwill.toml").write_text(GOODWILL, encoding="utf-8")
     request = cli.line("ask", WORDS, *SUBJECT, "--json").json
+    asked = request["question"]
+    assert [step["action"] for step in asked["plan"]["steps"]] == [
+        "stripe.cancel_subscription",
+        "stripe.refund",
+        "stripe.credit",
+    ]
+    answer = ("requests", "answer", request["id"], "yes please", "--json")
+    request = cli.line(*answer).json
     assert [step["status"] for step in request["actions"]] == [
         "pending_approval",
         "pending_approval",

@@ -64,7 +64,7 @@ REFUSED = [
 def test_a_bad_refund_is_refused_with_its_code(
     still: CliWorkspace, subject: str, charge: str, minor: int, currency: str, code: str
 ) -> None:
-    """Issue 2, Bars: a clear error, exit status 1, and nothing at the provider."""
+    """A clear error, exit status 1, and nothing at the provider."""
     money = f'{{"amount_minor": {minor}, "currency": "{currency}"}}'
     args = f'{{"charge": "{charge}", "amount": {money}}}'
     still.line(*REFUND, "--subject", subject, "--args", args).refused(code)
@@ -176,7 +176,7 @@ def test_words_become_a_refund_and_a_true_reply(cli: CliWorkspace) -> None:
 def test_words_that_cannot_be_acted_on_are_said(
     still: CliWorkspace, text: str, subject: str, code: str
 ) -> None:
-    """Issue 2, Bars: empty, 100 kB, emoji, right-to-left and broken text, an unknown customer."""
+    """Empty, 100 kB, emoji, right-to-left and broken text, an unknown customer."""
     still.line("ask", text, "--subject", subject).refused(code)
     assert "cus_nobody" not in str(still.line.done("audit", "query", "kind:request.handed_over"))
 

@@ -72,7 +72,7 @@ async def _enter(cli: CliWorkspace, count: int, *, seal: bool, at: datetime) -> 
 
 @pytest.mark.promise("cli:segments")
 def test_a_log_is_sealed_pruned_and_verified(cli: CliWorkspace) -> None:
-    """Issue 4, from outside: sealed, gone, and still proven; each says what it did."""
+    """From outside: sealed, gone, and still proven; each says what it did."""
     cli.edit_settings("[approvals]", RETENTION)
     begin_again(cli)
     sealed = cli.line.done("audit", "seal")
@@ -109,7 +109,7 @@ def test_a_log_is_sealed_pruned_and_verified(cli: CliWorkspace) -> None:
 
 
 def test_doctor_knows_a_guard_by_more_than_its_name(cli: CliWorkspace) -> None:
-    """Audit 4.4: one that was put in the place of another lets everything through."""
+    """One that was put in the place of another lets everything through."""
     with closing(sqlite3.connect(cli.database, isolation_level=None)) as connection:
         connection.execute("drop trigger log_entry_is_only_pruned")
         connection.execute(
@@ -120,7 +120,7 @@ def test_doctor_knows_a_guard_by_more_than_its_name(cli: CliWorkspace) -> None:
 
 @pytest.mark.promise("cli:segments")
 def test_a_hold_says_who_may_end_it(cli: CliWorkspace) -> None:
-    """Audit 4.8: the refusal names the hold, and is recorded."""
+    """The refusal names the hold, and is recorded."""
     cli.edit_settings("[approvals]", RETENTION)
     begin_again(cli)
     hold = cli.line.done("privacy", "hold", "cus_demo_ana", "--reason", "litigation")["id"]

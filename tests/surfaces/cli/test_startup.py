@@ -42,7 +42,7 @@ def _loaded(folder: Path, *words: str, code: str = _PROBE, **variables: str) -> 
 
 @pytest.mark.promise("cli:light")
 def test_help_loads_next_to_nothing(tmp_path: Path) -> None:
-    """`sayso --help` stays under 0.4 s because neither Pydantic nor Rich is loaded (issue 2)."""
+    """`sayso --help` stays under 0.4 s because neither Pydantic nor Rich is loaded."""
     loaded = _loaded(tmp_path, "--help")
     assert not loaded & (HEAVY | {"cedarpy", "cryptography", "pydantic", "rich"})
     assert "typer" in loaded
@@ -50,7 +50,7 @@ def test_help_loads_next_to_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.promise("cli:light")
 def test_looking_loads_nothing_heavy(still: CliWorkspace) -> None:
-    """Commands that only look load neither LangGraph, Stripe, the web stack nor Cedar (issue 2)."""
+    """Commands that only look load neither LangGraph, Stripe, the web stack nor Cedar."""
     code = "import sys\nfrom sayso.__main__ import main\n"
     code += "".join(f"main({words!r})\n" for words in LOOKING)
     assert not _loaded(still.folder, code=code) & (HEAVY | {"cedarpy", "rich"})
@@ -142,7 +142,7 @@ def test_a_usage_error_is_a_problem_document_in_json(line: Line) -> None:
 def test_without_a_workspace_the_next_step_is_init(
     line: Line, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
 ) -> None:
-    """A missing workspace is named as such by every command that needs one (issue 2, Bars)."""
+    """A missing workspace is named as such by every command that needs one."""
     monkeypatch.chdir(tmp_path)
     assert "sayso init" in line(*words).refused("no_workspace", 2).err
 

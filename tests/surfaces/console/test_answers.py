@@ -90,7 +90,7 @@ async def test_a_yes_is_one_decision_and_the_page_says_what_came_of_it(tmp_path:
 
 
 async def test_a_no_needs_its_reason(tmp_path: Path) -> None:
-    """SL-21: without one nothing is decided, and the page says so."""
+    """Without one nothing is decided, and the page says so."""
     async with open_desk(tmp_path) as desk:
         view = await desk.ask()
         answer = await post(desk, view, decision="no", reason_code="")
@@ -150,7 +150,7 @@ async def test_less_is_shown_with_its_amount_and_what_it_makes_untrue(tmp_path: 
 
 @pytest.mark.parametrize("amount", ["129.01", "0", "-1", "1e3", "129", "ten", "4,3"])
 async def test_no_more_and_no_nonsense(tmp_path: Path, amount: str) -> None:
-    """SL-22: only downwards, as digits; the page says what is wrong and shows the whole again."""
+    """Only downwards, as digits; the page says what is wrong and shows the whole again."""
     async with open_desk(tmp_path) as desk:
         view = await desk.ask()
         query = f"revision={view.revision}&digest={view.digest}&lower.s1={amount}"
@@ -170,7 +170,7 @@ async def test_an_amount_counts_only_from_the_page_that_showed_it(tmp_path: Path
 
 
 async def test_a_late_click_is_told_who_was_faster_and_meets_no_button(tmp_path: Path) -> None:
-    """SL-3, WC-7: never silent, and nothing that decides where the click came from."""
+    """Never silent, and nothing that decides where the click came from."""
     async with open_desk(tmp_path) as desk:
         view = await desk.ask()
         await post(desk, view, "noor", decision="no", reason_code="other")
@@ -192,7 +192,7 @@ async def test_the_same_click_sent_again_is_told_what_it_did(tmp_path: Path) -> 
 
 
 async def test_a_click_on_what_has_changed_shows_the_difference(tmp_path: Path) -> None:
-    """WC-7: 409 with what was shown and what is so now; the new card is another page."""
+    """409 with what was shown and what is so now; the new card is another page."""
     async with open_desk(tmp_path) as desk:
         view = await desk.ask()
         changed = view.model_copy(update={"digest": "0" * 64, "revision": view.revision + 4})

@@ -15,7 +15,7 @@ from surfaces.console.desk import ROOT, Desk, chromium, needs_chromium, open_des
 from sayso.sdk.solution_view import SolutionView
 
 SOON_S = 1.0
-"""SOURCE: WC-4."""
+"""SOURCE."""
 
 
 async def within(seconds: float, holds: Callable[[], Awaitable[bool]]) -> float:
@@ -47,7 +47,7 @@ async def has(page: Page, text: str) -> bool:
 @needs_chromium
 @pytest.mark.promise("console:live")
 async def test_what_somebody_else_decides_shows_within_a_second(tmp_path: Path) -> None:
-    """WC-4: in an open solution the buttons go, and the open inbox loses its row."""
+    """In an open solution the buttons go, and the open inbox loses its row."""
     async with open_desk(tmp_path) as desk, chromium() as browser:
         took: list[float] = []
         for number in range(8):
@@ -89,7 +89,7 @@ async def test_what_one_is_writing_is_not_lost_when_the_page_changes(tmp_path: P
 
 @pytest.mark.promise("console:live")
 async def test_a_stream_says_changes_and_beats_and_ends_with_its_session(tmp_path: Path) -> None:
-    """WC-4: a revoked session loses its stream within five seconds."""
+    """A revoked session loses its stream within five seconds."""
     async with open_desk(tmp_path) as desk:
         view = await desk.ask()
         cookie = await desk.sign_in()
@@ -183,7 +183,7 @@ async def test_a_click_while_the_server_restarts_is_neither_lost_nor_double(
 async def test_two_browsers_and_another_surface_at_once_make_one_decision(
     tmp_path: Path,
 ) -> None:
-    """SL-1, WC-4: whoever is first decides; each of the others is told who it was."""
+    """Whoever is first decides; each of the others is told who it was."""
     async with open_desk(tmp_path) as desk, chromium() as browser:
         people = ("maria", "noor")
         contexts = [await desk.context(browser, person) for person in people]

@@ -65,7 +65,7 @@ async def every_state(desk: Desk) -> list[str]:
 
 @pytest.mark.promise("console:accessible")
 async def test_no_page_has_a_fault_by_wcag_in_any_state(tmp_path: Path) -> None:
-    """WC-5: axe finds nothing, wide and narrow, light and dark."""
+    """Axe finds nothing, wide and narrow, light and dark."""
     async with open_desk(tmp_path) as desk, chromium() as browser:
         pages = [*PAGES, *await every_state(desk)]
         found: dict[str, list[str]] = {}
@@ -108,7 +108,7 @@ async def test_nothing_goes_beyond_a_phone_and_the_five_seconds_fit_above_the_bu
 
 @pytest.mark.promise("console:no-script")
 async def test_a_manager_without_scripts_answers_everything(tmp_path: Path) -> None:
-    """WC-2: yes, no with its reason, some, and less, each by links and forms alone."""
+    """Yes, no with its reason, some, and less, each by links and forms alone."""
     async with open_desk(tmp_path) as desk, chromium() as browser:
         views = [await desk.ask(customer=number) for number in (1, 2, 3, 4)]
         context = await desk.context(browser, java_script_enabled=False)
@@ -162,7 +162,7 @@ async def count_posts(page: Page) -> list[str]:
 
 @pytest.mark.promise("console:keys")
 async def test_keys_move_the_focus_and_none_of_them_decides(tmp_path: Path) -> None:
-    """WC-6: j and k walk the rows, a r e go to the buttons; every key there is sends nothing."""
+    """J and k walk the rows, a r e go to the buttons; every key there is sends nothing."""
     async with open_desk(tmp_path) as desk, chromium() as browser:
         first, second = await desk.ask(customer=1), await desk.ask(customer=2)
         page = await (await desk.context(browser)).new_page()
@@ -211,7 +211,7 @@ async def test_keys_can_be_switched_off(tmp_path: Path) -> None:
 
 @pytest.mark.promise("console:light")
 async def test_pages_are_light_and_ask_nobody_else(tmp_path: Path) -> None:
-    """WC-1: at most 60 kB gz with everything that a page loads, and no other host."""
+    """At most 60 kB gz with everything that a page loads, and no other host."""
     async with open_desk(tmp_path) as desk, chromium() as browser:
         pages = [*PAGES, *await every_state(desk)]
         context = await desk.context(browser)

@@ -73,7 +73,7 @@ async def test_a_persons_token_signs_in_and_a_programs_does_not(tmp_path: Path) 
 
 
 async def test_a_session_ends_after_half_an_hour_without_use(tmp_path: Path) -> None:
-    """AU-12: idle 30 minutes, and 12 hours in any case."""
+    """Idle 30 minutes, and 12 hours in any case."""
     async with open_desk(tmp_path) as desk:
         cookie = await desk.sign_in()
         for _ in range(3):
@@ -95,7 +95,7 @@ async def test_a_session_ends_after_twelve_hours_of_use(tmp_path: Path) -> None:
 
 
 async def test_who_signs_out_is_out_also_with_a_copy_of_the_cookie(tmp_path: Path) -> None:
-    """AU-12: replay after logout; and everywhere at once."""
+    """Replay after logout; and everywhere at once."""
     async with open_desk(tmp_path) as desk:
         here, there, other = (
             await desk.sign_in(),
@@ -137,7 +137,7 @@ async def test_a_session_begins_and_ends_by_an_entry(tmp_path: Path) -> None:
 async def test_a_form_of_another_site_is_not_looked_at(
     tmp_path: Path, headers: dict[str, str], status: int
 ) -> None:
-    """WC-8: by what the browser says of it, else by its origin, else it is refused."""
+    """By what the browser says of it, else by its origin, else it is refused."""
     async with open_desk(tmp_path) as desk:
         view = await desk.ask()
         form = {"decision": "yes", "revision": str(view.revision), "digest": view.digest}
@@ -178,7 +178,7 @@ async def test_without_a_session_nothing_is_shown_and_nothing_is_done(tmp_path: 
 
 
 async def test_the_cookie_is_kept_from_scripts_and_other_sites(tmp_path: Path) -> None:
-    """AU-12: HttpOnly and SameSite always; `__Host-` and Secure where browsers talk TLS."""
+    """HttpOnly and SameSite always; `__Host-` and Secure where browsers talk TLS."""
     async with open_desk(tmp_path) as desk, desk.client() as browser:
         secret = await desk.sayso.sessions.make_link("maria")
         answer = await browser.get(f"{ROOT}/enter", params={"key": secret})
@@ -191,7 +191,7 @@ async def test_the_cookie_is_kept_from_scripts_and_other_sites(tmp_path: Path) -
 
 @pytest.mark.promise("console:csp")
 async def test_no_page_lets_anything_run_that_this_response_has_not_marked(tmp_path: Path) -> None:
-    """WC-9: a nonce of its own for each response, and nothing unsafe."""
+    """A nonce of its own for each response, and nothing unsafe."""
     async with open_desk(tmp_path) as desk:
         view = await desk.ask()
         nonces: set[str] = set()

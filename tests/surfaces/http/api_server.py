@@ -29,6 +29,7 @@ from sayso.money import Money
 from sayso.sandbox import Sandbox
 from sayso.sdk.client import Sayso
 from sayso.sdk.resources.tokens import Kind, Scope, Token, Tokens
+from sayso.sdk.scaffold import template
 from sayso.sdk.workspace import Workspace
 from sayso.surfaces.http.app import create_app
 from sayso.surfaces.http.server import serve
@@ -175,6 +176,8 @@ def full_workspace(folder: Path, stripe_url: str) -> Workspace:
     policy = "\n".join([*default.values(), POLICY])
     nobody = tuple[str, ...]()
     people = {**PEOPLE, "stranger": nobody, "lister": nobody}
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "shop.toml").write_text(template("shop.toml"), "utf-8")
     return make_workspace(folder, stripe_url=stripe_url, policy=policy, people=people)
 
 

@@ -83,7 +83,7 @@ def test_a_change_needs_its_scope(api: ApiServer, path: str) -> None:
 
 @pytest.mark.promise("approvals:service")
 def test_a_service_token_never_decides(api: ApiServer) -> None:
-    """AU-16: neither by its scopes, which cannot hold it, nor if a row says otherwise."""
+    """Neither by its scopes, which cannot hold it, nor if a row says otherwise."""
     approval = api.propose()["approval"]
     for holder in ("bot", "proposer", "reader", "auditor"):
         found = problem(api.decide(approval, "approve", by=holder), 403, "forbidden")
@@ -120,7 +120,7 @@ def test_two_tokens_are_none(api: ApiServer) -> None:
 
 @pytest.mark.promise("http:hidden")
 def test_a_token_in_the_query_opens_nothing(api: ApiServer) -> None:
-    """AU-17: query strings end up in logs."""
+    """Query strings end up in logs."""
     secret = api.secrets["bot"]
     answer = api.get(f"/v1/actions?access_token={secret}", by=None)
     problem(answer, 401, "unauthenticated")
@@ -204,7 +204,7 @@ def test_the_requester_is_the_tokens_holder(api: ApiServer) -> None:
 def test_no_log_line_holds_a_token_or_a_body(
     api: ApiServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """AU-17, at the noisiest level, with successes, refusals and unexpected errors."""
+    """At the noisiest level, with successes, refusals and unexpected errors."""
     canary = "canary-9f2b7c"
     caplog.set_level(logging.DEBUG)
     order, customer = api.order()

@@ -14,6 +14,7 @@ from sayso.errors import CODES
 from sayso.sdk.action_catalog import ActionTypesView
 from sayso.sdk.privacy.views import ErasureView, HoldView, SubjectView
 from sayso.sdk.views import ActionView, ApprovalView, EntryView, RequestView, StopView
+from sayso.sdk.webhooks.resource import WebhookTestView, WebhookView
 from sayso.surfaces.http import examples
 from sayso.surfaces.http.audit import PublicationPage
 from sayso.surfaces.http.privacy import (
@@ -28,18 +29,23 @@ from sayso.surfaces.http.problem import Problem
 from sayso.surfaces.http.shapes import (
     ActionBody,
     ActionPage,
+    AnswerBody,
     ApprovalPage,
     AskBody,
     DecisionBody,
     EntryPage,
     ExportBody,
     HealthView,
+    NoBody,
     PlanDecisionBody,
+    ReplayBody,
     RequestPage,
     ResumeBody,
     SettleBody,
     StopBody,
     StopPage,
+    WebhookBody,
+    WebhookPage,
 )
 from sayso.surfaces.http.upkeep import (
     PruneBody,
@@ -54,6 +60,7 @@ CONTRACT = {
     "GET /v1/requests",
     "GET /v1/requests/{request_id}",
     "GET /v1/requests/{request_id}/events",
+    "POST /v1/requests/{request_id}/answer",
     "POST /v1/requests/{request_id}/decision",
     "POST /v1/actions",
     "GET /v1/action-types",
@@ -68,6 +75,12 @@ CONTRACT = {
     "POST /v1/stop",
     "POST /v1/resume",
     "GET /v1/stops",
+    "POST /v1/webhooks",
+    "GET /v1/webhooks",
+    "GET /v1/webhooks/{webhook_id}",
+    "POST /v1/webhooks/{webhook_id}/replay",
+    "POST /v1/webhooks/{webhook_id}/test",
+    "POST /v1/webhooks/{webhook_id}/{change}",
     "POST /v1/privacy/exports",
     "POST /v1/privacy/erasures",
     "GET /v1/privacy/erasures",
@@ -94,6 +107,7 @@ CONTRACT = {
 """Design section 6, as far as it is built; nothing that is not there is in the document."""
 
 BODIES: dict[str, type[BaseModel]] = {
+    "answer": AnswerBody,
     "ask": AskBody,
     "propose": ActionBody,
     "decide": DecisionBody,
@@ -109,8 +123,13 @@ BODIES: dict[str, type[BaseModel]] = {
     "seal_log": SealBody,
     "prune_log": PruneBody,
     "sweep_subjects": SweepBody,
+    "add_webhook": WebhookBody,
+    "replay_webhook": ReplayBody,
+    "try_webhook": NoBody,
+    "change_webhook": NoBody,
 }
 ANSWERS: dict[str, type[BaseModel]] = {
+    "answer": RequestView,
     "ask": RequestView,
     "list_requests": RequestPage,
     "show_request": RequestView,
@@ -126,6 +145,12 @@ ANSWERS: dict[str, type[BaseModel]] = {
     "stop": StopView,
     "resume": StopView,
     "list_stops": StopPage,
+    "add_webhook": WebhookView,
+    "list_webhooks": WebhookPage,
+    "show_webhook": WebhookView,
+    "replay_webhook": WebhookView,
+    "try_webhook": WebhookTestView,
+    "change_webhook": WebhookView,
     "export_subject": SubjectView,
     "list_segments": SegmentPage,
     "seal_log": UpkeepView,

@@ -25,6 +25,17 @@ def words(content: str, customer: str = "cus_demo_ana", **more: object) -> Json:
     }
 
 
+def agreed(api: ApiServer, body: Json) -> Json:
+    """A request whose customer has said yes to the plan as it was restated to them."""
+    asked = as_json(api.post("/v1/requests?wait=20", body))
+    if asked["question"] is None:  # certain, so that there is nothing to restate
+        return asked
+    said = {"question": asked["question"]["number"], "choice": "yes"}
+    answer = api.post(f"/v1/requests/{asked['id']}/answer?wait=20", said)
+    assert answer.status_code == 202
+    return as_json(answer)
+
+
 def test_words_are_taken_at_once(api: ApiServer) -> None:
     """202 with an id and where to find it; it is durable then (design.md 6)."""
     answer = api.post("/v1/requests", words("Hello, is anybody there?"))
@@ -37,14 +48,42 @@ def test_words_are_taken_at_once(api: ApiServer) -> None:
 
 def test_waiting_gives_the_plan_its_actions_and_a_true_reply(api: ApiServer) -> None:
     """`?wait=s` answers as soon as only people are waited for."""
-    body = as_json(
-        api.post("/v1/requests?wait=20", words("Please refund my order 1042, it is broken."))
-    )
+    body = agreed(api, words("Please refund my order 1042, it is broken."))
     assert body["status"] == "acting", body
     assert body["planner"].startswith("playbook")
     assert "pending_approval" in {action["status"] for action in body["actions"]}
     assert {action["request_id"] for action in body["actions"]} == {body["id"]}
     assert body["reply"]
+
+
+@pytest.mark.promise("agent:answers-once")
+def test_a_question_is_answered_once(api: ApiServer) -> None:
+    """With its number, under a key; what comes later or names no choice is a problem."""
+    body = words("I want my money back for one of my orders", conversation="chat 9")
+    asked = as_json(api.post("/v1/requests?wait=20", body))
+    question, path = asked["question"], f"/v1/requests/{asked['id']}/answer?wait=20"
+    assert (asked["status"], question["plan"]) == ("needs_customer", None)
+    values = [choice["value"] for choice in question["choices"]]
+    assert values == ["ch_demo_ana_1", "ch_demo_ana_2"]
+    wrong = {"question": 1, "choice": "ch_demo_ben_1"}
+    problem(api.post(path, wrong), 422, "invalid_input")
+    problem(api.post(path, {"question": 2, "choice": values[1]}), 409, "nothing_asked")
+    problem(api.post(path, {"choice": values[1]}), 422, "invalid_input")
+    problem(api.post(path, {"question": 1}), 422, "empty_message")
+    nobody = path.replace(asked["id"], "req_none")
+    problem(api.post(nobody, {"question": 1, "choice": values[1]}), 404, "not_found")
+    key = api.new("key-")
+    first, again = (
+        as_json(api.post(path, {"question": 1, "choice": values[1]}, key=key)) for _ in "ab"
+    )
+    assert first == again
+    assert first["question"]["number"] == 2
+    (step,) = first["question"]["plan"]["steps"]
+    assert (step["action"], step["args"]["charge"]) == ("stripe.refund", values[1])
+    no = words("No thanks, leave it.", conversation="chat 9")
+    ended = as_json(api.post("/v1/requests?wait=20", no))
+    assert (ended["id"], ended["status"], ended["actions"]) == (asked["id"], "handed_over", [])
+    problem(api.post(path, {"question": 2, "choice": "yes"}), 409, "nothing_asked")
 
 
 def test_what_nobody_understands_is_handed_over(api: ApiServer) -> None:
@@ -166,10 +205,9 @@ def test_requests_are_listed_by_status(api: ApiServer) -> None:
 
 async def test_a_request_is_followed_until_it_ends(api: ApiServer) -> None:
     """Every change in order, also those that a person causes meanwhile; then `end`."""
-    asked = await asyncio.to_thread(
-        api.post, "/v1/requests?wait=20", words("Please refund my order 1039.", "cus_demo_ben")
+    request = await asyncio.to_thread(
+        agreed, api, words("Please refund my order 1039.", "cus_demo_ben")
     )
-    request = as_json(asked)
     (action,) = request["actions"]
     assert action["status"] == "pending_approval", action
     seen: list[Event] = []

@@ -48,7 +48,7 @@ def test_answers_are_not_held_back() -> None:
 @pytest.mark.promise("http:closed")
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.1.2.3", "example.com", "", "127.1.evil"])
 def test_a_host_that_others_reach_is_refused(host: str) -> None:
-    """Unless it is said in so many words (AU-15: tokens travel unencrypted here)."""
+    """Unless it is said in so many words (tokens travel unencrypted here)."""
     with pytest.raises(ConfigError) as caught:
         listen(host, 0)
     assert caught.value.code is Code.INVALID_SETTING

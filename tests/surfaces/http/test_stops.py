@@ -48,7 +48,7 @@ def test_a_cursor_that_is_none_is_refused(brake: ApiServer) -> None:
 
 
 def test_a_service_stops_and_two_people_resume(brake: ApiServer) -> None:
-    """SE-11 over HTTP: held with its reason, asked, confirmed, and then done without a new yes."""
+    """Over HTTP: held with its reason, asked, confirmed, and then done without a new yes."""
     stopped = stop(brake)
     assert (stopped["engaged_by"], stopped["status"]) == ("service:brake", "in_force")
     action = brake.propose(4000)
@@ -140,7 +140,7 @@ def test_a_person_settles_an_unknown_outcome(api: ApiServer) -> None:
 
 
 def test_only_people_with_a_role_settle(api: ApiServer) -> None:
-    """AU-16: a service token never does; evidence is needed, and a receipt for what exists."""
+    """A service token never does; evidence is needed, and a receipt for what exists."""
     action = _lost(api)
     path = f"/v1/actions/{action['id']}/settle"
     word = {"outcome": "failed", "evidence": "not there"}

@@ -19,7 +19,7 @@ from sayso.testing.models import ScriptedModel
 
 PAGE = (ROOT / "docs" / "how-to" / "use-mcp-and-langchain.md").read_text(encoding="utf-8")
 TOOLS = {
-    *("ask", "email_send", "email_send_apology", "get_action"),
+    *("answer", "ask", "email_send", "email_send_apology", "get_action"),
     *("stripe_cancel_subscription", "stripe_credit", "stripe_refund"),
 }
 

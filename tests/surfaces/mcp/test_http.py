@@ -104,7 +104,7 @@ async def test_another_conversation_is_another_action(
 def test_nothing_opens_without_a_services_token(
     workspace: McpWorkspace, http: httpx.Client, bot: str
 ) -> None:
-    """AU-15, AU-16: none, a wrong one, two, one in the address, a revoked one, a person's."""
+    """None, a wrong one, two, one in the address, a revoked one, a person's."""
     sent = headers(bot, ANA)
     assert http.post("", json=LIST, headers=sent).status_code == 200
     bare = {name: value for name, value in sent.items() if name != "Authorization"}

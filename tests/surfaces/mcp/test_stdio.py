@@ -33,7 +33,7 @@ async def test_a_client_refunds_what_the_policy_allows(
     async with workspace.stdio(customer, mode=mode) as client:
         tools = {tool.name: tool for tool in (await client.list_tools()).tools}
         assert sorted(tools) == [
-            *("ask", "email_send", "email_send_apology", "get_action"),
+            *("answer", "ask", "email_send", "email_send_apology", "get_action"),
             *("stripe_cancel_subscription", "stripe_credit", "stripe_refund"),
         ]
         assert tools["stripe_refund"].annotations is not None
@@ -91,8 +91,15 @@ async def test_words_are_planned_and_told(workspace: McpWorkspace) -> None:
         words = {"message": "Please refund order 1036, the machine leaks"}
         asked, is_error = await call(client, "ask", words)
         assert not is_error
+        while asked["status"] == "received":  # another process may have it in hand
+            asked, _ = await call(client, "ask", words)
+        assert asked["question"]["text"] == asked["tell_customer"]
+        assert "€1,499.00 for Order 1036: espresso machine" in asked["tell_customer"]
+        said = {"id": asked["id"], "question": asked["question"]["number"], "message": "Yes please"}
+        told, is_error = await call(client, "answer", said)
+        assert (is_error, told["id"]) == (False, asked["id"])
         statuses: list[str] = []
-        while statuses in ([], ["planned"]):  # another process may have it in hand
+        while statuses in ([], ["planned"]):
             asked, _ = await call(client, "ask", words)
             statuses = [step["status"] for step in asked.get("actions", [])]
         assert statuses == ["pending_approval"]

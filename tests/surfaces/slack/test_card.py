@@ -169,7 +169,7 @@ STATES = (
 @settings(max_examples=230, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(shown=cards(), foreign=words)
 def test_every_card_is_valid_and_nothing_foreign_is_rendered(shown: Card, foreign: str) -> None:
-    """SL-18, SL-20: thousands of messages of random cards: 0 invalid, 0 mentions, 0 hidden."""
+    """Thousands of messages of random cards: 0 invalid, 0 mentions, 0 hidden."""
     receipt = ReceiptView(id=foreign, status=foreign, amount=shown.amount)
     error = ErrorView(code=foreign, message=foreign)
     for status, state in STATES:
@@ -185,7 +185,7 @@ def test_every_card_is_valid_and_nothing_foreign_is_rendered(shown: Card, foreig
 
 
 def test_the_card_shows_what_a_decision_needs() -> None:
-    """SL-18: verb, money, payee, customer, why, history, quote, consequences, deadline, digest."""
+    """Verb, money, payee, customer, why, history, quote, consequences, deadline, digest."""
     message = build_message(approval(card()))
     text = "\n".join(texts(cast("JsonValue", message.blocks)))
     for part in (
@@ -212,7 +212,7 @@ def test_the_card_shows_what_a_decision_needs() -> None:
 
 
 def test_missing_values_are_shown_as_unknown() -> None:
-    """SL-18: a field without a value says so; it is never left out."""
+    """A field without a value says so; it is never left out."""
     shown = card(payee="", account=" ", fields=(("order", ""),), quote="", customer=(("id", "\n"),))
     text = "\n".join(texts(cast("JsonValue", build_message(approval(shown)).blocks)))
     assert "Goes to: unknown" in text
@@ -229,7 +229,7 @@ def test_no_words_of_a_customer_are_claimed_where_there_are_none() -> None:
 
 @pytest.mark.promise("slack:cut")
 def test_long_texts_are_cut_with_a_count_and_a_way_to_the_rest() -> None:
-    """SL-19: 40,000 characters make a valid card that says what is missing."""
+    """40,000 characters make a valid card that says what is missing."""
     message = build_message(approval(card(quote="a" * 40_000)))
     assert_clean(message.blocks, message.text)
     text = "\n".join(texts(cast("JsonValue", message.blocks)))
@@ -257,7 +257,7 @@ def test_a_long_field_is_shown_as_far_as_there_is_room() -> None:
 
 @pytest.mark.promise("slack:cut")
 def test_too_many_fields_are_counted() -> None:
-    """SL-19: fields beyond the room are not left out silently."""
+    """Fields beyond the room are not left out silently."""
     shown = card(fields=tuple((f"field {number}", "x") for number in range(60)))
     text = "\n".join(texts(cast("JsonValue", build_message(approval(shown)).blocks)))
     assert "Not shown: 47 more fields in `sayso approvals show" in text
@@ -284,7 +284,7 @@ def test_too_many_fields_are_counted() -> None:
 def test_each_outcome_has_its_words(
     status: str, now: str | None, votes: tuple[str, ...], expected: str
 ) -> None:
-    """SL-3, SL-14: what became of it stands on the card, with who decided."""
+    """What became of it stands on the card, with who decided."""
     error = ErrorView(
         code="not_covered" if status == "rejected" else "x", message="the card was closed"
     )
@@ -296,7 +296,7 @@ def test_each_outcome_has_its_words(
 
 @pytest.mark.promise("slack:pointer")
 def test_the_buttons_carry_the_pointer_alone() -> None:
-    """SL-4: id, revision and twelve digits; no amount, no payee, no reason."""
+    """Id, revision and twelve digits; no amount, no payee, no reason."""
     message = build_message(approval(card()))
     buttons = next(block for block in message.blocks if block["type"] == "actions")["elements"]
     assert {button["value"] for button in cast("list[dict[str, str]]", buttons)} == {
@@ -306,7 +306,7 @@ def test_the_buttons_carry_the_pointer_alone() -> None:
 
 @pytest.mark.promise("slack:plain-text")
 def test_hidden_characters_become_chips() -> None:
-    """SL-18: right-to-left override, zero width, TAG and blank letters are shown by number."""
+    """Right-to-left override, zero width, TAG and blank letters are shown by number."""
     assert show_hidden("a\u202eb\u200bc\U000e0041\u3164\ufe0f") == (
         "a[U+202E]b[U+200B]c[U+E0041][U+3164][U+FE0F]"
     )
@@ -318,7 +318,7 @@ def test_hidden_characters_become_chips() -> None:
 @pytest.mark.promise("slack:cut")
 @given(text=st.text(max_size=300), limit=st.integers(60, 200))
 def test_cut_texts_count_what_is_missing(text: str, limit: int) -> None:
-    """SL-19: what is kept and what is counted are together the whole text."""
+    """What is kept and what is counted are together the whole text."""
     shown = fit(text, limit)
     assert len(shown) <= limit
     found = re.fullmatch(r"(.*?) … \(\+([0-9,]+) characters\)", shown)
@@ -378,12 +378,12 @@ BROKEN: dict[str, list[dict[str, Any]]] = {
 @pytest.mark.promise("slack:valid")
 @pytest.mark.parametrize("name", BROKEN)
 def test_the_offline_check_finds(name: str) -> None:
-    """SL-20: each thing that Slack refuses, or that we forbid, is found before it is sent."""
+    """Each thing that Slack refuses, or that we forbid, is found before it is sent."""
     assert check_blocks(BROKEN[name])
 
 
 def test_a_long_option_is_found() -> None:
-    """SL-20: an option text of 76 characters in a form."""
+    """An option text of 76 characters in a form."""
     form = reject_form(approval(card()))
     blocks = cast("list[dict[str, Any]]", form["blocks"])
     blocks[1]["element"]["options"][0]["text"] = _plain(76)

@@ -23,7 +23,7 @@ TESTS = Path(__file__).parents[2]
 
 @pytest.mark.promise("slack:commit-first")
 async def test_a_failing_database_is_no_acknowledgement(team: SlackTeam) -> None:
-    """SL-2: the commit fails, so the answer is an error and nothing has changed."""
+    """The commit fails, so the answer is an error and nothing has changed."""
     approval = await team.ask()
     with sqlite3.connect(team.workspace.workspace.store_path) as database:
         database.execute(
@@ -44,7 +44,7 @@ async def test_a_failing_database_is_no_acknowledgement(team: SlackTeam) -> None
 async def test_a_locked_database_is_an_error_within_slacks_patience(
     tmp_path: Path, slack: FakeSlack
 ) -> None:
-    """SL-2: the database has its time; then the answer is an error, never a late acknowledgement.
+    """The database has its time; then the answer is an error, never a late acknowledgement.
 
     The lock is held until the answer is there.
     """
@@ -63,7 +63,7 @@ async def test_a_locked_database_is_an_error_within_slacks_patience(
 
 @pytest.mark.promise("slack:commit-first")
 async def test_whatever_is_slow_slack_is_answered_in_time(tmp_path: Path, slack: FakeSlack) -> None:
-    """SL-2: the whole has a bound of its own, for what no other one bounds; and both fit."""
+    """The whole has a bound of its own, for what no other one bounds; and both fit."""
     async with open_rig(tmp_path, slack, patience=replace(PATIENT, whole_s=0.05)) as team:
         approval = await team.ask()
         slack.add_faults(SlackFault(kind=FaultKind.DELAYED, method="users.info"))
@@ -78,7 +78,7 @@ async def test_whatever_is_slow_slack_is_answered_in_time(tmp_path: Path, slack:
 
 @pytest.mark.promise("slack:commit-first")
 async def test_a_form_of_a_failing_database_stays_open(team: SlackTeam) -> None:
-    """SL-2: the same for a form: Slack shows that it failed, and the form is still there."""
+    """The same for a form: Slack shows that it failed, and the form is still there."""
     approval = await team.ask()
     await team.click(approval, REJECT)
     with sqlite3.connect(team.workspace.workspace.store_path) as database:
@@ -99,7 +99,7 @@ async def test_a_form_of_a_failing_database_stays_open(team: SlackTeam) -> None:
 async def test_a_killed_process_never_leaves_an_acknowledged_click_undecided(
     tmp_path: Path, slack: FakeSlack, at: str
 ) -> None:
-    """SL-2: kill -9 around the commit: no acknowledgement, and the next click is told what is."""
+    """Kill -9 around the commit: no acknowledgement, and the next click is told what is."""
     async with open_rig(tmp_path, slack) as team:
         approval = await team.ask()
         shop = team.workspace.shop
@@ -127,7 +127,7 @@ async def test_a_killed_process_never_leaves_an_acknowledged_click_undecided(
 
 
 async def test_twenty_clicks_at_once_do_not_wait_for_each_other(team: SlackTeam) -> None:
-    """SL-2: on a cold cache all of them ask Slack before one has its answer, and all are answered.
+    """On a cold cache all of them ask Slack before one has its answer, and all are answered.
 
     How fast that is depends on the machine, and `latency.py` measures it.
     """

@@ -14,7 +14,7 @@ from sayso.testing.slack import FakeSlack, FaultKind, SlackFault, render
 
 
 async def test_a_yes_is_done_once_and_the_card_tells_the_receipt(team: SlackTeam) -> None:
-    """SL-2, SL-3: yes, decided, done; the card shows decider and receipt, without buttons."""
+    """Yes, decided, done; the card shows decider and receipt, without buttons."""
     approval = await team.ask()
     card = team.card(approval)
     assert "[Approve $129.00] [Reject…] [Lower amount…]" in render(card)
@@ -50,7 +50,7 @@ async def test_a_yes_under_a_stop_promises_nothing_that_the_stop_holds(team: Sla
 async def test_fifty_clicks_by_ten_people_are_one_decision_and_all_are_told(
     team: SlackTeam,
 ) -> None:
-    """SL-1: exactly one click decides; the other 49 are told who was first."""
+    """Exactly one click decides; the other 49 are told who was first."""
     approval = await team.ask()
     card = team.card(approval)
     clicks = [team.slack.click(card, APPROVE, user=f"UM{number % 10}") for number in range(50)]
@@ -68,7 +68,7 @@ async def test_fifty_clicks_by_ten_people_are_one_decision_and_all_are_told(
 
 
 async def test_a_form_that_slack_opens_no_more_asks_for_another_click(team: SlackTeam) -> None:
-    """SL-3: a click that took too long is to be made again; Slack's own word helps nobody."""
+    """A click that took too long is to be made again; Slack's own word helps nobody."""
     approval = await team.ask()
     team.slack.add_faults(
         SlackFault(kind=FaultKind.REFUSED, method="views.open", error="expired_trigger_id")
@@ -82,7 +82,7 @@ async def test_a_form_that_slack_opens_no_more_asks_for_another_click(team: Slac
 
 @pytest.mark.promise("slack:by-id")
 async def test_five_cards_decided_in_random_order_do_not_touch_each_other(team: SlackTeam) -> None:
-    """SL-5: a click decides the approval that it names, whatever else waits in the channel."""
+    """A click decides the approval that it names, whatever else waits in the channel."""
     approvals = [await team.ask(100_00 + number) for number in range(5)]
     order = list(enumerate(approvals))
     random.Random(5).shuffle(order)
@@ -103,7 +103,7 @@ async def test_five_cards_decided_in_random_order_do_not_touch_each_other(team: 
 
 @pytest.mark.promise("approvals:reason")
 async def test_a_no_needs_a_reason_code(team: SlackTeam) -> None:
-    """SL-21: the form cannot be sent without a code, and a client that does so is refused."""
+    """The form cannot be sent without a code, and a client that does so is refused."""
     approval = await team.ask()
     await team.click(approval, REJECT)
     view = team.slack.views[0]
@@ -125,7 +125,7 @@ async def test_a_no_needs_a_reason_code(team: SlackTeam) -> None:
 
 @pytest.mark.promise("approvals:reason")
 async def test_a_no_ends_it_and_its_code_reaches_the_action(team: SlackTeam) -> None:
-    """SL-21: the code stands at the action, for the planner; the text does not."""
+    """The code stands at the action, for the planner; the text does not."""
     approval = await team.ask()
     await team.click(approval, REJECT)
     await team.slack.submit_view(
@@ -146,7 +146,7 @@ async def test_a_no_ends_it_and_its_code_reaches_the_action(team: SlackTeam) -> 
 
 @pytest.mark.promise("approvals:less")
 async def test_less_is_a_new_revision_with_the_editors_yes(team: SlackTeam) -> None:
-    """SL-22: less is judged again, counts as the editor's yes, and the old card is dead."""
+    """Less is judged again, counts as the editor's yes, and the old card is dead."""
     approval = await team.ask(129_00)
     old = team.card(approval).buttons[APPROVE]
     await team.click(approval, LOWER)
@@ -166,7 +166,7 @@ async def test_less_is_a_new_revision_with_the_editors_yes(team: SlackTeam) -> N
 
 @pytest.mark.promise("approvals:less")
 async def test_more_or_nonsense_is_an_error_at_the_field(team: SlackTeam) -> None:
-    """SL-22: money only goes down; the problem stands at the field and nothing changes."""
+    """Money only goes down; the problem stands at the field and nothing changes."""
     approval = await team.ask(129_00)
     await team.click(approval, LOWER)
     view = team.slack.views[0]
@@ -182,7 +182,7 @@ async def test_more_or_nonsense_is_an_error_at_the_field(team: SlackTeam) -> Non
 
 @pytest.mark.promise("approvals:people")
 async def test_two_people_are_needed_and_one_counts_once(team: SlackTeam) -> None:
-    """SL-13: a second yes of the same person changes nothing; another person's does."""
+    """A second yes of the same person changes nothing; another person's does."""
     approval = await team.ask(900_00)
     await team.click(approval, user="UMARIA")
     assert "it still waits for somebody else" in team.told[-1]
@@ -203,7 +203,7 @@ async def test_two_people_are_needed_and_one_counts_once(team: SlackTeam) -> Non
 async def test_every_click_is_answered_in_every_state(
     tmp_path: Path, slack: FakeSlack, restarted: bool
 ) -> None:
-    """SL-3: done, decided, expired, changed: 0 silent paths, also after a restart."""
+    """Done, decided, expired, changed: 0 silent paths, also after a restart."""
     async with open_rig(tmp_path, slack) as team:
         cards = await _one_card_per_state(team)
         shop, clock = team.workspace.shop, team.workspace.clock
@@ -262,7 +262,7 @@ async def _click_them_all(team: SlackTeam, cards: dict[str, tuple[str, str]]) ->
 
 @pytest.mark.promise("slack:told")
 async def test_a_form_that_is_sent_too_late_says_so_in_its_place(team: SlackTeam) -> None:
-    """SL-3: somebody else decided while the form was open; the form tells it."""
+    """Somebody else decided while the form was open; the form tells it."""
     approval = await team.ask()
     await team.click(approval, REJECT, user="UM1")
     await team.click(approval, APPROVE, user="UM2")
@@ -289,7 +289,7 @@ FORGED = (
 
 @pytest.mark.promise("approvals:bound")
 async def test_a_forged_button_decides_nothing(team: SlackTeam) -> None:
-    """SL-4: any part of the value that is not what waits is refused, and told."""
+    """Any part of the value that is not what waits is refused, and told."""
     approval = await team.ask()
     digest = approval.digest[:12]
     for value in FORGED:
@@ -307,7 +307,7 @@ async def test_a_forged_button_decides_nothing(team: SlackTeam) -> None:
 
 @pytest.mark.promise("approvals:bound")
 async def test_an_old_card_is_refused_and_shown_again(team: SlackTeam) -> None:
-    """SL-4: a click on revision 1 after revision 2 is refused, and the card is sent anew."""
+    """A click on revision 1 after revision 2 is refused, and the card is sent anew."""
     approval = await team.ask(900_00)
     old = team.card(approval).buttons[APPROVE]
     await team.click(approval, LOWER, user="UM1")

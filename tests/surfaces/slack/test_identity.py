@@ -15,7 +15,7 @@ from sayso.testing.slack import FaultKind, SlackFault
 @pytest.mark.promise("refusals:recorded")
 @pytest.mark.promise("slack:linked")
 async def test_an_unlinked_account_is_refused_and_recorded(team: SlackTeam) -> None:
-    """SL-8: a member of the channel whom sayso.toml does not name decides nothing, by no button."""
+    """A member of the channel whom sayso.toml does not name decides nothing, by no button."""
     team.slack.add_user("USTRANGE", email="maria@example.com")
     approval = await team.ask()
     for action in (APPROVE, REJECT, LOWER):
@@ -31,7 +31,7 @@ async def test_an_unlinked_account_is_refused_and_recorded(team: SlackTeam) -> N
 
 @pytest.mark.promise("slack:linked")
 async def test_the_same_user_id_in_another_workspace_is_somebody_else(team: SlackTeam) -> None:
-    """SL-8: the key is workspace and user together."""
+    """The key is workspace and user together."""
     approval = await team.ask()
     delivery = await team.slack.click(team.card(approval), APPROVE, user="UMARIA", team="T2")
     await team.app.told()
@@ -76,7 +76,7 @@ async def test_a_button_that_is_not_ours_is_no_decision(team: SlackTeam) -> None
 
 @pytest.mark.promise("slack:guests")
 async def test_guests_bots_and_strangers_decide_nothing(team: SlackTeam) -> None:
-    """SL-9: each flag refuses a linked person with the right role, and is recorded."""
+    """Each flag refuses a linked person with the right role, and is recorded."""
     approval = await team.ask()
     flags: tuple[dict[str, str | bool], ...] = (
         {"is_restricted": True},
@@ -100,7 +100,7 @@ async def test_guests_bots_and_strangers_decide_nothing(team: SlackTeam) -> None
 
 @pytest.mark.promise("approvals:role")
 async def test_roles_activity_and_requesters_are_checked(team: SlackTeam) -> None:
-    """SL-9: an inactive person, one without the role, and a wrong role decide nothing."""
+    """An inactive person, one without the role, and a wrong role decide nothing."""
     approval = await team.ask(129_00)
     for user in ("UGONE", "UINTERN", "UFINN"):
         for action in (APPROVE, REJECT):
@@ -111,7 +111,7 @@ async def test_roles_activity_and_requesters_are_checked(team: SlackTeam) -> Non
 
 
 async def test_nobody_decides_about_their_own_request(team: SlackTeam) -> None:
-    """SL-9: who asked for it clicks in vain, however right their role is."""
+    """Who asked for it clicks in vain, however right their role is."""
     team.workspace.shop.books.add("mine", "cus_mine", Money(129_00, "USD"))
     action = await team.workspace.sayso.propose(
         "shop.refund",
@@ -131,7 +131,7 @@ async def test_nobody_decides_about_their_own_request(team: SlackTeam) -> None:
 
 @pytest.mark.promise("slack:left")
 async def test_a_deactivated_account_is_refused_after_five_minutes(team: SlackTeam) -> None:
-    """SL-10: what Slack said of an account is used for five minutes, and then asked anew."""
+    """What Slack said of an account is used for five minutes, and then asked anew."""
     approval = await team.ask(900_00)
     await team.click(approval)
     assert "Your yes is recorded" in team.told[-1]
@@ -148,7 +148,7 @@ async def test_a_deactivated_account_is_refused_after_five_minutes(team: SlackTe
 
 @pytest.mark.promise("slack:fail-closed")
 async def test_nobody_decides_while_slack_does_not_say_who_it_is(team: SlackTeam) -> None:
-    """SL-7, SL-9: without an answer about the account the click visibly fails."""
+    """Without an answer about the account the click visibly fails."""
     approval = await team.ask()
     team.slack.add_faults(SlackFault(kind=FaultKind.SERVER_ERROR, method="users.info"))
     delivery = await team.click(approval)
@@ -160,7 +160,7 @@ async def test_nobody_decides_while_slack_does_not_say_who_it_is(team: SlackTeam
 
 
 async def test_the_enterprise_is_the_key_on_enterprise_grid(team: SlackTeam) -> None:
-    """SL-8: an id of the enterprise is used where there is one, and must be our enterprise."""
+    """An id of the enterprise is used where there is one, and must be our enterprise."""
     team.slack.add_user("UGRID", enterprise="E1")
     approval = await team.ask()
     await team.slack.click(team.card(approval), APPROVE, user="UGRID", enterprise="E1")
@@ -172,7 +172,7 @@ async def test_the_enterprise_is_the_key_on_enterprise_grid(team: SlackTeam) -> 
 
 @pytest.mark.promise("approvals:people")
 def test_one_account_is_one_person() -> None:
-    """SL-13: settings in which two people share a Slack account are refused."""
+    """Settings in which two people share a Slack account are refused."""
     people = [{"id": "a", "slack": "T1/U1"}, {"id": "b", "slack": "T1/U1"}]
     with pytest.raises(ConfigError) as caught:
         parse_settings({"people": people}, "sayso.toml")
@@ -181,7 +181,7 @@ def test_one_account_is_one_person() -> None:
 
 @pytest.mark.promise("slack:fail-closed")
 async def test_nobody_listed_is_nobody(team: SlackTeam) -> None:
-    """SL-7: an approval whose roles nobody has cannot be decided by anybody in the channel."""
+    """An approval whose roles nobody has cannot be decided by anybody in the channel."""
     approval = await team.ask(129_00)
     for user in ("UINTERN", "UFINN", "UGONE"):
         await team.click(approval, user=user)

@@ -39,7 +39,7 @@ async def escalated(team: SlackTeam) -> ApprovalView:
 
 @pytest.mark.promise("approvals:escalated")
 async def test_whom_it_was_escalated_to_says_no_by_the_form(timed: SlackTeam) -> None:
-    """They may say whatever those who were asked may say, SL-23: not only yes."""
+    """They may say whatever those who were asked may say: not only yes."""
     approval = await escalated(timed)
     await timed.click(approval, REJECT, user="UDORA")
     assert timed.told == []
@@ -64,7 +64,7 @@ async def test_whom_it_was_escalated_to_lowers_the_amount_by_the_form(timed: Sla
 
 @pytest.mark.promise("approvals:escalated")
 async def test_the_card_says_from_whom_to_whom_it_was_escalated_and_when(timed: SlackTeam) -> None:
-    """SL-23: else nobody to whom it was escalated knows that the card in the channel is theirs."""
+    """Else nobody to whom it was escalated knows that the card in the channel is theirs."""
     approval = await timed.ask()
     assert "Escalated" not in render(timed.card(approval))
     timed.workspace.clock.advance(minutes=121)
@@ -95,7 +95,7 @@ async def test_before_it_is_escalated_no_button_is_theirs(timed: SlackTeam, acti
 @pytest.mark.promise("approvals:not-own")
 @pytest.mark.parametrize("action", [REJECT, LOWER])
 async def test_no_form_opens_about_the_own_request(team: SlackTeam, action: str) -> None:
-    """SL-9: said before somebody has filled it in, not after."""
+    """Said before somebody has filled it in, not after."""
     team.workspace.shop.books.add("mine", "cus_mine", Money(129_00, "USD"))
     asked = await team.workspace.sayso.propose(
         "shop.refund",

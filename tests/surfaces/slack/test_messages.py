@@ -48,7 +48,7 @@ async def slow(tmp_path: Path, slack: FakeSlack) -> AsyncIterator[SlackTeam]:
 
 @pytest.mark.promise("slack:newest")
 async def test_twenty_changes_in_a_second_are_two_updates_at_most(slow: SlackTeam) -> None:
-    """SL-14: only the newest state is sent, and it names who decided."""
+    """Only the newest state is sent, and it names who decided."""
     team = slow
     approval = await team.ask(900_00)
     workspace = team.workspace.sayso.container
@@ -68,7 +68,7 @@ async def test_twenty_changes_in_a_second_are_two_updates_at_most(slow: SlackTea
 
 
 async def test_an_outcome_follows_the_decision(team: SlackTeam) -> None:
-    """SL-14: deciding elsewhere updates the card too, and again when it is done."""
+    """Deciding elsewhere updates the card too, and again when it is done."""
     approval = await team.ask()
     await team.click(approval)
     await team.send()
@@ -79,7 +79,7 @@ async def test_an_outcome_follows_the_decision(team: SlackTeam) -> None:
 
 
 async def test_a_no_after_the_own_yes_names_who_said_it(team: SlackTeam) -> None:
-    """SL-3: a vote keeps the first word, and still the card says whose no it was."""
+    """A vote keeps the first word, and still the card says whose no it was."""
     approval = await team.ask(900_00)  # which needs two people
     await team.click(approval)
     await team.click(approval, REJECT)
@@ -91,7 +91,7 @@ async def test_a_no_after_the_own_yes_names_who_said_it(team: SlackTeam) -> None
 
 @pytest.mark.promise("slack:one-card")
 async def test_a_lost_answer_to_a_post_is_one_card(tmp_path: Path, slack: FakeSlack) -> None:
-    """SL-15: posted, and the answer lost: the card is found by its metadata, not posted again."""
+    """Posted, and the answer lost: the card is found by its metadata, not posted again."""
     address = slack.api_url.removesuffix("/api/")
     with FaultProxy.start(address) as proxy:
         async with open_rig(tmp_path, slack, api_url=f"{proxy.url}/api/") as team:
@@ -110,7 +110,7 @@ async def test_a_lost_answer_to_a_post_is_one_card(tmp_path: Path, slack: FakeSl
 
 @pytest.mark.promise("slack:one-card")
 async def test_a_crash_while_posting_is_one_card(tmp_path: Path, slack: FakeSlack) -> None:
-    """SL-15: another process takes over a post that was begun, once that one must be over."""
+    """Another process takes over a post that was begun, once that one must be over."""
     async with open_rig(tmp_path, slack) as team:
         approval = await team.ask()
         # As a process leaves it that dies between Slack's answer and its own commit.
@@ -138,7 +138,7 @@ async def test_a_crash_while_posting_is_one_card(tmp_path: Path, slack: FakeSlac
 
 @pytest.mark.promise("slack:pace")
 async def test_sixty_cards_at_once_keep_the_pace_and_none_is_lost(slow: SlackTeam) -> None:
-    """SL-16: one post a second, `Retry-After` honoured, at a pace of 200 in four minutes."""
+    """One post a second, `Retry-After` honoured, at a pace of 200 in four minutes."""
     team = slow
     team.slack.add_faults(
         SlackFault(kind=FaultKind.RATE_LIMITED, method="chat.postMessage", retry_after_s=7, times=3)
@@ -159,7 +159,7 @@ async def test_sixty_cards_at_once_keep_the_pace_and_none_is_lost(slow: SlackTea
 
 @pytest.mark.promise("slack:fail-closed")
 async def test_slack_being_down_decides_nothing_and_loses_nothing(team: SlackTeam) -> None:
-    """SL-7: an hour without Slack: nothing approved, and every card is delivered afterwards."""
+    """An hour without Slack: nothing approved, and every card is delivered afterwards."""
     team.slack.add_faults(SlackFault(kind=FaultKind.SERVER_ERROR, times=None))
     approvals = [await team.ask_quietly() for _ in range(3)]
     for _ in range(12):
@@ -209,7 +209,7 @@ async def test_cards_that_a_clock_put_off_are_sent_once_it_is_right(team: SlackT
 
 
 async def test_a_refused_post_is_tried_again_later(team: SlackTeam) -> None:
-    """SL-7: `not_in_channel` decides nothing; once the bot is invited the card comes."""
+    """`not_in_channel` decides nothing; once the bot is invited the card comes."""
     team.slack.add_faults(
         SlackFault(kind=FaultKind.REFUSED, method="chat.postMessage", error="not_in_channel")
     )
@@ -224,7 +224,7 @@ async def test_a_refused_post_is_tried_again_later(team: SlackTeam) -> None:
 
 @pytest.mark.promise("slack:shared")
 async def test_a_shared_channel_gets_no_cards(team: SlackTeam) -> None:
-    """SL-11: a channel that another organisation reads gets nothing, from then on."""
+    """A channel that another organisation reads gets nothing, from then on."""
     await team.ask()
     team.slack.set_channel(CHANNEL, is_ext_shared=True)
     team.ticks.now += 301
@@ -238,7 +238,7 @@ async def test_a_shared_channel_gets_no_cards(team: SlackTeam) -> None:
 
 
 async def test_a_deleted_card_that_still_waits_is_posted_again(team: SlackTeam) -> None:
-    """SL-7: a decision that waits is not lost with a message that somebody removed."""
+    """A decision that waits is not lost with a message that somebody removed."""
     approval = await team.ask(900_00)
     team.slack.delete(team.card(approval))
     workspace = team.workspace.sayso.container
@@ -251,7 +251,7 @@ async def test_a_deleted_card_that_still_waits_is_posted_again(team: SlackTeam) 
 
 @pytest.mark.promise("slack:plain-text")
 async def test_messages_cannot_unfurl_mention_or_parse(team: SlackTeam) -> None:
-    """SL-17, SL-18: everything is sent with Slack's parsing off; answers have no buttons."""
+    """Everything is sent with Slack's parsing off; answers have no buttons."""
     approval = await team.ask(reason="<!channel> <@U1> https://evil.example")
     await team.click(approval)
     await team.send()
@@ -264,7 +264,7 @@ async def test_messages_cannot_unfurl_mention_or_parse(team: SlackTeam) -> None:
 
 
 async def test_the_running_notifier_serves_by_itself(tmp_path: Path, slack: FakeSlack) -> None:
-    """SL-7: while the app is entered, cards come and change without anybody asking."""
+    """While the app is entered, cards come and change without anybody asking."""
 
     def make(ticks: Ticks) -> Pace:
         return Pace(post_every_s=0, update_every_s=0, timeout_s=LONG_S, look_every_s=0.01)
@@ -317,7 +317,7 @@ async def test_a_lowered_amount_says_whose_yes_was_to_more(team: SlackTeam) -> N
 
 
 async def test_less_shows_the_new_revision_on_the_same_card(team: SlackTeam) -> None:
-    """SL-22: a lower amount that still needs somebody is one card, with the new amount."""
+    """A lower amount that still needs somebody is one card, with the new amount."""
     approval = await team.ask(900_00)
     await team.click(approval, LOWER)
     await team.slack.submit_view(team.slack.views[0], {"amount": "800.00"})
@@ -390,7 +390,7 @@ async def test_cards_that_another_tenant_never_sends_hold_up_none(team: SlackTea
 @pytest.mark.promise("slack:newest")
 @pytest.mark.usefixtures("store_url")
 async def test_an_outcome_does_not_wait_for_the_cards_that_are_new(slow: SlackTeam) -> None:
-    """SL-14: many new cards keep their own pace, and what was decided loses its buttons at once."""
+    """Many new cards keep their own pace, and what was decided loses its buttons at once."""
     first = await slow.ask()
     for number in range(150):
         await slow.ask_quietly(60_00 + number)
@@ -446,7 +446,7 @@ async def _run_until(
 async def test_an_hour_in_which_nothing_can_be_sent_is_not_one_of_asking(
     slow: SlackTeam, fault: SlackFault, most: int
 ) -> None:
-    """SL-7, SL-16: pauses grow to a minute, or are as Slack asks for; then it goes on."""
+    """Pauses grow to a minute, or are as Slack asks for; then it goes on."""
     slow.slack.add_faults(fault)
     approval = await slow.ask_quietly()
     until = slow.ticks.now + 3600

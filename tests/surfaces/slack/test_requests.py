@@ -34,7 +34,7 @@ def payload(team: SlackTeam, value: str) -> dict[str, JsonValue]:
 
 @pytest.mark.promise("slack:signed")
 async def test_a_replay_runs_nothing(team: SlackTeam) -> None:
-    """SL-6: the same bytes again get the first answer again; nobody is told a second time."""
+    """The same bytes again get the first answer again; nobody is told a second time."""
     approval = await team.ask()
     first = await team.click(approval)
     again = await asyncio.gather(*(team.slack.replay(first) for _ in range(5)))
@@ -47,7 +47,7 @@ async def test_a_replay_runs_nothing(team: SlackTeam) -> None:
 
 @pytest.mark.promise("slack:signed")
 async def test_a_replay_beside_the_first_waits_for_its_answer(team: SlackTeam) -> None:
-    """SL-6: ten at once are one run and ten equal answers."""
+    """Ten at once are one run and ten equal answers."""
     approval = await team.ask()
     body = encode(payload(team, team.card(approval).buttons[APPROVE]))
     at = str(int(datetime.now(UTC).timestamp()))
@@ -68,7 +68,7 @@ async def test_a_replay_beside_the_first_waits_for_its_answer(team: SlackTeam) -
 
 
 async def test_a_replay_after_ten_minutes_is_forgotten_but_decides_nothing(team: SlackTeam) -> None:
-    """SL-6: the memory ends after ten minutes; the store's compare-and-set does not."""
+    """The memory ends after ten minutes; the store's compare-and-set does not."""
     approval = await team.ask()
     first = await team.click(approval)
     team.ticks.now += 601
@@ -81,7 +81,7 @@ async def test_a_replay_after_ten_minutes_is_forgotten_but_decides_nothing(team:
 
 @pytest.mark.promise("slack:signed")
 async def test_only_fresh_and_well_signed_requests_are_answered(team: SlackTeam) -> None:
-    """SL-6: stale, from the future, not a number, wrong secret or body: 401, nothing runs."""
+    """Stale, from the future, not a number, wrong secret or body: 401, nothing runs."""
     approval = await team.ask()
     click = payload(team, team.card(approval).buttons[APPROVE])
     now = int(datetime.now(UTC).timestamp())
@@ -112,7 +112,7 @@ async def _post(team: SlackTeam, body: bytes, stamp: str, signature: str) -> int
 
 
 async def test_it_answers_wherever_it_is_mounted(team: SlackTeam) -> None:
-    """SL-27: as a route of another app, with Slack's check of the address, and only by POST."""
+    """As a route of another app, with Slack's check of the address, and only by POST."""
     other = Starlette(routes=[Route("/slack/events", team.app)])
     async with team.slack.serve(other):
         greeting = await team.slack.deliver({"type": "url_verification", "challenge": "c1"})
@@ -123,7 +123,7 @@ async def test_it_answers_wherever_it_is_mounted(team: SlackTeam) -> None:
 
 
 async def test_what_is_signed_and_strange_is_refused_without_an_accident(team: SlackTeam) -> None:
-    """SL-6: other kinds, missing parts and broken JSON are never acknowledged."""
+    """Other kinds, missing parts and broken JSON are never acknowledged."""
     await team.ask()
     strange: list[dict[str, JsonValue]] = [
         {},
@@ -154,14 +154,14 @@ async def test_what_is_signed_and_strange_is_refused_without_an_accident(team: S
 async def test_what_a_stranger_sends_breaks_nothing(
     team: SlackTeam, caplog: pytest.LogCaptureFixture, raw: bytes
 ) -> None:
-    """SL-6: anybody may post to the address: no accident, and no traceback in the log."""
+    """Anybody may post to the address: no accident, and no traceback in the log."""
     now = str(int(datetime.now(UTC).timestamp()))
     assert await _post(team, raw, now, "v0=00") in {400, 401}
     assert [record for record in caplog.records if record.exc_info] == []
 
 
 async def test_an_amount_that_is_no_unicode_is_an_error_at_the_field(team: SlackTeam) -> None:
-    """SL-22: half of an emoji is no amount; the form says so and stays open."""
+    """Half of an emoji is no amount; the form says so and stays open."""
     approval = await team.ask()
     await team.click(approval, LOWER)
     form = submission_payload(team.slack.views[0], {"amount": "HALF"}, user="UMARIA")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from support.parcel_shop import ParcelShop
-from surfaces.console.desk import LETTER, RULES, WORDS, Packages, package, usd
+from surfaces.console.desk import LETTER, RULES, WORDS, Packages, usd
 from surfaces.slack.slack_team import SlackTeam, open_rig
 from surfaces.slack.test_card import HOSTILE, assert_clean
 
@@ -122,7 +122,7 @@ async def test_one_yes_starts_all_of_it_and_the_card_says_what_came_of_each_step
 
 @pytest.mark.promise("slack:solution")
 async def test_a_no_needs_its_reason_and_ends_all_of_it(tmp_path: Path, slack: FakeSlack) -> None:
-    """SL-21 for a whole plan."""
+    """A no without a reason code cannot be sent, whatever it is about."""
     async with parcels(tmp_path, slack) as team:
         asked = await ask(team)
         await click(team, NO)
@@ -137,7 +137,7 @@ async def test_a_no_needs_its_reason_and_ends_all_of_it(tmp_path: Path, slack: F
 
 @pytest.mark.promise("slack:solution")
 async def test_less_leaves_steps_out_and_lowers_amounts(tmp_path: Path, slack: FakeSlack) -> None:
-    """SL-22: only what waits, only downwards, and nothing smaller is no answer at all."""
+    """Only what waits, only downwards, and nothing smaller is no answer at all."""
     async with parcels(tmp_path, slack, Packages(*TWO_ASKED)) as team:
         asked = await ask(team, BOTH)
         await click(team, LESS)
@@ -170,7 +170,7 @@ async def test_what_must_be_done_together_has_no_boxes(tmp_path: Path, slack: Fa
 @pytest.mark.promise("slack:solution")
 @pytest.mark.parametrize("user", ["UDORA", "UINTERN", "UGONE"])
 async def test_nobody_else_answers_a_plan(tmp_path: Path, slack: FakeSlack, user: str) -> None:
-    """SL-8, SL-9: each button, each form; refused, told why, and recorded."""
+    """Each button, each form; refused, told why, and recorded."""
     async with parcels(tmp_path, slack) as team:
         asked = await ask(team)
         for button in (YES, NO, LESS):
@@ -186,7 +186,7 @@ async def test_nobody_else_answers_a_plan(tmp_path: Path, slack: FakeSlack, user
 
 @pytest.mark.promise("slack:solution")
 async def test_ten_people_at_once_make_one_decision(tmp_path: Path, slack: FakeSlack) -> None:
-    """SL-1: one counts, each of the others is told whose it was."""
+    """One counts, each of the others is told whose it was."""
     async with parcels(tmp_path, slack) as team:
         await ask(team)
         shown = card(team)
@@ -198,7 +198,7 @@ async def test_ten_people_at_once_make_one_decision(tmp_path: Path, slack: FakeS
 
 @pytest.mark.promise("slack:solution")
 async def test_a_card_that_is_out_of_date_decides_nothing(tmp_path: Path, slack: FakeSlack) -> None:
-    """SL-4: any other revision or digest is refused, and the card is drawn anew."""
+    """Any other revision or digest is refused, and the card is drawn anew."""
     async with parcels(tmp_path, slack) as team:
         asked = await ask(team)
         shown = card(team)
@@ -215,7 +215,7 @@ async def test_a_card_that_is_out_of_date_decides_nothing(tmp_path: Path, slack:
 async def test_reminders_and_escalations_reach_people_in_the_thread(
     tmp_path: Path, slack: FakeSlack
 ) -> None:
-    """SL-17, SL-23: once each, below the card, naming those who may answer, and never a button."""
+    """Once each, below the card, naming those who may answer, and never a button."""
     clock = FakeClock()
     times: dict[str, object] = {
         "expires_after_minutes": 60,
@@ -248,7 +248,7 @@ async def test_reminders_and_escalations_reach_people_in_the_thread(
 @pytest.mark.promise("slack:plain-text")
 @pytest.mark.parametrize("text", [*HOSTILE, "x" * 40_000])
 async def test_hostile_text_is_text(tmp_path: Path, slack: FakeSlack, text: str) -> None:
-    """SL-18, SL-19, SL-20: in the customer's words and in their name."""
+    """In the customer's words and in their name."""
     async with parcels(tmp_path, slack, name=text[:300]) as team:
         view = await ask(team, f"{WORDS} {text}"[:19_000])
         message = build_solution(view, "https://sayso.example.com")

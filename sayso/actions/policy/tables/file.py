@@ -12,8 +12,8 @@ from pathlib import PurePosixPath
 from typing import Literal, cast
 
 from sayso.actions.model.definition import Action, Fact
-from sayso.actions.policy.cedar_rules import Problem
 from sayso.actions.policy.cedar_schema import ASSURANCES, CONTEXT_FIELDS, MONEY_EFFECTS
+from sayso.actions.policy.problem import Problem
 from sayso.actions.policy.tables.compile import amounts_in_order
 from sayso.actions.policy.tables.rows import (
     BOUNDS,

@@ -109,8 +109,11 @@ where tenant = :tenant and id = :id and erased_seq is null;
 
 -- name: blank_request
 update request set subject_id = :pseudonym, idempotency_key = :idempotency_key, fingerprint = '',
-    plan = :plan, erased_seq = :erased_seq
+    plan = :plan, question = null, conversation = null, erased_seq = :erased_seq
 where tenant = :tenant and id = :id and erased_seq is null;
+
+-- name: blank_answers
+update request_answer set fingerprint = '' where tenant = :tenant and request_id = :id;
 
 -- name: blank_stop
 update stop set target = :pseudonym, reason = '', idempotency_key = :idempotency_key,

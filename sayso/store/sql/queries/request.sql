@@ -1,9 +1,10 @@
 -- name: insert
 insert into request (tenant, id, idempotency_key, fingerprint, requester, subject_id, assurance,
-    messages_ref, words_ref, status, traceparent, due_at, created_at, updated_at, last_seq, priority)
+    messages_ref, words_ref, status, traceparent, due_at, created_at, updated_at, last_seq, priority,
+    conversation)
 values (:tenant, :id, :idempotency_key, :fingerprint, :requester, :subject_id, :assurance,
     :messages_ref, :words_ref, :status, :traceparent, :due_at, :created_at, :updated_at, :last_seq,
-    :priority);
+    :priority, :conversation);
 
 -- name: by_id
 select * from request where tenant = :tenant and id = :id;
@@ -17,6 +18,19 @@ select * from request
 where tenant = :tenant and id < coalesce(cast(:after as text), '~')
     and (cast(:status as text) is null or status = :status)
 order by id desc limit :limit;
+
+-- Requests of a customer that wait for an answer, newest first.
+-- name: waiting
+select * from request
+where tenant = :tenant and subject_id = :subject_id and status = 'needs_customer'
+order by id desc limit 20;
+
+-- name: keep_answer
+insert into request_answer (tenant, key_sha256, request_id, fingerprint)
+values (:tenant, :key_sha256, :request_id, :fingerprint);
+
+-- name: answered_by
+select * from request_answer where tenant = :tenant and key_sha256 = :key_sha256;
 
 -- name: claim
 update request set fence = fence + 1, attempts = attempts + 1, due_at = :due_at
@@ -34,6 +48,7 @@ select count(*) as count from action where tenant = :tenant and request_id = :re
 -- name: park
 update request set attempts = 0, due_at = case
     when status in ('answered', 'handed_over') then null
+    when status = 'needs_customer' then cast(:expires_at as bigint)
     when exists (
         select 1 from action where action.tenant = :tenant and action.request_id = :id
             and action.status not in ('refused', 'rejected', 'expired', 'succeeded', 'failed',
@@ -42,7 +57,8 @@ where tenant = :tenant and id = :id and fence = :fence;
 
 -- name: move
 update request set status = :status, planner = coalesce(:planner, planner),
-    plan = coalesce(:plan, plan), reply_ref = coalesce(:reply_ref, reply_ref),
+    plan = coalesce(:plan, plan), question = :question, turns = coalesce(:turns, turns),
+    reply_ref = coalesce(:reply_ref, reply_ref), due_at = coalesce(:due_at, due_at),
     tokens = tokens + :tokens, cost_micro_usd = cost_micro_usd + :cost_micro_usd,
     updated_at = :updated_at, last_seq = :last_seq
 where tenant = :tenant and id = :id and last_seq = :was_seq;

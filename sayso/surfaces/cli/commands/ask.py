@@ -15,6 +15,7 @@ from sayso.surfaces.cli.options import (
     JsonOption,
     KeyOption,
     SubjectOption,
+    WaitOption,
     WorkspaceOption,
 )
 from sayso.surfaces.cli.output import Out
@@ -40,20 +41,19 @@ def ask(
     subject: SubjectOption,
     assurance: AssuranceOption = "verified",
     key: KeyOption = None,
-    wait: Annotated[
-        float,
+    conversation: Annotated[
+        str | None,
         typer.Option(
-            "--wait",
-            metavar="S",
-            min=0,
-            max=600,
-            help="Wait so many seconds for what needs nobody.",
+            "--conversation",
+            metavar="ID",
+            help="Your own id of the thread; goes on with what was asked back in it.",
         ),
-    ] = 30.0,
+    ] = None,
+    wait: WaitOption = 30.0,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Plan and act on a customer's words.
+    """Plan and act on a customer's words, or ask the customer back.
 
     Exit status 1 also when nobody but a person can answer.
     """
@@ -67,14 +67,24 @@ def ask(
             by = await requester(sayso)
             async with telling(out, lambda: sayso.requests.by_key(own_key)):
                 asked = await sayso.ask(
-                    who, text, idempotency_key=own_key, wait_s=wait, requester=by
+                    who,
+                    text,
+                    idempotency_key=own_key,
+                    conversation=conversation,
+                    wait_s=wait,
+                    requester=by,
                 )
             return asked, problem_of_request(sayso, sayso.tenant, asked)
 
     out.note("planning …")
     request, problem = run(work())
+    return show_asked(out, request, problem, wait)
+
+
+def show_asked(out: Out, request: RequestView, problem: SaysoError | None, wait: float) -> int:
+    """Print a request after words of the customer; returns the exit status."""
     left = left_of(*request.actions)
-    if as_json:
+    if out.as_json:
         out.document(with_left(request, left))
     else:
         show_request(out, request)

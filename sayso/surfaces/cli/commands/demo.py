@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from sayso.sdk.views import ApprovalView, RequestView
+from sayso.sdk.views import ApprovalView, QuestionView, RequestView
 from sayso.surfaces.cli.demo.answers import (
     Answer,
     Answers,
@@ -165,6 +165,7 @@ class _Silent(Watcher):
     """Says nothing: the one JSON document says it all."""
 
     def asked(self, number: int, message: CustomerMessage) -> None: ...
+    def questioned(self, question: QuestionView, answer: str) -> None: ...
     def judged(self, request: RequestView, handed_over: str) -> None: ...
     def card(self, approval: ApprovalView) -> None: ...
     def answered(self, answer: Answer) -> None: ...

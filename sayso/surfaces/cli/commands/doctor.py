@@ -17,14 +17,15 @@ import typer
 
 from sayso.audit.segments.rows import read_segments
 from sayso.audit.segments.sealing import Segments
-from sayso.errors import Code, ConfigError, RefusedError, SaysoError
-from sayso.ids import Tenant, rfc3339
+from sayso.errors import Code, ConfigError, IntegrityError, RefusedError, SaysoError
+from sayso.ids import SystemClock, Tenant, rfc3339, to_micros
 from sayso.sdk.action_catalog import read_action_types
 from sayso.sdk.database import is_fleet, is_postgres, missing_postgres, open_store
 from sayso.sdk.orphaned_actions import Orphans, find_orphans
 from sayso.sdk.policy_in_force import read_state
 from sayso.sdk.privacy.eraser import read_list
 from sayso.sdk.privacy.restored import find_restored
+from sayso.sdk.resources.limits import check_limits
 from sayso.sdk.workspace import Workspace
 from sayso.sdk.workspace_check import exposed_files, exposed_text
 from sayso.store.base import text
@@ -69,6 +70,7 @@ def doctor(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> in
             facts.append(("segments", asyncio.run(_segments(loaded, wrong))))
             facts.append(("orphans", asyncio.run(_orphans(loaded, out))))
             facts.append(("policy", asyncio.run(_policy(loaded, out))))
+            facts.append(("limits", asyncio.run(_limits(loaded, wrong))))
         facts.append(("log key", _key(loaded)))
         facts.append(("open to others", _exposed(loaded, out)))
     except SaysoError as error:
@@ -150,6 +152,25 @@ async def _policy(loaded: Workspace, out: Out) -> str:
         return "none in force yet"
     by, since = state.version.activated_by, rfc3339(state.version.activated_at)
     return f"version {state.version.number}, since {since[:10]}, by {by.removeprefix('person:')}"
+
+
+async def _limits(loaded: Workspace, wrong: list[SaysoError]) -> str:
+    """How many limits hold, and whether the rows that say how much is used are right."""
+    kinds = await read_action_types(loaded)
+    store = open_store(loaded)
+    try:
+        limits, problems = await check_limits(store, kinds.actions, to_micros(SystemClock().now()))
+    finally:
+        await store.close()
+    if problems:
+        wrong.append(
+            IntegrityError(
+                Code.TAMPERED,
+                f"what is used of limits is not what happened: {problems[0]}",
+                next_step="run `sayso audit verify --deep`, and find out who wrote the database",
+            )
+        )
+    return f"{len(limits.limits)} in force, {len(problems) or 'nothing'} wrong"
 
 
 def _names(found: Sequence[Orphans]) -> str:

@@ -1,4 +1,4 @@
-"""`sayso requests list|show`."""
+"""`sayso requests list|show|answer`."""
 
 from __future__ import annotations
 
@@ -6,14 +6,25 @@ from typing import Annotated
 
 import typer
 
+from sayso.errors import SaysoError
+from sayso.sdk.client import Sayso
 from sayso.sdk.views import RequestView
-from sayso.surfaces.cli.options import AfterOption, JsonOption, LimitOption, WorkspaceOption
+from sayso.surfaces.cli.commands.ask import show_asked
+from sayso.surfaces.cli.options import (
+    AfterOption,
+    JsonOption,
+    KeyOption,
+    LimitOption,
+    WaitOption,
+    WorkspaceOption,
+)
 from sayso.surfaces.cli.output import Out, local_time
 from sayso.surfaces.cli.pages import page, show_page
 from sayso.surfaces.cli.show import show_request
-from sayso.surfaces.cli.workspace import find_workspace, look
+from sayso.surfaces.cli.unfinished import problem_of_request, telling
+from sayso.surfaces.cli.workspace import find_workspace, look, requester, run
 
-app = typer.Typer(help="Look at what customers asked in words: list, show.")
+app = typer.Typer(help="What customers asked in words: list, show, answer.")
 
 
 @app.command("list")
@@ -70,3 +81,52 @@ def show(
         return 0
     show_request(out, request, why=True)
     return 0
+
+
+@app.command()
+def answer(
+    request_id: Annotated[str, typer.Argument(metavar="ID", help="The request, req_….")],
+    text: Annotated[
+        str, typer.Argument(metavar="TEXT", help="What the customer wrote; may be left out.")
+    ] = "",
+    choice: Annotated[
+        str | None,
+        typer.Option("--choice", metavar="VALUE", help="Which of the choices they picked."),
+    ] = None,
+    question: Annotated[
+        int | None,
+        typer.Option(
+            "--question", metavar="N", min=1, help="Its number; else the one that is open."
+        ),
+    ] = None,
+    key: KeyOption = None,
+    wait: WaitOption = 30.0,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Hand over what a customer answered to a question."""
+    out = Out(as_json=as_json)
+    folder = find_workspace(workspace)
+
+    async def work() -> tuple[RequestView, SaysoError | None]:
+        async with Sayso.open(folder, mode="decide") as sayso:
+            by = await requester(sayso)
+            number = question
+            if number is None:
+                open_one = (await sayso.requests.get(request_id)).question
+                number = 1 if open_one is None else open_one.number
+            async with telling(out, lambda: sayso.requests.get(request_id)):
+                answered = await sayso.requests.answer(
+                    request_id,
+                    text,
+                    question=number,
+                    choice=choice,
+                    idempotency_key=key,
+                    wait_s=wait,
+                    requester=by,
+                )
+            return answered, problem_of_request(sayso, sayso.tenant, answered)
+
+    out.note("planning …")
+    request, problem = run(work())
+    return show_asked(out, request, problem, wait)

@@ -16,6 +16,7 @@ from sayso.json import doubled_field
 from sayso.surfaces.cli.words import one_line
 
 MAX_MESSAGES = 1000
+MAX_ANSWERS = 3
 _SHAPE = 'write {"subject": "cus_…", "text": "…"} on each line'
 
 
@@ -26,10 +27,12 @@ class CustomerMessage:
     Attributes:
         subject: the verified customer's id.
         text: their words, untrusted.
+        answers: what they say when they are asked back, in turn.
     """
 
     subject: str
     text: str
+    answers: tuple[str, ...] = ()
 
 
 def own_messages() -> tuple[CustomerMessage, ...]:
@@ -92,16 +95,26 @@ def _parse_line(line: bytes, where: str) -> CustomerMessage:
             next_step=f"{_SHAPE}; nothing was started",
         )
     match value:
-        case {"subject": str(subject), "text": str(text)}:
-            if len(cast("dict[str, object]", value)) == 2:
-                return CustomerMessage(subject=_checked(subject, where), text=text)
+        case {"subject": str(subject), "text": str(text), **rest}:
+            answers = _answers(cast("dict[str, object]", rest))
+            if answers is not None:
+                return CustomerMessage(subject=_checked(subject, where), text=text, answers=answers)
         case _:
             pass
     raise ConfigError(
         Code.MALFORMED_JSON,
-        f"{where} is no object of `subject` and `text`",
+        f"{where} is no object of `subject` and `text`, and perhaps `answers`",
         next_step=f"{_SHAPE}; nothing was started",
     )
+
+
+def _answers(rest: dict[str, object]) -> tuple[str, ...] | None:
+    """The answers that a line gives; None where it is none of our lines."""
+    given = rest.pop("answers", [])
+    if rest or not isinstance(given, list):
+        return None
+    texts = [one for one in cast("list[object]", given) if isinstance(one, str)]
+    return tuple(texts) if len(texts) == len(given) <= MAX_ANSWERS else None
 
 
 def _checked(subject: str, where: str) -> str:

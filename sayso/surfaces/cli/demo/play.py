@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from sayso.errors import SaysoError
 from sayso.ids import monotonic_s
-from sayso.sdk.views import ApprovalView, RequestView
+from sayso.sdk.views import ApprovalView, QuestionView, RequestView
 from sayso.surfaces.cli.demo.answers import Answer, Answers
 from sayso.surfaces.cli.demo.messages import CustomerMessage
 from sayso.surfaces.cli.demo.stage import Stage
@@ -27,6 +27,10 @@ class Watcher(Protocol):
 
     def asked(self, number: int, message: CustomerMessage) -> None:
         """A message is about to be planned; numbers start at 1."""
+        ...
+
+    def questioned(self, question: QuestionView, answer: str) -> None:
+        """The customer is asked back; `answer` is what they say, empty when they do not."""
         ...
 
     def judged(self, request: RequestView, handed_over: str) -> None:
@@ -69,8 +73,11 @@ async def _play_one(
         request = await stage.sayso.ask(
             message.subject, message.text, idempotency_key=f"demo-{number}"
         )
+        request = await _converse(stage, request, message.answers, watcher)
     except SaysoError as error:
         return Told(message=message, request=None, refused=error)
+    if request.question is not None:
+        return Told(message=message, request=request)
     reason = "" if request.error is None else request.error.message
     watcher.judged(request, reason)
     said: list[Answer] = []
@@ -86,6 +93,22 @@ async def _play_one(
             message.subject, message.text, idempotency_key=f"demo-{number}"
         )
     return Told(message=message, request=request, handed_over=reason, answers=tuple(said))
+
+
+async def _converse(
+    stage: Stage, request: RequestView, answers: Sequence[str], watcher: Watcher
+) -> RequestView:
+    """Let the customer answer what they are asked, as long as they have an answer."""
+    left = list(answers)
+    while request.question is not None:
+        words = left.pop(0) if left else ""
+        watcher.questioned(request.question, words)
+        if not words:
+            break
+        request = await stage.sayso.requests.answer(
+            request.id, words, question=request.question.number
+        )
+    return request
 
 
 def _next_card(request: RequestView, seen: set[tuple[str, int]]) -> ApprovalView | None:

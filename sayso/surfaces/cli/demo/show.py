@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sayso.money import Money
-from sayso.sdk.views import ActionView, ApprovalView, RequestView
+from sayso.sdk.views import ActionView, ApprovalView, QuestionView, RequestView
 from sayso.surfaces.cli.card import card_panel
 from sayso.surfaces.cli.demo.answers import Answer
 from sayso.surfaces.cli.demo.messages import CustomerMessage, why_refused
@@ -28,6 +28,7 @@ _END_STYLES = {
     "declined": "red",
     "refused": "red",
     "waiting": "yellow",
+    "asked back": "yellow",
     "handed over": "cyan",
     "failed": "bold red",
 }
@@ -69,6 +70,14 @@ class Screen:
         self._console.print()
         self._console.print(Rule(Text(one_line(title), style="bold"), align="left", style="dim"))
         self._row("wrote", Text(f"“{one_line(message.text, limit=400)}”", style="italic"))
+
+    def questioned(self, question: QuestionView, answer: str) -> None:
+        """See `Watcher.questioned`."""
+        self._row("asked", Text(one_line(question.text, limit=1000)))
+        for choice in question.choices if question.plan is None else ():
+            self._row("", Text(f"· {one_line(choice.label)}", style="dim"))
+        said = Text(f"“{one_line(answer, limit=400)}”", style="italic") if answer else None
+        self._row("answered", said or Text("nothing yet", style="dim"))
 
     def judged(self, request: RequestView, handed_over: str) -> None:
         """See `Watcher.judged`."""
@@ -129,7 +138,7 @@ class Screen:
         assert told.request is not None, "it was taken"
         actions = told.request.actions
         if len(actions) <= 1:
-            detail = _detail(actions[0]) if actions else "to a person of the team"
+            detail = _detail(actions[0]) if actions else _NOBODY[told.end]
             end.append(f"  {detail}", style="default")
             self._row("result", end)
         else:
@@ -184,6 +193,8 @@ class Screen:
         self._console.print(Padding(what, (0, 0, 0, _INDENT), expand=False))
 
 
+_NOBODY = {"handed over": "to a person of the team", "asked back": "the customer has to answer"}
+"""Where it ended, by how, when no action came of it."""
 _SAID = {"succeeded": "done", "rejected": "declined", "pending_approval": "waiting"}
 
 
@@ -211,9 +222,12 @@ def _detail(action: ActionView) -> str:
     return "a person said no; nothing was done" if action.status == "rejected" else action.status
 
 
+_RARE = frozenset({"failed", "asked back"})
+
+
 def _summary(tally: Tally) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", show_edge=False)
-    ends = [end for end in ENDS if end != "failed" or tally.ends[end]]
+    ends = [end for end in ENDS if end not in _RARE or tally.ends[end]]
     for column in ("asked", *ends):
         table.add_column(column, justify="right", no_wrap=True)
     for column in ("money out", "credited"):

@@ -20,7 +20,7 @@ from sayso.surfaces.cli.outside import BookedEffect, Books
 if TYPE_CHECKING:
     from sayso.audit.verifier.verification import Verification
 
-ENDS = ("done", "declined", "refused", "waiting", "handed over", "failed")
+ENDS = ("done", "declined", "refused", "waiting", "asked back", "handed over", "failed")
 """How a message can end; each ends in one way, the first below that fits one of its steps."""
 
 _CANCELS = frozenset({"cancel", "cancel_at_period_end"})
@@ -58,6 +58,8 @@ class Told:
             return "refused"
         if self.request.status == "handed_over":
             return "handed over"
+        if self.request.question is not None:
+            return "asked back"
         states = {action.status for action in self.request.actions}
         if states & {"failed", "unknown", "stale", "planned", "executing"}:
             return "failed"
@@ -238,6 +240,7 @@ def _told_json(told: Told, names: Mapping[str, str]) -> dict[str, object]:
         "subject": told.message.subject,
         "customer": names.get(told.message.subject),
         "text": told.message.text,
+        "replies": list(told.message.answers),
         "end": told.end,
         "refused": None if told.refused is None else why_refused(told.refused),
         "handed_over": told.handed_over or None,

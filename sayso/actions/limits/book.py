@@ -1,0 +1,259 @@
+"""Limits at work: looked at where something is judged, reserved with what makes it approved.
+
+INVARIANT: each action that is approved, running, unknown or done has one unreleased use of each
+limit that counts it, and no other action has one; `unknown` keeps its hold, for however long. A
+waiting card holds nothing, or a thousand of them would lock a limit for everybody.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from sayso.actions.limits.definition import Limit, LimitSet, Of
+from sayso.actions.limits.following import HOLDING, Following
+from sayso.actions.limits.look import Look, Planned
+from sayso.actions.limits.usage import (
+    CARDS,
+    Place,
+    Used,
+    Why,
+    read_used,
+    uses_of,
+)
+from sayso.actions.model.action_row import ActionRow
+from sayso.actions.model.definition import Action
+from sayso.actions.model.snapshot import Resolved
+from sayso.actions.model.status import Status
+from sayso.actions.policy.calendar import Calendar
+from sayso.audit.log import AuditLog
+from sayso.errors import Code, IntegrityError
+from sayso.ids import Tenant, from_micros
+from sayso.money import Money
+from sayso.store.base import Reader, Transaction, text
+
+EVERY_TENANT = Tenant("*")
+SALT = "limit_salt"
+"""Under which name a database keeps what hides customers in limits' keys."""
+_TENTATIVE = "limits/tentative"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Circumstances:
+    """What a limit looks at.
+
+    Attributes:
+        limits: of the version in force. calendar: likewise.
+        approver: who says yes; empty but for limits of approvers.
+    """
+
+    limits: LimitSet
+    calendar: Calendar
+    row: ActionRow
+    action: Action
+    resolved: Resolved
+    now: int
+    approver: str = ""
+
+
+class LimitBook:
+    """Looks at limits and keeps their rows.
+
+    Args:
+        log: is told once when four fifths of a limit are used.
+    """
+
+    def __init__(self, log: AuditLog | None = None) -> None:
+        self._log = log
+        self._salt: bytes | None = None
+
+    # ---- looking -------------------------------------------------------------------------------
+
+    def look(
+        self, reader: Reader, about: Circumstances, *, automatic: bool, approver: bool = False
+    ) -> list[Look]:
+        """How each limit stands that counts the action.
+
+        Args:
+            automatic: whether nobody agrees to it.
+            approver: only the limits of approvers, or only the others.
+        """
+        if about.row.undoes is not None:
+            return []  # taking back is never limited
+        found: list[Look] = []
+        for limit in about.limits.about(about.action):
+            wanted = (limit.of is Of.APPROVER) is approver
+            if wanted and limit.cards is None and (automatic or not limit.automatic):
+                found += self._looks(reader, about, limit)
+        return found
+
+    def look_at_cards(self, reader: Reader, about: Circumstances) -> list[Look]:
+        """How the limits on open cards stand."""
+        found: list[Look] = []
+        for limit in about.limits.about(about.action):
+            if limit.cards is not None and about.row.undoes is None:
+                place = self._place(reader, about, limit, CARDS)
+                used = self._used(reader, about, place, 0)
+                own = _own_cards(reader, about.row, place)
+                found.append(
+                    Look(
+                        limit=limit,
+                        place=place,
+                        bucket=0,
+                        used=Used(count=used.count - own, minor=0),
+                        minor=0,
+                        cap_minor=None,
+                        cap_count=limit.cards,
+                        currency="",
+                    )
+                )
+        return found
+
+    def _looks(self, reader: Reader, about: Circumstances, limit: Limit) -> Iterator[Look]:
+        assert limit.window is not None, "only of what counts over a time"
+        bucket = limit.window.bucket(about.now, about.calendar)
+        oldest = limit.window.oldest(about.now, about.calendar)
+        amount = about.resolved.amount
+        if limit.sums and amount is not None and amount.amount_minor > 0:
+            currency, minor, unknown = _counted(about, limit, amount)
+            place = self._place(reader, about, limit, currency)
+            yield Look(
+                limit=limit,
+                place=place,
+                bucket=bucket,
+                used=self._used(reader, about, place, oldest),
+                minor=minor,
+                cap_minor=limit.sums.get(currency),
+                cap_count=None,
+                currency=currency,
+                unknown_currency=unknown,
+            )
+        if limit.count is not None:
+            place = self._place(reader, about, limit, "")
+            yield Look(
+                limit=limit,
+                place=place,
+                bucket=bucket,
+                used=self._used(reader, about, place, oldest),
+                minor=0,
+                cap_minor=None,
+                cap_count=limit.count,
+                currency="",
+            )
+
+    def _used(self, reader: Reader, about: Circumstances, place: Place, oldest: int) -> Used:
+        stored = read_used(reader, place, oldest)
+        for one in _tentative(reader):
+            use = one.use
+            if use.place == place and one.action_id != about.row.id and use.bucket >= oldest:
+                stored = Used(count=stored.count + use.count, minor=stored.minor + use.minor)
+        return stored
+
+    def _place(self, reader: Reader, about: Circumstances, limit: Limit, currency: str) -> Place:
+        owner = EVERY_TENANT if limit.across else about.row.tenant
+        return Place(
+            owner=owner, limit_id=limit.id, key=self._key(reader, about, limit), currency=currency
+        )
+
+    def _key(self, reader: Reader, about: Circumstances, limit: Limit) -> str:
+        row, resolved = about.row, about.resolved
+        connector = row.name.partition(".")[0]
+        account = resolved.account.partition(" (")[0]
+        match limit.of:
+            case Of.CUSTOMER:
+                return self._hashed(reader, f"{connector}|{account}|{row.subject.id}")
+            case Of.INSTRUMENT:
+                return self._hashed(reader, f"{connector}|{account}|{resolved.payee}")
+            case Of.TOKEN:
+                return _asker(reader, row)
+            case Of.APPROVER:
+                return about.approver
+            case Of.AGENT:
+                return row.planner
+            case Of.TENANT:
+                return row.tenant
+            case Of.CONNECTOR:
+                return connector
+            case Of.WORKSPACE:
+                return "*"
+
+    def _hashed(self, reader: Reader, key: str) -> str:
+        """A key that tells of nobody who does not know it and the database's salt."""
+        if self._salt is None:
+            found = reader.one("log.meta", key=SALT)
+            if found is None:
+                raise IntegrityError(
+                    Code.TAMPERED,
+                    "the salt that hides customers in limits is gone",
+                    next_step="restore the database from a backup",
+                )
+            self._salt = bytes.fromhex(text(found, "value"))
+        return hmac.new(self._salt, key.encode(), hashlib.sha256).hexdigest()[:32]
+
+    # ---- following each action -----------------------------------------------------------------
+
+    def plan(self, tx: Reader, action_id: str, looks: Sequence[tuple[Look, Why]]) -> None:
+        """Note what an action will reserve, for `follow`, and for others that are judged before.
+
+        INVARIANT: what is judged in one transaction counts before it is stored, so that three steps
+        of a plan are looked at as three.
+        """
+        remember = getattr(tx, "remember", None)  # whoever only looks reserves nothing
+        if callable(remember):
+            others = tuple(one for one in _tentative(tx) if one.action_id != action_id)
+            mine = (Planned(action_id=action_id, look=look, why=why) for look, why in looks)
+            remember(_TENTATIVE, (*others, *mine))
+
+    def follow(self, tx: Transaction, was: ActionRow | None, now: ActionRow) -> Following | None:
+        """What a change of an action does to its uses; None when nothing does.
+
+        Args:
+            was: None for a new action. now: as it will be stored.
+        """
+        planned = tuple(one for one in _tentative(tx) if one.action_id == now.id)
+        if planned:
+            self.plan(tx, now.id, ())
+        before = None if was is None else was.status
+        holds = was is not None and was.judgement is not None and was.judgement.holds
+        late = (
+            now.status is Status.SUCCEEDED
+            and before not in HOLDING | {Status.SUCCEEDED}
+            and now.call_key is not None
+        )
+        if not planned and not holds and not late:
+            return None
+        known = uses_of(tx, now.tenant, now.id) if was is not None else []
+        return Following(row=now, was=before, known=tuple(known), planned=planned, log=self._log)
+
+
+def _own_cards(reader: Reader, row: ActionRow, place: Place) -> int:
+    """How many of the cards are the action's own, which is about to be asked about anew."""
+    if row.judgement is None or not row.judgement.holds:
+        return 0
+    uses = uses_of(reader, row.tenant, row.id)
+    return sum(use.count for _, use in uses if use.place == place and use.state == "held")
+
+
+def _tentative(reader: Reader) -> tuple[Planned, ...]:
+    recall = getattr(reader, "recall", None)
+    found = recall(_TENTATIVE) if callable(recall) else None
+    return cast("tuple[Planned, ...]", found) if isinstance(found, tuple) else ()
+
+
+def _asker(reader: Reader, row: ActionRow) -> str:
+    """Who asked: for a step of a plan, whoever asked for the plan."""
+    if row.request_id is None:
+        return row.requester
+    found = reader.one("request.by_id", tenant=row.tenant, id=row.request_id)
+    return row.requester if found is None else text(found, "requester")
+
+
+def _counted(about: Circumstances, limit: Limit, amount: Money) -> tuple[str, int, bool]:
+    """The currency that is counted in, the amount in it, and whether that is not known."""
+    if limit.reporting:
+        minor = about.limits.rates.convert(amount, limit.reporting, from_micros(about.now))
+        return limit.reporting, 0 if minor is None else minor, minor is None
+    return amount.currency, amount.amount_minor, amount.currency not in limit.sums

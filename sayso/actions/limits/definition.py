@@ -1,0 +1,108 @@
+"""What a limit says: of whom, of what, how much, in which time, and what happens beyond it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from sayso.actions.limits.rates import Rates
+from sayso.actions.limits.window import Window
+from sayso.actions.model.definition import Action, Effect
+
+RULE_PREFIX = "limit."
+"""Limits stand among the rules that decided as `limit.ID`."""
+
+
+class Of(StrEnum):
+    """Whose use is counted together."""
+
+    CUSTOMER = "customer"
+    """Of one provider account, as the provider knows them."""
+    INSTRUMENT = "instrument"
+    """Where the money goes, such as a card."""
+    TOKEN = "token"  # noqa: S105  (a word, not a secret)
+    """Whoever asked: the holder of a token."""
+    APPROVER = "approver"
+    AGENT = "agent"
+    """Whoever planned it."""
+    TENANT = "tenant"
+    CONNECTOR = "connector"
+    WORKSPACE = "workspace"
+
+
+PERSONAL = frozenset({Of.CUSTOMER, Of.INSTRUMENT})
+"""Their keys tell of a customer, so they are hashed and stand in no entry."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """One limit.
+
+    Attributes:
+        action: a name, or an effect such as `money_out`, of which it counts.
+        sums: in minor units, by currency; another currency is over. Empty for none.
+        count: how many; None for any number.
+        cards: how many may wait for people; a limit has either these or the other two.
+        window: None for `cards`.
+        automatic: whether only what nobody agreed to counts.
+        ask: roles of which one has to agree beyond it; empty where it is refused, also with an
+            approval.
+        across: whether all tenants count together.
+        reporting: the currency into which all others are converted; empty for none.
+    """
+
+    id: str
+    say: str
+    of: Of
+    action: str
+    sums: Mapping[str, int] = field(default_factory=dict[str, int])
+    count: int | None = None
+    cards: int | None = None
+    window: Window | None = None
+    automatic: bool = False
+    ask: tuple[str, ...] = ()
+    across: bool = False
+    reporting: str = ""
+
+    @property
+    def rule(self) -> str:
+        """How it is named among the rules that decided."""
+        return f"{RULE_PREFIX}{self.id}"
+
+    @property
+    def is_hard(self) -> bool:
+        """Whether nothing beyond it is done, whoever agrees."""
+        return not self.ask
+
+    def is_about(self, action: Action) -> bool:
+        """Whether it counts this action."""
+        if self.action == action.effect.value:
+            return True
+        return self.action == action.name
+
+
+EFFECTS = frozenset(effect.value for effect in Effect)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitSet:
+    """The limits of one version, in the order in which they are looked at.
+
+    Attributes:
+        rates: for those that sum several currencies.
+    """
+
+    limits: tuple[Limit, ...] = ()
+    rates: Rates = field(default_factory=Rates)
+
+    def about(self, action: Action) -> tuple[Limit, ...]:
+        """Those that count an action."""
+        return tuple(limit for limit in self.limits if limit.is_about(action))
+
+    def get(self, limit_id: str) -> Limit | None:
+        """One by its id."""
+        return next((limit for limit in self.limits if limit.id == limit_id), None)
+
+
+NO_LIMITS = LimitSet()

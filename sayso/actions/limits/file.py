@@ -1,0 +1,196 @@
+"""Reads `limits.toml`: what is wrong with a limit is said by its id, with what to write instead."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Annotated, Literal, cast
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from sayso.actions.limits.definition import EFFECTS, Limit, Of
+from sayso.actions.limits.window import Window, read_rolling
+from sayso.actions.model.definition import Action
+from sayso.actions.policy.problem import Problem
+from sayso.errors import RefusedError
+from sayso.money import exponent_of
+
+_CARDS_OF = {Of.CUSTOMER, Of.TOKEN}
+
+
+class _Ask(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    ask: str
+
+
+class _Row(BaseModel):
+    """A limit as it stands in the file."""
+
+    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
+
+    id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
+    say: Annotated[str, Field(min_length=1, max_length=300)]
+    of: Of
+    action: str = ""
+    effect: str = ""
+    sum: Mapping[str, int | Decimal] = Field(default_factory=dict)
+    count: Annotated[int, Field(ge=1, le=10**9)] | None = None
+    cards: Annotated[int, Field(ge=1, le=10**6)] | None = None
+    per: Literal["hour", "day", "month"] | None = None
+    rolling: str | None = None
+    counts: Literal["automatic", "all"] = "all"
+    then: Literal["refuse"] | _Ask = "refuse"
+    across: Literal["tenants"] | None = None
+    reporting: str = ""
+
+
+class _WrongError(Exception):
+    def __init__(self, message: str, next_step: str) -> None:
+        super().__init__(message)
+        self.message, self.next_step = message, next_step
+
+
+def read_limits(
+    file: str, text: str, actions: Sequence[Action], roles: Sequence[str]
+) -> tuple[list[Limit], list[Problem]]:
+    """Read limits and check each.
+
+    Returns:
+        Those that are right, and what is wrong with the others.
+    """
+    try:
+        values: dict[str, object] = tomllib.loads(text, parse_float=Decimal)
+    except tomllib.TOMLDecodeError as error:
+        return [], [_problem(file, text, "", _WrongError(f"it is no TOML: {error}", "fix it"))]
+    limits: list[Limit] = []
+    problems: list[Problem] = []
+    for key in values.keys() - {"limit"}:
+        wrong = _WrongError(f"`{key[:40]}` means nothing here", "write each limit as [[limit]]")
+        problems.append(_problem(file, text, "", wrong))
+    given = values.get("limit", [])
+    for table in cast("list[object]", given) if isinstance(given, list) else [given]:
+        row = cast("dict[str, object]", table) if isinstance(table, dict) else {}
+        name = str(row.get("id", ""))
+        try:
+            limit = _limit(_parse(row), actions, roles)
+            if any(one.id == limit.id for one in limits):
+                raise _WrongError(f"a second limit with the id `{limit.id}`", "choose another id")
+            limits.append(limit)
+        except _WrongError as error:
+            problems.append(_problem(file, text, name, error))
+    return limits, problems
+
+
+def _parse(row: Mapping[str, object]) -> _Row:
+    try:
+        return _Row.model_validate(row)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = ".".join(str(part) for part in first["loc"]) or "limit"
+        if first["type"] == "extra_forbidden":
+            near = difflib.get_close_matches(name, _Row.model_fields, 1)
+            step = f"did you mean `{near[0]}`?" if near else "remove it"
+            raise _WrongError(f"a limit has no `{name[:40]}`", step) from None
+        step = f"correct `{name}`; see docs/how-to/limit-what-is-done.md"
+        raise _WrongError(f"`{name}`: {str(first['msg']).lower()}", step) from None
+
+
+def _limit(row: _Row, actions: Sequence[Action], roles: Sequence[str]) -> Limit:
+    _check_measure(row)
+    return Limit(
+        id=row.id,
+        say=row.say.strip(),
+        of=row.of,
+        action=_counted(row, actions),
+        sums={currency: _minor(amount, currency) for currency, amount in row.sum.items()},
+        count=row.count,
+        cards=row.cards,
+        window=_window(row),
+        automatic=row.counts == "automatic",
+        ask=_ask(row, roles),
+        across=row.across == "tenants" or row.of is Of.WORKSPACE,
+        reporting=_reporting(row),
+    )
+
+
+def _check_measure(row: _Row) -> None:
+    measured = bool(row.sum) or row.count is not None
+    if row.cards is None and not measured:
+        raise _WrongError("it limits nothing", "add sum = { USD = 900 }, count = 20 or cards = 20")
+    if row.cards is not None and (measured or row.per or row.rolling):
+        raise _WrongError("`cards` counts what waits now", "leave `sum`, `count` and `per` out")
+    if row.cards is not None and row.of not in _CARDS_OF:
+        raise _WrongError(f"`cards` of `{row.of}`", "cards are of a customer or a token")
+    if row.cards is not None and row.then != "refuse":
+        raise _WrongError("beyond `cards` nobody can be asked", 'write then = "refuse"')
+    if row.of is Of.APPROVER and row.counts == "automatic":
+        raise _WrongError("what is automatic has no approver", 'write counts = "all"')
+
+
+def _counted(row: _Row, actions: Sequence[Action]) -> str:
+    if bool(row.action) == bool(row.effect):
+        raise _WrongError("of what?", 'write action = "stripe.refund" or effect = "money_out"')
+    known = EFFECTS if row.effect else {action.name for action in actions}
+    name = row.effect or row.action
+    if name not in known:
+        near = difflib.get_close_matches(name, known, 1)
+        step = f"did you mean `{near[0]}`?" if near else f"use one of: {', '.join(sorted(known))}"
+        raise _WrongError(f"there is no {'effect' if row.effect else 'action'} `{name[:60]}`", step)
+    return name
+
+
+def _window(row: _Row) -> Window | None:
+    if row.cards is not None:
+        return None
+    if (row.per is None) == (row.rolling is None):
+        raise _WrongError("in which time?", 'write per = "day" or rolling = "30d"')
+    if row.rolling is None:
+        return Window(per=row.per)
+    length = read_rolling(row.rolling)
+    if length is None:
+        raise _WrongError(f"`{row.rolling[:20]}` is no time", "write such as 90m, 24h or 30d")
+    return Window(rolling=length)
+
+
+def _ask(row: _Row, roles: Sequence[str]) -> tuple[str, ...]:
+    if row.then == "refuse":
+        return ()
+    role = row.then.ask
+    if role not in roles:
+        near = difflib.get_close_matches(role, roles, 1)
+        step = f"did you mean `{near[0]}`?" if near else f"use one of: {', '.join(roles)}"
+        raise _WrongError(f"role `{role[:40]}` is not declared", step)
+    return tuple(roles[list(roles).index(role) :])
+
+
+def _reporting(row: _Row) -> str:
+    if row.reporting and (set(row.sum) != {row.reporting}):
+        raise _WrongError(
+            f"it reports in {row.reporting[:12]}", f"write sum = {{ {row.reporting[:12]} = … }}"
+        )
+    return row.reporting
+
+
+def _minor(amount: int | Decimal, currency: str) -> int:
+    try:
+        places = exponent_of(currency)
+    except RefusedError:
+        places = -1
+    if places < 0:
+        raise _WrongError(f"`{currency[:12]}` is no ISO 4217 currency code", "use such as USD")
+    minor = Decimal(amount).scaleb(places)
+    if minor != minor.to_integral_value() or not 0 < minor < 10**15:
+        raise _WrongError(f"{amount} {currency} is no amount", "write such as sum = { USD = 900 }")
+    return int(minor)
+
+
+def _problem(file: str, text: str, limit_id: str, error: _WrongError) -> Problem:
+    found = re.search(rf'^\s*id\s*=\s*["\']{re.escape(limit_id)}["\']', text, re.MULTILINE)
+    line = text.count("\n", 0, found.start() if found and limit_id else 0) + 1
+    return Problem(
+        file=file, line=line, rule=limit_id, message=error.message, next_step=error.next_step
+    )

@@ -1,0 +1,105 @@
+"""One limit as an action meets it, and what is said of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sayso.actions.limits.definition import Limit
+from sayso.actions.limits.usage import Place, Use, Used, Why
+from sayso.actions.policy.base import Demand
+from sayso.actions.policy.calendar import Calendar
+from sayso.money import Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """One limit, as an action meets it.
+
+    Attributes:
+        used: by others, in its window. minor: what the action would add.
+        unknown_currency: it is in a currency that the limit does not name, which is over.
+    """
+
+    limit: Limit
+    place: Place
+    bucket: int
+    used: Used
+    minor: int
+    cap_minor: int | None
+    cap_count: int | None
+    currency: str
+    unknown_currency: bool = False
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the action does not fit."""
+        if self.unknown_currency:
+            return True
+        if self.cap_minor is not None and self.used.minor + self.minor > self.cap_minor:
+            return True
+        return self.cap_count is not None and self.used.count + 1 > self.cap_count
+
+    @property
+    def left_minor(self) -> int:
+        """How much would still fit."""
+        return 0 if self.cap_minor is None else max(0, self.cap_minor - self.used.minor)
+
+    def use(self, why: Why) -> Use:
+        """What the action uses of it from now on."""
+        return Use(
+            place=self.place,
+            bucket=self.bucket,
+            count=1,
+            minor=self.minor,
+            state="held",
+            why=why,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """What an action will reserve when it is stored."""
+
+    action_id: str
+    look: Look
+    why: Why
+
+    @property
+    def use(self) -> Use:
+        """The use."""
+        return self.look.use(self.why)
+
+
+# ---- what is said ------------------------------------------------------------------------------
+
+
+def sentence(look: Look, *, now: int, calendar: Calendar) -> str:
+    """How full a limit is, for a person."""
+    limit = look.limit
+    if limit.cards is not None:
+        return f"{limit.say}: {look.used.count} wait already (limit {limit.id})"
+    assert limit.window is not None, "only of what counts over a time"
+    when = limit.window.words
+    if look.unknown_currency:
+        return f"{limit.say}: {look.currency} is not among its currencies (limit {limit.id})"
+    if look.cap_minor is not None:
+        used = Money(look.used.minor, look.currency)
+        cap = Money(look.cap_minor, look.currency)
+        state = f"{used} of {cap} are used {when}"
+    else:
+        state = f"{look.used.count} of {look.cap_count} are used {when}"
+    said = f"{limit.say}: {state} (limit {limit.id})"
+    if not limit.is_hard:
+        return said
+    ends = calendar.local(limit.window.ends(now, calendar))
+    left = f"up to {Money(look.left_minor, look.currency)} now, " if look.left_minor else ""
+    return f"{said}; {left}the rest from {ends:%Y-%m-%d %H:%M} on"
+
+
+def demand_of(look: Look, *, now: int, calendar: Calendar) -> Demand:
+    """Who has to agree beyond a soft limit."""
+    return Demand(
+        rule=look.limit.rule,
+        say=sentence(look, now=now, calendar=calendar),
+        by=frozenset(look.limit.ask),
+    )

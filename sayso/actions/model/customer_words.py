@@ -1,0 +1,54 @@
+"""How an action is called towards the customer, by language.
+
+A template's parts in brackets are left out where a value in them is missing: `the refund[ of
+{amount}][ for {object}]`. Values: `amount`, `object` (the provider's label of what is acted on),
+`when` (as the connector resolved it) and `choice` (the label of the argument that `values` knows).
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import resources
+
+_PART = re.compile(r"\[([^\[\]]*)\]")
+_VALUE = re.compile(r"\{([a-z_]+)\}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerWords:
+    """An action in one language.
+
+    Attributes:
+        thing: the action as a thing, with its article: `the refund[ of {amount}]`.
+        done: what is said once it succeeded, without a full stop.
+        note: a further sentence once it succeeded.
+        values: labels of argument values that the customer chooses between.
+    """
+
+    thing: str
+    done: str
+    note: str = ""
+    values: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+def filled(template: str, values: Mapping[str, str]) -> str:
+    """A template with its values; parts whose values are missing are left out."""
+
+    def part(match: re.Match[str]) -> str:
+        names = _VALUE.findall(match[1])
+        return match[1] if all(values.get(name) for name in names) else ""
+
+    text = _PART.sub(part, template)
+    return _VALUE.sub(lambda match: values.get(match[1], ""), text)
+
+
+def read_words(package: str) -> dict[str, dict[str, CustomerWords]]:
+    """The words of a connector's actions: verb → language → words, from its `words.toml`."""
+    text = (resources.files(package) / "words.toml").read_text("utf-8")
+    return {
+        verb: {language: CustomerWords(**words) for language, words in by_language.items()}
+        for verb, by_language in tomllib.loads(text).items()
+    }

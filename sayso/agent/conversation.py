@@ -1,0 +1,79 @@
+"""The turns of a conversation: what may come in, and how they are sealed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sayso.agent.base import MAX_MESSAGE_CHARS, Choice, Message, Question
+from sayso.agent.question import question_from_json
+from sayso.errors import Code, RefusedError
+
+MAX_MESSAGES = 50
+MAX_CONVERSATION_CHARS = 65_536
+"""Of all messages together: what a planner reads of them is read at once."""
+
+
+def read_turn(turn: Sequence[Any]) -> Message:
+    """One sealed turn: role, content, and for ours the question, for the customer's the choice."""
+    role, content, *more = turn
+    extra = more[0] if more else None
+    if role == "customer":
+        return Message(role="customer", content=content, choice=extra)
+    question = None if extra is None else question_from_json(extra)
+    return Message(role="agent", content=content, question=question)
+
+
+def picked_choice(question: Question, choice: str | None, content: str) -> Choice | None:
+    """The choice that an answer names, by its value or in its very words."""
+    if choice is not None:
+        for offered in question.choices:
+            if choice == offered.value:
+                return offered
+        raise RefusedError(
+            Code.INVALID_INPUT,
+            f"`{choice[:40]}` is none of the question's choices",
+            next_step="pass the `value` of one of them, or the customer's own words",
+        )
+    said = content.strip().casefold()
+    return next((c for c in question.choices if c.label and c.label.casefold() == said), None)
+
+
+def check_messages(messages: tuple[Message, ...]) -> None:
+    """Refuse a conversation that is too long, or whose last message is not the customer's words.
+
+    Raises:
+        RefusedError: `invalid_input`, `empty_message`, `message_too_long`.
+    """
+    if not messages or messages[-1].role != "customer":
+        raise RefusedError(
+            Code.INVALID_INPUT,
+            "the last message must be the customer's",
+            next_step='end with {"role": "customer", "content": "…"}',
+        )
+    if len(messages) > MAX_MESSAGES:
+        raise RefusedError(
+            Code.MESSAGE_TOO_LONG,
+            f"a conversation has at most {MAX_MESSAGES} messages",
+            next_step="send the newest ones",
+        )
+    if not messages[-1].content.strip():
+        raise RefusedError(
+            Code.EMPTY_MESSAGE, "the message is empty", next_step="send what the customer wrote"
+        )
+    for message in messages:
+        if len(message.content) > MAX_MESSAGE_CHARS:
+            raise RefusedError(
+                Code.MESSAGE_TOO_LONG,
+                f"a message has at most {MAX_MESSAGE_CHARS:,} characters, "
+                f"this one has {len(message.content):,}",
+                next_step="shorten it, or hand it to a person",
+            )
+    whole = sum(len(message.content) for message in messages)
+    if whole > MAX_CONVERSATION_CHARS:
+        raise RefusedError(
+            Code.MESSAGE_TOO_LONG,
+            f"a conversation has at most {MAX_CONVERSATION_CHARS:,} characters, "
+            f"this one has {whole:,}",
+            next_step="send the newest messages",
+        )

@@ -1,0 +1,58 @@
+"""What a customer is told, by language: whole sentences, one TOML file a language."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from functools import lru_cache
+from importlib import resources
+
+from pydantic import BaseModel, ConfigDict
+
+DEFAULT_LANGUAGE = "en"
+
+
+class Phrases(BaseModel):
+    """The sentences of one language. `{thing}` stands for the action as its definition calls it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    other_thing: str
+    other_done: str
+    several: str
+    hand_over: str
+    compensated: str
+    checking: str
+    pending: str
+    waits: str
+    held: str
+    under_way: str
+    rejected: str
+    expired: str
+    refused: str
+    refused_because: str
+    failed: str
+    unknown: str
+    reference: str
+    less: str
+    confirm: str
+    which: str
+    this_one: str
+    how_much: str
+    when: str
+    one_or_both: str
+    one: str
+    both: str
+    yes: str
+    no: str
+    joint: str
+    reasons: Mapping[str, str]
+
+
+@lru_cache(maxsize=32)
+def phrases_of(language: str) -> Phrases:
+    """The sentences of a language; English where there are none."""
+    file = resources.files("sayso.agent.phrases") / f"{language}.toml"
+    if not (language.isalpha() and file.is_file()):
+        return phrases_of(DEFAULT_LANGUAGE)
+    return Phrases.model_validate(tomllib.loads(file.read_text("utf-8")))

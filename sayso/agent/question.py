@@ -1,0 +1,250 @@
+"""A question to the customer: its text in their language, and its form in the database.
+
+INVARIANT: no planner writes what the customer reads. The text follows from what is asked for, the
+words of the action's definition, and the provider's labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import cast
+
+import orjson
+
+from sayso.actions.model.customer_words import CustomerWords
+from sayso.actions.model.definition import Action
+from sayso.actions.model.plan import OnFailure, Plan, Step
+from sayso.actions.model.snapshot import Record
+from sayso.actions.model.status import Status
+from sayso.agent.base import CONFIRM, Choice, Handles, Question
+from sayso.agent.phrases import Phrases, phrases_of
+from sayso.agent.reply import StepOutcome, choice_label, general_words, thing_of
+from sayso.json import JsonObject, JsonValue
+from sayso.money import Money
+
+YES, NO = "yes", "no"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskedText:
+    """What the customer reads: sealed beside the log, since labels may name what they bought."""
+
+    text: str
+    labels: tuple[str, ...]
+
+    def to_text(self) -> str:
+        """As it is sealed."""
+        return orjson.dumps({"text": self.text, "labels": list(self.labels)}).decode()
+
+    def reply(self, question: Mapping[str, JsonValue]) -> str:
+        """All of it, for a customer who sees nothing but text."""
+        if question.get("plan") is not None or len(self.labels) <= 1:
+            return self.text
+        return "\n".join((self.text, "", *(f"- {label}" for label in self.labels)))
+
+    @classmethod
+    def read(cls, sealed: str) -> AskedText:
+        """What `to_text` wrote."""
+        found = cast("Mapping[str, object]", orjson.loads(sealed))
+        labels = cast("Sequence[str]", found.get("labels", ()))
+        return cls(text=str(found.get("text", "")), labels=tuple(map(str, labels)))
+
+
+def confirm_plan(plan: Plan, about: str) -> Question:
+    """The question that restates a plan."""
+    choices = (Choice(slot=CONFIRM, value=YES), Choice(slot=CONFIRM, value=NO))
+    return Question(
+        about=about,
+        slot=CONFIRM,
+        choices=choices,
+        plan=plan,
+        planner=plan.planner,
+        why="the plan is restated to the customer",
+        tokens=plan.tokens,
+        cost_micro_usd=plan.cost_micro_usd,
+    )
+
+
+def with_ids(question: Question, handles: Handles) -> Question:
+    """A planner's question with the provider's ids in place of this run's handles."""
+    choices = tuple(
+        replace(choice, value=handles.records[choice.value].id)
+        if choice.value in handles.records
+        else choice
+        for choice in question.choices
+    )
+    return replace(question, choices=choices)
+
+
+def write_question(
+    question: Question, *, language: str, handles: Handles, actions: Mapping[str, Action]
+) -> Question:
+    """The question with its choices labelled in the customer's language."""
+    phrases = phrases_of(language)
+    words = words_of(actions.get(question.about), language)
+    labelled = tuple(
+        replace(choice, label=_label(choice, phrases, words, handles))
+        for choice in question.choices
+    )
+    return replace(question, choices=labelled)
+
+
+def text_of(
+    question: Question, *, language: str, handles: Handles, actions: Mapping[str, Action]
+) -> str:
+    """What the customer reads above the choices, which have their labels."""
+    phrases = phrases_of(language)
+    if question.plan is not None:
+        things = [_restated(step, language, handles, actions) for step in question.plan.steps]
+        return phrases.confirm.replace("{things}", _listed(things, phrases))
+    values = {choice.value for choice in question.choices}
+    if values == {"one", "both"}:
+        asked = phrases.one_or_both
+    elif not values or all(_is_amount(value) for value in values):
+        asked = phrases.how_much
+    elif values <= set(words_of(actions.get(question.about), language).values):
+        asked = phrases.when
+    elif len(question.choices) == 1:
+        asked = phrases.this_one.replace("{thing}", question.choices[0].label)
+    else:
+        asked = phrases.which
+    return asked
+
+
+def words_of(action: Action | None, language: str) -> CustomerWords:
+    """How an action is called in a language; general words where its definition does not say."""
+    found = None if action is None else action.words.get(language)
+    return found or general_words(phrases_of(language))
+
+
+def _listed(things: Sequence[str], phrases: Phrases) -> str:
+    if len(things) == 1:
+        return things[0]
+    return f"{', '.join(things[:-1])} {phrases.joint} {things[-1]}"
+
+
+def _restated(step: Step, language: str, handles: Handles, actions: Mapping[str, Action]) -> str:
+    action = actions.get(step.action)
+    words = words_of(action, language)
+    record = _record_of(step, handles)
+    return thing_of(
+        StepOutcome(
+            action=step.action,
+            status=Status.PLANNED,
+            words=words,
+            amount=_amount_of(step, action, record),
+            label="" if record is None else record.label or record.title,
+            choice=choice_label(step.args, words),
+        ),
+        phrases_of(language),
+    )
+
+
+def _record_of(step: Step, handles: Handles) -> Record | None:
+    for value in step.args.values():
+        for handle, record in handles.records.items():
+            if value in (handle, record.id):
+                return record
+    return None
+
+
+def _amount_of(step: Step, action: Action | None, record: Record | None) -> Money | None:
+    """What the step moves: its own amount, or all that is left of its object."""
+    if action is None or action.money_arg is None:
+        return None
+    value = step.args.get(action.money_arg)
+    if value is not None:
+        return Money.from_json(value)
+    return None if record is None else record.left
+
+
+def _label(choice: Choice, phrases: Phrases, words: CustomerWords, handles: Handles) -> str:
+    fixed = {
+        YES: phrases.yes,
+        NO: phrases.no,
+        "one": phrases.one,
+        "both": phrases.both,
+        **words.values,
+    }
+    for record in handles.records.values():
+        if record.id == choice.value:
+            return record.title
+    return fixed.get(choice.value, choice.value)
+
+
+def _is_amount(value: str) -> bool:
+    return value.replace(".", "", 1).isdigit()
+
+
+# ---- as it is stored ---------------------------------------------------------------------------
+
+
+def question_json(question: Question, *, number: int, language: str) -> JsonObject:
+    """A question as typed data: ids and amounts, none of the customer's words."""
+    return {
+        "number": number,
+        "language": language,
+        "about": question.about,
+        "slot": question.slot,
+        "choices": [{"slot": one.slot, "value": one.value} for one in question.choices],
+        "plan": None if question.plan is None else plan_json(question.plan),
+        "planner": question.planner,
+    }
+
+
+def question_from_json(value: Mapping[str, JsonValue], labels: Sequence[str] = ()) -> Question:
+    """The question behind `question_json`."""
+    choices = cast("Sequence[Mapping[str, str]]", value["choices"])
+    plan = value.get("plan")
+    return Question(
+        about=str(value["about"]),
+        slot=str(value["slot"]),
+        choices=tuple(
+            Choice(slot=one["slot"], value=one["value"], label=label)
+            for one, label in zip(choices, [*labels, *[""] * len(choices)], strict=False)
+        ),
+        plan=plan_from_json(cast("dict[str, JsonValue]", plan)) if plan else None,
+        planner=str(value.get("planner", "")),
+    )
+
+
+def plan_json(plan: Plan) -> dict[str, JsonValue]:
+    """A plan as plain JSON."""
+    return {
+        "planner": plan.planner,
+        "certain": plan.certain,
+        "notes": dict(plan.notes),
+        "on_failure": plan.on_failure.value,
+        "steps": [
+            {
+                "id": step.id,
+                "action": step.action,
+                "args": dict(step.args),
+                "after": list(step.after),
+                "reason": step.reason,
+            }
+            for step in plan.steps
+        ],
+    }
+
+
+def plan_from_json(value: Mapping[str, JsonValue]) -> Plan:
+    """The plan behind `plan_json`."""
+    steps = cast("Sequence[Mapping[str, object]]", value["steps"])
+    return Plan(
+        steps=tuple(
+            Step(
+                id=str(step["id"]),
+                action=str(step["action"]),
+                args=cast("Mapping[str, JsonValue]", step["args"]),
+                after=tuple(cast("Sequence[str]", step["after"])),
+                reason=str(step["reason"]),
+            )
+            for step in steps
+        ),
+        planner=str(value["planner"]),
+        certain=bool(value.get("certain", False)),
+        notes=cast("Mapping[str, str]", value["notes"]),
+        on_failure=OnFailure(str(value.get("on_failure", OnFailure.CONTINUE))),
+    )

@@ -1,0 +1,157 @@
+"""A request as it is stored, and how its row is read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, cast
+
+import orjson
+
+from sayso.actions.model.action_row import ActionRow, read_action
+from sayso.actions.model.customer_words import CustomerWords
+from sayso.actions.model.definition import Assurance, Subject
+from sayso.agent.phrases import DEFAULT_LANGUAGE
+from sayso.errors import Code, RefusedError
+from sayso.ids import Tenant
+from sayso.json import JsonValue
+from sayso.store.base import Reader, Row, integer, integer_or_none, text
+from sayso.store.base import text_or_none as maybe_text
+
+
+class RequestStatus(StrEnum):
+    """Where a request is in its life."""
+
+    RECEIVED = "received"
+    """Durable; nobody has planned it yet."""
+    NEEDS_CUSTOMER = "needs_customer"
+    """The customer was asked something; their answer decides what comes next."""
+    ACTING = "acting"
+    """Planned and submitted; its actions decide what comes next."""
+    ANSWERED = "answered"
+    """The reply is written, from what the ledger held."""
+    HANDED_OVER = "handed_over"
+    """No planner understood it; a person has to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestRow:
+    """A request as it is stored. Times are microseconds since 1970, UTC."""
+
+    tenant: Tenant
+    id: str
+    fingerprint: str
+    requester: str
+    subject: Subject
+    messages_ref: str
+    words_ref: str
+    status: RequestStatus
+    planner: str | None
+    plan: JsonValue
+    reply_ref: str | None
+    tokens: int
+    cost_micro_usd: int
+    traceparent: str | None
+    fence: int
+    attempts: int
+    due_at: int | None
+    created_at: int
+    updated_at: int
+    last_seq: int
+    priority: int
+    erased_seq: int | None = None
+    question: JsonValue = None
+    turns: tuple[str, ...] = ()
+    conversation: str | None = None
+
+    @property
+    def language(self) -> str:
+        """The customer's language, as far as it was told when the request was last planned."""
+        for stored in (self.question, self.plan):
+            if isinstance(stored, Mapping):
+                notes = stored.get("notes")
+                found = stored.get("language") or (
+                    notes.get("language") if isinstance(notes, Mapping) else None
+                )
+                if isinstance(found, str):
+                    return found
+        return DEFAULT_LANGUAGE
+
+    @property
+    def words(self) -> dict[str, CustomerWords]:
+        """How the plan's actions are called towards the customer, as they were when it was made."""
+        notes = self.plan.get("words") if isinstance(self.plan, Mapping) else None
+        if not isinstance(notes, Mapping):
+            return {}
+        return {
+            name: CustomerWords(**cast("dict[str, Any]", words)) for name, words in notes.items()
+        }
+
+
+def read_request(row: Row) -> RequestRow:
+    """The typed form of a stored row."""
+    return RequestRow(
+        tenant=Tenant(text(row, "tenant")),
+        id=text(row, "id"),
+        fingerprint=text(row, "fingerprint"),
+        requester=text(row, "requester"),
+        subject=Subject(id=text(row, "subject_id"), assurance=Assurance(text(row, "assurance"))),
+        messages_ref=text(row, "messages_ref"),
+        words_ref=text(row, "words_ref"),
+        status=RequestStatus(text(row, "status")),
+        planner=maybe_text(row, "planner"),
+        plan=_json(row, "plan"),
+        reply_ref=maybe_text(row, "reply_ref"),
+        tokens=integer(row, "tokens"),
+        cost_micro_usd=integer(row, "cost_micro_usd"),
+        traceparent=maybe_text(row, "traceparent"),
+        fence=integer(row, "fence"),
+        attempts=integer(row, "attempts"),
+        due_at=integer_or_none(row, "due_at"),
+        created_at=integer(row, "created_at"),
+        updated_at=integer(row, "updated_at"),
+        last_seq=integer(row, "last_seq"),
+        priority=integer(row, "priority"),
+        erased_seq=integer_or_none(row, "erased_seq"),
+        question=_json(row, "question"),
+        turns=tuple(cast("list[str]", _json(row, "turns") or [])),
+        conversation=maybe_text(row, "conversation"),
+    )
+
+
+def _json(row: Row, column: str) -> JsonValue:
+    stored = maybe_text(row, column)
+    return None if stored is None else cast("JsonValue", orjson.loads(stored))
+
+
+def get_request(reader: Reader, tenant: Tenant, request_id: str) -> RequestRow:
+    """Read one request.
+
+    Raises:
+        RefusedError: `not_found`.
+    """
+    row = reader.one("request.by_id", tenant=tenant, id=request_id)
+    if row is None:
+        raise RefusedError(
+            Code.NOT_FOUND,
+            f"there is no request `{request_id[:40]}`",
+            next_step="`sayso requests list` shows them all",
+        )
+    return read_request(row)
+
+
+def actions_of(reader: Reader, request: RequestRow) -> list[ActionRow]:
+    """The actions of a request, in the order of its plan."""
+    rows = reader.all("action.by_request", tenant=request.tenant, request_id=request.id)
+    steps = {step: place for place, step in enumerate(_step_ids(request.plan))}
+    return sorted(map(read_action, rows), key=lambda row: steps.get(row.step or "", 0))
+
+
+def _step_ids(plan: JsonValue) -> list[str]:
+    if not isinstance(plan, Mapping):
+        return []
+    steps = plan.get("steps")
+    if not isinstance(steps, Sequence) or isinstance(steps, str):
+        return []
+    return [str(step["id"]) for step in steps if isinstance(step, Mapping)]

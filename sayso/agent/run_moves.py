@@ -1,0 +1,189 @@
+"""How a run moves its request: a question, a plan, a reply or a hand-over is stored.
+
+Each move is one transaction that reads the request anew, so that a run that was overtaken stores
+nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from typing import Any, cast
+
+from sayso.actions.engine.proposals import Proposal
+from sayso.actions.model.digest import storable
+from sayso.actions.model.plan import Plan, Step
+from sayso.agent.base import Handles
+from sayso.agent.question import (
+    AskedText,
+    plan_json,
+    question_from_json,
+    text_of,
+    words_of,
+    write_question,
+)
+from sayso.agent.reply import HandedOver, outcomes_of, write_hand_over, write_reply
+from sayso.agent.request_row import RequestRow, RequestStatus, actions_of, get_request
+from sayso.agent.requests import AGENT, Requests
+from sayso.agent.run import RunContext, RunState
+from sayso.audit.entry import EntryKind, Json
+from sayso.errors import Code, RetryableError
+from sayso.json import JsonValue
+from sayso.store.base import Transaction
+
+_LONGEST_REASON = 500
+"""So many characters of why a person takes over are kept."""
+
+
+def store_question(
+    context: RunContext,
+    state: RunState,
+    stored: Mapping[str, Any],
+    asked: AskedText,
+    tx: Transaction,
+) -> None:
+    """Store what the customer is asked; nothing when the request has moved on."""
+    row = get_request(tx, context.row.tenant, context.row.id)
+    if row.status is not RequestStatus.RECEIVED:
+        return
+    question = question_from_json(stored)
+    steps: list[Json] = [
+        f"{step.id} {step.action}" for step in (question.plan.steps if question.plan else ())
+    ]
+    moved = context.requests.move(
+        tx,
+        replace(row, fence=context.row.fence),
+        RequestStatus.NEEDS_CUSTOMER,
+        EntryKind.REQUEST_QUESTIONED,
+        data={
+            "planner": question.planner or state.get("planner", ""),
+            "question": cast("Json", stored["number"]),
+            "slot": question.slot,
+            "restated": steps,
+            "tokens": state.get("tokens", 0),
+            "cost_micro_usd": state.get("cost_micro_usd", 0),
+        },
+        planner=state.get("planner"),
+        question=cast("JsonValue", stored),
+        reply=asked.to_text(),
+        tokens=state.get("tokens", 0),
+        cost_micro_usd=state.get("cost_micro_usd", 0),
+    )
+    if moved is None:
+        raise RetryableError(Code.ACTION_LOST_LEASE, "another worker has this request")
+
+
+def ask_text(context: RunContext, stored: Mapping[str, Any], handles: Handles) -> AskedText:
+    """What the customer reads of a question, in their language."""
+    question = question_from_json(stored)
+    language, actions = context.language, context.actions
+    labelled = write_question(question, language=language, handles=handles, actions=actions)
+    text = text_of(labelled, language=language, handles=handles, actions=actions)
+    return AskedText(text=text, labels=tuple(choice.label for choice in labelled.choices))
+
+
+def store_plan(context: RunContext, state: RunState, plan: Plan, tx: Transaction) -> None:
+    """Store the steps of a plan and what the request has become by it."""
+    row = get_request(tx, context.row.tenant, context.row.id)
+    if row.status is not RequestStatus.RECEIVED:
+        # INVARIANT: its steps stand already, as they were stored with its state; those of another
+        # plan, by a run that was overtaken, would come on top of them.
+        return
+    proposals = tuple(_proposal(row, plan, step) for step in plan.steps)
+    context.proposals.submit_steps(tx, proposals, plan.steps)
+    steps: list[Json] = [f"{step.id} {step.action}" for step in plan.steps]
+    moved = context.requests.move(
+        tx,
+        replace(row, fence=context.row.fence),
+        RequestStatus.ACTING,
+        EntryKind.REQUEST_PLANNED,
+        data={
+            "planner": plan.planner,
+            "steps": steps,
+            "on_failure": plan.on_failure.value,
+            "confirmed": state.get("confirmed", False),
+            "tokens": state.get("tokens", 0),
+            "cost_micro_usd": state.get("cost_micro_usd", 0),
+        },
+        planner=plan.planner,
+        plan={**plan_json(plan), "language": context.language, "words": _words(context, plan)},
+        tokens=state.get("tokens", 0),
+        cost_micro_usd=state.get("cost_micro_usd", 0),
+    )
+    if moved is None:
+        raise RetryableError(Code.ACTION_LOST_LEASE, "another worker has this request")
+
+
+def _proposal(row: RequestRow, plan: Plan, step: Step) -> Proposal:
+    return Proposal(
+        tenant=row.tenant,
+        requester=AGENT,
+        subject=row.subject,
+        action=step.action,
+        args=step.args,
+        key=f"{row.id}/{step.id}",
+        planner=plan.planner,
+        request_id=row.id,
+        step=step.id,
+        after=step.after,
+        on_failure=plan.on_failure,
+        traceparent=row.traceparent,
+        priority=row.priority,
+    )
+
+
+def _words(context: RunContext, plan: Plan) -> JsonValue:
+    """How the plan's actions are called, kept with it: the reply needs no connector then."""
+    known = context.actions
+    return {
+        step.action: cast("JsonValue", asdict(words_of(known.get(step.action), context.language)))
+        for step in plan.steps
+    }
+
+
+def store_reply(context: RunContext, tx: Transaction) -> None:
+    """Store the reply, from the ledger's rows and never from what a resume said."""
+    row = get_request(tx, context.row.tenant, context.row.id)
+    if row.status is not RequestStatus.ACTING:
+        return
+    actions = actions_of(tx, row)
+    outcomes: dict[str, Json] = {action.id: action.status.value for action in actions}
+    context.requests.move(
+        tx,
+        replace(row, fence=context.row.fence),
+        RequestStatus.ANSWERED,
+        EntryKind.REQUEST_REPLIED,
+        data={"outcomes": [f"{key} {value}" for key, value in outcomes.items()]},
+        reply=write_reply(outcomes_of(tx, actions, row.words), row.language),
+    )
+
+
+def hand_over(
+    requests: Requests,
+    tx: Transaction,
+    claimed: RequestRow,
+    reason: str,
+    spent: RunState,
+    language: str | None = None,
+) -> None:
+    """Store that a person takes over; nothing when the request is planned already."""
+    row = get_request(tx, claimed.tenant, claimed.id)
+    if row.status not in (RequestStatus.RECEIVED, RequestStatus.NEEDS_CUSTOMER):
+        return
+    requests.move(
+        tx,
+        replace(row, fence=claimed.fence),
+        RequestStatus.HANDED_OVER,
+        EntryKind.REQUEST_HANDED_OVER,
+        data={
+            "planner": spent.get("planner", ""),
+            "code": spent.get("code", Code.NOT_UNDERSTOOD.value),
+        },
+        planner=spent.get("planner"),
+        reply=HandedOver(
+            reason=storable(reason, _LONGEST_REASON),
+            reply=write_hand_over(language or row.language),
+        ).to_text(),
+        tokens=spent.get("tokens", 0),
+        cost_micro_usd=spent.get("cost_micro_usd", 0),
+    )

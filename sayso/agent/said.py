@@ -1,0 +1,119 @@
+"""Which amounts a plan may name: those that the customer said, and what follows from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import combinations
+
+from sayso.actions.model.snapshot import Record
+from sayso.agent.base import Handles, Message
+from sayso.agent.understanding.amounts import may_be_amount, share_of
+from sayso.agent.understanding.lexicon import Knowledge
+from sayso.agent.understanding.reading import Reading, read
+from sayso.agent.understanding.tokens import Token
+from sayso.money import Money
+
+MAX_SUMMED = 4
+"""At most this many amounts of the message are put together; more sums would prove nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What the customer said, and what they have.
+
+    Attributes:
+        tokens: amounts in their words, in figures or spelt out.
+        offered: amounts of an agent's offer that they accepted.
+        shares: shares that they named.
+        left_out: whether something is to be left out: `all but $20`.
+    """
+
+    tokens: tuple[Token, ...]
+    offered: tuple[Token, ...]
+    shares: frozenset[Fraction]
+    left_out: bool
+    handles: Handles
+    knowledge: Knowledge
+
+    @classmethod
+    def of(cls, messages: Sequence[Message], handles: Handles, knowledge: Knowledge) -> Said:
+        references = frozenset(
+            ref.lstrip("#").lower() for one in handles.records.values() for ref in one.references
+        )
+        tokens: list[Token] = []
+        offered: list[Token] = []
+        shares: set[Fraction] = set()
+        left_out = False
+        before: Message | None = None
+        for turn in messages:
+            if turn.role == "customer":
+                reading = read(turn.content, knowledge)
+                tokens += _amounts_in(reading, references)
+                shares |= _shares_in(reading)
+                left_out = left_out or reading.has("except")
+                if before is not None and before.role == "agent" and reading.has("yes"):
+                    offer = read(before.content, knowledge)
+                    offered += [t for t in offer.tokens if t.kind == "money" and t.digits]
+                    shares |= _shares_in(offer)
+            before = turn
+        return cls(
+            tokens=tuple(tokens),
+            offered=tuple(offered),
+            shares=frozenset(shares),
+            left_out=left_out,
+            handles=handles,
+            knowledge=knowledge,
+        )
+
+    def allows(self, amount: Money, record: Record | None) -> bool:
+        """Whether the amount was said, or follows from the record or from what was said."""
+        if self.names(amount):
+            return True
+        records = [record] if record is not None else list(self.handles.records.values())
+        return any(self.follows(amount, one) for one in records)
+
+    def names(self, amount: Money) -> bool:
+        """Whether the customer wrote or accepted the amount, or wrote a few that make it up."""
+        if any(token.as_money(amount.currency) == amount for token in self.offered):
+            return True
+        said = {m for m in (x.as_money(amount.currency) for x in self.tokens) if m is not None}
+        few = sorted(said, key=lambda money: money.amount_minor)[:MAX_SUMMED]
+        sums = (_total(part) for n in range(2, len(few) + 1) for part in combinations(few, n))
+        return amount in said or amount in sums
+
+    def follows(self, amount: Money, record: Record) -> bool:
+        """Whether it is all of the record, what is left, a share, or all but what is named."""
+        bases = [record.facts.get(name) for name in ("amount", "left", "price")]
+        amounts = {base for base in bases if isinstance(base, Money)}
+        parts = {share_of(base, share) for base in amounts for share in self.shares}
+        if self.left_out:
+            parts |= {
+                Money(base.amount_minor - out.amount_minor, base.currency)
+                for base in amounts
+                for token in self.tokens
+                if (out := token.as_money(base.currency)) is not None
+            }
+        return amount in amounts | parts
+
+
+def _amounts_in(reading: Reading, references: frozenset[str]) -> Iterator[Token]:
+    """The clear amounts; no bare number of an order, of anybody's, of a date or a count."""
+    for at, token in enumerate(reading.tokens):
+        if token.digits and (
+            token.kind == "money" or may_be_amount(reading, at, references, money=False)
+        ):
+            yield token
+
+
+def _shares_in(reading: Reading) -> set[Fraction]:
+    shares = {Fraction(t.digits) / 100 for t in reading.tokens if t.kind == "percent"}
+    shares |= {Fraction(1, 2)} if reading.has("half") else set()
+    for tag in reading.found("share:"):
+        shares.add(Fraction(*reading.lexicon.shares[reading.tokens[tag.start].text]))
+    return {share for share in shares if 0 < share <= 1}
+
+
+def _total(amounts: Sequence[Money]) -> Money:
+    return Money(sum(amount.amount_minor for amount in amounts), amounts[0].currency)

@@ -1,0 +1,292 @@
+"""What is asked for, and what is merely spoken of: each word for an act gets a mood."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sayso.agent.understanding.patterns import Tag
+from sayso.agent.understanding.reading import Reading, Span
+
+_NEAR = 6
+"""A negation reaches so many words ahead."""
+_FEW_WORDS = 3
+"""A `please` between commas is by itself, with at most so many words."""
+_FRAGMENT_WORDS = 9
+"""A clause of at most so many words, the act among the first, is a request by itself."""
+
+
+class Mood(StrEnum):
+    """How an act is spoken of."""
+
+    ASKED = "asked"
+    DECLINED = "declined"
+    CONDITIONAL = "conditional"
+    QUESTION = "question"
+    HESITANT = "hesitant"
+    TOLD = "told"
+    OTHERS = "others"
+    MENTIONED = "mentioned"
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """A word for an act, where it stands and in which mood.
+
+    Attributes:
+        act: a playbook's name, or `other` for a wish that none is for.
+        bare: asked without any word of wish or politeness.
+    """
+
+    act: str
+    start: int
+    end: int
+    clause: Span
+    mood: Mood
+    form: str = "ask"
+    bare: bool = False
+
+
+OTHER = "other"
+
+
+def find_cues(reading: Reading) -> list[Cue]:
+    """Every act of a message, in the order of the text."""
+    cues = [_cue(reading, act, form, tag) for act, form, tag in _heads(reading)]
+    asked = {(cue.act, cue.clause) for cue in cues if cue.mood is Mood.ASKED}
+    kept = [
+        cue
+        for cue in cues
+        # What is asked for in a clause is not merely told or mentioned in it as well.
+        if cue.mood in (Mood.ASKED, Mood.DECLINED) or (cue.act, cue.clause) not in asked
+    ]
+    return sorted(kept, key=lambda cue: (cue.start, cue.end))
+
+
+def _heads(reading: Reading) -> Iterator[tuple[str, str, Tag]]:
+    """The words for acts; of several that overlap in one act the longest.
+
+    What can be planned goes before what cannot.
+    """
+    found, idle = _spoken(reading), reading.lexicon.idle
+    yields = {OTHER, *idle}
+    near: dict[int, list[tuple[str, str, Tag]]] = {}
+    for one in found:
+        for at in range(one[2].start, one[2].end):
+            near.setdefault(at, []).append(one)
+    for act, form, tag in found:
+        beside = [one for at in range(tag.start, tag.end) for one in near[at]]
+        if act in yields and any(name not in yields for name, _, _ in beside):
+            continue
+        longer = [name for name, _, other in beside if name != act and _within(tag, other)]
+        if any(name not in idle for name in longer):
+            continue  # a word of a longer name: `goodwill` in `the goodwill package`
+        rank = _rank(form, tag)
+        if not any(name == act and _rank(f, other) > rank for name, f, other in beside):
+            yield act, form, tag
+
+
+def _spoken(reading: Reading) -> list[tuple[str, str, Tag]]:
+    found: list[tuple[str, str, Tag]] = []
+    for name, tags in reading.tags.items():
+        form, _, act = name.partition(":")
+        if form in ("ask", "open", "done"):
+            found += [(act, form, tag) for tag in tags]
+        elif form == "weak":
+            found += [(act, form, tag) for tag in tags if _has_object(reading, act, tag)]
+        elif name == "other_wish":
+            found += [(OTHER, "ask", tag) for tag in tags]
+    return found
+
+
+def _within(tag: Tag, other: Tag) -> bool:
+    longer = other.end - other.start > tag.end - tag.start
+    return longer and other.start <= tag.start and tag.end <= other.end
+
+
+def _rank(form: str, tag: Tag) -> tuple[int, int, int]:
+    return (tag.end - tag.start, form == "done", -tag.start)
+
+
+def _has_object(reading: Reading, act: str, tag: Tag) -> bool:
+    """Whether a weak word has a name of its object, or of the object's kind, in the clause."""
+    slot = next(b for b in reading.lexicon.playbooks if b.name == act).object_slot
+    if slot is None:
+        return False
+    clause = reading.clause_at(tag.start)
+    names = [f"kind:{slot[1].kind}"]
+    if slot[1].kind == "subscription":
+        names += ["monthly", "yearly"]
+    return reading.has(*names, within=clause) or bool(
+        reading.starting("plan:", within=clause) if slot[1].kind == "subscription" else ()
+    )
+
+
+def _cue(reading: Reading, act: str, form: str, tag: Tag) -> Cue:
+    clause = reading.clause_at(tag.start)
+    mood, bare = _mood(reading, clause, form, tag)
+    return Cue(act, tag.start, tag.end, clause, mood, form, bare)
+
+
+def _mood(reading: Reading, clause: Span, form: str, tag: Tag) -> tuple[Mood, bool]:
+    sentence = reading.sentence_at(tag.start)
+    before = Span(clause.start, tag.start)
+    if _negated(reading, clause, tag):
+        return Mood.DECLINED, False
+    if reading.has("condition", within=sentence.span) or _later(reading, sentence.span, tag):
+        return Mood.CONDITIONAL, False
+    if _is_question(reading, clause, sentence.span, tag):
+        return Mood.QUESTION, False
+    if reading.has("hesitation", within=clause):
+        return Mood.HESITANT, False
+    if _of_others(reading, clause, tag):
+        return Mood.OTHERS, False
+    wished = reading.has("wish", "wish_after", "polite_question", within=clause) or _polite(
+        reading, clause, tag
+    )
+    start = first_content(reading, clause)
+    wished = wished or _inherits(reading, clause)
+    ordered = any(verb.start == start for verb in reading.found("imperative", within=clause))
+    if not (wished or ordered) and (form == "done" or reading.has("past", within=before)):
+        return Mood.TOLD, False
+    if wished:
+        return Mood.ASKED, False
+    if sentence.question:
+        return Mood.QUESTION, False
+    if tag.start <= start or ordered or _fragment(reading, clause, tag):
+        return Mood.ASKED, True
+    return Mood.MENTIONED, False
+
+
+def _negated(reading: Reading, clause: Span, tag: Tag) -> bool:
+    """Whether a negation reaches the act: nothing that wishes anew stands between."""
+    for negation in reading.found("negation", within=clause):
+        if negation.end <= tag.start and tag.start - negation.end <= _NEAR:
+            between = Span(negation.end, tag.start)
+            wishes = reading.found("wish", "polite", "polite_question", within=between)
+            # `I do not want a refund`: the wish itself is what is denied.
+            if not [wish for wish in wishes if wish.start > negation.end + 1]:
+                return True
+    behind = Span(tag.end, clause.end)
+    after = reading.found("negation_after", within=behind)
+    return any(negation.start - tag.end <= _NEAR for negation in after)
+
+
+def _later(reading: Reading, sentence: Span, tag: Tag) -> bool:
+    """Whether something has to happen first: `when it has arrived`, not `when it was opened`."""
+    for later in reading.found("later", within=Span(tag.end, sentence.end)):
+        rest = reading.clause_at(later.start)
+        if not reading.has("past", within=rest) and not reading.starting("choice:", within=rest):
+            return True
+    return False
+
+
+def _is_question(reading: Reading, clause: Span, sentence: Span, tag: Tag) -> bool:
+    """Whether something is asked about the act, rather than for it."""
+    head = Span(sentence.start, tag.start)
+    if reading.has("ask_info", within=head) or reading.has("general", within=clause):
+        return True
+    start = first_content(reading, clause)
+    opens = reading.found("question_word", "question_start", within=Span(start, tag.start))
+    if any(opening.start == start for opening in opens):
+        return True
+    whole = first_content(reading, sentence)
+    words = reading.found("question_word", within=head)
+    if reading.sentence_at(tag.start).question:
+        words += reading.found("question_start", within=head)
+    return any(word.start == whole for word in words) and not reading.has(
+        "wish", "polite", "polite_question", within=clause
+    )
+
+
+def _of_others(reading: Reading, clause: Span, tag: Tag) -> bool:
+    """Whether somebody else wants it, or it is somebody else's."""
+    behind = Span(tag.end, min(clause.end, tag.end + 3))
+    if reading.has("persons", within=behind):
+        return True
+    for person in reading.found("persons", within=Span(clause.start, tag.start)):
+        between = Span(person.end, tag.start)
+        if not reading.has("polite_question", "polite", within=between) and not any(
+            wish.start > person.end + 1 for wish in reading.found("wish", within=between)
+        ):
+            return True
+    return False
+
+
+def _polite(reading: Reading, clause: Span, tag: Tag) -> bool:
+    """A `please` in the clause, or by itself beside it."""
+    if reading.has("polite", within=clause):
+        return True
+    for other in reading.sentence_at(tag.start).clauses:
+        beside = other.end + 1 >= clause.start and other.start - 1 <= clause.end
+        alone = other != clause and other.end - other.start <= _FEW_WORDS
+        if beside and alone and reading.has("polite", within=other):
+            return True
+    return False
+
+
+def first_content(reading: Reading, span: Span) -> int:
+    """The first token that is no greeting, joint or filler."""
+    skipped = {
+        at
+        for tag in reading.found("greeting", "conjunction", "and", "filler", "yes", within=span)
+        for at in range(tag.start, tag.end)
+    }
+    for at in range(span.start, span.end):
+        if at not in skipped and reading.tokens[at].kind not in ("comma", "end"):
+            return at
+    return span.end
+
+
+def _inherits(reading: Reading, clause: Span) -> bool:
+    """Whether the wish of the clause before goes on: `can I return it and have it refunded`."""
+    start = first_content(reading, clause)
+    joined = any(tag.start == clause.start for tag in reading.found("and", within=clause))
+    if not joined or any(tag.start == start for tag in reading.found("subject", within=clause)):
+        return False
+    before = [c for c in reading.sentence_at(clause.start).clauses if c.end <= clause.start]
+    return (
+        bool(before)
+        and reading.has("wish", "polite", "polite_question", within=before[-1])
+        and not (reading.has("negation", within=before[-1]))
+    )
+
+
+def _fragment(reading: Reading, clause: Span, tag: Tag) -> bool:
+    """A few words that all belong to the request: `Full refund for the pan`, `money back`."""
+    start = first_content(reading, clause)
+    return clause.end - start <= _FRAGMENT_WORDS and all(
+        explained(reading, at) for at in range(start, clause.end)
+    )
+
+
+_EXPLAINING = frozenset(
+    "polite wish wish_after thing adjective half part whole twice both one_of newest oldest "
+    "dearest cheapest monthly yearly except filler greeting closing unit account reason".split()
+)
+_EXPLAINING_KINDS = (
+    "ask",
+    "open",
+    "done",
+    "weak",
+    "product",
+    "plan",
+    "feature",
+    "kind",
+    "choice",
+    "share",
+)
+
+
+def explained(reading: Reading, at: int) -> bool:
+    """Whether a token belongs to a plain request: an act, a name, an amount, politeness."""
+    token = reading.tokens[at]
+    if token.kind != "word":
+        return token.kind != "noise"
+    if at in reading.titles or token.text in reading.lexicon.plain:
+        return True
+    return any(
+        name in _EXPLAINING or name.partition(":")[0] in _EXPLAINING_KINDS
+        for name in reading.covering[at]
+    )

@@ -1,0 +1,143 @@
+"""Amounts, shares and parts that the words name within a scope."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from sayso.agent.understanding.reading import Reading, Span
+from sayso.agent.understanding.tokens import Token
+from sayso.money import Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What is said about how much.
+
+    Attributes:
+        tokens: amounts of money and bare numbers that may be one, in the order of the text.
+        shares: of the price.
+        part: a part, and not how much of it.
+        whole: all of it, in so many words.
+        except_: the amounts are what is to be left out.
+        odd: an amount that can be read in more than one way.
+        named: an amount stands in or right behind the word for the act, so that it is asked for.
+    """
+
+    tokens: tuple[Token, ...] = ()
+    shares: tuple[Fraction, ...] = ()
+    part: bool = False
+    whole: bool = False
+    except_: bool = False
+    odd: bool = False
+    named: bool = False
+
+    @property
+    def silent(self) -> bool:
+        """Nothing is said."""
+        return not (self.tokens or self.shares or self.part or self.odd)
+
+
+def find_amounts(
+    reading: Reading,
+    spans: Sequence[Span],
+    references: frozenset[str],
+    cues: Sequence[tuple[int, int]] = (),
+    *,
+    answer: bool = False,
+    money: bool = False,
+) -> Said:
+    """What the words within some spans say about how much.
+
+    Args:
+        cues: where the words for the act stand; a bare number in or just behind one is an amount.
+        answer: the text answers a question, so that a bare number may be an amount anywhere.
+        money: the question was about an amount, so that even four digits are one.
+    """
+    tokens: list[Token] = []
+    shares: list[Fraction] = []
+    odd = counted = False
+    for span in spans:
+        for at in range(span.start, span.end):
+            token = reading.tokens[at]
+            if token.kind == "word":
+                counted = counted or _counts(reading, at)
+                continue
+            near = answer or any(start - 1 <= at <= end + 3 for start, end in cues)
+            if token.kind == "money" or (
+                near and may_be_amount(reading, at, references, money=money)
+            ):
+                tokens.append(token)
+                odd = odd or (token.kind == "money" and not token.digits)
+            elif _counts(reading, at):
+                counted = True
+            elif token.kind == "percent":
+                share = Fraction(token.digits) / 100
+                odd = odd or not 0 < share <= 1
+                shares.append(share)
+        shares += [Fraction(1, 2) for _ in reading.found("half", within=span)]
+        for tag in reading.found("share:", within=span):
+            shares.append(Fraction(*reading.lexicon.shares[reading.tokens[tag.start].text]))
+
+    def said(name: str) -> bool:
+        return any(reading.has(name, within=span) for span in spans)
+
+    return Said(
+        tokens=tuple(tokens),
+        shares=tuple(shares),
+        part=said("part") or counted,
+        whole=said("whole"),
+        except_=any(_leaves_out(reading, span) for span in spans),
+        odd=odd,
+        named=any(
+            reading.tokens[at].kind == "money"
+            for start, end in cues
+            for at in range(start, min(end + 2, len(reading.tokens)))
+        ),
+    )
+
+
+_NUMBER_WORDS = frozenset("no nr number nummer num numero numéro at".split())
+_PLACES = frozenset("newest oldest dearest cheapest other one_of twice first second".split())
+
+
+def _counts(reading: Reading, at: int) -> bool:
+    """Whether a number counts things that were bought: `two of the knives`, `one mug`."""
+    if reading.tokens[at].kind != "number" and "number:" not in reading.covering[at]:
+        return False
+    if not _PLACES.isdisjoint(reading.covering[at]):
+        return False
+    products = reading.begins(at + 1, "product:") or reading.begins(at + 2, "product:")
+    return products or reading.begins(at + 1, "some_of")
+
+
+def may_be_amount(reading: Reading, at: int, references: frozenset[str], *, money: bool) -> bool:
+    """Whether a bare number may be an amount: no order number, no count of anything."""
+    token = reading.tokens[at]
+    if token.kind != "number" or token.hash or not token.digits:
+        return False
+    long = token.text.isdigit() and len(token.text) >= 4 and not money
+    if token.text.lower() in references or long:
+        return False
+    if _counts(reading, at) or reading.begins(at + 1, "unit", "thing", "some_of"):
+        return False
+    named = at > 0 and (
+        reading.tokens[at - 1].text in _NUMBER_WORDS or "kind:charge" in reading.covering[at - 1]
+    )
+    return not named
+
+
+def _leaves_out(reading: Reading, span: Span) -> bool:
+    """Whether an amount stands behind `all but`."""
+    return any(
+        reading.tokens[at].kind in ("money", "percent")
+        or (reading.tokens[at].kind == "number" and reading.tokens[at].digits)
+        for tag in reading.found("except", within=span)
+        for at in range(tag.end, min(tag.end + 3, span.end))
+    )
+
+
+def share_of(amount: Money, share: Fraction) -> Money:
+    """Exactly that share in whole minor units, rounded down: never a cent too much."""
+    return Money(amount.amount_minor * share.numerator // share.denominator, amount.currency)

@@ -1,0 +1,221 @@
+"""What an answer adds to what is open: a pick, a correction, a yes, a no, or a new wish."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from sayso.agent.understanding.amounts import Said
+from sayso.agent.understanding.drafts import Draft, fill
+from sayso.agent.understanding.objects import Found
+from sayso.agent.understanding.playbook import ObjectSlot, Playbook
+from sayso.agent.understanding.reading import Reading
+from sayso.agent.understanding.records import Thing, Things, duplicates
+from sayso.agent.understanding.state import Pending, State
+from sayso.agent.understanding.tokens import Token
+
+
+def pick(state: State, pending: Pending, value: str, things: Things) -> None:
+    """A choice that the customer picked: what it is an answer to stands in the question."""
+    assert pending.own is not None, "only of a question of our own can a choice be picked"
+    for index, draft in enumerate(state.open):
+        book = _book(state, draft.act)
+        if book.steps[0].action != pending.own.about:
+            continue
+        state.open[index] = _with_choice(draft, book, pending.own.slot, value, things)
+        state.moved = True
+        return
+
+
+def _with_choice(draft: Draft, book: Playbook, slot: str, value: str, things: Things) -> Draft:
+    if book.object_slot is not None and book.object_slot[0] == slot:
+        if value in ("one", "both"):
+            return replace(draft, object=_twins(draft, book.object_slot[1], things, value))
+        handles = tuple(t.handle for t in things.all if value in t.names_of_record)
+        return replace(draft, object=Found(handles=handles, strong=True))
+    if book.money_slot is not None and book.money_slot[0] == slot:
+        return replace(draft, amount=Said(tokens=(Token("number", value, 0, 0, digits=value),)))
+    if any(name == slot for name, _ in book.number_slots()) and value.isdigit():
+        return replace(draft, numbers={**draft.numbers, slot: (int(value),)})
+    return replace(draft, choices={**draft.choices, slot: (value,)})
+
+
+def _twins(draft: Draft, slot: ObjectSlot, things: Things, value: str) -> Found:
+    """One of two equal payments, or both."""
+    groups = duplicates(things.usable(slot), slot.duplicates_within_h)
+    if not groups:
+        return draft.object
+    chosen = groups[0] if value == "both" else groups[0][:1]
+    return Found(handles=tuple(t.handle for t in chosen), strong=True, by_order=True)
+
+
+def _book(state: State, act: str) -> Playbook:
+    assert state.reading is not None, "a customer's turn is read"
+    return next(book for book in state.reading.lexicon.playbooks if book.name == act)
+
+
+def answer(state: State, reading: Reading, own: list[Draft], things: Things) -> None:
+    """What an answer does to what is open: it fills, corrects, accepts, declines or adds."""
+    pending = state.pending or Pending()
+    start = _first_word(reading)
+    says_yes = reading.has("yes")
+    says_no = not says_yes and _says_no(reading, start)
+    if reading.has("taken_back", "hesitation") and not own:
+        state.open, state.declined = [], True
+        return
+    chosen = _chosen_act(reading, pending, own)
+    targets = _targets(state, pending, own, chosen, says_yes=says_yes)
+    filled = [_filled(draft, reading, pending, things) for draft in targets]
+    added = any(new != old for new, old in zip(filled, targets, strict=True))
+    if own or chosen or added or (says_yes and targets):
+        state.open = _merged(filled, own, pending, reading)
+        state.moved = True
+        state.agreed = says_yes and not own
+    elif pending.open_question and not says_no and not _asks(reading):
+        state.moved = True
+    elif says_no:
+        state.open, state.declined = [], True
+
+
+def _says_no(reading: Reading, start: int) -> bool:
+    """A `no` by itself: `no time to cook` declines nothing."""
+    for tag in reading.found("no"):
+        alone = tag.end >= len(reading.tokens) or reading.tokens[tag.end].kind != "word"
+        if tag.start == start and (alone or tag.end - tag.start > 1 or len(reading.tokens) <= 2):
+            return True
+    return False
+
+
+def _asks(reading: Reading) -> bool:
+    """Whether the customer asks something back."""
+    return any(sentence.question for sentence in reading.sentences)
+
+
+def _first_word(reading: Reading) -> int:
+    return next((at for at, t in enumerate(reading.tokens) if t.kind not in ("comma", "end")), 0)
+
+
+def _ordinal(reading: Reading, count: int) -> int | None:
+    """Which of several in a row is meant."""
+    for place, name in enumerate(("first", "second", "third")):
+        if reading.has(name) and place < count:
+            return place
+    return count - 1 if count and reading.has("last") else None
+
+
+def _chosen_act(reading: Reading, pending: Pending, own: list[Draft]) -> Draft | None:
+    """The offer that an answer picks of several."""
+    if len(pending.acts) < 2 or pending.together:
+        return None
+    for draft in own:
+        for offer in pending.acts:
+            if offer.act == draft.act:
+                return offer
+    place = _ordinal(reading, len(pending.acts))
+    return None if place is None else pending.acts[place]
+
+
+def _targets(
+    state: State, pending: Pending, own: list[Draft], chosen: Draft | None, *, says_yes: bool
+) -> list[Draft]:
+    """What an answer is about: the picked offer, the accepted one, or what is open."""
+    if chosen is not None:
+        return [chosen]
+    if own and not says_yes:
+        return []
+    if pending.together and says_yes:
+        rest = [d for d in state.open if d.act not in {offer.act for offer in pending.acts}]
+        return [*pending.acts, *rest]
+    if len(pending.acts) == 1 and (says_yes or not state.open):
+        offer = pending.acts[0]
+        before = next((d for d in state.open if d.act == offer.act), None)
+        rest = [d for d in state.open if d.act != offer.act] if before is not None else []
+        return [offer if before is None else over(offer, before), *rest]
+    return list(state.open)
+
+
+def _filled(draft: Draft, reading: Reading, pending: Pending, things: Things) -> Draft:
+    """A draft with what the answer says about its slots."""
+    book = next(b for b in reading.lexicon.playbooks if b.name == draft.act)
+    spans = tuple(sentence.span for sentence in reading.sentences)
+    money = bool(pending.amounts) or any(offer.amount.tokens for offer in pending.acts)
+    said = fill(Draft(act=draft.act, spans=spans), reading, book, things, answer=True, money=money)
+    if book.object_slot is not None:
+        kind = book.object_slot[1].kind
+        offered = [h for h in pending.objects if things.by(h).kind == kind]
+        place = _ordinal(reading, len(offered))
+        if pending.twins and not said.object.strong:
+            value = "both" if reading.has("both") else "one"
+            if value == "both" or reading.has("one_of", "first", "second", "twice", "number:"):
+                said = replace(said, object=_twins(draft, book.object_slot[1], things, value))
+        if place is not None and len(offered) > 1 and not said.object.strong:
+            said = replace(said, object=Found(handles=(offered[place],), strong=True))
+        elif (
+            len(offered) == 1
+            and reading.has("yes")
+            and not (said.object.handles or draft.object.handles)
+        ):
+            said = replace(said, object=Found(handles=(offered[0],), strong=True))
+        elif (offered or pending.open_question) and not (money or draft.object.handles):
+            usable = things.usable(book.object_slot[1])
+            priced = _by_price(said, [things.by(h) for h in offered] or usable)
+            if priced is not None and not (said.object.handles or said.object.why):
+                found = Found(handles=(priced.handle,), strong=True)
+                said = replace(said, object=found, amount=Said())
+    for name, _ in book.choice_slots():
+        values = pending.choices.get(f"{book.name}.{name}", ())
+        place = _ordinal(reading, len(values))
+        if place is not None and len(values) > 1 and name not in said.choices:
+            said = replace(said, choices={**said.choices, name: (values[place],)})
+    if book.money_slot is not None and len(pending.amounts) > 1 and said.amount.silent:
+        place = _ordinal(reading, len(pending.amounts))
+        if place is not None:
+            said = replace(said, amount=Said(tokens=(pending.amounts[place],)))
+    return over(said, draft)
+
+
+def _by_price(said: Draft, offered: Sequence[Thing]) -> Thing | None:
+    """What is named by its price: `the $129 one`."""
+    if len(said.amount.tokens) != 1 or said.amount.shares:
+        return None
+    token = said.amount.tokens[0]
+    found = [
+        thing
+        for thing in offered
+        if (price := thing.money("amount") or thing.money("price")) is not None
+        and token.as_money(price.currency) == price
+    ]
+    return found[0] if len(found) == 1 else None
+
+
+def over(new: Draft, old: Draft) -> Draft:
+    """The old draft with whatever the new one says."""
+    object_ = new.object if new.object.handles or new.object.why else old.object
+    around = old.around if not (new.around.handles or new.around.why) else new.around
+    amount = old.amount if new.amount.silent and not new.amount.whole else new.amount
+    return replace(
+        old,
+        object=object_,
+        around=around,
+        amount=amount,
+        choices={**old.choices, **new.choices},
+        numbers={**old.numbers, **new.numbers},
+        cues=old.cues or new.cues,
+        spans=old.spans or new.spans,
+    )
+
+
+def _merged(
+    filled: list[Draft], own: list[Draft], pending: Pending, reading: Reading
+) -> list[Draft]:
+    """What is open after an answer that asks for something itself."""
+    merged = {draft.act: draft for draft in filled}
+    for draft in own:
+        before = merged.get(draft.act)
+        offer = next((one for one in pending.acts if one.act == draft.act), None)
+        base = before or offer
+        if base is None and len(pending.acts) == 1 and draft.amount.silent and reading.has("same"):
+            # `I'd rather have that as a refund`: what was offered, in another kind.
+            draft = replace(draft, amount=pending.acts[0].amount)
+        merged[draft.act] = draft if base is None else over(draft, base)
+    return list(merged.values())

@@ -1,0 +1,249 @@
+"""What one message asks for: an act, and what is said about its slots."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from sayso.agent.understanding.acts import OTHER, Cue, Mood, find_cues
+from sayso.agent.understanding.amounts import Said, find_amounts
+from sayso.agent.understanding.objects import Found, find_objects
+from sayso.agent.understanding.playbook import ObjectSlot, Playbook
+from sayso.agent.understanding.reading import Reading, Span
+from sayso.agent.understanding.records import Things
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """One act with what the words say about it, nothing filled in.
+
+    Attributes:
+        act: a playbook's name.
+        spans: its scope in the message.
+        object: what is said about the object within the scope.
+        around: what is said about it elsewhere in the message.
+        amount: how much.
+        choices: values of choice slots; several where the words name several.
+        numbers: values of number slots.
+    """
+
+    act: str
+    cues: tuple[Cue, ...] = ()
+    spans: tuple[Span, ...] = ()
+    object: Found = field(default_factory=Found)
+    around: Found = field(default_factory=Found)
+    amount: Said = field(default_factory=Said)
+    choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    numbers: Mapping[str, tuple[int, ...]] = field(default_factory=dict[str, tuple[int, ...]])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asks:
+    """Everything that one message asks for, and what speaks against acting on it."""
+
+    drafts: tuple[Draft, ...] = ()
+    cues: tuple[Cue, ...] = ()
+    reasons: tuple[str, ...] = ()
+
+
+def read_asks(reading: Reading, things: Things, *, moods: Sequence[Mood] = (Mood.ASKED,)) -> Asks:
+    """What a message asks for.
+
+    Args:
+        moods: of the acts that count; an answer to a question may merely mention one.
+    """
+    cues = find_cues(reading)
+    asked = [cue for cue in cues if cue.mood in moods]
+    drafts: list[Draft] = []
+    for act in dict.fromkeys(cue.act for cue in asked if cue.act != OTHER):
+        mine = [cue for cue in asked if cue.act == act]
+        drafts.append(_draft(reading, mine, cues, things))
+    return Asks(drafts=tuple(drafts), cues=tuple(cues))
+
+
+def _draft(reading: Reading, mine: list[Cue], cues: list[Cue], things: Things) -> Draft:
+    book = next(b for b in reading.lexicon.playbooks if b.name == mine[0].act)
+    spans = tuple(dict.fromkeys(_scope(reading, cue, cues) for cue in mine))
+    return fill(Draft(act=book.name, cues=tuple(mine), spans=spans), reading, book, things, cues)
+
+
+def fill(
+    draft: Draft,
+    reading: Reading,
+    book: Playbook,
+    things: Things,
+    cues: Sequence[Cue] = (),
+    *,
+    answer: bool = False,
+    money: bool = False,
+) -> Draft:
+    """A draft with what its spans say about the slots.
+
+    Args:
+        answer: the text answers a question.
+        money: the question was about an amount, so that a number that is none of theirs is one.
+    """
+    found = around = Found()
+    if book.object_slot is not None:
+        slot = book.object_slot[1]
+        clauses = _clauses(draft)
+        found = find_objects(
+            reading, draft.spans, slot, things, money=money, clauses=clauses or draft.spans
+        )
+        if any(reading.has("other", within=span) for span in clauses):
+            found = _other_one(reading, clauses, found, slot, things)
+        if not found.handles and not found.why:
+            rest = _rest(reading, draft, cues)
+            around = find_objects(reading, rest, slot, things)
+    references = frozenset(ref for thing in things.all for ref in thing.references)
+    places = [(cue.start, cue.end) for cue in draft.cues]
+    choices: dict[str, tuple[str, ...]] = {}
+    for name, choice in book.choice_slots():
+        prefix = f"choice:{book.name}.{name}."
+        choices[name] = _chosen(reading, draft.spans, prefix, tuple(choice.choices))
+        if not choices[name]:
+            added = _added(reading, draft, cues, prefix)
+            choices[name] = _chosen(reading, added, prefix, tuple(choice.choices))
+    for name, slot in book.more_object_slots:
+        choices[name] = find_objects(reading, draft.spans, slot, things).handles
+    amount = Said()
+    if book.money_slot is not None:
+        for spans in (_clauses(draft), _behind(draft), draft.spans):
+            amount = find_amounts(reading, spans, references, places, answer=answer, money=money)
+            if not amount.silent or amount.whole:
+                break
+        if found.by_order and found.strong:
+            # `One of the two payments` names a payment, not a part of one.
+            amount = replace(amount, part=False)
+    return replace(
+        draft,
+        object=found,
+        around=around,
+        amount=amount,
+        choices={name: values for name, values in choices.items() if values},
+        numbers={
+            name: values
+            for name, _ in book.number_slots()
+            if (values := _counted(reading, draft, f"count:{book.name}.{name}", answer=answer))
+        },
+    )
+
+
+def _counted(reading: Reading, draft: Draft, tag: str, *, answer: bool) -> tuple[int, ...]:
+    """The whole numbers in front of a unit; in an answer, any whole number."""
+    units = {one.start for one in reading.found(tag)}
+    return tuple(
+        int(token.digits)
+        for span in draft.spans
+        for at in range(span.start, span.end)
+        if (token := reading.tokens[at]).kind == "number"
+        and token.digits.isdigit()
+        and (at + 1 in units or (answer and not units))
+    )
+
+
+def _other_one(
+    reading: Reading, clauses: Sequence[Span], found: Found, slot: ObjectSlot, things: Things
+) -> Found:
+    """`The mug is fine, refund the other one`: what is left of what is not named."""
+    spans = [c for s in reading.sentences for c in s.clauses if c not in clauses]
+    named = set(find_objects(reading, spans, slot, things).handles) | set(found.handles)
+    rest = [thing.handle for thing in things.usable(slot) if thing.handle not in named]
+    return Found(handles=tuple(rest), strong=True) if named and len(rest) == 1 else found
+
+
+def _clauses(draft: Draft) -> list[Span]:
+    """The clauses in which the act is asked for: an amount there is meant before any other."""
+    clauses = (
+        Span(max(cue.clause.start, span.start), min(cue.clause.end, span.end))
+        for cue in draft.cues
+        for span in draft.spans
+        if cue.start in span
+    )
+    return list(dict.fromkeys(clauses))
+
+
+def _behind(draft: Draft) -> list[Span]:
+    behind: dict[int, Span] = {}
+    for cue in draft.cues:
+        for span in draft.spans:
+            if cue.start in span:
+                behind.setdefault(span.end, Span(cue.start, span.end))
+    return list(behind.values())
+
+
+def _chosen(
+    reading: Reading, spans: Sequence[Span], prefix: str, values: tuple[str, ...]
+) -> tuple[str, ...]:
+    """The values of a choice whose words are there; a longer one hides what it covers."""
+    tags = [
+        (v, tag) for v in values for span in spans for tag in reading.found(prefix + v, within=span)
+    ]
+    denied = {
+        at
+        for tag in reading.found("negation")
+        if tag.end < len(reading.tokens) and reading.tokens[tag.end].kind == "word"
+        for at in range(tag.end, tag.end + 3)
+    }
+    tags = [(value, tag) for value, tag in tags if tag.start not in denied or len(values) < 2]
+    kept = [
+        value
+        for value, tag in tags
+        if not any(
+            other is not tag
+            and o != value
+            and other.start <= tag.start
+            and tag.end <= other.end
+            and (other.end - other.start) > (tag.end - tag.start)
+            for o, other in tags
+        )
+    ]
+    return tuple(dict.fromkeys(kept))
+
+
+def _scope(reading: Reading, cue: Cue, cues: list[Cue]) -> Span:
+    """The part of the sentence that belongs to an act: up to the next act's clause."""
+    sentence = reading.sentence_at(cue.start)
+    start, end = sentence.span.start, sentence.span.end
+    for other in cues:
+        if other.act == cue.act and other.mood == cue.mood:
+            continue
+        if other.start not in sentence.span:
+            continue
+        if other.clause == cue.clause:
+            if other.start > cue.start:
+                end = min(end, other.start)
+            elif other.end <= cue.start:
+                start = max(start, other.end)
+        elif other.start > cue.start:
+            end = min(end, other.clause.start)
+        else:
+            start = max(start, other.clause.end)
+    return Span(start, max(end, cue.end))
+
+
+def _added(reading: Reading, draft: Draft, cues: Sequence[Cue], prefix: str) -> list[Span]:
+    """Sentences that only add to the request: `Today, please.`"""
+    found: list[Span] = []
+    for sentence in reading.sentences:
+        start = sentence.span.start
+        opening = any(
+            tag.start <= start + 1 for tag in reading.starting(prefix, within=sentence.span)
+        )
+        told = reading.has("subject", "past", within=sentence.clauses[0])
+        acts = any(cue.start in sentence.span for cue in cues)
+        if opening and not told and not acts:
+            found.append(sentence.span)
+    return found
+
+
+def _rest(reading: Reading, draft: Draft, cues: Sequence[Cue]) -> list[Span]:
+    """The sentences and clauses around a draft that belong to no other act."""
+    taken = [cue.clause for cue in cues if cue.act != draft.act and cue.mood is Mood.ASKED]
+    return [
+        clause
+        for sentence in reading.sentences
+        for clause in sentence.clauses
+        if clause not in taken
+        and not any(span.start <= clause.start and clause.end <= span.end for span in draft.spans)
+    ]

@@ -1,0 +1,125 @@
+"""Which object an act is on: what the words say, checked against what the customer has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sayso.agent.understanding.base import HandOverError, UnclearError
+from sayso.agent.understanding.drafts import Draft
+from sayso.agent.understanding.objects import Found
+from sayso.agent.understanding.playbook import ObjectSlot, Playbook
+from sayso.agent.understanding.reading import Reading
+from sayso.agent.understanding.records import Thing, Things, duplicates, is_usable
+from sayso.agent.understanding.state import State
+from sayso.agent.understanding.strangers import strange_noun, stranger_beside
+
+
+def fill_object(draft: Draft, book: Playbook, state: State, things: Things) -> list[Thing]:
+    """The objects that an act is on; empty for an act on none."""
+    if book.object_slot is None:
+        return []
+    name, slot = book.object_slot
+    usable = things.usable(slot)
+    found = _said_about(draft, slot, state)
+    if draft.cues and len(state.readings) == 1 and not found.strong:
+        _check_names(draft, name, slot, usable, state.readings[-1], found)
+    _check_open(draft, name, slot, state, things)
+    if found.why:
+        raise _which(draft, name, found.candidates, usable, found.why)
+    if found.handles:
+        chosen = [things.by(handle) for handle in found.handles]
+        if not all(is_usable(thing, slot) for thing in chosen):
+            raise HandOverError("what is meant is in a state in which that cannot be done")
+    elif not usable:
+        raise HandOverError(f"the customer has no {slot.kind} for which that can be done")
+    elif len(usable) > 1:
+        group = duplicates(usable, slot.duplicates_within_h)
+        if not (group and len(group[0]) == len(usable)):
+            raise _which(draft, name, (), usable, "several could be meant")
+        chosen = group[0][:1]
+    else:
+        chosen = usable
+    _check_twins(draft, name, slot, chosen, found, usable)
+    _check_interval(draft, name, chosen, state)
+    return chosen
+
+
+def _check_names(
+    draft: Draft, name: str, slot: ObjectSlot, usable: list[Thing], reading: Reading, found: Found
+) -> None:
+    """A name that is none of theirs, or a noun of another kind of thing."""
+    for cue in draft.cues:
+        kinds = {tag.name for tag in reading.starting("kind:", within=cue.clause)}
+        if kinds and f"kind:{slot.kind}" not in kinds and not found.handles:
+            raise HandOverError("it speaks of another kind of thing")
+        for tag in reading.found(f"kind:{slot.kind}", within=cue.clause):
+            if stranger := stranger_beside(reading, tag, cue.clause):
+                raise _which(draft, name, (), usable, f"`{stranger}` is none of theirs")
+        if not kinds and (noun := strange_noun(reading, cue)):
+            raise HandOverError(f"`{noun}` is nothing that is known of")
+
+
+def _check_open(draft: Draft, name: str, slot: ObjectSlot, state: State, things: Things) -> None:
+    """`Cancel it`: nothing in the whole conversation tells what."""
+    if not draft.cues or any(cue.form != "open" for cue in draft.cues):
+        return
+    named = any(
+        reading.has(f"kind:{slot.kind}", "monthly", "yearly") or reading.starting("plan:")
+        for reading in (*state.readings, *state.agents)
+    )
+    # Words about the time say it as well: `at the end of the period` is said of a subscription.
+    prefix = f"choice:{draft.act}."
+    named = (
+        named
+        or any(reading.starting(prefix) for reading in state.agents)
+        or any(tag.end - tag.start > 1 for r in state.readings for tag in r.starting(prefix))
+    )
+    others = [thing for thing in things.all if thing.kind != slot.kind]
+    if not named and others:
+        handles = [thing.handle for thing in (*things.usable(slot), *others)]
+        raise UnclearError(draft.act, name, handles, "nothing tells what")
+
+
+def _said_about(draft: Draft, slot: ObjectSlot, state: State) -> Found:
+    """What is said about the object: by the request, around it, or before it."""
+    for found in (draft.object, draft.around, state.topic.get(slot.kind, Found())):
+        if found.handles or found.why:
+            return found
+    return Found()
+
+
+def _check_twins(
+    draft: Draft,
+    name: str,
+    slot: ObjectSlot,
+    chosen: list[Thing],
+    found: Found,
+    usable: list[Thing],
+) -> None:
+    """One of two equal payments, and nothing says whether one or both is meant."""
+    if not slot.duplicates_within_h or found.by_order:
+        return
+    for group in duplicates(usable, slot.duplicates_within_h):
+        if {thing.handle for thing in chosen} & {thing.handle for thing in group}:
+            raise UnclearError(draft.act, name, ("one", "both"), "there are two equal payments")
+
+
+def _check_interval(draft: Draft, name: str, chosen: list[Thing], state: State) -> None:
+    """`monthly` of a yearly plan names another one."""
+    reading = state.reading
+    assert reading is not None
+    for span in draft.spans if len(state.readings) == 1 else ():
+        said = {tag.name for tag in reading.found("monthly", "yearly", within=span)}
+        for thing in chosen:
+            if thing.interval is not None and said and thing.interval not in said:
+                why = "its interval is another one than what is named"
+                raise UnclearError(draft.act, name, (thing.handle,), why)
+
+
+def _which(
+    draft: Draft, name: str, candidates: Sequence[str], usable: Sequence[Thing], why: str
+) -> Exception:
+    handles = list(candidates) or [thing.handle for thing in usable]
+    if not handles:
+        return HandOverError(why)
+    return UnclearError(draft.act, name, handles, why)

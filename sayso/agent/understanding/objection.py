@@ -1,0 +1,75 @@
+"""What speaks against acting on a message, whatever it asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from sayso.agent.base import Message
+from sayso.agent.understanding.acts import OTHER, Cue, Mood
+from sayso.agent.understanding.drafts import Draft
+from sayso.agent.understanding.lexicon import Knowledge
+from sayso.agent.understanding.reading import Reading
+from sayso.agent.understanding.state import State
+from sayso.agent.understanding.strangers import stranger_beside
+
+MOST_CUES = 24
+"""A message with more words for acts is nothing for rules about sentences."""
+MOST_CHARS, MOST_OF_A_CONVERSATION = 2_000, 8_000
+"""What is longer is a letter: rules about sentences read it badly, and reading it takes long."""
+_AGAINST = {Mood.DECLINED, Mood.CONDITIONAL, Mood.OTHERS, Mood.HESITANT}
+
+
+def too_long(messages: Sequence[Message]) -> str | None:
+    """Why a conversation is not read at all; None when it is."""
+    sizes = [len(message.content) for message in messages]
+    if max(sizes, default=0) > MOST_CHARS or sum(sizes) > MOST_OF_A_CONVERSATION:
+        return "it is longer than what playbooks read"
+    return None
+
+
+def objection(state: State, knowledge: Knowledge) -> str | None:
+    """Why a person has to take it, in words; None when nothing speaks against acting."""
+    reading = state.reading
+    if reading is None:
+        return "the customer has not written anything"
+    return next(_objections(state, reading, state.cues, knowledge), None)
+
+
+def _objections(
+    state: State, reading: Reading, cues: Sequence[Cue], knowledge: Knowledge
+) -> Iterator[str]:
+    if reading.has("threat"):
+        yield "it speaks of a dispute, an injury or a threat"
+    if reading.has("payee"):
+        yield "it speaks of another account or payee"
+    if any(cue.act == OTHER and cue.mood is Mood.ASKED for cue in cues):
+        yield "it asks for something that no playbook is for"
+    if len(cues) > MOST_CUES:
+        yield "it speaks of too many things at once"
+    if state.declined:
+        yield "the customer takes it back, or wants to think about it"
+    asked = [cue.start for cue in cues if cue.mood is Mood.ASKED]
+    if any(tag.start > max(asked, default=-1) for tag in reading.found("taken_back")):
+        yield "the customer may take it back"
+    for draft in state.open:
+        mine = [cue for cue in cues if cue.act == draft.act]
+        yield from _against(draft, mine, reading, knowledge)
+    if not state.open:
+        yield "nothing is asked for that a playbook is for"
+
+
+def _against(
+    draft: Draft, mine: Sequence[Cue], reading: Reading, knowledge: Knowledge
+) -> Iterator[str]:
+    """What speaks against one act, in the clauses that speak of it."""
+    for cue in mine:
+        if cue.mood in _AGAINST:
+            yield f"`{draft.act}` is also {cue.mood.value}"
+        accounts = reading.found("account", within=cue.clause)
+        if any(stranger_beside(reading, tag, cue.clause) for tag in accounts):
+            yield "it speaks of another account or payee"
+        changing = ["changes", "authority"]
+        if knowledge.playbook(draft.act).object_slot is not None:
+            changing.append("extras")
+        if cue.mood is Mood.ASKED and reading.has(*changing, within=cue.clause):
+            yield "something in the sentence changes what is asked for"

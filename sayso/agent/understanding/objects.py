@@ -1,0 +1,309 @@
+"""Which of the customer's objects the words mean, and when nobody can tell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sayso.agent.understanding.patterns import Tag
+from sayso.agent.understanding.playbook import ObjectSlot
+from sayso.agent.understanding.reading import Reading, Span
+from sayso.agent.understanding.records import Thing, Things, duplicates, is_usable
+
+_MOST_PIECES = 5
+"""A reference is read as at most so many tokens: `ORD-1042-B` are three."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A name in the text and what it can mean.
+
+    Attributes:
+        at: the token where it stands.
+        handles: what it can mean; empty for a name of nothing that the customer has.
+        how: `number`, `name`, `order`, `paid`.
+        excluded: named to be left out.
+    """
+
+    at: int
+    handles: frozenset[str]
+    how: str
+    excluded: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What the words say about the object.
+
+    Attributes:
+        handles: what is meant; empty when nothing is said.
+        candidates: what could be meant, where that is not clear.
+        why: what is wrong or unclear; empty when nothing is.
+        strong: named by a number or its name, not by its place in a list.
+    """
+
+    handles: tuple[str, ...] = ()
+    candidates: tuple[str, ...] = ()
+    why: str = ""
+    strong: bool = False
+    by_order: bool = False
+
+
+def find_objects(
+    reading: Reading,
+    spans: Sequence[Span],
+    slot: ObjectSlot,
+    things: Things,
+    *,
+    money: bool = False,
+    clauses: Sequence[Span] = (),
+) -> Found:
+    """What the words within some spans say about an object.
+
+    Args:
+        spans: the scope of an act, or what is around it.
+        money: a number that is none of theirs is an amount.
+        clauses: where the act is asked for; what is told elsewhere may name anything.
+    """
+    mentions = [m for span in spans for m in _mentions(reading, span, slot, things)]
+    usual = [thing.handle for thing in things.usable(slot)]
+    excluded = {handle for m in mentions if m.excluded for handle in m.handles}
+    named = [m for m in mentions if not m.excluded]
+    strange = [m for m in named if not m.handles and _counts(reading, m, clauses, money=money)]
+    known = [m for m in named if m.handles]
+    if strange and not known:
+        return Found(
+            candidates=tuple(usual),
+            why=f"names something that is none of theirs ({strange[0].how})",
+        )
+    if strange:
+        every = frozenset[str]().union(*(m.handles for m in known))
+        return Found(
+            candidates=tuple(usual) or tuple(every),
+            why="names something of theirs, and something that is not",
+        )
+    if known:
+        twice = any(reading.has("twice", within=span) for span in spans)
+        return _agreed(known, excluded, slot, things, twice=twice)
+    if excluded:
+        rest = tuple(handle for handle in usual if handle not in excluded)
+        return Found(handles=rest, strong=True) if rest else Found()
+    return _by_order(reading, spans, slot, things)
+
+
+def _counts(reading: Reading, mention: Mention, clauses: Sequence[Span], *, money: bool) -> bool:
+    """Whether a name of nothing that they have matters: not in a clause that tells a story."""
+    if mention.how == "number":
+        return not money
+    clause = reading.clause_at(mention.at)
+    asks = any(mention.at in one for one in clauses)
+    return asks or not reading.has("subject", "past", "question_start", within=clause)
+
+
+def _agreed(
+    known: list[Mention], excluded: set[str], slot: ObjectSlot, things: Things, *, twice: bool
+) -> Found:
+    """What several names mean together: names joined by `and` add up, others narrow down."""
+    if (
+        twice
+        and slot.duplicates_within_h
+        and not duplicates(things.usable(slot), slot.duplicates_within_h)
+    ):
+        return Found(why="speaks of paying twice, and no two payments are alike")
+    numbers = [m for m in known if m.how == "number"]
+    names = [m for m in known if m.how == "name"]
+    handles = _together(numbers) if numbers else _together(names)
+    if numbers and names:
+        for mention in names:
+            if not mention.handles & handles:
+                both = tuple(handle for m in known for handle in m.handles)
+                return Found(
+                    candidates=tuple(dict.fromkeys(both)),
+                    why="the number and the name are of two different objects",
+                )
+        narrow = handles & _together(names)
+        if not numbers_many(numbers) and narrow:
+            handles = narrow
+    handles = handles - excluded
+    ordered = [t.handle for t in things.of_kind(slot) if t.handle in handles]
+    if not ordered:
+        return Found()
+    groups = _groups(numbers or names)
+    if len(ordered) > groups:
+        usable = [handle for handle in ordered if is_usable(things.by(handle), slot)]
+        if len(usable) == groups:
+            return Found(handles=tuple(usable), strong=True)
+        twins = duplicates([things.by(h) for h in usable], slot.duplicates_within_h)
+        if twins and len(twins[0]) == len(usable):
+            return Found(handles=(twins[0][0].handle,), strong=True, by_order=twice)
+        return Found(candidates=tuple(usable or ordered), why="several objects have that name")
+    return Found(handles=tuple(ordered), strong=True)
+
+
+def numbers_many(numbers: list[Mention]) -> bool:
+    """Whether several different objects are named by numbers."""
+    return len({m.handles for m in numbers}) > 1
+
+
+def _together(mentions: Iterable[Mention]) -> frozenset[str]:
+    """The union of what different names mean; names of one thing narrow it down."""
+    groups: list[frozenset[str]] = []
+    for mention in mentions:
+        for index, group in enumerate(groups):
+            if group & mention.handles:
+                groups[index] = group & mention.handles
+                break
+        else:
+            groups.append(mention.handles)
+    return frozenset[str]().union(*groups)
+
+
+def _groups(mentions: Iterable[Mention]) -> int:
+    groups: list[frozenset[str]] = []
+    for mention in mentions:
+        for index, group in enumerate(groups):
+            if group & mention.handles:
+                groups[index] = group & mention.handles
+                break
+        else:
+            groups.append(mention.handles)
+    return len(groups)
+
+
+def _mentions(reading: Reading, span: Span, slot: ObjectSlot, things: Things) -> Iterable[Mention]:
+    except_ = reading.found("except", within=span)
+    of_kind = things.of_kind(slot)
+    handles_of_kind = {thing.handle for thing in of_kind}
+    until = span.start
+    for at in range(span.start, span.end):
+        token = reading.tokens[at]
+        left_out = _left_out(reading, except_, at)
+        if at < until:
+            continue  # a piece of a reference
+        if (end := _reference(reading, at, span.end, of_kind)) > at:
+            until, said = end, " ".join(t.text.lower() for t in reading.tokens[at:end])
+            handles = frozenset(t.handle for t in of_kind if said in t.references)
+            yield Mention(at, handles, "number", left_out)
+        elif token.kind == "number":
+            if not any(token.text.lower() in t.references for t in things.all if t not in of_kind):
+                yield from _number(at, token.text, token.hash, of_kind, left_out=left_out)
+        elif token.kind == "word" and at in reading.titles:
+            handles = reading.titles[at] & handles_of_kind
+            if handles:
+                yield Mention(at, frozenset(handles), "name", left_out)
+    products = _named(reading, span, of_kind)
+    for tag, handles in products:
+        left_out = _left_out(reading, except_, tag.start)
+        if handles or not _of_another_kind(tag, things, slot):
+            yield Mention(tag.start, handles, "name", left_out)
+
+
+def _reference(reading: Reading, at: int, end: int, of_kind: list[Thing]) -> int:
+    """Where a reference ends that begins here and is more than a number: `o1`, `ORD-1042-B`."""
+    said = ""
+    for index in range(at, min(end, at + _MOST_PIECES)):
+        said = f"{said} {reading.tokens[index].text.lower()}".lstrip()
+        if not said.isdigit() and any(said in thing.references for thing in of_kind):
+            return index + 1
+    return at
+
+
+def _left_out(reading: Reading, except_: list[Tag], at: int) -> bool:
+    """Whether a name stands behind `all but`, and no amount between: `all but $20 of 1042`."""
+    for tag in except_:
+        if tag.end <= at <= tag.end + 4 and not any(
+            token.kind in ("money", "percent") for token in reading.tokens[tag.end : at]
+        ):
+            return True
+    return False
+
+
+def _number(
+    at: int, text: str, hash_: bool, of_kind: list[Thing], *, left_out: bool
+) -> Iterable[Mention]:
+    low = text.lower()
+    handles = frozenset(t.handle for t in of_kind if low in t.references)
+    if handles:
+        yield Mention(at, handles, "number", left_out)
+        return
+    plain = text.replace(",", "").replace(".", "")
+    paid = any(
+        (amount := thing.money(fact)) is not None
+        and plain in (str(amount.amount_minor), str(amount.amount_minor // 100))
+        for thing in of_kind
+        for fact in ("amount", "left")
+    )
+    if hash_ or (plain.isdigit() and len(plain) >= 4 and not paid and text == plain):
+        yield Mention(at, frozenset(), "number", left_out)
+
+
+def _named(reading: Reading, span: Span, of_kind: list[Thing]) -> list[tuple[Tag, frozenset[str]]]:
+    """Names of products and plans, narrowed by what stands beside them: `the red mug`."""
+    found: list[tuple[Tag, frozenset[str]]] = []
+    own = f"kind:{of_kind[0].kind}" if of_kind else ""
+    kinds = [
+        tag
+        for tag in reading.starting("kind:", within=span)
+        if own not in reading.covering[tag.start]
+        and any(tag.name in thing.names for thing in of_kind)
+    ]
+    for tag in [
+        *reading.starting("product:", within=span),
+        *reading.starting("plan:", within=span),
+        *kinds,
+    ]:
+        handles = {thing.handle for thing in of_kind if tag.name in thing.names}
+        for feature in _beside(reading, tag):
+            group = feature.name.partition(":")[2].partition(".")[0]
+            handles = {
+                h
+                for h in handles
+                if not (has := next(t for t in of_kind if t.handle == h).features(group))
+                or feature.name in has
+            }
+        found.append((tag, frozenset(handles)))
+    named = {tag.start for tag, handles in found if handles}
+    return [(tag, handles) for tag, handles in found if handles or tag.start not in named]
+
+
+def _beside(reading: Reading, tag: Tag) -> list[Tag]:
+    """Features within two words before a name, or just behind it."""
+    near = Span(max(0, tag.start - 2), min(len(reading.tokens), tag.end + 2))
+    return reading.starting("feature:", within=near)
+
+
+def _of_another_kind(tag: Tag, things: Things, slot: ObjectSlot) -> bool:
+    """Whether a name that fits nothing of the kind is a name of something else they have."""
+    return any(tag.name in thing.names for thing in things.all if thing.kind != slot.kind)
+
+
+def _by_order(reading: Reading, spans: Sequence[Span], slot: ObjectSlot, things: Things) -> Found:
+    """By its place among the others: the newest, the dearest, both, the one before."""
+    usual = things.usable(slot)
+
+    def said(*names: str) -> bool:
+        return any(reading.has(*names, within=span) for span in spans)
+
+    if slot.duplicates_within_h and said("twice"):
+        groups = duplicates(usual, slot.duplicates_within_h)
+        if len(groups) == 1:
+            return Found(handles=(groups[0][0].handle,), strong=True, by_order=True)
+        return Found(why="speaks of paying twice, and no two payments are alike")
+    if said("before_last"):
+        return Found(
+            candidates=tuple(t.handle for t in usual), why="names one by its place before another"
+        )
+    dated = sorted(usual, key=lambda thing: thing.created, reverse=True)
+    prices = [(money.amount_minor, t) for t in usual if (money := t.money("amount")) is not None]
+    priced = [thing for _, thing in sorted(prices, key=lambda pair: pair[0])]
+    for name, chosen in (
+        ("newest", dated[:1]),
+        ("oldest", dated[-1:]),
+        ("dearest", priced[-1:]),
+        ("cheapest", priced[:1]),
+    ):
+        if said(name) and chosen:
+            return Found(handles=(chosen[0].handle,), by_order=True)
+    if said("both") and len(usual) == 2:
+        return Found(handles=tuple(t.handle for t in usual), strong=True, by_order=True)
+    return Found()

@@ -1,0 +1,205 @@
+"""A language as data: lists of words and short patterns, one TOML file a language."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from importlib import resources
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from sayso.agent.understanding.patterns import expand
+from sayso.errors import Code, ConfigError
+
+
+def _patterns(written: tuple[str, ...]) -> tuple[str, ...]:
+    for pattern in written:
+        list(expand(pattern))
+    return written
+
+
+Patterns = Annotated[tuple[str, ...], AfterValidator(_patterns)]
+
+
+class Closed(BaseModel):
+    """A form in a file: nothing unknown in it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+UNTAGGED = frozenset({"function", "plain"})
+"""Lists of single words that are looked up by word."""
+
+
+class Lists(Closed):
+    """What the rules know a language by. `patterns` says how a line is written.
+
+    Most lists answer one question about a clause; docs/explanation/languages.md has them all with
+    examples.
+    """
+
+    function: Patterns = ()
+    greeting: Patterns = ()
+    closing: Patterns = ()
+    filler: Patterns = ()
+    subject: Patterns = ()
+    conjunction: Patterns = ()
+    and_: Patterns = Field(default=(), alias="and")
+    or_: Patterns = Field(default=(), alias="or")
+    # Does the clause ask for something?
+    imperative: Patterns = ()
+    wish: Patterns = ()
+    wish_after: Patterns = ()
+    polite: Patterns = ()
+    polite_question: Patterns = ()
+    # Or is it something else?
+    ask_info: Patterns = ()
+    question_word: Patterns = ()
+    question_start: Patterns = ()
+    general: Patterns = ()
+    negation: Patterns = ()
+    negation_after: Patterns = ()
+    condition: Patterns = ()
+    condition_ok: Patterns = ()
+    later: Patterns = ()
+    hesitation: Patterns = ()
+    past: Patterns = ()
+    persons: Patterns = ()
+    authority: Patterns = ()
+    taken_back: Patterns = ()
+    other_wish: Patterns = ()
+    changes: Patterns = ()
+    extras: Patterns = ()
+    payee: Patterns = ()
+    threat: Patterns = ()
+    machine: Patterns = ()
+    idiom: Patterns = ()
+    # Which object?
+    thing: Patterns = ()
+    determiner: Patterns = ()
+    cause: Patterns = ()
+    adjective: Patterns = ()
+    account: Patterns = ()
+    twice: Patterns = ()
+    both: Patterns = ()
+    one_of: Patterns = ()
+    other: Patterns = ()
+    except_: Patterns = Field(default=(), alias="except")
+    newest: Patterns = ()
+    oldest: Patterns = ()
+    dearest: Patterns = ()
+    cheapest: Patterns = ()
+    before_last: Patterns = ()
+    monthly: Patterns = ()
+    yearly: Patterns = ()
+    # How much?
+    half: Patterns = ()
+    part: Patterns = ()
+    some_of: Patterns = ()
+    whole: Patterns = ()
+    unit: Patterns = ()
+    # In a dialogue.
+    yes: Patterns = ()
+    no: Patterns = ()
+    first: Patterns = ()
+    second: Patterns = ()
+    third: Patterns = ()
+    last: Patterns = ()
+    instead: Patterns = ()
+    same: Patterns = ()
+    reported: Patterns = ()
+    # Words of longer patterns towards which slips are put right as well.
+    spelt: Patterns = ()
+    # What makes a plain request.
+    plain: Patterns = ()
+    reason: Patterns = ()
+
+
+class LanguagePack(Closed):
+    """One language.
+
+    Attributes:
+        language: ISO 639-1.
+        lists: see `Lists`.
+        numbers: number words and their values.
+        notes: words for an amount by themselves, such as `tenner`.
+        shares: words for a share, as `[numerator, denominator]`.
+        currencies: names of currencies by ISO 4217 code.
+        kinds: nouns for kinds of records, such as `subscription`.
+        lookalikes: real words that are a slip away from one that slips are put right towards; they
+            are left as they are.
+        slips: common misspellings and abbreviations and what is meant.
+    """
+
+    language: str = Field(pattern="^[a-z]{2}$")
+    lists: Lists
+    numbers: Mapping[str, int] = Field(default_factory=dict[str, int])
+    notes: Mapping[str, int] = Field(default_factory=dict[str, int])
+    shares: Mapping[str, tuple[int, int]] = Field(default_factory=dict[str, tuple[int, int]])
+    currencies: Mapping[str, Patterns] = Field(default_factory=dict[str, Patterns])
+    kinds: Mapping[str, Patterns] = Field(default_factory=dict[str, Patterns])
+    lookalikes: str = ""
+    slips: Mapping[str, str] = Field(default_factory=dict[str, str])
+
+    def patterns(self) -> Iterator[tuple[str, str]]:
+        """Every pattern under the name of its list."""
+        for name, written in self.lists:
+            if name in UNTAGGED:
+                continue
+            yield from ((name.rstrip("_"), pattern) for pattern in written)
+        for kind, written in self.kinds.items():
+            yield from ((f"kind:{kind}", pattern) for pattern in written)
+        for code, written in self.currencies.items():
+            yield from ((f"currency:{code}", pattern) for pattern in written)
+
+
+def read_pack(text: str, *, source: str) -> LanguagePack:
+    """Read one pack.
+
+    Raises:
+        ConfigError: `invalid_playbook`, with the place and what is wrong there.
+    """
+    try:
+        return LanguagePack.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise _invalid(source, f"it is no TOML: {error}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise _invalid(source, f"{place}: {first['msg']}") from error
+
+
+@lru_cache(maxsize=1)
+def read_shipped_packs() -> tuple[LanguagePack, ...]:
+    """The packs that come with Sayso, English first."""
+    folder = resources.files("sayso.agent") / "languages"
+    files = sorted((one for one in folder.iterdir() if one.name.endswith(".toml")), key=str)
+    packs = [read_pack(file.read_text("utf-8"), source=file.name) for file in files]
+    return tuple(sorted(packs, key=lambda pack: (pack.language != "en", pack.language)))
+
+
+def read_packs(folder: Path) -> tuple[LanguagePack, ...]:
+    """The packs of a workspace folder, `*.toml`; none without the folder.
+
+    Raises:
+        ConfigError: `invalid_playbook`.
+    """
+    found: list[LanguagePack] = []
+    for path in sorted(folder.glob("*.toml")):
+        try:
+            text = path.read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise _invalid(str(path), "it cannot be read as UTF-8 text") from error
+        found.append(read_pack(text, source=str(path)))
+    return tuple(found)
+
+
+def _invalid(source: str, problem: str) -> ConfigError:
+    return ConfigError(
+        Code.INVALID_PLAYBOOK,
+        f"language pack `{source}` is not valid: {problem}",
+        next_step="correct the file; docs/explanation/languages.md has every list",
+    )

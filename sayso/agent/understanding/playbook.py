@@ -1,0 +1,304 @@
+"""The form of a playbook: one thing that customers ask for, its slots, its steps and its words."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Literal, TypeAlias, TypeVar
+
+from pydantic import Field, ValidationError, model_validator
+
+from sayso.actions.model.plan import MAX_STEPS, OnFailure
+from sayso.agent.understanding.pack import Closed, Patterns
+from sayso.errors import Code, ConfigError
+
+TomlValue: TypeAlias = str | int | bool | Mapping[str, str | int | bool]
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+Language = Annotated[str, Field(pattern=r"^[a-z]{2}$")]
+ByLanguage: TypeAlias = Mapping[Annotated[str, Field(pattern=r"^([a-z]{2}|any)$")], Patterns]
+
+
+class ObjectSlot(Closed):
+    """Which of the customer's objects is meant.
+
+    Attributes:
+        kind: a record's kind; its name is a word for it, and `[kinds]` of shop.toml has others.
+        needs: a money fact that must be above zero, such as `left`.
+        status: the states in which it can be meant; empty means any.
+        duplicates_within_h: where a customer says that they paid twice, two equal objects at most
+            so many hours apart are one thing paid twice; 0 for kinds that know no such thing.
+    """
+
+    type: Literal["object"]
+    kind: Name
+    needs: Name | None = None
+    status: tuple[str, ...] = ()
+    duplicates_within_h: int = Field(default=0, ge=0, le=720)
+
+
+class MoneySlot(Closed):
+    """An amount; with `of`, a part of that object: a share is of its price, and nothing is all."""
+
+    type: Literal["money"]
+    of: Name | None = None
+    required: bool = False
+
+
+class ChoiceSlot(Closed):
+    """One of a few words, each with its patterns by language.
+
+    Attributes:
+        default: what is meant where nothing is said; without one it is asked for.
+        already: facts of the object that say, when they are true, that a choice holds already.
+    """
+
+    type: Literal["choice"]
+    choices: Mapping[str, ByLanguage]
+    default: str | None = None
+    already: Mapping[str, str] = Field(default_factory=dict[str, str])
+
+
+class NumberSlot(Closed):
+    """A whole number of something that is no money, such as `100 points`; asked for if missing.
+
+    Attributes:
+        unit: what stands behind the number, by language.
+    """
+
+    type: Literal["number"]
+    unit: ByLanguage
+
+
+Slot = Annotated[ObjectSlot | MoneySlot | ChoiceSlot | NumberSlot, Field(discriminator="type")]
+
+
+class StepTemplate(Closed):
+    """One step to plan. An argument `{slot}` takes that slot's value and is left out without one.
+
+    `after` counts the file's steps from 1.
+    """
+
+    action: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$")]
+    args: Mapping[str, TomlValue] = Field(default_factory=dict[str, TomlValue])
+    reason: Annotated[str, Field(max_length=200)] = ""
+    after: tuple[int, ...] = ()
+
+
+class Words(Closed):
+    """How customers ask for it in one language.
+
+    Attributes:
+        ask: says it by itself: `refund*`, `give _ money back`.
+        open: says it of many things, so that it is asked what is meant where nothing tells:
+            `cancel`.
+        weak: says it only beside a name of the object or its kind: `stop`.
+        done: the forms in which it is told rather than asked for: `refunded`.
+        no: looks alike and is something else: `refund policy`.
+    """
+
+    ask: Patterns = ()
+    open: Patterns = ()
+    weak: Patterns = ()
+    done: Patterns = ()
+    no: Patterns = Field(default=(), alias="not")
+
+
+class Playbook(Closed):
+    """One well-known request."""
+
+    version: Literal[2]
+    name: Name
+    summary: Annotated[str, Field(min_length=1, max_length=300)]
+    slots: Mapping[Name, Slot] = Field(default_factory=dict[str, Slot])
+    steps: tuple[StepTemplate, ...] = Field(min_length=1, max_length=MAX_STEPS)
+    words: Mapping[Language, Words]
+    on_failure: OnFailure = OnFailure.CONTINUE
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Playbook:
+        if not any(words.ask or words.open or words.weak for words in self.words.values()):
+            raise ValueError("no language has a word for it in `ask`, `open` or `weak`")
+        for slot in self.slots.values():
+            if isinstance(slot, MoneySlot) and slot.of is not None:
+                self._expect(slot.of, "`of`")
+        for index, step in enumerate(self.steps, 1):
+            if any(not 0 < other < index for other in step.after):
+                raise ValueError(f"step {index} waits for no earlier step")
+            for value in step.args.values():
+                if (name := slot_of(value)) is not None:
+                    self._expect(name, f"step {index}")
+        return self
+
+    def _expect(self, name: str, by: str) -> None:
+        if name not in self.slots:
+            raise ValueError(f"{by} names `{name}`, which is no slot")
+
+    @property
+    def object_slot(self) -> tuple[str, ObjectSlot] | None:
+        """The slot of the object that is acted on: the first one."""
+        return next(self._object_slots(), None)
+
+    @property
+    def more_object_slots(self) -> list[tuple[str, ObjectSlot]]:
+        """Further objects of one plan."""
+        return [*self._object_slots()][1:]
+
+    def _object_slots(self) -> Iterator[tuple[str, ObjectSlot]]:
+        for name, slot in self.slots.items():
+            if isinstance(slot, ObjectSlot):
+                yield name, slot
+
+    @property
+    def money_slot(self) -> tuple[str, MoneySlot] | None:
+        """The slot of the amount."""
+        for name, slot in self.slots.items():
+            if isinstance(slot, MoneySlot):
+                return name, slot
+        return None
+
+    def choice_slots(self) -> Iterator[tuple[str, ChoiceSlot]]:
+        """The slots that are one of a few words."""
+        for name, slot in self.slots.items():
+            if isinstance(slot, ChoiceSlot):
+                yield name, slot
+
+    def number_slots(self) -> Iterator[tuple[str, NumberSlot]]:
+        """The slots that count something."""
+        for name, slot in self.slots.items():
+            if isinstance(slot, NumberSlot):
+                yield name, slot
+
+    def patterns(self, language: str) -> Iterator[tuple[str, str]]:
+        """Its patterns in one language, under `ask:name`, `choice:name.slot.value` and so on."""
+        words = self.words.get(language)
+        if words is not None:
+            for form in ("ask", "open", "weak", "done", "no"):
+                for pattern in getattr(words, form):
+                    yield f"{form}:{self.name}", pattern
+        for slot_name, slot in self.choice_slots():
+            for value, by_language in slot.choices.items():
+                for pattern in by_language.get(language, ()):
+                    yield f"choice:{self.name}.{slot_name}.{value}", pattern
+        if self.object_slot is not None:
+            kind = self.object_slot[1].kind
+            called = kind.replace("_", " ")
+            yield from ((f"kind:{kind}", word) for word in (called, f"{called}s"))
+        for slot_name, number in self.number_slots():
+            for pattern in number.unit.get(language, ()):
+                yield f"count:{self.name}.{slot_name}", pattern
+
+
+def slot_of(value: TomlValue) -> str | None:
+    """The slot's name in an argument such as `{charge}`; None for any other value."""
+    match = re.fullmatch(r"\{([a-z][a-z0-9_]*)\}", value) if isinstance(value, str) else None
+    return match[1] if match else None
+
+
+class Shop(Closed):
+    """What the shop sells, and how its customers call it.
+
+    Attributes:
+        titles: the language of the records' titles.
+        products: what is in titles, by name, in each language.
+        plans: names of subscriptions, by name.
+        features: what tells one product from another, in groups that exclude each other, such as
+            `features.colour.blue`.
+        kinds: nouns for own kinds of records.
+    """
+
+    version: Literal[1] = 1
+    titles: Language = "en"
+    products: Mapping[Name, ByLanguage] = Field(default_factory=dict[str, ByLanguage])
+    plans: Mapping[Name, ByLanguage] = Field(default_factory=dict[str, ByLanguage])
+    features: Mapping[Name, Mapping[Name, ByLanguage]] = Field(
+        default_factory=dict[str, Mapping[str, ByLanguage]]
+    )
+    kinds: Mapping[Name, ByLanguage] = Field(default_factory=dict[str, ByLanguage])
+
+    def patterns(self, language: str) -> Iterator[tuple[str, str]]:
+        """Its patterns in one language; `any` holds for all of them."""
+        groups: list[tuple[str, Mapping[str, ByLanguage]]] = [
+            ("product", self.products),
+            ("plan", self.plans),
+            ("kind", self.kinds),
+        ]
+        groups += [(f"feature:{group}", values) for group, values in self.features.items()]
+        for prefix, values in groups:
+            joint = "." if prefix.startswith("feature:") else ":"
+            for name, by_language in values.items():
+                for pattern in (*by_language.get(language, ()), *by_language.get("any", ())):
+                    yield f"{prefix}{joint}{name}", pattern
+
+
+def read_playbook(text: str, *, source: str) -> Playbook:
+    """Read one playbook.
+
+    Raises:
+        ConfigError: `invalid_playbook`, with the place and what is wrong there.
+    """
+    return _read(Playbook, text, source, "playbook")
+
+
+def read_shop(path: Path | None) -> Shop:
+    """The shop file of a workspace; an empty one where there is none.
+
+    Raises:
+        ConfigError: `invalid_playbook`.
+    """
+    if path is None or not path.exists():
+        return Shop()
+    return _read(Shop, _text(path), str(path), "shop file")
+
+
+@lru_cache(maxsize=1)
+def read_shipped() -> tuple[Playbook, ...]:
+    """The playbooks that come with Sayso, by file name."""
+    folder = resources.files("sayso.agent") / "playbooks"
+    files = sorted((one for one in folder.iterdir() if one.name.endswith(".toml")), key=str)
+    return tuple(read_playbook(file.read_text("utf-8"), source=file.name) for file in files)
+
+
+def read_folder(folder: Path) -> tuple[Playbook, ...]:
+    """The playbooks of a workspace folder, `*.toml`, by file name; none without the folder.
+
+    Raises:
+        ConfigError: `invalid_playbook`.
+    """
+    files = sorted(folder.glob("*.toml"))
+    return tuple(read_playbook(_text(path), source=str(path)) for path in files)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise _invalid("file", str(path), "it cannot be read as UTF-8 text") from error
+
+
+T = TypeVar("T", bound=Closed)
+
+
+def _read(model: type[T], text: str, source: str, what: str) -> T:
+    try:
+        return model.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise _invalid(what, source, f"it is no TOML: {error}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise _invalid(
+            what, source, f"{place}: {first['msg']}" if place else first["msg"]
+        ) from error
+
+
+def _invalid(what: str, source: str, problem: str) -> ConfigError:
+    return ConfigError(
+        Code.INVALID_PLAYBOOK,
+        f"{what} `{source}` is not valid: {problem}",
+        next_step="correct the file; docs/explanation/planning.md has a complete example",
+    )

@@ -1,0 +1,154 @@
+"""What the customer has, as the words can name it: titles, plans, features, states."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sayso.actions.model.snapshot import Record
+from sayso.agent.understanding.lexicon import Knowledge, Lexicon
+from sayso.agent.understanding.playbook import ObjectSlot
+from sayso.agent.understanding.tokens import tokenise
+from sayso.money import Money
+
+_SHORTEST_NAME = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thing:
+    """One record and the names that its title gives it."""
+
+    handle: str
+    record: Record
+    names: frozenset[str]
+    references: frozenset[str]
+
+    @property
+    def names_of_record(self) -> tuple[str, str]:
+        """Its handle, and the provider's id."""
+        return self.handle, self.record.id
+
+    @property
+    def kind(self) -> str:
+        """Its kind, such as `charge`."""
+        return self.record.kind
+
+    def money(self, fact: str) -> Money | None:
+        """A fact that is money."""
+        value = self.record.left if fact == "left" else self.record.facts.get(fact)
+        return value if isinstance(value, Money) else None
+
+    def features(self, group: str) -> set[str]:
+        """The features of one group that its title names."""
+        prefix = f"feature:{group}."
+        return {name for name in self.names if name.startswith(prefix)}
+
+    @property
+    def plans(self) -> set[str]:
+        """The names of plans in its title."""
+        return {name for name in self.names if name.startswith("plan:")}
+
+    @property
+    def interval(self) -> str | None:
+        """`monthly` or `yearly`, as the fact or the title says."""
+        found = self.record.facts.get("interval")
+        if isinstance(found, str):
+            return {"month": "monthly", "year": "yearly"}.get(found.split()[-1])
+        both = self.names & {"monthly", "yearly"}
+        return next(iter(both)) if len(both) == 1 else None
+
+    @property
+    def created(self) -> str:
+        """RFC 3339, or nothing."""
+        value = self.record.facts.get("created")
+        return value if isinstance(value, str) else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Things:
+    """Everything the customer has, newest first."""
+
+    all: tuple[Thing, ...]
+    words: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
+
+    @classmethod
+    def of(cls, records: Mapping[str, Record], knowledge: Knowledge) -> Things:
+        """Read the titles once."""
+        lexicon = knowledge.lexicons.get(knowledge.shop.titles) or knowledge.lexicons["en"]
+        things: list[Thing] = []
+        words: dict[str, set[str]] = {}
+        for handle, record in records.items():
+            thing, title = _thing(handle, record, lexicon)
+            things.append(thing)
+            for word in title:
+                words.setdefault(word, set()).add(handle)
+        return cls(all=tuple(things), words={w: frozenset(h) for w, h in words.items()})
+
+    def by(self, handle: str) -> Thing:
+        """The thing behind a handle."""
+        return next(thing for thing in self.all if thing.handle == handle)
+
+    def of_kind(self, slot: ObjectSlot) -> list[Thing]:
+        """Everything of the slot's kind, whatever its state."""
+        return [thing for thing in self.all if thing.kind == slot.kind]
+
+    def usable(self, slot: ObjectSlot) -> list[Thing]:
+        """Those in a state in which they can be meant."""
+        return [thing for thing in self.of_kind(slot) if is_usable(thing, slot)]
+
+
+def is_usable(thing: Thing, slot: ObjectSlot) -> bool:
+    """Whether it is in one of the slot's states and has something left of what the slot needs."""
+    if slot.status and thing.record.facts.get("status") not in slot.status:
+        return False
+    if slot.needs is None:
+        return True
+    money = thing.money(slot.needs)
+    return money is not None and money.amount_minor > 0
+
+
+def duplicates(things: list[Thing], within_h: int) -> list[list[Thing]]:
+    """Groups of equal, untouched things that lie close together, each the newest first."""
+    groups: dict[tuple[Money | None, frozenset[str]], list[Thing]] = {}
+    for thing in things:
+        left = thing.money("left")
+        if left is not None and left == thing.money("amount"):
+            groups.setdefault((left, thing.names), []).append(thing)
+    return [
+        group
+        for group in groups.values()
+        if len(group) > 1 and _close(group[0].created, group[-1].created, within_h)
+    ]
+
+
+def _close(newest: str, oldest: str, hours: int) -> bool:
+    try:
+        between = datetime.fromisoformat(newest) - datetime.fromisoformat(oldest)
+    except ValueError:
+        return False
+    return abs(between) <= timedelta(hours=hours)
+
+
+def _thing(handle: str, record: Record, lexicon: Lexicon) -> tuple[Thing, set[str]]:
+    tokens = [token for token in tokenise(record.title) if token.kind in ("word", "end", "comma")]
+    tags = lexicon.matcher.find(tokens)
+    wanted = ("product:", "plan:", "feature:", "kind:")
+    names = {t.name for t in tags if t.name.startswith(wanted) or t.name in ("monthly", "yearly")}
+    # Words of a title that no list knows name it by themselves: `kettle` needs no shop file.
+    own = {
+        token.text
+        for token in tokens
+        if token.kind == "word"
+        and len(token.text) >= _SHORTEST_NAME
+        and not lexicon.matcher.knows(token.text)
+        and token.text not in ("visa", "mastercard", "amex", "active", "trialing", "canceled")
+    }
+    known_by = (*record.references, record.id)
+    references = frozenset(" ".join(t.text.lower() for t in tokenise(r)) for r in known_by)
+    return (
+        Thing(handle=handle, record=record, names=frozenset(names), references=references),
+        own
+        | {f"{word}s" for word in own}
+        | {word.removesuffix("s") for word in own if len(word) > 4},
+    )

@@ -1,0 +1,60 @@
+"""Words that no list knows, where a name would stand: they may name what is not theirs."""
+
+from __future__ import annotations
+
+from sayso.agent.understanding.acts import Cue
+from sayso.agent.understanding.patterns import Tag
+from sayso.agent.understanding.reading import Reading, Span
+
+_NAMING = frozenset("thing account unit cause twice whole half part newest oldest".split())
+_NAMING_KINDS = ("product", "kind", "plan", "ask", "open", "weak", "done", "choice", "count")
+_LONGEST_PHRASE = 3
+_NEAR = 2
+
+
+def strange_noun(reading: Reading, cue: Cue) -> str | None:
+    """What follows an act behind an article, and that no list knows: `cancel my reservation`."""
+    for article in reading.found("determiner", within=Span(cue.end, cue.clause.end)):
+        if article.start > cue.end + _NEAR:
+            return None
+        end = article.end
+        last = min(cue.clause.end, article.end + _LONGEST_PHRASE)
+        while end < last and _is_content(reading, end):
+            end += 1
+        phrase = Span(article.end, end)
+        unknown = [
+            at
+            for at in range(phrase.start, phrase.end)
+            if not reading.lexicon.matcher.knows(reading.tokens[at].text)
+            and at not in reading.titles
+        ]
+        if unknown and not _named(reading, phrase):
+            return reading.tokens[unknown[-1]].text
+    return None
+
+
+def stranger_beside(reading: Reading, tag: Tag, clause: Span) -> str | None:
+    """A word that no list knows right before a noun, or a strange name right behind it."""
+    behind = tag.end
+    if behind in clause and reading.tokens[behind].text in reading.lexicon.words:
+        behind += 1
+    for at in (tag.start - 1, behind):
+        if at not in clause or not _is_content(reading, at) or at in reading.titles:
+            continue
+        token = reading.tokens[at]
+        strange = not reading.lexicon.matcher.knows(token.text)
+        if strange and (at < tag.start or token.capital):
+            return token.text
+    return None
+
+
+def _named(reading: Reading, phrase: Span) -> bool:
+    return any(
+        name in _NAMING or name.partition(":")[0] in _NAMING_KINDS
+        for name in reading.names_within(phrase)
+    )
+
+
+def _is_content(reading: Reading, at: int) -> bool:
+    token = reading.tokens[at]
+    return token.kind == "word" and token.text not in reading.lexicon.words

@@ -1,0 +1,193 @@
+"""`sayso.limits`: the limits in force, and how much of each is used."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from sayso.actions.limits.definition import PERSONAL, Limit, LimitSet
+from sayso.actions.limits.fill import forget
+from sayso.actions.limits.invariants import find_problems
+from sayso.actions.limits.usage import CARDS
+from sayso.actions.model.action_row import get_action
+from sayso.actions.model.definition import Action
+from sayso.actions.policy.calendar import Calendar
+from sayso.ids import Tenant, to_micros
+from sayso.money import Money
+from sayso.sdk.inputs import page_of
+from sayso.sdk.policy_in_force import read_state
+from sayso.sdk.resources.base import Resource
+from sayso.sdk.views import View
+from sayso.store.base import Reader, Row, Store, integer, text
+
+if TYPE_CHECKING:
+    from sayso.sdk.container import Container
+
+
+class LimitUseView(View):
+    """How much of a limit one key uses.
+
+    Attributes:
+        whose: the key: a token's holder, a person, a tenant; of a customer or an instrument the
+            customer's id as the tenant knows it, empty where it is another tenant's.
+        used_minor, cap_minor: in minor units of `currency`; None where it is counted how many.
+        held_minor: of it, what is not done yet. used, cap: how many.
+    """
+
+    whose: str
+    currency: str
+    used_minor: int | None
+    held_minor: int | None
+    cap_minor: int | None
+    used: int
+    cap: int | None
+
+
+class LimitView(View):
+    """A limit in force.
+
+    Attributes:
+        action: a name, or an effect such as `money_out`.
+        window: such as `today`; `at once` for a limit of open cards.
+        counts: whether only what nobody agreed to counts.
+        beyond: `refuse`, or the role that is asked.
+        uses: the fullest first.
+    """
+
+    id: str
+    say: str
+    of: str
+    action: str
+    window: str
+    counts: Literal["automatic", "all"]
+    beyond: str
+    across_tenants: bool
+    uses: tuple[LimitUseView, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _InForce:
+    limits: LimitSet
+    calendar: Calendar
+    tenant: Tenant
+    now: int
+    size: int
+
+
+class LimitResource(Resource):
+    """`sayso.limits`."""
+
+    def __init__(self, container: Container) -> None:
+        super().__init__(container)
+
+    async def check(self) -> list[str]:
+        """What is wrong with the rows that say how much is used; nothing where all is well."""
+        kinds = await self._container.action_catalog.read()
+        now = to_micros(self._container.clock.now())
+        return (await check_limits(self._container.store, kinds.actions, now))[1]
+
+    async def list(self, *, limit: int = 10, tenant: str | None = None) -> list[LimitView]:
+        """The limits in force, each with so many of its fullest keys.
+
+        Raises:
+            RefusedError: `invalid_input`.
+        """
+        limits, calendar = await self._in_force()
+        about = _InForce(
+            limits=limits,
+            calendar=calendar,
+            tenant=self._tenant(tenant),
+            now=to_micros(self._container.clock.now()),
+            size=page_of(limit),
+        )
+        return await self._container.store.read(
+            lambda reader: [_limit_view(reader, one, about) for one in limits.limits]
+        )
+
+    async def forget(self) -> int:
+        """Take away rows of windows that are over; how many."""
+        limits, _ = await self._in_force()
+        now = to_micros(self._container.clock.now())
+        return await self._container.store.write(lambda tx: forget(tx, limits, now))
+
+    async def _in_force(self) -> tuple[LimitSet, Calendar]:
+        kinds = await self._container.action_catalog.read()
+        return await _read_in_force(self._container.store, kinds.actions)
+
+
+async def check_limits(
+    store: Store, actions: Sequence[Action], now: int
+) -> tuple[LimitSet, list[str]]:
+    """The limits in force, and what is wrong with their rows.
+
+    Args:
+        actions: those of this program. now: microseconds since 1970.
+    """
+    limits, _ = await _read_in_force(store, actions)
+    by_name = {action.name: action for action in actions}
+    return limits, await store.read(lambda reader: find_problems(reader, limits, by_name, now))
+
+
+async def _read_in_force(store: Store, actions: Sequence[Action]) -> tuple[LimitSet, Calendar]:
+    from sayso.actions.policy.reading import calendar_of, limits_of  # loads Cedar
+
+    state = await read_state(store, None)
+    if state.document is None:
+        return LimitSet(), Calendar()
+    return limits_of(state.document, actions)[0], calendar_of(state.document)
+
+
+def _limit_view(reader: Reader, limit: Limit, about: _InForce) -> LimitView:
+    oldest = 0 if limit.window is None else limit.window.oldest(about.now, about.calendar)
+    rows = reader.all(
+        "limits.counters",
+        limit_id=limit.id,
+        oldest=oldest,
+        owner=about.tenant,
+        limit=about.size,
+    )
+    return LimitView(
+        id=limit.id,
+        say=limit.say,
+        of=limit.of.value,
+        action=limit.action,
+        window="at once" if limit.window is None else limit.window.words,
+        counts="automatic" if limit.automatic else "all",
+        beyond=limit.ask[0] if limit.ask else "refuse",
+        across_tenants=limit.across,
+        uses=tuple(_use_view(reader, limit, row, about.tenant) for row in rows),
+    )
+
+
+def _use_view(reader: Reader, limit: Limit, row: Row, tenant: Tenant) -> LimitUseView:
+    currency = text(row, "currency")
+    is_money = currency not in ("", CARDS)
+    held = integer(row, "held")
+    return LimitUseView(
+        whose=_whose(reader, limit, row, tenant),
+        currency=currency if is_money else "",
+        used_minor=held + integer(row, "settled") if is_money else None,
+        held_minor=held if is_money else None,
+        cap_minor=limit.sums.get(currency) if is_money else None,
+        used=integer(row, "count"),
+        cap=None if is_money else limit.cards if currency == CARDS else limit.count,
+    )
+
+
+def _whose(reader: Reader, limit: Limit, row: Row, tenant: Tenant) -> str:
+    key = text(row, "key")
+    if limit.of not in PERSONAL:
+        return key
+    newest = reader.one("limits.newest_use", owner=text(row, "tenant"), limit_id=limit.id, key=key)
+    if newest is None or text(newest, "home") != tenant:
+        return ""
+    return get_action(reader, tenant, text(newest, "action_id")).subject.id
+
+
+def used_words(use: LimitUseView) -> str:
+    """How much is used, for a person: `$882.00 of $900.00`, `3 of 20`."""
+    if use.used_minor is None:
+        return f"{use.used:,}" if use.cap is None else f"{use.used:,} of {use.cap:,}"
+    used = Money(use.used_minor, use.currency)
+    return str(used) if use.cap_minor is None else f"{used} of {Money(use.cap_minor, use.currency)}"

@@ -1,0 +1,22 @@
+-- Questions to the customer. `question` is what a request waits for an answer to, as typed data;
+-- `turns` lists the sealed turns that came after the first message; `conversation` is the caller's
+-- own name for the thread, by which a later message finds the request that waits for it.
+alter table request
+    add column question text collate "C",
+    add column turns text collate "C",
+    add column conversation text collate "C";
+
+-- The keys of answers (their SHA-256), so that one that is sent again is no second answer.
+create table request_answer (
+    tenant text collate "C" not null,
+    key_sha256 text collate "C" not null,
+    request_id text collate "C" not null,
+    fingerprint text collate "C" not null,
+    primary key (tenant, key_sha256),
+    foreign key (tenant, request_id) references request (tenant, id)
+);
+grant select, insert, update on request_answer to sayso_app;
+
+create index request_waiting on request (tenant, subject_id, id) where status = 'needs_customer';
+
+select guard_tables();
