@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sayso.audit.signed_note.base64_strict import decode64
-from sayso.audit.signed_note.keytext import key_id_of
+from sayso.audit.signed_note.keytext import decode64, key_id_of
 from sayso.audit.signed_note.note import ED25519, Verifier
 from sayso.errors import Code, ConfigError, IntegrityError
 
