@@ -304,60 +304,44 @@ PROMISES: dict[str, Promise] = {
     "limits:exact": Promise(
         "Of a hundred actions at once at a limit's edge exactly as many pass as fit, on both "
         "stores, in one process and in four, and the rows stay true when it is killed.",
-        "issue 17",
     ),
-    "limits:token": Promise(
-        "One bot stops at its own limit, whoever the customers are.", "issue 17"
-    ),
+    "limits:token": Promise("One bot stops at its own limit, whoever the customers are."),
     "limits:customer": Promise(
         "A limit counts together whom it names; a customer is who the provider knows, under "
         "however many tenants.",
-        "issue 17",
     ),
     "limits:approver": Promise(
         "A person who has agreed to as much as they may is not counted, and somebody else is.",
-        "issue 17",
     ),
     "limits:soft": Promise(
         "Beyond a soft limit somebody with its role has to agree, whatever the rules allow.",
-        "issue 17",
     ),
-    "limits:hard": Promise("Nobody approves beyond a hard limit.", "issue 17"),
+    "limits:hard": Promise("Nobody approves beyond a hard limit."),
     "limits:holds": Promise(
         "A waiting card holds nothing, what may have happened keeps its hold for however long, "
         "and what surely did not is free again.",
-        "issue 17",
     ),
     "limits:windows": Promise(
         "A rolling limit is above its cap in no true window, and what is done later counts then.",
-        "issue 17",
     ),
     "limits:near": Promise(
-        "The log tells once of each limit, key and time of which four fifths are used.", "issue 17"
+        "The log tells once of each limit, key and time of which four fifths are used."
     ),
-    "limits:cards": Promise("How many questions wait for people is limited too.", "issue 17"),
+    "limits:cards": Promise("How many questions wait for people is limited too."),
     "limits:currencies": Promise(
         "Currencies count apart, an unnamed one is over, and nothing is converted by old rates.",
-        "issue 17",
     ),
-    "limits:plans": Promise("The steps of a plan count as many.", "issue 17"),
-    "limits:filled": Promise(
-        "A new limit counts what was done before it came in force.", "issue 17"
-    ),
-    "limits:late": Promise(
-        "An effect that shows up late is booked, also above the limit.", "issue 17"
-    ),
+    "limits:plans": Promise("The steps of a plan count as many."),
+    "limits:filled": Promise("A new limit counts what was done before it came in force."),
+    "limits:late": Promise("An effect that shows up late is booked, also above the limit."),
     "limits:declared": Promise(
-        "A limit that cannot be read is refused with what to write instead.", "issue 17"
+        "A limit that cannot be read is refused with what to write instead."
     ),
     "limits:direction": Promise(
         "A limit that goes, rises or asks instead of refusing loosens; what it counts never "
         "changes under its id.",
-        "issue 17",
     ),
-    "limits:checked": Promise(
-        "Rows of limits that do not say what happened are found.", "issue 17"
-    ),
+    "limits:checked": Promise("Rows of limits that do not say what happened are found."),
     "policy:tampered": Promise(
         "A version that the log does not tell of, or one that was taken away, lets nothing be "
         "judged.",
