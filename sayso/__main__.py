@@ -93,14 +93,10 @@ async def _serve_mcp_stdio(
 def _need_mcp() -> None:
     from importlib.util import find_spec
 
-    from sayso.errors import Code, ConfigError
+    from sayso.extras import missing_extra
 
     if find_spec("mcp") is None:
-        raise ConfigError(
-            Code.MISSING_EXTRA,
-            "the package `mcp` is not installed",
-            next_step="pip install 'sayso[mcp]'",
-        )
+        raise missing_extra("mcp", "the package `mcp` is not installed")
 
 
 def _start_slack() -> SlackStage:

@@ -30,6 +30,8 @@ settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 def pytest_configure(config: pytest.Config) -> None:
     """The same machine for the test processes and for all that they start."""
+    # Printed commands would begin with `uv run` only where the tests were started by it.
+    os.environ.pop("UV_RUN_RECURSION_DEPTH", None)
     keep_files_in_memory()
     keep_bytecode(config)
 

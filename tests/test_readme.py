@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from surfaces.cli.terminal import Terminal
 from tree import ROOT
 
 from sayso.sandbox import API_KEY, Sandbox
@@ -87,7 +88,11 @@ def test_a_reader_gets_from_init_to_a_verified_bundle(tmp_path: Path) -> None:
         waiting, yes = approvals.strip().splitlines()
         card = re.search(r"apr_\w+", run(as_here(waiting), tmp_path))
         assert card is not None
-        assert "(approved)" in run(as_here(yes.replace("apr_…", card[0])), tmp_path)
+        _, _, _, *words = as_here(yes.replace("apr_…", card[0]))
+        terminal = Terminal(*words, cwd=tmp_path, variables={"STRIPE_API_KEY": API_KEY})
+        terminal.read_until(lambda seen: "[y/N] " in seen)
+        terminal.type("y")
+        assert "(approved)" in terminal.end()
         shown = [run(as_here(line), tmp_path) for line in auditor.strip().splitlines()]
     assert "action.succeeded" in shown[0]
     assert "verified" in shown[-1]

@@ -22,6 +22,7 @@ from sayso.agent.prompts.answer import AnswerForm, UnreadableError
 from sayso.agent.understanding.lexicon import Knowledge
 from sayso.connectors.secret import Secret
 from sayso.errors import Code, ConfigError, RetryableError
+from sayso.extras import install_package, missing_extra
 from sayso.money import Money
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def open_model(
     try:
         from langchain.chat_models import init_chat_model  # an optional extra
     except ImportError as error:
-        raise _missing("planning with a model needs LangChain", "sayso[models]") from error
+        raise missing_extra("models", "planning with a model needs LangChain") from error
     provider = settings.model.partition(":")[0]
     options: dict[str, Any] = {
         "timeout": settings.timeout_s,
@@ -106,8 +107,11 @@ def open_model(
         # Its overloads are partly untyped; with a name it is a plain chat model.
         model = cast("Callable[..., BaseChatModel]", init_chat_model)(settings.model, **options)
     except ImportError as error:
-        package = "sayso[openai]" if provider == "openai" else f"langchain-{provider[:40]}"
-        raise _missing(f"the package for `{provider[:40]}` is not installed", package) from error
+        missing = f"the package for `{provider[:40]}` is not installed"
+        if provider == "openai":
+            raise missing_extra("openai", missing) from error
+        step = install_package(f"langchain-{provider[:40]}")
+        raise ConfigError(Code.MISSING_EXTRA, missing, next_step=step) from error
     except Exception as error:  # noqa: BLE001  (each provider's package raises its own kinds)
         raise ConfigError(
             Code.INVALID_SETTING,
@@ -123,10 +127,6 @@ def open_model(
         prompt=prompt or load_prompt(),
         strict=provider in _STRICT_PROVIDERS,
     )
-
-
-def _missing(message: str, package: str) -> ConfigError:
-    return ConfigError(Code.MISSING_EXTRA, message, next_step=f"pip install {package}")
 
 
 @dataclass(slots=True, kw_only=True)

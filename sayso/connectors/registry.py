@@ -17,12 +17,11 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TypeVar, cast
 
+from sayso.actions.model.attempt import reading
 from sayso.actions.model.definition import Action, Args, Subject
-from sayso.actions.model.resolve import reading
 from sayso.actions.model.snapshot import Absence, Call, Receipt, Record, Resolved
 from sayso.connectors.arguments import ECHO_LIMIT, read_args
 from sayso.connectors.base import Connector, SubjectBook
-from sayso.connectors.isolation import contained
 from sayso.connectors.manifests import FOLDER, manifest_names
 from sayso.connectors.redaction import Hiding
 from sayso.connectors.secret import Secret
@@ -402,3 +401,26 @@ def _invalid(whose: str, problem: str) -> ConfigError:
         f"the connector {whose} is not valid: {problem}",
         next_step="change the connector's code",
     )
+
+
+async def contained(work: Awaitable[T]) -> T:
+    """What the work gives; what foreign code raises stays one of its errors, whatever it is.
+
+    `SystemExit` of a connector's library would end the process, with the work of every other one.
+    A `CancelledError` that nobody asked for looks like the end of whoever called, so that the same
+    action would be run again at once, and again. Neither says anything about what was done.
+
+    Raises:
+        RuntimeError: for what is no `Exception`; not where this task is to be cancelled, or the
+            process to be interrupted.
+        Exception: as the work raised it.
+    """
+    try:
+        return await work
+    except (Exception, KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException as error:
+        task = asyncio.current_task()
+        if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+            raise
+        raise RuntimeError(f"it raised {type(error).__name__}") from error

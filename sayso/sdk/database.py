@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from sayso.errors import Code, ConfigError
+from sayso.extras import missing_extra
 from sayso.sdk.workspace import Workspace
 from sayso.store.base import Reader, Store
 from sayso.store.sqlite.store import SqliteStore
@@ -64,7 +65,7 @@ def _open_postgres(url: str, *, create: bool, fleet: bool) -> PostgresStore:
     try:
         from sayso.store.postgres.store import PostgresStore  # needs an extra
     except ImportError as error:
-        raise missing_postgres(error) from error
+        raise missing_postgres() from error
     if create:
         from sayso.store.postgres.schema import migrate_postgres  # as above
 
@@ -97,7 +98,7 @@ def open_snapshot(workspace: Workspace) -> Generator[Reader]:
     try:
         from sayso.store.postgres.store import open_reader  # needs an extra
     except ImportError as error:
-        raise missing_postgres(error) from error
+        raise missing_postgres() from error
     with open_reader(workspace.store_url) as reader:
         yield reader
 
@@ -108,7 +109,7 @@ def make_threads(url: str) -> None:
         from langgraph.checkpoint.postgres import PostgresSaver  # heavy, and needs an extra
         from psycopg.rows import dict_row
     except ImportError as error:
-        raise missing_postgres(error) from error
+        raise missing_postgres() from error
     from sayso.store.postgres.connection import APP_ROLE, OWNER_ROLE, SCHEMA, connect_plainly
 
     with connect_plainly(url) as connection:
@@ -149,7 +150,7 @@ async def _open_postgres_saver(url: str, stack: AsyncExitStack) -> BaseCheckpoin
         from psycopg.rows import DictRow, dict_row
         from psycopg_pool import AsyncConnectionPool
     except ImportError as error:
-        raise missing_postgres(error) from error
+        raise missing_postgres() from error
     from sayso.store.postgres.connection import planner_options
 
     async def check(connection: AsyncConnection[DictRow]) -> None:
@@ -169,11 +170,6 @@ async def _open_postgres_saver(url: str, stack: AsyncExitStack) -> BaseCheckpoin
     return AsyncPostgresSaver(pool)
 
 
-def missing_postgres(error: ImportError) -> ConfigError:
+def missing_postgres() -> ConfigError:
     """What to say where the extra is not installed."""
-    return ConfigError(
-        Code.MISSING_EXTRA,
-        "PostgreSQL needs an optional part",
-        next_step="pip install 'sayso[postgres]'",
-        detail=str(error),
-    )
+    return missing_extra("postgres", "PostgreSQL needs an optional part")

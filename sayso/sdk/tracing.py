@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from sayso.errors import Code, ConfigError
+from sayso.extras import missing_extra
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace.export import SpanExporter
@@ -63,11 +64,7 @@ def _exporter(name: str) -> SpanExporter:
         try:
             from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
         except ImportError as error:
-            raise ConfigError(
-                Code.MISSING_EXTRA,
-                "exporting over OTLP needs its package",
-                next_step="pip install 'sayso[otlp]', or unset OTEL_TRACES_EXPORTER",
-            ) from error
+            raise missing_extra("otlp", "exporting over OTLP needs its package") from error
         return OTLPSpanExporter()
     raise ConfigError(
         Code.INVALID_SETTING,

@@ -23,6 +23,7 @@ from sayso.agent.prompts.answer import AnswerForm
 from sayso.agent.understanding.planner import PlaybookPlanner
 from sayso.connectors.secret import Secret
 from sayso.errors import Code, ConfigError, RetryableError
+from sayso.extras import install
 from sayso.testing.models import (
     Completion,
     FakeOpenAI,
@@ -364,7 +365,7 @@ def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigError) as caught:
         open_model(ModelSettings(model="openai:gpt"), KNOWLEDGE)
     assert caught.value.code is Code.MISSING_EXTRA
-    assert caught.value.next_step == "pip install sayso[models]"
+    assert caught.value.next_step == install("models")
 
 
 def test_an_unknown_provider_is_a_setting_to_correct() -> None:

@@ -11,7 +11,7 @@ from audit.small_log import plain_entry
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from sayso.audit.log import AuditLog
-from sayso.audit.signed_note.base64_strict import encode64
+from sayso.audit.signed_note.keytext import encode64
 from sayso.audit.signed_note.note import (
     Checkpoint,
     Ed25519Signer,

@@ -455,7 +455,7 @@ def test_without_the_package_only_this_cannot_be_judged(tmp_path: Path) -> None:
     )
     for words, status, said in (
         ([path], 0, ""),
-        ([path, "--tsa-roots", str(roots)], 2, "pip install 'sayso[tsa]'"),
+        ([path, "--tsa-roots", str(roots)], 2, "pip install rfc3161-client"),
     ):
         command = [sys.executable, "-c", code, *words]
         ran = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)

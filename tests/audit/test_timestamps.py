@@ -353,7 +353,7 @@ def test_a_missing_part_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigError) as caught:
         TimeAuthorities.parse(OWN.roots_pem)
     assert caught.value.code is Code.MISSING_EXTRA
-    assert "sayso[tsa]" in caught.value.next_step
+    assert "pip install rfc3161-client" in caught.value.next_step
 
 
 def not_there(folder: Path) -> Path:

@@ -298,6 +298,16 @@ PROMISES: dict[str, Promise] = {
         "Bad refunds, words and databases are refused with a code and a status that is not 0, and "
         "nothing is at the provider.",
     ),
+    "cli:asks": Promise(
+        "A yes at the command line is asked for once more with its amount; scripts pass `--yes`.",
+    ),
+    "cli:waits": Promise(
+        "A server or worker that starts while its database is away waits for it, and says so.",
+    ),
+    "cli:printed": Promise(
+        "Every command that README, quickstart, docs, `init` or an error prints exists, and is "
+        "printed as it has to be typed.",
+    ),
     "cli:shared": Promise(
         "Real processes share one workspace: one key is one action, one effect, a verified log.",
         "invariant 2",

@@ -40,10 +40,10 @@ from sayso.actions.context import EngineContext
 from sayso.actions.engine.late_effects import DeniedCalls
 from sayso.actions.engine.outcomes import Endings
 from sayso.actions.model.action_row import ActionRow, get_action
+from sayso.actions.model.attempt import read_target
 from sayso.actions.model.digest import storable
 from sayso.actions.model.ledger import entry_of
 from sayso.actions.model.ports import Person
-from sayso.actions.model.resolve import read_target
 from sayso.actions.model.snapshot import difference
 from sayso.actions.model.status import Status
 from sayso.actions.policy.base import Approver, Outcome

@@ -19,9 +19,8 @@ from sayso.actions.approvals.transitions import Transitions
 from sayso.actions.context import EngineContext
 from sayso.actions.controls.blocking import Blocking, Obstacle, stop_on
 from sayso.actions.controls.rate_limit import RateLimits
-from sayso.actions.engine.claim import Claims, ReadAgain
+from sayso.actions.engine.claim import Claims, LeaseKeeper, ReadAgain
 from sayso.actions.engine.late_effects import DeniedCalls, check_not_done
-from sayso.actions.engine.lease import LeaseKeeper
 from sayso.actions.engine.outcomes import MAX_HARMLESS_CALLS, Endings, Settlements
 from sayso.actions.engine.proposals import Proposals
 from sayso.actions.engine.reconcile import (
@@ -34,7 +33,15 @@ from sayso.actions.engine.reconcile import (
     retry_delay_micros,
 )
 from sayso.actions.model.action_row import ActionRow, get_action
-from sayso.actions.model.attempt import Try, call_of, check_claimed, last_called, outcome_of
+from sayso.actions.model.attempt import (
+    MAX_BREAKS,
+    Try,
+    call_of,
+    check_claimed,
+    last_called,
+    outcome_of,
+    read_target,
+)
 from sayso.actions.model.definition import at_most_once
 from sayso.actions.model.plan_state import (
     Waits,
@@ -44,7 +51,6 @@ from sayso.actions.model.plan_state import (
     stands_alone,
     waits_for,
 )
-from sayso.actions.model.resolve import MAX_BREAKS, read_target
 from sayso.actions.model.snapshot import Absence, Receipt, difference
 from sayso.actions.model.status import Status
 from sayso.actions.policy.evaluator import schema_hash

@@ -24,6 +24,7 @@ from sayso.actions.engine.plan_judgement import (
     judged_or_refused,
 )
 from sayso.actions.model.action_row import NORMAL, ActionRow, check_priority, read_action
+from sayso.actions.model.attempt import MAX_BREAKS, read_target
 from sayso.actions.model.definition import Effect, Subject
 from sayso.actions.model.digest import hash_of, is_text, normal_json, storable
 from sayso.actions.model.idempotency import (
@@ -37,7 +38,6 @@ from sayso.actions.model.ledger import SYSTEM, entry_of
 from sayso.actions.model.plan import OnFailure, Step
 from sayso.actions.model.plan_parts import parts_of
 from sayso.actions.model.ports import ActionRegistry
-from sayso.actions.model.resolve import MAX_BREAKS, read_target
 from sayso.actions.model.snapshot import Resolved
 from sayso.actions.model.status import Status
 from sayso.actions.policy.evaluator import Judged, judged_data

@@ -18,7 +18,8 @@ from sayso.audit.entry import MAX_BODY_BYTES, StoredEntry
 from sayso.audit.exports.rows import ExportRow
 from sayso.audit.tree.proof import EntryProof
 from sayso.audit.verifier.bundle import ProvenRow
-from sayso.errors import Code, ConfigError, IntegrityError
+from sayso.errors import Code, IntegrityError
+from sayso.extras import missing_extra
 
 FORMAT = b"sayso-audit-parquet/1"
 _ROWS = 10_000
@@ -230,9 +231,4 @@ def _arrow() -> tuple[Any, Any]:
         # Heavy, needs an extra, and has no types: whatever it gives is `Any`.
         return import_module("pyarrow"), import_module("pyarrow.parquet")
     except ImportError as error:
-        raise ConfigError(
-            Code.MISSING_EXTRA,
-            "Parquet files need an optional part",
-            next_step="pip install 'sayso[parquet]'",
-            detail=str(error),
-        ) from error
+        raise missing_extra("parquet", "Parquet files need an optional part") from error

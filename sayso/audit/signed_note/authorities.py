@@ -56,7 +56,7 @@ class TimeAuthorities:
             raise ConfigError(
                 Code.MISSING_EXTRA,
                 "time stamps need an optional part",
-                next_step="pip install 'sayso[tsa]', or rfc3161-client alone beside a verifier",
+                next_step="install it beside this program: pip install rfc3161-client",
                 detail=str(error),
             ) from error
         self._client = rfc3161_client

@@ -1,14 +1,30 @@
-"""Keys as C2SP writes them: `name+keyid+base64(type || key)`, whatever the type.
+"""Keys as C2SP writes them: `name+keyid+base64(type || key)`; and base64 that has one form.
 
 Source: c2sp.org/signed-note.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
 import re
 from hashlib import sha256
 
-from sayso.audit.signed_note.base64_strict import decode64, encode64
+
+def encode64(data: bytes) -> str:
+    """Standard base64 with padding. Source: RFC 4648 section 4."""
+    return base64.b64encode(data).decode("ascii")
+
+
+def decode64(text: str) -> bytes | None:
+    """The bytes of text that `encode64` writes; None for every other text."""
+    try:
+        decoded = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    # NOTE: b64decode ignores the unused low bits of the last digit.
+    return decoded if encode64(decoded) == text else None
+
 
 KEY_NAME = re.compile(r"[^\s+\x00-\x1f\x7f]{1,255}")
 """What can be the name of a key, and the origin of a log."""

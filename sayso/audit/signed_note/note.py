@@ -15,9 +15,10 @@ from typing import NoReturn, Protocol, Self
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from sayso.audit.signed_note.base64_strict import decode64, encode64
 from sayso.audit.signed_note.keytext import (
     KEY_NAME,
+    decode64,
+    encode64,
     key_id_of,
     read_skey,
     read_vkey,

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sayso.audit.signed_note.base64_strict import decode64
-from sayso.audit.signed_note.keytext import key_id_of
+from sayso.audit.signed_note.keytext import decode64, key_id_of
 from sayso.audit.signed_note.note import ED25519, Verifier
 from sayso.errors import Code, ConfigError, IntegrityError
+from sayso.extras import missing_extra
 
 if TYPE_CHECKING:
     from securesystemslib.signer import (  # type: ignore[attr-defined]
@@ -99,12 +99,7 @@ def open_kms_signer(name: str, address: str, public_key: str | None, setting: st
             SSlibKey,  # pyright: ignore[reportPrivateImportUsage]
         )
     except ImportError as error:
-        raise ConfigError(
-            Code.MISSING_EXTRA,
-            "keys in a KMS need an optional part",
-            next_step="pip install 'sayso[kms]'",
-            detail=str(error),
-        ) from error
+        raise missing_extra("kms", "keys in a KMS need an optional part") from error
     raw = decode64(public_key) if public_key else None
     if raw is None or len(raw) != 32:
         raise ConfigError(

@@ -15,6 +15,7 @@ import psycopg
 from psycopg import conninfo
 
 from sayso.errors import Code, ConfigError
+from sayso.extras import missing_extra
 from sayso.store.postgres.connection import APP_ROLE
 
 if TYPE_CHECKING:
@@ -48,12 +49,7 @@ def check_package(find: Callable[[str], str] = version) -> None:
     try:
         found = find("dbos")
     except PackageNotFoundError as error:
-        raise ConfigError(
-            Code.MISSING_EXTRA,
-            "a fleet needs an optional part",
-            next_step="pip install 'sayso[fleet]'",
-            detail=str(error),
-        ) from error
+        raise missing_extra("fleet", "a fleet needs an optional part") from error
     numbers = [int(part) for part in re.findall(r"\d+", found)[:2]]
     if len(numbers) < 2 or numbers[0] != _MAJOR or numbers[1] < _MINOR:
         raise _unavailable(f"DBOS {found} is installed", f"dbos>={_MAJOR}.{_MINOR},<{_MAJOR + 1}")

@@ -41,7 +41,7 @@ def verify_postgres(
     try:
         from sayso.store.postgres.store import open_reader  # needs an extra
     except ImportError as error:
-        raise missing_postgres(error) from error
+        raise missing_postgres() from error
     with open_reader(url, auditor=True) as reader:
         sources = list(read_sources(reader, tenant, auditor=True))
         entered = read_entered_heads(reader) if tenant is None else ()

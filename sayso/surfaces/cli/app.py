@@ -20,6 +20,7 @@ import typer
 from sayso.audit.io_errors import unwritten
 from sayso.errors import SaysoError
 from sayso.sdk.tracing import start_exporting
+from sayso.surfaces.cli.invocation import runnable
 from sayso.surfaces.cli.options import Root
 from sayso.surfaces.cli.output import Output, watched_stdout
 from sayso.surfaces.cli.outside import Outside
@@ -40,11 +41,11 @@ COMMANDS: dict[str, str] = {
     "demo": "See it work: from customers' words to proven refunds.",
     "init": "Make a workspace: settings, policy, key, database, approver.",
     "check": "Check a workspace, and list everything that is wrong.",
-    "ask": "Plan and act on a customer's words.",
+    "ask": "Plan and act on a customer's words, or ask the customer back.",
     "propose": "Propose a concrete action; what the policy allows is done.",
     "approvals": "Decide what waits: list, show, approve, reject, edit, plan.",
     "actions": "Look at actions and their types: list, show, settle, types.",
-    "requests": "Look at what customers asked in words: list, show.",
+    "requests": "What customers asked in words: list, show, answer.",
     "stop": "Stop at once, and see what is stopped: list.",
     "resume": "Let what is stopped go on: one asks, another confirms.",
     "policy": "The policy: what is in force, drafts, who changed it.",
@@ -55,8 +56,8 @@ COMMANDS: dict[str, str] = {
     "webhooks": "Programs called with every change: add, list, test, and so on.",
     "connector": "Manifests of providers: list, check, review, test.",
     "token": "Tokens of programs and people: create, list, revoke.",
-    "serve": "Serve the HTTP API, Slack's clicks, and what is due.",
-    "console": "A one-time link that opens the console in a browser.",
+    "serve": "Serve the console, the HTTP API, Slack's clicks, and what is due.",
+    "console": "Print a link that opens the console once, within ten minutes.",
     "mcp": "Serve the actions to MCP clients, over stdio or HTTP.",
     "worker": "Carry out what is due, beside other workers, until told to end.",
     "sandbox": "Run a Stripe-compatible provider here, until Ctrl-C.",
@@ -175,7 +176,7 @@ def _nothing() -> None:
 def _say(text: str) -> None:
     """Say something on stderr, as far as it takes anything."""
     with contextlib.suppress(OSError):
-        sys.stderr.write(f"{text}\n")
+        sys.stderr.write(f"{runnable(text)}\n")
         sys.stderr.flush()
 
 

@@ -22,6 +22,7 @@ WorkspaceOption = Annotated[
         help="The workspace; else SAYSO_WORKSPACE, else the nearest sayso.toml upwards.",
     ),
 ]
+YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask again.", show_default=False)]
 SubjectOption = Annotated[
     str,
     typer.Option(

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, TextIO, cast
 import orjson
 
 from sayso.audit.io_errors import drop_output
+from sayso.surfaces.cli.invocation import runnable
 from sayso.surfaces.cli.words import one_line, width_of
 
 if TYPE_CHECKING:
@@ -74,8 +75,15 @@ class Out:
         self._stdout.write(encoded.decode() + "\n")
         self._stdout.flush()
 
-    def line(self, text: str = "") -> None:
-        """Print a line for a person; nothing in JSON mode."""
+    def line(self, text: str = "", *, here: Path | None = None) -> None:
+        """Print a line for a person, its commands as they have to be typed; nothing in JSON mode.
+
+        Args:
+            here: see `runnable`.
+        """
+        self._write(runnable(text, here))
+
+    def _write(self, text: str) -> None:
         if not self.as_json:
             self._stdout.write(f"{text}\n")
             self._stdout.flush()
@@ -98,7 +106,7 @@ class Out:
             padded = (
                 cell + " " * (wide - width_of(cell)) for cell, wide in zip(row, widths, strict=True)
             )
-            self.line("  ".join(padded).rstrip())
+            self._write("  ".join(padded).rstrip())
 
     def _draw(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         from rich import box  # only in a terminal
@@ -146,7 +154,7 @@ class Out:
         known = [(label, value) for label, value in values if value]
         wide = max((len(label) for label, _ in known), default=0)
         for label, value in known:
-            self.line(f"{label:<{wide}}  {one_line(value, limit=limit)}")
+            self._write(f"{label:<{wide}}  {one_line(value, limit=limit)}")
 
     def note(self, text: str) -> None:
         """Say on stderr what is going on, when a person may be waiting."""
@@ -156,7 +164,7 @@ class Out:
     def warn(self, text: str) -> None:
         """Say something on stderr, as far as it takes anything."""
         with contextlib.suppress(OSError):
-            self._stderr.write(f"{text}\n")
+            self._stderr.write(f"{runnable(text)}\n")
             self._stderr.flush()
 
 

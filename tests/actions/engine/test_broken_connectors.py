@@ -22,9 +22,9 @@ from support.shop import Shop, ShopFault
 from support.shop_workspace import ShopWorkspace, open_shop
 
 from sayso.actions.approvals.decision import Choice
+from sayso.actions.model.attempt import MAX_BREAKS
 from sayso.actions.model.definition import Action, Args, Subject
 from sayso.actions.model.plan import Plan, Step
-from sayso.actions.model.resolve import MAX_BREAKS
 from sayso.actions.model.snapshot import Resolved
 from sayso.agent.base import Handles, Message
 from sayso.errors import Code, OutcomeUnknownError, RetryableError

@@ -12,11 +12,10 @@ from support.shop import Shop, ShopFault
 from support.shop_workspace import open_shop
 
 from sayso.actions.engine.reconcile import MAX_LOOKS
+from sayso.actions.model.attempt import read_target
 from sayso.actions.model.definition import Action, Args, Subject, verifiable
-from sayso.actions.model.resolve import read_target
 from sayso.actions.model.snapshot import Absence, Call, Receipt, Record, Resolved
-from sayso.connectors.isolation import contained
-from sayso.connectors.registry import Connectors
+from sayso.connectors.registry import Connectors, contained
 from sayso.errors import Code, RetryableError
 
 

@@ -13,7 +13,7 @@ from support.shop import Shop
 from support.shop_workspace import ShopWorkspace, make_shop_workspace, open_shop
 
 from sayso.actions.context import EngineSettings
-from sayso.actions.engine.lease import LeaseKeeper
+from sayso.actions.engine.claim import LeaseKeeper
 from sayso.actions.model.action_row import ActionRow, get_action
 from sayso.actions.model.definition import at_most_once
 from sayso.actions.model.snapshot import Absence, Call, Receipt

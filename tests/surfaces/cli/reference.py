@@ -16,7 +16,7 @@ GROUPS = {
     "connector": ("list", "check", "review", "test"),
     "approvals": ("list", "show", "approve", "reject", "edit", "plan"),
     "actions": ("list", "show", "settle", "types"),
-    "requests": ("list", "show"),
+    "requests": ("list", "show", "answer"),
     "audit": (
         *("tail", "query", "export", "evidence", "checkpoint"),
         *("verify", "publish", "seal", "prune", "tiles", "timestamps"),

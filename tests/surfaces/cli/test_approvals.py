@@ -31,7 +31,7 @@ def test_a_yes_to_a_card_of_an_older_policy_says_why(cli: CliWorkspace) -> None:
     policy = cli.folder / "policies" / "default.cedar"
     policy.write_text(policy.read_text("utf-8").replace("50.00", "49.00"), encoding="utf-8")
     cli.line.done("policy", "activate")
-    ran = cli.line("approvals", "approve", str(approval["id"])).refused("stale_revision")
+    ran = cli.line("approvals", "approve", str(approval["id"]), "--yes").refused("stale_revision")
     assert "error: the policy has changed since this was shown" in ran.err
     assert "revision 1" in ran.out
     assert "revision 2" in cli.line("approvals", "show", str(approval["id"])).out
@@ -66,14 +66,41 @@ def test_the_card_shows_every_field(cli: CliWorkspace) -> None:
 def test_yes_does_it_once(cli: CliWorkspace) -> None:
     """The card is shown first, then exactly that happens; a second yes is told who was first."""
     approval = cli.pending()
-    ran = cli.line("approvals", "approve", str(approval["id"]))
+    ran = cli.line("approvals", "approve", str(approval["id"]), "--yes")
     assert ran.status == 0
     assert ran.out.index("This card") < ran.out.index("status    succeeded")
-    again = cli.line("approvals", "approve", str(approval["id"])).refused("already_decided")
+    again = cli.line("approvals", "approve", str(approval["id"]), "--yes")
+    again.refused("already_decided")
     assert "maria" in again.err
     assert [effect.amount for effect in cli.sandbox.books().effects] == [12900]
 
 
+@pytest.mark.promise("cli:asks")
+def test_a_yes_is_asked_for_once_more_before_it_is_done(cli: CliWorkspace) -> None:
+    """The card, then the question with the amount; only a yes at a terminal, or `--yes`, acts."""
+    approval_id = str(cli.pending()["id"])
+    refused = cli.line("approvals", "approve", approval_id).refused("invalid_input", 2)
+    assert "next: pass --yes" in refused.err
+    variables = {"STRIPE_API_KEY": cli.sandbox.api_key}
+    for words, question in (
+        (("approve", approval_id), "Approve $129.00? [y/N] "),
+        (("edit", approval_id, "--amount", "50"), "Approve $50.00? [y/N] "),
+    ):
+        terminal = Terminal("approvals", *words, cwd=cli.folder, variables=variables)
+        asked = terminal.read_until(lambda seen: "[y/N] " in seen)
+        assert "Goes to" in asked
+        assert question in asked
+        terminal.type("")
+        assert "error: nothing was decided" in terminal.end()
+        assert cli.line.done("approvals", "show", approval_id)["status"] == "pending"
+    terminal = Terminal("approvals", "approve", approval_id, cwd=cli.folder, variables=variables)
+    terminal.read_until(lambda seen: "[y/N] " in seen)
+    terminal.type("y")
+    assert "succeeded" in terminal.end()
+    assert [effect.amount for effect in cli.sandbox.books().effects] == [12900]
+
+
+@pytest.mark.promise("approvals:reason")
 def test_no_needs_a_reason_and_moves_nothing(cli: CliWorkspace) -> None:
     """Without `--reason-code` it is a usage error; with it, the action is rejected."""
     approval_id = str(cli.pending()["id"])
@@ -87,7 +114,7 @@ def test_no_needs_a_reason_and_moves_nothing(cli: CliWorkspace) -> None:
 def test_less_pays_exactly_that(cli: CliWorkspace) -> None:
     """An edit downwards is a yes to the smaller amount."""
     approval_id = str(cli.pending()["id"])
-    document = cli.line.done("approvals", "edit", approval_id, "--amount", "50.00")
+    document = cli.line.done("approvals", "edit", approval_id, "--amount", "50.00", "--yes")
     assert document["status"] == "succeeded"
     assert [effect.amount for effect in cli.sandbox.books().effects] == [5000]
 
@@ -110,7 +137,7 @@ def test_less_must_be_less(cli: CliWorkspace) -> None:
     """More, the same, nothing, or what is no amount: refused, and it still waits."""
     approval_id = str(cli.pending()["id"])
     for amount, code in NOT_LESS:
-        cli.line("approvals", "edit", approval_id, "--amount", amount).refused(code)
+        cli.line("approvals", "edit", approval_id, "--amount", amount, "--yes").refused(code)
     assert len(cli.line.done("approvals", "list")["items"]) == 1
     assert not cli.sandbox.books().effects
 
@@ -119,7 +146,7 @@ def test_less_must_be_less(cli: CliWorkspace) -> None:
 def test_a_digest_insists_on_what_was_seen(cli: CliWorkspace) -> None:
     """In the terminal: another digest, or too short a one, decides nothing."""
     approval = cli.pending()
-    words = ("approvals", "approve", str(approval["id"]), "--digest")
+    words = ("approvals", "approve", str(approval["id"]), "--yes", "--digest")
     for digest in ("0" * 12, str(approval["digest"])[:11]):
         cli.line(*words, digest).refused("digest_mismatch")
     assert cli.line(*words, str(approval["digest"])[:12]).status == 0
@@ -128,7 +155,7 @@ def test_a_digest_insists_on_what_was_seen(cli: CliWorkspace) -> None:
 @pytest.mark.promise("approvals:service")
 def test_only_a_person_decides(cli: CliWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """No token, a wrong one, and a service's one each decide nothing."""
-    words = ("approvals", "approve", str(cli.pending()["id"]))
+    words = ("approvals", "approve", str(cli.pending()["id"]), "--yes")
     monkeypatch.setenv("SAYSO_TOKEN", "csk_nothing")
     cli.line(*words).refused("unauthenticated")
     secret = str(cli.line.done("token", "create", "--service", "bot")["secret"])
@@ -145,7 +172,7 @@ def test_what_does_not_exist_is_not_found(cli: CliWorkspace) -> None:
     for word in ("apr_nothing", "act_nothing", "\x1b[31m", "'; drop table approval; --"):
         assert "\x1b" not in cli.line("approvals", "show", word).refused("not_found").err
         cli.line("actions", "show", word).refused("not_found")
-    cli.line("approvals", "approve", "apr_nothing").refused("not_found")
+    cli.line("approvals", "approve", "apr_nothing", "--yes").refused("not_found")
 
 
 def test_an_action_shows_its_whole_life(cli: CliWorkspace) -> None:
@@ -193,7 +220,7 @@ def test_looking_needs_no_secret_of_a_provider(
         ("token", "list"),
     ):
         assert cli.line(*words).status == 0, words
-    cli.line("approvals", "approve", approval_id).refused("missing_secret", 2)
+    cli.line("approvals", "approve", approval_id, "--yes").refused("missing_secret", 2)
 
 
 def test_problems_are_documents_in_json(line: Line, tmp_path: Path) -> None:
@@ -218,7 +245,8 @@ def test_a_token_that_opens_nothing_stands_in_the_log(
     """Invariant 7: a command that is refused for its token is recorded as a call over HTTP is."""
     approval = cli.pending()
     monkeypatch.setenv("SAYSO_TOKEN", "csk_live_nobody")
-    ran = cli.line("approvals", "approve", approval["id"], "--digest", approval["digest"])
+    shown = ("--digest", approval["digest"])
+    ran = cli.line("approvals", "approve", approval["id"], *shown, "--yes")
     ran.refused("unauthenticated")
     assert cli.refund("ch_demo_ana_2").json["code"] == "unauthenticated"
     monkeypatch.delenv("SAYSO_TOKEN")
@@ -247,11 +275,16 @@ def test_a_card_shows_all_of_what_a_yes_is_bound_to(cli: CliWorkspace) -> None:
     lines = [line.strip("│ ") for line in terminal.end().splitlines()]
     assert "pay you $5,000 more." in " ".join(lines)
     assert max(line.count("we are") for line in lines) >= 4, "it has the whole width"
-    assert body in cli.line("approvals", "approve", approval_id).out
+    assert body in cli.line("approvals", "approve", approval_id, "--yes").out
 
 
 @pytest.mark.parametrize(
-    "words", [("approve",), ("reject", "--reason-code", "not_covered"), ("edit", "--amount", "5")]
+    "words",
+    [
+        ("approve", "--yes"),
+        ("reject", "--reason-code", "not_covered"),
+        ("edit", "--amount", "5", "--yes"),
+    ],
 )
 def test_an_empty_digest_insists_on_no_card_that_there_is(
     cli: CliWorkspace, words: tuple[str, ...]

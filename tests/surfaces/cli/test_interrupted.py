@@ -48,7 +48,8 @@ def test_ctrl_c_after_the_call_says_that_it_left(cli: CliWorkspace) -> None:
     out, errors = interrupted(cli, *REFUND)
     (stored,) = cli.line.done("actions", "list")["items"]
     assert f"not done yet: {stored['id']}: its call has left" in errors
-    assert "next: `sayso serve` or `sayso worker` finds out what became of it" in errors
+    step = "next: `python -m sayso serve` or `python -m sayso worker` finds out what became of it"
+    assert step in errors
     assert errors.endswith("stopped\n")
     assert out == ""
     assert len(cli.sandbox.books().effects) == 1
@@ -66,7 +67,7 @@ def test_the_same_stands_in_the_document(cli: CliWorkspace) -> None:
 def test_a_yes_and_a_request_say_it_too(cli: CliWorkspace) -> None:
     """Whatever command had the call made."""
     card = cli.pending()
-    _, errors = interrupted(cli, "approvals", "approve", card["id"])
+    _, errors = interrupted(cli, "approvals", "approve", card["id"], "--yes")
     assert f"not done yet: {card['action_id']}: its call has left" in errors
     _, errors = interrupted(
         cli, "ask", "Please refund order 1042", "--subject", "cus_demo_ana", path="/v1/*"

@@ -27,7 +27,7 @@ def test_a_yes_under_a_stop_says_what_it_waits_for(cli: CliWorkspace) -> None:
     """Decided, exit status 0, and the stop with the command that ends it."""
     card = cli.pending()
     stop = cli.line.done("stop", "--all", "--reason", "INC-7")["id"]
-    ran = cli.line("approvals", "approve", card["id"])
+    ran = cli.line("approvals", "approve", card["id"], "--yes")
     assert ran.status == 0
     assert f"not done yet: {card['action_id']}: stopped (all): INC-7" in ran.out
     (step,) = [line for line in ran.out.splitlines() if line.startswith("next: ")]
@@ -41,7 +41,7 @@ def test_the_same_stands_in_the_document(cli: CliWorkspace) -> None:
     """For a script: what is left, by code; empty when it is done."""
     card = cli.pending()
     cli.line.done("stop", "--all")
-    left = only_left(cli.line.done("approvals", "approve", card["id"]))
+    left = only_left(cli.line.done("approvals", "approve", card["id"], "--yes"))
     assert (left["action"], left["code"]) == (card["action_id"], "stopped")
 
 

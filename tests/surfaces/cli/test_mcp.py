@@ -9,6 +9,8 @@ import sys
 import pytest
 from surfaces.cli.cli_workspace import CliWorkspace, Line, clean_environment
 
+from sayso.extras import install
+
 
 def test_what_is_asked_wrongly_is_a_usage_error(line: Line, cli: CliWorkspace) -> None:
     """One customer over stdio; over HTTP, none: there a header says who."""
@@ -35,7 +37,7 @@ def test_a_missing_extra_is_named(cli: CliWorkspace) -> None:
     )
     assert (ran.returncode, ran.stdout) == (2, "")
     assert "[missing_extra]" in ran.stderr
-    assert "sayso[mcp]" in ran.stderr
+    assert f"next: {install('mcp')}" in ran.stderr
 
 
 @pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM])

@@ -132,7 +132,7 @@ def test_a_step_that_was_decided_since_it_was_seen_stops_the_whole_plan(
     cards = seen(cli, plan, "s2", "s3")
     shown = cli.line.done("approvals", "plan", plan)["actions"]
     assert shown[1]["amount"]["amount_minor"] > 500
-    cli.line.done("approvals", "edit", shown[1]["approval"]["id"], "--amount", "5")
+    cli.line.done("approvals", "edit", shown[1]["approval"]["id"], "--amount", "5", "--yes")
     cli.line("approvals", "plan", plan, "--yes", "all", *cards).refused("digest_mismatch")
     assert cli.line.done("actions", "show", shown[2]["id"])["status"] == "pending_approval"
     cli.line.done("approvals", "plan", plan, "--yes", "all", *seen(cli, plan, "s3"))

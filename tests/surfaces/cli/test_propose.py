@@ -208,7 +208,7 @@ def test_a_yes_that_cannot_be_carried_out_now_says_so(cli: CliWorkspace) -> None
     """The vote stands, nothing was sent, and the status is not 0."""
     approval = str(cli.pending()["id"])
     cli.edit_settings(cli.sandbox.url, "http://127.0.0.1:9")
-    ran = cli.line("approvals", "approve", approval).refused("provider_unavailable", 3)
+    ran = cli.line("approvals", "approve", approval, "--yes").refused("provider_unavailable", 3)
     assert "status    approved" in ran.out
     assert not cli.sandbox.books().effects
 
@@ -218,6 +218,6 @@ def test_a_token_says_who_asks(cli: CliWorkspace, monkeypatch: pytest.MonkeyPatc
     token = (cli.folder / ".sayso" / "person.token").read_text().strip()
     monkeypatch.setenv("SAYSO_TOKEN", token)
     approval = cli.pending()
-    cli.line("approvals", "approve", str(approval["id"])).refused("own_request")
+    cli.line("approvals", "approve", str(approval["id"]), "--yes").refused("own_request")
     monkeypatch.setenv("SAYSO_TOKEN", token + "x")
     cli.line(*REFUND, *SUBJECT).refused("unauthenticated")

@@ -55,7 +55,7 @@ def test_serve_and_the_command_line_share_a_workspace(cli: CliWorkspace) -> None
             proposed = client.post("/v1/actions", json=body)
             assert proposed.status_code == 201, proposed.text
             approval_id = proposed.json()["approval"]["id"]
-            assert cli.line("approvals", "approve", approval_id).status == 0
+            assert cli.line("approvals", "approve", approval_id, "--yes").status == 0
             shown = client.get(f"/v1/actions/{proposed.json()['id']}").json()
             assert shown["status"] == "succeeded"
         taken = str(ready["url"]).rpartition(":")[2]

@@ -66,7 +66,7 @@ def test_a_running_server_calls_them(cli: CliWorkspace) -> None:
         receiver.secrets.append(str(cli.line.done("webhooks", "add", receiver.url)["secret"]))
         with running(cli.process("serve", "--port", "0", "--json")):
             approval = cli.pending()
-            assert cli.line("approvals", "approve", str(approval["id"])).status == 0
+            assert cli.line("approvals", "approve", str(approval["id"]), "--yes").status == 0
             receiver.wait_for(4)
     assert receiver.types == [
         *("action.pending", "action.approved", "action.intent", "action.succeeded")

@@ -453,7 +453,7 @@ def _action(given: object, actions: Sequence[Action]) -> Action:
         near = _near(given, known)
         raise _WrongError(
             f"there is no action `{given[:60]}`",
-            near or "`sayso actions kinds` lists them",
+            near or "`sayso actions types` lists them",
             word=given,
         )
     return known[given]

@@ -15,7 +15,14 @@ from sayso.sdk.outcome_words import outcome_of
 from sayso.sdk.views import ActionView, ApprovalView
 from sayso.surfaces.cli.card import needs, read_card, show_card
 from sayso.surfaces.cli.commands.plan import plan
-from sayso.surfaces.cli.options import AfterOption, JsonOption, LimitOption, WorkspaceOption
+from sayso.surfaces.cli.confirm import check_somebody_is_there, confirm
+from sayso.surfaces.cli.options import (
+    AfterOption,
+    JsonOption,
+    LimitOption,
+    WorkspaceOption,
+    YesOption,
+)
 from sayso.surfaces.cli.output import Out, local_time
 from sayso.surfaces.cli.pages import page, show_page
 from sayso.surfaces.cli.problem import usage
@@ -138,12 +145,13 @@ def approve(
     approval_id: IdArgument,
     digest: DigestOption = None,
     reason: ReasonOption = "",
+    yes: YesOption = False,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Say yes to the card that is shown, once."""
+    """Say yes to the card that is shown, once; it is done at once."""
     say = _Say(approval_id=approval_id, choice="approve", digest=digest, reason=reason)
-    return _decide(say, workspace, Out(as_json=as_json))
+    return _decide(say, workspace, Out(as_json=as_json), asks=not yes)
 
 
 @app.command()
@@ -179,23 +187,27 @@ def edit(
     ],
     digest: DigestOption = None,
     reason: ReasonOption = "",
+    yes: YesOption = False,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> int:
     """Say yes to less: a new revision, judged again, with your yes on it."""
     say = _Say(approval_id=approval_id, choice="edit", digest=digest, reason=reason, amount=amount)
-    return _decide(say, workspace, Out(as_json=as_json))
+    return _decide(say, workspace, Out(as_json=as_json), asks=not yes)
 
 
-def _decide(say: _Say, workspace: Path | None, out: Out) -> int:
+def _decide(say: _Say, workspace: Path | None, out: Out, *, asks: bool = False) -> int:
     folder = find_workspace(workspace)
     token = person_token(folder)
+    seen = _ask(say, folder, out) if asks else None
 
     async def work() -> tuple[ApprovalView, ActionView, SaysoError | None]:
         async with Sayso.open(folder, mode="decide") as sayso:
             holder = await sayso.authentication.person(token, via="cli")
-            shown = await sayso.approvals.get(say.approval_id)
-            show_card(out, shown)
+            shown = seen
+            if shown is None:
+                shown = await sayso.approvals.get(say.approval_id)
+                show_card(out, shown)
             async with telling(
                 out,
                 lambda: sayso.actions.get(shown.action_id, tenant=holder.tenant, timeline=False),
@@ -226,6 +238,23 @@ def _decide(say: _Say, workspace: Path | None, out: Out) -> int:
         show_left(out, left if problem is None else ())
     warn_refused(out, action)
     return status_of(action) if problem is None else warn_unfinished(out, problem)
+
+
+def _ask(say: _Say, folder: Path, out: Out) -> ApprovalView:
+    """Show the card and ask once more; what was shown, and is decided about.
+
+    Raises:
+        ConfigError: `invalid_input` without a yes, or where nobody can be asked.
+    """
+    check_somebody_is_there(out, "whether to do it")
+    shown = look(folder, lambda sayso: sayso.approvals.get(say.approval_id))
+    show_card(out, shown)
+    card = read_card(shown)
+    amount = _lowered(shown, say.amount) or card.amount
+    money = "" if amount is None else f" {amount}"
+    if shown.status == "pending":  # else whoever decides is told by the refusal
+        confirm(f"Approve{money}? [y/N] ", "nothing was decided")
+    return shown
 
 
 def _lowered(shown: ApprovalView, amount: str | None) -> Money | None:

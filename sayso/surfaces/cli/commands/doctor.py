@@ -266,7 +266,7 @@ def _server_facts(loaded: Workspace, wrong: list[SaysoError]) -> list[tuple[str,
     try:
         from sayso.store.postgres.schema import open_setup, read_setup  # needs an extra
     except ImportError as error:
-        raise missing_postgres(error) from error
+        raise missing_postgres() from error
     known = len(read_migrations("postgres"))
     with open_setup(loaded.store_url) as connection:
         setup = read_setup(connection)

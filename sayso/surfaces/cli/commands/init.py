@@ -53,7 +53,7 @@ def init(
     out.line()
     out.line("Next:")
     for step in steps:
-        out.line(f"  {step}")
+        out.line(f"  {step}", here=made.folder)
     return 0
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,16 +13,18 @@ from sayso.sdk.client import Sayso
 from sayso.sdk.privacy.access import counts_of
 from sayso.sdk.privacy.views import ErasureView, HeldAgainView, HoldView
 from sayso.sdk.resources.tokens import Token
+from sayso.surfaces.cli.confirm import check_somebody_is_there, confirm
 from sayso.surfaces.cli.options import (
     AfterOption,
     JsonOption,
     KeyOption,
     LimitOption,
     WorkspaceOption,
+    YesOption,
 )
 from sayso.surfaces.cli.output import Out, local_time
 from sayso.surfaces.cli.pages import page, show_page
-from sayso.surfaces.cli.problem import FAILED, OK, usage
+from sayso.surfaces.cli.problem import FAILED, OK
 from sayso.surfaces.cli.words import counted
 from sayso.surfaces.cli.workspace import find_workspace, look, look_as_person
 
@@ -53,9 +54,7 @@ app = typer.Typer(help="What is owed to customers: erase, subject, hold, sweep."
 def erase(
     customer: CustomerArgument,
     reason: ReasonOption = "subject_request",
-    yes: Annotated[
-        bool, typer.Option("--yes", help="Do not ask again.", show_default=False)
-    ] = False,
+    yes: YesOption = False,
     rewrite: Annotated[
         bool,
         typer.Option(
@@ -69,7 +68,9 @@ def erase(
     """Erase a customer for good; the log still verifies, and says that it was done."""
     out = Out(as_json=as_json)
     if not yes:
-        _ask(out, f"Erase everything of {customer} for good? It cannot be undone. [y/N] ")
+        check_somebody_is_there(out, "whether to erase")
+        question = f"Erase everything of {customer} for good? It cannot be undone. [y/N] "
+        confirm(question, "nothing was erased")
 
     async def work(sayso: Sayso, by: Token) -> ErasureView:
         return await sayso.privacy.erase(
@@ -241,13 +242,6 @@ def _show_restored(out: Out, again: HeldAgainView) -> None:
         out.line(f"Back from a backup, and erased again: {again.erased}.")
     for pseudonym, why in again.left:
         out.warn(f"{pseudonym} is back from a backup, and cannot be erased again now: {why}")
-
-
-def _ask(out: Out, question: str) -> None:
-    if not (out.tty and sys.stdin.isatty()):
-        raise usage("nobody is there to be asked whether to erase", "pass --yes")
-    if input(question).strip().lower() not in {"y", "yes"}:
-        raise usage("nothing was erased", "answer y, or pass --yes")
 
 
 def _show_hold(out: Out, found: HoldView) -> int:

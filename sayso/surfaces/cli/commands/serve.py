@@ -11,7 +11,7 @@ import typer
 
 from sayso.sdk.audit.publishing import publishing
 from sayso.sdk.background import keeping, sealing
-from sayso.sdk.client import Sayso
+from sayso.sdk.patience import opened_patiently
 from sayso.sdk.workspace import Workspace
 from sayso.surfaces.cli.console_link import CONSOLE_PATH, console_link, only_person
 from sayso.surfaces.cli.options import JsonOption, WorkspaceOption, outside_of
@@ -75,7 +75,12 @@ def serve(
 
     async def work() -> None:
         nonlocal link
-        async with Sayso(loaded) as sayso, publishing(sayso), keeping(sayso), sealing(sayso):
+        async with (
+            opened_patiently(loaded, "run", out.warn) as sayso,
+            publishing(sayso),
+            keeping(sayso),
+            sealing(sayso),
+        ):
             alone = only_person(loaded)
             if alone is not None and not as_json and not allow_remote:
                 link = await sayso.sessions.make_link(alone)

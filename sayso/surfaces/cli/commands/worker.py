@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from sayso.sdk.background import keeping, sealing
-from sayso.sdk.client import Sayso
+from sayso.sdk.patience import opened_patiently
 from sayso.sdk.worker import work
 from sayso.sdk.workspace import Workspace
 from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
@@ -46,11 +46,12 @@ def worker(
             out.line(f"Working, {at_once} at once ({engine}), until SIGTERM or Ctrl-C.")
 
     async def serve() -> None:
-        stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for told in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(told, stop.set)
-        async with Sayso(loaded, mode="decide") as sayso, keeping(sayso), sealing(sayso):
+        opened = opened_patiently(loaded, "decide", out.warn)
+        async with opened as sayso, keeping(sayso), sealing(sayso):
+            stop = asyncio.Event()
+            loop = asyncio.get_running_loop()
+            for told in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(told, stop.set)
             for line in await sayso.policy.notes():
                 out.warn(line)
             await work(sayso, stop, at_once=at_once, ready=ready)

@@ -1,0 +1,64 @@
+"""What a missing optional part is told with: a command that installs it where this program runs."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import sys
+from importlib import metadata
+from pathlib import Path
+
+from sayso.errors import Code, ConfigError
+
+NAME = "sayso"
+_REQUIRED = re.compile(r"""^([^;]+);.*\bextra == ['"]([\w-]+)['"]""")
+
+
+def missing_extra(extra: str, message: str) -> ConfigError:
+    """The error for a part whose packages are not installed.
+
+    Args:
+        extra: as pyproject.toml names it, such as `mcp`.
+        message: what needs it.
+    """
+    return ConfigError(Code.MISSING_EXTRA, message, next_step=install(extra))
+
+
+def install(extra: str, *, prefix: Path | None = None) -> str:
+    """The command that adds an extra to the environment of this program.
+
+    Args:
+        prefix: the environment; that of this process unless a test names another.
+
+    Returns:
+        one that needs no published package: by uv in a clone, else the packages by their names.
+    """
+    environment = Path(sys.prefix) if prefix is None else prefix
+    clone = clone_of(environment)
+    if clone is not None:
+        return f"uv sync --inexact --extra {extra} --project {shlex.quote(str(clone))}"
+    return f"pip install {' '.join(map(shlex.quote, packages_of(extra)))}"
+
+
+def install_package(name: str, *, prefix: Path | None = None) -> str:
+    """The command that adds a package which no extra of ours names."""
+    environment = Path(sys.prefix) if prefix is None else prefix
+    if clone_of(environment) is None:
+        return f"pip install {shlex.quote(name)}"
+    return f"uv pip install --python {shlex.quote(str(environment))} {shlex.quote(name)}"
+
+
+def clone_of(environment: Path) -> Path | None:
+    """The clone of Sayso that an environment belongs to, as uv makes one; None outside of any."""
+    clone = environment.parent
+    try:
+        told = (clone / "pyproject.toml").read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None
+    return clone if f'\nname = "{NAME}"\n' in told else None
+
+
+def packages_of(extra: str) -> list[str]:
+    """What an extra installs, as its requirements are written."""
+    found = (_REQUIRED.match(line) for line in metadata.requires(NAME) or ())
+    return [match[1].strip() for match in found if match is not None and match[2] == extra]
