@@ -54,7 +54,7 @@ COMMANDS: dict[str, str] = {
     "webhooks": "Programs called with every change: add, list, test, and so on.",
     "connector": "Manifests of providers: list, check, review, test.",
     "token": "Tokens of programs and people: create, list, revoke.",
-    "serve": "Serve the console, the HTTP API, Slack's clicks, and what is due.",
+    "serve": "Serve the console, HTTP and Slack, and run what is due.",
     "console": "Print a link that opens the console once, within ten minutes.",
     "mcp": "Serve the actions to MCP clients, over stdio or HTTP.",
     "worker": "Carry out what is due, beside other workers, until told to end.",

@@ -43,7 +43,7 @@ def serve(
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Serve the console, the HTTP API, Slack's clicks, and what is due."""
+    """Serve the console, HTTP and Slack, and run what is due."""
     from sayso.serving import listen
     from sayso.surfaces.site import SLACK_PATH, serve_site
 
