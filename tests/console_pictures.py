@@ -11,7 +11,6 @@ from pathlib import Path
 from playwright.async_api import Browser
 from surfaces.console.desk import ROOT, chromium, serving
 
-from sayso.__main__ import OUTSIDE
 from sayso.sdk.client import Sayso
 from sayso.surfaces.cli.demo.messages import own_messages
 from sayso.surfaces.cli.demo.stage import PERSON, open_stage
@@ -52,7 +51,7 @@ async def draw(sayso: Sayso, url: str, browser: Browser) -> None:
 
 async def main() -> None:
     """Draw them."""
-    async with open_stage(OUTSIDE, keep=None, work=True) as stage:
+    async with open_stage(keep=None, work=True) as stage:
         for number, message in enumerate(own_messages()):
             await stage.sayso.ask(
                 message.subject, message.text, idempotency_key=f"picture-{number}"

@@ -21,9 +21,7 @@ from sayso.audit.io_errors import unwritten
 from sayso.errors import SaysoError
 from sayso.sdk.tracing import start_exporting
 from sayso.surfaces.cli.invocation import runnable
-from sayso.surfaces.cli.options import Root
 from sayso.surfaces.cli.output import Output, watched_stdout
-from sayso.surfaces.cli.outside import Outside
 from sayso.surfaces.cli.problem import (
     FAILED,
     HUNG_UP,
@@ -56,7 +54,7 @@ COMMANDS: dict[str, str] = {
     "webhooks": "Programs called with every change: add, list, test, and so on.",
     "connector": "Manifests of providers: list, check, review, test.",
     "token": "Tokens of programs and people: create, list, revoke.",
-    "serve": "Serve the console, the HTTP API, Slack's clicks, and what is due.",
+    "serve": "Serve the console, HTTP and Slack, and run what is due.",
     "console": "Print a link that opens the console once, within ten minutes.",
     "mcp": "Serve the actions to MCP clients, over stdio or HTTP.",
     "worker": "Carry out what is due, beside other workers, until told to end.",
@@ -69,7 +67,7 @@ COMMANDS: dict[str, str] = {
 _MODULES = "sayso.surfaces.cli.commands"
 
 
-def build_app(outside: Outside, wanted: frozenset[str]) -> typer.Typer:
+def build_app(wanted: frozenset[str]) -> typer.Typer:
     """The root command.
 
     Args:
@@ -86,7 +84,6 @@ def build_app(outside: Outside, wanted: frozenset[str]) -> typer.Typer:
 
     @app.callback()
     def root(  # pyright: ignore[reportUnusedFunction]
-        context: typer.Context,
         show_version: Annotated[
             bool,
             typer.Option(
@@ -97,7 +94,7 @@ def build_app(outside: Outside, wanted: frozenset[str]) -> typer.Typer:
             bool, typer.Option("--debug", hidden=True, help="Show tracebacks.")
         ] = False,
     ) -> None:
-        context.obj = Root(outside=outside, debug=debug)
+        """The options before the command; `--debug` is read before they are."""
 
     for name, line in COMMANDS.items():
         if name in wanted:
@@ -131,13 +128,13 @@ def installed_version() -> str:
         return "0+source"
 
 
-def main(outside: Outside, argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line; the exit status. It never lets a traceback through."""
     with watched_stdout() as output:
-        return _run(outside, argv, output)
+        return _run(argv, output)
 
 
-def _run(outside: Outside, argv: Sequence[str] | None, output: Output) -> int:
+def _run(argv: Sequence[str] | None, output: Output) -> int:
     words = list(sys.argv[1:] if argv is None else argv) or ["--help"]
     debug = "--debug" in words[:1] or os.environ.get("SAYSO_DEBUG") == "1"
     # NOTE: a library's warning is for whoever debugs; the commands say themselves what matters.
@@ -146,7 +143,7 @@ def _run(outside: Outside, argv: Sequence[str] | None, output: Output) -> int:
     stop_exporting: Callable[[], None] = _nothing
     try:
         stop_exporting = start_exporting(os.environ)
-        app = build_app(outside, frozenset({command} if command else ()))
+        app = build_app(frozenset({command} if command else ()))
         status: object = app(words, standalone_mode=False, prog_name="sayso")
         sys.stdout.flush()
         if status == INTERRUPTED:  # Typer takes a KeyboardInterrupt for an exit with this status

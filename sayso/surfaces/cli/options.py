@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
-
-from sayso.surfaces.cli.outside import Outside
 
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON document; problems too.", show_default=False)
@@ -59,18 +56,3 @@ LimitOption = Annotated[int, typer.Option("--limit", "-n", metavar="N", help="Ho
 AfterOption = Annotated[
     str | None, typer.Option("--after", metavar="ID", help="Go on after this id, a page further.")
 ]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Root:
-    """What stands before the command's name, and the neighbours from `sayso/__main__.py`."""
-
-    outside: Outside
-    debug: bool
-
-
-def outside_of(context: typer.Context) -> Outside:
-    """The neighbours that `sayso/__main__.py` gave."""
-    root = context.obj
-    assert isinstance(root, Root), "the root command runs first"
-    return root.outside

@@ -14,8 +14,8 @@ from typing import Any, cast
 import orjson
 import pytest
 
-from sayso.__main__ import main
 from sayso.sandbox import Sandbox
+from sayso.surfaces.cli.app import main
 
 SUBJECT = ("--subject", "cus_demo_ana")
 

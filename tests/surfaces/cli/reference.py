@@ -7,8 +7,7 @@ import io
 import sys
 from pathlib import Path
 
-from sayso.__main__ import main
-from sayso.surfaces.cli.app import COMMANDS
+from sayso.surfaces.cli.app import COMMANDS, main
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "reference" / "cli.md"
 START = "## Reference\n"

@@ -6,10 +6,11 @@ import sys
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sayso.sandbox import DEMO
 from sayso.sdk.views import ApprovalView, QuestionView, RequestView
 from sayso.surfaces.cli.demo.answers import (
     Answer,
@@ -24,11 +25,13 @@ from sayso.surfaces.cli.demo.play import Ending, Watcher, play
 from sayso.surfaces.cli.demo.show import Screen
 from sayso.surfaces.cli.demo.stage import open_stage
 from sayso.surfaces.cli.demo.tally import Tally, Told, tally_json
-from sayso.surfaces.cli.options import JsonOption, outside_of
+from sayso.surfaces.cli.options import JsonOption
 from sayso.surfaces.cli.output import Out
-from sayso.surfaces.cli.outside import SlackStage
 from sayso.surfaces.cli.problem import FAILED, OK, usage
 from sayso.surfaces.cli.words import one_line
+
+if TYPE_CHECKING:
+    from sayso.surfaces.cli.demo.slack import SlackStage
 
 app = typer.Typer()
 _YES = frozenset({"y", "yes"})
@@ -36,7 +39,6 @@ _YES = frozenset({"y", "yes"})
 
 @app.command()
 def demo(
-    context: typer.Context,
     messages: Annotated[
         str | None,
         typer.Option(
@@ -70,7 +72,6 @@ def demo(
     wanted = own_messages() if messages is None else read_messages(messages)
     out = Out(as_json=as_json)
     plan = Plan(
-        outside=outside_of(context),
         messages=wanted,
         choice="approve" if yes else "reject" if no else None,
         slack=slack,
@@ -81,16 +82,17 @@ def demo(
 
 
 async def _demo(plan: Plan, out: Out, ending: Ending) -> int:
-    names = plan.outside.customer_names()
+    names = {customer.customer_id: customer.name for customer in DEMO}
     screen = Screen(out, len(plan.messages), names, panels=not plan.slack)
     async with AsyncExitStack() as stack:
         slack: SlackStage | None = None
         if plan.slack:
-            slack = plan.outside.start_slack()
+            # Loaded where it is used: Slack's packages are an extra.
+            from sayso.surfaces.cli.demo.slack import SlackStage
+
+            slack = SlackStage()
             stack.callback(slack.stop)
-        stage = await stack.enter_async_context(
-            open_stage(plan.outside, keep=plan.keep, slack=slack)
-        )
+        stage = await stack.enter_async_context(open_stage(keep=plan.keep, slack=slack))
         answers = _answers(plan.choice, out, ending)
         if slack is not None:
             cards = await stack.enter_async_context(slack.open(stage.sayso))

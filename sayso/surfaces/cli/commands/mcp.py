@@ -6,14 +6,16 @@ import logging
 import os
 import signal
 import sys
+from importlib.util import find_spec
 from typing import Annotated
 
 import typer
 
 from sayso.audit.entry import Actor, ActorKind
+from sayso.extras import missing_extra
 from sayso.sdk.client import Sayso
 from sayso.sdk.workspace import Workspace
-from sayso.surfaces.cli.options import AssuranceOption, JsonOption, WorkspaceOption, outside_of
+from sayso.surfaces.cli.options import AssuranceOption, JsonOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.problem import usage
 from sayso.surfaces.cli.workspace import find_workspace, requester, run, subject_of
@@ -25,7 +27,6 @@ _MCP = Actor(kind=ActorKind.SERVICE, id="mcp")
 
 @app.command()
 def mcp(
-    context: typer.Context,
     subject: Annotated[
         str | None,
         typer.Option(
@@ -71,7 +72,11 @@ def mcp(
             "over stdio a process serves one customer, and none is named",
             "pass --subject ID, or --http",
         )
-    outside = outside_of(context)
+    if find_spec("mcp") is None:
+        raise missing_extra("mcp", "the package `mcp` is not installed")
+    from sayso.serving import listen
+    from sayso.surfaces.mcp import serve_http, serve_stdio
+
     loaded = Workspace.load(find_workspace(workspace), os.environ)
     # A server's log is what its operator has, so warnings go to stderr here.
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, force=True)
@@ -82,7 +87,7 @@ def mcp(
             async with Sayso(loaded) as sayso:
                 sayso.warm_up()
                 who = await requester(sayso, _MCP)
-                await outside.serve_mcp_stdio(sayso, customer, who, conversation)
+                await serve_stdio(sayso, subject=customer, requester=who, conversation=conversation)
 
         # A thread waits for standard input, and nothing wakes it: so Ctrl-C ends the process as
         # SIGTERM does. What it had begun is looked up by whoever opens the workspace next.
@@ -101,12 +106,12 @@ def mcp(
         out.line(f"Serving MCP at {url}/mcp until Ctrl-C.")
         out.line("  a token  sayso token create --service NAME")
 
-    with outside.listen(host, port, allow_remote) as listener:
+    with listen(host, port, allow_remote=allow_remote) as listener:
 
         async def serve() -> None:
             async with Sayso(loaded) as sayso:
                 sayso.warm_up()
-                await outside.serve_mcp(sayso, listener, ready)
+                await serve_http(sayso, listener, ready)
 
         run(serve())
     return 0

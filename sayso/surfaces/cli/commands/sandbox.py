@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from sayso.surfaces.cli.options import JsonOption, outside_of
+from sayso.surfaces.cli.options import JsonOption
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.problem import usage
 
@@ -18,7 +18,6 @@ app = typer.Typer()
 
 @app.command()
 def sandbox(
-    context: typer.Context,
     port: Annotated[
         int, typer.Option("--port", metavar="PORT", help="Where it listens; 0 takes any free one.")
     ] = 4242,
@@ -30,6 +29,8 @@ def sandbox(
     """Run a Stripe-compatible provider here, until Ctrl-C."""
     if seed not in {"demo", "empty"}:
         raise usage(f"there is no seed `{seed[:40]}`", "use demo or empty")
+    from sayso.sandbox import Sandbox
+
     out = Out(as_json=as_json)
     stopped = threading.Event()
 
@@ -37,7 +38,7 @@ def sandbox(
         stopped.set()
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    provider = outside_of(context).start_sandbox(port, seed)
+    provider = Sandbox.start(port, seed="demo" if seed == "demo" else "empty")
     try:
         if as_json:
             out.document({"url": provider.url, "api_key": provider.api_key, "seed": seed})

@@ -14,7 +14,7 @@ from sayso.sdk.background import keeping, sealing
 from sayso.sdk.patience import opened_patiently
 from sayso.sdk.workspace import Workspace
 from sayso.surfaces.cli.console_link import CONSOLE_PATH, console_link, only_person
-from sayso.surfaces.cli.options import JsonOption, WorkspaceOption, outside_of
+from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.workspace import find_workspace, run
 
@@ -23,7 +23,6 @@ app = typer.Typer()
 
 @app.command()
 def serve(
-    context: typer.Context,
     host: Annotated[
         str | None, typer.Option("--host", metavar="HOST", help="Else [http] host of sayso.toml.")
     ] = None,
@@ -44,16 +43,20 @@ def serve(
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Serve the console, the HTTP API, Slack's clicks, and what is due."""
+    """Serve the console, HTTP and Slack, and run what is due."""
+    from sayso.serving import listen
+    from sayso.surfaces.site import SLACK_PATH, serve_site
+
     out = Out(as_json=as_json)
-    outside = outside_of(context)
     loaded = Workspace.load(find_workspace(workspace), os.environ)
     section = loaded.settings.http
     # A server's log is what its operator has, so warnings go to stderr here.
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, force=True)
     # The port first: nothing that is due may begin in a server that cannot serve.
-    listener = outside.listen(
-        host or section.host, section.port if port is None else port, allow_remote
+    listener = listen(
+        host or section.host,
+        section.port if port is None else port,
+        allow_remote=allow_remote,
     )
 
     link = ""
@@ -70,7 +73,7 @@ def serve(
             out.line(f"  The console      {loaded.settings.console.url or url}{CONSOLE_PATH}/")
         out.line(f"  API description  {url}/openapi.json")
         if slack:
-            out.line(f"  Slack            {url}/slack/events")
+            out.line(f"  Slack            {url}{SLACK_PATH}")
         out.line("  a token          sayso token create --service NAME")
 
     async def work() -> None:
@@ -87,7 +90,7 @@ def serve(
             sayso.warm_up()  # what cannot be made is said here, not with the first request
             for line in await sayso.policy.notes():
                 out.warn(line)
-            await outside.serve(sayso, listener, ready)
+            await serve_site(sayso, listener, ready)
 
     with listener:
         run(work())

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from sayso.errors import Code, ConfigError
-from sayso.surfaces.cli.options import JsonOption, outside_of
+from sayso.surfaces.cli.options import JsonOption
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.workspace import run
 
@@ -19,7 +19,6 @@ app = typer.Typer()
 
 @app.command()
 def witness(
-    context: typer.Context,
     store: Annotated[
         Path, typer.Option("--store", metavar="DIR", help="What it remembers; a folder of its own.")
     ],
@@ -47,15 +46,16 @@ def witness(
     from sayso.audit.witness.records import open_records
     from sayso.audit.witness.witness import Witness
     from sayso.ids import SystemClock
+    from sayso.serving import listen
+    from sayso.surfaces.witness import serve_witness
 
     out = Out(as_json=as_json)
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, force=True)
     cosigners = [read_cosigner(_read(file)) for file in key]
     policy = WitnessPolicy.read(logs)
-    outside = outside_of(context)
     with (
         open_records(store) as records,
-        outside.listen(host, port, allow_remote) as listener,
+        listen(host, port, allow_remote=allow_remote) as listener,
     ):
         own = Witness(cosigners, policy, records, SystemClock())
 
@@ -70,7 +70,7 @@ def witness(
                 out.line(f"  log  {origin}")
 
         async def work() -> None:
-            await outside.serve_witness(own, listener, ready)
+            await serve_witness(own, listener, ready)
 
         run(work())
     return 0

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from sayso.errors import RefusedError
 from sayso.money import Money
 from sayso.sdk.views import ApprovalView
 from sayso.surfaces.cli.card import read_card
 from sayso.surfaces.cli.demo.stage import Stage
-from sayso.surfaces.cli.outside import SlackCards
 from sayso.surfaces.cli.words import one_line
+
+if TYPE_CHECKING:
+    from sayso.surfaces.cli.demo.slack import FakeCards
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +125,7 @@ class SlackAnswers:
         choose: yes (`approve`) or no (`reject`), from the card as Slack shows it.
     """
 
-    def __init__(self, cards: SlackCards, choose: Callable[[str], str]) -> None:
+    def __init__(self, cards: FakeCards, choose: Callable[[str], str]) -> None:
         self._cards = cards
         self._choose = choose
 

@@ -11,7 +11,6 @@ from sayso.surfaces.cli.console_link import console_link
 from sayso.surfaces.cli.demo.messages import CustomerMessage
 from sayso.surfaces.cli.demo.stage import PERSON, open_stage
 from sayso.surfaces.cli.output import Out
-from sayso.surfaces.cli.outside import Outside
 from sayso.surfaces.cli.problem import OK
 
 
@@ -19,7 +18,6 @@ from sayso.surfaces.cli.problem import OK
 class Plan:
     """What the options ask for; `choice` is None where nobody said it beforehand."""
 
-    outside: Outside
     messages: Sequence[CustomerMessage]
     choice: str | None
     slack: bool
@@ -28,7 +26,11 @@ class Plan:
 
 async def in_console(plan: Plan, out: Out) -> int:
     """Ask everything, and serve the console until Ctrl-C."""
-    async with open_stage(plan.outside, keep=plan.keep, work=True) as stage:
+    # Loaded where it is used: the demo in a terminal needs no web stack.
+    from sayso.serving import listen
+    from sayso.surfaces.site import serve_site
+
+    async with open_stage(keep=plan.keep, work=True) as stage:
         waiting, done = 0, 0
         for number, message in enumerate(plan.messages, start=1):
             try:
@@ -42,7 +44,7 @@ async def in_console(plan: Plan, out: Out) -> int:
             waiting += "pending_approval" in statuses
             done += statuses <= {"succeeded"} and bool(statuses)
         link = await stage.sayso.sessions.make_link(PERSON)
-        listener = plan.outside.listen("127.0.0.1", 0, False)
+        listener = listen("127.0.0.1", 0)
 
         def ready(url: str) -> None:
             out.line(f"{len(plan.messages)} customers wrote. {done} got what they asked for at")
@@ -56,5 +58,5 @@ async def in_console(plan: Plan, out: Out) -> int:
             out.line("Ctrl-C ends it.")
 
         with listener:
-            await plan.outside.serve(stage.sayso, listener, ready)
+            await serve_site(stage.sayso, listener, ready)
     return OK

@@ -7,12 +7,16 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from sayso.sandbox import Sandbox
 from sayso.sdk.client import Sayso
 from sayso.sdk.scaffold import TOKEN_FILE, create_workspace, template
 from sayso.sdk.workspace import Workspace
 from sayso.settings import FILE_NAME
-from sayso.surfaces.cli.outside import Outside, Provider, SlackStage
+
+if TYPE_CHECKING:
+    from sayso.surfaces.cli.demo.slack import SlackStage
 
 PERSON = "you"
 """Who decides in the demo. They hold both roles and are still one person of the two."""
@@ -30,14 +34,13 @@ class Stage:
     """
 
     sayso: Sayso
-    provider: Provider
+    provider: Sandbox
     folder: Path
     token: str
 
 
 @asynccontextmanager
 async def open_stage(
-    outside: Outside,
     *,
     keep: Path | None,
     slack: SlackStage | None = None,
@@ -55,7 +58,7 @@ async def open_stage(
     """
     with tempfile.TemporaryDirectory(prefix="sayso-demo-") as temporary:
         folder = Path(temporary) / "demo" if keep is None else keep
-        provider = outside.start_sandbox(0, "demo")
+        provider = Sandbox.start(seed="demo")
         try:
             text = _settings(provider.url, slack)
             await create_workspace(folder, approver=PERSON, settings=text)

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 from sayso.actions.model.definition import Effect
 from sayso.errors import Code, SaysoError
 from sayso.money import Money
+from sayso.sandbox import Books
+from sayso.sandbox import Effect as BookedEffect
 from sayso.sdk.client import Sayso
 from sayso.sdk.inputs import MAX_PAGE
 from sayso.sdk.views import ActionView, RequestView
 from sayso.surfaces.cli.demo.answers import Answer
 from sayso.surfaces.cli.demo.messages import CustomerMessage, why_refused
-from sayso.surfaces.cli.outside import BookedEffect, Books
 
 if TYPE_CHECKING:
     from sayso.audit.verifier.verification import Verification
