@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
 
     from sayso.agent.base import Planner
+    from sayso.agent.models import ModelSettings
     from sayso.agent.runner import Runner
     from sayso.agent.understanding import Knowledge
 
@@ -164,10 +165,17 @@ def make_model(section: PlannerSection, key: Secret | None, knowledge: Knowledge
     Raises:
         ConfigError: `missing_extra`, `invalid_setting`.
     """
-    from sayso.agent.models import ModelSettings, Price, open_model  # only where a model plans
+    from sayso.agent.models import open_model  # only where a model plans
+
+    return open_model(model_settings(section, key), knowledge)
+
+
+def model_settings(section: PlannerSection, key: Secret | None) -> ModelSettings:
+    """The settings of the model that the section names."""
+    from sayso.agent.models import ModelSettings, Price
 
     assert section.model is not None, "without a name there is no model"
-    settings = ModelSettings(
+    return ModelSettings(
         model=section.model,
         base_url=section.base_url,
         api_key=key,
@@ -177,4 +185,3 @@ def make_model(section: PlannerSection, key: Secret | None, knowledge: Knowledge
             input=section.micro_usd_per_million_in, output=section.micro_usd_per_million_out
         ),
     )
-    return open_model(settings, knowledge)
