@@ -19,6 +19,7 @@ JSON_EDGE = {
     # where bytes, rows or foreign libraries' values come in or go out
     "sayso/agent/conversation.py": "a stored turn, as JSON",
     "sayso/agent/graph.py": "LangGraph's state is JSON",
+    "sayso/agent/model_calls.py": "JSON Schema, as LangChain takes it",
     "sayso/agent/models.py": "options of LangChain's models",
     "sayso/agent/prompts/answer.py": "builds a Pydantic model while it runs",
     "sayso/agent/run.py": "LangGraph's state is JSON",
@@ -34,8 +35,6 @@ JSON_EDGE = {
     "sayso/connectors/describe/openapi.py": "a description's decoded JSON",
     "sayso/connectors/describe/paths.py": "jmespath's own trees",
     "sayso/connectors/describe/shape.py": "JSON Schema",
-    "sayso/connectors/draft/graphql.py": "graphql-core's trees, which is an extra",
-    "sayso/connectors/manifest/mcp_tools.py": "the MCP client's, which is an extra",
     "sayso/connectors/manifest/arguments.py": "builds a Pydantic model while it runs",
     "sayso/connectors/manifest/reading.py": "jmespath's own trees",
     "sayso/connectors/manifest/source.py": "tomllib's tables",
