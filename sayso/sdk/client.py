@@ -46,6 +46,7 @@ from sayso.sdk.resources.sessions import SessionResource
 from sayso.sdk.resources.solutions import SolutionResource
 from sayso.sdk.resources.stops import StopResource
 from sayso.sdk.resources.tokens import Tokens
+from sayso.sdk.resources.work import WorkResource
 from sayso.sdk.views import ActionView, EventView, RequestView, action_view, approval_view
 from sayso.sdk.webhooks.resource import WebhookResource
 from sayso.sdk.webhooks.sender import WebhookSender
@@ -218,6 +219,11 @@ class Sayso:
     def sessions(self) -> SessionResource:
         """People who are signed in to the console."""
         return SessionResource(self.container)
+
+    @property
+    def work(self) -> WorkResource:
+        """What machines leave to people: takes, notes, and ends it."""
+        return WorkResource(self.container)
 
     @property
     def tokens(self) -> Tokens:

@@ -102,6 +102,14 @@ def show_request(reader: Reader, row: RequestRow) -> RequestView:
     return request_view(row, views, handed.reply, _why_handed_over(reader, row, handed.reason))
 
 
+def why_handed_over(reader: Reader, row: RequestRow) -> ErrorView | None:
+    """Why a request is people's; None while no planner has handed it over."""
+    told = None if row.reply_ref is None else Personal.open(reader, row.tenant, row.reply_ref)
+    if row.status is not RequestStatus.HANDED_OVER or told is None:
+        return None
+    return _why_handed_over(reader, row, HandedOver.read(told).reason)
+
+
 def _why_handed_over(reader: Reader, row: RequestRow, reason: str) -> ErrorView:
     """Why nobody but a person can go on; the code stands in the request's last entry."""
     code = Code.NOT_UNDERSTOOD.value

@@ -6,6 +6,10 @@ from promises.promise import Promise
 
 PROMISES: dict[str, Promise] = {
     # ---- a person decides ------------------------------------------------------------------
+    "work:kept": Promise(
+        "What machines leave to people is listed until somebody ends it, with who has taken it and "
+        "what they have noted; each is an entry of the log.",
+    ),
     "console:sign-in": Promise(
         "A link signs one person in, once and within ten minutes; a session is a credential of the "
         "log, ends after 30 minutes without use and after 12 hours, and at once by signing out.",

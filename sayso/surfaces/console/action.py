@@ -14,6 +14,7 @@ from sayso.audit.entry import EntryKind
 from sayso.sdk.views import ActionView, EntryView, RequestView
 from sayso.surfaces.console.render import Times, length, plural
 from sayso.surfaces.console.visit import Visit
+from sayso.surfaces.console.work import work_of
 
 _SHARE = 72.0
 """Percent of the width for machine time; the rest is for waits, which are cut."""
@@ -99,7 +100,14 @@ async def show_action(visit: Visit) -> Response:
     page = visit.page(f"{action.action} {action.status}", "-")
     back = action.approval.id if action.approval is not None else ""
     return visit.show(
-        "action.html", page, action=action, fall=fall, back=back, words=_words(action)
+        "action.html",
+        page,
+        action=action,
+        fall=fall,
+        back=back,
+        words=_words(action),
+        work=await work_of(visit, action.id),
+        people=people_of(visit),
     )
 
 
@@ -263,4 +271,17 @@ async def show_request(visit: Visit) -> Response:
     turns = await visit.sayso.solutions.turns(request.id)
     page = visit.page(f"Request of {request.subject}", "-")
     done = {action.id: Status(action.status) for action in request.actions}
-    return visit.show("request.html", page, request=request, turns=turns, done=done)
+    return visit.show(
+        "request.html",
+        page,
+        request=request,
+        turns=turns,
+        done=done,
+        work=await work_of(visit, request.id),
+        people=people_of(visit),
+    )
+
+
+def people_of(visit: Visit) -> list[str]:
+    """Whom work can be given to."""
+    return [one.id for one in visit.sayso.workspace.settings.people if one.active]

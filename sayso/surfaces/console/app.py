@@ -13,7 +13,7 @@ from starlette.routing import Route
 from sayso.errors import SaysoError, logged
 from sayso.sdk.changes import Changes
 from sayso.sdk.client import Sayso
-from sayso.surfaces.console import action, audit, inbox, me, solution, stop
+from sayso.surfaces.console import action, audit, inbox, me, solution, stop, work
 from sayso.surfaces.console.edge import Edge, Site, logger
 from sayso.surfaces.console.live import Live
 from sayso.surfaces.console.render import assets
@@ -53,6 +53,7 @@ def create_console(sayso: Sayso, *, site: Site | None = None) -> Starlette:
             Route("/solution/{id}/decision", page(solution.decide), methods=["POST"]),
             Route("/action/{id}", page(action.show_action)),
             Route("/request/{id}", page(action.show_request)),
+            Route("/work/{id}", page(work.say), methods=["POST"]),
             Route("/audit", page(audit.show_audit)),
             Route("/stop", page(stop.show_stop)),
             Route("/stop", page(stop.engage), methods=["POST"]),

@@ -12,8 +12,8 @@ from starlette.responses import Response
 from sayso.actions.approvals.repository import ApprovalStatus
 from sayso.money import Money
 from sayso.sdk.resources.solutions import MOST_COUNTED, InboxPage, Place
+from sayso.sdk.resources.work import WorkView
 from sayso.sdk.solution_view import SolutionView
-from sayso.sdk.views import ActionView, RequestView
 from sayso.surfaces.console.render import Times, plural, sums
 from sayso.surfaces.console.visit import Visit, stopped_words
 
@@ -123,8 +123,8 @@ async def _inbox(visit: Visit, tab: str, after: str) -> Inbox:
         visit.person, limit=PAGE_SIZE, after=_start(tab, after, "mine")
     )
     in_role = await solutions.count_for(visit.person)
-    handed_over = await visit.sayso.requests.list(status="handed_over", limit=PAGE_SIZE)
-    unknown = await visit.sayso.actions.list(status="unknown", limit=PAGE_SIZE)
+    handed_over = await visit.sayso.work.list(kinds=("handed_over", "unanswered"), limit=PAGE_SIZE)
+    unknown = await visit.sayso.work.list(kinds=("unknown", "failed"), limit=PAGE_SIZE)
     tabs = (
         Tab(id="mine", name="Mine", count=_count(len(mine.items), mine.after is not None)),
         Tab(id="role", name="My role", count=_count(in_role, in_role >= MOST_COUNTED)),
@@ -133,7 +133,11 @@ async def _inbox(visit: Visit, tab: str, after: str) -> Inbox:
             name="Handed over",
             count=_count(len(handed_over), len(handed_over) == PAGE_SIZE),
         ),
-        Tab(id="unknown", name="Unknown", count=_count(len(unknown), len(unknown) == PAGE_SIZE)),
+        Tab(
+            id="unknown",
+            name="Unknown or failed",
+            count=_count(len(unknown), len(unknown) == PAGE_SIZE),
+        ),
         Tab(id="decided", name="Decided"),
     )
     stops = tuple(
@@ -284,57 +288,57 @@ def answer_words(view: SolutionView) -> str:
 
 
 def _handed_over(
-    times: Times, requests: Sequence[RequestView], tabs: tuple[Tab, ...], stops: tuple[Note, ...]
+    times: Times, items: Sequence[WorkView], tabs: tuple[Tab, ...], stops: tuple[Note, ...]
 ) -> Inbox:
-    number = len(requests)
+    number = len(items)
     return Inbox(
         tab="handed-over",
         title=f"{number} handed over to people" if number else "Nothing was handed over",
         news="What was handed over has changed.",
         hint="Each customer was told that a person answers.",
         tabs=tabs,
-        rows=tuple(
-            Row(
-                path=f"request/{view.id}",
-                name=view.subject,
-                what="",
-                why="" if view.error is None else view.error.message,
-                odd="Nobody has taken it",
-                no_money="no amount",
-                left=times.ago(view.updated_at),
-                since="",
-            )
-            for view in requests
-        ),
+        rows=tuple(_work(times, view) for view in items),
         empty=Empty(title="Nothing", text="The agent has understood every request."),
         stops=stops,
     )
 
 
 def _unknown(
-    times: Times, actions: Sequence[ActionView], tabs: tuple[Tab, ...], stops: tuple[Note, ...]
+    times: Times, items: Sequence[WorkView], tabs: tuple[Tab, ...], stops: tuple[Note, ...]
 ) -> Inbox:
-    number = len(actions)
-    title = f"{number} whose end nobody knows yet" if number else "Every end is known"
+    number = len(items)
+    title = f"{number} whose end is unknown, or that failed" if number else "Every end is known"
     return Inbox(
         tab="unknown",
         title=title,
-        news="What is unknown has changed.",
-        hint="It is looked up, never called again blindly. The customer was told to wait.",
+        news="What is unknown or failed has changed.",
+        hint="What is unknown is looked up, never called again blindly.",
         tabs=tabs,
-        rows=tuple(
-            Row(
-                path=f"action/{view.id}",
-                name=view.subject,
-                what=view.action,
-                why="" if view.error is None else view.error.message,
-                odd="Looked up by itself, then a person has to look",
-                money=() if view.amount is None else (str(view.amount),),
-                left=times.ago(view.updated_at),
-                since="",
-            )
-            for view in actions
-        ),
-        empty=Empty(title="Nothing", text="No call has lost its answer."),
+        rows=tuple(_work(times, view) for view in items),
+        empty=Empty(title="Nothing", text="No call has lost its answer, and no money is stuck."),
         stops=stops,
+    )
+
+
+_KINDS = {
+    "handed_over": "Handed over",
+    "unanswered": "The customer has not answered",
+    "unknown": "Nobody knows yet whether it was done",
+    "failed": "Did not work",
+}
+
+
+def _work(times: Times, view: WorkView) -> Row:
+    is_action = view.about.startswith("act_")
+    return Row(
+        path=f"{'action' if is_action else 'request'}/{view.about}",
+        name=view.subject,
+        what=f"{_KINDS[view.kind]}{': ' + view.what if view.what else ''}",
+        why=view.why,
+        odd=f"Taken by {view.assignee}" if view.assignee else "Nobody has taken it",
+        odd_kind="no" if view.assignee else "some",
+        money=() if view.amount is None else (str(view.amount),),
+        no_money="no amount",
+        left=times.ago(view.since),
+        since=plural(len(view.notes), "note") if view.notes else "",
     )

@@ -36,6 +36,12 @@ select max(mark) as mark from (
     select max(seq) as mark from log_entry where tenant = :tenant and kind = 'stop.released'
     union all
     select max(seq) as mark from log_entry where tenant = :tenant and kind = 'approval.escalated'
+    union all
+    select max(seq) as mark from log_entry where tenant = :tenant and kind = 'action.failed'
+    union all
+    select max(seq) as mark from log_entry where tenant = :tenant and kind = 'work.taken'
+    union all
+    select max(seq) as mark from log_entry where tenant = :tenant and kind = 'work.ended'
 ) as marks;
 
 -- name: newest_answer

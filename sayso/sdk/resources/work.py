@@ -1,0 +1,386 @@
+"""Work: what machines leave to people, each with who has taken it, notes, and an end.
+
+Four kinds: a request that was handed over, a question that the customer did not answer, an action
+whose outcome nobody knows, and money that failed to move. Nothing has to be made for it: what the
+request or the action is says that there is work, until somebody ends it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+from sayso.actions.model.action_row import get_action
+from sayso.actions.model.digest import is_text
+from sayso.actions.model.status import Status
+from sayso.agent.request_row import RequestStatus, get_request
+from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json
+from sayso.audit.personal import Personal
+from sayso.errors import Code, RefusedError
+from sayso.ids import Tenant, rfc3339, to_micros
+from sayso.money import Money
+from sayso.sdk.inputs import page_of
+from sayso.sdk.presenters import why_handed_over
+from sayso.sdk.resources.base import Resource
+from sayso.sdk.views import ErrorView, View, error_view
+from sayso.store.base import Reader, Row, Transaction, integer, integer_or_none, text
+from sayso.store.base import text_or_none as maybe
+
+WorkKind = Literal["handed_over", "unanswered", "unknown", "failed"]
+KINDS: tuple[WorkKind, ...] = ("handed_over", "unanswered", "unknown", "failed")
+UNANSWERED_AFTER = timedelta(hours=24)
+"""A question that a customer has not answered for so long is somebody's work."""
+MAX_NOTE_CHARS = 2000
+
+
+class NoteView(View):
+    """What somebody noted; empty when the customer was erased."""
+
+    person: str
+    at: str
+    text: str
+
+
+class WorkView(View):
+    """Something that people have to do.
+
+    Attributes:
+        about: the id of the request or the action. kind: why it is people's.
+        what: the action's name; empty for a request. why: in words.
+        assignee: who has taken it; None while nobody has.
+        since: when it became people's. ended: nobody has to do anything any more.
+    """
+
+    about: str
+    kind: str
+    subject: str
+    what: str = ""
+    amount: Money | None = None
+    why: str = ""
+    assignee: str | None = None
+    since: str
+    ended: bool = False
+    notes: tuple[NoteView, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _About:
+    """What a piece of work is about, as its own row says."""
+
+    id: str
+    kind: WorkKind
+    subject: str
+    request: str | None
+    what: str
+    amount: Money | None
+    error: ErrorView | None
+    at: int
+
+
+class WorkResource(Resource):
+    """Lists what people have to do, and takes what they say about it."""
+
+    async def list(
+        self,
+        *,
+        kinds: Sequence[str] = KINDS,
+        assignee: str | None = None,
+        limit: int = 50,
+        after: str | None = None,
+        tenant: str | None = None,
+    ) -> list[WorkView]:
+        """What nobody has ended, the newest of each kind first.
+
+        Args:
+            kinds: of `handed_over`, `unanswered`, `unknown`, `failed`.
+            assignee: only what this person has taken.
+            after: the id of the last one of the page before; for one kind alone.
+
+        Raises:
+            RefusedError: `invalid_input`.
+        """
+        where, size = self._tenant(tenant), page_of(limit)
+        strange = sorted(set(kinds) - set(KINDS))
+        if strange:
+            raise RefusedError(
+                Code.INVALID_INPUT,
+                f"there is no kind of work `{strange[0][:40]}`",
+                next_step=f"choose of {', '.join(KINDS)}",
+            )
+        page = {"tenant": where, "assignee": assignee, "limit": size, "after": after}
+        before = self._now() - UNANSWERED_AFTER // timedelta(microseconds=1)
+
+        def work(reader: Reader) -> list[WorkView]:
+            rows: list[Row] = []
+            if {"handed_over", "unanswered"} & set(kinds):
+                rows += reader.all("work.requests", unanswered_before=before, **page)
+            for status in ("unknown", "failed"):
+                if status in kinds:
+                    rows += reader.all("work.actions", status=status, **page)
+            found = [_show(reader, where, text(row, "id")) for row in rows]
+            return [one for one in found if one.kind in kinds][:size]
+
+        return await self._container.store.read(work)
+
+    async def get(self, about: str, *, tenant: str | None = None) -> WorkView:
+        """One piece of work with its notes.
+
+        Raises:
+            RefusedError: `not_found`, also for what is nobody's work.
+        """
+        where = self._tenant(tenant)
+        return await self._container.store.read(lambda reader: _show(reader, where, about))
+
+    async def take(
+        self, about: str, *, token: str, person: str | None = None, via: str = "sdk"
+    ) -> WorkView:
+        """Take it as the person whose token this is, or give it to somebody else.
+
+        Raises:
+            RefusedError: `unauthenticated`, `forbidden`, `not_found`; `already_in_state` when it
+                was ended.
+        """
+        holder = await self._container.authentication.person(token, via=via)
+        to = person or holder.holder
+        if self._container.directory.person(to) is None:
+            raise RefusedError(
+                Code.NOT_FOUND,
+                f"`{to[:64]}` is no active person here",
+                next_step="give it to somebody of [[people]]",
+            )
+
+        def write(tx: Transaction) -> None:
+            found = _about(tx, holder.tenant, about)
+            row = _open(tx, holder.tenant, about)
+            if row is not None and maybe(row, "assignee") == to:
+                return
+            entry = self._entry(tx, holder.tenant, found, EntryKind.WORK_TAKEN, holder.holder, via)
+            entry.data["person"] = to
+            seq = self._container.log.append(tx, holder.tenant, entry)
+            self._put(tx, holder.tenant, about, assignee=to, ended_at=None, seq=seq)
+
+        await self._container.store.write(write)
+        return await self.get(about, tenant=holder.tenant)
+
+    async def note(self, about: str, note: str, *, token: str, via: str = "sdk") -> WorkView:
+        """Note something about it; the text is sealed beside the log, under the customer's key.
+
+        Raises:
+            RefusedError: `unauthenticated`, `forbidden`, `not_found`, `invalid_input`,
+                `message_too_long`; `already_in_state` when it was ended.
+        """
+        holder = await self._container.authentication.person(token, via=via)
+        _check_note(note)
+
+        def write(tx: Transaction) -> None:
+            found = _about(tx, holder.tenant, about)
+            row = _open(tx, holder.tenant, about)
+            seq = self._say(
+                tx, holder.tenant, found, EntryKind.WORK_NOTED, holder.holder, via, note
+            )
+            assignee = None if row is None else maybe(row, "assignee")
+            self._put(tx, holder.tenant, about, assignee=assignee, ended_at=None, seq=seq)
+
+        await self._container.store.write(write)
+        return await self.get(about, tenant=holder.tenant)
+
+    async def end(self, about: str, note: str, *, token: str, via: str = "sdk") -> WorkView:
+        """Say that nobody has to do anything about it any more, and why.
+
+        Raises:
+            RefusedError: as `note`; `invalid_input` for an unknown outcome, which is settled.
+        """
+        holder = await self._container.authentication.person(token, via=via)
+        _check_note(note)
+
+        def write(tx: Transaction) -> None:
+            found = _about(tx, holder.tenant, about)
+            if found.kind == "unknown":
+                raise RefusedError(
+                    Code.INVALID_INPUT,
+                    "an unknown outcome ends by what is known of it, not by a note",
+                    next_step=f"look it up and say so: `sayso actions settle {about}`",
+                )
+            row = _open(tx, holder.tenant, about)
+            seq = self._say(
+                tx, holder.tenant, found, EntryKind.WORK_ENDED, holder.holder, via, note
+            )
+            assignee = holder.holder if row is None else maybe(row, "assignee") or holder.holder
+            self._put(tx, holder.tenant, about, assignee=assignee, ended_at=self._now(), seq=seq)
+
+        await self._container.store.write(write)
+        return await self.get(about, tenant=holder.tenant)
+
+    # ---- the rows ------------------------------------------------------------------------------
+
+    def _say(
+        self,
+        tx: Transaction,
+        tenant: Tenant,
+        found: _About,
+        kind: EntryKind,
+        person: str,
+        via: str,
+        note: str,
+    ) -> int:
+        """Append an entry with a note, and keep where the note is sealed."""
+        entry = self._entry(tx, tenant, found, kind, person, via)
+        ref = self._container.context.ids.new("pii")
+        pii = self._container.context.personal.seal(tx, tenant, found.subject, ref, note)
+        sealed = Entry(
+            kind=entry.kind,
+            actor=entry.actor,
+            request=entry.request,
+            subject=entry.subject,
+            data=entry.data,
+            pii=pii,
+        )
+        seq = self._container.log.append(tx, tenant, sealed)
+        tx.run(
+            "work.note",
+            tenant=tenant,
+            about=found.id,
+            seq=seq,
+            person=person,
+            now=self._now(),
+            ref=ref,
+        )
+        return seq
+
+    def _entry(
+        self, tx: Transaction, tenant: Tenant, found: _About, kind: EntryKind, person: str, via: str
+    ) -> Entry:
+        data: dict[str, Json] = {"about": found.id, "work": found.kind, "via": via}
+        return Entry(
+            kind=kind,
+            actor=Actor(kind=ActorKind.PERSON, id=person),
+            request=found.request,
+            subject=self._container.context.personal.pseudonym(
+                tx, tenant, found.subject, self._now()
+            ),
+            data=data,
+        )
+
+    def _put(
+        self,
+        tx: Transaction,
+        tenant: Tenant,
+        about: str,
+        *,
+        assignee: str | None,
+        ended_at: int | None,
+        seq: int,
+    ) -> None:
+        tx.run(
+            "work.put",
+            tenant=tenant,
+            about=about,
+            assignee=assignee,
+            ended_at=ended_at,
+            now=self._now(),
+            last_seq=seq,
+        )
+
+    def _now(self) -> int:
+        return to_micros(self._container.clock.now())
+
+
+def _about(reader: Reader, tenant: Tenant, about: str) -> _About:
+    """What it is about.
+
+    Raises:
+        RefusedError: `not_found`.
+    """
+    if about.startswith("act_"):
+        row = get_action(reader, tenant, about)
+        kinds: dict[Status, WorkKind] = {Status.UNKNOWN: "unknown", Status.FAILED: "failed"}
+        if row.status in kinds:
+            return _About(
+                id=row.id,
+                kind=kinds[row.status],
+                subject=row.subject.id,
+                request=row.request_id,
+                what=row.name,
+                amount=row.amount,
+                error=error_view(row),
+                at=row.updated_at,
+            )
+        raise _nothing(about)
+    request = get_request(reader, tenant, about)
+    if request.status is RequestStatus.HANDED_OVER:
+        kind: WorkKind = "handed_over"
+    elif request.status is RequestStatus.NEEDS_CUSTOMER:
+        kind = "unanswered"
+    else:
+        raise _nothing(about)
+    return _About(
+        id=request.id,
+        kind=kind,
+        subject=request.subject.id,
+        request=request.id,
+        what="",
+        amount=None,
+        error=why_handed_over(reader, request),
+        at=request.updated_at,
+    )
+
+
+def _nothing(about: str) -> RefusedError:
+    return RefusedError(
+        Code.NOT_FOUND,
+        f"nobody has to do anything about `{about[:60]}`",
+        next_step="see `sayso work list`",
+    )
+
+
+def _open(reader: Reader, tenant: Tenant, about: str) -> Row | None:
+    """The row of what nobody has ended; None where nobody has said anything yet.
+
+    Raises:
+        RefusedError: `already_in_state`.
+    """
+    row = reader.one("work.by_about", tenant=tenant, about=about)
+    if row is not None and integer_or_none(row, "ended_at") is not None:
+        raise RefusedError(
+            Code.ALREADY_IN_STATE, "this was ended already", next_step="nothing is left to do"
+        )
+    return row
+
+
+def _check_note(note: str) -> None:
+    if not note.strip() or not is_text(note) or "\0" in note:
+        raise RefusedError(Code.INVALID_INPUT, "a note is some text", next_step="write why")
+    if len(note) > MAX_NOTE_CHARS:
+        raise RefusedError(
+            Code.MESSAGE_TOO_LONG,
+            f"a note has at most {MAX_NOTE_CHARS:,} characters",
+            next_step="shorten it",
+        )
+
+
+def _show(reader: Reader, tenant: Tenant, about: str) -> WorkView:
+    found = _about(reader, tenant, about)
+    row = reader.one("work.by_about", tenant=tenant, about=about)
+    notes = reader.all("work.notes", tenant=tenant, about=about)
+    waits = "the customer has not answered our question" if found.kind == "unanswered" else ""
+    return WorkView(
+        about=found.id,
+        kind=found.kind,
+        subject=found.subject,
+        what=found.what,
+        amount=found.amount,
+        why=found.error.message if found.error is not None else waits,
+        assignee=None if row is None else maybe(row, "assignee"),
+        since=rfc3339(found.at),
+        ended=row is not None and integer_or_none(row, "ended_at") is not None,
+        notes=tuple(
+            NoteView(
+                person=text(note, "person"),
+                at=rfc3339(integer(note, "at")),
+                text=Personal.open(reader, tenant, text(note, "ref")) or "",
+            )
+            for note in notes
+        ),
+    )

@@ -1,0 +1,41 @@
+"""Taking what machines leave to people: one form on the page of a request or an action."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+from sayso.errors import Code, RefusedError
+from sayso.sdk.resources.work import WorkView
+from sayso.surfaces.console.edge import read_form
+from sayso.surfaces.console.visit import Visit
+
+
+async def work_of(visit: Visit, about: str) -> WorkView | None:
+    """What people have to do about a request or an action; None when it is nobody's work."""
+    try:
+        return await visit.sayso.work.get(about)
+    except RefusedError as error:
+        if error.code is not Code.NOT_FOUND:
+            raise
+        return None
+
+
+async def say(visit: Visit) -> Response:
+    """Take it, give it away, note something, or end it; then look at it again."""
+    form = await read_form(visit.request)
+    about = visit.request.path_params["id"]
+    secret = visit.request.cookies.get(visit.site.cookie, "")
+    work, via, note = visit.sayso.work, "console", form.one("note").strip()
+    match form.one("do"):
+        case "take":
+            await work.take(about, token=secret, via=via)
+        case "give":
+            await work.take(about, token=secret, person=form.one("person").strip(), via=via)
+        case "note":
+            await work.note(about, note, token=secret, via=via)
+        case "end":
+            await work.end(about, note, token=secret, via=via)
+        case _:
+            return visit.note("Nothing was changed", "Choose what to do.", status=422)
+    kind = "action" if about.startswith("act_") else "request"
+    return visit.see(f"{kind}/{about}")
