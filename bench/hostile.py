@@ -29,8 +29,9 @@ from sayso.actions.model.digest import call_key
 from sayso.actions.model.plan import Handoff, Plan, Step
 from sayso.agent.base import Handles, Message, Planner, Question
 from sayso.agent.grounding import ground_plan
-from sayso.agent.models import ModelPlanner, ModelSettings, Price
-from sayso.agent.prompts import load_prompt
+from sayso.agent.model_calls import ModelSettings, Price
+from sayso.agent.models import ModelPlanner
+from sayso.agent.prompts import Prompts
 from sayso.agent.understanding.planner import load_knowledge
 from sayso.audit.entry import ActorKind, StoredEntry
 from sayso.errors import SaysoError
@@ -177,7 +178,7 @@ class Campaign:
             victim,
             words,
             ModelPlanner(
-                model=model, name="m", settings=settings, knowledge=KNOWN, prompt=load_prompt()
+                model=model, name="m", settings=settings, knowledge=KNOWN, prompts=Prompts.shipped()
             ),
         )
         await self._approve_unread()

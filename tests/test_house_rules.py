@@ -19,6 +19,7 @@ JSON_EDGE = {
     # where bytes, rows or foreign libraries' values come in or go out
     "sayso/agent/conversation.py": "a stored turn, as JSON",
     "sayso/agent/graph.py": "LangGraph's state is JSON",
+    "sayso/agent/model_calls.py": "JSON Schema, as LangChain takes it",
     "sayso/agent/models.py": "options of LangChain's models",
     "sayso/agent/prompts/answer.py": "builds a Pydantic model while it runs",
     "sayso/agent/run.py": "LangGraph's state is JSON",

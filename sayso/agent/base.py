@@ -144,6 +144,35 @@ class Planner(Protocol):
         ...
 
 
+class Spending(Protocol):
+    """What models may still take, over all requests."""
+
+    async def reserve(self, tokens: int, micro_usd: int) -> str | None:
+        """Set the most that one planner may take aside; why it may not be taken, or None."""
+        ...
+
+    async def settle(self, tokens: int, micro_usd: int) -> None:
+        """Give back what was set aside and not taken."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """What a planner that costs something is told of the request beside the words.
+
+    Attributes:
+        key: of the request; it chooses the same variant of a prompt every time.
+        deadline: when planning has to be over, in the event loop's time.
+        region: where the customer's data has to stay; None for anywhere.
+        spending: who counts what models take; None where nothing is limited.
+    """
+
+    key: str = ""
+    deadline: float | None = None
+    region: str | None = None
+    spending: Spending | None = None
+
+
 class Records(Protocol):
     """Lists a subject's objects over all connectors."""
 

@@ -22,6 +22,7 @@ from langgraph.types import Command, interrupt
 
 from sayso.actions.model.plan import Handoff, Plan
 from sayso.agent.base import CONFIRM, MAX_QUESTIONS, Message, Question
+from sayso.agent.chain import plan_for
 from sayso.agent.grounding import ground_plan
 from sayso.agent.intent import find_unasked
 from sayso.agent.question import (
@@ -92,7 +93,9 @@ async def _plan(state: RunState, runtime: _Runtime) -> Command[Any]:
         messages.append(Message(role="agent", content=told))
     with context.telemetry.span("sayso.plan", None, {"sayso.planner": context.planner.name}):
         try:
-            answer = await context.planner.plan(messages, handles, list(context.actions.values()))
+            answer = await plan_for(
+                context.planner, messages, handles, list(context.actions.values()), context.asking
+            )
         except RetryableError as error:
             if context.give_up:
                 return _to_person(
@@ -108,7 +111,7 @@ async def _plan(state: RunState, runtime: _Runtime) -> Command[Any]:
     }
     if isinstance(answer, Handoff):
         context.reason = answer.reason
-        return Command(goto="hand_over", update=spent)
+        return Command(goto="hand_over", update={**spent, "code": answer.code.value})
     if isinstance(answer, Question):
         if context.asked >= MAX_QUESTIONS:
             context.reason = f"{MAX_QUESTIONS} questions were asked already; {answer.why}"

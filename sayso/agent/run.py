@@ -9,7 +9,7 @@ from typing import Any, TypedDict
 from sayso.actions.engine.proposals import Proposals
 from sayso.actions.model.definition import Action, plannable
 from sayso.actions.model.ports import ActionRegistry
-from sayso.agent.base import Handles, Message, Planner, Records
+from sayso.agent.base import Asking, Handles, Message, Planner, Records, Spending
 from sayso.agent.request_row import RequestRow
 from sayso.agent.requests import Requests
 from sayso.agent.understanding import Knowledge, language_of
@@ -48,6 +48,8 @@ class RunContext:
     knowledge: Knowledge
     confirm: ConfirmWhen
     telemetry: Telemetry
+    region: str | None = None
+    spending: Spending | None = None
     handles: Handles | None = field(default=None)
     reason: str = "no reason was given"
     """Why a person has to take it; it may quote the customer, so that it is in no checkpoint."""
@@ -67,6 +69,11 @@ class RunContext:
     def language(self) -> str:
         """The customer's language."""
         return language_of(self.messages, self.knowledge)
+
+    @property
+    def asking(self) -> Asking:
+        """What a planner that costs something is told of the request."""
+        return Asking(key=self.row.id, region=self.region, spending=self.spending)
 
     @property
     def asked(self) -> int:

@@ -178,6 +178,8 @@ def hand_over(
         data={
             "planner": spent.get("planner", ""),
             "code": spent.get("code", Code.NOT_UNDERSTOOD.value),
+            "tokens": spent.get("tokens", 0),
+            "cost_micro_usd": spent.get("cost_micro_usd", 0),
         },
         planner=spent.get("planner"),
         reply=HandedOver(

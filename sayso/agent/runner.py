@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, cast
@@ -20,10 +21,11 @@ from sayso.agent.request_row import RequestRow, RequestStatus, get_request
 from sayso.agent.requests import Requests
 from sayso.agent.run import RunContext, RunState
 from sayso.agent.run_moves import hand_over
+from sayso.agent.spending import Budgets
 from sayso.agent.understanding import Knowledge
 from sayso.errors import Code, ConfigError, IntegrityError, RefusedError, RetryableError
 from sayso.ids import Clock, Tenant, to_micros
-from sayso.settings.planner import ConfirmWhen
+from sayso.settings.planner import BudgetSection, ConfirmWhen
 from sayso.store.base import Store, integer
 from sayso.telemetry import Telemetry
 
@@ -32,6 +34,11 @@ ANSWER_WITHIN = timedelta(days=7)
 """A question that nobody answers for so long is a person's."""
 MAX_ATTEMPTS = 8
 """After so many failed runs a request is handed to a person."""
+
+
+def anywhere(_tenant: str) -> str | None:
+    """No region: a tenant's data may be anywhere."""
+    return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +53,8 @@ class Runner:
     planner: Planner
     knowledge: Knowledge
     confirm: ConfirmWhen
+    budget: BudgetSection = field(default_factory=BudgetSection)
+    region_of: Callable[[str], str | None] = anywhere
     saver: BaseCheckpointSaver[str]
     clock: Clock
     telemetry: Telemetry
@@ -103,6 +112,10 @@ class Runner:
             knowledge=self.knowledge,
             confirm=self.confirm,
             telemetry=self.telemetry,
+            region=self.region_of(row.tenant),
+            spending=None
+            if self.budget == BudgetSection()
+            else Budgets(store=self.store, clock=self.clock, row=row, limits=self.budget),
         )
         graph = self.graph
         thread = _thread(row)

@@ -6,7 +6,7 @@ LangGraph takes about a second to import; whoever only proposes, decides or read
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
@@ -14,10 +14,11 @@ from sayso.actions.engine.proposals import Proposals
 from sayso.agent.requests import Requests
 from sayso.connectors.registry import Connectors
 from sayso.connectors.secret import Secret
+from sayso.errors import Code, ConfigError
 from sayso.ids import Clock, Tenant
 from sayso.sdk.database import open_saver
 from sayso.sdk.workspace import Workspace
-from sayso.settings.planner import PlannerSection
+from sayso.settings.planner import BudgetSection, ModelSection
 from sayso.store.base import Store
 from sayso.telemetry import Telemetry
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
 
     from sayso.agent.base import Planner
+    from sayso.agent.models import ModelPlanner
     from sayso.agent.runner import Runner
     from sayso.agent.understanding import Knowledge
 
@@ -119,6 +121,8 @@ class AgentFloor:
             planner=self.ready(),
             knowledge=self.knowledge(),
             confirm=self._workspace.settings.planner.confirm,
+            budget=self._workspace.settings.planner.budget,
+            region_of=self._workspace.settings.workspace.region_of,
             saver=saver,
             clock=self._clock,
             telemetry=self._telemetry,
@@ -141,7 +145,7 @@ def make_knowledge(workspace: Workspace, actions: Collection[str] | None = None)
 
 
 def make_planner(workspace: Workspace, knowledge: Knowledge) -> Planner:
-    """Playbooks, then the model where sayso.toml names one.
+    """Playbooks, then each model that sayso.toml names.
 
     Raises:
         ConfigError: `missing_extra`, `missing_secret`, `invalid_setting`.
@@ -150,21 +154,27 @@ def make_planner(workspace: Workspace, knowledge: Knowledge) -> Planner:
 
     section = workspace.settings.planner
     playbooks = PlaybookPlanner(knowledge=knowledge)
-    if section.model is None:
+    if not section.models:
         return playbooks
-    from sayso.agent.models import PlannerChain
+    from sayso.agent.chain import PlannerChain
 
-    key = None if section.api_key is None else workspace.secret(section.api_key)
-    return PlannerChain(planners=(playbooks, make_model(section, key, knowledge)))
+    models = [
+        make_model(one, None if one.api_key is None else workspace.secret(one.api_key), knowledge)
+        for one in section.models
+    ]
+    _check_budget(section.budget, models)
+    return PlannerChain(planners=(playbooks, *models))
 
 
-def make_model(section: PlannerSection, key: Secret | None, knowledge: Knowledge) -> Planner:
+def make_model(section: ModelSection, key: Secret | None, knowledge: Knowledge) -> ModelPlanner:
     """The model that the section names; no connection is opened yet.
 
     Raises:
         ConfigError: `missing_extra`, `invalid_setting`.
     """
-    from sayso.agent.models import ModelSettings, Price, open_model  # only where a model plans
+    from sayso.agent.model_calls import ModelSettings
+    from sayso.agent.models import open_model  # only where a model plans
+    from sayso.agent.prices import price_of
 
     assert section.model is not None, "without a name there is no model"
     settings = ModelSettings(
@@ -173,8 +183,21 @@ def make_model(section: PlannerSection, key: Secret | None, knowledge: Knowledge
         api_key=key,
         timeout_s=section.timeout_s,
         max_calls=section.max_calls,
-        price=Price(
-            input=section.micro_usd_per_million_in, output=section.micro_usd_per_million_out
-        ),
+        max_output_tokens=section.max_output_tokens,
+        region=section.region,
+        price=price_of(section),
     )
     return open_model(settings, knowledge)
+
+
+def _check_budget(budget: BudgetSection, models: Iterable[ModelPlanner]) -> None:
+    """A budget in money holds only where every model has a price."""
+    if budget == BudgetSection():
+        return
+    for one in models:
+        if not one.settings.price.output:
+            raise ConfigError(
+                Code.INVALID_SETTING,
+                f"[planner.budget] cannot hold: nobody says what `{one.settings.model}` costs",
+                next_step="set micro_usd_per_million_in and micro_usd_per_million_out beside it",
+            )

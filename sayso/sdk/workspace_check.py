@@ -28,6 +28,7 @@ from sayso.sdk.policy_in_force import read_state
 from sayso.sdk.resources.connections import check_token, read_connection, read_vault
 from sayso.sdk.workspace import Workspace, compile_policy
 from sayso.settings import FILE_NAME, PlaceSection
+from sayso.settings.planner import ModelSection
 from sayso.store.base import Store, text
 from sayso.store.private_files import is_open_to_others
 
@@ -139,15 +140,15 @@ class _Checker:
         """Every reference can be read; the signing key is one."""
         self._try("[signing]", self._signer)
         planner, slack = self._settings.planner, self._settings.slack
-        references = {"[planner]": [planner.api_key], "[slack]": []}
+        references = {"[planner]": [one.api_key for one in planner.models], "[slack]": []}
         if slack is not None:
             references["[slack]"] = [slack.bot_token, slack.signing_secret]
         for place, found in references.items():
             for reference in found:
                 if reference is not None:
                     self._try(place, partial(self._secret, reference))
-        if planner.model is not None:
-            self._try("[planner]", self._model)
+        for section in planner.models:
+            self._try("[planner]", partial(self._model, section))
 
     def _signer(self) -> None:
         self._workspace.signer()
@@ -155,9 +156,8 @@ class _Checker:
     def _secret(self, reference: str) -> None:
         self._workspace.secret(reference)
 
-    def _model(self) -> None:
+    def _model(self, section: ModelSection) -> None:
         # The key is checked already, so a missing one must not hide what else is wrong.
-        section = self._settings.planner
         key = None if section.api_key is None else Secret("not read")
         make_model(section, key, make_knowledge(self._workspace))
 

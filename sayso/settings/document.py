@@ -25,6 +25,8 @@ from sayso.settings.surfaces import (
 )
 
 FILE_NAME = "sayso.toml"
+_OURS = frozenset({"rate", "region"})
+"""Keys that every connector has, and none reads itself."""
 RATE = r"^[1-9][0-9]{0,5}/(s|m|h)$"
 # SOURCE: RFC 3161 §3.4: plain HTTP is usual; the answer proves itself, and only a digest leaves.
 _AUTHORITY = r"^https?://[^\s/@?#]+(/\S*)?$"
@@ -40,17 +42,27 @@ class WorkspaceSection(Section):
         time_zone: where the workspace is, such as `Europe/Berlin`: for rules about weekdays, hours
             and holidays, and for limits by the day.
         tenant: whose rows these are, where several share a database.
+        region: where customers' data has to stay, such as `eu`: models, the store and the
+            connectors have to say the same `region`; anywhere unless said.
+        regions: by tenant, in place of that.
     """
 
     name: Name = "sayso"
     tenant: Name = DEFAULT_TENANT
+    region: Name | None = None
+    regions: Mapping[Name, Name] = Field(default_factory=dict)
     time_zone: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_+/-]{0,59}$")] = "UTC"
+
+    def region_of(self, tenant: str) -> str | None:
+        """Where a tenant's data has to stay; None for anywhere."""
+        return self.regions.get(tenant, self.region)
 
 
 class StoreSection(Section):
     """Where the rows are.
 
     Attributes:
+        region: where that is; needed where `[workspace] region` is set.
         url: `sqlite:///FILE`, relative to the workspace; `postgresql://USER@HOST/DATABASE`; or a
             reference to such a URL, which is where one with a password belongs.
     """
@@ -58,6 +70,7 @@ class StoreSection(Section):
     url: Annotated[str, Field(pattern=r"^(sqlite:///.+|postgres(ql)?://.*|(env|file):.+)$")] = (
         "sqlite:///sayso.db"
     )
+    region: Name | None = None
 
     @field_validator("url")
     @classmethod
@@ -380,7 +393,8 @@ class Settings(Section):
     Attributes:
         connectors: settings by connector name, checked by the connector itself; `token`, where a
             connector has it, names one of `connections`; `rate`, which every connector has, is
-            how many of its calls leave at most, such as `25/s`.
+            how many of its calls leave at most, such as `25/s`; `region` likewise says where its
+            provider keeps what it is sent.
         connections: OAuth connections by name.
         actions: Python files with own connectors, as globs relative to the workspace.
     """
@@ -442,9 +456,22 @@ class Settings(Section):
     def connector_tables(self) -> dict[str, dict[str, Any]]:
         """The settings that the connectors themselves check, by connector."""
         return {
-            name: {key: value for key, value in table.items() if key != "rate"}
+            name: {key: value for key, value in table.items() if key not in _OURS}
             for name, table in self.connectors.items()
         }
+
+    @model_validator(mode="after")
+    def _data_stays_in_its_region(self) -> Settings:
+        tenants = {self.workspace.tenant, *self.workspace.regions}
+        wanted = {self.workspace.region_of(tenant) for tenant in tenants} - {None}
+        places: dict[str, object] = {"store": self.store.region}
+        places |= {f"connectors.{name}": one.get("region") for name, one in self.connectors.items()}
+        for place, region in places.items() if wanted else ():
+            if wanted != {region}:
+                said = f"it is in `{region}`" if region else "nobody says where it is"
+                there = " and ".join(sorted(map(str, wanted)))
+                raise ValueError(f"`{place}`: data has to stay in {there}, and {said}")
+        return self
 
     @model_validator(mode="after")
     def _tokens_have_connections(self) -> Settings:

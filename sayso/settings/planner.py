@@ -1,4 +1,4 @@
-"""Who plans, and when a customer confirms a plan: `[planner]`."""
+"""Who plans, when a customer confirms a plan, and what models may take: `[planner]`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, RootModel
 
-from sayso.settings.base import Reference, Section
+from sayso.settings.base import Name, Reference, Section
+
+_Micro = Annotated[int, Field(ge=0)]
 
 
 class ConfirmWhen(RootModel[Mapping[str, Literal["always", "uncertain", "never"]]]):
@@ -24,28 +26,63 @@ class ConfirmWhen(RootModel[Mapping[str, Literal["always", "uncertain", "never"]
         return self.root.get(action, self.root.get("default", "uncertain"))
 
 
-class PlannerSection(Section):
-    """Who plans: playbooks always, then a model where one is named.
+class ModelSection(Section):
+    """A language model and what one request may take of it.
+
+    Attributes:
+        model: `provider:name` as LangChain's `init_chat_model` takes it.
+        base_url: for servers with an OpenAI-compatible interface.
+        api_key: of the model's provider.
+        timeout_s: for all calls of one request together.
+        max_calls: of the model for one request; then the next model or a person takes over.
+        max_output_tokens: of one answer.
+        region: where the provider keeps what it is sent; needed where `[workspace] region` is set.
+        micro_usd_per_million_in: millionths of a dollar for a million tokens asked ($2.50 is
+            2500000); as the list of `genai-prices` says unless said here.
+        micro_usd_per_million_out: and answered.
+    """
+
+    model: str | None = None
+    base_url: str | None = None
+    api_key: Reference | None = None
+    timeout_s: Annotated[float, Field(gt=0, le=15)] = 15.0
+    max_calls: Annotated[int, Field(ge=1, le=20)] = 3
+    max_output_tokens: Annotated[int, Field(ge=100, le=32_000)] = 2_000
+    region: Name | None = None
+    micro_usd_per_million_in: _Micro | None = None
+    micro_usd_per_million_out: _Micro | None = None
+
+
+class BudgetSection(Section):
+    """What models may cost, in millionths of a US dollar; set aside before a model is asked.
+
+    Attributes:
+        request: for one request.
+        customer_day: for all requests of one customer in a day (UTC).
+        day: for all requests of one tenant in a day (UTC).
+    """
+
+    request: _Micro | None = None
+    customer_day: _Micro | None = None
+    day: _Micro | None = None
+
+
+class PlannerSection(ModelSection):
+    """Who plans: playbooks always, then a model where one is named, then those of `then`.
 
     Attributes:
         playbooks: folder of the workspace's own playbooks.
         confirm: which plans the customer has to say yes to first.
-        model: `provider:name` as LangChain's `init_chat_model` takes it.
-        base_url: for servers with an OpenAI-compatible interface.
-        api_key: of the model's provider.
-        timeout_s: for one call of the model.
-        max_calls: of the model for one request; then a person takes over.
-        micro_usd_per_million_in: millionths of a dollar for a million tokens asked ($2.50 is
-            2500000); 0 when it is not to be counted.
-        micro_usd_per_million_out: and answered.
+        then: further models, each asked where those before it did not plan.
+        budget: what all of them may cost together.
     """
 
     playbooks: str = "playbooks"
     confirm: ConfirmWhen = ConfirmWhen()
-    model: str | None = None
-    base_url: str | None = None
-    api_key: Reference | None = None
-    timeout_s: Annotated[float, Field(gt=0, le=300)] = 30.0
-    max_calls: Annotated[int, Field(ge=1, le=20)] = 3
-    micro_usd_per_million_in: Annotated[int, Field(ge=0)] = 0
-    micro_usd_per_million_out: Annotated[int, Field(ge=0)] = 0
+    then: tuple[ModelSection, ...] = ()
+    budget: BudgetSection = BudgetSection()
+
+    @property
+    def models(self) -> tuple[ModelSection, ...]:
+        """Every model that is named, in the order in which they are asked."""
+        return tuple(one for one in (self, *self.then) if one.model is not None)

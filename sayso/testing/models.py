@@ -5,6 +5,7 @@ Needs the extra `models`.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -244,6 +245,7 @@ class Completion:
         finish_reason: `stop`, `length` or `content_filter`.
         refusal: the model's words when it refuses.
         tool: arguments of one call of the tool that was offered, instead of a text.
+        delay_s: so many seconds pass before it answers, or until the server ends.
     """
 
     content: object = ""
@@ -251,6 +253,7 @@ class Completion:
     status: int = 200
     finish_reason: str = "stop"
     refusal: str | None = None
+    delay_s: float = 0.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -269,6 +272,7 @@ class FakeOpenAI:
     keys: list[str] = field(default_factory=list[str])
     _server: ThreadingHTTPServer | None = field(default=None, init=False)
     _thread: threading.Thread | None = field(default=None, init=False)
+    _ended: threading.Event = field(default_factory=threading.Event, init=False)
 
     @property
     def base_url(self) -> str:
@@ -287,11 +291,12 @@ class FakeOpenAI:
                 fake.keys.append(self.headers.get("Authorization", ""))
                 status, answer = fake._answer(self.path, body)  # pyright: ignore[reportPrivateUsage]
                 payload = json.dumps(answer).encode()
-                self.send_response(status)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(payload)))
-                self.end_headers()
-                self.wfile.write(payload)
+                with contextlib.suppress(OSError):  # who asked has gone
+                    self.send_response(status)
+                    self.send_header("Content-Type", "application/json")
+                    self.send_header("Content-Length", str(len(payload)))
+                    self.end_headers()
+                    self.wfile.write(payload)
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002  (its name)
                 pass
@@ -309,6 +314,7 @@ class FakeOpenAI:
     ) -> None:
         assert self._server is not None, "entered"
         assert self._thread is not None, "entered"
+        self._ended.set()
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
@@ -320,6 +326,8 @@ class FakeOpenAI:
         if not self.completions:
             return 500, _problem("there is no completion left")
         completion = self.completions.pop(0)
+        if completion.delay_s:
+            self._ended.wait(completion.delay_s)
         if completion.status != 200:
             return completion.status, _problem("as scripted")
         return 200, _completion(completion, self.requests)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,10 +17,12 @@ from langchain_core.messages import BaseMessage
 
 from sayso.actions.model.definition import Action
 from sayso.actions.model.plan import Handoff, Plan
-from sayso.agent.base import Handles, Message, Planner, Question
+from sayso.agent.base import Asking, Handles, Message, Planner, Question
+from sayso.agent.chain import LONGEST_S, PlannerChain
 from sayso.agent.grounding import Problems, ground_plan
-from sayso.agent.models import ModelPlanner, ModelSettings, PlannerChain, Price, open_model
-from sayso.agent.prompts import Prompt, load_prompt
+from sayso.agent.model_calls import ModelSettings, Price
+from sayso.agent.models import ModelPlanner, open_model
+from sayso.agent.prompts import Prompt, Prompts, load_prompt
 from sayso.agent.prompts.answer import AnswerForm
 from sayso.agent.understanding.planner import PlaybookPlanner
 from sayso.connectors.secret import Secret
@@ -49,7 +53,11 @@ UNSEEN = answer(amount={"amount": "99.00", "currency": "USD"})
 def planner(*replies: object, **changes: Any) -> tuple[ModelPlanner, ScriptedModel]:
     model = ScriptedModel(replies=list(replies), **changes)
     return ModelPlanner(
-        model=model, name="model:x", settings=SETTINGS, knowledge=KNOWLEDGE, prompt=load_prompt()
+        model=model,
+        name="model:x",
+        settings=SETTINGS,
+        knowledge=KNOWLEDGE,
+        prompts=Prompts.shipped(),
     ), model
 
 
@@ -142,14 +150,22 @@ async def test_a_model_may_hand_over_itself() -> None:
 
 
 @pytest.mark.parametrize("error", [RuntimeError("boom sk-secret"), TimeoutError(), OSError("net")])
-async def test_a_failing_model_is_retryable_and_tells_no_secret(error: Exception) -> None:
+async def test_a_failing_model_is_a_hand_over_and_tells_no_secret(error: Exception) -> None:
     """Whatever a provider's package raises: nothing was done, and its text is not passed on."""
-    plans, _ = planner(error)
-    with pytest.raises(RetryableError) as caught:
-        await run(plans)
-    assert caught.value.code is Code.MODEL_FAILED
-    assert "sk-secret" not in f"{caught.value} {caught.value.detail}"
-    assert caught.value.__cause__ is None
+    plans, _ = planner(error, error, error)
+    found = await run(plans)
+    assert isinstance(found, Handoff)
+    assert found.code is Code.MODEL_FAILED
+    assert "sk-secret" not in found.reason
+    assert int(found.notes["calls"]) <= SETTINGS.max_calls
+
+
+async def test_one_failure_is_no_outage() -> None:
+    """The next call may answer; both count."""
+    plans, _ = planner(OSError("net"), GOOD)
+    found = await run(plans)
+    assert isinstance(found, Plan)
+    assert found.notes["calls"] == "2"
 
 
 async def test_a_method_that_the_provider_refuses_gives_way_to_the_next() -> None:
@@ -165,7 +181,7 @@ async def test_calls_are_limited() -> None:
     model = ScriptedModel(replies=[UNSEEN, GOOD])
     settings = replace(SETTINGS, max_calls=1)
     plans = ModelPlanner(
-        model=model, name="m", settings=settings, knowledge=KNOWLEDGE, prompt=load_prompt()
+        model=model, name="m", settings=settings, knowledge=KNOWLEDGE, prompts=Prompts.shipped()
     )
     found = await run(plans)
     assert isinstance(found, Handoff)
@@ -216,7 +232,7 @@ async def test_a_hostile_model_gets_nothing_past_the_guard() -> None:
     for seed in range(0, 200, 2):
         model = HostileModel(source=source, seed=seed)
         plans = ModelPlanner(
-            model=model, name="m", settings=SETTINGS, knowledge=KNOWLEDGE, prompt=load_prompt()
+            model=model, name="m", settings=SETTINGS, knowledge=KNOWLEDGE, prompts=Prompts.shipped()
         )
         found = await run(plans, words)
         if isinstance(found, Plan):
@@ -296,7 +312,7 @@ def test_a_workspace_may_bring_its_own_prompt(tmp_path: Path) -> None:
 
 def _open(server: FakeOpenAI, **changes: Any) -> ModelPlanner:
     settings = ModelSettings(
-        model="openai:x", base_url=server.base_url, api_key=Secret("k-1"), max_retries=0, **changes
+        model="openai:x", base_url=server.base_url, api_key=Secret("k-1"), **changes
     )
     return open_model(settings, KNOWLEDGE)
 
@@ -330,30 +346,90 @@ async def test_a_real_client_recovers_from_one_bad_answer(first: Completion, cal
     assert len(server.requests) == calls
 
 
-@pytest.mark.parametrize("status", [401, 429, 500, 503])
-async def test_an_http_error_of_the_provider_is_retryable(status: int) -> None:
-    """Whatever the provider answers: no plan now, nothing done."""
-    server = FakeOpenAI(completions=[Completion(status=status)])
-    with server, pytest.raises(RetryableError):
-        await run(_open(server))
+CUT = Completion(content='{"steps": [', finish_reason="length")
 
 
+@pytest.mark.promise("agent:budget")
 @pytest.mark.parametrize(
-    "completion",
+    ("completion", "calls", "told"),
     [
-        Completion(content="", refusal="I will not"),
-        Completion(content='{"steps": [', finish_reason="length"),
-        Completion(content="null"),
+        (CUT, 1, "cut off"),
+        (Completion(content="", finish_reason="content_filter"), 1, "filtered"),
+        (Completion(content="", refusal="I will not"), 1, "refused"),
+        (Completion(content="null"), 2, "no JSON object"),
+        (Completion(content=UNSEEN), 2, "did not name that amount"),
+        (Completion(status=400), 3, "no answer"),
+        (Completion(status=401), 1, "no answer"),
+        (Completion(status=429), 3, "no answer"),
+        (Completion(status=500), 3, "no answer"),
+        (Completion(status=503), 3, "no answer"),
+        (Completion(content="", delay_s=60.0), 1, "no answer in time"),
     ],
 )
-async def test_refusals_and_cut_off_answers_plan_nothing(completion: Completion) -> None:
-    """A refusal, half an answer, or nothing at all never becomes a plan."""
-    with FakeOpenAI(completions=[completion, replace(completion)]) as server:
-        try:
-            found = await run(_open(server))
-        except RetryableError:
-            return
+async def test_no_fault_takes_more_calls_or_time_than_it_may(
+    completion: Completion, calls: int, told: str
+) -> None:
+    """A person takes over; what was billed is recorded, and what may have been is counted."""
+    began = time.monotonic()
+    with FakeOpenAI(completions=[replace(completion) for _ in range(9)]) as server:
+        found = await run(_open(server, timeout_s=3.0))
     assert isinstance(found, Handoff)
+    assert told in found.reason
+    assert (len(server.requests), found.notes["calls"]) == (calls, str(calls))
+    assert time.monotonic() - began < LONGEST_S
+    if completion.status != 200:
+        assert found.tokens == 0
+    elif completion.delay_s:
+        assert (found.tokens > 2_000, found.notes["estimated_calls"]) == (True, "1")
+    else:
+        assert found.tokens == 450 * calls
+
+
+async def test_a_chain_of_models_ends_in_time() -> None:
+    """However many models do not answer: together they have as long as one."""
+    began = time.monotonic()
+    with FakeOpenAI(completions=[Completion(delay_s=60.0)] * 4) as server:
+        asked = Asking(deadline=asyncio.get_running_loop().time() + 1.0)
+        models = (_open(server), _open(server), _open(server))
+        chain = PlannerChain(planners=models)
+        found = await chain.plan_for(said(WORDS), HANDLES, ACTIONS, asked)
+    assert isinstance(found, Handoff)
+    assert found.code is Code.MODEL_FAILED
+    assert time.monotonic() - began < 5.0
+
+
+async def test_the_next_model_plans_what_the_first_one_does_not() -> None:
+    """And the tokens of both are recorded."""
+    with FakeOpenAI(completions=[CUT, Completion(content=GOOD)]) as server:
+        found = await run(PlannerChain(planners=(_open(server), _open(server))))
+    assert isinstance(found, Plan)
+    assert found.tokens == 900
+
+
+@pytest.mark.parametrize("region", [None, "us"])
+async def test_words_do_not_leave_the_region(region: str | None) -> None:
+    """A model elsewhere, or nobody knows where, is not asked."""
+    with FakeOpenAI(completions=[Completion(content=GOOD)] * 2) as server:
+        here = _open(server, region="eu")
+        away = _open(server, region=region)
+        asking = Asking(region="eu")
+        refused = await away.plan_for(said(WORDS), HANDLES, ACTIONS, asking)
+        assert isinstance(refused, Handoff)
+        assert refused.code is Code.REGION_MISMATCH
+        assert server.requests == []
+        assert isinstance(await here.plan_for(said(WORDS), HANDLES, ACTIONS, asking), Plan)
+
+
+def test_a_part_of_the_requests_gets_the_candidate_and_keeps_it() -> None:
+    """By a stable hash of the request; nobody gets both."""
+    prompts = Prompts(
+        current=load_prompt(),
+        candidate=Prompt(version="plan.v2", text=load_prompt().text + "Be brief."),
+        percent=20,
+    )
+    got = {key: prompts.of(key).version for key in map(str, range(2_000))}
+    assert 300 < list(got.values()).count("plan.v2") < 500
+    assert got == {key: prompts.of(key).version for key in got}
 
 
 def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

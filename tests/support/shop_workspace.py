@@ -134,15 +134,18 @@ async def open_shop(
     confirm: Mapping[str, str] | None = None,
     telemetry: Telemetry | None = None,
     policy_section: Mapping[str, object] = FOLLOWS,
+    planner_section: Mapping[str, object] | None = None,
     **tables: object,
 ) -> AsyncGenerator[ShopWorkspace]:
     """Open a shop workspace; `work=False` runs only what a call asks for.
 
     Args:
         confirm: when a plan is restated to the customer; never, unless said.
+        planner_section: more of `[planner]`.
     """
-    if confirm is not None:
-        tables["planner"] = {"confirm": dict(confirm)}
+    if confirm is not None or planner_section is not None:
+        confirming = dict(confirm or {"default": "never"})
+        tables["planner"] = {"confirm": confirming, **(planner_section or {})}
     store_shop = shop or Shop()
     fake = clock if isinstance(clock, FakeClock) else FakeClock()
     connector: Connector = store_shop

@@ -100,9 +100,13 @@ class Handoff:
 
     Attributes:
         reason: why, in words for the person who takes over.
+        code: why, in one word for programs.
+        notes: as of a plan.
     """
 
     reason: str
     planner: str
     tokens: int = 0
     cost_micro_usd: int = 0
+    code: Code = Code.NOT_UNDERSTOOD
+    notes: Mapping[str, str] = field(default_factory=dict[str, str])

@@ -85,6 +85,11 @@ CONTEXT_FIELDS: tuple[ContextField, ...] = (
         type="String",
         meaning="`caller` for a concrete action, else the planner's name",
     ),
+    ContextField(
+        name="plannedByModel",
+        type="Bool",
+        meaning="whether a language model planned it",
+    ),
 )
 """The fields of ours, in camelCase; facts keep the snake_case of the action that declares them."""
 
@@ -95,6 +100,8 @@ ENTITY_ATTRIBUTES: dict[str, tuple[str, ...]] = {
 GROUPS: tuple[str, ...] = tuple(effect.value for effect in Effect)
 """Every effect is a group: `action in Action::"money_out"`."""
 
+MODEL = "model:"
+"""How the name of a planner begins that is a language model."""
 APPROVAL_FIELDS = ("approvals", "approvedBy")
 MONEY_EFFECTS = frozenset({Effect.MONEY_OUT, Effect.CREDIT})
 _OURS = {field.name: field for field in CONTEXT_FIELDS}
@@ -231,6 +238,7 @@ class RequestForm:
             "amount": _amount(self.action, amount, errors),
             "currency": currency,
             "planner": question.planner,
+            "plannedByModel": question.planner.startswith(MODEL),
             "undoes": question.undoes,
             **self._time(question, missing, errors),
             **_history(question, currency, errors),

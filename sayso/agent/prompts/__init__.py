@@ -70,3 +70,28 @@ def load_prompt(path: Path | None = None) -> Prompt:
             f"the prompt `{path}` cannot be read",
             next_step="point to a UTF-8 text file",
         ) from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompts:
+    """Which prompt a request gets: the one in force, or the candidate for a part of them.
+
+    Attributes:
+        percent: of the requests that get the candidate, by a stable hash of the request.
+    """
+
+    current: Prompt
+    candidate: Prompt | None = None
+    percent: int = 0
+
+    @classmethod
+    def shipped(cls) -> Prompts:
+        """The one that comes with Sayso, for every request."""
+        return cls(current=load_prompt())
+
+    def of(self, key: str) -> Prompt:
+        """The prompt of a request; the same one whenever it is asked."""
+        if self.candidate is None:
+            return self.current
+        share = int.from_bytes(hashlib.sha256(key.encode()).digest()[:4]) % 100
+        return self.candidate if share < self.percent else self.current

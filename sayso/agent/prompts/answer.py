@@ -22,9 +22,9 @@ from sayso.json import JsonValue
 from sayso.money import Money
 
 AMOUNT = r"^[0-9]{1,12}(\.[0-9]{1,4})?$"
-_DROPPED = frozenset(
-    "default discriminator title minLength maxLength minItems maxItems format examples".split()
-)
+_DROPPED = frozenset("default discriminator title format examples".split())
+_NOT_STRICT = frozenset({"minLength", "maxLength"})
+"""What strict modes of providers refuse. Elsewhere it keeps grammars finite: decoding ends."""
 
 
 class _Closed(BaseModel):
@@ -49,7 +49,7 @@ class DecimalAmount(_Closed):
 class _StepForm(_Closed):
     action: str
     args: BaseModel
-    after: tuple[int, ...] = ()
+    after: tuple[int, ...] = Field(default=(), max_length=MAX_STEPS)
     reason: str = Field(default="", max_length=300)
 
 
@@ -77,10 +77,15 @@ class AnswerForm:
         steps = [_step_form(action, form) for action, form in forms if form is not None]
         self._model = _answer_form(steps) if steps else None
 
-    def schema(self) -> dict[str, Any]:
-        """JSON Schema with everything required and closed, as strict modes of providers want it."""
+    def schema(self, *, strict: bool = False) -> dict[str, Any]:
+        """JSON Schema with everything required and closed, and every list and text bounded.
+
+        Args:
+            strict: without the bounds of texts, which strict modes of providers refuse.
+        """
         assert self._model is not None, "without an action there is nothing to ask a model"
-        schema = cast("dict[str, Any]", _strict(self._model.model_json_schema()))
+        dropped = _DROPPED | _NOT_STRICT if strict else _DROPPED
+        schema = cast("dict[str, Any]", _closed(self._model.model_json_schema(), dropped))
         return {"title": "plan", "description": "The plan for the newest request.", **schema}
 
     def read(self, answer: object, planner: str) -> Plan | Handoff:
@@ -175,13 +180,13 @@ def _answer_form(steps: Sequence[type[_StepForm]]) -> type[_AnswerForm]:
     return create_model("plan", __base__=_AnswerForm, **fields)
 
 
-def _strict(schema: object) -> object:
-    """The schema without what strict modes refuse; every property required, no further ones.
+def _closed(schema: object, dropped: frozenset[str]) -> object:
+    """The schema without some words; every property required, no further ones.
 
     Source: OpenAI docs: Structured Outputs, supported schemas.
     """
     if isinstance(schema, list):
-        return [_strict(part) for part in cast("list[object]", schema)]
+        return [_closed(part, dropped) for part in cast("list[object]", schema)]
     if not isinstance(schema, dict):
         return schema
     if "$ref" in schema:
@@ -190,11 +195,11 @@ def _strict(schema: object) -> object:
     for name, value in cast("Mapping[str, object]", schema).items():
         if name in ("properties", "$defs") and isinstance(value, dict):
             inner = cast("Mapping[str, object]", value)
-            kept[name] = {key: _strict(part) for key, part in inner.items()}
+            kept[name] = {key: _closed(part, dropped) for key, part in inner.items()}
         elif name == "oneOf":
-            kept["anyOf"] = _strict(value)
-        elif name not in _DROPPED:
-            kept[name] = _strict(value)
+            kept["anyOf"] = _closed(value, dropped)
+        elif name not in dropped:
+            kept[name] = _closed(value, dropped)
     if "properties" in kept:
         kept["required"] = list(cast("Mapping[str, object]", kept["properties"]))
         kept["additionalProperties"] = False

@@ -89,6 +89,24 @@ def lately(asked: Question, count: int, amount_minor: int) -> Question:
     return replace(asked, history=History(count_30d=count, amount_30d_minor=amount_minor))
 
 
+@pytest.mark.promise("agent:not-asked-for")
+@pytest.mark.parametrize(
+    "asked", [refund(1), credit(1), ask(CANCEL_SUBSCRIPTION), ask(APOLOGY, links=0)]
+)
+def test_what_a_model_planned_is_a_persons_until_the_policy_says_otherwise(asked: Question) -> None:
+    """For every action; and a text of its own even where its plans go on by themselves."""
+    assert DEFAULT.judge(asked).outcome is Outcome.ALLOW
+    by_model = replace(asked, planner="model:openai:gpt-5")
+    assert DEFAULT.judge(by_model).outcome is Outcome.ASK
+    rule = "when { context.plannedByModel && context.approvals < 1 };"
+    opted = (
+        f'{rule[:-1]} unless {{ resource is Object && context.planner == "{by_model.planner}" }};'
+    )
+    texts = {name: text.replace(rule, opted, 1) for name, text in TEXTS.items()}
+    wider = CedarPolicy(texts, SHIPPED, DEFAULT_ROLES).judge(by_model)
+    assert wider.outcome is (Outcome.ASK if asked.action is APOLOGY else Outcome.ALLOW)
+
+
 @pytest.mark.promise("policy:default")
 @pytest.mark.parametrize(
     ("asked", "roles", "rule"),

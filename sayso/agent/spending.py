@@ -1,0 +1,75 @@
+"""What models may still cost: set aside before one is asked, so that nothing is ever overspent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from sayso.actions.model.digest import hash_of_texts
+from sayso.agent.request_row import RequestRow
+from sayso.ids import Clock
+from sayso.settings.planner import BudgetSection
+from sayso.store.base import Store, Transaction, integer
+
+KEPT = timedelta(days=40)
+
+
+@dataclass(slots=True, kw_only=True)
+class Budgets:
+    """The budgets that one request draws on.
+
+    INVARIANT: the most that a planner may take is added to every counter in the same transaction
+    that compares it with the limits; two requests at once cannot both have the last of it. A
+    process that dies between leaves what it set aside counted as taken.
+    """
+
+    store: Store
+    clock: Clock
+    row: RequestRow
+    limits: BudgetSection
+    _reserved: int = field(default=0, init=False)
+
+    def _scopes(self) -> Iterator[tuple[str, str, int | None, str]]:
+        day = self.clock.now().date().isoformat()
+        yield "", f"request:{self.row.id}", self.limits.request, "this request"
+        who = hash_of_texts(self.row.tenant, self.row.subject.id)
+        yield day, f"customer:{who}", self.limits.customer_day, "this customer today"
+        yield day, "tenant", self.limits.day, "today"
+
+    async def reserve(self, tokens: int, micro_usd: int) -> str | None:
+        """See `Spending.reserve`."""
+        del tokens
+
+        def work(tx: Transaction) -> str | None:
+            limited = [one for one in self._scopes() if one[2] is not None]
+            for day, scope, limit, whose in limited:
+                row = tx.one("spending.get", tenant=self.row.tenant, day=day, scope=scope)
+                taken = 0 if row is None else integer(row, "micro_usd")
+                if limit is not None and taken + micro_usd > limit:
+                    return f"the budget of models for {whose} is used up"
+            for day, scope, _, _ in limited:
+                self._add(tx, day, scope, micro_usd)
+            oldest = (self.clock.now() - KEPT).date().isoformat()
+            tx.run("spending.forget", tenant=self.row.tenant, before=oldest)
+            return None
+
+        against = await self.store.write(work)
+        if against is None:
+            self._reserved = micro_usd
+        return against
+
+    async def settle(self, tokens: int, micro_usd: int) -> None:
+        """See `Spending.settle`."""
+        del tokens
+        back, self._reserved = self._reserved - micro_usd, 0
+
+        def work(tx: Transaction) -> None:
+            for day, scope, limit, _ in self._scopes():
+                if limit is not None:
+                    self._add(tx, day, scope, -back)
+
+        await self.store.write(work)
+
+    def _add(self, tx: Transaction, day: str, scope: str, micro_usd: int) -> None:
+        tx.run("spending.add", tenant=self.row.tenant, day=day, scope=scope, micro_usd=micro_usd)
