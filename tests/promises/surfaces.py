@@ -25,7 +25,6 @@ PROMISES: dict[str, Promise] = {
     "console:narrow": Promise(
         "No page scrolls sideways at 360 pixels, and on 360 by 640 what is read first is seen "
         "together with the buttons.",
-        "issue: a manager on a phone",
     ),
     "console:no-script": Promise("Everything can be answered with JavaScript off."),
     "console:keys": Promise(
@@ -47,7 +46,6 @@ PROMISES: dict[str, Promise] = {
     ),
     "console:restart": Promise(
         "A click while the server restarts is sent until somebody answers, and counts once.",
-        "issue: neither lost nor double",
     ),
     "console:races": Promise(
         "Of answers from several browsers and surfaces at once one counts, and each of the others "
@@ -89,6 +87,13 @@ PROMISES: dict[str, Promise] = {
         "invariant 7",
     ),
     # ---- Slack -----------------------------------------------------------------------------
+    "slack:solution": Promise(
+        "A plan is one message in Slack, answered by one yes, less or no, and the message says "
+        "what came of each step.",
+    ),
+    "slack:reminders": Promise(
+        "Reminders and escalations reach those who may answer in the thread below the card, once.",
+    ),
     "slack:commit-first": Promise(
         "A click is acknowledged after its decision is durable, kill -9 included, or answered "
         "with an error in time.",

@@ -18,6 +18,7 @@ WALKS = {
     "approval.roles_waiting",  # one look into the index for each different set of roles
     "erasure.idle_subjects",  # by pages, in the background
     "erasure.under_way",  # those that are not done are few, and done ones are one a person
+    "figures.newest_answer",  # one row, at the end of an index that has only those
     "figures.actions",  # counts all, for whoever reads `/metrics`
     "limits.to_fill",  # by pages, when a new limit comes in force
     "log.newest_until",  # back over the entries of a day, before something is swept

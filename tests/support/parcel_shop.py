@@ -3,12 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from support.gift_shop import GiftShop
 from support.shop import Books
 
 from sayso.actions.model.definition import Action, Args, Effect, Guarantee, Subject
 from sayso.actions.model.snapshot import Absence, Call, Receipt, Resolved
+
+PLAYBOOKS = {
+    "gift": """
+version = 2
+name = "gift"
+summary = "the customer wants a gift of an amount"
+
+[slots.amount]
+type = "money"
+required = true
+
+[[steps]]
+action = "shop.gift"
+args = { amount = "{amount}" }
+
+[words.en]
+ask = ["gift", "gift of $"]
+""",
+    "letter": """
+version = 2
+name = "letter"
+summary = "the customer wants a letter"
+
+[[steps]]
+action = "shop.write"
+args = { title = "We are sorry", text = "We are sorry." }
+
+[words.en]
+ask = ["letter"]
+""",
+}
+"""What customers ask of it besides their money: without them, a gift is a person's to give."""
+
+
+def add_playbooks(folder: Path) -> None:
+    """Have a workspace understand who wants a gift or a letter, before it is opened."""
+    (folder / "playbooks").mkdir(parents=True, exist_ok=True)
+    for name, text in PLAYBOOKS.items():
+        (folder / "playbooks" / f"{name}.toml").write_text(text)
 
 
 class LetterArgs(Args):

@@ -171,6 +171,19 @@ class Approvals:
                 await self._record_refusal(decision, error)
             raise
 
+    async def check_answer(self, answer: Answer) -> None:
+        """Refuse what `answer` would refuse by who, what and when; nothing is decided by it.
+
+        Raises:
+            RefusedError: as `answer` does; each is recorded.
+        """
+        try:
+            await self._store.read(lambda reader: self._answered(reader, answer), brief=True)
+        except RefusedError as error:
+            if error.code is not Code.NOT_FOUND:
+                await self._record_refusal(about(answer, answer.approval_id), error)
+            raise
+
     async def _answer(self, answer: Answer) -> list[Decided]:
         check_reason(about(answer, answer.approval_id))
         solution = await self._store.read(lambda reader: self._answered(reader, answer), brief=True)

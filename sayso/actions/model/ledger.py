@@ -155,6 +155,7 @@ class Ledger:
             tenant=row.tenant,
             topic=OUTBOX_TOPIC,
             action_id=row.id,
+            request_id=row.request_id,
             now=row.updated_at,
         )
         if row.request_id is None:

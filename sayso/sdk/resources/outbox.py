@@ -46,6 +46,14 @@ class OutboxResource(Resource):
         )
         return [_read(row) for row in rows]
 
+    async def find(self, topic: str, key: str) -> OutboxRow | None:
+        """The row of a topic about something; None when nothing was ever to be told of it."""
+        tenant = self._container.tenant
+        row = await self._container.store.read(
+            lambda reader: reader.one("outbox.by_key", tenant=tenant, topic=topic, key=key)
+        )
+        return None if row is None else _read(row)
+
     async def lease(self, row: OutboxRow, lease_s: float) -> bool:
         """Have nobody else send the row for that long; False when somebody else has it already."""
         now = self._now()

@@ -23,6 +23,19 @@ class SettingsDirectory:
         """The person behind a Slack account, by team and user id, never by name or e-mail."""
         return _active(self._by_slack.get(f"{team_id}/{user_id}"))
 
+    def slack_users(self, roles: frozenset[str], without: frozenset[str]) -> tuple[str, ...]:
+        """The ids of the Slack users whose people are active and have one of the roles.
+
+        Args:
+            without: people who are left out, by id.
+        """
+        return tuple(
+            person.slack.partition("/")[2]
+            for person in self._by_id.values()
+            if person.slack and person.active and roles & set(person.roles)
+            if person.id not in without
+        )
+
 
 def _active(section: PersonSection | None) -> Person | None:
     if section is None or not section.active:

@@ -158,6 +158,11 @@ class SolutionResource(Resource):
             await carry_on(self._container, taken[0].action)
         return await self.get(answer.approval_id, tenant=answer.tenant)
 
+    async def check_answer(self, answer: Answer) -> SolutionView:
+        """The solution, if this person may answer it now; see `Approvals.check_answer`."""
+        await self._container.approvals.check_answer(answer)
+        return await self.get(answer.approval_id, tenant=answer.tenant)
+
     async def get(self, approval_id: str, *, tenant: str | None = None) -> SolutionView:
         """The solution that an approval is a part of.
 

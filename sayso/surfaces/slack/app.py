@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 from sayso.errors import Code, ConfigError, SaysoError, logged
 from sayso.ids import monotonic_s
 from sayso.sdk.client import Sayso
+from sayso.surfaces.slack.answers import BUTTONS, FORMS, Answering
 from sayso.surfaces.slack.bolt import Bolt, Replays
 from sayso.surfaces.slack.decisions import Deciding
 from sayso.surfaces.slack.identity import Home, Identities
@@ -60,6 +61,7 @@ class SlackApp:
         home = Home(self._web, patience.ask_s)
         identities = Identities(sayso.people, self._web, home, monotonic, patience.ask_s)
         self._deciding = Deciding(sayso, self._web, identities, patience)
+        self._answering = Answering(sayso, self._web, identities, patience)
         self._bolt = Bolt(
             sayso.workspace.secret(section.signing_secret),
             Replays(monotonic),
@@ -119,12 +121,14 @@ class SlackApp:
         return Response(reply.body, status_code=reply.status, media_type=media_type)
 
     async def _on_click(self, click: Click) -> Answer:
-        answer = await self._deciding.click(click)
+        surface = self._answering if click.action_id in BUTTONS else self._deciding
+        answer = await surface.click(click)
         self._tell(click, answer)
         return answer
 
     async def _on_submit(self, form: Submission) -> Answer:
-        answer = await self._deciding.submit(form)
+        surface = self._answering if form.callback_id in FORMS else self._deciding
+        answer = await surface.submit(form)
         self._tell(None, answer)
         return answer
 

@@ -22,6 +22,7 @@ MAX_TOTAL_CHARS = 13_000
 MAX_ID_CHARS = 255
 
 _RAW_MARKUP = re.compile(r"[<>]|&(?!(?:amp|lt|gt);)")
+_USER = re.compile(r"[A-Z0-9]{2,40}")
 
 Surface = Literal["message", "modal"]
 
@@ -58,12 +59,15 @@ _ELEMENTS = {
     "button": _Kind(
         texts={"text": 75},
         required=frozenset({"text", "action_id"}),
-        other=frozenset({"value", "style"}),
+        other=frozenset({"value", "style", "url"}),
     ),
     "static_select": _Kind(
         texts={"placeholder": 150},
         required=frozenset({"action_id", "options"}),
         other=frozenset({"initial_option"}),
+    ),
+    "checkboxes": _Kind(
+        required=frozenset({"action_id", "options"}), other=frozenset({"initial_options"})
     ),
     "plain_text_input": _Kind(
         texts={"placeholder": 150},
@@ -75,7 +79,7 @@ _SURFACES: dict[str, frozenset[str]] = {
     "message": frozenset(_BLOCKS) - {"input"},
     "modal": frozenset(_BLOCKS),
 }
-_PLACES = {"actions": {"button"}, "input": {"static_select", "plain_text_input"}}
+_PLACES = {"actions": {"button"}, "input": {"static_select", "plain_text_input", "checkboxes"}}
 _PLAIN_ONLY = {"header", "button", "static_select", "plain_text_input", "input", "option"}
 
 
@@ -223,13 +227,15 @@ class _Check:
             yield f"{at}/value: has more than 2000 characters"
         if element.get("style", "primary") not in {"primary", "danger"}:
             yield f"{at}/style: is neither primary nor danger"
-        if name == "static_select":
-            yield from self._options(at, element)
+        if not str(element.get("url", "https://")).startswith(("https://", "http://127.0.0.1:")):
+            yield f"{at}/url: is no address of a page"
+        if name in {"static_select", "checkboxes"}:
+            yield from self._options(at, element, 10 if name == "checkboxes" else 100)
 
-    def _options(self, at: str, element: JsonObject) -> Iterator[str]:
+    def _options(self, at: str, element: JsonObject, most: int) -> Iterator[str]:
         options = _list(element.get("options"))
-        if not 1 <= len(options) <= 100:
-            yield f"{at}/options: there are {len(options)}, and 1 to 100 are allowed"
+        if not 1 <= len(options) <= most:
+            yield f"{at}/options: there are {len(options)}, and 1 to {most} are allowed"
         for place, option in enumerate(options):
             here = f"{at}/options/{place}"
             if not isinstance(option, Mapping) or set(option) - {"text", "value", "description"}:
@@ -250,6 +256,10 @@ class _Check:
                 yield f"{here}: is no part of a rich text"
                 continue
             for inner, element in enumerate(_list(part.get("elements"))):
+                if isinstance(element, Mapping) and element.get("type") == "user":
+                    if not _USER.fullmatch(str(element.get("user_id", ""))):
+                        yield f"{here}/elements/{inner}: names no user"
+                    continue
                 if not isinstance(element, Mapping) or element.get("type") != "text":
                     yield f"{here}/elements/{inner}: only texts are allowed in a rich text"
                     continue

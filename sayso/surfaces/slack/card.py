@@ -1,8 +1,8 @@
 """The card: an approval as Slack blocks. A pure function of what the store says now.
 
-The order is what a right and quick answer needs: the decision, the money, why it came to a person,
-what was there before, what the customer said, and what happens next. Everything above the quote is
-built from typed fields; all foreign text is plain text.
+The order is what a right and quick answer needs: the decision with its money, the customer's words,
+why it came to a person, what is unusual, then the fields, and what happens next. Everything beside
+the quote is built from typed fields; all foreign text is plain text.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ _MOST_CHARS = MAX_TOTAL_CHARS - 500
 """Of a whole card, so that Slack takes it with whatever it counts differently."""
 _QUOTE_CHARS = 2000
 _PER_SECTION = 10
+_MOST_SIGNS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +77,8 @@ def build_message(approval: ApprovalView, action: ActionView | None = None) -> M
     if len(outcome.lead) + len(card.title) > 120:
         # What the header has no room for must not be missing from the card.
         above.append(_section(fit(card.title, 600, more=_where(approval))))
-    below = [_section(_why(card, approval)), *_quote(card, approval)]
+    above += [*_quote(card, approval), _section(_why(card, approval))]
+    below: list[JsonObject] = []
     if outcome.asks:
         below.append(_context(_consequences(card, approval)))
         below.append(_buttons(card, approval))
@@ -148,12 +150,18 @@ def _labelled(label: str, value: str, limit: int, where: str) -> str:
 
 def _why(card: Card, approval: ApprovalView) -> str:
     where = _where(approval)
-    rules = fit(", ".join(card.rules), 200, more=where)
-    return (
-        f"Why you: {fit(card.why, 400, more=where)}. {fit(_needed(card.roles), 200)}. "
-        f"Before: {fit(card.history, 200, more=where)}."
-        + (f" Rule, once people say yes: {rules}." if card.rules else "")
-    )
+    signs = [f"⚠ {fit(sign, 200)}" for sign in card.unusual[:_MOST_SIGNS]]
+    if len(card.unusual) > len(signs):
+        signs.append(f"{len(card.unusual) - len(signs)} more {where}")
+    lines = [
+        f"Why it came to you: {fit(card.reason or card.why, 400, more=where)}",
+        f"{fit((card.needed or _needed(card.roles)).rstrip('.'), 200)}.",
+        f"Before: {fit(card.history, 200, more=where)}.",
+        f"Unusual: {', '.join(signs)}"
+        if signs
+        else f"Nothing unusual: {card.quiet} signs looked at.",
+    ]
+    return "\n".join(lines)
 
 
 def _needed(roles: Sequence[str]) -> str:
@@ -230,8 +238,8 @@ def _footer(card: Card, approval: ApprovalView, outcome: Outcome) -> str:
         f"digest {approval.digest[:12]}",
         f"{card.action} by {card.planner}",
     ]
-    if outcome.asks:
-        parts.append(_needed(card.roles))
+    if card.rules:
+        parts.append(f"rule, once people say yes: {', '.join(card.rules)}")
     return fit(" · ".join(parts), 600)
 
 

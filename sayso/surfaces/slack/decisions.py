@@ -74,9 +74,9 @@ class Deciding:
                 return Answer(tell=decided_text(decided))
             return await self._open(click, pointer, who.person.id, choice)
         except RefusedError as error:
-            return _refused(error, click.value)
+            return refused(error, click.value)
         except (SaysoError, TimeoutError) as error:
-            return _failed(error)
+            return failed(error)
 
     async def submit(self, form: Submission) -> Answer:
         """Answer a form: errors go to their field, everything else replaces the form."""
@@ -88,14 +88,14 @@ class Deciding:
             who = await self._identities.identify(form.account)
             if who.person is None:
                 answer = await self._turn_away(form.account, who, pointer, choice)
-                return _as_note("Not possible", answer)
+                return as_note("Not possible", answer)
             if choice is Choice.REJECT:
                 return await self._reject(form, pointer, who.person.id)
             return await self._lower(form, pointer, who.person.id)
         except RefusedError as error:
-            return _as_note("Not possible", _refused(error, form.metadata))
+            return as_note("Not possible", refused(error, form.metadata))
         except (SaysoError, TimeoutError) as error:
-            return _failed(error)
+            return failed(error)
 
     async def _decide(
         self,
@@ -175,12 +175,12 @@ class Deciding:
     async def _reject(self, form: Submission, pointer: Pointer, person: str) -> Answer:
         code = form.inputs.get(forms.CODE, "")
         if code not in forms.REASON_CODES:
-            return _field_error(forms.CODE, "choose a reason")
+            return field_error(forms.CODE, "choose a reason")
         reason = form.inputs.get(forms.REASON, "")
         if len(reason) > MAX_REASON_CHARS:
-            return _field_error(forms.REASON, f"at most {MAX_REASON_CHARS:,} characters")
+            return field_error(forms.REASON, f"at most {MAX_REASON_CHARS:,} characters")
         decided = await self._decide(pointer, person, Choice.REJECT, code=code, reason=reason)
-        return _as_note("Done", Answer(tell=decided_text(decided)))
+        return as_note("Done", Answer(tell=decided_text(decided)))
 
     async def _lower(self, form: Submission, pointer: Pointer, person: str) -> Answer:
         approval = await self._check(pointer, person, Choice.EDIT)
@@ -198,19 +198,20 @@ class Deciding:
             )
         except RefusedError as error:
             if error.code in {Code.INVALID_MONEY, Code.EDIT_NOT_ALLOWED, Code.AMOUNT_TOO_LARGE}:
-                return _field_error(forms.AMOUNT, f"{error.message}; {error.next_step}")
+                return field_error(forms.AMOUNT, f"{error.message}; {error.next_step}")
             raise
         except RetryableError as error:
-            return _field_error(forms.AMOUNT, f"nothing was decided: {error.message}; send again")
-        return _as_note("Done", Answer(tell=decided_text(decided)))
+            return field_error(forms.AMOUNT, f"nothing was decided: {error.message}; send again")
+        return as_note("Done", Answer(tell=decided_text(decided)))
 
 
-def _refused(error: RefusedError, value: str) -> Answer:
+def refused(error: RefusedError, value: str) -> Answer:
+    """A refusal in words; a card that is out of date is drawn anew."""
     refresh = value.partition(".")[0] if error.code in _STALE else None
     return Answer(tell=refusal_text(error), refresh=refresh)
 
 
-def _failed(error: SaysoError | TimeoutError) -> Answer:
+def failed(error: SaysoError | TimeoutError) -> Answer:
     """Neither decided nor refused: no acknowledgement, so Slack shows that it failed."""
     logger.warning("a click could not be answered: %s", logged(error))
     # NOTE: a write that was handed over may still be committed after its time is over.
@@ -218,11 +219,12 @@ def _failed(error: SaysoError | TimeoutError) -> Answer:
     return Answer(status=503, tell=tell)
 
 
-def _field_error(block_id: str, problem: str) -> Answer:
+def field_error(block_id: str, problem: str) -> Answer:
+    """The form stays, with the problem below one of its fields."""
     return Answer(body={"response_action": "errors", "errors": {block_id: storable(problem, 150)}})
 
 
-def _as_note(title: str, answer: Answer) -> Answer:
+def as_note(title: str, answer: Answer) -> Answer:
     """The same, told in the place of the form instead of in the channel."""
     view = forms.note(title, answer.tell)
     return Answer(body={"response_action": "update", "view": view}, refresh=answer.refresh)

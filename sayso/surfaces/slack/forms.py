@@ -34,41 +34,40 @@ REASON_CODES: Mapping[str, str] = MappingProxyType(
 
 def reject_form(approval: ApprovalView) -> JsonObject:
     """The form that asks why not: a code is required, a text is not."""
+    return _form(approval, REJECT_FORM, title="Reject", submit="Reject", inputs=no_inputs())
+
+
+def no_inputs() -> list[JsonValue]:
+    """What every no asks for: its code, and words of one's own where somebody wants to."""
     options: list[JsonValue] = [
         {"text": _plain(title), "value": code} for code, title in REASON_CODES.items()
     ]
-    return _form(
-        approval,
-        REJECT_FORM,
-        title="Reject",
-        submit="Reject",
-        inputs=[
-            {
-                "type": "input",
-                "block_id": CODE,
-                "label": _plain("Why not?"),
-                "element": {
-                    "type": "static_select",
-                    "action_id": CODE,
-                    "placeholder": _plain("Choose a reason"),
-                    "options": options,
-                },
+    return [
+        {
+            "type": "input",
+            "block_id": CODE,
+            "label": _plain("Why not?"),
+            "element": {
+                "type": "static_select",
+                "action_id": CODE,
+                "placeholder": _plain("Choose a reason"),
+                "options": options,
             },
-            {
-                "type": "input",
-                "block_id": REASON,
-                "optional": True,
-                "label": _plain("In your own words"),
-                "hint": _plain("Kept sealed beside the log; the customer does not read it."),
-                "element": {
-                    "type": "plain_text_input",
-                    "action_id": REASON,
-                    "multiline": True,
-                    "max_length": MAX_REASON_CHARS,
-                },
+        },
+        {
+            "type": "input",
+            "block_id": REASON,
+            "optional": True,
+            "label": _plain("In your own words"),
+            "hint": _plain("Kept sealed beside the log; the customer does not read it."),
+            "element": {
+                "type": "plain_text_input",
+                "action_id": REASON,
+                "multiline": True,
+                "max_length": MAX_REASON_CHARS,
             },
-        ],
-    )
+        },
+    ]
 
 
 def lower_form(approval: ApprovalView, amount: Money) -> JsonObject:

@@ -31,6 +31,8 @@ from sayso.surfaces.slack.blocks import check_blocks
 from sayso.surfaces.slack.card import EVENT_TYPE, Message, build_message
 from sayso.surfaces.slack.identity import Home
 from sayso.surfaces.slack.pace import Bucket, Pace
+from sayso.surfaces.slack.reminding import Reminding
+from sayso.surfaces.slack.solution_card import build_solution
 from sayso.surfaces.slack.web import SlackRefusedError, SlackWeb
 
 logger = logging.getLogger("sayso.slack")
@@ -64,6 +66,7 @@ class Notifier:
         self._channel = Channel(web, home, channel, self.pace.timeout_s)
         self._posts = Bucket(self.pace.post_every_s, self.pace.monotonic)
         self._updates = Bucket(self.pace.update_every_s, self.pace.monotonic)
+        self._reminding = Reminding(sayso, web, channel, self.pace, self._posts)
         self._checked_until = 0.0
         self._tried: set[int] = set()
 
@@ -105,7 +108,8 @@ class Notifier:
         """
         waits: list[float] = []
         due = await self._sayso.outbox.due(OUTBOX_TOPIC, limit=_BATCH)
-        if due:
+        reminders = await self._reminding.due()
+        if due or reminders:
             await self._check_channel()
         for bucket, rows in (
             (self._updates, [row for row in due if self._ts(row) is not None]),
@@ -116,6 +120,11 @@ class Notifier:
             if bucket.wait_s <= 0:
                 await self._try(rows[0], bucket)
             waits.append(bucket.wait_s)
+        if reminders:
+            # A card that waits goes first: a reminder of it stands in its thread.
+            if self._posts.wait_s <= 0:
+                await self._reminding.tell(reminders[0])
+            waits.append(self._posts.wait_s)
         return min(waits) if waits else None
 
     async def _check_channel(self) -> None:
@@ -137,6 +146,12 @@ class Notifier:
         """Lease one row and send it; failures leave it due again when the lease is over."""
         if not await self._lease(row):
             return
+        lead = await self._lead(row)
+        if lead != row.key:
+            # One card for all of a plan: whatever changes about a step is shown there.
+            await self._sayso.approvals.show_again(lead, tenant=row.tenant)
+            await self._sent(row, None)
+            return
         mine = row.id in self._tried
         self._tried.add(row.id)
         if self._ts(row) is None and row.attempts > 0 and not mine:
@@ -157,10 +172,17 @@ class Notifier:
         else:
             await self._sent(row, ts)
 
+    async def _lead(self, row: OutboxRow) -> str:
+        """The approval on whose card this one is shown; its own where it is asked no more."""
+        known = await self._sayso.approvals.get(row.key, tenant=row.tenant)
+        if known.status == ApprovalStatus.SUPERSEDED or self._ts(row) is not None:
+            return row.key
+        return (await self._sayso.solutions.get(row.key, tenant=row.tenant)).id
+
     async def _asks(self, row: OutboxRow) -> bool:
         """Whether people can still decide; what was decided unseen needs no card afterwards."""
-        known = await self._sayso.approvals.get(row.key, tenant=row.tenant)
-        return known.status == ApprovalStatus.PENDING
+        view = await self._sayso.solutions.get(row.key, tenant=row.tenant)
+        return view.status == ApprovalStatus.PENDING
 
     async def _send(self, row: OutboxRow) -> str:
         """Bring one card up to date; returns its `ts`."""
@@ -193,6 +215,11 @@ class Notifier:
         again = known.revision > 1 or known.status == ApprovalStatus.SUPERSEDED
         action = await self._sayso.actions.get(known.action_id, tenant=row.tenant, timeline=again)
         approval = action.approval or known
+        if approval.status != ApprovalStatus.SUPERSEDED:
+            view = await self._sayso.solutions.get(row.key, tenant=row.tenant)
+            if len(view.steps) > 1 and view.id == row.key:
+                url = self._sayso.workspace.settings.console.url
+                return approval, build_solution(view, url)
         return approval, build_message(approval, action)
 
     async def _lease(self, row: OutboxRow) -> bool:

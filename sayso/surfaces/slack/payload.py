@@ -37,6 +37,7 @@ class _Option(_Part):
 class _Input(_Part):
     value: str | None = None
     selected_option: _Option | None = None
+    selected_options: tuple[_Option, ...] | None = None
 
 
 class _State(_Part):
@@ -108,7 +109,8 @@ class Submission:
 
     Attributes:
         callback_id: which form. metadata: what it was opened with.
-        inputs: the text or the chosen value by block id; empty texts where nothing was given.
+        inputs: the text or the chosen value by block id, several values with a blank between them;
+            empty texts where nothing was given.
     """
 
     account: Account
@@ -149,14 +151,19 @@ def read_submission(body: Mapping[str, object]) -> Submission:
     inputs: dict[str, str] = {}
     for block_id, elements in found.view.state.values.items():
         for element in elements.values():
-            chosen = element.selected_option
-            inputs[block_id] = chosen.value if chosen else element.value or ""
+            inputs[block_id] = _said(element)
     return Submission(
         account=_account(found),
         callback_id=found.view.callback_id,
         metadata=found.view.private_metadata,
         inputs=inputs,
     )
+
+
+def _said(element: _Input) -> str:
+    if element.selected_options is not None:
+        return " ".join(option.value for option in element.selected_options)
+    return element.selected_option.value if element.selected_option else element.value or ""
 
 
 def _account(found: _Interaction) -> Account:

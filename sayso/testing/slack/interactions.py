@@ -84,6 +84,16 @@ def _filled(block: JsonObject, value: str | None) -> JsonObject:
     action_id = str(element.get("action_id"))
     if value is None and not block.get("optional", False):
         raise LookupError(f"the field `{block.get('block_id')}` is required")
+    if element.get("type") == "checkboxes":
+        wanted = (value or "").split()
+        ticked = [
+            option
+            for option in _items(element.get("options"))
+            if isinstance(option, Mapping) and option.get("value") in wanted
+        ]
+        if len(ticked) != len(wanted):
+            raise LookupError(f"there is no such box: {value}")
+        return {action_id: {"type": "checkboxes", "selected_options": ticked}}
     if element.get("type") == "static_select":
         options = [
             option

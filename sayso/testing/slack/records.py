@@ -35,6 +35,7 @@ class PostedMessage:
     """A message in a channel.
 
     Attributes:
+        thread_ts: the message in whose thread it stands; empty in the channel itself.
         versions: the texts it has had, oldest first.
         deleted: somebody removed it, so it can be neither clicked nor updated.
     """
@@ -46,6 +47,7 @@ class PostedMessage:
     blocks: tuple[JsonObject, ...]
     metadata: JsonObject
     arguments: JsonObject
+    thread_ts: str = ""
     versions: list[str] = field(default_factory=list[str])
     deleted: bool = False
 

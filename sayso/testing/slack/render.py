@@ -46,7 +46,11 @@ def _block(block: JsonObject) -> list[str]:
         case "rich_text":
             return _rich(block)
         case "input":
-            return [f"{_text(block.get('label'))}: ____"]
+            element = block.get("element")
+            boxes = _items(element.get("options")) if isinstance(element, Mapping) else ()
+            kind = element.get("type") if isinstance(element, Mapping) else ""
+            ticks = [f"[x] {_label(box)}" for box in boxes] if kind == "checkboxes" else []
+            return [f"{_text(block.get('label'))}: {'' if ticks else '____'}".rstrip(), *ticks]
         case _:
             return []
 
@@ -57,7 +61,7 @@ def _rich(block: JsonObject) -> list[str]:
         if not isinstance(part, Mapping):
             continue
         words = "".join(
-            str(item.get("text", ""))
+            f"@{item['user_id']}" if "user_id" in item else str(item.get("text", ""))
             for item in _items(part.get("elements"))
             if isinstance(item, Mapping)
         )

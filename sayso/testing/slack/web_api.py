@@ -60,9 +60,13 @@ class WebApi:
         channel = self._channel(arguments)
         blocks, text = _content(arguments)
         metadata = arguments.get("metadata")
+        thread = str(arguments.get("thread_ts", ""))
+        if thread and self._state.message(channel, thread) is None:
+            raise SlackSaysNoError("thread_not_found")
         message = PostedMessage(
             ts=self._state.next_ts(),
             channel=channel,
+            thread_ts=thread,
             user=BOT_USER,
             text=text,
             blocks=blocks,
@@ -107,6 +111,7 @@ class WebApi:
             message
             for message in reversed(self._state.messages)
             if message.channel == channel and not message.deleted and oldest >= 0
+            if not message.thread_ts
         ]
         page: list[JsonValue] = [
             {

@@ -17,7 +17,7 @@ import pytest
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 from starlette.applications import Starlette
 from starlette.routing import Mount
-from support.parcel_shop import ParcelShop
+from support.parcel_shop import ParcelShop, add_playbooks
 from support.shop_workspace import POLICY, ShopWorkspace, open_shop
 
 from sayso.actions.model.definition import Action
@@ -49,7 +49,10 @@ PEOPLE: tuple[dict[str, object], ...] = (
     {"id": "ada"},
 )
 ROOT = "/console"
-WORDS = "The mugs came broken. Please refund $129.00 of my order, and give me $10.00."
+WORDS = (
+    "The mugs came broken. Please refund $129.00 of my order. "
+    "I want a gift of $10.00. Send me a letter."
+)
 CUSTOMERS = 12
 """Each with an order of their own, so that one refund does not change what another one shows."""
 LETTER = "Dear Ben,\n\nwe are sorry. We have refunded $129.00.\n\nThe shop"
@@ -176,6 +179,7 @@ async def open_desk(
 ) -> AsyncGenerator[Desk]:
     """A workspace with an order of $1,000 for each customer, and its console on a port."""
     shop = ParcelShop()
+    add_playbooks(folder)
     for number in range(1, CUSTOMERS + 1):
         shop.books.add(f"o{number}", f"cus_{number}", Money(100_000, "USD"))
     shop.names.update(dict.fromkeys((f"cus_{n}" for n in range(1, CUSTOMERS + 1)), name))

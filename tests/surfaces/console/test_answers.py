@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from surfaces.console.desk import ROOT, Desk, Packages, open_desk, package
+from surfaces.console.desk import ROOT, WORDS, Desk, Packages, open_desk, package
 
 from sayso.sdk.solution_view import SolutionView
 
@@ -225,7 +225,7 @@ async def test_two_people_are_told_whose_yes_is_the_last(tmp_path: Path) -> None
     async with open_desk(
         tmp_path, planner=Packages(*package(refund=60_000, letter="We are sorry."))
     ) as desk:
-        words = "Refund $600.00 of my order and give me $10.00"
+        words = WORDS.replace("$129.00", "$600.00")
         view = await desk.ask(words)
         page = (await read(desk, f"solution/{view.id}")).text
         assert "Nothing starts until one more person agrees too." in page

@@ -11,6 +11,7 @@ import pytest
 from playwright.async_api import Browser, Page, Request
 from surfaces.console.desk import (
     ROOT,
+    WORDS,
     Desk,
     chromium,
     needs_chromium,
@@ -257,7 +258,7 @@ async def test_hostile_text_in_every_field_is_text(tmp_path: Path) -> None:
     """0 rendered, 0 POSTs without a click: in words, names, letters, reasons and queries."""
     bad = " ".join(HOSTILE)
     async with open_desk(tmp_path, name=bad) as desk, chromium() as browser:
-        view = await desk.ask(f"refund $129.00 and give me $10.00 {bad} {'x' * 18_000}")
+        view = await desk.ask(f"{WORDS} {bad} {'x ' * 500}")
         await desk.sayso.stops.engage("action", "shop.refund", reason=bad)
         page = await (await desk.context(browser)).new_page()
         posts = await count_posts(page)

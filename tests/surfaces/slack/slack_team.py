@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from support.shop import Shop
-from support.shop_workspace import ShopWorkspace, open_shop
+from support.shop_workspace import POLICY, ShopWorkspace, open_shop
 
+from sayso.agent.base import Planner
 from sayso.money import Money
 from sayso.sdk.views import ActionView, ApprovalView
 from sayso.surfaces.slack import SlackApp, create_slack_app
@@ -150,6 +151,8 @@ async def open_rig(
     api_url: str | None = None,
     people: Sequence[Mapping[str, object]] = PEOPLE,
     approvals: Mapping[str, object] | None = None,
+    planner: Planner | None = None,
+    policy: str = POLICY,
 ) -> AsyncGenerator[SlackTeam]:
     """Open everything; cards are sent only when a test says so, without pauses.
 
@@ -175,6 +178,8 @@ async def open_rig(
         folder,
         shop=shop,
         clock=clock,
+        planner=planner,
+        policy=policy,
         people=list(people),
         approvals=dict(approvals or {}),
         slack=settings_for(api_url or slack.api_url, folder),

@@ -194,7 +194,7 @@ def test_the_card_shows_what_a_decision_needs() -> None:
         "Goes to: Visa ..4242, which paid",
         "From account: acct_1 (Acme)",
         "Customer identified: signed in",
-        "Why you: Up to $500",
+        "Why it came to you: Up to $500",
         "Needs 1 person: support manager",
         "Before: none like it",
         "Customer wrote (not verified)",
@@ -207,7 +207,7 @@ def test_the_card_shows_what_a_decision_needs() -> None:
     ):
         assert part in text
     assert [block["type"] for block in message.blocks] == [
-        *("header", "section", "section", "rich_text", "context", "actions", "context")
+        *("header", "rich_text", "section", "section", "context", "actions", "context")
     ]
 
 

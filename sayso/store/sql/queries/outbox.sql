@@ -5,8 +5,10 @@ on conflict (tenant, topic, key) do update set version = outbox.version + 1, due
 -- name: put_for_action (count unread)
 insert into outbox (tenant, topic, key, version, due_at)
 select tenant, :topic, id, 1, cast(:now as bigint) from approval
-where tenant = :tenant and action_id = :action_id
-    and id = (select max(id) from approval where tenant = :tenant and action_id = :action_id)
+where tenant = :tenant and id = coalesce(
+    (select max(id) from approval where tenant = :tenant and action_id = :action_id),
+    -- A step that needed nobody is shown with the others of its plan.
+    (select min(id) from approval where tenant = :tenant and request_id = :request_id))
 on conflict (tenant, topic, key) do update set version = outbox.version + 1, due_at = :now;
 
 -- name: due
@@ -22,6 +24,10 @@ select * from (
     where tenant = :tenant and topic = :topic and due_at <= :now and state = '{}'
     order by due_at limit :limit
 ) as unsent;
+
+-- name: by_key
+select id, tenant, key, version, state, attempts from outbox
+where tenant = :tenant and topic = :topic and key = :key;
 
 -- name: lease
 update outbox set due_at = :until, attempts = attempts + 1 where id = :id and due_at <= :now;

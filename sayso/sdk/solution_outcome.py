@@ -1,0 +1,63 @@
+"""What came of a solution and of its steps, in words that no surface owns."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from sayso.actions.approvals.repository import ApprovalStatus, Choice
+from sayso.actions.model.status import Status
+from sayso.sdk.solution_view import SolutionView, StepView
+from sayso.sdk.solution_words import join
+
+DONE = frozenset({Status.SUCCEEDED, Status.COMPENSATED})
+_WHY_NOT = {
+    Status.REJECTED: "not done, a person said no",
+    Status.EXPIRED: "not done, nobody answered in time",
+    Status.REFUSED: "not done",
+    Status.FAILED: "it did not work",
+    Status.UNKNOWN: "nobody knows yet; it is looked up, and never done twice blindly",
+}
+
+
+def answer_of(view: SolutionView) -> str:
+    """What was answered, such as `yes by maria`, or the question itself."""
+    status = ApprovalStatus(view.status)
+    match status:
+        case ApprovalStatus.PENDING:
+            return "another yes?" if view.agreed else "yes or no?"
+        case ApprovalStatus.APPROVED:
+            return f"yes by {_people(view, Choice.APPROVE)}"
+        case ApprovalStatus.REJECTED:
+            return f"no by {_people(view, Choice.REJECT)}"
+        case ApprovalStatus.EXPIRED:
+            return "no answer in time, which counts as no"
+        case ApprovalStatus.SUPERSEDED:
+            return "not asked any more"
+        case _:
+            assert_never(status)
+
+
+def progress_of(view: SolutionView) -> str:
+    """How far it is after the answer, such as `2 of 3 steps are done.`"""
+    done = sum(Status(step.status) in DONE for step in view.steps)
+    if done == len(view.steps):
+        return f"All {done} steps are done." if done > 1 else "It is done."
+    return f"{done} of {len(view.steps)} steps are done."
+
+
+def outcome_of_step(step: StepView) -> str:
+    """What became of one step, with the provider's receipt; empty while nothing did."""
+    status = Status(step.status)
+    if status in DONE:
+        receipt = f", {step.receipt.id}" if step.receipt is not None else ""
+        return f"done{receipt}{', and taken back later' if status is Status.COMPENSATED else ''}"
+    why = _WHY_NOT.get(status)
+    if why is None:
+        return ""
+    shown = step.error is not None and status not in {Status.REJECTED, Status.EXPIRED}
+    return f"{why}: {step.error.message}" if shown and step.error is not None else why
+
+
+def _people(view: SolutionView, choice: Choice) -> str:
+    said = [vote.person for vote in view.votes if vote.decision == choice]
+    return join(list(dict.fromkeys(said))) or "somebody"

@@ -1,0 +1,196 @@
+"""Answers to a whole plan: a yes, a yes to some or less, and a no, each of one commit."""
+
+from __future__ import annotations
+
+import asyncio
+
+import sayso.surfaces.slack.forms as forms
+from sayso.actions.approvals.answer import Answer as Said
+from sayso.actions.approvals.decision import MAX_REASON_CHARS, Choice
+from sayso.actions.approvals.repository import ApprovalStatus
+from sayso.errors import Code, RefusedError, RetryableError, SaysoError
+from sayso.money import Money
+from sayso.sdk.client import Sayso
+from sayso.sdk.solution_view import SolutionView
+from sayso.surfaces.slack.decisions import VIA, as_note, failed, field_error, refused
+from sayso.surfaces.slack.identity import Identified, Identities
+from sayso.surfaces.slack.pace import Patience
+from sayso.surfaces.slack.payload import Account, Click, Pointer, Submission
+from sayso.surfaces.slack.solution_card import LESS, NO, OPEN, YES
+from sayso.surfaces.slack.solution_forms import LESS_FORM, LOWER, NO_FORM, STEPS, less_form, no_form
+from sayso.surfaces.slack.web import SlackRefusedError, SlackWeb
+from sayso.surfaces.slack.wording import Answer
+
+BUTTONS = {YES: Choice.APPROVE, NO: Choice.REJECT, LESS: Choice.EDIT, OPEN: None}
+FORMS = {NO_FORM: Choice.REJECT, LESS_FORM: Choice.EDIT}
+_TOO_LATE = frozenset({"expired_trigger_id", "exchanged_trigger_id"})
+_MONEY = frozenset({Code.INVALID_MONEY, Code.EDIT_NOT_ALLOWED, Code.AMOUNT_TOO_LARGE})
+
+
+class Answering:
+    """Answers clicks and forms of the cards of whole plans; see `Deciding`."""
+
+    def __init__(
+        self, sayso: Sayso, web: SlackWeb, identities: Identities, patience: Patience
+    ) -> None:
+        self._sayso = sayso
+        self._web = web
+        self._identities = identities
+        self._patience = patience
+
+    async def click(self, click: Click) -> Answer:
+        """Answer a click on a card's button."""
+        try:
+            choice = BUTTONS[click.action_id]
+            if choice is None:  # a link; Slack tells us of it, and the browser is there already
+                return Answer()
+            pointer = Pointer.read(click.value)
+            who = await self._identities.identify(click.account)
+            if who.person is None:
+                return await self._turn_away(click.account, who, pointer, choice)
+            said = self._said(pointer, who.person.id, choice)
+            if choice is Choice.APPROVE:
+                return Answer(tell=answered_text(await self._answer(said), who.person.id))
+            return await self._open(click, said)
+        except RefusedError as error:
+            return refused(error, click.value)
+        except (SaysoError, TimeoutError) as error:
+            return failed(error)
+
+    async def submit(self, form: Submission) -> Answer:
+        """Answer a form: errors go to their field, everything else replaces the form."""
+        try:
+            pointer = Pointer.read(form.metadata)
+            choice = FORMS[form.callback_id]
+            who = await self._identities.identify(form.account)
+            if who.person is None:
+                answer = await self._turn_away(form.account, who, pointer, choice)
+                return as_note("Not possible", answer)
+            if choice is Choice.REJECT:
+                return await self._no(form, pointer, who.person.id)
+            return await self._less(form, pointer, who.person.id)
+        except RefusedError as error:
+            return as_note("Not possible", refused(error, form.metadata))
+        except (SaysoError, TimeoutError) as error:
+            return failed(error)
+
+    def _said(
+        self,
+        pointer: Pointer,
+        person: str,
+        choice: Choice,
+        *,
+        code: str = "",
+        reason: str = "",
+        steps: tuple[str, ...] | None = None,
+        lower: dict[str, Money] | None = None,
+    ) -> Said:
+        return Said(
+            tenant=self._sayso.tenant,
+            approval_id=pointer.approval_id,
+            revision=pointer.revision,
+            digest=pointer.digest,
+            choice=choice,
+            person=person,
+            via=VIA,
+            reason_code=code,
+            reason=reason,
+            steps=steps,
+            lower=lower or {},
+        )
+
+    async def _answer(self, said: Said) -> SolutionView:
+        # INVARIANT: nothing is acknowledged before this returns, and it returns after the commit.
+        budget_s = self._patience.edit_s if said.lower else self._patience.decide_s
+        async with asyncio.timeout(budget_s):
+            return await self._sayso.solutions.answer_as(said, wait=False)
+
+    async def _turn_away(
+        self, account: Account, who: Identified, pointer: Pointer, choice: Choice
+    ) -> Answer:
+        """Refuse an account that is no approver, and have that recorded like any refusal."""
+        try:
+            await self._answer(self._said(pointer, account.actor, choice, code="not_given"))
+        except RefusedError as error:
+            if error.code is not Code.NOT_AN_APPROVER:
+                raise
+            return Answer(
+                tell=f"You may not decide this: {who.refusal}. Nothing was changed by your click."
+            )
+        raise AssertionError("an account without a person has decided")
+
+    async def _open(self, click: Click, said: Said) -> Answer:
+        """Show the form in which the choice is made, if it would count now."""
+        async with asyncio.timeout(self._patience.decide_s):
+            view = await self._sayso.solutions.check_answer(said)
+        try:
+            await self._web.call(
+                "views.open",
+                {
+                    "trigger_id": click.trigger_id,
+                    "view": no_form(view) if said.choice is Choice.REJECT else less_form(view),
+                },
+                timeout_s=self._patience.open_s,
+            )
+        except SlackRefusedError as error:
+            if error.error not in _TOO_LATE:
+                raise
+            # The click took longer than Slack lets one open a form; another one opens it.
+            raise RetryableError(error.code, error.message) from error
+        return Answer()
+
+    async def _no(self, form: Submission, pointer: Pointer, person: str) -> Answer:
+        code = form.inputs.get(forms.CODE, "")
+        if code not in forms.REASON_CODES:
+            return field_error(forms.CODE, "choose a reason")
+        reason = form.inputs.get(forms.REASON, "")
+        if len(reason) > MAX_REASON_CHARS:
+            return field_error(forms.REASON, f"at most {MAX_REASON_CHARS:,} characters")
+        said = self._said(pointer, person, Choice.REJECT, code=code, reason=reason)
+        view = await self._answer(said)
+        return as_note("Done", Answer(tell=answered_text(view, person)))
+
+    async def _less(self, form: Submission, pointer: Pointer, person: str) -> Answer:
+        async with asyncio.timeout(self._patience.decide_s):
+            view = await self._sayso.solutions.check_answer(
+                self._said(pointer, person, Choice.EDIT)
+            )
+        waiting = {step.id: step for step in view.steps if step.asks}
+        steps = tuple(form.inputs.get(STEPS, " ".join(waiting)).split())
+        lower: dict[str, Money] = {}
+        for name, step in waiting.items():
+            words = form.inputs.get(f"{LOWER}{name}", "").strip()
+            if not words or name not in steps or step.amount is None:
+                continue
+            try:
+                lower[name] = Money.parse(words, step.amount.currency)
+            except RefusedError as error:
+                return field_error(f"{LOWER}{name}", f"{error.message}; {error.next_step}")
+        if not lower and set(steps) == set(waiting):
+            where = STEPS if STEPS in form.inputs else f"{LOWER}{next(iter(waiting))}"
+            return field_error(where, "leave something out, or write a smaller amount")
+        choice = Choice.EDIT if lower else Choice.APPROVE
+        said = self._said(pointer, person, choice, steps=steps, lower=lower)
+        try:
+            view = await self._answer(said)
+        except RefusedError as error:
+            if error.code in _MONEY and lower:
+                place = f"{LOWER}{next(iter(lower))}"
+                return field_error(place, f"{error.message}; {error.next_step}")
+            if error.code is Code.INVALID_INPUT and STEPS in form.inputs:
+                return field_error(STEPS, f"{error.message}; {error.next_step}")
+            raise
+        return as_note("Done", Answer(tell=answered_text(view, person)))
+
+
+def answered_text(view: SolutionView, person: str) -> str:
+    """What a person's answer did, as the same commit left it."""
+    if view.status == ApprovalStatus.REJECTED:
+        return f"Your no counts: nothing of {view.lead.headline} is done."
+    if view.status == ApprovalStatus.PENDING and person in view.agreed:
+        roles = " and ".join(role.replace("_", " ") for role in view.roles)
+        return f"Your yes is recorded; it still waits for somebody else. It needs {roles}."
+    return (
+        f"Your yes counts: {view.lead.headline}. Each step is tried once, as soon as nothing holds"
+        " it, such as a stop. The card says what comes of it."
+    )

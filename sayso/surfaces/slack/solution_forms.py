@@ -1,0 +1,91 @@
+"""The forms of a whole plan: a no with its reason, and a yes to some of it, or to less."""
+
+from __future__ import annotations
+
+from sayso.json import JsonObject, JsonValue
+from sayso.money import decimals_of
+from sayso.sdk.solution_view import SolutionView, StepView
+from sayso.surfaces.slack.forms import no_inputs
+from sayso.surfaces.slack.payload import Pointer
+from sayso.surfaces.slack.wording import fit
+
+NO_FORM = "sayso.solution.no"
+LESS_FORM = "sayso.solution.less"
+STEPS = "steps"
+LOWER = "lower."
+_MOST_BOXES = 10
+"""SOURCE: Slack docs, Checkboxes: at most ten options."""
+
+
+def no_form(view: SolutionView) -> JsonObject:
+    """The form that asks why not: a code is required, a text is not."""
+    return _form(view, NO_FORM, title="No", submit="No, nothing moves", inputs=no_inputs())
+
+
+def less_form(view: SolutionView) -> JsonObject:
+    """The form in which steps are left out and amounts lowered; sending it is the yes to that."""
+    waiting = [step for step in view.steps if step.asks]
+    inputs: list[JsonValue] = []
+    if 1 < len(waiting) <= _MOST_BOXES and not view.all_or_nothing:
+        boxes: list[JsonValue] = [_box(step) for step in waiting]
+        inputs.append(
+            {
+                "type": "input",
+                "block_id": STEPS,
+                "label": _plain("What should happen"),
+                "hint": _plain("Untick what should not happen; it is a no to that step."),
+                "element": {
+                    "type": "checkboxes",
+                    "action_id": STEPS,
+                    "options": boxes,
+                    "initial_options": boxes,
+                },
+            }
+        )
+    inputs += [_amount(step) for step in waiting if step.may_lower]
+    return _form(view, LESS_FORM, title="Less", submit="Yes to this much", inputs=inputs)
+
+
+def _box(step: StepView) -> JsonObject:
+    return {"text": _plain(fit(step.title, 75)), "value": step.id}
+
+
+def _amount(step: StepView) -> JsonObject:
+    amount = step.amount
+    assert amount is not None, "only an amount can be lowered"
+    return {
+        "type": "input",
+        "block_id": f"{LOWER}{step.id}",
+        "optional": True,
+        "label": _plain(f"{fit(step.title, 300)}: less than {amount}, in {amount.currency}"),
+        "hint": _plain(
+            f"Digits with {decimals_of(amount.currency)}; empty leaves it as it is. It is judged "
+            "again, and your yes to it counts."
+        ),
+        "element": {
+            "type": "plain_text_input",
+            "action_id": f"{LOWER}{step.id}",
+            "max_length": 20,
+        },
+    }
+
+
+def _form(
+    view: SolutionView, callback_id: str, *, title: str, submit: str, inputs: list[JsonValue]
+) -> JsonObject:
+    return {
+        "type": "modal",
+        "callback_id": callback_id,
+        "private_metadata": str(Pointer.to(view.id, view.revision, view.digest)),
+        "title": _plain(title),
+        "submit": _plain(submit),
+        "close": _plain("Back"),
+        "blocks": [
+            {"type": "section", "text": _plain(fit(view.lead.headline, 600))},
+            *inputs,
+        ],
+    }
+
+
+def _plain(text: str) -> JsonObject:
+    return {"type": "plain_text", "text": text, "emoji": False}

@@ -1,0 +1,262 @@
+"""A plan is one message in Slack: read at once, answered at once, and true afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from support.parcel_shop import ParcelShop, add_playbooks
+from surfaces.console.desk import LETTER, RULES, WORDS, Packages, usd
+from surfaces.slack.slack_team import SlackTeam, open_rig
+from surfaces.slack.test_card import HOSTILE, assert_clean
+
+from sayso.actions.model.plan import OnFailure, Step
+from sayso.money import Money
+from sayso.sdk.solution_view import SolutionView
+from sayso.surfaces.slack.solution_card import build_solution
+from sayso.testing.clock import FakeClock
+from sayso.testing.slack import FakeSlack, PostedMessage, render
+
+YES, NO, LESS = "sayso.solution.yes", "sayso.solution.no", "sayso.solution.less"
+BOTH = "Please refund $129.00 of order o1 and $99.00 of order o2."
+TWO_ASKED = tuple(
+    Step(id=f"s{number}", action="shop.refund", args={"order": order, "amount": usd(minor)})
+    for number, (order, minor) in enumerate((("order#1", 12_900), ("order#2", 9_900)), 1)
+)
+
+
+@asynccontextmanager
+async def parcels(
+    folder: Path,
+    slack: FakeSlack,
+    planner: Packages | None = None,
+    clock: FakeClock | None = None,
+    approvals: dict[str, object] | None = None,
+    name: str = "Ben Okafor",
+) -> AsyncGenerator[SlackTeam]:
+    """A team whose customers get a refund, a credit and a letter."""
+    shop = ParcelShop()
+    add_playbooks(folder)
+    shop.books.add("o1", "cus_1", Money(100_000, "USD"))
+    shop.books.add("o2", "cus_1", Money(100_000, "USD"))
+    shop.names["cus_1"] = name
+    async with open_rig(
+        folder,
+        slack,
+        shop=shop,
+        planner=planner or Packages(),
+        policy=RULES,
+        clock=clock,
+        approvals=approvals,
+    ) as team:
+        yield team
+
+
+async def ask(team: SlackTeam, words: str = WORDS) -> SolutionView:
+    """Have the plan made and its card sent."""
+    request = await team.workspace.sayso.ask("cus_1", words)
+    asked = next((one.approval for one in request.actions if one.approval is not None), None)
+    assert asked is not None, request.error
+    await team.send()
+    return await team.workspace.sayso.solutions.get(asked.id)
+
+
+def card(team: SlackTeam) -> PostedMessage:
+    """The one message in the channel."""
+    (only,) = [one for one in team.slack.messages if not one.thread_ts]
+    return only
+
+
+async def click(team: SlackTeam, action_id: str, user: str = "UMARIA") -> None:
+    """Click on the card, and wait until the person has been told."""
+    delivery = await team.slack.click(card(team), action_id, user=user)
+    assert delivery.acknowledged
+    await team.app.told()
+
+
+@pytest.mark.promise("slack:solution")
+async def test_a_plan_is_one_message(tmp_path: Path, slack: FakeSlack) -> None:
+    """All steps stand on it, the allowed ones too, with the letter's text and the exact money."""
+    async with parcels(tmp_path, slack) as team:
+        await ask(team)
+        text = render(card(team))
+    for words in (
+        "$139.00 to Ben Okafor: yes or no?",
+        "The mugs came broken.",
+        "Ben wrote this. Not verified.",
+        "Why it came to you",
+        "Unusual",
+        "1. Refund $129.00",
+        "2. Give a gift of $10.00",
+        "3. Write to the customer: Your order",
+        "Step 3 writes: Your order",
+        LETTER,
+        "A no: ",
+        "counts as no",
+        "[Yes, $139.00] [No…] [Less…]",
+    ):
+        assert words in text, text
+    before = [text.index(words) for words in ("$139.00 to", "The mugs", "Why it came", "1. Refund")]
+    assert before == sorted(before)
+
+
+@pytest.mark.promise("slack:solution")
+async def test_one_yes_starts_all_of_it_and_the_card_says_what_came_of_each_step(
+    tmp_path: Path, slack: FakeSlack
+) -> None:
+    """The same message, without buttons; steps that needed nobody are shown done as well."""
+    async with parcels(tmp_path, slack) as team:
+        await ask(team)
+        await click(team, YES)
+        assert "Your yes counts" in team.told[-1]
+        for _ in range(4):
+            await team.work()
+        text = render(card(team))
+        assert "$139.00 to Ben Okafor: yes by maria" in text
+        assert "All 3 steps are done." in text
+        assert "[Yes" not in text
+        assert text.count("done, ") == 3
+
+
+@pytest.mark.promise("slack:solution")
+async def test_a_no_needs_its_reason_and_ends_all_of_it(tmp_path: Path, slack: FakeSlack) -> None:
+    """A no without a reason code cannot be sent, whatever it is about."""
+    async with parcels(tmp_path, slack) as team:
+        asked = await ask(team)
+        await click(team, NO)
+        form = slack.views[-1]
+        await slack.submit_view(form, {"code": "not_covered", "reason": "too late"})
+        assert "Your no counts" in render(form)
+        view = await team.workspace.sayso.solutions.get(asked.id)
+        assert view.status == "rejected"
+        await team.work()
+        assert "no by maria" in render(card(team))
+
+
+@pytest.mark.promise("slack:solution")
+async def test_less_leaves_steps_out_and_lowers_amounts(tmp_path: Path, slack: FakeSlack) -> None:
+    """Only what waits, only downwards, and nothing smaller is no answer at all."""
+    async with parcels(tmp_path, slack, Packages(*TWO_ASKED)) as team:
+        asked = await ask(team, BOTH)
+        await click(team, LESS)
+        form = slack.views[-1]
+        await slack.submit_view(form, {"steps": "s1 s2"})
+        assert "leave something out" in form.errors["steps"]
+        await slack.submit_view(form, {"steps": "s1", "lower.s1": "500"})
+        assert "is not less than" in form.errors["lower.s1"]
+        await slack.submit_view(form, {"steps": "s1", "lower.s1": "100.00"})
+        assert "Your yes counts" in render(form), render(form)
+        await team.work()
+        sayso = team.workspace.sayso
+        view = await sayso.solutions.get(asked.steps[0].approval_id or "")
+        request = await sayso.requests.get(asked.request_id or "")
+        done = {action.status: action.amount for action in request.actions}
+        assert str(done["succeeded"]) == "$100.00", view
+        assert "rejected" in done
+
+
+@pytest.mark.promise("slack:solution")
+async def test_what_must_be_done_together_has_no_boxes(tmp_path: Path, slack: FakeSlack) -> None:
+    """A plan that ends with any step that is not done can be made smaller in amounts only."""
+    planner = Packages(*TWO_ASKED, on_failure=OnFailure.STOP)
+    async with parcels(tmp_path, slack, planner) as team:
+        await ask(team, BOTH)
+        await click(team, LESS)
+        assert "[x]" not in render(slack.views[-1])
+
+
+@pytest.mark.promise("slack:solution")
+@pytest.mark.parametrize("user", ["UDORA", "UINTERN", "UGONE"])
+async def test_nobody_else_answers_a_plan(tmp_path: Path, slack: FakeSlack, user: str) -> None:
+    """Each button, each form; refused, told why, and recorded."""
+    async with parcels(tmp_path, slack) as team:
+        asked = await ask(team)
+        for button in (YES, NO, LESS):
+            await click(team, button, user)
+        assert len(team.told) == 3
+        assert all("may not decide this" in told for told in team.told)
+        assert not slack.views
+        view = await team.workspace.sayso.solutions.get(asked.id)
+        assert view.status == "pending"
+        entries = await team.workspace.sayso.audit.tail(50)
+        assert sum(entry.kind == "approval.refused" for entry in entries) == 3
+
+
+@pytest.mark.promise("slack:solution")
+async def test_ten_people_at_once_make_one_decision(tmp_path: Path, slack: FakeSlack) -> None:
+    """One counts, each of the others is told whose it was."""
+    async with parcels(tmp_path, slack) as team:
+        await ask(team)
+        shown = card(team)
+        await asyncio.gather(*(slack.click(shown, YES, user=f"UM{n}") for n in range(10)))
+        await team.app.told()
+        assert sum("Your yes counts" in told for told in team.told) == 1
+        assert sum("Too late" in told for told in team.told) == 9
+
+
+@pytest.mark.promise("slack:solution")
+async def test_a_card_that_is_out_of_date_decides_nothing(tmp_path: Path, slack: FakeSlack) -> None:
+    """Any other revision or digest is refused, and the card is drawn anew."""
+    async with parcels(tmp_path, slack) as team:
+        asked = await ask(team)
+        shown = card(team)
+        value = shown.buttons[YES]
+        for forged in (value.replace(".1.", ".2."), value[:-4] + "0000"):
+            await slack.click(shown, YES, user="UMARIA", value=forged)
+            await team.app.told()
+            assert "It has changed" in team.told[-1]
+        view = await team.workspace.sayso.solutions.get(asked.id)
+        assert view.status == "pending"
+
+
+@pytest.mark.promise("slack:reminders")
+async def test_reminders_and_escalations_reach_people_in_the_thread(
+    tmp_path: Path, slack: FakeSlack
+) -> None:
+    """Once each, below the card, naming those who may answer, and never a button."""
+    clock = FakeClock()
+    times: dict[str, object] = {
+        "expires_after_minutes": 60,
+        "remind_after_minutes": 30,
+        "escalate_after_minutes": 45,
+        "escalate_to": "finance",
+    }
+    async with parcels(tmp_path, slack, clock=clock, approvals=times) as team:
+        await ask(team)
+        clock.advance(minutes=31)
+        await team.work()
+        await team.send()
+        (reminder,) = [one for one in slack.messages if one.thread_ts]
+        assert reminder.thread_ts == card(team).ts
+        said = render(reminder)
+        assert "@UMARIA" in said
+        assert "@UFINN" not in said
+        assert "still waits for a yes or no" in said
+        assert not reminder.buttons
+        clock.advance(minutes=15)
+        await team.work()
+        await team.send()
+        threaded = [one for one in slack.messages if one.thread_ts]
+        assert len(threaded) == 2
+        assert "escalated from support manager to finance" in render(threaded[1])
+        assert "@UFINN" in render(threaded[1])
+        assert "Escalated" in render(card(team))
+
+
+@pytest.mark.promise("slack:plain-text")
+@pytest.mark.parametrize("text", [*HOSTILE, "x " * 800])
+async def test_hostile_text_is_text(tmp_path: Path, slack: FakeSlack, text: str) -> None:
+    """In the customer's words and in their name."""
+    async with parcels(tmp_path, slack, name=text[:300]) as team:
+        view = await ask(team, f"{WORDS} {text}"[:19_000])
+        message = build_solution(view, "https://sayso.example.com")
+        assert_clean(message.blocks, message.text)
+        await click(team, YES)
+        for _ in range(4):
+            await team.work()
+        done = await team.workspace.sayso.solutions.get(view.id)
+        message = build_solution(done)
+        assert_clean(message.blocks, message.text)
