@@ -147,6 +147,9 @@ def store_reply(context: RunContext, tx: Transaction) -> None:
     if row.status is not RequestStatus.ACTING:
         return
     actions = actions_of(tx, row)
+    if any((action.error or {}).get("code") == Code.NOT_ROLLED_OUT for action in actions):
+        _leave_to_person(context, tx, row)
+        return
     outcomes: dict[str, Json] = {action.id: action.status.value for action in actions}
     context.requests.move(
         tx,
@@ -155,6 +158,21 @@ def store_reply(context: RunContext, tx: Transaction) -> None:
         EntryKind.REQUEST_REPLIED,
         data={"outcomes": [f"{key} {value}" for key, value in outcomes.items()]},
         reply=write_reply(outcomes_of(tx, actions, row.words), row.language),
+    )
+
+
+def _leave_to_person(context: RunContext, tx: Transaction, row: RequestRow) -> None:
+    """The roll-out leaves all of it to a person: nothing was done, and nothing is claimed."""
+    handed = HandedOver(
+        reason="the roll-out leaves this to a person", reply=write_hand_over(row.language)
+    )
+    context.requests.move(
+        tx,
+        replace(row, fence=context.row.fence),
+        RequestStatus.HANDED_OVER,
+        EntryKind.REQUEST_HANDED_OVER,
+        data={"planner": row.planner or "", "code": Code.NOT_ROLLED_OUT.value},
+        reply=handed.to_text(),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 from sayso.actions.model.definition import Action, Args, Subject
-from sayso.actions.model.snapshot import Absence, Call, Receipt, Record, Resolved
+from sayso.actions.model.snapshot import Absence, Call, Receipt, Record, Resolved, SeenEffect
 
 
 class Connector(Protocol):
@@ -96,6 +96,23 @@ class SubjectBook(Protocol):
         """Whether the provider has a subject of that id. Changes nothing.
 
         Raises:
+            RetryableError: the provider cannot be read now.
+        """
+        ...
+
+
+@runtime_checkable
+class EffectBook(Protocol):
+    """A connector that can say what was done for a customer, also by hand.
+
+    It is asked at night, to compare what shadow would have done with what people did.
+    """
+
+    async def effects_of(self, subject: Subject, since: int) -> Sequence[SeenEffect]:
+        """What happened to a customer since a moment, microseconds since 1970. Changes nothing.
+
+        Raises:
+            RefusedError: `unknown_subject`.
             RetryableError: the provider cannot be read now.
         """
         ...

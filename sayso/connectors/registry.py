@@ -19,9 +19,9 @@ from typing import TypeVar, cast
 
 from sayso.actions.model.attempt import reading
 from sayso.actions.model.definition import Action, Args, Subject
-from sayso.actions.model.snapshot import Absence, Call, Receipt, Record, Resolved
+from sayso.actions.model.snapshot import Absence, Call, Receipt, Record, Resolved, SeenEffect
 from sayso.connectors.arguments import ECHO_LIMIT, read_args
-from sayso.connectors.base import Connector, SubjectBook
+from sayso.connectors.base import Connector, EffectBook, SubjectBook
 from sayso.connectors.manifests import FOLDER, manifest_names
 from sayso.connectors.redaction import Hiding
 from sayso.connectors.secret import Secret
@@ -271,6 +271,19 @@ class Connectors:
                     if await self._read(connector.knows(subject)):
                         return True
         return False
+
+    async def effects_of(
+        self, action: str, subject: Subject, since: int
+    ) -> Sequence[SeenEffect] | None:
+        """What an action's provider shows of a customer; None where it cannot say.
+
+        Raises: as `EffectBook.effects_of`; `unknown_action`.
+        """
+        connector = self._of(action)
+        if not isinstance(connector, EffectBook):
+            return None
+        with _reading(connector):
+            return tuple(await self._read(connector.effects_of(subject, since)))
 
     async def close(self) -> None:
         """Close every connector, in their order; one that fails does not keep the others open.

@@ -22,6 +22,7 @@ async def keeping(sayso: Sayso, every_s: float = SWEEP_EVERY_S) -> AsyncGenerato
     async with (
         _repeating("retention", sayso.privacy.sweep_all, every_s),
         _repeating("limits", sayso.limits.forget, every_s),
+        _repeating("roll-out", sayso.rollout.compare, every_s),
     ):
         yield
 

@@ -42,6 +42,7 @@ from sayso.sdk.resources.outbox import OutboxResource
 from sayso.sdk.resources.people import SettingsDirectory
 from sayso.sdk.resources.policy import PolicyResource
 from sayso.sdk.resources.requests import RequestResource
+from sayso.sdk.resources.rollout import RolloutResource
 from sayso.sdk.resources.sessions import SessionResource
 from sayso.sdk.resources.solutions import SolutionResource
 from sayso.sdk.resources.stops import StopResource
@@ -269,6 +270,11 @@ class Sayso:
     def limits(self) -> LimitResource:
         """The limits in force, and how much of each is used."""
         return LimitResource(self.container)
+
+    @property
+    def rollout(self) -> RolloutResource:
+        """How far each action may go by itself, and how often shadow agrees with people."""
+        return RolloutResource(self.container, self.policy)
 
     @property
     def privacy(self) -> Privacy:

@@ -22,9 +22,11 @@ from sayso.actions.policy.versions import (
     read_active,
     read_in_force,
 )
+from sayso.actions.rollout.checks import SALT
+from sayso.audit.entry import Json
 from sayso.errors import SaysoError
 from sayso.sdk.workspace import Workspace, compile_policy
-from sayso.store.base import Reader, Store
+from sayso.store.base import Reader, Store, Transaction
 
 if TYPE_CHECKING:
     # They bring Cedar along.
@@ -107,13 +109,13 @@ def weigh_change(
     return Weighed(direction=found.direction, decided=found.decided), found
 
 
-def limits_along(
+def along_of(
     book: LimitBook,
     was: PolicyDocument | None,
     now: ReadPolicy,
     actions: Sequence[Action],
 ) -> Along:
-    """What has to happen with limits in the transaction that puts a document in force.
+    """What has to happen in the transaction that puts a document in force.
 
     Raises:
         ConfigError: `invalid_policy`, where a limit that stays would count something else.
@@ -122,14 +124,21 @@ def limits_along(
 
     before = NO_LIMITS if was is None else limits_of(was, actions)[0]
     check_unchanged(before, now.limits)
-    return Filling(
+    filling = Filling(
         book=book,
         was=before,
         now=now.limits,
         calendar=now.calendar,
         actions={action.name: action for action in actions},
         entropy=secrets.token_bytes,
-    ).put_in_force
+    )
+
+    def along(tx: Transaction, at: int) -> dict[str, Json]:
+        if not now.dials.is_open:
+            tx.run("log.meta_insert", key=SALT, value=secrets.token_hex(32))
+        return filling.put_in_force(tx, at)
+
+    return along
 
 
 class PolicyDrafts:
@@ -190,12 +199,12 @@ class PolicyDrafts:
             return
         document = await asyncio.to_thread(self._draft)
         if active is None:
-            along = limits_along(self._book, None, self.compile(document), self._actions)
+            along = along_of(self._book, None, self.compile(document), self._actions)
             await self._activations.begin(document, by=SYSTEM, via="first_start", along=along)
         elif active.sha256 != document.sha256:
             _, was = await self._store.read(lambda reader: get_version(reader, active.number))
             weighed, _ = await asyncio.to_thread(weigh_change, was, document, self._actions)
-            along = limits_along(self._book, was, self.compile(document), self._actions)
+            along = along_of(self._book, was, self.compile(document), self._actions)
             await self._activations.follow(
                 document, weighed, active.number, via="follow_files", along=along
             )

@@ -342,6 +342,43 @@ PROMISES: dict[str, Promise] = {
         "changes under its id.",
     ),
     "limits:checked": Promise("Rows of limits that do not say what happened are found."),
+    "rollout:stages": Promise(
+        "A stage is a ceiling, never a permission: off and shadow leave it to a person, suggest "
+        "asks about each, and a refusal is one at every stage.",
+    ),
+    "rollout:dials": Promise(
+        "Of an action's dials the first that fits decides; one that nothing can reach is refused.",
+    ),
+    "rollout:share": Promise(
+        "A share is always the same customers, and a wider one keeps who is in.",
+    ),
+    "rollout:schedule": Promise(
+        "Outside its schedule and after its time a dial falls back to the left.",
+    ),
+    "rollout:claim": Promise(
+        "A dial that moved left holds back what was allowed before, at the yes and at the claim.",
+    ),
+    "rollout:plans": Promise(
+        "A plan goes as far as the step that goes least far: in shadow nothing of a request is "
+        "touched, and the customer is told that a person takes over.",
+    ),
+    "rollout:direction": Promise(
+        "A change that moves a dial right for anybody loosens, found by search.",
+    ),
+    "rollout:shadow": Promise(
+        "What shadow would have done is compared once with what people did at the provider; what "
+        "nobody can see is in no share.",
+    ),
+    "rollout:agreement": Promise(
+        "Agreement is told with its interval, and is ready to widen only at five looks, with "
+        "enough customers and days, and nothing wrong for a month.",
+    ),
+    "rollout:brake": Promise(
+        "A brake moves a dial left by itself, and only a person moves it right again.",
+    ),
+    "rollout:set": Promise(
+        "A dial is moved in force by a person, to the right by two where the workspace says so.",
+    ),
     "policy:tampered": Promise(
         "A version that the log does not tell of, or one that was taken away, lets nothing be "
         "judged.",

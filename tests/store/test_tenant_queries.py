@@ -45,6 +45,8 @@ NAMES_NO_TENANT = {
         BY_LIMIT,
     ),
     "limits.uses_of": "by the tenant of the action, which is `home`",
+    **dict.fromkeys(("rollout.braked", "rollout.count_wrong"), ONE_POLICY),
+    "rollout.wrong_since": ONE_POLICY,
     "log.tenants": "which logs there are",
     "log.tenants_to_verify": "which logs there are",
     "log.whole_stops": BY_HOME,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from sayso.actions.model.action_row import ActionRow
 from sayso.actions.model.digest import storable
@@ -15,6 +16,9 @@ from sayso.actions.model.status import Status
 from sayso.actions.policy.evaluator import Evaluator, Judged
 from sayso.errors import RefusedError
 from sayso.store.base import Reader, Transaction, integer
+
+if TYPE_CHECKING:
+    from sayso.actions.rollout.dials import Staged  # brings Cedar along
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +62,7 @@ def judged_or_refused(
     outcome: Resolved | RefusedError,
     moment: Moment,
     together: tuple[str, ...] = (),
+    ceiling: Staged | None = None,
 ) -> Judged:
     """What the policy says of an action, or the refusal that came before it.
 
@@ -73,6 +78,7 @@ def judged_or_refused(
             read_at=moment.read_at,
             quote=moment.quote,
             together=together,
+            ceiling=ceiling,
         )
     error = {
         "code": outcome.code.value,
@@ -83,31 +89,52 @@ def judged_or_refused(
     return Judged(row=refused, card=None, expires_at=None)
 
 
+def leftmost_of(
+    tx: Transaction, judge: Evaluator, steps: Sequence[PlannedStep], now: int
+) -> Staged | None:
+    """How far a plan goes: as far as the step that goes least far; None for as far as each may."""
+    found = [
+        staged
+        for step in steps
+        if isinstance(step.outcome, Resolved)
+        and (staged := judge.stage_of(tx, step.draft, step.outcome, now)) is not None
+    ]
+    return min(found, key=lambda one: one.stage.rank, default=None)
+
+
 def judge_together(
-    tx: Transaction, judge: Evaluator, steps: Sequence[PlannedStep], moment: Moment
+    tx: Transaction,
+    judge: Evaluator,
+    steps: Sequence[PlannedStep],
+    moment: Moment,
+    ceiling: Staged | None = None,
 ) -> list[Judged]:
     """What the policy says of the steps of one part of a plan.
 
     Guarantees: a step that cannot be done without one that is refused is refused as well; and if
     people are asked about any, the others wait for the same people.
     """
-    judged = [_judged_or_unfit(tx, judge, step, moment) for step in steps]
+    judged = [_judged_or_unfit(tx, judge, step, moment, ceiling) for step in steps]
     _refuse_dependents(judged, steps, moment.now)
     roles = _asked_roles(judged)
     if roles:
         for place, step in enumerate(steps):
             if judged[place].row.status is Status.APPROVED:
                 judged[place] = judged_or_refused(
-                    tx, judge, step.draft, step.outcome, moment, roles
+                    tx, judge, step.draft, step.outcome, moment, roles, ceiling
                 )
     return judged
 
 
 def _judged_or_unfit(
-    tx: Transaction, judge: Evaluator, step: PlannedStep, moment: Moment
+    tx: Transaction,
+    judge: Evaluator,
+    step: PlannedStep,
+    moment: Moment,
+    ceiling: Staged | None,
 ) -> Judged:
     try:
-        return judged_or_refused(tx, judge, step.draft, step.outcome, moment)
+        return judged_or_refused(tx, judge, step.draft, step.outcome, moment, (), ceiling)
     except RefusedError as error:
         return judged_or_refused(tx, judge, step.draft, error, moment)
 

@@ -22,6 +22,7 @@ from sayso.actions.engine.plan_judgement import (
     is_as_read,
     judge_together,
     judged_or_refused,
+    leftmost_of,
 )
 from sayso.actions.model.action_row import NORMAL, ActionRow, check_priority, read_action
 from sayso.actions.model.attempt import MAX_BREAKS, read_target
@@ -282,6 +283,9 @@ class Proposals:
         """The steps that are planned still and belong to this one, in the order of the plan."""
         found = reader.all("action.by_request", tenant=row.tenant, request_id=row.request_id)
         steps = [step for step in map(read_action, found) if step.undoes is None]
+        if self._evaluator.holds_back(reader, row):
+            # INVARIANT: a plan goes as far as the step that goes least far, so all are judged.
+            return tuple(step for step in steps if step.status is Status.PLANNED)
         for part in parts_of(steps, self._effect_of):
             if any(step.id == row.id for step in part):
                 return tuple(step for step in part if step.status is Status.PLANNED)
@@ -305,16 +309,26 @@ class Proposals:
             if not all(is_as_read(tx, step) for step in part):
                 return []
             moment = Moment(now=now, read_at=read_at, quote=quote)
-            judged = judge_together(tx, self._evaluator, planned, moment)
             stored = [
                 self._store_judged(tx, step, one, now)
-                for step, one in zip(part, judged, strict=True)
+                for step, one in self._judge_plan(tx, planned, moment)
             ]
             return [step for step in stored if step is not None]
 
         with self._telemetry.span("sayso.judge", row.traceparent, {"sayso.action": row.name}):
             stored = await self._store.write(work)
         return next((step for step in stored if step.id == row.id), None)
+
+    def _judge_plan(
+        self, tx: Transaction, planned: list[PlannedStep], moment: Moment
+    ) -> Iterator[tuple[ActionRow, Judged]]:
+        ceiling = leftmost_of(tx, self._evaluator, planned, moment.now)
+        rows = [step.row for step in planned]
+        for part in [rows] if ceiling is None else parts_of(rows, self._effect_of):
+            ids = {row.id for row in part}
+            steps = [step for step in planned if step.row.id in ids]
+            judged = judge_together(tx, self._evaluator, steps, moment, ceiling)
+            yield from zip([step.row for step in steps], judged, strict=True)
 
     async def _found(self, draft: ActionRow, last_try: bool) -> Resolved | RefusedError:
         try:

@@ -98,7 +98,8 @@ class LimitChecks:
             raise _reached(hard, about)
         soft = [look for look in looks if look.is_over]
         alone = policy.permits(question, ())
-        if alone.outcome is Outcome.ALLOW:
+        suggested = about.row.judgement is not None and about.row.judgement.stage == "suggest"
+        if alone.outcome is Outcome.ALLOW and not suggested:
             # People were asked because it would have been one too many by itself.
             by_itself = self._book.look(reader, about, automatic=True)
             soft += [look for look in by_itself if look.is_over and look.limit.automatic]
@@ -114,6 +115,10 @@ class LimitChecks:
         reserving: Reserving = [(look, "agreed" if look.is_over else "fits") for look in looks]
         self._book.plan(reader, about.row.id, reserving)
         return replace(judgement, holds=bool(reserving))
+
+    def forget(self, reader: Reader, action_id: str) -> None:
+        """Plan nothing for an action that was only looked at."""
+        self._book.plan(reader, action_id, ())
 
     def check_approver(self, reader: Reader, about: Circumstances) -> None:
         """Whether this person\'s yes still counts.

@@ -229,6 +229,9 @@ def _read_judgement(stored: str) -> Judgement:
         with_plan=value.get("with_plan") is True,
         missing=tuple(value.get("missing", ())),
         holds=value.get("holds", False),
+        stage=value.get("stage", ""),
+        dial=value.get("dial", ""),
+        would=value.get("would", ""),
         policy=value.get("policy", 0),
     )
 
@@ -269,10 +272,18 @@ def judgement_json(judgement: Judgement) -> dict[str, Json]:
         "policy_version": judgement.policy_version,
         "missing": list(judgement.missing),
         "holds": judgement.holds,
+        **staged_json(judgement),
         "policy": judgement.policy,
         "errors": list(judgement.errors),
     }
     return said | {"with_plan": True} if judgement.with_plan else said
+
+
+def staged_json(judgement: Judgement) -> dict[str, Json]:
+    """What a judgement says of the roll-out; nothing where there is none."""
+    if not judgement.stage:
+        return {}
+    return {"stage": judgement.stage, "dial": judgement.dial, "would": judgement.would}
 
 
 def receipt_json(receipt: Receipt) -> dict[str, JsonValue]:

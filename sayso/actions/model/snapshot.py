@@ -147,3 +147,20 @@ class Record:
         """What is left of it: the fact `left`; `amount`, all it cost, where there is none."""
         found = self.facts.get("left", self.facts.get("amount"))
         return found if isinstance(found, Money) else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenEffect:
+    """Something that happened to a customer at a provider, by whomever.
+
+    Attributes:
+        action: which of our actions would have done it. object_id: the provider's id.
+        amount: what moved; None when nothing did, or nobody can say.
+        at: microseconds since 1970. is_ours: whether it carries our reference.
+    """
+
+    action: str
+    object_id: str
+    amount: Money | None
+    at: int
+    is_ours: bool

@@ -24,7 +24,9 @@ from sayso.ids import Tenant
 from sayso.store.base import Reader, Store, Transaction
 
 if TYPE_CHECKING:
-    from sayso.actions.policy.reading import ReadPolicy  # brings Cedar along
+    # They bring Cedar along.
+    from sayso.actions.policy.reading import ReadPolicy
+    from sayso.actions.rollout.dials import Dials
 
 logger = logging.getLogger("sayso.policy")
 T = TypeVar("T")
@@ -41,7 +43,7 @@ class LoadedPolicy:
 
     Attributes:
         number: 0 for a policy that is no version, such as one that denies all.
-        limits, calendar: of the version.
+        limits, calendar: of the version. dials: of the roll-out; None where nothing is held back.
         read: all that the version holds; None for a policy that is none.
     """
 
@@ -49,6 +51,7 @@ class LoadedPolicy:
     policy: Policy
     limits: LimitSet = NO_LIMITS
     calendar: Calendar = field(default_factory=Calendar)
+    dials: Dials | None = None
     read: ReadPolicy | None = None
 
 
@@ -177,6 +180,7 @@ class ActivePolicy:
                         policy=read.policy,
                         limits=read.limits,
                         calendar=read.calendar,
+                        dials=None if read.dials.is_open else read.dials,
                         read=read,
                     )
                 self._problem = None

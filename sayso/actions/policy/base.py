@@ -97,6 +97,8 @@ class Judgement:
             action; see `Policy.version_for`.
         missing: facts that could not be read, and that asked for it.
         holds: whether it holds something of a limit (`sayso.actions.limits`).
+        stage: of the roll-out (`sayso.actions.rollout`), with the dial that says so; empty without
+            dials. would: what the policy says, where the stage holds it back.
         policy: number of the version of the whole policy that it was judged by; 0 where the policy
             is no version.
         errors: why something could not be evaluated; any error means `deny`.
@@ -112,6 +114,9 @@ class Judgement:
     errors: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     holds: bool = False
+    stage: str = ""
+    dial: str = ""
+    would: str = ""
     policy: int = 0
     with_plan: bool = False
 

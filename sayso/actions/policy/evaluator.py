@@ -8,14 +8,15 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import orjson
 
 from sayso.actions.engine.compensation import takes_back
 from sayso.actions.limits.book import Circumstances, LimitBook
 from sayso.actions.limits.checks import LimitChecks
-from sayso.actions.limits.definition import RULE_PREFIX
-from sayso.actions.model.action_row import ActionRow, Snapshot
+from sayso.actions.limits.definition import RULE_PREFIX as LIMIT
+from sayso.actions.model.action_row import ActionRow, Snapshot, staged_json
 from sayso.actions.model.definition import Args
 from sayso.actions.model.digest import digest_of, hash_of, resolved_from_json, resolved_json
 from sayso.actions.model.ports import ActionRegistry
@@ -35,10 +36,15 @@ from sayso.actions.policy.card import Card, build_card
 from sayso.actions.policy.quorum import are_enough
 from sayso.actions.policy.signs import Amounts, Seen, earlier_of, earlier_words, signs_of
 from sayso.actions.policy.why import Why, needed_sentence, why_asked
+from sayso.actions.rollout.checks import StageChecks, capped, held_back
+from sayso.actions.rollout.definition import RULE_PREFIX as DIAL
 from sayso.audit.entry import Json
 from sayso.errors import Code, RefusedError
 from sayso.ids import Entropy, from_micros
 from sayso.store.base import Reader, SqlValue, Transaction, integer
+
+if TYPE_CHECKING:
+    from sayso.actions.rollout.dials import Staged  # brings Cedar along
 
 _REMEMBERED = 10_000
 _HISTORY_MICROS = HISTORY_DAYS * 24 * 3600 * 1_000_000
@@ -84,6 +90,7 @@ class Evaluator:
     ) -> None:
         self._entropy = entropy
         self._limits = LimitChecks(limits or LimitBook())
+        self._stages = StageChecks()
         self._amounts = Amounts()
         self._policies = policies
         self._registry = registry
@@ -114,6 +121,19 @@ class Evaluator:
             undoes=takes_back(reader, self._registry, row),
         )
 
+    def holds_back(self, reader: Reader, row: ActionRow) -> bool:
+        """Whether a dial of the version in force may hold anything back."""
+        return self.in_force(reader, row).dials is not None
+
+    def stage_of(
+        self, reader: Reader, row: ActionRow, resolved: Resolved, now: int
+    ) -> Staged | None:
+        """How far an action may go; None where the version in force holds nothing back."""
+        loaded = self.in_force(reader, row)
+        if loaded.dials is None:
+            return None
+        return self._stages.staged(reader, loaded, row, self.question(reader, row, resolved, now))
+
     def ahead(self, tx: Transaction, row: ActionRow, resolved: Resolved, now: int) -> None:
         """Say that it will be judged next, at this very moment; see `Reader.ahead`."""
         self._policies.ahead(tx, row.tenant)
@@ -135,10 +155,14 @@ class Evaluator:
             return judgement
         if _is_short(row, approvers):
             return _denied(judgement, "it belongs to a plan to which not enough people have agreed")
+        assert row.judgement is not None, "only of what was judged"
+        staged = self._stages.staged(reader, loaded, row, question)
+        back = held_back(staged, row.judgement)
+        if back is not None:
+            return _denied(judgement, back)
         about = _about(loaded, row, question, now)
         if row.status is not Status.APPROVED:
             return self._limits.agreed(reader, about, loaded.policy, question, approvers, judgement)
-        assert row.judgement is not None, "only of what was judged"
         automatic = row.judgement.outcome is Outcome.ALLOW
         over, holds = self._limits.claimed(reader, about, automatic=automatic)
         judgement = replace(judgement, holds=holds)
@@ -165,8 +189,30 @@ class Evaluator:
     def asks(self, reader: Reader, row: ActionRow, now: int) -> Judgement:
         """What the policy in force says of the stored snapshot before anybody has said yes."""
         assert row.snapshot is not None, "only of what was judged"
+        loaded = self.in_force(reader, row)
         question = self.question(reader, row, row.snapshot.resolved, now)
-        return self.in_force(reader, row).policy.judge(question)
+        judgement = self._staged(reader, loaded, row, question, None)
+        about = _about(loaded, row, question, now)
+        judgement = self._limits.judged(reader, about, loaded.policy, question, judgement)
+        self._limits.forget(reader, row.id)
+        return judgement
+
+    def _staged(
+        self,
+        reader: Reader,
+        loaded: LoadedPolicy,
+        row: ActionRow,
+        question: Question,
+        ceiling: Staged | None,
+    ) -> Judgement:
+        """What the policy says, under the ceiling of the roll-out."""
+        judgement = replace(loaded.policy.judge(question), policy=loaded.number)
+        if loaded.dials is None:
+            return judgement
+        staged = self._stages.staged(reader, loaded, row, question)
+        if ceiling is not None and (staged is None or ceiling.stage.rank < staged.stage.rank):
+            staged = ceiling
+        return capped(judgement, staged, loaded.dials.roles)
 
     def judge(
         self,
@@ -179,6 +225,7 @@ class Evaluator:
         quote: str,
         approvers: Sequence[Approver] = (),
         together: tuple[str, ...] = (),
+        ceiling: Staged | None = None,
     ) -> Judged:
         """Judge what was resolved for this revision of the row.
 
@@ -189,12 +236,13 @@ class Evaluator:
             approvers: people who have said yes to this revision already (an editor).
             together: the roles that are asked about the rest of its plan, so that it waits for
                 them as well, although the policy allows it without anybody.
+            ceiling: how far the rest of its plan may go, where that is less far.
         """
         _check_owner(row, resolved)
         _check_kept(resolved)
         loaded = self.in_force(reader, row)
         question = self.question(reader, row, resolved, now)
-        judgement = replace(loaded.policy.judge(question), policy=loaded.number)
+        judgement = self._staged(reader, loaded, row, question, ceiling)
         about = _about(loaded, row, question, now)
         if together and judgement.outcome is Outcome.ALLOW:
             judgement = replace(judgement, outcome=Outcome.ASK, roles=together, with_plan=True)
@@ -242,7 +290,8 @@ class Evaluator:
             )
         bound = (card, expires_at) if asked else (None, None)
         snapshot = self._snapshot(row, resolved, judgement, *bound, read_at)
-        if judgement.outcome is Outcome.ALLOW:
+        may_brake = loaded.dials is not None and loaded.dials.rollout.has_brakes
+        if judgement.outcome is Outcome.ALLOW and not may_brake:
             self._remember(snapshot.digest, loaded.number, question)
         judged = replace(
             row,
@@ -291,6 +340,7 @@ def judged_data(row: ActionRow) -> dict[str, Json]:
         "policy_version": row.judgement.policy_version,
         "policy": row.judgement.policy,
         "roles": list[Json](row.judgement.roles),
+        **staged_json(row.judgement),
     }
 
 
@@ -402,8 +452,12 @@ def _status_of(judgement: Judgement) -> tuple[Status, dict[str, str] | None]:
         case Outcome.ASK:
             return Status.PENDING_APPROVAL, None
         case Outcome.DENY:
-            limited = bool(judgement.rules) and judgement.rules[0].startswith(RULE_PREFIX)
-            code = Code.LIMIT_REACHED if limited else Code.POLICY_DENIED
+            first = judgement.rules[0] if judgement.rules else ""
+            code = Code.POLICY_DENIED
+            if first.startswith(LIMIT):
+                code = Code.LIMIT_REACHED
+            elif first.startswith(DIAL):
+                code = Code.NOT_ROLLED_OUT
             error = {"code": code.value, "message": judgement.explain}
             return Status.REFUSED, error
 

@@ -19,10 +19,13 @@ from sayso.actions.policy.tables.compile import compile_rows
 from sayso.actions.policy.tables.file import Table, read_table, readable_fields
 from sayso.actions.policy.tables.read_back import read_row
 from sayso.actions.policy.tables.rows import Row
+from sayso.actions.rollout.definition import Rollout
+from sayso.actions.rollout.dials import Dials, unreachable
+from sayso.actions.rollout.file import read_rollout
 from sayso.errors import Code, ConfigError
 
-HOLIDAYS, LIMITS, RATES = "holidays.txt", "limits.toml", "rates.toml"
-_NO_RULES = frozenset({HOLIDAYS, LIMITS, RATES})
+HOLIDAYS, LIMITS, RATES, ROLLOUT = "holidays.txt", "limits.toml", "rates.toml", "rollout.toml"
+_NO_RULES = frozenset({HOLIDAYS, LIMITS, RATES, ROLLOUT})
 _TESTS = ".test.toml"
 
 
@@ -31,7 +34,7 @@ class ReadPolicy:
     """A policy that can be asked, with what it was made of.
 
     Attributes:
-        tables: its files of rows. limits: how much may be done.
+        tables: its files of rows. limits: how much may be done. dials: how far, for whom.
     """
 
     document: PolicyDocument
@@ -39,6 +42,7 @@ class ReadPolicy:
     calendar: Calendar
     tables: tuple[Table, ...]
     limits: LimitSet
+    dials: Dials
 
 
 def is_test(name: str) -> bool:
@@ -60,6 +64,8 @@ def read_policy(document: PolicyDocument, actions: Sequence[Action]) -> ReadPoli
     problems: list[Problem] = []
     limits, wrong_limits = limits_of(document, actions)
     problems += wrong_limits
+    dials, wrong_dials = dials_of(document, actions, calendar)
+    problems += wrong_dials
     for name, text in sorted(document.files.items()):
         base = PurePosixPath(name).name
         if base in _NO_RULES:
@@ -102,7 +108,31 @@ def read_policy(document: PolicyDocument, actions: Sequence[Action]) -> ReadPoli
         calendar=calendar,
         tables=tuple(tables),
         limits=limits,
+        dials=dials,
     )
+
+
+def dials_of(
+    document: PolicyDocument, actions: Sequence[Action], calendar: Calendar
+) -> tuple[Dials, list[Problem]]:
+    """The dials of a document, and what is wrong with others."""
+    roles = document.rules.roles
+    rollout, problems = Rollout(), list[Problem]()
+    for name, text in _files(document, ROLLOUT):
+        rollout, problems = read_rollout(name, text, actions, roles)
+        dials = Dials(rollout, actions, roles, calendar)
+        problems += [
+            Problem(
+                file=name,
+                line=1,
+                rule=dial.id,
+                message="nothing reaches this dial: those above take all of it",
+                next_step="put it higher, or remove it",
+            )
+            for mine in dials.by_action.values()
+            for dial in unreachable(mine)
+        ]
+    return Dials(rollout, actions, roles, calendar), problems
 
 
 def limits_of(
@@ -183,5 +213,5 @@ def _other_file(name: str) -> Problem:
         line=1,
         rule="",
         message="a file of this name means nothing here",
-        next_step=f"name it .cedar, .toml (a table), {_TESTS}, {LIMITS}, {RATES} or {HOLIDAYS}",
+        next_step=f"name it .cedar, .toml (a table), {_TESTS} or {', '.join(sorted(_NO_RULES))}",
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
 from sayso.actions.model.definition import Action, Args, Subject
-from sayso.actions.model.snapshot import Absence, Call, Receipt, Record, Resolved
+from sayso.actions.model.snapshot import Absence, Call, Receipt, Record, Resolved, SeenEffect
 from sayso.connectors.retry import RetryPolicy
 from sayso.connectors.secret import Secret
 from sayso.connectors.setup import Address, Setup
@@ -20,6 +20,7 @@ from sayso.connectors.stripe.actions import (
 )
 from sayso.connectors.stripe.credits import CreditReturns, Credits
 from sayso.connectors.stripe.customer import read_customer
+from sayso.connectors.stripe.effects import effects_of
 from sayso.connectors.stripe.reactivation import Keeping
 from sayso.connectors.stripe.records import ProductNames, list_records
 from sayso.connectors.stripe.refunds import Refunds
@@ -121,6 +122,10 @@ class StripeConnector:
                 return False
             raise
         return True
+
+    async def effects_of(self, subject: Subject, since: int) -> Sequence[SeenEffect]:
+        """See `EffectBook.effects_of`."""
+        return await effects_of(self._open()[0], subject, since)
 
     async def address_of(self, subject: Subject) -> Address:
         """See `AddressBook.address_of`: the e-mail address of the Stripe customer."""

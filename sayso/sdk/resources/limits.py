@@ -37,11 +37,11 @@ class LimitUseView(View):
 
     whose: str
     currency: str
-    used_minor: int | None
-    held_minor: int | None
-    cap_minor: int | None
+    used_minor: int | None = None
+    held_minor: int | None = None
+    cap_minor: int | None = None
     used: int
-    cap: int | None
+    cap: int | None = None
 
 
 class LimitView(View):

@@ -21,7 +21,7 @@ from sayso.audit.entry import Actor
 from sayso.errors import Code, ConfigError, RefusedError, SaysoError
 from sayso.ids import rfc3339
 from sayso.sdk.inputs import page_of
-from sayso.sdk.policy_in_force import PolicyState, limits_along, read_state, weigh_change
+from sayso.sdk.policy_in_force import PolicyState, along_of, read_state, weigh_change
 from sayso.sdk.resources.base import Resource
 from sayso.sdk.resources.tokens import Token
 from sayso.sdk.views import View
@@ -320,6 +320,18 @@ class PolicyResource(Resource):
         change = await self._container.activations.withdraw(change_id, by=holder.actor)
         return _change_view(change)
 
+    async def put_as(
+        self, document: PolicyDocument, holder: Token, *, note: str, via: str
+    ) -> ActivationView:
+        """Put any document in force, as `activate_as` does with what the files say."""
+        self._check_home(holder)
+        await self._compile(document)
+        return await self._put(document, holder.actor, note, via)
+
+    async def state(self) -> PolicyState:
+        """What is in force, read and checked."""
+        return await read_state(self._container.store, None)
+
     # ---- inside --------------------------------------------------------------------------------
 
     async def _put(
@@ -353,7 +365,7 @@ class PolicyResource(Resource):
     async def _along(self, was: PolicyDocument | None, now: PolicyDocument) -> Along:
         kinds = await self._container.action_catalog.read()
         compiled = await asyncio.to_thread(compile_policy, now, kinds.actions)
-        return limits_along(self._container.limit_book, was, compiled, kinds.actions)
+        return along_of(self._container.limit_book, was, compiled, kinds.actions)
 
     async def _read_draft(self) -> PolicyDocument:
         kinds = await self._container.action_catalog.read()

@@ -47,6 +47,7 @@ COMMANDS: dict[str, str] = {
     "stop": "Stop at once, and see what is stopped: list.",
     "resume": "Let what is stopped go on: one asks, another confirms.",
     "policy": "The policy: what is in force, drafts, who changed it.",
+    "rollout": "How far each action may go by itself: list, set, compare, wrong.",
     "work": "What machines left to people: list, show, take, note, end.",
     "limits": "Show the limits in force, and how much of each is used.",
     "audit": "Ask the log, prove it, publish its heads.",

@@ -15,6 +15,7 @@ import sayso.surfaces.http.audit as audit
 import sayso.surfaces.http.events as events
 import sayso.surfaces.http.exports as exports
 import sayso.surfaces.http.operations as operations
+import sayso.surfaces.http.policy as policy
 import sayso.surfaces.http.privacy as privacy
 import sayso.surfaces.http.requests as requests
 import sayso.surfaces.http.retention as retention
@@ -80,6 +81,7 @@ def create_app(sayso: Sayso, *, heartbeat_s: float = HEARTBEAT_S) -> FastAPI:
         events,
         approvals,
         stops,
+        policy,
         webhooks,
         privacy,
         retention,

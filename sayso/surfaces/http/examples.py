@@ -84,6 +84,75 @@ SETTLE_FAILED: dict[str, Any] = {
 }
 STOP_ALL: dict[str, Any] = {"scope": "all", "reason": "INC-7: refunds go out twice"}
 STOP_CONNECTOR: dict[str, Any] = {"scope": "connector", "target": "stripe", "reason": "INC-7"}
+WIDEN: dict[str, Any] = {"stage": "auto", "share": 10, "otherwise": "suggest"}
+WRONG: dict[str, Any] = {"how": "disputed"}
+POLICY: dict[str, Any] = {
+    "version": {
+        "version": 14,
+        "sha256": _DIGEST,
+        "parent": 13,
+        "direction": "looser",
+        "activated_by": "person:owen",
+        "asked_by": "person:dana",
+        "activated_at": _AT,
+        "via": "cli",
+        "note": "refunds to 10 %",
+        "seq": 412,
+    },
+    "files": {"policies/rollout.toml": "[[dial]]\n…"},
+    "roles": ["support_manager", "finance"],
+    "max_people": 3,
+    "activate": ["support_manager"],
+    "loosening_needs": 2,
+    "confirm": ["finance"],
+}
+LIMIT: dict[str, Any] = {
+    "id": "token-hour",
+    "say": "One bot refunds at most $900 an hour by itself",
+    "of": "token",
+    "action": "stripe.refund",
+    "window": "this hour",
+    "counts": "automatic",
+    "beyond": "support_manager",
+    "across_tenants": False,
+    "uses": [
+        {
+            "whose": "service:bot",
+            "currency": "USD",
+            "used_minor": 88_200,
+            "held_minor": 0,
+            "cap_minor": 90_000,
+            "used": 18,
+            "cap": None,
+        }
+    ],
+}
+DIAL: dict[str, Any] = {
+    "id": "refunds",
+    "say": "Refunds of customers over a year",
+    "action": "stripe.refund",
+    "stage": "shadow",
+    "otherwise": "off",
+    "share": 100.0,
+    "until": None,
+    "braked": False,
+    "agreement": {
+        "same": 206,
+        "less": 4,
+        "more": 0,
+        "other": 0,
+        "nothing": 2,
+        "unseen": 3,
+        "counted": 212,
+        "low": 93,
+        "high": 99,
+        "words": "97 % of 212 (93 to 99)",
+        "missing": [],
+    },
+    "ready": True,
+    "wrong": 0,
+    "done": 0,
+}
 ADD_WEBHOOK: dict[str, Any] = {"url": "https://bot.example.com/sayso"}
 REPLAY: dict[str, Any] = {"after": 412}
 REPLAY_SINCE: dict[str, Any] = {"since": "2026-11-25T12:00:00Z"}

@@ -23,6 +23,8 @@ from sayso.actions.model.plan import MAX_STEPS
 from sayso.actions.model.status import Status
 from sayso.agent.base import Message
 from sayso.agent.request_row import RequestStatus
+from sayso.sdk.resources.limits import LimitView
+from sayso.sdk.resources.rollout import DialView
 from sayso.sdk.views import ActionView, ApprovalView, EntryView, RequestView, StopView, View
 from sayso.sdk.webhooks.resource import WebhookView
 
@@ -189,6 +191,25 @@ class StopBody(Body):
         description="which connector, action or customer; none for `all` and `tenant`",
     )
     reason: str = Field(default="", max_length=MAX_STOP_REASON, description="for whoever looks")
+
+
+class DialBody(Body):
+    """Where a dial is to stand."""
+
+    stage: Literal["off", "shadow", "suggest", "auto"]
+    share: float | None = Field(
+        default=None, gt=0, le=100, description="of customers, in percent; as it is when left out"
+    )
+    otherwise: Literal["off", "shadow", "suggest", "auto"] | None = Field(
+        default=None, description="the stage of the others; as it is when left out"
+    )
+    note: str = Field(default="", max_length=MAX_STOP_REASON, description="why")
+
+
+class WrongBody(Body):
+    """In which way something was wrong."""
+
+    how: Literal["reversed", "disputed", "mistaken"]
 
 
 class ResumeBody(Body):
@@ -371,6 +392,24 @@ class EntryPage(View):
     items: tuple[EntryView, ...]
     next_after: int | None
     pruned_to: int = 0
+
+
+class LimitsQuery(QueryModel):
+    """How many keys of each limit."""
+
+    limit: Limit = 10
+
+
+class LimitList(View):
+    """The limits in force."""
+
+    items: tuple[LimitView, ...]
+
+
+class DialList(View):
+    """The dials in force, in their order."""
+
+    items: tuple[DialView, ...]
 
 
 class StopPage(View):

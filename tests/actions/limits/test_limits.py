@@ -471,3 +471,17 @@ async def test_windows_that_are_over_are_forgotten_and_what_is_held_is_not(tmp_p
         assert await opened.sayso.limits.forget() == 0
         rows = open_rows(opened)
         assert rows.execute("select state from limit_use").fetchall() == [("held",)]
+
+
+@pytest.mark.promise("limits:soft")
+async def test_a_first_yes_that_is_not_the_one_a_limit_wants_is_kept(tmp_path: Path) -> None:
+    """A card that needs two people stays what it is after the first of them."""
+    finance = TOKEN_HOUR.replace("900", "700") + 'then = { ask = "finance" }\n'
+    async with limited(tmp_path, finance) as opened:
+        view = await refund(opened, 90_000)
+        card = await shown(opened, view)
+        assert sorted(card.card["roles"]) == ["finance", "support_manager"]
+        assert await code_of(opened, say(card)) == "done"
+        assert (await shown(opened, view)).status == "pending"
+        assert await code_of(opened, say(await shown(opened, view), "finn")) == "done"
+        assert (await opened.sayso.actions.get(view.id)).status == "succeeded"

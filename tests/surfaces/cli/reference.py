@@ -23,6 +23,7 @@ GROUPS = {
     ),
     "privacy": ("erase", "erasures", "subject", "hold", "release", "holds", "sweep"),
     "policy": ("show", "diff", "activate", "confirm", "withdraw", "rollback", "history"),
+    "rollout": ("list", "set", "compare", "wrong"),
     "stop": ("list",),
     "webhooks": (*("add", "list", "test", "rotate", "disable", "enable", "replay", "remove"),),
     "token": ("create", "list", "revoke"),

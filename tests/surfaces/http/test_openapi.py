@@ -13,6 +13,7 @@ from surfaces.http.api_server import ApiServer, Json, as_json
 from sayso.errors import CODES
 from sayso.sdk.action_catalog import ActionTypesView
 from sayso.sdk.privacy.views import ErasureView, HoldView, SubjectView
+from sayso.sdk.resources.policy import ActivationView, PolicyTextView
 from sayso.sdk.views import ActionView, ApprovalView, EntryView, RequestView, StopView
 from sayso.sdk.webhooks.resource import WebhookTestView, WebhookView
 from sayso.surfaces.http import examples
@@ -33,9 +34,12 @@ from sayso.surfaces.http.shapes import (
     ApprovalPage,
     AskBody,
     DecisionBody,
+    DialBody,
+    DialList,
     EntryPage,
     ExportBody,
     HealthView,
+    LimitList,
     NoBody,
     PlanDecisionBody,
     ReplayBody,
@@ -46,6 +50,7 @@ from sayso.surfaces.http.shapes import (
     StopPage,
     WebhookBody,
     WebhookPage,
+    WrongBody,
 )
 from sayso.surfaces.http.upkeep import (
     PruneBody,
@@ -75,6 +80,11 @@ CONTRACT = {
     "POST /v1/stop",
     "POST /v1/resume",
     "GET /v1/stops",
+    "GET /v1/policy",
+    "GET /v1/limits",
+    "GET /v1/dials",
+    "POST /v1/dials/{dial_id}",
+    "POST /v1/actions/{action_id}/wrong",
     "POST /v1/webhooks",
     "GET /v1/webhooks",
     "GET /v1/webhooks/{webhook_id}",
@@ -107,6 +117,8 @@ CONTRACT = {
 """Design section 6, as far as it is built; nothing that is not there is in the document."""
 
 BODIES: dict[str, type[BaseModel]] = {
+    "move_dial": DialBody,
+    "report_wrong": WrongBody,
     "answer": AnswerBody,
     "ask": AskBody,
     "propose": ActionBody,
@@ -129,6 +141,11 @@ BODIES: dict[str, type[BaseModel]] = {
     "change_webhook": NoBody,
 }
 ANSWERS: dict[str, type[BaseModel]] = {
+    "show_policy": PolicyTextView,
+    "list_limits": LimitList,
+    "list_dials": DialList,
+    "move_dial": ActivationView,
+    "report_wrong": DialList,
     "answer": RequestView,
     "ask": RequestView,
     "list_requests": RequestPage,

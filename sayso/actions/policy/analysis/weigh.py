@@ -1,9 +1,9 @@
 """What a change of a whole document does: its rules by search, its settings by what they are for.
 
 A change loosens if a question and some approvals are permitted that were not; if a limit goes, its
-cap rises or it asks instead of refusing; if the roles, their order or the number of people change;
-if a fact asks that denied; if who may change the policy changes; and if it cannot be decided. One
-that loosens and tightens loosens.
+cap rises or it asks instead of refusing; if a dial moves right for anybody; if the roles, their
+order or the number of people change; if a fact asks that denied; if who may change the policy
+changes; and if it cannot be decided. One that loosens and tightens loosens.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from sayso.actions.limits.direction import lowered, raised
 from sayso.actions.policy.analysis.direction import Comparison, compare
 from sayso.actions.policy.reading import ReadPolicy
 from sayso.actions.policy.versions import Direction
+from sayso.actions.rollout.direction import moved_right
 
 _LOCAL = frozenset({"localHour", "weekday", "holiday"})
 
@@ -44,9 +45,10 @@ def weigh(was: ReadPolicy, now: ReadPolicy, actions: Collection[str]) -> Weighin
     """
     rules = compare(was.policy, now.policy, actions)
     loosens = [*_settings(was, now), *_facts(was, now, actions), *_times(was, now, actions)]
-    loosens += raised(was.limits, now.limits)
+    loosens += [*raised(was.limits, now.limits), *moved_right(was.dials, now.dials)]
     loosens += [f"{name}: {why}, so nobody can say" for name, why in rules.undecided.items()]
     tightens = [*_facts(now, was, actions), *lowered(was.limits, now.limits)]
+    tightens += [f"back: {why}" for why in moved_right(now.dials, was.dials)]
     direction: Direction = "same"
     if loosens or rules.looser is not None:
         direction = "looser"

@@ -86,6 +86,21 @@ def read_table(
         values: dict[str, object] = tomllib.loads(text, parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
         return None, [_problem(file, text, _WrongError(f"it is no TOML: {error}", "fix that line"))]
+    return read_values(file, text, values, actions, roles)
+
+
+def read_values(
+    file: str,
+    text: str,
+    values: Mapping[str, object],
+    actions: Sequence[Action],
+    roles: Sequence[str],
+) -> tuple[Table | None, list[Problem]]:
+    """The same of what was parsed already.
+
+    Args:
+        text: where what is wrong is looked for.
+    """
     try:
         head = _Head.read(file, values, actions)
     except _WrongError as error:

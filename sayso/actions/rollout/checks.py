@@ -1,0 +1,108 @@
+"""The roll-out where something is judged and where it is claimed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from sayso.actions.model.action_row import ActionRow
+from sayso.actions.policy.base import Judgement, Outcome, Question
+from sayso.actions.rollout.definition import Rollout, Stage
+from sayso.errors import Code, IntegrityError
+from sayso.store.base import Reader, integer, text
+
+if TYPE_CHECKING:
+    from sayso.actions.policy.active import LoadedPolicy
+    from sayso.actions.rollout.dials import Draw, Staged
+
+SALT = "rollout_salt"
+"""Under which name a database keeps what decides who is in a share."""
+
+
+class StageChecks:
+    """Says how far an action may go by the version in force."""
+
+    def __init__(self) -> None:
+        self._salt = ""
+
+    def staged(
+        self, reader: Reader, loaded: LoadedPolicy, row: ActionRow, question: Question
+    ) -> Staged | None:
+        """The stage of an action; None where nothing is held back."""
+        dials = loaded.dials
+        if dials is None:
+            return None
+        braked: frozenset[str] = frozenset()
+        if dials.rollout.has_brakes:
+            braked = frozenset(braked_dials(reader, dials.rollout))
+        return dials.stage(question, self._draw(reader, row, question), braked)
+
+    def _draw(self, reader: Reader, row: ActionRow, question: Question) -> Callable[[], Draw]:
+        from sayso.actions.rollout.dials import Draw  # loaded with the policy
+
+        def draw() -> Draw:
+            account = question.resolved.account.partition(" (")[0]
+            connector = row.name.partition(".")[0]
+            customer = f"{connector}|{account}|{row.subject.id}"
+            return Draw(salt=self._salt_of(reader), customer=customer)
+
+        return draw
+
+    def _salt_of(self, reader: Reader) -> str:
+        if not self._salt:
+            found = reader.one("log.meta", key=SALT)
+            if found is None:
+                raise IntegrityError(
+                    Code.TAMPERED,
+                    "what decides who is in a share is gone",
+                    next_step="restore the database from a backup",
+                )
+            self._salt = text(found, "value")
+        return self._salt
+
+
+def braked_dials(reader: Reader, rollout: Rollout) -> dict[str, int]:
+    """The number of the brake of each dial that went left by itself and was not released."""
+    known = rollout.by_id()
+    numbers = {text(row, "dial"): integer(row, "number") for row in reader.all("rollout.braked")}
+    return {
+        name: number
+        for name, number in numbers.items()
+        if name in known and number > known[name].released
+    }
+
+
+def capped(judgement: Judgement, staged: Staged | None, roles: tuple[str, ...]) -> Judgement:
+    """A judgement under the ceiling of a stage, which never permits anything.
+
+    Args:
+        roles: all that are declared, the least first; without one nobody can be asked.
+    """
+    if staged is None:
+        return judgement
+    stage = staged.stage
+    if stage is Stage.SUGGEST and not roles:
+        stage = Stage.OFF
+    marked = replace(judgement, stage=stage.value, dial=staged.rule)
+    if judgement.outcome is Outcome.DENY or stage is Stage.AUTO:
+        return marked
+    marked = replace(marked, would=judgement.outcome.value, rules=(staged.rule, *judgement.rules))
+    if stage is Stage.SUGGEST:
+        if judgement.outcome is Outcome.ASK:
+            return replace(marked, rules=judgement.rules, would="")
+        said = f"somebody is asked about each for now ({staged.say}); {judgement.explain}"
+        return replace(marked, outcome=Outcome.ASK, roles=roles[:1], explain=said)
+    said = f"a person does this for now ({staged.say})"
+    return replace(marked, outcome=Outcome.DENY, roles=(), explain=said)
+
+
+def held_back(staged: Staged | None, judgement: Judgement) -> str | None:
+    """Why what was judged may not go on by the present stage, in words."""
+    if staged is None:
+        return None
+    if staged.stage.rank < Stage.SUGGEST.rank:
+        return f"a person does this for now ({staged.say})"
+    if staged.stage is Stage.SUGGEST and judgement.outcome is Outcome.ALLOW:
+        return f"somebody is to be asked about each for now ({staged.say})"
+    return None

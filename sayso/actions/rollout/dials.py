@@ -1,0 +1,239 @@
+"""Which stage an action meets: the dials of its action, from the top, the first that fits."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+from sayso.actions.model.definition import Action
+from sayso.actions.policy.base import Question
+from sayso.actions.policy.calendar import Calendar
+from sayso.actions.policy.cedar import CedarPolicy
+from sayso.actions.policy.formula.compiled import Values, all_of
+from sayso.actions.policy.formula.domain import domain_of
+from sayso.actions.policy.formula.search import Budget, UndecidedError, find
+from sayso.actions.policy.formula.terms import Formula, conj, neg
+from sayso.actions.policy.slices import Slice
+from sayso.actions.policy.tables.compile import compile_rows
+from sayso.actions.rollout.definition import ALL, MODEL, OTHERS, Dial, Rollout, Stage, leftmost
+
+_PLAYBOOK = "playbook:"
+"""How a plan without a model names its planner."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Staged:
+    """How far an action may go, and which dial says so.
+
+    Attributes:
+        rule: `rollout.ID`. say: its sentence.
+    """
+
+    stage: Stage
+    rule: str
+    say: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draw:
+    """Whether a customer belongs to the share of a dial.
+
+    Attributes:
+        salt: of the database. customer: the provider's account and its id of the customer.
+    """
+
+    salt: str
+    customer: str
+
+    def is_in(self, dial: Dial) -> bool:
+        """Always the same for a customer and a dial; a wider share keeps who is in.
+
+        INVARIANT: a repeated try is never a new draw.
+        """
+        return dial.share == ALL or place_of(self.salt, dial.id, self.customer) < dial.share
+
+
+def place_of(salt: str, dial: str, customer: str) -> int:
+    """Where a customer stands among 10,000, for a dial."""
+    digest = hashlib.sha256(f"{salt}|{dial}|{customer}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") % ALL
+
+
+@dataclass(slots=True, kw_only=True)
+class ActionDials:
+    """The dials of one action, compiled."""
+
+    dials: tuple[Dial, ...]
+    slice: Slice
+    _holds: dict[tuple[str, ...], Callable[[Values], frozenset[str]]] = field(
+        default_factory=dict[tuple[str, ...], Callable[[Values], frozenset[str]]]
+    )
+
+    def formula(self, rule: str) -> Formula:
+        """When a row holds."""
+        return next(one.formula for one in self.slice.translated.rules if one.id == rule)
+
+    def holding(self, values: Values, missing: tuple[str, ...]) -> frozenset[str]:
+        """Ids of the rows that hold; without those that read what could not be read."""
+        known = self._holds.get(missing)
+        if known is None:
+            rules = self.slice.translated_without(missing).rules
+            names, ask = [rule.id for rule in rules], all_of([rule.formula for rule in rules])
+
+            def holds(values: Values) -> frozenset[str]:
+                return frozenset(names[place] for place in ask(values))
+
+            known = self._holds[missing] = holds
+        return known(values)
+
+    def unread(self, missing: tuple[str, ...]) -> frozenset[str]:
+        """Ids of the rows that nobody can decide without these facts."""
+        if not missing:
+            return frozenset()
+        kept = {rule.id for rule in self.slice.translated_without(missing).rules}
+        return frozenset(rule.id for rule in self.slice.translated.rules) - kept
+
+
+class Dials:
+    """All dials of a version.
+
+    Args:
+        actions: of this program; those without a dial cost nothing.
+    """
+
+    def __init__(
+        self,
+        rollout: Rollout,
+        actions: Sequence[Action],
+        roles: Sequence[str],
+        calendar: Calendar,
+    ) -> None:
+        self.rollout = rollout
+        self.roles = tuple(roles)
+        self._calendar = calendar
+        named = {dial.action for dial in rollout.dials}
+        self._of = {
+            action.name: _compile(rollout.of(action.name), action, roles, calendar)
+            for action in actions
+            if action.name in named
+        }
+
+    @property
+    def is_open(self) -> bool:
+        """Whether nothing is held back."""
+        return self.rollout.is_open
+
+    @property
+    def by_action(self) -> Mapping[str, ActionDials]:
+        """The dials of each action that has some."""
+        return self._of
+
+    def stage(self, question: Question, draw: Callable[[], Draw], braked: frozenset[str]) -> Staged:
+        """How far this action may go.
+
+        Args:
+            draw: of its customer. braked: ids of the dials that went back to `suggest`.
+        """
+        if question.undoes:
+            return Staged(stage=Stage.AUTO, rule=OTHERS, say="taking back is never held back")
+        found = self._by_dials(question, draw, braked)
+        model = self.rollout.model
+        planned = question.planner != "caller" and not question.planner.startswith(_PLAYBOOK)
+        if planned and model.rank < found.stage.rank:
+            return Staged(stage=model, rule=MODEL, say="a model planned it")
+        return found
+
+    def _by_dials(
+        self, question: Question, draw: Callable[[], Draw], braked: frozenset[str]
+    ) -> Staged:
+        mine = self._of.get(question.action.name)
+        rest = Staged(stage=self.rollout.others, rule=OTHERS, say="no dial is about it")
+        if mine is None:
+            return rest
+        request = mine.slice.form.build(question)
+        today = self._calendar.local(question.at).date()
+        # INVARIANT: what cannot be read goes no further than with any value of it.
+        holds = mine.holding(request.values, request.missing) if not request.errors else frozenset()
+        unread = mine.unread(request.missing)
+        if request.errors:
+            unread = frozenset(rule.id for rule in mine.slice.translated.rules)
+        doubted: list[Staged] = []
+        for dial in mine.dials:
+            if unread & {dial.rule, dial.times.id}:
+                doubted.append(_staged(dial, dial.otherwise))
+            elif dial.rule in holds:
+                stage = _stage(dial, holds, today, draw)
+                if dial.id in braked:
+                    stage = leftmost(stage, Stage.SUGGEST)
+                doubted.append(_staged(dial, stage))
+                break
+        else:
+            doubted.append(rest)
+        return min(doubted, key=lambda one: one.stage.rank)
+
+
+def _stage(dial: Dial, holds: frozenset[str], today: date, draw: Callable[[], Draw]) -> Stage:
+    over = dial.until is not None and today > dial.until
+    off = dial.times.id not in holds
+    if over or off or not draw().is_in(dial):
+        return dial.otherwise
+    return dial.stage
+
+
+def _staged(dial: Dial, stage: Stage) -> Staged:
+    return Staged(stage=stage, rule=dial.rule, say=dial.say)
+
+
+def _compile(
+    dials: tuple[Dial, ...], action: Action, roles: Sequence[str], calendar: Calendar
+) -> ActionDials:
+    rows = [row for dial in dials for row in (dial.segment, dial.times)]
+    policy = CedarPolicy(
+        texts={"rollout.toml": compile_rows(action.name, rows)},
+        actions=[action],
+        roles=roles,
+        calendar=calendar,
+        missing_asks={action.name: frozenset(action.declared)},
+    )
+    mine = policy.slice(action.name)
+    assert mine is not None, "of an action that the policy was made for"
+    return ActionDials(dials=dials, slice=mine)
+
+
+def unreachable(mine: ActionDials) -> list[Dial]:
+    """Dials that nothing can reach, since those above take everything of theirs."""
+    found: list[Dial] = []
+    above: list[Formula] = []
+    domain = domain_of(
+        mine.slice.action,
+        mine.slice.facts,
+        [mine.formula(dial.rule) for dial in mine.dials],
+        (),
+    )
+    for dial in mine.dials:
+        own = mine.formula(dial.rule)
+        try:
+            if find(conj((own, *map(neg, above))), domain, Budget()) is None:
+                found.append(dial)
+        except UndecidedError:
+            pass  # it may be reached, so nothing is said against it
+        above.append(own)
+    return found
+
+
+def regions(mine: ActionDials | None) -> list[tuple[Formula, Dial | None, bool]]:
+    """When each dial decides, within and outside its schedule; None for what no dial is about."""
+    found: list[tuple[Formula, Dial | None, bool]] = []
+    above: list[Formula] = []
+    for dial in () if mine is None else mine.dials:
+        assert mine is not None, "it has dials"
+        own = mine.formula(dial.rule)
+        here = (own, *map(neg, above))
+        times = mine.formula(dial.times.id)
+        found.append((conj((*here, times)), dial, True))
+        found.append((conj((*here, neg(times))), dial, False))
+        above.append(own)
+    found.append((conj(tuple(map(neg, above))), None, True))
+    return found

@@ -1,0 +1,168 @@
+"""`sayso rollout`: how far each action may go by itself, and how often shadow agrees."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Annotated, cast
+
+import typer
+
+from sayso.actions.policy.reading import ROLLOUT
+from sayso.sdk.client import Sayso
+from sayso.sdk.resources.policy import ActivationView, PolicyTextView
+from sayso.sdk.resources.rollout import DialView, How
+from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
+from sayso.surfaces.cli.output import Out
+from sayso.surfaces.cli.problem import OK, usage
+from sayso.surfaces.cli.words import one_line
+from sayso.surfaces.cli.workspace import find_workspace, look, person_token, run
+
+app = typer.Typer(help="How far each action may go by itself: list, set, compare, wrong.")
+
+DialArgument = Annotated[str, typer.Argument(metavar="DIAL", help="The dial's id.")]
+
+
+@app.command("list")
+def list_dials(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int:
+    """List the dials in force, how often shadow agrees with people, and what was wrong."""
+    out = Out(as_json=as_json)
+    found = look(find_workspace(workspace), lambda sayso: sayso.rollout.list())
+    if as_json:
+        out.document({"items": found})
+        return OK
+    if not found:
+        out.line("No dials are in force: each action goes as far as the policy says.")
+        out.line(f"next: write policies/{ROLLOUT}, and put it in force with `policy activate`")
+        return OK
+    out.table(["dial", "action", "stage", "for", "agrees", "wrong"], list(map(_row, found)))
+    for dial in found:
+        if dial.ready:
+            out.line(f"{dial.id} is ready to widen: {dial.agreement.words}")
+        elif dial.agreement.counted:
+            out.line(f"{dial.id} is not ready: {'; '.join(dial.agreement.missing)}")
+    return OK
+
+
+def _row(dial: DialView) -> list[str]:
+    whom = "everybody" if dial.share == 100 else f"{dial.share:g} %, else {dial.otherwise}"
+    if dial.until:
+        whom += f", until {dial.until}"
+    stage = f"{dial.stage}, braked" if dial.braked else str(dial.stage)
+    unseen = f", {dial.agreement.unseen} unseen" if dial.agreement.unseen else ""
+    agrees = f"{dial.agreement.words}{unseen}"
+    return [dial.id, dial.action, stage, whom, agrees, f"{dial.wrong} of {dial.done}"]
+
+
+@app.command("set")
+def set_dial(
+    dial: DialArgument,
+    stage: Annotated[str, typer.Argument(metavar="STAGE", help="off, shadow, suggest, auto.")],
+    share: Annotated[
+        str | None, typer.Option("--share", metavar="PERCENT", help="Of customers; the same ones.")
+    ] = None,
+    otherwise: Annotated[
+        str | None, typer.Option("--else", metavar="STAGE", help="The stage of the others.")
+    ] = None,
+    note: Annotated[
+        str, typer.Option("--note", metavar="TEXT", help="Why, for whoever looks.")
+    ] = "",
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Move a dial. To the left at once; to the right as a loosening, by two people where asked."""
+    out = Out(as_json=as_json)
+    folder = find_workspace(workspace)
+    token = person_token(folder)
+    was = look(folder, lambda sayso: sayso.policy.in_force())
+    done = look(
+        folder,
+        lambda sayso: sayso.rollout.set(
+            dial,
+            stage,
+            token=token,
+            share=None if share is None else _percent(share),
+            otherwise=otherwise,
+            note=note,
+            via="cli",
+        ),
+    )
+    if was is not None and done.version is not None:
+        _follow(folder, was.files, look(folder, lambda sayso: sayso.policy.in_force()))
+    if as_json:
+        out.document(done)
+    else:
+        _show(out, dial, done)
+    return OK
+
+
+def _follow(folder: Path, was: Mapping[str, str], now: PolicyTextView | None) -> None:
+    """Have the workspace's own file say what is in force now, where it said what was before."""
+    for name, text in (now.files if now is not None else {}).items():
+        file = folder / name
+        if was.get(name) != text and file.is_file() and file.read_text("utf-8") == was.get(name):
+            file.write_text(text, "utf-8")
+
+
+def _percent(given: str) -> Decimal:
+    try:
+        return Decimal(given.removesuffix("%").strip())
+    except InvalidOperation:
+        raise usage(
+            f"`{given[:20]}` is no share", "write a number of percent, such as 10"
+        ) from None
+
+
+def _show(out: Out, dial: str, done: ActivationView) -> None:
+    if done.version is not None:
+        version = done.version
+        out.line(f"`{one_line(dial)}` is moved: version {version.version} ({version.direction}).")
+    if done.waits is not None:
+        out.line(f"{done.waits.id} waits for a second person: to the right it loosens.")
+        out.line(f"next: {done.waits.next_step}")
+
+
+@app.command()
+def compare(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int:
+    """Compare what shadow proposed 72 hours ago or earlier with what people did."""
+    out = Out(as_json=as_json)
+    folder = find_workspace(workspace)
+
+    async def work() -> int:
+        async with Sayso.open(folder, mode="decide") as sayso:
+            return await sayso.rollout.compare()
+
+    count = run(work())
+    if as_json:
+        out.document({"compared": count})
+    else:
+        out.line(f"{count} compared.")
+    return OK
+
+
+@app.command()
+def wrong(
+    action: Annotated[str, typer.Argument(metavar="ACTION", help="What was done, act_….")],
+    how: Annotated[
+        str, typer.Option("--how", metavar="HOW", help="reversed, disputed or mistaken.")
+    ] = "mistaken",
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Say that something that was done was wrong; the dial that let it through may brake."""
+    out = Out(as_json=as_json)
+    folder = find_workspace(workspace)
+    token = person_token(folder)
+    found = look(
+        folder,
+        lambda sayso: sayso.rollout.report_wrong(action, cast("How", how), token=token, via="cli"),
+    )
+    if as_json:
+        out.document(found)
+    elif found is None:
+        out.line("Noted; no dial let it through.")
+    else:
+        then = "; it went back to suggest" if found.braked else ""
+        out.line(f"Noted: {found.wrong} of {found.done} in 30 days by `{found.id}`{then}.")
+    return OK
