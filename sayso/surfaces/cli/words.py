@@ -33,7 +33,8 @@ def many_lines(text: str) -> str:
 def counted(count: int, noun: str) -> str:
     """A number with its noun, such as `1 action`, `2 actions` or `3 entries`."""
     if count != 1:
-        noun = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+        many = noun.endswith("y") and noun[-2] not in "aeiou"
+        noun = f"{noun[:-1]}ies" if many else f"{noun}s"
     return f"{count:,} {noun}"
 
 

@@ -12,6 +12,7 @@ from sayso.errors import SaysoError
 from sayso.money import Money
 from sayso.sdk.client import Sayso
 from sayso.sdk.outcome_words import outcome_of
+from sayso.sdk.solution_view import SolutionView
 from sayso.sdk.views import ActionView, ApprovalView
 from sayso.surfaces.cli.card import needs, read_card, show_card
 from sayso.surfaces.cli.commands.plan import plan
@@ -27,6 +28,7 @@ from sayso.surfaces.cli.output import Out, local_time
 from sayso.surfaces.cli.pages import page, show_page
 from sayso.surfaces.cli.problem import usage
 from sayso.surfaces.cli.show import show_action, status_of, warn_lapsed, warn_refused
+from sayso.surfaces.cli.solution import show_solution
 from sayso.surfaces.cli.unfinished import (
     left_of,
     problem_of_action,
@@ -105,19 +107,23 @@ def _row(approval: ApprovalView) -> list[str]:
 def show(
     approval_id: IdArgument, workspace: WorkspaceOption = None, as_json: JsonOption = False
 ) -> int:
-    """Show one card, exactly as it would be decided about."""
+    """Show one card, exactly as it would be decided about, with the whole plan that it is of."""
     out = Out(as_json=as_json)
 
-    async def read(sayso: Sayso) -> tuple[ApprovalView, ActionView]:
+    async def read(sayso: Sayso) -> tuple[ApprovalView, ActionView, SolutionView]:
         found = await sayso.approvals.get(approval_id)
-        return found, await sayso.actions.get(found.action_id)
+        action = await sayso.actions.get(found.action_id)
+        return found, action, await sayso.solutions.get(found.id)
 
-    approval, action = look(find_workspace(workspace), read)
+    approval, action, solution = look(find_workspace(workspace), read)
     if as_json:
         out.document(approval)
         return 0
-    show_card(out, approval)
-    if approval.status == "pending":
+    show_solution(out, solution)
+    if approval.status == "pending" and sum(step.asks for step in solution.steps) > 1:
+        out.line(f"all:  sayso approvals plan {solution.request_id} --yes all")
+        out.line(f"part: sayso approvals plan {solution.request_id} --no {action.step} --yes all")
+    elif approval.status == "pending":
         out.line(f"yes:  sayso approvals approve {approval.id}")
         out.line(f"no:   sayso approvals reject {approval.id} --reason-code not_covered")
         if read_card(approval).may_lower:

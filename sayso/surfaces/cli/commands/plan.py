@@ -11,12 +11,14 @@ from sayso.actions.approvals.decision import Choice, Decision
 from sayso.errors import SaysoError
 from sayso.sdk.client import Sayso
 from sayso.sdk.resources.tokens import Token
+from sayso.sdk.solution_view import SolutionView
 from sayso.sdk.views import ActionView, ApprovalView, RequestView
-from sayso.surfaces.cli.card import needs, show_card
+from sayso.surfaces.cli.card import needs
 from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.problem import usage
 from sayso.surfaces.cli.show import status_of, warn_refused
+from sayso.surfaces.cli.solution import show_solution
 from sayso.surfaces.cli.unfinished import (
     left_of,
     problem_of_request,
@@ -69,10 +71,17 @@ def plan(
         raise usage("`--digest` alone decides nothing", "say what is decided by --yes or --no")
     token = person_token(folder) if choices else ""
 
-    async def work() -> tuple[RequestView, list[ActionView], SaysoError | None]:
+    async def card(sayso: Sayso, request: RequestView) -> SolutionView | None:
+        waiting = _waiting(request)
+        return await sayso.solutions.get(waiting[0][1].id) if waiting else None
+
+    async def work() -> tuple[
+        RequestView, SolutionView | None, list[ActionView], SaysoError | None
+    ]:
         async with Sayso.open(folder, mode="decide" if choices else "read") as sayso:
             if not choices:
-                return await sayso.requests.get(request_id), [], None
+                request = await sayso.requests.get(request_id)
+                return request, await card(sayso, request), [], None
             holder = await sayso.authentication.person(token, via="cli")
             shown = await sayso.requests.get(request_id, tenant=holder.tenant)
             decisions = _decisions(shown, holder, choices, reason_code)
@@ -81,14 +90,15 @@ def plan(
             async with telling(out, lambda: sayso.requests.get(request_id, tenant=holder.tenant)):
                 decided = await sayso.approvals.decide_together(decisions)
             left = await sayso.requests.get(request_id, tenant=holder.tenant)
-            return left, decided, problem_of_request(sayso, holder.tenant, left)
+            problem = problem_of_request(sayso, holder.tenant, left)
+            return left, await card(sayso, left), decided, problem
 
-    request, decided, problem = run(work())
+    request, solution, decided, problem = run(work())
     left = left_of(*request.actions) if choices else []
     if as_json:
         out.document(with_left(request, left))
     else:
-        show_plan(out, request)
+        show_plan(out, request, solution)
         show_left(out, left if problem is None else ())
         for action in decided:
             warn_refused(out, action)
@@ -159,8 +169,8 @@ def _waiting(request: RequestView) -> list[tuple[ActionView, ApprovalView]]:
     ]
 
 
-def show_plan(out: Out, request: RequestView) -> None:
-    """Print the steps in their order, then the card of each that waits."""
+def show_plan(out: Out, request: RequestView, solution: SolutionView | None) -> None:
+    """Print the steps in their order, then the one card of all that waits."""
     out.line(f"plan of {request.id}, by {request.planner or 'nobody yet'}")
     if not request.actions:
         out.line("It has no steps: it was handed over to a person, or is still being planned.")
@@ -169,11 +179,10 @@ def show_plan(out: Out, request: RequestView) -> None:
     out.table(columns, [_row(action) for action in request.actions])
     mode = next((action.on_failure for action in request.actions if action.undoes is None), "")
     out.line(f"on failure: {_MODES.get(mode, mode)}")
-    waiting = _waiting(request)
-    for action, approval in waiting:
+    if solution is not None:
         out.line()
-        out.line(f"step {action.step}")
-        show_card(out, approval)
+        show_solution(out, solution)
+    waiting = _waiting(request)
     if waiting:
         some = waiting[0][0].step
         out.line(f"all:  sayso approvals plan {request.id} --yes all")

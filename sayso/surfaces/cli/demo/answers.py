@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from sayso.errors import RefusedError
 from sayso.money import Money
-from sayso.sdk.views import ApprovalView
-from sayso.surfaces.cli.card import read_card
+from sayso.sdk.solution_view import SolutionView, StepView
 from sayso.surfaces.cli.demo.stage import Stage
 from sayso.surfaces.cli.words import one_line
 
@@ -37,7 +36,7 @@ class Answer:
 class Answers(Protocol):
     """Decides about one card at a time."""
 
-    async def answer(self, stage: Stage, approval: ApprovalView) -> Answer:
+    async def answer(self, stage: Stage, solution: SolutionView) -> Answer:
         """Decide; when it returns, the decision is durable or the answer has its error."""
         ...
 
@@ -56,9 +55,9 @@ class FlagAnswers:
         self._reason_code = reason_code
         self._words = words
 
-    async def answer(self, stage: Stage, approval: ApprovalView) -> Answer:
+    async def answer(self, stage: Stage, solution: SolutionView) -> Answer:
         """See `Answers.answer`."""
-        return await _say(stage, approval, self._choice, self._words, self._reason_code)
+        return await _say(stage, solution, self._choice, self._words, self._reason_code)
 
 
 class AskedAnswers:
@@ -73,38 +72,39 @@ class AskedAnswers:
         self._ask = ask
         self._tell = tell
 
-    async def answer(self, stage: Stage, approval: ApprovalView) -> Answer:
+    async def answer(self, stage: Stage, solution: SolutionView) -> Answer:
         """See `Answers.answer`; an empty line counts as no, and so does an end of the input."""
-        card = read_card(approval)
-        may_lower = card.may_lower and card.amount is not None
-        choices = "yes / [no] / less" if may_lower else "yes / [no]"
+        smaller = [step for step in solution.steps if step.may_lower]
+        choices = "yes / [no] / less" if smaller else "yes / [no]"
         while True:
             # NOTE: it blocks the loop on purpose: nothing else is to happen while one decides.
             word = self._line(f"  {choices}? ").lower()
             if word in {"y", "yes"}:
-                return await _say(stage, approval, "approve", "yes")
+                return await _say(stage, solution, "approve", "yes")
             if word in {"n", "no", ""}:
-                return await _say(stage, approval, "reject", "no", "declined_at_terminal")
-            if word in {"l", "less"} and card.amount is not None and card.may_lower:
-                lowered = await self._less(stage, approval, card.amount)
+                return await _say(stage, solution, "reject", "no", "declined_at_terminal")
+            if word in {"l", "less"} and smaller:
+                lowered = await self._less(stage, solution, smaller[0])
                 if lowered is not None:
                     return lowered
                 continue
             if word in {"l", "less"}:
                 self._tell("nothing of this can be lowered: say yes or no")
                 continue
-            known = "yes, no or less" if may_lower else "yes or no"
+            known = "yes, no or less" if smaller else "yes or no"
             self._tell(f"`{one_line(word, limit=40)}` is no answer: say {known}; Enter alone is no")
 
-    async def _less(self, stage: Stage, approval: ApprovalView, most: Money) -> Answer | None:
-        """Ask for the smaller amount; None when it is none, and why was said."""
+    async def _less(self, stage: Stage, solution: SolutionView, step: StepView) -> Answer | None:
+        """Ask for the smaller amount of a step; None when it is none, and why was said."""
+        assert step.amount is not None, "only money can be less"
+        most = step.amount
         text = self._line(f"  how much, less than {most} (such as 10.00)? ")
         try:
             amount = Money.parse(text, most.currency)
         except RefusedError as error:
             self._tell(f"{error.message}; {error.next_step}")
             return None
-        said = await _say(stage, approval, "edit", f"less: {amount}", amount=amount)
+        said = await _say(stage, solution, "edit", f"less: {amount}", lower={step.id: amount})
         if not said.error:
             return said
         self._tell(said.error)
@@ -129,12 +129,19 @@ class SlackAnswers:
         self._cards = cards
         self._choose = choose
 
-    async def answer(self, stage: Stage, approval: ApprovalView) -> Answer:
+    async def answer(self, stage: Stage, solution: SolutionView) -> Answer:
         """See `Answers.answer`."""
-        choice = self._choose(await self._cards.card(approval.id, approval.revision))
+        said = Answer(choice="reject", words="no")
+        for step in solution.steps:
+            if step.approval_id is not None and step.asks:
+                said = await self._click(step.approval_id, step.revision)
+        return said
+
+    async def _click(self, approval_id: str, revision: int) -> Answer:
+        choice = self._choose(await self._cards.card(approval_id, revision))
         word = "yes" if choice == "approve" else "no"
         try:
-            shown = await self._cards.click(approval.id, choice)
+            shown = await self._cards.click(approval_id, choice)
         except LookupError as error:  # Slack is no place for this decision
             return Answer(choice=choice, words=word, error=str(error))
         return Answer(choice=choice, words=f"{word}, by a click in Slack", shown=shown)
@@ -142,23 +149,23 @@ class SlackAnswers:
 
 async def _say(
     stage: Stage,
-    approval: ApprovalView,
+    solution: SolutionView,
     choice: str,
     words: str,
     reason_code: str = "",
-    amount: Money | None = None,
+    lower: Mapping[str, Money] | None = None,
 ) -> Answer:
-    """Decide through the SDK, bound to exactly the card that was shown."""
+    """Answer through the SDK, bound to exactly the card that was shown."""
     try:
-        await stage.sayso.approvals.decide(
-            approval.id,
+        await stage.sayso.solutions.answer(
+            solution.id,
             choice,
             token=stage.token,
-            revision=approval.revision,
-            digest=approval.digest,
+            revision=solution.revision,
+            digest=solution.digest,
             via="cli",
             reason_code=reason_code,
-            args=None if amount is None else {"amount": amount.to_json()},
+            lower=lower,
         )
     except RefusedError as error:
         return Answer(choice=choice, words=words, error=f"{error.message} [{error.code}]")

@@ -11,7 +11,8 @@ from typing import Any, Protocol
 
 from sayso.errors import SaysoError
 from sayso.ids import monotonic_s
-from sayso.sdk.views import ApprovalView, QuestionView, RequestView
+from sayso.sdk.solution_view import SolutionView
+from sayso.sdk.views import QuestionView, RequestView
 from sayso.surfaces.cli.demo.answers import Answer, Answers
 from sayso.surfaces.cli.demo.messages import CustomerMessage
 from sayso.surfaces.cli.demo.stage import Stage
@@ -37,7 +38,7 @@ class Watcher(Protocol):
         """It is planned and judged; what nobody needs to decide is done."""
         ...
 
-    def card(self, approval: ApprovalView) -> None:
+    def card(self, solution: SolutionView) -> None:
         """A card is about to be answered."""
         ...
 
@@ -82,7 +83,7 @@ async def _play_one(
     watcher.judged(request, reason)
     said: list[Answer] = []
     seen: set[tuple[str, int]] = set()
-    while (card := _next_card(request, seen)) and len(said) < _MAX_CARDS:
+    while (card := await _next_card(stage, request, seen)) and len(said) < _MAX_CARDS:
         seen.add((card.id, card.revision))
         watcher.card(card)
         answer = await answers.answer(stage, card)
@@ -111,17 +112,16 @@ async def _converse(
     return request
 
 
-def _next_card(request: RequestView, seen: set[tuple[str, int]]) -> ApprovalView | None:
+async def _next_card(
+    stage: Stage, request: RequestView, seen: set[tuple[str, int]]
+) -> SolutionView | None:
     """The first card of the request that waits and was not answered yet in this revision."""
     for action in request.actions:
-        card = action.approval
-        if (
-            card is not None
-            and card.status == "pending"
-            and (card.id, card.revision) not in seen
-            # A lowered card carries the answer already; only somebody else could add to it.
-            and not any(vote.revision == card.revision for vote in card.votes)
-        ):
+        if action.status != "pending_approval" or action.approval is None:
+            continue
+        card = await stage.sayso.solutions.get(action.approval.id)
+        # A lowered card carries the answer already; only somebody else could add to it.
+        if (card.id, card.revision) not in seen and not card.agreed:
             return card
     return None
 

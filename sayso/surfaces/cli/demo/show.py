@@ -13,13 +13,14 @@ from rich.table import Table
 from rich.text import Text
 
 from sayso.money import Money
-from sayso.sdk.views import ActionView, ApprovalView, QuestionView, RequestView
-from sayso.surfaces.cli.card import card_panel
+from sayso.sdk.solution_view import SolutionView
+from sayso.sdk.views import ActionView, QuestionView, RequestView
 from sayso.surfaces.cli.demo.answers import Answer
 from sayso.surfaces.cli.demo.messages import CustomerMessage, why_refused
 from sayso.surfaces.cli.demo.tally import ENDS, Tally, Told
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.show import receipt_text
+from sayso.surfaces.cli.solution import solution_panel
 from sayso.surfaces.cli.words import counted, many_lines, one_line
 
 _INDENT = 2
@@ -102,10 +103,10 @@ class Screen:
         )
         self._row("decision", text)
 
-    def card(self, approval: ApprovalView) -> None:
+    def card(self, solution: SolutionView) -> None:
         """See `Watcher.card`."""
         if self._panels:
-            self._print(card_panel(approval, columns=self._console.width))
+            self._print(solution_panel(solution))
 
     def slack_card(self, text: str) -> None:
         """Show a card as Slack's channel shows it."""
