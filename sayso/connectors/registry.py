@@ -21,7 +21,7 @@ from sayso.actions.model.attempt import reading
 from sayso.actions.model.definition import Action, Args, Subject
 from sayso.actions.model.snapshot import Absence, Call, Receipt, Record, Resolved, SeenEffect
 from sayso.connectors.arguments import ECHO_LIMIT, read_args
-from sayso.connectors.base import Connector, EffectBook, SubjectBook
+from sayso.connectors.base import Connector, EffectBook, SubjectBook, Warmable
 from sayso.connectors.manifests import FOLDER, manifest_names
 from sayso.connectors.redaction import Hiding
 from sayso.connectors.secret import Secret
@@ -272,6 +272,11 @@ class Connectors:
                         return True
         return False
 
+    async def warm(self) -> None:
+        """Have each connector that can open what its first call would; failures are told then."""
+        ready = [one for one in self._connectors.values() if isinstance(one, Warmable)]
+        await asyncio.gather(*(self._read(one.warm()) for one in ready), return_exceptions=True)
+
     async def effects_of(
         self, action: str, subject: Subject, since: int
     ) -> Sequence[SeenEffect] | None:
@@ -362,12 +367,6 @@ class _Sources:
         if reviewed is None:
             raise _no_connector(name, self._points)
         return factory_of(reviewed)
-
-
-def is_installed(name: str, base: Path) -> bool:
-    """Whether a package or a manifest brings a connector of that name, and no file needs to."""
-    points = _installed(tuple(sys.path))
-    return any(point.name == name for point in points) or name in manifest_names(base)
 
 
 @functools.lru_cache(maxsize=1)

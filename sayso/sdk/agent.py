@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Iterable
 from contextlib import AsyncExitStack
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from sayso.actions.engine.proposals import Proposals
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
 
     from sayso.agent.base import Planner
-    from sayso.agent.model_calls import ModelSettings
     from sayso.agent.models import ModelPlanner
     from sayso.agent.runner import Runner
     from sayso.agent.understanding import Knowledge
@@ -60,6 +60,8 @@ class AgentFloor:
         self._runner: Runner | None = None
         self._saver: BaseCheckpointSaver[str] | None = None
         self._opened = AsyncExitStack()
+        self._warming = asyncio.Lock()
+        self._warm = False
 
     def ready(self) -> Planner:
         """The planner, made when it is first asked for; no connection is opened yet.
@@ -81,6 +83,22 @@ class AgentFloor:
             connected = {action.name for action in self._connectors.actions}
             self._knowledge = make_knowledge(self._workspace, connected)
         return self._knowledge
+
+    async def warm(self) -> None:
+        """Load, read and connect what the first request would, once; a second call waits for it.
+
+        A provider that does not answer now is no error: the request that needs it says so.
+        """
+        async with self._warming:
+            if self._warm:
+                return
+            await asyncio.to_thread(import_module, "sayso.agent.runner")
+            knowledge = self.knowledge()
+            await asyncio.to_thread(knowledge.prepare)
+            runner = await self._open()
+            await runner.warm()
+            await self._connectors.warm()
+            self._warm = True
 
     async def advance(self, tenant: Tenant, request_id: str) -> None:
         """See `Runner.advance`."""
@@ -173,18 +191,12 @@ def make_model(section: ModelSection, key: Secret | None, knowledge: Knowledge) 
     Raises:
         ConfigError: `missing_extra`, `invalid_setting`.
     """
-    from sayso.agent.models import open_model  # only where a model plans
-
-    return open_model(model_settings(section, key), knowledge)
-
-
-def model_settings(section: ModelSection, key: Secret | None) -> ModelSettings:
-    """The settings of the model that the section names."""
     from sayso.agent.model_calls import ModelSettings
+    from sayso.agent.models import open_model  # only where a model plans
     from sayso.agent.prices import price_of
 
     assert section.model is not None, "without a name there is no model"
-    return ModelSettings(
+    settings = ModelSettings(
         model=section.model,
         base_url=section.base_url,
         api_key=key,
@@ -194,6 +206,7 @@ def model_settings(section: ModelSection, key: Secret | None) -> ModelSettings:
         region=section.region,
         price=price_of(section),
     )
+    return open_model(settings, knowledge)
 
 
 def _check_budget(budget: BudgetSection, models: Iterable[ModelPlanner]) -> None:

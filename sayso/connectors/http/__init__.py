@@ -11,7 +11,6 @@ from sayso.connectors.http.client import (
     HttpRequest,
     Sender,
 )
-from sayso.connectors.http.json_api import JsonApi, path
 from sayso.connectors.http.outcome import no_answer, not_sent, problem_of, retry_after_of
 
 __all__ = [
@@ -19,11 +18,9 @@ __all__ = [
     "HttpClient",
     "HttpLimits",
     "HttpRequest",
-    "JsonApi",
     "Sender",
     "no_answer",
     "not_sent",
-    "path",
     "problem_of",
     "retry_after_of",
 ]

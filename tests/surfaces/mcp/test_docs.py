@@ -19,15 +19,7 @@ from sayso.testing.models import ScriptedModel
 
 PAGE = (ROOT / "docs" / "how-to" / "use-mcp-and-langchain.md").read_text(encoding="utf-8")
 TOOLS = {
-    *(
-        "answer",
-        "ask",
-        "email_send",
-        "email_send_apology",
-        "get_action",
-        "get_request",
-        "list_records",
-    ),
+    *("answer", "ask", "email_send", "email_send_apology", "get_action"),
     *("stripe_cancel_subscription", "stripe_credit", "stripe_refund"),
 }
 
