@@ -63,6 +63,11 @@ class Runner:
     def __post_init__(self) -> None:
         object.__setattr__(self, "graph", build_graph(self.saver))  # once: it takes milliseconds
 
+    async def warm(self) -> None:
+        """Touch the checkpointer and the graph, so that the first request finds them at work."""
+        config = cast("Any", {"configurable": {"thread_id": "/"}})
+        await self.graph.aget_state(config)
+
     async def advance(self, tenant: Tenant, request_id: str) -> None:
         """Take a request as far as it can go now.
 

@@ -85,6 +85,15 @@ class Connector(Protocol):
 
 
 @runtime_checkable
+class Warmable(Protocol):
+    """A connector that can open before the first call what that call would open."""
+
+    async def warm(self) -> None:
+        """Import, connect, read what is kept. Changes nothing."""
+        ...
+
+
+@runtime_checkable
 class SubjectBook(Protocol):
     """A connector that can say whether a subject is known who has nothing to list.
 

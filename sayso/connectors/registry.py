@@ -21,7 +21,7 @@ from sayso.actions.model.attempt import reading
 from sayso.actions.model.definition import Action, Args, Subject
 from sayso.actions.model.snapshot import Absence, Call, Receipt, Record, Resolved, SeenEffect
 from sayso.connectors.arguments import ECHO_LIMIT, read_args
-from sayso.connectors.base import Connector, EffectBook, SubjectBook
+from sayso.connectors.base import Connector, EffectBook, SubjectBook, Warmable
 from sayso.connectors.manifests import FOLDER, manifest_names
 from sayso.connectors.redaction import Hiding
 from sayso.connectors.secret import Secret
@@ -271,6 +271,11 @@ class Connectors:
                     if await self._read(connector.knows(subject)):
                         return True
         return False
+
+    async def warm(self) -> None:
+        """Have each connector that can open what its first call would; failures are told then."""
+        ready = [one for one in self._connectors.values() if isinstance(one, Warmable)]
+        await asyncio.gather(*(self._read(one.warm()) for one in ready), return_exceptions=True)
 
     async def effects_of(
         self, action: str, subject: Subject, since: int

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Iterable
 from contextlib import AsyncExitStack
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from sayso.actions.engine.proposals import Proposals
@@ -59,6 +60,8 @@ class AgentFloor:
         self._runner: Runner | None = None
         self._saver: BaseCheckpointSaver[str] | None = None
         self._opened = AsyncExitStack()
+        self._warming = asyncio.Lock()
+        self._warm = False
 
     def ready(self) -> Planner:
         """The planner, made when it is first asked for; no connection is opened yet.
@@ -80,6 +83,22 @@ class AgentFloor:
             connected = {action.name for action in self._connectors.actions}
             self._knowledge = make_knowledge(self._workspace, connected)
         return self._knowledge
+
+    async def warm(self) -> None:
+        """Load, read and connect what the first request would, once; a second call waits for it.
+
+        A provider that does not answer now is no error: the request that needs it says so.
+        """
+        async with self._warming:
+            if self._warm:
+                return
+            await asyncio.to_thread(import_module, "sayso.agent.runner")
+            knowledge = self.knowledge()
+            await asyncio.to_thread(knowledge.prepare)
+            runner = await self._open()
+            await runner.warm()
+            await self._connectors.warm()
+            self._warm = True
 
     async def advance(self, tenant: Tenant, request_id: str) -> None:
         """See `Runner.advance`."""

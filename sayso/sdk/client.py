@@ -432,14 +432,22 @@ class Sayso:
         """
         self.container.warm_up()
 
+    async def warm(self) -> None:
+        """Load and connect what the first request would; see `warm_up` for what cannot be made."""
+        if self.container.dispatcher.runs_here:
+            await self.container.agent.warm()
+
     async def check_ready(self) -> None:
         """Whether actions can be taken in now: the database answers, takes writes and has room.
+
+        Returns once everything is warm, so that the first request takes no longer than the others.
 
         Raises:
             ConfigError, RetryableError: what keeps it from that.
         """
         tenant = self.tenant
         await self.container.store.write(lambda tx: tx.one("log.head", tenant=tenant))
+        await self.warm()
         await check_room(self.container.store)
 
     async def figures(self, tenant: str | None = None) -> Figures:

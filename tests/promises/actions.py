@@ -252,6 +252,10 @@ PROMISES: dict[str, Promise] = {
     "agent:answers-once": Promise("An answer belongs to one question and counts once."),
     "agent:asks-three-times": Promise("At most three questions, then a person."),
     "agent:continues": Promise("The next message of a thread answers what was asked in it."),
+    "agent:few-rounds": Promise(
+        "A request makes at most three rounds of reads at its provider; the first one finds "
+        "everything warm."
+    ),
     "agent:hand-over": Promise(
         "What no planner understands becomes an honest, recorded hand-over to a person."
     ),

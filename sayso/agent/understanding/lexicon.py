@@ -132,6 +132,11 @@ class Knowledge:
         }
         return cls(packs=tuple(packs), playbooks=books, shop=shop, lexicons=lexicons)
 
+    def prepare(self) -> None:
+        """Put the words of every language together now, which the first message would do else."""
+        for lexicon in self.lexicons.values():
+            _ = lexicon.matcher, lexicon.speller
+
     def playbook(self, name: str) -> Playbook:
         """The playbook of that name."""
         return next(book for book in self.playbooks if book.name == name)

@@ -138,6 +138,10 @@ class StripeConnector:
             )
         return Address(email=customer.email, name=customer.name)
 
+    async def warm(self) -> None:
+        """Import the SDK, open a connection, and read the account that the key belongs to."""
+        await self._open()[0].account()
+
     async def close(self) -> None:
         """Close the sockets; the next call opens them again."""
         opened, self._opened = self._opened, None

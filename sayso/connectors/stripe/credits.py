@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sayso.actions.model.definition import Args, Subject
 from sayso.actions.model.snapshot import Absence, Call, Receipt, Resolved
+from sayso.connectors.ahead import Ahead
 from sayso.connectors.stripe.actions import CREDIT, TAKE_BACK_CREDIT, CreditArgs, TakeBackCreditArgs
 from sayso.connectors.stripe.currency import from_stripe, to_stripe, told_by_stripe
 from sayso.connectors.stripe.customer import (
@@ -28,7 +29,7 @@ from sayso.text import plain
 if TYPE_CHECKING:
     import stripe  # only the types: the SDK itself is imported by the first call
 
-    from sayso.connectors.stripe.api import StripeApi
+    from sayso.connectors.stripe.api import Account, StripeApi
 
 
 class Credits:
@@ -48,7 +49,19 @@ class Credits:
     async def resolve(self, args: Args, subject: Subject) -> Resolved:
         """Read the customer and say what the credit would be. Changes nothing."""
         assert isinstance(args, CreditArgs)
-        customer = await read_customer(self._api, subject)
+        async with Ahead() as ahead:
+            known = ahead.read(read_customer(self._api, subject))
+            page = ahead.read(balance_page(self._api, subject.id))
+            of_key = ahead.read(self._api.account())
+            return self._resolved(args, await known, await page, await of_key)
+
+    def _resolved(
+        self,
+        args: CreditArgs,
+        customer: Customer,
+        changes: stripe.ListObject[stripe.CustomerBalanceTransaction],
+        account: Account,
+    ) -> Resolved:
         amount = args.amount
         currency = customer.currency.upper() or amount.currency
         if amount.currency != currency:
@@ -65,8 +78,6 @@ class Credits:
             )
         to_stripe(amount)
         credit_left = from_stripe(max(0, -customer.balance), currency.lower())
-        changes = await balance_page(self._api, customer.id)
-        account = await self._api.account()
         wanted: dict[str, JsonValue] = {"amount": amount.to_json()}
         fields = {"credit so far": str(credit_left), "credit afterwards": str(credit_left + amount)}
         if args.note is not None:

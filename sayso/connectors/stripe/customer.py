@@ -79,17 +79,18 @@ async def read_customer(api: StripeApi, subject: Subject) -> Customer:
     )
 
 
-def check_owner(kind: str, object_id: str, owner: object, customer: Customer) -> None:
+def check_owner(kind: str, object_id: str, owner: object, customer_id: str) -> None:
     """Refuse what belongs to somebody else.
 
     Args:
         kind: what it is, such as `charge`.
         owner: the `customer` member: an id, an expanded object, or None for nobody's.
+        customer_id: whose it has to be.
 
     Raises:
         RefusedError: `not_owner`; its message is the one of an object that does not exist.
     """
-    if owner != customer.id:
+    if owner != customer_id:
         raise _not_theirs(Code.NOT_OWNER, kind, object_id)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from sayso.actions.model.definition import Args, Subject
 from sayso.actions.model.snapshot import Absence, Call, Receipt, Resolved
+from sayso.connectors.ahead import Ahead
 from sayso.connectors.stripe.actions import KEEP_SUBSCRIPTION, KeepArgs
 from sayso.connectors.stripe.customer import (
     is_ours,
@@ -53,10 +54,13 @@ class Keeping:
     async def resolve(self, args: Args, subject: Subject) -> Resolved:
         """Read the subscription; refused unless it is to end with its period. Changes nothing."""
         assert isinstance(args, KeepArgs)
-        customer = await read_customer(self._api, subject)
-        found = await read_own_subscription(self._api, args.subscription, customer)
-        _check_state(found)
-        account = await self._api.account()
+        async with Ahead() as ahead:
+            known = ahead.read(read_customer(self._api, subject))
+            own = ahead.read(read_own_subscription(self._api, args.subscription, subject.id))
+            of_key = ahead.read(self._api.account())
+            customer, found = await known, await own
+            _check_state(found)
+            account = await of_key
         return Resolved(
             args={"subscription": found.id},
             object_kind="subscription",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from sayso.actions.model.definition import FactValue, Subject
 from sayso.actions.model.snapshot import Record
+from sayso.connectors.ahead import Ahead
 from sayso.connectors.stripe.charges import left_of
 from sayso.connectors.stripe.currency import from_stripe
 from sayso.connectors.stripe.customer import read_customer
@@ -96,26 +97,24 @@ async def list_records(api: StripeApi, subject: Subject, names: ProductNames) ->
     Guarantees: what does not depend on each other is read at once; a customer that there is not is
     told of before anything else that went wrong.
     """
-    customer, charges, subscriptions = await asyncio.gather(
-        read_customer(api, subject),
-        api.read(
-            lambda client: client.v1.charges.list_async(
-                {"customer": subject.id, "limit": MOST_RECORDS}
+    async with Ahead() as ahead:
+        known = ahead.read(read_customer(api, subject))
+        paid = ahead.read(
+            api.read(
+                lambda client: client.v1.charges.list_async(
+                    {"customer": subject.id, "limit": MOST_RECORDS}
+                )
             )
-        ),
-        api.read(
-            lambda client: client.v1.subscriptions.list_async(
-                {"customer": subject.id, "limit": MOST_RECORDS, "status": "all"}
+        )
+        subscribed = ahead.read(
+            api.read(
+                lambda client: client.v1.subscriptions.list_async(
+                    {"customer": subject.id, "limit": MOST_RECORDS, "status": "all"}
+                )
             )
-        ),
-        return_exceptions=True,
-    )
-    if isinstance(customer, BaseException):
-        raise customer
-    if isinstance(charges, BaseException):
-        raise charges
-    if isinstance(subscriptions, BaseException):
-        raise subscriptions
+        )
+        await known
+        charges, subscriptions = await paid, await subscribed
     *whole, _ = await asyncio.gather(
         *(with_all_items(api, one) for one in subscriptions.data),
         names.of(api, subscriptions.data),
@@ -187,7 +186,9 @@ def _references(charge: stripe.Charge) -> tuple[str, ...]:
 
 def _subscription(subscription: stripe.Subscription, names: ProductNames) -> Record:
     price, interval = price_of(subscription)
-    name = names.named(subscription) or "subscription"
+    name = names.named(subscription)
+    price_told = title_of(subscription)
+    title = f"{name}, {price_told}" if name else f"subscription {price_told}"
     paid, ends = period_end(subscription), ends_at(subscription)
     facts: dict[str, FactValue] = {
         "price": price,
@@ -203,8 +204,8 @@ def _subscription(subscription: stripe.Subscription, names: ProductNames) -> Rec
     return Record(
         kind="subscription",
         id=subscription.id,
-        title=f"{name}, {title_of(subscription)}, {state_of(subscription)}",
+        title=f"{title}, {state_of(subscription)}",
         facts=facts,
         references=(subscription.id,),
-        label=f"{name} ({title_of(subscription)})",
+        label=f"{name or 'subscription'} ({price_told})",
     )

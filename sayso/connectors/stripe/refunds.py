@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sayso.actions.model.definition import Args, FactValue, Subject
 from sayso.actions.model.snapshot import Absence, Call, Receipt, Resolved
+from sayso.connectors.ahead import Ahead
 from sayso.connectors.stripe.actions import REFUND, RefundArgs
 from sayso.connectors.stripe.charges import Left, is_taken, left_of, may_release
 from sayso.connectors.stripe.currency import from_stripe, to_stripe, told_by_stripe
@@ -54,11 +55,16 @@ class Refunds:
     async def resolve(self, args: Args, subject: Subject) -> Resolved:
         """Read the charge and say what the refund would be. Changes nothing."""
         assert isinstance(args, RefundArgs)
-        customer = await read_customer(self._api, subject)
-        charge = await self._charge(args.charge, customer)
-        money = await self._money(charge)
-        amount = _amount(args, charge, money)
-        account = await self._api.account()
+        async with Ahead() as ahead:
+            known = ahead.read(read_customer(self._api, subject))
+            found = ahead.read(self._charge(args.charge, subject.id))
+            of_key = ahead.read(self._api.account())
+            others = ahead.read(self._others(subject.id))
+            customer, charge = await known, await found
+            money = await self._money(charge)
+            amount = _amount(args, charge, money)
+            account = await of_key
+            facts = self._facts(args, charge, customer, _Asked(amount, money), await others)
         wanted: dict[str, JsonValue] = {"charge": charge.id, "amount": amount.to_json()}
         if args.reason is not None:
             wanted["reason"] = args.reason
@@ -77,17 +83,24 @@ class Refunds:
                 "charge.disputed": charge.disputed,
             },
             fields=_fields(charge, amount, money),
-            facts=await self._facts(args, charge, customer, _Asked(amount, money)),
+            facts=facts,
             personal=customer.personal,
         )
 
-    async def _facts(
-        self, args: RefundArgs, charge: stripe.Charge, customer: Customer, asked: _Asked
+    async def _others(self, customer_id: str) -> stripe.ListObject[stripe.Charge]:
+        return await self._api.read(
+            lambda client: client.v1.charges.list_async({"customer": customer_id, "limit": PAGE})
+        )
+
+    def _facts(
+        self,
+        args: RefundArgs,
+        charge: stripe.Charge,
+        customer: Customer,
+        asked: _Asked,
+        others: stripe.ListObject[stripe.Charge],
     ) -> dict[str, FactValue]:
         now = self._clock.now()
-        others = await self._api.read(
-            lambda client: client.v1.charges.list_async({"customer": customer.id, "limit": PAGE})
-        )
         return {
             "tenure_days": customer.tenure_days(now),
             "charge_age_days": days_since(charge.created, now),
@@ -112,7 +125,7 @@ class Refunds:
         found = await self._find_refund(charge.id, lambda refund: may_release(refund, money))
         return money.exactly() if found is Absence.ABSENT else money
 
-    async def _charge(self, payment: str, customer: Customer) -> stripe.Charge:
+    async def _charge(self, payment: str, customer_id: str) -> stripe.Charge:
         charge_id = payment
         if payment.startswith("pi_"):
             intent = await self._api.find(
@@ -120,14 +133,14 @@ class Refunds:
             )
             if intent is None:
                 raise unknown_object("payment", payment)
-            check_owner("payment", payment, intent.customer, customer)
+            check_owner("payment", payment, intent.customer, customer_id)
             if not isinstance(intent.latest_charge, str):
                 raise RefusedError(Code.WRONG_STATE, f"nothing was paid with `{payment[:40]}`")
             charge_id = intent.latest_charge
         charge = await self._api.find(lambda client: client.v1.charges.retrieve_async(charge_id))
         if charge is None:
             raise unknown_object("payment", payment)
-        check_owner("payment", payment, charge.customer, customer)
+        check_owner("payment", payment, charge.customer, customer_id)
         return charge
 
     async def call(self, call: Call) -> Receipt:

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 
 from sayso.actions.model.definition import Args, FactValue, Subject
 from sayso.actions.model.snapshot import Absence, Call, Receipt, Resolved
+from sayso.connectors.ahead import Ahead
 from sayso.connectors.stripe.actions import CANCEL_SUBSCRIPTION, CancelArgs
 from sayso.connectors.stripe.customer import (
     DAY_S,
@@ -81,10 +82,13 @@ class Cancellations:
     async def resolve(self, args: Args, subject: Subject) -> Resolved:
         """Read the subscription and say what the cancellation would be. Changes nothing."""
         assert isinstance(args, CancelArgs)
-        customer = await read_customer(self._api, subject)
-        found = await read_own_subscription(self._api, args.subscription, customer)
-        _check_state(found, args.when)
-        account = await self._api.account()
+        async with Ahead() as ahead:
+            known = ahead.read(read_customer(self._api, subject))
+            own = ahead.read(read_own_subscription(self._api, args.subscription, subject.id))
+            of_key = ahead.read(self._api.account())
+            customer, found = await known, await own
+            _check_state(found, args.when)
+            account = await of_key
         return Resolved(
             args={"subscription": found.id, "when": args.when},
             object_kind="subscription",
@@ -182,7 +186,7 @@ class Cancellations:
 
 
 async def read_own_subscription(
-    api: StripeApi, subscription_id: str, customer: Customer
+    api: StripeApi, subscription_id: str, customer_id: str
 ) -> stripe.Subscription:
     """The customer's own subscription.
 
@@ -192,7 +196,7 @@ async def read_own_subscription(
     found = await read_subscription(api, subscription_id)
     if found is None:
         raise unknown_object("subscription", subscription_id)
-    check_owner("subscription", subscription_id, found.customer, customer)
+    check_owner("subscription", subscription_id, found.customer, customer_id)
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import socket
 from collections.abc import Callable
@@ -61,7 +62,12 @@ async def serve(
     # Access lines would hold query strings, in which customers' ids stand; without this, uvicorn
     # writes them as soon as somebody gives that logger a handler.
     logging.getLogger("uvicorn.access").setLevel(logging.WARNING)
-    await _Server(served, grace_s=GRACE_S, ready=ready).run_on(taken)
+    warming = asyncio.create_task(sayso.warm(), name="sayso warms up")
+    try:
+        await _Server(served, grace_s=GRACE_S, ready=ready).run_on(taken)
+    finally:
+        warming.cancel()
+        await asyncio.wait([warming])
 
 
 class _Server(OrderlyServer):
