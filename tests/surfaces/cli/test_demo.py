@@ -80,7 +80,7 @@ def test_slack_clicks_decide(line: Line, here: Path) -> None:
     """`--slack`: cards posted to a Slack over HTTP, and signed clicks come back."""
     ran = line("demo", "--slack", "--no")
     assert ran.status == 0
-    assert "[Approve $129.00] [Reject…] [Lower amount…]" in ran.out
+    assert "[Yes, $139.00] [No…] [Less…]" in ran.out
     assert "no, by a click in Slack" in ran.out
     assert "in Slack   Rejected by you" in ran.out
 
