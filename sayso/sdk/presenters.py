@@ -81,7 +81,7 @@ def show_approvals(reader: Reader, rows: Sequence[Row]) -> list[ApprovalView]:
     return [show_approval(reader, one) for one in found]
 
 
-def show_request(reader: Reader, row: RequestRow) -> RequestView:
+def show_request(reader: Reader, row: RequestRow, personal: Personal) -> RequestView:
     """A request with its actions and the reply that is true now."""
     actions = actions_of(reader, row)
     views = [show_action(reader, action, timeline=False) for action in actions]
@@ -90,7 +90,7 @@ def show_request(reader: Reader, row: RequestRow) -> RequestView:
         told = write_reply(outcomes_of(reader, actions, row.words), row.language)
     elif row.reply_ref is not None and row.status is not RequestStatus.RECEIVED:
         # NOTE: what a received one holds was told before, as a question that is answered now.
-        told = Personal.open(reader, row.tenant, row.reply_ref)
+        told = personal.open(reader, row.tenant, row.reply_ref)
     if row.status is RequestStatus.NEEDS_CUSTOMER and told is not None:
         asked = AskedText.read(told)
         stored = cast("Mapping[str, Any]", row.question)
@@ -102,9 +102,9 @@ def show_request(reader: Reader, row: RequestRow) -> RequestView:
     return request_view(row, views, handed.reply, _why_handed_over(reader, row, handed.reason))
 
 
-def why_handed_over(reader: Reader, row: RequestRow) -> ErrorView | None:
+def why_handed_over(personal: Personal, reader: Reader, row: RequestRow) -> ErrorView | None:
     """Why a request is people's; None while no planner has handed it over."""
-    told = None if row.reply_ref is None else Personal.open(reader, row.tenant, row.reply_ref)
+    told = None if row.reply_ref is None else personal.open(reader, row.tenant, row.reply_ref)
     if row.status is not RequestStatus.HANDED_OVER or told is None:
         return None
     return _why_handed_over(reader, row, HandedOver.read(told).reason)

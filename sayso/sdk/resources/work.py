@@ -17,7 +17,6 @@ from sayso.actions.model.digest import is_text
 from sayso.actions.model.status import Status
 from sayso.agent.request_row import RequestStatus, get_request
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json
-from sayso.audit.personal import Personal
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant, rfc3339, to_micros
 from sayso.money import Money
@@ -119,7 +118,7 @@ class WorkResource(Resource):
             for status in ("unknown", "failed"):
                 if status in kinds:
                     rows += reader.all("work.actions", status=status, **page)
-            found = [_show(reader, where, text(row, "id")) for row in rows]
+            found = [self._show(reader, where, text(row, "id")) for row in rows]
             return [one for one in found if one.kind in kinds][:size]
 
         return await self._container.store.read(work)
@@ -131,7 +130,7 @@ class WorkResource(Resource):
             RefusedError: `not_found`, also for what is nobody's work.
         """
         where = self._tenant(tenant)
-        return await self._container.store.read(lambda reader: _show(reader, where, about))
+        return await self._container.store.read(lambda reader: self._show(reader, where, about))
 
     async def take(
         self, about: str, *, token: str, person: str | None = None, via: str = "sdk"
@@ -144,15 +143,15 @@ class WorkResource(Resource):
         """
         holder = await self._container.authentication.person(token, via=via)
         to = person or holder.holder
-        if self._container.directory.person(to) is None:
-            raise RefusedError(
-                Code.NOT_FOUND,
-                f"`{to[:64]}` is no active person here",
-                next_step="give it to somebody of [[people]]",
-            )
 
         def write(tx: Transaction) -> None:
-            found = _about(tx, holder.tenant, about)
+            if self._container.directory.at(tx, holder.tenant).person(to) is None:
+                raise RefusedError(
+                    Code.NOT_FOUND,
+                    f"`{to[:64]}` is no active person here",
+                    next_step="give it to somebody whom `sayso people list` names",
+                )
+            found = self._about(tx, holder.tenant, about)
             row = _open(tx, holder.tenant, about)
             if row is not None and maybe(row, "assignee") == to:
                 return
@@ -175,7 +174,7 @@ class WorkResource(Resource):
         _check_note(note)
 
         def write(tx: Transaction) -> None:
-            found = _about(tx, holder.tenant, about)
+            found = self._about(tx, holder.tenant, about)
             row = _open(tx, holder.tenant, about)
             seq = self._say(
                 tx, holder.tenant, found, EntryKind.WORK_NOTED, holder.holder, via, note
@@ -196,7 +195,7 @@ class WorkResource(Resource):
         _check_note(note)
 
         def write(tx: Transaction) -> None:
-            found = _about(tx, holder.tenant, about)
+            found = self._about(tx, holder.tenant, about)
             if found.kind == "unknown":
                 raise RefusedError(
                     Code.INVALID_INPUT,
@@ -283,48 +282,73 @@ class WorkResource(Resource):
             last_seq=seq,
         )
 
+    def _about(self, reader: Reader, tenant: Tenant, about: str) -> _About:
+        """What it is about.
+
+        Raises:
+            RefusedError: `not_found`.
+        """
+        if about.startswith("act_"):
+            row = get_action(reader, tenant, about)
+            kinds: dict[Status, WorkKind] = {Status.UNKNOWN: "unknown", Status.FAILED: "failed"}
+            if row.status in kinds:
+                return _About(
+                    id=row.id,
+                    kind=kinds[row.status],
+                    subject=row.subject.id,
+                    request=row.request_id,
+                    what=row.name,
+                    amount=row.amount,
+                    error=error_view(row),
+                    at=row.updated_at,
+                )
+            raise _nothing(about)
+        request = get_request(reader, tenant, about)
+        if request.status is RequestStatus.HANDED_OVER:
+            kind: WorkKind = "handed_over"
+        elif request.status is RequestStatus.NEEDS_CUSTOMER:
+            kind = "unanswered"
+        else:
+            raise _nothing(about)
+        return _About(
+            id=request.id,
+            kind=kind,
+            subject=request.subject.id,
+            request=request.id,
+            what="",
+            amount=None,
+            error=why_handed_over(self._container.context.personal, reader, request),
+            at=request.updated_at,
+        )
+
+    def _show(self, reader: Reader, tenant: Tenant, about: str) -> WorkView:
+        found = self._about(reader, tenant, about)
+        row = reader.one("work.by_about", tenant=tenant, about=about)
+        notes = reader.all("work.notes", tenant=tenant, about=about)
+        waits = "the customer has not answered our question" if found.kind == "unanswered" else ""
+        return WorkView(
+            about=found.id,
+            kind=found.kind,
+            subject=found.subject,
+            what=found.what,
+            amount=found.amount,
+            why=found.error.message if found.error is not None else waits,
+            assignee=None if row is None else maybe(row, "assignee"),
+            since=rfc3339(found.at),
+            ended=row is not None and integer_or_none(row, "ended_at") is not None,
+            notes=tuple(
+                NoteView(
+                    person=text(note, "person"),
+                    at=rfc3339(integer(note, "at")),
+                    text=self._container.context.personal.open(reader, tenant, text(note, "ref"))
+                    or "",
+                )
+                for note in notes
+            ),
+        )
+
     def _now(self) -> int:
         return to_micros(self._container.clock.now())
-
-
-def _about(reader: Reader, tenant: Tenant, about: str) -> _About:
-    """What it is about.
-
-    Raises:
-        RefusedError: `not_found`.
-    """
-    if about.startswith("act_"):
-        row = get_action(reader, tenant, about)
-        kinds: dict[Status, WorkKind] = {Status.UNKNOWN: "unknown", Status.FAILED: "failed"}
-        if row.status in kinds:
-            return _About(
-                id=row.id,
-                kind=kinds[row.status],
-                subject=row.subject.id,
-                request=row.request_id,
-                what=row.name,
-                amount=row.amount,
-                error=error_view(row),
-                at=row.updated_at,
-            )
-        raise _nothing(about)
-    request = get_request(reader, tenant, about)
-    if request.status is RequestStatus.HANDED_OVER:
-        kind: WorkKind = "handed_over"
-    elif request.status is RequestStatus.NEEDS_CUSTOMER:
-        kind = "unanswered"
-    else:
-        raise _nothing(about)
-    return _About(
-        id=request.id,
-        kind=kind,
-        subject=request.subject.id,
-        request=request.id,
-        what="",
-        amount=None,
-        error=why_handed_over(reader, request),
-        at=request.updated_at,
-    )
 
 
 def _nothing(about: str) -> RefusedError:
@@ -358,29 +382,3 @@ def _check_note(note: str) -> None:
             f"a note has at most {MAX_NOTE_CHARS:,} characters",
             next_step="shorten it",
         )
-
-
-def _show(reader: Reader, tenant: Tenant, about: str) -> WorkView:
-    found = _about(reader, tenant, about)
-    row = reader.one("work.by_about", tenant=tenant, about=about)
-    notes = reader.all("work.notes", tenant=tenant, about=about)
-    waits = "the customer has not answered our question" if found.kind == "unanswered" else ""
-    return WorkView(
-        about=found.id,
-        kind=found.kind,
-        subject=found.subject,
-        what=found.what,
-        amount=found.amount,
-        why=found.error.message if found.error is not None else waits,
-        assignee=None if row is None else maybe(row, "assignee"),
-        since=rfc3339(found.at),
-        ended=row is not None and integer_or_none(row, "ended_at") is not None,
-        notes=tuple(
-            NoteView(
-                person=text(note, "person"),
-                at=rfc3339(integer(note, "at")),
-                text=Personal.open(reader, tenant, text(note, "ref")) or "",
-            )
-            for note in notes
-        ),
-    )
