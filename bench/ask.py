@@ -24,7 +24,7 @@ from bench.report import Report, Row, median, print_report
 from sayso.actions.model.ledger import SYSTEM
 from sayso.sandbox import API_KEY, Sandbox
 from sayso.sdk.client import Sayso
-from sayso.sdk.resources.tokens import Scope, Tokens
+from sayso.sdk.resources.tokens import Scope
 from sayso.sdk.workspace import write_secret_file
 from sayso.surfaces.http.server import serve
 
@@ -164,9 +164,8 @@ async def _in_process(folder: Path, tables: dict[str, object], relay: Relay, ask
 async def _over_http(folder: Path, tables: dict[str, object], relay: Relay, asks: int) -> Asked:
     async with Sayso(make_workspace(folder, **tables), mode="run") as sayso:
         opened = sayso.container
-        tokens = Tokens(opened.store, opened.log, opened.clock, opened.ids, opened.directory)
         scopes = frozenset({Scope.PROPOSE})
-        _, secret = await tokens.create(
+        _, secret = await opened.tokens.create(
             opened.tenant, "service", "bench", scopes, days=1, by=SYSTEM
         )
         url: asyncio.Future[str] = asyncio.get_running_loop().create_future()

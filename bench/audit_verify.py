@@ -50,8 +50,8 @@ def verifier_of(target: str, *, deep: bool) -> Callable[[], Verification]:
 
 
 def main() -> int:
-    """`python -m bench.audit_verify PATH_OR_URL [--deep]`."""
-    work = verifier_of(sys.argv[1], deep="--deep" in sys.argv)
+    """`python -m bench.audit_verify PATH_OR_URL [--quick]`."""
+    work = verifier_of(sys.argv[1], deep="--quick" not in sys.argv)
     before = floor_us()
     idle_kb = peak_memory_kb()
     cpu, begin = time.process_time(), time.perf_counter()

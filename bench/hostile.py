@@ -224,6 +224,7 @@ class Campaign:
                 choice=Choice.APPROVE if yes else Choice.REJECT,
                 person=self.random.choice(PEOPLE),
                 via="bench",
+                credential="host",
                 reason_code="" if yes else "unread",
             )
             self.counts["cards approved unread"] += yes

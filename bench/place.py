@@ -7,8 +7,10 @@ import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from secrets import token_bytes
 
 from sayso.audit.signed_note.note import Ed25519Signer
+from sayso.connectors.vault import new_key
 from sayso.sdk.workspace import Workspace, write_secret_file
 from sayso.settings import parse_settings
 from sayso.store.migrations import migrate
@@ -51,6 +53,7 @@ def make_workspace(folder: Path, **tables: object) -> Workspace:
     """A workspace with a new key and an empty database; `tables` as in sayso.toml."""
     folder.mkdir(parents=True, exist_ok=True)
     write_secret_file(folder / "keys" / "log.key", Ed25519Signer.generate("bench").to_text())
+    write_secret_file(folder / "keys" / "vault.key", new_key(token_bytes).reveal())
     workspace = open_workspace(folder, **tables)
     connection = open_connection(workspace.store_path, create=True)
     migrate(connection)

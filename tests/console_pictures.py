@@ -11,6 +11,7 @@ from pathlib import Path
 from playwright.async_api import Browser
 from surfaces.console.desk import ROOT, chromium, serving
 
+from sayso.ids import Tenant
 from sayso.sdk.client import Sayso
 from sayso.surfaces.cli.demo.messages import own_messages
 from sayso.surfaces.cli.demo.stage import PERSON, open_stage
@@ -22,7 +23,7 @@ PHONE = {"width": 360, "height": 640}
 
 async def draw(sayso: Sayso, url: str, browser: Browser) -> None:
     """Every picture that the docs show."""
-    person = sayso.people.person(PERSON)
+    person = (await sayso.people.authority(Tenant("main"))).person(PERSON)
     assert person is not None
     _, secret = await sayso.sessions.begin(PERSON, via="link")
     cookie = {"url": url, "name": "sayso_session", "value": secret}

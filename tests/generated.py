@@ -16,6 +16,7 @@ import settings_table
 from promises import PROMISES
 
 from sayso.actions.model.status import FINAL, START, TOLD, TRANSITIONS, Status
+from sayso.audit.rules.book import BOOK, Free, Rule
 from sayso.connectors.manifest.derive import derive
 from sayso.connectors.manifest.review import Review, read_reviews, write_reviews
 from sayso.connectors.manifest.source import digest_of, read_source
@@ -60,6 +61,22 @@ def _ends() -> Iterator[str]:
     yield f"- The customer can be told about: {_listed(TOLD)}."
 
 
+def _rules() -> Iterator[str]:
+    yield "| kind | judged by |"
+    yield "|---|---|"
+    for kind, rules in BOOK.items():
+        if isinstance(rules, Free):
+            yield f"| `{kind}` | nothing: {rules.reason} |"
+            continue
+        said = [_first_line(rule) for rule in rules.rules]
+        yield f"| `{kind}` | {'; '.join(said) or 'nothing: it begins something'} |"
+
+
+def _first_line(rule: Rule) -> str:
+    line = (rule.__doc__ or "").strip().partition("\n")[0].rstrip(".")
+    return line[:1].lower() + line[1:]
+
+
 def _shipped() -> Iterator[str]:
     yield "| connector | action | guarantee | why |"
     yield "|---|---|---|---|"
@@ -93,6 +110,7 @@ PARTS: Mapping[tuple[str, str], Callable[[], Iterator[str]]] = {
     ("explanation/life-of-an-action.md", "states"): _states,
     ("explanation/life-of-an-action.md", "diagram"): _diagram,
     ("explanation/life-of-an-action.md", "ends"): _ends,
+    ("reference/audit-format.md", "rules"): _rules,
     ("reference/connectors.md", "shipped"): _shipped,
     ("reference/settings.md", "settings"): settings_table.lines,
     **{

@@ -124,6 +124,7 @@ class Caller:
                 choice=Choice.APPROVE,
                 person="maria",
                 via="bench",
+                credential="host",
             )
         )
         return await self._sayso.actions.get(view.id)

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
+from secrets import token_bytes
 from typing import Literal, TypeAlias
 
 from bench.crash.connector import POLICY, BankConnector
@@ -25,6 +26,7 @@ from sayso.actions.controls.manual_resolution import ManualSettlement
 from sayso.actions.engine.engine import Boundary
 from sayso.audit.signed_note.note import Ed25519Signer
 from sayso.audit.verifier.verification import Verdict
+from sayso.connectors.vault import new_key
 from sayso.errors import RefusedError, SaysoError
 from sayso.sdk.client import Sayso
 from sayso.sdk.views import ActionView
@@ -138,6 +140,7 @@ def open_bank_workspace(post: Post, *, create: bool = False) -> Workspace:
         (post.folder / "policy" / "bank.cedar").write_text(POLICY, encoding="utf-8")
         key = Ed25519Signer.generate("bench").to_text()
         write_secret_file(post.folder / "keys" / "log.key", key)
+        write_secret_file(post.folder / "keys" / "vault.key", new_key(token_bytes).reveal())
     values: dict[str, object] = {
         "workspace": {"name": "bench"},
         "store": {"url": post.store_url},
@@ -239,6 +242,7 @@ class Worker:
                         choice=Choice.APPROVE,
                         person=PERSON,
                         via="bench",
+                        credential="host",
                     )
                 )
                 return await self._tell(key, await self._sayso.actions.get(decided.action.id))
@@ -251,6 +255,7 @@ class Worker:
                         evidence="looked at the bank",
                         person=PERSON,
                         via="bench",
+                        credential="host",
                         receipt_id=order.receipt_id,
                     )
                 )

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import count
 from multiprocessing.connection import Connection
 from pathlib import Path
+from secrets import token_bytes
 from typing import TypeAlias
 
 from support.shop import Shop
@@ -21,6 +22,7 @@ from bench.log_crash.old import OldLog
 from bench.overhead.sayso import POLICY
 from sayso.actions.approvals.decision import Choice, Decision
 from sayso.audit.signed_note.note import Ed25519Signer
+from sayso.connectors.vault import new_key
 from sayso.errors import OutcomeUnknownError, RefusedError, RetryableError
 from sayso.money import Money
 from sayso.sdk.audit.publishing import publish_now
@@ -83,6 +85,7 @@ def open_workspace(post: Post, *, create: bool = False) -> Workspace:
         (post.folder / "policy" / "shop.cedar").write_text(POLICY, encoding="utf-8")
         key = Ed25519Signer.generate("bench").to_text()
         write_secret_file(post.folder / "keys" / "log.key", key)
+        write_secret_file(post.folder / "keys" / "vault.key", new_key(token_bytes).reveal())
     values: dict[str, object] = {
         "workspace": {"name": "bench"},
         "store": {"url": post.store_url},
@@ -144,6 +147,7 @@ class Worker:
                 choice=Choice.APPROVE,
                 person=PERSON,
                 via="bench",
+                credential="host",
             )
         )
         self._line.send(Told(action_id=decided.action.id, status=decided.action.status))

@@ -165,7 +165,7 @@ class Copies:
         self._log = AuditLog(workspace.settings.workspace.name, workspace.signer(), SystemClock())
         self._signer = workspace.signer().named(self._log.origin_of(Tenant(self._tenant)))
         self._ids = IdSource(SystemClock())
-        self._personal = Personal(secrets.token_bytes)
+        self._personal = Personal(secrets.token_bytes, workspace.keyring())
         self._read_first()
         head = target.read("log_head", "tenant = :tenant", {"tenant": self._tenant})[0]
         size, frontier = head["size"], head["frontier"]
@@ -177,6 +177,7 @@ class Copies:
         customer = f"cus_{self._first}"
         subject = self._target.read("subject", "id = :customer", {"customer": customer})[0]
         action = self._target.read("action", "subject_id = :customer", {"customer": customer})[0]
+        self._since = cast("int", subject["created_at"])
         named = {"customer": customer, "action": str(action["id"])}
         approval = self._target.read("approval", "action_id = :action", named)[0]
         named |= {"approval": str(approval["id"]), "pseudonym": str(subject["pseudonym"])}
@@ -221,7 +222,7 @@ class Copies:
         customer = f"cus_{number}"
         subject = _Subject()
         tx, tenant = cast("Transaction", subject), Tenant(self._tenant)
-        pseudonym = self._personal.pseudonym(tx, tenant, customer, 0)
+        pseudonym = self._personal.pseudonym(tx, tenant, customer, self._since)
         reason = self._ids.new("pii")
         sealed = self._personal.seal(tx, tenant, customer, reason, REASON)
         new = {

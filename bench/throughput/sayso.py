@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from secrets import token_bytes
 
 from support.shop import Shop
 
@@ -18,6 +19,7 @@ from bench.place import open_workspace
 from bench.throughput.flow import Place
 from sayso.audit.entry import Actor, ActorKind
 from sayso.audit.signed_note.note import Ed25519Signer
+from sayso.connectors.vault import new_key
 from sayso.money import Money
 from sayso.sdk.client import Sayso
 from sayso.sdk.database import open_store
@@ -83,6 +85,7 @@ def new_workspace(place: Place) -> Workspace:
     (folder / "policy").mkdir(parents=True)
     (folder / "policy" / "shop.cedar").write_text(POLICY, encoding="utf-8")
     write_secret_file(folder / "keys" / "log.key", Ed25519Signer.generate("bench").to_text())
+    write_secret_file(folder / "keys" / "vault.key", new_key(token_bytes).reveal())
     workspace = workspace_in(place)
     asyncio.run(open_store(workspace, create=True).close())
     return workspace

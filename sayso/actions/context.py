@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from sayso.actions.model.ledger import Ledger
-from sayso.actions.model.ports import ActionRegistry, Directory
+from sayso.actions.model.ports import ActionRegistry
 from sayso.actions.policy.evaluator import Evaluator
+from sayso.audit.authority.directory import Directory
 from sayso.audit.personal import Personal
 from sayso.ids import Clock, IdSource, to_micros
 from sayso.store.base import Store

@@ -198,7 +198,11 @@ class Requests:
 
     def asked_text(self, reader: Reader, row: RequestRow) -> AskedText | None:
         """What the customer reads of an open question; None when the subject was erased."""
-        sealed = None if row.reply_ref is None else Personal.open(reader, row.tenant, row.reply_ref)
+        sealed = (
+            None
+            if row.reply_ref is None
+            else self._personal.open(reader, row.tenant, row.reply_ref)
+        )
         return None if sealed is None else AskedText.read(sealed)
 
     def question(self, reader: Reader, row: RequestRow) -> Question | None:
@@ -301,12 +305,12 @@ class Requests:
 
     def messages(self, reader: Reader, row: RequestRow) -> tuple[Message, ...]:
         """The conversation; empty when the subject was erased."""
-        plain = Personal.open(reader, row.tenant, row.messages_ref)
+        plain = self._personal.open(reader, row.tenant, row.messages_ref)
         if plain is None:
             return ()
         turns = list(cast("list[list[Any]]", orjson.loads(plain)))
         for ref in row.turns:
-            later = Personal.open(reader, row.tenant, ref)
+            later = self._personal.open(reader, row.tenant, ref)
             turns += cast("list[list[Any]]", orjson.loads(later)) if later is not None else []
         return tuple(map(read_turn, turns))
 

@@ -156,6 +156,13 @@ class EntryKind(StrEnum):
     """What an entry tells. Closed: a reader that meets another kind refuses the body."""
 
     LOG_OPENED = "log.opened"
+    RULES_ADOPTED = "rules.adopted"
+    """From here on each entry says what its rules are judged by; see sayso/audit/rules."""
+    AUTHORITY_STATED = "authority.stated"
+    """Who may do what, once more: where a sealed segment ends, whose entries may go."""
+    PERSON_ADDED = "person.added"
+    PERSON_CHANGED = "person.changed"
+    PERSON_DEACTIVATED = "person.deactivated"
     REQUEST_ASKED = "request.asked"
     REQUEST_QUESTIONED = "request.questioned"
     REQUEST_CONTINUED = "request.continued"

@@ -12,6 +12,8 @@ import hashlib
 import re
 from dataclasses import dataclass
 
+from sayso.audit.authority.checks import check_credential
+from sayso.audit.authority.directory import Directory
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json
 from sayso.audit.holds import check_free
 from sayso.audit.log import AuditLog
@@ -104,6 +106,7 @@ class ErasureOrder:
 
     Attributes:
         subject_id: the customer's id. reason: a code. by: who asked.
+        credential: by what they showed who they are: `tok_…`, `slack:TEAM/USER` or `host`.
         key: idempotency key; the same key is the same erasure.
     """
 
@@ -112,6 +115,7 @@ class ErasureOrder:
     reason: str
     by: Actor
     via: str
+    credential: str
     key: str
 
     @property
@@ -124,8 +128,17 @@ class ErasureOrder:
 class Erasures:
     """The steps of an erasure on this floor, each a part of the caller's transaction."""
 
-    def __init__(self, *, log: AuditLog, personal: Personal, clock: Clock, ids: IdSource) -> None:
+    def __init__(
+        self,
+        *,
+        log: AuditLog,
+        directory: Directory,
+        personal: Personal,
+        clock: Clock,
+        ids: IdSource,
+    ) -> None:
         self._log = log
+        self._directory = directory
         self._personal = personal
         self._clock = clock
         self._ids = ids
@@ -159,14 +172,17 @@ class Erasures:
         return reader.one("erasure.anything_of", **named) is not None
 
     def check_free(self, tx: Transaction, order: ErasureOrder) -> str:
-        """The subject's pseudonym, when no hold is in force.
+        """The subject's pseudonym, when no hold is in force, and who orders it still may.
 
         Raises:
-            RefusedError: `legal_hold`.
+            RefusedError: `legal_hold`, `unauthenticated`.
         """
         now = to_micros(self._clock.now())
+        authority = self._directory.at(tx, order.tenant)
+        if order.by.kind is ActorKind.PERSON:
+            check_credential(authority, order.credential, order.by.id, now)
         pseudonym = self._personal.pseudonym(tx, order.tenant, order.subject_id, now)
-        check_free(tx, order.tenant, pseudonym)
+        check_free(tx, self._directory, order.tenant, pseudonym)
         return pseudonym
 
     def begin(self, tx: Transaction, order: ErasureOrder, ended: list[str]) -> ErasureRow:
@@ -177,7 +193,12 @@ class Erasures:
         """
         pseudonym = self.check_free(tx, order)
         erasure_id = self._ids.new("ers")
-        data: dict[str, Json] = {"erasure": erasure_id, "reason": order.reason, "via": order.via}
+        data: dict[str, Json] = {
+            "erasure": erasure_id,
+            "reason": order.reason,
+            "via": order.via,
+            "credential": order.credential,
+        }
         if ended:
             data["ended"] = list[Json](ended[:100])
             data["ended_count"] = len(ended)

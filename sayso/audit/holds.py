@@ -6,9 +6,11 @@ One person places a hold at once; two people end it, as with a stop.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
+from sayso.audit.authority.checks import changed_outside, check_credential
+from sayso.audit.authority.directory import Directory
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json
 from sayso.audit.log import AuditLog
 from sayso.audit.personal import Personal
@@ -81,12 +83,14 @@ class HoldCall:
 
     Attributes:
         person: the id. via: which way in, for the log.
+        credential: by what they showed who they are: `tok_…`, `slack:TEAM/USER` or `host`.
         key: idempotency key; the same key with the same content is one call.
     """
 
     tenant: Tenant
     person: str
     via: str
+    credential: str
     key: str
 
     @property
@@ -112,14 +116,18 @@ def read_hold(reader: Reader, tenant: Tenant, hold_id: str) -> HoldRow:
     return hold_of_row(row)
 
 
-def check_free(reader: Reader, tenant: Tenant, pseudonym: str) -> None:
+def check_free(reader: Reader, directory: Directory, tenant: Tenant, pseudonym: str) -> None:
     """Refuse what a hold forbids.
 
     Raises:
         RefusedError: `legal_hold`, naming the hold.
+        IntegrityError: `tampered`, when the log has a hold in force and the rows have not.
     """
+    held = directory.at(reader, tenant).hold_on(pseudonym)
     row = reader.one("hold.in_force", tenant=tenant, pseudonym=pseudonym)
     if row is None:
+        if held is not None:
+            raise changed_outside(f"the hold {held.id}, which is in force by the log,")
         return
     found = hold_of_row(row)
     raise RefusedError(
@@ -133,7 +141,8 @@ class Holds:
     """Places and releases holds, as part of the caller's transaction.
 
     Args:
-        may_release: whether somebody has a say in a release now.
+        directory: who may do what now.
+        roles: a person with one of these has a say in a release.
     """
 
     def __init__(
@@ -143,13 +152,15 @@ class Holds:
         personal: Personal,
         clock: Clock,
         ids: IdSource,
-        may_release: Callable[[str], bool],
+        directory: Directory,
+        roles: frozenset[str],
     ) -> None:
         self._log = log
         self._personal = personal
         self._clock = clock
         self._ids = ids
-        self._may_release = may_release
+        self._directory = directory
+        self._roles = roles
 
     def place(self, tx: Transaction, call: HoldCall, subject_id: str, reason: str) -> HoldRow:
         """Keep everything of a subject from now on, also of one who is not known yet.
@@ -161,6 +172,7 @@ class Holds:
         known = tx.one("hold.by_key", tenant=call.tenant, key_sha256=call.key_sha256)
         if known is not None:
             return _same(tx, hold_of_row(known), subject_id, reason)
+        self._check(tx, call)
         self._personal.check_id(tx, call.tenant, subject_id)
         now = to_micros(self._clock.now())
         pseudonym = self._personal.pseudonym(tx, call.tenant, subject_id, now)
@@ -195,8 +207,10 @@ class Holds:
             key=call.key_sha256,
             noun="hold",
             confirm=f"ask another person to run `sayso privacy release {row.id}`",
-            has_say=self._may_release,
+            has_say=partial(self._has_say, tx, call.tenant),
         )
+        if word is not Word.REPEATS:
+            self._check(tx, call, row)
         match word:
             case Word.REPEATS:
                 return row
@@ -204,6 +218,19 @@ class Holds:
                 return self._step(tx, row, call, EntryKind.SUBJECT_RELEASE_ASKED, "hold.ask")
             case Word.CONFIRMS:
                 return self._step(tx, row, call, EntryKind.SUBJECT_RELEASED, "hold.release")
+
+    def _has_say(self, tx: Transaction, tenant: Tenant, person_id: str) -> bool:
+        person = self._directory.at(tx, tenant).person(person_id)
+        return person is not None and bool(person.roles & self._roles)
+
+    def _check(self, tx: Transaction, call: HoldCall, row: HoldRow | None = None) -> None:
+        """Refuse a word by a credential that has ended, or about a row that the log has not."""
+        authority = self._directory.at(tx, call.tenant)
+        check_credential(authority, call.credential, call.person, to_micros(self._clock.now()))
+        # INVARIANT: who has asked stands in the log, or one person could end what needs two.
+        known = None if row is None else authority.holds.get(row.id)
+        if row is not None and (known is None or known.asked_by != row.asked_by):
+            raise changed_outside(f"the hold {row.id}")
 
     def _step(
         self, tx: Transaction, row: HoldRow, call: HoldCall, kind: EntryKind, query: str
@@ -232,7 +259,8 @@ class Holds:
         data: dict[str, Json],
     ) -> int:
         actor = Actor(kind=ActorKind.PERSON, id=call.person)
-        entry = Entry(kind=kind, actor=actor, subject=pseudonym, data=data)
+        said = {**data, "credential": call.credential}
+        entry = Entry(kind=kind, actor=actor, subject=pseudonym, data=said)
         return self._log.append(tx, call.tenant, entry)
 
 

@@ -2,21 +2,56 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import cast
 
+from sayso.audit.authority.steps import KINDS
 from sayso.audit.entry import Entry
 from sayso.audit.signed_note.note import Checkpoint, Verifier, open_checkpoint, sign_checkpoint
 from sayso.audit.signing.keys import LogSigner, public_part
 from sayso.audit.tree.merkle import Frontier, leaf_hash
 from sayso.errors import Code, ConfigError, IntegrityError
 from sayso.ids import Clock, Tenant, to_micros
-from sayso.store.base import Transaction, blob, integer, text
+from sayso.store.base import Reader, Transaction, blob, integer, text
 
 FIRST_KEY = "signing_key/000001"
 """Under which name a database keeps the key that its first log began with."""
 
-_Head: TypeAlias = tuple[int, bytes]
-"""The size of a tree and its frontier, as they are stored."""
+_KEPT_HEADS = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """A committed head of a log, as it is stored.
+
+    Attributes:
+        size: how many entries. frontier: of the tree over them. note: what was signed.
+    """
+
+    size: int
+    frontier: bytes
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnRun:
+    """What this writer alone has appended to a log since somebody else wrote to it last.
+
+    Attributes:
+        heads: the frontier that it began at, and those that it has signed since, by size; some may
+            not have been committed.
+        noted: bodies of kinds that change what is in force, by index; likewise.
+    """
+
+    heads: dict[int, bytes] = field(default_factory=dict[int, bytes])
+    noted: dict[int, bytes] = field(default_factory=dict[int, bytes])
+
+    def sign(self, size: int, frontier: bytes) -> None:
+        """Keep another head; only the newest ones are."""
+        self.heads[size] = frontier
+        while len(self.heads) > _KEPT_HEADS:
+            del self.heads[next(iter(self.heads))]
 
 
 class AuditLog:
@@ -46,8 +81,11 @@ class AuditLog:
         self._clock = clock
         self._keys = (signer,) if successor is None else (signer, successor)
         self._signers: dict[str, tuple[LogSigner, ...]] = {}
-        self._own: dict[Tenant, _Head] = {}
+        self._own: dict[Tenant, tuple[int, bytes]] = {}
         """What this writer last signed; it may not have been committed, and then is not found."""
+        self._runs: dict[Tenant, OwnRun] = {}
+        self._seen: dict[Tenant, int] = {}
+        """How many entries each log surely had."""
 
     @property
     def deployment(self) -> str:
@@ -69,8 +107,13 @@ class AuditLog:
         """The public key that verifies the tenant's heads, as an auditor pins it."""
         return self.signers_of(tenant)[0].vkey
 
-    def append(self, tx: Transaction, tenant: Tenant, entry: Entry) -> int:
+    def append(
+        self, tx: Transaction, tenant: Tenant, entry: Entry, *, at: int | None = None
+    ) -> int:
         """Append one entry; returns its index in the tenant's log, from 0.
+
+        Args:
+            at: microseconds since 1970, of the row that it tells of; the clock's when None.
 
         Raises:
             ConfigError: `key_mismatch`, when the database's log was signed by another key.
@@ -78,13 +121,54 @@ class AuditLog:
         """
         frontier = self._grown(tx, tenant)
         seq = frontier.size
-        body = entry.body(tenant=tenant, seq=seq, at_micros=to_micros(self._clock.now()))
+        at_micros = to_micros(self._clock.now()) if at is None else at
+        body = entry.body(tenant=tenant, seq=seq, at_micros=at_micros)
         tx.run("log.append", tenant=tenant, seq=seq, body=body.decode())
+        self._note(tx, tenant, entry, seq, body)
         frontier = frontier.copy()
         frontier.append(leaf_hash(body))
         tx.remember((self, tenant), frontier)
         tx.before_commit(f"log.head/{tenant}", lambda final: self._sign(final, tenant))
         return seq
+
+    def _note(self, tx: Transaction, tenant: Tenant, entry: Entry, seq: int, body: bytes) -> None:
+        """Have it known in this commit, and in this process, what is in force from here on."""
+        run = self._runs.get(tenant)
+        if entry.kind not in KINDS:
+            if run is not None and run.noted:
+                run.noted.pop(seq, None)  # of a commit that failed
+            return
+        if run is not None:
+            run.noted[seq] = body
+        tx.remember((self, tenant, "noted"), (*self.noted(tx, tenant), (seq, body)))
+
+    def noted(self, reader: Reader, tenant: Tenant) -> Sequence[tuple[int, bytes]]:
+        """What this unit, and those before it in its commit, have appended of such kinds."""
+        found = reader.recall((self, tenant, "noted"))
+        return cast("Sequence[tuple[int, bytes]]", found) if isinstance(found, tuple) else ()
+
+    def saw(self, tenant: Tenant, size: int) -> None:
+        """Take in how many entries a log had, signed by its key: it never has fewer again."""
+        self._seen[tenant] = max(size, self._seen.get(tenant, 0))
+
+    def own_run(self, tenant: Tenant) -> OwnRun | None:
+        """What this writer alone has appended; None before it has appended anything."""
+        return self._runs.get(tenant)
+
+    def committed(self, reader: Reader, tenant: Tenant) -> Head | None:
+        """The head as it was committed last; None before the log has begun."""
+        known = reader.recall((self, tenant, "head"))
+        if isinstance(known, Head):
+            return known
+        row = reader.one("log.head", tenant=tenant)
+        if row is None:
+            return None
+        head = Head(
+            size=integer(row, "size"), frontier=blob(row, "frontier"), note=text(row, "note")
+        )
+        if reader.writes:
+            cast("Transaction", reader).remember((self, tenant, "head"), head)
+        return head
 
     def ahead(self, tx: Transaction, tenant: Tenant) -> None:
         """Say that the tenant's tree is read next, by `append` or `tree`; see `Reader.ahead`."""
@@ -119,14 +203,19 @@ class AuditLog:
     def _open(self, tx: Transaction, tenant: Tenant) -> Frontier:
         # One wait for both, while all other writers wait for this one.
         self.ahead(tx, tenant)
-        row = tx.one("log.head", tenant=tenant)
-        if row is not None:
-            head = (integer(row, "size"), blob(row, "frontier"))
+        head = self.committed(tx, tenant)
+        if head is not None:
             signer = self._pinned_signer(tx, tenant)
-            frontier = Frontier.from_bytes(*head)
-            if head != self._own.get(tenant):
-                self._check_signed(signer, tenant, frontier, text(row, "note"))
+            frontier = Frontier.from_bytes(head.size, head.frontier)
+            if (head.size, head.frontier) != self._own.get(tenant):
+                self._check_signed(signer, tenant, frontier, head.note)
+                if head.size < self._seen.get(tenant, 0):
+                    raise rolled_back(tenant, self._seen[tenant], head.size)
+                self._runs[tenant] = OwnRun(heads={head.size: head.frontier})
             return frontier
+        if self._seen.get(tenant):
+            raise rolled_back(tenant, self._seen[tenant], 0)
+        self._runs[tenant] = OwnRun(heads={0: b""})
         tx.run("log.meta_insert", key="deployment", value=self._deployment)
         known = tx.one("log.meta", key="deployment")
         if known is None or text(known, "value") != self._deployment:
@@ -188,6 +277,16 @@ class AuditLog:
         note = sign_checkpoint(checkpoint, signer)
         tx.run("log.head_sign", tenant=tenant, note=note, size=frontier.size, frontier=encoded)
         self._own[tenant] = (frontier.size, encoded)
+        self._runs[tenant].sign(frontier.size, encoded)
+
+
+def rolled_back(tenant: Tenant, size: int, present: int) -> IntegrityError:
+    """What to say of a log that is shorter than it was."""
+    return IntegrityError(
+        Code.TAMPERED,
+        f"the log of `{tenant}` had {size} entries, and now it has {present}",
+        next_step="run `sayso audit verify`, and restore the database from a backup",
+    )
 
 
 def _wrong_key() -> ConfigError:

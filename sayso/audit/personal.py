@@ -1,23 +1,27 @@
-"""Personal text, kept beside the log: encrypted per subject, named in entries by digest only."""
+"""Personal text, kept beside the log: encrypted per subject, named in entries by digest only.
+
+Each subject has a key of their own, which stands in the database wrapped by a key that does not:
+so whoever takes the database, or a backup of it, opens nothing, and erasing a subject is deleting
+their wrapped key.
+"""
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import hmac
 from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from sayso.audit.authority.keyring import Keyring
+from sayso.audit.authority.subject_key import PREFIX, place_of, pseudonym_of
 from sayso.audit.entry import PiiRef
 from sayso.errors import Code, IntegrityError, RefusedError
 from sayso.ids import Entropy, Tenant
-from sayso.store.base import Reader, Transaction, blob, text
+from sayso.store.base import Reader, Row, Transaction, blob, integer, text
 
 ALGORITHM = "A256GCM"
 _NONCE_BYTES = 12
-_PREFIX = "sub_"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,13 +33,17 @@ class _Subject:
 class Personal:
     """Seals and opens personal text.
 
+    Args:
+        keyring: wraps the subjects' keys.
+
     Guarantees: an entry body holds a reference and the SHA-256 of the ciphertext, never the text
     and never the customer's id; when a subject's key is deleted, nobody can read either again, and
     the log still verifies.
     """
 
-    def __init__(self, entropy: Entropy) -> None:
+    def __init__(self, entropy: Entropy, keyring: Keyring) -> None:
         self._entropy = entropy
+        self._keyring = keyring
 
     @staticmethod
     def ahead(tx: Transaction, tenant: Tenant, subject_id: str) -> None:
@@ -52,22 +60,22 @@ class Personal:
         Raises:
             RefusedError: `subject_in_use`, while the subject is being erased.
         """
-        known = _subject(tx, tenant, subject_id)
+        known = self._subject(tx, tenant, subject_id)
         if known is not None:
             return known.pseudonym
-        if subject_id.startswith(_PREFIX) and tx.one(
+        if subject_id.startswith(PREFIX) and tx.one(
             "erasure.blanked", tenant=tenant, subject_id=subject_id
         ):
             return subject_id  # it stands in a row for somebody who was erased
         key = self._entropy(32)
-        mac = hmac.digest(key, f"{tenant}\0{subject_id}".encode(), hashlib.sha256)
-        pseudonym = _PREFIX + base64.b32encode(mac[:15]).decode().lower()
+        pseudonym = pseudonym_of(key, tenant, subject_id)
+        place = place_of(tenant, subject_id, pseudonym, now)
         tx.run(
             "personal.subject_insert",
             tenant=tenant,
             id=subject_id,
             pseudonym=pseudonym,
-            key=key,
+            key=self._keyring.wrap(key, place, self._entropy),
             created_at=now,
         )
         tx.remember((_Subject, tenant, subject_id), _Subject(pseudonym=pseudonym, key=key))
@@ -80,7 +88,7 @@ class Personal:
         Raises:
             RefusedError: `invalid_input`.
         """
-        if not subject_id.startswith(_PREFIX):
+        if not subject_id.startswith(PREFIX):
             return
         live = reader.one("erasure.subject_named", tenant=tenant, pseudonym=subject_id)
         if live or reader.one("erasure.blanked", tenant=tenant, subject_id=subject_id):
@@ -101,7 +109,7 @@ class Personal:
         Returns:
             What the entry says about it.
         """
-        subject = _subject(tx, tenant, subject_id)
+        subject = self._subject(tx, tenant, subject_id)
         if subject is None:
             raise RefusedError(Code.UNKNOWN_SUBJECT, "the subject has no key")
         nonce = self._entropy(_NONCE_BYTES)
@@ -117,14 +125,36 @@ class Personal:
         )
         return PiiRef(ref=ref, alg=ALGORITHM, c=hashlib.sha256(ciphertext).hexdigest())
 
+    def _subject(self, tx: Transaction, tenant: Tenant, subject_id: str) -> _Subject | None:
+        """The subject as it is stored; read once per commit.
+
+        NOTE: never kept longer, since a subject that another process erases must not live on here,
+        and whoever erases one must have it forgotten: `tx.remember((_Subject, tenant, id), None)`.
+        """
+        known = tx.recall((_Subject, tenant, subject_id))
+        if isinstance(known, _Subject):
+            return known
+        row = tx.one("personal.subject", tenant=tenant, id=subject_id)
+        if row is None:
+            return None
+        if row["key"] is None:
+            raise RefusedError(
+                Code.SUBJECT_IN_USE,
+                "this customer is being erased",
+                next_step="wait until `sayso audit erasures` says that it is done",
+            )
+        key = open_key(self._keyring, tenant, row)
+        found = _Subject(pseudonym=text(row, "pseudonym"), key=key)
+        tx.remember((_Subject, tenant, subject_id), found)
+        return found
+
     @staticmethod
     def destroy_key(tx: Transaction, tenant: Tenant, subject_id: str) -> None:
         """Delete a subject's key: from this commit on nobody opens what was sealed with it."""
         tx.run("erasure.destroy_key", tenant=tenant, id=subject_id)
         tx.remember((_Subject, tenant, subject_id), None)
 
-    @staticmethod
-    def open(reader: Reader, tenant: Tenant, ref: str) -> str | None:
+    def open(self, reader: Reader, tenant: Tenant, ref: str) -> str | None:
         """The text behind a reference; None when its subject was erased.
 
         Raises:
@@ -133,8 +163,9 @@ class Personal:
         row = reader.one("personal.sealed", tenant=tenant, ref=ref)
         if row is None:
             return None
+        key = open_key(self._keyring, tenant, row)
         try:
-            plain = AESGCM(blob(row, "key")).decrypt(
+            plain = AESGCM(key).decrypt(
                 blob(row, "nonce"), blob(row, "ciphertext"), _bound_to(tenant, ref)
             )
         except (InvalidTag, ValueError) as error:  # ValueError: no key, or no nonce, has that size
@@ -147,27 +178,15 @@ class Personal:
         return plain.decode()
 
 
-def _subject(tx: Transaction, tenant: Tenant, subject_id: str) -> _Subject | None:
-    """The subject as it is stored; read once per commit.
+def open_key(keyring: Keyring, tenant: str, row: Row) -> bytes:
+    """A subject's key, of a row with `id`, `pseudonym`, `key` and `created_at`.
 
-    NOTE: never kept longer, since a subject that another process erases must not live on here, and
-    whoever erases one must have it forgotten: `tx.remember((_Subject, tenant, id), None)`.
+    Raises:
+        IntegrityError: `tampered`, when the row is not what was stored.
+        ConfigError: `key_mismatch`.
     """
-    known = tx.recall((_Subject, tenant, subject_id))
-    if isinstance(known, _Subject):
-        return known
-    row = tx.one("personal.subject", tenant=tenant, id=subject_id)
-    if row is None:
-        return None
-    if row["key"] is None:
-        raise RefusedError(
-            Code.SUBJECT_IN_USE,
-            "this customer is being erased",
-            next_step="wait until `sayso privacy erasures` says that it is done",
-        )
-    found = _Subject(pseudonym=text(row, "pseudonym"), key=blob(row, "key"))
-    tx.remember((_Subject, tenant, subject_id), found)
-    return found
+    place = place_of(tenant, text(row, "id"), text(row, "pseudonym"), integer(row, "created_at"))
+    return keyring.unwrap(blob(row, "key"), place)
 
 
 def _bound_to(tenant: Tenant, ref: str) -> bytes:

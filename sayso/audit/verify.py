@@ -66,7 +66,7 @@ def verify(
     *,
     trust: Trust = NO_TRUST,
     tenant: str | None = None,
-    deep: bool = False,
+    deep: bool = True,
     progress: Progress | None = None,
 ) -> Verification:
     """Verify a database, a bundle or an exported file; which of them it is, the path shows.
@@ -76,7 +76,8 @@ def verify(
             prove themselves (OCSF, CloudEvents, Parquet, an evidence pack).
         trust: pinned keys and earlier checkpoints.
         tenant: only this log; all of the database's logs when None.
-        deep: read every body as an entry, every column, and SQLite's own consistency as well.
+        deep: judge the rules, every column that the entries determine, the form of every body, and
+            SQLite's own consistency; False looks at hashes, signatures and states only.
         progress: told every thousand entries or so.
 
     Returns:
@@ -114,7 +115,7 @@ def verify_database(
     *,
     trust: Trust = NO_TRUST,
     tenant: str | None = None,
-    deep: bool = False,
+    deep: bool = True,
     progress: Progress | None = None,
 ) -> Verification:
     """Verify the logs of an SQLite database, in one snapshot, while others may write to it."""
@@ -145,7 +146,7 @@ def verify_sources(
     trust: Trust = NO_TRUST,
     entered: Collection[str] = (),
     deployment: str | None = None,
-    deep: bool = False,
+    deep: bool = True,
     progress: Progress | None = None,
 ) -> Verification:
     """Verify logs that somebody else reads, such as those on a server.
@@ -254,7 +255,7 @@ def verify_bundle(
     folder: Path,
     *,
     trust: Trust = NO_TRUST,
-    deep: bool = False,
+    deep: bool = True,
     progress: Progress | None = None,
 ) -> Verification:
     """Verify an exported bundle: a full one to its root, a filtered one row by row."""
@@ -300,7 +301,7 @@ def verify_segment(
     path: Path,
     *,
     trust: Trust = NO_TRUST,
-    deep: bool = False,
+    deep: bool = True,
     progress: Progress | None = None,
 ) -> Verification:
     """Verify the file of one sealed segment against the checkpoint in it."""
@@ -321,7 +322,7 @@ def verify_file(
     path: Path,
     *,
     trust: Trust = NO_TRUST,
-    deep: bool = False,
+    deep: bool = True,
     progress: Progress | None = None,
 ) -> Verification:
     """Verify a file of rows that carry their proofs, row by row; nothing shows what is missing.
@@ -482,7 +483,11 @@ def _parser() -> argparse.ArgumentParser:
         help="time stamps that were kept elsewhere, a file or a folder; repeatable",
     )
     parser.add_argument("--tenant", help="only this tenant's log")
-    parser.add_argument("--deep", action="store_true", help="check every rule of the format too")
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="hashes, signatures and states only: no rules, no other columns",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     return parser
 
@@ -512,7 +517,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             chosen.path,
             trust=trust,
             tenant=chosen.tenant,
-            deep=chosen.deep,
+            deep=not chosen.quick,
             progress=_show_progress if on_terminal else None,
         )
     except SaysoError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar
 
 T = TypeVar("T")
 
@@ -19,9 +19,9 @@ class Ahead:
     """
 
     def __init__(self) -> None:
-        self._tasks: list[asyncio.Task[Any]] = []
+        self._tasks: list[asyncio.Task[object]] = []
 
-    def read(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+    def read(self, work: Coroutine[object, object, T]) -> asyncio.Task[T]:
         """Begin a read; await what it gives."""
         task = asyncio.ensure_future(work)
         self._tasks.append(task)

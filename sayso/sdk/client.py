@@ -39,7 +39,7 @@ from sayso.sdk.resources.events import EventResource
 from sayso.sdk.resources.figures import Figures, read_figures
 from sayso.sdk.resources.limits import LimitResource
 from sayso.sdk.resources.outbox import OutboxResource
-from sayso.sdk.resources.people import SettingsDirectory
+from sayso.sdk.resources.people import People
 from sayso.sdk.resources.policy import PolicyResource
 from sayso.sdk.resources.requests import RequestResource
 from sayso.sdk.resources.rollout import RolloutResource
@@ -140,6 +140,11 @@ class Sayso:
                 await self._container.close()
                 raise
             self._tasks.append(asyncio.create_task(clock.follow(store)))
+        try:
+            await self._container.begin()
+        except BaseException:
+            await self._container.close(self._tasks)
+            raise
         if self._mode == "run":
             self._tasks.append(asyncio.create_task(self._container.dispatcher.run()))
             sender = WebhookSender(self._container, self._workspace)
@@ -246,9 +251,9 @@ class Sayso:
         return WebhookResource(self.container, self._workspace)
 
     @property
-    def people(self) -> SettingsDirectory:
-        """The people who may decide."""
-        return self.container.directory
+    def people(self) -> People:
+        """Who the people are by the log, and what is said of them there."""
+        return self.container.people
 
     @property
     def audit(self) -> Audit:

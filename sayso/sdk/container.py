@@ -34,6 +34,9 @@ from sayso.actions.policy.base import Approver, Demand, Judgement, Outcome, Ques
 from sayso.actions.policy.evaluator import Evaluator
 from sayso.agent.base import Planner
 from sayso.agent.requests import Requests
+from sayso.audit.authority.follower import Follower
+from sayso.audit.authority.keyring import Keyring
+from sayso.audit.authority.log_directory import LogDirectory
 from sayso.audit.erasure import Erasures
 from sayso.audit.holds import Holds
 from sayso.audit.log import AuditLog
@@ -43,7 +46,8 @@ from sayso.connectors.registry import Connectors
 from sayso.dispatch.base import Dispatcher, Handler
 from sayso.dispatch.embedded import EmbeddedDispatcher
 from sayso.dispatch.fleet.remote import RemoteDispatcher
-from sayso.ids import Clock, IdSource, Tenant
+from sayso.errors import SaysoError
+from sayso.ids import Clock, IdSource, Tenant, to_micros
 from sayso.sdk.action_catalog import ActionCatalog
 from sayso.sdk.changes import Changes
 from sayso.sdk.connectors import load_connectors
@@ -54,7 +58,7 @@ from sayso.sdk.privacy.sweeper import Sweeper
 from sayso.sdk.rejected_calls import RejectedCalls
 from sayso.sdk.resources.authentication import Authentication
 from sayso.sdk.resources.connections import Connections
-from sayso.sdk.resources.people import SettingsDirectory, has_role, roles_of
+from sayso.sdk.resources.people import People, files_of_settings, roles_of
 from sayso.sdk.resources.tokens import Tokens
 from sayso.sdk.workspace import Workspace
 from sayso.settings import Settings
@@ -81,7 +85,10 @@ class Container:
     connectors: Connectors
     connections: Connections | None
     action_catalog: ActionCatalog
-    directory: SettingsDirectory
+    keyring: Keyring
+    directory: LogDirectory
+    personal: Personal
+    people: People
     proposals: Proposals
     approvals: Approvals
     settlements: ManualSettlements
@@ -103,6 +110,17 @@ class Container:
     dispatcher: Dispatcher
     changes: Changes
     telemetry: Telemetry
+
+    async def begin(self) -> None:
+        """Follow the workspace's own log, and have it say what the files say of people and policy.
+
+        What cannot be done now is done with the first call, which says why when it cannot be: a
+        log that was tampered with can still be looked at, and one on a full disk be read.
+        """
+        with contextlib.suppress(SaysoError):
+            state = await self.directory.follower.catch_up(self.store, self.tenant)
+            if not self.directory.is_told(state):
+                await self.store.write(lambda tx: self.directory.at(tx, self.tenant))
 
     async def check(self) -> None:
         """Whether there is something to judge by; closes itself again where there is not.
@@ -134,6 +152,7 @@ class Container:
         """
         async with contextlib.AsyncExitStack() as ends:
             ends.push_async_callback(self.store.close)
+            ends.push_async_callback(self._leave_notes)
             if self.connections is not None:
                 ends.push_async_callback(self.connections.close)
             ends.push_async_callback(self.connectors.close)
@@ -141,6 +160,10 @@ class Container:
             ends.push_async_callback(self.changes.stop)
             for task in reversed(tasks):
                 ends.push_async_callback(_end, task)
+
+    async def _leave_notes(self) -> None:
+        with contextlib.suppress(SaysoError):  # they only save the next process some reading
+            await self.directory.follower.leave_notes(self.store)
 
 
 def build_container(
@@ -184,7 +207,14 @@ def build_container(
         planner=planner,
     )
     handlers = _handlers(engine, agent)
-    tokens = Tokens(ground.store, ground.log, clock, ground.ids, ground.directory)
+    tokens = Tokens(
+        store=ground.store,
+        log=ground.log,
+        clock=clock,
+        ids=ground.ids,
+        directory=ground.directory,
+        keyring=ground.keyring,
+    )
     rejected_calls = RejectedCalls(ground.store, ground.log, clock, ground.tenant)
     return Container(
         tenant=ground.tenant,
@@ -196,7 +226,15 @@ def build_container(
         connectors=ground.registry,
         connections=ground.connections,
         action_catalog=ActionCatalog(workspace, ground.registry if act else None, connectors),
+        keyring=ground.keyring,
         directory=ground.directory,
+        personal=ground.personal,
+        people=People(
+            store=ground.store,
+            log=ground.log,
+            directory=ground.directory,
+            roles=ground.settings.approvals.roles,
+        ),
         proposals=proposals,
         approvals=Approvals(ground.context),
         settlements=ManualSettlements(ground.context),
@@ -236,7 +274,8 @@ class _Ground:
     log: AuditLog
     personal: Personal
     ledger: Ledger
-    directory: SettingsDirectory
+    keyring: Keyring
+    directory: LogDirectory
     timers: Timers
     activations: Activations
     limit_book: LimitBook
@@ -268,12 +307,15 @@ def _lay_ground(
     store = store or open_store(workspace)
     if connections is not None:
         connections.use(store)
-    personal = Personal(secrets.token_bytes)
+    keyring = workspace.keyring()
+    personal = Personal(secrets.token_bytes, keyring)
+    tenant = Tenant(settings.workspace.tenant)
+    people = files_of_settings(settings, to_micros(clock.now()))
+    directory = LogDirectory(Follower(log, keyring), log, tenant, people)
     compensation = Compensation(registry=registry, personal=personal, ids=ids)
     limits = LimitBook(log)
     ledger = Ledger(log, compensation.step_ended, limits.follow)
-    timers, directory = _timers(settings), SettingsDirectory(settings.people)
-    tenant = Tenant(settings.workspace.tenant)
+    timers = _timers(settings)
     activations = Activations(
         store=store, log=log, directory=directory, clock=clock, ids=ids, home=tenant
     )
@@ -294,6 +336,7 @@ def _lay_ground(
         log=log,
         personal=personal,
         ledger=ledger,
+        keyring=keyring,
         directory=directory,
         timers=timers,
         activations=activations,
@@ -305,7 +348,13 @@ def _lay_ground(
             ledger=ledger,
             registry=registry,
             evaluator=Evaluator(
-                policies, registry, timers.time, secrets.token_bytes, timers.first, limits
+                policies,
+                registry,
+                timers.time,
+                secrets.token_bytes,
+                directory,
+                timers.first,
+                limits,
             ),
             directory=directory,
             personal=personal,
@@ -352,7 +401,9 @@ def _wire_eraser(ground: _Ground, requests: Requests, agent: AgentFloor) -> Eras
     log, personal, clock = ground.log, ground.personal, ground.clock
     return Eraser(
         store=ground.store,
-        erasures=Erasures(log=log, personal=personal, clock=clock, ids=ground.ids),
+        erasures=Erasures(
+            log=log, directory=ground.directory, personal=personal, clock=clock, ids=ground.ids
+        ),
         open_actions=OpenActions(ground.context),
         requests=requests,
         threads=agent,
@@ -372,13 +423,13 @@ def _wire_sweeper(ground: _Ground, agent: AgentFloor) -> Sweeper:
 
 
 def _wire_holds(ground: _Ground) -> Holds:
-    may_erase = roles_of(ground.settings)
     return Holds(
         log=ground.log,
         personal=ground.personal,
         clock=ground.clock,
         ids=ground.ids,
-        may_release=lambda person: has_role(ground.directory, person, may_erase),
+        directory=ground.directory,
+        roles=roles_of(ground.settings),
     )
 
 

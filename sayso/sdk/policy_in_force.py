@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sayso.actions.limits.book import LimitBook
 from sayso.actions.limits.definition import NO_LIMITS
 from sayso.actions.limits.fill import Filling, check_unchanged
 from sayso.actions.model.definition import Action
-from sayso.actions.policy.activation import SYSTEM, Activations, Along, Weighed
+from sayso.actions.policy.activation import FILES, Activations, Along, Weighed
 from sayso.actions.policy.document import PolicyDocument, changed_parts
 from sayso.actions.policy.versions import (
     EVERY_TENANT,
@@ -200,14 +200,13 @@ class PolicyDrafts:
         document = await asyncio.to_thread(self._draft)
         if active is None:
             along = along_of(self._book, None, self.compile(document), self._actions)
-            await self._activations.begin(document, by=SYSTEM, via="first_start", along=along)
+            by = replace(FILES, via="first_start")
+            await self._activations.begin(document, by=by, along=along)
         elif active.sha256 != document.sha256:
             _, was = await self._store.read(lambda reader: get_version(reader, active.number))
             weighed, _ = await asyncio.to_thread(weigh_change, was, document, self._actions)
             along = along_of(self._book, was, self.compile(document), self._actions)
-            await self._activations.follow(
-                document, weighed, active.number, via="follow_files", along=along
-            )
+            await self._activations.follow(document, weighed, active.number, along=along)
 
     @property
     def _follows(self) -> bool:

@@ -81,7 +81,7 @@ def show_approvals(reader: Reader, rows: Sequence[Row]) -> list[ApprovalView]:
     return [show_approval(reader, one) for one in found]
 
 
-def show_request(reader: Reader, row: RequestRow) -> RequestView:
+def show_request(reader: Reader, row: RequestRow, personal: Personal) -> RequestView:
     """A request with its actions and the reply that is true now."""
     actions = actions_of(reader, row)
     views = [show_action(reader, action, timeline=False) for action in actions]
@@ -90,7 +90,7 @@ def show_request(reader: Reader, row: RequestRow) -> RequestView:
         told = write_reply(outcomes_of(reader, actions, row.words), row.language)
     elif row.reply_ref is not None and row.status is not RequestStatus.RECEIVED:
         # NOTE: what a received one holds was told before, as a question that is answered now.
-        told = Personal.open(reader, row.tenant, row.reply_ref)
+        told = personal.open(reader, row.tenant, row.reply_ref)
     if row.status is RequestStatus.NEEDS_CUSTOMER and told is not None:
         asked = AskedText.read(told)
         stored = cast("Mapping[str, Any]", row.question)

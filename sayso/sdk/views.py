@@ -272,6 +272,21 @@ class RequestView(View):
     updated_at: str
 
 
+class PersonView(View):
+    """Somebody whom the log knows.
+
+    Attributes:
+        roles: what they may decide. slack: `TEAM/USER`. active: whether anything of theirs counts.
+        source: what said so last: `sayso.toml`, or the surface that somebody used.
+    """
+
+    id: str
+    roles: tuple[str, ...]
+    slack: str | None = None
+    active: bool = True
+    source: str = ""
+
+
 class EventView(View):
     """One change of a request or of an action, as the log holds it. Nothing of it is personal.
 

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 
 from sayso.actions.model.definition import Action
 from sayso.actions.policy.document import PolicyDocument, PolicyRules
+from sayso.audit.authority.keyring import Keyring, root_of_signer, root_of_text
 from sayso.audit.signed_note.note import Ed25519Signer
 from sayso.audit.signing.keys import LogSigner
 from sayso.connectors.secret import Secret, resolve_reference
+from sayso.connectors.vault import MAKE_A_KEY
 from sayso.errors import Code, ConfigError
-from sayso.settings import FILE_NAME, Settings, read_settings
+from sayso.settings import FILE_NAME, Settings, VaultSection, read_settings
 from sayso.store.private_files import PRIVATE_FILE, make_private_folder
 
 if TYPE_CHECKING:
@@ -113,6 +115,32 @@ class Workspace:
         if section.next_key is None:
             return None
         return self._signer(section.next_key, section.next_public_key, "signing.next_public_key")
+
+    def keyring(self) -> Keyring:
+        """The key outside the database: it makes tokens count, and opens what is sealed of people.
+
+        Raises:
+            ConfigError: `missing_secret`, `invalid_setting`, `missing_extra`.
+        """
+        section = self.settings.vault
+        try:
+            return self._keyring(section)
+        except ConfigError as error:
+            if error.code is not Code.MISSING_SECRET or section.key.startswith("kms:"):
+                raise
+            raise ConfigError(
+                error.code,
+                error.message,
+                next_step=f"bring back the one that was there; for a new workspace make one: "
+                f"`{MAKE_A_KEY}`, into that file, readable for this user only",
+            ) from error
+
+    def _keyring(self, section: VaultSection) -> Keyring:
+        older = [root_of_text(self.secret(one).reveal()) for one in section.older_keys]
+        if section.key.startswith("kms:"):
+            signer = self._signer(section.key, section.public_key, "vault.public_key")
+            return Keyring(root_of_signer(signer), older)
+        return Keyring(root_of_text(self.secret(section.key).reveal()), older)
 
     def _signer(self, reference: str, public_key: str | None, setting: str) -> LogSigner:
         if reference.startswith("kms:"):

@@ -376,14 +376,19 @@ class ConnectionSection(Section):
 
 
 class VaultSection(Section):
-    """The key that seals connections' tokens in the database; needed with the first connection.
+    """The key outside the database, without which nothing that is sealed in it opens.
+
+    It makes tokens count, wraps the keys of customers' text, and seals connections' tokens.
 
     Attributes:
-        key: 32 bytes in base64; seals and opens.
-        older_keys: those that were `key` before; open only.
+        key: 32 bytes in base64: `env:` or `file:`; or `kms:` and the address that the extra `kms`
+            knows an Ed25519 key by.
+        public_key: of a key in a KMS, 32 bytes of Ed25519 in base64.
+        older_keys: those that were `key` before; what they sealed still opens.
     """
 
-    key: Reference = "file:keys/vault.key"
+    key: KeyReference = "file:keys/vault.key"
+    public_key: str | None = None
     older_keys: tuple[Reference, ...] = ()
 
 

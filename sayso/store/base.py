@@ -13,6 +13,11 @@ T = TypeVar("T")
 class Reader(Protocol):
     """Reads one consistent snapshot by the names of queries in `store/sql/queries`."""
 
+    @property
+    def writes(self) -> bool:
+        """Whether this is a `Transaction`: nobody else writes meanwhile, so nothing is newer."""
+        ...
+
     def one(self, query: str, /, **params: SqlValue) -> Row | None:
         """The first row of a named query, or None."""
         ...
@@ -26,6 +31,13 @@ class Reader(Protocol):
 
         Several of them cost one wait for a server in place of one each. A write forgets those that
         were not read, since it may change their answers.
+        """
+        ...
+
+    def recall(self, key: object) -> object | None:
+        """What this unit, or an earlier one of the same commit, has remembered under `key`.
+
+        Always None in a unit that only reads.
         """
         ...
 
@@ -48,10 +60,6 @@ class Transaction(Reader, Protocol):
         Where transactions share a commit, they share the call: it is for work that only the last
         of them needs, such as signing a tree's head.
         """
-        ...
-
-    def recall(self, key: object) -> object | None:
-        """What this unit, or an earlier one of the same commit, has remembered under `key`."""
         ...
 
     def remember(self, key: object, value: object) -> None:

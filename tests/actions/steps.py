@@ -53,13 +53,15 @@ async def propose(
     requester: Actor | None = None,
     wait: bool = True,
     key: str | None = None,
+    subject: str = "cus_1",
+    reason: str = "it broke",
 ) -> ActionView:
-    """Propose a refund of an order of customer `cus_1`."""
+    """Propose a refund of an order of a customer."""
     return await opened.sayso.propose(
         "shop.refund",
         {"order": order, "amount": usd(minor)},
-        subject="cus_1",
-        reason="it broke",
+        subject=subject,
+        reason=reason,
         requester=requester,
         wait=wait,
         idempotency_key=key,
@@ -118,6 +120,7 @@ def say(
         choice=choice,
         person=person,
         via="test",
+        credential="host",
         reason_code=reason_code or ("not_covered" if choice is Choice.REJECT else ""),
         args=args if choice is Choice.EDIT else None,
     )
@@ -179,13 +182,17 @@ def open_rows(opened: ShopWorkspace) -> sqlite3.Connection:
 
 
 def bodies(opened: ShopWorkspace) -> list[dict[str, JsonValue]]:
-    """Every body of the log, oldest first, read from the file itself."""
+    """Every body of the log, oldest first, read from the file itself.
+
+    But for those with which a workspace says who its people are.
+    """
     connection = sqlite3.connect(opened.workspace.store_path)
     try:
         rows = connection.execute("select body from log_entry order by seq").fetchall()
     finally:
         connection.close()
-    return [orjson.loads(body) for (body,) in rows]
+    found = [orjson.loads(body) for (body,) in rows]
+    return [body for body in found if body["actor"]["id"] != "workspace"]
 
 
 def assert_verified(opened: ShopWorkspace) -> None:

@@ -80,6 +80,7 @@ async def decide(opened: ShopWorkspace, view: RequestView, choice: Choice) -> No
             choice=choice,
             person="maria",
             via="test",
+            credential="host",
             reason_code="" if choice is Choice.APPROVE else "not_covered",
         )
     )

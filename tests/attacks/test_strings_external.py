@@ -72,6 +72,7 @@ class AttackedShop:
                 choice=choice,
                 person="maria",
                 via="test",
+                credential="host",
                 revision=approval.revision,
                 digest=approval.digest,
                 reason_code="not_justified" if choice is Choice.REJECT else "",

@@ -25,6 +25,12 @@ _COPY = "copied_verifier"
 _COPIED = (
     "verifier.verification",
     "log_of_logs",
+    "rules.people",
+    "rules.policy",
+    "rules.requests",
+    "rules.controls",
+    "rules.actions",
+    "rules.book",
     "verifier.walk",
     "verifier.replayed_rows",
     "signing.rotation",
@@ -44,9 +50,13 @@ _COPIED = (
 
 
 @contextmanager
-def without(check: Check) -> Generator[tuple[ModuleType, ModuleType]]:
-    """The modules `checks` and `verify` of a copy of the verifier that lacks one check."""
-    copies = _Copies(check)
+def without(check: Check, only: int | None = None) -> Generator[tuple[ModuleType, ModuleType]]:
+    """The modules `checks` and `verify` of a copy of the verifier that lacks one check.
+
+    Args:
+        only: the number of the one place, from 0, that does not report it any more.
+    """
+    copies = _Copies(check, only)
     assert copies.removed, f"nothing reports {check}"
     sys.meta_path.insert(0, copies)
     try:
@@ -57,11 +67,17 @@ def without(check: Check) -> Generator[tuple[ModuleType, ModuleType]]:
             del sys.modules[name]
 
 
-class _Remove(ast.NodeTransformer):
-    """Takes out the statements that report one check."""
+def places_of(check: Check) -> int:
+    """How many statements report a check."""
+    return _Copies(check).removed
 
-    def __init__(self, check: Check) -> None:
+
+class _Remove(ast.NodeTransformer):
+    """Takes out the statements that report one check, or only the one with that number."""
+
+    def __init__(self, check: Check, only: int | None) -> None:
         self._check = check
+        self._only = only
         self.removed = 0
 
     def visit_Expr(self, node: ast.Expr) -> ast.stmt:
@@ -75,7 +91,8 @@ class _Remove(ast.NodeTransformer):
             for argument in call.args
         ):
             self.removed += 1
-            return ast.copy_location(ast.Pass(), node)
+            if self._only in {None, self.removed - 1}:
+                return ast.copy_location(ast.Pass(), node)
         return node
 
 
@@ -91,7 +108,7 @@ def _text_of(module: str) -> str:
     text = source.joinpath(*module.split(".")).with_suffix(".py").read_text()
     for name in _COPIED:
         text = text.replace(f"from sayso.audit.{name} ", f"from {_copy_of(name)} ")
-    return text
+    return text.replace("from sayso.audit.rules import ", f"from {_COPY} import ")
 
 
 @functools.cache
@@ -107,8 +124,8 @@ class _Copies(InspectLoader, MetaPathFinder):
         removed: how often it was reported.
     """
 
-    def __init__(self, check: Check) -> None:
-        remove = _Remove(check)
+    def __init__(self, check: Check, only: int | None = None) -> None:
+        remove = _Remove(check, only)
         self._codes: dict[str, CodeType] = {}
         for module in ("__init__", *_COPIED, "verify"):
             name = _copy_of(module)

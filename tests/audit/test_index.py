@@ -35,6 +35,8 @@ MAIN = Tenant("main")
 class ListedBodies:
     """A log that is a list, as far as an index reads it."""
 
+    writes = False
+
     def __init__(self, bodies: list[bytes]) -> None:
         self.bodies = bodies
 
@@ -54,6 +56,9 @@ class ListedBodies:
 
     def ahead(self, query: str, /, **params: SqlValue) -> None:
         """Nothing is waited for here."""
+
+    def recall(self, key: object) -> object | None:
+        """Nothing is remembered here."""
 
 
 def tiles_of(leaves: list[bytes], steps: list[int]) -> TileHashes:

@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import cast
 
 import pytest
+from audit.broken_rules import BROKEN, Step
 from audit.copied_verifier import without
+from audit.ruled_log import write_ruled
 from audit.sealed_log import SealedLog
 from audit.small_log import (
     SmallLog,
@@ -414,6 +416,11 @@ def _without_a_pinned_log(folder: Path) -> Wrong:
     return Wrong(path=log.write(folder / "log.db"), keys=keys)
 
 
+def _broken(step: Step) -> Case:
+    """A log in which one rule was broken, with no rows beside it."""
+    return lambda folder: Wrong(path=write_ruled(folder / "bundle", step), deep=True)
+
+
 CASES: dict[Check, Case] = {
     Check.SOURCE_READABLE: _not_a_database,
     Check.SOURCE_CONSISTENT: _hidden_from_index,
@@ -481,6 +488,7 @@ CASES: dict[Check, Case] = {
     Check.SEGMENT_SIGNED: _other_file(_other_checkpoint),
     Check.BUNDLE_MANIFEST: _wrong_manifest,
     Check.ROW_PROVEN: _wrong_proof,
+    **{check: _broken(steps[0]) for check, steps in BROKEN.items()},
 }
 
 

@@ -11,12 +11,14 @@ from sayso.connectors.ahead import Ahead
 
 async def test_what_is_awaited_first_fails_first() -> None:
     """However fast another one failed."""
+    failed = asyncio.Event()
 
     async def slow() -> str:
-        await asyncio.sleep(0.01)
+        await failed.wait()
         raise LookupError("who?")
 
     async def fast() -> str:
+        failed.set()
         raise ValueError("what?")
 
     async def both() -> None:
@@ -31,15 +33,16 @@ async def test_what_is_awaited_first_fails_first() -> None:
 
 async def test_what_nobody_awaits_is_given_up() -> None:
     """Nothing goes on behind the block."""
-    ended = asyncio.Event()
+    begun, ended = asyncio.Event(), asyncio.Event()
 
     async def long() -> None:
+        begun.set()
         try:
-            await asyncio.sleep(60)
+            await asyncio.Event().wait()
         finally:
             ended.set()
 
     async with Ahead() as ahead:
         ahead.read(long())
-        await asyncio.sleep(0)
+        await begun.wait()
     assert ended.is_set()

@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from secrets import token_bytes
 from time import monotonic
 from typing import Any
 
@@ -22,6 +23,7 @@ import orjson
 from dispatch.quick_worker import quick_worker
 
 from sayso.audit.signed_note.note import Ed25519Signer
+from sayso.connectors.vault import new_key
 from sayso.sdk.client import Sayso
 from sayso.sdk.views import ActionView
 from sayso.store.postgres.connection import connect_plainly
@@ -243,5 +245,6 @@ def make_fleet(folder: Path, url: str) -> Fleet:
     (folder / "sayso.toml").write_text(_TOML.format(url=url))
     (folder / "policy.cedar").write_text(POLICY)
     (folder / "keys" / "log.key").write_text(Ed25519Signer.generate("test").to_text())
+    (folder / "keys" / "vault.key").write_text(new_key(token_bytes).reveal())
     (folder / "actions" / "till.py").write_text((HERE / "till.py").read_text())
     return Fleet(folder=folder, url=url)

@@ -144,6 +144,7 @@ async def test_what_a_person_approves_is_run_by_a_worker(crew: Fleet) -> None:
                 choice=Choice.APPROVE,
                 person="maria",
                 via="test",
+                credential="host",
             )
         )
         assert (await sayso.actions.get(asked.id)).status == "succeeded"

@@ -16,7 +16,12 @@ async def resume(sayso: Sayso, stop_id: str) -> None:
     """Two people let it go on."""
     for person in ("maria", "finn"):
         word = Resumption(
-            tenant=sayso.container.tenant, stop_id=stop_id, person=person, via="test", key=person
+            tenant=sayso.container.tenant,
+            stop_id=stop_id,
+            person=person,
+            via="test",
+            credential="host",
+            key=person,
         )
         await sayso.stops.resume_as(word)
 

@@ -35,6 +35,36 @@ PROMISES: dict[str, Promise] = {
         "the stored ones, and one that somebody changed by hand is found, on both stores.",
         "invariant 3",
     ),
+    "audit:rules": Promise(
+        "A log that shows a broken rule does not verify, whoever signed it: no call without a "
+        "judgement or enough people's yes, nobody's yes to their own request or by a credential "
+        "that had ended, nothing under an open stop, nothing erased under a hold.",
+        "invariant 12",
+    ),
+    "authority:rows": Promise(
+        "A row of the database gives nobody a power: a token, a stop, a hold, a vote or a "
+        "requester that no entry made, or that was changed or put back, opens nothing.",
+        "invariant 12",
+    ),
+    "authority:named": Promise(
+        "Each decision names the credential by which it came, and one that has ended decides "
+        "nothing, even between a look at it and the commit.",
+        "invariant 12",
+    ),
+    "authority:at-once": Promise(
+        "Other people and other roles count from their entry on, in every process.",
+    ),
+    "authority:files": Promise(
+        "What sayso.toml says of people becomes entries, once, and takes back no command until it "
+        "says another thing.",
+    ),
+    "subjects:wrapped": Promise(
+        "Customers' keys open with a key outside the database, at their own place, and with "
+        "nothing that stands in the database or in a backup.",
+    ),
+    "subjects:rewrapped": Promise(
+        "The key outside is exchanged by one command, which rewrites no text.",
+    ),
     "audit:witness": Promise(
         "A witness cosigns only what follows from the last checkpoint that it saw, and never "
         "forgets it.",

@@ -66,10 +66,10 @@ class Thoughtful(OneRefund):
 
 
 def token_of(person: str, tenant: Tenant = MAIN) -> Token:
-    """A person's token, as a surface hands it down."""
+    """A person's token, as a program hands it down that has the workspace open."""
     return Token(
         tenant=tenant,
-        id="tok_test",
+        id="host",
         kind="person",
         holder=person,
         scopes=frozenset({Scope.DECIDE}),
@@ -96,6 +96,7 @@ async def decide(
             choice=choice,
             person="maria",
             via="test",
+            credential="host",
             reason=REASON if choice is Choice.REJECT else "",
             reason_code="not_covered" if choice is Choice.REJECT else "",
         )

@@ -41,6 +41,7 @@ OPERATOR = Actor(kind=ActorKind.SYSTEM, id="test")
 ANA = "cus_demo_ana"
 SERVICE = frozenset({Scope.PROPOSE, Scope.READ, Scope.AUDIT})
 PERSON = frozenset({Scope.DECIDE, Scope.READ})
+ACTIVE = [person for person in PEOPLE if person != "idle"]
 
 
 @dataclass(kw_only=True)
@@ -141,8 +142,8 @@ async def running(folder: Path) -> AsyncGenerator[Run]:
 
 
 async def _make_tokens(run: Run) -> None:
-    for holder in ("bot", "reader", "auditor", *PEOPLE, "left"):
-        person = holder in PEOPLE
+    for holder in ("bot", "reader", "auditor", *ACTIVE, "left"):
+        person = holder in ACTIVE
         _, token = await run.sayso.tokens.create(
             Tenant("main"),
             "person" if person else "service",
@@ -154,6 +155,8 @@ async def _make_tokens(run: Run) -> None:
         run.secrets[f"token of {holder}"] = token
     key = (run.sayso.workspace.folder / "keys" / "log.key").read_text().strip()
     run.secrets["signing key"] = key
+    vault = (run.sayso.workspace.folder / "keys" / "vault.key").read_text().strip()
+    run.secrets["vault key"] = vault
     run.secrets["signing seed"] = key.split("+", 4)[4]  # base64 has `+`, too
 
 

@@ -352,7 +352,7 @@ async def test_the_vaults_key_can_be_changed_and_the_old_one_taken_away(tmp_path
 
 
 async def test_a_connection_without_the_vaults_key_does_not_open(tmp_path: Path) -> None:
-    """`missing_secret`, and how to make the key; without a connection nobody asks for one."""
+    """`missing_secret`, and how to make the key."""
     async with FakeIdp.start() as idp:
         workspace = make_workspace(tmp_path, idp=idp)
         (tmp_path / "keys" / "vault.key").unlink()
@@ -361,11 +361,6 @@ async def test_a_connection_without_the_vaults_key_does_not_open(tmp_path: Path)
         assert caught.value.code is Code.MISSING_SECRET
         assert "openssl rand -base64 32" in caught.value.next_step
         assert "keys/vault.key" in caught.value.next_step
-        path = tmp_path / FILE_NAME
-        text = path.read_text().partition("[connections.mail]")[0]
-        path.write_text(text.replace('token = "mail"', 'password = "env:MAIL_SECRET"'))
-        async with Sayso(Workspace.load(tmp_path, ENVIRONMENT), mode="decide") as sayso:
-            assert await sayso.actions.list() == []
 
 
 # ---- settings --------------------------------------------------------------------------------

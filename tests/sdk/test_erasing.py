@@ -243,7 +243,14 @@ async def test_a_stop_that_names_the_customer_is_released_first(opened: ShopWork
     assert stop.id in caught.value.message
     for person in ("maria", "noor"):
         await opened.sayso.container.stops.resume(
-            Resumption(tenant=MAIN, stop_id=stop.id, person=person, via="test", key=person)
+            Resumption(
+                tenant=MAIN,
+                stop_id=stop.id,
+                person=person,
+                via="test",
+                credential="host",
+                key=person,
+            )
         )
     await opened.sayso.privacy.erase(ANA, reason="subject_request", by=MARIA)
     after = await everything_stored(opened)

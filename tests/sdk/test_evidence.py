@@ -66,6 +66,7 @@ async def packed(tmp_path: Path) -> AsyncGenerator[Packed]:
                 choice=Choice.APPROVE,
                 person=person,
                 via="slack/T1/U1",
+                credential="host",
                 reason=f"fine {HOSTILE}",
             )
             try:

@@ -18,7 +18,7 @@ import orjson
 import pytest
 from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
-from support.shop_workspace import ShopWorkspace, open_shop
+from support.shop_workspace import BEGUN, ShopWorkspace, open_shop
 
 from sayso.audit.entry import canonical_bytes
 from sayso.audit.exports.event_formats import SCHEMA_VERSION
@@ -80,7 +80,7 @@ async def test_every_format_proves_itself_offline(lived: Lived, kind: str, words
     path = await lived.export(kind, words)
     found = verify(path, trust=Trust.parse([lived.opened.sayso.audit.vkey()]))
     assert found.verdict is Verdict.VERIFIED, found.all_findings
-    assert found.entries == (4 if words else 7)
+    assert found.entries == (4 if words else BEGUN + 7)
     assert found.logs[0].complete is (kind == "jsonl" and not words)
     assert verify(path, trust=Trust.parse([_other_key()])).verdict is Verdict.CANNOT_JUDGE
 
@@ -105,7 +105,7 @@ async def test_ocsf_events_fit_the_official_schema(lived: Lived) -> None:
     """OCSF 1.8, class API Activity, which takes no attribute that it does not know."""
     path = await lived.export("ocsf")
     events = [orjson.loads(line) for line in path.read_bytes().splitlines()]
-    assert len(events) == 7
+    assert len(events) == BEGUN + 7
     for event in events:
         assert [error.message for error in _ocsf().iter_errors(event)] == []
         assert event["type_uid"] == event["class_uid"] * 100 + event["activity_id"]
@@ -157,7 +157,7 @@ async def test_the_queries_of_the_docs_work_as_printed(lived: Lived) -> None:
     ]
     with duckdb.connect() as database:
         found = [database.execute(one).fetchall() for one in statements]
-        assert database.execute("select count(*) from entries").fetchall() == [(7,)]
+        assert database.execute("select count(*) from entries").fetchall() == [(BEGUN + 7,)]
     assert [len(rows) for rows in found] == [0, 1, 1]  # nobody approved a `stripe.refund` here
 
 
@@ -289,7 +289,8 @@ async def test_a_log_that_does_not_fit_its_head_is_not_exported(lived: Lived, ki
     with closing(sqlite3.connect(lived.opened.workspace.store_path)) as database, database:
         database.execute("drop trigger log_entry_is_never_changed")
         database.execute(
-            "update log_entry set body = replace(body, 'shop.refund', 'shop.refumd') where seq = 1"
+            "update log_entry set body = replace(body, 'shop.refund', 'shop.refumd')"
+            f" where seq = {BEGUN + 1}"
         )
     with pytest.raises(IntegrityError) as refused:
         await lived.export(kind)

@@ -11,7 +11,7 @@ import pytest
 from actions.controls.test_manual_resolution import found
 from actions.steps import MAIN, decide, propose, run_due, say, stock
 from audit.small_log import plain_entry
-from sdk.customers import pass_days
+from sdk.customers import pass_days, token_of
 from support.lived import live, planner
 from support.shop import Shop, ShopFault
 from support.shop_workspace import ShopWorkspace, open_shop
@@ -65,9 +65,7 @@ async def old(tmp_path: Path) -> AsyncGenerator[Old]:
         await live(opened)
         await _end_all(opened)
         await _pad(opened, 400)
-        person, _ = await opened.sayso.tokens.create(
-            MAIN, "person", "maria", frozenset({Scope.DECIDE}), days=1, by=OPERATOR
-        )
+        person = token_of("maria")
         yield Old(
             opened=opened,
             segments=LogSegments(opened.sayso.container, opened.workspace, entries=ENTRIES),
@@ -82,7 +80,14 @@ async def _end_all(opened: ShopWorkspace) -> None:
         await decide(opened, say(approval, choice=Choice.REJECT))
     for stop in await opened.sayso.stops.list(released=None):
         for person in ("maria", "noor"):
-            word = Resumption(tenant=MAIN, stop_id=stop.id, person=person, via="test", key=person)
+            word = Resumption(
+                tenant=MAIN,
+                stop_id=stop.id,
+                person=person,
+                via="test",
+                credential="host",
+                key=person,
+            )
             await opened.sayso.stops.resume_as(word)
     await run_due(opened)
 
@@ -254,9 +259,7 @@ async def test_what_has_not_ended_is_named_with_what_to_do(tmp_path: Path) -> No
         clock.advance(days=20)
         waits = await propose(opened, 9000, order="o1")
         await _pad(opened, 400)
-        person, _ = await opened.sayso.tokens.create(
-            MAIN, "person", "maria", frozenset({Scope.DECIDE}), days=1, by=OPERATOR
-        )
+        person = token_of("maria")
         segments = LogSegments(opened.sayso.container, opened.workspace, entries=ENTRIES)
         await segments.seal(by=person)
         await pass_days(opened, 401)

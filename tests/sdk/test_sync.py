@@ -24,8 +24,9 @@ ELSEWHERE = {
     "events": "by `follow`, and by `sayso.run(sayso.wrapped.events.…)`",
     "figures": "the same",
     "outbox": "the same",
+    "people": "by `run(sayso.wrapped.people.add(…))`",
+    "limits": "by `sayso.run(sayso.wrapped.limits.…)`",
     "now": "the same",
-    "people": "the same",
     "policy": "by `run(sayso.wrapped.policy.in_force())`",
     "problem_with": "the same",
     "rejected_calls": "the same",
@@ -34,6 +35,7 @@ ELSEWHERE = {
     "tenant": "by `sayso.wrapped.tenant`",
     "version": "for surfaces, which are asynchronous",
     "warm_up": "by `sayso.wrapped.warm_up()`",
+    "webhooks": "by `sayso.run(sayso.wrapped.webhooks.…)`",
     "workspace": "by `sayso.wrapped.workspace`",
 }
 """What of the SDK the synchronous front has not, and how it is reached instead."""
@@ -46,7 +48,7 @@ RESOURCES = {
     "privacy": None,
     "requests": set[str](),
     "stops": {"resume_as"},
-    "tokens": {"check"},
+    "tokens": {"check", "exchange"},
 }
 """The nouns, and what of them is for surfaces; None where only some of it is offered."""
 

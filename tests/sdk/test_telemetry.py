@@ -51,6 +51,7 @@ async def test_one_trace_joins_what_happens_before_and_after_the_wait(tmp_path: 
                 choice=Choice.APPROVE,
                 person="maria",
                 via="test",
+                credential="host",
             )
         )
     spans = [span for span in exporter.get_finished_spans() if span.name.startswith("sayso.")]

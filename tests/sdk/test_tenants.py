@@ -248,6 +248,7 @@ async def _decide(two: Two, side: Side, other: Side) -> object:
         choice=Choice.APPROVE,
         person="maria",
         via="test",
+        credential="host",
     )
     return await two.workspace.sayso.approvals.decide_as(decision)
 
@@ -262,13 +263,19 @@ async def _resolve(two: Two, side: Side, other: Side) -> object:
             receipt_id="",
             person="maria",
             via="test",
+            credential="host",
         )
     )
 
 
 async def _resume(two: Two, side: Side, other: Side) -> object:
     word = Resumption(
-        tenant=side.tenant, stop_id=other.stop, person="maria", via="test", key="resume"
+        tenant=side.tenant,
+        stop_id=other.stop,
+        person="maria",
+        via="test",
+        credential="host",
+        key="resume",
     )
     return await two.workspace.sayso.stops.resume_as(word)
 
@@ -385,10 +392,24 @@ async def test_the_same_keys_and_ids_are_two_things(two: Two) -> None:
     assert all(one != other for one, other in pairs)
     with contextlib.suppress(SaysoError):
         await two.workspace.sayso.stops.resume_as(
-            Resumption(tenant=main.tenant, stop_id=main.stop, person="maria", via="t", key="1")
+            Resumption(
+                tenant=main.tenant,
+                stop_id=main.stop,
+                person="maria",
+                via="t",
+                credential="host",
+                key="1",
+            )
         )
     await two.workspace.sayso.stops.resume_as(
-        Resumption(tenant=main.tenant, stop_id=main.stop, person="noor", via="t", key="2")
+        Resumption(
+            tenant=main.tenant,
+            stop_id=main.stop,
+            person="noor",
+            via="t",
+            credential="host",
+            key="2",
+        )
     )
     left = await two.workspace.sayso.stops.list(tenant=rival.tenant)
     assert [stop.id for stop in left] == [rival.stop]

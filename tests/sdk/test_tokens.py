@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from support.shop_workspace import ShopWorkspace, open_shop
+from support.shop_workspace import BEGUN, ShopWorkspace, open_shop
 
+from sayso.audit.authority.by import By
 from sayso.audit.entry import Actor, ActorKind
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant
@@ -62,15 +63,26 @@ async def test_a_secret_opens_exactly_what_its_token_says(tmp_path: Path) -> Non
 @pytest.mark.promise("http:left")
 @pytest.mark.parametrize("holder", ["idle", "gone", "Maria"])
 async def test_a_token_of_nobody_who_is_listed_opens_nothing(tmp_path: Path, holder: str) -> None:
-    """A person's token counts while sayso.toml lists the person as active."""
+    """Nobody makes a token for somebody who is no active person."""
     async with open_shop(tmp_path) as opened:
-        _, secret = await make(opened, "person", frozenset(Scope), holder=holder)
+        with pytest.raises(RefusedError) as refused:
+            await make(opened, "person", frozenset(Scope), holder=holder)
+        assert refused.value.code is Code.NOT_FOUND
+        _, service = await make(opened, holder=holder)
+        assert (await opened.sayso.tokens.check(service)).kind == "service"
+
+
+@pytest.mark.promise("http:left")
+async def test_the_token_of_somebody_who_has_left_opens_nothing(tmp_path: Path) -> None:
+    """From the entry on that deactivates them, in every process."""
+    async with open_shop(tmp_path) as opened:
+        _, secret = await make(opened, "person", frozenset(Scope), holder="maria")
+        async with open_shop(tmp_path, clock=opened.clock) as other:
+            await other.sayso.people.deactivate(MAIN, "maria", by=By(actor=OPERATOR))
         assert await refusal(opened, secret) is Code.FORBIDDEN
         with pytest.raises(RefusedError) as refused:
             await opened.sayso.authentication.person(secret)
         assert refused.value.code is Code.FORBIDDEN
-        _, service = await make(opened, holder=holder)
-        assert (await opened.sayso.tokens.check(service)).kind == "service"
 
 
 async def test_a_secret_is_stored_nowhere(tmp_path: Path) -> None:
@@ -195,6 +207,6 @@ async def test_making_and_revoking_stand_in_a_log_that_verifies(tmp_path: Path) 
         assert (made.kind, ended.kind) == ("token.created", "token.revoked")
         assert opened.sayso.audit.verify().verdict == "verified"
         with sqlite3.connect(opened.workspace.store_path) as rows:
-            (body,) = rows.execute("select body from log_entry where seq = 0").fetchone()
+            (body,) = rows.execute(f"select body from log_entry where seq = {BEGUN}").fetchone()
         rows.close()
         assert all(word in body for word in (token.id, "actions:read", '"bot"', '"root"'))

@@ -14,6 +14,7 @@ from typing import TypeVar
 import pytest
 from store.segment_keeper import MARIA, TENANT, Keeper
 
+from sayso.audit.authority.keyring import Keyring
 from sayso.audit.personal import Personal
 from sayso.audit.segments.pruning import Pruner
 from sayso.errors import Code
@@ -103,7 +104,7 @@ async def test_a_hold_that_is_placed_during_a_sweep_keeps_the_key(
     keeper: Keeper, *, held: bool
 ) -> None:
     """Idle customers are looked for without the lock, so each is looked at again under it."""
-    personal = Personal(secrets.token_bytes)
+    personal = Personal(secrets.token_bytes, Keyring(bytes(32)))
     now = to_micros(keeper.clock.now())
     pseudonym = await keeper.store.write(lambda tx: personal.pseudonym(tx, TENANT, "cus_1", now))
 

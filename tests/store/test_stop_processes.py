@@ -75,7 +75,14 @@ async def resume(workspace: ShopWorkspace, stopped: StopView) -> None:
     """Two people, one after the other."""
     for person in ("maria", "noor"):
         await workspace.sayso.stops.resume_as(
-            Resumption(tenant=MAIN, stop_id=stopped.id, person=person, via="test", key=person)
+            Resumption(
+                tenant=MAIN,
+                stop_id=stopped.id,
+                person=person,
+                via="test",
+                credential="host",
+                key=person,
+            )
         )
 
 

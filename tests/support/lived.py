@@ -51,13 +51,21 @@ async def live(workspace: ShopWorkspace) -> None:
 async def _stop_and_resume(workspace: ShopWorkspace) -> None:
     stop = await workspace.sayso.stops.engage("customer", "cus_9", reason="looks odd", by=BOT)
     for person in ("maria", "noor"):
-        word = Resumption(tenant=MAIN, stop_id=stop.id, person=person, via="test", key=person)
+        word = Resumption(
+            tenant=MAIN, stop_id=stop.id, person=person, via="test", credential="host", key=person
+        )
         await workspace.sayso.stops.resume_as(word)
 
 
 async def erase(workspace: ShopWorkspace, customer: str) -> None:
     """Erase a customer, as the bot asks for it."""
     order = ErasureOrder(
-        tenant=MAIN, subject_id=customer, reason="asked", by=BOT, via="test", key="erase"
+        tenant=MAIN,
+        subject_id=customer,
+        reason="asked",
+        by=BOT,
+        via="test",
+        credential="host",
+        key="erase",
     )
     await workspace.sayso.container.eraser.erase(order)

@@ -72,6 +72,9 @@ PEOPLE = (
 )
 
 
+BEGUN = 1 + sum(bool(person.get("active", True)) for person in PEOPLE)
+"""So many entries a log begins with: its rules, and its people."""
+
 FOLLOWS: Mapping[str, object] = {"files": ["policy.cedar"], "follow": "files"}
 """What the file says is in force with the first judgement of whoever opens the workspace."""
 

@@ -28,7 +28,7 @@ class Answer:
         steps: for a yes or less, the steps that it is for; None for all. Those that are left out
             are a no, with the reason `left_out`.
         lower: for less, the lower amounts, by step.
-        via: the surface.
+        via, credential: as in `Decision`.
     """
 
     tenant: Tenant
@@ -38,6 +38,7 @@ class Answer:
     choice: Choice
     person: str
     via: str
+    credential: str
     reason_code: str = ""
     reason: str = ""
     steps: tuple[str, ...] | None = None
@@ -54,6 +55,7 @@ def about(answer: Answer, approval_id: str, shown: ApprovalRow | None = None) ->
         choice=answer.choice,
         person=answer.person,
         via=answer.via,
+        credential=answer.credential,
         reason_code=answer.reason_code,
         reason=answer.reason,
     )

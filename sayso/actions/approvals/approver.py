@@ -7,22 +7,27 @@ from collections.abc import Sequence
 from sayso.actions.approvals.escalation import counted_roles
 from sayso.actions.approvals.repository import ApprovalRow, Choice, Vote
 from sayso.actions.model.action_row import ActionRow
-from sayso.actions.model.ports import Directory, Person
 from sayso.actions.policy.base import Approver
+from sayso.audit.authority.directory import Directory
+from sayso.audit.authority.people import KnownPerson
+from sayso.audit.authority.state import Authority
 from sayso.audit.entry import ActorKind
 from sayso.errors import Code, RefusedError
 from sayso.store.base import Reader, text
 
 
 def check_approver(
-    reader: Reader, directory: Directory, approval: ApprovalRow, row: ActionRow, person_id: str
-) -> Person:
+    reader: Reader, authority: Authority, approval: ApprovalRow, row: ActionRow, person_id: str
+) -> KnownPerson:
     """The person, if they may decide about this approval now.
+
+    Args:
+        authority: who may do what at this moment.
 
     Raises:
         RefusedError: `not_an_approver`, `own_request`.
     """
-    person = directory.person(person_id)
+    person = authority.person(person_id)
     needed = set(approval.roles)
     if person is None or not counted_roles(reader, approval, person.roles) & needed:
         raise RefusedError(
@@ -45,10 +50,11 @@ def approvers_of(
 ) -> list[Approver]:
     """The distinct people who said yes to the approval's revision and still may."""
     found: list[Approver] = []
+    authority = directory.at(reader, approval.tenant)
     for vote in votes:
         if vote.revision != approval.revision or vote.decision != Choice.APPROVE:
             continue
-        person = directory.person(vote.person)
+        person = authority.person(vote.person)
         if person is not None:
             roles = counted_roles(reader, approval, person.roles)
             found.append(Approver(person=person.id, roles=roles))

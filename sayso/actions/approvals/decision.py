@@ -12,8 +12,10 @@ from sayso.actions.approvals.repository import Choice as Choice
 from sayso.actions.model.action_row import ActionRow, get_action
 from sayso.actions.model.definition import Action
 from sayso.actions.model.digest import is_text
-from sayso.actions.model.ports import Directory, Person
 from sayso.actions.model.snapshot import Resolved
+from sayso.audit.authority.checks import check_credential
+from sayso.audit.authority.directory import Directory
+from sayso.audit.authority.people import KnownPerson
 from sayso.audit.entry import StoredEntry
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant
@@ -36,6 +38,8 @@ class Decision:
         choice: yes, no, or less.
         person: the authenticated person's id.
         via: the surface, such as `cli`, `http` or `slack`.
+        credential: by what they showed who they are: `tok_…`, `slack:TEAM/USER`, or `host` where
+            the program that has the workspace open vouches for them.
         reason_code: needed for `reject`, such as `not_covered`; stands in the log.
         reason: free text; sealed beside the log.
         args, amount: for `edit`, the one argument that is lowered, by its name such as
@@ -49,6 +53,7 @@ class Decision:
     choice: Choice
     person: str
     via: str
+    credential: str
     reason_code: str = ""
     reason: str = ""
     args: Mapping[str, JsonValue] | None = None
@@ -60,7 +65,7 @@ class Edit:
     """A lower amount, as the provider was read for it; nothing of it is stored yet.
 
     Attributes:
-        row: as it was read. draft: with the new arguments. person: who lowers it.
+        row: as it was read. draft: with the new arguments.
         read_at: microseconds since 1970, from before the provider was read.
     """
 
@@ -68,22 +73,23 @@ class Edit:
     draft: ActionRow
     resolved: Resolved
     read_at: int
-    person: Person
 
 
 def check_decision(
     reader: Reader, directory: Directory, decision: Decision, now: int
-) -> tuple[ApprovalRow, ActionRow, Person]:
+) -> tuple[ApprovalRow, ActionRow, KnownPerson]:
     """Whether this person may decide this revision now; by the approval's id alone.
 
     Raises:
         RefusedError: `not_found`, `already_decided`, `stale_revision`, `approval_expired`,
-            `not_an_approver`, `own_request`, `digest_mismatch`.
+            `not_an_approver`, `own_request`, `unauthenticated`, `digest_mismatch`.
     """
     approval = get_approval(reader, decision.tenant, decision.approval_id)
     row = action_of(reader, approval)
     _check_open(reader, approval, decision, now)
-    person = check_approver(reader, directory, approval, row, decision.person)
+    authority = directory.at(reader, decision.tenant)
+    person = check_approver(reader, authority, approval, row, decision.person)
+    check_credential(authority, decision.credential, decision.person, now)
     if len(decision.digest) < DIGEST_PREFIX or not approval.digest.startswith(decision.digest):
         raise RefusedError(
             Code.DIGEST_MISMATCH,

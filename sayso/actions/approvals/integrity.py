@@ -7,7 +7,7 @@ was changed behind the engine's back is found before anything leaves.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
+from typing import TypeGuard, cast
 
 import orjson
 
@@ -72,8 +72,12 @@ def forged_votes(reader: Reader, row: ActionRow, approvers: Sequence[Approver]) 
     their own that carries this very digest (invariant 1).
     """
     recorded: set[object] = set()
+    asked_by: set[object] = set()
     for found in reader.all("log.of_action", tenant=row.tenant, action=row.id):
-        match orjson.loads(text(found, "body")):
+        body = orjson.loads(text(found, "body"))
+        if not asked_by:
+            asked_by = _askers(reader, row, body)
+        match body:
             case {
                 "actor": {"kind": ActorKind.PERSON.value, "id": person},
                 "digest": digest,
@@ -82,8 +86,24 @@ def forged_votes(reader: Reader, row: ActionRow, approvers: Sequence[Approver]) 
                 recorded.add(person)
             case _:
                 continue
-    missing = {approver.person for approver in approvers} - recorded
-    return "a vote is not in the log" if missing else None
+    people = {approver.person for approver in approvers}
+    if people & asked_by:
+        return "somebody said yes to what they asked for themselves"
+    return "a vote is not in the log" if people - recorded else None
+
+
+def _askers(reader: Reader, row: ActionRow, first: dict[str, object]) -> set[object]:
+    """The people who asked for it, by the log: in its first entry, and in its request's."""
+    found = [first]
+    if row.request_id is not None:
+        asked = reader.one("log.first_of_request", tenant=row.tenant, request=row.request_id)
+        found += [] if asked is None else [orjson.loads(text(asked, "body"))]
+    actors = [body.get("actor") for body in found]
+    return {actor.get("id") for actor in actors if _is_person(actor)} or {None}
+
+
+def _is_person(actor: object) -> TypeGuard[dict[str, object]]:
+    return isinstance(actor, dict) and cast("dict[str, object]", actor).get("kind") == "person"
 
 
 def _last_entry(reader: Reader, row: ActionRow) -> dict[str, object]:

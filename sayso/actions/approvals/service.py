@@ -43,11 +43,11 @@ from sayso.actions.model.action_row import ActionRow, get_action
 from sayso.actions.model.attempt import read_target
 from sayso.actions.model.digest import storable
 from sayso.actions.model.ledger import entry_of
-from sayso.actions.model.ports import Person
 from sayso.actions.model.snapshot import difference
 from sayso.actions.model.status import Status
 from sayso.actions.policy.base import Approver, Outcome
 from sayso.actions.policy.evaluator import Judged, judged_data
+from sayso.audit.authority.people import KnownPerson
 from sayso.audit.entry import MAX_INT, Actor, ActorKind, Entry, EntryKind, Json
 from sayso.errors import Code, RefusedError
 from sayso.ids import to_micros
@@ -349,7 +349,7 @@ class Approvals:
         row: ActionRow,
         moved: ActionRow,
         kind: EntryKind,
-        person: Person | None,
+        person: KnownPerson | None,
         votes: Sequence[Vote],
         solution: Solution | None,
     ) -> Decided:
@@ -360,6 +360,7 @@ class Approvals:
         data: dict[str, Json] = {
             "decision": decision.choice.value,
             "via": decision.via,
+            "credential": decision.credential,
             "revision": approval.revision,
             "approval_status": status.value,
             "view_sha256": row.snapshot.view_sha256 if row.snapshot else "",
@@ -406,7 +407,7 @@ class Approvals:
             RefusedError: as `decide` does.
         """
         now = to_micros(self._clock.now())
-        _, row, person = await self._store.read(
+        _, row, _ = await self._store.read(
             lambda reader: check_decision(reader, self._directory, decision, now), brief=True
         )
         args, wanted = lowered_args(self._registry.action(row.name), row, decision)
@@ -417,14 +418,14 @@ class Approvals:
         changed = difference(row.snapshot.resolved, resolved, lowered=True)
         if changed is not None or resolved.amount != wanted:
             raise changed_meanwhile()
-        return Edit(row=row, draft=draft, resolved=resolved, read_at=now, person=person)
+        return Edit(row=row, draft=draft, resolved=resolved, read_at=now)
 
     def _store_edit(
         self, tx: Transaction, decision: Decision, edit: Edit, solution: Solution | None = None
     ) -> Decided:
         now = to_micros(self._clock.now())
-        row, person = edit.row, edit.person
-        approval, _, _ = check_decision(tx, self._directory, decision, now)
+        row = edit.row
+        approval, _, person = check_decision(tx, self._directory, decision, now)
         judged = self._evaluator.judge(
             tx,
             edit.draft,
@@ -437,6 +438,8 @@ class Approvals:
         )
         if judged.row.status is Status.REFUSED:
             raise edit_refused("the policy does not allow that amount", "choose another amount")
+        assert judged.row.judgement is not None, "judged in this very transaction"
+        asks = judged.row.judgement.outcome is Outcome.ASK
         status = (
             ApprovalStatus.APPROVED
             if judged.row.status is Status.APPROVED
@@ -445,11 +448,12 @@ class Approvals:
         data: dict[str, Json] = {
             "decision": decision.choice.value,
             "via": decision.via,
+            "credential": decision.credential,
             "revision": judged.row.revision,
             "roles": list[Json](sorted(person.roles)),
             "approval_status": status.value,
             "was_digest": approval.digest,
-            "judged": judged_data(judged.row),
+            "judged": judged_data(judged.row, judged.expires_at if asks else None),
         }
         if solution is not None and len(solution.waiting) > 1:
             data["solution"] = solution.digest
@@ -457,8 +461,7 @@ class Approvals:
         stored = self._ledger.move(tx, row, judged.row, entry)
         if stored is None:
             raise changed_meanwhile()
-        assert judged.row.judgement is not None, "judged in this very transaction"
-        if judged.row.judgement.outcome is Outcome.ASK:
+        if asks:
             self._carry_over(tx, approval, stored, person, entry)
         else:  # small enough to need nobody; the editor's yes is still recorded
             judged = _as_asked(judged, approval)
@@ -468,7 +471,12 @@ class Approvals:
         return self._decided(tx, stored, approval.id)
 
     def _carry_over(
-        self, tx: Transaction, approval: ApprovalRow, stored: ActionRow, person: Person, edit: Entry
+        self,
+        tx: Transaction,
+        approval: ApprovalRow,
+        stored: ActionRow,
+        person: KnownPerson,
+        edit: Entry,
     ) -> None:
         """Have the editor's yes count at the claim as it did here, if it was escalated to them."""
         carried = carried_over(tx, approval, person.roles)

@@ -32,6 +32,10 @@ class Transitions:
         """Microseconds since 1970, UTC."""
         return to_micros(self._clock.now())
 
+    def pseudonym(self, tx: Transaction, row: ActionRow) -> str:
+        """The name under which the log knows the action's customer."""
+        return self._personal.pseudonym(tx, row.tenant, row.subject.id, row.updated_at)
+
     def ahead(self, tx: Transaction, row: ActionRow) -> None:
         """Say that the row will be moved next; see `Reader.ahead`."""
         self._personal.ahead(tx, row.tenant, row.subject.id)

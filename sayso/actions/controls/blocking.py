@@ -21,6 +21,8 @@ from sayso.actions.model.action_row import ActionRow
 from sayso.actions.model.attempt import Try
 from sayso.actions.model.ledger import present_of, wake_others
 from sayso.actions.model.status import Status
+from sayso.audit.authority.checks import changed_outside
+from sayso.audit.authority.directory import Directory
 from sayso.audit.entry import EntryKind, Json
 from sayso.errors import Code
 from sayso.store.base import (
@@ -56,6 +58,20 @@ def obstacle_to(reader: Reader, row: ActionRow) -> Obstacle | None:
     found = reader.all("stop.obstacles", **_obstacle_params(row))
     first = min(found, key=_place, default=None)
     return None if first is None else Obstacle(id=text(first, "id"), code=Code(text(first, "code")))
+
+
+def check_stops_of_log(tx: Transaction, directory: Directory, row: ActionRow, subject: str) -> None:
+    """Refuse to go on under a stop that the log has and the rows have not.
+
+    Args:
+        subject: the customer's pseudonym.
+
+    Raises:
+        IntegrityError: `tampered`; whoever can write the database can take a stop's row away.
+    """
+    stop = directory.stop_on(tx, row.tenant, row.name, subject)
+    if stop is not None:
+        raise changed_outside(f"the stop {stop.id}, which is in force by the log,")
 
 
 def _place(row: Row) -> tuple[bool, int, str]:

@@ -16,6 +16,8 @@ from sayso.actions.context import EngineContext
 from sayso.actions.model.definition import Subject
 from sayso.actions.model.digest import is_text, storable
 from sayso.actions.model.idempotency import MAX_KEY_CHARS, check_repeated, read_by_key
+from sayso.audit.authority.checks import changed_outside, check_credential, ended_credential
+from sayso.audit.authority.credentials import DECIDE, STOP
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json
 from sayso.audit.release import Word, word_about
 from sayso.errors import Code, RefusedError
@@ -52,6 +54,7 @@ class StopOrder:
         scope: how much. target: the connector's, action's or customer's id; empty for the others.
         reason: why, for whoever looks; may be empty.
         by: who. via: the surface.
+        credential: by what they showed who they are; see `Decision`.
         key: idempotency key; the same key with the same content is one stop.
     """
 
@@ -61,6 +64,7 @@ class StopOrder:
     reason: str
     by: Actor
     via: str
+    credential: str
     key: str
 
     @property
@@ -74,6 +78,7 @@ class Resumption:
     """One person's word that a stop may end; two of them end it.
 
     Attributes:
+        credential: by what they showed who they are; see `Decision`.
         key: idempotency key: the same person's same key changes nothing twice.
     """
 
@@ -81,6 +86,7 @@ class Resumption:
     stop_id: str
     person: str
     via: str
+    credential: str
     key: str
 
 
@@ -194,7 +200,9 @@ class Stops:
                 `idempotency_conflict`.
         """
         _check_order(order)
-        return await self._recorded(partial(self._engage, order=order), order.home, order.by)
+        engaged = await self._recorded(partial(self._engage, order=order), order.home, order.by)
+        await self._directory.see(self._store, order.home)
+        return engaged
 
     async def resume(self, resumption: Resumption) -> StopRow:
         """Ask for the end of a stop, or confirm it as another person than who asked.
@@ -227,8 +235,8 @@ class Stops:
         known = read_by_key(tx, "stop.by_key", order.tenant, order.key)
         if known is not None:
             return _same(read_stop(known), order)
-        self._check_stopper(order)
         now = to_micros(self._clock.now())
+        self._check_stopper(tx, order, now)
         stop_id = self._ids.new("stp")
         seq = self._log.append(tx, order.home, self._engaged_entry(tx, order, stop_id, now))
         tx.run(
@@ -247,7 +255,12 @@ class Stops:
         return get_stop(tx, order.tenant, stop_id)
 
     def _engaged_entry(self, tx: Transaction, order: StopOrder, stop_id: str, now: int) -> Entry:
-        data: dict[str, Json] = {"stop": stop_id, "scope": order.scope.value, "via": order.via}
+        data: dict[str, Json] = {
+            "stop": stop_id,
+            "scope": order.scope.value,
+            "via": order.via,
+            "credential": order.credential,
+        }
         entry = Entry(kind=EntryKind.STOP_ENGAGED, actor=order.by, data=data)
         if order.scope is not StopScope.CUSTOMER:
             data |= {"target": order.target, "reason": order.reason}
@@ -261,11 +274,14 @@ class Stops:
         pii = self._personal.seal(tx, order.home, order.target, ref, order.reason)
         return replace(entry, pii=pii)
 
-    def _check_stopper(self, order: StopOrder) -> None:
+    def _check_stopper(self, tx: Transaction, order: StopOrder, now: int) -> None:
         self._check_operator(order.tenant, order.home)
+        authority = self._directory.at(tx, order.home)
+        if not authority.opens(order.credential, order.by, now, {STOP, DECIDE}):
+            raise ended_credential()
         if order.by.kind is not ActorKind.PERSON:
             return  # a service was given the scope for it
-        person = self._directory.person(order.by.id)
+        person = authority.person(order.by.id)
         if person is None or not person.roles:
             raise RefusedError(
                 Code.NOT_AN_APPROVER,
@@ -292,23 +308,31 @@ class Stops:
             key=resumption.key,
             noun="stop",
             confirm=f"ask another approver to run `sayso resume {row.id}`",
-            has_say=self._has_say,
+            has_say=partial(self._has_say, tx, row.home),
         )
         if word is Word.REPEATS:
             return row
-        self._check_resumer(resumption.person)
+        self._check_resumer(tx, row, resumption)
         if word is Word.ASKS:
             return self._write(tx, row, resumption, EntryKind.STOP_RESUME_ASKED, "stop.ask")
         released = self._write(tx, row, resumption, EntryKind.STOP_RELEASED, "stop.release")
         self._wake(tx, released)
         return released
 
-    def _has_say(self, person_id: str) -> bool:
-        person = self._directory.person(person_id)
+    def _has_say(self, tx: Transaction, home: Tenant, person_id: str) -> bool:
+        person = self._directory.at(tx, home).person(person_id)
         return person is not None and bool(person.roles & self._roles)
 
-    def _check_resumer(self, person_id: str) -> None:
-        if self._has_say(person_id):
+    def _check_resumer(self, tx: Transaction, row: StopRow, resumption: Resumption) -> None:
+        authority = self._directory.at(tx, row.home)
+        # INVARIANT: who has asked stands in the log, or one person could end what needs two.
+        known = authority.stops.get(row.id)
+        if known is None or known.asked_by != row.asked_by:
+            raise changed_outside(f"the stop {row.id}")
+        check_credential(
+            authority, resumption.credential, resumption.person, to_micros(self._clock.now())
+        )
+        if self._has_say(tx, row.home, resumption.person):
             return
         wanted = " or ".join(sorted(self._roles)) or "nobody has a role that may"
         raise RefusedError(
@@ -324,6 +348,7 @@ class Stops:
             "stop": row.id,
             "scope": row.scope.value,
             "via": storable(resumption.via),
+            "credential": resumption.credential,
         }
         if kind is EntryKind.STOP_RELEASED:
             data["asked_by"] = row.asked_by

@@ -13,6 +13,7 @@ from sayso.actions.model.digest import is_text, storable
 from sayso.actions.model.ledger import entry_of
 from sayso.actions.model.snapshot import Receipt
 from sayso.actions.model.status import Status
+from sayso.audit.authority.checks import check_credential
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant, to_micros
@@ -31,6 +32,7 @@ class ManualSettlement:
         evidence: where it was seen, in words; sealed beside the log.
         receipt_id: the provider's id of the effect; needed for `succeeded`, and only for it.
         person: the authenticated person's id. via: the surface.
+        credential: by what they showed who they are; see `Decision`.
     """
 
     tenant: Tenant
@@ -39,6 +41,7 @@ class ManualSettlement:
     evidence: str
     person: str
     via: str
+    credential: str
     receipt_id: str = ""
 
 
@@ -102,11 +105,15 @@ class ManualSettlements:
                 f"this action is {row.status}; only an unknown outcome is settled by a person",
                 next_step="`sayso actions list --status unknown` shows those that wait",
             )
-        self._check_person(tx, row, settlement.person)
         now = to_micros(self._clock.now())
+        self._check_person(tx, row, settlement, now)
         moved = _result(replace(row, due_at=None, updated_at=now), settlement)
         pseudonym = self._personal.pseudonym(tx, row.tenant, row.subject.id, now)
-        data: dict[str, Json] = {"outcome": settlement.outcome, "via": settlement.via}
+        data: dict[str, Json] = {
+            "outcome": settlement.outcome,
+            "via": settlement.via,
+            "credential": settlement.credential,
+        }
         if settlement.receipt_id:
             data["receipt"] = settlement.receipt_id
         ref = self._ids.new("pii")
@@ -122,8 +129,11 @@ class ManualSettlements:
         assert stored is not None, "read in this very transaction"
         return stored
 
-    def _check_person(self, reader: Reader, row: ActionRow, person_id: str) -> None:
-        person = self._directory.person(person_id)
+    def _check_person(
+        self, reader: Reader, row: ActionRow, resolution: ManualSettlement, now: int
+    ) -> None:
+        authority = self._directory.at(reader, row.tenant)
+        person = authority.person(resolution.person)
         if person is None or not person.roles:
             raise RefusedError(
                 Code.NOT_AN_APPROVER,
@@ -136,6 +146,7 @@ class ManualSettlements:
                 "you asked for this yourself, so somebody else has to settle it",
                 next_step="ask another approver",
             )
+        check_credential(authority, resolution.credential, person.id, now)
 
 
 def _result(row: ActionRow, settlement: ManualSettlement) -> ActionRow:

@@ -25,6 +25,7 @@ from sayso.actions.controls.blocking import (
     Blocking,
     ahead_of_obstacles,
     ahead_of_settled,
+    check_stops_of_log,
     obstacle_to,
     settled_since,
     stop_on,
@@ -189,6 +190,7 @@ class Claims:
         obstacle = obstacle_to(tx, row)
         if obstacle is not None:
             return self._blocking.hold(tx, row, obstacle)
+        check_stops_of_log(tx, self._directory, row, self._transitions.pseudonym(tx, row))
         settled = settled_since(tx, row, read_at)
         if settled > read_after:
             return ReadAgain(settled)
@@ -261,6 +263,7 @@ class Claims:
         stop = stop_on(tx, row)
         if stop is not None:
             return self._blocking.take_back(tx, row, stop, Try.AGAIN)
+        check_stops_of_log(tx, self._directory, row, self._transitions.pseudonym(tx, row))
         now = self._transitions.now()
         approval = approval_of(tx, row)
         tampered = found_tampering(tx, row, approval)

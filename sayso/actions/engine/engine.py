@@ -54,7 +54,6 @@ from sayso.actions.model.plan_state import (
 from sayso.actions.model.snapshot import Absence, Receipt, difference
 from sayso.actions.model.status import Status
 from sayso.actions.policy.evaluator import schema_hash
-from sayso.audit.personal import Personal
 from sayso.errors import Code, OutcomeUnknownError, RefusedError, RetryableError, SaysoError
 from sayso.ids import Tenant, to_micros
 from sayso.store.base import Reader, Transaction
@@ -90,6 +89,7 @@ class Engine:
         passing: Callable[[Boundary], None] = lambda boundary: None,
     ) -> None:
         self._store = context.store
+        self._personal = context.personal
         self._registry = context.registry
         self._proposals = proposals
         self._clock = context.clock
@@ -236,7 +236,7 @@ class Engine:
 
     def _quote(self, reader: Reader, row: ActionRow) -> str:
         if row.reason_ref is not None:
-            return Personal.open(reader, row.tenant, row.reason_ref) or ""
+            return self._personal.open(reader, row.tenant, row.reason_ref) or ""
         approval = approval_of(reader, row)
         if approval is not None:
             return approval.card.quote
@@ -247,7 +247,7 @@ class Engine:
             return ""
         found = reader.one("request.by_id", tenant=row.tenant, id=row.request_id)
         ref = None if found is None else found["words_ref"]
-        return Personal.open(reader, row.tenant, ref) or "" if isinstance(ref, str) else ""
+        return self._personal.open(reader, row.tenant, ref) or "" if isinstance(ref, str) else ""
 
     # ---- claim: everything that could have changed is checked again --------------------------
 

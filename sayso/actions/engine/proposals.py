@@ -497,7 +497,7 @@ def _judged_entry(
             "object": _object_of(resolved, row.subject.id, pseudonym),
             "account": resolved.account,
             "owner_proof": resolved.owner_proof,
-            **judged_data(row),
+            **judged_data(row, judged.expires_at),
             "errors": [error[:200] for error in row.judgement.errors],
             "guarantee": registry.action(row.name).guarantee.kind,
         }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -226,6 +226,7 @@ def _read_judgement(stored: str) -> Judgement:
         roles=tuple(value["roles"]),
         policy_version=value["policy_version"],
         errors=tuple(value["errors"]),
+        either=tuple(map(tuple, value.get("either", ()))),
         with_plan=value.get("with_plan") is True,
         missing=tuple(value.get("missing", ())),
         holds=value.get("holds", False),
@@ -276,7 +277,14 @@ def judgement_json(judgement: Judgement) -> dict[str, Json]:
         "policy": judgement.policy,
         "errors": list(judgement.errors),
     }
+    if judgement.either:
+        said["either"] = ways_json(judgement.either)
     return said | {"with_plan": True} if judgement.with_plan else said
+
+
+def ways_json(ways: Sequence[Sequence[str]]) -> list[Json]:
+    """Ways in which people can say yes, each a role for each person."""
+    return [list[Json](way) for way in ways]
 
 
 def staged_json(judgement: Judgement) -> dict[str, Json]:

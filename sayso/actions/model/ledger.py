@@ -86,7 +86,7 @@ class Ledger:
         following = None if self._follow is None else self._follow(tx, None, row)
         if following is not None:
             entry = replace(entry, data={**entry.data, **following.data()})
-        seq = self._log.append(tx, row.tenant, entry)
+        seq = self._log.append(tx, row.tenant, entry, at=row.updated_at)
         stored = replace(row, last_seq=seq)
         tx.run("action.insert", **all_columns(stored))
         if following is not None:
@@ -119,7 +119,8 @@ class Ledger:
             entry = replace(entry, data={**entry.data, **following.data()})
         # NOTE: the entry first: SQLite looks through all rows of the tables that refer to entries
         # when an entry is stored for which one of them waits already.
-        seq = self._log.append(tx, row.tenant, entry)
+        # INVARIANT: told at the moment by which it was judged, whatever the clock does meanwhile.
+        seq = self._log.append(tx, row.tenant, entry, at=changed.updated_at)
         # What held it is over with the move, unless it is the move that holds it.
         blocked_by = changed.blocked_by if changed.blocked_by != row.blocked_by else None
         stored = with_next_look(replace(changed, last_seq=seq, blocked_by=blocked_by))

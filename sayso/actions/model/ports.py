@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from sayso.actions.model.definition import Action, Args, Subject
@@ -49,25 +48,4 @@ class ActionRegistry(Protocol):
 
     async def look_up(self, call: Call) -> Receipt | Absence:
         """See `sayso.connectors.base.Connector.look_up`."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Person:
-    """An authenticated person.
-
-    Attributes:
-        id: stable id, as in sayso.toml.
-        roles: what they may decide; empty means nothing.
-    """
-
-    id: str
-    roles: frozenset[str]
-
-
-class Directory(Protocol):
-    """Who the people are now. An unknown or inactive person is None, and decides nothing."""
-
-    def person(self, person_id: str) -> Person | None:
-        """The person with their present roles."""
         ...

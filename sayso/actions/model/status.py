@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 
 from sayso.audit.entry import EntryKind
+from sayso.audit.rules.transitions import START as START
+from sayso.audit.rules.transitions import TRANSITIONS as ALLOWED
 from sayso.errors import Code, IntegrityError
 
 
@@ -25,65 +27,13 @@ class Status(StrEnum):
     COMPENSATED = "compensated"
 
 
-START = "start"
-
-# INVARIANT: `executing` is entered only from `approved`, or again from `executing` and `unknown`
-# for the same intent; so no effect is without a judgement, and no `ask` without an approval.
 TRANSITIONS: dict[str, dict[Status, tuple[EntryKind, ...]]] = {
-    START: {
-        Status.PLANNED: (EntryKind.ACTION_PROPOSED,),
-        Status.REFUSED: (EntryKind.ACTION_REFUSED,),
-        Status.PENDING_APPROVAL: (EntryKind.ACTION_PENDING,),
-        Status.APPROVED: (EntryKind.ACTION_APPROVED,),
-    },
-    Status.PLANNED: {
-        Status.REFUSED: (EntryKind.ACTION_REFUSED,),
-        Status.PENDING_APPROVAL: (EntryKind.ACTION_PENDING,),
-        Status.APPROVED: (EntryKind.ACTION_APPROVED,),
-    },
-    Status.PENDING_APPROVAL: {
-        Status.PENDING_APPROVAL: (EntryKind.ACTION_PENDING, EntryKind.ACTION_EDITED),
-        Status.APPROVED: (EntryKind.ACTION_APPROVED, EntryKind.ACTION_EDITED),
-        Status.REJECTED: (EntryKind.ACTION_REJECTED,),
-        Status.EXPIRED: (EntryKind.ACTION_EXPIRED,),
-        Status.STALE: (EntryKind.ACTION_STALE,),
-        Status.REFUSED: (EntryKind.ACTION_REFUSED,),
-        Status.SUCCEEDED: (EntryKind.ACTION_RECONCILED,),
-    },
-    Status.APPROVED: {
-        Status.APPROVED: (EntryKind.ACTION_HELD,),
-        Status.EXECUTING: (EntryKind.ACTION_INTENT,),
-        Status.STALE: (EntryKind.ACTION_STALE,),
-        Status.REFUSED: (EntryKind.ACTION_REFUSED,),
-        Status.SUCCEEDED: (EntryKind.ACTION_RECONCILED,),
-    },
-    Status.STALE: {
-        Status.PENDING_APPROVAL: (EntryKind.ACTION_PENDING,),
-        Status.APPROVED: (EntryKind.ACTION_APPROVED,),
-        Status.REFUSED: (EntryKind.ACTION_REFUSED,),
-        Status.SUCCEEDED: (EntryKind.ACTION_RECONCILED,),
-    },
-    Status.EXECUTING: {
-        Status.EXECUTING: (EntryKind.ACTION_INTENT,),
-        Status.APPROVED: (EntryKind.ACTION_APPROVED, EntryKind.ACTION_HELD),
-        Status.SUCCEEDED: (EntryKind.ACTION_SUCCEEDED, EntryKind.ACTION_RECONCILED),
-        Status.FAILED: (EntryKind.ACTION_FAILED,),
-        Status.UNKNOWN: (EntryKind.ACTION_UNKNOWN,),
-    },
-    Status.UNKNOWN: {
-        Status.UNKNOWN: (EntryKind.ACTION_UNKNOWN,),
-        Status.EXECUTING: (EntryKind.ACTION_INTENT,),
-        Status.SUCCEEDED: (EntryKind.ACTION_RECONCILED, EntryKind.ACTION_RESOLVED),
-        Status.FAILED: (EntryKind.ACTION_RESOLVED,),
-    },
-    Status.SUCCEEDED: {Status.COMPENSATED: (EntryKind.ACTION_COMPENSATED,)},
-    # What was called and denied, and turns up although it has ended: `sayso.actions.model.ledger`.
-    Status.REFUSED: {Status.SUCCEEDED: (EntryKind.ACTION_RECONCILED,)},
-    Status.REJECTED: {Status.SUCCEEDED: (EntryKind.ACTION_RECONCILED,)},
-    Status.EXPIRED: {Status.SUCCEEDED: (EntryKind.ACTION_RECONCILED,)},
-    Status.FAILED: {Status.SUCCEEDED: (EntryKind.ACTION_RECONCILED,)},
-    Status.COMPENSATED: {},
+    was if was == START else Status(was): {
+        Status(to): tuple(map(EntryKind, kinds)) for to, kinds in ways.items()
+    }
+    for was, ways in ALLOWED.items()
 }
+"""The table by which the verifier judges, too."""
 
 NOT_DONE = frozenset({Status.REFUSED, Status.REJECTED, Status.EXPIRED, Status.FAILED})
 """States of what has ended without an effect, as far as anybody knows."""

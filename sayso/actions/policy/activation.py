@@ -9,7 +9,6 @@ from typing import TypeVar, cast
 import orjson
 
 from sayso.actions.model.digest import is_text, storable
-from sayso.actions.model.ports import Directory
 from sayso.actions.policy.active import forget
 from sayso.actions.policy.document import PolicyDocument, PolicyRules, sha256_of
 from sayso.actions.policy.versions import (
@@ -20,6 +19,9 @@ from sayso.actions.policy.versions import (
     insert_version,
     read_active,
 )
+from sayso.audit.authority.by import By
+from sayso.audit.authority.checks import check_credential
+from sayso.audit.authority.directory import Directory
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json
 from sayso.audit.log import AuditLog
 from sayso.errors import Code, IntegrityError, RefusedError
@@ -29,7 +31,8 @@ from sayso.store.base import text_or_none as maybe
 
 _Done = TypeVar("_Done")
 MAX_NOTE_CHARS = 500
-SYSTEM = Actor(kind=ActorKind.SYSTEM, id="policy")
+FILES = By(actor=Actor(kind=ActorKind.SYSTEM, id="policy"), via="follow_files")
+"""Where the files are followed, they speak for themselves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,15 +67,13 @@ class Order:
     Attributes:
         document: all of it. parent: the version that they saw in force.
         weighed: what the change does, found out against that version.
-        by: whoever it is, authenticated. via: the surface. note: why; may be empty.
-        along: see `Along`.
+        by: whoever it is, authenticated. note: why; may be empty. along: see `Along`.
     """
 
     document: PolicyDocument
     parent: int
     weighed: Weighed
-    by: Actor
-    via: str
+    by: By
     note: str = ""
     along: Along = nothing_along
 
@@ -86,8 +87,7 @@ class Confirming:
     """
 
     sha256: str
-    by: Actor
-    via: str
+    by: By
     along: Along = nothing_along
 
 
@@ -138,20 +138,14 @@ class Activations:
         self._home = home
 
     async def begin(
-        self, document: PolicyDocument, *, by: Actor, via: str, along: Along = nothing_along
+        self, document: PolicyDocument, *, by: By, along: Along = nothing_along
     ) -> Version | None:
         """Put the first version in force; None where there is one already.
 
         Nobody is asked: what the first version says is what the workspace was made with.
         """
-        order = Order(
-            document=document,
-            parent=0,
-            weighed=Weighed(direction="first"),
-            by=by,
-            via=via,
-            along=along,
-        )
+        weighed = Weighed(direction="first")
+        order = Order(document=document, parent=0, weighed=weighed, by=by, along=along)
         return await self._store.write(lambda tx: self._begin(tx, order))
 
     async def follow(
@@ -160,7 +154,6 @@ class Activations:
         weighed: Weighed,
         parent: int,
         *,
-        via: str,
         along: Along = nothing_along,
     ) -> Version | None:
         """Put what the files say in force, where the workspace follows its files; nobody is asked.
@@ -173,9 +166,7 @@ class Activations:
             active = read_active(tx, EVERY_TENANT)
             if active is None or active.number != parent or active.sha256 == document.sha256:
                 return None
-            order = Order(
-                document=document, parent=parent, weighed=weighed, by=SYSTEM, via=via, along=along
-            )
+            order = Order(document=document, parent=parent, weighed=weighed, by=FILES, along=along)
             return self._insert(tx, order, None)
 
         return await self._store.write(work)
@@ -211,7 +202,7 @@ class Activations:
                 await self._store.write(lambda tx: self._end(tx, change.id, "moved", by))
             raise
 
-    async def withdraw(self, change_id: str, *, by: Actor) -> Change:
+    async def withdraw(self, change_id: str, *, by: By) -> Change:
         """End a change that waits; anybody who may put a version in force may.
 
         Raises:
@@ -221,7 +212,7 @@ class Activations:
 
         def work(tx: Transaction) -> Change:
             rules = self._rules(tx)
-            self._check_person(by, rules.may_activate | rules.may_confirm)
+            self._check_person(tx, by, rules.may_activate | rules.may_confirm)
             change, _ = get_change(tx, change_id)
             _check_open(change)
             return self._end(tx, change_id, "withdrawn", by)
@@ -237,7 +228,7 @@ class Activations:
 
     def _activate(self, tx: Transaction, order: Order) -> Version | Change:
         rules = self._rules(tx)
-        self._check_person(order.by, rules.may_activate)
+        self._check_person(tx, order.by, rules.may_activate)
         self._check_parent(tx, order.parent, order.document)
         loosens = order.weighed.direction == "looser"
         if not loosens or rules.loosening_needs < 2:
@@ -245,12 +236,10 @@ class Activations:
         for row in tx.all("policy.changes_open"):
             known = read_change(row)
             same = (known.sha256, known.parent) == (order.document.sha256, order.parent)
-            if same and known.asked_by == order.by.id:
+            if same and known.asked_by == order.by.actor.id:
                 return known
             if same:
-                confirming = Confirming(
-                    sha256=known.sha256, by=order.by, via=order.via, along=order.along
-                )
+                confirming = Confirming(sha256=known.sha256, by=order.by, along=order.along)
                 return self._confirm(tx, known.id, confirming)
         return self._ask(tx, order)
 
@@ -261,12 +250,12 @@ class Activations:
             "change": change_id,
             "sha256": order.document.sha256,
             "parent": order.parent,
-            "via": storable(order.via),
+            **_said_by(order.by),
             "note": order.note,
             **_weighed_data(order.weighed),
         }
         seq = self._log.append(
-            tx, self._home, Entry(kind=EntryKind.POLICY_ASKED, actor=order.by, data=data)
+            tx, self._home, Entry(kind=EntryKind.POLICY_ASKED, actor=order.by.actor, data=data)
         )
         tx.run(
             "policy.change_insert",
@@ -275,9 +264,9 @@ class Activations:
             sha256=order.document.sha256,
             parent=order.parent,
             direction=order.weighed.direction,
-            asked_by=order.by.id,
+            asked_by=order.by.actor.id,
             asked_at=now,
-            via=order.via,
+            via=order.by.via,
             note=order.note,
             last_seq=seq,
             content=order.document.content,
@@ -289,8 +278,8 @@ class Activations:
         rules = self._rules(tx)
         change, document = get_change(tx, change_id)
         _check_open(change)
-        self._check_person(by, rules.may_confirm)
-        if change.asked_by == by.id:
+        self._check_person(tx, by, rules.may_confirm)
+        if change.asked_by == by.actor.id:
             raise RefusedError(
                 Code.OWN_REQUEST,
                 "you asked for this yourself, so somebody else has to confirm it",
@@ -306,13 +295,12 @@ class Activations:
         self._check_parent(tx, change.parent, document)
         asked_by = Actor(kind=ActorKind.PERSON, id=change.asked_by)
         # INVARIANT: who asked counts only while they still may.
-        self._check_person(asked_by, rules.may_activate)
+        self._check_role(tx, asked_by, rules.may_activate)
         order = Order(
             document=document,
             parent=change.parent,
             weighed=Weighed(direction=change.direction),
             by=by,
-            via=confirming.via,
             note=change.note,
             along=confirming.along,
         )
@@ -324,7 +312,13 @@ class Activations:
         self, tx: Transaction, order: Order, asked_by: Actor | None, change: str | None = None
     ) -> Version:
         now = to_micros(self._clock.now())
-        said = _weighed_data(order.weighed) | {"note": order.note, "change": change}
+        said: dict[str, Json] = {
+            **_weighed_data(order.weighed),
+            "note": order.note,
+            "change": change,
+            "credential": order.by.credential,
+            "rules": _rules_data(order.document.rules),
+        }
         version = insert_version(
             tx,
             self._log,
@@ -332,9 +326,9 @@ class Activations:
             document=order.document,
             parent=order.parent or None,
             direction=order.weighed.direction,
-            by=order.by,
+            by=order.by.actor,
             asked_by=asked_by,
-            via=storable(order.via),
+            via=storable(order.by.via),
             note=order.note,
             now=now,
             data=said | order.along(tx, now),
@@ -342,17 +336,22 @@ class Activations:
         forget(tx)
         return version
 
-    def _end(self, tx: Transaction, change_id: str, how: str, by: Actor) -> Change:
+    def _end(self, tx: Transaction, change_id: str, how: str, by: By) -> Change:
         change, _ = get_change(tx, change_id)
         if change.ended is not None:
             return change
-        data: dict[str, Json] = {"change": change.id, "sha256": change.sha256, "ended": how}
-        entry = Entry(kind=EntryKind.POLICY_WITHDRAWN, actor=by, data=data)
+        data: dict[str, Json] = {
+            "change": change.id,
+            "sha256": change.sha256,
+            "ended": how,
+            **_said_by(by),
+        }
+        entry = Entry(kind=EntryKind.POLICY_WITHDRAWN, actor=by.actor, data=data)
         return self._close(tx, change, how, by, self._log.append(tx, change.home, entry))
 
-    def _close(self, tx: Transaction, change: Change, how: str, by: Actor, seq: int) -> Change:
+    def _close(self, tx: Transaction, change: Change, how: str, by: By, seq: int) -> Change:
         now = to_micros(self._clock.now())
-        tx.run("policy.change_end", id=change.id, ended=how, at=now, by=by.id, last_seq=seq)
+        tx.run("policy.change_end", id=change.id, ended=how, at=now, by=by.actor.id, last_seq=seq)
         return get_change(tx, change.id)[0]
 
     # ---- checks --------------------------------------------------------------------------------
@@ -368,14 +367,19 @@ class Activations:
             )
         return get_version(tx, active.number)[1].rules
 
-    def _check_person(self, by: Actor, roles: frozenset[str]) -> None:
-        if by.kind is not ActorKind.PERSON:
+    def _check_person(self, tx: Transaction, by: By, roles: frozenset[str]) -> None:
+        if by.actor.kind is not ActorKind.PERSON:
             raise RefusedError(
                 Code.FORBIDDEN,
                 "only a person puts a policy in force",
                 next_step="use the token of a person: `sayso token create --person ID`",
             )
-        person = self._directory.person(by.id)
+        self._check_role(tx, by.actor, roles)
+        authority = self._directory.at(tx, self._home)
+        check_credential(authority, by.credential, by.actor.id, to_micros(self._clock.now()))
+
+    def _check_role(self, tx: Transaction, by: Actor, roles: frozenset[str]) -> None:
+        person = self._directory.at(tx, self._home).person(by.id)
         if person is None or not person.roles & roles:
             wanted = " or ".join(sorted(roles)) or "nobody has a role that may"
             raise RefusedError(
@@ -402,7 +406,7 @@ class Activations:
             )
 
     async def _recorded(
-        self, work: Callable[[Transaction], _Done], by: Actor, document: PolicyDocument
+        self, work: Callable[[Transaction], _Done], by: By, document: PolicyDocument
     ) -> _Done:
         try:
             return await self._store.write(work)
@@ -410,7 +414,7 @@ class Activations:
             if error.code is not Code.NOT_FOUND:
                 refused = Entry(
                     kind=EntryKind.POLICY_REFUSED,
-                    actor=replace(by, id=storable(by.id, 200)),
+                    actor=replace(by.actor, id=storable(by.actor.id, 200)),
                     data={"code": error.code.value, "sha256": document.sha256},
                 )
                 await self._store.write(lambda tx: self._log.append(tx, self._home, refused))
@@ -502,4 +506,17 @@ def _weighed_data(weighed: Weighed) -> dict[str, Json]:
         "direction": weighed.direction,
         "decided": weighed.decided,
         "diff_sha256": weighed.diff_sha256 or None,
+    }
+
+
+def _said_by(by: By) -> dict[str, Json]:
+    return {"via": storable(by.via), "credential": by.credential}
+
+
+def _rules_data(rules: PolicyRules) -> dict[str, Json]:
+    """Who may put the next version in force, for whoever reads the log alone."""
+    return {
+        "activate": list[Json](sorted(rules.may_activate)),
+        "confirm": list[Json](sorted(rules.may_confirm)),
+        "loosening_needs": rules.loosening_needs,
     }

@@ -18,7 +18,12 @@ from sayso.actions.limits.definition import NO_LIMITS, LimitSet
 from sayso.actions.policy.base import Policy
 from sayso.actions.policy.calendar import Calendar
 from sayso.actions.policy.document import PolicyDocument
-from sayso.actions.policy.versions import ahead_of_active, read_active, read_in_force
+from sayso.actions.policy.versions import (
+    EVERY_TENANT,
+    ahead_of_active,
+    read_active,
+    read_in_force,
+)
 from sayso.errors import Code, RetryableError, SaysoError
 from sayso.ids import Tenant
 from sayso.store.base import Reader, Store, Transaction
@@ -43,12 +48,15 @@ class LoadedPolicy:
 
     Attributes:
         number: 0 for a policy that is no version, such as one that denies all.
+        sha256: of the version's content. home: the tenant whose log tells of it.
         limits, calendar: of the version. dials: of the roll-out; None where nothing is held back.
         read: all that the version holds; None for a policy that is none.
     """
 
     number: int
     policy: Policy
+    sha256: str = ""
+    home: Tenant = EVERY_TENANT
     limits: LimitSet = NO_LIMITS
     calendar: Calendar = field(default_factory=Calendar)
     dials: Dials | None = None
@@ -178,6 +186,8 @@ class ActivePolicy:
                     self._loaded = LoadedPolicy(
                         number=version.number,
                         policy=read.policy,
+                        sha256=version.sha256,
+                        home=version.home,
                         limits=read.limits,
                         calendar=read.calendar,
                         dials=None if read.dials.is_open else read.dials,

@@ -93,6 +93,7 @@ class Judgement:
         explain: their explanations, joined; says so when no rule allows it.
         roles: for `ask`, one entry for each distinct person needed: the role that person must
             hold. Two equal entries are two people.
+        either: other ways in which as many people of these roles would be enough, written alike.
         policy_version: SHA-256 in hex over the part of the policy that can say anything about the
             action; see `Policy.version_for`.
         missing: facts that could not be read, and that asked for it.
@@ -112,6 +113,7 @@ class Judgement:
     roles: tuple[str, ...] = ()
     policy_version: str
     errors: tuple[str, ...] = ()
+    either: tuple[tuple[str, ...], ...] = ()
     missing: tuple[str, ...] = ()
     holds: bool = False
     stage: str = ""
@@ -119,6 +121,11 @@ class Judgement:
     would: str = ""
     policy: int = 0
     with_plan: bool = False
+
+    @property
+    def ways(self) -> tuple[tuple[str, ...], ...]:
+        """Every way in which people can say yes; distinct people have to fill one of them."""
+        return (self.roles, *self.either)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -206,8 +206,7 @@ class CedarPolicy:
             verdict = self._evaluate(asked, len(roles), frozenset(roles))
             if not verdict.allowed:
                 return None
-            outcome = Outcome.ASK if roles else Outcome.ALLOW
-            return _judgement(asked, outcome, verdict.rules, roles=roles)
+            return self._passed(asked, roles, verdict.rules)
         forbids = frozenset(guess.forbids[place] for place in guess.always(values))
         most = asked.slice.hypotheticals[-1]
         verdict = self._evaluate(asked, len(most), frozenset(most))
@@ -225,11 +224,51 @@ class CedarPolicy:
             if verdict.errors:
                 return _failed(asked.slice.version, verdict.errors)
             if verdict.allowed:
-                outcome = Outcome.ASK if roles else Outcome.ALLOW
-                return _judgement(asked, outcome, verdict.rules, roles=roles, also=also)
+                return self._passed(asked, roles, verdict.rules, also)
             forbids = verdict.rules if forbids is None else forbids & verdict.rules
         # Only a rule that forbids it whoever approves is the reason; else no rule allows it.
         return _judgement(asked, Outcome.DENY, forbids or frozenset())
+
+    def _passed(
+        self,
+        asked: _Asked,
+        roles: tuple[str, ...],
+        rules: Iterable[str],
+        also: Sequence[Demand] = (),
+    ) -> Judgement:
+        """What to say where the yes of these people is what is needed."""
+        if not roles:
+            return _judgement(asked, Outcome.ALLOW, rules, also=also)
+        judged = _judgement(asked, Outcome.ASK, rules, roles=roles, also=also)
+        ways = self._other_ways(asked, roles)
+        met = (way for way in ways if all(demand.by.intersection(way) for demand in also))
+        return replace(judged, either=tuple(met))
+
+    def _other_ways(self, asked: _Asked, roles: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
+        """In which other ways as many people who hold these roles would be enough."""
+        held = [role for role in self._roles if role in roles]
+        if len(held) < 2:
+            return ()
+        enough = self._enough(asked, len(roles))
+        ways = itertools.combinations_with_replacement(held, len(roles))
+        return tuple(way for way in ways if way != roles and frozenset(way) in enough)
+
+    def _enough(self, asked: _Asked, people: int) -> set[frozenset[str]]:
+        """The sets of roles with which so many people are enough.
+
+        NOTE: by the formulas, where they say everything: whoever says yes in the end is put to the
+        engine all the same.
+        """
+        supposed = asked.slice.hypotheticals
+        guess = asked.slice.guess
+        if guess is not None:
+            passing = [supposed[place] for place in guess.passing(asked.request.values)]
+            return {frozenset(one) for one in passing if len(one) == people}
+        return {
+            frozenset(one)
+            for one in supposed
+            if len(one) == people and self._evaluate(asked, people, frozenset(one)).allowed
+        }
 
     def _supposed(self, mine: Slice, also: Sequence[Demand]) -> Sequence[tuple[str, ...]]:
         """Who might say yes, also those whom only a demand names."""

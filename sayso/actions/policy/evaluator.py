@@ -16,7 +16,7 @@ from sayso.actions.engine.compensation import takes_back
 from sayso.actions.limits.book import Circumstances, LimitBook
 from sayso.actions.limits.checks import LimitChecks
 from sayso.actions.limits.definition import RULE_PREFIX as LIMIT
-from sayso.actions.model.action_row import ActionRow, Snapshot, staged_json
+from sayso.actions.model.action_row import ActionRow, Snapshot, staged_json, ways_json
 from sayso.actions.model.definition import Args
 from sayso.actions.model.digest import digest_of, hash_of, resolved_from_json, resolved_json
 from sayso.actions.model.ports import ActionRegistry
@@ -33,12 +33,14 @@ from sayso.actions.policy.base import (
     Question,
 )
 from sayso.actions.policy.card import Card, build_card
-from sayso.actions.policy.quorum import are_enough
 from sayso.actions.policy.signs import Amounts, Seen, earlier_of, earlier_words, signs_of
 from sayso.actions.policy.why import Why, needed_sentence, why_asked
 from sayso.actions.rollout.checks import StageChecks, capped, held_back
 from sayso.actions.rollout.definition import RULE_PREFIX as DIAL
+from sayso.audit.authority.checks import changed_outside
+from sayso.audit.authority.directory import Directory
 from sayso.audit.entry import Json
+from sayso.audit.rules.quorum import covers
 from sayso.errors import Code, RefusedError
 from sayso.ids import Entropy, from_micros
 from sayso.store.base import Reader, SqlValue, Transaction, integer
@@ -74,6 +76,7 @@ class Evaluator:
         reach: knows the definitions.
         approval_time: how long people have to decide.
         entropy: salts the digests.
+        directory: has the log say under which policy is judged, before it says what came of it.
         first_look: after how long a card that nobody decides about is looked at first, when that
             is before the end of `approval_time`.
         limits: keeps what is used of limits; the same one as the ledger's.
@@ -85,10 +88,12 @@ class Evaluator:
         registry: ActionRegistry,
         approval_time: timedelta,
         entropy: Entropy,
+        directory: Directory,
         first_look: timedelta | None = None,
         limits: LimitBook | None = None,
     ) -> None:
         self._entropy = entropy
+        self._directory = directory
         self._limits = LimitChecks(limits or LimitBook())
         self._stages = StageChecks()
         self._amounts = Amounts()
@@ -105,8 +110,15 @@ class Evaluator:
 
         Raises:
             PolicyMovedError: see `Policies.at`.
+            IntegrityError: `tampered`, when no entry has put that version in force.
         """
-        return self._policies.at(reader, row.tenant)
+        loaded = self._policies.at(reader, row.tenant)
+        if loaded.number:
+            # INVARIANT: rows say which version is the newest; it counts only if the log says so.
+            said = self._directory.policy(reader, loaded.home)
+            if said is None or (said.number, said.sha256) != (loaded.number, loaded.sha256):
+                raise changed_outside("the version of the policy")
+        return loaded
 
     def question(self, reader: Reader, row: ActionRow, resolved: Resolved, now: int) -> Question:
         """Everything the policy may look at, with the history as this transaction sees it."""
@@ -149,12 +161,10 @@ class Evaluator:
         known = None if approvers else self._recent.pop(row.snapshot.digest, None)
         if known is not None and known == (loaded.number, *_circumstances(question)):
             assert row.judgement is not None
-            return row.judgement
-        judgement = replace(loaded.policy.permits(question, approvers), policy=loaded.number)
+            return replace(row.judgement, policy=loaded.number)
+        judgement = self._given(loaded, question, row.judgement, approvers)
         if judgement.outcome is not Outcome.ALLOW:
             return judgement
-        if _is_short(row, approvers):
-            return _denied(judgement, "it belongs to a plan to which not enough people have agreed")
         assert row.judgement is not None, "only of what was judged"
         staged = self._stages.staged(reader, loaded, row, question)
         back = held_back(staged, row.judgement)
@@ -167,6 +177,23 @@ class Evaluator:
         over, holds = self._limits.claimed(reader, about, automatic=automatic)
         judgement = replace(judgement, holds=holds)
         return judgement if over is None else _denied(judgement, over)
+
+    def _given(
+        self,
+        loaded: LoadedPolicy,
+        question: Question,
+        asked: Judgement | None,
+        approvers: Sequence[Approver],
+    ) -> Judgement:
+        """What the policy says to these people's yes, where it comes from those who were asked."""
+        answer = replace(loaded.policy.permits(question, approvers), policy=loaded.number)
+        if answer.outcome is not Outcome.ALLOW or asked is None or asked.outcome is not Outcome.ASK:
+            return answer
+        # INVARIANT: as many distinct people as the card asks, with the roles that it asks; the
+        # verifier judges by the same function, from the log alone.
+        if covers(asked.ways, {one.person: one.roles for one in approvers}):
+            return answer
+        return _denied(answer, "it needs everybody who was asked")
 
     def check_approver(self, reader: Reader, row: ActionRow, person: str, now: int) -> None:
         """Whether a person's yes still counts, by the limits of approvers.
@@ -238,6 +265,8 @@ class Evaluator:
                 them as well, although the policy allows it without anybody.
             ceiling: how far the rest of its plan may go, where that is less far.
         """
+        if reader.writes:
+            self._directory.at(reader, row.tenant)
         _check_owner(row, resolved)
         _check_kept(resolved)
         loaded = self.in_force(reader, row)
@@ -251,13 +280,12 @@ class Evaluator:
             judgement = self._limits.judged(reader, about, loaded.policy, question, judgement)
         status, error = _status_of(judgement)
         if approvers and judgement.outcome is Outcome.ASK:
-            given = loaded.policy.permits(question, approvers)
-            enough = not judgement.with_plan or are_enough(judgement.roles, approvers)
-            if given.outcome is Outcome.ALLOW and enough:
+            given = self._given(loaded, question, judgement, approvers)
+            if given.outcome is Outcome.ALLOW:
                 given = self._limits.agreed(
                     reader, about, loaded.policy, question, approvers, given
                 )
-            if given.outcome is Outcome.ALLOW and enough:
+            if given.outcome is Outcome.ALLOW:
                 judgement = replace(judgement, holds=given.holds)
                 status = Status.APPROVED
         card: Card | None = None
@@ -331,10 +359,15 @@ class Evaluator:
         return replace(snapshot, digest=bound_digest(row, snapshot, judgement, expires_at))
 
 
-def judged_data(row: ActionRow) -> dict[str, Json]:
-    """What the log says of an action's judgement."""
+def judged_data(row: ActionRow, expires_at: int | None) -> dict[str, Json]:
+    """What the log says of an action's judgement.
+
+    Args:
+        expires_at: until when people can say yes, in microseconds since 1970; None when nobody is
+            asked.
+    """
     assert row.judgement is not None, "only of what was judged"
-    return {
+    told: dict[str, Json] = {
         "outcome": row.judgement.outcome.value,
         "explain": row.judgement.explain,
         "policy_version": row.judgement.policy_version,
@@ -342,6 +375,11 @@ def judged_data(row: ActionRow) -> dict[str, Json]:
         "roles": list[Json](row.judgement.roles),
         **staged_json(row.judgement),
     }
+    if row.judgement.either:
+        told["either"] = ways_json(row.judgement.either)
+    if expires_at is not None:
+        told["expires_at"] = expires_at
+    return told
 
 
 def bound_digest(
@@ -373,6 +411,8 @@ def bound_digest(
     }
     if row.undoes is not None:
         parts["undoes"] = row.undoes
+    if judgement.either:
+        parts["either"] = ways_json(judgement.either)
     return digest_of(parts)
 
 
@@ -415,12 +455,6 @@ def _why(policy: Policy, question: Question, judgement: Judgement) -> Why:
         needed = needed_sentence(judgement.roles)
         return Why(reason="Needs nobody by itself; it belongs to this plan", needed=needed)
     return why_asked(question, judgement, policy.numbers_for(question.action.name), policy.suppose)
-
-
-def _is_short(row: ActionRow, approvers: Sequence[Approver]) -> bool:
-    """Whether it waits for the people of its plan, and not all of them have agreed."""
-    judged = row.judgement
-    return judged is not None and judged.with_plan and not are_enough(judged.roles, approvers)
 
 
 def _check_owner(row: ActionRow, resolved: Resolved) -> None:

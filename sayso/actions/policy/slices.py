@@ -43,11 +43,13 @@ class Guess:
 
     Attributes:
         least: the place of the first hypothetical that is allowed; -1 for none.
+        passing: the places of all that are allowed.
         always: which of `forbids` forbid it whoever says yes.
         forbids: ids of the rules that forbid anything.
     """
 
     least: First
+    passing: Callable[[Values], tuple[int, ...]]
     always: Callable[[Values], tuple[int, ...]]
     forbids: tuple[str, ...]
 
@@ -216,6 +218,7 @@ def _guess(translated: Translated, supposed: Sequence[Hypothetical]) -> Guess | 
     ]
     return Guess(
         least=first_of(by_hypothetical),
+        passing=all_of(by_hypothetical),
         always=all_of(always),
         forbids=tuple(rule.id for rule in forbids),
     )

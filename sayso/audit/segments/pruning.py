@@ -14,6 +14,9 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 
+from sayso.audit.authority.checks import changed_outside
+from sayso.audit.authority.credentials import HOST
+from sayso.audit.authority.directory import Directory
 from sayso.audit.entry import Actor, Entry, EntryKind, Json
 from sayso.audit.log import AuditLog
 from sayso.audit.retention_clock import agreed_time, note_time
@@ -56,6 +59,8 @@ class Pruner:
     Args:
         kept_for: how long the entries of a log stay in the database; None for good.
         places: names of the places outside that must have seen a log's head first.
+        directory: who may do what, and which holds are in force, by the log; None asks the rows
+            alone.
         at_once: how many entries go in one transaction; a multiple of 256.
         passing: told when a segment is `checked` and when a part of it is `pruned`; for tests.
 
@@ -74,6 +79,7 @@ class Pruner:
         *,
         kept_for: Callable[[Tenant], timedelta | None],
         places: Callable[[Tenant], Sequence[str]] = lambda tenant: (),
+        directory: Directory | None = None,
         at_once: int = AT_ONCE,
         passing: Callable[[str], None] = lambda step: None,
     ) -> None:
@@ -83,6 +89,7 @@ class Pruner:
         self._segments = segments
         self._kept_for = kept_for
         self._places = places
+        self._directory = directory
         self._at_once = at_once
         self._passing = passing
 
@@ -91,9 +98,13 @@ class Pruner:
         tenant: Tenant,
         by: Actor,
         *,
+        credential: str = HOST,
         progress: Progress = lambda done, total: None,
     ) -> Pruned:
         """Prune every segment that is due; stops at the first one that something forbids.
+
+        Args:
+            credential: by what whoever does it showed who they are.
 
         Raises:
             RetryableError: `store_busy`, when another process seals or prunes this log.
@@ -119,7 +130,14 @@ class Pruner:
                     while to < one.end:
                         # NOTE: bound to no tenant, since a stop of all stands under another.
                         to = await self._store.write(
-                            partial(self._prune, tenant=tenant, segment=one, was=to, by=by)
+                            partial(
+                                self._prune,
+                                tenant=tenant,
+                                segment=one,
+                                was=to,
+                                by=by,
+                                credential=credential,
+                            )
                         )
                         self._passing("pruned")
                         progress(to - first, due[-1].end - first)
@@ -173,6 +191,8 @@ class Pruner:
                 f"the legal hold {text(hold, 'id')} ({text(hold, 'reason')}) keeps the whole log",
                 next_step=f"have two people release it: `sayso privacy release {text(hold, 'id')}`",
             )
+        if self._directory is not None and self._directory.at(reader, tenant).holds:
+            raise changed_outside("a hold, which is in force by the log,")
         end = segment.end
         refuse_unended(read_unended(reader, tenant, end))
         seen = {
@@ -188,7 +208,14 @@ class Pruner:
                 )
 
     def _prune(
-        self, tx: Transaction, *, tenant: Tenant, segment: SealedSegment, was: int, by: Actor
+        self,
+        tx: Transaction,
+        *,
+        tenant: Tenant,
+        segment: SealedSegment,
+        was: int,
+        by: Actor,
+        credential: str,
     ) -> int:
         """Take the next entries of a segment out; returns the lowest index that is left."""
         # INVARIANT: looked at again under the lock of all writers, since a hold that was placed
@@ -208,6 +235,7 @@ class Pruner:
             "root": encode64(frontier_at(known, to).root()),
             "file": segment.file,
             "sha256": segment.sha256_hex,
+            "credential": credential,
         }
         entry = Entry(kind=EntryKind.LOG_PRUNED, actor=by, data=data)
         seq = self._log.append(tx, tenant, entry)

@@ -20,6 +20,8 @@ from pathlib import Path
 import orjson
 
 from sayso.audit.atomic_files import sync_folder
+from sayso.audit.authority.directory import Directory
+from sayso.audit.authority.stated import parts
 from sayso.audit.entry import Actor, Entry, EntryKind, Json
 from sayso.audit.io_errors import unwritten
 from sayso.audit.log import AuditLog
@@ -124,6 +126,8 @@ class Sealer:
     """Seals the full segments of logs.
 
     Args:
+        directory: who may do what; it is stated once more where a segment ends, so that the log can
+            be judged when the entries before it have gone. None states nothing.
         passing: told of each step that is durable; for tests that end the process there.
 
     Guarantees: a segment is entered into the log only when its file is on the disk under its name,
@@ -137,11 +141,13 @@ class Sealer:
         log: AuditLog,
         segments: Segments,
         *,
+        directory: Directory | None = None,
         passing: Callable[[str], None] = lambda step: None,
     ) -> None:
         self._store = store
         self._log = log
         self._segments = segments
+        self._directory = directory
         self._passing = passing
 
     async def seal(
@@ -275,6 +281,15 @@ class Sealer:
                     return self._check(path, plan, root), path
         return None
 
+    def _state(self, tx: Transaction, tenant: Tenant, by: Actor) -> None:
+        """Have the log say once more who may do what, as it is with the entry before."""
+        if self._directory is None:
+            return
+        state = self._directory.at(tx, tenant)
+        for part in parts(state) if state.adopted is not None else ():
+            entry = Entry(kind=EntryKind.AUTHORITY_STATED, actor=by, data=part)
+            self._log.append(tx, tenant, entry)
+
     @staticmethod
     def _check(path: Path, plan: _Plan, root: bytes) -> WrittenSegment:
         return check_file(path, plan.origin, root, map(Verifier.parse, plan.vkeys))
@@ -302,6 +317,7 @@ class Sealer:
             if again != list(plan.known[placed.at : placed.at + 1]) or len(known) < placed.at:
                 raise _sealed_meanwhile()
             seq = self._log.append(tx, tenant, entry)
+            self._state(tx, tenant, by)
             row: dict[str, SqlValue] = {"first": first, "sealed_seq": seq, **file}
             if again:
                 was = again[0].sealed_seq

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from sayso.audit.authority.keyring import Keyring
 from sayso.audit.log_of_logs import EnteredHead, judge_entered
+from sayso.audit.rules.world import StopEverywhere
 from sayso.audit.segments.sealed import SealedSegment
 from sayso.audit.signed_note.consistency_proof import Growth, is_beginning
 from sayso.audit.signed_note.cosigned_checkpoints import (
@@ -64,6 +66,7 @@ class Trust:
             a filtered one is held against an older one.
         authorities: whose time stamps count; None when no time stamp is looked at.
         stamped: heads with time stamps that the caller kept; the heads are among `checkpoints`.
+        keyring: opens what is sealed of customers, so that their rows are held against it.
     """
 
     keys: tuple[Verifier, ...] = ()
@@ -75,6 +78,7 @@ class Trust:
     growths: tuple[Growth, ...] = ()
     authorities: Authorities | None = None
     stamped: tuple[StampedNote, ...] = ()
+    keyring: Keyring | None = None
 
     @classmethod
     def parse(
@@ -89,6 +93,7 @@ class Trust:
         growths: Iterable[bytes] = (),
         authorities: Authorities | None = None,
         stamped: Iterable[StampedNote] = (),
+        keyring: Keyring | None = None,
     ) -> Self:
         """From the text of keys, the bytes of notes and of proofs, a policy, a folder, time stamps.
 
@@ -109,6 +114,7 @@ class Trust:
             growths=tuple(map(Growth.parse, growths)),
             authorities=authorities,
             stamped=held,
+            keyring=keyring,
         )
 
     @property
@@ -337,6 +343,7 @@ class LogSource:
         body_at: the stored body at an index, asked for while `state` is read.
         exported: whether it was made once and is no log that goes on, so that it may be older than
             what the caller holds.
+        everywhere: stops of every tenant that stand in other logs of the source.
         sealed: the rows of sealed segments, with None in the place of one that can be no segment;
             None where the source lists none, whatever the entries say.
     """
@@ -355,6 +362,7 @@ class LogSource:
     stamped: Iterable[StampedNote] = ()
     body_at: BodyAt = lambda _: None
     exported: bool = False
+    everywhere: tuple[StopEverywhere, ...] = ()
     sealed: tuple[SealedSegment | None, ...] | None = None
 
 
@@ -491,6 +499,7 @@ def judge_log(
         columns=source.columns,
         as_row_text=source.as_row_text,
         deep=deep,
+        everywhere=source.everywhere,
         findings=findings,
     )
     sealed.walk(walk, opened.checkpoint.size if opened else 0)
@@ -532,7 +541,11 @@ def judge_log(
     if source.stored is not None and walk.rebuilt is not None:
         unread = walk.skipped > 0
         rebuilt_rows = walk.rebuilt.compare(
-            source.stored, findings, unread=unread, pruned=pruned_sizes(walk)
+            source.stored,
+            findings,
+            unread=unread,
+            pruned=pruned_sizes(walk),
+            keyring=trust.keyring,
         )
     return LogVerification(
         tenant=source.tenant,
@@ -548,6 +561,9 @@ def judge_log(
         stamps=stamps,
         state_rows=state_rows,
         rebuilt_rows=rebuilt_rows,
+        deep=deep,
+        judged=0 if walk.world is None else walk.world.judged,
+        rules_from=None if walk.world is None else walk.world.authority.adopted,
         complete=not walk.skipped,
         pruned_to=sealed.pruned_to,
         segments=sealed.files,

@@ -65,7 +65,9 @@ _SUBJECT = """
     left join subject s on s.tenant = r.{home} and s.id = r.{column}
     left join erasure e on e.tenant = r.{home} and e.subject_id = r.{column}
 """
-_OF_SUBJECT = ", s.key as subject_key, e.pseudonym as erasing_as"
+_OF_SUBJECT = """, s.key as subject_key, s.pseudonym as subject_pseudonym,
+    s.created_at as subject_created_at, e.pseudonym as erasing_as
+"""
 _SUBJECT_IN = {"action": "subject_id", "request": "subject_id", "stop": "target"}
 _CARD = """
     left join approval p on p.tenant = r.tenant and p.action_id = r.id

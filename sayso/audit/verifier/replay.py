@@ -35,6 +35,8 @@ _FIRST = {
     "stop": frozenset({"scope", "target", "reason", "engaged_by"}),
 }
 _JUDGED = ("outcome", "explain", "policy_version", "roles")
+_WAYS = "either"
+"""Beside them, where there is more than one way to say yes."""
 _REQUEST_STATUS = {
     "request.asked": "received",
     "request.questioned": "needs_customer",
@@ -123,11 +125,11 @@ def _judgement(fields: Fields, data: Fields) -> State:
     if fields.get("kind") == "action.edited":
         judged = data.get("judged")
         said = cast("Fields", judged) if isinstance(judged, dict) else {}
-        return {column: said.get(column, UNSAID) for column in _JUDGED}
+        return {**{column: said.get(column, UNSAID) for column in _JUDGED}, _WAYS: said.get(_WAYS)}
     # NOTE: `action.resolved` has an outcome of another sort.
     if "policy_version" not in data:
         return {}
-    return {column: data.get(column, UNSAID) for column in _JUDGED}
+    return {**{column: data.get(column, UNSAID) for column in _JUDGED}, _WAYS: data.get(_WAYS)}
 
 
 def _approval(fields: Fields, data: Fields) -> State:

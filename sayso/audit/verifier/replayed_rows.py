@@ -8,6 +8,7 @@ from typing import cast
 
 import orjson
 
+from sayso.audit.authority.keyring import Keyring
 from sayso.audit.verifier.medium import open_scratch
 from sayso.audit.verifier.replay import (
     BEGUN,
@@ -76,6 +77,7 @@ class Rebuilt:
         *,
         unread: bool = False,
         pruned: Mapping[object, int] = _NOTHING,
+        keyring: Keyring | None = None,
     ) -> int:
         """Compare the rows of a database with those that the log gives; once, at the end.
 
@@ -84,6 +86,7 @@ class Rebuilt:
                 began there only what later entries say is compared.
             pruned: for each entry about pruning, the lowest index that was left; rows whose last
                 entry went point at it.
+            keyring: opens the subjects' keys.
 
         Returns:
             How many rows were compared.
@@ -104,9 +107,10 @@ class Rebuilt:
                     if cast("int", rebuilt[SEQ]) < pruned.get(row.get("last_seq"), 0):
                         rebuilt["last_seq"] = row.get("last_seq")
                 compared += 1
-                _judge(table, row, rebuilt, findings)
+                own = said_in(table, row, keyring)
+                _judge(table, row, own, rebuilt, findings)
                 if not unread:
-                    _judge_erased(file, table, row, marked, findings)
+                    _judge_erased(file, table, row, own, marked, findings)
         hidden: set[str] = set()
         for place, name, last in file.execute(_UNSTATED):
             if place == "erasing":
@@ -143,14 +147,15 @@ class Rebuilt:
         return self._file
 
 
-def _judge(table: str, row: StoredRow, rebuilt: State | None, findings: Findings) -> None:
+def _judge(
+    table: str, row: StoredRow, own: State, rebuilt: State | None, findings: Findings
+) -> None:
     name = name_of(table, row)
     if rebuilt is None:
         message = f"the {table} `{name[:120]}` stands in no entry"
         findings.add(Check.STATE_REBUILT, Damage.STATE_DISAGREES, message)
         return
     seq = cast("int", rebuilt[SEQ])
-    own = said_in(table, row)
     wrong = [
         column
         for column, value in rebuilt.items()
@@ -173,6 +178,7 @@ def _judge_erased(
     file: sqlite3.Connection,
     table: str,
     row: StoredRow,
+    own: State,
     marked: dict[tuple[str, object], int],
     findings: Findings,
 ) -> None:
@@ -186,8 +192,8 @@ def _judge_erased(
         return
     found = file.execute(_OF, ("erasing", str(seq))).fetchone()
     said = cast("State", orjson.loads(found[0])) if found is not None else {}
-    about, own = said.get("subject"), said_in(table, row).get("subject")
-    fits = found is not None and (about is None or own is None or own == about)
+    about, named = said.get("subject"), own.get("subject")
+    fits = found is not None and (about is None or named is None or named == about)
     if fits and about is None and table in _COUNTED:
         marked[table, seq] = marked.get((table, seq), 0) + 1
         swept = said.get(table)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import hmac
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias, cast
 
 import orjson
 
+from sayso.audit.authority.keyring import Keyring
+from sayso.audit.authority.subject_key import key_of, pseudonym_of
 from sayso.audit.entry import FORMAT_VERSION, Json, canonical_bytes
 from sayso.audit.fields import Fields
 from sayso.audit.verifier.replay import JUDGED, State, vote_id
@@ -18,9 +18,9 @@ from sayso.errors import RefusedError
 StoredRow: TypeAlias = "Mapping[str, object]"
 """A row as the source has it, of which nothing is trusted.
 
-Beside its own columns: `subject_key` and `erasing_as`, the key and the pseudonym of its subject, as
-far as the source can read them, and for an action `card`, `card_digest`, `card_expires_at` and
-`card_erased_seq`, of its approval.
+Beside its own columns: `subject_key`, `subject_pseudonym`, `subject_created_at` and `erasing_as`,
+the wrapped key and the pseudonym of its subject, as far as the source can read them, and for an
+action `card`, `card_digest`, `card_expires_at` and `card_erased_seq`, of its approval.
 """
 
 _DOMAIN = b"sayso/approval/v1\0"  # SOURCE: docs/reference/audit-format.md, "The digest"
@@ -33,27 +33,43 @@ def name_of(table: str, row: StoredRow) -> str:
     return str(row.get("id"))
 
 
-def said_in(table: str, row: StoredRow) -> State:
-    """A row's columns, as far as the source has them."""
+def said_in(table: str, row: StoredRow, keyring: Keyring | None = None) -> State:
+    """A row's columns, as far as the source has them.
+
+    Args:
+        keyring: opens the subjects' keys, from which their names in the log follow; without it
+            they are taken from the rows of subjects.
+    """
     state = dict(row)
     if "subject_key" in row:
         subject = row.get("target" if table == "stop" else "subject_id")
-        state["subject"] = _pseudonym(row, subject)
+        state["subject"] = _pseudonym(row, subject, keyring)
     special = _SPECIAL.get(table)
     return state if special is None else state | special(row)
 
 
-def _pseudonym(row: StoredRow, subject: object) -> str | None:
-    """The name of the row's subject in the log: derived from the id by the key, not looked up."""
-    key = row.get("subject_key")
-    if isinstance(key, bytes):
-        named = f"{row.get('tenant')}\0{subject}".encode()
-        mac = hmac.digest(key, named, hashlib.sha256)
-        return "sub_" + base64.b32encode(mac[:15]).decode().lower()
+def _pseudonym(row: StoredRow, subject: object, keyring: Keyring | None) -> str | None:
+    """The name of the row's subject in the log."""
+    key, named = row.get("subject_key"), row.get("subject_pseudonym")
+    if key is not None:
+        return str(named) if keyring is None else _derived(row, str(subject), keyring)
     if row.get("erasing_as") is not None:
         return str(row["erasing_as"])
     # What is erased holds the pseudonym in the id's place.
     return str(subject) if str(subject).startswith("sub_") else None
+
+
+def _derived(row: StoredRow, subject: str, keyring: Keyring) -> str | None:
+    """The same by the key, and not by what stands beside it; None when the key does not open."""
+    tenant = str(row.get("home", row.get("tenant")))
+    fields = {
+        "id": subject,
+        "pseudonym": row.get("subject_pseudonym"),
+        "created_at": row.get("subject_created_at"),
+        "key": row.get("subject_key"),
+    }
+    key = key_of(keyring, tenant, fields)
+    return None if key is None else pseudonym_of(key, tenant, subject)
 
 
 def _action(row: StoredRow) -> State:
@@ -65,7 +81,7 @@ def _action(row: StoredRow) -> State:
         rules = judged.get("rules")
         texts = list(map(str, cast("list[object]", rules))) if isinstance(rules, list) else []
         state["rule"] = ",".join(texts)[:200] or None
-        for column in ("outcome", "explain", "policy_version", "roles"):
+        for column in ("outcome", "explain", "policy_version", "roles", "either"):
             state[column] = judged.get(column)
     if "error" in row:
         state["error"] = _fields(row["error"]).get("code")
@@ -144,6 +160,8 @@ def _digest(row: StoredRow, revision: object, snapshot: State, judged: State) ->
     }
     if row.get("undoes") is not None:
         parts["undoes"] = row["undoes"]
+    if "either" in judged:
+        parts["either"] = judged["either"]
     return hashlib.sha256(_DOMAIN + canonical_bytes(cast("Json", parts))).hexdigest()
 
 

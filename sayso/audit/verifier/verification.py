@@ -48,6 +48,8 @@ class Damage(StrEnum):
     of that log: made earlier, or of a log that was rolled back since."""
     STATE_DISAGREES = "state_disagrees"
     """A row does not say what the entries about it say."""
+    RULE_BROKEN = "rule_broken"
+    """An entry says that something was done that the log's rules do not allow."""
     BAD_SIGNATURE = "bad_signature"
     FOREIGN_TENANT = "foreign_tenant"
     """An entry or a head belongs to another tenant or deployment."""
@@ -143,6 +145,25 @@ class Check(StrEnum):
     SEGMENT_DIGEST = "segment_digest"
     SEGMENT_ROOT = "segment_root"
     SEGMENT_SIGNED = "segment_signed"
+    RULE_TRANSITION = "rule_transition"
+    RULE_JUDGED = "rule_judged"
+    RULE_POLICY = "rule_policy"
+    RULE_APPROVED = "rule_approved"
+    RULE_BOUND = "rule_bound"
+    RULE_UNEXPIRED = "rule_unexpired"
+    RULE_QUORUM = "rule_quorum"
+    RULE_APPROVER = "rule_approver"
+    RULE_OWN_REQUEST = "rule_own_request"
+    RULE_CREDENTIAL = "rule_credential"
+    RULE_STOPPED = "rule_stopped"
+    RULE_CALL_KEY = "rule_call_key"
+    RULE_COMPENSATED = "rule_compensated"
+    RULE_TWO_PEOPLE = "rule_two_people"
+    RULE_HELD = "rule_held"
+    RULE_ERASURE = "rule_erasure"
+    RULE_PEOPLE = "rule_people"
+    RULE_TOKEN = "rule_token"  # noqa: S105  (a check, not a secret)
+    RULE_STATED = "rule_stated"
     BUNDLE_MANIFEST = "bundle_manifest"
     ROW_PROVEN = "row_proven"
 
@@ -300,6 +321,10 @@ class LogVerification:
         state_rows: how many rows of actions and approvals were compared.
         rebuilt_rows: how many rows were compared with all that the entries say of them; 0 where
             the walk was not deep, or there are no rows.
+        deep: whether the rules and the columns of rows were judged, as far as they can be.
+        judged: how many entries were judged by the rules; 0 where the walk was not deep.
+        rules_from: the entry with which the log adopted its rules; None when it has not, or where
+            the walk was not deep.
         complete: whether all entries up to `size` were seen; False for a filtered bundle.
         pruned_to: the lowest index that the source still holds.
         segments: the sealed segments, in order.
@@ -322,6 +347,9 @@ class LogVerification:
     stamps: tuple[StampedAt, ...] = ()
     state_rows: int = 0
     rebuilt_rows: int = 0
+    deep: bool = True
+    judged: int = 0
+    rules_from: int | None = None
     complete: bool = True
     pruned_to: int = 0
     segments: tuple[SegmentFile, ...] = ()
@@ -359,7 +387,7 @@ class LogVerification:
             newest = max(self.checkpoints)
             rest = (self.size or 0) - newest
             anchor = f"agrees with the outside checkpoint at {newest}, {rest} entries beyond it"
-        return f"{what}; {key}; {anchor}{self._witnessed()}{self._stamped()}"
+        return f"{what}; {key}; {anchor}{self._witnessed()}{self._stamped()}{self._ruled()}"
 
     def _sealed(self) -> str:
         """What is in files, and what was found there; those of pruned entries in any case."""
@@ -384,6 +412,15 @@ class LogVerification:
         who = ", ".join(self.anchor.witnesses)
         rest = (self.size or 0) - self.anchor.size
         return f"; anchored to {self.anchor.size:,} by {who} at {at}, {rest:,} unanchored"
+
+    def _ruled(self) -> str:
+        """What was judged beside the tree."""
+        if not self.deep:
+            return "; quick: no rules and no columns of rows were judged"
+        if not self.judged:
+            return ""
+        skipped = self.entries - self.judged
+        return f"; {self.judged:,} judged by the rules" + (f", {skipped:,} not" if skipped else "")
 
     def _stamped(self) -> str:
         """The newest time stamp; each of the others says it of fewer entries, and earlier."""
@@ -422,6 +459,9 @@ class LogVerification:
             ],
             "state_rows": self.state_rows,
             "rebuilt_rows": self.rebuilt_rows,
+            "deep": self.deep,
+            "judged": self.judged,
+            "rules_from": self.rules_from,
             "complete": self.complete,
             "pruned_to": self.pruned_to,
             "segments": [

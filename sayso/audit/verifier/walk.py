@@ -11,6 +11,9 @@ from typing import Any, TypeAlias, TypeVar, cast
 import orjson
 
 from sayso.audit.entry import MAX_BODY_BYTES, MAX_INT, StoredEntry
+from sayso.audit.event import Event
+from sayso.audit.rules.book import judge
+from sayso.audit.rules.world import StopEverywhere, World
 from sayso.audit.segments.sealed import PRUNED, SEALED, TILE_LEVEL
 from sayso.audit.signing.rotation import ROTATED, RotationEntry
 from sayso.audit.tree.merkle import Frontier, leaf_hash
@@ -52,7 +55,8 @@ class Walk:
         columns: the names of the projected columns that follow seq and body in a row.
         as_row_text: whether they follow as one text, of `projections.row_text`.
         begin: the index of the first entry; the frontier is that of what is walked alone.
-        deep: whether to read every body as an entry of the format.
+        deep: whether to read every body as an entry of the format, and judge it by the rules.
+        everywhere: stops of every tenant that stand in other logs.
         findings: where to put what is wrong.
     """
 
@@ -65,6 +69,7 @@ class Walk:
         as_row_text: bool = False,
         begin: int = 0,
         deep: bool = False,
+        everywhere: Sequence[StopEverywhere] = (),
         findings: Findings,
     ) -> None:
         self._tenant = tenant
@@ -94,6 +99,8 @@ class Walk:
         """For each approval, its last entry that says the approval's own status."""
         self.rebuilt = Rebuilt() if deep else None
         """The rows as the entries give them; only in a deep walk."""
+        self.world = World(tenant, whole=begin == 0, everywhere=everywhere) if deep else None
+        """What the entries have made true; only in a deep walk."""
 
     def run(
         self, pages: Iterable[Iterable[Row]], total: int, progress: Progress | None = None
@@ -141,6 +148,8 @@ class Walk:
             self.skipped += 1 << TILE_LEVEL
         self._expected = self.frontier.size
         self.rotations.extend(rotations)
+        if self.world is not None and self.skipped:
+            self.world.miss()
 
     def root_at(self, size: int) -> bytes | None:
         """The root at one of the marks; None where it was not reached."""
@@ -220,7 +229,7 @@ class Walk:
                 if type(data) is dict and "approval_status" in data and type(approval) is str:
                     approvals[approval] = (index, data["approval_status"])
             if deep:
-                self._judge_deeply(body, index)
+                self._judge_deeply(fields, body, index)
             if has_columns and row[2:] != projected(fields):
                 self._judge_columns(row, fields, index)
             if as_row_text:
@@ -253,13 +262,15 @@ class Walk:
         self._findings.add(Check.SEQ_DENSE, Damage.REORDERED, message, expected)
         return expected
 
-    def _judge_deeply(self, body: bytes, seq: int) -> None:
+    def _judge_deeply(self, fields: dict[str, object], body: bytes, seq: int) -> None:
         if self.rebuilt is not None:
-            self.rebuilt.note(orjson.loads(body), seq)
-            try:
-                StoredEntry.read(body)
-            except IntegrityError as error:
-                self._add(Check.BODY_FORMAT, Damage.NON_CANONICAL, error.message, seq)
+            self.rebuilt.note(fields, seq)
+        if self.world is not None:
+            judge(self.world, Event.of(fields, seq), self._findings)
+        try:
+            StoredEntry.read(body)
+        except IntegrityError as error:
+            self._add(Check.BODY_FORMAT, Damage.NON_CANONICAL, error.message, seq)
 
     def _judge_columns(self, row: Row, fields: dict[str, object], seq: int) -> None:
         if self._as_row_text:

@@ -242,7 +242,7 @@ class Audit:
         segments: Path | None = None,
         authorities: Authorities | None = None,
         stamped: Sequence[StampedNote] = (),
-        deep: bool = False,
+        deep: bool = True,
         progress: Progress | None = None,
         tenant: str | None = None,
     ) -> Verification:
@@ -276,6 +276,7 @@ class Audit:
                 segments=segments or self._workspace.segments_path,
                 authorities=authorities,
                 stamped=stamped,
+                keyring=self._container.keyring,
             )
 
         if not is_postgres(self._workspace):
@@ -387,7 +388,13 @@ class Audit:
         own, now = self._own_vkeys(where), to_micros(self._container.clock.now())
         made_by = f"{actor.kind}:{actor.id}"
         return await self._container.store.read(
-            lambda reader: gather(Source.open(reader, where, own, index), action_id, now, made_by)
+            lambda reader: gather(
+                Source.open(reader, where, own, index),
+                action_id,
+                now,
+                made_by,
+                self._container.personal,
+            )
         )
 
     def _record_export(

@@ -250,7 +250,9 @@ def not_signed(seq: int) -> IntegrityError:
 _MOST = 1000
 
 
-def gather(source: Source, action_id: str, made_at: int, made_by: str) -> Evidence:
+def gather(
+    source: Source, action_id: str, made_at: int, made_by: str, personal: Personal
+) -> Evidence:
     """Everything about an action, each entry with its proof.
 
     Raises:
@@ -278,7 +280,7 @@ def gather(source: Source, action_id: str, made_at: int, made_by: str) -> Eviden
         rows=tuple(rows),
         cards=_cards(source, action_id),
         words=tuple(
-            Words(seq=one.seq, text=Personal.open(source.reader, source.tenant, one.entry.pii.ref))
+            Words(seq=one.seq, text=personal.open(source.reader, source.tenant, one.entry.pii.ref))
             for one in entries
             if one.entry.pii is not None
         ),

@@ -186,7 +186,7 @@ class LogSegments:
             RetryableError, IntegrityError: as `Pruner.prune`.
         """
         await self.check(by, "prune")
-        done = await self._pruner().prune(by.tenant, by.actor, progress=progress)
+        done = await self._pruner().prune(by.tenant, by.actor, credential=by.id, progress=progress)
         if done.blocked is not None and done.blocked.code is Code.LEGAL_HOLD:
             await self._record(by, "prune", done.blocked)
             if done.to == done.first:
@@ -220,7 +220,12 @@ class LogSegments:
     def _sealer(self) -> Sealer:
         from sayso.audit.segments.sealing import Sealer  # as above
 
-        return Sealer(self._container.store, self._container.log, self._files())
+        return Sealer(
+            self._container.store,
+            self._container.log,
+            self._files(),
+            directory=self._container.directory,
+        )
 
     def _pruner(self) -> Pruner:
         from sayso.audit.segments.pruning import Pruner  # as above
@@ -232,6 +237,7 @@ class LogSegments:
             self._files(),
             kept_for=self._workspace.settings.retention.log_kept_for,
             places=self._places,
+            directory=self._container.directory,
         )
 
     def _places(self, tenant: Tenant) -> Sequence[str]:
@@ -252,7 +258,8 @@ class LogSegments:
             RefusedError: `forbidden`, `not_an_approver`.
         """
         try:
-            check_keeper(by, self._container.directory, self._workspace.settings)
+            authority = await self._container.people.authority(by.tenant)
+            check_keeper(by, authority, self._workspace.settings)
         except RefusedError as error:
             await self._record(by, asked, error)
             raise

@@ -20,7 +20,7 @@ def verify_postgres(
     *,
     trust: Trust,
     tenant: str | None = None,
-    deep: bool = False,
+    deep: bool = True,
     progress: Progress | None = None,
 ) -> Verification:
     """Verify the logs of a database in one snapshot, while others write to it.

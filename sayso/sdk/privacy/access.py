@@ -22,7 +22,9 @@ _OURS = frozenset(
 """Columns of how the work is done, which say nothing about anybody."""
 
 
-def gather_subject(reader: Reader, tenant: Tenant, subject_id: str, made_at: int) -> dict[str, Any]:
+def gather_subject(
+    reader: Reader, tenant: Tenant, subject_id: str, made_at: int, personal: Personal
+) -> dict[str, Any]:
     """All rows, texts and entries about a customer.
 
     Args:
@@ -56,7 +58,7 @@ def gather_subject(reader: Reader, tenant: Tenant, subject_id: str, made_at: int
         "actions": [_shown(row) for row in actions],
         "approvals": [_shown(row) for row in approvals],
         "stops": [_shown(row) for row in reader.all("erasure.stops_of", **of)],
-        "texts": dict(_texts(reader, tenant, pseudonym)),
+        "texts": dict(_texts(reader, tenant, pseudonym, personal)),
         "entries": [
             orjson.loads(text(row, "body"))
             for row in reader.all("erasure.entries_of", tenant=tenant, pseudonym=pseudonym)
@@ -81,10 +83,12 @@ def nothing_held() -> RefusedError:
     )
 
 
-def _texts(reader: Reader, tenant: Tenant, pseudonym: str) -> Iterator[tuple[str, str | None]]:
+def _texts(
+    reader: Reader, tenant: Tenant, pseudonym: str, personal: Personal
+) -> Iterator[tuple[str, str | None]]:
     for row in reader.all("erasure.texts_of", tenant=tenant, pseudonym=pseudonym):
         ref = text(row, "ref")
-        yield ref, Personal.open(reader, tenant, ref)
+        yield ref, personal.open(reader, tenant, ref)
 
 
 def _shown(row: Row) -> Mapping[str, Any]:

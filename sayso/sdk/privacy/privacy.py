@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sayso.actions.model.definition import Subject
 from sayso.actions.model.digest import storable
+from sayso.audit.authority.rewrap import rewrap
 from sayso.audit.entry import Entry, EntryKind
 from sayso.audit.erasure import ErasureOrder, check_reason, erasure_of_row, read_erasure
 from sayso.audit.holds import HoldCall, hold_of_row, read_hold
@@ -23,6 +24,7 @@ from sayso.sdk.privacy.views import (
     ErasureView,
     HeldAgainView,
     HoldView,
+    RewrappedView,
     SweepView,
     erasure_view,
     hold_view,
@@ -82,6 +84,7 @@ class Privacy:
                 reason=check_reason(reason),
                 by=by.actor,
                 via=via,
+                credential=by.id,
                 key=key or secrets.token_hex(16),
             )
             done = await self._container.eraser.erase(order)
@@ -127,6 +130,31 @@ class Privacy:
         only = None if tenant is None else Tenant(tenant)
         return [erasure_view(row) for row in await self._container.eraser.resume_all(only)]
 
+    async def rewrap(self) -> RewrappedView:
+        """Wrap every customer's key under the newest `[vault] key`; no text is rewritten.
+
+        Raises:
+            ConfigError: `key_mismatch`, when a key that wrapped one is not among `older_keys`.
+            IntegrityError: `tampered`.
+        """
+        wrapped = current = tokens = 0
+        last = 0
+        keyring, now = self._container.keyring, to_micros(self._container.clock.now())
+        for row in await self._container.store.read(lambda reader: reader.all("log.tenants")):
+            tenant = Tenant(text(row, "tenant"))
+            done = await rewrap(self._container.store, keyring, secrets.token_bytes, tenant)
+            wrapped, current = wrapped + done.wrapped, current + done.current
+            authority = await self._container.people.authority(tenant)
+            for one in authority.credentials.values():
+                if one.is_alive(now) and one.kid != keyring.kid:
+                    tokens, last = tokens + 1, max(last, one.expires_at)
+        return RewrappedView(
+            wrapped=wrapped,
+            current=current,
+            tokens=tokens,
+            tokens_until=rfc3339(last) if tokens else None,
+        )
+
     async def erase_restored(self, *, tenant: str | None = None) -> HeldAgainView:
         """Erase again whom a restored backup brought back, by the list outside the database.
 
@@ -150,7 +178,9 @@ class Privacy:
             # NOTE: the entry is a unit of its own, since opening many texts must not keep those who
             # write waiting; nothing is handed out before it is committed.
             found = await self._container.store.read(
-                lambda reader: gather_subject(reader, tenant, subject_id, now)
+                lambda reader: gather_subject(
+                    reader, tenant, subject_id, now, self._container.personal
+                )
             )
             entry = Entry(
                 kind=EntryKind.SUBJECT_EXPORTED,
@@ -241,7 +271,8 @@ class Privacy:
             RefusedError: `forbidden`, `not_an_approver`.
         """
         try:
-            check_keeper(by, self._container.directory, self._workspace.settings)
+            authority = await self._container.people.authority(by.tenant)
+            check_keeper(by, authority, self._workspace.settings)
         except RefusedError as error:
             await self._record(by, "sweep", error)
             raise
@@ -300,7 +331,8 @@ class Privacy:
                     "only a person with a role does this",
                     next_step="use the token of somebody who may decide",
                 )
-            check_role(self._container.directory, by.holder, roles_of(self._workspace.settings))
+            authority = await self._container.people.authority(by.tenant)
+            check_role(authority, by.holder, roles_of(self._workspace.settings))
             yield
         except RefusedError as error:
             await self._record(by, asked, error)
@@ -321,4 +353,10 @@ class Privacy:
 
 
 def _call(by: Token, key: str | None, via: str) -> HoldCall:
-    return HoldCall(tenant=by.tenant, person=by.holder, via=via, key=key or secrets.token_hex(16))
+    return HoldCall(
+        tenant=by.tenant,
+        person=by.holder,
+        via=via,
+        credential=by.id,
+        key=key or secrets.token_hex(16),
+    )

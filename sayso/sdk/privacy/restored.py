@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 
+from sayso.audit.authority.credentials import HOST
 from sayso.audit.erasure import RETENTION, ErasureOrder
 from sayso.errors import SaysoError, logged
 from sayso.ids import Tenant
@@ -54,6 +55,7 @@ class Restored:
                 reason=REASON,
                 by=RETENTION,
                 via="retention",
+                credential=HOST,
                 key=f"restored/{pseudonym}",
             )
             try:

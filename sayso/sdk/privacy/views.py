@@ -89,6 +89,21 @@ class HeldAgainView(View):
     left: tuple[tuple[str, str], ...] = ()
 
 
+class RewrappedView(View):
+    """What came of wrapping customers' keys anew.
+
+    Attributes:
+        wrapped: keys that were wrapped anew. current: those that were already.
+        tokens: live tokens that an older key of the vault made, which has to stay in `older_keys`
+            until they have ended. tokens_until: when the last of them ends.
+    """
+
+    wrapped: int
+    current: int
+    tokens: int
+    tokens_until: str | None = None
+
+
 class SweepView(View):
     """What a sweep has blanked because it was kept long enough.
 

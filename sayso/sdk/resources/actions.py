@@ -161,6 +161,7 @@ class ActionResource(Resource):
                 receipt_id=receipt_id,
                 person=holder.holder,
                 via=via,
+                credential=holder.id,
             )
         )
 

@@ -74,6 +74,7 @@ class ApprovalResource(Resource):
                 choice=as_choice(choice),
                 person=holder.holder,
                 via=via,
+                credential=holder.id,
                 reason_code=reason_code,
                 reason=reason,
                 args=args,

@@ -1,29 +1,84 @@
-"""The people of a workspace, as sayso.toml lists them now."""
+"""The people of a workspace: who they are by the log, and what is said of them there."""
 
 from __future__ import annotations
 
-from sayso.actions.model.ports import Directory, Person
+import re
+from collections.abc import Callable
+from typing import TypeVar
+
+from sayso.audit.authority.by import By
+from sayso.audit.authority.log_directory import Files, LogDirectory, Stated, files_of
+from sayso.audit.authority.people import KnownPerson
+from sayso.audit.authority.state import Authority
+from sayso.audit.entry import Entry, EntryKind, Json
+from sayso.audit.log import AuditLog
 from sayso.errors import Code, RefusedError
+from sayso.ids import Tenant
 from sayso.sdk.resources.tokens import Scope, Token
-from sayso.settings import PersonSection, Settings
+from sayso.settings import Settings
+from sayso.store.base import Store, Transaction
+
+T = TypeVar("T")
+_ID = re.compile(r"[a-z0-9][a-z0-9_.@-]{0,63}")
+_SLACK = re.compile(r"[A-Z0-9]+/[A-Z0-9]+")
+_HOST_MAY = Scope.ADMIN
 
 
-class SettingsDirectory:
-    """Finds people in the settings; nobody listed means nobody decides."""
+def files_of_settings(settings: Settings, read_at: int) -> Files:
+    """What sayso.toml says of people, read at these microseconds since 1970."""
+    people = [
+        Stated(id=one.id, roles=one.roles, slack=one.slack, active=one.active)
+        for one in settings.people
+    ]
+    return files_of(people, read_at)
 
-    def __init__(self, people: tuple[PersonSection, ...]) -> None:
-        self._by_id = {person.id: person for person in people}
-        self._by_slack = {person.slack: person for person in people if person.slack}
 
-    def person(self, person_id: str) -> Person | None:
-        """The person with their present roles; None when unknown or inactive."""
-        return _active(self._by_id.get(person_id))
+def admin(token: Token, via: str) -> By:
+    """The holder of a token who may say who people are, which needs the scope `admin`.
 
-    def by_slack(self, team_id: str, user_id: str) -> Person | None:
-        """The person behind a Slack account, by team and user id, never by name or e-mail."""
-        return _active(self._by_slack.get(f"{team_id}/{user_id}"))
+    Raises:
+        RefusedError: `forbidden`.
+    """
+    if token.kind != "person" or _HOST_MAY not in token.scopes:
+        raise RefusedError(
+            Code.FORBIDDEN,
+            "this token may not say who people are",
+            next_step="use a person's token with the scope `admin`",
+        )
+    return By(actor=token.actor, credential=token.id, via=via)
 
-    def slack_users(self, roles: frozenset[str], without: frozenset[str]) -> tuple[str, ...]:
+
+class People:
+    """Adds people, changes their roles and takes their powers; each by an entry, at once.
+
+    Args:
+        roles: the roles that there are, by `[approvals] roles`.
+    """
+
+    def __init__(
+        self, *, store: Store, log: AuditLog, directory: LogDirectory, roles: tuple[str, ...]
+    ) -> None:
+        self._store = store
+        self._log = log
+        self._directory = directory
+        self._roles = roles
+
+    async def authority(self, tenant: Tenant) -> Authority:
+        """Who may do what in a tenant now.
+
+        Raises:
+            IntegrityError: `tampered`, when its log is not what its key has signed.
+        """
+        return await self._store.read(lambda reader: self._directory.at(reader, tenant))
+
+    async def list(self, tenant: Tenant) -> list[KnownPerson]:
+        """Everybody whom the log knows, by id."""
+        authority = await self.authority(tenant)
+        return sorted(authority.people.values(), key=lambda one: one.id)
+
+    async def slack_users(
+        self, tenant: Tenant, roles: frozenset[str], without: frozenset[str]
+    ) -> tuple[str, ...]:
         """The ids of the Slack users whose people are active and have one of the roles.
 
         Args:
@@ -31,36 +86,183 @@ class SettingsDirectory:
         """
         return tuple(
             person.slack.partition("/")[2]
-            for person in self._by_id.values()
-            if person.slack and person.active and roles & set(person.roles)
+            for person in await self.list(tenant)
+            if person.slack and person.active and roles & person.roles
             if person.id not in without
         )
 
+    async def add(
+        self,
+        tenant: Tenant,
+        person: str,
+        roles: tuple[str, ...],
+        *,
+        slack: str | None = None,
+        by: By,
+    ) -> KnownPerson:
+        """Make somebody known, or active once more.
 
-def _active(section: PersonSection | None) -> Person | None:
-    if section is None or not section.active:
-        return None
-    return Person(id=section.id, roles=frozenset(section.roles))
+        Args:
+            slack: `TEAM/USER` of their Slack account.
+
+        Raises:
+            RefusedError: `already_in_state` for an active person; `invalid_input` for an id, a role
+                or an account that is none, or an account of somebody else.
+        """
+
+        def work(tx: Transaction) -> KnownPerson:
+            known = self._directory.at(tx, tenant).people.get(person)
+            if known is not None and known.active:
+                raise RefusedError(
+                    Code.ALREADY_IN_STATE,
+                    f"`{person[:60]}` is a person of this workspace already",
+                    next_step="change what they may with `sayso people role`",
+                )
+            return self._say(tx, tenant, known, person, roles, slack, by)
+
+        return await self._written(tenant, work)
+
+    async def change(
+        self,
+        tenant: Tenant,
+        person: str,
+        *,
+        roles: tuple[str, ...] | None = None,
+        slack: str | None = None,
+        by: By,
+    ) -> KnownPerson:
+        """Give somebody other roles, or link another Slack account.
+
+        Args:
+            slack: `TEAM/USER`; empty to unlink, None to leave it.
+
+        Raises:
+            RefusedError: `not_found` for nobody who is active; as `add`.
+        """
+
+        def work(tx: Transaction) -> KnownPerson:
+            known = self._known(tx, tenant, person)
+            given = tuple(sorted(known.roles)) if roles is None else roles
+            linked = known.slack if slack is None else slack or None
+            return self._say(tx, tenant, known, person, given, linked, by)
+
+        return await self._written(tenant, work)
+
+    async def deactivate(self, tenant: Tenant, person: str, *, by: By) -> None:
+        """Take every power of somebody: from this commit on nothing of theirs counts, anywhere.
+
+        Raises:
+            RefusedError: `not_found`.
+        """
+
+        def work(tx: Transaction) -> None:
+            known = self._known(tx, tenant, person)
+            data: dict[str, Json] = {"person": known.id, **_said_by(by)}
+            entry = Entry(kind=EntryKind.PERSON_DEACTIVATED, actor=by.actor, data=data)
+            self._log.append(tx, tenant, entry)
+
+        await self._written(tenant, work)
+
+    async def _written(self, tenant: Tenant, work: Callable[[Transaction], T]) -> T:
+        done = await self._store.write(work)
+        await self._directory.see(self._store, tenant)
+        return done
+
+    def _known(self, tx: Transaction, tenant: Tenant, person: str) -> KnownPerson:
+        known = self._directory.at(tx, tenant).person(person)
+        if known is None:
+            raise RefusedError(
+                Code.NOT_FOUND,
+                f"`{person[:60]}` is no active person of this workspace",
+                next_step="`sayso people list` shows them all",
+            )
+        return known
+
+    def _say(
+        self,
+        tx: Transaction,
+        tenant: Tenant,
+        known: KnownPerson | None,
+        person: str,
+        roles: tuple[str, ...],
+        slack: str | None,
+        by: By,
+    ) -> KnownPerson:
+        self._check(tx, tenant, person, roles, slack)
+        data: dict[str, Json] = {
+            "person": person,
+            "roles": list[Json](sorted(set(roles))),
+            **_said_by(by),
+        }
+        if slack is not None:
+            data["slack"] = slack
+        # The file said what it says before this, which holds until it says another thing.
+        if statement := self._directory.statement_of(person):
+            data["statement"] = statement
+        kind = EntryKind.PERSON_ADDED if known is None else EntryKind.PERSON_CHANGED
+        self._log.append(tx, tenant, Entry(kind=kind, actor=by.actor, data=data))
+        return self._directory.at(tx, tenant).people[person]
+
+    def _check(
+        self,
+        tx: Transaction,
+        tenant: Tenant,
+        person: str,
+        roles: tuple[str, ...],
+        slack: str | None,
+    ) -> None:
+        if not _ID.fullmatch(person):
+            raise _invalid(
+                f"`{person[:40]}` is no id of a person",
+                "use lower-case letters, digits and . _ @ -, such as maria",
+            )
+        unknown = sorted(set(roles) - set(self._roles))
+        if unknown:
+            known = ", ".join(f"`{role}`" for role in self._roles)
+            raise _invalid(
+                f"there is no role `{unknown[0][:40]}`", f"`approvals.roles` has {known}"
+            )
+        if slack is None:
+            return
+        if not _SLACK.fullmatch(slack):
+            raise _invalid(
+                f"`{slack[:40]}` is no Slack account",
+                "write TEAM/USER, such as T012AB3CD/U045EF6GH",
+            )
+        others = self._directory.at(tx, tenant).people.values()
+        if any(one.slack == slack and one.active and one.id != person for one in others):
+            raise _invalid(
+                "that Slack account belongs to somebody else", "unlink it from them first"
+            )
+
+
+def _invalid(message: str, next_step: str) -> RefusedError:
+    return RefusedError(Code.INVALID_INPUT, message, next_step=next_step)
+
+
+def _said_by(by: By) -> dict[str, Json]:
+    return {"source": by.via, "via": by.via, "credential": by.credential}
+
+
+def by_slack(authority: Authority, account: str) -> KnownPerson | None:
+    """The active person behind a Slack account, `TEAM/USER`; never by name or e-mail."""
+    found = (one for one in authority.people.values() if one.active and one.slack == account)
+    return next(found, None)
 
 
 def roles_of(settings: Settings) -> frozenset[str]:
-    """The roles of sayso.toml that may."""
+    """The roles of sayso.toml that may erase, export, hold, seal and sweep."""
     return frozenset(settings.retention.roles or settings.approvals.roles)
 
 
-def has_role(directory: Directory, person_id: str, roles: frozenset[str]) -> bool:
-    """Whether an active person has one of the roles now."""
-    person = directory.person(person_id)
-    return person is not None and bool(person.roles & roles)
-
-
-def check_role(directory: Directory, person_id: str, roles: frozenset[str]) -> None:
+def check_role(authority: Authority, person_id: str, roles: frozenset[str]) -> None:
     """Refuse somebody without a role for it.
 
     Raises:
         RefusedError: `not_an_approver`.
     """
-    if not has_role(directory, person_id, roles):
+    person = authority.person(person_id)
+    if person is None or not person.roles & roles:
         wanted = " or ".join(sorted(roles)) or "a role that nobody has"
         raise RefusedError(
             Code.NOT_AN_APPROVER,
@@ -69,7 +271,7 @@ def check_role(directory: Directory, person_id: str, roles: frozenset[str]) -> N
         )
 
 
-def check_keeper(by: Token, directory: Directory, settings: Settings) -> None:
+def check_keeper(by: Token, authority: Authority, settings: Settings) -> None:
     """Refuse who may not seal, prune or sweep: no person, no scope for it, or no role.
 
     Raises:
@@ -81,4 +283,4 @@ def check_keeper(by: Token, directory: Directory, settings: Settings) -> None:
             "only a person with a role does this",
             next_step="use the token of somebody who may decide, or one with the scope `admin`",
         )
-    check_role(directory, by.holder, roles_of(settings))
+    check_role(authority, by.holder, roles_of(settings))

@@ -17,6 +17,7 @@ from sayso.actions.policy.activation import (
 )
 from sayso.actions.policy.document import PolicyDocument
 from sayso.actions.policy.versions import Version, get_version, read_version
+from sayso.audit.authority.by import By
 from sayso.audit.entry import Actor
 from sayso.errors import Code, ConfigError, RefusedError, SaysoError
 from sayso.ids import rfc3339
@@ -207,7 +208,9 @@ class PolicyResource(Resource):
         """
         document = await self._read_draft()
         along = await self._along(None, document)
-        first = await self._container.activations.begin(document, by=by, via=via, along=along)
+        first = await self._container.activations.begin(
+            document, by=By(actor=by, via=via), along=along
+        )
         return None if first is None else _version_view(first)
 
     async def notes(self) -> list[str]:
@@ -250,7 +253,7 @@ class PolicyResource(Resource):
                 "the files say something else than what you looked at",
                 next_step="look at `sayso policy diff` again",
             )
-        return await self._put(document, holder.actor, note, via)
+        return await self._put(document, _by(holder, via), note)
 
     async def rollback(
         self, number: int, *, token: str, note: str = "", via: str = "sdk"
@@ -270,7 +273,7 @@ class PolicyResource(Resource):
         self._check_home(holder)
         _, document = await self._container.store.read(lambda reader: get_version(reader, number))
         await self._compile(document)
-        return await self._put(document, holder.actor, note or f"back to version {number}", via)
+        return await self._put(document, _by(holder, via), note or f"back to version {number}")
 
     async def confirm(
         self, change_id: str, *, sha256: str, token: str, via: str = "sdk"
@@ -296,12 +299,8 @@ class PolicyResource(Resource):
         _, document = await container.store.read(lambda reader: get_change(reader, change_id))
         await self._compile(document)
         state = await read_state(container.store, None)
-        confirming = Confirming(
-            sha256=sha256,
-            by=holder.actor,
-            via=via,
-            along=await self._along(state.document, document),
-        )
+        along = await self._along(state.document, document)
+        confirming = Confirming(sha256=sha256, by=_by(holder, via), along=along)
         version = await container.activations.confirm(change_id, confirming)
         return _version_view(version)
 
@@ -312,12 +311,12 @@ class PolicyResource(Resource):
             RefusedError: `unauthenticated`, `forbidden`; see `Activations.withdraw`.
         """
         holder = await self._container.authentication.person(token, via=via)
-        return await self.withdraw_as(change_id, holder)
+        return await self.withdraw_as(change_id, holder, via=via)
 
-    async def withdraw_as(self, change_id: str, holder: Token) -> PolicyChangeView:
+    async def withdraw_as(self, change_id: str, holder: Token, *, via: str) -> PolicyChangeView:
         """The same for a person whom the calling surface has authenticated itself."""
         self._check_home(holder)
-        change = await self._container.activations.withdraw(change_id, by=holder.actor)
+        change = await self._container.activations.withdraw(change_id, by=_by(holder, via))
         return _change_view(change)
 
     async def put_as(
@@ -326,7 +325,7 @@ class PolicyResource(Resource):
         """Put any document in force, as `activate_as` does with what the files say."""
         self._check_home(holder)
         await self._compile(document)
-        return await self._put(document, holder.actor, note, via)
+        return await self._put(document, _by(holder, via), note)
 
     async def state(self) -> PolicyState:
         """What is in force, read and checked."""
@@ -334,17 +333,15 @@ class PolicyResource(Resource):
 
     # ---- inside --------------------------------------------------------------------------------
 
-    async def _put(
-        self, document: PolicyDocument, by: Actor, note: str, via: str
-    ) -> ActivationView:
+    async def _put(self, document: PolicyDocument, by: By, note: str) -> ActivationView:
         container = self._container
         state = await read_state(container.store, document)
         if state.version is None or state.document is None:
             along = await self._along(None, document)
-            first = await container.activations.begin(document, by=by, via=via, along=along)
+            first = await container.activations.begin(document, by=by, along=along)
             if first is not None:
                 return ActivationView(version=_version_view(first))
-            return await self._put(document, by, note, via)  # somebody else was faster
+            return await self._put(document, by, note)  # somebody else was faster
         kinds = await container.action_catalog.read()
         weighed, _ = await asyncio.to_thread(weigh_change, state.document, document, kinds.actions)
         done = await container.activations.activate(
@@ -353,7 +350,6 @@ class PolicyResource(Resource):
                 parent=state.version.number,
                 weighed=weighed,
                 by=by,
-                via=via,
                 note=note,
                 along=await self._along(state.document, document),
             )
@@ -392,6 +388,10 @@ class PolicyResource(Resource):
                 f"the policy is of the tenant `{home}`, and this token of another one",
                 next_step="use a token of the workspace's own tenant",
             )
+
+
+def _by(holder: Token, via: str) -> By:
+    return By(actor=holder.actor, credential=holder.id, via=via)
 
 
 def _version_view(version: Version) -> PolicyVersionView:

@@ -32,9 +32,9 @@ class RequestResource(Resource):
         Raises:
             RefusedError: `not_found`.
         """
-        where = self._tenant(tenant)
+        where, personal = self._tenant(tenant), self._container.personal
         return await self._container.store.read(
-            lambda reader: show_request(reader, get_request(reader, where, request_id))
+            lambda reader: show_request(reader, get_request(reader, where, request_id), personal)
         )
 
     async def wait(
@@ -54,11 +54,11 @@ class RequestResource(Resource):
 
     async def by_key(self, key: str, *, tenant: str | None = None) -> RequestView | None:
         """The request that has this idempotency key; None when none was stored."""
-        where = self._tenant(tenant)
+        where, personal = self._tenant(tenant), self._container.personal
 
         def work(tx: Transaction) -> RequestView | None:
             row = read_by_key(tx, "request.by_key", where, key)
-            return None if row is None else show_request(tx, read_request(row))
+            return None if row is None else show_request(tx, read_request(row), personal)
 
         # NOTE: no read: it stands behind a commit that is under way, whoever waits for that or not.
         return await self._container.store.write(work)
@@ -120,12 +120,13 @@ class RequestResource(Resource):
         Raises:
             RefusedError: `invalid_input`, for a status that there is not, or such an id.
         """
-        where, status = self._tenant(tenant), as_state(status, RequestStatus, "a request")
+        where, personal = self._tenant(tenant), self._container.personal
+        status = as_state(status, RequestStatus, "a request")
         start = cursor_of("req", after)
 
         def work(reader: Reader) -> list[RequestView]:
             page: dict[str, SqlValue] = {"tenant": where, "after": start, "limit": page_of(limit)}
             rows = reader.all("request.page", **page, status=status)
-            return [show_request(reader, read_request(row)) for row in rows]
+            return [show_request(reader, read_request(row), personal) for row in rows]
 
         return await self._container.store.read(work)

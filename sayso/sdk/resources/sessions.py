@@ -27,7 +27,7 @@ LINK = timedelta(minutes=10)
 _SEEN_EVERY = timedelta(seconds=60)
 """So that looking around writes no row per page."""
 _SCOPES = frozenset(Scope) - {Scope.ENTER}
-"""What a session opens; what a person may do in it is said by their roles."""
+"""What a session opens that a link began; one that a token began opens what the token does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +60,7 @@ class SessionResource(Resource):
         Raises:
             RefusedError: `forbidden`, for somebody who is no active person.
         """
-        self._check_person(person)
+        await self._check_person(person)
         _, secret = await self._container.tokens.create(
             self._container.tenant,
             "person",
@@ -88,34 +88,40 @@ class SessionResource(Resource):
                 next_step="sign in with a person's token, or with a one-time link",
             )
         if Scope.ENTER not in token.scopes:
-            return await self.begin(token.holder, via="token", credential=token)
-        now = to_micros(self._container.clock.now())
+            created = await self._container.tokens.create(
+                token.tenant,
+                "person",
+                token.holder,
+                token.scopes,
+                days=1,
+                by=token.actor,
+                credential=token.id,
+            )
+            return await self._begun(*created, via="token")
+        if to_micros(self._container.clock.now()) - token.created_at > _micros(LINK):
+            raise _used()
         try:
             # INVARIANT: whoever comes second finds it revoked, so a link opens one session.
-            await self._container.tokens.revoke(token.tenant, token.id, by=token.actor)
+            exchanged = await self._container.tokens.exchange(token, _SCOPES, days=1)
         except RefusedError as error:
             raise _used() from error
-        if now - token.created_at > LINK // timedelta(microseconds=1):
-            raise _used()
-        return await self.begin(token.holder, via="link", credential=token)
+        return await self._begun(*exchanged, via="link")
 
-    async def begin(
-        self, person: str, *, via: str, credential: Token | None = None
-    ) -> tuple[Session, str]:
+    async def begin(self, person: str, *, via: str) -> tuple[Session, str]:
         """Begin a session of somebody whom the caller has authenticated.
-
-        Args:
-            credential: by what they have shown who they are.
 
         Raises:
             RefusedError: `forbidden`, for somebody who is no active person.
         """
-        self._check_person(person)
-        now = to_micros(self._container.clock.now())
-        by = Actor(kind=ActorKind.PERSON, id=person) if credential is None else credential.actor
-        token, secret = await self._container.tokens.create(
+        await self._check_person(person)
+        by = Actor(kind=ActorKind.PERSON, id=person)
+        created = await self._container.tokens.create(
             self._container.tenant, "person", person, _SCOPES, days=1, by=by
         )
+        return await self._begun(*created, via=via)
+
+    async def _begun(self, token: Token, secret: str, *, via: str) -> tuple[Session, str]:
+        now = to_micros(self._container.clock.now())
         await self._container.store.write(
             lambda tx: tx.run(
                 "session.insert", tenant=token.tenant, token_id=token.id, via=via, now=now
@@ -140,7 +146,7 @@ class SessionResource(Resource):
             raise _over()
         seen, started = integer(row, "seen_at"), integer(row, "started_at")
         if now - seen > _micros(IDLE) or now - min(started, token.created_at) > _micros(ABSOLUTE):
-            await self._container.tokens.revoke(token.tenant, token.id, by=token.actor)
+            await self._revoke(token, by=token)
             raise _over()
         if now - seen > _micros(_SEEN_EVERY):
             await self._container.store.write(
@@ -156,8 +162,7 @@ class SessionResource(Resource):
 
     async def end(self, session: Session) -> None:
         """End a session; what it opened is closed at once."""
-        token = session.token
-        await self._container.tokens.revoke(token.tenant, token.id, by=token.actor)
+        await self._revoke(session.token, by=session.token)
 
     async def end_all(self, session: Session) -> int:
         """End every session of the same person, this one too; returns how many."""
@@ -165,7 +170,7 @@ class SessionResource(Resource):
             token
             for token in await self._container.tokens.list(session.token.tenant)
             if token.holder == session.person and token.kind == "person"
-            if token.revoked_at is None and token.scopes == _SCOPES
+            if token.revoked_at is None
         ]
         rows = await self._container.store.read(
             lambda reader: {
@@ -174,16 +179,22 @@ class SessionResource(Resource):
             }
         )
         open_ones = [token for token in mine if rows[token.id] is not None]
-        for token in open_ones:
-            await self._container.tokens.revoke(token.tenant, token.id, by=session.token.actor)
+        # The one by which this is done ends last.
+        for token in sorted(open_ones, key=lambda one: one.id == session.token.id):
+            await self._revoke(token, by=session.token)
         return len(open_ones)
 
-    def _check_person(self, person: str) -> None:
-        if self._container.directory.person(person) is None:
+    async def _revoke(self, token: Token, *, by: Token) -> None:
+        tokens = self._container.tokens
+        await tokens.revoke(token.tenant, token.id, by=by.actor, credential=by.id)
+
+    async def _check_person(self, person: str) -> None:
+        authority = await self._container.people.authority(self._container.tenant)
+        if authority.person(person) is None:
             raise RefusedError(
                 Code.FORBIDDEN,
                 f"`{person[:40]}` is no active person of this workspace",
-                next_step="list them as active under [[people]] in sayso.toml",
+                next_step="add them: `sayso people add`, or [[people]] in sayso.toml",
             )
 
 

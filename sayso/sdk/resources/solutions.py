@@ -24,9 +24,9 @@ from sayso.actions.approvals.repository import (
 )
 from sayso.actions.approvals.solution import solution_of
 from sayso.actions.model.definition import Action
-from sayso.actions.model.ports import Person
 from sayso.agent.base import Message
 from sayso.agent.request_row import get_request
+from sayso.audit.authority.people import KnownPerson
 from sayso.audit.entry import ActorKind
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant
@@ -132,6 +132,7 @@ class SolutionResource(Resource):
                 choice=as_choice(choice),
                 person=holder.holder,
                 via=via,
+                credential=holder.id,
                 reason_code=reason_code,
                 reason=reason,
                 steps=None if steps is None else tuple(steps),
@@ -226,7 +227,7 @@ class SolutionResource(Resource):
 
     async def waiting_for(
         self,
-        person: Person,
+        person: KnownPerson,
         *,
         after: Place | None = None,
         limit: int = 25,
@@ -303,7 +304,7 @@ class SolutionResource(Resource):
 
         return await self._container.store.read(work)
 
-    async def count_for(self, person: Person, *, tenant: str | None = None) -> int:
+    async def count_for(self, person: KnownPerson, *, tenant: str | None = None) -> int:
         """How many solutions a person's roles are asked about, `MOST_COUNTED` at most."""
         where = self._tenant(tenant)
 
@@ -323,7 +324,7 @@ class SolutionResource(Resource):
         return await self._container.store.read(work)
 
     def _page(
-        self, reader: Reader, tenant: Tenant, person: Person, after: Place, limit: int
+        self, reader: Reader, tenant: Tenant, person: KnownPerson, after: Place, limit: int
     ) -> list[ApprovalRow]:
         """The soonest of all that asks one of the person's roles, merged from their indexes."""
         pages: list[list[ApprovalRow]] = []
@@ -358,7 +359,7 @@ def _asked_roles(reader: Reader, tenant: Tenant, roles: frozenset[str]) -> list[
     return [said for said in found if roles & set(cast("list[str]", orjson.loads(said)))]
 
 
-def _may_answer(reader: Reader, approval: ApprovalRow, person: Person) -> bool:
+def _may_answer(reader: Reader, approval: ApprovalRow, person: KnownPerson) -> bool:
     """Whether it waits for this very person."""
     if not counted_roles(reader, approval, person.roles) & set(approval.roles):
         return False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 
 from sayso.actions.controls.kill_switch import Resumption, StopOrder
+from sayso.audit.authority.credentials import HOST
 from sayso.audit.entry import Actor
 from sayso.sdk.inputs import cursor_of, page_of
 from sayso.sdk.resources.base import SDK, Resource
@@ -23,6 +24,7 @@ class StopResource(Resource):
         reason: str = "",
         idempotency_key: str | None = None,
         by: Actor | None = None,
+        credential: str = HOST,
         via: str = "sdk",
         tenant: str | None = None,
     ) -> StopView:
@@ -33,7 +35,7 @@ class StopResource(Resource):
             target: which connector, action or customer.
             reason: why, for whoever looks.
             idempotency_key: the same key with the same content is one stop.
-            by: who stops, as the calling surface has authenticated them.
+            by: who stops, as the calling surface has authenticated them, and by which credential.
 
         Raises:
             RefusedError: see `Stops.engage`; `not_found` for a name that would hold nothing.
@@ -49,6 +51,7 @@ class StopResource(Resource):
                 reason=reason,
                 by=by or SDK,
                 via=via,
+                credential=credential,
                 key=idempotency_key or secrets.token_hex(16),
             )
         )
@@ -79,6 +82,7 @@ class StopResource(Resource):
                 stop_id=stop_id,
                 person=holder.holder,
                 via=via,
+                credential=holder.id,
                 key=secrets.token_hex(16),
             )
         )

@@ -1,28 +1,31 @@
-"""Bearer tokens: made once, stored as hashes, each with a kind, scopes and an end.
+"""Bearer tokens: made once, stored as keyed hashes, each with a kind, scopes and an end.
 
 A service token proposes, reads and, with a scope for it, stops; only a person's token decides and
-resumes. A person's token lasts no longer than the person stands in sayso.toml as active.
+resumes. A person's token lasts no longer than the person is active.
+
+What a token opens is what its entries in the log say. The row only finds them: its hash is made
+with a key that is not in the database, so nobody who can write a row can make a token.
 """
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 import zlib
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from typing import Literal, cast
-
-import orjson
+from typing import Literal
 
 from sayso.actions.model.action_row import dumps
-from sayso.actions.model.ports import Directory
+from sayso.audit.authority.credentials import HOST, Credential
+from sayso.audit.authority.directory import Directory
+from sayso.audit.authority.keyring import Keyring
+from sayso.audit.authority.state import Authority
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json
 from sayso.audit.log import AuditLog
 from sayso.errors import Code, RefusedError
 from sayso.ids import Clock, IdSource, Tenant, to_micros
-from sayso.store.base import Row, Store, Transaction, integer, integer_or_none, text
+from sayso.store.base import Reader, Store, Transaction, text
 
 PREFIX = "csk"
 MAX_DAYS = 90
@@ -50,7 +53,7 @@ Kind = Literal["service", "person"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Token:
-    """A token as it is stored, without its secret. Times are microseconds since 1970, UTC."""
+    """A token as the log has it, without its secret. Times are microseconds since 1970, UTC."""
 
     tenant: Tenant
     id: str
@@ -72,13 +75,22 @@ class Tokens:
     """Makes, checks and revokes tokens.
 
     Args:
-        directory: who the people are now; a token of anybody else opens nothing.
+        directory: which tokens there are by the log, and who the people are now.
+        keyring: makes the hashes under which they are stored.
     """
 
     def __init__(
-        self, store: Store, log: AuditLog, clock: Clock, ids: IdSource, directory: Directory
+        self,
+        *,
+        store: Store,
+        log: AuditLog,
+        clock: Clock,
+        ids: IdSource,
+        directory: Directory,
+        keyring: Keyring,
     ) -> None:
         self._directory = directory
+        self._keyring = keyring
         self._store = store
         self._log = log
         self._clock = clock
@@ -93,15 +105,18 @@ class Tokens:
         *,
         days: int,
         by: Actor,
+        credential: str = HOST,
     ) -> tuple[Token, str]:
         """Make a token; returns it with its secret, which is stored nowhere.
 
         Args:
-            holder: the person's id as in sayso.toml, or the service's name.
+            holder: the person's id, or the service's name.
             days: until it ends, 1 to 90.
+            credential: by what whoever makes it showed who they are; `host` is the workspace.
 
         Raises:
-            RefusedError: `invalid_input`, also for a service token that could decide.
+            RefusedError: `invalid_input`, also for a service token that could decide; `not_found`
+                for somebody who is no active person.
         """
         if not _is_name(holder):
             raise RefusedError(
@@ -119,6 +134,32 @@ class Tokens:
             )
         if not scopes:
             raise RefusedError(Code.INVALID_INPUT, "a token without a scope opens nothing")
+        token, secret = self._made(tenant, kind, holder, scopes, days)
+        await self._store.write(lambda tx: self._insert(tx, token, secret, by, credential))
+        await self._directory.see(self._store, tenant)
+        return token, secret
+
+    async def exchange(
+        self, token: Token, scopes: frozenset[Scope], *, days: int
+    ) -> tuple[Token, str]:
+        """Make another token for the same holder and end this one, both or neither.
+
+        Raises:
+            RefusedError: `not_found`, when this one is revoked already.
+        """
+        made, secret = self._made(token.tenant, token.kind, token.holder, scopes, days)
+
+        def work(tx: Transaction) -> None:
+            self._insert(tx, made, secret, token.actor, token.id)
+            self._revoke(tx, token.tenant, token.id, token.actor, token.id)
+
+        await self._store.write(work)
+        await self._directory.see(self._store, token.tenant)
+        return made, secret
+
+    def _made(
+        self, tenant: Tenant, kind: Kind, holder: str, scopes: frozenset[Scope], days: int
+    ) -> tuple[Token, str]:
         token_id = self._ids.new("tok")
         body = f"{PREFIX}_{token_id.removeprefix('tok_')}_{secrets.token_urlsafe(32)}"
         secret = f"{body}_{zlib.crc32(body.encode()):08x}"
@@ -133,10 +174,19 @@ class Tokens:
             expires_at=now + timedelta(days=days) // timedelta(microseconds=1),
             revoked_at=None,
         )
-        await self._store.write(lambda tx: self._insert(tx, token, secret, by))
         return token, secret
 
-    def _insert(self, tx: Transaction, token: Token, secret: str, by: Actor) -> None:
+    def _insert(
+        self, tx: Transaction, token: Token, secret: str, by: Actor, credential: str
+    ) -> None:
+        authority = self._directory.at(tx, token.tenant)
+        if token.kind == "person" and authority.person(token.holder) is None:
+            raise RefusedError(
+                Code.NOT_FOUND,
+                f"`{token.holder[:40]}` is no active person of this workspace",
+                next_step="add them first: `sayso people add`, or [[people]] in sayso.toml",
+            )
+        hashed = self._keyring.token_hash(secret)
         scopes: list[Json] = list[Json](sorted(scope.value for scope in token.scopes))
         entry = Entry(
             kind=EntryKind.TOKEN_CREATED,
@@ -147,14 +197,17 @@ class Tokens:
                 "holder": token.holder,
                 "scopes": scopes,
                 "expires_at": token.expires_at,
+                "keyed": hashed.hex(),
+                "kid": self._keyring.kid,
+                "credential": credential,
             },
         )
-        seq = self._log.append(tx, token.tenant, entry)
+        seq = self._log.append(tx, token.tenant, entry, at=token.created_at)
         tx.run(
             "token.insert",
             tenant=token.tenant,
             id=token.id,
-            hash=_hash(secret),
+            hash=hashed,
             kind=token.kind,
             holder=token.holder,
             scopes=dumps(scopes),
@@ -168,51 +221,74 @@ class Tokens:
 
         Raises:
             RefusedError: `unauthenticated`, when it is unknown, ended or revoked; `forbidden`, when
-                it is of a person who is not listed, or not active, any more.
+                it is of a person who is not, or not any more, an active one.
+            IntegrityError: `tampered`, when the log is not what its key has signed.
         """
-        row = None
+        found = None
         if _well_formed(secret):
-            row = await self._store.read(
-                lambda reader: reader.one("token.by_hash", hash=_hash(secret)), brief=True
+            hashes = self._keyring.token_hashes(secret)
+            found = await self._store.read(lambda reader: self._find(reader, hashes), brief=True)
+        now = to_micros(self._clock.now())
+        if found is None or not found[1].is_alive(now):
+            raise RefusedError(
+                Code.UNAUTHENTICATED,
+                "the token is unknown, ended or revoked",
+                next_step="make one with `sayso token create`",
             )
-        if row is not None:
-            token = _read(row)
-            if token.revoked_at is None and to_micros(self._clock.now()) < token.expires_at:
-                return self._of_somebody(token)
-        raise RefusedError(
-            Code.UNAUTHENTICATED,
-            "the token is unknown, ended or revoked",
-            next_step="make one with `sayso token create`",
-        )
-
-    def _of_somebody(self, token: Token) -> Token:
-        if token.kind == "person" and self._directory.person(token.holder) is None:
+        tenant, credential, authority = found
+        if credential.kind == "person" and authority.person(credential.holder) is None:
             raise RefusedError(
                 Code.FORBIDDEN,
                 "the person behind this token is no active person of this workspace",
-                next_step="revoke the token, or list them as active under [[people]] in sayso.toml",
+                next_step="revoke the token, or add them: `sayso people add`",
             )
-        return token
+        return token_of(tenant, credential)
 
-    async def revoke(self, tenant: Tenant, token_id: str, *, by: Actor) -> None:
+    def _find(
+        self, reader: Reader, hashes: list[bytes]
+    ) -> tuple[Tenant, Credential, Authority] | None:
+        """The credential that the log has under one of these hashes."""
+        for hashed in hashes:
+            row = reader.one("token.by_hash", hash=hashed)
+            if row is None:
+                continue
+            tenant = Tenant(text(row, "tenant"))
+            authority = self._directory.at(reader, tenant)
+            # INVARIANT: the row says only where to look, so that one which no entry made, or which
+            # was changed, opens nothing.
+            credential = authority.credentials.get(text(row, "id"))
+            if credential is not None and credential.keyed == hashed.hex():
+                return tenant, credential, authority
+        return None
+
+    async def revoke(
+        self, tenant: Tenant, token_id: str, *, by: Actor, credential: str = HOST
+    ) -> None:
         """End a token now.
 
         Raises:
             RefusedError: `not_found`, when there is none or it is revoked already.
         """
-        await self._store.write(lambda tx: self._revoke(tx, tenant, token_id, by))
+        await self._store.write(lambda tx: self._revoke(tx, tenant, token_id, by, credential))
+        await self._directory.see(self._store, tenant)
 
-    def _revoke(self, tx: Transaction, tenant: Tenant, token_id: str, by: Actor) -> None:
-        entry = Entry(kind=EntryKind.TOKEN_REVOKED, actor=by, data={"token": token_id[:80]})
-        seq = self._log.append(tx, tenant, entry)
-        now = to_micros(self._clock.now())
-        if tx.run("token.revoke", tenant=tenant, id=token_id, now=now, last_seq=seq) == 0:
+    def _revoke(
+        self, tx: Transaction, tenant: Tenant, token_id: str, by: Actor, credential: str
+    ) -> None:
+        known = self._directory.at(tx, tenant).credentials.get(token_id)
+        if known is None or known.ended_at is not None:
             raise RefusedError(Code.NOT_FOUND, f"there is no live token `{token_id[:40]}`")
+        data: dict[str, Json] = {"token": token_id, "credential": credential}
+        entry = Entry(kind=EntryKind.TOKEN_REVOKED, actor=by, data=data)
+        now = to_micros(self._clock.now())
+        seq = self._log.append(tx, tenant, entry, at=now)
+        tx.run("token.revoke", tenant=tenant, id=token_id, now=now, last_seq=seq)
 
     async def list(self, tenant: Tenant) -> list[Token]:
-        """All tokens of a tenant, oldest first."""
-        rows = await self._store.read(lambda reader: reader.all("token.page", tenant=tenant))
-        return [_read(row) for row in rows]
+        """The tokens of a tenant by its log, oldest first; those that ended a day ago are gone."""
+        authority = await self._store.read(lambda reader: self._directory.at(reader, tenant))
+        found = sorted(authority.credentials.values(), key=lambda one: one.seq)
+        return [token_of(tenant, one) for one in found]
 
 
 def may_stop(token: Token) -> Token:
@@ -230,24 +306,18 @@ def may_stop(token: Token) -> Token:
     return token
 
 
-def _read(row: Row) -> Token:
+def token_of(tenant: Tenant, credential: Credential) -> Token:
+    """A credential as surfaces know it; a scope that this program does not know opens nothing."""
     return Token(
-        tenant=Tenant(text(row, "tenant")),
-        id=text(row, "id"),
-        kind="person" if text(row, "kind") == "person" else "service",
-        holder=text(row, "holder"),
-        scopes=frozenset(
-            Scope(scope) for scope in cast("list[str]", orjson.loads(text(row, "scopes")))
-        ),
-        created_at=integer(row, "created_at"),
-        expires_at=integer(row, "expires_at"),
-        revoked_at=integer_or_none(row, "revoked_at"),
+        tenant=tenant,
+        id=credential.id,
+        kind="person" if credential.kind == "person" else "service",
+        holder=credential.holder,
+        scopes=frozenset(scope for scope in Scope if scope.value in credential.scopes),
+        created_at=credential.created_at,
+        expires_at=credential.expires_at,
+        revoked_at=credential.ended_at,
     )
-
-
-def _hash(secret: str) -> bytes:
-    # 256 random bits need no slow hash: there is nothing to guess.
-    return hashlib.sha256(secret.encode()).digest()
 
 
 def _is_name(holder: str) -> bool:

@@ -113,6 +113,7 @@ class PostgresReader:
             to the tenant that it names, and one that names none sees all.
     """
 
+    writes = False
     _onward = True  # what is read ahead is made while its reader is busy with what came before
 
     def __init__(self, session: Session, bound: str | None, scope: str | None = None) -> None:
@@ -141,6 +142,9 @@ class PostgresReader:
         if key not in self._sent:
             self._sent[key] = self._send(self._statements[query], params)
 
+    def recall(self, key: object) -> object | None:
+        return None
+
     def _send(self, statement: Statement, params: Mapping[str, SqlValue]) -> Answer:
         named = params.get("tenant")
         wanted = self._bound or (named if isinstance(named, str) else ALL_TENANTS)
@@ -153,6 +157,7 @@ class PostgresReader:
 class _PostgresTransaction(PostgresReader):
     """One unit of work inside the writer's commit."""
 
+    writes = True
     _onward = False  # each time that the server is told to go on costs, and a unit is short
 
     def __init__(

@@ -14,6 +14,8 @@ from sayso.store.units import Shared, not_one_row
 class SqliteReader:
     """Named queries on one connection."""
 
+    writes = False
+
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._sql = named_queries()
@@ -29,6 +31,9 @@ class SqliteReader:
     def ahead(self, query: str, /, **params: SqlValue) -> None:
         return None  # there is no server to wait for
 
+    def recall(self, key: object) -> object | None:
+        return None
+
 
 def _as_row(row: sqlite3.Row) -> Row:
     return dict(zip(row.keys(), row, strict=True))
@@ -36,6 +41,8 @@ def _as_row(row: sqlite3.Row) -> Row:
 
 class SqliteTransaction(SqliteReader):
     """One unit of work inside the writer's commit."""
+
+    writes = True
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         super().__init__(connection)

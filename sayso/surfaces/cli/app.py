@@ -52,6 +52,7 @@ COMMANDS: dict[str, str] = {
     "audit": "Ask the log, prove it, publish its heads.",
     "privacy": "What is owed to customers: erase, subject, hold, sweep.",
     "witness": "Witness others' logs: cosign what follows from before.",
+    "people": "Who may decide: list, add, role, slack, deactivate.",
     "webhooks": "Programs called with every change: add, list, test, and so on.",
     "connector": "Connectors: draft, check, review and try a manifest, or start one in Python.",
     "token": "Tokens of programs and people: create, list, revoke.",

@@ -46,7 +46,8 @@ class SignIn:
                     status=401,
                 )
             return RedirectResponse(f"{root_of(request)}/enter", status_code=303)
-        person = self.sayso.people.person(session.person)
+        authority = await self.sayso.people.authority(session.token.tenant)
+        person = authority.person(session.person)
         assert person is not None, "checked with the token"
         visit = Visit(
             request=request,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
+from sayso.sdk.resources.tokens import may_stop
 from sayso.surfaces.console.edge import read_form
 from sayso.surfaces.console.visit import Visit, stopped_words
 
@@ -41,8 +42,14 @@ async def engage(visit: Visit) -> Response:
         )
     if target:
         await visit.sayso.stops.check(scope, target)
+    token = may_stop(visit.session.token)
     await visit.sayso.stops.engage(
-        scope, target, reason=reason, by=visit.session.token.actor, via="console"
+        scope,
+        target,
+        reason=reason,
+        by=token.actor,
+        credential=token.id,
+        via="console",
     )
     return visit.see("stop")
 

@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from sayso.actions.model.ports import Person
+from sayso.audit.authority.people import KnownPerson
 from sayso.errors import Code, RefusedError
 from sayso.sdk.client import Sayso
 from sayso.sdk.resources.sessions import Session
@@ -68,7 +68,7 @@ class Visit:
     request: Request
     sayso: Sayso
     session: Session
-    person: Person
+    person: KnownPerson
     times: Times
     site: Site
     stops: tuple[StopView, ...] = field(default=())

@@ -206,6 +206,7 @@ async def settle(
         receipt_id=body.receipt_id,
         person=token.holder,
         via=mark,
+        credential=token.id,
     )
     try:
         return await sayso.actions.settle_as(settlement)

@@ -115,6 +115,7 @@ async def decide_once(
         choice=Choice(body.decision),
         person=token.holder,
         via=mark,
+        credential=token.id,
         reason_code=body.reason_code,
         reason=body.reason,
         args=body.args,
@@ -201,6 +202,7 @@ def _decisions(token: Token, body: PlanDecisionBody, mark: str) -> list[Decision
             choice=Choice(said.decision),
             person=token.holder,
             via=mark,
+            credential=token.id,
             reason_code=said.reason_code,
         )
         for said in body.decisions

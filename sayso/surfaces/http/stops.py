@@ -41,6 +41,7 @@ async def stop(
         reason=body.reason,
         idempotency_key=bound_key(token, key),
         by=token.actor,
+        credential=token.id,
         via=key_mark(key),
         tenant=token.tenant,
     )
@@ -68,6 +69,7 @@ async def resume(
             stop_id=body.stop,
             person=token.holder,
             via=key_mark(key),
+            credential=token.id,
             key=bound_key(token, key),
         )
     )

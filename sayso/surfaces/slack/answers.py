@@ -13,7 +13,7 @@ from sayso.money import Money
 from sayso.sdk.client import Sayso
 from sayso.sdk.solution_view import SolutionView
 from sayso.surfaces.slack.decisions import VIA, as_note, failed, field_error, refused
-from sayso.surfaces.slack.identity import Identified, Identities
+from sayso.surfaces.slack.identity import Identified, Identities, Voice, voice_of
 from sayso.surfaces.slack.pace import Patience
 from sayso.surfaces.slack.payload import Account, Click, Pointer, Submission
 from sayso.surfaces.slack.solution_card import LESS, NO, OPEN, YES
@@ -48,7 +48,7 @@ class Answering:
             who = await self._identities.identify(click.account)
             if who.person is None:
                 return await self._turn_away(click.account, who, pointer, choice)
-            said = self._said(pointer, who.person.id, choice)
+            said = self._said(pointer, voice_of(who.person.id, click.account), choice)
             if choice is Choice.APPROVE:
                 return Answer(tell=answered_text(await self._answer(said), who.person.id))
             return await self._open(click, said)
@@ -67,8 +67,8 @@ class Answering:
                 answer = await self._turn_away(form.account, who, pointer, choice)
                 return as_note("Not possible", answer)
             if choice is Choice.REJECT:
-                return await self._no(form, pointer, who.person.id)
-            return await self._less(form, pointer, who.person.id)
+                return await self._no(form, pointer, voice_of(who.person.id, form.account))
+            return await self._less(form, pointer, voice_of(who.person.id, form.account))
         except RefusedError as error:
             return as_note("Not possible", refused(error, form.metadata))
         except (SaysoError, TimeoutError) as error:
@@ -77,7 +77,7 @@ class Answering:
     def _said(
         self,
         pointer: Pointer,
-        person: str,
+        voice: Voice,
         choice: Choice,
         *,
         code: str = "",
@@ -91,8 +91,9 @@ class Answering:
             revision=pointer.revision,
             digest=pointer.digest,
             choice=choice,
-            person=person,
+            person=voice.person,
             via=VIA,
+            credential=voice.credential,
             reason_code=code,
             reason=reason,
             steps=steps,
@@ -110,7 +111,8 @@ class Answering:
     ) -> Answer:
         """Refuse an account that is no approver, and have that recorded like any refusal."""
         try:
-            await self._answer(self._said(pointer, account.actor, choice, code="not_given"))
+            voice = voice_of(account.actor, account)
+            await self._answer(self._said(pointer, voice, choice, code="not_given"))
         except RefusedError as error:
             if error.code is not Code.NOT_AN_APPROVER:
                 raise
@@ -139,22 +141,20 @@ class Answering:
             raise RetryableError(error.code, error.message) from error
         return Answer()
 
-    async def _no(self, form: Submission, pointer: Pointer, person: str) -> Answer:
+    async def _no(self, form: Submission, pointer: Pointer, voice: Voice) -> Answer:
         code = form.inputs.get(forms.CODE, "")
         if code not in forms.REASON_CODES:
             return field_error(forms.CODE, "choose a reason")
         reason = form.inputs.get(forms.REASON, "")
         if len(reason) > MAX_REASON_CHARS:
             return field_error(forms.REASON, f"at most {MAX_REASON_CHARS:,} characters")
-        said = self._said(pointer, person, Choice.REJECT, code=code, reason=reason)
+        said = self._said(pointer, voice, Choice.REJECT, code=code, reason=reason)
         view = await self._answer(said)
-        return as_note("Done", Answer(tell=answered_text(view, person)))
+        return as_note("Done", Answer(tell=answered_text(view, voice.person)))
 
-    async def _less(self, form: Submission, pointer: Pointer, person: str) -> Answer:
+    async def _less(self, form: Submission, pointer: Pointer, voice: Voice) -> Answer:
         async with asyncio.timeout(self._patience.decide_s):
-            view = await self._sayso.solutions.check_answer(
-                self._said(pointer, person, Choice.EDIT)
-            )
+            view = await self._sayso.solutions.check_answer(self._said(pointer, voice, Choice.EDIT))
         waiting = {step.id: step for step in view.steps if step.asks}
         steps = tuple(form.inputs.get(STEPS, " ".join(waiting)).split())
         lower: dict[str, Money] = {}
@@ -170,7 +170,7 @@ class Answering:
             where = STEPS if STEPS in form.inputs else f"{LOWER}{next(iter(waiting))}"
             return field_error(where, "leave something out, or write a smaller amount")
         choice = Choice.EDIT if lower else Choice.APPROVE
-        said = self._said(pointer, person, choice, steps=steps, lower=lower)
+        said = self._said(pointer, voice, choice, steps=steps, lower=lower)
         try:
             view = await self._answer(said)
         except RefusedError as error:
@@ -180,7 +180,7 @@ class Answering:
             if error.code is Code.INVALID_INPUT and STEPS in form.inputs:
                 return field_error(STEPS, f"{error.message}; {error.next_step}")
             raise
-        return as_note("Done", Answer(tell=answered_text(view, person)))
+        return as_note("Done", Answer(tell=answered_text(view, voice.person)))
 
 
 def answered_text(view: SolutionView, person: str) -> str:

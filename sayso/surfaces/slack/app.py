@@ -59,7 +59,9 @@ class SlackApp:
         self._web = SlackWeb(section.api_url, sayso.workspace.secret(section.bot_token))
         patience = patience or Patience()
         home = Home(self._web, patience.ask_s)
-        identities = Identities(sayso.people, self._web, home, monotonic, patience.ask_s)
+        identities = Identities(
+            lambda: sayso.people.authority(sayso.tenant), self._web, home, monotonic, patience.ask_s
+        )
         self._deciding = Deciding(sayso, self._web, identities, patience)
         self._answering = Answering(sayso, self._web, identities, patience)
         self._bolt = Bolt(

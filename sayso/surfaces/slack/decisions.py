@@ -16,7 +16,7 @@ from sayso.money import Money
 from sayso.sdk.client import Sayso
 from sayso.sdk.views import ApprovalView
 from sayso.surfaces.slack.card import APPROVE, LOWER, REJECT
-from sayso.surfaces.slack.identity import Identified, Identities
+from sayso.surfaces.slack.identity import Identified, Identities, Voice, voice_of
 from sayso.surfaces.slack.pace import Patience
 from sayso.surfaces.slack.payload import Account, Click, Pointer, Submission
 from sayso.surfaces.slack.web import SlackRefusedError, SlackWeb
@@ -70,9 +70,11 @@ class Deciding:
             if who.person is None:
                 return await self._turn_away(click.account, who, pointer, choice)
             if choice is Choice.APPROVE:
-                decided = await self._decide(pointer, who.person.id, choice)
+                decided = await self._decide(
+                    pointer, voice_of(who.person.id, click.account), choice
+                )
                 return Answer(tell=decided_text(decided))
-            return await self._open(click, pointer, who.person.id, choice)
+            return await self._open(click, pointer, voice_of(who.person.id, click.account), choice)
         except RefusedError as error:
             return refused(error, click.value)
         except (SaysoError, TimeoutError) as error:
@@ -90,8 +92,8 @@ class Deciding:
                 answer = await self._turn_away(form.account, who, pointer, choice)
                 return as_note("Not possible", answer)
             if choice is Choice.REJECT:
-                return await self._reject(form, pointer, who.person.id)
-            return await self._lower(form, pointer, who.person.id)
+                return await self._reject(form, pointer, voice_of(who.person.id, form.account))
+            return await self._lower(form, pointer, voice_of(who.person.id, form.account))
         except RefusedError as error:
             return as_note("Not possible", refused(error, form.metadata))
         except (SaysoError, TimeoutError) as error:
@@ -100,7 +102,7 @@ class Deciding:
     async def _decide(
         self,
         pointer: Pointer,
-        person: str,
+        voice: Voice,
         choice: Choice,
         *,
         code: str = "",
@@ -108,21 +110,22 @@ class Deciding:
         amount: Money | None = None,
         budget_s: float | None = None,
     ) -> Decided:
-        said = self._decision(pointer, person, choice)
+        said = self._decision(pointer, voice, choice)
         decision = replace(said, reason_code=code, reason=reason, amount=amount)
         # INVARIANT: nothing is acknowledged before this returns, and it returns after the commit.
         async with asyncio.timeout(self._patience.decide_s if budget_s is None else budget_s):
             return await self._sayso.approvals.decide_as(decision, wait=False)
 
-    def _decision(self, pointer: Pointer, person: str, choice: Choice) -> Decision:
+    def _decision(self, pointer: Pointer, voice: Voice, choice: Choice) -> Decision:
         return Decision(
             tenant=self._sayso.tenant,
             approval_id=pointer.approval_id,
             revision=pointer.revision,
             digest=pointer.digest,
             choice=choice,
-            person=person,
+            person=voice.person,
             via=VIA,
+            credential=voice.credential,
         )
 
     async def _turn_away(
@@ -130,7 +133,7 @@ class Deciding:
     ) -> Answer:
         """Refuse an account that is no approver, and have that recorded like any refusal."""
         try:
-            await self._decide(pointer, account.actor, choice, code="not_given")
+            await self._decide(pointer, voice_of(account.actor, account), choice, code="not_given")
         except RefusedError as error:
             if error.code is not Code.NOT_AN_APPROVER:
                 raise
@@ -139,9 +142,9 @@ class Deciding:
             )
         raise AssertionError("an account without a person has decided")
 
-    async def _open(self, click: Click, pointer: Pointer, person: str, choice: Choice) -> Answer:
+    async def _open(self, click: Click, pointer: Pointer, voice: Voice, choice: Choice) -> Answer:
         """Show the form in which the choice is made, if it would count now."""
-        approval = await self._check(pointer, person, choice)
+        approval = await self._check(pointer, voice, choice)
         if choice is Choice.REJECT:
             view = forms.reject_form(approval)
         else:
@@ -162,28 +165,28 @@ class Deciding:
             raise RetryableError(error.code, error.message) from error
         return Answer()
 
-    async def _check(self, pointer: Pointer, person: str, choice: Choice) -> ApprovalView:
+    async def _check(self, pointer: Pointer, voice: Voice, choice: Choice) -> ApprovalView:
         """The approval, if this person may say this about what was shown.
 
         Raises:
             RefusedError: as their decision would be.
         """
-        decision = self._decision(pointer, person, choice)
+        decision = self._decision(pointer, voice, choice)
         async with asyncio.timeout(self._patience.decide_s):
             return await self._sayso.approvals.check(decision)
 
-    async def _reject(self, form: Submission, pointer: Pointer, person: str) -> Answer:
+    async def _reject(self, form: Submission, pointer: Pointer, voice: Voice) -> Answer:
         code = form.inputs.get(forms.CODE, "")
         if code not in forms.REASON_CODES:
             return field_error(forms.CODE, "choose a reason")
         reason = form.inputs.get(forms.REASON, "")
         if len(reason) > MAX_REASON_CHARS:
             return field_error(forms.REASON, f"at most {MAX_REASON_CHARS:,} characters")
-        decided = await self._decide(pointer, person, Choice.REJECT, code=code, reason=reason)
+        decided = await self._decide(pointer, voice, Choice.REJECT, code=code, reason=reason)
         return as_note("Done", Answer(tell=decided_text(decided)))
 
-    async def _lower(self, form: Submission, pointer: Pointer, person: str) -> Answer:
-        approval = await self._check(pointer, person, Choice.EDIT)
+    async def _lower(self, form: Submission, pointer: Pointer, voice: Voice) -> Answer:
+        approval = await self._check(pointer, voice, Choice.EDIT)
         card = Card.from_json(approval.card)
         if card.amount is None or not card.may_lower:
             raise RefusedError(Code.EDIT_NOT_ALLOWED, "there is no amount to lower")
@@ -191,7 +194,7 @@ class Deciding:
             wanted = Money.parse(form.inputs.get(forms.AMOUNT, "").strip(), card.amount.currency)
             decided = await self._decide(
                 pointer,
-                person,
+                voice,
                 Choice.EDIT,
                 amount=wanted,
                 budget_s=self._patience.edit_s,

@@ -1,14 +1,16 @@
-"""Whose click it is: an account becomes a person only through sayso.toml, checked each time."""
+"""Whose click it is: an account becomes a person only by the log, which is asked each time."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from sayso.actions.model.ports import Person
+from sayso.audit.authority.people import KnownPerson
+from sayso.audit.authority.state import Authority
 from sayso.errors import RetryableError
 from sayso.json import JsonObject
-from sayso.sdk.resources.people import SettingsDirectory
+from sayso.sdk.resources.people import by_slack
 from sayso.surfaces.slack.payload import Account
 from sayso.surfaces.slack.web import SlackRefusedError, SlackWeb
 
@@ -35,8 +37,20 @@ class Identified:
         refusal: why not, in words for the person who clicked.
     """
 
-    person: Person | None
+    person: KnownPerson | None
     refusal: str = ""
+
+
+class Voice(NamedTuple):
+    """Whose word it is, and by which linked account it came."""
+
+    person: str
+    credential: str
+
+
+def voice_of(person: str, account: Account) -> Voice:
+    """The word of a person that came by this account."""
+    return Voice(person=person, credential=account.actor)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,19 +99,20 @@ class Identities:
     """Finds the person behind an account.
 
     Args:
+        authority: who the people are now, by the log.
         monotonic_s: seconds of a clock that never jumps, for the age of what Slack said.
         ask_s: how long Slack has for an answer.
     """
 
     def __init__(
         self,
-        directory: SettingsDirectory,
+        authority: Callable[[], Awaitable[Authority]],
         web: SlackWeb,
         home: Home,
         monotonic_s: Callable[[], float],
         ask_s: float,
     ) -> None:
-        self._directory = directory
+        self._authority = authority
         self._web = web
         self._home = home
         self._monotonic_s = monotonic_s
@@ -111,7 +126,7 @@ class Identities:
             RetryableError: Slack does not say what kind of account it is, so nobody decides.
         """
         # INVARIANT: never by name or e-mail, which whoever runs a Slack account can change.
-        person = self._directory.by_slack(account.owner, account.user)
+        person = by_slack(await self._authority(), f"{account.owner}/{account.user}")
         if person is None:
             return Identified(
                 person=None, refusal="this Slack account is not linked to an approver"

@@ -80,7 +80,9 @@ class Reminding:
         roles = frozenset(view.roles)
         if view.escalated is not None:
             roles |= {view.escalated.role}
-        users = self._sayso.people.slack_users(roles, frozenset(view.agreed))
+        users = await self._sayso.people.slack_users(
+            self._sayso.tenant, roles, frozenset(view.agreed)
+        )
         text, blocks = reminder(view, users[:_MOST_NAMED])
         await self._web.call(
             "chat.postMessage",

@@ -25,6 +25,7 @@ from actions.steps import (
 from support.shop import ShopFault
 from support.shop_workspace import ShopWorkspace, open_shop
 
+from sayso.actions.approvals.outdated import OutdatedCardError
 from sayso.errors import Code, IntegrityError
 from sayso.sdk.views import ActionView
 
@@ -172,7 +173,7 @@ async def test_a_change_is_found_as_well_when_the_provider_is_read_again(
 
 
 @pytest.mark.promise("approvals:bound")
-@pytest.mark.parametrize("part", ["payee", "card-title", "roles", "approval-digest"])
+@pytest.mark.parametrize("part", ["payee", "card-title", "approval-digest"])
 async def test_a_change_before_the_yes_is_found_after_it(tmp_path: Path, part: str) -> None:
     """The person saw, or their yes was bound to, something else than was judged."""
     async with open_shop(tmp_path) as workspace:
@@ -181,6 +182,19 @@ async def test_a_change_before_the_yes_is_found_after_it(tmp_path: Path, part: s
         tamper_with(workspace, view, TAMPERED[part])
         await decide(workspace, say(await shown(workspace, view)), wait=False)
         await refused_as_tampered(workspace, view)
+
+
+@pytest.mark.promise("approvals:bound")
+async def test_other_roles_than_those_that_were_asked_are_not_enough(tmp_path: Path) -> None:
+    """Whoever can write the rows makes nobody's yes count for more than it is."""
+    async with open_shop(tmp_path) as workspace:
+        stock(workspace)
+        view = await propose(workspace)
+        tamper_with(workspace, view, TAMPERED["roles"])
+        with pytest.raises(OutdatedCardError):
+            await decide(workspace, say(await shown(workspace, view)), wait=False)
+        assert (await workspace.sayso.actions.get(view.id)).status != "approved"
+        assert workspace.shop.books.calls == []
 
 
 @pytest.mark.promise("approvals:bound")

@@ -104,6 +104,7 @@ async def test_who_started_the_run_settles_nothing_of_it(tmp_path: Path) -> None
             evidence="the payouts of the day",
             person="maria",
             via="test",
+            credential="host",
         )
         with pytest.raises(RefusedError, match="own_request"):
             await workspace.sayso.container.settlements.settle(seen)

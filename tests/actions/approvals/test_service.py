@@ -280,6 +280,7 @@ async def test_a_no_without_a_reason_is_no_decision(tmp_path: Path) -> None:
             choice=Choice.REJECT,
             person="maria",
             via="test",
+            credential="host",
         )
         assert await code_of(workspace, no) == "reason_required"
         assert await code_of(workspace, say(card, reason_code="Not Covered!")) == "invalid_input"

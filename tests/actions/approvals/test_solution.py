@@ -45,6 +45,7 @@ def say(
         choice=choice,
         person=person,
         via="test",
+        credential="host",
         steps=steps,
         reason_code=reason_code or ("not_covered" if choice is Choice.REJECT else ""),
     )

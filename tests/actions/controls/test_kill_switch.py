@@ -71,6 +71,7 @@ async def resume(
                 stop_id=stopped.id,
                 person=person,
                 via="test",
+                credential="host",
                 key=key or f"{person}-{stopped.id}",
             )
         )
@@ -504,7 +505,14 @@ async def test_a_crash_while_many_are_put_back_strands_none(tmp_path: Path, writ
         await resume(opened, stopped, "maria")
         with contextlib.suppress(PlugPulledError):
             await stops.resume(
-                Resumption(tenant=MAIN, stop_id=stopped.id, person="noor", via="test", key="k")
+                Resumption(
+                    tenant=MAIN,
+                    stop_id=stopped.id,
+                    person="noor",
+                    via="test",
+                    credential="host",
+                    key="k",
+                )
             )
         await serve(opened)
         assert len(opened.shop.books.payouts) == len(orders)

@@ -48,6 +48,7 @@ def found(
         receipt_id=receipt,
         person=person,
         via="test",
+        credential="host",
     )
 
 

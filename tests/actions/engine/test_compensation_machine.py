@@ -156,7 +156,12 @@ class Undoings(RuleBasedStateMachine):
             for person in people:
                 self._words += 1
                 word = Resumption(
-                    tenant=MAIN, stop_id=stop.id, person=person, via="test", key=f"{self._words}"
+                    tenant=MAIN,
+                    stop_id=stop.id,
+                    person=person,
+                    via="test",
+                    credential="host",
+                    key=f"{self._words}",
                 )
                 with suppress(SaysoError):
                     await self.workspace.sayso.stops.resume_as(word)
@@ -178,6 +183,7 @@ class Undoings(RuleBasedStateMachine):
             receipt_id=done or "",
             person="maria",
             via="test",
+            credential="host",
         )
         with suppress(SaysoError):
             await self.workspace.sayso.container.settlements.settle(resolution)

@@ -174,7 +174,12 @@ async def two_resume(life: Life) -> None:
     """Maria asks, finn confirms."""
     for person in ("maria", "finn"):
         word = Resumption(
-            tenant=MAIN, stop_id=life.kept["stop"], person=person, via="test", key=person
+            tenant=MAIN,
+            stop_id=life.kept["stop"],
+            person=person,
+            via="test",
+            credential="host",
+            key=person,
         )
         with accepted():
             await life.opened.sayso.stops.resume_as(word)
@@ -204,6 +209,7 @@ async def loses_an_answer(life: Life) -> None:
         receipt_id=life.shop.books.payouts[-1].id,
         person="maria",
         via="test",
+        credential="host",
     )
     with accepted():
         await life.opened.sayso.container.settlements.settle(resolution)

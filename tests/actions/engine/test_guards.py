@@ -26,14 +26,12 @@ from actions.steps import (
     stock,
 )
 from support.shop import Shop, ShopFault
-from support.shop_workspace import PEOPLE, POLICY, ShopWorkspace, make_shop_workspace, open_shop
+from support.shop_workspace import POLICY, ShopWorkspace, open_shop
 
 from sayso.actions.model.definition import idempotent
-from sayso.errors import SaysoError
+from sayso.errors import IntegrityError, SaysoError
 from sayso.sdk.client import Sayso
 from sayso.sdk.views import ActionView
-from sayso.settings import PersonSection
-from sayso.testing.clock import FakeClock
 
 pytestmark = pytest.mark.promise("guards:closed")
 
@@ -143,41 +141,31 @@ async def test_a_policy_that_fails_lets_nothing_through_and_the_no_is_recorded(
             assert data["errors"]
 
 
-class FlakyPerson(PersonSection):
-    """Somebody about whom the directory can be asked only while it answers."""
-
-    def __getattribute__(self, name: str) -> object:
-        if name == "active" and not AWAKE:
-            raise OSError("the directory does not answer")
-        return super().__getattribute__(name)
-
-
-AWAKE: list[bool] = [True]
-
-
-async def test_a_directory_that_cannot_be_read_lets_nothing_through(tmp_path: Path) -> None:
-    """Whether an approver still is one is asked at the claim, and no answer is no yes."""
-    workspace = make_shop_workspace(tmp_path)
-    people = tuple(FlakyPerson.model_validate(person) for person in PEOPLE)
-    settings = workspace.settings.model_copy(update={"people": people})
-    flaky = type(workspace)(folder=tmp_path, settings=settings, environment={})
-    shop, clock = Shop(), FakeClock()
-    async with Sayso(flaky, mode="decide", connectors=[shop], clock=clock) as sayso:
-        opened = ShopWorkspace(sayso=sayso, shop=shop, clock=clock, workspace=flaky)
+async def test_a_log_that_its_key_has_not_signed_gives_nobody_a_power(tmp_path: Path) -> None:
+    """Who may what is read from the log at each decision and claim, and no answer is no yes."""
+    async with open_shop(tmp_path) as opened:
         stock(opened, "o1", "o2")
         view = await propose(opened, ASKED)
         other = await shown(opened, await propose(opened, ASKED, order="o2"))
         await decide(opened, say(await shown(opened, view)), wait=False)
-        AWAKE.clear()
-        try:
-            with pytest.raises(OSError, match="does not answer"):
-                await advance(opened, view)
-            with pytest.raises(OSError, match="does not answer"):
-                await decide(opened, say(other, "noor"))
-            assert opened.shop.books.calls == []
-        finally:
-            AWAKE.append(True)
-        assert (await advance(opened, view)).status == "succeeded"
+    added = "where body like '%person.added%' and body like '%noor%'"
+    path = opened.workspace.store_path
+    _change_body(path, f"replace(body, 'noor', 'nobo') {added}")
+    async with open_shop(tmp_path, shop=opened.shop, clock=opened.clock) as later:
+        with pytest.raises(IntegrityError):
+            await advance(later, view)
+        with pytest.raises(IntegrityError):
+            await decide(later, say(other, "nobo"))
+        assert opened.shop.books.calls == []
+        _change_body(path, f"replace(body, 'nobo', 'noor') {added.replace('noor', 'nobo')}")
+        assert (await advance(later, view)).status == "succeeded"
+
+
+def _change_body(path: Path, change: str) -> None:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("drop trigger if exists log_entry_is_never_changed")
+        changed = connection.execute(f"update log_entry set body = {change}")
+        assert changed.rowcount == 1
 
 
 async def test_without_its_signing_key_nothing_opens(tmp_path: Path) -> None:

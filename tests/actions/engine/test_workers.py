@@ -233,7 +233,12 @@ class Plans(RuleBasedStateMachine):
     async def _say_resume(self, worker: int, stop_id: str, person: str) -> None:
         self._words += 1
         word = Resumption(
-            tenant=MAIN, stop_id=stop_id, person=person, via="test", key=f"{self._words}"
+            tenant=MAIN,
+            stop_id=stop_id,
+            person=person,
+            via="test",
+            credential="host",
+            key=f"{self._words}",
         )
         await self._houses[worker].sayso.stops.resume_as(word)
 

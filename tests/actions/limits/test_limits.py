@@ -141,7 +141,14 @@ async def test_a_hold_that_outlives_its_window_moves_into_the_present_one(tmp_pa
 async def _resume(opened: ShopWorkspace, stop: str) -> None:
     for person in ("maria", "noor"):
         await opened.sayso.stops.resume_as(
-            Resumption(tenant=Tenant("main"), stop_id=stop, person=person, via="test", key=person)
+            Resumption(
+                tenant=Tenant("main"),
+                stop_id=stop,
+                person=person,
+                via="test",
+                credential="host",
+                key=person,
+            )
         )
 
 

@@ -120,6 +120,7 @@ async def _resolve(opened: ShopWorkspace, view: ActionView, *, done: bool) -> No
             receipt_id="pay_1" if done else "",
             person="maria",
             via="test",
+            credential="host",
         )
     )
 

@@ -212,7 +212,12 @@ async def test_a_dial_that_moved_left_holds_at_the_claim_and_at_the_yes(tmp_path
         for person in ("maria", "noor"):
             await opened.sayso.stops.resume_as(
                 Resumption(
-                    tenant=Tenant("main"), stop_id=stopped.id, person=person, via="t", key=person
+                    tenant=Tenant("main"),
+                    stop_id=stopped.id,
+                    person=person,
+                    via="t",
+                    credential="host",
+                    key=person,
                 )
             )
         await run_due(opened)

@@ -1,7 +1,7 @@
 // A second verifier of bundles, written from docs/audit-format.md and nothing else of ours.
 //
 //   node second.mjs BUNDLE [--vkey KEY]… [--checkpoint FILE]… [--grown FILE]…
-//                          [--policy FILE] [--segments DIR] [--deep]
+//                          [--policy FILE] [--segments DIR] [--quick]
 //   node second.mjs --each          such words as a JSON array, line by line, from stdin
 //
 // Prints one JSON line of what it covered. Exit status: 0 verified, 1 tampered, 2 cannot judge.
@@ -483,7 +483,7 @@ const judge = (folder, asked) => {
 
 const many = { type: "string", multiple: true, default: [] };
 const OPTIONS = { vkey: many, checkpoint: many, grown: many, policy: { type: "string" },
-  segments: { type: "string" }, deep: { type: "boolean", default: false } };
+  segments: { type: "string" }, quick: { type: "boolean", default: false } };
 
 const parse = (args) => {
   try {
@@ -500,7 +500,7 @@ const main = (args) => {
     checkpoints: values.checkpoint.map((path) => readHead(read(path))),
     grown: values.grown.map((path) => readGrown(read(path))),
     policy: values.policy === undefined ? undefined : readPolicy(read(values.policy)),
-    segments: values.segments, deep: values.deep,
+    segments: values.segments, deep: !values.quick,
   }));
   asked.pinned = [...asked.keys, ...(asked.policy?.logs ?? [])].filter(({ type }) => type === 1);
   judge(folder, asked);

@@ -82,6 +82,7 @@ class _TappedReader:
         self._reader = reader
         self._passing = passing
         self._word = word
+        self.writes = reader.writes
 
     def one(self, query: str, /, **params: SqlValue) -> Row | None:
         self._passing(f"{self._word} {query}")
@@ -93,6 +94,9 @@ class _TappedReader:
 
     def ahead(self, query: str, /, **params: SqlValue) -> None:
         self._reader.ahead(query, **params)
+
+    def recall(self, key: object) -> object | None:
+        return self._reader.recall(key)
 
 
 class _TappedTransaction(_TappedReader):
@@ -107,9 +111,6 @@ class _TappedTransaction(_TappedReader):
     def before_commit(self, key: str, work: Callable[[Transaction], None]) -> None:
         passing = self._passing
         self._tx.before_commit(key, lambda tx: work(_TappedTransaction(tx, passing)))
-
-    def recall(self, key: object) -> object | None:
-        return self._tx.recall(key)
 
     def remember(self, key: object, value: object) -> None:
         self._tx.remember(key, value)

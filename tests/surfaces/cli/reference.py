@@ -21,10 +21,11 @@ GROUPS = {
         *("verify", "publish", "seal", "prune", "tiles", "timestamps"),
         *("keys", "make-key", "rotate-key"),
     ),
-    "privacy": ("erase", "erasures", "subject", "hold", "release", "holds", "sweep"),
+    "privacy": ("erase", "erasures", "subject", "hold", "release", "holds", "sweep", "rewrap"),
     "policy": ("show", "diff", "activate", "confirm", "withdraw", "rollback", "history"),
     "rollout": ("list", "set", "compare", "wrong"),
     "stop": ("list",),
+    "people": ("list", "add", "role", "slack", "deactivate"),
     "webhooks": (*("add", "list", "test", "rotate", "disable", "enable", "replay", "remove"),),
     "token": ("create", "list", "revoke"),
 }

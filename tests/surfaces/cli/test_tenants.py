@@ -61,7 +61,8 @@ def test_tokens_of_another_tenant_are_made_listed_and_revoked(cli: CliWorkspace)
     assert cli.line.done("token", "revoke", bot, "--tenant", "rival")["revoked"] is True
     cli.edit_settings('tenant = "main"', 'tenant = "rival"')
     kinds = [entry["kind"] for entry in cli.line.done("audit", "tail")["items"]]
-    assert sorted(kinds) == ["token.created", "token.created", "token.revoked"]
+    tokens = [kind for kind in kinds if kind.startswith("token.")]
+    assert sorted(tokens) == ["token.created", "token.created", "token.revoked"]
     assert cli.line("audit", "verify").status == 0
 
 

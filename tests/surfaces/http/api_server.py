@@ -21,6 +21,7 @@ from support.workspace import PEOPLE, make_workspace
 from sayso.actions.model.definition import Action, Args, Subject, at_most_once
 from sayso.actions.model.snapshot import Resolved
 from sayso.actions.policy.cedar import read_default_policy
+from sayso.audit.authority.by import By
 from sayso.audit.entry import Actor, ActorKind
 from sayso.connectors.email import actions_with
 from sayso.errors import Code, RetryableError
@@ -240,8 +241,23 @@ async def token(
     tenant: Tenant | None = None,
     days_ago: int = 0,
 ) -> tuple[Token, str]:
-    """A new token of one day, as if made some days ago."""
+    """A new token of one day, as if made some days ago; of somebody who has left, if they have."""
     opened = sayso.container
     past = FakeClock(START - timedelta(days=days_ago))
-    tokens = Tokens(opened.store, opened.log, past, opened.ids, opened.directory)
-    return await tokens.create(tenant or opened.tenant, kind, holder, scopes, days=1, by=OPERATOR)
+    tokens = Tokens(
+        store=opened.store,
+        log=opened.log,
+        clock=past,
+        ids=opened.ids,
+        directory=opened.directory,
+        keyring=opened.keyring,
+    )
+    home, by = tenant or opened.tenant, By(actor=OPERATOR)
+    present = {person.id for person in sayso.workspace.settings.people if person.active}
+    left = kind == "person" and holder not in present
+    if left:
+        await sayso.people.add(home, holder, (), by=by)
+    made = await tokens.create(home, kind, holder, scopes, days=1, by=OPERATOR)
+    if left:
+        await sayso.people.deactivate(home, holder, by=by)
+    return made

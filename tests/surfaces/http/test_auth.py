@@ -160,7 +160,7 @@ def test_somebody_who_left_loses_every_power(api: ApiServer, holder: str) -> Non
     for path in (*GETS, f"/v1/actions/{action['id']}/evidence", "/metrics"):
         found = problem(api.get(path, by=holder), 403, "forbidden")
         assert "no active person" in found["detail"]
-        assert "[[people]]" in found["next_step"]
+        assert "sayso people add" in found["next_step"]
     for path, (_, body) in POSTS.items():
         problem(api.post(path, body, by=holder), 403, "forbidden")
     problem(api.decide(action["approval"], "approve", by=holder), 403, "forbidden")

@@ -25,7 +25,7 @@ from sayso.testing.slack import CHANNEL, FakeSlack, FaultKind, SlackFault, rende
 
 KEEPER = Token(
     tenant=Tenant("main"),
-    id="tok_test",
+    id="host",
     kind="person",
     holder="maria",
     scopes=frozenset({Scope.DECIDE}),
@@ -190,6 +190,7 @@ async def test_cards_that_a_clock_put_off_are_sent_once_it_is_right(team: SlackT
             choice=Choice.APPROVE,
             person="maria",
             via="cli",
+            credential="host",
         ),
         wait=False,
     )
@@ -363,6 +364,7 @@ async def test_what_was_decided_before_any_card_was_sent_gets_none(slow: SlackTe
                 choice=Choice.APPROVE,
                 person="maria",
                 via="cli",
+                credential="host",
             )
         )
     new = await team.ask_quietly()

@@ -113,6 +113,9 @@ from (
 -- name: of_action
 select seq, body from log_entry where tenant = :tenant and action_id = :action order by seq;
 
+-- name: first_of_request
+select body from log_entry where tenant = :tenant and request_id = :request order by seq limit 1;
+
 -- name: meta
 select value from meta where key = :key;
 
@@ -154,7 +157,8 @@ select body from log_entry where tenant = :tenant and seq in (
 -- Whole rows, to be compared with all that the entries say of them. Who only reads the log as an
 -- auditor sees neither the keys of subjects nor votes and requests.
 -- name: whole_actions
-select r.*, s.key as subject_key, e.pseudonym as erasing_as, p.view as card,
+select r.*, s.key as subject_key, s.pseudonym as subject_pseudonym,
+    s.created_at as subject_created_at, e.pseudonym as erasing_as, p.view as card,
     p.digest as card_digest, p.expires_at as card_expires_at, p.erased_seq as card_erased_seq
 from action r
 left join subject s on s.tenant = r.tenant and s.id = r.subject_id
@@ -178,13 +182,15 @@ where tenant = :tenant and (approval_id, revision, person) >= (:approval_id, :re
 order by approval_id, revision, person limit :limit;
 
 -- name: whole_requests
-select r.*, s.key as subject_key, e.pseudonym as erasing_as from request r
+select r.*, s.key as subject_key, s.pseudonym as subject_pseudonym,
+    s.created_at as subject_created_at, e.pseudonym as erasing_as from request r
 left join subject s on s.tenant = r.tenant and s.id = r.subject_id
 left join erasure e on e.tenant = r.tenant and e.subject_id = r.subject_id
 where r.tenant = :tenant and r.id >= :id order by r.id limit :limit;
 
 -- name: whole_stops
-select r.*, s.key as subject_key, e.pseudonym as erasing_as from stop r
+select r.*, s.key as subject_key, s.pseudonym as subject_pseudonym,
+    s.created_at as subject_created_at, e.pseudonym as erasing_as from stop r
 left join subject s on s.tenant = r.home and s.id = r.target
 left join erasure e on e.tenant = r.home and e.subject_id = r.target
 where r.home = :tenant and r.id >= :id order by r.id limit :limit;

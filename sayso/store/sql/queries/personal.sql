@@ -1,8 +1,8 @@
 -- Without a key while the subject is being erased.
 -- name: subject
-select id, pseudonym, key from subject where tenant = :tenant and id = :id
+select id, pseudonym, key, created_at from subject where tenant = :tenant and id = :id
 union all
-select subject_id, pseudonym, null from erasure
+select subject_id, pseudonym, null, begun_at from erasure
 where tenant = :tenant and subject_id = :id;
 
 -- name: subject_insert
@@ -14,6 +14,13 @@ insert into personal (tenant, ref, pseudonym, nonce, ciphertext)
 values (:tenant, :ref, :pseudonym, :nonce, :ciphertext);
 
 -- name: sealed
-select p.nonce, p.ciphertext, p.pseudonym, s.key from personal p
+select p.nonce, p.ciphertext, s.id, s.pseudonym, s.key, s.created_at from personal p
 join subject s on s.tenant = p.tenant and s.pseudonym = p.pseudonym
 where p.tenant = :tenant and p.ref = :ref;
+
+-- name: keys
+select id, pseudonym, key, created_at from subject
+where tenant = :tenant and id > :after order by id limit :limit;
+
+-- name: rewrap (one row)
+update subject set key = :key where tenant = :tenant and id = :id and key = :was;

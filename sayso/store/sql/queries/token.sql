@@ -5,9 +5,6 @@ values (:tenant, :id, :hash, :kind, :holder, :scopes, :created_at, :expires_at, 
 -- name: by_hash
 select * from token where hash = :hash;
 
--- name: page
-select * from token where tenant = :tenant order by id;
-
 -- name: revoke
 update token set revoked_at = :now, last_seq = :last_seq
 where tenant = :tenant and id = :id and revoked_at is null;

@@ -124,8 +124,13 @@ def verify(
             help="Time stamps kept elsewhere, a file or a folder; repeatable.",
         ),
     ] = None,
-    deep: Annotated[
-        bool, typer.Option("--deep", help="Read every entry and column, not only their hashes.")
+    quick: Annotated[
+        bool,
+        typer.Option(
+            "--quick",
+            help="Hashes, signatures and states only: no rules, no other columns.",
+            show_default=False,
+        ),
     ] = False,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
@@ -139,9 +144,9 @@ def verify(
         )
         held = _with_stamps(held, tsa_roots or (), timestamps or ())
         if source is None:
-            found = _verify_workspace(find_workspace(workspace), held, deep, out)
+            found = _verify_workspace(find_workspace(workspace), held, not quick, out)
         else:
-            found = _verify_source(source, held, deep, out)
+            found = _verify_source(source, held, not quick, out)
     except OSError as error:
         raise ConfigError(
             Code.NOTHING_TO_VERIFY,

@@ -252,7 +252,7 @@ def _unguarded(name: str, dialect: str) -> ConfigError:
     return ConfigError(
         Code.STORE_VERSION,
         f"the database lacks the guard `{name}`, which keeps its log unchanged",
-        next_step="find out who took it away, run `sayso audit verify --deep`, and make it again"
+        next_step="find out who took it away, run `sayso audit verify`, and make it again"
         f" with its statement in {sql_folder(dialect)}",
     )
 

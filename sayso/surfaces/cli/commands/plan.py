@@ -136,6 +136,7 @@ def _decisions(
                 choice=choice,
                 person=holder.holder,
                 via="cli",
+                credential=holder.id,
                 reason_code=reason_code if choice is Choice.REJECT else "",
             )
         )

@@ -1,4 +1,4 @@
-"""`sayso privacy erase|erasures|subject|hold|holds|release|sweep`: what is owed to customers."""
+"""`sayso privacy erase|erasures|subject|hold|holds|release|sweep|rewrap`: owed to customers."""
 
 from __future__ import annotations
 
@@ -235,6 +235,26 @@ def sweep(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int
     if found.put_off and not as_json:
         out.line("More is as old by the clock alone, and goes once the log has said so for a day.")
     return FAILED if again.left else OK
+
+
+@app.command()
+def rewrap(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int:
+    """Wrap customers' keys under the newest `vault.key`; no text is rewritten."""
+    out = Out(as_json=as_json)
+    found = look(find_workspace(workspace), lambda sayso: sayso.privacy.rewrap())
+    if as_json:
+        out.document(found)
+        return 0
+    out.line(f"{found.wrapped:,} keys wrapped anew; {found.current:,} were already.")
+    if found.tokens_until is not None:
+        until = local_time(found.tokens_until)[:16]
+        out.line(
+            f"{found.tokens:,} tokens still need an older key: keep it in `vault.older_keys` until"
+            f" {until}, or make them anew."
+        )
+    else:
+        out.line("No token needs an older key of the vault.")
+    return 0
 
 
 def _show_restored(out: Out, again: HeldAgainView) -> None:

@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from sayso.audit.entry import Actor
+from sayso.audit.authority.credentials import HOST
 from sayso.errors import RefusedError
 from sayso.sdk.client import Sayso
-from sayso.sdk.resources.tokens import may_stop
+from sayso.sdk.resources.tokens import Token, may_stop
 from sayso.sdk.views import StopView
 from sayso.surfaces.cli.options import AfterOption, JsonOption, LimitOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out, local_time
@@ -69,12 +69,16 @@ def stop(
         async with Sayso.open(folder, mode="read") as sayso:
             doubt = await sayso.stops.check(scope, target)
             try:
-                by = await _stopper(sayso, person_token(folder))
+                token = await _stopper(sayso, person_token(folder))
+                by, credential = token.actor, token.id
             except RefusedError as error:
                 # A brake must not depend on a token; whoever stands at the machine may pull it.
                 out.note(f"stopped by the command line of this machine: {error.message}")
-                by = CLI
-            return await sayso.stops.engage(scope, target, reason=reason, by=by, via="cli"), doubt
+                by, credential = CLI, HOST
+            stopped = await sayso.stops.engage(
+                scope, target, reason=reason, by=by, credential=credential, via="cli"
+            )
+            return stopped, doubt
 
     found, doubt = run(work())
     if as_json:
@@ -89,8 +93,8 @@ def stop(
     return OK
 
 
-async def _stopper(sayso: Sayso, secret: str) -> Actor:
-    return may_stop(await sayso.authentication.holder(secret, via="cli", own=True)).actor
+async def _stopper(sayso: Sayso, secret: str) -> Token:
+    return may_stop(await sayso.authentication.holder(secret, via="cli", own=True))
 
 
 @app.command("list")

@@ -56,12 +56,6 @@ def create(
     async def work() -> tuple[Token, str, bool]:
         async with Sayso.open(folder, mode="read") as sayso:
             where = tenant_of(sayso, tenant)
-            if kind == "person" and sayso.people.person(holder) is None:
-                raise RefusedError(
-                    Code.NOT_FOUND,
-                    f"`{holder[:40]}` is no active person of this workspace",
-                    next_step="add them under [[people]] in sayso.toml first",
-                )
             is_first = not await sayso.tokens.list(where)
             token, secret = await sayso.tokens.create(
                 where, kind, holder, scopes, days=days, by=CLI

@@ -1,0 +1,5 @@
+"""Who may do what, by the log alone: people, credentials, stops and holds.
+
+`state.py` is what the entries say, `follower.py` keeps it up to the signed head in every process,
+and `keyring.py` holds the key outside the database without which no credential opens anything.
+"""

@@ -1,0 +1,83 @@
+"""Credentials as the log knows them: by what somebody showed who they are when they decided."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from sayso.audit.event import Event
+
+CREATED, REVOKED = "token.created", "token.revoked"
+KINDS = frozenset({CREATED, REVOKED})
+
+HOST: Final = "host"
+"""Whoever runs the workspace itself: they hold its keys, so no token of theirs says more."""
+SLACK: Final = "slack:"
+"""Begins the name of a linked Slack account, `slack:TEAM/USER`; its person's entries link it."""
+
+DECIDE: Final = "approvals:decide"
+STOP: Final = "stop"
+ADMIN: Final = "admin"
+ENTER: Final = "console:enter"
+"""Is exchanged for one session of its holder."""
+PERSON: Final = "person"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credential:
+    """A token that an entry began, and perhaps one ended.
+
+    Attributes:
+        id: such as `tok_…`. kind: `service` or `person`. holder: the service or the person.
+        keyed: the keyed hash of its secret, hex; empty in logs from before hashes were keyed.
+        kid: which root made it, hex.
+        scopes: what it opens.
+        created_at, expires_at: microseconds since 1970.
+        ended_at: when an entry ended it; None while none has.
+        seq: the entry that began it.
+    """
+
+    id: str
+    kind: str
+    holder: str
+    keyed: str
+    kid: str
+    scopes: frozenset[str]
+    created_at: int
+    expires_at: int
+    ended_at: int | None
+    seq: int
+
+    def is_alive(self, at: int) -> bool:
+        """Whether it opens anything at that moment."""
+        return self.ended_at is None and at < self.expires_at
+
+    def opens(self, scopes: Iterable[str]) -> bool:
+        """Whether it has one of these scopes."""
+        return not self.scopes.isdisjoint(scopes)
+
+
+def credential_of(event: Event) -> Credential | None:
+    """The credential that an entry `token.created` begins; None when it describes none."""
+    token, holder = event.text("token"), event.text("holder")
+    expires_at = event.whole("expires_at")
+    if not token or not holder or expires_at is None:
+        return None
+    return Credential(
+        id=token,
+        kind=event.text("token_kind") or "",
+        holder=holder,
+        keyed=event.text("keyed") or "",
+        kid=event.text("kid") or "",
+        scopes=frozenset(event.texts("scopes")),
+        created_at=event.at,
+        expires_at=expires_at,
+        ended_at=None,
+        seq=event.seq,
+    )
+
+
+def ended(credential: Credential, at: int) -> Credential:
+    """The same, ended at that moment."""
+    return replace(credential, ended_at=at)

@@ -1,0 +1,197 @@
+"""The key outside the database: it makes tokens count, and opens what is sealed of people.
+
+From each root, 32 bytes that only the host has, three keys are derived: one for the hashes under
+which tokens are stored, one that wraps the subjects' keys, one for the notes a process leaves
+itself in the database. Whoever has the database alone has none of them.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from sayso.audit.signing.keys import LogSigner
+from sayso.errors import Code, ConfigError, IntegrityError
+from sayso.ids import Entropy
+
+ROOT_BYTES = 32
+MAGIC = b"sk1"
+"""Begins a wrapped key: magic, kid (8), nonce (12), the wrapped 32 bytes with their tag (16)."""
+
+_KID_BYTES = 8
+_NONCE_BYTES = 12
+_WRAPPED_BYTES = len(MAGIC) + _KID_BYTES + _NONCE_BYTES + ROOT_BYTES + 16
+_LABEL = b"sayso/root-key/v1\n"
+"""What a key in a KMS signs, so that its signature is a root: Ed25519 gives the same one always."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Root:
+    """One root's derived keys; never printed, since none of its fields is shown."""
+
+    kid: bytes
+    token: bytes
+    note: bytes
+    box: AESGCM
+
+    def __repr__(self) -> str:
+        return f"_Root({self.kid.hex()})"
+
+
+class Keyring:
+    """Keys tokens, wraps subjects' keys and vouches for notes.
+
+    Args:
+        root: 32 bytes; what is made now is made with this one.
+        older: roots of before, so that what they made still counts.
+    """
+
+    def __init__(self, root: bytes, older: Sequence[bytes] = ()) -> None:
+        roots = [_root(one) for one in (root, *older)]
+        self._newest = roots[0]
+        self._roots = {one.kid: one for one in reversed(roots)}
+
+    @property
+    def kid(self) -> str:
+        """The name of the newest root: 16 hex digits that tell nothing about it."""
+        return self._newest.kid.hex()
+
+    # ---- tokens --------------------------------------------------------------------------------
+
+    def token_hash(self, secret: str) -> bytes:
+        """Under which hash a new token's secret is stored, 32 bytes."""
+        return hmac.digest(self._newest.token, secret.encode(), hashlib.sha256)
+
+    def token_hashes(self, secret: str) -> list[bytes]:
+        """Every hash that it may be stored under, the newest root's first."""
+        encoded = secret.encode()
+        newest = self._newest
+        others = (root for root in self._roots.values() if root is not newest)
+        return [hmac.digest(one.token, encoded, hashlib.sha256) for one in (newest, *others)]
+
+    # ---- notes ---------------------------------------------------------------------------------
+
+    def seal_note(self, note: bytes) -> bytes:
+        """What makes a note in the database our own: kid (8) and its MAC (32)."""
+        return self._newest.kid + hmac.digest(self._newest.note, note, hashlib.sha256)
+
+    def is_own_note(self, note: bytes, seal: bytes) -> bool:
+        """Whether a process with one of these roots wrote exactly this note."""
+        root = self._roots.get(seal[:_KID_BYTES])
+        if root is None:
+            return False
+        own = hmac.digest(root.note, note, hashlib.sha256)
+        return hmac.compare_digest(own, seal[_KID_BYTES:])
+
+    # ---- subjects' keys ------------------------------------------------------------------------
+
+    def wrap(self, key: bytes, place: bytes, entropy: Entropy) -> bytes:
+        """A subject's key as the database keeps it.
+
+        Args:
+            key: 32 bytes.
+            place: whose it is; moved to somebody else, it does not open.
+
+        Guarantees: a nonce has 96 random bits, so one root is good for 2^32 subjects.
+        """
+        nonce = entropy(_NONCE_BYTES)
+        root = self._newest
+        return MAGIC + root.kid + nonce + root.box.encrypt(nonce, key, place)
+
+    def unwrap(self, wrapped: bytes, place: bytes) -> bytes:
+        """The key behind what `wrap` made for this place.
+
+        Raises:
+            ConfigError: `key_mismatch`, when no root here has wrapped it.
+            IntegrityError: `tampered`, when it was changed, or belongs to another place.
+        """
+        if len(wrapped) == ROOT_BYTES:
+            raise ConfigError(
+                Code.KEY_MISMATCH,
+                "customers' keys of this database are not wrapped yet",
+                next_step="run `sayso privacy rewrap`, once, with every server stopped",
+            )
+        if len(wrapped) != _WRAPPED_BYTES or not wrapped.startswith(MAGIC):
+            raise _changed()
+        kid, rest = wrapped[len(MAGIC) :][:_KID_BYTES], wrapped[len(MAGIC) + _KID_BYTES :]
+        root = self._roots.get(kid)
+        if root is None:
+            raise ConfigError(
+                Code.KEY_MISMATCH,
+                f"a customer's key was wrapped by the key `{kid.hex()}`, which is not at hand",
+                next_step="name that key's file in `older_keys` of [vault]",
+            )
+        try:
+            return root.box.decrypt(rest[:_NONCE_BYTES], rest[_NONCE_BYTES:], place)
+        except InvalidTag:
+            raise _changed() from None
+
+    def is_current(self, wrapped: bytes) -> bool:
+        """Whether the newest root has wrapped it."""
+        return wrapped.startswith(MAGIC + self._newest.kid)
+
+
+def _changed() -> IntegrityError:
+    return IntegrityError(
+        Code.TAMPERED,
+        "a customer's key was changed by another program than Sayso",
+        next_step="run `sayso audit verify`, and restore the database from a backup",
+    )
+
+
+def _root(root: bytes) -> _Root:
+    def derived(purpose: str) -> bytes:
+        info = f"sayso/{purpose}/v1".encode()
+        return HKDF(algorithm=SHA256(), length=32, salt=None, info=info).derive(root)
+
+    return _Root(
+        kid=derived("root-kid")[:_KID_BYTES],
+        token=derived("token"),
+        note=derived("note"),
+        box=AESGCM(derived("subject-key")),
+    )
+
+
+def root_of_text(text: str) -> bytes:
+    """The root behind 32 bytes in base64, as the vault's key file has them.
+
+    Raises:
+        ConfigError: `invalid_setting`; the message holds no part of it.
+    """
+    try:
+        root = base64.b64decode(text.strip(), validate=True)
+    except (binascii.Error, ValueError):
+        root = b""
+    if len(root) != ROOT_BYTES:
+        raise ConfigError(
+            Code.INVALID_SETTING,
+            f"the vault's key is not {ROOT_BYTES} bytes in base64",
+            next_step="make one with `openssl rand -base64 32`, or bring back the one that was"
+            " there",
+        )
+    return root
+
+
+def root_of_signer(signer: LogSigner) -> bytes:
+    """The root that a key in a KMS or HSM stands for: the hash of what it signs of a fixed text.
+
+    Raises:
+        ConfigError: `invalid_setting`, when the key does not sign the same text alike twice.
+    """
+    first, second = signer.sign(_LABEL), signer.sign(_LABEL)
+    if first != second:
+        raise ConfigError(
+            Code.INVALID_SETTING,
+            "the key in the KMS signs one text in two ways, so it cannot be the vault's key",
+            next_step="name an Ed25519 key in `vault.key`",
+        )
+    return hashlib.sha256(b"sayso/root-of-signature/v1\0" + first).digest()

@@ -1,0 +1,71 @@
+"""People as the log knows them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from sayso.audit.event import Event
+
+ADDED, CHANGED, DEACTIVATED = "person.added", "person.changed", "person.deactivated"
+KINDS = frozenset({ADDED, CHANGED, DEACTIVATED})
+FILE = "sayso.toml"
+"""The source of what a file of the workspace says of people."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownPerson:
+    """Somebody whom entries have made known.
+
+    Attributes:
+        id: stable; stands in the log.
+        roles: what they may decide now.
+        slack: `TEAM/USER` of their Slack account; None when none is linked.
+        active: false once they were deactivated, until an entry says otherwise.
+        source: what said so last: `sayso.toml`, or the surface that somebody used.
+        statement: SHA-256 of what sayso.toml said of them when it was read last; empty when it
+            never named them, or does not any more.
+        stated_at: when the entry was written that says what sayso.toml said last.
+        seq: the entry that said so last.
+    """
+
+    id: str
+    roles: frozenset[str]
+    slack: str | None
+    active: bool
+    source: str
+    statement: str
+    stated_at: int
+    seq: int
+
+
+def person_of(event: Event, known: KnownPerson | None) -> KnownPerson | None:
+    """The person after an entry of one of `KINDS`; None when it names nobody."""
+    person_id = event.text("person")
+    if not person_id:
+        return None
+    if event.kind == DEACTIVATED:
+        if known is None:
+            return None
+        statement = event.text("statement")
+        return replace(
+            known,
+            active=False,
+            source=event.text("source") or "",
+            statement=known.statement if statement is None else statement,
+            stated_at=known.stated_at if statement is None else event.at,
+            seq=event.seq,
+        )
+    stated_at = 0 if known is None else known.stated_at
+    statement = event.text("statement")
+    if statement is None:
+        statement = "" if known is None else known.statement
+    return KnownPerson(
+        id=person_id,
+        roles=frozenset(event.texts("roles")),
+        slack=event.text("slack"),
+        active=True,
+        source=event.text("source") or "",
+        statement=statement,
+        stated_at=stated_at if event.text("statement") is None else event.at,
+        seq=event.seq,
+    )

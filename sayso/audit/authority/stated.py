@@ -1,0 +1,135 @@
+"""What is in force as plain JSON: in a process's notes, and where a log states it once more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, TypeVar, cast
+
+from sayso.audit.authority.credentials import Credential
+from sayso.audit.authority.people import KnownPerson
+from sayso.audit.authority.state import Authority, OpenHold, OpenStop, PolicyInForce
+from sayso.audit.entry import Json
+
+_T = TypeVar("_T", KnownPerson, Credential, OpenStop, OpenHold)
+_AT_ONCE = 50
+"""So many things stand in one entry, of which each has a few hundred bytes."""
+
+
+def to_json(state: Authority) -> dict[str, Json]:
+    """Everything of a state, in the profile of an entry's `data`."""
+    return {
+        "adopted": state.adopted,
+        "policy": None if state.policy is None else _policy(state.policy),
+        "people": [_person(one) for one in state.people.values()],
+        "credentials": [_credential(one) for one in state.credentials.values()],
+        "stops": [_stop(one) for one in state.stops.values()],
+        "holds": [_hold(one) for one in state.holds.values()],
+    }
+
+
+def state_of(fields: Mapping[str, object]) -> Authority:
+    """The state behind `to_json`, or a part of it.
+
+    Raises:
+        KeyError, TypeError: for what `to_json` never makes.
+    """
+    said = cast("Mapping[str, Any]", fields)
+    return Authority(
+        adopted=said.get("adopted"),
+        policy=_policy_of(said.get("policy")),
+        people=_by_id(KnownPerson(**_sets(one, "roles")) for one in said.get("people", ())),
+        credentials=_by_id(
+            Credential(**_sets(one, "scopes")) for one in said.get("credentials", ())
+        ),
+        stops=_by_id(OpenStop(**one) for one in said.get("stops", ())),
+        holds=_by_id(OpenHold(**one) for one in said.get("holds", ())),
+    )
+
+
+def parts(state: Authority) -> Iterator[dict[str, Json]]:
+    """The same in parts that each fit into an entry, numbered from 1."""
+    whole = to_json(state)
+    lists = {name: cast("list[Json]", whole[name]) for name in _LISTS}
+    flat = [(name, one) for name, found in lists.items() for one in found]
+    chunks = [flat[at : at + _AT_ONCE] for at in range(0, len(flat), _AT_ONCE)] or [[]]
+    for number, chunk in enumerate(chunks, 1):
+        said: dict[str, Json] = {"part": number, "parts": len(chunks), "adopted": state.adopted}
+        if number == 1:
+            said["policy"] = whole["policy"]
+        for name in _LISTS:
+            of_name: list[Json] = [one for of, one in chunk if of == name]
+            if of_name:
+                said[name] = of_name
+        yield said
+
+
+_LISTS = ("people", "credentials", "stops", "holds")
+
+
+def _by_id(found: Iterable[_T]) -> Mapping[str, _T]:
+    return {one.id: one for one in found}
+
+
+def _sets(fields: dict[str, Any], name: str) -> dict[str, Any]:
+    return {**fields, name: frozenset(fields[name])}
+
+
+def _policy(one: PolicyInForce) -> dict[str, Json]:
+    return {
+        "number": one.number,
+        "sha256": one.sha256,
+        "seq": one.seq,
+        "activate": list[Json](sorted(one.activate)),
+        "confirm": list[Json](sorted(one.confirm)),
+        "loosening_needs": one.loosening_needs,
+    }
+
+
+def _policy_of(said: dict[str, Any] | None) -> PolicyInForce | None:
+    if said is None:
+        return None
+    return PolicyInForce(**_sets(_sets(said, "activate"), "confirm"))
+
+
+def _person(one: KnownPerson) -> dict[str, Json]:
+    return {
+        "id": one.id,
+        "roles": list[Json](sorted(one.roles)),
+        "slack": one.slack,
+        "active": one.active,
+        "source": one.source,
+        "statement": one.statement,
+        "stated_at": one.stated_at,
+        "seq": one.seq,
+    }
+
+
+def _credential(one: Credential) -> dict[str, Json]:
+    return {
+        "id": one.id,
+        "kind": one.kind,
+        "holder": one.holder,
+        "keyed": one.keyed,
+        "kid": one.kid,
+        "scopes": list[Json](sorted(one.scopes)),
+        "created_at": one.created_at,
+        "expires_at": one.expires_at,
+        "ended_at": one.ended_at,
+        "seq": one.seq,
+    }
+
+
+def _stop(one: OpenStop) -> dict[str, Json]:
+    return {
+        "id": one.id,
+        "scope": one.scope,
+        "target": one.target,
+        "subject": one.subject,
+        "seq": one.seq,
+        "at": one.at,
+        "asked_by": one.asked_by,
+    }
+
+
+def _hold(one: OpenHold) -> dict[str, Json]:
+    return {"id": one.id, "subject": one.subject, "seq": one.seq, "asked_by": one.asked_by}

@@ -1,0 +1,146 @@
+"""How entries change what is in force: read in the order of the log, each gives the next state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TypeVar
+
+from sayso.audit.authority import credentials, people
+from sayso.audit.authority.credentials import credential_of
+from sayso.audit.authority.people import person_of
+from sayso.audit.authority.state import Authority, OpenHold, OpenStop, PolicyInForce
+from sayso.audit.authority.stated import state_of
+from sayso.audit.event import Event, texts_of
+from sayso.audit.fields import object_in
+
+_T = TypeVar("_T")
+
+ADOPTED = "rules.adopted"
+"""From this entry on a log says all that its rules are judged by."""
+POLICY = "policy.activated"
+STATED = "authority.stated"
+"""Says once more what is in force, where a sealed segment of the log ends."""
+STOPS = frozenset({"stop.engaged", "stop.resume_asked", "stop.released"})
+HOLDS = frozenset({"subject.held", "subject.release_asked", "subject.released"})
+KINDS = people.KINDS | credentials.KINDS | STOPS | HOLDS | {ADOPTED, POLICY, STATED}
+"""The kinds of entries that change a state."""
+
+_FORGOTTEN_MICROS = 86_400_000_000
+"""So long after its end nothing can be done by a credential, whatever the clocks say: one day."""
+
+
+def after(state: Authority, event: Event) -> Authority:
+    """The state once this entry counts, too; the very same one where it changes nothing."""
+    step = _STEPS.get(event.kind)
+    return state if step is None else step(state, event)
+
+
+def _merged(state: Authority, other: Authority) -> Authority:
+    """The state with what another one knows in the place of what it knows itself."""
+
+    def both(own: Mapping[str, _T], more: Mapping[str, _T]) -> Mapping[str, _T]:
+        return dict(own) | dict(more) if more else own
+
+    return Authority(
+        adopted=other.adopted if state.adopted is None else state.adopted,
+        people=both(state.people, other.people),
+        credentials=both(state.credentials, other.credentials),
+        stops=both(state.stops, other.stops),
+        holds=both(state.holds, other.holds),
+        policy=state.policy if other.policy is None else other.policy,
+    )
+
+
+def _put(known: Mapping[str, _T], name: str, value: _T | None) -> Mapping[str, _T]:
+    """The same with another value under a name, or without it."""
+    changed = dict(known)
+    changed.pop(name, None)
+    if value is not None:
+        changed[name] = value
+    return changed
+
+
+def _adopted(state: Authority, event: Event) -> Authority:
+    return replace(state, adopted=event.seq) if state.adopted is None else state
+
+
+def _person(state: Authority, event: Event) -> Authority:
+    found = person_of(event, state.people.get(event.text("person") or ""))
+    return state if found is None else replace(state, people=_put(state.people, found.id, found))
+
+
+def _created(state: Authority, event: Event) -> Authority:
+    found = credential_of(event)
+    if found is None:
+        return state
+    old = event.at - _FORGOTTEN_MICROS
+    left = {name: one for name, one in state.credentials.items() if one.expires_at > old}
+    return replace(state, credentials=left | {found.id: found})
+
+
+def _revoked(state: Authority, event: Event) -> Authority:
+    found = state.credentials.get(event.text("token") or "")
+    if found is None:
+        return state
+    ended = credentials.ended(found, event.at)
+    return replace(state, credentials=_put(state.credentials, found.id, ended))
+
+
+def _stop(state: Authority, event: Event) -> Authority:
+    name = event.text("stop") or ""
+    known = state.stops.get(name)
+    stop: OpenStop | None = None
+    if event.kind == "stop.engaged":
+        stop = OpenStop(
+            id=name,
+            scope=event.text("scope") or "",
+            target=event.text("target") or "",
+            subject=event.top("subject"),
+            seq=event.seq,
+            at=event.at,
+        )
+    elif event.kind == "stop.resume_asked" and known is not None:
+        stop = replace(known, asked_by=event.actor)
+    return replace(state, stops=_put(state.stops, name, stop))
+
+
+def _hold(state: Authority, event: Event) -> Authority:
+    name = event.text("hold") or ""
+    known = state.holds.get(name)
+    hold: OpenHold | None = None
+    if event.kind == "subject.held":
+        hold = OpenHold(id=name, subject=event.top("subject") or "", seq=event.seq)
+    elif event.kind == "subject.release_asked" and known is not None:
+        hold = replace(known, asked_by=event.actor)
+    return replace(state, holds=_put(state.holds, name, hold))
+
+
+def _stated(state: Authority, event: Event) -> Authority:
+    return _merged(state, state_of(event.data))
+
+
+def _policy(state: Authority, event: Event) -> Authority:
+    rules = object_in(event.data, "rules")
+    needs = rules.get("loosening_needs")
+    policy = PolicyInForce(
+        number=event.whole("version") or 0,
+        sha256=event.text("sha256") or "",
+        seq=event.seq,
+        activate=frozenset(texts_of(rules.get("activate"))),
+        confirm=frozenset(texts_of(rules.get("confirm"))),
+        loosening_needs=needs if type(needs) is int else 1,
+    )
+    return replace(state, policy=policy)
+
+
+_STEPS: Mapping[str, Callable[[Authority, Event], Authority]] = {
+    ADOPTED: _adopted,
+    STATED: _stated,
+    POLICY: _policy,
+    credentials.CREATED: _created,
+    credentials.REVOKED: _revoked,
+    **dict.fromkeys(people.KINDS, _person),
+    **dict.fromkeys(STOPS, _stop),
+    **dict.fromkeys(HOLDS, _hold),
+}

@@ -1,0 +1,154 @@
+"""The book of rules: for every kind of entry, what it is judged by, or why there is nothing.
+
+To add a kind: put it into `EntryKind`, and here. `Judged` names functions
+`(world, event, findings)` that judge the entry by what the log has made true before it, and
+`makes`, a function `(world, event)` that takes in what the entry makes true. `Free` says why
+nothing is judged. A kind that is not here fails the tests, and so does a `Check` that no test
+breaks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TypeAlias
+
+from sayso.audit.entry import EntryKind
+from sayso.audit.event import Event
+from sayso.audit.rules import actions, controls, people, policy, requests
+from sayso.audit.rules.world import World
+from sayso.audit.verifier.verification import Findings
+
+Rule: TypeAlias = Callable[[World, Event, Findings], None]
+Making: TypeAlias = Callable[[World, Event], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What entries of a kind are judged by.
+
+    Attributes:
+        rules: each judges by itself, before anything of the entry counts.
+        makes: takes in what it makes true; who may do what is taken in by itself, see
+            `sayso.audit.authority.state`.
+    """
+
+    rules: tuple[Rule, ...]
+    makes: Making | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Free:
+    """Nothing is judged of a kind, for that reason."""
+
+    reason: str
+
+
+_REFUSAL = Free("tells of a refusal: nothing was done by it")
+_LOOKED = Free("tells that somebody looked; nothing follows from it")
+_HEARS = Free("tells who hears of changes; nothing follows from it")
+_TREE = Free("judged with the tree and its signed heads")
+
+
+def _action(*rules: Rule) -> Judged:
+    """An entry that moves an action."""
+    moves = (actions.check_transition, actions.check_judgement, *rules)
+    return Judged(moves, actions.move)
+
+
+def _decided(*rules: Rule) -> Judged:
+    """The same, where a person may have decided."""
+    return _action(actions.check_decision, actions.check_approved, *rules)
+
+
+_REQUEST = Judged((requests.check_asked_before,))
+
+BOOK: Mapping[EntryKind, Judged | Free] = MappingProxyType(
+    {
+        EntryKind.LOG_OPENED: Free("written by nothing today"),
+        EntryKind.RULES_ADOPTED: Free("from it on the rules are judged"),
+        EntryKind.REQUEST_ASKED: Judged((), requests.ask),
+        EntryKind.REQUEST_QUESTIONED: _REQUEST,
+        EntryKind.REQUEST_CONTINUED: _REQUEST,
+        EntryKind.REQUEST_PLANNED: _REQUEST,
+        EntryKind.REQUEST_HANDED_OVER: _REQUEST,
+        EntryKind.REQUEST_REPLIED: _REQUEST,
+        EntryKind.ACTION_PROPOSED: _action(),
+        EntryKind.ACTION_JUDGED: Free("written by nothing today"),
+        EntryKind.ACTION_REFUSED: _action(),
+        EntryKind.ACTION_PENDING: _decided(),
+        EntryKind.ACTION_APPROVED: _decided(),
+        EntryKind.ACTION_REJECTED: _decided(),
+        EntryKind.ACTION_EDITED: _decided(),
+        EntryKind.ACTION_EXPIRED: _action(),
+        EntryKind.ACTION_STALE: _action(),
+        EntryKind.ACTION_HELD: _action(),
+        EntryKind.ACTION_INTENT: _action(actions.check_intent),
+        EntryKind.ACTION_SUCCEEDED: _action(),
+        EntryKind.ACTION_FAILED: _action(),
+        EntryKind.ACTION_UNKNOWN: _action(),
+        EntryKind.ACTION_RECONCILED: _action(),
+        EntryKind.ACTION_RESOLVED: _action(actions.check_settled),
+        EntryKind.ACTION_COMPENSATED: _action(actions.check_compensated),
+        EntryKind.PLAN_UNDOING: Free("announces actions that are judged one by one"),
+        EntryKind.APPROVAL_REFUSED: _REFUSAL,
+        EntryKind.APPROVAL_REMINDED: Free("calls people once more; it gives nobody a power"),
+        EntryKind.APPROVAL_ESCALATED: Judged((actions.check_escalated,), actions.escalate),
+        EntryKind.STOP_ENGAGED: Judged((controls.check_stop,)),
+        EntryKind.STOP_RESUME_ASKED: Judged((controls.check_resume,)),
+        EntryKind.STOP_RELEASED: Judged((controls.check_resume,)),
+        EntryKind.STOP_REFUSED: _REFUSAL,
+        EntryKind.LIMIT_NEAR: Free("people are told; a limit is judged where something is called"),
+        EntryKind.ROLLOUT_WRONG: Free("tells what somebody thought of what was done"),
+        EntryKind.ROLLOUT_BRAKED: Free("takes a power and gives none"),
+        EntryKind.WEBHOOK_ADDED: _HEARS,
+        EntryKind.WEBHOOK_ROTATED: _HEARS,
+        EntryKind.WEBHOOK_DISABLED: _HEARS,
+        EntryKind.WEBHOOK_ENABLED: _HEARS,
+        EntryKind.WEBHOOK_REPLAYED: _HEARS,
+        EntryKind.WEBHOOK_REMOVED: _HEARS,
+        EntryKind.KEY_ROTATED: _TREE,
+        EntryKind.LOG_HEAD: _TREE,
+        EntryKind.LOG_SEALED: _TREE,
+        EntryKind.LOG_PRUNED: Judged((controls.check_pruned,)),
+        EntryKind.LOG_REFUSED: _REFUSAL,
+        EntryKind.AUDIT_QUERIED: _LOOKED,
+        EntryKind.AUDIT_EXPORTED: _LOOKED,
+        EntryKind.TOKEN_CREATED: Judged((people.check_token_created,)),
+        EntryKind.TOKEN_REVOKED: Judged((people.check_token_revoked,)),
+        EntryKind.PERSON_ADDED: Judged((people.check_person,)),
+        EntryKind.PERSON_CHANGED: Judged((people.check_person,)),
+        EntryKind.PERSON_DEACTIVATED: Judged((people.check_person,)),
+        EntryKind.POLICY_ACTIVATED: Judged((policy.check_activated,), policy.end),
+        EntryKind.POLICY_ASKED: Judged((policy.check_asked,), policy.ask),
+        EntryKind.POLICY_WITHDRAWN: Judged((policy.check_withdrawn,), policy.end),
+        EntryKind.POLICY_REFUSED: _REFUSAL,
+        EntryKind.SUBJECT_ERASING: Judged((controls.check_erasing,), controls.begin_erasure),
+        EntryKind.SUBJECT_ERASED: Judged((controls.check_erased,), controls.end_erasure),
+        EntryKind.SUBJECT_EXPORTED: _LOOKED,
+        EntryKind.SUBJECT_HELD: Judged((controls.check_hold,)),
+        EntryKind.SUBJECT_RELEASE_ASKED: Judged((controls.check_release,)),
+        EntryKind.SUBJECT_RELEASED: Judged((controls.check_release,)),
+        EntryKind.SUBJECT_REFUSED: _REFUSAL,
+        EntryKind.RETENTION_SWEPT: Judged((controls.check_swept,)),
+        EntryKind.CALLS_TURNED_AWAY: _REFUSAL,
+        EntryKind.AUTHORITY_STATED: Judged((people.check_stated,)),
+    }
+)
+
+_KINDS: Mapping[str, Judged] = {
+    kind.value: rules for kind, rules in BOOK.items() if isinstance(rules, Judged)
+}
+
+
+def judge(world: World, event: Event, findings: Findings) -> None:
+    """Judge the next entry by what came before it, and take in what it makes true."""
+    rules = _KINDS.get(event.kind)
+    if rules is not None:
+        if world.judges:
+            for rule in rules.rules:
+                rule(world, event, findings)
+        if rules.makes is not None:
+            rules.makes(world, event)
+    world.advance(event)

@@ -1,0 +1,77 @@
+"""Every way from one state of an action to another, and by which kind of entry: the one table.
+
+`sayso.actions.model.status` builds its own from it, so that what is carried out and what is
+verified cannot differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+START = "start"
+
+# INVARIANT: `executing` is entered only from `approved`, or again from `executing` and `unknown`
+# for the same intent; so no effect is without a judgement, and no `ask` without an approval.
+TRANSITIONS: Mapping[str, Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        START: {
+            "planned": ("action.proposed",),
+            "refused": ("action.refused",),
+            "pending_approval": ("action.pending",),
+            "approved": ("action.approved",),
+        },
+        "planned": {
+            "refused": ("action.refused",),
+            "pending_approval": ("action.pending",),
+            "approved": ("action.approved",),
+        },
+        "pending_approval": {
+            "pending_approval": ("action.pending", "action.edited"),
+            "approved": ("action.approved", "action.edited"),
+            "rejected": ("action.rejected",),
+            "expired": ("action.expired",),
+            "stale": ("action.stale",),
+            "refused": ("action.refused",),
+            "succeeded": ("action.reconciled",),
+        },
+        "approved": {
+            "approved": ("action.held",),
+            "executing": ("action.intent",),
+            "stale": ("action.stale",),
+            "refused": ("action.refused",),
+            "succeeded": ("action.reconciled",),
+        },
+        "stale": {
+            "pending_approval": ("action.pending",),
+            "approved": ("action.approved",),
+            "refused": ("action.refused",),
+            "succeeded": ("action.reconciled",),
+        },
+        "executing": {
+            "executing": ("action.intent",),
+            "approved": ("action.approved", "action.held"),
+            "succeeded": ("action.succeeded", "action.reconciled"),
+            "failed": ("action.failed",),
+            "unknown": ("action.unknown",),
+        },
+        "unknown": {
+            "unknown": ("action.unknown",),
+            "executing": ("action.intent",),
+            "succeeded": ("action.reconciled", "action.resolved"),
+            "failed": ("action.resolved",),
+        },
+        "succeeded": {"compensated": ("action.compensated",)},
+        # What was called and denied, and turns up although it has ended.
+        "refused": {"succeeded": ("action.reconciled",)},
+        "rejected": {"succeeded": ("action.reconciled",)},
+        "expired": {"succeeded": ("action.reconciled",)},
+        "failed": {"succeeded": ("action.reconciled",)},
+        "compensated": {},
+    }
+)
+
+
+def is_allowed(was: str, to: str, kind: str) -> bool:
+    """Whether an entry of that kind may take an action from one state to the other."""
+    return kind in TRANSITIONS.get(was, {}).get(to, ())

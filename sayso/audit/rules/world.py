@@ -1,0 +1,225 @@
+"""What the entries read so far make true, in memory that does not grow with the log."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Generic, TypeVar
+
+import orjson
+
+from sayso.audit.authority.state import NOTHING, Authority, OpenStop
+from sayso.audit.authority.steps import STATED, after
+from sayso.audit.event import Event
+from sayso.audit.rules.transitions import START
+from sayso.audit.verifier.medium import open_scratch
+
+_KEPT = 10_000
+"""Lives in memory; the entries of one mostly stand close together."""
+
+_TABLE = "create table kept (name text primary key, state blob) without rowid"
+_T = TypeVar("_T", bound="_Life")
+
+
+class _Life:
+    """Something whose entries are followed; plain JSON, so that it can be put aside."""
+
+
+@dataclass(slots=True, kw_only=True)
+class ActionLife(_Life):
+    """An action, as far as its entries have told.
+
+    Attributes:
+        status: the last one; `start` before the first entry.
+        known: whether its first entry was read, so that nothing of it is missing.
+        requesters: whoever asked for it, and for the request that it was planned for: `kind:id`.
+        outcome, asked, digest, revision, expires_at: of the judgement that counts; `asked` are the
+            ways in which people can say yes to it, each a role for each person.
+        approval, approval_status: the question to people, and how it stands.
+        votes: who said yes to this very digest.
+        lent: the role that may decide too, and for which roles its members count, of `revision`.
+        lent_at: the revision to which that applies.
+        call_key: of the intent; empty before the first.
+        undoes: the action that it takes back.
+    """
+
+    status: str = START
+    known: bool = False
+    name: str = ""
+    subject: str = ""
+    requesters: list[str] = field(default_factory=list[str])
+    outcome: str = ""
+    asked: list[list[str]] = field(default_factory=list[list[str]])
+    digest: str = ""
+    revision: int = 0
+    expires_at: int | None = None
+    approval: str = ""
+    approval_status: str = ""
+    votes: list[str] = field(default_factory=list[str])
+    lent: list[str] = field(default_factory=list[str])
+    lent_to: str = ""
+    lent_at: int = 0
+    call_key: str = ""
+    undoes: str = ""
+
+    def counted(self, roles: frozenset[str]) -> frozenset[str]:
+        """The roles that somebody's word counts for, who holds these."""
+        if self.lent_to and self.lent_at == self.revision and self.lent_to in roles:
+            return roles | frozenset(self.lent)
+        return roles
+
+
+@dataclass(slots=True, kw_only=True)
+class RequestLife(_Life):
+    """A request, as far as its entries have told: who asked."""
+
+    requester: str = ""
+
+
+class Lives(Generic[_T]):
+    """Lives by id; most are kept in a temporary file."""
+
+    def __init__(self, make: type[_T], kept: int = _KEPT) -> None:
+        self._make = make
+        self._kept = kept
+        self._recent: dict[str, _T] = {}
+        self._file: sqlite3.Connection | None = None
+
+    def of(self, name: str) -> _T:
+        """The life under that id; a new one when there is none."""
+        found = self._recent.pop(name, None)
+        if found is None:
+            found = self._read(name)
+        self._recent[name] = found  # the newest last
+        if len(self._recent) > self._kept:
+            self._spill()
+        return found
+
+    def _read(self, name: str) -> _T:
+        if self._file is None:
+            return self._make()
+        row = self._file.execute("select state from kept where name = ?", (name,)).fetchone()
+        if row is None:
+            return self._make()
+        fields: dict[str, Any] = orjson.loads(row[0])
+        return self._make(**fields)
+
+    def _spill(self) -> None:
+        if self._file is None:
+            self._file = open_scratch(self, _TABLE)
+        old = list(self._recent)[: self._kept // 2]
+        rows = [(name, orjson.dumps(asdict(self._recent.pop(name)))) for name in old]  # type: ignore[call-overload]
+        self._file.executemany("insert or replace into kept values (?, ?)", rows)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopEverywhere:
+    """A stop of every tenant, which stands in another log.
+
+    Attributes:
+        begun_at: from when on, in microseconds since 1970. ended_at: None while it holds.
+    """
+
+    id: str
+    begun_at: int
+    ended_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyElsewhere:
+    """A version of the policy that another log has activated; `at` in microseconds since 1970."""
+
+    number: int
+    at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyChange:
+    """A change of the policy that waits for a second person."""
+
+    sha256: str
+    parent: int | None
+    asked_by: str
+
+
+SKEW_MICROS = 60_000_000
+"""Two machines' clocks may differ by so much: one minute. Only what stands in other logs is judged
+by time; within a log the order of its entries is what counts."""
+
+
+class World:
+    """What a log has made true so far.
+
+    Args:
+        tenant: whose log.
+        whole: whether it is read from its first entry.
+        everywhere: stops of every tenant that stand in other logs.
+        policies: what other logs tell of the policy; None where nothing is known of them.
+
+    Attributes:
+        authority: who may do what, before the entry that is judged.
+        actions, requests: by id.
+        erasing: customers whose erasure has begun and not ended: pseudonym to erasure.
+        changes: changes of the policy that wait for a second person, by id.
+        judged: how many entries were judged.
+        known: whether it is known who may do what: from the first entry on, or since an entry that
+            states it once more.
+    """
+
+    def __init__(
+        self,
+        tenant: str,
+        *,
+        whole: bool = True,
+        everywhere: Sequence[StopEverywhere] = (),
+        policies: Sequence[PolicyElsewhere] | None = None,
+    ) -> None:
+        self.tenant = tenant
+        self.authority: Authority = NOTHING
+        self.actions = Lives(ActionLife)
+        self.requests = Lives(RequestLife)
+        self.erasing: dict[str, str] = {}
+        self.whole = whole
+        self.known = whole
+        self.judged = 0
+        self.changes: dict[str, PolicyChange] = {}
+        self._everywhere = tuple(everywhere)
+        self._policies = policies
+
+    def miss(self) -> None:
+        """Take in that entries went by unread: of what they made true nothing is known."""
+        self.whole = self.known = False
+
+    def advance(self, event: Event) -> None:
+        """Take in what an entry changes of who may do what."""
+        self.authority = after(self.authority, event)
+        self.judged += self.judges
+        if event.kind == STATED and event.whole("part") == event.whole("parts"):
+            self.known = True
+
+    @property
+    def judges(self) -> bool:
+        """Whether what comes is judged: the log has adopted its rules, and who may is known."""
+        return self.known and self.authority.adopted is not None
+
+    def may_judge_by(self, number: int, at: int) -> bool:
+        """Whether a version of the policy was in force at this entry, as far as it can be known."""
+        own = self.authority.policy
+        if own is not None:
+            return number == own.number
+        if self._policies is None:
+            return True
+        return any(one.number == number and one.at < at + SKEW_MICROS for one in self._policies)
+
+    def stop_on(self, event: Event, life: ActionLife) -> str | None:
+        """The id of an open stop that an action falls under at this entry."""
+        own: OpenStop | None = self.authority.stop_on(life.name, life.subject or None)
+        if own is not None:
+            return own.id
+        for stop in self._everywhere:
+            ended = stop.ended_at
+            begun = stop.begun_at + SKEW_MICROS
+            if begun < event.at and (ended is None or event.at < ended - SKEW_MICROS):
+                return stop.id
+        return None

@@ -1,0 +1,158 @@
+"""`sayso people list|add|role|slack|deactivate`."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, TypeAlias
+
+import typer
+
+from sayso.audit.authority.by import By
+from sayso.audit.authority.people import KnownPerson
+from sayso.ids import Tenant
+from sayso.sdk.client import Sayso
+from sayso.sdk.views import PersonView
+from sayso.surfaces.cli.options import JsonOption, TenantOption, WorkspaceOption
+from sayso.surfaces.cli.output import Out
+from sayso.surfaces.cli.problem import usage
+from sayso.surfaces.cli.workspace import CLI, find_workspace, look, tenant_of
+
+app = typer.Typer(help="Who may decide: list, add, role, slack, deactivate.")
+
+IdArgument = Annotated[str, typer.Argument(metavar="ID", help="The person's id, such as maria.")]
+RoleOption = Annotated[
+    list[str] | None,
+    typer.Option("--role", metavar="ROLE", help="What they may decide; may be given repeatedly."),
+]
+_BY = By(actor=CLI, via="cli")
+_Work: TypeAlias = Callable[[Sayso, Tenant], Awaitable[KnownPerson]]
+
+
+@app.command("list")
+def list_people(
+    tenant: TenantOption = None, workspace: WorkspaceOption = None, as_json: JsonOption = False
+) -> int:
+    """List who the log says may decide, by id."""
+    out = Out(as_json=as_json)
+    found = look(
+        find_workspace(workspace), lambda sayso: sayso.people.list(tenant_of(sayso, tenant))
+    )
+    if as_json:
+        out.document({"items": [_view(one) for one in found]})
+    elif not found:
+        out.line("Nobody may decide yet. Add somebody with `sayso people add ID --role ROLE`.")
+    else:
+        rows = [
+            [one.id, " ".join(sorted(one.roles)), one.slack or "", _state(one), one.source]
+            for one in found
+        ]
+        out.table(["id", "roles", "slack", "state", "said by"], rows)
+    return 0
+
+
+@app.command()
+def add(
+    person: IdArgument,
+    role: RoleOption = None,
+    slack: Annotated[
+        str | None, typer.Option("--slack", metavar="TEAM/USER", help="Their Slack account.")
+    ] = None,
+    tenant: TenantOption = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Add somebody, or take them back; it holds at once in every process."""
+    return _said(
+        lambda sayso, where: sayso.people.add(
+            where, person, tuple(role or ()), slack=slack, by=_BY
+        ),
+        tenant,
+        workspace,
+        Out(as_json=as_json),
+    )
+
+
+@app.command("role")
+def change_roles(
+    person: IdArgument,
+    role: RoleOption = None,
+    none: Annotated[
+        bool, typer.Option("--none", help="Take every role of theirs.", show_default=False)
+    ] = False,
+    tenant: TenantOption = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Give somebody these roles in the place of those they have."""
+    if none == bool(role):
+        raise usage("say which roles they have from now on", "give --role, or --none")
+    return _said(
+        lambda sayso, where: sayso.people.change(where, person, roles=tuple(role or ()), by=_BY),
+        tenant,
+        workspace,
+        Out(as_json=as_json),
+    )
+
+
+@app.command("slack")
+def link(
+    person: IdArgument,
+    account: Annotated[
+        str, typer.Argument(metavar="TEAM/USER", help="Their account; `none` unlinks it.")
+    ],
+    tenant: TenantOption = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Link somebody's Slack account, by which their clicks count."""
+    named = "" if account == "none" else account
+    return _said(
+        lambda sayso, where: sayso.people.change(where, person, slack=named, by=_BY),
+        tenant,
+        workspace,
+        Out(as_json=as_json),
+    )
+
+
+@app.command()
+def deactivate(
+    person: IdArgument,
+    tenant: TenantOption = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Take every power of somebody: their next click, token or yes counts nothing."""
+    out = Out(as_json=as_json)
+    look(
+        find_workspace(workspace),
+        lambda sayso: sayso.people.deactivate(tenant_of(sayso, tenant), person, by=_BY),
+    )
+    if as_json:
+        out.document({"id": person, "active": False})
+    else:
+        out.line(f"{person} decides nothing any more, in any process.")
+    return 0
+
+
+def _said(work: _Work, tenant: str | None, workspace: WorkspaceOption, out: Out) -> int:
+    person = look(find_workspace(workspace), lambda sayso: work(sayso, tenant_of(sayso, tenant)))
+    if out.as_json:
+        out.document(_view(person))
+        return 0
+    roles = ", ".join(sorted(person.roles)) or "nothing yet: give a role with `sayso people role`"
+    out.line(f"{person.id} may decide: {roles}.")
+    return 0
+
+
+def _state(person: KnownPerson) -> str:
+    return "active" if person.active else "deactivated"
+
+
+def _view(person: KnownPerson) -> PersonView:
+    return PersonView(
+        id=person.id,
+        roles=tuple(sorted(person.roles)),
+        slack=person.slack,
+        active=person.active,
+        source=person.source,
+    )
