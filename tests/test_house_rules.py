@@ -37,6 +37,8 @@ JSON_EDGE = {
     "sayso/connectors/describe/openapi.py": "a description's decoded JSON",
     "sayso/connectors/describe/paths.py": "jmespath's own trees",
     "sayso/connectors/describe/shape.py": "JSON Schema",
+    "sayso/connectors/draft/graphql.py": "graphql-core's trees, which is an extra",
+    "sayso/connectors/manifest/mcp_tools.py": "the MCP client's, which is an extra",
     "sayso/connectors/manifest/arguments.py": "builds a Pydantic model while it runs",
     "sayso/connectors/manifest/reading.py": "jmespath's own trees",
     "sayso/connectors/manifest/source.py": "tomllib's tables",

@@ -41,6 +41,22 @@ def open_model(
     """A planner over the model that the settings name. Opens no connection yet.
 
     Raises:
+        ConfigError: as `open_chat_model`.
+    """
+    return ModelPlanner(
+        model=open_chat_model(settings),
+        name=f"model:{settings.model}",
+        settings=settings,
+        knowledge=knowledge,
+        prompts=prompts or Prompts.shipped(),
+        strict=settings.model.partition(":")[0] in _STRICT_PROVIDERS,
+    )
+
+
+def open_chat_model(settings: ModelSettings) -> BaseChatModel:
+    """The model that the settings name. Opens no connection yet.
+
+    Raises:
         ConfigError: `missing_extra`, when LangChain or the provider's package is not installed;
             `invalid_setting`, when the provider is unknown or refuses the settings.
     """
@@ -61,7 +77,7 @@ def open_model(
         options["api_key"] = settings.api_key.reveal()
     try:
         # Its overloads are partly untyped; with a name it is a plain chat model.
-        model = cast("Callable[..., BaseChatModel]", init_chat_model)(settings.model, **options)
+        return cast("Callable[..., BaseChatModel]", init_chat_model)(settings.model, **options)
     except ImportError as error:
         missing = f"the package for `{provider[:40]}` is not installed"
         if provider == "openai":
@@ -75,14 +91,6 @@ def open_model(
             next_step="check `model` (provider:name), `base_url` and `api_key`",
             detail=type(error).__name__,
         ) from None
-    return ModelPlanner(
-        model=model,
-        name=f"model:{settings.model}",
-        settings=settings,
-        knowledge=knowledge,
-        prompts=prompts or Prompts.shipped(),
-        strict=provider in _STRICT_PROVIDERS,
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

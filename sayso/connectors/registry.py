@@ -369,6 +369,12 @@ class _Sources:
         return factory_of(reviewed)
 
 
+def is_installed(name: str, base: Path) -> bool:
+    """Whether a package or a manifest brings a connector of that name, and no file needs to."""
+    points = _installed(tuple(sys.path))
+    return any(point.name == name for point in points) or name in manifest_names(base)
+
+
 @functools.lru_cache(maxsize=1)
 def _installed(_path: tuple[str, ...]) -> Sequence[EntryPoint]:
     """The entry points of all packages on this path; their files are read once in a process."""

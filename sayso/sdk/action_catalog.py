@@ -14,12 +14,12 @@ from pydantic.errors import PydanticInvalidForJsonSchema
 
 from sayso.actions.model.definition import Action
 from sayso.connectors.base import Connector
-from sayso.connectors.registry import Connectors
+from sayso.connectors.registry import Connectors, is_installed
 from sayso.connectors.secret import Secret
 from sayso.errors import Code, ConfigError, SaysoError
 from sayso.ids import SystemClock
 from sayso.json import JsonValue
-from sayso.sdk.connectors import load_actions_file
+from sayso.sdk.connectors import load_actions_file, load_actions_files
 from sayso.sdk.views import View
 from sayso.sdk.workspace import Workspace
 
@@ -99,7 +99,7 @@ async def read_action_types(
     for pattern in settings.actions:
         for path in sorted(workspace.folder.glob(pattern)):
             name = path.relative_to(workspace.folder).as_posix()
-            places[name] = partial(actions_of_file, path)
+            places[name] = partial(actions_of_file, workspace, path)
     read: dict[str, Sequence[Action] | str] = {}
     await _in_time(places, read, patience_s)
     actions = [action for connector in own for action in connector.actions]
@@ -166,22 +166,48 @@ def actions_of_connector(
     Raises:
         SaysoError: it cannot be made.
     """
+    is_own = not is_installed(name, workspace.folder)
     made = Connectors.load(
         cast("Mapping[str, Mapping[str, JsonValue]]", {name: table}),
         clock=SystemClock(),
-        secret=lambda reference: Secret("not read"),
+        secret=_unread,
         base=workspace.folder,
+        own_factories={
+            own: factory
+            for own, factory in load_actions_files(workspace).factories.items()
+            if own == name
+        }
+        if is_own
+        else {},
     )
     return made.actions
 
 
-def actions_of_file(path: Path) -> Sequence[Action]:
-    """The actions of one of the workspace's Python files.
+def actions_of_file(workspace: Workspace, path: Path) -> Sequence[Action]:
+    """The actions of one of the workspace's Python files, made without a secret.
+
+    What it makes with a table of sayso.toml counts as that table's, and not as the file's.
 
     Raises:
         SaysoError: it cannot be loaded.
     """
-    return Connectors(load_actions_file(path)).actions
+    found = load_actions_file(path)
+    tables = workspace.settings.connector_tables
+    made = Connectors.load(
+        {},
+        clock=SystemClock(),
+        secret=_unread,
+        base=workspace.folder,
+        own=found.connectors,
+        own_factories={
+            name: factory for name, factory in found.factories.items() if name not in tables
+        },
+    )
+    return made.actions
+
+
+def _unread(_reference: str) -> Secret:
+    return Secret("not read")
 
 
 class ArgumentView(View):

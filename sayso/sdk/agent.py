@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
 
     from sayso.agent.base import Planner
+    from sayso.agent.model_calls import ModelSettings
     from sayso.agent.models import ModelPlanner
     from sayso.agent.runner import Runner
     from sayso.agent.understanding import Knowledge
@@ -191,12 +192,18 @@ def make_model(section: ModelSection, key: Secret | None, knowledge: Knowledge) 
     Raises:
         ConfigError: `missing_extra`, `invalid_setting`.
     """
-    from sayso.agent.model_calls import ModelSettings
     from sayso.agent.models import open_model  # only where a model plans
+
+    return open_model(model_settings(section, key), knowledge)
+
+
+def model_settings(section: ModelSection, key: Secret | None) -> ModelSettings:
+    """The settings of the model that the section names."""
+    from sayso.agent.model_calls import ModelSettings
     from sayso.agent.prices import price_of
 
     assert section.model is not None, "without a name there is no model"
-    settings = ModelSettings(
+    return ModelSettings(
         model=section.model,
         base_url=section.base_url,
         api_key=key,
@@ -206,7 +213,6 @@ def make_model(section: ModelSection, key: Secret | None, knowledge: Knowledge) 
         region=section.region,
         price=price_of(section),
     )
-    return open_model(settings, knowledge)
 
 
 def _check_budget(budget: BudgetSection, models: Iterable[ModelPlanner]) -> None:

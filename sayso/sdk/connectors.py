@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
 from sayso.connectors.base import Connector
 from sayso.connectors.registry import Connectors
+from sayso.connectors.setup import Factory
 from sayso.errors import Code, ConfigError
 from sayso.ids import Clock
 from sayso.json import JsonValue
@@ -27,27 +29,55 @@ def load_connectors(
     Raises:
         ConfigError: `invalid_setting`, `missing_secret`, `missing_extra`, `invalid_action`.
     """
+    files = load_actions_files(workspace)
     return Connectors.load(
         cast("Mapping[str, Mapping[str, JsonValue]]", workspace.settings.connector_tables),
         clock=clock,
         secret=workspace.secret,
         base=workspace.folder,
         bearer=connections.bearer_for_call if connections is not None else None,
-        own=[*_workspace_connectors(workspace), *own],
+        own=[*files.connectors, *own],
+        own_factories=files.factories,
     )
 
 
-def _workspace_connectors(workspace: Workspace) -> list[Connector]:
-    """The `CONNECTORS` of the workspace's own Python files, such as `actions/loyalty.py`."""
-    found: list[Connector] = []
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionsFile:
+    """What Python files of a workspace bring.
+
+    Attributes:
+        connectors: those that are made already.
+        factories: by name, of those that are made with `[connectors.NAME]` of sayso.toml.
+    """
+
+    connectors: Sequence[Connector] = ()
+    factories: Mapping[str, Factory] = field(default_factory=dict[str, Factory])
+
+
+def load_actions_files(workspace: Workspace) -> ActionsFile:
+    """What the workspace's own Python files bring, such as `actions/loyalty.py`.
+
+    Raises:
+        ConfigError: `invalid_action`, for the first that is wrong, and for two of one name.
+    """
+    connectors: list[Connector] = []
+    factories: dict[str, Factory] = {}
     for pattern in workspace.settings.actions:
         for path in sorted(workspace.folder.glob(pattern)):
-            found += load_actions_file(path)
-    return found
+            found = load_actions_file(path)
+            connectors += found.connectors
+            for name, factory in found.factories.items():
+                if name in factories:
+                    raise _invalid(path, f"brings a second `{name}`", "rename one of the two")
+                factories[name] = factory
+    return ActionsFile(connectors=connectors, factories=factories)
 
 
-def load_actions_file(path: Path) -> list[Connector]:
-    """The connectors that one Python file of a workspace lists.
+def load_actions_file(path: Path) -> ActionsFile:
+    """What one Python file of a workspace brings.
+
+    Its `CONNECTORS` is a list of connectors, or a table of factories by name:
+    `CONNECTORS = {"loyalty": connect}` with `def connect(setup: Setup) -> Connector`.
 
     Raises:
         ConfigError: `invalid_action`, whatever is wrong with it.
@@ -60,16 +90,20 @@ def load_actions_file(path: Path) -> list[Connector]:
         spec.loader.exec_module(module)
     except Exception as error:
         # The team's own code: whatever is wrong with it is for its author to read.
-        raise ConfigError(
-            Code.INVALID_ACTION,
-            f"`{path.name}` cannot be loaded: {type(error).__name__}: {error}",
-            next_step=f"correct {path}",
-        ) from error
-    listed = getattr(module, "CONNECTORS", None)
+        problem = f"cannot be loaded: {type(error).__name__}: {error}"
+        raise _invalid(path, problem, f"correct {path}") from error
+    listed: object = getattr(module, "CONNECTORS", None)
+    if isinstance(listed, Mapping) and listed:
+        factories = cast("Mapping[str, object]", listed)
+        for name, factory in factories.items():
+            if not callable(factory):
+                raise _invalid(path, f"has no factory for `{name}`", "give a function of Setup")
+        return ActionsFile(factories=cast("Mapping[str, Factory]", factories))
     if not isinstance(listed, list | tuple) or not listed:
-        raise ConfigError(
-            Code.INVALID_ACTION,
-            f"`{path.name}` lists no connector",
-            next_step="end the file with CONNECTORS = [YourConnector()]",
-        )
-    return list(cast("Sequence[Connector]", listed))
+        step = "end the file with CONNECTORS = [YourConnector()]"
+        raise _invalid(path, "lists no connector", step)
+    return ActionsFile(connectors=list(cast("Sequence[Connector]", listed)))
+
+
+def _invalid(path: Path, problem: str, step: str) -> ConfigError:
+    return ConfigError(Code.INVALID_ACTION, f"`{path.name}` {problem}", next_step=step)

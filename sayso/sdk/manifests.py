@@ -176,6 +176,21 @@ def review_manifest(folder: Path, name: str, *, by: str, now: datetime) -> Revie
     return review
 
 
+def mark_recorded(folder: Path, name: str, *, by: str, now: datetime) -> None:
+    """Note that the bytes of a manifest as they are were tried at an account of the provider's.
+
+    Raises:
+        ConfigError: as `check_manifest`.
+    """
+    report = check_manifest(folder, name)
+    was = report.review if report.is_reviewed else None
+    reviewed_by = was.by if was is not None else by
+    at = was.at if was is not None else now
+    _write_review(
+        folder, name, Review(digest=report.digest, by=reviewed_by, at=at, verified="recorded")
+    )
+
+
 def try_manifest(folder: Path, name: str) -> Iterator[dict[str, object]]:
     """Judge a manifest by the cases beside it, in a process of its own.
 

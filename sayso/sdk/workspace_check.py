@@ -204,7 +204,7 @@ class _Checker:
                     self._unread = True
 
     def _read_own_actions(self, path: Path) -> None:
-        self._actions += actions_of_file(path)
+        self._actions += actions_of_file(self._workspace, path)
 
     def policy(self) -> None:
         """The policy fits the actions. Names the files, since it is judged as a whole."""

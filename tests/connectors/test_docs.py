@@ -29,6 +29,11 @@ BLOCKS: list[tuple[str, str]] = re.findall(r"```(\w+)\n(.*?)```", DOC, re.DOTALL
 ACTIONS: tuple[Action, ...] = (REFUND, CANCEL_SUBSCRIPTION, CREDIT, *actions_with(at_most_once()))
 
 
+def _is_shipped(body: str) -> bool:
+    """Whether a block sets up a connector that ships; `harbour` stands for the reader's own."""
+    return "[connectors" in body and "[connectors.harbour]" not in body
+
+
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.name)
 def test_every_action_argument_and_fact_is_documented(action: Action) -> None:
     """A new argument or fact without a word about it fails here."""
@@ -45,7 +50,7 @@ def test_the_pinned_version_is_the_documented_one() -> None:
 
 def test_the_settings_of_the_page_make_the_connectors(tmp_path: Path) -> None:
     """The TOML of the page, as it stands, is a workspace's."""
-    text = "\n".join(body for kind, body in BLOCKS if kind == "toml" and "[connectors" in body)
+    text = "\n".join(body for kind, body in BLOCKS if kind == "toml" and _is_shipped(body))
     found = Connectors.load(
         tomllib.loads(text)["connectors"],
         clock=SystemClock(),

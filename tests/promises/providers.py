@@ -67,6 +67,22 @@ PROMISES: dict[str, Promise] = {
     "describe:shipped": Promise(
         "Every request and read of a shipped manifest is one that its provider publishes.",
     ),
+    # ---- drafts ------------------------------------------------------------------------------
+    "draft:sure": Promise(
+        "A draft fills in what the description says, and asks the rest; foreign words stay words.",
+    ),
+    "draft:first-call": Promise(
+        "A description becomes a first gated call by a draft, its answers, a check and a review.",
+    ),
+    "draft:quoted": Promise(
+        "What a model reads in a page counts only with a quote that stands there."
+    ),
+    "mcp-upstream:gated": Promise(
+        "A tool of somebody's MCP server is at most once, and a person decides."
+    ),
+    "mcp-upstream:pinned": Promise(
+        "A tool that its server has changed since the review is not called."
+    ),
     # ---- connectors ------------------------------------------------------------------------
     "connectors:stripe-described": Promise(
         "What we say to Stripe, and what the sandbox answers, has the form that Stripe describes.",
@@ -74,6 +90,10 @@ PROMISES: dict[str, Promise] = {
     "connectors:settings": Promise(
         "A setting that a connector does not have is refused, with the one that may be meant.",
     ),
+    "connectors:own-settings": Promise(
+        "A connector of the workspace's own file gets settings and secrets as an installed one.",
+    ),
+    "connectors:new": Promise("The start of a connector in Python keeps the contract as it is."),
     "connectors:suite": Promise(
         "Every shipped connector keeps the contract, by the suite that ships for everybody's.",
     ),

@@ -143,6 +143,14 @@ PROMISES: dict[str, Promise] = {
         "kill -9 of the server, is one effect; two equal ones that are meant are two.",
         "invariant 2",
     ),
+    "tools:tasks": Promise(
+        "An MCP call that waits for a person is a task, which outlives the server and is its "
+        "customer's alone; what ends at once is none.",
+    ),
+    "tools:progress": Promise("An MCP call that waits tells of each step."),
+    "tools:resources": Promise(
+        "How an action stands is an MCP resource of its customer alone.", "invariant 4"
+    ),
     "tools:waiting": Promise(
         "A tool's answer about what waits for a person says that nothing has been done.",
     ),

@@ -11,6 +11,7 @@ from sayso.connectors.http.client import (
     HttpRequest,
     Sender,
 )
+from sayso.connectors.http.json_api import JsonApi, path
 from sayso.connectors.http.outcome import no_answer, not_sent, problem_of, retry_after_of
 
 __all__ = [
@@ -18,9 +19,11 @@ __all__ = [
     "HttpClient",
     "HttpLimits",
     "HttpRequest",
+    "JsonApi",
     "Sender",
     "no_answer",
     "not_sent",
+    "path",
     "problem_of",
     "retry_after_of",
 ]

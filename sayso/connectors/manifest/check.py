@@ -32,6 +32,7 @@ from sayso.connectors.manifest.schema import (
 from sayso.connectors.manifest.source import Source
 from sayso.connectors.manifest.template import TemplateError
 from sayso.connectors.manifest.template import names_in as placeholders
+from sayso.network import LOOPBACK
 
 _RESERVED = frozenset(
     "args subject settings peer page keep object amount before call each secret _".split()
@@ -140,6 +141,24 @@ def _connection(manifest: Manifest) -> Iterator[Found]:
             problem = f"`{'.'.join(name)}` is not known here"
             yield ("connection", "subject"), problem, "use `{subject.id}` alone"
     yield from _settings(manifest)
+    yield from _mcp(manifest)
+
+
+def _mcp(manifest: Manifest) -> Iterator[Found]:
+    server = manifest.connection.mcp
+    if server is None:
+        return
+    at: Place = ("connection", "mcp")
+    if server.url is not None:
+        parts = urlsplit(server.url)
+        here = parts.scheme == "http" and (parts.hostname or "") in LOOPBACK
+        if parts.scheme != "https" and not here:
+            yield at, "it is not https", "write `https://`, or http for this machine"
+        if "{" in server.url or "@" in parts.netloc:
+            yield at, "its address is fixed", "write it out, without placeholders or names"
+    for verb, action in manifest.actions.items():
+        if action.call.tool is None:
+            yield ("actions", verb, "call"), "an MCP server has tools and no addresses", "`tool`"
 
 
 def _settings(manifest: Manifest) -> Iterator[Found]:
@@ -287,9 +306,10 @@ def _resolving(at: Place, action: ActionTable, reads: Mapping[str, Read]) -> Ite
         seen.add(name)
     for name in action.reads:
         yield from _names((*at, "reads", name), name)
-    if not action.resolve and action.owner.peer is None:
+    unread = action.owner.none is not None and action.call.tool is not None
+    if not action.resolve and action.owner.peer is None and not unread:
         yield (*at, "resolve"), "nothing is read before it", "name the reads that prove whose it is"
-    if not action.preconditions and action.effect is not Effect.MESSAGE:
+    if not action.preconditions and action.effect is not Effect.MESSAGE and not unread:
         yield at, "nothing has to be still so at the call", "give it `preconditions`"
 
 

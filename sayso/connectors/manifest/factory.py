@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 
+from sayso.connectors.http import Sender
 from sayso.connectors.manifest.connector import (
     TIMEOUT_S,
     Connected,
     ManifestConnector,
     connector_of,
 )
-from sayso.connectors.manifest.credentials import needs_secret
+from sayso.connectors.manifest.credentials import AuthHeaders, needs_secret
+from sayso.connectors.manifest.mcp_tools import McpTools
 from sayso.connectors.manifest.review import Reviewed
 from sayso.connectors.manifest.schema import ListArg, Manifest, NoAuth, TextArg
 from sayso.connectors.secret import Secret
-from sayso.connectors.setup import Factory, Setup
+from sayso.connectors.setup import Setup
 from sayso.errors import Code, ConfigError
 from sayso.network import LOOPBACK, Destination, checked_url
 
 
-def factory_of(reviewed: Reviewed) -> Factory:
+def factory_of(
+    reviewed: Reviewed, sender: Callable[[Sender], Sender] | None = None
+) -> Callable[[Setup], ManifestConnector]:
     """The factory of a manifest's connector.
+
+    Args:
+        sender: stands between the connector and its client, to record what is sent.
 
     Its settings are those that the manifest declares, and: `api_key` (a reference) or `token` (a
     connection of the token broker), `links` (hosts), `timeout_s`, `base_url` (a sandbox on this
@@ -30,25 +37,56 @@ def factory_of(reviewed: Reviewed) -> Factory:
 
     def connect(setup: Setup) -> ManifestConnector:
         manifest = reviewed.source.manifest
+        secret = _secret(setup, manifest)
+        settings = {name: _setting(setup, manifest, name) for name in manifest.settings}
+        timeout_s, private = setup.number("timeout_s", TIMEOUT_S), _networks(setup)
         has_links = any(True for _ in _texts_with_links(manifest))
         return connector_of(
             reviewed.source,
             Connected(
-                settings={name: _setting(setup, manifest, name) for name in manifest.settings},
-                secret=_secret(setup, manifest),
+                settings=settings,
+                secret=secret,
                 clock=setup.clock,
                 peer=setup.peer,
                 link_hosts=frozenset(host.lower() for host in setup.texts("links"))
                 if has_links
                 else frozenset(),
                 verified=reviewed.verified,
-                private=_networks(setup),
+                private=private,
                 loopback=_sandbox(setup),
-                timeout_s=setup.number("timeout_s", TIMEOUT_S),
+                timeout_s=timeout_s,
+                sender=sender,
+                tools=tools_of(manifest, settings, secret, timeout_s, private),
             ),
         )
 
     return connect
+
+
+def tools_of(
+    manifest: Manifest,
+    settings: Mapping[str, str],
+    secret: Callable[[], Awaitable[Secret]],
+    timeout_s: float,
+    private: tuple[str, ...] = (),
+) -> McpTools | None:
+    """The MCP server that a manifest names; None where it names none."""
+    server = manifest.connection.mcp
+    if server is None:
+        return None
+    shown = AuthHeaders(auth=manifest.connection.auth, settings=settings, secret=secret)
+
+    async def revealed() -> str:
+        return (await secret()).reveal()
+
+    return McpTools(
+        who=manifest.connector,
+        server=server,
+        headers=shown.headers,
+        secret=revealed,
+        timeout_s=timeout_s,
+        private=private,
+    )
 
 
 def _setting(setup: Setup, manifest: Manifest, name: str) -> str:

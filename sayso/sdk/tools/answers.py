@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from pydantic import Field
 
+from sayso.actions.model.snapshot import Record
 from sayso.actions.model.status import Status
 from sayso.agent.request_row import RequestStatus
 from sayso.errors import Code, ConfigError, IntegrityError, SaysoError
@@ -122,6 +124,35 @@ class RequestAnswer(View):
     error: ErrorView | None = None
     tell_customer: str | None = Field(
         default=None, description="what is true now, in words for the customer"
+    )
+
+
+class RecordAnswer(View):
+    """One object of the customer, and what hangs on it."""
+
+    kind: str
+    id: str
+    title: str
+    parts: tuple[RecordAnswer, ...] = ()
+
+
+class RecordsAnswer(View):
+    """What the customer has, newest first."""
+
+    records: tuple[RecordAnswer, ...]
+
+
+def answer_records(records: Sequence[Record]) -> Answer:
+    """What a customer has."""
+    return Answer(content=_json(RecordsAnswer(records=tuple(map(_record, records)))))
+
+
+def _record(record: Record) -> RecordAnswer:
+    return RecordAnswer(
+        kind=record.kind,
+        id=record.id,
+        title=record.title,
+        parts=tuple(map(_record, record.parts)),
     )
 
 

@@ -1,4 +1,4 @@
-"""The tools that every workspace has beside one per action: `ask`, `answer`, `get_action`."""
+"""The tools for words, which every workspace has: `ask` and `answer`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import Field
 from sayso.actions.model.definition import Args
 from sayso.agent.base import MAX_MESSAGE_CHARS
 from sayso.sdk.resources.tokens import Scope
-from sayso.sdk.tools.answers import ActionAnswer, RequestAnswer
+from sayso.sdk.tools.answers import RequestAnswer
 from sayso.sdk.tools.tool import Tool, schema_of
 
 _MOST_TIMES = 1000
@@ -61,14 +61,6 @@ class AnswerArgs(Args):
     ] = None
 
 
-class GetActionArgs(Args):
-    """Arguments of `get_action`."""
-
-    id: Annotated[
-        str, Field(pattern=r"^act_[0-9a-z]{1,40}$", description="the action's id, `act_…`")
-    ]
-
-
 ASK = Tool(
     name="ask",
     title="Hand over the customer's words",
@@ -90,14 +82,4 @@ ANSWER = Tool(
     output_schema=RequestAnswer.model_json_schema(),
     scope=Scope.PROPOSE,
     reversible=False,
-)
-GET_ACTION = Tool(
-    name="get_action",
-    title="See how an action stands",
-    description="See how an action of this customer stands now, and what they can be told.",
-    args=GetActionArgs,
-    input_schema=schema_of(GetActionArgs),
-    output_schema=ActionAnswer.model_json_schema(),
-    scope=Scope.READ,
-    reads_only=True,
 )

@@ -1,4 +1,4 @@
-"""The tools of an open workspace: one per action, `ask` and `answer` for words, `get_action`.
+"""The tools of an open workspace: one per action, `ask` and `answer` for words, and look-ups.
 
 INVARIANT: no tool takes whose money it is (that is the `Caller`'s), and none decides: there is no
 tool for it, and nothing here reaches a decision (invariants 4 and 5).
@@ -15,35 +15,29 @@ from typing import cast
 from pydantic import create_model
 
 from sayso.actions.engine.proposals import Proposal
-from sayso.actions.model.action_row import read_action
-from sayso.actions.model.customer_words import CustomerWords
 from sayso.actions.model.definition import Action, plannable
 from sayso.actions.model.idempotency import read_by_key
 from sayso.actions.model.status import FINAL, Status
 from sayso.agent.base import Message
-from sayso.agent.reply import outcome_of, write_reply
 from sayso.connectors.arguments import read_args, read_arguments
 from sayso.errors import Code, ConfigError, IntegrityError, RefusedError, SaysoError, logged
 from sayso.json import JsonObject, JsonValue
 from sayso.sdk.client import Sayso
-from sayso.sdk.presenters import show_action
 from sayso.sdk.resources.tokens import Scope
 from sayso.sdk.tools.answers import (
     ActionAnswer,
-    answer_action,
     answer_error,
     answer_proposal,
     answer_request,
 )
+from sayso.sdk.tools.look_ups import LOOK_UPS, LookUps, Tell
 from sayso.sdk.tools.own_tools import (
     ANSWER,
     ASK,
-    GET_ACTION,
     MONEY,
     RULES,
     AnswerArgs,
     AskArgs,
-    GetActionArgs,
     Nth,
     Words,
 )
@@ -85,8 +79,10 @@ class Toolbox:
 
     def __init__(self, sayso: Sayso) -> None:
         self._sayso = sayso
+        self.look_ups = LookUps(sayso)
         self._actions: dict[str, Action] = {}
-        self._tools: dict[str, Tool] = {tool.name: tool for tool in (ASK, ANSWER, GET_ACTION)}
+        own = (ASK, ANSWER, *LOOK_UPS.values())
+        self._tools: dict[str, Tool] = {tool.name: tool for tool in own}
         for action in plannable(sayso.container.connectors.actions):
             tool = _tool_of(action)
             if tool.name in self._tools:
@@ -115,18 +111,27 @@ class Toolbox:
         return self._tools.get(name)
 
     async def call(
-        self, name: str, args: object, caller: Caller, *, key: str | None = None
+        self,
+        name: str,
+        args: object,
+        caller: Caller,
+        *,
+        key: str | None = None,
+        tell: Tell | None = None,
     ) -> Answer:
         """Call a tool; what goes wrong in a foreseen way is an answer, with its code.
 
         Args:
             args: decoded JSON, as the model wrote it.
             key: the host's idempotency key of this call; never the model's.
+            tell: gets each status that is come to while a call waits (`wait_s`).
 
         Guarantees: see `Sayso.propose`. Without a key, equal calls of one conversation are one
         action, whichever process takes them.
         """
         try:
+            if name in LOOK_UPS:
+                return await self.look_ups.call(name, args, caller, tell)
             return await self._call(name, args, caller, key)
         except SaysoError as error:
             if isinstance(error, ConfigError | IntegrityError):
@@ -140,8 +145,6 @@ class Toolbox:
             return await self._ask(args, caller, key)
         if name == ANSWER.name:
             return await self._answer(args, caller, key)
-        if name == GET_ACTION.name:
-            return await self._get_action(args, caller)
         error = RefusedError(
             Code.UNKNOWN_ACTION,
             "there is no tool of that name",
@@ -169,7 +172,7 @@ class Toolbox:
             requester=caller.requester,
             tenant=caller.tenant,
         )
-        view, tell = await self._read_action(proposed.id, caller)
+        view, tell = await self.look_ups.read_action(proposed.id, caller)
         return answer_proposal(view, tell, repeated=_repeated(view, asked, key) if known else None)
 
     async def _ask(self, args: object, caller: Caller, key: str | None) -> Answer:
@@ -210,33 +213,6 @@ class Toolbox:
             tenant=caller.tenant,
         )
         return answer_request(view)
-
-    async def _get_action(self, args: object, caller: Caller) -> Answer:
-        asked = read_arguments(GET_ACTION.name, GetActionArgs, args)
-        view, tell = await self._read_action(asked.id, caller)
-        return answer_action(view, tell)
-
-    async def _read_action(self, action_id: str, caller: Caller) -> tuple[ActionView, str]:
-        def work(reader: Reader) -> tuple[ActionView, str]:
-            # One look-up, so that somebody else's action is as absent as one that there is not.
-            row = reader.one("action.by_id", tenant=caller.tenant, id=action_id)
-            if row is None or (found := read_action(row)).subject.id != caller.subject.id:
-                raise RefusedError(
-                    Code.NOT_FOUND,
-                    "this customer has no such action",
-                    next_step="use an `id` that a tool answered in this conversation",
-                )
-            tell = write_reply([outcome_of(reader, found, self._words(found.name))])
-            return show_action(reader, found, timeline=False), tell
-
-        return await self._sayso.container.store.read(work)
-
-    def _words(self, name: str) -> CustomerWords | None:
-        """How an action is called; the tools of a model speak English."""
-        try:
-            return self._sayso.container.connectors.action(name).words.get("en")
-        except RefusedError:
-            return None
 
     async def _record(self, name: str, caller: Caller, error: RefusedError) -> None:
         """Have a refusal recorded that nothing below will see (invariant 7)."""

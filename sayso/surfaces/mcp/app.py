@@ -64,7 +64,6 @@ class McpApp:
         self._rejected_calls = sayso.rejected_calls
         self._manager = StreamableHTTPSessionManager(
             make_server(Toolbox(sayso), _session_of),
-            json_response=True,
             stateless=True,
             max_request_body_size=MAX_BODY_BYTES,
         )

@@ -9,18 +9,17 @@ import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from itertools import count
 from typing import Any
 
 import anyio
-from mcp.server.context import ServerRequestContext
+from mcp.server.context import HandlerResult, ServerRequestContext
 from mcp.server.lowlevel import Server
 from mcp.server.stdio import stdio_server
 from mcp_types import (
     CallToolRequestParams,
-    CallToolResult,
     ListToolsResult,
     PaginatedRequestParams,
-    TextContent,
     ToolAnnotations,
 )
 from mcp_types import Tool as McpTool
@@ -31,8 +30,11 @@ from sayso.errors import Code, ConfigError, RefusedError, logged_with_frames
 from sayso.sdk.client import Sayso
 from sayso.sdk.resources.tokens import Scope
 from sayso.sdk.tools.answers import answer_error
+from sayso.sdk.tools.look_ups import LOOK_UPS
 from sayso.sdk.tools.tool import Answer, Caller, Tool
 from sayso.sdk.tools.toolbox import Toolbox
+from sayso.surfaces.mcp.resources import serve_resources
+from sayso.surfaces.mcp.tasks import as_task, result_of, serve_tasks, wants_tasks
 
 
 async def serve_stdio(
@@ -91,7 +93,8 @@ INSTRUCTIONS = (
     "Each tool asks for something on behalf of one customer, who is known already and cannot be "
     "chosen. A policy decides whether it is done, refused, or left to a person; no tool can decide "
     "in that person's place. Only `status` `succeeded` means that it is done. Tell the customer "
-    "what `tell_customer` says, and nothing beyond it. After a lost answer make the same call "
+    "what `tell_customer` says, and nothing beyond it. `list_records` shows what the customer has. "
+    "After a lost answer make the same call "
     "again: it is the same action, and is done once."
 )
 
@@ -125,13 +128,21 @@ def make_server(toolbox: Toolbox, session_of: Callable[[Context], Session]) -> S
             tools=[_described(tool) for tool in toolbox.tools if tool.scope in scopes]
         )
 
-    async def call_tool(context: Context, params: CallToolRequestParams) -> CallToolResult:
-        answer = await _finished(_answer(toolbox, session_of(context), params, context.meta or {}))
-        return CallToolResult(
-            content=[TextContent(type="text", text=answer.text)],
-            structured_content=dict(answer.content),
-            is_error=answer.is_error,
-        )
+    async def call_tool(context: Context, params: CallToolRequestParams) -> HandlerResult:
+        session = session_of(context)
+        answer = await _finished(_answer(toolbox, session, params, context))
+        if (
+            wants_tasks(context)
+            and params.name not in LOOK_UPS
+            and Scope.READ in session.scopes
+            and (task := await as_task(toolbox.look_ups, answer, session.caller)) is not None
+        ):
+            return dict(task)
+        return result_of(answer)
+
+    def reader(context: Context) -> tuple[Caller, frozenset[Scope]]:
+        session = session_of(context)
+        return session.caller, session.scopes
 
     server: Server[Any] = Server(
         "sayso",
@@ -139,8 +150,10 @@ def make_server(toolbox: Toolbox, session_of: Callable[[Context], Session]) -> S
         title="Sayso",
         instructions=INSTRUCTIONS,
         on_list_tools=list_tools,
-        on_call_tool=call_tool,
     )
+    server.add_request_handler("tools/call", CallToolRequestParams, call_tool)
+    serve_tasks(server, toolbox.look_ups, reader)
+    serve_resources(server, toolbox.look_ups, reader)
     # Its spans would hold what clients write; the engine makes spans of its own.
     server.middleware.clear()
     return server
@@ -157,7 +170,7 @@ async def _finished(work: Awaitable[Answer]) -> Answer:
 
 
 async def _answer(
-    toolbox: Toolbox, session: Session, params: CallToolRequestParams, meta: Mapping[str, Any]
+    toolbox: Toolbox, session: Session, params: CallToolRequestParams, context: Context
 ) -> Answer:
     tool = toolbox.tool(params.name)
     try:
@@ -167,12 +180,19 @@ async def _answer(
                 f"this token has not the scope `{tool.scope.value}`",
                 next_step="give the client a token with that scope",
             )
-        key = _key(meta)
+        key = _key(context.meta or {})
     except RefusedError as error:
         await session.rejected_calls(error.code)
         return answer_error(error)
+    told = count(1)
+
+    async def tell(status: str) -> None:
+        await context.session.report_progress(next(told), message=status)
+
     try:
-        return await toolbox.call(params.name, params.arguments or {}, session.caller, key=key)
+        return await toolbox.call(
+            params.name, params.arguments or {}, session.caller, key=key, tell=tell
+        )
     except Exception as error:  # noqa: BLE001  (the surface's edge)
         occurrence = secrets.token_hex(8)
         logger.error("call %s: %s", occurrence, logged_with_frames(error))  # noqa: TRY400

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import pytest
 from actions.steps import bodies
 from pydantic import Field
-from sdk.tools.till import LARGE, SMALL, Till, code_of, open_till
+from sdk.tools.till import LARGE, LOOKS, SMALL, Till, code_of, open_till
 from support.shop import Shop, ShopFault
 from support.shop_workspace import POLICY, open_shop
 
@@ -67,7 +67,7 @@ async def test_each_action_is_a_tool_with_its_schema_and_its_sentence(tmp_path: 
     """Gated tools from the definitions, with names that every model's interface takes."""
     async with open_till(tmp_path) as till:
         tools = {tool.name: tool for tool in till.box.tools}
-        assert list(tools) == ["answer", "ask", "get_action", "shop_refund"]
+        assert list(tools) == [*LOOKS, "shop_refund"]
         refund = tools["shop_refund"]
         assert refund.description.startswith("Pay back an order, fully or partly. ")
         assert refund.input_schema["required"] == ["order"]
@@ -107,6 +107,25 @@ async def test_what_is_of_somebody_else_answers_like_what_there_is_not(tmp_path:
         assert seen[0] == seen[1]
         assert code_of(seen[0]) == "not_found"
         assert ("action.refused", "not_owner") in recorded(till)
+
+
+@pytest.mark.promise("tools:hidden")
+async def test_a_model_sees_what_its_own_customer_has(tmp_path: Path) -> None:
+    """So that it can use the gated tools alone; nobody else's objects and requests."""
+    async with open_till(tmp_path) as till:
+        for subject, order in (("cus_1", "o1"), ("cus_2", "o2")):
+            listed: Any = await till.box.call("list_records", {}, till.caller(subject))
+            assert [one["id"] for one in listed.content["records"]] == [order]
+            assert listed.content["records"][0]["title"]
+        named = await till.box.call("list_records", {"subject": "cus_2"}, till.caller())
+        assert code_of(named) == "invalid_input"
+        asked = await till.box.call("ask", {"message": "Where is it?"}, till.caller())
+        args = {"id": asked.content["id"], "wait_s": 0}
+        assert (await till.box.call("get_request", args, till.caller())).content == asked.content
+        theirs = await till.box.call("get_request", args, till.caller("cus_2"))
+        none = await till.box.call("get_request", {"id": "req_0"}, till.caller("cus_2"))
+        assert theirs == none
+        assert code_of(theirs) == "not_found"
 
 
 @pytest.mark.promise("tools:waiting")
@@ -307,7 +326,7 @@ async def test_what_takes_back_is_no_tool(tmp_path: Path) -> None:
     more = (_action("shop.open", NoArgs, undo=undo), _action("shop.close", NoArgs))
     async with open_shop(tmp_path, shop=ManyShop(*more)) as workspace:
         names = [tool.name for tool in Toolbox(workspace.sayso).tools]
-        assert names == ["answer", "ask", "get_action", "shop_open", "shop_refund"]
+        assert names == [*LOOKS, "shop_open", "shop_refund"]
 
 
 class WithNth(Args):

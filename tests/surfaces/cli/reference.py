@@ -12,7 +12,7 @@ from sayso.surfaces.cli.app import COMMANDS, main
 DOCUMENT = Path(__file__).parents[3] / "docs" / "reference" / "cli.md"
 START = "## Reference\n"
 GROUPS = {
-    "connector": ("list", "check", "review", "test"),
+    "connector": ("list", "check", "review", "test", "record", "new"),
     "approvals": ("list", "show", "approve", "reject", "edit", "plan"),
     "actions": ("list", "show", "settle", "types"),
     "requests": ("list", "show", "answer"),
@@ -29,6 +29,9 @@ GROUPS = {
     "webhooks": (*("add", "list", "test", "rotate", "disable", "enable", "replay", "remove"),),
     "token": ("create", "list", "revoke"),
 }
+
+NESTED = {"connector": tuple(f"draft {way}" for way in ("openapi", "graphql", "mcp", "docs"))}
+"""Verbs of a further word, by group."""
 
 ALONE = frozenset({"stop"})
 """Groups that do something without a further word, too."""
@@ -58,6 +61,7 @@ def every_command() -> list[tuple[str, ...]]:
         if name in ALONE or name not in GROUPS:
             found.append((name,))
         found += [(name, verb) for verb in GROUPS.get(name, ())]
+        found += [(name, *verb.split()) for verb in NESTED.get(name, ())]
     return found
 
 

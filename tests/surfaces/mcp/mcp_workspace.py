@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Generator, Mapping
+from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any, cast
 import httpx2
 import orjson
 from mcp import Client, StdioServerParameters
+from mcp.client.extension import ClientExtension
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types import CallToolResult
 from surfaces.cli.cli_workspace import clean_environment, start
@@ -73,13 +74,19 @@ class McpWorkspace:
 
     @asynccontextmanager
     async def stdio(
-        self, subject: str, *more: str, mode: str = "auto", pid: Path | None = None
+        self,
+        subject: str,
+        *more: str,
+        mode: str = "auto",
+        pid: Path | None = None,
+        extensions: Sequence[ClientExtension] = (),
     ) -> AsyncGenerator[Client]:
         """A client with a `sayso mcp` process of its own.
 
         Args:
             more: further options of the command.
             pid: gets the process's number.
+            extensions: of the protocol, which the client knows.
         """
         words = [sys.executable, "-m", "sayso", "mcp", "--subject", subject, *more]
         # The shell's number becomes the server's.
@@ -87,7 +94,10 @@ class McpWorkspace:
         parameters = StdioServerParameters(
             command="/bin/sh", args=shell, env=self.environment, cwd=self.folder
         )
-        async with asyncio.timeout(TIMEOUT_S), Client(parameters, mode=mode) as client:
+        async with (
+            asyncio.timeout(TIMEOUT_S),
+            Client(parameters, mode=mode, extensions=extensions) as client,
+        ):
             yield client
 
     @contextmanager
@@ -120,13 +130,19 @@ def headers(token: str, subject: str, **more: str) -> dict[str, str]:
 
 @asynccontextmanager
 async def over_http(
-    url: str, sent: Mapping[str, str], *, mode: str = "auto"
+    url: str,
+    sent: Mapping[str, str],
+    *,
+    mode: str = "auto",
+    extensions: Sequence[ClientExtension] = (),
 ) -> AsyncGenerator[Client]:
     """A client of a served workspace."""
     async with (
         asyncio.timeout(TIMEOUT_S),
         httpx2.AsyncClient(headers=sent, trust_env=False, timeout=TIMEOUT_S) as http,
-        Client(streamable_http_client(url, http_client=http), mode=mode) as client,
+        Client(
+            streamable_http_client(url, http_client=http), mode=mode, extensions=extensions
+        ) as client,
     ):
         yield client
 

@@ -19,7 +19,15 @@ from sayso.testing.models import ScriptedModel
 
 PAGE = (ROOT / "docs" / "how-to" / "use-mcp-and-langchain.md").read_text(encoding="utf-8")
 TOOLS = {
-    *("answer", "ask", "email_send", "email_send_apology", "get_action"),
+    *(
+        "answer",
+        "ask",
+        "email_send",
+        "email_send_apology",
+        "get_action",
+        "get_request",
+        "list_records",
+    ),
     *("stripe_cancel_subscription", "stripe_credit", "stripe_refund"),
 }
 

@@ -177,14 +177,17 @@ async def test_a_token_opens_what_its_scopes_say(workspace: McpWorkspace, url: s
     """It is offered no other tools, and refused when it calls them."""
     reader = workspace.token("actions:read", name="reader")
     async with over_http(url, headers(reader, ANA)) as client:
-        assert [tool.name for tool in (await client.list_tools()).tools] == ["get_action"]
+        names = [tool.name for tool in (await client.list_tools()).tools]
+        assert names == ["get_action", "get_request", "list_records"]
         refused, is_error = await call(client, "stripe_credit", {"amount": usd(100)})
         assert (is_error, refused["error"]["code"]) == (True, "forbidden")
     proposer = workspace.token("actions:propose", name="proposer")
     async with over_http(url, headers(proposer, ANA)) as client:
-        assert "get_action" not in [tool.name for tool in (await client.list_tools()).tools]
-        refused, is_error = await call(client, "get_action", {"id": "act_1"})
-        assert (is_error, refused["error"]["code"]) == (True, "forbidden")
+        names = [tool.name for tool in (await client.list_tools()).tools]
+        for name, args in (("get_action", {"id": "act_1"}), ("list_records", {})):
+            assert name not in names
+            refused, is_error = await call(client, name, args)
+            assert (is_error, refused["error"]["code"]) == (True, "forbidden")
     assert workspace.effects(ANA).count(100) == 0
 
 

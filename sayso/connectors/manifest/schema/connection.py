@@ -105,15 +105,23 @@ class Rate(Table):
 
 
 class McpServer(Table):
-    """An MCP server: an address, or a program of this machine; exactly one."""
+    """An MCP server: an address, or a program of this machine; exactly one.
+
+    Attributes:
+        url: https, or http on this machine.
+        command: the program and its words; `secret_env` is the variable that it gets the key by.
+    """
 
     url: str | None = None
     command: list[str] | None = None
+    secret_env: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{0,60}$")] | None = None
 
     @model_validator(mode="after")
     def _one_way(self) -> McpServer:
         if (self.url is None) == (self.command is None) or self.command == []:
             raise ValueError("give exactly one of url, command")
+        if self.secret_env is not None and self.command is None:
+            raise ValueError("`secret_env` goes with `command`")
         return self
 
 

@@ -1,8 +1,9 @@
-"""`sayso connector list|check|review|test`."""
+"""`sayso connector list|check|review|test|record|new`, and `draft openapi|graphql|mcp|docs`."""
 
 from __future__ import annotations
 
 import getpass
+import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +11,20 @@ from typing import Annotated
 
 import typer
 
+from sayso.connectors.draft import Drafted
+from sayso.ids import SystemClock
+from sayso.sdk.drafts import (
+    checked_name,
+    docs_model,
+    draft_docs_page,
+    draft_graphql_file,
+    draft_mcp_server,
+    draft_openapi_file,
+    new_connector,
+    questions_in,
+    read_page,
+    write_draft,
+)
 from sayso.sdk.manifests import (
     ManifestReport,
     changes_since_review,
@@ -18,13 +33,20 @@ from sayso.sdk.manifests import (
     review_manifest,
     try_manifest,
 )
+from sayso.sdk.recording import record_action
+from sayso.sdk.workspace import Workspace
 from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.problem import FAILED, OK, USAGE, usage
 from sayso.surfaces.cli.words import one_line
-from sayso.surfaces.cli.workspace import find_workspace
+from sayso.surfaces.cli.workspace import find_workspace, read_json_object, run
 
-app = typer.Typer(help="Manifests of providers: list, check, review, test.")
+app = typer.Typer(
+    help="Connectors: draft, check, review and try a manifest, or start one in Python."
+)
+drafts = typer.Typer(help="Draft a manifest from what a provider publishes.")
+app.add_typer(drafts, name="draft")
+_SHOWN_QUESTIONS = 12
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The connector, such as chargebee.")]
 
 
@@ -60,7 +82,14 @@ def check(
 ) -> int:
     """List what is wrong with a manifest, and what each of its actions is worth."""
     out = Out(as_json=as_json)
-    report = check_manifest(find_workspace(workspace), name, spec or ())
+    folder = find_workspace(workspace)
+    questions = questions_in(folder, name)
+    if not as_json:
+        for line, question in questions[:_SHOWN_QUESTIONS]:
+            out.line(f"line {line} asks: {one_line(question, limit=200)}")
+        if len(questions) > _SHOWN_QUESTIONS:
+            out.line(f"and {len(questions) - _SHOWN_QUESTIONS} more")
+    report = check_manifest(folder, name, spec or ())
     if as_json:
         out.document(_document(report))
     else:
@@ -126,6 +155,168 @@ def try_(name: Name, workspace: WorkspaceOption = None, as_json: JsonOption = Fa
     else:
         out.line(f"{judged - len(failed)} kept, {len(failed)} broken.")
     return FAILED if failed else OK
+
+
+@app.command()
+def record(
+    name: Name,
+    action: Annotated[str, typer.Argument(metavar="ACTION", help="Such as refund.")],
+    subject: Annotated[str, typer.Option("--subject", metavar="ID", help="A test customer.")],
+    args: Annotated[str, typer.Option("--args", metavar="JSON", help="Its arguments.")] = "{}",
+    do_it: Annotated[
+        bool, typer.Option("--do-it", help="Make the call too; it has its effect there.")
+    ] = False,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Try an action at a test account of the provider's, and keep what was sent and answered."""
+    out = Out(as_json=as_json)
+    found = run(
+        record_action(
+            Workspace.load(find_workspace(workspace), os.environ),
+            SystemClock(),
+            name,
+            action,
+            read_json_object(args, "--args"),
+            subject,
+            do_it=do_it,
+            by=getpass.getuser(),
+        )
+    )
+    if as_json:
+        out.document(
+            {
+                "action": found.action,
+                "account": found.account,
+                "receipt": None if found.receipt is None else found.receipt.id,
+                "found": found.found,
+                "exchanges": found.exchanges,
+                "file": str(found.path),
+                "verified": found.is_verified,
+            }
+        )
+        return FAILED if found.found is False else OK
+    out.line(f"{found.action} at {found.account}: {found.exchanges} exchanges in {found.path.name}")
+    if found.receipt is not None:
+        out.line(f"done: {found.receipt.id} ({found.receipt.status})")
+    if found.found is False:
+        out.warn("its look-up doesn't find it again; compare the exchanges with the manifest")
+        return FAILED
+    if found.is_verified:
+        out.line("Every action was tried; none asks for a person for want of that any more.")
+    elif not do_it:
+        out.line("It was only read. Add --do-it to make the call at this account.")
+    return OK
+
+
+@app.command()
+def new(name: Name, workspace: WorkspaceOption = None, as_json: JsonOption = False) -> int:
+    """Start a connector in Python: one action over HTTP, and the suite that judges it."""
+    out = Out(as_json=as_json)
+    folder = find_workspace(workspace)
+    made = [str(path.relative_to(folder)) for path in new_connector(folder, name)]
+    if as_json:
+        out.document({"files": made})
+        return OK
+    for path in made:
+        out.line(path)
+    out.line()
+    out.line(f"next: replace its paths and fields, then pytest {made[-1]}")
+    return OK
+
+
+DraftName = Annotated[str, typer.Option("--name", metavar="NAME", help="The connector's name.")]
+Only = Annotated[
+    list[str] | None,
+    typer.Option("--only", metavar="OPERATION", help="Take this one; may be given repeatedly."),
+]
+SpecFile = Annotated[Path, typer.Argument(metavar="FILE", help="The provider's own description.")]
+
+
+@drafts.command("openapi")
+def draft_openapi(
+    spec: SpecFile,
+    name: DraftName,
+    only: Only = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Draft from an OpenAPI document (JSON or YAML); what isn't sure is asked, not guessed."""
+    drafted = draft_openapi_file(spec, checked_name(name), only or ())
+    return _drafted(Out(as_json=as_json), workspace, name, drafted, spec)
+
+
+@drafts.command("graphql")
+def draft_graphql(
+    schema: SpecFile,
+    name: DraftName,
+    only: Only = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Draft from a GraphQL schema, or the answer to an introspection."""
+    drafted = draft_graphql_file(schema, checked_name(name), only or ())
+    return _drafted(Out(as_json=as_json), workspace, name, drafted, schema)
+
+
+@drafts.command("mcp")
+def draft_mcp(
+    server: Annotated[
+        list[str], typer.Argument(metavar="SERVER", help="Its address, or a program and its words.")
+    ],
+    name: DraftName,
+    key: Annotated[
+        str | None,
+        typer.Option("--key", metavar="REFERENCE", help="Of a bearer, such as env:ACME_KEY."),
+    ] = None,
+    only: Only = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Draft from the tools of an MCP server; each becomes an action that a person decides."""
+    home = find_workspace(workspace)
+    secret = None if key is None else Workspace.load(home, os.environ).secret(key)
+    drafted = run(draft_mcp_server(server, checked_name(name), only or (), secret))
+    return _drafted(Out(as_json=as_json), home, name, drafted, None)
+
+
+@drafts.command("docs")
+def draft_docs(
+    page: Annotated[Path, typer.Argument(metavar="FILE", help="A page as text or Markdown.")],
+    name: DraftName,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Draft from a provider's prose, read by the model of [planner]; answers quote the page."""
+    home = find_workspace(workspace)
+    model = docs_model(Workspace.load(home, os.environ))
+    drafted = run(draft_docs_page(model, read_page(page), checked_name(name), page.name))
+    return _drafted(Out(as_json=as_json), home, name, drafted, None)
+
+
+def _drafted(
+    out: Out, workspace: Path | None, name: str, drafted: Drafted, spec: Path | None
+) -> int:
+    path = write_draft(find_workspace(workspace), name, drafted)
+    if out.as_json:
+        out.document(
+            {
+                "file": str(path),
+                "actions": dict(drafted.actions),
+                "left": list(drafted.left),
+                "filled": drafted.filled,
+                "asked": drafted.asked,
+            }
+        )
+        return OK
+    for verb, source in drafted.actions.items():
+        out.line(f"{name}.{verb}: {one_line(source, limit=120)}")
+    if drafted.left:
+        out.line(f"left out, take them by --only: {one_line(', '.join(drafted.left), limit=300)}")
+    out.line(f"{drafted.filled} keys are filled in, and {drafted.asked} questions are left.")
+    given = f" --spec {spec}" if spec is not None else ""
+    out.line(f"next: answer each `# ASK` in {path}, then sayso connector check {name}{given}")
+    return OK
 
 
 def _state(report: ManifestReport) -> str:

@@ -1,0 +1,339 @@
+"""A draft from an OpenAPI document: which operations, what each reads, takes, and answers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+from sayso.actions.model.definition import FORBIDDEN_FIELDS, Effect
+from sayso.connectors.describe.openapi import OpenApi, Operation
+from sayso.connectors.describe.shape import Schema
+from sayso.connectors.draft.action import ActionDrafter
+from sayso.connectors.draft.draft import Draft, Drafted, begin
+from sayso.connectors.draft.shapes import AMOUNTS, PARAMETER, Object, Shapes, Wanted, filled
+from sayso.connectors.draft.words import (
+    KEY,
+    OWNERS,
+    STATES,
+    UNSURE_OWNERS,
+    WHO,
+    effect_of,
+    first_of,
+    singular,
+    snake,
+    spread,
+    words_of,
+)
+from sayso.errors import Code, ConfigError
+from sayso.json import JsonValue
+from sayso.text import plain
+
+MOST_ACTIONS = 5
+
+
+def draft_openapi(
+    described: OpenApi, name: str, source: str, wanted: Sequence[str] = ()
+) -> Drafted:
+    """A draft of a provider's support actions.
+
+    Args:
+        described: the provider's description.
+        name: the connector's.
+        source: the file's name, for the head.
+        wanted: operations to take, by id or `METHOD /path`; none means what its words tell.
+
+    Raises:
+        ConfigError: `invalid_setting`, for an operation that is not there, or when none is found.
+    """
+    return _Drafter(described, name).draft(source, wanted)
+
+
+class _Drafter(Shapes):
+    def __init__(self, described: OpenApi, name: str) -> None:
+        super().__init__(described)
+        self.name = name
+
+    def draft(self, source: str, wanted: Sequence[str]) -> Drafted:
+        found = self._named(wanted) if wanted else self._found()
+        taken, left = found[:MOST_ACTIONS], found[MOST_ACTIONS:]
+        info = cast("Mapping[str, Any]", self.document.root.get("info") or {})
+        title = str(info.get("title", self.name))
+        draft = begin(self.name, title, str(info.get("version", "1")), source)
+        objects = {one.verb: self._object(one.operation) for one in taken}
+        self._connection(draft)
+        actions, writer = Draft(), ActionDrafter(self.described)
+        for one in taken:
+            writer.write(actions, one, objects[one.verb])
+        if writer.has_money:
+            draft.table("money")
+            draft.ask(
+                "unit", 'is 12.50 written "12.50" (major), 1250 (minor) or "1250" (minor_text)?'
+            )
+        self._errors(draft)
+        self._reads(draft, list(objects.values()))
+        self._records(draft, list(objects.values()))
+        draft.lines += actions.lines
+        draft.filled += actions.filled
+        draft.asked += actions.asked
+        shown = {one.verb: f"{one.operation.method} {one.operation.path}" for one in taken}
+        return draft.done(shown, [f"{one.operation.method} {one.operation.path}" for one in left])
+
+    # ---- which operations ----------------------------------------------------------------------
+
+    def _named(self, wanted: Sequence[str]) -> list[Wanted]:
+        found: list[Wanted] = []
+        for word in wanted:
+            method, _, path = word.partition(" ")
+            operation = next(
+                (
+                    one
+                    for one in self.described.operations
+                    if one.name == word or (one.method == method.upper() and one.path == path)
+                ),
+                None,
+            )
+            if operation is None or operation.method == "GET":
+                raise ConfigError(
+                    Code.INVALID_SETTING,
+                    f"the description has no write `{plain(word, limit=80)}`",
+                    next_step="name an operationId, or `POST /its/path`, of the description",
+                )
+            effect = self._effect(operation) or Effect.CHANGE
+            found.append(Wanted(operation=operation, verb=_verb(operation, found), effect=effect))
+        return found
+
+    def _found(self) -> list[Wanted]:
+        rated: list[tuple[int, Operation, Effect]] = []
+        order = list(Effect)
+        for operation in self.described.operations:
+            effect = self._effect(operation) if operation.method != "GET" else None
+            if effect is not None:
+                rated.append((order.index(effect), operation, effect))
+        rated.sort(key=lambda one: (one[0], len(one[1].path)))
+        found: list[Wanted] = []
+        for _, operation, effect in spread(rated, lambda one: one[2]):
+            found.append(Wanted(operation=operation, verb=_verb(operation, found), effect=effect))
+        if not found:
+            raise ConfigError(
+                Code.INVALID_SETTING,
+                "no operation of the description has a word of support's, such as refund or cancel",
+                next_step="name the ones that you want by --only",
+            )
+        return found
+
+    def _effect(self, operation: Operation) -> Effect | None:
+        has_amount = first_of(AMOUNTS, self.body(operation).fields) is not None
+        literal = [one for one in operation.path.strip("/").split("/") if "{" not in one]
+        named = [*words_of(*literal[-1:]), *words_of(operation.name)]
+        return effect_of(named, has_amount=has_amount, deletes=operation.method == "DELETE")
+
+    # ---- the connection ------------------------------------------------------------------------
+
+    def _connection(self, draft: Draft) -> None:
+        servers = [one for one in self.described.servers if one.startswith("https://")]
+        draft.table("connection")
+        whole = next((one for one in servers if "{" not in one), None)
+        if whole is not None:
+            draft.put("base", whole.rstrip("/"))
+        else:
+            question = "https address of the API; a part that differs per account is a setting"
+            draft.ask("base", question, self.described.servers)
+        self._auth(draft)
+        account = self._account()
+        if account is None:
+            question = "which GET says who we are? { get = PATH, id = PATH, title = PATH }"
+            draft.ask("account", question, self._simple_reads())
+        else:
+            draft.put("account", account)
+
+    def _auth(self, draft: Draft) -> None:
+        root = self.document.root
+        components = cast("Mapping[str, Any]", root.get("components") or {})
+        schemes = components.get("securitySchemes") or root.get("securityDefinitions") or {}
+        kinds = [_auth(self.document.follow(one)) for one in schemes.values()]
+        known = [one for one in kinds if one is not None]
+        distinct = list({str(one): one for one in known}.values())
+        if len(distinct) == 1:
+            draft.put("auth", distinct[0])
+            if distinct[0].get("kind") == "basic":
+                draft.ask("auth", "which half of Basic is the key, and what is the other one?")
+        else:
+            question = "how is the key shown? kind = bearer, basic, header, oauth2, …"
+            draft.ask("auth", question, [str(one["kind"]) for one in distinct])
+
+    def _account(self) -> dict[str, JsonValue] | None:
+        for operation in self.described.operations:
+            path = operation.path.strip("/")
+            if operation.method != "GET" or "{" in path or not _ends_with(path, WHO):
+                continue
+            root, fields = self.inner(operation.answer)
+            title = first_of(("name", "display_name", "title", "email", "id"), fields)
+            if "id" in fields and title is not None:
+                before = f"{root}." if root else ""
+                return {
+                    "get": operation.path,
+                    "id": self.as_text(f"{before}id", fields["id"]),
+                    "title": f"{before}{title}",
+                }
+        return None
+
+    def _simple_reads(self) -> list[str]:
+        return [
+            one.path
+            for one in self.described.operations
+            if one.method == "GET" and "{" not in one.path and not one.parameters
+        ]
+
+    def _errors(self, draft: Draft) -> None:
+        draft.table("errors_at")
+        draft.ask("message", "where do the provider's errors say what is wrong?", [])
+        draft.lines[-1] += " such as error.message or errors[0].detail; code likewise"
+
+    # ---- reads and records ---------------------------------------------------------------------
+
+    def _reads(self, draft: Draft, objects: Sequence[Object]) -> None:
+        seen: set[str] = set()
+        for one in objects:
+            if one.kind in seen:
+                continue
+            seen.add(one.kind)
+            draft.table("reads", one.kind)
+            if one.get is None:
+                question = f"which GET reads the {one.kind}, so that whose it is can be proven?"
+                draft.ask("get", question, self.lists_of(one.kind))
+                continue
+            draft.put("get", filled(one.get.path, one.arg))
+            if one.root is not None:
+                draft.put("root", one.root)
+
+    def _records(self, draft: Draft, objects: Sequence[Object]) -> None:
+        seen: set[str] = set()
+        for one in objects:
+            if one.kind in seen:
+                continue
+            seen.add(one.kind)
+            found = self._list_by_owner(one.kind)
+            if found is None:
+                question = f"how are a customer's {one.kind}s listed, by `{{subject.id}}`?"
+                draft.lines.append("")
+                draft.ask(f"records.{one.kind}", question, self.lists_of(one.kind))
+                continue
+            operation, where, items, fields = found
+            draft.table("records", one.kind)
+            draft.put("get", where.get("get", operation.path))
+            if "query" in where:
+                draft.put("query", where["query"])
+            draft.put("items", items)
+            draft.put("id", self.as_text("id", fields.get("id", {})))
+            picks: dict[str, JsonValue] = {"id": self.as_text("id", fields.get("id", {}))}
+            state = first_of(STATES, fields)
+            if state is not None:
+                picks["status"] = state
+            draft.put("picks", picks)
+            draft.put("title", "{id}, {status}" if state is not None else "{id}")
+            draft.put("references", ["id"])
+            draft.ask("page", "how does the list go on, when it is longer than one answer?")
+
+    def _list_by_owner(
+        self, kind: str
+    ) -> tuple[Operation, dict[str, JsonValue], str, Mapping[str, Schema]] | None:
+        for operation in self.described.operations:
+            segments = operation.path.strip("/").split("/")
+            if operation.method != "GET" or singular(snake(segments[-1])) != kind:
+                continue
+            items, fields = self.items(operation.answer)
+            if items is None or "id" not in fields:
+                continue
+            queries = [one.name for one in operation.parameters if one.place == "query"]
+            owner = first_of([one for one in OWNERS if one not in UNSURE_OWNERS], queries)
+            if owner is not None and "{" not in operation.path:
+                return operation, {"query": {owner: "{subject.id}"}}, items, fields
+            parameters = PARAMETER.findall(operation.path)
+            if len(parameters) == 1 and first_of(OWNERS, parameters) is not None:
+                path = operation.path.replace(f"{{{parameters[0]}}}", "{subject.id}")
+                return operation, {"get": path}, items, fields
+        return None
+
+    def _object(self, operation: Operation) -> Object:
+        """What is read before: by the path, else by a required `…_id` of the body."""
+        segments = operation.path.strip("/").split("/")
+        at = [number for number, one in enumerate(segments) if "{" in one]
+        if at:
+            last = at[-1]
+            parameter = PARAMETER.findall(segments[last])[0]
+            kind = singular(snake(segments[last - 1])) if last else snake(parameter)
+            path = "/" + "/".join(segments[: last + 1])
+            get = self._get(path)
+            return self._made(kind, kind, get)
+        body = self.body(operation)
+        for field in sorted(body.fields, key=lambda one: one not in body.required):
+            if not field.lower().endswith(("_id", "id")) or KEY.search(field):
+                continue
+            kind = singular(snake(re.sub(r"_?[iI][dD]$", "", field)))
+            if kind in ("", "thing") or first_of(OWNERS, [field]) is not None:
+                continue
+            for one in self.described.operations:
+                names = one.path.strip("/").split("/")
+                is_one = len(names) > 1 and "{" in names[-1] and "{" not in "".join(names[:-1])
+                if one.method == "GET" and is_one and singular(snake(names[-2])) == kind:
+                    return self._made(kind, kind, one)
+        kind = singular(snake(segments[-1]))
+        return self._made(kind, kind, None)
+
+    def _made(self, kind: str, arg: str, get: Operation | None) -> Object:
+        if arg in FORBIDDEN_FIELDS:
+            return Object(kind=kind, arg=arg, get=get, root=None, fields={})
+        root, fields = self.inner(get.answer) if get is not None else (None, {})
+        return Object(kind=kind, arg=arg, get=get, root=root, fields=fields)
+
+    def _get(self, path: str) -> Operation | None:
+        for one in self.described.operations:
+            if one.method == "GET" and PARAMETER.sub("{}", one.path) == PARAMETER.sub("{}", path):
+                return one
+        return None
+
+
+def _verb(operation: Operation, taken: Sequence[Wanted]) -> str:
+    segments = [one for one in operation.path.strip("/").split("/") if "{" not in one]
+    last = singular(snake(segments[-1])) if segments else "act"
+    named = snake(operation.name) if operation.name else ""
+    used = {one.verb for one in taken}
+    for verb in (last if len(last) > 3 else "", named, f"{operation.method.lower()}_{last}"):
+        if verb and verb not in used and re.fullmatch(r"[a-z][a-z0-9_]{0,39}", verb):
+            return verb
+    return f"{last}_{len(taken) + 1}"[:40]
+
+
+def _ends_with(path: str, words: Sequence[str]) -> bool:
+    return any(path == one or path.endswith(f"/{one}") for one in words)
+
+
+def _auth(scheme: Schema) -> dict[str, JsonValue] | None:
+    kind, where = str(scheme.get("type", "")).lower(), str(scheme.get("in", ""))
+    if kind == "http":
+        word = str(scheme.get("scheme", "")).lower()
+        if word == "basic":
+            return {"kind": "basic", "user": "{secret}", "password": ""}
+        return {"kind": "bearer"} if word == "bearer" else None
+    if kind == "basic":
+        return {"kind": "basic", "user": "{secret}", "password": ""}
+    if kind == "apikey" and where == "header":
+        name = str(scheme.get("name", ""))
+        if name.lower() == "authorization":
+            return {"kind": "bearer"}
+        return {"kind": "header", "name": name}
+    if kind == "oauth2":
+        flows = cast("Mapping[str, Any]", scheme.get("flows") or {})
+        code = cast("Mapping[str, Any]", flows.get("authorizationCode") or {})
+        if code:
+            return {
+                "kind": "oauth2",
+                "authorize": str(code.get("authorizationUrl", "")),
+                "token": str(code.get("tokenUrl", "")),
+            }
+        own = cast("Mapping[str, Any]", flows.get("clientCredentials") or {})
+        if own and urlsplit(str(own.get("tokenUrl", ""))).scheme:
+            return {"kind": "client_credentials", "token": str(own["tokenUrl"])}
+    return None

@@ -1,0 +1,160 @@
+"""From a provider's description to a first gated call."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+from connectors.draft.spa import SPEC, answered, spa_server
+from connectors.manifest.test_in_the_house import make_workspace
+from support.database import make_database
+from surfaces.cli.cli_workspace import Line
+
+from sayso.connectors.describe.openapi import OpenApi
+from sayso.connectors.draft.openapi import draft_openapi
+from sayso.connectors.draft.words import effect_of, singular, snake
+from sayso.sdk.client import Sayso
+
+POLICY = """
+@id("cancel") @explain("a customer may cancel their own booking")
+permit (principal, action == Action::"spa.cancel", resource);
+"""
+
+
+def drafted(spec: dict[str, object] = SPEC) -> tuple[str, dict[str, object]]:
+    """A draft's text, and what TOML reads of it."""
+    text = draft_openapi(OpenApi(spec, "spa.json"), "spa", "spa.json").text
+    return text, tomllib.loads(text)
+
+
+@pytest.mark.promise("draft:sure")
+def test_what_a_description_says_is_filled_in_and_nothing_else() -> None:
+    """The path, the owner, the reference; the state that allows it and the look-up are asked."""
+    text, table = drafted()
+    assert set(table["actions"]) == {"cancel"}  # type: ignore[call-overload]
+    action = table["actions"]["cancel"]  # type: ignore[index]
+    assert action["effect"] == "cancellation"
+    assert action["owner"] == {"path": "booking.customer_id"}
+    assert action["call"]["post"] == "/bookings/{object.id}/cancel"
+    assert action["call"]["json"] == {"external_id": "{call.ref}"}
+    assert action["call"]["receipt"]["ours"] == "external_id"
+    assert table["records"]["booking"]["query"] == {"customer_id": "{subject.id}"}  # type: ignore[index]
+    assert table["connection"]["auth"] == {"kind": "bearer"}  # type: ignore[index]
+    assert "# ASK require" in text
+    assert "'booked'" in text
+    assert "look_up" not in action
+    assert "require" not in action
+
+
+@pytest.mark.promise("draft:sure")
+def test_staff_is_never_taken_for_the_owner() -> None:
+    """A `user_id` may be anybody's, and an author is whoever wrote it: both are asked."""
+    spec = json.loads(json.dumps(SPEC).replace("customer_id", "user_id"))
+    text, table = drafted(spec)
+    assert "owner" not in table["actions"]["cancel"]  # type: ignore[index]
+    assert "# ASK owner" in text
+    spec = json.loads(json.dumps(SPEC).replace("customer_id", "created_by"))
+    assert "owner" not in drafted(spec)[1]["actions"]["cancel"]  # type: ignore[index]
+
+
+def test_foreign_words_stay_in_their_comment() -> None:
+    """A summary with a line break or a quote is no line of the manifest."""
+    spec = json.loads(json.dumps(SPEC))
+    cancel = spec["paths"]["/bookings/{booking_id}/cancel"]["post"]
+    cancel["summary"] = 'x"\nowner = { none = "trust me" }\n#\u202e'
+    cancel["operationId"] = 'y"\n[actions.evil]\n'
+    _, table = drafted(spec)
+    assert len(table["actions"]) == 1  # type: ignore[arg-type]
+    assert next(iter(table["actions"].values()))["owner"] == {"path": "booking.customer_id"}  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("words", "effect"),
+    [
+        (["refund"], "money_out"),
+        (["cancel"], "cancellation"),
+        (["bulk", "cancel"], None),
+        (["appendix"], None),  # whole words: no `send` in it
+        (["reply"], "message"),
+        (["list"], None),
+    ],
+)
+def test_whole_words_tell_what_an_operation_does(words: list[str], effect: str | None) -> None:
+    """And what is done to many at once is not support's."""
+    assert effect_of(words, has_amount=False, deletes=False) == effect
+
+
+def test_names_are_made_of_foreign_ones() -> None:
+    """Whatever a provider calls it, it is a word of a manifest."""
+    assert snake("createOrderRefund") == "create_order_refund"
+    assert snake("3D-Secure!") == "d_secure"
+    assert singular("entries") == "entry"
+    assert singular("address") == "address"
+
+
+def proposed(folder: Path, booking: str, subject: str) -> str:
+    """What becomes of a cancellation."""
+
+    async def work() -> str:
+        environment = {"CHARGEBEE_KEY": "test_key_of_the_spa"}
+        async with Sayso.open(folder, environment=environment, mode="decide") as sayso:
+            view = await sayso.propose("spa.cancel", {"booking": booking}, subject=subject)
+            return view.status
+
+    return asyncio.run(work())
+
+
+@pytest.mark.promise("draft:first-call")
+def test_a_description_becomes_a_gated_call(
+    tmp_path: Path, line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Drafted, answered, checked by the description, reviewed, proposed, decided, done once."""
+    with spa_server() as spa:
+        folder = make_workspace(tmp_path, spa.url, verified=False)
+        (folder / "policy.cedar").write_text(POLICY)
+        settings = (folder / "sayso.toml").read_text()
+        settings = settings.replace("[connectors.chargebee]", "[connectors.spa]")
+        settings = settings.replace('site = "acme-test"\n', "")
+        (folder / "sayso.toml").write_text(settings)
+        spec = folder / "spa.json"
+        spec.write_text(json.dumps(SPEC))
+        here = ("--workspace", str(folder))
+        made = line("connector", "draft", "openapi", str(spec), "--name", "spa", *here)
+        assert made.status == 0, made.err
+        assert "spa.cancel: POST /bookings/{booking_id}/cancel" in made.out
+        again = line("connector", "draft", "openapi", str(spec), "--name", "spa", *here)
+        assert "is there already" in again.err
+
+        asked = line("connector", "check", "spa", *here)
+        assert "asks: require" in asked.out
+        manifest = folder / "connectors" / "spa.toml"
+        manifest.write_text(answered(manifest.read_text()))
+        checked = line("connector", "check", "spa", "--spec", str(spec), *here)
+        assert checked.status == 0, checked.err
+        assert "spa.cancel: done once (verifiable)" in checked.out
+        assert line("connector", "review", "spa", "--yes", *here).status == 0
+
+        make_database(folder / "sayso.db")
+        assert proposed(folder, "bk_1", "cus_7") == "pending_approval"  # it was never tried there
+        assert proposed(folder, "bk_1", "cus_8") == "refused"
+        assert spa.cancelled == 0
+        assert spa.keys == {"Bearer test_key_of_the_spa"}
+
+        monkeypatch.setenv("CHARGEBEE_KEY", "test_key_of_the_spa")
+        record = ("connector", "record", "spa", "cancel", "--subject", "cus_7", *here)
+        only_read = line(*record, "--args", '{"booking": "bk_1"}')
+        assert only_read.status == 0, only_read.err
+        assert spa.cancelled == 0
+        tried = line(*record, "--args", '{"booking": "bk_1"}', "--do-it")
+        assert tried.status == 0, tried.err
+        assert spa.cancelled == 1
+        assert "none asks for a person for want of that" in tried.out
+        kept = (folder / "connectors" / "spa.exchanges.jsonl").read_text()
+        assert "test_key_of_the_spa" not in kept
+        assert "Harbour" not in kept  # a name
+
+        assert proposed(folder, "bk_2", "cus_7") == "succeeded"
+        assert spa.cancelled == 2
