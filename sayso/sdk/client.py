@@ -45,6 +45,7 @@ from sayso.sdk.resources.requests import RequestResource
 from sayso.sdk.resources.rollout import RolloutResource
 from sayso.sdk.resources.sessions import SessionResource
 from sayso.sdk.resources.solutions import SolutionResource
+from sayso.sdk.resources.statistics import StatisticsResource
 from sayso.sdk.resources.stops import StopResource
 from sayso.sdk.resources.tokens import Tokens
 from sayso.sdk.resources.work import WorkResource
@@ -225,6 +226,11 @@ class Sayso:
     def sessions(self) -> SessionResource:
         """People who are signed in to the console."""
         return SessionResource(self.container)
+
+    @property
+    def statistics(self) -> StatisticsResource:
+        """What was done by itself and by people, over some days."""
+        return StatisticsResource(self.container)
 
     @property
     def work(self) -> WorkResource:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from sayso.settings.base import Name, Reference, Section
 
@@ -30,17 +30,24 @@ class SlackSection(Section):
     """The Slack app and the private channel in which approvers are asked.
 
     Attributes:
-        bot_token, signing_secret: of the Slack app.
         channel: id of the private channel.
         api_url: where Slack's Web API is, for tests.
         bot_token: where the `xoxb-` token is.
-        signing_secret: where the secret that signs Slack's requests is.
+        signing_secret: where the secret that signs Slack's requests over HTTP is.
+        app_token: where the `xapp-` token is; with it, clicks come over Socket Mode.
     """
 
     bot_token: Reference
-    signing_secret: Reference
+    signing_secret: Reference | None = None
+    app_token: Reference | None = None
     channel: Annotated[str, Field(pattern=r"^[A-Z0-9]+$")]
     api_url: str = "https://slack.com/api/"
+
+    @model_validator(mode="after")
+    def _clicks_come_somehow(self) -> SlackSection:
+        if self.signing_secret is None and self.app_token is None:
+            raise ValueError("clicks need `signing_secret` (over HTTP) or `app_token` (a socket)")
+        return self
 
 
 class HttpSection(Section):
