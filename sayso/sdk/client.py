@@ -27,6 +27,7 @@ from sayso.sdk.audit.audit import Audit
 from sayso.sdk.audit.index import LogIndexes
 from sayso.sdk.container import Container, build_container
 from sayso.sdk.following import follow
+from sayso.sdk.inbound.resource import InboundResource
 from sayso.sdk.inputs import as_subject
 from sayso.sdk.privacy.privacy import Privacy
 from sayso.sdk.progress import call_claimed, settle_request
@@ -255,6 +256,11 @@ class Sayso:
     def webhooks(self) -> WebhookResource:
         """The programs that are called with every change."""
         return WebhookResource(self.container, self._workspace)
+
+    @property
+    def inbound(self) -> InboundResource:
+        """Hears providers' webhooks."""
+        return InboundResource(self.container, self._workspace)
 
     @property
     def people(self) -> People:

@@ -55,6 +55,7 @@ COMMANDS: dict[str, str] = {
     "witness": "Witness others' logs: cosign what follows from before.",
     "people": "Who may decide: list, add, role, slack, deactivate.",
     "webhooks": "Programs called with every change: add, list, test, and so on.",
+    "connect": "Connect an account: authorise it where that is needed, and see whose it is.",
     "connector": "Connectors: draft, check, review and try a manifest, or start one in Python.",
     "token": "Tokens of programs and people: create, list, revoke.",
     "serve": "Serve the console, HTTP and Slack, and run what is due.",

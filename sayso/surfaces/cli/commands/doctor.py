@@ -71,6 +71,7 @@ def doctor(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> in
             facts.append(("orphans", asyncio.run(_orphans(loaded, out))))
             facts.append(("policy", asyncio.run(_policy(loaded, out))))
             facts.append(("limits", asyncio.run(_limits(loaded, wrong))))
+            facts += asyncio.run(_connections(loaded, wrong))
         facts.append(("log key", _key(loaded)))
         facts.append(("open to others", _exposed(loaded, out)))
     except SaysoError as error:
@@ -83,6 +84,19 @@ def doctor(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> in
     for one in wrong:
         out.warn(problem_text(one))
     return USAGE if wrong else OK
+
+
+async def _connections(loaded: Workspace, wrong: list[SaysoError]) -> list[tuple[str, str]]:
+    """Whether each connection's token can be used; the provider is not asked."""
+    facts: list[tuple[str, str]] = []
+    for name in loaded.settings.connections:
+        from sayso.sdk.connecting import connection_health  # only who has one pays for it
+
+        problem = await connection_health(loaded, name)
+        facts.append((f"connection {name}", "usable" if problem is None else problem.code.value))
+        if problem is not None:
+            wrong.append(problem)
+    return facts
 
 
 def _key(loaded: Workspace) -> str:
