@@ -33,6 +33,7 @@ from sayso.sdk.privacy.privacy import Privacy
 from sayso.sdk.progress import call_claimed, settle_request
 from sayso.sdk.rejected_calls import RejectedCalls
 from sayso.sdk.resources.actions import ActionResource
+from sayso.sdk.resources.analysis import AnalysisResource
 from sayso.sdk.resources.approvals import SETTLED, ApprovalResource
 from sayso.sdk.resources.authentication import Authentication
 from sayso.sdk.resources.base import SDK
@@ -286,6 +287,11 @@ class Sayso:
     def rollout(self) -> RolloutResource:
         """How far each action may go by itself, and how often shadow agrees with people."""
         return RolloutResource(self.container, self.policy)
+
+    @property
+    def analysis(self) -> AnalysisResource:
+        """Tests of the policy, why something was judged so, what a change does."""
+        return AnalysisResource(self.container, self._workspace, self.policy)
 
     @property
     def privacy(self) -> Privacy:

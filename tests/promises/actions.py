@@ -383,6 +383,19 @@ PROMISES: dict[str, Promise] = {
     "rollout:set": Promise(
         "A dial is moved in force by a person, to the right by two where the workspace says so.",
     ),
+    "policy:tests": Promise(
+        "Tests beside the policy are asked of the engine, and say what is not as wanted."
+    ),
+    "policy:explain": Promise(
+        "A judgement is explained by the version that judged it, with the facts as they were."
+    ),
+    "policy:change": Promise(
+        "A change is shown by examples of who is asked now, each confirmed by the engine."
+    ),
+    "policy:backtest": Promise(
+        "What was judged is played again beside what people had said; what was not recorded is "
+        "told apart, and formulas and engine never differ."
+    ),
     "policy:tampered": Promise(
         "A version that the log does not tell of, or one that was taken away, lets nothing be "
         "judged.",

@@ -118,6 +118,8 @@ class Snapshot:
         salt: keeps the digest from confirming guesses about a person after erasure.
         view_sha256: of the card; of an empty one when nobody is asked.
         digest: over all of it, the judgement's version and the requirement.
+        question: every fact that a rule might have read, as formulas take them; what is missing
+            there could not be read. In no digest: it explains, and decides nothing.
     """
 
     resolved: Resolved
@@ -127,6 +129,7 @@ class Snapshot:
     salt: str
     view_sha256: str
     digest: str
+    question: Mapping[str, int | str | bool] | None = None
 
 
 def get_action(reader: Reader, tenant: Tenant, action_id: str) -> ActionRow:
@@ -214,6 +217,7 @@ def _read_snapshot(stored: str) -> Snapshot:
         salt=str(value["salt"]),
         view_sha256=str(value["view_sha256"]),
         digest=str(value["digest"]),
+        question=cast("dict[str, int | str | bool] | None", value.get("question")),
     )
 
 
@@ -259,6 +263,7 @@ def snapshot_text(snapshot: Snapshot) -> str:
             "salt": snapshot.salt,
             "view_sha256": snapshot.view_sha256,
             "digest": snapshot.digest,
+            "question": snapshot.question,
         }
     ).decode()
 

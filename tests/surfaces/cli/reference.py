@@ -22,7 +22,10 @@ GROUPS = {
         *("keys", "make-key", "rotate-key"),
     ),
     "privacy": ("erase", "erasures", "subject", "hold", "release", "holds", "sweep", "rewrap"),
-    "policy": ("show", "diff", "activate", "confirm", "withdraw", "rollback", "history"),
+    "policy": (
+        *("show", "diff", "activate", "confirm", "withdraw", "rollback", "history"),
+        *("test", "explain", "backtest"),
+    ),
     "rollout": ("list", "set", "compare", "wrong"),
     "stop": ("list",),
     "people": ("list", "add", "role", "slack", "deactivate"),
