@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from sayso.sdk.client import Sayso
     from sayso.sdk.sync import SyncSayso
     from sayso.sdk.tools.langchain import langchain_tools
+    from sayso.sdk.tools.openai_agents import openai_agents_tools
+    from sayso.sdk.tools.pydantic_ai import pydantic_ai_tools
 
 __all__ = [
     "Absence",
@@ -71,6 +73,8 @@ __all__ = [
     "at_most_once",
     "idempotent",
     "langchain_tools",
+    "openai_agents_tools",
+    "pydantic_ai_tools",
     "verifiable",
 ]
 
@@ -104,6 +108,8 @@ _HOMES = {
     "at_most_once": "sayso.actions.model.definition",
     "idempotent": "sayso.actions.model.definition",
     "langchain_tools": "sayso.sdk.tools.langchain",
+    "openai_agents_tools": "sayso.sdk.tools.openai_agents",
+    "pydantic_ai_tools": "sayso.sdk.tools.pydantic_ai",
     "verifiable": "sayso.actions.model.definition",
 }
 
