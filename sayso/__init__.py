@@ -24,7 +24,15 @@ if TYPE_CHECKING:
         verifiable,
     )
     from sayso.actions.model.plan import Handoff, Plan, Step
-    from sayso.actions.model.snapshot import Absence, Call, Receipt, Record, Resolved
+    from sayso.actions.model.snapshot import (
+        Absence,
+        Call,
+        EffectFailedError,
+        Finality,
+        Receipt,
+        Record,
+        Resolved,
+    )
     from sayso.agent.base import Message
     from sayso.connectors.base import Connector
     from sayso.errors import (
@@ -53,6 +61,8 @@ __all__ = [
     "ConfigError",
     "Connector",
     "Effect",
+    "EffectFailedError",
+    "Finality",
     "Guarantee",
     "Handoff",
     "IntegrityError",
@@ -88,6 +98,8 @@ _HOMES = {
     "ConfigError": "sayso.errors",
     "Connector": "sayso.connectors.base",
     "Effect": "sayso.actions.model.definition",
+    "EffectFailedError": "sayso.actions.model.snapshot",
+    "Finality": "sayso.actions.model.snapshot",
     "Guarantee": "sayso.actions.model.definition",
     "Handoff": "sayso.actions.model.plan",
     "IntegrityError": "sayso.errors",

@@ -30,6 +30,12 @@ PROMISES: dict[str, Promise] = {
         "What a provider did and denied is found by a look-up, and gets no second effect under a "
         "new key, as long as absence is not proven.",
     ),
+    "engine:followed": Promise(
+        "What a provider has taken on and not done is told as on its way to the customer, on the "
+        "card and in the log, and followed until it ends; what fails then, or comes back, is told "
+        "to people and to the customer.",
+        "invariant 3",
+    ),
     "engine:one-effect:late": Promise(
         "An effect that a provider shows only after its action has ended as not done is looked for "
         "an hour, a day and a week later, told with an alarm, and not repeated.",

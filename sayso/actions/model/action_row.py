@@ -11,7 +11,7 @@ import orjson
 from sayso.actions.model.definition import Assurance, Subject
 from sayso.actions.model.digest import hash_of, resolved_from_json, resolved_json
 from sayso.actions.model.plan import OnFailure
-from sayso.actions.model.snapshot import Receipt, Resolved
+from sayso.actions.model.snapshot import Finality, Receipt, Resolved
 from sayso.actions.model.status import CALLED, Status
 from sayso.actions.policy.base import Judgement, Outcome
 from sayso.audit.entry import Json
@@ -85,6 +85,12 @@ class ActionRow:
     def is_blocked(self) -> bool:
         """Whether it waits for a stop, or for another action that has the same object."""
         return self.blocked_by is not None and self.due_at is None
+
+    @property
+    def is_left(self) -> bool:
+        """Whether only a person can still find out what came of its call."""
+        open_end = self.status in {Status.UNKNOWN, Status.ACCEPTED}
+        return open_end and self.due_at is None and self.blocked_by is None
 
     @property
     def object_key(self) -> str | None:
@@ -249,6 +255,7 @@ def _read_receipt(stored: str) -> Receipt:
         status=value["status"],
         amount=None if amount is None else Money.from_json(amount),
         details=value["details"],
+        finality=Finality(value.get("finality", Finality.FINAL)),
     )
 
 
@@ -301,12 +308,14 @@ def staged_json(judgement: Judgement) -> dict[str, Json]:
 
 def receipt_json(receipt: Receipt) -> dict[str, JsonValue]:
     """A receipt as it is stored and shown."""
-    return {
+    stored: dict[str, JsonValue] = {
         "id": receipt.id,
         "status": receipt.status,
         "amount": None if receipt.amount is None else receipt.amount.to_json(),
         "details": receipt.details,
     }
+    open_end = receipt.finality is not Finality.FINAL
+    return stored | {"finality": receipt.finality.value} if open_end else stored
 
 
 def dumps(value: object) -> str:

@@ -338,18 +338,19 @@ def _waiting_facts(ask: Callable[[str], Sequence[Sequence[Any]]]) -> list[tuple[
     stops = ask(
         "select id, trim(scope || ' ' || target) from stop where released_at is null order by id"
     )
-    ((unknown, left),) = ask(
-        "select count(*), count(case when due_at is null and held_by is null then 1 end)"
-        " from action where status = 'unknown'"
+    ((unknown, accepted, left),) = ask(
+        "select count(case when status = 'unknown' then 1 end),"
+        " count(case when status = 'accepted' then 1 end),"
+        " count(case when due_at is null and held_by is null then 1 end)"
+        " from action where status in ('unknown', 'accepted')"
     )
     shown = ", ".join(f"{what} ({stop_id})" for stop_id, what in stops[:_MOST_STOPS])
     more = f" and {len(stops) - _MOST_STOPS} more" if len(stops) > _MOST_STOPS else ""
     return [
         ("stopped", f"{shown}{more}" if stops else "nothing"),
-        (
-            "unknown",
-            f"{counted(unknown, 'action')}, {left:,} left to a person" if unknown else "none",
-        ),
+        ("unknown", counted(unknown, "action") if unknown else "none"),
+        ("not finished", counted(accepted, "action") if accepted else "none"),
+        ("left to a person", counted(left, "action") if left else "nothing"),
     ]
 
 
