@@ -37,6 +37,7 @@ from sayso.sdk.resources.analysis import AnalysisResource
 from sayso.sdk.resources.approvals import SETTLED, ApprovalResource
 from sayso.sdk.resources.authentication import Authentication
 from sayso.sdk.resources.base import SDK
+from sayso.sdk.resources.evaluations import EvaluationResource
 from sayso.sdk.resources.events import EventResource
 from sayso.sdk.resources.figures import Figures, read_figures
 from sayso.sdk.resources.limits import LimitResource
@@ -287,6 +288,11 @@ class Sayso:
     def rollout(self) -> RolloutResource:
         """How far each action may go by itself, and how often shadow agrees with people."""
         return RolloutResource(self.container, self.policy)
+
+    @property
+    def evaluations(self) -> EvaluationResource:
+        """Measures planners on labelled messages, and says why a message is planned as it is."""
+        return EvaluationResource(self.container)
 
     @property
     def analysis(self) -> AnalysisResource:

@@ -258,6 +258,10 @@ PROMISES: dict[str, Promise] = {
     "agent:answers-once": Promise("An answer belongs to one question and counts once."),
     "agent:asks-three-times": Promise("At most three questions, then a person."),
     "agent:continues": Promise("The next message of a thread answers what was asked in it."),
+    "agent:measured": Promise(
+        "What comes in the box to measure planners by is understood, and no injection in it "
+        "changes what would be done."
+    ),
     "agent:few-rounds": Promise(
         "A request makes at most three rounds of reads at its provider; the first one finds "
         "everything warm."
