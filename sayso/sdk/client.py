@@ -27,14 +27,17 @@ from sayso.sdk.audit.audit import Audit
 from sayso.sdk.audit.index import LogIndexes
 from sayso.sdk.container import Container, build_container
 from sayso.sdk.following import follow
+from sayso.sdk.inbound.resource import InboundResource
 from sayso.sdk.inputs import as_subject
 from sayso.sdk.privacy.privacy import Privacy
 from sayso.sdk.progress import call_claimed, settle_request
 from sayso.sdk.rejected_calls import RejectedCalls
 from sayso.sdk.resources.actions import ActionResource
+from sayso.sdk.resources.analysis import AnalysisResource
 from sayso.sdk.resources.approvals import SETTLED, ApprovalResource
 from sayso.sdk.resources.authentication import Authentication
 from sayso.sdk.resources.base import SDK
+from sayso.sdk.resources.evaluations import EvaluationResource
 from sayso.sdk.resources.events import EventResource
 from sayso.sdk.resources.figures import Figures, read_figures
 from sayso.sdk.resources.limits import LimitResource
@@ -263,6 +266,11 @@ class Sayso:
         return WebhookResource(self.container, self._workspace)
 
     @property
+    def inbound(self) -> InboundResource:
+        """Hears providers' webhooks."""
+        return InboundResource(self.container, self._workspace)
+
+    @property
     def people(self) -> People:
         """Who the people are by the log, and what is said of them there."""
         return self.container.people
@@ -286,6 +294,16 @@ class Sayso:
     def rollout(self) -> RolloutResource:
         """How far each action may go by itself, and how often shadow agrees with people."""
         return RolloutResource(self.container, self.policy)
+
+    @property
+    def evaluations(self) -> EvaluationResource:
+        """Measures planners on labelled messages, and says why a message is planned as it is."""
+        return EvaluationResource(self.container)
+
+    @property
+    def analysis(self) -> AnalysisResource:
+        """Tests of the policy, why something was judged so, what a change does."""
+        return AnalysisResource(self.container, self._workspace, self.policy)
 
     @property
     def privacy(self) -> Privacy:

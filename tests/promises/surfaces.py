@@ -159,6 +159,11 @@ PROMISES: dict[str, Promise] = {
     "tools:resources": Promise(
         "How an action stands is an MCP resource of its customer alone.", "invariant 4"
     ),
+    "tools:paused": Promise(
+        "A LangGraph graph that pauses where a person is asked goes on with what became of it, "
+        "once, however often it is resumed.",
+        "invariant 2",
+    ),
     "tools:waiting": Promise(
         "A tool's answer about what waits for a person says that nothing has been done.",
     ),
@@ -167,7 +172,8 @@ PROMISES: dict[str, Promise] = {
         "invariant 4",
     ),
     "tools:same": Promise(
-        "MCP over stdio, MCP over HTTP and LangChain offer the same tools and answer alike.",
+        "MCP over stdio and HTTP, LangChain, the OpenAI Agents SDK and Pydantic AI offer the same "
+        "tools and answer alike.",
     ),
     "mcp:closed": Promise(
         "Over HTTP an MCP call needs a service's live token of the right scope and the customer in "
